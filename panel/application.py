@@ -1,0 +1,28 @@
+"""Puts the parts together: `create_app()` is the whole site, ready for any WSGI server."""
+
+from flask import Flask
+
+from panel import db as database
+from panel import models as _models  # noqa: F401  (the tables must be known before a migration looks)
+from panel import settings as settings_module
+from panel.settings import ROOT, Settings
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The site with the given settings, or those of the environment. Raises WrongSetting."""
+    settings = settings or settings_module.load()
+    settings.instance.mkdir(parents=True, exist_ok=True)
+    app = Flask(
+        "panel",
+        root_path=str(ROOT),
+        instance_path=str(settings.instance),
+        template_folder=str(ROOT / "templates"),
+        static_folder=None,
+    )
+    app.config.update(
+        SECRET_KEY=settings_module.secret_key(settings),
+        PANEL=settings,
+        MIGRATIONS=ROOT / "panel" / "migrations",
+    )
+    database.init_app(app, url=settings.database)
+    return app

@@ -1,0 +1,122 @@
+"""The database: one base class, one session, one way to commit.
+
+Reads need nothing. A change happens inside `with transaction():`, which commits once or not at all;
+only edges (routes, commands, jobs) open one, and nothing slow may happen inside.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Flask
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import BigInteger, Connection, DateTime, Dialect, Engine, Integer, MetaData, Text, event
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.types import TypeDecorator
+
+# SQLite numbers its rows only where the type is INTEGER (64 bits there); elsewhere money needs BIGINT.
+Int64 = BigInteger().with_variant(Integer(), "sqlite")
+
+WRITES = "panel_writes"
+BUSY_SECONDS = 30
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment in UTC on every engine; a naive one is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Every model inherits this: whole numbers are 64 bits, text has no length, moments are UTC."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_N_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {int: Int64, str: Text(), datetime: UtcDateTime()}
+
+
+db = SQLAlchemy(metadata=Base.metadata)
+migrate = Migrate()
+
+
+def init_app(app: Flask, *, url: str) -> None:
+    """Bind the database to the app and give SQLite the transactions that money needs."""
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _engine_options(url)
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(app.config["MIGRATIONS"]), compare_type=True)
+    with app.app_context():
+        if db.engine.dialect.name == "sqlite":
+            _prepare_sqlite(db.engine)
+
+
+def _engine_options(url: str) -> dict[str, Any]:
+    if url.startswith("sqlite"):
+        return {"connect_args": {"isolation_level": None, "timeout": BUSY_SECONDS}, "pool_size": 20}
+    return {"pool_size": 10, "max_overflow": 20, "pool_pre_ping": True}
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    """`sqlite3` would open transactions late and lose updates: we open them, and writers queue at BEGIN."""
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: sqlite3.Connection, _record: object) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(WRITES, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def transaction() -> Iterator[None]:
+    """Commit what happens inside, once, or nothing of it.
+
+    What was read before is forgotten at the door: a check made inside sees the present. A transaction
+    inside a transaction is a mistake and raises RuntimeError.
+    """
+    session = db.session()
+    if session.info.get(WRITES):
+        raise RuntimeError("a transaction inside a transaction")
+    session.rollback()
+    session.info[WRITES] = True
+    try:
+        session.connection(execution_options={WRITES: True})
+        yield
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        session.info.pop(WRITES, None)
+
+
+def lock_rows(statement: Any) -> Any:
+    """The statement with FOR UPDATE where the engine has row locks; on SQLite BEGIN IMMEDIATE holds the file."""
+    return statement if db.engine.dialect.name == "sqlite" else statement.with_for_update()

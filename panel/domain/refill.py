@@ -1,0 +1,63 @@
+"""When an order's refill may be asked for, and the words of a refill task."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from panel.domain.status import Status
+
+
+class RefillState(StrEnum):
+    """A refill task: requested → running → completed | refused."""
+
+    REQUESTED = "requested"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    REFUSED = "refused"
+
+    @property
+    def is_open(self) -> bool:
+        return self in (RefillState.REQUESTED, RefillState.RUNNING)
+
+    @property
+    def api_word(self) -> str:
+        return _API_WORDS[self]
+
+    @property
+    def label(self) -> str:
+        return self.value.capitalize()
+
+
+_API_WORDS = {
+    RefillState.REQUESTED: "Pending",
+    RefillState.RUNNING: "In progress",
+    RefillState.COMPLETED: "Completed",
+    RefillState.REFUSED: "Rejected",
+}
+
+# What providers say of a refill, in lower case.
+REPORTED_STATES = {word.lower(): state for state, word in _API_WORDS.items()} | {
+    "inprogress": RefillState.RUNNING,
+    "processing": RefillState.RUNNING,
+    "canceled": RefillState.REFUSED,
+    "cancelled": RefillState.REFUSED,
+}
+
+
+def window_ends(*, completed_at: datetime, refill_days: int) -> datetime:
+    """The last moment at which a refill may be asked for, counted from the first Completed."""
+    return completed_at + timedelta(days=refill_days)
+
+
+def why_not(
+    *, status: Status, refill_days: int | None, completed_at: datetime | None, is_open: bool, now: datetime
+) -> str | None:
+    """Why a refill cannot be asked for now, as a sentence for the customer; None when it can."""
+    if refill_days is None:
+        return "This tool does not offer refill."
+    if is_open or status is Status.REFILL:
+        return "A refill of this order is already running."
+    if status is not Status.COMPLETED or completed_at is None:
+        return "A refill can be requested once the order is Completed."
+    if now > window_ends(completed_at=completed_at, refill_days=refill_days):
+        return f"The refill window of {refill_days} days after completion has ended."
+    return None

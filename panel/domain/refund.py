@@ -1,0 +1,30 @@
+"""How the charge of an order is divided when the order ends."""
+
+from dataclasses import dataclass
+
+from panel.domain.status import Money, Status
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """What is kept and what goes back, in nanos. Together they are the charge, or nothing while it is held."""
+
+    kept_nanos: int
+    returned_nanos: int
+
+
+def settle(status: Status, *, quantity: int, remains: int, price_micros_per_thousand: int) -> Settlement:
+    """Divide the charge as the status says. Raises ValueError for remains outside 0..quantity."""
+    if not 0 <= remains <= quantity:
+        raise ValueError(f"remains {remains} is outside 0..{quantity}")
+    charge = quantity * price_micros_per_thousand
+    match status.facts.money:
+        case Money.HELD:
+            return Settlement(kept_nanos=0, returned_nanos=0)
+        case Money.KEPT:
+            return Settlement(kept_nanos=charge, returned_nanos=0)
+        case Money.RETURNED:
+            return Settlement(kept_nanos=0, returned_nanos=charge)
+        case Money.SPLIT:
+            returned = remains * price_micros_per_thousand
+            return Settlement(kept_nanos=charge - returned, returned_nanos=returned)

@@ -1,0 +1,144 @@
+"""What a provider's report does to an order: the table of reports of DESIGN §3, and nothing else.
+
+A report is believed only as far as this table goes. What it does not know changes neither status nor
+money; it is kept as an event with the raw text and opens a review.
+"""
+
+import re
+from dataclasses import dataclass, replace
+
+from panel.domain.status import Status
+
+# The words of the de-facto panel API, in any case and with either spelling of "canceled".
+WORDS: dict[str, Status] = {status.label.lower(): status for status in Status if status is not Status.REFILL} | {
+    "cancelled": Status.CANCELED,
+    "inprogress": Status.IN_PROGRESS,
+    "in_progress": Status.IN_PROGRESS,
+}
+
+RAW_LENGTH = 200
+_COUNT = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a provider said about one order, as it said it: nothing here has been believed yet."""
+
+    status: object
+    remains: object = None
+    start_count: object = None
+    reason: str = ""
+
+    @property
+    def raw(self) -> str:
+        """A short text of the answer for events and reviews; templates escape it."""
+        words = f"status={self.status!r} remains={self.remains!r} start_count={self.start_count!r}"
+        return "".join(sign if sign.isprintable() else "·" for sign in words)[:RAW_LENGTH]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How an order stands as we know it, before the report is read."""
+
+    status: Status
+    quantity: int
+    remains: int
+    start_count: int | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What follows: the status and counts to write, and a review where something does not fit."""
+
+    to: Status
+    remains: int
+    start_count: int | None
+    review: str | None = None
+    is_bad: bool = False
+
+    def changes(self, standing: Standing) -> bool:
+        before = (standing.status, standing.remains, standing.start_count)
+        return (self.to, self.remains, self.start_count) != before
+
+
+def read_count(value: object, *, most: int | None = None) -> int | None:
+    """A strict whole number from an int or plain digits, at most `most`; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        value = int(value) if _COUNT.fullmatch(value) else None
+    if not isinstance(value, int) or value < 0 or value >= 10**18:
+        return None
+    return None if most is not None and value > most else value
+
+
+def read_word(value: object) -> Status | None:
+    """The status a provider's word means, or None for an unknown word or something that is no text."""
+    return WORDS.get(value.strip().lower()) if isinstance(value, str) else None
+
+
+def judge(report: Report, standing: Standing) -> Verdict:
+    """Decide by the table what one report does to an order that stands as given."""
+    word = read_word(report.status)
+    if word is None:
+        return _bad(standing, "The provider used a word for the status that we do not know.")
+    if standing.status.is_final:
+        return _after_the_end(word, report, standing)
+    if standing.status in (Status.COMPLETED, Status.REFILL):
+        if word is Status.COMPLETED:
+            return _no_news(standing)
+        return _bad(standing, f"The provider says {word.label} of an order that was Completed.")
+    if word.is_open:
+        return _moving(word, report, standing)
+    return _ending(word, report, standing)
+
+
+def _no_news(standing: Standing) -> Verdict:
+    return Verdict(to=standing.status, remains=standing.remains, start_count=standing.start_count)
+
+
+def _bad(standing: Standing, why: str) -> Verdict:
+    return replace(_no_news(standing), review=why, is_bad=True)
+
+
+def _after_the_end(word: Status, report: Report, standing: Standing) -> Verdict:
+    """The same end told again is no news; any other word, or another count, contradicts what was settled."""
+    told_again = word is standing.status and (
+        word is Status.CANCELED or read_count(report.remains) == standing.remains
+    )
+    if told_again:
+        return _no_news(standing)
+    return _bad(standing, f"The provider says {word.label} of an order that has ended as {standing.status.label}.")
+
+
+def _moving(word: Status, report: Report, standing: Standing) -> Verdict:
+    if word.is_behind(standing.status):
+        return _bad(standing, f"The provider says {word.label}, which is behind {standing.status.label}.")
+    counted = read_count(report.remains, most=standing.quantity)
+    if counted is None and report.remains is not None:
+        return _bad(standing, "The provider's remains are not a whole number from 0 to the quantity.")
+    remains = standing.remains if counted is None else counted
+    return Verdict(to=word, remains=remains, start_count=_start(report, standing))
+
+
+def _ending(word: Status, report: Report, standing: Standing) -> Verdict:
+    counted = read_count(report.remains, most=standing.quantity)
+    is_between = counted is not None and 0 < counted < standing.quantity
+    start = _start(report, standing)
+    if word is Status.COMPLETED:
+        odd = f"The provider says Completed with {counted} remaining." if counted else None
+        return Verdict(to=word, remains=counted or 0, start_count=start, review=odd)
+    if word is Status.CANCELED:
+        # Panels commonly say 0 remaining of an order that never ran: only a count in between is believed.
+        odd = f"The provider says Canceled with {counted} of {standing.quantity} remaining." if is_between else None
+        remains = counted if counted and is_between else standing.quantity
+        return Verdict(to=word, remains=remains, start_count=start, review=odd)
+    if counted is None:
+        return _bad(standing, "The provider says Partial without remains from 0 to the quantity.")
+    odd = "The provider says Partial with nothing remaining." if counted == 0 else None
+    return Verdict(to=word, remains=counted, start_count=start, review=odd)
+
+
+def _start(report: Report, standing: Standing) -> int | None:
+    began = read_count(report.start_count)
+    return standing.start_count if began is None else began

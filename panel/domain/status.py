@@ -1,0 +1,165 @@
+"""The one table of statuses and of the ways between them (DESIGN §3).
+
+Everything that speaks of a status reads it here: the database's CHECK, badges, filters, help pages,
+the lifecycle drawing, the API's words and the stylesheet's tones. Writing one of these facts a second
+time is a defect; `tests/house/test_status_readers.py` binds each reader.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """The seven stages of an order, in the order in which a customer meets them."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    PARTIAL = "partial"
+    CANCELED = "canceled"
+    REFILL = "refill"
+
+    @property
+    def facts(self) -> "Facts":
+        return FACTS[self]
+
+    @property
+    def label(self) -> str:
+        return FACTS[self].label
+
+    @property
+    def slug(self) -> str:
+        """The word in addresses: `in-progress`."""
+        return self.value.replace("_", "-")
+
+    @property
+    def api_word(self) -> str:
+        """The word of the resellers' API, which knows six: an order in Refill is Completed there."""
+        return Status.COMPLETED.label if self is Status.REFILL else self.label
+
+    @property
+    def is_open(self) -> bool:
+        """Whether money is still held for an order in this status."""
+        return FACTS[self].money is Money.HELD
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether the order may still change without the customer doing anything."""
+        return self.is_open or self is Status.REFILL
+
+    @property
+    def is_final(self) -> bool:
+        return not FACTS[self].next
+
+    def may_become(self, to: "Status") -> bool:
+        return to in FACTS[self].next
+
+    def is_behind(self, other: "Status") -> bool:
+        """Whether this stage of delivery comes before the other on the usual way."""
+        return USUAL_WAY.index(self) < USUAL_WAY.index(other)
+
+
+class Money(StrEnum):
+    """Where the charge of an order is while the order has a status."""
+
+    HELD = "held"
+    KEPT = "kept"
+    SPLIT = "split"
+    RETURNED = "returned"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is true of every order in one status."""
+
+    label: str
+    tone: str
+    money: Money
+    means: str
+    you_do: str
+    money_words: str
+    next: tuple[Status, ...]
+
+
+S = Status
+
+FACTS: dict[Status, Facts] = {
+    S.PENDING: Facts(
+        label="Pending",
+        tone="pending",
+        money=Money.HELD,
+        means="Received and queued. Not started yet.",
+        you_do="Nothing. It moves on when it is picked up.",
+        money_words="Charged and held for this order.",
+        next=(S.PROCESSING, S.IN_PROGRESS, S.COMPLETED, S.PARTIAL, S.CANCELED),
+    ),
+    S.PROCESSING: Facts(
+        label="Processing",
+        tone="processing",
+        money=Money.HELD,
+        means="Being set up to start. The count has not moved yet.",
+        you_do="Nothing. Give it a little time.",
+        money_words="Held for this order.",
+        next=(S.IN_PROGRESS, S.COMPLETED, S.PARTIAL, S.CANCELED),
+    ),
+    S.IN_PROGRESS: Facts(
+        label="In progress",
+        tone="progress",
+        money=Money.HELD,
+        means="Running. The count moves.",
+        you_do="Watch the count in your order history.",
+        money_words="Held for this order.",
+        next=(S.COMPLETED, S.PARTIAL, S.CANCELED),
+    ),
+    S.COMPLETED: Facts(
+        label="Completed",
+        tone="completed",
+        money=Money.KEPT,
+        means="The full quantity was delivered.",
+        you_do="Nothing. Where the tool offers refill, you may request one if the count drops later.",
+        money_words="Kept in full: everything you paid for ran.",
+        next=(S.REFILL,),
+    ),
+    S.PARTIAL: Facts(
+        label="Partial",
+        tone="partial",
+        money=Money.SPLIT,
+        means="A part was delivered. The rest could not be.",
+        you_do="Nothing. Re-order if you like.",
+        money_words="The unused amount went back to your balance, automatically.",
+        next=(),
+    ),
+    S.CANCELED: Facts(
+        label="Canceled",
+        tone="canceled",
+        money=Money.RETURNED,
+        means="It did not run. Commonly the link is not public, or its format is wrong.",
+        you_do="Check the link and the tool, then re-order.",
+        money_words="The whole amount went back to your balance, automatically.",
+        next=(),
+    ),
+    S.REFILL: Facts(
+        label="Refill",
+        tone="refill",
+        money=Money.KEPT,
+        means="A top-up was requested, within the tool's terms. The status shows it as it runs.",
+        you_do="Nothing. The order is Completed again when the top-up ends.",
+        money_words="No charge.",
+        next=(S.COMPLETED,),
+    ),
+}
+
+USUAL_WAY: tuple[Status, ...] = (S.PENDING, S.PROCESSING, S.IN_PROGRESS, S.COMPLETED)
+
+FIRST = Status.PENDING
+
+
+def came_from(status: Status) -> tuple[Status, ...]:
+    """The statuses an order may have had just before this one."""
+    return tuple(before for before in Status if before.may_become(status))
+
+
+def from_slug(slug: str) -> Status | None:
+    """The status of an address word such as `in-progress`, or None."""
+    return next((status for status in Status if status.slug == slug), None)

@@ -1,0 +1,45 @@
+"""The tables. Import them from here; a migration sees what is imported here."""
+
+from panel.models.money import SETTLING_KINDS, Account, AccountKind, TopUp, Transfer, TransferKind
+from panel.models.order import Event, Order, OrderCount
+from panel.models.tool import Catalogue, Provider, Terms, Tool
+from panel.models.user import FailedTry, SignIn, User
+from panel.models.work import (
+    Attempt,
+    AttemptKind,
+    AttemptState,
+    AuditLine,
+    Cancellation,
+    CancellationState,
+    Heartbeat,
+    Refill,
+    Review,
+)
+
+__all__ = [
+    "SETTLING_KINDS",
+    "Account",
+    "AccountKind",
+    "Attempt",
+    "AttemptKind",
+    "AttemptState",
+    "AuditLine",
+    "Cancellation",
+    "CancellationState",
+    "Catalogue",
+    "Event",
+    "FailedTry",
+    "Heartbeat",
+    "Order",
+    "OrderCount",
+    "Provider",
+    "Refill",
+    "Review",
+    "SignIn",
+    "Terms",
+    "Tool",
+    "TopUp",
+    "Transfer",
+    "TransferKind",
+    "User",
+]

@@ -1,0 +1,117 @@
+"""Accounts, the transfers between them, and requests to add money."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from panel.db import Base
+
+
+class AccountKind(StrEnum):
+    CUSTOMER = "customer"
+    HOLDS = "holds"
+    SALES = "sales"
+    DEPOSITS = "deposits"
+    ADJUSTMENTS = "adjustments"
+
+
+class TransferKind(StrEnum):
+    """Why money moved. The settling kinds happen at most once an order."""
+
+    CHARGE = "charge"
+    KEEP = "keep"
+    RETURN = "return"
+    DEPOSIT = "deposit"
+    ADJUSTMENT = "adjustment"
+
+    @property
+    def label(self) -> str:
+        return _LABELS[self]
+
+
+_LABELS = {
+    TransferKind.CHARGE: "Charged",
+    TransferKind.KEEP: "Kept",
+    TransferKind.RETURN: "Returned",
+    TransferKind.DEPOSIT: "Added",
+    TransferKind.ADJUSTMENT: "Adjusted",
+}
+
+SETTLING_KINDS = (TransferKind.CHARGE, TransferKind.KEEP, TransferKind.RETURN)
+
+
+def words(enum: type[StrEnum]) -> str:
+    """The values of an enum as the inside of an SQL list."""
+    return ", ".join(f"'{value}'" for value in enum)
+
+
+class Account(Base):
+    """One per customer, and four of the house. Only a customer's balance is cached; the rest are sums."""
+
+    __tablename__ = "accounts"
+    __table_args__ = (
+        CheckConstraint("balance_nanos >= 0", name="balance_not_negative"),
+        CheckConstraint(f"kind IN ({words(AccountKind)})", name="kind"),
+        CheckConstraint("(kind = 'customer') = (user_id IS NOT NULL)", name="owner"),
+        CheckConstraint("(kind = 'customer') = (balance_nanos IS NOT NULL)", name="cache"),
+        Index(
+            "uq_accounts_house",
+            "kind",
+            unique=True,
+            sqlite_where=text("user_id IS NULL"),
+            postgresql_where=text("user_id IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), unique=True)
+    balance_nanos: Mapped[int | None]
+
+
+class Transfer(Base):
+    """Money that moved: added, never changed. Triggers refuse UPDATE and DELETE on both engines."""
+
+    __tablename__ = "transfers"
+    __table_args__ = (
+        CheckConstraint("amount_nanos > 0", name="amount_positive"),
+        CheckConstraint("from_account_id <> to_account_id", name="two_accounts"),
+        CheckConstraint(f"kind IN ({words(TransferKind)})", name="kind"),
+        Index("ix_transfers_from", "from_account_id", "id"),
+        Index("ix_transfers_to", "to_account_id", "id"),
+        Index(
+            "uq_transfers_settling",
+            "order_id",
+            "kind",
+            unique=True,
+            sqlite_where=text("kind IN ('charge', 'keep', 'return')"),
+            postgresql_where=text("kind IN ('charge', 'keep', 'return')"),
+        ),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    from_account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    to_account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    amount_nanos: Mapped[int]
+    kind: Mapped[str]
+    order_id: Mapped[int | None] = mapped_column(ForeignKey("orders.id"))
+    reason: Mapped[str] = mapped_column(unique=True)
+    note: Mapped[str] = mapped_column(default="")
+    at: Mapped[datetime]
+
+
+class TopUp(Base):
+    """A customer's request to add money, open until an operator confirms that it arrived."""
+
+    __tablename__ = "top_ups"
+    __table_args__ = (CheckConstraint("amount_nanos > 0", name="amount_positive"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    customer_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    reference: Mapped[str] = mapped_column(unique=True)
+    amount_nanos: Mapped[int]
+    requested_at: Mapped[datetime]
+    transfer_id: Mapped[int | None] = mapped_column(ForeignKey("transfers.id"))

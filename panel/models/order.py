@@ -1,0 +1,108 @@
+"""Orders, the line of events each has, and the counts that a history page shows."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from panel.db import Base
+from panel.domain.status import Status
+from panel.models.money import words
+
+
+class Order(Base):
+    """One order. Only `services/transitions` writes status, counts and money; `version` counts its writes."""
+
+    __tablename__ = "orders"
+    __table_args__ = (
+        UniqueConstraint("customer_id", "request_id"),
+        UniqueConstraint("provider_id", "provider_order_id"),
+        CheckConstraint(f"status IN ({words(Status)})", name="status"),
+        CheckConstraint("quantity > 0 AND remains >= 0 AND remains <= quantity", name="counts"),
+        CheckConstraint("charge_nanos = quantity * price_micros_per_thousand AND charge_nanos > 0", name="charge"),
+        CheckConstraint(
+            "kept_nanos >= 0 AND returned_nanos >= 0 AND kept_nanos + returned_nanos <= charge_nanos", name="settled"
+        ),
+        Index("ix_orders_history", "customer_id", "id"),
+        Index("ix_orders_by_status", "customer_id", "status", "id"),
+        Index("ix_orders_by_tool", "customer_id", "tool_id", "id"),
+        Index("ix_orders_by_day", "customer_id", "placed_at"),
+        Index(
+            "ix_orders_dispatch",
+            "dispatch_at",
+            sqlite_where=text("dispatch_at IS NOT NULL"),
+            postgresql_where=text("dispatch_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_orders_sync",
+            "provider_id",
+            "sync_at",
+            sqlite_where=text("sync_at IS NOT NULL"),
+            postgresql_where=text("sync_at IS NOT NULL"),
+        ),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    customer_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    tool_id: Mapped[int] = mapped_column(ForeignKey("tools.id"))
+    terms_id: Mapped[int] = mapped_column(ForeignKey("terms.id"))
+    link: Mapped[str]
+    quantity: Mapped[int]
+    price_micros_per_thousand: Mapped[int]
+    charge_nanos: Mapped[int]
+    request_id: Mapped[str]
+    placed_at: Mapped[datetime]
+
+    status: Mapped[str]
+    remains: Mapped[int]
+    start_count: Mapped[int | None]
+    kept_nanos: Mapped[int] = mapped_column(default=0)
+    returned_nanos: Mapped[int] = mapped_column(default=0)
+    reason: Mapped[str] = mapped_column(default="")
+    version: Mapped[int] = mapped_column(default=1)
+    started_at: Mapped[datetime | None]
+    completed_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+    provider_id: Mapped[int] = mapped_column(ForeignKey("providers.id"))
+    provider_service: Mapped[str]
+    provider_order_id: Mapped[str | None]
+    # When a sweep next takes the order up: to hand it over, or to ask about it. None: not due by itself.
+    dispatch_at: Mapped[datetime | None]
+    sync_at: Mapped[datetime | None]
+
+
+class Event(Base):
+    """A line of an order's timeline, with the state after it: replaying the lines gives the order. Never changed."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        Index("ix_events_order", "order_id", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
+    kind: Mapped[str]
+    source: Mapped[str]
+    old_status: Mapped[str | None]
+    status: Mapped[str]
+    remains: Mapped[int]
+    start_count: Mapped[int | None]
+    kept_nanos: Mapped[int]
+    returned_nanos: Mapped[int]
+    version: Mapped[int]
+    text: Mapped[str] = mapped_column(default="")
+    raw: Mapped[str] = mapped_column(default="")
+    at: Mapped[datetime]
+
+
+class OrderCount(Base):
+    """How many orders of one status a customer has: kept beside the orders, since counting a million is slow."""
+
+    __tablename__ = "order_counts"
+
+    customer_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    status: Mapped[str] = mapped_column(primary_key=True)
+    orders: Mapped[int]

@@ -1,0 +1,46 @@
+"""People: customers and operators, and the devices they are signed in on."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from panel.db import Base
+
+
+class User(Base):
+    """Someone with an account. `state_version` is bumped whenever something this person's pages show changes."""
+
+    __tablename__ = "users"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(unique=True)
+    password_hash: Mapped[str]
+    is_operator: Mapped[bool] = mapped_column(default=False)
+    state_version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime]
+
+
+class SignIn(Base):
+    """One signed-in device. The cookie holds the token, we hold its hash; ending it here ends it at once."""
+
+    __tablename__ = "sign_ins"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    device: Mapped[str]
+    network: Mapped[str]
+    signed_in_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class FailedTry(Base):
+    """One failed log-in, counted by account and by network."""
+
+    __tablename__ = "failed_tries"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    bucket: Mapped[str] = mapped_column(index=True)
+    at: Mapped[datetime]

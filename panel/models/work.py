@@ -1,0 +1,154 @@
+"""What is under way around an order: attempts, refills, cancellations, and reviews for operators."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from panel.db import Base
+from panel.domain.refill import RefillState
+from panel.models.money import words
+
+
+class AttemptKind(StrEnum):
+    ADD = "add"
+    REFILL = "refill"
+    CANCEL = "cancel"
+
+
+class AttemptState(StrEnum):
+    """intent → sent | refused | not_sent | unknown; what is unknown is settled by an operator or by time."""
+
+    INTENT = "intent"
+    SENT = "sent"
+    REFUSED = "refused"
+    NOT_SENT = "not_sent"
+    UNKNOWN = "unknown"
+    SETTLED = "settled"
+
+
+class CancellationState(StrEnum):
+    ASKED = "asked"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+
+
+class Attempt(Base):
+    """One call to a provider that must not happen twice, written down before it is made."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (
+        CheckConstraint(f"kind IN ({words(AttemptKind)})", name="kind"),
+        CheckConstraint(f"state IN ({words(AttemptState)})", name="state"),
+        Index("ix_attempts_order", "order_id", "id"),
+        Index(
+            "uq_attempts_open",
+            "order_id",
+            "kind",
+            unique=True,
+            sqlite_where=text("state IN ('intent', 'unknown')"),
+            postgresql_where=text("state IN ('intent', 'unknown')"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
+    provider_id: Mapped[int] = mapped_column(ForeignKey("providers.id"))
+    kind: Mapped[str]
+    state: Mapped[str]
+    at: Mapped[datetime]
+    lease_until: Mapped[datetime]
+    answered_at: Mapped[datetime | None]
+    answer: Mapped[str] = mapped_column(default="")
+
+
+class Refill(Base):
+    """A top-up task on a Completed order; one open at a time."""
+
+    __tablename__ = "refills"
+    __table_args__ = (
+        CheckConstraint(f"state IN ({words(RefillState)})", name="state"),
+        Index("ix_refills_order", "order_id", "id"),
+        Index(
+            "uq_refills_open",
+            "order_id",
+            unique=True,
+            sqlite_where=text("state IN ('requested', 'running')"),
+            postgresql_where=text("state IN ('requested', 'running')"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
+    state: Mapped[str]
+    reason: Mapped[str] = mapped_column(default="")
+    asked_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    provider_refill_id: Mapped[str | None]
+    # When a sweep next takes it up: to ask the provider for it, or about it.
+    due_at: Mapped[datetime | None] = mapped_column(index=True)
+
+
+class Cancellation(Base):
+    """A customer's request to stop an order that a provider already has; one open at a time."""
+
+    __tablename__ = "cancellations"
+    __table_args__ = (
+        CheckConstraint(f"state IN ({words(CancellationState)})", name="state"),
+        Index("ix_cancellations_order", "order_id", "id"),
+        Index(
+            "uq_cancellations_open",
+            "order_id",
+            unique=True,
+            sqlite_where=text("state = 'asked'"),
+            postgresql_where=text("state = 'asked'"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
+    state: Mapped[str]
+    reason: Mapped[str] = mapped_column(default="")
+    asked_at: Mapped[datetime]
+    answered_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None] = mapped_column(index=True)
+
+
+class Review(Base):
+    """Something an operator must look at. The same thing again, by its fingerprint, opens no second one."""
+
+    __tablename__ = "reviews"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    order_id: Mapped[int | None] = mapped_column(ForeignKey("orders.id"), index=True)
+    provider_id: Mapped[int | None] = mapped_column(ForeignKey("providers.id"))
+    text: Mapped[str]
+    raw: Mapped[str] = mapped_column(default="")
+    fingerprint: Mapped[str] = mapped_column(unique=True)
+    opened_at: Mapped[datetime]
+    resolved_at: Mapped[datetime | None]
+    resolution: Mapped[str] = mapped_column(default="")
+
+
+class AuditLine(Base):
+    """One act of an operator: who, what, on what, why. Never changed."""
+
+    __tablename__ = "audit_log"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    actor: Mapped[str]
+    act: Mapped[str]
+    subject: Mapped[str]
+    detail: Mapped[str] = mapped_column(default="")
+    at: Mapped[datetime]
+
+
+class Heartbeat(Base):
+    """When each worker was last seen alive."""
+
+    __tablename__ = "heartbeats"
+
+    worker: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]

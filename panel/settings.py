@@ -1,0 +1,116 @@
+"""The settings, read once from the environment and checked; a wrong value stops the start with one clear line.
+
+README and `.env.example` list each with its type and default; `tests/house/test_settings.py` compares them.
+"""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+LEAST_SECRET_LENGTH = 32
+
+
+class WrongSetting(SystemExit):
+    """A setting that cannot be used. As a SystemExit it ends the start with its one line."""
+
+
+class Settings(BaseSettings):
+    """Each field is `PANEL_<NAME>` in the environment, but `database_url`, which is plain `DATABASE_URL`."""
+
+    model_config = SettingsConfigDict(env_prefix="PANEL_", env_file=".env", extra="ignore", populate_by_name=True)
+
+    env: Literal["development", "production"] = Field("development", description="production refuses unsafe settings")
+    host: str = Field("127.0.0.1", description="address the web server listens on")
+    port: int = Field(8000, ge=1, le=65535, description="port the web server listens on")
+    instance: Path = Field(Path("instance"), description="folder of database, secrets, fetched scripts and mails")
+    site_name: str = Field("SmmPanelUS", min_length=1, max_length=40, description="name in titles and mails")
+    currency: str = Field("USD", pattern=r"^[A-Z]{3}$", description="currency of every amount")
+    base_url: str = Field("", description="address for canonical links and mails; empty: http://HOST:PORT")
+    secret_key: str = Field("", description="signs cookies; empty: made once and kept in the instance folder")
+    web_workers: int = Field(2, ge=1, le=64, description="web processes")
+    worker: bool = Field(True, description="whether `python app.py` also starts the worker")
+    sync_seconds: int = Field(10, ge=1, le=3600, description="how often a provider is asked about an open order")
+    dispatch_seconds: int = Field(1, ge=1, le=59, description="how often new orders are handed over")
+    lease_seconds: float = Field(60, gt=0, description="how long one worker may hold an order")
+    dispatch_hours: float = Field(24, gt=0, description="an order never sent is canceled and returned after this")
+    unconfirmed_hours: float = Field(72, gt=0, description="an unconfirmed order is canceled and returned after this")
+    provider_timeout_seconds: float = Field(20, gt=0, description="total deadline of one call to a provider")
+    smtp_url: str = Field("", description="where mails go; empty: they become files in the instance folder")
+    metrics_token: str = Field("", description="opens /metrics from afar; empty: loopback only")
+    trusted_proxies: int = Field(0, ge=0, le=8, description="proxies in front whose X-Forwarded-For is believed")
+    limits_url: str = Field("memory://", description="where request limits are counted: memory:// or redis://…")
+    egress_test_hosts: str = Field("", description="ip:port pairs that address checks let through in tests")
+    database_url: str = Field(
+        "",
+        validation_alias=AliasChoices("DATABASE_URL", "database_url"),
+        description="PostgreSQL address; empty: SQLite in the instance folder",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> "Settings":
+        self.instance = self.instance if self.instance.is_absolute() else ROOT / self.instance
+        if self.database_url and not self.database_url.startswith(("postgresql+psycopg://", "sqlite:///")):
+            raise ValueError("DATABASE_URL must start with postgresql+psycopg:// or sqlite:///")
+        if self.env == "production":
+            if len(self.secret_key) < LEAST_SECRET_LENGTH:
+                raise ValueError(f"PANEL_SECRET_KEY needs at least {LEAST_SECRET_LENGTH} characters in production")
+            if self.egress_test_hosts:
+                raise ValueError("PANEL_EGRESS_TEST_HOSTS is refused in production")
+            if not self.base_url.startswith("https://"):
+                raise ValueError("PANEL_BASE_URL must start with https:// in production")
+        return self
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.instance / 'panel.db'}"
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.database.startswith("sqlite")
+
+    @property
+    def public_url(self) -> str:
+        return (self.base_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def is_https(self) -> bool:
+        return self.public_url.startswith("https://")
+
+
+def load(**given: object) -> Settings:
+    """The settings of this process; `given` wins over the environment. Raises WrongSetting with one line."""
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        name = name if name.isupper() or not name else f"PANEL_{name.upper()}"
+        what = first["msg"].removeprefix("Value error, ")
+        raise WrongSetting(f"Wrong setting {name}: {what}." if name else f"Wrong setting: {what}.") from error
+
+
+def secret_key(settings: Settings) -> str:
+    """The key that signs cookies: as set, or made once and kept in the instance folder with mode 600."""
+    return settings.secret_key or kept_secret(settings, "secret_key")
+
+
+def kept_secret(settings: Settings, name: str) -> str:
+    """A random secret of this installation, made at first use; two processes at once agree on one."""
+    path = settings.instance / name
+    settings.instance.mkdir(parents=True, exist_ok=True)
+    fresh = settings.instance / f".{name}.{os.getpid()}.{secrets.token_hex(4)}"
+    if not path.exists():
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(48))
+        try:
+            os.link(fresh, path)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return path.read_text().strip()
