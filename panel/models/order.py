@@ -71,6 +71,8 @@ class Order(Base):
     # When a sweep next takes the order up: to hand it over, or to ask about it. None: not due by itself.
     dispatch_at: Mapped[datetime | None]
     sync_at: Mapped[datetime | None]
+    # Since when it is not known whether the provider has the order. Customers read a sentence about it.
+    unconfirmed_at: Mapped[datetime | None]
 
 
 class Event(Base):

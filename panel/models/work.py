@@ -14,11 +14,10 @@ from panel.models.money import words
 class AttemptKind(StrEnum):
     ADD = "add"
     REFILL = "refill"
-    CANCEL = "cancel"
 
 
 class AttemptState(StrEnum):
-    """intent → sent | refused | not_sent | unknown; what is unknown is settled by an operator or by time."""
+    """intent → sent | refused | not_sent | unknown; what is unknown becomes settled, by an operator or by time."""
 
     INTENT = "intent"
     SENT = "sent"
