@@ -1,0 +1,51 @@
+"""`flask check`: every linter and every test, in reading order, as CI runs them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+from flask import Flask
+
+from panel.settings import ROOT
+
+STEPS = (
+    ("ruff check", ("ruff", "check", ".")),
+    ("ruff format", ("ruff", "format", "--check", ".")),
+    ("mypy", ("mypy", "--strict", "panel", "app.py")),
+    ("import-linter", ("lint-imports",)),
+    ("djlint", ("djlint", "--lint", "--quiet", "templates")),
+    ("pytest", ("pytest",)),
+)
+
+
+@click.command("check")
+@click.option("--long", "is_long", is_flag=True, help="Repeat the soaks as often as they can bear.")
+@click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
+def check(is_long: bool, pytest_arguments: tuple[str, ...]) -> None:
+    """Run all linters and tests. What follows `--` goes to pytest."""
+    failed: dict[str, int] = {}
+    for name, command in STEPS:
+        extra = pytest_arguments if name == "pytest" else ()
+        click.secho(f"── {name}", bold=True)
+        code = _run(*command, *extra, is_long=is_long)
+        if code != 0:
+            failed[name] = code
+    if failed:
+        click.secho(f"Failed: {', '.join(failed)}.", fg="red", err=True)
+        raise SystemExit(next(iter(failed.values())))
+    click.secho("All checks passed.", fg="green")
+
+
+def _run(program: str, *arguments: str, is_long: bool) -> int:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FLASK_")}
+    if is_long:
+        environment["PANEL_TEST_LONG"] = "1"
+    sys.stdout.flush()
+    path = Path(sys.executable).parent / program
+    return subprocess.run([path, *arguments], cwd=ROOT, env=environment, check=False).returncode
+
+
+def init_app(app: Flask) -> None:
+    app.cli.add_command(check)

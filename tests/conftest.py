@@ -1,0 +1,146 @@
+"""What every test may ask for: an app on a fresh database, a client, an engine, a browser.
+
+A test marked `both_engines` runs once on SQLite and once on PostgreSQL; the others run on SQLite. Tests are
+inside the app's context unless their folder is named in WITHOUT_APP.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+for name in [name for name in os.environ if name.startswith("PANEL_") and not name.startswith("PANEL_TEST_")]:
+    del os.environ[name]
+os.environ.pop("DATABASE_URL", None)
+
+from panel.application import create_app
+from panel.db import db
+from tests import databases, servers
+from tests.counts import times
+
+TESTS = Path(__file__).parent
+WITHOUT_APP = {"domain", "house", "browser", "bench", "processes"}
+ENGINES = ("sqlite", "postgresql")
+
+hypothesis.settings.register_profile(
+    "panel",
+    max_examples=times(50, long=1_000),
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("panel")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.definition.get_closest_marker("both_engines") is not None:
+        metafunc.parametrize("engine", ENGINES, indirect=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: their event loop, once started, is in the way of others."""
+    items.sort(key=lambda item: "browser" in item.path.relative_to(TESTS).parts)
+
+
+def missing(reason: str) -> None:
+    """Skip for want of a program; where CI runs, it has to be there."""
+    if os.environ.get("CI", "").lower() in ("true", "1"):
+        pytest.fail(f"{reason}, and CI must have it")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return databases.make_sqlite_template(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A throw-away server with a migrated template, or the server that PANEL_TEST_POSTGRES names."""
+    try:
+        servers.postgresql()
+    except servers.NotInstalled as error:
+        if "PANEL_TEST_POSTGRES" not in os.environ:
+            missing(str(error))
+    given = os.environ.get("PANEL_TEST_POSTGRES")
+    if given is None:
+        with servers.postgresql_server() as url:
+            databases.make_postgresql_template(tmp_path_factory.mktemp("template"), server=url)
+            yield url
+        return
+    databases.make_postgresql_template(tmp_path_factory.mktemp("template"), server=given)
+    yield given
+    databases.drop_postgresql_template(server=given)
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest) -> str:
+    return getattr(request, "param", "sqlite")
+
+
+@pytest.fixture
+def database_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A fresh, migrated database of the test's engine; empty for the SQLite file in `tmp_path / "instance"`."""
+    if engine == "sqlite":
+        databases.copy_sqlite(request.getfixturevalue("sqlite_template"), tmp_path / "instance")
+        yield ""
+        return
+    server = request.getfixturevalue("postgresql_server")
+    url = databases.copy_postgresql(server=server)
+    yield url
+    databases.drop_postgresql(url, server=server)
+
+
+@pytest.fixture
+def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
+    """The site on a fresh database, its context pushed. Threads push a context of their own."""
+    app = create_app(databases.settings_for(tmp_path / "instance", database_url=database_url))
+    app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
+    app.test_client_class = Client
+    try:
+        with app.app_context():
+            yield app
+    finally:
+        databases.close(app)
+
+
+@pytest.fixture(autouse=True)
+def _inside_the_app(request: pytest.FixtureRequest, engine: str) -> None:
+    if request.path.relative_to(TESTS).parts[0] not in WITHOUT_APP:
+        request.getfixturevalue("app")
+
+
+class Client(FlaskClient):
+    """Each request has a context and a session of its own; the test's session forgets what it read."""
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        db.session.rollback()
+        kwargs.setdefault("buffered", True)
+        with self.application.app_context():
+            return super().open(*args, **kwargs)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def csrf(app: Flask) -> None:
+    """Changes need their CSRF token in this test, as they do outside the tests."""
+    app.config["WTF_CSRF_ENABLED"] = True
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    quiet = ["--disable-quic", "--disable-background-networking", "--disable-component-update"]
+    try:
+        path = servers.chromium()
+    except servers.NotInstalled as error:
+        missing(str(error))
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    return {"executable_path": path, "args": [*quiet, "--disable-sync", "--no-first-run", *sandbox]}

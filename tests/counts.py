@@ -1,0 +1,10 @@
+"""How often a soak repeats: few times in the ordinary run, often in `tests/run --long`. Never not at all."""
+
+import os
+
+IS_LONG = os.environ.get("PANEL_TEST_LONG") == "1"
+
+
+def times(ordinary: int, *, long: int) -> int:
+    """The first number in the ordinary run, the second in the long one."""
+    return long if IS_LONG else ordinary
