@@ -1,0 +1,53 @@
+"""What is kept of a device: a short name and the network it came from, never the whole address."""
+
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+UNKNOWN_DEVICE = "Unknown device"
+UNKNOWN_NETWORK = "unknown"
+
+# The order matters: Edge and Opera also call themselves Chrome, and Chrome also calls itself Safari.
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("CriOS/", "Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+    ("curl/", "curl"),
+)
+# Android also calls itself Linux, and an iPhone also calls itself like Mac OS X.
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+
+
+def device_of(user_agent: str) -> str:
+    """A few words such as "Firefox on Linux". What is not known by name stays "Unknown device"."""
+    browser = _first(user_agent, _BROWSERS)
+    system = _first(user_agent, _SYSTEMS)
+    if browser and system:
+        return f"{browser} on {system}"
+    return browser or system or UNKNOWN_DEVICE
+
+
+def network_of(address: str | None) -> str:
+    """The /24 (IPv4) or /48 (IPv6) that an address lies in: enough to recognize a place and to count tries."""
+    try:
+        parsed = ip_address(address or "")
+    except ValueError:
+        return UNKNOWN_NETWORK
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    bits = 24 if isinstance(parsed, IPv4Address) else 48
+    return str(ip_network(f"{str(parsed).partition('%')[0]}/{bits}", strict=False))
+
+
+def _first(text: str, names: tuple[tuple[str, str], ...]) -> str:
+    return next((name for mark, name in names if mark in text), "")

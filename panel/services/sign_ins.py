@@ -1,0 +1,164 @@
+"""Signed-in devices, and how often one may try.
+
+The cookie holds a random token, the table its hash. Ending a row here signs the device out at once.
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, delete, func, select, update
+
+from panel.db import db
+from panel.domain.errors import TooManyTries
+from panel.models import FailedTry, SignIn, User
+
+# Where the session cookie keeps the token. Flask-Login reads and writes it under this name.
+TOKEN_KEY = "_user_id"
+LASTS = timedelta(days=30)
+
+TRIES_WINDOW = timedelta(minutes=15)
+TRIES_PER_ACCOUNT = 10
+TRIES_PER_NETWORK = 50
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who asks, on which device: all that a request needs to know, and what Flask-Login asks of a user."""
+
+    id: int
+    email: str
+    is_operator: bool
+    state_version: int
+    sign_in_id: int
+    token: str
+
+    is_authenticated = True
+    is_active = True
+    is_anonymous = False
+
+    def get_id(self) -> str:
+        return self.token
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """The log-in that is being tried: counted before the password is looked at, forgotten when it was right."""
+
+    account: str
+    network_try_id: int
+
+
+_find = (
+    select(User.id, User.email, User.is_operator, User.state_version, SignIn.id)
+    .join(User, User.id == SignIn.user_id)
+    .where(
+        SignIn.token_hash == bindparam("token_hash"),
+        SignIn.ended_at.is_(None),
+        SignIn.signed_in_at > bindparam("since", type_=SignIn.signed_in_at.type),
+    )
+)
+
+
+def token_hash(token: str) -> str:
+    """What the table keeps of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def find(token: str, *, now: datetime) -> SignedIn | None:
+    """Who holds this token, unless that device was signed out or signed in more than 30 days ago."""
+    row = db.session.execute(_find, {"token_hash": token_hash(token), "since": now - LASTS}).first()
+    return None if row is None else SignedIn(*row, token=token)
+
+
+def sign_in(user: User, *, device: str, network: str, now: datetime) -> SignedIn:
+    """Sign a device in with a fresh token."""
+    token = secrets.token_urlsafe(32)
+    row = SignIn(
+        user_id=user.id,
+        token_hash=token_hash(token),
+        device=device,
+        network=network,
+        signed_in_at=now,
+        seen_at=now,
+    )
+    db.session.add(row)
+    db.session.flush()
+    return SignedIn(user.id, user.email, user.is_operator, user.state_version, row.id, token)
+
+
+def devices(user_id: int, *, now: datetime) -> list[SignIn]:
+    """The devices that are signed in, the newest first."""
+    return list(
+        db.session.scalars(
+            select(SignIn)
+            .where(SignIn.user_id == user_id, SignIn.ended_at.is_(None), SignIn.signed_in_at > now - LASTS)
+            .order_by(SignIn.id.desc())
+        )
+    )
+
+
+def end(sign_in_id: int, *, user_id: int, now: datetime) -> bool:
+    """Sign one of this person's devices out. False when there is none such."""
+    ended = db.session.execute(
+        update(SignIn)
+        .where(SignIn.id == sign_in_id, SignIn.user_id == user_id, SignIn.ended_at.is_(None))
+        .values(ended_at=now)
+        .returning(SignIn.id)
+    )
+    return ended.first() is not None
+
+
+def end_others(user_id: int, *, keep: int, now: datetime) -> None:
+    """Sign out every device of this person but one."""
+    db.session.execute(
+        update(SignIn)
+        .where(SignIn.user_id == user_id, SignIn.id != keep, SignIn.ended_at.is_(None))
+        .values(ended_at=now)
+    )
+
+
+def count_try(email: str, *, network: str, now: datetime) -> Tries:
+    """Count one try before its password is looked at. Raises TooManyTries when there were too many of late."""
+    account = _account_bucket(email)
+    by_network = f"network:{network}"
+    db.session.execute(delete(FailedTry).where(FailedTry.at <= now - TRIES_WINDOW))
+    for bucket, most in ((account, TRIES_PER_ACCOUNT), (by_network, TRIES_PER_NETWORK)):
+        _queue_up(bucket)
+        _refuse_beyond(bucket, most=most, now=now)
+    network_try = FailedTry(bucket=by_network, at=now)
+    db.session.add_all([FailedTry(bucket=account, at=now), network_try])
+    db.session.flush()
+    return Tries(account=account, network_try_id=network_try.id)
+
+
+def forget_tries(tries: Tries) -> None:
+    """The password was right: the account starts at none again, and the network is not charged for this one."""
+    db.session.execute(
+        delete(FailedTry).where((FailedTry.bucket == tries.account) | (FailedTry.id == tries.network_try_id))
+    )
+
+
+def _account_bucket(email: str) -> str:
+    # Hashed: what people type into this field is not always an email.
+    return f"account:{hashlib.sha256(email.strip().lower().encode()).hexdigest()}"
+
+
+def _queue_up(bucket: str) -> None:
+    # Two tries at once must not both be the tenth. SQLite has one writer anyway.
+    if db.engine.dialect.name == "postgresql":
+        db.session.execute(select(func.pg_advisory_xact_lock(func.hashtext(bucket))))
+
+
+def _refuse_beyond(bucket: str, *, most: int, now: datetime) -> None:
+    tries, oldest = db.session.execute(
+        select(func.count(), func.min(FailedTry.at)).where(FailedTry.bucket == bucket)
+    ).one()
+    if tries < most:
+        return
+    left = oldest + TRIES_WINDOW - now
+    seconds = max(1, -(-left // timedelta(seconds=1)))
+    minutes = -(-seconds // 60)
+    wait = "1 minute" if minutes == 1 else f"{minutes} minutes"
+    raise TooManyTries(f"There were too many tries. Try again in {wait}.", retry_after_seconds=seconds)

@@ -1,0 +1,106 @@
+"""Requests to add money: a customer asks and gets a reference, an operator confirms what arrived."""
+
+import secrets
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from panel.db import db, lock_rows
+from panel.domain.errors import BadMoney, NotFound, Refused
+from panel.domain.money import NANOS_PER_UNIT
+from panel.models import TopUp
+from panel.services import ledger
+
+LEAST_NANOS = 1 * NANOS_PER_UNIT
+MOST_NANOS = 10_000 * NANOS_PER_UNIT
+MOST_OPEN = 10
+
+_NANOS_PER_CENT = NANOS_PER_UNIT // 100
+# Without the letters and digits that are mistaken for one another when read aloud or copied by hand.
+_REFERENCE_SIGNS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+_REFERENCE_LENGTH = 6
+
+
+def request_top_up(customer_id: int, *, amount_nanos: int, now: datetime) -> TopUp:
+    """Note that the customer means to pay this amount. The same amount asked for again is the same open request."""
+    _check_amount(amount_nanos)
+    asked = open_requests(customer_id)
+    for top_up in asked:
+        if top_up.amount_nanos == amount_nanos:
+            return top_up
+    if len(asked) >= MOST_OPEN:
+        raise Refused(
+            f"You have {MOST_OPEN} open requests already. Pay one of them with its own reference first.", field="amount"
+        )
+    top_up = TopUp(
+        customer_id=customer_id, reference=_free_reference(), amount_nanos=amount_nanos, requested_at=now
+    )
+    db.session.add(top_up)
+    db.session.flush()
+    return top_up
+
+
+def open_requests(customer_id: int) -> list[TopUp]:
+    """What this customer asked for and no operator has confirmed yet, the newest first."""
+    return list(
+        db.session.scalars(
+            select(TopUp)
+            .where(TopUp.customer_id == customer_id, TopUp.transfer_id.is_(None))
+            .order_by(TopUp.id.desc())
+        )
+    )
+
+
+def references(transfer_ids: list[int], *, customer_id: int) -> dict[int, str]:
+    """The reference of each of these transfers that confirmed a request of this customer."""
+    rows = db.session.execute(
+        select(TopUp.transfer_id, TopUp.reference).where(
+            TopUp.customer_id == customer_id, TopUp.transfer_id.in_(transfer_ids)
+        )
+    )
+    return {transfer_id: reference for transfer_id, reference in rows if transfer_id is not None}
+
+
+def find(reference: str) -> TopUp:
+    """The request with this reference, however it was typed. Raises NotFound."""
+    return _found(db.session.scalar(select(TopUp).where(TopUp.reference == _as_kept(reference))), reference)
+
+
+def confirm(reference: str, *, amount_nanos: int, note: str, now: datetime) -> int:
+    """Add what arrived to the customer's balance, once. Raises Refused when this request was confirmed before."""
+    statement = lock_rows(select(TopUp).where(TopUp.reference == _as_kept(reference)))
+    top_up = _found(db.session.scalar(statement), reference)
+    if top_up.transfer_id is not None:
+        raise Refused(f"The request {top_up.reference} was confirmed before. Nothing was added again.")
+    transfer_id = ledger.deposit(
+        top_up.customer_id, amount_nanos=amount_nanos, reason=f"deposit:top-up:{top_up.id}", note=note, now=now
+    )
+    top_up.transfer_id = transfer_id
+    db.session.flush()
+    return transfer_id
+
+
+def _check_amount(amount_nanos: int) -> None:
+    if amount_nanos < LEAST_NANOS:
+        raise BadMoney("The least amount to add is $1.00.", field="amount")
+    if amount_nanos > MOST_NANOS:
+        raise BadMoney("The most you can add at once is $10,000.00.", field="amount")
+    if amount_nanos % _NANOS_PER_CENT:
+        raise BadMoney("An amount to pay has at most two digits after the point.", field="amount")
+
+
+def _free_reference() -> str:
+    while True:
+        reference = "T-" + "".join(secrets.choice(_REFERENCE_SIGNS) for _ in range(_REFERENCE_LENGTH))
+        if not db.session.scalar(select(func.count()).where(TopUp.reference == reference)):
+            return reference
+
+
+def _as_kept(reference: str) -> str:
+    return reference.strip().upper()
+
+
+def _found(top_up: TopUp | None, reference: str) -> TopUp:
+    if top_up is None:
+        raise NotFound(f"There is no request with the reference {reference.strip()}.")
+    return top_up

@@ -1,0 +1,115 @@
+"""People with an account: opening one, checking a password, changing it.
+
+Hashing takes some thirty milliseconds, so it happens outside transactions: functions that write take the hash.
+"""
+
+import re
+from datetime import datetime
+from functools import cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+from panel.db import db
+from panel.domain.errors import BadInput, EmailTaken
+from panel.models import User
+from panel.services import ledger
+
+LONGEST_EMAIL = 254
+SHORTEST_PASSWORD = 10
+LONGEST_PASSWORD = 200
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
+_COMMONEST_TEXT = """
+    1234567890 12345678910 123456789a 1q2w3e4r5t qwertyuiop password12 password123 password1234
+    passwordpassword 0987654321 9876543210 1111111111 0000000000 abcdefghij qwerty1234 qwerty12345
+    iloveyou12 letmein123 admin12345 administrator welcome123 changeme123 1qaz2wsx3edc zaq12wsxcde3
+    q1w2e3r4t5 asdfghjkl1 asdfghjkl; a123456789 football123 baseball123 superman123 princess123
+    sunshine123 monkey1234 dragon1234 master1234 trustno1234 mypassword passw0rd123 p@ssw0rd123
+    secret1234 test123456 testtesttest
+"""
+_COMMONEST_PASSWORDS = frozenset(_COMMONEST_TEXT.split())
+_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+
+def normalize_email(text: str) -> str:
+    """The address as we keep it: without spaces around it, in lower case. Raises BadInput."""
+    email = text.strip().lower()
+    if not email:
+        raise BadInput("The email is missing. It should look like name@example.com.", field="email")
+    if len(email) > LONGEST_EMAIL:
+        raise BadInput(f"The email is longer than {LONGEST_EMAIL} characters.", field="email")
+    if _EMAIL.fullmatch(email) is None or not email.isprintable():
+        raise BadInput("This is not a whole email address. It should look like name@example.com.", field="email")
+    return email
+
+
+def check_new_password(password: str, *, email: str) -> None:
+    """Raise BadInput unless the password may be used: 10 to 200 characters, not a common one, not the email."""
+    if len(password) < SHORTEST_PASSWORD:
+        raise BadInput(f"The password needs at least {SHORTEST_PASSWORD} characters.", field="password")
+    if len(password) > LONGEST_PASSWORD:
+        raise BadInput(f"The password may have at most {LONGEST_PASSWORD} characters.", field="password")
+    plain = password.strip().lower()
+    if plain == email or plain == email.partition("@")[0]:
+        raise BadInput("The password is the same as your email. Choose another one.", field="password")
+    if plain in _COMMONEST_PASSWORDS or len(set(plain)) <= 1:
+        raise BadInput("This password is one of the first that a stranger would try. Choose another one.", field="password")
+
+
+def hash_password(password: str) -> str:
+    """The Argon2id hash to keep. Slow on purpose: call it outside a transaction."""
+    return _hasher.hash(password)
+
+
+def is_password(password: str, password_hash: str | None) -> bool:
+    """Whether the password made this hash. Without a hash (no such account) it takes as long and says no."""
+    try:
+        _hasher.verify(password_hash or _nobodys_hash(), password)
+    except (VerificationError, InvalidHashError):
+        return False
+    return password_hash is not None
+
+
+def needs_new_hash(password_hash: str) -> bool:
+    """Whether the hash was made with other parameters than today's."""
+    return _hasher.check_needs_rehash(password_hash)
+
+
+def add_user(email: str, *, password_hash: str, is_operator: bool = False, now: datetime) -> User:
+    """Open an account with an empty balance. Raises BadInput or EmailTaken."""
+    email = normalize_email(email)
+    if find_by_email(email) is not None:
+        raise _taken()
+    user = User(email=email, password_hash=password_hash, is_operator=is_operator, created_at=now)
+    try:
+        with db.session.begin_nested():
+            db.session.add(user)
+    except IntegrityError:
+        raise _taken() from None
+    ledger.open_account(user.id)
+    return user
+
+
+def find_by_email(email: str) -> User | None:
+    return db.session.scalar(select(User).where(User.email == email.strip().lower()))
+
+
+def password_hash_of(user_id: int) -> str:
+    return db.session.execute(select(User.password_hash).where(User.id == user_id)).scalar_one()
+
+
+def set_password(user_id: int, *, password_hash: str) -> None:
+    """Keep a new hash. Which devices stay signed in is the matter of `sign_ins`."""
+    db.session.execute(update(User).where(User.id == user_id).values(password_hash=password_hash))
+
+
+def _taken() -> EmailTaken:
+    return EmailTaken("There is an account with this email already. Log in with it, or use another email.")
+
+
+@cache
+def _nobodys_hash() -> str:
+    return _hasher.hash("nobody has this password")
