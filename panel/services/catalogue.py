@@ -5,18 +5,23 @@ added: an order keeps the version under which it was placed.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, bindparam, func, select, update
 
-from panel.db import db
+from panel.db import db, lock_rows
 from panel.domain import pricing
 from panel.domain.status import FIRST, Status
 from panel.models import Catalogue, Provider, Terms, Tool
+from panel.services import catalogue_files, providers
+from panel.services.catalogue_files import TermsWritten, ToolWritten
+from panel.settings import ROOT
 
 MOST_IDS_ASKED = 500
+DEMO_FILE = ROOT / "content" / "tools" / "catalogue.yaml"
+DEMO_PROVIDERS = {"simulator": "simulated", "by-hand": "manual"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,43 +74,42 @@ class TermsVersion:
     terms_id: int
     version: int
     since: datetime
-    price_micros_per_thousand: int
-    minimum: int
-    maximum: int
-    link_pattern: str
-    link_example: str
-    link_counter_example: str
-    link_hint: str
-    refill_days: int | None
-    can_cancel: bool
+    terms: TermsWritten
 
 
-_OFFER: Select[Any] = (
-    select(
-        Tool.id,
-        Tool.slug,
-        Tool.name,
-        Tool.category,
-        Tool.summary,
-        Tool.unit,
-        Tool.is_hidden,
-        Tool.changed_at,
-        Terms.id,
-        Terms.version,
-        Terms.price_micros_per_thousand,
-        Terms.minimum,
-        Terms.maximum,
-        Terms.link_pattern,
-        Terms.link_example,
-        Terms.link_counter_example,
-        Terms.link_hint,
-        Terms.refill_days,
-        Terms.can_cancel,
-        Provider.id,
-        Provider.name,
-        Provider.kind,
-        Tool.provider_service,
-    )
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did, by slug."""
+
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    unchanged: tuple[str, ...]
+
+
+_TERMS = (
+    Terms.price_micros_per_thousand,
+    Terms.minimum,
+    Terms.maximum,
+    Terms.link_pattern,
+    Terms.link_example,
+    Terms.link_counter_example,
+    Terms.link_hint,
+    Terms.refill_days,
+    Terms.can_cancel,
+)
+_TOOL = (
+    Tool.id,
+    Tool.slug,
+    Tool.name,
+    Tool.category,
+    Tool.summary,
+    Tool.unit,
+    Tool.is_hidden,
+    Tool.changed_at,
+)
+_PROVIDER = (Provider.id, Provider.name, Provider.kind, Tool.provider_service)
+_OFFER: Select[*tuple[Any, ...]] = (
+    select(*_TOOL, Terms.id, Terms.version, *_TERMS, *_PROVIDER)
     .join(Terms, Terms.id == Tool.terms_id)
     .join(Provider, Provider.id == Tool.provider_id)
 )
@@ -166,21 +170,11 @@ def offers_by_ids(tool_ids: Iterable[int]) -> dict[int, ToolOffer]:
 
 def terms_log(tool_id: int) -> list[TermsVersion]:
     """Every version of the tool's terms, newest first."""
-    statement = select(
-        Terms.id,
-        Terms.version,
-        Terms.since,
-        Terms.price_micros_per_thousand,
-        Terms.minimum,
-        Terms.maximum,
-        Terms.link_pattern,
-        Terms.link_example,
-        Terms.link_counter_example,
-        Terms.link_hint,
-        Terms.refill_days,
-        Terms.can_cancel,
-    ).where(Terms.tool_id == tool_id)
-    return [TermsVersion(*row) for row in db.session.execute(statement.order_by(Terms.version.desc()))]
+    statement: Select[*tuple[Any, ...]] = select(Terms.id, Terms.version, Terms.since, *_TERMS).where(
+        Terms.tool_id == tool_id
+    )
+    rows = db.session.execute(statement.order_by(Terms.version.desc()))
+    return [TermsVersion(row[0], row[1], row[2], TermsWritten(*row[3:])) for row in rows]
 
 
 def version() -> int:
@@ -198,6 +192,98 @@ def statuses_of(tool: ToolOffer) -> tuple[Status, ...]:
                 reached.add(status)
                 waiting.append(status)
     return tuple(status for status in Status if status in reached)
+
+
+def import_tools(data: bytes, *, name: str, now: datetime) -> Imported:
+    """Make the tools of a catalogue file called `name` those of the panel, all of them or none.
+
+    A tool that is new is added, one that differs is changed, and other terms become its next version;
+    tools that the file does not name stay as they are. Raises BadCatalogue.
+    """
+    written = catalogue_files.read(data, name=name)
+    db.session.execute(lock_rows(select(Catalogue.version))).all()
+    provider_ids = _provider_ids(written, name=name)
+    known = {tool.slug: tool for tool in db.session.execute(select(Tool)).scalars()}
+    terms = {each.slug: _terms_of(each) for each in listed_all()}
+
+    did: dict[str, list[str]] = {"added": [], "changed": [], "unchanged": []}
+    for each in written:
+        tool = known.get(each.slug)
+        if tool is None:
+            _add(each, provider_id=provider_ids[each.provider], now=now)
+            did["added"].append(each.slug)
+        elif _change(
+            tool, each, provider_id=provider_ids[each.provider], terms=terms.get(each.slug), now=now
+        ):
+            did["changed"].append(each.slug)
+        else:
+            did["unchanged"].append(each.slug)
+
+    if did["added"] or did["changed"]:
+        db.session.execute(update(Catalogue).values(version=Catalogue.version + 1))
+    return Imported(**{word: tuple(slugs) for word, slugs in did.items()})
+
+
+def import_demo(*, now: datetime) -> Imported:
+    """Add the two providers of the demo where they are missing, and import its catalogue."""
+    for provider, kind in DEMO_PROVIDERS.items():
+        if providers.find(provider) is None:
+            providers.add_provider(provider, kind=kind, now=now)
+    return import_tools(DEMO_FILE.read_bytes(), name=DEMO_FILE.name, now=now)
+
+
+def _provider_ids(written: list[ToolWritten], *, name: str) -> dict[str, int]:
+    """The numbers of the providers that the file names. Raises BadCatalogue at the first that is not there."""
+    ids = {provider.name: provider.id for provider in providers.listed()}
+    for tool in written:
+        if tool.provider not in ids:
+            raise catalogue_files.refusal(
+                name, tool.provider_line, "provider", f"There is no provider called {tool.provider}."
+            )
+    return ids
+
+
+def _add(written: ToolWritten, *, provider_id: int, now: datetime) -> None:
+    tool = Tool(slug=written.slug, provider_id=provider_id, changed_at=now, **_plain_fields(written))
+    db.session.add(tool)
+    db.session.flush()
+    tool.terms_id = _next_terms(tool.id, written.terms, now=now)
+
+
+def _change(
+    tool: Tool, written: ToolWritten, *, provider_id: int, terms: TermsWritten | None, now: datetime
+) -> bool:
+    """Bring the tool to what is written; whether anything differed."""
+    wanted = {**_plain_fields(written), "provider_id": provider_id}
+    differs = {field: value for field, value in wanted.items() if getattr(tool, field) != value}
+    for field, value in differs.items():
+        setattr(tool, field, value)
+    if terms != written.terms:
+        tool.terms_id = _next_terms(tool.id, written.terms, now=now)
+    elif not differs:
+        return False
+    tool.changed_at = now
+    return True
+
+
+def _plain_fields(written: ToolWritten) -> dict[str, str]:
+    """The columns of a tool that a file gives as text and that are no terms."""
+    return {
+        field: getattr(written, field)
+        for field in ("name", "category", "summary", "unit", "provider_service")
+    }
+
+
+def _next_terms(tool_id: int, written: TermsWritten, *, now: datetime) -> int:
+    last = db.session.execute(select(func.max(Terms.version)).where(Terms.tool_id == tool_id)).scalar()
+    terms = Terms(tool_id=tool_id, version=(last or 0) + 1, since=now, **asdict(written))
+    db.session.add(terms)
+    db.session.flush()
+    return terms.id
+
+
+def _terms_of(tool: ToolOffer) -> TermsWritten:
+    return TermsWritten(**{field.name: getattr(tool, field.name) for field in fields(TermsWritten)})
 
 
 def _offer(row: Sequence[Any]) -> ToolOffer:

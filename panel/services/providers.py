@@ -1,0 +1,86 @@
+"""Who delivers: upstream panels, operators by hand, and the simulator. A key given to us is kept sealed."""
+
+from base64 import urlsafe_b64encode
+from datetime import datetime
+from hashlib import sha256
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet, InvalidToken
+from sqlalchemy import select
+
+from panel.db import db
+from panel.domain.errors import BadInput, Refused
+from panel.models import Provider
+from panel.settings import Settings, kept_secret
+
+KINDS = ("panel_api", "manual", "simulated")
+MOST_NAME_LENGTH = 60
+MOST_URL_LENGTH = 500
+
+# The file in the instance folder that opens the sealed keys; the database alone opens none.
+SEAL = "provider_seal"
+
+
+def add_provider(name: str, *, kind: str, url: str = "", sealed_key: str = "", now: datetime) -> Provider:
+    """Add a provider. Raises BadInput for a name, kind or address that can't be, Refused for a name in use."""
+    if not name or len(name) > MOST_NAME_LENGTH or not name.isprintable() or name != name.strip():
+        raise BadInput(f"Write a name of 1 to {MOST_NAME_LENGTH} characters on one line.", field="name")
+    if kind not in KINDS:
+        raise BadInput(f"The kind must be one of {', '.join(KINDS)}.", field="kind")
+    if kind == "panel_api":
+        _check_url(url)
+        if not sealed_key:
+            raise BadInput("A provider of the kind panel_api needs its key.", field="key")
+    elif url or sealed_key:
+        raise BadInput(f"A provider of the kind {kind} has no address and no key.", field="url")
+    if find(name) is not None:
+        raise Refused(f"There is already a provider called {name}.", field="name")
+    provider = Provider(name=name, kind=kind, url=url, sealed_key=sealed_key, created_at=now)
+    db.session.add(provider)
+    db.session.flush()
+    return provider
+
+
+def find(name: str) -> Provider | None:
+    """The provider of this name."""
+    return db.session.execute(select(Provider).where(Provider.name == name)).scalar()
+
+
+def listed() -> list[Provider]:
+    """Every provider, by name."""
+    return list(db.session.execute(select(Provider).order_by(Provider.name)).scalars())
+
+
+def seal(key: str, *, settings: Settings) -> str:
+    """The key as the database may hold it. Raises BadInput for an empty key or one of several lines."""
+    key = key.strip()
+    if not key or not key.isprintable():
+        raise BadInput("Write the key as one line of text.", field="key")
+    return _seal(settings).encrypt(key.encode()).decode()
+
+
+def unseal(sealed_key: str, *, settings: Settings) -> str:
+    """The key as the provider gave it. Raises Refused when this installation can't open it."""
+    try:
+        return _seal(settings).decrypt(sealed_key.encode()).decode()
+    except InvalidToken as error:
+        raise Refused(
+            f"A provider's key can't be opened: the file {SEAL} is not the one that sealed it."
+        ) from error
+
+
+def _seal(settings: Settings) -> Fernet:
+    return Fernet(urlsafe_b64encode(sha256(kept_secret(settings, SEAL).encode()).digest()))
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    is_plain = url.isprintable() and " " not in url and len(url) <= MOST_URL_LENGTH
+    if not host or not is_plain or parts.scheme not in ("https", "http") or "@" in parts.netloc:
+        raise BadInput(
+            "Write the provider's address in full, such as https://panel.example/api/v2.", field="url"
+        )
