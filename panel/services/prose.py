@@ -1,0 +1,99 @@
+"""Markdown of `content/` as parts of a page. HTML in it stays text, and links lead only inside the site."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markupsafe import Markup
+from mdit_py_plugins.anchors import anchors_plugin
+
+_FACT = re.compile(r"\{\{ ?([a-z_]+) ?\}\}")
+
+
+class BadProse(Exception):
+    """Text that cannot be shown; the message says what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a text: its heading, the heading's id, and what stands under it."""
+
+    heading: str
+    id: str
+    html: Markup
+
+
+@dataclass(frozen=True)
+class Prose:
+    """A whole text: what stands before the first heading, the parts, and all addresses it links to."""
+
+    intro: Markup
+    plain_intro: str
+    parts: tuple[Part, ...]
+    links: tuple[str, ...]
+
+
+def _slug(heading: str) -> str:
+    """An id that starts with a letter, so that a step's number is no part of its address."""
+    return re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-0123456789")
+
+
+# The plugin's own annotation names a wider parameter than we pass.
+_make_anchors: Callable[..., None] = anchors_plugin
+_markdown = MarkdownIt("commonmark", {"html": False})
+_make_anchors(_markdown, min_level=2, max_level=3, slug_func=_slug)
+
+
+def read_prose(text: str, *, facts: Mapping[str, str]) -> Prose:
+    """Render a text, with `{{ name }}` filled in from the facts. Raises BadProse."""
+    tokens = _markdown.parse(_fill_in(text, facts=facts))
+    starts = [at for at, token in enumerate(tokens) if token.type == "heading_open" and token.tag == "h2"]
+    ends = [*starts[1:], len(tokens)][: len(starts)]
+    intro = tokens[: starts[0]] if starts else tokens
+    return Prose(
+        intro=_render(intro),
+        plain_intro=_plain(intro),
+        parts=tuple(_part(tokens[start:end]) for start, end in zip(starts, ends, strict=True)),
+        links=_links(tokens),
+    )
+
+
+def _fill_in(text: str, *, facts: Mapping[str, str]) -> str:
+    def fact(match: re.Match[str]) -> str:
+        if match[1] not in facts:
+            raise BadProse(f"unknown fact {match[1]!r}")
+        return facts[match[1]]
+
+    return _FACT.sub(fact, text)
+
+
+def _part(tokens: list[Token]) -> Part:
+    return Part(heading=tokens[1].content, id=str(tokens[0].attrGet("id")), html=_render(tokens[3:]))
+
+
+def _render(tokens: list[Token]) -> Markup:
+    # Safe to mark: the parser has no raw HTML and escapes every text.
+    return Markup(_markdown.renderer.render(tokens, _markdown.options, {}))  # noqa: S704
+
+
+def _plain(tokens: list[Token]) -> str:
+    inside = (
+        token for block in tokens if block.type == "inline" for token in [*(block.children or []), None]
+    )
+    words = (" " if token is None or token.type == "softbreak" else token.content for token in inside)
+    return " ".join("".join(words).split())
+
+
+def _links(tokens: list[Token]) -> tuple[str, ...]:
+    found = []
+    for token in (child for block in tokens for child in block.children or []):
+        if token.type == "image":
+            raise BadProse("an image; texts have none")
+        if token.type == "link_open":
+            address = str(token.attrGet("href"))
+            if not address.startswith("/") or address.startswith("//"):
+                raise BadProse(f"the link {address} leaves the site")
+            found.append(address)
+    return tuple(found)
