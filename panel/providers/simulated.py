@@ -1,0 +1,118 @@
+"""The simulator: moves orders by the clock, through every path of the status table, the same way for the same seed.
+
+It keeps nothing. The id it gives an order holds the moment of acceptance and the seed, and everything it later says
+follows from that id, the scenario and the time.
+"""
+
+import hashlib
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from panel.domain.report import Report
+from panel.domain.status import Status
+from panel.providers.base import Accepted, Ask, NewOrder, Outcome, Refused
+
+SCENARIOS = ("usual", "slow", "partial", "canceled", "refill", "mixed")
+CANCEL_REASON = "The link could not be reached. It may be private."
+SLOW = 20
+REFILL_RUNS_AFTER_SECONDS = 4
+REFILL_ENDS_AFTER_SECONDS = 16
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will become of one order: when each stage begins, in seconds after acceptance, and how it ends."""
+
+    processing: float
+    running: float
+    ends: float
+    end: Status
+    remains: int
+    start_count: int
+
+
+def plan_of(provider_order_id: str, *, scenario: str, quantity: int) -> Plan:
+    """The plan that belongs to an id: drawn from a generator seeded by the id alone."""
+    draw = random.Random(hashlib.sha256(provider_order_id.encode()).digest())  # noqa: S311
+    processing = draw.uniform(1, 4)
+    running = processing + draw.uniform(2, 6)
+    ends = running + draw.uniform(12, 40)
+    left = draw.randint(1, quantity)
+    start_count = draw.randint(0, 5_000)
+    end = {"partial": Status.PARTIAL, "canceled": Status.CANCELED}.get(scenario, Status.COMPLETED)
+    if scenario == "mixed":
+        end = draw.choices([Status.COMPLETED, Status.PARTIAL, Status.CANCELED], weights=[6, 2, 2])[0]
+    if scenario == "slow":
+        processing, running, ends = processing * SLOW, running * SLOW, ends * SLOW
+    remains = {Status.COMPLETED: 0, Status.PARTIAL: left, Status.CANCELED: quantity}[end]
+    return Plan(processing, running, ends, end, remains, start_count)
+
+
+class Simulated:
+    """A provider without an upstream."""
+
+    def __init__(self, *, seed: str) -> None:
+        self.seed = seed
+
+    def add(self, order: NewOrder, *, now: datetime) -> Outcome:
+        if order.service not in SCENARIOS:
+            return Refused(f"The simulator has no scenario named {order.service!r}.", is_final=True)
+        return Accepted(f"{self.seed}-{order.order_id}-{_millis(now)}")
+
+    def status(self, asks: Sequence[Ask], *, now: datetime) -> Mapping[int, Report]:
+        return {ask.order_id: _report(ask, now=now) for ask in asks}
+
+    def refill(self, ask: Ask, *, now: datetime) -> Outcome:
+        return Accepted(f"refill-{ask.order_id}-{_millis(now)}")
+
+    def refill_status(self, refill_id: str, *, now: datetime) -> object:
+        age = _age(refill_id, now=now)
+        if age < REFILL_RUNS_AFTER_SECONDS:
+            return "Pending"
+        return "In progress" if age < REFILL_ENDS_AFTER_SECONDS else "Completed"
+
+    def cancel(self, ask: Ask, *, now: datetime) -> Outcome:
+        plan = plan_of(ask.provider_order_id, scenario=ask.service, quantity=ask.quantity)
+        if _age(ask.provider_order_id, now=now) >= plan.ends:
+            return Refused("The order had ended before it could be stopped.", is_final=True)
+        return Accepted(ask.provider_order_id)
+
+
+def _report(ask: Ask, *, now: datetime) -> Report:
+    plan = plan_of(ask.provider_order_id, scenario=ask.service, quantity=ask.quantity)
+    age = _age(ask.provider_order_id, now=now)
+    stopped = None if ask.stopped_at is None else _age(ask.provider_order_id, now=ask.stopped_at)
+    if stopped is not None and stopped < min(plan.ends, age):
+        return _stopped(plan, at=stopped, quantity=ask.quantity)
+    if age < plan.processing:
+        return Report("Pending", ask.quantity)
+    if age < plan.running:
+        return Report("Processing", ask.quantity)
+    if plan.end is Status.CANCELED:
+        return Report("Canceled", ask.quantity, reason=CANCEL_REASON)
+    if age < plan.ends:
+        return Report("In progress", _remains(plan, at=age, quantity=ask.quantity), plan.start_count)
+    return Report(plan.end.label, plan.remains, plan.start_count)
+
+
+def _stopped(plan: Plan, *, at: float, quantity: int) -> Report:
+    """What was stopped before it ran is Canceled; what was stopped midway is Partial."""
+    remains = quantity if at < plan.running else _remains(plan, at=at, quantity=quantity)
+    if remains == quantity:
+        return Report("Canceled", quantity, reason="Stopped at your request.")
+    return Report("Partial", remains, plan.start_count)
+
+
+def _remains(plan: Plan, *, at: float, quantity: int) -> int:
+    share = (at - plan.running) / (plan.ends - plan.running)
+    return max(quantity - int((quantity - plan.remains) * share), plan.remains, 1)
+
+
+def _millis(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+def _age(provider_id: str, *, now: datetime) -> float:
+    return (_millis(now) - int(provider_id.rsplit("-", 1)[1])) / 1000

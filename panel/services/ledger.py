@@ -1,0 +1,233 @@
+"""The ledger: money moves between accounts by transfers that are added and never changed.
+
+Only this module writes `accounts` and `transfers`. A customer's cached balance changes together with the
+transfers behind it, and only while `lock_accounts` holds the customer's row, so that it can't be lost in a race.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import current_app
+from sqlalchemy import bindparam, func, insert, select, union_all, update
+
+from panel.db import db, lock_rows
+from panel.domain.errors import InsufficientBalance
+from panel.domain.status import Status
+from panel.models import Account, AccountKind, Order, Transfer, TransferKind
+
+ACCOUNTS = Account.__table__
+TRANSFERS = Transfer.__table__
+
+
+@dataclass(frozen=True)
+class Posting:
+    """One transfer to be made. A whole number names a customer by user id; an AccountKind names a house account."""
+
+    source: int | AccountKind
+    target: int | AccountKind
+    amount_nanos: int
+    kind: TransferKind
+    reason: str
+    order_id: int | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of a customer's statement, with the balance after it."""
+
+    id: int
+    at: datetime
+    kind: TransferKind
+    order_id: int | None
+    note: str
+    change_nanos: int
+    balance_nanos: int
+
+    @property
+    def in_nanos(self) -> int:
+        return max(self.change_nanos, 0)
+
+    @property
+    def out_nanos(self) -> int:
+        return max(-self.change_nanos, 0)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A period of one customer's account: opening + entries = closing, as `is_checked` says."""
+
+    opening_nanos: int
+    entries: tuple[Entry, ...]
+    closing_nanos: int
+
+    @property
+    def is_checked(self) -> bool:
+        return self.opening_nanos + sum(entry.change_nanos for entry in self.entries) == self.closing_nanos
+
+
+def open_account(user_id: int) -> None:
+    """Give a new customer an empty account."""
+    db.session.execute(insert(ACCOUNTS), [{"kind": AccountKind.CUSTOMER, "user_id": user_id, "balance_nanos": 0}])
+
+
+_LOCK = (
+    select(ACCOUNTS.c.user_id, ACCOUNTS.c.id)
+    .where(ACCOUNTS.c.user_id.in_(bindparam("user_ids", expanding=True)))
+    .order_by(ACCOUNTS.c.id)
+)
+
+
+def lock_accounts(user_ids: Collection[int]) -> dict[int, int]:
+    """Hold these customers' accounts until the transaction ends; account id by user id.
+
+    This is the first thing that a change around a customer's orders or money does, always in the
+    same sequence of rows, so that two such changes queue up and never block each other for good.
+    """
+    rows = db.session.execute(lock_rows(_LOCK), {"user_ids": sorted(set(user_ids))})
+    return {user_id: account_id for user_id, account_id in rows}
+
+
+_TAKE = (
+    update(ACCOUNTS)
+    .where(ACCOUNTS.c.id == bindparam("account"), ACCOUNTS.c.balance_nanos + bindparam("change") >= 0)
+    .values(balance_nanos=ACCOUNTS.c.balance_nanos + bindparam("change"))
+)
+_ADD = insert(TRANSFERS)
+
+
+def post(postings: Sequence[Posting], *, now: datetime) -> None:
+    """Make the transfers. Raises InsufficientBalance, having moved nothing that stays, when a balance would go below 0.
+
+    A reason that was used before fails in the database: nothing can be posted twice.
+    """
+    customers = {end for posting in postings for end in (posting.source, posting.target) if _is_customer(end)}
+    accounts = lock_accounts(customers) if customers else {}
+    house = _house()
+    changes: dict[int, int] = {}
+    rows = []
+    for posting in postings:
+        source, target = (
+            accounts[end] if _is_customer(end) else house[end] for end in (posting.source, posting.target)
+        )
+        if _is_customer(posting.source):
+            changes[source] = changes.get(source, 0) - posting.amount_nanos
+        if _is_customer(posting.target):
+            changes[target] = changes.get(target, 0) + posting.amount_nanos
+        rows.append(_row(posting, source=source, target=target, now=now))
+    for account, change in sorted(changes.items()):
+        if db.session.execute(_TAKE, {"account": account, "change": change}).rowcount != 1:
+            raise InsufficientBalance("Not enough funds on your balance. Nothing was charged.")
+    if rows:
+        db.session.execute(_ADD, rows)
+
+
+def _is_customer(end: int | AccountKind) -> bool:
+    return not isinstance(end, AccountKind)
+
+
+def _row(posting: Posting, *, source: int, target: int, now: datetime) -> dict[str, object]:
+    return {
+        "from_account_id": source,
+        "to_account_id": target,
+        "amount_nanos": posting.amount_nanos,
+        "kind": posting.kind,
+        "order_id": posting.order_id,
+        "reason": posting.reason,
+        "note": posting.note,
+        "at": now,
+    }
+
+
+def _house() -> dict[object, int]:
+    """The ids of the four house accounts: made by the first migration, so they are looked up once."""
+    kept = current_app.extensions.get("panel.house_accounts")
+    if kept is None:
+        rows = db.session.execute(select(ACCOUNTS.c.kind, ACCOUNTS.c.id).where(ACCOUNTS.c.user_id.is_(None)))
+        kept = {AccountKind(kind): account_id for kind, account_id in rows}
+        current_app.extensions["panel.house_accounts"] = kept
+    return kept  # type: ignore[no-any-return]
+
+
+def deposit(user_id: int, *, amount_nanos: int, reason: str, note: str, now: datetime) -> int:
+    """Add money that arrived from outside; the transfer's id. The reason is used once, ever."""
+    posting = Posting(AccountKind.DEPOSITS, user_id, amount_nanos, TransferKind.DEPOSIT, reason, note=note)
+    post([posting], now=now)
+    return db.session.scalars(select(TRANSFERS.c.id).where(TRANSFERS.c.reason == reason)).one()
+
+
+_BALANCE = select(ACCOUNTS.c.balance_nanos).where(ACCOUNTS.c.user_id == bindparam("user_id"))
+
+
+def balance_nanos(user_id: int) -> int:
+    """What the customer can spend now."""
+    return db.session.execute(_BALANCE, {"user_id": user_id}).scalar() or 0
+
+
+def held_nanos(user_id: int) -> int:
+    """What is charged and held for the customer's orders that are still moving."""
+    held = func.sum(Order.charge_nanos - Order.kept_nanos - Order.returned_nanos)
+    open_statuses = [status for status in Status if status.is_open]
+    return int(db.session.scalar(select(held).where(Order.customer_id == user_id, Order.status.in_(open_statuses))) or 0)
+
+
+def statement(user_id: int, *, since: datetime, until: datetime) -> Statement:
+    """The customer's account from `since` up to, not including, `until`.
+
+    The closing balance is summed on its own, not carried forward, so that the check means something.
+    """
+    opening = _sum(user_id, before=since)
+    entries = _entries(user_id, since=since, until=until, opening_nanos=opening)
+    return Statement(opening_nanos=opening, entries=tuple(entries), closing_nanos=_sum(user_id, before=until))
+
+
+def last_entries(user_id: int, *, count: int) -> list[Entry]:
+    """The newest lines of the customer's account, newest first."""
+    lines = _lines(user_id).subquery()
+    rows = db.session.execute(select(lines).order_by(lines.c.id.desc()).limit(count)).all()
+    balance = balance_nanos(user_id)
+    entries = []
+    for row in rows:
+        entries.append(_entry(row, balance=balance))
+        balance -= row.change
+    return entries
+
+
+def entry_of(order_id: int, *, kind: TransferKind, user_id: int) -> Entry | None:
+    """The customer's own line for one settling transfer of an order, with the balance after it."""
+    lines = _lines(user_id).subquery()
+    row = db.session.execute(select(lines).where(lines.c.order_id == order_id, lines.c.kind == kind)).first()
+    if row is None:
+        return None
+    balance = db.session.execute(select(func.sum(lines.c.change)).where(lines.c.id <= row.id)).scalar()
+    return _entry(row, balance=int(balance or 0))
+
+
+def _lines(user_id: int):  # type: ignore[no-untyped-def]
+    """The transfers that touch one customer, as changes of that customer's balance."""
+    account = select(ACCOUNTS.c.id).where(ACCOUNTS.c.user_id == user_id).scalar_subquery()
+    columns = (TRANSFERS.c.id, TRANSFERS.c.at, TRANSFERS.c.kind, TRANSFERS.c.order_id, TRANSFERS.c.note)
+    return union_all(
+        select(*columns, TRANSFERS.c.amount_nanos.label("change")).where(TRANSFERS.c.to_account_id == account),
+        select(*columns, (-TRANSFERS.c.amount_nanos).label("change")).where(TRANSFERS.c.from_account_id == account),
+    )
+
+
+def _sum(user_id: int, *, before: datetime) -> int:
+    lines = _lines(user_id).subquery()
+    return int(db.session.execute(select(func.sum(lines.c.change)).where(lines.c.at < before)).scalar() or 0)
+
+
+def _entries(user_id: int, *, since: datetime, until: datetime, opening_nanos: int) -> list[Entry]:
+    lines = _lines(user_id).subquery()
+    rows = db.session.execute(select(lines).where(lines.c.at >= since, lines.c.at < until).order_by(lines.c.id))
+    balance, entries = opening_nanos, []
+    for row in rows:
+        balance += row.change
+        entries.append(_entry(row, balance=balance))
+    return entries
+
+
+def _entry(row, *, balance: int) -> Entry:  # type: ignore[no-untyped-def]
+    return Entry(row.id, row.at, TransferKind(row.kind), row.order_id, row.note, row.change, balance)

@@ -1,0 +1,153 @@
+"""Placing an order: everything is checked before money moves, and the same request makes the same order.
+
+The price is always computed here, from the terms that hold at the commit; what a form says of money is not read.
+"""
+
+import re
+import secrets
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import insert, select
+
+from panel.db import db
+from panel.domain import links, pricing
+from panel.domain.errors import BadInput, RequestIdUsed, TermsChanged, UnknownTool
+from panel.domain.status import FIRST
+from panel.models import AccountKind, Event, Order, TransferKind
+from panel.services import catalogue, ledger, transitions
+from panel.services.catalogue import ToolOffer
+from panel.services.ledger import Posting
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,100}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Quote:
+    """An order as it would be placed now, with nothing written yet."""
+
+    offer: ToolOffer
+    link: str
+    quantity: int
+
+    @property
+    def charge_nanos(self) -> int:
+        return self.offer.charge_nanos(self.quantity)
+
+
+@dataclass(frozen=True)
+class Placing:
+    """One request to place an order, as it came in: link and quantity are still text."""
+
+    tool: str
+    link: str
+    quantity: str
+    request_id: str
+    terms_id: int | None = None
+
+
+def new_request_id() -> str:
+    """A fresh idempotency key for one form."""
+    return secrets.token_urlsafe(18)
+
+
+def offer_of(slug: str) -> ToolOffer:
+    """The tool as offered now. Raises UnknownTool when there is none, or it is hidden."""
+    offer = catalogue.find(slug)
+    if offer is None:
+        raise UnknownTool("There is no such tool. Choose one from the list of tools.")
+    return offer
+
+
+def quote(slug: str, *, link: str, quantity: str) -> Quote:
+    """Check tool, quantity and link. Raises UnknownTool, BadQuantity or BadLink; each names its field."""
+    offer = offer_of(slug)
+    pieces = pricing.parse_quantity(quantity)
+    pricing.check_quantity(pieces, minimum=offer.minimum, maximum=offer.maximum)
+    checked = links.check_link(link, pattern=offer.link_pattern, example=offer.link_example, hint=offer.link_hint)
+    return Quote(offer=offer, link=checked, quantity=pieces)
+
+
+def place_order(customer_id: int, *, asked: Placing, now: datetime) -> Order:
+    """Charge the customer and queue the order; asked again with the same request id, the order made then.
+
+    Raises what `quote` raises, BadInput for an unusable request id, RequestIdUsed when the id came before
+    with other words, TermsChanged when other terms hold by now, and InsufficientBalance.
+    """
+    if not _REQUEST_ID.fullmatch(asked.request_id):
+        raise BadInput("The request id must have 8 to 100 letters, digits or one of _ . : -", field="request_id")
+    ledger.lock_accounts([customer_id])
+    earlier = find_by_request(customer_id, request_id=asked.request_id)
+    if earlier is not None:
+        return _same_or_refused(earlier, asked)
+    wanted = quote(asked.tool, link=asked.link, quantity=asked.quantity)
+    if asked.terms_id is not None and asked.terms_id != wanted.offer.terms_id:
+        raise TermsChanged("The terms of this tool have changed since you opened the form. Nothing was charged.")
+    order_id = _write(customer_id, wanted, request_id=asked.request_id, now=now)
+    return db.session.get_one(Order, order_id)
+
+
+def find_by_request(customer_id: int, *, request_id: str) -> Order | None:
+    """The order that this customer's request made, if it did."""
+    return db.session.scalar(select(Order).where(Order.customer_id == customer_id, Order.request_id == request_id))
+
+
+def _same_or_refused(earlier: Order, asked: Placing) -> Order:
+    tool = catalogue.offer(earlier.tool_id)
+    is_same = (
+        tool is not None
+        and asked.tool == tool.slug
+        and asked.link.strip() == earlier.link
+        and asked.quantity == str(earlier.quantity)
+    )
+    if not is_same:
+        raise RequestIdUsed(f"This form was already used for order {earlier.id}. Nothing more was charged.")
+    return earlier
+
+
+def _write(customer_id: int, wanted: Quote, *, request_id: str, now: datetime) -> int:
+    offer = wanted.offer
+    values = {
+        "customer_id": customer_id,
+        "tool_id": offer.tool_id,
+        "terms_id": offer.terms_id,
+        "link": wanted.link,
+        "quantity": wanted.quantity,
+        "price_micros_per_thousand": offer.price_micros_per_thousand,
+        "charge_nanos": wanted.charge_nanos,
+        "request_id": request_id,
+        "placed_at": now,
+        "status": FIRST,
+        "remains": wanted.quantity,
+        "kept_nanos": 0,
+        "returned_nanos": 0,
+        "reason": "",
+        "version": 1,
+        "provider_id": offer.provider_id,
+        "provider_service": offer.provider_service,
+        "dispatch_at": None if offer.provider_kind == "manual" else now,
+    }
+    order_id: int = db.session.execute(insert(Order.__table__).returning(Order.__table__.c.id), values).scalar_one()
+    reason = f"{TransferKind.CHARGE}:order:{order_id}"
+    charge = Posting(customer_id, AccountKind.HOLDS, wanted.charge_nanos, TransferKind.CHARGE, reason, order_id)
+    ledger.post([charge], now=now)
+    placed = {
+        "order_id": order_id,
+        "kind": "placed",
+        "source": "you",
+        "old_status": None,
+        "status": FIRST,
+        "remains": wanted.quantity,
+        "start_count": None,
+        "kept_nanos": 0,
+        "returned_nanos": 0,
+        "version": 1,
+        "text": "Order placed and charged.",
+        "raw": "",
+        "at": now,
+    }
+    db.session.execute(insert(Event.__table__), [placed])
+    transitions.count_orders(Counter({(customer_id, FIRST): 1}))
+    transitions.bump_customers([customer_id])
+    return order_id

@@ -1,0 +1,294 @@
+"""The one door through which an order changes: claim, event, money, counts, and the customer's state version.
+
+A change comes as a Move. A batch of moves costs a fixed number of statements, each run once for all
+rows, so that a sync of a hundred orders is not a hundred times one.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from panel.db import db
+from panel.domain.errors import IllegalTransition, NotFound, StaleOrder
+from panel.domain.report import Standing
+from panel.domain.status import Status
+from panel.models import Cancellation, CancellationState, Event, Order, OrderCount, User
+from panel.services import ledger, refunds
+from panel.services.ledger import Posting
+
+ORDERS = Order.__table__
+EVENTS = Event.__table__
+COUNTS = OrderCount.__table__
+CANCELLATIONS = Cancellation.__table__
+USERS = User.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """An order as it stands in the database while its customer's account is held."""
+
+    id: int
+    customer_id: int
+    status: Status
+    quantity: int
+    remains: int
+    start_count: int | None
+    price_micros_per_thousand: int
+    charge_nanos: int
+    kept_nanos: int
+    returned_nanos: int
+    reason: str
+    version: int
+    started_at: datetime | None
+    completed_at: datetime | None
+    ended_at: datetime | None
+    provider_id: int
+    provider_order_id: str | None
+
+    @property
+    def standing(self) -> Standing:
+        return Standing(self.status, self.quantity, self.remains, self.start_count)
+
+
+@dataclass(frozen=True)
+class Move:
+    """What an order shall become, from whom we know it, and the sentence for its timeline."""
+
+    order: OrderRow
+    to: Status
+    remains: int
+    start_count: int | None = None
+    source: str = "us"
+    text: str = ""
+    raw: str = ""
+    reason: str | None = None
+
+
+_COLUMNS = [ORDERS.c[name] for name in OrderRow.__slots__]
+_OWNERS = select(ORDERS.c.customer_id).where(ORDERS.c.id.in_(bindparam("ids", expanding=True))).distinct()
+_ROWS = select(*_COLUMNS).where(ORDERS.c.id.in_(bindparam("ids", expanding=True))).order_by(ORDERS.c.id)
+
+
+def claim(order_ids: Collection[int]) -> dict[int, OrderRow]:
+    """Hold these orders until the transaction ends and read them as they are; unknown ids are left out."""
+    ids = {"ids": list(order_ids)}
+    ledger.lock_accounts(db.session.execute(_OWNERS, ids).scalars().all())
+    return {row.id: OrderRow(row.id, row.customer_id, Status(row.status), *row[3:]) for row in db.session.execute(_ROWS, ids)}
+
+
+def claim_one(order_id: int) -> OrderRow:
+    """As `claim`, for one order. Raises NotFound."""
+    row = claim([order_id]).get(order_id)
+    if row is None:
+        raise NotFound(f"There is no order {order_id}.")
+    return row
+
+
+def move_order(
+    order: OrderRow, to: Status, *, remains: int, source: str = "us", text: str = "", reason: str | None = None, now: datetime
+) -> None:
+    """Move one order: `apply` for a batch of one. Raises IllegalTransition or StaleOrder."""
+    move = Move(order, to, remains, start_count=order.start_count, source=source, text=text, reason=reason)
+    apply([move], now=now)
+
+
+_CLAIM = (
+    update(ORDERS)
+    .where(ORDERS.c.id == bindparam("b_id"), ORDERS.c.version == bindparam("b_version"))
+    .values(
+        status=bindparam("b_status"),
+        remains=bindparam("b_remains"),
+        start_count=bindparam("b_start_count"),
+        kept_nanos=bindparam("b_kept_nanos"),
+        returned_nanos=bindparam("b_returned_nanos"),
+        reason=bindparam("b_reason"),
+        version=ORDERS.c.version + 1,
+        started_at=bindparam("b_started_at"),
+        completed_at=bindparam("b_completed_at"),
+        ended_at=bindparam("b_ended_at"),
+    )
+)
+_REST = (
+    update(ORDERS)
+    .where(ORDERS.c.id.in_(bindparam("ids", expanding=True)))
+    .values(dispatch_at=None, sync_at=None, unconfirmed_at=None)
+)
+_TELL = insert(EVENTS)
+
+
+def apply(moves: Sequence[Move], *, now: datetime) -> None:
+    """Write all moves or, raising IllegalTransition or StaleOrder, none: rows, events, money and counts together.
+
+    The orders must have been claimed in this transaction. Two moves of one order do not fit in one batch.
+    """
+    if not moves:
+        return
+    rows, events, postings = [], [], []
+    counts: Counter[tuple[int, Status]] = Counter()
+    ended = []
+    for move in moves:
+        row, transfers = _after(move, now=now)
+        rows.append(row)
+        postings += transfers
+        events.append(_event(move, row, now=now))
+        if move.to is not move.order.status:
+            counts[move.order.customer_id, move.order.status] -= 1
+            counts[move.order.customer_id, move.to] += 1
+            if not move.to.is_open:
+                ended.append(move.order.id)
+    if db.session.execute(_CLAIM, rows).rowcount != len(rows):
+        raise StaleOrder("The order was moved by someone else. Look at it again, then decide.")
+    db.session.execute(_TELL, events)
+    ledger.post(postings, now=now)
+    if ended:
+        db.session.execute(_REST, {"ids": ended})
+        _close_cancellations(ended, now=now)
+    if counts:
+        count_orders(counts)
+    bump_customers({move.order.customer_id for move in moves})
+
+
+def _after(move: Move, *, now: datetime) -> tuple[dict[str, Any], list[Posting]]:
+    order, to = move.order, move.to
+    if to is not order.status and not order.status.may_become(to):
+        raise IllegalTransition(f"Order {order.id} is {order.status.label} and cannot become {to.label}.")
+    charge = refunds.Charge(
+        order.id, order.customer_id, order.quantity, order.price_micros_per_thousand, order.kept_nanos + order.returned_nanos
+    )
+    settlement, postings = refunds.settlement_of(charge, to=to, remains=move.remains)
+    is_running = to in (Status.IN_PROGRESS, Status.COMPLETED, Status.PARTIAL)
+    row = {
+        "b_id": order.id,
+        "b_version": order.version,
+        "b_status": to,
+        "b_remains": move.remains,
+        "b_start_count": move.start_count,
+        "b_kept_nanos": settlement.kept_nanos if settlement else order.kept_nanos,
+        "b_returned_nanos": settlement.returned_nanos if settlement else order.returned_nanos,
+        "b_reason": order.reason if move.reason is None else move.reason,
+        "b_started_at": order.started_at or (now if is_running else None),
+        "b_completed_at": order.completed_at or (now if to is Status.COMPLETED else None),
+        "b_ended_at": order.ended_at or (None if to.is_open else now),
+    }
+    return row, postings
+
+
+def _event(move: Move, row: dict[str, Any], *, now: datetime) -> dict[str, Any]:
+    return {
+        "order_id": move.order.id,
+        "kind": "counted" if move.to is move.order.status else "moved",
+        "source": move.source,
+        "old_status": move.order.status,
+        "status": move.to,
+        "remains": move.remains,
+        "start_count": move.start_count,
+        "kept_nanos": row["b_kept_nanos"],
+        "returned_nanos": row["b_returned_nanos"],
+        "version": move.order.version + 1,
+        "text": move.text,
+        "raw": move.raw,
+        "at": now,
+    }
+
+
+@dataclass(frozen=True)
+class Note:
+    """A line for the timeline of an order that itself stays as it is."""
+
+    order: OrderRow
+    text: str
+    source: str = "us"
+    raw: str = ""
+
+
+def tell(notes: Sequence[Note], *, now: datetime) -> None:
+    """Add lines to timelines. The orders must have been claimed and not moved in this transaction."""
+    if not notes:
+        return
+    events = [
+        {
+            "order_id": note.order.id,
+            "kind": "noted",
+            "source": note.source,
+            "old_status": note.order.status,
+            "status": note.order.status,
+            "remains": note.order.remains,
+            "start_count": note.order.start_count,
+            "kept_nanos": note.order.kept_nanos,
+            "returned_nanos": note.order.returned_nanos,
+            "version": note.order.version,
+            "text": note.text,
+            "raw": note.raw,
+            "at": now,
+        }
+        for note in notes
+    ]
+    db.session.execute(_TELL, events)
+    bump_customers({note.order.customer_id for note in notes})
+
+
+def mark(order: OrderRow, **values: Any) -> None:
+    """Write the columns that the sweeps use (dispatch, sync, the provider's id); never status, counts or money."""
+    allowed = {"dispatch_at", "sync_at", "unconfirmed_at", "provider_order_id"}
+    if not values.keys() <= allowed:
+        raise ValueError(f"{values.keys() - allowed} change only by a move")
+    db.session.execute(update(ORDERS).where(ORDERS.c.id == order.id).values(**values))
+
+
+def _close_cancellations(order_ids: list[int], *, now: datetime) -> None:
+    """An order that has ended answers the question whether it could be stopped."""
+    ended = select(ORDERS.c.status).where(ORDERS.c.id == CANCELLATIONS.c.order_id).scalar_subquery()
+    asked = (CANCELLATIONS.c.order_id.in_(order_ids), CANCELLATIONS.c.state == CancellationState.ASKED)
+    for was_stopped, state, reason in (
+        (True, CancellationState.ACCEPTED, ""),
+        (False, CancellationState.REFUSED, "The order was Completed before it could be stopped."),
+    ):
+        stops = ended.in_([Status.CANCELED, Status.PARTIAL]) if was_stopped else ended == Status.COMPLETED
+        db.session.execute(
+            update(CANCELLATIONS).where(*asked, stops).values(state=state, reason=reason, answered_at=now, due_at=None)
+        )
+
+
+_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def count_orders(changes: Counter[tuple[int, Status]]) -> None:
+    """Add to the counts that the history shows beside its views."""
+    add = _INSERTS[db.engine.dialect.name](COUNTS)
+    upsert = add.on_conflict_do_update(
+        index_elements=[COUNTS.c.customer_id, COUNTS.c.status],
+        set_={"orders": COUNTS.c.orders + add.excluded.orders},
+    )
+    rows = [
+        {"customer_id": customer_id, "status": status, "orders": change}
+        for (customer_id, status), change in sorted(changes.items())
+        if change
+    ]
+    if rows:
+        db.session.execute(upsert, rows)
+
+
+_BUMP = (
+    update(USERS)
+    .where(USERS.c.id.in_(bindparam("ids", expanding=True)))
+    .values(state_version=USERS.c.state_version + 1)
+)
+
+
+def bump_customers(user_ids: Iterable[int]) -> None:
+    """Tell open pages of these customers that something they show has changed."""
+    db.session.execute(_BUMP, {"ids": sorted(user_ids)})
+
+
+def replay(order_id: int) -> tuple[Status, int, int | None, int, int, int] | None:
+    """What the timeline alone says the order is: status, remains, start count, kept, returned, version."""
+    newest = select(func.max(EVENTS.c.id)).where(EVENTS.c.order_id == order_id).scalar_subquery()
+    row = db.session.execute(select(EVENTS).where(EVENTS.c.id == newest)).first()
+    if row is None:
+        return None
+    return Status(row.status), row.remains, row.start_count, row.kept_nanos, row.returned_nanos, row.version
