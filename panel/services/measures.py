@@ -1,4 +1,4 @@
-"""How long orders took and how they ended, measured from the panel's own orders; nothing where they are too few.
+"""How long orders took and how they ended, measured from this panel's own orders; None where they are few.
 
 One read of the newest orders serves every figure of every page for a minute.
 """
@@ -62,7 +62,7 @@ _one_reads = threading.Lock()
 
 
 def time_to_completion(tool_id: int | None = None, *, now: datetime) -> Measure | None:
-    """From placing to Completed, over orders that ended in the window; None when they are too few."""
+    """From placing to Completed, over orders ended in the window; None when too few."""
     return _measure(
         (order.completed_at - order.placed_at).total_seconds()
         for order in _ended_orders(now=now)
@@ -71,7 +71,7 @@ def time_to_completion(tool_id: int | None = None, *, now: datetime) -> Measure 
 
 
 def time_to_start(tool_id: int | None = None, *, now: datetime) -> Measure | None:
-    """From placing until the count moved, over orders that ended in the window; None when they are too few."""
+    """From placing until the count moved, over orders ended in the window; None when too few."""
     return _measure(
         (order.started_at - order.placed_at).total_seconds()
         for order in _ended_orders(now=now)
