@@ -46,7 +46,7 @@ class SignedIn:
 class Tries:
     """The log-in that is being tried: counted before the password is looked at, forgotten when it was right."""
 
-    account: str
+    account: str | None
     network_try_id: int
 
 
@@ -119,18 +119,22 @@ def end_others(user_id: int, *, keep: int, now: datetime) -> None:
     )
 
 
-def count_try(email: str, *, network: str, now: datetime) -> Tries:
-    """Count one try before its password is looked at. Raises TooManyTries when there were too many of late."""
-    account = _account_bucket(email)
-    by_network = f"network:{network}"
+def count_try(email: str | None, *, network: str, now: datetime) -> Tries:
+    """Count one try before its password is looked at. Raises TooManyTries when there were too many of late.
+
+    Without an email (at sign-up, where there is no account yet) the network alone is charged.
+    """
     db.session.execute(delete(FailedTry).where(FailedTry.at <= now - TRIES_WINDOW))
-    for bucket, most in ((account, TRIES_PER_ACCOUNT), (by_network, TRIES_PER_NETWORK)):
+    limits = [(f"network:{network}", TRIES_PER_NETWORK)]
+    if email is not None:
+        limits.insert(0, (_account_bucket(email), TRIES_PER_ACCOUNT))
+    for bucket, most in limits:
         _queue_up(bucket)
         _refuse_beyond(bucket, most=most, now=now)
-    network_try = FailedTry(bucket=by_network, at=now)
-    db.session.add_all([FailedTry(bucket=account, at=now), network_try])
+    tries = [FailedTry(bucket=bucket, at=now) for bucket, _ in limits]
+    db.session.add_all(tries)
     db.session.flush()
-    return Tries(account=account, network_try_id=network_try.id)
+    return Tries(account=limits[0][0] if email is not None else None, network_try_id=tries[-1].id)
 
 
 def forget_tries(tries: Tries) -> None:

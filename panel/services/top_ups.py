@@ -2,12 +2,13 @@
 
 import secrets
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import func, select
 
 from panel.db import db, lock_rows
 from panel.domain.errors import BadMoney, NotFound, Refused
-from panel.domain.money import NANOS_PER_UNIT
+from panel.domain.money import NANOS_PER_UNIT, parse_nanos
 from panel.models import TopUp
 from panel.services import ledger
 
@@ -21,6 +22,16 @@ _REFERENCE_SIGNS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 _REFERENCE_LENGTH = 6
 
 
+def parse_amount(text: str) -> int:
+    """The amount typed, in nanos. Raises BadMoney about the field `amount`."""
+    if not text.strip():
+        raise BadMoney("The amount is missing. Write it in digits, such as 25 or 12.50.", field="amount")
+    try:
+        return parse_nanos(text.strip())
+    except BadMoney as error:
+        raise BadMoney(error.message, field="amount") from None
+
+
 def request_top_up(customer_id: int, *, amount_nanos: int, now: datetime) -> TopUp:
     """Note that the customer means to pay this amount. The same amount asked for again is the same open request."""
     _check_amount(amount_nanos)
@@ -30,7 +41,8 @@ def request_top_up(customer_id: int, *, amount_nanos: int, now: datetime) -> Top
             return top_up
     if len(asked) >= MOST_OPEN:
         raise Refused(
-            f"You have {MOST_OPEN} open requests already. Pay one of them with its own reference first.", field="amount"
+            f"You have {MOST_OPEN} open requests already. Pay one of them with its own reference first.",
+            field="amount",
         )
     top_up = TopUp(
         customer_id=customer_id, reference=_free_reference(), amount_nanos=amount_nanos, requested_at=now
@@ -51,11 +63,11 @@ def open_requests(customer_id: int) -> list[TopUp]:
     )
 
 
-def references(transfer_ids: list[int], *, customer_id: int) -> dict[int, str]:
-    """The reference of each of these transfers that confirmed a request of this customer."""
+def references(customer_id: int) -> dict[int, str]:
+    """The references of this customer's confirmed requests, by the transfer that confirmed them."""
     rows = db.session.execute(
         select(TopUp.transfer_id, TopUp.reference).where(
-            TopUp.customer_id == customer_id, TopUp.transfer_id.in_(transfer_ids)
+            TopUp.customer_id == customer_id, TopUp.transfer_id.is_not(None)
         )
     )
     return {transfer_id: reference for transfer_id, reference in rows if transfer_id is not None}
@@ -73,11 +85,22 @@ def confirm(reference: str, *, amount_nanos: int, note: str, now: datetime) -> i
     if top_up.transfer_id is not None:
         raise Refused(f"The request {top_up.reference} was confirmed before. Nothing was added again.")
     transfer_id = ledger.deposit(
-        top_up.customer_id, amount_nanos=amount_nanos, reason=f"deposit:top-up:{top_up.id}", note=note, now=now
+        top_up.customer_id,
+        amount_nanos=amount_nanos,
+        reason=f"deposit:top-up:{top_up.id}",
+        note=note,
+        now=now,
     )
     top_up.transfer_id = transfer_id
     db.session.flush()
     return transfer_id
+
+
+def payment_instructions(instance: Path) -> list[str]:
+    """The operator's own words on how to pay, as paragraphs: the file `payment.txt` of the instance folder."""
+    file = instance / "payment.txt"
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    return [paragraph.strip() for paragraph in text.split("\n\n") if paragraph.strip()]
 
 
 def _check_amount(amount_nanos: int) -> None:

@@ -42,7 +42,9 @@ def normalize_email(text: str) -> str:
     if len(email) > LONGEST_EMAIL:
         raise BadInput(f"The email is longer than {LONGEST_EMAIL} characters.", field="email")
     if _EMAIL.fullmatch(email) is None or not email.isprintable():
-        raise BadInput("This is not a whole email address. It should look like name@example.com.", field="email")
+        raise BadInput(
+            "This is not a whole email address. It should look like name@example.com.", field="email"
+        )
     return email
 
 
@@ -56,7 +58,10 @@ def check_new_password(password: str, *, email: str) -> None:
     if plain == email or plain == email.partition("@")[0]:
         raise BadInput("The password is the same as your email. Choose another one.", field="password")
     if plain in _COMMONEST_PASSWORDS or len(set(plain)) <= 1:
-        raise BadInput("This password is one of the first that a stranger would try. Choose another one.", field="password")
+        raise BadInput(
+            "This password is one of the first that a stranger would try. Choose another one.",
+            field="password",
+        )
 
 
 def hash_password(password: str) -> str:
@@ -73,9 +78,11 @@ def is_password(password: str, password_hash: str | None) -> bool:
     return password_hash is not None
 
 
-def needs_new_hash(password_hash: str) -> bool:
-    """Whether the hash was made with other parameters than today's."""
-    return _hasher.check_needs_rehash(password_hash)
+def fresh_hash(password: str, password_hash: str | None) -> str | None:
+    """A new hash of a right password when the kept one was made with other parameters than today's, else None."""
+    if password_hash is None or not _hasher.check_needs_rehash(password_hash):
+        return None
+    return hash_password(password)
 
 
 def add_user(email: str, *, password_hash: str, is_operator: bool = False, now: datetime) -> User:
@@ -97,8 +104,8 @@ def find_by_email(email: str) -> User | None:
     return db.session.scalar(select(User).where(User.email == email.strip().lower()))
 
 
-def password_hash_of(user_id: int) -> str:
-    return db.session.execute(select(User.password_hash).where(User.id == user_id)).scalar_one()
+def password_hash_by_email(email: str) -> str | None:
+    return db.session.scalar(select(User.password_hash).where(User.email == email.strip().lower()))
 
 
 def set_password(user_id: int, *, password_hash: str) -> None:

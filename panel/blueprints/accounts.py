@@ -1,0 +1,202 @@
+"""Signing up, logging in and out, and the account page: password and signed-in devices."""
+
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, login_required
+
+from panel.blueprints import login
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain.errors import BadCredentials, BadInput, EmailTaken, PanelError, TooManyTries
+from panel.services import sign_ins, users
+from panel.services.sign_ins import SignedIn
+
+bp = Blueprint("accounts", __name__)
+
+AFTER_SIGN_UP = "/tools"
+_SAID = {
+    "password": "Your password is changed. All other devices are logged out.",
+    "elsewhere": "All other devices are logged out.",
+    "device": "That device is logged out.",
+}
+
+
+@bp.get("/sign-up")
+def show_sign_up() -> ResponseReturnValue:
+    if current_user.is_authenticated:
+        return redirect(login.next_path(), code=303)
+    return _sign_up_page()
+
+
+@bp.post("/sign-up")
+def sign_up() -> ResponseReturnValue:
+    if current_user.is_authenticated:
+        return redirect(login.next_path(), code=303)
+    try:
+        signed_in = _open_account(request.form.get("email", ""), request.form.get("password", ""))
+    except PanelError as error:
+        return _refused(_sign_up_page(error), error)
+    login.carry(signed_in)
+    return redirect(login.next_path(AFTER_SIGN_UP), code=303)
+
+
+def _open_account(email: str, password: str) -> SignedIn:
+    email = users.normalize_email(email)
+    users.check_new_password(password, email=email)
+    with transaction():
+        tries = sign_ins.count_try(None, network=login.network(), now=utc_now())
+    password_hash = users.hash_password(password)
+    with transaction():
+        user = users.add_user(email, password_hash=password_hash, now=utc_now())
+        sign_ins.forget_tries(tries)
+        return login.start(user)
+
+
+def _sign_up_page(error: PanelError | None = None) -> str:
+    return render_template(
+        "accounts/sign_up.html",
+        email=request.form.get("email", ""),
+        next=login.next_path(""),
+        errors=_by_field(error),
+        is_taken=isinstance(error, EmailTaken),
+        shortest=users.SHORTEST_PASSWORD,
+        longest=users.LONGEST_PASSWORD,
+    )
+
+
+@bp.get("/log-in")
+def show_log_in() -> ResponseReturnValue:
+    if current_user.is_authenticated:
+        return redirect(login.next_path(), code=303)
+    return _log_in_page()
+
+
+@bp.post("/log-in")
+def log_in() -> ResponseReturnValue:
+    if current_user.is_authenticated:
+        return redirect(login.next_path(), code=303)
+    try:
+        signed_in = _let_in(request.form.get("email", ""), request.form.get("password", ""))
+    except PanelError as error:
+        return _refused(_log_in_page(error), error)
+    login.carry(signed_in)
+    return redirect(login.next_path(), code=303)
+
+
+def _let_in(email: str, password: str) -> SignedIn:
+    if not email.strip():
+        raise BadInput("The email is missing.", field="email")
+    if not password:
+        raise BadInput("The password is missing.", field="password")
+    with transaction():
+        tries = sign_ins.count_try(email, network=login.network(), now=utc_now())
+    kept_hash = users.password_hash_by_email(email)
+    if not users.is_password(password, kept_hash):
+        raise _wrong()
+    fresh_hash = users.fresh_hash(password, kept_hash)
+    with transaction():
+        user = users.find_by_email(email)
+        if user is None or user.password_hash != kept_hash:
+            raise _wrong()
+        if fresh_hash is not None:
+            users.set_password(user.id, password_hash=fresh_hash)
+        sign_ins.forget_tries(tries)
+        return login.start(user)
+
+
+def _wrong() -> BadCredentials:
+    return BadCredentials("This email and this password do not belong together. Check both and try again.")
+
+
+def _log_in_page(error: PanelError | None = None) -> str:
+    return render_template(
+        "accounts/log_in.html",
+        email=request.form.get("email", ""),
+        next=login.next_path(""),
+        errors=_by_field(error),
+    )
+
+
+@bp.post("/log-out")
+@login_required
+def log_out() -> ResponseReturnValue:
+    with transaction():
+        sign_ins.end(current_user.sign_in_id, user_id=current_user.id, now=utc_now())
+    login.drop()
+    return redirect(url_for("accounts.show_log_in"), code=303)
+
+
+@bp.get("/account")
+@login_required
+def show() -> ResponseReturnValue:
+    return _account_page()
+
+
+@bp.post("/account/password")
+@login_required
+def change_password() -> ResponseReturnValue:
+    try:
+        _change_password(request.form.get("current_password", ""), request.form.get("password", ""))
+    except PanelError as error:
+        return _refused(_account_page(error), error)
+    return redirect(url_for("accounts.show", done="password"), code=303)
+
+
+def _change_password(current: str, password: str) -> None:
+    with transaction():
+        tries = sign_ins.count_try(current_user.email, network=login.network(), now=utc_now())
+    kept_hash = users.password_hash_by_email(current_user.email)
+    if not users.is_password(current, kept_hash):
+        raise BadInput("This is not your current password. Nothing was changed.", field="current_password")
+    with transaction():
+        sign_ins.forget_tries(tries)
+    users.check_new_password(password, email=current_user.email)
+    password_hash = users.hash_password(password)
+    with transaction():
+        users.set_password(current_user.id, password_hash=password_hash)
+        sign_ins.end_others(current_user.id, keep=current_user.sign_in_id, now=utc_now())
+
+
+@bp.post("/account/devices/sign-out-elsewhere")
+@login_required
+def sign_out_elsewhere() -> ResponseReturnValue:
+    with transaction():
+        sign_ins.end_others(current_user.id, keep=current_user.sign_in_id, now=utc_now())
+    return redirect(url_for("accounts.show", done="elsewhere"), code=303)
+
+
+@bp.post("/account/devices/<int:sign_in_id>/sign-out")
+@login_required
+def sign_out_device(sign_in_id: int) -> ResponseReturnValue:
+    with transaction():
+        was_there = sign_ins.end(sign_in_id, user_id=current_user.id, now=utc_now())
+    if not was_there:
+        abort(404)
+    if sign_in_id == current_user.sign_in_id:
+        login.drop()
+        return redirect(url_for("accounts.show_log_in"), code=303)
+    return redirect(url_for("accounts.show", done="device"), code=303)
+
+
+def _account_page(error: PanelError | None = None) -> str:
+    return render_template(
+        "accounts/show.html",
+        email=current_user.email,
+        devices=sign_ins.devices(current_user.id, now=utc_now()),
+        this_device=current_user.sign_in_id,
+        done=_SAID.get(request.args.get("done", "")),
+        errors=_by_field(error),
+        shortest=users.SHORTEST_PASSWORD,
+        longest=users.LONGEST_PASSWORD,
+    )
+
+
+def _by_field(error: PanelError | None) -> dict[str, str]:
+    """The error under the field it is about; under the empty name when it is about none."""
+    return {} if error is None else {error.field or "": error.message}
+
+
+def _refused(page: str, error: PanelError) -> ResponseReturnValue:
+    if isinstance(error, TooManyTries):
+        return page, error.http_status, {"Retry-After": str(error.retry_after_seconds)}
+    return page, 422

@@ -1,0 +1,95 @@
+"""Who asks: the session cookie, the device behind it, and where one goes who must log in first."""
+
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import LoginManager, login_user, logout_user
+
+from panel.clock import utc_now
+from panel.domain.device import device_of, network_of
+from panel.models import User
+from panel.services import sign_ins
+from panel.services.sign_ins import SignedIn
+
+AFTER_LOG_IN = "/orders"
+_FRAGMENTS = ("/live",)
+_NOT_AFTER_LOG_IN = ("/log-in", "/log-out", "/sign-up")
+
+
+def init_app(app: Flask) -> None:
+    """Load whoever holds the token of the cookie, with one read a request and no write."""
+    app.config.update(PERMANENT_SESSION_LIFETIME=sign_ins.LASTS, SESSION_REFRESH_EACH_REQUEST=False)
+    manager = LoginManager()
+    manager.session_protection = None
+    manager.user_loader(lambda token: sign_ins.find(token, now=utc_now()))
+    manager.unauthorized_handler(_ask_to_log_in)
+    manager.init_app(app, add_context_processor=False)
+
+
+def start(user: User) -> SignedIn:
+    """Sign this browser's device in, inside the caller's transaction. `carry` puts it into the cookie afterwards."""
+    return sign_ins.sign_in(
+        user, device=device_of(request.user_agent.string), network=network(), now=utc_now()
+    )
+
+
+def carry(signed_in: SignedIn) -> None:
+    """Begin a new session for whoever has just signed in; nothing of the one before lives on."""
+    session.clear()
+    session.permanent = True
+    login_user(signed_in)
+    # Flask-Login's own marks. Nothing here reads them, and the cookie travels with each request.
+    session.pop("_id", None)
+    session.pop("_fresh", None)
+
+
+def drop() -> None:
+    """Empty the cookie."""
+    logout_user()
+    session.clear()
+
+
+def network() -> str:
+    return network_of(request.remote_addr)
+
+
+def next_path(default: str = AFTER_LOG_IN) -> str:
+    """Where to go after log-in: what `next` says, if that is a page of this site, else the default."""
+    wanted = request.values.get("next", "")
+    return wanted if is_local_page(wanted) else default
+
+
+def is_local_page(text: str) -> bool:
+    """Whether this is a path on this site. Browsers read `//host` and `/\\host` as another one."""
+    if (
+        not text.startswith("/")
+        or text.startswith("//")
+        or "\\" in text
+        or not text.isprintable()
+        or " " in text
+    ):
+        return False
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return not parts.scheme and not parts.netloc and parts.path not in _NOT_AFTER_LOG_IN
+
+
+def _ask_to_log_in() -> ResponseReturnValue:
+    # A redirect would be swapped into the list as if it were its rows.
+    if request.path.endswith(_FRAGMENTS) or request.headers.get("HX-Request") == "true":
+        return Response(status=401)
+    wanted = _page_asked_for()
+    return redirect(url_for("accounts.show_log_in", next=wanted or None), code=303)
+
+
+def _page_asked_for() -> str:
+    """The page itself, or, for a form that was sent while signed out, the page with the form."""
+    if request.method in ("GET", "HEAD"):
+        wanted = request.full_path.removesuffix("?")
+    else:
+        parts = urlsplit(request.referrer or "")
+        wanted = f"{parts.path}?{parts.query}".removesuffix("?") if parts.netloc == request.host else ""
+    return wanted if is_local_page(wanted) else ""

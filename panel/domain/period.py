@@ -1,0 +1,60 @@
+"""A period of whole days in UTC, first and last day included."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from panel.domain.errors import BadInput
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_FIRST_YEAR, _LAST_YEAR = 2000, 2200
+
+
+@dataclass(frozen=True)
+class Period:
+    first: date
+    last: date
+
+    @property
+    def since(self) -> datetime:
+        """Where the first day begins."""
+        return datetime.combine(self.first, time.min, UTC)
+
+    @property
+    def until(self) -> datetime:
+        """Where the day after the last begins: the first moment that is no longer inside."""
+        return datetime.combine(self.last + timedelta(days=1), time.min, UTC)
+
+    @property
+    def last_moment(self) -> datetime:
+        """A moment on the last day, to print that day."""
+        return self.until - timedelta(seconds=1)
+
+
+def this_month(today: date) -> Period:
+    """From the first of the month to today."""
+    return Period(today.replace(day=1), today)
+
+
+def parse_period(first: str, last: str, *, today: date) -> Period:
+    """The days typed; an empty one is that of this month. Raises BadInput with the field `from` or `to`."""
+    usual = this_month(today)
+    period = Period(_parse(first, usual.first, field="from"), _parse(last, usual.last, field="to"))
+    if period.first > period.last:
+        raise BadInput("The first day is after the last day. Swap them or change one.", field="from")
+    return period
+
+
+def _parse(text: str, usual: date, *, field: str) -> date:
+    text = text.strip()
+    if not text:
+        return usual
+    try:
+        day = date.fromisoformat(text) if _DAY.fullmatch(text) else None
+    except ValueError:
+        day = None
+    if day is None or not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        raise BadInput(
+            "This is not a day of the calendar. Write it as year-month-day, such as 2026-11-20.", field=field
+        )
+    return day
