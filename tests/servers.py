@@ -39,7 +39,12 @@ def chromium() -> str:
         return named
     with sync_playwright() as playwright:
         own = playwright.chromium.executable_path
-    for path in (own, shutil.which("chromium"), shutil.which("chromium-browser"), shutil.which("google-chrome")):
+    for path in (
+        own,
+        shutil.which("chromium"),
+        shutil.which("chromium-browser"),
+        shutil.which("google-chrome"),
+    ):
         if path and Path(path).exists():
             return path
     raise NotInstalled("no Chromium browser on this machine")
@@ -101,12 +106,21 @@ def keep_postgresql() -> None:
         "synchronous_commit": "off",
         "full_page_writes": "off",
     }
-    run = [programs / "postgres", "-D", cluster, "-p", str(port), *(f"--{key}={value}" for key, value in settings.items())]
+    run = [
+        programs / "postgres",
+        "-D",
+        cluster,
+        "-p",
+        str(port),
+        *(f"--{key}={value}" for key, value in settings.items()),
+    ]
     url = f"postgresql+psycopg://panel@127.0.0.1:{port}/postgres"
     server = None
     with (folder / "log").open("wb") as log:
         try:
-            subprocess.run([*make, "--locale=C", "--no-sync"], check=True, user=user, stdout=log, stderr=log, cwd=folder)
+            subprocess.run(
+                [*make, "--locale=C", "--no-sync"], check=True, user=user, stdout=log, stderr=log, cwd=folder
+            )
             server = subprocess.Popen(run, user=user, stdout=log, stderr=log, cwd=folder)
             _wait_for_port(port, server)
             print(url, flush=True)

@@ -44,7 +44,7 @@ def check_rule(*, pattern: str, example: str, counter_example: str, hint: str) -
     """Raises BadCatalogue when the rule is not usable: its good example must pass, its bad one must not."""
     try:
         re.compile(pattern, re.ASCII)
-    except re.error as error:
+    except (re.error, ValueError, OverflowError, RecursionError) as error:
         raise BadCatalogue(f"link.pattern is not a regular expression: {error}.") from error
     if not _passes(example, pattern=pattern, hint=hint):
         raise BadCatalogue("link.example does not pass link.pattern.")

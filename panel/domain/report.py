@@ -126,7 +126,8 @@ def _ending(word: Status, report: Report, standing: Standing) -> Verdict:
     is_between = counted is not None and 0 < counted < standing.quantity
     start = _start(report, standing)
     if word is Status.COMPLETED:
-        odd = f"The provider says Completed with {counted} remaining." if counted else None
+        said = read_count(report.remains)
+        odd = f"The provider says Completed with {said} remaining." if said else None
         return Verdict(to=word, remains=counted or 0, start_count=start, review=odd)
     if word is Status.CANCELED:
         # Panels commonly say 0 remaining of an order that never ran: only a count in between is believed.
