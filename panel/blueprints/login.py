@@ -28,7 +28,7 @@ def init_app(app: Flask) -> None:
 
 
 def start(user: User) -> SignedIn:
-    """Sign this browser's device in, inside the caller's transaction. `carry` puts it into the cookie afterwards."""
+    """Sign this browser's device in, inside the caller's transaction. `carry` then puts it into the cookie."""
     return sign_ins.sign_in(
         user, device=device_of(request.user_agent.string), network=network(), now=utc_now()
     )

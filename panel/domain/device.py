@@ -38,7 +38,7 @@ def device_of(user_agent: str) -> str:
 
 
 def network_of(address: str | None) -> str:
-    """The /24 (IPv4) or /48 (IPv6) that an address lies in: enough to recognize a place and to count tries."""
+    """The /24 (IPv4) or /48 (IPv6) that an address lies in: enough to know a place and to count tries."""
     try:
         parsed = ip_address(address or "")
     except ValueError:

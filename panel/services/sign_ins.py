@@ -15,7 +15,7 @@ from panel.domain.errors import TooManyTries
 from panel.models import FailedTry, SignIn, User
 
 # Where the session cookie keeps the token. Flask-Login reads and writes it under this name.
-TOKEN_KEY = "_user_id"
+TOKEN_KEY = "_user_id"  # noqa: S105
 LASTS = timedelta(days=30)
 
 TRIES_WINDOW = timedelta(minutes=15)
@@ -44,7 +44,7 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """The log-in that is being tried: counted before the password is looked at, forgotten when it was right."""
+    """The log-in that is being tried: counted before the password is looked at, forgotten when right."""
 
     account: str | None
     network_try_id: int
@@ -138,7 +138,7 @@ def count_try(email: str | None, *, network: str, now: datetime) -> Tries:
 
 
 def forget_tries(tries: Tries) -> None:
-    """The password was right: the account starts at none again, and the network is not charged for this one."""
+    """The password was right: the account starts at none again, and this one no longer counts for the network."""
     db.session.execute(
         delete(FailedTry).where((FailedTry.bucket == tries.account) | (FailedTry.id == tries.network_try_id))
     )

@@ -33,7 +33,7 @@ def parse_amount(text: str) -> int:
 
 
 def request_top_up(customer_id: int, *, amount_nanos: int, now: datetime) -> TopUp:
-    """Note that the customer means to pay this amount. The same amount asked for again is the same open request."""
+    """Note that the customer means to pay this amount. The same amount asked for twice is one open request."""
     _check_amount(amount_nanos)
     asked = open_requests(customer_id)
     for top_up in asked:
@@ -79,7 +79,7 @@ def find(reference: str) -> TopUp:
 
 
 def confirm(reference: str, *, amount_nanos: int, note: str, now: datetime) -> int:
-    """Add what arrived to the customer's balance, once. Raises Refused when this request was confirmed before."""
+    """Add what arrived to the customer's balance, once; the transfer's id. Raises NotFound or Refused."""
     statement = lock_rows(select(TopUp).where(TopUp.reference == _as_kept(reference)))
     top_up = _found(db.session.scalar(statement), reference)
     if top_up.transfer_id is not None:
@@ -96,11 +96,11 @@ def confirm(reference: str, *, amount_nanos: int, note: str, now: datetime) -> i
     return transfer_id
 
 
-def payment_instructions(instance: Path) -> list[str]:
-    """The operator's own words on how to pay, as paragraphs: the file `payment.txt` of the instance folder."""
+def payment_instructions(instance: Path) -> list[list[str]]:
+    """The operator's own words on how to pay, in paragraphs of lines: `payment.txt` in the instance folder."""
     file = instance / "payment.txt"
     text = file.read_text(encoding="utf-8") if file.is_file() else ""
-    return [paragraph.strip() for paragraph in text.split("\n\n") if paragraph.strip()]
+    return [paragraph.strip().splitlines() for paragraph in text.split("\n\n") if paragraph.strip()]
 
 
 def _check_amount(amount_nanos: int) -> None:

@@ -1,6 +1,6 @@
 """People with an account: opening one, checking a password, changing it.
 
-Hashing takes some thirty milliseconds, so it happens outside transactions: functions that write take the hash.
+Hashing takes some thirty milliseconds and happens outside transactions: functions that write take the hash.
 """
 
 import re
@@ -42,14 +42,12 @@ def normalize_email(text: str) -> str:
     if len(email) > LONGEST_EMAIL:
         raise BadInput(f"The email is longer than {LONGEST_EMAIL} characters.", field="email")
     if _EMAIL.fullmatch(email) is None or not email.isprintable():
-        raise BadInput(
-            "This is not a whole email address. It should look like name@example.com.", field="email"
-        )
+        raise BadInput("This email is not complete. It should look like name@example.com.", field="email")
     return email
 
 
 def check_new_password(password: str, *, email: str) -> None:
-    """Raise BadInput unless the password may be used: 10 to 200 characters, not a common one, not the email."""
+    """Raises BadInput unless the password has 10 to 200 characters and is neither common nor the email."""
     if len(password) < SHORTEST_PASSWORD:
         raise BadInput(f"The password needs at least {SHORTEST_PASSWORD} characters.", field="password")
     if len(password) > LONGEST_PASSWORD:
@@ -59,7 +57,7 @@ def check_new_password(password: str, *, email: str) -> None:
         raise BadInput("The password is the same as your email. Choose another one.", field="password")
     if plain in _COMMONEST_PASSWORDS or len(set(plain)) <= 1:
         raise BadInput(
-            "This password is one of the first that a stranger would try. Choose another one.",
+            "A stranger would try this password first. Choose another one.",
             field="password",
         )
 
@@ -79,7 +77,7 @@ def is_password(password: str, password_hash: str | None) -> bool:
 
 
 def fresh_hash(password: str, password_hash: str | None) -> str | None:
-    """A new hash of a right password when the kept one was made with other parameters than today's, else None."""
+    """A new hash of a right password when the kept one was made with other parameters, else None."""
     if password_hash is None or not _hasher.check_needs_rehash(password_hash):
         return None
     return hash_password(password)
