@@ -1,0 +1,45 @@
+"""The dispatch sweep: orders that are due go to their provider, one intent and one call each."""
+
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.jobs import lanes
+from panel.jobs.calls import panel_settings, provider_of
+from panel.providers.base import NotSent, Provider
+from panel.services import dispatching
+from panel.services.dispatching import Assignment
+
+AT_ONCE = 10
+
+
+def sweep(*, worker: str, wait: bool = False) -> int:
+    """Hand over what is due, in each provider's own lane. With `wait`, how many orders were taken up."""
+    waiting = dispatching.providers_with_work(now=utc_now())
+    db.session.rollback()
+    return lanes.run("dispatch", waiting, serve, wait=wait)
+
+
+def serve(provider_id: int) -> int:
+    """Hand over this provider's due orders, a few intents at a time, until none is due or it can't be called."""
+    provider = provider_of(provider_id)
+    count = 0
+    while provider is not None and provider_id in dispatching.providers_with_work(now=utc_now()):
+        with transaction():
+            taken = dispatching.open_attempts(
+                provider_id, most=AT_ONCE, lease_seconds=panel_settings().lease_seconds, now=utc_now()
+            )
+        if not taken:
+            break
+        for assignment in taken:
+            _hand_over(provider, assignment)
+        count += len(taken)
+    db.session.rollback()
+    return count
+
+
+def _hand_over(provider: Provider, assignment: Assignment) -> None:
+    """Call once, unless the lease has run out or the provider was paused meanwhile: then the call is not made."""
+    outcome = NotSent("The call was not made in time.")
+    if utc_now() < assignment.lease_until:
+        outcome = provider.add(assignment.order, now=utc_now())  # type: ignore[assignment]
+    with transaction():
+        dispatching.settle(assignment.attempt_id, outcome, now=utc_now())

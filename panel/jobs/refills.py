@@ -1,0 +1,58 @@
+"""The refill sweep: asks providers for refills once each, and about running ones until they end."""
+
+from collections import defaultdict
+from functools import partial
+
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.jobs import lanes
+from panel.jobs.calls import panel_settings, provider_of
+from panel.providers.base import NotSent, Provider, ProviderSilent
+from panel.services import provider_health, refills
+from panel.services.refills import Task
+
+
+def sweep(*, worker: str, wait: bool = False) -> int:
+    """Take up the refills that are due, in each provider's own lane. With `wait`, how many."""
+    by_provider: dict[int, list[int]] = defaultdict(list)
+    for provider_id, refill_id in refills.due(now=utc_now()):
+        by_provider[provider_id].append(refill_id)
+    db.session.rollback()
+    return lanes.run("refills", by_provider, partial(_serve, by_provider), wait=wait)
+
+
+def _serve(by_provider: dict[int, list[int]], provider_id: int) -> int:
+    provider = provider_of(provider_id)
+    if provider is None:
+        return 0
+    count = 0
+    for refill_id in by_provider[provider_id]:
+        with transaction():
+            task = refills.take(
+                refill_id,
+                again_seconds=panel_settings().sync_seconds,
+                lease_seconds=panel_settings().lease_seconds,
+                now=utc_now(),
+            )
+        if task is not None:
+            _work(provider, task)
+            count += 1
+    return count
+
+
+def _work(provider: Provider, task: Task) -> None:
+    if task.provider_refill_id is None:
+        outcome = NotSent("The call was not made in time.")
+        if utc_now() < task.lease_until:
+            outcome = provider.refill(task.ask, now=utc_now())  # type: ignore[assignment]
+        with transaction():
+            refills.settle(task, outcome, now=utc_now())
+        return
+    try:
+        word = provider.refill_status(task.provider_refill_id, now=utc_now())
+    except ProviderSilent as silence:
+        with transaction():
+            provider_health.failed(task.provider_id, text=str(silence), now=utc_now())
+        return
+    with transaction():
+        refills.apply_word(task, word, now=utc_now())

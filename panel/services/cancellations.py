@@ -1,0 +1,136 @@
+"""Cancellations: an order nobody has yet ends at once; one a provider has is asked to stop, and its report decides."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from panel.db import db, lock_rows
+from panel.domain.errors import CancelNotAvailable, NotFound
+from panel.domain.status import Status
+from panel.models import Attempt, AttemptState, Cancellation, CancellationState, Order, Provider, Terms
+from panel.providers.base import Accepted, Ask, Outcome, Refused
+from panel.services import provider_health, reviews, transitions
+from panel.services.transitions import Note
+
+BY_CUSTOMER = "Canceled at your request before it was handed over."
+RETRY_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request to stop that a sweep has taken up."""
+
+    cancellation_id: int
+    provider_id: int
+    ask: Ask
+
+
+def why_not(order_id: int) -> str | None:
+    """Why this order can't be canceled now, as a sentence; None when it can, or when stopping it can be asked for."""
+    row = db.session.execute(
+        select(Order.status, Terms.can_cancel).join(Terms, Terms.id == Order.terms_id).where(Order.id == order_id)
+    ).one()
+    if not row.can_cancel:
+        return "This tool does not offer cancel."
+    if not Status(row.status).is_open:
+        return f"The order has ended as {Status(row.status).label}." if row.status != Status.REFILL else "The order ran in full."
+    newest = newest_of(order_id)
+    if newest is not None and newest.state == CancellationState.ASKED:
+        return "You have asked for this order to be stopped. The provider has not answered yet."
+    if newest is not None and newest.state == CancellationState.ACCEPTED:
+        return "The provider is stopping this order. What did not run comes back to your balance."
+    return None
+
+
+def newest_of(order_id: int) -> Cancellation | None:
+    """The order's last cancellation, whatever came of it."""
+    return db.session.scalar(
+        select(Cancellation).where(Cancellation.order_id == order_id).order_by(Cancellation.id.desc()).limit(1)
+    )
+
+
+def request_cancellation(order_id: int, *, customer_id: int, now: datetime) -> Cancellation:
+    """Cancel at once, all money back, while nobody can have the order; else ask for it to be stopped.
+
+    Raises NotFound, or CancelNotAvailable with the reason.
+    """
+    order = transitions.claim_one(order_id)
+    if order.customer_id != customer_id:
+        raise NotFound(f"There is no order {order_id}.")
+    reason = why_not(order_id)
+    if reason is not None:
+        raise CancelNotAvailable(reason)
+    cancellation = Cancellation(order_id=order_id, state=CancellationState.ASKED, asked_at=now, due_at=None)
+    db.session.add(cancellation)
+    db.session.flush()
+    if order.status is Status.PENDING and not _may_be_taken(order_id):
+        transitions.move_order(
+            order, Status.CANCELED, remains=order.quantity, source="you", text=BY_CUSTOMER, reason=BY_CUSTOMER, now=now
+        )
+        db.session.refresh(cancellation)
+        return cancellation
+    transitions.tell([Note(order, "You asked for this order to be stopped.", source="you")], now=now)
+    if order.provider_order_id is not None:
+        cancellation.due_at = now
+    else:
+        text = f"The customer asks to stop order {order_id}."
+        reviews.open_review("cancel_by_hand", order_id=order_id, text=text, raw=str(cancellation.id), now=now)
+    db.session.flush()
+    return cancellation
+
+
+def _may_be_taken(order_id: int) -> bool:
+    """Whether some attempt was open or got through: then the provider may have the order."""
+    harmless = (AttemptState.NOT_SENT, AttemptState.REFUSED)
+    taken = select(Attempt.id).where(Attempt.order_id == order_id, Attempt.state.not_in(harmless)).limit(1)
+    return db.session.scalar(taken) is not None
+
+
+def due(*, now: datetime) -> list[tuple[int, int]]:
+    """(provider id, cancellation id) of the requests to pass on now."""
+    rows = db.session.execute(
+        select(Order.provider_id, Cancellation.id)
+        .join(Order, Order.id == Cancellation.order_id)
+        .join(Provider, Provider.id == Order.provider_id)
+        .where(Cancellation.due_at <= now, *provider_health.callable_now(now))
+        .order_by(Cancellation.due_at)
+        .limit(200)
+    )
+    return [(provider_id, cancellation_id) for provider_id, cancellation_id in rows]
+
+
+def take(cancellation_id: int, *, now: datetime) -> Request | None:
+    """Take one request up; None when another worker has it, or it was answered meanwhile."""
+    cancellation = db.session.scalar(lock_rows(select(Cancellation).where(Cancellation.id == cancellation_id)))
+    if cancellation is None or cancellation.due_at is None or cancellation.due_at > now:
+        return None
+    order = db.session.get_one(Order, cancellation.order_id)
+    cancellation.due_at = now + timedelta(seconds=RETRY_SECONDS)
+    ask = Ask(order.id, order.provider_order_id or "", order.provider_service, order.quantity)
+    return Request(cancellation.id, order.provider_id, ask)
+
+
+def settle(request: Request, outcome: Outcome, *, now: datetime) -> None:
+    """Write down the provider's answer. Money moves only on its final report; an unclear answer is asked again."""
+    order = transitions.claim_one(request.ask.order_id)
+    cancellation = db.session.get_one(Cancellation, request.cancellation_id)
+    if cancellation.state != CancellationState.ASKED:
+        return
+    match outcome:
+        case Accepted():
+            _answer(cancellation, CancellationState.ACCEPTED, "", now=now)
+            text = "The provider is stopping the order. What did not run comes back to your balance."
+            transitions.tell([Note(order, text)], now=now)
+            transitions.mark(order, sync_at=now)
+        case Refused(is_final=True, text=text):
+            _answer(cancellation, CancellationState.REFUSED, text, now=now)
+            transitions.tell([Note(order, f"The order could not be stopped. {text}")], now=now)
+        case _:
+            provider_health.failed(order.provider_id, text=outcome.text, now=now)
+
+
+def _answer(cancellation: Cancellation, state: CancellationState, reason: str, *, now: datetime) -> None:
+    cancellation.state, cancellation.reason = state, reason
+    cancellation.answered_at, cancellation.due_at = now, None
+    db.session.flush()

@@ -1,0 +1,224 @@
+"""Refills: a top-up task beside a Completed order. Only the task moves the order out of Refill again."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import insert, select
+
+from panel.db import db, lock_rows
+from panel.domain import refill as rules
+from panel.domain.errors import NotFound, RefillNotAvailable
+from panel.domain.refill import REPORTED_STATES, RefillState
+from panel.domain.status import Status
+from panel.models import Attempt, AttemptKind, AttemptState, Order, Provider, Refill, Terms
+from panel.providers.base import Accepted, Ask, NotSent, Outcome, Refused
+from panel.services import provider_health, reviews, transitions
+from panel.services.transitions import Note, OrderRow
+
+NEVER_CONFIRMED = "The provider never confirmed the refill. You may ask for it again."
+RETRY_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Task:
+    """A refill a sweep has taken up: to ask the provider for (`attempt_id`), or about (`provider_refill_id`)."""
+
+    refill_id: int
+    provider_id: int
+    ask: Ask
+    attempt_id: int | None
+    lease_until: datetime
+    provider_refill_id: str | None
+
+
+def why_not(order_id: int, *, now: datetime) -> str | None:
+    """Why this order can't be refilled now, as a sentence; None when it can."""
+    row = db.session.execute(
+        select(Order.status, Order.completed_at, Terms.refill_days)
+        .join(Terms, Terms.id == Order.terms_id)
+        .where(Order.id == order_id)
+    ).one()
+    return rules.why_not(
+        status=Status(row.status),
+        refill_days=row.refill_days,
+        completed_at=row.completed_at,
+        is_open=_open(order_id) is not None,
+        now=now,
+    )
+
+
+def request_refill(order_id: int, *, customer_id: int, now: datetime) -> Refill:
+    """Ask for a top-up; the order is in Refill from now on. Raises NotFound or RefillNotAvailable with the reason."""
+    order = transitions.claim_one(order_id)
+    if order.customer_id != customer_id:
+        raise NotFound(f"There is no order {order_id}.")
+    reason = why_not(order_id, now=now)
+    if reason is not None:
+        raise RefillNotAvailable(reason)
+    is_manual = _kind(order.provider_id) == "manual"
+    refill = Refill(order_id=order_id, state=RefillState.REQUESTED, asked_at=now, due_at=None if is_manual else now)
+    db.session.add(refill)
+    transitions.move_order(order, Status.REFILL, remains=order.remains, source="you", text="Refill requested.", now=now)
+    if is_manual:
+        text = f"Order {order_id} waits for a refill by hand (refill {_flushed(refill)})."
+        reviews.open_review("refill_by_hand", order_id=order_id, text=text, now=now)
+    db.session.flush()
+    return refill
+
+
+def _flushed(refill: Refill) -> int:
+    db.session.flush()
+    return refill.id
+
+
+def _kind(provider_id: int) -> str | None:
+    return db.session.scalar(select(Provider.kind).where(Provider.id == provider_id))
+
+
+def _open(order_id: int) -> Refill | None:
+    states = [state for state in RefillState if state.is_open]
+    return db.session.scalar(select(Refill).where(Refill.order_id == order_id, Refill.state.in_(states)))
+
+
+def of_order(order_id: int) -> list[Refill]:
+    """All refills of an order, newest first."""
+    return list(db.session.scalars(select(Refill).where(Refill.order_id == order_id).order_by(Refill.id.desc())))
+
+
+def due(*, now: datetime) -> list[tuple[int, int]]:
+    """(provider id, refill id) of the tasks to take up now, oldest first."""
+    rows = db.session.execute(
+        select(Order.provider_id, Refill.id)
+        .join(Order, Order.id == Refill.order_id)
+        .join(Provider, Provider.id == Order.provider_id)
+        .where(Refill.due_at <= now, *provider_health.callable_now(now))
+        .order_by(Refill.due_at)
+        .limit(200)
+    )
+    return [(provider_id, refill_id) for provider_id, refill_id in rows]
+
+
+def take(refill_id: int, *, again_seconds: float, lease_seconds: float, now: datetime) -> Task | None:
+    """Take one task up, writing an intent where the call must not happen twice; None when another worker has it."""
+    refill = db.session.scalar(lock_rows(select(Refill).where(Refill.id == refill_id)))
+    if refill is None or refill.due_at is None or refill.due_at > now:
+        return None
+    order = db.session.get_one(Order, refill.order_id)
+    ask = Ask(order.id, order.provider_order_id or "", order.provider_service, order.quantity)
+    lease_until = now + timedelta(seconds=lease_seconds)
+    attempt_id = None
+    if refill.provider_refill_id is None:
+        refill.due_at = None
+        attempt_id = db.session.execute(
+            insert(Attempt).returning(Attempt.id),
+            [
+                {
+                    "order_id": order.id,
+                    "provider_id": order.provider_id,
+                    "kind": AttemptKind.REFILL,
+                    "state": AttemptState.INTENT,
+                    "at": now,
+                    "lease_until": lease_until,
+                    "answer": "",
+                }
+            ],
+        ).scalar_one()
+    else:
+        refill.due_at = now + timedelta(seconds=again_seconds)
+    return Task(refill.id, order.provider_id, ask, attempt_id, lease_until, refill.provider_refill_id)
+
+
+def settle(task: Task, outcome: Outcome, *, now: datetime) -> None:
+    """Write down what came of asking the provider for a refill."""
+    order = transitions.claim_one(task.ask.order_id)
+    attempt = db.session.scalars(lock_rows(select(Attempt).where(Attempt.id == task.attempt_id))).one()
+    refill = db.session.get_one(Refill, task.refill_id)
+    if attempt.state != AttemptState.INTENT or not RefillState(refill.state).is_open:
+        return
+    match outcome:
+        case Accepted(provider_id=given):
+            _answer(attempt, AttemptState.SENT, given, now=now)
+            refill.state, refill.provider_refill_id, refill.due_at = RefillState.RUNNING, given, now
+            transitions.tell([Note(order, "The refill was handed over for delivery.")], now=now)
+            provider_health.answered(order.provider_id)
+        case Refused(is_final=True, text=text):
+            _answer(attempt, AttemptState.REFUSED, text, now=now)
+            end(refill, order, RefillState.REFUSED, reason=text, now=now)
+        case NotSent(text=text) | Refused(text=text):
+            _answer(attempt, AttemptState.NOT_SENT, text, now=now)
+            refill.due_at = now + timedelta(seconds=RETRY_SECONDS)
+            provider_health.failed(order.provider_id, text=text, now=now)
+        case _:
+            _doubt(attempt, order, text=outcome.text, now=now)
+
+
+def apply_word(task: Task, word: object, *, now: datetime) -> None:
+    """Believe the provider's word for a running refill when it is one we know; else open a review."""
+    order = transitions.claim_one(task.ask.order_id)
+    refill = db.session.get_one(Refill, task.refill_id)
+    if not RefillState(refill.state).is_open:
+        return
+    state = REPORTED_STATES.get(word.strip().lower()) if isinstance(word, str) else None
+    if state is None:
+        text = f"The provider used a word for refill {refill.id} that we do not know."
+        reviews.open_review("refill_report", order_id=order.id, text=text, raw=repr(word)[:200], now=now)
+        return
+    if not state.is_open:
+        reason = "The provider refused the refill." if state is RefillState.REFUSED else ""
+        end(refill, order, state, reason=reason, now=now)
+
+
+def end(refill: Refill, order: OrderRow, state: RefillState, *, reason: str, now: datetime) -> None:
+    """End the task, and with it the order's Refill: the order is Completed again, its count as it was."""
+    refill.state, refill.reason, refill.ended_at, refill.due_at = state, reason, now, None
+    db.session.flush()
+    text = "The refill was completed." if state is RefillState.COMPLETED else f"The refill was refused. {reason}"
+    transitions.move_order(order, Status.COMPLETED, remains=order.remains, text=text.strip(), now=now)
+
+
+def end_by_hand(order: OrderRow, *, state: RefillState, reason: str, now: datetime) -> None:
+    """An operator ended the open refill of an order that is fulfilled by hand. Raises NotFound without one."""
+    refill = _open(order.id)
+    if refill is None:
+        raise NotFound(f"Order {order.id} has no open refill.")
+    end(refill, order, state, reason=reason, now=now)
+
+
+def expire(*, unconfirmed_hours: float, now: datetime) -> int:
+    """Vanished callers make an attempt unknown; what stayed unknown too long is refused. How many there were."""
+    count = 0
+    found = select(Attempt.id, Attempt.order_id).where(Attempt.kind == AttemptKind.REFILL).limit(100)
+    for attempt_id, order_id in db.session.execute(
+        found.where(Attempt.state == AttemptState.INTENT, Attempt.lease_until <= now)
+    ).all():
+        order = transitions.claim_one(order_id)
+        attempt = db.session.get_one(Attempt, attempt_id)
+        _doubt(attempt, order, text="The worker vanished during the call.", now=now)
+        count += 1
+    long_ago = now - timedelta(hours=unconfirmed_hours)
+    for attempt_id, order_id in db.session.execute(
+        found.where(Attempt.state == AttemptState.UNKNOWN, Attempt.at <= long_ago)
+    ).all():
+        order = transitions.claim_one(order_id)
+        attempt = db.session.get_one(Attempt, attempt_id)
+        _answer(attempt, AttemptState.SETTLED, attempt.answer, now=now)
+        refill = _open(order_id)
+        if refill is not None:
+            end(refill, order, RefillState.REFUSED, reason=NEVER_CONFIRMED, now=now)
+        count += 1
+    return count
+
+
+def _doubt(attempt: Attempt, order: OrderRow, *, text: str, now: datetime) -> None:
+    _answer(attempt, AttemptState.UNKNOWN, text, now=now)
+    sentence = "The provider has not confirmed the refill. It will not be asked again by itself."
+    transitions.tell([Note(order, sentence)], now=now)
+    review = f"It is not known whether the provider took the refill of order {order.id}."
+    reviews.open_review(
+        "unconfirmed_refill", order_id=order.id, provider_id=order.provider_id, text=review, raw=f"{attempt.id}: {text}"[:200], now=now
+    )
+
+
+def _answer(attempt: Attempt, state: AttemptState, text: str, *, now: datetime) -> None:
+    attempt.state, attempt.answer, attempt.answered_at = state, text[:200], now
+    db.session.flush()

@@ -1,0 +1,110 @@
+"""What providers report, made true: judged by the table of reports, written in batches, doubted where it does not fit."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, select, update
+
+from panel.db import db
+from panel.domain.report import Report, Verdict, judge
+from panel.domain.status import Status
+from panel.models import Cancellation, CancellationState, Order, Provider
+from panel.providers.base import Ask
+from panel.services import provider_health, reviews, transitions
+from panel.services.transitions import Move, Note, OrderRow
+
+BATCH = 100
+ORDERS = Order.__table__
+
+
+@dataclass(frozen=True)
+class Told:
+    """What came of a batch of reports."""
+
+    moved: int
+    doubted: int
+
+
+def providers_with_work(*, now: datetime) -> list[int]:
+    """The providers that may be called and have open orders whose next question is due."""
+    due = select(Order.id).where(Order.provider_id == Provider.id, Order.sync_at <= now).exists()
+    return list(db.session.scalars(select(Provider.id).where(due, *provider_health.callable_now(now))))
+
+
+_DUE = (
+    select(
+        ORDERS.c.id,
+        ORDERS.c.provider_order_id,
+        ORDERS.c.provider_service,
+        ORDERS.c.quantity,
+        select(Cancellation.answered_at)
+        .where(Cancellation.order_id == ORDERS.c.id, Cancellation.state == CancellationState.ACCEPTED)
+        .order_by(Cancellation.id)
+        .limit(1)
+        .scalar_subquery(),
+    )
+    .where(
+        ORDERS.c.provider_id == bindparam("provider_id"),
+        ORDERS.c.sync_at <= bindparam("now"),
+        ORDERS.c.provider_order_id.is_not(None),
+    )
+    .order_by(ORDERS.c.sync_at)
+    .limit(BATCH)
+)
+_NEXT = update(ORDERS).where(ORDERS.c.id.in_(bindparam("ids", expanding=True))).values(sync_at=bindparam("next"))
+
+
+def take_batch(provider_id: int, *, again_seconds: float, now: datetime) -> list[Ask]:
+    """Up to a hundred orders to ask about now. Their next question moves ahead at once, so no two workers ask."""
+    locked = _DUE if db.session.get_bind().dialect.name == "sqlite" else _DUE.with_for_update(skip_locked=True, of=ORDERS)
+    rows = db.session.execute(locked, {"provider_id": provider_id, "now": now}).all()
+    if rows:
+        later = now + timedelta(seconds=again_seconds)
+        db.session.execute(_NEXT, {"ids": [row.id for row in rows], "next": later})
+    return [Ask(*row) for row in rows]
+
+
+def apply_reports(asked: Sequence[Ask], reports: Mapping[int, Report], *, now: datetime) -> Told:
+    """Believe what the table of reports allows about the orders we asked for; a missing one is no news."""
+    told = {ask.order_id: reports[ask.order_id] for ask in asked if ask.order_id in reports}
+    moves, doubts = [], []
+    for order in transitions.claim(told).values():
+        report = told[order.id]
+        verdict = judge(report, order.standing)
+        if verdict.changes(order.standing):
+            moves.append(_move(order, report, verdict))
+        if verdict.review is not None:
+            doubts.append((order, report, verdict))
+    transitions.apply(moves, now=now)
+    for order, report, verdict in doubts:
+        _doubt(order, report, verdict, now=now)
+    return Told(moved=len(moves), doubted=len(doubts))
+
+
+def _move(order: OrderRow, report: Report, verdict: Verdict) -> Move:
+    reason = report.reason if verdict.to is Status.CANCELED and report.reason else None
+    return Move(
+        order,
+        verdict.to,
+        verdict.remains,
+        start_count=verdict.start_count,
+        source="provider",
+        text=reason or "",
+        reason=reason,
+    )
+
+
+def _doubt(order: OrderRow, report: Report, verdict: Verdict, *, now: datetime) -> None:
+    """Open a review; a report that changed nothing also gets its line in the timeline, once."""
+    is_new = reviews.open_review(
+        "report",
+        order_id=order.id,
+        provider_id=order.provider_id,
+        text=verdict.review or "",
+        raw=report.raw,
+        now=now,
+    )
+    if is_new and verdict.is_bad:
+        text = "The provider sent a report that does not fit this order. Nothing was changed; an operator will look."
+        transitions.tell([Note(order, text, source="provider", raw=report.raw)], now=now)
