@@ -1,0 +1,145 @@
+"""The help section: the status guide, the questions and the first steps. Texts come from `content/`."""
+
+from typing import cast
+
+from flask import Blueprint, Flask, abort, current_app, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
+
+from panel.blueprints import json_ld
+from panel.clock import utc_now
+from panel.domain.status import FIRST, Status, came_from, from_slug
+from panel.services import measures
+from panel.services.content import Content, facts_for_prose, load, worked_sum
+from panel.services.measures import Measure
+from panel.settings import ROOT
+
+bp = Blueprint("help", __name__)
+
+CONTENT = "panel_content"
+
+# Which measured time a status page shows: the one that its reader waits for, or waited for.
+_WAITS_FOR_START = (Status.PENDING, Status.PROCESSING)
+_WAITS_FOR_END = (Status.IN_PROGRESS, Status.COMPLETED)
+
+
+def init_app(app: Flask) -> None:
+    """Read the texts once. Called when all addresses are known, so that each link can be followed."""
+    content = load(ROOT / "content", facts=facts_for_prose(app.config["PANEL"]))
+    content.check_links(lambda path: _leads_somewhere(app, path))
+    app.extensions[CONTENT] = content
+
+
+def texts() -> Content:
+    """The texts as they were read at the start."""
+    return cast(Content, current_app.extensions[CONTENT])
+
+
+@bp.context_processor
+def _known() -> dict[str, object]:
+    """What every page of this section may say: how figures are counted, and where to write."""
+    return {
+        "window_days": measures.WINDOW.days,
+        "newest_orders": measures.NEWEST_ORDERS,
+        "least_sample": measures.LEAST_SAMPLE,
+        "support_email": current_app.config["PANEL"].support_email,
+    }
+
+
+@bp.get("/order-statuses")
+def show_statuses() -> ResponseReturnValue:
+    content = texts()
+    page = content.guides["order-statuses"]
+    return render_template(
+        "help/statuses.html",
+        page=page,
+        sums={
+            status: worked_sum(status, remains=text.keys.remains) for status, text in content.statuses.items()
+        },
+        share=measures.share_completed(now=utc_now()),
+        data=json_ld.statuses_page(page),
+    )
+
+
+@bp.get("/order-statuses/<slug>")
+def show_status(slug: str) -> ResponseReturnValue:
+    status = from_slug(slug)
+    if status is None:
+        return _other_spelling(slug)
+    content = texts()
+    page = content.statuses[status]
+    return render_template(
+        "help/status.html",
+        page=page,
+        status=status,
+        before=came_from(status),
+        is_first=status is FIRST,
+        sum=worked_sum(status, remains=page.keys.remains),
+        related=[(content.label_of(address), address) for address in page.keys.related],
+        data=json_ld.status_page(page, status=status),
+        **_measured(status),
+    )
+
+
+@bp.get("/faq")
+def show_questions() -> ResponseReturnValue:
+    content = texts()
+    page = content.guides["faq"]
+    groups: dict[str, list[object]] = {}
+    for question in content.questions:
+        groups.setdefault(question.page.keys.group, []).append(question)
+    return render_template(
+        "help/faq.html",
+        page=page,
+        groups=groups,
+        questions=content.questions,
+        changed=content.questions_changed,
+        data=json_ld.questions_page(content),
+    )
+
+
+@bp.get("/getting-started")
+def show_getting_started() -> ResponseReturnValue:
+    page = texts().guides["getting-started"]
+    return render_template(
+        "help/getting_started.html", page=page, data=json_ld.guide_page(page, path="/getting-started")
+    )
+
+
+@bp.get("/order-statuses/", defaults={"page": "/order-statuses"})
+@bp.get("/faq/", defaults={"page": "/faq"})
+@bp.get("/getting-started/", defaults={"page": "/getting-started"})
+def without_final_slash(page: str) -> ResponseReturnValue:
+    return redirect(page, code=301)
+
+
+@bp.get("/order-statuses/<slug>/")
+def status_without_final_slash(slug: str) -> ResponseReturnValue:
+    if from_slug(slug) is None:
+        return _other_spelling(slug)
+    return redirect(url_for("help.show_status", slug=slug), code=301)
+
+
+def _other_spelling(slug: str) -> ResponseReturnValue:
+    """The one address of a status for those who wrote `cancelled`, `in_progress` or `Partial`."""
+    status = from_slug(slug.lower().replace("_", "-").replace("cancelled", Status.CANCELED))
+    if status is None:
+        abort(404)
+    return redirect(url_for("help.show_status", slug=status.slug), code=301)
+
+
+def _measured(status: Status) -> dict[str, str | Measure | None]:
+    if status in _WAITS_FOR_START:
+        return {"measured": "start", "measure": measures.time_to_start(now=utc_now())}
+    if status in _WAITS_FOR_END:
+        return {"measured": "completion", "measure": measures.time_to_completion(now=utc_now())}
+    return {"measured": None, "measure": None}
+
+
+def _leads_somewhere(app: Flask, path: str) -> bool:
+    try:
+        endpoint, values = app.url_map.bind("localhost").match(path, method="GET")
+    except (HTTPException, RequestRedirect):
+        return False
+    return endpoint != "help.show_status" or from_slug(values["slug"]) is not None
