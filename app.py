@@ -1,5 +1,16 @@
 """The site as a WSGI application; run as a program, the whole product on one machine."""
 
-from panel.application import create_app
+import sys
+
+from panel.running.tether import tether_if_asked
+
+if __name__ == "__main__":
+    from panel.running import supervisor
+
+    sys.exit(supervisor.main(sys.argv[1:]))
+
+tether_if_asked()
+
+from panel.application import create_app  # noqa: E402  (a process is tethered before it does anything)
 
 app = create_app()

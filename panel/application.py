@@ -1,11 +1,15 @@
 """Puts the parts together: `create_app()` is the whole site, ready for any WSGI server."""
 
-from flask import Flask
+from flask import Blueprint, Flask
 
+from panel import assets, cli, logs, security
 from panel import db as database
 from panel import models as _models  # noqa: F401  (the tables must be known before a migration looks)
 from panel import settings as settings_module
+from panel.blueprints import health
 from panel.settings import ROOT, Settings
+
+BLUEPRINTS: tuple[Blueprint, ...] = (health.bp,)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -24,5 +28,12 @@ def create_app(settings: Settings | None = None) -> Flask:
         PANEL=settings,
         MIGRATIONS=ROOT / "panel" / "migrations",
     )
+    logs.init_app(app)
     database.init_app(app, url=settings.database)
+    security.init_app(app)
+    assets.init_app(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    cli.init_app(app)
+    security.wrap(app)
     return app

@@ -1,0 +1,18 @@
+"""Commands. What a machine reads goes to standard output, alone; talk goes to standard error."""
+
+from flask import Flask
+
+from panel.cli import check, demo, money, orders, running, tools, users
+
+
+def init_app(app: Flask) -> None:
+    """Give `flask` every command of the panel."""
+    check.init_app(app)
+    app.cli.add_command(running.init)
+    app.cli.add_command(running.worker)
+    app.cli.add_command(demo.demo)
+    app.cli.add_command(tools.tools_group)
+    app.cli.add_command(tools.providers_group)
+    app.cli.add_command(users.users_group)
+    app.cli.add_command(money.balance_group)
+    app.cli.add_command(orders.orders_group)

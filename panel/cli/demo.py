@@ -1,0 +1,62 @@
+"""`flask demo`: fills an empty database with tools, a customer, an operator and a few orders."""
+
+import secrets
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+from sqlalchemy import select
+
+from panel.cli.refusals import change
+from panel.clock import utc_now
+from panel.db import db
+from panel.models import User
+from panel.services import catalogue, ledger, ordering, users
+from panel.services.catalogue import ToolOffer
+from panel.services.ordering import Placing
+
+CUSTOMER = "customer@example.com"
+OPERATOR = "operator@example.com"
+BALANCE_NANOS = 100 * 10**9
+PASSWORD_BYTES = 9
+# How far above its minimum each example order is: enough for the count to move visibly.
+TIMES_MINIMUM = 4
+
+
+@click.command("demo")
+@with_appcontext
+def demo() -> None:
+    """Fill an empty database with an example. Where there is an account already, change nothing."""
+    if current_app.config["PANEL"].env == "production":
+        raise click.ClickException("The demo is refused with PANEL_ENV=production.")
+    if db.session.scalar(select(User.id).limit(1)) is not None:
+        click.echo(
+            "There are accounts already: the demo adds nothing. Its passwords were shown once, when it was made."
+        )
+        return
+    passwords = {email: secrets.token_urlsafe(PASSWORD_BYTES) for email in (CUSTOMER, OPERATOR)}
+    hashes = {email: users.hash_password(password) for email, password in passwords.items()}
+    with change():
+        _fill(hashes)
+    click.echo("The demo is ready. These passwords are shown once and kept nowhere:")
+    click.echo(f"  customer  {CUSTOMER}  {passwords[CUSTOMER]}")
+    click.echo(f"  operator  {OPERATOR}  {passwords[OPERATOR]}")
+
+
+def _fill(hashes: dict[str, str]) -> None:
+    """Tools, two accounts, the customer's balance, and an order of every tool: all of it or nothing."""
+    now = utc_now()
+    catalogue.import_demo(now=now)
+    customer = users.add_user(CUSTOMER, password_hash=hashes[CUSTOMER], now=now)
+    users.add_user(OPERATOR, password_hash=hashes[OPERATOR], is_operator=True, now=now)
+    ledger.deposit(
+        customer.id, amount_nanos=BALANCE_NANOS, reason="deposit:demo", note="Demo balance", now=now
+    )
+    for offer in catalogue.listed_all():
+        ordering.place_order(customer.id, asked=_example(offer), now=now)
+
+
+def _example(offer: ToolOffer) -> Placing:
+    """An order of this tool for its own example link."""
+    quantity = min(offer.minimum * TIMES_MINIMUM, offer.maximum)
+    return Placing(offer.slug, offer.link_example, str(quantity), ordering.new_request_id())

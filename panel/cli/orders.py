@@ -1,0 +1,28 @@
+"""`flask orders`: orders fulfilled by hand."""
+
+import click
+from flask.cli import AppGroup
+
+from panel.cli.refusals import change
+from panel.clock import utc_now
+from panel.domain.status import Status
+from panel.services import fulfilling
+
+orders_group = AppGroup("orders", help="Orders.")
+
+
+@orders_group.command("set")
+@click.argument("order_id", metavar="ID", type=int)
+@click.option("--status", type=click.Choice([status.value for status in Status]), required=True)
+@click.option("--remains", type=int, help="What is still to be delivered.")
+@click.option("--start-count", type=int, help="The count before the order began.")
+@click.option("--reason", help="Why; the customer reads it with the order.")
+def set_order(
+    order_id: int, status: str, remains: int | None, start_count: int | None, reason: str | None
+) -> None:
+    """Say how an order that people fulfil is doing. Refused unless its tool's provider is manual."""
+    with change():
+        fulfilling.set_order(
+            order_id, Status(status), remains=remains, start_count=start_count, reason=reason, now=utc_now()
+        )
+    click.echo(f"Order {order_id} is {Status(status).label}.", err=True)

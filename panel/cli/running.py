@@ -1,0 +1,33 @@
+"""`flask init` and `flask worker`: preparing the installation, and doing the background work."""
+
+import click
+import flask_migrate
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+
+from panel import assets
+from panel import settings as settings_module
+from panel import worker as work
+from panel.settings import Settings
+
+
+@click.command("init")
+@with_appcontext
+def init() -> None:
+    """Make folder and secrets, bring the database up to date, fetch the scripts. Safe to repeat."""
+    settings: Settings = current_app.config["PANEL"]
+    settings_module.secret_key(settings)
+    flask_migrate.upgrade()
+    assets.fetch_htmx(settings)
+
+
+@click.command("worker")
+@click.option("--once", is_flag=True, help="Run each sweep once, here and now, and end.")
+@with_appcontext
+def worker(once: bool) -> None:
+    """Hand orders over, ask about them, and settle what time has settled, until told to stop."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    if not once:
+        work.work(app)
+    elif not work.run_once(app):
+        raise click.ClickException("A sweep failed; the log says which.")

@@ -1,0 +1,35 @@
+"""`flask users`: accounts, by hand."""
+
+import secrets
+import sys
+
+import click
+from flask.cli import AppGroup
+
+from panel.cli.refusals import change, refusals
+from panel.clock import utc_now
+from panel.services import users
+
+PASSWORD_BYTES = 12
+
+users_group = AppGroup("users", help="People with an account.")
+
+
+@users_group.command("add")
+@click.argument("email")
+@click.option("--operator", is_flag=True, help="May use the office.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+def add_user(email: str, operator: bool, password_stdin: bool) -> None:
+    """Add an account and print its id. Without a given password one is made up and said on standard error."""
+    password = (
+        sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(PASSWORD_BYTES)
+    )
+    with refusals():
+        email = users.normalize_email(email)
+        users.check_new_password(password, email=email)
+    password_hash = users.hash_password(password)
+    with change():
+        number = users.add_user(email, password_hash=password_hash, is_operator=operator, now=utc_now()).id
+    if not password_stdin:
+        click.echo(f"The password of {email} is {password}", err=True)
+    click.echo(number)

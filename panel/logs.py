@@ -1,0 +1,133 @@
+"""Logs: one JSON object a line on standard error, or coloured text where a person watches.
+
+Secrets are masked by the name under which they are logged. Query strings and form bodies are never logged.
+"""
+
+import logging
+import re
+import secrets
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, request
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+MASK = "***"
+SECRET_WORDS = frozenset(
+    [
+        "password",
+        "passwords",
+        "passphrase",
+        "secret",
+        "secrets",
+        "key",
+        "keys",
+        "apikey",
+        "token",
+        "tokens",
+        "authorization",
+        "cookie",
+        "cookies",
+        "csrf",
+        "session",
+        "credential",
+        "credentials",
+        "otp",
+        "totp",
+    ]
+)
+# Libraries that write whole addresses, or a line for every call.
+QUIET = ("httpx", "httpcore", "dbos", "alembic", "werkzeug", "markdown_it")
+
+_WORDS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+")
+
+
+def init_app(app: Flask) -> None:
+    """Logging for this process, and an id for each request."""
+    configure()
+    app.before_request(_begin)
+    app.after_request(_end)
+
+
+def configure() -> None:
+    """Send structlog and the standard library's loggers the same way. Safe to call again."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        mask_secrets,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.set_name("panel")
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers()],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [kept for kept in root.handlers if kept.get_name() != "panel"] + [handler]
+    root.setLevel(logging.INFO)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _renderers() -> list[Processor]:
+    if sys.stderr.isatty():
+        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+
+
+def mask_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Replace whatever is logged under the name of a secret, however deep."""
+    return {name: _masked(name, value) for name, value in event.items()}
+
+
+def _masked(name: object, value: Any) -> Any:
+    if isinstance(name, str) and _names_a_secret(name):
+        return MASK
+    if isinstance(value, Mapping):
+        return {inner: _masked(inner, found) for inner, found in value.items()}
+    if isinstance(value, list | tuple) and not isinstance(value, str):
+        return [_masked(None, found) for found in value]
+    return value
+
+
+def _names_a_secret(name: str) -> bool:
+    return any(word.lower() in SECRET_WORDS for word in _WORDS.findall(name))
+
+
+def _begin() -> None:
+    g.request_id = secrets.token_hex(8)
+    g.began = time.perf_counter()
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _end(response: Response) -> Response:
+    """Log changes and failures. Reads that went well are many and say nothing."""
+    if "request_id" not in g:
+        return response
+    response.headers["X-Request-ID"] = g.request_id
+    failed = response.status_code >= 500
+    if failed or request.method not in ("GET", "HEAD", "OPTIONS"):
+        spent = round((time.perf_counter() - g.began) * 1000, 1)
+        log = structlog.get_logger("panel.requests")
+        write = log.error if failed else log.info
+        write(
+            "request",
+            method=request.method,
+            path=request.path,
+            status=response.status_code,
+            milliseconds=spent,
+        )
+    return response

@@ -1,0 +1,38 @@
+"""Ties a process to the one that started it: when the starter dies, even by `kill -9`, so does the process."""
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+
+# Set by the supervisor for everything it starts.
+TETHERED = "PANEL_TETHERED"
+
+PR_SET_PDEATHSIG = 1
+LOOK_SECONDS = 0.5
+
+
+def tether_if_asked() -> None:
+    """Called first thing in every process: does nothing unless the supervisor is an ancestor."""
+    if os.environ.get(TETHERED):
+        started_by = multiprocessing.parent_process()
+        tether(expected_parent=started_by.pid if started_by is not None else None)
+
+
+def tether(*, expected_parent: int | None = None) -> None:
+    """End this process when its parent ends. A parent that is gone already ends it now."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    else:
+        threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
+    if expected_parent is not None and os.getppid() != expected_parent:
+        os._exit(1)
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(LOOK_SECONDS)
+    os._exit(1)

@@ -1,0 +1,165 @@
+"""What protects every answer and every change: headers, cookies, CSRF, origins, sizes, request limits.
+
+The headers are set around everything, so that errors, static files and answers given before Flask carry
+them too.
+"""
+
+import ipaddress
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from flask import Flask, abort, request
+from flask_limiter import Limiter
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from panel.settings import Settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+LARGEST_BODY_BYTES = 1024 * 1024
+MOST_FORM_PARTS = 200
+REQUESTS_A_MINUTE = 1200
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# Called by programs that hold a key and no cookie.
+API_PATHS = ("/api/v2", "/api/v2/")
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "manifest-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = (
+    ("Content-Security-Policy", POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "same-origin"),
+    ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+)
+TRANSPORT = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+PRIVATE = ("Cache-Control", "no-store")
+
+csrf = CSRFProtect()
+
+
+def init_app(app: Flask) -> None:
+    """Cookies, CSRF, origins, sizes and limits. `wrap` adds the headers, as the outermost layer."""
+    settings: Settings = app.config["PANEL"]
+    app.config.update(
+        SESSION_COOKIE_NAME=session_cookie_name(settings),
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.is_https,
+        SESSION_COOKIE_PATH="/",
+        MAX_CONTENT_LENGTH=LARGEST_BODY_BYTES,
+        MAX_FORM_MEMORY_SIZE=LARGEST_BODY_BYTES,
+        MAX_FORM_PARTS=MOST_FORM_PARTS,
+        PREFERRED_URL_SCHEME="https" if settings.is_https else "http",
+        # The token lives as long as the session. The origin is checked below, with or without https.
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=False,
+    )
+    app.before_request(refuse_other_sites)
+    csrf.init_app(app)
+    limiter = Limiter(
+        client_network,
+        storage_uri=settings.limits_url,
+        default_limits=[f"{REQUESTS_A_MINUTE} per minute"],
+        application_limits=[],
+        strategy="fixed-window",
+    )
+    limiter.request_filter(is_direct_loopback)
+    limiter.init_app(app)
+
+
+def session_cookie_name(settings: Settings) -> str:
+    return "__Host-session" if settings.is_https else "session"
+
+
+def refuse_other_sites() -> None:
+    """A change that another site's page asked for is a 403, token or not."""
+    if request.method in SAFE_METHODS or request.path in API_PATHS:
+        return
+    fetch_site = request.headers.get("Sec-Fetch-Site")
+    if fetch_site is not None:
+        if fetch_site not in ("same-origin", "none"):
+            abort(403)
+        return
+    origin = request.headers.get("Origin")
+    if origin is not None and origin not in _own_origins():
+        abort(403)
+
+
+def _own_origins() -> tuple[str, str]:
+    from flask import current_app
+
+    public = urlsplit(current_app.config["PANEL"].public_url)
+    return request.host_url.rstrip("/"), f"{public.scheme}://{public.netloc}"
+
+
+def client_network() -> str:
+    """Whom a request limit counts: an IPv4 address, or the /64 that an IPv6 customer is given."""
+    try:
+        address = ipaddress.ip_address(request.remote_addr or "")
+    except ValueError:
+        return "unknown"
+    if address.version == 6:
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
+
+
+def is_direct_loopback() -> bool:
+    """Whether the request comes from this machine itself, and through no proxy that says so."""
+    original = request.environ.get("werkzeug.proxy_fix.orig", {}).get("REMOTE_ADDR", request.remote_addr)
+    if any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")):
+        return False
+    try:
+        return ipaddress.ip_address(original or "").is_loopback
+    except ValueError:
+        return False
+
+
+def wrap(app: Flask) -> None:
+    """Put the headers, and the reading of proxies' headers, around all that answers. Call this last."""
+    settings: Settings = app.config["PANEL"]
+    if settings.trusted_proxies:
+        count = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=0)  # type: ignore[method-assign]
+    app.wsgi_app = with_headers(app.wsgi_app, settings)  # type: ignore[method-assign]
+
+
+def with_headers(inner: "WSGIApplication", settings: Settings) -> "WSGIApplication":
+    """The application with every header it lacks, and `no-store` on whatever is one person's own."""
+    always = (*HEADERS, TRANSPORT) if settings.is_https else HEADERS
+    cookie = f"{session_cookie_name(settings)}="
+
+    def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        has_session = cookie in environ.get("HTTP_COOKIE", "")
+
+        def start(
+            status: str,
+            headers: list[tuple[str, str]],
+            exc_info: tuple[type[BaseException], BaseException, TracebackType] | None = None,
+        ) -> Callable[[bytes], object]:
+            names = {name.lower() for name, _value in headers}
+            headers.extend(pair for pair in always if pair[0].lower() not in names)
+            if "cache-control" not in names and (has_session or "set-cookie" in names):
+                headers.append(PRIVATE)
+            return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
+
+        return inner(environ, start)
+
+    return application

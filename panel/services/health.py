@@ -1,0 +1,105 @@
+"""Whether the product can do its work, and the numbers that say how it is doing."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+from alembic.script import ScriptDirectory
+from sqlalchemy import delete, func, select, text, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from panel.db import WRITES, db
+from panel.domain.status import Status
+from panel.models import Heartbeat, Order, OrderCount, Review
+
+STALE_SECONDS = 30
+FORGOTTEN_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """What `/metrics` prints. Ages are None where there is nothing to measure."""
+
+    orders_by_status: dict[Status, int]
+    open_reviews: int
+    oldest_pending_seconds: float | None
+    heartbeat_age_seconds: float | None
+
+
+def beat(worker: str, *, now: datetime) -> None:
+    """Note that a worker is alive and its engine runs jobs."""
+    seen = db.session.execute(
+        update(Heartbeat).where(Heartbeat.worker == worker).values(at=now).returning(Heartbeat.at)
+    )
+    if seen.first() is None:
+        db.session.add(Heartbeat(worker=worker, at=now))
+
+
+def forget_workers(*, before: datetime) -> int:
+    """Drop workers not seen since. Returns how many."""
+    gone = db.session.execute(delete(Heartbeat).where(Heartbeat.at < before).returning(Heartbeat.worker))
+    return len(gone.all())
+
+
+def problems(*, migrations: Path, now: datetime) -> list[str]:
+    """What keeps the product from working, each in a few words; empty when all is well."""
+    if not can_write():
+        return ["database"]
+    if not is_migrated(migrations):
+        return ["migrations"]
+    age = heartbeat_age_seconds(now=now)
+    return ["worker"] if age is None or age > STALE_SECONDS else []
+
+
+def can_write() -> bool:
+    """Take the right to write, and give it back unused."""
+    try:
+        with db.engine.connect().execution_options(**{WRITES: True}) as connection:
+            if db.engine.dialect.name == "postgresql":
+                # A standby answers reads and refuses writes.
+                return connection.scalar(text("SELECT NOT pg_is_in_recovery()")) is True
+            connection.execute(text("SELECT 1"))
+            connection.rollback()
+    except SQLAlchemyError:
+        return False
+    return True
+
+
+def is_migrated(migrations: Path) -> bool:
+    """Whether the database is at the newest version that this code knows."""
+    try:
+        with db.engine.connect() as connection:
+            applied = connection.execute(text("SELECT version_num FROM alembic_version")).scalars()
+            return frozenset(applied) == _newest(migrations)
+    except SQLAlchemyError:
+        return False
+
+
+@cache
+def _newest(migrations: Path) -> frozenset[str]:
+    return frozenset(ScriptDirectory(str(migrations)).get_heads())
+
+
+def heartbeat_age_seconds(*, now: datetime) -> float | None:
+    seen = db.session.scalar(select(func.max(Heartbeat.at)))
+    return (now - seen).total_seconds() if seen is not None else None
+
+
+def numbers(*, now: datetime) -> Numbers:
+    """Count what there is. One short read each; orders are counted from the kept counts."""
+    rows = db.session.execute(
+        select(OrderCount.status, func.sum(OrderCount.orders)).group_by(OrderCount.status)
+    )
+    counted = {Status(status): int(orders) for status, orders in rows}
+    oldest = db.session.scalar(
+        select(func.min(Order.placed_at)).where(
+            Order.dispatch_at.is_not(None), Order.status == Status.PENDING
+        )
+    )
+    return Numbers(
+        orders_by_status={status: counted.get(status, 0) for status in Status},
+        open_reviews=db.session.scalar(select(func.count()).where(Review.resolved_at.is_(None))) or 0,
+        oldest_pending_seconds=(now - oldest).total_seconds() if oldest is not None else None,
+        heartbeat_age_seconds=heartbeat_age_seconds(now=now),
+    )

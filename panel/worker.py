@@ -1,0 +1,252 @@
+"""The worker: DBOS fires the sweeps, once however many workers there are, and any worker runs them.
+
+The rows of the database stay the truth. A sweep takes up what is due and may be repeated, so a lost or
+doubled run harms nothing. The web processes never load this module's engine.
+"""
+
+import fcntl
+import logging
+import os
+import signal
+import socket
+import sqlite3
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from flask import Flask
+from sqlalchemy import delete
+
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.jobs import cancellations, deadlines, dispatch, refills, sync
+from panel.models import FailedTry
+from panel.services import health
+from panel.settings import Settings
+
+if TYPE_CHECKING:
+    from dbos import DBOSConfig
+
+# Runs of any version are taken up by any worker: a sweep carries nothing but its time.
+APPLICATION_VERSION = "1"
+APPLICATION_NAME = "panel"
+MOST_SLOTS = 256
+MOST_THREADS = 16
+STOP_SECONDS = 3.0
+SECONDS_A_MINUTE = 60
+
+KEEP_RUNS = timedelta(hours=1)
+KEEP_FAILED_TRIES = timedelta(days=2)
+RUNS_A_BATCH = 500
+
+log = structlog.get_logger("panel.worker")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A job: what runs, inside an app context, and how often."""
+
+    name: str
+    run: Callable[..., int]
+    seconds: int
+    # Whether the sweep only hands out work, and can be told to wait for it.
+    has_lanes: bool = False
+
+
+def sweeps(settings: Settings) -> tuple[Sweep, ...]:
+    """Every job there is. Rows carry their own due time, so a sweep may come as often as it likes."""
+    return (
+        Sweep("dispatch", dispatch.sweep, settings.dispatch_seconds, has_lanes=True),
+        Sweep("sync", sync.sweep, 1, has_lanes=True),
+        Sweep("refills", refills.sweep, 2, has_lanes=True),
+        Sweep("cancellations", cancellations.sweep, 2, has_lanes=True),
+        Sweep("deadlines", deadlines.sweep, 10),
+        Sweep("heartbeat", beat, 5),
+        Sweep("purge", purge, 600),
+    )
+
+
+def beat(*, worker: str) -> int:
+    """Note that this worker ran a job just now."""
+    with transaction():
+        health.beat(worker, now=utc_now())
+    return 1
+
+
+def purge(*, worker: str) -> int:
+    """Drop what has served: finished runs, failed log-ins that no longer count, workers long gone."""
+    now = utc_now()
+    with transaction():
+        tries = db.session.execute(
+            delete(FailedTry).where(FailedTry.at < now - KEEP_FAILED_TRIES).returning(FailedTry.id)
+        ).all()
+        workers = health.forget_workers(before=now - timedelta(seconds=health.FORGOTTEN_SECONDS))
+    return len(tries) + workers + _purge_runs(before=now - KEEP_RUNS)
+
+
+def run_once(app: Flask) -> bool:
+    """Each sweep once, to its end, here and now, without the engine. False when one failed."""
+    worker = f"{socket.gethostname()}-once"
+    done = [_run(app, sweep, worker=worker, wait=True) for sweep in sweeps(app.config["PANEL"])]
+    return all(done)
+
+
+def work(app: Flask) -> None:
+    """Run until SIGTERM or SIGINT, then stop within five seconds."""
+    stopping = _Stopping()
+    settings: Settings = app.config["PANEL"]
+    slot, _held = take_slot(settings)
+    executor = f"{socket.gethostname()}-{slot}"
+    _launch(app, executor=executor)
+    log.info("worker started", worker=executor)
+    with app.app_context():
+        beat(worker=executor)
+    stopping.wait()
+    log.info("worker stops", worker=executor)
+    _stop_engine()
+
+
+def take_slot(settings: Settings) -> tuple[int, int]:
+    """The lowest number that no living worker of this folder has, and the open file that keeps it ours."""
+    settings.instance.mkdir(parents=True, exist_ok=True)
+    for slot in range(1, MOST_SLOTS + 1):
+        file = os.open(
+            settings.instance / f"worker-{slot}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+        )
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            continue
+        return slot, file
+    raise SystemExit(f"There are {MOST_SLOTS} workers in this folder already.")
+
+
+class _Stopping:
+    """Waits for a signal. Made before the engine's threads, so that none can miss it."""
+
+    def __init__(self) -> None:
+        self._signals = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+        signal.pthread_sigmask(signal.SIG_BLOCK, self._signals)
+
+    def wait(self) -> None:
+        signal.sigwait(self._signals)
+
+
+def _launch(app: Flask, *, executor: str) -> None:
+    """Start the engine and tell it when each sweep is due."""
+    from dbos import DBOS
+
+    settings: Settings = app.config["PANEL"]
+    # With a handler of its own the engine would print; without, its warnings come to our log.
+    logging.getLogger("dbos").addHandler(logging.NullHandler())
+    DBOS(config=engine_config(settings, executor=executor))
+    schedules = [
+        {
+            "schedule_name": sweep.name,
+            "workflow_fn": _as_workflow(app, sweep, worker=executor),
+            "schedule": cron(sweep.seconds),
+            "context": None,
+        }
+        for sweep in sweeps(settings)
+    ]
+    DBOS.launch()
+    known = {schedule["schedule_name"] for schedule in DBOS.list_schedules()}
+    for forgotten in known - {sweep.name for sweep in sweeps(settings)}:
+        DBOS.delete_schedule(forgotten)
+    DBOS.apply_schedules(schedules)  # type: ignore[arg-type]
+
+
+def engine_config(settings: Settings, *, executor: str) -> "DBOSConfig":
+    """SQLite: a file of the engine's own. PostgreSQL: our database, in the schema `dbos`. It calls nobody."""
+    url = settings.database
+    if settings.is_sqlite:
+        path = settings.instance / "jobs.db"
+        # The engine leaves the journal as it finds it, and a write-ahead log costs half.
+        with sqlite3.connect(path) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+        connection.close()
+        url = f"sqlite:///{path}"
+    return {
+        "name": APPLICATION_NAME,
+        "system_database_url": url,
+        "executor_id": executor,
+        "application_version": APPLICATION_VERSION,
+        "log_level": "WARNING",
+        "enable_otlp": False,
+        "max_executor_threads": MOST_THREADS,
+        "sys_db_pool_size": 5,
+    }
+
+
+def cron(seconds: int) -> str:
+    """Every so many seconds, or whole minutes, as cron says it with a field for seconds."""
+    if seconds < SECONDS_A_MINUTE:
+        return f"*/{seconds} * * * * *"
+    return f"0 */{seconds // SECONDS_A_MINUTE} * * * *"
+
+
+def _as_workflow(app: Flask, sweep: Sweep, *, worker: str) -> Any:
+    from dbos import DBOS
+
+    def workflow(_due_at: datetime, _context: object) -> None:
+        _run(app, sweep, worker=worker)
+
+    workflow.__name__ = workflow.__qualname__ = sweep.name
+    return DBOS.workflow(name=sweep.name)(workflow)
+
+
+_running: dict[str, threading.Lock] = {}
+
+
+def _run(app: Flask, sweep: Sweep, *, worker: str, wait: bool = False) -> bool:
+    """One run of a sweep, unless one is under way here. A failure is logged and the next run tries again."""
+    lock = _running.setdefault(sweep.name, threading.Lock())
+    if not lock.acquire(blocking=False):
+        return True
+    try:
+        with app.app_context():
+            options = {"wait": True} if wait and sweep.has_lanes else {}
+            sweep.run(worker=worker, **options)
+    except Exception:
+        log.exception("sweep failed", sweep=sweep.name)
+        return False
+    finally:
+        lock.release()
+    return True
+
+
+def _purge_runs(*, before: datetime) -> int:
+    """Delete the engine's finished runs, where the engine runs in this process."""
+    if "dbos" not in sys.modules:
+        return 0
+    from dbos import DBOS
+
+    purged = 0
+    while True:
+        runs = DBOS.list_workflows(
+            status=["SUCCESS", "ERROR", "CANCELLED"],
+            end_time=before.isoformat(),
+            limit=RUNS_A_BATCH,
+            load_input=False,
+            load_output=False,
+        )
+        if not runs:
+            return purged
+        DBOS.delete_workflows([run.workflow_id for run in runs])
+        purged += len(runs)
+
+
+def _stop_engine() -> None:
+    """Let what runs end if it ends soon. What is cut off is taken up again: its row is still due."""
+    from dbos import DBOS
+
+    ending = threading.Thread(target=DBOS.destroy, daemon=True)
+    ending.start()
+    ending.join(STOP_SECONDS)
+    sys.stderr.flush()
+    os._exit(0)
