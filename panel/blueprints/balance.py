@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user, login_required
+from flask_login import current_user
 
+from panel.blueprints.login import login_required
 from panel.blueprints.spreadsheet import csv_file
 from panel.clock import utc_now
 from panel.db import transaction

@@ -1,16 +1,24 @@
 """Who asks: the session cookie, the device behind it, and where one goes who must log in first."""
 
+from collections.abc import Callable
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, login_user, logout_user
+from flask_login import login_required as _login_required
 
 from panel.clock import utc_now
 from panel.domain.device import device_of, network_of
 from panel.models import User
 from panel.services import sign_ins
 from panel.services.sign_ins import SignedIn
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+# Flask-Login's own decorator, with a type.
+login_required: Callable[[View], View] = _login_required
 
 AFTER_LOG_IN = "/orders"
 _FRAGMENTS = ("/live",)
@@ -28,7 +36,7 @@ def init_app(app: Flask) -> None:
 
 
 def start(user: User) -> SignedIn:
-    """Sign this browser's device in, inside the caller's transaction. `carry` then puts it into the cookie."""
+    """Sign this browser's device in, inside the caller's transaction; `carry` then fills the cookie."""
     return sign_ins.sign_in(
         user, device=device_of(request.user_agent.string), network=network(), now=utc_now()
     )

@@ -138,7 +138,7 @@ def count_try(email: str | None, *, network: str, now: datetime) -> Tries:
 
 
 def forget_tries(tries: Tries) -> None:
-    """The password was right: the account starts at none again, and this one no longer counts for the network."""
+    """The password was right: the account starts at none again, and the network is not charged for it."""
     db.session.execute(
         delete(FailedTry).where((FailedTry.bucket == tries.account) | (FailedTry.id == tries.network_try_id))
     )

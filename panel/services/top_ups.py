@@ -33,7 +33,7 @@ def parse_amount(text: str) -> int:
 
 
 def request_top_up(customer_id: int, *, amount_nanos: int, now: datetime) -> TopUp:
-    """Note that the customer means to pay this amount. The same amount asked for twice is one open request."""
+    """Note that the customer means to pay this amount. The same amount asked for twice is one request."""
     _check_amount(amount_nanos)
     asked = open_requests(customer_id)
     for top_up in asked:
@@ -97,7 +97,7 @@ def confirm(reference: str, *, amount_nanos: int, note: str, now: datetime) -> i
 
 
 def payment_instructions(instance: Path) -> list[list[str]]:
-    """The operator's own words on how to pay, in paragraphs of lines: `payment.txt` in the instance folder."""
+    """The operator's words on how to pay, as paragraphs of lines: `payment.txt` in the instance folder."""
     file = instance / "payment.txt"
     text = file.read_text(encoding="utf-8") if file.is_file() else ""
     return [paragraph.strip().splitlines() for paragraph in text.split("\n\n") if paragraph.strip()]
