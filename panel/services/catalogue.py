@@ -1,4 +1,4 @@
-"""The catalogue: tools with their present terms, the log of their terms, and how a file of tools becomes rows.
+"""The catalogue: tools with their present terms, the log of terms, and how a file of tools becomes rows.
 
 An offer is a tool with the terms that hold now, read in one query and never changed. Terms are only ever
 added: an order keeps the version under which it was placed.
@@ -50,6 +50,7 @@ class ToolOffer:
     provider_id: int
     provider_name: str
     provider_kind: str
+    provider_paused_at: datetime | None
     provider_service: str
 
     @property
@@ -107,7 +108,7 @@ _TOOL = (
     Tool.is_hidden,
     Tool.changed_at,
 )
-_PROVIDER = (Provider.id, Provider.name, Provider.kind, Tool.provider_service)
+_PROVIDER = (Provider.id, Provider.name, Provider.kind, Provider.paused_at, Tool.provider_service)
 _OFFER: Select[*tuple[Any, ...]] = (
     select(*_TOOL, Terms.id, Terms.version, *_TERMS, *_PROVIDER)
     .join(Terms, Terms.id == Tool.terms_id)
@@ -183,7 +184,7 @@ def version() -> int:
 
 
 def statuses_of(tool: ToolOffer) -> tuple[Status, ...]:
-    """The statuses an order of this tool can have: those of the table, Refill only where the terms offer it."""
+    """The statuses that an order of this tool can have: Refill only where the terms offer it."""
     reached = {FIRST}
     waiting = [FIRST]
     while waiting:
@@ -233,7 +234,7 @@ def import_demo(*, now: datetime) -> Imported:
 
 
 def _provider_ids(written: list[ToolWritten], *, name: str) -> dict[str, int]:
-    """The numbers of the providers that the file names. Raises BadCatalogue at the first that is not there."""
+    """The providers' numbers by name. Raises BadCatalogue at the first tool whose provider is not there."""
     ids = {provider.name: provider.id for provider in providers.listed()}
     for tool in written:
         if tool.provider not in ids:

@@ -71,7 +71,7 @@ class ToolWritten:
 
 
 def read(data: bytes, *, name: str) -> list[ToolWritten]:
-    """The tools of a file called `name`, in its order. Raises BadCatalogue; then nothing of it may be used."""
+    """The tools of a file called `name`, in its order. Raises BadCatalogue at the first thing amiss."""
     root = _compose(_decode(data, name=name), name=name)
     if not isinstance(root, yaml.SequenceNode) or not root.value:
         raise refusal(name, 1 if root is None else _line(root), "file", "A catalogue is a list of tools.")
@@ -253,7 +253,7 @@ def _compose(text: str, *, name: str) -> yaml.Node | None:
         return _root(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
+        line = mark.line + 1 if mark is not None else 1
         raise refusal(name, line, "file", f"This is not YAML: {error.problem}.") from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
@@ -272,9 +272,7 @@ def _refuse_growth(text: str, *, name: str) -> None:
         if isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > MOST_DEPTH:
-            raise refusal(
-                name, event.start_mark.line + 1, "file", "The file is nested too deep for a list of tools."
-            )
+            raise refusal(name, _line(event), "file", "The file is nested too deep for a list of tools.")
 
 
 def _root(text: str) -> yaml.Node | None:

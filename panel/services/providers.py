@@ -22,7 +22,7 @@ SEAL = "provider_seal"
 
 
 def add_provider(name: str, *, kind: str, url: str = "", sealed_key: str = "", now: datetime) -> Provider:
-    """Add a provider. Raises BadInput for a name, kind or address that can't be, Refused for a name in use."""
+    """Add a provider. Raises BadInput for a wrong name, kind, address or key, Refused for a name in use."""
     if not name or len(name) > MOST_NAME_LENGTH or not name.isprintable() or name != name.strip():
         raise BadInput(f"Write a name of 1 to {MOST_NAME_LENGTH} characters on one line.", field="name")
     if kind not in KINDS:

@@ -1,0 +1,96 @@
+"""The public catalogue: the list of tools, and a page for each with every term."""
+
+from collections.abc import Mapping
+
+from flask import Blueprint, abort, current_app, render_template, request
+from flask.blueprints import BlueprintSetupState
+from flask.typing import ResponseReturnValue
+
+from panel.clock import utc_now
+from panel.domain import duration, refund
+from panel.domain.refund import Settlement
+from panel.domain.status import Status
+from panel.services import catalogue, measures, tool_texts
+from panel.services.catalogue import ToolOffer
+from panel.services.tool_texts import ToolText
+from panel.settings import ROOT
+
+bp = Blueprint("tools", __name__)
+bp.add_app_template_filter(duration.in_words, "duration")
+
+REFILL_CHOICES = {"yes": True, "no": False}
+
+# The order of the worked price, where the tool's limits allow it.
+EXAMPLE_QUANTITY = 1_000
+
+
+@bp.record_once
+def load_texts(state: BlueprintSetupState) -> None:
+    state.app.extensions["tool_texts"] = tool_texts.load(ROOT / "content" / "tools")
+
+
+@bp.get("/tools")
+def listed() -> ResponseReturnValue:
+    category = request.args.get("category", "")
+    refill = request.args.get("refill", "")
+    tools = catalogue.listed(category=category or None, refill=REFILL_CHOICES.get(refill))
+    now = utc_now()
+    return render_template(
+        "tools/list.html",
+        tools=tools,
+        categories=[("", "All categories"), *((each, each) for each in catalogue.categories())],
+        category=category,
+        refill=refill if refill in REFILL_CHOICES else "",
+        started={tool.tool_id: measures.time_to_start(tool.tool_id, now=now) for tool in tools},
+        completed={tool.tool_id: measures.time_to_completion(tool.tool_id, now=now) for tool in tools},
+        days=measures.WINDOW.days,
+        changed_at=max((tool.changed_at for tool in tools), default=None),
+    )
+
+
+@bp.get("/tools/<slug>")
+def show(slug: str) -> ResponseReturnValue:
+    tool = catalogue.find(slug)
+    if tool is None:
+        abort(404)
+    now = utc_now()
+    quantity = _example_quantity(tool)
+    return render_template(
+        "tools/show.html",
+        tool=tool,
+        text=_texts().get(tool.slug),
+        statuses=catalogue.statuses_of(tool),
+        prices=[(each, tool.charge_nanos(each)) for each in sorted({tool.minimum, quantity, tool.maximum})],
+        quantity=quantity,
+        charge_nanos=tool.charge_nanos(quantity),
+        undelivered=_undelivered(quantity),
+        partial=_partial(tool, quantity=quantity),
+        started=measures.time_to_start(tool.tool_id, now=now),
+        completed=measures.time_to_completion(tool.tool_id, now=now),
+        days=measures.WINDOW.days,
+        log=catalogue.terms_log(tool.tool_id),
+        order_path=f"/orders/new?tool={tool.slug}",
+    )
+
+
+def _texts() -> Mapping[str, ToolText]:
+    texts: Mapping[str, ToolText] = current_app.extensions["tool_texts"]
+    return texts
+
+
+def _example_quantity(tool: ToolOffer) -> int:
+    return min(max(EXAMPLE_QUANTITY, tool.minimum), tool.maximum)
+
+
+def _undelivered(quantity: int) -> int:
+    """Two fifths of the order, for the example of a part delivery."""
+    return quantity * 2 // 5
+
+
+def _partial(tool: ToolOffer, *, quantity: int) -> Settlement:
+    return refund.settle(
+        Status.PARTIAL,
+        quantity=quantity,
+        remains=_undelivered(quantity),
+        price_micros_per_thousand=tool.price_micros_per_thousand,
+    )
