@@ -131,10 +131,10 @@ def _other_spelling(slug: str) -> ResponseReturnValue:
 
 def _measured(status: Status) -> dict[str, str | Measure | None]:
     if status in _WAITS_FOR_START:
-        return {"measured": "start", "measure": measures.time_to_start(now=utc_now())}
+        return {"stretch": "start", "measure": measures.time_to_start(now=utc_now())}
     if status in _WAITS_FOR_END:
-        return {"measured": "completion", "measure": measures.time_to_completion(now=utc_now())}
-    return {"measured": None, "measure": None}
+        return {"stretch": "completion", "measure": measures.time_to_completion(now=utc_now())}
+    return {"stretch": None, "measure": None}
 
 
 def _leads_somewhere(app: Flask, path: str) -> bool:

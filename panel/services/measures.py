@@ -29,14 +29,6 @@ class Measure:
     p90_seconds: int
     sample: int
 
-    @property
-    def words(self) -> str:
-        """The figures with their window and count: all that a page says about a time."""
-        return (
-            f"median {in_words(self.median_seconds)}, 90 of 100 within {in_words(self.p90_seconds)} "
-            f"(last {WINDOW.days} days, {self.sample:,} orders)"
-        )
-
 
 @dataclass(frozen=True)
 class Share:
@@ -93,18 +85,6 @@ def share_completed(*, now: datetime) -> Share | None:
     if len(orders) < LEAST_SAMPLE:
         return None
     return Share(completed=sum(order.completed_at is not None for order in orders), ended=len(orders))
-
-
-def in_words(seconds: int) -> str:
-    """A duration in its largest unit and the next smaller one: `2 hours 5 minutes`."""
-    units = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
-    at = next((at for at, (_, size) in enumerate(units) if seconds >= size), len(units) - 1)
-    parts: list[str] = []
-    for name, size in units[at : at + 2]:
-        count, seconds = divmod(seconds, size)
-        if count or not parts:
-            parts.append(f"{count} {name}{'' if count == 1 else 's'}")
-    return " ".join(parts)
 
 
 def forget() -> None:

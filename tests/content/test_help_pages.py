@@ -1,0 +1,233 @@
+"""The help section as visitors, search engines and machines meet it."""
+
+import json
+import re
+from datetime import timedelta
+from html import unescape
+from urllib.parse import urlsplit
+from xml.etree import ElementTree
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from panel.blueprints import help as help_pages
+from panel.clock import utc_now
+from panel.db import db
+from panel.domain import money
+from panel.domain.status import Status, came_from
+from panel.models import Order
+from panel.services import measures
+from panel.services.content import PARTS, worked_sum
+from tests.factories import a_customer, an_order, signed_in
+
+STATUS_PAGES = [f"/order-statuses/{status.slug}" for status in Status]
+PAGES = ["/order-statuses", *STATUS_PAGES, "/faq", "/getting-started"]
+
+
+def page(client: FlaskClient, path: str) -> str:
+    answer = client.get(path)
+    assert answer.status_code == 200, path
+    return answer.text
+
+
+def words(html: str) -> str:
+    """What a reader sees, with single spaces."""
+    seen = re.sub(r"<(script|style|title)\b.*?</\1>", " ", html, flags=re.S)
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", seen)).split())
+
+
+def listed(html: str, list_id: str) -> list[str]:
+    found = re.search(rf'<ul id="{list_id}">(.*?)</ul>', html, re.S)
+    return re.findall(r'data-status="([a-z_]+)"', found[1]) if found else []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_visitor_can_read_it_and_is_led_on(client: FlaskClient, path: str) -> None:
+    html = page(client, path)
+
+    assert 'href="/orders"' in html and 'href="/sign-up"' in html
+    assert html.count("<h1") == 1
+    assert "2026" in html and "Last changed in substance" in html
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_somebody_signed_in_is_not_asked_to_create_an_account(client: FlaskClient, path: str) -> None:
+    html = page(signed_in(client, a_customer()), path)
+
+    assert "Create an account" not in re.sub(r"<footer.*", "", html, flags=re.S)
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_a_status_page_shows_the_facts_of_the_table(client: FlaskClient, status: Status) -> None:
+    html = page(client, f"/order-statuses/{status.slug}")
+
+    for fact in (status.facts.means, status.facts.you_do, status.facts.money_words):
+        assert fact in words(html)
+    assert listed(html, "can-become") == list(status.facts.next)
+    assert listed(html, "came-from") == list(came_from(status))
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_a_status_page_has_its_parts_in_one_order(client: FlaskClient, status: Status) -> None:
+    headings = re.findall(r"<h2[^>]*>([^<]+)</h2>", page(client, f"/order-statuses/{status.slug}"))
+
+    assert headings[:7] == [*PARTS, "Related"]
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_a_status_page_shows_the_worked_sum(client: FlaskClient, status: Status) -> None:
+    remains = help_pages.texts().statuses[status].keys.remains
+    worked = worked_sum(status, remains=remains)
+
+    text = words(page(client, f"/order-statuses/{status.slug}"))
+
+    assert f"Held for the order {money.shown(worked.held_nanos)}" in text
+    assert f"Kept {money.shown(worked.kept_nanos)}" in text
+    assert f"Returned to your balance {money.shown(worked.returned_nanos)}" in text
+    assert f"Charged when the order was placed {money.shown(worked.charge_nanos)}" in text
+
+
+def test_titles_and_descriptions_are_unique_and_of_a_good_length(client: FlaskClient) -> None:
+    titles, descriptions = [], []
+    for path in PAGES:
+        html = page(client, path)
+        titles.append(unescape(re.search(r"<title>(.*?)</title>", html, re.S)[1]).strip())
+        descriptions.append(unescape(re.search(r'<meta name="description" content="([^"]*)"', html)[1]))
+
+    assert len(set(titles)) == len(set(descriptions)) == len(PAGES)
+    assert [title for title in titles if len(title) > 65] == []
+    assert [text for text in descriptions if not 50 <= len(text) <= 170] == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_canonical_and_data_name_the_page_and_say_what_it_shows(client: FlaskClient, path: str) -> None:
+    html = page(client, f"{path}?from=elsewhere")
+
+    address = f"http://127.0.0.1:8000{path}"
+    assert f'<link rel="canonical" href="{address}">' in html
+    blocks = re.findall(r'<script type="application/ld\+json">(.*?)</script>', html, re.S)
+    assert len(blocks) == 1
+    nodes = json.loads(blocks[0])["@graph"]
+    assert nodes[0]["url"] == address and nodes[0]["name"] in words(html)
+    assert nodes[0]["dateModified"] in html
+    assert [step["position"] for step in nodes[1]["itemListElement"]] == list(
+        range(1, len(nodes[1]["itemListElement"]) + 1)
+    )
+
+
+def test_the_data_of_the_questions_is_the_text_of_the_page(client: FlaskClient) -> None:
+    html = page(client, "/faq")
+
+    data = json.loads(re.search(r'<script type="application/ld\+json">(.*?)</script>', html, re.S)[1])
+    asked = data["@graph"][0]["mainEntity"]
+    assert len(asked) == 6
+    for question in asked:
+        assert f"{question['name']} {question['acceptedAnswer']['text']}" in words(html)
+
+
+@pytest.mark.parametrize(
+    ("path", "address"),
+    [
+        ("/order-statuses/cancelled", "/order-statuses/canceled"),
+        ("/order-statuses/in_progress", "/order-statuses/in-progress"),
+        ("/order-statuses/Partial", "/order-statuses/partial"),
+        ("/order-statuses/partial/", "/order-statuses/partial"),
+        ("/order-statuses/cancelled/", "/order-statuses/canceled"),
+        ("/order-statuses/", "/order-statuses"),
+        ("/faq/", "/faq"),
+        ("/getting-started/", "/getting-started"),
+    ],
+)
+def test_another_spelling_moves_to_the_one_address(client: FlaskClient, path: str, address: str) -> None:
+    answer = client.get(path)
+
+    assert answer.status_code == 301
+    assert urlsplit(answer.location).path == address
+
+
+def test_a_status_that_does_not_exist_is_not_found(client: FlaskClient) -> None:
+    assert client.get("/order-statuses/paused").status_code == 404
+    assert client.get("/order-statuses/paused/").status_code == 404
+
+
+def test_every_link_inside_the_texts_is_answered(client: FlaskClient) -> None:
+    for path in PAGES:
+        main = re.search(r"<main.*</main>", page(client, path), re.S)[0]
+        for address in set(re.findall(r'href="(/[^"#]*)', main)):
+            assert client.get(address).status_code in (200, 302, 303), f"{path} links to {address}"
+
+
+def test_without_orders_no_time_and_no_share_is_claimed(client: FlaskClient) -> None:
+    for path in ("/order-statuses/pending", "/order-statuses/completed", "/order-statuses"):
+        assert "not enough orders yet" in words(page(client, path))
+
+
+def _ended(count: int, status: Status, *, minutes: int) -> None:
+    now = utc_now()
+    for _ in range(count):
+        order = an_order(status=status)
+        done = now if status is Status.COMPLETED else None
+        db.session.execute(
+            Order.__table__.update()
+            .where(Order.id == order.id)
+            .values(
+                placed_at=now - timedelta(minutes=minutes),
+                started_at=done,
+                completed_at=done,
+                ended_at=now,
+            )
+        )
+    db.session.commit()
+
+
+def test_times_and_shares_are_those_of_the_panels_own_orders(client: FlaskClient) -> None:
+    _ended(18, Status.COMPLETED, minutes=6)
+    _ended(2, Status.COMPLETED, minutes=40)
+    _ended(5, Status.CANCELED, minutes=3)
+
+    completed = words(page(client, "/order-statuses/completed"))
+    overview = words(page(client, "/order-statuses"))
+
+    assert "median 6 minutes, 90 of 100 within 6 minutes (last 30 days, 20 orders)" in completed
+    assert "Of the 25 orders that ended in the last 30 days, 80% were Completed." in overview
+
+
+def test_orders_of_long_ago_are_not_counted(app: Flask) -> None:
+    _ended(20, Status.COMPLETED, minutes=6)
+
+    assert measures.time_to_completion(now=utc_now() + measures.WINDOW * 2) is None
+
+
+def test_one_reading_serves_a_minute(app: Flask) -> None:
+    assert measures.share_completed(now=utc_now()) is None
+    _ended(20, Status.COMPLETED, minutes=6)
+
+    assert measures.share_completed(now=utc_now()) is None
+    assert measures.share_completed(now=utc_now() + measures.KEPT_FOR) == measures.Share(completed=20, ended=20)
+
+
+def test_the_sitemap_names_every_help_page_with_its_day(client: FlaskClient) -> None:
+    tree = ElementTree.fromstring(client.get("/sitemap.xml").data)
+
+    name = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
+    days = {urlsplit(url.findtext(f"{name}loc")).path: url.findtext(f"{name}lastmod") for url in tree}
+    assert set(PAGES) <= set(days)
+    assert all(days[path] for path in PAGES)
+
+
+def test_robots_may_read_all_but_fragments(client: FlaskClient) -> None:
+    lines = client.get("/robots.txt").text.splitlines()
+
+    assert "Sitemap: http://127.0.0.1:8000/sitemap.xml" in lines
+    assert "Disallow: /orders/live" in lines
+    assert "Disallow: /" not in lines and "Disallow: /orders" not in lines
+
+
+def test_whom_to_tell_of_a_weakness_is_named_only_where_it_is_set(app: Flask, client: FlaskClient) -> None:
+    assert client.get("/.well-known/security.txt").status_code == 404
+
+    app.config["PANEL"].support_email = "help@example.com"
+
+    assert "Contact: mailto:help@example.com" in client.get("/.well-known/security.txt").text
+    assert "mailto:help@example.com" in page(client, "/order-statuses/pending")
