@@ -1,0 +1,131 @@
+"""What is said when a request fails: a page to people, a line to an open page, JSON to programs.
+
+The page for a failure on our side reads no database: that may be what failed.
+"""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import structlog
+from flask import Flask, Response, g, jsonify, make_response, render_template, request
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from panel.blueprints.htmx import wants_fragment
+from panel.domain.errors import PanelError, TooManyTries
+
+API = "/api/"
+TRY_AGAIN_SECONDS = 60
+# Drawn without asking who is there: the database may be what failed.
+OURS = frozenset({500, 503})
+
+log = structlog.get_logger("panel.errors")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What happened, and what it means and what to do."""
+
+    title: str
+    message: str
+
+
+WORDS = {
+    400: Words(
+        "This request could not be read", "Something in it was missing or damaged. Nothing was changed."
+    ),
+    401: Words("Log in first", "This page belongs to an account. Log in, then open it again."),
+    403: Words(
+        "This was not accepted",
+        "The request came from another site, or from a page that is too old. Nothing was changed.",
+    ),
+    404: Words("Page not found", "There is nothing at this address, or it is not yours to see."),
+    405: Words(
+        "This page cannot be used that way",
+        "The address exists, but not for this kind of request. Nothing was changed.",
+    ),
+    409: Words(
+        "Something changed meanwhile",
+        "Somebody else was faster. Nothing was changed. Look at the present state, then decide again.",
+    ),
+    413: Words("That was too much at once", "What you sent is larger than we accept. Nothing was changed."),
+    422: Words("This could not be done", "Something in the form is not as it must be. Nothing was changed."),
+    429: Words(
+        "Too many requests", "You are faster than our limit. Nothing was changed. Try again in one minute."
+    ),
+    500: Words("Something failed on our side", "It was recorded, and it is ours to repair."),
+    503: Words("Not available right now", "The site is being worked on. Try again in one minute."),
+}
+EXPIRED_FORM = Words(
+    "This form is too old",
+    "It was opened before you logged in or out, or its cookie is gone. Nothing was changed. "
+    "Open the form again, then send it.",
+)
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(PanelError, refused)
+    app.register_error_handler(CSRFError, expired_form)
+    app.register_error_handler(HTTPException, failed)
+
+
+def refused(error: PanelError) -> Response:
+    """An expected refusal that its route did not put into a form."""
+    words = Words(_words(error.http_status).title, error.message)
+    response = _answer(error.http_status, words, code=error.code)
+    if isinstance(error, TooManyTries):
+        response.headers["Retry-After"] = str(error.retry_after_seconds)
+    return response
+
+
+def expired_form(error: CSRFError) -> Response:
+    log.info("form without a valid token", path=request.path, why=error.description)
+    return _answer(400, EXPIRED_FORM, code="expired_form")
+
+
+def failed(error: HTTPException) -> Response | HTTPException:
+    """Everything else, from a wrong address to a fault of ours."""
+    if error.response is not None or error.code is None or error.code < 400:
+        return error
+    response = _answer(error.code, _words(error.code), code=error.name.lower().replace(" ", "_"))
+    for name, value in error.get_headers():
+        if name.lower() in ("allow", "retry-after", "www-authenticate"):
+            response.headers[name] = value
+    if error.code in (429, 503):
+        response.headers.setdefault("Retry-After", str(TRY_AGAIN_SECONDS))
+    return response
+
+
+def _words(status: int) -> Words:
+    return WORDS.get(status) or WORDS[500 if status >= 500 else 400]
+
+
+def _answer(status: int, words: Words, *, code: str) -> Response:
+    if request.path.startswith(API):
+        response = jsonify({"error": words.message})
+        response.headers["X-Error-Code"] = code
+    elif wants_fragment():
+        # A signed-out poll is told by its status alone; its script says the rest.
+        response = make_response("" if status == 401 else render_template("errors/_line.html", words=words))
+    else:
+        response = make_response(_page(status, words))
+        response.vary.add("HX-Request")
+    response.status_code = status
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _page(status: int, words: Words) -> str:
+    if status in OURS or status >= 500:
+        return render_template(
+            "errors/ours.html", words=words, reference=g.get("request_id", ""), path=request.path
+        )
+    return render_template("errors/page.html", words=words, status=status, back=_page_before())
+
+
+def _page_before() -> str | None:
+    """The page of this site from which the request came, if it was another one."""
+    parts = urlsplit(request.referrer or "")
+    if parts.netloc != request.host or (parts.path == request.path and request.method == "GET"):
+        return None
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path

@@ -1,0 +1,23 @@
+"""The landing page. A figure stands on it only when it was measured from this panel's own orders."""
+
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+
+from panel.clock import utc_now
+from panel.services import catalogue, measures
+
+TOOLS_SHOWN = 3
+
+bp = Blueprint("home", __name__)
+
+
+@bp.get("/")
+def show() -> ResponseReturnValue:
+    now = utc_now()
+    tools = catalogue.listed()[:TOOLS_SHOWN]
+    return render_template(
+        "home.html",
+        tools=[(tool, measures.time_to_start(tool.tool_id, now=now)) for tool in tools],
+        share=measures.share_completed(now=now),
+        window_days=measures.WINDOW.days,
+    )

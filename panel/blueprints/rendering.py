@@ -1,0 +1,218 @@
+"""What every template may use: filters, a few globals, and the links of the bar and the footer.
+
+Who asks and how much is on the balance are read at most once a request, and only when a page prints them.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from flask import Flask, current_app, g, has_request_context, request
+from flask_login import current_user
+from jinja2 import StrictUndefined
+from markupsafe import Markup
+from werkzeug.local import LocalProxy
+
+from panel.assets import asset
+from panel.clock import utc_now
+from panel.domain import lifecycle, money
+from panel.domain.status import Status
+from panel.services import ledger
+from panel.services.sign_ins import SignedIn
+from panel.settings import Settings
+
+EXTENSION = "panel.rendering"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A page in the bar or the footer. `signed_in` narrows whom it is shown to."""
+
+    path: str
+    label: str
+    signed_in: bool | None = None
+
+
+BAR = (
+    Link("/orders", "Orders", signed_in=True),
+    Link("/orders/new", "New order", signed_in=True),
+    Link("/tools", "Tools"),
+    Link("/order-statuses", "Status guide", signed_in=True),
+    Link("/order-statuses", "Order statuses", signed_in=False),
+    Link("/faq", "FAQ"),
+    Link("/tickets", "Tickets", signed_in=True),
+    Link("/account", "Account", signed_in=True),
+    Link("/getting-started", "Getting started", signed_in=False),
+    Link("/log-in", "Log in", signed_in=False),
+    Link("/sign-up", "Create an account", signed_in=False),
+)
+FOOTER = (
+    (
+        "Order",
+        (
+            Link("/", "Home"),
+            Link("/tools", "Tools"),
+            Link("/api", "API for resellers"),
+        ),
+    ),
+    (
+        "Help",
+        (
+            Link("/getting-started", "Getting started"),
+            Link("/order-statuses", "Order statuses"),
+            Link("/faq", "FAQ"),
+        ),
+    ),
+    (
+        "How it runs",
+        (
+            Link("/platform-status", "Platform status"),
+            Link("/reliability", "Reliability"),
+            Link("/how-we-work", "How we work"),
+        ),
+    ),
+    (
+        "Rules",
+        (
+            Link("/acceptable-use", "Acceptable use"),
+            Link("/privacy", "Privacy"),
+            Link("/accessibility", "Accessibility"),
+        ),
+    ),
+    (
+        "Your account",
+        (
+            Link("/orders", "Your orders", signed_in=True),
+            Link("/balance", "Balance and statement", signed_in=True),
+            Link("/account", "Account", signed_in=True),
+            Link("/log-in", "Log in", signed_in=False),
+            Link("/sign-up", "Create an account", signed_in=False),
+        ),
+    ),
+)
+
+
+def init_app(app: Flask) -> None:
+    """Set the template environment up. Links to pages that this build does not have are left out."""
+    settings: Settings = app.config["PANEL"]
+    environment = app.jinja_env
+    environment.undefined = StrictUndefined
+    environment.trim_blocks = True
+    environment.lstrip_blocks = True
+    environment.filters.update(
+        money=lambda nanos: money.shown(nanos, currency=settings.currency),
+        price=lambda micros: money.shown_price(micros, currency=settings.currency),
+        count=count,
+        plain_money=money.plain,
+        plain_price=money.plain_price,
+        when=when,
+        clock=clock,
+        day=day,
+        iso=iso,
+        duration=duration,
+    )
+    environment.globals.update(
+        site_name=settings.site_name,
+        currency=settings.currency,
+        Status=Status,
+        asset=asset,
+        lifecycle_drawing=lifecycle.drawing,
+        signed_in=LocalProxy(lambda: me() is not None),
+        me=LocalProxy(me),
+        my_balance_nanos=my_balance_nanos,
+        canonical=LocalProxy(lambda: settings.public_url + request.path),
+        page_time=utc_now,
+        bar_links=bar_links,
+        footer_links=footer_links,
+        current_mark=current_mark,
+        has_page=has_page,
+    )
+
+
+def me() -> SignedIn | None:
+    """Who is signed in, or None."""
+    if not has_request_context() or not current_user.is_authenticated:
+        return None
+    signed_in: SignedIn = current_user._get_current_object()
+    return signed_in
+
+
+def my_balance_nanos() -> int:
+    """The balance of whoever is signed in, read once a request."""
+    if "my_balance_nanos" not in g:
+        g.my_balance_nanos = ledger.balance_nanos(current_user.id)
+    balance: int = g.my_balance_nanos
+    return balance
+
+
+def bar_links() -> list[Link]:
+    return _shown(BAR)
+
+
+def footer_links() -> list[tuple[str, list[Link]]]:
+    """The public map, under its headings; a heading without pages is left out."""
+    return [(heading, links) for heading, all_links in FOOTER if (links := _shown(all_links))]
+
+
+def current_mark(path: str) -> Markup:
+    """The `aria-current` of a link in the bar: this very page, or the part of the site around it."""
+    if request.path == path:
+        return Markup(' aria-current="page"')
+    within = [link.path for link in BAR if f"{request.path}/".startswith(f"{link.path}/")]
+    return (
+        Markup(' aria-current="true"')
+        if path in within and len(path) == max(map(len, within))
+        else Markup("")
+    )
+
+
+def has_page(path: str) -> bool:
+    """Whether this build answers a GET at the path."""
+    known: dict[str, bool] = current_app.extensions.setdefault(EXTENSION, {})
+    if path not in known:
+        known[path] = current_app.url_map.bind("").test(path, method="GET")
+    return known[path]
+
+
+def _shown(links: tuple[Link, ...]) -> list[Link]:
+    is_signed_in = me() is not None
+    return [link for link in links if link.signed_in in (None, is_signed_in) and has_page(link.path)]
+
+
+def count(number: int) -> str:
+    """A figure with thousands commas: `1,204`."""
+    return f"{number:,}"
+
+
+def when(at: datetime) -> str:
+    return f"{day(at)}, {_utc(at):%H:%M} UTC"
+
+
+def clock(at: datetime) -> str:
+    return f"{_utc(at):%H:%M:%S} UTC"
+
+
+def day(at: datetime) -> str:
+    moment = _utc(at)
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def iso(at: datetime) -> str:
+    """The moment as the `datetime` of a `time` element."""
+    return f"{_utc(at):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def duration(seconds: int) -> str:
+    """A measured duration in its two largest units: `1 hour 5 minutes`."""
+    span = timedelta(seconds=seconds)
+    hours, rest = divmod(span.seconds, 3600)
+    minutes, left = divmod(rest, 60)
+    parts = [(span.days, "day"), (hours, "hour"), (minutes, "minute"), (left, "second")]
+    first = next((place for place, (number, _unit) in enumerate(parts) if number), len(parts) - 1)
+    said = [
+        f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in parts[first : first + 2] if number
+    ]
+    return " ".join(said) or "under a second"
+
+
+def _utc(at: datetime) -> datetime:
+    return at.astimezone(UTC)

@@ -1,0 +1,107 @@
+// The small script beside htmx, for pages with section#live: it skips polls of hidden tabs, stamps when the list
+// was last right, says when updates stop or the session ended, and speaks of status changes.
+const SILENCE_SECONDS = 20;
+const SPEECH_APART_MS = 15000;
+const CHANGE_SHOWN_MS = 600;
+
+const live = () => document.getElementById("live");
+const part = (name) => document.querySelector(`[data-live-bar] [data-${name}]`);
+const isAboutLive = (event) => event.detail?.ctx?.sourceElement?.id === "live";
+const isPolling = () => Boolean(live()?.dataset.hxGet) && !isSignedOut;
+const show = (name, yes) => part(name)?.toggleAttribute("data-quiet", !yes);
+
+let silentSeconds = 0;
+let isSignedOut = false;
+let statuses = new Map();
+let figures = new Map();
+let toSay = new Map();
+let saidAt = -Infinity;
+let waiting = 0;
+
+function answered() {
+  silentSeconds = 0;
+  const now = new Date();
+  const time = document.createElement("time");
+  time.dateTime = `${now.toISOString().slice(0, 19)}Z`;
+  time.textContent = `${now.toISOString().slice(11, 19)} UTC`;
+  part("checked")?.replaceChildren(time);
+  if (part("as-of")) part("as-of").textContent = time.textContent;
+  show("stale", false);
+}
+
+function readStatuses() {
+  const rows = live()?.querySelectorAll("[id^='order-'][data-status]") ?? [];
+  return new Map([...rows].map((row) => [row.id, row.dataset.status]));
+}
+
+function readFigures() {
+  return new Map([...(live()?.querySelectorAll("[id^='count-']") ?? [])].map((figure) => [figure.id, figure.textContent]));
+}
+
+function markFigures() {
+  const fresh = readFigures();
+  for (const [id, text] of fresh) {
+    if (!figures.has(id) || figures.get(id) === text) continue;
+    const figure = document.getElementById(id);
+    figure.setAttribute("data-changed", "");
+    setTimeout(() => figure.removeAttribute("data-changed"), CHANGE_SHOWN_MS);
+  }
+  figures = fresh;
+}
+
+function noticeChanges() {
+  const fresh = readStatuses();
+  for (const [id, status] of fresh) {
+    if (!statuses.has(id) || statuses.get(id) === status) continue;
+    const words = document.querySelector(`#${id} .status`)?.textContent.trim() ?? status;
+    toSay.set(id, `Order ${id.slice("order-".length)} is now ${words}.`);
+  }
+  statuses = fresh;
+  if (toSay.size && !waiting) waiting = setTimeout(say, Math.max(0, saidAt + SPEECH_APART_MS - performance.now()));
+}
+
+function say() {
+  waiting = 0;
+  saidAt = performance.now();
+  const line = part("said");
+  if (line) line.textContent = toSay.size === 1 ? [...toSay.values()][0] : `${toSay.size} orders changed status.`;
+  toSay = new Map();
+}
+
+document.addEventListener("htmx:before:request", (event) => {
+  if (isAboutLive(event) && (document.hidden || isSignedOut)) event.preventDefault();
+});
+
+document.addEventListener("htmx:after:request", (event) => {
+  if (!isAboutLive(event)) return;
+  const { status } = event.detail.ctx.response;
+  if (status < 400) return answered();
+  isSignedOut = status === 401;
+  show("logged-out", isSignedOut);
+  show("stale", !isSignedOut);
+  part("said")?.replaceChildren();
+});
+
+document.addEventListener("htmx:error", (event) => {
+  if (isAboutLive(event)) show("stale", true);
+});
+
+document.addEventListener("htmx:after:swap", (event) => {
+  if (!isAboutLive(event)) return;
+  markFigures();
+  noticeChanges();
+});
+
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && isPolling()) live().dispatchEvent(new CustomEvent("every"));
+});
+
+setInterval(() => {
+  if (document.hidden || !isPolling()) return;
+  silentSeconds += 1;
+  if (silentSeconds >= SILENCE_SECONDS) show("stale", true);
+}, 1000);
+
+document.documentElement.dataset.scripts = "on";
+statuses = readStatuses();
+figures = readFigures();
