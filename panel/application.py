@@ -6,10 +6,10 @@ from panel import assets, cli, logs, security
 from panel import db as database
 from panel import models as _models  # noqa: F401  (the tables must be known before a migration looks)
 from panel import settings as settings_module
-from panel.blueprints import health
+from panel.blueprints import accounts, balance, errors, health, htmx, login, rendering
 from panel.settings import ROOT, Settings
 
-BLUEPRINTS: tuple[Blueprint, ...] = (health.bp,)
+BLUEPRINTS: tuple[Blueprint, ...] = (accounts.bp, balance.bp, health.bp)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -32,6 +32,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     database.init_app(app, url=settings.database)
     security.init_app(app)
     assets.init_app(app)
+    login.init_app(app)
+    htmx.init_app(app)
+    rendering.init_app(app)
+    errors.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     cli.init_app(app)

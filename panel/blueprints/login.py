@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, login_user, logout_user
 from flask_login import login_required as _login_required
 
+from panel.blueprints.htmx import wants_fragment
 from panel.clock import utc_now
 from panel.domain.device import device_of, network_of
 from panel.models import User
@@ -21,7 +22,6 @@ View = TypeVar("View", bound=Callable[..., Any])
 login_required: Callable[[View], View] = _login_required
 
 AFTER_LOG_IN = "/orders"
-_FRAGMENTS = ("/live",)
 _NOT_AFTER_LOG_IN = ("/log-in", "/log-out", "/sign-up")
 
 
@@ -87,7 +87,7 @@ def is_local_page(text: str) -> bool:
 
 def _ask_to_log_in() -> ResponseReturnValue:
     # A redirect would be swapped into the list as if it were its rows.
-    if request.path.endswith(_FRAGMENTS) or request.headers.get("HX-Request") == "true":
+    if wants_fragment():
         return Response(status=401)
     wanted = _page_asked_for()
     return redirect(url_for("accounts.show_log_in", next=wanted or None), code=303)
