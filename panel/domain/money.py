@@ -35,7 +35,8 @@ def _parse(text: str, *, digits: int) -> int:
     whole, part = match.group(1), match.group(2) or ""
     if len(part.rstrip("0")) > digits:
         raise BadMoney(f"An amount here has at most {digits} digits after the point.")
-    return int(whole) * 10**digits + int(part.ljust(digits, "0")[:digits])
+    scale: int = 10**digits
+    return int(whole) * scale + int(part.ljust(digits, "0")[:digits])
 
 
 def plain(nanos: int, *, least_digits: int = 2) -> str:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from panel.domain.status import Status
 
 # The words of the de-facto panel API, in any case and with either spelling of "canceled".
-WORDS: dict[str, Status] = {status.label.lower(): status for status in Status if status is not Status.REFILL} | {
+WORDS: dict[str, Status] = {
+    **{status.label.lower(): status for status in Status if status is not Status.REFILL},
     "cancelled": Status.CANCELED,
     "inprogress": Status.IN_PROGRESS,
     "in_progress": Status.IN_PROGRESS,
@@ -103,9 +104,7 @@ def _bad(standing: Standing, why: str) -> Verdict:
 
 def _after_the_end(word: Status, report: Report, standing: Standing) -> Verdict:
     """The same end told again is no news; any other word, or another count, contradicts what was settled."""
-    told_again = word is standing.status and (
-        word is Status.CANCELED or read_count(report.remains) == standing.remains
-    )
+    told_again = word is standing.status and (word is Status.CANCELED or read_count(report.remains) == standing.remains)
     if told_again:
         return _no_news(standing)
     return _bad(standing, f"The provider says {word.label} of an order that has ended as {standing.status.label}.")
