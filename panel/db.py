@@ -8,12 +8,25 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger, Connection, DateTime, Dialect, Engine, Integer, MetaData, Text, event
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    CursorResult,
+    DateTime,
+    Dialect,
+    Engine,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    event,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
@@ -115,6 +128,24 @@ def transaction() -> Iterator[None]:
         raise
     finally:
         session.info.pop(WRITES, None)
+
+
+def table_of(model: type[Base]) -> Table:
+    """The model's table, for statements that bypass the ORM."""
+    return cast(Table, model.__table__)
+
+
+def change(statement: Any, values: Any = None) -> int:
+    """Run an INSERT, UPDATE or DELETE; how many rows it changed, summed where `values` is a list."""
+    return cast("CursorResult[Any]", db.session.execute(statement, values)).rowcount
+
+
+def upsert(table: Table) -> Any:
+    """An INSERT that can say what happens on a conflict, in the words of the engine in use."""
+    return _INSERTS[db.engine.dialect.name](table)
+
+
+_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 def lock_rows(statement: Any) -> Any:

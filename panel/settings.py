@@ -31,7 +31,9 @@ class Settings(BaseSettings):
     site_name: str = Field("SmmPanelUS", min_length=1, max_length=40, description="name in titles and mails")
     currency: str = Field("USD", pattern=r"^[A-Z]{3}$", description="currency of every amount")
     base_url: str = Field("", description="address for canonical links and mails; empty: http://HOST:PORT")
-    support_email: str = Field("", pattern=r"^([^@\s]+@[^@\s]+)?$", description="where customers write to; empty: none shown")
+    support_email: str = Field(
+        "", pattern=r"^([^@\s]+@[^@\s]+)?$", description="where customers write to; empty: none shown"
+    )
     secret_key: str = Field("", description="signs cookies; empty: made once and kept in the instance folder")
     web_workers: int = Field(2, ge=1, le=64, description="web processes")
     worker: bool = Field(True, description="whether `python app.py` also starts the worker")

@@ -87,9 +87,7 @@ def drawing(here: Status | None = None) -> Drawing:
 
 def words(here: Status | None = None) -> str:
     """The whole drawing in sentences, and the folded moves with it."""
-    moves = [
-        f"{status.label} becomes {_either(status.facts.next)}." for status in Status if status.facts.next
-    ]
+    moves = [f"{status.label} becomes {_either(status.facts.next)}." for status in Status if status.facts.next]
     ends = [status.label for status in Status if status.is_final]
     skips = "; ".join(f"{before.label} to {after.label}" for before, after in folded())
     parts = [*moves, f"{' and '.join(ends)} are final.", f"Not drawn, since they only skip a stage: {skips}."]

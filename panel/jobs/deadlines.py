@@ -13,7 +13,9 @@ def sweep(*, worker: str, wait: bool = False) -> int:
         count = dispatching.expire_leases(now=utc_now())
     with transaction():
         count += dispatching.give_up(
-            unconfirmed_hours=settings.unconfirmed_hours, dispatch_hours=settings.dispatch_hours, now=utc_now()
+            unconfirmed_hours=settings.unconfirmed_hours,
+            dispatch_hours=settings.dispatch_hours,
+            now=utc_now(),
         )
     with transaction():
         count += refills.expire(unconfirmed_hours=settings.unconfirmed_hours, now=utc_now())

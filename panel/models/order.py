@@ -21,7 +21,8 @@ class Order(Base):
         CheckConstraint("quantity > 0 AND remains >= 0 AND remains <= quantity", name="counts"),
         CheckConstraint("charge_nanos = quantity * price_micros_per_thousand AND charge_nanos > 0", name="charge"),
         CheckConstraint(
-            "kept_nanos >= 0 AND returned_nanos >= 0 AND kept_nanos + returned_nanos <= charge_nanos", name="settled"
+            "kept_nanos >= 0 AND returned_nanos >= 0 AND kept_nanos + returned_nanos <= charge_nanos",
+            name="settled",
         ),
         Index("ix_orders_history", "customer_id", "id"),
         Index("ix_orders_by_status", "customer_id", "status", "id"),

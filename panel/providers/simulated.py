@@ -38,7 +38,7 @@ def plan_of(provider_order_id: str, *, scenario: str, quantity: int) -> Plan:
     draw = random.Random(hashlib.sha256(provider_order_id.encode()).digest())  # noqa: S311
     processing = draw.uniform(1, 4)
     running = processing + draw.uniform(2, 6)
-    ends = running + draw.uniform(12, 40)
+    ends = running + draw.uniform(12, 30)
     left = draw.randint(1, quantity)
     start_count = draw.randint(0, 5_000)
     end = {"partial": Status.PARTIAL, "canceled": Status.CANCELED}.get(scenario, Status.COMPLETED)

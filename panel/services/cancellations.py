@@ -34,7 +34,11 @@ def why_not(order_id: int) -> str | None:
     if not row.can_cancel:
         return "This tool does not offer cancel."
     if not Status(row.status).is_open:
-        return f"The order has ended as {Status(row.status).label}." if row.status != Status.REFILL else "The order ran in full."
+        return (
+            f"The order has ended as {Status(row.status).label}."
+            if row.status != Status.REFILL
+            else "The order ran in full."
+        )
     newest = newest_of(order_id)
     if newest is not None and newest.state == CancellationState.ASKED:
         return "You have asked for this order to be stopped. The provider has not answered yet."
@@ -66,7 +70,13 @@ def request_cancellation(order_id: int, *, customer_id: int, now: datetime) -> C
     db.session.flush()
     if order.status is Status.PENDING and not _may_be_taken(order_id):
         transitions.move_order(
-            order, Status.CANCELED, remains=order.quantity, source="you", text=BY_CUSTOMER, reason=BY_CUSTOMER, now=now
+            order,
+            Status.CANCELED,
+            remains=order.quantity,
+            source="you",
+            text=BY_CUSTOMER,
+            reason=BY_CUSTOMER,
+            now=now,
         )
         db.session.refresh(cancellation)
         return cancellation

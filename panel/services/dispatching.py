@@ -8,6 +8,7 @@ unknown, and an unknown attempt is settled by an operator or by time, never by a
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import insert, select, update
 
@@ -19,8 +20,8 @@ from panel.services import provider_health, reviews, transitions
 from panel.services.transitions import Note, OrderRow
 
 UNCONFIRMED = (
-    "The provider has not confirmed that it received this order. It will not be sent again by itself: it is confirmed, "
-    "or canceled and the whole amount returned to your balance."
+    "The provider has not confirmed that it received this order. It will not be sent again by itself: "
+    "it is confirmed, or canceled and the whole amount returned to your balance."
 )
 NOT_DELIVERED = "The order could not be handed over to its provider in time. Nothing ran."
 NEVER_CONFIRMED = "The provider never confirmed this order."
@@ -76,14 +77,19 @@ def open_attempts(provider_id: int, *, most: int, lease_seconds: float, now: dat
     ]
     returned = db.session.execute(insert(Attempt).returning(Attempt.id, Attempt.order_id), values)
     attempts = {order_id: attempt_id for attempt_id, order_id in returned}
-    db.session.execute(update(Order.__table__).where(Order.__table__.c.id.in_(attempts)).values(dispatch_at=None))
+    db.session.execute(update(Order).where(Order.id.in_(attempts)).values(dispatch_at=None))
     return [
-        Assignment(attempts[row.id], NewOrder(row.id, row.provider_service, row.link, row.quantity), provider_id, lease_until)
+        Assignment(
+            attempts[row.id],
+            NewOrder(row.id, row.provider_service, row.link, row.quantity),
+            provider_id,
+            lease_until,
+        )
         for row in rows
     ]
 
 
-def _skip_taken(statement):  # type: ignore[no-untyped-def]
+def _skip_taken(statement: Any) -> Any:
     is_sqlite = db.engine.dialect.name == "sqlite"
     return statement if is_sqlite else statement.with_for_update(skip_locked=True, of=Order)
 
@@ -118,7 +124,12 @@ def accept(attempt: Attempt, order: OrderRow, *, given: str, now: datetime) -> N
     """The provider has the order under this id. An id that another order has proves nothing."""
     taken = select(Order.id).where(Order.provider_id == order.provider_id, Order.provider_order_id == given)
     if not given or db.session.scalar(taken) is not None:
-        doubt(attempt, order, text=f"The provider answered with the id {given[:40]!r}, which another order has.", now=now)
+        doubt(
+            attempt,
+            order,
+            text=f"The provider answered with the id {given[:40]!r}, which another order has.",
+            now=now,
+        )
         return
     _answer(attempt, AttemptState.SENT, given, now=now)
     transitions.mark(order, provider_order_id=given, sync_at=now, dispatch_at=None, unconfirmed_at=None)
@@ -220,7 +231,10 @@ def _too_late(attempt: Attempt, order: OrderRow, outcome: Outcome, *, now: datet
     if isinstance(outcome, NotSent | Refused):
         return
     text = outcome.provider_id if isinstance(outcome, Accepted) else outcome.text
-    transitions.tell([Note(order, "An answer of the provider came after the order had been settled.", raw=text[:200])], now=now)
+    transitions.tell(
+        [Note(order, "An answer of the provider came after the order had been settled.", raw=text[:200])],
+        now=now,
+    )
     reviews.open_review(
         "late_answer",
         order_id=order.id,

@@ -14,7 +14,13 @@ from panel.services.transitions import Move, OrderRow
 
 
 def set_order(
-    order_id: int, to: Status, *, remains: int | None, start_count: int | None, reason: str | None, now: datetime
+    order_id: int,
+    to: Status,
+    *,
+    remains: int | None,
+    start_count: int | None,
+    reason: str | None,
+    now: datetime,
 ) -> None:
     """Move an order whose tool's provider is manual. Raises NotFound, Refused, BadInput or IllegalTransition."""
     order = transitions.claim_one(order_id)

@@ -7,17 +7,18 @@ transfers behind it, and only while `lock_accounts` holds the customer's row, so
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from flask import current_app
-from sqlalchemy import bindparam, func, insert, select, union_all, update
+from sqlalchemy import CompoundSelect, Row, bindparam, func, insert, select, union_all, update
 
-from panel.db import db, lock_rows
+from panel.db import change, db, lock_rows, table_of
 from panel.domain.errors import InsufficientBalance
 from panel.domain.status import Status
 from panel.models import Account, AccountKind, Order, Transfer, TransferKind
 
-ACCOUNTS = Account.__table__
-TRANSFERS = Transfer.__table__
+ACCOUNTS = table_of(Account)
+TRANSFERS = table_of(Transfer)
 
 
 @dataclass(frozen=True)
@@ -86,45 +87,41 @@ def lock_accounts(user_ids: Collection[int]) -> dict[int, int]:
     same sequence of rows, so that two such changes queue up and never block each other for good.
     """
     rows = db.session.execute(lock_rows(_LOCK), {"user_ids": sorted(set(user_ids))})
-    return {user_id: account_id for user_id, account_id in rows}
+    return {row.user_id: row.id for row in rows}
 
 
 _TAKE = (
     update(ACCOUNTS)
-    .where(ACCOUNTS.c.id == bindparam("account"), ACCOUNTS.c.balance_nanos + bindparam("change") >= 0)
-    .values(balance_nanos=ACCOUNTS.c.balance_nanos + bindparam("change"))
+    .where(ACCOUNTS.c.id == bindparam("account"), ACCOUNTS.c.balance_nanos + bindparam("delta") >= 0)
+    .values(balance_nanos=ACCOUNTS.c.balance_nanos + bindparam("delta"))
 )
 _ADD = insert(TRANSFERS)
 
 
 def post(postings: Sequence[Posting], *, now: datetime) -> None:
-    """Make the transfers. Raises InsufficientBalance, having moved nothing that stays, when a balance would go below 0.
+    """Make the transfers. Raises InsufficientBalance when a balance would go below 0.
 
     A reason that was used before fails in the database: nothing can be posted twice.
     """
-    customers = {end for posting in postings for end in (posting.source, posting.target) if _is_customer(end)}
-    accounts = lock_accounts(customers) if customers else {}
-    house = _house()
-    changes: dict[int, int] = {}
+    ends = {end for posting in postings for end in (posting.source, posting.target)}
+    customers = {end for end in ends if not isinstance(end, AccountKind)}
+    accounts: dict[int | AccountKind, int] = {}
+    accounts.update(_house().items())
+    accounts.update(lock_accounts(customers).items() if customers else ())
+    deltas: dict[int, int] = {}
     rows = []
     for posting in postings:
-        source, target = (
-            accounts[end] if _is_customer(end) else house[end] for end in (posting.source, posting.target)
-        )
-        if _is_customer(posting.source):
-            changes[source] = changes.get(source, 0) - posting.amount_nanos
-        if _is_customer(posting.target):
-            changes[target] = changes.get(target, 0) + posting.amount_nanos
+        source, target = accounts[posting.source], accounts[posting.target]
+        if posting.source in customers:
+            deltas[source] = deltas.get(source, 0) - posting.amount_nanos
+        if posting.target in customers:
+            deltas[target] = deltas.get(target, 0) + posting.amount_nanos
         rows.append(_row(posting, source=source, target=target, now=now))
-    for account, change in sorted(changes.items()):
-        if db.session.execute(_TAKE, {"account": account, "change": change}).rowcount != 1:
+    for account, delta in sorted(deltas.items()):
+        if change(_TAKE, {"account": account, "delta": delta}) != 1:
             raise InsufficientBalance("Not enough funds on your balance. Nothing was charged.")
     if rows:
         db.session.execute(_ADD, rows)
-
-
-def _is_customer(end: int | AccountKind) -> bool:
-    return not isinstance(end, AccountKind)
 
 
 def _row(posting: Posting, *, source: int, target: int, now: datetime) -> dict[str, object]:
@@ -140,21 +137,21 @@ def _row(posting: Posting, *, source: int, target: int, now: datetime) -> dict[s
     }
 
 
-def _house() -> dict[object, int]:
+def _house() -> dict[AccountKind, int]:
     """The ids of the four house accounts: made by the first migration, so they are looked up once."""
-    kept = current_app.extensions.get("panel.house_accounts")
+    kept: dict[AccountKind, int] | None = current_app.extensions.get("panel.house_accounts")
     if kept is None:
         rows = db.session.execute(select(ACCOUNTS.c.kind, ACCOUNTS.c.id).where(ACCOUNTS.c.user_id.is_(None)))
         kept = {AccountKind(kind): account_id for kind, account_id in rows}
         current_app.extensions["panel.house_accounts"] = kept
-    return kept  # type: ignore[no-any-return]
+    return kept
 
 
 def deposit(user_id: int, *, amount_nanos: int, reason: str, note: str, now: datetime) -> int:
     """Add money that arrived from outside; the transfer's id. The reason is used once, ever."""
     posting = Posting(AccountKind.DEPOSITS, user_id, amount_nanos, TransferKind.DEPOSIT, reason, note=note)
     post([posting], now=now)
-    return db.session.scalars(select(TRANSFERS.c.id).where(TRANSFERS.c.reason == reason)).one()
+    return int(db.session.scalars(select(TRANSFERS.c.id).where(TRANSFERS.c.reason == reason)).one())
 
 
 _BALANCE = select(ACCOUNTS.c.balance_nanos).where(ACCOUNTS.c.user_id == bindparam("user_id"))
@@ -162,14 +159,16 @@ _BALANCE = select(ACCOUNTS.c.balance_nanos).where(ACCOUNTS.c.user_id == bindpara
 
 def balance_nanos(user_id: int) -> int:
     """What the customer can spend now."""
-    return db.session.execute(_BALANCE, {"user_id": user_id}).scalar() or 0
+    return int(db.session.execute(_BALANCE, {"user_id": user_id}).scalar() or 0)
 
 
 def held_nanos(user_id: int) -> int:
     """What is charged and held for the customer's orders that are still moving."""
     held = func.sum(Order.charge_nanos - Order.kept_nanos - Order.returned_nanos)
     open_statuses = [status for status in Status if status.is_open]
-    return int(db.session.scalar(select(held).where(Order.customer_id == user_id, Order.status.in_(open_statuses))) or 0)
+    return int(
+        db.session.scalar(select(held).where(Order.customer_id == user_id, Order.status.in_(open_statuses))) or 0
+    )
 
 
 def statement(user_id: int, *, since: datetime, until: datetime) -> Statement:
@@ -204,7 +203,7 @@ def entry_of(order_id: int, *, kind: TransferKind, user_id: int) -> Entry | None
     return _entry(row, balance=int(balance or 0))
 
 
-def _lines(user_id: int):  # type: ignore[no-untyped-def]
+def _lines(user_id: int) -> CompoundSelect[Any]:
     """The transfers that touch one customer, as changes of that customer's balance."""
     account = select(ACCOUNTS.c.id).where(ACCOUNTS.c.user_id == user_id).scalar_subquery()
     columns = (TRANSFERS.c.id, TRANSFERS.c.at, TRANSFERS.c.kind, TRANSFERS.c.order_id, TRANSFERS.c.note)
@@ -229,5 +228,5 @@ def _entries(user_id: int, *, since: datetime, until: datetime, opening_nanos: i
     return entries
 
 
-def _entry(row, *, balance: int) -> Entry:  # type: ignore[no-untyped-def]
+def _entry(row: Row[Any], *, balance: int) -> Entry:
     return Entry(row.id, row.at, TransferKind(row.kind), row.order_id, row.note, row.change, balance)

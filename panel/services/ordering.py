@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import insert, select
 
-from panel.db import db
+from panel.db import db, table_of
 from panel.domain import links, pricing
 from panel.domain.errors import BadInput, RequestIdUsed, TermsChanged, UnknownTool
 from panel.domain.status import FIRST
@@ -128,7 +128,7 @@ def _write(customer_id: int, wanted: Quote, *, request_id: str, now: datetime) -
         "provider_service": offer.provider_service,
         "dispatch_at": None if offer.provider_kind == "manual" else now,
     }
-    order_id: int = db.session.execute(insert(Order.__table__).returning(Order.__table__.c.id), values).scalar_one()
+    order_id: int = db.session.execute(insert(Order).returning(Order.id), values).scalar_one()
     reason = f"{TransferKind.CHARGE}:order:{order_id}"
     charge = Posting(customer_id, AccountKind.HOLDS, wanted.charge_nanos, TransferKind.CHARGE, reason, order_id)
     ledger.post([charge], now=now)
@@ -147,7 +147,7 @@ def _write(customer_id: int, wanted: Quote, *, request_id: str, now: datetime) -
         "raw": "",
         "at": now,
     }
-    db.session.execute(insert(Event.__table__), [placed])
+    db.session.execute(insert(table_of(Event)), [placed])
     transitions.count_orders(Counter({(customer_id, FIRST): 1}))
     transitions.bump_customers([customer_id])
     return order_id

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import or_, select, update
 
-from panel.db import db
+from panel.db import change, db
 from panel.models import Provider
 from panel.services import reviews
 
@@ -52,12 +52,12 @@ def refused(provider_id: int, *, text: str, stops: bool, now: datetime) -> None:
         later = now + timedelta(seconds=RATE_LIMIT_WAIT_SECONDS)
         db.session.execute(update(Provider).where(Provider.id == provider_id).values(call_after=later))
         return
-    paused = db.session.execute(
+    paused = change(
         update(Provider)
         .where(Provider.id == provider_id, Provider.paused_at.is_(None))
         .values(paused_at=now, pause_reason=text[:200])
     )
-    if paused.rowcount:  # type: ignore[attr-defined]
+    if paused:
         reviews.open_review(
             "provider_paused",
             provider_id=provider_id,

@@ -215,7 +215,12 @@ def _doubt(attempt: Attempt, order: OrderRow, *, text: str, now: datetime) -> No
     transitions.tell([Note(order, sentence)], now=now)
     review = f"It is not known whether the provider took the refill of order {order.id}."
     reviews.open_review(
-        "unconfirmed_refill", order_id=order.id, provider_id=order.provider_id, text=review, raw=f"{attempt.id}: {text}"[:200], now=now
+        "unconfirmed_refill",
+        order_id=order.id,
+        provider_id=order.provider_id,
+        text=review,
+        raw=f"{attempt.id}: {text}"[:200],
+        now=now,
     )
 
 

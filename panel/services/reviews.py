@@ -3,20 +3,22 @@
 import hashlib
 from datetime import datetime
 
-from sqlalchemy.dialects import postgresql, sqlite
-
-from panel.db import db
+from panel.db import change, table_of, upsert
 from panel.models import Review
-
-_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 def open_review(
-    kind: str, *, order_id: int | None = None, provider_id: int | None = None, text: str, raw: str = "", now: datetime
+    kind: str,
+    *,
+    order_id: int | None = None,
+    provider_id: int | None = None,
+    text: str,
+    raw: str = "",
+    now: datetime,
 ) -> bool:
     """Open a review unless this very one was opened before; whether it is new."""
     fingerprint = hashlib.sha256(f"{kind}|{order_id}|{provider_id}|{text}|{raw}".encode()).hexdigest()
-    add = _INSERTS[db.engine.dialect.name](Review.__table__).values(
+    add = upsert(table_of(Review)).values(
         kind=kind,
         order_id=order_id,
         provider_id=provider_id,
@@ -26,4 +28,4 @@ def open_review(
         opened_at=now,
         resolution="",
     )
-    return bool(db.session.execute(add.on_conflict_do_nothing(index_elements=["fingerprint"])).rowcount)
+    return change(add.on_conflict_do_nothing(index_elements=["fingerprint"])) == 1

@@ -1,4 +1,4 @@
-"""What providers report, made true: judged by the table of reports, written in batches, doubted where it does not fit."""
+"""What providers report, judged by the table of reports, written in batches, doubted where it does not fit."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, select, update
 
-from panel.db import db
+from panel.db import db, table_of
 from panel.domain.report import Report, Verdict, judge
 from panel.domain.status import Status
 from panel.models import Cancellation, CancellationState, Order, Provider
@@ -15,7 +15,7 @@ from panel.services import provider_health, reviews, transitions
 from panel.services.transitions import Move, Note, OrderRow
 
 BATCH = 100
-ORDERS = Order.__table__
+ORDERS = table_of(Order)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,9 @@ _NEXT = update(ORDERS).where(ORDERS.c.id.in_(bindparam("ids", expanding=True))).
 
 def take_batch(provider_id: int, *, again_seconds: float, now: datetime) -> list[Ask]:
     """Up to a hundred orders to ask about now. Their next question moves ahead at once, so no two workers ask."""
-    locked = _DUE if db.session.get_bind().dialect.name == "sqlite" else _DUE.with_for_update(skip_locked=True, of=ORDERS)
+    locked = (
+        _DUE if db.session.get_bind().dialect.name == "sqlite" else _DUE.with_for_update(skip_locked=True, of=ORDERS)
+    )
     rows = db.session.execute(locked, {"provider_id": provider_id, "now": now}).all()
     if rows:
         later = now + timedelta(seconds=again_seconds)

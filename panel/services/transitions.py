@@ -11,9 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from panel.db import db
+from panel.db import change, db, table_of, upsert
 from panel.domain.errors import IllegalTransition, NotFound, StaleOrder
 from panel.domain.report import Standing
 from panel.domain.status import Status
@@ -21,11 +20,11 @@ from panel.models import Cancellation, CancellationState, Event, Order, OrderCou
 from panel.services import ledger, refunds
 from panel.services.ledger import Posting
 
-ORDERS = Order.__table__
-EVENTS = Event.__table__
-COUNTS = OrderCount.__table__
-CANCELLATIONS = Cancellation.__table__
-USERS = User.__table__
+ORDERS = table_of(Order)
+EVENTS = table_of(Event)
+COUNTS = table_of(OrderCount)
+CANCELLATIONS = table_of(Cancellation)
+USERS = table_of(User)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,10 @@ def claim(order_ids: Collection[int]) -> dict[int, OrderRow]:
     """Hold these orders until the transaction ends and read them as they are; unknown ids are left out."""
     ids = {"ids": list(order_ids)}
     ledger.lock_accounts(db.session.execute(_OWNERS, ids).scalars().all())
-    return {row.id: OrderRow(row.id, row.customer_id, Status(row.status), *row[3:]) for row in db.session.execute(_ROWS, ids)}
+    return {
+        row.id: OrderRow(row.id, row.customer_id, Status(row.status), *row[3:])
+        for row in db.session.execute(_ROWS, ids)
+    }
 
 
 def claim_one(order_id: int) -> OrderRow:
@@ -90,7 +92,14 @@ def claim_one(order_id: int) -> OrderRow:
 
 
 def move_order(
-    order: OrderRow, to: Status, *, remains: int, source: str = "us", text: str = "", reason: str | None = None, now: datetime
+    order: OrderRow,
+    to: Status,
+    *,
+    remains: int,
+    source: str = "us",
+    text: str = "",
+    reason: str | None = None,
+    now: datetime,
 ) -> None:
     """Move one order: `apply` for a batch of one. Raises IllegalTransition or StaleOrder."""
     move = Move(order, to, remains, start_count=order.start_count, source=source, text=text, reason=reason)
@@ -122,7 +131,7 @@ _TELL = insert(EVENTS)
 
 
 def apply(moves: Sequence[Move], *, now: datetime) -> None:
-    """Write all moves or, raising IllegalTransition or StaleOrder, none: rows, events, money and counts together.
+    """Write all moves, or none and raise IllegalTransition or StaleOrder: rows, events, money, counts together.
 
     The orders must have been claimed in this transaction. Two moves of one order do not fit in one batch.
     """
@@ -141,7 +150,7 @@ def apply(moves: Sequence[Move], *, now: datetime) -> None:
             counts[move.order.customer_id, move.to] += 1
             if not move.to.is_open:
                 ended.append(move.order.id)
-    if db.session.execute(_CLAIM, rows).rowcount != len(rows):
+    if change(_CLAIM, rows) != len(rows):
         raise StaleOrder("The order was moved by someone else. Look at it again, then decide.")
     db.session.execute(_TELL, events)
     ledger.post(postings, now=now)
@@ -158,7 +167,11 @@ def _after(move: Move, *, now: datetime) -> tuple[dict[str, Any], list[Posting]]
     if to is not order.status and not order.status.may_become(to):
         raise IllegalTransition(f"Order {order.id} is {order.status.label} and cannot become {to.label}.")
     charge = refunds.Charge(
-        order.id, order.customer_id, order.quantity, order.price_micros_per_thousand, order.kept_nanos + order.returned_nanos
+        order.id,
+        order.customer_id,
+        order.quantity,
+        order.price_micros_per_thousand,
+        order.kept_nanos + order.returned_nanos,
     )
     settlement, postings = refunds.settlement_of(charge, to=to, remains=move.remains)
     is_running = to in (Status.IN_PROGRESS, Status.COMPLETED, Status.PARTIAL)
@@ -233,7 +246,7 @@ def tell(notes: Sequence[Note], *, now: datetime) -> None:
 
 
 def mark(order: OrderRow, **values: Any) -> None:
-    """Write the columns that the sweeps use (dispatch, sync, the provider's id); never status, counts or money."""
+    """Write what the sweeps use: when the order is due, and the provider's id; never status, counts or money."""
     allowed = {"dispatch_at", "sync_at", "unconfirmed_at", "provider_order_id"}
     if not values.keys() <= allowed:
         raise ValueError(f"{values.keys() - allowed} change only by a move")
@@ -254,23 +267,20 @@ def _close_cancellations(order_ids: list[int], *, now: datetime) -> None:
         )
 
 
-_INSERTS = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-
-
 def count_orders(changes: Counter[tuple[int, Status]]) -> None:
     """Add to the counts that the history shows beside its views."""
-    add = _INSERTS[db.engine.dialect.name](COUNTS)
-    upsert = add.on_conflict_do_update(
+    add = upsert(COUNTS)
+    adding = add.on_conflict_do_update(
         index_elements=[COUNTS.c.customer_id, COUNTS.c.status],
         set_={"orders": COUNTS.c.orders + add.excluded.orders},
     )
     rows = [
-        {"customer_id": customer_id, "status": status, "orders": change}
-        for (customer_id, status), change in sorted(changes.items())
-        if change
+        {"customer_id": customer_id, "status": status, "orders": delta}
+        for (customer_id, status), delta in sorted(changes.items())
+        if delta
     ]
     if rows:
-        db.session.execute(upsert, rows)
+        db.session.execute(adding, rows)
 
 
 _BUMP = (
