@@ -97,7 +97,7 @@ def _masked(name: object, value: Any) -> Any:
         return MASK
     if isinstance(value, Mapping):
         return {inner: _masked(inner, found) for inner, found in value.items()}
-    if isinstance(value, list | tuple) and not isinstance(value, str):
+    if isinstance(value, list | tuple):
         return [_masked(None, found) for found in value]
     return value
 

@@ -7,18 +7,15 @@ them too.
 import ipaddress
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from flask import Flask, abort, request
+from flask import Flask, abort, current_app, request
 from flask_limiter import Limiter
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from panel.settings import Settings
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 LARGEST_BODY_BYTES = 1024 * 1024
 MOST_FORM_PARTS = 200
@@ -53,6 +50,8 @@ TRANSPORT = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 PRIVATE = ("Cache-Control", "no-store")
 
 csrf = CSRFProtect()
+
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
 
 
 def init_app(app: Flask) -> None:
@@ -104,8 +103,6 @@ def refuse_other_sites() -> None:
 
 
 def _own_origins() -> tuple[str, str]:
-    from flask import current_app
-
     public = urlsplit(current_app.config["PANEL"].public_url)
     return request.host_url.rstrip("/"), f"{public.scheme}://{public.netloc}"
 
@@ -138,21 +135,22 @@ def wrap(app: Flask) -> None:
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=0)  # type: ignore[method-assign]
-    app.wsgi_app = with_headers(app.wsgi_app, settings)  # type: ignore[method-assign]
+    app.wsgi_app = with_headers(app.wsgi_app, settings)  # type: ignore[method-assign, assignment]
 
 
-def with_headers(inner: "WSGIApplication", settings: Settings) -> "WSGIApplication":
+def with_headers(inner: WSGIApplication, settings: Settings) -> WSGIApplication:
     """The application with every header it lacks, and `no-store` on whatever is one person's own."""
     always = (*HEADERS, TRANSPORT) if settings.is_https else HEADERS
     cookie = f"{session_cookie_name(settings)}="
 
-    def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         has_session = cookie in environ.get("HTTP_COOKIE", "")
 
         def start(
             status: str,
             headers: list[tuple[str, str]],
-            exc_info: tuple[type[BaseException], BaseException, TracebackType] | None = None,
+            exc_info: ExcInfo | None = None,
+            /,
         ) -> Callable[[bytes], object]:
             names = {name.lower() for name, _value in headers}
             headers.extend(pair for pair in always if pair[0].lower() not in names)

@@ -114,9 +114,7 @@ def take_slot(settings: Settings) -> tuple[int, int]:
     """The lowest number that no living worker of this folder has, and the open file that keeps it ours."""
     settings.instance.mkdir(parents=True, exist_ok=True)
     for slot in range(1, MOST_SLOTS + 1):
-        file = os.open(
-            settings.instance / f"worker-{slot}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
+        file = os.open(settings.instance / f"worker-{slot}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

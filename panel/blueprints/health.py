@@ -23,7 +23,7 @@ def healthz() -> ResponseReturnValue:
 
 @bp.get("/readyz")
 def readyz() -> ResponseReturnValue:
-    """The database can be written, its migrations are done, a worker is alive; else 503 with what is missing."""
+    """The database can be written, migrations are done, a worker is alive; else 503 with what is missing."""
     missing = health.problems(migrations=current_app.config["MIGRATIONS"], now=utc_now())
     if missing:
         return _plain(f"not ready: {', '.join(missing)}\n", status=503)
@@ -44,9 +44,7 @@ def metrics() -> ResponseReturnValue:
         "Age of the oldest order not handed over.",
         now.oldest_pending_seconds,
     )
-    lines += _gauge(
-        "panel_worker_heartbeat_age_seconds", "Time since a worker was seen.", now.heartbeat_age_seconds
-    )
+    lines += _gauge("panel_worker_heartbeat_age_seconds", "Time since a worker was seen.", now.heartbeat_age_seconds)
     return _plain("\n".join(lines) + "\n", content_type=PROMETHEUS)
 
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from panel.running.tether import TETHERED, tether
@@ -45,9 +46,7 @@ def keep_alive(child: Child, *, say: Callable[[str], None]) -> None:
         return
     _end_group(child.process.pid, signal.SIGKILL)
     lived_well = now - child.started_at >= HEALTHY_SECONDS
-    child.pause_seconds = (
-        FIRST_PAUSE_SECONDS if lived_well else min(child.pause_seconds * 2, LONGEST_PAUSE_SECONDS)
-    )
+    child.pause_seconds = FIRST_PAUSE_SECONDS if lived_well else min(child.pause_seconds * 2, LONGEST_PAUSE_SECONDS)
     child.process = None
     child.start_again_at = now + child.pause_seconds
     say(f"The {child.name} ended ({_why(code)}); it starts again.")
@@ -61,10 +60,8 @@ def stop(children: Sequence[Child], *, within_seconds: float) -> None:
             process.terminate()
     deadline = time.monotonic() + within_seconds
     for process in processes:
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            pass
         _end_group(process.pid, signal.SIGKILL)
         process.wait()
 
@@ -78,15 +75,14 @@ def spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:
         env={**os.environ, TETHERED: "1"},
         stdin=subprocess.DEVNULL,
         start_new_session=True,
-        preexec_fn=lambda: tether(expected_parent=parent),
+        # Safe here: the supervisor has no threads.
+        preexec_fn=lambda: tether(expected_parent=parent),  # noqa: PLW1509
     )
 
 
 def _end_group(group: int, sign: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, sign)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 def _why(code: int) -> str:

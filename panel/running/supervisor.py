@@ -79,9 +79,7 @@ def _keep_running(settings: Settings, stopping: _Stopping) -> int:
                 children.keep_alive(child, say=_say)
             if not is_announced and (_answers(settings) or time.monotonic() > give_up_at):
                 is_announced = True
-                print(
-                    f"{settings.site_name} is running at {settings.public_url}. Ctrl+C stops it.", flush=True
-                )
+                print(f"{settings.site_name} is running at {settings.public_url}. Ctrl+C stops it.", flush=True)
             time.sleep(LOOK_SECONDS)
     finally:
         children.stop(wanted, within_seconds=STOP_SECONDS)
@@ -135,7 +133,8 @@ def _why_port_is_not_free(settings: Settings) -> str | None:
 
 
 def _answers(settings: Settings) -> bool:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
+    # A server that listens everywhere is asked on this machine.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
     connection = http.client.HTTPConnection(host, settings.port, timeout=1)
     try:
         connection.request("GET", "/healthz")

@@ -1,4 +1,4 @@
-"""Ties a process to the one that started it: when the starter dies, even by `kill -9`, so does the process."""
+"""Ties a process to the one that started it: when that one dies, even by `kill -9`, so does the process."""
 
 import ctypes
 import multiprocessing

@@ -88,14 +88,10 @@ def heartbeat_age_seconds(*, now: datetime) -> float | None:
 
 def numbers(*, now: datetime) -> Numbers:
     """Count what there is. One short read each; orders are counted from the kept counts."""
-    rows = db.session.execute(
-        select(OrderCount.status, func.sum(OrderCount.orders)).group_by(OrderCount.status)
-    )
+    rows = db.session.execute(select(OrderCount.status, func.sum(OrderCount.orders)).group_by(OrderCount.status))
     counted = {Status(status): int(orders) for status, orders in rows}
     oldest = db.session.scalar(
-        select(func.min(Order.placed_at)).where(
-            Order.dispatch_at.is_not(None), Order.status == Status.PENDING
-        )
+        select(func.min(Order.placed_at)).where(Order.dispatch_at.is_not(None), Order.status == Status.PENDING)
     )
     return Numbers(
         orders_by_status={status: counted.get(status, 0) for status in Status},
