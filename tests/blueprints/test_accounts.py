@@ -1,0 +1,406 @@
+"""Signing up, logging in and out, and the account page, as a browser sees them."""
+
+import re
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from argon2 import PasswordHasher
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event
+from werkzeug.test import TestResponse
+
+from panel.blueprints.login import is_local_page
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.models import SignIn, User
+from panel.services import ledger, sign_ins, users
+from tests.factories import PASSWORD, a_customer, again, an_order, signed_in
+
+NEW = {"email": "Ada@Example.com", "password": PASSWORD}
+ANOTHER = "eight blue kettles"
+
+
+def log_in(client: FlaskClient, user: User, password: str = PASSWORD, **form: str) -> TestResponse:
+    return client.post("/log-in", data={"email": user.email, "password": password, **form})
+
+
+def token_of(client: FlaskClient) -> str | None:
+    with client.session_transaction() as session:
+        return session.get(sign_ins.TOKEN_KEY)
+
+
+def is_signed_in(client: FlaskClient) -> bool:
+    return client.get("/account").status_code == 200
+
+
+def test_sign_up_opens_an_account_and_signs_in(client: FlaskClient) -> None:
+    answer = client.post("/sign-up", data=NEW)
+
+    assert (answer.status_code, answer.location) == (303, "/tools")
+    user = users.find_by_email("ada@example.com")
+    assert user is not None and not user.is_operator
+    assert ledger.balance_nanos(user.id) == 0
+    assert "ada@example.com" in client.get("/account").text
+
+
+def test_sign_up_ignores_what_it_did_not_ask_for(client: FlaskClient) -> None:
+    client.post("/sign-up", data=NEW | {"is_operator": "1", "id": "77", "state_version": "9"})
+
+    user = users.find_by_email("ada@example.com")
+    assert user is not None and (user.is_operator, user.state_version) == (False, 1) and user.id != 77
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ({"email": "", "password": PASSWORD}, "The email is missing."),
+        ({"email": "ada", "password": PASSWORD}, "This email is not complete."),
+        ({"email": "ada@example.com", "password": "short"}, "at least 10 characters"),
+        ({"email": "ada@example.com", "password": "x" * 201}, "at most 200 characters"),
+        ({"email": "ada@example.com", "password": "password123"}, "A stranger would try this password first."),
+        ({}, "The email is missing."),
+    ],
+)
+def test_bad_sign_up_is_told_what_is_wrong(client: FlaskClient, form: dict[str, str], words: str) -> None:
+    answer = client.post("/sign-up", data=form)
+
+    assert answer.status_code == 422
+    assert words in answer.text
+    assert users.find_by_email("ada@example.com") is None
+
+
+def test_refused_sign_up_keeps_the_email_and_never_the_password(client: FlaskClient) -> None:
+    answer = client.post("/sign-up", data={"email": '"><b>@example', "password": "nine tin"})
+
+    assert 'value="&#34;&gt;&lt;b&gt;@example"' in answer.text
+    assert "nine tin" not in answer.text
+
+
+def test_sign_up_with_a_known_email_is_refused_and_leads_to_log_in(client: FlaskClient) -> None:
+    a_customer(email="ada@example.com")
+
+    answer = client.post("/sign-up", data=NEW | {"next": "/orders/new?tool=visits"})
+
+    assert answer.status_code == 422
+    assert "There is an account with this email already." in answer.text
+    assert "/log-in?next=/orders/new?tool%3Dvisits" in answer.text
+    assert not is_signed_in(client)
+
+
+def test_log_in_goes_to_the_orders_and_the_email_may_be_typed_loosely(client: FlaskClient) -> None:
+    user = a_customer(email="ada@example.com")
+
+    answer = client.post("/log-in", data={"email": " ADA@example.com ", "password": PASSWORD})
+
+    assert (answer.status_code, answer.location) == (303, "/orders")
+    assert is_signed_in(client)
+    assert user.email in client.get("/account").text
+
+
+def test_wrong_password_and_unknown_email_get_the_same_answer(client: FlaskClient) -> None:
+    known = a_customer()
+
+    wrong = client.post("/log-in", data={"email": known.email, "password": ANOTHER})
+    unknown = client.post("/log-in", data={"email": "nobody@example.com", "password": ANOTHER})
+
+    assert wrong.status_code == unknown.status_code == 422
+    assert wrong.text.replace(known.email, "x") == unknown.text.replace("nobody@example.com", "x")
+    assert ANOTHER not in wrong.text
+    assert not is_signed_in(client)
+
+
+def test_log_in_without_a_field_says_which(client: FlaskClient) -> None:
+    assert "The email is missing." in client.post("/log-in", data={"password": "x"}).text
+    assert "The password is missing." in client.post("/log-in", data={"email": "ada@example.com"}).text
+
+
+def test_eleventh_try_is_429_with_the_time_to_wait_even_with_the_right_password(client: FlaskClient) -> None:
+    user = a_customer()
+    for _ in range(10):
+        assert log_in(client, user, ANOTHER).status_code == 422
+
+    answer = log_in(client, user)
+
+    assert answer.status_code == 429
+    assert 0 < int(answer.headers["Retry-After"]) <= 900
+    assert "There were too many tries." in answer.text
+    assert not is_signed_in(client)
+    assert log_in(client, a_customer()).status_code == 303
+
+
+def test_log_in_renews_a_hash_of_other_parameters(client: FlaskClient) -> None:
+    user = a_customer()
+    weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+    with transaction():
+        users.set_password(user.id, password_hash=weak)
+
+    log_in(client, user)
+
+    assert again(user).password_hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert is_signed_in(client)
+
+
+def test_who_is_signed_in_is_sent_on_from_log_in_and_sign_up(client: FlaskClient) -> None:
+    signed_in(client, a_customer())
+
+    for path in ("/log-in", "/sign-up"):
+        answer = client.get(f"{path}?next=/balance")
+        assert (answer.status_code, answer.location) == (303, "/balance")
+
+
+def test_log_in_begins_a_new_session(client: FlaskClient) -> None:
+    user = a_customer()
+    with client.session_transaction() as session:
+        session["planted"] = "by a stranger"
+        session[sign_ins.TOKEN_KEY] = "a token that a stranger knows"
+
+    log_in(client, user)
+
+    token = token_of(client)
+    assert token not in (None, "a token that a stranger knows")
+    with client.session_transaction() as session:
+        assert "planted" not in session
+    log_out_and_in = client.post("/log-out")
+    assert log_out_and_in.status_code == 303
+    log_in(client, user)
+    assert token_of(client) not in (None, token)
+
+
+def test_cookie_is_kept_from_scripts_and_holds_no_more_than_a_token(client: FlaskClient) -> None:
+    answer = log_in(client, a_customer())
+
+    cookie = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie and "SameSite=Lax" in cookie
+    with client.session_transaction() as session:
+        assert set(session) == {sign_ins.TOKEN_KEY, "_permanent"}
+
+
+def test_log_out_ends_the_device_on_the_server_too(client: FlaskClient, app: Flask) -> None:
+    user = a_customer()
+    log_in(client, user)
+    stolen = token_of(client)
+
+    answer = client.post("/log-out")
+
+    assert (answer.status_code, answer.location) == (303, "/log-in")
+    thief = app.test_client()
+    with thief.session_transaction() as session:
+        session[sign_ins.TOKEN_KEY] = stolen
+    assert not is_signed_in(thief)
+    assert client.get("/log-out").status_code == 405
+
+
+def test_log_out_works_with_the_token_of_the_page(client: FlaskClient, csrf: None) -> None:
+    signed_in(client, a_customer())
+
+    assert client.post("/log-out").status_code == 400
+    token = re.search(r'name="csrf_token" value="([^"]+)"', client.get("/account").text)
+    assert token is not None
+    assert client.post("/log-out", data={"csrf_token": token[1]}).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "path", ["/account", "/balance", "/balance/add", "/balance/statement?from=2026-11-01&to=2026-11-02"]
+)
+def test_signed_out_pages_lead_to_log_in_and_back(client: FlaskClient, path: str) -> None:
+    user = a_customer()
+
+    asked = client.get(path)
+
+    assert asked.status_code == 303 and urlsplit(asked.location).path == "/log-in"
+    assert parse_qs(urlsplit(asked.location).query)["next"] == [path]
+    page = client.get(asked.location)
+    assert f'name="next" value="{path.replace("&", "&amp;")}"' in page.text
+    assert log_in(client, user, next=path).location == path
+
+
+def test_form_sent_while_signed_out_leads_back_to_its_page(client: FlaskClient) -> None:
+    answer = client.post("/balance/add", data={"amount": "5"}, headers={"Referer": "http://localhost/balance/add"})
+
+    assert answer.location == "/log-in?next=/balance/add"
+    other = client.post("/balance/add", headers={"Referer": "https://evil.example/balance/add"})
+    assert other.location == "/log-in"
+
+
+def test_part_of_a_page_is_401_without_a_body_when_signed_out(client: FlaskClient) -> None:
+    answer = client.get("/balance", headers={"HX-Request": "true"})
+
+    assert answer.status_code == 401
+    assert answer.data == b""
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "/\t/evil.example",
+        "\n//evil.example",
+        "javascript:alert(1)",
+        "evil.example",
+        "///evil.example",
+        "/log-out",
+        "/log-in?next=/orders",
+        "",
+    ],
+)
+def test_next_to_another_site_or_back_to_the_door_is_ignored(client: FlaskClient, wanted: str) -> None:
+    answer = log_in(client, a_customer(), next=wanted)
+
+    assert not is_local_page(wanted)
+    assert answer.location == "/orders"
+
+
+def test_next_keeps_the_tool_through_sign_up(client: FlaskClient) -> None:
+    page = client.get("/sign-up?next=/orders/new?tool%3Dpage-visits")
+    assert 'name="next" value="/orders/new?tool=page-visits"' in page.text
+
+    answer = client.post("/sign-up", data=NEW | {"next": "/orders/new?tool=page-visits"})
+
+    assert answer.location == "/orders/new?tool=page-visits"
+
+
+def test_device_signed_out_elsewhere_is_out_with_its_next_request(client: FlaskClient, app: Flask) -> None:
+    user = a_customer()
+    other = app.test_client()
+    log_in(client, user)
+    log_in(other, user)
+    assert is_signed_in(other)
+
+    answer = client.post("/account/devices/sign-out-elsewhere")
+
+    assert answer.status_code == 303
+    assert "All other devices are logged out." in client.get(answer.location).text
+    assert not is_signed_in(other)
+    assert is_signed_in(client)
+
+
+def test_one_device_is_signed_out_alone(client: FlaskClient, app: Flask) -> None:
+    user = a_customer()
+    first, second = app.test_client(), app.test_client()
+    for browser in (first, second, client):
+        log_in(browser, user)
+    first_id = min(device.id for device in sign_ins.devices(user.id, now=utc_now()))
+
+    client.post(f"/account/devices/{first_id}/sign-out")
+
+    assert not is_signed_in(first)
+    assert is_signed_in(second) and is_signed_in(client)
+
+
+def test_signing_out_this_device_leads_to_log_in(client: FlaskClient) -> None:
+    user = a_customer()
+    log_in(client, user)
+    (device,) = sign_ins.devices(user.id, now=utc_now())
+
+    answer = client.post(f"/account/devices/{device.id}/sign-out")
+
+    assert answer.location == "/log-in"
+    assert not is_signed_in(client)
+
+
+def test_device_of_someone_else_is_not_found_and_stays(client: FlaskClient, app: Flask) -> None:
+    stranger, their_browser = a_customer(), app.test_client()
+    log_in(their_browser, stranger)
+    (theirs,) = sign_ins.devices(stranger.id, now=utc_now())
+    log_in(client, a_customer())
+
+    assert client.post(f"/account/devices/{theirs.id}/sign-out").status_code == 404
+    assert is_signed_in(their_browser)
+
+
+def test_account_lists_devices_by_name_and_network(client: FlaskClient) -> None:
+    user = a_customer()
+    client.post(
+        "/log-in",
+        data={"email": user.email, "password": PASSWORD},
+        headers={"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/145.0"},
+        environ_base={"REMOTE_ADDR": "203.0.113.77"},
+    )
+
+    page = client.get("/account").text
+
+    assert "Firefox on Linux" in page and "(this device)" in page
+    assert "203.0.113.0/24" in page and "203.0.113.77" not in page
+    assert "No other device is logged in." in page
+
+
+def test_changing_the_password_signs_out_the_other_devices(client: FlaskClient, app: Flask) -> None:
+    user = a_customer()
+    other = app.test_client()
+    log_in(client, user)
+    log_in(other, user)
+
+    answer = client.post("/account/password", data={"current_password": PASSWORD, "password": ANOTHER})
+
+    assert answer.status_code == 303
+    assert "Your password is changed." in client.get(answer.location).text
+    assert not is_signed_in(other)
+    assert log_in(other, user).status_code == 422
+    assert log_in(other, user, ANOTHER).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ({"current_password": ANOTHER, "password": ANOTHER}, "This is not your current password."),
+        ({"current_password": PASSWORD, "password": "short"}, "at least 10 characters"),
+        ({}, "This is not your current password."),
+    ],
+)
+def test_refused_password_change_changes_nothing(client: FlaskClient, form: dict[str, str], words: str) -> None:
+    user = a_customer()
+    signed_in(client, user)
+    before = user.password_hash
+
+    answer = client.post("/account/password", data=form)
+
+    assert answer.status_code == 422
+    assert words in answer.text and ANOTHER not in answer.text
+    assert again(user).password_hash == before
+
+
+def test_current_password_can_not_be_guessed_without_end(client: FlaskClient) -> None:
+    signed_in(client, a_customer())
+    for _ in range(10):
+        client.post("/account/password", data={"current_password": "x", "password": ANOTHER})
+
+    answer = client.post("/account/password", data={"current_password": PASSWORD, "password": ANOTHER})
+
+    assert answer.status_code == 429 and "Retry-After" in answer.headers
+
+
+def test_sign_in_older_than_thirty_days_has_ended(client: FlaskClient) -> None:
+    signed_in(client, a_customer(), at=utc_now() - timedelta(days=31))
+
+    assert not is_signed_in(client)
+
+
+def test_looking_writes_nothing_and_asks_once_who_is_there(client: FlaskClient) -> None:
+    user = a_customer()
+    an_order(customer=user)
+    signed_in(client, user)
+    statements: list[str] = []
+    event.listen(db.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+
+    for path in ("/account", "/balance", "/balance/add", "/balance/statement"):
+        assert client.get(path).status_code == 200
+
+    assert [text for text in statements if not text.lstrip().upper().startswith(("SELECT", "BEGIN"))] == []
+    assert sum("sign_ins.token_hash" in text for text in statements if "users" in text and "JOIN" in text) == 4
+    assert again(db.session.query(SignIn).one()).seen_at is not None
+
+
+@pytest.mark.parametrize("path", ["/sign-up", "/log-in", "/account"])
+def test_pages_are_not_for_search_engines_or_caches(client: FlaskClient, path: str) -> None:
+    if path == "/account":
+        signed_in(client, a_customer())
+
+    answer = client.get(path)
+
+    assert '<meta name="robots" content="noindex">' in answer.text
+    assert answer.headers["Cache-Control"] == "no-store"
