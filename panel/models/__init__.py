@@ -2,6 +2,7 @@
 
 from panel.models.money import SETTLING_KINDS, Account, AccountKind, TopUp, Transfer, TransferKind
 from panel.models.order import Event, Order, OrderCount
+from panel.models.reseller import ApiKey, Delivery, DeliveryState, Receiver, Webhook
 from panel.models.tool import Catalogue, Provider, Terms, Tool
 from panel.models.user import FailedTry, SignIn, User
 from panel.models.work import (
@@ -20,6 +21,7 @@ __all__ = [
     "SETTLING_KINDS",
     "Account",
     "AccountKind",
+    "ApiKey",
     "Attempt",
     "AttemptKind",
     "AttemptState",
@@ -27,12 +29,15 @@ __all__ = [
     "Cancellation",
     "CancellationState",
     "Catalogue",
+    "Delivery",
+    "DeliveryState",
     "Event",
     "FailedTry",
     "Heartbeat",
     "Order",
     "OrderCount",
     "Provider",
+    "Receiver",
     "Refill",
     "Review",
     "SignIn",
@@ -42,4 +47,5 @@ __all__ = [
     "Transfer",
     "TransferKind",
     "User",
+    "Webhook",
 ]

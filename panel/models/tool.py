@@ -43,6 +43,10 @@ class Tool(Base):
     # No foreign key: terms name their tool, and a circle of keys can't be made in one step on SQLite.
     terms_id: Mapped[int | None]
     is_hidden: Mapped[bool] = mapped_column(default=False)
+    # Where the tool came from a provider's catalogue: the rate it had there, and the names of the fields
+    # that an operator has set by hand since, separated by spaces; an import leaves those as they are.
+    provider_rate_micros: Mapped[int | None]
+    set_by_hand: Mapped[str] = mapped_column(default="", server_default="")
     changed_at: Mapped[datetime]
 
 
