@@ -7,7 +7,7 @@ from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 
 from panel.clock import utc_now
-from panel.domain import duration, refund
+from panel.domain import refund
 from panel.domain.refund import Settlement
 from panel.domain.status import Status
 from panel.services import catalogue, measures, tool_texts
@@ -16,7 +16,6 @@ from panel.services.tool_texts import ToolText
 from panel.settings import ROOT
 
 bp = Blueprint("tools", __name__)
-bp.add_app_template_filter(duration.in_words, "duration")
 
 REFILL_CHOICES = {"yes": True, "no": False}
 

@@ -8,10 +8,9 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
+from panel.cli.refusals import change, refusals
 from panel.clock import utc_now
-from panel.db import transaction
 from panel.domain import money
-from panel.domain.errors import PanelError
 from panel.services import catalogue, catalogue_files, providers
 from panel.services.catalogue import ToolOffer
 from panel.settings import Settings
@@ -26,11 +25,8 @@ def import_tools(file: Path) -> None:
     """Make the tools of a YAML file those of the panel, all of them or none."""
     with file.open("rb") as opened:
         written = opened.read(catalogue_files.MOST_BYTES + 1)
-    try:
-        with transaction():
-            did = catalogue.import_tools(written, name=str(file), now=utc_now())
-    except PanelError as error:
-        raise click.ClickException(error.message) from error
+    with change():
+        did = catalogue.import_tools(written, name=str(file), now=utc_now())
     for slug in (*did.added, *did.changed):
         click.echo(slug)
     words = f"{len(did.added)} added, {len(did.changed)} changed, {len(did.unchanged)} as they were."
@@ -72,13 +68,10 @@ def _as_json(tool: ToolOffer) -> dict[str, object]:
 def add_provider(name: str, kind: str, url: str, key_stdin: bool) -> None:
     """Add a provider and print its id."""
     settings: Settings = current_app.config["PANEL"]
-    try:
+    with refusals():
         sealed_key = providers.seal(sys.stdin.readline(), settings=settings) if key_stdin else ""
-        with transaction():
-            provider = providers.add_provider(name, kind=kind, url=url, sealed_key=sealed_key, now=utc_now())
-            number = provider.id
-    except PanelError as error:
-        raise click.ClickException(error.message) from error
+    with change():
+        number = providers.add_provider(name, kind=kind, url=url, sealed_key=sealed_key, now=utc_now()).id
     click.echo(number)
 
 

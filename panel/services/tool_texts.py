@@ -6,7 +6,7 @@ front matter with the day of its last change it has an introduction and any of t
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 import frontmatter
@@ -26,7 +26,7 @@ PARTS = (RUNS, FAILS, DROP)
 class ToolText:
     """The text of one tool."""
 
-    changed: date
+    changed_at: datetime
     prose: Prose
 
     @property
@@ -66,4 +66,4 @@ def _read(path: Path) -> ToolText:
     for part in prose.parts:
         if part.heading not in PARTS:
             raise WrongContent(f"Wrong content {file}: there is no part called {part.heading!r}.")
-    return ToolText(changed=changed, prose=prose)
+    return ToolText(changed_at=datetime.combine(changed, time.min, UTC), prose=prose)

@@ -131,9 +131,7 @@ def test_a_wrong_file_is_refused_with_line_and_field_and_imports_nothing(case: s
     assert (rows_of(Tool), rows_of(Terms), catalogue.version()) == (0, 0, before)
 
 
-@pytest.mark.parametrize(
-    "written", [b"- slug: \xff\xfe", b"x" * (catalogue_files.MOST_BYTES + 1), b"- slug: a\x00b"]
-)
+@pytest.mark.parametrize("written", [b"- slug: \xff\xfe", b"x" * (catalogue_files.MOST_BYTES + 1), b"- slug: a\x00b"])
 def test_a_file_that_is_no_text_or_too_large_is_refused(written: bytes) -> None:
     with pytest.raises(BadCatalogue, match=r"^tools\.yaml, line 1, file: The file"):
         imported(written)
@@ -144,9 +142,7 @@ def test_an_unknown_provider_of_the_last_tool_leaves_nothing_of_the_first() -> N
     a_provider("simulated")
     last = GOOD.replace("page-visits", "last").replace("provider: simulated", "provider: nobody")
 
-    with pytest.raises(
-        BadCatalogue, match=r"tools\.yaml, line 33, provider: There is no provider called nobody\."
-    ):
+    with pytest.raises(BadCatalogue, match=r"tools\.yaml, line 33, provider: There is no provider called nobody\."):
         imported(GOOD + last)
 
     assert (rows_of(Tool), rows_of(Terms)) == (0, 0)
@@ -332,6 +328,4 @@ def test_every_demo_tool_has_a_text_and_every_text_a_tool() -> None:
     texts = tool_texts.load(ROOT / "content" / "tools")
 
     assert set(texts) == {tool.slug for tool in catalogue.listed()}
-    assert {slug for slug, each in texts.items() if each.drop} == {
-        tool.slug for tool in catalogue.listed(refill=True)
-    }
+    assert {slug for slug, each in texts.items() if each.drop} == {tool.slug for tool in catalogue.listed(refill=True)}

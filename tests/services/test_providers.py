@@ -39,9 +39,7 @@ def test_a_key_is_one_line(app: Flask, key: str) -> None:
 @pytest.mark.both_engines
 def test_providers_are_found_by_name() -> None:
     with transaction():
-        providers.add_provider(
-            "upstream", kind="panel_api", url="https://p.example/api", sealed_key="x", now=NOON
-        )
+        providers.add_provider("upstream", kind="panel_api", url="https://p.example/api", sealed_key="x", now=NOON)
         providers.add_provider("by-hand", kind="manual", now=NOON)
 
     found = providers.find("upstream")

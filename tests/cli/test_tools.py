@@ -1,0 +1,133 @@
+"""`flask tools` and `flask providers`: what they print, what they refuse, and the exact shape of the JSON."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from flask import Flask
+
+from panel.db import db
+from panel.services import catalogue, providers
+from panel.settings import ROOT
+from tests.factories import a_provider, a_tool
+from tests.services.test_catalogue import GOOD
+
+
+def ran(app: Flask, *words: str, given: str = "") -> Result:
+    db.session.rollback()
+    return app.test_cli_runner().invoke(args=list(words), input=given)
+
+
+def a_file(folder: Path, text: str) -> str:
+    path = folder / "tools.yaml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_an_import_prints_the_slugs_that_changed(app: Flask, tmp_path: Path) -> None:
+    a_provider("simulated")
+    file = a_file(tmp_path, GOOD)
+
+    first, second = ran(app, "tools", "import", file), ran(app, "tools", "import", file)
+
+    assert (first.exit_code, first.stdout) == (0, "page-visits\n")
+    assert first.stderr == "1 added, 0 changed, 0 as they were.\n"
+    assert (second.exit_code, second.stdout) == (0, "")
+    assert second.stderr == "0 added, 0 changed, 1 as they were.\n"
+
+
+def test_a_wrong_file_is_refused_with_file_line_and_field(app: Flask, tmp_path: Path) -> None:
+    a_provider("simulated")
+    file = a_file(tmp_path, GOOD.replace('"0.90"', "0.90"))
+
+    refused = ran(app, "tools", "import", file)
+
+    assert refused.exit_code == 1
+    assert refused.stdout == ""
+    assert refused.stderr.startswith(f"Error: {file}, line 6, price_per_thousand: Write the price in quotes")
+    assert catalogue.listed_all() == []
+
+
+def test_a_file_that_is_not_there_is_refused(app: Flask, tmp_path: Path) -> None:
+    assert ran(app, "tools", "import", str(tmp_path / "nothing.yaml")).exit_code != 0
+
+
+def test_the_list_as_json_has_exactly_the_agreed_shape(app: Flask) -> None:
+    tool = a_tool("page-visits", price="0.90", minimum=50, maximum=10_000, refill_days=30, can_cancel=True)
+    a_tool("plain-visits", refill_days=None, can_cancel=False, is_hidden=True)
+
+    shown = json.loads(ran(app, "tools", "list", "--json").stdout)
+
+    assert shown[0] == {
+        "id": tool.id,
+        "slug": "page-visits",
+        "name": "Page visits",
+        "price_per_thousand": "0.90",
+        "minimum": 50,
+        "maximum": 10_000,
+        "refill_days": 30,
+        "cancel": True,
+        "provider": "simulated",
+    }
+    assert [each["slug"] for each in shown] == ["page-visits", "plain-visits"]
+    assert (shown[1]["refill_days"], shown[1]["cancel"]) == (None, False)
+
+
+def test_the_list_in_lines_names_slug_id_price_and_limits(app: Flask) -> None:
+    tool = a_tool("page-visits", price="1.5", minimum=50, maximum=10_000)
+
+    assert ran(app, "tools", "list").stdout == f"page-visits\t{tool.id}\t1.50\t50\t10000\n"
+
+
+def test_the_demo_catalogue_is_imported_by_the_command(app: Flask) -> None:
+    ran(app, "providers", "add", "simulator", "--kind", "simulated")
+    ran(app, "providers", "add", "by-hand", "--kind", "manual")
+
+    did = ran(app, "tools", "import", str(ROOT / "content" / "tools" / "catalogue.yaml"))
+
+    assert did.exit_code == 0, did.stderr
+    assert len(did.stdout.splitlines()) == len(catalogue.listed_all())
+
+
+def test_a_provider_is_added_and_its_id_alone_is_printed(app: Flask) -> None:
+    did = ran(app, "providers", "add", "by-hand", "--kind", "manual")
+
+    db.session.rollback()
+    found = providers.find("by-hand")
+    assert found is not None
+    assert (did.exit_code, did.stdout) == (0, f"{found.id}\n")
+
+
+def test_the_key_of_a_provider_is_read_from_standard_input_and_never_shown(app: Flask) -> None:
+    words = ("providers", "add", "upstream", "--kind", "panel_api", "--url", "https://p.example/api/v2", "--key-stdin")
+
+    did = ran(app, *words, given="a-secret-key\n")
+    listed = ran(app, "providers", "list")
+
+    db.session.rollback()
+    found = providers.find("upstream")
+    assert found is not None
+    assert "a-secret-key" not in did.output + listed.output + found.sealed_key
+    assert providers.unseal(found.sealed_key, settings=app.config["PANEL"]) == "a-secret-key"
+    assert listed.stdout == f"upstream\t{found.id}\tpanel_api\thttps://p.example/api/v2\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("by-hand", "--kind", "manual"),
+        ("upstream", "--kind", "panel_api"),
+        ("upstream", "--kind", "panel_api", "--url", "https://p.example"),
+        ("upstream", "--kind", "magic"),
+        ("upstream",),
+    ],
+)
+def test_a_wrong_provider_is_refused(app: Flask, words: tuple[str, ...]) -> None:
+    a_provider("manual", name="by-hand")
+
+    refused = ran(app, "providers", "add", *words)
+
+    assert refused.exit_code != 0
+    assert refused.stdout == ""
+    assert [each.name for each in providers.listed()] == ["by-hand"]
