@@ -6,6 +6,7 @@ stopped and its folder removed.
 """
 
 import contextlib
+import functools
 import os
 import pwd
 import shutil
@@ -20,6 +21,9 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from panel import assets
+from panel import settings as settings_module
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
@@ -94,7 +98,7 @@ def postgresql_server() -> Iterator[str]:
 def keep_postgresql() -> None:
     """Run a server until our standard input ends, which it does when whoever started us is gone."""
     programs, port = postgresql(), free_port()
-    folder = Path(tempfile.mkdtemp(prefix="panel-postgresql-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"panel-postgresql-{port}-"))
     cluster = folder / "cluster"
     user = _ordinary_user(folder)
     make = [programs / "initdb", "--pgdata", cluster, "--username=panel", "--auth=trust", "--encoding=UTF8"]
@@ -172,7 +176,6 @@ class Panel:
 
     def start(self) -> None:
         """Start `python app.py` and wait until it answers."""
-        self.instance.mkdir(parents=True, exist_ok=True)
         with (self.instance / "output.log").open("a") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "app.py", *self.arguments],
@@ -221,11 +224,22 @@ class Panel:
         )
 
 
+@functools.cache
+def _scripts() -> Path | None:
+    """htmx as this checkout's own instance folder has it: fetched once, not by every panel that tests start."""
+    settings = settings_module.load(instance=ROOT / "instance", _env_file=None)
+    settings.instance.mkdir(exist_ok=True)
+    return assets.htmx_path(settings) if assets.fetch_htmx(settings) else None
+
+
 def a_panel(instance: Path, *arguments: str, **settings: str) -> Panel:
     """The product with the given settings, not started yet: `a_panel(tmp_path, "--demo", PANEL_SYNC_SECONDS="1")`."""
     port = free_port()
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PANEL_", "FLASK_"))}
     kept.pop("DATABASE_URL", None)
+    instance.mkdir(parents=True, exist_ok=True)
+    if (script := _scripts()) is not None:
+        shutil.copyfile(script, instance / script.name)
     own = {"PANEL_INSTANCE": str(instance), "PANEL_PORT": str(port), "PANEL_WEB_WORKERS": "1"}
     return Panel(instance=instance, port=port, environment=kept | own | settings, arguments=arguments)
 

@@ -11,10 +11,10 @@ from flask import Flask
 from panel.settings import ROOT
 
 STEPS = (
-    ("ruff check", ("ruff", "check", ".")),
-    ("ruff format", ("ruff", "format", "--check", ".")),
+    ("ruff check", ("ruff", "check", "--output-format", "concise", ".")),
+    ("ruff format", ("ruff", "format", "--check", "--output-format", "concise", ".")),
     ("mypy", ("mypy", "--strict", "panel", "app.py")),
-    ("import-linter", ("lint-imports",)),
+    ("import-linter", ("lint-imports", "--no-logo")),
     ("djlint", ("djlint", "--lint", "--quiet", "templates")),
     ("pytest", ("pytest",)),
 )

@@ -22,12 +22,7 @@ def own_files() -> list[Path]:
     files = []
     for path in sorted(ROOT.rglob("*")):
         parts = path.relative_to(ROOT).parts
-        if (
-            path.is_file()
-            and not left_out.intersection(parts)
-            and parts[0] != ".git"
-            and path.suffix != ".pyc"
-        ):
+        if path.is_file() and not left_out.intersection(parts) and parts[0] != ".git" and path.suffix != ".pyc":
             files.append(path)
     return files
 

@@ -26,9 +26,7 @@ def test_transactions_are_opened_at_the_edges_only() -> None:
 
 def test_only_edges_ask_what_time_it_is() -> None:
     edges = {f"panel/{edge}" for edge in EDGES}
-    others = [
-        path for path in python_files("panel") if not _is_below(path, edges) and path.name != "clock.py"
-    ]
+    others = [path for path in python_files("panel") if not _is_below(path, edges) and path.name != "clock.py"]
 
     assert others
     assert calling({"utc_now"}, others) == []
@@ -94,22 +92,14 @@ def _now_of_datetime(path: Path) -> list[str]:
     return [
         f"{name_of(path)}:{call.lineno}"
         for call in calls
-        if isinstance(call, ast.Attribute)
-        and call.attr == "now"
-        and ast.unparse(call.value) in ("datetime", "func")
+        if isinstance(call, ast.Attribute) and call.attr == "now" and ast.unparse(call.value) in ("datetime", "func")
     ]
 
 
 def _divisions(path: Path) -> list[str]:
-    nodes = [
-        node
-        for node in ast.walk(tree_of(path))
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
-    ]
+    nodes = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)]
     return [
-        f"{name_of(path)}:{node.lineno}"
-        for node in nodes
-        if "ROOT" not in ast.unparse(node) and not _joins_paths(node)
+        f"{name_of(path)}:{node.lineno}" for node in nodes if "ROOT" not in ast.unparse(node) and not _joins_paths(node)
     ]
 
 

@@ -17,12 +17,7 @@ def test_env_example_is_what_the_settings_say() -> None:
 
 
 def test_env_example_uncommented_is_a_set_of_good_settings(tmp_path: Path) -> None:
-    text = (
-        (ROOT / ".env.example")
-        .read_text()
-        .replace("#PANEL_", "PANEL_")
-        .replace("#DATABASE_URL", "DATABASE_URL")
-    )
+    text = (ROOT / ".env.example").read_text().replace("#PANEL_", "PANEL_").replace("#DATABASE_URL", "DATABASE_URL")
     (tmp_path / ".env").write_text(text)
 
     assert Settings(_env_file=tmp_path / ".env") == Settings(_env_file=None)

@@ -47,9 +47,7 @@ def test_every_tone_has_a_token_and_no_other_is_there() -> None:
 
 def test_no_template_compares_status_words() -> None:
     comparison = re.compile(r"[!=]=\s*['\"](" + "|".join([*Status, *LABELS]) + r")['\"]")
-    guilty = [
-        name_of(path) for path in (ROOT / "templates").rglob("*.html") if comparison.search(path.read_text())
-    ]
+    guilty = [name_of(path) for path in (ROOT / "templates").rglob("*.html") if comparison.search(path.read_text())]
 
     assert guilty == []
 
