@@ -236,7 +236,7 @@ def test_bad_days_are_a_sentence_beside_the_field(client: FlaskClient, page: str
 
     assert answer.status_code == 422
     assert f'id="{field}-error"' in answer.text
-    assert f'name="{field}" type="date" value="{query.split("&", maxsplit=1)[0].partition("=")[2]}"' in answer.text
+    assert f'name="{field}" type="text" value="{query.split("&", maxsplit=1)[0].partition("=")[2]}"' in answer.text
 
 
 def test_long_statement_comes_in_pages_that_hold_each_entry_once(

@@ -62,9 +62,7 @@ def test_email_of_another_form_is_refused(text: str) -> None:
     assert refused.value.field == "email"
 
 
-@pytest.mark.parametrize(
-    "password", ["", "123456789", "a" * 201, "Password123", "ada@example.com", "aaaaaaaaaaaa"]
-)
+@pytest.mark.parametrize("password", ["", "123456789", "a" * 201, "Password123", "ada@example.com", "aaaaaaaaaaaa"])
 def test_password_that_is_short_long_or_easy_to_guess_is_refused(password: str) -> None:
     with pytest.raises(BadInput) as refused:
         users.check_new_password(password, email="ada@example.com")
@@ -86,8 +84,15 @@ def test_password_is_kept_as_argon2id_at_the_agreed_cost() -> None:
 
 
 def test_without_an_account_no_password_is_right() -> None:
-    assert not users.is_password("nobody has this password", None)
+    assert not users.is_password(PASSWORD, None)
     assert not users.is_password(PASSWORD, "not a hash")
+
+
+def test_unknown_email_costs_as_much_as_a_known_one() -> None:
+    assert (
+        users.NOBODYS_HASH.rpartition("$")[0].rpartition("$")[0]
+        == users.hash_password(PASSWORD).rpartition("$")[0].rpartition("$")[0]
+    )
 
 
 def test_hash_of_other_parameters_is_made_anew() -> None:
