@@ -50,9 +50,7 @@ def _a_user(email: str, *, balance: str = "0", is_operator: bool = False) -> Use
         user = users.add_user(email, password_hash=password_hash, is_operator=is_operator, now=NOON)
         if amount_nanos:
             reason = f"deposit:test:{user.id}"
-            ledger.deposit(
-                user.id, amount_nanos=amount_nanos, reason=reason, note="A first deposit.", now=NOON
-            )
+            ledger.deposit(user.id, amount_nanos=amount_nanos, reason=reason, note="A first deposit.", now=NOON)
     return user
 
 
@@ -65,9 +63,7 @@ def signed_in(client: FlaskClient, user: User, *, at: datetime | None = None) ->
     return client
 
 
-def a_provider(
-    kind: str = "simulated", *, name: str | None = None, url: str = "", sealed_key: str = ""
-) -> Provider:
+def a_provider(kind: str = "simulated", *, name: str | None = None, url: str = "", sealed_key: str = "") -> Provider:
     """The provider of this name, or else of this kind; made where it is missing."""
     name = name or kind
     if (known := providers.find(name)) is not None:

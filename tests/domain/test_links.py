@@ -83,9 +83,7 @@ def test_rule_with_a_passing_and_a_failing_example_is_usable() -> None:
         (r".*", "not an address", "https://example.com/", "link.example"),
     ],
 )
-def test_unusable_rule_is_refused_with_its_field(
-    pattern: str, example: str, counter_example: str, says: str
-) -> None:
+def test_unusable_rule_is_refused_with_its_field(pattern: str, example: str, counter_example: str, says: str) -> None:
     with pytest.raises(BadCatalogue) as refused:
         check_rule(pattern=pattern, example=example, counter_example=counter_example, hint=HINT)
 

@@ -19,9 +19,7 @@ def asked(
     is_open: bool = False,
     now: datetime = NOON,
 ) -> str | None:
-    return why_not(
-        status=status, refill_days=refill_days, completed_at=completed_at, is_open=is_open, now=now
-    )
+    return why_not(status=status, refill_days=refill_days, completed_at=completed_at, is_open=is_open, now=now)
 
 
 @pytest.mark.parametrize("after", [timedelta(), timedelta(days=1), timedelta(days=DAYS)])
@@ -33,19 +31,14 @@ def test_refill_is_refused_one_moment_after_the_window() -> None:
     end = window_ends(completed_at=NOON, refill_days=DAYS)
 
     assert end == NOON + timedelta(days=30)
-    assert (
-        asked(now=end + timedelta(microseconds=1))
-        == "The refill window of 30 days after completion has ended."
-    )
+    assert asked(now=end + timedelta(microseconds=1)) == "The refill window of 30 days after completion has ended."
 
 
 def test_refill_is_refused_where_the_terms_do_not_offer_it() -> None:
     assert asked(refill_days=None) == "This tool does not offer refill."
 
 
-@pytest.mark.parametrize(
-    "status", [status for status in Status if status not in (Status.COMPLETED, Status.REFILL)]
-)
+@pytest.mark.parametrize("status", [status for status in Status if status not in (Status.COMPLETED, Status.REFILL)])
 def test_refill_is_refused_for_an_order_that_is_not_completed(status: Status) -> None:
     assert asked(status=status, completed_at=None) == "A refill can be requested once the order is Completed."
 

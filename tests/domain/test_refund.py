@@ -26,9 +26,7 @@ def test_kept_and_returned_are_the_charge_or_nothing_while_it_is_held(
 
 
 @given(QUANTITY, PRICE, st.data())
-def test_partial_returns_exactly_what_was_not_delivered(
-    quantity: int, price: int, data: st.DataObject
-) -> None:
+def test_partial_returns_exactly_what_was_not_delivered(quantity: int, price: int, data: st.DataObject) -> None:
     remains = data.draw(st.integers(0, quantity))
 
     settled = settle(Status.PARTIAL, quantity=quantity, remains=remains, price_micros_per_thousand=price)

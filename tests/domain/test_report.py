@@ -193,18 +193,14 @@ def test_same_end_told_again_is_no_news(status: Status) -> None:
 
 @pytest.mark.parametrize("start_count", [0, "3572"])
 def test_start_count_is_taken_when_it_is_a_count(start_count: object) -> None:
-    verdict = judge(
-        Report("In progress", remains=5, start_count=start_count), an_order(S.PENDING, start_count=None)
-    )
+    verdict = judge(Report("In progress", remains=5, start_count=start_count), an_order(S.PENDING, start_count=None))
 
     assert verdict.start_count == int(str(start_count))
 
 
 @pytest.mark.parametrize("start_count", [None, "", "-1", 1.5, True, "n/a"])
 def test_bad_start_count_leaves_the_one_we_have(start_count: object) -> None:
-    verdict = judge(
-        Report("In progress", remains=5, start_count=start_count), an_order(S.PENDING, start_count=50)
-    )
+    verdict = judge(Report("In progress", remains=5, start_count=start_count), an_order(S.PENDING, start_count=50))
 
     assert (verdict.to, verdict.remains, verdict.start_count) == (S.IN_PROGRESS, 5, 50)
 
