@@ -10,10 +10,11 @@ from xml.etree import ElementTree
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from panel.blueprints import help as help_pages
 from panel.clock import utc_now
-from panel.db import db
+from panel.db import db, transaction
 from panel.domain import money
 from panel.domain.status import Status, came_from
 from panel.models import Order
@@ -168,17 +169,13 @@ def _ended(count: int, status: Status, *, minutes: int) -> None:
     for _ in range(count):
         order = an_order(status=status)
         done = now if status is Status.COMPLETED else None
-        db.session.execute(
-            Order.__table__.update()
-            .where(Order.id == order.id)
-            .values(
-                placed_at=now - timedelta(minutes=minutes),
-                started_at=done,
-                completed_at=done,
-                ended_at=now,
+        placed_at = now - timedelta(minutes=minutes)
+        with transaction():
+            db.session.execute(
+                update(Order)
+                .where(Order.id == order.id)
+                .values(placed_at=placed_at, started_at=done, completed_at=done, ended_at=now)
             )
-        )
-    db.session.commit()
 
 
 def test_times_and_shares_are_those_of_the_panels_own_orders(client: FlaskClient) -> None:
