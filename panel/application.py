@@ -6,10 +6,10 @@ from panel import assets, cli, logs, security
 from panel import db as database
 from panel import models as _models  # noqa: F401  (the tables must be known before a migration looks)
 from panel import settings as settings_module
-from panel.blueprints import accounts, balance, errors, health, htmx, login, rendering
+from panel.blueprints import accounts, balance, errors, health, home, htmx, login, rendering, tools
 from panel.settings import ROOT, Settings
 
-BLUEPRINTS: tuple[Blueprint, ...] = (accounts.bp, balance.bp, health.bp)
+BLUEPRINTS: tuple[Blueprint, ...] = (accounts.bp, balance.bp, health.bp, home.bp, tools.bp)
 
 
 def create_app(settings: Settings | None = None) -> Flask:

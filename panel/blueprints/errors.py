@@ -31,9 +31,7 @@ class Words:
 
 
 WORDS = {
-    400: Words(
-        "This request could not be read", "Something in it was missing or damaged. Nothing was changed."
-    ),
+    400: Words("This request could not be read", "Something in it was missing or damaged. Nothing was changed."),
     401: Words("Log in first", "This page belongs to an account. Log in, then open it again."),
     403: Words(
         "This was not accepted",
@@ -50,9 +48,7 @@ WORDS = {
     ),
     413: Words("That was too much at once", "What you sent is larger than we accept. Nothing was changed."),
     422: Words("This could not be done", "Something in the form is not as it must be. Nothing was changed."),
-    429: Words(
-        "Too many requests", "You are faster than our limit. Nothing was changed. Try again in one minute."
-    ),
+    429: Words("Too many requests", "You are faster than our limit. Nothing was changed. Try again in one minute."),
     500: Words("Something failed on our side", "It was recorded, and it is ours to repair."),
     503: Words("Not available right now", "The site is being worked on. Try again in one minute."),
 }
@@ -117,9 +113,8 @@ def _answer(status: int, words: Words, *, code: str) -> Response:
 
 def _page(status: int, words: Words) -> str:
     if status in OURS or status >= 500:
-        return render_template(
-            "errors/ours.html", words=words, reference=g.get("request_id", ""), path=request.path
-        )
+        again = request.full_path.removesuffix("?") if request.method == "GET" else None
+        return render_template("errors/ours.html", words=words, reference=g.get("request_id", ""), again=again)
     return render_template("errors/page.html", words=words, status=status, back=_page_before())
 
 
