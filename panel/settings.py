@@ -35,6 +35,7 @@ class Settings(BaseSettings):
         "", pattern=r"^([^@\s]+@[^@\s]+)?$", description="where customers write to; empty: none shown"
     )
     secret_key: str = Field("", description="signs cookies; empty: made once and kept in the instance folder")
+    seal_key: str = Field("", description="seals providers' keys; empty: made once and kept in the instance folder")
     web_workers: int = Field(2, ge=1, le=64, description="web processes")
     worker: bool = Field(True, description="whether `python app.py` also starts the worker")
     sync_seconds: int = Field(10, ge=1, le=3600, description="how often a provider is asked about an open order")

@@ -2,7 +2,7 @@
 
 from flask import current_app
 
-from panel import providers
+from panel import providers, sealing
 from panel.db import db
 from panel.models import Provider as ProviderRow
 from panel.providers.base import Provider
@@ -16,6 +16,10 @@ def panel_settings() -> Settings:
 def provider_of(provider_id: int) -> Provider | None:
     """The provider to call, ready; None for orders fulfilled by hand. Ends the read before the call begins."""
     row = db.session.get_one(ProviderRow, provider_id)
-    provider = providers.connect(row.kind, name=row.name)
+    settings = panel_settings()
+    key = sealing.unseal(row.sealed_key, settings=settings) if row.sealed_key else ""
+    provider = providers.connect(
+        row.kind, name=row.name, url=row.url, key=key, timeout_seconds=settings.provider_timeout_seconds
+    )
     db.session.rollback()
     return provider

@@ -1,16 +1,17 @@
 """Providers: one door to each kind."""
 
 from panel.providers.base import Provider
+from panel.providers.panel_api import PanelApi
 from panel.providers.simulated import Simulated
 
-MANUAL = "manual"
 
-
-def connect(kind: str, *, name: str) -> Provider | None:
+def connect(kind: str, *, name: str, url: str, key: str, timeout_seconds: float) -> Provider | None:
     """The provider to call, or None for orders that operators fulfil by hand."""
     match kind:
         case "simulated":
             return Simulated(seed=name)
+        case "panel_api":
+            return PanelApi(url=url, key=key, timeout_seconds=timeout_seconds)
         case "manual":
             return None
         case _:

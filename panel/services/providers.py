@@ -1,24 +1,20 @@
 """Who delivers: upstream panels, operators by hand, and the simulator. A key given to us is kept sealed."""
 
-from base64 import urlsafe_b64encode
 from datetime import datetime
-from hashlib import sha256
-from urllib.parse import urlsplit
 
-from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import select
 
+from panel import sealing
 from panel.db import db
 from panel.domain.errors import BadInput, Refused
 from panel.models import Provider
-from panel.settings import Settings, kept_secret
+from panel.providers import http
+from panel.sealing import CannotUnseal
+from panel.settings import Settings
 
 KINDS = ("panel_api", "manual", "simulated")
 MOST_NAME_LENGTH = 60
 MOST_URL_LENGTH = 500
-
-# The file in the instance folder that opens the sealed keys; the database alone opens none.
-SEAL = "provider_seal"
 
 
 def add_provider(name: str, *, kind: str, url: str = "", sealed_key: str = "", now: datetime) -> Provider:
@@ -56,31 +52,21 @@ def seal(key: str, *, settings: Settings) -> str:
     key = key.strip()
     if not key or not key.isprintable():
         raise BadInput("Write the key as one line of text.", field="key")
-    return _seal(settings).encrypt(key.encode()).decode()
+    return sealing.seal(key, settings=settings)
 
 
 def unseal(sealed_key: str, *, settings: Settings) -> str:
     """The key as the provider gave it. Raises Refused when this installation can't open it."""
     try:
-        return _seal(settings).decrypt(sealed_key.encode()).decode()
-    except InvalidToken as error:
-        raise Refused(
-            f"A provider's key can't be opened: the file {SEAL} is not the one that sealed it."
-        ) from error
-
-
-def _seal(settings: Settings) -> Fernet:
-    return Fernet(urlsafe_b64encode(sha256(kept_secret(settings, SEAL).encode()).digest()))
+        return sealing.unseal(sealed_key, settings=settings)
+    except CannotUnseal as error:
+        raise Refused("A provider's key can't be opened: it was sealed under another key than ours.") from error
 
 
 def _check_url(url: str) -> None:
+    if len(url) > MOST_URL_LENGTH or not url.isprintable() or " " in url:
+        raise BadInput("Write the provider's address in full, such as https://panel.example/api/v2.", field="url")
     try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    is_plain = url.isprintable() and " " not in url and len(url) <= MOST_URL_LENGTH
-    if not host or not is_plain or parts.scheme not in ("https", "http") or "@" in parts.netloc:
-        raise BadInput(
-            "Write the provider's address in full, such as https://panel.example/api/v2.", field="url"
-        )
+        http.check_url(url)
+    except ValueError as error:
+        raise BadInput(str(error), field="url") from error

@@ -24,7 +24,7 @@ def test_a_sealed_key_is_opened_again_and_is_not_the_key(app: Flask) -> None:
 
 def test_a_key_sealed_elsewhere_is_refused(app: Flask) -> None:
     sealed = providers.seal("a-secret-key", settings=settings_of(app))
-    (settings_of(app).instance / providers.SEAL).unlink()
+    (settings_of(app).instance / "seal_key").unlink()
 
     with pytest.raises(Refused):
         providers.unseal(sealed, settings=settings_of(app))

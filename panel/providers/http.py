@@ -1,0 +1,122 @@
+"""One call to an upstream panel, read like an enemy's letter.
+
+The whole call has one deadline, the body one cap, redirects are not followed, TLS is verified, nothing is unpacked,
+and it is known whether a byte of the request had left when something failed.
+"""
+
+import asyncio
+import ipaddress
+import json
+import ssl
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+MOST_BYTES = 1024 * 1024
+MOST_DIGITS = 40
+CONNECT_SECONDS = 5.0
+
+
+class CallFailed(Exception):
+    """No usable answer. `was_sent` is False only where it is proved that nothing of the request left."""
+
+    def __init__(self, text: str, *, was_sent: bool) -> None:
+        super().__init__(text)
+        self.text = text
+        self.was_sent = was_sent
+
+
+class TooManyRequests(CallFailed):
+    """The provider turned the call away unread, by HTTP status 429."""
+
+
+def check_url(url: str) -> str:
+    """The address without spaces. Raises ValueError with a sentence unless it is https, or http to this machine."""
+    url = url.strip()
+    parts = urlsplit(url)
+    if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.fragment:
+        raise ValueError("The address must look like https://panel.example.com/api/v2.")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise ValueError("Plain http:// is accepted only to this machine itself. Use https://.")
+    return url
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def post(url: str, fields: Mapping[str, str], *, timeout_seconds: float) -> Any:
+    """POST a form; the parsed JSON of an answer with status 200. Raises CallFailed for everything else."""
+    sent = _Sent()
+    try:
+        status, body = asyncio.run(_within(url, dict(fields), sent, timeout_seconds))
+    except TimeoutError as error:
+        raise CallFailed(f"no answer within {timeout_seconds:g} seconds", was_sent=sent.began) from error
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as error:
+        raise CallFailed(f"the call failed: {type(error).__name__}", was_sent=sent.began) from error
+    if status == 429:
+        raise TooManyRequests("the provider asks for fewer requests", was_sent=True)
+    if status != 200:
+        raise CallFailed(f"the provider answered with status {status}", was_sent=True)
+    return _parse(body)
+
+
+class _Sent:
+    """Whether the request began to leave: told by the transport itself, event by event."""
+
+    def __init__(self) -> None:
+        self.began = False
+
+    async def trace(self, event: str, _details: Mapping[str, object]) -> None:
+        if event.endswith("send_request_headers.started"):
+            self.began = True
+
+
+async def _within(url: str, fields: dict[str, str], sent: _Sent, timeout_seconds: float) -> tuple[int, bytes]:
+    return await asyncio.wait_for(_call(url, fields, sent, timeout_seconds), timeout_seconds)
+
+
+async def _call(url: str, fields: dict[str, str], sent: _Sent, timeout_seconds: float) -> tuple[int, bytes]:
+    timeout = httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds))
+    headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "panel"}
+    client = httpx.AsyncClient(verify=_tls(), timeout=timeout, trust_env=False, follow_redirects=False)
+    async with (
+        client,
+        client.stream("POST", check_url(url), data=fields, headers=headers, extensions={"trace": sent.trace}) as answer,
+    ):
+        if answer.headers.get("content-encoding", "identity") != "identity":
+            raise ValueError("the answer is packed although that was not asked for")
+        body = bytearray()
+        async for piece in answer.aiter_raw():
+            body += piece
+            if len(body) > MOST_BYTES:
+                raise ValueError("the answer is longer than 1 MiB")
+        return answer.status_code, bytes(body)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """One context for all calls: making one reads every root certificate."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return json.loads(body.decode(), parse_int=_whole, parse_float=_text, parse_constant=_text)
+    except (ValueError, RecursionError) as error:
+        raise CallFailed("the answer is not JSON", was_sent=True) from error
+
+
+def _whole(digits: str) -> object:
+    return int(digits) if len(digits) <= MOST_DIGITS else _text(digits)
+
+
+def _text(sign: str) -> str:
+    """A number that is not whole stays text, so that no count is ever read from it."""
+    return sign[:MOST_DIGITS]

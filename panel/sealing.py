@@ -1,0 +1,32 @@
+"""Sealing: secrets of others that we must be able to read again, kept in the database only under our own key.
+
+The key lies outside the database: in `PANEL_SEAL_KEY`, or in the instance folder with mode 600.
+"""
+
+import base64
+import hashlib
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from panel.settings import Settings, kept_secret
+
+
+class CannotUnseal(Exception):
+    """The sealed text was made under another key, or has been changed."""
+
+
+def seal(text: str, *, settings: Settings) -> str:
+    return _fernet(settings).encrypt(text.encode()).decode()
+
+
+def unseal(sealed: str, *, settings: Settings) -> str:
+    """The text that was sealed. Raises CannotUnseal."""
+    try:
+        return _fernet(settings).decrypt(sealed.encode()).decode()
+    except InvalidToken as error:
+        raise CannotUnseal("a sealed secret does not open with this installation's key") from error
+
+
+def _fernet(settings: Settings) -> Fernet:
+    secret = settings.seal_key or kept_secret(settings, "seal_key")
+    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(secret.encode()).digest()))
