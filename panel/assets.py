@@ -11,13 +11,14 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import httpx
 import structlog
-from flask import Blueprint, Flask, Response, abort, current_app, request
+from flask import Flask, current_app
 
 from panel.settings import ROOT, Settings
 
@@ -37,10 +38,10 @@ FOREVER = "public, max-age=31536000, immutable"
 HASH_LENGTH = 16
 LEAST_WORTH_ZIPPING_BYTES = 500
 EXTENSION = "panel.assets"
+FOLDER = "/static"
 
 _NOT_HAD = (OSError, ValueError, LookupError, subprocess.SubprocessError, tarfile.TarError, httpx.HTTPError)
 
-bp = Blueprint("assets", __name__)
 log = structlog.get_logger("panel.assets")
 
 
@@ -64,31 +65,45 @@ class Assets:
 
 def init_app(app: Flask) -> None:
     settings: Settings = app.config["PANEL"]
-    app.extensions[EXTENSION] = gather(settings)
-    app.register_blueprint(bp)
+    kept = gather(settings)
+    app.extensions[EXTENSION] = kept
+    app.wsgi_app = in_front_of(app.wsgi_app, kept)  # type: ignore[method-assign, assignment]
 
 
 def asset(name: str) -> str | None:
     """The address of a file, or None where there is no such file (`htmx.js` that could not be fetched)."""
     found = _assets().by_name.get(name)
-    return f"/static/{found.served_as}" if found is not None else None
+    return f"{FOLDER}/{found.served_as}" if found is not None else None
 
 
-@bp.get("/static/<name>")
-def serve(name: str) -> Response:
-    """A file by its exact hashed name; nothing else is ever looked up."""
-    found = _assets().by_served_name.get(name)
-    if found is None:
-        abort(404)
-    takes_gzip = "gzip" in request.headers.get("Accept-Encoding", "")
+def in_front_of(inner: WSGIApplication, kept: Assets) -> WSGIApplication:
+    """Answer for a file by its exact hashed address; whatever else is asked goes on to the site."""
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        folder, _slash, name = environ.get("PATH_INFO", "").rpartition("/")
+        found = kept.by_served_name.get(name) if folder == FOLDER else None
+        if found is None or environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            return inner(environ, start_response)
+        content, headers = _answer(found, takes_gzip="gzip" in environ.get("HTTP_ACCEPT_ENCODING", ""))
+        start_response("200 OK", headers)
+        return [content] if environ["REQUEST_METHOD"] == "GET" else []
+
+    return application
+
+
+def _answer(found: Asset, *, takes_gzip: bool) -> tuple[bytes, list[tuple[str, str]]]:
     zipped = found.zipped if takes_gzip else None
-    response = Response(zipped or found.content, content_type=found.mimetype)
-    response.headers["Cache-Control"] = FOREVER
-    if zipped is not None:
-        response.headers["Content-Encoding"] = "gzip"
+    content = zipped or found.content
+    headers = [
+        ("Content-Type", found.mimetype),
+        ("Content-Length", str(len(content))),
+        ("Cache-Control", FOREVER),
+    ]
     if found.zipped is not None:
-        response.headers["Vary"] = "Accept-Encoding"
-    return response
+        headers.append(("Vary", "Accept-Encoding"))
+    if zipped is not None:
+        headers.append(("Content-Encoding", "gzip"))
+    return content, headers
 
 
 def _assets() -> Assets:

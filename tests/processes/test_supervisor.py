@@ -1,0 +1,194 @@
+"""`python app.py` with real processes: what dies comes back, and nothing outlives it."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from panel.settings import ROOT
+from tests.servers import Panel, a_panel, running_panel
+
+PATIENCE_SECONDS = 20.0
+
+
+@pytest.fixture(scope="module")
+def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
+    with running_panel(tmp_path_factory.mktemp("panel"), PANEL_WEB_WORKERS="2") as started:
+        started.wait_until_it_answers(path="/readyz")
+        yield started
+
+
+def test_killed_worker_starts_again(panel: Panel) -> None:
+    killed = child_of(panel, "flask")
+
+    os.kill(killed, signal.SIGKILL)
+
+    assert until(lambda: find_child(panel, "flask") not in (None, killed))
+
+
+def test_killed_web_server_starts_again(panel: Panel) -> None:
+    killed = child_of(panel, "granian")
+    its_workers = children_of(killed)
+
+    os.kill(killed, signal.SIGKILL)
+
+    assert until(lambda: find_child(panel, "granian") not in (None, killed))
+    assert until(lambda: not any(is_alive(pid) for pid in its_workers))
+    panel.wait_until_it_answers()
+
+
+def test_killed_web_process_starts_again(panel: Panel) -> None:
+    panel.wait_until_it_answers()
+    server = child_of(panel, "granian")
+    assert until(lambda: len(children_of(server)) == 2)
+    killed = children_of(server)[0]
+
+    os.kill(killed, signal.SIGKILL)
+
+    assert until(lambda: killed not in children_of(server) and len(children_of(server)) == 2)
+    panel.wait_until_it_answers()
+
+
+def test_second_start_on_a_port_in_use_says_so_in_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        panel = a_panel(tmp_path / "other", PANEL_PORT=str(port))
+
+        ended = run_app(panel)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    said = f"Port {port} is already in use on 127.0.0.1. Set PANEL_PORT to a free one.\n"
+    assert ended.stderr == said
+
+
+def test_demo_is_refused_in_production(tmp_path: Path) -> None:
+    settings = {"PANEL_SECRET_KEY": "x" * 32, "PANEL_BASE_URL": "https://panel.example"}
+    panel = a_panel(tmp_path, "--demo", PANEL_ENV="production", **settings)
+
+    ended = run_app(panel)
+
+    assert (ended.returncode, ended.stderr) == (1, "--demo is refused with PANEL_ENV=production.\n")
+
+
+def test_wrong_setting_stops_the_start_with_one_line(tmp_path: Path) -> None:
+    ended = run_app(a_panel(tmp_path, PANEL_WEB_WORKERS="many"))
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Wrong setting PANEL_WEB_WORKERS: ")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_stops_within_five_seconds_of_sigterm_and_leaves_nothing(tmp_path: Path) -> None:
+    with running_panel(tmp_path) as panel:
+        family = descendants(panel)
+        began = time.monotonic()
+
+        code = panel.stop()
+
+        assert code == 0
+        assert time.monotonic() - began < 5
+        assert len(family) >= 3
+        assert not any(is_alive(pid) for pid in family)
+
+
+def test_killed_parent_leaves_no_child_and_its_port_is_free(tmp_path: Path) -> None:
+    with running_panel(tmp_path) as panel:
+        assert panel.process is not None
+        family = descendants(panel)
+
+        panel.process.kill()
+        panel.process.wait()
+
+        assert len(family) >= 3
+        assert until(lambda: not any(is_alive(pid) for pid in family))
+        panel.start()
+
+
+def test_demo_moves_its_orders_and_a_second_start_finds_them(tmp_path: Path) -> None:
+    with running_panel(tmp_path, "--demo", PANEL_SYNC_SECONDS="1") as panel:
+        assert "customer@example.com" in panel.log
+        assert "operator@example.com" in panel.log
+        assert until(lambda: not all_are_pending(panel))
+        panel.stop()
+
+        panel.start()
+
+        assert "There are accounts already: the demo adds nothing." in panel.log
+
+
+def all_are_pending(panel: Panel) -> bool:
+    with urllib.request.urlopen(f"{panel.url}/metrics") as answer:
+        counts = re.findall(r'panel_orders\{status="(\w+)"\} (\d+)', answer.read().decode())
+    return not any(int(count) for status, count in counts if status != "pending")
+
+
+def run_app(panel: Panel) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "app.py", *panel.arguments]
+    return subprocess.run(
+        command, cwd=ROOT, env=panel.environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def until(holds: Callable[[], bool]) -> bool:
+    """Whether it comes to hold soon."""
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < give_up_at:
+        if holds():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs. One that ended and was not collected yet does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in ("Z", "X")
+
+
+def children_of(pid: int) -> list[int]:
+    try:
+        found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [int(child) for child in found if is_alive(int(child))]
+
+
+def descendants(panel: Panel) -> list[int]:
+    assert panel.process is not None
+    found, waiting = [], [panel.process.pid]
+    while waiting:
+        own = children_of(waiting.pop())
+        found += own
+        waiting += own
+    return found
+
+
+def find_child(panel: Panel, module: str) -> int | None:
+    """The supervisor's child that runs `python -m MODULE`, if it is there."""
+    assert panel.process is not None
+    for pid in children_of(panel.process.pid):
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if module.encode() in words:
+            return pid
+    return None
+
+
+def child_of(panel: Panel, module: str) -> int:
+    assert until(lambda: find_child(panel, module) is not None)
+    found = find_child(panel, module)
+    assert found is not None
+    return found
