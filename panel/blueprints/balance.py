@@ -1,7 +1,6 @@
 """The customer's money: balance, requests to add to it, and the statement of any period."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -14,21 +13,14 @@ from panel.db import transaction
 from panel.domain import money
 from panel.domain.errors import PanelError
 from panel.domain.period import Period, parse_period, this_month
-from panel.services import ledger, top_ups
+from panel.services import ledger, statements, top_ups
 from panel.services.ledger import Entry, Statement
+from panel.services.statements import Line
 
 bp = Blueprint("balance", __name__, url_prefix="/balance")
 
 LAST_ENTRIES = 10
 ENTRIES_PER_PAGE = 500
-
-
-@dataclass(frozen=True)
-class Line:
-    """An entry together with the reference of the top-up request that it confirmed, if it did."""
-
-    entry: Entry
-    reference: str
 
 
 @bp.get("")
@@ -111,7 +103,7 @@ def statement_csv() -> ResponseReturnValue:
     found = ledger.statement(current_user.id, since=period.since, until=period.until)
     return csv_file(
         f"statement-{period.first}-to-{period.last}.csv",
-        head=["line", "at", "what", "order", "top_up", "note", "out", "in", "balance"],
+        head=["line", "at", "what", "order", "top_up", "reverses", "note", "out", "in", "balance"],
         rows=_csv_rows(found, period),
     )
 
@@ -120,9 +112,9 @@ def _csv_rows(found: Statement, period: Period) -> list[list[object]]:
     opening = money.plain(found.opening_nanos)
     closing = money.plain(found.closing_nanos)
     return [
-        ["", period.first, "Opening balance", "", "", "", "", "", opening],
+        ["", period.first, "Opening balance", "", "", "", "", "", "", opening],
         *[_csv_row(line) for line in _lines(found.entries)],
-        ["", period.last, "Closing balance", "", "", "", "", "", closing],
+        ["", period.last, "Closing balance", "", "", "", "", "", "", closing],
     ]
 
 
@@ -134,6 +126,7 @@ def _csv_row(line: Line) -> list[object]:
         entry.kind.label,
         entry.order_id,
         line.reference,
+        line.reverses,
         entry.note,
         money.plain(entry.out_nanos) if entry.out_nanos else "",
         money.plain(entry.in_nanos) if entry.in_nanos else "",
@@ -142,8 +135,7 @@ def _csv_row(line: Line) -> list[object]:
 
 
 def _lines(entries: Sequence[Entry]) -> list[Line]:
-    references = top_ups.references(current_user.id)
-    return [Line(entry, references.get(entry.id, "")) for entry in entries]
+    return statements.lines(entries, customer_id=current_user.id)
 
 
 def _period() -> Period:

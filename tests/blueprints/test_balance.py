@@ -139,7 +139,7 @@ def test_statement_adds_up_and_says_so(client: FlaskClient) -> None:
 
 
 def test_statement_that_does_not_add_up_says_so(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(balance.ledger, "statement", lambda *_given, **_more: ledger.Statement(1, (), 2))
+    monkeypatch.setattr(ledger, "statement", lambda *_given, **_more: ledger.Statement(1, (), 2))
 
     page = signed_in(client, a_customer()).get("/balance/statement").text
 
@@ -237,6 +237,17 @@ def test_bad_days_are_a_sentence_beside_the_field(client: FlaskClient, page: str
     assert answer.status_code == 422
     assert f'id="{field}-error"' in answer.text
     assert f'name="{field}" type="text" value="{query.split("&", maxsplit=1)[0].partition("=")[2]}"' in answer.text
+
+
+def test_returned_amount_names_the_line_of_its_charge(client: FlaskClient) -> None:
+    customer = a_customer("10")
+    an_order(customer=customer, status=Status.CANCELED)
+    signed_in(client, customer)
+
+    _opening, deposit, charged, returned, _closing = rows_of(client.get(f"/balance/statement.csv?{NOVEMBER}"))
+
+    assert (deposit["reverses"], charged["reverses"], returned["reverses"]) == ("", "", charged["line"])
+    assert f"(of line {charged['line']})" in client.get("/balance").text
 
 
 def test_long_statement_comes_in_pages_that_hold_each_entry_once(
