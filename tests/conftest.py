@@ -46,13 +46,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "browser" in item.path.relative_to(TESTS).parts)
 
 
-def missing(reason: str) -> None:
-    """Skip for want of a program; where CI runs, it has to be there."""
-    if os.environ.get("CI", "").lower() in ("true", "1"):
-        pytest.fail(f"{reason}, and CI must have it")
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return databases.make_sqlite_template(tmp_path_factory.mktemp("template"))
@@ -65,7 +58,7 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         servers.postgresql()
     except servers.NotInstalled as error:
         if "PANEL_TEST_POSTGRES" not in os.environ:
-            missing(str(error))
+            servers.missing(str(error))
     given = os.environ.get("PANEL_TEST_POSTGRES")
     if given is None:
         with servers.postgresql_server() as url:
@@ -141,6 +134,6 @@ def browser_type_launch_args() -> dict[str, Any]:
     try:
         path = servers.chromium()
     except servers.NotInstalled as error:
-        missing(str(error))
+        servers.missing(str(error))
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     return {"executable_path": path, "args": [*quiet, "--disable-sync", "--no-first-run", *sandbox]}

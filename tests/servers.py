@@ -21,6 +21,9 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
+
+import pytest
 
 from panel import assets
 from panel import settings as settings_module
@@ -33,6 +36,13 @@ LOOK_AGAIN_SECONDS = 0.05
 
 class NotInstalled(Exception):
     """A program that tests need is not on this machine."""
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip the test for want of something on this machine; where CI runs, it has to be there."""
+    if os.environ.get("CI", "").lower() in ("true", "1"):
+        pytest.fail(f"{reason}, and CI must have it")
+    pytest.skip(reason)
 
 
 def chromium() -> str:

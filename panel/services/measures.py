@@ -64,7 +64,7 @@ _one_reads = threading.Lock()
 def time_to_completion(tool_id: int | None = None, *, now: datetime) -> Measure | None:
     """From placing to Completed, over orders ended in the window; None when too few."""
     return _measure(
-        (order.completed_at - order.placed_at).total_seconds()
+        (order.completed_at - order.placed_at) // timedelta(seconds=1)
         for order in _ended_orders(now=now)
         if order.completed_at is not None and tool_id in (None, order.tool_id)
     )
@@ -73,7 +73,7 @@ def time_to_completion(tool_id: int | None = None, *, now: datetime) -> Measure 
 def time_to_start(tool_id: int | None = None, *, now: datetime) -> Measure | None:
     """From placing until the count moved, over orders ended in the window; None when too few."""
     return _measure(
-        (order.started_at - order.placed_at).total_seconds()
+        (order.started_at - order.placed_at) // timedelta(seconds=1)
         for order in _ended_orders(now=now)
         if order.started_at is not None and tool_id in (None, order.tool_id)
     )
@@ -92,14 +92,14 @@ def forget() -> None:
     _kept.clear()
 
 
-def _measure(durations: Iterable[float]) -> Measure | None:
+def _measure(durations: Iterable[int]) -> Measure | None:
     seconds = sorted(durations)
     count = len(seconds)
     if count < LEAST_SAMPLE:
         return None
     # The smallest duration that covers the share, so that every figure is one that an order really took.
     median, p90 = seconds[(count + 1) // 2 - 1], seconds[-(-count * 9 // 10) - 1]
-    return Measure(median_seconds=round(median), p90_seconds=round(p90), sample=count)
+    return Measure(median_seconds=median, p90_seconds=p90, sample=count)
 
 
 def _ended_orders(*, now: datetime) -> tuple[_Ended, ...]:

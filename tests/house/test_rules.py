@@ -66,7 +66,7 @@ def test_every_file_of_tests_asserts_something(path: Path) -> None:
 
 @pytest.mark.parametrize("path", python_files("tests"), ids=name_of)
 def test_no_test_is_skipped_or_patched_by_hand(path: Path) -> None:
-    """What a machine lacks is said by one function in conftest; time is passed in, not patched."""
+    """What a machine lacks is said by `servers.missing` alone; time is passed in, not patched."""
     if path.name.startswith("test_"):
         assert calling({"skip", "skipif", "xfail", "importorskip"}, [path]) == []
         assert not _imported(path) & {"mock", "unittest", "freezegun", "time_machine"}
