@@ -6,10 +6,11 @@ from panel import assets, cli, logs, security
 from panel import db as database
 from panel import models as _models  # noqa: F401  (the tables must be known before a migration looks)
 from panel import settings as settings_module
-from panel.blueprints import accounts, balance, errors, health, home, htmx, login, rendering, tools
+from panel.blueprints import accounts, balance, errors, health, home, htmx, login, orders, rendering, tools
 from panel.settings import ROOT, Settings
+from panel.unchanged import Unchanged
 
-BLUEPRINTS: tuple[Blueprint, ...] = (accounts.bp, balance.bp, health.bp, home.bp, tools.bp)
+BLUEPRINTS: tuple[Blueprint, ...] = (accounts.bp, balance.bp, health.bp, home.bp, orders.bp, tools.bp)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -39,5 +40,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     cli.init_app(app)
+    app.wsgi_app = Unchanged(app.wsgi_app, app)  # type: ignore[method-assign]
     security.wrap(app)
     return app

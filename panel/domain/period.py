@@ -46,13 +46,18 @@ def parse_period(first: str, last: str, *, today: date) -> Period:
 
 
 def _parse(text: str, usual: date, *, field: str) -> date:
+    return parse_day(text, field=field) if text.strip() else usual
+
+
+def parse_day(text: str, *, field: str) -> date:
+    """The day written as `2026-11-20`. Raises BadInput with the field."""
     text = text.strip()
-    if not text:
-        return usual
     try:
         day = date.fromisoformat(text) if _DAY.fullmatch(text) else None
     except ValueError:
         day = None
     if day is None or not _FIRST_YEAR <= day.year <= _LAST_YEAR:
-        raise BadInput("This is not a day we know. Write it as year-month-day, such as 2026-11-20.", field=field)
+        raise BadInput(
+            "This is not a day we know. Write it as year-month-day, such as 2026-11-20.", field=field
+        )
     return day
