@@ -13,7 +13,7 @@ from sqlalchemy import insert, select
 
 from panel.db import db, table_of
 from panel.domain import links, pricing
-from panel.domain.errors import BadInput, RequestIdUsed, TermsChanged, UnknownTool
+from panel.domain.errors import BadInput, BadLink, BadQuantity, PanelError, RequestIdUsed, TermsChanged, UnknownTool
 from panel.domain.status import FIRST
 from panel.models import AccountKind, Event, Order, TransferKind
 from panel.services import catalogue, ledger, transitions
@@ -52,9 +52,15 @@ def new_request_id() -> str:
     return secrets.token_urlsafe(18)
 
 
+def is_request_id(text: str) -> bool:
+    """Whether the text can be an idempotency key."""
+    return _REQUEST_ID.fullmatch(text) is not None
+
+
 def offer_of(slug: str) -> ToolOffer:
     """The tool as offered now. Raises UnknownTool when there is none, or it is hidden."""
-    offer = catalogue.find(slug)
+    # What cannot be printed is no slug, and PostgreSQL refuses a zero byte in any text.
+    offer = catalogue.find(slug) if slug.isprintable() else None
     if offer is None:
         raise UnknownTool("There is no such tool. Choose one from the list of tools.")
     return offer
@@ -63,10 +69,32 @@ def offer_of(slug: str) -> ToolOffer:
 def quote(slug: str, *, link: str, quantity: str) -> Quote:
     """Check tool, quantity and link. Raises UnknownTool, BadQuantity or BadLink; each names its field."""
     offer = offer_of(slug)
+    return Quote(offer=offer, link=_checked_link(offer, link), quantity=checked_quantity(offer, quantity))
+
+
+def faults(offer: ToolOffer, *, link: str, quantity: str) -> list[PanelError]:
+    """All that `quote` would raise for this link and quantity, so that a form can say it at once."""
+    found: list[PanelError] = []
+    try:
+        _checked_link(offer, link)
+    except BadLink as error:
+        found.append(error)
+    try:
+        checked_quantity(offer, quantity)
+    except BadQuantity as error:
+        found.append(error)
+    return found
+
+
+def checked_quantity(offer: ToolOffer, quantity: str) -> int:
+    """The quantity as a number. Raises BadQuantity for what is no whole number, and outside the tool's limits."""
     pieces = pricing.parse_quantity(quantity)
     pricing.check_quantity(pieces, minimum=offer.minimum, maximum=offer.maximum)
-    checked = links.check_link(link, pattern=offer.link_pattern, example=offer.link_example, hint=offer.link_hint)
-    return Quote(offer=offer, link=checked, quantity=pieces)
+    return pieces
+
+
+def _checked_link(offer: ToolOffer, link: str) -> str:
+    return links.check_link(link, pattern=offer.link_pattern, example=offer.link_example, hint=offer.link_hint)
 
 
 def place_order(customer_id: int, *, asked: Placing, now: datetime) -> Order:
@@ -75,7 +103,7 @@ def place_order(customer_id: int, *, asked: Placing, now: datetime) -> Order:
     Raises what `quote` raises, BadInput for an unusable request id, RequestIdUsed when the id came before
     with other words, TermsChanged when other terms hold by now, and InsufficientBalance.
     """
-    if not _REQUEST_ID.fullmatch(asked.request_id):
+    if not is_request_id(asked.request_id):
         raise BadInput("The request id must have 8 to 100 letters, digits or one of _ . : -", field="request_id")
     ledger.lock_accounts([customer_id])
     earlier = find_by_request(customer_id, request_id=asked.request_id)
@@ -99,7 +127,7 @@ def _same_or_refused(earlier: Order, asked: Placing) -> Order:
         tool is not None
         and asked.tool == tool.slug
         and asked.link.strip() == earlier.link
-        and asked.quantity == str(earlier.quantity)
+        and asked.quantity.lstrip("0") == str(earlier.quantity)
     )
     if not is_same:
         raise RequestIdUsed(f"This form was already used for order {earlier.id}. Nothing more was charged.")
