@@ -25,6 +25,7 @@ from sqlalchemy import (
     Table,
     Text,
     event,
+    text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase
@@ -128,6 +129,13 @@ def transaction() -> Iterator[None]:
         raise
     finally:
         session.info.pop(WRITES, None)
+
+
+def read_at_one_moment() -> None:
+    """From here to the next rollback or commit, all that is read is as of one moment. Ends the read before."""
+    db.session.rollback()
+    if db.engine.dialect.name == "postgresql":
+        db.session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
 
 
 def table_of(model: type[Base]) -> Table:

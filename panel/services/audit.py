@@ -1,6 +1,6 @@
 """The audit: everything that is cached or summed, computed again from transfers and events, and compared.
 
-It reads in one transaction and in the order of ids, so it may run beside a living system. It changes nothing.
+It reads everything as of one moment, so it may run beside a living system. It changes nothing.
 """
 
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Subquery, case, func, or_, select
 
-from panel.db import db, table_of
+from panel.db import db, read_at_one_moment, table_of
 from panel.domain.refund import settle
 from panel.domain.status import Status
 from panel.models import Account, AccountKind, Event, Order, OrderCount, Refill, Transfer, TransferKind
@@ -34,6 +34,7 @@ class Audit:
 
 def audit() -> Audit:
     """Compare balances, orders, events and counts with what transfers and events say they must be."""
+    read_at_one_moment()
     differences = [
         *_accounts(),
         *_charges(),

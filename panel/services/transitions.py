@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, func, insert, select, update
 
-from panel.db import change, db, table_of, upsert
+from panel.db import change, db, lock_rows, table_of, upsert
 from panel.domain.errors import IllegalTransition, NotFound, StaleOrder
 from panel.domain.report import Standing
 from panel.domain.status import Status
@@ -74,12 +74,15 @@ _ROWS = select(*_COLUMNS).where(ORDERS.c.id.in_(bindparam("ids", expanding=True)
 
 
 def claim(order_ids: Collection[int]) -> dict[int, OrderRow]:
-    """Hold these orders until the transaction ends and read them as they are; unknown ids are left out."""
+    """Hold these orders until the transaction ends and read them as they are; unknown ids are left out.
+
+    The customers' accounts come first, then the orders' own rows: a hand-over takes up only the latter.
+    """
     ids = {"ids": list(order_ids)}
     ledger.lock_accounts(db.session.execute(_OWNERS, ids).scalars().all())
     return {
         row.id: OrderRow(row.id, row.customer_id, Status(row.status), *row[3:])
-        for row in db.session.execute(_ROWS, ids)
+        for row in db.session.execute(lock_rows(_ROWS), ids)
     }
 
 
