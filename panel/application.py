@@ -6,11 +6,35 @@ from panel import assets, cli, logs, security
 from panel import db as database
 from panel import models as _models  # noqa: F401  (the tables must be known before a migration looks)
 from panel import settings as settings_module
-from panel.blueprints import accounts, balance, errors, health, home, htmx, login, orders, rendering, tools
+from panel.blueprints import (
+    accounts,
+    balance,
+    errors,
+    health,
+    home,
+    htmx,
+    login,
+    mass_orders,
+    order,
+    ordering,
+    orders,
+    rendering,
+    tools,
+)
 from panel.settings import ROOT, Settings
 from panel.unchanged import Unchanged
 
-BLUEPRINTS: tuple[Blueprint, ...] = (accounts.bp, balance.bp, health.bp, home.bp, orders.bp, tools.bp)
+BLUEPRINTS: tuple[Blueprint, ...] = (
+    accounts.bp,
+    balance.bp,
+    health.bp,
+    home.bp,
+    mass_orders.bp,
+    order.bp,
+    ordering.bp,
+    orders.bp,
+    tools.bp,
+)
 
 
 def create_app(settings: Settings | None = None) -> Flask:

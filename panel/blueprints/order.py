@@ -1,18 +1,18 @@
 """One order: its page that follows it, its receipt, and what its customer may do with it."""
 
-import hashlib
-
-from flask import Blueprint, Response, abort, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from markupsafe import Markup
 
+from panel.blueprints.orders import PAUSED, TAG
 from panel.clock import utc_now
 from panel.db import transaction
-from panel.domain.errors import CancelNotAvailable, IllegalTransition, RefillNotAvailable, StaleOrder
+from panel.domain.errors import CancelNotAvailable, IllegalTransition, PanelError, RefillNotAvailable, StaleOrder
 from panel.domain.status import Status
-from panel.services import cancellations, measures, order_page, refills
+from panel.services import cancellations, catalogue, measures, order_page, refills
 from panel.services.order_page import OwnOrder
+from panel.services.shown import Present, shown_hash
 
 bp = Blueprint("order", __name__, url_prefix="/orders/<int:order_id>")
 
@@ -22,19 +22,24 @@ _NOT_NOW = (CancelNotAvailable, RefillNotAvailable, IllegalTransition, StaleOrde
 @bp.get("")
 @login_required
 def show(order_id: int) -> ResponseReturnValue:
-    return _page(_own_or_404(order_id))
+    present = _present()
+    own = _own_or_404(order_id)
+    if "live" in request.args:
+        return _choose_updates(order_id)
+    return _page(own, present)
 
 
 @bp.get("/live")
 @login_required
 def live(order_id: int) -> ResponseReturnValue:
-    """The part of the page that follows the order, or 304 when it is as the page has it."""
-    region, shown = _region(_own_or_404(order_id))
-    if request.headers.get("HX-PTag") == shown:
+    """304 when what is shown is still so, else the region with its new hash."""
+    present = _present()
+    own = _own_or_404(order_id)
+    shown = _shown(order_id, present)
+    if request.headers.get(TAG) == shown:
         return Response(status=304)
-    response = make_response(region)
-    response.headers["HX-PTag"] = shown
-    response.headers["Cache-Control"] = "no-store"
+    response = make_response(_region(own, present))
+    response.headers[TAG] = shown
     return response
 
 
@@ -56,7 +61,7 @@ def request_refill(order_id: int) -> ResponseReturnValue:
         with transaction():
             refills.request_refill(order_id, customer_id=current_user.id, now=utc_now())
     except _NOT_NOW as error:
-        return _page(_own_or_404(order_id), refusal=error.message), 409
+        return _refused(order_id, error)
     flash(f"A refill of order {order_id} is requested. There is no charge. The order is Completed again when it ends.")
     return redirect(url_for("order.show", order_id=order_id), code=303)
 
@@ -69,7 +74,7 @@ def request_cancellation(order_id: int) -> ResponseReturnValue:
         with transaction():
             cancellations.request_cancellation(order_id, customer_id=current_user.id, now=utc_now())
     except _NOT_NOW as error:
-        return _page(_own_or_404(order_id), refusal=error.message), 409
+        return _refused(order_id, error)
     if _own_or_404(order_id).status is Status.CANCELED:
         flash(f"Order {order_id} is Canceled. The whole amount is back on your balance.")
     else:
@@ -84,14 +89,24 @@ def _own_or_404(order_id: int) -> OwnOrder:
     return own
 
 
-def _page(own: OwnOrder, *, refusal: str = "") -> str:
+def _present() -> Present:
+    # The versions are read first: what is read after them can only be newer, and is then fetched once more.
+    return Present(current_user.id, current_user.state_version, catalogue.version())
+
+
+def _refused(order_id: int, error: PanelError) -> ResponseReturnValue:
+    """The order as it is now, with the reason why nothing was changed."""
+    present = _present()
+    return _page(_own_or_404(order_id), present, refusal=error.message), 409
+
+
+def _page(own: OwnOrder, present: Present, *, refusal: str = "") -> str:
     now = utc_now()
-    region, _shown = _region(own)
     return render_template(
         "orders/show.html",
         own=own,
-        region=region,
-        is_live=_is_followed(),
+        region=_region(own, present),
+        is_live=PAUSED not in session,
         refusal=refusal,
         checked_at=now,
         started=measures.time_to_start(own.tool.id, now=now),
@@ -100,26 +115,32 @@ def _page(own: OwnOrder, *, refusal: str = "") -> str:
     )
 
 
-def _region(own: OwnOrder) -> tuple[Markup, str]:
-    """The region that follows the order, and the hash of what it shows: one way for the page and for the poll."""
-    now = utc_now()
-    shown_page = _page_number()
-    inside = render_template(
-        "orders/_order.html",
+def _region(own: OwnOrder, present: Present) -> Markup:
+    """The one rendering of section#live. It follows the newest page of the timeline alone."""
+    page = _page_number()
+    polls = own.status.is_moving and page == 1 and PAUSED not in session
+    html = render_template(
+        "orders/_live_order.html",
         own=own,
-        timeline=order_page.timeline(own, page=shown_page),
+        timeline=order_page.timeline(own, page=page),
         money=order_page.money(own),
-        acts=order_page.acts(own, now=now),
+        acts=order_page.acts(own, now=utc_now()),
+        shown=_shown(own.id, present) if polls else None,
     )
-    shown = hashlib.sha256(inside.encode()).hexdigest()[:32]
-    polls = own.status.is_moving and shown_page == 1 and _is_followed()
-    region = render_template("orders/_live_order.html", own=own, inside=Markup(inside), shown=shown, polls=polls)  # noqa: S704
-    return Markup(region), shown  # noqa: S704
+    return Markup(html)  # noqa: S704  (rendered, and escaped, by its template)
 
 
-def _is_followed() -> bool:
-    """Whether the page updates itself; its pause form says so in the address."""
-    return request.args.get("live") != "off"
+def _shown(order_id: int, present: Present) -> str:
+    return shown_hash(present, address=url_for("order.live", order_id=order_id))
+
+
+def _choose_updates(order_id: int) -> ResponseReturnValue:
+    """Pause or resume updates for this session, then show the same page under its own address."""
+    if request.args["live"] == "off":
+        session[PAUSED] = True
+    else:
+        session.pop(PAUSED, None)
+    return redirect(url_for("order.show", order_id=order_id), code=303)
 
 
 def _page_number() -> int:

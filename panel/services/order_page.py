@@ -104,8 +104,8 @@ class MoneyLine:
 
     label: str
     amount_nanos: int
-    line: int | None
-    at: datetime | None
+    line: int | None = None
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,31 +181,20 @@ def _line(event: Event, quantity: int) -> Line:
 def money(own: OwnOrder) -> tuple[MoneyLine, ...]:
     """What the charge became, as a sum: kept, returned and held are together the charge, which stands last."""
     order, moved = own.order, _transfers(own.id)
-    returned, charged = moved.get(TransferKind.RETURN), moved[TransferKind.CHARGE]
     return (
-        MoneyLine("Kept for what ran", order.kept_nanos, None, None),
-        MoneyLine(
-            "Returned to your balance",
-            order.returned_nanos,
-            returned and returned.id,
-            returned and returned.at,
-        ),
-        MoneyLine("Held until the order ends", own.held_nanos, None, None),
-        MoneyLine("Charged", order.charge_nanos, charged.id, charged.at),
+        MoneyLine("Kept for what ran", order.kept_nanos),
+        MoneyLine("Returned to your balance", order.returned_nanos, *moved.get(TransferKind.RETURN, ())),
+        MoneyLine("Held until the order ends", own.held_nanos),
+        MoneyLine("Charged", order.charge_nanos, *moved[TransferKind.CHARGE]),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Moved:
-    id: int
-    at: datetime
-
-
-def _transfers(order_id: int) -> dict[TransferKind, _Moved]:
+def _transfers(order_id: int) -> dict[TransferKind, tuple[int, datetime]]:
+    """Number and time of each transfer that charged or settled the order."""
     rows = db.session.execute(
         select(Transfer.kind, Transfer.id, Transfer.at).where(Transfer.order_id == order_id, _SETTLING)
     )
-    return {TransferKind(kind): _Moved(transfer_id, at) for kind, transfer_id, at in rows}
+    return {TransferKind(kind): (transfer_id, at) for kind, transfer_id, at in rows}
 
 
 def acts(own: OwnOrder, *, now: datetime) -> Acts:
