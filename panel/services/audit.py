@@ -140,8 +140,8 @@ def _money_of_orders() -> Iterator[str]:
         )
     )
     for order_id, *amounts in rows:
-        did, says = amounts[:3], amounts[3:]
-        yield f"Order {order_id} says charged, kept, returned {says}, its transfers moved {[int(each) for each in did]}."
+        did, says = [int(amount) for amount in amounts[:3]], amounts[3:]
+        yield f"Order {order_id} says charged, kept, returned {says}, its transfers moved {did}."
 
 
 def _settlements() -> Iterator[str]:

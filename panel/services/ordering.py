@@ -16,7 +16,7 @@ from panel.domain import links, pricing
 from panel.domain.errors import BadInput, BadLink, BadQuantity, PanelError, RequestIdUsed, TermsChanged, UnknownTool
 from panel.domain.status import FIRST
 from panel.models import AccountKind, Event, Order, TransferKind
-from panel.services import catalogue, ledger, transitions
+from panel.services import catalogue, customer_state, ledger
 from panel.services.catalogue import ToolOffer
 from panel.services.ledger import Posting
 
@@ -176,6 +176,6 @@ def _write(customer_id: int, wanted: Quote, *, request_id: str, now: datetime) -
         "at": now,
     }
     db.session.execute(insert(table_of(Event)), [placed])
-    transitions.count_orders(Counter({(customer_id, FIRST): 1}))
-    transitions.bump_customers([customer_id])
+    customer_state.count_orders(Counter({(customer_id, FIRST): 1}))
+    customer_state.bump_customers([customer_id])
     return order_id

@@ -5,26 +5,24 @@ rows, so that a sync of a hundred orders is not a hundred times one.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
-from panel.db import change, db, lock_rows, table_of, upsert
+from panel.db import change, db, lock_rows, table_of
 from panel.domain.errors import IllegalTransition, NotFound, StaleOrder
 from panel.domain.report import Standing
 from panel.domain.status import Status
-from panel.models import Cancellation, CancellationState, Event, Order, OrderCount, User
-from panel.services import ledger, refunds
+from panel.models import Cancellation, CancellationState, Event, Order
+from panel.services import customer_state, ledger, refunds
 from panel.services.ledger import Posting
 
 ORDERS = table_of(Order)
 EVENTS = table_of(Event)
-COUNTS = table_of(OrderCount)
 CANCELLATIONS = table_of(Cancellation)
-USERS = table_of(User)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +159,8 @@ def apply(moves: Sequence[Move], *, now: datetime) -> None:
         db.session.execute(_REST, {"ids": ended})
         _close_cancellations(ended, now=now)
     if counts:
-        count_orders(counts)
-    bump_customers({move.order.customer_id for move in moves})
+        customer_state.count_orders(counts)
+    customer_state.bump_customers({move.order.customer_id for move in moves})
 
 
 def _after(move: Move, *, now: datetime) -> tuple[dict[str, Any], list[Posting]]:
@@ -245,7 +243,7 @@ def tell(notes: Sequence[Note], *, now: datetime) -> None:
         for note in notes
     ]
     db.session.execute(_TELL, events)
-    bump_customers({note.order.customer_id for note in notes})
+    customer_state.bump_customers({note.order.customer_id for note in notes})
 
 
 def mark(order: OrderRow, **values: Any) -> None:
@@ -268,40 +266,3 @@ def _close_cancellations(order_ids: list[int], *, now: datetime) -> None:
         db.session.execute(
             update(CANCELLATIONS).where(*asked, stops).values(state=state, reason=reason, answered_at=now, due_at=None)
         )
-
-
-def count_orders(changes: Counter[tuple[int, Status]]) -> None:
-    """Add to the counts that the history shows beside its views."""
-    add = upsert(COUNTS)
-    adding = add.on_conflict_do_update(
-        index_elements=[COUNTS.c.customer_id, COUNTS.c.status],
-        set_={"orders": COUNTS.c.orders + add.excluded.orders},
-    )
-    rows = [
-        {"customer_id": customer_id, "status": status, "orders": delta}
-        for (customer_id, status), delta in sorted(changes.items())
-        if delta
-    ]
-    if rows:
-        db.session.execute(adding, rows)
-
-
-_BUMP = (
-    update(USERS)
-    .where(USERS.c.id.in_(bindparam("ids", expanding=True)))
-    .values(state_version=USERS.c.state_version + 1)
-)
-
-
-def bump_customers(user_ids: Iterable[int]) -> None:
-    """Tell open pages of these customers that something they show has changed."""
-    db.session.execute(_BUMP, {"ids": sorted(user_ids)})
-
-
-def replay(order_id: int) -> tuple[Status, int, int | None, int, int, int] | None:
-    """What the timeline alone says the order is: status, remains, start count, kept, returned, version."""
-    newest = select(func.max(EVENTS.c.id)).where(EVENTS.c.order_id == order_id).scalar_subquery()
-    row = db.session.execute(select(EVENTS).where(EVENTS.c.id == newest)).first()
-    if row is None:
-        return None
-    return Status(row.status), row.remains, row.start_count, row.kept_nanos, row.returned_nanos, row.version
