@@ -11,9 +11,11 @@ from panel.blueprints import (
     balance,
     errors,
     health,
+    help,
     home,
     htmx,
     login,
+    machines,
     mass_orders,
     order,
     ordering,
@@ -28,7 +30,9 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     accounts.bp,
     balance.bp,
     health.bp,
+    help.bp,
     home.bp,
+    machines.bp,
     mass_orders.bp,
     order.bp,
     ordering.bp,
@@ -63,6 +67,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    help.init_app(app)
     cli.init_app(app)
     app.wsgi_app = Unchanged(app.wsgi_app, app)  # type: ignore[method-assign]
     security.wrap(app)
