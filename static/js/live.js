@@ -25,8 +25,14 @@ function answered() {
   time.dateTime = `${now.toISOString().slice(0, 19)}Z`;
   time.textContent = `${now.toISOString().slice(11, 19)} UTC`;
   part("checked")?.replaceChildren(time);
-  if (part("as-of")) part("as-of").textContent = time.textContent;
   show("stale", false);
+}
+
+function stopped() {
+  const asOf = part("as-of");
+  const time = part("checked")?.textContent.trim();
+  if (asOf && asOf.textContent !== time) asOf.textContent = time;
+  show("stale", true);
 }
 
 function readStatuses() {
@@ -78,12 +84,13 @@ document.addEventListener("htmx:after:request", (event) => {
   if (status < 400) return answered();
   isSignedOut = status === 401;
   show("logged-out", isSignedOut);
-  show("stale", !isSignedOut);
+  if (isSignedOut) show("stale", false);
+  else stopped();
   part("said")?.replaceChildren();
 });
 
 document.addEventListener("htmx:error", (event) => {
-  if (isAboutLive(event)) show("stale", true);
+  if (isAboutLive(event)) stopped();
 });
 
 document.addEventListener("htmx:after:swap", (event) => {
@@ -99,7 +106,7 @@ document.addEventListener("visibilitychange", () => {
 setInterval(() => {
   if (document.hidden || !isPolling()) return;
   silentSeconds += 1;
-  if (silentSeconds >= SILENCE_SECONDS) show("stale", true);
+  if (silentSeconds >= SILENCE_SECONDS) stopped();
 }, 1000);
 
 document.documentElement.dataset.scripts = "on";
