@@ -43,7 +43,7 @@ BAR = (
     Link("/account", "Account", signed_in=True),
     Link("/getting-started", "Getting started", signed_in=False),
     Link("/log-in", "Log in", signed_in=False),
-    Link("/sign-up", "Create an account", signed_in=False),
+    Link("/sign-up", "Sign up", signed_in=False),
 )
 FOOTER = (
     (
