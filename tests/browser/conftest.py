@@ -1,0 +1,118 @@
+"""A real server, and a browser whose complaints fail the test: its console, our policy, other hosts."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+
+from panel.application import create_app
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.models import User
+from panel.services import sign_ins
+from tests import databases
+from tests.servers import Panel, running_panel
+
+# What Chromium says of every answer of 400 and above, also of those that a test asks for.
+FAILED_ANSWER = "Failed to load resource"
+
+
+@pytest.fixture(scope="session")
+def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
+    """The site as a process of its own, without a worker: in these tests the test itself moves orders."""
+    with running_panel(tmp_path_factory.mktemp("panel"), PANEL_WORKER="false") as panel:
+        yield panel
+
+
+@pytest.fixture
+def app(panel: Panel) -> Iterator[Flask]:
+    """The same site in this process, on the server's database: what is committed here, the server shows."""
+    app = create_app(databases.settings_for(panel.instance, port=panel.port))
+    try:
+        with app.app_context():
+            yield app
+    finally:
+        databases.close(app)
+
+
+@dataclass
+class Complaints:
+    """What a browser found wrong. A test that provokes failed answers says so."""
+
+    own_host: str
+    found: list[str] = field(default_factory=list)
+    expects_failed_answers: bool = False
+
+    def on_console(self, message: ConsoleMessage) -> None:
+        is_expected = self.expects_failed_answers and message.text.startswith(FAILED_ANSWER)
+        if message.type in ("error", "warning") and not is_expected:
+            self.found.append(f"console: {message.text}")
+
+    def on_request(self, request: Request) -> None:
+        address = urlsplit(request.url)
+        if address.scheme not in ("data", "about", "blob") and address.netloc != self.own_host:
+            self.found.append(f"another host: {request.url}")
+
+
+@dataclass
+class Tab:
+    """A page of somebody who is signed in, and what is found wrong with it."""
+
+    page: Page
+    complaints: Complaints
+
+    def polls(self) -> list[str]:
+        """The list to which every poll of the live region is added from now on."""
+        seen: list[str] = []
+        self.page.on("request", lambda request: seen.append(request.url) if "/live" in request.url else None)
+        return seen
+
+
+class Tabs:
+    """Opens pages, and afterwards says what was wrong with any of them."""
+
+    def __init__(self, browser: Browser, panel: Panel) -> None:
+        self._browser, self._panel = browser, panel
+        self._contexts: list[BrowserContext] = []
+        self._tabs: list[Tab] = []
+
+    def open(self, user: User | None = None, **options: object) -> Tab:
+        context = self._browser.new_context(base_url=self._panel.url, **options)  # type: ignore[arg-type]
+        self._contexts.append(context)
+        if user is not None:
+            context.add_cookies([{"name": "session", "value": cookie_of(user, self._panel), "url": self._panel.url}])
+        complaints = Complaints(own_host=urlsplit(self._panel.url).netloc)
+        page = context.new_page()
+        page.on("console", complaints.on_console)
+        page.on("pageerror", lambda error: complaints.found.append(f"script: {error}"))
+        context.on("request", complaints.on_request)
+        tab = Tab(page, complaints)
+        self._tabs.append(tab)
+        return tab
+
+    def close(self) -> list[str]:
+        for context in self._contexts:
+            context.close()
+        return [complaint for tab in self._tabs for complaint in tab.complaints.found]
+
+
+def cookie_of(user: User, panel: Panel) -> str:
+    """The session cookie of a device signed in just now."""
+    app = create_app(databases.settings_for(panel.instance, port=panel.port))
+    with app.app_context(), transaction():
+        device = sign_ins.sign_in(user, device="Test browser", network="127.0.0.1", now=utc_now())
+        token = device.token
+    signer = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]
+    databases.close(app)
+    return str(signer.dumps({sign_ins.TOKEN_KEY: token, "_permanent": True}))
+
+
+@pytest.fixture
+def tabs(browser: Browser, panel: Panel, app: Flask) -> Iterator[Tabs]:
+    assert app
+    opened = Tabs(browser, panel)
+    yield opened
+    assert opened.close() == []
