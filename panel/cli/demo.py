@@ -1,6 +1,7 @@
 """`flask demo`: fills an empty database with tools, a customer, an operator and a few orders."""
 
 import secrets
+from datetime import datetime
 
 import click
 from flask import current_app
@@ -10,8 +11,12 @@ from sqlalchemy import select
 from panel.cli.refusals import change
 from panel.clock import utc_now
 from panel.db import db
+from panel.domain.report import Report
+from panel.domain.status import Status
 from panel.models import User
-from panel.services import catalogue, ledger, ordering, users
+from panel.providers.base import Ask
+from panel.providers.simulated import Simulated
+from panel.services import catalogue, dispatching, ledger, ordering, refills, syncing, users
 from panel.services.catalogue import ToolOffer
 from panel.services.ordering import Placing
 
@@ -21,6 +26,7 @@ BALANCE_NANOS = 100 * 10**9
 PASSWORD_BYTES = 9
 # How far above its minimum each example order is: enough for the count to move visibly.
 TIMES_MINIMUM = 4
+LEASE_SECONDS = 60
 
 
 @click.command("demo")
@@ -49,11 +55,22 @@ def _fill(hashes: dict[str, str]) -> None:
     catalogue.import_demo(now=now)
     customer = users.add_user(CUSTOMER, password_hash=hashes[CUSTOMER], now=now)
     users.add_user(OPERATOR, password_hash=hashes[OPERATOR], is_operator=True, now=now)
-    ledger.deposit(
-        customer.id, amount_nanos=BALANCE_NANOS, reason="deposit:demo", note="Demo balance", now=now
-    )
-    for offer in catalogue.listed_all():
+    ledger.deposit(customer.id, amount_nanos=BALANCE_NANOS, reason="deposit:demo", note="Demo balance", now=now)
+    offers = catalogue.listed_all()
+    _begin_refill(customer.id, next(offer for offer in offers if offer.provider_service == "refill"), now=now)
+    for offer in offers:
         ordering.place_order(customer.id, asked=_example(offer), now=now)
+
+
+def _begin_refill(customer_id: int, offer: ToolOffer, *, now: datetime) -> None:
+    """The first order has run already and its top-up is under way, so that Refill is to be seen too."""
+    order = ordering.place_order(customer_id, asked=_example(offer), now=now)
+    provider = Simulated(seed=offer.provider_name)
+    [taken] = dispatching.open_attempts(offer.provider_id, most=1, lease_seconds=LEASE_SECONDS, now=now)
+    dispatching.settle(taken.attempt_id, provider.add(taken.order, now=now), now=now)
+    ask = Ask(order.id, "", offer.provider_service, order.quantity)
+    syncing.apply_reports([ask], {order.id: Report(Status.COMPLETED.label, 0)}, now=now)
+    refills.request_refill(order.id, customer_id=customer_id, now=now)
 
 
 def _example(offer: ToolOffer) -> Placing:

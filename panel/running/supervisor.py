@@ -24,6 +24,7 @@ STOP_SECONDS = 4.0
 LOOK_SECONDS = 0.1
 ANSWER_SECONDS = 60.0
 BACKLOG = 1024
+DEMO_SYNC_SECONDS = "2"
 # Threads that run Python in one web process. More would only wait for each other.
 BLOCKING_THREADS = 4
 # Granian waits this long for its own workers: less than we wait for Granian.
@@ -44,6 +45,10 @@ def main(arguments: Sequence[str]) -> int:
     if (problem := _why_port_is_not_free(settings)) is not None:
         _say(problem)
         return 1
+
+    if wants_demo and "sync_seconds" not in settings.model_fields_set:
+        # The simulator costs nothing to ask, and a row that moves often shows what this is about.
+        os.environ["PANEL_SYNC_SECONDS"] = DEMO_SYNC_SECONDS
 
     stopping = _Stopping()
     for command in ("init", "demo") if wants_demo else ("init",):
