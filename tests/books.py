@@ -1,0 +1,125 @@
+"""The books worked out a second time, from transfers and events alone, for tests to hold against what is stored.
+
+Nothing here asks the panel's own ledger or audit, so that a mistake there cannot hide itself.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from panel.db import db
+from panel.domain.status import FACTS, Money, Status
+from panel.models import Account, Event, Order, OrderCount, Refill, Transfer
+
+
+@dataclass
+class Replayed:
+    """An order as its events tell it."""
+
+    status: Status
+    remains: int
+    start_count: int | None
+    kept_nanos: int
+    returned_nanos: int
+    version: int
+
+
+def everything() -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table, to compare before and after."""
+    db.session.rollback()
+    tables = db.metadata.sorted_tables
+    return {table.name: sorted(map(tuple, db.session.execute(select(table))), key=repr) for table in tables}
+
+
+def replay(order_id: int) -> Replayed:
+    """Walk one order's events from the first to the last, refusing every step that the table does not allow."""
+    events = db.session.scalars(select(Event).where(Event.order_id == order_id).order_by(Event.id)).all()
+    first, *rest = events
+    assert (first.kind, first.old_status, first.status, first.version) == ("placed", None, "pending", 1)
+    now = _state(first)
+    for event in rest:
+        assert event.old_status == now.status, f"event {event.id} does not begin where order {order_id} was"
+        after = _state(event)
+        if event.kind == "noted":
+            assert after == now, f"event {event.id} only notes, and yet it changes order {order_id}"
+            continue
+        assert after.version == now.version + 1, f"order {order_id} skips a version at event {event.id}"
+        if event.kind == "moved":
+            assert after.status in FACTS[now.status].next, f"order {order_id}: {now.status} became {after.status}"
+        else:
+            assert (event.kind, after.status) == ("counted", now.status)
+        if FACTS[now.status].money is not Money.HELD:
+            settled = (now.kept_nanos, now.returned_nanos)
+            assert (after.kept_nanos, after.returned_nanos) == settled, f"order {order_id} was settled twice"
+        now = after
+    return now
+
+
+def _state(event: Event) -> Replayed:
+    return Replayed(
+        Status(event.status),
+        event.remains,
+        event.start_count,
+        event.kept_nanos,
+        event.returned_nanos,
+        event.version,
+    )
+
+
+def assert_right(*, with_refills: bool = True) -> None:
+    """All orders, balances and counts are what their transfers and events say."""
+    db.session.rollback()
+    _assert_balances()
+    _assert_counts()
+    transfers = _moved_by_order()
+    in_refill = set(db.session.scalars(select(Refill.order_id).where(Refill.ended_at.is_(None))))
+    for order in db.session.scalars(select(Order)):
+        assert_order(order, transfers.get(order.id, Counter()))
+        is_told = (order.status == Status.REFILL) == (order.id in in_refill)
+        assert is_told or not with_refills, f"order {order.id} and its refill task disagree"
+
+
+def assert_order(order: Order, moved: Counter[str]) -> None:
+    """One order: charge = kept + returned + held, by its row, its transfers and its events alike."""
+    status = Status(order.status)
+    charge = order.quantity * order.price_micros_per_thousand
+    kept, returned = moved["keep"], moved["return"]
+    held = moved["charge"] - kept - returned
+    assert moved["charge"] == order.charge_nanos == charge
+    assert (kept, returned) == (order.kept_nanos, order.returned_nanos)
+    assert held == (charge if status.facts.money is Money.HELD else 0), f"order {order.id} holds {held}"
+    assert 0 <= returned <= charge and 0 <= kept <= charge
+    if status is Status.PARTIAL:
+        assert returned == order.remains * order.price_micros_per_thousand
+    if status.facts.money is Money.RETURNED:
+        assert returned == charge
+    if status.facts.money is Money.KEPT:
+        assert kept == charge
+    row = Replayed(status, order.remains, order.start_count, order.kept_nanos, order.returned_nanos, order.version)
+    assert replay(order.id) == row, f"order {order.id} is not what its events tell"
+
+
+def _assert_balances() -> None:
+    sums: Counter[int] = Counter()
+    for transfer in db.session.scalars(select(Transfer)):
+        assert transfer.amount_nanos > 0
+        sums[transfer.from_account_id] -= transfer.amount_nanos
+        sums[transfer.to_account_id] += transfer.amount_nanos
+    assert sum(sums.values()) == 0
+    for account in db.session.scalars(select(Account).where(Account.user_id.is_not(None))):
+        assert account.balance_nanos == sums[account.id] >= 0, f"account {account.id}"
+
+
+def _assert_counts() -> None:
+    orders = Counter(tuple(row) for row in db.session.execute(select(Order.customer_id, Order.status)))
+    kept = {(row.customer_id, row.status): row.orders for row in db.session.scalars(select(OrderCount)) if row.orders}
+    assert kept == dict(orders)
+
+
+def _moved_by_order() -> dict[int, Counter[str]]:
+    moved: dict[int, Counter[str]] = {}
+    for transfer in db.session.scalars(select(Transfer).where(Transfer.order_id.is_not(None))):
+        moved.setdefault(int(transfer.order_id or 0), Counter())[transfer.kind] += transfer.amount_nanos
+    return moved
