@@ -136,7 +136,7 @@ def keep_postgresql() -> None:
                 [*make, "--locale=C", "--no-sync"], check=True, user=user, stdout=log, stderr=log, cwd=folder
             )
             server = subprocess.Popen(run, user=user, stdout=log, stderr=log, cwd=folder)
-            _wait_for_port(port, server)
+            wait_for_port(port, server)
             print(url, flush=True)
             sys.stdin.read()
         finally:
@@ -156,7 +156,7 @@ def _ordinary_user(folder: Path) -> int | None:
     return user
 
 
-def _wait_for_port(port: int, server: subprocess.Popen[bytes]) -> None:
+def wait_for_port(port: int, server: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until and server.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):

@@ -9,11 +9,9 @@ from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
 
 from panel.application import create_app
-from panel.clock import utc_now
-from panel.db import transaction
 from panel.models import User
-from panel.services import sign_ins
 from tests import databases
+from tests.cookies import session_cookie
 from tests.servers import Panel, running_panel
 
 # What Chromium says of every answer of 400 and above, also of those that a test asks for.
@@ -74,8 +72,8 @@ class Tab:
 class Tabs:
     """Opens pages, and afterwards says what was wrong with any of them."""
 
-    def __init__(self, browser: Browser, panel: Panel) -> None:
-        self._browser, self._panel = browser, panel
+    def __init__(self, browser: Browser, panel: Panel, app: Flask) -> None:
+        self._browser, self._panel, self._app = browser, panel, app
         self._contexts: list[BrowserContext] = []
         self._tabs: list[Tab] = []
 
@@ -83,7 +81,7 @@ class Tabs:
         context = self._browser.new_context(base_url=self._panel.url, **options)  # type: ignore[arg-type]
         self._contexts.append(context)
         if user is not None:
-            context.add_cookies([{"name": "session", "value": cookie_of(user, self._panel), "url": self._panel.url}])
+            context.add_cookies([{"name": "session", "value": session_cookie(self._app, user), "url": self._panel.url}])
         complaints = Complaints(own_host=urlsplit(self._panel.url).netloc)
         page = context.new_page()
         page.on("console", complaints.on_console)
@@ -99,20 +97,8 @@ class Tabs:
         return [complaint for tab in self._tabs for complaint in tab.complaints.found]
 
 
-def cookie_of(user: User, panel: Panel) -> str:
-    """The session cookie of a device signed in just now."""
-    app = create_app(databases.settings_for(panel.instance, port=panel.port))
-    with app.app_context(), transaction():
-        device = sign_ins.sign_in(user, device="Test browser", network="127.0.0.1", now=utc_now())
-        token = device.token
-    signer = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]
-    databases.close(app)
-    return str(signer.dumps({sign_ins.TOKEN_KEY: token, "_permanent": True}))
-
-
 @pytest.fixture
 def tabs(browser: Browser, panel: Panel, app: Flask) -> Iterator[Tabs]:
-    assert app
-    opened = Tabs(browser, panel)
+    opened = Tabs(browser, panel, app)
     yield opened
     assert opened.close() == []

@@ -1,0 +1,1 @@
+"""Measurements that a person runs: each prints ratios taken side by side in one run. Not tests."""

@@ -1,0 +1,13 @@
+"""`python -m tests.bench history`."""
+
+import sys
+
+from tests.bench import history
+
+BENCHES = {"history": history.main}
+
+if __name__ == "__main__":
+    wanted = sys.argv[1] if len(sys.argv) == 2 else ""
+    if wanted not in BENCHES:
+        raise SystemExit(f"Usage: python -m tests.bench {' | '.join(BENCHES)}")
+    BENCHES[wanted]()

@@ -1,0 +1,94 @@
+"""The order history under load: against a bare page of the same size, deep against first, many orders against few.
+
+Every address is asked in turn, in short rounds, so that whatever else the machine does meets them all alike;
+the ratios are medians over the rounds.
+"""
+
+import contextlib
+import os
+import re
+import statistics
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+
+from panel.running.supervisor import web_command
+from panel.settings import ROOT, Settings
+from tests.bench.load import Target, fetch, requests_per_second
+from tests.bench.many_orders import panel_with
+from tests.cookies import session_cookie
+from tests.servers import free_port, wait_for_port
+
+MANY, FEW = 1_000_000, 10_000
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "9"))
+SECONDS = 1.0
+WARM_SECONDS = 1.0
+
+# What is measured against what, and the goal of the ratio.
+RATIOS = (
+    ("history, first page / bare page", "history", "bare page", "at least 0.8"),
+    ("history, first page / deep page", "history", "deep page", "at most 1.2"),
+    ("unchanged (304) / bare page", "unchanged", "bare page", "at least 8"),
+    ("unchanged (304) / hello world", "unchanged", "hello world", "shown"),
+    (f"history, {FEW:,} orders / {MANY:,} orders", "history of few", "history", "at most 1.2"),
+)
+
+
+def main() -> None:
+    with contextlib.ExitStack() as stack:
+        many, few = (_serve_panel(stack, orders) for orders in (MANY, FEW))
+        page = fetch(many).decode()
+        bare_port = stack.enter_context(_served("tests.bench.bare:app", BENCH_BYTES=str(len(page.encode()))))
+        tag = re.search(r'data-hx-ptag="(\w+)"', page)
+        assert tag is not None
+        targets = [
+            many,
+            replace(many, name="deep page", path=f"/orders?after={MANY // 100}"),
+            replace(
+                many, name="unchanged", path="/orders/live", headers={**many.headers, "HX-PTag": tag[1]}, status=304
+            ),
+            replace(few, name="history of few"),
+            Target("bare page", bare_port, "/page"),
+            Target("hello world", bare_port, "/hello"),
+        ]
+        sizes = {target.name: len(fetch(target)) for target in targets if target.status == 200}
+        _report(_measure(targets), sizes)
+
+
+def _measure(targets: list[Target]) -> list[dict[str, float]]:
+    for target in targets:
+        requests_per_second(target, seconds=WARM_SECONDS)
+    return [{target.name: requests_per_second(target, seconds=SECONDS) for target in targets} for _ in range(ROUNDS)]
+
+
+def _report(rounds: list[dict[str, float]], sizes: dict[str, int]) -> None:
+    print(f"\nRequests a second, median of {len(rounds)} rounds of {SECONDS:g} s, one web process:")
+    for name in rounds[0]:
+        rate = statistics.median(measured[name] for measured in rounds)
+        print(f"  {name:<16} {rate:>9,.0f}   {f'{sizes[name]:,} bytes' if name in sizes else '304, no body'}")
+    print("\nRatios, medians of the rounds:")
+    for label, above, below, goal in RATIOS:
+        ratio = statistics.median(measured[above] / measured[below] for measured in rounds)
+        print(f"  {label:<45} {ratio:>7.2f}   (goal: {goal})")
+
+
+def _serve_panel(stack: contextlib.ExitStack, orders: int) -> Target:
+    settings, app, customer = panel_with(orders)
+    cookie = session_cookie(app, customer)
+    port = stack.enter_context(_served("app:app", PANEL_INSTANCE=str(settings.instance)))
+    return Target("history", port, "/orders", {"Cookie": f"{app.config['SESSION_COOKIE_NAME']}={cookie}"})
+
+
+@contextlib.contextmanager
+def _served(application: str, **environment: str) -> Iterator[int]:
+    """The application on the site's own web server, with one process, as long as the context lasts."""
+    port = free_port()
+    command = [*web_command(Settings(port=port, web_workers=1))[:-1], application]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PANEL_")}
+    server = subprocess.Popen(command, cwd=ROOT, env=kept | environment)
+    try:
+        wait_for_port(port, server)
+        yield port
+    finally:
+        server.terminate()
+        server.wait()

@@ -1,0 +1,86 @@
+"""A small load client: a few kept-alive connections in one thread, each asking again as soon as it is answered."""
+
+import selectors
+import socket
+import time
+from dataclasses import dataclass, field
+
+CONNECTIONS = 8
+PIECE = 1 << 18
+
+
+@dataclass(frozen=True)
+class Target:
+    """One address with its headers, and the status that every answer must have."""
+
+    name: str
+    port: int
+    path: str
+    headers: dict[str, str] = field(default_factory=dict)
+    status: int = 200
+
+    @property
+    def request(self) -> bytes:
+        lines = [f"GET {self.path} HTTP/1.1", f"Host: 127.0.0.1:{self.port}"]
+        lines += [f"{name}: {value}" for name, value in self.headers.items()]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+class _Connection:
+    def __init__(self, target: Target) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", target.port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.pieces = b""
+        self.wanted = 0
+
+    def receive(self, status: bytes) -> bool:
+        """Read what there is; whether an answer is complete. Raises AssertionError for another status."""
+        self.pieces += self.socket.recv(PIECE)
+        if not self.wanted:
+            end = self.pieces.find(b"\r\n\r\n")
+            if end < 0:
+                return False
+            head = self.pieces[:end].lower()
+            assert head.startswith(status), self.pieces[:200]
+            place = head.find(b"content-length: ")
+            length = 0 if place < 0 or status.endswith(b"304") else int(head[place + 16 :].split(b"\r", 1)[0])
+            self.wanted = end + 4 + length
+        if len(self.pieces) < self.wanted:
+            return False
+        self.pieces, self.wanted = b"", 0
+        return True
+
+
+def requests_per_second(target: Target, *, seconds: float) -> float:
+    """How many answers a second this address gives for so long, with its server kept busy."""
+    request, status = target.request, f"http/1.1 {target.status}".encode()
+    connections = [_Connection(target) for _ in range(CONNECTIONS)]
+    with selectors.DefaultSelector() as ready:
+        for connection in connections:
+            ready.register(connection.socket, selectors.EVENT_READ, connection)
+            connection.socket.sendall(request)
+        answered, began = 0, time.perf_counter()
+        while (spent := time.perf_counter() - began) < seconds:
+            for key, _events in ready.select(timeout=1):
+                if key.data.receive(status):
+                    answered += 1
+                    key.data.socket.sendall(request)
+    for connection in connections:
+        connection.socket.close()
+    return answered / spent
+
+
+def fetch(target: Target) -> bytes:
+    """The body of one answer."""
+    connection = _Connection(target)
+    with connection.socket:
+        connection.socket.sendall(target.request)
+        whole = b""
+        while b"\r\n\r\n" not in whole:
+            whole += connection.socket.recv(PIECE)
+        head, _, body = whole.partition(b"\r\n\r\n")
+        length = int(head.lower().split(b"content-length: ")[1].split(b"\r")[0])
+        while len(body) < length:
+            body += connection.socket.recv(PIECE)
+    assert head.startswith(f"HTTP/1.1 {target.status}".encode()), head
+    return body

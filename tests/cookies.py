@@ -1,0 +1,20 @@
+"""The cookie of a browser that is signed in, for clients that are not Flask's own."""
+
+from typing import cast
+
+from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
+
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.models import User
+from panel.services import sign_ins
+
+
+def session_cookie(app: Flask, user: User) -> str:
+    """The value of the session cookie of a device that signs in just now. Needs the app's context."""
+    with transaction():
+        device = sign_ins.sign_in(user, device="Test browser", network="127.0.0.1", now=utc_now())
+    signer = cast(SecureCookieSessionInterface, app.session_interface).get_signing_serializer(app)
+    assert signer is not None
+    return str(signer.dumps({sign_ins.TOKEN_KEY: device.token, "_permanent": True}))
