@@ -11,7 +11,7 @@ from panel.db import transaction
 from panel.domain.errors import CancelNotAvailable, IllegalTransition, PanelError, RefillNotAvailable, StaleOrder
 from panel.domain.status import Status
 from panel.services import cancellations, catalogue, measures, order_page, refills
-from panel.services.order_page import OwnOrder
+from panel.services.order_page import Acts, OwnOrder
 from panel.services.shown import Present, shown_hash
 
 bp = Blueprint("order", __name__, url_prefix="/orders/<int:order_id>")
@@ -38,7 +38,7 @@ def live(order_id: int) -> ResponseReturnValue:
     shown = _shown(order_id, present)
     if request.headers.get(TAG) == shown:
         return Response(status=304)
-    response = make_response(_region(own, present))
+    response = make_response(_region(own, order_page.acts(own, now=utc_now()), present))
     response.headers[TAG] = shown
     return response
 
@@ -102,10 +102,12 @@ def _refused(order_id: int, error: PanelError) -> ResponseReturnValue:
 
 def _page(own: OwnOrder, present: Present, *, refusal: str = "") -> str:
     now = utc_now()
+    acts = order_page.acts(own, now=now)
     return render_template(
         "orders/show.html",
         own=own,
-        region=_region(own, present),
+        acts=acts,
+        region=_region(own, acts, present),
         is_live=PAUSED not in session,
         refusal=refusal,
         checked_at=now,
@@ -115,7 +117,7 @@ def _page(own: OwnOrder, present: Present, *, refusal: str = "") -> str:
     )
 
 
-def _region(own: OwnOrder, present: Present) -> Markup:
+def _region(own: OwnOrder, acts: Acts, present: Present) -> Markup:
     """The one rendering of section#live. It follows the newest page of the timeline alone."""
     page = _page_number()
     polls = own.status.is_moving and page == 1 and PAUSED not in session
@@ -124,7 +126,7 @@ def _region(own: OwnOrder, present: Present) -> Markup:
         own=own,
         timeline=order_page.timeline(own, page=page),
         money=order_page.money(own),
-        acts=order_page.acts(own, now=utc_now()),
+        acts=acts,
         shown=_shown(own.id, present) if polls else None,
     )
     return Markup(html)  # noqa: S704  (rendered, and escaped, by its template)

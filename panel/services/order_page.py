@@ -110,11 +110,13 @@ class MoneyLine:
 
 @dataclass(frozen=True, slots=True)
 class Acts:
-    """What the customer may do now; where something may not be done, the sentence that says why."""
+    """What the customer may do now, or could once the order moves; where it may not be done, why."""
 
     why_no_refill: str | None
     why_no_cancellation: str | None
     refill_until: datetime | None
+    has_refill: bool
+    has_cancellation: bool
 
     @property
     def can_refill(self) -> bool:
@@ -207,6 +209,8 @@ def acts(own: OwnOrder, *, now: datetime) -> Acts:
         why_no_refill=why_no_refill,
         why_no_cancellation=cancellations.why_not(own.id),
         refill_until=until,
+        has_refill=own.terms.refill_days is not None and (own.status.is_moving or why_no_refill is None),
+        has_cancellation=own.terms.can_cancel and own.status.is_open,
     )
 
 
