@@ -5,7 +5,7 @@ catalogue version. Each process keeps the newest rows it has rendered.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
@@ -24,8 +24,11 @@ EXTENSION = "panel.history_rows"
 ROWS_KEPT = 20_000
 CATALOGUES_KEPT = 4
 CUSTOMERS_KEPT = 5_000
+FORMS_KEPT = 500
 
 Value = TypeVar("Value")
+Source = TypeVar("Source")
+Key = TypeVar("Key", bound=Hashable)
 
 
 class Kept(Generic[Value]):
@@ -44,10 +47,26 @@ class Kept(Generic[Value]):
                 return self._values[key]
         value = make()
         with self._lock:
-            self._values[key] = value
-            if len(self._values) > self._most:
-                self._values.popitem(last=False)
+            self._keep(key, value)
         return value
+
+    def get_all(self, sources: Mapping[Key, Source], make: Callable[[Source], Value]) -> list[Value]:
+        """The values of all these keys; of one that is not kept, made from what stands beside the key."""
+        with self._lock:
+            found = {key: self._values[key] for key in sources if key in self._values}
+            for key in found:
+                self._values.move_to_end(key)
+        made = {key: make(source) for key, source in sources.items() if key not in found}
+        if made:
+            with self._lock:
+                for key, value in made.items():
+                    self._keep(key, value)
+        return [found[key] if key in found else made[key] for key in sources]
+
+    def _keep(self, key: Hashable, value: Value) -> None:
+        self._values[key] = value
+        if len(self._values) > self._most:
+            self._values.popitem(last=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +74,7 @@ class _Caches:
     rows: Kept[str]
     names: Kept[dict[int, ToolName]]
     tools_used: Kept[list[int]]
+    forms: Kept[Markup]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +93,7 @@ class ShownRow:
 
 
 def init_app(app: App) -> None:
-    app.extensions[EXTENSION] = _Caches(Kept(ROWS_KEPT), Kept(CATALOGUES_KEPT), Kept(CUSTOMERS_KEPT))
+    app.extensions[EXTENSION] = _Caches(Kept(ROWS_KEPT), Kept(CATALOGUES_KEPT), Kept(CUSTOMERS_KEPT), Kept(FORMS_KEPT))
 
 
 def _caches() -> _Caches:
@@ -91,18 +111,24 @@ def tools_used(user_id: int, *, state_version: int) -> list[int]:
     return _caches().tools_used.get((user_id, state_version), lambda: orders.tools_used(user_id))
 
 
+def filter_form(typed: Hashable, tools: Sequence[tuple[str, str]]) -> Markup:
+    """The form of the filters, with these typed and these tools to choose from."""
+    return _caches().forms.get((typed, tuple(tools)), lambda: filter_form_with_errors(typed, tools, {}))
+
+
+def filter_form_with_errors(typed: object, tools: Sequence[tuple[str, str]], errors: Mapping[str, str]) -> Markup:
+    statuses = [("", "Every status"), *((status.slug, status.label) for status in Status)]
+    template = current_app.jinja_env.get_template("orders/_filters.html")
+    html = template.render(typed=typed, statuses=statuses, tools=tools, errors=errors)
+    return Markup(html)  # noqa: S704  (rendered, and escaped, by its template)
+
+
 def rendered(rows: Sequence[Row[Any]], *, catalogue_version: int) -> Markup:
     """The rows as HTML, one after the other."""
-    kept = _caches().rows
     names = tool_names(catalogue_version)
-    return Markup(  # noqa: S704  (each row was rendered, and escaped, by its template)
-        "\n".join(
-            [
-                kept.get((row[0], row[1], row[3], catalogue_version), lambda row=row: _render(row, names))  # type: ignore[misc]
-                for row in rows
-            ]
-        )
-    )
+    by_key = {(row.id, row.version, row.unconfirmed_at, catalogue_version): row for row in rows}
+    html = _caches().rows.get_all(by_key, lambda row: _render(row, names))
+    return Markup("\n".join(html))  # noqa: S704  (each row was rendered, and escaped, by its template)
 
 
 def _render(row: Row[Any], names: dict[int, ToolName]) -> str:

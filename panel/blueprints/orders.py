@@ -90,14 +90,14 @@ def index() -> ResponseReturnValue:
         return _refused(error, present)
     if "live" in request.args:
         return _choose_updates(filters)
-    is_live = PAUSED not in session
-    return _page(
-        present,
-        typed=_typed(filters),
+    is_live, typed, here = PAUSED not in session, _typed(filters), _address(PAGE, filters)
+    return render_template(
+        "orders/index.html",
+        form=history_rows.filter_form(typed, _tool_choices(present, typed.tool)),
         region=_region(filters, present, is_live=is_live),
-        page_url=_address(PAGE, filters),
+        page_url=here,
         csv_url=_address(FILE, filters.at(None)),
-        log_in_url=_log_in_address(filters),
+        log_in_url=f"/log-in?{urlencode({'next': here})}",
         kept=[*filters.pairs(), *([("after", filters.after)] if filters.after else [])],
         is_live=is_live,
         errors={},
@@ -164,22 +164,26 @@ def _region(filters: Filters, present: Present, *, is_live: bool) -> Markup:
     return Markup(html)  # noqa: S704  (rendered, and escaped, by its template)
 
 
+# A view drops the other filters, as its count does.
+_VIEWS = (
+    ("all", "All", PAGE, None),
+    *((status.slug, status.label, f"{PAGE}?{Filters(status=status).query()}", status) for status in Status),
+)
+
+
 def _views(filters: Filters, counts: dict[Status, int]) -> list[View]:
-    """All orders, then each status in the order of the table. A view drops the other filters, as its count does."""
+    """All orders, then each status in the order of the table."""
     is_plain = not filters.is_narrow_beyond_status
-    everything = View("all", "All", PAGE, sum(counts.values()), is_plain and filters.status is None)
+    everything = sum(counts.values())
     return [
-        everything,
-        *(
-            View(
-                status.slug,
-                status.label,
-                _address(PAGE, Filters(status=status)),
-                counts[status],
-                is_plain and filters.status is status,
-            )
-            for status in Status
-        ),
+        View(
+            name,
+            label,
+            url,
+            everything if status is None else counts[status],
+            is_plain and filters.status is status,
+        )
+        for name, label, url, status in _VIEWS
     ]
 
 
@@ -207,16 +211,6 @@ def _in_words(filters: Filters, present: Present) -> str:
     return ", ".join(said)
 
 
-def _page(present: Present, *, typed: Typed, **context: object) -> str:
-    return render_template(
-        "orders/index.html",
-        typed=typed,
-        statuses=[("", "Every status"), *((status.slug, status.label) for status in Status)],
-        tools=_tool_choices(present, typed.tool),
-        **context,
-    )
-
-
 def _tool_choices(present: Present, chosen: str) -> list[tuple[str, str]]:
     """The tools that this person has ordered, by name, and the one that is asked for."""
     names = history_rows.tool_names(present.catalogue_version)
@@ -233,7 +227,8 @@ def _typed(filters: Filters) -> Typed:
 def _refused(error: BadFilters, present: Present) -> ResponseReturnValue:
     """The form with what was typed and what is wrong with it; no list, since none was asked for rightly."""
     typed = Typed(*(request.args.get(name, "") for name in ("q", "status", "tool", "from", "to")))
-    return _page(present, typed=typed, region="", errors=error.errors), 422
+    form = history_rows.filter_form_with_errors(typed, _tool_choices(present, typed.tool), error.errors)
+    return render_template("orders/index.html", form=form, region="", errors=error.errors), 422
 
 
 def _choose_updates(filters: Filters) -> ResponseReturnValue:
@@ -248,10 +243,6 @@ def _choose_updates(filters: Filters) -> ResponseReturnValue:
 def _address(path: str, filters: Filters) -> str:
     query = filters.query()
     return f"{path}?{query}" if query else path
-
-
-def _log_in_address(filters: Filters) -> str:
-    return f"/log-in?{urlencode({'next': _address(PAGE, filters)})}"
 
 
 def _csv_rows(user_id: int, filters: Filters, names: dict[int, orders.ToolName]) -> Iterator[list[object]]:

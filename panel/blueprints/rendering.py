@@ -5,6 +5,7 @@ Who asks and how much is on the balance are read at most once a request, and onl
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from flask import Flask, current_app, g, has_request_context, request
 from flask_login import current_user
@@ -130,10 +131,10 @@ def init_app(app: Flask) -> None:
 
 def me() -> SignedIn | None:
     """Who is signed in, or None."""
-    if not has_request_context() or not current_user.is_authenticated:
+    if not has_request_context():
         return None
-    signed_in: SignedIn = current_user._get_current_object()
-    return signed_in
+    user = current_user._get_current_object()
+    return user if user.is_authenticated else None
 
 
 def my_balance_nanos() -> int:
@@ -145,24 +146,25 @@ def my_balance_nanos() -> int:
 
 
 def bar_links() -> list[Link]:
-    return _shown(BAR)
+    return _links().bar
 
 
 def footer_links() -> list[tuple[str, list[Link]]]:
     """The public map, under its headings; a heading without pages is left out."""
-    return [(heading, links) for heading, all_links in FOOTER if (links := _shown(all_links))]
+    return _links().footer
 
 
 def current_mark(path: str) -> Markup:
     """The `aria-current` of a link in the bar: this very page, or the part of the site around it."""
-    if request.path == path:
+    return _mark(path, request.path)
+
+
+@lru_cache(maxsize=1024)
+def _mark(path: str, page: str) -> Markup:
+    if page == path:
         return Markup(' aria-current="page"')
-    within = [link.path for link in BAR if f"{request.path}/".startswith(f"{link.path}/")]
-    return (
-        Markup(' aria-current="true"')
-        if path in within and len(path) == max(map(len, within))
-        else Markup("")
-    )
+    within = [link.path for link in BAR if f"{page}/".startswith(f"{link.path}/")]
+    return Markup(' aria-current="true"') if path in within and len(path) == max(map(len, within)) else Markup("")
 
 
 def has_page(path: str) -> bool:
@@ -173,8 +175,23 @@ def has_page(path: str) -> bool:
     return known[path]
 
 
-def _shown(links: tuple[Link, ...]) -> list[Link]:
+@dataclass(frozen=True, slots=True)
+class _Links:
+    bar: list[Link]
+    footer: list[tuple[str, list[Link]]]
+
+
+def _links() -> _Links:
+    """The links for visitors or for customers: they are the same on every page, and gathered once."""
+    known: dict[bool, _Links] = current_app.extensions.setdefault(f"{EXTENSION}.links", {})
     is_signed_in = me() is not None
+    if is_signed_in not in known:
+        footer = [(heading, shown) for heading, links in FOOTER if (shown := _shown(links, is_signed_in))]
+        known[is_signed_in] = _Links(_shown(BAR, is_signed_in), footer)
+    return known[is_signed_in]
+
+
+def _shown(links: tuple[Link, ...], is_signed_in: bool) -> list[Link]:
     return [link for link in links if link.signed_in in (None, is_signed_in) and has_page(link.path)]
 
 
@@ -208,9 +225,7 @@ def duration(seconds: int) -> str:
     minutes, left = divmod(rest, 60)
     parts = [(span.days, "day"), (hours, "hour"), (minutes, "minute"), (left, "second")]
     first = next((place for place, (number, _unit) in enumerate(parts) if number), len(parts) - 1)
-    said = [
-        f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in parts[first : first + 2] if number
-    ]
+    said = [f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in parts[first : first + 2] if number]
     return " ".join(said) or "under a second"
 
 

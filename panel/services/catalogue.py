@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, func, select, update
 
-from panel.db import db, lock_rows
+from panel.db import db, lock_rows, table_of
 from panel.domain import pricing
 from panel.domain.status import FIRST, Status
 from panel.models import Catalogue, Provider, Terms, Tool
@@ -178,9 +178,13 @@ def terms_log(tool_id: int) -> list[TermsVersion]:
     return [TermsVersion(row[0], row[1], row[2], TermsWritten(*row[3:])) for row in rows]
 
 
+_VERSION = select(table_of(Catalogue).c.version)
+
+
 def version() -> int:
     """The catalogue's version: another number whenever a tool or its terms changed."""
-    return db.session.execute(select(Catalogue.version)).scalar_one()
+    found: int = db.session.execute(_VERSION).scalar_one()
+    return found
 
 
 def statuses_of(tool: ToolOffer) -> tuple[Status, ...]:

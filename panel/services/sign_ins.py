@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, delete, func, select, update
 
-from panel.db import db
+from panel.db import db, table_of
 from panel.domain.errors import TooManyTries
 from panel.models import FailedTry, SignIn, User
 
@@ -50,13 +50,16 @@ class Tries:
     network_try_id: int
 
 
+USERS, SIGN_INS = table_of(User), table_of(SignIn)
+
+# Asked by every request: a statement of Core, which costs a third of one of the ORM.
 _find = (
-    select(User.id, User.email, User.is_operator, User.state_version, SignIn.id)
-    .join(User, User.id == SignIn.user_id)
+    select(USERS.c.id, USERS.c.email, USERS.c.is_operator, USERS.c.state_version, SIGN_INS.c.id)
+    .join_from(SIGN_INS, USERS, USERS.c.id == SIGN_INS.c.user_id)
     .where(
-        SignIn.token_hash == bindparam("token_hash"),
-        SignIn.ended_at.is_(None),
-        SignIn.signed_in_at > bindparam("since", type_=SignIn.signed_in_at.type),
+        SIGN_INS.c.token_hash == bindparam("token_hash"),
+        SIGN_INS.c.ended_at.is_(None),
+        SIGN_INS.c.signed_in_at > bindparam("since", type_=SIGN_INS.c.signed_in_at.type),
     )
 )
 
