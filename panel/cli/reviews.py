@@ -1,13 +1,18 @@
 """`flask reviews`: what an operator must look at."""
 
+import getpass
 import json
 
 import click
 from flask.cli import AppGroup
 from sqlalchemy import select
 
+from panel.cli.refusals import change
+from panel.clock import utc_now
 from panel.db import db
 from panel.models import Review
+from panel.services import settling
+from panel.services.settling import Decision, Resolution
 
 reviews_group = AppGroup("reviews", help="What an operator must look at.")
 
@@ -39,3 +44,29 @@ def _as_json(review: Review) -> dict[str, object]:
         "resolved_at": review.resolved_at.isoformat() if review.resolved_at is not None else None,
         "resolution": review.resolution,
     }
+
+
+@reviews_group.command("resolve")
+@click.argument("review_id", metavar="ID", type=int)
+@click.option("--sent-as", metavar="PROVIDER_ID", help="The provider has it, under this id of its own.")
+@click.option("--not-sent", is_flag=True, help="The provider does not have it: hand it over again.")
+@click.option("--return", "is_returned", is_flag=True, help="Nobody can tell: cancel it, all money back.")
+@click.option("--done", is_flag=True, help="Looked at; nothing is to be changed.")
+@click.option("--reason", required=True, help="Why; the audit log keeps it.")
+def resolve_review(
+    review_id: int, *, sent_as: str | None, not_sent: bool, is_returned: bool, done: bool, reason: str
+) -> None:
+    """Settle what a review asks, in one of four ways."""
+    chosen = {
+        Decision.SENT_AS: sent_as is not None,
+        Decision.NOT_SENT: not_sent,
+        Decision.RETURN: is_returned,
+        Decision.DONE: done,
+    }
+    decisions = [decision for decision, is_chosen in chosen.items() if is_chosen]
+    if len(decisions) != 1:
+        raise click.UsageError("Choose exactly one of --sent-as, --not-sent, --return and --done.")
+    resolution = Resolution(decisions[0], reason, actor=getpass.getuser(), provider_id=sent_as or "")
+    with change():
+        settling.resolve(review_id, resolution, now=utc_now())
+    click.echo(f"Review {review_id} is resolved.", err=True)

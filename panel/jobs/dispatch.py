@@ -4,7 +4,7 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.jobs import lanes
 from panel.jobs.calls import panel_settings, provider_of
-from panel.providers.base import NotSent, Provider
+from panel.providers.base import Accepted, Provider, Refused
 from panel.services import dispatching
 from panel.services.dispatching import Assignment
 
@@ -29,17 +29,30 @@ def serve(provider_id: int) -> int:
             )
         if not taken:
             break
-        for assignment in taken:
-            _hand_over(provider, assignment)
+        _hand_over_all(provider, taken)
         count += len(taken)
     db.session.rollback()
     return count
 
 
-def _hand_over(provider: Provider, assignment: Assignment) -> None:
-    """Call once, unless the lease has run out or the provider was paused meanwhile: then the call is not made."""
-    outcome = NotSent("The call was not made in time.")
-    if utc_now() < assignment.lease_until:
-        outcome = provider.add(assignment.order, now=utc_now())  # type: ignore[assignment]
+def _hand_over_all(provider: Provider, taken: list[Assignment]) -> None:
+    """Call for one after the other; after a call that went wrong, or a while, give the others back uncalled."""
+    middle = utc_now() + (taken[0].lease_until - utc_now()) / 2
+    for number, assignment in enumerate(taken, start=1):
+        went_well = _hand_over(provider, assignment)
+        if not went_well or utc_now() >= middle:
+            with transaction():
+                dispatching.release(taken[number:], now=utc_now())
+            return
+
+
+def _hand_over(provider: Provider, assignment: Assignment) -> bool:
+    """Call once, unless the lease has run out: then the call is not made. Whether the provider gave an answer."""
+    if utc_now() >= assignment.lease_until:
+        with transaction():
+            dispatching.release([assignment], now=utc_now())
+        return False
+    outcome = provider.add(assignment.order, now=utc_now())
     with transaction():
         dispatching.settle(assignment.attempt_id, outcome, now=utc_now())
+    return isinstance(outcome, Accepted) or (isinstance(outcome, Refused) and outcome.is_final)

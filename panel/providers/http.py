@@ -1,14 +1,18 @@
 """One call to an upstream panel, read like an enemy's letter.
 
-The whole call has one deadline, the body one cap, redirects are not followed, TLS is verified, nothing is unpacked,
-and it is known whether a byte of the request had left when something failed.
+The whole call has one deadline, looking the host up included; the body has one cap, redirects are not followed, TLS
+is verified, nothing is unpacked, and it is known whether a byte of the request had left when something failed.
 """
 
 import asyncio
 import ipaddress
 import json
+import os
 import ssl
+import threading
+import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +22,9 @@ import httpx
 MOST_BYTES = 1024 * 1024
 MOST_DIGITS = 40
 CONNECT_SECONDS = 5.0
+# How much longer than its deadline a call is waited for, should the loop itself be busy.
+GRACE_SECONDS = 1.0
+MOST_LOOKUPS = 64
 
 
 class CallFailed(Exception):
@@ -53,11 +60,15 @@ def _is_loopback(host: str) -> bool:
 
 def post(url: str, fields: Mapping[str, str], *, timeout_seconds: float) -> Any:
     """POST a form; the parsed JSON of an answer with status 200. Raises CallFailed for everything else."""
-    sent = _Sent()
+    sent = _Sent(before=time.monotonic() + timeout_seconds)
+    call = asyncio.run_coroutine_threadsafe(_within(url, dict(fields), sent, timeout_seconds), _loop(os.getpid()))
     try:
-        status, body = asyncio.run(_within(url, dict(fields), sent, timeout_seconds))
+        status, body = call.result(timeout_seconds + GRACE_SECONDS)
     except TimeoutError as error:
-        raise CallFailed(f"no answer within {timeout_seconds:g} seconds", was_sent=sent.began) from error
+        # A call that has not even ended may still be about to send.
+        may_be_sent = sent.began or not call.done()
+        call.cancel()
+        raise CallFailed(f"no answer within {timeout_seconds:g} seconds", was_sent=may_be_sent) from error
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as error:
         raise CallFailed(f"the call failed: {type(error).__name__}", was_sent=sent.began) from error
     if status == 429:
@@ -67,14 +78,29 @@ def post(url: str, fields: Mapping[str, str], *, timeout_seconds: float) -> Any:
     return _parse(body)
 
 
-class _Sent:
-    """Whether the request began to leave: told by the transport itself, event by event."""
+@cache
+def _loop(_process: int) -> asyncio.AbstractEventLoop:
+    """The one loop of this process in which calls run. Unlike a loop a call, it never waits for a slow look-up."""
+    loop = asyncio.new_event_loop()
+    loop.set_default_executor(ThreadPoolExecutor(MOST_LOOKUPS, thread_name_prefix="look-up"))
+    threading.Thread(target=loop.run_forever, name="provider-calls", daemon=True).start()
+    return loop
 
-    def __init__(self) -> None:
+
+class _Sent:
+    """Whether the request began to leave: told by the transport itself, event by event.
+
+    A process that was stopped for longer than the call may take sends nothing when it wakes.
+    """
+
+    def __init__(self, *, before: float) -> None:
+        self.before = before
         self.began = False
 
     async def trace(self, event: str, _details: Mapping[str, object]) -> None:
         if event.endswith("send_request_headers.started"):
+            if time.monotonic() > self.before:
+                raise TimeoutError
             self.began = True
 
 
@@ -85,12 +111,12 @@ async def _within(url: str, fields: dict[str, str], sent: _Sent, timeout_seconds
 async def _call(url: str, fields: dict[str, str], sent: _Sent, timeout_seconds: float) -> tuple[int, bytes]:
     timeout = httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds))
     headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "panel"}
-    client = httpx.AsyncClient(verify=_tls(), timeout=timeout, trust_env=False, follow_redirects=False)
+    client = httpx.AsyncClient(verify=tls(), timeout=timeout, trust_env=False, follow_redirects=False)
     async with (
         client,
         client.stream("POST", check_url(url), data=fields, headers=headers, extensions={"trace": sent.trace}) as answer,
     ):
-        if answer.headers.get("content-encoding", "identity") != "identity":
+        if answer.headers.get("content-encoding", "identity").strip().lower() != "identity":
             raise ValueError("the answer is packed although that was not asked for")
         body = bytearray()
         async for piece in answer.aiter_raw():
@@ -101,7 +127,7 @@ async def _call(url: str, fields: dict[str, str], sent: _Sent, timeout_seconds: 
 
 
 @cache
-def _tls() -> ssl.SSLContext:
+def tls() -> ssl.SSLContext:
     """One context for all calls: making one reads every root certificate."""
     return httpx.create_ssl_context(trust_env=False)
 

@@ -82,7 +82,7 @@ class PanelApi:
         answer = self._question("balance", {})
         if not isinstance(answer, dict) or not isinstance(answer.get("balance"), str | int):
             raise ProviderSilent(f"the answer to balance is not one: {_short(answer)}")
-        return str(answer["balance"])[:40], str(answer.get("currency", ""))[:10]
+        return _printable(answer["balance"])[:40], _printable(answer.get("currency", ""))[:10]
 
     def _call(self, action: str, fields: Mapping[str, str]) -> Any:
         return http.post(self.url, {"key": self.key, "action": action, **fields}, timeout_seconds=self.timeout_seconds)
@@ -131,33 +131,34 @@ def _matches(words: str, patterns: Sequence[str]) -> bool:
 
 
 def _report(row: object) -> Report:
-    if not isinstance(row, dict):
+    if not isinstance(row, dict) or "status" not in row:
         return Report(status=_short(row))
-    if "status" not in row:
-        return Report(status=_short(row))
-    status = row["status"]
     return Report(
-        status=status[:60] if isinstance(status, str) else None,
-        remains=_small(row.get("remains")),
-        start_count=_small(row.get("start_count")),
+        status=_word(row["status"], most=60),
+        remains=_count(row.get("remains")),
+        start_count=_count(row.get("start_count")),
     )
 
 
-def _small(value: object) -> object:
-    """A value as it came, or its short text where it is none that a count could be."""
-    return (
-        value
-        if value is None or isinstance(value, int)
-        else _short(value)
-        if not isinstance(value, str)
-        else value[:40]
-    )
+def _word(value: object, *, most: int) -> str:
+    """Text as it came where it is short; else what it looked like, which is never a word we know."""
+    return value if isinstance(value, str) and len(value) <= most else _short(value)
+
+
+def _count(value: object) -> object:
+    """A value as it came where a count could be read from it, else its short text."""
+    return value if value is None or isinstance(value, int) else _word(value, most=40)
 
 
 def _is_id(value: object, asked: str) -> bool:
-    return read_count(value) == int(asked)
+    given = read_count(value)
+    return given is not None and given == read_count(asked)
 
 
 def _short(answer: object) -> str:
     """The beginning of what came, for operators to read; never the whole of it."""
     return repr(answer)[:160]
+
+
+def _printable(value: object) -> str:
+    return "".join(sign if sign.isprintable() else "·" for sign in str(value)[:200])

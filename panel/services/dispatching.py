@@ -14,7 +14,15 @@ from sqlalchemy import insert, select, update
 
 from panel.db import db, lock_rows
 from panel.domain.status import Status
-from panel.models import Attempt, AttemptKind, AttemptState, Order, Provider
+from panel.models import (
+    Attempt,
+    AttemptKind,
+    AttemptState,
+    Cancellation,
+    CancellationState,
+    Order,
+    Provider,
+)
 from panel.providers.base import Accepted, NewOrder, NotSent, Outcome, Refused
 from panel.services import provider_health, reviews, transitions
 from panel.services.transitions import Note, OrderRow
@@ -23,8 +31,9 @@ UNCONFIRMED = (
     "The provider has not confirmed that it received this order. It will not be sent again by itself: "
     "it is confirmed, or canceled and the whole amount returned to your balance."
 )
-NOT_DELIVERED = "The order could not be handed over to its provider in time. Nothing ran."
-NEVER_CONFIRMED = "The provider never confirmed this order."
+STOPPED = "Canceled at your request before it was handed over."
+# What an attempt is called whose call was not even begun.
+NOT_CALLED = "The call was not made."
 FIRST_WAIT_SECONDS = 5
 LONGEST_WAIT_SECONDS = 300
 
@@ -39,20 +48,28 @@ class Assignment:
     lease_until: datetime
 
 
+OPEN = (AttemptState.INTENT, AttemptState.UNKNOWN)
+
+
 def providers_with_work(*, now: datetime) -> list[int]:
     """The providers that may be called and have orders waiting to be handed over."""
     return list(
         db.session.scalars(
             select(Order.provider_id)
             .join(Provider, Provider.id == Order.provider_id)
-            .where(Order.dispatch_at <= now, *provider_health.callable_now(now))
+            .where(Order.dispatch_at <= now, *provider_health.takes_orders(now))
             .distinct()
         )
     )
 
 
 def open_attempts(provider_id: int, *, most: int, lease_seconds: float, now: datetime) -> list[Assignment]:
-    """Write intents for orders that are due at this provider; whoever gets them calls once, within the lease."""
+    """Write intents for orders that are due at this provider; whoever gets them calls once, within the lease.
+
+    A provider whose last call failed is tried with one order.
+    """
+    if provider_health.is_failing(provider_id):
+        most = 1
     due = (
         select(Order.id, Order.provider_service, Order.link, Order.quantity)
         .where(Order.provider_id == provider_id, Order.dispatch_at <= now, Order.status == Status.PENDING)
@@ -98,50 +115,69 @@ def settle(attempt_id: int, outcome: Outcome, *, now: datetime) -> None:
     """Write down what came of a call. A late answer to an order that has ended changes nothing but the record."""
     order_id = db.session.scalars(select(Attempt.order_id).where(Attempt.id == attempt_id)).one()
     order = transitions.claim_one(order_id)
-    attempt = db.session.scalars(lock_rows(select(Attempt).where(Attempt.id == attempt_id))).one()
-    if attempt.state not in (AttemptState.INTENT, AttemptState.UNKNOWN) or order.status is not Status.PENDING:
+    attempt = lock_attempt(attempt_id)
+    if attempt.state not in OPEN or order.status is not Status.PENDING:
         _too_late(attempt, order, outcome, now=now)
         return
     match outcome:
         case Accepted(provider_id=given):
             accept(attempt, order, given=given, now=now)
         case Refused(is_final=True, text=text):
-            _answer(attempt, AttemptState.REFUSED, text, now=now)
+            answer(attempt, AttemptState.REFUSED, text, now=now)
             cancel_order(order, reason=text, now=now)
         case Refused(text=text):
-            _answer(attempt, AttemptState.REFUSED, text, now=now)
+            answer(attempt, AttemptState.REFUSED, text, now=now)
             _wait(order, now=now)
             provider_health.refused(attempt.provider_id, text=text, stops=outcome.stops_provider, now=now)
         case NotSent(text=text):
-            _answer(attempt, AttemptState.NOT_SENT, text, now=now)
+            answer(attempt, AttemptState.NOT_SENT, text, now=now)
             _wait(order, now=now)
             provider_health.failed(attempt.provider_id, text=text, now=now)
         case _:
             doubt(attempt, order, text=outcome.text, now=now)
+            provider_health.failed(attempt.provider_id, text=outcome.text, now=now)
+
+
+def release(assignments: Sequence[Assignment], *, now: datetime) -> None:
+    """These calls were not begun and will not be: the orders are due again at once."""
+    for assignment in assignments:
+        order = transitions.claim_one(assignment.order.order_id)
+        attempt = lock_attempt(assignment.attempt_id)
+        if attempt.state in OPEN and order.status is Status.PENDING:
+            answer(attempt, AttemptState.NOT_SENT, NOT_CALLED, now=now)
+            queue_again(order, at=now, now=now)
+
+
+def lock_attempt(attempt_id: int) -> Attempt:
+    return db.session.execute(lock_rows(select(Attempt).where(Attempt.id == attempt_id))).scalar_one()  # type: ignore[no-any-return]
 
 
 def accept(attempt: Attempt, order: OrderRow, *, given: str, now: datetime) -> None:
     """The provider has the order under this id. An id that another order has proves nothing."""
-    taken = select(Order.id).where(Order.provider_id == order.provider_id, Order.provider_order_id == given)
-    if not given or db.session.scalar(taken) is not None:
-        doubt(
-            attempt,
-            order,
-            text=f"The provider answered with the id {given[:40]!r}, which another order has.",
-            now=now,
-        )
+    if not given or has_id(order.provider_id, given):
+        text = f"The provider answered with the id {given[:40]!r}, which another order has."
+        doubt(attempt, order, text=text, now=now)
         return
-    _answer(attempt, AttemptState.SENT, given, now=now)
+    answer(attempt, AttemptState.SENT, given, now=now)
     transitions.mark(order, provider_order_id=given, sync_at=now, dispatch_at=None, unconfirmed_at=None)
     transitions.tell([Note(order, "Handed over for delivery.")], now=now)
+    _pass_on_cancellation(order.id, now=now)
+    settle_review(order, "The provider confirmed the order.", now=now)
     provider_health.answered(order.provider_id)
+
+
+def has_id(provider_id: int, given: str) -> bool:
+    """Whether an order at this provider has this id there."""
+    taken = select(Order.id).where(Order.provider_id == provider_id, Order.provider_order_id == given)
+    return db.session.scalar(taken) is not None
 
 
 def doubt(attempt: Attempt, order: OrderRow, *, text: str, now: datetime) -> None:
     """It is not known whether the provider has the order: say so, open a review, and never send it again."""
-    if attempt.state == AttemptState.UNKNOWN:
+    is_known = attempt.state == AttemptState.UNKNOWN
+    answer(attempt, AttemptState.UNKNOWN, text, now=now)
+    if is_known:
         return
-    _answer(attempt, AttemptState.UNKNOWN, text, now=now)
     transitions.mark(order, unconfirmed_at=attempt.at, dispatch_at=None)
     transitions.tell([Note(order, UNCONFIRMED)], now=now)
     reviews.open_review(
@@ -149,7 +185,7 @@ def doubt(attempt: Attempt, order: OrderRow, *, text: str, now: datetime) -> Non
         order_id=order.id,
         provider_id=order.provider_id,
         text=f"It is not known whether the provider has order {order.id}.",
-        raw=text[:200],
+        raw=f"attempt {attempt.id}: {text}"[:200],
         now=now,
     )
 
@@ -159,75 +195,48 @@ def cancel_order(order: OrderRow, *, reason: str, now: datetime) -> None:
     transitions.move_order(order, Status.CANCELED, remains=order.quantity, reason=reason, text=reason, now=now)
 
 
-def expire_leases(*, now: datetime) -> int:
-    """Intents whose holder has vanished: whether the call happened is unknown. How many there were."""
-    attempts = _open_attempts(AttemptState.INTENT, Attempt.lease_until <= now)
-    return _each(attempts, _expire, now=now)
-
-
-def _expire(attempt: Attempt, order: OrderRow, *, now: datetime) -> None:
-    doubt(attempt, order, text="The worker vanished during the call.", now=now)
-
-
-def give_up(*, unconfirmed_hours: float, dispatch_hours: float, now: datetime) -> int:
-    """Cancel, with all money back, what was unconfirmed or could not be sent for too long. How many there were."""
-    unconfirmed = _open_attempts(AttemptState.UNKNOWN, Attempt.at <= now - timedelta(hours=unconfirmed_hours))
-    ended = _each(unconfirmed, _give_up, now=now)
-    placed_before = now - timedelta(hours=dispatch_hours)
-    waiting = db.session.scalars(
-        select(Order.id).where(Order.dispatch_at.is_not(None), Order.placed_at <= placed_before).limit(100)
-    ).all()
-    for order in transitions.claim(waiting).values():
-        if order.status is Status.PENDING and not _has_open_attempt(order.id):
-            cancel_order(order, reason=NOT_DELIVERED, now=now)
-            ended += 1
-    return ended
-
-
-def _give_up(attempt: Attempt, order: OrderRow, *, now: datetime) -> None:
-    _answer(attempt, AttemptState.SETTLED, attempt.answer, now=now)
-    if order.status is Status.PENDING:
-        cancel_order(order, reason=NEVER_CONFIRMED, now=now)
-
-
-def _has_open_attempt(order_id: int) -> bool:
-    states = (AttemptState.INTENT, AttemptState.UNKNOWN)
-    return bool(
-        db.session.scalar(select(Attempt.id).where(Attempt.order_id == order_id, Attempt.state.in_(states)).limit(1))
-    )
-
-
-def _open_attempts(state: AttemptState, *where: object) -> list[tuple[int, int]]:
-    statement = select(Attempt.id, Attempt.order_id).where(
-        Attempt.kind == AttemptKind.ADD,
-        Attempt.state == state,
-        *where,  # type: ignore[arg-type]
-    )
-    return [(attempt_id, order_id) for attempt_id, order_id in db.session.execute(statement.limit(100))]
-
-
-def _each(found: Sequence[tuple[int, int]], act, *, now: datetime) -> int:  # type: ignore[no-untyped-def]
-    orders = transitions.claim([order_id for _, order_id in found])
-    attempts = db.session.scalars(lock_rows(select(Attempt).where(Attempt.id.in_([each for each, _ in found])))).all()
-    still_open = [each for each in attempts if each.state in (AttemptState.INTENT, AttemptState.UNKNOWN)]
-    for attempt in still_open:
-        act(attempt, orders[attempt.order_id], now=now)
-    return len(still_open)
-
-
-def _answer(attempt: Attempt, state: AttemptState, text: str, *, now: datetime) -> None:
+def answer(attempt: Attempt, state: AttemptState, text: str, *, now: datetime) -> None:
     attempt.state, attempt.answer, attempt.answered_at = state, text[:200], now
     db.session.flush()
 
 
 def _wait(order: OrderRow, *, now: datetime) -> None:
     """Queue the order again, later each time."""
-    tries = len(db.session.scalars(select(Attempt.id).where(Attempt.order_id == order.id)).all())
+    calls = select(Attempt.id).where(Attempt.order_id == order.id, Attempt.answer != NOT_CALLED)
+    tries = len(db.session.scalars(calls).all())
     seconds = min(FIRST_WAIT_SECONDS * 2 ** min(tries - 1, 10), LONGEST_WAIT_SECONDS)
-    transitions.mark(order, dispatch_at=now + timedelta(seconds=seconds))
+    queue_again(order, at=now + timedelta(seconds=seconds), now=now)
+
+
+def queue_again(order: OrderRow, *, at: datetime, now: datetime) -> None:
+    """Nobody has the order: it is handed over at this time, or ends now where the customer asked for that."""
+    settle_review(order, "The provider does not have the order.", now=now)
+    asked = select(Cancellation.id).where(
+        Cancellation.order_id == order.id, Cancellation.state == CancellationState.ASKED
+    )
+    if db.session.scalar(asked) is not None:
+        cancel_order(order, reason=STOPPED, now=now)
+        return
+    transitions.mark(order, dispatch_at=at, unconfirmed_at=None)
+
+
+def _pass_on_cancellation(order_id: int, *, now: datetime) -> None:
+    """A customer who asked for a stop while the call was under way has it passed on now."""
+    db.session.execute(
+        update(Cancellation)
+        .where(Cancellation.order_id == order_id, Cancellation.state == CancellationState.ASKED)
+        .values(due_at=now)
+    )
+    reviews.close("cancel_by_hand", order_id=order_id, resolution="Passed on to the provider.", now=now)
+
+
+def settle_review(order: OrderRow, resolution: str, *, now: datetime) -> None:
+    reviews.close("unconfirmed", order_id=order.id, resolution=resolution, now=now)
 
 
 def _too_late(attempt: Attempt, order: OrderRow, outcome: Outcome, *, now: datetime) -> None:
+    if attempt.state in OPEN:
+        answer(attempt, AttemptState.SETTLED, attempt.answer, now=now)
     if isinstance(outcome, NotSent | Refused):
         return
     text = outcome.provider_id if isinstance(outcome, Accepted) else outcome.text

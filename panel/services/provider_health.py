@@ -6,18 +6,28 @@ from typing import Any
 from sqlalchemy import or_, select, update
 
 from panel.db import change, db
-from panel.models import Provider
+from panel.models import Order, Provider
 from panel.services import reviews
 
 SILENT_AFTER = 5
-FIRST_WAIT_SECONDS = 2
+WAIT_SECONDS = 2
 LONGEST_WAIT_SECONDS = 120
 RATE_LIMIT_WAIT_SECONDS = 60
 
 
 def callable_now(now: datetime) -> tuple[Any, ...]:
-    """The conditions on `Provider` under which it may be called."""
-    return (Provider.paused_at.is_(None), or_(Provider.call_after.is_(None), Provider.call_after <= now))
+    """The conditions on `Provider` under which it may be asked about what it has: the breaker is closed."""
+    return (or_(Provider.call_after.is_(None), Provider.call_after <= now),)
+
+
+def takes_orders(now: datetime) -> tuple[Any, ...]:
+    """The conditions on `Provider` under which it may be given more to do: as `callable_now`, and not paused."""
+    return (Provider.paused_at.is_(None), *callable_now(now))
+
+
+def is_failing(provider_id: int) -> bool:
+    """Whether its last call failed."""
+    return bool(db.session.scalar(select(Provider.failures).where(Provider.id == provider_id)))
 
 
 def answered(provider_id: int) -> None:
@@ -30,7 +40,7 @@ def answered(provider_id: int) -> None:
 def failed(provider_id: int, *, text: str, now: datetime) -> None:
     """A call got no usable answer: wait longer each time, and tell operators after several in a row."""
     failures = (db.session.scalar(select(Provider.failures).where(Provider.id == provider_id)) or 0) + 1
-    seconds = min(FIRST_WAIT_SECONDS * 2 ** min(failures - 1, 10), LONGEST_WAIT_SECONDS)
+    seconds = min(WAIT_SECONDS * failures, LONGEST_WAIT_SECONDS)
     db.session.execute(
         update(Provider)
         .where(Provider.id == provider_id)
@@ -40,10 +50,27 @@ def failed(provider_id: int, *, text: str, now: datetime) -> None:
         reviews.open_review(
             "provider_silent",
             provider_id=provider_id,
-            text=f"The provider has not answered {failures} times in a row, since {now:%Y-%m-%d %H:%M} UTC.",
+            text=f"The provider gave no usable answer {failures} times in a row, until {now:%Y-%m-%d %H:%M} UTC.",
             raw=text[:200],
             now=now,
         )
+
+
+def pause(provider_id: int, *, reason: str, now: datetime) -> bool:
+    """Give the provider nothing more to do until it is resumed; whether it was not paused before."""
+    statement = update(Provider).where(Provider.id == provider_id, Provider.paused_at.is_(None))
+    return change(statement.values(paused_at=now, pause_reason=reason[:200])) == 1
+
+
+def resume(provider_id: int, *, now: datetime) -> bool:
+    """Hand over again, at once, what waited; whether the provider was paused."""
+    statement = update(Provider).where(Provider.id == provider_id, Provider.paused_at.is_not(None))
+    was_paused = change(statement.values(paused_at=None, pause_reason="")) == 1
+    db.session.execute(update(Provider).where(Provider.id == provider_id).values(failures=0, call_after=None))
+    waiting = update(Order).where(Order.provider_id == provider_id, Order.dispatch_at > now)
+    db.session.execute(waiting.values(dispatch_at=now))
+    reviews.close("provider_paused", provider_id=provider_id, resolution="The provider was resumed.", now=now)
+    return was_paused
 
 
 def refused(provider_id: int, *, text: str, stops: bool, now: datetime) -> None:
@@ -52,12 +79,7 @@ def refused(provider_id: int, *, text: str, stops: bool, now: datetime) -> None:
         later = now + timedelta(seconds=RATE_LIMIT_WAIT_SECONDS)
         db.session.execute(update(Provider).where(Provider.id == provider_id).values(call_after=later))
         return
-    paused = change(
-        update(Provider)
-        .where(Provider.id == provider_id, Provider.paused_at.is_(None))
-        .values(paused_at=now, pause_reason=text[:200])
-    )
-    if paused:
+    if pause(provider_id, reason=text, now=now):
         reviews.open_review(
             "provider_paused",
             provider_id=provider_id,

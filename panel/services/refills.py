@@ -12,11 +12,11 @@ from panel.domain.refill import REPORTED_STATES, RefillState
 from panel.domain.status import Status
 from panel.models import Attempt, AttemptKind, AttemptState, Order, Provider, Refill, Terms
 from panel.providers.base import Accepted, Ask, NotSent, Outcome, Refused
-from panel.services import provider_health, reviews, transitions
+from panel.services import provider_health, reviews, transitions, webhooks
 from panel.services.transitions import Note, OrderRow
 
-NEVER_CONFIRMED = "The provider never confirmed the refill. You may ask for it again."
 RETRY_SECONDS = 30
+OPEN = (AttemptState.INTENT, AttemptState.UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def why_not(order_id: int, *, now: datetime) -> str | None:
         status=Status(row.status),
         refill_days=row.refill_days,
         completed_at=row.completed_at,
-        is_open=_open(order_id) is not None,
+        is_open=open_of(order_id) is not None,
         now=now,
     )
 
@@ -59,6 +59,7 @@ def request_refill(order_id: int, *, customer_id: int, now: datetime) -> Refill:
     refill = Refill(order_id=order_id, state=RefillState.REQUESTED, asked_at=now, due_at=None if is_manual else now)
     db.session.add(refill)
     transitions.move_order(order, Status.REFILL, remains=order.remains, source="you", text="Refill requested.", now=now)
+    _tell(refill, order, now=now)
     if is_manual:
         text = f"Order {order_id} waits for a refill by hand (refill {_flushed(refill)})."
         reviews.open_review("refill_by_hand", order_id=order_id, text=text, now=now)
@@ -75,7 +76,7 @@ def _kind(provider_id: int) -> str | None:
     return db.session.scalar(select(Provider.kind).where(Provider.id == provider_id))
 
 
-def _open(order_id: int) -> Refill | None:
+def open_of(order_id: int) -> Refill | None:
     states = [state for state in RefillState if state.is_open]
     return db.session.scalar(select(Refill).where(Refill.order_id == order_id, Refill.state.in_(states)))
 
@@ -131,25 +132,66 @@ def take(refill_id: int, *, again_seconds: float, lease_seconds: float, now: dat
 def settle(task: Task, outcome: Outcome, *, now: datetime) -> None:
     """Write down what came of asking the provider for a refill."""
     order = transitions.claim_one(task.ask.order_id)
-    attempt = db.session.scalars(lock_rows(select(Attempt).where(Attempt.id == task.attempt_id))).one()
+    attempt = lock_attempt(task.attempt_id)
     refill = db.session.get_one(Refill, task.refill_id)
-    if attempt.state != AttemptState.INTENT or not RefillState(refill.state).is_open:
+    if attempt.state not in OPEN or not RefillState(refill.state).is_open:
+        _too_late(order, outcome, now=now)
         return
     match outcome:
+        case Accepted(provider_id=given) if has_id(order.provider_id, given):
+            text = f"The provider answered with the id {given[:40]!r}, which another refill has."
+            doubt(attempt, order, text=text, now=now)
         case Accepted(provider_id=given):
-            _answer(attempt, AttemptState.SENT, given, now=now)
-            refill.state, refill.provider_refill_id, refill.due_at = RefillState.RUNNING, given, now
-            transitions.tell([Note(order, "The refill was handed over for delivery.")], now=now)
+            accept(attempt, refill, order, given=given, now=now)
             provider_health.answered(order.provider_id)
         case Refused(is_final=True, text=text):
             _answer(attempt, AttemptState.REFUSED, text, now=now)
+            _confirmed(order, "The provider refused the refill.", now=now)
             end(refill, order, RefillState.REFUSED, reason=text, now=now)
-        case NotSent(text=text) | Refused(text=text):
+        case Refused(text=text):
+            _answer(attempt, AttemptState.NOT_SENT, text, now=now)
+            refill.due_at = now + timedelta(seconds=RETRY_SECONDS)
+            provider_health.refused(order.provider_id, text=text, stops=outcome.stops_provider, now=now)
+        case NotSent(text=text):
             _answer(attempt, AttemptState.NOT_SENT, text, now=now)
             refill.due_at = now + timedelta(seconds=RETRY_SECONDS)
             provider_health.failed(order.provider_id, text=text, now=now)
         case _:
-            _doubt(attempt, order, text=outcome.text, now=now)
+            doubt(attempt, order, text=outcome.text, now=now)
+
+
+def accept(attempt: Attempt, refill: Refill, order: OrderRow, *, given: str, now: datetime) -> None:
+    """The provider has the refill under this id."""
+    _answer(attempt, AttemptState.SENT, given, now=now)
+    refill.state, refill.provider_refill_id, refill.due_at = RefillState.RUNNING, given, now
+    _tell(refill, order, now=now)
+    transitions.tell([Note(order, "The refill was handed over for delivery.")], now=now)
+    _confirmed(order, "The provider confirmed the refill.", now=now)
+
+
+def lock_attempt(attempt_id: int | None) -> Attempt:
+    return db.session.execute(lock_rows(select(Attempt).where(Attempt.id == attempt_id))).scalar_one()  # type: ignore[no-any-return]
+
+
+def has_id(provider_id: int, given: str) -> bool:
+    at_provider = select(Refill.id).join(Order, Order.id == Refill.order_id).where(Order.provider_id == provider_id)
+    return db.session.scalar(at_provider.where(Refill.provider_refill_id == given).limit(1)) is not None
+
+
+def _too_late(order: OrderRow, outcome: Outcome, *, now: datetime) -> None:
+    """The refill had been settled when the provider took it: a line in the timeline, and a review."""
+    if not isinstance(outcome, Accepted):
+        return
+    text = "The provider took the refill after it had been settled."
+    transitions.tell([Note(order, text, raw=outcome.provider_id[:200])], now=now)
+    reviews.open_review(
+        "late_answer",
+        order_id=order.id,
+        provider_id=order.provider_id,
+        text=f"The provider took the refill of order {order.id} after it had been settled.",
+        raw=outcome.provider_id[:200],
+        now=now,
+    )
 
 
 def apply_word(task: Task, word: object, *, now: datetime) -> None:
@@ -163,6 +205,7 @@ def apply_word(task: Task, word: object, *, now: datetime) -> None:
         text = f"The provider used a word for refill {refill.id} that we do not know."
         reviews.open_review("refill_report", order_id=order.id, text=text, raw=repr(word)[:200], now=now)
         return
+    provider_health.answered(order.provider_id)
     if not state.is_open:
         reason = "The provider refused the refill." if state is RefillState.REFUSED else ""
         end(refill, order, state, reason=reason, now=now)
@@ -174,43 +217,49 @@ def end(refill: Refill, order: OrderRow, state: RefillState, *, reason: str, now
     db.session.flush()
     text = "The refill was completed." if state is RefillState.COMPLETED else f"The refill was refused. {reason}"
     transitions.move_order(order, Status.COMPLETED, remains=order.remains, text=text.strip(), now=now)
+    _tell(refill, order, now=now)
+
+
+def _tell(refill: Refill, order: OrderRow, *, now: datetime) -> None:
+    """Tell the customer's receivers which state the refill now has."""
+    state = RefillState(refill.state)
+    webhooks.tell_refill(_flushed(refill), state, order_id=order.id, customer_id=order.customer_id, now=now)
 
 
 def end_by_hand(order: OrderRow, *, state: RefillState, reason: str, now: datetime) -> None:
     """An operator ended the open refill of an order that is fulfilled by hand. Raises NotFound without one."""
-    refill = _open(order.id)
+    refill = open_of(order.id)
     if refill is None:
         raise NotFound(f"Order {order.id} has no open refill.")
     end(refill, order, state, reason=reason, now=now)
 
 
-def expire(*, unconfirmed_hours: float, now: datetime) -> int:
-    """Vanished callers make an attempt unknown; what stayed unknown too long is refused. How many there were."""
-    count = 0
-    found = select(Attempt.id, Attempt.order_id).where(Attempt.kind == AttemptKind.REFILL).limit(100)
-    for attempt_id, order_id in db.session.execute(
-        found.where(Attempt.state == AttemptState.INTENT, Attempt.lease_until <= now)
-    ).all():
-        order = transitions.claim_one(order_id)
-        attempt = db.session.get_one(Attempt, attempt_id)
-        _doubt(attempt, order, text="The worker vanished during the call.", now=now)
-        count += 1
-    long_ago = now - timedelta(hours=unconfirmed_hours)
-    for attempt_id, order_id in db.session.execute(
-        found.where(Attempt.state == AttemptState.UNKNOWN, Attempt.at <= long_ago)
-    ).all():
-        order = transitions.claim_one(order_id)
-        attempt = db.session.get_one(Attempt, attempt_id)
-        _answer(attempt, AttemptState.SETTLED, attempt.answer, now=now)
-        refill = _open(order_id)
-        if refill is not None:
-            end(refill, order, RefillState.REFUSED, reason=NEVER_CONFIRMED, now=now)
-        count += 1
-    return count
+def retry_unconfirmed(attempt: Attempt, refill: Refill, order: OrderRow, *, now: datetime) -> None:
+    """An operator found that the provider does not have the refill: it is asked for again, at once."""
+    _answer(attempt, AttemptState.NOT_SENT, "An operator found that it was not sent.", now=now)
+    refill.due_at = now
+    _confirmed(order, "The refill is asked for again.", now=now)
 
 
-def _doubt(attempt: Attempt, order: OrderRow, *, text: str, now: datetime) -> None:
+def refuse_unconfirmed(attempt: Attempt, order: OrderRow, *, reason: str, now: datetime) -> None:
+    """Settle an attempt that stayed unknown: the refill is refused and may be asked for again."""
+    _answer(attempt, AttemptState.SETTLED, attempt.answer, now=now)
+    _confirmed(order, "The refill was refused.", now=now)
+    refill = open_of(order.id)
+    if refill is not None:
+        end(refill, order, RefillState.REFUSED, reason=reason, now=now)
+
+
+def _confirmed(order: OrderRow, resolution: str, *, now: datetime) -> None:
+    reviews.close("unconfirmed_refill", order_id=order.id, resolution=resolution, now=now)
+
+
+def doubt(attempt: Attempt, order: OrderRow, *, text: str, now: datetime) -> None:
+    """It is not known whether the provider has the refill: say so, open a review, and never ask again."""
+    is_known = attempt.state == AttemptState.UNKNOWN
     _answer(attempt, AttemptState.UNKNOWN, text, now=now)
+    if is_known:
+        return
     sentence = "The provider has not confirmed the refill. It will not be asked again by itself."
     transitions.tell([Note(order, sentence)], now=now)
     review = f"It is not known whether the provider took the refill of order {order.id}."

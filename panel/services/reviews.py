@@ -3,6 +3,8 @@
 import hashlib
 from datetime import datetime
 
+from sqlalchemy import update
+
 from panel.db import change, table_of, upsert
 from panel.models import Review
 
@@ -29,3 +31,17 @@ def open_review(
         resolution="",
     )
     return change(add.on_conflict_do_nothing(index_elements=["fingerprint"])) == 1
+
+
+def close(
+    kind: str,
+    *,
+    order_id: int | None = None,
+    provider_id: int | None = None,
+    resolution: str,
+    now: datetime,
+) -> int:
+    """What these reviews asked has been answered otherwise; how many were open."""
+    about = Review.order_id == order_id if order_id is not None else Review.provider_id == provider_id
+    statement = update(Review).where(Review.kind == kind, Review.resolved_at.is_(None), about)
+    return change(statement.values(resolved_at=now, resolution=resolution))

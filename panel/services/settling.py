@@ -1,0 +1,133 @@
+"""How an operator resolves a review, with a reason that the audit log keeps.
+
+Of an order that is unconfirmed the operator says what the provider's own pages show: it is there under an id,
+it is not there, or nobody can tell and the customer gets the money back. Other reviews are marked as done.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import select, update
+
+from panel.db import db, lock_rows
+from panel.domain.errors import BadInput, NotFound, Refused
+from panel.domain.report import read_count
+from panel.models import Attempt, AttemptKind, AttemptState, Provider, Review
+from panel.services import audit_log, dispatching, refills, transitions
+from panel.services.transitions import Note, OrderRow
+
+MOST_REASON_LENGTH = 200
+RETURNED = "An operator returned the amount: the provider did not confirm this order."
+REFUSED = "The provider did not confirm the refill. You may ask for it again."
+
+
+class Decision(StrEnum):
+    SENT_AS = "sent-as"
+    NOT_SENT = "not-sent"
+    RETURN = "return"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What an operator decides, why, and who it is. `provider_id`: the id at the provider, for `sent-as`."""
+
+    decision: Decision
+    reason: str
+    actor: str
+    provider_id: str = ""
+
+
+def resolve(review_id: int, resolution: Resolution, *, now: datetime) -> None:
+    """Do what the operator decided and close the review. Raises NotFound, BadInput or Refused."""
+    reason = resolution.reason.strip()
+    if not reason or len(reason) > MOST_REASON_LENGTH or not reason.isprintable():
+        raise BadInput(f"Write a reason of 1 to {MOST_REASON_LENGTH} characters on one line.", field="reason")
+    review = _open_review(review_id)
+    kind = {"unconfirmed": AttemptKind.ADD, "unconfirmed_refill": AttemptKind.REFILL}.get(review.kind)
+    if kind is None or review.order_id is None:
+        if resolution.decision is not Decision.DONE:
+            raise Refused("This review asks nothing about an attempt: it can only be marked as done.")
+    else:
+        order = transitions.claim_one(review.order_id)
+        _settle(order, kind, resolution, now=now)
+    said = f"{resolution.decision}: {reason}"
+    closing = update(Review).where(Review.id == review_id)
+    db.session.execute(closing.values(resolved_at=now, resolution=said))
+    detail = f"{said} ({resolution.provider_id})" if resolution.provider_id else said
+    audit_log.write("reviews resolve", actor=resolution.actor, subject=f"review {review_id}", detail=detail, now=now)
+
+
+def _open_review(review_id: int) -> Review:
+    review = db.session.get(Review, review_id)
+    if review is None:
+        raise NotFound(f"There is no review {review_id}.")
+    if review.resolved_at is not None:
+        raise Refused(f"Review {review_id} was resolved already.")
+    return review
+
+
+def _settle(order: OrderRow, kind: AttemptKind, resolution: Resolution, *, now: datetime) -> None:
+    attempt = _unknown(order, kind)
+    if attempt is None:
+        if resolution.decision is not Decision.DONE:
+            raise Refused(f"Order {order.id} is no longer unconfirmed; the review can only be marked as done.")
+        return
+    act = {AttemptKind.ADD: _settle_order, AttemptKind.REFILL: _settle_refill}[kind]
+    if resolution.decision is Decision.DONE:
+        raise Refused("Say what became of it: sent as an id of the provider's, not sent, or return.")
+    act(attempt, order, resolution, now=now)
+
+
+def _unknown(order: OrderRow, kind: AttemptKind) -> Attempt | None:
+    statement = select(Attempt).where(
+        Attempt.order_id == order.id, Attempt.kind == kind, Attempt.state == AttemptState.UNKNOWN
+    )
+    return db.session.execute(lock_rows(statement)).scalar()
+
+
+def _settle_order(attempt: Attempt, order: OrderRow, resolution: Resolution, *, now: datetime) -> None:
+    match resolution.decision:
+        case Decision.SENT_AS:
+            given = _checked_id(order, resolution.provider_id)
+            if dispatching.has_id(order.provider_id, given):
+                raise Refused(f"Another order has the id {given} at this provider.", field="sent_as")
+            dispatching.accept(attempt, order, given=given, now=now)
+        case Decision.NOT_SENT:
+            dispatching.answer(attempt, AttemptState.NOT_SENT, "An operator found that it was not sent.", now=now)
+            text = "The provider does not have this order. It will be handed over again."
+            transitions.tell([Note(order, text)], now=now)
+            dispatching.queue_again(order, at=now, now=now)
+        case _:
+            dispatching.answer(attempt, AttemptState.SETTLED, attempt.answer, now=now)
+            dispatching.cancel_order(order, reason=RETURNED, now=now)
+
+
+def _settle_refill(attempt: Attempt, order: OrderRow, resolution: Resolution, *, now: datetime) -> None:
+    refill = refills.open_of(order.id)
+    if refill is None:
+        raise Refused(f"Order {order.id} has no open refill.")
+    match resolution.decision:
+        case Decision.SENT_AS:
+            given = _checked_id(order, resolution.provider_id)
+            if refills.has_id(order.provider_id, given):
+                raise Refused(f"Another refill has the id {given} at this provider.", field="sent_as")
+            refills.accept(attempt, refill, order, given=given, now=now)
+        case Decision.NOT_SENT:
+            refills.retry_unconfirmed(attempt, refill, order, now=now)
+        case _:
+            refills.refuse_unconfirmed(attempt, order, reason=REFUSED, now=now)
+
+
+def _checked_id(order: OrderRow, given: str) -> str:
+    """The id as the provider writes it. An upstream panel's ids are whole numbers."""
+    given = given.strip()
+    if not given or len(given) > 100 or not given.isprintable():
+        raise BadInput("Write the id that the provider gave, on one line.", field="sent_as")
+    if db.session.scalar(select(Provider.kind).where(Provider.id == order.provider_id)) != "panel_api":
+        return given
+    number = read_count(given)
+    if not number:
+        raise BadInput("An upstream panel's id is a whole number above 0.", field="sent_as")
+    return str(number)
