@@ -145,7 +145,7 @@ FACTS: dict[Status, Facts] = {
         money=Money.KEPT,
         means="A top-up was requested, within the tool's terms. The status shows it as it runs.",
         you_do="Nothing. The order is Completed again when the top-up ends.",
-        money_words="No charge.",
+        money_words="No charge for the top-up.",
         next=(S.COMPLETED,),
     ),
 }
