@@ -8,6 +8,7 @@ from panel import models as _models  # noqa: F401  (the tables must be known bef
 from panel import settings as settings_module
 from panel.blueprints import (
     accounts,
+    api,
     balance,
     errors,
     health,
@@ -23,11 +24,13 @@ from panel.blueprints import (
     rendering,
     tools,
 )
+from panel.blueprints.api_quick import QuickStatus
 from panel.settings import ROOT, Settings
 from panel.unchanged import Unchanged
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     accounts.bp,
+    api.bp,
     balance.bp,
     health.bp,
     help.bp,
@@ -60,6 +63,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     logs.init_app(app)
     database.init_app(app, url=settings.database)
     security.init_app(app)
+    api.init_app(app)
     assets.init_app(app)
     login.init_app(app)
     htmx.init_app(app)
@@ -69,6 +73,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(blueprint)
     help.init_app(app)
     cli.init_app(app)
+    app.wsgi_app = QuickStatus(app.wsgi_app, app)  # type: ignore[method-assign]
     app.wsgi_app = Unchanged(app.wsgi_app, app)  # type: ignore[method-assign]
     security.wrap(app)
     return app

@@ -39,6 +39,8 @@ SECRET_WORDS = frozenset(
         "totp",
     ]
 )
+# Set in `g` by a POST that only reads.
+READ = "only_reads"
 # Libraries that write whole addresses, or a line for every call.
 QUIET = ("httpx", "httpcore", "dbos", "alembic", "werkzeug", "markdown_it")
 
@@ -119,7 +121,7 @@ def _end(response: Response) -> Response:
         return response
     response.headers["X-Request-ID"] = g.request_id
     failed = response.status_code >= 500
-    if failed or request.method not in ("GET", "HEAD", "OPTIONS"):
+    if failed or not (request.method in ("GET", "HEAD", "OPTIONS") or g.get(READ)):
         spent = round((time.perf_counter() - g.began) * 1000, 1)
         log = structlog.get_logger("panel.requests")
         write = log.error if failed else log.info

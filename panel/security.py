@@ -5,6 +5,8 @@ them too.
 """
 
 import ipaddress
+import math
+import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from urllib.parse import urlsplit
@@ -13,6 +15,8 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from flask import Flask, abort, current_app, request
 from flask_limiter import Limiter
 from flask_wtf.csrf import CSRFProtect
+from limits import RateLimitItemPerMinute
+from limits.strategies import RateLimiter
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from panel.settings import Settings
@@ -23,6 +27,7 @@ REQUESTS_A_MINUTE = 1200
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Called by programs that hold a key and no cookie.
 API_PATHS = ("/api/v2", "/api/v2/")
+LIMITER = "panel.limiter"
 
 POLICY = "; ".join(
     (
@@ -81,7 +86,9 @@ def init_app(app: Flask) -> None:
         strategy="fixed-window",
     )
     limiter.request_filter(is_direct_loopback)
+    limiter.request_filter(is_api_call)
     limiter.init_app(app)
+    app.extensions[LIMITER] = limiter
 
 
 def session_cookie_name(settings: Settings) -> str:
@@ -116,6 +123,20 @@ def client_network() -> str:
     if address.version == 6:
         return str(ipaddress.ip_network((address, 64), strict=False))
     return str(address)
+
+
+def is_api_call() -> bool:
+    """Calls of the API are counted by their key, not by the network they come from."""
+    return request.path in API_PATHS
+
+
+def seconds_to_wait(app: Flask, who: str, *, most_a_minute: int) -> int | None:
+    """Count one request of `who` in the present minute. How long to wait when there were too many, else None."""
+    rates: RateLimiter = app.extensions[LIMITER].limiter
+    limit = RateLimitItemPerMinute(most_a_minute)
+    if rates.hit(limit, who):
+        return None
+    return max(1, math.ceil(rates.get_window_stats(limit, who).reset_time - time.time()))
 
 
 def is_direct_loopback() -> bool:

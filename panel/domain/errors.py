@@ -78,6 +78,13 @@ class StaleOrder(PanelError):
     http_status = 409
 
 
+class StaleForm(PanelError):
+    """What the form was about has moved since it was opened, perhaps by the form itself."""
+
+    code = "stale_form"
+    http_status = 409
+
+
 class NotFound(PanelError):
     """Not there, or not yours: the answer is the same."""
 

@@ -1,0 +1,114 @@
+"""One call of the API as it came in: fields from a form, from JSON or from the address, read strictly.
+
+Clients differ in how they send what they mean, so the way in is wide; values are text or whole numbers, and
+anything else is refused.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import parse_qsl
+
+from flask import Request
+from werkzeug.exceptions import HTTPException
+
+from panel.blueprints.api_errors import INCORRECT_REQUEST, Refusal
+from panel.services.api_keys import Holder
+
+MOST_IDS = 100
+MOST_FIELDS = 200
+# With this many digits every number fits into a column.
+MOST_DIGITS = 18
+# What clients write into a field that they leave out.
+_NOTHING = frozenset({"undefined", "null"})
+
+Fields = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call whose key is right."""
+
+    holder: Holder
+    fields: Fields
+    now: datetime
+
+    @property
+    def customer_id(self) -> int:
+        return self.holder.user_id
+
+    def required(self, name: str) -> str:
+        """The field as text, empty where it says nothing. Refuses the call that has no such field."""
+        text = text_of(self.fields, name)
+        if text is None:
+            raise Refusal(INCORRECT_REQUEST)
+        return text
+
+    def optional(self, name: str) -> str | None:
+        """The field as text, or None where it is left out or says nothing."""
+        return text_of(self.fields, name) or None
+
+    def ids(self, name: str) -> list[str] | None:
+        """The ids of a list such as `1,2,3`, each once, as written; None where there is no list.
+
+        Refuses the call with more than MOST_IDS, or with a list that has none.
+        """
+        text = self.optional(name)
+        if text is None:
+            return None
+        words = [word.strip() for word in text.split(",", MOST_IDS)]
+        ids = list(dict.fromkeys(word for word in words if word))
+        if len(words) > MOST_IDS or not ids:
+            raise Refusal(INCORRECT_REQUEST)
+        return ids
+
+
+def text_of(fields: Fields, name: str) -> str | None:
+    """The field as text without spaces around it, or None. Refuses what is neither text nor a whole number."""
+    value = fields.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise Refusal(INCORRECT_REQUEST)
+    text = str(value).strip()
+    return "" if text in _NOTHING else text
+
+
+def number_of(word: str) -> int | None:
+    """The id that is written so, or None when no id is."""
+    return int(word) if word.isascii() and word.isdigit() and len(word) <= MOST_DIGITS else None
+
+
+def numbers_of(words: Iterable[str]) -> dict[str, int]:
+    """The ids by how they are written. A word that is none stands for 0, which is nobody's."""
+    return {word: number_of(word) or 0 for word in words}
+
+
+def fields_of(request: Request) -> Fields:
+    """All fields of the call; those of the body win over those of the address. Refuses what cannot be read."""
+    fields: dict[str, object] = {}
+    try:
+        if request.query_string:
+            fields.update(form_of(request.query_string))
+        if request.mimetype == "multipart/form-data":
+            fields.update(request.form.items())
+        else:
+            fields.update(_body(request.get_data(cache=False), is_json="json" in request.mimetype))
+    except (HTTPException, ValueError, RecursionError) as error:
+        raise Refusal(INCORRECT_REQUEST) from error
+    return fields
+
+
+def _body(body: bytes, *, is_json: bool) -> dict[str, object]:
+    if is_json or body.lstrip()[:1] == b"{":
+        found = json.loads(body)
+        if not isinstance(found, dict):
+            raise ValueError("a JSON body that is no object")
+        return found
+    return form_of(body)
+
+
+def form_of(text: bytes) -> dict[str, object]:
+    """The fields of a form or a query string; of a field that comes twice, the last. Raises ValueError."""
+    return dict(parse_qsl(text.decode(errors="replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS))

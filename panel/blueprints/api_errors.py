@@ -1,0 +1,118 @@
+"""How the API refuses: one table of texts and codes, and which of our own errors becomes which."""
+
+from dataclasses import dataclass
+
+from panel.domain.errors import (
+    BadLink,
+    CancelNotAvailable,
+    InsufficientBalance,
+    NotFound,
+    PanelError,
+    QuantityTooLarge,
+    QuantityTooSmall,
+    RefillNotAvailable,
+    RequestIdUsed,
+    UnknownTool,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One way to refuse: the text of the answer, the code in its header, and what it means to the caller."""
+
+    code: str
+    text: str
+    means: str
+
+
+INVALID_KEY = Fault(
+    "invalid_api_key",
+    "Invalid API key",
+    "The key is missing, wrong or revoked, or it may not be used from your network.",
+)
+INCORRECT_REQUEST = Fault(
+    "incorrect_request",
+    "Incorrect request",
+    "The request is no POST, names no action that exists, or lacks a field; a field is of a wrong type, "
+    "a list has more than 100 ids, or the body is larger than 1 MiB.",
+)
+INCORRECT_SERVICE = Fault(
+    "incorrect_service_id", "Incorrect service ID", "There is no such tool, or it is not offered any more."
+)
+BAD_LINK = Fault(BadLink.code, "Bad link", "The link does not have the form that the tool's page asks for.")
+TOO_SMALL = Fault(
+    QuantityTooSmall.code, "Quantity less than minimal {limit}", "The quantity is below the tool's minimum."
+)
+TOO_LARGE = Fault(
+    QuantityTooLarge.code, "Quantity more than maximum {limit}", "The quantity is above the tool's maximum."
+)
+NO_FUNDS = Fault(
+    InsufficientBalance.code, "Not enough funds on balance", "The order costs more than your balance. Add money first."
+)
+INCORRECT_ORDER = Fault("incorrect_order_id", "Incorrect order ID", "You have no order of this number.")
+NO_REFILL = Fault("refill_not_found", "Refill not found", "You have no refill of this number.")
+REFILL_REFUSED = Fault(
+    RefillNotAvailable.code,
+    "Refill is not available",
+    "The tool offers no refill, its window has ended, the order is not Completed, or a refill is running.",
+)
+CANCEL_REFUSED = Fault(
+    CancelNotAvailable.code,
+    "Cancel is not available",
+    "The tool offers no cancel, the order has ended, or you have asked already.",
+)
+ID_USED = Fault(
+    RequestIdUsed.code,
+    "Request ID already used",
+    "You sent this request id before, with another service, link or quantity. Nothing more was charged.",
+)
+TOO_MANY = Fault(
+    "too_many_requests",
+    "Too many requests",
+    "The status is 429. Wait as many seconds as the header Retry-After says. Nothing was done.",
+)
+
+FAULTS = (
+    INVALID_KEY,
+    INCORRECT_REQUEST,
+    INCORRECT_SERVICE,
+    BAD_LINK,
+    TOO_SMALL,
+    TOO_LARGE,
+    NO_FUNDS,
+    INCORRECT_ORDER,
+    NO_REFILL,
+    REFILL_REFUSED,
+    CANCEL_REFUSED,
+    ID_USED,
+    TOO_MANY,
+)
+
+_BY_ERROR: dict[type[PanelError], Fault] = {
+    UnknownTool: INCORRECT_SERVICE,
+    BadLink: BAD_LINK,
+    InsufficientBalance: NO_FUNDS,
+    NotFound: INCORRECT_ORDER,
+    RefillNotAvailable: REFILL_REFUSED,
+    CancelNotAvailable: CANCEL_REFUSED,
+    RequestIdUsed: ID_USED,
+}
+
+
+class Refusal(Exception):
+    """A call is refused with this fault."""
+
+    def __init__(self, fault: Fault, *, limit: int | None = None) -> None:
+        super().__init__(fault.code)
+        self.fault = fault
+        self.text = fault.text.format(limit=limit)
+
+
+def refusal_of(error: PanelError) -> Refusal:
+    """The refusal that says one of our own errors to a program."""
+    return Refusal(_BY_ERROR.get(type(error), INCORRECT_REQUEST))
+
+
+def said(fault: Fault) -> dict[str, str]:
+    """The fault as an answer, or as the line of one bad id among many."""
+    return {"error": fault.text}

@@ -1,0 +1,86 @@
+"""Reads that bypass the session, for the few questions that are asked all the time: one prepared statement each.
+
+A reader gives the rows as plain tuples, as the newest commit has them, or None when it could not read:
+whoever asked then goes the ordinary way, which says what is wrong.
+"""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, Select
+from sqlalchemy.exc import SQLAlchemyError
+
+BUSY_SECONDS = 1.0
+
+Rows = list[tuple[Any, ...]]
+Reader = Callable[[Mapping[str, object]], Rows | None]
+
+
+def reader(engine: Engine, statement: Select[*tuple[Any, ...]]) -> Reader:
+    """A reader of this statement, which takes its values by name. Columns of moments are no use here."""
+    return _SqliteReader(engine, statement) if engine.dialect.name == "sqlite" else _pooled_reader(engine, statement)
+
+
+class _SqliteReader:
+    """Reads through a connection for each thread, opened for reading alone, with its statement prepared once.
+
+    Outside a transaction each read sees the newest commit. A forked process opens its own connections: SQLite
+    allows no other, not even to close them there.
+    """
+
+    def __init__(self, engine: Engine, statement: Select[*tuple[Any, ...]]) -> None:
+        compiled = statement.compile(dialect=engine.dialect)
+        self._path = str(engine.url.database)
+        self._sql, self._names = str(compiled), list(compiled.positiontup or ())
+        self._local = threading.local()
+        self._process = os.getpid()
+        self._left_to_parent: list[object] = []
+
+    def __call__(self, values: Mapping[str, object]) -> Rows | None:
+        given = [_plain(values[name]) for name in self._names]
+        try:
+            return self._connection().execute(self._sql, given).fetchall()
+        except sqlite3.Error:
+            # Missing, busy or damaged: whatever it is, the ordinary way will say so.
+            self._local.__dict__.pop("connection", None)
+            return None
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._process != os.getpid():
+            self._leave_to_parent()
+        try:
+            kept: sqlite3.Connection = self._local.connection
+        except AttributeError:
+            kept = self._local.connection = sqlite3.connect(
+                f"file:{self._path}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_SECONDS
+            )
+        return kept
+
+    def _leave_to_parent(self) -> None:
+        self._left_to_parent.append(self._local.__dict__.copy())
+        self._local, self._process = threading.local(), os.getpid()
+
+
+def _plain(value: object) -> object:
+    """A value as SQLite keeps it: moments are text there."""
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+    return value
+
+
+def _pooled_reader(engine: Engine, statement: Select[*tuple[Any, ...]]) -> Reader:
+    """Reads through the engine's own pool, which mends lost connections, without opening a transaction."""
+    reading = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    def read(values: Mapping[str, object]) -> Rows | None:
+        try:
+            with reading.connect() as connection:
+                return [tuple(row) for row in connection.execute(statement, dict(values))]
+        except SQLAlchemyError:
+            return None
+
+    return read
