@@ -1,6 +1,6 @@
-"""One lane per provider: a provider that hangs keeps only its own lane busy, never another's orders.
+"""One lane per provider or receiver: one that hangs keeps only its own lane busy, never what is meant for another.
 
-A sweep hands each lane its work and does not wait, unless told to; a lane that is still busy is passed over.
+Each job has lanes of its own, so that customers' receivers are never in the way of providers. A sweep hands each lane its work and does not wait, unless told to; a lane that is still busy is passed over.
 """
 
 import threading
@@ -15,21 +15,28 @@ from panel.db import db
 MOST_LANES = 32
 
 log = structlog.get_logger()
-_pool = ThreadPoolExecutor(max_workers=MOST_LANES, thread_name_prefix="lane")
+_pools: dict[str, ThreadPoolExecutor] = {}
 _busy: set[tuple[str, int]] = set()
 _guard = threading.Lock()
 
 
-def run(job: str, provider_ids: Iterable[int], work: Callable[[int], int], *, wait: bool) -> int:
-    """Run `work(provider_id)` in each free lane of this job; with `wait`, the sum of what they took up, else 0."""
+def run(job: str, ids: Iterable[int], work: Callable[[int], int], *, wait: bool) -> int:
+    """Run `work(id)` in each free lane of this job; with `wait`, the sum of what they took up, else 0."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    futures = [_pool.submit(_serve, app, lane, work) for lane in _free(job, provider_ids)]
+    futures = [_pool(job).submit(_serve, app, lane, work) for lane in _free(job, ids)]
     return sum(future.result() for future in futures) if wait else 0
 
 
-def _free(job: str, provider_ids: Iterable[int]) -> list[tuple[str, int]]:
+def _pool(job: str) -> ThreadPoolExecutor:
     with _guard:
-        lanes = [(job, provider_id) for provider_id in provider_ids if (job, provider_id) not in _busy]
+        if job not in _pools:
+            _pools[job] = ThreadPoolExecutor(max_workers=MOST_LANES, thread_name_prefix=f"lane-{job}")
+        return _pools[job]
+
+
+def _free(job: str, ids: Iterable[int]) -> list[tuple[str, int]]:
+    with _guard:
+        lanes = [(job, one) for one in ids if (job, one) not in _busy]
         _busy.update(lanes)
     return lanes
 
@@ -42,7 +49,7 @@ def _serve(app: Flask, lane: tuple[str, int], work: Callable[[int], int]) -> int
             finally:
                 db.session.remove()
     except Exception:
-        log.exception("lane_failed", job=lane[0], provider_id=lane[1])
+        log.exception("lane_failed", job=lane[0], id=lane[1])
         return 0
     finally:
         with _guard:

@@ -79,7 +79,7 @@ class Delivery(Base):
         Index(
             "ix_deliveries_due",
             "receiver_id",
-            "due_at",
+            "webhook_id",
             sqlite_where=text("due_at IS NOT NULL"),
             postgresql_where=text("due_at IS NOT NULL"),
         ),

@@ -16,6 +16,7 @@ from panel.db import change, db, lock_rows, table_of
 from panel.domain.errors import InsufficientBalance
 from panel.domain.status import Status
 from panel.models import Account, AccountKind, Order, Transfer, TransferKind
+from panel.services import webhooks
 
 ACCOUNTS = table_of(Account)
 TRANSFERS = table_of(Transfer)
@@ -122,6 +123,9 @@ def post(postings: Sequence[Posting], *, now: datetime) -> None:
             raise InsufficientBalance("Not enough funds on your balance. Nothing was charged.")
     if rows:
         db.session.execute(_ADD, rows)
+    spent = {user_id: -deltas[accounts[user_id]] for user_id in customers if deltas[accounts[user_id]] < 0}
+    if spent:
+        webhooks.tell_spent(spent, now=now)
 
 
 def _row(posting: Posting, *, source: int, target: int, now: datetime) -> dict[str, object]:

@@ -17,8 +17,9 @@ from panel.domain.errors import IllegalTransition, NotFound, StaleOrder
 from panel.domain.report import Standing
 from panel.domain.status import Status
 from panel.models import Cancellation, CancellationState, Event, Order
-from panel.services import customer_state, ledger, refunds
+from panel.services import customer_state, ledger, refunds, webhooks
 from panel.services.ledger import Posting
+from panel.services.webhooks import Moved
 
 ORDERS = table_of(Order)
 EVENTS = table_of(Event)
@@ -141,6 +142,7 @@ def apply(moves: Sequence[Move], *, now: datetime) -> None:
     rows, events, postings = [], [], []
     counts: Counter[tuple[int, Status]] = Counter()
     ended = []
+    moved = []
     for move in moves:
         row, transfers = _after(move, now=now)
         rows.append(row)
@@ -149,6 +151,8 @@ def apply(moves: Sequence[Move], *, now: datetime) -> None:
         if move.to is not move.order.status:
             counts[move.order.customer_id, move.order.status] -= 1
             counts[move.order.customer_id, move.to] += 1
+            returned_nanos = row["b_returned_nanos"] - move.order.returned_nanos
+            moved.append(Moved(move.order.id, move.order.customer_id, returned_nanos))
             if not move.to.is_open:
                 ended.append(move.order.id)
     if change(_CLAIM, rows) != len(rows):
@@ -160,6 +164,7 @@ def apply(moves: Sequence[Move], *, now: datetime) -> None:
         _close_cancellations(ended, now=now)
     if counts:
         customer_state.count_orders(counts)
+        webhooks.tell_moves(moved, now=now)
     customer_state.bump_customers({move.order.customer_id for move in moves})
 
 

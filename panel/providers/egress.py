@@ -1,0 +1,158 @@
+"""One POST to an address that a customer chose: it reaches the public internet, or nothing.
+
+The name is looked up once, every address it leads to is judged, and the call goes to a judged one. Redirects
+are not followed, TLS is verified against the name, and one deadline covers all of it, the look-up included.
+"""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import httpx
+
+from panel.domain import addresses
+from panel.domain.addresses import Pairs
+from panel.domain.errors import BadInput
+from panel.providers.http import CONNECT_SECONDS, tls
+
+MOST_BYTES = 64 * 1024
+KEPT_SIGNS = 200
+MOST_ADDRESSES = 4
+# A deadline that has passed still lets the call fail in its own words.
+LEAST_SECONDS = 0.001
+
+Resolver = Callable[[str, int], Sequence[str]]
+
+
+class NotReached(Exception):
+    """No answer came, for the reason that the text gives; the request may have been read all the same."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The status of the answer and the beginning of its text."""
+
+    status: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the call goes: the address as the customer wrote it, and the judged addresses behind it."""
+
+    url: httpx.URL
+    addresses: tuple[str, ...]
+
+
+def look_up(host: str, port: int) -> list[str]:
+    """All addresses of the host. Raises OSError when there is none."""
+    return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+def post(
+    url: str,
+    body: bytes,
+    *,
+    headers: Mapping[str, str],
+    timeout_seconds: float,
+    test_hosts: Pairs = frozenset(),
+    resolver: Resolver = look_up,
+) -> Answer:
+    """POST the body; whatever status comes back is an answer. Raises NotReached."""
+    ends = time.monotonic() + timeout_seconds
+    target = find_target(url, timeout_seconds=timeout_seconds, test_hosts=test_hosts, resolver=resolver)
+    left = max(ends - time.monotonic(), LEAST_SECONDS)
+    try:
+        return asyncio.run(asyncio.wait_for(_call(target, body, dict(headers), left), left))
+    except (TimeoutError, httpx.TimeoutException) as error:
+        raise NotReached(f"No answer within {timeout_seconds:g} seconds.") from error
+    except httpx.ConnectError as error:
+        raise NotReached(_why(error)) from error
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as error:
+        raise NotReached("The connection broke before a whole answer came.") from error
+
+
+def find_target(url: str, *, timeout_seconds: float, test_hosts: Pairs, resolver: Resolver = look_up) -> Target:
+    """Look the address up, once, and judge all that it leads to. Raises NotReached when one is not public."""
+    try:
+        parsed = httpx.URL(addresses.check_url(url, test_hosts=test_hosts))
+    except (BadInput, httpx.InvalidURL) as error:
+        raise NotReached(str(error)) from error
+    port = parsed.port or (443 if parsed.scheme == "https" else 80)
+    found = _resolved(parsed.raw_host.decode("ascii"), port, resolver=resolver, timeout_seconds=timeout_seconds)
+    judged = [
+        addresses.allowed(written, port=port, is_tls=parsed.scheme == "https", test_hosts=test_hosts)
+        for written in dict.fromkeys(found)
+    ]
+    passed = tuple(address for address in judged if address is not None)
+    if not passed or len(passed) != len(judged):
+        raise NotReached("The name leads to an address that is not on the public internet. Nothing was sent.")
+    return Target(parsed, passed[:MOST_ADDRESSES])
+
+
+def _resolved(host: str, port: int, *, resolver: Resolver, timeout_seconds: float) -> Sequence[str]:
+    """What the resolver says, unless it takes too long: then its thread is left to itself."""
+    found: list[Sequence[str]] = []
+
+    def ask() -> None:
+        try:
+            found.append(resolver(host, port))
+        except (OSError, ValueError):
+            found.append(())
+
+    thread = threading.Thread(target=ask, name="look-up", daemon=True)
+    thread.start()
+    thread.join(timeout_seconds)
+    if not found:
+        raise NotReached("The name was not resolved in time.")
+    if not found[0]:
+        raise NotReached("The name leads nowhere: no address was found for it.")
+    return found[0]
+
+
+async def _call(target: Target, body: bytes, headers: dict[str, str], timeout_seconds: float) -> Answer:
+    timeout = httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds))
+    async with httpx.AsyncClient(verify=tls(), timeout=timeout, trust_env=False, follow_redirects=False) as client:
+        for address in target.addresses[:-1]:
+            try:
+                return await _send(client, target.url, address, body, headers)
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                continue
+        return await _send(client, target.url, target.addresses[-1], body, headers)
+
+
+async def _send(
+    client: httpx.AsyncClient, url: httpx.URL, address: str, body: bytes, headers: dict[str, str]
+) -> Answer:
+    """Connect to the address, but name the host: in the Host header, and in TLS, which verifies it."""
+    request = client.build_request(
+        "POST",
+        url.copy_with(host=address),
+        content=body,
+        headers={"Accept-Encoding": "identity", "User-Agent": "panel"} | headers | {"Host": url.netloc.decode("ascii")},
+        extensions={"sni_hostname": url.raw_host.decode("ascii")},
+    )
+    answer = await client.send(request, stream=True)
+    try:
+        read = bytearray()
+        async for piece in answer.aiter_raw():
+            read += piece
+            if len(read) > MOST_BYTES:
+                break
+    finally:
+        await answer.aclose()
+    return Answer(answer.status_code, _beginning(bytes(read)))
+
+
+def _beginning(body: bytes) -> str:
+    text = " ".join(body[: 4 * KEPT_SIGNS].decode(errors="replace").split())
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)[:KEPT_SIGNS]
+
+
+def _why(error: httpx.ConnectError) -> str:
+    if "CERTIFICATE" in str(error).upper() or "SSL" in str(error).upper():
+        return "The address has no valid certificate for its name. Nothing was sent."
+    return "The address did not accept a connection. Nothing was sent."

@@ -1,0 +1,198 @@
+"""Webhooks on their way: each receiver has a queue of its own, emptied in the order in which things happened.
+
+Only the first of a queue is ever sent; what comes behind waits for it. A webhook is sent until it is taken,
+or 72 hours have passed since it was made: at least once, and perhaps twice, always with the same id and body.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, update
+
+from panel.db import change, db, lock_rows, table_of
+from panel.domain.errors import NotFound
+from panel.models import Delivery, DeliveryState, Receiver, Webhook
+
+DELIVERIES = table_of(Delivery)
+WEBHOOKS = table_of(Webhook)
+RECEIVERS = table_of(Receiver)
+
+KEPT_FOR = timedelta(hours=72)
+# How long to wait after the first failure, the second, and so on; the last holds for all further ones.
+WAITS = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 1_800, 7_200, 21_600))
+TAKEN = range(200, 300)
+NEVER_SENT = "Not sent: what came before it was not taken for 72 hours."
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A webhook that a worker has taken up, with all it needs to be sent."""
+
+    delivery_id: int
+    receiver_id: int
+    public_id: str
+    url: str
+    body: str
+    sealed_secrets: tuple[str, ...]
+    lease_until: datetime
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a receiver's log."""
+
+    id: int
+    kind: str
+    order_id: int | None
+    number: int | None
+    state: str
+    tries: int
+    answer: str
+    at: datetime
+    tried_at: datetime | None
+    due_at: datetime | None
+
+
+def sign(body: str, *, secrets: Sequence[str], timestamp: int) -> str:
+    """The value of `Webhook-Signature`: one signature a secret, the newest first, with a space between."""
+    signed = f"{timestamp}.{body}".encode()
+    return " ".join(f"v1={hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()}" for secret in secrets)
+
+
+def receivers_with_work(*, now: datetime) -> list[int]:
+    """The receivers the first of whose queue is due."""
+    first_due = (
+        select(DELIVERIES.c.due_at)
+        .where(DELIVERIES.c.receiver_id == RECEIVERS.c.id, DELIVERIES.c.due_at.is_not(None))
+        .order_by(DELIVERIES.c.webhook_id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    found = select(RECEIVERS.c.id).where(RECEIVERS.c.removed_at.is_(None), first_due <= now).order_by(first_due)
+    return list(db.session.scalars(found))
+
+
+def take(receiver_id: int, *, lease_seconds: float, now: datetime) -> Parcel | None:
+    """Take up the first of the queue if it is due, and move it ahead so that nobody else does; None when it is not."""
+    first = db.session.scalar(
+        lock_rows(
+            select(Delivery)
+            .where(Delivery.receiver_id == receiver_id, Delivery.due_at.is_not(None))
+            .order_by(Delivery.webhook_id)
+            .limit(1)
+        )
+    )
+    if first is None or first.due_at is None or first.due_at > now:
+        return None
+    receiver = db.session.get_one(Receiver, receiver_id)
+    if receiver.removed_at is not None:
+        return None
+    webhook = db.session.get_one(Webhook, first.webhook_id)
+    first.due_at = now + timedelta(seconds=lease_seconds)
+    first.tries += 1
+    first.tried_at = now
+    signs_still = receiver.old_secret_until is not None and now < receiver.old_secret_until
+    return Parcel(
+        delivery_id=first.id,
+        receiver_id=receiver_id,
+        public_id=webhook.public_id,
+        url=receiver.url,
+        body=webhook.body,
+        sealed_secrets=(receiver.sealed_secret, *((receiver.sealed_old_secret,) if signs_still else ())),
+        lease_until=first.due_at,
+    )
+
+
+def settle(parcel: Parcel, *, status: int | None, answer: str, now: datetime) -> bool:
+    """Write down what came of sending it: `status` is None without an answer. Whether it was taken."""
+    delivery = db.session.scalars(lock_rows(select(Delivery).where(Delivery.id == parcel.delivery_id))).one()
+    is_taken = status in TAKEN
+    if delivery.state != DeliveryState.WAITING:
+        return is_taken
+    delivery.answer = answer
+    if is_taken:
+        delivery.state, delivery.due_at, delivery.delivered_at = DeliveryState.DELIVERED, None, now
+    elif delivery.due_at == parcel.lease_until:
+        delivery.due_at = now + WAITS[min(delivery.tries, len(WAITS)) - 1]
+        db.session.flush()
+        _give_up(parcel.receiver_id, tried=delivery, now=now)
+    db.session.flush()
+    return is_taken
+
+
+def _give_up(receiver_id: int, *, tried: Delivery, now: datetime) -> None:
+    """End what is older than the time it is kept for; what comes next waits as long as what was tried."""
+    old = select(WEBHOOKS.c.id).where(WEBHOOKS.c.id == DELIVERIES.c.webhook_id, WEBHOOKS.c.at <= now - KEPT_FOR)
+    waiting = (DELIVERIES.c.receiver_id == receiver_id, DELIVERIES.c.due_at.is_not(None))
+    ended = update(DELIVERIES).where(*waiting, old.exists()).values(state=DeliveryState.GIVEN_UP, due_at=None)
+    if not change(ended):
+        return
+    db.session.execute(
+        update(DELIVERIES)
+        .where(DELIVERIES.c.receiver_id == receiver_id, DELIVERIES.c.state == DeliveryState.GIVEN_UP)
+        .where(DELIVERIES.c.tries == 0, DELIVERIES.c.answer == "")
+        .values(answer=NEVER_SENT)
+    )
+    head = select(func.min(DELIVERIES.c.webhook_id)).where(*waiting).scalar_subquery()
+    following = update(DELIVERIES).where(DELIVERIES.c.receiver_id == receiver_id, DELIVERIES.c.webhook_id == head)
+    db.session.execute(following.values(due_at=tried.due_at))
+    db.session.refresh(tried)
+
+
+def send_again(delivery_id: int, *, receiver_id: int, now: datetime) -> None:
+    """Put it into its place in the queue again, and let the queue go on now. Raises NotFound."""
+    delivery = db.session.scalar(
+        lock_rows(select(Delivery).where(Delivery.id == delivery_id, Delivery.receiver_id == receiver_id))
+    )
+    if delivery is None:
+        raise NotFound("There is no such delivery.")
+    if delivery.state != DeliveryState.WAITING:
+        delivery.state, delivery.tries, delivery.delivered_at = DeliveryState.WAITING, 0, None
+        delivery.due_at = now
+        db.session.flush()
+    go_on(receiver_id, now=now)
+
+
+def go_on(receiver_id: int, *, now: datetime) -> None:
+    """Do not wait any longer: the first of the queue is due now."""
+    waiting = (DELIVERIES.c.receiver_id == receiver_id, DELIVERIES.c.due_at > now)
+    db.session.execute(update(DELIVERIES).where(*waiting).values(due_at=now))
+
+
+def log(receiver_id: int, *, count: int) -> list[Line]:
+    """The newest deliveries of a receiver, newest first."""
+    rows = db.session.execute(
+        select(
+            DELIVERIES.c.id,
+            WEBHOOKS.c.kind,
+            WEBHOOKS.c.order_id,
+            WEBHOOKS.c.number,
+            DELIVERIES.c.state,
+            DELIVERIES.c.tries,
+            DELIVERIES.c.answer,
+            WEBHOOKS.c.at,
+            DELIVERIES.c.tried_at,
+            DELIVERIES.c.due_at,
+        )
+        .join(WEBHOOKS, WEBHOOKS.c.id == DELIVERIES.c.webhook_id)
+        .where(DELIVERIES.c.receiver_id == receiver_id)
+        .order_by(DELIVERIES.c.webhook_id.desc())
+        .limit(count)
+    )
+    return [Line(**row) for row in rows.mappings()]
+
+
+def counts(receiver_ids: Sequence[int]) -> dict[int, dict[DeliveryState, int]]:
+    """How many deliveries of each state these receivers have."""
+    found: dict[int, dict[DeliveryState, int]] = {each: dict.fromkeys(DeliveryState, 0) for each in receiver_ids}
+    rows = db.session.execute(
+        select(DELIVERIES.c.receiver_id, DELIVERIES.c.state, func.count())
+        .where(DELIVERIES.c.receiver_id.in_(receiver_ids))
+        .group_by(DELIVERIES.c.receiver_id, DELIVERIES.c.state)
+    )
+    for receiver_id, state, number in rows:
+        found[receiver_id][DeliveryState(state)] = number
+    return found
