@@ -21,6 +21,7 @@ from panel.blueprints import (
     order,
     ordering,
     orders,
+    receivers,
     rendering,
     tools,
 )
@@ -40,6 +41,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     order.bp,
     ordering.bp,
     orders.bp,
+    receivers.bp,
     tools.bp,
 )
 

@@ -1,6 +1,7 @@
 """One lane per provider or receiver: one that hangs keeps only its own lane busy, never what is meant for another.
 
-Each job has lanes of its own, so that customers' receivers are never in the way of providers. A sweep hands each lane its work and does not wait, unless told to; a lane that is still busy is passed over.
+Each job has lanes of its own, so that customers' receivers are never in the way of providers. A sweep hands each
+lane its work and does not wait, unless told to; a lane that is still busy is passed over.
 """
 
 import threading

@@ -14,7 +14,6 @@ from panel.sealing import CannotUnseal
 from panel.services import deliveries
 from panel.services.deliveries import Parcel
 
-TIMEOUT_SECONDS = 10.0
 LEASE_SECONDS = 30.0
 # A lane is given back after this long, so that slow receivers take turns with the others.
 TURN_SECONDS = 20.0
@@ -65,7 +64,7 @@ def _send(parcel: Parcel) -> tuple[int | None, str]:
             parcel.url,
             parcel.body.encode(),
             headers=headers,
-            timeout_seconds=TIMEOUT_SECONDS,
+            timeout_seconds=deliveries.TIMEOUT_SECONDS,
             test_hosts=addresses.read_pairs(settings.egress_test_hosts),
         )
     except NotReached as failure:

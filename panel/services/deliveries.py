@@ -20,6 +20,8 @@ DELIVERIES = table_of(Delivery)
 WEBHOOKS = table_of(Webhook)
 RECEIVERS = table_of(Receiver)
 
+# How long a receiver has to answer.
+TIMEOUT_SECONDS = 10
 KEPT_FOR = timedelta(hours=72)
 # How long to wait after the first failure, the second, and so on; the last holds for all further ones.
 WAITS = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 1_800, 7_200, 21_600))
@@ -54,6 +56,10 @@ class Line:
     at: datetime
     tried_at: datetime | None
     due_at: datetime | None
+
+    @property
+    def state_label(self) -> str:
+        return self.state.replace("_", " ").capitalize()
 
 
 def sign(body: str, *, secrets: Sequence[str], timestamp: int) -> str:

@@ -1,0 +1,22 @@
+"""The text on webhooks of `content/webhooks.md`, with its figures from the code that sends them."""
+
+from datetime import timedelta
+from functools import cache
+
+from panel.services import deliveries, receivers
+from panel.services.prose import Prose, read_prose
+from panel.settings import ROOT
+
+FILE = ROOT / "content" / "webhooks.md"
+_HOUR = timedelta(hours=1)
+
+
+@cache
+def guide() -> Prose:
+    """What is sent, what is to be answered, and how to check a signature."""
+    facts = {
+        "timeout_seconds": str(deliveries.TIMEOUT_SECONDS),
+        "kept_hours": str(deliveries.KEPT_FOR // _HOUR),
+        "old_hours": str(receivers.OLD_SIGNS_FOR // _HOUR),
+    }
+    return read_prose(FILE.read_text(encoding="utf-8"), facts=facts)
