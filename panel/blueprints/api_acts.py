@@ -116,7 +116,10 @@ def status(call: Call) -> Answer:
 def by_word(order_ids: dict[str, int], found: dict[int, str]) -> Rendered:
     """The statuses of many orders under the ids as they were asked for, those that are not found among them."""
     unknown = json.dumps(said(INCORRECT_ORDER), separators=(",", ":"))
-    lines = [f"{json.dumps(word)}:{found.get(order_id, unknown)}" for word, order_id in order_ids.items()]
+    lines = [
+        f'"{word}":{found[order_id]}' if order_id in found else f"{json.dumps(word)}:{unknown}"
+        for word, order_id in order_ids.items()
+    ]
     return Rendered(f"{{{','.join(lines)}}}")
 
 

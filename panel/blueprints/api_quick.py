@@ -12,7 +12,7 @@ from flask import Flask
 
 from panel import security
 from panel.blueprints.api_acts import by_word
-from panel.blueprints.api_calls import Call, form_of, numbers_of, text_of
+from panel.blueprints.api_calls import form_of, plain_numbers, text_of
 from panel.blueprints.api_errors import Refusal
 from panel.clock import utc_now
 from panel.db import db
@@ -58,17 +58,20 @@ class QuickStatus:
             if text_of(fields, "action") != "status":
                 return None
             holder = self._holder(text_of(fields, "key") or "", address=environ.get("REMOTE_ADDR"))
-            words = None if holder is None else Call(holder, fields, utc_now()).ids("orders")
+            if holder is None:
+                return None
+            many = text_of(fields, "orders")
+            order_ids = plain_numbers(many or text_of(fields, "order") or "")
         except (ValueError, Refusal):
             return None
-        if holder is None or words is None:
+        if order_ids is None or not (many or len(order_ids) == 1):
             return None
-        order_ids = numbers_of(words)
         ids = api_orders.ids_value(order_ids.values(), engine=self._engine)
         rows = self._statuses({"customer_id": holder.user_id, "ids": ids})
-        if rows is None or self._is_too_much(holder):
+        if rows is None or not (many or rows) or self._is_too_much(holder):
             return None
-        return by_word(order_ids, api_orders.status_texts(rows, currency=self._settings.currency))
+        found = api_orders.status_texts(rows, currency=self._settings.currency)
+        return by_word(order_ids, found) if many else next(iter(found.values()))
 
     def _holder(self, key: str, *, address: str | None) -> Holder | None:
         since = utc_now() - api_keys.USE_NOTED_EVERY

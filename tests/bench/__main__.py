@@ -1,10 +1,10 @@
-"""`python -m tests.bench history`."""
+"""`python -m tests.bench history` and the like: see the modules of this folder."""
 
 import sys
 
-from tests.bench import history
+from tests.bench import api, history
 
-BENCHES = {"history": history.main}
+BENCHES = {"api": api.main, "history": history.main}
 
 if __name__ == "__main__":
     wanted = sys.argv[1] if len(sys.argv) == 2 else ""

@@ -11,19 +11,22 @@ PIECE = 1 << 18
 
 @dataclass(frozen=True)
 class Target:
-    """One address with its headers, and the status that every answer must have."""
+    """One address with its headers, and the status that every answer must have. With a body it is a POST."""
 
     name: str
     port: int
     path: str
     headers: dict[str, str] = field(default_factory=dict)
     status: int = 200
+    body: bytes = b""
 
     @property
     def request(self) -> bytes:
-        lines = [f"GET {self.path} HTTP/1.1", f"Host: 127.0.0.1:{self.port}"]
+        lines = [f"{'POST' if self.body else 'GET'} {self.path} HTTP/1.1", f"Host: 127.0.0.1:{self.port}"]
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
-        return ("\r\n".join(lines) + "\r\n\r\n").encode()
+        if self.body:
+            lines += ["Content-Type: application/x-www-form-urlencoded", f"Content-Length: {len(self.body)}"]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode() + self.body
 
 
 class _Connection:
