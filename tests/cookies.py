@@ -1,5 +1,6 @@
 """The cookie of a browser that is signed in, for clients that are not Flask's own."""
 
+import secrets
 from typing import cast
 
 from flask import Flask
@@ -17,4 +18,7 @@ def session_cookie(app: Flask, user: User) -> str:
         device = sign_ins.sign_in(user, device="Test browser", network="127.0.0.1", now=utc_now())
     signer = cast(SecureCookieSessionInterface, app.session_interface).get_signing_serializer(app)
     assert signer is not None
-    return str(signer.dumps({sign_ins.TOKEN_KEY: device.token, "_permanent": True}))
+    # With its CSRF token, as a browser has it after its first page.
+    return str(
+        signer.dumps({sign_ins.TOKEN_KEY: device.token, "_permanent": True, "csrf_token": secrets.token_hex(20)})
+    )

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
@@ -24,10 +25,9 @@ EXTENSION = "panel.history_rows"
 ROWS_KEPT = 20_000
 CATALOGUES_KEPT = 4
 CUSTOMERS_KEPT = 5_000
-FORMS_KEPT = 500
+PARTS_KEPT = 1_000
 
 Value = TypeVar("Value")
-Source = TypeVar("Source")
 Key = TypeVar("Key", bound=Hashable)
 
 
@@ -50,18 +50,13 @@ class Kept(Generic[Value]):
             self._keep(key, value)
         return value
 
-    def get_all(self, sources: Mapping[Key, Source], make: Callable[[Source], Value]) -> list[Value]:
-        """The values of all these keys; of one that is not kept, made from what stands beside the key."""
+    def find_all(self, keys: Sequence[Key]) -> dict[Key, Value]:
+        """The values that are kept, of these keys."""
         with self._lock:
-            found = {key: self._values[key] for key in sources if key in self._values}
+            found = {key: self._values[key] for key in keys if key in self._values}
             for key in found:
                 self._values.move_to_end(key)
-        made = {key: make(source) for key, source in sources.items() if key not in found}
-        if made:
-            with self._lock:
-                for key, value in made.items():
-                    self._keep(key, value)
-        return [found[key] if key in found else made[key] for key in sources]
+        return found
 
     def _keep(self, key: Hashable, value: Value) -> None:
         self._values[key] = value
@@ -75,6 +70,8 @@ class _Caches:
     names: Kept[dict[int, ToolName]]
     tools_used: Kept[list[int]]
     forms: Kept[Markup]
+    views: Kept[Markup]
+    pages: Kept[Markup]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +86,18 @@ class ShownRow:
     charge_nanos: int
     returned_nanos: int
     placed_at: datetime
-    unconfirmed_at: datetime | None
+    is_unconfirmed: bool
 
 
 def init_app(app: App) -> None:
-    app.extensions[EXTENSION] = _Caches(Kept(ROWS_KEPT), Kept(CATALOGUES_KEPT), Kept(CUSTOMERS_KEPT), Kept(FORMS_KEPT))
+    app.extensions[EXTENSION] = _Caches(
+        rows=Kept(ROWS_KEPT),
+        names=Kept(CATALOGUES_KEPT),
+        tools_used=Kept(CUSTOMERS_KEPT),
+        forms=Kept(PARTS_KEPT),
+        views=Kept(PARTS_KEPT),
+        pages=Kept(PARTS_KEPT),
+    )
 
 
 def _caches() -> _Caches:
@@ -111,6 +115,18 @@ def tools_used(user_id: int, *, state_version: int) -> list[int]:
     return _caches().tools_used.get((user_id, state_version), lambda: orders.tools_used(user_id))
 
 
+def views_list(views: tuple[Hashable, ...]) -> Markup:
+    """The links above the list, with their counts."""
+    return _caches().views.get(views, lambda: _fragment("orders/_views.html", views=views))
+
+
+def pages_links(first: str | None, following: str | None) -> Markup:
+    """The links to the first page and the next one."""
+    return _caches().pages.get(
+        (first, following), lambda: _fragment("orders/_pages.html", first=first, following=following)
+    )
+
+
 def filter_form(typed: Hashable, tools: Sequence[tuple[str, str]]) -> Markup:
     """The form of the filters, with these typed and these tools to choose from."""
     return _caches().forms.get((typed, tuple(tools)), lambda: filter_form_with_errors(typed, tools, {}))
@@ -118,20 +134,30 @@ def filter_form(typed: Hashable, tools: Sequence[tuple[str, str]]) -> Markup:
 
 def filter_form_with_errors(typed: object, tools: Sequence[tuple[str, str]], errors: Mapping[str, str]) -> Markup:
     statuses = [("", "Every status"), *((status.slug, status.label) for status in Status)]
-    template = current_app.jinja_env.get_template("orders/_filters.html")
-    html = template.render(typed=typed, statuses=statuses, tools=tools, errors=errors)
+    return _fragment("orders/_filters.html", typed=typed, statuses=statuses, tools=tools, errors=errors)
+
+
+def _fragment(name: str, **context: object) -> Markup:
+    html = current_app.jinja_env.get_template(name).render(**context)
     return Markup(html)  # noqa: S704  (rendered, and escaped, by its template)
 
 
-def rendered(rows: Sequence[Row[Any]], *, catalogue_version: int) -> Markup:
-    """The rows as HTML, one after the other."""
-    names = tool_names(catalogue_version)
-    by_key = {(row.id, row.version, row.unconfirmed_at, catalogue_version): row for row in rows}
-    html = _caches().rows.get_all(by_key, lambda row: _render(row, names))
-    return Markup("\n".join(html))  # noqa: S704  (each row was rendered, and escaped, by its template)
+def rendered(rows: Sequence[Row[*tuple[Any, ...]]], *, customer_id: int, catalogue_version: int) -> Markup:
+    """The rows of a page as HTML, one after the other. Only those not kept are read in full, and rendered."""
+    keys = [(row[0], row[1], row[3], catalogue_version) for row in rows]
+    kept = _caches().rows
+    html = kept.find_all(keys)
+    if missing := [key[0] for key in keys if key not in html]:
+        names = tool_names(catalogue_version)
+        for row in orders.in_full(customer_id, order_ids=missing):
+            # By now the order may have moved on: what is kept is kept under the version that was read.
+            key = (row.id, row.version, row.is_unconfirmed, catalogue_version)
+            html[key] = kept.get(key, partial(_render, row, names))
+    by_id = {key[0]: text for key, text in html.items()}
+    return Markup("\n".join([by_id[key[0]] for key in keys]))  # noqa: S704  (rendered, and escaped, by its template)
 
 
-def _render(row: Row[Any], names: dict[int, ToolName]) -> str:
+def _render(row: Row[*tuple[Any, ...]], names: dict[int, ToolName]) -> str:
     shown = ShownRow(
         id=row.id,
         status=Status(row.status),
@@ -141,7 +167,7 @@ def _render(row: Row[Any], names: dict[int, ToolName]) -> str:
         charge_nanos=row.charge_nanos,
         returned_nanos=row.returned_nanos,
         placed_at=row.placed_at,
-        unconfirmed_at=row.unconfirmed_at,
+        is_unconfirmed=row.is_unconfirmed,
     )
     # A tool that was added after the names were read is read now.
     tool = names.get(row.tool_id) or orders.tool_names()[row.tool_id]

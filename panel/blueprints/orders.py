@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, session
+from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from markupsafe import Markup
@@ -30,6 +30,8 @@ PAGE, LIVE, FILE = "/orders", "/orders/live", "/orders.csv"
 # Where the session keeps that updates are paused.
 PAUSED = "updates_paused"
 TAG = "HX-PTag"
+
+MOVING = frozenset(status.value for status in Status if status.is_moving)
 
 CSV_HEAD = (
     "order",
@@ -59,14 +61,6 @@ class View:
     url: str
     orders: int
     is_here: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Pages:
-    """The addresses of the first page and the next one, where there are such."""
-
-    first: str | None
-    next: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +143,14 @@ def _region(filters: Filters, present: Present, *, is_live: bool) -> Markup:
     """The one rendering of section#live."""
     counts = orders.counts_by_status(present.user_id)
     page = orders.history_page(present.user_id, filters=filters)
-    polls = is_live and any(Status(row.status).is_moving for row in page.rows)
+    polls = is_live and any(row.status in MOVING for row in page.rows)
     live_url = _address(LIVE, filters)
-    html = render_template(
-        "orders/_live.html",
-        rows=history_rows.rendered(page.rows, catalogue_version=present.catalogue_version),
-        views=_views(filters, counts),
+    # Not by Flask's own function: the region must not depend on who asks or from where.
+    html = current_app.jinja_env.get_template("orders/_live.html").render(
+        rows=history_rows.rendered(page.rows, customer_id=present.user_id, catalogue_version=present.catalogue_version),
+        views=history_rows.views_list(_views(filters, counts)),
         pages=_pages(filters, page.next_after),
+        is_beyond=filters.after is not None and not page.rows,
         filters=_in_words(filters, present),
         clear_url=PAGE,
         live_url=live_url,
@@ -171,11 +166,11 @@ _VIEWS = (
 )
 
 
-def _views(filters: Filters, counts: dict[Status, int]) -> list[View]:
+def _views(filters: Filters, counts: dict[Status, int]) -> tuple[View, ...]:
     """All orders, then each status in the order of the table."""
     is_plain = not filters.is_narrow_beyond_status
     everything = sum(counts.values())
-    return [
+    return tuple(
         View(
             name,
             label,
@@ -184,14 +179,14 @@ def _views(filters: Filters, counts: dict[Status, int]) -> list[View]:
             is_plain and filters.status is status,
         )
         for name, label, url, status in _VIEWS
-    ]
-
-
-def _pages(filters: Filters, next_after: int | None) -> Pages:
-    return Pages(
-        first=_address(PAGE, filters.at(None)) if filters.after is not None else None,
-        next=_address(PAGE, filters.at(next_after)) if next_after is not None else None,
     )
+
+
+def _pages(filters: Filters, next_after: int | None) -> Markup:
+    """The links to the first page and the next one, where there are such."""
+    first = _address(PAGE, filters.at(None)) if filters.after is not None else None
+    following = _address(PAGE, filters.at(next_after)) if next_after is not None else None
+    return history_rows.pages_links(first, following)
 
 
 def _in_words(filters: Filters, present: Present) -> str:

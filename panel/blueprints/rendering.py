@@ -3,6 +3,7 @@
 Who asks and how much is on the balance are read at most once a request, and only when a page prints them.
 """
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -22,6 +23,8 @@ from panel.services.sign_ins import SignedIn
 from panel.settings import Settings
 
 EXTENSION = "panel.rendering"
+EXTENSION_BARS = f"{EXTENSION}.bars"
+BARS_KEPT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,7 @@ FOOTER = (
 def init_app(app: Flask) -> None:
     """Set the template environment up. Links to pages that this build does not have are left out."""
     settings: Settings = app.config["PANEL"]
+    app.extensions[EXTENSION_BARS] = OrderedDict()
     environment = app.jinja_env
     environment.undefined = StrictUndefined
     environment.trim_blocks = True
@@ -123,7 +127,8 @@ def init_app(app: Flask) -> None:
         canonical=LocalProxy(lambda: settings.public_url + request.path),
         page_time=utc_now,
         bar_links=bar_links,
-        footer_links=footer_links,
+        bar_html=bar_html,
+        footer_html=footer_html,
         current_mark=current_mark,
         has_page=has_page,
     )
@@ -133,7 +138,8 @@ def me() -> SignedIn | None:
     """Who is signed in, or None."""
     if not has_request_context():
         return None
-    user = current_user._get_current_object()
+    # What Flask-Login keeps of this request; pages ask a dozen times.
+    user = g.get("_login_user") or current_user._get_current_object()
     return user if user.is_authenticated else None
 
 
@@ -152,6 +158,28 @@ def bar_links() -> list[Link]:
 def footer_links() -> list[tuple[str, list[Link]]]:
     """The public map, under its headings; a heading without pages is left out."""
     return _links().footer
+
+
+def bar_html() -> Markup:
+    """The links of the bar as they stand on this page."""
+    known: OrderedDict[tuple[bool, str], Markup] = current_app.extensions[EXTENSION_BARS]
+    key = (me() is not None, request.path)
+    html = known.get(key)
+    if html is None:
+        links = [(link, current_mark(link.path)) for link in bar_links()]
+        html = known[key] = _fragment("components/bar_links.html", links=links)
+        if len(known) > BARS_KEPT:
+            known.popitem(last=False)
+    return html
+
+
+def footer_html() -> Markup:
+    return _links().footer_html
+
+
+def _fragment(name: str, **context: object) -> Markup:
+    html = current_app.jinja_env.get_template(name).render(**context)
+    return Markup(html.strip())  # noqa: S704  (rendered, and escaped, by its template)
 
 
 def current_mark(path: str) -> Markup:
@@ -179,6 +207,7 @@ def has_page(path: str) -> bool:
 class _Links:
     bar: list[Link]
     footer: list[tuple[str, list[Link]]]
+    footer_html: Markup
 
 
 def _links() -> _Links:
@@ -187,7 +216,8 @@ def _links() -> _Links:
     is_signed_in = me() is not None
     if is_signed_in not in known:
         footer = [(heading, shown) for heading, links in FOOTER if (shown := _shown(links, is_signed_in))]
-        known[is_signed_in] = _Links(_shown(BAR, is_signed_in), footer)
+        html = _fragment("components/footer_map.html", parts=footer)
+        known[is_signed_in] = _Links(_shown(BAR, is_signed_in), footer, html)
     return known[is_signed_in]
 
 

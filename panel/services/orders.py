@@ -26,11 +26,15 @@ ORDERS = table_of(Order)
 COUNTS = table_of(OrderCount)
 TOOLS = table_of(Tool)
 
-_SHOWN = (
+# What tells whether a row that was rendered before is still true: few columns, since a page reads them each time.
+_KNOWN = (
     ORDERS.c.id,
     ORDERS.c.version,
     ORDERS.c.status,
-    ORDERS.c.unconfirmed_at,
+    ORDERS.c.unconfirmed_at.is_not(None).label("is_unconfirmed"),
+)
+_SHOWN = (
+    *_KNOWN,
     ORDERS.c.tool_id,
     ORDERS.c.link,
     ORDERS.c.quantity,
@@ -60,18 +64,28 @@ class ToolName:
 class Page:
     """Orders of a history, newest first, and the order after which the next page begins."""
 
-    rows: Sequence[Row[Any]]
+    rows: Sequence[Row[*tuple[Any, ...]]]
     next_after: int | None
 
 
 def history_page(customer_id: int, *, filters: Filters) -> Page:
-    """One page of this customer's orders."""
-    rows = _read(_SHOWN, customer_id, filters=filters, most=PAGE_SIZE + 1)
+    """One page of this customer's orders: id, version, status and whether it is unconfirmed, of each."""
+    rows = _read(_KNOWN, customer_id, filters=filters, most=PAGE_SIZE + 1)
     has_more = len(rows) > PAGE_SIZE
     return Page(rows[:PAGE_SIZE], rows[PAGE_SIZE - 1].id if has_more else None)
 
 
-def history_batch(customer_id: int, *, filters: Filters) -> Sequence[Row[Any]]:
+_IN_FULL = select(*_SHOWN).where(
+    ORDERS.c.customer_id == bindparam("customer_id"), ORDERS.c.id.in_(bindparam("ids", expanding=True))
+)
+
+
+def in_full(customer_id: int, *, order_ids: Sequence[int]) -> Sequence[Row[*tuple[Any, ...]]]:
+    """All that a row of the history shows, of these orders of this customer."""
+    return db.session.execute(_IN_FULL, {"customer_id": customer_id, "ids": order_ids}).all()
+
+
+def history_batch(customer_id: int, *, filters: Filters) -> Sequence[Row[*tuple[Any, ...]]]:
     """The next thousand for a file, with more columns than a page shows; none when there are no more."""
     return _read(_WRITTEN, customer_id, filters=filters, most=BATCH_SIZE)
 
@@ -106,7 +120,7 @@ def tools_used(customer_id: int) -> list[int]:
     return list(db.session.execute(_TOOLS_USED, {"customer_id": customer_id}).scalars())
 
 
-def _read(columns: tuple[Any, ...], customer_id: int, *, filters: Filters, most: int) -> Sequence[Row[Any]]:
+def _read(columns: tuple[Any, ...], customer_id: int, *, filters: Filters, most: int) -> Sequence[Row[*tuple[Any, ...]]]:
     values: dict[str, object] = {"customer_id": customer_id, "most": most}
     if filters.after is not None:
         values["after"] = filters.after
