@@ -5,6 +5,7 @@ It reads everything as of one moment, so it may run beside a living system. It c
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, Subquery, case, func, or_, select
 
@@ -98,7 +99,7 @@ def _moved() -> Subquery:
 
 
 def _charges() -> Iterator[str]:
-    """Settling transfers run between the right accounts: the order's own customer, holds and sales."""
+    """Transfers run between the right accounts: the order's own customer, holds and sales; deposits to a customer."""
     account_of = {kind: db.session.scalar(select(ACCOUNTS.c.id).where(ACCOUNTS.c.kind == kind)) for kind in _HOUSE}
     own = select(ACCOUNTS.c.id).where(ACCOUNTS.c.user_id == ORDERS.c.customer_id).scalar_subquery()
     joined = select(TRANSFERS.c.id, TRANSFERS.c.order_id).join(ORDERS, ORDERS.c.id == TRANSFERS.c.order_id)
@@ -111,9 +112,16 @@ def _charges() -> Iterator[str]:
         wrong = or_(TRANSFERS.c.from_account_id != source, TRANSFERS.c.to_account_id != target)
         for transfer_id, order_id in db.session.execute(joined.where(TRANSFERS.c.kind == kind, wrong)):
             yield f"Transfer {transfer_id} ({kind} of order {order_id}) runs between the wrong accounts."
+    customers = select(ACCOUNTS.c.id).where(ACCOUNTS.c.user_id.is_not(None))
+    outside = or_(
+        TRANSFERS.c.from_account_id != account_of[AccountKind.DEPOSITS], TRANSFERS.c.to_account_id.not_in(customers)
+    )
+    kind = TransferKind.DEPOSIT
+    for transfer_id in db.session.scalars(select(TRANSFERS.c.id).where(TRANSFERS.c.kind == kind, outside)):
+        yield f"Transfer {transfer_id} ({kind}) runs between the wrong accounts."
 
 
-_HOUSE = (AccountKind.HOLDS, AccountKind.SALES)
+_HOUSE = (AccountKind.HOLDS, AccountKind.SALES, AccountKind.DEPOSITS)
 
 
 def _money_of_orders() -> Iterator[str]:
@@ -174,30 +182,38 @@ def _events() -> Iterator[str]:
     matching = select(EVENTS.c.id).where(EVENTS.c.id == newest, *same, start).correlate(ORDERS).exists()
     for order_id in db.session.scalars(select(ORDERS.c.id).where(~matching)):
         yield f"Order {order_id} is not what its newest event says."
-    before = func.lag(EVENTS.c.status).over(partition_by=EVENTS.c.order_id, order_by=EVENTS.c.id)
-    lines = select(
-        EVENTS.c.id,
-        EVENTS.c.order_id,
-        EVENTS.c.kind,
-        EVENTS.c.old_status,
-        EVENTS.c.status,
-        before.label("before"),
-    )
-    line = lines.subquery()
-    broken = select(line.c.id, line.c.order_id, line.c.old_status, line.c.status, line.c.before).where(
+    line = select(EVENTS, *(_before(name) for name in _STATE)).subquery()
+    first = line.c.version_before.is_(None)
+    settled_before = line.c.kept_nanos_before + line.c.returned_nanos_before > 0
+    broken = select(line.c.id, line.c.order_id).where(
         or_(
-            line.c.old_status != line.c.before,
+            (line.c.kind == "placed") != first,
+            line.c.old_status != line.c.status_before,
             (line.c.kind == "moved") & (line.c.old_status == line.c.status),
-            (line.c.kind == "placed") & line.c.before.is_not(None),
-            (line.c.kind != "placed") & line.c.before.is_(None),
+            (line.c.kind == "noted") & or_(*(_differs(line, name) for name in _STATE)),
+            (line.c.kind != "noted") & (line.c.version != func.coalesce(line.c.version_before, 0) + 1),
+            settled_before & or_(_differs(line, "kept_nanos"), _differs(line, "returned_nanos")),
         )
     )
-    for event_id, order_id, *_ in db.session.execute(broken):
+    for event_id, order_id in db.session.execute(broken):
         yield f"Event {event_id} of order {order_id} does not follow from the one before it."
     moves = select(EVENTS.c.old_status, EVENTS.c.status).where(EVENTS.c.kind == "moved").distinct()
     for old, new in db.session.execute(moves):
         if not Status(old).may_become(Status(new)):
             yield f"Some order went from {old} to {new}, which the table of statuses does not allow."
+
+
+# What an event says of the order after it.
+_STATE = ("status", "remains", "start_count", "kept_nanos", "returned_nanos", "version")
+
+
+def _before(name: str) -> ColumnElement[Any]:
+    """The same column of the event before, of the same order."""
+    return func.lag(EVENTS.c[name]).over(partition_by=EVENTS.c.order_id, order_by=EVENTS.c.id).label(f"{name}_before")
+
+
+def _differs(line: Subquery, name: str) -> ColumnElement[bool]:
+    return line.c[name].is_distinct_from(line.c[f"{name}_before"])
 
 
 def _counts() -> Iterator[str]:
@@ -208,17 +224,13 @@ def _counts() -> Iterator[str]:
         .subquery()
     )
     kept = table_of(OrderCount)
-    rows = db.session.execute(
-        select(counted.c.customer_id, counted.c.status, counted.c.orders, func.coalesce(kept.c.orders, 0))
-        .outerjoin(kept, (kept.c.customer_id == counted.c.customer_id) & (kept.c.status == counted.c.status))
-        .where(counted.c.orders != func.coalesce(kept.c.orders, 0))
-    )
-    for customer_id, status, is_now, says in rows:
-        yield f"Customer {customer_id} has {is_now} orders in {status}, the count says {says}."
-    total = int(db.session.scalar(select(func.sum(kept.c.orders))) or 0)
-    orders = db.session.scalar(select(func.count()).select_from(ORDERS)) or 0
-    if total != orders:
-        yield f"The counts sum to {total}, there are {orders} orders."
+    same = (kept.c.customer_id == counted.c.customer_id) & (kept.c.status == counted.c.status)
+    is_now, says = func.coalesce(counted.c.orders, 0), func.coalesce(kept.c.orders, 0)
+    uncounted = select(counted.c.customer_id, counted.c.status, is_now, says).outerjoin(kept, same)
+    miscounted = select(kept.c.customer_id, kept.c.status, is_now, says).outerjoin(counted, same)
+    for statement in (uncounted.where(kept.c.orders.is_(None)), miscounted.where(is_now != says)):
+        for customer_id, status, orders, told in db.session.execute(statement):
+            yield f"Customer {customer_id} has {orders} orders in {status}, the count says {told}."
 
 
 def _refills() -> Iterator[str]:
