@@ -9,12 +9,14 @@ from panel import settings as settings_module
 from panel.blueprints import (
     accounts,
     api,
+    api_docs,
     balance,
     errors,
     health,
     help,
     home,
     htmx,
+    keys,
     login,
     machines,
     mass_orders,
@@ -32,10 +34,12 @@ from panel.unchanged import Unchanged
 BLUEPRINTS: tuple[Blueprint, ...] = (
     accounts.bp,
     api.bp,
+    api_docs.bp,
     balance.bp,
     health.bp,
     help.bp,
     home.bp,
+    keys.bp,
     machines.bp,
     mass_orders.bp,
     order.bp,
@@ -66,6 +70,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     database.init_app(app, url=settings.database)
     security.init_app(app)
     api.init_app(app)
+    api_docs.init_app(app)
     assets.init_app(app)
     login.init_app(app)
     htmx.init_app(app)

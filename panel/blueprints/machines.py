@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 from flask import Blueprint, Response, abort, current_app, render_template
 
+from panel.blueprints.api_docs import changed
 from panel.blueprints.help import texts
 from panel.blueprints.json_ld import absolute
 from panel.clock import utc_now
@@ -53,7 +54,7 @@ def security() -> Response:
 
 def _pages() -> list[tuple[str, date | None]]:
     content, tools = texts(), catalogue.listed()
-    pages: dict[str, date | None] = {"/": None, "/faq": content.questions_changed}
+    pages: dict[str, date | None] = {"/": None, "/faq": content.questions_changed, "/api": changed()}
     for name, guide in content.guides.items():
         pages.setdefault(f"/{name}", guide.keys.changed)
     for status, page in content.statuses.items():

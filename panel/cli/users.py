@@ -8,7 +8,8 @@ from flask.cli import AppGroup
 
 from panel.cli.refusals import change, refusals
 from panel.clock import utc_now
-from panel.services import users
+from panel.domain.errors import NotFound
+from panel.services import api_keys, users
 
 PASSWORD_BYTES = 12
 
@@ -33,3 +34,17 @@ def add_user(email: str, operator: bool, password_stdin: bool) -> None:
     if not password_stdin:
         click.echo(f"The password of {email} is {password}", err=True)
     click.echo(number)
+
+
+@users_group.command("api-key")
+@click.argument("email")
+@click.option("--name", default="Command line", show_default=True, help="How the person's list of keys calls it.")
+@click.option("--network", "networks", multiple=True, help="A network the key may be used from; else from anywhere.")
+def make_api_key(email: str, name: str, networks: tuple[str, ...]) -> None:
+    """Make a key to the API for an account and print it. It is shown this once."""
+    with change():
+        user = users.find_by_email(email)
+        if user is None:
+            raise NotFound(f"There is no account with the email {email}.")
+        key = api_keys.make(user.id, name=name, networks=" ".join(networks), now=utc_now()).text
+    click.echo(key)

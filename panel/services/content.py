@@ -211,6 +211,11 @@ def worked_sum(status: Status, *, remains: int) -> WorkedSum:
     )
 
 
+def read_page(path: Path, *, facts: Mapping[str, str]) -> Page[PageKeys]:
+    """One text that stands alone. Raises WrongContent."""
+    return _read_page(path, PageKeys, facts=facts)
+
+
 def _read_folder(
     folder: Path, keys: type[Keys], *, facts: Mapping[str, str], expected: Collection[str] | None = None
 ) -> dict[str, Page[Keys]]:
