@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from panel.cli import books, check, demo, money, orders, reviews, running, tools, users
+from panel.cli import books, check, demo, money, orders, providers, reviews, running, tools, users
 
 
 def init_app(app: Flask) -> None:
@@ -12,7 +12,7 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(running.worker)
     app.cli.add_command(demo.demo)
     app.cli.add_command(tools.tools_group)
-    app.cli.add_command(tools.providers_group)
+    app.cli.add_command(providers.providers_group)
     app.cli.add_command(users.users_group)
     app.cli.add_command(money.balance_group)
     app.cli.add_command(orders.orders_group)

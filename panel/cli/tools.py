@@ -1,22 +1,19 @@
-"""`flask tools` and `flask providers`: what the panel sells, and who delivers it."""
+"""`flask tools`: what the panel sells."""
 
+import getpass
 import json
-import sys
 from pathlib import Path
 
 import click
-from flask import current_app
 from flask.cli import AppGroup
 
-from panel.cli.refusals import change, refusals
+from panel.cli.refusals import change
 from panel.clock import utc_now
 from panel.domain import money
-from panel.services import catalogue, catalogue_files, providers
+from panel.services import catalogue, catalogue_files, tool_settings
 from panel.services.catalogue import ToolOffer
-from panel.settings import Settings
 
 tools_group = AppGroup("tools", help="What the panel sells.")
-providers_group = AppGroup("providers", help="Who delivers.")
 
 
 @tools_group.command("import")
@@ -60,23 +57,22 @@ def _as_json(tool: ToolOffer) -> dict[str, object]:
     }
 
 
-@providers_group.command("add")
-@click.argument("name")
-@click.option("--kind", type=click.Choice(providers.KINDS), required=True)
-@click.option("--url", default="", help="Address of its API, for the kind panel_api.")
-@click.option("--key-stdin", is_flag=True, help="Read its key from standard input, for the kind panel_api.")
-def add_provider(name: str, kind: str, url: str, key_stdin: bool) -> None:
-    """Add a provider and print its id."""
-    settings: Settings = current_app.config["PANEL"]
-    with refusals():
-        sealed_key = providers.seal(sys.stdin.readline(), settings=settings) if key_stdin else ""
+@tools_group.command("set")
+@click.argument("slug")
+@click.argument("field", type=click.Choice(tool_settings.FIELDS))
+@click.argument("value")
+def set_field(slug: str, field: str, value: str) -> None:
+    """Set one field of a tool by hand; imports leave it alone from then on."""
     with change():
-        number = providers.add_provider(name, kind=kind, url=url, sealed_key=sealed_key, now=utc_now()).id
-    click.echo(number)
+        tool_settings.set_field(slug, field, value, actor=getpass.getuser(), now=utc_now())
+    click.echo(f"{slug}: {field} is {value}.", err=True)
 
 
-@providers_group.command("list")
-def list_providers() -> None:
-    """Print name, id, kind and address of every provider; never a key."""
-    for provider in providers.listed():
-        click.echo(f"{provider.name}\t{provider.id}\t{provider.kind}\t{provider.url}")
+@tools_group.command("unset")
+@click.argument("slug")
+@click.argument("field", type=click.Choice(tool_settings.FIELDS))
+def unset_field(slug: str, field: str) -> None:
+    """Let the provider's next import set this field again."""
+    with change():
+        tool_settings.leave_to_import(slug, field, actor=getpass.getuser(), now=utc_now())
+    click.echo(f"{slug}: {field} follows the provider again.", err=True)

@@ -20,6 +20,7 @@ from panel.services.catalogue_files import TermsWritten, ToolWritten
 from panel.settings import ROOT
 
 MOST_IDS_ASKED = 500
+ALL_BY_HAND = "cancel category link maximum minimum name price_per_thousand refill_days summary"
 DEMO_FILE = ROOT / "content" / "tools" / "catalogue.yaml"
 DEMO_PROVIDERS = {"simulator": "simulated", "by-hand": "manual"}
 
@@ -63,9 +64,7 @@ class ToolOffer:
         return self.charge_nanos(self.minimum)
 
     def charge_nanos(self, quantity: int) -> int:
-        return pricing.charge_nanos(
-            quantity=quantity, price_micros_per_thousand=self.price_micros_per_thousand
-        )
+        return pricing.charge_nanos(quantity=quantity, price_micros_per_thousand=self.price_micros_per_thousand)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +208,7 @@ def import_tools(data: bytes, *, name: str, now: datetime) -> Imported:
     db.session.execute(lock_rows(select(Catalogue.version))).all()
     provider_ids = _provider_ids(written, name=name)
     known = {tool.slug: tool for tool in db.session.execute(select(Tool)).scalars()}
-    terms = {each.slug: _terms_of(each) for each in listed_all()}
+    terms = {each.slug: terms_of(each) for each in listed_all()}
 
     did: dict[str, list[str]] = {"added": [], "changed": [], "unchanged": []}
     for each in written:
@@ -217,9 +216,7 @@ def import_tools(data: bytes, *, name: str, now: datetime) -> Imported:
         if tool is None:
             _add(each, provider_id=provider_ids[each.provider], now=now)
             did["added"].append(each.slug)
-        elif _change(
-            tool, each, provider_id=provider_ids[each.provider], terms=terms.get(each.slug), now=now
-        ):
+        elif _change(tool, each, provider_id=provider_ids[each.provider], terms=terms.get(each.slug), now=now):
             did["changed"].append(each.slug)
         else:
             did["unchanged"].append(each.slug)
@@ -252,19 +249,20 @@ def _add(written: ToolWritten, *, provider_id: int, now: datetime) -> None:
     tool = Tool(slug=written.slug, provider_id=provider_id, changed_at=now, **_plain_fields(written))
     db.session.add(tool)
     db.session.flush()
-    tool.terms_id = _next_terms(tool.id, written.terms, now=now)
+    tool.terms_id = next_terms(tool.id, written.terms, now=now)
 
 
-def _change(
-    tool: Tool, written: ToolWritten, *, provider_id: int, terms: TermsWritten | None, now: datetime
-) -> bool:
+def _change(tool: Tool, written: ToolWritten, *, provider_id: int, terms: TermsWritten | None, now: datetime) -> bool:
     """Bring the tool to what is written; whether anything differed."""
     wanted = {**_plain_fields(written), "provider_id": provider_id}
     differs = {field: value for field, value in wanted.items() if getattr(tool, field) != value}
     for field, value in differs.items():
         setattr(tool, field, value)
+    if tool.provider_rate_micros is not None:
+        # A file is an operator's hand: the provider's own catalogue changes this tool no more.
+        tool.set_by_hand = ALL_BY_HAND
     if terms != written.terms:
-        tool.terms_id = _next_terms(tool.id, written.terms, now=now)
+        tool.terms_id = next_terms(tool.id, written.terms, now=now)
     elif not differs:
         return False
     tool.changed_at = now
@@ -273,13 +271,11 @@ def _change(
 
 def _plain_fields(written: ToolWritten) -> dict[str, str]:
     """The columns of a tool that a file gives as text and that are no terms."""
-    return {
-        field: getattr(written, field)
-        for field in ("name", "category", "summary", "unit", "provider_service")
-    }
+    return {field: getattr(written, field) for field in ("name", "category", "summary", "unit", "provider_service")}
 
 
-def _next_terms(tool_id: int, written: TermsWritten, *, now: datetime) -> int:
+def next_terms(tool_id: int, written: TermsWritten, *, now: datetime) -> int:
+    """Add these terms as the tool's next version; their number."""
     last = db.session.execute(select(func.max(Terms.version)).where(Terms.tool_id == tool_id)).scalar()
     terms = Terms(tool_id=tool_id, version=(last or 0) + 1, since=now, **asdict(written))
     db.session.add(terms)
@@ -287,7 +283,7 @@ def _next_terms(tool_id: int, written: TermsWritten, *, now: datetime) -> int:
     return terms.id
 
 
-def _terms_of(tool: ToolOffer) -> TermsWritten:
+def terms_of(tool: ToolOffer) -> TermsWritten:
     return TermsWritten(**{field.name: getattr(tool, field.name) for field in fields(TermsWritten)})
 
 

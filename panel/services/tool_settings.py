@@ -1,0 +1,107 @@
+"""What an operator sets by hand on one tool. A provider's import leaves it as it is from then on."""
+
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+
+from panel.db import db, lock_rows
+from panel.domain import money, pricing
+from panel.domain.errors import BadInput, NotFound
+from panel.models import Catalogue, Tool
+from panel.services import audit_log, catalogue, catalogue_files
+from panel.services.catalogue_files import TermsWritten
+
+WORDS = ("name", "category", "summary")
+TERMS = ("price_per_thousand", "minimum", "maximum", "refill_days", "cancel")
+FIELDS = (*TERMS, *WORDS, "hidden")
+
+
+def set_field(slug: str, field: str, text: str, *, actor: str, now: datetime) -> None:
+    """Set one field of a tool, as new terms where it is one of them. Raises NotFound or BadInput."""
+    if field not in FIELDS:
+        raise BadInput(f"The field must be one of {', '.join(FIELDS)}.", field="field")
+    tool = _held(slug)
+    if field in TERMS:
+        present = catalogue.find_any(slug)
+        assert present is not None, "a tool has terms"
+        written = _changed(catalogue.terms_of(present), field, text)
+        if written != catalogue.terms_of(present):
+            tool.terms_id = catalogue.next_terms(tool.id, written, now=now)
+    elif field == "hidden":
+        tool.is_hidden = _truth(text, field)
+    else:
+        setattr(tool, field, _line(text, field))
+    tool.set_by_hand = " ".join(sorted({*tool.set_by_hand.split(), field}))
+    _done(tool, "tools set", f"{field}={text[:100]}", actor=actor, now=now)
+
+
+def leave_to_import(slug: str, field: str, *, actor: str, now: datetime) -> None:
+    """Let the next import set this field again; until then it stays. Raises NotFound or BadInput."""
+    tool = _held(slug)
+    by_hand = set(tool.set_by_hand.split())
+    if field not in by_hand:
+        raise BadInput(f"The field {field} of {slug} was not set by hand.", field="field")
+    tool.set_by_hand = " ".join(sorted(by_hand - {field}))
+    _done(tool, "tools unset", field, actor=actor, now=now)
+
+
+def _held(slug: str) -> Tool:
+    db.session.execute(lock_rows(select(Catalogue.version))).all()
+    tool = db.session.scalar(select(Tool).where(Tool.slug == slug))
+    if tool is None:
+        raise NotFound(f"There is no tool {slug}.")
+    return tool
+
+
+def _done(tool: Tool, act: str, detail: str, *, actor: str, now: datetime) -> None:
+    tool.changed_at = now
+    db.session.execute(update(Catalogue).values(version=Catalogue.version + 1))
+    audit_log.write(act, actor=actor, subject=f"tool {tool.slug}", detail=detail, now=now)
+
+
+def _changed(terms: TermsWritten, field: str, text: str) -> TermsWritten:
+    column = {"price_per_thousand": "price_micros_per_thousand", "cancel": "can_cancel"}.get(field, field)
+    read: Any = {"price_per_thousand": _price, "refill_days": _days, "cancel": _truth}.get(field, _pieces)
+    changed = replace(terms, **asdict(terms) | {column: read(text, field)})
+    if changed.minimum > changed.maximum:
+        raise BadInput(f"The minimum {changed.minimum} would be above the maximum {changed.maximum}.", field=field)
+    return changed
+
+
+def _price(text: str, field: str) -> int:
+    micros = money.parse_price_micros(text)
+    if not 0 < micros <= pricing.MOST_PRICE_MICROS_PER_THOUSAND:
+        most = money.plain_price(pricing.MOST_PRICE_MICROS_PER_THOUSAND)
+        raise BadInput(f"The price must be above 0 and at most {most}.", field=field)
+    return micros
+
+
+def _pieces(text: str, field: str) -> int:
+    pieces = pricing.parse_quantity(text)
+    if not 0 < pieces <= pricing.MOST_QUANTITY:
+        raise BadInput(f"The {field} must be from 1 to {pricing.MOST_QUANTITY:,}.", field=field)
+    return pieces
+
+
+def _days(text: str, field: str) -> int | None:
+    if text == "none":
+        return None
+    days = int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else 0
+    if not 0 < days <= catalogue_files.MOST_REFILL_DAYS:
+        raise BadInput(f"Write the days from 1 to {catalogue_files.MOST_REFILL_DAYS:,}, or none.", field=field)
+    return days
+
+
+def _truth(text: str, field: str) -> bool:
+    if text not in ("true", "false"):
+        raise BadInput(f"Write true or false for {field}.", field=field)
+    return text == "true"
+
+
+def _line(text: str, field: str) -> str:
+    line, most = text.strip(), catalogue_files.LENGTHS[field]
+    if not line or not line.isprintable() or len(line) > most:
+        raise BadInput(f"Write one line of 1 to {most} characters.", field=field)
+    return line
