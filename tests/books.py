@@ -4,10 +4,11 @@ Nothing here asks the panel's own ledger or audit, so that a mistake there canno
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from panel.db import db
 from panel.domain.status import FACTS, Money, Status
@@ -33,10 +34,14 @@ def everything() -> dict[str, list[tuple[Any, ...]]]:
     return {table.name: sorted(map(tuple, db.session.execute(select(table))), key=repr) for table in tables}
 
 
+EVENT = select(*Event.__table__.c).order_by(Event.id)
+ORDER = select(*Order.__table__.c)
+TRANSFER = select(*Transfer.__table__.c)
+
+
 def replay(order_id: int) -> Replayed:
     """Walk one order's events from the first to the last, refusing every step that the table does not allow."""
-    events = db.session.scalars(select(Event).where(Event.order_id == order_id).order_by(Event.id)).all()
-    first, *rest = events
+    first, *rest = db.session.execute(EVENT.where(Event.order_id == order_id)).all()
     assert (first.kind, first.old_status, first.status, first.version) == ("placed", None, "pending", 1)
     now = _state(first)
     for event in rest:
@@ -57,7 +62,7 @@ def replay(order_id: int) -> Replayed:
     return now
 
 
-def _state(event: Event) -> Replayed:
+def _state(event: Row[Any]) -> Replayed:
     return Replayed(
         Status(event.status),
         event.remains,
@@ -68,20 +73,20 @@ def _state(event: Event) -> Replayed:
     )
 
 
-def assert_right(*, with_refills: bool = True) -> None:
-    """All orders, balances and counts are what their transfers and events say."""
+def assert_right(*, order_ids: Sequence[int] | None = None, with_refills: bool = True) -> None:
+    """Balances, counts and orders (all, or those given) are what their transfers and events say."""
     db.session.rollback()
     _assert_balances()
     _assert_counts()
     transfers = _moved_by_order()
     in_refill = set(db.session.scalars(select(Refill.order_id).where(Refill.ended_at.is_(None))))
-    for order in db.session.scalars(select(Order)):
+    for order in db.session.execute(ORDER if order_ids is None else ORDER.where(Order.id.in_(order_ids))):
         assert_order(order, transfers.get(order.id, Counter()))
         is_told = (order.status == Status.REFILL) == (order.id in in_refill)
         assert is_told or not with_refills, f"order {order.id} and its refill task disagree"
 
 
-def assert_order(order: Order, moved: Counter[str]) -> None:
+def assert_order(order: Row[Any], moved: Counter[str]) -> None:
     """One order: charge = kept + returned + held, by its row, its transfers and its events alike."""
     status = Status(order.status)
     charge = order.quantity * order.price_micros_per_thousand
@@ -103,23 +108,25 @@ def assert_order(order: Order, moved: Counter[str]) -> None:
 
 def _assert_balances() -> None:
     sums: Counter[int] = Counter()
-    for transfer in db.session.scalars(select(Transfer)):
+    for transfer in db.session.execute(TRANSFER):
         assert transfer.amount_nanos > 0
         sums[transfer.from_account_id] -= transfer.amount_nanos
         sums[transfer.to_account_id] += transfer.amount_nanos
     assert sum(sums.values()) == 0
-    for account in db.session.scalars(select(Account).where(Account.user_id.is_not(None))):
-        assert account.balance_nanos == sums[account.id] >= 0, f"account {account.id}"
+    customers = select(Account.id, Account.balance_nanos).where(Account.user_id.is_not(None))
+    for account_id, balance_nanos in db.session.execute(customers):
+        assert balance_nanos == sums[account_id] >= 0, f"account {account_id}"
 
 
 def _assert_counts() -> None:
     orders = Counter(tuple(row) for row in db.session.execute(select(Order.customer_id, Order.status)))
-    kept = {(row.customer_id, row.status): row.orders for row in db.session.scalars(select(OrderCount)) if row.orders}
+    counts = db.session.execute(select(OrderCount.customer_id, OrderCount.status, OrderCount.orders))
+    kept = {(customer_id, status): number for customer_id, status, number in counts if number}
     assert kept == dict(orders)
 
 
 def _moved_by_order() -> dict[int, Counter[str]]:
     moved: dict[int, Counter[str]] = {}
-    for transfer in db.session.scalars(select(Transfer).where(Transfer.order_id.is_not(None))):
-        moved.setdefault(int(transfer.order_id or 0), Counter())[transfer.kind] += transfer.amount_nanos
+    for transfer in db.session.execute(TRANSFER.where(Transfer.order_id.is_not(None))):
+        moved.setdefault(transfer.order_id, Counter())[transfer.kind] += transfer.amount_nanos
     return moved

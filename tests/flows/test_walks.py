@@ -1,0 +1,292 @@
+"""Random walks over everything that may happen to orders; after every step the books are worked out anew.
+
+The clock is one of the inputs: it moves only when a walk says so, by seconds or by weeks.
+"""
+
+import itertools
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import func, select
+
+from panel.db import db, transaction
+from panel.domain import errors
+from panel.domain.errors import (
+    BadInput,
+    CancelNotAvailable,
+    IllegalTransition,
+    InsufficientBalance,
+    NotFound,
+    RefillNotAvailable,
+)
+from panel.domain.report import Report
+from panel.domain.status import Status
+from panel.models import Attempt, Event, Order, Provider, Refill, Review, Transfer
+from panel.providers.base import Accepted, Ask, Outcome
+from panel.services import audit, cancellations, deadlines, dispatching, fulfilling, ledger, ordering, refills, syncing
+from panel.services.dispatching import Assignment
+from panel.services.ordering import Placing
+from tests import books
+from tests.counts import times
+from tests.factories import LINK, NOON, a_customer, a_provider, a_tool
+from tests.flows.walk_inputs import FIRST_WORDS, OUTCOMES, PICK, REFILL_WORDS, REMAINS, SECONDS, START_COUNTS, WORDS
+
+LEASE_SECONDS = 60
+OPEN = [status for status in Status if status.is_open]
+RAN = (Status.COMPLETED, Status.REFILL)
+_walks = itertools.count(1)
+_given = itertools.count(1)
+
+
+class Walk(RuleBasedStateMachine):
+    """Two customers, a provider that says anything, an operator who types anything, and time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = NOON
+        self.customers: list[int] = []
+        self.orders: list[int] = []
+        self.asked: dict[int, tuple[int, Placing]] = {}
+        self.by_hand: set[int] = set()
+        self.under_way: list[Assignment] = []
+        self.told: list[tuple[Ask, Report]] = []
+        self.settled: dict[int, tuple[int, int]] = {}
+        self.statuses: dict[int, Status] = {}
+        self.refills_due: list[int] = []
+        self.stops_due: list[int] = []
+
+    @initialize(balance=st.sampled_from(["0.04", "0.06", "1.5"]), outcome=OUTCOMES, word=FIRST_WORDS)
+    def begin(self, balance: str, outcome: Outcome | str, word: str) -> None:
+        provider = a_provider("simulated", name=f"walk-{next(_walks)}")
+        self.provider = provider.id
+        self.customers = [a_customer(balance).id, a_customer("0.05").id]
+        self.slugs = [
+            a_tool(price="0.333333", provider=provider, maximum=60).slug,
+            a_tool(price="0.90", provider=provider, maximum=60, can_cancel=False, refill_days=None).slug,
+            a_tool(price="0.000001", provider="manual", maximum=60, refill_days=1).slug,
+        ]
+        for tool in range(3):
+            self.place(customer=0, tool=tool, quantity=20)
+        self.hand_over(pick=0, outcomes=["accepted", outcome])
+        self.report(pick=0, word=word, remains=0, start_count=None)
+
+    # What customers do.
+
+    @rule(customer=PICK, tool=PICK, quantity=st.integers(10, 60))
+    def place(self, customer: int, tool: int, quantity: int) -> None:
+        who, slug = self.customers[customer % 2], self.slugs[tool % 3]
+        placing = Placing(slug, LINK, str(quantity), f"walked-{next(_given):08d}")
+        could_spend = ledger.balance_nanos(who)
+        charge = ordering.quote(slug, link=LINK, quantity=str(quantity)).charge_nanos
+        try:
+            with transaction():
+                order_id = ordering.place_order(who, asked=placing, now=self.now).id
+        except InsufficientBalance:
+            assert could_spend < charge
+            return
+        assert ledger.balance_nanos(who) == could_spend - charge
+        self.orders.append(order_id)
+        self.asked[order_id] = (who, placing)
+        if slug == self.slugs[2]:
+            self.by_hand.add(order_id)
+        self.place_again(order_id)
+
+    def place_again(self, order_id: int) -> None:
+        who, placing = self.asked[order_id]
+        before = self.written()
+        with transaction():
+            assert ordering.place_order(who, asked=placing, now=self.now).id == order_id
+        assert self.written() == before
+
+    @precondition(lambda self: self.those(*OPEN))
+    @rule(pick=PICK)
+    def cancel(self, pick: int) -> None:
+        order_id = self.those(*OPEN)[pick % len(self.those(*OPEN))]
+        with suppress(CancelNotAvailable), transaction():
+            cancellations.request_cancellation(order_id, customer_id=self.asked[order_id][0], now=self.now)
+
+    @precondition(lambda self: self.those(*RAN))
+    @rule(pick=PICK)
+    def ask_for_refill(self, pick: int) -> None:
+        order_id = self.those(*RAN)[pick % len(self.those(*RAN))]
+        with suppress(RefillNotAvailable), transaction():
+            refills.request_refill(order_id, customer_id=self.asked[order_id][0], now=self.now)
+
+    @rule(customer=PICK, amount_nanos=st.sampled_from([1, 9_999, 10**7, 10**8]))
+    def deposit(self, customer: int, amount_nanos: int) -> None:
+        who, reason = self.customers[customer % 2], f"deposit:walk:{next(_given)}"
+        with transaction():
+            ledger.deposit(who, amount_nanos=amount_nanos, reason=reason, note="Arrived.", now=self.now)
+
+    # What the provider answers.
+
+    @rule(pick=PICK, outcomes=st.lists(OUTCOMES, max_size=3))
+    def hand_over(self, pick: int, outcomes: list[Outcome | str]) -> None:
+        """Intents are written; calls are answered at once, late, more than once, or never."""
+        with transaction():
+            taken = dispatching.open_attempts(self.provider, most=3, lease_seconds=LEASE_SECONDS, now=self.now)
+        self.under_way += taken
+        for outcome in outcomes[: len(self.under_way)]:
+            assignment = self.under_way[pick % len(self.under_way)]
+            pick += 1
+            given = "same" if outcome == "same id" else f"given-{next(_given)}"
+            with transaction():
+                answer = Accepted(given) if isinstance(outcome, str) else outcome
+                dispatching.settle(assignment.attempt_id, answer, now=self.now)
+
+    @precondition(lambda self: self.delivered)
+    @rule(pick=PICK, word=WORDS, remains=REMAINS, start_count=START_COUNTS)
+    def report(self, pick: int, word: object, remains: object, start_count: object) -> None:
+        order = db.session.get_one(Order, self.delivered[pick % len(self.delivered)])
+        said = remains * order.quantity // 100 if type(remains) is int and 0 <= remains <= 100 else remains
+        self.told.append((Ask(order.id, "given", "usual", order.quantity), Report(word, said, start_count)))
+        self.tell(*self.told[-1])
+
+        before = self.written()
+        assert self.tell(*self.told[-1]).moved == 0
+        assert self.written() == before, "the same report at once again is no news"
+
+    @precondition(lambda self: self.told)
+    @rule(pick=PICK, all_at_once=st.booleans())
+    def report_again(self, pick: int, all_at_once: bool) -> None:
+        newest = {ask.order_id: (ask, report) for ask, report in self.told}
+        chosen = list(newest.values()) if all_at_once else [self.told[pick % len(self.told)]]
+        with transaction():
+            reports = {ask.order_id: report for ask, report in chosen}
+            syncing.apply_reports([ask for ask, _ in chosen], reports, now=self.now)
+
+    @property
+    def delivered(self) -> list[int]:
+        """The orders that a provider delivers."""
+        return [order_id for order_id in self.orders if order_id not in self.by_hand]
+
+    def tell(self, ask: Ask, report: Report) -> syncing.Told:
+        with transaction():
+            return syncing.apply_reports([ask], {ask.order_id: report}, now=self.now)
+
+    @precondition(lambda self: self.refills_due)
+    @rule(outcome=OUTCOMES, word=REFILL_WORDS)
+    def serve_refills(self, outcome: Outcome | str, word: object) -> None:
+        for refill_id in self.refills_due:
+            with transaction():
+                task = refills.take(refill_id, again_seconds=1, lease_seconds=LEASE_SECONDS, now=self.now)
+            if task is None:
+                continue
+            given = Accepted(f"given-{next(_given)}") if isinstance(outcome, str) else outcome
+            with transaction():
+                if task.provider_refill_id is None:
+                    refills.settle(task, given, now=self.now)
+                else:
+                    refills.apply_word(task, word, now=self.now)
+
+    @precondition(lambda self: self.stops_due)
+    @rule(outcome=OUTCOMES)
+    def pass_on_cancellations(self, outcome: Outcome | str) -> None:
+        for cancellation_id in self.stops_due:
+            with transaction():
+                request = cancellations.take(cancellation_id, now=self.now)
+            if request is not None:
+                given = Accepted("stopped") if isinstance(outcome, str) else outcome
+                with transaction():
+                    cancellations.settle(request, given, now=self.now)
+
+    # What operators and time do.
+
+    @precondition(lambda self: self.orders)
+    @rule(pick=PICK, to=st.sampled_from(Status), remains=st.one_of(st.none(), st.integers(-1, 61)))
+    def set_by_hand(self, pick: int, to: Status, remains: int | None) -> None:
+        order_id = self.orders[pick % len(self.orders)]
+        with suppress(BadInput, errors.Refused, IllegalTransition, NotFound), transaction():
+            fulfilling.set_order(order_id, to, remains=remains, start_count=None, reason="Typed.", now=self.now)
+            assert order_id in self.by_hand
+
+    @rule(seconds=SECONDS)
+    def wait(self, seconds: int) -> None:
+        """Time passes, the provider may be called again, and what time has settled is settled."""
+        self.now += timedelta(seconds=seconds)
+        with transaction():
+            provider = db.session.get_one(Provider, self.provider)
+            provider.paused_at = provider.call_after = None
+        with transaction():
+            deadlines.expire_leases(now=self.now)
+        with transaction():
+            deadlines.give_up(unconfirmed_hours=72, dispatch_hours=24, now=self.now)
+        with transaction():
+            deadlines.expire_refills(unconfirmed_hours=72, now=self.now)
+
+    # What holds after each of these.
+
+    @invariant()
+    def books_are_right(self) -> None:
+        books.assert_right(order_ids=self.orders)
+
+    @invariant()
+    def audit_agrees(self) -> None:
+        assert audit.audit().differences == ()
+
+    @invariant()
+    def what_was_settled_stays_settled(self) -> None:
+        columns = (Order.id, Order.status, Order.kept_nanos, Order.returned_nanos)
+        for order_id, status, kept, returned in db.session.execute(select(*columns).where(Order.id.in_(self.orders))):
+            self.statuses[order_id] = Status(status)
+            if Status(status).is_open:
+                assert order_id not in self.settled
+            else:
+                assert self.settled.setdefault(order_id, (kept, returned)) == (kept, returned)
+        self.refills_due = [refill_id for _, refill_id in refills.due(now=self.now)]
+        self.stops_due = [cancellation_id for _, cancellation_id in cancellations.due(now=self.now)]
+
+    def those(self, *statuses: Status) -> list[int]:
+        """The orders that had one of these statuses after the last step."""
+        return [order_id for order_id in self.orders if self.statuses.get(order_id) in statuses]
+
+    @invariant()
+    def statements_close(self) -> None:
+        middle, end = NOON + (self.now - NOON) / 2, self.now + timedelta(seconds=1)
+        for customer in self.customers:
+            first, second = statement(customer, NOON, middle), statement(customer, middle, end)
+            assert first.opening_nanos == 0 and first.closing_nanos == second.opening_nanos
+            assert second.closing_nanos == ledger.balance_nanos(customer)
+            orders = db.session.scalars(select(Order).where(Order.customer_id == customer))
+            held = sum(order.charge_nanos for order in orders if Status(order.status).is_open)
+            assert ledger.held_nanos(customer) == held
+
+    def written(self) -> tuple[object, ...]:
+        """How much has been written so far, and each order's version."""
+        tables = (Event, Transfer, Order, Review, Attempt, Refill)
+        counts = [db.session.scalar(select(func.count()).select_from(table)) for table in tables]
+        versions = db.session.execute(select(Order.id, Order.version, Order.status, Order.remains)).all()
+        return (*counts, tuple(map(tuple, versions)))
+
+
+def statement(customer: int, since: datetime, until: datetime) -> ledger.Statement:
+    found = ledger.statement(customer, since=since, until=until)
+    assert found.is_checked
+    balances = [found.opening_nanos, *(entry.balance_nanos for entry in found.entries)]
+    assert balances[-1] == found.closing_nanos and min(balances) >= 0
+    return found
+
+
+@pytest.mark.both_engines
+def test_books_are_right_after_every_step_of_any_walk(engine: str) -> None:
+    walks, steps = (15, 40) if engine == "sqlite" else (5, 30)
+    run_state_machine_as_test(
+        Walk,
+        settings=settings(
+            max_examples=times(walks, long=walks * 25),
+            stateful_step_count=steps,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
