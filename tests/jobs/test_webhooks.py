@@ -1,0 +1,257 @@
+"""The webhook sweep against receivers that listen on this machine: signed, in order, at least once, each for itself."""
+
+import base64
+import hashlib
+import json
+import re
+import time
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select, update
+
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.domain.status import Status
+from panel.jobs import webhooks
+from panel.models import Delivery, User
+from panel.providers import egress
+from panel.services import deliveries, receivers, transitions, webhook_guide
+from panel.services.receivers import Shown
+from tests.factories import a_customer, an_order
+from tests.listening import Listening, listening
+
+pytestmark = pytest.mark.both_engines
+
+
+def a_receiver(app: Flask, server: Listening, customer: User | None = None) -> Shown:
+    customer = customer or a_customer()
+    with transaction():
+        return receivers.add(
+            customer.id, url=server.url, balance_low_nanos=None, settings=app.config["PANEL"], now=utc_now()
+        )
+
+
+def a_test_for(shown: Shown) -> None:
+    with transaction():
+        receivers.send_test(shown.receiver.id, user_id=shown.receiver.user_id, now=utc_now())
+
+
+def sweep() -> int:
+    return webhooks.sweep(worker="test", wait=True)
+
+
+def wait_no_longer() -> None:
+    """As if the time to wait before the next try had passed."""
+    with transaction():
+        db.session.execute(update(Delivery).where(Delivery.due_at.is_not(None)).values(due_at=utc_now()))
+
+
+def states() -> list[str]:
+    db.session.rollback()
+    return list(db.session.scalars(select(Delivery.state).order_by(Delivery.receiver_id, Delivery.webhook_id)))
+
+
+def is_signed(headers: dict[str, str], body: bytes, *, secret: str, place: int = 0) -> bool:
+    """The signature, computed from the words of the guide with other means than the panel's."""
+    block = secret.encode().ljust(64, b"\0")
+    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
+    inner.update(headers["Webhook-Timestamp"].encode() + b"." + body)
+    outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block) + inner.digest())
+    signature = headers["Webhook-Signature"].split(" ")[place]
+    return base64.b16decode(signature.removeprefix("v1=").upper()) == outer.digest()
+
+
+def test_an_orders_moves_arrive_signed_in_order_and_once(app: Flask) -> None:
+    order = an_order()
+    with listening(app) as server:
+        shown = a_receiver(app, server, db.session.get_one(User, order.customer_id))
+        for to, remains in ((Status.PROCESSING, 1_000), (Status.IN_PROGRESS, 900), (Status.PARTIAL, 400)):
+            with transaction():
+                transitions.move_order(transitions.claim_one(order.id), to, remains=remains, now=utc_now())
+
+        assert (sweep(), sweep()) == (4, 0)
+
+    kinds = [(body["kind"], body["number"], body["order"]["status"]) for body in server.bodies]
+    assert kinds == [
+        ("order.status_changed", 1, "Processing"),
+        ("order.status_changed", 2, "In progress"),
+        ("order.status_changed", 3, "Partial"),
+        ("order.refunded", 4, "Partial"),
+    ]
+    for headers, body in server.came:
+        assert is_signed(headers, body, secret=shown.secret)
+        assert not is_signed(headers, body, secret="whsec_another")
+        assert headers["Webhook-Id"] == json.loads(body)["id"]
+        assert headers["Content-Type"] == "application/json"
+        assert abs(int(headers["Webhook-Timestamp"]) - time.time()) < 60
+    assert states() == ["delivered"] * 4
+
+
+def test_during_a_rotation_both_secrets_sign(app: Flask) -> None:
+    with listening(app) as server:
+        old = a_receiver(app, server)
+        with transaction():
+            new = receivers.rotate(
+                old.receiver.id,
+                user_id=old.receiver.user_id,
+                mark=receivers.mark_of(old.receiver),
+                settings=app.config["PANEL"],
+                now=utc_now(),
+            )
+        a_test_for(new)
+        sweep()
+
+        ((headers, body),) = server.came
+        assert is_signed(headers, body, secret=new.secret, place=0)
+        assert is_signed(headers, body, secret=old.secret, place=1)
+
+        with transaction():
+            new.receiver.old_secret_until = utc_now() - timedelta(seconds=1)
+        a_test_for(new)
+        sweep()
+
+    assert len(server.came[1][0]["Webhook-Signature"].split(" ")) == 1
+
+
+def test_what_is_not_taken_comes_again_with_the_same_body(app: Flask) -> None:
+    with listening(app) as server:
+        shown = a_receiver(app, server)
+        a_test_for(shown)
+        server.status = 410
+
+        assert (sweep(), sweep()) == (1, 0)
+        assert states() == ["waiting"]
+        wait_no_longer()
+        server.status = 201
+        assert sweep() == 1
+
+    assert len(server.came) == 2
+    assert server.came[0][1] == server.came[1][1]
+    (line,) = deliveries.log(shown.receiver.id, count=10)
+    assert (line.state, line.tries, line.answer) == ("delivered", 2, "201")
+
+
+def test_a_worker_killed_between_the_call_and_its_note_makes_it_come_again(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with listening(app) as server:
+        a_test_for(a_receiver(app, server))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(deliveries, "settle", _killed)
+            sweep()
+        assert (len(server.came), states()) == (1, ["waiting"])
+        assert sweep() == 0, "another worker must not come before the lease is over"
+        wait_no_longer()
+        sweep()
+
+    assert server.bodies[0] == server.bodies[1]
+    assert (len(server.came), states()) == (2, ["delivered"])
+
+
+def _killed(*_given: object, **_named: object) -> bool:
+    raise RuntimeError("as if killed here")
+
+
+def test_a_hanging_receiver_delays_nobody_else(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deliveries, "TIMEOUT_SECONDS", 3)
+    with ExitStack() as stack:
+        hanging, quick = (stack.enter_context(listening(app)) for _ in range(2))
+        hanging.pause_seconds = 5
+        stuck, served = a_receiver(app, hanging), a_receiver(app, quick)
+        for _ in range(3):
+            a_test_for(stuck)
+            a_test_for(served)
+        began = time.monotonic()
+
+        webhooks.sweep(worker="test")
+        while len(quick.came) < 3 and time.monotonic() - began < 10:
+            time.sleep(0.02)
+        taken_seconds = time.monotonic() - began
+        sweep()
+        while hanging.came and _tries(stuck) == ["", "", ""] and time.monotonic() - began < 20:
+            time.sleep(0.1)
+
+    assert taken_seconds < 3
+    assert len(hanging.came) == 1
+    assert _tries(stuck) == ["No answer within 3 seconds.", "", ""]
+
+
+def _tries(shown: Shown) -> list[str]:
+    db.session.rollback()
+    return [line.answer for line in reversed(deliveries.log(shown.receiver.id, count=10))]
+
+
+def test_a_receiver_whose_address_became_an_inner_one_is_not_called(app: Flask) -> None:
+    with listening(app) as server:
+        shown = a_receiver(app, server)
+        a_test_for(shown)
+        app.config["PANEL"].egress_test_hosts = ""
+
+        sweep()
+
+    assert server.came == []
+    assert _tries(shown) == ["The address must start with https://."]
+
+
+def test_a_removed_receiver_gets_nothing_more(app: Flask) -> None:
+    with listening(app) as server:
+        shown = a_receiver(app, server)
+        a_test_for(shown)
+        with transaction():
+            receivers.remove(shown.receiver.id, user_id=shown.receiver.user_id, now=utc_now())
+
+        assert sweep() == 0
+
+    assert server.came == []
+
+
+def test_without_the_sealing_key_nothing_is_sent_unsigned(app: Flask) -> None:
+    with listening(app) as server:
+        shown = a_receiver(app, server)
+        a_test_for(shown)
+        (app.config["PANEL"].instance / "seal_key").unlink()
+
+        sweep()
+
+    assert server.came == []
+    assert _tries(shown) == [webhooks.CANNOT_SIGN]
+
+
+def test_no_database_connection_is_held_during_the_call(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[int] = []
+
+    def look(*_given: object, **_named: object) -> egress.Answer:
+        held.append(db.engine.pool.checkedout())  # type: ignore[attr-defined]
+        return egress.Answer(200, "")
+
+    with listening(app) as server:
+        shown = a_receiver(app, server)
+        a_test_for(shown)
+        db.session.rollback()
+        monkeypatch.setattr(egress, "post", look)
+        webhooks.serve(shown.receiver.id)
+
+    assert held == [0]
+
+
+def test_the_example_of_the_guide_checks_what_we_send(app: Flask) -> None:
+    source = re.search(r"```python\n(.*?)```", webhook_guide.FILE.read_text(), re.DOTALL)
+    assert source
+    example: dict[str, Any] = {}
+    exec(source[1], example)
+    check = example["is_from_the_panel"]
+    with listening(app) as server:
+        shown = a_receiver(app, server)
+        a_test_for(shown)
+        sweep()
+
+    ((headers, body),) = server.came
+    assert check(shown.secret, headers, body)
+    assert not check("whsec_another", headers, body)
+    assert not check(shown.secret, headers, body + b" ")
+    assert not check(shown.secret, {**headers, "Webhook-Timestamp": "1"}, body)

@@ -1,0 +1,299 @@
+"""Calls to addresses that customers choose reach the public internet, or nothing at all."""
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from panel.clock import utc_now
+from panel.domain.addresses import Pairs, read_pairs
+from panel.providers import egress
+from panel.providers.egress import NotReached
+from panel.providers.http import tls
+
+
+def resolve_to(*found: str, asked: list[str] | None = None) -> egress.Resolver:
+    def resolver(host: str, _port: int) -> Sequence[str]:
+        if asked is not None:
+            asked.append(host)
+        return found
+
+    return resolver
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        ("127.0.0.1",),
+        ("8.8.8.8", "10.0.0.1"),
+        ("10.0.0.1", "8.8.8.8"),
+        ("2606:4700:4700::1111", "::1"),
+        ("::ffff:192.168.0.1",),
+        ("64:ff9b::a00:1",),
+        ("2002:7f00:1::",),
+        ("169.254.169.254",),
+        ("fd00::1",),
+        ("odd",),
+        (),
+    ],
+)
+def test_a_name_that_leads_to_any_inner_address_is_not_called(found: tuple[str, ...]) -> None:
+    with pytest.raises(NotReached):
+        egress.find_target(
+            "https://panel.example.com/", timeout_seconds=1, test_hosts=frozenset(), resolver=resolve_to(*found)
+        )
+
+
+@pytest.mark.parametrize("host", ["127.1", "0x7f.1", "0177.0.0.1", "127.0.1", "0.0"])
+def test_an_address_in_an_odd_spelling_is_judged_as_what_it_leads_to(host: str) -> None:
+    with pytest.raises(NotReached):
+        egress.post(f"https://{host}:1/", b"", headers={}, timeout_seconds=5)
+
+
+def test_the_name_is_looked_up_once_and_the_judged_address_is_called() -> None:
+    asked: list[str] = []
+    with a_server() as server:
+        hosts = read_pairs(f"127.0.0.1:{server.port}")
+        target = egress.find_target(
+            f"https://rebinding.example.com:{server.port}/x",
+            timeout_seconds=1,
+            test_hosts=hosts,
+            resolver=resolve_to("127.0.0.1", asked=asked),
+        )
+
+    assert asked == ["rebinding.example.com"]
+    assert target.addresses == ("127.0.0.1",)
+    assert str(target.url) == f"https://rebinding.example.com:{server.port}/x"
+
+
+def test_a_second_answer_of_the_name_is_never_asked_for() -> None:
+    """The first answer is public, the second would be inner: the call goes to the first, and fails there."""
+    answers = [["192.0.2.77"], ["127.0.0.1"]]
+    asked = []
+
+    def rebinding(host: str, port: int) -> Sequence[str]:
+        asked.append((host, port))
+        return answers[len(asked) - 1]
+
+    with a_server() as server:
+        hosts = read_pairs(f"192.0.2.77:{server.port}")
+        with pytest.raises(NotReached):
+            egress.post(
+                f"https://rebinding.example.com:{server.port}/",
+                b"{}",
+                headers={},
+                timeout_seconds=1,
+                test_hosts=hosts,
+                resolver=rebinding,
+            )
+
+    assert len(asked) == 1
+    assert server.connections == 0
+
+
+class Server:
+    """A server on this machine that answers as `answer` says and notes what came."""
+
+    def __init__(self, answer: bytes, *, pause_seconds: float) -> None:
+        self.requests: list[bytes] = []
+        self.connections = 0
+        self.answer, self.pause_seconds = answer, pause_seconds
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self.listening.getsockname()[1]
+
+    def serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self.listening.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _answer(self, connection: socket.socket) -> None:
+        try:
+            with connection:
+                self.requests.append(connection.recv(65536))
+                size = 1 if self.pause_seconds else 4096
+                for place in range(0, len(self.answer), size):
+                    connection.sendall(self.answer[place : place + size])
+                    time.sleep(self.pause_seconds)
+        except OSError:
+            return
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/hook?a=b"
+
+    @property
+    def pairs(self) -> Pairs:
+        return read_pairs(f"127.0.0.1:{self.port}")
+
+
+@contextmanager
+def a_server(answer: bytes = b"HTTP/1.1 204 No Content\r\n\r\n", *, pause_seconds: float = 0) -> Iterator[Server]:
+    server = Server(answer, pause_seconds=pause_seconds)
+    thread = threading.Thread(target=server.serve, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.listening.shutdown(socket.SHUT_RDWR)
+        server.listening.close()
+        thread.join(5)
+
+
+def send(server: Server, *, timeout_seconds: float = 5) -> egress.Answer:
+    headers = {"Content-Type": "application/json", "Webhook-Id": "evt_1"}
+    return egress.post(
+        server.url, b'{"a":1}', headers=headers, timeout_seconds=timeout_seconds, test_hosts=server.pairs
+    )
+
+
+def answer_of(status: str, body: bytes, *headers: str) -> bytes:
+    head = "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Connection: close", *headers])
+    return f"{head}\r\n\r\n".encode() + body
+
+
+def test_the_body_and_the_headers_arrive_as_they_are() -> None:
+    with a_server(answer_of("200 OK", b"thank\nyou\x00")) as server:
+        answer = send(server)
+
+    (request,) = server.requests
+    head, _, body = request.partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    assert lines[0] == "POST /hook?a=b HTTP/1.1"
+    assert f"Host: 127.0.0.1:{server.port}" in lines and "Webhook-Id: evt_1" in lines
+    assert body == b'{"a":1}'
+    assert (answer.status, answer.text) == (200, "thank you\N{REPLACEMENT CHARACTER}")
+
+
+def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
+    with a_server() as other:
+        with a_server(answer_of("302 Found", b"", f"Location: {other.url}")) as server:
+            answer = send(server)
+
+    assert answer.status == 302
+    assert other.connections == 0
+
+
+def test_a_long_answer_is_not_read_to_its_end() -> None:
+    with a_server(answer_of("200 OK", b"x" * 5_000_000)) as server:
+        answer = send(server)
+
+    assert (answer.status, answer.text) == (200, "x" * 200)
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + b"x" * 100, b"x" * 1000])
+def test_a_slow_answer_ends_with_the_deadline(answer: bytes) -> None:
+    with a_server(answer, pause_seconds=0.1) as server:
+        began = time.monotonic()
+        with pytest.raises(NotReached):
+            send(server, timeout_seconds=1)
+
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab"])
+def test_what_is_no_whole_answer_is_none(answer: bytes) -> None:
+    with a_server(answer) as server, pytest.raises(NotReached):
+        send(server)
+
+
+def test_a_slow_look_up_ends_with_the_deadline() -> None:
+    def slow(_host: str, _port: int) -> Sequence[str]:
+        time.sleep(3)
+        return ["8.8.8.8"]
+
+    began = time.monotonic()
+    with pytest.raises(NotReached, match="in time"):
+        egress.post("https://slow.example.com/", b"", headers={}, timeout_seconds=0.3, resolver=slow)
+
+    assert time.monotonic() - began < 2
+
+
+def test_nobody_listening_is_said_as_such() -> None:
+    with a_server() as server:
+        pass
+
+    with pytest.raises(NotReached, match="did not accept"):
+        send(server)
+
+
+@contextmanager
+def a_tls_server(folder: Path, *, name: str) -> Iterator[int]:
+    """A server whose certificate for this name is signed by an authority that our calls believe; its port."""
+    key, certificate = _certificate(name)
+    file = folder / f"{name}.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(certificate.public_bytes(Encoding.PEM) + private)
+    tls().load_verify_locations(cadata=certificate.public_bytes(Encoding.PEM).decode())
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Taking)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+class Taking(BaseHTTPRequestHandler):
+    """Takes everything, and says by which name it was called."""
+
+    def do_POST(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.headers["Host"].encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def _certificate(name: str) -> tuple[EllipticCurvePrivateKey, x509.Certificate]:
+    key = generate_private_key(SECP256R1())
+    now = utc_now()
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    return key, builder.sign(key, SHA256())
+
+
+def send_over_tls(port: int, *, host: str) -> egress.Answer:
+    return egress.post(
+        f"https://{host}:{port}/",
+        b"{}",
+        headers={},
+        timeout_seconds=5,
+        test_hosts=read_pairs(f"127.0.0.1:{port}"),
+        resolver=resolve_to("127.0.0.1"),
+    )
+
+
+def test_the_certificate_is_verified_against_the_name_and_not_the_address(tmp_path: Path) -> None:
+    with a_tls_server(tmp_path, name="panel.example.com") as port:
+        answer = send_over_tls(port, host="panel.example.com")
+        with pytest.raises(NotReached, match="certificate"):
+            send_over_tls(port, host="other.example.com")
+        with pytest.raises(NotReached, match="certificate"):
+            send_over_tls(port, host="127.0.0.1")
+
+    assert (answer.status, answer.text) == (200, f"panel.example.com:{port}")
