@@ -29,7 +29,6 @@ def _expire(attempt: Attempt, order: OrderRow, *, now: datetime) -> None:
 def give_up(*, unconfirmed_hours: float, dispatch_hours: float, now: datetime) -> int:
     """Cancel, with all money back, what was unconfirmed or could not be sent for too long. How many there were."""
     unconfirmed = _open_attempts(AttemptState.UNKNOWN, Attempt.at <= now - timedelta(hours=unconfirmed_hours))
-    ended = _each(unconfirmed, _give_up, now=now)
     placed_before = now - timedelta(hours=dispatch_hours)
     # An operator who settled an attempt as not sent has given the order its whole time again.
     settled_lately = select(Review.id).where(
@@ -40,8 +39,12 @@ def give_up(*, unconfirmed_hours: float, dispatch_hours: float, now: datetime) -
         .where(Order.dispatch_at.is_not(None), Order.placed_at <= placed_before, ~settled_lately.exists())
         .limit(100)
     ).all()
-    for order in transitions.claim(waiting).values():
-        if order.status is Status.PENDING and not _has_open_attempt(order.id):
+    claimed = transitions.claim([*waiting, *(order_id for _, order_id in unconfirmed)])
+    ended = _each(unconfirmed, _give_up, now=now)
+    for order in (claimed[order_id] for order_id in waiting):
+        # Meanwhile it may have been handed over.
+        is_ours = order.status is Status.PENDING and order.provider_order_id is None
+        if is_ours and not _has_open_attempt(order.id):
             dispatching.cancel_order(order, reason=NOT_DELIVERED, now=now)
             ended += 1
     return ended
@@ -82,12 +85,14 @@ def expire_refills(*, unconfirmed_hours: float, now: datetime) -> int:
     long_ago = now - timedelta(hours=unconfirmed_hours)
     found = select(Attempt.id, Attempt.order_id).where(Attempt.kind == AttemptKind.REFILL).limit(100)
     vanished = found.where(Attempt.state == AttemptState.INTENT, Attempt.lease_until <= now)
+    unclear = found.where(Attempt.state == AttemptState.UNKNOWN, Attempt.at <= long_ago)
+    left, unknown = (db.session.execute(each).all() for each in (vanished, unclear))
+    transitions.claim([order_id for _, order_id in (*left, *unknown)])
     count = 0
-    for order, attempt in _still(AttemptState.INTENT, db.session.execute(vanished).all()):
+    for order, attempt in _still(AttemptState.INTENT, left):
         refills.doubt(attempt, order, text="The worker vanished during the call.", now=now)
         count += 1
-    unclear = found.where(Attempt.state == AttemptState.UNKNOWN, Attempt.at <= long_ago)
-    for order, attempt in _still(AttemptState.UNKNOWN, db.session.execute(unclear).all()):
+    for order, attempt in _still(AttemptState.UNKNOWN, unknown):
         refills.refuse_unconfirmed(attempt, order, reason=REFILL_NEVER_CONFIRMED, now=now)
         count += 1
     return count

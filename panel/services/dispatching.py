@@ -140,8 +140,9 @@ def settle(attempt_id: int, outcome: Outcome, *, now: datetime) -> None:
 
 def release(assignments: Sequence[Assignment], *, now: datetime) -> None:
     """These calls were not begun and will not be: the orders are due again at once."""
+    orders = transitions.claim([assignment.order.order_id for assignment in assignments])
     for assignment in assignments:
-        order = transitions.claim_one(assignment.order.order_id)
+        order = orders[assignment.order.order_id]
         attempt = lock_attempt(assignment.attempt_id)
         if attempt.state in OPEN and order.status is Status.PENDING:
             answer(attempt, AttemptState.NOT_SENT, NOT_CALLED, now=now)
