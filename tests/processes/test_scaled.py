@@ -1,0 +1,134 @@
+"""Two web processes and two workers on one PostgreSQL database, each web process in an instance folder of its own.
+
+Their provider is a whole panel too, so that it can be counted there how often each order was handed over. One
+worker is killed while orders move.
+"""
+
+import itertools
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests import databases, two_panels
+from tests.processes.test_supervisor import until
+from tests.processes.test_worker import another_worker
+from tests.servers import Panel, running_panel
+from tests.two_panels import CUSTOMER, RESELLER, Books, Browser, Offer, Watch
+
+SHARED = {"PANEL_WORKER": "false", "PANEL_SECRET_KEY": "s" * 40, "PANEL_SEAL_KEY": "k" * 40, "PANEL_SYNC_SECONDS": "1"}
+TOOLS = ("newsletter-readers", "always-ends-partial-demo", "always-ends-canceled-demo", "article-reads")
+AFTER_THE_KILL = "always-ends-canceled-demo"
+ROUNDS = 3
+ORDERS = len(TOOLS) * ROUNDS + 1
+QUANTITY = 100
+HANDED_OVER_SECONDS, RUNS_SECONDS, ENDS_SECONDS = 30, 30, 75
+
+
+@dataclass(frozen=True)
+class Polled:
+    """What a web process said, asked for news just after an order was placed through another one."""
+
+    number: int
+    status: int
+    has_order: bool
+
+
+@dataclass(frozen=True)
+class Told:
+    """What was seen on the way, and what was written down in the end."""
+
+    polls: list[Polled]
+    seen: dict[int, list[str]]
+    ours: Books
+    theirs: Books
+    statement: list[dict[str, str]]
+    logs: str
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory, postgresql_server: str) -> Iterator[Told]:
+    folder = tmp_path_factory.mktemp("scaled")
+    url = databases.copy_postgresql(server=postgresql_server)
+    try:
+        with running_panel(folder / "provider", PANEL_SYNC_SECONDS="1") as provider:
+            yield _story(folder, provider, database_url=url)
+    finally:
+        databases.drop_postgresql(url, server=postgresql_server)
+
+
+def _story(folder: Path, provider: Panel, *, database_url: str) -> Told:
+    with (
+        running_panel(folder / "one", DATABASE_URL=database_url, **SHARED) as first,
+        running_panel(folder / "two", DATABASE_URL=database_url, **SHARED) as second,
+        another_worker(first) as worker,
+        another_worker(first),
+        Browser(provider) as there,
+        Browser(first) as one,
+        one.at(second) as two,
+    ):
+        there.sign_up(RESELLER)
+        two_panels.credit(provider, RESELLER)
+        two_panels.stock(provider)
+        two_panels.resell(first, provider, key=two_panels.said(provider, "users", "api-key", RESELLER))
+        one.sign_up(CUSTOMER)
+        two_panels.credit(first, CUSTOMER)
+        assert until(lambda: first.log.count('"worker started"') == 2)
+
+        offers = two_panels.offers(second)
+        polls = []
+        for tool, (buys, looks) in zip(TOOLS * ROUNDS, itertools.cycle([(one, two), (two, one)]), strict=False):
+            polls.append(_order_at(buys, offers[tool], seen_at=looks))
+        watch = Watch(one)
+        watch.until(lambda now: all(map(two.is_handed_over, now)), within_seconds=HANDED_OVER_SECONDS)
+        watch.until(_any_runs, within_seconds=RUNS_SECONDS)
+        worker.kill()
+        assert (worker.wait(), two_panels.have_ended(watch.look())) == (-signal.SIGKILL, False)
+        polls.append(_order_at(two, offers[AFTER_THE_KILL], seen_at=one))
+        watch.until(two_panels.have_ended, within_seconds=ENDS_SECONDS)
+        Watch(there).until(two_panels.have_ended, within_seconds=HANDED_OVER_SECONDS)
+
+        books, books_there = two_panels.books(second), two_panels.books(provider)
+        return Told(polls, watch.seen, books, books_there, one.statement(), first.log + second.log)
+
+
+def _any_runs(orders: dict[int, dict[str, str]]) -> bool:
+    return any(order["status"] == "In progress" for order in orders.values())
+
+
+def _order_at(one: Browser, offer: Offer, *, seen_at: Browser) -> Polled:
+    """Place an order through one web process while the other shows the history; what its next poll answers."""
+    before, shown = None, ""
+    while before != httpx.codes.NOT_MODIFIED:
+        shown = seen_at.open("/orders/live").headers["HX-PTag"]
+        before = seen_at.anything_new("/orders/live", shown=shown).status_code
+    number = one.place_order(offer, quantity=QUANTITY)
+    after = seen_at.anything_new("/orders/live", shown=shown)
+    return Polled(number, after.status_code, f'id="order-{number}"' in after.text)
+
+
+def test_each_change_is_in_the_next_poll_of_the_other_web_process(told: Told) -> None:
+    assert [(poll.status, poll.has_order) for poll in told.polls] == [(200, True)] * ORDERS
+
+
+def test_no_order_was_handed_over_twice(told: Told) -> None:
+    two_panels.assert_each_order_was_handed_over_once(told.ours, told.theirs)
+    assert sorted(told.ours.orders) == sorted(poll.number for poll in told.polls)
+
+
+def test_the_worker_that_is_left_finishes_what_both_began(told: Told) -> None:
+    assert {order["status"] for order in told.ours.orders.values()} >= {"completed", "partial", "canceled"}
+    assert told.ours.way(told.polls[-1].number)[-1] == "canceled"
+    assert any("In progress" in seen for seen in told.seen.values())
+    assert "sweep failed" not in told.logs
+    assert "lane_failed" not in told.logs
+
+
+def test_books_are_right_on_both_sides(told: Told) -> None:
+    two_panels.assert_books_agree(told.ours, told.theirs)
+    two_panels.assert_statement_sums(told.statement, book=told.ours)
+    for book in (told.ours, told.theirs):
+        assert (book.audit["sound"], book.audit["orders"]) == (True, ORDERS)

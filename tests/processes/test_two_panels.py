@@ -1,0 +1,162 @@
+"""The product proved against itself: a panel that resells another one's tools, both as real processes.
+
+A customer of the reseller orders through its forms. Each order travels to the provider, through its simulated
+delivery and back; one is refilled on the way, and two are asked to stop.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from tests import two_panels
+from tests.servers import Panel, running_panel
+from tests.two_panels import CUSTOMER, RESELLER, Books, Browser, Offer, Watch
+
+USUAL, PARTIAL, CANCELED = "newsletter-readers", "always-ends-partial-demo", "always-ends-canceled-demo"
+STOPPED_MIDWAY, STOPPED_EARLY = "podcast-plays", "map-listing-views"
+QUANTITY = 200
+HANDED_OVER_SECONDS, RUNS_SECONDS, ENDS_SECONDS = 20, 30, 75
+
+
+@dataclass(frozen=True)
+class Told:
+    """All that is left of the orders' journey: what was seen on the way, and what was written down."""
+
+    numbers: dict[str, int]
+    seen: dict[int, list[str]]
+    seen_there: dict[int, list[str]]
+    ours: Books
+    theirs: Books
+    statement: list[dict[str, str]]
+    statement_there: list[dict[str, str]]
+    balance_there: dict[str, str]
+
+    def way(self, tool: str) -> list[str]:
+        return self.ours.way(self.numbers[tool])
+
+    def way_there(self, tool: str) -> list[str]:
+        return self.theirs.way(int(self.ours.orders[self.numbers[tool]]["provider_order_id"]))
+
+    def order(self, tool: str) -> two_panels.Row:
+        return self.ours.orders[self.numbers[tool]]
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+    folder = tmp_path_factory.mktemp("two-panels")
+    with (
+        running_panel(folder / "provider", PANEL_SYNC_SECONDS="1") as provider,
+        running_panel(folder / "reseller", PANEL_SYNC_SECONDS="1") as reseller,
+        Browser(provider) as there,
+        Browser(reseller) as here,
+    ):
+        there.sign_up(RESELLER)
+        two_panels.credit(provider, RESELLER)
+        two_panels.stock(provider)
+        key = two_panels.said(provider, "users", "api-key", RESELLER)
+        two_panels.resell(reseller, provider, key=key)
+        here.sign_up(CUSTOMER)
+        two_panels.credit(reseller, CUSTOMER)
+        watch, watch_there = Watch(here), Watch(there)
+
+        numbers = _place_all(here, two_panels.offers(reseller))
+        _follow(numbers, watch, watch_there)
+
+        yield Told(
+            numbers,
+            watch.seen,
+            watch_there.seen,
+            two_panels.books(reseller),
+            two_panels.books(provider),
+            here.statement(),
+            there.statement(),
+            _balance(provider, key=key),
+        )
+
+
+def _place_all(here: Browser, offers: dict[str, Offer]) -> dict[str, int]:
+    slugs = (USUAL, PARTIAL, CANCELED, STOPPED_MIDWAY, STOPPED_EARLY)
+    return {slug: here.place_order(offers[slug], quantity=QUANTITY) for slug in slugs}
+
+
+def _follow(numbers: dict[str, int], watch: Watch, watch_there: Watch) -> None:
+    """Ask for one refill and two stops, each as soon as it can be, and look until everything has ended."""
+    usual, midway, early = numbers[USUAL], numbers[STOPPED_MIDWAY], numbers[STOPPED_EARLY]
+    here = watch.browser
+
+    watch.until(lambda _: here.is_handed_over(early), within_seconds=HANDED_OVER_SECONDS)
+    here.cancel(early)
+    watch.until(lambda now: int(now[midway]["delivered"]) > 0, within_seconds=RUNS_SECONDS)
+    here.cancel(midway)
+    watch.until(lambda now: now[usual]["status"] == "Completed", within_seconds=ENDS_SECONDS)
+    here.request_refill(usual)
+    assert watch.look()[usual]["status"] == "Refill"
+    watch_there.until(_any_in_refill, within_seconds=HANDED_OVER_SECONDS)
+    watch.until(two_panels.have_ended, within_seconds=ENDS_SECONDS)
+    watch_there.until(two_panels.have_ended, within_seconds=HANDED_OVER_SECONDS)
+
+
+def _any_in_refill(orders: dict[int, dict[str, str]]) -> bool:
+    return any(order["status"] == "Refill" for order in orders.values())
+
+
+def _balance(provider: Panel, *, key: str) -> dict[str, str]:
+    answer = httpx.post(f"{provider.url}/api/v2", data={"key": key, "action": "balance"}, trust_env=False)
+    balance: dict[str, str] = answer.json()
+    return balance
+
+
+def test_each_order_here_is_one_order_there(told: Told) -> None:
+    two_panels.assert_each_order_was_handed_over_once(told.ours, told.theirs)
+    assert len(told.ours.orders) == len(told.numbers) == 5
+
+
+def test_orders_end_as_their_delivery_did_and_run_before_they_end(told: Told) -> None:
+    for tool, end in ((USUAL, "completed"), (PARTIAL, "partial"), (STOPPED_MIDWAY, "partial")):
+        assert "in_progress" in told.way(tool)[:-1]
+        assert end in told.way(tool)
+        assert "In progress" in told.seen[told.numbers[tool]]
+    assert told.way(PARTIAL)[-1] == "partial"
+    assert told.way(CANCELED)[-1] == "canceled"
+    assert "in_progress" not in told.way(CANCELED)
+
+
+def test_refill_travels_there_and_back(told: Told) -> None:
+    for way in (told.way(USUAL), told.way_there(USUAL)):
+        assert way[-3:] == ["completed", "refill", "completed"]
+    assert told.seen[told.numbers[USUAL]][-3:] == ["Completed", "Refill", "Completed"]
+    for book in (told.ours, told.theirs):
+        assert [refill["state"] for refill in book.rows["refill"].values()] == ["completed"]
+    [ours], [theirs] = (book.rows["refill"].values() for book in (told.ours, told.theirs))
+    assert ours["provider_refill_id"] == str(theirs["id"])
+    assert told.order(USUAL)["returned_nanos"] == 0
+
+
+def test_stop_before_the_delivery_brings_all_money_back(told: Told) -> None:
+    order = told.order(STOPPED_EARLY)
+
+    assert told.way(STOPPED_EARLY)[-1] == told.way_there(STOPPED_EARLY)[-1] == "canceled"
+    assert (order["remains"], order["returned_nanos"]) == (QUANTITY, order["charge_nanos"])
+
+
+def test_stop_midway_brings_the_rest_back(told: Told) -> None:
+    order = told.order(STOPPED_MIDWAY)
+
+    assert told.way(STOPPED_MIDWAY)[-1] == told.way_there(STOPPED_MIDWAY)[-1] == "partial"
+    assert 0 < order["remains"] < QUANTITY
+    assert order["returned_nanos"] == order["remains"] * order["price_micros_per_thousand"]
+
+
+def test_both_ledgers_agree(told: Told) -> None:
+    two_panels.assert_books_agree(told.ours, told.theirs)
+    two_panels.assert_statement_sums(told.statement, book=told.ours)
+    two_panels.assert_statement_sums(told.statement_there, book=told.theirs)
+    assert told.balance_there == {"balance": told.statement_there[-1]["balance"], "currency": "USD"}
+
+
+def test_both_audits_are_sound(told: Told) -> None:
+    for book in (told.ours, told.theirs):
+        assert book.audit["sound"]
+        assert book.audit["orders"] == 5
