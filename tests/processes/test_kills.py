@@ -1,31 +1,77 @@
-"""Processes are killed at random moments while orders move: all come back, and no cent is lost or doubled."""
+"""Processes are killed at random moments while orders are placed and move: all come back, and no cent is lost."""
 
+import json
 import os
 import random
 import signal
+import sqlite3
+import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 from tests.counts import times
-from tests.processes.test_supervisor import all_are_pending, descendants, until
-from tests.servers import running_panel
+from tests.processes.ordering_customer import OrderingCustomer
+from tests.processes.test_supervisor import all_are_pending, descendants, find_child, until
+from tests.servers import Panel, running_panel
 
 KILLS = times(20, long=200)
+QUICK = {"PANEL_SYNC_SECONDS": "1", "PANEL_LEASE_SECONDS": "5", "PANEL_WEB_WORKERS": "2"}
 
 
 def test_books_stay_sound_however_often_processes_are_killed(tmp_path: Path) -> None:
     draw = random.Random(20)
-    with running_panel(tmp_path, "--demo", PANEL_SYNC_SECONDS="1") as panel:
-        for _ in range(KILLS):
-            time.sleep(draw.uniform(0.1, 1.5))
-            alive = descendants(panel)
-            if alive:
-                os.kill(draw.choice(alive), signal.SIGKILL)
+    with running_panel(tmp_path, "--demo", **QUICK) as panel:
+        customer = OrderingCustomer(panel, email="buyer@example.com")
+        customer.sign_up()
+        assert panel.flask("balance", "add", customer.email, "50", "--note", "Arrived.").returncode == 0
+        enough = threading.Event()
+        placing = threading.Thread(target=customer.place_until, args=(enough,))
+        placing.start()
+        try:
+            for number in range(KILLS):
+                time.sleep(draw.uniform(0.1, 1.5))
+                kill_one(panel, draw)
+                if number == KILLS // 2:
+                    assert_sound(panel)
+        finally:
+            enough.set()
+            placing.join(60)
 
         panel.wait_until_it_answers()
         panel.wait_until_it_answers(path="/readyz")
+        assert until(lambda: find_child(panel, "flask") is not None)
         assert until(lambda: not all_are_pending(panel))
-        audit = panel.flask("audit")
+        assert_sound(panel)
 
-    assert (audit.returncode, audit.stdout) == (0, "")
+    assert not placing.is_alive() and customer.failure is None
     assert "starts again" in panel.log
+    assert len(customer.placed) >= 5
+    assert_each_was_placed_and_charged_once(panel, customer)
+
+
+def kill_one(panel: Panel, draw: random.Random) -> None:
+    """A process of the panel's ends without a word: its server, one of the server's processes, or its worker."""
+    alive = descendants(panel)
+    if alive:
+        os.kill(draw.choice(alive), signal.SIGKILL)
+
+
+def assert_sound(panel: Panel) -> None:
+    audit = panel.flask("audit", "--json")
+    told = json.loads(audit.stdout)
+    assert (audit.returncode, told["sound"], told["differences"]) == (0, True, []), audit.stderr
+
+
+def assert_each_was_placed_and_charged_once(panel: Panel, customer: OrderingCustomer) -> None:
+    """Every form that was answered with an order made exactly that one, and one charge; no other order is there."""
+    with closing(sqlite3.connect(panel.instance / "panel.db")) as database:
+        orders = database.execute(
+            "SELECT orders.request_id, orders.id, count(transfers.id) FROM orders"
+            " JOIN users ON users.id = orders.customer_id AND users.email = ?"
+            " LEFT JOIN transfers ON transfers.order_id = orders.id AND transfers.kind = 'charge'"
+            " GROUP BY orders.id",
+            [customer.email],
+        ).fetchall()
+    assert {request_id: order_id for request_id, order_id, _ in orders} == customer.placed
+    assert {charges for _, _, charges in orders} == {1}

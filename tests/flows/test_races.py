@@ -1,0 +1,247 @@
+"""What happens at the same time, in real threads and real processes: one wins, and the books are right."""
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from panel.db import db, transaction
+from panel.domain.errors import InsufficientBalance, PanelError
+from panel.domain.report import Report
+from panel.domain.status import Status
+from panel.models import Attempt, Event, Order, Refill, Transfer
+from panel.providers.base import Accepted, Ask
+from panel.services import cancellations, deadlines, dispatching, ledger, refills, syncing, transitions
+from tests import books
+from tests.counts import times
+from tests.factories import NOON, a_customer, a_tool, an_order
+from tests.flows import at_once
+from tests.flows.at_once import all_at_once, meanwhile
+
+pytestmark = pytest.mark.both_engines
+
+ROUNDS = times(6, long=60)
+
+
+def status_of(order_id: int) -> Status:
+    db.session.rollback()
+    return Status(db.session.scalars(select(Order.status).where(Order.id == order_id)).one())
+
+
+def transfers_of(order_id: int) -> list[str]:
+    return list(db.session.scalars(select(Transfer.kind).where(Transfer.order_id == order_id).order_by(Transfer.id)))
+
+
+def report(order_id: int, word: str, remains: int) -> Callable[[], syncing.Told]:
+    def tell() -> syncing.Told:
+        asked, told = [Ask(order_id, "given", "usual", 1_000)], {order_id: Report(word, remains)}
+        with transaction():
+            return syncing.apply_reports(asked, told, now=NOON)
+
+    return tell
+
+
+def hand_over(provider_id: int) -> Callable[[], list[int]]:
+    """Take up what is due and get an answer for it, as the dispatch sweep does; the orders that were called for."""
+
+    def sweep() -> list[int]:
+        with transaction():
+            taken = dispatching.open_attempts(provider_id, most=10, lease_seconds=60, now=NOON)
+        for assignment in taken:
+            answer = Accepted(f"given-{assignment.order.order_id}")
+            with transaction():
+                dispatching.settle(assignment.attempt_id, answer, now=NOON)
+        return [assignment.order.order_id for assignment in taken]
+
+    return sweep
+
+
+def cancel(order_id: int, customer_id: int) -> Callable[[], str]:
+    def ask() -> str:
+        with transaction():
+            return cancellations.request_cancellation(order_id, customer_id=customer_id, now=NOON).state
+
+    return ask
+
+
+def test_one_of_many_reports_at_once_settles_an_order(app: Flask) -> None:
+    for _ in range(ROUNDS):
+        order = an_order(status=Status.IN_PROGRESS)
+        words = [("Partial", 400), ("Canceled", 1_000), ("Completed", 0), ("Partial", 250)] * 3
+
+        told = all_at_once(app, [report(order.id, word, remains) for word, remains in words])
+
+        assert sum(each.moved for each in told) == 1
+        settling = [kind for kind in transfers_of(order.id) if kind != "charge"]
+        assert sorted(settling) in ([["keep"], ["return"], ["keep", "return"]])
+    books.assert_right()
+
+
+def test_order_is_canceled_with_all_money_back_or_handed_over_and_never_both(app: Flask) -> None:
+    tool, customer = a_tool(), a_customer("1000")
+    for number in range(2 * ROUNDS):
+        order_id = an_order(customer=customer, tool=tool).id
+        acts: list[Callable[[], object]] = [cancel(order_id, customer.id), hand_over(tool.provider_id)]
+
+        said, called, again = all_at_once(app, [*(acts if number % 2 else acts[::-1]), hand_over(tool.provider_id)])
+
+        handed = [each for each in (said, called, again) if isinstance(each, list) and order_id in each]
+        is_canceled = status_of(order_id) is Status.CANCELED
+        assert len(handed) == (0 if is_canceled else 1)
+        assert (transfers_of(order_id) == ["charge", "return"]) == is_canceled
+    books.assert_right()
+
+
+def test_cancellation_and_the_report_that_it_ran_agree_on_one_end(app: Flask) -> None:
+    tool, customer = a_tool(), a_customer("1000")
+    for _ in range(ROUNDS):
+        order_id = an_order(customer=customer, tool=tool, status=Status.IN_PROGRESS).id
+
+        all_at_once(app, [cancel(order_id, customer.id), report(order_id, "Completed", 0)], expected=PanelError)
+
+        assert status_of(order_id) is Status.COMPLETED
+        assert transfers_of(order_id) == ["charge", "keep"]
+        newest = cancellations.newest_of(order_id)
+        assert newest is None or newest.state == "refused"
+    books.assert_right()
+
+
+def test_refill_asked_for_twenty_times_at_once_is_one(app: Flask) -> None:
+    order = an_order(status=Status.COMPLETED)
+    order_id, customer_id = order.id, order.customer_id
+
+    def ask() -> int:
+        with transaction():
+            return refills.request_refill(order_id, customer_id=customer_id, now=NOON).id
+
+    answers = all_at_once(app, [ask] * 20, expected=PanelError)
+
+    assert sum(isinstance(answer, int) for answer in answers) == 1
+    db.session.rollback()
+    assert db.session.scalar(select(func.count()).select_from(Refill)) == 1
+    books.assert_right()
+
+
+def test_crossing_batches_of_two_customers_queue_up(app: Flask) -> None:
+    tool, customers = a_tool(), [a_customer("1000"), a_customer("1000")]
+    ids = [an_order(customer=customers[number % 2], tool=tool).id for number in range(10)]
+
+    def batch(order_ids: Sequence[int], remains: int) -> Callable[[], syncing.Told]:
+        def tell() -> syncing.Told:
+            asked = [Ask(order_id, "given", "usual", 1_000) for order_id in order_ids]
+            told = {order_id: Report("In progress", remains) for order_id in order_ids}
+            with transaction():
+                return syncing.apply_reports(asked, told, now=NOON)
+
+        return tell
+
+    for turn in range(ROUNDS):
+        told = all_at_once(app, [batch(ids[:: 1 - 2 * (n % 2)], 900 - 8 * turn - n) for n in range(8)])
+        assert all(each.moved == len(ids) for each in told)
+    books.assert_right()
+
+
+def test_deposit_among_fifty_placements_pays_for_exactly_as_many_as_it_can(app: Flask) -> None:
+    customer, tool = a_customer("0.018"), a_tool(price="0.90")
+    customer_id, slug = customer.id, tool.slug
+
+    def deposit() -> int:
+        with transaction():
+            return ledger.deposit(customer_id, amount_nanos=27_000_000, reason="deposit:race", note="", now=NOON)
+
+    placings = [at_once.placing(customer_id, slug, number) for number in range(50)]
+    answers = all_at_once(app, [*placings[:25], deposit, *placings[25:]], expected=InsufficientBalance)
+
+    placed = sum(isinstance(answer, int) for answer in answers) - 1
+    assert 2 <= placed <= 5
+    assert ledger.balance_nanos(customer_id) == 45_000_000 - 9_000_000 * placed
+    books.assert_right()
+
+
+def test_processes_spend_one_balance_to_the_last_order(app: Flask, database_url: str) -> None:
+    customer, tool = a_customer("0.09"), a_tool(price="0.90")
+    customer_id, slug = customer.id, tool.slug
+    spawn = multiprocessing.get_context("spawn")
+    placed = spawn.Queue()
+    instance = app.config["PANEL"].instance
+    workers = [
+        spawn.Process(
+            target=at_once.place_many, args=(instance, database_url, customer_id, slug, range(n, 40, 2), placed)
+        )
+        for n in range(2)
+    ]
+
+    db.session.rollback()
+    for worker in workers:
+        worker.start()
+    numbers = [placed.get(timeout=60) for _ in workers]
+    for worker in workers:
+        worker.join(60)
+
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert sum(numbers) == 10
+    assert ledger.balance_nanos(customer_id) == 0
+    books.assert_right()
+
+
+def test_same_report_ten_times_at_once_adds_one_event(app: Flask) -> None:
+    order_id = an_order(status=Status.PENDING).id
+
+    all_at_once(app, [report(order_id, "In progress", 500)] * 10)
+
+    db.session.rollback()
+    moved = select(func.count()).select_from(Event).where(Event.order_id == order_id, Event.kind != "placed")
+    assert db.session.scalar(moved) == 1
+    books.assert_right()
+
+
+def test_two_sweeps_never_take_the_same_order(app: Flask) -> None:
+    tool, customer = a_tool(), a_customer("1000")
+    ids = [an_order(customer=customer, tool=tool).id for _ in range(30)]
+
+    taken = all_at_once(app, [hand_over(tool.provider_id)] * 6)
+
+    assert sorted(order_id for each in taken for order_id in each) == sorted(set(ids))[: sum(map(len, taken))]
+    db.session.rollback()
+    attempts = db.session.scalars(select(Attempt.order_id)).all()
+    assert len(attempts) == len(set(attempts)) == sum(map(len, taken))
+
+
+def test_order_handed_over_while_its_time_ran_out_is_not_canceled(app: Flask) -> None:
+    tool = a_tool()
+    order_id, later = an_order(tool=tool).id, NOON + timedelta(hours=30)
+
+    def give_up() -> int:
+        with transaction():
+            return deadlines.give_up(unconfirmed_hours=72, dispatch_hours=24, now=later)
+
+    with transaction():
+        (taken,) = dispatching.open_attempts(tool.provider_id, most=1, lease_seconds=60, now=later)
+        dispatching.settle(taken.attempt_id, Accepted("given-1"), now=later)
+        waiting = meanwhile(app, give_up)
+
+    assert waiting.result(30) == 0
+    assert status_of(order_id) is Status.PENDING
+    books.assert_right()
+
+
+def test_giving_orders_back_waits_for_its_first_customer_before_holding_another(app: Flask) -> None:
+    tool = a_tool()
+    first, second = an_order(tool=tool).id, an_order(tool=tool).id
+    with transaction():
+        taken = dispatching.open_attempts(tool.provider_id, most=2, lease_seconds=60, now=NOON)
+
+    def release() -> None:
+        with transaction():
+            dispatching.release(taken[::-1], now=NOON)
+
+    with transaction():
+        transitions.claim_one(first)
+        waiting = meanwhile(app, release)
+        transitions.claim_one(second)
+
+    waiting.result(30)
+    assert hand_over(tool.provider_id)() == [first, second]
