@@ -48,7 +48,9 @@ class Settings(BaseSettings):
     metrics_token: str = Field("", description="opens /metrics from afar; empty: loopback only")
     trusted_proxies: int = Field(0, ge=0, le=8, description="proxies in front whose X-Forwarded-For is believed")
     limits_url: str = Field("memory://", description="where request limits are counted: memory:// or redis://…")
-    api_requests_a_minute: int = Field(600, ge=1, le=1_000_000_000, description="calls a minute that one API key may make")
+    api_requests_a_minute: int = Field(
+        600, ge=1, le=1_000_000_000, description="calls a minute that one API key may make"
+    )
     egress_test_hosts: str = Field("", description="ip:port pairs that address checks let through in tests")
     database_url: str = Field(
         "",

@@ -27,6 +27,7 @@ bp = Blueprint("api_docs", __name__)
 PATH = "/api/v2"
 KEY = "YOUR_KEY"
 OPENAPI = "3.1.0"
+LONGEST_LINE = 40
 FORM = "application/x-www-form-urlencoded"
 _TEXT = "panel.api_text"
 
@@ -86,14 +87,14 @@ def show_openapi() -> Response:
 
 def python_start(address: str, *, key: str) -> str:
     """What a Python program needs before its first call."""
-    return f'''import json
+    return f"""import json
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
 def call(action, **fields):
     form = urlencode({{"key": {json.dumps(key)}, "action": action, **fields}})
     with urlopen({json.dumps(address)}, form.encode(), timeout=30) as answer:
-        return json.load(answer)'''
+        return json.load(answer)"""
 
 
 def php_start(address: str, *, key: str) -> str:
@@ -122,17 +123,21 @@ def _example(action: Action, way: Way, *, address: str, key: str, values: Mappin
     curl = " \\\n  ".join(
         [f"curl {shlex.quote(address)}", *(f"--data-urlencode {shlex.quote(f'{name}={form[name]}')}" for name in form)]
     )
-    python = ", ".join(
-        [json.dumps(action.name), *(f"{n}={v if n in numbers else json.dumps(v)}" for n, v in given.items())]
-    )
-    fields = ", ".join(f"{_php(n)} => {v if n in numbers else _php(v)}" for n, v in given.items())
+    python = [f"{name}={v if name in numbers else json.dumps(v)}" for name, v in given.items()]
+    php = [f"{_php(name)} => {v if name in numbers else _php(v)}" for name, v in given.items()]
     return Example(
         way=way,
         curl=curl,
-        python=f"print(call({python}))",
-        php=f"print_r(call({_php(action.name)}{f', [{fields}]' if fields else ''}));",
+        python=f"print(call({_listed([json.dumps(action.name), *python])}))",
+        php=f"print_r(call({_php(action.name)}{f', [{_listed(php)}]' if php else ''}));",
         answer=json.dumps(way.answer, indent=2) if len(json.dumps(way.answer)) > 60 else json.dumps(way.answer),
     )
+
+
+def _listed(words: list[str]) -> str:
+    """The words on one line, or each on its own where that line would be long."""
+    line = ", ".join(words)
+    return line if len(line) <= LONGEST_LINE else "".join(f"\n    {word}," for word in words) + "\n"
 
 
 def _php(text: str) -> str:

@@ -32,7 +32,7 @@ def make() -> ResponseReturnValue:
                 current_user.id,
                 name=name,
                 networks=networks,
-                newest_id=int(newest) if newest.isascii() and newest.isdigit() else -1,
+                newest_id=int(newest) if newest.isascii() and newest.isdigit() and len(newest) <= 18 else -1,
                 now=utc_now(),
             )
     except PanelError as error:
@@ -52,9 +52,7 @@ def revoke(key_id: int) -> ResponseReturnValue:
     return redirect(url_for("keys.index", revoked=""), code=303)
 
 
-def _page(
-    error: PanelError | None = None, *, name: str = "", networks: str = "", is_revoked: bool = False
-) -> str:
+def _page(error: PanelError | None = None, *, name: str = "", networks: str = "", is_revoked: bool = False) -> str:
     return render_template(
         "keys/index.html",
         keys=api_keys.listed(current_user.id),

@@ -167,19 +167,23 @@ def place(
         raise BadInput("The request id is of no form we take.", field="request_id")
     asked = Placing(tool=offer.slug, link=link, quantity=quantity, request_id=named)
     order = ordering.place_order(customer_id, asked=asked, now=now)
-    return Placed(order.id, _alike(order, key_id=key_id) if request_id is None else None)
+    return Placed(order.id, db.session.scalar(alike(order, key_id=key_id)) if request_id is None else None)
 
 
-def _alike(order: Order, *, key_id: int) -> int | None:
+def alike(order: Order, *, key_id: int) -> Select[int]:
     """The newest order of the minute before that the same key placed with the same words."""
     by_this_key = or_(
         ORDERS.c.request_id.startswith(f"{API_UNNAMED}{key_id}:", autoescape=True),
         ORDERS.c.request_id.startswith(API_NAMED, autoescape=True),
     )
-    same = [ORDERS.c[name] == getattr(order, name) for name in ("customer_id", "tool_id", "link", "quantity")]
-    return db.session.scalar(
+    same = [ORDERS.c[name] == getattr(order, name) for name in ("link", "quantity")]
+    # The sums keep SQLite from reading all orders of the tool, newest first, where there is no such order.
+    same.append(ORDERS.c.tool_id + literal_column("0") == order.tool_id)
+    since = order.placed_at - LIKELY_TWICE
+    return (
         select(ORDERS.c.id)
-        .where(*same, ORDERS.c.placed_at > order.placed_at - LIKELY_TWICE, ORDERS.c.id < order.id, by_this_key)
-        .order_by(ORDERS.c.id.desc())
+        .where(ORDERS.c.customer_id == order.customer_id, ORDERS.c.placed_at > since, *same, by_this_key)
+        .where(ORDERS.c.id + literal_column("0") < order.id)
+        .order_by((ORDERS.c.id + literal_column("0")).desc())
         .limit(1)
     )

@@ -1,0 +1,216 @@
+"""Clients that nobody here wrote drive the panel: every call that babismm, safesmm and smmpy have, against a live server."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import smm as babismm
+import smmpy
+from safesmm import SafeSMM, SafeSMMError
+
+from tests.servers import Panel, running_panel
+
+TOOLS = """
+- slug: page-visits
+  name: Page visits
+  category: Pages
+  summary: Visits to a page.
+  unit: visits
+  price_per_thousand: "0.90"
+  minimum: 10
+  maximum: 10000
+  link: {pattern: 'https://example\\.com/[a-z0-9-]+', example: https://example.com/page-1, counter_example: https://example.com/, hint: Copy the address of one page.}
+  refill: {days: 30}
+  cancel: true
+  provider: by-hand
+  provider_service: visits
+"""
+LINK = "https://example.com/page-1"
+UNKNOWN = {"error": "Incorrect order ID"}
+EMAIL = "reseller@example.com"
+
+
+@pytest.fixture(scope="module")
+def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
+    """A panel with a tool that is delivered by hand, and a reseller with money."""
+    folder = tmp_path_factory.mktemp("foreign")
+    catalogue = folder / "tools.yaml"
+    catalogue.write_text(TOOLS)
+    with running_panel(folder / "instance", PANEL_WORKER="false") as panel:
+        _done(panel, "providers", "add", "by-hand", "--kind", "manual")
+        _done(panel, "tools", "import", str(catalogue))
+        _done(panel, "users", "add", EMAIL)
+        _done(panel, "balance", "add", EMAIL, "100", "--note", "A first deposit.")
+        yield panel
+
+
+@pytest.fixture
+def key(panel: Panel) -> str:
+    return _done(panel, "users", "api-key", EMAIL).strip()
+
+
+@pytest.fixture
+def address(panel: Panel) -> str:
+    return f"{panel.url}/api/v2"
+
+
+def _done(panel: Panel, *words: str) -> str:
+    ran = panel.flask(*words)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def _deliver(panel: Panel, order: int) -> None:
+    _done(panel, "orders", "set", str(order), "--status", "completed", "--remains", "0", "--start-count", "3572")
+
+
+def _service(services: list[dict[str, Any]]) -> int:
+    (one,) = services
+    assert one | {"service": 0} == {
+        "service": 0,
+        "name": "Page visits",
+        "type": "Default",
+        "category": "Pages",
+        "rate": "0.90",
+        "min": "10",
+        "max": "10000",
+        "refill": True,
+        "cancel": True,
+        "dripfeed": False,
+    }
+    return int(one["service"])
+
+
+def _pending(charge: str, remains: str) -> dict[str, str]:
+    return {"charge": charge, "start_count": "0", "status": "Pending", "remains": remains, "currency": "USD"}
+
+
+def _whole_journey(client: Any, panel: Panel, *, error: type[Exception]) -> None:
+    """babismm and smmpy have the same eleven calls under the same names."""
+    before = client.get_balance()
+    service = _service(client.get_services())
+    order, other = (client.add_order(service, LINK, 1_000)["order"] for _ in range(2))
+
+    assert float(client.get_balance()["balance"]) == pytest.approx(float(before["balance"]) - 1.8)
+    assert client.get_status(order) == _pending("0.90", "1000")
+    assert client.get_multi_status([order, 999_999]) == {str(order): _pending("0.90", "1000"), "999999": UNKNOWN}
+    assert client.cancel_orders([999_999, other]) == [
+        {"order": 999_999, "cancel": UNKNOWN},
+        {"order": other, "cancel": 1},
+    ]
+    _deliver(panel, order)
+    delivered = {"charge": "0.90", "start_count": "3572", "status": "Completed", "remains": "0", "currency": "USD"}
+    assert client.get_status(order) == delivered
+    refill = client.create_refill(order)["refill"]
+    assert isinstance(refill, str)
+    assert client.get_refill_status(refill) == {"status": "Pending"}
+    assert client.get_multi_refill_status([refill, 999_999]) == [
+        {"refill": int(refill), "status": "Pending"},
+        {"refill": 999_999, "status": {"error": "Refill not found"}},
+    ]
+    refused = {"error": "Refill is not available"}
+    assert client.create_multi_refill([order, 999_999]) == [
+        {"order": order, "refill": refused},
+        {"order": 999_999, "refill": UNKNOWN},
+    ]
+    for call, words in _refusals(client, service, order):
+        with pytest.raises(error, match=words):
+            call()
+
+
+def _refusals(client: Any, service: int, order: int) -> list[tuple[Callable[[], object], str]]:
+    return [
+        (lambda: client.add_order(service, "example.com", 1_000), "Bad link"),
+        (lambda: client.add_order(service, LINK, 9), "Quantity less than minimal 10"),
+        (lambda: client.add_order(service, LINK, 10_001), "Quantity more than maximum 10000"),
+        (lambda: client.add_order(999, LINK, 100), "Incorrect service ID"),
+        (lambda: client.get_status(999_999), "Incorrect order ID"),
+        (lambda: client.create_refill(order), "Refill is not available"),
+        (lambda: client.get_refill_status(999_999), "Refill not found"),
+    ]
+
+
+def test_babismm_makes_every_call_it_has(panel: Panel, address: str, key: str) -> None:
+    with babismm.SMM(f"{address}/", key) as client:
+        _whole_journey(client, panel, error=babismm.SMMAPIError)
+        service = _service(client.get_services())
+        fields: dict[str, Any] = {"link": LINK, "quantity": 10, "comments": "a\nb", "runs": 1, "interval": 1, "min": 1}
+        order = client.add_order(service, **fields, expiry="undefined", request_id="babismm-1", flag=True)
+        assert client.add_order(service, link=LINK, quantity=10, request_id="babismm-1") == order
+    with pytest.raises(babismm.SMMAPIError, match="Invalid API key"):
+        babismm.SMM(address, "wrong").get_balance()
+
+
+def test_smmpy_makes_every_call_it_has(panel: Panel, address: str, key: str) -> None:
+    client = smmpy.smm(address, key)
+
+    _whole_journey(client, panel, error=Exception)
+
+    service = _service(client.get_services())
+    assert client.add_order(service, LINK, 10, comments="a", runs=1, interval=1)["order"] > 0
+    with pytest.raises(Exception, match="Invalid API key"):
+        smmpy.smm(address, "wrong").get_balance()
+
+
+def test_safesmm_makes_every_call_it_has(panel: Panel, address: str, key: str) -> None:
+    client = SafeSMM(key, api_url=address)
+
+    service = _service(client.services())
+    order, other = (client.add_order(service, LINK, 500)["order"] for _ in range(2))
+    assert client.balance()["currency"] == "USD"
+    assert client.status(order) == _pending("0.45", "500")
+    assert client.multi_status([order, 999_999]) == {str(order): _pending("0.45", "500"), "999999": UNKNOWN}
+    assert client.cancel(other) == [{"order": other, "cancel": 1}]
+    assert client.status(other)["status"] == "Canceled"
+    assert client.status(other)["charge"] == "0.00"
+    _deliver(panel, order)
+    assert int(client.refill(order)["refill"]) > 0
+    with pytest.raises(SafeSMMError, match="Refill is not available"):
+        client.refill(order)
+    with pytest.raises(SafeSMMError, match="Invalid API key"):
+        SafeSMM("wrong", api_url=address).balance()
+    with pytest.raises(SafeSMMError, match="Quantity more than maximum 10000"):
+        client.add_order(service, LINK, 1_000_000, runs=5, interval=30)
+
+
+def test_body_too_large_is_refused_by_the_live_server_and_the_next_call_is_answered(address: str, key: str) -> None:
+    with requests.Session() as session:
+        for size in (2, 8):
+            began = time.monotonic()
+            answer = session.post(address, data={"key": key, "action": "status", "orders": "1," * size * 512 * 1024})
+            assert (answer.status_code, answer.text) == (200, '{"error":"Incorrect request"}')
+            assert time.monotonic() - began < 10
+        assert session.post(f"{address}/", data={"key": key, "action": "balance"}).json()["currency"] == "USD"
+
+
+def test_a_hundred_thousand_ids_are_refused_fast(address: str, key: str) -> None:
+    ids = ",".join(str(number) for number in range(100_000))
+    began = time.monotonic()
+
+    answer = requests.post(address, data={"key": key, "action": "status", "orders": ids}, timeout=10)
+
+    assert answer.json() == {"error": "Incorrect request"}
+    assert time.monotonic() - began < 5
+
+
+def test_pieces_without_a_length_are_read_too(address: str, key: str) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield json.dumps({"key": key, "action": "balance"})[:10].encode()
+        yield json.dumps({"key": key, "action": "balance"})[10:].encode()
+
+    answer = requests.post(address, data=pieces(), headers={"Content-Type": "application/json"}, timeout=10)
+
+    assert answer.json()["currency"] == "USD"
+
+
+def test_key_is_in_no_log_and_no_file(panel: Panel, address: str, key: str) -> None:
+    requests.post(address, params={"key": key, "action": "balance"}, timeout=10)
+    requests.post(address, data={"key": key, "action": "nonsense"}, timeout=10)
+
+    kept = [path for path in Path(panel.instance).rglob("*") if path.is_file()]
+    assert kept
+    assert not [path.name for path in kept if key.encode() in path.read_bytes()]
