@@ -1,10 +1,12 @@
 """Markdown of `content/` as parts of a page. HTML in it stays text, and links lead only inside the site."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from markdown_it import MarkdownIt
+from markdown_it.common.utils import escapeHtml
+from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markupsafe import Markup
 from mdit_py_plugins.anchors import anchors_plugin
@@ -46,6 +48,15 @@ _markdown = MarkdownIt("commonmark", {"html": False})
 _make_anchors(_markdown, min_level=2, max_level=3, slug_func=_slug)
 
 
+def _render_code(renderer: RendererHTML, tokens: Sequence[Token], at: int, _options: object, _env: object) -> str:
+    """A block of code that the keyboard reaches too, since its long lines scroll."""
+    code = escapeHtml(tokens[at].content)
+    return f'<pre tabindex="0"><code>{code}</code></pre>\n'
+
+
+_markdown.add_render_rule("fence", _render_code)
+
+
 def read_prose(text: str, *, facts: Mapping[str, str]) -> Prose:
     """Render a text, with `{{ name }}` filled in from the facts. Raises BadProse."""
     tokens = _markdown.parse(_fill_in(text, facts=facts))
@@ -79,9 +90,7 @@ def _render(tokens: list[Token]) -> Markup:
 
 
 def _plain(tokens: list[Token]) -> str:
-    inside = (
-        token for block in tokens if block.type == "inline" for token in [*(block.children or []), None]
-    )
+    inside = (token for block in tokens if block.type == "inline" for token in [*(block.children or []), None])
     words = (" " if token is None or token.type == "softbreak" else token.content for token in inside)
     return " ".join("".join(words).split())
 
