@@ -70,12 +70,10 @@ def test_partial_needs_to_know_what_was_not_delivered() -> None:
     refused(by_hand(Status.IN_PROGRESS), Status.PARTIAL, BadInput)
 
 
-REMAINS = {Status.COMPLETED: 0, Status.CANCELED: 1_000, Status.PROCESSING: 1_000}
+WITHOUT_TYPING = {Status.COMPLETED: 0, Status.CANCELED: 1_000, Status.PROCESSING: 1_000}
 
 
-@pytest.mark.parametrize(("to", "remains"), REMAINS.items())
-    ("to", "remains"), [(Status.COMPLETED, 0), (Status.CANCELED, 1_000), (Status.PROCESSING, 1_000)]
-)
+@pytest.mark.parametrize(("to", "remains"), WITHOUT_TYPING.items())
 def test_remains_that_follow_from_the_status_need_not_be_typed(to: Status, remains: int) -> None:
     assert set_order(by_hand(), to).remains == remains
 
