@@ -9,7 +9,9 @@ import io
 import json
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from http.cookiejar import CookieJar
@@ -147,6 +149,19 @@ def have_ended(orders: dict[int, dict[str, str]]) -> bool:
     return {order["status"] for order in orders.values()} <= {"Completed", "Partial", "Canceled"}
 
 
+@contextmanager
+def running(*panels: Panel) -> Iterator[None]:
+    """All of these panels, started at the same time and answering; stopped afterwards."""
+    try:
+        with ThreadPoolExecutor(len(panels)) as threads:
+            list(threads.map(Panel.start, panels))
+        yield
+    finally:
+        for panel in panels:
+            if panel.process is not None:
+                panel.stop()
+
+
 def said(panel: Panel, *arguments: str, standard_input: str = "") -> str:
     """What a command that must succeed prints on standard output."""
     ended = panel.flask(*arguments, standard_input=standard_input)
@@ -189,10 +204,12 @@ def offers(reseller: Panel) -> dict[str, Offer]:
 
 @dataclass
 class Books:
-    """What `flask export` printed, by kind and number, and what `flask audit` said of it."""
+    """What a panel says in the end: its export by kind and number, its audit, its reviews, and the errors it logged."""
 
     rows: dict[str, dict[int, Row]]
     audit: Row
+    reviews: list[Row]
+    errors: list[str]
 
     @property
     def orders(self) -> dict[int, Row]:
@@ -211,12 +228,15 @@ class Books:
 
 
 def books(panel: Panel) -> Books:
+    commands = (("export",), ("audit", "--json"), ("reviews", "list", "--all", "--json"))
+    with ThreadPoolExecutor(len(commands)) as threads:
+        export, audit, reviews = threads.map(lambda words: said(panel, *words), commands)
     rows: dict[str, dict[int, Row]] = defaultdict(dict)
-    for line in said(panel, "export").splitlines():
+    for line in export.splitlines():
         row = json.loads(line)
         rows[row["kind"]][row["id"]] = row
-    ended = panel.flask("audit", "--json")
-    return Books(rows, json.loads(ended.stdout))
+    errors = [line for line in panel.log.splitlines() if '"level": "error"' in line]
+    return Books(rows, json.loads(audit), json.loads(reviews), errors)
 
 
 def pairs(reseller: Books, provider: Books) -> Iterable[tuple[Row, Row]]:
@@ -247,6 +267,14 @@ def assert_books_agree(reseller: Books, provider: Books) -> None:
             assert moved["charge"] == order["quantity"] * order["price_micros_per_thousand"]
             assert moved["keep"] == moved["charge"] - moved["return"] == delivered * order["price_micros_per_thousand"]
         assert ours["price_micros_per_thousand"] * 10 == theirs["price_micros_per_thousand"] * 12
+
+
+def assert_nothing_was_amiss(*panels: Books) -> None:
+    """The audits are sound, no operator was needed, and nothing failed on the way."""
+    for book in panels:
+        assert (book.audit["sound"], book.audit["orders"]) == (True, len(book.orders))
+        assert book.reviews == []
+        assert book.errors == []
 
 
 def assert_statement_sums(lines: list[dict[str, str]], *, book: Books) -> None:
