@@ -26,6 +26,8 @@ ROWS_KEPT = 20_000
 CATALOGUES_KEPT = 4
 CUSTOMERS_KEPT = 5_000
 PARTS_KEPT = 1_000
+# A region is some 25 kB: the page, its other tabs and the poll after it show the same one.
+REGIONS_KEPT = 500
 
 Value = TypeVar("Value")
 Key = TypeVar("Key", bound=Hashable)
@@ -72,6 +74,7 @@ class _Caches:
     forms: Kept[Markup]
     views: Kept[Markup]
     pages: Kept[Markup]
+    regions: Kept[Markup]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ def init_app(app: App) -> None:
         forms=Kept(PARTS_KEPT),
         views=Kept(PARTS_KEPT),
         pages=Kept(PARTS_KEPT),
+        regions=Kept(REGIONS_KEPT),
     )
 
 
@@ -113,6 +117,11 @@ def tool_names(catalogue_version: int) -> dict[int, ToolName]:
 def tools_used(user_id: int, *, state_version: int) -> list[int]:
     """The numbers of the tools that this person has ordered."""
     return _caches().tools_used.get((user_id, state_version), lambda: orders.tools_used(user_id))
+
+
+def region(key: Hashable, make: Callable[[], Markup]) -> Markup:
+    """The live region that this hash stands for."""
+    return _caches().regions.get(key, make)
 
 
 def views_list(views: tuple[Hashable, ...]) -> Markup:

@@ -10,7 +10,7 @@ from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import CancelNotAvailable, IllegalTransition, PanelError, RefillNotAvailable, StaleOrder
 from panel.domain.status import Status
-from panel.services import cancellations, catalogue, measures, order_page, refills
+from panel.services import cancellations, measures, order_page, refills
 from panel.services.order_page import Acts, OwnOrder
 from panel.services.shown import Present, shown_hash
 
@@ -91,7 +91,7 @@ def _own_or_404(order_id: int) -> OwnOrder:
 
 def _present() -> Present:
     # The versions are read first: what is read after them can only be newer, and is then fetched once more.
-    return Present(current_user.id, current_user.state_version, catalogue.version())
+    return Present(current_user.id, current_user.state_version, current_user.catalogue_version)
 
 
 def _refused(order_id: int, error: PanelError) -> ResponseReturnValue:

@@ -20,7 +20,7 @@ from panel.db import db
 from panel.domain import history, money
 from panel.domain.history import BadFilters, Filters
 from panel.domain.status import Status
-from panel.services import catalogue, orders
+from panel.services import orders
 from panel.services.shown import Present, shown_hash
 
 bp = Blueprint("orders", __name__)
@@ -126,8 +126,8 @@ def as_file() -> ResponseReturnValue:
 
 
 def _present() -> Present:
-    # The versions are read first: what is read after them can only be newer, and is then fetched once more.
-    return Present(current_user.id, current_user.state_version, catalogue.version())
+    # The versions were read first: what is read after them can only be newer, and is then fetched once more.
+    return Present(current_user.id, current_user.state_version, current_user.catalogue_version)
 
 
 def _filters(present: Present) -> Filters:
@@ -140,7 +140,12 @@ def _filters(present: Present) -> Filters:
 
 
 def _region(filters: Filters, present: Present, *, is_live: bool) -> Markup:
-    """The one rendering of section#live."""
+    """The one rendering of section#live, kept as long as the hash of what it shows stays the same."""
+    shown = shown_hash(present, address=_address(LIVE, filters))
+    return history_rows.region((shown, is_live), lambda: _rendered(filters, present, is_live=is_live))
+
+
+def _rendered(filters: Filters, present: Present, *, is_live: bool) -> Markup:
     counts = orders.counts_by_status(present.user_id)
     page = orders.history_page(present.user_id, filters=filters)
     polls = is_live and any(row.status in MOVING for row in page.rows)

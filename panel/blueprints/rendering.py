@@ -144,7 +144,9 @@ def me() -> SignedIn | None:
 
 
 def my_balance_nanos() -> int:
-    """The balance of whoever is signed in, read once a request."""
+    """The balance of whoever is signed in: as read with the session, or anew where this request may have moved it."""
+    if request.method in ("GET", "HEAD"):
+        return int(current_user.balance_nanos)
     if "my_balance_nanos" not in g:
         g.my_balance_nanos = ledger.balance_nanos(current_user.id)
     balance: int = g.my_balance_nanos

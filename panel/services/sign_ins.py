@@ -8,11 +8,11 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, literal_column, select, update
 
 from panel.db import db, table_of
 from panel.domain.errors import TooManyTries
-from panel.models import FailedTry, SignIn, User
+from panel.models import Account, Catalogue, FailedTry, SignIn, User
 
 # Where the session cookie keeps the token. Flask-Login reads and writes it under this name.
 TOKEN_KEY = "_user_id"  # noqa: S105
@@ -32,6 +32,8 @@ class SignedIn:
     is_operator: bool
     state_version: int
     sign_in_id: int
+    catalogue_version: int
+    balance_nanos: int
     token: str
 
     is_authenticated = True
@@ -50,12 +52,23 @@ class Tries:
     network_try_id: int
 
 
-USERS, SIGN_INS = table_of(User), table_of(SignIn)
+USERS, SIGN_INS, ACCOUNTS, CATALOGUE = (table_of(model) for model in (User, SignIn, Account, Catalogue))
 
-# Asked by every request: a statement of Core, which costs a third of one of the ORM.
+# Asked by every request: a statement of Core, which costs a third of one of the ORM, and one statement for what
+# nearly every page shows or depends on.
 _find = (
-    select(USERS.c.id, USERS.c.email, USERS.c.is_operator, USERS.c.state_version, SIGN_INS.c.id)
+    select(
+        USERS.c.id,
+        USERS.c.email,
+        USERS.c.is_operator,
+        USERS.c.state_version,
+        SIGN_INS.c.id,
+        CATALOGUE.c.version,
+        ACCOUNTS.c.balance_nanos,
+    )
     .join_from(SIGN_INS, USERS, USERS.c.id == SIGN_INS.c.user_id)
+    .join(ACCOUNTS, ACCOUNTS.c.user_id == USERS.c.id)
+    .join(CATALOGUE, CATALOGUE.c.id == literal_column("1"))
     .where(
         SIGN_INS.c.token_hash == bindparam("token_hash"),
         SIGN_INS.c.ended_at.is_(None),
@@ -88,7 +101,10 @@ def sign_in(user: User, *, device: str, network: str, now: datetime) -> SignedIn
     )
     db.session.add(row)
     db.session.flush()
-    return SignedIn(user.id, user.email, user.is_operator, user.state_version, row.id, token)
+    signed_in = find(token, now=now)
+    if signed_in is None:
+        raise ValueError(f"user {user.id} has no account to sign in to")
+    return signed_in
 
 
 def devices(user_id: int, *, now: datetime) -> list[SignIn]:
