@@ -1,4 +1,4 @@
-"""Clients that nobody here wrote drive the panel: every call that babismm, safesmm and smmpy have, against a live server."""
+"""Clients that nobody here wrote, babismm, safesmm and smmpy, make every call they have against a live server."""
 
 import json
 import time
@@ -23,7 +23,11 @@ TOOLS = """
   price_per_thousand: "0.90"
   minimum: 10
   maximum: 10000
-  link: {pattern: 'https://example\\.com/[a-z0-9-]+', example: https://example.com/page-1, counter_example: https://example.com/, hint: Copy the address of one page.}
+  link:
+    pattern: 'https://example\\.com/[a-z0-9-]+'
+    example: https://example.com/page-1
+    counter_example: https://example.com/
+    hint: Copy the address of one page.
   refill: {days: 30}
   cancel: true
   provider: by-hand
