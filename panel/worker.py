@@ -5,6 +5,7 @@ doubled run harms nothing. The web processes never load this module's engine.
 """
 
 import fcntl
+import hashlib
 import logging
 import os
 import signal
@@ -101,7 +102,7 @@ def work(app: Flask) -> None:
     stopping = _Stopping()
     settings: Settings = app.config["PANEL"]
     slot, _held = take_slot(settings)
-    executor = f"{socket.gethostname()}-{slot}"
+    executor = f"{socket.gethostname()}-{_folder_mark(settings)}-{slot}"
     _launch(app, executor=executor)
     log.info("worker started", worker=executor)
     with app.app_context():
@@ -109,6 +110,11 @@ def work(app: Flask) -> None:
     stopping.wait()
     log.info("worker stops", worker=executor)
     _stop_engine()
+
+
+def _folder_mark(settings: Settings) -> str:
+    """Slots are counted in each folder, so workers of two folders on one database are told apart by this."""
+    return hashlib.blake2b(bytes(settings.instance), digest_size=3).hexdigest()
 
 
 def take_slot(settings: Settings) -> tuple[int, int]:
