@@ -109,7 +109,7 @@ def make(user_id: int, *, name: str, networks: str = "", newest_id: int | None =
     ledger.lock_accounts([user_id])
     if newest_id is not None and newest_id != newest(user_id):
         raise StaleForm(
-            "A key was made since this form was opened, perhaps by it. It can't be shown again. No further key was made."
+            "A key was made since this form was opened, perhaps by it. It can't be shown again. No other was made."
         )
     if len(listed(user_id)) >= MOST_KEYS:
         raise Refused(f"You have {MOST_KEYS} keys, the most there can be. Revoke one that you no longer use.")
