@@ -66,11 +66,3 @@ def test_imports_go_down_only() -> None:
     done = subprocess.run([program, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stdout
-
-
-def test_ci_runs_the_same_command_as_a_person_and_nothing_else() -> None:
-    lines = (ROOT / ".ci/run").read_text().splitlines()
-
-    assert len(lines) == 2
-    assert lines[0].startswith("#!")
-    assert "tests/run" in lines[1]

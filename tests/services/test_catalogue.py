@@ -8,10 +8,8 @@ from sqlalchemy.exc import DBAPIError
 from panel.db import db, transaction
 from panel.domain import money
 from panel.domain.errors import BadCatalogue
-from panel.domain.status import Status
 from panel.models import Terms, Tool
-from panel.services import catalogue, catalogue_files, tool_texts
-from panel.settings import ROOT
+from panel.services import catalogue, catalogue_files
 from tests.factories import NOON, a_provider, a_tool
 
 LATER = NOON.replace(hour=15)
@@ -268,64 +266,3 @@ def test_terms_are_never_changed_in_place() -> None:
     for change in ("UPDATE terms SET minimum = 1", "DELETE FROM terms"):
         with pytest.raises(DBAPIError, match="append-only"), transaction():
             db.session.execute(text(change))
-
-
-def test_a_hidden_tool_is_found_by_us_and_not_by_customers() -> None:
-    hidden = a_tool("hidden-tool", is_hidden=True)
-
-    assert catalogue.find("hidden-tool") is None
-    assert catalogue.listed() == []
-    assert catalogue.categories() == []
-    assert catalogue.find_any("hidden-tool") == catalogue.offer(hidden.id) == catalogue.listed_all()[0]
-
-
-def test_the_list_is_filtered_by_category_and_by_refill() -> None:
-    a_tool("with-refill", refill_days=30)
-    a_tool("without-refill", refill_days=None)
-
-    assert [tool.slug for tool in catalogue.listed(refill=True)] == ["with-refill"]
-    assert [tool.slug for tool in catalogue.listed(refill=False)] == ["without-refill"]
-    assert len(catalogue.listed(category="Pages")) == 2
-    assert catalogue.listed(category="Elsewhere") == []
-
-
-def test_refill_is_a_status_only_of_tools_that_offer_it() -> None:
-    a_tool("with-refill", refill_days=30)
-    a_tool("without-refill", refill_days=None)
-
-    with_refill, without = catalogue.listed()
-
-    assert catalogue.statuses_of(with_refill) == tuple(Status)
-    assert set(Status) - set(catalogue.statuses_of(without)) == {Status.REFILL}
-
-
-@pytest.mark.both_engines
-def test_the_demo_catalogue_offers_and_withholds_refill_and_cancel() -> None:
-    with transaction():
-        catalogue.import_demo(now=NOON)
-    with transaction():
-        again = catalogue.import_demo(now=LATER)
-
-    tools = catalogue.listed()
-    assert len(tools) >= 12
-    assert again.unchanged and not again.added and not again.changed
-    assert {(tool.can_refill, tool.can_cancel) for tool in tools} == {
-        (True, True),
-        (True, False),
-        (False, True),
-        (False, False),
-    }
-    assert {tool.provider_kind for tool in tools} == {"simulated", "manual"}
-    by_name = {tool.name: tool.provider_service for tool in tools}
-    assert by_name["Always ends Partial (demo)"] == "partial"
-    assert by_name["Always ends Canceled (demo)"] == "canceled"
-
-
-def test_every_demo_tool_has_a_text_and_every_text_a_tool() -> None:
-    with transaction():
-        catalogue.import_demo(now=NOON)
-
-    texts = tool_texts.load(ROOT / "content" / "tools")
-
-    assert set(texts) == {tool.slug for tool in catalogue.listed()}
-    assert {slug for slug, each in texts.items() if each.drop} == {tool.slug for tool in catalogue.listed(refill=True)}
