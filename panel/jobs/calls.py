@@ -1,12 +1,25 @@
 """How a job reaches a provider: its settings from the database, and the door to its kind."""
 
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
 from flask import current_app
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 
 from panel import providers, sealing
-from panel.db import db
+from panel.db import db, transaction
 from panel.models import Provider as ProviderRow
-from panel.providers.base import Provider
+from panel.providers.base import Accepted, Outcome, Provider, Refused
 from panel.settings import Settings
+
+# How long to wait before an answer is written down again that the database did not take.
+WAITS_SECONDS = (0.1, 0.5, 2.0, 5.0)
+
+Result = TypeVar("Result")
+log = structlog.get_logger()
 
 
 def panel_settings() -> Settings:
@@ -23,3 +36,24 @@ def provider_of(provider_id: int) -> Provider | None:
     )
     db.session.rollback()
     return provider
+
+
+def is_answer(outcome: Outcome) -> bool:
+    """Whether the provider said yes or no, and may be called with the next."""
+    return isinstance(outcome, Accepted) or (isinstance(outcome, Refused) and outcome.is_final)
+
+
+def write_down(act: Callable[[], Result]) -> Result:
+    """Do this in a transaction of its own, and again where the database fails for a moment.
+
+    A provider answers once: were its answer lost, it would not be known whether it has the order.
+    """
+    for seconds in WAITS_SECONDS:
+        try:
+            with transaction():
+                return act()
+        except (OperationalError, InterfaceError, NoConnection):
+            log.warning("answer_not_written", again_in_seconds=seconds, exc_info=True)
+            time.sleep(seconds)
+    with transaction():
+        return act()

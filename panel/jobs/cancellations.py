@@ -6,7 +6,7 @@ from functools import partial
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.jobs import lanes
-from panel.jobs.calls import provider_of
+from panel.jobs.calls import is_answer, provider_of
 from panel.services import cancellations
 
 
@@ -20,6 +20,7 @@ def sweep(*, worker: str, wait: bool = False) -> int:
 
 
 def _serve(by_provider: dict[int, list[int]], provider_id: int) -> int:
+    """One after the other, until a call goes wrong: the rest is then not tried on a provider that fails."""
     provider = provider_of(provider_id)
     if provider is None:
         return 0
@@ -33,4 +34,6 @@ def _serve(by_provider: dict[int, list[int]], provider_id: int) -> int:
         with transaction():
             cancellations.settle(request, outcome, now=utc_now())
         count += 1
+        if not is_answer(outcome):
+            break
     return count

@@ -3,8 +3,8 @@
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.jobs import lanes
-from panel.jobs.calls import panel_settings, provider_of
-from panel.providers.base import Accepted, Provider, Refused
+from panel.jobs.calls import is_answer, panel_settings, provider_of, write_down
+from panel.providers.base import Provider
 from panel.services import dispatching
 from panel.services.dispatching import Assignment
 
@@ -53,6 +53,5 @@ def _hand_over(provider: Provider, assignment: Assignment) -> bool:
             dispatching.release([assignment], now=utc_now())
         return False
     outcome = provider.add(assignment.order, now=utc_now())
-    with transaction():
-        dispatching.settle(assignment.attempt_id, outcome, now=utc_now())
-    return isinstance(outcome, Accepted) or (isinstance(outcome, Refused) and outcome.is_final)
+    write_down(lambda: dispatching.settle(assignment.attempt_id, outcome, now=utc_now()))
+    return is_answer(outcome)

@@ -6,8 +6,8 @@ from functools import partial
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.jobs import lanes
-from panel.jobs.calls import panel_settings, provider_of
-from panel.providers.base import NotSent, Provider, ProviderSilent
+from panel.jobs.calls import is_answer, panel_settings, provider_of, write_down
+from panel.providers.base import NotSent, Outcome, Provider, ProviderSilent
 from panel.services import provider_health, refills
 from panel.services.refills import Task
 
@@ -22,6 +22,7 @@ def sweep(*, worker: str, wait: bool = False) -> int:
 
 
 def _serve(by_provider: dict[int, list[int]], provider_id: int) -> int:
+    """One after the other, until a call goes wrong: the rest is then not tried on a provider that fails."""
     provider = provider_of(provider_id)
     if provider is None:
         return 0
@@ -34,25 +35,28 @@ def _serve(by_provider: dict[int, list[int]], provider_id: int) -> int:
                 lease_seconds=panel_settings().lease_seconds,
                 now=utc_now(),
             )
-        if task is not None:
-            _work(provider, task)
-            count += 1
+        if task is None:
+            continue
+        count += 1
+        if not _work(provider, task):
+            break
     return count
 
 
-def _work(provider: Provider, task: Task) -> None:
+def _work(provider: Provider, task: Task) -> bool:
+    """Ask for the refill, once, or about it. Whether the provider gave an answer."""
     if task.provider_refill_id is None:
-        outcome = NotSent("The call was not made in time.")
+        outcome: Outcome = NotSent("The call was not made in time.")
         if utc_now() < task.lease_until:
-            outcome = provider.refill(task.ask, now=utc_now())  # type: ignore[assignment]
-        with transaction():
-            refills.settle(task, outcome, now=utc_now())
-        return
+            outcome = provider.refill(task.ask, now=utc_now())
+        write_down(lambda: refills.settle(task, outcome, now=utc_now()))
+        return is_answer(outcome)
     try:
         word = provider.refill_status(task.provider_refill_id, now=utc_now())
     except ProviderSilent as silence:
         with transaction():
             provider_health.failed(task.provider_id, text=str(silence), now=utc_now())
-        return
+        return False
     with transaction():
         refills.apply_word(task, word, now=utc_now())
+    return True

@@ -24,7 +24,7 @@ from panel.models import (
     Provider,
 )
 from panel.providers.base import Accepted, NewOrder, NotSent, Outcome, Refused
-from panel.services import provider_health, reviews, transitions
+from panel.services import customer_state, provider_health, reviews, transitions
 from panel.services.transitions import Note, OrderRow
 
 UNCONFIRMED = (
@@ -219,6 +219,8 @@ def queue_again(order: OrderRow, *, at: datetime, now: datetime) -> None:
         cancel_order(order, reason=STOPPED, now=now)
         return
     transitions.mark(order, dispatch_at=at, unconfirmed_at=None)
+    # Open pages may show it as unconfirmed.
+    customer_state.bump_customers([order.customer_id])
 
 
 def _pass_on_cancellation(order_id: int, *, now: datetime) -> None:

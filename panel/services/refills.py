@@ -158,6 +158,7 @@ def settle(task: Task, outcome: Outcome, *, now: datetime) -> None:
             provider_health.failed(order.provider_id, text=text, now=now)
         case _:
             doubt(attempt, order, text=outcome.text, now=now)
+            provider_health.failed(order.provider_id, text=outcome.text, now=now)
 
 
 def accept(attempt: Attempt, refill: Refill, order: OrderRow, *, given: str, now: datetime) -> None:
