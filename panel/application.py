@@ -25,6 +25,7 @@ from panel.blueprints import (
     orders,
     receivers,
     rendering,
+    row_numbers,
     tools,
 )
 from panel.blueprints.api_quick import QuickStatus
@@ -75,6 +76,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     login.init_app(app)
     htmx.init_app(app)
     rendering.init_app(app)
+    row_numbers.init_app(app)
     errors.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

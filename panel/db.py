@@ -89,9 +89,11 @@ def init_app(app: Flask, *, url: str) -> None:
 
 
 def _engine_options(url: str) -> dict[str, Any]:
+    # What was to be written may be a password's hash or a sealed key: failures do not repeat it into the log.
+    always = {"hide_parameters": True}
     if url.startswith("sqlite"):
-        return {"connect_args": {"isolation_level": None, "timeout": BUSY_SECONDS}, "pool_size": 20}
-    return {"pool_size": 10, "max_overflow": 20, "pool_pre_ping": True}
+        return {**always, "connect_args": {"isolation_level": None, "timeout": BUSY_SECONDS}, "pool_size": 20}
+    return {**always, "pool_size": 10, "max_overflow": 20, "pool_pre_ping": True}
 
 
 def _prepare_sqlite(engine: Engine) -> None:

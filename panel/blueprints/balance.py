@@ -9,7 +9,7 @@ from flask_login import current_user
 from panel.blueprints.login import login_required
 from panel.blueprints.spreadsheet import csv_file
 from panel.clock import utc_now
-from panel.db import transaction
+from panel.db import read_at_one_moment, transaction
 from panel.domain import money
 from panel.domain.errors import PanelError
 from panel.domain.period import Period, parse_period, this_month
@@ -26,6 +26,7 @@ ENTRIES_PER_PAGE = 500
 @bp.get("")
 @login_required
 def show() -> ResponseReturnValue:
+    read_at_one_moment()
     free_nanos = ledger.balance_nanos(current_user.id)
     held_nanos = ledger.held_nanos(current_user.id)
     return render_template(
@@ -76,7 +77,7 @@ def show_statement() -> ResponseReturnValue:
         period = _period()
     except PanelError as error:
         return _refused_period(error)
-    found = ledger.statement(current_user.id, since=period.since, until=period.until)
+    found = _statement(period)
     page = min(_page_asked_for(), _pages(found))
     return render_template(
         "balance/statement.html",
@@ -100,12 +101,18 @@ def statement_csv() -> ResponseReturnValue:
         period = _period()
     except PanelError as error:
         return _refused_period(error)
-    found = ledger.statement(current_user.id, since=period.since, until=period.until)
+    found = _statement(period)
     return csv_file(
         f"statement-{period.first}-to-{period.last}.csv",
         head=["line", "at", "what", "order", "top_up", "reverses", "note", "out", "in", "balance"],
         rows=_csv_rows(found, period),
     )
+
+
+def _statement(period: Period) -> Statement:
+    """The statement as of one moment, so that it adds up while money moves."""
+    read_at_one_moment()
+    return ledger.statement(current_user.id, since=period.since, until=period.until)
 
 
 def _csv_rows(found: Statement, period: Period) -> list[list[object]]:

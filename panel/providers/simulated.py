@@ -6,6 +6,7 @@ follows from that id, the scenario and the time.
 
 import hashlib
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -62,18 +63,23 @@ class Simulated:
         return Accepted(f"{self.seed}-{order.order_id}-{_millis(now)}")
 
     def status(self, asks: Sequence[Ask], *, now: datetime) -> Mapping[int, Report]:
-        return {ask.order_id: _report(ask, now=now) for ask in asks}
+        """Nothing is said about ids that the simulator never gave."""
+        return {ask.order_id: _report(ask, now=now) for ask in asks if _is_own(ask.provider_order_id)}
 
     def refill(self, ask: Ask, *, now: datetime) -> Outcome:
         return Accepted(f"refill-{ask.order_id}-{_millis(now)}")
 
     def refill_status(self, refill_id: str, *, now: datetime) -> object:
+        if not _is_own(refill_id):
+            return "There is no such refill."
         age = _age(refill_id, now=now)
         if age < REFILL_RUNS_AFTER_SECONDS:
             return "Pending"
         return "In progress" if age < REFILL_ENDS_AFTER_SECONDS else "Completed"
 
     def cancel(self, ask: Ask, *, now: datetime) -> Outcome:
+        if not _is_own(ask.provider_order_id):
+            return Refused("The simulator has no such order.", is_final=True)
         plan = plan_of(ask.provider_order_id, scenario=ask.service, quantity=ask.quantity)
         if _age(ask.provider_order_id, now=now) >= plan.ends:
             return Refused("The order had ended before it could be stopped.", is_final=True)
@@ -112,6 +118,11 @@ def _remains(plan: Plan, *, at: float, quantity: int) -> int:
 
 def _millis(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+def _is_own(provider_id: str) -> bool:
+    """Whether the id ends with a moment, as those do that the simulator gives."""
+    return re.fullmatch(r".*-[0-9]{1,15}", provider_id, re.ASCII) is not None
 
 
 def _age(provider_id: str, *, now: datetime) -> float:

@@ -10,7 +10,7 @@ from panel.db import db, lock_rows
 from panel.domain.errors import BadMoney, NotFound, Refused
 from panel.domain.money import NANOS_PER_UNIT, parse_nanos
 from panel.models import TopUp
-from panel.services import ledger
+from panel.services import customer_state, ledger
 
 LEAST_NANOS = 1 * NANOS_PER_UNIT
 MOST_NANOS = 10_000 * NANOS_PER_UNIT
@@ -44,9 +44,7 @@ def request_top_up(customer_id: int, *, amount_nanos: int, now: datetime) -> Top
             f"You have {MOST_OPEN} open requests already. Pay one of them with its own reference first.",
             field="amount",
         )
-    top_up = TopUp(
-        customer_id=customer_id, reference=_free_reference(), amount_nanos=amount_nanos, requested_at=now
-    )
+    top_up = TopUp(customer_id=customer_id, reference=_free_reference(), amount_nanos=amount_nanos, requested_at=now)
     db.session.add(top_up)
     db.session.flush()
     return top_up
@@ -56,9 +54,7 @@ def open_requests(customer_id: int) -> list[TopUp]:
     """What this customer asked for and no operator has confirmed yet, the newest first."""
     return list(
         db.session.scalars(
-            select(TopUp)
-            .where(TopUp.customer_id == customer_id, TopUp.transfer_id.is_(None))
-            .order_by(TopUp.id.desc())
+            select(TopUp).where(TopUp.customer_id == customer_id, TopUp.transfer_id.is_(None)).order_by(TopUp.id.desc())
         )
     )
 
@@ -81,7 +77,8 @@ def find(reference: str) -> TopUp:
 def confirm(reference: str, *, amount_nanos: int, note: str, now: datetime) -> int:
     """Add what arrived to the customer's balance, once; the transfer's id. Raises NotFound or Refused."""
     statement = lock_rows(select(TopUp).where(TopUp.reference == _as_kept(reference)))
-    top_up = _found(db.session.scalar(statement), reference)
+    # It may have been read before it was held, and be another's by now.
+    top_up = _found(db.session.scalar(statement, execution_options={"populate_existing": True}), reference)
     if top_up.transfer_id is not None:
         raise Refused(f"The request {top_up.reference} was confirmed before. Nothing was added again.")
     transfer_id = ledger.deposit(
@@ -93,6 +90,7 @@ def confirm(reference: str, *, amount_nanos: int, note: str, now: datetime) -> i
     )
     top_up.transfer_id = transfer_id
     db.session.flush()
+    customer_state.bump_customers([top_up.customer_id])
     return transfer_id
 
 

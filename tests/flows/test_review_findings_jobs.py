@@ -1,0 +1,206 @@
+"""What one provider, one bad id or one moment without a database must not do to the other orders."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Select, select, text
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.domain.report import Report
+from panel.domain.status import Status
+from panel.jobs import calls, cancellations, dispatch, refills, sync
+from panel.models import Attempt, AttemptKind, AttemptState, Cancellation, Order, User
+from panel.providers.base import Accepted, Ask, NewOrder, Outcome, Unclear
+from panel.services import api_orders, catalogue, dispatching
+from panel.services import cancellations as cancellation_service
+from panel.services import refills as refill_service
+from tests.factories import a_customer, a_tool, again, an_order, signed_in
+
+LARGEST = 2**63
+
+
+class Stub:
+    """A provider that gives everybody the same answer, and counts."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome, self.calls = outcome, 0
+
+    def _say(self) -> Outcome:
+        self.calls += 1
+        return self.outcome
+
+    def add(self, order: NewOrder, *, now: datetime) -> Outcome:
+        return self._say()
+
+    def refill(self, ask: Ask, *, now: datetime) -> Outcome:
+        return self._say()
+
+    def cancel(self, ask: Ask, *, now: datetime) -> Outcome:
+        return self._say()
+
+    def status(self, asks: Sequence[Ask], *, now: datetime) -> Mapping[int, Report]:
+        return {}
+
+    def refill_status(self, refill_id: str, *, now: datetime) -> object:
+        return "Pending"
+
+
+def _three_orders(status: Status) -> list[Order]:
+    tool, customer = a_tool(), a_customer("1000")
+    return [an_order(customer=customer, tool=tool, status=status, now=utc_now()) for _ in range(3)]
+
+
+def _handed_over(order: Order, given: str) -> None:
+    with transaction():
+        taken = dispatching.open_attempts(order.provider_id, most=1, lease_seconds=60, now=utc_now())
+        dispatching.settle(taken[0].attempt_id, Accepted(given), now=utc_now())
+
+
+def test_provider_that_hangs_is_asked_for_one_refill_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    for order in _three_orders(Status.COMPLETED):
+        with transaction():
+            refill_service.request_refill(order.id, customer_id=order.customer_id, now=utc_now())
+    hanging = Stub(Unclear("no answer"))
+    monkeypatch.setattr(refills, "provider_of", lambda _: hanging)
+
+    for _ in range(2):
+        refills.sweep(worker="test", wait=True)
+
+    assert hanging.calls == 1
+    states = select(Attempt.state).where(Attempt.kind == AttemptKind.REFILL)
+    assert db.session.scalars(states).all() == [AttemptState.UNKNOWN]
+
+
+def test_provider_that_hangs_is_asked_to_stop_one_order_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, order in enumerate(_three_orders(Status.PENDING)):
+        _handed_over(order, f"given-{number}")
+        with transaction():
+            cancellation_service.request_cancellation(order.id, customer_id=order.customer_id, now=utc_now())
+    assert len(db.session.scalars(select(Cancellation.id).where(Cancellation.due_at.is_not(None))).all()) == 3
+    hanging = Stub(Unclear("no answer"))
+    monkeypatch.setattr(cancellations, "provider_of", lambda _: hanging)
+
+    for _ in range(2):
+        cancellations.sweep(worker="test", wait=True)
+
+    assert hanging.calls == 1
+
+
+@pytest.mark.both_engines
+def test_answer_of_a_provider_survives_a_moment_without_a_database(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = an_order(now=utc_now())
+    accepting = Stub(Accepted("given-1"))
+    monkeypatch.setattr(dispatch, "provider_of", lambda _: accepting)
+    monkeypatch.setattr(calls, "WAITS_SECONDS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(dispatching, "settle", _failing_twice(dispatching.settle))
+
+    dispatch.sweep(worker="test", wait=True)
+
+    assert (accepting.calls, again(order).provider_order_id) == (1, "given-1")
+
+
+def _failing_twice(act: Callable[..., None]) -> Callable[..., None]:
+    tries: list[None] = []
+
+    def failing(*given: Any, **named: Any) -> None:
+        tries.append(None)
+        if len(tries) <= 2:
+            raise OperationalError("UPDATE attempts", None, Exception("the connection is lost"))
+        act(*given, **named)
+
+    return failing
+
+
+@pytest.mark.parametrize("given", ["12345", "lost", "simulator-1-x", "-", "١٢-١٢"])
+def test_id_that_the_simulator_never_gave_is_no_news_and_stops_no_other_order(given: str) -> None:
+    strange, usual, _ = _three_orders(Status.PENDING)
+    _handed_over(strange, given)
+    _handed_over(usual, f"simulator-1-{int(utc_now().timestamp() * 1000) - 600_000}")
+    with transaction():
+        cancellation_service.request_cancellation(strange.id, customer_id=strange.customer_id, now=utc_now())
+
+    sync.sweep(worker="test", wait=True)
+    cancellations.sweep(worker="test", wait=True)
+
+    assert again(usual).status == Status.COMPLETED
+    assert again(strange).status == Status.PENDING
+    assert db.session.scalars(select(Cancellation.state)).all() == ["refused"]
+
+
+@pytest.mark.both_engines
+def test_order_that_proved_never_sent_is_no_longer_shown_as_unconfirmed(app: Flask) -> None:
+    order = an_order(now=utc_now())
+    with transaction():
+        taken = dispatching.open_attempts(order.provider_id, most=1, lease_seconds=60, now=utc_now())
+        dispatching.settle(taken[0].attempt_id, Unclear("no answer"), now=utc_now())
+    before = db.session.get_one(User, order.customer_id).state_version
+
+    with transaction():
+        dispatching.release(taken, now=utc_now())
+
+    assert again(order).unconfirmed_at is None
+    assert db.session.get_one(User, order.customer_id).state_version > before
+
+
+def test_search_for_an_equal_order_reads_the_last_minute_alone() -> None:
+    tool, customer = a_tool(), a_customer("1000")
+    offer = catalogue.offer(tool.id)
+    assert offer is not None
+    with transaction():
+        placed = api_orders.place(
+            customer.id,
+            key_id=1,
+            offer=offer,
+            link="https://example.com/page-1",
+            quantity="10",
+            request_id=None,
+            now=utc_now(),
+        )
+    order = db.session.get_one(Order, placed.order_id)
+    statement = api_orders.alike(order, key_id=1)
+
+    plan = db.session.execute(text("EXPLAIN QUERY PLAN " + _literal(statement))).all()
+
+    assert "ix_orders_by_day" in str(plan)
+
+
+def _literal(statement: Select[int]) -> str:
+    return str(statement.compile(db.engine, compile_kwargs={"literal_binds": True})).replace(":", "\\:")
+
+
+@pytest.mark.both_engines
+@pytest.mark.parametrize("number", [LARGEST, 10**30, 10**300])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/account/devices/{}/sign-out",
+        "/account/keys/{}/revocation",
+        "/account/webhooks/{}/tests",
+        "/account/webhooks/1/deliveries/{}/again",
+        "/orders/{}/refills",
+    ],
+)
+def test_number_larger_than_any_row_is_not_found(client: FlaskClient, path: str, number: int) -> None:
+    assert signed_in(client, a_customer()).post(path.format(number)).status_code == 404
+
+
+def test_form_for_a_key_with_an_endless_number_is_answered(client: FlaskClient) -> None:
+    answer = signed_in(client, a_customer()).post("/account/keys", data={"name": "shop", "newest": "9" * 5000})
+
+    assert answer.status_code == 409
+
+
+def test_failure_of_the_database_does_not_tell_what_was_to_be_written() -> None:
+    customer = a_customer(email="twice@example.com")
+    values = {"email": customer.email, "password_hash": "argon-and-salt", "is_operator": False, "state_version": 1}
+
+    with pytest.raises(IntegrityError) as failure, transaction():
+        db.session.execute(User.__table__.insert().values(**values, created_at=utc_now()))
+
+    assert "argon-and-salt" not in str(failure.value)

@@ -1,0 +1,193 @@
+"""What two transactions on PostgreSQL may do to one another between two statements, forced to happen each time."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import count
+from threading import Thread
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from panel.db import db, transaction
+from panel.domain.status import Status
+from panel.models import Attempt, AttemptKind, AttemptState, Order, TopUp
+from panel.providers.base import Accepted, Unclear
+from panel.services import deadlines, dispatching, ledger, refills, top_ups, transitions
+from tests import books
+from tests.factories import NOON, a_customer, a_tool, again, an_order, signed_in
+
+pytestmark = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+
+LATER = NOON + timedelta(hours=25)
+WAIT_SECONDS = 0.5
+
+
+class Meanwhile:
+    """Something another process does while this one is between two statements."""
+
+    def __init__(self, app: Flask, act: Callable[[], object]) -> None:
+        self._app, self._act = app, act
+        self._thread: Thread | None = None
+        self.failures: list[BaseException] = []
+
+    def begin(self, *, wait: float | None = None) -> None:
+        """Start it, once, and give it time to get as far as it can."""
+        if self._thread is None:
+            self._thread = Thread(target=self._run)
+            self._thread.start()
+            self._thread.join(wait)
+
+    def end(self) -> None:
+        assert self._thread is not None
+        self._thread.join(30)
+        assert self.failures == []
+
+    def _run(self) -> None:
+        with self._app.app_context():
+            try:
+                self._act()
+            except BaseException as failure:
+                self.failures.append(failure)
+            finally:
+                db.session.remove()
+
+
+def _before(monkeypatch: pytest.MonkeyPatch, place: object, name: str, act: Callable[..., None]) -> None:
+    """Have `act` done before each call of the function of this name, with what it is given first."""
+    inner = getattr(place, name)
+
+    def both(*given: Any, **named: Any) -> Any:
+        act(given[0])
+        return inner(*given, **named)
+
+    monkeypatch.setattr(place, name, both)
+
+
+def _take(provider_id: int, *, most: int = 10) -> list[dispatching.Assignment]:
+    with transaction():
+        return dispatching.open_attempts(provider_id, most=most, lease_seconds=60, now=LATER)
+
+
+def _claims(*order_ids: int) -> Callable[[], None]:
+    def claim() -> None:
+        with transaction():
+            transitions.claim(order_ids)
+
+    return claim
+
+
+def _of_two_customers(**terms: Any) -> tuple[Order, Order]:
+    """The first order belongs to the customer whose account is locked last."""
+    tool, first, last = a_tool(**terms), a_customer("1000"), a_customer("1000")
+    return an_order(customer=last, tool=tool), an_order(customer=first, tool=tool)
+
+
+def test_order_handed_over_while_its_time_ran_out_is_not_canceled(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = an_order()
+    provider_id = order.provider_id
+
+    def hand_over() -> None:
+        (assignment,) = _take(provider_id)
+        with transaction():
+            dispatching.settle(assignment.attempt_id, Accepted("given-1"), now=LATER)
+
+    meanwhile = Meanwhile(app, hand_over)
+    _before(monkeypatch, transitions, "claim", lambda ids: meanwhile.begin(wait=30) if ids else None)
+
+    with transaction():
+        deadlines.give_up(unconfirmed_hours=72, dispatch_hours=24, now=LATER)
+
+    meanwhile.end()
+    assert again(order).provider_order_id == "given-1"
+    assert (order.status, order.returned_nanos) == (Status.PENDING, 0)
+    books.assert_right()
+
+
+def test_giving_calls_back_does_not_block_a_batch_for_good(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = _of_two_customers()
+    taken = _take(one.provider_id)
+    assert [assignment.order.order_id for assignment in taken] == [one.id, other.id]
+    meanwhile = Meanwhile(app, _claims(one.id, other.id))
+    _before(monkeypatch, dispatching, "lock_attempt", lambda _: meanwhile.begin(wait=WAIT_SECONDS))
+
+    with transaction():
+        dispatching.release(taken, now=LATER)
+
+    meanwhile.end()
+    assert {again(one).dispatch_at, again(other).dispatch_at} == {LATER}
+
+
+def test_deadlines_do_not_block_a_batch_for_good(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    unconfirmed, waiting = _of_two_customers()
+    (assignment,) = _take(unconfirmed.provider_id, most=1)
+    with transaction():
+        dispatching.settle(assignment.attempt_id, Unclear("no answer"), now=LATER)
+    meanwhile = Meanwhile(app, _claims(unconfirmed.id, waiting.id))
+    _before(monkeypatch, dispatching, "answer", lambda _: meanwhile.begin(wait=WAIT_SECONDS))
+
+    with transaction():
+        ended = deadlines.give_up(unconfirmed_hours=72, dispatch_hours=24, now=LATER + timedelta(hours=73))
+
+    meanwhile.end()
+    assert ended == 2
+    assert {again(unconfirmed).status, again(waiting).status} == {Status.CANCELED}
+
+
+def test_deadlines_of_refills_do_not_block_a_batch_for_good(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool, first, last = a_tool(), a_customer("1000"), a_customer("1000")
+    orders = [an_order(customer=each, tool=tool, status=Status.COMPLETED) for each in (last, first)]
+    for order in orders:
+        with transaction():
+            refill = refills.request_refill(order.id, customer_id=order.customer_id, now=NOON)
+            refills.take(refill.id, again_seconds=10, lease_seconds=60, now=NOON)
+    meanwhile = Meanwhile(app, _claims(*[order.id for order in orders]))
+    _before(monkeypatch, dispatching, "lock_attempt", lambda _: meanwhile.begin(wait=WAIT_SECONDS))
+
+    with transaction():
+        expired = deadlines.expire_refills(unconfirmed_hours=72, now=LATER)
+
+    meanwhile.end()
+    assert expired == 2
+    states = select(Attempt.state).where(Attempt.kind == AttemptKind.REFILL)
+    assert set(db.session.scalars(states)) == {AttemptState.UNKNOWN}
+
+
+def test_statement_adds_up_while_money_arrives(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    customer = a_customer("10.00")
+    user_id = customer.id
+    browser = signed_in(app.test_client(), customer)
+
+    def deposit() -> None:
+        with transaction():
+            ledger.deposit(user_id, amount_nanos=10**9, reason="deposit:meanwhile", note="Arrived.", now=NOON)
+
+    meanwhile = Meanwhile(app, deposit)
+    calls = count(1)
+    _before(monkeypatch, ledger, "_sum", lambda _: meanwhile.begin(wait=30) if next(calls) > 1 else None)
+    page = browser.get("/balance/statement.csv?from=2026-11-20&to=2026-11-20")
+
+    meanwhile.end()
+    opening, *lines, closing = [line.split(",") for line in page.text.splitlines()[1:]]
+    came = sum(float(line[-2].strip('"')) for line in lines)
+    assert float(opening[-1].strip('"')) + came == float(closing[-1].strip('"'))
+
+
+def test_top_up_confirmed_twice_in_one_moment_is_refused_with_a_sentence(app: Flask) -> None:
+    customer = a_customer("0")
+    with transaction():
+        reference = top_ups.request_top_up(customer.id, amount_nanos=10**10, now=NOON).reference
+
+    def confirm() -> None:
+        with transaction():
+            top_ups.confirm(reference, amount_nanos=10**10, note="Arrived.", now=NOON)
+
+    meanwhile = Meanwhile(app, confirm)
+    with pytest.raises(top_ups.Refused), transaction():
+        seen: TopUp = top_ups.find(reference)
+        meanwhile.begin(wait=30)
+        top_ups.confirm(seen.reference, amount_nanos=10**10, note="Arrived.", now=NOON)
+
+    meanwhile.end()
+    assert ledger.balance_nanos(customer.id) == 10**10
