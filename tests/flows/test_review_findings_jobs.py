@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Select, select, text
+from sqlalchemy import Select, insert, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from panel.clock import utc_now
@@ -201,6 +201,6 @@ def test_failure_of_the_database_does_not_tell_what_was_to_be_written() -> None:
     values = {"email": customer.email, "password_hash": "argon-and-salt", "is_operator": False, "state_version": 1}
 
     with pytest.raises(IntegrityError) as failure, transaction():
-        db.session.execute(User.__table__.insert().values(**values, created_at=utc_now()))
+        db.session.execute(insert(User).values(**values, created_at=utc_now()))
 
     assert "argon-and-salt" not in str(failure.value)

@@ -11,6 +11,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from panel.db import db, transaction
+from panel.domain.errors import Refused
 from panel.domain.status import Status
 from panel.models import Attempt, AttemptKind, AttemptState, Order, TopUp
 from panel.providers.base import Accepted, Unclear
@@ -184,7 +185,7 @@ def test_top_up_confirmed_twice_in_one_moment_is_refused_with_a_sentence(app: Fl
             top_ups.confirm(reference, amount_nanos=10**10, note="Arrived.", now=NOON)
 
     meanwhile = Meanwhile(app, confirm)
-    with pytest.raises(top_ups.Refused), transaction():
+    with pytest.raises(Refused), transaction():
         seen: TopUp = top_ups.find(reference)
         meanwhile.begin(wait=30)
         top_ups.confirm(seen.reference, amount_nanos=10**10, note="Arrived.", now=NOON)
