@@ -9,7 +9,7 @@ from panel.cli.refusals import change, refusals
 from panel.clock import utc_now
 from panel.domain import money
 from panel.domain.errors import BadMoney, NotFound, Refused
-from panel.services import ledger, top_ups, users
+from panel.services import customer_state, ledger, top_ups, users
 
 balance_group = AppGroup("balance", help="Customers' money.")
 
@@ -37,7 +37,9 @@ def _add(email: str, *, amount_nanos: int, note: str, reference: str | None) -> 
     now = utc_now()
     if reference is None:
         reason = f"deposit:hand:{secrets.token_hex(8)}"
-        return ledger.deposit(customer.id, amount_nanos=amount_nanos, reason=reason, note=note, now=now)
+        number = ledger.deposit(customer.id, amount_nanos=amount_nanos, reason=reason, note=note, now=now)
+        customer_state.bump_customers([customer.id])
+        return number
     if top_ups.find(reference).customer_id != customer.id:
         raise Refused(f"The request {reference} is another customer's.")
     return top_ups.confirm(reference, amount_nanos=amount_nanos, note=note, now=now)

@@ -1,5 +1,6 @@
 // The small script beside htmx, for pages with section#live: it skips polls of hidden tabs, stamps when the list
-// was last right, says when updates stop or the session ended, and speaks of status changes.
+// was last right, says when updates stop or the session ended, speaks of status changes, and shows the balance
+// that came with them.
 const SILENCE_SECONDS = 20;
 const SPEECH_APART_MS = 15000;
 const CHANGE_SHOWN_MS = 600;
@@ -66,6 +67,16 @@ function noticeChanges() {
   if (toSay.size && !waiting) waiting = setTimeout(say, Math.max(0, saidAt + SPEECH_APART_MS - performance.now()));
 }
 
+// The bar's balance stands outside the region, and money that came back has to show there at once.
+function takeBalance() {
+  const shown = document.getElementById("balance");
+  const { balance, balancePlain, balanceNanos } = live()?.dataset ?? {};
+  if (!shown || !balance || shown.dataset.nanos === balanceNanos) return;
+  shown.dataset.nanos = balanceNanos;
+  shown.value = balancePlain;
+  shown.textContent = balance;
+}
+
 function say() {
   waiting = 0;
   saidAt = performance.now();
@@ -95,6 +106,7 @@ document.addEventListener("htmx:error", (event) => {
 
 document.addEventListener("htmx:after:swap", (event) => {
   if (!isAboutLive(event)) return;
+  takeBalance();
   markFigures();
   noticeChanges();
 });

@@ -61,6 +61,21 @@ def test_status_and_count_change_in_place_soon_after_the_commit(tabs: Tabs, cust
     assert is_same(tab.page)
 
 
+def test_money_that_comes_back_shows_in_the_bar_at_once(tabs: Tabs, customer: User) -> None:
+    order = an_order(customer=customer)
+    page = tabs.open(customer).page
+    page.goto("/orders")
+    balance = page.locator("#balance")
+    expect(balance).to_have_text("$999.10")
+
+    move(order.id, Status.PARTIAL, remains=400)
+
+    returned_nanos = 400 * order.price_micros_per_thousand
+    now_nanos = money.parse_nanos("999.10") + returned_nanos
+    expect(balance).to_have_attribute("data-nanos", str(now_nanos), timeout=WITHIN_MS)
+    expect(balance).to_have_text(money.shown(now_nanos, currency="USD"))
+
+
 def test_focus_selection_and_half_typed_text_survive(tabs: Tabs, customer: User) -> None:
     order = an_order(customer=customer)
     page = tabs.open(customer).page
