@@ -22,6 +22,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 login_required: Callable[[View], View] = _login_required
 
 AFTER_LOG_IN = "/orders"
+ORDER_FORMS = ("ordering.check", "ordering.place")
 _NOT_AFTER_LOG_IN = ("/log-in", "/log-out", "/sign-up")
 
 
@@ -37,9 +38,7 @@ def init_app(app: Flask) -> None:
 
 def start(user: User) -> SignedIn:
     """Sign this browser's device in, inside the caller's transaction; `carry` then fills the cookie."""
-    return sign_ins.sign_in(
-        user, device=device_of(request.user_agent.string), network=network(), now=utc_now()
-    )
+    return sign_ins.sign_in(user, device=device_of(request.user_agent.string), network=network(), now=utc_now())
 
 
 def carry(signed_in: SignedIn) -> None:
@@ -70,13 +69,7 @@ def next_path(default: str = AFTER_LOG_IN) -> str:
 
 def is_local_page(text: str) -> bool:
     """Whether this is a path on this site. Browsers read `//host` and `/\\host` as another one."""
-    if (
-        not text.startswith("/")
-        or text.startswith("//")
-        or "\\" in text
-        or not text.isprintable()
-        or " " in text
-    ):
+    if not text.startswith("/") or text.startswith("//") or "\\" in text or not text.isprintable() or " " in text:
         return False
     try:
         parts = urlsplit(text)
@@ -94,9 +87,15 @@ def _ask_to_log_in() -> ResponseReturnValue:
 
 
 def _page_asked_for() -> str:
-    """The page itself, or, for a form that was sent while signed out, the page with the form."""
+    """The page itself, or, for a form that was sent while signed out, the page with the form.
+
+    An order comes back as it was typed: whoever was signed out meanwhile need not write it again.
+    """
     if request.method in ("GET", "HEAD"):
         wanted = request.full_path.removesuffix("?")
+    elif request.endpoint in ORDER_FORMS:
+        typed = {name: request.form.get(name) or None for name in ("tool", "link", "quantity")}
+        wanted = url_for("ordering.new", **typed)
     else:
         parts = urlsplit(request.referrer or "")
         wanted = f"{parts.path}?{parts.query}".removesuffix("?") if parts.netloc == request.host else ""

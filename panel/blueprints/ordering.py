@@ -103,6 +103,13 @@ def _offer(slug: str) -> ToolOffer | None:
         return None
 
 
+@bp.get("/check")
+@login_required
+def ask_again() -> ResponseReturnValue:
+    """Whoever opens or reloads the address of the check page finds the form."""
+    return redirect(url_for("ordering.new"), code=303)
+
+
 @bp.post("/check")
 @login_required
 def check() -> ResponseReturnValue:
@@ -138,7 +145,9 @@ def place() -> ResponseReturnValue:
         return _form(_with_faults(typed, error)), 422
     if is_waiting:
         charge = money.shown(charge_nanos, currency=current_app.config["PANEL"].currency)
-        flash(f"Order {order_id} is placed, and {charge} is charged. It moves on by itself, and this page follows it.")
+        flash(
+            f"Order {order_id} is placed, and {charge} is charged. It moves by itself. This page shows how far it is."
+        )
     return redirect(url_for("order.show", order_id=order_id), code=303)
 
 

@@ -59,8 +59,7 @@ def is_request_id(text: str) -> bool:
 
 def offer_of(slug: str) -> ToolOffer:
     """The tool as offered now. Raises UnknownTool when there is none, or it is hidden."""
-    # What cannot be printed is no slug, and PostgreSQL refuses a zero byte in any text.
-    offer = catalogue.find(slug) if slug.isprintable() else None
+    offer = catalogue.find(slug)
     if offer is None:
         raise UnknownTool("There is no such tool. Choose one from the list of tools.")
     return offer

@@ -1,0 +1,69 @@
+"""Addresses that nobody links to: each is answered, on both engines, as one that does not exist."""
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.factories import a_customer, a_tool, signed_in
+
+pytestmark = pytest.mark.both_engines
+
+ENDLESS = "9" * 30
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/%00",
+        "/tools/%00",
+        "/tools/readers%00",
+        "/order-statuses/%00",
+        "/orders/%00",
+        f"/orders/{ENDLESS}",
+        f"/orders/{ENDLESS}/receipt",
+        "/orders/new?tool=%00",
+        "/orders/new?again=%00",
+        f"/orders/new?again={ENDLESS}",
+    ],
+)
+def test_it_is_not_found(client: FlaskClient, address: str) -> None:
+    a_tool(slug="readers")
+    signed_in(client, a_customer())
+
+    assert client.get(address).status_code == 404
+
+
+def test_a_device_with_an_endless_number_is_not_found(client: FlaskClient) -> None:
+    signed_in(client, a_customer())
+
+    assert client.post(f"/account/devices/{ENDLESS}/sign-out").status_code == 404
+
+
+def test_a_category_that_cannot_be_is_an_empty_list(client: FlaskClient) -> None:
+    a_tool(slug="readers")
+
+    page = client.get("/tools?category=%00")
+
+    assert page.status_code == 200
+    assert "Show all tools" in page.text
+
+
+def test_the_address_of_the_check_page_leads_to_the_form(client: FlaskClient) -> None:
+    signed_in(client, a_customer())
+
+    answer = client.get("/orders/check")
+
+    assert (answer.status_code, answer.location) == (303, "/orders/new")
+
+
+def test_an_order_sent_while_signed_out_comes_back_as_it_was_typed(client: FlaskClient) -> None:
+    typed = {"tool": "readers", "link": "https://news.example.com/issues/12", "quantity": "1000"}
+    answer = client.post("/orders/check", data=typed)
+
+    assert answer.status_code == 303
+    assert answer.location.startswith("/log-in?next=/orders/new?tool%3Dreaders")
+    customer = a_customer()
+    a_tool(slug="readers")
+    signed_in(client, customer)
+    form = client.get(answer.location, follow_redirects=True).text
+    assert 'value="https://news.example.com/issues/12"' in form
+    assert 'value="1000"' in form
