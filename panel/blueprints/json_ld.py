@@ -5,7 +5,9 @@ from typing import Any
 
 from flask import current_app
 
+from panel.domain import money
 from panel.domain.status import Status
+from panel.services.catalogue import ToolOffer
 from panel.services.content import Content, Page, PageKeys, StatusKeys
 
 Node = dict[str, Any]
@@ -31,15 +33,10 @@ def breadcrumbs(*trail: tuple[str, str]) -> Node:
     }
 
 
-def web_page(path: str, *, name: str, changed: date, kind: str = "WebPage", **more: Any) -> Node:
+def web_page(path: str, *, name: str, changed: date | None, kind: str = "WebPage", **more: Any) -> Node:
     address = absolute(path)
-    return {
-        "@type": kind,
-        "@id": address,
-        "url": address,
-        "name": name,
-        "dateModified": changed.isoformat(),
-    } | more
+    modified = {} if changed is None else {"dateModified": changed.isoformat()}
+    return {"@type": kind, "@id": address, "url": address, "name": name} | modified | more
 
 
 def guide_page(page: Page[PageKeys], *, path: str) -> Node:
@@ -90,6 +87,36 @@ def questions_page(content: Content) -> Node:
             mainEntity=asked,
         ),
         breadcrumbs(("Home", "/"), (page.keys.heading, "/faq")),
+    )
+
+
+def tools_page(*, changed: date | None) -> Node:
+    return graph(
+        web_page("/tools", name="Tools", changed=changed, kind="CollectionPage"),
+        breadcrumbs(("Home", "/"), ("Tools", "/tools")),
+    )
+
+
+def tool_page(tool: ToolOffer) -> Node:
+    """A tool as a service that is offered at a price for a thousand units."""
+    path = f"/tools/{tool.slug}"
+    settings = current_app.config["PANEL"]
+    price = {
+        "@type": "UnitPriceSpecification",
+        "price": money.plain_price(tool.price_micros_per_thousand),
+        "priceCurrency": settings.currency,
+        "referenceQuantity": {"@type": "QuantitativeValue", "value": 1000, "unitText": tool.unit},
+    }
+    service = {
+        "@type": "Service",
+        "name": tool.name,
+        "description": tool.summary,
+        "provider": {"@type": "Organization", "name": settings.site_name},
+        "offers": {"@type": "Offer", "url": absolute(path), "priceSpecification": price},
+    }
+    return graph(
+        web_page(path, name=tool.name, changed=tool.changed_at.date(), mainEntity=service),
+        breadcrumbs(("Home", "/"), ("Tools", "/tools"), (tool.name, path)),
     )
 
 

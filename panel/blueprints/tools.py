@@ -6,6 +6,7 @@ from flask import Blueprint, abort, current_app, render_template, request
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 
+from panel.blueprints import json_ld
 from panel.clock import utc_now
 from panel.domain import refund
 from panel.domain.refund import Settlement
@@ -34,6 +35,7 @@ def listed() -> ResponseReturnValue:
     refill = request.args.get("refill", "")
     tools = catalogue.listed(category=category or None, refill=REFILL_CHOICES.get(refill))
     now = utc_now()
+    changed_at = max((tool.changed_at for tool in tools), default=None)
     return render_template(
         "tools/list.html",
         tools=tools,
@@ -43,7 +45,8 @@ def listed() -> ResponseReturnValue:
         started={tool.tool_id: measures.time_to_start(tool.tool_id, now=now) for tool in tools},
         completed={tool.tool_id: measures.time_to_completion(tool.tool_id, now=now) for tool in tools},
         days=measures.WINDOW.days,
-        changed_at=max((tool.changed_at for tool in tools), default=None),
+        changed_at=changed_at,
+        data=json_ld.tools_page(changed=changed_at.date() if changed_at else None),
     )
 
 
@@ -69,6 +72,7 @@ def show(slug: str) -> ResponseReturnValue:
         days=measures.WINDOW.days,
         log=catalogue.terms_log(tool.tool_id),
         order_path=f"/orders/new?tool={tool.slug}",
+        data=json_ld.tool_page(tool),
     )
 
 
