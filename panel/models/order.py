@@ -30,6 +30,7 @@ class Order(Base):
         Index("ix_orders_by_day", "customer_id", "placed_at"),
         Index(
             "ix_orders_dispatch",
+            "provider_id",
             "dispatch_at",
             sqlite_where=text("dispatch_at IS NOT NULL"),
             postgresql_where=text("dispatch_at IS NOT NULL"),

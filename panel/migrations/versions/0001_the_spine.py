@@ -222,7 +222,7 @@ def upgrade() -> None:
         batch_op.create_index("ix_orders_by_tool", ["customer_id", "tool_id", "id"], unique=False)
         batch_op.create_index(
             "ix_orders_dispatch",
-            ["dispatch_at"],
+            ["provider_id", "dispatch_at"],
             unique=False,
             sqlite_where=sa.text("dispatch_at IS NOT NULL"),
             postgresql_where=sa.text("dispatch_at IS NOT NULL"),
