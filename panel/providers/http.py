@@ -109,7 +109,7 @@ async def _within(url: str, fields: dict[str, str], sent: _Sent, timeout_seconds
 
 
 async def _call(url: str, fields: dict[str, str], sent: _Sent, timeout_seconds: float) -> tuple[int, bytes]:
-    timeout = httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds))
+    timeout = httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds / 2))
     headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "panel"}
     client = httpx.AsyncClient(verify=tls(), timeout=timeout, trust_env=False, follow_redirects=False)
     async with (

@@ -1,0 +1,139 @@
+"""One call to a hostile server: it ends by its deadline, within its memory, and says truly whether it was sent."""
+
+import gzip
+import resource
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from panel.providers import http
+from panel.providers.http import CallFailed, TooManyRequests
+from tests.hostile import Answer, Hostile, drip, drop, flood, hang, hostile_provider, said
+
+SECONDS = 1.0
+SLACK_SECONDS = 1.5
+MOST_KILOBYTES = 50 * 1024
+
+
+@pytest.fixture
+def server() -> Iterator[Hostile]:
+    with hostile_provider() as server:
+        yield server
+
+
+def failure(server: Hostile, answer: Answer) -> CallFailed:
+    server.answers["status"] = answer
+    with pytest.raises(CallFailed) as caught:
+        http.post(server.url, {"action": "status"}, timeout_seconds=SECONDS)
+    return caught.value
+
+
+def test_an_answer_is_parsed_without_a_single_float(server: Hostile) -> None:
+    server.answers["status"] = said(b'{"a": 1, "b": 0.1, "c": 1e2, "d": NaN, "e": ' + b"9" * 50 + b"}")
+
+    answer = http.post(server.url, {"action": "status"}, timeout_seconds=SECONDS)
+
+    assert answer == {"a": 1, "b": "0.1", "c": "1e2", "d": "NaN", "e": "9" * 40}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        said(b"", status="500 Internal Server Error"),
+        said(b"<html>Moved</html>"),
+        said(b""),
+        said(b'{"order": 12'),
+        said({"order": 12}, status="201 Created"),
+        said({"order": 12}, length=500),
+        said(b"\xff\xfe"),
+        said(b"[" * 1_000_000),
+        said(b"[" * 2_000_000),
+        said(b'{"a":' * 190_000),
+        said(b"x" * 1_200_000),
+        said(gzip.compress(b"0" * 200_000_000, 9), headers="Content-Encoding: gzip\r\n"),
+        said(b"", status="302 Found", headers="Location: http://127.0.0.1:1/\r\n"),
+        b"nothing like HTTP\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nA: " + b"b" * 500_000,
+        b"",
+        drop,
+        flood,
+    ],
+    ids=range(18),
+)
+def test_a_hostile_answer_fails_as_sent_in_time_and_in_little_memory(server: Hostile, answer: Answer) -> None:
+    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+
+    failed = failure(server, answer)
+
+    assert failed.was_sent
+    assert time.monotonic() - began < SECONDS + SLACK_SECONDS
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < MOST_KILOBYTES
+    assert len(server.calls) == 1
+
+
+@pytest.mark.parametrize("make", [hang, drip])
+def test_a_slow_answer_ends_at_the_deadline(server: Hostile, make: object) -> None:
+    began = time.monotonic()
+
+    failed = failure(server, make(server))  # type: ignore[operator]
+
+    assert failed.was_sent
+    assert SECONDS - 0.1 < time.monotonic() - began < SECONDS + SLACK_SECONDS
+
+
+def test_a_redirect_is_not_followed(server: Hostile) -> None:
+    with hostile_provider() as other:
+        place = f"Location: {other.url}\r\n"
+        failure(server, said(b"", status="307 Temporary Redirect", headers=place))
+
+        assert (len(server.calls), len(other.calls)) == (1, 0)
+
+
+def test_nothing_listening_is_proved_to_be_unsent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closing:
+        port = closing.getsockname()[1]
+
+    with pytest.raises(CallFailed) as caught:
+        http.post(f"http://127.0.0.1:{port}/", {}, timeout_seconds=SECONDS)
+
+    assert not caught.value.was_sent
+
+
+def test_a_name_that_is_none_is_proved_to_be_unsent() -> None:
+    with pytest.raises(CallFailed) as caught:
+        http.post("https://no-such-host.invalid/", {}, timeout_seconds=SECONDS)
+
+    assert not caught.value.was_sent
+
+
+def test_tls_that_is_none_is_proved_to_be_unsent(server: Hostile) -> None:
+    with pytest.raises(CallFailed) as caught:
+        http.post(server.url.replace("http://", "https://"), {}, timeout_seconds=SECONDS)
+
+    assert not caught.value.was_sent
+    assert server.calls == []
+
+
+def test_too_many_requests_is_told_apart(server: Hostile) -> None:
+    assert isinstance(failure(server, said(b"", status="429 Too Many Requests")), TooManyRequests)
+
+
+@pytest.mark.parametrize("url", ["http://example.com/", "ftp://127.0.0.1/", "https://a:b@example.com/", "https://"])
+def test_an_address_that_is_not_safe_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match=r"address|Plain"):
+        http.check_url(url)
+
+
+def test_one_slow_call_does_not_hold_another(server: Hostile) -> None:
+    server.answers |= {"status": hang(server), "balance": said({"balance": "1"})}
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(http.post, server.url, {"action": "status"}, timeout_seconds=2 * SECONDS)
+
+        answer = http.post(server.url, {"action": "balance"}, timeout_seconds=SECONDS)
+
+        assert answer == {"balance": "1"}
+        assert not slow.done()
+        assert isinstance(slow.exception(), CallFailed)
