@@ -1,6 +1,7 @@
 """Random walks over all that may happen to orders, the clock included; the books are worked out anew each step."""
 
 import itertools
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -11,7 +12,6 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -106,17 +106,15 @@ class Walk(RuleBasedStateMachine):
             assert ordering.place_order(who, asked=placing, now=self.now).id == order_id
         assert self.written() == before
 
-    @precondition(lambda self: self.those(*OPEN))
     @rule(pick=PICK)
     def cancel(self, pick: int) -> None:
-        order_id = self.those(*OPEN)[pick % len(self.those(*OPEN))]
+        order_id = self.one_of(OPEN, pick)
         with suppress(CancelNotAvailable), transaction():
             cancellations.request_cancellation(order_id, customer_id=self.asked[order_id][0], now=self.now)
 
-    @precondition(lambda self: self.those(*RAN))
     @rule(pick=PICK)
     def ask_for_refill(self, pick: int) -> None:
-        order_id = self.those(*RAN)[pick % len(self.those(*RAN))]
+        order_id = self.one_of(RAN, pick)
         with suppress(RefillNotAvailable), transaction():
             refills.request_refill(order_id, customer_id=self.asked[order_id][0], now=self.now)
 
@@ -142,7 +140,6 @@ class Walk(RuleBasedStateMachine):
                 answer = Accepted(given) if isinstance(outcome, str) else outcome
                 dispatching.settle(assignment.attempt_id, answer, now=self.now)
 
-    @precondition(lambda self: self.delivered)
     @rule(pick=PICK, word=WORDS, remains=REMAINS, start_count=START_COUNTS)
     def report(self, pick: int, word: object, remains: object, start_count: object) -> None:
         order = db.session.get_one(Order, self.delivered[pick % len(self.delivered)])
@@ -154,7 +151,6 @@ class Walk(RuleBasedStateMachine):
         assert self.tell(*self.told[-1]).moved == 0
         assert self.written() == before, "the same report at once again is no news"
 
-    @precondition(lambda self: self.told)
     @rule(pick=PICK, all_at_once=st.booleans())
     def report_again(self, pick: int, all_at_once: bool) -> None:
         newest = {ask.order_id: (ask, report) for ask, report in self.told}
@@ -171,8 +167,11 @@ class Walk(RuleBasedStateMachine):
         with transaction():
             return syncing.apply_reports([ask], {ask.order_id: report}, now=self.now)
 
-    @precondition(lambda self: self.refills_due)
     @rule(outcome=OUTCOMES, word=REFILL_WORDS)
+    def pass_on_requests(self, outcome: Outcome | str, word: object) -> None:
+        self.pass_on_cancellations(outcome)
+        self.serve_refills(outcome, word)
+
     def serve_refills(self, outcome: Outcome | str, word: object) -> None:
         for refill_id in self.refills_due:
             with transaction():
@@ -186,8 +185,6 @@ class Walk(RuleBasedStateMachine):
                 else:
                     refills.apply_word(task, word, now=self.now)
 
-    @precondition(lambda self: self.stops_due)
-    @rule(outcome=OUTCOMES)
     def pass_on_cancellations(self, outcome: Outcome | str) -> None:
         for cancellation_id in self.stops_due:
             with transaction():
@@ -199,7 +196,6 @@ class Walk(RuleBasedStateMachine):
 
     # What operators and time do.
 
-    @precondition(lambda self: self.orders)
     @rule(pick=PICK, to=st.sampled_from(Status), remains=st.one_of(st.none(), st.integers(-1, 61)))
     def set_by_hand(self, pick: int, to: Status, remains: int | None) -> None:
         order_id = self.orders[pick % len(self.orders)]
@@ -254,9 +250,10 @@ class Walk(RuleBasedStateMachine):
         self.refills_due = [refill_id for _, refill_id in refills.due(now=self.now)]
         self.stops_due = [cancellation_id for _, cancellation_id in cancellations.due(now=self.now)]
 
-    def those(self, *statuses: Status) -> list[int]:
-        """The orders that had one of these statuses after the last step."""
-        return [order_id for order_id in self.orders if self.statuses.get(order_id) in statuses]
+    def one_of(self, statuses: Sequence[Status], pick: int) -> int:
+        """An order that had one of these statuses after the last step; any order where none had."""
+        those = [order_id for order_id in self.orders if self.statuses.get(order_id) in statuses] or self.orders
+        return those[pick % len(those)]
 
     @invariant()
     def statements_close(self) -> None:
