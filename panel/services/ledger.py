@@ -203,7 +203,9 @@ def entry_of(order_id: int, *, kind: TransferKind, user_id: int) -> Entry | None
     row = db.session.execute(select(lines).where(lines.c.order_id == order_id, lines.c.kind == kind)).first()
     if row is None:
         return None
-    balance = db.session.execute(select(func.sum(lines.c.change)).where(lines.c.id <= row.id)).scalar()
+    # From the present balance backwards, in one read: most receipts are looked at while they are new.
+    later = select(func.coalesce(func.sum(lines.c.change), 0)).where(lines.c.id > row.id).scalar_subquery()
+    balance = db.session.execute(select(ACCOUNTS.c.balance_nanos - later).where(ACCOUNTS.c.user_id == user_id)).scalar()
     return _entry(row, balance=int(balance or 0))
 
 

@@ -165,6 +165,18 @@ def test_region_of_a_signed_out_visitor_is_401_without_body(client: FlaskClient)
     assert (answer.status_code, answer.data) == (401, b"")
 
 
+@pytest.mark.both_engines
+def test_balance_on_a_receipt_is_the_one_of_its_moment(client: FlaskClient) -> None:
+    customer = a_customer("10")
+    tool = a_tool("receipts", price="2.00")
+    first = an_order(customer=customer, tool=tool, status=Status.CANCELED, quantity=1_000)
+    an_order(customer=customer, tool=tool, status=Status.IN_PROGRESS, quantity=1_000)
+
+    page = signed_in(client, customer).get(f"/orders/{first.id}/receipt").text
+
+    assert re.search(r"Balance after</dt><dd><data[^>]*>\$10\.00<", page)
+
+
 @pytest.mark.parametrize(
     ("status", "remains", "amount", "units"),
     [(Status.PARTIAL, 360, "0.324", 360), (Status.CANCELED, 1_000, "0.90", 1_000)],
