@@ -94,8 +94,8 @@ def _page_asked_for() -> str:
     if request.method in ("GET", "HEAD"):
         wanted = request.full_path.removesuffix("?")
     elif request.endpoint in ORDER_FORMS:
-        typed = {name: request.form.get(name) or None for name in ("tool", "link", "quantity")}
-        wanted = url_for("ordering.new", **typed)
+        tool, link, quantity = (request.form.get(name) or None for name in ("tool", "link", "quantity"))
+        wanted = url_for("ordering.new", tool=tool, link=link, quantity=quantity)
     else:
         parts = urlsplit(request.referrer or "")
         wanted = f"{parts.path}?{parts.query}".removesuffix("?") if parts.netloc == request.host else ""
