@@ -13,13 +13,15 @@ from flask import current_app
 from sqlalchemy import CompoundSelect, Row, bindparam, func, insert, select, union_all, update
 
 from panel.db import change, db, lock_rows, table_of
-from panel.domain.errors import InsufficientBalance
+from panel.domain.errors import BadMoney, InsufficientBalance
 from panel.domain.status import Status
 from panel.models import Account, AccountKind, Order, Transfer, TransferKind
 from panel.services import webhooks
 
 ACCOUNTS = table_of(Account)
 TRANSFERS = table_of(Transfer)
+
+MOST_BALANCE_NANOS = 4 * 10**18
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,13 @@ def _house() -> dict[AccountKind, int]:
 
 
 def deposit(user_id: int, *, amount_nanos: int, reason: str, note: str, now: datetime) -> int:
-    """Add money that arrived from outside; the transfer's id. The reason is used once, ever."""
+    """Add money that arrived from outside; the transfer's id. The reason is used once, ever.
+
+    Raises BadMoney where the balance would come near what a 64-bit column holds.
+    """
+    lock_accounts([user_id])
+    if balance_nanos(user_id) + amount_nanos > MOST_BALANCE_NANOS:
+        raise BadMoney("This would bring the balance above what an account can hold.", field="amount")
     posting = Posting(AccountKind.DEPOSITS, user_id, amount_nanos, TransferKind.DEPOSIT, reason, note=note)
     post([posting], now=now)
     return int(db.session.scalars(select(TRANSFERS.c.id).where(TRANSFERS.c.reason == reason)).one())

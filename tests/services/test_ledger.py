@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from panel.db import db, transaction
-from panel.domain.errors import InsufficientBalance
+from panel.domain.errors import BadMoney, InsufficientBalance
 from panel.domain.status import Status
 from panel.models import AccountKind, TransferKind
 from panel.services import ledger
@@ -40,6 +40,18 @@ def test_deposit_is_spendable_to_the_nano() -> None:
     post(charge(customer.id, 1))
     assert ledger.balance_nanos(customer.id) == 0
     books.assert_right()
+
+
+def test_deposit_that_no_column_could_hold_is_refused() -> None:
+    customer = a_customer("0")
+    most = ledger.MOST_BALANCE_NANOS
+    with transaction():
+        ledger.deposit(customer.id, amount_nanos=most, reason="deposit:most", note="", now=NOON)
+
+    with pytest.raises(BadMoney), transaction():
+        ledger.deposit(customer.id, amount_nanos=1, reason="deposit:more", note="", now=NOON)
+
+    assert ledger.balance_nanos(customer.id) == most
 
 
 def test_reason_is_used_once_ever() -> None:
