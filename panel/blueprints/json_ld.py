@@ -111,7 +111,8 @@ def tool_page(tool: ToolOffer) -> Node:
         "@type": "Service",
         "name": tool.name,
         "description": tool.summary,
-        "provider": {"@type": "Organization", "name": settings.site_name},
+        "url": absolute(path),
+        "provider": {"@type": "Organization", "name": settings.site_name, "url": absolute("/")},
         "offers": {"@type": "Offer", "url": absolute(path), "priceSpecification": price},
     }
     return graph(

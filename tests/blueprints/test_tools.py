@@ -1,6 +1,7 @@
 """The catalogue's pages: every term is on them, and what is hidden is not."""
 
 import html
+import json
 import re
 from datetime import timedelta
 
@@ -201,3 +202,15 @@ def test_looking_changes_nothing(client: FlaskClient) -> None:
     client.get("/tools/page-visits")
 
     assert (catalogue.version(), catalogue.listed_all()) == before
+
+
+def test_search_engines_are_told_the_price_that_the_page_shows(client: FlaskClient) -> None:
+    a_tool(slug="readers", price="0.90")
+    page = client.get("/tools/readers").text
+
+    found = re.search(r'<script type="application/ld\+json">(.*?)</script>', page, re.S)
+
+    assert found is not None
+    offered = json.loads(found[1])["@graph"][0]["mainEntity"]["offers"]["priceSpecification"]
+    assert (offered["price"], offered["priceCurrency"], offered["referenceQuantity"]["value"]) == ("0.90", "USD", 1000)
+    assert "$0.90" in page
