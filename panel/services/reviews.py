@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import update
 
-from panel.db import change, table_of, upsert
+from panel.db import change, db, table_of, upsert
 from panel.models import Review
 
 
@@ -30,7 +30,8 @@ def open_review(
         opened_at=now,
         resolution="",
     )
-    return change(add.on_conflict_do_nothing(index_elements=["fingerprint"])) == 1
+    made = add.on_conflict_do_nothing(index_elements=["fingerprint"]).returning(Review.id)
+    return db.session.execute(made).first() is not None
 
 
 def close(

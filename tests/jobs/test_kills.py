@@ -1,0 +1,198 @@
+"""Real workers that are killed or stopped at the worst moments: never two `add` for one order."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import select, update
+
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.domain.status import Status
+from panel.jobs import deadlines
+from panel.models import Attempt, Order, Provider
+from panel.services import audit, ledger
+from panel.settings import ROOT
+from tests.factories import a_customer, a_tool, again, an_order
+from tests.hostile import Call, Hostile, hostile_provider, provider_at, said
+
+pytestmark = pytest.mark.both_engines
+
+LEASE_SECONDS = 1.0
+MOST_SECONDS = 60
+
+ON_ADD = """
+import os, signal
+from panel.application import create_app
+from panel.providers.panel_api import PanelApi
+from panel import worker
+real = PanelApi.add
+def add(self, order, *, now):
+    os.kill(os.getpid(), signal.{sign})
+    return real(self, order, now=now)
+PanelApi.add = add
+worker.run_once(create_app())
+"""
+
+
+class Workers:
+    """Worker processes on the test's database: each does one round and ends."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.environment = environment
+        self.started: list[subprocess.Popen[bytes]] = []
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        words = words or ("-m", "flask", "--app", "app", "worker", "--once")
+        self.started.append(
+            subprocess.Popen([sys.executable, *words], cwd=ROOT, env=self.environment, stderr=subprocess.DEVNULL)
+        )
+        return self.started[-1]
+
+    def run(self) -> None:
+        """A whole round, with our own back-off taken as over."""
+        with transaction():
+            db.session.execute(update(Provider).values(call_after=None))
+        assert self.start().wait(MOST_SECONDS) == 0
+
+
+@pytest.fixture
+def server(app: Flask) -> Iterator[Hostile]:
+    with hostile_provider() as server:
+        provider_at(server.url, settings=app.config["PANEL"])
+        yield server
+
+
+@pytest.fixture
+def workers(database_url: str, tmp_path: Path) -> Iterator[Workers]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PANEL_", "FLASK_"))}
+    own = {"PANEL_INSTANCE": str(tmp_path / "instance"), "PANEL_LEASE_SECONDS": str(LEASE_SECONDS)}
+    workers = Workers(kept | own | {"DATABASE_URL": database_url})
+    yield workers
+    for worker in workers.started:
+        worker.kill()
+        worker.wait()
+
+
+def placed(count: int = 1) -> list[Order]:
+    provider = db.session.scalars(select(Provider).where(Provider.kind == "panel_api")).one()
+    tool = a_tool(provider=provider, provider_service="7")
+    return [an_order(customer=a_customer("1000"), tool=tool, now=utc_now()) for _ in range(count)]
+
+
+def attempts(order: Order) -> list[str]:
+    db.session.rollback()
+    return list(db.session.scalars(select(Attempt.state).where(Attempt.order_id == order.id).order_by(Attempt.id)))
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + MOST_SECONDS
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def assert_ends_canceled_with_all_money_back(order: Order) -> None:
+    with transaction():
+        db.session.execute(update(Attempt).values(at=utc_now() - timedelta(hours=100)))
+    deadlines.sweep(worker="test")
+    deadlines.sweep(worker="test")
+
+    assert again(order).status == Status.CANCELED
+    assert ledger.balance_nanos(order.customer_id) == 1_000 * 10**9
+    assert audit.audit().differences == ()
+
+
+def test_killed_between_intent_and_call(server: Hostile, workers: Workers) -> None:
+    server.takes_orders()
+    [order] = placed()
+
+    assert workers.start("-c", ON_ADD.format(sign="SIGKILL")).wait(MOST_SECONDS) == -signal.SIGKILL
+    left = attempts(order)
+    time.sleep(LEASE_SECONDS)
+    workers.run()
+    workers.run()
+
+    assert (left, attempts(order), server.count("add")) == (["intent"], ["unknown"], 0)
+    assert again(order).unconfirmed_at is not None
+    assert_ends_canceled_with_all_money_back(order)
+
+
+def test_killed_between_acceptance_and_commit(server: Hostile, workers: Workers) -> None:
+    def accept_and_kill(connection: socket.socket, _call: Call) -> None:
+        workers.started[0].kill()
+        connection.sendall(said({"order": 2001}))
+
+    server.answers["add"] = accept_and_kill
+    [order] = placed()
+
+    assert workers.start().wait(MOST_SECONDS) == -signal.SIGKILL
+    time.sleep(LEASE_SECONDS)
+    server.takes_orders()
+    workers.run()
+    workers.run()
+
+    assert (attempts(order), server.count("add")) == (["unknown"], 1)
+    assert_ends_canceled_with_all_money_back(order)
+
+
+def test_stopped_past_its_lease_before_the_call(server: Hostile, workers: Workers) -> None:
+    server.takes_orders()
+    [order] = placed()
+    stopped = workers.start("-c", ON_ADD.format(sign="SIGSTOP"))
+    until(lambda: attempts(order) == ["intent"])
+    time.sleep(LEASE_SECONDS + 0.2)
+
+    workers.run()
+    seen = attempts(order)
+    stopped.send_signal(signal.SIGCONT)
+    stopped.wait(MOST_SECONDS)
+    workers.run()
+
+    assert (seen, attempts(order), server.count("add")) == (["unknown"], ["sent"], 1)
+    assert again(order).unconfirmed_at is None
+    assert audit.audit().differences == ()
+
+
+def test_stopped_past_its_lease_during_the_call(server: Hostile, workers: Workers) -> None:
+    [order] = placed()
+
+    def answer_late(connection: socket.socket, _call: Call) -> None:
+        workers.started[0].send_signal(signal.SIGSTOP)
+        server.stopping.wait(LEASE_SECONDS + 0.2)
+        connection.sendall(said({"order": 2001}))
+
+    server.answers["add"] = answer_late
+    stopped = workers.start()
+    until(lambda: server.count("add") == 1)
+    time.sleep(LEASE_SECONDS + 0.5)
+
+    workers.run()
+    seen = attempts(order)
+    stopped.send_signal(signal.SIGCONT)
+    stopped.wait(MOST_SECONDS)
+    workers.run()
+
+    assert (seen, attempts(order), server.count("add")) == (["unknown"], ["sent"], 1)
+    assert again(order).provider_order_id == "2001"
+
+
+def test_two_workers_at_once_hand_each_order_over_once(server: Hostile, workers: Workers) -> None:
+    server.takes_orders()
+    orders = placed(15)
+
+    both = [workers.start(), workers.start()]
+    codes = [worker.wait(MOST_SECONDS) for worker in both]
+    workers.run()
+
+    assert codes == [0, 0]
+    assert server.count("add") == 15
+    assert [attempts(order) for order in orders] == [["sent"]] * 15
