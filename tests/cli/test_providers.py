@@ -1,0 +1,142 @@
+"""`flask providers` and `flask reviews resolve`: what they print, what they refuse, and the line each act leaves."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from flask import Flask
+from sqlalchemy import select
+
+from panel.clock import utc_now
+from panel.db import db
+from panel.domain.status import Status
+from panel.jobs import dispatch
+from panel.models import AuditLine, Review
+from panel.services import catalogue, providers
+from tests.factories import a_tool, again, an_order
+from tests.hostile import KEY, Hostile, hostile_provider, said
+
+ROW = {"service": 1, "name": "Visits", "category": "Pages", "type": "Default", "rate": 0.9, "min": 10, "max": "500"}
+
+
+@pytest.fixture
+def server(app: Flask) -> Iterator[Hostile]:
+    with hostile_provider() as server:
+        words = ("providers", "add", "upstream", "--kind", "panel_api", "--url", server.url, "--key-stdin")
+        assert ran(app, *words, given=KEY).exit_code == 0
+        yield server
+
+
+def ran(app: Flask, *words: str, given: str = "") -> Result:
+    db.session.rollback()
+    done = app.test_cli_runner().invoke(args=list(words), input=given)
+    db.session.rollback()
+    return done
+
+
+def acts() -> list[str]:
+    return list(db.session.scalars(select(AuditLine.act).order_by(AuditLine.id)))
+
+
+def test_a_provider_is_tested_by_its_balance(app: Flask, server: Hostile) -> None:
+    server.answers["balance"] = said({"balance": "100.84292", "currency": "USD"})
+
+    done = ran(app, "providers", "test", "upstream")
+
+    assert (done.exit_code, done.stdout) == (0, "100.84292 USD\n")
+    assert server.calls[0].fields["key"] == KEY
+
+
+@pytest.mark.parametrize("answer", [said(b""), said({"error": "Invalid API key"}), said([]), said({"balance": None})])
+def test_a_provider_that_gives_no_balance_fails_the_test(app: Flask, server: Hostile, answer: bytes) -> None:
+    server.answers["balance"] = answer
+
+    done = ran(app, "providers", "test", "upstream")
+
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert KEY not in done.stderr
+
+
+def test_an_import_prints_slugs_alone_and_talks_on_standard_error(app: Flask, server: Hostile) -> None:
+    server.answers["services"] = said([ROW, ROW | {"service": 2, "rate": "free"}])
+
+    done = ran(app, "providers", "import", "upstream", "--margin", "20%")
+
+    assert (done.exit_code, done.stdout) == (0, "visits-1\n")
+    assert "Row 2 (service 2) was skipped" in done.stderr
+    assert "1 of 1 terms written" in done.stderr
+    tool = catalogue.find("visits-1")
+    assert tool is not None
+    assert tool.price_micros_per_thousand == 1_080_000
+
+
+@pytest.mark.parametrize("answer", [said([]), said({}), said(b"["), said([1])])
+def test_an_import_of_nothing_fails_and_changes_nothing(app: Flask, server: Hostile, answer: bytes) -> None:
+    server.answers["services"] = said([ROW])
+    ran(app, "providers", "import", "upstream")
+    server.answers["services"] = answer
+
+    done = ran(app, "providers", "import", "upstream")
+
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert catalogue.find("visits-1") is not None
+
+
+def test_only_an_upstream_panel_can_be_tested_or_imported(app: Flask) -> None:
+    ran(app, "providers", "add", "hand", "--kind", "manual")
+
+    for words in (("test", "hand"), ("import", "hand"), ("test", "nobody"), ("import", "nobody")):
+        assert ran(app, "providers", *words).exit_code == 1
+
+
+def test_pause_and_resume_leave_lines_in_the_audit_log(app: Flask, server: Hostile) -> None:
+    first = ran(app, "providers", "pause", "upstream", "--reason", "Slow.")
+    twice = ran(app, "providers", "pause", "upstream", "--reason", "Slow.")
+    paused = providers.find("upstream")
+    reason = paused.pause_reason if paused else ""
+    resumed = ran(app, "providers", "resume", "upstream", "--reason", "Better.")
+
+    assert (first.exit_code, twice.exit_code, resumed.exit_code) == (0, 1, 0)
+    assert reason == "Slow."
+    assert acts() == ["providers add", "providers pause", "providers resume"]
+
+
+def test_a_field_is_set_by_hand_and_given_back(app: Flask, server: Hostile) -> None:
+    server.answers["services"] = said([ROW])
+    ran(app, "providers", "import", "upstream")
+
+    done = ran(app, "tools", "set", "visits-1", "minimum", "20")
+    wrong = ran(app, "tools", "set", "visits-1", "minimum", "501")
+    ran(app, "tools", "unset", "visits-1", "minimum")
+    ran(app, "providers", "import", "upstream")
+
+    tool = catalogue.find("visits-1")
+    assert (done.exit_code, wrong.exit_code) == (0, 1)
+    assert tool is not None
+    assert (tool.minimum, tool.terms_version) == (10, 3)
+
+
+def test_a_review_is_resolved_in_exactly_one_way(app: Flask, server: Hostile) -> None:
+    server.answers["add"] = said(b"")
+    provider = providers.find("upstream")
+    assert provider is not None
+    order = an_order(tool=a_tool(provider=provider, provider_service="1"), now=utc_now())
+    dispatch.sweep(worker="test", wait=True)
+    review = str(db.session.scalars(select(Review.id).where(Review.kind == "unconfirmed")).one())
+
+    none = ran(app, "reviews", "resolve", review, "--reason", "Looked.")
+    two = ran(app, "reviews", "resolve", review, "--reason", "Looked.", "--not-sent", "--return")
+    done = ran(app, "reviews", "resolve", review, "--reason", "Looked.", "--done")
+    returned = ran(app, "reviews", "resolve", review, "--reason", "Looked.", "--return")
+    again_returned = ran(app, "reviews", "resolve", review, "--reason", "Looked.", "--return")
+
+    assert [each.exit_code for each in (none, two, done, returned, again_returned)] == [2, 2, 1, 0, 1]
+    assert again(order).status == Status.CANCELED
+    assert acts()[-1] == "reviews resolve"
+
+
+def test_the_key_is_in_no_file_of_the_instance(app: Flask, server: Hostile) -> None:
+    instance: Path = app.config["PANEL"].instance
+
+    assert [path.name for path in instance.iterdir() if path.is_file() and KEY.encode() in path.read_bytes()] == []

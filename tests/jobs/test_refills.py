@@ -1,0 +1,266 @@
+"""Refills and stops at a hostile provider: asked for once, believed only in known words, settled by time."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import select, update
+
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.domain.status import Status
+from panel.jobs import cancellations as cancellation_sweep
+from panel.jobs import deadlines as deadline_sweep
+from panel.jobs import dispatch, sync
+from panel.jobs import refills as refill_sweep
+from panel.models import Attempt, AttemptState, Cancellation, Order, Provider, Refill, Review
+from panel.providers.base import Accepted, NotSent, Unclear
+from panel.services import audit, cancellations, deadlines, refills, settling
+from panel.services.refills import Task
+from panel.services.settling import Decision, Resolution
+from tests.factories import a_customer, a_tool, again, an_order
+from tests.hostile import Answer, Hostile, drop, hostile_provider, provider_at, said
+
+pytestmark = pytest.mark.both_engines
+
+
+@pytest.fixture
+def server(app: Flask) -> Iterator[Hostile]:
+    app.config["PANEL"] = app.config["PANEL"].model_copy(update={"provider_timeout_seconds": 1.0})
+    with hostile_provider() as server:
+        provider_at(server.url, settings=app.config["PANEL"])
+        server.takes_orders()
+        yield server
+
+
+def sent_order(server: Hostile, status: str = "Completed") -> Order:
+    provider = db.session.scalars(select(Provider).where(Provider.kind == "panel_api")).one()
+    tool = a_tool(provider=provider, provider_service="7")
+    order = an_order(customer=a_customer("1000"), tool=tool, now=utc_now())
+    dispatch.sweep(worker="test", wait=True)
+    report = {"status": status, "remains": "0" if status == "Completed" else "400", "start_count": "1"}
+    server.answers["status"] = said({again(order).provider_order_id: report})
+    sync.sweep(worker="test", wait=True)
+    return again(order)
+
+
+def asked(order: Order) -> Refill:
+    with transaction():
+        return refills.request_refill(order.id, customer_id=order.customer_id, now=utc_now())
+
+
+def swept() -> None:
+    with transaction():
+        db.session.execute(update(Provider).values(call_after=None))
+        db.session.execute(update(Refill).where(Refill.due_at.is_not(None)).values(due_at=utc_now()))
+        db.session.execute(update(Cancellation).where(Cancellation.due_at.is_not(None)).values(due_at=utc_now()))
+    refill_sweep.sweep(worker="test", wait=True)
+    cancellation_sweep.sweep(worker="test", wait=True)
+
+
+def reviews(kind: str) -> list[Review]:
+    db.session.rollback()
+    return list(db.session.scalars(select(Review).where(Review.kind == kind, Review.resolved_at.is_(None))))
+
+
+def assert_books_are_right() -> None:
+    db.session.rollback()
+    assert audit.audit().differences == ()
+
+
+@pytest.mark.parametrize(
+    ("word", "state"), [("Completed", "completed"), ("Rejected", "refused"), ("Canceled", "refused")]
+)
+def test_a_refill_is_asked_for_once_and_followed_to_its_end(server: Hostile, word: str, state: str) -> None:
+    server.answers |= {"refill": said({"refill": "31"}), "refill_status": said({"status": "In progress"})}
+    order = sent_order(server)
+    refill = asked(order)
+    in_refill = again(order).status
+    swept()
+    swept()
+    server.answers["refill_status"] = said({"status": word})
+
+    swept()
+    swept()
+
+    assert (in_refill, again(order).status) == (Status.REFILL, Status.COMPLETED)
+    assert again(refill).state == state
+    assert server.count("refill") == 1
+    assert_books_are_right()
+
+
+@pytest.mark.parametrize("answer", [said(b""), said({"refill": 0}), said({"refill": "x"}), drop], ids=range(4))
+def test_an_unclear_refill_is_never_asked_for_again_by_machine(server: Hostile, answer: Answer) -> None:
+    server.answers["refill"] = answer
+    order = sent_order(server)
+    refill = asked(order)
+
+    swept()
+    swept()
+    open_reviews = len(reviews("unconfirmed_refill"))
+    with transaction():
+        db.session.execute(update(Attempt).values(at=utc_now() - timedelta(hours=100)))
+    deadline_sweep.sweep(worker="test")
+    deadline_sweep.sweep(worker="test")
+
+    assert (server.count("refill"), open_reviews) == (1, 1)
+    assert (again(refill).state, again(order).status) == ("refused", Status.COMPLETED)
+    assert reviews("unconfirmed_refill") == []
+    assert_books_are_right()
+
+
+def test_an_unknown_word_for_a_refill_changes_nothing_and_opens_one_review(server: Hostile) -> None:
+    server.answers |= {"refill": said({"refill": "31"}), "refill_status": said({"status": "<b>Perhaps</b>"})}
+    order = sent_order(server)
+    refill = asked(order)
+
+    for _ in range(4):
+        swept()
+
+    assert again(refill).state == "running"
+    assert len(reviews("refill_report")) == 1
+
+
+def test_a_final_refusal_of_a_refill_ends_it_with_the_reason(server: Hostile) -> None:
+    server.answers["refill"] = said({"error": "Refill is not available"})
+    order = sent_order(server)
+    refill = asked(order)
+
+    swept()
+
+    assert again(refill).state == "refused"
+    assert "Refill is not available" in refill.reason
+    assert again(order).status == Status.COMPLETED
+
+
+def taken(refill: Refill, *, lease_seconds: float = 60) -> Task:
+    with transaction():
+        task = refills.take(refill.id, again_seconds=10, lease_seconds=lease_seconds, now=utc_now())
+    assert task is not None
+    return task
+
+
+def test_a_refill_that_was_settled_while_time_looked_stays_settled(server: Hostile) -> None:
+    """The caller's answer is written between the sweep's finding of an old lease and its taking it up."""
+    order = sent_order(server)
+    refill = asked(order)
+    task = taken(refill, lease_seconds=0.001)
+    found = db.session.execute(select(Attempt.id, Attempt.order_id).where(Attempt.id == task.attempt_id)).all()
+    with transaction():
+        refills.settle(task, Accepted("31"), now=utc_now())
+
+    with transaction():
+        still = list(deadlines._still(AttemptState.INTENT, found))
+    with transaction():
+        count = deadlines.expire_refills(unconfirmed_hours=0.0001, now=utc_now() + timedelta(hours=1))
+
+    assert (still, count) == ([], 0)
+    assert again(refill).state == "running"
+    assert reviews("unconfirmed_refill") == []
+
+
+def test_a_late_answer_to_an_unconfirmed_refill_is_believed(server: Hostile) -> None:
+    order = sent_order(server)
+    refill = asked(order)
+    task = taken(refill, lease_seconds=0.001)
+    with transaction():
+        deadlines.expire_refills(unconfirmed_hours=72, now=utc_now() + timedelta(minutes=1))
+    doubted = len(reviews("unconfirmed_refill"))
+
+    with transaction():
+        refills.settle(task, Accepted("31"), now=utc_now())
+
+    assert doubted == 1
+    assert (again(refill).state, refill.provider_refill_id) == ("running", "31")
+    assert reviews("unconfirmed_refill") == []
+
+
+def test_an_answer_after_the_refill_was_settled_opens_a_review(server: Hostile) -> None:
+    order = sent_order(server)
+    refill = asked(order)
+    task = taken(refill)
+    with transaction():
+        refills.settle(task, Unclear("no answer"), now=utc_now())
+    with transaction():
+        deadlines.expire_refills(unconfirmed_hours=0.0001, now=utc_now() + timedelta(hours=1))
+
+    with transaction():
+        refills.settle(task, Accepted("31"), now=utc_now())
+
+    assert again(refill).state == "refused"
+    assert len(reviews("late_answer")) == 1
+    assert_books_are_right()
+
+
+@pytest.mark.parametrize(
+    ("decision", "given", "state", "calls"),
+    [
+        (Decision.SENT_AS, "31", "running", 1),
+        (Decision.NOT_SENT, "", "running", 2),
+        (Decision.RETURN, "", "refused", 1),
+    ],
+)
+def test_an_operator_settles_an_unconfirmed_refill(
+    server: Hostile, decision: Decision, given: str, state: str, calls: int
+) -> None:
+    server.answers["refill"] = said(b"")
+    order = sent_order(server)
+    refill = asked(order)
+    swept()
+    review_id = reviews("unconfirmed_refill")[0].id
+    server.answers |= {"refill": said({"refill": "44"}), "refill_status": said({"status": "Pending"})}
+
+    with transaction():
+        resolution = Resolution(decision, "Looked.", actor="anna", provider_id=given)
+        settling.resolve(review_id, resolution, now=utc_now())
+    swept()
+
+    assert again(refill).state == state
+    assert server.count("refill") == calls
+    assert_books_are_right()
+
+
+def test_a_refill_that_could_not_be_sent_is_asked_for_later(server: Hostile) -> None:
+    order = sent_order(server)
+    refill = asked(order)
+    task = taken(refill)
+
+    with transaction():
+        refills.settle(task, NotSent("refused"), now=utc_now())
+
+    assert again(refill).due_at is not None
+    assert refill.state == "requested"
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        (said([{"order": 1001, "cancel": 1}]), "accepted"),
+        (said([{"order": 1001, "cancel": {"error": "Cancel is not available"}}]), "refused"),
+        (said([{"order": 1001, "cancel": {"error": "Who knows"}}]), "asked"),
+        (said([{"order": 9, "cancel": 1}]), "asked"),
+        (said(b""), "asked"),
+        (said({"error": "Cancel is not available"}), "refused"),
+        (said("yes"), "asked"),
+    ],
+    ids=range(7),
+)
+def test_money_comes_back_only_with_the_final_report_of_a_stopped_order(
+    server: Hostile, answer: Answer, state: str
+) -> None:
+    server.answers["cancel"] = answer
+    order = sent_order(server, "In progress")
+    with transaction():
+        cancellation = cancellations.request_cancellation(order.id, customer_id=order.customer_id, now=utc_now())
+    swept()
+    told, held = again(cancellation).state, again(order).returned_nanos
+    server.answers["status"] = said({order.provider_order_id: {"status": "Partial", "remains": "400"}})
+    with transaction():
+        db.session.execute(update(Provider).values(call_after=None))
+        db.session.execute(update(Order).values(sync_at=utc_now()))
+    sync.sweep(worker="test", wait=True)
+
+    assert (told, held) == (state, 0)
+    assert again(order).returned_nanos == 400 * order.price_micros_per_thousand
+    assert_books_are_right()
