@@ -1,0 +1,108 @@
+"""The full step of an order that ends: status, event, two transfers, balance. Against six bare statements."""
+
+import os
+import time
+
+from sqlalchemy import select
+
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.domain.status import Status
+from panel.models import Account, AccountKind, Order
+from panel.services import transitions
+from panel.services.transitions import Move
+from tests.bench import raw
+from tests.bench.open_orders import ENGINES, PRICE_MICROS, QUANTITY, panel_with_open_orders
+
+SINGLE = int(os.environ.get("BENCH_SINGLE", "2000"))
+BATCHES = int(os.environ.get("BENCH_BATCHES", "100"))
+BATCH = 100
+TURNS = 10
+REMAINS = 157
+RETURNED = REMAINS * PRICE_MICROS
+KEPT = QUANTITY * PRICE_MICROS - RETURNED
+
+# An order's id, its version, its customer and the customer's account.
+Row = tuple[int, int, int, int]
+
+
+def main() -> None:
+    orders = 2 * (SINGLE + BATCHES * BATCH)
+    for engine in ENGINES:
+        with panel_with_open_orders(engine, orders=orders, url="http://127.0.0.1:1/", status=Status.IN_PROGRESS):
+            rows = _rows()
+            _compare(f"{engine}, one at a time", [rows.pop(0) for _ in range(2 * SINGLE)], size=1, goal=0.35)
+            _compare(f"{engine}, batches of {BATCH}", rows, size=BATCH, goal=0.5)
+
+
+def _rows() -> list[Row]:
+    owned = select(Order.id, Order.version, Order.customer_id, Account.id)
+    found = db.session.execute(owned.join(Account, Account.user_id == Order.customer_id).order_by(Order.id))
+    return [(row[0], row[1], row[2], row[3]) for row in found]
+
+
+def _compare(name: str, rows: list[Row], *, size: int, goal: float) -> None:
+    """By turns, so that whatever else the machine does meets both alike."""
+    share = len(rows) // (2 * TURNS)
+    ours, bare = 0.0, 0.0
+    for turn in range(TURNS):
+        first = rows[2 * turn * share : (2 * turn + 1) * share]
+        second = rows[(2 * turn + 1) * share : (2 * turn + 2) * share]
+        ours += _ours(first, size=size)
+        bare += _bare(second, size=size)
+    done = share * TURNS
+    print(f"{name}: ours {done / ours:,.0f} a second, bare {done / bare:,.0f}")
+    print(f"{name}: ours / bare {bare / ours:.2f} (at least {goal})", flush=True)
+
+
+def _ours(rows: list[Row], *, size: int) -> float:
+    began = time.perf_counter()
+    for start in range(0, len(rows), size):
+        with transaction():
+            claimed = transitions.claim([row[0] for row in rows[start : start + size]])
+            moves = [Move(order, Status.PARTIAL, REMAINS, source="provider") for order in claimed.values()]
+            transitions.apply(moves, now=utc_now())
+    return time.perf_counter() - began
+
+
+def _bare(rows: list[Row], *, size: int) -> float:
+    db.session.rollback()
+    found = db.session.execute(select(Account.kind, Account.id)).all()
+    house: dict[str, int] = {row.kind: row.id for row in found}
+    holds, sales = house[AccountKind.HOLDS], house[AccountKind.SALES]
+    db.session.rollback()
+    connection = raw.Raw()
+    began = time.perf_counter()
+    for start in range(0, len(rows), size):
+        some = rows[start : start + size]
+        at = connection.moment(utc_now())
+        steps = (
+            (raw.ORDER, [_order(row, at) for row in some]),
+            (raw.EVENT, [_event(row, at) for row in some]),
+            (
+                raw.TRANSFER,
+                [(holds, account, RETURNED, "return", o, f"return:order:{o}", at) for o, _, _, account in some],
+            ),
+            (raw.TRANSFER, [(holds, sales, KEPT, "keep", o, f"keep:order:{o}", at) for o, *_ in some]),
+            (raw.BALANCE, [(RETURNED, account) for *_, account in some]),
+            (raw.CUSTOMER, [(customer,) for _, _, customer, _ in some]),
+        )
+        connection.begin()
+        for statement, values in steps:
+            if size == 1:
+                connection.one(statement, values[0])
+            else:
+                connection.many(statement, values)
+        connection.commit()
+    spent = time.perf_counter() - began
+    connection.close()
+    return spent
+
+
+def _order(row: Row, at: object) -> tuple[object, ...]:
+    return ("partial", REMAINS, None, KEPT, RETURNED, "", at, None, at, row[0], row[1])
+
+
+def _event(row: Row, at: object) -> tuple[object, ...]:
+    kinds = (row[0], "moved", "provider", "in_progress", "partial", REMAINS, None)
+    return (*kinds, KEPT, RETURNED, row[1] + 1, "", "", at)

@@ -1,0 +1,102 @@
+"""One worker asks about very many open orders: end to end, and the database's part against bare statements."""
+
+import os
+import subprocess
+import sys
+import time
+from datetime import timedelta
+
+from sqlalchemy import update
+
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.domain.report import Report
+from panel.domain.status import Status
+from panel.jobs import sync
+from panel.models import Order
+from panel.services import syncing
+from panel.settings import ROOT
+from tests.bench import open_orders, raw
+from tests.bench.open_orders import ENGINES, panel_with_open_orders
+from tests.servers import free_port, wait_for_port
+
+ORDERS = int(os.environ.get("BENCH_ORDERS", "100000"))
+BATCH = 100
+
+
+def main() -> None:
+    port = free_port()
+    stub = subprocess.Popen([sys.executable, "-m", "tests.bench.status_stub", str(port)], cwd=ROOT)
+    try:
+        wait_for_port(port, stub)
+        for engine in ENGINES:
+            url = f"http://127.0.0.1:{port}/api/v2"
+            with panel_with_open_orders(engine, orders=ORDERS, url=url, status=Status.PENDING):
+                _measure(engine)
+    finally:
+        stub.kill()
+        stub.wait()
+
+
+def _measure(engine: str) -> None:
+    provider_id = open_orders.provider_id()
+    began = time.perf_counter()
+    assert sync.serve(provider_id) == ORDERS
+    whole = time.perf_counter() - began
+    print(f"{engine}: whole sweep of {ORDERS:,} orders {whole:.1f} s, {ORDERS / whole:,.0f} a second (at most 60 s)")
+    ours, bare = 0.0, 0.0
+    # By turns, so that whatever else the machine does meets both alike.
+    for turn in range(5):
+        _make_due()
+        ours += _ours(provider_id, remains=499 - turn, batches=ORDERS // BATCH // 5)
+        bare += _bare(remains=499 - turn, batches=ORDERS // BATCH // 5)
+    print(f"{engine}: database part {ORDERS / ours:,.0f} orders a second, bare {ORDERS / bare:,.0f}")
+    print(f"{engine}: database part / bare executemany {bare / ours:.2f} (at least 0.5)", flush=True)
+
+
+def _make_due() -> None:
+    with transaction():
+        db.session.execute(update(Order).values(sync_at=utc_now() - timedelta(days=1)))
+
+
+def _ours(provider_id: int, *, remains: int, batches: int) -> float:
+    began = time.perf_counter()
+    for _ in range(batches):
+        now = utc_now()
+        with transaction():
+            asked = syncing.take_batch(provider_id, again_seconds=3600, now=now)
+        reports = {ask.order_id: Report("In progress", str(remains), "10") for ask in asked}
+        with transaction():
+            told = syncing.apply_reports(asked, reports, now=now)
+        assert told.moved == BATCH
+    return time.perf_counter() - began
+
+
+def _bare(*, remains: int, batches: int) -> float:
+    """The same rows, two transactions a batch, with everything known beforehand."""
+    db.session.rollback()
+    connection = raw.Raw()
+    at, later = connection.moment(utc_now()), connection.moment(utc_now() + timedelta(hours=1))
+    connection.begin()
+    connection.one("SELECT id, version, customer_id FROM orders ORDER BY id DESC LIMIT ?", [batches * BATCH])
+    found = connection.cursor.fetchall()
+    connection.commit()
+    began = time.perf_counter()
+    for start in range(0, len(found), BATCH):
+        some = found[start : start + BATCH]
+        connection.begin()
+        connection.many(raw.NEXT, [(later, order) for order, *_ in some])
+        connection.commit()
+        orders = [("in_progress", remains, 10, 0, 0, "", at, None, None, order, version) for order, version, _ in some]
+        events = [
+            (order, "counted", "provider", "in_progress", "in_progress", remains, 10, 0, 0, version + 1, "", "", at)
+            for order, version, _ in some
+        ]
+        connection.begin()
+        connection.many(raw.ORDER, orders)
+        connection.many(raw.EVENT, events)
+        connection.many(raw.CUSTOMER, [(customer,) for customer in sorted({row[2] for row in some})])
+        connection.commit()
+    spent = time.perf_counter() - began
+    connection.close()
+    return spent
