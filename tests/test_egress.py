@@ -1,5 +1,6 @@
 """Calls to addresses that customers choose reach the public internet, or nothing at all."""
 
+import re
 import socket
 import ssl
 import threading
@@ -125,7 +126,7 @@ class Server:
     def _answer(self, connection: socket.socket) -> None:
         try:
             with connection:
-                self.requests.append(connection.recv(65536))
+                self.requests.append(_request(connection))
                 size = 1 if self.pause_seconds else 4096
                 for place in range(0, len(self.answer), size):
                     connection.sendall(self.answer[place : place + size])
@@ -140,6 +141,18 @@ class Server:
     @property
     def pairs(self) -> Pairs:
         return read_pairs(f"127.0.0.1:{self.port}")
+
+
+def _request(connection: socket.socket) -> bytes:
+    """All of one request: the body may come in a packet of its own."""
+    request = b""
+    while piece := connection.recv(65536):
+        request += piece
+        head, _, body = request.partition(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+        if length and len(body) >= int(length[1]):
+            break
+    return request
 
 
 @contextmanager

@@ -54,9 +54,7 @@ def show_statuses() -> ResponseReturnValue:
     return render_template(
         "help/statuses.html",
         page=page,
-        sums={
-            status: worked_sum(status, remains=text.keys.remains) for status, text in content.statuses.items()
-        },
+        sums={status: worked_sum(status, remains=text.keys.remains) for status, text in content.statuses.items()},
         share=measures.share_completed(now=utc_now()),
         data=json_ld.statuses_page(page),
     )

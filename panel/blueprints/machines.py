@@ -20,9 +20,7 @@ SECURITY_VALID_FOR = timedelta(days=90)
 @bp.get("/sitemap.xml")
 def sitemap() -> Response:
     """Every page that may be indexed, with the day of its last change in substance."""
-    body = render_template(
-        "help/sitemap.xml", pages=[(absolute(path), changed) for path, changed in _pages()]
-    )
+    body = render_template("help/sitemap.xml", pages=[(absolute(path), changed) for path, changed in _pages()])
     return Response(body, mimetype="application/xml")
 
 

@@ -20,9 +20,7 @@ orders_group = AppGroup("orders", help="Orders.")
 @click.option("--remains", type=int, help="What is still to be delivered.")
 @click.option("--start-count", type=click.IntRange(0, MOST_COUNT), help="The count before the order began.")
 @click.option("--reason", help="Why; the customer reads it with the order.")
-def set_order(
-    order_id: int, status: str, remains: int | None, start_count: int | None, reason: str | None
-) -> None:
+def set_order(order_id: int, status: str, remains: int | None, start_count: int | None, reason: str | None) -> None:
     """Say how an order that people fulfil is doing. Refused unless its tool's provider is manual."""
     with change():
         fulfilling.set_order(

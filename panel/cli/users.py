@@ -22,9 +22,7 @@ users_group = AppGroup("users", help="People with an account.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 def add_user(email: str, operator: bool, password_stdin: bool) -> None:
     """Add an account and print its id. Without a given password one is made up and said on standard error."""
-    password = (
-        sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(PASSWORD_BYTES)
-    )
+    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(PASSWORD_BYTES)
     with refusals():
         email = users.normalize_email(email)
         users.check_new_password(password, email=email)

@@ -57,7 +57,5 @@ def parse_day(text: str, *, field: str) -> date:
     except ValueError:
         day = None
     if day is None or not _FIRST_YEAR <= day.year <= _LAST_YEAR:
-        raise BadInput(
-            "This is not a day we know. Write it as year-month-day, such as 2026-11-20.", field=field
-        )
+        raise BadInput("This is not a day we know. Write it as year-month-day, such as 2026-11-20.", field=field)
     return day

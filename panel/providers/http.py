@@ -43,8 +43,12 @@ class TooManyRequests(CallFailed):
 def check_url(url: str) -> str:
     """The address without spaces. Raises ValueError with a sentence unless it is https, or http to this machine."""
     url = url.strip()
-    parts = urlsplit(url)
-    if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.fragment:
+    try:
+        parts = urlsplit(url)
+        is_whole = parts.scheme in ("https", "http") and parts.hostname and parts.port != 0
+    except ValueError:
+        is_whole = False
+    if not is_whole or parts.username or parts.fragment:
         raise ValueError("The address must look like https://panel.example.com/api/v2.")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise ValueError("Plain http:// is accepted only to this machine itself. Use https://.")

@@ -94,9 +94,7 @@ def refusal(name: str, line: int, field: str, sentence: str) -> BadCatalogue:
 def _tool(fields: "_Fields") -> ToolWritten:
     slug = fields.text("slug")
     if not _SLUG.fullmatch(slug):
-        raise fields.refusal(
-            "slug", "Write lower-case letters and digits, with single hyphens between words."
-        )
+        raise fields.refusal("slug", "Write lower-case letters and digits, with single hyphens between words.")
     return ToolWritten(
         slug=slug,
         name=fields.text("name"),
@@ -205,9 +203,7 @@ class _Fields:
 
     def text(self, field: str) -> str:
         most = LENGTHS[f"{self.prefix}{field}"]
-        text = self._scalar(
-            field, "str", "Write text here, in quotes where it looks like a number or a word of YAML."
-        )
+        text = self._scalar(field, "str", "Write text here, in quotes where it looks like a number or a word of YAML.")
         text = text.strip()
         if not text or not text.isprintable():
             raise self.refusal(field, "Write one line of text without invisible characters.")
@@ -264,9 +260,7 @@ def _refuse_growth(text: str, *, name: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if getattr(event, "anchor", None) is not None:
-            raise refusal(
-                name, _line(event), "file", "Anchors and aliases are not read: write each tool out."
-            )
+            raise refusal(name, _line(event), "file", "Anchors and aliases are not read: write each tool out.")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         if isinstance(event, yaml.CollectionEndEvent):

@@ -154,9 +154,7 @@ class Content:
     @cached_property
     def _labels(self) -> dict[str, str]:
         labels = {f"/{name}": page.keys.heading for name, page in self.guides.items()}
-        labels |= {
-            f"/order-statuses/{status.slug}": page.keys.heading for status, page in self.statuses.items()
-        }
+        labels |= {f"/order-statuses/{status.slug}": page.keys.heading for status, page in self.statuses.items()}
         labels |= {
             f"/{name}#{part.id}": f"{page.keys.heading}: {part.heading}"
             for name, page in self.guides.items()
@@ -241,9 +239,7 @@ def _read_page(path: Path, keys: type[Keys], *, facts: Mapping[str, str]) -> Pag
         return Page(file=file, keys=keys.model_validate(text.metadata), prose=prose)
     except ValidationError as error:
         first = error.errors()[0]
-        what = {"missing": "is missing", "extra_forbidden": "is not known"}.get(
-            first["type"], f": {first['msg']}"
-        )
+        what = {"missing": "is missing", "extra_forbidden": "is not known"}.get(first["type"], f": {first['msg']}")
         key = ".".join(str(step) for step in first["loc"])
         raise WrongContent(f"Wrong content {file}: key {key!r} {what}.".replace(" : ", ": ")) from error
     except (yaml.YAMLError, TypeError) as error:
@@ -256,21 +252,15 @@ def _read_page(path: Path, keys: type[Keys], *, facts: Mapping[str, str]) -> Pag
 def _check_status_page(status: Status, page: Page[StatusKeys], *, content: Content) -> None:
     headings = tuple(part.heading for part in page.prose.parts)
     if headings != PARTS:
-        raise WrongContent(
-            f"Wrong content {page.file}: the parts must be, in this order: {', '.join(PARTS)}."
-        )
+        raise WrongContent(f"Wrong content {page.file}: the parts must be, in this order: {', '.join(PARTS)}.")
     least, most = _REMAINS[status.facts.money]
     if not least <= page.keys.remains <= most:
-        raise WrongContent(
-            f"Wrong content {page.file}: key 'remains': a {status.label} order cannot have this many."
-        )
+        raise WrongContent(f"Wrong content {page.file}: key 'remains': a {status.label} order cannot have this many.")
     for address in page.keys.related:
         try:
             content.label_of(address)
         except LookupError as error:
-            raise WrongContent(
-                f"Wrong content {page.file}: key 'related': {address} is no help page."
-            ) from error
+            raise WrongContent(f"Wrong content {page.file}: key 'related': {address} is no help page.") from error
 
 
 # How much of the example order can remain undelivered, by where its money is.

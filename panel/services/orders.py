@@ -120,7 +120,9 @@ def tools_used(customer_id: int) -> list[int]:
     return list(db.session.execute(_TOOLS_USED, {"customer_id": customer_id}).scalars())
 
 
-def _read(columns: tuple[Any, ...], customer_id: int, *, filters: Filters, most: int) -> Sequence[Row[*tuple[Any, ...]]]:
+def _read(
+    columns: tuple[Any, ...], customer_id: int, *, filters: Filters, most: int
+) -> Sequence[Row[*tuple[Any, ...]]]:
     values: dict[str, object] = {"customer_id": customer_id, "most": most}
     if filters.after is not None:
         values["after"] = filters.after
