@@ -4,7 +4,7 @@ Only this module writes `accounts` and `transfers`. A customer's cached balance 
 transfers behind it, and only while `lock_accounts` holds the customer's row, so that it can't be lost in a race.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -93,6 +93,25 @@ def lock_accounts(user_ids: Collection[int]) -> dict[int, int]:
     return {row.user_id: row.id for row in rows}
 
 
+_LOCK_OF_ORDERS = (
+    select(ACCOUNTS.c.user_id, ACCOUNTS.c.id)
+    .where(
+        ACCOUNTS.c.user_id.in_(
+            select(table_of(Order).c.customer_id).where(
+                table_of(Order).c.id.in_(bindparam("order_ids", expanding=True))
+            )
+        )
+    )
+    .order_by(ACCOUNTS.c.id)
+)
+
+
+def lock_accounts_of(order_ids: Collection[int]) -> dict[int, int]:
+    """As `lock_accounts`, for the customers who have these orders."""
+    rows = db.session.execute(lock_rows(_LOCK_OF_ORDERS), {"order_ids": list(order_ids)})
+    return {row.user_id: row.id for row in rows}
+
+
 _TAKE = (
     update(ACCOUNTS)
     .where(ACCOUNTS.c.id == bindparam("account"), ACCOUNTS.c.balance_nanos + bindparam("delta") >= 0)
@@ -101,16 +120,20 @@ _TAKE = (
 _ADD = insert(TRANSFERS)
 
 
-def post(postings: Sequence[Posting], *, now: datetime) -> None:
+def post(postings: Sequence[Posting], *, held: Mapping[int, int] | None = None, now: datetime) -> None:
     """Make the transfers. Raises InsufficientBalance when a balance would go below 0.
 
-    A reason that was used before fails in the database: nothing can be posted twice.
+    A reason that was used before fails in the database: nothing can be posted twice. `held`: the accounts of
+    these customers, by user id, where this transaction holds them already.
     """
+    if not postings:
+        return
     ends = {end for posting in postings for end in (posting.source, posting.target)}
     customers = {end for end in ends if not isinstance(end, AccountKind)}
     accounts: dict[int | AccountKind, int] = {}
     accounts.update(_house().items())
-    accounts.update(lock_accounts(customers).items() if customers else ())
+    known = held if held is not None and customers <= held.keys() else lock_accounts(customers)
+    accounts.update(known.items())
     deltas: dict[int, int] = {}
     rows = []
     for posting in postings:
@@ -120,11 +143,10 @@ def post(postings: Sequence[Posting], *, now: datetime) -> None:
         if posting.target in customers:
             deltas[target] = deltas.get(target, 0) + posting.amount_nanos
         rows.append(_row(posting, source=source, target=target, now=now))
-    for account, delta in sorted(deltas.items()):
-        if change(_TAKE, {"account": account, "delta": delta}) != 1:
-            raise InsufficientBalance("Not enough funds on your balance. Nothing was charged.")
-    if rows:
-        db.session.execute(_ADD, rows)
+    changes = [{"account": account, "delta": delta} for account, delta in sorted(deltas.items())]
+    if changes and change(_TAKE, changes) != len(changes):
+        raise InsufficientBalance("Not enough funds on your balance. Nothing was charged.")
+    db.session.execute(_ADD, rows)
     spent = {user_id: -deltas[accounts[user_id]] for user_id in customers if deltas[accounts[user_id]] < 0}
     if spent:
         webhooks.tell_spent(spent, now=now)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import Update, bindparam, case, insert, select, update
 
 from panel.db import change, db, lock_rows, table_of
 from panel.domain.errors import IllegalTransition, NotFound, StaleOrder
@@ -47,6 +47,7 @@ class OrderRow:
     ended_at: datetime | None
     provider_id: int
     provider_order_id: str | None
+    account_id: int
 
     @property
     def standing(self) -> Standing:
@@ -67,8 +68,7 @@ class Move:
     reason: str | None = None
 
 
-_COLUMNS = [ORDERS.c[name] for name in OrderRow.__slots__]
-_OWNERS = select(ORDERS.c.customer_id).where(ORDERS.c.id.in_(bindparam("ids", expanding=True))).distinct()
+_COLUMNS = [ORDERS.c[name] for name in OrderRow.__slots__ if name != "account_id"]
 _ROWS = select(*_COLUMNS).where(ORDERS.c.id.in_(bindparam("ids", expanding=True))).order_by(ORDERS.c.id)
 
 
@@ -77,11 +77,10 @@ def claim(order_ids: Collection[int]) -> dict[int, OrderRow]:
 
     The customers' accounts come first, then the orders' own rows: a hand-over takes up only the latter.
     """
-    ids = {"ids": list(order_ids)}
-    ledger.lock_accounts(db.session.execute(_OWNERS, ids).scalars().all())
+    accounts = ledger.lock_accounts_of(order_ids)
     return {
-        row.id: OrderRow(row.id, row.customer_id, Status(row.status), *row[3:])
-        for row in db.session.execute(lock_rows(_ROWS), ids)
+        row[0]: OrderRow(row[0], row[1], Status(row[2]), *(*row[3:], accounts[row[1]]))
+        for row in db.session.execute(lock_rows(_ROWS), {"ids": list(order_ids)})
     }
 
 
@@ -124,11 +123,8 @@ _CLAIM = (
         ended_at=bindparam("b_ended_at"),
     )
 )
-_REST = (
-    update(ORDERS)
-    .where(ORDERS.c.id.in_(bindparam("ids", expanding=True)))
-    .values(dispatch_at=None, sync_at=None, unconfirmed_at=None)
-)
+# An order that ends is due for nothing any more.
+_END = _CLAIM.values(dispatch_at=None, sync_at=None, unconfirmed_at=None)
 _TELL = insert(EVENTS)
 
 
@@ -139,13 +135,15 @@ def apply(moves: Sequence[Move], *, now: datetime) -> None:
     """
     if not moves:
         return
-    rows, events, postings = [], [], []
+    rows: list[dict[str, Any]] = []
+    ends: list[dict[str, Any]] = []
+    events, postings = [], []
     counts: Counter[tuple[int, Status]] = Counter()
     ended = []
     moved = []
     for move in moves:
         row, transfers = _after(move, now=now)
-        rows.append(row)
+        (rows if move.to.is_open or move.to is move.order.status else ends).append(row)
         postings += transfers
         events.append(_event(move, row, now=now))
         if move.to is not move.order.status:
@@ -155,17 +153,21 @@ def apply(moves: Sequence[Move], *, now: datetime) -> None:
             moved.append(Moved(move.order.id, move.order.customer_id, returned_nanos))
             if not move.to.is_open:
                 ended.append(move.order.id)
-    if change(_CLAIM, rows) != len(rows):
-        raise StaleOrder("The order was moved by someone else. Look at it again, then decide.")
+    _claim_rows(_CLAIM, rows)
+    _claim_rows(_END, ends)
     db.session.execute(_TELL, events)
-    ledger.post(postings, now=now)
+    ledger.post(postings, held={move.order.customer_id: move.order.account_id for move in moves}, now=now)
     if ended:
-        db.session.execute(_REST, {"ids": ended})
         _close_cancellations(ended, now=now)
     if counts:
         customer_state.count_orders(counts)
         webhooks.tell_moves(moved, now=now)
     customer_state.bump_customers({move.order.customer_id for move in moves})
+
+
+def _claim_rows(statement: Update, rows: list[dict[str, Any]]) -> None:
+    if rows and change(statement, rows) != len(rows):
+        raise StaleOrder("The order was moved by someone else. Look at it again, then decide.")
 
 
 def _after(move: Move, *, now: datetime) -> tuple[dict[str, Any], list[Posting]]:
@@ -259,15 +261,24 @@ def mark(order: OrderRow, **values: Any) -> None:
     db.session.execute(update(ORDERS).where(ORDERS.c.id == order.id).values(**values))
 
 
+_ENDED = select(ORDERS.c.status).where(ORDERS.c.id == CANCELLATIONS.c.order_id).scalar_subquery()
+_RAN_IN_FULL = _ENDED == Status.COMPLETED
+_CLOSE = (
+    update(CANCELLATIONS)
+    .where(
+        CANCELLATIONS.c.order_id.in_(bindparam("ids", expanding=True)),
+        CANCELLATIONS.c.state == CancellationState.ASKED,
+        _ENDED.in_([Status.CANCELED, Status.PARTIAL, Status.COMPLETED]),
+    )
+    .values(
+        state=case((_RAN_IN_FULL, CancellationState.REFUSED.value), else_=CancellationState.ACCEPTED.value),
+        reason=case((_RAN_IN_FULL, "The order was Completed before it could be stopped."), else_=""),
+        answered_at=bindparam("b_now"),
+        due_at=None,
+    )
+)
+
+
 def _close_cancellations(order_ids: list[int], *, now: datetime) -> None:
     """An order that has ended answers the question whether it could be stopped."""
-    ended = select(ORDERS.c.status).where(ORDERS.c.id == CANCELLATIONS.c.order_id).scalar_subquery()
-    asked = (CANCELLATIONS.c.order_id.in_(order_ids), CANCELLATIONS.c.state == CancellationState.ASKED)
-    for was_stopped, state, reason in (
-        (True, CancellationState.ACCEPTED, ""),
-        (False, CancellationState.REFUSED, "The order was Completed before it could be stopped."),
-    ):
-        stops = ended.in_([Status.CANCELED, Status.PARTIAL]) if was_stopped else ended == Status.COMPLETED
-        db.session.execute(
-            update(CANCELLATIONS).where(*asked, stops).values(state=state, reason=reason, answered_at=now, due_at=None)
-        )
+    db.session.execute(_CLOSE, {"ids": order_ids, "b_now": now})
