@@ -50,7 +50,7 @@ def check_url(url: str) -> str:
         is_whole = False
     if not is_whole or parts.username or parts.fragment:
         raise ValueError("The address must look like https://panel.example.com/api/v2.")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
         raise ValueError("Plain http:// is accepted only to this machine itself. Use https://.")
     return url
 
