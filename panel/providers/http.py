@@ -37,7 +37,14 @@ class CallFailed(Exception):
 
 
 class TooManyRequests(CallFailed):
-    """The provider turned the call away unread, by HTTP status 429."""
+    """HTTP status 429. Whether the call was turned away unread is for the words of its body to say."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__("the provider asks for fewer requests", was_sent=True)
+        try:
+            self.answer = _parse(body)
+        except CallFailed:
+            self.answer = None
 
 
 def check_url(url: str) -> str:
@@ -76,7 +83,7 @@ def post(url: str, fields: Mapping[str, str], *, timeout_seconds: float) -> Any:
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as error:
         raise CallFailed(f"the call failed: {type(error).__name__}", was_sent=sent.began) from error
     if status == 429:
-        raise TooManyRequests("the provider asks for fewer requests", was_sent=True)
+        raise TooManyRequests(body)
     if status != 200:
         raise CallFailed(f"the provider answered with status {status}", was_sent=True)
     return _parse(body)

@@ -107,7 +107,8 @@ class PanelApi:
 
 def _failed(failure: CallFailed) -> Outcome:
     if isinstance(failure, TooManyRequests):
-        return Refused(failure.text, is_final=False)
+        # Some proxies answer so after they have passed the call on: only known words prove that it was not taken.
+        return _refusal(failure.answer, final=())
     return Unclear(failure.text) if failure.was_sent else NotSent(failure.text)
 
 

@@ -53,23 +53,12 @@ OPEN = (AttemptState.INTENT, AttemptState.UNKNOWN)
 
 def providers_with_work(*, now: datetime) -> list[int]:
     """The providers that may be called and have orders waiting to be handed over."""
-    return list(
-        db.session.scalars(
-            select(Order.provider_id)
-            .join(Provider, Provider.id == Order.provider_id)
-            .where(Order.dispatch_at <= now, *provider_health.takes_orders(now))
-            .distinct()
-        )
-    )
+    due = select(Order.id).where(Order.provider_id == Provider.id, Order.dispatch_at <= now).exists()
+    return list(db.session.scalars(select(Provider.id).where(due, *provider_health.takes_orders(now))))
 
 
 def open_attempts(provider_id: int, *, most: int, lease_seconds: float, now: datetime) -> list[Assignment]:
-    """Write intents for orders that are due at this provider; whoever gets them calls once, within the lease.
-
-    A provider whose last call failed is tried with one order.
-    """
-    if provider_health.is_failing(provider_id):
-        most = 1
+    """Write intents for orders that are due at this provider; whoever gets them calls once, within the lease."""
     due = (
         select(Order.id, Order.provider_service, Order.link, Order.quantity)
         .where(Order.provider_id == provider_id, Order.dispatch_at <= now, Order.status == Status.PENDING)

@@ -25,11 +25,6 @@ def takes_orders(now: datetime) -> tuple[Any, ...]:
     return (Provider.paused_at.is_(None), *callable_now(now))
 
 
-def is_failing(provider_id: int) -> bool:
-    """Whether its last call failed."""
-    return bool(db.session.scalar(select(Provider.failures).where(Provider.id == provider_id)))
-
-
 def answered(provider_id: int) -> None:
     """A call got a proper answer: the breaker closes."""
     db.session.execute(

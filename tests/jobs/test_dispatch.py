@@ -160,7 +160,9 @@ def test_orders_wait_while_the_provider_has_no_funds_and_go_when_it_is_resumed(s
 
 
 @pytest.mark.parametrize(
-    "answer", [said(b"", status="429 Too Many Requests"), said({"error": "Too many requests"})], ids=["429", "words"]
+    "answer",
+    [said({"error": "Too many requests"}, status="429 Too Many Requests"), said({"error": "Too many requests"})],
+    ids=["429", "words"],
 )
 def test_a_rate_limit_makes_orders_wait(server: Hostile, answer: Answer) -> None:
     server.answers["add"] = answer
