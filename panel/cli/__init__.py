@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from panel.cli import books, check, demo, money, orders, providers, reviews, running, tools, users
+from panel.cli import books, check, demo, money, orders, providers, refills, reviews, running, tools, users
 
 
 def init_app(app: Flask) -> None:
@@ -16,6 +16,7 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(users.users_group)
     app.cli.add_command(money.balance_group)
     app.cli.add_command(orders.orders_group)
+    app.cli.add_command(refills.refills_group)
     app.cli.add_command(reviews.reviews_group)
     app.cli.add_command(books.audit)
     app.cli.add_command(books.export)

@@ -1,4 +1,7 @@
-"""The deadline sweep: what vanished callers left open becomes unknown, and what stayed unknown too long ends."""
+"""The deadline sweep: what vanished callers left open becomes unknown, and what stayed unknown too long ends.
+
+Refills that are open for too long are shown to operators.
+"""
 
 from panel.clock import utc_now
 from panel.db import transaction
@@ -19,4 +22,6 @@ def sweep(*, worker: str, wait: bool = False) -> int:
         )
     with transaction():
         count += deadlines.expire_refills(unconfirmed_hours=settings.unconfirmed_hours, now=utc_now())
+    with transaction():
+        count += deadlines.review_slow_refills(unconfirmed_hours=settings.unconfirmed_hours, now=utc_now())
     return count

@@ -3,7 +3,18 @@
 from datetime import datetime
 
 from panel.db import db
+from panel.domain.errors import BadInput
 from panel.models import AuditLine
+
+MOST_REASON_LENGTH = 200
+
+
+def checked_reason(typed: str) -> str:
+    """An operator's reason as the log keeps it. Raises BadInput."""
+    reason = typed.strip()
+    if not reason or len(reason) > MOST_REASON_LENGTH or not reason.isprintable():
+        raise BadInput(f"Write a reason of 1 to {MOST_REASON_LENGTH} characters on one line.", field="reason")
+    return reason
 
 
 def write(act: str, *, actor: str, subject: str, detail: str = "", now: datetime) -> None:

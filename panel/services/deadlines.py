@@ -8,7 +8,7 @@ from sqlalchemy import Row, select
 from panel.db import db, lock_rows
 from panel.domain.status import Status
 from panel.models import Attempt, AttemptKind, AttemptState, Order, Review
-from panel.services import dispatching, refills, transitions
+from panel.services import dispatching, refill_ends, refills, transitions
 from panel.services.transitions import OrderRow
 
 NOT_DELIVERED = "The order could not be handed over to its provider in time. Nothing ran."
@@ -96,6 +96,11 @@ def expire_refills(*, unconfirmed_hours: float, now: datetime) -> int:
         refills.refuse_unconfirmed(attempt, order, reason=REFILL_NEVER_CONFIRMED, now=now)
         count += 1
     return count
+
+
+def review_slow_refills(*, unconfirmed_hours: float, now: datetime) -> int:
+    """A refill that is under way for too long may never end: an operator is told, once. How many are new."""
+    return refill_ends.review_slow(asked_before=now - timedelta(hours=unconfirmed_hours), now=now)
 
 
 def _still(state: AttemptState, found: Sequence[Row[int, int]]) -> Iterator[tuple[OrderRow, Attempt]]:

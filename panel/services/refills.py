@@ -16,6 +16,8 @@ from panel.services import provider_health, reviews, transitions, webhooks
 from panel.services.transitions import Note, OrderRow
 
 RETRY_SECONDS = 30
+# The kind of the review of a refill that is open for too long.
+SLOW = "refill_slow"
 OPEN = (AttemptState.INTENT, AttemptState.UNKNOWN)
 
 
@@ -101,6 +103,9 @@ def due(*, now: datetime) -> list[tuple[int, int]]:
 
 def take(refill_id: int, *, again_seconds: float, lease_seconds: float, now: datetime) -> Task | None:
     """Take one task up, writing an intent where the call must not happen twice; None when another worker has it."""
+    # The order's row comes before the refill's, as for everyone who ends a refill.
+    mine = select(Refill.order_id).where(Refill.id == refill_id).scalar_subquery()
+    db.session.execute(lock_rows(select(Order.id).where(Order.id == mine)))
     refill = db.session.scalar(lock_rows(select(Refill).where(Refill.id == refill_id)))
     if refill is None or refill.due_at is None or refill.due_at > now:
         return None
@@ -204,7 +209,7 @@ def apply_word(task: Task, word: object, *, now: datetime) -> None:
     state = REPORTED_STATES.get(word.strip().lower()) if isinstance(word, str) else None
     if state is None:
         text = f"The provider used a word for refill {refill.id} that we do not know."
-        reviews.open_review("refill_report", order_id=order.id, text=text, raw=repr(word)[:200], now=now)
+        reviews.open_report("refill_report", order_id=order.id, text=text, raw=repr(word)[:200], now=now)
         return
     provider_health.answered(order.provider_id)
     if not state.is_open:
@@ -218,6 +223,7 @@ def end(refill: Refill, order: OrderRow, state: RefillState, *, reason: str, now
     db.session.flush()
     text = "The refill was completed." if state is RefillState.COMPLETED else f"The refill was refused. {reason}"
     transitions.move_order(order, Status.COMPLETED, remains=order.remains, text=text.strip(), now=now)
+    reviews.close(SLOW, order_id=order.id, resolution=text.strip()[:200], now=now)
     _tell(refill, order, now=now)
 
 
@@ -244,11 +250,16 @@ def retry_unconfirmed(attempt: Attempt, refill: Refill, order: OrderRow, *, now:
 
 def refuse_unconfirmed(attempt: Attempt, order: OrderRow, *, reason: str, now: datetime) -> None:
     """Settle an attempt that stayed unknown: the refill is refused and may be asked for again."""
-    _answer(attempt, AttemptState.SETTLED, attempt.answer, now=now)
-    _confirmed(order, "The refill was refused.", now=now)
+    settle_attempt(attempt, order, resolution="The refill was refused.", now=now)
     refill = open_of(order.id)
     if refill is not None:
         end(refill, order, RefillState.REFUSED, reason=reason, now=now)
+
+
+def settle_attempt(attempt: Attempt, order: OrderRow, *, resolution: str, now: datetime) -> None:
+    """Nobody waits for this attempt's answer any more."""
+    _answer(attempt, AttemptState.SETTLED, attempt.answer, now=now)
+    _confirmed(order, resolution, now=now)
 
 
 def _confirmed(order: OrderRow, resolution: str, *, now: datetime) -> None:

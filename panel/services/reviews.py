@@ -3,10 +3,13 @@
 import hashlib
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from panel.db import change, db, table_of, upsert
 from panel.models import Review
+
+MOST_REPORTS = 20
+NO_MORE = f"These are {MOST_REPORTS} for this order; further ones are not listed."
 
 
 def open_review(
@@ -32,6 +35,27 @@ def open_review(
     )
     made = add.on_conflict_do_nothing(index_elements=["fingerprint"]).returning(Review.id)
     return db.session.execute(made).first() is not None
+
+
+def open_report(
+    kind: str,
+    *,
+    order_id: int,
+    provider_id: int | None = None,
+    text: str,
+    raw: str,
+    now: datetime,
+) -> bool:
+    """As `open_review`, for what a provider says in ever new words: MOST_REPORTS of a kind for one order, no more."""
+    mine = select(func.count()).select_from(Review).where(Review.kind == kind, Review.order_id == order_id)
+    known = db.session.scalar(mine) or 0
+    if known >= MOST_REPORTS:
+        return False
+    is_new = open_review(kind, order_id=order_id, provider_id=provider_id, text=text, raw=raw, now=now)
+    if is_new and known + 1 == MOST_REPORTS:
+        last = select(func.max(Review.id)).where(Review.kind == kind, Review.order_id == order_id).scalar_subquery()
+        db.session.execute(update(Review).where(Review.id == last).values(text=f"{text} {NO_MORE}"))
+    return is_new
 
 
 def close(

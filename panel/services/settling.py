@@ -17,7 +17,6 @@ from panel.models import Attempt, AttemptKind, AttemptState, Provider, Review
 from panel.services import audit_log, dispatching, refills, transitions
 from panel.services.transitions import Note, OrderRow
 
-MOST_REASON_LENGTH = 200
 RETURNED = "An operator returned the amount: the provider did not confirm this order."
 REFUSED = "The provider did not confirm the refill. You may ask for it again."
 
@@ -41,9 +40,7 @@ class Resolution:
 
 def resolve(review_id: int, resolution: Resolution, *, now: datetime) -> None:
     """Do what the operator decided and close the review. Raises NotFound, BadInput or Refused."""
-    reason = resolution.reason.strip()
-    if not reason or len(reason) > MOST_REASON_LENGTH or not reason.isprintable():
-        raise BadInput(f"Write a reason of 1 to {MOST_REASON_LENGTH} characters on one line.", field="reason")
+    reason = audit_log.checked_reason(resolution.reason)
     review = _open_review(review_id)
     kind = {"unconfirmed": AttemptKind.ADD, "unconfirmed_refill": AttemptKind.REFILL}.get(review.kind)
     if kind is None or review.order_id is None:

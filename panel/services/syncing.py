@@ -98,8 +98,8 @@ def _move(order: OrderRow, report: Report, verdict: Verdict) -> Move:
 
 
 def _doubt(order: OrderRow, report: Report, verdict: Verdict, *, now: datetime) -> None:
-    """Open a review; a report that changed nothing also gets its line in the timeline, once."""
-    is_new = reviews.open_review(
+    """Open a review, of few for one order; a report that changed nothing also gets its line in the timeline, once."""
+    is_new = reviews.open_report(
         "report",
         order_id=order.id,
         provider_id=order.provider_id,

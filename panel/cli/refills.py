@@ -1,0 +1,54 @@
+"""`flask refills`: refills under way, and ending one that its provider never ends."""
+
+import getpass
+import json
+
+import click
+from flask.cli import AppGroup
+
+from panel.cli.refusals import change
+from panel.clock import utc_now
+from panel.domain.refill import RefillState
+from panel.services import refill_ends
+from panel.services.refill_ends import OpenRefill
+
+ENDS = [state.value for state in RefillState if not state.is_open]
+
+refills_group = AppGroup("refills", help="Refills.")
+
+
+@refills_group.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON list.")
+def list_refills(as_json: bool) -> None:
+    """Print id, order, provider, state and time of asking of every open refill, the oldest first."""
+    found = refill_ends.open_refills()
+    if as_json:
+        click.echo(json.dumps([_as_json(refill) for refill in found]))
+        return
+    for refill in found:
+        asked_at = refill.asked_at.isoformat()
+        click.echo(f"{refill.id}\t{refill.order_id}\t{refill.provider}\t{refill.state}\t{asked_at}")
+
+
+def _as_json(refill: OpenRefill) -> dict[str, object]:
+    return {
+        "id": refill.id,
+        "order": refill.order_id,
+        "provider": refill.provider,
+        "state": refill.state.value,
+        "provider_refill_id": refill.provider_refill_id,
+        "asked_at": refill.asked_at.isoformat(),
+    }
+
+
+@refills_group.command("end")
+@click.argument("refill_id", metavar="ID", type=int)
+@click.option("--as", "state", type=click.Choice(ENDS), required=True, help="What became of it.")
+@click.option("--reason", required=True, help="Why; the audit log keeps it, and the customer reads it with a refusal.")
+def end_refill(refill_id: int, state: str, reason: str) -> None:
+    """End an open refill of any provider. Its order is Completed again, and no money moves."""
+    with change():
+        refill_ends.end_by_operator(
+            refill_id, RefillState(state), reason=reason, actor=getpass.getuser(), now=utc_now()
+        )
+    click.echo(f"Refill {refill_id} is {state}.", err=True)
