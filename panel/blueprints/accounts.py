@@ -8,7 +8,7 @@ from panel.blueprints import login
 from panel.blueprints.login import login_required
 from panel.clock import utc_now
 from panel.db import transaction
-from panel.domain.errors import BadCredentials, BadInput, EmailTaken, PanelError, TooManyTries
+from panel.domain.errors import BadCredentials, BadInput, EmailTaken, ExpiredForm, PanelError, TooManyTries
 from panel.services import sign_ins, users
 from panel.services.sign_ins import SignedIn
 
@@ -39,6 +39,13 @@ def sign_up() -> ResponseReturnValue:
         return _refused(_sign_up_page(error), error)
     login.carry(signed_in)
     return redirect(login.next_path(AFTER_SIGN_UP), code=303)
+
+
+def sign_up_again(error: ExpiredForm) -> ResponseReturnValue:
+    """The form with its email and the reason why it was not taken."""
+    if current_user.is_authenticated:
+        return redirect(login.next_path(), code=303)
+    return _sign_up_page(error), error.http_status
 
 
 def _open_account(email: str, password: str) -> SignedIn:
@@ -82,6 +89,13 @@ def log_in() -> ResponseReturnValue:
         return _refused(_log_in_page(error), error)
     login.carry(signed_in)
     return redirect(login.next_path(), code=303)
+
+
+def log_in_again(error: ExpiredForm) -> ResponseReturnValue:
+    """The form with its email and the reason why it was not taken."""
+    if current_user.is_authenticated:
+        return redirect(login.next_path(), code=303)
+    return _log_in_page(error), error.http_status
 
 
 def _let_in(email: str, password: str) -> SignedIn:

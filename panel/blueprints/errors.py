@@ -3,16 +3,19 @@
 The page for a failure on our side reads no database: that may be what failed.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import structlog
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
+from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
+from panel.blueprints import accounts, ordering
 from panel.blueprints.htmx import wants_fragment
-from panel.domain.errors import PanelError, TooManyTries
+from panel.domain.errors import ExpiredForm, PanelError, TooManyTries
 
 API = "/api/"
 TRY_AGAIN_SECONDS = 60
@@ -57,6 +60,17 @@ EXPIRED_FORM = Words(
     "It was opened before you logged in or out, or its cookie is gone. Nothing was changed. "
     "Open the form again, then send it.",
 )
+EXPIRED_FORM_AGAIN = (
+    "This form was too old: you logged in or out after it was opened, or its cookie is gone. "
+    "Nothing was changed. Look at it once more, then send it again."
+)
+# Forms that come back with what was typed, by the endpoint that they are sent to.
+FORMS_AGAIN: Mapping[str, Callable[[ExpiredForm], ResponseReturnValue]] = {
+    "accounts.log_in": accounts.log_in_again,
+    "accounts.sign_up": accounts.sign_up_again,
+    "ordering.check": ordering.form_again,
+    "ordering.place": ordering.form_again,
+}
 
 
 def init_app(app: Flask) -> None:
@@ -75,8 +89,14 @@ def refused(error: PanelError) -> Response:
 
 
 def expired_form(error: CSRFError) -> Response:
+    """Nothing of the form is done; where what was typed is worth keeping, the form comes back filled."""
     log.info("form without a valid token", path=request.path, why=error.description)
-    return _answer(400, EXPIRED_FORM, code="expired_form")
+    again = FORMS_AGAIN.get(request.endpoint or "")
+    if again is None or wants_fragment():
+        return _answer(400, EXPIRED_FORM, code=ExpiredForm.code)
+    response = make_response(again(ExpiredForm(EXPIRED_FORM_AGAIN)))
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def failed(error: HTTPException) -> Response | HTTPException:

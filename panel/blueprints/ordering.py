@@ -14,7 +14,7 @@ from flask_login import current_user, login_required
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money
-from panel.domain.errors import InsufficientBalance, PanelError, RequestIdUsed, TermsChanged, UnknownTool
+from panel.domain.errors import ExpiredForm, InsufficientBalance, PanelError, RequestIdUsed, TermsChanged, UnknownTool
 from panel.domain.status import FIRST
 from panel.services import catalogue, ledger, order_page, ordering
 from panel.services.catalogue import ToolOffer
@@ -149,6 +149,12 @@ def place() -> ResponseReturnValue:
             f"Order {order_id} is placed, and {charge} is charged. It moves by itself. This page shows how far it is."
         )
     return redirect(url_for("order.show", order_id=order_id), code=303)
+
+
+@login_required
+def form_again(error: ExpiredForm) -> ResponseReturnValue:
+    """The form as it was typed, with the reason why it was not taken; whoever is signed out logs in first."""
+    return _form(replace(_typed(), errors=(("", error.message),))), error.http_status
 
 
 def _typed() -> Typed:

@@ -85,6 +85,13 @@ class StaleForm(PanelError):
     http_status = 409
 
 
+class ExpiredForm(PanelError):
+    """The form's token is missing or that of another session; nothing the form asks for was done."""
+
+    code = "expired_form"
+    http_status = 403
+
+
 class NotFound(PanelError):
     """Not there, or not yours: the answer is the same."""
 

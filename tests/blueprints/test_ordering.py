@@ -210,5 +210,5 @@ def test_signed_out_visitor_is_asked_to_log_in_and_comes_back(client: FlaskClien
 def test_placing_needs_the_forms_token(client: FlaskClient, csrf: None) -> None:
     a_tool("page-visits")
 
-    assert _place(signed_in(client, a_customer())).status_code == 400
+    assert _place(signed_in(client, a_customer())).status_code == 403
     assert _orders() == 0

@@ -1,0 +1,128 @@
+"""A form whose token has expired does nothing, and comes back as it was typed, with the reason and a new token."""
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from panel.db import db
+from panel.models import FailedTry, Order, SignIn, User
+from panel.services import ledger
+from tests.factories import LINK, PASSWORD, a_customer, a_tool, signed_in
+
+pytestmark = pytest.mark.usefixtures("csrf")
+
+REASON = "This form was too old"
+FORM = {"tool": "page-visits", "link": LINK, "quantity": "1000", "request_id": "request-of-this-form", "terms": "1"}
+TOKENS = [{}, {"csrf_token": ""}, {"csrf_token": "that of another session"}]
+ORDER_PATHS = ["/orders", "/orders/check"]
+DOORS = ["/log-in", "/sign-up"]
+
+
+def count(model: type) -> int:
+    db.session.rollback()
+    return db.session.scalar(select(func.count()).select_from(model)) or 0
+
+
+def token_in(page: str) -> str:
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert found is not None
+    return found[1]
+
+
+@pytest.mark.parametrize("path", ORDER_PATHS)
+@pytest.mark.parametrize("token", TOKENS, ids=range(3))
+def test_order_form_comes_back_filled_and_nothing_is_placed(
+    client: FlaskClient, path: str, token: dict[str, str]
+) -> None:
+    a_tool("page-visits")
+    customer = a_customer("10")
+    signed_in(client, customer)
+
+    answer = client.post(path, data=FORM | token)
+
+    assert answer.status_code == 403
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert REASON in answer.text
+    assert '<form method="post" action="/orders/check">' in answer.text
+    assert '<option value="page-visits" selected>' in answer.text
+    assert f'value="{LINK}"' in answer.text
+    assert 'value="1000"' in answer.text
+    assert 'value="request-of-this-form"' in answer.text
+    assert count(Order) == 0
+    assert ledger.balance_nanos(customer.id) == 10_000_000_000
+
+
+def test_order_form_that_came_back_can_be_sent(client: FlaskClient) -> None:
+    a_tool("page-visits")
+    signed_in(client, a_customer())
+    page = client.post("/orders/check", data=FORM).text
+
+    answer = client.post("/orders/check", data=FORM | {"csrf_token": token_in(page)})
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("path", ORDER_PATHS)
+def test_what_is_wrong_or_hostile_in_an_expired_form_stays_text(client: FlaskClient, path: str) -> None:
+    script = '"><script>x</script>'
+
+    answer = signed_in(client, a_customer()).post(path, data=FORM | {"link": script, "tool": "\x00", "terms": "x"})
+
+    assert answer.status_code == 403
+    assert "<script>x" not in answer.text
+
+
+@pytest.mark.parametrize("path", ORDER_PATHS)
+def test_who_is_signed_out_logs_in_first_and_finds_the_order_as_typed(client: FlaskClient, path: str) -> None:
+    a_tool("page-visits")
+
+    answer = client.post(path, data=FORM)
+
+    (wanted,) = parse_qs(urlsplit(answer.location).query)["next"]
+    assert (answer.status_code, urlsplit(answer.location).path) == (303, "/log-in")
+    assert parse_qs(urlsplit(wanted).query) == {"tool": ["page-visits"], "link": [LINK], "quantity": ["1000"]}
+    assert count(Order) == 0
+
+
+@pytest.mark.parametrize("path", DOORS)
+@pytest.mark.parametrize("token", TOKENS, ids=range(3))
+def test_door_comes_back_with_the_email_and_without_the_password(
+    client: FlaskClient, path: str, token: dict[str, str]
+) -> None:
+    email = a_customer().email if path == "/log-in" else "new@example.com"
+    people = count(User)
+
+    answer = client.post(path, data={"email": email, "password": PASSWORD, "next": "/balance"} | token)
+
+    assert answer.status_code == 403
+    assert REASON in answer.text
+    assert f'value="{email}"' in answer.text
+    assert 'name="next" value="/balance"' in answer.text
+    assert PASSWORD not in answer.text
+    assert (count(User), count(SignIn), count(FailedTry)) == (people, 0, 0)
+    again = {"email": email, "password": PASSWORD, "csrf_token": token_in(answer.text)}
+    assert client.post(path, data=again).status_code == 303
+
+
+@pytest.mark.parametrize("path", DOORS)
+def test_who_is_signed_in_meanwhile_is_sent_on(client: FlaskClient, path: str) -> None:
+    signed_in(client, a_customer())
+
+    answer = client.post(path, data={"email": "new@example.com", "password": PASSWORD, "next": "/balance"})
+
+    assert (answer.status_code, answer.location) == (303, "/balance")
+    assert count(User) == 1
+
+
+@pytest.mark.parametrize("path", [*ORDER_PATHS, *DOORS])
+def test_form_of_another_site_is_no_form_of_ours(client: FlaskClient, path: str) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site"}
+
+    answer = signed_in(client, a_customer()).post(path, data=FORM | {"email": "a@example.com"}, headers=headers)
+
+    assert answer.status_code == 403
+    assert REASON not in answer.text
+    assert LINK not in answer.text
