@@ -19,6 +19,7 @@ from panel.providers.base import Accepted, Unclear
 from panel.services import audit, deadlines, refill_ends, refills
 from panel.services.refills import Task
 from tests.factories import again, an_order
+from tests.flows.at_once import meanwhile
 
 pytestmark = pytest.mark.both_engines
 
@@ -48,9 +49,10 @@ def ran_at_provider(refill: Refill, given: str = "31") -> Task:
     return taken(refill)
 
 
-def ended(refill: Refill, state: RefillState = RefillState.REFUSED, reason: str = "It never came.") -> None:
+def ended(refill: Refill | int, state: RefillState = RefillState.REFUSED, reason: str = "It never came.") -> None:
+    refill_id = refill if isinstance(refill, int) else refill.id
     with transaction():
-        refill_ends.end_by_operator(refill.id, state, reason=reason, actor="anna", now=utc_now())
+        refill_ends.end_by_operator(refill_id, state, reason=reason, actor="anna", now=utc_now())
 
 
 def order_of(refill: Refill) -> Order:
@@ -246,3 +248,34 @@ def test_the_command_lists_open_refills_and_ends_one(app: Flask) -> None:
     assert len(ran(app, "list").stdout.splitlines()) == 1
     said = db.session.scalars(select(Event.text).where(Event.order_id == refill.order_id).order_by(Event.id)).all()
     assert said[-1] == "The refill was refused. It never came."
+
+
+def test_a_task_taken_up_in_the_same_moment_is_settled_with_the_refill(app: Flask) -> None:
+    refill = asked()
+    refill_id = refill.id
+    with transaction():
+        task = refills.take(refill_id, again_seconds=10, lease_seconds=60, now=utc_now())
+        ending = meanwhile(app, lambda: ended(refill_id))
+        was_waiting = not ending.done()
+    ending.result(30)
+
+    assert task is not None
+    assert was_waiting
+    assert everything_of(refill)[2] == "refused"
+    assert everything_of(refill)[-1] == ("settled",)
+
+
+def test_a_refill_that_is_being_ended_is_not_taken_up(app: Flask) -> None:
+    refill = asked()
+    refill_id = refill.id
+
+    def take() -> Task | None:
+        with transaction():
+            return refills.take(refill_id, again_seconds=10, lease_seconds=60, now=utc_now())
+
+    with transaction():
+        refill_ends.end_by_operator(refill_id, RefillState.COMPLETED, reason="Seen.", actor="anna", now=utc_now())
+        taking = meanwhile(app, take)
+
+    assert taking.result(30) is None
+    assert everything_of(refill)[-1] == ()
