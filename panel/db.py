@@ -35,6 +35,7 @@ from sqlalchemy.types import TypeDecorator
 Int64 = BigInteger().with_variant(Integer(), "sqlite")
 
 WRITES = "panel_writes"
+HELD = "panel_held_connection"
 BUSY_SECONDS = 30
 
 
@@ -123,7 +124,7 @@ def transaction() -> Iterator[None]:
     session.rollback()
     session.info[WRITES] = True
     try:
-        session.connection(execution_options={WRITES: True})
+        session.info[HELD] = session.connection(execution_options={WRITES: True})
         yield
         session.commit()
     except BaseException:
@@ -131,6 +132,14 @@ def transaction() -> Iterator[None]:
         raise
     finally:
         session.info.pop(WRITES, None)
+        session.info.pop(HELD, None)
+
+
+def held_connection() -> Connection:
+    """The connection of the transaction that is open here, or of the read."""
+    session = db.session()
+    held: Connection | None = session.info.get(HELD)
+    return session.connection() if held is None else held
 
 
 def read_at_one_moment() -> None:
@@ -158,6 +167,6 @@ def upsert(table: Table) -> Any:
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
-def lock_rows(statement: Any) -> Any:
+def lock_rows(statement: Any, *, of: Any = None) -> Any:
     """The statement with FOR UPDATE where the engine has row locks; on SQLite BEGIN IMMEDIATE holds the file."""
-    return statement if db.engine.dialect.name == "sqlite" else statement.with_for_update()
+    return statement if db.engine.dialect.name == "sqlite" else statement.with_for_update(of=of)

@@ -69,6 +69,7 @@ def request_cancellation(order_id: int, *, customer_id: int, now: datetime) -> C
     db.session.add(cancellation)
     db.session.flush()
     if order.status is Status.PENDING and not _may_be_taken(order_id):
+        cancellation.state, cancellation.answered_at = CancellationState.ACCEPTED, now
         transitions.move_order(
             order,
             Status.CANCELED,
@@ -78,7 +79,6 @@ def request_cancellation(order_id: int, *, customer_id: int, now: datetime) -> C
             reason=BY_CUSTOMER,
             now=now,
         )
-        db.session.refresh(cancellation)
         return cancellation
     transitions.tell([Note(order, "You asked for this order to be stopped.", source="you")], now=now)
     if order.provider_order_id is not None:

@@ -2,25 +2,26 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from functools import cache
+from typing import Any
 
-from sqlalchemy import Insert, bindparam, update
+from sqlalchemy import literal_column, update
 
-from panel.db import db, table_of, upsert
+from panel.db import table_of, upsert
 from panel.domain.status import Status
+from panel.hot import Hot, among
 from panel.models import OrderCount, User
 
 COUNTS = table_of(OrderCount)
 USERS = table_of(User)
 
 
-@cache
-def _adding(_engine: str) -> Insert:
-    """The statement that adds to counts, made once: building it costs as much as running it."""
-    add = upsert(COUNTS)
+def _adding() -> Any:
+    add = upsert(COUNTS).inline()
     added = {"orders": COUNTS.c.orders + add.excluded.orders}
-    adding: Insert = add.on_conflict_do_update(index_elements=[COUNTS.c.customer_id, COUNTS.c.status], set_=added)
-    return adding
+    return add.on_conflict_do_update(index_elements=[COUNTS.c.customer_id, COUNTS.c.status], set_=added)
+
+
+_ADD = Hot(_adding, columns=["customer_id", "status", "orders"])
 
 
 def count_orders(changes: Counter[tuple[int, Status]]) -> None:
@@ -31,16 +32,16 @@ def count_orders(changes: Counter[tuple[int, Status]]) -> None:
         if delta
     ]
     if rows:
-        db.session.execute(_adding(db.engine.dialect.name), rows)
+        _ADD.run(rows)
 
 
-_BUMP = (
-    update(USERS)
-    .where(USERS.c.id.in_(bindparam("ids", expanding=True)))
-    .values(state_version=USERS.c.state_version + 1)
+_BUMP = Hot(
+    lambda: (
+        update(USERS).where(among(USERS.c.id, "ids")).values(state_version=USERS.c.state_version + literal_column("1"))
+    )
 )
 
 
 def bump_customers(user_ids: Iterable[int]) -> None:
     """Tell open pages of these customers that something they show has changed."""
-    db.session.execute(_BUMP, {"ids": sorted(user_ids)})
+    _BUMP.run([{"ids": sorted(user_ids)}])

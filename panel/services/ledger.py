@@ -12,14 +12,16 @@ from typing import Any
 from flask import current_app
 from sqlalchemy import CompoundSelect, Row, bindparam, func, insert, select, union_all, update
 
-from panel.db import change, db, lock_rows, table_of
+from panel.db import db, lock_rows, table_of
 from panel.domain.errors import BadMoney, InsufficientBalance
 from panel.domain.status import Status
+from panel.hot import Hot, among
 from panel.models import Account, AccountKind, Order, Transfer, TransferKind
 from panel.services import webhooks
 
 ACCOUNTS = table_of(Account)
 TRANSFERS = table_of(Transfer)
+ORDERS = table_of(Order)
 
 MOST_BALANCE_NANOS = 4 * 10**18
 
@@ -76,11 +78,8 @@ def open_account(user_id: int) -> None:
     db.session.execute(insert(ACCOUNTS), [{"kind": AccountKind.CUSTOMER, "user_id": user_id, "balance_nanos": 0}])
 
 
-_LOCK = (
-    select(ACCOUNTS.c.user_id, ACCOUNTS.c.id)
-    .where(ACCOUNTS.c.user_id.in_(bindparam("user_ids", expanding=True)))
-    .order_by(ACCOUNTS.c.id)
-)
+_OWNED = select(ACCOUNTS.c.user_id, ACCOUNTS.c.id).order_by(ACCOUNTS.c.id)
+_LOCK = Hot(lambda: lock_rows(_OWNED.where(among(ACCOUNTS.c.user_id, "user_ids"))))
 
 
 def lock_accounts(user_ids: Collection[int]) -> dict[int, int]:
@@ -89,35 +88,30 @@ def lock_accounts(user_ids: Collection[int]) -> dict[int, int]:
     This is the first thing that a change around a customer's orders or money does, always in the
     same sequence of rows, so that two such changes queue up and never block each other for good.
     """
-    rows = db.session.execute(lock_rows(_LOCK), {"user_ids": sorted(set(user_ids))})
-    return {row.user_id: row.id for row in rows}
+    return {row[0]: row[1] for row in _LOCK.read({"user_ids": sorted(set(user_ids))})}
 
 
-_LOCK_OF_ORDERS = (
-    select(ACCOUNTS.c.user_id, ACCOUNTS.c.id)
-    .where(
-        ACCOUNTS.c.user_id.in_(
-            select(table_of(Order).c.customer_id).where(
-                table_of(Order).c.id.in_(bindparam("order_ids", expanding=True))
-            )
-        )
-    )
-    .order_by(ACCOUNTS.c.id)
-)
+def _lock_of_orders() -> Any:
+    customers = select(ORDERS.c.customer_id).where(among(ORDERS.c.id, "order_ids"))
+    return lock_rows(_OWNED.where(ACCOUNTS.c.user_id.in_(customers)))
+
+
+_LOCK_OF_ORDERS = Hot(_lock_of_orders)
 
 
 def lock_accounts_of(order_ids: Collection[int]) -> dict[int, int]:
     """As `lock_accounts`, for the customers who have these orders."""
-    rows = db.session.execute(lock_rows(_LOCK_OF_ORDERS), {"order_ids": list(order_ids)})
-    return {row.user_id: row.id for row in rows}
+    return {row[0]: row[1] for row in _LOCK_OF_ORDERS.read({"order_ids": list(order_ids)})}
 
 
-_TAKE = (
-    update(ACCOUNTS)
-    .where(ACCOUNTS.c.id == bindparam("account"), ACCOUNTS.c.balance_nanos + bindparam("delta") >= 0)
-    .values(balance_nanos=ACCOUNTS.c.balance_nanos + bindparam("delta"))
+_TAKE = Hot(
+    lambda: (
+        update(ACCOUNTS)
+        .where(ACCOUNTS.c.id == bindparam("account"), ACCOUNTS.c.balance_nanos + bindparam("delta") >= 0)
+        .values(balance_nanos=ACCOUNTS.c.balance_nanos + bindparam("delta"))
+    )
 )
-_ADD = insert(TRANSFERS)
+_ADD = Hot(lambda: insert(TRANSFERS).inline(), columns=[column.name for column in TRANSFERS.c if column.name != "id"])
 
 
 def post(postings: Sequence[Posting], *, held: Mapping[int, int] | None = None, now: datetime) -> None:
@@ -144,12 +138,16 @@ def post(postings: Sequence[Posting], *, held: Mapping[int, int] | None = None, 
             deltas[target] = deltas.get(target, 0) + posting.amount_nanos
         rows.append(_row(posting, source=source, target=target, now=now))
     changes = [{"account": account, "delta": delta} for account, delta in sorted(deltas.items())]
-    if changes and change(_TAKE, changes) != len(changes):
-        raise InsufficientBalance("Not enough funds on your balance. Nothing was charged.")
-    db.session.execute(_ADD, rows)
+    if changes:
+        _TAKE.run(changes, or_else=_too_little)
+    _ADD.run(rows)
     spent = {user_id: -deltas[accounts[user_id]] for user_id in customers if deltas[accounts[user_id]] < 0}
     if spent:
         webhooks.tell_spent(spent, now=now)
+
+
+def _too_little() -> InsufficientBalance:
+    return InsufficientBalance("Not enough funds on your balance. Nothing was charged.")
 
 
 def _row(posting: Posting, *, source: int, target: int, now: datetime) -> dict[str, object]:

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Update, bindparam, case, insert, select, update
+from sqlalchemy import bindparam, case, insert, literal_column, null, select, update
 
-from panel.db import change, db, lock_rows, table_of
+from panel.db import db, lock_rows, table_of
 from panel.domain.errors import IllegalTransition, NotFound, StaleOrder
 from panel.domain.report import Standing
 from panel.domain.status import Status
+from panel.hot import Hot, among, together
 from panel.models import Cancellation, CancellationState, Event, Order
 from panel.services import customer_state, ledger, refunds, webhooks
 from panel.services.ledger import Posting
@@ -47,6 +48,10 @@ class OrderRow:
     ended_at: datetime | None
     provider_id: int
     provider_order_id: str | None
+    # Whether the customer has asked for it to be stopped and got no answer yet.
+    is_asked_to_stop: bool
+    # Whether somebody wants to be told of its moves.
+    is_watched: bool
     account_id: int
 
     @property
@@ -68,8 +73,12 @@ class Move:
     reason: str | None = None
 
 
-_COLUMNS = [ORDERS.c[name] for name in OrderRow.__slots__ if name != "account_id"]
-_ROWS = select(*_COLUMNS).where(ORDERS.c.id.in_(bindparam("ids", expanding=True))).order_by(ORDERS.c.id)
+_COLUMNS = [ORDERS.c[name] for name in OrderRow.__slots__ if name in ORDERS.c]
+_ASKED = (CANCELLATIONS.c.order_id == ORDERS.c.id, CANCELLATIONS.c.state == literal_column("'asked'"))
+_IS_ASKED = select(CANCELLATIONS.c.id).where(*_ASKED).exists()
+_IS_WATCHED = webhooks.is_watched(ORDERS.c.customer_id)
+_CLAIMED = select(*_COLUMNS, _IS_ASKED, _IS_WATCHED).order_by(ORDERS.c.id)
+_ROWS = Hot(lambda: lock_rows(_CLAIMED.where(among(ORDERS.c.id, "ids")), of=ORDERS))
 
 
 def claim(order_ids: Collection[int]) -> dict[int, OrderRow]:
@@ -80,7 +89,7 @@ def claim(order_ids: Collection[int]) -> dict[int, OrderRow]:
     accounts = ledger.lock_accounts_of(order_ids)
     return {
         row[0]: OrderRow(row[0], row[1], Status(row[2]), *(*row[3:], accounts[row[1]]))
-        for row in db.session.execute(lock_rows(_ROWS), {"ids": list(order_ids)})
+        for row in _ROWS.read({"ids": list(order_ids)})
     }
 
 
@@ -107,7 +116,7 @@ def move_order(
     apply([move], now=now)
 
 
-_CLAIM = (
+_CHANGE = (
     update(ORDERS)
     .where(ORDERS.c.id == bindparam("b_id"), ORDERS.c.version == bindparam("b_version"))
     .values(
@@ -117,15 +126,16 @@ _CLAIM = (
         kept_nanos=bindparam("b_kept_nanos"),
         returned_nanos=bindparam("b_returned_nanos"),
         reason=bindparam("b_reason"),
-        version=ORDERS.c.version + 1,
+        version=ORDERS.c.version + literal_column("1"),
         started_at=bindparam("b_started_at"),
         completed_at=bindparam("b_completed_at"),
         ended_at=bindparam("b_ended_at"),
     )
 )
 # An order that ends is due for nothing any more.
-_END = _CLAIM.values(dispatch_at=None, sync_at=None, unconfirmed_at=None)
-_TELL = insert(EVENTS)
+_END = Hot(lambda: _CHANGE.values(dispatch_at=null(), sync_at=null(), unconfirmed_at=null()))
+_CLAIM = Hot(lambda: _CHANGE)
+_TELL = Hot(lambda: insert(EVENTS).inline(), columns=[column.name for column in EVENTS.c if column.name != "id"])
 
 
 def apply(moves: Sequence[Move], *, now: datetime) -> None:
@@ -139,7 +149,7 @@ def apply(moves: Sequence[Move], *, now: datetime) -> None:
     ends: list[dict[str, Any]] = []
     events, postings = [], []
     counts: Counter[tuple[int, Status]] = Counter()
-    ended = []
+    stopped = []
     moved = []
     for move in moves:
         row, transfers = _after(move, now=now)
@@ -149,25 +159,31 @@ def apply(moves: Sequence[Move], *, now: datetime) -> None:
         if move.to is not move.order.status:
             counts[move.order.customer_id, move.order.status] -= 1
             counts[move.order.customer_id, move.to] += 1
-            returned_nanos = row["b_returned_nanos"] - move.order.returned_nanos
-            moved.append(Moved(move.order.id, move.order.customer_id, returned_nanos))
-            if not move.to.is_open:
-                ended.append(move.order.id)
-    _claim_rows(_CLAIM, rows)
-    _claim_rows(_END, ends)
-    db.session.execute(_TELL, events)
-    ledger.post(postings, held={move.order.customer_id: move.order.account_id for move in moves}, now=now)
-    if ended:
-        _close_cancellations(ended, now=now)
-    if counts:
+            if move.order.is_watched:
+                returned_nanos = row["b_returned_nanos"] - move.order.returned_nanos
+                moved.append(Moved(move.order.id, move.order.customer_id, returned_nanos))
+            if move.order.is_asked_to_stop and not move.to.is_open:
+                stopped.append(move.order.id)
+    with together():
+        _claim_rows(_CLAIM, rows)
+        _claim_rows(_END, ends)
+        _TELL.run(events)
+        ledger.post(postings, held={move.order.customer_id: move.order.account_id for move in moves}, now=now)
+        if stopped:
+            _close_cancellations(stopped, now=now)
         customer_state.count_orders(counts)
+        customer_state.bump_customers({move.order.customer_id for move in moves})
+    if moved:
         webhooks.tell_moves(moved, now=now)
-    customer_state.bump_customers({move.order.customer_id for move in moves})
 
 
-def _claim_rows(statement: Update, rows: list[dict[str, Any]]) -> None:
-    if rows and change(statement, rows) != len(rows):
-        raise StaleOrder("The order was moved by someone else. Look at it again, then decide.")
+def _claim_rows(statement: Hot, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        statement.run(rows, or_else=_stale)
+
+
+def _stale() -> StaleOrder:
+    return StaleOrder("The order was moved by someone else. Look at it again, then decide.")
 
 
 def _after(move: Move, *, now: datetime) -> tuple[dict[str, Any], list[Posting]]:
@@ -249,7 +265,7 @@ def tell(notes: Sequence[Note], *, now: datetime) -> None:
         }
         for note in notes
     ]
-    db.session.execute(_TELL, events)
+    _TELL.run(events)
     customer_state.bump_customers({note.order.customer_id for note in notes})
 
 
@@ -263,22 +279,20 @@ def mark(order: OrderRow, **values: Any) -> None:
 
 _ENDED = select(ORDERS.c.status).where(ORDERS.c.id == CANCELLATIONS.c.order_id).scalar_subquery()
 _RAN_IN_FULL = _ENDED == Status.COMPLETED
-_CLOSE = (
-    update(CANCELLATIONS)
-    .where(
-        CANCELLATIONS.c.order_id.in_(bindparam("ids", expanding=True)),
-        CANCELLATIONS.c.state == CancellationState.ASKED,
-        _ENDED.in_([Status.CANCELED, Status.PARTIAL, Status.COMPLETED]),
-    )
-    .values(
-        state=case((_RAN_IN_FULL, CancellationState.REFUSED.value), else_=CancellationState.ACCEPTED.value),
-        reason=case((_RAN_IN_FULL, "The order was Completed before it could be stopped."), else_=""),
-        answered_at=bindparam("b_now"),
-        due_at=None,
+_CLOSE = Hot(
+    lambda: (
+        update(CANCELLATIONS)
+        .where(among(CANCELLATIONS.c.order_id, "ids"), CANCELLATIONS.c.state == CancellationState.ASKED)
+        .values(
+            state=case((_RAN_IN_FULL, CancellationState.REFUSED.value), else_=CancellationState.ACCEPTED.value),
+            reason=case((_RAN_IN_FULL, "The order was Completed before it could be stopped."), else_=""),
+            answered_at=bindparam("b_now"),
+            due_at=null(),
+        )
     )
 )
 
 
 def _close_cancellations(order_ids: list[int], *, now: datetime) -> None:
     """An order that has ended answers the question whether it could be stopped."""
-    db.session.execute(_CLOSE, {"ids": order_ids, "b_now": now})
+    _CLOSE.run([{"ids": order_ids, "b_now": now}])

@@ -1,7 +1,7 @@
 """Webhooks are made here, in the transaction in which the thing they tell happened, or not at all.
 
 The body is fixed when it is made. Those about an order are numbered 1, 2, 3 without a gap, which holds because
-whoever makes one holds the customer's account. A customer without a receiver costs one indexed read.
+whoever makes one holds the customer's account. A move of a customer without a receiver costs nothing here.
 """
 
 import json
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import Row, bindparam, func, insert, select
+from sqlalchemy import ColumnElement, Row, bindparam, func, insert, select
 
 from panel.db import db, table_of
 from panel.domain import money
@@ -74,6 +74,11 @@ _NUMBERS = (
 )
 _MAKE = insert(WEBHOOKS).returning(WEBHOOKS.c.id, sort_by_parameter_order=True)
 _QUEUE = insert(DELIVERIES)
+
+
+def is_watched(user_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """Whether this customer has a receiver: for reading together with what may be told."""
+    return select(RECEIVERS.c.id).where(RECEIVERS.c.user_id == user_id, RECEIVERS.c.removed_at.is_(None)).exists()
 
 
 def tell_moves(moved: Sequence[Moved], *, now: datetime) -> None:
