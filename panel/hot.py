@@ -75,7 +75,8 @@ class _Sent:
 def together() -> Iterator[None]:
     """Statements run inside are sent without waiting for one another where the engine is a server away.
 
-    What `or_else` checks is then checked at the end: nothing inside may build on it.
+    What `or_else` checks is then checked at the end: nothing inside may build on it. Inside, only hot statements
+    read: the session's own reads do not know that answers are still on their way.
     """
     connection, info = held_connection(), db.session().info
     if connection.dialect.name == "sqlite" or TOGETHER in info:

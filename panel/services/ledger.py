@@ -163,12 +163,14 @@ def _row(posting: Posting, *, source: int, target: int, now: datetime) -> dict[s
     }
 
 
+_HOUSE = Hot(lambda: select(ACCOUNTS.c.kind, ACCOUNTS.c.id).where(ACCOUNTS.c.user_id.is_(None)))
+
+
 def _house() -> dict[AccountKind, int]:
     """The ids of the four house accounts: made by the first migration, so they are looked up once."""
     kept: dict[AccountKind, int] | None = current_app.extensions.get("panel.house_accounts")
     if kept is None:
-        rows = db.session.execute(select(ACCOUNTS.c.kind, ACCOUNTS.c.id).where(ACCOUNTS.c.user_id.is_(None)))
-        kept = {AccountKind(kind): account_id for kind, account_id in rows}
+        kept = {AccountKind(row[0]): row[1] for row in _HOUSE.read({})}
         current_app.extensions["panel.house_accounts"] = kept
     return kept
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from flask import Flask
 
 from panel.db import db, transaction
 from panel.domain.errors import IllegalTransition, NotFound, StaleOrder
@@ -152,3 +153,14 @@ def test_telling_nobody_changes_nothing() -> None:
         customer_state.bump_customers([])
 
     assert books.everything() == untouched
+
+
+def test_first_move_of_a_fresh_process_settles_too(app: Flask) -> None:
+    order = an_order(quantity=100, price="0.90")
+    # What a process looks up once and keeps, a worker that has just started does not have.
+    app.extensions.pop("panel.house_accounts")
+
+    with transaction():
+        transitions.move_order(transitions.claim_one(order.id), Status.PARTIAL, remains=40, now=NOON)
+
+    assert again(order).returned_nanos == 40 * 900_000
