@@ -167,6 +167,8 @@ def upsert(table: Table) -> Any:
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
-def lock_rows(statement: Any, *, of: Any = None) -> Any:
+def lock_rows(statement: Any, *, of: Any = None, skip_locked: bool = False) -> Any:
     """The statement with FOR UPDATE where the engine has row locks; on SQLite BEGIN IMMEDIATE holds the file."""
-    return statement if db.engine.dialect.name == "sqlite" else statement.with_for_update(of=of)
+    return (
+        statement if db.engine.dialect.name == "sqlite" else statement.with_for_update(of=of, skip_locked=skip_locked)
+    )

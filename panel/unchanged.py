@@ -15,7 +15,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from panel.clock import utc_now
 from panel.db import db
-from panel.quick_reads import reader
+from panel.quick_reads import reader, turn
 from panel.services.shown import PRESENT, Present, shown_hash, since
 from panel.services.sign_ins import TOKEN_KEY, token_hash
 
@@ -39,6 +39,7 @@ class Unchanged:
         self._cookie_begins = f"{app.config['SESSION_COOKIE_NAME']}="
         self._cookies = _Cookies(serializer)
         with app.app_context():
+            self._turn = turn(db.engine)
             self._read = reader(db.engine, PRESENT)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -54,7 +55,10 @@ class Unchanged:
             return False
         cookie = self._session_cookie(environ.get("HTTP_COOKIE", ""))
         token = self._cookies.token_hash(cookie) if cookie else None
-        rows = self._read({"token_hash": token, "since": since(utc_now())}) if token else None
+        if not token:
+            return False
+        with self._turn:
+            rows = self._read({"token_hash": token, "since": since(utc_now())})
         if not rows:
             return False
         query = environ.get("QUERY_STRING", "")

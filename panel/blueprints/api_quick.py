@@ -16,7 +16,7 @@ from panel.blueprints.api_calls import form_of, plain_numbers, text_of
 from panel.blueprints.api_errors import Refusal
 from panel.clock import utc_now
 from panel.db import db
-from panel.quick_reads import reader
+from panel.quick_reads import reader, turn
 from panel.services import api_keys, api_orders
 from panel.services.api_keys import Holder
 from panel.settings import Settings
@@ -38,13 +38,15 @@ class QuickStatus:
         self._settings: Settings = app.config["PANEL"]
         with app.app_context():
             self._engine = db.engine.dialect.name
+            self._turn = turn(db.engine)
             self._find = reader(db.engine, api_keys.FIND_NOTED)
-            self._statuses = reader(db.engine, api_orders.STATUSES[self._engine])
+            self._statuses = reader(db.engine, api_orders.STATUSES[self._engine], has_many_rows=True)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] in security.API_PATHS:
             body = _plain_body(environ)
-            text = self._answer(body, environ) if body else None
+            with self._turn:
+                text = self._answer(body, environ) if body else None
             if text is not None:
                 answer = text.encode()
                 headers = [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))]

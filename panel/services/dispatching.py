@@ -8,7 +8,6 @@ unknown, and an unknown attempt is settled by an operator or by time, never by a
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import insert, select, update
 
@@ -66,7 +65,7 @@ def open_attempts(provider_id: int, *, most: int, lease_seconds: float, now: dat
         .limit(most)
     )
     lease_until = now + timedelta(seconds=lease_seconds)
-    rows = db.session.execute(_skip_taken(due)).all()
+    rows = db.session.execute(lock_rows(due, of=Order, skip_locked=True)).all()
     if not rows:
         return []
     values = [
@@ -93,11 +92,6 @@ def open_attempts(provider_id: int, *, most: int, lease_seconds: float, now: dat
         )
         for row in rows
     ]
-
-
-def _skip_taken(statement: Any) -> Any:
-    is_sqlite = db.engine.dialect.name == "sqlite"
-    return statement if is_sqlite else statement.with_for_update(skip_locked=True, of=Order)
 
 
 def settle(attempt_id: int, outcome: Outcome, *, now: datetime) -> None:

@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, select, update
 
-from panel.db import db, table_of
+from panel.db import db, lock_rows, table_of
 from panel.domain.report import Report, Verdict, judge
 from panel.domain.status import Status
+from panel.hot import Hot, among
 from panel.models import Cancellation, CancellationState, Order, Provider
 from panel.providers.base import Ask
 from panel.services import provider_health, reviews, transitions
@@ -32,7 +33,7 @@ def providers_with_work(*, now: datetime) -> list[int]:
     return list(db.session.scalars(select(Provider.id).where(due, *provider_health.callable_now(now))))
 
 
-_DUE = (
+_WAITING = (
     select(
         ORDERS.c.id,
         ORDERS.c.provider_order_id,
@@ -52,18 +53,15 @@ _DUE = (
     .order_by(ORDERS.c.sync_at)
     .limit(BATCH)
 )
-_NEXT = update(ORDERS).where(ORDERS.c.id.in_(bindparam("ids", expanding=True))).values(sync_at=bindparam("next"))
+_DUE = Hot(lambda: lock_rows(_WAITING, of=ORDERS, skip_locked=True))
+_NEXT = Hot(lambda: update(ORDERS).where(among(ORDERS.c.id, "ids")).values(sync_at=bindparam("next")))
 
 
 def take_batch(provider_id: int, *, again_seconds: float, now: datetime) -> list[Ask]:
     """Up to a hundred orders to ask about now. Their next question moves ahead at once, so no two workers ask."""
-    locked = (
-        _DUE if db.session.get_bind().dialect.name == "sqlite" else _DUE.with_for_update(skip_locked=True, of=ORDERS)
-    )
-    rows = db.session.execute(locked, {"provider_id": provider_id, "now": now}).all()
+    rows = _DUE.read({"provider_id": provider_id, "now": now})
     if rows:
-        later = now + timedelta(seconds=again_seconds)
-        db.session.execute(_NEXT, {"ids": [row.id for row in rows], "next": later})
+        _NEXT.run([{"ids": [row[0] for row in rows], "next": now + timedelta(seconds=again_seconds)}])
     return [Ask(*row) for row in rows]
 
 
