@@ -1,5 +1,7 @@
 """Headers on every answer, cookies, changes asked for by other sites, and limits."""
 
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ from flask.testing import FlaskClient
 
 from panel.application import create_app
 from panel.assets import asset
-from panel.security import HEADERS, LARGEST_BODY_BYTES, REQUESTS_A_MINUTE
+from panel.security import HEADERS, LARGEST_BODY_BYTES, REQUESTS_A_MINUTE, CalmMemoryStorage
 from tests import databases
 
 PRODUCTION = {"env": "production", "secret_key": "x" * 32, "base_url": "https://panel.example"}
@@ -143,3 +145,21 @@ def test_metrics_are_not_read_through_a_proxy(tmp_path: Path, trusted: int, stat
 
     assert answer.status_code == status
     databases.close(app)
+
+
+def test_counting_requests_starts_no_threads_and_old_counts_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = CalmMemoryStorage("calm-memory://")
+    storage.timer.join()
+    started: list[object] = []
+    monkeypatch.setattr(threading.Thread, "start", started.append)
+
+    counts = [storage.incr("somebody", 60) for _ in range(50)]
+    for number in range(50):
+        storage.incr(f"visitor {number}", 0.01)
+    time.sleep(0.02)
+    storage._forget_at = 0.0
+    storage.incr("another", 60)
+
+    assert counts == list(range(1, 51))
+    assert started == []
+    assert set(storage.storage) == {"somebody", "another"}
