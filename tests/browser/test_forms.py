@@ -50,6 +50,9 @@ def test_an_order_pressed_twice_is_marked_busy_and_placed_once(tabs: Tabs, custo
     page = tabs.open(customer).page
     page.goto(f"/orders/new?tool={tool.slug}&link=https://example.com/page-1&quantity=1000")
     page.get_by_role("button", name="Check your order").click()
+    page.wait_for_url("**/orders/check")
+    # The page's own listener must stand before ours, which reads what it did.
+    page.wait_for_selector("html[data-scripts=on]", state="attached")
     page.evaluate(
         """document.addEventListener("submit", (event) => {
             event.preventDefault();
