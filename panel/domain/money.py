@@ -9,7 +9,6 @@ import re
 from panel.domain.errors import BadMoney
 
 NANOS_PER_UNIT = 1_000_000_000
-MICROS_PER_UNIT = 1_000_000
 NANO_DIGITS = 9
 MICRO_DIGITS = 6
 
