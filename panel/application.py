@@ -29,6 +29,7 @@ from panel.blueprints import (
     tools,
 )
 from panel.blueprints.api_quick import QuickStatus
+from panel.blueprints.office import home as office_home
 from panel.settings import ROOT, Settings
 from panel.unchanged import Unchanged
 
@@ -48,6 +49,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     orders.bp,
     receivers.bp,
     tools.bp,
+    office_home.bp,
 )
 
 

@@ -54,10 +54,18 @@ def _a_user(email: str, *, balance: str = "0", is_operator: bool = False) -> Use
     return user
 
 
-def signed_in(client: FlaskClient, user: User, *, at: datetime | None = None) -> FlaskClient:
-    """The client, as the browser of this person: signed in now, on a device of its own."""
+def signed_in(
+    client: FlaskClient, user: User, *, at: datetime | None = None, second_factor: bool | None = None
+) -> FlaskClient:
+    """The client, as the browser of this person: signed in now, on a device of its own.
+
+    An operator's device has shown the second factor, unless `second_factor` says otherwise.
+    """
+    has_second_factor = user.is_operator if second_factor is None else second_factor
     with transaction():
         device = sign_ins.sign_in(user, device="Test browser", network="127.0.0.1", now=at or utc_now())
+        if has_second_factor:
+            sign_ins.note_second_factor(device.sign_in_id, now=utc_now())
     with client.session_transaction() as session:
         session[sign_ins.TOKEN_KEY] = device.token
     return client

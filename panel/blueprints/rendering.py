@@ -15,6 +15,7 @@ from markupsafe import Markup
 from werkzeug.local import LocalProxy
 
 from panel.assets import asset
+from panel.blueprints.site_map import BAR, FOOTER, OFFICE, Link
 from panel.clock import utc_now
 from panel.domain import lifecycle, money
 from panel.domain.status import Status
@@ -25,74 +26,6 @@ from panel.settings import Settings
 EXTENSION = "panel.rendering"
 EXTENSION_BARS = f"{EXTENSION}.bars"
 BARS_KEPT = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A page in the bar or the footer. `signed_in` narrows whom it is shown to."""
-
-    path: str
-    label: str
-    signed_in: bool | None = None
-
-
-BAR = (
-    Link("/orders", "Orders", signed_in=True),
-    Link("/orders/new", "New order", signed_in=True),
-    Link("/tools", "Tools"),
-    Link("/order-statuses", "Status guide", signed_in=True),
-    Link("/order-statuses", "Order statuses", signed_in=False),
-    Link("/faq", "FAQ"),
-    Link("/tickets", "Tickets", signed_in=True),
-    Link("/account", "Account", signed_in=True),
-    Link("/getting-started", "Getting started", signed_in=False),
-    Link("/log-in", "Log in", signed_in=False),
-    Link("/sign-up", "Sign up", signed_in=False),
-)
-FOOTER = (
-    (
-        "Order",
-        (
-            Link("/", "Home"),
-            Link("/tools", "Tools"),
-            Link("/api", "API for resellers"),
-        ),
-    ),
-    (
-        "Help",
-        (
-            Link("/getting-started", "Getting started"),
-            Link("/order-statuses", "Order statuses"),
-            Link("/faq", "FAQ"),
-        ),
-    ),
-    (
-        "How it runs",
-        (
-            Link("/platform-status", "Platform status"),
-            Link("/reliability", "Reliability"),
-            Link("/how-we-work", "How we work"),
-        ),
-    ),
-    (
-        "Rules",
-        (
-            Link("/acceptable-use", "Acceptable use"),
-            Link("/privacy", "Privacy"),
-            Link("/accessibility", "Accessibility"),
-        ),
-    ),
-    (
-        "Your account",
-        (
-            Link("/orders", "Your orders", signed_in=True),
-            Link("/balance", "Balance and statement", signed_in=True),
-            Link("/account", "Account", signed_in=True),
-            Link("/log-in", "Log in", signed_in=False),
-            Link("/sign-up", "Create an account", signed_in=False),
-        ),
-    ),
-)
 
 
 def init_app(app: Flask) -> None:
@@ -130,6 +63,7 @@ def init_app(app: Flask) -> None:
         bar_html=bar_html,
         footer_html=footer_html,
         current_mark=current_mark,
+        office_links=office_links,
         has_page=has_page,
     )
 
@@ -157,6 +91,10 @@ def bar_links() -> list[Link]:
     return _links().bar
 
 
+def office_links() -> list[Link]:
+    return [link for link in OFFICE if has_page(link.path)]
+
+
 def footer_links() -> list[tuple[str, list[Link]]]:
     """The public map, under its headings; a heading without pages is left out."""
     return _links().footer
@@ -164,8 +102,8 @@ def footer_links() -> list[tuple[str, list[Link]]]:
 
 def bar_html() -> Markup:
     """The links of the bar as they stand on this page."""
-    known: OrderedDict[tuple[bool, str], Markup] = current_app.extensions[EXTENSION_BARS]
-    key = (me() is not None, request.path)
+    known: OrderedDict[tuple[str, str], Markup] = current_app.extensions[EXTENSION_BARS]
+    key = (_audience(), request.path)
     html = known.get(key)
     if html is None:
         links = [(link, current_mark(link.path)) for link in bar_links()]
@@ -193,7 +131,7 @@ def current_mark(path: str) -> Markup:
 def _mark(path: str, page: str) -> Markup:
     if page == path:
         return Markup(' aria-current="page"')
-    within = [link.path for link in BAR if f"{page}/".startswith(f"{link.path}/")]
+    within = [link.path for link in (*BAR, *OFFICE) if f"{page}/".startswith(f"{link.path}/")]
     return Markup(' aria-current="true"') if path in within and len(path) == max(map(len, within)) else Markup("")
 
 
@@ -213,18 +151,32 @@ class _Links:
 
 
 def _links() -> _Links:
-    """The links for visitors or for customers: they are the same on every page, and gathered once."""
-    known: dict[bool, _Links] = current_app.extensions.setdefault(f"{EXTENSION}.links", {})
-    is_signed_in = me() is not None
-    if is_signed_in not in known:
-        footer = [(heading, shown) for heading, links in FOOTER if (shown := _shown(links, is_signed_in))]
+    """The links for visitors, customers or operators: they are the same on every page, and gathered once."""
+    known: dict[str, _Links] = current_app.extensions.setdefault(f"{EXTENSION}.links", {})
+    audience = _audience()
+    if audience not in known:
+        footer = [(heading, shown) for heading, links in FOOTER if (shown := _shown(links, audience))]
         html = _fragment("components/footer_map.html", parts=footer)
-        known[is_signed_in] = _Links(_shown(BAR, is_signed_in), footer, html)
-    return known[is_signed_in]
+        known[audience] = _Links(_shown(BAR, audience), footer, html)
+    return known[audience]
 
 
-def _shown(links: tuple[Link, ...], is_signed_in: bool) -> list[Link]:
-    return [link for link in links if link.signed_in in (None, is_signed_in) and has_page(link.path)]
+def _audience() -> str:
+    person = me()
+    if person is None:
+        return "visitors"
+    return "operators" if person.is_operator else "customers"
+
+
+def _shown(links: tuple[Link, ...], audience: str) -> list[Link]:
+    is_signed_in = audience != "visitors"
+    return [
+        link
+        for link in links
+        if link.signed_in in (None, is_signed_in)
+        and (not link.operators or audience == "operators")
+        and has_page(link.path)
+    ]
 
 
 def count(number: int) -> str:

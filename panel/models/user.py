@@ -17,6 +17,8 @@ class User(Base):
     email: Mapped[str] = mapped_column(unique=True)
     password_hash: Mapped[str]
     is_operator: Mapped[bool] = mapped_column(default=False)
+    # The secret of the second factor, sealed; empty while there is none.
+    sealed_totp: Mapped[str] = mapped_column(default="")
     state_version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]
 
@@ -34,6 +36,8 @@ class SignIn(Base):
     signed_in_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    # When this device showed the second factor; operators' pages ask for it.
+    second_factor_at: Mapped[datetime | None]
 
 
 class FailedTry(Base):

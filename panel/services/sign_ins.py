@@ -34,6 +34,7 @@ class SignedIn:
     sign_in_id: int
     catalogue_version: int
     balance_nanos: int
+    has_second_factor: bool
     token: str
 
     is_authenticated = True
@@ -65,6 +66,7 @@ _find = (
         SIGN_INS.c.id,
         CATALOGUE.c.version,
         ACCOUNTS.c.balance_nanos,
+        SIGN_INS.c.second_factor_at.is_not(None),
     )
     .join_from(SIGN_INS, USERS, USERS.c.id == SIGN_INS.c.user_id)
     .join(ACCOUNTS, ACCOUNTS.c.user_id == USERS.c.id)
@@ -85,7 +87,7 @@ def token_hash(token: str) -> str:
 def find(token: str, *, now: datetime) -> SignedIn | None:
     """Who holds this token, unless that device was signed out or signed in more than 30 days ago."""
     row = db.session.execute(_find, {"token_hash": token_hash(token), "since": now - LASTS}).first()
-    return None if row is None else SignedIn(*row, token=token)
+    return None if row is None else SignedIn(*row, token)
 
 
 def sign_in(user: User, *, device: str, network: str, now: datetime) -> SignedIn:
@@ -105,6 +107,11 @@ def sign_in(user: User, *, device: str, network: str, now: datetime) -> SignedIn
     if signed_in is None:
         raise ValueError(f"user {user.id} has no account to sign in to")
     return signed_in
+
+
+def note_second_factor(sign_in_id: int, *, now: datetime) -> None:
+    """This device has shown the second factor of its account."""
+    db.session.execute(update(SignIn).where(SignIn.id == sign_in_id).values(second_factor_at=now))
 
 
 def devices(user_id: int, *, now: datetime) -> list[SignIn]:
