@@ -7,6 +7,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import bindparam, delete, func, literal_column, select, update
 
@@ -87,7 +88,7 @@ def token_hash(token: str) -> str:
 def find(token: str, *, now: datetime) -> SignedIn | None:
     """Who holds this token, unless that device was signed out or signed in more than 30 days ago."""
     row = db.session.execute(_find, {"token_hash": token_hash(token), "since": now - LASTS}).first()
-    return None if row is None else SignedIn(*row, token)
+    return None if row is None else SignedIn(*tuple[Any, ...](row), token=token)
 
 
 def sign_in(user: User, *, device: str, network: str, now: datetime) -> SignedIn:
