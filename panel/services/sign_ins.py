@@ -7,7 +7,6 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import bindparam, delete, func, literal_column, select, update
 
@@ -28,6 +27,7 @@ TRIES_PER_NETWORK = 50
 class SignedIn:
     """Who asks, on which device: all that a request needs to know, and what Flask-Login asks of a user."""
 
+    token: str
     id: int
     email: str
     is_operator: bool
@@ -36,7 +36,6 @@ class SignedIn:
     catalogue_version: int
     balance_nanos: int
     has_second_factor: bool
-    token: str
 
     is_authenticated = True
     is_active = True
@@ -88,7 +87,7 @@ def token_hash(token: str) -> str:
 def find(token: str, *, now: datetime) -> SignedIn | None:
     """Who holds this token, unless that device was signed out or signed in more than 30 days ago."""
     row = db.session.execute(_find, {"token_hash": token_hash(token), "since": now - LASTS}).first()
-    return None if row is None else SignedIn(*tuple[Any, ...](row), token=token)
+    return None if row is None else SignedIn(token, *row)
 
 
 def sign_in(user: User, *, device: str, network: str, now: datetime) -> SignedIn:
