@@ -1,6 +1,7 @@
 """The tables. Import them from here; a migration sees what is imported here."""
 
 from panel.models.money import SETTLING_KINDS, Account, AccountKind, TopUp, Transfer, TransferKind
+from panel.models.office import Claim
 from panel.models.order import Event, Order, OrderCount
 from panel.models.reseller import ApiKey, Delivery, DeliveryState, Receiver, Webhook
 from panel.models.tool import Catalogue, Provider, Terms, Tool
@@ -29,6 +30,7 @@ __all__ = [
     "Cancellation",
     "CancellationState",
     "Catalogue",
+    "Claim",
     "Delivery",
     "DeliveryState",
     "Event",
