@@ -10,6 +10,7 @@ from panel.blueprints import (
     accounts,
     api,
     api_docs,
+    appearance,
     balance,
     errors,
     health,
@@ -26,10 +27,14 @@ from panel.blueprints import (
     receivers,
     rendering,
     row_numbers,
+    second_factor,
     tools,
 )
 from panel.blueprints.api_quick import QuickStatus
+from panel.blueprints.office import gate as office_gate
 from panel.blueprints.office import home as office_home
+from panel.kept_history import KeptHistory
+from panel.kept_pages import KeptPages
 from panel.settings import ROOT, Settings
 from panel.unchanged import Unchanged
 
@@ -37,6 +42,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     accounts.bp,
     api.bp,
     api_docs.bp,
+    appearance.bp,
     balance.bp,
     health.bp,
     help.bp,
@@ -48,6 +54,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     ordering.bp,
     orders.bp,
     receivers.bp,
+    second_factor.bp,
     tools.bp,
     office_home.bp,
 )
@@ -71,6 +78,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     logs.init_app(app)
     database.init_app(app, url=settings.database)
+    office_gate.init_app(app)
     security.init_app(app)
     api.init_app(app)
     api_docs.init_app(app)
@@ -85,6 +93,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     help.init_app(app)
     cli.init_app(app)
     app.wsgi_app = QuickStatus(app.wsgi_app, app)  # type: ignore[method-assign]
+    app.wsgi_app = KeptPages(app.wsgi_app, app)  # type: ignore[method-assign]
+    app.wsgi_app = KeptHistory(app.wsgi_app, app)  # type: ignore[method-assign]
     app.wsgi_app = Unchanged(app.wsgi_app, app)  # type: ignore[method-assign]
     security.wrap(app)
     return app

@@ -10,7 +10,7 @@ from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import CancelNotAvailable, IllegalTransition, PanelError, RefillNotAvailable, StaleOrder
 from panel.domain.status import Status
-from panel.services import cancellations, measures, order_page, refills
+from panel.services import cancellations, measures, order_page, refills, request_stories
 from panel.services.order_page import Acts, OwnOrder
 from panel.services.shown import Present, shown_hash
 
@@ -110,7 +110,6 @@ def _page(own: OwnOrder, present: Present, *, refusal: str = "") -> str:
         region=_region(own, acts, present),
         is_live=PAUSED not in session,
         refusal=refusal,
-        checked_at=now,
         started=measures.time_to_start(own.tool.id, now=now),
         completed=measures.time_to_completion(own.tool.id, now=now),
         days=measures.WINDOW.days,
@@ -127,6 +126,8 @@ def _region(own: OwnOrder, acts: Acts, present: Present) -> Markup:
         timeline=order_page.timeline(own, page=page),
         money=order_page.money(own),
         acts=acts,
+        refills=request_stories.refill_stories(own.id),
+        cancellations=request_stories.cancellation_stories(own.id),
         shown=_shown(own.id, present) if polls else None,
     )
     return Markup(html)  # noqa: S704  (rendered, and escaped, by its template)

@@ -4,8 +4,8 @@ Who asks and how much is on the balance are read at most once a request, and onl
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from flask import Flask, current_app, g, has_request_context, request
@@ -17,7 +17,7 @@ from werkzeug.local import LocalProxy
 from panel.assets import asset
 from panel.blueprints.site_map import BAR, FOOTER, OFFICE, Link
 from panel.clock import utc_now
-from panel.domain import lifecycle, money
+from panel.domain import lifecycle, money, words
 from panel.domain.status import Status
 from panel.services import ledger
 from panel.services.sign_ins import SignedIn
@@ -39,14 +39,14 @@ def init_app(app: Flask) -> None:
     environment.filters.update(
         money=lambda nanos: money.shown(nanos, currency=settings.currency),
         price=lambda micros: money.shown_price(micros, currency=settings.currency),
-        count=count,
+        count=words.count,
         plain_money=money.plain,
         plain_price=money.plain_price,
-        when=when,
-        clock=clock,
-        day=day,
-        iso=iso,
-        duration=duration,
+        when=words.when,
+        clock=words.clock,
+        day=words.day,
+        iso=words.iso,
+        duration=words.duration,
     )
     environment.globals.update(
         site_name=settings.site_name,
@@ -58,7 +58,7 @@ def init_app(app: Flask) -> None:
         me=LocalProxy(me),
         my_balance_nanos=my_balance_nanos,
         canonical=LocalProxy(lambda: settings.public_url + request.path),
-        page_time=utc_now,
+        page_stamp=page_stamp,
         bar_links=bar_links,
         bar_html=bar_html,
         footer_html=footer_html,
@@ -85,6 +85,12 @@ def my_balance_nanos() -> int:
         g.my_balance_nanos = ledger.balance_nanos(current_user.id)
     balance: int = g.my_balance_nanos
     return balance
+
+
+def page_stamp(form: str) -> str:
+    """When this page is drawn, in one of the forms of `words.STAMPS`; a mark in a page that may be kept."""
+    marks: Mapping[str, str] | None = request.environ.get(words.STAMP_MARKS)
+    return words.STAMPS[form](utc_now()) if marks is None else marks[form]
 
 
 def bar_links() -> list[Link]:
@@ -177,41 +183,3 @@ def _shown(links: tuple[Link, ...], audience: str) -> list[Link]:
         and (not link.operators or audience == "operators")
         and has_page(link.path)
     ]
-
-
-def count(number: int) -> str:
-    """A figure with thousands commas: `1,204`."""
-    return f"{number:,}"
-
-
-def when(at: datetime) -> str:
-    return f"{day(at)}, {_utc(at):%H:%M} UTC"
-
-
-def clock(at: datetime) -> str:
-    return f"{_utc(at):%H:%M:%S} UTC"
-
-
-def day(at: datetime) -> str:
-    moment = _utc(at)
-    return f"{moment.day} {moment:%B %Y}"
-
-
-def iso(at: datetime) -> str:
-    """The moment as the `datetime` of a `time` element."""
-    return f"{_utc(at):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def duration(seconds: int) -> str:
-    """A measured duration in its two largest units: `1 hour 5 minutes`."""
-    span = timedelta(seconds=seconds)
-    hours, rest = divmod(span.seconds, 3600)
-    minutes, left = divmod(rest, 60)
-    parts = [(span.days, "day"), (hours, "hour"), (minutes, "minute"), (left, "second")]
-    first = next((place for place, (number, _unit) in enumerate(parts) if number), len(parts) - 1)
-    said = [f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in parts[first : first + 2] if number]
-    return " ".join(said) or "under a second"
-
-
-def _utc(at: datetime) -> datetime:
-    return at.astimezone(UTC)

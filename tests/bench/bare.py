@@ -10,9 +10,8 @@ import os
 from flask import Flask, render_template
 from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader
 
-from panel.blueprints import rendering
 from panel.blueprints.history_rows import ShownRow
-from panel.domain import money
+from panel.domain import money, words
 from panel.domain.status import Status
 from panel.services.orders import ToolName
 from panel.settings import ROOT
@@ -92,9 +91,9 @@ app.jinja_loader = ChoiceLoader(
     [DictLoader({"page.html": PAGE, "same_rows.html": SAME_ROWS}), FileSystemLoader(ROOT / "templates")]
 )
 app.jinja_env.filters.update(
-    money=money.shown, plain_money=money.plain, count=rendering.count, when=rendering.when, iso=rendering.iso
+    money=money.shown, plain_money=money.plain, count=words.count, when=words.when, iso=words.iso
 )
-app.jinja_env.filters.update(clock=rendering.clock, day=rendering.day, price=money.shown_price)
+app.jinja_env.filters.update(clock=words.clock, day=words.day, price=money.shown_price)
 app.jinja_env.filters.update(plain_price=money.plain_price)
 
 

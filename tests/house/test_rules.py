@@ -7,7 +7,7 @@ import pytest
 
 from tests.house.source import calling, name_of, python_files, tree_of
 
-EDGES = ("application", "blueprints", "cli", "jobs", "running", "worker", "unchanged")
+EDGES = ("application", "blueprints", "cli", "jobs", "running", "worker", "unchanged", "kept_history", "who_asks")
 
 
 def test_only_the_transaction_commits() -> None:

@@ -26,7 +26,7 @@ SCRIPT = "<script>alert(1)</script>"
 
 @pytest.fixture
 def server(app: Flask) -> Iterator[Hostile]:
-    app.config["PANEL"] = app.config["PANEL"].model_copy(update={"provider_timeout_seconds": 1.0})
+    app.config["PANEL"] = app.config["PANEL"].model_copy(update={"provider_timeout_seconds": 20.0})
     with hostile_provider() as server:
         provider_at(server.url, settings=app.config["PANEL"])
         server.takes_orders()
@@ -261,12 +261,12 @@ def test_a_provider_that_hangs_delays_no_other_and_holds_no_lock(app: Flask, ser
         dispatch.serve(upstream().id)
         took = time.monotonic() - began
 
-        assert took < 0.9
+        assert took < 10
         assert again(placed).provider_order_id is not None
         assert again(waiting).provider_order_id is None
         assert standing(order)[0] == "pending"
-        while lanes._busy:
-            time.sleep(0.01)
+    while lanes._busy:
+        time.sleep(0.01)
 
 
 def test_a_question_already_taken_is_not_asked_by_another_worker(server: Hostile) -> None:

@@ -1,0 +1,47 @@
+"""Figures, moments and durations in the words that pages use."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+
+
+def count(number: int) -> str:
+    """A figure with thousands commas: `1,204`."""
+    return f"{number:,}"
+
+
+def when(at: datetime) -> str:
+    return f"{day(at)}, {_utc(at):%H:%M} UTC"
+
+
+def clock(at: datetime) -> str:
+    return f"{_utc(at):%H:%M:%S} UTC"
+
+
+def day(at: datetime) -> str:
+    moment = _utc(at)
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def iso(at: datetime) -> str:
+    """The moment as the `datetime` of a `time` element."""
+    return f"{_utc(at):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def duration(seconds: int) -> str:
+    """A measured duration in its two largest units: `1 hour 5 minutes`."""
+    span = timedelta(seconds=seconds)
+    hours, rest = divmod(span.seconds, 3600)
+    minutes, left = divmod(rest, 60)
+    parts = [(span.days, "day"), (hours, "hour"), (minutes, "minute"), (left, "second")]
+    first = next((place for place, (number, _unit) in enumerate(parts) if number), len(parts) - 1)
+    said = [f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in parts[first : first + 2] if number]
+    return " ".join(said) or "under a second"
+
+
+def _utc(at: datetime) -> datetime:
+    return at.astimezone(UTC)
+
+
+# The forms in which a page says when it was drawn, and where a layer that keeps pages says how it marks them.
+STAMPS: Mapping[str, Callable[[datetime], str]] = {"iso": iso, "clock": clock, "when": when}
+STAMP_MARKS = "panel.stamp_marks"

@@ -1,0 +1,120 @@
+"""The order history, drawn once and given again before Flask is asked, for as long as nothing on it has changed.
+
+A small WSGI layer for GETs of `/orders`. Whose page it is and what it depends on is read from the database each
+time, as for the live region; the one thing that moves by itself, the time at which the page was drawn, is left
+open in the page that is kept and filled in with each answer.
+"""
+
+import re
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask
+
+from panel.clock import utc_now
+from panel.domain.words import STAMP_MARKS, STAMPS
+from panel.services.shown import shown_hash
+from panel.who_asks import WhoAsks, address_of
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+PATH = "/orders"
+# A page is some 35 kB.
+PAGES_KEPT = 300
+LONGEST_KEY = 8192
+
+Headers = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """An answer whose body is open where it says its time: text, form of the time, text, and so on."""
+
+    headers: Headers
+    pieces: tuple[bytes, ...]
+
+    def at_present(self) -> bytes:
+        now = utc_now()
+        stamps = {form.encode(): say(now).encode() for form, say in STAMPS.items()}
+        return b"".join(stamps[piece] if place % 2 else piece for place, piece in enumerate(self.pieces))
+
+
+class KeptHistory:
+    """The layer: called as a WSGI application, around the one given."""
+
+    def __init__(self, inner: "WSGIApplication", app: Flask) -> None:
+        self._inner = inner
+        self._who = WhoAsks(app)
+        self._pages: OrderedDict[tuple[str, str], _Page] = OrderedDict()
+        self._lock = Lock()
+        # Drawn at random, so that nothing anybody typed can be taken for one.
+        secret = secrets.token_hex(8)
+        self._marks = {form: f"{secret}:{form};" for form in STAMPS}
+        self._mark = re.compile(f"{secret}:({'|'.join(STAMPS)});".encode())
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        key = self._key(environ)
+        if key is None:
+            return self._inner(environ, start_response)
+        page = self._pages.get(key)
+        return self._drawn(key, environ, start_response) if page is None else _given(page, start_response)
+
+    def _key(self, environ: "WSGIEnvironment") -> tuple[str, str] | None:
+        """What the page depends on: all that was sent in cookies, and what the database says. None: not ours."""
+        if environ["PATH_INFO"] != PATH or environ["REQUEST_METHOD"] != "GET":
+            return None
+        cookies, address = environ.get("HTTP_COOKIE", ""), address_of(environ)
+        if "HTTP_HX_REQUEST" in environ or len(cookies) + len(address) > LONGEST_KEY:
+            return None
+        present = self._who.present(environ)
+        return None if present is None else (cookies, shown_hash(present, address=address))
+
+    def _drawn(
+        self, key: tuple[str, str], environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        answer = _Answer()
+        environ[STAMP_MARKS] = self._marks
+        body = answer.body_of(self._inner, environ)
+        page = _Page(answer.headers, tuple(self._mark.split(body)))
+        # An answer that sets a cookie says something once, as a message does; it is the next one that lasts.
+        if answer.status.startswith("200 ") and not any(name.lower() == "set-cookie" for name, _ in answer.headers):
+            with self._lock:
+                self._pages[key] = page
+                if len(self._pages) > PAGES_KEPT:
+                    self._pages.popitem(last=False)
+        return _given(page, start_response, status=answer.status)
+
+
+class _Answer:
+    """Takes an application's answer down instead of sending it."""
+
+    def __init__(self) -> None:
+        self.status = ""
+        self.headers: Headers = []
+
+    def body_of(self, application: "WSGIApplication", environ: "WSGIEnvironment") -> bytes:
+        pieces = application(environ, self._start)
+        try:
+            return b"".join(pieces)
+        finally:
+            if (close := getattr(pieces, "close", None)) is not None:
+                close()
+
+    def _start(self, status: str, headers: Headers, _exc_info: Any = None, /) -> Callable[[bytes], object]:
+        self.status, self.headers = status, [pair for pair in headers if pair[0].lower() != "content-length"]
+        return _no_writing
+
+
+def _no_writing(_piece: bytes) -> None:
+    raise RuntimeError("an application that writes its body before it returns is not kept")
+
+
+def _given(page: _Page, start_response: "StartResponse", *, status: str = "200 OK") -> Iterable[bytes]:
+    body = page.at_present()
+    start_response(status, [*page.headers, ("Content-Length", str(len(body)))])
+    return (body,)

@@ -1,0 +1,86 @@
+"""Who asks, told without Flask: the session cookie's signature, then one indexed read of what pages depend on."""
+
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, cast
+
+from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+from panel.clock import utc_now
+from panel.db import db
+from panel.quick_reads import reader, turn
+from panel.services.shown import PRESENT, Present, since
+from panel.services.sign_ins import TOKEN_KEY, token_hash
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+COOKIES_KEPT = 10_000
+LONGEST_COOKIE = 4096
+
+
+class WhoAsks:
+    """What the layers before Flask know of a request: whose it is, and which versions that person's pages have."""
+
+    def __init__(self, app: Flask) -> None:
+        serializer = cast(SecureCookieSessionInterface, app.session_interface).get_signing_serializer(app)
+        if serializer is None:
+            raise ValueError("an app without a secret key has no sessions")
+        self._cookie_begins = f"{app.config['SESSION_COOKIE_NAME']}="
+        self._cookies = _Cookies(serializer)
+        with app.app_context():
+            self._turn = turn(db.engine)
+            self._read = reader(db.engine, PRESENT)
+
+    def present(self, environ: "WSGIEnvironment") -> Present | None:
+        """As the database says it now, each time; None for whoever is not signed in, and in any doubt."""
+        cookie = self._session_cookie(environ.get("HTTP_COOKIE", ""))
+        token = self._cookies.token_hash(cookie) if cookie else None
+        if not token:
+            return None
+        with self._turn:
+            rows = self._read({"token_hash": token, "since": since(utc_now())})
+        return Present(*rows[0]) if rows else None
+
+    def _session_cookie(self, header: str) -> str | None:
+        """The value of the session cookie. Two of them are for Flask to judge."""
+        found = [part for part in header.split("; ") if part.startswith(self._cookie_begins)]
+        return found[0].removeprefix(self._cookie_begins) if len(found) == 1 else None
+
+
+def address_of(environ: "WSGIEnvironment") -> str:
+    """The path and the query that were asked for."""
+    path: str = environ["PATH_INFO"]
+    query = environ.get("QUERY_STRING", "")
+    return f"{path}?{query}" if query else path
+
+
+class _Cookies:
+    """Hashes of the tokens in session cookies. A signature, once found right, stays right: it is checked once."""
+
+    def __init__(self, serializer: URLSafeTimedSerializer) -> None:
+        self._serializer = serializer
+        self._known: OrderedDict[str, str] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def token_hash(self, cookie: str) -> str | None:
+        known = self._known.get(cookie)
+        return known if known is not None else self._checked(cookie)
+
+    def _checked(self, cookie: str) -> str | None:
+        if len(cookie) > LONGEST_COOKIE:
+            return None
+        try:
+            token = self._serializer.loads(cookie).get(TOKEN_KEY)
+        except BadSignature:
+            return None
+        if not isinstance(token, str):
+            return None
+        found = token_hash(token)
+        with self._lock:
+            self._known[cookie] = found
+            if len(self._known) > COOKIES_KEPT:
+                self._known.popitem(last=False)
+        return found
