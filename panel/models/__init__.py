@@ -3,6 +3,7 @@
 from panel.models.money import SETTLING_KINDS, Account, AccountKind, TopUp, Transfer, TransferKind
 from panel.models.office import Claim
 from panel.models.order import Event, Order, OrderCount
+from panel.models.platform import AuditRun, ComponentDay, Incident, IncidentPart, IncidentUpdate, Measurement
 from panel.models.reseller import ApiKey, Delivery, DeliveryState, Receiver, Webhook
 from panel.models.tool import Catalogue, Provider, Terms, Tool
 from panel.models.user import FailedTry, SignIn, User
@@ -27,15 +28,21 @@ __all__ = [
     "AttemptKind",
     "AttemptState",
     "AuditLine",
+    "AuditRun",
     "Cancellation",
     "CancellationState",
     "Catalogue",
     "Claim",
+    "ComponentDay",
     "Delivery",
     "DeliveryState",
     "Event",
     "FailedTry",
     "Heartbeat",
+    "Incident",
+    "IncidentPart",
+    "IncidentUpdate",
+    "Measurement",
     "Order",
     "OrderCount",
     "Provider",

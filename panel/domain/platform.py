@@ -1,0 +1,199 @@
+"""The states a component can be in, what is measured of it, and the limits by which a measurement becomes a state.
+
+The status page prints its rules from here, so that the page and the probes cannot disagree.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+PROVIDER_PREFIX = "provider-"
+
+
+class State(StrEnum):
+    """How a component does. `unknown` is said as "No data"; it is neither good nor bad."""
+
+    OPERATIONAL = "operational"
+    DEGRADED = "degraded"
+    PARTIAL = "partial"
+    MAJOR = "major"
+    UNKNOWN = "unknown"
+
+    @property
+    def label(self) -> str:
+        return _FACTS[self].label
+
+    @property
+    def means(self) -> str:
+        return _FACTS[self].means
+
+    @property
+    def tone(self) -> str:
+        """Which of the tones of tags it is drawn in."""
+        return _FACTS[self].tone
+
+    @property
+    def is_outage(self) -> bool:
+        return self in (State.PARTIAL, State.MAJOR)
+
+
+@dataclass(frozen=True)
+class StateFacts:
+    label: str
+    means: str
+    tone: str
+
+
+_FACTS = {
+    State.OPERATIONAL: StateFacts("Operational", "It was measured and is within its limits.", "completed"),
+    State.DEGRADED: StateFacts("Degraded", "It works, and is slower than its first limit.", "progress"),
+    State.PARTIAL: StateFacts("Partial outage", "A part of it does not work.", "partial"),
+    State.MAJOR: StateFacts("Major outage", "It does not work, or is slower than its last limit.", "canceled"),
+    State.UNKNOWN: StateFacts("No data", "Nothing was measured. It counts neither as up nor as down.", "pending"),
+}
+
+# From what is no concern to what is most.
+_BY_CONCERN = (State.OPERATIONAL, State.UNKNOWN, State.DEGRADED, State.PARTIAL, State.MAJOR)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Up to the first it is operational, up to the last degraded, beyond it a major outage. In milliseconds."""
+
+    slow_ms: int
+    fails_ms: int
+
+    def judge(self, took_ms: int | None) -> State:
+        """The state that a time means. None: there was no answer at all."""
+        if took_ms is None or took_ms > self.fails_ms:
+            return State.MAJOR
+        return State.DEGRADED if took_ms > self.slow_ms else State.OPERATIONAL
+
+
+class Component(StrEnum):
+    """What is measured, but for the providers, which have keys of their own: `provider-3`."""
+
+    PLATFORM = "platform"
+    SITE = "site"
+    ORDERING = "ordering"
+    DISPATCH = "dispatch"
+    UPDATES = "order-updates"
+    REFUNDS = "refunds"
+    API = "api"
+
+    @property
+    def facts(self) -> "ComponentFacts":
+        return COMPONENTS[self]
+
+
+@dataclass(frozen=True)
+class ComponentFacts:
+    """What a component is called, how it is measured, and whether only the worker keeps it going."""
+
+    label: str
+    probe: str
+    timed: str = ""
+    limits: Limits | None = None
+    needs_worker: bool = False
+
+
+ANSWER = Limits(slow_ms=2_000, fails_ms=8_000)
+WRITE = Limits(slow_ms=2_000, fails_ms=30_000)
+HAND_OVER = Limits(slow_ms=60_000, fails_ms=300_000)
+UPDATE = Limits(slow_ms=120_000, fails_ms=600_000)
+
+COMPONENTS = {
+    Component.PLATFORM: ComponentFacts("Whole platform", "The worst of the components.", needs_worker=True),
+    Component.SITE: ComponentFacts(
+        "Site", "A page is asked for over HTTP, as a browser does.", timed="answered in", limits=ANSWER
+    ),
+    Component.ORDERING: ComponentFacts(
+        "Ordering",
+        "A test order is checked and the database asked for the right to write; every few minutes an order is placed.",
+        timed="checked in",
+        limits=WRITE,
+    ),
+    Component.DISPATCH: ComponentFacts(
+        "Dispatch",
+        "How long the oldest order has waited for a provider that takes orders; the test order is one of them.",
+        timed="longest wait",
+        limits=HAND_OVER,
+        needs_worker=True,
+    ),
+    Component.UPDATES: ComponentFacts(
+        "Order updates",
+        "How late the latest question to a provider is, and whether the test order moves to its end.",
+        timed="latest by",
+        limits=UPDATE,
+        needs_worker=True,
+    ),
+    Component.REFUNDS: ComponentFacts(
+        "Refunds",
+        "The test order ends undelivered and its whole charge must come back; the audit of all money must be sound.",
+        needs_worker=True,
+    ),
+    Component.API: ComponentFacts(
+        "API", "The balance of the test account is asked for over HTTP with a key.", timed="answered in", limits=ANSWER
+    ),
+}
+# As the page lists them. A failure of one of these is a failure of the platform.
+CORE = (
+    Component.SITE,
+    Component.ORDERING,
+    Component.DISPATCH,
+    Component.UPDATES,
+    Component.REFUNDS,
+    Component.API,
+)
+
+PROVIDER_PROBE = (
+    "The calls that orders need anyway: whether they are answered. Paused by us, or unanswered {few} times in a row: "
+    "degraded or a partial outage. Unanswered {many} times in a row: a major outage."
+)
+PROVIDER_DEGRADED_AFTER = 2
+PROVIDER_MAJOR_AFTER = 5
+
+
+def provider_key(provider_id: int) -> str:
+    return f"{PROVIDER_PREFIX}{provider_id}"
+
+
+def needs_worker(component: str) -> bool:
+    """Whether a time that no worker measured is an outage of this component."""
+    return component in Component and Component(component).facts.needs_worker
+
+
+def provider_state(*, is_paused: bool, failures: int, is_asked: bool) -> State:
+    """How a provider does, by its calls: those that failed in a row, and whether there are any at all."""
+    if failures >= PROVIDER_MAJOR_AFTER:
+        return State.MAJOR
+    if is_paused:
+        return State.PARTIAL
+    if failures >= PROVIDER_DEGRADED_AFTER:
+        return State.DEGRADED
+    return State.OPERATIONAL if is_asked else State.UNKNOWN
+
+
+def worst(states: Iterable[State]) -> State:
+    """The one of most concern; "No data" where there is none."""
+    return max(states, key=_BY_CONCERN.index, default=State.UNKNOWN)
+
+
+def overall(core: Iterable[State], providers: Iterable[State]) -> State:
+    """The whole platform: its worst component. A provider concerns only its own tools, so it counts one step less."""
+    softer = {State.MAJOR: State.PARTIAL, State.PARTIAL: State.DEGRADED, State.UNKNOWN: State.OPERATIONAL}
+    return worst([*core, *(softer.get(state, state) for state in providers)])
+
+
+def sentence(state: State) -> str:
+    """The whole platform in one sentence."""
+    return _SENTENCES[state]
+
+
+_SENTENCES = {
+    State.OPERATIONAL: "Every part of the platform works.",
+    State.DEGRADED: "The platform works; a part of it is slow.",
+    State.PARTIAL: "A part of the platform does not work.",
+    State.MAJOR: "An essential part of the platform does not work.",
+    State.UNKNOWN: "Not every part of the platform is being measured.",
+}

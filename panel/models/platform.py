@@ -1,0 +1,119 @@
+"""Platform status: what the probes measured, what of it is left of each day, and incidents with their updates."""
+
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from panel.db import Base
+from panel.domain.incidents import Phase
+from panel.domain.platform import State
+from panel.models.money import words
+
+
+class Measurement(Base):
+    """What one round of the probes found of one component. Kept for two days; the days below keep the sums."""
+
+    __tablename__ = "measurements"
+    __table_args__ = (CheckConstraint(f"state IN ({words(State)})", name="state"), Index("ix_measurements_at", "at"))
+
+    component: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    state: Mapped[str]
+    # What was timed, in milliseconds, where the probe times something.
+    value_ms: Mapped[int | None]
+    text: Mapped[str] = mapped_column(default="")
+
+
+class ComponentDay(Base):
+    """How long a component was in each state on one UTC day, in whole seconds."""
+
+    __tablename__ = "component_days"
+
+    component: Mapped[str] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(Date(), primary_key=True)
+    operational_seconds: Mapped[int] = mapped_column(default=0)
+    degraded_seconds: Mapped[int] = mapped_column(default=0)
+    partial_seconds: Mapped[int] = mapped_column(default=0)
+    major_seconds: Mapped[int] = mapped_column(default=0)
+    unknown_seconds: Mapped[int] = mapped_column(default=0)
+
+
+class AuditRun(Base):
+    """One run of the audit by the worker: when, how long it took, and whether the books were sound."""
+
+    __tablename__ = "audit_runs"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    took_ms: Mapped[int]
+    orders: Mapped[int]
+    is_sound: Mapped[bool]
+    # The first differences, a line each; operators read them.
+    differences: Mapped[str] = mapped_column(default="")
+
+
+class Incident(Base):
+    """Something that went wrong, or work that is planned. Shown to customers once it is published."""
+
+    __tablename__ = "incidents"
+    __table_args__ = (
+        CheckConstraint(f"phase IN ({words(Phase)})", name="phase"),
+        CheckConstraint("(planned_from IS NULL) = (planned_until IS NULL)", name="window"),
+        CheckConstraint("planned_from IS NULL OR planned_from < planned_until", name="window_order"),
+        Index(
+            "uq_incidents_proposed",
+            "proposed_for",
+            unique=True,
+            sqlite_where=text("published_at IS NULL AND dismissed_at IS NULL"),
+            postgresql_where=text("published_at IS NULL AND dismissed_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slug: Mapped[str] = mapped_column(unique=True)
+    # Issued with the form: the same form sent twice opens one incident.
+    request_id: Mapped[str] = mapped_column(unique=True)
+    title: Mapped[str]
+    # What customers noticed, what it cost them, and what they got back, in their words.
+    impact: Mapped[str] = mapped_column(default="")
+    cost: Mapped[str] = mapped_column(default="")
+    phase: Mapped[str]
+    # How many updates there are; a form that saw fewer is stale.
+    updates: Mapped[int] = mapped_column(default=0)
+    # The component whose measurements led to the proposal; None where an operator opened it.
+    proposed_for: Mapped[str | None]
+    began_at: Mapped[datetime]
+    published_at: Mapped[datetime | None]
+    dismissed_at: Mapped[datetime | None]
+    resolved_at: Mapped[datetime | None]
+    planned_from: Mapped[datetime | None]
+    planned_until: Mapped[datetime | None]
+
+
+class IncidentUpdate(Base):
+    """One thing said about an incident: added, never changed. Triggers refuse UPDATE and DELETE."""
+
+    __tablename__ = "incident_updates"
+    __table_args__ = (
+        CheckConstraint(f"phase IN ({words(Phase)})", name="phase"),
+        Index("ix_incident_updates_incident", "incident_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    incident_id: Mapped[int] = mapped_column(ForeignKey("incidents.id"))
+    phase: Mapped[str]
+    text: Mapped[str]
+    actor: Mapped[str]
+    at: Mapped[datetime]
+
+
+class IncidentPart(Base):
+    """A component that an update says is affected, and its state. Never changed either."""
+
+    __tablename__ = "incident_parts"
+    __table_args__ = (CheckConstraint(f"state IN ({words(State)})", name="state"),)
+
+    update_id: Mapped[int] = mapped_column(ForeignKey("incident_updates.id"), primary_key=True)
+    component: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[str]
