@@ -1,6 +1,6 @@
 """When an order's refill may be asked for, and the words of a refill task."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from panel.domain.status import Status
@@ -45,7 +45,7 @@ REPORTED_STATES = {word.lower(): state for state, word in _API_WORDS.items()} | 
 
 def window_ends(*, completed_at: datetime, refill_days: int) -> datetime:
     """The last moment at which a refill may be asked for, counted from the first Completed."""
-    return completed_at + timedelta(days=refill_days)
+    return completed_at.astimezone(UTC) + timedelta(days=refill_days)
 
 
 def why_not(
@@ -58,6 +58,12 @@ def why_not(
         return "A refill of this order is already running."
     if status is not Status.COMPLETED or completed_at is None:
         return "A refill can be requested once the order is Completed."
-    if now > window_ends(completed_at=completed_at, refill_days=refill_days):
-        return f"The refill window of {refill_days} days after completion has ended."
+    end = window_ends(completed_at=completed_at, refill_days=refill_days)
+    if now > end:
+        days = (now - completed_at).days
+        return f"Refill was offered until {end.day} {end:%B %Y}; this order completed {_days(days)} ago."
     return None
+
+
+def _days(number: int) -> str:
+    return "1 day" if number == 1 else f"{number} days"

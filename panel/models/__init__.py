@@ -1,9 +1,18 @@
 """The tables. Import them from here; a migration sees what is imported here."""
 
-from panel.models.money import SETTLING_KINDS, Account, AccountKind, TopUp, Transfer, TransferKind
+from panel.models.money import (
+    SETTLING_KINDS,
+    Account,
+    AccountKind,
+    Proposal,
+    ProposalKind,
+    ProposalState,
+    TopUp,
+    Transfer,
+    TransferKind,
+)
 from panel.models.office import Claim
 from panel.models.order import Event, Order, OrderCount
-from panel.models.platform import AuditRun, ComponentDay, Incident, IncidentPart, IncidentUpdate, Measurement
 from panel.models.reseller import ApiKey, Delivery, DeliveryState, Receiver, Webhook
 from panel.models.tool import Catalogue, Provider, Terms, Tool
 from panel.models.user import FailedTry, SignIn, User
@@ -28,23 +37,20 @@ __all__ = [
     "AttemptKind",
     "AttemptState",
     "AuditLine",
-    "AuditRun",
     "Cancellation",
     "CancellationState",
     "Catalogue",
     "Claim",
-    "ComponentDay",
     "Delivery",
     "DeliveryState",
     "Event",
     "FailedTry",
     "Heartbeat",
-    "Incident",
-    "IncidentPart",
-    "IncidentUpdate",
-    "Measurement",
     "Order",
     "OrderCount",
+    "Proposal",
+    "ProposalKind",
+    "ProposalState",
     "Provider",
     "Receiver",
     "Refill",

@@ -89,6 +89,12 @@ class Transfer(Base):
             sqlite_where=text("kind IN ('charge', 'keep', 'return')"),
             postgresql_where=text("kind IN ('charge', 'keep', 'return')"),
         ),
+        Index(
+            "ix_transfers_adjustments",
+            "order_id",
+            sqlite_where=text("kind = 'adjustment'"),
+            postgresql_where=text("kind = 'adjustment'"),
+        ),
         {"sqlite_autoincrement": True},
     )
 
@@ -114,4 +120,58 @@ class TopUp(Base):
     reference: Mapped[str] = mapped_column(unique=True)
     amount_nanos: Mapped[int]
     requested_at: Mapped[datetime]
+    transfer_id: Mapped[int | None] = mapped_column(ForeignKey("transfers.id"))
+    refused_at: Mapped[datetime | None]
+    refused_reason: Mapped[str] = mapped_column(default="", server_default="")
+
+
+class ProposalKind(StrEnum):
+    """What an operator wants to do with a customer's money."""
+
+    CREDIT = "credit"
+    DEBIT = "debit"
+    TOP_UP = "top_up"
+
+
+class ProposalState(StrEnum):
+    OPEN = "open"
+    CONFIRMED = "confirmed"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+
+
+class Proposal(Base):
+    """Money that moves only when a second operator agrees. Never the one who proposed it."""
+
+    __tablename__ = "proposals"
+    __table_args__ = (
+        CheckConstraint("amount_nanos > 0", name="amount_positive"),
+        CheckConstraint(f"kind IN ({words(ProposalKind)})", name="kind"),
+        CheckConstraint(f"state IN ({words(ProposalState)})", name="state"),
+        CheckConstraint("decided_by IS NULL OR decided_by <> proposed_by", name="two_operators"),
+        CheckConstraint("(kind = 'top_up') = (top_up_id IS NOT NULL)", name="top_up"),
+        Index(
+            "uq_proposals_top_up",
+            "top_up_id",
+            unique=True,
+            sqlite_where=text("state = 'open'"),
+            postgresql_where=text("state = 'open'"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    state: Mapped[str]
+    customer_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    amount_nanos: Mapped[int]
+    reason: Mapped[str]
+    # The form that proposed it: sent twice, it proposes once.
+    form_key: Mapped[str] = mapped_column(unique=True)
+    top_up_id: Mapped[int | None] = mapped_column(ForeignKey("top_ups.id"))
+    proposed_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    proposed_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    decided_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    decided_at: Mapped[datetime | None]
+    answer: Mapped[str] = mapped_column(default="")
     transfer_id: Mapped[int | None] = mapped_column(ForeignKey("transfers.id"))

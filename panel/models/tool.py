@@ -25,6 +25,17 @@ class Provider(Base):
     failures: Mapped[int] = mapped_column(default=0)
     call_after: Mapped[datetime | None]
     created_at: Mapped[datetime]
+    # How customers' pages call it; empty: by a name that says nothing about who it is.
+    public_name: Mapped[str] = mapped_column(default="", server_default="")
+    # Noted at most once a minute.
+    answered_at: Mapped[datetime | None]
+    failed_at: Mapped[datetime | None]
+    failure: Mapped[str] = mapped_column(default="", server_default="")
+    # Our balance there, as the provider wrote it when a job last asked; `balance_due_at`: when one asks again.
+    balance: Mapped[str] = mapped_column(default="", server_default="")
+    balance_at: Mapped[datetime | None]
+    balance_problem: Mapped[str] = mapped_column(default="", server_default="")
+    balance_due_at: Mapped[datetime | None]
 
 
 class Tool(Base):

@@ -20,6 +20,9 @@ class User(Base):
     # The secret of the second factor, sealed; empty while there is none.
     sealed_totp: Mapped[str] = mapped_column(default="")
     state_version: Mapped[int] = mapped_column(default=1)
+    # Since when, and why, an operator keeps this person out; what runs already goes on.
+    disabled_at: Mapped[datetime | None]
+    disabled_reason: Mapped[str] = mapped_column(default="", server_default="")
     created_at: Mapped[datetime]
 
 

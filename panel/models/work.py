@@ -83,6 +83,9 @@ class Refill(Base):
     state: Mapped[str]
     reason: Mapped[str] = mapped_column(default="")
     asked_at: Mapped[datetime]
+    # When whoever delivers took it, and when the top-up was first seen to run.
+    accepted_at: Mapped[datetime | None]
+    running_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     provider_refill_id: Mapped[str | None]
     # When a sweep next takes it up: to ask the provider for it, or about it.

@@ -7,13 +7,15 @@ from sqlalchemy import select
 
 from panel.db import db, lock_rows
 from panel.domain.errors import CancelNotAvailable, NotFound
+from panel.domain.errors import Refused as Unanswerable
 from panel.domain.status import Status
 from panel.models import Attempt, AttemptState, Cancellation, CancellationState, Order, Provider, Terms
 from panel.providers.base import Accepted, Ask, Outcome, Refused
-from panel.services import provider_health, reviews, transitions
+from panel.services import audit_log, provider_health, reviews, transitions
 from panel.services.transitions import Note
 
 BY_CUSTOMER = "Canceled at your request before it was handed over."
+ACCEPTED_BY_HAND = "The order is being stopped. What did not run comes back to your balance when it has ended."
 RETRY_SECONDS = 30
 
 
@@ -68,7 +70,7 @@ def request_cancellation(order_id: int, *, customer_id: int, now: datetime) -> C
     cancellation = Cancellation(order_id=order_id, state=CancellationState.ASKED, asked_at=now, due_at=None)
     db.session.add(cancellation)
     db.session.flush()
-    if order.status is Status.PENDING and not _may_be_taken(order_id):
+    if order.status is Status.PENDING and not may_be_taken(order_id):
         cancellation.state, cancellation.answered_at = CancellationState.ACCEPTED, now
         transitions.move_order(
             order,
@@ -90,7 +92,7 @@ def request_cancellation(order_id: int, *, customer_id: int, now: datetime) -> C
     return cancellation
 
 
-def _may_be_taken(order_id: int) -> bool:
+def may_be_taken(order_id: int) -> bool:
     """Whether some attempt was open or got through: then the provider may have the order."""
     harmless = (AttemptState.NOT_SENT, AttemptState.REFUSED)
     taken = select(Attempt.id).where(Attempt.order_id == order_id, Attempt.state.not_in(harmless)).limit(1)
@@ -138,6 +140,62 @@ def settle(request: Request, outcome: Outcome, *, now: datetime) -> None:
             transitions.tell([Note(order, f"The order could not be stopped. {text}")], now=now)
         case _:
             provider_health.failed(order.provider_id, text=outcome.text, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCancellation:
+    """A request to stop that has no answer yet: of which order, at which provider, since when."""
+
+    id: int
+    order_id: int
+    provider: str
+    is_passed_on: bool
+    asked_at: datetime
+
+
+def open_cancellations() -> list[OpenCancellation]:
+    """All requests to stop that wait for an answer, the oldest first."""
+    rows = db.session.execute(
+        select(
+            Cancellation.id,
+            Cancellation.order_id,
+            Provider.name,
+            Cancellation.due_at.is_not(None),
+            Cancellation.asked_at,
+        )
+        .join(Order, Order.id == Cancellation.order_id)
+        .join(Provider, Provider.id == Order.provider_id)
+        .where(Cancellation.state == CancellationState.ASKED)
+        .order_by(Cancellation.id)
+    )
+    return [OpenCancellation(*row) for row in rows]
+
+
+def answer_by_operator(
+    cancellation_id: int, state: CancellationState, *, reason: str, actor: str, now: datetime
+) -> None:
+    """Accept or refuse a request to stop. Money moves with the order's end alone. Raises NotFound, BadInput or Refused.
+
+    Of a refused request the customer reads the reason.
+    """
+    reason = audit_log.checked_reason(reason)
+    if state is CancellationState.ASKED:
+        raise ValueError("asked is no answer")
+    order_id = db.session.scalar(select(Cancellation.order_id).where(Cancellation.id == cancellation_id))
+    if order_id is None:
+        raise NotFound(f"There is no cancellation {cancellation_id}.")
+    order = transitions.claim_one(order_id)
+    held = lock_rows(select(Cancellation).where(Cancellation.id == cancellation_id))
+    cancellation = db.session.execute(held, execution_options={"populate_existing": True}).scalar_one()
+    if cancellation.state != CancellationState.ASKED:
+        raise Unanswerable(f"Cancellation {cancellation_id} was answered already: it is {cancellation.state}.")
+    is_accepted = state is CancellationState.ACCEPTED
+    _answer(cancellation, state, "" if is_accepted else reason, now=now)
+    text = ACCEPTED_BY_HAND if is_accepted else f"The order could not be stopped. {reason}"
+    transitions.tell([Note(order, text)], now=now)
+    reviews.close("cancel_by_hand", order_id=order_id, resolution=text[:200], now=now)
+    subject, detail = f"cancellation {cancellation_id}", f"as {state}: {reason}"
+    audit_log.write("cancellations answer", actor=actor, subject=subject, detail=detail, now=now)
 
 
 def _answer(cancellation: Cancellation, state: CancellationState, reason: str, *, now: datetime) -> None:

@@ -11,6 +11,7 @@ from panel.domain.errors import NotFound, Refused
 from panel.domain.refill import RefillState
 from panel.models import Attempt, AttemptKind, Order, Provider, Refill, Review
 from panel.services import audit_log, refills, reviews, transitions
+from panel.services.transitions import Note, OrderRow
 
 OPEN = [state for state in RefillState if state.is_open]
 
@@ -46,6 +47,19 @@ def open_refills() -> list[OpenRefill]:
     return [OpenRefill(row[0], row[1], row[2], RefillState(row[3]), row[4], row[5]) for row in rows]
 
 
+def begin_by_operator(refill_id: int, *, actor: str, now: datetime) -> None:
+    """Note that the top-up of an order fulfilled by hand has begun. Raises NotFound or Refused."""
+    order, refill = _held(refill_id)
+    if refills.kind_of(order.provider_id) != "manual":
+        raise Refused(f"Refill {refill_id} is a provider's: what the provider says of it moves it.")
+    if RefillState(refill.state) is not RefillState.REQUESTED:
+        raise Refused(f"Refill {refill_id} was begun already: it is {refill.state}.")
+    refill.state, refill.accepted_at, refill.running_at = RefillState.RUNNING, now, now
+    refills.tell_receivers(refill, order, now=now)
+    transitions.tell([Note(order, "The refill is running, by hand.")], now=now)
+    audit_log.write("refills begin", actor=actor, subject=f"refill {refill_id}", detail="by hand", now=now)
+
+
 def end_by_operator(refill_id: int, state: RefillState, *, reason: str, actor: str, now: datetime) -> None:
     """End an open refill of any provider; later answers find it ended. Raises NotFound, BadInput or Refused.
 
@@ -54,18 +68,24 @@ def end_by_operator(refill_id: int, state: RefillState, *, reason: str, actor: s
     reason = audit_log.checked_reason(reason)
     if state.is_open:
         raise ValueError(f"{state} is no end of a refill")
-    order_id = db.session.scalar(select(Refill.order_id).where(Refill.id == refill_id))
-    if order_id is None:
-        raise NotFound(f"There is no refill {refill_id}.")
-    order = transitions.claim_one(order_id)
-    refill = db.session.execute(lock_rows(select(Refill).where(Refill.id == refill_id))).scalar_one()
+    order, refill = _held(refill_id)
     if not RefillState(refill.state).is_open:
         raise Refused(f"Refill {refill_id} has ended already: it is {refill.state}.")
-    for attempt in _open_attempts(order_id):
+    for attempt in _open_attempts(order.id):
         refills.settle_attempt(attempt, order, resolution="An operator ended the refill.", now=now)
     refills.end(refill, order, state, reason=reason if state is RefillState.REFUSED else "", now=now)
     detail = f"as {state}: {reason}"
     audit_log.write("refills end", actor=actor, subject=f"refill {refill_id}", detail=detail, now=now)
+
+
+def _held(refill_id: int) -> tuple[OrderRow, Refill]:
+    """The refill with its order, both as they are and held until the transaction ends."""
+    order_id = db.session.scalar(select(Refill.order_id).where(Refill.id == refill_id))
+    if order_id is None:
+        raise NotFound(f"There is no refill {refill_id}.")
+    order = transitions.claim_one(order_id)
+    held = lock_rows(select(Refill).where(Refill.id == refill_id))
+    return order, db.session.execute(held, execution_options={"populate_existing": True}).scalar_one()
 
 
 def _open_attempts(order_id: int) -> Sequence[Attempt]:

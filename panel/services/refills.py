@@ -18,6 +18,8 @@ from panel.services.transitions import Note, OrderRow
 RETRY_SECONDS = 30
 # The kind of the review of a refill that is open for too long.
 SLOW = "refill_slow"
+# The kind of the review of a refill that operators carry out.
+BY_HAND = "refill_by_hand"
 OPEN = (AttemptState.INTENT, AttemptState.UNKNOWN)
 
 
@@ -57,14 +59,14 @@ def request_refill(order_id: int, *, customer_id: int, now: datetime) -> Refill:
     reason = why_not(order_id, now=now)
     if reason is not None:
         raise RefillNotAvailable(reason)
-    is_manual = _kind(order.provider_id) == "manual"
+    is_manual = kind_of(order.provider_id) == "manual"
     refill = Refill(order_id=order_id, state=RefillState.REQUESTED, asked_at=now, due_at=None if is_manual else now)
     db.session.add(refill)
     transitions.move_order(order, Status.REFILL, remains=order.remains, source="you", text="Refill requested.", now=now)
-    _tell(refill, order, now=now)
+    tell_receivers(refill, order, now=now)
     if is_manual:
         text = f"Order {order_id} waits for a refill by hand (refill {_flushed(refill)})."
-        reviews.open_review("refill_by_hand", order_id=order_id, text=text, now=now)
+        reviews.open_review(BY_HAND, order_id=order_id, text=text, now=now)
     db.session.flush()
     return refill
 
@@ -74,7 +76,8 @@ def _flushed(refill: Refill) -> int:
     return refill.id
 
 
-def _kind(provider_id: int) -> str | None:
+def kind_of(provider_id: int) -> str | None:
+    """By whom this provider's orders are delivered."""
     return db.session.scalar(select(Provider.kind).where(Provider.id == provider_id))
 
 
@@ -170,7 +173,8 @@ def accept(attempt: Attempt, refill: Refill, order: OrderRow, *, given: str, now
     """The provider has the refill under this id."""
     _answer(attempt, AttemptState.SENT, given, now=now)
     refill.state, refill.provider_refill_id, refill.due_at = RefillState.RUNNING, given, now
-    _tell(refill, order, now=now)
+    refill.accepted_at = now
+    tell_receivers(refill, order, now=now)
     transitions.tell([Note(order, "The refill was handed over for delivery.")], now=now)
     _confirmed(order, "The provider confirmed the refill.", now=now)
 
@@ -215,6 +219,10 @@ def apply_word(task: Task, word: object, *, now: datetime) -> None:
     if not state.is_open:
         reason = "The provider refused the refill." if state is RefillState.REFUSED else ""
         end(refill, order, state, reason=reason, now=now)
+    elif state is RefillState.RUNNING and refill.running_at is None:
+        refill.running_at = now
+        db.session.flush()
+        transitions.tell([Note(order, "The refill is running.", source="provider")], now=now)
 
 
 def end(refill: Refill, order: OrderRow, state: RefillState, *, reason: str, now: datetime) -> None:
@@ -223,11 +231,12 @@ def end(refill: Refill, order: OrderRow, state: RefillState, *, reason: str, now
     db.session.flush()
     text = "The refill was completed." if state is RefillState.COMPLETED else f"The refill was refused. {reason}"
     transitions.move_order(order, Status.COMPLETED, remains=order.remains, text=text.strip(), now=now)
-    reviews.close(SLOW, order_id=order.id, resolution=text.strip()[:200], now=now)
-    _tell(refill, order, now=now)
+    for kind in (SLOW, BY_HAND):
+        reviews.close(kind, order_id=order.id, resolution=text.strip()[:200], now=now)
+    tell_receivers(refill, order, now=now)
 
 
-def _tell(refill: Refill, order: OrderRow, *, now: datetime) -> None:
+def tell_receivers(refill: Refill, order: OrderRow, *, now: datetime) -> None:
     """Tell the customer's receivers which state the refill now has."""
     state = RefillState(refill.state)
     webhooks.tell_refill(_flushed(refill), state, order_id=order.id, customer_id=order.customer_id, now=now)

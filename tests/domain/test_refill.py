@@ -31,7 +31,18 @@ def test_refill_is_refused_one_moment_after_the_window() -> None:
     end = window_ends(completed_at=NOON, refill_days=DAYS)
 
     assert end == NOON + timedelta(days=30)
-    assert asked(now=end + timedelta(microseconds=1)) == "The refill window of 30 days after completion has ended."
+    assert asked(now=end + timedelta(microseconds=1)) == (
+        "Refill was offered until 20 December 2026; this order completed 30 days ago."
+    )
+
+
+def test_refusal_counts_the_days_since_completion_not_since_the_end_of_the_window() -> None:
+    assert asked(now=NOON + timedelta(days=40, hours=23)) == (
+        "Refill was offered until 20 December 2026; this order completed 40 days ago."
+    )
+    assert asked(refill_days=1, now=NOON + timedelta(days=1, hours=1)) == (
+        "Refill was offered until 21 November 2026; this order completed 1 day ago."
+    )
 
 
 def test_refill_is_refused_where_the_terms_do_not_offer_it() -> None:

@@ -1,0 +1,78 @@
+"""What became of each request that a customer made about an order: its refills and its cancellations, step by step."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from panel.db import db
+from panel.domain.refill import RefillState
+from panel.models import Cancellation, CancellationState, Refill
+
+_REFILL_LABELS = {
+    RefillState.REQUESTED: "asked for",
+    RefillState.RUNNING: "under way",
+    RefillState.COMPLETED: "completed",
+    RefillState.REFUSED: "refused",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a request; `at` is None while it has not been reached."""
+
+    label: str
+    at: datetime | None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One request with its steps in their order, as far as they have come and are still to come."""
+
+    id: int
+    label: str
+    is_open: bool
+    steps: tuple[Step, ...]
+
+
+def refill_stories(order_id: int) -> list[Story]:
+    """The refills of an order, newest first."""
+    rows = db.session.scalars(select(Refill).where(Refill.order_id == order_id).order_by(Refill.id.desc()))
+    return [_refill_story(refill) for refill in rows]
+
+
+def _refill_story(refill: Refill) -> Story:
+    state = RefillState(refill.state)
+    steps = [
+        Step("Asked", refill.asked_at, "You asked for it. There is no charge."),
+        Step("Accepted", refill.accepted_at, "It was taken up by whoever delivers this order."),
+        Step("Running", refill.running_at, "What dropped is being delivered again."),
+    ]
+    if not state.is_open:
+        # What was not seen on the way is left out: a short top-up can end before anybody looked.
+        steps = [step for step in steps if step.at is not None]
+    if state is RefillState.REFUSED:
+        steps.append(Step("Refused", refill.ended_at, refill.reason))
+    else:
+        steps.append(Step("Completed", refill.ended_at, "The order is Completed again."))
+    return Story(refill.id, _REFILL_LABELS[state], state.is_open, tuple(steps))
+
+
+def cancellation_stories(order_id: int) -> list[Story]:
+    """The requests to stop an order, newest first."""
+    mine = select(Cancellation).where(Cancellation.order_id == order_id)
+    return [_cancellation_story(each) for each in db.session.scalars(mine.order_by(Cancellation.id.desc()))]
+
+
+def _cancellation_story(cancellation: Cancellation) -> Story:
+    state = CancellationState(cancellation.state)
+    answers = {
+        CancellationState.ASKED: Step("Answered", None, "Whoever delivers this order has not answered yet."),
+        CancellationState.ACCEPTED: Step(
+            "Accepted", cancellation.answered_at, "What did not run comes back with the order’s end, not before."
+        ),
+        CancellationState.REFUSED: Step("Refused", cancellation.answered_at, cancellation.reason),
+    }
+    steps = (Step("Asked", cancellation.asked_at, "You asked for the order to be stopped."), answers[state])
+    return Story(cancellation.id, state.value, state is CancellationState.ASKED, steps)
