@@ -87,6 +87,12 @@ def share_completed(*, now: datetime) -> Share | None:
     return Share(completed=sum(order.completed_at is not None for order in orders), ended=len(orders))
 
 
+def read_at(database: str, *, now: datetime) -> datetime | None:
+    """When the orders of this database were read for the figures given now; None when they will be read anew."""
+    reading = _kept.get(database)
+    return reading.at if reading is not None and _is_fresh(reading, now=now) else None
+
+
 def forget() -> None:
     """Read the orders anew at the next question."""
     _kept.clear()
@@ -106,9 +112,13 @@ def _ended_orders(*, now: datetime) -> tuple[_Ended, ...]:
     database = str(db.engine.url)
     with _one_reads:
         reading = _kept.get(database)
-        if reading is None or not reading.at <= now < reading.at + KEPT_FOR:
+        if reading is None or not _is_fresh(reading, now=now):
             reading = _kept[database] = _Reading(at=now, orders=_read(now=now))
     return reading.orders
+
+
+def _is_fresh(reading: _Reading, *, now: datetime) -> bool:
+    return reading.at <= now < reading.at + KEPT_FOR
 
 
 def _read(*, now: datetime) -> tuple[_Ended, ...]:

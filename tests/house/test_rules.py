@@ -7,7 +7,18 @@ import pytest
 
 from tests.house.source import calling, name_of, python_files, tree_of
 
-EDGES = ("application", "blueprints", "cli", "jobs", "running", "worker", "unchanged", "kept_history", "who_asks")
+EDGES = (
+    "application",
+    "blueprints",
+    "cli",
+    "jobs",
+    "running",
+    "worker",
+    "unchanged",
+    "kept_history",
+    "kept_pages",
+    "who_asks",
+)
 
 
 def test_only_the_transaction_commits() -> None:

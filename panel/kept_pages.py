@@ -1,0 +1,250 @@
+"""Public pages as visitors get them: drawn once by Flask, kept with an ETag and ready-made compressions, given again.
+
+A small WSGI layer for GETs without a session and without a query. It asks the database each time for the versions
+of whatever these pages show, and gives a kept page only while all of these are as they were before it was drawn:
+
+- the catalogue's version (tools and terms) and which providers are paused;
+- the reading that measured figures come from (`services/measures`, a minute at the most);
+- the minute, for all else that moves with time, such as the state of the platform.
+
+The texts of `content/` and the code are those of the process. A page is kept for each choice of colors. What asks for
+a session, sets a cookie, or is not listed in PAGES is drawn each time.
+"""
+
+import gzip
+import hashlib
+import re
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import brotli
+from flask import Flask
+from sqlalchemy import func, select
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import parse_cookie
+from werkzeug.routing import RequestRedirect
+
+from panel.clock import utc_now
+from panel.db import db
+from panel.domain.words import STAMP_MARKS, STAMPS
+from panel.models import Catalogue, Provider
+from panel.quick_reads import reader, turn
+from panel.services import measures
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+# The public pages that are one and the same for all visitors, by the rules of their addresses.
+PAGES = frozenset(
+    {
+        "/",
+        "/acceptable-use",
+        "/accessibility",
+        "/api",
+        "/faq",
+        "/getting-started",
+        "/how-we-work",
+        "/order-statuses",
+        "/order-statuses/<slug>",
+        "/platform-status",
+        "/platform-status/incidents/<slug>",
+        "/privacy",
+        "/reliability",
+        "/tools",
+        "/tools/<slug>",
+    }
+)
+MOST_KEPT = 2_000
+THEME_COOKIE = "theme"
+THEMES = frozenset({"light", "dark"})
+
+BROTLI_QUALITY = 9
+OF_ONE_ANSWER = frozenset({"content-length", "vary", "x-request-id"})
+VARY = ("Vary", "Accept-Encoding, Cookie")
+ASK_AGAIN = ("Cache-Control", "no-cache")
+
+Headers = list[tuple[str, str]]
+
+_paused = select(Provider.paused_at).where(Provider.paused_at.is_not(None)).subquery()
+# A provider that is paused later than all others makes the latest moment, one that is resumed a lower count.
+VERSIONS = select(
+    Catalogue.version,
+    select(func.count()).select_from(_paused).scalar_subquery(),
+    select(func.max(_paused.c.paused_at)).scalar_subquery(),
+)
+
+
+@dataclass(slots=True)
+class Kept:
+    """One page as it is given: under which versions it was drawn, and its body in each encoding asked for so far."""
+
+    versions: tuple[object, ...]
+    headers: Headers
+    tag: str
+    bodies: dict[str, bytes] = field(default_factory=dict)
+
+    def body(self, encoding: str) -> bytes:
+        found = self.bodies.get(encoding)
+        if found is None:
+            found = self.bodies[encoding] = _COMPRESS[encoding](self.bodies[""])
+        return found
+
+
+class KeptPages:
+    """The layer: called as a WSGI application, around the one given."""
+
+    def __init__(self, inner: "WSGIApplication", app: Flask) -> None:
+        self._inner = inner
+        self._rules = app.url_map.bind("")
+        self._session_cookie = f"{app.config['SESSION_COOKIE_NAME']}="
+        self._pages: OrderedDict[tuple[str, str], Kept] = OrderedDict()
+        self._lock = threading.Lock()
+        # Where a page says when it was drawn, which is no news and no part of what its ETag stands for.
+        secret = secrets.token_hex(8)
+        self._marks = {form: f"{secret}:{form};" for form in STAMPS}
+        self._mark = re.compile(f"{secret}:({'|'.join(STAMPS)});".encode())
+        with app.app_context():
+            self._database = str(db.engine.url)
+            self._turn = turn(db.engine)
+            self._read = reader(db.engine, VERSIONS)
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        cookies = environ.get("HTTP_COOKIE", "")
+        if (
+            environ["REQUEST_METHOD"] not in ("GET", "HEAD")
+            or environ.get("QUERY_STRING")
+            or self._session_cookie in cookies
+        ):
+            return self._inner(environ, start_response)
+        page = (environ["PATH_INFO"], theme_of(cookies))
+        kept = self._pages.get(page)
+        if kept is None and not self._is_public(page[0]):
+            return self._inner(environ, start_response)
+        versions = self._versions()
+        if versions is not None and kept is not None and kept.versions == versions:
+            return _given(kept, environ, start_response)
+        if versions is None or environ["REQUEST_METHOD"] == "HEAD":
+            return self._inner(environ, start_response)
+        return self._drawn(page, versions, environ, start_response)
+
+    def _is_public(self, path: str) -> bool:
+        try:
+            rule, _values = self._rules.match(path, method="GET", return_rule=True)
+        except (HTTPException, RequestRedirect):
+            return False
+        return rule.rule in PAGES
+
+    def _versions(self) -> tuple[object, ...] | None:
+        """What every kept page depends on, as it is now; None where the database can't be asked."""
+        with self._turn:
+            rows = self._read({})
+        return (*rows[0], int(utc_now().timestamp()) // 60, self._read_at()) if rows else None
+
+    def _read_at(self) -> datetime | None:
+        return measures.read_at(self._database, now=utc_now())
+
+    def _drawn(
+        self,
+        page: tuple[str, str],
+        versions: tuple[object, ...],
+        environ: "WSGIEnvironment",
+        start_response: "StartResponse",
+    ) -> Iterable[bytes]:
+        """Flask's own answer, kept from now on where it is the page that everybody gets."""
+        answer = _Answer()
+        environ[STAMP_MARKS] = self._marks
+        pieces = self._mark.split(answer.body_of(self._inner, environ))
+        names = {name.lower() for name, _value in answer.headers}
+        if answer.status != "200 OK" or names & {"set-cookie", "cache-control"}:
+            whole = _stamped(pieces)
+            headers = [pair for pair in answer.headers if pair[0].lower() != "content-length"]
+            start_response(answer.status, [*headers, ("Content-Length", str(len(whole)))])
+            return (whole,)
+        if versions[-1] is None:
+            # The figures were read for this page, if it has any.
+            versions = (*versions[:-1], self._read_at())
+        kept = _kept(pieces, answer.headers, versions=versions)
+        with self._lock:
+            self._pages[page] = kept
+            if len(self._pages) > MOST_KEPT:
+                self._pages.popitem(last=False)
+        return _given(kept, environ, start_response)
+
+
+class _Answer:
+    """Takes an application's answer down instead of sending it."""
+
+    def __init__(self) -> None:
+        self.status = ""
+        self.headers: Headers = []
+
+    def body_of(self, application: "WSGIApplication", environ: "WSGIEnvironment") -> bytes:
+        pieces = application(environ, self._start)
+        try:
+            return b"".join(pieces)
+        finally:
+            if (close := getattr(pieces, "close", None)) is not None:
+                close()
+
+    def _start(self, status: str, headers: Headers, _exc_info: Any = None, /) -> Callable[[bytes], object]:
+        self.status, self.headers = status, headers
+        return _no_writing
+
+
+def _no_writing(_piece: bytes) -> None:
+    raise RuntimeError("an application that writes its body before it returns is not kept")
+
+
+@lru_cache(maxsize=1024)
+def theme_of(cookies: str) -> str:
+    """The choice of colors in a Cookie header: `light` or `dark`, else empty."""
+    chosen = parse_cookie(cookies).get(THEME_COOKIE, "") if THEME_COOKIE in cookies else ""
+    return chosen if chosen in THEMES else ""
+
+
+@lru_cache(maxsize=1024)
+def encoding_for(accepted: str) -> str:
+    """The best encoding that an Accept-Encoding header takes: `br`, `gzip`, or empty for none."""
+    taken = set()
+    for part in accepted.lower().split(","):
+        name, _semicolon, parameters = part.partition(";")
+        if parameters.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000"):
+            taken.add(name.strip())
+    return next((encoding for encoding in ("br", "gzip") if encoding in taken), "")
+
+
+def _kept(pieces: list[bytes], headers: Headers, *, versions: tuple[object, ...]) -> Kept:
+    digest = hashlib.blake2b(b"".join(pieces), digest_size=16).hexdigest()
+    own = [pair for pair in headers if pair[0].lower() not in OF_ONE_ANSWER]
+    return Kept(versions, [*own, ("ETag", f'W/"{digest}"'), VARY, ASK_AGAIN], f'"{digest}"', {"": _stamped(pieces)})
+
+
+def _stamped(pieces: list[bytes]) -> bytes:
+    """The body with its times filled in: text, form of the time, text, and so on."""
+    now = utc_now()
+    return b"".join(STAMPS[piece.decode()](now).encode() if place % 2 else piece for place, piece in enumerate(pieces))
+
+
+def _given(kept: Kept, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    if kept.tag in environ.get("HTTP_IF_NONE_MATCH", ""):
+        start_response("304 Not Modified", kept.headers[-3:])
+        return ()
+    encoding = encoding_for(environ.get("HTTP_ACCEPT_ENCODING", ""))
+    body = kept.body(encoding)
+    headers = [*kept.headers, ("Content-Length", str(len(body)))]
+    if encoding:
+        headers.append(("Content-Encoding", encoding))
+    start_response("200 OK", headers)
+    return (body,) if environ["REQUEST_METHOD"] == "GET" else ()
+
+
+_COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    "br": lambda body: brotli.compress(body, mode=brotli.MODE_TEXT, quality=BROTLI_QUALITY),
+    "gzip": lambda body: gzip.compress(body, mtime=0),
+}
