@@ -14,6 +14,7 @@ from panel.models.money import (
 from panel.models.office import Claim
 from panel.models.order import Event, Order, OrderCount
 from panel.models.reseller import ApiKey, Delivery, DeliveryState, Receiver, Webhook
+from panel.models.ticket import CannedAnswer, Ticket, TicketEntry
 from panel.models.tool import Catalogue, Provider, Terms, Tool
 from panel.models.user import FailedTry, SignIn, User
 from panel.models.work import (
@@ -39,6 +40,7 @@ __all__ = [
     "AuditLine",
     "Cancellation",
     "CancellationState",
+    "CannedAnswer",
     "Catalogue",
     "Claim",
     "Delivery",
@@ -57,6 +59,8 @@ __all__ = [
     "Review",
     "SignIn",
     "Terms",
+    "Ticket",
+    "TicketEntry",
     "Tool",
     "TopUp",
     "Transfer",

@@ -1,0 +1,130 @@
+"""What a ticket may say and where it stands: its kinds, its states with who must act, and the rules for typed text."""
+
+import re
+import unicodedata
+from enum import StrEnum
+
+from panel.domain.errors import BadInput
+
+LONGEST_SUBJECT = 120
+LONGEST_TEXT = 5_000
+
+# Signs that make a line read in another direction than it is written: a subject stands inside our own sentences.
+_TURNS_DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_LINE_ENDS = re.compile(r"\r\n?")
+
+
+class TicketKind(StrEnum):
+    """What a ticket is about, as its customer chose."""
+
+    ORDER = "order"
+    MONEY = "money"
+    ACCOUNT = "account"
+    OTHER = "other"
+
+    @property
+    def label(self) -> str:
+        return _KIND_LABELS[self]
+
+
+class TicketState(StrEnum):
+    """Who must act next. The words are said from the customer's side; the office has its own."""
+
+    WAITING_FOR_US = "waiting_for_us"
+    WAITING_FOR_YOU = "waiting_for_you"
+    CLOSED = "closed"
+
+    @property
+    def is_open(self) -> bool:
+        return self is not TicketState.CLOSED
+
+    @property
+    def slug(self) -> str:
+        return self.value.replace("_", "-")
+
+    @property
+    def label(self) -> str:
+        return _STATE_LABELS[self]
+
+    @property
+    def who_acts(self) -> str:
+        """What happens next, for the customer."""
+        return _WHO_ACTS[self]
+
+    @property
+    def office_label(self) -> str:
+        return _OFFICE_LABELS[self]
+
+
+class EntryKind(StrEnum):
+    """A line of a thread. Notes are the operators' own and are shown to no customer."""
+
+    MESSAGE = "message"
+    NOTE = "note"
+    CLOSED = "closed"
+    REOPENED = "reopened"
+
+
+_KIND_LABELS = {
+    TicketKind.ORDER: "An order",
+    TicketKind.MONEY: "Money",
+    TicketKind.ACCOUNT: "Your account",
+    TicketKind.OTHER: "Something else",
+}
+_STATE_LABELS = {
+    TicketState.WAITING_FOR_US: "Waiting for us",
+    TicketState.WAITING_FOR_YOU: "Waiting for you",
+    TicketState.CLOSED: "Closed",
+}
+_WHO_ACTS = {
+    TicketState.WAITING_FOR_US: "We answer next.",
+    TicketState.WAITING_FOR_YOU: "We have answered. Write back, or close the ticket.",
+    TicketState.CLOSED: "Nobody has to do anything.",
+}
+_OFFICE_LABELS = {
+    TicketState.WAITING_FOR_US: "Waiting for us",
+    TicketState.WAITING_FOR_YOU: "Waiting for the customer",
+    TicketState.CLOSED: "Closed",
+}
+
+
+def checked_subject(typed: str) -> str:
+    """The subject as it is kept: one line of plain signs. Raises BadInput."""
+    subject = typed.strip()
+    if not subject:
+        raise BadInput("The subject is missing. Say in a few words what it is about.", field="subject")
+    if len(subject) > LONGEST_SUBJECT:
+        raise BadInput(
+            f"The subject has {len(subject):,} characters. It may have at most {LONGEST_SUBJECT}.", field="subject"
+        )
+    if any(_is_control(sign) or sign in _TURNS_DIRECTION for sign in subject):
+        raise BadInput(
+            "The subject holds a line break or a sign that cannot be seen. Type it again as one plain line.",
+            field="subject",
+        )
+    return subject
+
+
+def checked_text(typed: str, *, field: str = "text") -> str:
+    """The text as it is kept, its lines ended alike. Raises BadInput about the field."""
+    text = _LINE_ENDS.sub("\n", typed).strip()
+    if not text:
+        raise BadInput("The text is missing. Write at least a few words.", field=field)
+    if len(text) > LONGEST_TEXT:
+        raise BadInput(
+            f"The text has {len(text):,} characters. It may have at most {LONGEST_TEXT:,}: shorten it, "
+            "or send the rest as a second message.",
+            field=field,
+        )
+    if any(_is_control(sign) and sign not in "\n\t" for sign in text):
+        raise BadInput(
+            "The text holds a control sign that cannot be kept, such as one copied from a terminal or a file. "
+            "Remove it, or type the text again.",
+            field=field,
+        )
+    return text
+
+
+def _is_control(sign: str) -> bool:
+    """Whether this is NUL or another control sign, a separator of lines, or half of a broken pair."""
+    return unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp")

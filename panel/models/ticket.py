@@ -1,0 +1,87 @@
+"""Tickets: a customer's thread with the operators, and the answers that operators keep ready."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from panel.db import Base
+from panel.domain.ticket import EntryKind, TicketKind, TicketState
+from panel.models.money import words
+
+
+class Ticket(Base):
+    """One thread. It may carry an order, a refill, or a line of the statement; `version` counts its entries."""
+
+    __tablename__ = "tickets"
+    __table_args__ = (
+        UniqueConstraint("customer_id", "request_id"),
+        CheckConstraint(f"kind IN ({words(TicketKind)})", name="kind"),
+        CheckConstraint(f"state IN ({words(TicketState)})", name="state"),
+        Index("ix_tickets_of_customer", "customer_id", "last_at", "id"),
+        Index("ix_tickets_of_order", "order_id"),
+        Index(
+            "ix_tickets_queue",
+            "state",
+            "waits_since",
+            "id",
+            sqlite_where=text("state <> 'closed'"),
+            postgresql_where=text("state <> 'closed'"),
+        ),
+        Index("ix_tickets_first_answer", "first_answer_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    customer_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    request_id: Mapped[str]
+    kind: Mapped[str]
+    subject: Mapped[str]
+    order_id: Mapped[int | None] = mapped_column(ForeignKey("orders.id"))
+    refill_id: Mapped[int | None] = mapped_column(ForeignKey("refills.id"))
+    transfer_id: Mapped[int | None] = mapped_column(ForeignKey("transfers.id"))
+    state: Mapped[str]
+    # Since when it waits for whom it waits for now; a second message of the same side does not move it.
+    waits_since: Mapped[datetime]
+    assignee_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    version: Mapped[int]
+    opened_at: Mapped[datetime]
+    first_answer_at: Mapped[datetime | None]
+    # The last word that the customer can see.
+    last_at: Mapped[datetime]
+
+
+class TicketEntry(Base):
+    """A line of a thread: a message, an operators' note, or that somebody closed or reopened the ticket."""
+
+    __tablename__ = "ticket_entries"
+    __table_args__ = (
+        UniqueConstraint("ticket_id", "number"),
+        UniqueConstraint("ticket_id", "request_id"),
+        CheckConstraint(f"kind IN ({words(EntryKind)})", name="kind"),
+        Index("ix_ticket_entries_of_author", "author_id", "at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"))
+    number: Mapped[int]
+    kind: Mapped[str]
+    author_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    is_ours: Mapped[bool]
+    text: Mapped[str] = mapped_column(default="")
+    # The form that sent it, so that a second press adds nothing.
+    request_id: Mapped[str | None]
+    at: Mapped[datetime]
+
+
+class CannedAnswer(Base):
+    """A text that operators start an answer from. `version` counts its edits."""
+
+    __tablename__ = "canned_answers"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    text: Mapped[str]
+    version: Mapped[int] = mapped_column(default=1)
+    changed_at: Mapped[datetime]
