@@ -20,6 +20,7 @@ from panel.blueprints.api_calls import MOST_IDS
 from panel.blueprints.api_errors import FAULTS, TOO_MANY
 from panel.services import api_keys, api_orders, content
 from panel.services.content import Page, PageKeys
+from panel.services.search import Document, joined
 from panel.settings import ROOT
 
 bp = Blueprint("api_docs", __name__)
@@ -62,6 +63,13 @@ def changed() -> date:
     """When the page's text last changed in substance."""
     page: Page[PageKeys] = current_app.extensions[_TEXT]
     return page.keys.changed
+
+
+def document() -> Document:
+    """The page as the search finds it."""
+    page: Page[PageKeys] = current_app.extensions[_TEXT]
+    text = joined([page.prose.plain_intro, *(part.plain for part in page.prose.parts)])
+    return Document("/api", "Help", page.keys.heading, text)
 
 
 @bp.get("/api")

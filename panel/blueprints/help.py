@@ -1,4 +1,4 @@
-"""The help section: the status guide, the questions and the first steps. Texts come from `content/`."""
+"""The help section: the status guide, the questions, the first steps and the rules. Texts come from `content/`."""
 
 from typing import cast
 
@@ -8,16 +8,25 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 from panel.blueprints import json_ld
+from panel.blueprints.rendering import me
 from panel.clock import utc_now
+from panel.domain.history import Filters
 from panel.domain.status import FIRST, Status, came_from, from_slug
-from panel.services import measures
-from panel.services.content import Content, facts_for_prose, load, worked_sum
+from panel.services import measures, orders
+from panel.services.content import GUIDES, PART_IDS, Content, load
+from panel.services.content_facts import facts_for_prose
 from panel.services.measures import Measure
+from panel.services.worked_sums import worked_sum
 from panel.settings import ROOT
 
 bp = Blueprint("help", __name__)
 
 CONTENT = "panel_content"
+
+# The guides that are text and nothing else, in the order of the footer.
+PLAIN_GUIDES = ("getting-started", "how-we-work", "acceptable-use", "privacy", "accessibility")
+# How many of the reader's own orders a status's page offers to write to us about.
+OWN_ORDERS = 3
 
 # Which measured time a status page shows: the one that its reader waits for, or waited for.
 _WAITS_FOR_START = (Status.PENDING, Status.PROCESSING)
@@ -29,6 +38,8 @@ def init_app(app: Flask) -> None:
     content = load(ROOT / "content", facts=facts_for_prose(app.config["PANEL"]))
     content.check_links(lambda path: _leads_somewhere(app, path))
     app.extensions[CONTENT] = content
+    # The day on which this process compared the texts with the table, the sums and the addresses.
+    app.jinja_env.globals["checked_on"] = utc_now().date()
 
 
 def texts() -> Content:
@@ -71,6 +82,8 @@ def show_status(slug: str) -> ResponseReturnValue:
         "help/status.html",
         page=page,
         status=status,
+        part_ids=PART_IDS,
+        own_orders=_own_orders(status),
         before=came_from(status),
         is_first=status is FIRST,
         sum=worked_sum(status, remains=page.keys.remains),
@@ -97,19 +110,34 @@ def show_questions() -> ResponseReturnValue:
     )
 
 
-@bp.get("/getting-started")
-def show_getting_started() -> ResponseReturnValue:
-    page = texts().guides["getting-started"]
+def show_guide(name: str) -> ResponseReturnValue:
+    page = texts().guides[name]
+    return render_template("help/guide.html", page=page, data=json_ld.guide_page(page, path=f"/{name}"))
+
+
+for _name in PLAIN_GUIDES:
+    bp.add_url_rule(f"/{_name}", f"show_{_name.replace('-', '_')}", show_guide, defaults={"name": _name})
+
+
+@bp.get("/reliability")
+def show_reliability() -> ResponseReturnValue:
+    page, now = texts().guides["reliability"], utc_now()
     return render_template(
-        "help/getting_started.html", page=page, data=json_ld.guide_page(page, path="/getting-started")
+        "help/reliability.html",
+        page=page,
+        start=measures.time_to_start(now=now),
+        completion=measures.time_to_completion(now=now),
+        share=measures.share_completed(now=now),
+        data=json_ld.guide_page(page, path="/reliability"),
     )
 
 
-@bp.get("/order-statuses/", defaults={"page": "/order-statuses"})
-@bp.get("/faq/", defaults={"page": "/faq"})
-@bp.get("/getting-started/", defaults={"page": "/getting-started"})
 def without_final_slash(page: str) -> ResponseReturnValue:
-    return redirect(page, code=301)
+    return redirect(f"/{page}", code=301)
+
+
+for _name in GUIDES:
+    bp.add_url_rule(f"/{_name}/", "without_final_slash", without_final_slash, defaults={"page": _name})
 
 
 @bp.get("/order-statuses/<slug>/")
@@ -125,6 +153,15 @@ def _other_spelling(slug: str) -> ResponseReturnValue:
     if status is None:
         abort(404)
     return redirect(url_for("help.show_status", slug=status.slug), code=301)
+
+
+def _own_orders(status: Status) -> list[int]:
+    """The newest orders of whoever reads that have this status."""
+    person = me()
+    if person is None:
+        return []
+    page = orders.history_page(person.id, filters=Filters(status=status))
+    return [row.id for row in page.rows[:OWN_ORDERS]]
 
 
 def _measured(status: Status) -> dict[str, str | Measure | None]:

@@ -9,18 +9,16 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import frontmatter
 import yaml
 from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from panel.domain import money, pricing, refund
-from panel.domain.status import Money, Status
-from panel.services import top_ups, users
-from panel.services.prose import BadProse, Prose, read_prose
-from panel.settings import Settings
+from panel.domain.status import Money, Status, came_from
+from panel.services.prose import BadProse, Prose, fill_in, read_prose
+from panel.services.worked_sums import EXAMPLE_QUANTITY
 
 PARTS = (
     "What it means",
@@ -30,11 +28,18 @@ PARTS = (
     "How long",
     "When to write to us",
 )
-GUIDES = ("faq", "getting-started", "order-statuses")
-
-# The order of every worked sum, so that the seven pages can be compared.
-EXAMPLE_QUANTITY = 1_000
-EXAMPLE_PRICE_MICROS = 2_400_000
+# Where each part stands on a status's page.
+PART_IDS = dict(zip(PARTS, ("meaning", "act", "before-and-after", "money", "how-long", "write"), strict=True))
+GUIDES = (
+    "acceptable-use",
+    "accessibility",
+    "faq",
+    "getting-started",
+    "how-we-work",
+    "order-statuses",
+    "privacy",
+    "reliability",
+)
 
 Title = Annotated[str, Field(min_length=10, max_length=65)]
 Description = Annotated[str, Field(min_length=50, max_length=170)]
@@ -57,6 +62,13 @@ class PageKeys(_Keys):
     heading: str
 
 
+class GuideKeys(PageKeys):
+    """`next` is the page that is most useful after this one."""
+
+    next: str
+    next_label: str
+
+
 class StatusKeys(PageKeys):
     remains: int = Field(ge=0, le=EXAMPLE_QUANTITY)
     related: list[str] = Field(min_length=1)
@@ -71,31 +83,15 @@ class QuestionKeys(_Keys):
 
 
 Keys = TypeVar("Keys", bound=_Keys)
+Keys_co = TypeVar("Keys_co", bound=_Keys, covariant=True)
 
 
 @dataclass(frozen=True)
-class WorkedSum:
-    """An order of the example's size in one status, with its money divided by the rule that runs orders."""
-
-    quantity: int
-    price_micros_per_thousand: int
-    remains: int
-    charge_nanos: int
-    held_nanos: int
-    kept_nanos: int
-    returned_nanos: int
-
-    @property
-    def delivered(self) -> int:
-        return self.quantity - self.remains
-
-
-@dataclass(frozen=True)
-class Page(Generic[Keys]):
+class Page(Generic[Keys_co]):
     """One text: the file it came from, its keys and its prose."""
 
     file: str
-    keys: Keys
+    keys: Keys_co
     prose: Prose
 
     def part(self, heading: str) -> Markup:
@@ -116,7 +112,7 @@ class Content:
     """All texts of the help section."""
 
     statuses: Mapping[Status, Page[StatusKeys]]
-    guides: Mapping[str, Page[PageKeys]]
+    guides: Mapping[str, Page[GuideKeys]]
     questions: tuple[Question, ...]
 
     @property
@@ -133,10 +129,11 @@ class Content:
                 raise WrongContent(f"Wrong content {file}: the link {address} leads nowhere.")
 
     def _links(self) -> list[tuple[str, str]]:
-        pages: list[Page[StatusKeys] | Page[PageKeys]] = [*self.statuses.values(), *self.guides.values()]
+        pages: list[Page[StatusKeys] | Page[GuideKeys]] = [*self.statuses.values(), *self.guides.values()]
         found = [(page.file, address) for page in pages for address in page.prose.links]
         for page in self.statuses.values():
             found += [(page.file, address) for address in page.keys.related]
+        found += [(guide.file, guide.keys.next) for guide in self.guides.values()]
         for each in self.questions:
             found += [(each.page.file, address) for address in (each.page.keys.owner, *each.page.prose.links)]
         return found
@@ -144,8 +141,14 @@ class Content:
     def _anchors(self, path: str) -> set[str]:
         if path == "/faq":
             return {each.id for each in self.questions}
+        if path in self._status_addresses:
+            return set(PART_IDS.values())
         guide = self.guides.get(path.removeprefix("/"))
         return {part.id for part in guide.prose.parts} if guide else set()
+
+    @property
+    def _status_addresses(self) -> set[str]:
+        return {f"/order-statuses/{status.slug}" for status in self.statuses}
 
     def label_of(self, address: str) -> str:
         """What a link to a page or question of the help section says. Raises KeyError for others."""
@@ -163,21 +166,10 @@ class Content:
         return labels | {f"/faq#{each.id}": each.page.keys.question for each in self.questions}
 
 
-def facts_for_prose(settings: Settings) -> dict[str, str]:
-    """What a text may name as `{{ name }}`: the rules that are set, as words."""
-    return {
-        "unconfirmed_hours": f"{settings.unconfirmed_hours:g} hours",
-        "dispatch_hours": f"{settings.dispatch_hours:g} hours",
-        "shortest_password": str(users.SHORTEST_PASSWORD),
-        "least_top_up": money.shown(top_ups.LEAST_NANOS, currency=settings.currency),
-        "nothing": money.shown(0, currency=settings.currency),
-    }
-
-
 def load(folder: Path, *, facts: Mapping[str, str]) -> Content:
     """Read every text of the folder. Raises WrongContent with one line for the first that breaks a rule."""
     statuses = _read_folder(folder / "statuses", StatusKeys, facts=facts, expected=tuple(Status))
-    guides = _read_folder(folder / "guides", PageKeys, facts=facts, expected=GUIDES)
+    guides = _read_folder(folder / "guides", GuideKeys, facts=facts, expected=GUIDES)
     questions = _read_folder(folder / "faq", QuestionKeys, facts=facts)
     content = Content(
         statuses={status: statuses[status] for status in Status},
@@ -190,23 +182,6 @@ def load(folder: Path, *, facts: Mapping[str, str]) -> Content:
     for status, page in content.statuses.items():
         _check_status_page(status, page, content=content)
     return content
-
-
-def worked_sum(status: Status, *, remains: int) -> WorkedSum:
-    """The example order in this status: what was charged, and where each part of it is."""
-    charge = pricing.charge_nanos(quantity=EXAMPLE_QUANTITY, price_micros_per_thousand=EXAMPLE_PRICE_MICROS)
-    settled = refund.settle(
-        status, quantity=EXAMPLE_QUANTITY, remains=remains, price_micros_per_thousand=EXAMPLE_PRICE_MICROS
-    )
-    return WorkedSum(
-        quantity=EXAMPLE_QUANTITY,
-        price_micros_per_thousand=EXAMPLE_PRICE_MICROS,
-        remains=remains,
-        charge_nanos=charge,
-        held_nanos=charge - settled.kept_nanos - settled.returned_nanos,
-        kept_nanos=settled.kept_nanos,
-        returned_nanos=settled.returned_nanos,
-    )
 
 
 def read_page(path: Path, *, facts: Mapping[str, str]) -> Page[PageKeys]:
@@ -236,7 +211,7 @@ def _read_page(path: Path, keys: type[Keys], *, facts: Mapping[str, str]) -> Pag
     try:
         text = frontmatter.loads(path.read_text(encoding="utf-8"))
         prose = read_prose(text.content, facts=facts)
-        return Page(file=file, keys=keys.model_validate(text.metadata), prose=prose)
+        return Page(file=file, keys=keys.model_validate(_filled(text.metadata, facts=facts)), prose=prose)
     except ValidationError as error:
         first = error.errors()[0]
         what = {"missing": "is missing", "extra_forbidden": "is not known"}.get(first["type"], f": {first['msg']}")
@@ -249,6 +224,11 @@ def _read_page(path: Path, keys: type[Keys], *, facts: Mapping[str, str]) -> Pag
         raise WrongContent(f"Wrong content {file}: {error}.") from error
 
 
+def _filled(metadata: Mapping[str, Any], *, facts: Mapping[str, str]) -> dict[str, Any]:
+    """The front matter with the facts in its texts."""
+    return {key: fill_in(value, facts=facts) if isinstance(value, str) else value for key, value in metadata.items()}
+
+
 def _check_status_page(status: Status, page: Page[StatusKeys], *, content: Content) -> None:
     headings = tuple(part.heading for part in page.prose.parts)
     if headings != PARTS:
@@ -256,6 +236,10 @@ def _check_status_page(status: Status, page: Page[StatusKeys], *, content: Conte
     least, most = _REMAINS[status.facts.money]
     if not least <= page.keys.remains <= most:
         raise WrongContent(f"Wrong content {page.file}: key 'remains': a {status.label} order cannot have this many.")
+    neighbours = {f"/order-statuses/{other.slug}" for other in (*came_from(status), *status.facts.next)}
+    for address in page.prose.parts[PARTS.index("Before and after")].links:
+        if address.startswith("/order-statuses/") and address not in neighbours:
+            raise WrongContent(f"Wrong content {page.file}: no order goes between {status.label} and {address}.")
     for address in page.keys.related:
         try:
             content.label_of(address)

@@ -20,11 +20,13 @@ class BadProse(Exception):
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a text: its heading, the heading's id, and what stands under it."""
+    """One part of a text: its heading, the heading's id, what stands under it, and the addresses it links to."""
 
     heading: str
     id: str
     html: Markup
+    plain: str
+    links: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ _markdown.add_render_rule("fence", _render_code)
 
 def read_prose(text: str, *, facts: Mapping[str, str]) -> Prose:
     """Render a text, with `{{ name }}` filled in from the facts. Raises BadProse."""
-    tokens = _markdown.parse(_fill_in(text, facts=facts))
+    tokens = _markdown.parse(fill_in(text, facts=facts))
     starts = [at for at, token in enumerate(tokens) if token.type == "heading_open" and token.tag == "h2"]
     ends = [*starts[1:], len(tokens)][: len(starts)]
     intro = tokens[: starts[0]] if starts else tokens
@@ -71,7 +73,9 @@ def read_prose(text: str, *, facts: Mapping[str, str]) -> Prose:
     )
 
 
-def _fill_in(text: str, *, facts: Mapping[str, str]) -> str:
+def fill_in(text: str, *, facts: Mapping[str, str]) -> str:
+    """The text with each `{{ name }}` replaced by its fact. Raises BadProse for a name that is none."""
+
     def fact(match: re.Match[str]) -> str:
         if match[1] not in facts:
             raise BadProse(f"unknown fact {match[1]!r}")
@@ -81,7 +85,13 @@ def _fill_in(text: str, *, facts: Mapping[str, str]) -> str:
 
 
 def _part(tokens: list[Token]) -> Part:
-    return Part(heading=tokens[1].content, id=str(tokens[0].attrGet("id")), html=_render(tokens[3:]))
+    return Part(
+        heading=tokens[1].content,
+        id=str(tokens[0].attrGet("id")),
+        html=_render(tokens[3:]),
+        plain=_plain(tokens[3:]),
+        links=_links(tokens),
+    )
 
 
 def _render(tokens: list[Token]) -> Markup:

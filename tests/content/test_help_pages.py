@@ -19,11 +19,12 @@ from panel.domain import money
 from panel.domain.status import Status, came_from
 from panel.models import Order
 from panel.services import measures
-from panel.services.content import PARTS, worked_sum
+from panel.services.content import GUIDES, PARTS
+from panel.services.worked_sums import worked_sum
 from tests.factories import a_customer, an_order, signed_in
 
 STATUS_PAGES = [f"/order-statuses/{status.slug}" for status in Status]
-PAGES = ["/order-statuses", *STATUS_PAGES, "/faq", "/getting-started"]
+PAGES = [*STATUS_PAGES, *(f"/{name}" for name in GUIDES)]
 
 
 def page(client: FlaskClient, path: str) -> str:
@@ -122,7 +123,7 @@ def test_the_data_of_the_questions_is_the_text_of_the_page(client: FlaskClient) 
 
     data = json.loads(re.search(r'<script type="application/ld\+json">(.*?)</script>', html, re.S)[1])
     asked = data["@graph"][0]["mainEntity"]
-    assert len(asked) == 6
+    assert len(asked) == len(help_pages.texts().questions)
     for question in asked:
         assert f"{question['name']} {question['acceptedAnswer']['text']}" in words(html)
 

@@ -1,0 +1,149 @@
+"""The search over help and tools: few texts, held in memory, ranked by whole numbers.
+
+A page counts more the more of the words asked for it has, the rarer these are, and when they stand in its title.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+LONGEST_QUERY = 100
+MOST_WORDS = 12
+MOST_HITS = 20
+EXCERPT_LENGTH = 200
+LEAD_LENGTH = 60
+
+# What a page gains for each word asked for that it has, in its title, and in its text (for so many times).
+FOR_HAVING = 1_000
+IN_TITLE = 12
+IN_TEXT_MOST_TIMES = 3
+FROM_START_OF_WORD = 2
+
+_WORD = re.compile(r"[^\W_]+", re.UNICODE)
+_ENDINGS = ("ings", "ing", "ies", "ied", "ed", "es", "s", "e", "y")
+_SHORTEST_STEM = 3
+# Words that a reader may use for one of ours.
+_SAME = {"cancelled": "canceled", "cancelling": "canceled", "refund": "return", "refunds": "return", "cost": "price"}
+# Words that say nothing of what is looked for.
+_COMMON_TEXT = """
+    a an and are at be by can do does for from has have how i if in is it me my of on or so that the this to was what
+    when where which who why will with you your
+"""
+_COMMON = frozenset(_COMMON_TEXT.split())
+
+
+@dataclass(frozen=True)
+class Document:
+    """One place that can be found: a page or a part of one."""
+
+    path: str
+    kind: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece of an excerpt, and whether it is one of the words asked for."""
+
+    text: str
+    is_match: bool
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A place that was found, with its title and an excerpt cut into pieces."""
+
+    document: Document
+    title: tuple[Piece, ...]
+    excerpt: tuple[Piece, ...]
+
+
+class Index:
+    """All documents with their words. Built once for each version of what it holds."""
+
+    def __init__(self, documents: Iterable[Document]) -> None:
+        self.documents = tuple(documents)
+        self._titles = [Counter(stems(each.title)) for each in self.documents]
+        self._texts = [Counter(stems(each.text)) for each in self.documents]
+        self._having: dict[str, set[int]] = defaultdict(set)
+        for number, (title, text) in enumerate(zip(self._titles, self._texts, strict=True)):
+            for stem in title.keys() | text.keys():
+                self._having[stem].add(number)
+
+    def find(self, query: str) -> list[Hit]:
+        """The places that fit best, the best first; none for a query without words."""
+        asked = wanted(query)
+        scores: Counter[int] = Counter()
+        shown: set[str] = set()
+        for stem in asked:
+            alike = self._alike(stem)
+            shown |= alike
+            for number in {number for one in alike for number in self._having[one]}:
+                scores[number] += FOR_HAVING + self._score(number, stem, alike)
+        best = sorted(scores, key=lambda number: (-scores[number], number))[:MOST_HITS]
+        return [self._hit(self.documents[number], shown) for number in best]
+
+    def _alike(self, stem: str) -> set[str]:
+        """The known words that are this one, or begin with it where it is long enough to say something."""
+        if len(stem) < _SHORTEST_STEM:
+            return {stem} & self._having.keys()
+        return {known for known in self._having if known.startswith(stem)}
+
+    def _score(self, number: int, stem: str, alike: set[str]) -> int:
+        score = 0
+        for one in alike:
+            times = min(self._texts[number][one], IN_TEXT_MOST_TIMES) + IN_TITLE * min(self._titles[number][one], 1)
+            rarity = (len(self.documents) // len(self._having[one])).bit_length()
+            score += times * rarity * (FROM_START_OF_WORD if one == stem else 1)
+        return min(score, FOR_HAVING - 1)
+
+    def _hit(self, document: Document, shown: set[str]) -> Hit:
+        return Hit(document, pieces(document.title, shown), pieces(_excerpt(document.text, shown), shown))
+
+
+def wanted(query: str) -> list[str]:
+    """The words of a query that are looked for, as stems: the common ones only where there are no others."""
+    words = [word.lower() for word in _WORD.findall(query[:LONGEST_QUERY])][:MOST_WORDS]
+    telling = [word for word in words if word not in _COMMON]
+    return list(dict.fromkeys(_stem(word) for word in telling or words))
+
+
+def stems(text: str) -> list[str]:
+    return [_stem(word.lower()) for word in _WORD.findall(text)]
+
+
+def pieces(text: str, shown: set[str]) -> tuple[Piece, ...]:
+    """The text cut where words asked for begin and end."""
+    found: list[Piece] = []
+    at = 0
+    for match in _WORD.finditer(text):
+        if _stem(match[0].lower()) in shown:
+            found += [Piece(text[at : match.start()], False), Piece(match[0], True)]
+            at = match.end()
+    found.append(Piece(text[at:], False))
+    return tuple(piece for piece in found if piece.text)
+
+
+def _excerpt(text: str, shown: set[str]) -> str:
+    """The part of the text around the first word asked for, cut between words."""
+    first = next((match.start() for match in _WORD.finditer(text) if _stem(match[0].lower()) in shown), 0)
+    start = 0 if first <= LEAD_LENGTH else text.rfind(" ", 0, first - LEAD_LENGTH) + 1
+    if len(text) - start <= EXCERPT_LENGTH:
+        return f"{'… ' if start else ''}{text[start:]}"
+    end = text.rfind(" ", start, start + EXCERPT_LENGTH)
+    return f"{'… ' if start else ''}{text[start : end if end > start else start + EXCERPT_LENGTH]} …"
+
+
+def _stem(word: str) -> str:
+    word = _SAME.get(word, word)
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM:
+            return word[: -len(ending)]
+    return word
+
+
+def joined(texts: Sequence[str]) -> str:
+    """Texts that stand one after another, as one."""
+    return " ".join(" ".join(text.split()) for text in texts if text)
