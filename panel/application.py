@@ -27,6 +27,7 @@ from panel.blueprints import (
     receivers,
     rendering,
     row_numbers,
+    search,
     second_factor,
     tools,
 )
@@ -54,6 +55,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     ordering.bp,
     orders.bp,
     receivers.bp,
+    search.bp,
     second_factor.bp,
     tools.bp,
     office_home.bp,
