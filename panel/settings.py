@@ -3,10 +3,13 @@
 README and `.env.example` list each with its type and default; `tests/house/test_settings.py` compares them.
 """
 
+import ipaddress
 import os
 import secrets
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote, urlsplit
 
 from pydantic import AliasChoices, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -17,6 +20,28 @@ LEAST_SECRET_LENGTH = 32
 
 class WrongSetting(SystemExit):
     """A setting that cannot be used. As a SystemExit it ends the start with its one line."""
+
+
+_MAIL_PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
+
+
+@dataclass(frozen=True)
+class MailServer:
+    """The SMTP server that mails go to."""
+
+    scheme: str
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+
+    @property
+    def is_tls_from_the_start(self) -> bool:
+        return self.scheme == "smtps"
+
+    @property
+    def is_starttls(self) -> bool:
+        return self.scheme == "smtp+starttls"
 
 
 class Settings(BaseSettings):
@@ -79,6 +104,7 @@ class Settings(BaseSettings):
     @property
     def is_sqlite(self) -> bool:
         return self.database.startswith("sqlite")
+        _ = self.mail_server
 
     @property
     def public_url(self) -> str:
@@ -100,10 +126,53 @@ def load(**given: object) -> Settings:
         what = first["msg"].removeprefix("Value error, ")
         raise WrongSetting(f"Wrong setting {name}: {what}." if name else f"Wrong setting: {what}.") from error
 
+    @property
+    def mail_server(self) -> MailServer | None:
+        """The server of `smtp_url`; None where mails become files. Raises ValueError when it is no such address."""
+        return _mail_server(self.smtp_url) if self.smtp_url else None
+
+    @property
+    def mail_host(self) -> str:
+        """The name that stands behind the @ of our own addresses and Message-IDs."""
+        host = urlsplit(self.public_url).hostname or "localhost"
+        return "localhost" if ":" in host else host
+
+    @property
+    def mail_sender(self) -> str:
+        return self.mail_from or self.support_email or f"no-reply@{self.mail_host}"
+
 
 def secret_key(settings: Settings) -> str:
     """The key that signs cookies: as set, or made once and kept in the instance folder with mode 600."""
     return settings.secret_key or kept_secret(settings, "secret_key")
+
+def _mail_server(url: str) -> MailServer:
+    form = "PANEL_SMTP_URL must look like smtp+starttls://USER:PASSWORD@HOST:PORT (or smtps://, smtp://)"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ValueError(form) from None
+    is_plain = parts.path in ("", "/") and not parts.query and not parts.fragment and url.isprintable()
+    if (
+        parts.scheme not in _MAIL_PORTS
+        or not parts.hostname
+        or not is_plain
+        or bool(parts.username) != bool(parts.password)
+    ):
+        raise ValueError(form)
+    if parts.scheme == "smtp" and parts.password and not _is_this_machine(parts.hostname):
+        raise ValueError("PANEL_SMTP_URL would send its password unprotected: use smtps:// or smtp+starttls://")
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return MailServer(parts.scheme, parts.hostname, port or _MAIL_PORTS[parts.scheme], user, password)
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
 
 
 def kept_secret(settings: Settings, name: str) -> str:

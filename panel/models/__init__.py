@@ -1,5 +1,6 @@
 """The tables. Import them from here; a migration sees what is imported here."""
 
+from panel.models.mail import EmailChange, LinkPurpose, Mail, MailedLink, ResetRequest
 from panel.models.money import (
     SETTLING_KINDS,
     Account,
@@ -48,10 +49,18 @@ __all__ = [
     "Event",
     "FailedTry",
     "Heartbeat",
+    "EmailChange",
     "Order",
     "OrderCount",
     "Proposal",
     "ProposalKind",
+    "Incident",
+    "IncidentPart",
+    "IncidentUpdate",
+    "LinkPurpose",
+    "Mail",
+    "MailedLink",
+    "Measurement",
     "ProposalState",
     "Provider",
     "Receiver",
@@ -61,6 +70,7 @@ __all__ = [
     "Terms",
     "Ticket",
     "TicketEntry",
+    "ResetRequest",
     "Tool",
     "TopUp",
     "Transfer",

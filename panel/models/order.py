@@ -42,6 +42,12 @@ class Order(Base):
             sqlite_where=text("sync_at IS NOT NULL"),
             postgresql_where=text("sync_at IS NOT NULL"),
         ),
+        Index(
+            "ix_orders_notice",
+            "customer_id",
+            sqlite_where=text("notice_at IS NOT NULL"),
+            postgresql_where=text("notice_at IS NOT NULL"),
+        ),
         {"sqlite_autoincrement": True},
     )
 
@@ -75,6 +81,8 @@ class Order(Base):
     sync_at: Mapped[datetime | None]
     # Since when it is not known whether the provider has the order. Customers read a sentence about it.
     unconfirmed_at: Mapped[datetime | None]
+    # Since when the customer is to get a mail about how it ended. None: nothing is to be told.
+    notice_at: Mapped[datetime | None]
 
 
 class Event(Base):

@@ -15,6 +15,12 @@ class User(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(unique=True)
+    # When the person showed that mail to this address reaches them. Until then no notices go there.
+    email_confirmed_at: Mapped[datetime | None]
+    # The kinds of notices this person does not want, separated by spaces.
+    notices_off: Mapped[str] = mapped_column(default="", server_default="")
+    # When the last mail about orders was queued: what ends soon after goes together into the next.
+    noticed_at: Mapped[datetime | None]
     password_hash: Mapped[str]
     is_operator: Mapped[bool] = mapped_column(default=False)
     # The secret of the second factor, sealed; empty while there is none.

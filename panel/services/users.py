@@ -84,12 +84,23 @@ def fresh_hash(password: str, password_hash: str | None) -> str | None:
     return hash_password(password)
 
 
-def add_user(email: str, *, password_hash: str, is_operator: bool = False, now: datetime) -> User:
-    """Open an account with an empty balance. Raises BadInput or EmailTaken."""
+def add_user(
+    email: str, *, password_hash: str, is_operator: bool = False, is_confirmed: bool = True, now: datetime
+) -> User:
+    """Open an account with an empty balance. Raises BadInput or EmailTaken.
+
+    Whoever is added by us counts as confirmed; whoever signs up has yet to show that the email is theirs.
+    """
     email = normalize_email(email)
     if find_by_email(email) is not None:
         raise _taken()
-    user = User(email=email, password_hash=password_hash, is_operator=is_operator, created_at=now)
+    user = User(
+        email=email,
+        password_hash=password_hash,
+        is_operator=is_operator,
+        email_confirmed_at=now if is_confirmed else None,
+        created_at=now,
+    )
     try:
         with db.session.begin_nested():
             db.session.add(user)

@@ -1,0 +1,25 @@
+"""Text of others, made safe for a line or a plain text: no control characters, no marks that turn the writing round."""
+
+import unicodedata
+
+MOST_IN_A_LINE = 200
+_SPACES = frozenset("\t\n\r\v\f\x85\u2028\u2029")
+# Controls, invisible formats, halves of characters, private signs. What a newer Unicode knows stays.
+_HARMFUL = frozenset({"Cc", "Cf", "Cs", "Co"})
+
+
+def one_line(text: str, *, most: int = MOST_IN_A_LINE) -> str:
+    """The text on one line, with single spaces, at most so many characters long."""
+    line = " ".join("".join(_seen(sign) for sign in text).split())
+    return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"
+
+
+def lines(text: str) -> str:
+    """The text with its line breaks, and nothing else that is not seen."""
+    return "\n".join("".join(_seen(sign) for sign in line) for line in text.splitlines())
+
+
+def _seen(sign: str) -> str:
+    if sign in _SPACES:
+        return " "
+    return "" if unicodedata.category(sign) in _HARMFUL else sign

@@ -1,0 +1,71 @@
+"""The mail sweep: sends what is due, one mail after another, each in no transaction while a server has it."""
+
+import time
+
+import structlog
+
+from panel import sealing
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.jobs.calls import panel_settings
+from panel.providers import mail
+from panel.providers.mail import NotTaken, Post, Written
+from panel.sealing import CannotUnseal
+from panel.services import mails
+from panel.services.mails import Letter
+from panel.settings import Settings
+
+# Longer than connecting and sending can take, so that no other worker takes a mail up that is being sent.
+LEASE_SECONDS = 180.0
+TURN_SECONDS = 20.0
+CANNOT_OPEN = "The text cannot be opened any more: it was sealed with another key."
+
+log = structlog.get_logger()
+
+
+def sweep(*, worker: str) -> int:
+    """Send what is due until nothing is, the server takes nothing, or the turn is over. How many were tried."""
+    settings = panel_settings()
+    ends = time.monotonic() + TURN_SECONDS
+    count = 0
+    if not _is_any_due():
+        return 0
+    with mail.post(settings) as post:
+        while time.monotonic() < ends:
+            with transaction():
+                letter = mails.take(lease_seconds=LEASE_SECONDS, now=utc_now())
+            if letter is None:
+                break
+            count += 1
+            if not _serve(letter, post, settings=settings):
+                break
+    return count
+
+
+def _is_any_due() -> bool:
+    found = mails.is_any_due(now=utc_now())
+    db.session.rollback()
+    return found
+
+
+def _serve(letter: Letter, post: Post, *, settings: Settings) -> bool:
+    """Send one mail and note what came of it. False when the server takes none now."""
+    try:
+        post.send(_written(letter, settings=settings))
+    except NotTaken as failure:
+        log.warning("mail_not_sent", mail=letter.id, kind=letter.kind, why=str(failure), is_final=failure.is_final)
+        with transaction():
+            mails.note_failure(letter, error=str(failure), is_final=failure.is_final, now=utc_now())
+        return not failure.stops
+    with transaction():
+        mails.note_sent(letter, now=utc_now())
+    return True
+
+
+def _written(letter: Letter, *, settings: Settings) -> Written:
+    try:
+        text = sealing.unseal(letter.text, settings=settings) if letter.is_sealed else letter.text
+    except CannotUnseal as error:
+        raise NotTaken(CANNOT_OPEN, is_final=True) from error
+    unsubscribe_url = f"{settings.public_url}{letter.unsubscribe}" if letter.unsubscribe else ""
+    return Written(letter.key, letter.email, letter.subject, text, unsubscribe_url, letter.queued_at)
