@@ -1,6 +1,6 @@
 """The landing page. A figure stands on it only when it was measured from this panel's own orders."""
 
-from flask import Blueprint, current_app, render_template
+from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from panel.blueprints import json_ld
@@ -22,15 +22,7 @@ def show() -> ResponseReturnValue:
         tools=[(tool, measures.time_to_start(tool.tool_id, now=now)) for tool in tools],
         share=measures.share_completed(now=now),
         window_days=measures.WINDOW.days,
-        data=_site(),
-    )
-
-
-def _site() -> json_ld.Node:
-    name, address = current_app.config["PANEL"].site_name, json_ld.absolute("/")
-    return json_ld.graph(
-        {"@type": "WebSite", "@id": f"{address}#site", "name": name, "url": address, "inLanguage": "en"},
-        {"@type": "Organization", "@id": f"{address}#organization", "name": name, "url": address},
+        data=json_ld.site(),
     )
 
 

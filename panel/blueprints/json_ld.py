@@ -90,6 +90,27 @@ def questions_page(content: Content) -> Node:
     )
 
 
+def site() -> Node:
+    """The whole site: what it is called, who runs it, and how it is searched."""
+    name, address = current_app.config["PANEL"].site_name, absolute("/")
+    search = {
+        "@type": "SearchAction",
+        "target": {"@type": "EntryPoint", "urlTemplate": f"{absolute('/search')}?q={{search_term_string}}"},
+        "query-input": "required name=search_term_string",
+    }
+    return graph(
+        {
+            "@type": "WebSite",
+            "@id": f"{address}#site",
+            "name": name,
+            "url": address,
+            "inLanguage": "en",
+            "potentialAction": search,
+        },
+        {"@type": "Organization", "@id": f"{address}#organization", "name": name, "url": address},
+    )
+
+
 def tools_page(*, changed: date | None) -> Node:
     return graph(
         web_page("/tools", name="Tools", changed=changed, kind="CollectionPage"),

@@ -38,6 +38,10 @@ class Prose:
     parts: tuple[Part, ...]
     links: tuple[str, ...]
 
+    @property
+    def first_sentence(self) -> str:
+        return self.plain_intro.partition(". ")[0].removesuffix(".") + "."
+
 
 def _slug(heading: str) -> str:
     """An id that starts with a letter, so that a step's number is no part of its address."""
