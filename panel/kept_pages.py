@@ -3,7 +3,7 @@
 A small WSGI layer for GETs without a session and without a query. It asks the database each time for the versions
 of whatever these pages show, and gives a kept page only while all of these are as they were before it was drawn:
 
-- the catalogue's version (tools and terms) and which providers are paused;
+- the catalogue's version (tools and terms), which providers are paused, and what was said of incidents;
 - the reading that measured figures come from (`services/measures`, a minute at the most);
 - the minute, for all else that moves with time, such as the state of the platform.
 
@@ -33,7 +33,7 @@ from werkzeug.routing import RequestRedirect
 from panel.clock import utc_now
 from panel.db import db
 from panel.domain.words import STAMP_MARKS, STAMPS
-from panel.models import Catalogue, Provider
+from panel.models import Catalogue, Incident, IncidentUpdate, Provider
 from panel.quick_reads import reader, turn
 from panel.services import measures
 
@@ -77,6 +77,9 @@ VERSIONS = select(
     Catalogue.version,
     select(func.count()).select_from(_paused).scalar_subquery(),
     select(func.max(_paused.c.paused_at)).scalar_subquery(),
+    # Both are only ever added to; a count tells also of a line that commits after one with a higher number.
+    select(func.count()).select_from(IncidentUpdate).scalar_subquery(),
+    select(func.count(Incident.published_at) + func.count(Incident.resolved_at)).scalar_subquery(),
 )
 
 

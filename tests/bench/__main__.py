@@ -2,9 +2,9 @@
 
 import sys
 
-from tests.bench import api, history, money, sync
+from tests.bench import api, history, money, pages, sync
 
-BENCHES = {"api": api.main, "history": history.main, "money": money.main, "sync": sync.main}
+BENCHES = {"api": api.main, "history": history.main, "money": money.main, "pages": pages.main, "sync": sync.main}
 
 if __name__ == "__main__":
     wanted = sys.argv[1] if len(sys.argv) == 2 else ""
