@@ -9,7 +9,7 @@ from panel.domain.errors import BadInput, Refused
 from panel.domain.refill import RefillState
 from panel.domain.status import Status
 from panel.models import Provider
-from panel.services import refills, transitions
+from panel.services import refills, reviews, transitions
 from panel.services.transitions import Move, OrderRow
 
 
@@ -34,22 +34,25 @@ def set_order(
     move = Move(
         order,
         to,
-        _remains(order, to, given=remains),
+        remains_for(order, to, given=remains),
         start_count=order.start_count if start_count is None else start_count,
         text=reason or "",
         reason=reason,
     )
     if to is not order.status or (move.remains, move.start_count) != (order.remains, order.start_count):
         transitions.apply([move], now=now)
+    if not to.is_open:
+        reviews.close("cancel_by_hand", order_id=order_id, resolution=f"The order ended as {to.label}.", now=now)
 
 
-def _remains(order: OrderRow, to: Status, *, given: int | None) -> int:
+def remains_for(order: OrderRow, to: Status, *, given: int | None) -> int:
+    """What is not delivered when the order gets this status: as typed, or as follows from it. Raises BadInput."""
     if given is not None and not 0 <= given <= order.quantity:
         raise BadInput(f"Remains must be a whole number from 0 to {order.quantity}.", field="remains")
     if to.is_final and order.status.is_final:
         return order.remains
     if to is Status.PARTIAL and given is None:
-        raise BadInput("A Partial order needs --remains: what was not delivered.", field="remains")
+        raise BadInput("A Partial order needs its remains: what was not delivered.", field="remains")
     if given is not None:
         return given
     return {Status.COMPLETED: 0, Status.CANCELED: order.quantity}.get(to, order.remains)

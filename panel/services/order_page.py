@@ -182,7 +182,7 @@ def _line(event: Event, quantity: int) -> Line:
 
 def money(own: OwnOrder) -> tuple[MoneyLine, ...]:
     """What the charge became, as a sum: kept, returned and held are together the charge, which stands last."""
-    order, moved = own.order, _transfers(own.id)
+    order, moved = own.order, settling_transfers(own.id)
     return (
         MoneyLine("Kept for what ran", order.kept_nanos),
         MoneyLine("Returned to your balance", order.returned_nanos, *moved.get(TransferKind.RETURN, ())),
@@ -191,7 +191,7 @@ def money(own: OwnOrder) -> tuple[MoneyLine, ...]:
     )
 
 
-def _transfers(order_id: int) -> dict[TransferKind, tuple[int, datetime]]:
+def settling_transfers(order_id: int) -> dict[TransferKind, tuple[int, datetime]]:
     """Number and time of each transfer that charged or settled the order."""
     rows = db.session.execute(
         select(Transfer.kind, Transfer.id, Transfer.at).where(Transfer.order_id == order_id, _SETTLING)

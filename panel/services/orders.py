@@ -131,7 +131,7 @@ def _read(
     if filters.tool:
         values["tool"] = filters.tool
     if filters.search:
-        values["search"] = _pattern(filters.search)
+        values["search"] = like_pattern(filters.search)
     if filters.order_id is not None:
         values["order_id"] = filters.order_id
     if (period := filters.period) is not None:
@@ -141,7 +141,7 @@ def _read(
     return db.session.execute(statement, values).all()
 
 
-def _pattern(search: str) -> str:
+def like_pattern(search: str) -> str:
     """The search as an SQL pattern in which nothing but itself has a meaning."""
     escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"

@@ -20,6 +20,9 @@ from panel.services.transitions import Note, OrderRow
 RETURNED = "An operator returned the amount: the provider did not confirm this order."
 REFUSED = "The provider did not confirm the refill. You may ask for it again."
 
+# The reviews that ask what became of a call, and of which kind it was. All others can only be marked as done.
+ASKS_ABOUT = {"unconfirmed": AttemptKind.ADD, "unconfirmed_refill": AttemptKind.REFILL}
+
 
 class Decision(StrEnum):
     SENT_AS = "sent-as"
@@ -41,14 +44,13 @@ class Resolution:
 def resolve(review_id: int, resolution: Resolution, *, now: datetime) -> None:
     """Do what the operator decided and close the review. Raises NotFound, BadInput or Refused."""
     reason = audit_log.checked_reason(resolution.reason)
-    review = _open_review(review_id)
-    kind = {"unconfirmed": AttemptKind.ADD, "unconfirmed_refill": AttemptKind.REFILL}.get(review.kind)
+    review = _held_review(review_id)
+    kind = ASKS_ABOUT.get(review.kind)
     if kind is None or review.order_id is None:
         if resolution.decision is not Decision.DONE:
             raise Refused("This review asks nothing about an attempt: it can only be marked as done.")
     else:
-        order = transitions.claim_one(review.order_id)
-        _settle(order, kind, resolution, now=now)
+        _settle(transitions.claim_one(review.order_id), kind, resolution, now=now)
     said = f"{resolution.decision}: {reason}"
     closing = update(Review).where(Review.id == review_id)
     db.session.execute(closing.values(resolved_at=now, resolution=said))
@@ -56,8 +58,13 @@ def resolve(review_id: int, resolution: Resolution, *, now: datetime) -> None:
     audit_log.write("reviews resolve", actor=resolution.actor, subject=f"review {review_id}", detail=detail, now=now)
 
 
-def _open_review(review_id: int) -> Review:
-    review = db.session.get(Review, review_id)
+def _held_review(review_id: int) -> Review:
+    """The review, still open, and held until the transaction ends; its order, as everywhere, is held before it."""
+    order_id = db.session.scalar(select(Review.order_id).where(Review.id == review_id))
+    if order_id is not None:
+        transitions.claim_one(order_id)
+    held = lock_rows(select(Review).where(Review.id == review_id))
+    review: Review | None = db.session.execute(held, execution_options={"populate_existing": True}).scalar()
     if review is None:
         raise NotFound(f"There is no review {review_id}.")
     if review.resolved_at is not None:

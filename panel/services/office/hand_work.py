@@ -1,0 +1,67 @@
+"""An order that people fulfil, moved by an operator's form: by the same table as everyone, never from a stale form."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from panel.domain.errors import StaleOrder
+from panel.domain.refund import Settlement, settle
+from panel.domain.status import Status
+from panel.services import audit_log, fulfilling, transitions
+from panel.services.office import claims
+from panel.services.transitions import OrderRow
+
+
+@dataclass(frozen=True, slots=True)
+class HandWork:
+    """What an operator says of an order, on a form that showed its `version`. The customer reads the reason."""
+
+    to: Status
+    remains: int | None
+    start_count: int | None
+    reason: str
+    version: int
+    operator_id: int
+    actor: str
+
+
+def set_order(order_id: int, work: HandWork, *, now: datetime) -> None:
+    """Write status and counts. The operator holds the order from then on; an order that ended is let go.
+
+    Raises NotFound, StaleOrder, Refused, BadInput or IllegalTransition.
+    """
+    reason = audit_log.checked_reason(work.reason) if work.reason.strip() else ""
+    order = transitions.claim_one(order_id)
+    check_version(order, work.version)
+    claims.check_free(order_id, operator_id=work.operator_id, now=now)
+    fulfilling.set_order(
+        order_id, work.to, remains=work.remains, start_count=work.start_count, reason=reason or None, now=now
+    )
+    if work.to.is_moving:
+        claims.hold(order_id, operator_id=work.operator_id, now=now)
+    else:
+        claims.end(order_id)
+    counts = f"remains {_said(work.remains)}, start count {_said(work.start_count)}"
+    detail = f"{order.status.value} to {work.to.value}, {counts}{': ' if reason else ''}{reason}"
+    audit_log.write("orders set", actor=work.actor, subject=f"order {order_id}", detail=detail, now=now)
+
+
+def check_version(order: OrderRow, version: int) -> None:
+    """Raises StaleOrder when the order has moved since a page showed it with this version."""
+    if order.version != version:
+        raise StaleOrder(
+            f"Order {order.id} moved since you opened it: it is {order.status.label} now. "
+            "Nothing was changed. Look at it again, then decide."
+        )
+
+
+def effect(order: OrderRow, to: Status, *, remains: int | None) -> Settlement:
+    """What this status would keep and return of what is still held for the order. Raises as the move itself would."""
+    left = fulfilling.remains_for(order, to, given=remains)
+    if not order.status.is_open or to.is_open:
+        return Settlement(kept_nanos=0, returned_nanos=0)
+    price = order.price_micros_per_thousand
+    return settle(to, quantity=order.quantity, remains=left, price_micros_per_thousand=price)
+
+
+def _said(number: int | None) -> str:
+    return "as it was" if number is None else str(number)

@@ -1,0 +1,239 @@
+"""What waits in the office, by what breaks a promise first: each queue with its rule, its count and its oldest.
+
+The order of the queues is fixed, so that a row never moves under the pointer. Open orders are reached through the
+counts per customer and status and the index beside them, however many orders have ended.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Subquery, and_, case, func, literal, or_, select
+
+from panel.db import UtcDateTime, db, table_of
+from panel.domain.refill import RefillState
+from panel.domain.status import Status
+from panel.models import (
+    Attempt,
+    AttemptKind,
+    AttemptState,
+    Cancellation,
+    CancellationState,
+    Event,
+    Order,
+    OrderCount,
+    Provider,
+    Refill,
+    Review,
+    Tool,
+    TopUp,
+)
+from panel.services import measures, provider_health
+
+# However fast the tool usually starts: nobody is called for a delay of seconds.
+LEAST_LATE = timedelta(minutes=5)
+
+ORDERS, COUNTS, EVENTS = table_of(Order), table_of(OrderCount), table_of(Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The settings that say when something is late."""
+
+    dispatch_hours: float
+    stuck_hours: float
+    unconfirmed_hours: float
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What waits: its name in addresses, its rule in words, how many there are, and since when the oldest waits.
+
+    `ends_at`: when the first of them is settled by time, where time does that.
+    """
+
+    name: str
+    label: str
+    rule: str
+    url: str
+    count: int
+    oldest: datetime | None
+    ends_at: datetime | None = None
+
+
+def all_queues(limits: Limits, *, now: datetime) -> list[Queue]:
+    """Every queue, empty ones too."""
+    return [make(limits, now) for make in _QUEUES]
+
+
+def _unconfirmed(limits: Limits, now: datetime) -> Queue:
+    unknown = and_(Attempt.state == AttemptState.UNKNOWN, Attempt.kind == AttemptKind.ADD)
+    count, oldest = _counted(select(func.count(), func.min(Attempt.at)).where(unknown))
+    return Queue(
+        "unconfirmed",
+        "Unconfirmed sends",
+        "It is not known whether the provider has the order. Nothing is sent again by machine; after "
+        f"{_hours(limits.unconfirmed_hours)} it is canceled and the money returned.",
+        "/office/reviews?kind=unconfirmed",
+        count,
+        oldest,
+        oldest + timedelta(hours=limits.unconfirmed_hours) if oldest else None,
+    )
+
+
+def _late(limits: Limits, now: datetime) -> Queue:
+    found = late_orders(limits, now=now)
+    count, oldest = _counted(select(func.count(), func.min(found.c.placed_at)).select_from(found))
+    return Queue(
+        "late",
+        "Late to start",
+        f"Not started, and placed longer ago than 90 of 100 orders of the same tool took (last {measures.WINDOW.days} "
+        f"days), or {_hours(limits.dispatch_hours)} where too few were measured. Never under 5 minutes.",
+        "/office/orders?queue=late",
+        count,
+        oldest,
+    )
+
+
+def _stuck(limits: Limits, now: datetime) -> Queue:
+    found = stuck_orders(limits, now=now)
+    count, oldest = _counted(select(func.count(), func.min(found.c.news_at)).select_from(found))
+    return Queue(
+        "stuck",
+        "Stuck",
+        f"Started, and neither status nor count moved for {_hours(limits.stuck_hours)}.",
+        "/office/orders?queue=stuck",
+        count,
+        oldest,
+    )
+
+
+def _reviews(limits: Limits, now: datetime) -> Queue:
+    count, oldest = _counted(select(func.count(), func.min(Review.opened_at)).where(Review.resolved_at.is_(None)))
+    rule = "Something that did not fit and waits for a person. Unconfirmed sends are among them."
+    return Queue("reviews", "Reviews", rule, "/office/reviews", count, oldest)
+
+
+def _cancellations(limits: Limits, now: datetime) -> Queue:
+    asked = Cancellation.state == CancellationState.ASKED
+    count, oldest = _counted(select(func.count(), func.min(Cancellation.asked_at)).where(asked))
+    rule = "A customer asked for an order to be stopped, and nobody has answered."
+    return Queue("cancellations", "Cancellations", rule, "/office/refills#cancellations", count, oldest)
+
+
+def _refills(limits: Limits, now: datetime) -> Queue:
+    is_open = Refill.state.in_([state for state in RefillState if state.is_open])
+    count, oldest = _counted(select(func.count(), func.min(Refill.asked_at)).where(is_open))
+    rule = "A top-up that was asked for and has not ended. Those by hand wait for you."
+    return Queue("refills", "Refills", rule, "/office/refills", count, oldest)
+
+
+def _by_hand(limits: Limits, now: datetime) -> Queue:
+    found = hand_orders()
+    count, oldest = _counted(select(func.count(), func.min(found.c.placed_at)).select_from(found))
+    rule = "Open orders that people fulfil, claimed or not."
+    return Queue("by-hand", "To do by hand", rule, "/office/orders?queue=by-hand", count, oldest)
+
+
+def _providers(limits: Limits, now: datetime) -> Queue:
+    stopped = or_(Provider.paused_at.is_not(None), Provider.failures >= provider_health.SILENT_AFTER)
+    count, oldest = _counted(select(func.count(), func.min(Provider.paused_at)).where(stopped))
+    rule = f"Paused, or without a usable answer to {provider_health.SILENT_AFTER} calls in a row. Their orders wait."
+    return Queue("providers", "Providers silent or paused", rule, "/office/providers", count, oldest)
+
+
+def _top_ups(limits: Limits, now: datetime) -> Queue:
+    count, oldest = _counted(select(func.count(), func.min(TopUp.requested_at)).where(TopUp.transfer_id.is_(None)))
+    rule = "Customers who said that they pay. Confirm what arrived."
+    return Queue("top-ups", "Top-ups", rule, "/office/top-ups", count, oldest)
+
+
+_QUEUES: tuple[Callable[[Limits, datetime], Queue], ...] = (
+    _unconfirmed,
+    _late,
+    _stuck,
+    _reviews,
+    _cancellations,
+    _refills,
+    _by_hand,
+    _providers,
+    _top_ups,
+)
+
+
+def late_orders(limits: Limits, *, now: datetime) -> Subquery[Any]:
+    """Open orders that have not started and should have: id and placed_at. Unconfirmed ones have their own queue."""
+    usual = literal(now - timedelta(hours=limits.dispatch_hours), UtcDateTime())
+    cutoffs = {
+        tool_id: literal(now - max(timedelta(seconds=p90), LEAST_LATE), UtcDateTime())
+        for tool_id, p90 in _usual_starts(now=now).items()
+    }
+    cutoff: Any = case(cutoffs, value=ORDERS.c.tool_id, else_=usual) if cutoffs else usual
+    waiting = _open((Status.PENDING, Status.PROCESSING))
+    not_started = (ORDERS.c.started_at.is_(None), ORDERS.c.unconfirmed_at.is_(None))
+    found: Subquery[Any] = waiting.where(*not_started, ORDERS.c.placed_at <= cutoff).subquery()
+    return found
+
+
+def _usual_starts(*, now: datetime) -> dict[int, int]:
+    """How long 90 of 100 orders took to start at most, by tool, where enough were measured."""
+    tools = db.session.scalars(select(Tool.id)).all()
+    measured = {tool_id: measures.time_to_start(tool_id, now=now) for tool_id in tools}
+    return {tool_id: measure.p90_seconds for tool_id, measure in measured.items() if measure is not None}
+
+
+def stuck_orders(limits: Limits, *, now: datetime) -> Subquery[Any]:
+    """Open orders whose status and count have not moved for long: id, placed_at and news_at."""
+    news_at = (
+        select(EVENTS.c.at)
+        .where(EVENTS.c.order_id == ORDERS.c.id, EVENTS.c.kind != "noted")
+        .order_by(EVENTS.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    long_ago = literal(now - timedelta(hours=limits.stuck_hours), UtcDateTime())
+    # Processing counts as started here: someone has taken the order up.
+    found = _open((Status.PROCESSING, Status.IN_PROGRESS)).add_columns(news_at.label("news_at"))
+    waiting: Subquery[Any] = found.where(news_at <= long_ago).subquery()
+    return waiting
+
+
+def hand_orders() -> Subquery[Any]:
+    """Open orders that people fulfil: id and placed_at."""
+    manual = select(Provider.id).where(Provider.kind == "manual")
+    open_ones = _open([status for status in Status if status.is_open])
+    found: Subquery[Any] = open_ones.where(ORDERS.c.provider_id.in_(manual)).subquery()
+    return found
+
+
+def orders_in(name: str, limits: Limits, *, now: datetime) -> Subquery[Any] | None:
+    """The orders of a queue of orders, each with its id; None where there is no such queue."""
+    match name:
+        case "late":
+            return late_orders(limits, now=now)
+        case "stuck":
+            return stuck_orders(limits, now=now)
+        case "by-hand":
+            return hand_orders()
+    return None
+
+
+ORDER_QUEUES = (("late", "Late to start"), ("stuck", "Stuck"), ("by-hand", "To do by hand"))
+
+
+def _open(statuses: Sequence[Status]) -> Any:
+    """Orders of these statuses, found customer by customer: few have any."""
+    words: list[str] = [status.value for status in statuses]
+    same: ColumnElement[bool] = and_(ORDERS.c.customer_id == COUNTS.c.customer_id, ORDERS.c.status == COUNTS.c.status)
+    columns = (ORDERS.c.id, ORDERS.c.placed_at)
+    return select(*columns).join_from(COUNTS, ORDERS, same).where(COUNTS.c.status.in_(words), COUNTS.c.orders > 0)
+
+
+def _counted(statement: Any) -> tuple[int, datetime | None]:
+    count, oldest = db.session.execute(statement).one()
+    return int(count), oldest
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:g} hour{'' if hours == 1 else 's'}"
