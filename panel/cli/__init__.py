@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from panel.cli import books, check, demo, money, orders, providers, refills, reviews, running, tools, users
+from panel.cli import backups, books, check, demo, money, orders, providers, refills, reviews, running, tools, users
 
 
 def init_app(app: Flask) -> None:
@@ -20,3 +20,5 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(reviews.reviews_group)
     app.cli.add_command(books.audit)
     app.cli.add_command(books.export)
+    app.cli.add_command(backups.backup)
+    app.cli.add_command(backups.restore)

@@ -1,0 +1,83 @@
+"""`flask backup` and `flask restore`: everything in one file, and back into an empty database."""
+
+from pathlib import Path
+
+import click
+import flask_migrate
+from flask import current_app
+from flask.cli import with_appcontext
+from sqlalchemy import select
+
+from panel import sealing
+from panel.cli.refusals import change, refusals
+from panel.clock import utc_now
+from panel.db import db
+from panel.domain.errors import Refused
+from panel.models import Provider
+from panel.services import audit as auditing
+from panel.services.backups import form, restoring, writing
+from panel.settings import Settings
+
+FILE = click.argument("path", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
+
+
+@click.command("backup")
+@FILE
+@with_appcontext
+def backup(path: Path) -> None:
+    """Write every row, as of one moment, to a new file, while orders move on. The secrets' files are not in it."""
+    with refusals():
+        count = writing.write(path, now=utc_now())
+    click.echo(f"{count} rows are in {path}. Keep the instance folder's seal_key and secret_key as well.", err=True)
+
+
+@click.command("restore")
+@FILE
+@with_appcontext
+def restore(path: Path) -> None:
+    """Put a backup into an empty database; what was not handed over in it waits in reviews. Exits with 1 if unsound."""
+    with refusals():
+        head = form.read_head(path)
+        restoring.check(path)
+        _bring_tables_to(head.revision)
+    with change():
+        count = restoring.load(path)
+    flask_migrate.upgrade()
+    with change():
+        orders, refills = restoring.hold(now=utc_now())
+    click.echo(f"{count} rows of {head.made_at} are restored.", err=True)
+    click.echo(f"{orders} orders and {refills} refills wait in reviews: flask reviews list", err=True)
+    for name in _sealed_under_another_key():
+        click.echo(f"The key of provider {name} does not open: set PANEL_SEAL_KEY as it was.", err=True)
+    found = auditing.audit()
+    for difference in found.differences:
+        click.echo(difference)
+    if not found.is_sound:
+        raise SystemExit(1)
+
+
+def _bring_tables_to(revision: str) -> None:
+    """Tables of the backup's own revision, so that each row fits. Raises Refused where there are others."""
+    with db.engine.connect() as connection:
+        present = form.revision_of(connection)
+    if present is None:
+        try:
+            flask_migrate.upgrade(revision=revision)
+        except SystemExit:
+            raise Refused(f"This version does not know revision {revision}: it is older than the backup.") from None
+    elif present != revision:
+        raise Refused(
+            f"The tables here stand at revision {present}, the backup's at {revision}. "
+            "Restore into an empty database: a new PANEL_INSTANCE folder."
+        )
+
+
+def _sealed_under_another_key() -> list[str]:
+    settings: Settings = current_app.config["PANEL"]
+    names = []
+    for provider in db.session.scalars(select(Provider).where(Provider.sealed_key != "")):
+        try:
+            sealing.unseal(provider.sealed_key, settings=settings)
+        except sealing.CannotUnseal:
+            names.append(provider.name)
+    return names

@@ -1,0 +1,1 @@
+"""Backups: every row of the database in one file, put back elsewhere so that nothing is sent twice."""

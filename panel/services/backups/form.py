@@ -1,0 +1,114 @@
+"""What a backup file is: gzipped lines of JSON, the same for both engines.
+
+First what it is and of which revision of the tables; then each table's name and columns, followed by its rows as
+lists; last how many rows there were. A file that was cut off has no last line.
+"""
+
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zlib import error as BadStream
+
+from sqlalchemy import Connection, DateTime, MetaData, Table, text
+from sqlalchemy.types import TypeEngine
+
+from panel.domain.errors import Refused
+
+FORMAT = 1
+KIND = "panel backup"
+REVISIONS = "alembic_version"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The first line: when it was made, and at which revision the tables stood."""
+
+    made_at: str
+    revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One row, with the table and the columns it belongs to."""
+
+    table: str
+    columns: tuple[str, ...]
+    values: list[Any]
+
+
+def tables_of(connection: Connection) -> list[Table]:
+    """The tables as the database has them, each after those that it points to; without that of the revisions."""
+    metadata = MetaData()
+    metadata.reflect(connection)
+    return [table for table in metadata.sorted_tables if table.name != REVISIONS]
+
+
+def revision_of(connection: Connection) -> str | None:
+    """At which revision the tables stand; None where there are none."""
+    if not connection.dialect.has_table(connection, REVISIONS):
+        return None
+    found: str | None = connection.execute(text(f"SELECT version_num FROM {REVISIONS}")).scalar()  # noqa: S608
+    return found
+
+
+def as_text(value: Any) -> Any:
+    """A value as JSON has it; moments are ISO 8601 in UTC."""
+    if isinstance(value, datetime):
+        return (value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)).isoformat()
+    return value
+
+
+def as_value(value: Any, kind: TypeEngine[Any], *, is_sqlite: bool) -> Any:
+    """What `as_text` wrote, for a column of this kind."""
+    if value is None or not isinstance(kind, DateTime):
+        return value
+    at = datetime.fromisoformat(value)
+    return at.replace(tzinfo=None) if is_sqlite else at
+
+
+def read_head(path: Path) -> Head:
+    """The first line. Raises Refused for anything that is no backup, or one of another form."""
+    first = next(_lines(path), None)
+    if not isinstance(first, dict) or first.get("kind") != KIND:
+        raise Refused(f"{path.name} is not a backup of this panel.")
+    if first.get("format") != FORMAT:
+        raise Refused(f"{path.name} has form {first.get('format')}; this version reads form {FORMAT}.")
+    return Head(str(first["made_at"]), str(first["revision"]))
+
+
+def read_rows(path: Path) -> Iterator[Piece]:
+    """Every row. Raises Refused where the file is damaged or ends too early: check it so before anything is written."""
+    lines, table, columns, count = _lines(path), "", (), 0  # type: tuple[Iterator[Any], str, tuple[str, ...], int]
+    next(lines, None)
+    for line in lines:
+        if isinstance(line, list):
+            if len(line) != len(columns):
+                raise _damaged(path)
+            count += 1
+            yield Piece(table, columns, line)
+        elif "table" in line:
+            table, columns = line["table"], tuple(line["columns"])
+        elif line.get("rows") == count:
+            return
+        else:
+            raise _damaged(path)
+    raise _damaged(path)
+
+
+def _lines(path: Path) -> Iterator[Any]:
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            for line in file:
+                yield json.loads(line)
+    except FileNotFoundError:
+        raise Refused(f"There is no file {path}.") from None
+    except (EOFError, BadStream, OSError, ValueError) as error:
+        raise Refused(f"{path.name} cannot be read: {error}") from error
+
+
+def _damaged(path: Path) -> Refused:
+    return Refused(f"{path.name} is damaged or was cut off. Nothing was restored.")

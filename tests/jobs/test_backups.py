@@ -1,0 +1,277 @@
+"""A backup made while orders move, restored elsewhere: the books are right, and nothing is sent twice."""
+
+import gzip
+import json
+import shutil
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from flask import Flask
+from sqlalchemy import select, update
+
+from panel.application import create_app
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.domain.refill import RefillState
+from panel.domain.status import Status
+from panel.jobs import deadlines, dispatch, refills, sync
+from panel.models import Attempt, Order, Provider, Refill, Review, User
+from panel.services import audit, ledger
+from panel.services import refills as refilling
+from tests import databases
+from tests.factories import a_customer, a_tool, an_order
+from tests.hostile import Hostile
+from tests.jobs.upstream import a_placed_order, open_reviews, swept, upstream
+
+pytestmark = pytest.mark.both_engines
+
+
+@pytest.fixture
+def elsewhere(app: Flask, engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Flask]:
+    """Another installation on an empty, migrated database of the same engine, with the keys of the first."""
+    instance, url = tmp_path / "elsewhere", ""
+    if engine == "sqlite":
+        databases.copy_sqlite(request.getfixturevalue("sqlite_template"), instance)
+    else:
+        instance.mkdir()
+        url = databases.copy_postgresql(server=request.getfixturevalue("postgresql_server"))
+    other = _installation(app, instance, database_url=url)
+    yield other
+    databases.close(other)
+    if url:
+        databases.drop_postgresql(url, server=request.getfixturevalue("postgresql_server"))
+
+
+def _installation(first: Flask, instance: Path, *, database_url: str = "") -> Flask:
+    instance.mkdir(exist_ok=True)
+    for key in ("seal_key", "secret_key"):
+        if (first.config["PANEL"].instance / key).exists():
+            shutil.copy(first.config["PANEL"].instance / key, instance / key)
+    settings = databases.settings_for(instance, database_url=database_url, provider_timeout_seconds=20.0)
+    other = create_app(settings)
+    other.config.update(TESTING=True)
+    return other
+
+
+def run(app: Flask, *words: object) -> Result:
+    db.session.rollback()
+    return app.test_cli_runner().invoke(args=[str(word) for word in words])
+
+
+def adds(server: Hostile) -> Counter[str]:
+    """How often each link was sent."""
+    return Counter(call.fields["link"] for call in server.calls if call.action == "add")
+
+
+def test_under_load_nothing_is_lost_and_nothing_is_sent_twice(
+    app: Flask, server: Hostile, elsewhere: Flask, tmp_path: Path
+) -> None:
+    server.takes_orders()
+    tool, customer = a_tool(provider=upstream(), provider_service="7"), a_customer("1000")
+    tool_id, customer_id = tool.id, customer.id
+    stopping, placed = threading.Event(), threading.Event()
+
+    def go_on() -> None:
+        number = 0
+        with app.app_context():
+            while not stopping.is_set() and number < 400:
+                number += 1
+                an_order(
+                    tool=db.session.get_one(type(tool), tool_id),
+                    customer=db.session.get_one(User, customer_id),
+                    quantity=10,
+                    link=f"https://example.com/under-load-{number}",
+                    now=utc_now(),
+                )
+                if number % 3 == 0:
+                    dispatch.sweep(worker="test", wait=True)
+                if number == 10:
+                    placed.set()
+            db.session.remove()
+
+    load = threading.Thread(target=go_on)
+    load.start()
+    assert placed.wait(60)
+    done = run(app, "backup", tmp_path / "panel.backup")
+    stopping.set()
+    load.join(60)
+    dispatch.sweep(worker="test", wait=True)
+    sent = adds(server)
+
+    with elsewhere.app_context():
+        restored = run(elsewhere, "restore", tmp_path / "panel.backup")
+        waiting = set(db.session.scalars(select(Order.id).where(Order.provider_order_id.is_(None))))
+        reviewed = {review.order_id for review in open_reviews("unconfirmed")}
+        for _ in range(2):
+            swept()
+        books = audit.audit()
+
+    assert (done.exit_code, restored.exit_code) == (0, 0), restored.output
+    assert waiting == reviewed
+    assert books.is_sound
+    assert books.orders >= 10
+    assert adds(server) == sent
+    assert set(sent.values()) == {1}
+
+
+def test_what_waits_is_settled_by_an_operator_or_by_time(
+    app: Flask, server: Hostile, elsewhere: Flask, tmp_path: Path
+) -> None:
+    server.takes_orders()
+    with transaction():
+        db.session.execute(update(Provider).values(paused_at=utc_now(), pause_reason="for the test"))
+    first, second, third = (a_placed_order() for _ in range(3))
+    first_id, second_id, third_id, customer_id = first.id, second.id, third.id, third.customer_id
+    run(app, "backup", tmp_path / "panel.backup")
+
+    with elsewhere.app_context():
+        assert run(elsewhere, "restore", tmp_path / "panel.backup").exit_code == 0
+        with transaction():
+            db.session.execute(update(Provider).values(paused_at=None))
+        reviews = {review.order_id: review.id for review in open_reviews("unconfirmed")}
+        swept()
+        assert server.count("add") == 0
+        run(elsewhere, "reviews", "resolve", reviews[first_id], "--not-sent", "--reason", "It is not in their list.")
+        run(elsewhere, "reviews", "resolve", reviews[second_id], "--sent-as", "4711", "--reason", "It is there.")
+        swept()
+        with transaction():
+            long_ago = utc_now().replace(year=2020)
+            db.session.execute(update(Attempt).where(Attempt.order_id == third_id).values(at=long_ago))
+        deadlines.sweep(worker="test")
+        db.session.rollback()
+        ends = {order.id: (order.status, order.provider_order_id) for order in db.session.scalars(select(Order))}
+        balance = ledger.balance_nanos(customer_id)
+
+    assert server.count("add") == 1
+    assert ends[first_id] == (Status.PENDING, "1001")
+    assert ends[second_id] == (Status.PENDING, "4711")
+    assert ends[third_id] == (Status.CANCELED, None)
+    assert balance == 1_000 * 10**9
+
+
+def test_a_refill_not_yet_asked_for_is_held_as_well(
+    app: Flask, server: Hostile, elsewhere: Flask, tmp_path: Path
+) -> None:
+    tool = a_tool(provider=upstream(), provider_service="7", refill_days=30)
+    order = an_order(tool=tool, status=Status.COMPLETED, now=utc_now())
+    with transaction():
+        refilling.request_refill(order.id, customer_id=order.customer_id, now=utc_now())
+    run(app, "backup", tmp_path / "panel.backup")
+
+    with elsewhere.app_context():
+        assert run(elsewhere, "restore", tmp_path / "panel.backup").exit_code == 0
+        refills.sweep(worker="test", wait=True)
+        held = open_reviews("unconfirmed_refill")
+        states = list(db.session.scalars(select(Refill.state)))
+
+    assert len(held) == 1
+    assert states == [RefillState.REQUESTED]
+    assert server.count("refill") == 0
+
+
+def test_orders_at_their_provider_go_on(app: Flask, server: Hostile, elsewhere: Flask, tmp_path: Path) -> None:
+    server.takes_orders()
+    order = a_placed_order(quantity=1_000)
+    order_id = order.id
+    swept()
+    run(app, "backup", tmp_path / "panel.backup")
+    row = {"charge": "0.1", "start_count": "5", "status": "Completed", "remains": "0", "currency": "USD"}
+    server.answers["status"] = _said({"1001": row})
+
+    with elsewhere.app_context():
+        run(elsewhere, "restore", tmp_path / "panel.backup")
+        with transaction():
+            db.session.execute(update(Order).values(sync_at=utc_now()))
+        sync.sweep(worker="test", wait=True)
+        db.session.rollback()
+        status = db.session.get_one(Order, order_id).status
+        new = a_placed_order()
+        new_id = new.id
+
+    assert status == Status.COMPLETED
+    assert new_id > order_id
+
+
+def _said(body: object) -> bytes:
+    text = json.dumps(body).encode()
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(text), text)
+
+
+def test_a_backup_of_either_engine_is_restored_on_sqlite(app: Flask, server: Hostile, tmp_path: Path) -> None:
+    """Into a folder that has no database yet: the tables are made as the backup needs them."""
+    order = an_order(status=Status.PARTIAL, remains=157)
+    standing = (order.id, order.kept_nanos, order.returned_nanos, order.placed_at)
+    run(app, "backup", tmp_path / "panel.backup")
+    other = _installation(app, tmp_path / "fresh")
+
+    with other.app_context():
+        done = run(other, "restore", tmp_path / "panel.backup")
+        found = db.session.scalars(select(Order)).one()
+        same = (found.id, found.kept_nanos, found.returned_nanos, found.placed_at)
+    databases.close(other)
+
+    assert done.exit_code == 0, done.output
+    assert same == standing
+
+
+def test_a_database_with_rows_is_left_alone(app: Flask, server: Hostile, tmp_path: Path) -> None:
+    an_order()
+    run(app, "backup", tmp_path / "panel.backup")
+
+    done = run(app, "restore", tmp_path / "panel.backup")
+
+    assert done.exit_code == 1
+    assert "has rows already" in done.output
+    assert audit.audit().orders == 1
+
+
+def test_a_file_that_is_there_is_not_written_over(app: Flask, server: Hostile, tmp_path: Path) -> None:
+    path = tmp_path / "panel.backup"
+    path.write_text("kept")
+
+    done = run(app, "backup", path)
+
+    assert (done.exit_code, path.read_text()) == (1, "kept")
+    assert list(tmp_path.glob(".panel.backup.*")) == []
+
+
+def test_the_file_is_its_owners_alone(app: Flask, server: Hostile, tmp_path: Path) -> None:
+    run(app, "backup", tmp_path / "panel.backup")
+
+    assert (tmp_path / "panel.backup").stat().st_mode & 0o777 == 0o600
+
+
+DAMAGE = {
+    "cut off": lambda packed: packed[: len(packed) // 2],
+    "a row is missing": lambda packed: gzip.compress(b"\n".join(gzip.decompress(packed).splitlines()[:-2])),
+    "not a backup": lambda _packed: gzip.compress(b'{"kind": "something else"}\n'),
+    "not packed": lambda _packed: b"text",
+    "empty": lambda _packed: b"",
+    "of another form": lambda packed: gzip.compress(gzip.decompress(packed).replace(b'"format":1', b'"format":2', 1)),
+    "of an unknown revision": lambda packed: gzip.compress(
+        gzip.decompress(packed).replace(b'"revision":"', b'"revision":"9', 1)
+    ),
+}
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_a_damaged_file_restores_nothing(
+    app: Flask, server: Hostile, elsewhere: Flask, tmp_path: Path, how: str
+) -> None:
+    an_order()
+    path = tmp_path / "panel.backup"
+    run(app, "backup", path)
+    path.write_bytes(DAMAGE[how](path.read_bytes()))
+
+    with elsewhere.app_context():
+        done = run(elsewhere, "restore", path)
+        users = db.session.scalars(select(User)).all()
+        reviews = db.session.scalars(select(Review)).all()
+
+    assert done.exit_code == 1
+    assert "Error: " in done.output
+    assert (users, reviews) == ([], [])
