@@ -1,17 +1,24 @@
 """A small load client: a few kept-alive connections in one thread, each asking again as soon as it is answered."""
 
+import itertools
 import selectors
 import socket
 import time
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 CONNECTIONS = 8
 PIECE = 1 << 18
 
+_numbers = itertools.count()
+
 
 @dataclass(frozen=True)
 class Target:
-    """One address with its headers, and the status that every answer must have. With a body it is a POST."""
+    """One address with its headers, and the status that every answer must have. With a body it is a POST.
+
+    With `is_anew` each request carries a cookie that none carried before, so that no whole page kept for it is found.
+    """
 
     name: str
     port: int
@@ -19,6 +26,15 @@ class Target:
     headers: dict[str, str] = field(default_factory=dict)
     status: int = 200
     body: bytes = b""
+    is_anew: bool = False
+
+    def requests(self) -> Iterator[bytes]:
+        """One request after the other, without end."""
+        if not self.is_anew:
+            yield from itertools.repeat(self.request)
+        cookie = self.headers["Cookie"]
+        for number in _numbers:
+            yield replace(self, headers=self.headers | {"Cookie": f"{cookie}; n={number}"}).request
 
     @property
     def request(self) -> bytes:
@@ -56,18 +72,18 @@ class _Connection:
 
 def requests_per_second(target: Target, *, seconds: float) -> float:
     """How many answers a second this address gives for so long, with its server kept busy."""
-    request, status = target.request, f"http/1.1 {target.status}".encode()
+    requests, status = target.requests(), f"http/1.1 {target.status}".encode()
     connections = [_Connection(target) for _ in range(CONNECTIONS)]
     with selectors.DefaultSelector() as ready:
         for connection in connections:
             ready.register(connection.socket, selectors.EVENT_READ, connection)
-            connection.socket.sendall(request)
+            connection.socket.sendall(next(requests))
         answered, began = 0, time.perf_counter()
         while (spent := time.perf_counter() - began) < seconds:
             for key, _events in ready.select(timeout=1):
                 if key.data.receive(status):
                     answered += 1
-                    key.data.socket.sendall(request)
+                    key.data.socket.sendall(next(requests))
     for connection in connections:
         connection.socket.close()
     return answered / spent
@@ -75,16 +91,6 @@ def requests_per_second(target: Target, *, seconds: float) -> float:
 
 def fetch(target: Target) -> bytes:
     """The body of one answer."""
-    return _answer(target)[1]
-
-
-def fetch_headers(target: Target) -> dict[str, str]:
-    """The headers of one answer, by their names in lower case."""
-    lines = _answer(target)[0].decode().split("\r\n")[1:]
-    return {name.lower(): value.strip() for name, _colon, value in (line.partition(":") for line in lines)}
-
-
-def _answer(target: Target) -> tuple[bytes, bytes]:
     connection = _Connection(target)
     with connection.socket:
         connection.socket.sendall(target.request)
@@ -96,4 +102,4 @@ def _answer(target: Target) -> tuple[bytes, bytes]:
         while len(body) < length:
             body += connection.socket.recv(PIECE)
     assert head.startswith(f"HTTP/1.1 {target.status}".encode()), head
-    return head, body
+    return body
