@@ -4,10 +4,11 @@ Each function commits what it makes. What it returns belongs to the test's sessi
 """
 
 import itertools
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TypeVar
 
+from flask import current_app
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
@@ -16,7 +17,7 @@ from panel.db import db, transaction
 from panel.domain import money
 from panel.domain.status import USUAL_WAY, Status
 from panel.models import Catalogue, Order, Provider, Terms, Tool, User
-from panel.services import ledger, ordering, providers, sign_ins, transitions, users
+from panel.services import ledger, ordering, providers, second_factor, sign_ins, transitions, users
 from panel.services.ordering import Placing
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -63,12 +64,26 @@ def signed_in(
     """
     has_second_factor = user.is_operator if second_factor is None else second_factor
     with transaction():
-        device = sign_ins.sign_in(user, device="Test browser", network="127.0.0.1", now=at or utc_now())
-        if has_second_factor:
-            sign_ins.note_second_factor(device.sign_in_id, now=utc_now())
+        device = sign_ins.sign_in(
+            user,
+            device="Test browser",
+            network="127.0.0.1",
+            has_shown_second_factor=has_second_factor,
+            now=at or utc_now(),
+        )
     with client.session_transaction() as session:
         session[sign_ins.TOKEN_KEY] = device.token
     return client
+
+
+def with_second_factor(user: User, *, at: datetime | None = None) -> str:
+    """Turn the second factor of this person on, half a minute before `at` (now); the secret."""
+    secret, settings = second_factor.new_secret(), current_app.config["PANEL"]
+    then = (at or utc_now()) - timedelta(seconds=second_factor.STEP_SECONDS)
+    with transaction():
+        code = second_factor.code_at(secret, at=then)
+        second_factor.turn_on(user.id, secret=secret, code=code, settings=settings, now=then)
+    return secret
 
 
 def a_provider(kind: str = "simulated", *, name: str | None = None, url: str = "", sealed_key: str = "") -> Provider:

@@ -9,7 +9,8 @@ from panel.blueprints.login import login_required
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import BadCredentials, BadInput, EmailTaken, ExpiredForm, PanelError, TooManyTries
-from panel.services import sign_ins, users
+from panel.services import second_factor, sign_ins, users
+from panel.services.half_sign_ins import HalfSignedIn
 from panel.services.sign_ins import SignedIn
 
 bp = Blueprint("accounts", __name__)
@@ -38,7 +39,7 @@ def sign_up() -> ResponseReturnValue:
     except PanelError as error:
         return _refused(_sign_up_page(error), error)
     login.carry(signed_in)
-    return redirect(login.next_path(AFTER_SIGN_UP), code=303)
+    return redirect(login.onward(signed_in, AFTER_SIGN_UP), code=303)
 
 
 def sign_up_again(error: ExpiredForm) -> ResponseReturnValue:
@@ -48,7 +49,7 @@ def sign_up_again(error: ExpiredForm) -> ResponseReturnValue:
     return _sign_up_page(error), error.http_status
 
 
-def _open_account(email: str, password: str) -> SignedIn:
+def _open_account(email: str, password: str) -> SignedIn | HalfSignedIn:
     email = users.normalize_email(email)
     users.check_new_password(password, email=email)
     with transaction():
@@ -88,7 +89,7 @@ def log_in() -> ResponseReturnValue:
     except PanelError as error:
         return _refused(_log_in_page(error), error)
     login.carry(signed_in)
-    return redirect(login.next_path(), code=303)
+    return redirect(login.onward(signed_in), code=303)
 
 
 def log_in_again(error: ExpiredForm) -> ResponseReturnValue:
@@ -98,7 +99,7 @@ def log_in_again(error: ExpiredForm) -> ResponseReturnValue:
     return _log_in_page(error), error.http_status
 
 
-def _let_in(email: str, password: str) -> SignedIn:
+def _let_in(email: str, password: str) -> SignedIn | HalfSignedIn:
     if not email.strip():
         raise BadInput("The email is missing.", field="email")
     if not password:
@@ -110,7 +111,8 @@ def _let_in(email: str, password: str) -> SignedIn:
         raise _wrong()
     fresh_hash = users.fresh_hash(password, kept_hash)
     with transaction():
-        user = users.find_by_email(email)
+        # Locked, so that whoever changes the password or closes the account just now ends this too, or comes first.
+        user = users.find_by_email(email, is_locked=True)
         if user is None or user.password_hash != kept_hash:
             raise _wrong()
         if fresh_hash is not None:
@@ -158,13 +160,7 @@ def change_password() -> ResponseReturnValue:
 
 
 def _change_password(current: str, password: str) -> None:
-    with transaction():
-        tries = sign_ins.count_try(current_user.email, network=login.network(), now=utc_now())
-    kept_hash = users.password_hash_by_email(current_user.email)
-    if not users.is_password(current, kept_hash):
-        raise BadInput("This is not your current password. Nothing was changed.", field="current_password")
-    with transaction():
-        sign_ins.forget_tries(tries)
+    login.prove_password(current_user, current)
     users.check_new_password(password, email=current_user.email)
     password_hash = users.hash_password(password)
     with transaction():
@@ -199,6 +195,7 @@ def _account_page(error: PanelError | None = None) -> str:
         email=current_user.email,
         devices=sign_ins.devices(current_user.id, now=utc_now()),
         this_device=current_user.sign_in_id,
+        has_second_factor=second_factor.is_on(current_user.id),
         done=_SAID.get(request.args.get("done", "")),
         errors=_by_field(error),
         shortest=users.SHORTEST_PASSWORD,

@@ -11,9 +11,12 @@ from flask_login import login_required as _login_required
 
 from panel.blueprints.htmx import wants_fragment
 from panel.clock import utc_now
+from panel.db import transaction
 from panel.domain.device import device_of, network_of
+from panel.domain.errors import BadInput
 from panel.models import User
-from panel.services import sign_ins
+from panel.services import half_sign_ins, sign_ins, users
+from panel.services.half_sign_ins import HalfSignedIn
 from panel.services.sign_ins import SignedIn
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -23,7 +26,9 @@ login_required: Callable[[View], View] = _login_required
 
 AFTER_LOG_IN = "/orders"
 ORDER_FORMS = ("ordering.check", "ordering.place")
-_NOT_AFTER_LOG_IN = ("/log-in", "/log-out", "/sign-up")
+_NOT_AFTER_LOG_IN = ("/log-in", "/log-in/second-factor", "/log-out", "/sign-up")
+# Where the cookie keeps the token of one who is half signed in. Flask-Login knows nothing of it.
+HALF_KEY = "half"
 
 
 def init_app(app: Flask) -> None:
@@ -36,25 +41,61 @@ def init_app(app: Flask) -> None:
     manager.init_app(app, add_context_processor=False)
 
 
-def start(user: User) -> SignedIn:
-    """Sign this browser's device in, inside the caller's transaction; `carry` then fills the cookie."""
-    return sign_ins.sign_in(user, device=device_of(request.user_agent.string), network=network(), now=utc_now())
+def start(user: User) -> SignedIn | HalfSignedIn:
+    """Sign this browser's device in, inside the caller's transaction; only half where a code must be shown first.
+
+    `carry` then fills the cookie, and `onward` says where to go.
+    """
+    sign_ins.check_not_disabled(user)
+    if user.sealed_totp:
+        return half_sign_ins.begin(user, now=utc_now())
+    return sign_ins.sign_in(user, device=device(), network=network(), now=utc_now())
 
 
-def carry(signed_in: SignedIn) -> None:
-    """Begin a new session for whoever has just signed in; nothing of the one before lives on."""
+def carry(whom: SignedIn | HalfSignedIn) -> None:
+    """Begin a new session for whoever has just shown a password or a code; nothing of the one before lives on."""
     session.clear()
+    if isinstance(whom, HalfSignedIn):
+        session[HALF_KEY] = whom.token
+        return
     session.permanent = True
-    login_user(signed_in)
+    login_user(whom)
     # Flask-Login's own marks. Nothing here reads them, and the cookie travels with each request.
     session.pop("_id", None)
     session.pop("_fresh", None)
+
+
+def onward(whom: SignedIn | HalfSignedIn, default: str = AFTER_LOG_IN) -> str:
+    """Where this person goes next: to the page wanted, by way of the code where that is yet to be shown."""
+    if isinstance(whom, HalfSignedIn):
+        return url_for("log_in_code.show", next=next_path("") or None)
+    return next_path(default)
+
+
+def half_signed_in() -> HalfSignedIn | None:
+    """Who has shown the password in this browser, and must show a code yet."""
+    token = session.get(HALF_KEY)
+    return half_sign_ins.find(token, now=utc_now()) if isinstance(token, str) else None
+
+
+def prove_password(user: SignedIn, typed: str, *, field: str = "current_password") -> None:
+    """Raises BadInput unless this is the password of whoever is signed in, and TooManyTries. Opens transactions."""
+    with transaction():
+        tries = sign_ins.count_try(user.email, network=network(), now=utc_now())
+    if not users.is_password(typed, users.password_hash_by_email(user.email)):
+        raise BadInput("This is not your current password. Nothing was changed.", field=field)
+    with transaction():
+        sign_ins.forget_tries(tries)
 
 
 def drop() -> None:
     """Empty the cookie."""
     logout_user()
     session.clear()
+
+
+def device() -> str:
+    return device_of(request.user_agent.string)
 
 
 def network() -> str:

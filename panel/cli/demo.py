@@ -1,7 +1,7 @@
 """`flask demo`: fills an empty database with tools, a customer, an operator and a few orders."""
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import click
 from flask import current_app
@@ -16,7 +16,7 @@ from panel.domain.status import Status
 from panel.models import User
 from panel.providers.base import Ask
 from panel.providers.simulated import Simulated
-from panel.services import catalogue, dispatching, ledger, ordering, refills, syncing, users
+from panel.services import catalogue, dispatching, ledger, ordering, refills, second_factor, syncing, users
 from panel.services.catalogue import ToolOffer
 from panel.services.ordering import Placing
 
@@ -42,24 +42,36 @@ def demo() -> None:
         return
     passwords = {email: secrets.token_urlsafe(PASSWORD_BYTES) for email in (CUSTOMER, OPERATOR)}
     hashes = {email: users.hash_password(password) for email, password in passwords.items()}
+    secret = second_factor.new_secret()
     with change():
-        _fill(hashes)
+        _fill(hashes, secret=secret)
     click.echo("The demo is ready. These passwords are shown once and kept nowhere:")
     click.echo(f"  customer  {CUSTOMER}  {passwords[CUSTOMER]}")
     click.echo(f"  operator  {OPERATOR}  {passwords[OPERATOR]}")
+    site_name = current_app.config["PANEL"].site_name
+    click.echo("The operator is also asked for a code. Put this key into an app, or let a command tell the code:")
+    click.echo(f"  {second_factor.address(secret, email=OPERATOR, site_name=site_name)}")
+    click.echo(f"  flask users code {OPERATOR}")
 
 
-def _fill(hashes: dict[str, str]) -> None:
+def _fill(hashes: dict[str, str], *, secret: str) -> None:
     """Tools, two accounts, the customer's balance, and an order of every tool: all of it or nothing."""
     now = utc_now()
     catalogue.import_demo(now=now)
     customer = users.add_user(CUSTOMER, password_hash=hashes[CUSTOMER], now=now)
-    users.add_user(OPERATOR, password_hash=hashes[OPERATOR], is_operator=True, now=now)
+    operator = users.add_user(OPERATOR, password_hash=hashes[OPERATOR], is_operator=True, now=now)
+    _give_second_factor(operator.id, secret, now=now)
     ledger.deposit(customer.id, amount_nanos=BALANCE_NANOS, reason="deposit:demo", note="Demo balance", now=now)
     offers = catalogue.listed_all()
     _begin_refill(customer.id, next(offer for offer in offers if offer.provider_service == "refill"), now=now)
     for offer in offers:
         ordering.place_order(customer.id, asked=_example(offer), now=now)
+
+
+def _give_second_factor(user_id: int, secret: str, *, now: datetime) -> None:
+    """As if its owner had set it up half a minute ago, so that the present code is still to be used."""
+    code = second_factor.code_at(secret, at=now - timedelta(seconds=second_factor.STEP_SECONDS))
+    second_factor.turn_on(user_id, secret=secret, code=code, settings=current_app.config["PANEL"], now=now)
 
 
 def _begin_refill(customer_id: int, offer: ToolOffer, *, now: datetime) -> None:

@@ -1,15 +1,17 @@
 """`flask users`: accounts, by hand."""
 
+import getpass
 import secrets
 import sys
 
 import click
+from flask import current_app
 from flask.cli import AppGroup
 
 from panel.cli.refusals import change, refusals
 from panel.clock import utc_now
 from panel.domain.errors import NotFound
-from panel.services import api_keys, users
+from panel.services import api_keys, second_factor, users
 
 PASSWORD_BYTES = 12
 
@@ -46,3 +48,29 @@ def make_api_key(email: str, name: str, networks: tuple[str, ...]) -> None:
             raise NotFound(f"There is no account with the email {email}.")
         key = api_keys.make(user.id, name=name, networks=" ".join(networks), now=utc_now()).text
     click.echo(key)
+
+
+@users_group.command("second-factor-reset")
+@click.argument("email")
+@click.option("--reason", required=True, help="Why, and how you know who asked; the audit log keeps it.")
+def reset_second_factor(email: str, reason: str) -> None:
+    """Take the second factor off an account whose owner has lost it.
+
+    All its devices are logged out. A customer then logs in with the password alone; an operator sets up a new second
+    factor before the office opens. Be sure who asks: whoever has the password gets in afterwards.
+    """
+    with change():
+        second_factor.reset(email, reason=reason, actor=getpass.getuser(), now=utc_now())
+    click.echo(f"{email} has no second factor now, and is logged out everywhere.", err=True)
+
+
+@users_group.command("code")
+@click.argument("email")
+def show_code(email: str) -> None:
+    """Print a code of an account's second factor, for trying things out. Refused with PANEL_ENV=production."""
+    settings = current_app.config["PANEL"]
+    if settings.env == "production":
+        raise click.ClickException("Codes are for their owners alone: this is refused with PANEL_ENV=production.")
+    with refusals():
+        code = second_factor.next_code(email, settings=settings, now=utc_now())
+    click.echo(code)

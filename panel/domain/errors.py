@@ -119,6 +119,13 @@ class BadCredentials(PanelError):
     http_status = 401
 
 
+class AccountDisabled(PanelError):
+    """The password was right, and an operator keeps this person out."""
+
+    code = "account_disabled"
+    http_status = 403
+
+
 class TooManyTries(PanelError):
     code = "too_many_tries"
     http_status = 429

@@ -17,7 +17,7 @@ from panel.models.order import Event, Order, OrderCount
 from panel.models.reseller import ApiKey, Delivery, DeliveryState, Receiver, Webhook
 from panel.models.ticket import CannedAnswer, Ticket, TicketEntry
 from panel.models.tool import Catalogue, Provider, Terms, Tool
-from panel.models.user import FailedTry, SignIn, User
+from panel.models.user import FailedTry, HalfSignIn, RecoveryCode, SignIn, User
 from panel.models.work import (
     Attempt,
     AttemptKind,
@@ -48,6 +48,7 @@ __all__ = [
     "DeliveryState",
     "Event",
     "FailedTry",
+    "HalfSignIn",
     "Heartbeat",
     "EmailChange",
     "Order",
@@ -64,6 +65,7 @@ __all__ = [
     "ProposalState",
     "Provider",
     "Receiver",
+    "RecoveryCode",
     "Refill",
     "Review",
     "SignIn",

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import Base
@@ -25,11 +25,15 @@ class User(Base):
     is_operator: Mapped[bool] = mapped_column(default=False)
     # The secret of the second factor, sealed; empty while there is none.
     sealed_totp: Mapped[str] = mapped_column(default="")
+    # The step of time whose code was used last: that code, and every one before it, is used up.
+    totp_step: Mapped[int] = mapped_column(default=0)
     state_version: Mapped[int] = mapped_column(default=1)
     # Since when, and why, an operator keeps this person out; what runs already goes on.
     disabled_at: Mapped[datetime | None]
     disabled_reason: Mapped[str] = mapped_column(default="", server_default="")
     created_at: Mapped[datetime]
+    # When the account was closed: its email and its devices are gone by then, its orders and its money's lines stay.
+    closed_at: Mapped[datetime | None]
 
 
 class SignIn(Base):
@@ -49,8 +53,31 @@ class SignIn(Base):
     second_factor_at: Mapped[datetime | None]
 
 
+class HalfSignIn(Base):
+    """A right password whose second factor is yet to be shown. It opens nothing but the page that asks for the code."""
+
+    __tablename__ = "half_sign_ins"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    token_hash: Mapped[str] = mapped_column(unique=True)
+    at: Mapped[datetime]
+
+
+class RecoveryCode(Base):
+    """A code that stands in for the second factor, once. We hold its hash."""
+
+    __tablename__ = "recovery_codes"
+    __table_args__ = (UniqueConstraint("user_id", "code_hash"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    code_hash: Mapped[str]
+    used_at: Mapped[datetime | None]
+
+
 class FailedTry(Base):
-    """One failed log-in, counted by account and by network."""
+    """One failed try of a password or a code, counted by account and by network."""
 
     __tablename__ = "failed_tries"
 

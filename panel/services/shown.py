@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, literal_column, select
 
 from panel.build import build
 from panel.models import Catalogue, SignIn, User
-from panel.services.sign_ins import LASTS
+from panel.services.sign_ins import LASTS, may_be_in
 
 # One read of three rows by their keys: who holds the token, and the two versions.
 PRESENT = (
@@ -24,6 +24,7 @@ PRESENT = (
         SignIn.token_hash == bindparam("token_hash"),
         SignIn.ended_at.is_(None),
         SignIn.signed_in_at > bindparam("since", type_=SignIn.signed_in_at.type),
+        may_be_in(),
     )
 )
 

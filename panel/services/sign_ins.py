@@ -8,10 +8,10 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, delete, func, literal_column, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, literal_column, or_, select, update
 
 from panel.db import db, table_of
-from panel.domain.errors import TooManyTries
+from panel.domain.errors import AccountDisabled, TooManyTries
 from panel.models import Account, Catalogue, FailedTry, SignIn, User
 
 # Where the session cookie keeps the token. Flask-Login reads and writes it under this name.
@@ -21,6 +21,9 @@ LASTS = timedelta(days=30)
 TRIES_WINDOW = timedelta(minutes=15)
 TRIES_PER_ACCOUNT = 10
 TRIES_PER_NETWORK = 50
+# Fewer than passwords: three of a million codes are right at any time.
+CODES_PER_ACCOUNT = 5
+CODES_PER_NETWORK = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +50,23 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """The log-in that is being tried: counted before the password is looked at, forgotten when right."""
+    """What is being tried: counted before the password or the code is looked at, forgotten when right."""
 
     account: str | None
     network_try_id: int
 
 
 USERS, SIGN_INS, ACCOUNTS, CATALOGUE = (table_of(model) for model in (User, SignIn, Account, Catalogue))
+
+
+def may_be_in() -> ColumnElement[bool]:
+    """What holds of everyone who is signed in, whichever way they came: asked with every request.
+
+    The account is open, no operator has disabled it, and where it has a second factor, this device has shown it.
+    """
+    has_shown = or_(USERS.c.sealed_totp == literal_column("''"), SIGN_INS.c.second_factor_at.is_not(None))
+    return and_(USERS.c.closed_at.is_(None), USERS.c.disabled_at.is_(None), has_shown)
+
 
 # Asked by every request: a statement of Core, which costs a third of one of the ORM, and one statement for what
 # nearly every page shows or depends on.
@@ -75,6 +88,7 @@ _find = (
         SIGN_INS.c.token_hash == bindparam("token_hash"),
         SIGN_INS.c.ended_at.is_(None),
         SIGN_INS.c.signed_in_at > bindparam("since", type_=SIGN_INS.c.signed_in_at.type),
+        may_be_in(),
     )
 )
 
@@ -90,8 +104,17 @@ def find(token: str, *, now: datetime) -> SignedIn | None:
     return None if row is None else SignedIn(token, *row)
 
 
-def sign_in(user: User, *, device: str, network: str, now: datetime) -> SignedIn:
-    """Sign a device in with a fresh token."""
+def check_not_disabled(user: User) -> None:
+    """Raises AccountDisabled for a person whom an operator keeps out: told only to whoever knew the password."""
+    if user.disabled_at is not None:
+        raise AccountDisabled(
+            "This account is disabled. Its orders go on, and what comes back from them is kept on its balance."
+        )
+
+
+def sign_in(user: User, *, device: str, network: str, has_shown_second_factor: bool = False, now: datetime) -> SignedIn:
+    """Sign a device in with a fresh token. An account with a second factor takes no device that has not shown it."""
+    check_not_disabled(user)
     token = secrets.token_urlsafe(32)
     row = SignIn(
         user_id=user.id,
@@ -100,12 +123,13 @@ def sign_in(user: User, *, device: str, network: str, now: datetime) -> SignedIn
         network=network,
         signed_in_at=now,
         seen_at=now,
+        second_factor_at=now if has_shown_second_factor else None,
     )
     db.session.add(row)
     db.session.flush()
     signed_in = find(token, now=now)
     if signed_in is None:
-        raise ValueError(f"user {user.id} has no account to sign in to")
+        raise ValueError(f"user {user.id} can't be signed in this way")
     return signed_in
 
 
@@ -150,21 +174,31 @@ def count_try(email: str | None, *, network: str, now: datetime) -> Tries:
 
     Without an email (at sign-up, where there is no account yet) the network alone is charged.
     """
-    db.session.execute(delete(FailedTry).where(FailedTry.at <= now - TRIES_WINDOW))
     limits = [(f"network:{network}", TRIES_PER_NETWORK)]
     if email is not None:
         limits.insert(0, (_account_bucket(email), TRIES_PER_ACCOUNT))
+    return _count(limits, now=now)
+
+
+def count_code_try(user_id: int, *, network: str, now: datetime) -> Tries:
+    """Count one code before it is looked at. Apart from passwords: a right password gives no more codes to try."""
+    limits = [(f"code:{user_id}", CODES_PER_ACCOUNT), (f"code network:{network}", CODES_PER_NETWORK)]
+    return _count(limits, now=now)
+
+
+def _count(limits: list[tuple[str, int]], *, now: datetime) -> Tries:
+    db.session.execute(delete(FailedTry).where(FailedTry.at <= now - TRIES_WINDOW))
     for bucket, most in limits:
         _queue_up(bucket)
         _refuse_beyond(bucket, most=most, now=now)
     tries = [FailedTry(bucket=bucket, at=now) for bucket, _ in limits]
     db.session.add_all(tries)
     db.session.flush()
-    return Tries(account=limits[0][0] if email is not None else None, network_try_id=tries[-1].id)
+    return Tries(account=limits[0][0] if len(limits) > 1 else None, network_try_id=tries[-1].id)
 
 
 def forget_tries(tries: Tries) -> None:
-    """The password was right: the account starts at none again, and the network is not charged for it."""
+    """What was tried was right: the account starts at none again, and the network is not charged for it."""
     db.session.execute(
         delete(FailedTry).where((FailedTry.bucket == tries.account) | (FailedTry.id == tries.network_try_id))
     )

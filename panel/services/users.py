@@ -11,10 +11,10 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
-from panel.db import db
+from panel.db import db, lock_rows
 from panel.domain.errors import BadInput, EmailTaken
 from panel.models import User
-from panel.services import ledger
+from panel.services import half_sign_ins, ledger
 
 LONGEST_EMAIL = 254
 SHORTEST_PASSWORD = 10
@@ -110,8 +110,14 @@ def add_user(
     return user
 
 
-def find_by_email(email: str) -> User | None:
-    return db.session.scalar(select(User).where(User.email == email.strip().lower()))
+def find(user_id: int) -> User:
+    return db.session.get_one(User, user_id)
+
+
+def find_by_email(email: str, *, is_locked: bool = False) -> User | None:
+    """Whose email this is; with `is_locked` nobody else changes the account until the transaction ends."""
+    statement = select(User).where(User.email == email.strip().lower())
+    return db.session.scalar(lock_rows(statement) if is_locked else statement)
 
 
 def password_hash_by_email(email: str) -> str | None:
@@ -119,8 +125,9 @@ def password_hash_by_email(email: str) -> str | None:
 
 
 def set_password(user_id: int, *, password_hash: str) -> None:
-    """Keep a new hash. Which devices stay signed in is the matter of `sign_ins`."""
+    """Keep a new hash. Nobody is half signed in by the old one; which devices stay is the matter of `sign_ins`."""
     db.session.execute(update(User).where(User.id == user_id).values(password_hash=password_hash))
+    half_sign_ins.end_all(user_id)
 
 
 def _taken() -> EmailTaken:

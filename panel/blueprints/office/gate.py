@@ -1,26 +1,35 @@
 """The door of the office: operators who have shown their second factor; to everyone else there is nothing here."""
 
-from flask import Blueprint, abort, redirect, request
+from flask import Blueprint, Flask, Response, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
+from panel.blueprints.htmx import wants_fragment
 from panel.blueprints.rendering import me
 
-SECOND_FACTOR_PAGE = "/account/second-factor"
+PREFIX = "/office"
 
 
 def office_blueprint(name: str) -> Blueprint:
-    """A blueprint under /office whose every route stands behind the gate."""
-    bp = Blueprint(f"office_{name}", __name__, url_prefix="/office")
-    bp.before_request(keep_out_others)
-    return bp
+    """A blueprint whose every route lies under /office, and so behind the gate."""
+    return Blueprint(f"office_{name}", __name__, url_prefix=PREFIX)
+
+
+def init_app(app: Flask) -> None:
+    """Stand before all else that looks at a request: not even a missing token or a wrong method tells of a page."""
+    app.before_request(keep_out_others)
 
 
 def keep_out_others() -> ResponseReturnValue | None:
     """404 to all but operators; an operator who has not shown the second factor on this device is sent to do so."""
+    if request.path != PREFIX and not request.path.startswith(f"{PREFIX}/"):
+        return None
     person = me()
     if person is None or not person.is_operator:
         abort(404)
     if person.has_second_factor:
         return None
-    wanted = request.path if request.method in ("GET", "HEAD") else "/office"
-    return redirect(f"{SECOND_FACTOR_PAGE}?next={wanted}", code=303)
+    # Who has one and is signed in has shown it: this operator has none yet, and sets it up first.
+    if wants_fragment():
+        return Response(status=401)
+    wanted = request.full_path.removesuffix("?") if request.method in ("GET", "HEAD") else "/office"
+    return redirect(url_for("second_factor.show", next=wanted), code=303)

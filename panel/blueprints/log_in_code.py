@@ -1,0 +1,81 @@
+"""The second step of logging in to an account with a second factor: the code, after a right password."""
+
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from panel.blueprints import login
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain.errors import PanelError, StaleForm, TooManyTries
+from panel.services import half_sign_ins, second_factor, sign_ins, users
+from panel.services.half_sign_ins import HalfSignedIn
+from panel.services.sign_ins import SignedIn
+
+bp = Blueprint("log_in_code", __name__)
+
+
+@bp.get("/log-in/second-factor")
+def show() -> ResponseReturnValue:
+    if current_user.is_authenticated:
+        return redirect(login.next_path(), code=303)
+    half = login.half_signed_in()
+    return _to_log_in() if half is None else _page(half)
+
+
+@bp.post("/log-in/second-factor")
+def log_in() -> ResponseReturnValue:
+    if current_user.is_authenticated:
+        return redirect(login.next_path(), code=303)
+    half = login.half_signed_in()
+    if half is None:
+        return _to_log_in()
+    try:
+        signed_in, codes_left = _let_in(half, request.form.get("code", ""))
+    except StaleForm:
+        return _to_log_in()
+    except PanelError as error:
+        return _refused(_page(half, error), error)
+    login.carry(signed_in)
+    if codes_left is not None:
+        flash(
+            f"You used a recovery code. {codes_left} of {second_factor.RECOVERY_CODES} are left. If your app is lost, "
+            "replace your second factor now: Account, then Second factor."
+        )
+    return redirect(login.next_path(), code=303)
+
+
+def _let_in(half: HalfSignedIn, code: str) -> tuple[SignedIn, int | None]:
+    """Signed in, and how many recovery codes are left if one was used. Raises StaleForm when it took too long."""
+    with transaction():
+        tries = sign_ins.count_code_try(half.user_id, network=login.network(), now=utc_now())
+    with transaction():
+        codes_left = second_factor.show(half.user_id, code=code, settings=current_app.config["PANEL"], now=utc_now())
+        user = users.find(half.user_id)
+        if user.closed_at is not None or not half_sign_ins.finish(half.half_id):
+            raise StaleForm("The password was shown too long ago, or has changed. Log in again.")
+        sign_ins.forget_tries(tries)
+        signed_in = sign_ins.sign_in(
+            user, device=login.device(), network=login.network(), has_shown_second_factor=True, now=utc_now()
+        )
+    return signed_in, codes_left
+
+
+def _page(half: HalfSignedIn, error: PanelError | None = None) -> str:
+    return render_template(
+        "accounts/second_factor/log_in.html",
+        email=half.email,
+        next=login.next_path(""),
+        errors={} if error is None else {error.field or "": error.message},
+        with_recovery_code=request.values.get("with") == "recovery-code",
+    )
+
+
+def _to_log_in() -> ResponseReturnValue:
+    return redirect(url_for("accounts.show_log_in", next=login.next_path("") or None), code=303)
+
+
+def _refused(page: str, error: PanelError) -> ResponseReturnValue:
+    if isinstance(error, TooManyTries):
+        return page, error.http_status, {"Retry-After": str(error.retry_after_seconds)}
+    return page, error.http_status
