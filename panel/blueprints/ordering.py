@@ -16,7 +16,7 @@ from panel.db import transaction
 from panel.domain import money
 from panel.domain.errors import ExpiredForm, InsufficientBalance, PanelError, RequestIdUsed, TermsChanged, UnknownTool
 from panel.domain.status import FIRST
-from panel.services import catalogue, ledger, order_page, ordering
+from panel.services import catalogue, favorites, ledger, order_page, ordering
 from panel.services.catalogue import ToolOffer
 from panel.services.ordering import Placing, Quote
 
@@ -203,10 +203,18 @@ def _form(typed: Typed, *, again: int | None = None) -> str:
         typed=typed,
         errors=errors,
         tools=tools,
-        choices=[("", "Choose a tool"), *((tool.slug, tool.name) for tool in tools)],
+        choices=_choices(tools),
         again=again,
         **_priced(offer, typed.quantity),
     )
+
+
+def _choices(tools: list[ToolOffer]) -> list[tuple[str, str | list[tuple[str, str]]]]:
+    """The tools to choose from: this customer's favorites first."""
+    first, others = favorites.first(tools, favorites.tool_ids(current_user.id))
+    parts = (("Your favorites", first), ("Other tools" if first else "Tools", others))
+    named = [(words, [(tool.slug, tool.name) for tool in part]) for words, part in parts if part]
+    return [("", "Choose a tool"), *(named if first else named[0][1] if named else [])]
 
 
 def _check_again(typed: Typed, error: PanelError, *, status: int) -> ResponseReturnValue:

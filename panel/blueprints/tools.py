@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping
 
-from flask import Blueprint, abort, current_app, render_template, request
+from flask import Blueprint, abort, current_app, redirect, render_template, request, url_for
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 
 from panel.blueprints import json_ld
+from panel.blueprints.login import login_required
+from panel.blueprints.rendering import me
 from panel.clock import utc_now
+from panel.db import transaction
 from panel.domain import refund
 from panel.domain.refund import Settlement
 from panel.domain.status import Status
-from panel.services import catalogue, measures, tool_texts
+from panel.services import catalogue, favorites, measures, tool_texts
 from panel.services.catalogue import ToolOffer
 from panel.services.tool_texts import ToolText
 from panel.settings import ROOT
@@ -19,6 +23,7 @@ from panel.settings import ROOT
 bp = Blueprint("tools", __name__)
 
 REFILL_CHOICES = {"yes": True, "no": False}
+BY_PRICE = "price"
 
 # The order of the worked price, where the tool's limits allow it.
 EXAMPLE_QUANTITY = 1_000
@@ -33,7 +38,13 @@ def load_texts(state: BlueprintSetupState) -> None:
 def listed() -> ResponseReturnValue:
     category = request.args.get("category", "")
     refill = request.args.get("refill", "")
+    sort = BY_PRICE if request.args.get("sort") == BY_PRICE else ""
     tools = catalogue.listed(category=category or None, refill=REFILL_CHOICES.get(refill))
+    if sort:
+        tools.sort(key=lambda tool: tool.price_micros_per_thousand)
+    chosen, only_favorites = _favorites(), request.args.get("favorites") == "yes"
+    if only_favorites:
+        tools, _others = favorites.first(tools, chosen)
     now = utc_now()
     changed_at = max((tool.changed_at for tool in tools), default=None)
     return render_template(
@@ -42,6 +53,9 @@ def listed() -> ResponseReturnValue:
         categories=[("", "All categories"), *((each, each) for each in catalogue.categories())],
         category=category,
         refill=refill if refill in REFILL_CHOICES else "",
+        sort=sort,
+        favorites=chosen,
+        only_favorites=only_favorites,
         started={tool.tool_id: measures.time_to_start(tool.tool_id, now=now) for tool in tools},
         completed={tool.tool_id: measures.time_to_completion(tool.tool_id, now=now) for tool in tools},
         days=measures.WINDOW.days,
@@ -56,7 +70,7 @@ def show(slug: str) -> ResponseReturnValue:
     if tool is None:
         abort(404)
     now = utc_now()
-    quantity = _example_quantity(tool)
+    quantity, log = _example_quantity(tool), catalogue.terms_log(tool.tool_id)
     return render_template(
         "tools/show.html",
         tool=tool,
@@ -70,10 +84,31 @@ def show(slug: str) -> ResponseReturnValue:
         started=measures.time_to_start(tool.tool_id, now=now),
         completed=measures.time_to_completion(tool.tool_id, now=now),
         days=measures.WINDOW.days,
-        log=catalogue.terms_log(tool.tool_id),
+        log=list(zip(log, [*log[1:], None], strict=True)),
+        is_favorite=tool.tool_id in _favorites(),
         order_path=f"/orders/new?tool={tool.slug}",
         data=json_ld.tool_page(tool),
     )
+
+
+@bp.post("/tools/<slug>/favorite")
+@login_required
+def choose(slug: str) -> ResponseReturnValue:
+    """Make the tool a favorite of whoever asks, or none any more."""
+    tool = catalogue.find(slug)
+    if tool is None:
+        abort(404)
+    with transaction():
+        if request.form.get("favorite") == "no":
+            favorites.drop(current_user.id, tool.tool_id)
+        else:
+            favorites.choose(current_user.id, tool.tool_id, now=utc_now())
+    return redirect(url_for("tools.show", slug=slug), code=303)
+
+
+def _favorites() -> frozenset[int]:
+    person = me()
+    return favorites.tool_ids(person.id) if person else frozenset()
 
 
 def _texts() -> Mapping[str, ToolText]:

@@ -1,5 +1,6 @@
 """The tables. Import them from here; a migration sees what is imported here."""
 
+from panel.models.favorite import Favorite
 from panel.models.mail import EmailChange, LinkPurpose, Mail, MailedLink, ResetRequest
 from panel.models.money import (
     SETTLING_KINDS,
@@ -52,6 +53,7 @@ __all__ = [
     "EmailChange",
     "Event",
     "FailedTry",
+    "Favorite",
     "HalfSignIn",
     "Heartbeat",
     "Incident",

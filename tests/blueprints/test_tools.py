@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from panel.clock import utc_now
@@ -78,6 +79,69 @@ def test_the_list_is_filtered_by_its_form(client: FlaskClient, query: str, shown
         assert '<a href="/tools">Show all tools</a>' in answer.text
 
 
+def test_the_list_is_sorted_by_price_where_asked(client: FlaskClient) -> None:
+    for slug, price in (("apple-visits", "0.90"), ("berry-visits", "0.10"), ("cherry-visits", "0.90")):
+        a_tool(slug, price=price)
+
+    by_name, by_price = (
+        re.findall(r'<tr id="tool-([a-z-]+)">', client.get(f"/tools?sort={sort}").text) for sort in ("", "price")
+    )
+
+    assert by_name == ["apple-visits", "berry-visits", "cherry-visits"]
+    assert by_price == ["berry-visits", "apple-visits", "cherry-visits"]
+
+
+def test_a_favorite_is_marked_found_and_first_in_the_order_form(client: FlaskClient) -> None:
+    a_tool("apple-visits")
+    a_tool("berry-visits")
+    signed_in(client, a_customer())
+
+    answers = [client.post("/tools/berry-visits/favorite", data={"favorite": "yes"}) for _ in range(2)]
+
+    assert [(answer.status_code, answer.headers["Location"]) for answer in answers] == [
+        (303, "/tools/berry-visits")
+    ] * 2
+    assert "Remove from favorites" in client.get("/tools/berry-visits").text
+    assert client.get("/tools").text.count("Your favorite<") == 1
+    assert re.findall(r'<tr id="tool-([a-z-]+)">', client.get("/tools?favorites=yes").text) == ["berry-visits"]
+    form = client.get("/orders/new").text
+    assert re.findall(r'<opt(?:group label|ion value)="(.*?)"', form) == [
+        "",
+        "Your favorites",
+        "berry-visits",
+        "Other tools",
+        "apple-visits",
+    ]
+
+
+def test_a_favorite_can_be_dropped(client: FlaskClient) -> None:
+    a_tool("berry-visits")
+    signed_in(client, a_customer())
+    client.post("/tools/berry-visits/favorite", data={"favorite": "yes"})
+
+    for _ in range(2):
+        assert client.post("/tools/berry-visits/favorite", data={"favorite": "no"}).status_code == 303
+
+    assert "Add to favorites" in client.get("/tools/berry-visits").text
+    assert "You have no favorites yet." in client.get("/tools?favorites=yes").text
+    assert "<optgroup" not in client.get("/orders/new").text
+
+
+def test_favorites_are_of_one_person_alone(app: Flask) -> None:
+    a_tool("berry-visits")
+    one, other, stranger = (app.test_client() for _ in range(3))
+    for each in (one, other):
+        signed_in(each, a_customer())
+
+    one.post("/tools/berry-visits/favorite", data={"favorite": "yes"})
+
+    assert "Remove from favorites" in one.get("/tools/berry-visits").text
+    assert "Add to favorites" in other.get("/tools/berry-visits").text
+    assert "favorites" not in stranger.get("/tools/berry-visits").text
+    assert stranger.post("/tools/berry-visits/favorite").headers["Location"].startswith("/log-in")
+    assert one.post("/tools/no-such-tool/favorite").status_code == 404
+
+
 def test_a_filtered_list_is_not_for_search_engines(client: FlaskClient) -> None:
     a_tool("page-visits")
 
@@ -135,7 +199,9 @@ def test_a_change_of_terms_is_logged_on_the_page(client: FlaskClient) -> None:
 
     log = page[page.index('id="changes"') :]
     assert log.index('id="terms-2"') < log.index('id="terms-1"')
-    assert "$1.00" in log and "$0.90" in log and "13:00 UTC" in log
+    newest = " ".join(re.sub(r"<[^>]+>", "", log[log.index('id="terms-2"') : log.index('id="terms-1"')]).split())
+    assert "$1.00 before: $0.90" in newest and "13:00 UTC" in newest
+    assert newest.count("before:") == 1
 
 
 def test_a_hidden_or_unknown_tool_is_not_found(client: FlaskClient) -> None:
