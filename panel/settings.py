@@ -65,6 +65,10 @@ class Settings(BaseSettings):
     worker: bool = Field(True, description="whether `python app.py` also starts the worker")
     sync_seconds: int = Field(10, ge=1, le=3600, description="how often a provider is asked about an open order")
     dispatch_seconds: int = Field(1, ge=1, le=59, description="how often new orders are handed over")
+    probe_seconds: int = Field(60, ge=1, le=60, description="how often the worker measures the platform")
+    canary_seconds: int = Field(
+        300, ge=0, le=86_400, description="least time between two test orders of the panel's own; 0: none are placed"
+    )
     lease_seconds: float = Field(60, gt=0, description="how long one worker may hold an order")
     dispatch_hours: float = Field(24, gt=0, description="an order never sent is canceled and returned after this")
     unconfirmed_hours: float = Field(72, gt=0, description="an unconfirmed order is canceled and returned after this")

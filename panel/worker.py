@@ -24,7 +24,7 @@ from sqlalchemy import delete
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.jobs import cancellations, deadlines, dispatch, mails, refills, sync, webhooks
+from panel.jobs import cancellations, deadlines, dispatch, mails, probes, refills, sync, webhooks
 from panel.models import FailedTry
 from panel.services import health
 from panel.settings import Settings
@@ -56,6 +56,8 @@ class Sweep:
     seconds: int
     # Whether the sweep only hands out work, and can be told to wait for it.
     has_lanes: bool = False
+    # Whether the sweep watches a panel that runs, and has no place in a single run.
+    is_for_living: bool = False
 
 
 def sweeps(settings: Settings) -> tuple[Sweep, ...]:
@@ -69,6 +71,8 @@ def sweeps(settings: Settings) -> tuple[Sweep, ...]:
         Sweep("mails", mails.sweep, 2),
         Sweep("deadlines", deadlines.sweep, 10),
         Sweep("heartbeat", beat, 5),
+        Sweep("probes", probes.sweep, settings.probe_seconds, is_for_living=True),
+        Sweep("audit", probes.audit, 60, is_for_living=True),
         Sweep("purge", purge, 600),
     )
 
@@ -92,9 +96,10 @@ def purge(*, worker: str) -> int:
 
 
 def run_once(app: Flask) -> bool:
-    """Each sweep once, to its end, here and now, without the engine. False when one failed."""
+    """Each sweep that does work once, to its end, here and now, without the engine. False when one failed."""
     worker = f"{socket.gethostname()}-once"
-    done = [_run(app, sweep, worker=worker, wait=True) for sweep in sweeps(app.config["PANEL"])]
+    due = [sweep for sweep in sweeps(app.config["PANEL"]) if not sweep.is_for_living]
+    done = [_run(app, sweep, worker=worker, wait=True) for sweep in due]
     return all(done)
 
 

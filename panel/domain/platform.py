@@ -57,6 +57,16 @@ _BY_CONCERN = (State.OPERATIONAL, State.UNKNOWN, State.DEGRADED, State.PARTIAL, 
 
 
 @dataclass(frozen=True)
+class Finding:
+    """What one round of probes found of one component: its state, what was timed, and why, in customers' words."""
+
+    component: str
+    state: State
+    value_ms: int | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True)
 class Limits:
     """Up to the first it is operational, up to the last degraded, beyond it a major outage. In milliseconds."""
 
@@ -160,7 +170,7 @@ def provider_key(provider_id: int) -> str:
 
 def needs_worker(component: str) -> bool:
     """Whether a time that no worker measured is an outage of this component."""
-    return component in Component and Component(component).facts.needs_worker
+    return component in set(Component) and Component(component).facts.needs_worker
 
 
 def provider_state(*, is_paused: bool, failures: int, is_asked: bool) -> State:

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, case, func, or_, select
+from sqlalchemy import ColumnElement, Subquery, Table, case, func, or_, select
 
 from panel.db import db, read_at_one_moment, table_of
 from panel.domain.refund import settle
 from panel.domain.status import Status
 from panel.models import Account, AccountKind, Event, Order, OrderCount, Refill, Transfer, TransferKind
+from panel.services.platform import own_orders
 
 ORDERS = table_of(Order)
 EVENTS = table_of(Event)
@@ -22,7 +23,8 @@ ACCOUNTS = table_of(Account)
 
 @dataclass(frozen=True)
 class Audit:
-    """What was looked at, and every difference as a sentence."""
+    """How much there is of customers', and every difference as a sentence. The panel's own test orders are
+    looked at as well, and not counted."""
 
     orders: int
     transfers: int
@@ -46,10 +48,14 @@ def audit() -> Audit:
         *_refills(),
     ]
     return Audit(
-        orders=db.session.scalar(select(func.count()).select_from(ORDERS)) or 0,
-        transfers=db.session.scalar(select(func.count()).select_from(TRANSFERS)) or 0,
+        orders=_count(ORDERS) - _count(ORDERS, ORDERS.c.customer_id == own_orders.customer_id()),
+        transfers=_count(TRANSFERS) - _count(TRANSFERS, own_orders.is_own_transfer(TRANSFERS)),
         differences=tuple(differences),
     )
+
+
+def _count(table: Table, *conditions: ColumnElement[bool]) -> int:
+    return db.session.scalar(select(func.count()).select_from(table).where(*conditions)) or 0
 
 
 def _accounts() -> Iterator[str]:

@@ -17,6 +17,7 @@ from panel.domain.status import FIRST, Status
 from panel.models import Catalogue, Provider, Terms, Tool
 from panel.services import catalogue_files, providers
 from panel.services.catalogue_files import TermsWritten, ToolWritten
+from panel.services.platform import own_orders
 from panel.settings import ROOT
 
 MOST_IDS_ASKED = 500
@@ -131,8 +132,9 @@ def listed(*, category: str | None = None, refill: bool | None = None) -> list[T
 
 
 def listed_all() -> list[ToolOffer]:
-    """Every tool, hidden ones too, by slug."""
-    return [_offer(row) for row in db.session.execute(_OFFER.order_by(Tool.slug))]
+    """Every tool, hidden ones too, by slug; but for the one that the panel's own test orders are of."""
+    customers = _OFFER.where(Tool.slug != own_orders.TOOL_SLUG)
+    return [_offer(row) for row in db.session.execute(customers.order_by(Tool.slug))]
 
 
 def categories() -> list[str]:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from panel.db import WRITES, db
 from panel.domain.status import Status
 from panel.models import Heartbeat, Order, OrderCount, Review
+from panel.services.platform import own_orders
 
 STALE_SECONDS = 30
 FORGOTTEN_SECONDS = 24 * 3600
@@ -87,8 +88,10 @@ def heartbeat_age_seconds(*, now: datetime) -> float | None:
 
 
 def numbers(*, now: datetime) -> Numbers:
-    """Count what there is. One short read each; orders are counted from the kept counts."""
-    rows = db.session.execute(select(OrderCount.status, func.sum(OrderCount.orders)).group_by(OrderCount.status))
+    """Count what there is. One short read each; customers' orders are counted from the kept counts."""
+    is_customers = OrderCount.customer_id.is_distinct_from(own_orders.customer_id())
+    counts = select(OrderCount.status, func.sum(OrderCount.orders)).where(is_customers).group_by(OrderCount.status)
+    rows = db.session.execute(counts)
     counted = {Status(status): int(orders) for status, orders in rows}
     oldest = db.session.scalar(
         select(func.min(Order.placed_at)).where(Order.dispatch_at.is_not(None), Order.status == Status.PENDING)

@@ -4,7 +4,7 @@ One read of the newest orders serves every figure of every page for a minute.
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from panel.db import db
 from panel.models import Order
+from panel.services.platform import own_orders
 
 WINDOW = timedelta(days=30)
 NEWEST_ORDERS = 20_000
@@ -46,6 +47,7 @@ class Share:
 @dataclass(frozen=True)
 class _Ended:
     tool_id: int
+    provider_id: int
     placed_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
@@ -70,12 +72,14 @@ def time_to_completion(tool_id: int | None = None, *, now: datetime) -> Measure 
     )
 
 
-def time_to_start(tool_id: int | None = None, *, now: datetime) -> Measure | None:
+def time_to_start(tool_id: int | None = None, *, provider_id: int | None = None, now: datetime) -> Measure | None:
     """From placing until the count moved, over orders ended in the window; None when too few."""
     return _measure(
         (order.started_at - order.placed_at) // timedelta(seconds=1)
         for order in _ended_orders(now=now)
-        if order.started_at is not None and tool_id in (None, order.tool_id)
+        if order.started_at is not None
+        and tool_id in (None, order.tool_id)
+        and provider_id in (None, order.provider_id)
     )
 
 
@@ -98,13 +102,27 @@ def forget() -> None:
     _kept.clear()
 
 
+def completions(tool_id: int | None = None, *, now: datetime) -> list[tuple[datetime, int]]:
+    """When each order was Completed, and how many seconds after it was placed; of the orders ended in the window."""
+    return [
+        (order.completed_at, (order.completed_at - order.placed_at) // timedelta(seconds=1))
+        for order in _ended_orders(now=now)
+        if order.completed_at is not None and tool_id in (None, order.tool_id)
+    ]
+
+
+def median_and_p90(ordered: Sequence[int]) -> tuple[int, int]:
+    """The smallest values that cover half and nine tenths, so that each is one that really occurred."""
+    count = len(ordered)
+    return ordered[(count + 1) // 2 - 1], ordered[-(-count * 9 // 10) - 1]
+
+
 def _measure(durations: Iterable[int]) -> Measure | None:
     seconds = sorted(durations)
     count = len(seconds)
     if count < LEAST_SAMPLE:
         return None
-    # The smallest duration that covers the share, so that every figure is one that an order really took.
-    median, p90 = seconds[(count + 1) // 2 - 1], seconds[-(-count * 9 // 10) - 1]
+    median, p90 = median_and_p90(seconds)
     return Measure(median_seconds=median, p90_seconds=p90, sample=count)
 
 
@@ -124,8 +142,12 @@ def _is_fresh(reading: _Reading, *, now: datetime) -> bool:
 def _read(*, now: datetime) -> tuple[_Ended, ...]:
     newest = select(func.max(ORDERS.c.id)).scalar_subquery()
     rows = db.session.execute(
-        select(ORDERS.c.tool_id, ORDERS.c.placed_at, ORDERS.c.started_at, ORDERS.c.completed_at).where(
-            ORDERS.c.id > newest - NEWEST_ORDERS, ORDERS.c.ended_at >= now - WINDOW
+        select(
+            ORDERS.c.tool_id, ORDERS.c.provider_id, ORDERS.c.placed_at, ORDERS.c.started_at, ORDERS.c.completed_at
+        ).where(
+            ORDERS.c.id > newest - NEWEST_ORDERS,
+            ORDERS.c.ended_at >= now - WINDOW,
+            ORDERS.c.tool_id.is_distinct_from(own_orders.tool_id()),
         )
     )
     return tuple(_Ended(*row) for row in rows)

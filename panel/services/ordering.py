@@ -57,17 +57,17 @@ def is_request_id(text: str) -> bool:
     return _REQUEST_ID.fullmatch(text) is not None
 
 
-def offer_of(slug: str) -> ToolOffer:
-    """The tool as offered now. Raises UnknownTool when there is none, or it is hidden."""
-    offer = catalogue.find(slug)
+def offer_of(slug: str, *, of_hidden_tools: bool = False) -> ToolOffer:
+    """The tool as offered now. Raises UnknownTool when there is none, or it is hidden and those are not meant too."""
+    offer = catalogue.find_any(slug) if of_hidden_tools else catalogue.find(slug)
     if offer is None:
         raise UnknownTool("There is no such tool. Choose one from the list of tools.")
     return offer
 
 
-def quote(slug: str, *, link: str, quantity: str) -> Quote:
+def quote(slug: str, *, link: str, quantity: str, of_hidden_tools: bool = False) -> Quote:
     """Check tool, quantity and link. Raises UnknownTool, BadQuantity or BadLink; each names its field."""
-    offer = offer_of(slug)
+    offer = offer_of(slug, of_hidden_tools=of_hidden_tools)
     return Quote(offer=offer, link=_checked_link(offer, link), quantity=checked_quantity(offer, quantity))
 
 
@@ -96,7 +96,7 @@ def _checked_link(offer: ToolOffer, link: str) -> str:
     return links.check_link(link, pattern=offer.link_pattern, example=offer.link_example, hint=offer.link_hint)
 
 
-def place_order(customer_id: int, *, asked: Placing, now: datetime) -> Order:
+def place_order(customer_id: int, *, asked: Placing, of_hidden_tools: bool = False, now: datetime) -> Order:
     """Charge the customer and queue the order; asked again with the same request id, the order made then.
 
     Raises what `quote` raises, BadInput for an unusable request id, RequestIdUsed when the id came before
@@ -108,7 +108,7 @@ def place_order(customer_id: int, *, asked: Placing, now: datetime) -> Order:
     earlier = find_by_request(customer_id, request_id=asked.request_id)
     if earlier is not None:
         return _same_or_refused(earlier, asked)
-    wanted = quote(asked.tool, link=asked.link, quantity=asked.quantity)
+    wanted = quote(asked.tool, link=asked.link, quantity=asked.quantity, of_hidden_tools=of_hidden_tools)
     if asked.terms_id is not None and asked.terms_id != wanted.offer.terms_id:
         raise TermsChanged("The terms of this tool have changed since you opened the form. Nothing was charged.")
     order_id = _write(customer_id, wanted, request_id=asked.request_id, now=now)

@@ -1,0 +1,113 @@
+"""The probes: each minute every component is measured, a test order placed when one is due, and all written down."""
+
+import time
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.domain.errors import PanelError
+from panel.domain.platform import COMPONENTS, Component, Finding, State
+from panel.jobs import own_site
+from panel.jobs.calls import panel_settings
+from panel.services import audit as auditing
+from panel.services import health
+from panel.services.platform import audits, canary, measuring, proposals, signals
+from panel.settings import Settings, secret_key
+
+log = structlog.get_logger()
+
+
+def sweep(*, worker: str) -> int:
+    """One round: how many components were measured."""
+    settings, now = panel_settings(), utc_now()
+    address = own_site.address_of(settings)
+    trouble = _place_canary(settings)
+    page_ms = own_site.page_ms(address)
+    api_ms = own_site.api_ms(address, key=_key(settings)) if settings.canary_seconds else None
+    ordering = _ordering(settings, trouble=trouble)
+    newest = canary.newest()
+    core = [
+        _answer(Component.SITE, page_ms),
+        ordering,
+        signals.dispatch(newest, now=now),
+        signals.updates(newest, sync_seconds=settings.sync_seconds, now=now),
+        signals.refunds(newest),
+        _answer(Component.API, api_ms) if settings.canary_seconds else _not_asked(),
+    ]
+    others = signals.providers(now=now)
+    found = [signals.whole(core, others), *core, *others]
+    with transaction():
+        gap = measuring.record(found, interval_seconds=settings.probe_seconds, now=now)
+        made = proposals.propose(found, gap=gap, now=now)
+        proposed = [incident.title for incident in made]
+    for title in proposed:
+        log.warning("incident_proposed", title=title)
+    return len(found)
+
+
+def audit(*, worker: str) -> int:
+    """Audit all money when it is time again; how many orders were looked at."""
+    if not audits.is_due(now=utc_now()):
+        return 0
+    began = time.monotonic()
+    found = auditing.audit()
+    took_ms = int((time.monotonic() - began) * 1_000)
+    with transaction():
+        audits.record(found, took_ms=took_ms, now=utc_now())
+    if not found.is_sound:
+        log.error("audit_not_sound", differences=list(found.differences[:3]))
+    return found.orders
+
+
+def _key(settings: Settings) -> str:
+    return canary.key_of(secret_key(settings))
+
+
+def _place_canary(settings: Settings) -> str | None:
+    """Place the next test order when it is due. What kept it from being placed, if something did."""
+    if not settings.canary_seconds:
+        return None
+    try:
+        if not canary.is_prepared():
+            with transaction():
+                canary.prepare(key=_key(settings), now=utc_now())
+        elif not canary.has_key(_key(settings)):
+            with transaction():
+                canary.use_key(_key(settings))
+        if canary.is_due(canary.newest(), every_seconds=settings.canary_seconds, now=utc_now()):
+            with transaction():
+                canary.place(now=utc_now())
+    except (PanelError, SQLAlchemyError) as error:
+        db.session.rollback()
+        log.warning("canary_not_placed", exc_info=True)
+        return type(error).__name__
+    return None
+
+
+def _ordering(settings: Settings, *, trouble: str | None) -> Finding:
+    """Whether an order can be checked and written, and how long that took."""
+    if trouble is not None:
+        return Finding(Component.ORDERING, State.MAJOR, text="A test order could not be placed.")
+    db.session.rollback()
+    began = time.monotonic()
+    if not health.can_write():
+        return Finding(Component.ORDERING, State.MAJOR, text="The database takes no orders.")
+    if settings.canary_seconds:
+        canary.check()
+    took_ms = int((time.monotonic() - began) * 1_000)
+    limits = COMPONENTS[Component.ORDERING].limits
+    assert limits is not None
+    return Finding(Component.ORDERING, limits.judge(took_ms), took_ms, "Orders are taken.")
+
+
+def _answer(component: Component, took_ms: int | None) -> Finding:
+    limits = COMPONENTS[component].limits
+    assert limits is not None
+    text = "It answers." if took_ms is not None else "It did not answer."
+    return Finding(component, limits.judge(took_ms), took_ms, text)
+
+
+def _not_asked() -> Finding:
+    return Finding(Component.API, State.UNKNOWN, text="It is asked only where test orders are placed.")

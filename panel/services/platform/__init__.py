@@ -1,0 +1,1 @@
+"""How the platform does: measured by the worker, told on the status page, with incidents in people's words."""

@@ -1,0 +1,180 @@
+"""The test order: placed, handed over, followed and settled by the same services as every other order.
+
+It costs one nano-dollar of money that the panel gave its test customer, once, from its own account for adjustments.
+It always ends Partial with nothing delivered, so that the money comes back and no sale is ever booked.
+"""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from panel.db import db
+from panel.models import AccountKind, ApiKey, Attempt, AttemptKind, AttemptState, Order, Terms, Tool, TransferKind, User
+from panel.services import api_keys, ledger, ordering, providers
+from panel.services.ledger import Posting
+from panel.services.ordering import Placing
+from panel.services.platform import own_orders
+from panel.services.users import NOBODYS_HASH
+
+LINK = "https://example.com/canary"
+QUANTITY = 1
+# Enough for a thousand test orders that are held at once; in truth one is.
+FLOAT_NANOS = 1_000
+# The scenario of the simulator that ends Partial; of one unit, that one stays undelivered.
+SCENARIO = "partial"
+# One that has not ended by then is left to the services that end such orders; the next one is placed.
+GIVEN_UP_AFTER = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Canary:
+    """The newest test order: how far it came, and when."""
+
+    order_id: int
+    placed_at: datetime
+    handed_over_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    charge_nanos: int
+    returned_nanos: int
+
+    @property
+    def has_its_money_back(self) -> bool:
+        return self.returned_nanos == self.charge_nanos
+
+
+def is_prepared() -> bool:
+    """Whether the test customer and the test tool are there."""
+    return db.session.scalar(select(own_orders.customer_id())) is not None
+
+
+def prepare(*, key: str, now: datetime) -> None:
+    """Make the test customer, its money, its key, its tool and the simulated provider that delivers it."""
+    provider = providers.find(own_orders.PROVIDER_NAME)
+    if provider is None:
+        provider = providers.add_provider(own_orders.PROVIDER_NAME, kind="simulated", now=now)
+        db.session.flush()
+    user = User(email=own_orders.CUSTOMER_EMAIL, password_hash=NOBODYS_HASH, created_at=now)
+    db.session.add(user)
+    db.session.flush()
+    ledger.open_account(user.id)
+    reason = f"{TransferKind.ADJUSTMENT}:canary"
+    note = "Money of the panel's own, for its test orders."
+    ledger.post(
+        [Posting(AccountKind.ADJUSTMENTS, user.id, FLOAT_NANOS, TransferKind.ADJUSTMENT, reason, note=note)], now=now
+    )
+    db.session.add(
+        ApiKey(
+            user_id=user.id,
+            name="Probes",
+            key_hash=api_keys.key_hash(key),
+            starts_with=key[: api_keys.SHOWN_SIGNS],
+            networks="",
+            made_at=now,
+        )
+    )
+    _add_tool(provider.id, now=now)
+
+
+def _add_tool(provider_id: int, *, now: datetime) -> None:
+    tool = Tool(
+        slug=own_orders.TOOL_SLUG,
+        name="Test order",
+        category="Test",
+        summary="Placed by the panel itself, to measure how it does.",
+        unit="units",
+        provider_id=provider_id,
+        provider_service=SCENARIO,
+        is_hidden=True,
+        changed_at=now,
+    )
+    db.session.add(tool)
+    db.session.flush()
+    terms = Terms(
+        tool_id=tool.id,
+        version=1,
+        price_micros_per_thousand=1,
+        minimum=QUANTITY,
+        maximum=QUANTITY,
+        link_pattern=r"https://example\.com/canary",
+        link_example=LINK,
+        link_counter_example="https://example.com/",
+        link_hint="There is one link only.",
+        refill_days=None,
+        can_cancel=False,
+        since=now,
+    )
+    db.session.add(terms)
+    db.session.flush()
+    tool.terms_id = terms.id
+
+
+def key_of(secret: str) -> str:
+    """The test customer's API key: it follows from the installation's secret, so that no worker has to keep it."""
+    digest = hashlib.sha256(f"canary api key of {secret}".encode()).digest()
+    return api_keys.PREFIX + base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def use_key(key: str) -> None:
+    """Let the test customer's key be this one: the installation's secret may have changed."""
+    mine = select(ApiKey).where(ApiKey.user_id == own_orders.customer_id(), ApiKey.revoked_at.is_(None))
+    for kept in db.session.scalars(mine):
+        kept.key_hash = api_keys.key_hash(key)
+
+
+def has_key(key: str) -> bool:
+    """Whether this is the test customer's key."""
+    found = select(ApiKey.id).where(
+        ApiKey.user_id == own_orders.customer_id(), ApiKey.key_hash == api_keys.key_hash(key)
+    )
+    return db.session.scalar(found) is not None
+
+
+def check() -> None:
+    """Check a test order as every order is checked before it is placed; nothing is written."""
+    ordering.quote(own_orders.TOOL_SLUG, link=LINK, quantity=str(QUANTITY), of_hidden_tools=True)
+
+
+def place(*, now: datetime) -> Order:
+    """Place the next test order. Raises what `ordering.place_order` raises."""
+    customer_id = db.session.scalar(select(own_orders.customer_id()))
+    assert customer_id is not None, "prepare comes first"
+    asked = Placing(own_orders.TOOL_SLUG, LINK, str(QUANTITY), request_id=f"canary:{now:%Y%m%dT%H%M%S}")
+    return ordering.place_order(customer_id, asked=asked, of_hidden_tools=True, now=now)
+
+
+def is_due(newest: Canary | None, *, every_seconds: int, now: datetime) -> bool:
+    """Whether to place the next one: the last has ended, and was placed long enough ago."""
+    if newest is None:
+        return True
+    age = now - newest.placed_at
+    has_ended = newest.ended_at is not None or age >= GIVEN_UP_AFTER
+    return has_ended and age >= timedelta(seconds=every_seconds)
+
+
+def newest() -> Canary | None:
+    """The newest test order, if there is one."""
+    handed_over = (
+        select(Attempt.answered_at)
+        .where(Attempt.order_id == Order.id, Attempt.kind == AttemptKind.ADD, Attempt.state == AttemptState.SENT)
+        .limit(1)
+        .scalar_subquery()
+    )
+    row = db.session.execute(
+        select(
+            Order.id,
+            Order.placed_at,
+            handed_over,
+            Order.started_at,
+            Order.ended_at,
+            Order.charge_nanos,
+            Order.returned_nanos,
+        )
+        .where(Order.customer_id == own_orders.customer_id())
+        .order_by(Order.id.desc())
+        .limit(1)
+    ).first()
+    return None if row is None else Canary(*row)

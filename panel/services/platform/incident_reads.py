@@ -1,0 +1,194 @@
+"""What is read of incidents: those open, those past, one with all that was said of it, and the components affected."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, select
+
+from panel.db import db
+from panel.domain.errors import NotFound
+from panel.domain.incidents import Phase
+from panel.domain.platform import State, worst
+from panel.models import Incident, IncidentPart, IncidentUpdate
+
+MOST_SHOWN = 10
+MOST_LISTED = 200
+MOST_IN_FEED = 50
+
+
+@dataclass(frozen=True)
+class Update:
+    """One thing said, with the components it names and their states."""
+
+    id: int
+    phase: Phase
+    text: str
+    actor: str
+    at: datetime
+    parts: tuple[tuple[str, State], ...]
+
+
+@dataclass(frozen=True)
+class Told:
+    """An incident or planned work with all that was said of it, newest first."""
+
+    id: int
+    slug: str
+    title: str
+    impact: str
+    cost: str
+    phase: Phase
+    proposed_for: str | None
+    began_at: datetime
+    published_at: datetime | None
+    dismissed_at: datetime | None
+    resolved_at: datetime | None
+    planned_from: datetime | None
+    planned_until: datetime | None
+    updates: tuple[Update, ...]
+
+    @property
+    def is_planned(self) -> bool:
+        return self.planned_from is not None
+
+    @property
+    def is_open(self) -> bool:
+        return self.resolved_at is None
+
+    @property
+    def parts(self) -> tuple[tuple[str, State], ...]:
+        """The components affected, as the newest update has them."""
+        return self.updates[0].parts if self.updates else ()
+
+    @property
+    def changed_at(self) -> datetime:
+        """When something was last said of it."""
+        return self.updates[0].at if self.updates else self.began_at
+
+    def is_under_way(self, now: datetime) -> bool:
+        """Whether it concerns the present: an open incident, or planned work within its window."""
+        if self.planned_from is None or self.planned_until is None:
+            return self.is_open
+        return self.is_open and self.planned_from <= now < self.planned_until
+
+    def said(self, now: datetime) -> str:
+        """Its phase in one word or two."""
+        if self.planned_until is None or not self.is_open:
+            return self.phase.label
+        if self.is_under_way(now):
+            return "Under way"
+        return "Planned" if now < self.planned_until else "Window is over"
+
+
+PUBLISHED = Incident.published_at.is_not(None)
+IS_PROPOSAL = (Incident.published_at.is_(None), Incident.dismissed_at.is_(None))
+
+
+def open_now() -> list[Told]:
+    """Published incidents that are not over, newest first."""
+    return _told(PUBLISHED, Incident.resolved_at.is_(None), Incident.planned_from.is_(None), most=MOST_LISTED)
+
+
+def planned(*, now: datetime) -> list[Told]:
+    """Published work that lies ahead or is under way, the next first."""
+    ahead = _told(PUBLISHED, Incident.resolved_at.is_(None), Incident.planned_until > now, most=MOST_LISTED)
+    return sorted(ahead, key=lambda work: (work.planned_from or now, work.id))
+
+
+def past(*, now: datetime, most: int = MOST_SHOWN) -> list[Told]:
+    """What is over: resolved incidents, and work whose window has passed; newest first."""
+    is_over = Incident.resolved_at.is_not(None) | (Incident.planned_until <= now)
+    return _told(PUBLISHED, is_over, most=most)
+
+
+def newest_published(*, most: int = MOST_IN_FEED) -> list[Told]:
+    """All kinds, newest first: what a feed tells."""
+    return _told(PUBLISHED, most=most)
+
+
+def proposals() -> list[Told]:
+    """What the probes propose and no operator has decided on."""
+    return _told(*IS_PROPOSAL, most=MOST_LISTED)
+
+
+def dismissed(*, most: int = MOST_SHOWN) -> list[Told]:
+    """Proposals that an operator has dismissed, newest first."""
+    return _told(Incident.dismissed_at.is_not(None), most=most)
+
+
+def published(slug: str) -> Told:
+    """The published incident at this address. Raises NotFound."""
+    found = _told(PUBLISHED, Incident.slug == slug, most=1) if slug.isprintable() else []
+    return _only(found)
+
+
+def any_of(incident_id: int) -> Told:
+    """The incident of this number, published or not. Raises NotFound."""
+    return _only(_told(Incident.id == incident_id, most=1))
+
+
+def affected_now(*, now: datetime) -> dict[str, State]:
+    """What operators say of each component: the worst of what open incidents and work under way have of it."""
+    said: dict[str, State] = {}
+    published_open = _told(PUBLISHED, Incident.resolved_at.is_(None), most=MOST_LISTED)
+    for incident in published_open:
+        if incident.is_under_way(now):
+            for component, state in incident.parts:
+                said[component] = worst([state, said.get(component, State.OPERATIONAL)])
+    return said
+
+
+def days_back(days: int, *, now: datetime) -> datetime:
+    return now - timedelta(days=days)
+
+
+def _only(found: list[Told]) -> Told:
+    if not found:
+        raise NotFound("There is no such incident.")
+    return found[0]
+
+
+def _told(*conditions: ColumnElement[bool], most: int) -> list[Told]:
+    """Incidents with their updates, in three reads however many there are."""
+    statement = select(Incident).where(*conditions).order_by(Incident.began_at.desc(), Incident.id.desc()).limit(most)
+    incidents = db.session.scalars(statement).all()
+    updates = _updates([incident.id for incident in incidents])
+    return [
+        Told(
+            id=incident.id,
+            slug=incident.slug,
+            title=incident.title,
+            impact=incident.impact,
+            cost=incident.cost,
+            phase=Phase(incident.phase),
+            proposed_for=incident.proposed_for,
+            began_at=incident.began_at,
+            published_at=incident.published_at,
+            dismissed_at=incident.dismissed_at,
+            resolved_at=incident.resolved_at,
+            planned_from=incident.planned_from,
+            planned_until=incident.planned_until,
+            updates=tuple(updates.get(incident.id, ())),
+        )
+        for incident in incidents
+    ]
+
+
+def _updates(incident_ids: Sequence[int]) -> dict[int, list[Update]]:
+    if not incident_ids:
+        return {}
+    rows = db.session.scalars(
+        select(IncidentUpdate).where(IncidentUpdate.incident_id.in_(incident_ids)).order_by(IncidentUpdate.id.desc())
+    ).all()
+    parts: dict[int, list[tuple[str, State]]] = {}
+    named = select(IncidentPart).join(IncidentUpdate, IncidentUpdate.id == IncidentPart.update_id)
+    for part in db.session.scalars(
+        named.where(IncidentUpdate.incident_id.in_(incident_ids)).order_by(IncidentPart.component)
+    ):
+        parts.setdefault(part.update_id, []).append((part.component, State(part.state)))
+    found: dict[int, list[Update]] = {}
+    for row in rows:
+        update = Update(row.id, Phase(row.phase), row.text, row.actor, row.at, tuple(parts.get(row.id, ())))
+        found.setdefault(row.incident_id, []).append(update)
+    return found

@@ -1,0 +1,224 @@
+"""What operators say of incidents and planned work: opened, told of again, resolved; or proposed by the probes first.
+
+An update is added and never changed. What is resolved stays so: what comes back is another incident.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from panel.db import db, lock_rows
+from panel.domain.errors import BadInput, NotFound, Refused, StaleForm
+from panel.domain.incidents import Phase, slug_of
+from panel.domain.platform import State
+from panel.models import Incident, IncidentPart, IncidentUpdate
+from panel.services import audit_log
+from panel.services.platform import components, kept
+
+MOST_TITLE = 120
+MOST_TEXT = 2_000
+MOST_WINDOW = timedelta(days=14)
+
+
+@dataclass(frozen=True)
+class Words:
+    """What an update says: its phase, its text, and the components affected with their states."""
+
+    phase: Phase
+    text: str
+    parts: Mapping[str, State] = field(default_factory=dict)
+    # What customers noticed, and what it cost them and was returned; an empty one leaves what was said before.
+    impact: str = ""
+    cost: str = ""
+
+
+@dataclass(frozen=True)
+class Window:
+    """When planned work is done."""
+
+    since: datetime
+    until: datetime
+
+
+def open_incident(
+    title: str, words: Words, *, request_id: str, window: Window | None = None, actor: str, now: datetime
+) -> Incident:
+    """Publish a new incident, or work planned for a window. The same request again gives the one made then."""
+    made = db.session.scalar(select(Incident).where(Incident.request_id == request_id))
+    if made is not None:
+        return made
+    words = _checked(words)
+    _check_beginning(words, window, now=now)
+    incident = _new(
+        title=_line(title, field="title"),
+        request_id=request_id,
+        phase=words.phase,
+        began_at=window.since if window else now,
+        published_at=now,
+        planned_from=window.since if window else None,
+        planned_until=window.until if window else None,
+    )
+    _say(incident, words, actor=actor, now=now)
+    _log("incidents plan" if window else "incidents open", incident, incident.title, actor=actor, now=now)
+    return incident
+
+
+def update(incident_id: int, words: Words, *, seen_updates: int | None = None, actor: str, now: datetime) -> Incident:
+    """Say more of a published incident; with the phase Resolved, end it.
+
+    `seen_updates`: how many there were when the form was opened; StaleForm when there are others by now.
+    """
+    incident = _held(incident_id)
+    if incident.published_at is None:
+        raise Refused("This is a proposal. Publish or dismiss it first.")
+    if seen_updates is not None and seen_updates != incident.updates:
+        raise StaleForm("Something was said of this incident since you opened the form. Read it, then decide.")
+    _check_step(incident, words)
+    words = _checked(words)
+    if words.phase is Phase.RESOLVED:
+        incident.resolved_at = now
+    incident.phase = words.phase
+    _say(incident, words, actor=actor, now=now)
+    _log("incidents update", incident, f"{words.phase}: {words.text}", actor=actor, now=now)
+    return incident
+
+
+def propose(component: str, *, title: str, text: str, began_at: datetime, now: datetime) -> Incident | None:
+    """Propose an incident that the probes saw, unless one of this component waits already; an operator decides."""
+    waiting = select(Incident.id).where(
+        Incident.proposed_for == component, Incident.published_at.is_(None), Incident.dismissed_at.is_(None)
+    )
+    if db.session.scalar(waiting) is not None:
+        return None
+    return _new(
+        title=title,
+        impact=text,
+        request_id=f"probes:{component}:{now.isoformat()}",
+        phase=Phase.INVESTIGATING,
+        proposed_for=component,
+        began_at=began_at,
+    )
+
+
+def publish(incident_id: int, title: str, words: Words, *, actor: str, now: datetime) -> Incident:
+    """Make a proposal an incident that customers read, in the operator's own words."""
+    incident = _proposal(incident_id)
+    words = _checked(words)
+    _check_beginning(words, None, now=now)
+    incident.title, incident.phase, incident.published_at = _line(title, field="title"), words.phase, now
+    # The probes' own sentence was for operators.
+    incident.impact = ""
+    _say(incident, words, actor=actor, now=now)
+    _log("incidents publish", incident, incident.title, actor=actor, now=now)
+    return incident
+
+
+def dismiss(incident_id: int, *, reason: str, actor: str, now: datetime) -> None:
+    """Decide that a proposal is no incident; what was measured stays in the bars."""
+    reason = audit_log.checked_reason(reason)
+    incident = _proposal(incident_id)
+    incident.dismissed_at = now
+    db.session.flush()
+    _log("incidents dismiss", incident, reason, actor=actor, now=now)
+
+
+def _held(incident_id: int) -> Incident:
+    incident: Incident | None = db.session.scalar(lock_rows(select(Incident).where(Incident.id == incident_id)))
+    if incident is None:
+        raise NotFound("There is no such incident.")
+    return incident
+
+
+def _proposal(incident_id: int) -> Incident:
+    incident = _held(incident_id)
+    if incident.published_at is not None or incident.dismissed_at is not None:
+        raise Refused("This proposal has been decided on already.")
+    return incident
+
+
+def _check_beginning(words: Words, window: Window | None, *, now: datetime) -> None:
+    if words.phase is Phase.RESOLVED:
+        raise BadInput("What begins cannot be resolved yet.", field="phase")
+    if (words.phase is Phase.PLANNED) != (window is not None):
+        raise BadInput("Planned work has a window; an incident has none.", field="phase")
+    if window is not None:
+        if not window.since < window.until:
+            raise BadInput("The work must end after it begins.", field="until")
+        if window.until <= now:
+            raise BadInput("This window is over. Planned work lies ahead.", field="until")
+        if window.until - window.since > MOST_WINDOW:
+            raise BadInput(f"A window has at most {MOST_WINDOW.days} days.", field="until")
+
+
+def _check_step(incident: Incident, words: Words) -> None:
+    phase = Phase(incident.phase)
+    if phase is Phase.RESOLVED:
+        raise Refused("This incident is resolved. What comes back is another incident.")
+    if not phase.may_become(words.phase):
+        raise BadInput(f"From {phase.label} it cannot become {words.phase.label}.", field="phase")
+
+
+def _checked(words: Words) -> Words:
+    known = components.labels()
+    unknown = [component for component in words.parts if component not in known]
+    if unknown:
+        raise BadInput(f"There is no component {unknown[0][:40]}. There are: {', '.join(known)}.", field="components")
+    # When it is over, nothing is affected any more.
+    parts = {} if words.phase is Phase.RESOLVED else dict(words.parts)
+    return Words(
+        words.phase,
+        _text(words.text, field="text", least=1),
+        parts,
+        impact=_text(words.impact, field="impact"),
+        cost=_text(words.cost, field="cost"),
+    )
+
+
+def _line(text: str, *, field: str) -> str:
+    line = text.strip()
+    if not line or len(line) > MOST_TITLE or not line.isprintable():
+        raise BadInput(f"Write a title of 1 to {MOST_TITLE} characters on one line.", field=field)
+    return line
+
+
+def _text(text: str, *, field: str, least: int = 0) -> str:
+    """A text of several lines. Signs that cannot be shown are refused: a feed with one is no feed any more."""
+    said = "\n".join(line.rstrip() for line in text.replace("\r\n", "\n").strip().split("\n"))
+    if len(said) < least or len(said) > MOST_TEXT or not said.replace("\n", "").isprintable():
+        raise BadInput(f"Write {least or 'up'} to {MOST_TEXT} characters that can be shown.", field=field)
+    return said
+
+
+def _new(**values: object) -> Incident:
+    began_at = values["began_at"]
+    assert isinstance(began_at, datetime)
+    wanted = slug = slug_of(str(values["title"]), day=began_at.date())
+    taken = set(db.session.scalars(select(Incident.slug).where(Incident.slug.startswith(wanted, autoescape=True))))
+    number = 1
+    while slug in taken:
+        number += 1
+        slug = f"{wanted}-{number}"
+    incident = Incident(slug=slug, updates=0, **values)
+    db.session.add(incident)
+    db.session.flush()
+    return incident
+
+
+def _say(incident: Incident, words: Words, *, actor: str, now: datetime) -> None:
+    said = IncidentUpdate(incident_id=incident.id, phase=words.phase, text=words.text, actor=actor, at=now)
+    db.session.add(said)
+    db.session.flush()
+    db.session.add_all(
+        IncidentPart(update_id=said.id, component=component, state=state) for component, state in words.parts.items()
+    )
+    incident.updates += 1
+    incident.impact = words.impact or incident.impact
+    incident.cost = words.cost or incident.cost
+    db.session.flush()
+    kept.forget()
+
+
+def _log(act: str, incident: Incident, detail: str, *, actor: str, now: datetime) -> None:
+    audit_log.write(act, actor=actor, subject=f"incident:{incident.id}", detail=detail[:200], now=now)

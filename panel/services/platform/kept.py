@@ -1,0 +1,30 @@
+"""Keeps what was read for a moment, so that a status page that everybody opens at once costs one read."""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from panel.db import db
+
+KEPT_FOR = timedelta(seconds=10)
+
+Read = TypeVar("Read")
+_kept: dict[tuple[str, str], tuple[datetime, Any]] = {}
+_one_reads = threading.Lock()
+
+
+def read(name: str, reader: Callable[[], Read], *, kept_for: timedelta = KEPT_FOR, now: datetime) -> Read:
+    """What was read under this name a moment ago, or else what `reader` says now."""
+    key = (str(db.engine.url), name)
+    with _one_reads:
+        known = _kept.get(key)
+        if known is None or not known[0] <= now < known[0] + kept_for:
+            known = _kept[key] = (now, reader())
+    result: Read = known[1]
+    return result
+
+
+def forget() -> None:
+    """Read everything anew at the next question, in this process."""
+    _kept.clear()
