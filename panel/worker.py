@@ -92,7 +92,7 @@ def purge(*, worker: str) -> int:
             delete(FailedTry).where(FailedTry.at < now - KEEP_FAILED_TRIES).returning(FailedTry.id)
         ).all()
         workers = health.forget_workers(before=now - timedelta(seconds=health.FORGOTTEN_SECONDS))
-    return len(tries) + workers + _purge_runs(before=now - KEEP_RUNS)
+    return len(tries) + workers + mails.purge() + _purge_runs(before=now - KEEP_RUNS)
 
 
 def run_once(app: Flask) -> bool:

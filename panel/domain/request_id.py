@@ -1,7 +1,8 @@
 """How an order's request id says where the request came from: orders of the API have ids apart from those of forms."""
 
-API_NAMED = "api:request:"
-API_UNNAMED = "api:key:"
+OF_API = "api:"
+API_NAMED = f"{OF_API}request:"
+API_UNNAMED = f"{OF_API}key:"
 
 
 def named_by_reseller(request_id: str) -> str | None:

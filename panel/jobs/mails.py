@@ -11,7 +11,7 @@ from panel.jobs.calls import panel_settings
 from panel.providers import mail
 from panel.providers.mail import NotTaken, Post, Written
 from panel.sealing import CannotUnseal
-from panel.services import mails
+from panel.services import mails, order_notices
 from panel.services.mails import Letter
 from panel.settings import Settings
 
@@ -28,6 +28,7 @@ def sweep(*, worker: str) -> int:
     settings = panel_settings()
     ends = time.monotonic() + TURN_SECONDS
     count = 0
+    tell_of_orders()
     if not _is_any_due():
         return 0
     with mail.post(settings) as post:
@@ -40,6 +41,23 @@ def sweep(*, worker: str) -> int:
             if not _serve(letter, post, settings=settings):
                 break
     return count
+
+
+def tell_of_orders() -> int:
+    """Make mails of the orders that ended, each customer's in a transaction of its own. How many mails."""
+    customers = order_notices.customers_with_news(now=utc_now())
+    db.session.rollback()
+    count = 0
+    for customer_id in customers:
+        with transaction():
+            count += order_notices.tell_customer(customer_id, now=utc_now())
+    return count
+
+
+def purge() -> int:
+    """Drop mails that are done with for long."""
+    with transaction():
+        return mails.purge(now=utc_now())
 
 
 def _is_any_due() -> bool:

@@ -12,7 +12,7 @@ from panel.domain.refill import REPORTED_STATES, RefillState
 from panel.domain.status import Status
 from panel.models import Attempt, AttemptKind, AttemptState, Order, Provider, Refill, Terms
 from panel.providers.base import Accepted, Ask, NotSent, Outcome, Refused
-from panel.services import provider_health, reviews, transitions, webhooks
+from panel.services import notices, provider_health, reviews, transitions, webhooks
 from panel.services.transitions import Note, OrderRow
 
 RETRY_SECONDS = 30
@@ -234,6 +234,7 @@ def end(refill: Refill, order: OrderRow, state: RefillState, *, reason: str, now
     for kind in (SLOW, BY_HAND):
         reviews.close(kind, order_id=order.id, resolution=text.strip()[:200], now=now)
     tell_receivers(refill, order, now=now)
+    notices.tell_refill(refill.id, state, order_id=order.id, reason=reason, now=now)
 
 
 def tell_receivers(refill: Refill, order: OrderRow, *, now: datetime) -> None:

@@ -18,7 +18,7 @@ from panel.domain.report import Standing
 from panel.domain.status import Status
 from panel.hot import Hot, among, together
 from panel.models import Cancellation, CancellationState, Event, Order
-from panel.services import customer_state, ledger, refunds, webhooks
+from panel.services import customer_state, ledger, notices, refunds, webhooks
 from panel.services.ledger import Posting
 from panel.services.webhooks import Moved
 
@@ -132,8 +132,9 @@ _CHANGE = (
         ended_at=bindparam("b_ended_at"),
     )
 )
-# An order that ends is due for nothing any more.
-_END = Hot(lambda: _CHANGE.values(dispatch_at=null(), sync_at=null(), unconfirmed_at=null()))
+# An order that ends is due for nothing any more but a mail.
+_UNDUE = {"dispatch_at": null(), "sync_at": null(), "unconfirmed_at": null()}
+_END = Hot(lambda: _CHANGE.values(**_UNDUE, notice_at=notices.mark("b_notice_at")))
 _CLAIM = Hot(lambda: _CHANGE)
 _TELL = Hot(lambda: insert(EVENTS).inline(), columns=[column.name for column in EVENTS.c if column.name != "id"])
 
@@ -211,6 +212,7 @@ def _after(move: Move, *, now: datetime) -> tuple[dict[str, Any], list[Posting]]
         "b_started_at": order.started_at or (now if is_running else None),
         "b_completed_at": order.completed_at or (now if to is Status.COMPLETED else None),
         "b_ended_at": order.ended_at or (None if to.is_open else now),
+        "b_notice_at": None if Status.REFILL in (to, order.status) else now,
     }
     return row, postings
 

@@ -1,0 +1,36 @@
+"""What customers may be told by mail, and switch off."""
+
+from enum import StrEnum
+
+from panel.domain.status import Status
+
+
+class Notice(StrEnum):
+    """A kind of notice. Those about how an order ended bear the name of its status."""
+
+    COMPLETED = "completed"
+    PARTIAL = "partial"
+    CANCELED = "canceled"
+    REFILL = "refill"
+    TICKET = "ticket"
+
+    @property
+    def label(self) -> str:
+        return LABELS[self]
+
+
+ABOUT_ORDERS = (Notice.COMPLETED, Notice.PARTIAL, Notice.CANCELED)
+LABELS = {
+    **{kind: f"An order is {Status(kind).label}" for kind in ABOUT_ORDERS},
+    Notice.REFILL: "A refill has ended",
+    Notice.TICKET: "Your ticket is answered",
+}
+
+
+def of_words(words: str) -> frozenset[Notice]:
+    """The kinds named in a text, separated by spaces; what is none is left out."""
+    return frozenset(kind for kind in Notice if kind in words.split())
+
+
+def as_words(kinds: frozenset[Notice]) -> str:
+    return " ".join(kind for kind in Notice if kind in kinds)
