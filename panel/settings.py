@@ -74,12 +74,25 @@ class Settings(BaseSettings):
     unconfirmed_hours: float = Field(72, gt=0, description="an unconfirmed order is canceled and returned after this")
     stuck_hours: float = Field(24, gt=0, description="an order whose count stands still this long shows up in the office")
     provider_timeout_seconds: float = Field(20, gt=0, description="total deadline of one call to a provider")
-    smtp_url: str = Field("", description="where mails go; empty: they become files in the instance folder")
+    smtp_url: str = Field(
+        "",
+        repr=False,
+        description="where mails go: smtp://, smtps:// or smtp+starttls://USER:PASSWORD@HOST:PORT; "
+        "empty: they become files in the instance folder",
+    )
+    mail_from: str = Field(
+        "",
+        pattern=r"^([!-?A-~]+@[!-?A-~]+)?$",
+        description="address that mails come from; empty: PANEL_SUPPORT_EMAIL, else no-reply at the site's host",
+    )
     metrics_token: str = Field("", description="opens /metrics from afar; empty: loopback only")
     trusted_proxies: int = Field(0, ge=0, le=8, description="proxies in front whose X-Forwarded-For is believed")
     limits_url: str = Field("memory://", description="where request limits are counted: memory:// or redis://…")
     api_requests_a_minute: int = Field(
         600, ge=1, le=1_000_000_000, description="calls a minute that one API key may make"
+    )
+    second_operator_amount: int = Field(
+        100, ge=0, le=1_000_000_000, description="credits, debits and top-ups above this need a second operator"
     )
     egress_test_hosts: str = Field("", description="ip:port pairs that address checks let through in tests")
     database_url: str = Field(
@@ -93,6 +106,7 @@ class Settings(BaseSettings):
         self.instance = self.instance if self.instance.is_absolute() else ROOT / self.instance
         if self.database_url and not self.database_url.startswith(("postgresql+psycopg://", "sqlite:///")):
             raise ValueError("DATABASE_URL must start with postgresql+psycopg:// or sqlite:///")
+        _ = self.mail_server
         if self.env == "production":
             if len(self.secret_key) < LEAST_SECRET_LENGTH:
                 raise ValueError(f"PANEL_SECRET_KEY needs at least {LEAST_SECRET_LENGTH} characters in production")
@@ -109,27 +123,10 @@ class Settings(BaseSettings):
     @property
     def is_sqlite(self) -> bool:
         return self.database.startswith("sqlite")
-        _ = self.mail_server
 
     @property
     def public_url(self) -> str:
         return (self.base_url or f"http://{self.host}:{self.port}").rstrip("/")
-
-    @property
-    def is_https(self) -> bool:
-        return self.public_url.startswith("https://")
-
-
-def load(**given: object) -> Settings:
-    """The settings of this process; `given` wins over the environment. Raises WrongSetting with one line."""
-    try:
-        return Settings(**given)  # type: ignore[arg-type]
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]) if first["loc"] else ""
-        name = name if name.isupper() or not name else f"PANEL_{name.upper()}"
-        what = first["msg"].removeprefix("Value error, ")
-        raise WrongSetting(f"Wrong setting {name}: {what}." if name else f"Wrong setting: {what}.") from error
 
     @property
     def mail_server(self) -> MailServer | None:
@@ -146,10 +143,10 @@ def load(**given: object) -> Settings:
     def mail_sender(self) -> str:
         return self.mail_from or self.support_email or f"no-reply@{self.mail_host}"
 
+    @property
+    def is_https(self) -> bool:
+        return self.public_url.startswith("https://")
 
-def secret_key(settings: Settings) -> str:
-    """The key that signs cookies: as set, or made once and kept in the instance folder with mode 600."""
-    return settings.secret_key or kept_secret(settings, "secret_key")
 
 def _mail_server(url: str) -> MailServer:
     form = "PANEL_SMTP_URL must look like smtp+starttls://USER:PASSWORD@HOST:PORT (or smtps://, smtp://)"
@@ -178,6 +175,22 @@ def _is_this_machine(host: str) -> bool:
     except ValueError:
         return False
 
+
+def load(**given: object) -> Settings:
+    """The settings of this process; `given` wins over the environment. Raises WrongSetting with one line."""
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        name = name if name.isupper() or not name else f"PANEL_{name.upper()}"
+        what = first["msg"].removeprefix("Value error, ")
+        raise WrongSetting(f"Wrong setting {name}: {what}." if name else f"Wrong setting: {what}.") from error
+
+
+def secret_key(settings: Settings) -> str:
+    """The key that signs cookies: as set, or made once and kept in the instance folder with mode 600."""
+    return settings.secret_key or kept_secret(settings, "secret_key")
 
 
 def kept_secret(settings: Settings, name: str) -> str:
