@@ -1,14 +1,20 @@
 """The landing page. A figure stands on it only when it was measured from this panel's own orders."""
 
-from flask import Blueprint, render_template
+from flask import Blueprint, current_app, render_template
 from flask.typing import ResponseReturnValue
 
 from panel.blueprints import json_ld
 from panel.clock import utc_now
+from panel.domain.status import Status
 from panel.services import catalogue, measures
 from panel.services.catalogue import ToolOffer
+from panel.services.platform import audits
+from panel.services.platform import now as platform
+from panel.services.worked_sums import worked_sum
 
 TOOLS_SHOWN = 3
+# What was not delivered in the worked example of a part delivery.
+EXAMPLE_REMAINS = 400
 
 bp = Blueprint("home", __name__)
 
@@ -22,6 +28,9 @@ def show() -> ResponseReturnValue:
         tools=[(tool, measures.time_to_start(tool.tool_id, now=now)) for tool in tools],
         share=measures.share_completed(now=now),
         window_days=measures.WINDOW.days,
+        sum=worked_sum(Status.PARTIAL, remains=EXAMPLE_REMAINS),
+        audit=audits.newest(),
+        platform=platform.summary(interval_seconds=current_app.config["PANEL"].probe_seconds, now=now),
         data=json_ld.site(),
     )
 

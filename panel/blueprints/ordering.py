@@ -212,9 +212,14 @@ def _form(typed: Typed, *, again: int | None = None) -> str:
 def _choices(tools: list[ToolOffer]) -> list[tuple[str, str | list[tuple[str, str]]]]:
     """The tools to choose from: this customer's favorites first."""
     first, others = favorites.first(tools, favorites.tool_ids(current_user.id))
-    parts = (("Your favorites", first), ("Other tools" if first else "Tools", others))
-    named = [(words, [(tool.slug, tool.name) for tool in part]) for words, part in parts if part]
-    return [("", "Choose a tool"), *(named if first else named[0][1] if named else [])]
+    if not first:
+        return [("", "Choose a tool"), *_named(others)]
+    groups = (("Your favorites", first), ("Other tools", others))
+    return [("", "Choose a tool"), *((words, _named(part)) for words, part in groups if part)]
+
+
+def _named(tools: list[ToolOffer]) -> list[tuple[str, str]]:
+    return [(tool.slug, tool.name) for tool in tools]
 
 
 def _check_again(typed: Typed, error: PanelError, *, status: int) -> ResponseReturnValue:
