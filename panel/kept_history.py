@@ -18,6 +18,7 @@ from flask import Flask
 from panel.clock import utc_now
 from panel.domain.words import STAMP_MARKS, STAMPS
 from panel.services.shown import shown_hash
+from panel.services.sign_ins import SIGNED_IN
 from panel.who_asks import WhoAsks, address_of
 
 if TYPE_CHECKING:
@@ -71,8 +72,11 @@ class KeptHistory:
         cookies, address = environ.get("HTTP_COOKIE", ""), address_of(environ)
         if "HTTP_HX_REQUEST" in environ or len(cookies) + len(address) > LONGEST_KEY:
             return None
-        present = self._who.present(environ)
-        return None if present is None else (cookies, shown_hash(present, address=address))
+        person = self._who.signed_in(environ)
+        if person is None:
+            return None
+        environ[SIGNED_IN] = person
+        return cookies, shown_hash(person.present, address=address)
 
     def _drawn(
         self, key: tuple[str, str], environ: "WSGIEnvironment", start_response: "StartResponse"

@@ -11,8 +11,8 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from panel.clock import utc_now
 from panel.db import db
 from panel.quick_reads import reader, turn
-from panel.services.shown import PRESENT, Present, since
-from panel.services.sign_ins import TOKEN_KEY, token_hash
+from panel.services.shown import since
+from panel.services.sign_ins import FIND, TOKEN_KEY, SignedIn, as_read, token_hash
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -32,17 +32,18 @@ class WhoAsks:
         self._cookies = _Cookies(serializer)
         with app.app_context():
             self._turn = turn(db.engine)
-            self._read = reader(db.engine, PRESENT)
+            self._read = reader(db.engine, FIND)
 
-    def present(self, environ: "WSGIEnvironment") -> Present | None:
+    def signed_in(self, environ: "WSGIEnvironment") -> SignedIn | None:
         """As the database says it now, each time; None for whoever is not signed in, and in any doubt."""
         cookie = self._session_cookie(environ.get("HTTP_COOKIE", ""))
-        token = self._cookies.token_hash(cookie) if cookie else None
+        token = self._cookies.token(cookie) if cookie else None
         if not token:
             return None
+        plain, hashed = token
         with self._turn:
-            rows = self._read({"token_hash": token, "since": since(utc_now())})
-        return Present(*rows[0]) if rows else None
+            rows = self._read({"token_hash": hashed, "since": since(utc_now())})
+        return as_read(plain, rows[0]) if rows else None
 
     def _session_cookie(self, header: str) -> str | None:
         """The value of the session cookie. Two of them are for Flask to judge."""
@@ -58,18 +59,18 @@ def address_of(environ: "WSGIEnvironment") -> str:
 
 
 class _Cookies:
-    """Hashes of the tokens in session cookies. A signature, once found right, stays right: it is checked once."""
+    """Tokens of session cookies, with their hashes. A signature, once found right, stays right: it is checked once."""
 
     def __init__(self, serializer: URLSafeTimedSerializer) -> None:
         self._serializer = serializer
-        self._known: OrderedDict[str, str] = OrderedDict()
+        self._known: OrderedDict[str, tuple[str, str]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def token_hash(self, cookie: str) -> str | None:
+    def token(self, cookie: str) -> tuple[str, str] | None:
         known = self._known.get(cookie)
         return known if known is not None else self._checked(cookie)
 
-    def _checked(self, cookie: str) -> str | None:
+    def _checked(self, cookie: str) -> tuple[str, str] | None:
         if len(cookie) > LONGEST_COOKIE:
             return None
         try:
@@ -78,7 +79,7 @@ class _Cookies:
             return None
         if not isinstance(token, str):
             return None
-        found = token_hash(token)
+        found = (token, token_hash(token))
         with self._lock:
             self._known[cookie] = found
             if len(self._known) > COOKIES_KEPT:

@@ -36,9 +36,14 @@ def init_app(app: Flask) -> None:
     app.config.update(PERMANENT_SESSION_LIFETIME=sign_ins.LASTS, SESSION_REFRESH_EACH_REQUEST=False)
     manager = LoginManager()
     manager.session_protection = None
-    manager.user_loader(lambda token: sign_ins.find(token, now=utc_now()))
+    manager.user_loader(_load)
     manager.unauthorized_handler(_ask_to_log_in)
     manager.init_app(app, add_context_processor=False)
+
+
+def _load(token: str) -> SignedIn | None:
+    read: SignedIn | None = request.environ.get(sign_ins.SIGNED_IN)
+    return read if read is not None and read.token == token else sign_ins.find(token, now=utc_now())
 
 
 def start(user: User) -> SignedIn | HalfSignedIn:

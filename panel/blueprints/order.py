@@ -12,7 +12,8 @@ from panel.domain.errors import CancelNotAvailable, IllegalTransition, PanelErro
 from panel.domain.status import Status
 from panel.services import cancellations, measures, order_page, refills, request_stories
 from panel.services.order_page import Acts, OwnOrder
-from panel.services.shown import Present, shown_hash
+from panel.services.shown import shown_hash
+from panel.services.sign_ins import Present
 
 bp = Blueprint("order", __name__, url_prefix="/orders/<int:order_id>")
 

@@ -21,7 +21,8 @@ from panel.domain import history, money
 from panel.domain.history import BadFilters, Filters
 from panel.domain.status import Status
 from panel.services import orders
-from panel.services.shown import Present, shown_hash
+from panel.services.shown import shown_hash
+from panel.services.sign_ins import Present
 
 bp = Blueprint("orders", __name__)
 bp.record_once(lambda state: history_rows.init_app(state.app))
@@ -127,7 +128,8 @@ def as_file() -> ResponseReturnValue:
 
 def _present() -> Present:
     # The versions were read first: what is read after them can only be newer, and is then fetched once more.
-    return Present(current_user.id, current_user.state_version, current_user.catalogue_version)
+    present: Present = current_user.present
+    return present
 
 
 def _filters(present: Present) -> Filters:

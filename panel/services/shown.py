@@ -6,36 +6,10 @@ finds the same, knows that nothing has changed: every change that this person's 
 """
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, literal_column, select
-
 from panel.build import build
-from panel.models import Catalogue, SignIn, User
-from panel.services.sign_ins import LASTS, may_be_in
-
-# One read of three rows by their keys: who holds the token, and the two versions.
-PRESENT = (
-    select(User.id, User.state_version, Catalogue.version)
-    .join_from(SignIn, User, User.id == SignIn.user_id)
-    .join(Catalogue, Catalogue.id == literal_column("1"))
-    .where(
-        SignIn.token_hash == bindparam("token_hash"),
-        SignIn.ended_at.is_(None),
-        SignIn.signed_in_at > bindparam("since", type_=SignIn.signed_in_at.type),
-        may_be_in(),
-    )
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Present:
-    """What a page of one person depends on, as read from the database before the page's own reads."""
-
-    user_id: int
-    state_version: int
-    catalogue_version: int
+from panel.services.sign_ins import LASTS, Present
 
 
 def shown_hash(present: Present, *, address: str) -> str:

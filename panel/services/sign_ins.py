@@ -7,23 +7,38 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, bindparam, delete, func, literal_column, or_, select, update
 
 from panel.db import db, table_of
 from panel.domain.errors import AccountDisabled, TooManyTries
 from panel.models import Account, Catalogue, FailedTry, SignIn, User
+from panel.services import security_mails
 
 # Where the session cookie keeps the token. Flask-Login reads and writes it under this name.
 TOKEN_KEY = "_user_id"  # noqa: S105
+# Where a layer before Flask leaves whom it has read, for the request that goes on.
+SIGNED_IN = "panel.signed_in"
 LASTS = timedelta(days=30)
 
 TRIES_WINDOW = timedelta(minutes=15)
 TRIES_PER_ACCOUNT = 10
 TRIES_PER_NETWORK = 50
+MAILS_PER_ADDRESS = 3
+MAILS_PER_NETWORK = 20
 # Fewer than passwords: three of a million codes are right at any time.
 CODES_PER_ACCOUNT = 5
 CODES_PER_NETWORK = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What a page of one person depends on, as read from the database before the page's own reads."""
+
+    user_id: int
+    state_version: int
+    catalogue_version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +61,10 @@ class SignedIn:
 
     def get_id(self) -> str:
         return self.token
+
+    @property
+    def present(self) -> Present:
+        return Present(self.id, self.state_version, self.catalogue_version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +89,7 @@ def may_be_in() -> ColumnElement[bool]:
 
 # Asked by every request: a statement of Core, which costs a third of one of the ORM, and one statement for what
 # nearly every page shows or depends on.
-_find = (
+FIND = (
     select(
         USERS.c.id,
         USERS.c.email,
@@ -100,8 +119,16 @@ def token_hash(token: str) -> str:
 
 def find(token: str, *, now: datetime) -> SignedIn | None:
     """Who holds this token, unless that device was signed out or signed in more than 30 days ago."""
-    row = db.session.execute(_find, {"token_hash": token_hash(token), "since": now - LASTS}).first()
+    row = db.session.execute(FIND, {"token_hash": token_hash(token), "since": now - LASTS}).first()
     return None if row is None else SignedIn(token, *row)
+
+
+def as_read(token: str, row: tuple[Any, ...]) -> SignedIn:
+    """Who this is, from a row of `FIND` as a driver gives it: SQLite has whole numbers for yes and no."""
+    user_id, email, is_operator, state, sign_in_id, catalogue, balance_nanos, has_second_factor = row
+    return SignedIn(
+        token, user_id, email, bool(is_operator), state, sign_in_id, catalogue, balance_nanos, bool(has_second_factor)
+    )
 
 
 def check_not_disabled(user: User) -> None:
@@ -127,6 +154,7 @@ def sign_in(user: User, *, device: str, network: str, has_shown_second_factor: b
     )
     db.session.add(row)
     db.session.flush()
+    security_mails.new_device(user.id, sign_in_id=row.id, device=device, network=network, now=now)
     signed_in = find(token, now=now)
     if signed_in is None:
         raise ValueError(f"user {user.id} can't be signed in this way")
@@ -169,6 +197,12 @@ def end_others(user_id: int, *, keep: int, now: datetime) -> None:
     )
 
 
+def end_all(user_id: int, *, now: datetime) -> None:
+    """Sign out every device of this person."""
+    ended = update(SignIn).where(SignIn.user_id == user_id, SignIn.ended_at.is_(None)).values(ended_at=now)
+    db.session.execute(ended)
+
+
 def count_try(email: str | None, *, network: str, now: datetime) -> Tries:
     """Count one try before its password is looked at. Raises TooManyTries when there were too many of late.
 
@@ -184,6 +218,17 @@ def count_code_try(user_id: int, *, network: str, now: datetime) -> Tries:
     """Count one code before it is looked at. Apart from passwords: a right password gives no more codes to try."""
     limits = [(f"code:{user_id}", CODES_PER_ACCOUNT), (f"code network:{network}", CODES_PER_NETWORK)]
     return _count(limits, now=now)
+
+
+def count_mail(email: str, *, network: str, now: datetime) -> None:
+    """Count one mail that is asked for to this address, known to us or not. Raises TooManyTries."""
+    limits = [(f"mail {_account_bucket(email)}", MAILS_PER_ADDRESS), (f"mail network:{network}", MAILS_PER_NETWORK)]
+    _count(limits, now=now)
+
+
+def start_anew(email: str) -> None:
+    """Whoever holds the mailbox of this account has shown so: the passwords tried before count no more."""
+    db.session.execute(delete(FailedTry).where(FailedTry.bucket == _account_bucket(email)))
 
 
 def _count(limits: list[tuple[str, int]], *, now: datetime) -> Tries:
