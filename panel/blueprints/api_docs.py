@@ -18,7 +18,8 @@ from panel.blueprints import json_ld
 from panel.blueprints.api_actions import ACTIONS, Action, Way
 from panel.blueprints.api_calls import MOST_IDS
 from panel.blueprints.api_errors import FAULTS, TOO_MANY
-from panel.services import api_keys, api_orders, content
+from panel.domain.status import Status
+from panel.services import api_keys, api_orders, content, content_facts
 from panel.services.content import Page, PageKeys
 from panel.services.search import Document, joined
 from panel.settings import ROOT
@@ -54,6 +55,8 @@ def init_app(app: Flask) -> None:
         "longest_request_id": str(api_orders.LONGEST_REQUEST_ID),
         "likely_twice": f"{api_orders.LIKELY_TWICE.seconds} seconds",
         "most_keys": str(api_keys.MOST_KEYS),
+        "api_words": content_facts.either(dict.fromkeys(status.api_word for status in Status)),
+        "refill_here": Status.REFILL.api_word,
         "currency": app.config["PANEL"].currency,
     }
     app.extensions[_TEXT] = content.read_page(ROOT / "content" / "api.md", facts=facts)

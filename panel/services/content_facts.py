@@ -44,10 +44,16 @@ def in_words(number: int) -> str:
     return _NUMBERS[number] if number < len(_NUMBERS) else f"{number:,}"
 
 
+def either(words: Iterable[str], *, last: str = "or") -> str:
+    """Words in one phrase: `Pending, Processing or In progress`."""
+    first = [*words]
+    end = first.pop()
+    return f"{', '.join(first)} {last} {end}" if first else end
+
+
 def listed(statuses: Iterable[Status], *, last: str) -> str:
-    """Statuses by name in one phrase: `Pending, Processing or In progress`."""
-    labels = [status.label for status in statuses]
-    return labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} {last} {labels[-1]}"
+    """Statuses by name in one phrase."""
+    return either([status.label for status in statuses], last=last)
 
 
 def page_link(status: Status) -> str:

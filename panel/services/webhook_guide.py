@@ -3,18 +3,26 @@
 from datetime import timedelta
 from functools import cache
 
+from panel.domain import words
+from panel.domain.status import Status
 from panel.services import deliveries, receivers
 from panel.services.prose import Prose, read_prose
 from panel.settings import ROOT
 
 FILE = ROOT / "content" / "webhooks.md"
-_HOUR = timedelta(hours=1)
+_HOUR, _SECOND = timedelta(hours=1), timedelta(seconds=1)
 
 
 @cache
 def guide() -> Prose:
     """What is sent, what is to be answered, and how to check a signature."""
+    waits = [words.duration(wait // _SECOND) for wait in deliveries.WAITS]
     facts = {
+        "first_wait": waits[0],
+        "next_waits": ", ".join(waits[1:-1]),
+        "last_wait": waits[-1],
+        "refill_page_word": Status.REFILL.label,
+        "refill_api_word": Status.REFILL.api_word,
         "timeout_seconds": str(deliveries.TIMEOUT_SECONDS),
         "kept_hours": str(deliveries.KEPT_FOR // _HOUR),
         "old_hours": str(receivers.OLD_SIGNS_FOR // _HOUR),

@@ -19,24 +19,10 @@ from panel.domain import money
 from panel.domain.status import Status, came_from
 from panel.models import Order
 from panel.services import measures
-from panel.services.content import GUIDES, PARTS
+from panel.services.content import PARTS
 from panel.services.worked_sums import worked_sum
+from tests.content.pages import PAGES, main_of, page, words
 from tests.factories import a_customer, an_order, signed_in
-
-STATUS_PAGES = [f"/order-statuses/{status.slug}" for status in Status]
-PAGES = [*STATUS_PAGES, *(f"/{name}" for name in GUIDES)]
-
-
-def page(client: FlaskClient, path: str) -> str:
-    answer = client.get(path)
-    assert answer.status_code == 200, path
-    return answer.text
-
-
-def words(html: str) -> str:
-    """What a reader sees, with single spaces."""
-    seen = re.sub(r"<(script|style|title)\b.*?</\1>", " ", html, flags=re.S)
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", seen)).split())
 
 
 def listed(html: str, list_id: str) -> list[str]:
@@ -155,7 +141,7 @@ def test_a_status_that_does_not_exist_is_not_found(client: FlaskClient) -> None:
 
 def test_every_link_inside_the_texts_is_answered(client: FlaskClient) -> None:
     for path in PAGES:
-        main = re.search(r"<main.*</main>", page(client, path), re.S)[0]
+        main = main_of(page(client, path))
         for address in set(re.findall(r'href="(/[^"#]*)', main)):
             assert client.get(address).status_code in (200, 302, 303), f"{path} links to {address}"
 

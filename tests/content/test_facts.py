@@ -1,0 +1,102 @@
+"""No page of the help states a figure, a status or a window of its own: all are filled in from the code."""
+
+import re
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from panel.blueprints import help as help_pages
+from panel.domain import money
+from panel.domain.status import Status
+from panel.services import measures
+from panel.services.content_facts import WCAG, facts_for_prose
+from panel.services.worked_sums import worked_sum
+from panel.settings import ROOT, Settings
+from tests.content.pages import PAGES, main_of, page, words
+
+TEXTS = [path for folder in ("statuses", "guides", "faq") for path in sorted((ROOT / "content" / folder).glob("*.md"))]
+TEMPLATES = [path for folder in ("help", "search") for path in sorted((ROOT / "templates" / folder).glob("*.html"))]
+LABELS = re.compile(rf"\b(?:{'|'.join(status.label for status in Status)})\b")
+NUMBER = re.compile(r"(?<![\w#])\$?\d[\d,.:]*\d|(?<![\w#])\$?\d")
+COUNTED = re.compile(
+    r"\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|twenty|thirty|half|hundred|thousand"
+    r"|twice a|per cent|percent|minutes?|hours?|seconds|days|weeks?|months?)\b",
+    re.IGNORECASE,
+)
+# Words of time that state no length.
+NO_LENGTH = ("number of days",)
+# In which all prices are stated: `Terms.price_micros_per_thousand`.
+PRICED_PER = "1,000"
+
+
+def typed(path: Path) -> str:
+    """The text of a file without what is filled in, without addresses, and without the keys that are no prose."""
+    text = re.sub(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", " ", path.read_text(), flags=re.S)
+    text = re.sub(r"^(changed|remains|position|owner|next|  -): .*$|^  - /.*$|^## \d\. ", " ", text, flags=re.M)
+    return re.sub(r"\]\([^)]*\)", "]", text)
+
+
+def test_no_text_types_a_status_or_a_figure() -> None:
+    guilty = {path.name: LABELS.findall(typed(path)) + re.findall(r"\d+", typed(path)) for path in TEXTS}
+
+    assert {name: found for name, found in guilty.items() if found} == {}
+
+
+def test_no_text_types_a_count_or_a_length_in_words() -> None:
+    guilty = {path.name: COUNTED.findall(_without_other_times(typed(path))) for path in TEXTS}
+
+    assert {name: found for name, found in guilty.items() if found} == {}
+
+
+def _without_other_times(text: str) -> str:
+    plain = " ".join(text.lower().split())
+    for phrase in NO_LENGTH:
+        plain = plain.replace(phrase, "")
+    return plain
+
+
+def test_no_template_types_a_status_or_a_figure() -> None:
+    seen = {path.name: re.sub(r"<[^>]*>", " ", typed(path)).replace(PRICED_PER, "") for path in TEMPLATES}
+
+    guilty = {name: LABELS.findall(text) + re.findall(r"\b\d+\b", text) for name, text in seen.items()}
+    assert {name: found for name, found in guilty.items() if found} == {}
+
+
+def accounted(path: str, settings: Settings) -> set[str]:
+    """Every number that the page may show, each computed from what holds."""
+    facts = " ".join(facts_for_prose(settings).values())
+    numbers = set(NUMBER.findall(facts)) | set(NUMBER.findall(WCAG)) | {PRICED_PER}
+    numbers |= {str(measures.WINDOW.days), str(measures.LEAST_SAMPLE), f"{measures.NEWEST_ORDERS:,}"}
+    for status, text in help_pages.texts().statuses.items():
+        if path in ("/order-statuses", f"/order-statuses/{status.slug}"):
+            worked = worked_sum(status, remains=text.keys.remains)
+            numbers |= {f"{worked.quantity:,}", f"{worked.delivered:,}", f"{worked.remains:,}"}
+            numbers |= {money.shown(nanos) for nanos in (worked.charge_nanos, worked.held_nanos)}
+            numbers |= {money.shown(nanos) for nanos in (worked.kept_nanos, worked.returned_nanos)}
+            numbers.add(money.shown_price(worked.price_micros_per_thousand))
+    return numbers
+
+
+def shown(html: str) -> list[str]:
+    """Every number that a reader sees between bar and footer, but for dates and the steps' own numbers."""
+    main = re.sub(r"<time.*?</time>|<svg.*?</svg>", " ", main_of(html), flags=re.S)
+    return NUMBER.findall(re.sub(r"(^|\s)\d\. ", " ", words(main)))
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_number_on_a_page_is_accounted_for(app: Flask, client: FlaskClient, path: str) -> None:
+    numbers = accounted(path, app.config["PANEL"])
+
+    assert [number for number in shown(page(client, path)) if number.rstrip(".,:") not in numbers] == []
+
+
+def test_the_texts_follow_the_table_and_the_settings() -> None:
+    facts = facts_for_prose(Settings(_env_file=None, unconfirmed_hours=1, dispatch_hours=2.5, sync_seconds=7))
+
+    assert (facts["unconfirmed_hours"], facts["dispatch_hours"]) == ("1 hour", "2.5 hours")
+    assert facts["sync_seconds"] == "7 seconds"
+    assert facts["status_count"] == "seven" and facts["ends"] == "Partial and Canceled"
+    assert facts["held"] == "Pending, Processing or In progress"
+    assert facts["canceled_page"] == "[Canceled](/order-statuses/canceled)"
