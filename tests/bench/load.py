@@ -91,6 +91,16 @@ def requests_per_second(target: Target, *, seconds: float) -> float:
 
 def fetch(target: Target) -> bytes:
     """The body of one answer."""
+    return _answer(target)[1]
+
+
+def fetch_headers(target: Target) -> dict[str, str]:
+    """The headers of one answer, by their names in lower case."""
+    lines = _answer(target)[0].decode().split("\r\n")[1:]
+    return {name.lower(): value.strip() for name, _colon, value in (line.partition(":") for line in lines)}
+
+
+def _answer(target: Target) -> tuple[bytes, bytes]:
     connection = _Connection(target)
     with connection.socket:
         connection.socket.sendall(target.request)
@@ -102,4 +112,4 @@ def fetch(target: Target) -> bytes:
         while len(body) < length:
             body += connection.socket.recv(PIECE)
     assert head.startswith(f"HTTP/1.1 {target.status}".encode()), head
-    return body
+    return head, body
