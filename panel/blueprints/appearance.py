@@ -15,7 +15,7 @@ from panel.blueprints.rendering import has_page
 from panel.kept_pages import THEME_COOKIE, THEMES
 
 LASTS = timedelta(days=365)
-CHOICES = (("", "As your system"), ("light", "Light"), ("dark", "Dark"))
+CHOICES = (("", "System"), ("light", "Light"), ("dark", "Dark"))
 
 bp = Blueprint("appearance", __name__)
 
