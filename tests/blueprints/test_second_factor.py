@@ -334,3 +334,15 @@ def test_expired_form_of_the_code_changes_nothing(client: FlaskClient, csrf: Non
     assert show_code(client, code(secret)).status_code == 400
     token = found(r'name="csrf_token" value="([^"]+)"', client.get("/log-in/second-factor").text)
     assert show_code(client, code(secret), csrf_token=token).status_code == 303
+
+
+def test_list_of_devices_says_when_each_showed_it(client: FlaskClient) -> None:
+    user = a_customer()
+    signed_in(client, user)
+    assert '<th scope="col">Second factor</th>' not in client.get("/account").text
+    with_second_factor(user)
+    signed_in(client, user, second_factor=True)
+
+    page = client.get("/account").text
+
+    assert page.count('data-label="Second factor">Shown <time') == 1 and "(this device)" in page

@@ -1,0 +1,167 @@
+"""The rule of every route: who may ask for it. `tests/flows/test_roles.py` holds each to it, and finds those without.
+
+A new route is added to RULES as "METHOD /its/rule", as Flask has it. Those under /office need no line: where they lie
+says their rule. A route of the rule OWN names in its address whose thing it is: what `tests/flows/test_roles.py` makes
+for its owner stands in `belongings` there, by the name of the argument.
+"""
+
+from enum import Enum, auto
+
+from flask import Flask
+from werkzeug.routing import Rule as Route
+
+
+class Rule(Enum):
+    """Who may ask."""
+
+    PUBLIC = auto()
+    # For those who are not signed in yet; whoever is goes on.
+    ENTRY = auto()
+    PRIVATE = auto()
+    # Signed in, and the thing in the address must be one's own: to others it is not there.
+    OWN = auto()
+    # A program with a key in its call, and no cookie.
+    KEY = auto()
+    # This machine alone, or who has the token.
+    HOUSE = auto()
+    # Whoever holds the random token in the address or the form, signed in or not.
+    TOKEN = auto()
+    OFFICE = auto()
+
+
+_API_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+# Changes that need no token of a form: no cookie makes them, so no other site can make a browser do them.
+WITHOUT_CSRF = {Rule.KEY}
+
+
+def _all(rule: Rule, lines: str) -> dict[str, Rule]:
+    return {line.strip(): rule for line in lines.strip().splitlines()}
+
+
+RULES = {
+    **_all(
+        Rule.PUBLIC,
+        """
+        GET /
+        GET /.well-known/security.txt
+        GET /acceptable-use
+        GET /acceptable-use/
+        GET /accessibility
+        GET /accessibility/
+        GET /api
+        GET /api/openapi.json
+        GET /appearance
+        GET /faq
+        GET /faq/
+        GET /getting-started
+        GET /getting-started/
+        GET /healthz
+        GET /how-we-work
+        GET /how-we-work/
+        GET /order-statuses
+        GET /order-statuses/
+        GET /order-statuses/<slug>
+        GET /order-statuses/<slug>/
+        GET /pictures/<name>.png
+        GET /privacy
+        GET /privacy/
+        GET /readyz
+        GET /reliability
+        GET /reliability/
+        GET /robots.txt
+        GET /search
+        GET /sitemap.xml
+        GET /tools
+        GET /tools/<slug>
+        """,
+    ),
+    **_all(
+        Rule.ENTRY,
+        """
+        GET /log-in
+        POST /log-in
+        GET /log-in/second-factor
+        POST /log-in/second-factor
+        GET /sign-up
+        POST /sign-up
+        """,
+    ),
+    **_all(
+        Rule.PRIVATE,
+        """
+        GET /account
+        POST /account/devices/sign-out-elsewhere
+        GET /account/keys
+        POST /account/keys
+        POST /account/password
+        GET /account/second-factor
+        POST /account/second-factor
+        GET /account/second-factor/recovery-codes
+        POST /account/second-factor/recovery-codes
+        GET /account/second-factor/removal
+        POST /account/second-factor/removal
+        GET /account/second-factor/replacement
+        POST /account/second-factor/replacement
+        GET /account/webhooks
+        POST /account/webhooks
+        GET /balance
+        GET /balance/add
+        POST /balance/add
+        GET /balance/statement
+        GET /balance/statement.csv
+        POST /log-out
+        GET /orders
+        POST /orders
+        GET /orders.csv
+        GET /orders/check
+        POST /orders/check
+        GET /orders/live
+        GET /orders/mass
+        POST /orders/mass
+        GET /orders/new
+        GET /orders/price
+        POST /tools/<slug>/favorite
+        """,
+    ),
+    **_all(
+        Rule.OWN,
+        """
+        POST /account/devices/<int:sign_in_id>/sign-out
+        POST /account/keys/<int:key_id>/revocation
+        GET /account/webhooks/<int:receiver_id>
+        POST /account/webhooks/<int:receiver_id>/balance-low
+        POST /account/webhooks/<int:receiver_id>/deliveries/<int:delivery_id>/again
+        POST /account/webhooks/<int:receiver_id>/removal
+        POST /account/webhooks/<int:receiver_id>/secret
+        POST /account/webhooks/<int:receiver_id>/tests
+        GET /orders/<int:order_id>
+        POST /orders/<int:order_id>/cancellation
+        GET /orders/<int:order_id>/live
+        GET /orders/<int:order_id>/receipt
+        POST /orders/<int:order_id>/refills
+        """,
+    ),
+    **{f"{method} {path}": Rule.KEY for path in ("/api/v2", "/api/v2/") for method in _API_METHODS},
+    "GET /metrics": Rule.HOUSE,
+}
+
+
+def methods(route: Route) -> set[str]:
+    """The methods that the route itself offers: Flask adds HEAD and OPTIONS."""
+    return (route.methods or set()) - {"HEAD", "OPTIONS"}
+
+
+def name_of(route: Route, method: str) -> str:
+    return f"{method} {route.rule}"
+
+
+def rule_of(route: Route, method: str) -> Rule | None:
+    """The rule of a route, or None where nobody has said it."""
+    if route.rule == "/office" or route.rule.startswith("/office/"):
+        return Rule.OFFICE
+    return RULES.get(name_of(route, method))
+
+
+def routes(app: Flask) -> list[tuple[Route, str]]:
+    """Every route of the site with every method that it offers."""
+    return [(route, method) for route in app.url_map.iter_rules() for method in sorted(methods(route))]
