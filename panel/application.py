@@ -34,8 +34,13 @@ from panel.blueprints import (
     tools,
 )
 from panel.blueprints.api_quick import QuickStatus
+from panel.blueprints.office import customers as office_customers
 from panel.blueprints.office import gate as office_gate
 from panel.blueprints.office import home as office_home
+from panel.blueprints.office import ledger as office_ledger
+from panel.blueprints.office import log as office_log
+from panel.blueprints.office import proposals as office_proposals
+from panel.blueprints.office import top_ups as office_top_ups
 from panel.kept_history import KeptHistory
 from panel.kept_pages import KeptPages
 from panel.settings import ROOT, Settings
@@ -63,6 +68,11 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     second_factor.bp,
     tools.bp,
     office_home.bp,
+    office_customers.bp,
+    office_ledger.bp,
+    office_log.bp,
+    office_proposals.bp,
+    office_top_ups.bp,
 )
 
 

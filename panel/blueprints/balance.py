@@ -1,6 +1,7 @@
 """The customer's money: balance, requests to add to it, and the statement of any period."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -21,6 +22,7 @@ bp = Blueprint("balance", __name__, url_prefix="/balance")
 
 LAST_ENTRIES = 10
 ENTRIES_PER_PAGE = 500
+REFUSALS_SHOWN = timedelta(days=30)
 
 
 @bp.get("")
@@ -64,6 +66,7 @@ def _add_page(error: PanelError | None = None) -> str:
         amount=request.form.get("amount", ""),
         errors={} if error is None else {error.field or "": error.message},
         open_requests=top_ups.open_requests(current_user.id),
+        refused_requests=top_ups.refused_requests(current_user.id, since=utc_now() - REFUSALS_SHOWN),
         instructions=top_ups.payment_instructions(current_app.config["PANEL"].instance),
         least_nanos=top_ups.LEAST_NANOS,
         most_nanos=top_ups.MOST_NANOS,

@@ -10,11 +10,11 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy import and_, bindparam, func, or_, select, update
 
 from panel.db import db, table_of
 from panel.domain.errors import BadInput, NotFound, Refused, StaleForm
-from panel.models import ApiKey
+from panel.models import ApiKey, User
 from panel.services import ledger
 
 PREFIX = "smm_"
@@ -27,6 +27,7 @@ MOST_NETWORKS = 20
 USE_NOTED_EVERY = timedelta(minutes=1)
 
 KEYS = table_of(ApiKey)
+USERS = table_of(User)
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -50,14 +51,22 @@ class Made:
     text: str
 
 
-_FIND = select(KEYS.c.id, KEYS.c.user_id, KEYS.c.networks, KEYS.c.used_at).where(
-    KEYS.c.key_hash == bindparam("key_hash"), KEYS.c.revoked_at.is_(None)
+# The keys of a disabled account are no keys until it is enabled again.
+_IS_HOLDER_IN = and_(USERS.c.id == KEYS.c.user_id, USERS.c.disabled_at.is_(None))
+_FIND = (
+    select(KEYS.c.id, KEYS.c.user_id, KEYS.c.networks, KEYS.c.used_at)
+    .join(USERS, _IS_HOLDER_IN)
+    .where(KEYS.c.key_hash == bindparam("key_hash"), KEYS.c.revoked_at.is_(None))
 )
 # The same read for those who write nothing down: no row while the last use is to be noted.
-FIND_NOTED = select(KEYS.c.id, KEYS.c.user_id, KEYS.c.networks).where(
-    KEYS.c.key_hash == bindparam("key_hash"),
-    KEYS.c.revoked_at.is_(None),
-    KEYS.c.used_at > bindparam("since", type_=KEYS.c.used_at.type),
+FIND_NOTED = (
+    select(KEYS.c.id, KEYS.c.user_id, KEYS.c.networks)
+    .join(USERS, _IS_HOLDER_IN)
+    .where(
+        KEYS.c.key_hash == bindparam("key_hash"),
+        KEYS.c.revoked_at.is_(None),
+        KEYS.c.used_at > bindparam("since", type_=KEYS.c.used_at.type),
+    )
 )
 _NOTE = (
     update(KEYS)

@@ -51,10 +51,12 @@ def request_top_up(customer_id: int, *, amount_nanos: int, now: datetime) -> Top
 
 
 def open_requests(customer_id: int) -> list[TopUp]:
-    """What this customer asked for and no operator has confirmed yet, the newest first."""
+    """What this customer asked for and no operator has confirmed or refused yet, the newest first."""
     return list(
         db.session.scalars(
-            select(TopUp).where(TopUp.customer_id == customer_id, TopUp.transfer_id.is_(None)).order_by(TopUp.id.desc())
+            select(TopUp)
+            .where(TopUp.customer_id == customer_id, TopUp.transfer_id.is_(None), TopUp.refused_at.is_(None))
+            .order_by(TopUp.id.desc())
         )
     )
 
@@ -76,11 +78,7 @@ def find(reference: str) -> TopUp:
 
 def confirm(reference: str, *, amount_nanos: int, note: str, now: datetime) -> int:
     """Add what arrived to the customer's balance, once; the transfer's id. Raises NotFound or Refused."""
-    statement = lock_rows(select(TopUp).where(TopUp.reference == _as_kept(reference)))
-    # It may have been read before it was held, and be another's by now.
-    top_up = _found(db.session.scalar(statement, execution_options={"populate_existing": True}), reference)
-    if top_up.transfer_id is not None:
-        raise Refused(f"The request {top_up.reference} was confirmed before. Nothing was added again.")
+    top_up = _held_open(reference)
     transfer_id = ledger.deposit(
         top_up.customer_id,
         amount_nanos=amount_nanos,
@@ -92,6 +90,41 @@ def confirm(reference: str, *, amount_nanos: int, note: str, now: datetime) -> i
     db.session.flush()
     customer_state.bump_customers([top_up.customer_id])
     return transfer_id
+
+
+def refuse(reference: str, *, reason: str, now: datetime) -> TopUp:
+    """End a request without adding anything; the customer reads the reason. Raises NotFound or Refused."""
+    top_up = _held_open(reference)
+    top_up.refused_at, top_up.refused_reason = now, reason
+    db.session.flush()
+    customer_state.bump_customers([top_up.customer_id])
+    return top_up
+
+
+def refused_requests(customer_id: int, *, since: datetime) -> list[TopUp]:
+    """What operators have refused this customer since then, the newest first."""
+    mine = select(TopUp).where(TopUp.customer_id == customer_id, TopUp.refused_at >= since)
+    return list(db.session.scalars(mine.order_by(TopUp.id.desc())))
+
+
+def waiting(*, after: int | None, most: int) -> list[TopUp]:
+    """All requests that wait for an operator, the oldest first, beyond the one numbered `after`."""
+    statement = select(TopUp).where(TopUp.transfer_id.is_(None), TopUp.refused_at.is_(None), TopUp.id > (after or 0))
+    return list(db.session.scalars(statement.order_by(TopUp.id).limit(most)))
+
+
+def _held_open(reference: str) -> TopUp:
+    """The request, held until the transaction ends. Raises NotFound, or Refused when it was decided before."""
+    # The customer's account comes first, as for everyone who moves that customer's money.
+    ledger.lock_accounts([find(reference).customer_id])
+    statement = lock_rows(select(TopUp).where(TopUp.reference == _as_kept(reference)))
+    # It may have been read before it was held, and be another's by now.
+    top_up = _found(db.session.scalar(statement, execution_options={"populate_existing": True}), reference)
+    if top_up.transfer_id is not None:
+        raise Refused(f"The request {top_up.reference} was confirmed before. Nothing was added again.")
+    if top_up.refused_at is not None:
+        raise Refused(f"The request {top_up.reference} was refused before. Nothing was added.")
+    return top_up
 
 
 def payment_instructions(instance: Path) -> list[list[str]]:

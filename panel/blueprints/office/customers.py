@@ -1,0 +1,174 @@
+"""People: the list, one person from all sides, their money, and who may come in."""
+
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from panel.blueprints.office.forms import (
+    after,
+    by_field,
+    form_key,
+    limit_nanos,
+    operator,
+    seen_nanos,
+    status_of,
+    typed,
+)
+from panel.blueprints.office.gate import office_blueprint
+from panel.clock import utc_now
+from panel.db import read_at_one_moment, transaction
+from panel.domain import money
+from panel.domain.errors import BadInput, PanelError
+from panel.models import ProposalKind, User
+from panel.services import top_ups
+from panel.services.office import customers, money_moves, proposals
+from panel.services.office.money_moves import Wanted
+from panel.services.office.proposals import Done
+
+bp: Blueprint = office_blueprint("customers")
+
+KINDS = ((ProposalKind.CREDIT, "Credit: add to the balance"), (ProposalKind.DEBIT, "Debit: take from the balance"))
+
+
+@bp.get("/customers")
+def index() -> ResponseReturnValue:
+    try:
+        search = customers.checked_search(request.args.get("q", ""))
+    except BadInput as error:
+        return render_template("office/customers/index.html", q="", page=None, errors=by_field(error)), 422
+    page = customers.search(search, after=after())
+    return render_template("office/customers/index.html", q=search, page=page, errors={})
+
+
+@bp.get("/customers/<int:customer_id>")
+def show(customer_id: int) -> ResponseReturnValue:
+    return _page(_found(customer_id))
+
+
+@bp.get("/customers/<int:customer_id>/money")
+@bp.get("/customers/<int:customer_id>/money/check")
+def back(customer_id: int) -> ResponseReturnValue:
+    """Whoever reloads the address of a form finds the customer."""
+    return redirect(url_for("office_customers.show", customer_id=_found(customer_id).id), code=303)
+
+
+@bp.post("/customers/<int:customer_id>/money/check")
+def check_money(customer_id: int) -> ResponseReturnValue:
+    """The effect of a credit or a debit, before it happens."""
+    user = _found(customer_id)
+    try:
+        wanted = _wanted(user, key=proposals.new_form_key())
+        return _check_page(user, wanted)
+    except PanelError as error:
+        return _page(user, error), status_of(error)
+
+
+@bp.post("/customers/<int:customer_id>/money")
+def move_money(customer_id: int) -> ResponseReturnValue:
+    user = _found(customer_id)
+    try:
+        wanted = _wanted(user, key=form_key())
+        with transaction():
+            done = proposals.act(wanted, balance_nanos=seen_nanos(), limit_nanos=limit_nanos(), now=utc_now())
+    except PanelError as error:
+        if error.code == "stale_form" and error.message == proposals.MOVED_BALANCE:
+            return _check_page(user, wanted, reason=error.message), 409
+        return _page(_found(customer_id), error), status_of(error)
+    flash(said(done, wanted.amount_nanos))
+    return redirect(url_for("office_customers.show", customer_id=customer_id), code=303)
+
+
+def said(done: Done, amount_nanos: int) -> str:
+    """What came of it, in a sentence."""
+    amount = money.shown(amount_nanos, currency=current_app.config["PANEL"].currency)
+    if done.proposal_id is not None:
+        return f"{amount} is above the limit. Proposal {done.proposal_id} waits for a second operator."
+    return f"{amount} was moved: line {done.transfer_id} of the ledger."
+
+
+def _wanted(user: User, *, key: str) -> Wanted:
+    kind = typed("kind")
+    if kind not in (ProposalKind.CREDIT, ProposalKind.DEBIT):
+        raise BadInput("Choose credit or debit.", field="kind")
+    if not key:
+        raise BadInput("This form has no key of its own. Look at the effect again.", field="")
+    amount_nanos = top_ups.parse_amount(typed("amount"))
+    person = operator()
+    return Wanted(ProposalKind(kind), user.id, amount_nanos, typed("reason"), key, person.id, person.email)
+
+
+def _check_page(user: User, wanted: Wanted, *, reason: str = "") -> str:
+    effect = money_moves.effect(wanted, limit_nanos=limit_nanos())
+    return render_template(
+        "office/customers/money.html",
+        user=user,
+        wanted=wanted,
+        effect=effect,
+        amount=money.plain(wanted.amount_nanos),
+        limit_nanos=limit_nanos(),
+        reason=reason,
+    )
+
+
+@bp.post("/customers/<int:customer_id>/disable")
+def disable(customer_id: int) -> ResponseReturnValue:
+    user, person = _found(customer_id), operator()
+    try:
+        with transaction():
+            customers.disable(
+                customer_id, reason=typed("reason"), operator_id=person.id, actor=person.email, now=utc_now()
+            )
+    except PanelError as error:
+        return _page(user, error, form="access"), status_of(error)
+    flash("The account is disabled. Every device is signed out, and its keys do not work.")
+    return redirect(url_for("office_customers.show", customer_id=customer_id), code=303)
+
+
+@bp.post("/customers/<int:customer_id>/enable")
+def enable(customer_id: int) -> ResponseReturnValue:
+    user = _found(customer_id)
+    try:
+        with transaction():
+            customers.enable(customer_id, reason=typed("reason"), actor=operator().email, now=utc_now())
+    except PanelError as error:
+        return _page(user, error, form="access"), status_of(error)
+    flash("The account is enabled. Its keys work again; devices have to sign in anew.")
+    return redirect(url_for("office_customers.show", customer_id=customer_id), code=303)
+
+
+@bp.post("/customers/<int:customer_id>/sign-out")
+def sign_out(customer_id: int) -> ResponseReturnValue:
+    user = _found(customer_id)
+    try:
+        with transaction():
+            count = customers.sign_out_everywhere(
+                customer_id, reason=typed("reason"), actor=operator().email, now=utc_now()
+            )
+    except PanelError as error:
+        return _page(user, error, form="devices"), status_of(error)
+    flash(f"Signed out everywhere: {count} {'device' if count == 1 else 'devices'}.")
+    return redirect(url_for("office_customers.show", customer_id=customer_id), code=303)
+
+
+def _found(customer_id: int) -> User:
+    user = customers.find(customer_id)
+    if user is None:
+        abort(404)
+    return user
+
+
+def _page(user: User, error: PanelError | None = None, *, form: str = "money") -> str:
+    read_at_one_moment()
+    now = utc_now()
+    user = _found(user.id)
+    return render_template(
+        "office/customers/show.html",
+        whole=customers.whole(user, now=now),
+        user=user,
+        waiting=proposals.of_customer(user.id, now=now),
+        kinds=KINDS,
+        typed={name: request.form.get(name, "") for name in ("kind", "amount", "reason")},
+        errors=by_field(error),
+        form=form,
+        limit_nanos=limit_nanos(),
+        is_self=user.id == operator().id,
+    )

@@ -1,0 +1,74 @@
+"""The ledger as operators search it: lines with both accounts, the sums of what was found, and a file of it."""
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+
+from panel.blueprints.office.gate import office_blueprint
+from panel.blueprints.spreadsheet import csv_stream
+from panel.db import read_at_one_moment
+from panel.domain import money
+from panel.domain.history import BadFilters
+from panel.domain.words import iso
+from panel.models import AccountKind, TransferKind
+from panel.services.office import customers, ledger_search
+from panel.services.office.ledger_search import Filters, Line
+
+bp: Blueprint = office_blueprint("ledger")
+
+FIELDS = ("line", "order", "customer", "kind", "account", "q", "amount", "from", "to")
+KINDS = [("", "Any kind"), *((kind.value, kind.label) for kind in TransferKind)]
+ACCOUNTS = [
+    ("", "Any account"),
+    (AccountKind.CUSTOMER.value, "Customers’ accounts"),
+    *((kind.value, name) for kind, name in ledger_search.HOUSE.items()),
+]
+
+
+@bp.get("/ledger")
+def index() -> ResponseReturnValue:
+    read_at_one_moment()
+    try:
+        filters = ledger_search.parse(request.args)
+    except BadFilters as error:
+        return _page(None, error.errors), 422
+    return _page(filters, {})
+
+
+@bp.get("/ledger.csv")
+def csv() -> ResponseReturnValue:
+    try:
+        filters = ledger_search.parse(request.args)
+    except BadFilters as error:
+        return _page(None, error.errors), 422
+    head = ["line", "at", "kind", "order", "from", "to", "amount", "reason", "note"]
+    return csv_stream("ledger.csv", head=head, rows=(_row(line) for line in ledger_search.all_lines(filters)))
+
+
+def _row(line: Line) -> list[object]:
+    return [
+        line.id,
+        iso(line.at),
+        line.kind.label,
+        line.order_id,
+        line.source.name,
+        line.target.name,
+        money.plain(line.amount_nanos),
+        line.reason,
+        line.note,
+    ]
+
+
+def _page(filters: Filters | None, errors: dict[str, str]) -> str:
+    customer = customers.find(filters.customer) if filters and filters.customer else None
+    return render_template(
+        "office/ledger/index.html",
+        filters=filters,
+        customer=customer,
+        page=ledger_search.page(filters) if filters else None,
+        sums=ledger_search.sums(filters) if filters else None,
+        typed={name: request.args.get(name, "") for name in FIELDS},
+        errors=errors,
+        kinds=KINDS,
+        accounts=ACCOUNTS,
+        account_label=dict(ACCOUNTS)[filters.account] if filters and filters.account else "",
+    )

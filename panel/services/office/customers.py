@@ -1,0 +1,256 @@
+"""Everything about one person on one page, and what operators do to an account besides its money.
+
+A disabled account can't be signed in to and its keys are no keys; its orders go on, and their money comes back to it.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, func, or_, select, update
+
+from panel.db import db, lock_rows, table_of
+from panel.domain.errors import BadInput, NotFound, Refused
+from panel.domain.status import Status
+from panel.models import (
+    Account,
+    ApiKey,
+    AuditLine,
+    Order,
+    OrderCount,
+    SignIn,
+    Tool,
+    TopUp,
+    User,
+)
+from panel.services import api_keys, audit_log, customer_state, ledger, orders, receivers, sign_ins, statements
+from panel.services.receivers import Summary
+from panel.services.statements import Line
+
+PAGE_SIZE = 40
+SHOWN = 10
+LONGEST_SEARCH = 254
+LARGEST_ID = 2**63 - 1
+
+ACCOUNTS = table_of(Account)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A person as the list shows them."""
+
+    id: int
+    email: str
+    is_operator: bool
+    disabled_at: datetime | None
+    balance_nanos: int
+    orders: int
+    seen_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """People, the newest account first, and the number after which the next page begins."""
+
+    rows: Sequence[Row]
+    next_after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LastOrder:
+    """One of the newest orders."""
+
+    id: int
+    tool: str
+    status: Status
+    quantity: int
+    remains: int
+    charge_nanos: int
+    returned_nanos: int
+    placed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """One person, seen from all sides."""
+
+    user: User
+    balance_nanos: int
+    held_nanos: int
+    counts: dict[Status, int]
+    orders: Sequence[LastOrder]
+    lines: Sequence[Line]
+    top_ups: Sequence[TopUp]
+    keys: Sequence[ApiKey]
+    receivers: Sequence[Summary]
+    devices: Sequence[SignIn]
+    log: Sequence[AuditLine]
+
+    @property
+    def orders_in_all(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def seen_at(self) -> datetime | None:
+        """When this person last signed in or used a key, as far as it still shows."""
+        seen = [device.seen_at for device in self.devices] + [key.used_at for key in self.keys if key.used_at]
+        return max(seen, default=None)
+
+
+def checked_search(text: str) -> str:
+    """What is searched for: a number, or a part of an email. Raises BadInput."""
+    text = text.strip()
+    if len(text) > LONGEST_SEARCH or not text.isprintable():
+        raise BadInput(f"Search for a number or a part of an email, {LONGEST_SEARCH} characters at most.", field="q")
+    return text
+
+
+def search(text: str, *, after: int | None) -> Page:
+    """People whose number this is, or whose email has it as a part; all where it is empty."""
+    placed = select(func.sum(OrderCount.orders)).where(OrderCount.customer_id == User.id).scalar_subquery()
+    signed_in = select(func.max(SignIn.seen_at)).where(SignIn.user_id == User.id).scalar_subquery()
+    used = select(func.max(ApiKey.used_at)).where(ApiKey.user_id == User.id).scalar_subquery()
+    statement: Select[*tuple[Any, ...]] = select(
+        User.id,
+        User.email,
+        User.is_operator,
+        User.disabled_at,
+        ACCOUNTS.c.balance_nanos,
+        func.coalesce(placed, 0),
+        signed_in,
+        used,
+    ).join(ACCOUNTS, ACCOUNTS.c.user_id == User.id)
+    if text:
+        about = User.email.contains(text.lower(), autoescape=True)
+        number = _number(text)
+        statement = statement.where(about if number is None else or_(about, User.id == number))
+    if after is not None:
+        statement = statement.where(User.id < after)
+    rows = db.session.execute(statement.order_by(User.id.desc()).limit(PAGE_SIZE + 1)).all()
+    shown = [_row(*row) for row in rows[:PAGE_SIZE]]
+    return Page(shown, shown[-1].id if len(rows) > PAGE_SIZE else None)
+
+
+def _row(*columns: Any) -> Row:
+    customer_id, email, is_operator, disabled_at, balance_nanos, placed, signed_in, used = columns
+    seen_at = max(filter(None, (signed_in, used)), default=None)
+    return Row(customer_id, email, is_operator, disabled_at, balance_nanos, int(placed), seen_at)
+
+
+def _number(text: str) -> int | None:
+    digits = text.removeprefix("#")
+    is_number = digits.isascii() and digits.isdigit() and len(digits) <= 19
+    return int(digits) if is_number and int(digits) <= LARGEST_ID else None
+
+
+def find(customer_id: int) -> User | None:
+    """The person of this number."""
+    return db.session.get(User, customer_id) if 0 < customer_id <= LARGEST_ID else None
+
+
+def emails(customer_ids: Collection[int]) -> dict[int, str]:
+    """The emails of these people, by number."""
+    rows = db.session.execute(select(User.id, User.email).where(User.id.in_(customer_ids)))
+    return {row[0]: row[1] for row in rows}
+
+
+def whole(user: User, *, now: datetime) -> Whole:
+    """Everything about this person, as of one moment."""
+    customer_id = user.id
+    counts = orders.counts_by_status(customer_id)
+    requests = select(TopUp).where(TopUp.customer_id == customer_id).order_by(TopUp.id.desc()).limit(SHOWN)
+    return Whole(
+        user=user,
+        balance_nanos=ledger.balance_nanos(customer_id),
+        held_nanos=ledger.held_nanos(customer_id),
+        counts={status: number for status, number in counts.items() if number},
+        orders=_last_orders(customer_id),
+        lines=statements.lines(ledger.last_entries(customer_id, count=SHOWN), customer_id=customer_id),
+        top_ups=db.session.scalars(requests).all(),
+        keys=api_keys.listed(customer_id),
+        receivers=receivers.listed(customer_id),
+        devices=sign_ins.devices(customer_id, now=now),
+        log=lines_about(customer_id),
+    )
+
+
+def _last_orders(customer_id: int) -> list[LastOrder]:
+    rows = db.session.execute(
+        select(
+            Order.id,
+            Tool.name,
+            Order.status,
+            Order.quantity,
+            Order.remains,
+            Order.charge_nanos,
+            Order.returned_nanos,
+            Order.placed_at,
+        )
+        .join(Tool, Tool.id == Order.tool_id)
+        .where(Order.customer_id == customer_id)
+        .order_by(Order.id.desc())
+        .limit(SHOWN)
+    )
+    return [LastOrder(row[0], row[1], Status(row[2]), *row[3:]) for row in rows]
+
+
+def lines_about(customer_id: int) -> Sequence[AuditLine]:
+    """The newest lines of the audit log about this person."""
+    about = select(AuditLine).where(AuditLine.subject == subject(customer_id))
+    return db.session.scalars(about.order_by(AuditLine.id.desc()).limit(SHOWN)).all()
+
+
+def subject(customer_id: int) -> str:
+    """How the audit log names a person."""
+    return f"customer {customer_id}"
+
+
+def disable(customer_id: int, *, reason: str, operator_id: int, actor: str, now: datetime) -> None:
+    """Keep this person out from now on: no sign-in, no key. Raises NotFound, BadInput or Refused."""
+    reason = audit_log.checked_reason(reason)
+    user = _held(customer_id)
+    if customer_id == operator_id:
+        raise Refused("This is your own account. Another operator must disable it.")
+    if user.disabled_at is not None:
+        raise Refused(f"{user.email} is disabled already.")
+    user.disabled_at, user.disabled_reason = now, reason
+    _end_sessions(customer_id, now=now)
+    _changed("disable", customer_id, reason, actor=actor, now=now)
+
+
+def enable(customer_id: int, *, reason: str, actor: str, now: datetime) -> None:
+    """Let this person in again; the keys work as before. Raises NotFound, BadInput or Refused."""
+    reason = audit_log.checked_reason(reason)
+    user = _held(customer_id)
+    if user.disabled_at is None:
+        raise Refused(f"{user.email} is not disabled.")
+    user.disabled_at, user.disabled_reason = None, ""
+    _changed("enable", customer_id, reason, actor=actor, now=now)
+
+
+def sign_out_everywhere(customer_id: int, *, reason: str, actor: str, now: datetime) -> int:
+    """Sign out every device of this person; how many there were. Raises NotFound or BadInput."""
+    reason = audit_log.checked_reason(reason)
+    _held(customer_id)
+    count = _end_sessions(customer_id, now=now)
+    _changed("sign out", customer_id, f"{count} devices: {reason}", actor=actor, now=now)
+    return count
+
+
+def _held(customer_id: int) -> User:
+    user: User | None = db.session.scalar(lock_rows(select(User).where(User.id == customer_id)))
+    if user is None:
+        raise NotFound(f"There is no customer {customer_id}.")
+    return user
+
+
+def _end_sessions(customer_id: int, *, now: datetime) -> int:
+    ended = update(SignIn).where(SignIn.user_id == customer_id, SignIn.ended_at.is_(None)).values(ended_at=now)
+    return len(db.session.execute(ended.returning(SignIn.id)).all())
+
+
+def _changed(act: str, customer_id: int, detail: str, *, actor: str, now: datetime) -> None:
+    db.session.flush()
+    customer_state.bump_customers([customer_id])
+    audit_log.write(f"customers {act}", actor=actor, subject=subject(customer_id), detail=detail, now=now)

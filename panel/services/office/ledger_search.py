@@ -1,0 +1,309 @@
+"""The ledger, searched: lines with the two accounts that each moved money between, and the sums of what was found.
+
+With an account named, the sums are that account's: what came in, what went out, and the difference, which for a
+customer's account is the balance and for the account of held money what the customer's orders hold.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy.orm import aliased
+
+from panel.db import db, table_of
+from panel.domain import money
+from panel.domain.errors import BadInput, BadMoney
+from panel.domain.history import FIRST_DAY, LARGEST_ID, LAST_DAY, BadFilters
+from panel.domain.period import Period, parse_day
+from panel.models import Account, AccountKind, Order, Transfer, TransferKind, User
+
+PAGE_SIZE = 50
+BATCH_SIZE = 1_000
+LONGEST_WORDS = 200
+
+TRANSFERS = table_of(Transfer)
+ORDERS = table_of(Order)
+_FROM, _TO = aliased(Account), aliased(Account)
+_FROM_USER, _TO_USER = aliased(User), aliased(User)
+
+HOUSE = {
+    AccountKind.HOLDS: "Held for orders",
+    AccountKind.SALES: "Sales",
+    AccountKind.DEPOSITS: "Deposits",
+    AccountKind.ADJUSTMENTS: "Adjustments",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What narrows the ledger, and `after` which line the page begins."""
+
+    line: int | None = None
+    order: int | None = None
+    customer: int | None = None
+    kind: TransferKind | None = None
+    account: AccountKind | None = None
+    words: str = ""
+    amount_nanos: int | None = None
+    first: date | None = None
+    last: date | None = None
+    after: int | None = None
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """What is set, as names and values of an address, without the page."""
+        given = (
+            ("line", self.line),
+            ("order", self.order),
+            ("customer", self.customer),
+            ("kind", self.kind and self.kind.value),
+            ("account", self.account and self.account.value),
+            ("q", self.words),
+            ("amount", None if self.amount_nanos is None else money.plain(self.amount_nanos)),
+            ("from", self.first and self.first.isoformat()),
+            ("to", self.last and self.last.isoformat()),
+        )
+        return [(name, str(value)) for name, value in given if value]
+
+    def query(self) -> str:
+        page = [] if self.after is None else [("after", str(self.after))]
+        return urlencode(self.pairs() + page)
+
+    def at(self, after: int | None) -> "Filters":
+        """The same filters on another page; None is the first."""
+        return replace(self, after=after)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of a line's two accounts: a person's, or one of the house."""
+
+    name: str
+    customer_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A transfer as it was written down."""
+
+    id: int
+    at: datetime
+    kind: TransferKind
+    order_id: int | None
+    amount_nanos: int
+    reason: str
+    note: str
+    source: Side
+    target: Side
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Lines, newest first, and the line after which the next page begins."""
+
+    lines: Sequence[Line]
+    next_after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What all lines found come to. In and out are those of the account named, where there is one."""
+
+    lines: int
+    amount_nanos: int
+    in_nanos: int
+    out_nanos: int
+
+    @property
+    def difference_nanos(self) -> int:
+        return self.in_nanos - self.out_nanos
+
+
+def parse(given: Mapping[str, str]) -> Filters:
+    """The filters of an address; an empty value is none. Raises BadFilters with a message for each bad field."""
+    errors: dict[str, str] = {}
+    words = given.get("q", "").strip()
+    if len(words) > LONGEST_WORDS or not words.isprintable():
+        errors["q"] = f"Search for a part of a reason or a note, {LONGEST_WORDS} characters at most."
+    first, last = (_day(given.get(name, ""), name, errors) for name in ("from", "to"))
+    if first and last and first > last:
+        errors["from"] = "The first day is after the last day. Swap them or change one."
+    filters = Filters(
+        line=_number(given, "line", errors),
+        order=_number(given, "order", errors),
+        customer=_customer(given.get("customer", "").strip(), errors),
+        kind=_kind(given.get("kind", ""), errors),
+        account=_account(given.get("account", ""), errors),
+        words=words,
+        amount_nanos=_amount(given.get("amount", "").strip(), errors),
+        first=first,
+        last=last,
+        after=_number(given, "after", errors),
+    )
+    if errors:
+        raise BadFilters(errors)
+    return filters
+
+
+def _number(given: Mapping[str, str], name: str, errors: dict[str, str]) -> int | None:
+    text = given.get(name, "").strip().removeprefix("#")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 19 and 0 < int(text) <= LARGEST_ID):
+        errors[name] = "Write a whole number above 0."
+        return None
+    return int(text)
+
+
+def _customer(text: str, errors: dict[str, str]) -> int | None:
+    """A person by number or by the whole email."""
+    if not text or (text.isascii() and text.isdigit()):
+        return _number({"customer": text}, "customer", errors)
+    found = db.session.scalar(select(User.id).where(User.email == text.lower())) if text.isprintable() else None
+    if found is None:
+        errors["customer"] = "There is no account with this email. Write the whole email, or the number."
+    return found
+
+
+def _kind(text: str, errors: dict[str, str]) -> TransferKind | None:
+    if text and text not in list(TransferKind):
+        errors["kind"] = "There is no such kind. Choose one from the list."
+    return TransferKind(text) if text in list(TransferKind) else None
+
+
+def _account(text: str, errors: dict[str, str]) -> AccountKind | None:
+    if text and text not in list(AccountKind):
+        errors["account"] = "There is no such account. Choose one from the list."
+    return AccountKind(text) if text in list(AccountKind) else None
+
+
+def _amount(text: str, errors: dict[str, str]) -> int | None:
+    try:
+        return money.parse_nanos(text) if text else None
+    except BadMoney as error:
+        errors["amount"] = error.message
+        return None
+
+
+def _day(text: str, field: str, errors: dict[str, str]) -> date | None:
+    try:
+        return parse_day(text, field=field) if text.strip() else None
+    except BadInput as error:
+        errors[field] = error.message
+        return None
+
+
+def page(filters: Filters) -> Page:
+    """One page of what is found, newest first."""
+    lines = _read(filters, most=PAGE_SIZE + 1)
+    has_more = len(lines) > PAGE_SIZE
+    return Page(lines[:PAGE_SIZE], lines[PAGE_SIZE - 1].id if has_more else None)
+
+
+def all_lines(filters: Filters) -> Iterator[Line]:
+    """Everything that is found, for a file: a thousand at a time."""
+    filters = filters.at(None)
+    while lines := _read(filters, most=BATCH_SIZE):
+        yield from lines
+        filters = filters.at(lines[-1].id)
+
+
+_LINES: Select[*tuple[Any, ...]] = (
+    select(
+        TRANSFERS.c.id,
+        TRANSFERS.c.at,
+        TRANSFERS.c.kind,
+        TRANSFERS.c.order_id,
+        TRANSFERS.c.amount_nanos,
+        TRANSFERS.c.reason,
+        TRANSFERS.c.note,
+        _FROM.kind,
+        _FROM_USER.id,
+        _FROM_USER.email,
+        _TO.kind,
+        _TO_USER.id,
+        _TO_USER.email,
+    )
+    .join(_FROM, _FROM.id == TRANSFERS.c.from_account_id)
+    .join(_TO, _TO.id == TRANSFERS.c.to_account_id)
+    .outerjoin(_FROM_USER, _FROM_USER.id == _FROM.user_id)
+    .outerjoin(_TO_USER, _TO_USER.id == _TO.user_id)
+)
+
+
+def _read(filters: Filters, *, most: int) -> list[Line]:
+    statement = _LINES.where(*_conditions(filters))
+    if filters.after is not None:
+        statement = statement.where(TRANSFERS.c.id < filters.after)
+    rows = db.session.execute(statement.order_by(TRANSFERS.c.id.desc()).limit(most))
+    return [_line(tuple(row)) for row in rows]
+
+
+def _line(row: tuple[Any, ...]) -> Line:
+    line_id, at, kind, order_id, amount_nanos, reason, note, *sides = row
+    source, target = _side(*sides[:3]), _side(*sides[3:])
+    return Line(line_id, at, TransferKind(kind), order_id, amount_nanos, reason, note, source, target)
+
+
+def _side(kind: str, user_id: int | None, email: str | None) -> Side:
+    return Side(email or HOUSE[AccountKind(kind)], user_id)
+
+
+def sums(filters: Filters) -> Sums:
+    """What all that is found comes to, on every page."""
+    amount = TRANSFERS.c.amount_nanos
+    came, went = _of_account(filters)
+    counted = select(
+        func.count(),
+        func.coalesce(func.sum(amount), 0),
+        func.coalesce(func.sum(case((came, amount), else_=0)), 0),
+        func.coalesce(func.sum(case((went, amount), else_=0)), 0),
+    ).where(*_conditions(filters))
+    return Sums(*(int(value) for value in db.session.execute(counted).one()))
+
+
+def _of_account(filters: Filters) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """That money came into, and that it went out of, the account named; the customer's own where that is asked for."""
+    accounts = select(Account.id).where(Account.kind == (filters.account or AccountKind.CUSTOMER))
+    if filters.customer is not None and filters.account in (None, AccountKind.CUSTOMER):
+        accounts = accounts.where(Account.user_id == filters.customer)
+    return TRANSFERS.c.to_account_id.in_(accounts), TRANSFERS.c.from_account_id.in_(accounts)
+
+
+def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if filters.line is not None:
+        found.append(TRANSFERS.c.id == filters.line)
+    if filters.order is not None:
+        found.append(_is_of_order(TRANSFERS.c.order_id == filters.order))
+    if filters.customer is not None:
+        found.append(_is_about(filters.customer))
+    if filters.kind is not None:
+        found.append(TRANSFERS.c.kind == filters.kind)
+    if filters.account is not None:
+        found.append(or_(*_of_account(filters)))
+    if filters.words:
+        said = (TRANSFERS.c.reason, TRANSFERS.c.note)
+        found.append(or_(*(column.icontains(filters.words, autoescape=True) for column in said)))
+    if filters.amount_nanos is not None:
+        found.append(TRANSFERS.c.amount_nanos == filters.amount_nanos)
+    if filters.first or filters.last:
+        period = Period(filters.first or FIRST_DAY, filters.last or LAST_DAY)
+        found += [TRANSFERS.c.at >= period.since, TRANSFERS.c.at < period.until]
+    return found
+
+
+def _is_of_order(is_of: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The condition once for each of the two indexes on orders, so that both can be used."""
+    settling = TRANSFERS.c.kind.in_(["charge", "keep", "return"])
+    return or_(and_(is_of, settling), and_(is_of, TRANSFERS.c.kind == "adjustment"))
+
+
+def _is_about(customer_id: int) -> ColumnElement[bool]:
+    """Into or out of the customer's account, or kept of what one of the customer's orders held."""
+    own = select(Account.id).where(Account.user_id == customer_id).scalar_subquery()
+    orders = select(ORDERS.c.id).where(ORDERS.c.customer_id == customer_id)
+    kept = and_(TRANSFERS.c.kind == TransferKind.KEEP, TRANSFERS.c.order_id.in_(orders))
+    return or_(TRANSFERS.c.from_account_id == own, TRANSFERS.c.to_account_id == own, kept)

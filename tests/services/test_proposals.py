@@ -1,0 +1,297 @@
+"""Credits, debits and top-ups by operators: the effect is shown first, and above the limit two of them agree."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from panel.db import db, transaction
+from panel.domain import money
+from panel.domain.errors import BadInput, BadMoney, PanelError, Refused, StaleForm
+from panel.models import AuditLine, Proposal, ProposalKind, Transfer, User
+from panel.services import ledger, top_ups
+from panel.services.office import money_moves, proposals
+from panel.services.office.money_moves import Wanted
+from panel.services.office.proposals import Done
+from tests import books
+from tests.factories import NOON, a_customer, again, an_operator, an_order
+from tests.flows.at_once import all_at_once
+
+LIMIT = money.parse_nanos("100")
+CREDIT, DEBIT = ProposalKind.CREDIT, ProposalKind.DEBIT
+
+
+def wanted(customer: User, operator: User, amount: str, kind: ProposalKind = CREDIT) -> Wanted:
+    nanos = money.parse_nanos(amount)
+    key = proposals.new_form_key()
+    return Wanted(kind, customer.id, nanos, "Paid by card.", key, operator.id, operator.email)
+
+
+def acted(asked: Wanted, *, balance: str | None = None) -> Done:
+    seen = ledger.balance_nanos(asked.customer_id) if balance is None else money.parse_nanos(balance)
+    with transaction():
+        return proposals.act(asked, balance_nanos=seen, limit_nanos=LIMIT, now=NOON)
+
+
+def confirmed(proposal_id: int | None, operator_id: int, *, now: object = NOON) -> int:
+    assert proposal_id is not None
+    row = db.session.get_one(Proposal, proposal_id)
+    balance = ledger.balance_nanos(row.customer_id)
+    with transaction():
+        return proposals.confirm(
+            proposal_id,
+            operator_id=operator_id,
+            actor="second@example.com",
+            balance_nanos=balance,
+            now=now,
+        )
+
+
+def balance_of(customer: User) -> str:
+    db.session.rollback()
+    return money.plain(ledger.balance_nanos(customer.id))
+
+
+def transfers() -> int:
+    return db.session.scalar(select(func.count()).select_from(Transfer).where(Transfer.kind == "adjustment")) or 0
+
+
+@pytest.mark.both_engines
+@pytest.mark.parametrize(("kind", "after"), [(CREDIT, "110.00"), (DEBIT, "5.00")])
+def test_an_amount_up_to_the_limit_moves_at_once_with_a_line_in_the_log(kind: ProposalKind, after: str) -> None:
+    customer, operator = a_customer("10"), an_operator()
+    asked = wanted(customer, operator, "100" if kind is CREDIT else "5", kind)
+    effect = money_moves.effect(asked, limit_nanos=LIMIT)
+
+    done = acted(asked)
+
+    assert (money.plain(effect.before_nanos), money.plain(effect.after_nanos)) == ("10.00", after)
+    assert balance_of(customer) == after
+    assert done.proposal_id is None and done.transfer_id is not None
+    line = db.session.scalars(select(AuditLine).where(AuditLine.subject == f"customer {customer.id}")).one()
+    assert (line.actor, line.act) == (operator.email, f"customers {kind}")
+    assert "Paid by card." in line.detail
+    books.assert_right()
+
+
+def test_an_amount_above_the_limit_moves_nothing_until_another_operator_confirms() -> None:
+    customer, first, second = a_customer("10"), an_operator(), an_operator()
+
+    done = acted(wanted(customer, first, "100.01"))
+    held = balance_of(customer)
+    with pytest.raises(Refused, match="Another operator"):
+        confirmed(done.proposal_id, first.id)
+    number = confirmed(done.proposal_id, second.id)
+
+    assert (done.transfer_id, held, balance_of(customer)) == (None, "10.00", "110.01")
+    shown = proposals.find(done.proposal_id or 0, now=NOON)
+    assert shown is not None
+    assert (shown.state, shown.row.transfer_id, shown.decider) == ("confirmed", number, second.email)
+    assert proposals.count_waiting(now=NOON) == 0
+    books.assert_right()
+
+
+@pytest.mark.both_engines
+def test_two_operators_who_confirm_at_once_move_the_money_once(app: Flask) -> None:
+    customer, first = a_customer("10"), an_operator()
+    others = [an_operator().id for _ in range(6)]
+    proposal_id = acted(wanted(customer, first, "500")).proposal_id
+    balance = ledger.balance_nanos(customer.id)
+
+    def confirm(operator_id: int) -> object:
+        def do() -> int:
+            with transaction():
+                return proposals.confirm(
+                    proposal_id or 0, operator_id=operator_id, actor="x", balance_nanos=balance, now=NOON
+                )
+
+        return do
+
+    answers = all_at_once(app, [confirm(each) for each in others], expected=PanelError)
+
+    assert sum(isinstance(answer, int) for answer in answers) == 1
+    assert balance_of(customer) == "510.00"
+    assert transfers() == 1
+    books.assert_right()
+
+
+@pytest.mark.both_engines
+def test_a_form_sent_twice_at_once_moves_its_money_once(app: Flask) -> None:
+    customer, operator = a_customer("10"), an_operator()
+    small, large = wanted(customer, operator, "7"), wanted(customer, operator, "700")
+    balance = ledger.balance_nanos(customer.id)
+
+    def act(asked: Wanted) -> object:
+        def do() -> Done:
+            with transaction():
+                return proposals.act(asked, balance_nanos=balance, limit_nanos=LIMIT, now=NOON)
+
+        return do
+
+    proposed = all_at_once(app, [act(large)] * 4, expected=PanelError)
+    moved = all_at_once(app, [act(small)] * 4, expected=PanelError)
+
+    assert sum(isinstance(each, Done) for each in proposed) == 1
+    assert sum(isinstance(each, Done) for each in moved) == 1
+    assert {type(each) for each in (*proposed, *moved)} == {Done, StaleForm}
+    assert (balance_of(customer), transfers(), proposals.count_waiting(now=NOON)) == ("17.00", 1, 1)
+
+
+@pytest.mark.both_engines
+def test_a_debit_never_takes_more_than_there_is_however_many_come_at_once(app: Flask) -> None:
+    customer, operator = a_customer("10"), an_operator()
+    asked = [wanted(customer, operator, "6", DEBIT) for _ in range(4)]
+    balance = ledger.balance_nanos(customer.id)
+
+    def take(each: Wanted) -> object:
+        def do() -> Done:
+            with transaction():
+                return proposals.act(each, balance_nanos=balance, limit_nanos=LIMIT, now=NOON)
+
+        return do
+
+    answers = all_at_once(app, [take(each) for each in asked], expected=PanelError)
+
+    assert sum(isinstance(answer, Done) for answer in answers) == 1
+    assert balance_of(customer) == "4.00"
+    with pytest.raises(BadMoney, match=r"The balance is 4\.00"):
+        acted(wanted(customer, operator, "4.01", DEBIT))
+    books.assert_right()
+
+
+def test_a_balance_that_moved_since_the_look_is_looked_at_again() -> None:
+    customer, operator = a_customer("10"), an_operator()
+
+    with pytest.raises(StaleForm, match="balance has changed"):
+        acted(wanted(customer, operator, "5"), balance="11")
+
+    assert balance_of(customer) == "10.00"
+
+
+def test_a_confirmed_debit_that_the_balance_no_longer_covers_moves_nothing() -> None:
+    customer, first, second = a_customer("500"), an_operator(), an_operator()
+    done = acted(wanted(customer, first, "400", DEBIT))
+    an_order(customer=customer, quantity=500_000, maximum=1_000_000, price="0.90")
+
+    with pytest.raises(BadMoney):
+        confirmed(done.proposal_id, second.id)
+
+    assert balance_of(customer) == "50.00"
+    assert proposals.count_waiting(now=NOON) == 1
+
+
+def test_a_proposal_is_refused_by_another_or_taken_back_by_its_own_operator() -> None:
+    customer, first, second = a_customer("10"), an_operator(), an_operator()
+    refused, taken_back = (acted(wanted(customer, first, "200")).proposal_id or 0 for _ in range(2))
+
+    with transaction():
+        proposals.refuse(refused, reason="No such payment.", operator_id=second.id, actor="b", now=NOON)
+    with transaction():
+        proposals.refuse(taken_back, reason="A slip.", operator_id=first.id, actor="a", now=NOON)
+
+    for proposal_id in (refused, taken_back):
+        with pytest.raises(Refused, match="decided before"):
+            confirmed(proposal_id, second.id)
+    assert [row.decided_by for row in map(again, db.session.scalars(select(Proposal)))] == [second.id, None]
+    assert balance_of(customer) == "10.00"
+
+
+def test_a_proposal_runs_out_and_moves_nothing_then() -> None:
+    customer, first, second = a_customer("10"), an_operator(), an_operator()
+    done = acted(wanted(customer, first, "200"))
+    late = NOON + proposals.LASTS
+
+    with pytest.raises(Refused, match="run out"):
+        confirmed(done.proposal_id, second.id, now=late)
+
+    shown = proposals.find(done.proposal_id or 0, now=late)
+    assert shown is not None and shown.state == "expired"
+    assert proposals.waiting(now=late) == []
+    assert [each.row.id for each in proposals.waiting(now=late - timedelta(seconds=1))] == [done.proposal_id]
+    assert balance_of(customer) == "10.00"
+
+
+def test_an_operators_own_account_is_another_operators_matter() -> None:
+    operator, second = an_operator(), an_operator()
+
+    with pytest.raises(Refused, match="your own account"):
+        acted(wanted(operator, operator, "5"))
+    done = acted(wanted(operator, second, "200"))
+    with pytest.raises(Refused, match="your own account"):
+        confirmed(done.proposal_id, operator.id)
+
+    assert balance_of(operator) == "0.00"
+
+
+@pytest.mark.parametrize(("amount", "reason"), [("0", "Good."), ("5", ""), ("5", "two\nlines"), ("5", "x" * 201)])
+def test_nothing_moves_without_an_amount_and_a_reason(amount: str, reason: str) -> None:
+    customer, operator = a_customer("10"), an_operator()
+
+    with pytest.raises(BadInput):
+        acted(replace(wanted(customer, operator, amount), reason=reason))
+
+    assert balance_of(customer) == "10.00"
+
+
+def a_request(customer: User, amount: str) -> str:
+    with transaction():
+        return top_ups.request_top_up(customer.id, amount_nanos=money.parse_nanos(amount), now=NOON).reference
+
+
+def arrived(reference: str, operator: User, amount: str) -> Wanted:
+    top_up = top_ups.find(reference)
+    asked = wanted(db.session.get_one(User, top_up.customer_id), operator, amount, ProposalKind.TOP_UP)
+    return replace(asked, top_up_id=top_up.id)
+
+
+@pytest.mark.both_engines
+def test_a_top_up_is_one_deposit_however_many_confirm_it_at_once(app: Flask) -> None:
+    customer, operator = a_customer("0"), an_operator()
+    reference = a_request(customer, "25")
+    asked = [arrived(reference, operator, "25") for _ in range(4)]
+
+    def act(each: Wanted) -> object:
+        def do() -> Done:
+            with transaction():
+                return proposals.act(each, balance_nanos=0, limit_nanos=LIMIT, now=NOON)
+
+        return do
+
+    answers = all_at_once(app, [act(each) for each in asked], expected=PanelError)
+
+    assert sum(isinstance(answer, Done) for answer in answers) == 1
+    assert balance_of(customer) == "25.00"
+    books.assert_right()
+
+
+def test_a_large_top_up_waits_and_can_be_neither_refused_nor_proposed_again_meanwhile() -> None:
+    customer, first, second = a_customer("0"), an_operator(), an_operator()
+    reference = a_request(customer, "250")
+    done = acted(arrived(reference, first, "250"))
+
+    with pytest.raises(Refused, match="waits for a second operator"):
+        acted(arrived(reference, second, "250"))
+    with pytest.raises(Refused, match="waits for a second operator"), transaction():
+        proposals.refuse_top_up(reference, reason="It never came.", actor="a", now=NOON)
+    confirmed(done.proposal_id, second.id)
+
+    assert balance_of(customer) == "250.00"
+    assert top_ups.open_requests(customer.id) == []
+    with pytest.raises(Refused, match="confirmed before"):
+        acted(arrived(reference, first, "50"))
+
+
+def test_a_refused_top_up_adds_nothing_and_its_customer_reads_why() -> None:
+    customer, operator = a_customer("0"), an_operator()
+    reference = a_request(customer, "25")
+
+    with transaction():
+        proposals.refuse_top_up(reference, reason="It never came.", actor=operator.email, now=NOON)
+
+    refused = top_ups.refused_requests(customer.id, since=NOON - timedelta(days=1))
+    assert [each.refused_reason for each in refused] == ["It never came."]
+    assert top_ups.open_requests(customer.id) == []
+    with pytest.raises(Refused, match="refused before"):
+        acted(arrived(reference, operator, "25"))
