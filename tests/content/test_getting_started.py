@@ -1,0 +1,123 @@
+"""Getting started, walked through exactly as it is written, by its own links and the words of its buttons."""
+
+import re
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.domain import money
+from panel.domain.status import FIRST, Status
+from panel.models import Order, User
+from panel.services import catalogue, ledger, top_ups, transitions, users
+from tests.content.reader import Reader
+from tests.factories import again
+
+GUIDE = "/getting-started"
+EMAIL = "first@example.com"
+STEPS = (
+    "create-an-account",
+    "add-money",
+    "choose-a-tool",
+    "get-the-link-ready",
+    "fill-in-the-form",
+    "place-the-order",
+    "watch-it",
+)
+
+
+@pytest.fixture
+def reader(client: FlaskClient, csrf: None) -> Reader:
+    with transaction():
+        catalogue.import_demo(now=utc_now())
+    return Reader(client)
+
+
+def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Reader) -> None:
+    reader.open(GUIDE)
+    assert tuple(re.findall(r'<h2 id="([a-z-]+)">\d', reader.client.get(GUIDE).text)) == STEPS
+
+    # 1. Create an account: logged in at once, with nothing on the balance.
+    reader.follow("Sign up", step="create-an-account")
+    reader.press("Create account", email=EMAIL, password="x" * (users.SHORTEST_PASSWORD - 1))
+    assert reader.status == 422 and str(users.SHORTEST_PASSWORD) in reader.words
+    reader.press("Create account", email=EMAIL, password="walks in by herself"[: users.SHORTEST_PASSWORD])
+    assert reader.status == 200 and "Log out" in reader.words
+    assert f"Balance {money.shown(0)}" in reader.words.replace("\xa0", " ")
+
+    # 2. Add money: a reference, listed while it is not confirmed, then a line of the balance.
+    reader.open(GUIDE)
+    reader.follow("Add money", step="add-money")
+    reader.press("Get a reference", amount="0.99")
+    assert reader.status == 422
+    reader.press("Get a reference", amount=money.plain(top_ups.LEAST_NANOS))
+    reader.open("/balance/add")
+    reference = top_ups.open_requests(customer().id)[0].reference
+    assert reference in reader.words and ledger.balance_nanos(customer().id) == 0
+    with transaction():
+        top_ups.confirm(reference, amount_nanos=5 * top_ups.LEAST_NANOS, note="Arrived.", now=utc_now())
+    reader.open(GUIDE)
+    reader.follow("balance", step="add-money")
+    assert "Added" in reader.words and money.shown(5 * top_ups.LEAST_NANOS) in reader.words
+
+    # 3. Choose a tool: its page says what is delivered, the price, the limits, refill and cancel.
+    reader.open(GUIDE)
+    reader.follow("tools", step="choose-a-tool")
+    reader.follow("Newsletter readers")
+    tool = catalogue.find("newsletter-readers")
+    assert tool
+    for said in ("What is delivered", "Price per 1,000", "Least of one order", "Most of one order", "Refill", "Cancel"):
+        assert said in reader.words
+
+    # 4. Get the link ready: a good and a bad example.
+    assert f"Good {tool.link_example}" in reader.words
+    assert f"Not accepted {tool.link_counter_example}" in reader.words
+
+    # 5. Fill in the form: a wrong link is explained, too little money is said, and neither charges anything.
+    reader.open(GUIDE)
+    reader.follow("New order", step="fill-in-the-form")
+    reader.press("Check your order", tool=tool.slug, link=tool.link_counter_example, quantity="100")
+    assert reader.status == 422 and tool.link_example in reader.words
+    reader.press("Check your order", tool=tool.slug, link=tool.link_example, quantity=str(tool.maximum))
+    assert "Not enough funds" in reader.words and "Nothing was charged" in reader.words
+    reader.open("/orders/new")
+    reader.press("Check your order", tool=tool.slug, link=tool.link_example, quantity="1000")
+    assert "Balance now" in reader.words and "Balance after" in reader.words
+    assert ledger.balance_nanos(customer().id) == 5 * top_ups.LEAST_NANOS
+
+    # 6. Place the order: the button says the sum, and a second press buys nothing.
+    checked = reader.page
+    reader.press(f"Place order for {money.shown(tool.charge_nanos(1000))}")
+    first = reader.path
+    assert reader.status == 200 and FIRST.label in reader.words
+    assert re.fullmatch(r"/orders/\d+", first) and f"#{first.rpartition('/')[2]}" in reader.words
+    reader.page = checked
+    reader.press("Place order for")
+    assert ledger.balance_nanos(customer().id) == 5 * top_ups.LEAST_NANOS - tool.charge_nanos(1000)
+
+    # 7. Watch it: it stands in the history, and what could not be delivered is back by itself.
+    order = db.session.execute(select(Order)).scalar_one()
+    with transaction():
+        transitions.move_order(transitions.claim_one(order.id), Status.PARTIAL, remains=400, now=utc_now())
+    reader.open(GUIDE)
+    reader.follow("order history", step="watch-it")
+    assert Status.PARTIAL.label in reader.words and f"#{again(order).id}" in reader.words.replace("Order ", "#")
+    assert ledger.balance_nanos(customer().id) == 5 * top_ups.LEAST_NANOS - tool.charge_nanos(600)
+    reader.open(GUIDE)
+    reader.follow("what the status means", step="watch-it")
+    assert reader.status == 200
+
+
+def test_who_has_an_account_already_is_led_to_log_in(reader: Reader) -> None:
+    reader.open(GUIDE)
+    reader.follow("log in", step="create-an-account")
+
+    assert reader.path == "/log-in"
+
+
+def customer() -> User:
+    found = users.find_by_email(EMAIL)
+    assert found
+    return found
