@@ -44,6 +44,8 @@ READ = "only_reads"
 # Libraries that write whole addresses, or a line for every call.
 QUIET = ("httpx", "httpcore", "dbos", "alembic", "werkzeug", "markdown_it")
 
+# A part of an address this long is a key to something: what is mailed to be opened holds one.
+_SECRET_PART = re.compile(r"[\w.~-]{32,}")
 _WORDS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+")
 
 
@@ -108,6 +110,11 @@ def _names_a_secret(name: str) -> bool:
     return any(word.lower() in SECRET_WORDS for word in _WORDS.findall(name))
 
 
+def without_secrets(path: str) -> str:
+    """The path with a mask for whatever in it may be a mailed key."""
+    return _SECRET_PART.sub(MASK, path)
+
+
 def _begin() -> None:
     g.request_id = secrets.token_hex(8)
     g.began = time.perf_counter()
@@ -128,7 +135,7 @@ def _end(response: Response) -> Response:
         write(
             "request",
             method=request.method,
-            path=request.path,
+            path=without_secrets(request.path),
             status=response.status_code,
             milliseconds=spent,
         )

@@ -9,7 +9,8 @@ from panel.blueprints.login import login_required
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import BadCredentials, BadInput, EmailTaken, ExpiredForm, PanelError, TooManyTries
-from panel.services import second_factor, sign_ins, users
+from panel.models import LinkPurpose
+from panel.services import emails, mailed_links, second_factor, security_mails, sign_ins, users
 from panel.services.half_sign_ins import HalfSignedIn
 from panel.services.sign_ins import SignedIn
 
@@ -56,7 +57,8 @@ def _open_account(email: str, password: str) -> SignedIn | HalfSignedIn:
         tries = sign_ins.count_try(None, network=login.network(), now=utc_now())
     password_hash = users.hash_password(password)
     with transaction():
-        user = users.add_user(email, password_hash=password_hash, now=utc_now())
+        user = users.add_user(email, password_hash=password_hash, is_confirmed=False, now=utc_now())
+        emails.ask_to_confirm(user.id, now=utc_now())
         sign_ins.forget_tries(tries)
         return login.start(user)
 
@@ -166,6 +168,8 @@ def _change_password(current: str, password: str) -> None:
     with transaction():
         users.set_password(current_user.id, password_hash=password_hash)
         sign_ins.end_others(current_user.id, keep=current_user.sign_in_id, now=utc_now())
+        mailed_links.end_all(current_user.id, LinkPurpose.RESET, now=utc_now())
+        security_mails.password_changed(current_user.id, now=utc_now())
 
 
 @bp.post("/account/devices/sign-out-elsewhere")

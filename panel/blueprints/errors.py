@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 from panel.blueprints import accounts, ordering
 from panel.blueprints.htmx import wants_fragment
 from panel.domain.errors import ExpiredForm, PanelError, TooManyTries
+from panel.logs import without_secrets
 
 API = "/api/"
 TRY_AGAIN_SECONDS = 60
@@ -90,7 +91,7 @@ def refused(error: PanelError) -> Response:
 
 def expired_form(error: CSRFError) -> Response:
     """Nothing of the form is done; where what was typed is worth keeping, the form comes back filled."""
-    log.info("form without a valid token", path=request.path, why=error.description)
+    log.info("form without a valid token", path=without_secrets(request.path), why=error.description)
     again = FORMS_AGAIN.get(request.endpoint or "")
     if again is None or wants_fragment():
         return _answer(400, EXPIRED_FORM, code=ExpiredForm.code)

@@ -114,6 +114,13 @@ class EmailTaken(PanelError):
     field = "email"
 
 
+class LinkIsSpent(PanelError):
+    """A mailed link that works no more."""
+
+    code = "link_is_spent"
+    http_status = 410
+
+
 class BadCredentials(PanelError):
     code = "bad_credentials"
     http_status = 401

@@ -11,7 +11,7 @@ from panel.jobs.calls import panel_settings
 from panel.providers import mail
 from panel.providers.mail import NotTaken, Post, Written
 from panel.sealing import CannotUnseal
-from panel.services import mails, order_notices
+from panel.services import mailed_links, mails, order_notices, resets
 from panel.services.mails import Letter
 from panel.settings import Settings
 
@@ -28,6 +28,7 @@ def sweep(*, worker: str) -> int:
     settings = panel_settings()
     ends = time.monotonic() + TURN_SECONDS
     count = 0
+    answer_resets()
     tell_of_orders()
     if not _is_any_due():
         return 0
@@ -43,6 +44,15 @@ def sweep(*, worker: str) -> int:
     return count
 
 
+def answer_resets() -> None:
+    """Queue the links that were asked for by those who forgot their password."""
+    is_any = resets.is_any_asked()
+    db.session.rollback()
+    while is_any:
+        with transaction():
+            is_any = resets.answer_next(now=utc_now())
+
+
 def tell_of_orders() -> int:
     """Make mails of the orders that ended, each customer's in a transaction of its own. How many mails."""
     customers = order_notices.customers_with_news(now=utc_now())
@@ -55,9 +65,10 @@ def tell_of_orders() -> int:
 
 
 def purge() -> int:
-    """Drop mails that are done with for long."""
+    """Drop what was mailed, and the links in it, when it is long done with."""
+    now = utc_now()
     with transaction():
-        return mails.purge(now=utc_now())
+        return mails.purge(now=now) + mailed_links.purge(now=now)
 
 
 def _is_any_due() -> bool:

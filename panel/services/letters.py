@@ -10,6 +10,7 @@ from flask import current_app
 from jinja2 import Environment
 
 from panel.domain import plain_text
+from panel.settings import Settings
 
 EXTENSION = "panel.letters"
 MOST_VALUE_LENGTH = 500
@@ -38,7 +39,9 @@ def _environment() -> Environment:
     found: Environment | None = current_app.extensions.get(EXTENSION)
     if found is None:
         found = current_app.jinja_env.overlay(autoescape=False, finalize=_on_one_line, keep_trailing_newline=True)
-        found.globals = {**current_app.jinja_env.globals, "site_url": current_app.config["PANEL"].public_url}
+        settings: Settings = current_app.config["PANEL"]
+        ours = {"site_url": settings.public_url, "support_email": settings.support_email}
+        found.globals = {**current_app.jinja_env.globals, **ours}
         current_app.extensions[EXTENSION] = found
     return found
 

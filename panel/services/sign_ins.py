@@ -54,6 +54,7 @@ class SignedIn:
     catalogue_version: int
     balance_nanos: int
     has_second_factor: bool
+    has_confirmed_email: bool
 
     is_authenticated = True
     is_active = True
@@ -99,6 +100,7 @@ FIND = (
         CATALOGUE.c.version,
         ACCOUNTS.c.balance_nanos,
         SIGN_INS.c.second_factor_at.is_not(None),
+        USERS.c.email_confirmed_at.is_not(None),
     )
     .join_from(SIGN_INS, USERS, USERS.c.id == SIGN_INS.c.user_id)
     .join(ACCOUNTS, ACCOUNTS.c.user_id == USERS.c.id)
@@ -125,10 +127,11 @@ def find(token: str, *, now: datetime) -> SignedIn | None:
 
 def as_read(token: str, row: tuple[Any, ...]) -> SignedIn:
     """Who this is, from a row of `FIND` as a driver gives it: SQLite has whole numbers for yes and no."""
-    user_id, email, is_operator, state, sign_in_id, catalogue, balance_nanos, has_second_factor = row
-    return SignedIn(
-        token, user_id, email, bool(is_operator), state, sign_in_id, catalogue, balance_nanos, bool(has_second_factor)
-    )
+    *told, has_second_factor, has_confirmed_email = row
+    user_id, email, is_operator, state, sign_in_id, catalogue, balance_nanos = told
+    may = bool(is_operator)
+    shown, confirmed = bool(has_second_factor), bool(has_confirmed_email)
+    return SignedIn(token, user_id, email, may, state, sign_in_id, catalogue, balance_nanos, shown, confirmed)
 
 
 def check_not_disabled(user: User) -> None:

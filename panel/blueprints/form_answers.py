@@ -1,0 +1,36 @@
+"""How a form that was refused comes back, and how pages that a mailed link opens are served."""
+
+from typing import Any
+
+from flask import Response, current_app, make_response, render_template
+from flask.typing import ResponseReturnValue
+
+from panel.domain.errors import PanelError, TooManyTries
+from panel.security import PRIVATE
+
+
+def by_field(error: PanelError | None) -> dict[str, str]:
+    """The error under the field it is about; under the empty name when it is about none."""
+    return {} if error is None else {error.field or "": error.message}
+
+
+def refused(page: ResponseReturnValue, error: PanelError) -> Response:
+    """The page with the error's status; too many tries also say when to come back."""
+    response = make_response(page)
+    response.status_code = error.http_status if error.http_status in (409, 410, 429) else 422
+    if isinstance(error, TooManyTries):
+        response.headers["Retry-After"] = str(error.retry_after_seconds)
+    return response
+
+
+def secret_page(template: str, *, error: PanelError | None = None, **context: Any) -> Response:
+    """A page whose address is itself a key: kept nowhere, told to nobody, and not written on the page either.
+
+    Not `no-referrer`: with that, browsers send forms with the origin `null`, which we refuse.
+    """
+    site = current_app.config["PANEL"].public_url
+    page = render_template(template, canonical=site, page_to_come_back_to=lambda: "/", **context)
+    response = make_response(page) if error is None else refused(page, error)
+    response.headers.set(*PRIVATE)
+    response.headers["Referrer-Policy"] = "strict-origin"
+    return response

@@ -1,0 +1,88 @@
+"""A forgotten password: asking for the link, and setting a new password with it."""
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from panel.blueprints import login
+from panel.blueprints.form_answers import by_field, refused, secret_page
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain.errors import LinkIsSpent, PanelError
+from panel.services import resets, sign_ins, users
+
+bp = Blueprint("passwords", __name__)
+
+
+@bp.get("/forgot-password")
+def show_forgotten() -> ResponseReturnValue:
+    return _forgotten_page(email=request.args.get("email", ""))
+
+
+@bp.post("/forgot-password")
+def forgotten() -> ResponseReturnValue:
+    """The same answer, after the same work, whether the address is known or not."""
+    typed = request.form.get("email", "")
+    try:
+        email = users.normalize_email(typed)
+        with transaction():
+            sign_ins.count_mail(email, network=login.network(), now=utc_now())
+            resets.ask(email, now=utc_now())
+    except PanelError as error:
+        return refused(_forgotten_page(email=typed, error=error), error)
+    return redirect(url_for("passwords.sent"), code=303)
+
+
+@bp.get("/forgot-password/sent")
+def sent() -> ResponseReturnValue:
+    return render_template("accounts/reset/sent.html")
+
+
+@bp.get("/reset-password/<token>")
+def show(token: str) -> ResponseReturnValue:
+    """The form. Opening the page changes nothing: mail scanners open links too."""
+    return _form(token)
+
+
+@bp.post("/reset-password/<token>")
+def reset(token: str) -> ResponseReturnValue:
+    try:
+        _set_password(token, request.form.get("password", ""))
+    except PanelError as error:
+        return _form(token, error)
+    if current_user.is_authenticated:
+        login.drop()
+    return redirect(url_for("passwords.done"), code=303)
+
+
+@bp.get("/reset-password/done")
+def done() -> ResponseReturnValue:
+    return render_template("accounts/reset/done.html")
+
+
+def _set_password(token: str, password: str) -> None:
+    link = resets.find(token, now=utc_now())
+    if link is None:
+        raise LinkIsSpent("This link works no more. Nothing was changed.")
+    users.check_new_password(password, email=link.email)
+    password_hash = users.hash_password(password)
+    with transaction():
+        resets.set_password(token, password_hash=password_hash, now=utc_now())
+
+
+def _form(token: str, error: PanelError | None = None) -> Response:
+    link = resets.find(token, now=utc_now())
+    if link is None:
+        return secret_page("accounts/reset/spent.html", error=LinkIsSpent("This link works no more."))
+    return secret_page(
+        "accounts/reset/form.html",
+        error=error,
+        email=link.email,
+        errors=by_field(error),
+        shortest=users.SHORTEST_PASSWORD,
+        longest=users.LONGEST_PASSWORD,
+    )
+
+
+def _forgotten_page(*, email: str, error: PanelError | None = None) -> str:
+    return render_template("accounts/reset/forgotten.html", email=email, errors=by_field(error))

@@ -1,0 +1,76 @@
+"""A forgotten password: asked for with an address, answered by mail, set anew with the link.
+
+Whoever asks is not told whether the address is known. The request only writes the address down, known or not; the
+worker looks it up. So both take the same time and leave the same marks.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+
+from panel.db import change, db, lock_rows
+from panel.models import LinkPurpose, MailedLink, ResetRequest, User
+from panel.services import customer_state, letters, mailed_links, mails, security_mails, sign_ins, users
+
+LASTS = timedelta(hours=1)
+
+
+def ask(email: str, *, now: datetime) -> None:
+    """Write down that someone forgot the password of the account with this address, if there is one."""
+    db.session.add(ResetRequest(email=users.normalize_email(email), asked_at=now))
+    db.session.flush()
+
+
+def is_any_asked() -> bool:
+    return db.session.scalar(select(ResetRequest.id).limit(1)) is not None
+
+
+def answer_next(*, now: datetime) -> bool:
+    """Take up one request: queue the mail where the address is known, forget it otherwise. False when none waits."""
+    asked = db.session.scalar(lock_rows(select(ResetRequest).order_by(ResetRequest.id).limit(1), skip_locked=True))
+    if asked is None:
+        return False
+    user = users.find_by_email(asked.email)
+    if user is not None and user.closed_at is None and now - asked.asked_at < LASTS:
+        _mail_link(user, request_id=asked.id, asked_at=asked.asked_at, now=now)
+    change(delete(ResetRequest).where(ResetRequest.id == asked.id))
+    return True
+
+
+def _mail_link(user: User, *, request_id: int, asked_at: datetime, now: datetime) -> None:
+    token = mailed_links.make(user.id, LinkPurpose.RESET, email=user.email, lasts=LASTS, now=now)
+    written = letters.write("reset", path=f"/reset-password/{token}", until=now + LASTS, at=asked_at)
+    mails.queue(
+        user.email,
+        subject=written.subject,
+        text=written.text,
+        kind="reset",
+        user_id=user.id,
+        key=f"reset:{request_id}:{user.id}:{now.isoformat()}",
+        is_secret=True,
+        now=now,
+    )
+
+
+def find(token: str, *, now: datetime) -> MailedLink | None:
+    """The link that sets a password, while it works."""
+    return mailed_links.find(token, LinkPurpose.RESET, now=now)
+
+
+def set_password(token: str, *, password_hash: str, now: datetime) -> None:
+    """Use the link up and keep the new password: every device is logged out. Raises LinkIsSpent.
+
+    It logs nobody in: whoever set the password logs in with it, and shows the second factor where one is set up.
+    """
+    link = mailed_links.use(token, LinkPurpose.RESET, now=now)
+    users.set_password(link.user_id, password_hash=password_hash)
+    mailed_links.end_all(link.user_id, now=now)
+    mailed_links.end_changes(link.user_id, now=now)
+    sign_ins.end_all(link.user_id, now=now)
+    sign_ins.start_anew(link.email)
+    user = users.find(link.user_id)
+    if user.email_confirmed_at is None and user.email == link.email:
+        user.email_confirmed_at = now
+        db.session.flush()
+        customer_state.bump_customers([user.id])
+    security_mails.password_changed(user.id, now=now)
