@@ -42,7 +42,11 @@ from panel.blueprints.office import gate as office_gate
 from panel.blueprints.office import home as office_home
 from panel.blueprints.office import ledger as office_ledger
 from panel.blueprints.office import log as office_log
+from panel.blueprints.office import order as office_order
+from panel.blueprints.office import orders as office_orders
 from panel.blueprints.office import proposals as office_proposals
+from panel.blueprints.office import refills as office_refills
+from panel.blueprints.office import reviews as office_reviews
 from panel.blueprints.office import top_ups as office_top_ups
 from panel.kept_history import KeptHistory
 from panel.kept_pages import KeptPages
@@ -77,7 +81,11 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_customers.bp,
     office_ledger.bp,
     office_log.bp,
+    office_order.bp,
+    office_orders.bp,
     office_proposals.bp,
+    office_refills.bp,
+    office_reviews.bp,
     office_top_ups.bp,
 )
 

@@ -1,13 +1,29 @@
 """The front page of the office: what waits, by what breaks a promise first."""
 
-from flask import render_template
+from flask import Response, render_template, request
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
+from panel.blueprints.office import shared
 from panel.blueprints.office.gate import office_blueprint
 
 bp = office_blueprint("home")
+bp.record_once(lambda state: shared.init_app(state.app))
 
 
 @bp.get("")
 def index() -> ResponseReturnValue:
-    return render_template("office/index.html")
+    if "live" in request.args:
+        return shared.choose_updates("/office")
+    region, _shown = _region()
+    return render_template("office/index.html", region=region, is_live=shared.is_live())
+
+
+@bp.get("/live")
+def live() -> Response:
+    """304 when nothing new waits, else the region with its new hash."""
+    return shared.region_alone(_region())
+
+
+def _region() -> tuple[Markup, str]:
+    return shared.region("office/_queues.html", live_url="/office/live", label="What waits", queues=shared.waiting())

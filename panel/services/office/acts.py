@@ -111,7 +111,9 @@ def do(order_id: int, deed: Deed, *, version: int, now: datetime) -> None:
             transitions.mark(order, **{column: now})
         case _:
             text = f"{deed.actor}: {reason}"
-            reviews.open_review("by_operator", order_id=order_id, text=text, raw=f"asked at {now:%H:%M:%S}", now=now)
+            reviews.open_review(
+                "by_operator", order_id=order_id, text=text, raw=f"order as of version {version}", now=now
+            )
             done = "review opened"
     act = f"orders {deed.act}"
     audit_log.write(act, actor=deed.actor, subject=f"order {order_id}", detail=f"{done}: {reason}", now=now)

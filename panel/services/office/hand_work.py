@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from panel.domain.errors import StaleOrder
+from panel.domain.errors import IllegalTransition, Refused, StaleOrder
 from panel.domain.refund import Settlement, settle
 from panel.domain.status import Status
 from panel.services import audit_log, fulfilling, transitions
@@ -43,6 +43,15 @@ def set_order(order_id: int, work: HandWork, *, now: datetime) -> None:
     counts = f"remains {_said(work.remains)}, start count {_said(work.start_count)}"
     detail = f"{order.status.value} to {work.to.value}, {counts}{': ' if reason else ''}{reason}"
     audit_log.write("orders set", actor=work.actor, subject=f"order {order_id}", detail=detail, now=now)
+
+
+def check(order: OrderRow, work: HandWork, *, now: datetime) -> None:
+    """Whether this may be written now. Raises Refused, BadInput or IllegalTransition."""
+    if not claims.is_by_hand(order.provider_id):
+        raise Refused(f"Order {order.id} is delivered by a provider; only orders fulfilled by hand can be set.")
+    claims.check_free(order.id, operator_id=work.operator_id, now=now)
+    if work.to is not order.status and not order.status.may_become(work.to):
+        raise IllegalTransition(f"Order {order.id} is {order.status.label} and cannot become {work.to.label}.")
 
 
 def check_version(order: OrderRow, version: int) -> None:

@@ -80,6 +80,16 @@ class Story:
         steps = tuple(to for to in status.facts.next if to is not Status.REFILL)
         return (status, *steps) if status.is_open else steps
 
+    @property
+    def choices(self) -> list[tuple[str, str]]:
+        """The same as values and labels of a form."""
+        return [(status.value, status.label) for status in self.may_be_set_to]
+
+    @property
+    def returned_later_nanos(self) -> int:
+        """What was returned after the order was settled."""
+        return self.own.order.kept_nanos - self.room.left_nanos
+
 
 def find(order_id: int, *, now: datetime) -> Story | None:
     """The order with everything around it; None where there is no such order."""

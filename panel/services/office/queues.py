@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Subquery, and_, case, func, literal, or_, 
 from panel.db import UtcDateTime, db, table_of
 from panel.domain.refill import RefillState
 from panel.domain.status import Status
+from panel.domain.ticket import TicketState
 from panel.models import (
     Attempt,
     AttemptKind,
@@ -26,6 +27,7 @@ from panel.models import (
     Provider,
     Refill,
     Review,
+    Ticket,
     Tool,
     TopUp,
 )
@@ -60,6 +62,11 @@ class Queue:
     count: int
     oldest: datetime | None
     ends_at: datetime | None = None
+
+    @property
+    def page(self) -> str:
+        """The page that shows it, without what narrows it."""
+        return self.url.partition("?")[0].partition("#")[0]
 
 
 def all_queues(limits: Limits, *, now: datetime) -> list[Queue]:
@@ -143,10 +150,20 @@ def _providers(limits: Limits, now: datetime) -> Queue:
     return Queue("providers", "Providers silent or paused", rule, "/office/providers", count, oldest)
 
 
+_UNPAID = (TopUp.transfer_id.is_(None), TopUp.refused_at.is_(None))
+
+
 def _top_ups(limits: Limits, now: datetime) -> Queue:
-    count, oldest = _counted(select(func.count(), func.min(TopUp.requested_at)).where(TopUp.transfer_id.is_(None)))
+    count, oldest = _counted(select(func.count(), func.min(TopUp.requested_at)).where(*_UNPAID))
     rule = "Customers who said that they pay. Confirm what arrived."
     return Queue("top-ups", "Top-ups", rule, "/office/top-ups", count, oldest)
+
+
+def _tickets(limits: Limits, now: datetime) -> Queue:
+    ours = Ticket.state == TicketState.WAITING_FOR_US
+    count, oldest = _counted(select(func.count(), func.min(Ticket.waits_since)).where(ours))
+    rule = "The customer wrote last and waits for an answer."
+    return Queue("tickets", "Tickets", rule, "/office/tickets", count, oldest)
 
 
 _QUEUES: tuple[Callable[[Limits, datetime], Queue], ...] = (
@@ -156,6 +173,7 @@ _QUEUES: tuple[Callable[[Limits, datetime], Queue], ...] = (
     _reviews,
     _cancellations,
     _refills,
+    _tickets,
     _by_hand,
     _providers,
     _top_ups,

@@ -1,0 +1,255 @@
+"""One order in the office: both sides of its story, and an operator's acts, with their effect on money shown first."""
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from panel.blueprints.office import shared
+from panel.blueprints.office.gate import office_blueprint
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain import money
+from panel.domain.errors import BadInput, PanelError
+from panel.domain.refund import Settlement
+from panel.domain.report import read_count
+from panel.domain.status import Status
+from panel.services import audit_log, goodwill, ledger, order_page, transitions
+from panel.services.goodwill import Gift
+from panel.services.office import acts, claims, hand_work, order_story
+from panel.services.office.acts import Act, Deed
+from panel.services.office.hand_work import HandWork
+from panel.services.office.order_story import Story
+from panel.services.top_ups import parse_amount
+
+bp = office_blueprint("order")
+
+# A count that a person may well have read somewhere; far below what a column holds.
+MOST_COUNT = 10**15
+LIST = "/office/orders"
+# What the page's forms hold, shown again where nothing could be done.
+TYPED = ("to", "remains", "start_count", "reason", "amount", "words", "act", "why")
+_ACTS = {act.value: act for act in (Act.CANCEL, Act.ASK, Act.REVIEW)}
+
+
+@bp.get("/orders/<int:order_id>")
+def show(order_id: int) -> ResponseReturnValue:
+    return _page(order_id)
+
+
+@bp.post("/orders/<int:order_id>/claim")
+def claim(order_id: int) -> ResponseReturnValue:
+    try:
+        with transaction():
+            claims.claim(order_id, operator_id=shared.operator_id(), actor=shared.actor(), now=utc_now())
+    except PanelError as error:
+        return _refused(order_id, error)
+    return _done(order_id, "You work on this order now. Nobody else can move it by hand meanwhile.")
+
+
+@bp.post("/orders/<int:order_id>/release")
+def release(order_id: int) -> ResponseReturnValue:
+    try:
+        with transaction():
+            claims.release(order_id, operator_id=shared.operator_id(), actor=shared.actor(), now=utc_now())
+    except PanelError as error:
+        return _refused(order_id, error)
+    return _done(order_id, "You have let the order go.")
+
+
+@bp.post("/orders/<int:order_id>/status")
+def set_status(order_id: int) -> ResponseReturnValue:
+    """Move an order that people fulfil; where money moves, after its effect was shown."""
+    try:
+        work = _hand_work()
+        with transaction():
+            order = transitions.claim_one(order_id)
+            hand_work.check_version(order, work.version)
+            effect = hand_work.effect(order, work.to, remains=work.remains)
+            moves_money = bool(effect.kept_nanos or effect.returned_nanos)
+            if moves_money and not work.reason.strip():
+                raise BadInput("Money moves with this: write the reason. The customer reads it.", field="reason")
+            is_done = not moves_money or "confirmed" in request.form
+            if is_done:
+                hand_work.set_order(order_id, work, now=utc_now())
+            else:
+                hand_work.check(order, work, now=utc_now())
+    except PanelError as error:
+        return _refused(order_id, error)
+    return (
+        _done(order_id, f"Order {order_id} is {work.to.label}.") if is_done else _confirm_status(order_id, work, effect)
+    )
+
+
+@bp.post("/orders/<int:order_id>/acts")
+def act(order_id: int) -> ResponseReturnValue:
+    """Cancel what nobody has yet, ask the provider now, or open a review."""
+    try:
+        if request.form.get("act") not in _ACTS:
+            raise BadInput("Choose what to do with this order.", field="act")
+        deed = Deed(_ACTS[request.form["act"]], request.form.get("why", ""), shared.actor(), shared.operator_id())
+        audit_log.checked_reason(deed.reason)
+        with transaction():
+            order = transitions.claim_one(order_id)
+            hand_work.check_version(order, _version())
+            effect = acts.effect(order, deed, now=utc_now())
+            is_done = not effect.money.returned_nanos or "confirmed" in request.form
+            if is_done:
+                acts.do(order_id, deed, version=_version(), now=utc_now())
+    except PanelError as error:
+        return _refused(order_id, error, reason="why")
+    if not is_done:
+        return shared.confirm(
+            title=f"Cancel order {order_id}",
+            lead=effect.words,
+            facts=[
+                *_money_facts(effect.money),
+                ("Reason, which the customer reads", deed.reason.strip()),
+            ],
+            action=url_for("office_order.act", order_id=order_id),
+            typed=request.form,
+            button=f"Cancel and return {_shown(effect.money.returned_nanos)}",
+            away=_address(order_id),
+            is_danger=True,
+        )
+    return _done(order_id, f"{deed.act.label}: done.")
+
+
+@bp.post("/orders/<int:order_id>/goodwill")
+def give(order_id: int) -> ResponseReturnValue:
+    """Return money that was kept: shown first, then done, once for each number of the form."""
+    try:
+        amount_nanos = parse_amount(request.form.get("amount", ""))
+        gift = Gift(amount_nanos, request.form.get("words", ""), _count("number") or 0, shared.actor())
+        if "confirmed" in request.form:
+            with transaction():
+                goodwill.give(order_id, gift, now=utc_now())
+        else:
+            audit_log.checked_reason(gift.words)
+            goodwill.check(order_id, amount_nanos=amount_nanos)
+    except PanelError as error:
+        return _refused(order_id, error, reason="words")
+    if "confirmed" not in request.form:
+        return _confirm_gift(order_id, gift)
+    return _done(order_id, f"{_shown(amount_nanos)} is back on the customer’s balance.")
+
+
+def _hand_work() -> HandWork:
+    """What the form says. Raises BadInput."""
+    to = next((status for status in Status if status.value == request.form.get("to")), None)
+    if to is None:
+        raise BadInput("Choose a status.", field="to")
+    return HandWork(
+        to,
+        _count("remains"),
+        _count("start_count"),
+        request.form.get("reason", ""),
+        _version(),
+        shared.operator_id(),
+        shared.actor(),
+    )
+
+
+def _count(field: str) -> int | None:
+    text = request.form.get(field, "").strip()
+    if not text:
+        return None
+    number = read_count(text, most=MOST_COUNT)
+    if number is None:
+        raise BadInput("Write a whole number in digits, 0 or above.", field=field)
+    return number
+
+
+def _version() -> int:
+    return read_count(request.form.get("version", "")) or 0
+
+
+def _confirm_status(order_id: int, work: HandWork, effect: Settlement) -> ResponseReturnValue:
+    facts: list[tuple[str, object]] = [("The order becomes", work.to.label)]
+    if work.remains is not None:
+        facts.append(("Not delivered", f"{work.remains:,}"))
+    facts += [*_money_facts(effect), ("Reason, which the customer reads", work.reason.strip())]
+    return shared.confirm(
+        title=f"Order {order_id} becomes {work.to.label}",
+        lead="What this does to the money cannot be undone, only put right by a new transfer.",
+        facts=facts,
+        action=url_for("office_order.set_status", order_id=order_id),
+        typed=request.form,
+        button=f"Set to {work.to.label}"
+        + (f" and return {_shown(returned)}" if (returned := effect.returned_nanos) else ""),
+        away=_address(order_id),
+    )
+
+
+def _confirm_gift(order_id: int, gift: Gift) -> ResponseReturnValue:
+    story = _story(order_id)
+    left = goodwill.room(order_id).left_nanos
+    balance = ledger.balance_nanos(story.customer.id)
+    return shared.confirm(
+        title=f"Return {_shown(gift.amount_nanos)} for order {order_id}",
+        lead="The status and the counts of the order stay as they are.",
+        facts=[
+            ("Customer", story.customer.email),
+            ("Their balance now", _shown(balance)),
+            ("Their balance after", _shown(balance + gift.amount_nanos)),
+            ("Kept for this order now", _shown(left)),
+            ("Kept for this order after", _shown(left - gift.amount_nanos)),
+            ("Words, which the customer reads", gift.words.strip()),
+        ],
+        action=url_for("office_order.give", order_id=order_id),
+        typed=request.form,
+        button=f"Return {_shown(gift.amount_nanos)}",
+        away=_address(order_id),
+    )
+
+
+def _money_facts(effect: Settlement) -> list[tuple[str, object]]:
+    return [
+        ("Returned to the customer’s balance", _shown(effect.returned_nanos)),
+        ("Kept for what ran", _shown(effect.kept_nanos)),
+    ]
+
+
+def _shown(nanos: int) -> Markup | str:
+    return money.shown(nanos, currency=shared.currency())
+
+
+def _story(order_id: int) -> Story:
+    story = order_story.find(order_id, now=utc_now())
+    if story is None:
+        abort(404)
+    return story
+
+
+def _done(order_id: int, words: str) -> ResponseReturnValue:
+    flash(words)
+    return redirect(_address(order_id), code=303)
+
+
+def _address(order_id: int) -> str:
+    return shared.with_back(url_for("office_order.show", order_id=order_id))
+
+
+def _refused(order_id: int, error: PanelError, *, reason: str = "reason") -> ResponseReturnValue:
+    """The order as it is now, with what was typed and why nothing was changed. `reason`: that field in this form."""
+    field = reason if error.field == "reason" else error.field
+    if isinstance(error, BadInput) and field:
+        return _page(order_id, errors={field: error.message}), error.http_status
+    return _page(order_id, refusal=error.message), error.http_status
+
+
+def _page(order_id: int, *, refusal: str = "", errors: dict[str, str] | None = None) -> str:
+    story = _story(order_id)
+    page = request.args.get("page", "")
+    return render_template(
+        "office/order.html",
+        story=story,
+        own=story.own,
+        money_lines=order_page.money(story.own),
+        timeline=order_page.timeline(story.own, page=int(page) if page.isdigit() and len(page) <= 6 else 1),
+        refusal=refusal,
+        errors=errors or {},
+        typed={name: request.form.get(name, "") for name in TYPED},
+        limits=shared.limits(),
+        operator_id=shared.operator_id(),
+        away=shared.back(LIST),
+    )

@@ -1,0 +1,138 @@
+"""The office's table of orders, its live region, and one act on many: a preview first, then each order on its own."""
+
+from datetime import datetime
+
+from flask import Response, render_template, request
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from panel.blueprints.office import shared
+from panel.blueprints.office.gate import office_blueprint
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain import office_orders
+from panel.domain.errors import BadInput, PanelError
+from panel.domain.history import BadFilters, Filters
+from panel.domain.office_orders import Wanted
+from panel.domain.status import Status
+from panel.services import audit_log
+from panel.services.office import acts, bulk, orders_table, queues
+from panel.services.office.acts import Act, Deed
+from panel.services.office.bulk import Result
+
+bp = office_blueprint("orders")
+
+PAGE, LIVE = "/office/orders", "/office/orders/live"
+QUEUES = tuple(name for name, _label in queues.ORDER_QUEUES)
+FIELDS = ("q", "status", "tool", "provider", "customer", "queue", "from", "to")
+
+
+@bp.get("/orders")
+def index() -> ResponseReturnValue:
+    try:
+        wanted = office_orders.parse(request.args, queues=QUEUES)
+    except BadFilters as error:
+        return _form(region=None, wanted=None, errors=error.errors), 422
+    if "live" in request.args:
+        return shared.choose_updates(_address(PAGE, wanted))
+    region, _shown = _region(wanted)
+    return _form(region=region, wanted=wanted, errors={})
+
+
+@bp.get("/orders/live")
+def live() -> Response:
+    """304 when the table shows the same, else the region with its new hash."""
+    return shared.region_alone(_region(office_orders.parse(request.args, queues=QUEUES)))
+
+
+@bp.post("/orders/acts")
+def act_on_many() -> ResponseReturnValue:
+    """Without `confirmed` what would happen to each chosen order; with it, what came of each."""
+    now, chosen = utc_now(), [number for text in request.form.getlist("order") if (number := _number(text))]
+    try:
+        deed = bulk.deed(request.form, actor=shared.actor(), operator_id=shared.operator_id())
+        bulk.check_choice(chosen)
+        if "confirmed" not in request.form:
+            return _preview(chosen, deed, now=now)
+        audit_log.checked_reason(deed.reason)
+    except BadInput as error:
+        if error.field == "reason":
+            return _preview(chosen, deed, now=now, errors=shared.errors_of(error)), 422
+        return _chosen_again(error)
+    versions = {order_id: _number(request.form.get(f"version-{order_id}", "")) for order_id in chosen}
+    results = [_do(order_id, deed, version=versions[order_id], now=utc_now()) for order_id in chosen]
+    return render_template("office/bulk_done.html", results=results, deed=deed, away=shared.back(PAGE))
+
+
+def _do(order_id: int, deed: Deed, *, version: int, now: datetime) -> Result:
+    """Each order in a transaction of its own: one that is refused stands in the way of no other."""
+    try:
+        with transaction():
+            acts.do(order_id, deed, version=version, now=now)
+    except PanelError as error:
+        return Result(order_id, error.message)
+    return Result(order_id, "")
+
+
+def _preview(chosen: list[int], deed: Deed, *, now: datetime, errors: dict[str, str] | None = None) -> str:
+    with transaction():
+        preview = bulk.preview(chosen, deed, now=now)
+    return render_template(
+        "office/bulk.html", preview=preview, deed=deed, Act=Act, errors=errors or {}, away=shared.back(PAGE)
+    )
+
+
+def _chosen_again(error: BadInput) -> ResponseReturnValue:
+    """The table once more, with what is wrong with the choice."""
+    wanted = Wanted(Filters())
+    region, _shown = _region(wanted)
+    return _form(region=region, wanted=wanted, errors=shared.errors_of(error)), 422
+
+
+def _form(*, region: Markup | None, wanted: Wanted | None, errors: dict[str, str]) -> str:
+    """The page around the region; without one where the filters can't be read."""
+    typed = {name: request.args.get(name, "").strip() for name in FIELDS}
+    page_url = _address(PAGE, wanted) if wanted else PAGE
+    return render_template(
+        "office/orders.html",
+        region=region,
+        typed=typed,
+        errors=errors,
+        statuses=[("", "Every status"), *((status.slug, status.label) for status in Status)],
+        tools=[("", "Every tool"), *orders_table.tools()],
+        providers=[("", "Every provider"), *orders_table.providers()],
+        queues=[("", "No queue"), *queues.ORDER_QUEUES],
+        heading=dict(queues.ORDER_QUEUES).get(wanted.queue if wanted else "", "Orders"),
+        acts=[("", "Choose an act"), *((act.value, act.label) for act in Act)],
+        moves=[("", "For a move by hand"), *((status.value, status.label) for status in bulk.BULK_STATUSES)],
+        page_url=page_url,
+        kept=[*(wanted.pairs() if wanted else []), *([("after", wanted.after)] if wanted and wanted.after else [])],
+        is_live=shared.is_live(),
+        is_narrow=bool(wanted and wanted.is_narrow),
+    )
+
+
+def _region(wanted: Wanted) -> tuple[Markup, str]:
+    now = utc_now()
+    page = orders_table.page(wanted, shared.limits(), now=now)
+    return shared.region(
+        "office/_orders.html",
+        live_url=_address(LIVE, wanted),
+        label="Orders",
+        page=page,
+        is_narrow=wanted.is_narrow,
+        is_beyond=wanted.after is not None and not page.lines,
+        here=_address(PAGE, wanted),
+        first=_address(PAGE, wanted.at(None)) if wanted.after is not None else None,
+        following=_address(PAGE, wanted.at(page.next_after)) if page.next_after is not None else None,
+        clear_url=PAGE,
+    )
+
+
+def _address(path: str, wanted: Wanted) -> str:
+    query = wanted.query()
+    return f"{path}?{query}" if query else path
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0

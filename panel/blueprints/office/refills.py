@@ -1,0 +1,80 @@
+"""Refills and requests to stop that wait, with the forms that begin, end and answer them."""
+
+from collections.abc import Callable
+
+from flask import flash, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from panel.blueprints.office import shared
+from panel.blueprints.office.gate import office_blueprint
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain.errors import BadInput, PanelError
+from panel.domain.refill import RefillState
+from panel.models import CancellationState
+from panel.services import cancellations, refill_ends
+
+bp = office_blueprint("refills")
+
+PAGE = "/office/refills"
+ENDS = {state.value: state for state in RefillState if not state.is_open}
+ANSWERS = {state.value: state for state in CancellationState if state is not CancellationState.ASKED}
+
+
+@bp.get("/refills")
+def index() -> ResponseReturnValue:
+    return _page()
+
+
+@bp.post("/refills/<int:refill_id>/beginning")
+def begin(refill_id: int) -> ResponseReturnValue:
+    return _do(
+        lambda: refill_ends.begin_by_operator(refill_id, actor=shared.actor(), now=utc_now()),
+        f"Refill {refill_id} is running.",
+    )
+
+
+@bp.post("/refills/<int:refill_id>/end")
+def end(refill_id: int) -> ResponseReturnValue:
+    state = ENDS.get(request.form.get("state", ""))
+
+    def act() -> None:
+        if state is None:
+            raise BadInput("Choose how the refill ended.", field="state")
+        reason = request.form.get("reason", "")
+        refill_ends.end_by_operator(refill_id, state, reason=reason, actor=shared.actor(), now=utc_now())
+
+    return _do(act, f"Refill {refill_id} is {state}. Its order is Completed again; no money moved.")
+
+
+@bp.post("/cancellations/<int:cancellation_id>/answer")
+def answer(cancellation_id: int) -> ResponseReturnValue:
+    state = ANSWERS.get(request.form.get("state", ""))
+
+    def act() -> None:
+        if state is None:
+            raise BadInput("Choose an answer.", field="state")
+        reason = request.form.get("reason", "")
+        cancellations.answer_by_operator(cancellation_id, state, reason=reason, actor=shared.actor(), now=utc_now())
+
+    return _do(act, f"The request to stop is {state}. Money moves when the order ends.")
+
+
+def _do(act: Callable[[], None], words: str) -> ResponseReturnValue:
+    """Do it and go back, or show what waits with the reason why nothing was changed."""
+    try:
+        with transaction():
+            act()
+    except PanelError as error:
+        return _page(refusal=error.message), error.http_status
+    flash(words)
+    return redirect(shared.back(PAGE), code=303)
+
+
+def _page(*, refusal: str = "") -> str:
+    return render_template(
+        "office/refills.html",
+        refills=refill_ends.open_refills(),
+        stops=cancellations.open_cancellations(),
+        refusal=refusal,
+    )

@@ -1,0 +1,132 @@
+"""Reviews: the open ones with what has a deadline first, and one with what may be decided about it."""
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from panel.blueprints.office import shared
+from panel.blueprints.office.gate import office_blueprint
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain import money
+from panel.domain.errors import BadInput, PanelError
+from panel.services import audit_log, settling
+from panel.services.office import review_list
+from panel.services.office.review_list import Cursor, Line, Stake
+from panel.services.settling import ASKS_ABOUT, Decision, Resolution
+
+bp = office_blueprint("reviews")
+
+LIST = "/office/reviews"
+
+
+@bp.get("/reviews")
+def index() -> ResponseReturnValue:
+    kind = request.args.get("kind", "")
+    page = review_list.open_page(kind=kind, after=_cursor(), unconfirmed_hours=shared.limits().unconfirmed_hours)
+    return render_template(
+        "office/reviews.html",
+        page=page,
+        kind=kind,
+        kinds=review_list.counts(),
+        label=review_list.label(kind) if kind else "",
+        here=request.full_path.removesuffix("?"),
+        is_first=not request.args.get("after"),
+    )
+
+
+@bp.get("/reviews/<int:review_id>")
+def show(review_id: int) -> ResponseReturnValue:
+    return _page(review_id)
+
+
+@bp.post("/reviews/<int:review_id>/resolution")
+def resolve(review_id: int) -> ResponseReturnValue:
+    """Do what was decided; a return of money is shown first."""
+    line = _line(review_id)
+    try:
+        resolution = Resolution(
+            _decision(),
+            audit_log.checked_reason(request.form.get("reason", "")),
+            actor=shared.actor(),
+            provider_id=request.form.get("sent_as", "").strip(),
+        )
+        if resolution.decision is not Decision.SENT_AS:
+            resolution = Resolution(resolution.decision, resolution.reason, resolution.actor)
+        returns = _returns(line, resolution)
+        if returns is not None and "confirmed" not in request.form:
+            return _confirm(review_id, returns)
+        with transaction():
+            settling.resolve(review_id, resolution, now=utc_now())
+    except PanelError as error:
+        if isinstance(error, BadInput) and error.field:
+            return _page(review_id, errors={error.field: error.message}), error.http_status
+        return _page(review_id, refusal=error.message), error.http_status
+    flash(f"Review {review_id} is resolved.")
+    return redirect(shared.back(LIST), code=303)
+
+
+def _decision() -> Decision:
+    try:
+        return Decision(request.form.get("decision", ""))
+    except ValueError:
+        raise BadInput("Choose what became of it.", field="decision") from None
+
+
+def _returns(line: Line, resolution: Resolution) -> Stake | None:
+    """What goes back to whom, where the decision is to cancel an order that is still held."""
+    order_id = line.review.order_id
+    is_order = line.review.kind == "unconfirmed" and order_id is not None and line.review.resolved_at is None
+    if not is_order or order_id is None or resolution.decision is not Decision.RETURN:
+        return None
+    stake = review_list.stake(order_id)
+    return stake if stake.held_nanos else None
+
+
+def _confirm(review_id: int, stake: Stake) -> ResponseReturnValue:
+    amount = money.shown(stake.held_nanos, currency=shared.currency())
+    line = _line(review_id)
+    return shared.confirm(
+        title=f"Cancel order {line.review.order_id} and return its money",
+        lead="The order is Canceled. If the provider has it after all, what it reports later opens a review.",
+        facts=[
+            ("Customer", stake.customer),
+            ("Returned to their balance", amount),
+            ("Reason, for the log", request.form.get("reason", "").strip()),
+        ],
+        action=url_for("office_reviews.resolve", review_id=review_id),
+        typed=request.form,
+        button=f"Cancel and return {amount}",
+        away=shared.with_back(url_for("office_reviews.show", review_id=review_id)),
+        is_danger=True,
+    )
+
+
+def _line(review_id: int) -> Line:
+    line = review_list.find(review_id, unconfirmed_hours=shared.limits().unconfirmed_hours)
+    if line is None:
+        abort(404)
+    return line
+
+
+def _page(review_id: int, *, refusal: str = "", errors: dict[str, str] | None = None) -> str:
+    line = _line(review_id)
+    order_id = line.review.order_id
+    return render_template(
+        "office/review.html",
+        line=line,
+        review=line.review,
+        stake=review_list.stake(order_id) if order_id is not None else None,
+        asks_about_a_call=line.review.kind in ASKS_ABOUT,
+        is_refill=line.review.kind == "unconfirmed_refill",
+        refusal=refusal,
+        errors=errors or {},
+        typed={name: request.form.get(name, "") for name in ("decision", "sent_as", "reason")},
+        away=shared.back(LIST),
+    )
+
+
+def _cursor() -> Cursor | None:
+    """Where the page begins, as the address says; what can't be read is the first page."""
+    rank, _dash, number = request.args.get("after", "").partition("-")
+    is_readable = rank in ("0", "1") and number.isascii() and number.isdigit() and len(number) <= 18
+    return Cursor(int(rank), int(number)) if is_readable else None

@@ -1,0 +1,134 @@
+"""The reviews as operators go through them: those with a deadline first, then the oldest, forty a page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
+
+from panel.db import db
+from panel.models import Attempt, AttemptState, Order, Provider, Review, User
+from panel.services.settling import ASKS_ABOUT
+
+PAGE_SIZE = 40
+
+# What a review of each kind is called. A kind that is not here shows its own name.
+KINDS = {
+    "unconfirmed": "Unconfirmed send",
+    "unconfirmed_refill": "Unconfirmed refill",
+    "cancel_by_hand": "Cancellation by hand",
+    "refill_by_hand": "Refill by hand",
+    "refill_slow": "Slow refill",
+    "report": "Report that does not fit",
+    "refill_report": "Refill report that does not fit",
+    "late_answer": "Late answer",
+    "provider_silent": "Silent provider",
+    "provider_paused": "Paused provider",
+    "by_operator": "Opened by an operator",
+}
+# Time settles these by itself; the rest waits for a person.
+_rank: ColumnElement[int] = case((Review.kind.in_(list(ASKS_ABOUT)), 0), else_=1)
+
+
+def label(kind: str) -> str:
+    return KINDS.get(kind, kind.replace("_", " ").capitalize())
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A review as its row shows it; `ends_at`: when time settles it."""
+
+    review: Review
+    provider: str
+    ends_at: datetime | None
+
+    @property
+    def label(self) -> str:
+        return label(self.review.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The review after which a page begins: its rank and its number."""
+
+    rank: int
+    review_id: int
+
+    def __str__(self) -> str:
+        return f"{self.rank}-{self.review_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Open reviews in their order, and where the next page begins."""
+
+    lines: tuple[Line, ...]
+    next_after: Cursor | None
+
+
+def open_page(*, kind: str = "", after: Cursor | None = None, unconfirmed_hours: float) -> Page:
+    """One page of the open reviews, of one kind or of all."""
+    found = select(Review, _rank).where(Review.resolved_at.is_(None))
+    if kind:
+        found = found.where(Review.kind == kind)
+    if after is not None:
+        behind = and_(_rank == after.rank, Review.id > after.review_id)
+        found = found.where(or_(_rank > after.rank, behind))
+    rows = db.session.execute(found.order_by(_rank, Review.id).limit(PAGE_SIZE + 1)).all()
+    shown = rows[:PAGE_SIZE]
+    lines = _lines([row[0] for row in shown], unconfirmed_hours=unconfirmed_hours)
+    return Page(lines, Cursor(shown[-1][1], shown[-1][0].id) if len(rows) > PAGE_SIZE else None)
+
+
+def find(review_id: int, *, unconfirmed_hours: float) -> Line | None:
+    """One review, open or resolved."""
+    review = db.session.get(Review, review_id)
+    return None if review is None else _lines([review], unconfirmed_hours=unconfirmed_hours)[0]
+
+
+def counts() -> list[tuple[str, str, int]]:
+    """Kind, label and number of the open reviews, by kind, in the order of the kinds."""
+    open_ones = select(Review.kind, func.count()).where(Review.resolved_at.is_(None)).group_by(Review.kind)
+    found = dict(db.session.execute(open_ones).tuples().all())
+    known = [kind for kind in KINDS if kind in found]
+    return [(kind, label(kind), found[kind]) for kind in [*known, *sorted(found.keys() - KINDS.keys())]]
+
+
+def _lines(reviews: Sequence[Review], *, unconfirmed_hours: float) -> tuple[Line, ...]:
+    names = dict(db.session.execute(select(Provider.id, Provider.name)).tuples().all())
+    deadlines = _deadlines(reviews, unconfirmed_hours=unconfirmed_hours)
+    return tuple(
+        Line(review, names.get(review.provider_id or 0, ""), deadlines.get((review.order_id or 0, review.kind)))
+        for review in reviews
+    )
+
+
+def _deadlines(reviews: Sequence[Review], *, unconfirmed_hours: float) -> dict[tuple[int, str], datetime]:
+    """When time settles what these reviews ask, by order and kind of the review."""
+    asked = {kind.value: review_kind for review_kind, kind in ASKS_ABOUT.items()}
+    ids = [review.order_id for review in reviews if review.kind in ASKS_ABOUT and review.resolved_at is None]
+    rows = db.session.execute(
+        select(Attempt.order_id, Attempt.kind, Attempt.at).where(
+            Attempt.order_id.in_(ids), Attempt.state == AttemptState.UNKNOWN
+        )
+    )
+    wait = timedelta(hours=unconfirmed_hours)
+    return {(order_id, asked[kind]): at + wait for order_id, kind, at in rows if kind in asked}
+
+
+@dataclass(frozen=True, slots=True)
+class Stake:
+    """Whose order a review is about, and what it returns to them if it is canceled now."""
+
+    customer: str
+    held_nanos: int
+
+
+def stake(order_id: int) -> Stake:
+    """What hangs on this order."""
+    row = db.session.execute(
+        select(User.email, Order.charge_nanos - Order.kept_nanos - Order.returned_nanos)
+        .join(User, User.id == Order.customer_id)
+        .where(Order.id == order_id)
+    ).one()
+    return Stake(row[0], row[1])

@@ -1,0 +1,83 @@
+// For the office: keys that move through a table, and lists that keep still while one of their rows is in use.
+// j, k: next and previous row; Enter: the focused link's own; x: the row's box; /: the search; u: back; Esc: lets go.
+const KEYS_OFF = "office-keys-off";
+
+const region = () => document.getElementById("live");
+const links = () => [...document.querySelectorAll("[data-keys] tbody tr a[id^='open-']")];
+const keysAreOff = () => localStorage.getItem(KEYS_OFF) !== null;
+
+function move(by) {
+  const all = links();
+  const row = document.activeElement?.closest("[data-keys] tbody tr");
+  const here = all.findIndex((link) => link.closest("tr") === row);
+  const next = here < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(Math.max(here + by, 0), all.length - 1);
+  all[next]?.focus();
+  all[next]?.closest("tr").scrollIntoView({ block: "nearest" });
+}
+
+const acts = {
+  j: () => move(1),
+  k: () => move(-1),
+  x: () => document.activeElement?.closest("[data-keys] tbody tr")?.querySelector("input[type=checkbox]")?.click(),
+  u: () => document.querySelector("[data-back]")?.click(),
+  "/": () => {
+    const search = document.querySelector("input[type=search]");
+    const box = search?.closest("details");
+    if (box) box.open = true;
+    search?.focus();
+    search?.select();
+  },
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  const isTyping = event.target.closest("input:not([type=checkbox], [type=radio]), select, textarea");
+  if (event.key === "Escape" && document.activeElement !== document.body) return document.activeElement.blur();
+  if (isTyping || keysAreOff() || !(event.key in acts)) return;
+  event.preventDefault();
+  acts[event.key]();
+});
+
+const keysSwitch = document.querySelector("[data-keys-switch]");
+
+function showSwitch() {
+  if (!keysSwitch) return;
+  keysSwitch.textContent = keysAreOff() ? "Turn keys on" : "Turn keys off";
+  document.querySelector("[data-keys-words]").hidden = keysAreOff();
+}
+
+keysSwitch?.addEventListener("click", () => {
+  if (keysAreOff()) localStorage.removeItem(KEYS_OFF);
+  else localStorage.setItem(KEYS_OFF, "");
+  showSwitch();
+});
+
+// A row is in use while it has the focus, its box is chosen, or something in it is open.
+const isInUse = () => Boolean(region()?.querySelector(":focus, input:checked, details[open]"));
+const isOurs = (event) => event.detail?.ctx?.sourceElement === region() && region()?.hasAttribute("data-holds");
+const rowIds = (root) => [...root.querySelectorAll("tbody tr[id]")].map((row) => row.id);
+
+function showHeld(words) {
+  const held = document.querySelector("[data-held]");
+  if (!held) return;
+  held.toggleAttribute("data-quiet", !words);
+  held.querySelector("[data-held-words]").textContent = words;
+}
+
+// What is asked is always whether the rows shown here are still so, also after an answer that was held back.
+document.addEventListener("htmx:config:request", (event) => {
+  if (isOurs(event)) event.detail.ctx.request.headers["HX-PTag"] = region().dataset.hxPtag;
+});
+
+document.addEventListener("htmx:before:swap", (event) => {
+  if (!isOurs(event)) return;
+  if (!isInUse()) return showHeld("");
+  event.preventDefault();
+  const fresh = new DOMParser().parseFromString(event.detail.ctx.text, "text/html");
+  const known = new Set(rowIds(region()));
+  const newer = rowIds(fresh).filter((id) => !known.has(id)).length;
+  showHeld(newer ? `${newer} newer.` : "Some rows have changed.");
+});
+
+document.documentElement.dataset.scripts = "on";
+showSwitch();
