@@ -24,6 +24,8 @@ from tests import databases, servers
 from tests.counts import times
 
 TESTS = Path(__file__).parent
+# What starts processes, kills them, or watches a clock in a browser: run with nothing else beside it.
+ALONE = ("browser", "processes", "jobs/test_kills.py", "flows/test_races.py", "flows/test_placing_races.py")
 WITHOUT_APP = {"domain", "house", "browser", "bench", "processes"}
 ENGINES = ("sqlite", "postgresql")
 
@@ -44,6 +46,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Browser tests come last: their event loop, once started, is in the way of others."""
     items.sort(key=lambda item: "browser" in item.path.relative_to(TESTS).parts)
+    for item in items:
+        if item.path.relative_to(TESTS).as_posix().startswith(ALONE):
+            item.add_marker("alone")
 
 
 @pytest.fixture(scope="session")

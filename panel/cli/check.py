@@ -16,7 +16,8 @@ STEPS = (
     ("mypy", ("mypy", "--strict", "panel", "app.py")),
     ("import-linter", ("lint-imports", "--no-logo")),
     ("djlint", ("djlint", "--lint", "--quiet", "templates")),
-    ("pytest", ("pytest",)),
+    ("pytest", ("pytest", "-m", "not alone", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")),
+    ("pytest, one test at a time", ("pytest", "-m", "alone")),
 )
 
 
@@ -24,18 +25,23 @@ STEPS = (
 @click.option("--long", "is_long", is_flag=True, help="Repeat the soaks as often as they can bear.")
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
 def check(is_long: bool, pytest_arguments: tuple[str, ...]) -> None:
-    """Run all linters and tests. What follows `--` goes to pytest."""
+    """Run all linters and tests. What follows `--` goes to pytest, which then runs once and one test at a time."""
     failed: dict[str, int] = {}
-    for name, command in STEPS:
-        extra = pytest_arguments if name == "pytest" else ()
+    for name, command in _steps(pytest_arguments):
         click.secho(f"── {name}", bold=True)
-        code = _run(*command, *extra, is_long=is_long)
+        code = _run(*command, is_long=is_long)
         if code != 0:
             failed[name] = code
     if failed:
         click.secho(f"Failed: {', '.join(failed)}.", fg="red", err=True)
         raise SystemExit(next(iter(failed.values())))
     click.secho("All checks passed.", fg="green")
+
+
+def _steps(pytest_arguments: tuple[str, ...]) -> list[tuple[str, tuple[str, ...]]]:
+    if not pytest_arguments:
+        return list(STEPS)
+    return [*(step for step in STEPS if step[1][0] != "pytest"), ("pytest", ("pytest", *pytest_arguments))]
 
 
 def _run(program: str, *arguments: str, is_long: bool) -> int:
