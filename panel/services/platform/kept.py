@@ -11,7 +11,8 @@ KEPT_FOR = timedelta(seconds=10)
 
 Read = TypeVar("Read")
 _kept: dict[tuple[str, str], tuple[datetime, Any]] = {}
-_one_reads = threading.Lock()
+# A read may need another one: the board reads what is now.
+_one_reads = threading.RLock()
 
 
 def read(name: str, reader: Callable[[], Read], *, kept_for: timedelta = KEPT_FOR, now: datetime) -> Read:
