@@ -10,7 +10,7 @@ from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import CancelNotAvailable, IllegalTransition, PanelError, RefillNotAvailable, StaleOrder
 from panel.domain.status import Status
-from panel.services import cancellations, measures, order_page, refills, request_stories
+from panel.services import cancellations, goodwill, measures, order_page, refills, request_stories
 from panel.services.order_page import Acts, OwnOrder
 from panel.services.shown import shown_hash
 from panel.services.sign_ins import Present
@@ -126,6 +126,7 @@ def _region(own: OwnOrder, acts: Acts, present: Present) -> Markup:
         own=own,
         timeline=order_page.timeline(own, page=page),
         money=order_page.money(own),
+        gifts=goodwill.given(own.id),
         acts=acts,
         refills=request_stories.refill_stories(own.id),
         cancellations=request_stories.cancellation_stories(own.id),

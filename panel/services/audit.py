@@ -43,6 +43,7 @@ def audit() -> Audit:
         *_charges(),
         *_money_of_orders(),
         *_settlements(),
+        *_adjustments(),
         *_events(),
         *_counts(),
         *_refills(),
@@ -156,6 +157,42 @@ def _money_of_orders() -> Iterator[str]:
     for order_id, *amounts in rows:
         did, says = [int(amount) for amount in amounts[:3]], amounts[3:]
         yield f"Order {order_id} says charged, kept, returned {says}, its transfers moved {did}."
+
+
+def _adjustments() -> Iterator[str]:
+    """Adjustments run between that account and a customer; those of an order to its own, never above what was kept."""
+    adjusted = TRANSFERS.c.kind == TransferKind.ADJUSTMENT
+    pot = db.session.scalar(select(ACCOUNTS.c.id).where(ACCOUNTS.c.kind == AccountKind.ADJUSTMENTS))
+    owner = ACCOUNTS.alias("owner")
+    gone = TRANSFERS.c.from_account_id
+    other = case((gone == pot, TRANSFERS.c.to_account_id), else_=gone)
+    one_is_the_pot = or_(gone == pot, TRANSFERS.c.to_account_id == pot)
+    rows = db.session.execute(
+        select(TRANSFERS.c.id)
+        .select_from(TRANSFERS)
+        .outerjoin(owner, owner.c.id == other)
+        .outerjoin(ORDERS, ORDERS.c.id == TRANSFERS.c.order_id)
+        .where(
+            adjusted,
+            or_(
+                ~one_is_the_pot,
+                owner.c.user_id.is_(None),
+                TRANSFERS.c.order_id.is_not(None) & or_(gone != pot, owner.c.user_id != ORDERS.c.customer_id),
+            ),
+        )
+    )
+    for (transfer_id,) in rows:
+        yield f"Transfer {transfer_id} ({TransferKind.ADJUSTMENT}) runs between the wrong accounts."
+    given = func.sum(TRANSFERS.c.amount_nanos)
+    beyond = (
+        select(ORDERS.c.id, ORDERS.c.kept_nanos, given)
+        .join(TRANSFERS, TRANSFERS.c.order_id == ORDERS.c.id)
+        .where(adjusted)
+        .group_by(ORDERS.c.id, ORDERS.c.kept_nanos)
+        .having(given > ORDERS.c.kept_nanos)
+    )
+    for order_id, kept, returned in db.session.execute(beyond):
+        yield f"Order {order_id} kept {kept} nanos, and {int(returned)} were returned for it later."
 
 
 def _settlements() -> Iterator[str]:

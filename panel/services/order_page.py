@@ -12,7 +12,8 @@ from panel.db import db
 from panel.domain import refill as rules
 from panel.domain.status import Status
 from panel.models import Event, Order, Terms, Tool, Transfer, TransferKind
-from panel.services import cancellations, dispatching, ledger, refills
+from panel.services import cancellations, dispatching, goodwill, ledger, refills
+from panel.services.goodwill import Given
 
 EVENTS_PER_PAGE = 200
 LARGEST_ID = 2**63 - 1
@@ -129,7 +130,7 @@ class Acts:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What came back for an order that ended as Partial or Canceled, with the sum that gives the amount."""
+    """What came back for an order: when it ended, with the sum that gives the amount, and later, as goodwill."""
 
     number: str
     at: datetime
@@ -137,6 +138,11 @@ class Receipt:
     amount_nanos: int
     line: int | None
     balance_nanos: int | None
+    gifts: tuple[Given, ...]
+
+    @property
+    def total_nanos(self) -> int:
+        return self.amount_nanos + sum(gift.amount_nanos for gift in self.gifts)
 
 
 def find(order_id: int, *, customer_id: int) -> OwnOrder | None:
@@ -215,18 +221,19 @@ def acts(own: OwnOrder, *, now: datetime) -> Acts:
 
 
 def receipt(own: OwnOrder) -> Receipt | None:
-    """The receipt of an order that ended as Partial or Canceled; None for any other."""
-    order = own.order
-    if not own.has_receipt or order.ended_at is None:
+    """The receipt of an order that ended as Partial or Canceled, or that money was returned for later; else None."""
+    order, gifts = own.order, tuple(goodwill.given(own.id))
+    if order.ended_at is None or not (own.has_receipt or gifts):
         return None
     entry = None
     if order.returned_nanos:
         entry = ledger.entry_of(own.id, kind=TransferKind.RETURN, user_id=order.customer_id)
     return Receipt(
         number=f"R-{own.id}",
-        at=entry.at if entry else order.ended_at,
+        at=gifts[-1].at if gifts else entry.at if entry else order.ended_at,
         units=order.returned_nanos // order.price_micros_per_thousand,
         amount_nanos=order.returned_nanos,
         line=entry.id if entry else None,
         balance_nanos=entry.balance_nanos if entry else None,
+        gifts=gifts,
     )
