@@ -90,6 +90,10 @@ RULES = {
         Rule.PRIVATE,
         """
         GET /account
+        GET /account/closing
+        POST /account/closing
+        GET /account/data
+        GET /account/data.zip
         POST /account/devices/sign-out-elsewhere
         GET /account/keys
         POST /account/keys

@@ -23,12 +23,13 @@ def csv_file(name: str, *, head: Sequence[str], rows: Iterable[Sequence[object]]
 
 def csv_stream(name: str, *, head: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
     """As `csv_file`, sent while the rows are still being read: for tables of any length."""
-    answer = Response(stream_with_context(_pieces(head, rows)), content_type="text/csv; charset=utf-8")
+    answer = Response(stream_with_context(csv_pieces(head, rows)), content_type="text/csv; charset=utf-8")
     answer.headers.set("Content-Disposition", "attachment", filename=name)
     return answer
 
 
-def _pieces(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+def csv_pieces(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """The table as CSV text, some hundred lines at a time."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(head)

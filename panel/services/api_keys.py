@@ -16,6 +16,7 @@ from panel.db import db, table_of
 from panel.domain.errors import BadInput, NotFound, Refused, StaleForm
 from panel.models import ApiKey, User
 from panel.services import ledger
+from panel.services.closed_accounts import check_open
 
 PREFIX = "smm_"
 RANDOM_BYTES = 32
@@ -51,8 +52,8 @@ class Made:
     text: str
 
 
-# The keys of a disabled account are no keys until it is enabled again.
-_IS_HOLDER_IN = and_(USERS.c.id == KEYS.c.user_id, USERS.c.disabled_at.is_(None))
+# The keys of a disabled account are no keys until it is enabled again; a closed account has none.
+_IS_HOLDER_IN = and_(USERS.c.id == KEYS.c.user_id, USERS.c.disabled_at.is_(None), USERS.c.closed_at.is_(None))
 _FIND = (
     select(KEYS.c.id, KEYS.c.user_id, KEYS.c.networks, KEYS.c.used_at)
     .join(USERS, _IS_HOLDER_IN)
@@ -116,6 +117,7 @@ def make(user_id: int, *, name: str, networks: str = "", newest_id: int | None =
     name = _checked_name(name)
     networks = checked_networks(networks)
     ledger.lock_accounts([user_id])
+    check_open([user_id])
     if newest_id is not None and newest_id != newest(user_id):
         raise StaleForm(
             "A key was made since this form was opened, perhaps by it. It can't be shown again. No other was made."

@@ -18,12 +18,14 @@ from panel.domain.status import Status
 from panel.hot import Hot, among
 from panel.models import Account, AccountKind, Order, Transfer, TransferKind
 from panel.services import webhooks
+from panel.services.closed_accounts import check_open
 
 ACCOUNTS = table_of(Account)
 TRANSFERS = table_of(Transfer)
 ORDERS = table_of(Order)
 
 MOST_BALANCE_NANOS = 4 * 10**18
+_FROM_OUTSIDE = frozenset({TransferKind.DEPOSIT, TransferKind.ADJUSTMENT})
 
 
 @dataclass(frozen=True)
@@ -117,8 +119,9 @@ _ADD = Hot(lambda: insert(TRANSFERS).inline(), columns=[column.name for column i
 def post(postings: Sequence[Posting], *, held: Mapping[int, int] | None = None, now: datetime) -> None:
     """Make the transfers. Raises InsufficientBalance when a balance would go below 0.
 
-    A reason that was used before fails in the database: nothing can be posted twice. `held`: the accounts of
-    these customers, by user id, where this transaction holds them already.
+    A reason that was used before fails in the database: nothing can be posted twice. Raises Refused for money from
+    outside onto a closed account. `held`: the accounts of these customers, by user id, where this transaction holds
+    them already.
     """
     if not postings:
         return
@@ -128,6 +131,10 @@ def post(postings: Sequence[Posting], *, held: Mapping[int, int] | None = None, 
     accounts.update(_house().items())
     known = held if held is not None and customers <= held.keys() else lock_accounts(customers)
     accounts.update(known.items())
+    # What an order returns always finds its account open: none is closed while orders move.
+    from_outside = {posting.target for posting in postings if posting.kind in _FROM_OUTSIDE}
+    if credited := customers & from_outside:
+        check_open(credited)
     deltas: dict[int, int] = {}
     rows = []
     for posting in postings:

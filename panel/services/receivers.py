@@ -13,6 +13,7 @@ from panel.domain import addresses
 from panel.domain.errors import BadInput, NotFound, Refused
 from panel.models import Delivery, DeliveryState, Receiver
 from panel.services import deliveries, ledger, webhooks
+from panel.services.closed_accounts import check_open
 from panel.settings import Settings
 
 MOST = 5
@@ -65,6 +66,7 @@ def add(user_id: int, *, url: str, balance_low_nanos: int | None, settings: Sett
     """Add a receiver. Raises BadInput for an address that is none, is there already, or is one too many."""
     url = addresses.check_url(url, test_hosts=addresses.read_pairs(settings.egress_test_hosts))
     ledger.lock_accounts([user_id])
+    check_open([user_id])
     present = db.session.scalars(_live(user_id)).all()
     if url in {receiver.url for receiver in present}:
         raise BadInput("Webhooks are sent to this address already. Nothing was added.", field="url")

@@ -13,6 +13,7 @@ from panel.domain.status import Status
 from panel.models import Attempt, AttemptKind, AttemptState, Order, Provider, Refill, Terms
 from panel.providers.base import Accepted, Ask, NotSent, Outcome, Refused
 from panel.services import notices, provider_health, reviews, transitions, webhooks
+from panel.services.closed_accounts import check_open
 from panel.services.transitions import Note, OrderRow
 
 RETRY_SECONDS = 30
@@ -56,6 +57,7 @@ def request_refill(order_id: int, *, customer_id: int, now: datetime) -> Refill:
     order = transitions.claim_one(order_id)
     if order.customer_id != customer_id:
         raise NotFound(f"There is no order {order_id}.")
+    check_open([customer_id])
     reason = why_not(order_id, now=now)
     if reason is not None:
         raise RefillNotAvailable(reason)

@@ -1,0 +1,242 @@
+"""Closing an account: money first, then nothing tells who it was; the books stay sound, and nothing gets in between."""
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask, current_app
+from sqlalchemy import delete, select
+
+from panel.db import Base, db, transaction
+from panel.domain.errors import PanelError, Refused, StaleForm
+from panel.domain.status import Status
+from panel.domain.ticket import EntryKind, TicketKind, TicketState
+from panel.models import Mail, Order, Ticket, TicketEntry, TopUp, User
+from panel.services import (
+    api_keys,
+    audit,
+    closing,
+    ledger,
+    ordering,
+    receivers,
+    refills,
+    sign_ins,
+    top_ups,
+    users,
+)
+from panel.services.ordering import Placing
+from tests.factories import (
+    LINK,
+    NOON,
+    a_customer,
+    a_tool,
+    again,
+    an_operator,
+    an_order,
+    with_second_factor,
+)
+
+LATER = NOON + timedelta(hours=1)
+
+
+def close(user: User, *, given_up_nanos: int = 0) -> None:
+    with transaction():
+        closing.close(user.id, given_up_nanos=given_up_nanos, now=LATER)
+
+
+def spent_out(**order: Any) -> User:
+    """A customer with nothing left, whose one order has ended."""
+    user = a_customer("0.90")
+    an_order(customer=user, **{"status": Status.COMPLETED, "price": "0.90", "quantity": 1_000} | order)
+    return user
+
+
+def everything_kept() -> str:
+    """Every text of every table, in one."""
+    rows = (row for table in Base.metadata.sorted_tables for row in db.session.execute(select(table)))
+    return "\n".join(str(tuple(row)) for row in rows)
+
+
+@pytest.mark.both_engines
+def test_closing_leaves_nothing_of_the_person_and_the_books_sound() -> None:
+    user = a_customer("0.90", email="ada.lovelace@example.com")
+    an_order(customer=user, status=Status.COMPLETED, link="https://example.com/page-of-ada", price="0.90")
+    with_second_factor(user)
+    with transaction():
+        sign_ins.sign_in(
+            users.find(user.id), device="Adas phone", network="203.0.113.0/24", has_shown_second_factor=True, now=NOON
+        )
+        api_keys.make(user.id, name="Adas key", networks="203.0.113.7", now=NOON)
+        receivers.add(
+            user.id,
+            url="https://ada.example.com/hook",
+            balance_low_nanos=None,
+            settings=current_app.config["PANEL"],
+            now=NOON,
+        )
+        top_ups.request_top_up(user.id, amount_nanos=10**9, now=NOON)
+    sealed = again(user).sealed_totp
+
+    close(user)
+
+    kept = everything_kept()
+    db.session.execute(delete(Mail))
+    left = everything_kept()
+    assert "ada.lovelace@example.com" in kept  # The last mail, on its way.
+    for trace in ("ada.lovelace", "page-of-ada", "Adas", "203.0.113", "ada.example.com", sealed):
+        assert trace not in left, trace
+    db.session.rollback()
+    assert ledger.balance_nanos(user.id) == 0 and again(user).closed_at == LATER
+    assert audit.audit().is_sound
+
+
+def test_closed_account_is_gone_for_its_owner_and_its_email_is_free() -> None:
+    user = spent_out()
+    email = user.email
+    with transaction():
+        device = sign_ins.sign_in(user, device="Firefox", network="unknown", now=NOON)
+        key = api_keys.make(user.id, name="Key", now=NOON)
+
+    close(user)
+
+    assert sign_ins.find(device.token, now=LATER) is None
+    assert api_keys.find(key.text, address="203.0.113.7") is None
+    assert users.find_by_email(email) is None
+    assert not users.is_password("", users.password_hash_by_email(again(user).email))
+    with transaction():
+        assert users.add_user(email, password_hash="x", now=LATER).id != user.id
+
+
+def test_last_mail_goes_to_a_confirmed_address_alone() -> None:
+    confirmed, unconfirmed = spent_out(), spent_out()
+    with transaction():
+        db.session.get_one(User, unconfirmed.id).email_confirmed_at = None
+    email = confirmed.email
+
+    close(confirmed)
+    close(unconfirmed)
+
+    [mail] = db.session.query(Mail).filter(Mail.kind == "account_closed")
+    assert (mail.email, mail.user_id) == (email, None)
+
+
+@pytest.mark.parametrize("status", [status for status in Status if status.is_moving])
+def test_no_account_closes_while_an_order_moves(status: Status) -> None:
+    user = spent_out(status=status)
+
+    with pytest.raises(Refused, match="Some of your orders still move"):
+        close(user)
+
+    assert again(user).closed_at is None
+
+
+def test_money_is_spent_paid_out_or_given_up_in_figures_first() -> None:
+    user = a_customer("0.50")
+
+    with pytest.raises(Refused, match="There is money on your balance"):
+        close(user)
+    with pytest.raises(StaleForm, match="has changed"):
+        close(user, given_up_nanos=1)
+    close(user, given_up_nanos=500_000_000)
+
+    assert ledger.balance_nanos(user.id) == 0
+    assert audit.audit().is_sound
+
+
+def test_nothing_is_given_up_that_is_not_there() -> None:
+    user = a_customer("0")
+
+    with pytest.raises(StaleForm):
+        close(user, given_up_nanos=1)
+
+
+def test_operators_are_not_closed_and_nobody_twice() -> None:
+    with pytest.raises(Refused, match="operator"):
+        close(an_operator())
+    user = spent_out()
+    close(user)
+    with pytest.raises(StaleForm):
+        close(user)
+
+
+def test_closed_account_takes_no_money_no_key_and_no_refill() -> None:
+    user = spent_out(refill_days=30)
+    order_id = db.session.scalars(select(Order.id).where(Order.customer_id == user.id)).one()
+    with transaction():
+        top_up = top_ups.request_top_up(user.id, amount_nanos=10**9, now=NOON)
+    reference, settings = top_up.reference, current_app.config["PANEL"]
+    close(user)
+    url = "https://example.com/hook"
+
+    for act in (
+        lambda: ledger.deposit(user.id, amount_nanos=1, reason="late", note="", now=LATER),
+        lambda: top_ups.confirm(reference, amount_nanos=10**9, note="", now=LATER),
+        lambda: api_keys.make(user.id, name="Late", now=LATER),
+        lambda: receivers.add(user.id, url=url, balance_low_nanos=None, settings=settings, now=LATER),
+        lambda: refills.request_refill(order_id, customer_id=user.id, now=LATER),
+    ):
+        with pytest.raises(Refused), transaction():
+            act()
+    assert db.session.scalars(select(TopUp.refused_reason)).one() == closing.TOP_UP_ENDED
+    assert audit.audit().is_sound
+
+
+@pytest.mark.both_engines
+def test_order_placed_at_the_same_moment_comes_first_or_not_at_all(app: Flask) -> None:
+    tool = a_tool(price="0.90").slug
+    people = [a_customer("0.90") for _ in range(6)]
+    outcomes: dict[int, list[str]] = {user.id: [] for user in people}
+    start = threading.Barrier(2 * len(people))
+
+    def run(user_id: int, act: str) -> None:
+        with app.app_context():
+            start.wait()
+            try:
+                with transaction():
+                    if act == "closed":
+                        closing.close(user_id, given_up_nanos=900_000_000, now=LATER)
+                    else:
+                        asked = Placing(tool, LINK, "1000", f"request-{user_id:06d}")
+                        ordering.place_order(user_id, asked=asked, now=LATER)
+                outcomes[user_id].append(act)
+            except PanelError:
+                pass
+
+    threads = [threading.Thread(target=run, args=(user.id, act)) for user in people for act in ("closed", "placed")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert all(len(done) == 1 for done in outcomes.values()), outcomes
+    for user in people:
+        is_closed = again(user).closed_at is not None
+        orders = db.session.query(Order).filter(Order.customer_id == user.id).count()
+        assert orders == (0 if is_closed else 1)
+    assert audit.audit().is_sound
+
+
+def a_ticket(customer: User, text: str) -> int:
+    with transaction():
+        about = {"kind": TicketKind.OTHER, "subject": text, "state": TicketState.WAITING_FOR_US, "version": 1}
+        times = {"waits_since": NOON, "opened_at": NOON, "last_at": NOON}
+        ticket = Ticket(customer_id=customer.id, request_id=f"form-{customer.id}", **about, **times)
+        db.session.add(ticket)
+        db.session.flush()
+        entry = {"kind": EntryKind.MESSAGE, "author_id": customer.id, "is_ours": False, "text": text, "at": NOON}
+        db.session.add(TicketEntry(ticket_id=ticket.id, number=1, **entry))
+    return ticket.id
+
+
+def test_threads_of_tickets_are_erased_and_those_of_others_stay() -> None:
+    user, other = spent_out(), a_customer()
+    a_ticket(user, "My name is Ada")
+    a_ticket(other, "My name is Grace")
+
+    close(user)
+
+    assert "My name is Ada" not in everything_kept()
+    assert everything_kept().count("My name is Grace") == 2
+    closed, still_open = db.session.query(Ticket).order_by(Ticket.id)
+    assert (closed.state, still_open.state) == (TicketState.CLOSED, TicketState.WAITING_FOR_US)
