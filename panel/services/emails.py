@@ -43,8 +43,8 @@ def ask_to_confirm(user_id: int, *, now: datetime) -> bool:
     if user.email_confirmed_at is not None:
         return False
     token = mailed_links.make(user_id, LinkPurpose.CONFIRM, email=user.email, lasts=CONFIRM_WITHIN, now=now)
-    path, until = f"/confirm-email/{token}", now + CONFIRM_WITHIN
-    _mail_link(user.email, user_id, "confirm_email", key=f"confirm:{user_id}", path=path, until=until, now=now)
+    until = now + CONFIRM_WITHIN
+    _mail_link(user.email, user_id, "confirm_email", page="/confirm-email", token=token, until=until, now=now)
     return True
 
 
@@ -90,31 +90,30 @@ def ask_to_change(user_id: int, new_email: str, *, now: datetime) -> EmailChange
 
 
 def _mail_both(asked: EmailChange, *, old_token: str | None, new_token: str | None, now: datetime) -> None:
-    key, until = f"email-change:{asked.id}", asked.expires_at
+    page, until = "/change-email", asked.expires_at
     if old_token is not None:
-        path = f"/change-email/{old_token}"
-        template, facts = "change_email_old", {"new_email": asked.new_email}
-        _mail_link(asked.old_email, asked.user_id, template, key=key, path=path, until=until, now=now, **facts)
+        template, told = "change_email_old", {"new_email": asked.new_email}
+        _mail_link(asked.old_email, asked.user_id, template, page=page, token=old_token, until=until, now=now, **told)
     if new_token is not None:
-        path = f"/change-email/{new_token}"
-        _mail_link(asked.new_email, asked.user_id, "change_email_new", key=key, path=path, until=until, now=now)
+        template = "change_email_new"
+        _mail_link(asked.new_email, asked.user_id, template, page=page, token=new_token, until=until, now=now)
     else:
-        written = letters.write("change_email_taken")
-        subject, text = written.subject, written.text
-        mails.queue(asked.new_email, subject=subject, text=text, kind="change_email_taken", key=f"{key}:taken", now=now)
+        template, written = "change_email_taken", letters.write("change_email_taken")
+        subject, text, key = written.subject, written.text, f"{template}:{asked.id}"
+        mails.queue(asked.new_email, subject=subject, text=text, kind=template, key=key, now=now)
 
 
 def _mail_link(
-    email: str, user_id: int, template: str, *, key: str, path: str, until: datetime, now: datetime, **facts: str
+    email: str, user_id: int, template: str, *, page: str, token: str, until: datetime, now: datetime, **facts: str
 ) -> None:
-    written = letters.write(template, path=path, until=until, **facts)
+    written = letters.write(template, path=f"{page}/{token}", until=until, **facts)
     mails.queue(
         email,
         subject=written.subject,
         text=written.text,
         kind=template,
         user_id=user_id,
-        key=f"{key}:{template}:{now.isoformat()}",
+        key=f"{template}:{token_hash(token)}",
         is_secret=True,
         now=now,
     )

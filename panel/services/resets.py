@@ -11,6 +11,7 @@ from sqlalchemy import delete, select
 from panel.db import change, db, lock_rows
 from panel.models import LinkPurpose, MailedLink, ResetRequest, User
 from panel.services import customer_state, letters, mailed_links, mails, security_mails, sign_ins, users
+from panel.services.sign_ins import token_hash
 
 LASTS = timedelta(hours=1)
 
@@ -32,12 +33,12 @@ def answer_next(*, now: datetime) -> bool:
         return False
     user = users.find_by_email(asked.email)
     if user is not None and user.closed_at is None and now - asked.asked_at < LASTS:
-        _mail_link(user, request_id=asked.id, asked_at=asked.asked_at, now=now)
+        _mail_link(user, asked_at=asked.asked_at, now=now)
     change(delete(ResetRequest).where(ResetRequest.id == asked.id))
     return True
 
 
-def _mail_link(user: User, *, request_id: int, asked_at: datetime, now: datetime) -> None:
+def _mail_link(user: User, *, asked_at: datetime, now: datetime) -> None:
     token = mailed_links.make(user.id, LinkPurpose.RESET, email=user.email, lasts=LASTS, now=now)
     written = letters.write("reset", path=f"/reset-password/{token}", until=now + LASTS, at=asked_at)
     mails.queue(
@@ -46,7 +47,7 @@ def _mail_link(user: User, *, request_id: int, asked_at: datetime, now: datetime
         text=written.text,
         kind="reset",
         user_id=user.id,
-        key=f"reset:{request_id}:{user.id}:{now.isoformat()}",
+        key=f"reset:{token_hash(token)}",
         is_secret=True,
         now=now,
     )

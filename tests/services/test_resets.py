@@ -1,0 +1,168 @@
+"""Forgotten passwords: the link, what it does once, and that nothing tells whether an address is known."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import select, update
+
+from panel import sealing
+from panel.db import db, transaction
+from panel.domain.errors import LinkIsSpent, TooManyTries
+from panel.models import Mail, MailedLink, ResetRequest, SignIn, User
+from panel.services import resets, security_mails, sign_ins, users
+from tests.factories import NOON, a_customer
+
+NEW_HASH = "another hash"
+
+
+def asked_for(email: str) -> None:
+    with transaction():
+        resets.ask(email, now=NOON)
+    answer_all()
+
+
+def answer_all() -> None:
+    is_any = True
+    while is_any:
+        with transaction():
+            is_any = resets.answer_next(now=NOON)
+
+
+def token_mailed(app: Flask, *, template: str = "reset") -> str:
+    """The token in the newest mail of this kind, which the database holds sealed."""
+    sealed = db.session.scalars(select(Mail.text).where(Mail.kind == template).order_by(Mail.id.desc())).first()
+    assert sealed is not None
+    found = re.search(r"/[a-z-]+/([\w-]{40,})\n", sealing.unseal(sealed, settings=app.config["PANEL"]))
+    assert found is not None
+    return found[1]
+
+
+def set_password(token: str, *, now: object = NOON) -> None:
+    with transaction():
+        resets.set_password(token, password_hash=NEW_HASH, now=now)  # type: ignore[arg-type]
+
+
+def test_a_link_sets_a_password_once_and_logs_every_device_out(app: Flask) -> None:
+    user = a_customer()
+    with transaction():
+        device = sign_ins.sign_in(user, device="Firefox", network="n", now=NOON)
+    asked_for(user.email.upper())
+    token = token_mailed(app)
+
+    set_password(token)
+
+    assert users.password_hash_by_email(user.email) == NEW_HASH
+    assert sign_ins.find(device.token, now=NOON) is None
+    assert _kinds_of_mails() == ["reset", "password_changed"]
+    with pytest.raises(LinkIsSpent):
+        set_password(token)
+
+
+def test_the_database_holds_neither_the_token_nor_an_open_text_of_it(app: Flask) -> None:
+    asked_for(a_customer().email)
+    token = token_mailed(app)
+
+    kept = [*db.session.execute(select(MailedLink.token_hash)).scalars(), *_texts_of_mails()]
+
+    assert not [text for text in kept if token in text]
+
+
+def test_a_link_works_for_one_hour_and_only_the_newest_does(app: Flask) -> None:
+    user = a_customer()
+    asked_for(user.email)
+    first = token_mailed(app)
+    asked_for(user.email)
+    second = token_mailed(app)
+
+    for token, now in ((first, NOON), (second, NOON + timedelta(hours=1)), ("x" * 43, NOON)):
+        with pytest.raises(LinkIsSpent):
+            set_password(token, now=now)
+    set_password(second, now=NOON + timedelta(minutes=59))
+
+    assert users.password_hash_by_email(user.email) == NEW_HASH
+
+
+def test_an_unknown_address_gets_no_mail_and_is_not_kept() -> None:
+    a_customer()
+
+    asked_for("nobody@example.com")
+
+    assert _kinds_of_mails() == []
+    assert db.session.scalars(select(ResetRequest)).all() == []
+
+
+def test_requests_that_waited_for_more_than_an_hour_are_dropped() -> None:
+    user = a_customer()
+    with transaction():
+        resets.ask(user.email, now=NOON - timedelta(hours=2))
+
+    answer_all()
+
+    assert _kinds_of_mails() == []
+
+
+def test_a_reset_proves_the_address_and_lets_passwords_be_tried_again(app: Flask) -> None:
+    user = a_customer()
+    with transaction():
+        db.session.get_one(User, user.id).email_confirmed_at = None
+    for _ in range(sign_ins.TRIES_PER_ACCOUNT):
+        with transaction():
+            sign_ins.count_try(user.email, network="n", now=NOON)
+    with pytest.raises(TooManyTries), transaction():
+        sign_ins.count_try(user.email, network="n", now=NOON)
+    asked_for(user.email)
+
+    set_password(token_mailed(app))
+
+    assert db.session.get_one(User, user.id).email_confirmed_at == NOON
+    with transaction():
+        sign_ins.count_try(user.email, network="n", now=NOON)
+
+
+def test_mails_are_asked_for_three_times_for_one_address_and_twenty_from_one_network() -> None:
+    for _ in range(sign_ins.MAILS_PER_ADDRESS):
+        with transaction():
+            sign_ins.count_mail("a@example.com", network="n", now=NOON)
+    with pytest.raises(TooManyTries), transaction():
+        sign_ins.count_mail("A@example.com ", network="m", now=NOON)
+
+    for number in range(sign_ins.MAILS_PER_NETWORK - sign_ins.MAILS_PER_ADDRESS):
+        with transaction():
+            sign_ins.count_mail(f"{number}@example.com", network="n", now=NOON)
+    with pytest.raises(TooManyTries), transaction():
+        sign_ins.count_mail("b@example.com", network="n", now=NOON)
+
+
+def test_a_log_in_on_another_device_is_told_once_and_the_first_one_ever_is_not() -> None:
+    user = a_customer()
+    devices = (("Firefox on Linux", "192.0.2.0/24"), ("Firefox on Linux", "192.0.2.0/24"), ("Safari on iPhone", "n"))
+    for number, (device, network) in enumerate(devices):
+        with transaction():
+            sign_ins.sign_in(user, device=device, network=network, now=NOON + timedelta(seconds=number))
+
+    (mail,) = db.session.scalars(select(Mail))
+
+    assert (mail.email, mail.subject, mail.unsubscribe) == (user.email, "New log-in to your account", "")
+    assert "Safari on iPhone" in mail.text
+
+
+def test_warnings_go_to_confirmed_addresses_only() -> None:
+    user = a_customer()
+    with transaction():
+        db.session.execute(update(User).values(email_confirmed_at=None))
+        security_mails.password_changed(user.id, now=NOON)
+        for device in ("Firefox", "Safari"):
+            sign_ins.sign_in(user, device=device, network="n", now=NOON)
+
+    assert db.session.scalars(select(SignIn.device)).all() == ["Firefox", "Safari"]
+    assert _kinds_of_mails() == []
+
+
+def _kinds_of_mails() -> list[str]:
+    return list(db.session.scalars(select(Mail.kind).order_by(Mail.id)))
+
+
+def _texts_of_mails() -> list[str]:
+    return list(db.session.scalars(select(Mail.text)))
