@@ -89,13 +89,13 @@ def find(review_id: int, *, unconfirmed_hours: float) -> Line | None:
 def counts() -> list[tuple[str, str, int]]:
     """Kind, label and number of the open reviews, by kind, in the order of the kinds."""
     open_ones = select(Review.kind, func.count()).where(Review.resolved_at.is_(None)).group_by(Review.kind)
-    found = dict(db.session.execute(open_ones).tuples().all())
+    found = {row[0]: row[1] for row in db.session.execute(open_ones)}
     known = [kind for kind in KINDS if kind in found]
     return [(kind, label(kind), found[kind]) for kind in [*known, *sorted(found.keys() - KINDS.keys())]]
 
 
 def _lines(reviews: Sequence[Review], *, unconfirmed_hours: float) -> tuple[Line, ...]:
-    names = dict(db.session.execute(select(Provider.id, Provider.name)).tuples().all())
+    names = {row[0]: row[1] for row in db.session.execute(select(Provider.id, Provider.name))}
     deadlines = _deadlines(reviews, unconfirmed_hours=unconfirmed_hours)
     return tuple(
         Line(review, names.get(review.provider_id or 0, ""), deadlines.get((review.order_id or 0, review.kind)))

@@ -1,0 +1,151 @@
+"""Two operators, many presses and a poll at the same time, through the office's own addresses: money moves once."""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from panel.db import db, transaction
+from panel.domain.report import Report
+from panel.domain.status import Status
+from panel.models import Attempt, AuditLine, Claim, Order, Review, Transfer, User
+from panel.providers.base import Ask, Unclear
+from panel.services import deadlines, dispatching, goodwill, syncing
+from tests import books
+from tests.factories import NOON, a_tool, an_operator, an_order, signed_in
+from tests.flows.at_once import all_at_once
+
+pytestmark = pytest.mark.both_engines
+
+POSTS = 32
+Act = Callable[[], int]
+
+
+def posts(app: Flask, operator: User, address: str, form: dict[str, object], *, times: int) -> list[Act]:
+    """This form, sent from as many browsers of the operator; each act gives the answer's status."""
+
+    def post() -> Act:
+        client = signed_in(app.test_client(), operator)
+        return lambda: client.post(address, data=form).status_code
+
+    return [post() for _ in range(times)]
+
+
+def report(order_id: int, word: str, remains: int) -> Act:
+    def tell() -> int:
+        asked, told = [Ask(order_id, "given", "usual", 1_000)], {order_id: Report(word, remains)}
+        with transaction():
+            return syncing.apply_reports(asked, told, now=NOON).moved
+
+    return tell
+
+
+def mixed(*groups: list[Act]) -> list[Act]:
+    """The acts of all groups in turns, so that nobody's come first."""
+    longest = max(map(len, groups))
+    return [group[turn] for turn in range(longest) for group in groups if turn < len(group)]
+
+
+def kinds_of(order_id: int) -> Counter[str]:
+    db.session.rollback()
+    return Counter(db.session.scalars(select(Transfer.kind).where(Transfer.order_id == order_id)))
+
+
+def acts_logged(act: str) -> int:
+    return db.session.scalar(select(func.count()).select_from(AuditLine).where(AuditLine.act == act)) or 0
+
+
+def test_goodwill_decided_by_two_operators_at_once_is_given_once(app: Flask) -> None:
+    order_id, (first, second) = an_order(status=Status.COMPLETED).id, (an_operator(), an_operator())
+    address, form = f"/office/orders/{order_id}/goodwill", {"words": "Late.", "number": "1", "confirmed": "yes"}
+    half = POSTS // 2
+
+    answers = all_at_once(
+        app,
+        mixed(
+            posts(app, first, address, {**form, "amount": "0.5"}, times=half),
+            posts(app, second, address, {**form, "amount": "0.25"}, times=half - 1),
+            [report(order_id, "Completed", 0)],
+        ),
+    )
+
+    assert Counter(answer for answer in answers if answer) == {303: 1, 409: POSTS - 2}
+    assert kinds_of(order_id) == {"charge": 1, "keep": 1, "adjustment": 1}
+    assert [gift.amount_nanos for gift in goodwill.given(order_id)] in ([500_000_000], [250_000_000])
+    assert acts_logged("orders goodwill") == 1
+    books.assert_right()
+
+
+def test_refund_by_two_operators_and_a_poll_at_once_is_given_once(app: Flask) -> None:
+    order = an_order(status=Status.IN_PROGRESS, provider="manual")
+    order_id, version, (first, second) = order.id, order.version, (an_operator(), an_operator())
+    address = f"/office/orders/{order_id}/status"
+    form = {"version": str(version), "reason": "It broke off.", "confirmed": "yes"}
+
+    answers = all_at_once(
+        app,
+        mixed(
+            posts(app, first, address, {**form, "to": "partial", "remains": "400"}, times=POSTS // 2),
+            posts(app, second, address, {**form, "to": "canceled"}, times=POSTS // 2 - 1),
+            [report(order_id, "Partial", 250)],
+        ),
+    )
+
+    done = Counter(answers)
+    assert done[303] + done[1] == 1, done
+    assert done[409] == POSTS - 1 - done[303]
+    moved = kinds_of(order_id)
+    assert moved["charge"] == moved["return"] == 1
+    assert moved["keep"] <= 1
+    assert acts_logged("orders set") == done[303]
+    books.assert_right()
+
+
+def test_unconfirmed_order_is_returned_once_by_operators_and_by_time_at_once(app: Flask) -> None:
+    tool, (first, second) = a_tool(), (an_operator(), an_operator())
+    order_id = an_order(tool=tool).id
+    with transaction():
+        [taken] = dispatching.open_attempts(tool.provider_id, most=1, lease_seconds=60, now=NOON)
+        dispatching.settle(taken.attempt_id, Unclear("502"), now=NOON)
+    review_id = db.session.scalars(select(Review.id)).one()
+
+    def give_up() -> int:
+        with transaction():
+            return deadlines.give_up(unconfirmed_hours=72, dispatch_hours=24, now=NOON + timedelta(hours=80))
+
+    address = f"/office/reviews/{review_id}/resolution"
+    back, sent = ({"decision": "return"}, {"decision": "sent-as", "sent_as": "77"})
+    why = {"reason": "Seen there.", "confirmed": "yes"}
+    answers = all_at_once(
+        app,
+        mixed(
+            posts(app, first, address, back | why, times=POSTS // 2),
+            posts(app, second, address, sent | why, times=POSTS // 2 - 1),
+            [give_up],
+        ),
+    )
+
+    settled = Counter(answers)
+    assert settled[303] + settled[1] == 1, settled
+    db.session.rollback()
+    order = db.session.get_one(Order, order_id)
+    assert (order.status, order.provider_order_id) in ((Status.CANCELED, None), (Status.PENDING, "77"))
+    assert kinds_of(order_id)["return"] == (order.status == Status.CANCELED)
+    assert db.session.scalar(select(func.count()).select_from(Attempt)) == 1
+    assert acts_logged("reviews resolve") == settled[303]
+    books.assert_right()
+
+
+def test_one_of_two_operators_gets_an_order_that_both_claim(app: Flask) -> None:
+    order_id, (first, second) = an_order(provider="manual").id, (an_operator(), an_operator())
+    address = f"/office/orders/{order_id}/claim"
+
+    answers = all_at_once(app, posts(app, first, address, {}, times=4) + posts(app, second, address, {}, times=4))
+
+    assert Counter(answers) == {303: 4, 409: 4}
+    db.session.rollback()
+    winner = first.id if answers[0] == 303 else second.id
+    assert db.session.scalars(select(Claim.operator_id)).one() == winner
