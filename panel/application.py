@@ -35,6 +35,7 @@ from panel.blueprints import (
     row_numbers,
     search,
     second_factor,
+    tickets,
     tools,
 )
 from panel.blueprints.api_quick import QuickStatus
@@ -78,6 +79,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     receivers.bp,
     search.bp,
     second_factor.bp,
+    tickets.bp,
     tools.bp,
     office_home.bp,
     office_customers.bp,

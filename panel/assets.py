@@ -33,7 +33,7 @@ CDN = f"https://cdn.jsdelivr.net/npm/{HTMX}/"
 NPM_SECONDS = 60
 DOWNLOAD_SECONDS = 20
 
-STYLES = ("layers", "reset", "tokens", "base", "layout", "components", "utilities")
+STYLES = ("layers", "reset", "tokens", "base", "layout", "components", "tickets", "utilities")
 FOREVER = "public, max-age=31536000, immutable"
 HASH_LENGTH = 16
 LEAST_WORTH_ZIPPING_BYTES = 500

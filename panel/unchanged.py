@@ -15,8 +15,8 @@ from panel.who_asks import WhoAsks, address_of
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# The live regions: that of the history and those of single orders.
-PATH_BEGINS, PATH_ENDS = "/orders/", "/live"
+# The live regions: that of the history, those of single orders, and those of tickets.
+PATH_BEGINS, PATH_ENDS = ("/orders/", "/tickets/"), "/live"
 
 
 class Unchanged:

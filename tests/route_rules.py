@@ -124,6 +124,9 @@ RULES = {
         POST /orders/mass
         GET /orders/new
         GET /orders/price
+        GET /tickets
+        POST /tickets
+        GET /tickets/new
         POST /tools/<slug>/favorite
         """,
     ),
@@ -143,6 +146,11 @@ RULES = {
         GET /orders/<int:order_id>/live
         GET /orders/<int:order_id>/receipt
         POST /orders/<int:order_id>/refills
+        GET /tickets/<int:ticket_id>
+        POST /tickets/<int:ticket_id>/answers
+        POST /tickets/<int:ticket_id>/closing
+        GET /tickets/<int:ticket_id>/live
+        POST /tickets/<int:ticket_id>/reopening
         """,
     ),
     **{f"{method} {path}": Rule.KEY for path in ("/api/v2", "/api/v2/") for method in _API_METHODS},

@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from panel.blueprints import accounts, ordering
+from panel.blueprints import accounts, ordering, tickets
 from panel.blueprints.htmx import wants_fragment
 from panel.domain.errors import ExpiredForm, PanelError, TooManyTries
 from panel.logs import without_secrets
@@ -71,6 +71,8 @@ FORMS_AGAIN: Mapping[str, Callable[[ExpiredForm], ResponseReturnValue]] = {
     "accounts.sign_up": accounts.sign_up_again,
     "ordering.check": ordering.form_again,
     "ordering.place": ordering.form_again,
+    "tickets.open_ticket": tickets.form_again,
+    "tickets.answer": tickets.answer_again,
 }
 
 

@@ -1,5 +1,5 @@
 // The small script beside htmx, for pages with section#live: it skips polls of hidden tabs, stamps when the list
-// was last right, says when updates stop or the session ended, speaks of status changes, and shows the balance
+// was last right, says when updates stop or the session ended, speaks of status changes and answers, and shows the balance
 // that came with them.
 const SILENCE_SECONDS = 20;
 const SPEECH_APART_MS = 15000;
@@ -15,6 +15,8 @@ let silentSeconds = 0;
 let isSignedOut = false;
 let statuses = new Map();
 let figures = new Map();
+let answers = new Set();
+let ticketState = "";
 let toSay = new Map();
 let saidAt = -Infinity;
 let waiting = 0;
@@ -64,7 +66,23 @@ function noticeChanges() {
     toSay.set(id, `Order ${id.slice("order-".length)} is now ${words}.`);
   }
   statuses = fresh;
+  noticeAnswers();
   if (toSay.size && !waiting) waiting = setTimeout(say, Math.max(0, saidAt + SPEECH_APART_MS - performance.now()));
+}
+
+// On a ticket's page: what came from us, and that the ticket was closed.
+function readAnswers() {
+  return new Set([...(live()?.querySelectorAll("[id^='message-'][data-by='us'][data-kind='message']") ?? [])].map((line) => line.id));
+}
+
+function noticeAnswers() {
+  const fresh = readAnswers();
+  const state = document.getElementById("ticket-state")?.dataset.state ?? "";
+  const isNew = [...fresh].some((id) => !answers.has(id));
+  const isClosed = state === "closed" && ticketState !== "closed";
+  const words = [isNew && "There is a new answer.", isClosed && "The ticket is closed."].filter(Boolean);
+  if (words.length) toSay.set("ticket", words.join(" "));
+  [answers, ticketState] = [fresh, state];
 }
 
 // The bar's balance stands outside the region, and money that came back has to show there at once.
@@ -124,3 +142,5 @@ setInterval(() => {
 document.documentElement.dataset.scripts = "on";
 statuses = readStatuses();
 figures = readFigures();
+answers = readAnswers();
+ticketState = document.getElementById("ticket-state")?.dataset.state ?? "";

@@ -20,6 +20,7 @@ from panel.services import api_keys, receivers, sign_ins
 from tests import route_rules
 from tests.factories import a_customer, an_operator, an_order, signed_in
 from tests.route_rules import Rule, name_of, routes, rule_of
+from tests.tickets import a_ticket
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 AFAR = {"REMOTE_ADDR": "203.0.113.77"}
@@ -46,6 +47,7 @@ def belongings(owner: User) -> dict[str, str]:
         "key_id": str(key.key_id),
         "receiver_id": str(receiver.id),
         "delivery_id": str(delivery_id),
+        "ticket_id": str(a_ticket(customer=owner).id),
     }
 
 

@@ -1,0 +1,293 @@
+"""A customer's tickets: the list, the form that opens one, and the thread that follows what is written in it."""
+
+import re
+from dataclasses import dataclass
+
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, login_required
+from markupsafe import Markup
+
+from panel.blueprints.orders import PAUSED, TAG
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain.errors import BadInput, ExpiredForm, NotFound, PanelError, RequestIdUsed, TooManyTries
+from panel.domain.ticket import LONGEST_SUBJECT, LONGEST_TEXT, TicketKind, TicketState
+from panel.services import ordering
+from panel.services.shown import shown_hash
+from panel.services.sign_ins import Present
+from panel.services.tickets import lists, opening, reading, things, thread
+from panel.services.tickets.opening import Asked
+from panel.services.tickets.reading import OwnTicket
+from panel.services.tickets.things import Thing, Wanted
+
+bp = Blueprint("tickets", __name__, url_prefix="/tickets")
+
+_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+_PAGE = re.compile(r"[0-9]{1,6}", re.ASCII)
+KINDS = [(kind.value, kind.label) for kind in TicketKind]
+
+
+@dataclass(frozen=True)
+class View:
+    """A link above the list, with how many tickets stand behind it."""
+
+    name: str
+    label: str
+    url: str
+    tickets: int
+    is_here: bool
+
+
+@bp.get("")
+@login_required
+def index() -> ResponseReturnValue:
+    slug = request.args.get("state", "")
+    state = next((state for state in TicketState if state.slug == slug), None)
+    if slug and state is None:
+        return _list_page(None, error="There is no such state. Choose one of the views."), 422
+    return _list_page(state)
+
+
+@bp.get("/new")
+@login_required
+def new() -> ResponseReturnValue:
+    wanted = _wanted(request.args)
+    thing = things.find(current_user.id, wanted=wanted)
+    asked = Asked(thing.kind, "", "", ordering.new_request_id(), wanted)
+    return _form(asked, thing)
+
+
+@bp.post("")
+@login_required
+def open_ticket() -> ResponseReturnValue:
+    """Open the ticket once, however often the form is sent."""
+    asked = _asked()
+    try:
+        with transaction():
+            ticket_id = opening.open_ticket(current_user.id, asked=asked, now=utc_now()).id
+    except NotFound:
+        raise
+    except PanelError as error:
+        return _form_again(asked, error)
+    flash(f"Ticket {ticket_id} is open, and we answer next. The answer shows on this page.")
+    return redirect(url_for("tickets.show", ticket_id=ticket_id), code=303)
+
+
+@login_required
+def form_again(error: ExpiredForm) -> ResponseReturnValue:
+    """The form as it was typed, with the reason why it was not taken; whoever is signed out logs in first."""
+    return _form_again(_asked(), error)
+
+
+@bp.get("/<int:ticket_id>")
+@login_required
+def show(ticket_id: int) -> ResponseReturnValue:
+    present = _present()
+    own = _own_or_404(ticket_id)
+    if "live" in request.args:
+        return _choose_updates(ticket_id)
+    return _page(own, present)
+
+
+@bp.get("/<int:ticket_id>/live")
+@login_required
+def live(ticket_id: int) -> ResponseReturnValue:
+    """304 when what is shown is still so, else the region with its new hash."""
+    present = _present()
+    own = _own_or_404(ticket_id)
+    shown = _shown(ticket_id, present)
+    if request.headers.get(TAG) == shown:
+        return Response(status=304)
+    response = make_response(_region(own, present))
+    response.headers[TAG] = shown
+    return response
+
+
+@bp.post("/<int:ticket_id>/answers")
+@login_required
+def answer(ticket_id: int) -> ResponseReturnValue:
+    """Send the answer once, however often the form is sent."""
+    _own_or_404(ticket_id)
+    text, request_id = request.form.get("text", ""), request.form.get("request_id", "")
+    try:
+        with transaction():
+            entry_id = thread.answer(
+                ticket_id, customer_id=current_user.id, text=text, request_id=request_id, now=utc_now()
+            ).id
+    except PanelError as error:
+        return _answer_again(ticket_id, error)
+    flash("Your answer is sent, and we answer next.")
+    return redirect(url_for("tickets.show", ticket_id=ticket_id, _anchor=f"message-{entry_id}"), code=303)
+
+
+@login_required
+def answer_again(error: ExpiredForm) -> ResponseReturnValue:
+    """The thread with the answer as it was typed, and the reason why it was not taken."""
+    ticket_id: int = (request.view_args or {})["ticket_id"]
+    return _answer_again(ticket_id, error)
+
+
+@bp.post("/<int:ticket_id>/closing")
+@login_required
+def close(ticket_id: int) -> ResponseReturnValue:
+    with transaction():
+        thread.close(ticket_id, customer_id=current_user.id, now=utc_now())
+    flash(f"Ticket {ticket_id} is closed. An answer of yours opens it again.")
+    return redirect(url_for("tickets.show", ticket_id=ticket_id), code=303)
+
+
+@bp.post("/<int:ticket_id>/reopening")
+@login_required
+def reopen(ticket_id: int) -> ResponseReturnValue:
+    _own_or_404(ticket_id)
+    try:
+        with transaction():
+            thread.reopen(ticket_id, customer_id=current_user.id, now=utc_now())
+    except TooManyTries as error:
+        return _answer_again(ticket_id, error)
+    flash(f"Ticket {ticket_id} is open again, and we answer next.")
+    return redirect(url_for("tickets.show", ticket_id=ticket_id), code=303)
+
+
+def _own_or_404(ticket_id: int) -> OwnTicket:
+    own = reading.find(ticket_id, customer_id=current_user.id)
+    if own is None:
+        abort(404)
+    return own
+
+
+def _present() -> Present:
+    # The versions are read first: what is read after them can only be newer, and is then fetched once more.
+    return Present(current_user.id, current_user.state_version, current_user.catalogue_version)
+
+
+def _wanted(fields: dict[str, str]) -> Wanted:
+    """What the address or the form asks to carry; anything that is no number is nothing there is."""
+    typed = [fields.get(name, "") for name in ("order", "refill", "line")]
+    if any(text and not _NUMBER.fullmatch(text) for text in typed):
+        abort(404)
+    return Wanted(*(int(text) if text else None for text in typed))
+
+
+def _asked() -> Asked:
+    kind, subject, text, request_id = (request.form.get(name, "") for name in ("kind", "subject", "text", "request_id"))
+    return Asked(kind, subject, text, request_id, _wanted(request.form))
+
+
+def _form(asked: Asked, thing: Thing, errors: dict[str, str] | None = None) -> str:
+    return render_template(
+        "tickets/new.html",
+        asked=asked,
+        thing=thing,
+        kinds=KINDS,
+        errors=errors or {},
+        longest_subject=LONGEST_SUBJECT,
+        longest_text=LONGEST_TEXT,
+    )
+
+
+def _form_again(asked: Asked, error: PanelError) -> ResponseReturnValue:
+    """The form as it was typed with all that is wrong, under a number of its own where the old one is used up."""
+    thing = things.find(current_user.id, wanted=asked.wanted)
+    errors = {fault.field or "": fault.message for fault in opening.faults(asked)} if _is_about_words(error) else {}
+    errors.setdefault("" if error.field == "request_id" else error.field or "", error.message)
+    if isinstance(error, RequestIdUsed) or not ordering.is_request_id(asked.request_id):
+        asked = Asked(asked.kind, asked.subject, asked.text, ordering.new_request_id(), asked.wanted)
+    return _with_wait(_form(asked, thing, errors), error)
+
+
+def _is_about_words(error: PanelError) -> bool:
+    return isinstance(error, BadInput)
+
+
+def _with_wait(page: str, error: PanelError) -> Response:
+    response = make_response(page, error.http_status)
+    if isinstance(error, TooManyTries):
+        response.headers["Retry-After"] = str(error.retry_after_seconds)
+    return response
+
+
+def _list_page(state: TicketState | None, *, error: str = "") -> str:
+    counts = lists.counts(current_user.id)
+    number = _page_number() or 1
+    return render_template(
+        "tickets/index.html",
+        views=_views(counts, here=None if error else (state.slug if state else "all")),
+        page=None if error else lists.page(current_user.id, state=state, number=number),
+        state=state,
+        has_any=any(counts.values()),
+        error=error,
+    )
+
+
+def _views(counts: dict[TicketState, int], *, here: str | None) -> list[View]:
+    address = url_for("tickets.index")
+    every = View("all", "All", address, sum(counts.values()), here == "all")
+    # What waits for the reader stands before what waits for us.
+    order = (TicketState.WAITING_FOR_YOU, TicketState.WAITING_FOR_US, TicketState.CLOSED)
+    return [
+        every,
+        *(View(s.slug, s.label, url_for("tickets.index", state=s.slug), counts[s], here == s.slug) for s in order),
+    ]
+
+
+def _page(own: OwnTicket, present: Present, *, error: PanelError | None = None) -> str:
+    return render_template(
+        "tickets/show.html",
+        own=own,
+        region=_region(own, present),
+        is_live=PAUSED not in session,
+        text=request.form.get("text", ""),
+        request_id=ordering.new_request_id(),
+        errors={} if error is None else {error.field or "": error.message},
+        longest_text=LONGEST_TEXT,
+    )
+
+
+def _answer_again(ticket_id: int, error: PanelError) -> ResponseReturnValue:
+    """The thread as it is now, with what was typed and why it was not sent."""
+    present = _present()
+    return _with_wait(_page(_own_or_404(ticket_id), present, error=error), error)
+
+
+def _region(own: OwnTicket, present: Present) -> Markup:
+    """The one rendering of section#live. It follows the newest page of the thread alone."""
+    shown_thread = reading.thread(own.id, page=_page_number())
+    polls = own.state.is_open and shown_thread.is_last and PAUSED not in session
+    html = render_template(
+        "tickets/_live_ticket.html",
+        own=own,
+        thread=shown_thread,
+        shown=_shown(own.id, present) if polls else None,
+    )
+    return Markup(html)  # noqa: S704  (rendered, and escaped, by its template)
+
+
+def _shown(ticket_id: int, present: Present) -> str:
+    return shown_hash(present, address=url_for("tickets.live", ticket_id=ticket_id))
+
+
+def _choose_updates(ticket_id: int) -> ResponseReturnValue:
+    """Pause or resume updates for this session, then show the same page under its own address."""
+    if request.args["live"] == "off":
+        session[PAUSED] = True
+    else:
+        session.pop(PAUSED, None)
+    return redirect(url_for("tickets.show", ticket_id=ticket_id), code=303)
+
+
+def _page_number() -> int | None:
+    text = request.args.get("page", "")
+    return max(1, int(text)) if _PAGE.fullmatch(text) else None

@@ -1,0 +1,1 @@
+"""Tickets: opened by customers, answered by operators; every line of a thread is added, and none is changed."""

@@ -1,0 +1,42 @@
+"""How much a customer may write in an hour. Counted in the database while the customer's account is held."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from panel.db import db
+from panel.domain.errors import TooManyTries
+from panel.domain.ticket import EntryKind
+from panel.models import Ticket, TicketEntry
+
+WINDOW = timedelta(hours=1)
+MOST_NEW_TICKETS = 10
+MOST_MESSAGES = 60
+
+
+def check_new_ticket(customer_id: int, *, now: datetime) -> None:
+    """Raises TooManyTries when the customer has opened as many tickets as fit in an hour."""
+    what = f"You have opened {MOST_NEW_TICKETS} tickets within an hour, which is the limit"
+    _refuse_beyond(MOST_NEW_TICKETS, Ticket.opened_at, Ticket.customer_id == customer_id, what=what, now=now)
+
+
+def check_message(customer_id: int, *, now: datetime) -> None:
+    """Raises TooManyTries when the customer has sent as many messages as fit in an hour."""
+    is_theirs = (
+        (TicketEntry.author_id == customer_id) & TicketEntry.is_ours.is_(False) & (TicketEntry.kind != EntryKind.NOTE)
+    )
+    what = f"You have sent {MOST_MESSAGES} messages within an hour, which is the limit"
+    _refuse_beyond(MOST_MESSAGES, TicketEntry.at, is_theirs, what=what, now=now)
+
+
+def _refuse_beyond(
+    most: int, at: InstrumentedAttribute[datetime], is_theirs: ColumnElement[bool], *, what: str, now: datetime
+) -> None:
+    count, oldest = db.session.execute(select(func.count(), func.min(at)).where(is_theirs, at > now - WINDOW)).one()
+    if count < most:
+        return
+    seconds = max(1, -(-(oldest + WINDOW - now) // timedelta(seconds=1)))
+    minutes = -(-seconds // 60)
+    wait = "1 minute" if minutes == 1 else f"{minutes} minutes"
+    raise TooManyTries(f"{what}. Nothing was sent. Try again in {wait}.", retry_after_seconds=seconds)

@@ -1,0 +1,36 @@
+"""Whom a new line of a thread is told to by mail: the customer of an answer, the operators of a customer's word."""
+
+from datetime import datetime
+
+from flask import current_app
+
+from panel.domain.notices import Notice
+from panel.models import Ticket, TicketEntry
+from panel.services import letters, mails, notices
+from panel.settings import Settings
+
+FOR_US = "ticket_for_us"
+
+
+def tell_operators(ticket: Ticket, entry: TicketEntry, *, now: datetime) -> None:
+    """Mail the customer's message to the address of support, where one is set."""
+    settings: Settings = current_app.config["PANEL"]
+    if not settings.support_email:
+        return
+    written = letters.write(
+        FOR_US, ticket_id=ticket.id, subject=ticket.subject, text=entry.text, is_new=entry.number == 1
+    )
+    mails.queue(
+        settings.support_email,
+        subject=written.subject,
+        text=written.text,
+        kind=FOR_US,
+        key=f"ticket-entry:{entry.id}:us",
+        now=now,
+    )
+
+
+def tell_customer(ticket: Ticket, entry: TicketEntry, *, now: datetime) -> None:
+    """Mail the customer that an answer is there, unless they switched that off. The answer itself stays here."""
+    key = f"ticket-entry:{entry.id}:customer"
+    notices.tell(ticket.customer_id, Notice.TICKET, key=key, now=now, ticket_id=ticket.id, subject=ticket.subject)

@@ -1,0 +1,114 @@
+"""Opening a ticket: checked, counted against the customer's limit, and made once however often its form is sent."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from panel.db import db
+from panel.domain.errors import BadInput, PanelError, RequestIdUsed
+from panel.domain.ticket import EntryKind, TicketKind, TicketState, checked_subject, checked_text
+from panel.models import Ticket, TicketEntry
+from panel.services import customer_state, ledger, ordering
+from panel.services.tickets import limits, news, things
+from panel.services.tickets.things import Wanted
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request to open a ticket, as it came in."""
+
+    kind: str
+    subject: str
+    text: str
+    request_id: str
+    wanted: Wanted
+
+
+def faults(asked: Asked) -> list[PanelError]:
+    """All that is wrong with what was typed, so that a form can say it at once."""
+    found: list[PanelError] = []
+    for check in (_checked_kind, _checked_subject, _checked_text):
+        try:
+            check(asked)
+        except PanelError as error:
+            found.append(error)
+    return found
+
+
+def open_ticket(customer_id: int, *, asked: Asked, now: datetime) -> Ticket:
+    """Open a ticket; asked again with the same request id, the ticket made then.
+
+    Raises BadInput for what was typed, NotFound for a thing that is not the customer's, RequestIdUsed when the id
+    came before with other words, and TooManyTries beyond the limit.
+    """
+    kind, subject, text = _checked_kind(asked), _checked_subject(asked), _checked_text(asked)
+    if not ordering.is_request_id(asked.request_id):
+        raise BadInput("The form came without a usable number of its own. Open it again.", field="request_id")
+    ledger.lock_accounts([customer_id])
+    earlier = find_by_request(customer_id, request_id=asked.request_id)
+    if earlier is not None:
+        return _same_or_refused(earlier, asked, kind=kind, subject=subject, text=text)
+    thing = things.find(customer_id, wanted=asked.wanted)
+    limits.check_new_ticket(customer_id, now=now)
+    limits.check_message(customer_id, now=now)
+    ticket = Ticket(
+        customer_id=customer_id,
+        request_id=asked.request_id,
+        kind=kind,
+        subject=subject,
+        order_id=thing.order.id if thing.order else None,
+        refill_id=thing.refill.id if thing.refill else None,
+        transfer_id=thing.line.id if thing.line else None,
+        state=TicketState.WAITING_FOR_US,
+        waits_since=now,
+        version=1,
+        opened_at=now,
+        last_at=now,
+    )
+    db.session.add(ticket)
+    db.session.flush()
+    entry = TicketEntry(
+        ticket_id=ticket.id, number=1, kind=EntryKind.MESSAGE, author_id=customer_id, is_ours=False, text=text, at=now
+    )
+    db.session.add(entry)
+    db.session.flush()
+    news.tell_operators(ticket, entry, now=now)
+    customer_state.bump_customers([customer_id])
+    return ticket
+
+
+def find_by_request(customer_id: int, *, request_id: str) -> Ticket | None:
+    """The ticket that this customer's form made, if it did."""
+    return db.session.scalar(select(Ticket).where(Ticket.customer_id == customer_id, Ticket.request_id == request_id))
+
+
+def _same_or_refused(earlier: Ticket, asked: Asked, *, kind: TicketKind, subject: str, text: str) -> Ticket:
+    first = db.session.scalars(
+        select(TicketEntry.text).where(TicketEntry.ticket_id == earlier.id, TicketEntry.number == 1)
+    ).one()
+    wanted = asked.wanted
+    carried = wanted.transfer_id or wanted.refill_id or wanted.order_id
+    is_same = (earlier.kind, earlier.subject, first, earlier.transfer_id or earlier.refill_id or earlier.order_id) == (
+        kind,
+        subject,
+        text,
+        carried,
+    )
+    if not is_same:
+        raise RequestIdUsed(f"This form has already opened ticket {earlier.id}. Nothing was sent again.")
+    return earlier
+
+
+def _checked_kind(asked: Asked) -> TicketKind:
+    if asked.kind not in set(TicketKind):
+        raise BadInput("Choose what it is about.", field="kind")
+    return TicketKind(asked.kind)
+
+
+def _checked_subject(asked: Asked) -> str:
+    return checked_subject(asked.subject)
+
+
+def _checked_text(asked: Asked) -> str:
+    return checked_text(asked.text)

@@ -1,0 +1,132 @@
+"""The operators' queue: what waits for us first, and of that what has waited longest."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, case, func, or_, select
+from sqlalchemy.orm import aliased
+
+from panel.db import db
+from panel.domain.ticket import TicketKind, TicketState
+from panel.models import Ticket, User
+from panel.services.tickets.things import LARGEST_ID, name_of
+
+ROWS_PER_PAGE = 40
+
+_Customer, _Assignee = aliased(User), aliased(User)
+
+
+class Whose(StrEnum):
+    """Which tickets an operator looks at, by who has them."""
+
+    ALL = "all"
+    MINE = "mine"
+    NOBODYS = "nobodys"
+
+
+class Stage(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+    ANY = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What of the tickets is asked for."""
+
+    whose: Whose = Whose.ALL
+    stage: Stage = Stage.OPEN
+    search: str = ""
+    customer_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    id: int
+    subject: str
+    kind: TicketKind
+    about: str
+    state: TicketState
+    waits_since: datetime
+    is_answered: bool
+    customer_id: int
+    customer: str
+    assignee: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    rows: tuple[Row, ...]
+    page: int
+    has_more: bool
+
+
+def page(*, filters: Filters, operator_id: int, number: int = 1) -> Page:
+    """A page of the tickets: open ones in the order of the queue, closed ones after them, the last closed first."""
+    rank = case(
+        (Ticket.state == TicketState.WAITING_FOR_US, 0), (Ticket.state == TicketState.WAITING_FOR_YOU, 1), else_=2
+    )
+    closed_at = case((Ticket.state == TicketState.CLOSED, Ticket.waits_since))
+    rows = db.session.execute(
+        select(Ticket, _Customer.email, _Assignee.email)
+        .join(_Customer, _Customer.id == Ticket.customer_id)
+        .join(_Assignee, _Assignee.id == Ticket.assignee_id, isouter=True)
+        .where(*_which(filters, operator_id=operator_id))
+        .order_by(rank, closed_at.desc(), Ticket.waits_since, Ticket.id)
+        .offset((number - 1) * ROWS_PER_PAGE)
+        .limit(ROWS_PER_PAGE + 1)
+    ).all()
+    return Page(tuple(_row(*row) for row in rows[:ROWS_PER_PAGE]), number, len(rows) > ROWS_PER_PAGE)
+
+
+def counts(*, filters: Filters, operator_id: int) -> dict[Whose, int]:
+    """How many tickets of this stage there are, by who has them."""
+    return {whose: _count(replace(filters, whose=whose), operator_id=operator_id) for whose in Whose}
+
+
+def _count(filters: Filters, *, operator_id: int) -> int:
+    which = _which(filters, operator_id=operator_id)
+    return db.session.scalar(select(func.count()).select_from(Ticket).where(*which)) or 0
+
+
+def _which(filters: Filters, *, operator_id: int) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if filters.stage is not Stage.ANY:
+        is_closed = Ticket.state == TicketState.CLOSED
+        found.append(is_closed if filters.stage is Stage.CLOSED else ~is_closed)
+    if filters.whose is Whose.MINE:
+        found.append(Ticket.assignee_id == operator_id)
+    if filters.whose is Whose.NOBODYS:
+        found.append(Ticket.assignee_id.is_(None))
+    if filters.customer_id is not None:
+        found.append(Ticket.customer_id == filters.customer_id)
+    if filters.search:
+        found.append(_fits(filters.search))
+    return found
+
+
+def _fits(search: str) -> ColumnElement[bool]:
+    """A number of a ticket or an order, or a part of a subject or of a customer's email."""
+    text = search.lower()
+    customers = select(User.id).where(User.email.contains(text, autoescape=True))
+    fits = [func.lower(Ticket.subject).contains(text, autoescape=True), Ticket.customer_id.in_(customers)]
+    digits = search.removeprefix("#")
+    if digits.isascii() and digits.isdigit() and len(digits) <= 18 and int(digits) <= LARGEST_ID:
+        fits += [Ticket.id == int(digits), Ticket.order_id == int(digits)]
+    return or_(*fits)
+
+
+def _row(ticket: Ticket, customer: str, assignee: str | None) -> Row:
+    return Row(
+        id=ticket.id,
+        subject=ticket.subject,
+        kind=TicketKind(ticket.kind),
+        about=name_of(order_id=ticket.order_id, refill_id=ticket.refill_id, transfer_id=ticket.transfer_id),
+        state=TicketState(ticket.state),
+        waits_since=ticket.waits_since,
+        is_answered=ticket.first_answer_at is not None,
+        customer_id=ticket.customer_id,
+        customer=customer,
+        assignee=assignee or "",
+    )
