@@ -30,6 +30,7 @@ from panel.blueprints import (
     own_data,
     passwords,
     pictures,
+    platform_status,
     receivers,
     rendering,
     row_numbers,
@@ -47,8 +48,10 @@ from panel.blueprints.office import log as office_log
 from panel.blueprints.office import order as office_order
 from panel.blueprints.office import orders as office_orders
 from panel.blueprints.office import proposals as office_proposals
+from panel.blueprints.office import providers as office_providers
 from panel.blueprints.office import refills as office_refills
 from panel.blueprints.office import reviews as office_reviews
+from panel.blueprints.office import tools as office_tools
 from panel.blueprints.office import top_ups as office_top_ups
 from panel.kept_history import KeptHistory
 from panel.kept_pages import KeptPages
@@ -75,6 +78,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     orders.bp,
     own_data.bp,
     passwords.bp,
+    platform_status.bp,
     pictures.bp,
     receivers.bp,
     search.bp,
@@ -88,8 +92,10 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_order.bp,
     office_orders.bp,
     office_proposals.bp,
+    office_providers.bp,
     office_refills.bp,
     office_reviews.bp,
+    office_tools.bp,
     office_top_ups.bp,
 )
 

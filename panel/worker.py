@@ -24,7 +24,7 @@ from sqlalchemy import delete
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.jobs import cancellations, deadlines, dispatch, mails, probes, refills, sync, webhooks
+from panel.jobs import balances, cancellations, deadlines, dispatch, mails, probes, refills, sync, webhooks
 from panel.models import FailedTry
 from panel.services import health
 from panel.settings import Settings
@@ -67,6 +67,7 @@ def sweeps(settings: Settings) -> tuple[Sweep, ...]:
         Sweep("sync", sync.sweep, 1, has_lanes=True),
         Sweep("refills", refills.sweep, 2, has_lanes=True),
         Sweep("cancellations", cancellations.sweep, 2, has_lanes=True),
+        Sweep("balances", balances.sweep, 5, has_lanes=True),
         Sweep("webhooks", webhooks.sweep, 1, has_lanes=True),
         Sweep("mails", mails.sweep, 2),
         Sweep("deadlines", deadlines.sweep, 10),

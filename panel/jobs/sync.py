@@ -34,5 +34,5 @@ def serve(provider_id: int) -> int:
             return count
         with transaction():
             syncing.apply_reports(asked, reports, now=utc_now())
-            provider_health.answered(provider_id)
+            provider_health.answered(provider_id, now=utc_now())
         count += len(asked)

@@ -147,7 +147,7 @@ def accept(attempt: Attempt, order: OrderRow, *, given: str, now: datetime) -> N
     transitions.tell([Note(order, "Handed over for delivery.")], now=now)
     _pass_on_cancellation(order.id, now=now)
     settle_review(order, "The provider confirmed the order.", now=now)
-    provider_health.answered(order.provider_id)
+    provider_health.answered(order.provider_id, now=now)
 
 
 def has_id(provider_id: int, given: str) -> bool:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import case, null, or_, select, update
 
 from panel.db import change, db
 from panel.models import Order, Provider
@@ -12,6 +12,7 @@ from panel.services import reviews
 SILENT_AFTER = 5
 WAIT_SECONDS = 2
 LONGEST_WAIT_SECONDS = 120
+NOTED_EVERY = timedelta(minutes=1)
 RATE_LIMIT_WAIT_SECONDS = 60
 
 
@@ -25,11 +26,13 @@ def takes_orders(now: datetime) -> tuple[Any, ...]:
     return (Provider.paused_at.is_(None), *callable_now(now))
 
 
-def answered(provider_id: int) -> None:
-    """A call got a proper answer: the breaker closes."""
-    db.session.execute(
-        update(Provider).where(Provider.id == provider_id, Provider.failures > 0).values(failures=0, call_after=None)
-    )
+def answered(provider_id: int, *, now: datetime) -> None:
+    """A call got a proper answer: the breaker closes. When it came is noted at most once a minute."""
+    is_news = or_(Provider.failures > 0, Provider.answered_at.is_(None), Provider.answered_at <= now - NOTED_EVERY)
+    # A wait that the provider asked for is not ended by an answer.
+    call_after = case((Provider.failures > 0, null()), else_=Provider.call_after)
+    statement = update(Provider).where(Provider.id == provider_id, is_news)
+    db.session.execute(statement.values(failures=0, call_after=call_after, answered_at=now))
 
 
 def failed(provider_id: int, *, text: str, now: datetime) -> None:
@@ -39,7 +42,7 @@ def failed(provider_id: int, *, text: str, now: datetime) -> None:
     db.session.execute(
         update(Provider)
         .where(Provider.id == provider_id)
-        .values(failures=failures, call_after=now + timedelta(seconds=seconds))
+        .values(failures=failures, call_after=now + timedelta(seconds=seconds), failed_at=now, failure=text[:200])
     )
     if failures == SILENT_AFTER:
         reviews.open_review(

@@ -1,5 +1,6 @@
 """Who delivers: upstream panels, operators by hand, and the simulator. A key given to us is kept sealed."""
 
+import hashlib
 from datetime import datetime
 
 from sqlalchemy import select
@@ -32,6 +33,8 @@ def add_provider(name: str, *, kind: str, url: str = "", sealed_key: str = "", n
     if find(name) is not None:
         raise Refused(f"There is already a provider called {name}.", field="name")
     provider = Provider(name=name, kind=kind, url=url, sealed_key=sealed_key, created_at=now)
+    if kind == "panel_api":
+        provider.balance_due_at = now
     db.session.add(provider)
     db.session.flush()
     return provider
@@ -45,6 +48,16 @@ def find(name: str) -> Provider | None:
 def listed() -> list[Provider]:
     """Every provider, by name."""
     return list(db.session.execute(select(Provider).order_by(Provider.name)).scalars())
+
+
+def public_name(provider: Provider) -> str:
+    """How customers' pages call this provider: never by the name it has here, unless an operator chose so."""
+    return provider.public_name or f"Provider {provider.id}"
+
+
+def key_mark(provider: Provider) -> str:
+    """Tells one sealed key from another, and nothing of either."""
+    return hashlib.sha256(provider.sealed_key.encode()).hexdigest()[:16]
 
 
 def seal(key: str, *, settings: Settings) -> str:

@@ -153,7 +153,7 @@ def settle(task: Task, outcome: Outcome, *, now: datetime) -> None:
             doubt(attempt, order, text=text, now=now)
         case Accepted(provider_id=given):
             accept(attempt, refill, order, given=given, now=now)
-            provider_health.answered(order.provider_id)
+            provider_health.answered(order.provider_id, now=now)
         case Refused(is_final=True, text=text):
             _answer(attempt, AttemptState.REFUSED, text, now=now)
             _confirmed(order, "The provider refused the refill.", now=now)
@@ -217,7 +217,7 @@ def apply_word(task: Task, word: object, *, now: datetime) -> None:
         text = f"The provider used a word for refill {refill.id} that we do not know."
         reviews.open_report("refill_report", order_id=order.id, text=text, raw=repr(word)[:200], now=now)
         return
-    provider_health.answered(order.provider_id)
+    provider_health.answered(order.provider_id, now=now)
     if not state.is_open:
         reason = "The provider refused the refill." if state is RefillState.REFUSED else ""
         end(refill, order, state, reason=reason, now=now)

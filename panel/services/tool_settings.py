@@ -30,9 +30,9 @@ def set_field(slug: str, field: str, text: str, *, actor: str, now: datetime) ->
         if written != catalogue.terms_of(present):
             tool.terms_id = catalogue.next_terms(tool.id, written, now=now)
     elif field == "hidden":
-        tool.is_hidden = _truth(text, field)
+        tool.is_hidden = read_truth(text, field)
     else:
-        setattr(tool, field, _line(text, field))
+        setattr(tool, field, read_line(text, field))
     tool.set_by_hand = " ".join(sorted({*tool.set_by_hand.split(), field}))
     _done(tool, "tools set", f"{field}={text[:100]}", actor=actor, now=now)
 
@@ -63,14 +63,16 @@ def _done(tool: Tool, act: str, detail: str, *, actor: str, now: datetime) -> No
 
 def _changed(terms: TermsWritten, field: str, text: str) -> TermsWritten:
     column = {"price_per_thousand": "price_micros_per_thousand", "cancel": "can_cancel"}.get(field, field)
-    read: Any = {"price_per_thousand": _price, "refill_days": _days, "cancel": _truth}.get(field, _pieces)
+    readers: Any = {"price_per_thousand": read_price, "refill_days": read_days, "cancel": read_truth}
+    read = readers.get(field, read_pieces)
     changed = replace(terms, **asdict(terms) | {column: read(text, field)})
     if changed.minimum > changed.maximum:
         raise BadInput(f"The minimum {changed.minimum} would be above the maximum {changed.maximum}.", field=field)
     return changed
 
 
-def _price(text: str, field: str) -> int:
+def read_price(text: str, field: str) -> int:
+    """The price in micros. Raises BadInput about the field."""
     micros = money.parse_price_micros(text)
     if not 0 < micros <= pricing.MOST_PRICE_MICROS_PER_THOUSAND:
         most = money.plain_price(pricing.MOST_PRICE_MICROS_PER_THOUSAND)
@@ -78,14 +80,16 @@ def _price(text: str, field: str) -> int:
     return micros
 
 
-def _pieces(text: str, field: str) -> int:
+def read_pieces(text: str, field: str) -> int:
+    """A limit of one order. Raises BadInput about the field."""
     pieces = pricing.parse_quantity(text)
     if not 0 < pieces <= pricing.MOST_QUANTITY:
         raise BadInput(f"The {field} must be from 1 to {pricing.MOST_QUANTITY:,}.", field=field)
     return pieces
 
 
-def _days(text: str, field: str) -> int | None:
+def read_days(text: str, field: str) -> int | None:
+    """The days of refill, or None for `none`. Raises BadInput about the field."""
     if text == "none":
         return None
     days = int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else 0
@@ -94,13 +98,15 @@ def _days(text: str, field: str) -> int | None:
     return days
 
 
-def _truth(text: str, field: str) -> bool:
+def read_truth(text: str, field: str) -> bool:
+    """`true` or `false`. Raises BadInput about the field."""
     if text not in ("true", "false"):
         raise BadInput(f"Write true or false for {field}.", field=field)
     return text == "true"
 
 
-def _line(text: str, field: str) -> str:
+def read_line(text: str, field: str) -> str:
+    """One line that fits the field, as `catalogue_files.LENGTHS` has it. Raises BadInput about the field."""
     line, most = text.strip(), catalogue_files.LENGTHS[field]
     if not line or not line.isprintable() or len(line) > most:
         raise BadInput(f"Write one line of 1 to {most} characters.", field=field)

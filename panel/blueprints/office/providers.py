@@ -1,0 +1,128 @@
+"""Providers in the office. A key comes in and is sealed; no page ever shows one, and no page calls a provider."""
+
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from panel.blueprints.office.forms import by_field, operator, status_of, typed
+from panel.blueprints.office.gate import office_blueprint
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain.errors import PanelError
+from panel.services import providers
+from panel.services.office import providers_view
+
+bp: Blueprint = office_blueprint("providers")
+
+KINDS = (
+    ("panel_api", "Another panel, over its API"),
+    ("manual", "Operators, by hand"),
+    ("simulated", "The simulator"),
+)
+
+
+@bp.get("/providers")
+def index() -> ResponseReturnValue:
+    return render_template("office/providers/index.html", rows=providers_view.listed(now=utc_now()))
+
+
+@bp.get("/providers/new")
+def new() -> ResponseReturnValue:
+    return _new_page()
+
+
+@bp.post("/providers/new")
+def add() -> ResponseReturnValue:
+    key = request.form.get("key", "")
+    try:
+        sealed_key = providers.seal(key, settings=current_app.config["PANEL"]) if key.strip() else ""
+        with transaction():
+            provider_id = providers_view.add(
+                typed("name"),
+                kind=typed("kind"),
+                url=typed("url"),
+                sealed_key=sealed_key,
+                actor=operator().email,
+                now=utc_now(),
+            ).id
+    except PanelError as error:
+        return _new_page(error), status_of(error)
+    flash("The provider is added.")
+    return redirect(url_for("office_providers.show", provider_id=provider_id), code=303)
+
+
+@bp.get("/providers/<int:provider_id>")
+def show(provider_id: int) -> ResponseReturnValue:
+    return _page(provider_id)
+
+
+@bp.post("/providers/<int:provider_id>/<any(pause, resume):act>")
+def pause_or_resume(provider_id: int, act: str) -> ResponseReturnValue:
+    do = providers_view.pause if act == "pause" else providers_view.resume
+    try:
+        with transaction():
+            do(provider_id, reason=typed("reason"), actor=operator().email, now=utc_now())
+    except PanelError as error:
+        return _page(provider_id, error), status_of(error)
+    flash("The provider gets nothing more to do." if act == "pause" else "The provider gets orders again.")
+    return redirect(url_for("office_providers.show", provider_id=provider_id), code=303)
+
+
+@bp.post("/providers/<int:provider_id>/public-name")
+def set_public_name(provider_id: int) -> ResponseReturnValue:
+    try:
+        with transaction():
+            providers_view.set_public_name(provider_id, typed("public_name"), actor=operator().email, now=utc_now())
+    except PanelError as error:
+        return _page(provider_id, error), status_of(error)
+    flash("The public name is set.")
+    return redirect(url_for("office_providers.show", provider_id=provider_id), code=303)
+
+
+@bp.post("/providers/<int:provider_id>/key")
+def replace_key(provider_id: int) -> ResponseReturnValue:
+    try:
+        sealed_key = providers.seal(request.form.get("key", ""), settings=current_app.config["PANEL"])
+        with transaction():
+            providers_view.replace_key(
+                provider_id, sealed_key=sealed_key, mark=typed("mark"), actor=operator().email, now=utc_now()
+            )
+    except PanelError as error:
+        return _page(provider_id, error), status_of(error)
+    flash("The key is replaced. Calls use the new one from now on.")
+    return redirect(url_for("office_providers.show", provider_id=provider_id), code=303)
+
+
+@bp.post("/providers/<int:provider_id>/balance")
+def ask_balance(provider_id: int) -> ResponseReturnValue:
+    try:
+        with transaction():
+            providers_view.ask_balance(provider_id, actor=operator().email, now=utc_now())
+    except PanelError as error:
+        return _page(provider_id, error), status_of(error)
+    flash("The worker asks for the balance within a few seconds.")
+    return redirect(url_for("office_providers.show", provider_id=provider_id), code=303)
+
+
+def _page(provider_id: int, error: PanelError | None = None) -> str:
+    shown = providers_view.find(provider_id, now=utc_now())
+    if shown is None:
+        abort(404)
+    return render_template(
+        "office/providers/show.html",
+        shown=shown,
+        attempts=providers_view.last_attempts(provider_id),
+        errors=by_field(error),
+        typed={
+            "reason": request.form.get("reason", ""),
+            "public_name": request.form.get("public_name", shown.row.public_name),
+        },
+    )
+
+
+def _new_page(error: PanelError | None = None) -> str:
+    return render_template(
+        "office/providers/new.html",
+        kinds=KINDS,
+        typed={name: request.form.get(name, "") for name in ("name", "kind", "url")},
+        errors=by_field(error),
+    )

@@ -1,0 +1,199 @@
+"""Tools in the office: the list, the editor with old and new beside each other, hiding and showing."""
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from panel.blueprints.office.forms import by_field, operator, status_of, typed
+from panel.blueprints.office.gate import office_blueprint
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain.errors import PanelError, StaleForm
+from panel.services import catalogue, providers, tool_settings
+from panel.services.catalogue import ToolOffer
+from panel.services.office import tool_editor
+from panel.services.office.tool_editor import BadTool
+
+bp: Blueprint = office_blueprint("tools")
+
+
+@bp.get("/tools")
+def index() -> ResponseReturnValue:
+    search = request.args.get("q", "").strip()
+    tools = [tool for tool in catalogue.listed_all() if _matches(tool, search)]
+    return render_template("office/tools/index.html", tools=tools, q=search)
+
+
+def _matches(tool: ToolOffer, search: str) -> bool:
+    words = f"{tool.slug} {tool.name} {tool.category} {tool.provider_name}".lower()
+    return search.lower() in words
+
+
+@bp.get("/tools/new")
+def new() -> ResponseReturnValue:
+    return _new_page("", tool_editor.blank())
+
+
+@bp.post("/tools/new/check")
+def check_new() -> ResponseReturnValue:
+    """A new tool as it would be, before it is made."""
+    slug, fields = typed("slug"), _fields()
+    try:
+        draft = tool_editor.check_new(slug, fields)
+    except BadTool as error:
+        return _new_page(slug, fields, error.errors), 422
+    return render_template(
+        "office/tools/check_new.html", slug=slug, fields=fields, labels=tool_editor.LABELS, draft=draft, errors={}
+    )
+
+
+@bp.post("/tools/new")
+def add() -> ResponseReturnValue:
+    slug, fields = typed("slug"), _fields()
+    try:
+        with transaction():
+            tool_editor.add(slug, fields, reason=typed("reason"), actor=operator().email, now=utc_now())
+    except BadTool as error:
+        return _new_page(slug, fields, error.errors), 422
+    except PanelError as error:
+        return _new_page(slug, fields, by_field(error)), status_of(error)
+    flash(f"The tool {slug} is made.")
+    return redirect(url_for("office_tools.show", slug=slug), code=303)
+
+
+@bp.get("/tools/<slug>")
+def show(slug: str) -> ResponseReturnValue:
+    tool = _found(slug)
+    return _page(tool, tool_editor.typed_of(tool))
+
+
+@bp.get("/tools/<slug>/check")
+@bp.get("/tools/new/check")
+def back(slug: str = "new") -> ResponseReturnValue:
+    """Whoever reloads the address of a check finds the form."""
+    return redirect(f"/office/tools/{_found(slug).slug}" if slug != "new" else "/office/tools/new", code=303)
+
+
+@bp.post("/tools/<slug>/check")
+def check(slug: str) -> ResponseReturnValue:
+    """Old and new of each field that would change, before anything is saved."""
+    tool, fields = _found(slug), _fields()
+    try:
+        return _check_page(tool, fields, version=typed("version"), reason="")
+    except BadTool as error:
+        return _page(tool, fields, error.errors, version=typed("version")), 422
+    except PanelError as error:
+        return _refused(slug, error)
+
+
+@bp.post("/tools/<slug>")
+def save(slug: str) -> ResponseReturnValue:
+    tool, fields = _found(slug), _fields()
+    try:
+        with transaction():
+            tool_editor.save(
+                slug,
+                fields,
+                version=typed("version"),
+                reason=typed("reason"),
+                actor=operator().email,
+                now=utc_now(),
+            )
+    except BadTool as error:
+        return _page(tool, fields, error.errors, version=typed("version")), 422
+    except StaleForm as error:
+        return _refused(slug, error)
+    except PanelError as error:
+        if error.field == "reason":
+            return _check_page(tool, fields, version=typed("version"), reason=error.message), 422
+        return _refused(slug, error)
+    flash(f"The tool {slug} is saved.")
+    return redirect(url_for("office_tools.show", slug=slug), code=303)
+
+
+@bp.post("/tools/<slug>/<any(hide, show):act>")
+def show_or_hide(slug: str, act: str) -> ResponseReturnValue:
+    _found(slug)
+    try:
+        with transaction():
+            tool_editor.show_or_hide(
+                slug, is_hidden=act == "hide", reason=typed("reason"), actor=operator().email, now=utc_now()
+            )
+    except PanelError as error:
+        return _refused(slug, error)
+    flash(f"The tool {slug} is {'hidden' if act == 'hide' else 'shown'}.")
+    return redirect(url_for("office_tools.show", slug=slug), code=303)
+
+
+@bp.post("/tools/<slug>/leave-to-import")
+def leave_to_import(slug: str) -> ResponseReturnValue:
+    """Let the provider's next import set a field again."""
+    _found(slug)
+    try:
+        with transaction():
+            tool_settings.leave_to_import(slug, typed("field"), actor=operator().email, now=utc_now())
+    except PanelError as error:
+        return _refused(slug, error)
+    flash(f"The next import sets {typed('field')} again.")
+    return redirect(url_for("office_tools.show", slug=slug), code=303)
+
+
+def _fields() -> dict[str, str]:
+    return {name: typed(name) for name in tool_editor.LABELS}
+
+
+def _found(slug: str) -> ToolOffer:
+    tool = catalogue.find_any(slug)
+    if tool is None:
+        abort(404)
+    return tool
+
+
+def _refused(slug: str, error: PanelError) -> ResponseReturnValue:
+    """The tool as it is now, with the reason why nothing was changed."""
+    tool = _found(slug)
+    return _page(tool, tool_editor.typed_of(tool), by_field(error)), status_of(error)
+
+
+def _choices() -> list[tuple[str, str]]:
+    return [("", "Choose a provider"), *((each.name, f"{each.name} ({each.kind})") for each in providers.listed())]
+
+
+def _page(tool: ToolOffer, fields: dict[str, str], errors: dict[str, str] | None = None, *, version: str = "") -> str:
+    log = catalogue.terms_log(tool.tool_id)
+    return render_template(
+        "office/tools/show.html",
+        tool=tool,
+        fields=fields,
+        labels=tool_editor.LABELS,
+        errors=errors or {},
+        version=version or tool_editor.version_of(tool),
+        log=list(zip(log, [*log[1:], None], strict=True)),
+        by_hand=tool_editor.by_hand(tool.slug),
+        choices=_choices(),
+    )
+
+
+def _new_page(slug: str, fields: dict[str, str], errors: dict[str, str] | None = None) -> str:
+    return render_template(
+        "office/tools/new.html",
+        slug=slug,
+        fields=fields,
+        labels=tool_editor.LABELS,
+        errors=errors or {},
+        choices=_choices(),
+        reason=typed("reason"),
+    )
+
+
+def _check_page(tool: ToolOffer, fields: dict[str, str], *, version: str, reason: str) -> str:
+    if version != tool_editor.version_of(tool):
+        raise StaleForm("The tool was changed since you opened it. Nothing was saved. This is what it is now.")
+    return render_template(
+        "office/tools/check.html",
+        tool=tool,
+        fields=fields,
+        preview=tool_editor.preview(tool, fields),
+        version=version,
+        errors={"reason": reason} if reason else {},
+        reason=typed("reason"),
+    )

@@ -1,0 +1,192 @@
+"""Providers as operators see and set them: health, our balance there, pause, name in public, key."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, func, select
+
+from panel.db import db, lock_rows
+from panel.domain.errors import BadInput, NotFound, Refused, StaleForm
+from panel.models import Attempt, Order, Provider, Tool
+from panel.services import audit_log, provider_health, providers
+
+LAST_ATTEMPTS = 10
+MOST_PUBLIC_NAME_LENGTH = 40
+ASK_AGAIN = timedelta(hours=1)
+ASK_AGAIN_AFTER_SILENCE = timedelta(minutes=10)
+# How far back the newest calls are looked for.
+LOOKED_AT = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A provider with what is known of its health."""
+
+    row: Provider
+    tools: int
+    open_orders: int
+    waiting_orders: int
+    now: datetime
+
+    @property
+    def public_name(self) -> str:
+        return providers.public_name(self.row)
+
+    @property
+    def is_upstream(self) -> bool:
+        return self.row.kind == "panel_api"
+
+    @property
+    def waits_until(self) -> datetime | None:
+        """Until when nothing is asked of it, by our own back-off."""
+        at = self.row.call_after
+        return at if at is not None and at > self.now else None
+
+    @property
+    def state(self) -> str:
+        """Its health in a few words."""
+        if self.row.paused_at is not None:
+            return "Paused"
+        if self.row.failures:
+            return f"{self.row.failures} {'call' if self.row.failures == 1 else 'calls'} in a row failed"
+        if self.waits_until is not None:
+            return "Waits: it asked us to slow down"
+        return "Answers" if self.row.answered_at or self.row.kind == "manual" else "Not asked yet"
+
+    @property
+    def is_well(self) -> bool:
+        return self.row.paused_at is None and not self.row.failures
+
+    @property
+    def key_mark(self) -> str:
+        """Which key a form was opened on, without a word of it."""
+        return providers.key_mark(self.row)
+
+
+def listed(*, now: datetime) -> list[Shown]:
+    """Every provider, by name."""
+    tools = _counted(select(Tool.provider_id, func.count()).group_by(Tool.provider_id))
+    orders = select(Order.provider_id, func.count()).group_by(Order.provider_id)
+    asked = _counted(orders.where(Order.sync_at.is_not(None)))
+    waiting = _counted(orders.where(Order.dispatch_at.is_not(None)))
+    return [
+        Shown(row, tools.get(row.id, 0), asked.get(row.id, 0), waiting.get(row.id, 0), now)
+        for row in providers.listed()
+    ]
+
+
+def _counted(statement: Select[int, int]) -> dict[int, int]:
+    return {row[0]: row[1] for row in db.session.execute(statement)}
+
+
+def find(provider_id: int, *, now: datetime) -> Shown | None:
+    """The provider of this number."""
+    return next((each for each in listed(now=now) if each.row.id == provider_id), None)
+
+
+def last_attempts(provider_id: int) -> Sequence[Attempt]:
+    """Its newest calls that must not happen twice, with its raw answers, newest first."""
+    newest = db.session.scalar(select(func.max(Attempt.id))) or 0
+    lately = select(Attempt).where(Attempt.id > newest - LOOKED_AT, Attempt.provider_id == provider_id)
+    return db.session.scalars(lately.order_by(Attempt.id.desc()).limit(LAST_ATTEMPTS)).all()
+
+
+def pause(provider_id: int, *, reason: str, actor: str, now: datetime) -> None:
+    """Hand nothing more over to it. Raises NotFound, BadInput or Refused."""
+    reason, provider = audit_log.checked_reason(reason), _held(provider_id)
+    if not provider_health.pause(provider_id, reason=reason, now=now):
+        raise Refused(f"{provider.name} is paused already.")
+    _log("pause", provider, reason, actor=actor, now=now)
+
+
+def resume(provider_id: int, *, reason: str, actor: str, now: datetime) -> None:
+    """Hand over again, at once, what waited. Raises NotFound, BadInput or Refused."""
+    reason, provider = audit_log.checked_reason(reason), _held(provider_id)
+    if not provider_health.resume(provider_id, now=now):
+        raise Refused(f"{provider.name} is not paused.")
+    _log("resume", provider, reason, actor=actor, now=now)
+
+
+def set_public_name(provider_id: int, name: str, *, actor: str, now: datetime) -> None:
+    """How customers' pages call it; empty: by its number. Raises NotFound, BadInput or Refused."""
+    name, provider = name.strip(), _held(provider_id)
+    if len(name) > MOST_PUBLIC_NAME_LENGTH or not name.isprintable():
+        raise BadInput(f"Write at most {MOST_PUBLIC_NAME_LENGTH} characters on one line.", field="public_name")
+    taken = select(Provider.id).where(Provider.public_name == name, Provider.id != provider_id)
+    if name and db.session.scalar(taken) is not None:
+        raise Refused("Another provider has this public name.", field="public_name")
+    provider.public_name = name
+    db.session.flush()
+    _log("public name", provider, name or "by its number", actor=actor, now=now)
+
+
+def replace_key(provider_id: int, *, sealed_key: str, mark: str, actor: str, now: datetime) -> None:
+    """Use another key from now on. Raises NotFound, Refused for a kind without one, StaleForm for an old form."""
+    provider = _held(provider_id)
+    if provider.kind != "panel_api":
+        raise Refused(f"A provider of the kind {provider.kind} has no key.")
+    if providers.key_mark(provider) != mark:
+        raise StaleForm("The key was replaced since you opened this page. Nothing was changed now.")
+    provider.sealed_key, provider.balance_due_at = sealed_key, now
+    db.session.flush()
+    _log("replace key", provider, "", actor=actor, now=now)
+
+
+def add(name: str, *, kind: str, url: str, sealed_key: str, actor: str, now: datetime) -> Provider:
+    """Add a provider. Raises BadInput or Refused."""
+    provider = providers.add_provider(name, kind=kind, url=url, sealed_key=sealed_key, now=now)
+    _log("add", provider, f"kind {kind}", actor=actor, now=now)
+    return provider
+
+
+def ask_balance(provider_id: int, *, actor: str, now: datetime) -> None:
+    """Have a job ask for our balance there, at once. Raises NotFound or Refused."""
+    provider = _held(provider_id)
+    if provider.kind != "panel_api":
+        raise Refused(f"A provider of the kind {provider.kind} has no balance.")
+    provider.balance_due_at = now
+    db.session.flush()
+    _log("ask balance", provider, "", actor=actor, now=now)
+
+
+def balances_due(*, now: datetime) -> list[int]:
+    """The upstream panels whose balance is to be asked for now."""
+    due = select(Provider.id).where(Provider.kind == "panel_api", Provider.balance_due_at <= now)
+    return list(db.session.scalars(due.order_by(Provider.balance_due_at)))
+
+
+def take_balance(provider_id: int, *, now: datetime) -> bool:
+    """Take the question up; False when another worker has it."""
+    provider = _held(provider_id)
+    if provider.balance_due_at is None or provider.balance_due_at > now:
+        return False
+    provider.balance_due_at = now + ASK_AGAIN_AFTER_SILENCE
+    db.session.flush()
+    return True
+
+
+def note_balance(provider_id: int, balance: str, *, now: datetime) -> None:
+    """What the provider said; it is asked again in an hour."""
+    provider = _held(provider_id)
+    provider.balance, provider.balance_at, provider.balance_problem = balance, now, ""
+    provider.balance_due_at = now + ASK_AGAIN
+    db.session.flush()
+
+
+def note_silence(provider_id: int, problem: str) -> None:
+    """It gave no usable answer: the last balance stays, with the reason why it is old."""
+    _held(provider_id).balance_problem = problem[:200]
+    db.session.flush()
+
+
+def _held(provider_id: int) -> Provider:
+    statement = lock_rows(select(Provider).where(Provider.id == provider_id))
+    provider: Provider | None = db.session.scalar(statement, execution_options={"populate_existing": True})
+    if provider is None:
+        raise NotFound(f"There is no provider {provider_id}.")
+    return provider
+
+
+def _log(act: str, provider: Provider, detail: str, *, actor: str, now: datetime) -> None:
+    audit_log.write(f"providers {act}", actor=actor, subject=f"provider {provider.name}", detail=detail, now=now)

@@ -1,0 +1,292 @@
+"""The editor of tools: what is typed is checked field by field, shown as old and new, and saved as new terms.
+
+A form names the version it was opened on. Whoever saves on another one is shown what the tool is now.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+
+from panel.db import db, lock_rows
+from panel.domain import links, money
+from panel.domain.errors import BadCatalogue, BadInput, NotFound, Refused, StaleForm
+from panel.models import Catalogue, Provider, Tool
+from panel.services import audit_log, catalogue, catalogue_files, tool_settings
+from panel.services.catalogue import ToolOffer
+from panel.services.catalogue_files import TermsWritten
+
+LINK = ("pattern", "example", "counter_example", "hint")
+WORDS = ("name", "category", "summary", "unit", "provider_service")
+# Every field of the form, with the word for it.
+LABELS = {
+    "name": "Name",
+    "category": "Category",
+    "summary": "Summary",
+    "unit": "What is delivered",
+    "provider": "Provider",
+    "provider_service": "Service at the provider",
+    "price_per_thousand": "Price per 1,000",
+    "minimum": "Least of one order",
+    "maximum": "Most of one order",
+    "refill_days": "Days of refill, or none",
+    "cancel": "Cancel",
+    "link_pattern": "Link: pattern",
+    "link_example": "Link: good example",
+    "link_counter_example": "Link: bad example",
+    "link_hint": "Link: hint",
+    "hidden": "Hidden",
+}
+# By which word an import knows that a field was set by hand, where that is not the field's own name.
+_BY_HAND = {f"link_{name}": "link" for name in LINK}
+_FOLLOWED = frozenset(catalogue.ALL_BY_HAND.split()) | {"hidden"}
+_SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
+# Addresses of the office's own.
+_TAKEN_SLUGS = ("new",)
+
+
+class BadTool(BadInput):
+    """What was typed can't be a tool: a message for each field."""
+
+    code = "bad_tool"
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__(next(iter(errors.values())))
+        self.errors = errors
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A tool as it was typed, read."""
+
+    words: dict[str, str]
+    provider_id: int
+    is_hidden: bool
+    terms: TermsWritten
+
+    @property
+    def least_charge_nanos(self) -> int:
+        """What the smallest order would cost."""
+        return self.terms.minimum * self.terms.price_micros_per_thousand
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field as it is and as it would be."""
+
+    field: str
+    label: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What saving would change, with the price of the least order before and after."""
+
+    changes: tuple[Change, ...]
+    has_new_terms: bool
+    least_before_nanos: int
+    least_after_nanos: int
+
+
+def typed_of(tool: ToolOffer) -> dict[str, str]:
+    """The tool as the form's fields show it."""
+    return {
+        **{name: getattr(tool, name) for name in WORDS},
+        "provider": tool.provider_name,
+        "price_per_thousand": money.plain_price(tool.price_micros_per_thousand),
+        "minimum": str(tool.minimum),
+        "maximum": str(tool.maximum),
+        "refill_days": "none" if tool.refill_days is None else str(tool.refill_days),
+        "cancel": _word(tool.can_cancel),
+        **{f"link_{name}": getattr(tool, f"link_{name}") for name in LINK},
+        "hidden": _word(tool.is_hidden),
+    }
+
+
+def blank() -> dict[str, str]:
+    """The form of a tool that is yet to be made."""
+    return dict.fromkeys(LABELS, "") | {"refill_days": "none", "cancel": "false", "hidden": "true"}
+
+
+def read(typed: Mapping[str, str]) -> Draft:
+    """What was typed, checked. Raises BadTool with a message for each field that is wrong."""
+    errors: dict[str, str] = {}
+    found: dict[str, Any] = {}
+
+    def take(field: str, reader: Callable[[str, str], Any], name: str = "") -> None:
+        try:
+            found[field] = reader(typed.get(field, "").strip(), name or field)
+        except BadInput as error:
+            errors[field] = error.message
+
+    for field in WORDS:
+        take(field, tool_settings.read_line)
+    take("price_per_thousand", tool_settings.read_price)
+    take("minimum", tool_settings.read_pieces)
+    take("maximum", tool_settings.read_pieces)
+    take("refill_days", tool_settings.read_days)
+    take("cancel", tool_settings.read_truth)
+    take("hidden", tool_settings.read_truth)
+    take("provider", _provider_id)
+    for field in LINK:
+        take(f"link_{field}", tool_settings.read_line, f"link.{field}")
+    if "minimum" in found and "maximum" in found and found["minimum"] > found["maximum"]:
+        errors["maximum"] = f"The maximum {found['maximum']} is below the minimum {found['minimum']}."
+    if not any(field.startswith("link_") for field in errors):
+        errors |= _faults_of_rule(found)
+    if errors:
+        raise BadTool({field: errors[field] for field in LABELS if field in errors})
+    terms = TermsWritten(
+        price_micros_per_thousand=found["price_per_thousand"],
+        minimum=found["minimum"],
+        maximum=found["maximum"],
+        refill_days=found["refill_days"],
+        can_cancel=found["cancel"],
+        **{f"link_{field}": found[f"link_{field}"] for field in LINK},
+    )
+    return Draft({field: found[field] for field in WORDS}, found["provider"], found["hidden"], terms)
+
+
+def _provider_id(text: str, field: str) -> int:
+    found = db.session.scalar(select(Provider.id).where(Provider.name == text)) if text.isprintable() else None
+    if found is None:
+        raise BadInput("Choose a provider from the list.", field=field)
+    return found
+
+
+def _faults_of_rule(found: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong with the link rule as a whole: its good example must pass, its bad one must not."""
+    try:
+        links.check_rule(**{field: found[f"link_{field}"] for field in LINK})
+    except BadCatalogue as error:
+        field, _, sentence = error.message.removeprefix("link.").partition(" ")
+        return {f"link_{field}": f"The {field.replace('_', '-')} {sentence}"}
+    except (OverflowError, RecursionError):
+        return {"link_pattern": "The pattern is too large or too deep to be used."}
+    return {}
+
+
+def preview(tool: ToolOffer, typed: Mapping[str, str]) -> Preview:
+    """What saving this would change. Raises BadTool."""
+    draft = read(typed)
+    old, new = typed_of(tool), _as_typed(draft)
+    differing = [field for field in LABELS if old[field] != new[field]]
+    changes = tuple(Change(field, LABELS[field], old[field], new[field]) for field in differing)
+    has_new_terms = draft.terms != catalogue.terms_of(tool)
+    return Preview(changes, has_new_terms, tool.least_charge_nanos, draft.least_charge_nanos)
+
+
+def _as_typed(draft: Draft) -> dict[str, str]:
+    """What was read, in the words of `typed_of`: `0.9` and `0.90` are one price."""
+    terms = draft.terms
+    return {
+        **draft.words,
+        "provider": db.session.get_one(Provider, draft.provider_id).name,
+        "price_per_thousand": money.plain_price(terms.price_micros_per_thousand),
+        "minimum": str(terms.minimum),
+        "maximum": str(terms.maximum),
+        "refill_days": "none" if terms.refill_days is None else str(terms.refill_days),
+        "cancel": _word(terms.can_cancel),
+        **{f"link_{name}": getattr(terms, f"link_{name}") for name in LINK},
+        "hidden": _word(draft.is_hidden),
+    }
+
+
+def _word(truth: bool) -> str:
+    return "true" if truth else "false"
+
+
+def version_of(tool: ToolOffer) -> str:
+    """What a form was opened on: another text whenever anything about the tool has changed."""
+    return f"{tool.terms_id}.{tool.changed_at:%Y%m%d%H%M%S%f}"
+
+
+def save(slug: str, typed: Mapping[str, str], *, version: str, reason: str, actor: str, now: datetime) -> Preview:
+    """Save the tool, other terms as its next version. Raises NotFound, BadTool, BadInput, Refused or StaleForm."""
+    reason = audit_log.checked_reason(reason)
+    tool = _held(slug)
+    present = catalogue.find_any(slug)
+    assert present is not None, "a tool has terms"
+    if version_of(present) != version:
+        raise StaleForm("The tool was changed since you opened it. Nothing was saved. This is what it is now.")
+    did, draft = preview(present, typed), read(typed)
+    if not did.changes:
+        raise Refused("Nothing differs from what the tool is now. Nothing was saved.")
+    for field, text in draft.words.items():
+        setattr(tool, field, text)
+    tool.provider_id, tool.is_hidden = draft.provider_id, draft.is_hidden
+    if did.has_new_terms:
+        tool.terms_id = catalogue.next_terms(tool.id, draft.terms, now=now)
+    by_hand = {_BY_HAND.get(change.field, change.field) for change in did.changes} & _FOLLOWED
+    tool.set_by_hand = " ".join(sorted({*tool.set_by_hand.split(), *by_hand}))
+    fields = ", ".join(f"{change.field}={change.new[:60]}" for change in did.changes)
+    _done(tool, "tools edit", f"{reason} ({fields})", actor=actor, now=now)
+    return did
+
+
+def add(slug: str, typed: Mapping[str, str], *, reason: str, actor: str, now: datetime) -> Tool:
+    """Make a tool. Raises BadTool, BadInput, or Refused for a slug in use."""
+    reason = audit_log.checked_reason(reason)
+    check_new(slug, typed)
+    draft = read(typed)
+    db.session.execute(lock_rows(select(Catalogue.version))).all()
+    if db.session.scalar(select(Tool.id).where(Tool.slug == slug)) is not None:
+        raise Refused(f"There is already a tool {slug}.", field="slug")
+    tool = Tool(slug=slug, provider_id=draft.provider_id, is_hidden=draft.is_hidden, changed_at=now, **draft.words)
+    db.session.add(tool)
+    db.session.flush()
+    tool.terms_id = catalogue.next_terms(tool.id, draft.terms, now=now)
+    _done(tool, "tools add", reason, actor=actor, now=now)
+    return tool
+
+
+def check_new(slug: str, typed: Mapping[str, str]) -> Draft:
+    """What was typed of a new tool. Raises BadTool, the slug's fault among the others."""
+    errors: dict[str, str] = {}
+    if not _SLUG.fullmatch(slug) or len(slug) > catalogue_files.LENGTHS["slug"] or slug in _TAKEN_SLUGS:
+        errors["slug"] = "Write lower-case letters and digits, with single hyphens between words."
+    elif db.session.scalar(select(Tool.id).where(Tool.slug == slug)) is not None:
+        errors["slug"] = f"There is already a tool {slug}."
+    try:
+        draft = read(typed)
+    except BadTool as error:
+        raise BadTool(errors | error.errors) from None
+    if errors:
+        raise BadTool(errors)
+    return draft
+
+
+def show_or_hide(slug: str, *, is_hidden: bool, reason: str, actor: str, now: datetime) -> None:
+    """Show the tool to customers or hide it; its orders go on. Raises NotFound, BadInput, or Refused where it is so."""
+    reason = audit_log.checked_reason(reason)
+    tool = _held(slug)
+    if tool.is_hidden == is_hidden:
+        raise Refused(f"The tool {slug} is {'hidden' if is_hidden else 'shown'} already.")
+    tool.is_hidden = is_hidden
+    tool.set_by_hand = " ".join(sorted({*tool.set_by_hand.split(), "hidden"}))
+    _done(tool, "tools hide" if is_hidden else "tools show", reason, actor=actor, now=now)
+
+
+def by_hand(slug: str) -> list[str]:
+    """The fields of the tool that an import leaves alone."""
+    return (db.session.scalar(select(Tool.set_by_hand).where(Tool.slug == slug)) or "").split()
+
+
+def _held(slug: str) -> Tool:
+    db.session.execute(lock_rows(select(Catalogue.version))).all()
+    tool = db.session.scalar(select(Tool).where(Tool.slug == slug)) if slug.isprintable() else None
+    if tool is None:
+        raise NotFound(f"There is no tool {slug}.")
+    return tool
+
+
+def _done(tool: Tool, act: str, detail: str, *, actor: str, now: datetime) -> None:
+    tool.changed_at = now
+    db.session.flush()
+    db.session.execute(update(Catalogue).values(version=Catalogue.version + 1))
+    audit_log.write(act, actor=actor, subject=f"tool {tool.slug}", detail=detail[:1_000], now=now)
