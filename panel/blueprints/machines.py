@@ -7,13 +7,18 @@ from flask import Blueprint, Response, abort, current_app, render_template
 from panel.blueprints.api_docs import changed
 from panel.blueprints.help import texts
 from panel.blueprints.json_ld import absolute
+from panel.blueprints.rendering import has_page
 from panel.clock import utc_now
 from panel.services import catalogue
+from panel.services.platform import incident_reads
 
 bp = Blueprint("machines", __name__)
 
 # Pieces of pages, which are of no use alone. All else may be read: a blocked page's noindex never is.
 FRAGMENTS = ("/orders/live", "/orders/price")
+MOST_INCIDENTS = 1_000
+STATUS = "/platform-status"
+TICKET = "/tickets/new"
 SECURITY_VALID_FOR = timedelta(days=90)
 
 
@@ -37,27 +42,36 @@ def robots() -> Response:
 
 @bp.get("/.well-known/security.txt")
 def security() -> Response:
-    """Where to report a weakness; not there while the operator has set no address."""
+    """Where to report a weakness: the operator's address, or else a ticket; not there while there is neither."""
     address = current_app.config["PANEL"].support_email
-    if not address:
+    if not address and not has_page(TICKET):
         abort(404)
     expires = (utc_now() + SECURITY_VALID_FOR).strftime("%Y-%m-%dT00:00:00Z")
     lines = [
-        f"Contact: mailto:{address}",
+        f"Contact: mailto:{address}" if address else f"Contact: {absolute(TICKET)}",
         f"Expires: {expires}",
+        "Preferred-Languages: en",
+        f"Policy: {absolute('/acceptable-use')}",
         f"Canonical: {absolute('/.well-known/security.txt')}",
     ]
     return Response("\n".join(lines) + "\n", mimetype="text/plain")
 
 
 def _pages() -> list[tuple[str, date | None]]:
-    content, tools = texts(), catalogue.listed()
-    pages: dict[str, date | None] = {"/": None, "/faq": content.questions_changed, "/api": changed()}
+    """Every page with the day of its last change. A page that shows others' changes has the newest of these."""
+    content, tools, told = texts(), catalogue.listed(), incident_reads.newest_published(most=MOST_INCIDENTS)
+    newest_tool = max((tool.changed_at.date() for tool in tools), default=None)
+    first_changes = (newest_tool, content.guides["order-statuses"].keys.changed)
+    pages: dict[str, date | None] = {
+        "/": max(day for day in first_changes if day is not None),
+        "/faq": content.questions_changed,
+        "/api": changed(),
+        "/tools": newest_tool,
+        STATUS: max((each.changed_at.date() for each in told), default=None),
+    }
     for name, guide in content.guides.items():
         pages.setdefault(f"/{name}", guide.keys.changed)
-    for status, page in content.statuses.items():
-        pages[f"/order-statuses/{status.slug}"] = page.keys.changed
-    pages["/tools"] = max((tool.changed_at.date() for tool in tools), default=None)
-    for tool in tools:
-        pages[f"/tools/{tool.slug}"] = tool.changed_at.date()
-    return list(pages.items())
+    pages |= {f"/order-statuses/{status.slug}": page.keys.changed for status, page in content.statuses.items()}
+    pages |= {f"/tools/{tool.slug}": tool.changed_at.date() for tool in tools}
+    pages |= {f"{STATUS}/incidents/{each.slug}": each.changed_at.date() for each in told}
+    return [(path, day) for path, day in pages.items() if has_page(path)]

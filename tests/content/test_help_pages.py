@@ -5,7 +5,6 @@ import re
 from datetime import timedelta
 from html import unescape
 from urllib.parse import urlsplit
-from xml.etree import ElementTree
 
 import pytest
 from flask import Flask
@@ -189,29 +188,3 @@ def test_one_reading_serves_a_minute(app: Flask) -> None:
 
     assert measures.share_completed(now=utc_now()) is None
     assert measures.share_completed(now=utc_now() + measures.KEPT_FOR) == measures.Share(completed=20, ended=20)
-
-
-def test_the_sitemap_names_every_help_page_with_its_day(client: FlaskClient) -> None:
-    tree = ElementTree.fromstring(client.get("/sitemap.xml").data)
-
-    name = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
-    days = {urlsplit(url.findtext(f"{name}loc")).path: url.findtext(f"{name}lastmod") for url in tree}
-    assert set(PAGES) <= set(days)
-    assert all(days[path] for path in PAGES)
-
-
-def test_robots_may_read_all_but_fragments(client: FlaskClient) -> None:
-    lines = client.get("/robots.txt").text.splitlines()
-
-    assert "Sitemap: http://127.0.0.1:8000/sitemap.xml" in lines
-    assert "Disallow: /orders/live" in lines
-    assert "Disallow: /" not in lines and "Disallow: /orders" not in lines
-
-
-def test_whom_to_tell_of_a_weakness_is_named_only_where_it_is_set(app: Flask, client: FlaskClient) -> None:
-    assert client.get("/.well-known/security.txt").status_code == 404
-
-    app.config["PANEL"].support_email = "help@example.com"
-
-    assert "Contact: mailto:help@example.com" in client.get("/.well-known/security.txt").text
-    assert "mailto:help@example.com" in page(client, "/order-statuses/pending")
