@@ -30,8 +30,9 @@ class Rule(Enum):
 
 
 _API_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-# Changes that need no token of a form: no cookie makes them, so no other site can make a browser do them.
-WITHOUT_CSRF = {Rule.KEY}
+# Changes that need no token of a form: no cookie makes them, so no other site can make a browser do them. Programs
+# call the API with a key; mail programs end mails with one click, by the token in the address.
+WITHOUT_CSRF = frozenset({"/api/v2", "/api/v2/", "/unsubscribe/<token>"})
 
 
 def _all(rule: Rule, lines: str) -> dict[str, Rule]:
@@ -53,6 +54,9 @@ RULES = {
         GET /appearance
         GET /faq
         GET /faq/
+        GET /forgot-password
+        POST /forgot-password
+        GET /forgot-password/sent
         GET /getting-started
         GET /getting-started/
         GET /healthz
@@ -63,11 +67,19 @@ RULES = {
         GET /order-statuses/<slug>
         GET /order-statuses/<slug>/
         GET /pictures/<name>.png
+        GET /platform-status
+        GET /platform-status.atom
+        GET /platform-status.json
+        GET /platform-status/
+        GET /platform-status/components/<key>
+        GET /platform-status/incidents
+        GET /platform-status/incidents/<slug>
         GET /privacy
         GET /privacy/
         GET /readyz
         GET /reliability
         GET /reliability/
+        GET /reset-password/done
         GET /robots.txt
         GET /search
         GET /sitemap.xml
@@ -95,8 +107,13 @@ RULES = {
         GET /account/data
         GET /account/data.zip
         POST /account/devices/sign-out-elsewhere
+        GET /account/email
+        POST /account/email
+        POST /account/email/confirmation
         GET /account/keys
         POST /account/keys
+        GET /account/notices
+        POST /account/notices
         POST /account/password
         GET /account/second-factor
         POST /account/second-factor
@@ -151,6 +168,19 @@ RULES = {
         POST /tickets/<int:ticket_id>/closing
         GET /tickets/<int:ticket_id>/live
         POST /tickets/<int:ticket_id>/reopening
+        """,
+    ),
+    **_all(
+        Rule.TOKEN,
+        """
+        GET /change-email/<token>
+        POST /change-email/<token>
+        GET /confirm-email/<token>
+        POST /confirm-email/<token>
+        GET /reset-password/<token>
+        POST /reset-password/<token>
+        GET /unsubscribe/<token>
+        POST /unsubscribe/<token>
         """,
     ),
     **{f"{method} {path}": Rule.KEY for path in ("/api/v2", "/api/v2/") for method in _API_METHODS},

@@ -29,7 +29,7 @@ EVERYTHING = "everything.json"
 def show() -> ResponseReturnValue:
     return render_template(
         "accounts/data.html",
-        names=[table.name for table in tables(current_user.id)],
+        tables=tables(current_user.id),
         everything=EVERYTHING,
         is_operator=current_user.is_operator,
     )

@@ -18,17 +18,18 @@ Row = Sequence[object]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table of the export: its name, what its columns are called, and its rows as they are read."""
+    """One table of the export: its name, what it holds, what its columns are called, and its rows as they are read."""
 
     name: str
+    about: str
     head: tuple[str, ...]
     rows: Callable[[], Iterator[Row]]
 
 
-def table(name: str, statement: Select[*tuple[Any, ...]], *, key: Any = None) -> Table:
+def table(name: str, about: str, statement: Select[*tuple[Any, ...]], *, key: Any = None) -> Table:
     """The table of this name that the statement reads, in the order of the key; without one it has a single row."""
     head = tuple(column.name for column in statement.selected_columns)
-    return Table(name, head, lambda: _read(statement, head, key))
+    return Table(name, about, head, lambda: _read(statement, head, key))
 
 
 def _read(statement: Select[*tuple[Any, ...]], head: Sequence[str], key: Any) -> Iterator[Row]:

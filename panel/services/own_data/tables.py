@@ -34,22 +34,22 @@ def tables(user_id: int) -> list[Table]:
     of_tickets = select(Ticket.id).where(Ticket.customer_id == user_id)
     mine = select(Account.id).where(Account.user_id == user_id).scalar_subquery()
     return [
-        table("account", _account(user_id)),
-        table("log_ins", _log_ins(user_id), key=SignIn.id),
-        table("orders", _orders(user_id), key=Order.id),
-        table("order_events", _events(of_orders), key=Event.id),
-        table("refills", _refills(of_orders), key=Refill.id),
-        table("cancellations", _cancellations(of_orders), key=Cancellation.id),
-        table("statement", _statement(mine), key=Transfer.id),
-        table("top_up_requests", _top_ups(user_id), key=TopUp.id),
-        table("tickets", _tickets(user_id), key=Ticket.id),
-        table("ticket_messages", _messages(of_tickets), key=TicketEntry.id),
-        table("api_keys", _keys(user_id), key=ApiKey.id),
-        table("webhook_receivers", _receivers(user_id), key=Receiver.id),
-        table("webhooks", _webhooks(user_id), key=Webhook.id),
-        table("webhook_deliveries", _deliveries(user_id), key=Delivery.id),
-        table("mails", _mails(user_id), key=Mail.id),
-        table("favorites", _favorites(user_id), key=Tool.id),
+        table("account", "Your email, when you opened the account, your choices and your balance", _account(user_id)),
+        table("log_ins", "The devices and networks that you logged in from", _log_ins(user_id), key=SignIn.id),
+        table("orders", "Your orders, with their links, counts and money", _orders(user_id), key=Order.id),
+        table("order_events", "The timeline of each order", _events(of_orders), key=Event.id),
+        table("refills", "The refills you asked for", _refills(of_orders), key=Refill.id),
+        table("cancellations", "The cancellations you asked for", _cancellations(of_orders), key=Cancellation.id),
+        table("statement", "Every line of your balance", _statement(mine), key=Transfer.id),
+        table("top_up_requests", "Your requests to add money", _top_ups(user_id), key=TopUp.id),
+        table("tickets", "Your tickets", _tickets(user_id), key=Ticket.id),
+        table("ticket_messages", "What you and we wrote in them", _messages(of_tickets), key=TicketEntry.id),
+        table("api_keys", "Your API keys by name; never a key itself", _keys(user_id), key=ApiKey.id),
+        table("webhook_receivers", "Where your webhooks go", _receivers(user_id), key=Receiver.id),
+        table("webhooks", "What your receivers were told", _webhooks(user_id), key=Webhook.id),
+        table("webhook_deliveries", "How each of these was delivered", _deliveries(user_id), key=Delivery.id),
+        table("mails", "The mails we sent you in the last 30 days", _mails(user_id), key=Mail.id),
+        table("favorites", "Your favorite tools", _favorites(user_id), key=Tool.id),
     ]
 
 
