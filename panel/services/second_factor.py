@@ -6,6 +6,7 @@ A code is taken once: whoever watches one being typed can do nothing with it. Re
 import hashlib
 import secrets
 from datetime import datetime
+from enum import Enum
 
 import pyotp
 from pyotp.exceptions import OTPVerificationError
@@ -15,7 +16,7 @@ from panel.db import change, db, lock_rows
 from panel.domain.errors import BadInput, NotFound, Refused, StaleForm
 from panel.models import RecoveryCode, SignIn, User
 from panel.sealing import CannotUnseal, seal, unseal
-from panel.services import audit_log, half_sign_ins, sign_ins
+from panel.services import audit_log, half_sign_ins, security_mails, sign_ins
 from panel.settings import Settings
 
 DIGITS = 6
@@ -26,6 +27,17 @@ RECOVERY_CODES = 10
 GROUPS, GROUP_LENGTH = 4, 4
 # Without signs that look alike. Sixteen of them are 79 bits: nobody tries them all, not even against the hash.
 _SIGNS = "abcdefghjkmnpqrstuvwxyz23456789"
+
+
+class _Change(Enum):
+    """What happened, as a mail begins with it; the name is the log's."""
+
+    SET_UP = "The second factor of your account was turned on"
+    REPLACED = "The second factor of your account was replaced"
+    TURNED_OFF = "The second factor of your account was turned off"
+    RESET = "We took the second factor off your account"
+    NEW_CODES = "New recovery codes were made for your account"
+    CODE_USED = "A recovery code of your account was used"
 
 
 def new_secret() -> str:
@@ -72,7 +84,7 @@ def turn_on(user_id: int, *, secret: str, code: str, settings: Settings, now: da
             "Your second factor is on already, perhaps by this very form. Nothing was changed now. Recovery codes "
             "can't be shown twice: if you have not kept them, make new ones."
         )
-    return _keep(user, secret=secret, code=code, settings=settings, act="second factor set up", now=now)
+    return _keep(user, secret=secret, code=code, settings=settings, what=_Change.SET_UP, now=now)
 
 
 def replace(user_id: int, *, secret: str, code: str, settings: Settings, now: datetime) -> list[str]:
@@ -80,7 +92,7 @@ def replace(user_id: int, *, secret: str, code: str, settings: Settings, now: da
     user = _locked(user_id)
     if not user.sealed_totp:
         raise StaleForm("Your second factor is off. There is nothing to replace.")
-    return _keep(user, secret=secret, code=code, settings=settings, act="second factor replaced", now=now)
+    return _keep(user, secret=secret, code=code, settings=settings, what=_Change.REPLACED, now=now)
 
 
 def show(user_id: int, *, code: str, field: str = "code", settings: Settings, now: datetime) -> int | None:
@@ -103,8 +115,7 @@ def _take(user: User, typed: str, *, settings: Settings, now: datetime) -> int |
         return None
     _take_recovery_code(user, typed, now=now)
     left = recovery_codes_left(user.id)
-    if user.is_operator:
-        _log("recovery code used", user=user, detail=f"{left} left", now=now)
+    _tell(_Change.CODE_USED, user=user, detail=f"{left} left", now=now)
     return left
 
 
@@ -114,6 +125,7 @@ def turn_off(user_id: int, *, now: datetime) -> None:
     if user.is_operator:
         raise Refused("An operator's second factor can't be turned off. You can replace it.")
     _forget(user)
+    _tell(_Change.TURNED_OFF, user=user, now=now)
 
 
 def new_recovery_codes(user_id: int, *, now: datetime) -> list[str]:
@@ -121,8 +133,7 @@ def new_recovery_codes(user_id: int, *, now: datetime) -> list[str]:
     user = _locked(user_id)
     if not user.sealed_totp:
         raise StaleForm("Your second factor is off, so there is nothing to recover.")
-    if user.is_operator:
-        _log("recovery codes made anew", user=user, now=now)
+    _tell(_Change.NEW_CODES, user=user, now=now)
     return _fresh_codes(user.id)
 
 
@@ -141,7 +152,7 @@ def reset(email: str, *, reason: str, actor: str, now: datetime) -> None:
         raise Refused(f"{user.email} has no second factor.")
     _forget(user)
     sign_ins.end_others(user.id, keep=0, now=now)
-    audit_log.write("second factor reset", actor=actor, subject=f"user:{user.id}", detail=reason, now=now)
+    _tell(_Change.RESET, user=user, actor=actor, detail=reason, now=now)
 
 
 def code_at(secret: str, *, at: datetime) -> str:
@@ -175,7 +186,7 @@ def _secret(user: User, *, settings: Settings) -> str:
     return unseal(user.sealed_totp, settings=settings)
 
 
-def _keep(user: User, *, secret: str, code: str, settings: Settings, act: str, now: datetime) -> list[str]:
+def _keep(user: User, *, secret: str, code: str, settings: Settings, what: _Change, now: datetime) -> list[str]:
     """The secret as proven by a code, and nobody who has not shown it signed in."""
     typed = "".join(code.split())
     if not typed:
@@ -183,8 +194,8 @@ def _keep(user: User, *, secret: str, code: str, settings: Settings, act: str, n
     step = _step_of(typed, secret=secret, now=now)
     user.sealed_totp, user.totp_step = seal(secret, settings=settings), step
     half_sign_ins.end_all(user.id)
-    if user.is_operator:
-        _log(act, user=user, now=now)
+    db.session.flush()
+    _tell(what, user=user, now=now)
     return _fresh_codes(user.id)
 
 
@@ -231,8 +242,12 @@ def _forget(user: User) -> None:
     db.session.flush()
 
 
-def _log(act: str, *, user: User, detail: str = "", now: datetime) -> None:
-    audit_log.write(act, actor=user.email, subject=f"user:{user.id}", detail=detail, now=now)
+def _tell(what: _Change, *, user: User, actor: str = "", detail: str = "", now: datetime) -> None:
+    """The owner by mail; and the log, of what operators do with theirs or with somebody's."""
+    security_mails.second_factor_changed(user.id, what.value, now=now)
+    if actor or user.is_operator:
+        act, subject = f"second factor {what.name.lower().replace('_', ' ')}", f"customer {user.id}"
+        audit_log.write(act, actor=actor or user.email, subject=subject, detail=detail, now=now)
 
 
 def _wrong() -> BadInput:

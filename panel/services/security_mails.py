@@ -42,6 +42,12 @@ def email_changed(user_id: int, *, change_id: int, old_email: str | None, new_em
             _queue(email, user_id, f"email_changed_{side}", key=key, now=now, **facts)
 
 
+def second_factor_changed(user_id: int, happened: str, *, now: datetime) -> None:
+    """Something about the second factor is another than before; `happened` says what, in one clause."""
+    key = f"second factor:{user_id}:{now.isoformat()}"
+    _tell(_person(user_id), "second_factor", key=key, now=now, happened=happened, at=now)
+
+
 def _person(user_id: int) -> User:
     return db.session.get_one(User, user_id)
 

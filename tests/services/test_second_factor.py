@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from panel.db import db, transaction
 from panel.domain.errors import BadInput, NotFound, Refused, StaleForm
-from panel.models import AuditLine, RecoveryCode, User
+from panel.models import AuditLine, Mail, RecoveryCode, User
 from panel.services import half_sign_ins, second_factor, sign_ins, users
 from panel.settings import Settings
 from tests.factories import NOON, a_customer, again, an_operator, with_second_factor
@@ -239,3 +239,22 @@ def test_code_for_trying_things_out_is_always_one_that_is_taken() -> None:
 
     with pytest.raises(Refused, match="Ask again in 30 seconds"):
         second_factor.next_code(user.email, settings=settings(), now=NOON)
+
+
+def test_owner_is_told_by_mail_of_every_change_and_no_secret_is_in_it() -> None:
+    user = a_customer()
+    secret = with_second_factor(user, at=NOON - STEP)
+    [recovery, *_] = recovery_codes(user)
+    show(user, recovery, later=STEP)
+    with transaction():
+        second_factor.turn_off(user.id, now=NOON + 2 * STEP)
+
+    mails = db.session.query(Mail).filter(Mail.kind == "second_factor").order_by(Mail.id).all()
+    assert [mail.subject for mail in mails] == [
+        "The second factor of your account was turned on",
+        "New recovery codes were made for your account",
+        "A recovery code of your account was used",
+        "The second factor of your account was turned off",
+    ]
+    assert {mail.email for mail in mails} == {user.email}
+    assert not any(secret in mail.text or recovery in mail.text for mail in mails)
