@@ -39,6 +39,7 @@ from panel.blueprints import (
     tools,
 )
 from panel.blueprints.api_quick import QuickStatus
+from panel.blueprints.office import canned_answers as office_canned_answers
 from panel.blueprints.office import customers as office_customers
 from panel.blueprints.office import gate as office_gate
 from panel.blueprints.office import home as office_home
@@ -50,6 +51,7 @@ from panel.blueprints.office import proposals as office_proposals
 from panel.blueprints.office import providers as office_providers
 from panel.blueprints.office import refills as office_refills
 from panel.blueprints.office import reviews as office_reviews
+from panel.blueprints.office import tickets as office_tickets
 from panel.blueprints.office import tools as office_tools
 from panel.blueprints.office import top_ups as office_top_ups
 from panel.kept_history import KeptHistory
@@ -84,6 +86,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     tickets.bp,
     tools.bp,
     office_home.bp,
+    office_tickets.bp,
+    office_canned_answers.bp,
     office_customers.bp,
     office_ledger.bp,
     office_log.bp,

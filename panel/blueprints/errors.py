@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from panel.blueprints import accounts, ordering, tickets
 from panel.blueprints.htmx import wants_fragment
+from panel.blueprints.office import tickets as office_tickets
 from panel.domain.errors import ExpiredForm, PanelError, TooManyTries
 from panel.logs import without_secrets
 
@@ -73,6 +74,8 @@ FORMS_AGAIN: Mapping[str, Callable[[ExpiredForm], ResponseReturnValue]] = {
     "ordering.place": ordering.form_again,
     "tickets.open_ticket": tickets.form_again,
     "tickets.answer": tickets.answer_again,
+    "office_tickets.answer": office_tickets.answer_again,
+    "office_tickets.note": office_tickets.answer_again,
 }
 
 

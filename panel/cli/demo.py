@@ -8,6 +8,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy import select
 
+from panel.cli import demo_tickets
 from panel.cli.refusals import change
 from panel.clock import utc_now
 from panel.db import db
@@ -66,6 +67,7 @@ def _fill(hashes: dict[str, str], *, secret: str) -> None:
     _begin_refill(customer.id, next(offer for offer in offers if offer.provider_service == "refill"), now=now)
     for offer in offers:
         ordering.place_order(customer.id, asked=_example(offer), now=now)
+    demo_tickets.fill(customer, operator, now=now)
 
 
 def _give_second_factor(user_id: int, secret: str, *, now: datetime) -> None:

@@ -1,0 +1,102 @@
+"""The operators' canned answers: listed, added, changed and removed."""
+
+from flask import abort, flash, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from panel.blueprints.office import shared
+from panel.blueprints.office.gate import office_blueprint
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain.errors import NotFound, PanelError
+from panel.domain.ticket import LONGEST_TEXT
+from panel.services.tickets import canned
+
+bp = office_blueprint("canned_answers")
+
+
+@bp.get("/canned-answers")
+def index() -> ResponseReturnValue:
+    return _index_page()
+
+
+@bp.post("/canned-answers")
+def add() -> ResponseReturnValue:
+    name, text = _typed()
+    try:
+        with transaction():
+            canned.add(name=name, text=text, actor=shared.actor(), now=utc_now())
+    except PanelError as error:
+        return make_response(_index_page(error), error.http_status)
+    flash(f"“{name.strip()}” is kept.")
+    return redirect(url_for("office_canned_answers.index"), code=303)
+
+
+@bp.get("/canned-answers/<int:answer_id>")
+def show(answer_id: int) -> ResponseReturnValue:
+    return _answer_page(answer_id)
+
+
+@bp.post("/canned-answers/<int:answer_id>")
+def edit(answer_id: int) -> ResponseReturnValue:
+    name, text = _typed()
+    try:
+        with transaction():
+            canned.edit(answer_id, name=name, text=text, seen=_seen(), actor=shared.actor(), now=utc_now())
+    except NotFound:
+        raise
+    except PanelError as error:
+        return make_response(_answer_page(answer_id, error), error.http_status)
+    flash(f"“{name.strip()}” is changed.")
+    return redirect(url_for("office_canned_answers.index"), code=303)
+
+
+@bp.post("/canned-answers/<int:answer_id>/removal")
+def remove(answer_id: int) -> ResponseReturnValue:
+    try:
+        with transaction():
+            canned.remove(answer_id, seen=_seen(), actor=shared.actor(), now=utc_now())
+    except NotFound:
+        raise
+    except PanelError as error:
+        return make_response(_answer_page(answer_id, error), error.http_status)
+    flash("The canned answer is removed. Answers that were sent keep their words.")
+    return redirect(url_for("office_canned_answers.index"), code=303)
+
+
+def _typed() -> tuple[str, str]:
+    return request.form.get("name", ""), request.form.get("text", "")
+
+
+def _seen() -> int:
+    text = request.form.get("seen", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0
+
+
+def _index_page(error: PanelError | None = None) -> str:
+    name, text = _typed()
+    return render_template(
+        "office/canned_answers/index.html",
+        answers=canned.listed(),
+        placeholders=canned.PLACEHOLDERS,
+        name=name,
+        text=text,
+        errors={} if error is None else {error.field or "": error.message},
+        longest_name=canned.LONGEST_NAME,
+        longest_text=LONGEST_TEXT,
+    )
+
+
+def _answer_page(answer_id: int, error: PanelError | None = None) -> str:
+    answer = canned.find(answer_id)
+    if answer is None:
+        abort(404)
+    return render_template(
+        "office/canned_answers/show.html",
+        answer=answer,
+        placeholders=canned.PLACEHOLDERS,
+        name=request.form.get("name", answer.name),
+        text=request.form.get("text", answer.text),
+        errors={} if error is None else {error.field or "": error.message},
+        longest_name=canned.LONGEST_NAME,
+        longest_text=LONGEST_TEXT,
+    )

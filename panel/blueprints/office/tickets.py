@@ -1,0 +1,274 @@
+"""Tickets in the office: the queue, and one ticket with its notes, its customer's history and all acts on it."""
+
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+from flask import Response, abort, flash, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from panel.blueprints.office import shared
+from panel.blueprints.office.gate import keep_out_others, office_blueprint
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain.errors import ExpiredForm, NotFound, PanelError, StaleForm
+from panel.domain.ticket import LONGEST_TEXT
+from panel.services import ordering
+from panel.services.tickets import answering, beside, canned, measures, queue, reading
+from panel.services.tickets.answering import Operator
+from panel.services.tickets.queue import Filters, Stage, Whose
+from panel.services.tickets.reading import OwnTicket
+
+bp = office_blueprint("tickets")
+
+LIST, LIVE = "/office/tickets", "/office/tickets/live"
+LONGEST_SEARCH = 200
+VIEWS = ((Whose.ALL, "All"), (Whose.MINE, "Mine"), (Whose.NOBODYS, "Nobody’s"))
+STAGES = [(Stage.OPEN, "Open"), (Stage.CLOSED, "Closed"), (Stage.ANY, "Open and closed")]
+
+
+@bp.get("/tickets")
+def index() -> ResponseReturnValue:
+    filters, number = _filters(), _page_number()
+    if "live" in request.args:
+        return shared.choose_updates(_address(LIST, filters))
+    region, _shown = _queue_region(filters, number)
+    return render_template(
+        "office/tickets/index.html",
+        region=region,
+        filters=filters,
+        stages=STAGES,
+        page_url=_address(LIST, filters, page=number),
+        kept=_pairs(filters),
+        is_live=shared.is_live(),
+        first_answers=measures.first_answers(now=utc_now()),
+        days=measures.WINDOW.days,
+        least=measures.LEAST_SAMPLE,
+    )
+
+
+@bp.get("/tickets/live")
+def live() -> Response:
+    """304 when the rows shown are still so, else the region with its new hash."""
+    return shared.region_alone(_queue_region(_filters(), _page_number()))
+
+
+@bp.get("/tickets/<int:ticket_id>")
+def show(ticket_id: int) -> ResponseReturnValue:
+    own = _ticket_or_404(ticket_id)
+    chosen = request.args.get("canned", "")
+    if not chosen:
+        return _page(own)
+    answer = canned.find(_number(chosen))
+    if answer is None:
+        abort(404)
+    return _page(own, text=canned.filled(answer, own), canned_id=answer.id)
+
+
+@bp.post("/tickets/<int:ticket_id>/answers")
+def answer(ticket_id: int) -> ResponseReturnValue:
+    """Send the answer, unless something came to the ticket that its operator has not seen."""
+    own = _ticket_or_404(ticket_id)
+    closes = request.form.get("closes") == "yes"
+
+    def act() -> None:
+        answering.answer(
+            ticket_id,
+            operator=_operator(),
+            text=request.form.get("text", ""),
+            request_id=request.form.get("request_id", ""),
+            seen=_number(request.form.get("seen", "")),
+            closes=closes,
+            now=utc_now(),
+        )
+
+    done = f"Ticket {own.id} is answered{' and closed' if closes else ''}."
+    return _done(own.id, act, said=done)
+
+
+@bp.post("/tickets/<int:ticket_id>/notes")
+def note(ticket_id: int) -> ResponseReturnValue:
+    own = _ticket_or_404(ticket_id)
+
+    def act() -> None:
+        text, request_id = request.form.get("note", ""), request.form.get("request_id", "")
+        answering.note(ticket_id, operator=_operator(), text=text, request_id=request_id, now=utc_now())
+
+    return _done(own.id, act, said="The note is kept. The customer does not see it.")
+
+
+@bp.post("/tickets/<int:ticket_id>/assignee")
+def assign(ticket_id: int) -> ResponseReturnValue:
+    own = _ticket_or_404(ticket_id)
+
+    def act() -> None:
+        to, was = (_number(request.form.get(name, "")) or None for name in ("assignee", "was"))
+        answering.assign(ticket_id, operator=_operator(), assignee_id=to, was_id=was, now=utc_now())
+
+    return _done(own.id, act, said=f"It is noted who has ticket {own.id}.")
+
+
+@bp.post("/tickets/<int:ticket_id>/closing")
+def close(ticket_id: int) -> ResponseReturnValue:
+    own = _ticket_or_404(ticket_id)
+
+    def act() -> None:
+        seen = _number(request.form.get("seen", ""))
+        answering.close(ticket_id, operator=_operator(), seen=seen, now=utc_now())
+
+    return _done(own.id, act, said=f"Ticket {own.id} is closed.")
+
+
+@bp.post("/tickets/<int:ticket_id>/reopening")
+def reopen(ticket_id: int) -> ResponseReturnValue:
+    own = _ticket_or_404(ticket_id)
+
+    def act() -> None:
+        answering.reopen(ticket_id, operator=_operator(), now=utc_now())
+
+    return _done(own.id, act, said=f"Ticket {own.id} is open again and waits for us.")
+
+
+def answer_again(error: ExpiredForm) -> ResponseReturnValue:
+    """The ticket with what was typed and the reason why it was not taken; to all but operators nothing is here."""
+    kept_out = keep_out_others()
+    if kept_out is not None:
+        return kept_out
+    ticket_id: int = (request.view_args or {})["ticket_id"]
+    return _refused(ticket_id, error)
+
+
+def _done(ticket_id: int, act: Callable[[], None], *, said: str) -> ResponseReturnValue:
+    """Do it and show the ticket, or show the ticket with why it was not done and what was typed."""
+    try:
+        with transaction():
+            act()
+    except NotFound:
+        raise
+    except PanelError as error:
+        return _refused(ticket_id, error)
+    flash(said)
+    return redirect(url_for("office_tickets.show", ticket_id=ticket_id), code=303)
+
+
+def _refused(ticket_id: int, error: PanelError) -> ResponseReturnValue:
+    meanwhile: tuple[reading.Line, ...] = ()
+    if isinstance(error, StaleForm) and "seen" in request.form:
+        meanwhile = reading.lines_after(ticket_id, number=_number(request.form["seen"]))
+    page = _page(
+        _ticket_or_404(ticket_id),
+        text=request.form.get("text", ""),
+        note=request.form.get("note", ""),
+        error=error,
+        meanwhile=meanwhile,
+    )
+    return make_response(page, error.http_status)
+
+
+def _page(
+    own: OwnTicket,
+    *,
+    text: str = "",
+    note: str = "",
+    canned_id: int | None = None,
+    error: PanelError | None = None,
+    meanwhile: tuple[reading.Line, ...] = (),
+) -> str:
+    thread = reading.whole_thread(own.id, page=_page_number() if "page" in request.args else None)
+    operators = answering.operators()
+    fitting = canned.fitting(own)
+    return render_template(
+        "office/tickets/show.html",
+        own=own,
+        thread=thread,
+        customer=beside.customer_of(own.ticket),
+        operators=[("", "Nobody"), *((str(number), email) for number, email in operators)],
+        assignee=dict(operators).get(own.ticket.assignee_id or 0, ""),
+        my_id=shared.operator_id(),
+        canned=[(str(answer.id), answer.name) for answer in fitting],
+        canned_id=str(canned_id or ""),
+        text=text,
+        note=note,
+        request_id=ordering.new_request_id(),
+        note_request_id=ordering.new_request_id(),
+        errors={} if error is None else {error.field or "": error.message},
+        meanwhile=meanwhile,
+        longest_text=LONGEST_TEXT,
+        back=shared.back(LIST),
+    )
+
+
+def _ticket_or_404(ticket_id: int) -> OwnTicket:
+    own = reading.find_any(ticket_id)
+    if own is None:
+        abort(404)
+    return own
+
+
+def _operator() -> Operator:
+    return Operator(shared.operator_id(), shared.actor())
+
+
+def _queue_region(filters: Filters, number: int) -> tuple[Markup, str]:
+    operator_id = shared.operator_id()
+    counts = queue.counts(filters=filters, operator_id=operator_id)
+    page = queue.page(filters=filters, operator_id=operator_id, number=number)
+    views = [
+        (whose, label, _address(LIST, _with_whose(filters, whose)), counts[whose], whose is filters.whose)
+        for whose, label in VIEWS
+    ]
+    here = _address(LIST, filters, page=number)
+    return shared.region(
+        "office/tickets/_queue.html",
+        live_url=_address(LIVE, filters, page=number),
+        label="Tickets",
+        page=page,
+        views=views,
+        filters=filters,
+        newer=_address(LIST, filters, page=number - 1) if number > 1 else None,
+        older=_address(LIST, filters, page=number + 1) if page.has_more else None,
+        back=urlencode({"back": here}),
+    )
+
+
+def _filters() -> Filters:
+    """The filters of the address; what is none of them asks for everything that is open."""
+    customer = _number(request.args.get("customer", "")) or None
+    whose, stage = request.args.get("whose", ""), request.args.get("stage", "")
+    usual = Stage.ANY if customer else Stage.OPEN
+    return Filters(
+        whose=Whose(whose) if whose in set(Whose) else Whose.ALL,
+        stage=Stage(stage) if stage in set(Stage) else usual,
+        search=request.args.get("q", "").replace("\0", "").strip()[:LONGEST_SEARCH],
+        customer_id=customer,
+    )
+
+
+def _with_whose(filters: Filters, whose: Whose) -> Filters:
+    return Filters(whose, filters.stage, filters.search, filters.customer_id)
+
+
+def _pairs(filters: Filters) -> list[tuple[str, str]]:
+    """The filters as the address names them; the usual ones are not named."""
+    usual = Stage.ANY if filters.customer_id else Stage.OPEN
+    pairs = [
+        ("whose", filters.whose.value if filters.whose is not Whose.ALL else ""),
+        ("stage", filters.stage.value if filters.stage is not usual else ""),
+        ("q", filters.search),
+        ("customer", str(filters.customer_id or "")),
+    ]
+    return [(name, value) for name, value in pairs if value]
+
+
+def _address(path: str, filters: Filters, *, page: int = 1) -> str:
+    pairs = _pairs(filters) + ([("page", str(page))] if page > 1 else [])
+    return f"{path}?{urlencode(pairs)}" if pairs else path
+
+
+def _number(text: str) -> int:
+    """The whole number that was written; 0, which no row has, for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0
+
+
+def _page_number() -> int:
+    return max(1, min(_number(request.args.get("page", "")), 10**6))

@@ -1,0 +1,94 @@
+"""Tickets in the same moment: one form is one ticket, and of two operators who answer one is told."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from panel.db import db, transaction
+from panel.domain.errors import PanelError, StaleForm, TooManyTries
+from panel.models import Ticket, TicketEntry
+from panel.services.tickets import answering, limits, opening, thread
+from panel.services.tickets.answering import Operator
+from panel.services.tickets.opening import Asked
+from tests.factories import NOON, a_customer, an_operator
+from tests.flows.at_once import all_at_once
+from tests.tickets import a_request_id, a_ticket, asking
+
+pytestmark = pytest.mark.both_engines
+
+
+def opens(customer_id: int, asked: Asked) -> Callable[[], int]:
+    def act() -> int:
+        with transaction():
+            return opening.open_ticket(customer_id, asked=asked, now=NOON).id
+
+    return act
+
+
+def answers(ticket_id: int, operator: Operator) -> Callable[[], int]:
+    def act() -> int:
+        with transaction():
+            return answering.answer(
+                ticket_id, operator=operator, text=f"By {operator.id}", request_id=a_request_id(), seen=1, now=NOON
+            ).id
+
+    return act
+
+
+def count(model: type[Ticket] | type[TicketEntry]) -> int:
+    db.session.rollback()
+    return db.session.scalar(select(func.count()).select_from(model)) or 0
+
+
+def test_one_form_pressed_many_times_at_once_is_one_ticket(app: Flask) -> None:
+    customer_id, asked = a_customer().id, asking()
+
+    made = all_at_once(app, [opens(customer_id, asked)] * 8)
+
+    assert len(set(made)) == 1
+    assert (count(Ticket), count(TicketEntry)) == (1, 1)
+
+
+def test_limit_of_new_tickets_holds_at_once(app: Flask) -> None:
+    customer_id = a_customer().id
+
+    made = all_at_once(app, [opens(customer_id, asking()) for _ in range(14)], expected=TooManyTries)
+
+    assert sum(isinstance(each, int) for each in made) == limits.MOST_NEW_TICKETS
+    assert count(Ticket) == limits.MOST_NEW_TICKETS
+
+
+def test_of_operators_who_answer_at_once_one_is_heard_and_the_others_are_told(app: Flask) -> None:
+    ticket_id = a_ticket().id
+    operators = [Operator(user.id, user.email) for user in (an_operator() for _ in range(6))]
+
+    told = all_at_once(app, [answers(ticket_id, operator) for operator in operators], expected=StaleForm)
+
+    assert sum(isinstance(each, int) for each in told) == 1
+    assert count(TicketEntry) == 2
+
+
+def test_both_sides_at_once_never_block_each_other_and_number_every_line(app: Flask) -> None:
+    ticket = a_ticket()
+    ticket_id, customer_id = ticket.id, ticket.customer_id
+    operators = [Operator(user.id, user.email) for user in (an_operator() for _ in range(3))]
+
+    def writes() -> int:
+        with transaction():
+            return thread.answer(
+                ticket_id, customer_id=customer_id, text="Mine", request_id=a_request_id(), now=NOON
+            ).id
+
+    def closes() -> bool:
+        with transaction():
+            return thread.close(ticket_id, customer_id=customer_id, now=NOON)
+
+    acts = [writes, *(answers(ticket_id, operator) for operator in operators), closes, writes, closes]
+    all_at_once(app, acts, expected=PanelError)
+
+    db.session.rollback()
+    numbers = list(db.session.scalars(select(TicketEntry.number).order_by(TicketEntry.number)))
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert db.session.get_one(Ticket, ticket_id).version == len(numbers) >= 4
