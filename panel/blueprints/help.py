@@ -16,6 +16,8 @@ from panel.services import measures, orders
 from panel.services.content import GUIDES, PART_IDS, Content, load
 from panel.services.content_facts import facts_for_prose
 from panel.services.measures import Measure
+from panel.services.platform import audits
+from panel.services.tickets import measures as ticket_measures
 from panel.services.worked_sums import worked_sum
 from panel.settings import ROOT
 
@@ -128,6 +130,11 @@ def show_reliability() -> ResponseReturnValue:
         start=measures.time_to_start(now=now),
         completion=measures.time_to_completion(now=now),
         share=measures.share_completed(now=now),
+        returns=measures.returns(now=now),
+        audit=audits.newest(),
+        answers=ticket_measures.first_answers(now=now),
+        answer_days=ticket_measures.WINDOW.days,
+        least_answers=ticket_measures.LEAST_SAMPLE,
         data=json_ld.guide_page(page, path="/reliability"),
     )
 

@@ -5,12 +5,14 @@ One read of the newest orders serves every figure of every page for a minute.
 
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
 from panel.db import db
+from panel.domain import refund
+from panel.domain.status import Status
 from panel.models import Order
 from panel.services.platform import own_orders
 
@@ -45,12 +47,36 @@ class Share:
 
 
 @dataclass(frozen=True)
+class Returns:
+    """How many orders that ended without delivering all had exactly the unused money back by the end."""
+
+    in_full: int
+    due: int
+
+
+@dataclass(frozen=True)
 class _Ended:
     tool_id: int
     provider_id: int
     placed_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
+    status: str
+    quantity: int
+    remains: int
+    price_micros_per_thousand: int
+    returned_nanos: int
+
+    @property
+    def due_nanos(self) -> int:
+        """What had to come back, by the rule that ends orders."""
+        settled = refund.settle(
+            Status(self.status),
+            quantity=self.quantity,
+            remains=self.remains,
+            price_micros_per_thousand=self.price_micros_per_thousand,
+        )
+        return settled.returned_nanos
 
 
 @dataclass(frozen=True)
@@ -89,6 +115,14 @@ def share_completed(*, now: datetime) -> Share | None:
     if len(orders) < LEAST_SAMPLE:
         return None
     return Share(completed=sum(order.completed_at is not None for order in orders), ended=len(orders))
+
+
+def returns(*, now: datetime) -> Returns | None:
+    """The orders that had unused money back in full, among those of the window that it was due to; None when few."""
+    ended = [order for order in _ended_orders(now=now) if Status(order.status).is_final]
+    if len(ended) < LEAST_SAMPLE:
+        return None
+    return Returns(in_full=sum(order.returned_nanos >= order.due_nanos for order in ended), due=len(ended))
 
 
 def read_at(database: str, *, now: datetime) -> datetime | None:
@@ -142,9 +176,7 @@ def _is_fresh(reading: _Reading, *, now: datetime) -> bool:
 def _read(*, now: datetime) -> tuple[_Ended, ...]:
     newest = select(func.max(ORDERS.c.id)).scalar_subquery()
     rows = db.session.execute(
-        select(
-            ORDERS.c.tool_id, ORDERS.c.provider_id, ORDERS.c.placed_at, ORDERS.c.started_at, ORDERS.c.completed_at
-        ).where(
+        select(*(ORDERS.c[column.name] for column in fields(_Ended))).where(
             ORDERS.c.id > newest - NEWEST_ORDERS,
             ORDERS.c.ended_at >= now - WINDOW,
             ORDERS.c.tool_id.is_distinct_from(own_orders.tool_id()),

@@ -12,9 +12,11 @@ from panel.domain import money
 from panel.domain.status import Status
 from panel.services import measures
 from panel.services.content_facts import WCAG, facts_for_prose
+from panel.services.own_data.tables import tables
 from panel.services.worked_sums import worked_sum
 from panel.settings import ROOT, Settings
 from tests.content.pages import PAGES, main_of, page, words
+from tests.factories import a_customer
 
 TEXTS = [path for folder in ("statuses", "guides", "faq") for path in sorted((ROOT / "content" / folder).glob("*.md"))]
 TEMPLATES = [path for folder in ("help", "search") for path in sorted((ROOT / "templates" / folder).glob("*.html"))]
@@ -100,3 +102,31 @@ def test_the_texts_follow_the_table_and_the_settings() -> None:
     assert facts["status_count"] == "seven" and facts["ends"] == "Partial and Canceled"
     assert facts["held"] == "Pending, Processing or In progress"
     assert facts["canceled_page"] == "[Canceled](/order-statuses/canceled)"
+
+
+# Every table of what is kept of a customer, with the words by which the privacy page names it.
+NAMED_IN_PRIVACY = {
+    "account": "Your email, when you opened the account",
+    "log_ins": "For each log-in: a short name of the browser",
+    "orders": "Tool, link, quantity, price, counts and statuses",
+    "order_events": "each report about them",
+    "refills": "each refill or cancellation you asked for",
+    "cancellations": "each refill or cancellation you asked for",
+    "statement": "Every amount that moved",
+    "top_up_requests": "your requests to add money",
+    "tickets": "Your tickets",
+    "ticket_messages": "what you wrote, and what we answered",
+    "api_keys": "a hash of each key",
+    "webhook_receivers": "the addresses you gave",
+    "webhooks": "what was sent there",
+    "webhook_deliveries": "what was sent there",
+    "mails": "Mails that we sent you",
+    "favorites": "Your favorite tools",
+}
+
+
+def test_the_privacy_page_names_everything_that_is_kept(client: FlaskClient) -> None:
+    seen = words(page(client, "/privacy"))
+
+    assert {table.name for table in tables(a_customer().id)} == set(NAMED_IN_PRIVACY)
+    assert [said for said in NAMED_IN_PRIVACY.values() if said not in seen] == []

@@ -14,12 +14,12 @@ FILES = [*TEXTS, *TEMPLATES]
 OWN_WORDS = Path(__file__).parent / "words.txt"
 WORD = re.compile(r"[A-Za-z]+(?:['’][a-z]+)?")
 BRITISH = re.compile(
-    r"\b\w*(?:colour|favour|behaviour|honour|cancell|licence|centre|defence|fulfil(?:s|ment)?\b|travell|judgement"
+    r"\b\w*(?:colour|favour|behaviour|honour|cancell(?:ed|ing|er)|licence|centre|defence|fulfil(?:s|ment)?\b|travell|judgement"
     r"|[a-z]{3}(?:is|ys)(?:e|es|ed|ing|ation)\b)\w*",
     re.IGNORECASE,
 )
 # Words that look British and are American too.
-ALSO_AMERICAN = {"advertising", "cancellations", "otherwise", "promise", "promised", "raised", "surprise"}
+ALSO_AMERICAN = {"advertising", "otherwise", "promise", "promised", "raised", "surprise"}
 
 
 @cache
