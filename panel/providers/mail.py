@@ -12,9 +12,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from email.errors import MessageError
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, Policy
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -30,6 +30,19 @@ LONGEST_LINE = 900
 _ADDRESS = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*@[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)*", re.ASCII)
 _READY = 220
 _REFUSED_FOR_GOOD = range(500, 600)
+
+
+class _Unfolded(UnstructuredHeader, BaseHeader):
+    """A header of one long word, on one line: the library would encode what it cannot fold, and nobody decodes that."""
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_HEADERS = HeaderRegistry()
+for _name in ("list-unsubscribe", "message-id"):
+    _HEADERS.map_to_type(_name, _Unfolded)
+POLICY = SMTP.clone(header_factory=_HEADERS)
 
 
 class NotTaken(Exception):
@@ -73,7 +86,7 @@ def post(settings: Settings) -> Post:
 
 def message(written: Written, *, settings: Settings) -> EmailMessage:
     """The mail with its headers. Raises NotTaken when the address is none that a mail can be sent to."""
-    made = EmailMessage(policy=SMTP)
+    made = EmailMessage(policy=POLICY)
     try:
         made["From"] = Address(settings.site_name, addr_spec=settings.mail_sender)
         made["To"] = Address(addr_spec=_in_ascii(written.email))
@@ -121,13 +134,13 @@ class _Files:
 
     def send(self, written: Written) -> None:
         made = message(written, settings=self._settings)
-        name = re.sub(r"[^a-z0-9]+", "-", written.key.lower()).strip("-")[:60]
+        name = re.sub(r"[^a-z0-9]+", "-", written.key.lower()).strip("-")[:30]
         mark = hashlib.sha256(written.key.encode()).hexdigest()[:8]
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _write(
                 self._folder / f"{written.at:%Y%m%dT%H%M%S}-{name}-{mark}.eml",
-                made.as_bytes(policy=SMTP.clone(linesep="\n")),
+                made.as_bytes(policy=POLICY.clone(linesep="\n")),
             )
         except OSError as error:
             raise NotTaken(f"The file could not be written: {error.strerror}", stops=True) from error
