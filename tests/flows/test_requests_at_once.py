@@ -1,0 +1,220 @@
+"""A refill or a stop asked for by double click, in two tabs and over the API at once: one request, one call."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select, update
+
+from panel.clock import utc_now
+from panel.db import Base, db, transaction
+from panel.domain.refill import RefillState
+from panel.domain.status import Status
+from panel.jobs import cancellations as cancellation_sweep
+from panel.jobs import refills as refill_sweep
+from panel.jobs import sync
+from panel.models import ApiKey, Attempt, Cancellation, Order, Provider, Refill, SignIn, User
+from panel.services import ledger, refill_ends, refills, request_stories, transitions
+from tests import books
+from tests.callers import PATH, a_key
+from tests.factories import a_customer, a_provider, a_tool, again, an_order, signed_in
+from tests.flows.at_once import all_at_once
+from tests.hostile import Hostile, hostile_provider, provider_at, said
+
+pytestmark = pytest.mark.both_engines
+
+UPSTREAM_ID = "1001"
+# What is not about an order: sessions, and when a key was last used.
+ASIDE = {SignIn.__tablename__, ApiKey.__tablename__}
+
+
+@pytest.fixture
+def server(app: Flask) -> Iterator[Hostile]:
+    app.config["PANEL"] = app.config["PANEL"].model_copy(update={"provider_timeout_seconds": 5.0})
+    with hostile_provider() as server:
+        provider_at(server.url, settings=app.config["PANEL"])
+        yield server
+
+
+def upstream_order(status: Status, *, days_ago: float = 0, **terms: object) -> Order:
+    """An order that the hostile provider has, in this status."""
+    provider = db.session.scalars(select(Provider).where(Provider.kind == "panel_api")).one()
+    tool = a_tool(provider=provider, provider_service="7", **terms)
+    at = utc_now() - timedelta(days=days_ago)
+    order = an_order(customer=a_customer("1000"), tool=tool, status=status, now=at)
+    with transaction():
+        attempt = {"order_id": order.id, "provider_id": provider.id, "kind": "add", "state": "sent", "at": at}
+        db.session.add(Attempt(**attempt, lease_until=at, answer=UPSTREAM_ID))
+        due = {} if status is Status.COMPLETED else {"sync_at": utc_now()}
+        row = transitions.claim_one(order.id)
+        transitions.mark(row, provider_order_id=UPSTREAM_ID, dispatch_at=None, **due)
+    return again(order)
+
+
+def ways_to_ask(app: Flask, order: Order, *, form: str, action: str) -> list[Callable[[], str]]:
+    """Twice in each of two tabs, and twice over the API; each says `done` or `refused`."""
+    person = db.session.get_one(User, order.customer_id)
+    key, order_id = a_key(person), order.id
+    tabs = [signed_in(app.test_client(), person) for _ in range(2)]
+
+    def click(tab: int) -> Callable[[], str]:
+        def send() -> str:
+            client = app.test_client()
+            for cookie in tabs[tab]._cookies.values():
+                client.set_cookie(cookie.key, cookie.value)
+            status = client.post(f"/orders/{order_id}/{form}").status_code
+            return {303: "done", 409: "refused"}[status]
+
+        return send
+
+    def call() -> str:
+        field = "orders" if action == "cancel" else "order"
+        answer = app.test_client().post(PATH, data={"key": key, "action": action, field: str(order_id)}).get_json()
+        said_no = "error" in answer if isinstance(answer, dict) else isinstance(answer[0][action], dict)
+        return "refused" if said_no else "done"
+
+    return [click(0), click(0), click(1), click(1), call, call]
+
+
+def sweep_at_once(app: Flask, sweep: Callable[..., int]) -> None:
+    """The sweep by several workers in the same moment, twice."""
+    for _ in range(2):
+        all_at_once(app, [lambda: sweep(worker="test", wait=True)] * 3)
+
+
+def everything() -> dict[str, list[tuple[object, ...]]]:
+    db.session.rollback()
+    tables = [table for table in Base.metadata.sorted_tables if table.name not in ASIDE]
+    return {table.name: sorted(map(tuple, db.session.execute(select(table))), key=repr) for table in tables}
+
+
+def test_a_refill_asked_for_on_all_ways_at_once_is_one_task_and_one_call(app: Flask, server: Hostile) -> None:
+    server.answers |= {"refill": said({"refill": "31"}), "refill_status": said({"status": "In progress"})}
+    order = upstream_order(Status.COMPLETED, days_ago=3)
+
+    answers = all_at_once(app, ways_to_ask(app, order, form="refills", action="refill"))
+    sweep_at_once(app, refill_sweep.sweep)
+
+    assert sorted(answers) == ["done"] + ["refused"] * 5
+    db.session.rollback()
+    assert db.session.scalar(select(func.count()).select_from(Refill)) == 1
+    assert server.count("refill") == 1
+    assert again(order).status == Status.REFILL
+    (story,) = request_stories.refill_stories(order.id)
+    assert [(step.label, step.at is not None) for step in story.steps] == [
+        ("Asked", True),
+        ("Accepted", True),
+        ("Running", True),
+        ("Completed", False),
+    ]
+    books.assert_right()
+
+
+def test_a_stop_asked_for_on_all_ways_at_once_is_one_request_one_call_and_money_at_the_end(
+    app: Flask, server: Hostile
+) -> None:
+    server.answers["cancel"] = said([{"order": int(UPSTREAM_ID), "cancel": 1}])
+    order = upstream_order(Status.IN_PROGRESS)
+    before = ledger.balance_nanos(order.customer_id)
+
+    answers = all_at_once(app, ways_to_ask(app, order, form="cancellation", action="cancel"))
+    sweep_at_once(app, cancellation_sweep.sweep)
+    accepted = [each.label for each in request_stories.cancellation_stories(order.id)]
+    untouched = ledger.balance_nanos(order.customer_id)
+    server.answers["status"] = said({UPSTREAM_ID: {"status": "Partial", "remains": "400", "start_count": "1"}})
+    with transaction():
+        db.session.execute(update(Order).values(sync_at=utc_now()))
+    sync.sweep(worker="test", wait=True)
+
+    assert sorted(answers) == ["done"] + ["refused"] * 5
+    assert (accepted, server.count("cancel")) == (["accepted"], 1)
+    assert (untouched, again(order).status) == (before, Status.PARTIAL)
+    assert order.returned_nanos == 400 * order.price_micros_per_thousand
+    assert ledger.balance_nanos(order.customer_id) == before + order.returned_nanos
+    books.assert_right()
+
+
+def test_an_order_that_nobody_has_is_canceled_once_with_all_its_money(app: Flask, server: Hostile) -> None:
+    provider = db.session.scalars(select(Provider).where(Provider.kind == "panel_api")).one()
+    order = an_order(customer=a_customer("1000"), tool=a_tool(provider=provider), now=utc_now())
+
+    answers = all_at_once(app, ways_to_ask(app, order, form="cancellation", action="cancel"))
+    sweep_at_once(app, cancellation_sweep.sweep)
+
+    assert sorted(answers) == ["done"] + ["refused"] * 5
+    assert (again(order).status, order.returned_nanos) == (Status.CANCELED, order.charge_nanos)
+    assert ledger.balance_nanos(order.customer_id) == 1_000 * 10**9
+    assert server.calls == []
+    books.assert_right()
+
+
+@pytest.mark.parametrize(
+    ("form", "action", "terms", "status", "days_ago", "reason"),
+    [
+        ("refills", "refill", {"refill_days": None}, Status.COMPLETED, 1, "This tool does not offer refill."),
+        ("refills", "refill", {"refill_days": 30}, Status.COMPLETED, 40, "this order completed 40 days ago."),
+        ("refills", "refill", {"refill_days": 30}, Status.IN_PROGRESS, 0, "once the order is Completed."),
+        ("cancellation", "cancel", {"can_cancel": False}, Status.IN_PROGRESS, 0, "This tool does not offer cancel."),
+        ("cancellation", "cancel", {"can_cancel": True}, Status.COMPLETED, 1, "The order has ended as Completed."),
+    ],
+)
+def test_outside_the_terms_nothing_changes_and_no_provider_is_reached(
+    app: Flask,
+    server: Hostile,
+    form: str,
+    action: str,
+    terms: dict[str, object],
+    status: Status,
+    days_ago: float,
+    reason: str,
+) -> None:
+    order = upstream_order(status, days_ago=days_ago, **terms)
+    ways = ways_to_ask(app, order, form=form, action=action)
+    tab = signed_in(app.test_client(), db.session.get_one(User, order.customer_id))
+    with transaction():
+        db.session.execute(update(Order).values(sync_at=None))
+    before = everything()
+
+    page = tab.get(f"/orders/{order.id}").text
+    answers = [way() for way in ways]
+    refill_sweep.sweep(worker="test", wait=True)
+    cancellation_sweep.sweep(worker="test", wait=True)
+
+    assert set(answers) == {"refused"}
+    assert everything() == before
+    assert server.calls == []
+    assert reason in page
+    assert f'form="{"refill" if action == "refill" else "cancel"}"' not in page
+    assert db.session.scalar(select(func.count()).select_from(Cancellation)) == 0
+
+
+def test_a_refill_by_the_simulator_and_one_by_hand_go_through_the_same_steps(app: Flask) -> None:
+    for kind in ("simulated", "manual"):
+        order = an_order(tool=a_tool(provider=a_provider(kind)), status=Status.COMPLETED, now=utc_now())
+        with transaction():
+            refill_id = refills.request_refill(order.id, customer_id=order.customer_id, now=utc_now()).id
+        refill_sweep.sweep(worker="test", wait=True)
+        if kind == "manual":
+            with transaction():
+                refill_ends.begin_by_operator(refill_id, actor="anna", now=utc_now())
+            with transaction():
+                end = RefillState.REFUSED
+                refill_ends.end_by_operator(refill_id, end, reason="The page is gone.", actor="anna", now=utc_now())
+        else:
+            # The simulator's id holds the moment: a task given a minute ago has ended by now.
+            with transaction():
+                long_ago = (utc_now() - timedelta(minutes=1)).timestamp()
+                ended = {"provider_refill_id": f"refill-{order.id}-{int(long_ago * 1000)}", "due_at": utc_now()}
+                db.session.execute(update(Refill).where(Refill.id == refill_id).values(**ended))
+            refill_sweep.sweep(worker="test", wait=True)
+        (story,) = request_stories.refill_stories(order.id)
+
+        seen = [step.label for step in story.steps]
+        assert again(order).status == Status.COMPLETED
+        assert not story.is_open
+        if kind == "manual":
+            assert seen == ["Asked", "Accepted", "Running", "Refused"]
+            assert story.steps[-1].text == "The page is gone."
+        else:
+            assert seen == ["Asked", "Accepted", "Completed"]
