@@ -11,7 +11,8 @@ from panel.providers.http import CallFailed
 from panel.settings import Settings
 
 DEADLINE_SECONDS = 8.0
-PAGE = "/tools"
+# With a query, so that it is drawn: pages without one may be kept.
+PAGE = "/tools?sort=price"
 MOST_BYTES = 1024 * 1024
 # Set by the supervisor for everything it starts: then the site is on this machine.
 SUPERVISED = "PANEL_TETHERED"

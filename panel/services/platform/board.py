@@ -111,7 +111,7 @@ def _add_present_gap(
 ) -> None:
     """While nobody measures, the time since the last round counts as it will when the worker is back."""
     at = newest_at()
-    if at is None or not present.is_stale(at, interval_seconds=interval_seconds, now=now):
+    if at is None or not present.is_late(at, interval_seconds=interval_seconds, now=now):
         return
     for key in keys:
         state = State.MAJOR if needs_worker(key) else State.UNKNOWN

@@ -1,7 +1,7 @@
 """How each component does at this moment: the last round of probes, and what open incidents say of it.
 
-A round that is too old says nothing any more. Then what only the worker keeps going is down, and of the rest
-nothing is known; "operational" is never said without a measurement behind it.
+A round that is too old, or whose worker has not been seen since, says nothing any more. Then what only the worker
+keeps going is down, and of the rest nothing is known; "operational" is never said without a measurement behind it.
 """
 
 from collections.abc import Mapping
@@ -22,6 +22,7 @@ from panel.domain.platform import (
 )
 from panel.domain.platform_days import late_seconds
 from panel.models import Measurement
+from panel.services import health
 from panel.services.platform import components, incident_reads, kept, measuring
 
 NOT_RUNNING = "Our worker does not run. Orders wait; none is lost."
@@ -77,14 +78,16 @@ def read(*, interval_seconds: int, now: datetime) -> Present:
     return kept.read("now", lambda: _read(interval_seconds=interval_seconds, now=now), now=now)
 
 
-def is_stale(measured_at: datetime | None, *, interval_seconds: int, now: datetime) -> bool:
+def is_late(measured_at: datetime | None, *, interval_seconds: int, now: datetime) -> bool:
     """Whether the last round is so old that it says nothing of the present."""
     return measured_at is None or now - measured_at > timedelta(seconds=late_seconds(interval_seconds))
 
 
 def _read(*, interval_seconds: int, now: datetime) -> Present:
     measured_at = measuring.newest_at()
-    stale = is_stale(measured_at, interval_seconds=interval_seconds, now=now)
+    seen_seconds = health.heartbeat_age_seconds(now=now)
+    is_gone = seen_seconds is None or seen_seconds > health.STALE_SECONDS
+    stale = is_gone or is_late(measured_at, interval_seconds=interval_seconds, now=now)
     found = _last_round(measured_at)
     told = incident_reads.affected_now(now=now)
     standings = tuple(

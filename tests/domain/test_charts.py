@@ -1,0 +1,77 @@
+"""Drawings: every day has its bar, every value its column, and nothing leaves the drawing."""
+
+import re
+from datetime import date
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from panel.domain import charts
+from panel.domain.platform import State
+from panel.domain.platform_days import DayTimes, last_days
+
+DAYS = last_days(date(2026, 11, 20))
+
+times = st.dictionaries(st.sampled_from(list(State)), st.integers(1, 40_000), max_size=5)
+
+
+def test_ninety_days_without_data_are_one_run_of_stubs() -> None:
+    bars = charts.day_bars([DayTimes(day, {}) for day in DAYS])
+
+    assert [(path.state, path.d) for path in bars.paths] == [(State.UNKNOWN, "M0 25h360")]
+
+
+def test_outage_stands_on_the_foot_of_its_day_however_short() -> None:
+    seconds = {State.OPERATIONAL: 86_390, State.MAJOR: 10}
+
+    bars = charts.day_bars([DayTimes(DAYS[0], {State.OPERATIONAL: 60}), DayTimes(DAYS[1], seconds)])
+
+    assert [(path.state, path.d) for path in bars.paths] == [
+        (State.OPERATIONAL, "M0 14h8"),
+        (State.MAJOR, "M4 28v-4h3v4z"),
+    ]
+
+
+@given(st.lists(times, min_size=90, max_size=90))
+def test_bars_cover_each_day_once_and_stay_inside(seconds: list[dict[State, int]]) -> None:
+    days = [DayTimes(day, each) for day, each in zip(DAYS, seconds, strict=True)]
+
+    bars = charts.day_bars(days)
+
+    drawn = {path.state: path.d for path in bars.paths}
+    runs = [
+        (int(begin), int(length))
+        for state in (State.OPERATIONAL, State.UNKNOWN)
+        for begin, length in re.findall(r"M(\d+) \d+h(\d+)", drawn.get(state, ""))
+    ]
+    covered = sorted(place for begin, length in runs for place in range(begin, begin + length, charts.DAY_WIDTH))
+    assert covered == list(range(0, 360, charts.DAY_WIDTH))
+    for state in (State.DEGRADED, State.PARTIAL, State.MAJOR):
+        for _x, foot, tall in re.findall(r"M(\d+) (\d+)v-(\d+)", drawn.get(state, "")):
+            assert 0 <= int(foot) - int(tall) < int(foot) <= charts.BAR_HEIGHT
+        troubled = sum(bool(each.get(state)) for each in seconds)
+        assert drawn.get(state, "").count("z") <= troubled
+
+
+@given(st.lists(st.integers(0, 10**7), min_size=1, max_size=90))
+def test_columns_stand_on_the_line_and_rise_with_their_values(values: list[int]) -> None:
+    drawn = charts.columns(values)
+
+    assert len(drawn.columns) == len(values)
+    assert all(column.y + column.height == charts.HEIGHT and column.y >= 0 for column in drawn.columns)
+    assert all(bool(column.height) == bool(value) for column, value in zip(drawn.columns, values, strict=True))
+    assert drawn.columns[-1].x + drawn.columns[-1].width <= charts.WIDTH
+    assert drawn.ticks[0].value == 0 and drawn.ticks[-1].value >= max(values)
+    assert len(drawn.ticks) <= charts.MOST_TICKS + 1
+
+
+def test_scale_has_round_steps() -> None:
+    assert [tick.value for tick in charts.scale(23)[1]] == [0, 5, 10, 15, 20, 25]
+    assert [tick.value for tick in charts.scale(0)[1]] == [0, 1]
+    assert [tick.value for tick in charts.scale(90)[1]] == [0, 20, 40, 60, 80, 100]
+
+
+def test_line_breaks_where_there_is_no_value() -> None:
+    drawn = charts.lines([10, None, 10, 5])
+
+    assert drawn.paths == ("M75 0h0M375 0h0L525 100h0",)
