@@ -13,9 +13,14 @@ from panel.services import sign_ins
 
 
 def session_cookie(app: Flask, user: User) -> str:
-    """The value of the session cookie of a device that signs in just now. Needs the app's context."""
+    """The session cookie of a device that signs in just now, an operator's with its second factor.
+
+    Needs the app's context.
+    """
     with transaction():
         device = sign_ins.sign_in(user, device="Test browser", network="127.0.0.1", now=utc_now())
+        if user.is_operator:
+            sign_ins.note_second_factor(device.sign_in_id, now=utc_now())
     signer = cast(SecureCookieSessionInterface, app.session_interface).get_signing_serializer(app)
     assert signer is not None
     # With its CSRF token, as a browser has it after its first page.

@@ -1,0 +1,73 @@
+"""The office's pages of refills, requests to stop and reviews: each is settled once, as its kind asks."""
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from panel.db import db, transaction
+from panel.domain.status import Status
+from panel.models import Order, Refill, Review
+from panel.providers.base import Unclear
+from panel.services import cancellations, dispatching, refills
+from tests.factories import NOON, a_tool, again, an_operator, an_order, signed_in
+
+
+@pytest.fixture
+def office(client: FlaskClient) -> FlaskClient:
+    """The client as the browser of an operator."""
+    return signed_in(client, an_operator(email="olga@example.com"))
+
+
+def post(client: FlaskClient, address: str, **form: object) -> tuple[int, str]:
+    answer = client.post(address, data=form)
+    return answer.status_code, answer.text
+
+
+def by_hand(status: Status = Status.IN_PROGRESS) -> Order:
+    return an_order(status=status, provider="manual")
+
+
+def test_refill_by_hand_is_begun_and_ended_with_a_reason(office: FlaskClient) -> None:
+    order = by_hand(Status.COMPLETED)
+    with transaction():
+        refill_id = refills.request_refill(order.id, customer_id=order.customer_id, now=NOON).id
+    assert f"Refill {refill_id}" in office.get("/office/refills").text
+
+    assert post(office, f"/office/refills/{refill_id}/beginning")[0] == 303
+    assert post(office, f"/office/refills/{refill_id}/end", state="refused", reason="")[0] == 422
+    back = f"/office/orders/{order.id}"
+    answer = office.post(f"/office/refills/{refill_id}/end", data={"state": "refused", "reason": "No", "back": back})
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, back)
+    assert db.session.scalars(select(Refill.reason)).one() == "No"
+    assert post(office, f"/office/refills/{refill_id}/end", state="completed", reason="No")[0] == 409
+    assert db.session.scalars(select(Review.resolved_at)).one() is not None
+
+
+def test_request_to_stop_is_answered_once(office: FlaskClient) -> None:
+    order = by_hand()
+    with transaction():
+        stop = cancellations.request_cancellation(order.id, customer_id=order.customer_id, now=NOON).id
+
+    assert post(office, f"/office/cancellations/{stop}/answer", state="accepted", reason="Fine")[0] == 303
+    assert post(office, f"/office/cancellations/{stop}/answer", state="refused", reason="Late")[0] == 409
+
+
+def test_review_is_resolved_as_its_kind_asks(office: FlaskClient) -> None:
+    tool = a_tool()
+    order = an_order(tool=tool)
+    with transaction():
+        [taken] = dispatching.open_attempts(tool.provider_id, most=1, lease_seconds=60, now=NOON)
+        dispatching.settle(taken.attempt_id, Unclear("502"), now=NOON)
+    review = db.session.scalars(select(Review.id)).one()
+    address = f"/office/reviews/{review}/resolution"
+
+    assert "Settled by time" in office.get(f"/office/reviews/{review}").text
+    assert post(office, address, decision="", reason="Looked.")[0] == 422
+    assert post(office, address, decision="sent-as", sent_as="", reason="Looked.")[0] == 422
+    assert "Cancel and return $0.90" in post(office, address, decision="return", reason="Looked.")[1]
+    assert again(order).status == Status.PENDING
+    assert post(office, address, decision="sent-as", sent_as="77", reason="Looked.")[0] == 303
+    assert again(order).provider_order_id == "77"
+    assert post(office, address, decision="done", reason="Again.")[0] == 409
+    assert "No review is open" in office.get("/office/reviews").text

@@ -1,0 +1,104 @@
+"""The office in a real browser: a queue is worked by keyboard alone, and a list keeps still while it is in use."""
+
+from playwright.sync_api import Page, expect
+
+from panel.domain.status import Status
+from tests.browser.conftest import Tabs
+from tests.factories import a_customer, again, an_operator, an_order
+
+POLL_MS = 3_000
+TWO_POLLS_MS = 2 * POLL_MS + 1_500
+
+
+def press(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def reach(page: Page, name: str) -> None:
+    """Tab until the field with this id has the focus, as somebody without a mouse does."""
+    for _ in range(80):
+        if page.evaluate("document.activeElement.id") == name:
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"{name} cannot be reached by Tab")
+
+
+def test_operator_works_a_queue_by_keyboard_alone(tabs: Tabs) -> None:
+    customer = a_customer("1000")
+    first, second = (an_order(customer=customer, provider="manual", status=Status.IN_PROGRESS) for _ in range(2))
+    page = tabs.open(an_operator()).page
+    page.goto("/office")
+    queue = page.locator("#queue-by-hand a")
+
+    for _ in range(20):
+        press(page, "j")
+        if page.evaluate("document.activeElement.id") == "open-by-hand":
+            break
+    expect(queue).to_be_focused()
+    press(page, "Enter")
+    expect(page.locator("h1")).to_have_text("To do by hand")
+    press(page, "j", "j", "k", "j")
+    expect(page.locator(f"#open-{first.id}")).to_be_focused()
+    press(page, "Enter")
+    expect(page.locator("h1")).to_have_text(f"Order #{first.id}")
+
+    reach(page, "to")
+    press(page, "P")
+    reach(page, "remains")
+    page.keyboard.type("360")
+    reach(page, "reason")
+    page.keyboard.type("j and k are letters here.")
+    press(page, "Enter")
+    expect(page.locator("h1")).to_have_text(f"Order {first.id} becomes Partial")
+    assert again(first).status == Status.IN_PROGRESS
+    for _ in range(60):
+        press(page, "Tab")
+        if page.evaluate("document.activeElement.textContent") == "Set to Partial and return $0.324":
+            break
+    press(page, "Enter")
+    expect(page.locator(".notice[data-kind=good]")).to_have_text(f"Order {first.id} is Partial.")
+    press(page, "u")
+    expect(page.locator("h1")).to_have_text("To do by hand")
+
+    expect(page.locator(f"#open-{second.id}")).to_be_visible()
+    expect(page.locator(f"#open-{first.id}")).to_have_count(0)
+    assert (again(first).status, first.returned_nanos) == (Status.PARTIAL, 324_000_000)
+
+
+def test_list_keeps_still_while_a_row_is_in_use_and_says_how_many_are_newer(tabs: Tabs) -> None:
+    customer = a_customer("1000")
+    known = an_order(customer=customer)
+    page = tabs.open(an_operator()).page
+    page.goto("/office/orders")
+    expect(page.locator(f"#open-{known.id}")).to_be_visible()
+    press(page, "j")
+    newest = page.evaluate("document.activeElement.id")
+
+    fresh = an_order(customer=customer)
+
+    held = page.locator("[data-held]")
+    expect(held).to_contain_text("1 newer.", timeout=TWO_POLLS_MS)
+    expect(page.locator(f"#open-{fresh.id}")).to_have_count(0)
+    assert page.evaluate("document.activeElement.id") == newest
+    press(page, "x", "Escape")
+    page.wait_for_timeout(POLL_MS + 500)
+    expect(page.locator(f"#open-{fresh.id}")).to_have_count(0)
+    press(page, "j", "x", "Escape")
+    expect(page.locator(f"#open-{fresh.id}")).to_be_visible(timeout=TWO_POLLS_MS)
+    expect(held).to_be_hidden()
+
+
+def test_keys_can_be_turned_off_and_stay_off(tabs: Tabs) -> None:
+    an_order()
+    page = tabs.open(an_operator()).page
+    page.goto("/office/orders")
+
+    page.get_by_role("button", name="Turn keys off").click()
+    page.reload()
+    press(page, "j")
+
+    assert page.evaluate("document.activeElement === document.body")
+    page.get_by_role("button", name="Turn keys on").click()
+    press(page, "j")
+    assert str(page.evaluate("document.activeElement.id")).startswith("open-")
