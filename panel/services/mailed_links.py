@@ -77,9 +77,3 @@ def purge(*, now: datetime) -> int:
     before = now - KEPT_FOR
     links = change(delete(MailedLink).where(MailedLink.expires_at < before))
     return links + change(delete(EmailChange).where(EmailChange.expires_at < before))
-
-
-def forget_person(user_id: int) -> None:
-    """Drop all that was mailed to this person to be opened: their account is closed."""
-    change(delete(MailedLink).where(MailedLink.user_id == user_id))
-    change(delete(EmailChange).where(EmailChange.user_id == user_id))

@@ -67,15 +67,10 @@ def request_refill(order_id: int, *, customer_id: int, now: datetime) -> Refill:
     transitions.move_order(order, Status.REFILL, remains=order.remains, source="you", text="Refill requested.", now=now)
     tell_receivers(refill, order, now=now)
     if is_manual:
-        text = f"Order {order_id} waits for a refill by hand (refill {_flushed(refill)})."
+        text = f"Order {order_id} waits for a refill by hand (refill {refill.id})."
         reviews.open_review(BY_HAND, order_id=order_id, text=text, now=now)
     db.session.flush()
     return refill
-
-
-def _flushed(refill: Refill) -> int:
-    db.session.flush()
-    return refill.id
 
 
 def kind_of(provider_id: int) -> str | None:
@@ -241,8 +236,9 @@ def end(refill: Refill, order: OrderRow, state: RefillState, *, reason: str, now
 
 def tell_receivers(refill: Refill, order: OrderRow, *, now: datetime) -> None:
     """Tell the customer's receivers which state the refill now has."""
+    db.session.flush()
     state = RefillState(refill.state)
-    webhooks.tell_refill(_flushed(refill), state, order_id=order.id, customer_id=order.customer_id, now=now)
+    webhooks.tell_refill(refill.id, state, order_id=order.id, customer_id=order.customer_id, now=now)
 
 
 def end_by_hand(order: OrderRow, *, state: RefillState, reason: str, now: datetime) -> None:
