@@ -8,7 +8,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy import select
 
-from panel.cli import demo_tickets
+from panel.cli import demo_office, demo_tickets
 from panel.cli.refusals import change
 from panel.clock import utc_now
 from panel.db import db
@@ -28,6 +28,8 @@ PASSWORD_BYTES = 9
 # How far above its minimum each example order is: enough for the count to move visibly.
 TIMES_MINIMUM = 4
 LEASE_SECONDS = 60
+# Since when the customer has been here: some orders are days old.
+BEGAN_BEFORE = timedelta(days=3)
 
 
 @click.command("demo")
@@ -58,12 +60,14 @@ def demo() -> None:
 def _fill(hashes: dict[str, str], *, secret: str) -> None:
     """Tools, two accounts, the customer's balance, and an order of every tool: all of it or nothing."""
     now = utc_now()
+    began = now - BEGAN_BEFORE
     catalogue.import_demo(now=now)
-    customer = users.add_user(CUSTOMER, password_hash=hashes[CUSTOMER], now=now)
+    customer = users.add_user(CUSTOMER, password_hash=hashes[CUSTOMER], now=began)
     operator = users.add_user(OPERATOR, password_hash=hashes[OPERATOR], is_operator=True, now=now)
     _give_second_factor(operator.id, secret, now=now)
-    ledger.deposit(customer.id, amount_nanos=BALANCE_NANOS, reason="deposit:demo", note="Demo balance", now=now)
+    ledger.deposit(customer.id, amount_nanos=BALANCE_NANOS, reason="deposit:demo", note="Demo balance", now=began)
     offers = catalogue.listed_all()
+    demo_office.fill(customer, offers, now=now)
     _begin_refill(customer.id, next(offer for offer in offers if offer.provider_service == "refill"), now=now)
     for offer in offers:
         ordering.place_order(customer.id, asked=_example(offer), now=now)

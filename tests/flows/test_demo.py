@@ -14,6 +14,8 @@ from panel.domain.status import Status
 from panel.models import Event, Order, Provider, Refill, Tool
 from panel.providers.simulated import Simulated
 from panel.services import audit, dispatching, refills, syncing
+from panel.services.office import queues
+from panel.services.office.queues import Limits
 from tests import books
 
 A_WHILE_SECONDS = 15 * 60
@@ -54,7 +56,9 @@ def run_for_a_while() -> None:
     row = db.session.scalars(select(Provider).where(Provider.kind == "simulated")).one()
     provider, provider_id, now = Simulated(seed=row.name), row.id, utc_now()
     moving = [status for status in Status if status.is_moving]
-    left = select(Order.id).where(Order.provider_id == provider_id, Order.status.in_(moving)).limit(1)
+    # One has no answer from its provider: it waits for an operator.
+    ours = (Order.provider_id == provider_id, Order.unconfirmed_at.is_(None))
+    left = select(Order.id).where(*ours, Order.status.in_(moving)).limit(1)
     for _ in range(A_WHILE_SECONDS // STEP_SECONDS):
         now += timedelta(seconds=STEP_SECONDS)
         sweep(provider, provider_id, now=now)
@@ -76,6 +80,25 @@ def ways() -> dict[str, list[tuple[str, datetime]]]:
     for slug, status, at in rows:
         found[slug].append((status, at))
     return found
+
+
+def test_demo_has_something_in_the_queues_of_the_office(app: Flask) -> None:
+    flask(app, "demo")
+
+    limits = Limits(dispatch_hours=24, stuck_hours=24, unconfirmed_hours=72)
+    waiting = {queue.name for queue in queues.all_queues(limits, now=utc_now()) if queue.count}
+
+    assert waiting == {
+        "unconfirmed",
+        "late",
+        "stuck",
+        "reviews",
+        "cancellations",
+        "refills",
+        "tickets",
+        "by-hand",
+        "top-ups",
+    }
 
 
 @pytest.mark.both_engines

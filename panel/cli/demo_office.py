@@ -1,0 +1,53 @@
+"""The demo's orders that need a person: something in most queues of the office from the first look on."""
+
+from datetime import datetime, timedelta
+
+from panel.domain.money import NANOS_PER_UNIT
+from panel.domain.report import Report
+from panel.domain.status import Status
+from panel.models import User
+from panel.providers.base import Ask, Unclear
+from panel.services import cancellations, dispatching, fulfilling, ordering, syncing, top_ups
+from panel.services.catalogue import ToolOffer
+from panel.services.ordering import Placing
+
+TIMES_MINIMUM = 2
+LEASE_SECONDS = 60
+NO_ANSWER = "504 Gateway Time-out: the provider's server gave no answer."
+
+
+def fill(customer: User, offers: list[ToolOffer], *, now: datetime) -> None:
+    """The oldest first, since numbers of orders and times of placing run in step."""
+    by_hand = next(offer for offer in offers if offer.provider_kind == "manual")
+    simulated = next(offer for offer in offers if offer.provider_service == "usual" and offer is not by_hand)
+    stuck, late = _place(customer, by_hand, hours=31, now=now), _place(customer, by_hand, hours=26, now=now)
+    _move(stuck, Status.PROCESSING, remains=None, hours=30, now=now)
+    _move(stuck, Status.IN_PROGRESS, remains=5, hours=28, now=now)
+    unconfirmed = _place(customer, simulated, hours=5, now=now)
+    _lose_the_answer(unconfirmed, simulated, at=now - timedelta(hours=5))
+    running = _place(customer, by_hand, hours=3, now=now)
+    _move(running, Status.IN_PROGRESS, remains=4, hours=2, now=now)
+    cancellations.request_cancellation(running, customer_id=customer.id, now=now - timedelta(hours=1))
+    # A report that does not fit: nothing is changed, and it opens a review.
+    ask = Ask(late, "", by_hand.provider_service, by_hand.minimum * TIMES_MINIMUM)
+    syncing.apply_reports([ask], {late: Report("Awaiting moderation", "n/a")}, now=now - timedelta(hours=1))
+    top_ups.request_top_up(customer.id, amount_nanos=25 * NANOS_PER_UNIT, now=now - timedelta(hours=2))
+
+
+def _place(customer: User, offer: ToolOffer, *, hours: int, now: datetime) -> int:
+    quantity = min(offer.minimum * TIMES_MINIMUM, offer.maximum)
+    placing = Placing(offer.slug, offer.link_example, str(quantity), ordering.new_request_id())
+    return ordering.place_order(customer.id, asked=placing, now=now - timedelta(hours=hours)).id
+
+
+def _move(order_id: int, to: Status, *, remains: int | None, hours: int, now: datetime) -> None:
+    at = now - timedelta(hours=hours)
+    fulfilling.set_order(order_id, to, remains=remains, start_count=None, reason=None, now=at)
+
+
+def _lose_the_answer(order_id: int, offer: ToolOffer, *, at: datetime) -> None:
+    """The order was handed over, and no answer came back."""
+    [taken] = dispatching.open_attempts(offer.provider_id, most=1, lease_seconds=LEASE_SECONDS, now=at)
+    if taken.order.order_id != order_id:
+        raise ValueError("another order waits at this provider")
+    dispatching.settle(taken.attempt_id, Unclear(NO_ANSWER), now=at)
