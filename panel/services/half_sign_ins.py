@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 
 from panel.db import db
 from panel.models import HalfSignIn, User
-from panel.services.sign_ins import token_hash
+from panel.services.sign_ins import check_not_disabled, token_hash
 
 LASTS = timedelta(minutes=10)
 
@@ -27,7 +27,11 @@ class HalfSignedIn:
 
 
 def begin(user: User, *, now: datetime) -> HalfSignedIn:
-    """Keep that this person's password was right. Those that were never finished are forgotten on the way."""
+    """Keep that this person's password was right. Those that were never finished are forgotten on the way.
+
+    Raises AccountDisabled.
+    """
+    check_not_disabled(user)
     db.session.execute(delete(HalfSignIn).where(HalfSignIn.at <= now - LASTS))
     token = secrets.token_urlsafe(32)
     row = HalfSignIn(user_id=user.id, token_hash=token_hash(token), at=now)
