@@ -1,6 +1,6 @@
 """The demo's tickets, one of each state, and a few canned answers."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import select
 
@@ -30,7 +30,7 @@ CANNED = (
 
 
 def fill(customer: User, operator: User, *, now: datetime) -> None:
-    """Tickets about the customer's orders, as if they had been written in the last hours."""
+    """Tickets about the customer's orders, all written just now."""
     who = Operator(operator.id, operator.email)
     for name, text in CANNED:
         canned.add(name=name, text=text, actor=who.email, now=now)
@@ -45,11 +45,9 @@ def _closed(customer_id: int, who: Operator, *, now: datetime) -> None:
     asked = _asked(
         TicketKind.MONEY, "Is this my whole first payment?", "I paid 100 dollars. Is this line all of it?", line=line
     )
-    ticket_id = opening.open_ticket(customer_id, asked=asked, now=now - timedelta(hours=20)).id
-    _answer(
-        ticket_id, who, text="Yes. The line shows the whole amount, and nothing was taken from it.", hours=19, now=now
-    )
-    thread.close(ticket_id, customer_id=customer_id, now=now - timedelta(hours=18))
+    ticket_id = opening.open_ticket(customer_id, asked=asked, now=now).id
+    _answer(ticket_id, who, text="Yes. The line shows the whole amount, and nothing was taken from it.", now=now)
+    thread.close(ticket_id, customer_id=customer_id, now=now)
 
 
 def _answered(customer_id: int, who: Operator, *, now: datetime) -> None:
@@ -59,18 +57,16 @@ def _answered(customer_id: int, who: Operator, *, now: datetime) -> None:
     asked = _asked(
         TicketKind.ORDER, "How long does a refill take?", "The count dropped, so I asked for it.", refill=refill_id
     )
-    ticket_id = opening.open_ticket(customer_id, asked=asked, now=now - timedelta(hours=3)).id
+    ticket_id = opening.open_ticket(customer_id, asked=asked, now=now).id
     note = "The provider tops up once a day."
-    answering.note(
-        ticket_id, operator=who, text=note, request_id=ordering.new_request_id(), now=now - timedelta(hours=3)
-    )
+    answering.note(ticket_id, operator=who, text=note, request_id=ordering.new_request_id(), now=now)
     text = "It is under way. The order shows Refill until it ends, and is Completed again then.\nThere is no charge."
-    _answer(ticket_id, who, text=text, hours=2, now=now)
+    _answer(ticket_id, who, text=text, now=now)
 
 
 def _waiting(customer_id: int, order_id: int | None, *, now: datetime) -> None:
     asked = _asked(TicketKind.ORDER, "Can I change the link?", "I would rather have the other page.", order=order_id)
-    opening.open_ticket(customer_id, asked=asked, now=now - timedelta(minutes=25))
+    opening.open_ticket(customer_id, asked=asked, now=now)
 
 
 def _asked(
@@ -85,7 +81,7 @@ def _asked(
     return Asked(kind, subject, text, ordering.new_request_id(), Wanted(order, refill, line))
 
 
-def _answer(ticket_id: int, who: Operator, *, text: str, hours: int, now: datetime) -> None:
+def _answer(ticket_id: int, who: Operator, *, text: str, now: datetime) -> None:
     seen = db.session.get_one(Ticket, ticket_id).version
-    request_id, at = ordering.new_request_id(), now - timedelta(hours=hours)
-    answering.answer(ticket_id, operator=who, text=text, request_id=request_id, seen=seen, now=at)
+    request_id = ordering.new_request_id()
+    answering.answer(ticket_id, operator=who, text=text, request_id=request_id, seen=seen, now=now)

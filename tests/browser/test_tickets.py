@@ -1,0 +1,70 @@
+"""A ticket in a real browser: our answer appears by itself, what is half typed stays, and all goes without scripts."""
+
+from playwright.sync_api import expect
+
+from panel.clock import utc_now
+from panel.db import db
+from panel.models import Ticket
+from tests.browser.conftest import Tabs
+from tests.factories import a_customer, an_operator
+from tests.tickets import a_ticket, answered
+
+WITHIN_MS = 5_000
+TWO_POLLS_MS = 6_500
+
+
+def test_answer_appears_without_a_reload_and_half_typed_words_stay(tabs: Tabs) -> None:
+    customer, operator = a_customer(), an_operator()
+    ticket = a_ticket(customer=customer, now=utc_now())
+    tab = tabs.open(customer)
+    page = tab.page
+    page.goto(f"/tickets/{ticket.id}")
+    page.evaluate("window.isSamePage = true")
+    page.locator("#text").fill("half-typed words")
+    page.evaluate("document.getElementById('text').setSelectionRange(5, 10)")
+
+    answered(ticket, operator=operator, text="<b>It starts</b> today.", now=utc_now())
+
+    expect(page.locator("[data-by=us] .thread__text")).to_have_text("<b>It starts</b> today.", timeout=WITHIN_MS)
+    expect(page.locator("[role=status]")).to_have_text("There is a new answer.")
+    expect(page.locator("#ticket-state")).to_contain_text("Waiting for you")
+    kept = "field => [document.activeElement === field, field.value, field.selectionStart, field.selectionEnd]"
+    assert page.locator("#text").evaluate(kept) == [True, "half-typed words", 5, 10]
+    assert page.evaluate("window.isSamePage === true")
+
+    answered(ticket, operator=operator, text="And done.", closes=True, now=utc_now())
+    expect(page.locator("#ticket-state")).to_contain_text("Closed", timeout=WITHIN_MS)
+    polls = tab.polls()
+    page.wait_for_timeout(TWO_POLLS_MS)
+
+    assert polls == []
+    page.get_by_role("button", name="Send the answer").click()
+    expect(page.locator("#ticket-state")).to_contain_text("Waiting for us")
+    expect(page.locator("[data-by=you]").last).to_contain_text("half-typed words")
+
+
+def test_tickets_also_go_without_scripts(tabs: Tabs) -> None:
+    customer, operator = a_customer(), an_operator()
+    tab = tabs.open(customer, java_script_enabled=False, viewport={"width": 360, "height": 740})
+    tab.complaints.expects_failed_answers = True
+    page = tab.page
+    page.goto("/tickets")
+    page.get_by_role("link", name="Open a ticket").click()
+    page.get_by_label("Subject").fill("A question")
+    page.get_by_label("Your question").fill(" \n ")
+    page.get_by_role("button", name="Open the ticket").click()
+    expect(page.get_by_role("alert")).to_have_text("The ticket was not opened")
+    expect(page.get_by_label("Subject")).to_have_value("A question")
+
+    page.get_by_label("Your question").fill("When does it start?")
+    page.get_by_role("button", name="Open the ticket").click()
+    expect(page.locator("#ticket-state")).to_contain_text("Waiting for us")
+    number = int(page.url.rpartition("/")[2])
+    answered(db.session.get_one(Ticket, number), operator=operator, now=utc_now())
+    page.get_by_role("link", name="Refresh the thread").click()
+
+    expect(page.locator("[data-by=us]")).to_contain_text("It starts today.")
+    page.get_by_role("button", name="Close the ticket").click()
+    expect(page.locator("#ticket-state")).to_contain_text("Closed")
+    page.get_by_role("button", name="Open the ticket again").click()
+    expect(page.locator("#ticket-state")).to_contain_text("Waiting for us")
