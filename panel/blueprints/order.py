@@ -14,6 +14,7 @@ from panel.services import cancellations, goodwill, measures, order_page, refill
 from panel.services.order_page import Acts, OwnOrder
 from panel.services.shown import shown_hash
 from panel.services.sign_ins import Present
+from panel.services.tickets import lists
 
 bp = Blueprint("order", __name__, url_prefix="/orders/<int:order_id>")
 
@@ -130,6 +131,7 @@ def _region(own: OwnOrder, acts: Acts, present: Present) -> Markup:
         acts=acts,
         refills=request_stories.refill_stories(own.id),
         cancellations=request_stories.cancellation_stories(own.id),
+        tickets=lists.about_order(own.id),
         shown=_shown(own.id, present) if polls else None,
     )
     return Markup(html)  # noqa: S704  (rendered, and escaped, by its template)

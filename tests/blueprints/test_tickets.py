@@ -12,8 +12,7 @@ from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.models import Ticket, TicketEntry, User
 from panel.services import ledger, refills
-from panel.services.tickets import answering, limits
-from panel.services.tickets.answering import Operator
+from panel.services.tickets import limits
 from tests.factories import NOON, a_customer, again, an_operator, an_order, signed_in
 from tests.tickets import a_request_id, a_ticket, answered
 
@@ -23,10 +22,6 @@ HOSTILE = '<script>alert(1)</script> {{ 7 * 7 }} {% raw %} =HYPERLINK("x") " onx
 def form(**fields: object) -> dict[str, str]:
     given = {"kind": "other", "subject": "A question", "text": "When?", "request_id": a_request_id(), **fields}
     return {name: str(value) for name, value in given.items()}
-
-
-def region(page: str) -> str:
-    return page[page.index('<section id="live"') : page.index("</section>") + len("</section>")]
 
 
 def count(model: type[Ticket] | type[TicketEntry]) -> int:
@@ -171,91 +166,6 @@ def test_eleventh_ticket_of_an_hour_is_a_429_with_the_form_as_typed(client: Flas
     assert "One too many</textarea>" in answer.text
 
 
-def test_answer_close_and_reopen_go_by_forms(client: FlaskClient, customer: User) -> None:
-    ticket = a_ticket(customer=customer)
-    answered(ticket, operator=an_operator())
-    signed_in(client, customer)
-    address = f"/tickets/{ticket.id}"
-    sent = {"text": "Thanks.", "request_id": a_request_id()}
-
-    first, second = (client.post(f"{address}/answers", data=sent) for _ in range(2))
-    after_answer = client.get(address).text
-    closed = client.post(f"{address}/closing")
-    after_close = client.get(address).text
-    reopened = client.post(f"{address}/reopening")
-
-    assert (first.status_code, first.location) == (second.status_code, second.location)
-    assert re.fullmatch(rf"{address}#message-\d+", first.location)
-    assert after_answer.count("Thanks.") == 1
-    assert 'data-state="waiting-for-us"' in after_answer
-    assert (closed.status_code, reopened.status_code) == (303, 303)
-    assert "closed the ticket" in after_close and 'form="reopen"' in after_close
-    assert 'data-state="waiting-for-us"' in client.get(address).text
-
-
-@pytest.mark.parametrize(("text", "status"), [("", 422), ("a\x00b", 422), ("x" * 5_001, 422)])
-def test_refused_answer_keeps_the_thread_and_what_was_typed(
-    client: FlaskClient, customer: User, text: str, status: int
-) -> None:
-    ticket = a_ticket(customer=customer)
-
-    answer = signed_in(client, customer).post(
-        f"/tickets/{ticket.id}/answers", data={"text": text, "request_id": a_request_id()}
-    )
-
-    assert answer.status_code == status
-    assert "When does it start?" in answer.text
-    assert "Nothing was sent" in answer.text
-    assert len(text) < 100 or f"{text}</textarea>" in answer.text
-
-
-def test_region_served_alone_is_the_region_in_the_page(client: FlaskClient, customer: User) -> None:
-    ticket = a_ticket(customer=customer)
-    answered(ticket, operator=an_operator())
-    signed_in(client, customer)
-
-    page, alone = client.get(f"/tickets/{ticket.id}").text, client.get(f"/tickets/{ticket.id}/live")
-
-    assert region(page) == alone.text.strip()
-    assert f'data-hx-ptag="{alone.headers["HX-PTag"]}"' in alone.text
-    assert alone.headers["Cache-Control"] == "no-store"
-    assert "<textarea" not in alone.text and "csrf" not in alone.text
-
-
-def test_region_is_304_until_we_answer_and_stops_polling_when_closed(client: FlaskClient, customer: User) -> None:
-    operator, ticket = an_operator(), a_ticket(customer=customer)
-    signed_in(client, customer)
-    address = f"/tickets/{ticket.id}/live"
-    tag = {"HX-PTag": client.get(address).headers["HX-PTag"]}
-
-    unchanged = client.get(address, headers=tag)
-    with transaction():
-        who = Operator(operator.id, operator.email)
-        answering.note(ticket.id, operator=who, text="Internal.", request_id=a_request_id(), now=NOON)
-    noted = client.get(address, headers=tag)
-    answered(ticket, operator=operator)
-    changed = client.get(address, headers=tag)
-    answered(ticket, operator=operator, closes=True)
-    closed = client.get(address, headers=tag)
-
-    assert (unchanged.status_code, unchanged.data, noted.status_code) == (304, b"", 304)
-    assert changed.status_code == 200
-    assert "It starts today." in changed.text and "data-hx-get" in changed.text
-    assert "data-hx-" not in closed.text
-    assert "Internal." not in closed.text and operator.email not in closed.text
-
-
-def test_paused_page_does_not_poll_and_says_how_to_resume(client: FlaskClient, customer: User) -> None:
-    ticket = a_ticket(customer=customer)
-    signed_in(client, customer)
-
-    answer = client.get(f"/tickets/{ticket.id}?live=off")
-    page = client.get(answer.location).text
-
-    assert (answer.status_code, answer.location) == (303, f"/tickets/{ticket.id}")
-    assert "data-hx-get" not in page and "Resume updates" in page
-
-
 def test_someone_elses_ticket_is_not_found_anywhere(client: FlaskClient, customer: User) -> None:
     ticket = a_ticket()
     signed_in(client, customer)
@@ -315,10 +225,12 @@ def test_order_its_refill_and_a_line_of_the_statement_lead_to_a_ticket(
     with transaction():
         refill_id = refills.request_refill(order.id, customer_id=customer.id, now=NOON).id
     line = ledger.last_entries(customer.id, count=1)[0].id
+    ticket = a_ticket(customer=customer, order=order.id, subject="Asked before")
     signed_in(client, customer)
 
     order_page, balance = client.get(f"/orders/{order.id}").text, client.get("/balance").text
 
     assert f'href="/tickets/new?order={order.id}"' in order_page
     assert f'href="/tickets/new?refill={refill_id}"' in order_page
+    assert f"Ticket {ticket.id}, waiting for us:" in order_page and "Asked before" in order_page
     assert f'href="/tickets/new?line={line}"' in balance

@@ -4,13 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from panel.db import transaction
 from panel.domain.ticket import TicketState
-from panel.services.tickets import answering, beside, lists, measures, own_data, queue, reading, thread
-from panel.services.tickets.answering import Operator
+from panel.services.tickets import beside, lists, measures, queue
 from panel.services.tickets.queue import Filters, Stage, Whose
 from tests.factories import NOON, a_customer, again, an_operator, an_order
-from tests.tickets import a_request_id, a_ticket, answered
+from tests.tickets import a_ticket, answered
 
 
 def test_own_tickets_come_with_the_last_word_first_and_others_not_at_all() -> None:
@@ -119,25 +117,3 @@ def test_beside_a_ticket_stand_the_customers_orders_and_other_tickets() -> None:
     assert [each.id for each in found.orders] == [order.id]
     assert [row.id for row in found.other_tickets] == [other.id]
     assert found.held_nanos == order.charge_nanos
-
-
-def test_own_data_holds_every_message_and_no_note_and_can_be_emptied() -> None:
-    operator, customer = an_operator(), a_customer()
-    ticket, closed = a_ticket(customer=customer, text="Mine"), a_ticket(customer=customer)
-    kept = a_ticket(text="Another's")
-    number, who, customer_id = ticket.id, Operator(operator.id, operator.email), customer.id
-    with transaction():
-        answering.note(number, operator=who, text="A note", request_id=a_request_id(), now=NOON)
-    answered(ticket, operator=operator, text="Ours")
-    with transaction():
-        thread.close(closed.id, customer_id=customer_id, now=NOON)
-
-    given = [row["text"] for row in own_data.rows(customer_id) if row["ticket"] == number]
-    with transaction():
-        emptied = own_data.erase(customer_id, now=NOON)
-
-    assert given == ["Mine", "Ours"]
-    assert emptied == 2
-    assert (again(ticket).subject, ticket.state) == (own_data.ERASED, TicketState.CLOSED)
-    assert {line.text for line in reading.whole_thread(number).lines} == {own_data.ERASED}
-    assert [line.text for line in reading.whole_thread(kept.id).lines] == ["Another's"]
