@@ -12,7 +12,7 @@ from panel.domain import money
 from panel.domain.errors import BadInput, BadMoney, PanelError, Refused, StaleForm
 from panel.models import AuditLine, Proposal, ProposalKind, Transfer, User
 from panel.services import ledger, top_ups
-from panel.services.office import money_moves, proposals
+from panel.services.office import money_moves, proposals, queues
 from panel.services.office.money_moves import Wanted
 from panel.services.office.proposals import Done
 from tests import books
@@ -196,6 +196,18 @@ def test_a_proposal_is_refused_by_another_or_taken_back_by_its_own_operator() ->
             confirmed(proposal_id, second.id)
     assert [row.decided_by for row in map(again, db.session.scalars(select(Proposal)))] == [second.id, None]
     assert balance_of(customer) == "10.00"
+
+
+def test_what_waits_for_a_second_operator_is_a_queue_of_the_office() -> None:
+    customer, operator = a_customer("10"), an_operator()
+    acted(wanted(customer, operator, "200"))
+    limits = queues.Limits(dispatch_hours=24, stuck_hours=24, unconfirmed_hours=72)
+
+    found = {queue.name: queue for queue in queues.all_queues(limits, now=NOON)}["proposals"]
+    later = {queue.name: queue for queue in queues.all_queues(limits, now=NOON + proposals.LASTS)}["proposals"]
+
+    assert (found.count, found.oldest, found.ends_at) == (1, NOON, NOON + proposals.LASTS)
+    assert later.count == 0
 
 
 def test_a_proposal_runs_out_and_moves_nothing_then() -> None:

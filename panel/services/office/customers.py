@@ -27,6 +27,8 @@ from panel.models import (
 from panel.services import api_keys, audit_log, customer_state, ledger, orders, receivers, sign_ins, statements
 from panel.services.receivers import Summary
 from panel.services.statements import Line
+from panel.services.tickets import lists
+from panel.services.tickets.lists import Row as Ticket
 
 PAGE_SIZE = 40
 SHOWN = 10
@@ -84,6 +86,7 @@ class Whole:
     top_ups: Sequence[TopUp]
     keys: Sequence[ApiKey]
     receivers: Sequence[Summary]
+    tickets: Sequence[Ticket]
     devices: Sequence[SignIn]
     log: Sequence[AuditLine]
 
@@ -170,6 +173,7 @@ def whole(user: User, *, now: datetime) -> Whole:
         top_ups=db.session.scalars(requests).all(),
         keys=api_keys.listed(customer_id),
         receivers=receivers.listed(customer_id),
+        tickets=lists.page(customer_id).rows[:SHOWN],
         devices=sign_ins.devices(customer_id, now=now),
         log=lines_about(customer_id),
     )

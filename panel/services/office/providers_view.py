@@ -52,7 +52,9 @@ class Shown:
             return f"{self.row.failures} {'call' if self.row.failures == 1 else 'calls'} in a row failed"
         if self.waits_until is not None:
             return "Waits: it asked us to slow down"
-        return "Answers" if self.row.answered_at or self.row.kind == "manual" else "Not asked yet"
+        if self.row.kind == "manual":
+            return "By hand: its orders wait for operators"
+        return "Answers" if self.row.answered_at else "Not asked yet"
 
     @property
     def is_well(self) -> bool:

@@ -24,6 +24,8 @@ from panel.models import (
     Event,
     Order,
     OrderCount,
+    Proposal,
+    ProposalState,
     Provider,
     Refill,
     Review,
@@ -159,6 +161,15 @@ def _top_ups(limits: Limits, now: datetime) -> Queue:
     return Queue("top-ups", "Top-ups", rule, "/office/top-ups", count, oldest)
 
 
+def _proposals(limits: Limits, now: datetime) -> Queue:
+    waits = (Proposal.state == ProposalState.OPEN, Proposal.expires_at > now)
+    count, oldest, ends_at = db.session.execute(
+        select(func.count(), func.min(Proposal.proposed_at), func.min(Proposal.expires_at)).where(*waits)
+    ).one()
+    rule = "Money above the limit that an operator proposed to move. Another operator decides."
+    return Queue("proposals", "Second operator", rule, "/office/proposals", count, oldest, ends_at)
+
+
 def _tickets(limits: Limits, now: datetime) -> Queue:
     ours = Ticket.state == TicketState.WAITING_FOR_US
     count, oldest = _counted(select(func.count(), func.min(Ticket.waits_since)).where(ours))
@@ -177,6 +188,7 @@ _QUEUES: tuple[Callable[[Limits, datetime], Queue], ...] = (
     _by_hand,
     _providers,
     _top_ups,
+    _proposals,
 )
 
 
