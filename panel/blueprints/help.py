@@ -172,11 +172,22 @@ def _own_orders(status: Status) -> list[int]:
 
 
 def _measured(status: Status) -> dict[str, str | Measure | None]:
+    """The time that is measured for a status: which stretch it is, what is counted, and the figure."""
+    now = utc_now()
     if status in _WAITS_FOR_START:
-        return {"stretch": "start", "measure": measures.time_to_start(now=utc_now())}
+        return _stretch("From placing an order until its count moved", measures.time_to_start(now=now))
     if status in _WAITS_FOR_END:
-        return {"stretch": "completion", "measure": measures.time_to_completion(now=utc_now())}
-    return {"stretch": None, "measure": None}
+        label = Status.COMPLETED.label
+        return _stretch(f"From placing an order to {label}", measures.time_to_completion(now=now))
+    if status is Status.REFILL:
+        return _stretch(
+            f"From asking for a {status.label.lower()} to its end", measures.time_of_refills(now=now), "refills"
+        )
+    return _stretch(f"From placing an order to {status.label}", measures.time_to_end(status, now=now))
+
+
+def _stretch(words: str, measure: Measure | None, what: str = "orders") -> dict[str, str | Measure | None]:
+    return {"stretch": words, "measure": measure, "counted": what}
 
 
 def _leads_somewhere(app: Flask, path: str) -> bool:

@@ -12,8 +12,9 @@ from sqlalchemy import func, select
 
 from panel.db import db
 from panel.domain import refund
+from panel.domain.refill import RefillState
 from panel.domain.status import Status
-from panel.models import Order
+from panel.models import Order, Refill
 from panel.services.platform import own_orders
 
 WINDOW = timedelta(days=30)
@@ -21,7 +22,7 @@ NEWEST_ORDERS = 20_000
 LEAST_SAMPLE = 20
 KEPT_FOR = timedelta(minutes=1)
 
-ORDERS = Order.__table__
+ORDERS, REFILLS = Order.__table__, Refill.__table__
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class _Ended:
     placed_at: datetime
     started_at: datetime | None
     completed_at: datetime | None
+    ended_at: datetime
     status: str
     quantity: int
     remains: int
@@ -107,6 +109,28 @@ def time_to_start(tool_id: int | None = None, *, provider_id: int | None = None,
         and tool_id in (None, order.tool_id)
         and provider_id in (None, order.provider_id)
     )
+
+
+def time_to_end(status: Status, *, now: datetime) -> Measure | None:
+    """From placing to the end, over orders of the window that ended in this status; None when too few."""
+    return _measure(
+        (order.ended_at - order.placed_at) // timedelta(seconds=1)
+        for order in _ended_orders(now=now)
+        if order.status == status
+    )
+
+
+def time_of_refills(*, now: datetime) -> Measure | None:
+    """From asking for a refill until it was completed, over those of the window; None when too few."""
+    newest = select(func.max(REFILLS.c.id)).scalar_subquery()
+    rows = db.session.execute(
+        select(REFILLS.c.asked_at, REFILLS.c.ended_at).where(
+            REFILLS.c.id > newest - NEWEST_ORDERS,
+            REFILLS.c.state == RefillState.COMPLETED,
+            REFILLS.c.ended_at >= now - WINDOW,
+        )
+    )
+    return _measure((ended - asked) // timedelta(seconds=1) for asked, ended in rows)
 
 
 def share_completed(*, now: datetime) -> Share | None:

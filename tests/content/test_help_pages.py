@@ -15,12 +15,13 @@ from panel.blueprints import help as help_pages
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain import money
+from panel.domain.refill import RefillState
 from panel.domain.status import Status, came_from
-from panel.models import Order
+from panel.models import Order, Refill
 from panel.services import measures
 from panel.services.content import PARTS
 from panel.services.worked_sums import worked_sum
-from tests.content.pages import PAGES, main_of, page, words
+from tests.content.pages import PAGES, STATUS_PAGES, main_of, page, words
 from tests.factories import a_customer, an_order, signed_in
 
 
@@ -29,50 +30,50 @@ def listed(html: str, list_id: str) -> list[str]:
     return re.findall(r'data-status="([a-z_]+)"', found[1]) if found else []
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_a_visitor_can_read_it_and_is_led_on(client: FlaskClient, path: str) -> None:
-    html = page(client, path)
+def test_a_visitor_can_read_it_and_is_led_on(client: FlaskClient) -> None:
+    for path in PAGES:
+        html = page(client, path)
 
-    assert 'href="/orders"' in html and 'href="/sign-up"' in html
-    assert html.count("<h1") == 1
-    assert "2026" in html and "Last changed in substance" in html
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_somebody_signed_in_is_not_asked_to_create_an_account(client: FlaskClient, path: str) -> None:
-    html = page(signed_in(client, a_customer()), path)
-
-    assert ">Create an account</a>" not in re.sub(r"<footer.*", "", html, flags=re.S)
+        assert 'href="/orders"' in html and 'href="/sign-up"' in html
+        assert html.count("<h1") == 1
+        assert "2026" in html and "Last changed in substance" in html
 
 
-@pytest.mark.parametrize("status", list(Status))
-def test_a_status_page_shows_the_facts_of_the_table(client: FlaskClient, status: Status) -> None:
-    html = page(client, f"/order-statuses/{status.slug}")
+def test_somebody_signed_in_is_not_asked_to_create_an_account(client: FlaskClient) -> None:
+    for path in PAGES:
+        html = page(signed_in(client, a_customer()), path)
 
-    for fact in (status.facts.means, status.facts.you_do, status.facts.money_words):
-        assert fact in words(html)
-    assert listed(html, "can-become") == list(status.facts.next)
-    assert listed(html, "came-from") == list(came_from(status))
+        assert ">Create an account</a>" not in re.sub(r"<footer.*", "", html, flags=re.S)
 
 
-@pytest.mark.parametrize("status", list(Status))
-def test_a_status_page_has_its_parts_in_one_order(client: FlaskClient, status: Status) -> None:
-    headings = re.findall(r"<h2[^>]*>([^<]+)</h2>", page(client, f"/order-statuses/{status.slug}"))
+def test_a_status_page_shows_the_facts_of_the_table(client: FlaskClient) -> None:
+    for status in Status:
+        html = page(client, f"/order-statuses/{status.slug}")
 
-    assert headings[:7] == [*PARTS, "Related"]
+        for fact in (status.facts.means, status.facts.you_do, status.facts.money_words):
+            assert fact in words(html)
+        assert listed(html, "can-become") == list(status.facts.next)
+        assert listed(html, "came-from") == list(came_from(status))
 
 
-@pytest.mark.parametrize("status", list(Status))
-def test_a_status_page_shows_the_worked_sum(client: FlaskClient, status: Status) -> None:
-    remains = help_pages.texts().statuses[status].keys.remains
-    worked = worked_sum(status, remains=remains)
+def test_a_status_page_has_its_parts_in_one_order(client: FlaskClient) -> None:
+    for status in Status:
+        headings = re.findall(r"<h2[^>]*>([^<]+)</h2>", page(client, f"/order-statuses/{status.slug}"))
 
-    text = words(page(client, f"/order-statuses/{status.slug}"))
+        assert headings[:7] == [*PARTS, "Related"]
 
-    assert f"Held for the order {money.shown(worked.held_nanos)}" in text
-    assert f"Kept {money.shown(worked.kept_nanos)}" in text
-    assert f"Returned to your balance {money.shown(worked.returned_nanos)}" in text
-    assert f"Charged when the order was placed {money.shown(worked.charge_nanos)}" in text
+
+def test_a_status_page_shows_the_worked_sum(client: FlaskClient) -> None:
+    for status in Status:
+        remains = help_pages.texts().statuses[status].keys.remains
+        worked = worked_sum(status, remains=remains)
+
+        text = words(page(client, f"/order-statuses/{status.slug}"))
+
+        assert f"Held for the order {money.shown(worked.held_nanos)}" in text
+        assert f"Kept {money.shown(worked.kept_nanos)}" in text
+        assert f"Returned to your balance {money.shown(worked.returned_nanos)}" in text
+        assert f"Charged when the order was placed {money.shown(worked.charge_nanos)}" in text
 
 
 def test_titles_and_descriptions_are_unique_and_of_a_good_length(client: FlaskClient) -> None:
@@ -87,20 +88,20 @@ def test_titles_and_descriptions_are_unique_and_of_a_good_length(client: FlaskCl
     assert [text for text in descriptions if not 50 <= len(text) <= 170] == []
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_canonical_and_data_name_the_page_and_say_what_it_shows(client: FlaskClient, path: str) -> None:
-    html = page(client, f"{path}?from=elsewhere")
+def test_canonical_and_data_name_the_page_and_say_what_it_shows(client: FlaskClient) -> None:
+    for path in PAGES:
+        html = page(client, f"{path}?from=elsewhere")
 
-    address = f"http://127.0.0.1:8000{path}"
-    assert f'<link rel="canonical" href="{address}">' in html
-    blocks = re.findall(r'<script type="application/ld\+json">(.*?)</script>', html, re.S)
-    assert len(blocks) == 1
-    nodes = json.loads(blocks[0])["@graph"]
-    assert nodes[0]["url"] == address and nodes[0]["name"] in words(html)
-    assert nodes[0]["dateModified"] in html
-    assert [step["position"] for step in nodes[1]["itemListElement"]] == list(
-        range(1, len(nodes[1]["itemListElement"]) + 1)
-    )
+        address = f"http://127.0.0.1:8000{path}"
+        assert f'<link rel="canonical" href="{address}">' in html
+        blocks = re.findall(r'<script type="application/ld\+json">(.*?)</script>', html, re.S)
+        assert len(blocks) == 1
+        nodes = json.loads(blocks[0])["@graph"]
+        assert nodes[0]["url"] == address and nodes[0]["name"] in words(html)
+        assert nodes[0]["dateModified"] in html
+        assert [step["position"] for step in nodes[1]["itemListElement"]] == list(
+            range(1, len(nodes[1]["itemListElement"]) + 1)
+        )
 
 
 def test_the_data_of_the_questions_is_the_text_of_the_page(client: FlaskClient) -> None:
@@ -146,8 +147,9 @@ def test_every_link_inside_the_texts_is_answered(client: FlaskClient) -> None:
 
 
 def test_without_orders_no_time_and_no_share_is_claimed(client: FlaskClient) -> None:
-    for path in ("/order-statuses/pending", "/order-statuses/completed", "/order-statuses"):
-        assert "not enough orders yet" in words(page(client, path))
+    for path in [*STATUS_PAGES, "/order-statuses"]:
+        assert re.search("not enough (orders|refills) yet", words(page(client, path))), path
+    assert words(page(client, "/reliability")).count("yet") == 6
 
 
 def _ended(count: int, status: Status, *, minutes: int) -> None:
@@ -188,3 +190,48 @@ def test_one_reading_serves_a_minute(app: Flask) -> None:
 
     assert measures.share_completed(now=utc_now()) is None
     assert measures.share_completed(now=utc_now() + measures.KEPT_FOR) == measures.Share(completed=20, ended=20)
+
+
+def test_the_times_of_an_end_and_of_refills_are_measured(client: FlaskClient) -> None:
+    _ended(20, Status.CANCELED, minutes=3)
+    now = utc_now()
+    order = an_order(status=Status.COMPLETED)
+    asked = {"order_id": order.id, "state": RefillState.COMPLETED, "ended_at": now}
+    with transaction():
+        db.session.add_all([Refill(**asked, asked_at=now - timedelta(minutes=9)) for _ in range(20)])
+
+    canceled, refill = (words(page(client, f"/order-statuses/{slug}")) for slug in ("canceled", "refill"))
+
+    assert "From placing an order to Canceled: median 3 minutes" in canceled and "20 orders)" in canceled
+    assert "to its end: median 9 minutes" in refill and "20 refills)" in refill
+
+
+def test_reliability_counts_the_money_that_came_back(client: FlaskClient) -> None:
+    _ended(12, Status.CANCELED, minutes=3)
+    _ended(8, Status.PARTIAL, minutes=3)
+
+    assert "20 of 20 orders (last 30 days)" in words(page(client, "/reliability"))
+
+    with transaction():
+        db.session.execute(update(Order).where(Order.id == 1).values(returned_nanos=Order.returned_nanos - 1))
+    measures.forget()
+
+    assert "19 of 20 orders (last 30 days)" in words(page(client, "/reliability"))
+
+
+def test_who_reads_is_led_to_a_ticket_that_carries_the_order(client: FlaskClient) -> None:
+    customer = a_customer("1000")
+    mine, _other = an_order(customer=customer, status=Status.PARTIAL), an_order(status=Status.PARTIAL)
+
+    html = page(signed_in(client, customer), "/order-statuses/partial")
+
+    assert re.findall(r'href="(/tickets/new\?order=\d+)"', html) == [f"/tickets/new?order={mine.id}"]
+    assert f"#{mine.id}" in words(page(client, f"/tickets/new?order={mine.id}")).replace("order ", "#")
+    assert "/tickets/new?order=" not in page(client, "/order-statuses/canceled")
+
+
+def test_a_visitor_is_led_to_a_ticket_by_the_number_of_the_order(client: FlaskClient) -> None:
+    html = page(client, "/order-statuses/pending")
+
+    assert re.search(r'<form[^>]* method="get" action="/tickets/new">\s*<label for="order">', html)
+    assert client.get("/tickets/new?order=1").location.startswith("/log-in?next=/tickets/new")

@@ -1,0 +1,29 @@
+"""What a reader on a small screen sees of the help before scrolling, and the search by keyboard alone."""
+
+from playwright.sync_api import expect
+
+from panel.domain.status import Status
+from tests.browser.conftest import Tabs
+
+NARROW = {"width": 360, "height": 640}
+
+
+def test_a_small_screen_shows_what_a_status_means_and_what_to_do_without_scrolling(tabs: Tabs) -> None:
+    page = tabs.open(viewport=NARROW).page
+    for status in Status:
+        page.goto(f"/order-statuses/{status.slug}")
+        for part in ("#means", "#you-do"):
+            box = page.locator(part).bounding_box()
+            assert box is not None and box["y"] + box["height"] <= NARROW["height"], f"{status} {part}"
+
+
+def test_the_help_is_searched_by_keyboard_and_without_scripts(tabs: Tabs) -> None:
+    page = tabs.open(java_script_enabled=False).page
+    page.goto("/order-statuses")
+    page.get_by_label("Search the help and the tools").focus()
+
+    page.keyboard.type("where is my refund")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Search: where is my refund")
+    assert page.locator("ol.hits a").count() > 0 and page.locator("mark").count() > 0
