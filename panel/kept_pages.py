@@ -13,15 +13,13 @@ a session, sets a cookie, or is not listed in PAGES is drawn each time.
 
 import gzip
 import hashlib
-import re
-import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import brotli
 from flask import Flask
@@ -32,7 +30,7 @@ from werkzeug.routing import RequestRedirect
 
 from panel.clock import utc_now
 from panel.db import db
-from panel.domain.words import STAMP_MARKS, STAMPS
+from panel.drawn import Answer, Headers, Stamps, stamped
 from panel.models import Catalogue, Incident, IncidentUpdate, Provider
 from panel.quick_reads import reader, turn
 from panel.services import measures
@@ -53,6 +51,8 @@ PAGES = frozenset(
         "/order-statuses",
         "/order-statuses/<slug>",
         "/platform-status",
+        "/platform-status/components/<key>",
+        "/platform-status/incidents",
         "/platform-status/incidents/<slug>",
         "/privacy",
         "/reliability",
@@ -65,11 +65,9 @@ THEME_COOKIE = "theme"
 THEMES = frozenset({"light", "dark"})
 
 BROTLI_QUALITY = 9
-OF_ONE_ANSWER = frozenset({"content-length", "vary", "x-request-id"})
+OF_ONE_ANSWER = frozenset({"vary", "x-request-id"})
 VARY = ("Vary", "Accept-Encoding, Cookie")
 ASK_AGAIN = ("Cache-Control", "no-cache")
-
-Headers = list[tuple[str, str]]
 
 _paused = select(Provider.paused_at).where(Provider.paused_at.is_not(None)).subquery()
 # A provider that is paused later than all others makes the latest moment, one that is resumed a lower count.
@@ -108,10 +106,8 @@ class KeptPages:
         self._session_cookie = f"{app.config['SESSION_COOKIE_NAME']}="
         self._pages: OrderedDict[tuple[str, str], Kept] = OrderedDict()
         self._lock = threading.Lock()
-        # Where a page says when it was drawn, which is no news and no part of what its ETag stands for.
-        secret = secrets.token_hex(8)
-        self._marks = {form: f"{secret}:{form};" for form in STAMPS}
-        self._mark = re.compile(f"{secret}:({'|'.join(STAMPS)});".encode())
+        # When a page was drawn is no news, and no part of what its ETag stands for.
+        self._stamps = Stamps()
         with app.app_context():
             self._database = str(db.engine.url)
             self._turn = turn(db.engine)
@@ -160,14 +156,12 @@ class KeptPages:
         start_response: "StartResponse",
     ) -> Iterable[bytes]:
         """Flask's own answer, kept from now on where it is the page that everybody gets."""
-        answer = _Answer()
-        environ[STAMP_MARKS] = self._marks
-        pieces = self._mark.split(answer.body_of(self._inner, environ))
-        names = {name.lower() for name, _value in answer.headers}
-        if answer.status != "200 OK" or names & {"set-cookie", "cache-control"}:
-            whole = _stamped(pieces)
-            headers = [pair for pair in answer.headers if pair[0].lower() != "content-length"]
-            start_response(answer.status, [*headers, ("Content-Length", str(len(whole)))])
+        answer = Answer()
+        self._stamps.ask_for(environ)
+        pieces = self._stamps.split(answer.body_of(self._inner, environ))
+        if answer.status != "200 OK" or answer.has("set-cookie", "cache-control"):
+            whole = stamped(pieces)
+            start_response(answer.status, [*answer.headers, ("Content-Length", str(len(whole)))])
             return (whole,)
         if versions[-1] is None:
             # The figures were read for this page, if it has any.
@@ -178,30 +172,6 @@ class KeptPages:
             if len(self._pages) > MOST_KEPT:
                 self._pages.popitem(last=False)
         return _given(kept, environ, start_response)
-
-
-class _Answer:
-    """Takes an application's answer down instead of sending it."""
-
-    def __init__(self) -> None:
-        self.status = ""
-        self.headers: Headers = []
-
-    def body_of(self, application: "WSGIApplication", environ: "WSGIEnvironment") -> bytes:
-        pieces = application(environ, self._start)
-        try:
-            return b"".join(pieces)
-        finally:
-            if (close := getattr(pieces, "close", None)) is not None:
-                close()
-
-    def _start(self, status: str, headers: Headers, _exc_info: Any = None, /) -> Callable[[bytes], object]:
-        self.status, self.headers = status, headers
-        return _no_writing
-
-
-def _no_writing(_piece: bytes) -> None:
-    raise RuntimeError("an application that writes its body before it returns is not kept")
 
 
 @lru_cache(maxsize=1024)
@@ -222,16 +192,10 @@ def encoding_for(accepted: str) -> str:
     return next((encoding for encoding in ("br", "gzip") if encoding in taken), "")
 
 
-def _kept(pieces: list[bytes], headers: Headers, *, versions: tuple[object, ...]) -> Kept:
+def _kept(pieces: Sequence[bytes], headers: Headers, *, versions: tuple[object, ...]) -> Kept:
     digest = hashlib.blake2b(b"".join(pieces), digest_size=16).hexdigest()
     own = [pair for pair in headers if pair[0].lower() not in OF_ONE_ANSWER]
-    return Kept(versions, [*own, ("ETag", f'W/"{digest}"'), VARY, ASK_AGAIN], f'"{digest}"', {"": _stamped(pieces)})
-
-
-def _stamped(pieces: list[bytes]) -> bytes:
-    """The body with its times filled in: text, form of the time, text, and so on."""
-    now = utc_now()
-    return b"".join(STAMPS[piece.decode()](now).encode() if place % 2 else piece for place, piece in enumerate(pieces))
+    return Kept(versions, [*own, ("ETag", f'W/"{digest}"'), VARY, ASK_AGAIN], f'"{digest}"', {"": stamped(pieces)})
 
 
 def _given(kept: Kept, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:

@@ -1,0 +1,138 @@
+"""Every page of the site, found by the addresses it answers: one that is added is looked at without being named.
+
+Each address that answers a GET is asked for as a visitor, then as a customer, then as an operator: whoever is first
+shown a page is who looks at it. An argument in an address takes its value from `fill`.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+
+import httpx
+from flask import Flask
+
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain import money
+from panel.domain.incidents import Phase
+from panel.domain.notices import Notice
+from panel.domain.platform import State
+from panel.domain.status import Status
+from panel.models import LinkPurpose, ProposalKind, User
+from panel.services import ledger, mailed_links, notices, ordering, reviews, sign_ins, top_ups
+from panel.services.office import proposals
+from panel.services.office.money_moves import Wanted
+from panel.services.platform import incidents
+from panel.services.platform.incidents import Words
+from panel.services.tickets import canned, opening, things
+from panel.services.tickets.opening import Asked
+from tests.cookies import session_cookie
+from tests.factories import a_customer, a_tool, an_operator, an_order
+from tests.flows.test_roles import belongings
+from tests.servers import Panel
+
+ROLES = ("visitor", "customer", "operator")
+ARGUMENT = re.compile(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>")
+# Answered for programs, however a browser asks.
+NOT_FOR_PEOPLE = ("/api/v2", "/healthz", "/readyz", "/metrics", "/.well-known/security.txt")
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A panel with something to show on every page: who its people are, and the values of arguments."""
+
+    cookies: dict[str, str]
+    values: dict[str, str]
+
+
+def fill(app: Flask) -> Filled:
+    """Add a customer with an order in each status and one of everything else, and an operator."""
+    customer, operator, tool = a_customer("1000"), an_operator(), a_tool()
+    values = belongings(customer)
+    orders = {status: an_order(customer=customer, tool=tool, status=status) for status in Status}
+    with transaction():
+        now = utc_now()
+        reviews.open_review("partial_full", order_id=orders[Status.PARTIAL].id, text="Look at this.", now=utc_now())
+        reference = top_ups.request_top_up(customer.id, amount_nanos=money.parse_nanos("25"), now=now).reference
+        said = Words(Phase.INVESTIGATING, "Orders start late.", {"ordering": State.DEGRADED}, impact="Late starts.")
+        incident = incidents.open_incident("Late starts", said, request_id="every-page", actor="operator", now=now)
+        asked = Asked(
+            "order",
+            "Where is it?",
+            "It stands still.",
+            request_id=ordering.new_request_id(),
+            wanted=things.Wanted(order_id=orders[Status.PENDING].id),
+        )
+        ticket = opening.open_ticket(customer.id, asked=asked, now=now)
+        answer = canned.add(name="Every page", text="We look at it.", actor="operator", now=now)
+        credit = Wanted(ProposalKind.CREDIT, customer.id, 10**9, "A present.", "every-page", operator.id, "operator")
+        proposed = proposals.act(credit, balance_nanos=ledger.balance_nanos(customer.id), limit_nanos=0, now=now)
+        reset, confirm = (
+            mailed_links.make(customer.id, purpose, email=customer.email, lasts=timedelta(hours=1), now=now)
+            for purpose in LinkPurpose
+        )
+    values |= {
+        "order_id": str(orders[Status.PARTIAL].id),
+        "customer_id": str(customer.id),
+        "provider_id": str(tool.provider_id),
+        "review_id": "1",
+        "reference": reference,
+        "answer_id": str(answer.id),
+        "proposal_id": str(proposed.proposal_id),
+        "ticket_id": str(ticket.id),
+        "key": "ordering",
+        "incident_id": str(incident.id),
+        "/reset-password/<token>": reset,
+        "/confirm-email/<token>": confirm,
+        "/unsubscribe/<token>": notices.unsubscribe_path(customer.id, list(Notice)).rpartition("/")[2],
+        # Only a mail holds the token of this one: what is looked at is the page for a link that works no more.
+        "/change-email/<token>": "spent",
+        "/pictures/<name>.png": f"{Status.PARTIAL.slug}-0",
+        "/order-statuses/<slug>": Status.PARTIAL.slug,
+        "/tools/<slug>": tool.slug,
+        "/office/tools/<slug>": tool.slug,
+        "/platform-status/incidents/<slug>": incident.slug,
+    }
+    return Filled({"customer": session_cookie(app, customer), "operator": _with_code(app, operator)}, values)
+
+
+def _with_code(app: Flask, operator: User) -> str:
+    cookie = session_cookie(app, operator)
+    with transaction():
+        for device in sign_ins.devices(operator.id, now=utc_now()):
+            sign_ins.note_second_factor(device.id, now=utc_now())
+    return cookie
+
+
+def pages(app: Flask, panel: Panel, filled: Filled) -> dict[str, list[str]]:
+    """The addresses of all pages by who looks at each; under the empty name those that nobody was shown anything at."""
+    found: dict[str, list[str]] = {role: [] for role in (*ROLES, "")}
+    rules = [each.rule for each in app.url_map.iter_rules() if "GET" in (each.methods or ())]
+    for rule in rules:
+        if rule not in NOT_FOR_PEOPLE:
+            path = _path(rule, filled.values)
+            shown, statuses = "", []
+            while path and not shown and len(statuses) < len(ROLES):
+                role = ROLES[len(statuses)]
+                answer = _ask(panel, path, filled.cookies.get(role))
+                statuses.append(answer.status_code)
+                shown = role if _is_page(answer, or_spent="<token>" in rule) else ""
+            if shown or all(status >= 400 for status in statuses):
+                found[shown].append(path or rule)
+    return found
+
+
+def _ask(panel: Panel, path: str, cookie: str | None) -> httpx.Response:
+    return httpx.get(panel.url + path, headers={"Cookie": f"session={cookie}"} if cookie else {})
+
+
+def _path(rule: str, values: dict[str, str]) -> str:
+    """The address with its arguments filled in; empty where one has no value."""
+    names = ARGUMENT.findall(rule)
+    of_rule = next((value for known, value in values.items() if "<" in known and rule.startswith(known)), "")
+    given = {name: values.get(name) or of_rule for name in names}
+    return ARGUMENT.sub(lambda match: given[match[1]], rule) if all(given.values()) else ""
+
+
+def _is_page(answer: httpx.Response, *, or_spent: bool) -> bool:
+    return (answer.status_code == 200 or or_spent) and answer.text.lstrip().startswith("<!DOCTYPE html>")
