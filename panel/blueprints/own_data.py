@@ -14,8 +14,8 @@ from panel.blueprints.login import login_required
 from panel.blueprints.spreadsheet import csv_pieces
 from panel.clock import utc_now
 from panel.db import transaction
-from panel.domain.errors import BadInput, PanelError, TooManyTries
-from panel.services import closing, ledger, second_factor, sign_ins
+from panel.domain.errors import BadInput, PanelError, StaleForm, TooManyTries
+from panel.services import closing, second_factor, sign_ins
 from panel.services.own_data.reading import Table
 from panel.services.own_data.tables import tables
 
@@ -116,15 +116,20 @@ def _close() -> None:
     login.prove_password(current_user, request.form.get("current_password", ""))
     asks_for_code = second_factor.is_on(current_user.id)
     if asks_for_code:
-        with transaction():
-            sign_ins.count_code_try(current_user.id, network=login.network(), now=utc_now())
-    settings, code = current_app.config["PANEL"], request.form.get("code", "")
+        _prove_code(request.form.get("code", ""))
     with transaction():
-        # The account's row comes before that of its user, as everywhere.
-        ledger.lock_accounts([current_user.id])
-        if second_factor.is_on(current_user.id):
-            second_factor.show(current_user.id, code=code, settings=settings, now=utc_now())
+        if second_factor.is_on(current_user.id) != asks_for_code:
+            raise StaleForm("Your second factor has changed since you opened this page. Look at it again.")
         closing.close(current_user.id, given_up_nanos=given_up_nanos, now=utc_now())
+
+
+def _prove_code(code: str) -> None:
+    """In a transaction of its own: it holds the person's row, which the closing comes to last."""
+    with transaction():
+        tries = sign_ins.count_code_try(current_user.id, network=login.network(), now=utc_now())
+    with transaction():
+        second_factor.show(current_user.id, code=code, settings=current_app.config["PANEL"], now=utc_now())
+        sign_ins.forget_tries(tries)
 
 
 def _given_up() -> int:

@@ -13,6 +13,7 @@ from sqlalchemy import delete, func, select, update
 from panel.db import db, lock_rows
 from panel.domain.errors import Refused, StaleForm
 from panel.domain.status import Status
+from panel.domain.ticket import TicketState
 from panel.models import (
     AccountKind,
     ApiKey,
@@ -32,6 +33,7 @@ from panel.models import (
     Webhook,
 )
 from panel.services import ledger, letters, mails, receivers, top_ups, users
+from panel.services.closed_accounts import check_open
 from panel.services.ledger import Posting
 
 ERASED = "Erased when the account was closed."
@@ -68,21 +70,17 @@ def standing(user_id: int) -> Standing:
 def close(user_id: int, *, given_up_nanos: int, now: datetime) -> None:
     """Close the account for good. `given_up_nanos`: what the customer leaves on the balance, as their page showed it.
 
-    Raises Refused while orders move or money is left that was not given up, and StaleForm when the balance has moved.
+    Raises Refused while orders move or money is left that was not given up, and where it is closed already; StaleForm
+    when the balance has moved.
     """
     ledger.lock_accounts([user_id])
-    user = db.session.scalars(
-        lock_rows(select(User).where(User.id == user_id)).execution_options(populate_existing=True)
-    ).one()
-    if user.closed_at is not None:
-        raise StaleForm("This account is closed already.")
+    check_open([user_id])
     _check(standing(user_id), given_up_nanos=given_up_nanos)
     if given_up_nanos:
         _give_up(user_id, given_up_nanos, now=now)
-    _say_goodbye(user, now=now)
     _end_what_acts(user_id, now=now)
-    _forget_texts(user_id, email=user.email, now=now)
-    _forget_person(user, now=now)
+    _forget_texts(user_id, now=now)
+    _forget_person(user_id, now=now)
 
 
 def _check(found: Standing, *, given_up_nanos: int) -> None:
@@ -102,45 +100,46 @@ def _give_up(user_id: int, amount_nanos: int, *, now: datetime) -> None:
     ledger.post([Posting(user_id, AccountKind.ADJUSTMENTS, amount_nanos, kind, reason, note=note)], now=now)
 
 
-def _say_goodbye(user: User, *, now: datetime) -> None:
-    """One last mail, to an address that was confirmed; it names no account any more."""
-    mails.forget_person(user.id)
-    if user.email_confirmed_at is not None:
-        written = letters.write("account_closed", at=now)
-        key = f"closed:{user.id}"
-        mails.queue(user.email, subject=written.subject, text=written.text, kind="account_closed", key=key, now=now)
-
-
 def _end_what_acts(user_id: int, *, now: datetime) -> None:
-    """Devices, keys, receivers, mailed links and requests: whatever could still do something in this person's name."""
-    users.set_password(user_id, password_hash="")
-    for receiver_id in db.session.scalars(
-        select(Receiver.id).where(Receiver.user_id == user_id, Receiver.removed_at.is_(None))
-    ).all():
+    """Keys, receivers, mailed links and requests: whatever could still do something in this person's name."""
+    live = select(Receiver.id).where(Receiver.user_id == user_id, Receiver.removed_at.is_(None))
+    for receiver_id in db.session.scalars(live).all():
         receivers.remove(receiver_id, user_id=user_id, now=now)
-    for model in (SignIn, RecoveryCode, ApiKey, MailedLink, EmailChange, Favorite):
+    for model in (ApiKey, MailedLink, EmailChange, Favorite):
         db.session.execute(delete(model).where(model.user_id == user_id))
     still_open = (TopUp.customer_id == user_id, TopUp.transfer_id.is_(None), TopUp.refused_at.is_(None))
     db.session.execute(update(TopUp).where(*still_open).values(refused_at=now, refused_reason=TOP_UP_ENDED))
 
 
-def _forget_texts(user_id: int, *, email: str, now: datetime) -> None:
-    """What this person wrote or was told: links of orders, threads of tickets, addresses and bodies of webhooks."""
+def _forget_texts(user_id: int, *, now: datetime) -> None:
+    """What this person wrote or was told: links of orders, threads of tickets, webhooks, mails."""
     db.session.execute(update(Order).where(Order.customer_id == user_id).values(link=""))
+    db.session.execute(
+        update(Ticket)
+        .where(Ticket.customer_id == user_id)
+        .values(subject=ERASED, state=TicketState.CLOSED, waits_since=now)
+    )
     mine = select(Ticket.id).where(Ticket.customer_id == user_id)
     db.session.execute(update(TicketEntry).where(TicketEntry.ticket_id.in_(mine)).values(text=ERASED))
-    db.session.execute(
-        update(Ticket).where(Ticket.customer_id == user_id).values(subject=ERASED, state="closed", waits_since=now)
-    )
     blank = {"url": "", "sealed_secret": "", "sealed_old_secret": "", "old_secret_until": None}
     db.session.execute(update(Receiver).where(Receiver.user_id == user_id).values(**blank))
     db.session.execute(update(Webhook).where(Webhook.user_id == user_id).values(body=""))
-    db.session.execute(delete(ResetRequest).where(ResetRequest.email == email))
+    mails.forget_person(user_id)
 
 
-def _forget_person(user: User, *, now: datetime) -> None:
-    """The row stays, as the orders and the ledger hang on it. Its email is free for a new account."""
-    db.session.refresh(user)
+def _forget_person(user_id: int, *, now: datetime) -> None:
+    """The row stays, as the orders and the ledger hang on it. Its email is free for a new account.
+
+    It is held last, as by everyone: what others lock before a person's row is done with by now.
+    """
+    user = db.session.scalars(
+        lock_rows(select(User).where(User.id == user_id)).execution_options(populate_existing=True)
+    ).one()
+    _say_goodbye(user, now=now)
+    db.session.execute(delete(ResetRequest).where(ResetRequest.email == user.email))
+    for model in (SignIn, RecoveryCode):
+        db.session.execute(delete(model).where(model.user_id == user_id))
+    users.set_password(user_id, password_hash="")
     # With signs by chance, so that nobody can have signed up under this address before.
     user.email = f"closed-{user.id}-{secrets.token_hex(6)}@closed.invalid"
     user.sealed_totp, user.totp_step, user.notices_off = "", 0, ""
@@ -148,3 +147,11 @@ def _forget_person(user: User, *, now: datetime) -> None:
     user.closed_at = now
     user.state_version += 1
     db.session.flush()
+
+
+def _say_goodbye(user: User, *, now: datetime) -> None:
+    """One last mail, to an address that was confirmed; it names no account any more."""
+    if user.email_confirmed_at is not None:
+        written = letters.write("account_closed", at=now)
+        key = f"closed:{user.id}"
+        mails.queue(user.email, subject=written.subject, text=written.text, kind="account_closed", key=key, now=now)

@@ -11,8 +11,8 @@ from sqlalchemy import delete, select
 from panel.db import Base, db, transaction
 from panel.domain.errors import PanelError, Refused, StaleForm
 from panel.domain.status import Status
-from panel.domain.ticket import EntryKind, TicketKind, TicketState
-from panel.models import Mail, Order, Ticket, TicketEntry, TopUp, User
+from panel.domain.ticket import TicketState
+from panel.models import Mail, Order, Ticket, TopUp, User
 from panel.services import (
     api_keys,
     audit,
@@ -26,6 +26,7 @@ from panel.services import (
     users,
 )
 from panel.services.ordering import Placing
+from panel.services.tickets import opening
 from tests.factories import (
     LINK,
     NOON,
@@ -36,6 +37,7 @@ from tests.factories import (
     an_order,
     with_second_factor,
 )
+from tests.tickets import a_ticket, asking
 
 LATER = NOON + timedelta(hours=1)
 
@@ -156,11 +158,11 @@ def test_operators_are_not_closed_and_nobody_twice() -> None:
         close(an_operator())
     user = spent_out()
     close(user)
-    with pytest.raises(StaleForm):
+    with pytest.raises(Refused, match="This account is closed"):
         close(user)
 
 
-def test_closed_account_takes_no_money_no_key_and_no_refill() -> None:
+def test_closed_account_takes_no_money_key_refill_or_ticket() -> None:
     user = spent_out(refill_days=30)
     order_id = db.session.scalars(select(Order.id).where(Order.customer_id == user.id)).one()
     with transaction():
@@ -174,6 +176,7 @@ def test_closed_account_takes_no_money_no_key_and_no_refill() -> None:
         lambda: top_ups.confirm(reference, amount_nanos=10**9, note="", now=LATER),
         lambda: api_keys.make(user.id, name="Late", now=LATER),
         lambda: receivers.add(user.id, url=url, balance_low_nanos=None, settings=settings, now=LATER),
+        lambda: opening.open_ticket(user.id, asked=asking(), now=LATER),
         lambda: refills.request_refill(order_id, customer_id=user.id, now=LATER),
     ):
         with pytest.raises(Refused), transaction():
@@ -217,22 +220,10 @@ def test_order_placed_at_the_same_moment_comes_first_or_not_at_all(app: Flask) -
     assert audit.audit().is_sound
 
 
-def a_ticket(customer: User, text: str) -> int:
-    with transaction():
-        about = {"kind": TicketKind.OTHER, "subject": text, "state": TicketState.WAITING_FOR_US, "version": 1}
-        times = {"waits_since": NOON, "opened_at": NOON, "last_at": NOON}
-        ticket = Ticket(customer_id=customer.id, request_id=f"form-{customer.id}", **about, **times)
-        db.session.add(ticket)
-        db.session.flush()
-        entry = {"kind": EntryKind.MESSAGE, "author_id": customer.id, "is_ours": False, "text": text, "at": NOON}
-        db.session.add(TicketEntry(ticket_id=ticket.id, number=1, **entry))
-    return ticket.id
-
-
 def test_threads_of_tickets_are_erased_and_those_of_others_stay() -> None:
     user, other = spent_out(), a_customer()
-    a_ticket(user, "My name is Ada")
-    a_ticket(other, "My name is Grace")
+    a_ticket(customer=user, subject="My name is Ada", text="My name is Ada")
+    a_ticket(customer=other, subject="My name is Grace", text="My name is Grace")
 
     close(user)
 

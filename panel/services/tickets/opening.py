@@ -10,6 +10,7 @@ from panel.domain.errors import BadInput, PanelError, RequestIdUsed
 from panel.domain.ticket import EntryKind, TicketKind, TicketState, checked_subject, checked_text
 from panel.models import Ticket, TicketEntry
 from panel.services import customer_state, ledger, ordering
+from panel.services.closed_accounts import check_open
 from panel.services.tickets import limits, news, things
 from panel.services.tickets.things import Wanted
 
@@ -46,6 +47,7 @@ def open_ticket(customer_id: int, *, asked: Asked, now: datetime) -> Ticket:
     if not ordering.is_request_id(asked.request_id):
         raise BadInput("The form came without a usable number of its own. Open it again.", field="request_id")
     ledger.lock_accounts([customer_id])
+    check_open([customer_id])
     earlier = find_by_request(customer_id, request_id=asked.request_id)
     if earlier is not None:
         return _same_or_refused(earlier, asked, kind=kind, subject=subject, text=text)

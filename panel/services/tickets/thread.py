@@ -6,6 +6,7 @@ from panel.domain.errors import BadInput, RequestIdUsed
 from panel.domain.ticket import EntryKind, TicketState, checked_text
 from panel.models import Ticket, TicketEntry
 from panel.services import customer_state, ledger, ordering
+from panel.services.closed_accounts import check_open
 from panel.services.tickets import entries, limits, news
 
 NO_NUMBER = "The form came without a usable number of its own. It has a new one now: look at it and send it again."
@@ -14,6 +15,7 @@ NO_NUMBER = "The form came without a usable number of its own. It has a new one 
 def answer(ticket_id: int, *, customer_id: int, text: str, request_id: str, now: datetime) -> TicketEntry:
     """Add the customer's message, once; a closed ticket is open again. Raises NotFound, BadInput or TooManyTries."""
     ledger.lock_accounts([customer_id])
+    check_open([customer_id])
     ticket = entries.lock(ticket_id, customer_id=customer_id)
     text = checked_text(text)
     if (earlier := sent_before(ticket, text=text, request_id=request_id)) is not None:
@@ -55,6 +57,7 @@ def close(ticket_id: int, *, customer_id: int, now: datetime) -> bool:
 def reopen(ticket_id: int, *, customer_id: int, now: datetime) -> bool:
     """Open a closed ticket again; False when it was open. Raises NotFound or TooManyTries."""
     ledger.lock_accounts([customer_id])
+    check_open([customer_id])
     ticket = entries.lock(ticket_id, customer_id=customer_id)
     if TicketState(ticket.state).is_open:
         return False
