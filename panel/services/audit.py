@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, Table, case, func, or_, select
+from sqlalchemy import ColumnElement, Subquery, Table, and_, case, func, not_, or_, select
 
 from panel.db import db, read_at_one_moment, table_of
 from panel.domain.refund import settle
@@ -106,7 +106,7 @@ def _moved() -> Subquery:
 
 
 def _charges() -> Iterator[str]:
-    """Transfers run between the right accounts: the order's own customer, holds and sales; deposits to a customer."""
+    """Transfers run between the right accounts: the order's own customer, holds and sales; the rest with customers."""
     account_of = {kind: db.session.scalar(select(ACCOUNTS.c.id).where(ACCOUNTS.c.kind == kind)) for kind in _HOUSE}
     own = select(ACCOUNTS.c.id).where(ACCOUNTS.c.user_id == ORDERS.c.customer_id).scalar_subquery()
     joined = select(TRANSFERS.c.id, TRANSFERS.c.order_id).join(ORDERS, ORDERS.c.id == TRANSFERS.c.order_id)
@@ -120,15 +120,23 @@ def _charges() -> Iterator[str]:
         for transfer_id, order_id in db.session.execute(joined.where(TRANSFERS.c.kind == kind, wrong)):
             yield f"Transfer {transfer_id} ({kind} of order {order_id}) runs between the wrong accounts."
     customers = select(ACCOUNTS.c.id).where(ACCOUNTS.c.user_id.is_not(None))
-    outside = or_(
-        TRANSFERS.c.from_account_id != account_of[AccountKind.DEPOSITS], TRANSFERS.c.to_account_id.not_in(customers)
-    )
-    kind = TransferKind.DEPOSIT
-    for transfer_id in db.session.scalars(select(TRANSFERS.c.id).where(TRANSFERS.c.kind == kind, outside)):
-        yield f"Transfer {transfer_id} ({kind}) runs between the wrong accounts."
+    source, target = TRANSFERS.c.from_account_id, TRANSFERS.c.to_account_id
+    deposits, adjustments = account_of[AccountKind.DEPOSITS], account_of[AccountKind.ADJUSTMENTS]
+    for kind, right in (
+        (TransferKind.DEPOSIT, and_(source == deposits, target.in_(customers))),
+        (
+            TransferKind.ADJUSTMENT,
+            or_(
+                and_(source == adjustments, target.in_(customers)),
+                and_(source.in_(customers), target == adjustments),
+            ),
+        ),
+    ):
+        for transfer_id in db.session.scalars(select(TRANSFERS.c.id).where(TRANSFERS.c.kind == kind, not_(right))):
+            yield f"Transfer {transfer_id} ({kind}) runs between the wrong accounts."
 
 
-_HOUSE = (AccountKind.HOLDS, AccountKind.SALES, AccountKind.DEPOSITS)
+_HOUSE = (AccountKind.HOLDS, AccountKind.SALES, AccountKind.DEPOSITS, AccountKind.ADJUSTMENTS)
 
 
 def _money_of_orders() -> Iterator[str]:

@@ -47,7 +47,7 @@ def _refill_story(refill: Refill) -> Story:
     steps = [
         Step("Asked", refill.asked_at, "You asked for it. There is no charge."),
         Step("Accepted", refill.accepted_at, "It was taken up by whoever delivers this order."),
-        Step("Running", refill.running_at, "What dropped is being delivered again."),
+        Step("Running", refill.running_at, "Delivery of what dropped began."),
     ]
     if not state.is_open:
         # What was not seen on the way is left out: a short top-up can end before anybody looked.

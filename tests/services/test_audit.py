@@ -57,6 +57,11 @@ DAMAGE = {
         f"UPDATE transfers SET to_account_id = {DEPOSITS} WHERE kind = 'keep' AND {ORDER_1}",
         "(keep of order 1) runs between the wrong accounts",
     ),
+    "an adjustment out of sales": (
+        f"UPDATE transfers SET kind = 'adjustment', from_account_id = {SALES} "
+        f"WHERE kind = 'deposit' AND to_account_id = {CUSTOMER}",
+        "(adjustment) runs between the wrong accounts",
+    ),
     "a deposit out of sales": (
         f"UPDATE transfers SET from_account_id = {SALES} WHERE kind = 'deposit' AND to_account_id = {CUSTOMER}",
         "(deposit) runs between the wrong accounts",
