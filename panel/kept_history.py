@@ -5,18 +5,15 @@ time, as for the live region; the one thing that moves by itself, the time at wh
 open in the page that is kept and filled in with each answer.
 """
 
-import re
-import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from panel.clock import utc_now
-from panel.domain.words import STAMP_MARKS, STAMPS
+from panel.drawn import Answer, Headers, Stamps, stamped
 from panel.services.shown import shown_hash
 from panel.services.sign_ins import SIGNED_IN
 from panel.who_asks import WhoAsks, address_of
@@ -29,20 +26,13 @@ PATH = "/orders"
 PAGES_KEPT = 300
 LONGEST_KEY = 8192
 
-Headers = list[tuple[str, str]]
-
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """An answer whose body is open where it says its time: text, form of the time, text, and so on."""
+    """An answer, its body in pieces between which it says its time."""
 
     headers: Headers
     pieces: tuple[bytes, ...]
-
-    def at_present(self) -> bytes:
-        now = utc_now()
-        stamps = {form.encode(): say(now).encode() for form, say in STAMPS.items()}
-        return b"".join(stamps[piece] if place % 2 else piece for place, piece in enumerate(self.pieces))
 
 
 class KeptHistory:
@@ -53,10 +43,7 @@ class KeptHistory:
         self._who = WhoAsks(app)
         self._pages: OrderedDict[tuple[str, str], _Page] = OrderedDict()
         self._lock = Lock()
-        # Drawn at random, so that nothing anybody typed can be taken for one.
-        secret = secrets.token_hex(8)
-        self._marks = {form: f"{secret}:{form};" for form in STAMPS}
-        self._mark = re.compile(f"{secret}:({'|'.join(STAMPS)});".encode())
+        self._stamps = Stamps()
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         key = self._key(environ)
@@ -81,12 +68,12 @@ class KeptHistory:
     def _drawn(
         self, key: tuple[str, str], environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        answer = _Answer()
-        environ[STAMP_MARKS] = self._marks
+        answer = Answer()
+        self._stamps.ask_for(environ)
         body = answer.body_of(self._inner, environ)
-        page = _Page(answer.headers, tuple(self._mark.split(body)))
+        page = _Page(answer.headers, self._stamps.split(body))
         # An answer that sets a cookie says something once, as a message does; it is the next one that lasts.
-        if answer.status.startswith("200 ") and not any(name.lower() == "set-cookie" for name, _ in answer.headers):
+        if answer.status.startswith("200 ") and not answer.has("set-cookie"):
             with self._lock:
                 self._pages[key] = page
                 if len(self._pages) > PAGES_KEPT:
@@ -94,31 +81,7 @@ class KeptHistory:
         return _given(page, start_response, status=answer.status)
 
 
-class _Answer:
-    """Takes an application's answer down instead of sending it."""
-
-    def __init__(self) -> None:
-        self.status = ""
-        self.headers: Headers = []
-
-    def body_of(self, application: "WSGIApplication", environ: "WSGIEnvironment") -> bytes:
-        pieces = application(environ, self._start)
-        try:
-            return b"".join(pieces)
-        finally:
-            if (close := getattr(pieces, "close", None)) is not None:
-                close()
-
-    def _start(self, status: str, headers: Headers, _exc_info: Any = None, /) -> Callable[[bytes], object]:
-        self.status, self.headers = status, [pair for pair in headers if pair[0].lower() != "content-length"]
-        return _no_writing
-
-
-def _no_writing(_piece: bytes) -> None:
-    raise RuntimeError("an application that writes its body before it returns is not kept")
-
-
 def _given(page: _Page, start_response: "StartResponse", *, status: str = "200 OK") -> Iterable[bytes]:
-    body = page.at_present()
+    body = stamped(page.pieces)
     start_response(status, [*page.headers, ("Content-Length", str(len(body)))])
     return (body,)

@@ -18,6 +18,7 @@ EDGES = (
     "kept_history",
     "kept_pages",
     "who_asks",
+    "drawn",
 )
 
 
