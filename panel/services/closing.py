@@ -35,6 +35,7 @@ from panel.models import (
 from panel.services import ledger, letters, mails, receivers, top_ups, users
 from panel.services.closed_accounts import check_open
 from panel.services.ledger import Posting
+from panel.services.tickets import news
 
 ERASED = "Erased when the account was closed."
 TOP_UP_ENDED = "The account was closed."
@@ -124,6 +125,7 @@ def _forget_texts(user_id: int, *, now: datetime) -> None:
     blank = {"url": "", "sealed_secret": "", "sealed_old_secret": "", "old_secret_until": None}
     db.session.execute(update(Receiver).where(Receiver.user_id == user_id).values(**blank))
     db.session.execute(update(Webhook).where(Webhook.user_id == user_id).values(body=""))
+    news.forget(user_id)
     mails.forget_person(user_id)
 
 

@@ -3,9 +3,11 @@
 from datetime import datetime
 
 from flask import current_app
+from sqlalchemy import Text, cast, delete, literal, select
 
+from panel.db import db
 from panel.domain.notices import Notice
-from panel.models import Ticket, TicketEntry
+from panel.models import Mail, Ticket, TicketEntry
 from panel.services import letters, mails, notices
 from panel.settings import Settings
 
@@ -28,6 +30,17 @@ def tell_operators(ticket: Ticket, entry: TicketEntry, *, now: datetime) -> None
         key=f"ticket-entry:{entry.id}:us",
         now=now,
     )
+
+
+def forget(customer_id: int) -> None:
+    """Drop the mails to support that hold this customer's words: their account is closed."""
+    number = cast(TicketEntry.id, Text)
+    keys = (
+        select(literal("ticket-entry:").concat(number).concat(":us"))
+        .join(Ticket, Ticket.id == TicketEntry.ticket_id)
+        .where(Ticket.customer_id == customer_id)
+    )
+    db.session.execute(delete(Mail).where(Mail.key.in_(keys)))
 
 
 def tell_customer(ticket: Ticket, entry: TicketEntry, *, now: datetime) -> None:
