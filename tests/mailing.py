@@ -11,10 +11,10 @@ from panel.services import mails
 from tests.smtp import MailServer
 
 
-def a_mail(key: str = "order:1:completed", *, to: str = "customer@example.com", **given: object) -> None:
+def a_mail(key: str = "order:1:completed", *, to: str = "customer@example.com", **given: object) -> bool:
     said: dict[str, object] = {"subject": "Order 1 is Completed", "text": "It ran in full.\n", "kind": "test"}
     with transaction():
-        mails.queue(to, **(said | given), key=key, now=utc_now())  # type: ignore[arg-type]
+        return mails.queue(to, **(said | given), key=key, now=utc_now())  # type: ignore[arg-type]
 
 
 def sweep() -> int:

@@ -45,6 +45,9 @@ def metrics() -> ResponseReturnValue:
         now.oldest_pending_seconds,
     )
     lines += _gauge("panel_worker_heartbeat_age_seconds", "Time since a worker was seen.", now.heartbeat_age_seconds)
+    lines += _gauge("panel_mails_waiting", "Mails not sent yet.", now.mails_waiting)
+    lines += _gauge("panel_oldest_waiting_mail_seconds", "Age of the oldest mail not sent.", now.oldest_mail_seconds)
+    lines += _gauge("panel_mails_given_up", "Mails given up in the last day.", now.mails_given_up)
     return _plain("\n".join(lines) + "\n", content_type=PROMETHEUS)
 
 

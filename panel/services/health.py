@@ -1,7 +1,7 @@
 """Whether the product can do its work, and the numbers that say how it is doing."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from panel.db import WRITES, db
 from panel.domain.status import Status
 from panel.models import Heartbeat, Order, OrderCount, Review
+from panel.services import mails
 from panel.services.platform import own_orders
 
 STALE_SECONDS = 30
@@ -26,6 +27,9 @@ class Numbers:
     open_reviews: int
     oldest_pending_seconds: float | None
     heartbeat_age_seconds: float | None
+    mails_waiting: int
+    oldest_mail_seconds: float | None
+    mails_given_up: int
 
 
 def beat(worker: str, *, now: datetime) -> None:
@@ -96,9 +100,13 @@ def numbers(*, now: datetime) -> Numbers:
     oldest = db.session.scalar(
         select(func.min(Order.placed_at)).where(Order.dispatch_at.is_not(None), Order.status == Status.PENDING)
     )
+    outbox = mails.outbox(given_up_since=now - timedelta(days=1))
     return Numbers(
         orders_by_status={status: counted.get(status, 0) for status in Status},
         open_reviews=db.session.scalar(select(func.count()).where(Review.resolved_at.is_(None))) or 0,
         oldest_pending_seconds=(now - oldest).total_seconds() if oldest is not None else None,
         heartbeat_age_seconds=heartbeat_age_seconds(now=now),
+        mails_waiting=outbox.waiting,
+        oldest_mail_seconds=(now - outbox.oldest_at).total_seconds() if outbox.oldest_at is not None else None,
+        mails_given_up=outbox.given_up,
     )

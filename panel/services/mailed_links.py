@@ -72,6 +72,12 @@ def end_changes(user_id: int, *, now: datetime) -> None:
     )
 
 
+def end_everyones(*, now: datetime) -> None:
+    """No link that was mailed to anybody works any more, and no change of an email waits."""
+    for model in (MailedLink, EmailChange):
+        change(update(model).where(model.ended_at.is_(None)).values(ended_at=now))
+
+
 def purge(*, now: datetime) -> int:
     """Drop links and changes of email that ran out long ago. How many."""
     before = now - KEPT_FOR

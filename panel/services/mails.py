@@ -85,7 +85,8 @@ def queue(
         "tries": 0,
         "error": "",
     }
-    return change(upsert(MAILS).values(row).on_conflict_do_nothing(index_elements=[MAILS.c.key])) == 1
+    unless_known = upsert(MAILS).values(row).on_conflict_do_nothing(index_elements=[MAILS.c.key])
+    return db.session.scalar(unless_known.returning(MAILS.c.id)) is not None
 
 
 def _settings() -> Settings:

@@ -1,9 +1,11 @@
 """Mails about orders that ended: who gets one, what it says, and how few they are."""
 
+import threading
 from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 from sqlalchemy import select
 
 from panel.db import db, transaction
@@ -165,3 +167,28 @@ def test_a_hostile_name_or_reason_stays_one_plain_line_of_the_mail() -> None:
 
 def _marked() -> list[int]:
     return list(db.session.scalars(select(Order.id).where(Order.notice_at.is_not(None))))
+
+
+@pytest.mark.both_engines
+def test_two_workers_at_once_make_one_mail_of_what_ended(app: Flask) -> None:
+    order = an_order(status=Status.COMPLETED)
+    customer_id = order.customer_id
+    db.session.rollback()
+    made: list[bool] = []
+    start = threading.Barrier(2)
+
+    def tell() -> None:
+        with app.app_context():
+            start.wait()
+            with transaction():
+                made.append(order_notices.tell_customer(customer_id, now=NOON))
+            db.session.remove()
+
+    workers = [threading.Thread(target=tell) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+    assert sorted(made) == [False, True]
+    assert len(db.session.scalars(select(Mail)).all()) == 1

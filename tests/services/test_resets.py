@@ -1,6 +1,7 @@
 """Forgotten passwords: the link, what it does once, and that nothing tells whether an address is known."""
 
 import re
+import threading
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from panel import sealing
 from panel.db import db, transaction
 from panel.domain.errors import LinkIsSpent, TooManyTries
 from panel.models import Mail, MailedLink, ResetRequest, SignIn, User
-from panel.services import resets, security_mails, sign_ins, users
+from panel.services import mailed_links, resets, security_mails, sign_ins, users
 from tests.factories import NOON, a_customer
 
 NEW_HASH = "another hash"
@@ -166,3 +167,43 @@ def _kinds_of_mails() -> list[str]:
 
 def _texts_of_mails() -> list[str]:
     return list(db.session.scalars(select(Mail.text)))
+
+
+@pytest.mark.both_engines
+def test_one_link_used_twice_at_once_sets_one_password(app: Flask) -> None:
+    user = a_customer()
+    asked_for(user.email)
+    token = token_mailed(app)
+    db.session.rollback()
+    spent: list[bool] = []
+    start = threading.Barrier(2)
+
+    def use() -> None:
+        with app.app_context():
+            start.wait()
+            try:
+                set_password(token)
+                spent.append(False)
+            except LinkIsSpent:
+                spent.append(True)
+            db.session.remove()
+
+    browsers = [threading.Thread(target=use) for _ in range(2)]
+    for browser in browsers:
+        browser.start()
+    for browser in browsers:
+        browser.join()
+
+    assert sorted(spent) == [False, True]
+    assert _kinds_of_mails() == ["reset", "password_changed"]
+
+
+def test_a_restored_backup_brings_no_link_to_life_again(app: Flask) -> None:
+    asked_for(a_customer().email)
+    token = token_mailed(app)
+
+    with transaction():
+        mailed_links.end_everyones(now=NOON)
+
+    with pytest.raises(LinkIsSpent):
+        set_password(token)

@@ -18,7 +18,7 @@ from panel.domain.errors import Refused
 from panel.domain.refill import RefillState
 from panel.domain.status import Status
 from panel.models import Attempt, AttemptKind, AttemptState, Order, Provider, Refill
-from panel.services import dispatching, refills, transitions
+from panel.services import dispatching, mailed_links, refills, transitions
 from panel.services.backups.form import Piece, as_value, read_rows, tables_of
 
 ROWS_AT_ONCE = 1000
@@ -89,7 +89,12 @@ def _go_on_counting(connection: Connection, tables: dict[str, Table]) -> None:
 
 
 def hold(*, now: datetime) -> tuple[int, int]:
-    """Make everything unconfirmed that may have been sent meanwhile; how many orders and how many refills."""
+    """Make everything unconfirmed that may have been sent meanwhile; how many orders and how many refills.
+
+    Mailed links end: one that was used after the backup was made must not work again. Mails that waited are sent;
+    where they were sent already, they come again with the same Message-ID.
+    """
+    mailed_links.end_everyones(now=now)
     _doubt_what_was_under_way(now=now)
     orders = db.session.scalars(_not_handed_over()).all()
     for order_id in orders:
