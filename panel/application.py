@@ -44,6 +44,7 @@ from panel.blueprints.office import canned_answers as office_canned_answers
 from panel.blueprints.office import customers as office_customers
 from panel.blueprints.office import gate as office_gate
 from panel.blueprints.office import home as office_home
+from panel.blueprints.office import incidents as office_incidents
 from panel.blueprints.office import ledger as office_ledger
 from panel.blueprints.office import log as office_log
 from panel.blueprints.office import order as office_order
@@ -101,6 +102,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_reviews.bp,
     office_tools.bp,
     office_top_ups.bp,
+    office_incidents.bp,
 )
 
 

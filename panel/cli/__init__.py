@@ -2,7 +2,21 @@
 
 from flask import Flask
 
-from panel.cli import backups, books, check, demo, money, orders, providers, refills, reviews, running, tools, users
+from panel.cli import (
+    backups,
+    books,
+    check,
+    demo,
+    incidents,
+    money,
+    orders,
+    providers,
+    refills,
+    reviews,
+    running,
+    tools,
+    users,
+)
 
 
 def init_app(app: Flask) -> None:
@@ -18,6 +32,7 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(orders.orders_group)
     app.cli.add_command(refills.refills_group)
     app.cli.add_command(reviews.reviews_group)
+    app.cli.add_command(incidents.incidents_group)
     app.cli.add_command(books.audit)
     app.cli.add_command(books.export)
     app.cli.add_command(backups.backup)

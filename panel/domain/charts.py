@@ -47,9 +47,9 @@ def day_bars(days: Sequence[DayTimes]) -> DayBars:
         is_known = days[start].known_seconds > 0
         if place < len(days) and (days[place].known_seconds > 0) is is_known:
             continue
-        # A dashed line draws all the bars of a run at once.
+        # A dashed line draws all the bars of a run at once: three wide, one apart.
         middle = BAR_HEIGHT // 2 if is_known else BAR_HEIGHT - STUB_HEIGHT // 2
-        run = f"M{start * DAY_WIDTH} {middle}h{(place - start) * DAY_WIDTH}"
+        run = f"M{start * DAY_WIDTH}.5 {middle}h{(place - start) * DAY_WIDTH}"
         base[State.OPERATIONAL if is_known else State.UNKNOWN].append(run)
         start = place
     for place, day in enumerate(days):
@@ -58,7 +58,7 @@ def day_bars(days: Sequence[DayTimes]) -> DayBars:
             seconds = day.seconds.get(state, 0)
             if seconds and foot > 0:
                 tall = min(foot, max(LEAST_HEIGHT, BAR_HEIGHT * seconds // day.known_seconds))
-                trouble[state].append(f"M{place * DAY_WIDTH} {foot}v-{tall}h3v{tall}z")
+                trouble[state].append(f"M{place * DAY_WIDTH + DAY_WIDTH // 2} {foot}v-{tall}")
                 foot -= tall
     paths = [Path(state, "".join(parts)) for state, parts in (*base.items(), *trouble.items()) if parts]
     return DayBars(len(days) * DAY_WIDTH, BAR_HEIGHT, tuple(paths))

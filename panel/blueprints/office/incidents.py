@@ -1,0 +1,203 @@
+"""Incidents in the office: what the probes propose, what customers read, and the forms to say more of it."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from flask import redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from panel.blueprints.office.gate import office_blueprint
+from panel.blueprints.office.shared import actor
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain.errors import BadInput, PanelError
+from panel.domain.incidents import OPEN_PHASES, Phase
+from panel.domain.platform import State
+from panel.services import ordering
+from panel.services.platform import components, incident_reads, incidents
+from panel.services.platform.incident_reads import Told
+from panel.services.platform.incidents import Window, Words
+
+bp = office_blueprint("incidents")
+
+AFFECTED = (State.DEGRADED, State.PARTIAL, State.MAJOR)
+CHOICES = [("", "Not affected"), *((state.value, state.label) for state in AFFECTED)]
+STATE_FIELD = "state-"
+_MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2})(?::\d{2})?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What stands in a form: as it was typed, or as it is first shown."""
+
+    title: str = ""
+    text: str = ""
+    impact: str = ""
+    cost: str = ""
+    phase: str = ""
+    since: str = ""
+    until: str = ""
+    request_id: str = ""
+    states: dict[str, str] = field(default_factory=dict)
+
+
+@bp.get("/incidents")
+def index() -> ResponseReturnValue:
+    now = utc_now()
+    return render_template(
+        "office/incidents/index.html",
+        proposals=incident_reads.proposals(),
+        open_incidents=incident_reads.open_now(),
+        planned=incident_reads.planned(now=now),
+        past=incident_reads.past(now=now),
+        dismissed=incident_reads.dismissed(),
+        names=components.labels(),
+        now=now,
+    )
+
+
+@bp.get("/incidents/new")
+def new() -> ResponseReturnValue:
+    return _new_page(Typed(phase=Phase.INVESTIGATING, request_id=ordering.new_request_id()))
+
+
+@bp.get("/incidents/plan")
+def plan() -> ResponseReturnValue:
+    return _new_page(Typed(phase=Phase.PLANNED, request_id=ordering.new_request_id()), is_plan=True)
+
+
+@bp.post("/incidents")
+def open_incident() -> ResponseReturnValue:
+    typed = _typed()
+    is_plan = typed.phase == Phase.PLANNED
+    try:
+        if not ordering.is_request_id(typed.request_id):
+            raise BadInput("This form cannot be told from others. Open it again.")
+        window = Window(_moment(typed.since, name="since"), _moment(typed.until, name="until")) if is_plan else None
+        with transaction():
+            made = incidents.open_incident(
+                typed.title,
+                _words(typed),
+                request_id=typed.request_id,
+                window=window,
+                actor=actor(),
+                now=utc_now(),
+            )
+            incident_id = made.id
+    except PanelError as error:
+        return _new_page(typed, error=error, is_plan=is_plan), error.http_status
+    return redirect(url_for("office_incidents.show", incident_id=incident_id), code=303)
+
+
+@bp.get("/incidents/<int:incident_id>")
+def show(incident_id: int) -> ResponseReturnValue:
+    return _page(incident_reads.any_of(incident_id))
+
+
+@bp.post("/incidents/<int:incident_id>/updates")
+def update(incident_id: int) -> ResponseReturnValue:
+    typed, seen = _typed(), request.form.get("updates", "")
+    try:
+        with transaction():
+            incidents.update(
+                incident_id,
+                _words(typed),
+                seen_updates=int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 9 else -1,
+                actor=actor(),
+                now=utc_now(),
+            )
+    except PanelError as error:
+        return _page(incident_reads.any_of(incident_id), typed=typed, error=error), error.http_status
+    return redirect(url_for("office_incidents.show", incident_id=incident_id), code=303)
+
+
+@bp.post("/incidents/<int:incident_id>/publication")
+def publish(incident_id: int) -> ResponseReturnValue:
+    typed = _typed()
+    try:
+        with transaction():
+            incidents.publish(incident_id, typed.title, _words(typed), actor=actor(), now=utc_now())
+    except PanelError as error:
+        return _page(incident_reads.any_of(incident_id), typed=typed, error=error), error.http_status
+    return redirect(url_for("office_incidents.show", incident_id=incident_id), code=303)
+
+
+@bp.post("/incidents/<int:incident_id>/dismissal")
+def dismiss(incident_id: int) -> ResponseReturnValue:
+    reason = request.form.get("reason", "")
+    try:
+        with transaction():
+            incidents.dismiss(incident_id, reason=reason, actor=actor(), now=utc_now())
+    except PanelError as error:
+        return _page(incident_reads.any_of(incident_id), error=error, reason=reason), error.http_status
+    return redirect(url_for("office_incidents.index"), code=303)
+
+
+def _new_page(typed: Typed, *, error: PanelError | None = None, is_plan: bool = False) -> str:
+    return render_template(
+        "office/incidents/new.html",
+        typed=typed,
+        errors=_by_field(error),
+        names=components.labels(),
+        choices=CHOICES,
+        phases=[(phase.value, phase.label) for phase in OPEN_PHASES],
+        is_plan=is_plan,
+    )
+
+
+def _page(incident: Told, *, typed: Typed | None = None, error: PanelError | None = None, reason: str = "") -> str:
+    phases = [phase for phase in Phase if incident.phase.may_become(phase)]
+    if incident.published_at is None:
+        phases = list(OPEN_PHASES)
+    shown = typed or Typed(
+        title=incident.title if incident.published_at is None else "",
+        phase=incident.phase,
+        states={key: state.value for key, state in incident.parts},
+    )
+    return render_template(
+        "office/incidents/show.html",
+        incident=incident,
+        typed=shown,
+        errors=_by_field(error),
+        reason=reason,
+        names=components.labels(),
+        choices=CHOICES,
+        phases=[(phase.value, phase.label) for phase in phases],
+        now=utc_now(),
+    )
+
+
+def _typed() -> Typed:
+    form = request.form
+    given = {name: form.get(name, "") for name in Typed.__dataclass_fields__ if name != "states"}
+    states = {
+        name.removeprefix(STATE_FIELD): value for name, value in form.items() if name.startswith(STATE_FIELD) and value
+    }
+    return Typed(**given, states=states)
+
+
+def _words(typed: Typed) -> Words:
+    try:
+        phase = Phase(typed.phase)
+    except ValueError as error:
+        raise BadInput("Choose where the work on it stands.", field="phase") from error
+    known = [value for value, _label in CHOICES]
+    if any(value not in known for value in typed.states.values()):
+        raise BadInput("Choose a state for each component that is affected.", field="components")
+    parts = {key: State(value) for key, value in typed.states.items()}
+    return Words(phase, typed.text, parts, impact=typed.impact, cost=typed.cost)
+
+
+def _moment(text: str, *, name: str) -> datetime:
+    match = _MOMENT.fullmatch(text.strip())
+    try:
+        if match is not None:
+            return datetime.fromisoformat(f"{match[1]}T{match[2]}").replace(tzinfo=UTC)
+    except ValueError:
+        pass
+    raise BadInput("Write day and time in UTC, such as 2026-11-24 14:05.", field=name)
+
+
+def _by_field(error: PanelError | None) -> dict[str, str]:
+    return {} if error is None else {error.field or "": error.message}
