@@ -25,12 +25,17 @@ _ADJUSTMENT = text("kind = 'adjustment'")
 
 @dataclass(frozen=True, slots=True)
 class Gift:
-    """What an operator means to return: how much, in which words to the customer, as which number of this order."""
+    """What an operator means to return: how much, in which words to the customer, as which number of this order.
+
+    `limit_nanos`: what one operator may return for one order in all.
+    """
 
     amount_nanos: int
     words: str
     number: int
     actor: str
+    operator_id: int
+    limit_nanos: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +77,17 @@ def room(order_id: int) -> Room:
     return Room(left_nanos=kept - int(returned), number=number + 1)
 
 
-def check(order_id: int, *, amount_nanos: int) -> None:
-    """Whether this may be returned now. Raises BadMoney or Refused."""
-    _check(room(order_id), amount_nanos)
+def check(order_id: int, gift: Gift) -> None:
+    """Whether this may be returned now. Raises BadInput, BadMoney or Refused."""
+    audit_log.checked_reason(gift.words)
+    _check(order_id, room(order_id), gift)
 
 
 def give(order_id: int, gift: Gift, *, now: datetime) -> int:
     """Return the amount to the customer's balance; the transfer's id.
 
     Raises NotFound, BadInput without words, StaleForm where another amount was returned meanwhile, BadMoney for
-    nothing or more than is kept, and Refused while nothing is kept.
+    nothing or more than is kept, and Refused while nothing is kept, above the limit, or for an order of one's own.
     """
     words = audit_log.checked_reason(gift.words)
     order = transitions.claim_one(order_id)
@@ -91,7 +97,7 @@ def give(order_id: int, gift: Gift, *, now: datetime) -> int:
             f"Another amount was returned for order {order_id} since you opened the form. "
             "Look at what is kept now, then decide again."
         )
-    _check(left, gift.amount_nanos)
+    _check(order_id, left, gift)
     reason = f"goodwill:order:{order_id}:{gift.number}"
     posting = Posting(
         AccountKind.ADJUSTMENTS,
@@ -110,11 +116,19 @@ def give(order_id: int, gift: Gift, *, now: datetime) -> int:
     return int(db.session.scalars(select(TRANSFERS.c.id).where(TRANSFERS.c.reason == reason)).one())
 
 
-def _check(left: Room, amount_nanos: int) -> None:
+def _check(order_id: int, left: Room, gift: Gift) -> None:
+    owner, kept = db.session.execute(select(Order.customer_id, Order.kept_nanos).where(Order.id == order_id)).one()
+    if owner == gift.operator_id:
+        raise Refused("This is your own order. Another operator must do it.")
     if left.left_nanos <= 0:
         raise Refused("Nothing is kept for this order, so there is nothing to return.")
-    if not 0 < amount_nanos <= left.left_nanos:
+    if not 0 < gift.amount_nanos <= left.left_nanos:
         raise BadMoney(
             f"Return an amount above 0 and at most {money.plain(left.left_nanos)}: that is what is still kept.",
             field="amount",
+        )
+    if kept - left.left_nanos + gift.amount_nanos > gift.limit_nanos:
+        raise Refused(
+            f"One operator returns at most {money.plain(gift.limit_nanos)} for one order. "
+            "Propose a credit on the customer’s page: a second operator then agrees."
         )

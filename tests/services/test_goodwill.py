@@ -15,11 +15,13 @@ from tests import books
 from tests.factories import NOON, again, an_order
 
 KEPT = 900_000_000
+OLGA, LIMIT = "olga@example.com", 10**9
 
 
-def give(order: Order, amount_nanos: int, *, number: int = 1, words: str = "It ran late.") -> int:
+def give(order: Order, amount_nanos: int, *, number: int = 1, words: str = "It ran late.", operator: int = 99) -> int:
     with transaction():
-        return goodwill.give(order.id, Gift(amount_nanos, words, number, "olga@example.com"), now=NOON)
+        gift = Gift(amount_nanos, words, number, OLGA, operator, LIMIT)
+        return goodwill.give(order.id, gift, now=NOON)
 
 
 def refused(order: Order, error: type[PanelError], amount_nanos: int, **changes: object) -> None:
@@ -57,7 +59,7 @@ def test_goodwill_is_told_to_its_customer_and_to_the_log() -> None:
     assert event.text == "We returned $0.25 to your balance. It ran late."
     assert db.session.scalars(select(User.state_version).where(User.id == order.customer_id)).one() > seen
     log = db.session.scalars(select(AuditLine)).one()
-    assert (log.actor, log.act, log.subject) == ("olga@example.com", "orders goodwill", f"order {order.id}")
+    assert (log.actor, log.act, log.subject) == (OLGA, "orders goodwill", f"order {order.id}")
     assert log.detail == "0.25 returned: It ran late."
 
 
@@ -92,6 +94,20 @@ def test_same_decision_sent_twice_returns_once() -> None:
 @pytest.mark.parametrize("words", ["", "  ", "two\nlines", "w" * 201])
 def test_goodwill_needs_words_on_one_line(words: str) -> None:
     refused(an_order(status=Status.COMPLETED), BadInput, 1, words=words)
+
+
+def test_own_order_is_left_to_another_operator() -> None:
+    order = an_order(status=Status.COMPLETED)
+
+    refused(order, Refused, 1, operator=order.customer_id)
+
+
+def test_more_than_one_operator_may_return_for_one_order_is_refused_however_it_is_split() -> None:
+    order = an_order(status=Status.COMPLETED, quantity=2_000)
+    give(order, 600_000_000)
+
+    refused(order, Refused, 400_000_001, number=2)
+    give(order, 400_000_000, number=2)
 
 
 def test_receipt_of_an_order_that_ran_in_full_names_what_came_back_later() -> None:

@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from panel.blueprints.office import shared
+from panel.blueprints.office.forms import limit_nanos
 from panel.blueprints.office.gate import office_blueprint
 from panel.clock import utc_now
 from panel.db import transaction
@@ -119,13 +120,13 @@ def give(order_id: int) -> ResponseReturnValue:
     """Return money that was kept: shown first, then done, once for each number of the form."""
     try:
         amount_nanos = parse_amount(request.form.get("amount", ""))
-        gift = Gift(amount_nanos, request.form.get("words", ""), _count("number") or 0, shared.actor())
+        words, number = request.form.get("words", ""), _count("number") or 0
+        gift = Gift(amount_nanos, words, number, shared.actor(), shared.operator_id(), limit_nanos())
         if "confirmed" in request.form:
             with transaction():
                 goodwill.give(order_id, gift, now=utc_now())
         else:
-            audit_log.checked_reason(gift.words)
-            goodwill.check(order_id, amount_nanos=amount_nanos)
+            goodwill.check(order_id, gift)
     except PanelError as error:
         return _refused(order_id, error, reason="words")
     if "confirmed" not in request.form:
