@@ -15,7 +15,7 @@ from panel.domain.history import Filters
 from panel.domain.status import Status
 from panel.models import AuditLine, User
 from panel.services import audit_log, ledger, orders
-from panel.services.office import ledger_search, log_view
+from panel.services.office import ledger_filters, ledger_search, log_view
 from tests.factories import NOON, a_customer, a_tool, an_operator, an_order, signed_in
 
 
@@ -26,7 +26,7 @@ def office(client: FlaskClient) -> FlaskClient:
 
 def found(**given: object) -> tuple[list[int], ledger_search.Sums]:
     """The lines that these filters find on all pages, and their sums."""
-    filters = ledger_search.parse({name.rstrip("_"): str(value) for name, value in given.items()})
+    filters = ledger_filters.parse({name.rstrip("_"): str(value) for name, value in given.items()})
     db.session.rollback()
     return [line.id for line in ledger_search.all_lines(filters)], ledger_search.sums(filters)
 

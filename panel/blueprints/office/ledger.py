@@ -10,8 +10,9 @@ from panel.domain import money
 from panel.domain.history import BadFilters
 from panel.domain.words import iso
 from panel.models import AccountKind, TransferKind
-from panel.services.office import customers, ledger_search
-from panel.services.office.ledger_search import Filters, Line
+from panel.services.office import customers, ledger_filters, ledger_search
+from panel.services.office.ledger_filters import Filters
+from panel.services.office.ledger_search import Line
 
 bp: Blueprint = office_blueprint("ledger")
 
@@ -28,7 +29,7 @@ ACCOUNTS = [
 def index() -> ResponseReturnValue:
     read_at_one_moment()
     try:
-        filters = ledger_search.parse(request.args)
+        filters = ledger_filters.parse(request.args)
     except BadFilters as error:
         return _page(None, error.errors), 422
     return _page(filters, {})
@@ -37,7 +38,7 @@ def index() -> ResponseReturnValue:
 @bp.get("/ledger.csv")
 def csv() -> ResponseReturnValue:
     try:
-        filters = ledger_search.parse(request.args)
+        filters = ledger_filters.parse(request.args)
     except BadFilters as error:
         return _page(None, error.errors), 422
     head = ["line", "at", "kind", "order", "from", "to", "amount", "reason", "note"]

@@ -1,0 +1,130 @@
+"""What narrows the ledger, as it stands in an address: read strictly, and written back in one way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from urllib.parse import urlencode
+
+from sqlalchemy import select
+
+from panel.db import db
+from panel.domain import money
+from panel.domain.errors import BadInput, BadMoney
+from panel.domain.history import LARGEST_ID, BadFilters
+from panel.domain.period import parse_day
+from panel.models import AccountKind, TransferKind, User
+
+LONGEST_WORDS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What narrows the ledger, and `after` which line the page begins."""
+
+    line: int | None = None
+    order: int | None = None
+    customer: int | None = None
+    kind: TransferKind | None = None
+    account: AccountKind | None = None
+    words: str = ""
+    amount_nanos: int | None = None
+    first: date | None = None
+    last: date | None = None
+    after: int | None = None
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """What is set, as names and values of an address, without the page."""
+        given = (
+            ("line", self.line),
+            ("order", self.order),
+            ("customer", self.customer),
+            ("kind", self.kind and self.kind.value),
+            ("account", self.account and self.account.value),
+            ("q", self.words),
+            ("amount", None if self.amount_nanos is None else money.plain(self.amount_nanos)),
+            ("from", self.first and self.first.isoformat()),
+            ("to", self.last and self.last.isoformat()),
+        )
+        return [(name, str(value)) for name, value in given if value]
+
+    def query(self) -> str:
+        page = [] if self.after is None else [("after", str(self.after))]
+        return urlencode(self.pairs() + page)
+
+    def at(self, after: int | None) -> "Filters":
+        """The same filters on another page; None is the first."""
+        return replace(self, after=after)
+
+
+def parse(given: Mapping[str, str]) -> Filters:
+    """The filters of an address; an empty value is none. Raises BadFilters with a message for each bad field."""
+    errors: dict[str, str] = {}
+    words = given.get("q", "").strip()
+    if len(words) > LONGEST_WORDS or not words.isprintable():
+        errors["q"] = f"Search for a part of a reason or a note, {LONGEST_WORDS} characters at most."
+    first, last = (_day(given.get(name, ""), name, errors) for name in ("from", "to"))
+    if first and last and first > last:
+        errors["from"] = "The first day is after the last day. Swap them or change one."
+    filters = Filters(
+        line=_number(given, "line", errors),
+        order=_number(given, "order", errors),
+        customer=_customer(given.get("customer", "").strip(), errors),
+        kind=_kind(given.get("kind", ""), errors),
+        account=_account(given.get("account", ""), errors),
+        words=words,
+        amount_nanos=_amount(given.get("amount", "").strip(), errors),
+        first=first,
+        last=last,
+        after=_number(given, "after", errors),
+    )
+    if errors:
+        raise BadFilters(errors)
+    return filters
+
+
+def _number(given: Mapping[str, str], name: str, errors: dict[str, str]) -> int | None:
+    text = given.get(name, "").strip().removeprefix("#")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 19 and 0 < int(text) <= LARGEST_ID):
+        errors[name] = "Write a whole number above 0."
+        return None
+    return int(text)
+
+
+def _customer(text: str, errors: dict[str, str]) -> int | None:
+    """A person by number or by the whole email."""
+    if not text or (text.isascii() and text.isdigit()):
+        return _number({"customer": text}, "customer", errors)
+    found = db.session.scalar(select(User.id).where(User.email == text.lower())) if text.isprintable() else None
+    if found is None:
+        errors["customer"] = "There is no account with this email. Write the whole email, or the number."
+    return found
+
+
+def _kind(text: str, errors: dict[str, str]) -> TransferKind | None:
+    if text and text not in list(TransferKind):
+        errors["kind"] = "There is no such kind. Choose one from the list."
+    return TransferKind(text) if text in list(TransferKind) else None
+
+
+def _account(text: str, errors: dict[str, str]) -> AccountKind | None:
+    if text and text not in list(AccountKind):
+        errors["account"] = "There is no such account. Choose one from the list."
+    return AccountKind(text) if text in list(AccountKind) else None
+
+
+def _amount(text: str, errors: dict[str, str]) -> int | None:
+    try:
+        return money.parse_nanos(text) if text else None
+    except BadMoney as error:
+        errors["amount"] = error.message
+        return None
+
+
+def _day(text: str, field: str, errors: dict[str, str]) -> date | None:
+    try:
+        return parse_day(text, field=field) if text.strip() else None
+    except BadInput as error:
+        errors[field] = error.message
+        return None
