@@ -42,7 +42,7 @@ def log_in() -> ResponseReturnValue:
             f"You used a recovery code. {codes_left} of {second_factor.RECOVERY_CODES} are left. If your app is lost, "
             "replace your second factor now: Account, then Second factor."
         )
-    return redirect(login.next_path(), code=303)
+    return redirect(login.onward(signed_in), code=303)
 
 
 def _let_in(half: HalfSignedIn, code: str) -> tuple[SignedIn, int | None]:

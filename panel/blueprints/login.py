@@ -25,6 +25,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 login_required: Callable[[View], View] = _login_required
 
 AFTER_LOG_IN = "/orders"
+OPERATORS_AFTER_LOG_IN = "/office"
 ORDER_FORMS = ("ordering.check", "ordering.place")
 _NOT_AFTER_LOG_IN = ("/log-in", "/log-in/second-factor", "/log-out", "/sign-up")
 # Where the cookie keeps the token of one who is half signed in. Flask-Login knows nothing of it.
@@ -71,10 +72,13 @@ def carry(whom: SignedIn | HalfSignedIn) -> None:
 
 
 def onward(whom: SignedIn | HalfSignedIn, default: str = AFTER_LOG_IN) -> str:
-    """Where this person goes next: to the page wanted, by way of the code where that is yet to be shown."""
+    """Where this person goes next: to the page wanted, by way of the code where that is yet to be shown.
+
+    Operators go to the office, which leads those without a second factor to set one up.
+    """
     if isinstance(whom, HalfSignedIn):
         return url_for("log_in_code.show", next=next_path("") or None)
-    return next_path(default)
+    return next_path(OPERATORS_AFTER_LOG_IN if whom.is_operator else default)
 
 
 def half_signed_in() -> HalfSignedIn | None:

@@ -183,7 +183,14 @@ def _locked(user_id: int) -> User:
 def _secret(user: User, *, settings: Settings) -> str:
     if not user.sealed_totp:
         raise StaleForm("This account has no second factor: there is no code to show.")
-    return unseal(user.sealed_totp, settings=settings)
+    try:
+        return unseal(user.sealed_totp, settings=settings)
+    except CannotUnseal:
+        # Restored without the key that it was sealed under. Recovery codes are hashes and need none.
+        raise Refused(
+            "Codes of your app can't be checked here any more. Use a recovery code, or ask us to reset your second "
+            "factor."
+        ) from None
 
 
 def _keep(user: User, *, secret: str, code: str, settings: Settings, what: _Change, now: datetime) -> list[str]:

@@ -174,3 +174,17 @@ def test_disabled_account_is_told_so_before_the_code_and_never_to_who_lacks_the_
     wrong = client.post("/log-in", data={"email": user.email, "password": "wrong"})
     assert "disabled" not in wrong.text
     assert db.session.query(HalfSignIn).count() == 0
+
+
+def test_secret_that_does_not_open_any_more_is_told_and_a_recovery_code_still_works(client: FlaskClient) -> None:
+    user = a_customer()
+    secret = with_second_factor(user)
+    with transaction():
+        [recovery, *_] = second_factor.new_recovery_codes(user.id, now=utc_now())
+        db.session.get_one(User, user.id).sealed_totp = "sealed under another key"
+    show_password(client, user)
+
+    answer = show_code(client, code(secret))
+
+    assert answer.status_code == 409 and "Use a recovery code" in answer.text
+    assert show_code(client, recovery).status_code == 303

@@ -31,7 +31,7 @@ def test_reset_takes_the_second_factor_off_and_leaves_a_line(app: Flask, client:
     assert "has no second factor now, and is logged out everywhere" in ended.stderr
     assert client.get("/account").status_code == 303
     log = client.post("/log-in", data={"email": operator.email, "password": PASSWORD})
-    assert log.location == "/orders"
+    assert log.location == "/office"
     assert client.get("/office").location == "/account/second-factor?next=/office"
     line = db.session.query(AuditLine).order_by(AuditLine.id.desc()).first()
     assert line is not None
@@ -68,7 +68,7 @@ def test_code_for_trying_things_out_logs_in(app: Flask, client: FlaskClient) -> 
     code = run(app, "code", operator.email).stdout.strip()
 
     assert re.fullmatch(r"\d{6}", code)
-    assert client.post("/log-in/second-factor", data={"code": code}).location == "/orders"
+    assert client.post("/log-in/second-factor", data={"code": code}).location == "/office"
 
 
 def test_codes_are_for_their_owners_alone_in_production(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
