@@ -20,6 +20,7 @@ class Mail(Base):
     __table_args__ = (
         Index(
             "ix_mails_due",
+            "rank",
             "due_at",
             sqlite_where=text("due_at IS NOT NULL"),
             postgresql_where=text("due_at IS NOT NULL"),
@@ -38,6 +39,8 @@ class Mail(Base):
     # The path that ends mails of this kind; empty where they cannot be switched off.
     unsubscribe: Mapped[str] = mapped_column(default="")
     queued_at: Mapped[datetime]
+    # What cannot be switched off (0) goes before notices (1).
+    rank: Mapped[int] = mapped_column(default=0)
     # When it is tried next; None once it was sent or given up.
     due_at: Mapped[datetime | None]
     tries: Mapped[int] = mapped_column(default=0)

@@ -81,6 +81,7 @@ def queue(
         "is_sealed": is_secret,
         "unsubscribe": unsubscribe,
         "queued_at": now,
+        "rank": 1 if unsubscribe else 0,
         "due_at": now,
         "tries": 0,
         "error": "",
@@ -94,7 +95,8 @@ def _settings() -> Settings:
 
 
 def is_any_due(*, now: datetime) -> bool:
-    return db.session.scalar(select(MAILS.c.id).where(MAILS.c.due_at <= now).limit(1)) is not None
+    due = select(MAILS.c.id).where(MAILS.c.due_at.is_not(None), MAILS.c.due_at <= now)
+    return db.session.scalar(due.limit(1)) is not None
 
 
 def take(*, lease_seconds: float, now: datetime) -> Letter | None:
@@ -102,7 +104,7 @@ def take(*, lease_seconds: float, now: datetime) -> Letter | None:
 
     What cannot be switched off (a link that was asked for, a warning) goes before notices.
     """
-    first = select(Mail).where(Mail.due_at <= now).order_by(Mail.unsubscribe != "", Mail.due_at, Mail.id).limit(1)
+    first = select(Mail).where(Mail.due_at.is_not(None), Mail.due_at <= now).order_by(Mail.rank, Mail.due_at).limit(1)
     mail = db.session.scalar(lock_rows(first, skip_locked=True))
     if mail is None:
         return None

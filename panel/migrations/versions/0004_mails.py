@@ -50,6 +50,7 @@ def upgrade() -> None:
         sa.Column("is_sealed", sa.Boolean(), nullable=False),
         sa.Column("unsubscribe", sa.Text(), nullable=False),
         sa.Column("queued_at", moment, nullable=False),
+        sa.Column("rank", number, nullable=False),
         sa.Column("due_at", moment, nullable=True),
         sa.Column("tries", number, nullable=False),
         sa.Column("sent_at", moment, nullable=True),
@@ -65,7 +66,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_mails_due",
         "mails",
-        ["due_at"],
+        ["rank", "due_at"],
         unique=False,
         sqlite_where=sa.text("due_at IS NOT NULL"),
         postgresql_where=sa.text("due_at IS NOT NULL"),
