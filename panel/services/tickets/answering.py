@@ -14,6 +14,7 @@ from panel.domain.errors import NotFound, StaleForm
 from panel.domain.ticket import EntryKind, TicketState, checked_text
 from panel.models import Ticket, TicketEntry, User
 from panel.services import audit_log, customer_state
+from panel.services.closed_accounts import check_open
 from panel.services.tickets import entries, news
 from panel.services.tickets.thread import sent_before
 
@@ -38,9 +39,10 @@ def answer(
 ) -> TicketEntry:
     """Send an answer, once, and close the ticket with it where so asked; an answer takes a ticket nobody has.
 
-    Raises NotFound, BadInput, RequestIdUsed, or StaleForm when something came after the line last seen.
+    Raises NotFound, BadInput, RequestIdUsed, StaleForm when something came after the line last seen, and Refused when
+    the customer has closed the account.
     """
-    ticket = entries.lock(ticket_id)
+    ticket = _held(ticket_id)
     text = checked_text(text)
     if (earlier := sent_before(ticket, text=text, request_id=request_id)) is not None:
         return earlier
@@ -63,8 +65,8 @@ def answer(
 
 
 def note(ticket_id: int, *, operator: Operator, text: str, request_id: str, now: datetime) -> TicketEntry:
-    """Keep a note among operators, once. The customer's pages do not change. Raises NotFound or BadInput."""
-    ticket = entries.lock(ticket_id)
+    """Keep a note among operators, once. The customer's pages do not change. Raises NotFound, BadInput or Refused."""
+    ticket = _held(ticket_id)
     text = checked_text(text, field="note")
     if (earlier := sent_before(ticket, text=text, request_id=request_id)) is not None:
         return earlier
@@ -100,8 +102,8 @@ def close(ticket_id: int, *, operator: Operator, seen: int, now: datetime) -> bo
 
 
 def reopen(ticket_id: int, *, operator: Operator, now: datetime) -> bool:
-    """Open a closed ticket again, for us to act on; False when it was open. Raises NotFound."""
-    ticket = entries.lock(ticket_id)
+    """Open a closed ticket again, for us to act on; False when it was open. Raises NotFound or Refused."""
+    ticket = _held(ticket_id)
     if TicketState(ticket.state).is_open:
         return False
     entries.add(ticket, EntryKind.REOPENED, author_id=operator.id, is_ours=True, now=now)
@@ -115,6 +117,13 @@ def operators() -> list[tuple[int, str]]:
     """Everybody a ticket can be given to: id and email, by email."""
     rows = db.session.execute(select(User.id, User.email).where(User.is_operator).order_by(User.email))
     return [(number, email) for number, email in rows]
+
+
+def _held(ticket_id: int) -> Ticket:
+    """The ticket, to be written in. What a closed account left is emptied, and nothing new is put there."""
+    ticket = entries.lock(ticket_id)
+    check_open([ticket.customer_id])
+    return ticket
 
 
 def _close(ticket: Ticket, operator: Operator, *, now: datetime) -> None:

@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from panel.db import change, db, transaction
-from panel.domain.errors import BadInput, NotFound, RequestIdUsed, StaleForm, TooManyTries
+from panel.domain.errors import BadInput, NotFound, Refused, RequestIdUsed, StaleForm, TooManyTries
 from panel.domain.ticket import EntryKind, TicketState
 from panel.models import AuditLine, Mail, Ticket, TicketEntry, User
 from panel.services.tickets import answering, limits, reading, thread
@@ -197,6 +197,23 @@ def test_ticket_is_given_to_operators_only_and_not_past_a_colleague() -> None:
     assert again(ticket).assignee_id == one.id
     in_transaction(lambda: answering.assign(ticket.id, operator=who(two), assignee_id=None, was_id=one.id, now=NOON))
     assert again(ticket).assignee_id is None
+
+
+def test_nothing_is_written_to_a_ticket_whose_customer_has_closed_the_account() -> None:
+    operator, ticket = an_operator(), a_ticket()
+    me, number = who(operator), ticket.id
+    with transaction():
+        change(update(User).where(User.id == ticket.customer_id).values(closed_at=NOON))
+
+    for act in (
+        lambda: answering.answer(number, operator=me, text="Hm.", request_id=a_request_id(), seen=1, now=NOON),
+        lambda: answering.note(number, operator=me, text="Hm.", request_id=a_request_id(), now=NOON),
+        lambda: answering.reopen(number, operator=me, now=NOON),
+    ):
+        with pytest.raises(Refused, match="closed"):
+            in_transaction(act)
+
+    assert kinds(ticket) == ["message"]
 
 
 def test_every_act_of_an_operator_is_a_line_of_the_log() -> None:
