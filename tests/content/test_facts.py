@@ -128,3 +128,18 @@ def test_the_privacy_page_names_everything_that_is_kept(client: FlaskClient) -> 
 
     assert {table.name for table in tables(a_customer().id)} == set(NAMED_IN_PRIVACY)
     assert [said for said in NAMED_IN_PRIVACY.values() if said not in seen] == []
+
+
+def test_no_other_cookies_are_set_than_the_privacy_page_names(client: FlaskClient) -> None:
+    for path in [*PAGES, "/", "/tools", "/api", "/search?q=partial", "/log-in", "/sign-up", "/forgot-password"]:
+        client.get(path)
+    client.post("/sign-up", data={"email": "cookies@example.com", "password": "walks in by herself"})
+    client.get("/appearance?theme=dark")
+
+    kept = list(client._cookies.values())
+    assert {cookie.key for cookie in kept} == {"session", "theme"}
+    assert [cookie.key for cookie in kept if not cookie.http_only] == []
+
+
+def test_no_help_page_sets_a_cookie(client: FlaskClient) -> None:
+    assert [path for path in PAGES if "Set-Cookie" in client.get(path).headers] == []
