@@ -11,7 +11,7 @@ from panel.domain.errors import Refused as Unanswerable
 from panel.domain.status import Status
 from panel.models import Attempt, AttemptState, Cancellation, CancellationState, Order, Provider, Terms
 from panel.providers.base import Accepted, Ask, Outcome, Refused
-from panel.services import audit_log, provider_health, reviews, transitions
+from panel.services import audit_log, provider_health, reviews, stops, transitions
 from panel.services.transitions import Note
 
 BY_CUSTOMER = "Canceled at your request before it was handed over."
@@ -87,7 +87,7 @@ def request_cancellation(order_id: int, *, customer_id: int, now: datetime) -> C
         cancellation.due_at = now
     else:
         text = f"The customer asks to stop order {order_id}."
-        reviews.open_review("cancel_by_hand", order_id=order_id, text=text, raw=str(cancellation.id), now=now)
+        reviews.open_review(stops.BY_HAND, order_id=order_id, text=text, raw=str(cancellation.id), now=now)
     db.session.flush()
     return cancellation
 
@@ -193,7 +193,7 @@ def answer_by_operator(
     _answer(cancellation, state, "" if is_accepted else reason, now=now)
     text = ACCEPTED_BY_HAND if is_accepted else f"The order could not be stopped. {reason}"
     transitions.tell([Note(order, text)], now=now)
-    reviews.close("cancel_by_hand", order_id=order_id, resolution=text[:200], now=now)
+    reviews.close(stops.BY_HAND, order_id=order_id, resolution=text[:200], now=now)
     subject, detail = f"cancellation {cancellation_id}", f"as {state}: {reason}"
     audit_log.write("cancellations answer", actor=actor, subject=subject, detail=detail, now=now)
 

@@ -23,7 +23,7 @@ from panel.models import (
     Provider,
 )
 from panel.providers.base import Accepted, NewOrder, NotSent, Outcome, Refused
-from panel.services import customer_state, provider_health, reviews, transitions
+from panel.services import customer_state, provider_health, reviews, stops, transitions
 from panel.services.transitions import Note, OrderRow
 
 UNCONFIRMED = (
@@ -213,7 +213,7 @@ def _pass_on_cancellation(order_id: int, *, now: datetime) -> None:
         .where(Cancellation.order_id == order_id, Cancellation.state == CancellationState.ASKED)
         .values(due_at=now)
     )
-    reviews.close("cancel_by_hand", order_id=order_id, resolution="Passed on to the provider.", now=now)
+    reviews.close(stops.BY_HAND, order_id=order_id, resolution="Passed on to the provider.", now=now)
 
 
 def settle_review(order: OrderRow, resolution: str, *, now: datetime) -> None:

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, case, insert, literal_column, null, select, update
+from sqlalchemy import bindparam, insert, literal_column, null, select, update
 
 from panel.db import db, lock_rows, table_of
 from panel.domain.errors import IllegalTransition, NotFound, StaleOrder
 from panel.domain.report import Standing
 from panel.domain.status import Status
 from panel.hot import Hot, among, together
-from panel.models import Cancellation, CancellationState, Event, Order
-from panel.services import customer_state, ledger, notices, refunds, webhooks
+from panel.models import Cancellation, Event, Order
+from panel.services import customer_state, ledger, notices, refunds, stops, webhooks
 from panel.services.ledger import Posting
 from panel.services.webhooks import Moved
 
@@ -171,7 +171,7 @@ def apply(moves: Sequence[Move], *, now: datetime) -> None:
         _TELL.run(events)
         ledger.post(postings, held={move.order.customer_id: move.order.account_id for move in moves}, now=now)
         if stopped:
-            _close_cancellations(stopped, now=now)
+            stops.close(stopped, now=now)
         customer_state.count_orders(counts)
         customer_state.bump_customers({move.order.customer_id for move in moves})
     if moved:
@@ -277,24 +277,3 @@ def mark(order: OrderRow, **values: Any) -> None:
     if not values.keys() <= allowed:
         raise ValueError(f"{values.keys() - allowed} change only by a move")
     db.session.execute(update(ORDERS).where(ORDERS.c.id == order.id).values(**values))
-
-
-_ENDED = select(ORDERS.c.status).where(ORDERS.c.id == CANCELLATIONS.c.order_id).scalar_subquery()
-_RAN_IN_FULL = _ENDED == Status.COMPLETED
-_CLOSE = Hot(
-    lambda: (
-        update(CANCELLATIONS)
-        .where(among(CANCELLATIONS.c.order_id, "ids"), CANCELLATIONS.c.state == CancellationState.ASKED)
-        .values(
-            state=case((_RAN_IN_FULL, CancellationState.REFUSED.value), else_=CancellationState.ACCEPTED.value),
-            reason=case((_RAN_IN_FULL, "The order was Completed before it could be stopped."), else_=""),
-            answered_at=bindparam("b_now"),
-            due_at=null(),
-        )
-    )
-)
-
-
-def _close_cancellations(order_ids: list[int], *, now: datetime) -> None:
-    """An order that has ended answers the question whether it could be stopped."""
-    _CLOSE.run([{"ids": order_ids, "b_now": now}])

@@ -68,6 +68,17 @@ def test_what_did_not_run_comes_back_with_the_end_of_an_accepted_one() -> None:
     books.assert_right()
 
 
+@pytest.mark.parametrize(("to", "state"), [(Status.COMPLETED, "refused"), (Status.CANCELED, "accepted")])
+def test_the_end_of_the_order_answers_the_request_and_closes_its_review(to: Status, state: str) -> None:
+    order, cancellation_id = asked()
+
+    with transaction():
+        transitions.move_order(transitions.claim_one(order.id), to, remains=0, now=utc_now())
+
+    assert db.session.get_one(Cancellation, cancellation_id).state == state
+    assert [review.kind for review in open_reviews()] == []
+
+
 def test_a_refused_customer_may_ask_again_and_an_accepted_one_need_not() -> None:
     (order, first), (other, second) = asked(), asked()
     answered(first, REFUSED)
