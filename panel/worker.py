@@ -71,9 +71,9 @@ def sweeps(settings: Settings) -> tuple[Sweep, ...]:
         Sweep("webhooks", webhooks.sweep, 1, has_lanes=True),
         Sweep("mails", mails.sweep, 2),
         Sweep("deadlines", deadlines.sweep, 10),
-        Sweep("heartbeat", beat, 5),
+        Sweep("heartbeat", beat, health.BEAT_SECONDS),
         Sweep("probes", probes.sweep, settings.probe_seconds, is_for_living=True),
-        Sweep("audit", probes.audit, 60, is_for_living=True),
+        Sweep("audit", probes.audit, settings.probe_seconds, is_for_living=True),
         Sweep("purge", purge, 600),
     )
 

@@ -15,7 +15,9 @@ from panel.models import Heartbeat, Order, OrderCount, Review
 from panel.services import mails
 from panel.services.platform import own_orders
 
-STALE_SECONDS = 30
+BEAT_SECONDS = 5
+# Three beats that did not come.
+STALE_SECONDS = 3 * BEAT_SECONDS
 FORGOTTEN_SECONDS = 24 * 3600
 
 

@@ -26,7 +26,8 @@ def dispatch(canary: Canary | None, *, now: datetime) -> Finding:
     well = (*provider_health.takes_orders(now), Provider.failures == 0)
     found = db.session.scalars(select(first_due.correlate(Provider).scalar_subquery()).where(*well))
     due = [at for at in found if at is not None and at <= now]
-    if canary is not None and canary.handed_over_at is None and canary.ended_at is None:
+    # The test order may have been placed a moment after this round began.
+    if canary is not None and canary.placed_at <= now and canary.handed_over_at is None and canary.ended_at is None:
         due.append(canary.placed_at)
     if not due:
         return Finding(Component.DISPATCH, State.OPERATIONAL, 0, "No order waits to be handed over.")

@@ -1,0 +1,93 @@
+"""Kill the worker: `/readyz` and the status page say so, and the outage stays in the bars when it is back."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from panel.services.health import BEAT_SECONDS
+from panel.settings import ROOT
+from tests.servers import Panel, running_panel
+
+PATIENCE_SECONDS = 30.0
+# For the beat that was due as the worker died, and for a busy machine.
+GRACE_SECONDS = 3.0
+
+
+def test_killed_worker_is_told_of_and_its_outage_is_in_the_bars(tmp_path: Path) -> None:
+    settings = {"PANEL_WORKER": "false", "PANEL_PROBE_SECONDS": "2", "PANEL_CANARY_SECONDS": "5"}
+    with running_panel(tmp_path, **settings) as panel:
+        with a_worker(panel) as worker:
+            assert until(lambda: status(panel)["state"] == "operational")
+            assert readiness(panel) == (200, "ready\n")
+
+            os.kill(worker.pid, signal.SIGKILL)
+
+            assert until(
+                lambda: readiness(panel) == (503, "not ready: worker\n"), seconds=3 * BEAT_SECONDS + GRACE_SECONDS
+            )
+        told = status(panel)
+        assert (told["state"], told["sentence"][:21]) == ("major", "No measurement since ")
+        assert component(told, "dispatch")["state"] == "major"
+        assert component(told, "site")["state"] == "unknown"
+        assert component(told, "dispatch")["days"][-1]["seconds"]["major"] >= 10
+        with a_worker(panel):
+            assert until(lambda: status(panel)["state"] == "operational")
+            back = status(panel)
+        assert component(back, "dispatch")["days"][-1]["seconds"]["major"] >= 10
+        assert component(back, "site")["days"][-1]["seconds"]["unknown"] >= 10
+        assert "major" not in component(back, "site")["days"][-1]["seconds"]
+        assert json.loads(panel.flask("audit", "--json").stdout) == {
+            "sound": True,
+            "orders": 0,
+            "transfers": 0,
+            "differences": [],
+        }
+
+
+@contextmanager
+def a_worker(panel: Panel) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "flask", "--app", "app", "worker"]
+    with (panel.instance / "output.log").open("a") as log:
+        worker = subprocess.Popen(command, cwd=ROOT, env=panel.environment, stdout=log, stderr=log)
+    try:
+        yield worker
+    finally:
+        worker.kill()
+        worker.wait()
+
+
+def status(panel: Panel) -> dict[str, Any]:
+    with urllib.request.urlopen(f"{panel.url}/platform-status.json", timeout=10) as answer:
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
+def component(told: dict[str, Any], key: str) -> dict[str, Any]:
+    return next(each for each in told["components"] if each["key"] == key)
+
+
+def readiness(panel: Panel) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"{panel.url}/readyz", timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def until(holds: Callable[[], bool], *, seconds: float = PATIENCE_SECONDS) -> bool:
+    """Whether it comes to hold in time."""
+    give_up_at = time.monotonic() + seconds
+    while time.monotonic() < give_up_at:
+        if holds():
+            return True
+        time.sleep(0.2)
+    return False
