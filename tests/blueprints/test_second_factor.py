@@ -175,4 +175,4 @@ def test_list_of_devices_says_when_each_showed_it(client: FlaskClient) -> None:
 
     page = client.get("/account").text
 
-    assert page.count('data-label="Second factor">Shown <time') == 1 and "(this device)" in page
+    assert page.count('data-label="Second factor"><span>Shown <time') == 1 and "(this device)" in page
