@@ -138,6 +138,7 @@ class AuditLine(Base):
     """One act of an operator: who, what, on what, why. Never changed."""
 
     __tablename__ = "audit_log"
+    __table_args__ = (Index("ix_audit_log_subject", "subject", "id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     actor: Mapped[str]
