@@ -51,8 +51,6 @@ PAGES = frozenset(
         "/order-statuses",
         "/order-statuses/<slug>",
         "/platform-status",
-        "/platform-status/components/<key>",
-        "/platform-status/incidents",
         "/platform-status/incidents/<slug>",
         "/privacy",
         "/reliability",
