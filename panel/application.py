@@ -42,6 +42,7 @@ from panel.blueprints import (
 from panel.blueprints.api_quick import QuickStatus
 from panel.blueprints.office import canned_answers as office_canned_answers
 from panel.blueprints.office import customers as office_customers
+from panel.blueprints.office import figures as office_figures
 from panel.blueprints.office import gate as office_gate
 from panel.blueprints.office import home as office_home
 from panel.blueprints.office import incidents as office_incidents
@@ -103,6 +104,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_tools.bp,
     office_top_ups.bp,
     office_incidents.bp,
+    office_figures.bp,
 )
 
 

@@ -1,0 +1,50 @@
+"""The office's figures: orders a day, completion times, money returned, and how providers did, each with its table."""
+
+from flask import current_app, render_template
+from flask.typing import ResponseReturnValue
+
+from panel.blueprints.office.gate import office_blueprint
+from panel.clock import utc_now
+from panel.domain import charts, money
+from panel.domain.words import count, duration
+from panel.services import measures
+from panel.services.platform import figures
+from panel.settings import Settings
+
+bp = office_blueprint("figures")
+
+
+@bp.get("/figures")
+def show() -> ResponseReturnValue:
+    now = utc_now()
+    settings: Settings = current_app.config["PANEL"]
+    days = figures.by_day(now=now)
+    placed = charts.columns([day.placed for day in days])
+    returned = charts.columns([day.returned_nanos for day in days])
+    times = charts.lines([day.median_seconds for day in days], [day.p90_seconds for day in days])
+    return render_template(
+        "office/figures.html",
+        days=days,
+        ends=(f"{days[0].day:%d %B}", f"{days[-1].day:%d %B}"),
+        placed=placed,
+        placed_marks=[count(tick.value) for tick in placed.ticks],
+        returned=returned,
+        returned_marks=[money.shown(tick.value, currency=settings.currency) for tick in returned.ticks],
+        times=times,
+        times_marks=[_short(tick.value) for tick in times.ticks],
+        providers=[
+            (provider, charts.day_bars(provider.days))
+            for provider in figures.providers(interval_seconds=settings.probe_seconds, now=now)
+        ],
+        newest_orders=figures.NEWEST_ORDERS,
+        newest_ended=measures.NEWEST_ORDERS,
+    )
+
+
+def _short(seconds: int) -> str:
+    """A duration beside a scale: `40 s`, `15 min`, `2 h`."""
+    if seconds < 120:
+        return f"{seconds} s"
+    if seconds < 7_200:
+        return f"{seconds // 60} min"
+    return duration(seconds - seconds % 3_600).replace("hours", "h").replace("days", "d").replace(" hour", " h")
