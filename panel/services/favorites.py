@@ -31,11 +31,6 @@ def drop(user_id: int, tool_id: int) -> None:
         customer_state.bump_customers([user_id])
 
 
-def drop_all(user_id: int) -> None:
-    """This person has no favorites any more."""
-    db.session.execute(delete(Favorite).where(Favorite.user_id == user_id))
-
-
 def first(tools: Iterable[ToolOffer], chosen: frozenset[int]) -> tuple[list[ToolOffer], list[ToolOffer]]:
     """The favorites among these tools, and the others, each in the order given."""
     known = list(tools)
