@@ -240,6 +240,7 @@ def test_disabling_needs_a_reason_and_is_never_for_oneself(app: Flask, client: F
     first, twice = (office.post(f"/office/customers/{customer.id}/disable", data={"reason": "Spam."}) for _ in "12")
 
     assert (empty.status_code, own.status_code) == (422, 409)
+    assert 'href="#access-reason"' in empty.text and 'id="access-reason-error"' in empty.text
     assert (first.status_code, twice.status_code) == (303, 409)
     assert again(operator).disabled_at is None
 
@@ -256,6 +257,24 @@ def test_signing_out_everywhere_ends_every_device_and_leaves_the_keys(app: Flask
     assert sign_ins.devices(customer.id, now=utc_now()) == []
     assert caller.call("balance")["balance"]
     assert "Asked by phone." in office.get(f"/office/customers/{customer.id}").text
+
+
+def test_pages_and_files_of_the_office_are_kept_by_nobody_and_shown_to_no_customer(
+    app: Flask, office: FlaskClient
+) -> None:
+    customer, tool = a_customer("10"), a_tool("page-visits")
+    browser, halfway = signed_in(app.test_client(), customer), app.test_client()
+    signed_in(halfway, an_operator(), second_factor=False)
+    paths = ["customers", "proposals", "top-ups", "ledger", "ledger.csv", "log", "log.csv", "tools", "providers"]
+    paths += [f"customers/{customer.id}", f"tools/{tool.slug}", f"providers/{tool.provider_id}", "tools/new"]
+
+    for path in paths:
+        shown = office.get(f"/office/{path}")
+        assert (shown.status_code, shown.headers["Cache-Control"]) == (200, "no-store"), path
+        assert path.endswith(".csv") or 'content="noindex"' in shown.text, path
+        assert browser.get(f"/office/{path}").status_code == 404, path
+        assert app.test_client().get(f"/office/{path}").status_code == 404, path
+        assert halfway.get(f"/office/{path}").status_code == 303, path
 
 
 def test_money_forms_need_their_token(office: FlaskClient, csrf: None) -> None:

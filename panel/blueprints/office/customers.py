@@ -159,7 +159,10 @@ def _found(customer_id: int) -> User:
 def _page(user: User, error: PanelError | None = None, *, form: str = "money") -> str:
     read_at_one_moment()
     now = utc_now()
-    user = _found(user.id)
+    user, errors = _found(user.id), by_field(error)
+    if form != "money" and "reason" in errors:
+        # Each form of the page has a reason of its own.
+        errors = {f"{form}-reason": errors["reason"]}
     return render_template(
         "office/customers/show.html",
         whole=customers.whole(user, now=now),
@@ -167,7 +170,7 @@ def _page(user: User, error: PanelError | None = None, *, form: str = "money") -
         waiting=proposals.of_customer(user.id, now=now),
         kinds=KINDS,
         typed={name: request.form.get(name, "") for name in ("kind", "amount", "reason")},
-        errors=by_field(error),
+        errors=errors,
         form=form,
         limit_nanos=limit_nanos(),
         is_self=user.id == operator().id,
