@@ -22,7 +22,8 @@ LIST = "/office/reviews"
 @bp.get("/reviews")
 def index() -> ResponseReturnValue:
     kind = request.args.get("kind", "")
-    page = review_list.open_page(kind=kind, after=_cursor(), unconfirmed_hours=shared.limits().unconfirmed_hours)
+    hours = shared.limits().unconfirmed_hours
+    page = review_list.open_page(kind=kind, after=_cursor(), unconfirmed_hours=hours, now=utc_now())
     return render_template(
         "office/reviews.html",
         page=page,
@@ -102,7 +103,7 @@ def _confirm(review_id: int, stake: Stake) -> ResponseReturnValue:
 
 
 def _line(review_id: int) -> Line:
-    line = review_list.find(review_id, unconfirmed_hours=shared.limits().unconfirmed_hours)
+    line = review_list.find(review_id, unconfirmed_hours=shared.limits().unconfirmed_hours, now=utc_now())
     if line is None:
         abort(404)
     return line

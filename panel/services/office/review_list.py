@@ -24,6 +24,7 @@ KINDS = {
     "late_answer": "Late answer",
     "provider_silent": "Silent provider",
     "provider_paused": "Paused provider",
+    "price_moved": "Price that moved at a provider",
     "by_operator": "Opened by an operator",
 }
 # Time settles these by itself; the rest waits for a person.
@@ -36,11 +37,12 @@ def label(kind: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A review as its row shows it; `ends_at`: when time settles it."""
+    """A review as its row shows it; `ends_at`: when time settles it, and `left_seconds` until then."""
 
     review: Review
     provider: str
     ends_at: datetime | None
+    left_seconds: int | None
 
     @property
     def label(self) -> str:
@@ -66,7 +68,7 @@ class Page:
     next_after: Cursor | None
 
 
-def open_page(*, kind: str = "", after: Cursor | None = None, unconfirmed_hours: float) -> Page:
+def open_page(*, kind: str = "", after: Cursor | None = None, unconfirmed_hours: float, now: datetime) -> Page:
     """One page of the open reviews, of one kind or of all."""
     found = select(Review, _rank).where(Review.resolved_at.is_(None))
     if kind:
@@ -76,14 +78,14 @@ def open_page(*, kind: str = "", after: Cursor | None = None, unconfirmed_hours:
         found = found.where(or_(_rank > after.rank, behind))
     rows = db.session.execute(found.order_by(_rank, Review.id).limit(PAGE_SIZE + 1)).all()
     shown = rows[:PAGE_SIZE]
-    lines = _lines([row[0] for row in shown], unconfirmed_hours=unconfirmed_hours)
+    lines = _lines([row[0] for row in shown], unconfirmed_hours=unconfirmed_hours, now=now)
     return Page(lines, Cursor(shown[-1][1], shown[-1][0].id) if len(rows) > PAGE_SIZE else None)
 
 
-def find(review_id: int, *, unconfirmed_hours: float) -> Line | None:
+def find(review_id: int, *, unconfirmed_hours: float, now: datetime) -> Line | None:
     """One review, open or resolved."""
     review = db.session.get(Review, review_id)
-    return None if review is None else _lines([review], unconfirmed_hours=unconfirmed_hours)[0]
+    return None if review is None else _lines([review], unconfirmed_hours=unconfirmed_hours, now=now)[0]
 
 
 def counts() -> list[tuple[str, str, int]]:
@@ -94,13 +96,15 @@ def counts() -> list[tuple[str, str, int]]:
     return [(kind, label(kind), found[kind]) for kind in [*known, *sorted(found.keys() - KINDS.keys())]]
 
 
-def _lines(reviews: Sequence[Review], *, unconfirmed_hours: float) -> tuple[Line, ...]:
+def _lines(reviews: Sequence[Review], *, unconfirmed_hours: float, now: datetime) -> tuple[Line, ...]:
     names = {row[0]: row[1] for row in db.session.execute(select(Provider.id, Provider.name))}
     deadlines = _deadlines(reviews, unconfirmed_hours=unconfirmed_hours)
-    return tuple(
-        Line(review, names.get(review.provider_id or 0, ""), deadlines.get((review.order_id or 0, review.kind)))
-        for review in reviews
-    )
+    lines = []
+    for review in reviews:
+        ends_at = deadlines.get((review.order_id or 0, review.kind))
+        left = max(ends_at - now, timedelta()) // timedelta(seconds=1) if ends_at is not None else None
+        lines.append(Line(review, names.get(review.provider_id or 0, ""), ends_at, left))
+    return tuple(lines)
 
 
 def _deadlines(reviews: Sequence[Review], *, unconfirmed_hours: float) -> dict[tuple[int, str], datetime]:
