@@ -115,7 +115,7 @@ def _is_right_for_visitor(rule: Rule | None, answer: TestResponse) -> bool:
 def test_office_is_not_there_for_visitors_and_customers_by_any_method(app: Flask, client: FlaskClient) -> None:
     customer = signed_in(app.test_client(), a_customer())
     paths = {path_of(route, {}) for route, method in routes(app) if rule_of(route, method) is Rule.OFFICE}
-    paths |= {"/office/", "/office/nothing-here", "/office/nothing-here/live"}
+    paths |= {"/office/", "/%6Fffice//orders", "/office/nothing-here", "/office/nothing-here/live"}
 
     found = [
         (who, method, path)
@@ -127,6 +127,11 @@ def test_office_is_not_there_for_visitors_and_customers_by_any_method(app: Flask
 
     assert len(paths) > 10
     assert found == []
+
+
+@pytest.mark.parametrize("path", ["//office", "///office/orders"])
+def test_more_slashes_tell_visitors_no_more_of_the_office(client: FlaskClient, path: str) -> None:
+    assert client.get("/", environ_overrides={"PATH_INFO": path}).status_code == 404
 
 
 def test_office_leads_operators_without_second_factor_to_set_it_up(app: Flask, client: FlaskClient) -> None:

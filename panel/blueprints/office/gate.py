@@ -21,7 +21,8 @@ def init_app(app: Flask) -> None:
 
 def keep_out_others() -> ResponseReturnValue | None:
     """404 to all but operators; an operator who has not shown the second factor on this device is sent to do so."""
-    if request.path != PREFIX and not request.path.startswith(f"{PREFIX}/"):
+    # With more slashes in front it would be told to come again with one.
+    if not f"/{request.path.lstrip('/')}/".startswith(f"{PREFIX}/"):
         return None
     person = me()
     if person is None or not person.is_operator:
