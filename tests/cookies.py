@@ -18,9 +18,13 @@ def session_cookie(app: Flask, user: User) -> str:
     Needs the app's context.
     """
     with transaction():
-        device = sign_ins.sign_in(user, device="Test browser", network="127.0.0.1", now=utc_now())
-        if user.is_operator:
-            sign_ins.note_second_factor(device.sign_in_id, now=utc_now())
+        device = sign_ins.sign_in(
+            user,
+            device="Test browser",
+            network="127.0.0.1",
+            has_shown_second_factor=user.is_operator,
+            now=utc_now(),
+        )
     signer = cast(SecureCookieSessionInterface, app.session_interface).get_signing_serializer(app)
     assert signer is not None
     # With its CSRF token, as a browser has it after its first page.

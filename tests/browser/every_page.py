@@ -18,8 +18,8 @@ from panel.domain.incidents import Phase
 from panel.domain.notices import Notice
 from panel.domain.platform import State
 from panel.domain.status import Status
-from panel.models import LinkPurpose, ProposalKind, User
-from panel.services import ledger, mailed_links, notices, ordering, reviews, sign_ins, top_ups
+from panel.models import LinkPurpose, ProposalKind
+from panel.services import ledger, mailed_links, notices, ordering, reviews, top_ups
 from panel.services.office import proposals
 from panel.services.office.money_moves import Wanted
 from panel.services.platform import incidents
@@ -93,15 +93,8 @@ def fill(app: Flask) -> Filled:
         "/office/tools/<slug>": tool.slug,
         "/platform-status/incidents/<slug>": incident.slug,
     }
-    return Filled({"customer": session_cookie(app, customer), "operator": _with_code(app, operator)}, values)
-
-
-def _with_code(app: Flask, operator: User) -> str:
-    cookie = session_cookie(app, operator)
-    with transaction():
-        for device in sign_ins.devices(operator.id, now=utc_now()):
-            sign_ins.note_second_factor(device.id, now=utc_now())
-    return cookie
+    cookies = {"customer": session_cookie(app, customer), "operator": session_cookie(app, operator)}
+    return Filled(cookies, values)
 
 
 def pages(app: Flask, panel: Panel, filled: Filled) -> dict[str, list[str]]:
