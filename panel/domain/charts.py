@@ -19,6 +19,8 @@ LEAST_HEIGHT = 4
 WIDTH = 600
 HEIGHT = 200
 MOST_TICKS = 5
+# Seconds that read well beside a scale of durations.
+DURATION_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400)
 
 
 @dataclass(frozen=True)
@@ -112,16 +114,16 @@ def columns(values: Sequence[int]) -> Columns:
     )
 
 
-def lines(*series: Sequence[int | None]) -> Lines:
+def lines(*series: Sequence[int | None], steps: Sequence[int] = ()) -> Lines:
     """One line for each series, all of the same length and on the same scale."""
     known = [value for values in series for value in values if value is not None]
-    top, ticks = scale(max(known, default=0))
+    top, ticks = scale(max(known, default=0), steps=steps)
     return Lines(ticks, tuple(_line(values, top=top) for values in series))
 
 
-def scale(most: int) -> tuple[int, tuple[Tick, ...]]:
-    """The top of a scale that holds the value, and round values up to it."""
-    step = 1
+def scale(most: int, *, steps: Sequence[int] = ()) -> tuple[int, tuple[Tick, ...]]:
+    """The top of a scale that holds the value, and round values up to it: by the first of `steps` that is enough."""
+    step = next((each for each in steps if each * MOST_TICKS >= most), 1)
     while step * MOST_TICKS < most:
         # 1, 2, 5, 10, 20, 50 …
         step = step * 5 // 2 if str(step).startswith("2") else step * 2

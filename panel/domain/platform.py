@@ -157,8 +157,8 @@ CORE = (
 )
 
 PROVIDER_PROBE = (
-    "The calls that orders need anyway: whether they are answered. Paused by us, or unanswered {few} times in a row: "
-    "degraded or a partial outage. Unanswered {many} times in a row: a major outage."
+    "The calls that orders need anyway. Unanswered {few} times in a row: degraded. Paused by us, so that new orders "
+    "wait: partial outage. Unanswered {many} times in a row: major outage. Nothing to ask it: no data."
 )
 PROVIDER_DEGRADED_AFTER = 2
 PROVIDER_MAJOR_AFTER = 5

@@ -71,6 +71,13 @@ def test_scale_has_round_steps() -> None:
     assert [tick.value for tick in charts.scale(90)[1]] == [0, 20, 40, 60, 80, 100]
 
 
+def test_durations_have_steps_of_a_clock() -> None:
+    by_clock = charts.scale(469, steps=charts.DURATION_STEPS)[1]
+
+    assert [tick.value for tick in by_clock] == [0, 120, 240, 360, 480]
+    assert charts.scale(10**6, steps=charts.DURATION_STEPS)[1][-1].value >= 10**6
+
+
 def test_line_breaks_where_there_is_no_value() -> None:
     drawn = charts.lines([10, None, 10, 5])
 

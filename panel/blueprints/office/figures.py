@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from panel.blueprints.office.gate import office_blueprint
 from panel.clock import utc_now
 from panel.domain import charts, money
-from panel.domain.words import count, duration
+from panel.domain.words import count
 from panel.services import measures
 from panel.services.platform import figures
 from panel.settings import Settings
@@ -21,7 +21,9 @@ def show() -> ResponseReturnValue:
     days = figures.by_day(now=now)
     placed = charts.columns([day.placed for day in days])
     returned = charts.columns([day.returned_nanos for day in days])
-    times = charts.lines([day.median_seconds for day in days], [day.p90_seconds for day in days])
+    times = charts.lines(
+        [day.median_seconds for day in days], [day.p90_seconds for day in days], steps=charts.DURATION_STEPS
+    )
     return render_template(
         "office/figures.html",
         days=days,
@@ -43,8 +45,8 @@ def show() -> ResponseReturnValue:
 
 def _short(seconds: int) -> str:
     """A duration beside a scale: `40 s`, `15 min`, `2 h`."""
-    if seconds < 120:
-        return f"{seconds} s"
-    if seconds < 7_200:
+    if seconds and seconds % 3_600 == 0:
+        return f"{count(seconds // 3_600)} h"
+    if seconds and seconds % 60 == 0:
         return f"{seconds // 60} min"
-    return duration(seconds - seconds % 3_600).replace("hours", "h").replace("days", "d").replace(" hour", " h")
+    return f"{seconds} s"
