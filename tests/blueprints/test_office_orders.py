@@ -247,6 +247,16 @@ def test_bulk_act_needs_orders_an_act_a_status_and_a_reason(office: FlaskClient)
     assert books.everything() == untouched
 
 
+def test_strange_pages_and_cursors_are_the_first(office: FlaskClient) -> None:
+    order = an_order()
+    odd = ("%C2%B2", "-1", "x", "9" * 30, "0-%C2%B2")
+
+    assert {office.get(f"/office/orders/{order.id}?page={text}").status_code for text in odd} == {200}
+    assert {office.get(f"/office/reviews?after={text}").status_code for text in odd} == {200}
+    assert {office.get(f"/office/orders?after={text}").status_code for text in odd} == {422}
+    assert office.post("/office/orders/acts", data={"act": "ask", "order": ["²", "x", "9" * 30]}).status_code == 422
+
+
 def test_way_back_leads_nowhere_but_into_the_office(office: FlaskClient) -> None:
     order = an_order()
 

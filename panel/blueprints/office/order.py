@@ -240,13 +240,14 @@ def _refused(order_id: int, error: PanelError, *, reason: str = "reason") -> Res
 
 def _page(order_id: int, *, refusal: str = "", errors: dict[str, str] | None = None) -> str:
     story = _story(order_id)
-    page = request.args.get("page", "")
     return render_template(
         "office/order.html",
         story=story,
         own=story.own,
         money_lines=order_page.money(story.own),
-        timeline=order_page.timeline(story.own, page=int(page) if page.isdigit() and len(page) <= 6 else 1),
+        timeline=order_page.timeline(
+            story.own, page=int(page) if page.isascii() and page.isdigit() and len(page) <= 6 else 1
+        ),
         refusal=refusal,
         errors=errors or {},
         typed={name: request.form.get(name, "") for name in TYPED},
@@ -254,3 +255,8 @@ def _page(order_id: int, *, refusal: str = "", errors: dict[str, str] | None = N
         operator_id=shared.operator_id(),
         away=shared.back(LIST),
     )
+
+
+def _page_number() -> int:
+    text = request.args.get("page", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 6 else 1
