@@ -17,6 +17,7 @@ from panel.domain.refund import Settlement
 from panel.domain.status import Status
 from panel.services import catalogue, favorites, measures, tool_texts
 from panel.services.catalogue import ToolOffer
+from panel.services.platform import figures
 from panel.services.tool_texts import ToolText
 from panel.settings import ROOT
 
@@ -83,6 +84,7 @@ def show(slug: str) -> ResponseReturnValue:
         partial=_partial(tool, quantity=quantity),
         started=measures.time_to_start(tool.tool_id, now=now),
         completed=measures.time_to_completion(tool.tool_id, now=now),
+        groups=figures.completion_groups(tool.tool_id, now=now),
         days=measures.WINDOW.days,
         log=list(zip(log, [*log[1:], None], strict=True)),
         is_favorite=tool.tool_id in _favorites(),

@@ -5,7 +5,7 @@ own test orders are never among them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, select
@@ -22,6 +22,8 @@ NEWEST_ORDERS = 100_000
 KEPT_FOR = timedelta(minutes=1)
 # Completion times of a tool, each up to so many seconds; the last group has no end.
 GROUPS_SECONDS = (60, 300, 900, 3_600, 21_600, 86_400)
+
+BAR_LENGTH = 120
 
 ORDERS = table_of(Order)
 
@@ -64,6 +66,8 @@ class Group:
 
     within_seconds: int | None
     orders: int
+    # How long its bar is, where the largest group's is BAR_LENGTH.
+    bar: int = 0
 
 
 def platform_uptime(*, interval_seconds: int = 60, now: datetime) -> PlatformUptime | None:
@@ -99,7 +103,8 @@ def completion_groups(tool_id: int, *, now: datetime) -> list[Group] | None:
     for end in ends:
         groups.append(Group(end, sum(begin < each and (end is None or each <= end) for each in times)))
         begin = end if end is not None else begin
-    return groups
+    most = max(group.orders for group in groups)
+    return [replace(group, bar=-(-BAR_LENGTH * group.orders // most)) for group in groups]
 
 
 def _by_day(*, now: datetime) -> list[Day]:
