@@ -245,9 +245,7 @@ def _page(order_id: int, *, refusal: str = "", errors: dict[str, str] | None = N
         story=story,
         own=story.own,
         money_lines=order_page.money(story.own),
-        timeline=order_page.timeline(
-            story.own, page=int(page) if page.isascii() and page.isdigit() and len(page) <= 6 else 1
-        ),
+        timeline=order_page.timeline(story.own, page=_page_number()),
         refusal=refusal,
         errors=errors or {},
         typed={name: request.form.get(name, "") for name in TYPED},
