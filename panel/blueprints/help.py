@@ -16,7 +16,7 @@ from panel.services import measures, orders
 from panel.services.content import GUIDES, PART_IDS, Content, load
 from panel.services.content_facts import facts_for_prose
 from panel.services.measures import Measure
-from panel.services.platform import audits
+from panel.services.platform import audits, figures
 from panel.services.tickets import measures as ticket_measures
 from panel.services.worked_sums import worked_sum
 from panel.settings import ROOT

@@ -49,10 +49,11 @@ class Share:
 
 @dataclass(frozen=True)
 class Returns:
-    """How many orders that ended without delivering all had exactly the unused money back by the end."""
+    """How many orders that ended without delivering all had the unused money back, and how much came back to all."""
 
     in_full: int
     due: int
+    returned_nanos: int
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,11 @@ def returns(*, now: datetime) -> Returns | None:
     ended = [order for order in _ended_orders(now=now) if Status(order.status).is_final]
     if len(ended) < LEAST_SAMPLE:
         return None
-    return Returns(in_full=sum(order.returned_nanos >= order.due_nanos for order in ended), due=len(ended))
+    return Returns(
+        in_full=sum(order.returned_nanos >= order.due_nanos for order in ended),
+        due=len(ended),
+        returned_nanos=sum(order.returned_nanos for order in ended),
+    )
 
 
 def read_at(database: str, *, now: datetime) -> datetime | None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from panel.blueprints import help as help_pages
 from panel.clock import utc_now
@@ -149,7 +149,8 @@ def test_every_link_inside_the_texts_is_answered(client: FlaskClient) -> None:
 def test_without_orders_no_time_and_no_share_is_claimed(client: FlaskClient) -> None:
     for path in [*STATUS_PAGES, "/order-statuses"]:
         assert re.search("not enough (orders|refills) yet", words(page(client, path))), path
-    assert words(page(client, "/reliability")).count("yet") == 6
+    figures = re.findall(r'<div id="figure-\w+"><dt>.*?</dt><dd>(.*?)<p', page(client, "/reliability"), re.S)
+    assert len(figures) == 7 and all(figure.strip().endswith(" yet") for figure in figures), figures
 
 
 def _ended(count: int, status: Status, *, minutes: int) -> None:
@@ -210,7 +211,9 @@ def test_reliability_counts_the_money_that_came_back(client: FlaskClient) -> Non
     _ended(12, Status.CANCELED, minutes=3)
     _ended(8, Status.PARTIAL, minutes=3)
 
-    assert "20 of 20 orders (last 30 days)" in words(page(client, "/reliability"))
+    returned = db.session.scalar(select(func.sum(Order.returned_nanos)))
+    shown = words(page(client, "/reliability"))
+    assert f"20 of 20 orders (last 30 days), {money.shown(int(returned or 0))} in all" in shown
 
     with transaction():
         db.session.execute(update(Order).where(Order.id == 1).values(returned_nanos=Order.returned_nanos - 1))
