@@ -12,11 +12,12 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.incidents import Phase
 from panel.domain.platform import Component, Finding, State, provider_key
+from panel.domain.status import Status
 from panel.models import ComponentDay, Provider
-from panel.services import health
+from panel.services import health, measures
 from panel.services.platform import incidents, kept, measuring
 from panel.services.platform.incidents import Words
-from tests.factories import a_provider, a_tool
+from tests.factories import a_customer, a_provider, a_tool, an_order
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 HOSTILE = "</title><script>alert(1)</script> {{ 7 * 7 }} {% raw %} \"'&amp; ]]> =1+1"
@@ -166,3 +167,16 @@ def incident(title: str) -> str:
     words = Words(Phase.INVESTIGATING, title, {"site": State.DEGRADED}, impact=title, cost=title)
     with transaction():
         return incidents.open_incident(title, words, request_id=f"form-{title}", actor="o", now=utc_now()).slug
+
+
+def test_tool_page_draws_how_long_its_orders_took(client: FlaskClient) -> None:
+    customer, tool = a_customer("1000"), a_tool()
+    for _order in range(measures.LEAST_SAMPLE):
+        an_order(customer=customer, tool=tool, status=Status.COMPLETED, now=utc_now())
+    measures.forget()
+
+    page = client.get(f"/tools/{tool.slug}").text
+
+    assert 'id="times"' in page
+    assert '<th scope="row">up to 1 minute</th><td class="num">20</td>' in page
+    assert 'd="M0 1h120v10h-120z"' in page
