@@ -31,7 +31,7 @@ def sweep(*, worker: str) -> int:
     core = [
         _answer(Component.SITE, page_ms),
         ordering,
-        signals.dispatch(newest, now=now),
+        signals.dispatch(now=now),
         signals.updates(newest, sync_seconds=settings.sync_seconds, now=now),
         signals.refunds(newest),
         _answer(Component.API, api_ms) if settings.canary_seconds else _not_asked(),

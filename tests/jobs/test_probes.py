@@ -99,7 +99,7 @@ def test_round_without_a_site_says_so_and_measures_the_rest() -> None:
 def test_waiting_order_is_seen_by_its_age() -> None:
     an_order(now=utc_now() - timedelta(seconds=90))
 
-    found = signals.dispatch(None, now=utc_now())
+    found = signals.dispatch(now=utc_now())
 
     assert (found.state, found.text) == (State.DEGRADED, "The oldest order has waited 90 seconds to be handed over.")
 
@@ -110,7 +110,7 @@ def test_orders_of_a_provider_that_does_not_answer_are_its_own_trouble() -> None
         provider = db.session.get_one(Provider, order.provider_id)
         provider.failures = 7
 
-    assert signals.dispatch(None, now=utc_now()).state is State.OPERATIONAL
+    assert signals.dispatch(now=utc_now()).state is State.OPERATIONAL
     [told] = signals.providers(now=utc_now())
     assert (told.state, told.text) == (State.MAJOR, "7 calls in a row had no usable answer.")
 

@@ -18,17 +18,14 @@ MILLISECOND = timedelta(milliseconds=1)
 ASKED_WITHIN = timedelta(minutes=10)
 
 
-def dispatch(canary: Canary | None, *, now: datetime) -> Finding:
-    """How long the oldest order has waited to be handed over to a provider that can be given orders."""
+def dispatch(*, now: datetime) -> Finding:
+    """How long the oldest order has waited for a provider that can be given orders; test orders wait among them."""
     first_due = select(func.min(Order.dispatch_at)).where(
         Order.provider_id == Provider.id, Order.dispatch_at.is_not(None)
     )
     well = (*provider_health.takes_orders(now), Provider.failures == 0)
     found = db.session.scalars(select(first_due.correlate(Provider).scalar_subquery()).where(*well))
     due = [at for at in found if at is not None and at <= now]
-    # The test order may have been placed a moment after this round began.
-    if canary is not None and canary.placed_at <= now and canary.handed_over_at is None and canary.ended_at is None:
-        due.append(canary.placed_at)
     if not due:
         return Finding(Component.DISPATCH, State.OPERATIONAL, 0, "No order waits to be handed over.")
     waited_ms = (now - min(due)) // MILLISECOND
