@@ -132,6 +132,7 @@ def show_reliability() -> ResponseReturnValue:
         share=measures.share_completed(now=now),
         returns=measures.returns(now=now),
         audit=audits.newest(),
+        uptime=figures.platform_uptime(interval_seconds=current_app.config["PANEL"].probe_seconds, now=now),
         answers=ticket_measures.first_answers(now=now),
         answer_days=ticket_measures.WINDOW.days,
         least_answers=ticket_measures.LEAST_SAMPLE,
