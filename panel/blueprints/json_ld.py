@@ -96,7 +96,6 @@ def site() -> Node:
     search = {
         "@type": "SearchAction",
         "target": {"@type": "EntryPoint", "urlTemplate": f"{absolute('/search')}?q={{search_term_string}}"},
-        "query-input": "required name=search_term_string",
     }
     return graph(
         {
