@@ -16,14 +16,16 @@ from sqlalchemy import select, update
 from panel.application import create_app
 from panel.clock import utc_now
 from panel.db import db, transaction
+from panel.domain.platform import Component, Finding, State
 from panel.domain.refill import RefillState
 from panel.domain.status import Status
 from panel.jobs import deadlines, dispatch, refills, sync
-from panel.models import Attempt, Order, Provider, Refill, Review, User
+from panel.models import Attempt, ComponentDay, Order, Provider, Refill, Review, User
 from panel.services import audit, ledger
 from panel.services import refills as refilling
+from panel.services.platform import measuring
 from tests import databases
-from tests.factories import a_customer, a_tool, an_order
+from tests.factories import NOON, a_customer, a_tool, an_order
 from tests.hostile import Hostile
 from tests.jobs.upstream import a_placed_order, open_reviews, swept, upstream
 
@@ -216,6 +218,24 @@ def test_a_backup_of_either_engine_is_restored_on_sqlite(app: Flask, server: Hos
 
     assert done.exit_code == 0, done.output
     assert same == standing
+
+
+def test_a_panel_that_has_measured_itself_is_backed_up_and_restored(
+    app: Flask, elsewhere: Flask, tmp_path: Path
+) -> None:
+    found = [Finding(Component.SITE, State.OPERATIONAL, 12, "It answers.")]
+    with transaction():
+        measuring.record(found, interval_seconds=60, now=NOON)
+    days = select(ComponentDay.component, ComponentDay.day, ComponentDay.operational_seconds)
+    before = db.session.execute(days).all()
+
+    done = run(app, "backup", tmp_path / "panel.backup")
+    with elsewhere.app_context():
+        restored = run(elsewhere, "restore", tmp_path / "panel.backup")
+        after = db.session.execute(days).all()
+
+    assert (done.exit_code, restored.exit_code) == (0, 0), (done.output, restored.output)
+    assert before == after == [(Component.SITE, NOON.date(), 60)]
 
 
 def test_a_database_with_rows_is_left_alone(app: Flask, server: Hostile, tmp_path: Path) -> None:

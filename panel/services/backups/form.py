@@ -8,12 +8,12 @@ import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from zlib import error as BadStream
 
-from sqlalchemy import Connection, DateTime, MetaData, Table, text
+from sqlalchemy import Connection, Date, DateTime, MetaData, Table, text
 from sqlalchemy.types import TypeEngine
 
 from panel.domain.errors import Refused
@@ -56,14 +56,16 @@ def revision_of(connection: Connection) -> str | None:
 
 
 def as_text(value: Any) -> Any:
-    """A value as JSON has it; moments are ISO 8601 in UTC."""
+    """A value as JSON has it; moments are ISO 8601 in UTC, days are ISO 8601."""
     if isinstance(value, datetime):
         return (value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)).isoformat()
-    return value
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def as_value(value: Any, kind: TypeEngine[Any], *, is_sqlite: bool) -> Any:
     """What `as_text` wrote, for a column of this kind."""
+    if value is not None and isinstance(kind, Date):
+        return date.fromisoformat(value)
     if value is None or not isinstance(kind, DateTime):
         return value
     at = datetime.fromisoformat(value)
