@@ -101,25 +101,28 @@ def pages(app: Flask, panel: Panel, filled: Filled) -> dict[str, list[str]]:
     """The addresses of all pages by who looks at each; under the empty name those that nobody was shown anything at."""
     found: dict[str, list[str]] = {role: [] for role in (*ROLES, "")}
     rules = [each.rule for each in app.url_map.iter_rules() if "GET" in (each.methods or ())]
+    with httpx.Client(base_url=panel.url, verify=False) as client:
+        _sort(rules, found, client, filled)
+    return found
+
+
+def _sort(rules: list[str], found: dict[str, list[str]], client: httpx.Client, filled: Filled) -> None:
     for rule in rules:
         if rule not in NOT_FOR_PEOPLE:
-            path = _path(rule, filled.values)
+            path = address_of(rule, filled.values)
             shown, statuses = "", []
             while path and not shown and len(statuses) < len(ROLES):
                 role = ROLES[len(statuses)]
-                answer = _ask(panel, path, filled.cookies.get(role))
+                client.cookies.clear()
+                cookie = filled.cookies.get(role)
+                answer = client.get(path, headers={"Cookie": f"session={cookie}"} if cookie else {})
                 statuses.append(answer.status_code)
                 shown = role if _is_page(answer, or_spent="<token>" in rule) else ""
             if shown or all(status >= 400 for status in statuses):
                 found[shown].append(path or rule)
-    return found
 
 
-def _ask(panel: Panel, path: str, cookie: str | None) -> httpx.Response:
-    return httpx.get(panel.url + path, headers={"Cookie": f"session={cookie}"} if cookie else {})
-
-
-def _path(rule: str, values: dict[str, str]) -> str:
+def address_of(rule: str, values: dict[str, str]) -> str:
     """The address with its arguments filled in; empty where one has no value."""
     names = ARGUMENT.findall(rule)
     of_rule = next((value for known, value in values.items() if "<" in known and rule.startswith(known)), "")

@@ -61,5 +61,5 @@ def _problems(page: Page, path: str) -> list[str]:
 
 
 def _violations(page: Page, options: dict[str, object]) -> list[str]:
-    found = page.evaluate("options => axe.run(options)", options)["violations"]
+    found = page.evaluate("async (options) => (await axe.run(options)).violations", options)
     return [f"{each['id']} at {' '.join(map(str, each['nodes'][0]['target']))}" for each in found]
