@@ -11,6 +11,7 @@ from panel.domain.errors import BadMoney, NotFound, Refused
 from panel.domain.money import NANOS_PER_UNIT, parse_nanos
 from panel.models import TopUp
 from panel.services import customer_state, ledger
+from panel.services.closed_accounts import check_open
 
 LEAST_NANOS = 1 * NANOS_PER_UNIT
 MOST_NANOS = 10_000 * NANOS_PER_UNIT
@@ -33,8 +34,13 @@ def parse_amount(text: str) -> int:
 
 
 def request_top_up(customer_id: int, *, amount_nanos: int, now: datetime) -> TopUp:
-    """Note that the customer means to pay this amount. The same amount asked for twice is one request."""
+    """Note that the customer means to pay this amount. The same amount asked for twice, or at once, is one request.
+
+    Raises BadMoney for the amount, and Refused beyond MOST_OPEN or for a closed account.
+    """
     _check_amount(amount_nanos)
+    ledger.lock_accounts([customer_id])
+    check_open([customer_id])
     asked = open_requests(customer_id)
     for top_up in asked:
         if top_up.amount_nanos == amount_nanos:

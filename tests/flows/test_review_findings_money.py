@@ -1,0 +1,50 @@
+"""Findings of a review of what customers and operators do at once with money, as tests."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from panel.db import db, transaction
+from panel.domain.errors import Refused
+from panel.domain.money import NANOS_PER_UNIT
+from panel.models import TopUp
+from panel.services import closing, top_ups
+from tests.factories import NOON, a_customer
+from tests.flows.at_once import meanwhile
+
+pytestmark = pytest.mark.both_engines
+
+
+AMOUNT = 25 * NANOS_PER_UNIT
+
+
+def ask(customer_id: int) -> Callable[[], str]:
+    def request() -> str:
+        with transaction():
+            return top_ups.request_top_up(customer_id, amount_nanos=AMOUNT, now=NOON).reference
+
+    return request
+
+
+def test_same_amount_asked_for_twice_at_once_is_one_request(app: Flask) -> None:
+    customer_id = a_customer().id
+
+    with transaction():
+        first = top_ups.request_top_up(customer_id, amount_nanos=AMOUNT, now=NOON).reference
+        asked = meanwhile(app, ask(customer_id))
+
+    assert asked.result(10) == first
+
+
+def test_no_request_to_add_money_is_made_while_its_account_is_closed(app: Flask) -> None:
+    customer_id = a_customer("0").id
+
+    with transaction():
+        closing.close(customer_id, given_up_nanos=0, now=NOON)
+        asked = meanwhile(app, ask(customer_id))
+    with pytest.raises(Refused):
+        asked.result(10)
+
+    assert db.session.scalar(select(func.count()).select_from(TopUp)) == 0
