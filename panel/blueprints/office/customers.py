@@ -1,6 +1,6 @@
 """People: the list, one person from all sides, their money, and who may come in."""
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from panel.blueprints.office.forms import (
@@ -9,20 +9,18 @@ from panel.blueprints.office.forms import (
     form_key,
     limit_nanos,
     operator,
-    seen_nanos,
     status_of,
     typed,
 )
 from panel.blueprints.office.gate import office_blueprint
+from panel.blueprints.office.money_forms import agree, checked_key, effect_page, has_balance_moved, said
 from panel.clock import utc_now
 from panel.db import read_at_one_moment, transaction
-from panel.domain import money
 from panel.domain.errors import BadInput, PanelError
 from panel.models import ProposalKind, User
 from panel.services import top_ups
-from panel.services.office import customers, money_moves, proposals
+from panel.services.office import customers, proposals
 from panel.services.office.money_moves import Wanted
-from panel.services.office.proposals import Done
 
 bp: Blueprint = office_blueprint("customers")
 
@@ -67,46 +65,27 @@ def move_money(customer_id: int) -> ResponseReturnValue:
     user = _found(customer_id)
     try:
         wanted = _wanted(user, key=form_key())
-        with transaction():
-            done = proposals.act(wanted, balance_nanos=seen_nanos(), limit_nanos=limit_nanos(), now=utc_now())
+        done = agree(wanted)
     except PanelError as error:
-        if error.code == "stale_form" and error.message == proposals.MOVED_BALANCE:
+        if has_balance_moved(error):
             return _check_page(user, wanted, reason=error.message), 409
         return _page(_found(customer_id), error), status_of(error)
     flash(said(done, wanted.amount_nanos))
     return redirect(url_for("office_customers.show", customer_id=customer_id), code=303)
 
 
-def said(done: Done, amount_nanos: int) -> str:
-    """What came of it, in a sentence."""
-    amount = money.shown(amount_nanos, currency=current_app.config["PANEL"].currency)
-    if done.proposal_id is not None:
-        return f"{amount} is above the limit. Proposal {done.proposal_id} waits for a second operator."
-    return f"{amount} was moved: line {done.transfer_id} of the ledger."
-
-
 def _wanted(user: User, *, key: str) -> Wanted:
     kind = typed("kind")
     if kind not in (ProposalKind.CREDIT, ProposalKind.DEBIT):
         raise BadInput("Choose credit or debit.", field="kind")
-    if not key:
-        raise BadInput("This form has no key of its own. Look at the effect again.", field="")
+    key = checked_key(key)
     amount_nanos = top_ups.parse_amount(typed("amount"))
     person = operator()
     return Wanted(ProposalKind(kind), user.id, amount_nanos, typed("reason"), key, person.id, person.email)
 
 
 def _check_page(user: User, wanted: Wanted, *, reason: str = "") -> str:
-    effect = money_moves.effect(wanted, limit_nanos=limit_nanos())
-    return render_template(
-        "office/customers/money.html",
-        user=user,
-        wanted=wanted,
-        effect=effect,
-        amount=money.plain(wanted.amount_nanos),
-        limit_nanos=limit_nanos(),
-        reason=reason,
-    )
+    return effect_page("office/customers/money.html", wanted, reason=reason, user=user)
 
 
 @bp.post("/customers/<int:customer_id>/disable")

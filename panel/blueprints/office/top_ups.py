@@ -3,25 +3,24 @@
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from panel.blueprints.office.customers import said
 from panel.blueprints.office.forms import (
     after,
     by_field,
     form_key,
     limit_nanos,
     operator,
-    seen_nanos,
     status_of,
     typed,
 )
 from panel.blueprints.office.gate import office_blueprint
+from panel.blueprints.office.money_forms import agree, checked_key, effect_page, has_balance_moved, said
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money
 from panel.domain.errors import BadInput, NotFound, PanelError
 from panel.models import ProposalKind, TopUp
 from panel.services import audit_log, top_ups
-from panel.services.office import customers, money_moves, proposals
+from panel.services.office import customers, proposals
 from panel.services.office.money_moves import Wanted
 
 bp: Blueprint = office_blueprint("top_ups")
@@ -88,10 +87,9 @@ def confirm(reference: str) -> ResponseReturnValue:
     top_up = _found(reference)
     try:
         wanted = _wanted(top_up, key=form_key())
-        with transaction():
-            done = proposals.act(wanted, balance_nanos=seen_nanos(), limit_nanos=limit_nanos(), now=utc_now())
+        done = agree(wanted)
     except PanelError as error:
-        if error.code == "stale_form" and error.message == proposals.MOVED_BALANCE:
+        if has_balance_moved(error):
             return _check_page(top_up, wanted, reason=error.message), 409
         return _page(_found(reference), error), status_of(error)
     flash(said(done, wanted.amount_nanos))
@@ -119,8 +117,7 @@ def _found(reference: str) -> TopUp:
 
 def _wanted(top_up: TopUp, *, key: str) -> Wanted:
     """What arrived, and under which reference of the payment; the customer reads both in the statement."""
-    if not key:
-        raise BadInput("This form has no key of its own. Look at the effect again.", field="")
+    key = checked_key(key)
     amount_nanos = top_ups.parse_amount(typed("amount"))
     paid_as = typed("paid_as")
     if not paid_as or len(paid_as) > MOST_REFERENCE_LENGTH or not paid_as.isprintable():
@@ -142,17 +139,13 @@ def _wanted(top_up: TopUp, *, key: str) -> Wanted:
 
 
 def _check_page(top_up: TopUp, wanted: Wanted, *, reason: str = "") -> str:
-    effect = money_moves.effect(wanted, limit_nanos=limit_nanos())
-    return render_template(
+    return effect_page(
         "office/top_ups/check.html",
+        wanted,
+        reason=reason,
         top_up=top_up,
         user=customers.find(top_up.customer_id),
-        wanted=wanted,
-        effect=effect,
-        amount=money.plain(wanted.amount_nanos),
         paid_as=typed("paid_as"),
-        limit_nanos=limit_nanos(),
-        reason=reason,
     )
 
 

@@ -1,0 +1,51 @@
+"""Money moved by hand: the effect is shown first, and what was seen is what is agreed to."""
+
+from flask import current_app, render_template
+
+from panel.blueprints.office.forms import limit_nanos, seen_nanos
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain import money
+from panel.domain.errors import BadInput, PanelError
+from panel.services.office import money_moves, proposals
+from panel.services.office.money_moves import Wanted
+from panel.services.office.proposals import Done
+
+
+def checked_key(key: str) -> str:
+    """The key of the form. Raises BadInput where it has none of ours."""
+    if not key:
+        raise BadInput("This form has no key of its own. Look at the effect again.", field="")
+    return key
+
+
+def effect_page(template: str, wanted: Wanted, *, reason: str = "", **about: object) -> str:
+    """What would happen, before it does. Raises what `money_moves.effect` raises."""
+    return render_template(
+        template,
+        wanted=wanted,
+        effect=money_moves.effect(wanted, limit_nanos=limit_nanos()),
+        amount=money.plain(wanted.amount_nanos),
+        limit_nanos=limit_nanos(),
+        reason=reason,
+        **about,
+    )
+
+
+def agree(wanted: Wanted) -> Done:
+    """Move what the form showed, or propose it. Raises what `proposals.act` raises."""
+    with transaction():
+        return proposals.act(wanted, balance_nanos=seen_nanos(), limit_nanos=limit_nanos(), now=utc_now())
+
+
+def has_balance_moved(error: PanelError) -> bool:
+    """Whether the effect must be shown again, because the balance is no longer what the form showed."""
+    return error.code == "stale_form" and error.message == proposals.MOVED_BALANCE
+
+
+def said(done: Done, amount_nanos: int) -> str:
+    """What came of it, in a sentence."""
+    amount = money.shown(amount_nanos, currency=current_app.config["PANEL"].currency)
+    if done.proposal_id is not None:
+        return f"{amount} is above the limit. Proposal {done.proposal_id} waits for a second operator."
+    return f"{amount} was moved: line {done.transfer_id} of the ledger."
