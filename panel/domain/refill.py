@@ -56,6 +56,8 @@ def why_not(
         return "This tool does not offer refill."
     if is_open or status is Status.REFILL:
         return "A refill of this order is already running."
+    if status in (Status.PARTIAL, Status.CANCELED):
+        return f"The order has ended as {status.label}. Refill is for orders that were Completed."
     if status is not Status.COMPLETED or completed_at is None:
         return "A refill can be requested once the order is Completed."
     end = window_ends(completed_at=completed_at, refill_days=refill_days)

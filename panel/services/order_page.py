@@ -21,6 +21,7 @@ LARGEST_ID = 2**63 - 1
 # Word for word the condition of the index on settling transfers, so that the index is used.
 _SETTLING = text("kind IN ('charge', 'keep', 'return')")
 _SOURCES = {"you": "You", "us": "Us", "provider": "Provider"}
+_SAY_HOW_FAR = (Status.IN_PROGRESS, Status.PARTIAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,7 @@ def _line(event: Event, quantity: int) -> Line:
     if event.text:
         sentence = f"{event.text} {counted}" if event.kind == "counted" else event.text
     else:
-        sentence = counted if event.kind == "counted" or Status(event.status) is Status.IN_PROGRESS else ""
+        sentence = counted if event.kind == "counted" or Status(event.status) in _SAY_HOW_FAR else ""
     return Line(
         id=event.id,
         at=event.at,

@@ -70,7 +70,9 @@ def _cancellation_story(cancellation: Cancellation) -> Story:
     answers = {
         CancellationState.ASKED: Step("Answered", None, "Whoever delivers this order has not answered yet."),
         CancellationState.ACCEPTED: Step(
-            "Accepted", cancellation.answered_at, "What did not run comes back with the order’s end, not before."
+            "Accepted",
+            cancellation.answered_at,
+            "What did not run comes back to your balance when the order ends, not before.",
         ),
         CancellationState.REFUSED: Step("Refused", cancellation.answered_at, cancellation.reason),
     }

@@ -49,9 +49,16 @@ def test_refill_is_refused_where_the_terms_do_not_offer_it() -> None:
     assert asked(refill_days=None) == "This tool does not offer refill."
 
 
-@pytest.mark.parametrize("status", [status for status in Status if status not in (Status.COMPLETED, Status.REFILL)])
-def test_refill_is_refused_for_an_order_that_is_not_completed(status: Status) -> None:
+@pytest.mark.parametrize("status", [Status.PENDING, Status.PROCESSING, Status.IN_PROGRESS])
+def test_refill_is_refused_for_an_order_that_is_not_completed_yet(status: Status) -> None:
     assert asked(status=status, completed_at=None) == "A refill can be requested once the order is Completed."
+
+
+@pytest.mark.parametrize("status", [Status.PARTIAL, Status.CANCELED])
+def test_refill_of_an_order_that_ended_otherwise_is_not_promised_for_later(status: Status) -> None:
+    ended = f"The order has ended as {status.label}. Refill is for orders that were Completed."
+
+    assert asked(status=status, completed_at=None) == ended
 
 
 def test_second_refill_is_refused_while_one_runs() -> None:
