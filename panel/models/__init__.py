@@ -21,6 +21,8 @@ from panel.models.ticket import CannedAnswer, Ticket, TicketEntry
 from panel.models.tool import Catalogue, Provider, Terms, Tool
 from panel.models.user import FailedTry, HalfSignIn, RecoveryCode, SignIn, User
 from panel.models.work import (
+    IS_OPEN_ATTEMPT,
+    IS_OPEN_REFILL,
     Attempt,
     AttemptKind,
     AttemptState,
@@ -33,6 +35,8 @@ from panel.models.work import (
 )
 
 __all__ = [
+    "IS_OPEN_ATTEMPT",
+    "IS_OPEN_REFILL",
     "SETTLING_KINDS",
     "Account",
     "AccountKind",

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import Base
@@ -155,3 +155,8 @@ class Heartbeat(Base):
 
     worker: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[datetime]
+
+
+# As the indexes on what is open say it: with values that were bound, SQLite would not know that they serve.
+IS_OPEN_ATTEMPT = Attempt.state.in_([literal_column("'intent'"), literal_column("'unknown'")])
+IS_OPEN_REFILL = Refill.state.in_([literal_column("'requested'"), literal_column("'running'")])

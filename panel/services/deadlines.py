@@ -7,7 +7,7 @@ from sqlalchemy import Row, select
 
 from panel.db import db, lock_rows
 from panel.domain.status import Status
-from panel.models import Attempt, AttemptKind, AttemptState, Order, Review
+from panel.models import IS_OPEN_ATTEMPT, Attempt, AttemptKind, AttemptState, Order, Review
 from panel.services import dispatching, refill_ends, refills, transitions
 from panel.services.transitions import OrderRow
 
@@ -64,6 +64,7 @@ def _has_open_attempt(order_id: int) -> bool:
 
 def _open_attempts(state: AttemptState, *where: object) -> list[tuple[int, int]]:
     statement = select(Attempt.id, Attempt.order_id).where(
+        IS_OPEN_ATTEMPT,
         Attempt.kind == AttemptKind.ADD,
         Attempt.state == state,
         *where,  # type: ignore[arg-type]
@@ -83,7 +84,7 @@ def _each(found: Sequence[tuple[int, int]], act: Callable[..., None], *, now: da
 def expire_refills(*, unconfirmed_hours: float, now: datetime) -> int:
     """The same for refills: what vanished callers left is unknown, what stayed unknown is refused. How many."""
     long_ago = now - timedelta(hours=unconfirmed_hours)
-    found = select(Attempt.id, Attempt.order_id).where(Attempt.kind == AttemptKind.REFILL).limit(100)
+    found = select(Attempt.id, Attempt.order_id).where(IS_OPEN_ATTEMPT, Attempt.kind == AttemptKind.REFILL).limit(100)
     vanished = found.where(Attempt.state == AttemptState.INTENT, Attempt.lease_until <= now)
     unclear = found.where(Attempt.state == AttemptState.UNKNOWN, Attempt.at <= long_ago)
     left, unknown = (db.session.execute(each).all() for each in (vanished, unclear))

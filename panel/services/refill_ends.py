@@ -9,11 +9,9 @@ from sqlalchemy import select
 from panel.db import db, lock_rows
 from panel.domain.errors import NotFound, Refused
 from panel.domain.refill import RefillState
-from panel.models import Attempt, AttemptKind, Order, Provider, Refill, Review
+from panel.models import IS_OPEN_REFILL, Attempt, AttemptKind, Order, Provider, Refill, Review
 from panel.services import audit_log, refills, reviews, transitions
 from panel.services.transitions import Note, OrderRow
-
-OPEN = [state for state in RefillState if state.is_open]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +39,8 @@ def open_refills() -> list[OpenRefill]:
         )
         .join(Order, Order.id == Refill.order_id)
         .join(Provider, Provider.id == Order.provider_id)
-        .where(Refill.state.in_(OPEN))
-        .order_by(Refill.id)
+        .where(IS_OPEN_REFILL)
+        .order_by(Refill.asked_at, Refill.id)
     )
     return [OpenRefill(row[0], row[1], row[2], RefillState(row[3]), row[4], row[5]) for row in rows]
 
@@ -101,8 +99,8 @@ def review_slow(*, asked_before: datetime, now: datetime) -> int:
     slow = db.session.execute(
         select(Refill.id, Refill.order_id, Order.provider_id)
         .join(Order, Order.id == Refill.order_id)
-        .where(Refill.state.in_(OPEN), Refill.asked_at <= asked_before, ~known.exists())
-        .order_by(Refill.id)
+        .where(IS_OPEN_REFILL, Refill.asked_at <= asked_before, ~known.exists())
+        .order_by(Refill.asked_at, Refill.id)
         .limit(100)
     ).all()
     # Held, so that no refill ends between the look and its review.

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, and_, case, func, literal, or_, select
+from sqlalchemy import Subquery, and_, case, func, literal, or_, select, tuple_
 
 from panel.db import UtcDateTime, db, table_of
-from panel.domain.refill import RefillState
 from panel.domain.status import Status
 from panel.domain.ticket import TicketState
 from panel.models import (
+    IS_OPEN_ATTEMPT,
+    IS_OPEN_REFILL,
     Attempt,
     AttemptKind,
     AttemptState,
@@ -77,7 +78,7 @@ def all_queues(limits: Limits, *, now: datetime) -> list[Queue]:
 
 
 def _unconfirmed(limits: Limits, now: datetime) -> Queue:
-    unknown = and_(Attempt.state == AttemptState.UNKNOWN, Attempt.kind == AttemptKind.ADD)
+    unknown = and_(IS_OPEN_ATTEMPT, Attempt.state == AttemptState.UNKNOWN, Attempt.kind == AttemptKind.ADD)
     count, oldest = _counted(select(func.count(), func.min(Attempt.at)).where(unknown))
     return Queue(
         "unconfirmed",
@@ -132,8 +133,7 @@ def _cancellations(limits: Limits, now: datetime) -> Queue:
 
 
 def _refills(limits: Limits, now: datetime) -> Queue:
-    is_open = Refill.state.in_([state for state in RefillState if state.is_open])
-    count, oldest = _counted(select(func.count(), func.min(Refill.asked_at)).where(is_open))
+    count, oldest = _counted(select(func.count(), func.min(Refill.asked_at)).where(IS_OPEN_REFILL))
     rule = "A top-up that was asked for and has not ended. Those by hand wait for you."
     return Queue("refills", "Refills", rule, "/office/refills", count, oldest)
 
@@ -255,9 +255,9 @@ ORDER_QUEUES = (("late", "Late to start"), ("stuck", "Stuck"), ("by-hand", "To d
 def _open(statuses: Sequence[Status]) -> Any:
     """Orders of these statuses, found customer by customer: few have any."""
     words: list[str] = [status.value for status in statuses]
-    same: ColumnElement[bool] = and_(ORDERS.c.customer_id == COUNTS.c.customer_id, ORDERS.c.status == COUNTS.c.status)
-    columns = (ORDERS.c.id, ORDERS.c.placed_at)
-    return select(*columns).join_from(COUNTS, ORDERS, same).where(COUNTS.c.status.in_(words), COUNTS.c.orders > 0)
+    some = select(COUNTS.c.customer_id, COUNTS.c.status).where(COUNTS.c.status.in_(words), COUNTS.c.orders > 0)
+    # As a pair and not as a join, which SQLite reads from the orders' side: all that ever were.
+    return select(ORDERS.c.id, ORDERS.c.placed_at).where(tuple_(ORDERS.c.customer_id, ORDERS.c.status).in_(some))
 
 
 def _counted(statement: Any) -> tuple[int, datetime | None]:

@@ -1,0 +1,60 @@
+"""What sweeps and the office ask every few seconds never reads all the orders, attempts or refills that ever were."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from panel.db import db, transaction
+from panel.services import deadlines, refill_ends
+from panel.services.office import queues
+from panel.services.office.queues import Limits
+from tests.factories import NOON, an_order
+
+LIMITS = Limits(dispatch_hours=24, stuck_hours=24, unconfirmed_hours=72)
+LATER = NOON + timedelta(days=10)
+
+ASKED: dict[str, Callable[[], Any]] = {
+    "vanished callers": lambda: deadlines.expire_leases(now=LATER),
+    "orders to give up": lambda: deadlines.give_up(unconfirmed_hours=1_000, dispatch_hours=1_000, now=LATER),
+    "refills to give up": lambda: deadlines.expire_refills(unconfirmed_hours=1_000, now=LATER),
+    "slow refills": lambda: deadlines.review_slow_refills(unconfirmed_hours=1_000, now=LATER),
+    "open refills": refill_ends.open_refills,
+    "the office's queues": lambda: queues.all_queues(LIMITS, now=LATER),
+}
+
+
+def plans_of(act: Callable[[], Any]) -> list[str]:
+    """How SQLite reads each table for whatever this asks."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, given: Any, _context: Any, _many: bool) -> None:
+        if statement.startswith("SELECT"):
+            asked.append((statement, given))
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        with transaction():
+            act()
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+    with db.engine.connect() as connection:
+        return [
+            row[3]
+            for statement, given in asked
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)
+        ]
+
+
+@pytest.mark.parametrize("what", ASKED)
+def test_open_work_is_found_without_what_has_ended(what: str) -> None:
+    an_order()
+
+    plans = plans_of(ASKED[what])
+
+    whole = {f"SCAN {table}" for table in ("orders", "attempts", "refills", "cancellations", "events")}
+    covering = {f"{scan} USING COVERING INDEX ix_orders_by_status" for scan in whole}
+    assert plans
+    assert not (whole | covering) & set(plans)
