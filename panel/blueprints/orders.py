@@ -18,7 +18,8 @@ from panel.blueprints import history_rows
 from panel.blueprints.spreadsheet import csv_stream
 from panel.db import db
 from panel.domain import history, money
-from panel.domain.history import BadFilters, Filters
+from panel.domain.filters import BadFilters
+from panel.domain.history import Filters
 from panel.domain.status import Status
 from panel.services import orders
 from panel.services.shown import shown_hash

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from panel.domain import history
-from panel.domain.history import LARGEST_ID, BadFilters, Filters
+from panel.domain.filters import LARGEST_ID, BadFilters
+from panel.domain.history import Filters
 
 LONGEST = 200
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)

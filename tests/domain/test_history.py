@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.domain.history import LARGEST_ID, BadFilters, Filters, parse
+from panel.domain.filters import LARGEST_ID, BadFilters
+from panel.domain.history import Filters, parse
 from panel.domain.status import Status
 
 days = st.none() | st.dates(date(2000, 1, 1), date(2200, 12, 31))

@@ -7,7 +7,7 @@ from panel.blueprints.office.gate import office_blueprint
 from panel.blueprints.spreadsheet import csv_stream
 from panel.db import read_at_one_moment
 from panel.domain import money
-from panel.domain.history import BadFilters
+from panel.domain.filters import BadFilters
 from panel.domain.words import iso
 from panel.models import AccountKind, TransferKind
 from panel.services.office import customers, ledger_filters, ledger_search

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from panel.blueprints.office.gate import office_blueprint
 from panel.blueprints.spreadsheet import csv_stream
-from panel.domain.history import BadFilters
+from panel.domain.filters import BadFilters
 from panel.domain.words import iso
 from panel.services.office import log_view
 from panel.services.office.log_view import Filters

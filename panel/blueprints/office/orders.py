@@ -12,7 +12,8 @@ from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import office_orders
 from panel.domain.errors import BadInput, PanelError
-from panel.domain.history import BadFilters, Filters
+from panel.domain.filters import BadFilters
+from panel.domain.history import Filters
 from panel.domain.office_orders import Wanted
 from panel.domain.status import Status
 from panel.services import audit_log

@@ -1,24 +1,21 @@
 """What narrows the ledger, as it stands in an address: read strictly, and written back in one way."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import date
-from urllib.parse import urlencode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from sqlalchemy import select
 
 from panel.db import db
 from panel.domain import money
-from panel.domain.errors import BadInput, BadMoney
-from panel.domain.history import LARGEST_ID, BadFilters
-from panel.domain.period import parse_day
+from panel.domain.errors import BadMoney
+from panel.domain.filters import BadFilters, DaysAndPage, days_of, is_row_number
 from panel.models import AccountKind, TransferKind, User
 
 LONGEST_WORDS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
+class Filters(DaysAndPage):
     """What narrows the ledger, and `after` which line the page begins."""
 
     line: int | None = None
@@ -28,13 +25,9 @@ class Filters:
     account: AccountKind | None = None
     words: str = ""
     amount_nanos: int | None = None
-    first: date | None = None
-    last: date | None = None
-    after: int | None = None
 
-    def pairs(self) -> list[tuple[str, str]]:
-        """What is set, as names and values of an address, without the page."""
-        given = (
+    def named(self) -> Iterable[tuple[str, object]]:
+        return (
             ("line", self.line),
             ("order", self.order),
             ("customer", self.customer),
@@ -42,18 +35,7 @@ class Filters:
             ("account", self.account and self.account.value),
             ("q", self.words),
             ("amount", None if self.amount_nanos is None else money.plain(self.amount_nanos)),
-            ("from", self.first and self.first.isoformat()),
-            ("to", self.last and self.last.isoformat()),
         )
-        return [(name, str(value)) for name, value in given if value]
-
-    def query(self) -> str:
-        page = [] if self.after is None else [("after", str(self.after))]
-        return urlencode(self.pairs() + page)
-
-    def at(self, after: int | None) -> "Filters":
-        """The same filters on another page; None is the first."""
-        return replace(self, after=after)
 
 
 def parse(given: Mapping[str, str]) -> Filters:
@@ -62,9 +44,7 @@ def parse(given: Mapping[str, str]) -> Filters:
     words = given.get("q", "").strip()
     if len(words) > LONGEST_WORDS or not words.isprintable():
         errors["q"] = f"Search for a part of a reason or a note, {LONGEST_WORDS} characters at most."
-    first, last = (_day(given.get(name, ""), name, errors) for name in ("from", "to"))
-    if first and last and first > last:
-        errors["from"] = "The first day is after the last day. Swap them or change one."
+    first, last = days_of(given, errors)
     filters = Filters(
         line=_number(given, "line", errors),
         order=_number(given, "order", errors),
@@ -86,7 +66,7 @@ def _number(given: Mapping[str, str], name: str, errors: dict[str, str]) -> int 
     text = given.get(name, "").strip().removeprefix("#")
     if not text:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 19 and 0 < int(text) <= LARGEST_ID):
+    if not is_row_number(text):
         errors[name] = "Write a whole number above 0."
         return None
     return int(text)
@@ -119,12 +99,4 @@ def _amount(text: str, errors: dict[str, str]) -> int | None:
         return money.parse_nanos(text) if text else None
     except BadMoney as error:
         errors["amount"] = error.message
-        return None
-
-
-def _day(text: str, field: str, errors: dict[str, str]) -> date | None:
-    try:
-        return parse_day(text, field=field) if text.strip() else None
-    except BadInput as error:
-        errors[field] = error.message
         return None

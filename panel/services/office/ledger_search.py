@@ -13,8 +13,6 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from panel.db import db, table_of
-from panel.domain.history import FIRST_DAY, LAST_DAY
-from panel.domain.period import Period
 from panel.models import Account, AccountKind, Order, Transfer, TransferKind, User
 from panel.services.office.ledger_filters import Filters
 
@@ -173,9 +171,8 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
         found.append(or_(*(column.icontains(filters.words, autoescape=True) for column in said)))
     if filters.amount_nanos is not None:
         found.append(TRANSFERS.c.amount_nanos == filters.amount_nanos)
-    if filters.first or filters.last:
-        period = Period(filters.first or FIRST_DAY, filters.last or LAST_DAY)
-        found += [TRANSFERS.c.at >= period.since, TRANSFERS.c.at < period.until]
+    if filters.period is not None:
+        found += [TRANSFERS.c.at >= filters.period.since, TRANSFERS.c.at < filters.period.until]
     return found
 
 
