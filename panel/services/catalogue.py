@@ -4,7 +4,7 @@ An offer is a tool with the terms that hold now, read in one query and never cha
 added: an order keeps the version under which it was placed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,6 @@ from panel.services.catalogue_files import TermsWritten, ToolWritten
 from panel.services.platform import own_orders
 from panel.settings import ROOT
 
-MOST_IDS_ASKED = 500
 ALL_BY_HAND = "cancel category link maximum minimum name price_per_thousand refill_days summary"
 DEMO_FILE = ROOT / "content" / "tools" / "catalogue.yaml"
 DEMO_PROVIDERS = {"simulator": "simulated", "by-hand": "manual"}
@@ -162,17 +161,6 @@ def offer(tool_id: int) -> ToolOffer | None:
     """The tool of this number, hidden or not."""
     row = db.session.execute(_BY_ID, {"tool_id": tool_id}).first()
     return None if row is None else _offer(row)
-
-
-def offers_by_ids(tool_ids: Iterable[int]) -> dict[int, ToolOffer]:
-    """The tools of these numbers, hidden or not, by number; unknown numbers are left out."""
-    wanted = set(tool_ids)
-    if not wanted:
-        return {}
-    if len(wanted) > MOST_IDS_ASKED:
-        raise ValueError(f"more than {MOST_IDS_ASKED} tools asked for at once")
-    found = [_offer(row) for row in db.session.execute(_OFFER.where(Tool.id.in_(wanted)))]
-    return {each.tool_id: each for each in found}
 
 
 def terms_log(tool_id: int) -> list[TermsVersion]:

@@ -10,13 +10,13 @@ from sqlalchemy import func, select, text
 
 from panel.db import db
 from panel.domain import refill as rules
+from panel.domain.filters import LARGEST_ID
 from panel.domain.status import Status
 from panel.models import Event, Order, Terms, Tool, Transfer, TransferKind
 from panel.services import cancellations, dispatching, goodwill, ledger, refills
 from panel.services.goodwill import Given
 
 EVENTS_PER_PAGE = 200
-LARGEST_ID = 2**63 - 1
 
 # Word for word the condition of the index on settling transfers, so that the index is used.
 _SETTLING = text("kind IN ('charge', 'keep', 'return')")

@@ -89,7 +89,7 @@ def test_an_amount_above_the_limit_moves_nothing_until_another_operator_confirms
     shown = proposals.find(done.proposal_id or 0, now=NOON)
     assert shown is not None
     assert (shown.state, shown.row.transfer_id, shown.decider) == ("confirmed", number, second.email)
-    assert proposals.count_waiting(now=NOON) == 0
+    assert len(proposals.waiting(now=NOON)) == 0
     books.assert_right()
 
 
@@ -136,7 +136,7 @@ def test_a_form_sent_twice_at_once_moves_its_money_once(app: Flask) -> None:
     assert sum(isinstance(each, Done) for each in proposed) == 1
     assert sum(isinstance(each, Done) for each in moved) == 1
     assert {type(each) for each in (*proposed, *moved)} == {Done, StaleForm}
-    assert (balance_of(customer), transfers(), proposals.count_waiting(now=NOON)) == ("17.00", 1, 1)
+    assert (balance_of(customer), transfers(), len(proposals.waiting(now=NOON))) == ("17.00", 1, 1)
 
 
 @pytest.mark.both_engines
@@ -179,7 +179,7 @@ def test_a_confirmed_debit_that_the_balance_no_longer_covers_moves_nothing() -> 
         confirmed(done.proposal_id, second.id)
 
     assert balance_of(customer) == "50.00"
-    assert proposals.count_waiting(now=NOON) == 1
+    assert len(proposals.waiting(now=NOON)) == 1
 
 
 def test_a_proposal_is_refused_by_another_or_taken_back_by_its_own_operator() -> None:

@@ -7,10 +7,9 @@ from flask import current_app, request
 
 from panel.blueprints.rendering import me
 from panel.domain.errors import PanelError
+from panel.domain.filters import LARGEST_ID
 from panel.domain.money import NANOS_PER_UNIT
 from panel.services.sign_ins import SignedIn
-
-LARGEST_ID = 2**63 - 1
 
 _NUMBER = re.compile(r"[0-9]{1,19}", re.ASCII)
 _KEY = re.compile(r"[0-9a-f]{24}", re.ASCII)

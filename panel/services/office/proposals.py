@@ -241,11 +241,6 @@ def waiting(*, now: datetime) -> list[Shown]:
     return [_as_shown(row, now=now) for row in rows]
 
 
-def count_waiting(*, now: datetime) -> int:
-    """How many proposals wait for a second operator."""
-    return db.session.scalar(select(func.count()).select_from(Proposal).where(*_is_waiting(now))) or 0
-
-
 def decided(*, now: datetime) -> list[Shown]:
     """What was decided or ran out, the newest first."""
     over = _shown().where((Proposal.state != ProposalState.OPEN) | (Proposal.expires_at <= now))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, select
 
@@ -137,10 +137,6 @@ def affected_now(*, now: datetime) -> dict[str, State]:
             for component, state in incident.parts:
                 said[component] = worst([state, said.get(component, State.OPERATIONAL)])
     return said
-
-
-def days_back(days: int, *, now: datetime) -> datetime:
-    return now - timedelta(days=days)
 
 
 def _only(found: list[Told]) -> Told:

@@ -6,10 +6,9 @@ from sqlalchemy import select
 
 from panel.db import db, lock_rows
 from panel.domain.errors import NotFound
+from panel.domain.filters import LARGEST_ID
 from panel.domain.ticket import EntryKind, TicketState
 from panel.models import Ticket, TicketEntry
-
-LARGEST_ID = 2**63 - 1
 
 
 def lock(ticket_id: int, *, customer_id: int | None = None) -> Ticket:

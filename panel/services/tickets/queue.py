@@ -8,9 +8,10 @@ from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from panel.db import db
+from panel.domain.filters import LARGEST_ID
 from panel.domain.ticket import TicketKind, TicketState
 from panel.models import Ticket, User
-from panel.services.tickets.things import LARGEST_ID, name_of
+from panel.services.tickets.things import name_of
 
 ROWS_PER_PAGE = 40
 

@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, select
 
 from panel.db import db
+from panel.domain.filters import LARGEST_ID
 from panel.domain.ticket import EntryKind, TicketKind, TicketState
 from panel.models import Ticket, TicketEntry, User
-from panel.services.tickets.entries import LARGEST_ID
 from panel.services.tickets.things import Thing, carried_by
 
 ENTRIES_PER_PAGE = 100

@@ -7,12 +7,11 @@ from sqlalchemy import or_, select
 
 from panel.db import db
 from panel.domain.errors import NotFound
+from panel.domain.filters import LARGEST_ID
 from panel.domain.refill import RefillState
 from panel.domain.status import Status
 from panel.domain.ticket import TicketKind
 from panel.models import Account, Order, Refill, Ticket, Tool, Transfer, TransferKind
-
-LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
