@@ -12,6 +12,7 @@ from sqlalchemy import Select, func, or_, select, update
 
 from panel.db import db, lock_rows, table_of
 from panel.domain.errors import BadInput, NotFound, Refused
+from panel.domain.filters import LARGEST_ID
 from panel.domain.status import Status
 from panel.models import (
     Account,
@@ -25,6 +26,7 @@ from panel.models import (
     User,
 )
 from panel.services import api_keys, audit_log, customer_state, ledger, orders, receivers, sign_ins, statements
+from panel.services.platform import own_orders
 from panel.services.receivers import Summary
 from panel.services.statements import Line
 from panel.services.tickets import lists
@@ -33,7 +35,6 @@ from panel.services.tickets.lists import Row as Ticket
 PAGE_SIZE = 40
 SHOWN = 10
 LONGEST_SEARCH = 254
-LARGEST_ID = 2**63 - 1
 
 ACCOUNTS = table_of(Account)
 
@@ -110,7 +111,7 @@ def checked_search(text: str) -> str:
 
 
 def search(text: str, *, after: int | None) -> Page:
-    """People whose number this is, or whose email has it as a part; all where it is empty."""
+    """People whose number this is, or whose email has it as a part; where it is empty, all but the test customer."""
     placed = select(func.sum(OrderCount.orders)).where(OrderCount.customer_id == User.id).scalar_subquery()
     signed_in = select(func.max(SignIn.seen_at)).where(SignIn.user_id == User.id).scalar_subquery()
     used = select(func.max(ApiKey.used_at)).where(ApiKey.user_id == User.id).scalar_subquery()
@@ -128,6 +129,8 @@ def search(text: str, *, after: int | None) -> Page:
         about = User.email.contains(text.lower(), autoescape=True)
         number = _number(text)
         statement = statement.where(about if number is None else or_(about, User.id == number))
+    else:
+        statement = statement.where(User.email != own_orders.CUSTOMER_EMAIL)
     if after is not None:
         statement = statement.where(User.id < after)
     rows = db.session.execute(statement.order_by(User.id.desc()).limit(PAGE_SIZE + 1)).all()
