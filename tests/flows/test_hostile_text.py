@@ -1,0 +1,284 @@
+"""Scripts, template braces and formula prefixes wherever a stranger, a provider or an operator can put text: only text.
+
+Every text column is either filled with harm or named as one that nobody types, so that a new one is looked at. Then
+every address that answers a GET is asked for by everyone, and what comes back is read as a browser, a feed reader and
+a spreadsheet would read it.
+"""
+
+import csv
+import email
+import email.policy
+import io
+import re
+import xml.etree.ElementTree as ET
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Column, String, Table, cast, delete, literal, select, text, update
+
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.domain.refill import RefillState
+from panel.models import (
+    Attempt,
+    AuditLine,
+    Cancellation,
+    Favorite,
+    Mail,
+    Measurement,
+    Order,
+    Provider,
+    Refill,
+    Review,
+    Ticket,
+    TopUp,
+    User,
+)
+from panel.providers.mail import Written, message
+from panel.services import notices, order_notices, sign_ins
+from panel.services.tickets import opening
+from tests.browser import every_page
+from tests.factories import NOON
+from tests.harm import BRACES, MARK, MARKUP, PRODUCT, Reader, faults, is_page, read_page
+from tests.route_rules import routes
+from tests.tickets import answered, asking
+
+FORMULA_SIGNS = "=+-@\t\r"
+ENDS_SESSIONS = ("/log-out", "sign-out", "/sign-out-elsewhere", "/disable")
+NUMBERS = re.compile(r"[0-9]+")
+NUMBER = re.compile(r"[+-][0-9]+(\.[0-9]+)?")
+CONTROLS = "\x00\x0b\x1b[31m\u202egpj.exe\u2066\ufeff\U000e0041"
+TYPED = (f"zq:typed.text {BRACES}{MARKUP}", f"zq:typed.text {CONTROLS}", "9" * 5_000)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# Columns that hold words of ours, numbers, hashes and sealed secrets: nobody types them.
+OURS = _words(
+    """
+    accounts.kind api_keys.key_hash api_keys.networks api_keys.starts_with attempts.kind attempts.state
+    audit_runs.differences cancellations.state component_days.component deliveries.state
+    email_changes.new_token_hash email_changes.old_token_hash events.kind events.old_status events.source
+    events.status failed_tries.bucket half_sign_ins.token_hash heartbeats.worker incident_parts.component
+    incident_parts.state incident_updates.phase incidents.phase incidents.proposed_for incidents.request_id
+    incidents.slug mailed_links.purpose mailed_links.token_hash mails.key mails.kind mails.unsubscribe
+    measurements.component measurements.state order_counts.status orders.request_id orders.status
+    proposals.form_key proposals.kind proposals.state providers.kind providers.sealed_key
+    receivers.sealed_old_secret receivers.sealed_secret recovery_codes.code_hash refills.state
+    reviews.fingerprint reviews.kind sign_ins.token_hash terms.link_pattern ticket_entries.kind
+    ticket_entries.request_id tickets.kind tickets.request_id tickets.state tools.set_by_hand tools.slug
+    top_ups.reference transfers.kind transfers.reason users.notices_off users.password_hash users.sealed_totp
+    webhooks.body webhooks.kind webhooks.public_id
+    """
+)
+# Typed by somebody, and on none of the pages that are asked for here.
+NOT_ON_PAGES = _words(
+    """
+    email_changes.new_email email_changes.old_email mails.email mails.error mails.subject mails.text
+    measurements.text providers.balance_problem reset_requests.email reviews.resolution users.disabled_reason
+    """
+)
+
+
+@pytest.fixture
+def filled(app: Flask) -> every_page.Filled:
+    """A panel with something on every page, and harm in every text that somebody can type."""
+    filled = every_page.fill(app)
+    with transaction():
+        _add_what_is_rare(filled)
+        # Rows that are only ever added are changed here, so that each of them holds harm.
+        for trigger in db.session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
+            db.session.execute(text(f'DROP TRIGGER "{trigger}"'))
+        for number, (table, column) in enumerate(typed_columns()):
+            harm = harm_of(f"{table.name}.{column.name}", sign=FORMULA_SIGNS[number % len(FORMULA_SIGNS)])
+            own = cast(table.c.id, String) if "id" in table.c else ""
+            db.session.execute(update(table).values({column: literal(harm) + own}))
+    return filled
+
+
+def harm_of(name: str, *, sign: str = "=") -> str:
+    return f"{sign}zq:{name} {BRACES}{MARKUP}"
+
+
+def typed_columns() -> list[tuple[Table, Column[Any]]]:
+    return [
+        (table, column)
+        for table in db.metadata.sorted_tables
+        for column in table.columns
+        if isinstance(column.type, String) and f"{table.name}.{column.name}" not in OURS
+    ]
+
+
+def _add_what_is_rare(filled: every_page.Filled) -> None:
+    """What no page of the others has: work of providers that was refused, failed, or waits."""
+    order = db.session.get_one(Order, int(filled.values["order_id"]))
+    provider = db.session.get_one(Provider, order.provider_id)
+    provider.paused_at = provider.failed_at = provider.balance_at = NOON
+    made = {"order_id": order.id, "provider_id": provider.id, "at": NOON, "lease_until": NOON, "answered_at": NOON}
+    db.session.add_all(
+        [
+            Attempt(kind="add", state="refused", **made),
+            Refill(order_id=order.id, state="refused", asked_at=NOON, ended_at=NOON),
+            Cancellation(order_id=order.id, state="refused", asked_at=NOON, answered_at=NOON),
+            Review(kind="price_moved", provider_id=provider.id, text="x", fingerprint="x", opened_at=NOON),
+            TopUp(
+                customer_id=order.customer_id,
+                reference="X",
+                amount_nanos=10**9,
+                requested_at=NOON,
+                refused_at=utc_now(),
+            ),
+            Measurement(component="ordering", state="degraded", at=utc_now(), text="x"),
+            AuditLine(actor="x", act="x", subject="x", at=NOON),
+            Favorite(user_id=order.customer_id, tool_id=order.tool_id, chosen_at=NOON),
+        ]
+    )
+    db.session.flush()
+
+
+def browsers(app: Flask, filled: every_page.Filled) -> Iterator[tuple[str, FlaskClient]]:
+    for role in reversed(every_page.ROLES):
+        client = app.test_client()
+        if role in filled.cookies:
+            client.set_cookie("session", filled.cookies[role])
+        yield role, client
+
+
+def addresses(app: Flask, filled: every_page.Filled) -> list[str]:
+    rules = [route.rule for route, method in routes(app) if method == "GET"]
+    return [every_page.address_of(rule, filled.values) for rule in rules]
+
+
+def test_every_text_column_is_typed_by_somebody_or_ours(app: Flask) -> None:
+    columns = {
+        f"{table.name}.{column.name}"
+        for table in db.metadata.sorted_tables
+        for column in table.columns
+        if isinstance(column.type, String)
+    }
+
+    assert sorted(OURS - columns) == []
+
+
+def test_every_address_shows_what_others_typed_as_text(app: Flask, filled: every_page.Filled) -> None:
+    wrong, shown = [], set()
+    for role, client in browsers(app, filled):
+        for path in addresses(app, filled):
+            answer = client.get(path)
+            if answer.status_code >= 500 and path != "/readyz":
+                wrong.append((role, path, [answer.status]))
+            if is_page(answer):
+                reader = read_page(answer.text)
+                shown |= reader.shown
+                wrong += [(role, path, reader.wrong)] if reader.wrong else []
+            if PRODUCT.encode() in answer.data:
+                wrong.append((role, path, ["braces were run"]))
+
+    assert wrong == []
+    typed = {f"{table.name}.{column.name}" for table, column in typed_columns()}
+    assert sorted(typed - shown - NOT_ON_PAGES) == []
+
+
+def test_tables_for_spreadsheets_run_no_formula(app: Flask, filled: every_page.Filled) -> None:
+    cells: dict[str, list[str]] = {}
+    for _role, client in browsers(app, filled):
+        for path in [path for path in addresses(app, filled) if path.endswith((".csv", ".zip"))]:
+            answer = client.get(path)
+            if answer.mimetype == "text/csv":
+                cells[path] = _cells(answer.data)
+            if answer.mimetype == "application/zip":
+                with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
+                    tables = [name for name in archive.namelist() if name.endswith(".csv")]
+                    cells |= {f"{path}/{name}": _cells(archive.read(name)) for name in tables}
+
+    run = {cell for found in cells.values() for cell in found if cell.startswith(tuple(FORMULA_SIGNS))}
+    assert {cell for cell in run if not NUMBER.fullmatch(cell)} == set()
+    assert len([cell for found in cells.values() for cell in found if MARK.search(cell)]) > 20
+
+
+def _cells(data: bytes) -> list[str]:
+    return [cell for row in csv.reader(io.StringIO(data.decode())) for cell in row]
+
+
+def test_feed_and_json_of_the_platform_status_carry_the_words_as_they_are(
+    client: FlaskClient, filled: every_page.Filled
+) -> None:
+    feed = ET.fromstring(client.get("/platform-status.atom").text)
+    told = client.get("/platform-status.json").get_json()
+
+    assert any(harm_of("incidents.title")[1:] in words for words in feed.itertext())
+    assert any(harm_of("incident_updates.text")[1:] in words for words in feed.itertext())
+    assert "zqtag" not in {element.tag for element in feed.iter()}
+    assert harm_of("incidents.title")[1:] in told["incidents"][0]["title"]
+    assert harm_of("incident_updates.text")[1:] in told["incidents"][0]["updates"][0]["text"]
+
+
+def test_whatever_is_typed_into_addresses_and_forms_stays_text(app: Flask, filled: every_page.Filled) -> None:
+    wrong, sent = [], set()
+    for role, client in browsers(app, filled):
+        pages = [
+            client.get(path) for path in addresses(app, filled) if path.startswith("/office") == (role == "operator")
+        ]
+        readers = {answer.request.path: read_page(answer.text) for answer in pages if is_page(answer)}
+        fields = sorted({name for reader in readers.values() for name in reader.fields})
+        asked = [
+            (path, harm, client.get(path, query_string=dict.fromkeys(fields, harm)))
+            for path in readers
+            for harm in TYPED[:2]
+        ]
+        for path, names in posts(readers):
+            shape = (NUMBERS.sub("#", path), *names)
+            if shape not in sent:
+                sent.add(shape)
+                asked += [(path, harm, client.post(path, data=dict.fromkeys(names, harm))) for harm in TYPED]
+        wrong += [(role, path, harm[:20], faults(answer)) for path, harm, answer in asked if faults(answer)]
+
+    assert wrong == []
+    assert len(sent) > 40
+
+
+def posts(readers: dict[str, Reader]) -> list[tuple[str, dict[str, str]]]:
+    """The forms of these pages that change something, but for those after which one is somebody else."""
+    forms = [
+        (action or path, names)
+        for path, reader in readers.items()
+        for method, action, names in reader.forms
+        if method.lower() == "post"
+    ]
+    return [form for form in forms if not form[0].endswith(ENDS_SESSIONS) and "/reset-password/" not in form[0]]
+
+
+def test_mails_are_plain_text_under_headers_of_one_line(app: Flask, filled: every_page.Filled) -> None:
+    settings, harm = app.config["PANEL"], harm_of("typed.text")
+    with transaction():
+        db.session.execute(delete(Mail))
+        db.session.execute(update(User).values(email=literal("user") + cast(User.id, String) + "@example.com"))
+    customer = db.session.get_one(User, int(filled.values["customer_id"]))
+    operator = db.session.scalars(select(User).where(User.is_operator)).first()
+    ticket = db.session.get_one(Ticket, int(filled.values["ticket_id"]))
+    assert operator is not None
+
+    answered(ticket, operator=operator, text=f"{harm}\r\nBcc: victim@example.com\n\u202egpj.exe")
+    with transaction():
+        order_notices.tell_customer(customer.id, now=utc_now())
+        notices.tell_refill(1, RefillState.REFUSED, order_id=1, reason=harm, now=utc_now())
+        sign_ins.sign_in(customer, device=f"{harm}\r\nBcc: victim@example.com", network=harm, now=utc_now())
+        opening.open_ticket(customer.id, asked=asking(subject=harm[:120]), now=utc_now())
+    mails_queued = db.session.scalars(select(Mail)).all()
+
+    assert {mail.kind for mail in mails_queued} >= {"new_device", "orders", "refill", "ticket"}
+    for mail in mails_queued:
+        made = message(Written(mail.key, mail.email, mail.subject, mail.text, "", mail.queued_at), settings=settings)
+        read = email.message_from_bytes(made.as_bytes(), policy=email.policy.default)
+        assert read.get_content_type() == "text/plain"
+        assert "\n" not in mail.subject
+        assert read["Bcc"] is None
+        assert PRODUCT not in mail.subject + mail.text
+        assert "\u202e" not in mail.subject + mail.text
+    assert any("<script>" in mail.text for mail in mails_queued)
