@@ -24,6 +24,7 @@ def sweep(*, worker: str) -> int:
     settings, now = panel_settings(), utc_now()
     address = own_site.address_of(settings)
     trouble = _place_canary(settings)
+    db.session.rollback()
     page_ms = own_site.page_ms(address)
     api_ms = own_site.api_ms(address, key=_key(settings)) if settings.canary_seconds else None
     ordering = _ordering(settings, trouble=trouble)

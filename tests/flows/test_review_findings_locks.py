@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from panel.db import db, transaction
 from panel.domain.errors import Refused
 from panel.domain.status import Status
 from panel.models import Attempt, AttemptKind, AttemptState, Order, TopUp
 from panel.providers.base import Accepted, Unclear
-from panel.services import deadlines, dispatching, ledger, refills, top_ups, transitions
+from panel.services import deadlines, dispatching, ledger, provider_health, refills, top_ups, transitions
+from panel.services.office import providers_view
 from tests import books
 from tests.factories import NOON, a_customer, a_tool, again, an_order, signed_in
 
@@ -192,3 +193,25 @@ def test_top_up_confirmed_twice_in_one_moment_is_refused_with_a_sentence(app: Fl
 
     meanwhile.end()
     assert ledger.balance_nanos(customer.id) == 10**10
+
+
+def test_resuming_a_provider_does_not_block_a_hand_over_for_good(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order became due between the moment of the operator and that of the worker."""
+    order = an_order()
+    provider_id = order.provider_id
+    with transaction():
+        provider_health.pause(provider_id, reason="Look", now=NOON)
+        db.session.execute(update(Order).where(Order.id == order.id).values(dispatch_at=LATER))
+
+    def resume() -> None:
+        with transaction():
+            before = LATER - timedelta(seconds=1)
+            providers_view.resume(provider_id, reason="Looked", actor="operator", now=before)
+
+    meanwhile = Meanwhile(app, resume)
+    _before(monkeypatch, dispatching, "insert", lambda _: meanwhile.begin(wait=WAIT_SECONDS))
+
+    taken = _take(provider_id)
+
+    meanwhile.end()
+    assert [assignment.order.order_id for assignment in taken] == [order.id]

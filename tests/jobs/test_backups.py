@@ -21,7 +21,7 @@ from panel.domain.refill import RefillState
 from panel.domain.status import Status
 from panel.jobs import deadlines, dispatch, refills, sync
 from panel.models import Attempt, ComponentDay, Order, Provider, Refill, Review, User
-from panel.services import audit, ledger
+from panel.services import audit, customer_state, ledger
 from panel.services import refills as refilling
 from panel.services.platform import measuring
 from tests import databases
@@ -236,6 +236,23 @@ def test_a_panel_that_has_measured_itself_is_backed_up_and_restored(
 
     assert (done.exit_code, restored.exit_code) == (0, 0), (done.output, restored.output)
     assert before == after == [(Component.SITE, NOON.date(), 60)]
+
+
+def test_no_page_drawn_after_the_backup_passes_for_the_present_one(
+    app: Flask, elsewhere: Flask, tmp_path: Path
+) -> None:
+    customer_id = a_customer().id
+    run(app, "backup", tmp_path / "panel.backup")
+    for _ in range(3):
+        with transaction():
+            customer_state.bump_customers([customer_id])
+    drawn = db.session.get_one(User, customer_id).state_version
+
+    with elsewhere.app_context():
+        run(elsewhere, "restore", tmp_path / "panel.backup")
+        restored = db.session.get_one(User, customer_id).state_version
+
+    assert restored > drawn
 
 
 def test_a_database_with_rows_is_left_alone(app: Flask, server: Hostile, tmp_path: Path) -> None:

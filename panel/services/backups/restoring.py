@@ -11,17 +11,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, insert, select, text
+from sqlalchemy import Connection, Table, func, insert, select, text, update
 
 from panel.db import db
 from panel.domain.errors import Refused
 from panel.domain.refill import RefillState
 from panel.domain.status import Status
-from panel.models import Attempt, AttemptKind, AttemptState, Order, Provider, Refill
+from panel.models import Attempt, AttemptKind, AttemptState, Catalogue, Order, Provider, Refill, User
 from panel.services import dispatching, mailed_links, refills, transitions
 from panel.services.backups.form import Piece, as_value, read_rows, tables_of
 
 ROWS_AT_ONCE = 1000
+VERSIONS_AHEAD = 1_000_000
 # What migrations themselves put into fresh tables; a backup brings its own.
 SEEDED = frozenset({"accounts", "catalogue"})
 WAITED = "Restored from a backup in which this waited: it may have been sent after the backup was made."
@@ -92,9 +93,12 @@ def hold(*, now: datetime) -> tuple[int, int]:
     """Make everything unconfirmed that may have been sent meanwhile; how many orders and how many refills.
 
     Mailed links end: one that was used after the backup was made must not work again. Mails that waited are sent;
-    where they were sent already, they come again with the same Message-ID.
+    where they were sent already, they come again with the same Message-ID. Open pages are drawn anew.
     """
     mailed_links.end_everyones(now=now)
+    for versioned in (User.state_version, Catalogue.version):
+        # Versions that pages may have been drawn under after the backup was made are never given again.
+        db.session.execute(update(versioned.class_).values({versioned: versioned + VERSIONS_AHEAD}))
     _doubt_what_was_under_way(now=now)
     orders = db.session.scalars(_not_handed_over()).all()
     for order_id in orders:

@@ -96,7 +96,7 @@ def last_attempts(provider_id: int) -> Sequence[Attempt]:
 
 def pause(provider_id: int, *, reason: str, actor: str, now: datetime) -> None:
     """Hand nothing more over to it. Raises NotFound, BadInput or Refused."""
-    reason, provider = audit_log.checked_reason(reason), _held(provider_id)
+    reason, provider = audit_log.checked_reason(reason), _known(provider_id)
     if not provider_health.pause(provider_id, reason=reason, now=now):
         raise Refused(f"{provider.name} is paused already.")
     _log("pause", provider, reason, actor=actor, now=now)
@@ -104,7 +104,8 @@ def pause(provider_id: int, *, reason: str, actor: str, now: datetime) -> None:
 
 def resume(provider_id: int, *, reason: str, actor: str, now: datetime) -> None:
     """Hand over again, at once, what waited. Raises NotFound, BadInput or Refused."""
-    reason, provider = audit_log.checked_reason(reason), _held(provider_id)
+    # Not held: orders come before their provider, and it is compared and set in one statement.
+    reason, provider = audit_log.checked_reason(reason), _known(provider_id)
     if not provider_health.resume(provider_id, now=now):
         raise Refused(f"{provider.name} is not paused.")
     _log("resume", provider, reason, actor=actor, now=now)
@@ -180,6 +181,13 @@ def note_silence(provider_id: int, problem: str) -> None:
     """It gave no usable answer: the last balance stays, with the reason why it is old."""
     _held(provider_id).balance_problem = problem[:200]
     db.session.flush()
+
+
+def _known(provider_id: int) -> Provider:
+    provider = db.session.get(Provider, provider_id)
+    if provider is None:
+        raise NotFound(f"There is no provider {provider_id}.")
+    return provider
 
 
 def _held(provider_id: int) -> Provider:
