@@ -86,6 +86,8 @@ class _Ended:
 class _Reading:
     at: datetime
     orders: tuple[_Ended, ...]
+    # The same by tool: the office and the catalogue ask tool by tool.
+    of_tools: dict[int, list[_Ended]]
 
 
 _kept: dict[str, _Reading] = {}
@@ -96,8 +98,8 @@ def time_to_completion(tool_id: int | None = None, *, now: datetime) -> Measure 
     """From placing to Completed, over orders ended in the window; None when too few."""
     return _measure(
         (order.completed_at - order.placed_at) // timedelta(seconds=1)
-        for order in _ended_orders(now=now)
-        if order.completed_at is not None and tool_id in (None, order.tool_id)
+        for order in _ended_orders(tool_id, now=now)
+        if order.completed_at is not None
     )
 
 
@@ -105,10 +107,8 @@ def time_to_start(tool_id: int | None = None, *, provider_id: int | None = None,
     """From placing until the count moved, over orders ended in the window; None when too few."""
     return _measure(
         (order.started_at - order.placed_at) // timedelta(seconds=1)
-        for order in _ended_orders(now=now)
-        if order.started_at is not None
-        and tool_id in (None, order.tool_id)
-        and provider_id in (None, order.provider_id)
+        for order in _ended_orders(tool_id, now=now)
+        if order.started_at is not None and provider_id in (None, order.provider_id)
     )
 
 
@@ -169,8 +169,8 @@ def completions(tool_id: int | None = None, *, now: datetime) -> list[tuple[date
     """When each order was Completed, and how many seconds after it was placed; of the orders ended in the window."""
     return [
         (order.completed_at, (order.completed_at - order.placed_at) // timedelta(seconds=1))
-        for order in _ended_orders(now=now)
-        if order.completed_at is not None and tool_id in (None, order.tool_id)
+        for order in _ended_orders(tool_id, now=now)
+        if order.completed_at is not None
     ]
 
 
@@ -189,13 +189,20 @@ def _measure(durations: Iterable[int]) -> Measure | None:
     return Measure(median_seconds=median, p90_seconds=p90, sample=count)
 
 
-def _ended_orders(*, now: datetime) -> tuple[_Ended, ...]:
+def _ended_orders(tool_id: int | None = None, *, now: datetime) -> Sequence[_Ended]:
     database = str(db.engine.url)
     with _one_reads:
         reading = _kept.get(database)
         if reading is None or not _is_fresh(reading, now=now):
-            reading = _kept[database] = _Reading(at=now, orders=_read(now=now))
-    return reading.orders
+            reading = _kept[database] = _by_tool(_read(now=now), at=now)
+    return reading.orders if tool_id is None else reading.of_tools.get(tool_id, ())
+
+
+def _by_tool(orders: tuple[_Ended, ...], *, at: datetime) -> _Reading:
+    of_tools: dict[int, list[_Ended]] = {}
+    for order in orders:
+        of_tools.setdefault(order.tool_id, []).append(order)
+    return _Reading(at, orders, of_tools)
 
 
 def _is_fresh(reading: _Reading, *, now: datetime) -> bool:
