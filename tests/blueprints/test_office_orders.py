@@ -2,7 +2,6 @@
 
 from urllib.parse import quote
 
-import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
@@ -16,20 +15,10 @@ from panel.services import cancellations, dispatching, goodwill
 from panel.services.office import claims
 from tests import books
 from tests.factories import NOON, a_customer, a_tool, again, an_operator, an_order, signed_in
+from tests.visits import post
 
 HOSTILE = "<script>alert(1)</script> {{ 7*7 }} =cmd()"
 PAGES = ("/office", "/office/live", "/office/orders", "/office/orders/live", "/office/reviews", "/office/refills")
-
-
-@pytest.fixture
-def office(client: FlaskClient) -> FlaskClient:
-    """The client as the browser of an operator."""
-    return signed_in(client, an_operator(email="olga@example.com"))
-
-
-def post(client: FlaskClient, address: str, **form: object) -> tuple[int, str]:
-    answer = client.post(address, data=form)
-    return answer.status_code, answer.text
 
 
 def by_hand(status: Status = Status.IN_PROGRESS) -> Order:

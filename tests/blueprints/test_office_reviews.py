@@ -1,6 +1,5 @@
 """The office's pages of refills, requests to stop and reviews: each is settled once, as its kind asks."""
 
-import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
@@ -9,18 +8,8 @@ from panel.domain.status import Status
 from panel.models import Order, Refill, Review
 from panel.providers.base import Unclear
 from panel.services import cancellations, dispatching, refills
-from tests.factories import NOON, a_tool, again, an_operator, an_order, signed_in
-
-
-@pytest.fixture
-def office(client: FlaskClient) -> FlaskClient:
-    """The client as the browser of an operator."""
-    return signed_in(client, an_operator(email="olga@example.com"))
-
-
-def post(client: FlaskClient, address: str, **form: object) -> tuple[int, str]:
-    answer = client.post(address, data=form)
-    return answer.status_code, answer.text
+from tests.factories import NOON, a_tool, again, an_order
+from tests.visits import post
 
 
 def by_hand(status: Status = Status.IN_PROGRESS) -> Order:
