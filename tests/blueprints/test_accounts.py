@@ -11,6 +11,7 @@ from panel.db import transaction
 from panel.models import User
 from panel.services import ledger, sign_ins, users
 from tests.factories import PASSWORD, a_customer, again, signed_in
+from tests.visits import is_signed_in
 
 NEW = {"email": "Ada@Example.com", "password": PASSWORD}
 ANOTHER = "eight blue kettles"
@@ -18,10 +19,6 @@ ANOTHER = "eight blue kettles"
 
 def log_in(client: FlaskClient, user: User, password: str = PASSWORD, **form: str) -> TestResponse:
     return client.post("/log-in", data={"email": user.email, "password": password, **form})
-
-
-def is_signed_in(client: FlaskClient) -> bool:
-    return client.get("/account").status_code == 200
 
 
 def test_sign_up_opens_an_account_and_signs_in(client: FlaskClient) -> None:

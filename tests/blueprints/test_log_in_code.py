@@ -11,10 +11,7 @@ from panel.models import HalfSignIn, SignIn, User
 from panel.services import second_factor, sign_ins, users
 from tests.codes import WRONG, code, found, show_code, show_password
 from tests.factories import a_customer, an_operator, with_second_factor
-
-
-def is_signed_in(client: FlaskClient) -> bool:
-    return client.get("/account").status_code == 200
+from tests.visits import is_signed_in
 
 
 @pytest.mark.parametrize("is_operator", [False, True])

@@ -38,11 +38,6 @@ def balance(customer: User) -> str:
     return money.plain(ledger.balance_nanos(customer.id))
 
 
-@pytest.fixture
-def office(client: FlaskClient) -> FlaskClient:
-    return signed_in(client, an_operator())
-
-
 def test_customers_are_found_by_number_and_part_of_the_email_in_pages(office: FlaskClient) -> None:
     first = a_customer(email="anna_b@example.com")
     others = [a_customer(email=f"bert{number}@example.com") for number in range(customers.PAGE_SIZE)]

@@ -16,12 +16,7 @@ from panel.domain.status import Status
 from panel.models import AuditLine, User
 from panel.services import audit_log, ledger, orders
 from panel.services.office import ledger_filters, ledger_search, log_view
-from tests.factories import NOON, a_customer, a_tool, an_operator, an_order, signed_in
-
-
-@pytest.fixture
-def office(client: FlaskClient) -> FlaskClient:
-    return signed_in(client, an_operator())
+from tests.factories import NOON, a_customer, a_tool, an_order
 
 
 def found(**given: object) -> tuple[list[int], ledger_search.Sums]:

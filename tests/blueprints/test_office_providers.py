@@ -13,15 +13,10 @@ from panel.jobs import balances
 from panel.models import AuditLine, Provider
 from panel.services import provider_health, providers
 from panel.services.office import providers_view
-from tests.factories import NOON, a_provider, a_tool, again, an_operator, an_order, signed_in
+from tests.factories import NOON, a_provider, a_tool, again, an_order
 from tests.hostile import KEY, hostile_provider, provider_at, said
 
 HOSTILE = "<script>x</script>{{7*7}}"
-
-
-@pytest.fixture
-def office(client: FlaskClient) -> FlaskClient:
-    return signed_in(client, an_operator())
 
 
 def test_health_is_said_in_words(office: FlaskClient) -> None:

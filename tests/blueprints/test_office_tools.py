@@ -14,13 +14,8 @@ from panel.models import AuditLine, Terms, Tool
 from panel.services import catalogue, tool_settings
 from panel.services.catalogue import ToolOffer
 from panel.services.office import tool_editor
-from tests.factories import NOON, a_customer, a_provider, a_tool, again, an_operator, an_order, new_terms, signed_in
+from tests.factories import NOON, a_customer, a_provider, a_tool, again, an_order, new_terms, signed_in
 from tests.flows.at_once import all_at_once
-
-
-@pytest.fixture
-def office(client: FlaskClient) -> FlaskClient:
-    return signed_in(client, an_operator())
 
 
 def offer(slug: str = "page-visits") -> ToolOffer:

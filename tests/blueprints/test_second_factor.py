@@ -9,12 +9,9 @@ from werkzeug.test import TestResponse
 
 from tests.codes import WRONG, code, found, show_code, show_password
 from tests.factories import PASSWORD, a_customer, again, an_operator, signed_in, with_second_factor
+from tests.visits import is_signed_in
 
 PAGE = "/account/second-factor"
-
-
-def is_signed_in(client: FlaskClient) -> bool:
-    return client.get("/account").status_code == 200
 
 
 def set_up(client: FlaskClient, **form: str) -> tuple[str, TestResponse]:
