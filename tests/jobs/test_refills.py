@@ -16,11 +16,12 @@ from panel.jobs import dispatch, sync
 from panel.jobs import refills as refill_sweep
 from panel.models import Attempt, AttemptState, Cancellation, Order, Provider, Refill, Review
 from panel.providers.base import Accepted, NotSent, Unclear
-from panel.services import audit, cancellations, deadlines, refills, settling
+from panel.services import cancellations, deadlines, refills, settling
 from panel.services.refills import Task
 from panel.services.settling import Decision, Resolution
 from tests.factories import a_customer, a_tool, again, an_order
 from tests.hostile import Answer, Hostile, drop, hostile_provider, provider_at, said
+from tests.jobs.upstream import assert_books_are_right
 
 pytestmark = pytest.mark.both_engines
 
@@ -62,11 +63,6 @@ def swept() -> None:
 def reviews(kind: str) -> list[Review]:
     db.session.rollback()
     return list(db.session.scalars(select(Review).where(Review.kind == kind, Review.resolved_at.is_(None))))
-
-
-def assert_books_are_right() -> None:
-    db.session.rollback()
-    assert audit.audit().differences == ()
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,10 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.jobs import dispatch, lanes, sync
 from panel.models import Event, Order, Provider, Review, User
-from panel.services import audit, ledger, syncing
+from panel.services import ledger, syncing
 from tests.factories import a_customer, a_tool, again, an_order, signed_in
 from tests.hostile import Hostile, hang, hostile_provider, provider_at, said
+from tests.jobs.upstream import assert_books_are_right
 
 pytestmark = pytest.mark.both_engines
 
@@ -66,11 +67,6 @@ def standing(order: Order) -> tuple[str, int, int, int]:
 def reviews_of(order: Order) -> int:
     db.session.rollback()
     return len(db.session.scalars(select(Review).where(Review.order_id == order.id)).all())
-
-
-def assert_books_are_right() -> None:
-    db.session.rollback()
-    assert audit.audit().differences == ()
 
 
 ENDS = {
