@@ -20,14 +20,13 @@ from types import TracebackType
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from panel.domain import email_address
 from panel.settings import MailServer, Settings
 
 CONNECT_SECONDS = 10.0
 # Each step (greeting and log-in, then each mail) has this long in all, however slowly a server drips.
 DEADLINE_SECONDS = 30.0
 LONGEST_LINE = 900
-# One address and nothing more: no list, no name, no quotes. Few servers take other letters before the @.
-_ADDRESS = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*@[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)*", re.ASCII)
 _READY = 220
 _REFUSED_FOR_GOOD = range(500, 600)
 
@@ -89,7 +88,7 @@ def message(written: Written, *, settings: Settings) -> EmailMessage:
     made = EmailMessage(policy=POLICY)
     try:
         made["From"] = Address(settings.site_name, addr_spec=settings.mail_sender)
-        made["To"] = Address(addr_spec=_in_ascii(written.email))
+        made["To"] = Address(addr_spec=email_address.in_ascii(written.email))
         # A line break in a header raises ValueError: one mail can never become two.
         made["Subject"] = written.subject
     except (ValueError, MessageError) as error:
@@ -106,15 +105,6 @@ def message(written: Written, *, settings: Settings) -> EmailMessage:
     is_simple = written.text.isascii() and max(map(len, lines), default=0) <= LONGEST_LINE
     made.set_content(written.text, cte="7bit" if is_simple else "quoted-printable")
     return made
-
-
-def _in_ascii(address: str) -> str:
-    """The address with its host as the name system has it. Raises ValueError unless it is one plain address."""
-    local, _, host = address.rpartition("@")
-    given = f"{local}@{host.encode('idna').decode()}"
-    if _ADDRESS.fullmatch(given) is None:
-        raise ValueError("mail servers take no such address")
-    return given
 
 
 class _Files:
@@ -173,7 +163,8 @@ class _Smtp:
         try:
             connection = self._connection or self._connect()
             with _deadline(connection):
-                connection.send_message(made, from_addr=self._settings.mail_sender, to_addrs=[_in_ascii(written.email)])
+                to = email_address.in_ascii(written.email)
+                connection.send_message(made, from_addr=self._settings.mail_sender, to_addrs=[to])
         except smtplib.SMTPRecipientsRefused as error:
             code, said = next(iter(error.recipients.values()))
             raise NotTaken(_said(code, said), is_final=code in _REFUSED_FOR_GOOD) from error

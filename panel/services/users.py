@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from panel.db import db, lock_rows
+from panel.domain import email_address
 from panel.domain.errors import BadInput, EmailTaken
 from panel.models import User
 from panel.services import half_sign_ins, ledger
@@ -44,6 +45,10 @@ def normalize_email(text: str) -> str:
         raise BadInput(f"The email is longer than {LONGEST_EMAIL} characters.", field="email")
     if _EMAIL.fullmatch(email) is None or not email.isprintable():
         raise BadInput("This email is not complete. It should look like name@example.com.", field="email")
+    try:
+        email_address.in_ascii(email)
+    except ValueError as error:
+        raise BadInput("Mails cannot reach this email. It should look like name@example.com.", field="email") from error
     return email
 
 

@@ -53,6 +53,12 @@ def test_account_that_appears_between_check_and_insert_is_refused_too(
         "a@b..com",
         "a" * 250 + "@x.com",
         "a\x00@example.com",
+        "<ada@example.com>",
+        "ada,eve@example.com",
+        "\N{CYRILLIC SMALL LETTER A}da@example.com",
+        "ada@\N{FULLWIDTH LATIN SMALL LETTER E}xample.com",
+        "ada@stra\N{LATIN SMALL LETTER SHARP S}e.example",
+        f"ada@{'a' * 64}.example",
     ],
 )
 def test_email_of_another_form_is_refused(text: str) -> None:
@@ -60,6 +66,10 @@ def test_email_of_another_form_is_refused(text: str) -> None:
         users.normalize_email(text)
 
     assert refused.value.field == "email"
+
+
+def test_email_with_a_host_of_other_letters_is_taken() -> None:
+    assert users.normalize_email("Ada+1@b\N{LATIN SMALL LETTER U WITH DIAERESIS}cher.example") == "ada+1@bücher.example"
 
 
 @pytest.mark.parametrize("password", ["", "123456789", "a" * 201, "Password123", "ada@example.com", "aaaaaaaaaaaa"])
