@@ -93,6 +93,8 @@ def init_app(app: Flask) -> None:
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,
     )
+    # An address with doubled slashes is none. The redirect to the right one would name whatever host the request did.
+    app.url_map.merge_slashes = False
     app.before_request(refuse_other_sites)
     csrf.init_app(app)
     limiter = Limiter(

@@ -163,3 +163,11 @@ def test_counting_requests_starts_no_threads_and_old_counts_are_forgotten(monkey
     assert counts == list(range(1, 51))
     assert started == []
     assert set(storage.storage) == {"somebody", "another"}
+
+
+def test_no_answer_leads_to_the_host_that_a_request_made_up(client: FlaskClient) -> None:
+    for path in ("/orders//1", "/orders", "/faq/", "/platform-status/", "/account"):
+        answer = client.get(path, headers={"Host": "evil.example"})
+
+        assert "evil.example" not in (answer.location or "")
+        assert "evil.example" not in answer.text

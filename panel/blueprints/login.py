@@ -30,6 +30,7 @@ ORDER_FORMS = ("ordering.check", "ordering.place")
 _NOT_AFTER_LOG_IN = ("/log-in", "/log-in/second-factor", "/log-out", "/sign-up")
 # Where the cookie keeps the token of one who is half signed in. Flask-Login knows nothing of it.
 HALF_KEY = "half"
+LONGEST_NEXT = 1_000
 
 
 def init_app(app: Flask) -> None:
@@ -118,7 +119,12 @@ def next_path(default: str = AFTER_LOG_IN) -> str:
 
 
 def is_local_page(text: str) -> bool:
-    """Whether this is a path on this site. Browsers read `//host` and `/\\host` as another one."""
+    """Whether this is a path on this site. Browsers read `//host` and `/\\host` as another one.
+
+    One that is longer than the headers of an answer may be behind a proxy is none: the answer would not arrive.
+    """
+    if len(text) > LONGEST_NEXT:
+        return False
     if not text.startswith("/") or text.startswith("//") or "\\" in text or not text.isprintable() or " " in text:
         return False
     try:

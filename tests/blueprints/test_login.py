@@ -16,6 +16,7 @@ from panel.db import db
 from panel.models import SignIn, User
 from panel.services import sign_ins
 from tests.factories import PASSWORD, a_customer, again, an_order, signed_in
+from tests.visits import is_signed_in
 
 NEW = {"email": "Ada@Example.com", "password": PASSWORD}
 
@@ -27,10 +28,6 @@ def log_in(client: FlaskClient, user: User, password: str = PASSWORD, **form: st
 def token_of(client: FlaskClient) -> str | None:
     with client.session_transaction() as session:
         return session.get(sign_ins.TOKEN_KEY)
-
-
-def is_signed_in(client: FlaskClient) -> bool:
-    return client.get("/account").status_code == 200
 
 
 def test_who_is_signed_in_is_sent_on_from_log_in_and_sign_up(client: FlaskClient) -> None:
@@ -136,6 +133,7 @@ def test_part_of_a_page_is_401_without_a_body_when_signed_out(client: FlaskClien
         "///evil.example",
         "/log-out",
         "/log-in?next=/orders",
+        "/orders?search=" + "a" * 1_000,
         "",
     ],
 )
@@ -174,3 +172,9 @@ def test_looking_writes_nothing_and_asks_once_who_is_there(client: FlaskClient) 
     assert [text for text in statements if not text.lstrip().upper().startswith(("SELECT", "BEGIN"))] == []
     assert sum("sign_ins.token_hash" in text for text in statements if "users" in text and "JOIN" in text) == 4
     assert again(db.session.query(SignIn).one()).seen_at is not None
+
+
+def test_endless_address_makes_no_endless_header(client: FlaskClient) -> None:
+    answer = client.get("/orders?search=" + "%26" * 5_000)
+
+    assert (answer.status_code, answer.location) == (303, "/log-in")
