@@ -1,4 +1,4 @@
-"""Stylesheet and scripts: joined at start, named by their content, served from memory for ever.
+"""Stylesheets and scripts: joined at start, named by their content, served from memory for ever.
 
 htmx is fetched once at first start into the instance folder and checked against the hashes pinned here.
 Without it the site runs without scripts.
@@ -20,6 +20,7 @@ import httpx
 import structlog
 from flask import Flask, current_app
 
+from panel import styles
 from panel.settings import ROOT, Settings
 
 HTMX = "htmx.org@4.0.1"
@@ -33,7 +34,6 @@ CDN = f"https://cdn.jsdelivr.net/npm/{HTMX}/"
 NPM_SECONDS = 60
 DOWNLOAD_SECONDS = 20
 
-STYLES = ("layers", "reset", "tokens", "base", "layout", "components", "tickets", "utilities")
 FOREVER = "public, max-age=31536000, immutable"
 HASH_LENGTH = 16
 LEAST_WORTH_ZIPPING_BYTES = 500
@@ -112,22 +112,16 @@ def _assets() -> Assets:
 
 
 def gather(settings: Settings) -> Assets:
-    """Read every file of `static/`, and htmx where it was fetched."""
+    """Read every stylesheet and every file of `static/`, and htmx where it was fetched."""
     static = ROOT / "static"
-    contents = {"site.css": joined_styles(static / "css")}
-    for path in sorted([*static.glob("js/*.js"), *static.glob("*.*"), *static.glob("img/*.*")]):
+    contents = styles.sheets(static)
+    for path in sorted([*static.glob("js/*.js"), *static.glob("*.svg"), *static.glob("img/*.*")]):
         contents[path.name] = path.read_bytes()
     htmx = read_htmx(settings)
     if htmx is not None:
         contents["htmx.js"] = htmx
     by_name = {name: _made(name, content) for name, content in contents.items() if content}
     return Assets(by_name, {made.served_as: made for made in by_name.values()})
-
-
-def joined_styles(folder: Path) -> bytes:
-    """The style files as one, in the order of their layers."""
-    paths = [folder / f"{name}.css" for name in STYLES]
-    return b"\n".join(path.read_bytes() for path in paths if path.exists())
 
 
 def _made(name: str, content: bytes) -> Asset:

@@ -7,11 +7,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from panel import assets
-from panel.assets import STYLES, asset
+from panel.assets import asset
 from panel.settings import ROOT
+from panel.styles import SHEETS, minified
 
 
-def test_stylesheet_is_all_layers_in_order(client: FlaskClient) -> None:
+def test_stylesheet_is_all_its_files_in_the_order_of_layers(client: FlaskClient) -> None:
     address = asset("site.css")
 
     assert address is not None
@@ -19,12 +20,35 @@ def test_stylesheet_is_all_layers_in_order(client: FlaskClient) -> None:
     assert answer.status_code == 200
     assert answer.content_type == "text/css; charset=utf-8"
     assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
-    parts = [(ROOT / "static" / "css" / f"{name}.css").read_bytes() for name in STYLES]
-    assert answer.data == b"\n".join(parts)
+    places = [answer.text.index(f"@layer {name}") for name in ("reset,tokens", "reset{", "tokens{", "base{", "layout{")]
+    assert places == sorted(places)
+    assert answer.text.count("{") == sum(_text(part).count("{") for part in SHEETS["site.css"])
+
+
+def _text(part: str) -> str:
+    return (ROOT / "static" / f"{part}.css").read_text()
 
 
 def test_every_stylesheet_of_the_folder_is_served() -> None:
-    assert {path.stem for path in (ROOT / "static" / "css").glob("*.css")} == set(STYLES)
+    static = ROOT / "static"
+    named = {part for parts in SHEETS.values() for part in parts}
+
+    assert {str(path.relative_to(static).with_suffix("")) for path in static.rglob("*.css")} == named
+
+
+@pytest.mark.parametrize(
+    ("css", "shorter"),
+    [
+        ("a {\n  color: red;\n}\n", "a{color:red}"),
+        ("a, b { margin: 0 0.5rem; }", "a,b{margin:0 .5rem}"),
+        ("a { & :is(b, i) { top: 10.5px } } /* why: x */ b {}", "a{& :is(b,i){top:10.5px}}b{}"),
+        ('a::before { content: "/* ; 0.5 */" / ""; }', 'a::before{content:"/* ; 0.5 */" / ""}'),
+        ("@media (width < 40rem) { a { top: -0.01em } }", "@media (width < 40rem){a{top:-0.01em}}"),
+        ("a { color: oklch(98% 0.004 235) }", "a{color:oklch(98% .004 235)}"),
+    ],
+)
+def test_styles_are_served_without_what_only_people_read(css: str, shorter: str) -> None:
+    assert minified(css) == shorter
 
 
 def test_gzip_is_sent_to_who_takes_it(client: FlaskClient) -> None:

@@ -10,6 +10,7 @@ from jinja2 import UndefinedError
 
 from panel.blueprints import rendering
 from panel.domain import lifecycle
+from panel.domain.platform import State
 from panel.domain.status import Status
 from panel.settings import ROOT
 from tests.factories import a_customer, a_tool, signed_in
@@ -40,7 +41,7 @@ def test_badge_has_the_word_the_tone_and_a_hidden_icon_of_its_own(app: Flask, st
 def test_every_status_has_an_icon_and_no_other_is_there() -> None:
     icons = {path.stem for path in (ROOT / "templates" / "components" / "icons").glob("*.svg")}
 
-    assert icons == {status.slug for status in Status}
+    assert icons == {status.slug for status in Status} | {f"state-{state}" for state in State}
 
 
 def test_every_tone_is_given_its_colours_once_and_no_other_is() -> None:
@@ -54,7 +55,7 @@ def test_drawing_has_an_arrow_for_each_drawn_move_and_marks_this_status(app: Fla
     page = _drawn(
         app, '{% from "components/lifecycle.html" import lifecycle %}{{ lifecycle(here) }}', here=Status.PARTIAL
     )
-    arrows = re.findall(r'data-from="(\w+)" data-to="(\w+)"', page)
+    arrows = re.findall(r'data-move="(\w+) (\w+)"', page)
 
     assert sorted(arrows) == sorted((str(before), str(after)) for before, after in lifecycle.drawn())
     assert page.count("data-here") == 1
@@ -172,7 +173,7 @@ def test_head_names_the_page_for_search_engines(app: Flask, client: FlaskClient)
     assert "<title>Orders you can follow to the last unit | SmmPanelUS</title>" in page
     assert f'<link rel="canonical" href="{public}/">' in page
     assert 'property="og:title" content="Orders you can follow to the last unit"' in page
-    assert page.count('rel="stylesheet"') == 1
+    assert page.count('rel="stylesheet"') == 3
 
 
 def test_styles_hold_to_the_rules_of_the_house() -> None:
