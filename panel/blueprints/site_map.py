@@ -42,6 +42,7 @@ FOOTER = (
             Link("/getting-started", "Getting started"),
             Link("/order-statuses", "Order statuses"),
             Link("/faq", "FAQ"),
+            Link("/search", "Search"),
         ),
     ),
     (

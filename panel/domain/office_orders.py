@@ -33,7 +33,7 @@ class Wanted:
 
     @property
     def email(self) -> str:
-        """The search as an e-mail address or a part of one; empty where it can be none."""
+        """The search as an email address or a part of one; empty where it can be none."""
         return self.filters.search.lower() if "@" in self.filters.search else ""
 
     def pairs(self) -> list[tuple[str, str]]:
@@ -69,7 +69,7 @@ def parse(given: Mapping[str, str], *, queues: tuple[str, ...]) -> Wanted:
     if queue and queue not in queues:
         errors["queue"] = "There is no such queue. Choose one from the list."
     if len(customer) > LONGEST or not customer.isprintable():
-        errors["customer"] = f"Write the e-mail address of one customer, {LONGEST} characters at most."
+        errors["customer"] = f"Write the email of one customer, {LONGEST} characters at most."
     if errors:
         raise BadFilters(errors)
     return Wanted(filters, int(provider) if provider else None, customer, queue)

@@ -79,6 +79,19 @@ def test_stale_measurement_is_said_with_its_time(client: FlaskClient) -> None:
     assert sum(day["seconds"].get("major", 0) for day in dispatch["days"]) >= 600
 
 
+def test_open_incident_that_names_no_part_is_in_the_sentence_about_the_whole(client: FlaskClient) -> None:
+    measured(State.OPERATIONAL)
+    with transaction():
+        words = Words(Phase.INVESTIGATING, "We look for the cause.", {})
+        incidents.open_incident("Mails come late", words, request_id="form-1", actor="o", now=utc_now())
+    kept.forget()
+
+    page = client.get("/platform-status").text
+
+    assert "An incident is open. Every part that we measure works." in page
+    assert "Every part of the platform works." not in page
+
+
 def test_hostile_words_of_an_incident_are_text_everywhere(client: FlaskClient) -> None:
     slug = incident(HOSTILE)
 

@@ -153,9 +153,9 @@ def test_story_holds_every_transfer_and_event_of_its_order_alone() -> None:
 
     assert story is not None
     assert [(line.kind, line.source, line.target) for line in story.transfers] == [
-        ("charge", story.customer.email, "holds"),
-        ("return", "holds", story.customer.email),
-        ("keep", "holds", "sales"),
+        ("charge", story.customer.email, "Held for orders"),
+        ("return", "Held for orders", story.customer.email),
+        ("keep", "Held for orders", "Sales"),
     ]
     assert sum(line.amount_nanos for line in story.transfers[1:]) == story.transfers[0].amount_nanos
     events = db.session.scalars(select(Event.id).where(Event.order_id == order.id).order_by(Event.id.desc())).all()

@@ -110,7 +110,7 @@ def enable(customer_id: int) -> ResponseReturnValue:
             customers.enable(customer_id, reason=typed("reason"), actor=operator().email, now=utc_now())
     except PanelError as error:
         return _page(user, error, form="access"), status_of(error)
-    flash("The account is enabled. Its keys work again; devices have to sign in anew.")
+    flash("The account is enabled. Its keys work again; devices have to log in anew.")
     return redirect(url_for("office_customers.show", customer_id=customer_id), code=303)
 
 

@@ -12,6 +12,7 @@ from panel.domain.refill import RefillState
 from panel.domain.status import Status
 from panel.models import (
     Account,
+    AccountKind,
     Attempt,
     AuditLine,
     Cancellation,
@@ -28,6 +29,7 @@ from panel.services import goodwill, order_page
 from panel.services.goodwill import Room
 from panel.services.office import claims
 from panel.services.office.claims import Held
+from panel.services.office.ledger_search import HOUSE
 from panel.services.order_page import OwnOrder
 
 MOST_LINES = 200
@@ -147,8 +149,14 @@ def _transfers(order_id: int) -> list[Money]:
         .order_by(Transfer.id)
     )
     return [
-        Money(row[0], row[1], TransferKind(row[2]), row[3], row[5] or row[4], row[7] or row[6], row[8]) for row in rows
+        Money(row[0], row[1], TransferKind(row[2]), row[3], _name(row[4], row[5]), _name(row[6], row[7]), row[8])
+        for row in rows
     ]
+
+
+def _name(kind: str, email: str | None) -> str:
+    """An account in words: its owner's email, or what the house calls it."""
+    return email or HOUSE[AccountKind(kind)]
 
 
 def _numbers(order_id: int) -> tuple[list[int], list[int]]:

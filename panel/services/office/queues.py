@@ -157,7 +157,7 @@ _UNPAID = (TopUp.transfer_id.is_(None), TopUp.refused_at.is_(None))
 
 def _top_ups(limits: Limits, now: datetime) -> Queue:
     count, oldest = _counted(select(func.count(), func.min(TopUp.requested_at)).where(*_UNPAID))
-    rule = "Customers who said that they pay. Confirm what arrived."
+    rule = "Requests to add money that nobody has confirmed. Confirm what arrived."
     return Queue("top-ups", "Top-ups", rule, "/office/top-ups", count, oldest)
 
 

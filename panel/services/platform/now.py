@@ -48,6 +48,7 @@ class Present:
     is_stale: bool
     state: State
     components: tuple[Standing, ...]
+    has_open_incident: bool
 
     @property
     def sentence(self) -> str:
@@ -55,6 +56,8 @@ class Present:
             return "Nothing has been measured yet."
         if self.is_stale:
             return f"No measurement since {self.measured_at:%H:%M} UTC. {NOT_RUNNING}"
+        if self.has_open_incident and self.state is State.OPERATIONAL:
+            return "An incident is open. Every part that we measure works."
         return sentence(self.state)
 
 
@@ -96,7 +99,7 @@ def _read(*, interval_seconds: int, now: datetime) -> Present:
     )
     core = [each.state for each in standings if not each.key.startswith(PROVIDER_PREFIX)]
     others = [each.state for each in standings if each.key.startswith(PROVIDER_PREFIX)]
-    return Present(now, measured_at, stale, overall(core, others), standings)
+    return Present(now, measured_at, stale, overall(core, others), standings, bool(incident_reads.open_now()))
 
 
 def _last_round(at: datetime | None) -> dict[str, Finding]:
