@@ -3,21 +3,15 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from panel.services.health import BEAT_SECONDS
-from panel.settings import ROOT
+from tests.processes.beside import another_worker, until
 from tests.servers import Panel, running_panel
 
-PATIENCE_SECONDS = 30.0
 # For the beat that was due as the worker died, and for a busy machine.
 GRACE_SECONDS = 3.0
 
@@ -25,7 +19,7 @@ GRACE_SECONDS = 3.0
 def test_killed_worker_is_told_of_and_its_outage_is_in_the_bars(tmp_path: Path) -> None:
     settings = {"PANEL_WORKER": "false", "PANEL_PROBE_SECONDS": "2", "PANEL_CANARY_SECONDS": "5"}
     with running_panel(tmp_path, **settings) as panel:
-        with a_worker(panel) as worker:
+        with another_worker(panel) as worker:
             assert until(lambda: status(panel)["state"] == "operational")
             assert readiness(panel) == (200, "ready\n")
 
@@ -39,7 +33,7 @@ def test_killed_worker_is_told_of_and_its_outage_is_in_the_bars(tmp_path: Path) 
         assert component(told, "dispatch")["state"] == "major"
         assert component(told, "site")["state"] == "unknown"
         assert component(told, "dispatch")["days"][-1]["seconds"]["major"] >= 10
-        with a_worker(panel):
+        with another_worker(panel):
             assert until(lambda: status(panel)["state"] == "operational")
             back = status(panel)
         assert component(back, "dispatch")["days"][-1]["seconds"]["major"] >= 10
@@ -51,18 +45,6 @@ def test_killed_worker_is_told_of_and_its_outage_is_in_the_bars(tmp_path: Path) 
             "transfers": 0,
             "differences": [],
         }
-
-
-@contextmanager
-def a_worker(panel: Panel) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "flask", "--app", "app", "worker"]
-    with (panel.instance / "output.log").open("a") as log:
-        worker = subprocess.Popen(command, cwd=ROOT, env=panel.environment, stdout=log, stderr=log)
-    try:
-        yield worker
-    finally:
-        worker.kill()
-        worker.wait()
 
 
 def status(panel: Panel) -> dict[str, Any]:
@@ -81,13 +63,3 @@ def readiness(panel: Panel) -> tuple[int, str]:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
-
-
-def until(holds: Callable[[], bool], *, seconds: float = PATIENCE_SECONDS) -> bool:
-    """Whether it comes to hold in time."""
-    give_up_at = time.monotonic() + seconds
-    while time.monotonic() < give_up_at:
-        if holds():
-            return True
-        time.sleep(0.2)
-    return False

@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from tests import databases, two_panels
+from tests.processes.beside import another_worker
 from tests.processes.test_supervisor import until
-from tests.processes.test_worker import another_worker
 from tests.servers import a_panel
 from tests.two_panels import CUSTOMER, RESELLER, Books, Browser, Offer, Watch
 

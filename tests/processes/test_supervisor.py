@@ -8,15 +8,14 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from panel.settings import ROOT
+from tests.processes.beside import until
 from tests.servers import Panel, a_panel, running_panel
-
-PATIENCE_SECONDS = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -135,16 +134,6 @@ def run_app(panel: Panel) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command, cwd=ROOT, env=panel.environment, capture_output=True, text=True, timeout=60, check=False
     )
-
-
-def until(holds: Callable[[], bool]) -> bool:
-    """Whether it comes to hold soon."""
-    give_up_at = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < give_up_at:
-        if holds():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def is_alive(pid: int) -> bool:

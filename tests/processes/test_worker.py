@@ -2,19 +2,15 @@
 
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from panel.settings import ROOT
 from panel.worker import cron, sweeps, take_slot
 from tests import databases
+from tests.processes.beside import another_worker
 from tests.processes.test_supervisor import all_are_pending, until
-from tests.servers import Panel, running_panel
+from tests.servers import running_panel
 
 
 def test_slots_are_the_lowest_free_numbers(tmp_path: Path) -> None:
@@ -48,15 +44,3 @@ def test_two_workers_share_one_database(tmp_path: Path, database_url: str) -> No
             assert second.wait(5) == 0
     assert "sweep failed" not in panel.log
     assert panel.flask("audit").returncode == 0
-
-
-@contextmanager
-def another_worker(panel: Panel) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "flask", "--app", "app", "worker"]
-    with (panel.instance / "output.log").open("a") as log:
-        worker = subprocess.Popen(command, cwd=ROOT, env=panel.environment, stdout=log, stderr=log)
-    try:
-        yield worker
-    finally:
-        worker.kill()
-        worker.wait()

@@ -1,0 +1,34 @@
+"""What tests of processes start beside a running panel, and how they wait for what becomes of it."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from panel.settings import ROOT
+from tests.servers import Panel
+
+LOOK_AGAIN_SECONDS = 0.1
+
+
+@contextmanager
+def another_worker(panel: Panel) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "flask", "--app", "app", "worker"]
+    with (panel.instance / "output.log").open("a") as log:
+        worker = subprocess.Popen(command, cwd=ROOT, env=panel.environment, stdout=log, stderr=log)
+    try:
+        yield worker
+    finally:
+        worker.kill()
+        worker.wait()
+
+
+def until(holds: Callable[[], bool], *, seconds: float = 30.0) -> bool:
+    """Whether it comes to hold in time."""
+    give_up_at = time.monotonic() + seconds
+    while time.monotonic() < give_up_at:
+        if holds():
+            return True
+        time.sleep(LOOK_AGAIN_SECONDS)
+    return False
