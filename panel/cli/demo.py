@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import click
 from flask import current_app
@@ -28,6 +29,9 @@ PASSWORD_BYTES = 9
 # How far above its minimum each example order is: enough for the count to move visibly.
 TIMES_MINIMUM = 4
 LEASE_SECONDS = 60
+HOW_TO_PAY = (
+    "This is a demonstration: nothing is paid.\n\nThe operator confirms your request in the office, under Top-ups.\n"
+)
 # Since when the customer has been here: some orders are days old.
 BEGAN_BEFORE = timedelta(days=3)
 
@@ -40,7 +44,8 @@ def demo() -> None:
         raise click.ClickException("The demo is refused with PANEL_ENV=production.")
     if db.session.scalar(select(User.id).limit(1)) is not None:
         click.echo(
-            "There are accounts already: the demo adds nothing. Its passwords were shown once, when it was made."
+            "There are accounts already: the demo adds nothing. Its passwords were shown once, when it was made;"
+            " a new one is set at /forgot-password, whose mail becomes a file in the instance folder."
         )
         return
     passwords = {email: secrets.token_urlsafe(PASSWORD_BYTES) for email in (CUSTOMER, OPERATOR)}
@@ -48,6 +53,7 @@ def demo() -> None:
     secret = second_factor.new_secret()
     with change():
         _fill(hashes, secret=secret)
+    _say_how_to_pay(current_app.config["PANEL"].instance)
     click.echo("The demo is ready. These passwords are shown once and kept nowhere:")
     click.echo(f"  customer  {CUSTOMER}  {passwords[CUSTOMER]}")
     click.echo(f"  operator  {OPERATOR}  {passwords[OPERATOR]}")
@@ -55,6 +61,13 @@ def demo() -> None:
     click.echo("The operator is also asked for a code. Put this key into an app, or let a command tell the code:")
     click.echo(f"  {second_factor.address(secret, email=OPERATOR, site_name=site_name)}")
     click.echo(f"  flask users code {OPERATOR}")
+
+
+def _say_how_to_pay(instance: Path) -> None:
+    """What the page for adding money tells customers; an operator's own words stay."""
+    file = instance / "payment.txt"
+    if not file.exists():
+        file.write_text(HOW_TO_PAY, encoding="utf-8")
 
 
 def _fill(hashes: dict[str, str], *, secret: str) -> None:

@@ -102,6 +102,17 @@ def test_demo_has_something_in_the_queues_of_the_office(app: Flask) -> None:
 
 
 @pytest.mark.both_engines
+def test_demo_says_how_to_pay_and_keeps_an_operators_own_words(app: Flask) -> None:
+    file = app.config["PANEL"].instance / "payment.txt"
+    flask(app, "demo")
+    first = file.read_text(encoding="utf-8")
+    file.write_text("Bank 12", encoding="utf-8")
+    flask(app, "demo")
+
+    assert "nothing is paid" in first
+    assert file.read_text(encoding="utf-8") == "Bank 12"
+
+
 def test_demo_goes_through_every_status_and_its_books_are_sound(app: Flask) -> None:
     said = flask(app, "demo")
     assert re.search(r"customer +customer@example\.com +\S{12}", said)
