@@ -72,7 +72,9 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(60, gt=0, description="how long one worker may hold an order")
     dispatch_hours: float = Field(24, gt=0, description="an order never sent is canceled and returned after this")
     unconfirmed_hours: float = Field(72, gt=0, description="an unconfirmed order is canceled and returned after this")
-    stuck_hours: float = Field(24, gt=0, description="an order whose count stands still this long shows up in the office")
+    stuck_hours: float = Field(
+        24, gt=0, description="an order whose count stands still this long shows up in the office"
+    )
     provider_timeout_seconds: float = Field(20, gt=0, description="total deadline of one call to a provider")
     smtp_url: str = Field(
         "",

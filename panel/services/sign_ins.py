@@ -206,6 +206,11 @@ def end_all(user_id: int, *, now: datetime) -> None:
     db.session.execute(ended)
 
 
+def end_everyones(*, now: datetime) -> None:
+    """Sign every device of everybody out."""
+    db.session.execute(update(SignIn).where(SignIn.ended_at.is_(None)).values(ended_at=now))
+
+
 def count_try(email: str | None, *, network: str, now: datetime) -> Tries:
     """Count one try before its password is looked at. Raises TooManyTries when there were too many of late.
 

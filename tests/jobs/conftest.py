@@ -1,11 +1,14 @@
-"""A hostile provider for the jobs' tests, known to the panel as `upstream`."""
+"""What the jobs' tests ask for: a hostile provider, known to the panel as `upstream`, and another installation."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from flask import Flask
 
+from tests import databases
 from tests.hostile import Hostile, hostile_provider, provider_at
+from tests.jobs.elsewhere import installation
 
 
 @pytest.fixture
@@ -14,3 +17,19 @@ def server(app: Flask) -> Iterator[Hostile]:
     with hostile_provider() as server:
         provider_at(server.url, settings=app.config["PANEL"])
         yield server
+
+
+@pytest.fixture
+def elsewhere(app: Flask, engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Flask]:
+    """Another installation on an empty, migrated database of the same engine, with the keys of the first."""
+    instance, url = tmp_path / "elsewhere", ""
+    if engine == "sqlite":
+        databases.copy_sqlite(request.getfixturevalue("sqlite_template"), instance)
+    else:
+        instance.mkdir()
+        url = databases.copy_postgresql(server=request.getfixturevalue("postgresql_server"))
+    other = installation(app, instance, database_url=url)
+    yield other
+    databases.close(other)
+    if url:
+        databases.drop_postgresql(url, server=request.getfixturevalue("postgresql_server"))

@@ -1,67 +1,31 @@
 """A backup made while orders move, restored elsewhere: the books are right, and nothing is sent twice."""
 
-import gzip
 import json
-import shutil
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 from flask import Flask
 from sqlalchemy import select, update
 
-from panel.application import create_app
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.platform import Component, Finding, State
 from panel.domain.refill import RefillState
 from panel.domain.status import Status
 from panel.jobs import deadlines, dispatch, refills, sync
-from panel.models import Attempt, ComponentDay, Order, Provider, Refill, Review, User
-from panel.services import audit, customer_state, ledger
+from panel.models import Attempt, ComponentDay, Order, Provider, Refill, User
+from panel.services import audit, customer_state, ledger, sign_ins
 from panel.services import refills as refilling
 from panel.services.platform import measuring
 from tests import databases
 from tests.factories import NOON, a_customer, a_tool, an_order
 from tests.hostile import Hostile
+from tests.jobs.elsewhere import installation, run
 from tests.jobs.upstream import a_placed_order, open_reviews, swept, upstream
 
 pytestmark = pytest.mark.both_engines
-
-
-@pytest.fixture
-def elsewhere(app: Flask, engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Flask]:
-    """Another installation on an empty, migrated database of the same engine, with the keys of the first."""
-    instance, url = tmp_path / "elsewhere", ""
-    if engine == "sqlite":
-        databases.copy_sqlite(request.getfixturevalue("sqlite_template"), instance)
-    else:
-        instance.mkdir()
-        url = databases.copy_postgresql(server=request.getfixturevalue("postgresql_server"))
-    other = _installation(app, instance, database_url=url)
-    yield other
-    databases.close(other)
-    if url:
-        databases.drop_postgresql(url, server=request.getfixturevalue("postgresql_server"))
-
-
-def _installation(first: Flask, instance: Path, *, database_url: str = "") -> Flask:
-    instance.mkdir(exist_ok=True)
-    for key in ("seal_key", "secret_key"):
-        if (first.config["PANEL"].instance / key).exists():
-            shutil.copy(first.config["PANEL"].instance / key, instance / key)
-    settings = databases.settings_for(instance, database_url=database_url, provider_timeout_seconds=20.0)
-    other = create_app(settings)
-    other.config.update(TESTING=True)
-    return other
-
-
-def run(app: Flask, *words: object) -> Result:
-    db.session.rollback()
-    return app.test_cli_runner().invoke(args=[str(word) for word in words])
 
 
 def adds(server: Hostile) -> Counter[str]:
@@ -208,7 +172,7 @@ def test_a_backup_of_either_engine_is_restored_on_sqlite(app: Flask, server: Hos
     order = an_order(status=Status.PARTIAL, remains=157)
     standing = (order.id, order.kept_nanos, order.returned_nanos, order.placed_at)
     run(app, "backup", tmp_path / "panel.backup")
-    other = _installation(app, tmp_path / "fresh")
+    other = installation(app, tmp_path / "fresh")
 
     with other.app_context():
         done = run(other, "restore", tmp_path / "panel.backup")
@@ -255,60 +219,15 @@ def test_no_page_drawn_after_the_backup_passes_for_the_present_one(
     assert restored > drawn
 
 
-def test_a_database_with_rows_is_left_alone(app: Flask, server: Hostile, tmp_path: Path) -> None:
-    an_order()
+def test_everybody_is_logged_out_by_a_restore(app: Flask, server: Hostile, elsewhere: Flask, tmp_path: Path) -> None:
+    customer = a_customer()
+    with transaction():
+        device = sign_ins.sign_in(customer, device="Phone", network="127.0.0.1", now=utc_now())
     run(app, "backup", tmp_path / "panel.backup")
-
-    done = run(app, "restore", tmp_path / "panel.backup")
-
-    assert done.exit_code == 1
-    assert "has rows already" in done.output
-    assert audit.audit().orders == 1
-
-
-def test_a_file_that_is_there_is_not_written_over(app: Flask, server: Hostile, tmp_path: Path) -> None:
-    path = tmp_path / "panel.backup"
-    path.write_text("kept")
-
-    done = run(app, "backup", path)
-
-    assert (done.exit_code, path.read_text()) == (1, "kept")
-    assert list(tmp_path.glob(".panel.backup.*")) == []
-
-
-def test_the_file_is_its_owners_alone(app: Flask, server: Hostile, tmp_path: Path) -> None:
-    run(app, "backup", tmp_path / "panel.backup")
-
-    assert (tmp_path / "panel.backup").stat().st_mode & 0o777 == 0o600
-
-
-DAMAGE = {
-    "cut off": lambda packed: packed[: len(packed) // 2],
-    "a row is missing": lambda packed: gzip.compress(b"\n".join(gzip.decompress(packed).splitlines()[:-2])),
-    "not a backup": lambda _packed: gzip.compress(b'{"kind": "something else"}\n'),
-    "not packed": lambda _packed: b"text",
-    "empty": lambda _packed: b"",
-    "of another form": lambda packed: gzip.compress(gzip.decompress(packed).replace(b'"format":1', b'"format":2', 1)),
-    "of an unknown revision": lambda packed: gzip.compress(
-        gzip.decompress(packed).replace(b'"revision":"', b'"revision":"9', 1)
-    ),
-}
-
-
-@pytest.mark.parametrize("how", DAMAGE)
-def test_a_damaged_file_restores_nothing(
-    app: Flask, server: Hostile, elsewhere: Flask, tmp_path: Path, how: str
-) -> None:
-    an_order()
-    path = tmp_path / "panel.backup"
-    run(app, "backup", path)
-    path.write_bytes(DAMAGE[how](path.read_bytes()))
 
     with elsewhere.app_context():
-        done = run(elsewhere, "restore", path)
-        users = db.session.scalars(select(User)).all()
-        reviews = db.session.scalars(select(Review)).all()
+        run(elsewhere, "restore", tmp_path / "panel.backup")
+        there = sign_ins.find(device.token, now=utc_now())
 
-    assert done.exit_code == 1
-    assert "Error: " in done.output
-    assert (users, reviews) == ([], [])
+    assert there is None
+    assert sign_ins.find(device.token, now=utc_now()) is not None

@@ -18,7 +18,7 @@ from panel.domain.errors import Refused
 from panel.domain.refill import RefillState
 from panel.domain.status import Status
 from panel.models import Attempt, AttemptKind, AttemptState, Catalogue, Order, Provider, Refill, User
-from panel.services import dispatching, mailed_links, refills, transitions
+from panel.services import dispatching, mailed_links, refills, sign_ins, transitions
 from panel.services.backups.form import Piece, as_value, read_rows, tables_of
 
 ROWS_AT_ONCE = 1000
@@ -92,10 +92,12 @@ def _go_on_counting(connection: Connection, tables: dict[str, Table]) -> None:
 def hold(*, now: datetime) -> tuple[int, int]:
     """Make everything unconfirmed that may have been sent meanwhile; how many orders and how many refills.
 
-    Mailed links end: one that was used after the backup was made must not work again. Mails that waited are sent;
+    Mailed links end and everybody is logged out: a link that was used, or a device that was signed out, after the
+    backup was made must not work again. Mails that waited are sent;
     where they were sent already, they come again with the same Message-ID. Open pages are drawn anew.
     """
     mailed_links.end_everyones(now=now)
+    sign_ins.end_everyones(now=now)
     for versioned in (User.state_version, Catalogue.version):
         # Versions that pages may have been drawn under after the backup was made are never given again.
         db.session.execute(update(versioned.class_).values({versioned: versioned + VERSIONS_AHEAD}))

@@ -1,0 +1,76 @@
+"""The file of a backup: its owner's alone, never written over, and worth nothing when damaged."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from panel.db import db
+from panel.models import Review, User
+from panel.services import audit
+from tests.factories import an_order
+from tests.hostile import Hostile
+from tests.jobs.elsewhere import run
+
+pytestmark = pytest.mark.both_engines
+
+
+def test_a_database_with_rows_is_left_alone(app: Flask, server: Hostile, tmp_path: Path) -> None:
+    an_order()
+    run(app, "backup", tmp_path / "panel.backup")
+
+    done = run(app, "restore", tmp_path / "panel.backup")
+
+    assert done.exit_code == 1
+    assert "has rows already" in done.output
+    assert audit.audit().orders == 1
+
+
+def test_a_file_that_is_there_is_not_written_over(app: Flask, server: Hostile, tmp_path: Path) -> None:
+    path = tmp_path / "panel.backup"
+    path.write_text("kept")
+
+    done = run(app, "backup", path)
+
+    assert (done.exit_code, path.read_text()) == (1, "kept")
+    assert list(tmp_path.glob(".panel.backup.*")) == []
+
+
+def test_the_file_is_its_owners_alone(app: Flask, server: Hostile, tmp_path: Path) -> None:
+    run(app, "backup", tmp_path / "panel.backup")
+
+    assert (tmp_path / "panel.backup").stat().st_mode & 0o777 == 0o600
+
+
+DAMAGE = {
+    "cut off": lambda packed: packed[: len(packed) // 2],
+    "a row is missing": lambda packed: gzip.compress(b"\n".join(gzip.decompress(packed).splitlines()[:-2])),
+    "not a backup": lambda _packed: gzip.compress(b'{"kind": "something else"}\n'),
+    "not packed": lambda _packed: b"text",
+    "empty": lambda _packed: b"",
+    "of another form": lambda packed: gzip.compress(gzip.decompress(packed).replace(b'"format":1', b'"format":2', 1)),
+    "of an unknown revision": lambda packed: gzip.compress(
+        gzip.decompress(packed).replace(b'"revision":"', b'"revision":"9', 1)
+    ),
+}
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_a_damaged_file_restores_nothing(
+    app: Flask, server: Hostile, elsewhere: Flask, tmp_path: Path, how: str
+) -> None:
+    an_order()
+    path = tmp_path / "panel.backup"
+    run(app, "backup", path)
+    path.write_bytes(DAMAGE[how](path.read_bytes()))
+
+    with elsewhere.app_context():
+        done = run(elsewhere, "restore", path)
+        users = db.session.scalars(select(User)).all()
+        reviews = db.session.scalars(select(Review)).all()
+
+    assert done.exit_code == 1
+    assert "Error: " in done.output
+    assert (users, reviews) == ([], [])
