@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 
 from panel.clock import utc_now
 from panel.db import db, transaction
+from panel.domain.status import Status
 from panel.jobs import balances
 from panel.models import AuditLine, Provider
 from panel.services import provider_health, providers
@@ -38,6 +39,16 @@ def test_health_is_said_in_words(office: FlaskClient) -> None:
     }
     assert "&lt;script&gt;" in page and "<script>x" not in page
     assert "Asked again after" in page
+
+
+def test_orders_by_hand_count_as_waiting_until_someone_takes_them_up() -> None:
+    tool = a_tool(provider="manual")
+    for status in (Status.PENDING, Status.PENDING, Status.IN_PROGRESS, Status.COMPLETED):
+        an_order(tool=tool, status=status)
+
+    [by_hand] = [each for each in providers_view.listed(now=NOON) if each.row.id == tool.provider_id]
+
+    assert (by_hand.waiting_orders, by_hand.open_orders) == (2, 1)
 
 
 @pytest.mark.both_engines

@@ -8,8 +8,10 @@ from sqlalchemy import Select, func, select
 
 from panel.db import db, lock_rows
 from panel.domain.errors import BadInput, NotFound, Refused, StaleForm
+from panel.domain.status import Status
 from panel.models import Attempt, Order, Provider, Tool
 from panel.services import audit_log, provider_health, providers
+from panel.services.office import queues
 
 LAST_ATTEMPTS = 10
 MOST_PUBLIC_NAME_LENGTH = 40
@@ -72,6 +74,11 @@ def listed(*, now: datetime) -> list[Shown]:
     orders = select(Order.provider_id, func.count()).group_by(Order.provider_id)
     asked = _counted(orders.where(Order.sync_at.is_not(None)))
     waiting = _counted(orders.where(Order.dispatch_at.is_not(None)))
+    # No job hands over or asks about what people fulfil: there the status tells.
+    by_hand = queues.hand_orders()
+    of_people = orders.where(Order.id.in_(select(by_hand.c.id)))
+    asked |= _counted(of_people.where(Order.status != Status.PENDING))
+    waiting |= _counted(of_people.where(Order.status == Status.PENDING))
     return [
         Shown(row, tools.get(row.id, 0), asked.get(row.id, 0), waiting.get(row.id, 0), now)
         for row in providers.listed()
