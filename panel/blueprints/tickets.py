@@ -81,7 +81,7 @@ def open_ticket() -> ResponseReturnValue:
         raise
     except PanelError as error:
         return _form_again(asked, error)
-    flash(f"Ticket {ticket_id} is open, and we answer next. The answer shows on this page.")
+    flash(_said(f"Ticket {ticket_id} is sent.", ticket_id))
     return redirect(url_for("tickets.show", ticket_id=ticket_id), code=303)
 
 
@@ -128,7 +128,7 @@ def answer(ticket_id: int) -> ResponseReturnValue:
             ).id
     except PanelError as error:
         return _answer_again(ticket_id, error)
-    flash("Your answer is sent, and we answer next.")
+    flash(_said("Your answer is sent.", ticket_id))
     return redirect(url_for("tickets.show", ticket_id=ticket_id, _anchor=f"message-{entry_id}"), code=303)
 
 
@@ -157,8 +157,14 @@ def reopen(ticket_id: int) -> ResponseReturnValue:
             thread.reopen(ticket_id, customer_id=current_user.id, now=utc_now())
     except TooManyTries as error:
         return _answer_again(ticket_id, error)
-    flash(f"Ticket {ticket_id} is open again, and we answer next.")
+    flash(_said(f"Ticket {ticket_id} is open again.", ticket_id))
     return redirect(url_for("tickets.show", ticket_id=ticket_id), code=303)
+
+
+def _said(done: str, ticket_id: int) -> str:
+    """What was done and who acts next, as the ticket stands: a form that is sent twice may find it moved on."""
+    state = _own_or_404(ticket_id).state
+    return f"{done} {state.who_acts}" if state.is_open else f"{done} The ticket was closed meanwhile."
 
 
 def _own_or_404(ticket_id: int) -> OwnTicket:

@@ -44,6 +44,21 @@ def test_answer_close_and_reopen_go_by_forms(client: FlaskClient, customer: User
     assert 'data-state="waiting-for-us"' in client.get(address).text
 
 
+def test_form_sent_once_more_after_we_answered_does_not_say_that_we_answer_next(
+    client: FlaskClient, customer: User
+) -> None:
+    ticket = a_ticket(customer=customer)
+    signed_in(client, customer)
+    sent = {"text": "Thanks.", "request_id": a_request_id()}
+
+    first = client.post(f"/tickets/{ticket.id}/answers", data=sent, follow_redirects=True).text
+    answered(ticket, operator=an_operator())
+    second = client.post(f"/tickets/{ticket.id}/answers", data=sent, follow_redirects=True).text
+
+    assert "Your answer is sent. We answer next." in first
+    assert "Your answer is sent. We have answered." in second
+
+
 @pytest.mark.parametrize(("text", "status"), [("", 422), ("a\x00b", 422), ("x" * 5_001, 422)])
 def test_refused_answer_keeps_the_thread_and_what_was_typed(
     client: FlaskClient, customer: User, text: str, status: int
