@@ -121,6 +121,15 @@ class Review(Base):
     """Something an operator must look at. The same thing again, by its fingerprint, opens no second one."""
 
     __tablename__ = "reviews"
+    __table_args__ = (
+        Index(
+            "ix_reviews_open",
+            "kind",
+            "id",
+            sqlite_where=text("resolved_at IS NULL"),
+            postgresql_where=text("resolved_at IS NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str]

@@ -9,7 +9,7 @@ from sqlalchemy import event
 
 from panel.db import db, transaction
 from panel.services import deadlines, refill_ends
-from panel.services.office import queues
+from panel.services.office import queues, review_list
 from panel.services.office.queues import Limits
 from tests.factories import NOON, an_order
 
@@ -22,6 +22,8 @@ ASKED: dict[str, Callable[[], Any]] = {
     "refills to give up": lambda: deadlines.expire_refills(unconfirmed_hours=1_000, now=LATER),
     "slow refills": lambda: deadlines.review_slow_refills(unconfirmed_hours=1_000, now=LATER),
     "open refills": refill_ends.open_refills,
+    "open reviews by kind": review_list.counts,
+    "a page of open reviews": lambda: review_list.open_page(unconfirmed_hours=1_000, now=LATER),
     "the office's queues": lambda: queues.all_queues(LIMITS, now=LATER),
 }
 
@@ -54,7 +56,7 @@ def test_open_work_is_found_without_what_has_ended(what: str) -> None:
 
     plans = plans_of(ASKED[what])
 
-    whole = {f"SCAN {table}" for table in ("orders", "attempts", "refills", "cancellations", "events")}
+    whole = {f"SCAN {table}" for table in ("orders", "attempts", "refills", "cancellations", "events", "reviews")}
     covering = {f"{scan} USING COVERING INDEX ix_orders_by_status" for scan in whole}
     assert plans
     assert not (whole | covering) & set(plans)

@@ -33,9 +33,19 @@ def upgrade() -> None:
     with op.batch_alter_table("audit_log", schema=None) as batch_op:
         batch_op.create_index("ix_audit_log_subject", ["subject", "id"], unique=False)
     _people_and_terms()
+    # The office asks every few seconds what is open; what was resolved only grows.
+    op.create_index(
+        "ix_reviews_open",
+        "reviews",
+        ["kind", "id"],
+        unique=False,
+        sqlite_where=sa.text("resolved_at IS NULL"),
+        postgresql_where=sa.text("resolved_at IS NULL"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_reviews_open", table_name="reviews")
     _without_people_and_terms()
     with op.batch_alter_table("audit_log", schema=None) as batch_op:
         batch_op.drop_index("ix_audit_log_subject")
