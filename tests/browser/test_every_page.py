@@ -1,4 +1,4 @@
-"""Every page in a real browser: axe finds nothing in either scheme, and nothing reaches beyond a narrow screen."""
+"""Every page in a real browser: axe finds nothing in either scheme, no page is too wide, and none is too large."""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -10,6 +10,16 @@ from tests.browser.every_page import ROLES, Filled, fill, pages
 from tests.servers import Panel
 
 NARROW = {"width": 320, "height": 640}
+# Of a page and all that it loads: for visitors as it is before it is zipped, for others as it is sent.
+MOST_BYTES = {"visitor": ("decodedBodySize", 40_000), "customer": ("encodedBodySize", 80_000)}
+MOST_BYTES["operator"] = MOST_BYTES["customer"]
+MOST_REQUESTS = {"visitor": 5, "customer": 8, "operator": 8}
+LOADED = """(size) => {
+    const all = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
+    // The browser does not always tell of the icon.
+    const parts = all.filter((part) => !part.name.endsWith(".svg"));
+    return [parts.reduce((bytes, part) => bytes + part[size], 0), parts.length + 1];
+}"""
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 ALL_RULES = {"runOnly": WCAG, "rules": {"target-size": {"enabled": True}}, "resultTypes": ["violations"]}
 AXE = Axe().axe_script
@@ -34,7 +44,7 @@ def test_every_address_shows_something_to_somebody(site: tuple[Filled, dict[str,
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_axe_finds_nothing_and_nothing_is_wider_than_a_narrow_screen(
+def test_axe_finds_nothing_and_nothing_is_too_wide_or_too_large(
     tabs: Tabs, panel: Panel, site: tuple[Filled, dict[str, list[str]]], role: str
 ) -> None:
     filled, found = site
@@ -43,21 +53,25 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_a_narrow_screen(
     if role in filled.cookies:
         tab.page.context.add_cookies([{"name": "session", "value": filled.cookies[role], "url": panel.url}])
 
-    wrong = [problem for path in found[role] for problem in _problems(tab.page, path)]
+    wrong = [problem for path in found[role] for problem in _problems(tab.page, path, role)]
 
     assert len(found[role]) > 8
     assert wrong == []
 
 
-def _problems(page: Page, path: str) -> list[str]:
+def _problems(page: Page, path: str, role: str) -> list[str]:
     page.emulate_media(color_scheme="light")
     page.goto(path)
+    size, most = MOST_BYTES[role]
+    loaded, requests = page.evaluate(LOADED, size)
+    large = [f"{path}: {loaded} bytes"] if loaded > most else []
+    many = [f"{path}: {requests} requests"] if requests > MOST_REQUESTS[role] else []
     width = page.evaluate("document.documentElement.scrollWidth")
     wide = [f"{path}: {width} px wide"] if width > NARROW["width"] else []
     page.evaluate(AXE)
     light = _violations(page, ALL_RULES)
     page.emulate_media(color_scheme="dark")
-    return wide + [f"{path}: {each}" for each in light + _violations(page, COLORS)]
+    return wide + large + many + [f"{path}: {each}" for each in light + _violations(page, COLORS)]
 
 
 def _violations(page: Page, options: dict[str, object]) -> list[str]:
