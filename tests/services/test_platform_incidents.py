@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
+from flask import Flask
 from sqlalchemy import select, text
 from sqlalchemy.exc import DatabaseError
 
@@ -16,6 +17,7 @@ from panel.services.platform import board, incident_reads, incidents, kept, meas
 from panel.services.platform import now as present
 from panel.services.platform.incidents import Window, Words
 from tests.factories import NOON
+from tests.flows.at_once import meanwhile
 
 MINUTE = timedelta(minutes=1)
 BEGINNING = Words(Phase.INVESTIGATING, "We look into it.", {"dispatch": State.PARTIAL}, impact="Orders wait.")
@@ -38,6 +40,25 @@ def test_incident_is_told_of_until_it_is_resolved() -> None:
 
 def test_same_form_opens_one_incident() -> None:
     assert opened() == opened()
+
+
+@pytest.mark.both_engines
+def test_same_form_in_the_same_moment_opens_one_incident(app: Flask) -> None:
+    with transaction():
+        first = incidents.open_incident("Orders wait", BEGINNING, request_id="form-0001", actor="o", now=NOON).id
+        second = meanwhile(app, opened)
+
+    assert second.result(30) == first
+    assert db.session.scalars(select(AuditLine.act)).all() == ["incidents open"]
+
+
+@pytest.mark.both_engines
+def test_another_form_with_the_title_in_the_same_moment_is_refused_or_gets_an_address_of_its_own(app: Flask) -> None:
+    with transaction():
+        incidents.open_incident("Orders wait", BEGINNING, request_id="form-0000", actor="o", now=NOON)
+        second = meanwhile(app, opened)
+
+    assert second.exception(30) is None or isinstance(second.exception(), Refused)
 
 
 def test_form_that_saw_fewer_updates_says_nothing() -> None:
@@ -174,7 +195,7 @@ def test_nothing_measured_is_said_and_never_operational() -> None:
 
 def test_when_no_worker_measures_the_page_says_since_when_and_counts_the_time() -> None:
     measured(State.OPERATIONAL, at=NOON)
-    fresh = present.read(interval_seconds=60, now=NOON + 25 * timedelta(seconds=1))
+    fresh = present.read(interval_seconds=60, now=NOON + timedelta(seconds=health.STALE_SECONDS))
 
     late = present.read(interval_seconds=60, now=NOON + 100 * timedelta(seconds=1))
 

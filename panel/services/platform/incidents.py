@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from panel.db import db, lock_rows
 from panel.domain.errors import BadInput, NotFound, Refused, StaleForm
@@ -46,23 +47,39 @@ def open_incident(
     title: str, words: Words, *, request_id: str, window: Window | None = None, actor: str, now: datetime
 ) -> Incident:
     """Publish a new incident, or work planned for a window. The same request again gives the one made then."""
-    made = db.session.scalar(select(Incident).where(Incident.request_id == request_id))
+    made = _made(request_id)
     if made is not None:
         return made
     words = _checked(words)
     _check_beginning(words, window, now=now)
-    incident = _new(
-        title=_line(title, field="title"),
-        request_id=request_id,
-        phase=words.phase,
-        began_at=window.since if window else now,
-        published_at=now,
-        planned_from=window.since if window else None,
-        planned_until=window.until if window else None,
-    )
+    try:
+        with db.session.begin_nested():
+            incident = _new(
+                title=_line(title, field="title"),
+                request_id=request_id,
+                phase=words.phase,
+                began_at=window.since if window else now,
+                published_at=now,
+                planned_from=window.since if window else None,
+                planned_until=window.until if window else None,
+            )
+    except IntegrityError:
+        return _made_meanwhile(request_id)
     _say(incident, words, actor=actor, now=now)
     _log("incidents plan" if window else "incidents open", incident, incident.title, actor=actor, now=now)
     return incident
+
+
+def _made(request_id: str) -> Incident | None:
+    return db.session.scalar(select(Incident).where(Incident.request_id == request_id))
+
+
+def _made_meanwhile(request_id: str) -> Incident:
+    """What the same form made in the same moment. Raises Refused where it was another, of the same title."""
+    made = _made(request_id)
+    if made is None:
+        raise Refused("Another incident with this title was opened in the same moment. Read it, then decide.")
+    return made
 
 
 def update(incident_id: int, words: Words, *, seen_updates: int | None = None, actor: str, now: datetime) -> Incident:
