@@ -138,7 +138,9 @@ def _forget_person(user_id: int, *, now: datetime) -> None:
         lock_rows(select(User).where(User.id == user_id)).execution_options(populate_existing=True)
     ).one()
     _say_goodbye(user, now=now)
-    db.session.execute(delete(ResetRequest).where(ResetRequest.email == user.email))
+    # One that is being answered is left to whoever answers it, who waits for this account.
+    asked = lock_rows(select(ResetRequest.id).where(ResetRequest.email == user.email), skip_locked=True)
+    db.session.execute(delete(ResetRequest).where(ResetRequest.id.in_(db.session.scalars(asked).all())))
     for model in (SignIn, RecoveryCode):
         db.session.execute(delete(model).where(model.user_id == user_id))
     users.set_password(user_id, password_hash="")

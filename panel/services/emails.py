@@ -38,7 +38,8 @@ class Side:
 
 
 def ask_to_confirm(user_id: int, *, now: datetime) -> bool:
-    """Mail a link that confirms the address. False when it is confirmed already."""
+    """Mail a link that confirms the address. False when it is confirmed already. Raises Refused for a closed one."""
+    mailed_links.hold_open(user_id)
     user = users.find(user_id)
     if user.email_confirmed_at is not None:
         return False
@@ -62,11 +63,12 @@ def confirm(token: str, *, now: datetime) -> None:
 
 
 def ask_to_change(user_id: int, new_email: str, *, now: datetime) -> EmailChange:
-    """Mail a link to both addresses; the change happens when both were opened. Raises BadInput.
+    """Mail a link to both addresses; the change happens when both were opened. Raises BadInput or Refused.
 
     What was asked before is void. An address that has an account gets no link, and whoever asks is not told.
     """
     new_email = users.normalize_email(new_email)
+    mailed_links.hold_open(user_id)
     user = users.find(user_id)
     if new_email == user.email:
         raise BadInput("This is your email already.", field="email")

@@ -7,8 +7,9 @@ from sqlalchemy import delete, select
 
 from panel.db import change, db, table_of, upsert
 from panel.models import Favorite
-from panel.services import customer_state
+from panel.services import customer_state, ledger
 from panel.services.catalogue import ToolOffer
+from panel.services.closed_accounts import check_open
 
 FAVORITES = table_of(Favorite)
 
@@ -19,7 +20,9 @@ def tool_ids(user_id: int) -> frozenset[int]:
 
 
 def choose(user_id: int, tool_id: int, *, now: datetime) -> None:
-    """Make the tool one of this person's favorites. Twice is the same as once."""
+    """Make the tool one of this person's favorites. Twice is the same as once. Raises Refused for a closed account."""
+    ledger.lock_accounts([user_id])
+    check_open([user_id])
     chosen = {"user_id": user_id, "tool_id": tool_id, "chosen_at": now}
     if change(upsert(FAVORITES).on_conflict_do_nothing(), [chosen]):
         customer_state.bump_customers([user_id])

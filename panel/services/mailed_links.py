@@ -8,6 +8,8 @@ from sqlalchemy import delete, select, update
 from panel.db import change, db
 from panel.domain.errors import LinkIsSpent
 from panel.models import EmailChange, LinkPurpose, MailedLink
+from panel.services import ledger
+from panel.services.closed_accounts import check_open
 from panel.services.sign_ins import token_hash
 
 TOKEN_BYTES = 32
@@ -19,7 +21,12 @@ def new_token() -> str:
 
 
 def make(user_id: int, purpose: LinkPurpose, *, email: str, lasts: timedelta, now: datetime) -> str:
-    """The token of a fresh link. Those for the same purpose that were mailed before stop working."""
+    """The token of a fresh link. Those for the same purpose that were mailed before stop working.
+
+    The account is held, so that of two that are made at once the earlier one ends too. Raises Refused where it is
+    closed.
+    """
+    hold_open(user_id)
     end_all(user_id, purpose, now=now)
     token = new_token()
     link = MailedLink(
@@ -33,6 +40,12 @@ def make(user_id: int, purpose: LinkPurpose, *, email: str, lasts: timedelta, no
     db.session.add(link)
     db.session.flush()
     return token
+
+
+def hold_open(user_id: int) -> None:
+    """Hold this person's account until the transaction ends, as its closing does. Raises Refused where it is closed."""
+    ledger.lock_accounts([user_id])
+    check_open([user_id])
 
 
 def find(token: str, purpose: LinkPurpose, *, now: datetime) -> MailedLink | None:

@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 
 from panel.db import change, db, lock_rows
 from panel.models import LinkPurpose, MailedLink, ResetRequest, User
-from panel.services import customer_state, letters, mailed_links, mails, security_mails, sign_ins, users
+from panel.services import customer_state, ledger, letters, mailed_links, mails, security_mails, sign_ins, users
 from panel.services.sign_ins import token_hash
 
 LASTS = timedelta(hours=1)
@@ -31,11 +31,21 @@ def answer_next(*, now: datetime) -> bool:
     asked = db.session.scalar(lock_rows(select(ResetRequest).order_by(ResetRequest.id).limit(1), skip_locked=True))
     if asked is None:
         return False
-    user = users.find_by_email(asked.email)
-    if user is not None and user.closed_at is None and now - asked.asked_at < LASTS:
-        _mail_link(user, asked_at=asked.asked_at, now=now)
+    if now - asked.asked_at < LASTS:
+        _answer(asked, now=now)
     change(delete(ResetRequest).where(ResetRequest.id == asked.id))
     return True
+
+
+def _answer(asked: ResetRequest, *, now: datetime) -> None:
+    user_id = db.session.scalar(select(User.id).where(User.email == asked.email))
+    if user_id is None:
+        return
+    # Held before it is looked at: an account that is closed meanwhile has another email by then.
+    ledger.lock_accounts([user_id])
+    user = users.find_by_email(asked.email)
+    if user is not None and user.closed_at is None:
+        _mail_link(user, asked_at=asked.asked_at, now=now)
 
 
 def _mail_link(user: User, *, asked_at: datetime, now: datetime) -> None:

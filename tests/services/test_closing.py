@@ -1,6 +1,7 @@
 """Closing an account: money first, then nothing tells who it was; the books stay sound, and nothing gets in between."""
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +18,8 @@ from panel.services import (
     api_keys,
     audit,
     closing,
+    emails,
+    favorites,
     ledger,
     ordering,
     receivers,
@@ -234,3 +237,21 @@ def test_threads_of_tickets_are_erased_and_those_of_others_stay(monkeypatch: pyt
     assert everything_kept().count("My name is Grace") > 2
     closed, still_open = db.session.query(Ticket).order_by(Ticket.id)
     assert (closed.state, still_open.state) == (TicketState.CLOSED, TicketState.WAITING_FOR_US)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda user_id, _tool_id: emails.ask_to_confirm(user_id, now=NOON),
+        lambda user_id, _tool_id: emails.ask_to_change(user_id, "new@example.com", now=NOON),
+        lambda user_id, tool_id: favorites.choose(user_id, tool_id, now=NOON),
+    ],
+    ids=["confirm", "change", "favorite"],
+)
+def test_closed_account_gets_no_link_and_no_favorite(act: Callable[[int, int], Any]) -> None:
+    customer, tool = a_customer("0"), a_tool()
+    with transaction():
+        closing.close(customer.id, given_up_nanos=0, now=NOON)
+
+    with pytest.raises(Refused, match="closed"), transaction():
+        act(customer.id, tool.id)

@@ -12,8 +12,9 @@ from panel import sealing
 from panel.db import db, transaction
 from panel.domain.errors import LinkIsSpent, TooManyTries
 from panel.models import Mail, MailedLink, ResetRequest, SignIn, User
-from panel.services import mailed_links, resets, security_mails, sign_ins, users
+from panel.services import closing, ledger, mailed_links, resets, security_mails, sign_ins, users
 from tests.factories import NOON, a_customer
+from tests.flows.at_once import meanwhile
 
 NEW_HASH = "another hash"
 
@@ -196,6 +197,39 @@ def test_one_link_used_twice_at_once_sets_one_password(app: Flask) -> None:
 
     assert sorted(spent) == [False, True]
     assert _kinds_of_mails() == ["reset", "password_changed"]
+
+
+@pytest.mark.both_engines
+def test_two_requests_answered_at_once_leave_one_link_that_works(app: Flask) -> None:
+    user = a_customer()
+    with transaction():
+        for _ in range(2):
+            resets.ask(user.email, now=NOON)
+
+    with transaction():
+        resets.answer_next(now=NOON)
+        second = meanwhile(app, answer_all)
+    second.result(30)
+
+    links = db.session.scalars(select(MailedLink.ended_at).order_by(MailedLink.id)).all()
+    assert (len(links), links.count(None)) == (2, 1)
+
+
+@pytest.mark.both_engines
+def test_request_answered_while_the_account_is_closed_mails_nothing(app: Flask) -> None:
+    user = a_customer("0")
+    with transaction():
+        resets.ask(user.email, now=NOON)
+
+    with transaction():
+        ledger.lock_accounts([user.id])
+        answer = meanwhile(app, answer_all)
+        closing.close(user.id, given_up_nanos=0, now=NOON)
+    answer.result(30)
+
+    assert db.session.scalars(select(MailedLink)).all() == []
+    assert "reset" not in _kinds_of_mails()
+    assert not resets.is_any_asked()
 
 
 def test_a_restored_backup_brings_no_link_to_life_again(app: Flask) -> None:
