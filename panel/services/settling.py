@@ -1,7 +1,8 @@
 """How an operator resolves a review, with a reason that the audit log keeps.
 
 Of an order that is unconfirmed the operator says what the provider's own pages show: it is there under an id,
-it is not there, or nobody can tell and the customer gets the money back. Other reviews are marked as done.
+it is not there, or nobody can tell and the customer gets the money back. A review of a customer's request ends
+with its answer. Other reviews are marked as done.
 """
 
 from dataclasses import dataclass
@@ -13,8 +14,8 @@ from sqlalchemy import select, update
 from panel.db import db, lock_rows
 from panel.domain.errors import BadInput, NotFound, Refused
 from panel.domain.report import read_count
-from panel.models import Attempt, AttemptKind, AttemptState, Provider, Review
-from panel.services import audit_log, dispatching, refills, transitions
+from panel.models import Attempt, AttemptKind, AttemptState, Cancellation, CancellationState, Provider, Review
+from panel.services import audit_log, dispatching, refills, stops, transitions
 from panel.services.transitions import Note, OrderRow
 
 RETURNED = "An operator returned the amount: the provider did not confirm this order."
@@ -41,10 +42,30 @@ class Resolution:
     provider_id: str = ""
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """A request of a customer that operators answer: a refill, or a cancellation."""
+
+    kind: str
+    id: int
+    order_id: int
+
+    @property
+    def label(self) -> str:
+        return f"{'Refill' if self.kind == 'refill' else 'Request'} {self.id}"
+
+    @property
+    def place(self) -> str:
+        """The mark on its order's page at which it is answered."""
+        return f"{self.kind}-{self.id}"
+
+
 def resolve(review_id: int, resolution: Resolution, *, now: datetime) -> None:
     """Do what the operator decided and close the review. Raises NotFound, BadInput or Refused."""
     reason = audit_log.checked_reason(resolution.reason)
     review = _held_review(review_id)
+    if (waiting := open_request(review)) is not None:
+        raise Refused(f"{waiting.label} still waits for its answer, which closes this review. Nothing was changed.")
     kind = ASKS_ABOUT.get(review.kind)
     if kind is None or review.order_id is None:
         if resolution.decision is not Decision.DONE:
@@ -56,6 +77,22 @@ def resolve(review_id: int, resolution: Resolution, *, now: datetime) -> None:
     db.session.execute(closing.values(resolved_at=now, resolution=said))
     detail = f"{said} ({resolution.provider_id})" if resolution.provider_id else said
     audit_log.write("reviews resolve", actor=resolution.actor, subject=f"review {review_id}", detail=detail, now=now)
+
+
+def open_request(review: Review) -> Waiting | None:
+    """The customer's request that this review is about, while it has no answer."""
+    if review.order_id is None or review.resolved_at is not None:
+        return None
+    if review.kind == refills.BY_HAND:
+        refill = refills.open_of(review.order_id)
+        return None if refill is None else Waiting("refill", refill.id, review.order_id)
+    if review.kind == stops.BY_HAND:
+        asked = select(Cancellation.id).where(
+            Cancellation.order_id == review.order_id, Cancellation.state == CancellationState.ASKED
+        )
+        stop_id = db.session.scalar(asked.order_by(Cancellation.id).limit(1))
+        return None if stop_id is None else Waiting("cancellation", stop_id, review.order_id)
+    return None
 
 
 def _held_review(review_id: int) -> Review:

@@ -42,6 +42,24 @@ def test_request_to_stop_is_answered_once(office: FlaskClient) -> None:
     assert post(office, f"/office/cancellations/{stop}/answer", state="refused", reason="Late")[0] == 409
 
 
+def test_review_of_a_request_leads_to_its_answer_and_is_not_done_before(office: FlaskClient) -> None:
+    stopped, refilled = by_hand(), by_hand(Status.COMPLETED)
+    with transaction():
+        stop = cancellations.request_cancellation(stopped.id, customer_id=stopped.customer_id, now=NOON).id
+        refill = refills.request_refill(refilled.id, customer_id=refilled.customer_id, now=NOON).id
+    of_stop, of_refill = db.session.scalars(select(Review.id).order_by(Review.id)).all()
+    places = {of_stop: f"{stopped.id}?back=/office/reviews#cancellation-{stop}"}
+    places[of_refill] = f"{refilled.id}?back=/office/reviews#refill-{refill}"
+
+    for review, place in places.items():
+        page = office.get(f"/office/reviews/{review}").text
+        assert f'href="/office/orders/{place}"' in page and "Mark as done" not in page
+        assert post(office, f"/office/reviews/{review}/resolution", decision="done", reason="Seen.")[0] == 409
+    post(office, f"/office/cancellations/{stop}/answer", state="accepted", reason="Fine")
+
+    assert "Resolved" in office.get(f"/office/reviews/{of_stop}").text
+
+
 def test_review_is_resolved_as_its_kind_asks(office: FlaskClient) -> None:
     tool = a_tool()
     order = an_order(tool=tool)

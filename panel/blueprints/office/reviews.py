@@ -117,6 +117,7 @@ def _page(review_id: int, *, refusal: str = "", errors: dict[str, str] | None = 
         line=line,
         review=line.review,
         stake=review_list.stake(order_id) if order_id is not None else None,
+        waiting=settling.open_request(line.review),
         asks_about_a_call=line.review.kind in ASKS_ABOUT,
         is_refill=line.review.kind == "unconfirmed_refill",
         refusal=refusal,
