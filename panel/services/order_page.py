@@ -16,7 +16,7 @@ from panel.models import Event, Order, Terms, Tool, Transfer, TransferKind
 from panel.services import cancellations, dispatching, goodwill, ledger, refills
 from panel.services.goodwill import Given
 
-EVENTS_PER_PAGE = 200
+EVENTS_PER_PAGE = 100
 
 # Word for word the condition of the index on settling transfers, so that the index is used.
 _SETTLING = text("kind IN ('charge', 'keep', 'return')")

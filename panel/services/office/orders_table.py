@@ -17,7 +17,8 @@ from panel.services.office.queues import Limits
 from panel.services.orders import like_pattern
 from panel.services.platform import own_orders
 
-PAGE_SIZE = 40
+# As many as stay under 80 kB with long links.
+PAGE_SIZE = 20
 ORDERS, USERS, TOOLS, PROVIDERS = (table_of(model) for model in (Order, User, Tool, Provider))
 
 
