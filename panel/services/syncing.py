@@ -1,7 +1,6 @@
 """What providers report, judged by the table of reports, written in batches, doubted where it does not fit."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, select, update
@@ -17,14 +16,6 @@ from panel.services.transitions import Move, Note, OrderRow
 
 BATCH = 100
 ORDERS = table_of(Order)
-
-
-@dataclass(frozen=True)
-class Told:
-    """What came of a batch of reports."""
-
-    moved: int
-    doubted: int
 
 
 def providers_with_work(*, now: datetime) -> list[int]:
@@ -65,8 +56,8 @@ def take_batch(provider_id: int, *, again_seconds: float, now: datetime) -> list
     return [Ask(*row) for row in rows]
 
 
-def apply_reports(asked: Sequence[Ask], reports: Mapping[int, Report], *, now: datetime) -> Told:
-    """Believe what the table of reports allows about the orders we asked for; a missing one is no news."""
+def apply_reports(asked: Sequence[Ask], reports: Mapping[int, Report], *, now: datetime) -> int:
+    """Believe what the table of reports allows about the orders asked for; a missing one is no news. How many moved."""
     told = {ask.order_id: reports[ask.order_id] for ask in asked if ask.order_id in reports}
     moves, doubts = [], []
     for order in transitions.claim(told).values():
@@ -79,7 +70,7 @@ def apply_reports(asked: Sequence[Ask], reports: Mapping[int, Report], *, now: d
     transitions.apply(moves, now=now)
     for order, report, verdict in doubts:
         _doubt(order, report, verdict, now=now)
-    return Told(moved=len(moves), doubted=len(doubts))
+    return len(moves)
 
 
 def _move(order: OrderRow, report: Report, verdict: Verdict) -> Move:
