@@ -55,6 +55,10 @@ class Waiting:
         return f"{'Refill' if self.kind == 'refill' else 'Request'} {self.id}"
 
     @property
+    def act(self) -> str:
+        return f"Begin or end refill {self.id}" if self.kind == "refill" else f"Answer request {self.id}"
+
+    @property
     def place(self) -> str:
         """The mark on its order's page at which it is answered."""
         return f"{self.kind}-{self.id}"

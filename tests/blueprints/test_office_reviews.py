@@ -51,6 +51,7 @@ def test_review_of_a_request_leads_to_its_answer_and_is_not_done_before(office: 
     places = {of_stop: f"{stopped.id}?back=/office/reviews#cancellation-{stop}"}
     places[of_refill] = f"{refilled.id}?back=/office/reviews#refill-{refill}"
 
+    assert f">Answer request {stop}</a>" in office.get(f"/office/reviews/{of_stop}").text
     for review, place in places.items():
         page = office.get(f"/office/reviews/{review}").text
         assert f'href="/office/orders/{place}"' in page and "Mark as done" not in page
