@@ -50,11 +50,15 @@ def test_office_ledger_has_no_lines_of_test_orders_unless_their_customer_is_name
     an_order()
     everything = ledger_filters.parse({})
     held = ledger_filters.parse({"account": AccountKind.HOLDS})
-    before = [line.id for line in ledger_search.page(everything).lines], ledger_search.sums(held)
 
+    def shown() -> tuple[list[int], list[ledger_search.Sums]]:
+        lines = [line.id for line in ledger_search.page(everything).lines]
+        return lines, [ledger_search.sums(filters) for filters in (everything, held)]
+
+    before = shown()
     a_test_order()
 
-    assert ([line.id for line in ledger_search.page(everything).lines], ledger_search.sums(held)) == before
+    assert shown() == before
     own = db.session.scalar(select(own_orders.customer_id()))
     assert len(ledger_search.page(ledger_filters.parse({"customer": str(own)})).lines) == 2
 
