@@ -129,12 +129,14 @@ def test_pages_of_the_email_are_the_accounts_own(client: FlaskClient) -> None:
 def test_a_hostile_address_is_shown_as_text(client: FlaskClient) -> None:
     signed_in(client, a_customer())
 
-    answer = client.post("/account/email", data={"email": "<b>x</b>@example.com", "current_password": PASSWORD})
-    page = client.get("/account/email").text
+    refused, taken = (
+        client.post("/account/email", data={"email": email, "current_password": PASSWORD})
+        for email in ("<b>x</b>@example.com", "x&lt{{7*7}}'@example.com")
+    )
 
-    assert answer.status_code == 303
-    assert "&lt;b&gt;x&lt;/b&gt;@example.com" in page
-    assert "<b>x</b>" not in page
+    assert (refused.status_code, taken.status_code) == (422, 303)
+    assert "&lt;b&gt;x&lt;/b&gt;@example.com" in refused.text and "<b>x</b>" not in refused.text
+    assert "x&amp;lt{{7*7}}&#39;@example.com" in client.get("/account/email").text
 
 
 def test_an_account_made_by_command_counts_as_confirmed() -> None:
