@@ -95,12 +95,8 @@ def _people_and_terms() -> None:
         sa.Column("transfer_id", number, nullable=True),
         sa.CheckConstraint("amount_nanos > 0", name=op.f("ck_proposals_amount_positive")),
         sa.CheckConstraint("kind IN ('credit', 'debit', 'top_up')", name=op.f("ck_proposals_kind")),
-        sa.CheckConstraint(
-            "state IN ('open', 'confirmed', 'refused', 'expired')", name=op.f("ck_proposals_state")
-        ),
-        sa.CheckConstraint(
-            "decided_by IS NULL OR decided_by <> proposed_by", name=op.f("ck_proposals_two_operators")
-        ),
+        sa.CheckConstraint("state IN ('open', 'confirmed', 'refused', 'expired')", name=op.f("ck_proposals_state")),
+        sa.CheckConstraint("decided_by IS NULL OR decided_by <> proposed_by", name=op.f("ck_proposals_two_operators")),
         sa.CheckConstraint("(kind = 'top_up') = (top_up_id IS NOT NULL)", name=op.f("ck_proposals_top_up")),
         sa.ForeignKeyConstraint(["customer_id"], ["users.id"], name=op.f("fk_proposals_customer_id_users")),
         sa.ForeignKeyConstraint(["decided_by"], ["users.id"], name=op.f("fk_proposals_decided_by_users")),
