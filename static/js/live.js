@@ -87,7 +87,7 @@ function noticeAnswers() {
 
 // The bar's balance stands outside the region, and money that came back has to show there at once.
 function takeBalance() {
-  const shown = document.getElementById("my-balance");
+  const shown = document.getElementById("balance");
   const { balance, balancePlain, balanceNanos } = live()?.dataset ?? {};
   if (!shown || !balance || shown.dataset.nanos === balanceNanos) return;
   shown.dataset.nanos = balanceNanos;

@@ -65,7 +65,7 @@ def test_money_that_comes_back_shows_in_the_bar_at_once(tabs: Tabs, customer: Us
     order = an_order(customer=customer)
     page = tabs.open(customer).page
     page.goto("/orders")
-    balance = page.locator("#my-balance")
+    balance = page.locator("#balance")
     expect(balance).to_have_text("$999.10")
 
     move(order.id, Status.PARTIAL, remains=400)
@@ -249,4 +249,4 @@ def test_the_whole_way_also_goes_without_scripts(tabs: Tabs) -> None:
 
     expect(row).to_have_attribute("data-status", "partial")
     expect(row).to_contain_text("$0.96 returned")
-    expect(page.locator("#my-balance")).to_have_attribute("data-nanos", str(money.parse_nanos("8.56")))
+    expect(page.locator("#balance")).to_have_attribute("data-nanos", str(money.parse_nanos("8.56")))
