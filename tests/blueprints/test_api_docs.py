@@ -132,7 +132,7 @@ def test_page_shows_every_action_field_example_and_error(client: FlaskClient) ->
     assert page.status_code == 200
     address = "http://127.0.0.1:8000/api/v2"
     for action in ACTIONS.values():
-        assert f'id="{action.name}"' in page.text
+        assert f'id="action-{action.name}"' in page.text
         assert str(escape(action.means)) in page.text
         for example in api_docs.examples_of(action, address=address, key=api_docs.KEY):
             for text in (example.curl, example.python, example.php, example.answer):
@@ -152,7 +152,7 @@ def test_page_leads_only_to_pages_that_are_there(client: FlaskClient) -> None:
     assert inside >= {"/account/keys", "/api/openapi.json", "/order-statuses"}
     assert all(client.get(path).status_code in (200, 303) for path in inside)
     anchors = set(re.findall(r'href="#([^"]+)"', page.partition("<main")[2]))
-    assert anchors >= set(ACTIONS)
+    assert anchors >= {f"action-{name}" for name in ACTIONS}
     assert all(f'id="{anchor}"' in page for anchor in anchors)
     assert "http://127.0.0.1:8000/api</loc>" in client.get("/sitemap.xml").text
 
