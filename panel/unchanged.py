@@ -37,5 +37,5 @@ class Unchanged:
         path: str = environ["PATH_INFO"]
         if environ["REQUEST_METHOD"] != "GET" or not (path.startswith(PATH_BEGINS) and path.endswith(PATH_ENDS)):
             return False
-        person = self._who.signed_in(environ)
-        return person is not None and tag == shown_hash(person.present, address=address_of(environ))
+        present = self._who.present(environ)
+        return present is not None and tag == shown_hash(present, address=address_of(environ))

@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
@@ -10,9 +10,9 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from panel.clock import utc_now
 from panel.db import db
-from panel.quick_reads import reader, turn
-from panel.services.shown import since
-from panel.services.sign_ins import FIND, TOKEN_KEY, SignedIn, as_read, token_hash
+from panel.quick_reads import Reader, reader, turn
+from panel.services.shown import PRESENT, since
+from panel.services.sign_ins import FIND, TOKEN_KEY, Present, SignedIn, as_read, token_hash
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -32,18 +32,28 @@ class WhoAsks:
         self._cookies = _Cookies(serializer)
         with app.app_context():
             self._turn = turn(db.engine)
-            self._read = reader(db.engine, FIND)
+            self._read_present = reader(db.engine, PRESENT)
+            self._read_signed_in = reader(db.engine, FIND)
+
+    def present(self, environ: "WSGIEnvironment") -> Present | None:
+        """As the database says it now, each time; None for whoever is not signed in, and in any doubt."""
+        found = self._asked(environ, self._read_present)
+        return None if found is None else Present(*found[1])
 
     def signed_in(self, environ: "WSGIEnvironment") -> SignedIn | None:
-        """As the database says it now, each time; None for whoever is not signed in, and in any doubt."""
+        """The same, with all that a page knows of the person."""
+        found = self._asked(environ, self._read_signed_in)
+        return None if found is None else as_read(*found)
+
+    def _asked(self, environ: "WSGIEnvironment", read: Reader) -> tuple[str, tuple[Any, ...]] | None:
         cookie = self._session_cookie(environ.get("HTTP_COOKIE", ""))
         token = self._cookies.token(cookie) if cookie else None
         if not token:
             return None
         plain, hashed = token
         with self._turn:
-            rows = self._read({"token_hash": hashed, "since": since(utc_now())})
-        return as_read(plain, rows[0]) if rows else None
+            rows = read({"token_hash": hashed, "since": since(utc_now())})
+        return (plain, rows[0]) if rows else None
 
     def _session_cookie(self, header: str) -> str | None:
         """The value of the session cookie. Two of them are for Flask to judge."""
