@@ -59,9 +59,10 @@ _FIND = (
     .join(USERS, _IS_HOLDER_IN)
     .where(KEYS.c.key_hash == bindparam("key_hash"), KEYS.c.revoked_at.is_(None))
 )
-# The same read for those who write nothing down: no row while the last use is to be noted.
+# The same read for those who write nothing down, with the version of all that the customer's orders show: no row
+# while the last use is to be noted.
 FIND_NOTED = (
-    select(KEYS.c.id, KEYS.c.user_id, KEYS.c.networks)
+    select(KEYS.c.id, KEYS.c.user_id, KEYS.c.networks, USERS.c.state_version)
     .join(USERS, _IS_HOLDER_IN)
     .where(
         KEYS.c.key_hash == bindparam("key_hash"),

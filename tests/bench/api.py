@@ -9,6 +9,7 @@ import json
 import shutil
 import statistics
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -40,6 +41,7 @@ def main() -> None:
 
         targets = [
             call("status, 100 ids", action="status", orders=ids),
+            replace(call("the same, made anew", action="status", orders=ids), is_anew=True),
             call("status, one id", action="status", order="1"),
             call("balance", action="balance"),
             Target("hello world", stack.enter_context(served("tests.bench.bare:app")), "/hello"),
@@ -75,4 +77,4 @@ def _report(rounds: list[dict[str, float]]) -> None:
         rate = statistics.median(measured[name] for measured in rounds)
         ratio = statistics.median(measured[name] / measured["hello world"] for measured in rounds)
         goal = f"   (goal: at least {GOAL})" if name == "status, 100 ids" else ""
-        print(f"  {name:<16} {rate:>9,.0f}   {ratio:>5.2f} × hello world{goal}")
+        print(f"  {name:<19} {rate:>9,.0f}   {ratio:>5.2f} × hello world{goal}")

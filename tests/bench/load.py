@@ -17,7 +17,8 @@ _numbers = itertools.count()
 class Target:
     """One address with its headers, and the status that every answer must have. With a body it is a POST.
 
-    With `is_anew` each request carries a cookie that none carried before, so that no whole page kept for it is found.
+    With `is_anew` each request carries a cookie, or a field, that none carried before, so that no answer kept for it is
+    found.
     """
 
     name: str
@@ -32,9 +33,12 @@ class Target:
         """One request after the other, without end."""
         if not self.is_anew:
             yield from itertools.repeat(self.request)
-        cookie = self.headers["Cookie"]
         for number in _numbers:
-            yield replace(self, headers=self.headers | {"Cookie": f"{cookie}; n={number}"}).request
+            if self.body:
+                yield replace(self, body=self.body + b"&n=%d" % number).request
+            else:
+                cookie = f"{self.headers['Cookie']}; n={number}"
+                yield replace(self, headers=self.headers | {"Cookie": cookie}).request
 
     @property
     def request(self) -> bytes:

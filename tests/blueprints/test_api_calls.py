@@ -212,31 +212,6 @@ def test_many_wrong_keys_are_slowed_and_right_ones_from_there_are_not(client: Fl
     assert a_caller(client, a_customer()).post("balance").status_code == 200
 
 
-@pytest.mark.both_engines
-def test_statuses_are_the_same_whichever_way_they_are_answered(client: FlaskClient) -> None:
-    customer = a_customer("1000")
-    ids = [an_order(customer=customer, tool=tool).id for tool in [a_tool()] for _ in range(5)]
-    caller = a_caller(client, customer)
-    caller.call("balance")
-
-    for fields in ({"orders": ",".join(map(str, ids))}, {"order": ids[0]}, {"orders": f"{ids[0]},999"}):
-        quick = caller.post("status", **fields)
-        whole = client.post(PATH, json={"key": caller.key, "action": "status"} | fields)
-        assert quick.data == whole.data
-        assert ("X-Request-ID" in quick.headers, "X-Request-ID" in whole.headers) == (False, True)
-
-
-def test_quick_status_ends_with_the_key(client: FlaskClient) -> None:
-    caller = a_caller(client, a_customer())
-    caller.call("status", orders="1,2")
-    assert "X-Request-ID" not in caller.post("status", orders="1,2").headers
-
-    with transaction():
-        db.session.execute(update(ApiKey).values(revoked_at=utc_now()))
-
-    assert caller.call("status", orders="1,2") == {"error": "Invalid API key"}
-
-
 def test_statuses_of_a_hundred_orders_are_one_read_behind_that_of_the_key(client: FlaskClient) -> None:
     caller = a_caller(client, a_customer())
     caller.call("balance")

@@ -1,0 +1,144 @@
+"""The quick answer to `status`: the same as the whole way's, never older, and the key's holder's alone."""
+
+from collections.abc import Iterator
+from typing import Any
+from unittest.mock import Mock, patch
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import update
+from werkzeug.test import TestResponse
+
+from panel.blueprints import api_quick
+from panel.blueprints.api_quick import QuickStatus
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.domain.status import Status
+from panel.models import ApiKey
+from panel.services import api_orders, transitions
+from panel.services.transitions import Move
+from tests.callers import PATH, Caller, a_caller
+from tests.factories import a_customer, a_tool, an_order
+
+INVALID_KEY = {"error": "Invalid API key"}
+INCORRECT_ORDER = {"error": "Incorrect order ID"}
+
+
+@pytest.fixture
+def made(app: Flask) -> Iterator[Mock]:
+    """Is called whenever the quick way makes an answer out of rows; behind it the app has no other quick way."""
+    app.wsgi_app = QuickStatus(app.wsgi_app, app)  # type: ignore[method-assign]
+    with patch.object(api_orders, "status_texts", wraps=api_orders.status_texts) as counted:
+        yield counted
+
+
+def a_known_caller(client: FlaskClient, **known: Any) -> Caller:
+    """A caller whose last use was just written down."""
+    caller = a_caller(client, known.get("customer") or a_customer())
+    caller.call("balance")
+    return caller
+
+
+def is_quick(answer: TestResponse) -> bool:
+    return answer.status_code == 200 and "X-Request-ID" not in answer.headers
+
+
+def whole_way(caller: Caller, **fields: object) -> TestResponse:
+    return caller.client.post(PATH, json={"key": caller.key, "action": "status"} | fields)
+
+
+@pytest.mark.both_engines
+def test_statuses_are_the_same_whichever_way_they_are_answered(client: FlaskClient) -> None:
+    customer, tool = a_customer("1000"), a_tool()
+    ids = [an_order(customer=customer, tool=tool).id for _ in range(5)]
+    caller = a_known_caller(client, customer=customer)
+
+    for fields in ({"orders": ",".join(map(str, ids))}, {"order": ids[0]}, {"orders": f"{ids[0]},999"}):
+        quick, whole = caller.post("status", **fields), whole_way(caller, **fields)
+        assert quick.data == whole.data
+        assert (is_quick(quick), is_quick(whole)) == (True, False)
+
+
+@pytest.mark.both_engines
+def test_answer_is_kept_until_something_in_it_has_changed(client: FlaskClient, made: Mock) -> None:
+    customer, tool = a_customer("1000"), a_tool()
+    order = an_order(customer=customer, tool=tool, status=Status.PENDING)
+    caller = a_known_caller(client, customer=customer)
+    fields = {"orders": f"{order.id},{order.id + 1}"}
+    told: list[bytes] = []
+
+    def is_told_once() -> None:
+        before = made.call_count
+        answers = [caller.post("status", **fields) for _ in range(3)]
+        assert made.call_count == before + 1
+        told.append(whole_way(caller, **fields).data)
+        assert [answer.data for answer in answers] == [told[-1]] * 3
+        assert all(map(is_quick, answers))
+
+    is_told_once()
+    for to, remains, start_count in (
+        (Status.IN_PROGRESS, 100, None),
+        (Status.IN_PROGRESS, 100, 7),
+        (Status.IN_PROGRESS, 60, 7),
+        (Status.PARTIAL, 40, 7),
+    ):
+        with transaction():
+            claimed = transitions.claim_one(order.id)
+            transitions.apply([Move(claimed, to, remains, start_count=start_count)], now=utc_now())
+        is_told_once()
+    assert an_order(customer=customer, tool=tool).id == order.id + 1
+    is_told_once()
+    assert len(set(told)) == len(told)
+
+
+def test_kept_answer_is_given_to_nobody_else(client: FlaskClient, made: Mock) -> None:
+    customer = a_customer()
+    order = an_order(customer=customer, tool=a_tool(), status=Status.PENDING)
+    caller, stranger = a_known_caller(client, customer=customer), a_known_caller(client)
+    assert is_quick(caller.post("status", order=order.id))
+
+    assert stranger.call("status", order=order.id) == INCORRECT_ORDER
+    assert stranger.call("status", orders=order.id) == {str(order.id): INCORRECT_ORDER}
+    with transaction():
+        db.session.execute(update(ApiKey).values(networks="192.0.2.0/24"))
+    assert caller.call("status", order=order.id) == INVALID_KEY
+
+
+def test_kept_answer_ends_with_the_key(client: FlaskClient, made: Mock) -> None:
+    caller = a_known_caller(client)
+    assert is_quick(caller.post("status", orders="1,2"))
+
+    with transaction():
+        db.session.execute(update(ApiKey).values(revoked_at=utc_now()))
+
+    assert caller.call("status", orders="1,2") == INVALID_KEY
+
+
+def test_kept_answers_count_as_calls(app: Flask, client: FlaskClient, made: Mock) -> None:
+    caller = a_known_caller(client)
+
+    most = app.config["PANEL"].api_requests_a_minute = 4
+    # Twice as many, for the minute may end meanwhile.
+    statuses = [caller.post("status", orders="5").status_code for _ in range(2 * most + 1)]
+
+    assert statuses[0] == 200
+    assert 429 in statuses
+
+
+def test_so_many_answers_are_kept_and_none_for_strangers(client: FlaskClient, made: Mock) -> None:
+    caller = a_known_caller(client)
+
+    def ask(*numbers: int) -> int:
+        """How many of these were made anew."""
+        before = made.call_count
+        for number in numbers:
+            assert is_quick(caller.post("status", orders=number))
+        return made.call_count - before
+
+    with patch.object(api_quick, "FORMS_KEPT", 3):
+        assert ask(1, 2, 3) == 3
+        for number in range(10):
+            assert Caller(client, "smm_unknown").call("status", orders=number) == INVALID_KEY
+        assert ask(1, 2, 3) == 0
+        assert ask(4, 1, 2, 3) == 4
