@@ -1,6 +1,6 @@
 """Real servers for tests: a throw-away PostgreSQL, and the product itself as processes of its own.
 
-`python -m tests.servers chromium` and `… postgresql` print where the program is, or exit with 1.
+`python -m tests.servers chromium`, `… postgresql` and `… php` print where the program is, or exit with 1.
 A PostgreSQL server lives as long as the pipe to its keeper: when the tests end, however they end, it is
 stopped and its folder removed.
 """
@@ -73,6 +73,14 @@ def postgresql() -> Path:
         if (folder / "initdb").exists() and (folder / "postgres").exists():
             return folder
     raise NotInstalled("no PostgreSQL on this machine")
+
+
+def php() -> str:
+    """PHP with what its examples need. Raises NotInstalled."""
+    path = shutil.which("php")
+    if path is None or subprocess.run([path, "-r", "exit(function_exists('curl_init') ? 0 : 1);"]).returncode:
+        raise NotInstalled("no PHP with cURL on this machine")
+    return path
 
 
 def free_port() -> int:
@@ -275,5 +283,7 @@ if __name__ == "__main__":
                 print(chromium())
             case "postgresql":
                 print(postgresql())
+            case "php":
+                print(php())
     except NotInstalled as missing:
         raise SystemExit(str(missing)) from missing
