@@ -5,6 +5,7 @@ only edges (routes, commands, jobs) open one, and nothing slow may happen inside
 """
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -77,6 +78,9 @@ class Base(DeclarativeBase):
 db = SQLAlchemy(metadata=Base.metadata)
 migrate = Migrate()
 
+_commits = 0
+_counting = threading.Lock()
+
 
 def init_app(app: Flask, *, url: str) -> None:
     """Bind the database to the app and give SQLite the transactions that money needs."""
@@ -127,12 +131,24 @@ def transaction() -> Iterator[None]:
         session.info[HELD] = session.connection(execution_options={WRITES: True})
         yield
         session.commit()
+        _count_commit()
     except BaseException:
         session.rollback()
         raise
     finally:
         session.info.pop(WRITES, None)
         session.info.pop(HELD, None)
+
+
+def _count_commit() -> None:
+    global _commits
+    with _counting:
+        _commits += 1
+
+
+def commits() -> int:
+    """How many transactions this process has committed: the same number twice means it wrote nothing in between."""
+    return _commits
 
 
 def held_connection() -> Connection:

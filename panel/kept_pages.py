@@ -1,19 +1,21 @@
 """Public pages as visitors get them: drawn once by Flask, kept with an ETag and ready-made compressions, given again.
 
-A small WSGI layer for GETs without a session and without a query. It asks the database each time for the versions
-of whatever these pages show, and gives a kept page only while all of these are as they were before it was drawn:
+A small WSGI layer for GETs without a session and without a query. It asks the database for the versions of whatever
+these pages show, and gives a kept page only while all of these are as they were before it was drawn:
 
 - the catalogue's version (tools and terms), which providers are paused, and what was said of incidents;
 - the reading that measured figures come from (`services/measures`, a minute at the most);
 - the minute, for all else that moves with time, such as the state of the platform.
 
-The texts of `content/` and the code are those of the process. A page is kept for each choice of colors. What asks for
-a session, sets a cookie, or is not listed in PAGES is drawn each time.
+What the database said holds for ASKED_AGAIN_SECONDS, unless this process writes something sooner: no visitor is shown
+what is older than that. The texts of `content/` and the code are those of the process. A page is kept for each choice
+of colors. What asks for a session, sets a cookie, or is not listed in PAGES is drawn each time.
 """
 
 import gzip
 import hashlib
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +31,7 @@ from werkzeug.http import parse_cookie
 from werkzeug.routing import RequestRedirect
 
 from panel.clock import utc_now
-from panel.db import db
+from panel.db import commits, db
 from panel.drawn import Answer, Headers, Stamps, stamped
 from panel.models import Catalogue, Incident, IncidentUpdate, Provider
 from panel.quick_reads import reader, turn
@@ -59,6 +61,8 @@ PAGES = frozenset(
     }
 )
 MOST_KEPT = 2_000
+# Each question hands the interpreter from thread to thread: one for every page halves what a process answers.
+ASKED_AGAIN_SECONDS = 0.05
 THEME_COOKIE = "theme"
 THEMES = frozenset({"light", "dark"})
 
@@ -77,6 +81,15 @@ VERSIONS = select(
     select(func.count()).select_from(IncidentUpdate).scalar_subquery(),
     select(func.count(Incident.published_at) + func.count(Incident.resolved_at)).scalar_subquery(),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What the database said of the versions, since when that holds, and how many commits of ours it follows."""
+
+    row: tuple[object, ...]
+    at: float
+    commits: int
 
 
 @dataclass(slots=True)
@@ -106,6 +119,7 @@ class KeptPages:
         self._lock = threading.Lock()
         # When a page was drawn is no news, and no part of what its ETag stands for.
         self._stamps = Stamps()
+        self._said: _Said | None = None
         with app.app_context():
             self._database = str(db.engine.url)
             self._turn = turn(db.engine)
@@ -139,9 +153,17 @@ class KeptPages:
 
     def _versions(self) -> tuple[object, ...] | None:
         """What every kept page depends on, as it is now; None where the database can't be asked."""
+        said = self._said
+        if said is None or said.commits != commits() or time.monotonic() - said.at >= ASKED_AGAIN_SECONDS:
+            said = self._said = self._asked()
+        return (*said.row, int(utc_now().timestamp()) // 60, self._read_at()) if said is not None else None
+
+    def _asked(self) -> _Said | None:
+        # Noted before the question: what is written meanwhile is asked for again.
+        at, after = time.monotonic(), commits()
         with self._turn:
             rows = self._read({})
-        return (*rows[0], int(utc_now().timestamp()) // 60, self._read_at()) if rows else None
+        return _Said(rows[0], at, after) if rows else None
 
     def _read_at(self) -> datetime | None:
         return measures.read_at(self._database, now=utc_now())
