@@ -6,10 +6,10 @@ from functools import cache
 from pathlib import Path
 
 from alembic.script import ScriptDirectory
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from panel.db import WRITES, db
+from panel.db import WRITES, db, table_of, upsert
 from panel.domain.status import Status
 from panel.models import Heartbeat, Order, OrderCount, Review
 from panel.services import mails
@@ -35,12 +35,9 @@ class Numbers:
 
 
 def beat(worker: str, *, now: datetime) -> None:
-    """Note that a worker is alive and its engine runs jobs."""
-    seen = db.session.execute(
-        update(Heartbeat).where(Heartbeat.worker == worker).values(at=now).returning(Heartbeat.at)
-    )
-    if seen.first() is None:
-        db.session.add(Heartbeat(worker=worker, at=now))
+    """Note that a worker is alive and its engine runs jobs. Single runs on one machine share a name."""
+    note = upsert(table_of(Heartbeat)).values(worker=worker, at=now)
+    db.session.execute(note.on_conflict_do_update(index_elements=[Heartbeat.worker], set_={"at": note.excluded.at}))
 
 
 def forget_workers(*, before: datetime) -> int:

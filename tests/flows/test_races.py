@@ -12,9 +12,9 @@ from panel.db import db, transaction
 from panel.domain.errors import InsufficientBalance, PanelError
 from panel.domain.report import Report
 from panel.domain.status import Status
-from panel.models import Attempt, Event, Order, Refill, Transfer
+from panel.models import Attempt, Event, Heartbeat, Order, Refill, Transfer
 from panel.providers.base import Accepted, Ask
-from panel.services import cancellations, deadlines, dispatching, ledger, refills, syncing, transitions
+from panel.services import cancellations, deadlines, dispatching, health, ledger, refills, syncing, transitions
 from tests import books
 from tests.counts import times
 from tests.factories import NOON, a_customer, a_tool, an_order
@@ -208,6 +208,23 @@ def test_two_sweeps_never_take_the_same_order(app: Flask) -> None:
     db.session.rollback()
     attempts = db.session.scalars(select(Attempt.order_id)).all()
     assert len(attempts) == len(set(attempts)) == sum(map(len, taken))
+
+
+def test_workers_of_one_name_beat_together(app: Flask) -> None:
+    """Single runs on one machine share a name, and the first beat of each finds none before it."""
+
+    def beat_as(worker: str) -> Callable[[], None]:
+        def beat() -> None:
+            with transaction():
+                health.beat(worker, now=NOON)
+
+        return beat
+
+    for worker in ("here-1", "here-2", "here-3"):
+        all_at_once(app, [beat_as(worker)] * 8)
+
+    db.session.rollback()
+    assert sorted(db.session.scalars(select(Heartbeat.worker))) == ["here-1", "here-2", "here-3"]
 
 
 def test_order_handed_over_while_its_time_ran_out_is_not_canceled(app: Flask) -> None:
