@@ -1,4 +1,7 @@
-"""Every page in a real browser: axe finds nothing in either scheme, no page is too wide, and none is too large."""
+"""Every page in a real browser: axe finds nothing in either scheme, no page is too wide, and none is too large.
+
+So too for what each form answers when it is sent empty, and for the pages on which people check what they do.
+"""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -7,6 +10,7 @@ from playwright.sync_api import Page
 
 from tests.browser.conftest import Tabs
 from tests.browser.every_page import ROLES, Filled, fill, pages
+from tests.factories import LINK, a_customer
 from tests.servers import Panel
 
 NARROW = {"width": 320, "height": 640}
@@ -23,6 +27,22 @@ LOADED = """(size) => {
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 ALL_RULES = {"runOnly": WCAG, "rules": {"target-size": {"enabled": True}}, "resultTypes": ["violations"]}
 AXE = Axe().axe_script
+# The fields that a person fills in, of each form that changes something.
+FIELDS = "input:not([type=hidden]), select, textarea"
+FORMS = """(fields) => [...document.querySelectorAll("main form[method=post]")]
+    .filter((form) => form.querySelector(fields)).map((form) => form.getAttribute("action"))"""
+# As a browser without our scripts sends it, and past the checks of its own.
+SEND = """([action, fields, values]) => {
+    const form = [...document.querySelectorAll("main form[method=post]")]
+        .find((each) => each.getAttribute("action") === action);
+    for (const each of form.querySelectorAll(fields)) {
+        const value = values[each.name] ?? (values["*"] === undefined ? each.value : "");
+        if (each.matches("[type=checkbox], [type=radio]")) each.checked = each.value === values[each.name];
+        else each.value = value;
+    }
+    HTMLFormElement.prototype.submit.call(form);
+}"""
+EMPTY = {"*": ""}
 COLORS = {"runOnly": {"type": "rule", "values": ["color-contrast"]}, "resultTypes": ["violations"]}
 
 _kept: dict[str, tuple[Filled, dict[str, list[str]]]] = {}
@@ -48,20 +68,105 @@ def test_axe_finds_nothing_and_nothing_is_too_wide_or_too_large(
     tabs: Tabs, panel: Panel, site: tuple[Filled, dict[str, list[str]]], role: str
 ) -> None:
     filled, found = site
-    tab = tabs.open(viewport=NARROW, color_scheme="light")
-    tab.complaints.expects_failed_answers = role == "visitor"
-    if role in filled.cookies:
-        tab.page.context.add_cookies([{"name": "session", "value": filled.cookies[role], "url": panel.url}])
+    page = _tab_of(tabs, panel, filled, role, may_be_refused=role == "visitor")
+    wrong = []
 
-    wrong = [problem for path in found[role] for problem in _problems(tab.page, path, role)]
+    for path in found[role]:
+        page.goto(path)
+        wrong += _problems(page, path, role)
 
     assert len(found[role]) > 8
     assert wrong == []
 
 
+def test_pages_with_nothing_on_them_yet_are_as_sound(
+    tabs: Tabs, panel: Panel, site: tuple[Filled, dict[str, list[str]]]
+) -> None:
+    """As someone sees them who has just signed up: no order, no money, no key, no ticket."""
+    _filled, found = site
+    paths = [path for path in found["customer"] if not any(sign.isdigit() for sign in path)]
+    page = tabs.open(a_customer("0"), viewport=NARROW, color_scheme="light").page
+    wrong = []
+
+    for path in paths:
+        answer = page.goto(path)
+        assert answer is not None and answer.status == 200, path
+        wrong += _problems(page, path, "customer")
+
+    assert {"/orders", "/orders/new", "/balance", "/tickets", "/account/keys"} < set(paths)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_what_each_form_answers_when_it_is_empty_is_as_sound(
+    tabs: Tabs, panel: Panel, site: tuple[Filled, dict[str, list[str]]], role: str
+) -> None:
+    filled, found = site
+    page = _tab_of(tabs, panel, filled, role)
+    sent, wrong = set(), []
+
+    for path in found[role]:
+        page.goto(path)
+        for action in page.evaluate(FORMS, FIELDS):
+            if (action or path) not in sent:
+                sent.add(action or path)
+                page.goto(path)
+                wrong += _sent(page, action, EMPTY, role)
+
+    assert len(sent) >= 4
+    assert wrong == []
+
+
+def test_pages_on_which_people_check_what_they_do_are_as_sound(
+    tabs: Tabs, panel: Panel, site: tuple[Filled, dict[str, list[str]]]
+) -> None:
+    filled, _found = site
+    values = filled.values
+    tool, customer, top_up = values["/tools/<slug>"], values["customer_id"], values["reference"]
+    wrong = []
+    for role, path, action, typed in (
+        ("customer", "/orders/new", "/orders/check", {"tool": tool, "link": LINK, "quantity": "100"}),
+        ("customer", "/orders/new", "/orders/check", {"tool": tool, "link": LINK, "quantity": "1e9"}),
+        ("customer", "/orders/mass", "/orders/mass", {"lines": f"{tool} | {LINK} | 100\nno | such | line"}),
+        (
+            "operator",
+            f"/office/customers/{customer}",
+            f"/office/customers/{customer}/money/check",
+            {"kind": "credit", "amount": "1.50", "reason": "It was late."},
+        ),
+        (
+            "operator",
+            f"/office/top-ups/{top_up}",
+            f"/office/top-ups/{top_up}/check",
+            {"amount": "25", "paid_as": "TX-1"},
+        ),
+        ("operator", f"/office/tools/{tool}", f"/office/tools/{tool}/check", {"name": "Another name"}),
+    ):
+        page = _tab_of(tabs, panel, filled, role)
+        page.goto(path)
+        wrong += _sent(page, action, typed, role)
+    assert wrong == []
+
+
+def _tab_of(tabs: Tabs, panel: Panel, filled: Filled, role: str, *, may_be_refused: bool = True) -> Page:
+    """A narrow page of this person."""
+    tab = tabs.open(viewport=NARROW, color_scheme="light")
+    tab.complaints.expects_failed_answers = may_be_refused
+    if role in filled.cookies:
+        tab.page.context.add_cookies([{"name": "session", "value": filled.cookies[role], "url": panel.url}])
+    return tab.page
+
+
+def _sent(page: Page, action: str, typed: dict[str, str], role: str) -> list[str]:
+    """What is wrong with the answer to this form of the page that is open."""
+    with page.expect_navigation():
+        page.evaluate(SEND, [action, FIELDS, typed])
+    return _problems(page, f"{action} from {page.url}", role)
+
+
 def _problems(page: Page, path: str, role: str) -> list[str]:
+    """What is wrong with the page that is open."""
     page.emulate_media(color_scheme="light")
-    page.goto(path)
     size, most = MOST_BYTES[role]
     loaded, requests = page.evaluate(LOADED, size)
     large = [f"{path}: {loaded} bytes"] if loaded > most else []
