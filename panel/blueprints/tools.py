@@ -39,6 +39,7 @@ def load_texts(state: BlueprintSetupState) -> None:
 def listed() -> ResponseReturnValue:
     category = request.args.get("category", "")
     refill = request.args.get("refill", "")
+    refill = refill if refill in REFILL_CHOICES else ""
     sort = BY_PRICE if request.args.get("sort") == BY_PRICE else ""
     tools = catalogue.listed(category=category or None, refill=REFILL_CHOICES.get(refill))
     if sort:
@@ -53,7 +54,7 @@ def listed() -> ResponseReturnValue:
         tools=tools,
         categories=[("", "All categories"), *((each, each) for each in catalogue.categories())],
         category=category,
-        refill=refill if refill in REFILL_CHOICES else "",
+        refill=refill,
         sort=sort,
         favorites=chosen,
         only_favorites=only_favorites,
@@ -62,6 +63,16 @@ def listed() -> ResponseReturnValue:
         days=measures.WINDOW.days,
         changed_at=changed_at,
         data=json_ld.tools_page(changed=changed_at.date() if changed_at else None),
+        # A filtered list points to itself, without whatever else stands in the address.
+        canonical=json_ld.absolute(
+            url_for(
+                ".listed",
+                category=category or None,
+                refill=refill or None,
+                sort=sort or None,
+                favorites="yes" if only_favorites else None,
+            )
+        ),
     )
 
 

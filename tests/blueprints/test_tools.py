@@ -149,6 +149,21 @@ def test_a_filtered_list_is_not_for_search_engines(client: FlaskClient) -> None:
     assert 'name="robots" content="noindex"' in client.get("/tools?refill=yes").text
 
 
+@pytest.mark.parametrize(
+    ("address", "canonical"),
+    [
+        ("/tools", "/tools"),
+        ("/tools?utm_source=mail", "/tools"),
+        ("/tools?refill=perhaps", "/tools"),
+        ("/tools?sort=price&utm_source=mail&category=Web%20pages", "/tools?category=Web+pages&amp;sort=price"),
+    ],
+)
+def test_a_list_points_to_itself_by_its_filters_alone(client: FlaskClient, address: str, canonical: str) -> None:
+    site = "http://127.0.0.1:8000"
+
+    assert f'<link rel="canonical" href="{site}{canonical}">' in client.get(address).text
+
+
 def test_an_empty_catalogue_says_so(client: FlaskClient) -> None:
     assert "There are no tools yet." in client.get("/tools").text
 
