@@ -102,7 +102,10 @@ def test_only_an_encoding_that_was_asked_for_is_given(accepted: str, given: str)
 
 
 @pytest.mark.both_engines
-def test_a_changed_catalogue_shows_at_once(client: FlaskClient, drawn: list[str]) -> None:
+def test_a_changed_catalogue_shows_at_once(
+    client: FlaskClient, drawn: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_pages, "ASKED_AGAIN_SECONDS", 3600.0)
     client.get("/tools")
     tool = a_tool("visits-of-pages")
     bump_catalogue()
