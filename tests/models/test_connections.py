@@ -1,0 +1,136 @@
+"""SQLite connections of the web, the worker, commands and quick reads: durable, or read-only."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select, text
+
+from panel import worker
+from panel.db import db, transaction
+from panel.models import User
+from panel.quick_reads import reader
+from tests.factories import a_customer, signed_in
+
+# What every connection that may write must say of itself. FULL is 2: a commit that was answered outlives the power.
+RIGHT = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+def said() -> dict[str, object]:
+    """What the connection of this session says of itself."""
+    return {name: db.session.execute(text(f"PRAGMA {name}")).scalar() for name in RIGHT}
+
+
+@contextmanager
+def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, sqlite3.Connection]]]:
+    """Every connection to a file that this process opens meanwhile, with the name it was opened by."""
+    found: list[tuple[str, sqlite3.Connection]] = []
+    connect = sqlite3.connect
+
+    def noting(name: Any, *given: Any, **more: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(name, *given, **{**more, "check_same_thread": False})
+        found.append((str(name), connection))
+        return connection
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sqlite3, "connect", noting)
+        patched.setattr(sqlite3.dbapi2, "connect", noting)
+        yield found
+
+
+def test_connections_of_web_requests_are_durable(app: Flask) -> None:
+    told: list[dict[str, object]] = []
+
+    @app.get("/said")
+    def _said() -> str:
+        told.append(said())
+        return ""
+
+    db.engine.dispose()
+    together = threading.Barrier(4)
+
+    def ask() -> None:
+        with app.app_context():
+            db.session.connection()
+            together.wait(10)
+            app.test_client().get("/said")
+            db.session.remove()
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert told == [RIGHT] * 4
+
+
+def test_a_connection_is_durable_while_it_writes(app: Flask) -> None:
+    with transaction():
+        inside = said()
+
+    assert inside == RIGHT
+
+
+def test_connections_of_commands_are_durable(app: Flask) -> None:
+    told: list[dict[str, object]] = []
+
+    @app.cli.command("said")
+    def _said() -> None:
+        told.append(said())
+        click.echo("done")
+
+    db.session.remove()
+    db.engine.dispose()
+
+    done = app.test_cli_runner().invoke(args=["said"])
+
+    assert (done.exit_code, told) == (0, [RIGHT])
+
+
+def test_connections_of_the_worker_are_durable(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each sweep of a single run, on the threads that its lanes take."""
+    db.session.remove()
+    db.engine.dispose()
+
+    with opened(monkeypatch) as connections:
+        assert worker.run_once(app)
+        ours = [connection for name, connection in connections if "panel.db" in name and "mode=ro" not in name]
+        assert ours
+        for connection in ours:
+            told = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in RIGHT}
+            assert told == RIGHT
+    db.engine.dispose()
+
+
+def test_the_file_of_the_worker_s_engine_has_a_write_ahead_log(app: Flask) -> None:
+    config = worker.engine_config(app.config["PANEL"], executor="test")
+
+    path = str(config["system_database_url"]).removeprefix("sqlite:///")
+
+    with sqlite3.connect(path) as connection:
+        mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
+    connection.close()
+    assert mode == "wal"
+
+
+def test_connections_of_quick_reads_cannot_write(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customer = a_customer()
+
+    with opened(monkeypatch) as connections:
+        signed_in(client, customer).get("/orders")
+        assert reader(db.engine, select(User.id))({}) == [(customer.id,)]
+        quick = [connection for name, connection in connections if "mode=ro" in name]
+
+        assert quick
+        for connection in quick:
+            with pytest.raises(sqlite3.OperationalError, match="readonly"):
+                connection.execute("DELETE FROM users")

@@ -1,0 +1,6 @@
+"""Every mutant that is tried, in the order of the product's layers."""
+
+from tests.mutants import edge, money, orders, pages
+from tests.mutants.mutant import Mutant
+
+MUTANTS: tuple[Mutant, ...] = (*money.MUTANTS, *orders.MUTANTS, *edge.MUTANTS, *pages.MUTANTS)

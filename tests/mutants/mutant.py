@@ -1,0 +1,42 @@
+"""A mutant as data: which text in which file becomes which other text, and the tests that must notice."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One fault. `old` stands exactly once in the file; `tests` are what pytest is given, files or single tests."""
+
+    path: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.path}: {' '.join(self.old.split())} -> {' '.join(self.new.split()) or 'nothing'}"
+
+    def applied_to(self, text: str) -> str:
+        """The file with the fault in it. Raises ValueError where `old` is not there exactly once."""
+        count = text.count(self.old)
+        if count != 1:
+            raise ValueError(f"{self.path} has {self.old!r} {count} times, not once")
+        return text.replace(self.old, self.new)
+
+
+def in_file(path: str, tests: str, *changes: tuple[str, str]) -> list[Mutant]:
+    """Mutants of one file that the same tests (names with spaces between them) must notice."""
+    return [Mutant(path, old, new, tuple(tests.split())) for old, new in changes]
+
+
+def kinds(mutants: Sequence[Mutant]) -> dict[str, int]:
+    """How many mutants there are in each folder."""
+    counted: dict[str, int] = {}
+    for mutant in mutants:
+        folder = str(Path(mutant.path).parent)
+        counted[folder] = counted.get(folder, 0) + 1
+    return dict(sorted(counted.items()))
