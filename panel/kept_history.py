@@ -2,7 +2,8 @@
 
 A small WSGI layer for GETs of `/orders`. Whose page it is and what it depends on is read from the database each
 time, as for the live region; the one thing that moves by itself, the time at which the page was drawn, is left
-open in the page that is kept and filled in with each answer.
+open in the page that is kept and filled in with each answer. Flask is asked with the session and theme cookies alone,
+written again from their values, and what it answers is kept only when it says that it was made for that very person.
 """
 
 from collections import OrderedDict
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING
 from flask import Flask
 
 from panel.drawn import Answer, Headers, Stamps, stamped
+from panel.request_identity import MADE_FOR, THEME_COOKIE, cookies_of, theme_of
 from panel.services.shown import shown_hash
-from panel.services.sign_ins import SIGNED_IN
+from panel.services.sign_ins import SIGNED_IN, SignedIn
 from panel.who_asks import WhoAsks, address_of
 
 if TYPE_CHECKING:
@@ -24,7 +26,16 @@ if TYPE_CHECKING:
 PATH = "/orders"
 # A page is some 35 kB.
 PAGES_KEPT = 300
-LONGEST_KEY = 8192
+LONGEST_ADDRESS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """What a page depends on: the session's content, the colors, and the hash of what the database says."""
+
+    session: str
+    theme: str
+    shown: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,39 +52,42 @@ class KeptHistory:
     def __init__(self, inner: "WSGIApplication", app: Flask) -> None:
         self._inner = inner
         self._who = WhoAsks(app)
-        self._pages: OrderedDict[tuple[str, str], _Page] = OrderedDict()
+        self._cookie_name: str = app.config["SESSION_COOKIE_NAME"]
+        self._pages: OrderedDict[_Key, _Page] = OrderedDict()
         self._lock = Lock()
         self._stamps = Stamps()
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        key = self._key(environ)
-        if key is None:
-            return self._inner(environ, start_response)
-        page = self._pages.get(key)
-        return self._drawn(key, environ, start_response) if page is None else _given(page, start_response)
-
-    def _key(self, environ: "WSGIEnvironment") -> tuple[str, str] | None:
-        """What the page depends on: all that was sent in cookies, and what the database says. None: not ours."""
-        if environ["PATH_INFO"] != PATH or environ["REQUEST_METHOD"] != "GET":
-            return None
-        cookies, address = environ.get("HTTP_COOKIE", ""), address_of(environ)
-        if "HTTP_HX_REQUEST" in environ or len(cookies) + len(address) > LONGEST_KEY:
-            return None
-        person = self._who.signed_in(environ)
+        person = self._person(environ)
         if person is None:
+            return self._inner(environ, start_response)
+        session, theme = cookies_of(environ)[self._cookie_name], theme_of(environ)
+        key = _Key(session, theme, shown_hash(person.present, address=address_of(environ)))
+        page = self._pages.get(key)
+        if page is not None:
+            environ[MADE_FOR] = person.token
+            return _given(page, start_response)
+        own = f"{self._cookie_name}={session}"
+        cookies = f"{own}; {THEME_COOKIE}={theme}" if theme else own
+        environ.update({"HTTP_COOKIE": cookies, SIGNED_IN: person})
+        return self._drawn(key, person, environ, start_response)
+
+    def _person(self, environ: "WSGIEnvironment") -> SignedIn | None:
+        """Whose history this request asks for. None: not ours to answer."""
+        if environ["PATH_INFO"] != PATH or environ["REQUEST_METHOD"] != "GET" or "HTTP_HX_REQUEST" in environ:
             return None
-        environ[SIGNED_IN] = person
-        return cookies, shown_hash(person.present, address=address)
+        return self._who.signed_in(environ) if len(address_of(environ)) <= LONGEST_ADDRESS else None
 
     def _drawn(
-        self, key: tuple[str, str], environ: "WSGIEnvironment", start_response: "StartResponse"
+        self, key: _Key, person: SignedIn, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         answer = Answer()
         self._stamps.ask_for(environ)
         body = answer.body_of(self._inner, environ)
         page = _Page(answer.headers, self._stamps.split(body))
+        is_persons = environ.get(MADE_FOR) == person.token
         # An answer that sets a cookie says something once, as a message does; it is the next one that lasts.
-        if answer.status.startswith("200 ") and not answer.has("set-cookie"):
+        if answer.status.startswith("200 ") and is_persons and not answer.has("set-cookie"):
             with self._lock:
                 self._pages[key] = page
                 if len(self._pages) > PAGES_KEPT:

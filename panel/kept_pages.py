@@ -9,7 +9,8 @@ these pages show, and gives a kept page only while all of these are as they were
 
 What the database said holds for ASKED_AGAIN_SECONDS, unless this process writes something sooner: no visitor is shown
 what is older than that. The texts of `content/` and the code are those of the process. A page is kept for each choice
-of colors. What asks for a session, sets a cookie, or is not listed in PAGES is drawn each time.
+of colors. What asks for a session, sets a cookie, or is not listed in PAGES is drawn each time; so is what Flask's side
+did not mark as made for a visitor. Flask is asked as a visitor asks: see `panel/visitor_request`.
 """
 
 import gzip
@@ -27,7 +28,6 @@ import brotli
 from flask import Flask
 from sqlalchemy import func, select
 from werkzeug.exceptions import HTTPException
-from werkzeug.http import parse_cookie
 from werkzeug.routing import RequestRedirect
 
 from panel.clock import utc_now
@@ -35,7 +35,9 @@ from panel.db import commits, db
 from panel.drawn import Answer, Headers, Stamps, stamped
 from panel.models import Catalogue, Incident, IncidentUpdate, Provider
 from panel.quick_reads import reader, turn
+from panel.request_identity import MADE_FOR, VISITOR, cookies_of, theme_of
 from panel.services import measures
+from panel.visitor_request import is_plain_path, visitor_environ
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -63,8 +65,7 @@ PAGES = frozenset(
 MOST_KEPT = 2_000
 # Each question hands the interpreter from thread to thread: one for every page halves what a process answers.
 ASKED_AGAIN_SECONDS = 0.05
-THEME_COOKIE = "theme"
-THEMES = frozenset({"light", "dark"})
+LONGEST_ACCEPT_ENCODING = 256
 
 BROTLI_QUALITY = 9
 OF_ONE_ANSWER = frozenset({"vary", "x-request-id"})
@@ -114,7 +115,8 @@ class KeptPages:
     def __init__(self, inner: "WSGIApplication", app: Flask) -> None:
         self._inner = inner
         self._rules = app.url_map.bind("")
-        self._session_cookie = f"{app.config['SESSION_COOKIE_NAME']}="
+        self._session_cookie: str = app.config["SESSION_COOKIE_NAME"]
+        self._public_url: str = app.config["PANEL"].public_url
         self._pages: OrderedDict[tuple[str, str], Kept] = OrderedDict()
         self._lock = threading.Lock()
         # When a page was drawn is no news, and no part of what its ETag stands for.
@@ -126,14 +128,14 @@ class KeptPages:
             self._read = reader(db.engine, VERSIONS)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        cookies = environ.get("HTTP_COOKIE", "")
         if (
             environ["REQUEST_METHOD"] not in ("GET", "HEAD")
             or environ.get("QUERY_STRING")
-            or self._session_cookie in cookies
+            or "HTTP_HX_REQUEST" in environ
+            or self._session_cookie in cookies_of(environ)
         ):
             return self._inner(environ, start_response)
-        page = (environ["PATH_INFO"], theme_of(cookies))
+        page = (environ["PATH_INFO"], theme_of(environ))
         kept = self._pages.get(page)
         if kept is None and not self._is_public(page[0]):
             return self._inner(environ, start_response)
@@ -145,6 +147,8 @@ class KeptPages:
         return self._drawn(page, versions, environ, start_response)
 
     def _is_public(self, path: str) -> bool:
+        if not is_plain_path(path):
+            return False
         try:
             rule, _values = self._rules.match(path, method="GET", return_rule=True)
         except (HTTPException, RequestRedirect):
@@ -176,10 +180,11 @@ class KeptPages:
         start_response: "StartResponse",
     ) -> Iterable[bytes]:
         """Flask's own answer, kept from now on where it is the page that everybody gets."""
-        answer = Answer()
-        self._stamps.ask_for(environ)
-        pieces = self._stamps.split(answer.body_of(self._inner, environ))
-        if answer.status != "200 OK" or answer.has("set-cookie", "cache-control"):
+        answer, asked = Answer(), visitor_environ(environ, public_url=self._public_url)
+        self._stamps.ask_for(asked)
+        pieces = self._stamps.split(answer.body_of(self._inner, asked))
+        is_visitors = asked.get(MADE_FOR) == VISITOR
+        if answer.status != "200 OK" or not is_visitors or answer.has("set-cookie", "cache-control"):
             whole = stamped(pieces)
             start_response(answer.status, [*answer.headers, ("Content-Length", str(len(whole)))])
             return (whole,)
@@ -194,16 +199,13 @@ class KeptPages:
         return _given(kept, environ, start_response)
 
 
-@lru_cache(maxsize=1024)
-def theme_of(cookies: str) -> str:
-    """The choice of colors in a Cookie header: `light` or `dark`, else empty."""
-    chosen = parse_cookie(cookies).get(THEME_COOKIE, "") if THEME_COOKIE in cookies else ""
-    return chosen if chosen in THEMES else ""
-
-
-@lru_cache(maxsize=1024)
 def encoding_for(accepted: str) -> str:
     """The best encoding that an Accept-Encoding header takes: `br`, `gzip`, or empty for none."""
+    return _encoding_for(accepted) if len(accepted) <= LONGEST_ACCEPT_ENCODING else ""
+
+
+@lru_cache(maxsize=1024)
+def _encoding_for(accepted: str) -> str:
     taken = set()
     for part in accepted.lower().split(","):
         name, _semicolon, parameters = part.partition(";")

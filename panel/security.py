@@ -20,6 +20,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import RateLimiter
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from panel.request_identity import MADE_FOR, VISITOR, cookies_of
 from panel.settings import Settings
 
 LARGEST_BODY_BYTES = 1024 * 1024
@@ -179,12 +180,12 @@ def wrap(app: Flask) -> None:
 
 
 def with_headers(inner: WSGIApplication, settings: Settings) -> WSGIApplication:
-    """The application with every header it lacks, and `no-store` on whatever is one person's own."""
+    """The application with every header it lacks, and `no-store` unless the answer is marked as made for a visitor."""
     always = (*HEADERS, TRANSPORT) if settings.is_https else HEADERS
-    cookie = f"{session_cookie_name(settings)}="
+    cookie = session_cookie_name(settings)
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        has_session = cookie in environ.get("HTTP_COOKIE", "")
+        has_session = cookie in cookies_of(environ)
 
         def start(
             status: str,
@@ -194,7 +195,8 @@ def with_headers(inner: WSGIApplication, settings: Settings) -> WSGIApplication:
         ) -> Callable[[bytes], object]:
             names = {name.lower() for name, _value in headers}
             headers.extend(pair for pair in always if pair[0].lower() not in names)
-            if "cache-control" not in names and (has_session or "set-cookie" in names):
+            is_visitors = environ.get(MADE_FOR) == VISITOR and not has_session and "set-cookie" not in names
+            if "cache-control" not in names and not is_visitors:
                 headers.append(PRIVATE)
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 

@@ -1,5 +1,6 @@
 """Who asks, told without Flask: the session cookie's signature, then one indexed read of what pages depend on."""
 
+import re
 import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, cast
@@ -11,6 +12,7 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from panel.clock import utc_now
 from panel.db import db
 from panel.quick_reads import Reader, reader, turn
+from panel.request_identity import cookies_of
 from panel.services.shown import PRESENT, since
 from panel.services.sign_ins import FIND, TOKEN_KEY, Present, SignedIn, as_read, token_hash
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 COOKIES_KEPT = 10_000
 LONGEST_COOKIE = 4096
+_OUR_COOKIE = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 class WhoAsks:
@@ -28,7 +31,7 @@ class WhoAsks:
         serializer = cast(SecureCookieSessionInterface, app.session_interface).get_signing_serializer(app)
         if serializer is None:
             raise ValueError("an app without a secret key has no sessions")
-        self._cookie_begins = f"{app.config['SESSION_COOKIE_NAME']}="
+        self._cookie_name: str = app.config["SESSION_COOKIE_NAME"]
         self._cookies = _Cookies(serializer)
         with app.app_context():
             self._turn = turn(db.engine)
@@ -46,7 +49,7 @@ class WhoAsks:
         return None if found is None else as_read(*found)
 
     def _asked(self, environ: "WSGIEnvironment", read: Reader) -> tuple[str, tuple[Any, ...]] | None:
-        cookie = self._session_cookie(environ.get("HTTP_COOKIE", ""))
+        cookie = cookies_of(environ).get(self._cookie_name)
         token = self._cookies.token(cookie) if cookie else None
         if not token:
             return None
@@ -54,11 +57,6 @@ class WhoAsks:
         with self._turn:
             rows = read({"token_hash": hashed, "since": since(utc_now())})
         return (plain, rows[0]) if rows else None
-
-    def _session_cookie(self, header: str) -> str | None:
-        """The value of the session cookie. Two of them are for Flask to judge."""
-        found = [part for part in header.split("; ") if part.startswith(self._cookie_begins)]
-        return found[0].removeprefix(self._cookie_begins) if len(found) == 1 else None
 
 
 def address_of(environ: "WSGIEnvironment") -> str:
@@ -81,7 +79,8 @@ class _Cookies:
         return known if known is not None else self._checked(cookie)
 
     def _checked(self, cookie: str) -> tuple[str, str] | None:
-        if len(cookie) > LONGEST_COOKIE:
+        # A signature with other characters strewn in is right too, but no browser has it from us.
+        if len(cookie) > LONGEST_COOKIE or _OUR_COOKIE.fullmatch(cookie) is None:
             return None
         try:
             token = self._serializer.loads(cookie).get(TOKEN_KEY)

@@ -16,8 +16,9 @@ from panel import kept_pages
 from panel.blueprints import appearance
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.kept_pages import PAGES, encoding_for, theme_of
+from panel.kept_pages import PAGES, encoding_for
 from panel.models import Catalogue
+from panel.request_identity import theme_of
 from panel.services import measures, provider_health
 from tests.factories import a_customer, a_tool, signed_in
 
@@ -224,7 +225,7 @@ def test_each_choice_of_colors_is_kept_by_itself(app: Flask, drawn: list[str]) -
 )
 def test_the_choice_is_read_as_flask_reads_it(app: Flask, cookies: str, chosen: str) -> None:
     with app.test_request_context("/", headers={"Cookie": cookies} if cookies else {}):
-        assert theme_of(cookies) == appearance.theme() == chosen
+        assert theme_of({"HTTP_COOKIE": cookies}) == appearance.theme() == chosen
 
 
 def test_what_a_visitor_sends_is_on_no_kept_page(app: Flask) -> None:

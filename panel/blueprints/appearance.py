@@ -12,7 +12,7 @@ from werkzeug.local import LocalProxy
 
 from panel.blueprints.login import is_local_page
 from panel.blueprints.rendering import has_page
-from panel.kept_pages import THEME_COOKIE, THEMES
+from panel.request_identity import THEME_COOKIE, THEMES, theme_of
 
 LASTS = timedelta(days=365)
 CHOICES = (("", "System"), ("light", "Light"), ("dark", "Dark"))
@@ -42,8 +42,7 @@ def choose() -> ResponseReturnValue:
 
 def theme() -> str:
     """`light` or `dark` where the reader chose one, else empty: then the system decides."""
-    chosen = request.cookies.get(THEME_COOKIE, "")
-    return chosen if chosen in THEMES else ""
+    return theme_of(request.environ)
 
 
 def page_to_come_back_to() -> str:

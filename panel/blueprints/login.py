@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, redirect, request, session, url_for
+from flask import Flask, Response, g, redirect, request, session, url_for
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, login_user, logout_user
 from flask_login import login_required as _login_required
@@ -15,6 +16,7 @@ from panel.db import transaction
 from panel.domain.device import device_of, network_of
 from panel.domain.errors import BadInput
 from panel.models import User
+from panel.request_identity import MADE_FOR, VISITOR
 from panel.services import half_sign_ins, sign_ins, users
 from panel.services.half_sign_ins import HalfSignedIn
 from panel.services.sign_ins import SignedIn
@@ -33,8 +35,21 @@ HALF_KEY = "half"
 LONGEST_NEXT = 1_000
 
 
+class MarkedSessions(SecureCookieSessionInterface):
+    """Flask's own sessions. The last thing before an answer leaves Flask: mark for whom it was made, for the caches."""
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        super().save_session(app, session, response)
+        person = g.get("_login_user")
+        if person is not None and person.is_authenticated:
+            request.environ[MADE_FOR] = person.get_id()
+        elif not session and not session.modified:
+            request.environ[MADE_FOR] = VISITOR
+
+
 def init_app(app: Flask) -> None:
     """Load whoever holds the token of the cookie, with one read a request and no write."""
+    app.session_interface = MarkedSessions()
     app.config.update(PERMANENT_SESSION_LIFETIME=sign_ins.LASTS, SESSION_REFRESH_EACH_REQUEST=False)
     manager = LoginManager()
     manager.session_protection = None
