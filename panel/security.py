@@ -135,12 +135,20 @@ def _own_origins() -> tuple[str, str]:
 
 
 def client_network() -> str:
-    """Whom a request limit counts: an IPv4 address, or the /64 that an IPv6 customer is given."""
+    """Whom a request limit counts: the network that the request came from."""
+    return network_of(request.remote_addr or "")
+
+
+def network_of(client: str) -> str:
+    """An IPv4 address, or the /64 that an IPv6 customer is given."""
     try:
-        address = ipaddress.ip_address(request.remote_addr or "")
+        address = ipaddress.ip_address(client)
     except ValueError:
         return "unknown"
     if address.version == 6:
+        # A server that listens on both kinds sees an IPv4 client as ::ffff:a.b.c.d.
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
         return str(ipaddress.ip_network((address, 64), strict=False))
     return str(address)
 

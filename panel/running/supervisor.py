@@ -8,6 +8,7 @@ import argparse
 import errno
 import http.client
 import os
+import resource
 import signal
 import socket
 import sys
@@ -25,8 +26,11 @@ LOOK_SECONDS = 0.1
 ANSWER_SECONDS = 60.0
 BACKLOG = 1024
 DEMO_SYNC_SECONDS = "2"
-# Threads that run Python in one web process. More would only wait for each other.
-BLOCKING_THREADS = 4
+# Threads in one web process: twelve of them may wait for slow clients (`web.py`), four never do.
+BLOCKING_THREADS = 16
+WEB_TARGET = "panel.running.web:application"
+# Connections that one web process holds at once. More wait in the backlog.
+MOST_CONNECTIONS = 4096
 # Granian waits this long for its own workers: less than we wait for Granian.
 WEB_STOP_SECONDS = 3
 
@@ -38,6 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     wants_demo = parser.parse_args(arguments).demo
 
     os.chdir(ROOT)
+    _allow_many_connections()
     settings = settings_module.load()
     if wants_demo and settings.env == "production":
         _say("--demo is refused with PANEL_ENV=production.")
@@ -56,6 +61,12 @@ def main(arguments: Sequence[str]) -> int:
         if code != 0 or stopping.asked:
             return 0 if stopping.asked else 1
     return _keep_running(settings, stopping)
+
+
+def _allow_many_connections() -> None:
+    """Raise the number of files that may be open to what the system lets us have."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class _Stopping:
@@ -114,11 +125,12 @@ def web_command(settings: Settings) -> list[str]:
         "--workers": str(settings.web_workers),
         "--blocking-threads": str(BLOCKING_THREADS),
         "--backlog": str(BACKLOG),
+        "--backpressure": str(MOST_CONNECTIONS),
         "--workers-kill-timeout": str(WEB_STOP_SECONDS),
-        "--log-level": "warning",
+        "--log-level": "error",
     }
     flat = [word for pair in options.items() for word in pair]
-    return [sys.executable, "-m", "granian", *flat, "--no-ws", "--respawn-failed-workers", "app:app"]
+    return [sys.executable, "-m", "granian", *flat, "--no-ws", "--respawn-failed-workers", WEB_TARGET]
 
 
 def _why_port_is_not_free(settings: Settings) -> str | None:

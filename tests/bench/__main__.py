@@ -2,9 +2,16 @@
 
 import sys
 
-from tests.bench import api, history, money, pages, sync
+from tests.bench import api, history, money, pages, slow_clients, sync
 
-BENCHES = {"api": api.main, "history": history.main, "money": money.main, "pages": pages.main, "sync": sync.main}
+BENCHES = {
+    "api": api.main,
+    "history": history.main,
+    "money": money.main,
+    "pages": pages.main,
+    "slow-clients": slow_clients.main,
+    "sync": sync.main,
+}
 
 if __name__ == "__main__":
     wanted = sys.argv[1] if len(sys.argv) == 2 else ""

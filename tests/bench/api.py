@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 from panel.application import create_app
 from panel.clock import utc_now
 from panel.db import transaction
+from panel.running.supervisor import WEB_TARGET
 from panel.services import api_keys
 from tests import databases
 from tests.bench.history import ROUNDS, SECONDS, WARM_SECONDS, served
@@ -33,7 +34,7 @@ def main() -> None:
         instance = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         key = _key(instance)
         environment = {"PANEL_INSTANCE": str(instance), "PANEL_API_REQUESTS_A_MINUTE": NO_LIMIT}
-        port = stack.enter_context(served("app:app", **environment))
+        port = stack.enter_context(served(WEB_TARGET, **environment))
         ids = ",".join(str(number) for number in range(ORDERS // IDS, ORDERS + 1, ORDERS // IDS))
 
         def call(name: str, **fields: str) -> Target:

@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 
-from panel.running.supervisor import web_command
+from panel.running.supervisor import WEB_TARGET, web_command
 from panel.settings import ROOT, Settings
 from tests.bench.load import Target, fetch, requests_per_second
 from tests.bench.many_orders import panel_with
@@ -79,7 +79,7 @@ def _report(rounds: list[dict[str, float]], sizes: dict[str, int]) -> None:
 def _serve_panel(stack: contextlib.ExitStack, orders: int) -> Target:
     settings, app, customer = panel_with(orders)
     cookie = session_cookie(app, customer)
-    port = stack.enter_context(served("app:app", PANEL_INSTANCE=str(settings.instance)))
+    port = stack.enter_context(served(WEB_TARGET, PANEL_INSTANCE=str(settings.instance)))
     return Target("history", port, "/orders", {"Cookie": f"{app.config['SESSION_COOKIE_NAME']}={cookie}"})
 
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from panel.application import create_app
 from panel.clock import utc_now
 from panel.db import transaction
+from panel.running.supervisor import WEB_TARGET
 from panel.services import catalogue
 from tests import databases
 from tests.bench.history import served
@@ -29,8 +30,8 @@ GOAL, GOAL_UNCHANGED = 0.8, 1.0
 def main() -> None:
     with contextlib.ExitStack() as stack:
         instance = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        _make_panel(instance)
-        port = stack.enter_context(served("app:app", PANEL_INSTANCE=str(instance)))
+        make_panel(instance)
+        port = stack.enter_context(served(WEB_TARGET, PANEL_INSTANCE=str(instance)))
         hello = Target("hello world", stack.enter_context(served("tests.bench.bare:app")), "/hello")
         pages = [Target(path, port, path, AS_BROWSERS_ASK) for path in _paths(port)]
         unchanged = [_asked_again(page) for page in pages]
@@ -40,7 +41,7 @@ def main() -> None:
         _report(pages, rounds)
 
 
-def _make_panel(instance: Path) -> None:
+def make_panel(instance: Path) -> None:
     """A panel with the tools of the demo."""
     databases.make_sqlite_template(instance)
     app = create_app(databases.settings_for(instance))

@@ -1,0 +1,160 @@
+"""Slow clients: ends connections whose request does not arrive in time (408), and caps connections per address.
+
+The web server has a time-out for headers, none for bodies, and no cap. The kernel knows of each connection how many
+bytes came in and how many of ours arrived; a thread looks at that twice a second and shuts down what is too slow.
+Linux only (`TCP_INFO`, `/proc/self/fd`); elsewhere only the web server's own time-out for headers holds.
+"""
+
+import os
+import socket
+import struct
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from panel.security import network_of
+
+LOOK_SECONDS = 0.5
+# From a request's first byte to the first byte of its answer.
+REQUEST_SECONDS = 10.0
+# Longer than the web server keeps an idle connection: who is still here then neither sends nor reads.
+IDLE_SECONDS = 45.0
+# In one web process. A browser opens six; many people may share one address.
+MOST_CONNECTIONS_A_NETWORK = 64
+# A request that is younger than this is not slow yet.
+SLOW_SECONDS = 1.0
+
+# In the kernel's struct tcp_info: bytes of ours that the other side has, bytes that we received.
+_COUNTS = struct.Struct("=QQ")
+_COUNTS_AT = 120
+_INFO_BYTES = 256
+# It may have arrived and be at work, so this claims neither.
+_WORDS = b"The request took too long. Check what became of it before you send it again.\n"
+_ANSWER = (
+    b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    b"Content-Length: %d\r\n\r\n%b" % (len(_WORDS), _WORDS)
+)
+
+
+@dataclass
+class Connection:
+    """One client's connection, and what the last look saw of it."""
+
+    network: str
+    sent: int
+    received: int
+    moved_at: float
+    # Since when a request is on its way: its first byte was here, its answer was not.
+    asked_at: float | None
+
+    def look(self, *, sent: int, received: int, now: float) -> None:
+        if sent != self.sent:
+            self.asked_at = None
+        elif received != self.received and self.asked_at is None:
+            self.asked_at = now
+        if (sent, received) != (self.sent, self.received):
+            self.sent, self.received, self.moved_at = sent, received, now
+
+    def is_late(self, now: float) -> bool:
+        return self.asked_at is not None and now - self.asked_at > REQUEST_SECONDS
+
+    def is_idle(self, now: float) -> bool:
+        return now - self.moved_at > IDLE_SECONDS
+
+    def goes_first(self, now: float) -> tuple[bool, float]:
+        """Which connections are closed when there are too many: the slow requests, then those idle for longest."""
+        is_slow = self.asked_at is not None and now - self.asked_at > SLOW_SECONDS
+        return (not is_slow, self.asked_at if self.asked_at is not None and is_slow else self.moved_at)
+
+
+def watch(*, has_proxy: bool) -> None:
+    """Look at this process's connections for as long as it lives. Behind a proxy all share its address: no cap."""
+    if sys.platform == "linux":
+        threading.Thread(target=_keep_looking, args=(has_proxy,), name="connections", daemon=True).start()
+
+
+def _keep_looking(has_proxy: bool) -> None:
+    known: dict[str, Connection] = {}
+    while True:
+        time.sleep(LOOK_SECONDS)
+        with suppress(OSError):
+            known = look(known, has_cap=not has_proxy, now=time.monotonic())
+
+
+def look(known: dict[str, Connection], *, has_cap: bool, now: float) -> dict[str, Connection]:
+    """One look at every connection; ends those that are late, idle or too many. Returns what is known now."""
+    seen: dict[str, Connection] = {}
+    with ExitStack() as opened:
+        clients = {name: opened.enter_context(client) for name, client in _accepted()}
+        for name, client in clients.items():
+            with suppress(OSError):  # Gone meanwhile.
+                sent, received = _counts(client)
+                first = known.get(name) or Connection(
+                    network_of(client.getpeername()[0]), sent, received, moved_at=now, asked_at=None if sent else now
+                )
+                first.look(sent=sent, received=received, now=now)
+                seen[name] = first
+        ends = {name for name, connection in seen.items() if connection.is_late(now) or connection.is_idle(now)}
+        for name in ends | (_too_many(seen, now=now) if has_cap else set()):
+            _end(clients[name], says_late=seen[name].is_late(now) and seen[name].received > 0)
+    return seen
+
+
+def _too_many(seen: dict[str, Connection], *, now: float) -> set[str]:
+    by_network: dict[str, list[str]] = defaultdict(list)
+    for name, connection in seen.items():
+        by_network[connection.network].append(name)
+    ends: set[str] = set()
+    for names in by_network.values():
+        names.sort(key=lambda name: seen[name].goes_first(now))
+        ends.update(names[: max(0, len(names) - MOST_CONNECTIONS_A_NETWORK)])
+    return ends
+
+
+def _counts(client: socket.socket) -> tuple[int, int]:
+    known = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_BYTES)
+    sent, received = _COUNTS.unpack_from(known, _COUNTS_AT)
+    return int(sent), int(received)
+
+
+def _accepted() -> list[tuple[str, socket.socket]]:
+    """The connections that came in: the kernel's name of each, and a socket of our own to ask it by."""
+    found = list(_sockets())
+    ports = {client.getsockname()[1] for _name, client in found if _listens(client)}
+    accepted = []
+    for name, client in found:
+        if not _listens(client) and client.getsockname()[1] in ports:
+            accepted.append((name, client))
+        else:
+            client.close()
+    return accepted
+
+
+def _sockets() -> Iterator[tuple[str, socket.socket]]:
+    for link in Path("/proc/self/fd").iterdir():
+        # A number may be closed, or stand for another file by now: what was opened is asked what it is.
+        with suppress(OSError):
+            if not str(link.readlink()).startswith("socket:"):
+                continue
+            client = socket.socket(fileno=os.dup(int(link.name)))
+            if client.family in (socket.AF_INET, socket.AF_INET6):
+                yield str(os.fstat(client.fileno()).st_ino), client
+            else:
+                client.close()
+
+
+def _listens(client: socket.socket) -> bool:
+    return bool(client.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+
+
+def _end(client: socket.socket, *, says_late: bool) -> None:
+    """Shut the connection down. The web server, which holds it too, sees its end and closes it."""
+    with suppress(OSError):
+        if says_late:
+            client.send(_ANSWER, socket.MSG_DONTWAIT)
+        client.shutdown(socket.SHUT_RDWR)

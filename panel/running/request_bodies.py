@@ -1,0 +1,138 @@
+"""WSGI middleware: a bulkhead for slow request bodies and slow readers of streamed answers.
+
+The web server hands a request to a Python thread as soon as its headers are there, and its `read` has no deadline. So
+a few threads may wait for bodies, or for people who read a long answer slowly; the others are always free for the rest.
+`connections.py` ends what waits too long, which makes `read` return here with less than was announced.
+"""
+
+import io
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from panel.security import HEADERS, LARGEST_BODY_BYTES, network_of
+
+BUSY = (
+    "503 Service Unavailable",
+    "Too many slow requests are being received at once. Nothing was recorded. Try again in a few seconds.",
+)
+TOO_SLOW = ("408 Request Timeout", "The request did not arrive in time. Nothing was recorded.")
+TRY_AGAIN_SECONDS = "2"
+
+
+@dataclass
+class Slots:
+    """How many threads may wait for clients at once, together and for one network. None: no share of its own."""
+
+    most: int
+    most_a_network: int | None
+    _taken: Counter[str] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, network: str) -> bool:
+        with self._lock:
+            has_share = self.most_a_network is None or self._taken[network] < self.most_a_network
+            if not has_share or self._taken.total() >= self.most:
+                return False
+            self._taken[network] += 1
+            return True
+
+    def give_back(self, network: str) -> None:
+        with self._lock:
+            self._taken[network] -= 1
+            if not self._taken[network]:
+                del self._taken[network]
+
+
+def with_bulkhead(inner: WSGIApplication, slots: Slots) -> WSGIApplication:
+    """The application, called with bodies that have arrived whole; streams of many pieces take a slot too."""
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        network = network_of(environ.get("REMOTE_ADDR", ""))
+        if _has_body(environ):
+            if not slots.take(network):
+                return _refuse(BUSY, environ, start_response)
+            try:
+                is_whole = _receive(environ)
+            finally:
+                slots.give_back(network)
+            if not is_whole:
+                return _refuse(TOO_SLOW, environ, start_response)
+        answer = inner(environ, start_response)
+        # Kept pages are lists: nothing to look into, and the quickest way through.
+        return answer if isinstance(answer, list) else _streamed(answer, slots, network, environ, start_response)
+
+    return application
+
+
+def _has_body(environ: WSGIEnvironment) -> bool:
+    return environ.get("CONTENT_LENGTH", "0") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ
+
+
+def _receive(environ: WSGIEnvironment) -> bool:
+    """Read the whole body, at most one byte more than the largest we take. Whether it came as announced."""
+    announced = environ.get("CONTENT_LENGTH", "")
+    length = int(announced) if announced.isdecimal() else None
+    if length is not None and length > LARGEST_BODY_BYTES:
+        environ["wsgi.input"] = io.BytesIO()  # Refused by its length alone, further in.
+        return True
+    try:
+        body = environ["wsgi.input"].read(length if length is not None else LARGEST_BODY_BYTES + 1)
+    except OSError:
+        return False
+    environ["wsgi.input"] = io.BytesIO(body)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    return length is None or len(body) == length
+
+
+def _streamed(
+    answer: Iterable[bytes], slots: Slots, network: str, environ: WSGIEnvironment, start_response: StartResponse
+) -> Iterable[bytes]:
+    """One piece is given as it is. With more pieces the thread waits for the reader, which needs a slot."""
+    pieces = iter(answer)
+    first, second = next(pieces, b""), next(pieces, None)
+    if second is None:
+        _close(answer)
+        return [first]
+    if not slots.take(network):
+        _close(answer)
+        return _refuse(BUSY, environ, start_response)
+    return Stream(chain((first, second), pieces), answer, slots, network)
+
+
+class Stream:
+    """The pieces of a long answer; gives its slot back when it is closed."""
+
+    def __init__(self, pieces: Iterator[bytes], answer: Iterable[bytes], slots: Slots, network: str) -> None:
+        self._pieces, self._answer, self._slots, self._network = pieces, answer, slots, network
+        self._is_closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces
+
+    def close(self) -> None:
+        if not self._is_closed:
+            self._is_closed = True
+            self._slots.give_back(self._network)
+            _close(self._answer)
+
+
+def _close(answer: Iterable[bytes]) -> None:
+    if (close := getattr(answer, "close", None)) is not None:
+        close()
+
+
+def _refuse(what: tuple[str, str], environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    status, words = what
+    is_api = environ.get("PATH_INFO", "").startswith("/api/")
+    body = json.dumps({"error": words}).encode() if is_api else f"{words}\n".encode()
+    kind = "application/json" if is_api else "text/plain; charset=utf-8"
+    headers = [("Content-Type", kind), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
+    headers += [("Connection", "close"), ("Retry-After", TRY_AGAIN_SECONDS), *HEADERS]
+    start_response(status, headers)
+    return [body]

@@ -1,0 +1,126 @@
+"""Slow clients, as raw sockets: two hundred at once keep nobody else from the site, and are answered 408."""
+
+import socket
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+
+import pytest
+
+from panel.running import connections
+from tests.servers import Panel, running_panel
+
+SLOW = 200
+PROBES = 8
+HEAD = b"POST /log-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+SLOW_HEAD = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
+SLOW_BODIES = (
+    b"Content-Length: 900\r\n\r\n",
+    b"Transfer-Encoding: chunked\r\n\r\n",
+    b"Content-Length: 9\r\n\r\nemail=",
+)
+# Another address of this machine: what it sends counts as another network's.
+ELSEWHERE = ("127.0.0.2", 0)
+ENDS_SECONDS = connections.REQUEST_SECONDS + 3
+
+
+@pytest.fixture(scope="module")
+def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
+    with running_panel(tmp_path_factory.mktemp("slow"), PANEL_WORKER="false") as panel:
+        yield panel
+
+
+def connect(panel: Panel, *, source: tuple[str, int] | None = None) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", panel.port), timeout=5, source_address=source)
+
+
+def answer_to(request: bytes, panel: Panel, *, source: tuple[str, int] | None = None) -> bytes:
+    with connect(panel, source=source) as client:
+        client.sendall(request)
+        return client.recv(1 << 16)
+
+
+def is_from_the_site(answer: bytes) -> bool:
+    """Whether a thread was free for the body and the site itself refused the form, which lacks its token."""
+    return answer.split(b" ")[1] in (b"400", b"403") and b"content-security-policy: " in answer.lower()
+
+
+def test_two_hundred_slow_connections_leave_the_site_to_others(panel: Panel) -> None:
+    with ExitStack() as held:
+        slow = [held.enter_context(connect(panel)) for _ in range(SLOW)]
+        for number, client in enumerate(slow):
+            begin = SLOW_HEAD if number % 2 else HEAD + SLOW_BODIES[number // 2 % len(SLOW_BODIES)]
+            client.sendall(begin)
+        times = []
+        for _ in range(PROBES):
+            for client in slow:
+                with suppress(OSError):  # Those above the cap are ended.
+                    client.sendall(b"1")
+            began = time.monotonic()
+            with urllib.request.urlopen(f"{panel.url}/healthz", timeout=5) as answer:
+                assert answer.status == 200
+            times.append(time.monotonic() - began)
+            time.sleep(0.2)
+        form = answer_to(HEAD + b"Content-Length: 5\r\nConnection: close\r\n\r\nemail", panel, source=ELSEWHERE)
+
+        assert max(times) < 1
+        assert is_from_the_site(form)
+
+
+def test_slow_header_and_slow_body_are_answered_408_in_time(panel: Panel) -> None:
+    began = time.monotonic()
+    with connect(panel) as header, connect(panel) as body, connect(panel) as chunked:
+        header.sendall(SLOW_HEAD)
+        body.sendall(HEAD + SLOW_BODIES[0])
+        chunked.sendall(HEAD + SLOW_BODIES[1])
+        answers = []
+        for client in (header, body, chunked):
+            client.settimeout(1)
+            answer = b""
+            while not answer and time.monotonic() - began < ENDS_SECONDS:
+                with suppress(TimeoutError):
+                    answer = client.recv(1 << 16)
+                if client is not chunked:
+                    client.sendall(b"1")
+            answers.append(answer)
+
+    assert [answer.split(b"\r\n")[0] for answer in answers] == [b"HTTP/1.1 408 Request Timeout"] * 3
+    assert time.monotonic() - began < ENDS_SECONDS
+
+
+def test_body_that_comes_in_pieces_but_in_time_is_read_whole(panel: Panel) -> None:
+    with connect(panel) as client:
+        client.sendall(HEAD + b"Content-Length: 20\r\n\r\nemail=")
+        time.sleep(1.5)
+        client.sendall(b"a%40example.co")
+        answer = client.recv(1 << 16)
+
+    assert is_from_the_site(answer)
+
+
+def test_connections_of_one_address_are_capped(panel: Panel) -> None:
+    with ExitStack() as held:
+        clients = [held.enter_context(connect(panel)) for _ in range(SLOW)]
+        time.sleep(3 * connections.LOOK_SECONDS)
+        open_still = 0
+        for client in clients:
+            client.settimeout(0.001)
+            with suppress(TimeoutError, ConnectionError):
+                open_still += client.recv(1) != b""
+                continue
+            open_still += 1
+
+        assert open_still <= connections.MOST_CONNECTIONS_A_NETWORK + 1
+
+
+def test_who_is_slow_holds_a_few_threads_at_most(panel: Panel) -> None:
+    with ExitStack() as held:
+        for _ in range(20):
+            held.enter_context(connect(panel)).sendall(HEAD + SLOW_BODIES[0])
+        time.sleep(0.3)
+        refused = answer_to(HEAD + b"Content-Length: 5\r\n\r\nemail", panel)
+
+        assert refused.startswith(b"HTTP/1.1 503 ")
+        assert b"retry-after: " in refused.lower()
+        assert b"Nothing was recorded" in refused
