@@ -38,6 +38,8 @@ Int64 = BigInteger().with_variant(Integer(), "sqlite")
 WRITES = "panel_writes"
 HELD = "panel_held_connection"
 BUSY_SECONDS = 30
+# The mark of a table whose rows are added and never changed, in its `info`: triggers refuse UPDATE and DELETE.
+APPEND_ONLY = "append_only"
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -58,8 +58,13 @@ def make_postgresql_template(folder: Path, *, server: str) -> None:
 
 def copy_postgresql(*, server: str) -> str:
     """The address of a fresh copy of the template."""
+    return create_postgresql(server=server, options=f"TEMPLATE {TEMPLATE}")
+
+
+def create_postgresql(*, server: str, options: str = "") -> str:
+    """The address of a new database on the server; an empty one unless `options` says otherwise."""
     name = f"panel_{secrets.token_hex(6)}"
-    _on_server(server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    _on_server(server, f"CREATE DATABASE {name} {options}")
     return _named(server, name)
 
 

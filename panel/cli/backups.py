@@ -15,6 +15,7 @@ from panel.db import db
 from panel.domain.errors import Refused
 from panel.models import Provider
 from panel.services import audit as auditing
+from panel.services import schema
 from panel.services.backups import form, restoring, writing
 from panel.settings import Settings
 
@@ -27,6 +28,7 @@ FILE = click.argument("path", metavar="FILE", type=click.Path(path_type=Path, di
 def backup(path: Path) -> None:
     """Write every row, as of one moment, to a new file, while orders move on. The secrets' files are not in it."""
     with refusals():
+        schema.check(current_app.config["MIGRATIONS"])
         count = writing.write(path, now=utc_now())
     click.echo(f"{count} rows are in {path}. Keep the instance folder's seal_key and secret_key as well.", err=True)
 

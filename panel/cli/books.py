@@ -3,10 +3,12 @@
 import json
 
 import click
+from flask import current_app
 from flask.cli import with_appcontext
 
+from panel.cli.refusals import refusals
 from panel.services import audit as auditing
-from panel.services import exports
+from panel.services import exports, schema
 
 
 @click.command("audit")
@@ -14,6 +16,8 @@ from panel.services import exports
 @with_appcontext
 def audit(as_json: bool) -> None:
     """Recompute everything from transfers and events. Exits with 1 when anything differs."""
+    with refusals():
+        schema.check(current_app.config["MIGRATIONS"])
     found = auditing.audit()
     if as_json:
         facts = {
@@ -36,6 +40,8 @@ def audit(as_json: bool) -> None:
 @with_appcontext
 def export() -> None:
     """Print orders, attempts, transfers, events, refills and accounts, one JSON object a line."""
+    with refusals():
+        schema.check(current_app.config["MIGRATIONS"])
     count = 0
     for row in exports.rows():
         click.echo(json.dumps(row, ensure_ascii=False))

@@ -8,6 +8,8 @@ from flask.cli import with_appcontext
 from panel import assets
 from panel import settings as settings_module
 from panel import worker as work
+from panel.cli.refusals import refusals
+from panel.services import schema
 from panel.settings import Settings
 
 
@@ -17,7 +19,11 @@ def init() -> None:
     """Make folder and secrets, bring the database up to date, fetch the scripts. Safe to repeat."""
     settings: Settings = current_app.config["PANEL"]
     settings_module.secret_key(settings)
+    with refusals():
+        schema.check_known(current_app.config["MIGRATIONS"])
     flask_migrate.upgrade()
+    with refusals():
+        schema.check(current_app.config["MIGRATIONS"])
     assets.fetch_htmx(settings)
 
 
@@ -27,6 +33,8 @@ def init() -> None:
 def worker(once: bool) -> None:
     """Hand orders over, ask about them, and settle what time has settled, until told to stop."""
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    with refusals():
+        schema.check(current_app.config["MIGRATIONS"])
     if not once:
         work.work(app)
     elif not work.run_once(app):

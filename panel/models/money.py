@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from panel.db import Base
+from panel.db import APPEND_ONLY, Base
 
 
 class AccountKind(StrEnum):
@@ -95,7 +95,7 @@ class Transfer(Base):
             sqlite_where=text("kind = 'adjustment'"),
             postgresql_where=text("kind = 'adjustment'"),
         ),
-        {"sqlite_autoincrement": True},
+        {"sqlite_autoincrement": True, "info": {APPEND_ONLY: True}},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from panel.db import Base
+from panel.db import APPEND_ONLY, Base
 from panel.domain.status import Status
 from panel.models.money import words
 
@@ -91,7 +91,7 @@ class Event(Base):
     __tablename__ = "events"
     __table_args__ = (
         Index("ix_events_order", "order_id", "id"),
-        {"sqlite_autoincrement": True},
+        {"sqlite_autoincrement": True, "info": {APPEND_ONLY: True}},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from panel.db import Base
+from panel.db import APPEND_ONLY, Base
 from panel.domain.incidents import Phase
 from panel.domain.platform import State
 from panel.models.money import words
@@ -98,6 +98,7 @@ class IncidentUpdate(Base):
     __table_args__ = (
         CheckConstraint(f"phase IN ({words(Phase)})", name="phase"),
         Index("ix_incident_updates_incident", "incident_id", "id"),
+        {"info": {APPEND_ONLY: True}},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -112,7 +113,10 @@ class IncidentPart(Base):
     """A component that an update says is affected, and its state. Never changed either."""
 
     __tablename__ = "incident_parts"
-    __table_args__ = (CheckConstraint(f"state IN ({words(State)})", name="state"),)
+    __table_args__ = (
+        CheckConstraint(f"state IN ({words(State)})", name="state"),
+        {"info": {APPEND_ONLY: True}},
+    )
 
     update_id: Mapped[int] = mapped_column(ForeignKey("incident_updates.id"), primary_key=True)
     component: Mapped[str] = mapped_column(primary_key=True)

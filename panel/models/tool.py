@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from panel.db import Base
+from panel.db import APPEND_ONLY, Base
 
 
 class Provider(Base):
@@ -69,6 +69,7 @@ class Terms(Base):
         UniqueConstraint("tool_id", "version"),
         CheckConstraint("price_micros_per_thousand > 0", name="price_positive"),
         CheckConstraint("minimum > 0 AND minimum <= maximum", name="limits"),
+        {"info": {APPEND_ONLY: True}},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -24,9 +24,9 @@ class User(Base):
     password_hash: Mapped[str]
     is_operator: Mapped[bool] = mapped_column(default=False)
     # The secret of the second factor, sealed; empty while there is none.
-    sealed_totp: Mapped[str] = mapped_column(default="")
+    sealed_totp: Mapped[str] = mapped_column(default="", server_default="")
     # The step of time whose code was used last: that code, and every one before it, is used up.
-    totp_step: Mapped[int] = mapped_column(default=0)
+    totp_step: Mapped[int] = mapped_column(default=0, server_default="0")
     state_version: Mapped[int] = mapped_column(default=1)
     # Since when, and why, an operator keeps this person out; what runs already goes on.
     disabled_at: Mapped[datetime | None]

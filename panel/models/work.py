@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, ForeignKey, Index, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from panel.db import Base
+from panel.db import APPEND_ONLY, Base
 from panel.domain.refill import RefillState
 from panel.models.money import words
 
@@ -147,7 +147,7 @@ class AuditLine(Base):
     """One act of an operator: who, what, on what, why. Never changed."""
 
     __tablename__ = "audit_log"
-    __table_args__ = (Index("ix_audit_log_subject", "subject", "id"),)
+    __table_args__ = (Index("ix_audit_log_subject", "subject", "id"), {"info": {APPEND_ONLY: True}})
 
     id: Mapped[int] = mapped_column(primary_key=True)
     actor: Mapped[str]

@@ -2,17 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from pathlib import Path
 
-from alembic.script import ScriptDirectory
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from panel.db import WRITES, db, table_of, upsert
 from panel.domain.status import Status
 from panel.models import Heartbeat, Order, OrderCount, Review
-from panel.services import mails
+from panel.services import mails, schema
 from panel.services.platform import own_orders
 
 BEAT_SECONDS = 5
@@ -50,7 +48,7 @@ def problems(*, migrations: Path, now: datetime) -> list[str]:
     """What keeps the product from working, each in a few words; empty when all is well."""
     if not can_write():
         return ["database"]
-    if not is_migrated(migrations):
+    if not schema.is_migrated(migrations):
         return ["migrations"]
     age = heartbeat_age_seconds(now=now)
     return ["worker"] if age is None or age > STALE_SECONDS else []
@@ -68,21 +66,6 @@ def can_write() -> bool:
     except SQLAlchemyError:
         return False
     return True
-
-
-def is_migrated(migrations: Path) -> bool:
-    """Whether the database is at the newest version that this code knows."""
-    try:
-        with db.engine.connect() as connection:
-            applied = connection.execute(text("SELECT version_num FROM alembic_version")).scalars()
-            return frozenset(applied) == _newest(migrations)
-    except SQLAlchemyError:
-        return False
-
-
-@cache
-def _newest(migrations: Path) -> frozenset[str]:
-    return frozenset(ScriptDirectory(str(migrations)).get_heads())
 
 
 def heartbeat_age_seconds(*, now: datetime) -> float | None:

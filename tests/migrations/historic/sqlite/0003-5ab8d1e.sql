@@ -1,0 +1,3 @@
+ALTER TABLE users ADD COLUMN sealed_totp TEXT DEFAULT '' NOT NULL;
+
+ALTER TABLE sign_ins ADD COLUMN second_factor_at DATETIME;

@@ -1,0 +1,3 @@
+ALTER TABLE refills ADD COLUMN accepted_at DATETIME;
+
+ALTER TABLE refills ADD COLUMN running_at DATETIME;
