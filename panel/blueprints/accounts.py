@@ -166,6 +166,7 @@ def _change_password(current: str, password: str) -> None:
     users.check_new_password(password, email=current_user.email)
     password_hash = users.hash_password(password)
     with transaction():
+        login.hold_own_account()
         users.set_password(current_user.id, password_hash=password_hash)
         sign_ins.end_others(current_user.id, keep=current_user.sign_in_id, now=utc_now())
         mailed_links.end_all(current_user.id, LinkPurpose.RESET, now=utc_now())

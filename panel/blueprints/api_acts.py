@@ -14,6 +14,7 @@ from panel.blueprints.api_errors import (
     INCORRECT_REQUEST,
     INCORRECT_SERVICE,
     NO_REFILL,
+    NOT_CONFIRMED,
     TOO_LARGE,
     TOO_SMALL,
     Refusal,
@@ -66,6 +67,8 @@ def services(call: Call) -> Answer:
 def add(call: Call) -> Answer:
     service, link = number_of(call.required("service")), call.required("link")
     quantity, request_id = call.required("quantity"), call.optional("request_id")
+    if not call.holder.has_confirmed_email:
+        raise Refusal(NOT_CONFIRMED)
     with transaction():
         offer = None if service is None else catalogue.offer(service)
         if offer is None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from panel.domain.errors import (
     BadLink,
     CancelNotAvailable,
+    EmailNotConfirmed,
     InsufficientBalance,
     NotFound,
     PanelError,
@@ -49,6 +50,12 @@ TOO_LARGE = Fault(
 NO_FUNDS = Fault(
     InsufficientBalance.code, "Not enough funds on balance", "The order costs more than your balance. Add money first."
 )
+NOT_CONFIRMED = Fault(
+    EmailNotConfirmed.code,
+    "Email not confirmed",
+    "The account's email is not confirmed yet, so the API places no orders. Open the link that we sent there, then "
+    "call again. Nothing was charged.",
+)
 INCORRECT_ORDER = Fault("incorrect_order_id", "Incorrect order ID", "You have no order of this number.")
 NO_REFILL = Fault("refill_not_found", "Refill not found", "You have no refill of this number.")
 REFILL_REFUSED = Fault(
@@ -80,6 +87,7 @@ FAULTS = (
     TOO_SMALL,
     TOO_LARGE,
     NO_FUNDS,
+    NOT_CONFIRMED,
     INCORRECT_ORDER,
     NO_REFILL,
     REFILL_REFUSED,

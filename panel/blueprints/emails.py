@@ -31,6 +31,7 @@ def change() -> ResponseReturnValue:
         new_email = users.normalize_email(typed)
         login.prove_password(current_user, request.form.get("current_password", ""))
         with transaction():
+            login.hold_own_account()
             sign_ins.count_mail(new_email, network=login.network(), now=utc_now())
             emails.ask_to_change(current_user.id, new_email, now=utc_now())
     except PanelError as error:

@@ -4,6 +4,7 @@ from flask import Blueprint, make_response, redirect, render_template, request, 
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from panel.blueprints import login
 from panel.blueprints.login import login_required
 from panel.clock import utc_now
 from panel.db import transaction
@@ -28,6 +29,7 @@ def make() -> ResponseReturnValue:
     newest = request.form.get("newest", "")
     try:
         with transaction():
+            login.hold_own_account()
             made = api_keys.make(
                 current_user.id,
                 name=name,

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, g, redirect, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
-from flask_login import LoginManager, login_user, logout_user
+from flask_login import LoginManager, current_user, login_user, logout_user
 from flask_login import login_required as _login_required
 
 from panel.blueprints.htmx import wants_fragment
@@ -17,7 +17,7 @@ from panel.domain.device import device_of, network_of
 from panel.domain.errors import BadInput
 from panel.models import User
 from panel.request_identity import MADE_FOR, VISITOR
-from panel.services import half_sign_ins, sign_ins, users
+from panel.services import confirmed_emails, half_sign_ins, sign_ins, users
 from panel.services.half_sign_ins import HalfSignedIn
 from panel.services.sign_ins import SignedIn
 
@@ -111,6 +111,12 @@ def prove_password(user: SignedIn, typed: str, *, field: str = "current_password
         raise BadInput("This is not your current password. Nothing was changed.", field=field)
     with transaction():
         sign_ins.forget_tries(tries)
+
+
+def hold_own_account() -> None:
+    """Hold the account of whoever is logged in, inside the caller's transaction. Raises StaleForm when a reset, or
+    another device, has logged this one out since the request began."""
+    confirmed_emails.hold_own(current_user, now=utc_now())
 
 
 def drop() -> None:

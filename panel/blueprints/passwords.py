@@ -9,7 +9,7 @@ from panel.blueprints.form_answers import by_field, refused, secret_page
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import LinkIsSpent, PanelError
-from panel.services import resets, sign_ins, users
+from panel.services import api_keys, receivers, resets, second_factor, sign_ins, users
 
 bp = Blueprint("passwords", __name__)
 
@@ -47,7 +47,7 @@ def show(token: str) -> ResponseReturnValue:
 @bp.post("/reset-password/<token>")
 def reset(token: str) -> ResponseReturnValue:
     try:
-        _set_password(token, request.form.get("password", ""))
+        _set_password(token, request.form.get("password", ""), ends=_ends())
     except PanelError as error:
         return _form(token, error)
     if current_user.is_authenticated:
@@ -60,14 +60,19 @@ def done() -> ResponseReturnValue:
     return render_template("accounts/reset/done.html")
 
 
-def _set_password(token: str, password: str) -> None:
+def _ends() -> dict[str, bool]:
+    """What is to end with the old password, as the form's boxes say."""
+    return {f"ends_{name}": request.form.get(f"end_{name}") == "yes" for name in ("keys", "webhooks")}
+
+
+def _set_password(token: str, password: str, *, ends: dict[str, bool]) -> None:
     link = resets.find(token, now=utc_now())
     if link is None:
         raise LinkIsSpent("This link works no more. Nothing was changed.")
     users.check_new_password(password, email=link.email)
     password_hash = users.hash_password(password)
     with transaction():
-        resets.set_password(token, password_hash=password_hash, now=utc_now())
+        resets.set_password(token, password_hash=password_hash, now=utc_now(), **ends)
 
 
 def _form(token: str, error: PanelError | None = None) -> Response:
@@ -78,6 +83,11 @@ def _form(token: str, error: PanelError | None = None) -> Response:
         "accounts/reset/form.html",
         error=error,
         email=link.email,
+        is_confirmed=users.find(link.user_id).email_confirmed_at is not None,
+        keys=api_keys.listed(link.user_id),
+        webhooks=[summary.receiver.url for summary in receivers.listed(link.user_id)],
+        has_second_factor=second_factor.is_on(link.user_id),
+        ends=_ends(),
         errors=by_field(error),
         shortest=users.SHORTEST_PASSWORD,
         longest=users.LONGEST_PASSWORD,

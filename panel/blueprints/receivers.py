@@ -4,6 +4,7 @@ from flask import Blueprint, current_app, redirect, render_template, request, ur
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from panel.blueprints import login
 from panel.blueprints.login import login_required
 from panel.clock import utc_now
 from panel.db import transaction
@@ -34,6 +35,7 @@ def add() -> ResponseReturnValue:
     try:
         nanos = _bound(request.form.get("balance_low", ""))
         with transaction():
+            login.hold_own_account()
             shown = receivers.add(
                 current_user.id,
                 url=request.form.get("url", ""),
@@ -56,6 +58,7 @@ def show(receiver_id: int) -> ResponseReturnValue:
 @login_required
 def rotate(receiver_id: int) -> ResponseReturnValue:
     with transaction():
+        login.hold_own_account()
         shown = receivers.rotate(
             receiver_id,
             user_id=current_user.id,

@@ -59,6 +59,7 @@ def turn_on() -> ResponseReturnValue:
         secret = _offered_secret()
         tries = _prove_password_and_count_code()
         with transaction():
+            login.hold_own_account()
             codes = second_factor.turn_on(
                 current_user.id, secret=secret, code=_typed("code"), settings=_settings(), now=utc_now()
             )
@@ -81,6 +82,7 @@ def replace() -> ResponseReturnValue:
         secret = _offered_secret()
         tries = _prove_password_and_count_code()
         with transaction():
+            login.hold_own_account()
             second_factor.show(
                 current_user.id, code=_typed("present_code"), field="present_code", settings=_settings(), now=utc_now()
             )
@@ -106,6 +108,7 @@ def make_recovery_codes() -> ResponseReturnValue:
     try:
         tries = _prove_password_and_count_code()
         with transaction():
+            login.hold_own_account()
             second_factor.show(current_user.id, code=_typed("code"), settings=_settings(), now=utc_now())
             codes = second_factor.new_recovery_codes(current_user.id, now=utc_now())
             sign_ins.forget_tries(tries)
@@ -128,6 +131,7 @@ def turn_off() -> ResponseReturnValue:
     try:
         tries = _prove_password_and_count_code()
         with transaction():
+            login.hold_own_account()
             second_factor.show(current_user.id, code=_typed("code"), settings=_settings(), now=utc_now())
             second_factor.turn_off(current_user.id, now=utc_now())
             sign_ins.forget_tries(tries)

@@ -11,7 +11,7 @@ from flask.cli import AppGroup
 from panel.cli.refusals import change, refusals
 from panel.clock import utc_now
 from panel.domain.errors import NotFound
-from panel.services import api_keys, second_factor, users
+from panel.services import api_keys, confirmed_emails, second_factor, users
 
 PASSWORD_BYTES = 12
 
@@ -46,8 +46,25 @@ def make_api_key(email: str, name: str, networks: tuple[str, ...]) -> None:
         user = users.find_by_email(email)
         if user is None:
             raise NotFound(f"There is no account with the email {email}.")
-        key = api_keys.make(user.id, name=name, networks=" ".join(networks), now=utc_now()).text
+        key = api_keys.make_for(user.id, name=name, networks=" ".join(networks), now=utc_now()).text
+        is_confirmed = user.email_confirmed_at is not None
+    if not is_confirmed:
+        click.echo(
+            f"The email {email} is not confirmed: until it is, the key reads but places no orders. "
+            f"To confirm it: flask users confirm {email}",
+            err=True,
+        )
     click.echo(key)
+
+
+@users_group.command("confirm")
+@click.argument("email")
+@click.option("--reason", default="", help="How you know whose address it is; the audit log keeps it.")
+def confirm_email(email: str, reason: str) -> None:
+    """Confirm the email of an account for its owner, as if its link had been opened. The audit log keeps it."""
+    with change():
+        confirmed_emails.confirm_by_hand(email, detail=reason.strip(), actor=getpass.getuser(), now=utc_now())
+    click.echo(f"The email {email} is confirmed.", err=True)
 
 
 @users_group.command("second-factor-reset")

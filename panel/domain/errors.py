@@ -114,6 +114,13 @@ class EmailTaken(PanelError):
     field = "email"
 
 
+class EmailNotConfirmed(PanelError):
+    """The account's email must be confirmed before this opens."""
+
+    code = "email_not_confirmed"
+    http_status = 403
+
+
 class LinkIsSpent(PanelError):
     """A mailed link that works no more."""
 

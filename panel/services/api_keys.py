@@ -15,7 +15,7 @@ from sqlalchemy import and_, bindparam, func, or_, select, update
 from panel.db import db, table_of
 from panel.domain.errors import BadInput, NotFound, Refused, StaleForm
 from panel.models import ApiKey, User
-from panel.services import ledger
+from panel.services import confirmed_emails, ledger
 from panel.services.closed_accounts import check_open
 
 PREFIX = "smm_"
@@ -42,6 +42,7 @@ class Holder:
     user_id: int
     networks: str
     used_at: datetime | None
+    has_confirmed_email: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Made:
 # The keys of a disabled account are no keys until it is enabled again; a closed account has none.
 _IS_HOLDER_IN = and_(USERS.c.id == KEYS.c.user_id, USERS.c.disabled_at.is_(None), USERS.c.closed_at.is_(None))
 _FIND = (
-    select(KEYS.c.id, KEYS.c.user_id, KEYS.c.networks, KEYS.c.used_at)
+    select(KEYS.c.id, KEYS.c.user_id, KEYS.c.networks, KEYS.c.used_at, USERS.c.email_confirmed_at.is_not(None))
     .join(USERS, _IS_HOLDER_IN)
     .where(KEYS.c.key_hash == bindparam("key_hash"), KEYS.c.revoked_at.is_(None))
 )
@@ -112,12 +113,22 @@ def note_use(holder: Holder, *, now: datetime) -> None:
 def make(user_id: int, *, name: str, networks: str = "", newest_id: int | None = None, now: datetime) -> Made:
     """Make a key. With `newest_id`, only while the person's newest key is still that one.
 
-    Raises BadInput for a name or a network, Refused beyond MOST_KEYS, and StaleForm when another key was
-    made meanwhile: a form sent twice makes one key.
+    Raises BadInput for a name or a network, EmailNotConfirmed, Refused beyond MOST_KEYS, and StaleForm when another
+    key was made meanwhile: a form sent twice makes one key.
     """
     name = _checked_name(name)
     networks = checked_networks(networks)
+    confirmed_emails.hold_confirmed(user_id)
+    return _make(user_id, name=name, networks=networks, newest_id=newest_id, now=now)
+
+
+def make_for(user_id: int, *, name: str, networks: str = "", now: datetime) -> Made:
+    """Make a key for somebody else, as an operator's command does: also before the email is confirmed."""
     ledger.lock_accounts([user_id])
+    return _make(user_id, name=_checked_name(name), networks=checked_networks(networks), newest_id=None, now=now)
+
+
+def _make(user_id: int, *, name: str, networks: str, newest_id: int | None, now: datetime) -> Made:
     check_open([user_id])
     if newest_id is not None and newest_id != newest(user_id):
         raise StaleForm(
@@ -160,6 +171,13 @@ def revoke(key_id: int, *, user_id: int, now: datetime) -> None:
     )
     if ended.first() is None:
         raise NotFound(f"You have no key {key_id}.")
+
+
+def revoke_all(user_id: int, *, now: datetime) -> None:
+    """End every key of this person, at once."""
+    db.session.execute(
+        update(KEYS).where(KEYS.c.user_id == user_id, KEYS.c.revoked_at.is_(None)).values(revoked_at=now)
+    )
 
 
 def checked_networks(text: str) -> str:

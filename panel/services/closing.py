@@ -103,9 +103,7 @@ def _give_up(user_id: int, amount_nanos: int, *, now: datetime) -> None:
 
 def _end_what_acts(user_id: int, *, now: datetime) -> None:
     """Keys, receivers, mailed links and requests: whatever could still do something in this person's name."""
-    live = select(Receiver.id).where(Receiver.user_id == user_id, Receiver.removed_at.is_(None))
-    for receiver_id in db.session.scalars(live).all():
-        receivers.remove(receiver_id, user_id=user_id, now=now)
+    receivers.remove_all(user_id, now=now)
     for model in (ApiKey, MailedLink, EmailChange, Favorite):
         db.session.execute(delete(model).where(model.user_id == user_id))
     still_open = (TopUp.customer_id == user_id, TopUp.transfer_id.is_(None), TopUp.refused_at.is_(None))

@@ -5,15 +5,14 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import ColumnElement, Select, select, update
 
 from panel import sealing
 from panel.db import db
 from panel.domain import addresses
 from panel.domain.errors import BadInput, NotFound, Refused
 from panel.models import Delivery, DeliveryState, Receiver
-from panel.services import deliveries, ledger, webhooks
-from panel.services.closed_accounts import check_open
+from panel.services import confirmed_emails, deliveries, ledger, webhooks
 from panel.settings import Settings
 
 MOST = 5
@@ -63,10 +62,9 @@ def find(receiver_id: int, *, user_id: int) -> Receiver:
 
 
 def add(user_id: int, *, url: str, balance_low_nanos: int | None, settings: Settings, now: datetime) -> Shown:
-    """Add a receiver. Raises BadInput for an address that is none, is there already, or is one too many."""
+    """Add a receiver. Raises EmailNotConfirmed; BadInput for an address that is none or is there, or one too many."""
     url = addresses.check_url(url, test_hosts=addresses.read_pairs(settings.egress_test_hosts))
-    ledger.lock_accounts([user_id])
-    check_open([user_id])
+    confirmed_emails.hold_confirmed(user_id)
     present = db.session.scalars(_live(user_id)).all()
     if url in {receiver.url for receiver in present}:
         raise BadInput("Webhooks are sent to this address already. Nothing was added.", field="url")
@@ -124,6 +122,12 @@ def remove(receiver_id: int, *, user_id: int, now: datetime) -> None:
     db.session.execute(update(Delivery).where(*waiting).values(**ended))
 
 
+def remove_all(user_id: int, *, now: datetime) -> None:
+    """Send nothing more to any of this person's receivers."""
+    for receiver_id in db.session.scalars(select(Receiver.id).where(*_is_live(user_id))).all():
+        remove(receiver_id, user_id=user_id, now=now)
+
+
 def send_test(receiver_id: int, *, user_id: int, now: datetime) -> None:
     """Queue a test, and let the queue go on now. Raises NotFound."""
     ledger.lock_accounts([user_id])
@@ -140,7 +144,11 @@ def send_again(delivery_id: int, *, receiver_id: int, user_id: int, now: datetim
 
 
 def _live(user_id: int) -> Select[Receiver]:
-    return select(Receiver).where(Receiver.user_id == user_id, Receiver.removed_at.is_(None))
+    return select(Receiver).where(*_is_live(user_id))
+
+
+def _is_live(user_id: int) -> tuple[ColumnElement[bool], ...]:
+    return (Receiver.user_id == user_id, Receiver.removed_at.is_(None))
 
 
 def _new_secret() -> str:

@@ -10,7 +10,19 @@ from sqlalchemy import delete, select
 
 from panel.db import change, db, lock_rows
 from panel.models import LinkPurpose, MailedLink, ResetRequest, User
-from panel.services import customer_state, ledger, letters, mailed_links, mails, security_mails, sign_ins, users
+from panel.services import (
+    api_keys,
+    customer_state,
+    ledger,
+    letters,
+    mailed_links,
+    mails,
+    receivers,
+    second_factor,
+    security_mails,
+    sign_ins,
+    users,
+)
 from panel.services.sign_ins import token_hash
 
 LASTS = timedelta(hours=1)
@@ -68,12 +80,26 @@ def find(token: str, *, now: datetime) -> MailedLink | None:
     return mailed_links.find(token, LinkPurpose.RESET, now=now)
 
 
-def set_password(token: str, *, password_hash: str, now: datetime) -> None:
+def set_password(
+    token: str, *, password_hash: str, ends_keys: bool = False, ends_webhooks: bool = False, now: datetime
+) -> None:
     """Use the link up and keep the new password: every device is logged out. Raises LinkIsSpent.
 
-    It logs nobody in: whoever set the password logs in with it, and shows the second factor where one is set up.
+    It logs nobody in: whoever set the password logs in with it, and shows the second factor where one is set up. In an
+    account whose email nobody had confirmed, whatever was made before is a stranger's: it all ends.
     """
+    if (found := find(token, now=now)) is not None:
+        # Held first, as by whoever makes a key: what is made at the same moment comes before this and ends with it,
+        # or comes too late.
+        ledger.lock_accounts([found.user_id])
     link = mailed_links.use(token, LinkPurpose.RESET, now=now)
+    is_new_owner = users.find(link.user_id).email_confirmed_at is None
+    if ends_keys or is_new_owner:
+        api_keys.revoke_all(link.user_id, now=now)
+    if ends_webhooks or is_new_owner:
+        receivers.remove_all(link.user_id, now=now)
+    if is_new_owner:
+        second_factor.end(link.user_id)
     users.set_password(link.user_id, password_hash=password_hash)
     mailed_links.end_all(link.user_id, now=now)
     mailed_links.end_changes(link.user_id, now=now)

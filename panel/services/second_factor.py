@@ -16,7 +16,7 @@ from panel.db import change, db, lock_rows
 from panel.domain.errors import BadInput, NotFound, Refused, StaleForm
 from panel.models import RecoveryCode, SignIn, User
 from panel.sealing import CannotUnseal, seal, unseal
-from panel.services import audit_log, half_sign_ins, security_mails, sign_ins
+from panel.services import audit_log, confirmed_emails, half_sign_ins, security_mails, sign_ins
 from panel.settings import Settings
 
 DIGITS = 6
@@ -76,8 +76,9 @@ def is_on(user_id: int) -> bool:
 def turn_on(user_id: int, *, secret: str, code: str, settings: Settings, now: datetime) -> list[str]:
     """Keep this secret, once a code of it is shown; the recovery codes, which are shown this once.
 
-    Raises BadInput for a wrong code and StaleForm where there is a second factor already.
+    Raises EmailNotConfirmed, BadInput for a wrong code, and StaleForm where there is a second factor already.
     """
+    confirmed_emails.hold_confirmed(user_id)
     user = _locked(user_id)
     if user.sealed_totp:
         raise StaleForm(
@@ -126,6 +127,11 @@ def turn_off(user_id: int, *, now: datetime) -> None:
         raise Refused("An operator's second factor can't be turned off. You can replace it.")
     _forget(user)
     _tell(_Change.TURNED_OFF, user=user, now=now)
+
+
+def end(user_id: int) -> None:
+    """Forget the second factor of an account that was never its owner's, without a word to anybody."""
+    _forget(_locked(user_id))
 
 
 def new_recovery_codes(user_id: int, *, now: datetime) -> list[str]:

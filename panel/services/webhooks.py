@@ -13,20 +13,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import ColumnElement, Row, bindparam, func, insert, select
+from sqlalchemy import ColumnElement, Row, and_, bindparam, func, insert, select
 
 from panel.db import db, table_of
 from panel.domain import money
 from panel.domain.refill import RefillState
 from panel.domain.request_id import named_by_reseller
 from panel.domain.status import Status
-from panel.models import Account, Delivery, DeliveryState, Order, Receiver, Webhook
+from panel.models import Account, Delivery, DeliveryState, Order, Receiver, User, Webhook
 
 RECEIVERS = table_of(Receiver)
 WEBHOOKS = table_of(Webhook)
 DELIVERIES = table_of(Delivery)
 ORDERS = table_of(Order)
 ACCOUNTS = table_of(Account)
+USERS = table_of(User)
 
 STATUS_CHANGED = "order.status_changed"
 REFUNDED = "order.refunded"
@@ -55,8 +56,13 @@ class _News:
     order_id: int | None = None
 
 
+# Those of an account whose email was never confirmed, as older versions allowed, are told nothing until it is.
+_IS_TOLD = and_(
+    RECEIVERS.c.removed_at.is_(None),
+    select(USERS.c.id).where(USERS.c.id == RECEIVERS.c.user_id, USERS.c.email_confirmed_at.is_not(None)).exists(),
+)
 _WATCHING = select(RECEIVERS.c.user_id, RECEIVERS.c.id).where(
-    RECEIVERS.c.user_id.in_(bindparam("user_ids", expanding=True)), RECEIVERS.c.removed_at.is_(None)
+    RECEIVERS.c.user_id.in_(bindparam("user_ids", expanding=True)), _IS_TOLD
 )
 _ORDERS = select(
     ORDERS.c.id,
@@ -112,7 +118,7 @@ _FALLEN = (
     .join(ACCOUNTS, ACCOUNTS.c.user_id == RECEIVERS.c.user_id)
     .where(
         RECEIVERS.c.user_id.in_(bindparam("user_ids", expanding=True)),
-        RECEIVERS.c.removed_at.is_(None),
+        _IS_TOLD,
         ACCOUNTS.c.balance_nanos < RECEIVERS.c.balance_low_nanos,
     )
     .order_by(RECEIVERS.c.id)

@@ -18,7 +18,7 @@ from panel.clock import utc_now
 from panel.db import read_at_one_moment, transaction
 from panel.domain.errors import BadInput, PanelError
 from panel.models import ProposalKind, User
-from panel.services import top_ups
+from panel.services import audit_log, confirmed_emails, top_ups
 from panel.services.office import customers, proposals
 from panel.services.office.money_moves import Wanted
 
@@ -111,6 +111,20 @@ def enable(customer_id: int) -> ResponseReturnValue:
     except PanelError as error:
         return _page(user, error, form="access"), status_of(error)
     flash("The account is enabled. Its keys work again; devices have to log in anew.")
+    return redirect(url_for("office_customers.show", customer_id=customer_id), code=303)
+
+
+@bp.post("/customers/<int:customer_id>/email-confirmation")
+def confirm_email(customer_id: int) -> ResponseReturnValue:
+    """Confirm the customer's email by hand, as if its link had been opened."""
+    user = _found(customer_id)
+    try:
+        reason = audit_log.checked_reason(typed("reason"))
+        with transaction():
+            confirmed_emails.confirm_account(customer_id, detail=reason, actor=operator().email, now=utc_now())
+    except PanelError as error:
+        return _page(user, error, form="email"), status_of(error)
+    flash("The email is confirmed. API keys, webhooks and two-factor authentication are open to this customer now.")
     return redirect(url_for("office_customers.show", customer_id=customer_id), code=303)
 
 
