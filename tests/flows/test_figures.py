@@ -1,0 +1,230 @@
+"""Every figure of money that a customer sees, page by page, is what the ledger's transfers come to."""
+
+import re
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests import ledger_figures
+from tests.every_outcome import OUTCOMES, PRICE, World, every_outcome
+from tests.factories import LINK, NOON, signed_in
+from tests.ledger_figures import order_money
+from tests.shown_figures import Page, amounts_in, nanos_of, only
+from tests.tickets import a_ticket
+
+DAY = NOON.date().isoformat()
+PRICE_NANOS = nanos_of(PRICE)
+
+
+@pytest.fixture
+def world(client: FlaskClient) -> World:
+    world = every_outcome()
+    signed_in(client, world.customer)
+    return world
+
+
+def page_of(client: FlaskClient, path: str) -> Page:
+    answer = client.get(path)
+    assert answer.status_code == 200, path
+    return Page(answer.text)
+
+
+@pytest.mark.both_engines
+def test_bar_and_live_regions_show_the_balance_everywhere(client: FlaskClient, world: World) -> None:
+    balance = ledger_figures.balance(world.customer_id)
+
+    for path in ("/orders", f"/orders/{world.orders['partial']}", "/balance", "/tools", "/account"):
+        text = client.get(path).text
+        bar = re.search(r'<data id="balance" data-nanos="(\d+)" value="([0-9.]+)">([^<]+)</data>', text)
+        assert bar is not None
+        assert (int(bar[1]), nanos_of(bar[2]), nanos_of(bar[3])) == (balance,) * 3, path
+        region = re.search(r'data-balance="([^"]+)" data-balance-plain="([^"]+)" data-balance-nanos="(\d+)"', text)
+        assert (region is not None) == path.startswith("/orders")
+        if region is not None:
+            assert (nanos_of(region[1]), nanos_of(region[2]), int(region[3])) == (balance,) * 3, path
+
+
+@pytest.mark.both_engines
+def test_row_of_the_history_shows_the_charge_and_what_came_back(client: FlaskClient, world: World) -> None:
+    page = page_of(client, "/orders")
+
+    for name, order_id in world.orders.items():
+        money = order_money(order_id)
+        assert page.in_row(f"order-{order_id}") == [money.charged, *([money.returned] if money.returned else [])], name
+
+
+@pytest.mark.both_engines
+def test_order_page_divides_the_charge_as_the_ledger_does(client: FlaskClient, world: World) -> None:
+    for name, order_id in world.orders.items():
+        _order_page_is_right(page_of(client, f"/orders/{order_id}"), name, order_id)
+
+
+def _order_page_is_right(page: Page, name: str, order_id: int) -> None:
+    money = order_money(order_id)
+    shown = [only(page.beside(words)) for words in ("Kept", "Returned", "Held", "Charged")]
+    assert shown == [money.kept, money.returned, money.held, money.charged]
+    assert shown[0] + shown[1] + shown[2] == shown[3]
+    quantity = OUTCOMES[name][1]
+    worked = re.search(rf"{quantity:,} × (\$[0-9.]+) ÷ 1,000 = (\$[0-9.]+)\.", page.line)
+    assert worked is not None
+    assert (nanos_of(worked[1]), nanos_of(worked[2].rstrip("."))) == (PRICE_NANOS, money.charged)
+    later = re.findall(r"Returned later, on [^$]+(\$[0-9.]+), statement line (\d+)", page.line)
+    transfers = ledger_figures.transfers_of(order_id)
+    assert [nanos_of(amount) for amount, _line in later] == list(money.gifts)
+    assert [transfers[int(line)] for _amount, line in later] == list(money.gifts)
+    if name == "pending":
+        assert money.held in amounts_in(page.line[page.line.index("ends at once") :])
+
+
+def test_order_page_names_the_lines_of_its_transfers(client: FlaskClient, world: World) -> None:
+    for order_id in world.orders.values():
+        line = page_of(client, f"/orders/{order_id}").line
+
+        named = dict(re.findall(r"(Returned|Charged)[^$]*? Statement line (\d+)", line))
+        lines = {"Returned": ledger_figures.line_of(order_id, "return")}
+        lines["Charged"] = ledger_figures.line_of(order_id, "charge")
+        assert named == {word: str(number) for word, number in lines.items() if number is not None}
+
+
+@pytest.mark.both_engines
+def test_receipt_shows_what_was_charged_kept_and_returned(client: FlaskClient, world: World) -> None:
+    for name in ("partial", "partial, nothing ran", "canceled", "goodwill", "partial with goodwill"):
+        order_id = world.orders[name]
+        _receipt_is_right(page_of(client, f"/orders/{order_id}/receipt"), world, order_id)
+
+
+def _receipt_is_right(page: Page, world: World, order_id: int) -> None:
+    money = order_money(order_id)
+    lead = re.search(r"(\$[0-9.]+) of (\$[0-9.]+) was returned", page.line)
+    assert lead is not None
+    assert [nanos_of(amount) for amount in lead.groups()] == [money.returned + sum(money.gifts), money.charged]
+    shown = [only(page.beside(words)) for words in ("Charged", "Kept", "Returned")]
+    assert shown == [money.charged, money.kept, money.returned]
+    assert only(page.beside("Price per 1,000")) == PRICE_NANOS
+    units = re.search(r"Returned: ([0-9,]+) × (\$[0-9.]+) ÷ 1,000", page.line)
+    assert units is not None
+    assert int(units[1].replace(",", "")) * nanos_of(units[2]) // 1_000 == money.returned
+    after = {line.id: line.balance for line in ledger_figures.lines(world.customer_id)}
+    returning = ledger_figures.line_of(order_id, "return")
+    assert page.beside("Balance after") == ([after[returning]] if returning else [])
+    gifts = [figure.nanos for figure in page.figures if "Statement line" in figure.label]
+    assert gifts == list(money.gifts)
+
+
+def test_receipt_that_returned_nothing_says_so(client: FlaskClient, world: World) -> None:
+    order_id = world.orders["partial, all ran"]
+
+    page = page_of(client, f"/orders/{order_id}/receipt")
+
+    assert "$0.00 of" in page.line
+    assert only(page.beside("Kept")) == only(page.beside("Charged")) == order_money(order_id).charged
+    assert only(page.beside("Returned")) == 0
+    assert page.beside("Balance after") == []
+
+
+@pytest.mark.both_engines
+def test_balance_page_shows_what_is_free_held_and_both(client: FlaskClient, world: World) -> None:
+    page = page_of(client, "/balance")
+
+    balance, held = ledger_figures.balance(world.customer_id), ledger_figures.held(world.customer_id)
+    sums = [figure.nanos for figure in page.figures if figure.label and not figure.row]
+    assert sums == [balance, held, balance + held]
+    for line in ledger_figures.lines(world.customer_id)[-10:]:
+        assert page.in_row(f"line-{line.id}") == [line.out or line.into, line.balance]
+        assert page.in_row(f"line-{line.id}", "Out") == ([line.out] if line.out else [])
+
+
+@pytest.mark.both_engines
+def test_statement_page_shows_each_line_and_its_sums(client: FlaskClient, world: World) -> None:
+    lines = ledger_figures.lines(world.customer_id)
+
+    page = page_of(client, f"/balance/statement?from={DAY}&to={DAY}")
+
+    assert only(page.beside("Opening")) == 0
+    assert only(page.beside("Came in")) == sum(line.into for line in lines)
+    assert only(page.beside("Went out")) == sum(line.out for line in lines)
+    assert only(page.beside("Closing")) == lines[-1].balance
+    for line in lines:
+        columns = [page.in_row(f"line-{line.id}", label) for label in ("Out", "In", "Balance")]
+        assert columns == [[line.out] if line.out else [], [line.into] if line.into else [], [line.balance]]
+    assert len([figure for figure in page.figures if figure.label == "Balance"]) == len(lines)
+
+
+@pytest.mark.both_engines
+def test_check_page_shows_the_balance_before_and_after(client: FlaskClient, world: World) -> None:
+    balance, charge = ledger_figures.balance(world.customer_id), 2_111 * PRICE_NANOS // 1_000
+
+    answer = client.post("/orders/check", data={"tool": "odd-visits", "link": LINK, "quantity": "2111"})
+
+    page = Page(answer.text)
+    assert only(page.beside("Balance now")) == balance
+    assert only(page.beside("This order")) == charge
+    assert only(page.beside("Balance after")) == balance - charge
+    assert f"2,111 × ${PRICE} ÷ 1,000" in page.line
+    button = re.search(r"Place order for (\$[0-9.]+)", page.line)
+    assert button is not None and nanos_of(button[1]) == charge
+
+
+def test_check_page_says_how_much_is_missing(client: FlaskClient, world: World) -> None:
+    balance = ledger_figures.balance(world.customer_id)
+    quantity = 2_000_003
+    charge = quantity * PRICE_NANOS // 1_000
+
+    answer = client.post("/orders/check", data={"tool": "odd-visits", "link": LINK, "quantity": str(quantity)})
+
+    assert answer.status_code == 422
+    notice = re.search(
+        r"costs (\$[0-9.,]+) and your balance is (\$[0-9.]+): (\$[0-9.,]+) is missing", Page(answer.text).line
+    )
+    assert notice is not None
+    assert [nanos_of(amount) for amount in notice.groups()] == [charge, balance, charge - balance]
+
+
+@pytest.mark.both_engines
+def test_mass_order_shows_each_charge_and_their_sum(client: FlaskClient, world: World) -> None:
+    before = ledger_figures.balance(world.customer_id)
+    lines = f"odd-visits | {LINK} | 111\nodd-visits | {LINK} | 223"
+    charges = [number * PRICE_NANOS // 1_000 for number in (111, 223)]
+
+    checked = Page(client.post("/orders/mass", data={"lines": lines, "request_id": "mass-form-0001"}).text)
+    placed = Page(
+        client.post("/orders/mass", data={"lines": lines, "request_id": "mass-form-0001", "step": "place"}).text
+    )
+
+    assert checked.beside("Charge") == placed.beside("Charge") == charges
+    assert only(checked.beside("Balance now")) == before
+    assert only(checked.beside("Together")) == sum(charges)
+    assert only(checked.beside("Balance after")) == before - sum(charges)
+    after = ledger_figures.balance(world.customer_id)
+    assert after == before - sum(charges)
+    said = re.search(r"(\$[0-9.]+) is charged for them\. Your balance is (\$[0-9.]+)\.", placed.line)
+    assert said is not None and [nanos_of(amount) for amount in said.groups()] == [sum(charges), after]
+
+
+def test_order_just_placed_says_its_charge(client: FlaskClient, world: World) -> None:
+    form = {"tool": "odd-visits", "link": LINK, "quantity": "337", "request_id": "a-form-000001"}
+
+    page = Page(client.post("/orders", data=form, follow_redirects=True).text)
+
+    said = re.search(r"is placed, and (\$[0-9.]+) is charged", page.line)
+    assert said is not None and nanos_of(said[1]) == 337 * PRICE_NANOS // 1_000 == only(page.beside("Charged"))
+
+
+def test_ticket_about_an_order_shows_its_money(client: FlaskClient, world: World) -> None:
+    for name in ("completed", "partial", "canceled"):
+        money = order_money(world.orders[name])
+        ticket = a_ticket(customer=world.customer, kind="order", order=world.orders[name])
+
+        page = page_of(client, f"/tickets/{ticket.id}")
+
+        assert page.beside("Charged") == [money.charged, *([money.returned] if money.returned else [])]
+
+
+def test_ticket_about_a_line_of_the_statement_shows_its_amount(client: FlaskClient, world: World) -> None:
+    for line in ledger_figures.lines(world.customer_id)[-3:]:
+        ticket = a_ticket(customer=world.customer, kind="money", line=line.id)
+
+        page = page_of(client, f"/tickets/{ticket.id}")
+
+        assert page.beside("In") == ([line.into] if line.into else [])
+        assert page.beside("Out") == ([line.out] if line.out else [])

@@ -1,0 +1,137 @@
+"""Every figure of money in files, API answers, webhooks and mails is what the ledger's transfers come to."""
+
+import csv
+import io
+import json
+import re
+import zipfile
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from panel.db import db, transaction
+from panel.models import Mail
+from panel.services import order_notices
+from tests import ledger_figures
+from tests.callers import PATH, a_caller
+from tests.every_outcome import ENDED, OUTCOMES, PRICE, World, every_outcome
+from tests.factories import NOON, signed_in
+from tests.ledger_figures import order_money
+from tests.shown_figures import amounts_in, nanos_of
+
+DAY = NOON.date().isoformat()
+
+
+@pytest.fixture
+def world(client: FlaskClient) -> World:
+    world = every_outcome()
+    signed_in(client, world.customer)
+    return world
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def amount(text: str) -> int:
+    """An amount of a file: an empty cell is none."""
+    return nanos_of(text) if text else 0
+
+
+@pytest.mark.both_engines
+def test_file_of_orders_has_each_charge_and_return(client: FlaskClient, world: World) -> None:
+    rows = {int(row["order"]): row for row in rows_of(client.get("/orders.csv").text)}
+
+    assert sorted(rows) == sorted(world.orders.values())
+    for name, order_id in world.orders.items():
+        row, money = rows[order_id], order_money(order_id)
+        assert [amount(row[column]) for column in ("charged", "returned")] == [money.charged, money.returned], name
+        assert row["quantity"] == str(OUTCOMES[name][1])
+        assert PRICE in row.values()
+
+
+@pytest.mark.both_engines
+def test_file_of_the_statement_has_each_line(client: FlaskClient, world: World) -> None:
+    opening, *rows, closing = rows_of(client.get(f"/balance/statement.csv?from={DAY}&to={DAY}").text)
+
+    lines = ledger_figures.lines(world.customer_id)
+    assert [
+        (int(row["line"]), amount(row["out"]), amount(row["in"]), amount(row["balance"]), row["order"]) for row in rows
+    ] == [(line.id, line.out, line.into, line.balance, str(line.order_id or "")) for line in lines]
+    assert (amount(opening["balance"]), amount(closing["balance"])) == (0, lines[-1].balance)
+    charges = {line.order_id: line.id for line in lines if line.kind == "charge"}
+    for row, line in zip(rows, lines, strict=True):
+        assert row["reverses"] == (str(charges[line.order_id]) if line.kind == "return" else "")
+
+
+@pytest.mark.both_engines
+def test_own_data_has_the_same_figures(client: FlaskClient, world: World) -> None:
+    with zipfile.ZipFile(io.BytesIO(client.get("/account/data.zip").data)) as archive:
+        found: dict[str, list[dict[str, Any]]] = json.loads(archive.read("everything.json"))
+
+    assert nanos_of(found["account"][0]["balance"]) == ledger_figures.balance(world.customer_id)
+    rows = {row["number"]: row for row in found["orders"]}
+    assert sorted(rows) == sorted(world.orders.values())
+    for name, order_id in world.orders.items():
+        money = order_money(order_id)
+        shown = [nanos_of(rows[order_id][column]) for column in ("charge", "kept", "returned")]
+        assert shown == [money.charged, money.kept, money.returned], name
+        assert rows[order_id]["price_per_thousand"] == PRICE
+    lines = [(row["line"], amount(row["out"]), amount(row["in"])) for row in found["statement"]]
+    assert lines == [(line.id, line.out, line.into) for line in ledger_figures.lines(world.customer_id)]
+
+
+@pytest.mark.both_engines
+@pytest.mark.parametrize("query", ["", "?asked=of-flask"])
+def test_api_says_what_each_order_costs_by_now(client: FlaskClient, world: World, query: str) -> None:
+    """With a query the call is answered by Flask, without one before it."""
+    caller = a_caller(client, world.customer)
+    form = {"key": caller.key, "action": "status"}
+
+    many = client.post(PATH + query, data=form | {"orders": ",".join(map(str, world.orders.values()))}).get_json()
+    one = {
+        name: client.post(PATH + query, data=form | {"order": str(order_id)}).get_json()
+        for name, order_id in world.orders.items()
+    }
+
+    for name, order_id in world.orders.items():
+        money = order_money(order_id)
+        assert many[str(order_id)] == one[name]
+        assert nanos_of(one[name]["charge"]) == money.charged - money.returned, name
+
+
+@pytest.mark.both_engines
+def test_api_says_the_balance(client: FlaskClient, world: World) -> None:
+    answer = a_caller(client, world.customer).call("balance")
+
+    assert nanos_of(answer["balance"]) == ledger_figures.balance(world.customer_id)
+
+
+@pytest.mark.both_engines
+def test_mail_about_orders_that_ended_has_their_money_and_the_sums(world: World) -> None:
+    for customer_id in order_notices.customers_with_news(now=NOON):
+        with transaction():
+            order_notices.tell_customer(customer_id, now=NOON)
+
+    mail = db.session.scalars(select(Mail).where(Mail.email == world.customer.email)).one()
+    parts = {int(number): text for number, text in re.findall(r"^Order (\d+) is (.*?See it)", mail.text, re.M | re.S)}
+    told = {world.orders[name] for name in ENDED} | {world.orders["in refill"]}
+    assert set(parts) == told
+    for order_id in told:
+        money = order_money(order_id)
+        assert amounts_in(parts[order_id]) == [money.charged, money.returned]
+    charged, returned, balance = amounts_in(mail.text[mail.text.index("All of them together") :])
+    assert charged == sum(order_money(number).charged for number in told)
+    assert returned == sum(order_money(number).returned for number in told)
+    assert balance == ledger_figures.balance(world.customer_id)
+
+
+def test_timeline_of_goodwill_says_the_amount(client: FlaskClient, world: World) -> None:
+    order_id = world.orders["goodwill"]
+
+    text = client.get(f"/orders/{order_id}").text
+
+    said = [nanos_of(found) for found in re.findall(r"We returned (\$[0-9.]+) to your balance", text)]
+    assert sorted(said) == sorted(order_money(order_id).gifts)
