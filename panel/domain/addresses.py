@@ -6,11 +6,14 @@ ones (RFC 6890 and the registries behind it). What is not known to be public is 
 
 import ipaddress
 import re
+import unicodedata
 from urllib.parse import SplitResult, urlsplit
 
 from panel.domain.errors import BadInput
 
 LONGEST_URL = 500
+# Where a web server of the public listens. Any other port would let a customer try the ports of a machine.
+PORTS = (443, 80)
 EXAMPLE = "https://panel.example.com/webhooks"
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -55,6 +58,25 @@ _SPECIAL_V6 = tuple(
     )
 )
 
+# Domains that only a home's or a company's own network knows (RFC 6761, RFC 6762, RFC 8375, and ICANN's `internal`).
+_LOCAL_DOMAINS = (
+    "localhost",
+    "localdomain",
+    "local",
+    "internal",
+    "intranet",
+    "private",
+    "corp",
+    "home",
+    "lan",
+    "home.arpa",
+    "test",
+    "invalid",
+)
+_LABEL = re.compile(r"[\w-]{1,63}")
+# A host whose last part looks so is an address to every browser: `2130706433`, `0x7f.1` and `0177.0.0.1` are one.
+_NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
+
 
 def read_pairs(text: str) -> Pairs:
     """The `ip:port` pairs of a setting, such as `127.0.0.1:8210,[::1]:8210`. Raises ValueError."""
@@ -72,20 +94,43 @@ def is_public(address: Address) -> bool:
     return address in _PUBLIC_V6 and not any(address in network for network in _SPECIAL_V6)
 
 
-def allowed(written: str, *, port: int, is_tls: bool, test_hosts: Pairs) -> str | None:
-    """The resolved address in the spelling to connect to, or None where it may not be called.
+def is_public_host(host: str) -> bool:
+    """Whether the host, as it is written, can be on the public internet.
 
-    An IPv4 address in an IPv6 coat is judged, and called, as what it is. Without TLS only test hosts pass.
+    A name has two parts or more and is in no local domain; what it leads to is only known to a resolver. An address
+    is public and in its usual spelling. Full-width digits and dots are read as what browsers make of them.
     """
+    plain = unicodedata.normalize("NFKC", host).lower().replace("\N{IDEOGRAPHIC FULL STOP}", ".").removesuffix(".")
+    labels = plain.split(".")
+    if ":" in plain or _NUMERIC.fullmatch(labels[-1]):
+        literal = _address(plain)
+        return literal is not None and is_public(literal)
+    if len(labels) < 2 or not all(_LABEL.fullmatch(label) for label in labels):
+        return False
+    return not any(f".{plain}".endswith(f".{domain}") for domain in _LOCAL_DOMAINS)
+
+
+def _address(written: str) -> Address | None:
+    """The address, an IPv4 one in an IPv6 coat as what it is; None for text that is none, and for one with a zone."""
     try:
         address: Address = ipaddress.ip_address(written)
     except ValueError:
         return None
     if isinstance(address, ipaddress.IPv6Address):
-        if address.scope_id is not None:
-            return None
-        address = address.ipv4_mapped or address
-    if (str(address), port) in test_hosts or (is_tls and is_public(address)):
+        return None if address.scope_id is not None else address.ipv4_mapped or address
+    return address
+
+
+def allowed(written: str, *, port: int, is_tls: bool, test_hosts: Pairs) -> str | None:
+    """The resolved address in the spelling to connect to, or None where it may not be called.
+
+    An IPv4 address in an IPv6 coat is judged, and called, as what it is. Without TLS, and on other ports than those
+    of the web, only test hosts pass.
+    """
+    address = _address(written)
+    if address is None:
+        return None
+    if (str(address), port) in test_hosts or (is_tls and port in PORTS and is_public(address)):
         return str(address)
     return None
 
@@ -100,14 +145,15 @@ def check_url(url: str, *, test_hosts: Pairs) -> str:
     host = parts.hostname or ""
     is_tls = parts.scheme == "https"
     literal = _literal(host)
-    if not is_tls and (literal, port) not in test_hosts:
+    if (literal, port) in test_hosts:
+        return url
+    if not is_tls:
         raise BadInput("The address must start with https://.", field="url")
-    if literal is not None and allowed(literal, port=port, is_tls=is_tls, test_hosts=test_hosts) is None:
+    if not is_public_host(host):
         raise BadInput("This address is not on the public internet.", field="url")
-    if literal is None and (
-        "." not in host.strip(".") or host.strip(".").endswith((".local", ".internal", ".localhost"))
-    ):
-        raise BadInput("This address is not on the public internet.", field="url")
+    # A name may lead to a test host, whose port is then judged with the address.
+    if port not in PORTS and all(port != of_test_host for _, of_test_host in test_hosts):
+        raise BadInput(f"Webhooks go to port 443. Leave out the port {port}.", field="url")
     return url
 
 
@@ -131,8 +177,6 @@ def _split(url: str) -> tuple[SplitResult, int]:
 
 
 def _literal(host: str) -> str | None:
-    """The host as an address, if it is one in the usual spelling; odd ones are judged when they are resolved."""
-    try:
-        return str(ipaddress.ip_address(host))
-    except ValueError:
-        return None
+    """The host as an address, if it is one in the usual spelling."""
+    address = _address(host)
+    return None if address is None else str(address)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ARRAY, BigInteger, Select, bindparam, func, literal_column, or_, select
 
 from panel.db import db, table_of
-from panel.domain import money
+from panel.domain import money, patterns
 from panel.domain.errors import BadInput
 from panel.domain.refill import RefillState
 from panel.domain.request_id import API_NAMED, API_UNNAMED
@@ -98,6 +98,7 @@ _SERVICES = (
         Terms.maximum,
         Terms.refill_days,
         Terms.can_cancel,
+        Terms.link_pattern,
     )
     .join(Terms, Terms.id == Tool.terms_id)
     .where(Tool.is_hidden.is_(False))
@@ -107,7 +108,8 @@ _SERVICES = (
 
 def services() -> list[Service]:
     """The tools that can be ordered, by number."""
-    return [Service(*row) for row in db.session.execute(_SERVICES)]
+    rows: Iterable[Any] = db.session.execute(_SERVICES)
+    return [Service(*row[:-1]) for row in rows if not patterns.fault(row.link_pattern)]
 
 
 def statuses(customer_id: int, *, order_ids: Collection[int], currency: str) -> dict[int, str]:

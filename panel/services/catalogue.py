@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, func, select, update
 
 from panel.db import db, lock_rows, table_of
-from panel.domain import pricing
+from panel.domain import patterns, pricing
 from panel.domain.status import FIRST, Status
 from panel.models import Catalogue, Provider, Terms, Tool
 from panel.services import catalogue_files, providers
@@ -57,6 +57,16 @@ class ToolOffer:
     @property
     def can_refill(self) -> bool:
         return self.refill_days is not None
+
+    @property
+    def link_fault(self) -> str:
+        """Why the tool's link pattern can't be used, so that nobody can order it; empty where it can."""
+        return patterns.fault(self.link_pattern)
+
+    @property
+    def is_offered(self) -> bool:
+        """Whether customers see and can order it."""
+        return not self.is_hidden and not self.link_fault
 
     @property
     def least_charge_nanos(self) -> int:
@@ -127,7 +137,7 @@ def listed(*, category: str | None = None, refill: bool | None = None) -> list[T
         statement = statement.where(Tool.category == category)
     if refill is not None:
         statement = statement.where(Terms.refill_days.is_not(None) if refill else Terms.refill_days.is_(None))
-    return [_offer(row) for row in db.session.execute(statement)]
+    return [tool for row in db.session.execute(statement) if (tool := _offer(row)).is_offered]
 
 
 def listed_all() -> list[ToolOffer]:
@@ -145,7 +155,7 @@ def categories() -> list[str]:
 def find(slug: str) -> ToolOffer | None:
     """The tool of this slug, if customers may see it."""
     found = find_any(slug)
-    return None if found is None or found.is_hidden else found
+    return found if found is not None and found.is_offered else None
 
 
 def find_any(slug: str) -> ToolOffer | None:

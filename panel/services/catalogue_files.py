@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import yaml
 
-from panel.domain import links, money, pricing
+from panel.domain import links, money, patterns, pricing
 from panel.domain.errors import BadCatalogue, BadMoney
 
 MOST_BYTES = 1_048_576
@@ -30,7 +30,7 @@ LENGTHS = {
     "price_per_thousand": 20,
     "provider": 60,
     "provider_service": 100,
-    "link.pattern": 500,
+    "link.pattern": patterns.MOST_LENGTH,
     "link.example": links.MOST_LENGTH,
     "link.counter_example": links.MOST_LENGTH,
     "link.hint": 300,
@@ -151,8 +151,6 @@ def _link(fields: "_Fields") -> dict[str, str]:
     except BadCatalogue as error:
         field, _, sentence = error.message.removeprefix("link.").partition(" ")
         raise inner.refusal(field, f"The {field.replace('_', '-')} {sentence}") from error
-    except (OverflowError, RecursionError) as error:
-        raise inner.refusal("pattern", "The pattern is too large or too deep to be used.") from error
     return rule
 
 

@@ -68,4 +68,4 @@ def _parts(text: str) -> tuple[str, str, str]:
     parts = [part.strip() for part in text.split("|")]
     if len(parts) != PARTS:
         raise BadInput("A line has three parts with | between them: tool | link | quantity.")
-    return parts[0], parts[1], parts[2]
+    return parts[0].lower(), parts[1], parts[2]

@@ -125,7 +125,7 @@ def _same_or_refused(earlier: Order, asked: Placing) -> Order:
     is_same = (
         tool is not None
         and asked.tool == tool.slug
-        and asked.link.strip() == earlier.link
+        and links.canonical(asked.link) == links.canonical(earlier.link)
         and asked.quantity.lstrip("0") == str(earlier.quantity)
     )
     if not is_same:

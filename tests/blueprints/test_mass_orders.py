@@ -51,6 +51,20 @@ def test_placing_makes_the_good_lines_orders_and_gives_the_others_back(client: F
     assert (_orders(), ledger.balance_nanos(customer.id)) == (2, 7_300_000_000)
 
 
+def test_short_name_in_capitals_is_the_same_tool(client: FlaskClient) -> None:
+    a_tool("page-visits", price="0.90")
+    customer = a_customer("10")
+    lines = f"Page-Visits | {LINK} | 1000\nPAGE-VISITS | HTTPS://EXAMPLE.COM/page-2 | 1000"
+    check = signed_in(client, customer).post("/orders/mass", data={"lines": lines}).text
+    form = {name: _hidden(check, name) for name in ("request_id", "terms", "lines")} | {"step": "place"}
+
+    answer = client.post("/orders/mass", data=form)
+
+    assert "Place 2 orders for $1.80" in check
+    assert answer.status_code == 200
+    assert list(db.session.scalars(select(Order.link).order_by(Order.id))) == [LINK, "https://example.com/page-2"]
+
+
 def test_lines_sent_again_buy_nothing_twice(client: FlaskClient) -> None:
     a_tool("page-visits", price="0.90")
     customer = a_customer("10")

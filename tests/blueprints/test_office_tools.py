@@ -146,6 +146,8 @@ def test_of_many_who_save_at_once_one_wins(app: Flask) -> None:
         ({"summary": "two\nlines"}, "summary"),
         ({"provider": "nobody"}, "provider"),
         ({"link_pattern": "("}, "link_pattern"),
+        ({"link_pattern": r"https://([a-z])\1/[a-z]+"}, "link_pattern"),
+        ({"link_pattern": r"(?=https)\S+"}, "link_pattern"),
         ({"link_example": "https://example.org/"}, "link_example"),
         ({"link_counter_example": "https://example.com/page-1"}, "link_counter_example"),
     ],
@@ -161,6 +163,26 @@ def test_what_cannot_be_a_tool_is_a_422_at_its_field(office: FlaskClient, change
     assert "typed before" in checked.text
     assert save(office, data) == 422
     assert versions() == 1
+
+
+def test_pattern_that_cannot_be_used_is_refused_with_the_reason(office: FlaskClient) -> None:
+    a_tool("page-visits")
+
+    page = office.post("/office/tools/page-visits/check", data=form(link_pattern=r"https://([a-z])\1/[a-z]+")).text
+
+    assert "The pattern can&#39;t be used (invalid escape sequence: \\1). Look-around, back-references" in page
+
+
+def test_tool_with_a_stored_pattern_that_cannot_be_used_is_shown_to_operators_with_the_reason(
+    office: FlaskClient,
+) -> None:
+    a_tool("page-visits", link_pattern=r"https://(?!x).*")
+
+    index, page = office.get("/office/tools").text, office.get("/office/tools/page-visits").text
+
+    assert "Can’t be ordered: the link pattern can&#39;t be used (invalid perl operator: (?!)" in index
+    assert "Nobody can see or order this tool: its link pattern can&#39;t be used" in page
+    assert 'href="/tools/page-visits"' not in page
 
 
 def test_saving_needs_a_reason_and_a_difference(office: FlaskClient) -> None:

@@ -127,6 +127,45 @@ def test_same_form_sent_again_gives_the_same_answer_and_no_second_order(client: 
     assert (_orders(), ledger.balance_nanos(customer.id)) == (1, 9_100_000_000)
 
 
+def test_link_is_kept_with_its_scheme_and_host_in_lower_case_and_both_spellings_are_one_request(
+    client: FlaskClient,
+) -> None:
+    a_tool("page-visits")
+    signed_in(client, a_customer("10"))
+
+    first, second, third = (
+        _place(client, link=link) for link in ("Https://EXAMPLE.com/page-1", "Https://EXAMPLE.com/page-1", LINK)
+    )
+
+    assert first.status_code == 303
+    assert first.location == second.location == third.location
+    assert db.session.scalars(select(Order.link)).all() == ["https://example.com/page-1"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "2130706433", "localhost", "db.internal"])
+def test_link_that_only_opens_on_a_private_network_is_refused_before_money_moves(
+    client: FlaskClient, host: str
+) -> None:
+    a_tool("page-visits", link_pattern=r"https?://\S+")
+
+    answer = _place(signed_in(client, a_customer("10")), link=f"https://{host}/a")
+
+    assert answer.status_code == 422
+    assert f"The link has no public host name: {host.strip('[]')} can&#39;t be reached" in answer.text
+    assert _orders() == 0
+
+
+def test_fields_for_addresses_and_figures_are_left_as_they_are_typed(client: FlaskClient) -> None:
+    a_tool("page-visits")
+
+    pages = [signed_in(client, a_customer()).get(path).text for path in ("/orders/new", "/balance/add", "/orders/mass")]
+
+    for name, page in zip(("link", "amount", "lines"), pages, strict=True):
+        tag = re.search(rf'<(?:input|textarea) id="{name}"[^>]*>', page)
+        assert tag and 'autocapitalize="none"' in tag[0] and tag[0].count('spellcheck="false"') == 1
+    assert 'inputmode="url"' in pages[0]
+
+
 @pytest.mark.parametrize("change", [{"quantity": "1001"}, {"link": LINK + "0"}, {"tool": "other-tool"}])
 def test_same_form_with_other_words_is_a_409_that_shows_the_earlier_order(
     client: FlaskClient, change: dict[str, str]

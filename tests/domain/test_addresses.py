@@ -122,7 +122,8 @@ def test_without_tls_no_address_may_be_called_but_an_exact_pair_of_the_setting()
     "url",
     [
         "https://panel.example.com",
-        "https://panel.example.com:8443/a/b?c=d",
+        "https://panel.example.com:443/a/b?c=d",
+        "https://panel.example.com:80/",
         " https://panel.example.com/ ",
         "https://8.8.8.8/",
         "https://[2606:4700:4700::1111]/",

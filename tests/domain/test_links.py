@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panel.domain.errors import BadCatalogue, BadLink
-from panel.domain.links import MOST_LENGTH, check_link, check_rule
+from panel.domain.links import MOST_LENGTH, canonical, check_link, check_rule
+from tests.limited import in_a_process_of_its_own
 
 PATTERN = r"https://example\.com/[a-z0-9-]+"
 EXAMPLE = "https://example.com/my-page"
@@ -77,7 +78,13 @@ def test_rule_with_a_passing_and_a_failing_example_is_usable() -> None:
         ("(", EXAMPLE, "https://example.com/", "link.pattern"),
         ("(?u)x", EXAMPLE, "https://example.com/", "link.pattern"),
         ("(?L)x", EXAMPLE, "https://example.com/", "link.pattern"),
-        ("a{99999999999999999999}", EXAMPLE, "https://example.com/", "link.pattern"),
+        ("a{9999}", EXAMPLE, "https://example.com/", "link.pattern"),
+        ("a{99999999999999999999}", EXAMPLE, "https://example.com/", "link.example"),
+        (r"(?=https)\S+", EXAMPLE, "https://example.com/", "link.pattern"),
+        (r"https://(a)\1", EXAMPLE, "https://example.com/", "link.pattern"),
+        (f"{PATTERN}{'a?' * 300}", EXAMPLE, "https://example.com/", "link.pattern"),
+        ("((a{99}){99}){99}", EXAMPLE, "https://example.com/", "link.pattern"),
+        ("\ud800", EXAMPLE, "https://example.com/", "link.pattern"),
         (PATTERN, "https://example.com/", "https://example.com/", "link.example"),
         (PATTERN, EXAMPLE, "https://example.com/other", "link.counter_example"),
         (r".*", "not an address", "https://example.com/", "link.example"),
@@ -88,3 +95,122 @@ def test_unusable_rule_is_refused_with_its_field(pattern: str, example: str, cou
         check_rule(pattern=pattern, example=example, counter_example=counter_example, hint=HINT)
 
     assert refused.value.message.startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("Https://example.com/My-Page", "https://example.com/My-Page"),
+        ("HTTPS://EXAMPLE.COM/My-Page?Q=A#B", "https://example.com/My-Page?Q=A#B"),
+        ("https://Example.Com?A=B", "https://example.com?A=B"),
+        ("https://Example.Com#A", "https://example.com#A"),
+        ("https://EXAMPLE.com", "https://example.com"),
+        ("http://Example.com:8080/A", "http://example.com:8080/A"),
+        ("https://ПРИМЕР.example/Ы", "https://пример.example/Ы"),
+    ],
+)
+def test_scheme_and_host_are_kept_in_lower_case_and_the_rest_as_typed(typed: str, stored: str) -> None:
+    assert checked(typed, pattern=r"https?://[^A-Z]+\S*") == stored
+    assert canonical(stored) == stored
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "127.0.0.1.",
+        "127.1",
+        "0177.0.0.1",
+        "0x7f.0.0.1",
+        "0x7f000001",
+        "2130706433",
+        "1.0.0x",
+        "10.0.0.1:443",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",
+        "255.255.255.255",
+        "999.1.1.1",
+        "１２７.０.０.１",
+        "127。0。0。1",
+        "[::1]",
+        "[::]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "[fe80::1]",
+        "[fd00::1]",
+        "[64:ff9b::7f00:1]",
+        "[2002:7f00:1::]",
+        "localhost",
+        "LOCALHOST",
+        "localhost.",
+        "a.localhost",
+        "printer.local",
+        "Printer.LOCAL.",
+        "db.internal",
+        "router.lan",
+        "nas.home.arpa",
+        "panel",
+        "%31%32%37.0.0.1",
+        "a..example.com",
+        "a!b.example.com",
+    ],
+)
+def test_link_to_what_is_not_on_the_public_internet_is_refused(host: str) -> None:
+    with pytest.raises(BadLink, match="no public host name"):
+        checked(f"https://{host}/a", pattern=r"https?://\S+")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "example.com",
+        "a_b.example.com.",
+        "1and1.example",
+        "8.8.8.8",
+        "[2606:4700:4700::1111]",
+        "münchen.example",
+        "xn--mnchen-3ya.example",
+        "mylocal.example",
+        "notinternal.example",
+        "local.example",
+    ],
+)
+def test_link_to_a_public_host_passes(host: str) -> None:
+    assert checked(f"https://{host}/a", pattern=r"https?://\S+") == f"https://{host}/a"
+
+
+HOSTILE = [
+    r"https://([a-z0-9-]+[.]?)+/post/[0-9]+",
+    r"https://(.*)*/x",
+    r"(https://([a-z]|[a-z])+)+!",
+    r"https://.*.*.*.*.*.*.*.*.*.*.*.*.*!",
+    r".*a.{900}",
+    r"(([a-z0-9]{1,200}[.]?){1,4}/)+",
+]
+
+
+@pytest.mark.parametrize("pattern", HOSTILE)
+def test_no_pattern_is_slow_on_any_link(pattern: str) -> None:
+    """With the engine that backtracks the first of these took minutes on 24 letters."""
+    seconds = in_a_process_of_its_own(
+        f"""
+        from panel.domain import links
+        from panel.domain.errors import BadLink
+
+        for text in ("a" * 30, "a" * 1900, "a." * 900, "a/" * 900, "ab-" * 600):
+            try:
+                links.check_link("https://example.com/" + text, pattern={pattern!r}, example="", hint="")
+            except BadLink:
+                pass
+        """
+    )
+
+    assert seconds < 1
+
+
+def test_unusable_stored_pattern_refuses_every_link_and_says_that_it_is_not_the_links_fault() -> None:
+    with pytest.raises(BadLink, match="can't be checked right now"):
+        checked(EXAMPLE, pattern="(?=x)")

@@ -3,10 +3,12 @@
 import pytest
 
 from panel.db import transaction
+from panel.domain.errors import UnknownTool
 from panel.domain.status import Status
-from panel.services import catalogue, tool_texts
+from panel.services import api_orders, catalogue, ledger, ordering, tool_texts
+from panel.services.ordering import Placing
 from panel.settings import ROOT
-from tests.factories import NOON, a_tool
+from tests.factories import LINK, NOON, a_customer, a_tool
 
 LATER = NOON.replace(hour=15)
 
@@ -18,6 +20,25 @@ def test_a_hidden_tool_is_found_by_us_and_not_by_customers() -> None:
     assert catalogue.listed() == []
     assert catalogue.categories() == []
     assert catalogue.find_any("hidden-tool") == catalogue.offer(hidden.id) == catalogue.listed_all()[0]
+
+
+@pytest.mark.parametrize("pattern", [r"https://(?!x).*", r"(a)\1", "(", "a" * 501])
+def test_a_tool_whose_stored_pattern_cannot_be_used_is_offered_to_nobody(pattern: str) -> None:
+    tool = a_tool("old-pattern", link_pattern=pattern)
+    a_tool("good-pattern")
+    customer = a_customer("10")
+    placing = Placing("old-pattern", LINK, "1000", request_id="request-1")
+
+    with pytest.raises(UnknownTool), transaction():
+        ordering.place_order(customer.id, asked=placing, now=NOON)
+
+    assert [each.slug for each in catalogue.listed()] == ["good-pattern"]
+    assert [each.name for each in api_orders.services()] == ["Good pattern"]
+    assert catalogue.find("old-pattern") is None
+    found = catalogue.find_any("old-pattern")
+    assert found is not None and found.link_fault and not found.is_hidden
+    assert catalogue.offer(tool.id) == found
+    assert ledger.balance_nanos(customer.id) == 10_000_000_000
 
 
 def test_the_list_is_filtered_by_category_and_by_refill() -> None:

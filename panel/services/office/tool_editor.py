@@ -166,8 +166,6 @@ def _faults_of_rule(found: Mapping[str, Any]) -> dict[str, str]:
     except BadCatalogue as error:
         field, _, sentence = error.message.removeprefix("link.").partition(" ")
         return {f"link_{field}": f"The {field.replace('_', '-')} {sentence}"}
-    except (OverflowError, RecursionError):
-        return {"link_pattern": "The pattern is too large or too deep to be used."}
     return {}
 
 

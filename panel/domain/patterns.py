@@ -1,0 +1,57 @@
+"""Regular expressions that operators write, matched by RE2: in linear time, so that none can hang a process.
+
+Python's own `re` backtracks: one pattern and 24 letters can keep it busy for minutes. RE2 refuses what it could
+not match in linear time (look-around, back-references, `\\Z`), and a pattern that would grow too large.
+"""
+
+from functools import lru_cache
+
+import re2
+
+from panel.domain.errors import BadInput
+
+MOST_LENGTH = 500
+# Bounds the compiled program: the longest link takes at most some 10 ms with any pattern that fits.
+_MOST_MEMORY_BYTES = 256 * 1024
+_OPTIONS = re2.Options()
+_OPTIONS.max_mem = _MOST_MEMORY_BYTES
+_OPTIONS.never_capture = True
+_OPTIONS.log_errors = False
+
+
+class BadPattern(BadInput):
+    """A pattern that can't be used; the message says why."""
+
+    code = "bad_pattern"
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Whether the whole text matches the pattern. Raises BadPattern for a pattern that can't be used."""
+    found = fault(pattern)
+    if found:
+        raise BadPattern(found)
+    try:
+        return _compiled(pattern).fullmatch(text) is not None
+    except UnicodeEncodeError:
+        return False
+
+
+@lru_cache(maxsize=10_000)
+def fault(pattern: str) -> str:
+    """Why the pattern can't be used, as the end of a sentence; empty for one that can."""
+    if len(pattern) > MOST_LENGTH:
+        return f"is longer than {MOST_LENGTH} characters"
+    try:
+        _compiled(pattern)
+    except re2.error as error:
+        why = error.args[0]
+        said = why.decode(errors="replace") if isinstance(why, bytes) else str(why)
+        return f"can't be used ({said}). Look-around, back-references and very large repetitions are not supported"
+    except UnicodeEncodeError:
+        return "has a character that is no text"
+    return ""
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> re2._Regexp:
+    return re2.compile(pattern, _OPTIONS)

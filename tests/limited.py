@@ -1,0 +1,25 @@
+"""Code that may hang, run in a process of its own, which is ended when it takes too long."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+_TIMED = """
+import time
+_began = time.perf_counter()
+{code}
+print(time.perf_counter() - _began)
+"""
+
+
+def in_a_process_of_its_own(code: str, *, most_seconds: float = 10) -> float:
+    """How many seconds the code took, imports included. Fails the test when it is not done in time."""
+    command = [sys.executable, "-c", _TIMED.replace("{code}", textwrap.dedent(code))]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=most_seconds)
+    except subprocess.TimeoutExpired:
+        pytest.fail(f"not done after {most_seconds:g} seconds")
+    assert done.returncode == 0, done.stderr
+    return float(done.stdout.splitlines()[-1])
