@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Flask
 
-from panel import assets, cli, logs, security
+from panel import assets, cli, instance, logs, security
 from panel import db as database
 from panel import models as _models  # noqa: F401  (the tables must be known before a migration looks)
 from panel import settings as settings_module
@@ -111,7 +111,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
 def create_app(settings: Settings | None = None) -> Flask:
     """The site with the given settings, or those of the environment. Raises WrongSetting."""
     settings = settings or settings_module.load()
-    settings.instance.mkdir(parents=True, exist_ok=True)
+    instance.prepare(settings)
     app = Flask(
         "panel",
         root_path=str(ROOT),

@@ -9,7 +9,7 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import AliasChoices, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -69,13 +69,17 @@ class Settings(BaseSettings):
     canary_seconds: int = Field(
         300, ge=0, le=86_400, description="least time between two test orders of the panel's own; 0: none are placed"
     )
-    lease_seconds: float = Field(60, gt=0, description="how long one worker may hold an order")
-    dispatch_hours: float = Field(24, gt=0, description="an order never sent is canceled and returned after this")
-    unconfirmed_hours: float = Field(72, gt=0, description="an unconfirmed order is canceled and returned after this")
-    stuck_hours: float = Field(
-        24, gt=0, description="an order whose count stands still this long shows up in the office"
+    lease_seconds: float = Field(60, gt=0, le=3600, description="how long one worker may hold an order")
+    dispatch_hours: float = Field(
+        24, gt=0, le=8760, description="an order never sent is canceled and returned after this"
     )
-    provider_timeout_seconds: float = Field(20, gt=0, description="total deadline of one call to a provider")
+    unconfirmed_hours: float = Field(
+        72, gt=0, le=8760, description="an unconfirmed order is canceled and returned after this"
+    )
+    stuck_hours: float = Field(
+        24, gt=0, le=8760, description="an order whose count stands still this long shows up in the office"
+    )
+    provider_timeout_seconds: float = Field(20, gt=0, le=300, description="total deadline of one call to a provider")
     smtp_url: str = Field(
         "",
         repr=False,
@@ -106,12 +110,16 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _check(self) -> "Settings":
         self.instance = self.instance if self.instance.is_absolute() else ROOT / self.instance
-        if self.database_url and not self.database_url.startswith(("postgresql+psycopg://", "sqlite:///")):
-            raise ValueError("DATABASE_URL must start with postgresql+psycopg:// or sqlite:///")
+        _check_database_url(self.database_url)
+        _check_limits_url(self.limits_url)
+        _check_base_url(self.base_url)
+        _check_pairs(self.egress_test_hosts)
         _ = self.mail_server
         if self.env == "production":
             if len(self.secret_key) < LEAST_SECRET_LENGTH:
                 raise ValueError(f"PANEL_SECRET_KEY needs at least {LEAST_SECRET_LENGTH} characters in production")
+            if self.seal_key and len(self.seal_key) < LEAST_SECRET_LENGTH:
+                raise ValueError(f"PANEL_SEAL_KEY needs at least {LEAST_SECRET_LENGTH} characters in production")
             if self.egress_test_hosts:
                 raise ValueError("PANEL_EGRESS_TEST_HOSTS is refused in production")
             if not self.base_url.startswith("https://"):
@@ -176,6 +184,53 @@ def _is_this_machine(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _parts(name: str, url: str) -> SplitResult:
+    """The parts of an address, its port a number. Raises ValueError."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError(f"{name} cannot be read as an address: {error}") from None
+    if not url.isprintable() or " " in url:
+        raise ValueError(f"{name} contains a space or a control character")
+    return parts
+
+
+def _check_database_url(url: str) -> None:
+    if url and not url.startswith(("postgresql+psycopg://", "sqlite:///")):
+        raise ValueError("DATABASE_URL must start with postgresql+psycopg:// or sqlite:///")
+    if url.startswith("postgresql"):
+        _parts("DATABASE_URL", url)
+
+
+def _check_limits_url(url: str) -> None:
+    parts = _parts("PANEL_LIMITS_URL", url)
+    is_socket = parts.scheme == "redis+unix" and parts.path.startswith("/")
+    if url != "memory://" and not is_socket and not (parts.scheme in ("redis", "rediss") and parts.hostname):
+        raise ValueError(
+            "PANEL_LIMITS_URL must be memory://, redis://HOST:PORT, rediss://HOST:PORT or redis+unix:///PATH"
+        )
+
+
+def _check_base_url(url: str) -> None:
+    parts = _parts("PANEL_BASE_URL", url)
+    is_plain = not (parts.path.strip("/") or parts.query or parts.fragment or parts.username or parts.password)
+    if url and not (parts.scheme in ("http", "https") and parts.hostname and is_plain):
+        raise ValueError("PANEL_BASE_URL must look like https://panel.example.com, without a path")
+
+
+def _check_pairs(pairs: str) -> None:
+    for pair in pairs.replace(",", " ").split():
+        host, _colon, port = pair.rpartition(":")
+        try:
+            ipaddress.ip_address(host.strip("[]"))
+            is_pair = 0 < int(port) < 65536
+        except ValueError:
+            is_pair = False
+        if not is_pair:
+            raise ValueError(f"PANEL_EGRESS_TEST_HOSTS must list ip:port pairs, and {pair!r} is none")
 
 
 def load(**given: object) -> Settings:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from types import FrameType
 
+from panel import instance
 from panel import settings as settings_module
 from panel.running import children
 from panel.running.children import Child
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     os.chdir(ROOT)
     _allow_many_connections()
     settings = settings_module.load()
+    instance.prepare(settings)
     if wants_demo and settings.env == "production":
         _say("--demo is refused with PANEL_ENV=production.")
         return 1

@@ -51,7 +51,9 @@ def _type(field: FieldInfo) -> str:
     least, most, above = bounds.get("Ge"), bounds.get("Le"), bounds.get("Gt")
     if least is not None and most is not None:
         return f"{word}, {least.ge} to {most.le}"
-    return f"{word} above {above.gt}" if above is not None else word
+    if above is not None:
+        return f"{word} above {above.gt}, at most {most.le}" if most is not None else f"{word} above {above.gt}"
+    return word
 
 
 def readme_table() -> str:

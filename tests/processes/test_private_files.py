@@ -1,0 +1,72 @@
+"""Files of the instance folder are for their owner alone, whichever command or process made them, and whenever."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from panel.settings import ROOT
+from tests.servers import Panel, a_panel, running_panel
+
+OPEN_UMASK, OPEN_TO_ALL = 0o000, 0o666
+NOT_SECRET = {"output.log"}
+
+
+def open_files(folder: Path) -> list[str]:
+    """What others than the owner may read or change."""
+    own = [path for path in folder.rglob("*") if path.name not in NOT_SECRET and not path.name.startswith("htmx")]
+    return sorted(str(path.relative_to(folder)) for path in own if path.stat().st_mode & 0o077)
+
+
+def run(panel: Panel, *command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env=panel.environment,
+        umask=OPEN_UMASK,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_commands_make_private_files(tmp_path: Path) -> None:
+    panel = a_panel(tmp_path)
+
+    run(panel, "-m", "flask", "init")
+    run(panel, "-m", "flask", "worker", "--once")
+    run(panel, "-c", "from app import app; app.test_client().get('/')")
+
+    assert (tmp_path / "panel.db").exists()
+    assert open_files(tmp_path) == []
+
+
+def test_all_processes_of_a_running_panel_make_private_files(tmp_path: Path) -> None:
+    before = os.umask(OPEN_UMASK)
+    try:
+        with running_panel(tmp_path, "--demo") as panel:
+            panel.wait_until_it_answers(path="/readyz")
+
+            assert {"panel.db", "panel.db-wal", "panel.db-shm", "jobs.db", "secret_key"} <= {
+                path.name for path in tmp_path.iterdir()
+            }
+            assert open_files(tmp_path) == []
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("command", [("init",), ("users", "--help")], ids="-".join)
+def test_files_that_were_open_to_others_are_closed_at_start(tmp_path: Path, command: tuple[str, ...]) -> None:
+    panel = a_panel(tmp_path)
+    run(panel, "-m", "flask", "init")
+    (tmp_path / "mail").mkdir()
+    for name in ("panel.db-wal", "panel.db-shm", "jobs.db", "jobs.db-wal", "seal_key", "mail/1.eml", "worker-1.lock"):
+        (tmp_path / name).touch()
+    for path in tmp_path.rglob("*"):
+        path.chmod(0o777 if path.is_dir() else OPEN_TO_ALL)
+
+    run(panel, "-m", "flask", *command)
+
+    assert open_files(tmp_path) == []
