@@ -24,6 +24,12 @@ MOST_ADDRESSES = 4
 # A deadline that has passed still lets the call fail in its own words.
 LEAST_SECONDS = 0.001
 
+# One sentence for every way not to get through: what failed, and when, would tell a customer about machines inside.
+NO_CONNECTION = (
+    "We could not connect. The name must lead to public addresses only, and the server must accept connections and "
+    "have a valid certificate for its name. Nothing was sent."
+)
+
 Resolver = Callable[[str, int], Sequence[str]]
 
 
@@ -63,15 +69,16 @@ def post(
 ) -> Answer:
     """POST the body; whatever status comes back is an answer. Raises NotReached."""
     ends = time.monotonic() + timeout_seconds
+    sent = _Sent()
     target = find_target(url, timeout_seconds=timeout_seconds, test_hosts=test_hosts, resolver=resolver)
     left = max(ends - time.monotonic(), LEAST_SECONDS)
     try:
-        return asyncio.run(asyncio.wait_for(_call(target, body, dict(headers), left), left))
-    except (TimeoutError, httpx.TimeoutException) as error:
-        raise NotReached(f"No answer within {timeout_seconds:g} seconds.") from error
-    except httpx.ConnectError as error:
-        raise NotReached(_why(error)) from error
+        return asyncio.run(asyncio.wait_for(_call(target, body, dict(headers), left, sent), left))
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as error:
+        if not sent.began:
+            raise NotReached(NO_CONNECTION) from error
+        if isinstance(error, TimeoutError | httpx.TimeoutException):
+            raise NotReached(f"No answer within {timeout_seconds:g} seconds.") from error
         raise NotReached("The connection broke before a whole answer came.") from error
 
 
@@ -89,12 +96,12 @@ def find_target(url: str, *, timeout_seconds: float, test_hosts: Pairs, resolver
     ]
     passed = tuple(address for address in judged if address is not None)
     if not passed or len(passed) != len(judged):
-        raise NotReached("The name leads to an address that is not on the public internet. Nothing was sent.")
+        raise NotReached(NO_CONNECTION)
     return Target(parsed, passed[:MOST_ADDRESSES])
 
 
 def _resolved(host: str, port: int, *, resolver: Resolver, timeout_seconds: float) -> Sequence[str]:
-    """What the resolver says, unless it takes too long: then its thread is left to itself."""
+    """What the resolver says. Where that takes too long, its thread is left to itself."""
     found: list[Sequence[str]] = []
 
     def ask() -> None:
@@ -106,35 +113,47 @@ def _resolved(host: str, port: int, *, resolver: Resolver, timeout_seconds: floa
     thread = threading.Thread(target=ask, name="look-up", daemon=True)
     thread.start()
     thread.join(timeout_seconds)
-    if not found:
-        raise NotReached("The name was not resolved in time.")
-    if not found[0]:
-        raise NotReached("The name leads nowhere: no address was found for it.")
-    return found[0]
+    return found[0] if found else ()
 
 
-async def _call(target: Target, body: bytes, headers: dict[str, str], timeout_seconds: float) -> Answer:
+class _Sent:
+    """Whether a byte of the request left, as the transport itself tells."""
+
+    def __init__(self) -> None:
+        self.began = False
+
+    async def trace(self, event: str, _details: Mapping[str, object]) -> None:
+        self.began = self.began or event.endswith("send_request_headers.started")
+
+
+async def _call(target: Target, body: bytes, headers: dict[str, str], timeout_seconds: float, sent: _Sent) -> Answer:
     timeout = httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds))
     async with httpx.AsyncClient(verify=tls(), timeout=timeout, trust_env=False, follow_redirects=False) as client:
-        for address in target.addresses[:-1]:
+        *others, last = (_request(client, target.url, address, body, headers) for address in target.addresses)
+        for request in (*others, last):
+            request.extensions["trace"] = sent.trace
+        for request in others:
             try:
-                return await _send(client, target.url, address, body, headers)
+                return await _send(client, request)
             except (httpx.ConnectError, httpx.ConnectTimeout):
                 continue
-        return await _send(client, target.url, target.addresses[-1], body, headers)
+        return await _send(client, last)
 
 
-async def _send(
+def _request(
     client: httpx.AsyncClient, url: httpx.URL, address: str, body: bytes, headers: dict[str, str]
-) -> Answer:
-    """Connect to the address, but name the host: in the Host header, and in TLS, which verifies it."""
-    request = client.build_request(
+) -> httpx.Request:
+    """A call to the address that names the host: in the Host header, and in TLS, which verifies it."""
+    return client.build_request(
         "POST",
         url.copy_with(host=address),
         content=body,
         headers={"Accept-Encoding": "identity", "User-Agent": "panel"} | headers | {"Host": url.netloc.decode("ascii")},
         extensions={"sni_hostname": url.raw_host.decode("ascii")},
     )
+
+
+async def _send(client: httpx.AsyncClient, request: httpx.Request) -> Answer:
     answer = await client.send(request, stream=True)
     try:
         read = bytearray()
@@ -150,9 +169,3 @@ async def _send(
 def _beginning(body: bytes) -> str:
     text = " ".join(body[: 4 * KEPT_SIGNS].decode(errors="replace").split())
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)[:KEPT_SIGNS]
-
-
-def _why(error: httpx.ConnectError) -> str:
-    if "CERTIFICATE" in str(error).upper() or "SSL" in str(error).upper():
-        return "The address has no valid certificate for its name. Nothing was sent."
-    return "The address did not accept a connection. Nothing was sent."

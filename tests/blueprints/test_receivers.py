@@ -58,6 +58,7 @@ def test_a_receiver_is_added_and_its_secret_is_shown_once_and_kept_sealed(mine: 
         ({"url": ""}, "must look like"),
         ({"url": "http://panel.example.com/"}, "must start with https"),
         ({"url": "https://127.0.0.1/"}, "not on the public internet"),
+        ({"url": "https://panel.example.com:8443/"}, "Webhooks go to port 443. Leave out the port 8443."),
         ({"url": "https://user:word@panel.example.com/"}, "must look like"),
         ({"url": f"https://panel.example.com/{'x' * 600}"}, "at most 500"),
         ({"url": URL, "balance_low": "-1"}, "Write an amount"),
