@@ -55,6 +55,7 @@ from panel.blueprints.office import providers as office_providers
 from panel.blueprints.office import refills as office_refills
 from panel.blueprints.office import reviews as office_reviews
 from panel.blueprints.office import tickets as office_tickets
+from panel.blueprints.office import time_rules as office_time_rules
 from panel.blueprints.office import tools as office_tools
 from panel.blueprints.office import top_ups as office_top_ups
 from panel.kept_history import KeptHistory
@@ -101,6 +102,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_providers.bp,
     office_refills.bp,
     office_reviews.bp,
+    office_time_rules.bp,
     office_tools.bp,
     office_top_ups.bp,
     office_incidents.bp,

@@ -76,6 +76,15 @@ class Settings(BaseSettings):
     unconfirmed_hours: float = Field(
         72, gt=0, le=8760, description="an unconfirmed order is canceled and returned after this"
     )
+    time_rule_orders_an_hour: int = Field(
+        20,
+        ge=1,
+        le=1_000_000,
+        description="orders that time may cancel in an hour, at least; then an operator is asked",
+    )
+    time_rule_percent_an_hour: int = Field(
+        5, ge=0, le=100, description="or this share of the open orders, in percent, where that is more"
+    )
     stuck_hours: float = Field(
         24, gt=0, le=8760, description="an order whose count stands still this long shows up in the office"
     )

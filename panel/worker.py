@@ -24,7 +24,19 @@ from sqlalchemy import delete
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.jobs import balances, cancellations, deadlines, dispatch, mails, probes, refills, sync, webhooks
+from panel.jobs import (
+    balances,
+    cancellations,
+    clocks,
+    deadlines,
+    dispatch,
+    mails,
+    probes,
+    refills,
+    sync,
+    webhooks,
+)
+from panel.jobs.watchdog import Watchdog
 from panel.models import FailedTry
 from panel.services import health
 from panel.settings import Settings
@@ -38,6 +50,8 @@ APPLICATION_NAME = "panel"
 MOST_SLOTS = 256
 MOST_THREADS = 16
 STOP_SECONDS = 3.0
+# How soon the engine sees that its schedules begin again.
+SCHEDULES_READ_SECONDS = 5.0
 SECONDS_A_MINUTE = 60
 
 KEEP_RUNS = timedelta(hours=1)
@@ -80,6 +94,8 @@ def sweeps(settings: Settings) -> tuple[Sweep, ...]:
 
 def beat(*, worker: str) -> int:
     """Note that this worker ran a job just now."""
+    # Before the last beat is overwritten: how old it is tells of a clock that was set while no worker ran.
+    clocks.look()
     with transaction():
         health.beat(worker, now=utc_now())
     return 1
@@ -110,6 +126,8 @@ def work(app: Flask) -> None:
     settings: Settings = app.config["PANEL"]
     slot, _held = take_slot(settings)
     executor = f"{socket.gethostname()}-{_folder_mark(settings)}-{slot}"
+    with app.app_context():
+        clocks.look()
     _launch(app, executor=executor)
     log.info("worker started", worker=executor)
     with app.app_context():
@@ -150,26 +168,41 @@ class _Stopping:
 
 
 def _launch(app: Flask, *, executor: str) -> None:
-    """Start the engine and tell it when each sweep is due."""
+    """Start the engine, tell it when each sweep is due, and watch whether it does."""
     from dbos import DBOS
 
     settings: Settings = app.config["PANEL"]
     # With a handler of its own the engine would print; without, its warnings come to our log.
     logging.getLogger("dbos").addHandler(logging.NullHandler())
     DBOS(config=engine_config(settings, executor=executor))
+    by_name = {sweep.name: sweep for sweep in sweeps(settings)}
+    watchdog = Watchdog(
+        {sweep.name: sweep.seconds for sweep in by_name.values()},
+        run=lambda name: _run(app, by_name[name], worker=executor),
+        restart=lambda: _schedule(schedules, anew=True),
+    )
     schedules = [
         {
             "schedule_name": sweep.name,
-            "workflow_fn": _as_workflow(app, sweep, worker=executor),
+            "workflow_fn": _as_workflow(app, sweep, worker=executor, watchdog=watchdog),
             "schedule": cron(sweep.seconds),
             "context": None,
         }
-        for sweep in sweeps(settings)
+        for sweep in by_name.values()
     ]
     DBOS.launch()
-    known = {schedule["schedule_name"] for schedule in DBOS.list_schedules()}
-    for forgotten in known - {sweep.name for sweep in sweeps(settings)}:
-        DBOS.delete_schedule(forgotten)
+    _schedule(schedules)
+    watchdog.start()
+
+
+def _schedule(schedules: list[dict[str, Any]], *, anew: bool = False) -> None:
+    """Tell the engine when each sweep is due. `anew`: from the present time, whatever it has been waiting for."""
+    from dbos import DBOS
+
+    wanted = set() if anew else {schedule["schedule_name"] for schedule in schedules}
+    for known in DBOS.list_schedules():
+        if known["schedule_name"] not in wanted:
+            DBOS.delete_schedule(known["schedule_name"])
     DBOS.apply_schedules(schedules)  # type: ignore[arg-type]
 
 
@@ -192,6 +225,7 @@ def engine_config(settings: Settings, *, executor: str) -> "DBOSConfig":
         "enable_otlp": False,
         "max_executor_threads": MOST_THREADS,
         "sys_db_pool_size": 5,
+        "scheduler_polling_interval_sec": SCHEDULES_READ_SECONDS,
     }
 
 
@@ -202,10 +236,11 @@ def cron(seconds: int) -> str:
     return f"0 */{seconds // SECONDS_A_MINUTE} * * * *"
 
 
-def _as_workflow(app: Flask, sweep: Sweep, *, worker: str) -> Any:
+def _as_workflow(app: Flask, sweep: Sweep, *, worker: str, watchdog: Watchdog) -> Any:
     from dbos import DBOS
 
     def workflow(_due_at: datetime, _context: object) -> None:
+        watchdog.fired(sweep.name)
         _run(app, sweep, worker=worker)
 
     workflow.__name__ = workflow.__qualname__ = sweep.name

@@ -14,6 +14,7 @@ from panel.cli import (
     refills,
     reviews,
     running,
+    time_rules,
     tools,
     users,
 )
@@ -32,6 +33,7 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(orders.orders_group)
     app.cli.add_command(refills.refills_group)
     app.cli.add_command(reviews.reviews_group)
+    app.cli.add_command(time_rules.time_rules_group)
     app.cli.add_command(incidents.incidents_group)
     app.cli.add_command(books.audit)
     app.cli.add_command(books.export)

@@ -32,6 +32,7 @@ from panel.models.work import (
     Heartbeat,
     Refill,
     Review,
+    TimeRules,
 )
 
 __all__ = [
@@ -82,6 +83,7 @@ __all__ = [
     "Terms",
     "Ticket",
     "TicketEntry",
+    "TimeRules",
     "Tool",
     "TopUp",
     "Transfer",

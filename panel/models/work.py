@@ -166,6 +166,25 @@ class Heartbeat(Base):
     at: Mapped[datetime]
 
 
+class TimeRules(Base):
+    """What the time rules that move money have ended lately, and whether they are on hold. One row, number 1."""
+
+    __tablename__ = "time_rules"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    # The hour that is counted, and how many orders time has ended in it.
+    hour_began_at: Mapped[datetime | None]
+    ended_in_hour: Mapped[int] = mapped_column(default=0)
+    # How many more an operator has let through in this hour.
+    allowance: Mapped[int] = mapped_column(default=0)
+    held_at: Mapped[datetime | None]
+    held_why: Mapped[str] = mapped_column(default="")
+    # When operators were asked: only once there is something that the hold keeps.
+    asked_at: Mapped[datetime | None]
+    # Stored moments up to this one count as right, by an operator's word, even if they are in the future.
+    trusted_until: Mapped[datetime | None]
+
+
 # As the indexes on what is open say it: with values that were bound, SQLite would not know that they serve.
 IS_OPEN_ATTEMPT = Attempt.state.in_([literal_column("'intent'"), literal_column("'unknown'")])
 IS_OPEN_REFILL = Refill.state.in_([literal_column("'requested'"), literal_column("'running'")])

@@ -17,6 +17,8 @@ BEAT_SECONDS = 5
 # Three beats that did not come.
 STALE_SECONDS = 3 * BEAT_SECONDS
 FORGOTTEN_SECONDS = 24 * 3600
+# What the clocks of two machines may differ by, so that a beat counts that seems to be still to come.
+AHEAD = timedelta(seconds=BEAT_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,16 @@ def can_write() -> bool:
     return True
 
 
+def newest_heartbeat() -> datetime | None:
+    """The newest heartbeat that is stored, even one that is still to come."""
+    newest: datetime | None = db.session.scalar(select(func.max(Heartbeat.at)))
+    return newest
+
+
 def heartbeat_age_seconds(*, now: datetime) -> float | None:
-    seen = db.session.scalar(select(func.max(Heartbeat.at)))
-    return (now - seen).total_seconds() if seen is not None else None
+    """How long ago a worker was last seen. A heartbeat that is still to come says nothing: the clock was wrong."""
+    seen = db.session.scalar(select(func.max(Heartbeat.at)).where(Heartbeat.at <= now + AHEAD))
+    return max((now - seen).total_seconds(), 0.0) if seen is not None else None
 
 
 def numbers(*, now: datetime) -> Numbers:

@@ -34,7 +34,7 @@ from panel.models import (
     Tool,
     TopUp,
 )
-from panel.services import measures, provider_health
+from panel.services import deadlines, measures, provider_health, time_rules
 
 # However fast the tool usually starts: nobody is called for a delay of seconds.
 LEAST_LATE = timedelta(minutes=5)
@@ -75,6 +75,17 @@ class Queue:
 def all_queues(limits: Limits, *, now: datetime) -> list[Queue]:
     """Every queue, empty ones too."""
     return [make(limits, now) for make in _QUEUES]
+
+
+def _time_rules(limits: Limits, now: datetime) -> Queue:
+    hold, count = time_rules.current(now=now), 0
+    if hold is not None:
+        hours = {"unconfirmed_hours": limits.unconfirmed_hours, "dispatch_hours": limits.dispatch_hours}
+        count = deadlines.due(**hours, now=now).count
+    rule = "Orders that time would cancel, while the time rules are on hold. Check the clock, then resume them."
+    return Queue(
+        "time-rules", "Time rules on hold", rule, time_rules.PAGE, count, hold.since if count and hold else None
+    )
 
 
 def _unconfirmed(limits: Limits, now: datetime) -> Queue:
@@ -178,6 +189,7 @@ def _tickets(limits: Limits, now: datetime) -> Queue:
 
 
 _QUEUES: tuple[Callable[[Limits, datetime], Queue], ...] = (
+    _time_rules,
     _unconfirmed,
     _late,
     _stuck,

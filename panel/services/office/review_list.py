@@ -24,6 +24,7 @@ KINDS = {
     "late_answer": "Late answer",
     "provider_silent": "Silent provider",
     "provider_paused": "Paused provider",
+    "time_rules": "Time rules on hold",
     "price_moved": "Price that moved at a provider",
     "by_operator": "Opened by an operator",
 }

@@ -1,0 +1,64 @@
+"""The time rules in the office: whether they are on hold, what they would end now, and letting them go on."""
+
+from flask import current_app, flash, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from panel.blueprints.office import shared
+from panel.blueprints.office.gate import office_blueprint
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain.errors import PanelError
+from panel.services import deadlines, time_rules
+from panel.services.deadlines import Due
+from panel.services.time_rules import Cap
+from panel.settings import Settings
+
+bp = office_blueprint("time_rules")
+
+
+@bp.get("/time-rules")
+def show() -> str:
+    return _page()
+
+
+@bp.post("/time-rules/resumption")
+def resume() -> ResponseReturnValue:
+    """Let the rules go on, with as many as the operator saw: more that are due by now are for the cap."""
+    seen = request.form.get("seen", "")
+    waiting = int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 10 else 0
+    try:
+        with transaction():
+            waiting = min(waiting, _due().count)
+            time_rules.resume(
+                waiting=waiting, reason=request.form.get("reason", ""), actor=shared.actor(), now=utc_now()
+            )
+    except PanelError as error:
+        return _page(shared.errors_of(error)), error.http_status
+    flash(f"The time rules go on. The worker ends {waiting:,} now.")
+    return redirect("/office/time-rules", code=303)
+
+
+def _page(errors: dict[str, str] | None = None) -> str:
+    settings = _settings()
+    cap = Cap(settings.time_rule_orders_an_hour, settings.time_rule_percent_an_hour)
+    return render_template(
+        "office/time_rules.html",
+        hold=time_rules.current(now=utc_now()),
+        due=_due(),
+        cap=time_rules.cap_now(cap),
+        dispatch_hours=settings.dispatch_hours,
+        unconfirmed_hours=settings.unconfirmed_hours,
+        errors=errors or {},
+        reason=request.form.get("reason", ""),
+    )
+
+
+def _due() -> Due:
+    settings = _settings()
+    return deadlines.due(
+        unconfirmed_hours=settings.unconfirmed_hours, dispatch_hours=settings.dispatch_hours, now=utc_now()
+    )
+
+
+def _settings() -> Settings:
+    return current_app.config["PANEL"]  # type: ignore[no-any-return]

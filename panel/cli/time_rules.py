@@ -1,0 +1,46 @@
+"""`flask time-rules`: whether time may end orders, what waits for it, and letting it go on."""
+
+import getpass
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+
+from panel.cli.refusals import change
+from panel.clock import utc_now
+from panel.domain import money
+from panel.services import deadlines, time_rules
+from panel.services.deadlines import Due
+from panel.settings import Settings
+
+time_rules_group = AppGroup("time-rules", help="Orders that time cancels, and the hold on that.")
+
+
+@time_rules_group.command("show")
+def show() -> None:
+    """Print whether the rules are on hold and why, and what they would end now."""
+    hold, due = time_rules.current(now=utc_now()), _due()
+    click.echo(f"On hold since {hold.since.isoformat()}: {hold.why}" if hold is not None else "Not on hold.")
+    returned = money.shown(due.returned_nanos, currency=_settings().currency)
+    click.echo(f"Due now: {due.orders} orders, which return {returned}, and {due.refills} refills.")
+
+
+@time_rules_group.command("resume")
+@click.option("--reason", required=True, help="Why; the audit log keeps it.")
+def resume(reason: str) -> None:
+    """Let time end what is due now. Look at the clock and at `flask time-rules show` first."""
+    with change():
+        due = _due()
+        time_rules.resume(waiting=due.count, reason=reason, actor=getpass.getuser(), now=utc_now())
+    click.echo(f"Resumed: {due.orders} orders and {due.refills} refills are ended by the worker now.", err=True)
+
+
+def _due() -> Due:
+    settings = _settings()
+    return deadlines.due(
+        unconfirmed_hours=settings.unconfirmed_hours, dispatch_hours=settings.dispatch_hours, now=utc_now()
+    )
+
+
+def _settings() -> Settings:
+    return current_app.config["PANEL"]  # type: ignore[no-any-return]

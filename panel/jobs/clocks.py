@@ -1,0 +1,54 @@
+"""Wall clock checks of the worker: a clock that was set forward, or back, and what either asks for.
+
+Forward: the time rules that move money stop and ask an operator. Back: what waits for its time would wait for as
+long as the clock was set back, so it is due within a lease.
+"""
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from panel.clock import ClockSteps, utc_now
+from panel.db import db, transaction
+from panel.jobs.calls import panel_settings
+from panel.services import due_times, health, time_rules
+
+# Less than this is a clock that is being kept right.
+LEAST_STEP = timedelta(seconds=30)
+SECONDS_AN_HOUR = 3600
+
+log = structlog.get_logger()
+_steps = ClockSteps(least=LEAST_STEP)
+
+
+def look() -> timedelta | None:
+    """See to a clock that was set since the last look, or while no worker ran. How far, while this worker ran."""
+    step, now = _steps.last(), utc_now()
+    seen, last_sign = health.newest_heartbeat(), time_rules.last_sign()
+    db.session.rollback()
+    if (why := _why_not_believed(step, last_sign=last_sign, now=now)) is not None:
+        with transaction():
+            time_rules.hold_for_clock(why, now=now)
+    within = timedelta(seconds=panel_settings().lease_seconds)
+    went_back = step is not None and step < timedelta()
+    if went_back or (seen is not None and seen > now + max(within, time_rules.CLOCKS_APART)):
+        with transaction():
+            pulled_in = due_times.pull_in(latest=now + within)
+        log.warning("clock_is_behind", due_again=pulled_in)
+    if step is not None:
+        log.warning("clock_was_set", by_seconds=round(step.total_seconds()))
+    return step
+
+
+def _why_not_believed(step: timedelta | None, *, last_sign: datetime | None, now: datetime) -> str | None:
+    """Why the clock may be too far ahead for time to move money; None where it has kept time."""
+    if step is not None and step > time_rules.MOST_STEP:
+        return f"The clock was set forward by {_long(step)} while the panel ran."
+    if last_sign is not None and now - last_sign > time_rules.MOST_SILENCE:
+        return f"No worker was seen for {_long(now - last_sign)}: the panel was off, or the clock is wrong."
+    return None
+
+
+def _long(span: timedelta) -> str:
+    hours = span.total_seconds() / SECONDS_AN_HOUR
+    return f"{hours / 24:,.0f} days" if hours >= 48 else f"{hours:,.0f} hours"

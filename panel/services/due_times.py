@@ -1,0 +1,27 @@
+"""Due times after the clock was set back: nothing waits for as long as the clock went back."""
+
+from datetime import datetime
+
+from sqlalchemy import delete, update
+
+from panel.db import change, db
+from panel.models import Cancellation, Delivery, Heartbeat, Mail, Order, Provider, Refill
+
+# When a sweep next takes something up. A lease is among them, so nothing is due before a lease has run out.
+COLUMNS = (
+    Order.dispatch_at,
+    Order.sync_at,
+    Order.notice_at,
+    Refill.due_at,
+    Cancellation.due_at,
+    Delivery.due_at,
+    Mail.due_at,
+    Provider.call_after,
+    Provider.balance_due_at,
+)
+
+
+def pull_in(*, latest: datetime) -> int:
+    """Make due at `latest` whatever is due later; how many. Workers that were seen after it are forgotten."""
+    db.session.execute(delete(Heartbeat).where(Heartbeat.at > latest))
+    return sum(change(update(column.class_).where(column > latest).values({column: latest})) for column in COLUMNS)

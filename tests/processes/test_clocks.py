@@ -1,0 +1,82 @@
+"""A worker whose wall clock is set while it runs: its sweeps go on within a minute."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from panel.settings import ROOT
+from tests import databases, servers
+from tests.processes.beside import until
+
+
+def library() -> str:
+    """The library that sets a process's clock; the test is skipped where it is not installed."""
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    return str(found[0]) if found else servers.missing("no libfaketime on this machine")
+
+
+@contextmanager
+def worker_with_a_clock(instance: Path, clock: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker that reads in the file `clock` how far its wall clock is off; its monotonic clock is the machine's."""
+    clock.write_text("+0\n")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PANEL_")} | {
+        "PANEL_INSTANCE": str(instance),
+        "LD_PRELOAD": library(),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+    command = [sys.executable, "-m", "flask", "--app", "app", "worker"]
+    with (instance / "worker.log").open("wb") as log:
+        worker = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    try:
+        yield worker
+    finally:
+        worker.kill()
+        worker.wait()
+
+
+def beats(instance: Path) -> list[datetime]:
+    """When workers were last seen, by what the database says."""
+    connection = sqlite3.connect(instance / "panel.db")
+    try:
+        rows = connection.execute("SELECT at FROM heartbeats").fetchall()
+    finally:
+        connection.close()
+    return [datetime.fromisoformat(row[0]).replace(tzinfo=UTC) for row in rows]
+
+
+# Back by two hours; forward by two minutes and back, so that the engine has had a run for each second to come; and
+# forward by 400 days.
+@pytest.mark.parametrize("steps", [(-7_200,), (120, 0), (400 * 86_400,)])
+def test_sweeps_go_on_within_a_minute_of_a_clock_that_was_set(
+    tmp_path: Path, sqlite_template: Path, steps: tuple[int, ...]
+) -> None:
+    databases.copy_sqlite(sqlite_template, tmp_path)
+    clock = tmp_path / "clock"
+    with worker_with_a_clock(tmp_path, clock):
+        assert until(lambda: beats(tmp_path) != [])
+        for seconds in steps:
+            clock.write_text(f"{seconds:+d}\n")
+            assert until(lambda ahead=seconds: beat_twice(tmp_path, seconds=ahead), seconds=60)
+    assert '"clock_was_set"' in (tmp_path / "worker.log").read_text()
+
+
+def beat_twice(instance: Path, *, seconds: int) -> bool:
+    """Whether the worker was seen by a clock that is so many seconds ahead, and is seen again."""
+
+    def is_seen() -> bool:
+        now = datetime.now(UTC) + timedelta(seconds=seconds)
+        return all(abs(at - now) < timedelta(seconds=10) for at in beats(instance))
+
+    if not is_seen():
+        return False
+    seen = beats(instance)
+    return until(lambda: beats(instance) != seen and is_seen(), seconds=15)
