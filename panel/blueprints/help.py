@@ -131,7 +131,7 @@ def show_reliability() -> ResponseReturnValue:
         completion=measures.time_to_completion(now=now),
         share=measures.share_completed(now=now),
         returns=measures.returns(now=now),
-        audit=audits.newest(),
+        audit=audits.newest(now=now),
         uptime=figures.platform_uptime(interval_seconds=current_app.config["PANEL"].probe_seconds, now=now),
         answers=ticket_measures.first_answers(now=now),
         answer_days=ticket_measures.WINDOW.days,

@@ -29,7 +29,7 @@ def show() -> ResponseReturnValue:
         share=measures.share_completed(now=now),
         window_days=measures.WINDOW.days,
         sum=worked_sum(Status.PARTIAL, remains=EXAMPLE_REMAINS),
-        audit=audits.newest(),
+        audit=audits.newest(now=now),
         platform=platform.summary(interval_seconds=current_app.config["PANEL"].probe_seconds, now=now),
         data=json_ld.site(),
     )

@@ -34,7 +34,7 @@ def sweep(*, worker: str) -> int:
         ordering,
         signals.dispatch(now=now),
         signals.updates(newest, sync_seconds=settings.sync_seconds, now=now),
-        signals.refunds(newest),
+        signals.refunds(newest, now=now),
         _answer(Component.API, api_ms) if settings.canary_seconds else _not_asked(),
     ]
     others = signals.providers(now=now)

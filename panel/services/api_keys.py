@@ -75,7 +75,11 @@ _NOTE = (
     update(KEYS)
     .where(
         KEYS.c.id == bindparam("key_id"),
-        or_(KEYS.c.used_at.is_(None), KEYS.c.used_at <= bindparam("long_ago", type_=KEYS.c.used_at.type)),
+        or_(
+            KEYS.c.used_at.is_(None),
+            KEYS.c.used_at <= bindparam("long_ago", type_=KEYS.c.used_at.type),
+            KEYS.c.used_at > bindparam("at", type_=KEYS.c.used_at.type),
+        ),
     )
     .values(used_at=bindparam("at", type_=KEYS.c.used_at.type))
 )
@@ -102,7 +106,7 @@ def rate_name(key_id: int) -> str:
 
 def is_use_due(holder: Holder, *, now: datetime) -> bool:
     """Whether `note_use` has something to write."""
-    return holder.used_at is None or now - holder.used_at >= USE_NOTED_EVERY
+    return holder.used_at is None or not timedelta() <= now - holder.used_at < USE_NOTED_EVERY
 
 
 def note_use(holder: Holder, *, now: datetime) -> None:

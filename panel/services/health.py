@@ -95,9 +95,11 @@ def numbers(*, now: datetime) -> Numbers:
     return Numbers(
         orders_by_status={status: counted.get(status, 0) for status in Status},
         open_reviews=db.session.scalar(select(func.count()).where(Review.resolved_at.is_(None))) or 0,
-        oldest_pending_seconds=(now - oldest).total_seconds() if oldest is not None else None,
+        oldest_pending_seconds=max((now - oldest).total_seconds(), 0.0) if oldest is not None else None,
         heartbeat_age_seconds=heartbeat_age_seconds(now=now),
         mails_waiting=outbox.waiting,
-        oldest_mail_seconds=(now - outbox.oldest_at).total_seconds() if outbox.oldest_at is not None else None,
+        oldest_mail_seconds=(
+            max((now - outbox.oldest_at).total_seconds(), 0.0) if outbox.oldest_at is not None else None
+        ),
         mails_given_up=outbox.given_up,
     )

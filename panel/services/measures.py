@@ -128,7 +128,7 @@ def time_of_refills(*, now: datetime) -> Measure | None:
         select(REFILLS.c.asked_at, REFILLS.c.ended_at).where(
             REFILLS.c.id > newest - NEWEST_ORDERS,
             REFILLS.c.state == RefillState.COMPLETED,
-            REFILLS.c.ended_at >= now - WINDOW,
+            REFILLS.c.ended_at.between(now - WINDOW, now),
         )
     )
     return _measure((ended - asked) // timedelta(seconds=1) for asked, ended in rows)
@@ -170,7 +170,7 @@ def completions(tool_id: int | None = None, *, now: datetime) -> list[tuple[date
     return [
         (order.completed_at, (order.completed_at - order.placed_at) // timedelta(seconds=1))
         for order in _ended_orders(tool_id, now=now)
-        if order.completed_at is not None
+        if order.completed_at is not None and order.completed_at >= order.placed_at
     ]
 
 
@@ -181,7 +181,8 @@ def median_and_p90(ordered: Sequence[int]) -> tuple[int, int]:
 
 
 def _measure(durations: Iterable[int]) -> Measure | None:
-    seconds = sorted(durations)
+    # Less than nothing is a clock that was set back meanwhile, and measures nothing.
+    seconds = sorted(each for each in durations if each >= 0)
     count = len(seconds)
     if count < LEAST_SAMPLE:
         return None
@@ -214,7 +215,7 @@ def _read(*, now: datetime) -> tuple[_Ended, ...]:
     rows = db.session.execute(
         select(*(ORDERS.c[column.name] for column in fields(_Ended))).where(
             ORDERS.c.id > newest - NEWEST_ORDERS,
-            ORDERS.c.ended_at >= now - WINDOW,
+            ORDERS.c.ended_at.between(now - WINDOW, now),
             ORDERS.c.tool_id.is_distinct_from(own_orders.tool_id()),
         )
     )

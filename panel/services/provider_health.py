@@ -28,7 +28,9 @@ def takes_orders(now: datetime) -> tuple[Any, ...]:
 
 def answered(provider_id: int, *, now: datetime) -> None:
     """A call got a proper answer: the breaker closes. When it came is noted at most once a minute."""
-    is_news = or_(Provider.failures > 0, Provider.answered_at.is_(None), Provider.answered_at <= now - NOTED_EVERY)
+    is_news = or_(
+        Provider.failures > 0, Provider.answered_at.is_(None), ~Provider.answered_at.between(now - NOTED_EVERY, now)
+    )
     # A wait that the provider asked for is not ended by an answer.
     call_after = case((Provider.failures > 0, null()), else_=Provider.call_after)
     statement = update(Provider).where(Provider.id == provider_id, is_news)

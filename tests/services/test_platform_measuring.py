@@ -102,7 +102,7 @@ def test_every_second_is_counted_once(rounds: list[tuple[int, State]]) -> None:
         record(state, at=at)
         first = first or at
 
-    newest = measuring.newest_at()
+    newest = measuring.newest_at(now=at)
     assert first is not None and newest is not None
     for component in (Component.SITE, Component.DISPATCH):
         counted = sum(sum(times.values()) for times in times_of(component).values())

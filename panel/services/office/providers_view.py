@@ -46,6 +46,31 @@ class Shown:
         return at if at is not None and at > self.now else None
 
     @property
+    def answered_at(self) -> datetime | None:
+        """When it last answered anything; a moment that is still to come, by a clock that was wrong, says nothing."""
+        known = (self.row.answered_at, self.row.balance_at)
+        return max((at for at in known if at is not None and at <= self.now), default=None)
+
+    @property
+    def balance(self) -> str:
+        """Our balance there as it last said it; empty where nothing is known."""
+        return self.row.balance if self.balance_at is not None else ""
+
+    @property
+    def balance_at(self) -> datetime | None:
+        at = self.row.balance_at
+        return at if at is not None and at <= self.now else None
+
+    @property
+    def balance_words(self) -> str:
+        """What stands in the place of a balance that is not known."""
+        if not self.is_upstream:
+            return "Has none"
+        if self.row.balance_at is not None:
+            return "No data"
+        return "No answer yet" if self.row.balance_problem else "Not asked yet"
+
+    @property
     def state(self) -> str:
         """Its health in a few words."""
         if self.row.paused_at is not None:
@@ -56,7 +81,10 @@ class Shown:
             return "Waits: it asked us to slow down"
         if self.row.kind == "manual":
             return "By hand: its orders wait for operators"
-        return "Answers" if self.row.answered_at else "Not asked yet"
+        if self.answered_at is not None:
+            return "Answers"
+        was_asked = self.row.answered_at or self.row.balance_at or self.row.failed_at or self.row.balance_problem
+        return "No answer yet" if was_asked else "Not asked yet"
 
     @property
     def is_well(self) -> bool:

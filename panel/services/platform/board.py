@@ -110,7 +110,7 @@ def _add_present_gap(
     known: dict[tuple[str, date], dict[State, int]], keys: set[str], *, interval_seconds: int, now: datetime
 ) -> None:
     """While nobody measures, the time since the last round counts as it will when the worker is back."""
-    at = newest_at()
+    at = newest_at(now=now)
     if at is None or not present.is_late(at, interval_seconds=interval_seconds, now=now):
         return
     for key in keys:
@@ -138,7 +138,7 @@ def _times(*, now: datetime) -> dict[str, Typical]:
     values: dict[str, list[int]] = {}
     rows = db.session.execute(
         select(Measurement.component, Measurement.value_ms).where(
-            Measurement.at > now - TIMED_WITHIN, Measurement.value_ms.is_not(None)
+            Measurement.at > now - TIMED_WITHIN, Measurement.at <= now, Measurement.value_ms.is_not(None)
         )
     )
     for component, value_ms in rows:

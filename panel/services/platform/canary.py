@@ -151,6 +151,9 @@ def is_due(newest: Canary | None, *, every_seconds: int, now: datetime) -> bool:
     if newest is None:
         return True
     age = now - newest.placed_at
+    if age < timedelta():
+        # Placed by a clock that was ahead: nothing says how long ago that was.
+        return True
     has_ended = newest.ended_at is not None or age >= GIVEN_UP_AFTER
     return has_ended and age >= timedelta(seconds=every_seconds)
 

@@ -128,7 +128,7 @@ def _placed(first: date, *, now: datetime) -> dict[date, int]:
         .where(
             ORDERS.c.id > _newest_id() - NEWEST_ORDERS,
             ORDERS.c.customer_id.is_distinct_from(own_orders.customer_id()),
-            ORDERS.c.placed_at > now - timedelta(days=SHOWN_DAYS + 1),
+            ORDERS.c.placed_at.between(now - timedelta(days=SHOWN_DAYS + 1), now),
         )
         .group_by(day)
     )

@@ -31,9 +31,9 @@ class Gap:
     until: datetime
 
 
-def newest_at() -> datetime | None:
-    """When the last round was."""
-    newest: datetime | None = db.session.scalar(select(func.max(MEASUREMENTS.c.at)))
+def newest_at(*, now: datetime) -> datetime | None:
+    """When the last round was. One that is still to come, by a clock that was wrong, says nothing."""
+    newest: datetime | None = db.session.scalar(select(func.max(MEASUREMENTS.c.at)).where(MEASUREMENTS.c.at <= now))
     return newest
 
 
@@ -43,7 +43,8 @@ def record(findings: Sequence[Finding], *, interval_seconds: int, now: datetime)
     A round that comes right after another, as two workers might make them, is dropped.
     """
     _queue_up()
-    at, before = now.replace(microsecond=0), newest_at()
+    db.session.execute(delete(MEASUREMENTS).where(MEASUREMENTS.c.at > now))
+    at, before = now.replace(microsecond=0), newest_at(now=now)
     interval = timedelta(seconds=interval_seconds)
     if before is not None and at - before < interval // 2:
         return None

@@ -87,7 +87,7 @@ def is_late(measured_at: datetime | None, *, interval_seconds: int, now: datetim
 
 
 def _read(*, interval_seconds: int, now: datetime) -> Present:
-    measured_at = measuring.newest_at()
+    measured_at = measuring.newest_at(now=now)
     seen_seconds = health.heartbeat_age_seconds(now=now)
     is_gone = seen_seconds is None or seen_seconds > health.STALE_SECONDS
     stale = is_gone or is_late(measured_at, interval_seconds=interval_seconds, now=now)

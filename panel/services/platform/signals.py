@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from panel.db import db
 from panel.domain.platform import COMPONENTS, Component, Finding, State, overall, provider_key, provider_state
@@ -46,9 +46,9 @@ def updates(canary: Canary | None, *, sync_seconds: int, now: datetime) -> Findi
     return _timed(Component.UPDATES, late_ms, text)
 
 
-def refunds(canary: Canary | None) -> Finding:
+def refunds(canary: Canary | None, *, now: datetime) -> Finding:
     """Whether the last test order got its charge back, and whether the last audit found the money sound."""
-    audit = audits.newest()
+    audit = audits.newest(now=now)
     if audit is not None and not audit.is_sound:
         return Finding(Component.REFUNDS, State.MAJOR, text="The audit of all money found a difference.")
     if canary is not None and canary.ended_at is not None and not canary.has_its_money_back:
@@ -56,6 +56,9 @@ def refunds(canary: Canary | None) -> Finding:
     if audit is None and (canary is None or canary.ended_at is None):
         return Finding(Component.REFUNDS, State.UNKNOWN, text="No test order has ended and no audit was run yet.")
     took_ms = None if canary is None or canary.ended_at is None else (canary.ended_at - canary.placed_at) // MILLISECOND
+    if took_ms is not None and took_ms < 0:
+        # The clock was set back meanwhile.
+        took_ms = None
     return Finding(Component.REFUNDS, State.OPERATIONAL, took_ms, "The books are sound.")
 
 
@@ -74,7 +77,7 @@ def providers(*, now: datetime) -> list[Finding]:
 
 
 def _answered_lately(now: datetime) -> ColumnElement[bool]:
-    return Provider.answered_at > now - ASKED_WITHIN
+    return and_(Provider.answered_at > now - ASKED_WITHIN, Provider.answered_at <= now)
 
 
 def _provider(provider_id: int, *, is_paused: bool, failures: int, is_asked: bool) -> Finding:

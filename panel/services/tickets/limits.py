@@ -33,7 +33,9 @@ def check_message(customer_id: int, *, now: datetime) -> None:
 def _refuse_beyond(
     most: int, at: InstrumentedAttribute[datetime], is_theirs: ColumnElement[bool], *, what: str, now: datetime
 ) -> None:
-    count, oldest = db.session.execute(select(func.count(), func.min(at)).where(is_theirs, at > now - WINDOW)).one()
+    count, oldest = db.session.execute(
+        select(func.count(), func.min(at)).where(is_theirs, at > now - WINDOW, at <= now)
+    ).one()
     if count < most:
         return
     seconds = max(1, -(-(oldest + WINDOW - now) // timedelta(seconds=1)))

@@ -21,7 +21,11 @@ def first_answers(*, now: datetime) -> Measure | None:
         .order_by(Ticket.first_answer_at.desc())
         .limit(NEWEST_TICKETS)
     )
-    seconds = sorted((answered - opened) // timedelta(seconds=1) for opened, answered in rows if answered is not None)
+    seconds = sorted(
+        (answered - opened) // timedelta(seconds=1)
+        for opened, answered in rows
+        if answered is not None and answered >= opened
+    )
     count = len(seconds)
     if count < LEAST_SAMPLE:
         return None
