@@ -1,5 +1,6 @@
 """Calls to addresses that customers choose reach the public internet, or nothing at all."""
 
+import gc
 import socket
 import time
 from collections.abc import Sequence
@@ -189,6 +190,8 @@ def test_every_failure_to_connect_is_told_in_the_same_words(tmp_path: Path) -> N
         tell(f"https://silent.example.com:{port}/", "127.0.0.1", hosts=f"127.0.0.1:{port}")
     with a_tls_server(tmp_path, name="elsewhere.example.com") as port:
         tell(f"https://other.example.com:{port}/", "127.0.0.1", hosts=f"127.0.0.1:{port}")
+
+    gc.collect()
 
     assert said == {egress.NO_CONNECTION}
 

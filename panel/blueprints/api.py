@@ -43,7 +43,7 @@ def answer() -> Response:
     try:
         done = _answer()
     except Refusal as refusal:
-        return _json({"error": refusal.text}, {"X-Error-Code": refusal.fault.code})
+        return _json({"error": refusal.text}, refusal.headers)
     except TooMany as error:
         headers = {"X-Error-Code": TOO_MANY.code, "Retry-After": str(error.seconds)}
         return _json({"error": TOO_MANY.text}, headers, status=429)
@@ -57,7 +57,7 @@ def _answer() -> Answer:
     holder = _holder(text_of(fields, "key") or "")
     action = ACTIONS.get(text_of(fields, "action") or "")
     if action is None:
-        raise Refusal(INCORRECT_REQUEST)
+        raise Refusal(INCORRECT_REQUEST, field="action")
     setattr(g, READ, action.only_reads)
     try:
         return action.run(Call(holder, fields, utc_now()))

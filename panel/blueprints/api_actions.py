@@ -46,7 +46,7 @@ class Action:
 
 _STATUS = {"charge": "0.27819", "start_count": "3572", "status": "Partial", "remains": "157", "currency": "USD"}
 _ORDER = Field("order", "The order's number.", "1", is_number=True)
-_ORDERS = Field("orders", "Up to 100 orders' numbers, separated by commas.", "1,2,3")
+_ORDERS = Field("orders", "Up to 100 orders' numbers, separated by commas, or as a JSON list.", "1,2,3")
 
 ACTIONS = {
     action.name: action
@@ -135,7 +135,7 @@ ACTIONS = {
                 ),
                 Way(
                     "Many refills",
-                    (Field("refills", "Up to 100 refills' numbers, separated by commas.", "1,2,3"),),
+                    (Field("refills", "Up to 100 refills' numbers, separated by commas, or as a JSON list.", "1,2,3"),),
                     [{"refill": 1, "status": "Completed"}, {"refill": 3, "status": said(NO_REFILL)}],
                 ),
             ),

@@ -27,6 +27,7 @@ from panel.domain.errors import PanelError, QuantityTooLarge, QuantityTooSmall
 from panel.services import api_orders, cancellations, catalogue, ledger, refills
 from panel.services.catalogue import ToolOffer
 
+ADD_FIELDS = ("service", "link", "quantity", "request_id")
 _WHOLE = re.compile(r"-?[0-9]+", re.ASCII)
 # Longer numbers than any limit; whatever has more digits is as much too large.
 _MOST_DIGITS = 30
@@ -65,6 +66,7 @@ def services(call: Call) -> Answer:
 
 
 def add(call: Call) -> Answer:
+    call.refuse_others(*ADD_FIELDS)
     service, link = number_of(call.required("service")), call.required("link")
     quantity, request_id = call.required("quantity"), call.optional("request_id")
     if not call.holder.has_confirmed_email:
@@ -94,7 +96,7 @@ def add(call: Call) -> Answer:
 def _digits(text: str, *, offer: ToolOffer) -> str:
     """A whole number in its plain digits; what is far outside of any limit is refused here."""
     if not _WHOLE.fullmatch(text):
-        raise Refusal(INCORRECT_REQUEST)
+        raise Refusal(INCORRECT_REQUEST, field="quantity")
     if text.startswith("-"):
         raise Refusal(TOO_SMALL, limit=offer.minimum)
     digits = text.lstrip("0") or "0"
@@ -104,7 +106,7 @@ def _digits(text: str, *, offer: ToolOffer) -> str:
 
 
 def status(call: Call) -> Answer:
-    currency, words = current_app.config["PANEL"].currency, call.ids("orders")
+    currency, words = current_app.config["PANEL"].currency, call.ids("orders", "order")
     if words is None:
         order_id = _order_id(call.required("order"))
         text = api_orders.statuses(call.customer_id, order_ids=[order_id], currency=currency).get(order_id)
@@ -127,7 +129,7 @@ def by_word(order_ids: dict[str, int], found: dict[int, str]) -> Rendered:
 
 
 def refill(call: Call) -> Answer:
-    words = call.ids("orders")
+    words = call.ids("orders", "order")
     if words is None:
         return Answer({"refill": str(_refill(call, call.required("order")))})
     return Answer([{"order": _echo(word), "refill": _or_error(_refill, call, word)} for word in words])
@@ -140,7 +142,7 @@ def _refill(call: Call, word: str) -> int:
 
 
 def refill_status(call: Call) -> Answer:
-    words = call.ids("refills")
+    words = call.ids("refills", "refill")
     if words is None:
         word = call.required("refill")
         found = api_orders.refill_words(call.customer_id, refill_ids=numbers_of([word]).values())
@@ -153,9 +155,12 @@ def refill_status(call: Call) -> Answer:
 
 
 def cancel(call: Call) -> Answer:
-    words = call.ids("orders")
+    words = call.ids("orders", "order")
     if words is None:
-        raise Refusal(INCORRECT_REQUEST)
+        one = call.optional("order")
+        if one is None:
+            raise Refusal(INCORRECT_REQUEST, field="orders")
+        words = [one]
     return Answer([{"order": _echo(word), "cancel": _or_error(_cancel, call, word)} for word in words])
 
 

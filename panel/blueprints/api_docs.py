@@ -180,6 +180,7 @@ def openapi(site: str, *, title: str) -> Schema:
                             "description": "The action's answer, or why the call was refused.",
                             "headers": {
                                 "X-Error-Code": _header("The code of a refusal.", [fault.code for fault in FAULTS]),
+                                "X-Error-Field": _header("The field that a refusal is about, where it is about one."),
                                 "X-Possible-Duplicate": _header(
                                     "On add without request_id: the number of an equal order placed shortly before."
                                 ),

@@ -16,6 +16,8 @@ from panel.domain.errors import (
     UnknownTool,
 )
 
+LONGEST_FIELD = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -35,7 +37,8 @@ INCORRECT_REQUEST = Fault(
     "incorrect_request",
     "Incorrect request",
     "The request is no POST, names no action that exists, or lacks a field; a field is of a wrong type, "
-    "a list has more than 100 ids, or the body is larger than 1 MiB.",
+    "a list has more than 100 ids, add got a field that the tool does not take, or the body is larger than 1 MiB. "
+    "Where it is about one field, the header X-Error-Field names it.",
 )
 INCORRECT_SERVICE = Fault(
     "incorrect_service_id", "Incorrect service ID", "There is no such tool, or it is not offered any more."
@@ -108,17 +111,27 @@ _BY_ERROR: dict[type[PanelError], Fault] = {
 
 
 class Refusal(Exception):
-    """A call is refused with this fault."""
+    """A call is refused with this fault; `field` names the field of the call that it is about."""
 
-    def __init__(self, fault: Fault, *, limit: int | None = None) -> None:
+    def __init__(self, fault: Fault, *, limit: int | None = None, field: str | None = None) -> None:
         super().__init__(fault.code)
         self.fault = fault
         self.text = fault.text.format(limit=limit)
+        self.field = field
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The code for machines, and the field, whose name comes from the caller: only plain signs of it are said."""
+        if self.field is None:
+            return {"X-Error-Code": self.fault.code}
+        plain = "".join(sign if sign.isascii() and sign.isprintable() else "?" for sign in self.field)
+        return {"X-Error-Code": self.fault.code, "X-Error-Field": plain[:LONGEST_FIELD]}
 
 
 def refusal_of(error: PanelError) -> Refusal:
     """The refusal that says one of our own errors to a program."""
-    return Refusal(_BY_ERROR.get(type(error), INCORRECT_REQUEST))
+    fault = _BY_ERROR.get(type(error), INCORRECT_REQUEST)
+    return Refusal(fault, field=error.field if fault is INCORRECT_REQUEST else None)
 
 
 def said(fault: Fault) -> dict[str, str]:

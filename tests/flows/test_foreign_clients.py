@@ -142,8 +142,11 @@ def test_babismm_makes_every_call_it_has(panel: Panel, address: str, key: str) -
     with babismm.SMM(f"{address}/", key) as client:
         _whole_journey(client, panel, error=babismm.SMMAPIError)
         service = _service(client.get_services())
-        fields: dict[str, Any] = {"link": LINK, "quantity": 10, "comments": "a\nb", "runs": 1, "interval": 1, "min": 1}
-        order = client.add_order(service, **fields, expiry="undefined", request_id="babismm-1", flag=True)
+        fields: dict[str, Any] = {"link": LINK, "quantity": 10, "request_id": "babismm-1"}
+        for name, asked in {"comments": "a\nb", "runs": 1, "interval": 1, "min": 1, "flag": True}.items():
+            with pytest.raises(babismm.SMMAPIError, match="Incorrect request"):
+                client.add_order(service, **fields, **{name: asked})
+        order = client.add_order(service, **fields, expiry="undefined", comments="")
         assert client.add_order(service, link=LINK, quantity=10, request_id="babismm-1") == order
     with pytest.raises(babismm.SMMAPIError, match="Invalid API key"):
         babismm.SMM(address, "wrong").get_balance()
@@ -155,7 +158,10 @@ def test_smmpy_makes_every_call_it_has(panel: Panel, address: str, key: str) -> 
     _whole_journey(client, panel, error=Exception)
 
     service = _service(client.get_services())
-    assert client.add_order(service, LINK, 10, comments="a", runs=1, interval=1)["order"] > 0
+    for asked in ({"comments": "a"}, {"runs": 1}, {"interval": 1}):
+        with pytest.raises(Exception, match="Incorrect request"):
+            client.add_order(service, LINK, 10, **asked)
+    assert client.add_order(service, LINK, 10, comments="")["order"] > 0
     with pytest.raises(Exception, match="Invalid API key"):
         smmpy.smm(address, "wrong").get_balance()
 
@@ -178,7 +184,9 @@ def test_safesmm_makes_every_call_it_has(panel: Panel, address: str, key: str) -
     with pytest.raises(SafeSMMError, match="Invalid API key"):
         SafeSMM("wrong", api_url=address).balance()
     with pytest.raises(SafeSMMError, match="Quantity more than maximum 10000"):
-        client.add_order(service, LINK, 1_000_000, runs=5, interval=30)
+        client.add_order(service, LINK, 1_000_000)
+    with pytest.raises(SafeSMMError, match="Incorrect request"):
+        client.add_order(service, LINK, 500, runs=5, interval=30)
 
 
 def test_body_too_large_is_refused_by_the_live_server_and_the_next_call_is_answered(address: str, key: str) -> None:
