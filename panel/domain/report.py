@@ -19,6 +19,7 @@ WORDS: dict[str, Status] = {
 
 RAW_LENGTH = 200
 _COUNT = re.compile(r"[0-9]{1,18}", re.ASCII)
+_BELOW_ZERO = re.compile(r"-[0-9]{1,18}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,17 @@ def read_count(value: object, *, most: int | None = None) -> int | None:
     return None if most is not None and value > most else value
 
 
+def read_running(value: object, *, most: int) -> int | None:
+    """The remains of an order that runs: below zero, more than the quantity was delivered and nothing remains."""
+    is_below_zero = value < 0 if isinstance(value, int) else isinstance(value, str) and _BELOW_ZERO.fullmatch(value)
+    return 0 if is_below_zero else read_count(value, most=most)
+
+
+def is_missing(value: object) -> bool:
+    """Whether a field was left out, or sent empty, which many panels do for an order that has not begun."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
 def read_word(value: object) -> Status | None:
     """The status a provider's word means, or None for an unknown word or something that is no text."""
     return WORDS.get(value.strip().lower()) if isinstance(value, str) else None
@@ -104,7 +116,8 @@ def _bad(standing: Standing, why: str) -> Verdict:
 
 def _after_the_end(word: Status, report: Report, standing: Standing) -> Verdict:
     """The same end told again is no news; any other word, or another count, contradicts what was settled."""
-    told_again = word is standing.status and (word is Status.CANCELED or read_count(report.remains) == standing.remains)
+    is_same_count = is_missing(report.remains) or read_count(report.remains) == standing.remains
+    told_again = word is standing.status and (word is Status.CANCELED or is_same_count)
     if told_again:
         return _no_news(standing)
     return _bad(standing, f"The provider says {word.label} of an order that has ended as {standing.status.label}.")
@@ -113,8 +126,8 @@ def _after_the_end(word: Status, report: Report, standing: Standing) -> Verdict:
 def _moving(word: Status, report: Report, standing: Standing) -> Verdict:
     if word.is_behind(standing.status):
         return _bad(standing, f"The provider says {word.label}, which is behind {standing.status.label}.")
-    counted = read_count(report.remains, most=standing.quantity)
-    if counted is None and report.remains is not None:
+    counted = read_running(report.remains, most=standing.quantity)
+    if counted is None and not is_missing(report.remains):
         return _bad(standing, "The provider's remains are not a whole number from 0 to the quantity.")
     remains = standing.remains if counted is None else counted
     return Verdict(to=word, remains=remains, start_count=_start(report, standing))

@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 from panel import providers, sealing
 from panel.db import db, transaction
 from panel.models import Provider as ProviderRow
-from panel.providers.base import Accepted, Outcome, Provider, Refused
+from panel.providers.base import Accepted, Outcome, Provider, Refused, Unclear
 from panel.settings import Settings
 
 # How long to wait before an answer is written down again that the database did not take.
@@ -40,7 +40,10 @@ def provider_of(provider_id: int) -> Provider | None:
 
 def is_answer(outcome: Outcome) -> bool:
     """Whether the provider said yes or no, and may be called with the next."""
-    return isinstance(outcome, Accepted) or (isinstance(outcome, Refused) and outcome.is_final)
+    match outcome:
+        case Accepted() | Refused(is_final=True) | Unclear(is_in_words=True):
+            return True
+    return False
 
 
 def write_down(act: Callable[[], Result]) -> Result:

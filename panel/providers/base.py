@@ -58,9 +58,13 @@ class NotSent:
 
 @dataclass(frozen=True)
 class Unclear:
-    """Anything else. The provider may or may not have taken it."""
+    """Anything else. The provider may or may not have taken it.
+
+    `is_in_words`: the provider itself refused it, in words we don't know. It answers, so nobody else has to wait.
+    """
 
     text: str
+    is_in_words: bool = False
 
 
 Outcome = Accepted | Refused | NotSent | Unclear

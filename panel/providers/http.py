@@ -21,6 +21,9 @@ import httpx
 
 MOST_BYTES = 1024 * 1024
 MOST_DIGITS = 40
+OK = range(200, 300)
+# A byte-order mark and JSON's own white space.
+BEFORE_JSON = "\ufeff \t\r\n"
 CONNECT_SECONDS = 5.0
 # How much longer than its deadline a call is waited for, should the loop itself be busy.
 GRACE_SECONDS = 1.0
@@ -36,11 +39,12 @@ class CallFailed(Exception):
         self.was_sent = was_sent
 
 
-class TooManyRequests(CallFailed):
-    """HTTP status 429. Whether the call was turned away unread is for the words of its body to say."""
+class ErrorStatus(CallFailed):
+    """An HTTP status other than 2xx. A body of JSON may still say in known words what became of it."""
 
-    def __init__(self, body: bytes) -> None:
-        super().__init__("the provider asks for fewer requests", was_sent=True)
+    def __init__(self, status: int, body: bytes) -> None:
+        super().__init__(f"the provider answered with status {status}", was_sent=True)
+        self.status = status
         try:
             self.answer = _parse(body)
         except CallFailed:
@@ -70,7 +74,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def post(url: str, fields: Mapping[str, str], *, timeout_seconds: float) -> Any:
-    """POST a form; the parsed JSON of an answer with status 200. Raises CallFailed for everything else."""
+    """POST a form; the parsed JSON of an answer with any 2xx status. Raises CallFailed for everything else."""
     sent = _Sent(before=time.monotonic() + timeout_seconds)
     call = asyncio.run_coroutine_threadsafe(_within(url, dict(fields), sent, timeout_seconds), _loop(os.getpid()))
     try:
@@ -82,10 +86,8 @@ def post(url: str, fields: Mapping[str, str], *, timeout_seconds: float) -> Any:
         raise CallFailed(f"no answer within {timeout_seconds:g} seconds", was_sent=may_be_sent) from error
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as error:
         raise CallFailed(f"the call failed: {type(error).__name__}", was_sent=sent.began) from error
-    if status == 429:
-        raise TooManyRequests(body)
-    if status != 200:
-        raise CallFailed(f"the provider answered with status {status}", was_sent=True)
+    if status not in OK:
+        raise ErrorStatus(status, body)
     return _parse(body)
 
 
@@ -144,8 +146,10 @@ def tls() -> ssl.SSLContext:
 
 
 def _parse(body: bytes) -> Any:
+    """The JSON of a body. PHP files saved with a byte-order mark send one each before it."""
     try:
-        return json.loads(body.decode(), parse_int=_whole, parse_float=_text, parse_constant=_text)
+        text = body.decode().lstrip(BEFORE_JSON)
+        return json.loads(text, parse_int=_whole, parse_float=_text, parse_constant=_text)
     except (ValueError, RecursionError) as error:
         raise CallFailed("the answer is not JSON", was_sent=True) from error
 

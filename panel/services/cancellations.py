@@ -138,8 +138,7 @@ def settle(request: Request, outcome: Outcome, *, now: datetime) -> None:
         case Refused(is_final=True, text=text):
             _answer(cancellation, CancellationState.REFUSED, text, now=now)
             transitions.tell([Note(order, f"The order could not be stopped. {text}")], now=now)
-        case _:
-            provider_health.failed(order.provider_id, text=outcome.text, now=now)
+    provider_health.heard(order.provider_id, outcome, now=now)
 
 
 @dataclass(frozen=True, slots=True)

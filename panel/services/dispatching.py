@@ -22,7 +22,7 @@ from panel.models import (
     Order,
     Provider,
 )
-from panel.providers.base import Accepted, NewOrder, NotSent, Outcome, Refused
+from panel.providers.base import Accepted, NewOrder, NotSent, Outcome, Refused, Unclear
 from panel.services import customer_state, provider_health, reviews, stops, transitions
 from panel.services.transitions import Note, OrderRow
 
@@ -111,14 +111,12 @@ def settle(attempt_id: int, outcome: Outcome, *, now: datetime) -> None:
         case Refused(text=text):
             answer(attempt, AttemptState.REFUSED, text, now=now)
             _wait(order, now=now)
-            provider_health.refused(attempt.provider_id, text=text, stops=outcome.stops_provider, now=now)
         case NotSent(text=text):
             answer(attempt, AttemptState.NOT_SENT, text, now=now)
             _wait(order, now=now)
-            provider_health.failed(attempt.provider_id, text=text, now=now)
-        case _:
-            doubt(attempt, order, text=outcome.text, now=now)
-            provider_health.failed(attempt.provider_id, text=outcome.text, now=now)
+        case Unclear(text=text):
+            doubt(attempt, order, text=text, now=now)
+    provider_health.heard(attempt.provider_id, outcome, now=now)
 
 
 def release(assignments: Sequence[Assignment], *, now: datetime) -> None:
@@ -147,7 +145,6 @@ def accept(attempt: Attempt, order: OrderRow, *, given: str, now: datetime) -> N
     transitions.tell([Note(order, "Handed over for delivery.")], now=now)
     _pass_on_cancellation(order.id, now=now)
     settle_review(order, "The provider confirmed the order.", now=now)
-    provider_health.answered(order.provider_id, now=now)
 
 
 def has_id(provider_id: int, given: str) -> bool:

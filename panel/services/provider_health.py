@@ -7,6 +7,7 @@ from sqlalchemy import case, null, or_, select, update
 
 from panel.db import change, db
 from panel.models import Order, Provider
+from panel.providers.base import Accepted, NotSent, Outcome, Refused, Unclear
 from panel.services import reviews
 
 SILENT_AFTER = 5
@@ -24,6 +25,17 @@ def callable_now(now: datetime) -> tuple[Any, ...]:
 def takes_orders(now: datetime) -> tuple[Any, ...]:
     """The conditions on `Provider` under which it may be given more to do: as `callable_now`, and not paused."""
     return (Provider.paused_at.is_(None), *callable_now(now))
+
+
+def heard(provider_id: int, outcome: Outcome, *, now: datetime) -> None:
+    """What the outcome of a call says about the provider itself. A refusal is an answer, also in unknown words."""
+    match outcome:
+        case Accepted() | Refused(is_final=True) | Unclear(is_in_words=True):
+            answered(provider_id, now=now)
+        case Refused(text=text):
+            refused(provider_id, text=text, stops=outcome.stops_provider, now=now)
+        case NotSent(text=text) | Unclear(text=text):
+            failed(provider_id, text=text, now=now)
 
 
 def answered(provider_id: int, *, now: datetime) -> None:

@@ -11,7 +11,7 @@ from panel.domain.errors import NotFound, RefillNotAvailable
 from panel.domain.refill import REPORTED_STATES, RefillState
 from panel.domain.status import Status
 from panel.models import Attempt, AttemptKind, AttemptState, Order, Provider, Refill, Terms
-from panel.providers.base import Accepted, Ask, NotSent, Outcome, Refused
+from panel.providers.base import Accepted, Ask, NotSent, Outcome, Refused, Unclear
 from panel.services import notices, provider_health, reviews, transitions, webhooks
 from panel.services.closed_accounts import check_open
 from panel.services.transitions import Note, OrderRow
@@ -148,22 +148,16 @@ def settle(task: Task, outcome: Outcome, *, now: datetime) -> None:
             doubt(attempt, order, text=text, now=now)
         case Accepted(provider_id=given):
             accept(attempt, refill, order, given=given, now=now)
-            provider_health.answered(order.provider_id, now=now)
         case Refused(is_final=True, text=text):
             _answer(attempt, AttemptState.REFUSED, text, now=now)
             _confirmed(order, "The provider refused the refill.", now=now)
             end(refill, order, RefillState.REFUSED, reason=text, now=now)
-        case Refused(text=text):
+        case Refused(text=text) | NotSent(text=text):
             _answer(attempt, AttemptState.NOT_SENT, text, now=now)
             refill.due_at = now + timedelta(seconds=RETRY_SECONDS)
-            provider_health.refused(order.provider_id, text=text, stops=outcome.stops_provider, now=now)
-        case NotSent(text=text):
-            _answer(attempt, AttemptState.NOT_SENT, text, now=now)
-            refill.due_at = now + timedelta(seconds=RETRY_SECONDS)
-            provider_health.failed(order.provider_id, text=text, now=now)
-        case _:
-            doubt(attempt, order, text=outcome.text, now=now)
-            provider_health.failed(order.provider_id, text=outcome.text, now=now)
+        case Unclear(text=text):
+            doubt(attempt, order, text=text, now=now)
+    provider_health.heard(order.provider_id, outcome, now=now)
 
 
 def accept(attempt: Attempt, refill: Refill, order: OrderRow, *, given: str, now: datetime) -> None:

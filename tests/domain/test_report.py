@@ -64,13 +64,21 @@ def test_open_word_at_or_ahead_of_ours_is_believed_with_its_count(
 
 
 @pytest.mark.parametrize("status", OPEN)
-def test_open_word_without_a_count_keeps_the_count_we_have(status: Status) -> None:
-    verdict = judge(Report("In progress"), an_order(status, remains=640))
+@pytest.mark.parametrize("remains", [None, "", " "])
+def test_open_word_without_a_count_keeps_the_count_we_have(status: Status, remains: object) -> None:
+    verdict = judge(Report("In progress", remains=remains), an_order(status, remains=640))
 
     assert (verdict.to, verdict.remains, verdict.review) == (S.IN_PROGRESS, 640, None)
 
 
-@pytest.mark.parametrize("remains", [bad for bad in BAD_REMAINS if bad is not None])
+@pytest.mark.parametrize("remains", ["-2", -2, "-1000", -(10**30)])
+def test_over_delivery_while_running_means_that_nothing_remains(remains: object) -> None:
+    verdict = judge(Report("In progress", remains=remains), an_order(S.IN_PROGRESS, remains=300))
+
+    assert (verdict.to, verdict.remains, verdict.review) == (S.IN_PROGRESS, 0, None)
+
+
+@pytest.mark.parametrize("remains", [bad for bad in BAD_REMAINS if bad not in (None, "", "-1", -1)])
 def test_open_word_with_a_bad_count_changes_nothing(remains: object) -> None:
     standing = an_order(S.PROCESSING)
 
@@ -188,6 +196,13 @@ def test_same_end_told_again_is_no_news(status: Status) -> None:
     verdict = judge(Report(status.label, remains="360"), standing)
 
     assert not verdict.changes(standing)
+    assert verdict.review is None
+
+
+@pytest.mark.parametrize("remains", [None, ""])
+def test_partial_told_again_without_a_count_is_no_news(remains: object) -> None:
+    verdict = judge(Report("Partial", remains=remains), an_order(S.PARTIAL, remains=360))
+
     assert verdict.review is None
 
 

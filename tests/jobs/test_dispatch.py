@@ -18,11 +18,17 @@ from panel.services.dispatching import UNCONFIRMED
 from panel.settings import Settings
 from tests.factories import a_tool, again, signed_in
 from tests.hostile import Answer, Hostile, drop, hang, hostile_provider, provider_at, said
-from tests.jobs.upstream import a_placed_order, assert_books_are_right, attempts, open_reviews, swept, upstream
+from tests.jobs.upstream import (
+    BALANCE_NANOS,
+    a_placed_order,
+    assert_books_are_right,
+    attempts,
+    open_reviews,
+    swept,
+    upstream,
+)
 
 pytestmark = pytest.mark.both_engines
-
-BALANCE_NANOS = 1_000 * 10**9
 
 UNCLEAR: dict[str, object] = {
     "times out": hang,

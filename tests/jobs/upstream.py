@@ -9,6 +9,9 @@ from panel.models import Attempt, Order, Provider, Review
 from panel.services import audit
 from tests.factories import a_customer, a_tool, an_order
 
+# What the customer of a placed order had before it.
+BALANCE_NANOS = 1_000 * 10**9
+
 
 def upstream() -> Provider:
     db.session.rollback()

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from panel.providers import http
-from panel.providers.http import CallFailed, TooManyRequests
+from panel.providers.http import CallFailed, ErrorStatus
 from tests.hostile import Answer, Hostile, drip, drop, flood, hang, hostile_provider, said
 
 SECONDS = 1.0
@@ -46,7 +46,7 @@ def test_an_answer_is_parsed_without_a_single_float(server: Hostile) -> None:
         said(b"<html>Moved</html>"),
         said(b""),
         said(b'{"order": 12'),
-        said({"order": 12}, status="201 Created"),
+        said({"order": 12}, status="301 Moved Permanently"),
         said({"order": 12}, length=500),
         said(b"\xff\xfe"),
         said(b"[" * 1_000_000),
@@ -117,8 +117,27 @@ def test_tls_that_is_none_is_proved_to_be_unsent(server: Hostile) -> None:
     assert server.calls == []
 
 
-def test_too_many_requests_is_told_apart(server: Hostile) -> None:
-    assert isinstance(failure(server, said(b"", status="429 Too Many Requests")), TooManyRequests)
+@pytest.mark.parametrize("status", ["200 OK", "201 Created", "202 Accepted", "203 Non-Authoritative", "299 Fine"])
+@pytest.mark.parametrize("before", ["", "\ufeff", "\ufeff\ufeff", " \r\n\ufeff\n"])
+def test_any_status_of_success_is_an_answer_with_or_without_a_byte_order_mark(
+    server: Hostile, status: str, before: str
+) -> None:
+    server.answers["status"] = said(before.encode() + b'{"order": 12}', status=status)
+
+    assert http.post(server.url, {"action": "status"}, timeout_seconds=SECONDS) == {"order": 12}
+
+
+@pytest.mark.parametrize(
+    ("body", "answer"), [({"error": "Bad link"}, {"error": "Bad link"}), (b"", None), (b"<p>", None)]
+)
+@pytest.mark.parametrize("status", [400, 429, 500])
+def test_the_body_of_an_error_status_is_kept_where_it_is_json(
+    server: Hostile, status: int, body: object, answer: object
+) -> None:
+    failed = failure(server, said(body, status=f"{status} No"))
+
+    assert isinstance(failed, ErrorStatus)
+    assert (failed.status, failed.answer, failed.was_sent) == (status, answer, True)
 
 
 @pytest.mark.parametrize("url", ["http://example.com/", "ftp://127.0.0.1/", "https://a:b@example.com/", "https://"])
