@@ -106,6 +106,9 @@ class Settings(BaseSettings):
     api_requests_a_minute: int = Field(
         600, ge=1, le=1_000_000_000, description="calls a minute that one API key may make"
     )
+    sign_ups_an_hour: int = Field(
+        20, ge=1, le=1_000_000, description="accounts an hour from one network, and at one rare mail host"
+    )
     second_operator_amount: int = Field(
         100, ge=0, le=1_000_000_000, description="credits, debits and top-ups above this need a second operator"
     )

@@ -1,16 +1,16 @@
 """Signing up, logging in and out, and the account page: password and signed-in devices."""
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, abort, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from panel.blueprints import login
+from panel.blueprints import known_devices, login
 from panel.blueprints.login import login_required
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import BadCredentials, BadInput, EmailTaken, ExpiredForm, PanelError, TooManyTries
 from panel.models import LinkPurpose
-from panel.services import emails, mailed_links, second_factor, security_mails, sign_ins, users
+from panel.services import emails, mailed_links, second_factor, security_mails, sign_ins, throttles, users
 from panel.services.half_sign_ins import HalfSignedIn
 from panel.services.sign_ins import SignedIn
 
@@ -54,12 +54,12 @@ def _open_account(email: str, password: str) -> SignedIn | HalfSignedIn:
     email = users.normalize_email(email)
     users.check_new_password(password, email=email)
     with transaction():
-        tries = sign_ins.count_try(None, network=login.network(), now=utc_now())
+        most = current_app.config["PANEL"].sign_ups_an_hour
+        throttles.count_sign_up(email, network=login.network(), most_an_hour=most, now=utc_now())
     password_hash = users.hash_password(password)
     with transaction():
         user = users.add_user(email, password_hash=password_hash, is_confirmed=False, now=utc_now())
         emails.ask_to_confirm(user.id, now=utc_now())
-        sign_ins.forget_tries(tries)
         return login.start(user)
 
 
@@ -107,7 +107,8 @@ def _let_in(email: str, password: str) -> SignedIn | HalfSignedIn:
     if not password:
         raise BadInput("The password is missing.", field="password")
     with transaction():
-        tries = sign_ins.count_try(email, network=login.network(), now=utc_now())
+        device = known_devices.known(users.id_by_email(email))
+        tries = throttles.count_log_in(email, network=login.network(), device=device, now=utc_now())
     kept_hash = users.password_hash_by_email(email)
     if not users.is_password(password, kept_hash):
         raise _wrong()
@@ -119,7 +120,7 @@ def _let_in(email: str, password: str) -> SignedIn | HalfSignedIn:
             raise _wrong()
         if fresh_hash is not None:
             users.set_password(user.id, password_hash=fresh_hash)
-        sign_ins.forget_tries(tries)
+        throttles.forget(tries)
         return login.start(user)
 
 

@@ -10,7 +10,8 @@ from panel.blueprints.login import login_required
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import LinkIsSpent, PanelError, StaleForm
-from panel.services import emails, sign_ins, users
+from panel.models import LinkPurpose
+from panel.services import emails, throttles, users
 from panel.services.emails import Opened
 
 bp = Blueprint("emails", __name__)
@@ -32,7 +33,7 @@ def change() -> ResponseReturnValue:
         login.prove_password(current_user, request.form.get("current_password", ""))
         with transaction():
             login.hold_own_account()
-            sign_ins.count_mail(new_email, network=login.network(), now=utc_now())
+            throttles.count_mail(new_email, network=login.network(), now=utc_now())
             emails.ask_to_change(current_user.id, new_email, now=utc_now())
     except PanelError as error:
         return refused(_page(error, email=typed), error)
@@ -45,7 +46,8 @@ def send_again() -> ResponseReturnValue:
     """Mail the link that confirms the address once more."""
     try:
         with transaction():
-            sign_ins.count_mail(current_user.email, network=login.network(), now=utc_now())
+            emails.check_hour(current_user.email, LinkPurpose.CONFIRM, now=utc_now())
+            throttles.count_mail(current_user.email, network=login.network(), now=utc_now())
             is_sent = emails.ask_to_confirm(current_user.id, now=utc_now())
     except PanelError as error:
         return refused(_page(error), error)

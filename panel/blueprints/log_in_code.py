@@ -4,11 +4,11 @@ from flask import Blueprint, current_app, flash, redirect, render_template, requ
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from panel.blueprints import login
+from panel.blueprints import known_devices, login
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import PanelError, StaleForm, TooManyTries
-from panel.services import half_sign_ins, second_factor, sign_ins, users
+from panel.services import half_sign_ins, second_factor, sign_ins, throttles, users
 from panel.services.half_sign_ins import HalfSignedIn
 from panel.services.sign_ins import SignedIn
 
@@ -48,13 +48,14 @@ def log_in() -> ResponseReturnValue:
 def _let_in(half: HalfSignedIn, code: str) -> tuple[SignedIn, int | None]:
     """Signed in, and how many recovery codes are left if one was used. Raises StaleForm when it took too long."""
     with transaction():
-        tries = sign_ins.count_code_try(half.user_id, network=login.network(), now=utc_now())
+        device = known_devices.known(half.user_id)
+        tries = throttles.count_code(half.user_id, network=login.network(), device=device, now=utc_now())
     with transaction():
         codes_left = second_factor.show(half.user_id, code=code, settings=current_app.config["PANEL"], now=utc_now())
         user = users.find(half.user_id)
         if user.closed_at is not None or not half_sign_ins.finish(half.half_id):
             raise StaleForm("The password was shown too long ago, or has changed. Log in again.")
-        sign_ins.forget_tries(tries)
+        throttles.forget(tries)
         signed_in = sign_ins.sign_in(
             user, device=login.device(), network=login.network(), has_shown_second_factor=True, now=utc_now()
         )

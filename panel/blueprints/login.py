@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user, login_user, logout_user
 from flask_login import login_required as _login_required
 
+from panel.blueprints import known_devices
 from panel.blueprints.htmx import wants_fragment
 from panel.clock import utc_now
 from panel.db import transaction
@@ -17,7 +18,7 @@ from panel.domain.device import device_of, network_of
 from panel.domain.errors import BadInput
 from panel.models import User
 from panel.request_identity import MADE_FOR, VISITOR
-from panel.services import confirmed_emails, half_sign_ins, sign_ins, users
+from panel.services import confirmed_emails, half_sign_ins, sign_ins, throttles, users
 from panel.services.half_sign_ins import HalfSignedIn
 from panel.services.sign_ins import SignedIn
 
@@ -81,6 +82,7 @@ def carry(whom: SignedIn | HalfSignedIn) -> None:
         session[HALF_KEY] = whom.token
         return
     session.permanent = True
+    known_devices.remember(whom.id)
     login_user(whom)
     # Flask-Login's own marks. Nothing here reads them, and the cookie travels with each request.
     session.pop("_id", None)
@@ -106,11 +108,11 @@ def half_signed_in() -> HalfSignedIn | None:
 def prove_password(user: SignedIn, typed: str, *, field: str = "current_password") -> None:
     """Raises BadInput unless this is the password of whoever is signed in, and TooManyTries. Opens transactions."""
     with transaction():
-        tries = sign_ins.count_try(user.email, network=network(), now=utc_now())
+        tries = throttles.count_own_password(user.sign_in_id, now=utc_now())
     if not users.is_password(typed, users.password_hash_by_email(user.email)):
         raise BadInput("This is not your current password. Nothing was changed.", field=field)
     with transaction():
-        sign_ins.forget_tries(tries)
+        throttles.forget(tries)
 
 
 def hold_own_account() -> None:

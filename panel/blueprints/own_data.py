@@ -15,7 +15,7 @@ from panel.blueprints.spreadsheet import csv_pieces
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import BadInput, PanelError, StaleForm, TooManyTries
-from panel.services import closing, second_factor, sign_ins
+from panel.services import closing, second_factor, throttles
 from panel.services.own_data.reading import Table
 from panel.services.own_data.tables import tables
 
@@ -126,10 +126,10 @@ def _close() -> None:
 def _prove_code(code: str) -> None:
     """In a transaction of its own: it holds the person's row, which the closing comes to last."""
     with transaction():
-        tries = sign_ins.count_code_try(current_user.id, network=login.network(), now=utc_now())
+        tries = throttles.count_own_code(current_user.sign_in_id, now=utc_now())
     with transaction():
         second_factor.show(current_user.id, code=code, settings=current_app.config["PANEL"], now=utc_now())
-        sign_ins.forget_tries(tries)
+        throttles.forget(tries)
 
 
 def _given_up() -> int:

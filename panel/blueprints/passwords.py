@@ -4,12 +4,12 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from panel.blueprints import login
+from panel.blueprints import known_devices, login
 from panel.blueprints.form_answers import by_field, refused, secret_page
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import LinkIsSpent, PanelError
-from panel.services import api_keys, receivers, resets, second_factor, sign_ins, users
+from panel.services import api_keys, receivers, resets, second_factor, throttles, users
 
 bp = Blueprint("passwords", __name__)
 
@@ -26,8 +26,8 @@ def forgotten() -> ResponseReturnValue:
     try:
         email = users.normalize_email(typed)
         with transaction():
-            sign_ins.count_mail(email, network=login.network(), now=utc_now())
-            resets.ask(email, now=utc_now())
+            if throttles.count_reset(email, network=login.network(), now=utc_now()):
+                resets.ask(email, now=utc_now())
     except PanelError as error:
         return refused(_forgotten_page(email=typed, error=error), error)
     return redirect(url_for("passwords.sent"), code=303)
@@ -73,6 +73,8 @@ def _set_password(token: str, password: str, *, ends: dict[str, bool]) -> None:
     password_hash = users.hash_password(password)
     with transaction():
         resets.set_password(token, password_hash=password_hash, now=utc_now(), **ends)
+    # Whoever opened the mailbox is no stranger: the wrong passwords of others do not count against this browser.
+    known_devices.remember(link.user_id)
 
 
 def _form(token: str, error: PanelError | None = None) -> Response:

@@ -14,8 +14,8 @@ from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import PanelError, StaleForm, TooManyTries
 from panel.security import PRIVATE
-from panel.services import second_factor, sign_ins
-from panel.services.sign_ins import Tries
+from panel.services import second_factor, sign_ins, throttles
+from panel.services.throttles import Tries
 from panel.settings import Settings
 
 bp = Blueprint("second_factor", __name__)
@@ -111,7 +111,7 @@ def make_recovery_codes() -> ResponseReturnValue:
             login.hold_own_account()
             second_factor.show(current_user.id, code=_typed("code"), settings=_settings(), now=utc_now())
             codes = second_factor.new_recovery_codes(current_user.id, now=utc_now())
-            sign_ins.forget_tries(tries)
+            throttles.forget(tries)
     except PanelError as error:
         return _refused(_proof_page("recovery_codes", error), error)
     return _codes_page(codes, title="Your new recovery codes")
@@ -134,7 +134,7 @@ def turn_off() -> ResponseReturnValue:
             login.hold_own_account()
             second_factor.show(current_user.id, code=_typed("code"), settings=_settings(), now=utc_now())
             second_factor.turn_off(current_user.id, now=utc_now())
-            sign_ins.forget_tries(tries)
+            throttles.forget(tries)
     except PanelError as error:
         return _refused(_proof_page("removal", error), error)
     flash("Your second factor is off. Logging in takes your email and your password.")
@@ -144,14 +144,14 @@ def turn_off() -> ResponseReturnValue:
 def _prove_password_and_count_code() -> Tries:
     login.prove_password(current_user, _typed("current_password"))
     with transaction():
-        return sign_ins.count_code_try(current_user.id, network=login.network(), now=utc_now())
+        return throttles.count_own_code(current_user.sign_in_id, now=utc_now())
 
 
 def _keep_this_device_alone(tries: Tries) -> None:
     """Whoever has not shown the new second factor is signed in no longer."""
     sign_ins.note_second_factor(current_user.sign_in_id, now=utc_now())
     sign_ins.end_others(current_user.id, keep=current_user.sign_in_id, now=utc_now())
-    sign_ins.forget_tries(tries)
+    throttles.forget(tries)
 
 
 def _page(error: PanelError | None = None) -> str:

@@ -77,10 +77,10 @@ class RecoveryCode(Base):
 
 
 class FailedTry(Base):
-    """One failed try of a password or a code, counted by account and by network."""
+    """One try that is counted: a wrong password or code, a mail asked for, a sign-up. The bucket says whose."""
 
     __tablename__ = "failed_tries"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     bucket: Mapped[str] = mapped_column(index=True)
-    at: Mapped[datetime]
+    at: Mapped[datetime] = mapped_column(index=True)

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from panel.domain import money
 from panel.domain.status import FIRST, USUAL_WAY, Money, Status, came_from
-from panel.services import mails, measures, sign_ins, top_ups, users
+from panel.services import mails, measures, sign_ins, throttles, top_ups, users
 from panel.settings import Settings
 
 # The rules that every page is built to, by the name of their edition.
@@ -34,9 +34,10 @@ def facts_for_prose(settings: Settings) -> dict[str, str]:
         "least_sample": str(measures.LEAST_SAMPLE),
         "newest_orders": f"{measures.NEWEST_ORDERS:,}",
         "sign_in_days": f"{sign_ins.LASTS.days} days",
+        "device_days": f"{throttles.DEVICE_KNOWN_FOR.days} days",
         "mail_days": f"{mails.KEPT_FOR.days} days",
-        "tries": str(sign_ins.TRIES_PER_ACCOUNT),
-        "tries_minutes": f"{sign_ins.TRIES_WINDOW // timedelta(minutes=1)} minutes",
+        "tries": str(throttles.PASSWORDS_PER_ACCOUNT_AND_NETWORK),
+        "tries_minutes": f"{throttles.TRIES_WINDOW // timedelta(minutes=1)} minutes",
     }
 
 

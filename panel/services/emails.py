@@ -4,17 +4,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from panel.db import change, db, lock_rows
 from panel.domain.errors import BadInput, LinkIsSpent
 from panel.models import EmailChange, LinkPurpose, MailedLink, User
-from panel.services import customer_state, letters, mailed_links, mails, security_mails, users
+from panel.services import customer_state, letters, mailed_links, mails, security_mails, throttles, users
 from panel.services.sign_ins import token_hash
 
 CONFIRM_WITHIN = timedelta(days=3)
 CHANGE_WITHIN = timedelta(hours=24)
+# An address that nobody has confirmed may be a stranger's: this seldom it gets a mail of one kind.
+UNCONFIRMED_EVERY = timedelta(hours=1)
 
 
 class Opened(StrEnum):
@@ -49,6 +51,24 @@ def ask_to_confirm(user_id: int, *, now: datetime) -> bool:
     return True
 
 
+def check_hour(email: str, purpose: LinkPurpose, *, now: datetime) -> None:
+    """Raises TooManyTries when a link was mailed to this unconfirmed address less than an hour ago: it may be a
+    stranger's mailbox."""
+    last = mailed_links.last_made(email, purpose)
+    if last is not None:
+        _refuse_within_the_hour(last, now=now)
+
+
+def _refuse_within_the_hour(last: datetime, *, now: datetime) -> None:
+    left = last + UNCONFIRMED_EVERY - now
+    if left > timedelta():
+        raise throttles.too_many(
+            "We sent a link to this address less than an hour ago, and it still works. Look in the spam folder too, or "
+            "send another link in {wait}.",
+            left=left,
+        )
+
+
 def find_confirmation(token: str, *, now: datetime) -> MailedLink | None:
     return mailed_links.find(token, LinkPurpose.CONFIRM, now=now)
 
@@ -72,6 +92,9 @@ def ask_to_change(user_id: int, new_email: str, *, now: datetime) -> EmailChange
     user = users.find(user_id)
     if new_email == user.email:
         raise BadInput("This is your email already.", field="email")
+    last = db.session.scalar(select(func.max(EmailChange.asked_at)).where(EmailChange.new_email == new_email))
+    if last is not None:
+        _refuse_within_the_hour(last, now=now)
     mailed_links.end_changes(user_id, now=now)
     is_taken = users.find_by_email(new_email) is not None
     old_token = mailed_links.new_token() if user.email_confirmed_at is not None else None

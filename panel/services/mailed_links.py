@@ -3,7 +3,7 @@
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
 from panel.db import change, db
 from panel.domain.errors import LinkIsSpent
@@ -21,13 +21,15 @@ def new_token() -> str:
 
 
 def make(user_id: int, purpose: LinkPurpose, *, email: str, lasts: timedelta, now: datetime) -> str:
-    """The token of a fresh link. Those for the same purpose that were mailed before stop working.
+    """The token of a fresh link. Those that confirm an email and were mailed before stop working.
 
-    The account is held, so that of two that are made at once the earlier one ends too. Raises Refused where it is
-    closed.
+    Those that set a password go on until one is used: else whoever asks for another stops the one that is on its way
+    to the owner. The account is held, so that of two that are made at once the earlier one ends too. Raises Refused
+    where it is closed.
     """
     hold_open(user_id)
-    end_all(user_id, purpose, now=now)
+    if purpose is not LinkPurpose.RESET:
+        end_all(user_id, purpose, now=now)
     token = new_token()
     link = MailedLink(
         user_id=user_id,
@@ -68,6 +70,12 @@ def use(token: str, purpose: LinkPurpose, *, now: datetime) -> MailedLink:
         if change(mine.values(ended_at=now)):
             return link
     raise LinkIsSpent("This link works no more: it was used, it is too old, or a newer one took its place.")
+
+
+def last_made(email: str, purpose: LinkPurpose) -> datetime | None:
+    """When a link for this purpose was last mailed to this address."""
+    made = select(func.max(MailedLink.made_at)).where(MailedLink.email == email, MailedLink.purpose == purpose)
+    return db.session.scalar(made)
 
 
 def end_all(user_id: int, purpose: LinkPurpose | None = None, *, now: datetime) -> None:

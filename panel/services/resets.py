@@ -21,6 +21,7 @@ from panel.services import (
     second_factor,
     security_mails,
     sign_ins,
+    throttles,
     users,
 )
 from panel.services.sign_ins import token_hash
@@ -56,8 +57,14 @@ def _answer(asked: ResetRequest, *, now: datetime) -> None:
     # Held before it is looked at: an account that is closed meanwhile has another email by then.
     ledger.lock_accounts([user_id])
     user = users.find_by_email(asked.email)
-    if user is not None and user.closed_at is None:
+    if user is not None and user.closed_at is None and _may_mail(user, now=now):
         _mail_link(user, asked_at=asked.asked_at, now=now)
+
+
+def _may_mail(user: User, *, now: datetime) -> bool:
+    """To an address that nobody has confirmed, one link an hour: the one that was sent still works."""
+    last = mailed_links.last_made(user.email, LinkPurpose.RESET)
+    return user.email_confirmed_at is not None or last is None or now - last >= LASTS
 
 
 def _mail_link(user: User, *, asked_at: datetime, now: datetime) -> None:
@@ -104,7 +111,7 @@ def set_password(
     mailed_links.end_all(link.user_id, now=now)
     mailed_links.end_changes(link.user_id, now=now)
     sign_ins.end_all(link.user_id, now=now)
-    sign_ins.start_anew(link.email)
+    throttles.start_anew(link.email, user_id=link.user_id)
     user = users.find(link.user_id)
     if user.email_confirmed_at is None and user.email == link.email:
         user.email_confirmed_at = now

@@ -1,4 +1,4 @@
-"""Signed-in devices, and how often one may try.
+"""Signed-in devices.
 
 The cookie holds a random token, the table its hash. Ending a row here signs the device out at once.
 """
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, func, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, literal_column, or_, select, update
 
 from panel.db import db, table_of
-from panel.domain.errors import AccountDisabled, TooManyTries
-from panel.models import Account, Catalogue, FailedTry, SignIn, User
+from panel.domain.errors import AccountDisabled
+from panel.models import Account, Catalogue, SignIn, User
 from panel.services import security_mails
 
 # Where the session cookie keeps the token. Flask-Login reads and writes it under this name.
@@ -21,15 +21,6 @@ TOKEN_KEY = "_user_id"  # noqa: S105
 # Where a layer before Flask leaves whom it has read, for the request that goes on.
 SIGNED_IN = "panel.signed_in"
 LASTS = timedelta(days=30)
-
-TRIES_WINDOW = timedelta(minutes=15)
-TRIES_PER_ACCOUNT = 10
-TRIES_PER_NETWORK = 50
-MAILS_PER_ADDRESS = 3
-MAILS_PER_NETWORK = 20
-# Fewer than passwords: three of a million codes are right at any time.
-CODES_PER_ACCOUNT = 5
-CODES_PER_NETWORK = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +57,6 @@ class SignedIn:
     @property
     def present(self) -> Present:
         return Present(self.id, self.state_version, self.catalogue_version)
-
-
-@dataclass(frozen=True, slots=True)
-class Tries:
-    """What is being tried: counted before the password or the code is looked at, forgotten when right."""
-
-    account: str | None
-    network_try_id: int
 
 
 USERS, SIGN_INS, ACCOUNTS, CATALOGUE = (table_of(model) for model in (User, SignIn, Account, Catalogue))
@@ -209,73 +192,3 @@ def end_all(user_id: int, *, now: datetime) -> None:
 def end_everyones(*, now: datetime) -> None:
     """Sign every device of everybody out."""
     db.session.execute(update(SignIn).where(SignIn.ended_at.is_(None)).values(ended_at=now))
-
-
-def count_try(email: str | None, *, network: str, now: datetime) -> Tries:
-    """Count one try before its password is looked at. Raises TooManyTries when there were too many of late.
-
-    Without an email (at sign-up, where there is no account yet) the network alone is charged.
-    """
-    limits = [(f"network:{network}", TRIES_PER_NETWORK)]
-    if email is not None:
-        limits.insert(0, (_account_bucket(email), TRIES_PER_ACCOUNT))
-    return _count(limits, now=now)
-
-
-def count_code_try(user_id: int, *, network: str, now: datetime) -> Tries:
-    """Count one code before it is looked at. Apart from passwords: a right password gives no more codes to try."""
-    limits = [(f"code:{user_id}", CODES_PER_ACCOUNT), (f"code network:{network}", CODES_PER_NETWORK)]
-    return _count(limits, now=now)
-
-
-def count_mail(email: str, *, network: str, now: datetime) -> None:
-    """Count one mail that is asked for to this address, known to us or not. Raises TooManyTries."""
-    limits = [(f"mail {_account_bucket(email)}", MAILS_PER_ADDRESS), (f"mail network:{network}", MAILS_PER_NETWORK)]
-    _count(limits, now=now)
-
-
-def start_anew(email: str) -> None:
-    """Whoever holds the mailbox of this account has shown so: the passwords tried before count no more."""
-    db.session.execute(delete(FailedTry).where(FailedTry.bucket == _account_bucket(email)))
-
-
-def _count(limits: list[tuple[str, int]], *, now: datetime) -> Tries:
-    db.session.execute(delete(FailedTry).where(FailedTry.at <= now - TRIES_WINDOW))
-    for bucket, most in limits:
-        _queue_up(bucket)
-        _refuse_beyond(bucket, most=most, now=now)
-    tries = [FailedTry(bucket=bucket, at=now) for bucket, _ in limits]
-    db.session.add_all(tries)
-    db.session.flush()
-    return Tries(account=limits[0][0] if len(limits) > 1 else None, network_try_id=tries[-1].id)
-
-
-def forget_tries(tries: Tries) -> None:
-    """What was tried was right: the account starts at none again, and the network is not charged for it."""
-    db.session.execute(
-        delete(FailedTry).where((FailedTry.bucket == tries.account) | (FailedTry.id == tries.network_try_id))
-    )
-
-
-def _account_bucket(email: str) -> str:
-    # Hashed: what people type into this field is not always an email.
-    return f"account:{hashlib.sha256(email.strip().lower().encode()).hexdigest()}"
-
-
-def _queue_up(bucket: str) -> None:
-    # Two tries at once must not both be the tenth. SQLite has one writer anyway.
-    if db.engine.dialect.name == "postgresql":
-        db.session.execute(select(func.pg_advisory_xact_lock(func.hashtext(bucket))))
-
-
-def _refuse_beyond(bucket: str, *, most: int, now: datetime) -> None:
-    tries, oldest = db.session.execute(
-        select(func.count(), func.min(FailedTry.at)).where(FailedTry.bucket == bucket)
-    ).one()
-    if tries < most:
-        return
-    left = oldest + TRIES_WINDOW - now
-    seconds = max(1, -(-left // timedelta(seconds=1)))
-    minutes = -(-seconds // 60)
-    wait = "1 minute" if minutes == 1 else f"{minutes} minutes"
-    raise TooManyTries(f"There were too many tries. Try again in {wait}.", retry_after_seconds=seconds)

@@ -125,6 +125,10 @@ def find_by_email(email: str, *, is_locked: bool = False) -> User | None:
     return db.session.scalar(lock_rows(statement) if is_locked else statement)
 
 
+def id_by_email(email: str) -> int | None:
+    return db.session.scalar(select(User.id).where(User.email == email.strip().lower()))
+
+
 def password_hash_by_email(email: str) -> str | None:
     return db.session.scalar(select(User.password_hash).where(User.email == email.strip().lower()))
 

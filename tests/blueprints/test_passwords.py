@@ -11,7 +11,7 @@ from panel import sealing
 from panel.db import db, transaction
 from panel.jobs import mails as job
 from panel.models import Mail, ResetRequest, User
-from panel.services import second_factor, sign_ins, users
+from panel.services import second_factor, throttles, users
 from tests.factories import PASSWORD, a_customer, signed_in
 
 NEW = "eight quiet harbours"
@@ -73,12 +73,29 @@ def _answer_and_statements(app: Flask, email: str) -> tuple[int, str, str, list[
 
 def test_asking_too_often_is_refused_alike_for_known_and_unknown_addresses(client: FlaskClient) -> None:
     for email in (a_customer().email, "nobody@example.com"):
-        answers = [ask(client, email) for _ in range(sign_ins.MAILS_PER_ADDRESS)]
+        answers = [ask(client, email) for _ in range(throttles.MAILS_PER_ADDRESS)]
         last = client.post("/forgot-password", data={"email": email})
 
-        assert answers == [303] * sign_ins.MAILS_PER_ADDRESS
+        assert answers == [303] * throttles.MAILS_PER_ADDRESS
         assert last.status_code == 429
         assert 0 < int(last.headers["Retry-After"]) <= 15 * 60
+
+
+def test_strangers_who_ask_for_links_stop_neither_the_owners_nor_the_owner(app: Flask, client: FlaskClient) -> None:
+    user = a_customer()
+    ask(client, user.email)
+    owners = link(app)
+
+    for number in range(4 * throttles.MAILS_PER_ADDRESS):
+        stranger = {"REMOTE_ADDR": f"203.0.{number}.1"}
+        asked = app.test_client().post("/forgot-password", data={"email": user.email}, environ_base=stranger)
+        assert asked.status_code == 303
+        job.answer_resets()
+
+    db.session.rollback()
+    assert len(db.session.scalars(select(Mail).where(Mail.kind == "reset")).all()) == throttles.MAILS_PER_ADDRESS
+    assert ask(client, user.email) == 303, "the owner is told the same as ever"
+    assert client.post(owners, data={"password": NEW}).status_code == 303
 
 
 def test_an_address_that_is_none_comes_back_as_it_was_typed(client: FlaskClient) -> None:

@@ -88,8 +88,9 @@ RULES = {
     # The account.
     "a log-in also ends by itself": "test_device_is_signed_out_after_thirty_days",
     "a log-in ends after": "test_device_is_signed_out_after_thirty_days",
-    "the panel takes no more for that account": "test_eleventh_try_on_an_account_is_refused_until_the_first_is_old",
-    "wrong passwords are counted": "test_eleventh_try_on_an_account_is_refused_until_the_first_is_old",
+    "the panel takes no more for that account": "test_eleventh_try_from_one_network_is_refused_until_the_first_is_old",
+    "marks your browser as known": "test_device_that_has_logged_in_before_gets_in_whatever_strangers_try",
+    "wrong passwords are counted": "test_eleventh_try_from_one_network_is_refused_until_the_first_is_old",
     "the password itself is not stored": "test_password_is_kept_as_argon2id_at_the_agreed_cost",
     "without the last part of the address": "test_network_is_kept_instead_of_the_address",
     "it leaves out what forms contained": "test_changes_are_logged_without_query_and_form",

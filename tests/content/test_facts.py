@@ -137,7 +137,7 @@ def test_no_other_cookies_are_set_than_the_privacy_page_names(client: FlaskClien
     client.get("/appearance?theme=dark")
 
     kept = list(client._cookies.values())
-    assert {cookie.key for cookie in kept} == {"session", "theme"}
+    assert {cookie.key for cookie in kept} == {"session", "theme", "device"}
     assert [cookie.key for cookie in kept if not cookie.http_only] == []
 
 
