@@ -3,10 +3,13 @@
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
+from tests import servers
 from tests.mutants.listed import MUTANTS
-from tests.mutants.mutant import Mutant, kinds
+from tests.mutants.mutant import POSTGRESQL, Mutant, kinds
 from tests.mutants.running import PASSED, Outcome, Tree, copied_tree
 
 
@@ -15,23 +18,34 @@ def main(parts: list[str]) -> int:
     if not chosen:
         print("No mutant has such a name.", file=sys.stderr)
         return 2
-    with tempfile.TemporaryDirectory(prefix="panel-mutants-") as folder, copied_tree(Path(folder)) as tree:
-        tests = sorted({test for mutant in chosen for test in mutant.tests})
-        code, said = tree.run(tests)
-        if code != PASSED:
-            print(said[-4_000:], "The tests fail without any mutant.", sep="\n", file=sys.stderr)
+    with ExitStack() as stack:
+        needs_server = any(mutant.engine == POSTGRESQL for mutant in chosen)
+        server = stack.enter_context(servers.postgresql_server()) if needs_server else ""
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="panel-mutants-"))
+        tree = stack.enter_context(copied_tree(Path(folder), postgresql=server))
+        if failing := _what_fails_anyway(tree, chosen):
+            print(failing[-4_000:], "The tests fail without any mutant.", sep="\n", file=sys.stderr)
             return 2
         found = _try_all(tree, chosen)
     counted = Counter(found.values())
-    print(
-        f"{counted[Outcome.KILLED]} of {len(found)} mutants killed ({counted[Outcome.KILLED] * 100 // len(found)} %)."
-    )
-    for folder_name, number in kinds(chosen).items():
-        print(f"  {number:3} in {folder_name}")
-    return 0 if counted[Outcome.KILLED] == len(found) else 1
+    killed = counted[Outcome.KILLED]
+    print(f"{killed} of {len(found)} mutants killed ({killed * 100 // len(found)} %).")
+    for name, number in kinds(chosen).items():
+        print(f"  {number:3} in {name}")
+    return 0 if killed == len(found) else 1
 
 
-def _try_all(tree: Tree, mutants: list[Mutant]) -> dict[Mutant, Outcome]:
+def _what_fails_anyway(tree: Tree, mutants: Sequence[Mutant]) -> str:
+    """What pytest says of the tests where nothing was changed; empty while they pass."""
+    for engine in sorted({mutant.engine for mutant in mutants}):
+        tests = sorted({test for mutant in mutants if mutant.engine == engine for test in mutant.tests})
+        code, said = tree.run(tests, engine=engine)
+        if code != PASSED:
+            return said
+    return ""
+
+
+def _try_all(tree: Tree, mutants: Sequence[Mutant]) -> dict[Mutant, Outcome]:
     found = {}
     for number, mutant in enumerate(mutants, start=1):
         found[mutant] = tree.outcome_of(mutant)

@@ -3,24 +3,84 @@
 from tests.mutants.mutant import in_file
 
 PAGES = "tests/blueprints/test_office_pages.py"
+UNCHANGED = "tests/test_unchanged.py tests/test_page_hash.py"
+KEPT_HISTORY = "tests/test_kept_history.py tests/test_page_hash.py"
+KEPT_PAGES = "tests/test_kept_pages.py"
+QUICK = "tests/blueprints/test_api_quick.py"
 
 MUTANTS = (
     *in_file(
         "panel/services/shown.py",
-        "tests/test_page_hash.py",
+        UNCHANGED,
         ("|{present.user_id}|", "|"),
+        ("{present.state_version}|", ""),
+        ("{present.catalogue_version}|", ""),
+        ("|{address}", ""),
+        ("SignIn.signed_in_at >", "SignIn.signed_in_at >="),
     ),
     *in_file(
-        "panel/services/office/orders_table.py", PAGES, ("ORDERS.c.id < filters.after", "ORDERS.c.id <= filters.after")
+        "panel/unchanged.py",
+        UNCHANGED,
+        ("is not None and tag == shown_hash(present, address=address_of(environ))", "is not None"),
+        ('environ["REQUEST_METHOD"] != "GET" or not', "not"),
     ),
     *in_file(
-        "panel/services/office/ledger_search.py",
-        PAGES,
-        ("TRANSFERS.c.id < filters.after", "TRANSFERS.c.id <= filters.after"),
+        "panel/quick_reads.py",
+        "tests/models/test_connections.py",
+        ("?mode=ro", "?mode=rw"),
     ),
     *in_file(
-        "panel/services/office/log_view.py", PAGES, ("AuditLine.id < filters.after", "AuditLine.id <= filters.after")
+        "panel/kept_history.py",
+        KEPT_HISTORY,
+        ('and not answer.has("set-cookie")', ""),
+        ('answer.status.startswith("200 ")', "answer.status"),
+        ("if len(self._pages) > PAGES_KEPT:", "if False:"),
     ),
+    *in_file(
+        "panel/kept_pages.py",
+        KEPT_PAGES,
+        ("kept is not None and kept.versions == versions", "kept is not None"),
+        ("asked.get(MADE_FOR) == VISITOR", "True"),
+        ('or environ.get("QUERY_STRING")', ""),
+        ('answer.has("set-cookie", "cache-control")', 'answer.has("cache-control")'),
+        ("said.commits != commits() or", ""),
+        ("if kept.tag in environ", "if kept.tag not in environ"),
+        ("int(utc_now().timestamp()) // 60", "0"),
+    ),
+    *in_file(
+        "panel/blueprints/api_quick.py",
+        QUICK,
+        ("if kept is None or kept[0] != version:", "if kept is None:"),
+        ("if not api_keys.is_allowed(address, networks=networks):", "if False:"),
+        ("return None if self._is_too_much(key_id) else kept[1]", "return kept[1]"),
+    ),
+    *in_file(
+        "panel/services/api_orders.py",
+        "tests/blueprints/test_api.py tests/blueprints/test_api_quick.py",
+        ('literal_column("0") == bindparam("customer_id")', 'literal_column("0") >= literal_column("0")'),
+        ("since = order.placed_at - LIKELY_TWICE", "since = order.placed_at"),
+    ),
+    *in_file(
+        "panel/services/sign_ins.py",
+        "tests/services/test_sign_ins.py tests/blueprints/test_login.py tests/blueprints/test_office_customers.py",
+        ("USERS.c.closed_at.is_(None), USERS.c.disabled_at.is_(None)", "USERS.c.closed_at.is_(None)"),
+    ),
+    *in_file(
+        "panel/blueprints/spreadsheet.py",
+        "tests/blueprints/test_statement.py tests/blueprints/test_orders.py",
+        ('("=", "+"', '("+"'),
+    ),
+    *in_file(
+        "panel/services/orders.py",
+        f"{PAGES} tests/services/test_orders.py tests/blueprints/test_orders.py",
+        ('ORDERS.c.id < bindparam("after")', 'ORDERS.c.id <= bindparam("after")'),
+        ('.replace("_", "\\\\_")', ""),
+    ),
+    *in_file("panel/services/office/orders_table.py", PAGES, ("ORDERS.c.id < filters", "ORDERS.c.id <= filters")),
+    *in_file(
+        "panel/services/office/ledger_search.py", PAGES, ("TRANSFERS.c.id < filters", "TRANSFERS.c.id <= filters")
+    ),
+    *in_file("panel/services/office/log_view.py", PAGES, ("AuditLine.id < filters", "AuditLine.id <= filters")),
     *in_file("panel/services/office/customers.py", PAGES, ("User.id < after", "User.id <= after")),
     *in_file(
         "panel/services/office/review_list.py",
@@ -33,5 +93,6 @@ MUTANTS = (
         "panel/services/tickets/queue.py",
         PAGES,
         (".offset((number - 1) * ROWS_PER_PAGE)", ".offset((number - 1) * (ROWS_PER_PAGE + 1))"),
+        ("Ticket.waits_since, Ticket.id)", "Ticket.waits_since)"),
     ),
 )

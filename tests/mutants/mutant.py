@@ -4,17 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One fault. `old` stands exactly once in the file; `tests` are what pytest is given, files or single tests."""
+    """One fault. `old` stands exactly once in the file; `tests` are what pytest is given, files or single tests.
+
+    Tests of both engines run on `engine` alone: SQLite, but for what only the other one's row locks can show.
+    """
 
     path: str
     old: str
     new: str
     tests: tuple[str, ...]
+    engine: str = SQLITE
 
     @property
     def name(self) -> str:
@@ -28,9 +33,9 @@ class Mutant:
         return text.replace(self.old, self.new)
 
 
-def in_file(path: str, tests: str, *changes: tuple[str, str]) -> list[Mutant]:
+def in_file(path: str, tests: str, *changes: tuple[str, str], engine: str = SQLITE) -> list[Mutant]:
     """Mutants of one file that the same tests (names with spaces between them) must notice."""
-    return [Mutant(path, old, new, tuple(tests.split())) for old, new in changes]
+    return [Mutant(path, old, new, tuple(tests.split()), engine) for old, new in changes]
 
 
 def kinds(mutants: Sequence[Mutant]) -> dict[str, int]:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
-from tests.mutants.mutant import ROOT, Mutant
+from tests.mutants.mutant import ROOT, SQLITE, Mutant
 
 TIMEOUT_SECONDS = 300
 # What pytest says with its exit code.
@@ -31,14 +31,17 @@ class Outcome(StrEnum):
 class Tree:
     """A copy of the project in which one mutant at a time lives."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, postgresql: str = "") -> None:
+        """`postgresql`: the address of a server for the tests that need one."""
         self._root = root
+        self._postgresql = {"PANEL_TEST_POSTGRES": postgresql} if postgresql else {}
         self._writes = 0
 
-    def run(self, tests: Sequence[str]) -> tuple[int, str]:
-        """What pytest says of these tests, on SQLite alone: its exit code and its words."""
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-k", "not postgresql"]
-        environment = {**os.environ, "PYTHONPATH": str(self._root)}
+    def run(self, tests: Sequence[str], *, engine: str) -> tuple[int, str]:
+        """What pytest says of these tests, on one engine: its exit code and its words."""
+        which = "not postgresql" if engine == SQLITE else "postgresql"
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-k", which]
+        environment = {**os.environ, **self._postgresql, "PYTHONPATH": str(self._root)}
         try:
             ended = subprocess.run(
                 [*command, *tests],
@@ -57,7 +60,7 @@ class Tree:
     def outcome_of(self, mutant: Mutant) -> Outcome:
         """Whether the mutant's tests notice it."""
         with self._living(mutant):
-            code, _said = self.run(mutant.tests)
+            code, _said = self.run(mutant.tests, engine=mutant.engine)
         return {PASSED: Outcome.SURVIVED, FAILED: Outcome.KILLED}.get(code, Outcome.BROKEN)
 
     @contextmanager
@@ -79,11 +82,11 @@ class Tree:
 
 
 @contextmanager
-def copied_tree(folder: Path) -> Iterator[Tree]:
+def copied_tree(folder: Path, *, postgresql: str = "") -> Iterator[Tree]:
     """A copy of the project below this folder, gone afterwards."""
     root = folder / "project"
     shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(*LEFT_OUT))
     try:
-        yield Tree(root)
+        yield Tree(root, postgresql=postgresql)
     finally:
         shutil.rmtree(root, ignore_errors=True)
