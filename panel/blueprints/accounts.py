@@ -52,7 +52,7 @@ def sign_up_again(error: ExpiredForm) -> ResponseReturnValue:
 
 def _open_account(email: str, password: str) -> SignedIn | HalfSignedIn:
     email = users.normalize_email(email)
-    users.check_new_password(password, email=email)
+    users.check_new_password(password, email=email, site_name=current_app.config["PANEL"].site_name)
     with transaction():
         most = current_app.config["PANEL"].sign_ups_an_hour
         throttles.count_sign_up(email, network=login.network(), most_an_hour=most, now=utc_now())
@@ -164,7 +164,7 @@ def change_password() -> ResponseReturnValue:
 
 def _change_password(current: str, password: str) -> None:
     login.prove_password(current_user, current)
-    users.check_new_password(password, email=current_user.email)
+    users.check_new_password(password, email=current_user.email, site_name=current_app.config["PANEL"].site_name)
     password_hash = users.hash_password(password)
     with transaction():
         login.hold_own_account()

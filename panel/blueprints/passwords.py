@@ -1,6 +1,6 @@
 """A forgotten password: asking for the link, and setting a new password with it."""
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -69,7 +69,7 @@ def _set_password(token: str, password: str, *, ends: dict[str, bool]) -> None:
     link = resets.find(token, now=utc_now())
     if link is None:
         raise LinkIsSpent("This link works no more. Nothing was changed.")
-    users.check_new_password(password, email=link.email)
+    users.check_new_password(password, email=link.email, site_name=current_app.config["PANEL"].site_name)
     password_hash = users.hash_password(password)
     with transaction():
         resets.set_password(token, password_hash=password_hash, now=utc_now(), **ends)

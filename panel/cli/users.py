@@ -27,7 +27,7 @@ def add_user(email: str, operator: bool, password_stdin: bool) -> None:
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(PASSWORD_BYTES)
     with refusals():
         email = users.normalize_email(email)
-        users.check_new_password(password, email=email)
+        users.check_new_password(password, email=email, site_name=current_app.config["PANEL"].site_name)
     password_hash = users.hash_password(password)
     with change():
         number = users.add_user(email, password_hash=password_hash, is_operator=operator, now=utc_now()).id

@@ -4,6 +4,7 @@ Hashing takes some thirty milliseconds and happens outside transactions: functio
 """
 
 import re
+import unicodedata
 from datetime import datetime
 
 from argon2 import PasswordHasher
@@ -12,7 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from panel.db import db, lock_rows
-from panel.domain import email_address
+from panel.domain import email_address, weak_passwords
 from panel.domain.errors import BadInput, EmailTaken
 from panel.models import User
 from panel.services import half_sign_ins, ledger
@@ -20,17 +21,9 @@ from panel.services import half_sign_ins, ledger
 LONGEST_EMAIL = 254
 SHORTEST_PASSWORD = 10
 LONGEST_PASSWORD = 200
+WHAT_IS_RIGHT = "Choose a few words that don't belong together, or let a password manager make one."
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
-_COMMONEST_TEXT = """
-    1234567890 12345678910 123456789a 1q2w3e4r5t qwertyuiop password12 password123 password1234
-    passwordpassword 0987654321 9876543210 1111111111 0000000000 abcdefghij qwerty1234 qwerty12345
-    iloveyou12 letmein123 admin12345 administrator welcome123 changeme123 1qaz2wsx3edc zaq12wsxcde3
-    q1w2e3r4t5 asdfghjkl1 asdfghjkl; a123456789 football123 baseball123 superman123 princess123
-    sunshine123 monkey1234 dragon1234 master1234 trustno1234 mypassword passw0rd123 p@ssw0rd123
-    secret1234 test123456 testtesttest
-"""
-_COMMONEST_PASSWORDS = frozenset(_COMMONEST_TEXT.split())
 # Of a random password that was thrown away: an unknown email is checked against it and takes as long as a known one.
 NOBODYS_HASH = "$argon2id$v=19$m=19456,t=2,p=1$1X7qPkGUhvp3xWE4TdKDfg$3NeypiNvM1v7DfldKActO+b/UFAS0FsRAbXxNPD/+34"
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -52,41 +45,57 @@ def normalize_email(text: str) -> str:
     return email
 
 
-def check_new_password(password: str, *, email: str) -> None:
-    """Raises BadInput unless the password has 10 to 200 characters and is neither common nor the email."""
+def check_new_password(password: str, *, email: str, site_name: str) -> None:
+    """Raises BadInput unless the password has 10 to 200 characters and is not one that a stranger would try first."""
+    password = weak_passwords.normalize(password)
     if len(password) < SHORTEST_PASSWORD:
         raise BadInput(f"The password needs at least {SHORTEST_PASSWORD} characters.", field="password")
     if len(password) > LONGEST_PASSWORD:
         raise BadInput(f"The password may have at most {LONGEST_PASSWORD} characters.", field="password")
-    plain = password.strip().lower()
-    if plain == email or plain == email.partition("@")[0]:
-        raise BadInput("The password is the same as your email. Choose another one.", field="password")
-    if plain in _COMMONEST_PASSWORDS or len(set(plain)) <= 1:
+    if weak_passwords.is_variant_of(password, (email, email.partition("@")[0], site_name)):
         raise BadInput(
-            "A stranger would try this password first. Choose another one.",
+            f"This password is too close to your email or to the name of this site. {WHAT_IS_RIGHT}", field="password"
+        )
+    if weak_passwords.is_common(password):
+        raise BadInput(
+            f"This password, or one very much like it, is on the lists that attackers try first. {WHAT_IS_RIGHT}",
             field="password",
         )
 
 
 def hash_password(password: str) -> str:
     """The Argon2id hash to keep. Slow on purpose: call it outside a transaction."""
-    return _hasher.hash(password)
+    return _hasher.hash(weak_passwords.normalize(password))
 
 
 def is_password(password: str, password_hash: str | None) -> bool:
-    """Whether the password made this hash. Without a hash (no such account) it takes as long and says no."""
-    try:
-        _hasher.verify(password_hash or NOBODYS_HASH, password)
-    except (VerificationError, InvalidHashError):
-        return False
-    return password_hash is not None
+    """Whether the password made this hash. Without a hash (no such account) it takes as long and says no.
+
+    Older versions hashed what was typed as it came: those forms are tried too.
+    """
+    kept = password_hash or NOBODYS_HASH
+    return any(_verifies(kept, form) for form in _forms(password)) and password_hash is not None
 
 
 def fresh_hash(password: str, password_hash: str | None) -> str | None:
-    """A new hash of a right password when the kept one was made with other parameters, else None."""
-    if password_hash is None or not _hasher.check_needs_rehash(password_hash):
+    """A new hash of a right password when the kept one has other parameters or is of another form of it, else None."""
+    if password_hash is None:
         return None
-    return hash_password(password)
+    is_of_another_form = not password.isascii() and not _verifies(password_hash, weak_passwords.normalize(password))
+    return hash_password(password) if is_of_another_form or _hasher.check_needs_rehash(password_hash) else None
+
+
+def _forms(password: str) -> list[str]:
+    """What may have been hashed for what is typed now: for plain letters that is one form."""
+    normal = weak_passwords.normalize(password)
+    return list(dict.fromkeys((normal, password, unicodedata.normalize("NFD", normal))))
+
+
+def _verifies(password_hash: str, form: str) -> bool:
+    try:
+        return _hasher.verify(password_hash, form)
+    except (VerificationError, InvalidHashError):
+        return False
 
 
 def add_user(

@@ -1,8 +1,10 @@
 """Forgotten passwords in the browser: equal answers, one use, no way around the second factor, no key in the log."""
 
 import re
+import unicodedata
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, select
@@ -12,6 +14,7 @@ from panel.db import db, transaction
 from panel.jobs import mails as job
 from panel.models import Mail, ResetRequest, User
 from panel.services import second_factor, throttles, users
+from tests.cli.test_commands import flask
 from tests.factories import PASSWORD, a_customer, signed_in
 
 NEW = "eight quiet harbours"
@@ -179,3 +182,37 @@ def test_changing_the_password_voids_a_link_that_was_mailed(app: Flask, client: 
 
     assert client.get(address).status_code == 410
     assert db.session.scalars(select(Mail.kind)).all() == ["reset", "password_changed"]
+
+
+@pytest.mark.parametrize("password", ["Sunshine2026!!", "5mmP4n3lU5!"])
+def test_weak_password_is_refused_wherever_one_is_chosen(app: Flask, client: FlaskClient, password: str) -> None:
+    user = a_customer()
+    ask(client, user.email)
+    address = link(app)
+    mine = signed_in(app.test_client(), user)
+
+    pages = [
+        client.post("/sign-up", data={"email": "new@example.com", "password": password}),
+        client.post(address, data={"password": password}),
+        mine.post("/account/password", data={"current_password": PASSWORD, "password": password}),
+    ]
+    command = flask(app, "users", "add", "new@example.com", "--password-stdin", standard_input=f"{password}\n")
+
+    assert [page.status_code for page in pages] == [422] * 3
+    assert all("Choose a few words" in page.text and password not in page.text for page in pages)
+    assert (command.exit_code, "Choose a few words" in command.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_log_in_takes_either_unicode_form_and_hashes_an_old_one_again(client: FlaskClient, form: str) -> None:
+    user = a_customer()
+    password = "süße Kräuter am Café"
+    old = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+    with transaction():
+        users.set_password(user.id, password_hash=old.hash(unicodedata.normalize("NFD", password)))
+
+    answer = client.post("/log-in", data={"email": user.email, "password": unicodedata.normalize(form, password)})
+
+    assert answer.status_code == 303
+    kept = users.password_hash_by_email(user.email)
+    assert kept is not None and old.verify(kept, password)

