@@ -20,6 +20,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import RateLimiter
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from panel.request_checks import SAFE_METHODS, check_fields, with_one_host
 from panel.request_identity import MADE_FOR, VISITOR, cookies_of
 from panel.settings import Settings
 
@@ -27,7 +28,6 @@ LARGEST_BODY_BYTES = 1024 * 1024
 MOST_FORM_PARTS = 200
 REQUESTS_A_MINUTE = 1200
 FORGET_SECONDS = 10.0
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Called by programs that hold a key and no cookie.
 API_PATHS = ("/api/v2", "/api/v2/")
 LIMITER = "panel.limiter"
@@ -97,6 +97,7 @@ def init_app(app: Flask) -> None:
     # An address with doubled slashes is none. The redirect to the right one would name whatever host the request did.
     app.url_map.merge_slashes = False
     app.before_request(refuse_other_sites)
+    app.before_request(check_fields)
     csrf.init_app(app)
     limiter = Limiter(
         client_network,
@@ -184,6 +185,7 @@ def wrap(app: Flask) -> None:
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=0)  # type: ignore[method-assign]
+    app.wsgi_app = with_one_host(app.wsgi_app)  # type: ignore[method-assign, assignment]
     app.wsgi_app = with_headers(app.wsgi_app, settings)  # type: ignore[method-assign, assignment]
 
 

@@ -13,8 +13,8 @@ from panel.clock import utc_now
 from panel.db import db
 from panel.quick_reads import Reader, reader, turn
 from panel.request_identity import cookies_of
-from panel.services.shown import PRESENT, since
-from panel.services.sign_ins import FIND, TOKEN_KEY, Present, SignedIn, as_read, token_hash
+from panel.services.shown import PRESENT
+from panel.services.sign_ins import FIND, TOKEN_KEY, Present, SignedIn, as_read, moments, token_hash
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -55,7 +55,7 @@ class WhoAsks:
             return None
         plain, hashed = token
         with self._turn:
-            rows = read({"token_hash": hashed, "since": since(utc_now())})
+            rows = read({"token_hash": hashed, **moments(utc_now())})
         return (plain, rows[0]) if rows else None
 
 

@@ -15,6 +15,7 @@ from flask import Request
 from werkzeug.exceptions import HTTPException
 
 from panel.blueprints.api_errors import INCORRECT_REQUEST, Refusal
+from panel.domain.plain_text import is_storable
 from panel.services.api_keys import Holder
 
 MOST_IDS = 100
@@ -134,9 +135,21 @@ def fields_of(request: Request) -> Fields:
             fields.update(_by_name(request.form.items(multi=True)))
         else:
             fields.update(_body(request.get_data(cache=False), is_json="json" in request.mimetype))
+        _check_storable(fields)
     except (HTTPException, ValueError, RecursionError) as error:
         raise Refusal(INCORRECT_REQUEST) from error
     return fields
+
+
+def _check_storable(value: object) -> None:
+    """Raises ValueError for text anywhere in it that no database can store."""
+    if isinstance(value, str) and not is_storable(value):
+        raise ValueError("text with NUL or half of a surrogate pair")
+    if isinstance(value, dict):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, list):
+        for each in value:
+            _check_storable(each)
 
 
 def _body(body: bytes, *, is_json: bool) -> dict[str, object]:
@@ -150,7 +163,9 @@ def _body(body: bytes, *, is_json: bool) -> dict[str, object]:
 
 def form_of(text: bytes) -> dict[str, object]:
     """The fields of a form or a query string, as `_by_name` gives them. Raises ValueError."""
-    return _by_name(parse_qsl(text.decode(errors="replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS))
+    pairs = parse_qsl(text.decode(errors="replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    _check_storable([each for pair in pairs for each in pair])
+    return _by_name(pairs)
 
 
 def _by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, object]:

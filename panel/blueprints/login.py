@@ -34,6 +34,7 @@ _NOT_AFTER_LOG_IN = ("/log-in", "/log-in/second-factor", "/log-out", "/sign-up")
 # Where the cookie keeps the token of one who is half signed in. Flask-Login knows nothing of it.
 HALF_KEY = "half"
 LONGEST_NEXT = 1_000
+LOGGED_OUT = "has_logged_out"
 
 
 class MarkedSessions(SecureCookieSessionInterface):
@@ -57,11 +58,25 @@ def init_app(app: Flask) -> None:
     manager.user_loader(_load)
     manager.unauthorized_handler(_ask_to_log_in)
     manager.init_app(app, add_context_processor=False)
+    app.after_request(_end)
 
 
 def _load(token: str) -> SignedIn | None:
     read: SignedIn | None = request.environ.get(sign_ins.SIGNED_IN)
     return read if read is not None and read.token == token else sign_ins.find(token, now=utc_now())
+
+
+def _end(response: Response) -> Response:
+    """Note that an operator's session is in use, and let a browser that logged out forget the pages it has."""
+    person = g.get("_login_user")
+    # A page that asks for news keeps no session alive. A streamed answer still reads; the next one will be noted.
+    is_poll = request.method == "GET" and wants_fragment()
+    if isinstance(person, SignedIn) and person.is_use_due and not is_poll and not response.is_streamed:
+        with transaction():
+            sign_ins.note_use(person.sign_in_id, now=utc_now())
+    if g.get(LOGGED_OUT):
+        response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return response
 
 
 def start(user: User) -> SignedIn | HalfSignedIn:
@@ -122,9 +137,10 @@ def hold_own_account() -> None:
 
 
 def drop() -> None:
-    """Empty the cookie."""
+    """Empty the cookie, and let the browser forget the pages and what scripts kept; the choice of colors stays."""
     logout_user()
     session.clear()
+    setattr(g, LOGGED_OUT, True)
 
 
 def device() -> str:

@@ -21,6 +21,12 @@ class BadInput(PanelError):
     code = "bad_input"
 
 
+class UnreadableText(BadInput):
+    """A field, a query or a header holds NUL or half of a surrogate pair."""
+
+    code = "unreadable_text"
+
+
 class BadMoney(BadInput):
     code = "bad_money"
 

@@ -1,11 +1,19 @@
 """Text of others, made safe for a line or a plain text: no control characters, no marks that turn the writing round."""
 
+import re
 import unicodedata
 
 MOST_IN_A_LINE = 200
 _SPACES = frozenset("\t\n\r\v\f\x85\u2028\u2029")
 # Controls, invisible formats, halves of characters, private signs. What a newer Unicode knows stays.
 _HARMFUL = frozenset({"Cc", "Cf", "Cs", "Co"})
+
+_NOT_STORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def is_storable(text: str) -> bool:
+    """Whether a database can hold the text: no NUL, which PostgreSQL refuses, and no half of a surrogate pair."""
+    return _NOT_STORABLE.search(text) is None
 
 
 def one_line(text: str, *, most: int = MOST_IN_A_LINE) -> str:

@@ -130,8 +130,6 @@ _VISIBLE = _OFFER.where(Tool.is_hidden.is_(False)).order_by(Tool.name, Tool.id)
 
 def listed(*, category: str | None = None, refill: bool | None = None) -> list[ToolOffer]:
     """The tools that customers see, by name; of one category, and with or without refill, where asked."""
-    if category is not None and not category.isprintable():
-        return []
     statement = _VISIBLE
     if category is not None:
         statement = statement.where(Tool.category == category)
@@ -160,9 +158,6 @@ def find(slug: str) -> ToolOffer | None:
 
 def find_any(slug: str) -> ToolOffer | None:
     """The tool of this slug, hidden or not."""
-    # What cannot be printed is no slug, and PostgreSQL refuses a zero byte in any text.
-    if not slug.isprintable():
-        return None
     row = db.session.execute(_BY_SLUG, {"slug": slug}).first()
     return None if row is None else _offer(row)
 

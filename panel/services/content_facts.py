@@ -33,6 +33,7 @@ def facts_for_prose(settings: Settings) -> dict[str, str]:
         "window": f"{measures.WINDOW.days} days",
         "least_sample": str(measures.LEAST_SAMPLE),
         "newest_orders": f"{measures.NEWEST_ORDERS:,}",
+        "operators_idle": f"{sign_ins.OPERATORS_IDLE // timedelta(hours=1)} hours",
         "sign_in_days": f"{sign_ins.LASTS.days} days",
         "device_days": f"{throttles.DEVICE_KNOWN_FOR.days} days",
         "mail_days": f"{mails.KEPT_FOR.days} days",

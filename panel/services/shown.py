@@ -6,13 +6,12 @@ finds the same, knows that nothing has changed: every change that this person's 
 """
 
 import hashlib
-from datetime import datetime
 
 from sqlalchemy import bindparam, literal_column, select
 
 from panel.build import build
 from panel.models import Catalogue, SignIn, User
-from panel.services.sign_ins import LASTS, Present, may_be_in
+from panel.services.sign_ins import Present, may_be_in
 
 # The least that says whether anything is new: a fifth more answers than by all that a whole page needs to know.
 PRESENT = (
@@ -32,8 +31,3 @@ def shown_hash(present: Present, *, address: str) -> str:
     """The hash of what `address` (path and query) shows to this person."""
     what = f"{build()}|{present.user_id}|{present.state_version}|{present.catalogue_version}|{address}"
     return hashlib.blake2b(what.encode(), digest_size=16).hexdigest()
-
-
-def since(now: datetime) -> datetime:
-    """Devices signed in at or before this moment are signed in no longer."""
-    return now - LASTS

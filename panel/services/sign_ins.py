@@ -21,6 +21,9 @@ TOKEN_KEY = "_user_id"  # noqa: S105
 # Where a layer before Flask leaves whom it has read, for the request that goes on.
 SIGNED_IN = "panel.signed_in"
 LASTS = timedelta(days=30)
+# An operator's session ends after this long without use. A page that asks for news by itself is no use.
+OPERATORS_IDLE = timedelta(hours=12)
+USE_NOTED_EVERY = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class SignedIn:
     balance_nanos: int
     has_second_factor: bool
     has_confirmed_email: bool
+    # Whether this use of an operator's session must be noted, so that it goes on.
+    is_use_due: bool
 
     is_authenticated = True
     is_active = True
@@ -60,15 +65,23 @@ class SignedIn:
 
 
 USERS, SIGN_INS, ACCOUNTS, CATALOGUE = (table_of(model) for model in (User, SignIn, Account, Catalogue))
+_MOMENT = SIGN_INS.c.seen_at.type
 
 
 def may_be_in() -> ColumnElement[bool]:
     """What holds of everyone who is signed in, whichever way they came: asked with every request.
 
     The account is open, no operator has disabled it, and where it has a second factor, this device has shown it.
+    An operator has used the session in the last hours. Takes the values of `moments`.
     """
+    in_use = or_(USERS.c.is_operator.is_(False), SIGN_INS.c.seen_at > bindparam("idle_since", type_=_MOMENT))
     has_shown = or_(USERS.c.sealed_totp == literal_column("''"), SIGN_INS.c.second_factor_at.is_not(None))
-    return and_(USERS.c.closed_at.is_(None), USERS.c.disabled_at.is_(None), has_shown)
+    return and_(USERS.c.closed_at.is_(None), USERS.c.disabled_at.is_(None), has_shown, in_use)
+
+
+def moments(now: datetime) -> dict[str, datetime]:
+    """The values that FIND and PRESENT compare times with."""
+    return {"since": now - LASTS, "idle_since": now - OPERATORS_IDLE, "noted_since": now - USE_NOTED_EVERY}
 
 
 # Asked by every request: a statement of Core, which costs a third of one of the ORM, and one statement for what
@@ -84,6 +97,7 @@ FIND = (
         ACCOUNTS.c.balance_nanos,
         SIGN_INS.c.second_factor_at.is_not(None),
         USERS.c.email_confirmed_at.is_not(None),
+        and_(USERS.c.is_operator.is_(True), SIGN_INS.c.seen_at <= bindparam("noted_since", type_=_MOMENT)),
     )
     .join_from(SIGN_INS, USERS, USERS.c.id == SIGN_INS.c.user_id)
     .join(ACCOUNTS, ACCOUNTS.c.user_id == USERS.c.id)
@@ -91,7 +105,7 @@ FIND = (
     .where(
         SIGN_INS.c.token_hash == bindparam("token_hash"),
         SIGN_INS.c.ended_at.is_(None),
-        SIGN_INS.c.signed_in_at > bindparam("since", type_=SIGN_INS.c.signed_in_at.type),
+        SIGN_INS.c.signed_in_at > bindparam("since", type_=_MOMENT),
         may_be_in(),
     )
 )
@@ -104,17 +118,16 @@ def token_hash(token: str) -> str:
 
 def find(token: str, *, now: datetime) -> SignedIn | None:
     """Who holds this token, unless that device was signed out or signed in more than 30 days ago."""
-    row = db.session.execute(FIND, {"token_hash": token_hash(token), "since": now - LASTS}).first()
+    row = db.session.execute(FIND, {"token_hash": token_hash(token), **moments(now)}).first()
     return None if row is None else SignedIn(token, *row)
 
 
 def as_read(token: str, row: tuple[Any, ...]) -> SignedIn:
     """Who this is, from a row of `FIND` as a driver gives it: SQLite has whole numbers for yes and no."""
-    *told, has_second_factor, has_confirmed_email = row
+    *told, has_second_factor, has_confirmed_email, is_use_due = row
     user_id, email, is_operator, state, sign_in_id, catalogue, balance_nanos = told
-    may = bool(is_operator)
-    shown, confirmed = bool(has_second_factor), bool(has_confirmed_email)
-    return SignedIn(token, user_id, email, may, state, sign_in_id, catalogue, balance_nanos, shown, confirmed)
+    facts = map(bool, (has_second_factor, has_confirmed_email, is_use_due))
+    return SignedIn(token, user_id, email, bool(is_operator), state, sign_in_id, catalogue, balance_nanos, *facts)
 
 
 def check_not_disabled(user: User) -> None:
@@ -147,6 +160,11 @@ def sign_in(user: User, *, device: str, network: str, has_shown_second_factor: b
     return signed_in
 
 
+def note_use(sign_in_id: int, *, now: datetime) -> None:
+    """This device was used just now."""
+    db.session.execute(update(SignIn).where(SignIn.id == sign_in_id, SignIn.seen_at < now).values(seen_at=now))
+
+
 def note_second_factor(sign_in_id: int, *, now: datetime) -> None:
     """This device has shown the second factor of its account."""
     db.session.execute(update(SignIn).where(SignIn.id == sign_in_id).values(second_factor_at=now))
@@ -154,10 +172,12 @@ def note_second_factor(sign_in_id: int, *, now: datetime) -> None:
 
 def devices(user_id: int, *, now: datetime) -> list[SignIn]:
     """The devices that are signed in, the newest first."""
+    is_operator = select(User.is_operator).where(User.id == user_id).scalar_subquery()
+    in_use = or_(is_operator.is_(False), SignIn.seen_at > now - OPERATORS_IDLE)
     return list(
         db.session.scalars(
             select(SignIn)
-            .where(SignIn.user_id == user_id, SignIn.ended_at.is_(None), SignIn.signed_in_at > now - LASTS)
+            .where(SignIn.user_id == user_id, SignIn.ended_at.is_(None), SignIn.signed_in_at > now - LASTS, in_use)
             .order_by(SignIn.id.desc())
         )
     )
@@ -185,8 +205,7 @@ def end_others(user_id: int, *, keep: int, now: datetime) -> None:
 
 def end_all(user_id: int, *, now: datetime) -> None:
     """Sign out every device of this person."""
-    ended = update(SignIn).where(SignIn.user_id == user_id, SignIn.ended_at.is_(None)).values(ended_at=now)
-    db.session.execute(ended)
+    db.session.execute(update(SignIn).where(SignIn.user_id == user_id, SignIn.ended_at.is_(None)).values(ended_at=now))
 
 
 def end_everyones(*, now: datetime) -> None:

@@ -69,7 +69,7 @@ def test_order_form_that_came_back_can_be_sent(client: FlaskClient) -> None:
 def test_what_is_wrong_or_hostile_in_an_expired_form_stays_text(client: FlaskClient, path: str) -> None:
     script = '"><script>x</script>'
 
-    answer = signed_in(client, a_customer()).post(path, data=FORM | {"link": script, "tool": "\x00", "terms": "x"})
+    answer = signed_in(client, a_customer()).post(path, data=FORM | {"link": script, "tool": "\x01", "terms": "x"})
 
     assert answer.status_code == 403
     assert "<script>x" not in answer.text

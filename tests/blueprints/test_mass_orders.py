@@ -111,7 +111,7 @@ def test_terms_that_changed_since_the_check_are_not_placed(client: FlaskClient) 
         {"request_id": "x" * 99},
         {"terms": "page-visits=abc"},
         {"lines": "a | b"},
-        {"lines": f"\x00 | {LINK} | 10"},
+        {"lines": f"\x01 | {LINK} | 10"},
     ],
 )
 def test_unusable_form_places_nothing(client: FlaskClient, change: dict[str, str]) -> None:

@@ -20,8 +20,6 @@ ENDLESS = "9" * 30
         "/orders/%00",
         f"/orders/{ENDLESS}",
         f"/orders/{ENDLESS}/receipt",
-        "/orders/new?tool=%00",
-        "/orders/new?again=%00",
         f"/orders/new?again={ENDLESS}",
     ],
 )
@@ -41,7 +39,7 @@ def test_a_device_with_an_endless_number_is_not_found(client: FlaskClient) -> No
 def test_a_category_that_cannot_be_is_an_empty_list(client: FlaskClient) -> None:
     a_tool(slug="readers")
 
-    page = client.get("/tools?category=%00")
+    page = client.get("/tools?category=%01%7f")
 
     assert page.status_code == 200
     assert "Show all tools" in page.text

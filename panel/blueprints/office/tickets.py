@@ -239,7 +239,7 @@ def _filters() -> Filters:
     return Filters(
         whose=Whose(whose) if whose in set(Whose) else Whose.ALL,
         stage=Stage(stage) if stage in set(Stage) else usual,
-        search=request.args.get("q", "").replace("\0", "").strip()[:LONGEST_SEARCH],
+        search=request.args.get("q", "").strip()[:LONGEST_SEARCH],
         customer_id=customer,
     )
 

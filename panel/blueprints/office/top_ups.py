@@ -39,7 +39,7 @@ def index() -> ResponseReturnValue:
 
 def _go_to(reference: str) -> ResponseReturnValue:
     try:
-        found = top_ups.find(reference) if reference.isprintable() else None
+        found = top_ups.find(reference)
     except NotFound:
         found = None
     if found is None:

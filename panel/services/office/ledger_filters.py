@@ -76,7 +76,7 @@ def _customer(text: str, errors: dict[str, str]) -> int | None:
     """A person by number or by the whole email."""
     if not text or (text.isascii() and text.isdigit()):
         return _number({"customer": text}, "customer", errors)
-    found = db.session.scalar(select(User.id).where(User.email == text.lower())) if text.isprintable() else None
+    found = db.session.scalar(select(User.id).where(User.email == text.lower()))
     if found is None:
         errors["customer"] = "There is no account with this email. Write the whole email, or the number."
     return found

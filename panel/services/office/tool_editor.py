@@ -153,7 +153,7 @@ def read(typed: Mapping[str, str]) -> Draft:
 
 
 def _provider_id(text: str, field: str) -> int:
-    found = db.session.scalar(select(Provider.id).where(Provider.name == text)) if text.isprintable() else None
+    found = db.session.scalar(select(Provider.id).where(Provider.name == text))
     if found is None:
         raise BadInput("Choose a provider from the list.", field=field)
     return found
@@ -277,7 +277,7 @@ def by_hand(slug: str) -> list[str]:
 
 def _held(slug: str) -> Tool:
     db.session.execute(lock_rows(select(Catalogue.version))).all()
-    tool = db.session.scalar(select(Tool).where(Tool.slug == slug)) if slug.isprintable() else None
+    tool = db.session.scalar(select(Tool).where(Tool.slug == slug))
     if tool is None:
         raise NotFound(f"There is no tool {slug}.")
     return tool
