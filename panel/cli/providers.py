@@ -2,6 +2,7 @@
 
 import getpass
 import sys
+from collections.abc import Sequence
 
 import click
 from flask import current_app
@@ -10,12 +11,14 @@ from flask.cli import AppGroup
 from panel.cli.refusals import change, refusals
 from panel.clock import utc_now
 from panel.db import db
+from panel.domain import money, resale
 from panel.domain.errors import NotFound, Refused
 from panel.jobs.calls import provider_of
 from panel.models import Provider
 from panel.providers.base import ProviderSilent
 from panel.providers.panel_api import PanelApi
-from panel.services import audit_log, provider_health, provider_imports, provider_rows, providers
+from panel.services import audit_log, provider_health, provider_imports, provider_markup, provider_rows, providers
+from panel.services.provider_markup import Markup, PriceChange, PricesWouldFall
 from panel.settings import Settings
 
 providers_group = AppGroup("providers", help="Who delivers.")
@@ -59,29 +62,83 @@ def test_provider(name: str) -> None:
 
 @providers_group.command("import")
 @click.argument("name")
-@click.option("--margin", default="0%", show_default=True, help="What to add to the provider's rates, in percent.")
-def import_provider(name: str, margin: str) -> None:
-    """Make the provider's catalogue tools of the panel, all of it or nothing, and print the slugs that changed."""
+@click.option("--margin", help="What to add to its rates, in percent; by default as at the last import, at first 0%.")
+@click.option("--rate", help="What one of its currency is worth in ours, where they differ; by default as remembered.")
+@click.option("--yes", is_flag=True, help="Go on although many prices fall.")
+def import_provider(name: str, margin: str | None, rate: str | None, yes: bool) -> None:
+    """Make the provider's catalogue tools of the panel, all of it or nothing, and print the slugs that changed.
+
+    A price is its rate in our currency with the margin, rounded up to a millionth per thousand, once.
+    """
+    settings: Settings = current_app.config["PANEL"]
     with refusals():
-        millionths = provider_rows.read_margin(margin)
+        margin_millionths = None if margin is None else resale.read_margin(margin)
+        exchange_nanos = None if rate is None else resale.read_exchange(rate)
         upstream = _upstream(name)
     click.echo(f"Asking {name} for its catalogue.", err=True)
+    answer, balance_currency = _catalogue(upstream, is_rate_given=rate is not None)
+    try:
+        with change():
+            provider = _found(name)
+            said = provider_markup.said_currency(answer, balance_currency=balance_currency)
+            markup = provider_markup.choose(
+                provider,
+                margin_millionths=margin_millionths,
+                exchange_nanos=exchange_nanos,
+                said_currency=said,
+                our_currency=settings.currency,
+            )
+            words = _words(markup, ours=settings.currency)
+            click.echo(words, err=True)
+            did = provider_imports.import_services(
+                provider, answer, markup=markup, may_fall=yes, on_progress=_progress, now=utc_now()
+            )
+            _note("providers import", name, f"{len(did.added)} added, {len(did.changed)} changed. {words}")
+    except click.ClickException as refusal:
+        if isinstance(refusal.__cause__, PricesWouldFall):
+            _tell_prices(refusal.__cause__.changes)
+        raise
+    _tell(did)
+
+
+def _catalogue(upstream: PanelApi, *, is_rate_given: bool) -> tuple[list[object], str]:
+    """The provider's rows and the currency of our balance there, which is that of its prices."""
     try:
         answer = upstream.services()
     except ProviderSilent as silence:
         raise click.ClickException(f"Nothing was changed: {silence}.") from silence
     click.echo(f"{len(answer):,} rows came.", err=True)
-    with change():
-        did = provider_imports.import_services(
-            _found(name), answer, margin=millionths, on_progress=_progress, now=utc_now()
+    try:
+        return answer, upstream.balance()[1]
+    except ProviderSilent as silence:
+        if is_rate_given or provider_rows.currencies(answer):
+            return answer, ""
+        raise click.ClickException(
+            f"Nothing was changed: the currency of these prices isn't known. Asked for our balance there: {silence}. "
+            "Give --rate, which is 1 where its currency is ours."
+        ) from silence
+
+
+def _words(markup: Markup, *, ours: str) -> str:
+    margin = resale.shown_margin(markup.margin_millionths)
+    if markup.exchange_nanos == resale.NO_EXCHANGE:
+        return (
+            f"Margin {margin}; its prices are taken as {ours}{'' if markup.currency else ', as it names no currency'}."
         )
-        _note("providers import", name, f"{len(did.added)} added, {len(did.changed)} changed, margin {margin}")
-    _tell(did)
+    theirs = markup.currency or "of its currency"
+    return f"Margin {margin}; 1 {theirs} is {resale.shown_exchange(markup.exchange_nanos)} {ours}."
+
+
+def _tell_prices(changes: Sequence[PriceChange]) -> None:
+    for each in changes:
+        old, new = money.plain_price(each.old_micros), money.plain_price(each.new_micros)
+        click.echo(f"{each.slug}: {old} → {new} per 1,000{' (falls)' if each.falls else ''}", err=True)
 
 
 def _tell(did: provider_imports.Import) -> None:
     for sentence in did.skipped:
         click.echo(sentence, err=True)
+    _tell_prices(did.prices)
     for slug in (*did.added, *did.changed, *did.hidden):
         click.echo(slug)
     counts = {

@@ -14,11 +14,12 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select, update
 
 from panel.db import db, lock_rows, table_of
-from panel.domain import money, pricing
+from panel.domain import money, resale
 from panel.domain.errors import Refused
 from panel.models import Catalogue, Provider, Terms, Tool
-from panel.services import provider_rows, reviews
+from panel.services import provider_markup, provider_rows, reviews
 from panel.services.catalogue_files import TermsWritten
+from panel.services.provider_markup import Markup, PriceChange
 from panel.services.provider_rows import Row
 
 # The API says only whether there is refill: this is the window until an operator sets another.
@@ -47,6 +48,7 @@ class Import:
     hidden: list[str] = field(default_factory=list)
     returned: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    prices: list[PriceChange] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -66,25 +68,30 @@ def import_services(
     provider: Provider,
     answer: list[object],
     *,
-    margin: int = 0,
+    markup: Markup,
+    may_fall: bool = False,
     on_progress: Callable[[int, int], None] = lambda done, of: None,
     now: datetime,
 ) -> Import:
-    """Make the provider's services tools of the panel. Raises Refused when there is not one usable row."""
+    """Make the provider's services tools of the panel. Raises Refused when there is not one usable row.
+
+    Raises PricesWouldFall when many prices would fall and that was not agreed to (`may_fall`).
+    """
     rows, skipped = provider_rows.read(answer)
     if not rows:
         raise Refused("The provider's catalogue has no service that can be sold. Nothing was changed.")
     db.session.execute(lock_rows(select(Catalogue.version))).all()
     did = Import(skipped=skipped)
     known = _known(provider.id)
+    followed = sum(each.tool.provider_rate_micros is not None for each in known.values())
     slugs = set(db.session.scalars(select(Tool.slug)))
     new: list[dict[str, Any]] = []
     terms: list[tuple[str, int, TermsWritten]] = []
     changes: list[dict[str, Any]] = []
     for row in rows:
         present = known.pop(row.service, None)
-        price = provider_rows.price_of(row.rate_micros, margin=margin)
-        if price > pricing.MOST_PRICE_MICROS_PER_THOUSAND:
+        price = markup.price_micros(row.rate)
+        if not resale.is_sellable(price):
             did.skipped.append(f"Service {row.service} was skipped: its price is more than can be charged here.")
         elif present is None:
             slug = _slug(row, taken=slugs)
@@ -98,6 +105,9 @@ def import_services(
             _follow(present, row, price=price, did=did, terms=terms, changes=changes, now=now)
     for gone in known.values():
         _hide(gone, did=did, changes=changes)
+    if not may_fall:
+        provider_markup.check_falls(did.prices, followed=followed)
+    provider_markup.remember(provider, markup)
     _write(new, terms, changes, on_progress=on_progress, now=now)
     return did
 
@@ -183,6 +193,9 @@ def _follow(
     if tool.is_hidden and "hidden" not in present.by_hand:
         fields["is_hidden"] = False
         did.returned.append(slug)
+    old_price, new_price = present.terms.price_micros_per_thousand, wanted["price_micros_per_thousand"]
+    if old_price != new_price:
+        did.prices.append(PriceChange(slug, old_price, new_price))
     is_new = TermsWritten(**wanted) != present.terms
     if is_new:
         terms.append((slug, present.version + 1, TermsWritten(**wanted)))

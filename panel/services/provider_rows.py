@@ -1,22 +1,24 @@
-"""Reads one row of a provider's catalogue as an enemy would write it: every field is checked, or the row is skipped."""
+"""Reads one row of a provider's catalogue, which may hold anything: every field is checked, or the row is skipped.
 
-import re
+Words are text, whatever stands in them: HTML entities are resolved once, angle brackets stay, pages escape them.
+"""
+
+import html
 import unicodedata
 from dataclasses import dataclass
 
-from panel.domain import money, pricing
-from panel.domain.errors import BadInput, BadMoney
+from panel.domain import pricing, resale
 from panel.domain.report import read_count
 
 MOST_NAME_LENGTH = 200
 MOST_CATEGORY_LENGTH = 100
-MARGIN_DIGITS = 4
-ONE_PERCENT = 10_000
-PARTS_OF_ONE = 100 * ONE_PERCENT
-MOST_PERCENT = 1_000
+# A bound for the column alone: what can be charged here is only known in our currency.
+MOST_RATE_MICROS = 10**15
+# Where a provider gives a row no category.
+NO_CATEGORY = "Other"
+# Beyond this nothing is read; a name that is only longer than its column is cut.
+MOST_TEXT = 2_000
 
-_MARKUP = re.compile(r"<\s*[/!?a-z]|javascript:|&#?\w+;", re.IGNORECASE)
-_MARGIN = re.compile(r"([0-9]{1,4})(?:\.([0-9]{1,4}))?\s*%?", re.ASCII)
 _TRUE = (True, 1, "1", "true")
 _FALSE = (False, 0, "0", "false", "", None)
 
@@ -32,11 +34,17 @@ class Row:
     service: str
     name: str
     category: str
-    rate_micros: int
+    # In units of 10⁻¹⁸ of the provider's currency.
+    rate: int
     minimum: int
     maximum: int
     has_refill: bool
     can_cancel: bool
+
+    @property
+    def rate_micros(self) -> int:
+        """The rate as it is kept and shown, to the micro above."""
+        return resale.micros_of(self.rate)
 
 
 def read(answer: list[object]) -> tuple[list[Row], list[str]]:
@@ -55,23 +63,15 @@ def read(answer: list[object]) -> tuple[list[Row], list[str]]:
     return list(rows.values()), skipped
 
 
-def read_margin(text: str) -> int:
-    """A margin such as `20%` or `12.5%` in millionths. Raises BadInput."""
-    match = _MARGIN.fullmatch(text.strip())
-    if match is None or int(match.group(1)) > MOST_PERCENT:
-        raise BadInput(f"Write the margin in percent, such as 20% or 12.5%, at most {MOST_PERCENT}%.", field="margin")
-    return int(match.group(1)) * ONE_PERCENT + int((match.group(2) or "").ljust(MARGIN_DIGITS, "0"))
-
-
-def price_of(rate_micros: int, *, margin: int) -> int:
-    """The rate with the margin on it, to the micro above."""
-    return -(-rate_micros * (PARTS_OF_ONE + margin) // PARTS_OF_ONE)
+def currencies(answer: list[object]) -> set[str]:
+    """The currencies that rows of the catalogue name, where they do."""
+    return {resale.currency_named(given.get("currency")) for given in answer if isinstance(given, dict)} - {""}
 
 
 def _row(given: object) -> Row:
     if not isinstance(given, dict):
         raise BadRow("it is no row of fields")
-    missing = [field for field in ("service", "name", "category", "rate", "min", "max") if field not in given]
+    missing = [field for field in ("service", "name", "rate", "min", "max") if field not in given]
     if missing:
         raise BadRow(f"it has no {missing[0]}")
     kind = given.get("type", "Default")
@@ -84,8 +84,8 @@ def _row(given: object) -> Row:
     return Row(
         service=str(service),
         name=_text(given["name"], "name", most=MOST_NAME_LENGTH),
-        category=_text(given["category"], "category", most=MOST_CATEGORY_LENGTH),
-        rate_micros=_rate(given["rate"]),
+        category=_category(given.get("category")),
+        rate=_rate(given["rate"]),
         minimum=minimum,
         maximum=maximum,
         has_refill=_truth(given, "refill"),
@@ -108,26 +108,30 @@ def _rate(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise BadRow("its rate is no price")
     try:
-        micros = money.parse_price_micros(str(value))
-    except BadMoney as error:
-        raise BadRow("its rate is no price of at most six digits after the point") from error
-    if not 0 < micros <= pricing.MOST_PRICE_MICROS_PER_THOUSAND:
-        raise BadRow("its rate is 0, or more than can be charged here")
-    return micros
+        rate = resale.read_rate(str(value))
+    except ValueError as error:
+        raise BadRow("its rate is no price that can be read exactly") from error
+    if not 0 < resale.micros_of(rate) <= MOST_RATE_MICROS:
+        raise BadRow("its rate is 0, or more than any price")
+    return rate
+
+
+def _category(value: object) -> str:
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return NO_CATEGORY
+    return _text(value, "category", most=MOST_CATEGORY_LENGTH)
 
 
 def _text(value: object, field: str, *, most: int) -> str:
-    """One line of text; marks that only join or direct signs, as in emoji, are left out."""
+    """One line of text; what cannot be shown, and marks that only join or direct signs, are left out."""
     if not isinstance(value, str):
         raise BadRow(f"its {field} is no text")
-    line = " ".join("".join(sign for sign in value if unicodedata.category(sign) != "Cf").split())
-    if not line or not line.isprintable():
-        raise BadRow(f"its {field} is empty or has characters that cannot be shown")
-    if len(line) > most:
-        raise BadRow(f"its {field} is longer than {most} characters")
-    if _MARKUP.search(line):
-        raise BadRow(f"its {field} has markup in it")
-    return line
+    plain = html.unescape(value[:MOST_TEXT])
+    shown = (" " if sign.isspace() else sign for sign in plain if unicodedata.category(sign) != "Cf")
+    line = " ".join("".join(sign for sign in shown if sign.isprintable()).split())
+    if not line:
+        raise BadRow(f"its {field} is empty or has nothing that can be shown")
+    return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"
 
 
 def _truth(given: dict[str, object], field: str) -> bool:

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from panel.clock import utc_now
-from panel.db import db
+from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.jobs import dispatch
-from panel.models import AuditLine, Review
+from panel.models import AuditLine, Provider, Review
 from panel.services import catalogue, providers
 from tests.factories import a_tool, again, an_order
 from tests.hostile import KEY, Hostile, hostile_provider, said
@@ -25,6 +25,7 @@ def server(app: Flask) -> Iterator[Hostile]:
     with hostile_provider() as server:
         words = ("providers", "add", "upstream", "--kind", "panel_api", "--url", server.url, "--key-stdin")
         assert ran(app, *words, given=KEY).exit_code == 0
+        server.answers["balance"] = said({"balance": "100.84292", "currency": "USD"})
         yield server
 
 
@@ -40,8 +41,6 @@ def acts() -> list[str]:
 
 
 def test_a_provider_is_tested_by_its_balance(app: Flask, server: Hostile) -> None:
-    server.answers["balance"] = said({"balance": "100.84292", "currency": "USD"})
-
     done = ran(app, "providers", "test", "upstream")
 
     assert (done.exit_code, done.stdout) == (0, "100.84292 USD\n")
@@ -81,6 +80,117 @@ def test_an_import_of_nothing_fails_and_changes_nothing(app: Flask, server: Host
 
     assert (done.exit_code, done.stdout) == (1, "")
     assert catalogue.find("visits-1") is not None
+
+
+def price(slug: str = "visits-1") -> int:
+    db.session.rollback()
+    tool = catalogue.find_any(slug)
+    assert tool is not None
+    return tool.price_micros_per_thousand
+
+
+def test_a_second_import_keeps_the_margin_of_the_first(app: Flask, server: Hostile) -> None:
+    server.answers["services"] = said([ROW])
+    ran(app, "providers", "import", "upstream", "--margin", "20%")
+    server.answers["services"] = said([ROW | {"rate": "1.00"}])
+
+    done = ran(app, "providers", "import", "upstream")
+
+    assert (done.exit_code, done.stdout) == (0, "visits-1\n")
+    assert price() == 1_200_000
+    assert "Margin 20%" in done.stderr
+    assert "visits-1: 1.08 → 1.20 per 1,000" in done.stderr
+
+
+def test_prices_that_would_fall_are_shown_and_wait_for_a_yes(app: Flask, server: Hostile) -> None:
+    server.answers["services"] = said([ROW, ROW | {"service": 2}])
+    ran(app, "providers", "import", "upstream", "--margin", "20%")
+
+    refused = ran(app, "providers", "import", "upstream", "--margin", "2%")
+
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "visits-1: 1.08 → 0.918 per 1,000 (falls)" in refused.stderr
+    assert "2 prices would fall. Nothing was changed." in refused.stderr
+    assert price() == 1_080_000
+    assert ran(app, "providers", "import", "upstream").exit_code == 0
+    assert price() == 1_080_000, "the margin that was refused is not remembered"
+    assert ran(app, "providers", "import", "upstream", "--margin", "2%", "--yes").exit_code == 0
+    assert price() == 918_000
+
+
+def test_an_import_from_before_margins_were_kept_asks_for_one(app: Flask, server: Hostile) -> None:
+    server.answers["services"] = said([ROW])
+    ran(app, "providers", "import", "upstream", "--margin", "20%")
+    with transaction():
+        db.session.execute(update(Provider).values(margin_millionths=None, exchange_nanos=None))
+
+    done = ran(app, "providers", "import", "upstream")
+
+    assert done.exit_code == 1
+    assert "The margin of the last import of upstream isn't known. Give it with --margin" in done.stderr
+    assert price() == 1_080_000
+
+
+@pytest.mark.parametrize("place", ["balance", "rows"])
+def test_a_catalogue_in_another_currency_needs_a_rate_which_is_remembered(
+    app: Flask, server: Hostile, place: str
+) -> None:
+    row = ROW | ({"currency": "eur"} if place == "rows" else {})
+    server.answers["services"] = said([row])
+    if place == "balance":
+        server.answers["balance"] = said({"balance": "5", "currency": "EUR"})
+
+    refused = ran(app, "providers", "import", "upstream", "--margin", "10%")
+    done = ran(app, "providers", "import", "upstream", "--margin", "10%", "--rate", "1.08")
+    first = price()
+    server.answers["services"] = said([row | {"rate": "1.00"}])
+    later = ran(app, "providers", "import", "upstream")
+
+    assert (refused.exit_code, done.exit_code, later.exit_code) == (1, 0, 0)
+    assert "upstream sells in EUR, and this panel in USD. Nothing was changed. Give --rate" in refused.stderr
+    assert (first, price()) == (1_069_200, 1_188_000)
+    assert "Margin 10%; 1 EUR is 1.08 USD." in later.stderr
+
+
+def test_a_remembered_rate_is_not_taken_for_a_third_currency(app: Flask, server: Hostile) -> None:
+    server.answers["services"] = said([ROW | {"currency": "EUR"}])
+    ran(app, "providers", "import", "upstream", "--rate", "1.08")
+    server.answers["services"] = said([ROW | {"currency": "INR"}])
+
+    done = ran(app, "providers", "import", "upstream")
+
+    assert done.exit_code == 1
+    assert "sells in INR" in done.stderr
+
+
+def test_a_rate_for_our_own_currency_is_refused(app: Flask, server: Hostile) -> None:
+    server.answers["services"] = said([ROW])
+
+    done = ran(app, "providers", "import", "upstream", "--rate", "1.08")
+
+    assert (done.exit_code, catalogue.find_any("visits-1")) == (1, None)
+    assert "upstream sells in USD, as this panel does. Leave out --rate." in done.stderr
+
+
+def test_prices_in_several_currencies_are_refused(app: Flask, server: Hostile) -> None:
+    server.answers["services"] = said([ROW | {"currency": "EUR"}, ROW | {"service": 2, "currency": "USD"}])
+
+    done = ran(app, "providers", "import", "upstream", "--rate", "1.08")
+
+    assert done.exit_code == 1
+    assert "prices in several currencies: EUR, USD" in done.stderr
+
+
+def test_a_currency_that_is_not_told_is_not_guessed(app: Flask, server: Hostile) -> None:
+    server.answers["services"] = said([ROW])
+    server.answers["balance"] = said({"error": "Incorrect request"})
+
+    refused = ran(app, "providers", "import", "upstream")
+    done = ran(app, "providers", "import", "upstream", "--rate", "1")
+
+    assert (refused.exit_code, done.exit_code) == (1, 0)
+    assert "the currency of these prices isn't known" in refused.stderr
+    assert price() == 900_000
 
 
 def test_only_an_upstream_panel_can_be_tested_or_imported(app: Flask) -> None:

@@ -3,14 +3,18 @@
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
+from markupsafe import escape
 from sqlalchemy import select
 
 from panel.db import db, transaction
+from panel.domain import resale
 from panel.domain.errors import BadInput, Refused
 from panel.models import AuditLine, Review, Tool
-from panel.services import catalogue, provider_imports, provider_rows, tool_settings
+from panel.services import catalogue, provider_imports, tool_settings
 from panel.services.catalogue import ToolOffer
 from panel.services.provider_imports import Import
+from panel.services.provider_markup import Markup, PriceChange, PricesWouldFall
 from tests.factories import NOON, a_provider
 
 pytestmark = pytest.mark.both_engines
@@ -31,12 +35,11 @@ def a_row(service: object = 1, **fields: object) -> dict[str, object]:
     return row | fields
 
 
-def imported(*rows: object, margin: str = "0%") -> Import:
+def imported(*rows: object, margin: str = "0%", exchange: str = "1", may_fall: bool = True) -> Import:
     provider = a_provider("panel_api")
+    markup = Markup(resale.read_margin(margin), resale.read_exchange(exchange))
     with transaction():
-        return provider_imports.import_services(
-            provider, list(rows), margin=provider_rows.read_margin(margin), now=NOON
-        )
+        return provider_imports.import_services(provider, list(rows), markup=markup, may_fall=may_fall, now=NOON)
 
 
 def offered(slug: str = "page-visits-1") -> ToolOffer:
@@ -73,6 +76,18 @@ def test_a_service_becomes_a_tool_that_can_be_ordered() -> None:
         ("0.1", "0", 100_000),
         (3, "0.0001%", 3_000_003),
         ("1.1", "33.3333", 1_466_667),
+        ("0.5000000000", "0", 500_000),
+        ("0.50000000000000000000000000000000000", "0", 500_000),
+        ("1e-05", "0", 10),
+        ("1E-05", "0", 10),
+        ("2.5e2", "0", 250_000_000),
+        ("1e3", "0", 1_000_000_000),
+        (".5", "0", 500_000),
+        ("1.", "0", 1_000_000),
+        ("0.0000001", "0", 1),
+        ("0.0000011", "0", 2),
+        # Rounded once: a cost of 1.0000001 with 10 % is 1.10000011, not 1.100001100001.
+        ("1.0000001", "10%", 1_100_001),
     ],
 )
 def test_the_price_is_the_rate_and_the_margin_rounded_up_to_a_micro(rate: object, margin: str, micros: int) -> None:
@@ -81,10 +96,101 @@ def test_the_price_is_the_rate_and_the_margin_rounded_up_to_a_micro(rate: object
     assert offered().price_micros_per_thousand == micros
 
 
+@pytest.mark.parametrize(
+    ("rate", "exchange", "margin", "micros"),
+    [
+        ("1.00", "1.0825", "0", 1_082_500),
+        ("90.50", "0.011", "20%", 1_194_600),
+        ("0.000001", "0.000000001", "0", 1),
+        ("20000", "0.00004", "12.5%", 900_000),
+        ("0.333333", "3", "0", 999_999),
+        ("0.3333333", "3", "0", 1_000_000),
+    ],
+)
+def test_the_price_of_another_currency_is_exchanged_exactly_and_rounded_once(
+    rate: str, exchange: str, margin: str, micros: int
+) -> None:
+    imported(a_row(rate=rate), exchange=exchange, margin=margin)
+
+    assert offered().price_micros_per_thousand == micros
+
+
+def test_old_and_new_prices_are_told() -> None:
+    imported(a_row(), a_row(2), a_row(3))
+    by_hand("price_per_thousand", "5")
+
+    did = imported(a_row(rate="1"), a_row(2, rate="1"), a_row(3), a_row(4))
+
+    assert did.prices == [PriceChange("page-visits-2", 900_000, 1_000_000)]
+
+
+@pytest.mark.parametrize(("falling", "rising"), [(11, 40), (2, 1), (1, 0)])
+def test_many_prices_that_would_fall_change_nothing_until_somebody_agrees(falling: int, rising: int) -> None:
+    numbers = range(1, falling + rising + 1)
+    imported(*[a_row(number) for number in numbers], margin="20%")
+    after = [a_row(number, rate="0.89" if number <= falling else "0.91") for number in numbers]
+
+    with pytest.raises(PricesWouldFall) as refused:
+        imported(*after, margin="20%", may_fall=False)
+
+    assert f"{falling} prices would fall" in refused.value.message
+    assert len(refused.value.changes) == falling + rising
+    assert offered().price_micros_per_thousand == 1_080_000
+    imported(*after, margin="20%")
+    assert offered().price_micros_per_thousand == 1_068_000
+
+
+@pytest.mark.parametrize(("falling", "rising"), [(10, 10), (1, 1), (0, 30)])
+def test_few_prices_fall_without_a_question(falling: int, rising: int) -> None:
+    numbers = range(1, falling + rising + 1)
+    imported(*[a_row(number) for number in numbers])
+
+    did = imported(*[a_row(n, rate="0.89" if n <= falling else "0.91") for n in numbers], may_fall=False)
+
+    assert len(did.changed) == falling + rising
+
+
+HARMLESS = [
+    (a_row(1, name="Likes &amp; Views"), "Likes & Views", "Pages"),
+    (a_row(1, name="&lt;b&gt;Fast&lt;/b&gt; &#9889;"), "<b>Fast</b> ⚡", "Pages"),
+    (a_row(1, name="Likes &amp;amp; Views"), "Likes &amp; Views", "Pages"),
+    (a_row(1, name="Visits <5 days> -> fast"), "Visits <5 days> -> fast", "Pages"),
+    (a_row(1, name="<script>alert(1)</script>"), "<script>alert(1)</script>", "Pages"),
+    (a_row(1, name="a\x00b\ud800c\u202ed\te\n"), "abcd e", "Pages"),
+    (a_row(1, name="x" * 201), f"{'x' * 199}…", "Pages"),
+    (a_row(1, category=None), "Page visits", "Other"),
+    (a_row(1, category=" "), "Page visits", "Other"),
+    ({name: value for name, value in a_row(1).items() if name != "category"}, "Page visits", "Other"),
+    (a_row(1, category="<Music> &amp; more"), "Page visits", "<Music> & more"),
+]
+
+
+@pytest.mark.parametrize(("row", "name", "category"), HARMLESS, ids=range(len(HARMLESS)))
+def test_harmless_text_is_taken_as_text(client: FlaskClient, row: object, name: str, category: str) -> None:
+    did = imported(row)
+
+    tool = db.session.scalars(select(Tool)).one()
+    assert (did.skipped, tool.name, tool.category) == ([], name, category)
+    pages = [client.get(path).text for path in ("/tools", f"/tools/{tool.slug}", "/search?q=visits")]
+    assert all(str(escape(name)) in page for page in pages[:2])
+    assert not [page for page in pages if "<script>alert(1)" in page or "<b>Fast" in page]
+
+
 @pytest.mark.parametrize("margin", ["", "-5%", "abc", "1001%", "1e2", "20%%", "٢%", "0.00001%"])
 def test_a_margin_that_is_none_is_refused(margin: str) -> None:
     with pytest.raises(BadInput):
-        provider_rows.read_margin(margin)
+        resale.read_margin(margin)
+
+
+@pytest.mark.parametrize("rate", ["", "0", "0.0", "-1", "1e2", "abc", "1.0000000001", "1,08", "٢"])
+def test_a_rate_of_exchange_that_is_none_is_refused(rate: str) -> None:
+    with pytest.raises(BadInput):
+        resale.read_exchange(rate)
+
+
+@pytest.mark.parametrize("text", ["0.9", "12.5", "1", "0.000000001", "100"])
+def test_a_rate_of_exchange_is_shown_as_it_is_read(text: str) -> None:
+    assert resale.shown_exchange(resale.read_exchange(text)) == text
 
 
 HOSTILE: list[Any] = [
@@ -92,12 +198,23 @@ HOSTILE: list[Any] = [
     None,
     [],
     {},
-    a_row(2, rate="1e3"),
+    a_row(2, rate="1e4"),
+    a_row(2, rate="1e99"),
+    a_row(2, rate="1e-99"),
+    a_row(2, rate="1e"),
+    a_row(2, rate="."),
+    a_row(2, rate="0x1"),
+    a_row(2, rate="1_0"),
+    a_row(2, rate="NaN"),
+    a_row(2, rate="Infinity"),
+    a_row(2, rate="0,90"),
+    # As long as the reader of an answer leaves a number: its end may be missing.
+    a_row(2, rate="1." + "0" * 38),
+    a_row(2, rate="1" * 5_000),
     a_row(2, rate="-1"),
     a_row(2, rate="0"),
     a_row(2, rate=True),
     a_row(2, rate=None),
-    a_row(2, rate="0.0000001"),
     a_row(2, rate=10**30),
     a_row(2, min="10", max="5"),
     a_row(2, min="0"),
@@ -108,13 +225,12 @@ HOSTILE: list[Any] = [
     a_row(0),
     a_row("abc"),
     a_row(None),
-    a_row(2, name="<script>alert(1)</script>"),
     a_row(2, name=""),
     a_row(2, name="\x00"),
     a_row(2, name="\ud800"),
-    a_row(2, name="x" * 201),
     a_row(2, name=["a"]),
-    a_row(2, category="<img src=x>"),
+    a_row(2, name=None),
+    a_row(2, category=["a"]),
     a_row(2, type="Custom Comments"),
     a_row(2, refill="perhaps"),
     a_row(2, refill=[]),
@@ -129,7 +245,7 @@ def test_a_hostile_row_is_skipped_with_a_reason_and_stops_nothing(row: object) -
 
     assert did.added == ["page-visits-1", "page-visits-3"]
     assert len(did.skipped) == 1
-    assert did.skipped[0].startswith("Row 2")
+    assert did.skipped[0].startswith(("Row 2", "Service 2"))
     assert len(did.skipped[0]) < 200
 
 

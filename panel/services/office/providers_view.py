@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Select, func, select
 
 from panel.db import db, lock_rows
+from panel.domain import resale
 from panel.domain.errors import BadInput, NotFound, Refused, StaleForm
 from panel.domain.status import Status
 from panel.models import Attempt, Order, Provider, Tool
@@ -89,6 +90,17 @@ class Shown:
     @property
     def is_well(self) -> bool:
         return self.row.paused_at is None and not self.row.failures
+
+    @property
+    def margin(self) -> str:
+        """The margin of the last import of its catalogue; empty where it isn't known."""
+        return "" if self.row.margin_millionths is None else resale.shown_margin(self.row.margin_millionths)
+
+    @property
+    def exchange(self) -> str:
+        """What one of its currency was worth in ours at the last import; empty where the two are the same."""
+        nanos = self.row.exchange_nanos
+        return "" if nanos in (None, resale.NO_EXCHANGE) else resale.shown_exchange(nanos)
 
     @property
     def key_mark(self) -> str:

@@ -1,0 +1,101 @@
+"""Resale price: a provider's rate, exchanged into our currency, with the margin on it.
+
+Exact integers from the text to the price, no float and no Decimal. The one rounding is at the end: up to a whole
+micro-dollar per thousand, so that no price is ever below its cost.
+"""
+
+import re
+
+from panel.domain import pricing
+from panel.domain.errors import BadInput
+
+# A rate is kept in units of 10⁻¹⁸ per thousand while it is worked with.
+RATE_DIGITS = 18
+RATE_UNITS_A_MICRO = 10**12
+EXCHANGE_DIGITS = 9
+NO_EXCHANGE = 1_000_000_000
+MARGIN_DIGITS = 4
+ONE_PERCENT = 10_000
+PARTS_OF_ONE = 100 * ONE_PERCENT
+MOST_PERCENT = 1_000
+# A provider's number is cut to 40 characters when its answer is read, so that a longer one may not be whole.
+LONGEST_RATE = 39
+MOST_EXPONENT = 40
+
+_RATE = re.compile(r"([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,2}))?", re.ASCII)
+_MARGIN = re.compile(r"([0-9]{1,4})(?:\.([0-9]{1,4}))?\s*%?", re.ASCII)
+_EXCHANGE = re.compile(r"([0-9]{1,6})(?:\.([0-9]{1,9}))?", re.ASCII)
+_NAMES = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "₹": "INR", "₽": "RUB", "₺": "TRY"}
+
+
+def read_rate(text: str) -> int:
+    """A provider's rate such as `0.90`, `0.5000000000` or `1e-05`, in units of 10⁻¹⁸. Raises ValueError."""
+    text = text.strip()
+    match = _RATE.fullmatch(text) if len(text) <= LONGEST_RATE else None
+    whole, part, exponent = match.groups("") if match else ("", "", "")
+    if not whole and not part:
+        raise ValueError("no rate")
+    shift = RATE_DIGITS + int(exponent or "0") - len(part)
+    if abs(shift) > MOST_EXPONENT + RATE_DIGITS:
+        raise ValueError("a rate far out of bounds")
+    digits = int(whole + part)
+    scale: int = 10 ** abs(shift)
+    units, rest = (digits * scale, 0) if shift >= 0 else divmod(digits, scale)
+    if rest:
+        raise ValueError("a rate finer than can be counted")
+    return units
+
+
+def micros_of(rate: int) -> int:
+    """The rate in millionths per thousand, to the millionth above."""
+    return -(-rate // RATE_UNITS_A_MICRO)
+
+
+def read_margin(text: str) -> int:
+    """A margin such as `20%` or `12.5%`, in millionths. Raises BadInput."""
+    match = _MARGIN.fullmatch(text.strip())
+    if match is None or int(match.group(1)) > MOST_PERCENT:
+        raise BadInput(f"Write the margin in percent, such as 20% or 12.5%, at most {MOST_PERCENT}%.", field="margin")
+    return int(match.group(1)) * ONE_PERCENT + int((match.group(2) or "").ljust(MARGIN_DIGITS, "0"))
+
+
+def shown_margin(millionths: int) -> str:
+    """The margin as `read_margin` takes it: `12.5%`."""
+    return f"{_digits(millionths, MARGIN_DIGITS)}%"
+
+
+def read_exchange(text: str) -> int:
+    """How much of our currency one of the provider's is worth, such as `1.0825`, in nanos. Raises BadInput."""
+    match = _EXCHANGE.fullmatch(text.strip())
+    nanos = 0 if match is None else int(match.group(1) + (match.group(2) or "").ljust(EXCHANGE_DIGITS, "0"))
+    if not nanos:
+        raise BadInput("Write the rate as a number above 0, such as 1.0825 or 0.012.", field="rate")
+    return nanos
+
+
+def shown_exchange(nanos: int) -> str:
+    """The rate of exchange as `read_exchange` takes it."""
+    return _digits(nanos, EXCHANGE_DIGITS)
+
+
+def _digits(units: int, digits: int) -> str:
+    whole, part = divmod(units, 10**digits)
+    tail = f"{part:0{digits}d}".rstrip("0")
+    return f"{whole}.{tail}" if tail else str(whole)
+
+
+def price_micros(rate: int, *, exchange_nanos: int, margin_millionths: int) -> int:
+    """The price per thousand in our micro-dollars, rounded up once."""
+    exact = rate * exchange_nanos * (PARTS_OF_ONE + margin_millionths)
+    return -(-exact // (RATE_UNITS_A_MICRO * NO_EXCHANGE * PARTS_OF_ONE))
+
+
+def is_sellable(micros: int) -> bool:
+    return 0 < micros <= pricing.MOST_PRICE_MICROS_PER_THOUSAND
+
+
+def currency_named(text: object) -> str:
+    """A currency by its letters, such as `USD`; empty where the text names none."""
+    word = text.strip().upper() if isinstance(text, str) else ""
+    word = _NAMES.get(word, word)
+    return word if 0 < len(word) <= 10 and word.isascii() and word.isalnum() else ""
