@@ -1,13 +1,19 @@
 """Every figure of money that a customer sees, page by page, is what the ledger's transfers come to."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
 
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain import money as words
+from panel.domain.status import Status
+from panel.services import top_ups
 from tests import ledger_figures
 from tests.every_outcome import OUTCOMES, PRICE, World, every_outcome
-from tests.factories import LINK, NOON, signed_in
+from tests.factories import LINK, NOON, a_customer, a_tool, an_order, signed_in
 from tests.ledger_figures import order_money
 from tests.shown_figures import Page, amounts_in, nanos_of, only
 from tests.tickets import a_ticket
@@ -228,3 +234,57 @@ def test_ticket_about_a_line_of_the_statement_shows_its_amount(client: FlaskClie
 
         assert page.beside("In") == ([line.into] if line.into else [])
         assert page.beside("Out") == ([line.out] if line.out else [])
+
+
+def test_form_that_was_used_shows_the_charge_of_its_order(client: FlaskClient, world: World) -> None:
+    form = {"tool": "odd-visits", "link": LINK, "quantity": "337", "request_id": "a-form-000001"}
+    client.post("/orders", data=form)
+
+    page = Page(client.post("/orders", data=form | {"quantity": "400"}).text)
+
+    assert page.beside("Charged") == [337 * PRICE_NANOS // 1_000]
+
+
+def test_form_shows_the_price_of_what_is_typed(client: FlaskClient, world: World) -> None:
+    page = page_of(client, "/orders/price?tool=odd-visits&quantity=2111")
+
+    assert [figure.nanos for figure in page.figures][-1] == 2_111 * PRICE_NANOS // 1_000
+
+
+def test_requests_to_add_money_show_what_was_asked_for(client: FlaskClient, world: World) -> None:
+    open_nanos, refused_nanos = nanos_of("41.37"), nanos_of("63.11")
+    with transaction():
+        refused = top_ups.request_top_up(world.customer_id, amount_nanos=refused_nanos, now=utc_now()).reference
+        top_ups.refuse(refused, reason="Nothing came.", now=utc_now())
+        top_ups.request_top_up(world.customer_id, amount_nanos=open_nanos, now=utc_now())
+
+    line = page_of(client, "/balance/add").line
+
+    assert open_nanos in amounts_in(line[: line.index(refused)])
+    assert amounts_in(line[line.index(refused) :])[0] == refused_nanos
+
+
+def test_page_that_closes_an_account_shows_its_balance(client: FlaskClient, world: World) -> None:
+    text = client.get("/account/closing").text
+
+    balance = ledger_figures.balance(world.customer_id)
+    assert f"{words.shown(balance)} is on your balance" in " ".join(Page(text).text.split())
+
+
+def test_reliability_page_shows_what_went_back_in_all(client: FlaskClient) -> None:
+    """Twenty orders and two, by the clock: the page is about the last ninety days."""
+    customer, tool, at = a_customer("1000"), a_tool(price=PRICE), utc_now() - timedelta(days=2)
+    orders = [
+        an_order(customer=customer, tool=tool, status=Status.CANCELED, quantity=1_001 + 2 * number, now=at).id
+        for number in range(20)
+    ]
+    orders += [
+        an_order(customer=customer, tool=tool, status=Status.PARTIAL, quantity=quantity, remains=311, now=at).id
+        for quantity in (2_003, 2_011)
+    ]
+
+    line = page_of(client, "/reliability").line
+
+    assert f"{len(orders)} of {len(orders)} orders" in line
+    after = line[line.index(f"{len(orders)} of {len(orders)} orders") :]
+    assert amounts_in(after)[0] == sum(order_money(order_id).returned for order_id in orders)

@@ -8,16 +8,18 @@ import zipfile
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from panel.db import db, transaction
-from panel.models import Mail
-from panel.services import order_notices
+from panel.domain.status import Status
+from panel.models import Mail, Webhook
+from panel.services import order_notices, receivers
 from tests import ledger_figures
 from tests.callers import PATH, a_caller
 from tests.every_outcome import ENDED, OUTCOMES, PRICE, World, every_outcome
-from tests.factories import NOON, signed_in
+from tests.factories import NOON, a_customer, a_tool, an_order, signed_in
 from tests.ledger_figures import order_money
 from tests.shown_figures import amounts_in, nanos_of
 
@@ -126,6 +128,34 @@ def test_mail_about_orders_that_ended_has_their_money_and_the_sums(world: World)
     assert charged == sum(order_money(number).charged for number in told)
     assert returned == sum(order_money(number).returned for number in told)
     assert balance == ledger_figures.balance(world.customer_id)
+
+
+@pytest.mark.both_engines
+def test_webhooks_say_what_an_order_costs_and_what_came_back(app: Flask) -> None:
+    customer, tool = a_customer("987.654321"), a_tool(price=PRICE)
+    with transaction():
+        receivers.add(
+            customer.id,
+            url="https://panel.example.com/hook",
+            balance_low_nanos=None,
+            settings=app.config["PANEL"],
+            now=NOON,
+        )
+    ends = {Status.PARTIAL: (1_409, 523), Status.CANCELED: (1_709, None), Status.COMPLETED: (1_301, None)}
+    orders = {
+        an_order(customer=customer, tool=tool, status=status, quantity=quantity, remains=remains).id
+        for status, (quantity, remains) in ends.items()
+    }
+
+    bodies = [json.loads(body) for body in db.session.scalars(select(Webhook.body).order_by(Webhook.id))]
+
+    newest = {body["order"]["id"]: body for body in bodies if body["kind"] == "order.status_changed"}
+    refunded = {body["order"]["id"]: body["returned"] for body in bodies if body["kind"] == "order.refunded"}
+    assert set(newest) == orders
+    for order_id, body in newest.items():
+        money = order_money(order_id)
+        assert nanos_of(body["order"]["charge"]) == money.charged - money.returned
+        assert amount(refunded.get(order_id, "")) == money.returned
 
 
 def test_timeline_of_goodwill_says_the_amount(client: FlaskClient, world: World) -> None:
