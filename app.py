@@ -1,5 +1,6 @@
 """The site as a WSGI application; run as a program, the whole product on one machine."""
 
+import os
 import sys
 
 from panel.running.tether import tether_if_asked
@@ -13,4 +14,5 @@ tether_if_asked()
 
 from panel.application import create_app  # noqa: E402  (a process is tethered before it does anything)
 
-app = create_app()
+# `flask` says of itself that it runs a command; whatever else imports this module serves the site.
+app = create_app(is_web=os.environ.get("FLASK_RUN_FROM_CLI") != "true")

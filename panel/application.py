@@ -110,8 +110,11 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
 )
 
 
-def create_app(settings: Settings | None = None) -> Flask:
-    """The site with the given settings, or those of the environment. Raises WrongSetting."""
+def create_app(settings: Settings | None = None, *, is_web: bool = False) -> Flask:
+    """The site with the given settings, or those of the environment. Raises WrongSetting.
+
+    `is_web`: in a process that answers requests, where nobody waits long for the database.
+    """
     settings = settings or settings_module.load()
     instance.prepare(settings)
     app = Flask(
@@ -127,7 +130,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         MIGRATIONS=ROOT / "panel" / "migrations",
     )
     logs.init_app(app)
-    database.init_app(app, url=settings.database)
+    database.init_app(app, url=settings.database, is_web=is_web)
     office_gate.init_app(app)
     security.init_app(app)
     api.init_app(app)

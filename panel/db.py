@@ -6,12 +6,12 @@ only edges (routes, commands, jobs) open one, and nothing slow may happen inside
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from flask import Flask
+from flask import Flask, current_app, g
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
@@ -29,15 +29,31 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
+
+from panel.database_errors import DatabaseBusy, is_outcome_unknown, is_unavailable
 
 # SQLite numbers its rows only where the type is INTEGER (64 bits there); elsewhere money needs BIGINT.
 Int64 = BigInteger().with_variant(Integer(), "sqlite")
 
 WRITES = "panel_writes"
+NO_WAIT = "panel_does_not_wait"
 HELD = "panel_held_connection"
-BUSY_SECONDS = 30
+
+WRITERS = "panel.writers"
+# How long a write waits for others' locks. A page says after that "not now"; commands and the worker have more time.
+WEB_WAIT_SECONDS = 4.0
+LONG_WAIT_SECONDS = 30.0
+# A transaction that says nothing for so long is taken for stuck (PostgreSQL): its process hangs, and its locks end.
+IDLE_IN_TRANSACTION_SECONDS = 15
+CONNECT_SECONDS = 3
+# How many threads of a web process may be in a transaction at once, and how long one more waits for its turn. A
+# process has twice as many threads: what holds all writes up leaves half of them to those who read.
+MOST_WRITERS = 8
+TURN_SECONDS = 0.25
 # The mark of a table whose rows are added and never changed, in its `info`: triggers refuse UPDATE and DELETE.
 APPEND_ONLY = "append_only"
 
@@ -84,10 +100,15 @@ _commits = 0
 _counting = threading.Lock()
 
 
-def init_app(app: Flask, *, url: str) -> None:
-    """Bind the database to the app and give SQLite the transactions that money needs."""
+def init_app(app: Flask, *, url: str, is_web: bool = False) -> None:
+    """Bind the database to the app and give SQLite the transactions that money needs.
+
+    In a web process nobody waits long: writes give up after a few seconds, and only some threads may wait at once.
+    """
+    wait_seconds = WEB_WAIT_SECONDS if is_web else LONG_WAIT_SECONDS
     app.config["SQLALCHEMY_DATABASE_URI"] = url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _engine_options(url)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _engine_options(url, wait_seconds=wait_seconds)
+    app.extensions[WRITERS] = threading.BoundedSemaphore(MOST_WRITERS) if is_web else None
     db.init_app(app)
     migrate.init_app(app, db, directory=str(app.config["MIGRATIONS"]), compare_type=True)
     with app.app_context():
@@ -95,12 +116,15 @@ def init_app(app: Flask, *, url: str) -> None:
             _prepare_sqlite(db.engine)
 
 
-def _engine_options(url: str) -> dict[str, Any]:
+def _engine_options(url: str, *, wait_seconds: float) -> dict[str, Any]:
     # What was to be written may be a password's hash or a sealed key: failures do not repeat it into the log.
-    always = {"hide_parameters": True}
+    always = {"hide_parameters": True, "pool_timeout": wait_seconds}
     if url.startswith("sqlite"):
-        return {**always, "connect_args": {"isolation_level": None, "timeout": BUSY_SECONDS}, "pool_size": 20}
-    return {**always, "pool_size": 10, "max_overflow": 20, "pool_pre_ping": True}
+        return {**always, "connect_args": {"isolation_level": None, "timeout": wait_seconds}, "pool_size": 20}
+    given = str(make_url(url).query.get("options", ""))
+    own = f"-c lock_timeout={wait_seconds:g}s -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_SECONDS}s"
+    connect = {"connect_timeout": CONNECT_SECONDS, "options": f"{own} {given}".strip()}
+    return {**always, "connect_args": connect, "pool_size": 10, "max_overflow": 20, "pool_pre_ping": True}
 
 
 def _prepare_sqlite(engine: Engine) -> None:
@@ -113,33 +137,77 @@ def _prepare_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(WRITES, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        options = connection.get_execution_options()
+        if not options.get(NO_WAIT, False):
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(WRITES, False) else "BEGIN")
+            return
+        waits = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+        connection.exec_driver_sql("PRAGMA busy_timeout=0")
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        finally:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={waits}")
 
 
 @contextmanager
-def transaction() -> Iterator[None]:
+def transaction(*, waits: bool = True, is_note: bool = False) -> Iterator[None]:
     """Commit what happens inside, once, or nothing of it.
 
     What was read before is forgotten at the door: a check made inside sees the present. A transaction
-    inside a transaction is a mistake and raises RuntimeError.
+    inside a transaction is a mistake and raises RuntimeError. Unless it `waits`, another's lock ends it at once.
+    A note beside the request's own change (when a key was used) does not count as something saved.
     """
     session = db.session()
     if session.info.get(WRITES):
         raise RuntimeError("a transaction inside a transaction")
     session.rollback()
+    writers: threading.BoundedSemaphore | None = current_app.extensions[WRITERS]
+    if writers is not None and not writers.acquire(timeout=TURN_SECONDS):
+        raise DatabaseBusy(f"{MOST_WRITERS} threads write or wait for it already")
     session.info[WRITES] = True
     try:
-        session.info[HELD] = session.connection(execution_options={WRITES: True})
+        session.info[HELD] = held = session.connection(execution_options={WRITES: True, NO_WAIT: not waits})
+        if not waits and held.dialect.name == "postgresql":
+            held.exec_driver_sql("SET LOCAL lock_timeout = '10ms'")
         yield
-        session.commit()
-        _count_commit()
+        _commit(session, is_note=is_note)
     except BaseException:
         session.rollback()
         raise
     finally:
         session.info.pop(WRITES, None)
         session.info.pop(HELD, None)
+        if writers is not None:
+            writers.release()
+
+
+def _commit(session: Session, *, is_note: bool) -> None:
+    try:
+        session.commit()
+    except DBAPIError as error:
+        if is_outcome_unknown(error) and not is_note:
+            g.panel_may_have_saved = True
+        raise
+    if not is_note:
+        g.panel_may_have_saved = True
+    _count_commit()
+
+
+def save_if_free(write: Callable[[], object]) -> bool:
+    """A small write beside a read, in a transaction of its own. Left out, not waited for, when others hold the lock."""
+    try:
+        with transaction(waits=False, is_note=True):
+            write()
+    except SQLAlchemyError as error:
+        if not is_unavailable(error):
+            raise
+        return False
+    return True
+
+
+def may_have_saved() -> bool:
+    """Whether a transaction of this request was committed, or may have been: then "nothing was saved" is not said."""
+    return bool(g.get("panel_may_have_saved", False))
 
 
 def _count_commit() -> None:

@@ -6,7 +6,6 @@ doubled run harms nothing. The web processes never load this module's engine.
 
 import fcntl
 import hashlib
-import logging
 import os
 import signal
 import socket
@@ -22,7 +21,9 @@ import structlog
 from flask import Flask
 from sqlalchemy import delete
 
+from panel import engine_log as engine_log_module
 from panel.clock import utc_now
+from panel.database_errors import in_one_line, is_unavailable
 from panel.db import db, transaction
 from panel.jobs import (
     balances,
@@ -126,6 +127,7 @@ def work(app: Flask) -> None:
     settings: Settings = app.config["PANEL"]
     slot, _held = take_slot(settings)
     executor = f"{socket.gethostname()}-{_folder_mark(settings)}-{slot}"
+    engine_log = engine_log_module.listen()
     with app.app_context():
         clocks.look()
     _launch(app, executor=executor)
@@ -134,6 +136,8 @@ def work(app: Flask) -> None:
         beat(worker=executor)
     stopping.wait()
     log.info("worker stops", worker=executor)
+    _is_stopping.set()
+    engine_log.stop()
     _stop_engine()
 
 
@@ -172,8 +176,6 @@ def _launch(app: Flask, *, executor: str) -> None:
     from dbos import DBOS
 
     settings: Settings = app.config["PANEL"]
-    # With a handler of its own the engine would print; without, its warnings come to our log.
-    logging.getLogger("dbos").addHandler(logging.NullHandler())
     DBOS(config=engine_config(settings, executor=executor))
     by_name = {sweep.name: sweep for sweep in sweeps(settings)}
     watchdog = Watchdog(
@@ -248,6 +250,7 @@ def _as_workflow(app: Flask, sweep: Sweep, *, worker: str, watchdog: Watchdog) -
 
 
 _running: dict[str, threading.Lock] = {}
+_is_stopping = threading.Event()
 
 
 def _run(app: Flask, sweep: Sweep, *, worker: str, wait: bool = False) -> bool:
@@ -259,8 +262,13 @@ def _run(app: Flask, sweep: Sweep, *, worker: str, wait: bool = False) -> bool:
         with app.app_context():
             options = {"wait": True} if wait and sweep.has_lanes else {}
             sweep.run(worker=worker, **options)
-    except Exception:
-        log.exception("sweep failed", sweep=sweep.name)
+    except Exception as error:
+        if _is_stopping.is_set():
+            return False  # Cut off by the end of the engine, or of the connections: the next worker takes it up.
+        if is_unavailable(error):
+            log.warning("database unavailable", sweep=sweep.name, why=in_one_line(error))
+        else:
+            log.exception("sweep failed", sweep=sweep.name)
         return False
     finally:
         lock.release()

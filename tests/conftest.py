@@ -20,7 +20,7 @@ os.environ.pop("DATABASE_URL", None)
 
 from panel.application import create_app
 from panel.db import db
-from tests import databases, servers
+from tests import databases, private_servers, servers
 from tests.counts import times
 
 TESTS = Path(__file__).parent
@@ -66,7 +66,7 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
             servers.missing(str(error))
     given = os.environ.get("PANEL_TEST_POSTGRES")
     if given is None:
-        with servers.postgresql_server() as url:
+        with private_servers.postgresql_server() as url:
             databases.make_postgresql_template(tmp_path_factory.mktemp("template"), server=url)
             yield url
         return

@@ -1,20 +1,16 @@
 """Real servers for tests: a throw-away PostgreSQL, and the product itself as processes of its own.
 
 `python -m tests.servers chromium`, `… postgresql` and `… php` print where the program is, or exit with 1.
-A PostgreSQL server lives as long as the pipe to its keeper: when the tests end, however they end, it is
-stopped and its folder removed.
 """
 
 import contextlib
 import functools
 import os
-import pwd
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -87,81 +83,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-@contextlib.contextmanager
-def postgresql_server() -> Iterator[str]:
-    """A private server, reached by the address given, gone afterwards. Raises NotInstalled."""
-    postgresql()
-    keeper = subprocess.Popen(
-        [sys.executable, "-m", "tests.servers", "keep"],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    with keeper:
-        assert keeper.stdout is not None and keeper.stdin is not None
-        url = keeper.stdout.readline().strip()
-        if not url:
-            raise RuntimeError("the throw-away PostgreSQL server did not start")
-        try:
-            yield url
-        finally:
-            keeper.stdin.close()
-            keeper.wait(START_SECONDS)
-
-
-def keep_postgresql() -> None:
-    """Run a server until our standard input ends, which it does when whoever started us is gone."""
-    programs, port = postgresql(), free_port()
-    folder = Path(tempfile.mkdtemp(prefix=f"panel-postgresql-{port}-"))
-    cluster = folder / "cluster"
-    user = _ordinary_user(folder)
-    make = [programs / "initdb", "--pgdata", cluster, "--username=panel", "--auth=trust", "--encoding=UTF8"]
-    settings = {
-        "listen_addresses": "127.0.0.1",
-        "unix_socket_directories": "",
-        "max_connections": 200,
-        "fsync": "off",
-        "synchronous_commit": "off",
-        "full_page_writes": "off",
-    }
-    run = [
-        programs / "postgres",
-        "-D",
-        cluster,
-        "-p",
-        str(port),
-        *(f"--{key}={value}" for key, value in settings.items()),
-    ]
-    url = f"postgresql+psycopg://panel@127.0.0.1:{port}/postgres"
-    server = None
-    with (folder / "log").open("wb") as log:
-        try:
-            subprocess.run(
-                [*make, "--locale=C", "--no-sync"], check=True, user=user, stdout=log, stderr=log, cwd=folder
-            )
-            server = subprocess.Popen(run, user=user, stdout=log, stderr=log, cwd=folder)
-            wait_for_port(port, server)
-            print(url, flush=True)
-            sys.stdin.read()
-        finally:
-            if server is not None:
-                server.send_signal(signal.SIGINT)
-                server.wait(START_SECONDS)
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _ordinary_user(folder: Path) -> int | None:
-    """PostgreSQL refuses to run as root: then another user owns the folder and the server."""
-    if os.geteuid() != 0:
-        return None
-    known = {entry.pw_name: entry.pw_uid for entry in pwd.getpwall()}
-    user = known.get("postgres", known.get("nobody", 65534))
-    os.chown(folder, user, -1)
-    return user
 
 
 def wait_for_port(port: int, server: subprocess.Popen[bytes]) -> None:
@@ -277,8 +198,6 @@ def running_panel(instance: Path, *arguments: str, **settings: str) -> Iterator[
 if __name__ == "__main__":
     try:
         match sys.argv[1]:
-            case "keep":
-                keep_postgresql()
             case "chromium":
                 print(chromium())
             case "postgresql":

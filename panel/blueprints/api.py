@@ -13,7 +13,7 @@ from panel.blueprints.api_acts import Answer, Rendered
 from panel.blueprints.api_calls import Call, fields_of, text_of
 from panel.blueprints.api_errors import INCORRECT_REQUEST, INVALID_KEY, TOO_MANY, Refusal, refusal_of
 from panel.clock import utc_now
-from panel.db import transaction
+from panel.db import save_if_free, transaction
 from panel.domain.errors import PanelError
 from panel.logs import READ
 from panel.services import api_keys
@@ -54,8 +54,8 @@ def _answer() -> Answer:
     if request.method != "POST":
         raise Refusal(INCORRECT_REQUEST)
     fields = fields_of(request)
-    holder = _holder(text_of(fields, "key") or "")
     action = ACTIONS.get(text_of(fields, "action") or "")
+    holder = _holder(text_of(fields, "key") or "", only_reads=action is not None and action.only_reads)
     if action is None:
         raise Refusal(INCORRECT_REQUEST, field="action")
     setattr(g, READ, action.only_reads)
@@ -65,16 +65,23 @@ def _answer() -> Answer:
         raise refusal_of(error) from error
 
 
-def _holder(key: str) -> Holder:
-    """Whose key it is. That it was used is written down first: what follows may charge, and must not fail after."""
+def _holder(key: str, *, only_reads: bool) -> Holder:
+    """Whose key it is. That it was used is written down first: what follows may charge, and must not fail after.
+
+    A call that only reads does not wait for others' writes: then its use is written down by a later one.
+    """
     holder = api_keys.find(key, address=request.remote_addr)
     if holder is None:
         _count(f"wrong-key:{security.client_network()}", most_a_minute=FAILED_KEYS_A_MINUTE)
         raise Refusal(INVALID_KEY)
     _count(api_keys.rate_name(holder.key_id), most_a_minute=current_app.config["PANEL"].api_requests_a_minute)
     now = utc_now()
-    if api_keys.is_use_due(holder, now=now):
-        with transaction():
+    if not api_keys.is_use_due(holder, now=now):
+        return holder
+    if only_reads:
+        save_if_free(lambda: api_keys.note_use(holder, now=now))
+    else:
+        with transaction(is_note=True):
             api_keys.note_use(holder, now=now)
     return holder
 

@@ -11,11 +11,14 @@ import structlog
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from panel.blueprints import accounts, ordering, tickets
 from panel.blueprints.htmx import wants_fragment
 from panel.blueprints.office import tickets as office_tickets
+from panel.database_errors import in_one_line, is_unavailable
+from panel.db import may_have_saved
 from panel.domain.errors import ExpiredForm, PanelError, TooManyTries
 from panel.logs import without_secrets
 
@@ -57,6 +60,14 @@ WORDS = {
     500: Words("Something failed on our side", "It was recorded, and it is ours to repair."),
     503: Words("Not available right now", "The site is being worked on. Try again in one minute."),
 }
+TRY_DATABASE_AGAIN_SECONDS = 5
+AWAY_WORDS = "Our database is busy or can't be reached."
+CANNOT_SHOW = Words("This can't be shown right now", f"{AWAY_WORDS} Nothing was recorded. Try again in a few seconds.")
+CANNOT_SAVE = Words("This can't be saved right now", f"{AWAY_WORDS} Nothing was recorded. Try again in a few seconds.")
+CANNOT_TELL = Words(
+    "We can't tell how far this got",
+    "Our database stopped answering while this was being saved. Look at what became of it before you send it again.",
+)
 EXPIRED_FORM = Words(
     "This form is too old",
     "It was opened before you logged in or out, or its cookie is gone. Nothing was changed. "
@@ -82,6 +93,7 @@ FORMS_AGAIN: Mapping[str, Callable[[ExpiredForm], ResponseReturnValue]] = {
 def init_app(app: Flask) -> None:
     app.register_error_handler(PanelError, refused)
     app.register_error_handler(CSRFError, expired_form)
+    app.register_error_handler(SQLAlchemyError, unavailable)
     app.register_error_handler(HTTPException, failed)
 
 
@@ -91,6 +103,18 @@ def refused(error: PanelError) -> Response:
     response = _answer(error.http_status, words, code=error.code)
     if isinstance(error, TooManyTries):
         response.headers["Retry-After"] = str(error.retry_after_seconds)
+    return response
+
+
+def unavailable(error: SQLAlchemyError) -> Response:
+    """The database is away, locked or full: 503, drawn without it. Any other error of its is a fault of ours."""
+    if not is_unavailable(error):
+        raise error
+    log.warning("database unavailable", path=without_secrets(request.path), why=in_one_line(error))
+    is_read = request.method in ("GET", "HEAD", "OPTIONS")
+    words = CANNOT_TELL if may_have_saved() else CANNOT_SHOW if is_read else CANNOT_SAVE
+    response = _answer(503, words, code="unavailable")
+    response.headers["Retry-After"] = str(TRY_DATABASE_AGAIN_SECONDS)
     return response
 
 
@@ -109,6 +133,9 @@ def failed(error: HTTPException) -> Response | HTTPException:
     """Everything else, from a wrong address to a fault of ours."""
     if error.response is not None or error.code is None or error.code < 400:
         return error
+    original = getattr(error, "original_exception", None)
+    if isinstance(original, SQLAlchemyError) and is_unavailable(original):
+        return unavailable(original)  # It failed while an answer was being drawn that says something else.
     response = _answer(error.code, _words(error.code), code=error.name.lower().replace(" ", "_"))
     for name, value in error.get_headers():
         if name.lower() in ("allow", "retry-after", "www-authenticate"):

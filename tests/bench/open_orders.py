@@ -17,7 +17,7 @@ from panel.db import db, table_of, transaction
 from panel.domain.status import Status
 from panel.models import Order, OrderCount, Provider, User
 from panel.services import providers
-from tests import databases, servers
+from tests import databases, private_servers
 from tests.factories import NOON, a_customer, a_tool
 
 CUSTOMERS = 100
@@ -32,7 +32,7 @@ def panel_with_open_orders(engine: str, *, orders: int, url: str, status: Status
     """The app with its context pushed. Every order is open and due to be asked about."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="panel-bench-")))
-        database_url = stack.enter_context(servers.postgresql_server()) if engine == "postgresql" else ""
+        database_url = stack.enter_context(private_servers.postgresql_server()) if engine == "postgresql" else ""
         settings = databases.settings_for(folder, database_url=database_url, sync_seconds=3600)
         app = create_app(settings)
         stack.enter_context(app.app_context())

@@ -11,7 +11,7 @@ from sqlalchemy.engine import make_url
 
 from tests.house.source import ROOT
 
-HOLD = "from tests import servers; s = servers.postgresql_server(); print(s.__enter__(), flush=True); input()"
+HOLD = "from tests.private_servers import postgresql_server as s; s = s(); print(s.__enter__(), flush=True); input()"
 GONE_SECONDS = 20
 
 

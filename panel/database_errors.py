@@ -1,0 +1,75 @@
+"""Database errors that mean "not now": it is away, locked, full or read-only. Any other is a fault of ours.
+
+What is not now is a 503 to people, a line in the log of the worker, and a one-line refusal of a command.
+"""
+
+import sqlite3
+
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
+
+_NOT_A_DATABASE = sqlite3.SQLITE_NOTADB
+_SQLITE_NOT_NOW = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        _NOT_A_DATABASE,
+    }
+)
+# PostgreSQL: read-only, and ended by the server while idle in a transaction; psycopg calls both internal errors.
+_POSTGRESQL_NOT_NOW = frozenset({"25006", "25P03"})
+_NO_TABLE = "42P01"
+_SQLITE_CODE = 0xFF
+
+
+class DatabaseBusy(SQLAlchemyError):
+    """As many threads as may wait for the database are waiting already."""
+
+
+def is_unavailable(error: BaseException | None) -> bool:
+    """Whether this error says that the database cannot do it now, whoever asks."""
+    if isinstance(error, DatabaseBusy | NoFreeConnection):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    if isinstance(error.orig, sqlite3.Error):
+        return _sqlite_code(error.orig) in _SQLITE_NOT_NOW
+    is_other = not isinstance(error, OperationalError | InterfaceError)
+    return error.connection_invalidated or not is_other or _sqlstate(error) in _POSTGRESQL_NOT_NOW
+
+
+def is_outcome_unknown(error: DBAPIError) -> bool:
+    """Whether a COMMIT that ended in this error may have been carried out: the server never said."""
+    return not isinstance(error.orig, sqlite3.Error) and _sqlstate(error) is None
+
+
+def has_no_tables(error: BaseException) -> bool:
+    """Whether the database was never set up."""
+    if not isinstance(error, DBAPIError):
+        return False
+    if isinstance(error.orig, sqlite3.Error):
+        return "no such table" in str(error.orig)
+    return _sqlstate(error) == _NO_TABLE
+
+
+def in_one_line(error: BaseException) -> str:
+    """What the driver said, without the statement and its values."""
+    orig = error.orig if isinstance(error, DatabaseError | InterfaceError) and error.orig is not None else error
+    lines = [line.strip() for line in str(orig).splitlines() if line.strip()]
+    return lines[0] if lines else type(orig).__name__
+
+
+def _sqlite_code(error: BaseException) -> int:
+    code: int = getattr(error, "sqlite_errorcode", None) or 0
+    return code & _SQLITE_CODE
+
+
+def _sqlstate(error: DBAPIError) -> str | None:
+    state: str | None = getattr(error.orig, "sqlstate", None)
+    return state

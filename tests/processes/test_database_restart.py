@@ -1,0 +1,49 @@
+"""PostgreSQL stopped and started again under a running panel: 503 meanwhile, and all goes on within ten seconds."""
+
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from tests import private_servers, servers
+from tests.processes.beside import until
+from tests.processes.test_supervisor import child_of
+from tests.servers import Panel, running_panel
+
+RECOVERS_SECONDS = 10
+
+
+def status(panel: Panel, path: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"{panel.url}{path}", timeout=8) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_panel_outlives_a_restart_of_postgresql(tmp_path: Path) -> None:
+    try:
+        servers.postgresql()
+    except servers.NotInstalled as error:
+        servers.missing(str(error))
+    with (
+        private_servers.private_postgresql() as server,
+        running_panel(tmp_path, DATABASE_URL=server.url, PANEL_PROBE_SECONDS="60") as panel,
+    ):
+        assert until(lambda: status(panel, "/readyz")[0] == 200)
+        worker = child_of(panel, "flask")
+
+        server.stop()
+        assert until(lambda: status(panel, "/tools")[0] == 503, seconds=5)
+        away = [status(panel, path) for path in ("/readyz", "/healthz")]
+        time.sleep(4)  # Sweeps and beats fail meanwhile, and the engine's own reads too.
+        server.start()
+        began = time.monotonic()
+        assert until(lambda: status(panel, "/readyz")[0] == 200, seconds=RECOVERS_SECONDS)
+
+        assert time.monotonic() - began < RECOVERS_SECONDS
+        assert away == [(503, "not ready: database\n"), (200, "ok\n")]
+        assert status(panel, "/tools")[0] == 200
+        assert child_of(panel, "flask") == worker
+        assert "Traceback" not in panel.log
+        assert "sweep failed" not in panel.log
