@@ -122,7 +122,9 @@ def _engine_options(url: str, *, wait_seconds: float) -> dict[str, Any]:
     if url.startswith("sqlite"):
         return {**always, "connect_args": {"isolation_level": None, "timeout": wait_seconds}, "pool_size": 20}
     given = str(make_url(url).query.get("options", ""))
-    own = f"-c lock_timeout={wait_seconds:g}s -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_SECONDS}s"
+    # Whoever queues for a row waits for those before, then for its holder: twice, each time for so long at most.
+    lock_milliseconds = round(wait_seconds * 1000 / 2)
+    own = f"-c lock_timeout={lock_milliseconds}ms -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_SECONDS}s"
     connect = {"connect_timeout": CONNECT_SECONDS, "options": f"{own} {given}".strip()}
     return {**always, "connect_args": connect, "pool_size": 10, "max_overflow": 20, "pool_pre_ping": True}
 

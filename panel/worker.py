@@ -9,22 +9,22 @@ import hashlib
 import os
 import signal
 import socket
-import sqlite3
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from flask import Flask
 from sqlalchemy import delete
+from sqlalchemy.exc import SQLAlchemyError
 
+from panel import engine
 from panel import engine_log as engine_log_module
 from panel.clock import utc_now
 from panel.database_errors import in_one_line, is_unavailable
-from panel.db import db, transaction
+from panel.db import db, save_if_free, transaction
 from panel.jobs import (
     balances,
     cancellations,
@@ -42,22 +42,12 @@ from panel.models import FailedTry
 from panel.services import health
 from panel.settings import Settings
 
-if TYPE_CHECKING:
-    from dbos import DBOSConfig
-
-# Runs of any version are taken up by any worker: a sweep carries nothing but its time.
-APPLICATION_VERSION = "1"
-APPLICATION_NAME = "panel"
 MOST_SLOTS = 256
-MOST_THREADS = 16
-STOP_SECONDS = 3.0
-# How soon the engine sees that its schedules begin again.
-SCHEDULES_READ_SECONDS = 5.0
 SECONDS_A_MINUTE = 60
+START_AGAIN_SECONDS = 2
 
 KEEP_RUNS = timedelta(hours=1)
 KEEP_FAILED_TRIES = timedelta(days=2)
-RUNS_A_BATCH = 500
 
 log = structlog.get_logger("panel.worker")
 
@@ -110,7 +100,7 @@ def purge(*, worker: str) -> int:
             delete(FailedTry).where(FailedTry.at < now - KEEP_FAILED_TRIES).returning(FailedTry.id)
         ).all()
         workers = health.forget_workers(before=now - timedelta(seconds=health.FORGOTTEN_SECONDS))
-    return len(tries) + workers + mails.purge() + _purge_runs(before=now - KEEP_RUNS)
+    return len(tries) + workers + mails.purge() + engine.purge_runs(before=now - KEEP_RUNS)
 
 
 def run_once(app: Flask) -> bool:
@@ -128,17 +118,31 @@ def work(app: Flask) -> None:
     slot, _held = take_slot(settings)
     executor = f"{socket.gethostname()}-{_folder_mark(settings)}-{slot}"
     engine_log = engine_log_module.listen()
-    with app.app_context():
-        clocks.look()
+    while (why := _why_not_startable(app)) is not None:
+        log.warning("worker cannot start yet", why=why, again_in_seconds=START_AGAIN_SECONDS)
+        if stopping.is_asked(within_seconds=START_AGAIN_SECONDS):
+            return
     _launch(app, executor=executor)
     log.info("worker started", worker=executor)
     with app.app_context():
-        beat(worker=executor)
+        save_if_free(lambda: health.beat(executor, now=utc_now()))
     stopping.wait()
     log.info("worker stops", worker=executor)
     _is_stopping.set()
     engine_log.stop()
-    _stop_engine()
+    engine.end()
+
+
+def _why_not_startable(app: Flask) -> str | None:
+    """Why the worker has to wait, as for a database that is away or held; None when it can begin."""
+    try:
+        with app.app_context():
+            clocks.look()
+    except SQLAlchemyError as error:
+        if not is_unavailable(error):
+            raise
+        return in_one_line(error)
+    return engine.why_not_free(app.config["PANEL"])
 
 
 def _folder_mark(settings: Settings) -> str:
@@ -170,13 +174,16 @@ class _Stopping:
     def wait(self) -> None:
         signal.sigwait(self._signals)
 
+    def is_asked(self, *, within_seconds: float) -> bool:
+        return signal.sigtimedwait(self._signals, within_seconds) is not None
+
 
 def _launch(app: Flask, *, executor: str) -> None:
     """Start the engine, tell it when each sweep is due, and watch whether it does."""
     from dbos import DBOS
 
     settings: Settings = app.config["PANEL"]
-    DBOS(config=engine_config(settings, executor=executor))
+    DBOS(config=engine.config(settings, executor=executor))
     by_name = {sweep.name: sweep for sweep in sweeps(settings)}
     watchdog = Watchdog(
         {sweep.name: sweep.seconds for sweep in by_name.values()},
@@ -206,29 +213,6 @@ def _schedule(schedules: list[dict[str, Any]], *, anew: bool = False) -> None:
         if known["schedule_name"] not in wanted:
             DBOS.delete_schedule(known["schedule_name"])
     DBOS.apply_schedules(schedules)  # type: ignore[arg-type]
-
-
-def engine_config(settings: Settings, *, executor: str) -> "DBOSConfig":
-    """SQLite: a file of the engine's own. PostgreSQL: our database, in the schema `dbos`. It calls nobody."""
-    url = settings.database
-    if settings.is_sqlite:
-        path = settings.instance / "jobs.db"
-        # The engine leaves the journal as it finds it, and a write-ahead log costs half.
-        with sqlite3.connect(path) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
-        connection.close()
-        url = f"sqlite:///{path}"
-    return {
-        "name": APPLICATION_NAME,
-        "system_database_url": url,
-        "executor_id": executor,
-        "application_version": APPLICATION_VERSION,
-        "log_level": "WARNING",
-        "enable_otlp": False,
-        "max_executor_threads": MOST_THREADS,
-        "sys_db_pool_size": 5,
-        "scheduler_polling_interval_sec": SCHEDULES_READ_SECONDS,
-    }
 
 
 def cron(seconds: int) -> str:
@@ -273,35 +257,3 @@ def _run(app: Flask, sweep: Sweep, *, worker: str, wait: bool = False) -> bool:
     finally:
         lock.release()
     return True
-
-
-def _purge_runs(*, before: datetime) -> int:
-    """Delete the engine's finished runs, where the engine runs in this process."""
-    if "dbos" not in sys.modules:
-        return 0
-    from dbos import DBOS
-
-    purged = 0
-    while True:
-        runs = DBOS.list_workflows(
-            status=["SUCCESS", "ERROR", "CANCELLED"],
-            end_time=before.isoformat(),
-            limit=RUNS_A_BATCH,
-            load_input=False,
-            load_output=False,
-        )
-        if not runs:
-            return purged
-        DBOS.delete_workflows([run.workflow_id for run in runs])
-        purged += len(runs)
-
-
-def _stop_engine() -> None:
-    """Let what runs end if it ends soon. What is cut off is taken up again: its row is still due."""
-    from dbos import DBOS
-
-    ending = threading.Thread(target=DBOS.destroy, daemon=True)
-    ending.start()
-    ending.join(STOP_SECONDS)
-    sys.stderr.flush()
-    os._exit(0)

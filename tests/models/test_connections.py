@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, text
 
-from panel import worker
+from panel import engine, worker
 from panel.db import db, transaction
 from panel.models import User
 from panel.quick_reads import reader
@@ -110,7 +110,7 @@ def test_connections_of_the_worker_are_durable(app: Flask, monkeypatch: pytest.M
 
 
 def test_the_file_of_the_worker_s_engine_has_a_write_ahead_log(app: Flask) -> None:
-    config = worker.engine_config(app.config["PANEL"], executor="test")
+    config = engine.config(app.config["PANEL"], executor="test")
 
     path = str(config["system_database_url"]).removeprefix("sqlite:///")
 

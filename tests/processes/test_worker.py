@@ -1,7 +1,11 @@
 """The worker: two at once share one database, and each has a slot of its own."""
 
+import contextlib
+import json
 import os
 import signal
+import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +14,7 @@ from panel.worker import cron, sweeps, take_slot
 from tests import databases
 from tests.processes.beside import another_worker
 from tests.processes.test_supervisor import all_are_pending, until
-from tests.servers import running_panel
+from tests.servers import a_panel, running_panel
 
 
 def test_slots_are_the_lowest_free_numbers(tmp_path: Path) -> None:
@@ -44,3 +48,39 @@ def test_two_workers_share_one_database(tmp_path: Path, database_url: str) -> No
             assert second.wait(5) == 0
     assert "sweep failed" not in panel.log
     assert panel.flask("audit").returncode == 0
+
+
+@pytest.mark.parametrize("file", ["jobs.db", "panel.db"])
+def test_worker_beside_one_that_froze_inside_a_write_says_why_or_starts(tmp_path: Path, file: str) -> None:
+    panel = a_panel(tmp_path)
+    assert panel.flask("init").returncode == 0
+    with contextlib.closing(sqlite3.connect(tmp_path / file, isolation_level=None)) as frozen:
+        frozen.execute("PRAGMA journal_mode=WAL")
+        frozen.execute("BEGIN IMMEDIATE")
+        with another_worker(panel) as worker:
+            assert until(lambda: "worker cannot start yet" in panel.log or "worker started" in panel.log)
+            assert worker.poll() is None
+
+            frozen.execute("ROLLBACK")
+
+            assert until(lambda: "worker started" in panel.log)
+            assert "Traceback" not in panel.log
+            assert "sweep failed" not in panel.log
+
+
+@pytest.mark.both_engines
+def test_worker_that_is_told_to_stop_says_its_own_lines_alone(tmp_path: Path, database_url: str) -> None:
+    panel = a_panel(tmp_path / "instance", DATABASE_URL=database_url, PANEL_DISPATCH_SECONDS="1")
+    assert panel.flask("init").returncode == 0
+    for wait_seconds in (0.0, 0.7, 1.4):
+        with another_worker(panel) as worker:
+            started = panel.log.count('"worker started"')
+            assert until(lambda: panel.log.count('"worker started"') > started)  # noqa: B023
+            time.sleep(wait_seconds)
+
+            worker.send_signal(signal.SIGTERM)
+
+            assert worker.wait(5) == 0
+
+    said = [json.loads(line)["event"] for line in panel.log.splitlines()]
+    assert said == ["worker started", "worker stops"] * 3
