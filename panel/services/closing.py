@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, select, update
 
 from panel.db import db, lock_rows
+from panel.domain import email_address
 from panel.domain.errors import Refused, StaleForm
 from panel.domain.status import Status
 from panel.domain.ticket import TicketState
@@ -137,7 +138,9 @@ def _forget_person(user_id: int, *, now: datetime) -> None:
     ).one()
     _say_goodbye(user, now=now)
     # One that is being answered is left to whoever answers it, who waits for this account.
-    asked = lock_rows(select(ResetRequest.id).where(ResetRequest.email == user.email), skip_locked=True)
+    asked = lock_rows(
+        select(ResetRequest.id).where(ResetRequest.email.in_(email_address.spellings(user.email))), skip_locked=True
+    )
     db.session.execute(delete(ResetRequest).where(ResetRequest.id.in_(db.session.scalars(asked).all())))
     for model in (SignIn, RecoveryCode):
         db.session.execute(delete(model).where(model.user_id == user_id))

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from panel.db import change, db
 from panel.domain.errors import EmailNotConfirmed, NotFound, Refused, StaleForm
 from panel.models import User
-from panel.services import audit_log, customer_state, ledger, sign_ins
+from panel.services import audit_log, customer_state, ledger, sign_ins, users
 from panel.services.closed_accounts import check_open
 from panel.services.sign_ins import SignedIn
 
@@ -39,7 +39,7 @@ def hold_own(person: SignedIn, *, now: datetime) -> None:
 
 def confirm_by_hand(email: str, *, detail: str = "", actor: str, now: datetime) -> None:
     """Confirm the email of an account for its owner, as an operator. Raises NotFound, or Refused if it is confirmed."""
-    user_id = db.session.scalar(select(User.id).where(User.email == email.strip().lower()))
+    user_id = users.id_by_email(email)
     if user_id is None:
         raise NotFound(f"There is no account with the email {email}.")
     confirm_account(user_id, detail=detail, actor=actor, now=now)

@@ -8,6 +8,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from panel.db import change, db, lock_rows
+from panel.domain import email_address
 from panel.domain.errors import BadInput, LinkIsSpent
 from panel.models import EmailChange, LinkPurpose, MailedLink, User
 from panel.services import customer_state, letters, mailed_links, mails, security_mails, throttles, users
@@ -90,7 +91,7 @@ def ask_to_change(user_id: int, new_email: str, *, now: datetime) -> EmailChange
     new_email = users.normalize_email(new_email)
     mailed_links.hold_open(user_id)
     user = users.find(user_id)
-    if new_email == user.email:
+    if user.email in email_address.spellings(new_email):
         raise BadInput("This is your email already.", field="email")
     last = db.session.scalar(select(func.max(EmailChange.asked_at)).where(EmailChange.new_email == new_email))
     if last is not None:
@@ -190,6 +191,8 @@ def _make(asked: EmailChange, *, now: datetime) -> Opened:
     """The account gets its new email, unless somebody opened an account with it meanwhile."""
     asked.ended_at = now
     db.session.flush()
+    if users.id_by_email(asked.new_email) not in (None, asked.user_id):
+        return Opened.TAKEN
     mine = update(User).where(User.id == asked.user_id, User.email == asked.old_email, User.closed_at.is_(None))
     try:
         with db.session.begin_nested():

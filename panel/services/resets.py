@@ -51,7 +51,7 @@ def answer_next(*, now: datetime) -> bool:
 
 
 def _answer(asked: ResetRequest, *, now: datetime) -> None:
-    user_id = db.session.scalar(select(User.id).where(User.email == asked.email))
+    user_id = users.id_by_email(asked.email)
     if user_id is None:
         return
     # Held before it is looked at: an account that is closed meanwhile has another email by then.

@@ -16,7 +16,7 @@ from panel.db import change, db, lock_rows
 from panel.domain.errors import BadInput, NotFound, Refused, StaleForm
 from panel.models import RecoveryCode, SignIn, User
 from panel.sealing import CannotUnseal, seal, unseal
-from panel.services import audit_log, confirmed_emails, half_sign_ins, security_mails, sign_ins
+from panel.services import audit_log, confirmed_emails, half_sign_ins, security_mails, sign_ins, users
 from panel.settings import Settings
 
 DIGITS = 6
@@ -151,7 +151,7 @@ def recovery_codes_left(user_id: int) -> int:
 def reset(email: str, *, reason: str, actor: str, now: datetime) -> None:
     """Take the second factor off an account whose owner lost it, and log all its devices out. Raises NotFound."""
     reason = audit_log.checked_reason(reason)
-    user = db.session.scalar(lock_rows(select(User).where(User.email == email.strip().lower())))
+    user = users.find_by_email(email, is_locked=True)
     if user is None:
         raise NotFound(f"There is no account with the email {email}.")
     if not user.sealed_totp:
@@ -168,7 +168,7 @@ def code_at(secret: str, *, at: datetime) -> str:
 
 def next_code(email: str, *, settings: Settings, now: datetime) -> str:
     """A code that will be taken now: the present one or, where that is used, the next. Raises NotFound and Refused."""
-    user = db.session.scalar(select(User).where(User.email == email.strip().lower()))
+    user = users.find_by_email(email)
     if user is None:
         raise NotFound(f"There is no account with the email {email}.")
     totp = pyotp.TOTP(_secret(user, settings=settings))

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select
 
 from panel.db import db
-from panel.domain import mail_hosts
+from panel.domain import email_address, mail_hosts
 from panel.domain.errors import TooManyTries
 from panel.models import FailedTry
 
@@ -160,7 +160,7 @@ def start_anew(email: str, *, user_id: int) -> None:
 
 def account_bucket(email: str) -> str:
     """The account that this email names. Hashed: what people type into that field is not always an email."""
-    return f"account:{hashlib.sha256(email.strip().lower().encode(errors='replace')).hexdigest()}"
+    return f"account:{hashlib.sha256(email_address.one_spelling(email).encode(errors='replace')).hexdigest()}"
 
 
 def _count(limits: list[Limit], *, also: list[str] | None = None, now: datetime) -> Tries:

@@ -30,7 +30,7 @@ _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
 def normalize_email(text: str) -> str:
-    """The address as we keep it: without spaces around it, in lower case. Raises BadInput."""
+    """The address in its one spelling: trimmed, in lower case, the host in its own letters. Raises BadInput."""
     email = text.strip().lower()
     if not email:
         raise BadInput("The email is missing. It should look like name@example.com.", field="email")
@@ -39,10 +39,19 @@ def normalize_email(text: str) -> str:
     if _EMAIL.fullmatch(email) is None or not email.isprintable():
         raise BadInput("This email is not complete. It should look like name@example.com.", field="email")
     try:
-        email_address.in_ascii(email)
-    except ValueError as error:
-        raise BadInput("Mails cannot reach this email. It should look like name@example.com.", field="email") from error
-    return email
+        return email_address.canonical(email)
+    except email_address.BadLocalPart as error:
+        most = email_address.LONGEST_LOCAL_PART
+        raise BadInput(
+            "Mail can't reach this email: the part before the @ has letters that mail servers don't take, or more than "
+            f"{most} characters.",
+            field="email",
+        ) from error
+    except email_address.BadHost as error:
+        raise BadInput(
+            "Mail can't reach this email: the part after the @ is not the name of a host, such as example.com.",
+            field="email",
+        ) from error
 
 
 def check_new_password(password: str, *, email: str, site_name: str) -> None:
@@ -129,17 +138,25 @@ def find(user_id: int) -> User:
 
 
 def find_by_email(email: str, *, is_locked: bool = False) -> User | None:
-    """Whose email this is; with `is_locked` nobody else changes the account until the transaction ends."""
-    statement = select(User).where(User.email == email.strip().lower())
+    """Whose email this is, in whichever spelling; with `is_locked` nobody else changes it until the transaction ends.
+
+    Of two accounts that an older version kept under two spellings, the one that is spelled as it was typed.
+    """
+    user_id = id_by_email(email)
+    if user_id is None:
+        return None
+    statement = select(User).where(User.id == user_id, User.email.in_(email_address.spellings(email)))
     return db.session.scalar(lock_rows(statement) if is_locked else statement)
 
 
 def id_by_email(email: str) -> int | None:
-    return db.session.scalar(select(User.id).where(User.email == email.strip().lower()))
+    spellings = email_address.spellings(email)
+    found = {row[1]: row[0] for row in db.session.execute(select(User.id, User.email).where(User.email.in_(spellings)))}
+    return next((found[spelling] for spelling in spellings if spelling in found), None)
 
 
 def password_hash_by_email(email: str) -> str | None:
-    return db.session.scalar(select(User.password_hash).where(User.email == email.strip().lower()))
+    return db.session.scalar(select(User.password_hash).where(User.id == id_by_email(email)))
 
 
 def set_password(user_id: int, *, password_hash: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Select, func, or_, select, update
 
 from panel.db import db, lock_rows, table_of
+from panel.domain import email_address
 from panel.domain.errors import BadInput, NotFound, Refused
 from panel.domain.filters import LARGEST_ID
 from panel.domain.status import Status
@@ -126,7 +127,7 @@ def search(text: str, *, after: int | None) -> Page:
         used,
     ).join(ACCOUNTS, ACCOUNTS.c.user_id == User.id)
     if text:
-        about = User.email.contains(text.lower(), autoescape=True)
+        about = or_(*(User.email.contains(form, autoescape=True) for form in email_address.search_forms(text)))
         number = _number(text)
         statement = statement.where(about if number is None else or_(about, User.id == number))
     else:

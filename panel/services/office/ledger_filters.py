@@ -3,13 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import select
-
-from panel.db import db
 from panel.domain import money
 from panel.domain.errors import BadMoney
 from panel.domain.filters import BadFilters, DaysAndPage, days_of, is_row_number
-from panel.models import AccountKind, TransferKind, User
+from panel.models import AccountKind, TransferKind
+from panel.services import users
 
 LONGEST_WORDS = 200
 
@@ -76,7 +74,7 @@ def _customer(text: str, errors: dict[str, str]) -> int | None:
     """A person by number or by the whole email."""
     if not text or (text.isascii() and text.isdigit()):
         return _number({"customer": text}, "customer", errors)
-    found = db.session.scalar(select(User.id).where(User.email == text.lower()))
+    found = users.id_by_email(text)
     if found is None:
         errors["customer"] = "There is no account with this email. Write the whole email, or the number."
     return found

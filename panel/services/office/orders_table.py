@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, or_, select
 
 from panel.db import db, table_of
+from panel.domain import email_address
 from panel.domain.office_orders import Wanted
 from panel.domain.status import Status
 from panel.models import Order, Provider, Tool, User
@@ -120,7 +121,7 @@ def _conditions(wanted: Wanted, limits: Limits, *, now: datetime) -> list[Column
     if wanted.provider is not None:
         narrow.append(ORDERS.c.provider_id == wanted.provider)
     if wanted.customer:
-        narrow.append(USERS.c.email == wanted.customer)
+        narrow.append(USERS.c.email.in_(email_address.spellings(wanted.customer)))
     if filters.period is not None:
         narrow += [ORDERS.c.placed_at >= filters.period.since, ORDERS.c.placed_at < filters.period.until]
     if filters.search:

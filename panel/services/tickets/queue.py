@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from panel.db import db
+from panel.domain import email_address
 from panel.domain.filters import LARGEST_ID
 from panel.domain.ticket import TicketKind, TicketState
 from panel.models import Ticket, User
@@ -110,7 +111,8 @@ def _which(filters: Filters, *, operator_id: int) -> list[ColumnElement[bool]]:
 def _fits(search: str) -> ColumnElement[bool]:
     """A number of a ticket or an order, or a part of a subject or of a customer's email."""
     text = search.lower()
-    customers = select(User.id).where(User.email.contains(text, autoescape=True))
+    forms = email_address.search_forms(search)
+    customers = select(User.id).where(or_(*(User.email.contains(form, autoescape=True) for form in forms)))
     fits = [func.lower(Ticket.subject).contains(text, autoescape=True), Ticket.customer_id.in_(customers)]
     digits = search.removeprefix("#")
     if digits.isascii() and digits.isdigit() and len(digits) <= 18 and int(digits) <= LARGEST_ID:
