@@ -35,6 +35,9 @@ def import_tools(file: Path) -> None:
 def list_tools(as_json: bool) -> None:
     """Print slug, id, price per thousand, least and most of every tool, hidden ones too."""
     tools = catalogue.listed_all()
+    for tool in tools:
+        if tool.link_fault:
+            click.echo(f"Nobody can order {tool.slug}: its link pattern {tool.link_fault}.", err=True)
     if as_json:
         click.echo(json.dumps([_as_json(tool) for tool in tools], indent=2))
         return

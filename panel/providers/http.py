@@ -8,6 +8,7 @@ import asyncio
 import ipaddress
 import json
 import os
+import socket
 import ssl
 import threading
 import time
@@ -19,7 +20,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-MOST_BYTES = 1024 * 1024
+MEBIBYTE = 1024 * 1024
+MOST_BYTES = MEBIBYTE
 MOST_DIGITS = 40
 OK = range(200, 300)
 # A byte-order mark and JSON's own white space.
@@ -73,10 +75,15 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def post(url: str, fields: Mapping[str, str], *, timeout_seconds: float) -> Any:
+class _Unusable(Exception):
+    """An answer that is not read on, or an address that is not called, with the reason in words."""
+
+
+def post(url: str, fields: Mapping[str, str], *, timeout_seconds: float, most_bytes: int = MOST_BYTES) -> Any:
     """POST a form; the parsed JSON of an answer with any 2xx status. Raises CallFailed for everything else."""
     sent = _Sent(before=time.monotonic() + timeout_seconds)
-    call = asyncio.run_coroutine_threadsafe(_within(url, dict(fields), sent, timeout_seconds), _loop(os.getpid()))
+    calling = asyncio.wait_for(_call(url, dict(fields), sent, timeout_seconds, most_bytes), timeout_seconds)
+    call = asyncio.run_coroutine_threadsafe(calling, _loop(os.getpid()))
     try:
         status, body = call.result(timeout_seconds + GRACE_SECONDS)
     except TimeoutError as error:
@@ -84,8 +91,8 @@ def post(url: str, fields: Mapping[str, str], *, timeout_seconds: float) -> Any:
         may_be_sent = sent.began or not call.done()
         call.cancel()
         raise CallFailed(f"no answer within {timeout_seconds:g} seconds", was_sent=may_be_sent) from error
-    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as error:
-        raise CallFailed(f"the call failed: {type(error).__name__}", was_sent=sent.began) from error
+    except (_Unusable, httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as error:
+        raise CallFailed(_why(error, was_sent=sent.began), was_sent=sent.began) from error
     if status not in OK:
         raise ErrorStatus(status, body)
     return _parse(body)
@@ -117,25 +124,54 @@ class _Sent:
             self.began = True
 
 
-async def _within(url: str, fields: dict[str, str], sent: _Sent, timeout_seconds: float) -> tuple[int, bytes]:
-    return await asyncio.wait_for(_call(url, fields, sent, timeout_seconds), timeout_seconds)
+def _why(error: Exception, *, was_sent: bool) -> str:
+    """What went wrong, in words for operators."""
+    causes = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and isinstance(cause, Exception):
+        causes.append(cause)
+    for kind, words in _WORDS:
+        if any(isinstance(cause, kind) for cause in causes):
+            return words
+    if isinstance(error, _Unusable):
+        return str(error)
+    if was_sent:
+        return "the connection broke before a whole answer came"
+    return "no connection could be made"
 
 
-async def _call(url: str, fields: dict[str, str], sent: _Sent, timeout_seconds: float) -> tuple[int, bytes]:
+# The first that is met wins. Some are seen only as the cause of what httpx raises.
+_WORDS: tuple[tuple[type[Exception], str], ...] = (
+    (ssl.SSLCertVerificationError, "its certificate is not valid for its address"),
+    (ssl.SSLError, "no secure connection could be made"),
+    (socket.gaierror, "its host name was not found"),
+    (ConnectionRefusedError, "the connection was refused"),
+    (httpx.ConnectTimeout, "no connection was made in time"),
+    (httpx.TimeoutException, "it stopped answering midway"),
+    (httpx.InvalidURL, "its address can't be called"),
+)
+
+
+async def _call(
+    url: str, fields: dict[str, str], sent: _Sent, timeout_seconds: float, most_bytes: int
+) -> tuple[int, bytes]:
+    try:
+        url = check_url(url)
+    except ValueError as error:
+        raise _Unusable(str(error)) from error
     timeout = httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds / 2))
     headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "panel"}
     client = httpx.AsyncClient(verify=tls(), timeout=timeout, trust_env=False, follow_redirects=False)
     async with (
         client,
-        client.stream("POST", check_url(url), data=fields, headers=headers, extensions={"trace": sent.trace}) as answer,
+        client.stream("POST", url, data=fields, headers=headers, extensions={"trace": sent.trace}) as answer,
     ):
         if answer.headers.get("content-encoding", "identity").strip().lower() != "identity":
-            raise ValueError("the answer is packed although that was not asked for")
+            raise _Unusable("the answer is packed although that was not asked for")
         body = bytearray()
         async for piece in answer.aiter_raw():
             body += piece
-            if len(body) > MOST_BYTES:
-                raise ValueError("the answer is longer than 1 MiB")
+            if len(body) > most_bytes:
+                raise _Unusable(f"the answer is longer than {most_bytes // MEBIBYTE} MiB")
         return answer.status_code, bytes(body)
 
 

@@ -18,6 +18,10 @@ from panel.providers.refusals import (
     shorten,
 )
 
+# A catalogue of 10,000 services and more is one answer.
+MOST_BYTES_OF_SERVICES = 16 * http.MEBIBYTE
+TIMES_AS_LONG_FOR_SERVICES = 3
+
 
 @dataclass(frozen=True)
 class PanelApi:
@@ -69,7 +73,12 @@ class PanelApi:
 
     def services(self) -> list[Any]:
         """The provider's catalogue, unread. Raises ProviderSilent unless it is a list with something in it."""
-        answer = self._question("services", {})
+        answer = self._question(
+            "services",
+            {},
+            timeout_seconds=TIMES_AS_LONG_FOR_SERVICES * self.timeout_seconds,
+            most_bytes=MOST_BYTES_OF_SERVICES,
+        )
         if not isinstance(answer, list) or not answer:
             raise ProviderSilent(f"the provider's catalogue is empty or no list: {shorten(answer)}")
         return answer
@@ -81,12 +90,13 @@ class PanelApi:
             raise ProviderSilent(f"the answer to balance is not one: {shorten(answer)}")
         return _printable(answer["balance"])[:40], _printable(answer.get("currency", ""))[:10]
 
-    def _call(self, action: str, fields: Mapping[str, str]) -> Any:
-        return http.post(self.url, {"key": self.key, "action": action, **fields}, timeout_seconds=self.timeout_seconds)
+    def _call(self, action: str, fields: Mapping[str, str], **bounds: Any) -> Any:
+        bounds = {"timeout_seconds": self.timeout_seconds} | bounds
+        return http.post(self.url, {"key": self.key, "action": action, **fields}, **bounds)
 
-    def _question(self, action: str, fields: Mapping[str, str]) -> Any:
+    def _question(self, action: str, fields: Mapping[str, str], **bounds: Any) -> Any:
         try:
-            return self._call(action, fields)
+            return self._call(action, fields, **bounds)
         except CallFailed as failure:
             raise ProviderSilent(failure.text) from failure
 

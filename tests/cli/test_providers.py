@@ -1,5 +1,6 @@
 """`flask providers` and `flask reviews resolve`: what they print, what they refuse, and the line each act leaves."""
 
+import gzip
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -191,6 +192,53 @@ def test_a_currency_that_is_not_told_is_not_guessed(app: Flask, server: Hostile)
     assert (refused.exit_code, done.exit_code) == (1, 0)
     assert "the currency of these prices isn't known" in refused.stderr
     assert price() == 900_000
+
+
+def test_a_catalogue_of_several_mebibytes_is_imported(app: Flask, server: Hostile) -> None:
+    rows = [ROW | {"service": number, "description": "x" * 100_000} for number in range(1, 51)]
+    server.answers["services"] = said(rows)
+
+    done = ran(app, "providers", "import", "upstream")
+
+    assert (done.exit_code, len(done.stdout.split())) == (0, 50)
+
+
+def packed() -> bytes:
+    return said(gzip.compress(b"[]"), headers="Content-Encoding: gzip\r\n")
+
+
+FAILURES = {
+    "the answer is longer than 16 MiB": lambda: said(b"[" + b" " * 17 * 1024 * 1024),
+    "the answer is not JSON": lambda: said(b"<html>"),
+    "the answer is packed although that was not asked for": packed,
+    "the provider answered with status 500": lambda: said(b"", status="500 Internal Server Error"),
+    "the connection broke before a whole answer came": lambda: said([ROW], length=5_000),
+    "the provider's catalogue is empty or no list: {'error': 'Invalid API key'}": lambda: said(
+        {"error": "Invalid API key"}
+    ),
+}
+
+
+@pytest.mark.parametrize("words", FAILURES)
+def test_a_failed_call_says_its_reason_in_words(app: Flask, server: Hostile, words: str) -> None:
+    server.answers["services"] = FAILURES[words]()
+
+    done = ran(app, "providers", "import", "upstream")
+
+    assert done.exit_code == 1
+    assert f"Nothing was changed: {words}." in done.stderr
+    assert "Error: Nothing" in done.stderr and "Error" not in done.stderr.replace("Error: Nothing", "")
+
+
+def test_a_provider_that_is_not_there_is_told_in_words(app: Flask) -> None:
+    with hostile_provider() as gone:
+        url = gone.url
+    ran(app, "providers", "add", "gone", "--kind", "panel_api", "--url", url, "--key-stdin", given=KEY)
+    unknown = "https://no-such-host.invalid/api/v2"
+    ran(app, "providers", "add", "unknown", "--kind", "panel_api", "--url", unknown, "--key-stdin", given=KEY)
+
+    assert "gave no usable answer: the connection was refused." in ran(app, "providers", "test", "gone").stderr
+    assert "gave no usable answer: its host name was not found." in ran(app, "providers", "test", "unknown").stderr
 
 
 def test_only_an_upstream_panel_can_be_tested_or_imported(app: Flask) -> None:

@@ -74,6 +74,25 @@ def test_the_list_as_json_has_exactly_the_agreed_shape(app: Flask) -> None:
     assert (shown[1]["refill_days"], shown[1]["cancel"]) == (None, False)
 
 
+def test_a_tool_that_nobody_can_order_is_told_apart_from_the_list(app: Flask) -> None:
+    a_tool("old-pattern", link_pattern=r"https://(?!x).*")
+
+    listed = ran(app, "tools", "list", "--json")
+
+    assert [each["slug"] for each in json.loads(listed.stdout)] == ["old-pattern"]
+    assert "Nobody can order old-pattern: its link pattern can't be used (invalid perl operator: (?!)" in listed.stderr
+
+
+def test_a_file_with_a_pattern_that_cannot_be_used_is_refused_with_the_reason(app: Flask, tmp_path: Path) -> None:
+    a_provider("simulated", name="simulated")
+    file = a_file(tmp_path, GOOD.replace("https://[a-z.]+/pages/[a-z]+", r"https://([a-z]+)\1"))
+
+    refused = ran(app, "tools", "import", file)
+
+    assert refused.exit_code == 1
+    assert "line 10, link.pattern: The pattern can't be used (invalid escape sequence: \\1)" in refused.stderr
+
+
 def test_the_list_in_lines_names_slug_id_price_and_limits(app: Flask) -> None:
     tool = a_tool("page-visits", price="1.5", minimum=50, maximum=10_000)
 
