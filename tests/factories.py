@@ -140,6 +140,9 @@ def a_tool(
             refill_days=refill_days,
             can_cancel=can_cancel,
             since=NOON,
+            name=tool.name,
+            category=tool.category,
+            unit=tool.unit,
         )
         _hold(tool, terms)
     return tool

@@ -83,6 +83,7 @@ class ShownRow:
 
     id: int
     status: Status
+    tool_name: str
     link: str
     quantity: int
     delivered: int
@@ -157,19 +158,19 @@ def rendered(rows: Sequence[Row[*tuple[Any, ...]]], *, customer_id: int, catalog
     kept = _caches().rows
     html = kept.find_all(keys)
     if missing := [key[0] for key in keys if key not in html]:
-        names = tool_names(catalogue_version)
         for row in orders.in_full(customer_id, order_ids=missing):
             # By now the order may have moved on: what is kept is kept under the version that was read.
             key = (row.id, row.version, row.is_unconfirmed, catalogue_version)
-            html[key] = kept.get(key, partial(_render, row, names))
+            html[key] = kept.get(key, partial(_render, row))
     by_id = {key[0]: text for key, text in html.items()}
     return Markup("\n".join([by_id[key[0]] for key in keys]))  # noqa: S704  (rendered, and escaped, by its template)
 
 
-def _render(row: Row[*tuple[Any, ...]], names: dict[int, ToolName]) -> str:
+def _render(row: Row[*tuple[Any, ...]]) -> str:
     shown = ShownRow(
         id=row.id,
         status=Status(row.status),
+        tool_name=row.tool_name,
         link=row.link,
         quantity=row.quantity,
         delivered=row.quantity - row.remains,
@@ -178,6 +179,4 @@ def _render(row: Row[*tuple[Any, ...]], names: dict[int, ToolName]) -> str:
         placed_at=row.placed_at,
         is_unconfirmed=row.is_unconfirmed,
     )
-    # A tool that was added after the names were read is read now.
-    tool = names.get(row.tool_id) or orders.tool_names()[row.tool_id]
-    return current_app.jinja_env.get_template("orders/_row.html").render(row=shown, tool=tool)
+    return current_app.jinja_env.get_template("orders/_row.html").render(row=shown)

@@ -72,7 +72,7 @@ def _again(again: str) -> str:
         abort(404)
     typed = Typed(link=own.order.link, quantity=str(own.again_quantity))
     if catalogue.find(own.tool.slug) is None:
-        gone = f"The tool of order {own.id}, {own.tool.name}, is no longer offered. Choose another one."
+        gone = f"The tool of order {own.id}, {own.terms.name}, is no longer offered. Choose another one."
         return _form(replace(typed, errors=(("tool", gone),)), again=own.id)
     return _form(replace(typed, tool=own.tool.slug), again=own.id)
 

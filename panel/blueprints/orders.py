@@ -258,7 +258,7 @@ def _csv_rows(user_id: int, filters: Filters, names: dict[int, orders.ToolName])
                 row.id,
                 _moment(row.placed_at),
                 tool.slug,
-                tool.name,
+                row.tool_name,
                 row.link,
                 Status(row.status).label,
                 row.quantity,

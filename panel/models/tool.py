@@ -63,11 +63,14 @@ class Tool(Base):
     # that an operator has set by hand since, separated by spaces; an import leaves those as they are.
     provider_rate_micros: Mapped[int | None]
     set_by_hand: Mapped[str] = mapped_column(default="", server_default="")
+    # What that catalogue last called it, whatever an operator calls it here.
+    provider_name: Mapped[str] = mapped_column(default="", server_default="")
+    provider_category: Mapped[str] = mapped_column(default="", server_default="")
     changed_at: Mapped[datetime]
 
 
 class Terms(Base):
-    """A tool's price, limits, link rule, refill and cancel rules, as of a version. Never changed."""
+    """A tool's name, price, limits, link rule, refill and cancel rules, as of a version. Never changed."""
 
     __tablename__ = "terms"
     __table_args__ = (
@@ -90,6 +93,10 @@ class Terms(Base):
     refill_days: Mapped[int | None]
     can_cancel: Mapped[bool]
     since: Mapped[datetime]
+    # What the tool was called: an order is shown under the words that it was bought under.
+    name: Mapped[str] = mapped_column(default="", server_default="")
+    category: Mapped[str] = mapped_column(default="", server_default="")
+    unit: Mapped[str] = mapped_column(default="", server_default="")
 
 
 class Catalogue(Base):

@@ -21,6 +21,8 @@ from panel.services.platform import own_orders
 from panel.settings import ROOT
 
 ALL_BY_HAND = "cancel category link maximum minimum name price_per_thousand refill_days summary"
+# What a tool is called is part of its terms: a tool with another name has new ones.
+TERMS_WORDS = frozenset({"name", "category", "unit"})
 DEMO_FILE = ROOT / "content" / "tools" / "catalogue.yaml"
 DEMO_PROVIDERS = {"simulator": "simulated", "by-hand": "manual"}
 
@@ -84,6 +86,7 @@ class TermsVersion:
     terms_id: int
     version: int
     since: datetime
+    name: str
     terms: TermsWritten
 
 
@@ -170,11 +173,11 @@ def offer(tool_id: int) -> ToolOffer | None:
 
 def terms_log(tool_id: int) -> list[TermsVersion]:
     """Every version of the tool's terms, newest first."""
-    statement: Select[*tuple[Any, ...]] = select(Terms.id, Terms.version, Terms.since, *_TERMS).where(
+    statement: Select[*tuple[Any, ...]] = select(Terms.id, Terms.version, Terms.since, Terms.name, *_TERMS).where(
         Terms.tool_id == tool_id
     )
     rows = db.session.execute(statement.order_by(Terms.version.desc()))
-    return [TermsVersion(row[0], row[1], row[2], TermsWritten(*row[3:])) for row in rows]
+    return [TermsVersion(row[0], row[1], row[2], row[3], TermsWritten(*row[4:])) for row in rows]
 
 
 _VERSION = select(table_of(Catalogue).c.version)
@@ -261,7 +264,7 @@ def _change(tool: Tool, written: ToolWritten, *, provider_id: int, terms: TermsW
     if tool.provider_rate_micros is not None:
         # A file is an operator's hand: the provider's own catalogue changes this tool no more.
         tool.set_by_hand = ALL_BY_HAND
-    if terms != written.terms:
+    if terms != written.terms or differs.keys() & TERMS_WORDS:
         tool.terms_id = next_terms(tool.id, written.terms, now=now)
     elif not differs:
         return False
@@ -275,9 +278,11 @@ def _plain_fields(written: ToolWritten) -> dict[str, str]:
 
 
 def next_terms(tool_id: int, written: TermsWritten, *, now: datetime) -> int:
-    """Add these terms as the tool's next version; their number."""
+    """Add these terms as the tool's next version, under what it is called now; their number."""
     last = db.session.execute(select(func.max(Terms.version)).where(Terms.tool_id == tool_id)).scalar()
-    terms = Terms(tool_id=tool_id, version=(last or 0) + 1, since=now, **asdict(written))
+    tool = db.session.get_one(Tool, tool_id)
+    words = {word: getattr(tool, word) for word in TERMS_WORDS}
+    terms = Terms(tool_id=tool_id, version=(last or 0) + 1, since=now, **words, **asdict(written))
     db.session.add(terms)
     db.session.flush()
     return terms.id

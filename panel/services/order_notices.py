@@ -14,10 +14,10 @@ from sqlalchemy import Row, select, update
 from panel.db import change, db, lock_rows, table_of
 from panel.domain.notices import Notice
 from panel.domain.status import Status
-from panel.models import Account, Order, Tool, User
+from panel.models import Account, Order, Terms, User
 from panel.services import notices
 
-ORDERS, USERS, TOOLS, ACCOUNTS = (table_of(model) for model in (Order, User, Tool, Account))
+ORDERS, USERS, TERMS, ACCOUNTS = (table_of(model) for model in (Order, User, Terms, Account))
 
 TEMPLATE = "orders"
 GAP = timedelta(minutes=5)
@@ -77,7 +77,7 @@ _MARKED = (
     select(
         ORDERS.c.id,
         ORDERS.c.status,
-        TOOLS.c.name,
+        TERMS.c.name,
         ORDERS.c.link,
         ORDERS.c.quantity,
         ORDERS.c.remains,
@@ -85,7 +85,7 @@ _MARKED = (
         ORDERS.c.returned_nanos,
         ORDERS.c.reason,
     )
-    .join(TOOLS, TOOLS.c.id == ORDERS.c.tool_id)
+    .join(TERMS, TERMS.c.id == ORDERS.c.terms_id)
     .where(ORDERS.c.notice_at.is_not(None))
     .order_by(ORDERS.c.id)
     .limit(MOST_IN_A_MAIL)

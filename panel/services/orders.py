@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Row, Select, bindparam, func, literal, or_
 from panel.db import db, table_of
 from panel.domain.history import Filters
 from panel.domain.status import Status
-from panel.models import Order, OrderCount, Tool
+from panel.models import Order, OrderCount, Terms, Tool
 
 PAGE_SIZE = 25
 BATCH_SIZE = 1_000
@@ -25,6 +25,7 @@ CLOCKS_APART = timedelta(hours=1)
 ORDERS = table_of(Order)
 COUNTS = table_of(OrderCount)
 TOOLS = table_of(Tool)
+TERMS = table_of(Terms)
 
 # What tells whether a row that was rendered before is still true: few columns, since a page reads them each time.
 _KNOWN = (
@@ -33,8 +34,11 @@ _KNOWN = (
     ORDERS.c.status,
     ORDERS.c.unconfirmed_at.is_not(None).label("is_unconfirmed"),
 )
+# As the tool was called when the order was placed. Not as a join, which SQLite might read from the terms' side.
+_TOOL_NAME = select(TERMS.c.name).where(TERMS.c.id == ORDERS.c.terms_id).scalar_subquery().label("tool_name")
 _SHOWN = (
     *_KNOWN,
+    _TOOL_NAME,
     ORDERS.c.tool_id,
     ORDERS.c.link,
     ORDERS.c.quantity,
@@ -54,7 +58,7 @@ _WRITTEN = (
 
 @dataclass(frozen=True, slots=True)
 class ToolName:
-    """What a row says of its tool."""
+    """What a tool is called now."""
 
     name: str
     slug: str

@@ -18,6 +18,7 @@ from panel.domain import money, resale
 from panel.domain.errors import Refused
 from panel.models import Catalogue, Provider, Terms, Tool
 from panel.services import provider_markup, provider_rows, reviews
+from panel.services.catalogue import TERMS_WORDS
 from panel.services.catalogue_files import TermsWritten
 from panel.services.provider_markup import Markup, PriceChange
 from panel.services.provider_rows import Row
@@ -32,7 +33,7 @@ UNIT = "pieces"
 MOST_SLUG_LENGTH = 48
 MOVED_PARTS = 5
 ROWS_AT_ONCE = 500
-FOLLOWED = ("name", "category", "summary", "provider_rate_micros", "is_hidden")
+FOLLOWED = ("name", "category", "summary", "provider_rate_micros", "provider_name", "provider_category", "is_hidden")
 
 TOOLS = table_of(Tool)
 TERMS = table_of(Terms)
@@ -131,6 +132,8 @@ def _new_tool(row: Row, slug: str, *, provider_id: int, now: datetime) -> dict[s
     return {
         "slug": slug,
         **_words(row),
+        "provider_name": row.name,
+        "provider_category": row.category,
         "unit": UNIT,
         "provider_id": provider_id,
         "provider_service": row.service,
@@ -189,23 +192,31 @@ def _follow(
         did.skipped.append(f"Service {row.service} was skipped: its limits do not fit those set by hand for {slug}.")
         return
     fields: dict[str, Any] = {name: value for name, value in _words(row).items() if name not in present.by_hand}
-    fields["provider_rate_micros"] = row.rate_micros
+    fields |= {"provider_rate_micros": row.rate_micros, "provider_name": row.name, "provider_category": row.category}
     if tool.is_hidden and "hidden" not in present.by_hand:
         fields["is_hidden"] = False
         did.returned.append(slug)
     old_price, new_price = present.terms.price_micros_per_thousand, wanted["price_micros_per_thousand"]
     if old_price != new_price:
         did.prices.append(PriceChange(slug, old_price, new_price))
-    is_new = TermsWritten(**wanted) != present.terms
+    differs = {name: value for name, value in fields.items() if getattr(tool, name) != value}
+    is_new = TermsWritten(**wanted) != present.terms or bool(differs.keys() & TERMS_WORDS)
     if is_new:
         terms.append((slug, present.version + 1, TermsWritten(**wanted)))
-    differs = {name: value for name, value in fields.items() if getattr(tool, name) != value}
     (did.changed if differs or is_new else did.unchanged).append(slug)
     if differs or is_new:
         changes.append(_as_it_is(tool) | differs)
 
 
 def _alert(tool: Any, row: Row, *, now: datetime) -> None:
+    """Open a review where the service may have become another one, and where its rate has moved far."""
+    if tool.provider_name and tool.provider_name != row.name and tool.provider_category != row.category:
+        text = (
+            f"Service {row.service}, sold as {tool.slug}, was {tool.provider_name} in {tool.provider_category} "
+            f"and is now {row.name} in {row.category}. It may be another service: check it, and hide the tool if it is."
+        )
+        raw = f"service={row.service}"
+        reviews.open_review("service_changed", provider_id=tool.provider_id, text=text, raw=raw, now=now)
     was = tool.provider_rate_micros
     if abs(row.rate_micros - was) * MOVED_PARTS <= was:
         return
@@ -250,11 +261,14 @@ def _write(
         return
     for some in _some(new):
         db.session.execute(insert(TOOLS), some)
-    ids = {row.slug: row.id for row in db.session.execute(select(TOOLS.c.slug, TOOLS.c.id))}
+    called = select(TOOLS.c.slug, TOOLS.c.id.label("tool_id"), *(TOOLS.c[word] for word in sorted(TERMS_WORDS)))
+    tools = {row.slug: dict(row._mapping) for row in db.session.execute(called)}
+    for change in changes:
+        tools[change["slug"]] |= {word: change[word] for word in TERMS_WORDS & change.keys()}
     done = 0
     for some_terms in _some(terms):
         rows = [
-            {"tool_id": ids[slug], "version": version, "since": now, **asdict(each)}
+            {**_without_slug(tools[slug]), "version": version, "since": now, **asdict(each)}
             for slug, version, each in some_terms
         ]
         made = db.session.execute(insert(TERMS).returning(TERMS.c.id, TERMS.c.tool_id), rows).all()
@@ -270,6 +284,10 @@ def _write(
         rows = [{f"b_{name}": value for name, value in change.items()} for change in some_changes]
         db.session.execute(follow.values({**values, TOOLS.c.changed_at: now}), rows)
     db.session.execute(update(Catalogue).values(version=Catalogue.version + 1))
+
+
+def _without_slug(tool: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in tool.items() if name != "slug"}
 
 
 def _some(rows: list[Any]) -> Iterable[list[Any]]:

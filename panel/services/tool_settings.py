@@ -33,6 +33,10 @@ def set_field(slug: str, field: str, text: str, *, actor: str, now: datetime) ->
         tool.is_hidden = read_truth(text, field)
     else:
         setattr(tool, field, read_line(text, field))
+        if field in catalogue.TERMS_WORDS:
+            present = catalogue.find_any(slug)
+            assert present is not None, "a tool has terms"
+            tool.terms_id = catalogue.next_terms(tool.id, catalogue.terms_of(present), now=now)
     tool.set_by_hand = " ".join(sorted({*tool.set_by_hand.split(), field}))
     _done(tool, "tools set", f"{field}={text[:100]}", actor=actor, now=now)
 

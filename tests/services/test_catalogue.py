@@ -235,7 +235,7 @@ def test_terms_changed_back_are_a_third_version() -> None:
     assert tool is not None and tool.terms_version == 3
 
 
-def test_another_name_changes_the_tool_but_not_its_terms() -> None:
+def test_another_name_is_another_version_of_the_terms() -> None:
     a_provider("simulated")
     imported(GOOD)
     version = catalogue.version()
@@ -244,7 +244,7 @@ def test_another_name_changes_the_tool_but_not_its_terms() -> None:
 
     tool = catalogue.find("page-visits")
     assert tool is not None
-    assert (tool.name, tool.terms_version, tool.changed_at) == ("Visits to pages", 1, LATER)
+    assert (tool.name, tool.terms_version, tool.changed_at) == ("Visits to pages", 2, LATER)
     assert (did.changed, catalogue.version()) == (("page-visits",), version + 1)
 
 

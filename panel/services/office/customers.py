@@ -22,7 +22,7 @@ from panel.models import (
     Order,
     OrderCount,
     SignIn,
-    Tool,
+    Terms,
     TopUp,
     User,
 )
@@ -187,7 +187,7 @@ def _last_orders(customer_id: int) -> list[LastOrder]:
     rows = db.session.execute(
         select(
             Order.id,
-            Tool.name,
+            Terms.name,
             Order.status,
             Order.quantity,
             Order.remains,
@@ -195,7 +195,7 @@ def _last_orders(customer_id: int) -> list[LastOrder]:
             Order.returned_nanos,
             Order.placed_at,
         )
-        .join(Tool, Tool.id == Order.tool_id)
+        .join(Terms, Terms.id == Order.terms_id)
         .where(Order.customer_id == customer_id)
         .order_by(Order.id.desc())
         .limit(SHOWN)

@@ -11,7 +11,7 @@ from panel.db import db, table_of
 from panel.domain import email_address
 from panel.domain.office_orders import Wanted
 from panel.domain.status import Status
-from panel.models import Order, Provider, Tool, User
+from panel.models import Order, Provider, Terms, Tool, User
 from panel.services.office import claims, queues
 from panel.services.office.claims import Held
 from panel.services.office.queues import Limits
@@ -20,7 +20,7 @@ from panel.services.platform import own_orders
 
 # As many as stay under 80 kB with long links.
 PAGE_SIZE = 20
-ORDERS, USERS, TOOLS, PROVIDERS = (table_of(model) for model in (Order, User, Tool, Provider))
+ORDERS, USERS, TERMS, TOOLS, PROVIDERS = (table_of(model) for model in (Order, User, Terms, Tool, Provider))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ _COLUMNS = (
     ORDERS.c.status,
     USERS.c.email,
     ORDERS.c.customer_id,
-    TOOLS.c.name.label("tool"),
+    TERMS.c.name.label("tool"),
     ORDERS.c.link,
     ORDERS.c.quantity,
     ORDERS.c.remains,
@@ -78,6 +78,7 @@ _JOINED = (
     select(*_COLUMNS)
     .join_from(ORDERS, USERS, USERS.c.id == ORDERS.c.customer_id)
     .join(TOOLS, TOOLS.c.id == ORDERS.c.tool_id)
+    .join(TERMS, TERMS.c.id == ORDERS.c.terms_id)
     .join(PROVIDERS, PROVIDERS.c.id == ORDERS.c.provider_id)
 )
 

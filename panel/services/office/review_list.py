@@ -25,6 +25,7 @@ KINDS = {
     "provider_silent": "Silent provider",
     "provider_paused": "Paused provider",
     "time_rules": "Time rules on hold",
+    "service_changed": "Service that may be another one",
     "price_moved": "Price that moved at a provider",
     "by_operator": "Opened by an operator",
 }

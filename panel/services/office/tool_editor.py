@@ -175,7 +175,7 @@ def preview(tool: ToolOffer, typed: Mapping[str, str]) -> Preview:
     old, new = typed_of(tool), _as_typed(draft)
     differing = [field for field in LABELS if old[field] != new[field]]
     changes = tuple(Change(field, LABELS[field], old[field], new[field]) for field in differing)
-    has_new_terms = draft.terms != catalogue.terms_of(tool)
+    has_new_terms = draft.terms != catalogue.terms_of(tool) or bool(catalogue.TERMS_WORDS & set(differing))
     return Preview(changes, has_new_terms, tool.least_charge_nanos, draft.least_charge_nanos)
 
 

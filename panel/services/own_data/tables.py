@@ -17,6 +17,7 @@ from panel.models import (
     Receiver,
     Refill,
     SignIn,
+    Terms,
     Ticket,
     TicketEntry,
     Tool,
@@ -85,6 +86,7 @@ def _orders(user_id: int) -> Select[*tuple[Any, ...]]:
         select(
             Order.id.label("number"),
             Tool.slug.label("tool"),
+            Terms.name.label("tool_name"),
             Order.link,
             Order.quantity,
             Order.status,
@@ -101,6 +103,7 @@ def _orders(user_id: int) -> Select[*tuple[Any, ...]]:
             Order.ended_at,
         )
         .join(Tool, Tool.id == Order.tool_id)
+        .join(Terms, Terms.id == Order.terms_id)
         .where(Order.customer_id == user_id)
     )
 

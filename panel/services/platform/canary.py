@@ -106,6 +106,9 @@ def _add_tool(provider_id: int, *, now: datetime) -> None:
         refill_days=None,
         can_cancel=False,
         since=now,
+        name=tool.name,
+        category=tool.category,
+        unit=tool.unit,
     )
     db.session.add(terms)
     db.session.flush()

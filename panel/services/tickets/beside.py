@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from panel.db import db
 from panel.domain.status import Status
-from panel.models import Order, OrderCount, Ticket, Tool, User
+from panel.models import Order, OrderCount, Terms, Ticket, User
 from panel.services import ledger
 from panel.services.tickets import lists
 from panel.services.tickets.lists import Row
@@ -63,8 +63,8 @@ def customer_of(ticket: Ticket) -> Customer:
 
 def _newest_orders(customer_id: int) -> tuple[PastOrder, ...]:
     rows = db.session.execute(
-        select(Order.id, Tool.name, Order.status, Order.charge_nanos, Order.placed_at)
-        .join(Tool, Tool.id == Order.tool_id)
+        select(Order.id, Terms.name, Order.status, Order.charge_nanos, Order.placed_at)
+        .join(Terms, Terms.id == Order.terms_id)
         .where(Order.customer_id == customer_id)
         .order_by(Order.id.desc())
         .limit(NEWEST_ORDERS)

@@ -11,7 +11,7 @@ from panel.domain.filters import LARGEST_ID
 from panel.domain.refill import RefillState
 from panel.domain.status import Status
 from panel.domain.ticket import TicketKind
-from panel.models import Account, Order, Refill, Ticket, Tool, Transfer, TransferKind
+from panel.models import Account, Order, Refill, Terms, Ticket, Transfer, TransferKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def _order(order_id: int, *, customer_id: int) -> OrderFacts:
     row = db.session.execute(
         select(
             Order.id,
-            Tool.name,
+            Terms.name,
             Order.status,
             Order.link,
             Order.quantity,
@@ -143,7 +143,7 @@ def _order(order_id: int, *, customer_id: int) -> OrderFacts:
             Order.returned_nanos,
             Order.placed_at,
         )
-        .join(Tool, Tool.id == Order.tool_id)
+        .join(Terms, Terms.id == Order.terms_id)
         .where(Order.id == order_id, Order.customer_id == customer_id)
     ).first()
     if row is None:
