@@ -13,7 +13,7 @@ from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.models import Catalogue, Order, User
 from panel.services import orders, sign_ins, transitions
-from tests.factories import NOON, a_customer, a_tool, again, an_order, signed_in
+from tests.factories import NOON, a_customer, a_tool, again, an_order, new_terms, signed_in
 
 
 @pytest.fixture

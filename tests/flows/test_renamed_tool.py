@@ -11,6 +11,7 @@ from panel.models import Order, Review, Terms, Tool, User
 from panel.services import catalogue, order_notices, provider_imports, tool_settings
 from panel.services.office import orders_table, tool_editor
 from panel.services.own_data import tables
+from panel.services.provider_markup import Markup
 from panel.services.tickets import beside, things
 from tests.factories import NOON, a_customer, a_provider, a_tool, an_operator, an_order, new_terms, signed_in
 
@@ -115,7 +116,7 @@ def row_of(**more: object) -> dict[str, object]:
 def imported(*rows: dict[str, object]) -> None:
     provider = a_provider("panel_api")
     with transaction():
-        provider_imports.import_services(provider, list(rows), now=NOON)
+        provider_imports.import_services(provider, list(rows), markup=Markup(0), now=NOON)
 
 
 @pytest.mark.both_engines
