@@ -70,6 +70,7 @@ def _story(folder: Path, *, database_url: str) -> Told:
         one.at(second) as two,
     ):
         there.sign_up(RESELLER)
+        two_panels.said(provider, "users", "confirm", RESELLER)
         two_panels.credit(provider, RESELLER)
         two_panels.stock(provider)
         two_panels.resell(first, provider, key=two_panels.said(provider, "users", "api-key", RESELLER))

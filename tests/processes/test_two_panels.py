@@ -49,6 +49,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     provider, reseller = (a_panel(folder / name, PANEL_SYNC_SECONDS="1") for name in ("provider", "reseller"))
     with two_panels.running(provider, reseller), Browser(provider) as there, Browser(reseller) as here:
         there.sign_up(RESELLER)
+        two_panels.said(provider, "users", "confirm", RESELLER)
         two_panels.credit(provider, RESELLER)
         two_panels.stock(provider)
         key = two_panels.said(provider, "users", "api-key", RESELLER)
