@@ -33,7 +33,7 @@ def change() -> ResponseReturnValue:
         login.prove_password(current_user, request.form.get("current_password", ""))
         with transaction():
             login.hold_own_account()
-            throttles.count_mail(new_email, network=login.network(), now=utc_now())
+            throttles.count_mail(current_user.id, network=login.network(), now=utc_now())
             emails.ask_to_change(current_user.id, new_email, now=utc_now())
     except PanelError as error:
         return refused(_page(error, email=typed), error)
@@ -47,7 +47,7 @@ def send_again() -> ResponseReturnValue:
     try:
         with transaction():
             emails.check_hour(current_user.email, LinkPurpose.CONFIRM, now=utc_now())
-            throttles.count_mail(current_user.email, network=login.network(), now=utc_now())
+            throttles.count_mail(current_user.id, network=login.network(), now=utc_now())
             is_sent = emails.ask_to_confirm(current_user.id, now=utc_now())
     except PanelError as error:
         return refused(_page(error), error)

@@ -18,6 +18,7 @@ CONFIRM_WITHIN = timedelta(days=3)
 CHANGE_WITHIN = timedelta(hours=24)
 # An address that nobody has confirmed may be a stranger's: this seldom it gets a mail of one kind.
 UNCONFIRMED_EVERY = timedelta(hours=1)
+AGAIN = "Look in the spam folder too, or send another link in {wait}."
 
 
 class Opened(StrEnum):
@@ -57,17 +58,13 @@ def check_hour(email: str, purpose: LinkPurpose, *, now: datetime) -> None:
     stranger's mailbox."""
     last = mailed_links.last_made(email, purpose)
     if last is not None:
-        _refuse_within_the_hour(last, now=now)
+        _refuse_within_the_hour(last, f"That link still works. {AGAIN}", now=now)
 
 
-def _refuse_within_the_hour(last: datetime, *, now: datetime) -> None:
+def _refuse_within_the_hour(last: datetime, what_to_do: str, *, now: datetime) -> None:
     left = last + UNCONFIRMED_EVERY - now
     if left > timedelta():
-        raise throttles.too_many(
-            "We sent a link to this address less than an hour ago, and it still works. Look in the spam folder too, or "
-            "send another link in {wait}.",
-            left=left,
-        )
+        raise throttles.too_many(f"We sent a link to this address less than an hour ago. {what_to_do}", left=left)
 
 
 def find_confirmation(token: str, *, now: datetime) -> MailedLink | None:
@@ -93,9 +90,11 @@ def ask_to_change(user_id: int, new_email: str, *, now: datetime) -> EmailChange
     user = users.find(user_id)
     if user.email in email_address.spellings(new_email):
         raise BadInput("This is your email already.", field="email")
-    last = db.session.scalar(select(func.max(EmailChange.asked_at)).where(EmailChange.new_email == new_email))
+    # By this person: what others ask for must not keep anybody from an address.
+    asked_before = (EmailChange.user_id == user_id, EmailChange.new_email == new_email)
+    last = db.session.scalar(select(func.max(EmailChange.asked_at)).where(*asked_before))
     if last is not None:
-        _refuse_within_the_hour(last, now=now)
+        _refuse_within_the_hour(last, AGAIN, now=now)
     mailed_links.end_changes(user_id, now=now)
     is_taken = users.find_by_email(new_email) is not None
     old_token = mailed_links.new_token() if user.email_confirmed_at is not None else None

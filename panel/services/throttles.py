@@ -37,6 +37,7 @@ LONGEST_CODE_WAIT = timedelta(minutes=1)
 # Beyond this many, the known devices of one account are strangers too: somebody has collected their cookies.
 TRIES_OF_KNOWN_DEVICES = 50
 MAILS_PER_ADDRESS = 3
+MAILS_PER_PERSON = 5
 MAILS_PER_NETWORK = 20
 
 TOO_MANY = "There were too many tries. Try again in {wait}."
@@ -121,10 +122,13 @@ def count_reset(email: str, *, network: str, now: datetime) -> bool:
     return may_mail
 
 
-def count_mail(email: str, *, network: str, now: datetime) -> None:
-    """Count one mail that somebody who is logged in asks for, to this address. Raises TooManyTries."""
+def count_mail(user_id: int, *, network: str, now: datetime) -> None:
+    """Count one mail that this person asks for while logged in: to any address, by no other's doing.
+
+    Raises TooManyTries.
+    """
     limits = [
-        Limit(f"mail {account_bucket(email)}", MAILS_PER_ADDRESS),
+        Limit(f"mail of:{user_id}", MAILS_PER_PERSON),
         Limit(f"mail network:{network}", MAILS_PER_NETWORK),
     ]
     _count(limits, now=now)

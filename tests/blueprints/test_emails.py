@@ -72,8 +72,10 @@ def test_an_address_is_asked_to_confirm_a_change_once_an_hour(client: FlaskClien
 
     answers = [client.post("/account/email", data=form) for _ in range(2)]
     other = client.post("/account/email", data=form | {"email": "mine@example.com"})
+    of_its_owner = signed_in(client, a_customer()).post("/account/email", data=form)
 
     assert [answer.status_code for answer in (*answers, other)] == [303, 429, 303]
+    assert of_its_owner.status_code == 303, "what a stranger asked for must not keep its owner from an address"
 
 
 def pass_the_time(span: timedelta) -> None:

@@ -152,6 +152,31 @@ def test_who_is_logged_in_has_tries_that_nobody_else_can_use_up() -> None:
             count(1, now=NOON)
 
 
+def test_mails_are_asked_for_three_times_by_one_network_for_an_address_and_twenty_in_all() -> None:
+    def ask(email: str, network: str = HOME) -> bool:
+        with transaction():
+            return throttles.count_reset(email, network=network, now=NOON)
+
+    assert [ask("a@example.com") for _ in range(3)] == [True] * 3
+    with pytest.raises(TooManyTries):
+        ask("A@example.com ")
+    assert not ask("a@example.com", ELSEWHERE), "three mails are on their way: nobody is refused, and none is sent"
+    for number in range(17):
+        assert ask(f"{number}@example.com")
+    with pytest.raises(TooManyTries):
+        ask("b@example.com")
+
+
+def test_mails_of_one_person_are_counted_by_person() -> None:
+    for _ in range(throttles.MAILS_PER_PERSON):
+        with transaction():
+            throttles.count_mail(1, network=HOME, now=NOON)
+    with pytest.raises(TooManyTries), transaction():
+        throttles.count_mail(1, network=ELSEWHERE, now=NOON)
+    with transaction():
+        throttles.count_mail(2, network=HOME, now=NOON)
+
+
 @pytest.mark.both_engines
 def test_sign_ups_are_counted_by_network_and_by_rare_mail_host() -> None:
     def sign_up(email: str, network: str, later: timedelta = timedelta()) -> bool:
