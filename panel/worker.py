@@ -31,6 +31,7 @@ from panel.jobs import (
     clocks,
     deadlines,
     dispatch,
+    link_rules,
     mails,
     probes,
     refills,
@@ -79,6 +80,7 @@ def sweeps(settings: Settings) -> tuple[Sweep, ...]:
         Sweep("heartbeat", beat, health.BEAT_SECONDS),
         Sweep("probes", probes.sweep, settings.probe_seconds, is_for_living=True),
         Sweep("audit", probes.audit, settings.probe_seconds, is_for_living=True),
+        Sweep("link_rules", link_rules.sweep, 600),
         Sweep("purge", purge, 600),
     )
 

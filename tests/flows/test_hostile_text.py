@@ -71,7 +71,7 @@ OURS = _words(
     measurements.component measurements.state order_counts.status orders.request_id orders.status
     proposals.form_key proposals.kind proposals.state providers.kind providers.sealed_key
     receivers.sealed_old_secret receivers.sealed_secret recovery_codes.code_hash refills.state
-    reviews.fingerprint reviews.kind sign_ins.token_hash terms.link_pattern ticket_entries.kind
+    reviews.fingerprint reviews.kind sign_ins.token_hash terms.link_pattern ticket_entries.kind time_rules.held_why
     ticket_entries.request_id tickets.kind tickets.request_id tickets.state tools.set_by_hand tools.slug
     top_ups.reference transfers.kind transfers.reason users.notices_off users.password_hash users.sealed_totp
     webhooks.body webhooks.kind webhooks.public_id
@@ -81,7 +81,8 @@ OURS = _words(
 NOT_ON_PAGES = _words(
     """
     email_changes.new_email email_changes.old_email mails.email mails.error mails.subject mails.text
-    measurements.text providers.balance_problem reset_requests.email reviews.resolution users.disabled_reason
+    measurements.text providers.balance_problem providers.catalogue_currency reset_requests.email reviews.resolution
+    terms.category tools.provider_category tools.provider_name users.disabled_reason
     """
 )
 

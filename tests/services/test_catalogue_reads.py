@@ -1,10 +1,13 @@
 """Reading the catalogue: what customers find, the filters of the list, and the demo catalogue itself."""
 
 import pytest
+from sqlalchemy import select
 
-from panel.db import transaction
+from panel.db import db, transaction
 from panel.domain.errors import UnknownTool
 from panel.domain.status import Status
+from panel.jobs import link_rules
+from panel.models import Review
 from panel.services import api_orders, catalogue, ledger, ordering, tool_texts
 from panel.services.ordering import Placing
 from panel.settings import ROOT
@@ -39,6 +42,18 @@ def test_a_tool_whose_stored_pattern_cannot_be_used_is_offered_to_nobody(pattern
     assert found is not None and found.link_fault and not found.is_hidden
     assert catalogue.offer(tool.id) == found
     assert ledger.balance_nanos(customer.id) == 10_000_000_000
+
+
+def test_operators_are_told_once_of_each_tool_with_a_pattern_that_cannot_be_used() -> None:
+    a_tool("old-pattern", link_pattern="(?=x)")
+    a_tool("good-pattern")
+
+    told = [link_rules.sweep(worker="test") for _ in range(2)]
+
+    assert told == [1, 0]
+    (review,) = db.session.scalars(select(Review))
+    assert review.kind == "link_pattern"
+    assert review.text.startswith("Nobody can order old-pattern: its link pattern can't be used (invalid perl")
 
 
 def test_the_list_is_filtered_by_category_and_by_refill() -> None:

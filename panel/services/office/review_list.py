@@ -27,6 +27,7 @@ KINDS = {
     "time_rules": "Time rules on hold",
     "service_changed": "Service that may be another one",
     "price_moved": "Price that moved at a provider",
+    "link_pattern": "Link pattern that can’t be used",
     "by_operator": "Opened by an operator",
 }
 # Time settles these by itself; the rest waits for a person.

@@ -1,0 +1,27 @@
+"""Stored link patterns that can't be used any more: each tool with one is a review for operators.
+
+Patterns are checked when they are saved. One from an earlier version, or put in by hand, is found here.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import select
+
+from panel.db import db
+from panel.domain import patterns
+from panel.models import Terms, Tool
+from panel.services import reviews
+
+
+def unusable() -> list[tuple[str, str]]:
+    """The tools that nobody can order, hidden ones too, by slug, each with the reason."""
+    rows = db.session.execute(
+        select(Tool.slug, Terms.link_pattern).join(Terms, Terms.id == Tool.terms_id).order_by(Tool.slug)
+    )
+    return [(row.slug, fault) for row in rows if (fault := patterns.fault(row.link_pattern))]
+
+
+def review_unusable(found: list[tuple[str, str]], *, now: datetime) -> int:
+    """Open a review for each; one that was opened before is not opened again. How many are new."""
+    texts = [f"Nobody can order {slug}: its link pattern {fault}." for slug, fault in found]
+    return sum(reviews.open_review("link_pattern", text=text, now=now) for text in texts)
