@@ -10,7 +10,7 @@ from pathlib import Path
 from tests import servers
 from tests.mutants.listed import MUTANTS
 from tests.mutants.mutant import POSTGRESQL, Mutant, kinds
-from tests.mutants.running import PASSED, Outcome, Tree, copied_tree
+from tests.mutants.running import Outcome, Tree, copied_tree
 
 
 def main(parts: list[str]) -> int:
@@ -23,9 +23,6 @@ def main(parts: list[str]) -> int:
         server = stack.enter_context(servers.postgresql_server()) if needs_server else ""
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="panel-mutants-"))
         tree = stack.enter_context(copied_tree(Path(folder), postgresql=server))
-        if failing := _what_fails_anyway(tree, chosen):
-            print(failing[-4_000:], "The tests fail without any mutant.", sep="\n", file=sys.stderr)
-            return 2
         found = _try_all(tree, chosen)
     counted = Counter(found.values())
     killed = counted[Outcome.KILLED]
@@ -33,16 +30,6 @@ def main(parts: list[str]) -> int:
     for name, number in kinds(chosen).items():
         print(f"  {number:3} in {name}")
     return 0 if killed == len(found) else 1
-
-
-def _what_fails_anyway(tree: Tree, mutants: Sequence[Mutant]) -> str:
-    """What pytest says of the tests where nothing was changed; empty while they pass."""
-    for engine in sorted({mutant.engine for mutant in mutants}):
-        tests = sorted({test for mutant in mutants if mutant.engine == engine for test in mutant.tests})
-        code, said = tree.run(tests, engine=engine)
-        if code != PASSED:
-            return said
-    return ""
 
 
 def _try_all(tree: Tree, mutants: Sequence[Mutant]) -> dict[Mutant, Outcome]:

@@ -28,6 +28,10 @@ MUTANTS = (
         ("deltas.get(source, 0) - posting.amount_nanos", "deltas.get(source, 0) + posting.amount_nanos"),
         ("+ amount_nanos > MOST_BALANCE_NANOS", "+ amount_nanos >= MOST_BALANCE_NANOS"),
         ("balance -= row.change", "balance += row.change"),
+    ),
+    *in_file(
+        "panel/services/ledger.py",
+        "tests/services/test_closing.py",
         ("if credited := customers & from_outside:", "if credited := customers - customers:"),
     ),
     *in_file(

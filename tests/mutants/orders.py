@@ -3,7 +3,7 @@
 from tests.mutants.mutant import POSTGRESQL, in_file
 
 TRANSITIONS = "tests/services/test_transitions.py"
-ORDERING = "tests/services/test_ordering.py tests/blueprints/test_ordering.py"
+ORDERING = "tests/services/test_ordering.py"
 DISPATCH = "tests/jobs/test_dispatch.py tests/jobs/test_settling.py"
 
 # Without these locks two threads read the same row and both act on it.
@@ -19,7 +19,7 @@ LOCKS = (
     ),
     *in_file(
         "panel/services/transitions.py",
-        "tests/flows/test_races.py tests/flows/test_office_races.py",
+        "tests/flows/test_taking_races.py",
         (
             'lock_rows(_CLAIMED.where(among(ORDERS.c.id, "ids")), of=ORDERS)',
             '_CLAIMED.where(among(ORDERS.c.id, "ids"))',

@@ -1,0 +1,35 @@
+"""Ending an order by time while it is being taken up: the row lock makes it wait, so that it sees the attempt."""
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from panel.db import db, transaction
+from panel.domain.status import Status
+from panel.models import Order
+from panel.services import deadlines, dispatching
+from tests import books
+from tests.factories import NOON, a_tool, an_order
+from tests.flows.at_once import meanwhile
+
+
+@pytest.mark.both_engines
+def test_order_that_is_just_taken_up_is_not_ended_by_time(app: Flask) -> None:
+    tool, later = a_tool(), NOON + timedelta(hours=30)
+    order_id = an_order(tool=tool).id
+
+    def give_up() -> int:
+        with transaction():
+            return deadlines.give_up(unconfirmed_hours=72, dispatch_hours=24, now=later)
+
+    with transaction():
+        taken = dispatching.open_attempts(tool.provider_id, most=1, lease_seconds=60, now=later)
+        waiting = meanwhile(app, give_up)
+
+    assert [assignment.order.order_id for assignment in taken] == [order_id]
+    assert waiting.result(30) == 0
+    db.session.rollback()
+    assert db.session.scalars(select(Order.status).where(Order.id == order_id)).one() == Status.PENDING
+    books.assert_right()
