@@ -1,8 +1,5 @@
 """The cancellation sweep: passes customers' requests to stop on to the providers that have the orders."""
 
-from collections import defaultdict
-from functools import partial
-
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.jobs import lanes
@@ -12,20 +9,18 @@ from panel.services import cancellations
 
 def sweep(*, worker: str, wait: bool = False) -> int:
     """Pass on what is due, in each provider's own lane. With `wait`, how many requests."""
-    by_provider: dict[int, list[int]] = defaultdict(list)
-    for provider_id, cancellation_id in cancellations.due(now=utc_now()):
-        by_provider[provider_id].append(cancellation_id)
+    waiting = cancellations.providers_with_work(now=utc_now())
     db.session.rollback()
-    return lanes.run("cancellations", by_provider, partial(_serve, by_provider), wait=wait)
+    return lanes.run("cancellations", waiting, _serve, wait=wait)
 
 
-def _serve(by_provider: dict[int, list[int]], provider_id: int) -> int:
+def _serve(provider_id: int) -> int:
     """One after the other, until a call goes wrong: the rest is then not tried on a provider that fails."""
-    provider = provider_of(provider_id)
-    if provider is None:
-        return 0
     count = 0
-    for cancellation_id in by_provider[provider_id]:
+    for cancellation_id in cancellations.due(provider_id, now=utc_now()):
+        provider = provider_of(provider_id)
+        if provider is None:
+            break
         with transaction():
             request = cancellations.take(cancellation_id, now=utc_now())
         if request is None:

@@ -16,20 +16,32 @@ def sweep(*, worker: str, wait: bool = False) -> int:
     return lanes.run("dispatch", waiting, serve, wait=wait)
 
 
+# The customer whose order was last handed over, by provider: the next one's turn comes after it.
+_turns: dict[int, int] = {}
+
+
 def serve(provider_id: int) -> int:
     """Hand over this provider's due orders, one intent and one call at a time, until none is due or it can't be called.
 
-    An intent written ahead of its call would be in doubt if this process died before calling.
+    An intent written ahead of its call would be in doubt if this process died before calling. The provider is read
+    for each call: its key may have been replaced.
     """
-    provider = provider_of(provider_id)
     count = 0
-    while provider is not None and provider_id in dispatching.providers_with_work(now=utc_now()):
+    while provider_id in dispatching.providers_with_work(now=utc_now()):
+        provider = provider_of(provider_id)
+        if provider is None:
+            break
         with transaction():
             taken = dispatching.open_attempts(
-                provider_id, most=1, lease_seconds=panel_settings().lease_seconds, now=utc_now()
+                provider_id,
+                most=1,
+                lease_seconds=panel_settings().lease_seconds,
+                after_customer=_turns.get(provider_id, 0),
+                now=utc_now(),
             )
         if not taken:
             break
+        _turns[provider_id] = taken[0].customer_id
         _hand_over(provider, taken[0])
         count += 1
     db.session.rollback()

@@ -1,8 +1,5 @@
 """The refill sweep: asks providers for refills once each, and about running ones until they end."""
 
-from collections import defaultdict
-from functools import partial
-
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.jobs import lanes
@@ -14,20 +11,18 @@ from panel.services.refills import Task
 
 def sweep(*, worker: str, wait: bool = False) -> int:
     """Take up the refills that are due, in each provider's own lane. With `wait`, how many."""
-    by_provider: dict[int, list[int]] = defaultdict(list)
-    for provider_id, refill_id in refills.due(now=utc_now()):
-        by_provider[provider_id].append(refill_id)
+    waiting = refills.providers_with_work(now=utc_now())
     db.session.rollback()
-    return lanes.run("refills", by_provider, partial(_serve, by_provider), wait=wait)
+    return lanes.run("refills", waiting, _serve, wait=wait)
 
 
-def _serve(by_provider: dict[int, list[int]], provider_id: int) -> int:
+def _serve(provider_id: int) -> int:
     """One after the other, until a call goes wrong: the rest is then not tried on a provider that fails."""
-    provider = provider_of(provider_id)
-    if provider is None:
-        return 0
     count = 0
-    for refill_id in by_provider[provider_id]:
+    for refill_id in refills.due(provider_id, now=utc_now()):
+        provider = provider_of(provider_id)
+        if provider is None:
+            break
         with transaction():
             task = refills.take(
                 refill_id,

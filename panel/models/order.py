@@ -36,6 +36,22 @@ class Order(Base):
             postgresql_where=text("dispatch_at IS NOT NULL"),
         ),
         Index(
+            "ix_orders_turns",
+            "provider_id",
+            "customer_id",
+            "dispatch_at",
+            "id",
+            sqlite_where=text("dispatch_at IS NOT NULL"),
+            postgresql_where=text("dispatch_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_orders_recheck",
+            "provider_id",
+            "recheck_at",
+            sqlite_where=text("recheck_at IS NOT NULL"),
+            postgresql_where=text("recheck_at IS NOT NULL"),
+        ),
+        Index(
             "ix_orders_sync",
             "provider_id",
             "sync_at",
@@ -79,6 +95,8 @@ class Order(Base):
     # When a sweep next takes the order up: to hand it over, or to ask about it. None: not due by itself.
     dispatch_at: Mapped[datetime | None]
     sync_at: Mapped[datetime | None]
+    # When its provider is next asked whether it still says the same of an order that has ended.
+    recheck_at: Mapped[datetime | None]
     # Since when it is not known whether the provider has the order. Customers read a sentence about it.
     unconfirmed_at: Mapped[datetime | None]
     # Since when the customer is to get a mail about how it ended. None: nothing is to be told.

@@ -24,6 +24,9 @@ class Provider(Base):
     # The breaker: calls that failed in a row, and when the next one may go out.
     failures: Mapped[int] = mapped_column(default=0)
     call_after: Mapped[datetime | None]
+    # Orders in a row that it neither took nor refused clearly, and when the next one may go out after too many.
+    unclear_adds: Mapped[int] = mapped_column(default=0, server_default="0")
+    add_after: Mapped[datetime | None]
     created_at: Mapped[datetime]
     # How customers' pages call it; empty: by a name that says nothing about who it is.
     public_name: Mapped[str] = mapped_column(default="", server_default="")

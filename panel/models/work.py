@@ -115,6 +115,8 @@ class Cancellation(Base):
     asked_at: Mapped[datetime]
     answered_at: Mapped[datetime | None]
     due_at: Mapped[datetime | None] = mapped_column(index=True)
+    # How often the provider was asked without an answer that we can read.
+    asks: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class Review(Base):

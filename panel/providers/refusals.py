@@ -37,7 +37,12 @@ FINAL = (
     *map(re.escape, CODES),
 )
 FINAL_FOR_REFILL = (r"refill is not available", r"incorrect order id")
-FINAL_FOR_CANCEL = (r"cancel is not available", r"incorrect order id")
+FINAL_FOR_CANCEL = (
+    r"cancel(lation)? is not (available|allowed|possible)",
+    r"incorrect order id",
+    r"(the )?order (can ?not|can't) be cancell?ed",
+    r"(the )?order ((is|was|has been) )?already (completed|cancell?ed|partial)",
+)
 WAIT = (r"too many requests",)
 STOP = (r"not enough funds( on balance)?", r"invalid api key", r"neworder\.error\.not_enough_funds")
 

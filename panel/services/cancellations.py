@@ -10,13 +10,22 @@ from panel.domain.errors import CancelNotAvailable, NotFound
 from panel.domain.errors import Refused as Unanswerable
 from panel.domain.status import Status
 from panel.models import Attempt, AttemptState, Cancellation, CancellationState, Order, Provider, Terms
-from panel.providers.base import Accepted, Ask, Outcome, Refused
+from panel.providers.base import Accepted, Ask, Outcome, Refused, Unclear
 from panel.services import audit_log, provider_health, reviews, stops, transitions
-from panel.services.transitions import Note
+from panel.services.transitions import Note, OrderRow
 
 BY_CUSTOMER = "Canceled at your request before it was handed over."
 ACCEPTED_BY_HAND = "The order is being stopped. What did not run comes back to your balance when it has ended."
+NOT_UNDERSTOOD = (
+    "The provider was asked several times to stop this order and gave no clear answer. An operator is looking into it. "
+    "The order goes on meanwhile."
+)
 RETRY_SECONDS = 30
+# After how many answers in words we don't know, or without any answer, a request is left to operators.
+MOST_ASKS = 3
+MOST_ASKS_UNANSWERED = 10
+# How many of one provider a sweep takes up.
+BATCH = 200
 
 
 @dataclass(frozen=True)
@@ -99,17 +108,21 @@ def may_be_taken(order_id: int) -> bool:
     return db.session.scalar(taken) is not None
 
 
-def due(*, now: datetime) -> list[tuple[int, int]]:
-    """(provider id, cancellation id) of the requests to pass on now."""
-    rows = db.session.execute(
-        select(Order.provider_id, Cancellation.id)
-        .join(Order, Order.id == Cancellation.order_id)
-        .join(Provider, Provider.id == Order.provider_id)
-        .where(Cancellation.due_at <= now, *provider_health.callable_now(now))
-        .order_by(Cancellation.due_at)
-        .limit(200)
+def providers_with_work(*, now: datetime) -> list[int]:
+    """The providers that may be called and have requests to pass on now."""
+    at_provider = (
+        select(Cancellation.id).join(Order, Order.id == Cancellation.order_id).where(Order.provider_id == Provider.id)
     )
-    return [(provider_id, cancellation_id) for provider_id, cancellation_id in rows]
+    is_due = at_provider.where(Cancellation.due_at <= now).exists()
+    return list(db.session.scalars(select(Provider.id).where(is_due, *provider_health.callable_now(now))))
+
+
+def due(provider_id: int, *, now: datetime) -> list[int]:
+    """The ids of this provider's requests to pass on now, the oldest first."""
+    mine = (
+        select(Cancellation.id).join(Order, Order.id == Cancellation.order_id).where(Order.provider_id == provider_id)
+    )
+    return list(db.session.scalars(mine.where(Cancellation.due_at <= now).order_by(Cancellation.due_at).limit(BATCH)))
 
 
 def take(cancellation_id: int, *, now: datetime) -> Request | None:
@@ -138,7 +151,28 @@ def settle(request: Request, outcome: Outcome, *, now: datetime) -> None:
         case Refused(is_final=True, text=text):
             _answer(cancellation, CancellationState.REFUSED, text, now=now)
             transitions.tell([Note(order, f"The order could not be stopped. {text}")], now=now)
+        case Unclear():
+            _ask_again(cancellation, order, outcome, now=now)
     provider_health.heard(order.provider_id, outcome, now=now)
+
+
+def _ask_again(cancellation: Cancellation, order: OrderRow, outcome: Unclear, *, now: datetime) -> None:
+    """Ask again later; after a few times operators ask, since the provider may repeat itself without end."""
+    cancellation.asks += 1
+    cancellation.due_at = now + timedelta(seconds=RETRY_SECONDS * cancellation.asks)
+    if cancellation.asks >= (MOST_ASKS if outcome.is_in_words else MOST_ASKS_UNANSWERED):
+        cancellation.due_at = None
+        transitions.tell([Note(order, NOT_UNDERSTOOD, raw=outcome.text[:200])], now=now)
+        reviews.open_review(
+            stops.BY_HAND,
+            order_id=order.id,
+            provider_id=order.provider_id,
+            text=f"The customer asks to stop order {order.id}. The provider was asked {cancellation.asks} times and "
+            "gave no answer that we can read.",
+            raw=f"{cancellation.id}: {outcome.text}"[:200],
+            now=now,
+        )
+    db.session.flush()
 
 
 @dataclass(frozen=True, slots=True)

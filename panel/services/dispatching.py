@@ -8,8 +8,9 @@ unknown, and an unknown attempt is settled by an operator or by time, never by a
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, Row, insert, select, update
 
 from panel.db import db, lock_rows
 from panel.domain.status import Status
@@ -45,6 +46,7 @@ class Assignment:
     order: NewOrder
     provider_id: int
     lease_until: datetime
+    customer_id: int
 
 
 OPEN = (AttemptState.INTENT, AttemptState.UNKNOWN)
@@ -56,17 +58,17 @@ def providers_with_work(*, now: datetime) -> list[int]:
     return list(db.session.scalars(select(Provider.id).where(due, *provider_health.takes_orders(now))))
 
 
-def open_attempts(provider_id: int, *, most: int, lease_seconds: float, now: datetime) -> list[Assignment]:
-    """Write intents for orders that are due at this provider; whoever gets them calls once, within the lease."""
-    due = (
-        select(Order.id, Order.provider_service, Order.link, Order.quantity)
-        .where(Order.provider_id == provider_id, Order.dispatch_at <= now, Order.status == Status.PENDING)
-        .order_by(Order.dispatch_at, Order.id)
-        .limit(most)
-    )
+def open_attempts(
+    provider_id: int, *, most: int, lease_seconds: float, after_customer: int = 0, now: datetime
+) -> list[Assignment]:
+    """Write intents for orders that are due at this provider; whoever gets them calls once, within the lease.
+
+    Customers take turns: the next one by number after `after_customer` who has an order waiting comes first.
+    """
     lease_until = now + timedelta(seconds=lease_seconds)
-    rows = db.session.execute(lock_rows(due, of=Order, skip_locked=True)).all()
-    if not rows:
+    rows = _due(provider_id, Order.customer_id > after_customer, most=most, now=now)
+    rows = rows or _due(provider_id, Order.customer_id <= after_customer, most=most, now=now)
+    if not rows or not provider_health.may_probe(provider_id, until=lease_until, now=now):
         return []
     values = [
         {
@@ -89,9 +91,21 @@ def open_attempts(provider_id: int, *, most: int, lease_seconds: float, now: dat
             NewOrder(row.id, row.provider_service, row.link, row.quantity),
             provider_id,
             lease_until,
+            row.customer_id,
         )
         for row in rows
     ]
+
+
+def _due(provider_id: int, whose: ColumnElement[bool], *, most: int, now: datetime) -> Sequence[Row[Any]]:
+    """The first orders to hand over, by customer, held until the transaction ends."""
+    due = (
+        select(Order.id, Order.provider_service, Order.link, Order.quantity, Order.customer_id)
+        .where(Order.provider_id == provider_id, Order.dispatch_at <= now, Order.status == Status.PENDING, whose)
+        .order_by(Order.customer_id, Order.dispatch_at, Order.id)
+        .limit(most)
+    )
+    return db.session.execute(lock_rows(due, of=Order, skip_locked=True)).all()
 
 
 def settle(attempt_id: int, outcome: Outcome, *, now: datetime) -> None:
@@ -102,6 +116,8 @@ def settle(attempt_id: int, outcome: Outcome, *, now: datetime) -> None:
     if attempt.state not in OPEN or order.status is not Status.PENDING:
         _too_late(attempt, order, outcome, now=now)
         return
+    if isinstance(outcome, Accepted) and (not outcome.provider_id or has_id(order.provider_id, outcome.provider_id)):
+        outcome = Unclear(f"The provider answered with the id {outcome.provider_id[:40]!r}, which another order has.")
     match outcome:
         case Accepted(provider_id=given):
             accept(attempt, order, given=given, now=now)
@@ -116,7 +132,7 @@ def settle(attempt_id: int, outcome: Outcome, *, now: datetime) -> None:
             _wait(order, now=now)
         case Unclear(text=text):
             doubt(attempt, order, text=text, now=now)
-    provider_health.heard(attempt.provider_id, outcome, now=now)
+    provider_health.heard_of_order(attempt.provider_id, outcome, now=now)
 
 
 def release(assignments: Sequence[Assignment], *, now: datetime) -> None:
@@ -135,11 +151,7 @@ def lock_attempt(attempt_id: int) -> Attempt:
 
 
 def accept(attempt: Attempt, order: OrderRow, *, given: str, now: datetime) -> None:
-    """The provider has the order under this id. An id that another order has proves nothing."""
-    if not given or has_id(order.provider_id, given):
-        text = f"The provider answered with the id {given[:40]!r}, which another order has."
-        doubt(attempt, order, text=text, now=now)
-        return
+    """The provider has the order under this id, which no other order has."""
     answer(attempt, AttemptState.SENT, given, now=now)
     transitions.mark(order, provider_order_id=given, sync_at=now, dispatch_at=None, unconfirmed_at=None)
     transitions.tell([Note(order, "Handed over for delivery.")], now=now)

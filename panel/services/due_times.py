@@ -17,6 +17,7 @@ COLUMNS = (
     Delivery.due_at,
     Mail.due_at,
     Provider.call_after,
+    Provider.add_after,
     Provider.balance_due_at,
 )
 

@@ -13,8 +13,13 @@ from panel.services import reviews
 SILENT_AFTER = 5
 WAIT_SECONDS = 2
 LONGEST_WAIT_SECONDS = 120
+AS_NEW: dict[str, Any] = {"failures": 0, "call_after": None, "unclear_adds": 0, "add_after": None}
 NOTED_EVERY = timedelta(minutes=1)
 RATE_LIMIT_WAIT_SECONDS = 60
+# So many orders in a row without a clear answer, and a provider takes no more; it is tried again after a wait.
+UNCLEAR_AFTER = 3
+PROBE_AFTER = timedelta(minutes=1)
+LONGEST_PROBE_WAIT = timedelta(minutes=15)
 
 
 def callable_now(now: datetime) -> tuple[Any, ...]:
@@ -23,8 +28,52 @@ def callable_now(now: datetime) -> tuple[Any, ...]:
 
 
 def takes_orders(now: datetime) -> tuple[Any, ...]:
-    """The conditions on `Provider` under which it may be given more to do: as `callable_now`, and not paused."""
-    return (Provider.paused_at.is_(None), *callable_now(now))
+    """The conditions on `Provider` under which it may be given more to do: as `callable_now`, and not held."""
+    may_add = or_(Provider.add_after.is_(None), Provider.add_after <= now)
+    return (Provider.paused_at.is_(None), may_add, *callable_now(now))
+
+
+def heard_of_order(provider_id: int, outcome: Outcome, *, now: datetime) -> None:
+    """As `heard`, for an order handed over. Unclear ones are counted apart: good answers to other calls forgive none.
+
+    After several in a row the provider gets no order but one at a time, to see whether it answers again.
+    """
+    heard(provider_id, outcome, now=now)
+    if isinstance(outcome, NotSent):
+        return
+    mine = Provider.id == provider_id
+    if not isinstance(outcome, Unclear) or outcome.is_in_words:
+        cleared = update(Provider).where(mine, Provider.unclear_adds > 0).values(unclear_adds=0, add_after=None)
+        if change(cleared):
+            reviews.close("provider_unclear", provider_id=provider_id, resolution="It answers clearly again.", now=now)
+        return
+    count = (db.session.scalar(select(Provider.unclear_adds).where(mine)) or 0) + 1
+    db.session.execute(update(Provider).where(mine).values(unclear_adds=count, add_after=_add_after(count, now=now)))
+    if count == UNCLEAR_AFTER:
+        reviews.open_review(
+            "provider_unclear",
+            provider_id=provider_id,
+            text=f"{count} orders in a row got no clear answer from the provider, until {now:%Y-%m-%d %H:%M} UTC. "
+            "It gets no more orders but one at a time, to see whether it answers again.",
+            raw=outcome.text[:200],
+            now=now,
+        )
+
+
+def _add_after(unclear: int, *, now: datetime) -> datetime | None:
+    if unclear < UNCLEAR_AFTER:
+        return None
+    doublings = min(unclear - UNCLEAR_AFTER, 10)
+    return now + min(PROBE_AFTER * (1 << doublings), LONGEST_PROBE_WAIT)
+
+
+def may_probe(provider_id: int, *, until: datetime, now: datetime) -> bool:
+    """Whether an order may go to this provider now. Of one that takes none, until then, only the first who asks."""
+    unclear = db.session.scalar(select(Provider.unclear_adds).where(Provider.id == provider_id)) or 0
+    if unclear < UNCLEAR_AFTER:
+        return True
+    free = or_(Provider.add_after.is_(None), Provider.add_after <= now)
+    return change(update(Provider).where(Provider.id == provider_id, free).values(add_after=until)) == 1
 
 
 def heard(provider_id: int, outcome: Outcome, *, now: datetime) -> None:
@@ -78,10 +127,11 @@ def resume(provider_id: int, *, now: datetime) -> bool:
     """Hand over again, at once, what waited; whether the provider was paused."""
     statement = update(Provider).where(Provider.id == provider_id, Provider.paused_at.is_not(None))
     was_paused = change(statement.values(paused_at=None, pause_reason="")) == 1
-    db.session.execute(update(Provider).where(Provider.id == provider_id).values(failures=0, call_after=None))
+    db.session.execute(update(Provider).where(Provider.id == provider_id).values(**AS_NEW))
     waiting = update(Order).where(Order.provider_id == provider_id, Order.dispatch_at > now)
     db.session.execute(waiting.values(dispatch_at=now))
-    reviews.close("provider_paused", provider_id=provider_id, resolution="The provider was resumed.", now=now)
+    for kind in ("provider_paused", "provider_unclear"):
+        reviews.close(kind, provider_id=provider_id, resolution="The provider was resumed.", now=now)
     return was_paused
 
 

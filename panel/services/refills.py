@@ -17,6 +17,8 @@ from panel.services.closed_accounts import check_open
 from panel.services.transitions import Note, OrderRow
 
 RETRY_SECONDS = 30
+# How many of one provider a sweep takes up.
+BATCH = 200
 # The kind of the review of a refill that is open for too long.
 SLOW = "refill_slow"
 # The kind of the review of a refill that operators carry out.
@@ -88,17 +90,17 @@ def of_order(order_id: int) -> list[Refill]:
     return list(db.session.scalars(select(Refill).where(Refill.order_id == order_id).order_by(Refill.id.desc())))
 
 
-def due(*, now: datetime) -> list[tuple[int, int]]:
-    """(provider id, refill id) of the tasks to take up now, oldest first."""
-    rows = db.session.execute(
-        select(Order.provider_id, Refill.id)
-        .join(Order, Order.id == Refill.order_id)
-        .join(Provider, Provider.id == Order.provider_id)
-        .where(Refill.due_at <= now, *provider_health.callable_now(now))
-        .order_by(Refill.due_at)
-        .limit(200)
-    )
-    return [(provider_id, refill_id) for provider_id, refill_id in rows]
+def providers_with_work(*, now: datetime) -> list[int]:
+    """The providers that may be called and have tasks to take up now."""
+    at_provider = select(Refill.id).join(Order, Order.id == Refill.order_id).where(Order.provider_id == Provider.id)
+    is_due = at_provider.where(Refill.due_at <= now).exists()
+    return list(db.session.scalars(select(Provider.id).where(is_due, *provider_health.callable_now(now))))
+
+
+def due(provider_id: int, *, now: datetime) -> list[int]:
+    """The ids of this provider's tasks to take up now, the oldest first."""
+    mine = select(Refill.id).join(Order, Order.id == Refill.order_id).where(Order.provider_id == provider_id)
+    return list(db.session.scalars(mine.where(Refill.due_at <= now).order_by(Refill.due_at).limit(BATCH)))
 
 
 def take(refill_id: int, *, again_seconds: float, lease_seconds: float, now: datetime) -> Task | None:

@@ -40,7 +40,7 @@ def sweep(provider: Simulated, provider_id: int, *, now: datetime) -> None:
         asked = syncing.take_batch(provider_id, again_seconds=1, now=now)
     with transaction():
         syncing.apply_reports(asked, provider.status(asked, now=now), now=now)
-    for _, refill_id in refills.due(now=now):
+    for refill_id in refills.due(provider_id, now=now):
         with transaction():
             task = refills.take(refill_id, again_seconds=1, lease_seconds=60, now=now)
         assert task is not None

@@ -147,7 +147,7 @@ def test_a_refill_that_was_settled_while_time_looked_stays_settled(server: Hosti
         refills.settle(task, Accepted("31"), now=utc_now())
 
     with transaction():
-        still = list(deadlines._still(AttemptState.INTENT, found))
+        still = list(deadlines._still(AttemptState.INTENT, found, most=10))
     with transaction():
         count = deadlines.expire_refills(unconfirmed_hours=0.0001, now=utc_now() + timedelta(hours=1))
 

@@ -72,10 +72,17 @@ class Shown:
         return "No answer yet" if self.row.balance_problem else "Not asked yet"
 
     @property
+    def takes_no_orders(self) -> bool:
+        """Whether it gets no orders but one at a time, to see whether it answers again."""
+        return self.row.unclear_adds >= provider_health.UNCLEAR_AFTER
+
+    @property
     def state(self) -> str:
         """Its health in a few words."""
         if self.row.paused_at is not None:
             return "Paused"
+        if self.takes_no_orders:
+            return f"Takes no new orders: {self.row.unclear_adds} in a row got no clear answer"
         if self.row.failures:
             return f"{self.row.failures} {'call' if self.row.failures == 1 else 'calls'} in a row failed"
         if self.waits_until is not None:
@@ -89,7 +96,7 @@ class Shown:
 
     @property
     def is_well(self) -> bool:
-        return self.row.paused_at is None and not self.row.failures
+        return self.row.paused_at is None and not self.row.failures and not self.takes_no_orders
 
     @property
     def margin(self) -> str:

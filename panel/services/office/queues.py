@@ -157,9 +157,16 @@ def _by_hand(limits: Limits, now: datetime) -> Queue:
 
 
 def _providers(limits: Limits, now: datetime) -> Queue:
-    stopped = or_(Provider.paused_at.is_not(None), Provider.failures >= provider_health.SILENT_AFTER)
+    stopped = or_(
+        Provider.paused_at.is_not(None),
+        Provider.failures >= provider_health.SILENT_AFTER,
+        Provider.unclear_adds >= provider_health.UNCLEAR_AFTER,
+    )
     count, oldest = _counted(select(func.count(), func.min(Provider.paused_at)).where(stopped))
-    rule = f"Paused, or without a usable answer to {provider_health.SILENT_AFTER} calls in a row. Their orders wait."
+    rule = (
+        f"Paused, or without a usable answer to {provider_health.SILENT_AFTER} calls or a clear one to "
+        f"{provider_health.UNCLEAR_AFTER} orders in a row. Their orders wait."
+    )
     return Queue("providers", "Providers silent or paused", rule, "/office/providers", count, oldest)
 
 

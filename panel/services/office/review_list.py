@@ -24,6 +24,7 @@ KINDS = {
     "late_answer": "Late answer",
     "provider_silent": "Silent provider",
     "provider_paused": "Paused provider",
+    "provider_unclear": "Provider without clear answers",
     "time_rules": "Time rules on hold",
     "service_changed": "Service that may be another one",
     "price_moved": "Price that moved at a provider",
