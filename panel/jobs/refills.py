@@ -49,9 +49,11 @@ def _work(provider: Provider, task: Task) -> bool:
     try:
         word = provider.refill_status(task.provider_refill_id, now=utc_now())
     except ProviderSilent as silence:
-        with transaction():
-            provider_health.failed(task.provider_id, text=str(silence), now=utc_now())
-        return False
+        if not silence.is_in_words:
+            with transaction():
+                provider_health.silent(task.provider_id, silence, now=utc_now())
+            return False
+        word = str(silence)
     with transaction():
         refills.apply_word(task, word, now=utc_now())
     return True

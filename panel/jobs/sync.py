@@ -2,9 +2,10 @@
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.jobs import lanes
+from panel.jobs import asking, lanes
+from panel.jobs.asking import Answers
 from panel.jobs.calls import panel_settings, provider_of
-from panel.providers.base import ProviderSilent
+from panel.providers.base import Ask
 from panel.services import provider_health, syncing
 
 
@@ -17,8 +18,7 @@ def sweep(*, worker: str, wait: bool = False) -> int:
 
 def serve(provider_id: int) -> int:
     """Ask this provider batch by batch until no question is due, or it falls silent."""
-    provider = provider_of(provider_id)
-    if provider is None:
+    if provider_of(provider_id) is None:
         return 0
     count = 0
     while True:
@@ -26,13 +26,23 @@ def serve(provider_id: int) -> int:
             asked = syncing.take_batch(provider_id, again_seconds=panel_settings().sync_seconds, now=utc_now())
         if not asked:
             return count
-        try:
-            reports = provider.status(asked, now=utc_now())
-        except ProviderSilent as silence:
-            with transaction():
-                provider_health.failed(provider_id, text=str(silence), now=utc_now())
+        answers = asking.ask(provider_id, asked)
+        if answers.silence is not None and len(asked) == 1 and syncing.was_singled_out(asked[0].order_id):
+            answers = Answers(alone=[(asked[0], answers.silence)])
+        _write_down(provider_id, asked, answers)
+        if answers.silence is not None:
             return count
-        with transaction():
-            syncing.apply_reports(asked, reports, now=utc_now())
-            provider_health.answered(provider_id, now=utc_now())
         count += len(asked)
+
+
+def _write_down(provider_id: int, asked: list[Ask], answers: Answers) -> None:
+    with transaction():
+        syncing.apply_reports(asked, answers.reports, now=utc_now())
+        if answers.is_answered:
+            provider_health.answered(provider_id, now=utc_now())
+    for ask, why in answers.alone:
+        with transaction():
+            syncing.single_out(ask, str(why), now=utc_now())
+    if answers.silence is not None:
+        with transaction():
+            provider_health.silent(provider_id, answers.silence, now=utc_now())

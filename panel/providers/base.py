@@ -71,7 +71,17 @@ Outcome = Accepted | Refused | NotSent | Unclear
 
 
 class ProviderSilent(Exception):
-    """A question that may be asked again got no usable answer."""
+    """A question that may be asked again got no usable answer.
+
+    `is_in_words`: the provider refused to answer, so it works. `concerns_provider`: what was asked about is not to
+    blame. `asks_to_wait`: it wants fewer calls.
+    """
+
+    def __init__(
+        self, text: str, *, is_in_words: bool = False, concerns_provider: bool = False, asks_to_wait: bool = False
+    ) -> None:
+        super().__init__(text)
+        self.is_in_words, self.concerns_provider, self.asks_to_wait = is_in_words, concerns_provider, asks_to_wait
 
 
 class Provider(Protocol):

@@ -13,9 +13,11 @@ from panel.providers.refusals import (
     FINAL,
     FINAL_FOR_CANCEL,
     FINAL_FOR_REFILL,
+    error_of,
     has_error,
     read_refusal,
     shorten,
+    silence_of,
 )
 
 # A catalogue of 10,000 services and more is one answer.
@@ -59,8 +61,8 @@ class PanelApi:
     def status(self, asks: Sequence[Ask], *, now: datetime) -> Mapping[int, Report]:
         """Reports about these orders. What the provider says about others is not read. Raises ProviderSilent."""
         answer = self._question("status", {"orders": ",".join(ask.provider_order_id for ask in asks)})
-        if not isinstance(answer, dict) or ("error" in answer and len(answer) == 1):
-            raise ProviderSilent(f"the answer to status is not a list of orders: {shorten(answer)}")
+        if not isinstance(answer, dict) or error_of(answer) is not None:
+            raise silence_of(answer, text=f"the answer to status is not a list of orders: {shorten(answer)}")
         told = {}
         for ask in asks:
             if ask.provider_order_id in answer:
@@ -87,7 +89,7 @@ class PanelApi:
         """The balance we have there and its currency, as text. Raises ProviderSilent."""
         answer = self._question("balance", {})
         if not isinstance(answer, dict) or not isinstance(answer.get("balance"), str | int):
-            raise ProviderSilent(f"the answer to balance is not one: {shorten(answer)}")
+            raise silence_of(answer, text=f"the answer to balance is not one: {shorten(answer)}")
         return _printable(answer["balance"])[:40], _printable(answer.get("currency", ""))[:10]
 
     def _call(self, action: str, fields: Mapping[str, str], **bounds: Any) -> Any:
@@ -98,7 +100,9 @@ class PanelApi:
         try:
             return self._call(action, fields, **bounds)
         except CallFailed as failure:
-            raise ProviderSilent(failure.text) from failure
+            if isinstance(failure, ErrorStatus):
+                raise silence_of(failure.answer, text=failure.text, status=failure.status) from failure
+            raise ProviderSilent(failure.text, concerns_provider=not failure.was_sent) from failure
 
     def _once(self, action: str, fields: Mapping[str, str], *, named: str, final: Sequence[str]) -> Outcome:
         try:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from panel.providers import http
-from panel.providers.base import Outcome, Refused, Unclear
+from panel.providers.base import Outcome, ProviderSilent, Refused, Unclear
 
 LINK = "Bad link"
 NO_SERVICE = "The service is not available"
@@ -83,6 +83,18 @@ def read_refusal(answer: object, *, final: Sequence[str], status: int = 200) -> 
     if _matches(words, WAIT):
         return Refused(text[:SHOWN_LENGTH], is_final=False)
     return Unclear(shorten(text), is_in_words=status in http.OK or status in ABOUT_THE_CALL)
+
+
+def silence_of(answer: object, *, text: str, status: int = 200) -> ProviderSilent:
+    """Why an answer to a question is of no use: the provider's own words where it gave some, else this text."""
+    match read_refusal(answer, final=(), status=status):
+        case Refused(text=words, stops_provider=True):
+            return ProviderSilent(words, concerns_provider=True)
+        case Refused(text=words):
+            return ProviderSilent(words, concerns_provider=True, asks_to_wait=True)
+        case Unclear(text=words, is_in_words=True):
+            return ProviderSilent(words, is_in_words=True)
+    return ProviderSilent(text)
 
 
 def shorten(answer: object) -> str:

@@ -7,7 +7,7 @@ from sqlalchemy import case, null, or_, select, update
 
 from panel.db import change, db
 from panel.models import Order, Provider
-from panel.providers.base import Accepted, NotSent, Outcome, Refused, Unclear
+from panel.providers.base import Accepted, NotSent, Outcome, ProviderSilent, Refused, Unclear
 from panel.services import reviews
 
 SILENT_AFTER = 5
@@ -85,6 +85,19 @@ def heard(provider_id: int, outcome: Outcome, *, now: datetime) -> None:
             refused(provider_id, text=text, stops=outcome.stops_provider, now=now)
         case NotSent(text=text) | Unclear(text=text):
             failed(provider_id, text=text, now=now)
+
+
+def silent(provider_id: int, silence: ProviderSilent, *, now: datetime) -> None:
+    """A question got no usable answer. A refusal in words is not the provider failing: operators are told of it."""
+    text = str(silence)[:200]
+    if silence.asks_to_wait:
+        refused(provider_id, text=text, stops=False, now=now)
+    elif silence.is_in_words:
+        answered(provider_id, now=now)
+        about = "The provider refuses to answer questions about its orders."
+        reviews.open_review("provider_silent", provider_id=provider_id, text=about, raw=text, now=now)
+    else:
+        failed(provider_id, text=text, now=now)
 
 
 def answered(provider_id: int, *, now: datetime) -> None:

@@ -9,12 +9,15 @@ from panel.db import db, lock_rows, table_of
 from panel.domain.report import Report, Verdict, judge
 from panel.domain.status import Status
 from panel.hot import Hot, among
-from panel.models import Cancellation, CancellationState, Order, Provider
+from panel.models import Cancellation, CancellationState, Order, Provider, Review
 from panel.providers.base import Ask
 from panel.services import provider_health, reviews, transitions
 from panel.services.transitions import Move, Note, OrderRow
 
 BATCH = 100
+# How much later an order is asked about again that made the provider's answer fail.
+SINGLED_OUT_WAIT = timedelta(minutes=5)
+NO_USABLE_ANSWER = "The provider gives no usable answer about this order."
 ORDERS = table_of(Order)
 
 
@@ -71,6 +74,28 @@ def apply_reports(asked: Sequence[Ask], reports: Mapping[int, Report], *, now: d
     for order, report, verdict in doubts:
         _doubt(order, report, verdict, now=now)
     return len(moves)
+
+
+def single_out(ask: Ask, why: str, *, now: datetime) -> None:
+    """This order makes the provider's answer fail: an operator is told, and it is asked about less often."""
+    order = transitions.claim_one(ask.order_id)
+    text = NO_USABLE_ANSWER
+    is_new = reviews.open_report(
+        "report", order_id=order.id, provider_id=order.provider_id, text=text, raw=why[:200], now=now
+    )
+    if order.status.is_open:
+        transitions.mark(order, sync_at=now + SINGLED_OUT_WAIT)
+        if is_new:
+            sentence = f"{text} Nothing was changed; an operator will look."
+            transitions.tell([Note(order, sentence, source="provider", raw=why[:200])], now=now)
+
+
+def was_singled_out(order_id: int) -> bool:
+    """Whether this order is known to make the provider's answer fail: by itself it says nothing of the provider."""
+    told = select(Review.id).where(
+        Review.order_id == order_id, Review.kind == "report", Review.text.startswith(NO_USABLE_ANSWER)
+    )
+    return db.session.scalar(told.limit(1)) is not None
 
 
 def _move(order: OrderRow, report: Report, verdict: Verdict) -> Move:

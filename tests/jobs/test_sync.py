@@ -189,7 +189,7 @@ def test_one_bad_row_and_foreign_ids_stop_nothing(server: Hostile) -> None:
     assert_books_are_right()
 
 
-@pytest.mark.parametrize("answer", [[row()], "text", 5, {"error": "Incorrect request"}, said(b""), said(b"<html>")])
+@pytest.mark.parametrize("answer", [[row()], "text", 5, {"error": "Invalid API key"}, said(b""), said(b"<html>")])
 def test_an_answer_that_is_no_object_changes_nothing_and_makes_us_wait(server: Hostile, answer: Any) -> None:
     [order] = sent_orders()
 

@@ -1,0 +1,129 @@
+"""One order that makes the provider's answer about a batch fail is singled out: the others get their news."""
+
+import json
+import socket
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import select, update
+
+from panel.clock import utc_now
+from panel.db import db, table_of, transaction
+from panel.jobs import dispatch, sync
+from panel.models import Event, Order, Provider, Review
+from tests.factories import a_customer, a_tool, again, an_order
+from tests.hostile import Call, Hostile, drop, said
+from tests.jobs.upstream import assert_books_are_right, open_reviews, upstream
+
+pytestmark = pytest.mark.both_engines
+
+ORDERS = table_of(Order)
+
+
+def sent_orders(server: Hostile, count: int) -> list[Order]:
+    server.takes_orders()
+    tool, customer = a_tool(provider=upstream(), provider_service="7"), a_customer("1000")
+    orders = [an_order(customer=customer, tool=tool, quantity=100, now=utc_now()) for _ in range(count)]
+    dispatch.serve(upstream().id)
+    return [again(order) for order in orders]
+
+
+def fails_with(poison: set[str], failure: bytes | Callable[[socket.socket, Call], None]) -> object:
+    """An upstream whose answer about any batch with one of these ids in it is this failure."""
+
+    def answer(connection: socket.socket, call: Call) -> None:
+        ids = call.fields["orders"].split(",")
+        if not poison & set(ids):
+            rows = {each: {"status": "Completed", "remains": "0", "start_count": "5"} for each in ids}
+            connection.sendall(said(json.dumps(rows).encode()))
+        elif isinstance(failure, bytes):
+            connection.sendall(failure)
+        else:
+            failure(connection, call)
+
+    return answer
+
+
+def synced() -> None:
+    with transaction():
+        db.session.execute(update(Provider).values(call_after=None))
+        db.session.execute(update(Order).where(Order.sync_at.is_not(None)).values(sync_at=utc_now()))
+    sync.serve(upstream().id)
+
+
+FAILURES = {
+    "500": said(b"", status="500 Internal Server Error"),
+    "HTML": said(b"<html>"),
+    "words": said({"error": "Incorrect order ID"}),
+    "words under 400": said({"error": "Something else"}, status="400 Bad Request"),
+    "list": said([]),
+    "hang-up": drop,
+}
+
+
+@pytest.mark.parametrize("how", FAILURES)
+def test_the_others_end_and_an_operator_is_told_of_the_one(server: Hostile, how: str) -> None:
+    orders = sent_orders(server, 20)
+    poison = orders[13]
+    server.answers["status"] = fails_with({poison.provider_order_id or ""}, FAILURES[how])  # type: ignore[assignment]
+
+    synced()
+    asked = server.count("status")
+    synced()
+
+    states = {again(order).status for order in orders if order.id != poison.id}
+    assert states == {"completed"}
+    assert again(poison).status == "pending"
+    assert [review.order_id for review in open_reviews("report")] == [poison.id]
+    assert open_reviews("provider_silent") == []
+    assert upstream().failures == 0
+    assert asked <= 12
+    assert_books_are_right()
+
+
+def test_the_one_singled_out_is_asked_about_less_often(server: Hostile) -> None:
+    orders = sent_orders(server, 4)
+    server.answers["status"] = fails_with({orders[0].provider_order_id or ""}, FAILURES["500"])  # type: ignore[assignment]
+
+    synced()
+
+    due = again(orders[0]).sync_at
+    assert due is not None
+    assert (due - utc_now()).total_seconds() > 200
+    texts = db.session.scalars(select(Event.text).where(Event.order_id == orders[0].id)).all()
+    assert sum("no usable answer" in text for text in texts) == 1
+
+
+@pytest.mark.parametrize("how", ["500", "HTML", "hang-up"])
+def test_a_provider_that_fails_altogether_blames_no_order(server: Hostile, how: str) -> None:
+    orders = sent_orders(server, 20)
+    ids = {order.provider_order_id or "" for order in orders}
+    server.answers["status"] = fails_with(ids, FAILURES[how])  # type: ignore[assignment]
+
+    synced()
+
+    assert server.count("status") <= 7
+    assert (upstream().failures, open_reviews("report")) == (1, [])
+
+
+def test_a_provider_that_refuses_in_words_is_not_backed_off_and_operators_are_told_once(server: Hostile) -> None:
+    sent_orders(server, 20)
+    server.answers["status"] = said({"error": "Your account is being checked"})
+
+    synced()
+    synced()
+
+    assert (upstream().failures, upstream().call_after) == (0, None)
+    [review] = open_reviews("provider_silent")
+    assert "being checked" in review.raw
+    assert db.session.scalars(select(Review).where(Review.kind == "report")).all() == []
+
+
+def test_a_rate_limit_on_questions_makes_us_wait_without_halves(server: Hostile) -> None:
+    sent_orders(server, 20)
+    server.answers["status"] = said({"error": "Too many requests"}, status="429 Too Many Requests")
+
+    sync.serve(upstream().id)
+
+    assert server.count("status") == 1
+    assert (upstream().failures, upstream().call_after is not None) == (0, True)
