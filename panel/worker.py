@@ -34,6 +34,7 @@ from panel.jobs import (
     link_rules,
     mails,
     probes,
+    rechecks,
     refills,
     sync,
     webhooks,
@@ -71,6 +72,7 @@ def sweeps(settings: Settings) -> tuple[Sweep, ...]:
     return (
         Sweep("dispatch", dispatch.sweep, settings.dispatch_seconds, has_lanes=True),
         Sweep("sync", sync.sweep, 1, has_lanes=True),
+        Sweep("rechecks", rechecks.sweep, 10, has_lanes=True),
         Sweep("refills", refills.sweep, 2, has_lanes=True),
         Sweep("cancellations", cancellations.sweep, 2, has_lanes=True),
         Sweep("balances", balances.sweep, 5, has_lanes=True),

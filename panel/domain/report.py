@@ -30,6 +30,8 @@ class Report:
     remains: object = None
     start_count: object = None
     reason: str = ""
+    # Whether this is the provider's refusal to say anything about the order.
+    is_error: bool = False
 
     @property
     def raw(self) -> str:

@@ -129,7 +129,7 @@ def _failed(failure: CallFailed, *, final: Sequence[str]) -> Outcome:
 
 def _report(row: object) -> Report:
     if not isinstance(row, dict) or "status" not in row:
-        return Report(status=shorten(row))
+        return Report(status=shorten(row), is_error=error_of(row) is not None)
     return Report(
         status=_word(row["status"], most=60),
         remains=_count(row.get("remains")),

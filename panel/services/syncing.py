@@ -65,6 +65,9 @@ def apply_reports(asked: Sequence[Ask], reports: Mapping[int, Report], *, now: d
     moves, doubts = [], []
     for order in transitions.claim(told).values():
         report = told[order.id]
+        if report.is_error and not order.status.is_open:
+            # Providers forget old orders.
+            continue
         verdict = judge(report, order.standing)
         if verdict.changes(order.standing):
             moves.append(_move(order, report, verdict))

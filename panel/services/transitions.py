@@ -7,10 +7,10 @@ rows, so that a sync of a hundred orders is not a hundred times one.
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, insert, literal_column, null, select, update
+from sqlalchemy import bindparam, case, insert, literal_column, null, select, update
 
 from panel.db import db, lock_rows, table_of
 from panel.domain.errors import IllegalTransition, NotFound, StaleOrder
@@ -25,6 +25,8 @@ from panel.services.webhooks import Moved
 ORDERS = table_of(Order)
 EVENTS = table_of(Event)
 CANCELLATIONS = table_of(Cancellation)
+# When the provider of an order that has just ended is first asked again, and how close two questions may come.
+RECHECK_AFTER = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +134,12 @@ _CHANGE = (
         ended_at=bindparam("b_ended_at"),
     )
 )
-# An order that ends is due for nothing any more but a mail.
+# An order that ends is due for nothing any more but a mail, and now and then the question whether it stays so.
 _UNDUE = {"dispatch_at": null(), "sync_at": null(), "unconfirmed_at": null()}
-_END = Hot(lambda: _CHANGE.values(**_UNDUE, notice_at=notices.mark("b_notice_at")))
+_RECHECK_AT = case(
+    (ORDERS.c.provider_order_id.is_not(None), bindparam("b_recheck_at", type_=ORDERS.c.recheck_at.type)), else_=null()
+)
+_END = Hot(lambda: _CHANGE.values(**_UNDUE, recheck_at=_RECHECK_AT, notice_at=notices.mark("b_notice_at")))
 _CLAIM = Hot(lambda: _CHANGE)
 _TELL = Hot(lambda: insert(EVENTS).inline(), columns=[column.name for column in EVENTS.c if column.name != "id"])
 
@@ -212,6 +217,7 @@ def _after(move: Move, *, now: datetime) -> tuple[dict[str, Any], list[Posting]]
         "b_started_at": order.started_at or (now if is_running else None),
         "b_completed_at": order.completed_at or (now if to is Status.COMPLETED else None),
         "b_ended_at": order.ended_at or (None if to.is_open else now),
+        "b_recheck_at": now + RECHECK_AFTER,
         "b_notice_at": None if Status.REFILL in (to, order.status) else now,
     }
     return row, postings

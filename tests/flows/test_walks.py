@@ -247,16 +247,10 @@ class Walk(RuleBasedStateMachine):
                 assert order_id not in self.settled
             else:
                 assert self.settled.setdefault(order_id, (kept, returned)) == (kept, returned)
-        self.refills_due = [
-            each
-            for provider_id in refills.providers_with_work(now=self.now)
-            for each in refills.due(provider_id, now=self.now)
-        ]
-        self.stops_due = [
-            each
-            for provider_id in cancellations.providers_with_work(now=self.now)
-            for each in cancellations.due(provider_id, now=self.now)
-        ]
+        self.refills_due, self.stops_due = (
+            [each for provider_id in of.providers_with_work(now=self.now) for each in of.due(provider_id, now=self.now)]
+            for of in (refills, cancellations)
+        )
 
     def one_of(self, statuses: Sequence[Status], pick: int) -> int:
         """An order that had one of these statuses after the last step; any order where none had."""

@@ -142,7 +142,7 @@ def test_a_refill_that_was_settled_while_time_looked_stays_settled(server: Hosti
     order = sent_order(server)
     refill = asked(order)
     task = taken(refill, lease_seconds=0.001)
-    found = db.session.execute(select(Attempt.id, Attempt.order_id).where(Attempt.id == task.attempt_id)).all()
+    found = select(Attempt.id, Attempt.order_id).where(Attempt.id == task.attempt_id)
     with transaction():
         refills.settle(task, Accepted("31"), now=utc_now())
 

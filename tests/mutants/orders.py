@@ -98,7 +98,7 @@ MUTANTS = (
         DISPATCH,
         ("OPEN = (AttemptState.INTENT, AttemptState.UNKNOWN)", "OPEN = (AttemptState.INTENT,)"),
         ("2 ** min(tries - 1, 10)", "1 ** min(tries - 1, 10)"),
-        ("if not given or has_id(", "if not given and has_id("),
+        ("(not outcome.provider_id or has_id(", "(not outcome.provider_id and has_id("),
     ),
     *in_file(
         "panel/services/dispatching.py",

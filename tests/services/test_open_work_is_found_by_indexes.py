@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event
 
 from panel.db import db, transaction
-from panel.services import deadlines, refill_ends
+from panel.services import cancellations, deadlines, dispatching, rechecking, refill_ends, refills
 from panel.services.office import queues, review_list
 from panel.services.office.queues import Limits
 from tests.factories import NOON, an_order
@@ -21,6 +21,11 @@ ASKED: dict[str, Callable[[], Any]] = {
     "orders to give up": lambda: deadlines.give_up(unconfirmed_hours=1_000, dispatch_hours=1_000, now=LATER),
     "refills to give up": lambda: deadlines.expire_refills(unconfirmed_hours=1_000, now=LATER),
     "slow refills": lambda: deadlines.review_slow_refills(unconfirmed_hours=1_000, now=LATER),
+    "ended orders to ask about": lambda: rechecking.providers_with_work(now=LATER),
+    "a batch of ended orders": lambda: rechecking.take_batch(1, now=LATER),
+    "customers' turns": lambda: dispatching.open_attempts(1, most=1, lease_seconds=60, now=LATER),
+    "refills due": lambda: [*refills.providers_with_work(now=LATER), *refills.due(1, now=LATER)],
+    "stops due": lambda: [*cancellations.providers_with_work(now=LATER), *cancellations.due(1, now=LATER)],
     "open refills": refill_ends.open_refills,
     "open reviews by kind": review_list.counts,
     "a page of open reviews": lambda: review_list.open_page(unconfirmed_hours=1_000, now=LATER),

@@ -1,12 +1,10 @@
 """Provider calls: unclear hand-overs counted, turns of customers, stops asked a few times, ended orders asked about.
 
-Revision ID: 0013
-Revises: 0012
+Revision ID: 0015
+Revises: 0014
 Create Date: 2026-11-27 11:30:00
 
 """
-
-from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,8 +12,8 @@ from alembic import op
 import panel.db
 
 # revision identifiers, used by Alembic.
-revision = "0013"
-down_revision = "0012"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
@@ -30,12 +28,10 @@ def upgrade() -> None:
     op.add_column("orders", sa.Column("recheck_at", MOMENT, nullable=True))
     _index("ix_orders_turns", ["provider_id", "customer_id", "dispatch_at", "id"], "dispatch_at IS NOT NULL")
     _index("ix_orders_recheck", ["provider_id", "recheck_at"], "recheck_at IS NOT NULL")
-    orders = sa.table(
-        "orders", sa.column("recheck_at", MOMENT), sa.column("ended_at", MOMENT), sa.column("provider_order_id")
-    )
-    ended_lately = orders.c.ended_at > datetime.now(UTC) - timedelta(days=30)
-    at_provider = orders.c.provider_order_id.is_not(None)
-    op.execute(orders.update().where(ended_lately, at_provider).values(recheck_at=orders.c.ended_at))
+    is_sqlite = op.get_bind().dialect.name == "sqlite"
+    lately = "datetime('now', '-30 days')" if is_sqlite else "now() - interval '30 days'"
+    at_provider = "provider_order_id IS NOT NULL"
+    op.execute(f"UPDATE orders SET recheck_at = ended_at WHERE ended_at > {lately} AND {at_provider}")
 
 
 def downgrade() -> None:
