@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     canary_seconds: int = Field(
         300, ge=0, le=86_400, description="least time between two test orders of the panel's own; 0: none are placed"
     )
+    simulated_orders: bool = Field(
+        False, description="whether production sells tools of the simulator, which delivers nothing"
+    )
     lease_seconds: float = Field(60, gt=0, le=3600, description="how long one worker may hold an order")
     dispatch_hours: float = Field(
         24, gt=0, le=8760, description="an order never sent is canceled and returned after this"

@@ -17,6 +17,7 @@ from flask.sansio.app import App
 from markupsafe import Markup
 from sqlalchemy import Row
 
+from panel.domain.next_step import Facts, next_step
 from panel.domain.status import Status
 from panel.services import orders
 from panel.services.orders import ToolName
@@ -90,7 +91,7 @@ class ShownRow:
     charge_nanos: int
     returned_nanos: int
     placed_at: datetime
-    is_unconfirmed: bool
+    note: str
 
 
 def init_app(app: App) -> None:
@@ -154,19 +155,20 @@ def _fragment(name: str, **context: object) -> Markup:
 
 def rendered(rows: Sequence[Row[*tuple[Any, ...]]], *, customer_id: int, catalogue_version: int) -> Markup:
     """The rows of a page as HTML, one after the other. Only those not kept are read in full, and rendered."""
-    keys = [(row[0], row[1], row[3], catalogue_version) for row in rows]
+    keys = [(*row[:2], *row[3:6], catalogue_version) for row in rows]
     kept = _caches().rows
     html = kept.find_all(keys)
     if missing := [key[0] for key in keys if key not in html]:
         for row in orders.in_full(customer_id, order_ids=missing):
             # By now the order may have moved on: what is kept is kept under the version that was read.
-            key = (row.id, row.version, row.is_unconfirmed, catalogue_version)
+            key = (row.id, row.version, row.is_unconfirmed, row.stop, row.is_held_back, catalogue_version)
             html[key] = kept.get(key, partial(_render, row))
     by_id = {key[0]: text for key, text in html.items()}
     return Markup("\n".join([by_id[key[0]] for key in keys]))  # noqa: S704  (rendered, and escaped, by its template)
 
 
 def _render(row: Row[*tuple[Any, ...]]) -> str:
+    facts = Facts(Status(row.status), row.is_unconfirmed, row.stop or "", row.is_held_back)
     shown = ShownRow(
         id=row.id,
         status=Status(row.status),
@@ -177,6 +179,6 @@ def _render(row: Row[*tuple[Any, ...]]) -> str:
         charge_nanos=row.charge_nanos,
         returned_nanos=row.returned_nanos,
         placed_at=row.placed_at,
-        is_unconfirmed=row.is_unconfirmed,
+        note=next_step(facts).note,
     )
     return current_app.jinja_env.get_template("orders/_row.html").render(row=shown)

@@ -74,7 +74,8 @@ def _fill(hashes: dict[str, str], *, secret: str) -> None:
     """Tools, two accounts, the customer's balance, and an order of every tool: all of it or nothing."""
     now = utc_now()
     began = now - BEGAN_BEFORE
-    catalogue.import_demo(now=now)
+    # Before the first order: an order is never older than the terms it was placed under.
+    catalogue.import_demo(now=began)
     customer = users.add_user(CUSTOMER, password_hash=hashes[CUSTOMER], now=began)
     operator = users.add_user(OPERATOR, password_hash=hashes[OPERATOR], is_operator=True, now=now)
     _give_second_factor(operator.id, secret, now=now)

@@ -18,8 +18,8 @@ from panel.domain.errors import BadInput
 from panel.domain.refill import RefillState
 from panel.domain.request_id import API_NAMED, API_UNNAMED
 from panel.domain.status import Status
-from panel.models import Order, Refill, Terms, Tool
-from panel.services import ordering
+from panel.models import Order, Provider, Refill, Terms, Tool
+from panel.services import ordering, simulated_tools
 from panel.services.catalogue import ToolOffer
 from panel.services.ordering import Placing
 
@@ -99,8 +99,11 @@ _SERVICES = (
         Terms.refill_days,
         Terms.can_cancel,
         Terms.link_pattern,
+        Provider.kind.label("provider_kind"),
+        Provider.name.label("provider_name"),
     )
     .join(Terms, Terms.id == Tool.terms_id)
+    .join(Provider, Provider.id == Tool.provider_id)
     .where(Tool.is_hidden.is_(False))
     .order_by(Tool.id)
 )
@@ -109,7 +112,7 @@ _SERVICES = (
 def services() -> list[Service]:
     """The tools that can be ordered, by number."""
     rows: Iterable[Any] = db.session.execute(_SERVICES)
-    return [Service(*row[:-1]) for row in rows if not patterns.fault(row.link_pattern)]
+    return [Service(*row[:-3]) for row in rows if not patterns.fault(row.link_pattern) and simulated_tools.is_sold(row)]
 
 
 def statuses(customer_id: int, *, order_ids: Collection[int], currency: str) -> dict[int, str]:

@@ -15,14 +15,13 @@ from panel.db import db, lock_rows, table_of
 from panel.domain import patterns, pricing
 from panel.domain.status import FIRST, Status
 from panel.models import Catalogue, Provider, Terms, Tool
-from panel.services import catalogue_files, providers
+from panel.services import catalogue_files, providers, simulated_tools
 from panel.services.catalogue_files import TermsWritten, ToolWritten
 from panel.services.platform import own_orders
 from panel.settings import ROOT
 
 ALL_BY_HAND = "cancel category link maximum minimum name price_per_thousand refill_days summary"
-# What a tool is called is part of its terms: a tool with another name has new ones.
-TERMS_WORDS = frozenset({"name", "category", "unit"})
+TERMS_WORDS = frozenset({"name", "category", "unit"})  # a tool that is called otherwise has new terms
 DEMO_FILE = ROOT / "content" / "tools" / "catalogue.yaml"
 DEMO_PROVIDERS = {"simulator": "simulated", "by-hand": "manual"}
 
@@ -68,7 +67,12 @@ class ToolOffer:
     @property
     def is_offered(self) -> bool:
         """Whether customers see and can order it."""
-        return not self.is_hidden and not self.link_fault
+        return not self.is_hidden and not self.link_fault and simulated_tools.is_sold(self)
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether its orders only seem to be delivered."""
+        return self.provider_kind == simulated_tools.KIND
 
     @property
     def least_charge_nanos(self) -> int:

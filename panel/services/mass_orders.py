@@ -25,7 +25,9 @@ class Line:
         """The line as a request to place an order under the terms agreed to. Raises BadInput."""
         tool, link, quantity = _parts(self.text)
         if terms is not None and tool not in terms:
-            raise BadInput("This line was not part of what you checked.")
+            # Its check failed, and what was wrong with it is what the customer has to know.
+            ordering.quote(tool, link=link, quantity=quantity)
+            raise BadInput("This line could not be ordered when you checked it, and can be now. Check it again.")
         terms_id = None if terms is None else terms[tool]
         return Placing(tool, link, quantity, request_id=f"{request_id}:{self.number}", terms_id=terms_id)
 

@@ -11,8 +11,9 @@ from sqlalchemy import func, select, text
 from panel.db import db
 from panel.domain import refill as rules
 from panel.domain.filters import LARGEST_ID
+from panel.domain.next_step import Facts, NextStep, next_step
 from panel.domain.status import Status
-from panel.models import Event, Order, Terms, Tool, Transfer, TransferKind
+from panel.models import Cancellation, Event, Order, Provider, Terms, Tool, Transfer, TransferKind
 from panel.services import cancellations, dispatching, goodwill, ledger, refills
 from panel.services.goodwill import Given
 
@@ -20,6 +21,13 @@ EVENTS_PER_PAGE = 100
 
 # Word for word the condition of the index on settling transfers, so that the index is used.
 _SETTLING = text("kind IN ('charge', 'keep', 'return')")
+_NEWEST_STOP = (
+    select(Cancellation.state)
+    .where(Cancellation.order_id == Order.id)
+    .order_by(Cancellation.id.desc())
+    .limit(1)
+    .scalar_subquery()
+)
 _SOURCES = {"you": "You", "us": "Us", "provider": "Provider"}
 _SAY_HOW_FAR = (Status.IN_PROGRESS, Status.PARTIAL)
 
@@ -31,6 +39,24 @@ class OwnOrder:
     order: Order
     tool: Tool
     terms: Terms
+    # Whether its provider takes no new orders now, and the state of its newest request to stop.
+    is_provider_paused: bool
+    stop: str | None
+    is_simulated: bool
+
+    @property
+    def next_step(self) -> NextStep:
+        """What happens next, and what the customer does."""
+        order = self.order
+        return next_step(
+            Facts(
+                status=self.status,
+                is_unconfirmed=order.unconfirmed_at is not None,
+                stop=self.stop or "",
+                is_held_back=order.dispatch_at is not None and self.is_provider_paused,
+                can_cancel=self.terms.can_cancel,
+            )
+        )
 
     @property
     def id(self) -> int:
@@ -151,9 +177,10 @@ def find(order_id: int, *, customer_id: int) -> OwnOrder | None:
     if not 0 < order_id <= LARGEST_ID:
         return None
     row = db.session.execute(
-        select(Order, Tool, Terms)
+        select(Order, Tool, Terms, Provider.paused_at.is_not(None), _NEWEST_STOP, Provider.kind == "simulated")
         .join(Tool, Tool.id == Order.tool_id)
         .join(Terms, Terms.id == Order.terms_id)
+        .join(Provider, Provider.id == Order.provider_id)
         .where(Order.id == order_id, Order.customer_id == customer_id)
     ).first()
     return None if row is None else OwnOrder(*row)

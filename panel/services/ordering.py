@@ -61,6 +61,9 @@ def offer_of(slug: str, *, of_hidden_tools: bool = False) -> ToolOffer:
     """The tool as offered now. Raises UnknownTool when there is none, or it is hidden and those are not meant too."""
     offer = catalogue.find_any(slug) if of_hidden_tools else catalogue.find(slug)
     if offer is None:
+        hidden = catalogue.find_any(slug)
+        if hidden is not None and hidden.is_simulated and not hidden.is_hidden and not hidden.link_fault:
+            raise UnknownTool("This tool is simulated and can't be ordered on this site. Choose another one.")
         raise UnknownTool("There is no such tool. Choose one from the list of tools.")
     return offer
 

@@ -10,12 +10,12 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, func, literal, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, literal, or_, select
 
 from panel.db import db, table_of
 from panel.domain.history import Filters
 from panel.domain.status import Status
-from panel.models import Order, OrderCount, Terms, Tool
+from panel.models import Cancellation, Order, OrderCount, Provider, Terms, Tool
 
 PAGE_SIZE = 25
 BATCH_SIZE = 1_000
@@ -26,13 +26,27 @@ ORDERS = table_of(Order)
 COUNTS = table_of(OrderCount)
 TOOLS = table_of(Tool)
 TERMS = table_of(Terms)
+CANCELLATIONS = table_of(Cancellation)
+PROVIDERS = table_of(Provider)
 
+_STOP = (
+    select(CANCELLATIONS.c.state)
+    .where(CANCELLATIONS.c.order_id == ORDERS.c.id)
+    .order_by(CANCELLATIONS.c.id.desc())
+    .limit(1)
+    .scalar_subquery()
+    .label("stop")
+)
+_IS_PAUSED = select(PROVIDERS.c.paused_at.is_not(None)).where(PROVIDERS.c.id == ORDERS.c.provider_id)
+_IS_HELD_BACK = and_(ORDERS.c.dispatch_at.is_not(None), _IS_PAUSED.scalar_subquery()).label("is_held_back")
 # What tells whether a row that was rendered before is still true: few columns, since a page reads them each time.
 _KNOWN = (
     ORDERS.c.id,
     ORDERS.c.version,
     ORDERS.c.status,
     ORDERS.c.unconfirmed_at.is_not(None).label("is_unconfirmed"),
+    _STOP,
+    _IS_HELD_BACK,
 )
 # As the tool was called when the order was placed. Not as a join, which SQLite might read from the terms' side.
 _TOOL_NAME = select(TERMS.c.name).where(TERMS.c.id == ORDERS.c.terms_id).scalar_subquery().label("tool_name")

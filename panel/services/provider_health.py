@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import case, null, or_, select, update
 
 from panel.db import change, db
-from panel.models import Order, Provider
+from panel.models import Catalogue, Order, Provider
 from panel.providers.base import Accepted, NotSent, Outcome, ProviderSilent, Refused, Unclear
 from panel.services import reviews
 
@@ -132,12 +132,16 @@ def failed(provider_id: int, *, text: str, now: datetime) -> None:
 
 def pause(provider_id: int, *, reason: str, now: datetime) -> bool:
     """Give the provider nothing more to do until it is resumed; whether it was not paused before."""
+    if db.session.scalar(select(Provider.paused_at).where(Provider.id == provider_id)) is not None:
+        return False
+    _tell_open_pages()
     statement = update(Provider).where(Provider.id == provider_id, Provider.paused_at.is_(None))
     return change(statement.values(paused_at=now, pause_reason=reason[:200])) == 1
 
 
 def resume(provider_id: int, *, now: datetime) -> bool:
     """Hand over again, at once, what waited; whether the provider was paused."""
+    _tell_open_pages()
     statement = update(Provider).where(Provider.id == provider_id, Provider.paused_at.is_not(None))
     was_paused = change(statement.values(paused_at=None, pause_reason="")) == 1
     db.session.execute(update(Provider).where(Provider.id == provider_id).values(**AS_NEW))
@@ -146,6 +150,11 @@ def resume(provider_id: int, *, now: datetime) -> bool:
     for kind in ("provider_paused", "provider_unclear"):
         reviews.close(kind, provider_id=provider_id, resolution="The provider was resumed.", now=now)
     return was_paused
+
+
+def _tell_open_pages() -> None:
+    """Orders that wait for the provider say so. The catalogue's row comes before the provider's, as in imports."""
+    db.session.execute(update(Catalogue).values(version=Catalogue.version + 1))
 
 
 def refused(provider_id: int, *, text: str, stops: bool, now: datetime) -> None:

@@ -11,6 +11,7 @@ from panel.domain.errors import BadInput, Refused
 from panel.models import Provider
 from panel.providers import http
 from panel.sealing import CannotUnseal
+from panel.services.platform import own_orders
 from panel.settings import Settings
 
 KINDS = ("panel_api", "manual", "simulated")
@@ -46,8 +47,9 @@ def find(name: str) -> Provider | None:
 
 
 def listed() -> list[Provider]:
-    """Every provider, by name."""
-    return list(db.session.execute(select(Provider).order_by(Provider.name)).scalars())
+    """Every provider, by name; without the one that only the panel's own test orders go to."""
+    others = select(Provider).where(Provider.name != own_orders.PROVIDER_NAME)
+    return list(db.session.execute(others.order_by(Provider.name)).scalars())
 
 
 def public_name(provider: Provider) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
-from panel.models import Event, Order, Provider, Refill, Tool
+from panel.models import Event, Order, Provider, Refill, Terms, Tool
 from panel.providers.simulated import Simulated
 from panel.services import audit, dispatching, refills, syncing
 from panel.services.office import queues
@@ -145,3 +145,11 @@ def test_second_demo_adds_nothing(app: Flask) -> None:
 
     assert said.startswith("There are accounts already: the demo adds nothing.")
     assert books.everything() == untouched
+
+
+def test_no_order_is_older_than_its_terms(app: Flask) -> None:
+    flask(app, "demo")
+
+    pairs = db.session.execute(select(Order.placed_at, Terms.since).join(Terms, Terms.id == Order.terms_id)).all()
+    assert pairs
+    assert all(placed_at >= since for placed_at, since in pairs)

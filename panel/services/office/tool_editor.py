@@ -18,6 +18,7 @@ from panel.models import Catalogue, Provider, Tool
 from panel.services import audit_log, catalogue, catalogue_files, tool_settings
 from panel.services.catalogue import ToolOffer
 from panel.services.catalogue_files import TermsWritten
+from panel.services.platform import own_orders
 
 LINK = ("pattern", "example", "counter_example", "hint")
 WORDS = ("name", "category", "summary", "unit", "provider_service")
@@ -153,7 +154,8 @@ def read(typed: Mapping[str, str]) -> Draft:
 
 
 def _provider_id(text: str, field: str) -> int:
-    found = db.session.scalar(select(Provider.id).where(Provider.name == text))
+    is_ours = text == own_orders.PROVIDER_NAME
+    found = None if is_ours else db.session.scalar(select(Provider.id).where(Provider.name == text))
     if found is None:
         raise BadInput("Choose a provider from the list.", field=field)
     return found

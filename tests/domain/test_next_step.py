@@ -1,0 +1,58 @@
+"""What happens next: no sentence contradicts another fact of the same order."""
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+
+from panel.domain.next_step import ACCEPTED, ASKED, Facts, next_step
+from panel.domain.status import Status
+
+MOVES_ON = "It moves on when it is picked up"
+ALL = [
+    Facts(status, is_unconfirmed, stop, is_held_back, can_cancel)
+    for status, is_unconfirmed, stop, is_held_back, can_cancel in product(
+        Status, (False, True), ("", ASKED, ACCEPTED, "refused"), (False, True), (False, True)
+    )
+]
+PENDING = Facts(Status.PENDING)
+
+
+@pytest.mark.parametrize("status", Status)
+def test_usual_way_says_what_the_status_says(status: Status) -> None:
+    assert next_step(Facts(status)) == (next_step(Facts(status, stop="refused")))
+    assert next_step(Facts(status)).you_do == status.facts.you_do
+    assert next_step(Facts(status)).note == ""
+
+
+def test_only_an_order_without_any_other_fact_moves_on_when_it_is_picked_up() -> None:
+    said = [facts for facts in ALL if MOVES_ON in next_step(facts).you_do]
+
+    assert said
+    for facts in said:
+        assert replace(facts, can_cancel=False, stop="") == PENDING
+        assert facts.stop in ("", "refused")
+
+
+@pytest.mark.parametrize(
+    ("facts", "you_do", "note"),
+    [
+        (replace(PENDING, is_held_back=True), "takes no new orders", "It waits"),
+        (replace(PENDING, is_held_back=True, can_cancel=True), "cancel it below", "It waits"),
+        (replace(PENDING, is_unconfirmed=True), "whether the provider has this order", "Not yet confirmed"),
+        (replace(PENDING, is_unconfirmed=True, stop=ASKED), "You asked to cancel it", "Not yet confirmed"),
+        (replace(PENDING, stop=ASKED), "until the provider answers", "has not answered yet"),
+        (Facts(Status.IN_PROGRESS, stop=ASKED), "until the provider answers", "has not answered yet"),
+        (Facts(Status.PROCESSING, stop=ACCEPTED), "is stopping this order", "is stopping it"),
+        (Facts(Status.CANCELED, stop=ACCEPTED), "you asked for it", ""),
+    ],
+)
+def test_each_fact_is_said_on_the_page_and_in_the_list(facts: Facts, you_do: str, note: str) -> None:
+    found = next_step(facts)
+
+    assert you_do in found.you_do
+    assert note in found.note and bool(note) == bool(found.note)
+
+
+def test_what_has_ended_has_no_note() -> None:
+    assert {next_step(facts).note for facts in ALL if not facts.status.is_open} == {""}

@@ -1,0 +1,110 @@
+"""Simulated tools say so wherever they are offered or ordered; the panel's own test provider can't be sold."""
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain.errors import BadCatalogue, UnknownTool
+from panel.models import Tool
+from panel.services import api_orders, catalogue, ordering, providers
+from panel.services.office import tool_editor
+from panel.services.office.tool_editor import BadTool
+from panel.services.ordering import Placing
+from panel.services.platform import canary, own_orders
+from tests.factories import LINK, NOON, a_customer, a_provider, a_tool, an_operator, an_order, signed_in
+
+SAID = "This tool is simulated"
+
+
+def prepared() -> None:
+    with transaction():
+        canary.prepare(key="smm_a_key_of_tests", now=utc_now())
+
+
+def in_production(app: Flask, **settings: object) -> None:
+    app.config["PANEL"] = app.config["PANEL"].model_copy(update={"env": "production", **settings})
+
+
+def test_test_provider_is_in_no_list_and_in_no_choice(app: Flask, client: FlaskClient) -> None:
+    prepared()
+    a_provider("manual", name="by hand")
+    signed_in(client, an_operator())
+
+    assert [each.name for each in providers.listed()] == ["by hand"]
+    assert own_orders.PROVIDER_NAME not in client.get("/office/providers").text
+    assert own_orders.PROVIDER_NAME not in client.get("/office/tools/new").text
+    assert own_orders.PROVIDER_NAME not in app.test_cli_runner().invoke(args=["providers", "list"]).stdout
+
+
+def test_test_provider_is_refused_as_the_provider_of_a_tool() -> None:
+    prepared()
+    tool = a_tool("visits")
+    shown = catalogue.find_any("visits")
+    assert shown is not None
+    typed = tool_editor.typed_of(shown) | {"provider": own_orders.PROVIDER_NAME}
+
+    with pytest.raises(BadTool) as refused:
+        tool_editor.read(typed)
+    assert list(refused.value.errors) == ["provider"]
+    written = catalogue.DEMO_FILE.read_text().replace("provider: simulator", f"provider: {own_orders.PROVIDER_NAME}")
+    with pytest.raises(BadCatalogue), transaction():
+        catalogue.import_tools(written.encode(), name="tools.yaml", now=NOON)
+    assert tool.id
+
+
+def test_tool_that_has_the_test_provider_already_can_not_be_ordered(client: FlaskClient) -> None:
+    prepared()
+    provider = providers.find(own_orders.PROVIDER_NAME)
+    assert provider is not None
+    a_tool("visits", provider=provider)
+
+    assert catalogue.listed() == [] and api_orders.services() == []
+    assert client.get("/tools/visits").status_code == 404
+    with pytest.raises(UnknownTool):
+        ordering.quote("visits", link=LINK, quantity="100")
+
+
+def test_simulated_tool_says_so_on_its_page_in_the_form_at_the_check_and_on_the_order(client: FlaskClient) -> None:
+    customer = a_customer("1000")
+    simulated, by_hand = (a_tool(slug, provider=kind) for slug, kind in (("seems", "simulated"), ("hands", "manual")))
+    orders = [an_order(customer=customer, tool=tool, now=utc_now()) for tool in (simulated, by_hand)]
+    signed_in(client, customer)
+
+    def pages(tool: Tool, order_id: int) -> list[str]:
+        form = {"tool": tool.slug, "link": LINK, "quantity": "100"}
+        return [
+            client.get(f"/tools/{tool.slug}").text,
+            client.get(f"/orders/new?tool={tool.slug}").text,
+            client.get(f"/orders/price?tool={tool.slug}").text,
+            client.post("/orders/check", data=form).text,
+            client.get(f"/orders/{order_id}").text,
+        ]
+
+    assert [SAID in page for page in pages(simulated, orders[0].id)] == [True] * 5
+    assert [SAID in page for page in pages(by_hand, orders[1].id)] == [False] * 5
+
+
+def test_production_sells_no_simulated_tool_unless_a_setting_allows_it(app: Flask) -> None:
+    a_tool("seems")
+    asked = Placing("seems", LINK, "100", request_id="request-000001")
+    customer = a_customer("1000")
+    in_production(app)
+
+    assert catalogue.listed() == [] and api_orders.services() == []
+    with pytest.raises(UnknownTool, match="simulated"), transaction():
+        ordering.place_order(customer.id, asked=asked, now=utc_now())
+
+    in_production(app, simulated_orders=True)
+    assert [tool.slug for tool in catalogue.listed()] == ["seems"]
+    with transaction():
+        assert ordering.place_order(customer.id, asked=asked, now=utc_now()).id
+
+
+def test_production_still_places_its_own_test_orders(app: Flask) -> None:
+    prepared()
+    in_production(app)
+
+    with transaction():
+        assert canary.place(now=utc_now()).id

@@ -1,0 +1,83 @@
+"""What an order's page and the list say next is the same, and true of a paused provider and an open cancellation."""
+
+import re
+
+from flask.testing import FlaskClient
+
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.domain.status import Status
+from panel.models import Order, User
+from panel.services import cancellations, provider_health
+from tests.factories import LINK, a_customer, a_tool, an_order, signed_in
+
+MOVES_ON = "It moves on when it is picked up"
+
+
+def told(client: FlaskClient, order: Order) -> tuple[str, str]:
+    """What the order's page and its row in the list say."""
+    row = re.search(rf'id="status-{order.id}">(.*?)</td>', client.get("/orders/live").text, re.S)
+    assert row is not None
+    return client.get(f"/orders/{order.id}").text, row[1]
+
+
+def test_order_of_a_paused_provider_says_that_it_waits_and_again_when_it_goes_on(client: FlaskClient) -> None:
+    customer = a_customer("1000")
+    order = an_order(customer=customer, now=utc_now())
+    signed_in(client, customer)
+    before, tag = told(client, order), client.get("/orders/live").headers["HX-PTag"]
+    with transaction():
+        provider_health.pause(order.provider_id, reason="Funds", now=utc_now())
+
+    paused = told(client, order)
+    answer = client.get("/orders/live", headers={"HX-PTag": tag})
+    with transaction():
+        provider_health.resume(order.provider_id, now=utc_now())
+
+    assert MOVES_ON in before[0] and "It waits" not in before[0] + before[1]
+    assert "It waits: the provider of this tool takes no new orders" in paused[0] and MOVES_ON not in paused[0]
+    assert "It waits: its provider takes no new orders" in paused[1]
+    assert answer.status_code == 200
+    after = told(client, order)
+    assert MOVES_ON in after[0] and after[1] == before[1]
+
+
+def asked_to_stop(customer: User, status: Status) -> Order:
+    order = an_order(customer=customer, status=status, now=utc_now())
+    with transaction():
+        db.session.get_one(Order, order.id).provider_order_id = "7"
+        cancellations.request_cancellation(order.id, customer_id=customer.id, now=utc_now())
+    return order
+
+
+def test_open_cancellation_is_said_on_the_page_and_in_the_list(client: FlaskClient) -> None:
+    customer = a_customer("1000")
+    signed_in(client, customer)
+    an_order(customer=customer, now=utc_now())
+    client.get("/orders/live")
+    order = asked_to_stop(customer, Status.IN_PROGRESS)
+
+    page, row = told(client, order)
+
+    assert "It may still start or go on until the provider answers" in page
+    assert "The provider has not answered yet" in row
+
+
+def test_mass_order_keeps_the_true_reason_of_a_line_that_failed_its_check(client: FlaskClient) -> None:
+    tool = a_tool("page-visits")
+    lines = f"page-visits | {LINK} | 100\nno-such-tool | {LINK} | 100"
+    form = {"lines": lines, "request_id": "one-form-of-lines", "step": "place", "terms": f"page-visits={tool.terms_id}"}
+
+    page = signed_in(client, a_customer()).post("/orders/mass", data=form).text
+
+    assert "was not part of what you checked" not in page
+    assert "There is no such tool" in page
+
+
+def test_help_and_the_closing_page_agree_about_pay_outs(client: FlaskClient) -> None:
+    signed_in(client, a_customer("5"))
+
+    closing, faq = client.get("/account/closing").text, client.get("/faq").text
+
+    assert "The panel itself pays nothing out" in faq and "The panel pays nothing out" in closing
+    assert "pay it out" not in closing
