@@ -18,6 +18,7 @@ COLUMNS = (
     Mail.due_at,
     Provider.call_after,
     Provider.add_after,
+    Provider.add_after,
     Provider.balance_due_at,
 )
 

@@ -6,7 +6,7 @@ Every read names the customer: another customer's order is simply not found.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, or_, select, text
 
 from panel.db import db
 from panel.domain import refill as rules
@@ -21,6 +21,7 @@ EVENTS_PER_PAGE = 100
 
 # Word for word the condition of the index on settling transfers, so that the index is used.
 _SETTLING = text("kind IN ('charge', 'keep', 'return')")
+_TAKES_NONE = or_(Provider.paused_at.is_not(None), Provider.add_after.is_not(None))
 _NEWEST_STOP = (
     select(Cancellation.state)
     .where(Cancellation.order_id == Order.id)
@@ -177,7 +178,7 @@ def find(order_id: int, *, customer_id: int) -> OwnOrder | None:
     if not 0 < order_id <= LARGEST_ID:
         return None
     row = db.session.execute(
-        select(Order, Tool, Terms, Provider.paused_at.is_not(None), _NEWEST_STOP, Provider.kind == "simulated")
+        select(Order, Tool, Terms, _TAKES_NONE, _NEWEST_STOP, Provider.kind == "simulated")
         .join(Tool, Tool.id == Order.tool_id)
         .join(Terms, Terms.id == Order.terms_id)
         .join(Provider, Provider.id == Order.provider_id)

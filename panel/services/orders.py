@@ -37,7 +37,8 @@ _STOP = (
     .scalar_subquery()
     .label("stop")
 )
-_IS_PAUSED = select(PROVIDERS.c.paused_at.is_not(None)).where(PROVIDERS.c.id == ORDERS.c.provider_id)
+_TAKES_NONE = or_(PROVIDERS.c.paused_at.is_not(None), PROVIDERS.c.add_after.is_not(None))
+_IS_PAUSED = select(_TAKES_NONE).where(PROVIDERS.c.id == ORDERS.c.provider_id)
 _IS_HELD_BACK = and_(ORDERS.c.dispatch_at.is_not(None), _IS_PAUSED.scalar_subquery()).label("is_held_back")
 # What tells whether a row that was rendered before is still true: few columns, since a page reads them each time.
 _KNOWN = (

@@ -44,12 +44,14 @@ def heard_of_order(provider_id: int, outcome: Outcome, *, now: datetime) -> None
     mine = Provider.id == provider_id
     if not isinstance(outcome, Unclear) or outcome.is_in_words:
         cleared = update(Provider).where(mine, Provider.unclear_adds > 0).values(unclear_adds=0, add_after=None)
-        if change(cleared):
-            reviews.close("provider_unclear", provider_id=provider_id, resolution="It answers clearly again.", now=now)
+        said = "It answers clearly again."
+        if change(cleared) and reviews.close("provider_unclear", provider_id=provider_id, resolution=said, now=now):
+            _tell_open_pages()
         return
     count = (db.session.scalar(select(Provider.unclear_adds).where(mine)) or 0) + 1
     db.session.execute(update(Provider).where(mine).values(unclear_adds=count, add_after=_add_after(count, now=now)))
     if count == UNCLEAR_AFTER:
+        _tell_open_pages()
         reviews.open_review(
             "provider_unclear",
             provider_id=provider_id,

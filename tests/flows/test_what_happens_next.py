@@ -8,6 +8,7 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.models import Order, User
+from panel.providers.base import Accepted, Unclear
 from panel.services import cancellations, provider_health
 from tests.factories import LINK, a_customer, a_tool, an_order, signed_in
 
@@ -40,6 +41,24 @@ def test_order_of_a_paused_provider_says_that_it_waits_and_again_when_it_goes_on
     assert answer.status_code == 200
     after = told(client, order)
     assert MOVES_ON in after[0] and after[1] == before[1]
+
+
+def test_order_of_a_provider_that_gets_one_at_a_time_waits_too(client: FlaskClient) -> None:
+    customer = a_customer("1000")
+    order = an_order(customer=customer, now=utc_now())
+    signed_in(client, customer)
+    tag = client.get("/orders/live").headers["HX-PTag"]
+    for _ in range(provider_health.UNCLEAR_AFTER):
+        with transaction():
+            provider_health.heard_of_order(order.provider_id, Unclear("502"), now=utc_now())
+
+    page, row = told(client, order)
+
+    assert "It waits" in page and "It waits" in row and MOVES_ON not in page
+    assert client.get("/orders/live", headers={"HX-PTag": tag}).status_code == 200
+    with transaction():
+        provider_health.heard_of_order(order.provider_id, Accepted("7"), now=utc_now())
+    assert MOVES_ON in told(client, order)[0]
 
 
 def asked_to_stop(customer: User, status: Status) -> Order:
