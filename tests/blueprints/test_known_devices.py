@@ -144,3 +144,15 @@ def test_sign_ups_beyond_the_limit_are_a_429_that_says_when(app: Flask) -> None:
     assert "Try again in 60 minutes." in answers[-1].text
     elsewhere = {"email": "new@example.net", "password": PASSWORD}
     assert app.test_client().post("/sign-up", data=elsewhere, environ_base=OTHER_NETWORK).status_code == 303
+
+
+def test_pages_for_visitors_are_the_same_with_the_cookie_and_do_not_hold_it(app: Flask, client: FlaskClient) -> None:
+    user = a_customer()
+    logged_in_before(client, user)
+    client.delete_cookie("session")
+    assert client.get_cookie("device") is not None
+
+    for path in ("/", "/faq", "/tools"):
+        known, unknown = client.get(path), app.test_client().get(path)
+        assert known.data == unknown.data, path
+        assert "device=" not in str(known.headers) + str(unknown.headers)
