@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from panel.blueprints import accounts, ordering, tickets
-from panel.blueprints.htmx import wants_fragment
+from panel.blueprints.htmx import logged_out, wants_fragment
 from panel.blueprints.office import tickets as office_tickets
 from panel.database_errors import in_one_line, is_unavailable
 from panel.db import may_have_saved
@@ -155,7 +155,7 @@ def _answer(status: int, words: Words, *, code: str) -> Response:
         response.headers["X-Error-Code"] = code
     elif wants_fragment():
         # A signed-out poll is told by its status alone; its script says the rest.
-        response = make_response("" if status == 401 else render_template("errors/_line.html", words=words))
+        response = logged_out() if status == 401 else make_response(render_template("errors/_line.html", words=words))
     else:
         response = make_response(_page(status, words))
         response.vary.add("HX-Request")

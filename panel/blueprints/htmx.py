@@ -1,5 +1,6 @@
-"""The only place that asks whether htmx made a request."""
+"""The only place that asks whether htmx made a request, and how the polls of live regions are answered."""
 
+from collections.abc import Callable
 from typing import cast
 
 from flask import Flask, Response, make_response, redirect, render_template
@@ -9,6 +10,11 @@ from htmx_flask.requests import HtmxAwareRequest
 from werkzeug.wrappers import Response as BaseResponse
 
 request = cast(HtmxAwareRequest, plain_request)
+
+# The hash of what a live region shows. Every answer to its polls has this header: `live.js` takes one without it for
+# a stranger's, such as a proxy's, and swaps nothing.
+TAG = "HX-PTag"
+LOGGED_OUT = "logged-out"
 
 # Addresses that only ever answer with a part of a page end so.
 FRAGMENT_ENDINGS = ("/live",)
@@ -32,6 +38,19 @@ def page_or_fragment(page: str, fragment: str, **context: object) -> Response:
     response = make_response(render_template(template, **context))
     response.vary.add("HX-Request")
     return response
+
+
+def region_or_304(shown: str, region: Callable[[], str]) -> Response:
+    """The answer to a poll: 304 while the open page shows the same, else the region with its hash."""
+    is_same = request.headers.get(TAG) == shown
+    response = Response(status=304) if is_same else make_response(region())
+    response.headers[TAG] = shown
+    return response
+
+
+def logged_out() -> Response:
+    """The answer to a part of a page whose reader is logged out: a redirect would be swapped in as if it were rows."""
+    return Response(status=401, headers={TAG: LOGGED_OUT})
 
 
 def made(address: str, fragment: str, **context: object) -> BaseResponse:

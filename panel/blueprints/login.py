@@ -11,7 +11,7 @@ from flask_login import LoginManager, current_user, login_user, logout_user
 from flask_login import login_required as _login_required
 
 from panel.blueprints import known_devices
-from panel.blueprints.htmx import wants_fragment
+from panel.blueprints.htmx import logged_out, wants_fragment
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.device import device_of, network_of
@@ -174,9 +174,8 @@ def is_local_page(text: str) -> bool:
 
 
 def _ask_to_log_in() -> ResponseReturnValue:
-    # A redirect would be swapped into the list as if it were its rows.
     if wants_fragment():
-        return Response(status=401)
+        return logged_out()
     wanted = _page_asked_for()
     return redirect(url_for("accounts.show_log_in", next=wanted or None), code=303)
 

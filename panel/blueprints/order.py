@@ -1,11 +1,12 @@
 """One order: its page that follows it, its receipt, and what its customer may do with it."""
 
-from flask import Blueprint, Response, abort, flash, make_response, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from markupsafe import Markup
 
-from panel.blueprints.orders import PAUSED, TAG
+from panel.blueprints.htmx import region_or_304
+from panel.blueprints.orders import PAUSED
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import CancelNotAvailable, IllegalTransition, PanelError, RefillNotAvailable, StaleOrder
@@ -38,11 +39,7 @@ def live(order_id: int) -> ResponseReturnValue:
     present = _present()
     own = _own_or_404(order_id)
     shown = _shown(order_id, present)
-    if request.headers.get(TAG) == shown:
-        return Response(status=304)
-    response = make_response(_region(own, order_page.acts(own, now=utc_now()), present))
-    response.headers[TAG] = shown
-    return response
+    return region_or_304(shown, lambda: _region(own, order_page.acts(own, now=utc_now()), present))
 
 
 @bp.get("/receipt")

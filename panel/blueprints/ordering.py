@@ -7,10 +7,11 @@ computed by the server alone.
 import re
 from dataclasses import dataclass, replace
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, current_app, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
+from panel.blueprints.htmx import TAG
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money
@@ -82,7 +83,9 @@ def _again(again: str) -> str:
 def price() -> ResponseReturnValue:
     """The part of the form that shows terms and price of what is typed so far."""
     offer = _offer(request.args.get("tool", ""))
-    return render_template("orders/_price.html", **_priced(offer, request.args.get("quantity", "")))
+    response = make_response(render_template("orders/_price.html", **_priced(offer, request.args.get("quantity", ""))))
+    response.headers[TAG] = "price"
+    return response
 
 
 def _priced(offer: ToolOffer | None, quantity: str) -> dict[str, object]:

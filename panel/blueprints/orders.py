@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, session
+from flask import Blueprint, current_app, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from markupsafe import Markup
 
 from panel.blueprints import history_rows
+from panel.blueprints.htmx import region_or_304
 from panel.blueprints.spreadsheet import csv_stream
 from panel.db import db
 from panel.domain import history, money
@@ -31,7 +32,6 @@ bp.record_once(lambda state: history_rows.init_app(state.app))
 PAGE, LIVE, FILE = "/orders", "/orders/live", "/orders.csv"
 # Where the session keeps that updates are paused.
 PAUSED = "updates_paused"
-TAG = "HX-PTag"
 
 MOVING = frozenset(status.value for status in Status if status.is_moving)
 
@@ -107,11 +107,7 @@ def live() -> ResponseReturnValue:
     present = _present()
     filters = _filters(present)
     shown = shown_hash(present, address=_address(LIVE, filters))
-    if request.headers.get(TAG) == shown:
-        return Response(status=304)
-    response = make_response(_region(filters, present, is_live=PAUSED not in session))
-    response.headers[TAG] = shown
-    return response
+    return region_or_304(shown, lambda: _region(filters, present, is_live=PAUSED not in session))
 
 
 @bp.get(FILE)

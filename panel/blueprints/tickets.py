@@ -19,7 +19,8 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from markupsafe import Markup
 
-from panel.blueprints.orders import PAUSED, TAG
+from panel.blueprints.htmx import region_or_304
+from panel.blueprints.orders import PAUSED
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import BadInput, ExpiredForm, NotFound, PanelError, RequestIdUsed, TooManyTries
@@ -108,11 +109,7 @@ def live(ticket_id: int) -> ResponseReturnValue:
     present = _present()
     own = _own_or_404(ticket_id)
     shown = _shown(ticket_id, present)
-    if request.headers.get(TAG) == shown:
-        return Response(status=304)
-    response = make_response(_region(own, present))
-    response.headers[TAG] = shown
-    return response
+    return region_or_304(shown, lambda: _region(own, present))
 
 
 @bp.post("/<int:ticket_id>/answers")

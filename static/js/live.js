@@ -1,6 +1,7 @@
-// The small script beside htmx, for pages with section#live: it skips polls of hidden tabs, stamps when the list
-// was last right, says when updates stop or the session ended, speaks of status changes and answers, and shows the balance
-// that came with them.
+// The small script beside htmx, for pages with section#live: it skips polls of hidden tabs, swaps nothing but answers of
+// this site (a proxy's page has no HX-PTag, whatever its status), stamps when the list was last right, says when updates
+// stop or the session ended, speaks of status changes and answers, and shows the balance that came with them.
+const OURS = "HX-PTag";
 const SILENCE_SECONDS = 20;
 const SPEECH_APART_MS = 15000;
 const CHANGE_SHOWN_MS = 600;
@@ -36,6 +37,12 @@ function stopped() {
   const time = part("checked")?.textContent.trim();
   if (asOf && asOf.textContent !== time) asOf.textContent = time;
   show("stale", true);
+}
+
+// On the order form: the price of what was typed before is not the price of what is typed now.
+function hidePrice() {
+  const line = document.querySelector("#quote .price-line");
+  if (line) line.textContent = "The price can’t be shown right now. You’ll see it before anything is charged.";
 }
 
 function readStatuses() {
@@ -107,9 +114,21 @@ document.addEventListener("htmx:before:request", (event) => {
   if (isAboutLive(event) && (document.hidden || isSignedOut)) event.preventDefault();
 });
 
+// Before the body is read, and before any header of the answer is obeyed.
+document.addEventListener("htmx:before:response", (event) => {
+  const { raw } = event.detail.ctx.response;
+  if (raw.headers.has(OURS)) return;
+  event.preventDefault();
+  raw.body?.cancel();
+  if (!isAboutLive(event)) return hidePrice();
+  stopped();
+  part("said")?.replaceChildren();
+});
+
+// Only answers of this site come here: the region, "nothing new", or "logged out".
 document.addEventListener("htmx:after:request", (event) => {
-  if (!isAboutLive(event)) return;
   const { status } = event.detail.ctx.response;
+  if (!isAboutLive(event)) return status < 400 ? undefined : hidePrice();
   if (status < 400) return answered();
   isSignedOut = status === 401;
   show("logged-out", isSignedOut);
@@ -120,6 +139,7 @@ document.addEventListener("htmx:after:request", (event) => {
 
 document.addEventListener("htmx:error", (event) => {
   if (isAboutLive(event)) stopped();
+  else hidePrice();
 });
 
 document.addEventListener("htmx:after:swap", (event) => {

@@ -178,3 +178,22 @@ def test_endless_address_makes_no_endless_header(client: FlaskClient) -> None:
     answer = client.get("/orders?search=" + "%26" * 5_000)
 
     assert (answer.status_code, answer.location) == (303, "/log-in")
+
+
+@pytest.mark.parametrize("path", ["/orders/live", "/orders/1/live", "/tickets/1/live"])
+def test_a_poll_of_whoever_is_logged_out_says_that_the_answer_is_ours(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+
+    assert (answer.status_code, answer.data, answer.headers["HX-PTag"]) == (401, b"", "logged-out")
+
+
+def test_every_answer_to_a_poll_says_that_it_is_ours(client: FlaskClient) -> None:
+    customer = a_customer("100")
+    order = an_order(customer=customer)
+    signed_in(client, customer)
+
+    for path in ("/orders/live", f"/orders/{order.id}/live"):
+        region = client.get(path)
+        same = client.get(path, headers={"HX-PTag": region.headers["HX-PTag"], "X-Past": "the layer"})
+        assert (region.status_code, same.status_code) == (200, 304)
+        assert same.headers["HX-PTag"] == region.headers["HX-PTag"]

@@ -51,7 +51,7 @@ def test_each_form_has_a_number_of_its_own(client: FlaskClient) -> None:
     assert len(numbers) == 3
 
 
-@pytest.mark.parametrize("slug", ["no-such-tool", "hidden-tool", "a'b", "x" * 500])
+@pytest.mark.parametrize("slug", ["no-such-tool", "hidden-tool", "%01", "a'b", "x" * 500])
 def test_form_for_a_tool_that_nobody_can_order_is_not_found(client: FlaskClient, slug: str) -> None:
     a_tool("hidden-tool", is_hidden=True)
 

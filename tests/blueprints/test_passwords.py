@@ -131,7 +131,7 @@ def test_a_refused_password_leaves_the_link_as_it_was(app: Flask, client: FlaskC
         assert client.post(address, data={"password": password}).status_code == status
 
 
-@pytest.mark.parametrize("token", ["x" * 43, "x", "%00"])
+@pytest.mark.parametrize("token", ["x" * 43, "x", "%01"])
 def test_a_link_that_never_was_says_that_it_works_no_more(client: FlaskClient, token: str) -> None:
     assert client.get(f"/reset-password/{token}").status_code == 410
     assert client.post(f"/reset-password/{token}", data={"password": NEW}).status_code == 410

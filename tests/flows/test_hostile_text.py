@@ -51,7 +51,7 @@ FORMULA_SIGNS = "=+-@\t\r"
 ENDS_SESSIONS = ("/log-out", "sign-out", "/sign-out-elsewhere", "/disable")
 NUMBERS = re.compile(r"[0-9]+")
 NUMBER = re.compile(r"[+-][0-9]+(\.[0-9]+)?")
-CONTROLS = "\x00\x0b\x1b[31m\u202egpj.exe\u2066\ufeff\U000e0041"
+CONTROLS = "\x01\x0b\x1b[31m\u202egpj.exe\u2066\ufeff\U000e0041"
 TYPED = (f"zq:typed.text {BRACES}{MARKUP}", f"zq:typed.text {CONTROLS}", "9" * 5_000)
 
 

@@ -1,9 +1,9 @@
 """The door of the office: operators who have shown their second factor; to everyone else there is nothing here."""
 
-from flask import Blueprint, Flask, Response, abort, redirect, request, url_for
+from flask import Blueprint, Flask, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from panel.blueprints.htmx import wants_fragment
+from panel.blueprints.htmx import logged_out, wants_fragment
 from panel.blueprints.rendering import me
 
 PREFIX = "/office"
@@ -31,6 +31,6 @@ def keep_out_others() -> ResponseReturnValue | None:
         return None
     # Who has one and is signed in has shown it: this operator has none yet, and sets it up first.
     if wants_fragment():
-        return Response(status=401)
+        return logged_out()
     wanted = request.full_path.removesuffix("?") if request.method in ("GET", "HEAD") else "/office"
     return redirect(url_for("second_factor.show", next=wanted), code=303)

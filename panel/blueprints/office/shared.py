@@ -4,12 +4,13 @@ import hashlib
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from flask import Response, current_app, g, make_response, redirect, render_template, request, session
+from flask import Response, current_app, g, redirect, render_template, request, session
 from flask.sansio.app import App
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from markupsafe import Markup
 
+from panel.blueprints.htmx import region_or_304
 from panel.blueprints.login import is_local_page
 from panel.clock import utc_now
 from panel.domain.errors import PanelError
@@ -17,7 +18,6 @@ from panel.services.office import queues
 from panel.services.office.queues import Limits, Queue
 from panel.settings import Settings
 
-TAG = "HX-PTag"
 # Where the session keeps that updates of the office's lists are paused.
 PAUSED = "office_updates_paused"
 
@@ -93,11 +93,7 @@ def region(template: str, *, live_url: str, label: str, **context: object) -> tu
 def region_alone(found: tuple[Markup, str]) -> Response:
     """The region for an open page: 304 when it shows the same."""
     html, shown = found
-    if request.headers.get(TAG) == shown:
-        return Response(status=304)
-    response = make_response(html)
-    response.headers[TAG] = shown
-    return response
+    return region_or_304(shown, lambda: html)
 
 
 def errors_of(error: PanelError) -> dict[str, str]:
