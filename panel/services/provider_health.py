@@ -142,16 +142,17 @@ def pause(provider_id: int, *, reason: str, now: datetime) -> bool:
 
 
 def resume(provider_id: int, *, now: datetime) -> bool:
-    """Hand over again, at once, what waited; whether the provider was paused."""
+    """Hand over again, at once, what waited; whether the provider was paused, or got one order at a time."""
     _tell_open_pages()
-    statement = update(Provider).where(Provider.id == provider_id, Provider.paused_at.is_not(None))
-    was_paused = change(statement.values(paused_at=None, pause_reason="")) == 1
+    is_held = or_(Provider.paused_at.is_not(None), Provider.unclear_adds >= UNCLEAR_AFTER)
+    statement = update(Provider).where(Provider.id == provider_id, is_held)
+    was_held = change(statement.values(paused_at=None, pause_reason="")) == 1
     db.session.execute(update(Provider).where(Provider.id == provider_id).values(**AS_NEW))
     waiting = update(Order).where(Order.provider_id == provider_id, Order.dispatch_at > now)
     db.session.execute(waiting.values(dispatch_at=now))
     for kind in ("provider_paused", "provider_unclear"):
         reviews.close(kind, provider_id=provider_id, resolution="The provider was resumed.", now=now)
-    return was_paused
+    return was_held
 
 
 def _tell_open_pages() -> None:

@@ -11,6 +11,8 @@ from sqlalchemy import select, update
 
 from panel.clock import utc_now
 from panel.db import db, table_of, transaction
+from panel.domain.platform import State
+from panel.domain.status import Status
 from panel.jobs import balances, dispatch, lanes, sync
 from panel.jobs import cancellations as stop_sweep
 from panel.jobs import refills as refill_sweep
@@ -18,6 +20,7 @@ from panel.models import Cancellation, Event, Order, Provider
 from panel.services import cancellations, provider_health, providers, refills
 from panel.services.cancellations import NOT_UNDERSTOOD
 from panel.services.office import providers_view
+from panel.services.platform import signals
 from tests.factories import a_customer, a_tool, again, an_order
 from tests.hostile import Hostile, hang, hostile_provider, provider_at, said
 from tests.jobs.upstream import a_placed_order, assert_books_are_right, attempts, open_reviews, upstream
@@ -105,15 +108,31 @@ def test_many_workers_probe_with_one_order(app: Flask, server: Hostile) -> None:
     assert upstream().unclear_adds == 4
 
 
-def test_an_operator_who_resumes_a_provider_ends_its_probing(server: Hostile) -> None:
+@pytest.mark.parametrize("is_paused", [True, False])
+def test_an_operator_who_resumes_a_provider_ends_its_probing(server: Hostile, is_paused: bool) -> None:
+    later, paused_at = utc_now() + timedelta(hours=1), utc_now() if is_paused else None
+    provider_id = upstream().id
     with transaction():
-        db.session.execute(
-            update(Provider).values(unclear_adds=3, add_after=utc_now() + timedelta(hours=1), paused_at=utc_now())
-        )
-    with transaction():
-        provider_health.resume(upstream().id, now=utc_now())
+        db.session.execute(update(Provider).values(unclear_adds=3, add_after=later, paused_at=paused_at))
 
-    assert (upstream().unclear_adds, upstream().add_after) == (0, None)
+    with transaction():
+        was_held = provider_health.resume(provider_id, now=utc_now())
+
+    assert was_held
+    assert (upstream().unclear_adds, upstream().add_after, upstream().paused_at) == (0, None, None)
+
+
+def test_the_platform_status_does_not_call_a_provider_well_that_gets_no_orders(server: Hostile) -> None:
+    a_placed_order()
+    with transaction():
+        db.session.execute(update(Provider).values(unclear_adds=3, answered_at=utc_now()))
+
+    [found] = signals.providers(now=utc_now())
+
+    assert (found.state, found.text) == (
+        State.PARTIAL,
+        "Orders wait: we give this provider nothing new at the moment.",
+    )
 
 
 def test_customers_take_turns(server: Hostile) -> None:
@@ -137,7 +156,7 @@ def test_stops_refills_and_balances_do_not_wait_for_orders(server: Hostile) -> N
     tool = a_tool(provider=upstream(), provider_service="7")
     stopping = a_placed_order(tool=tool)
     dispatch.serve(upstream().id)
-    refilling = an_order(tool=tool, status=again(stopping).status.__class__("completed"), now=utc_now())
+    refilling = an_order(tool=tool, status=Status.COMPLETED, now=utc_now())
     with transaction():
         cancellations.request_cancellation(stopping.id, customer_id=stopping.customer_id, now=utc_now())
         refills.request_refill(refilling.id, customer_id=refilling.customer_id, now=utc_now())

@@ -1,7 +1,6 @@
 """The words of upstream panels: any answer that proves something is believed, under whatever HTTP status it comes."""
 
 import itertools
-import json
 
 import pytest
 
@@ -176,7 +175,7 @@ def test_remains_of_a_running_order(server: Hostile, word: str, remains: object,
     server.takes_orders()
     order = sent_order()
     row = {"charge": "0.1", "start_count": "", "status": word, "remains": remains, "currency": "USD"}
-    server.answers["status"] = said(b"\xef\xbb\xbf" + json.dumps({order.provider_order_id: row}).encode())
+    server.answers["status"] = said({order.provider_order_id: row})
 
     sync.sweep(worker="test", wait=True)
 

@@ -77,6 +77,11 @@ class Shown:
         return self.row.unclear_adds >= provider_health.UNCLEAR_AFTER
 
     @property
+    def is_held(self) -> bool:
+        """Whether an operator may resume it."""
+        return self.row.paused_at is not None or self.takes_no_orders
+
+    @property
     def state(self) -> str:
         """Its health in a few words."""
         if self.row.paused_at is not None:

@@ -65,14 +65,15 @@ def refunds(canary: Canary | None, *, now: datetime) -> Finding:
 def providers(*, now: datetime) -> list[Finding]:
     """Each provider that delivers a tool customers see, by the calls that orders need anyway."""
     is_asked = select(Order.id).where(Order.provider_id == Provider.id, Order.sync_at.is_not(None)).exists()
+    is_held = or_(Provider.paused_at.is_not(None), Provider.unclear_adds >= provider_health.UNCLEAR_AFTER)
     rows = db.session.execute(
-        select(Provider.id, Provider.paused_at, Provider.failures, or_(is_asked, _answered_lately(now)))
+        select(Provider.id, is_held, Provider.failures, or_(is_asked, _answered_lately(now)))
         .where(*components.is_public())
         .order_by(Provider.id)
     )
     return [
-        _provider(provider_id, is_paused=paused_at is not None, failures=failures, is_asked=bool(asked))
-        for provider_id, paused_at, failures, asked in rows
+        _provider(provider_id, is_paused=bool(held), failures=failures, is_asked=bool(asked))
+        for provider_id, held, failures, asked in rows
     ]
 
 
