@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests import servers
+from tests import private_servers
 from tests.mutants.listed import MUTANTS
 from tests.mutants.mutant import POSTGRESQL, Mutant, kinds
 from tests.mutants.running import Outcome, Tree, copied_tree
@@ -20,7 +20,7 @@ def main(parts: list[str]) -> int:
         return 2
     with ExitStack() as stack:
         needs_server = any(mutant.engine == POSTGRESQL for mutant in chosen)
-        server = stack.enter_context(servers.postgresql_server()) if needs_server else ""
+        server = stack.enter_context(private_servers.postgresql_server()) if needs_server else ""
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="panel-mutants-"))
         tree = stack.enter_context(copied_tree(Path(folder), postgresql=server))
         found = _try_all(tree, chosen)

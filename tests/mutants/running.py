@@ -1,17 +1,22 @@
 """Runs mutants: in a copy of the project, so that nothing happens to the files that somebody works on.
 
-The tests named run once without a mutant as well: one that fails by itself would kill anything.
+The tests named run once without a mutant as well: one that fails by itself would kill anything. Each run is a forked
+child that has all libraries already and imports only our own code, from the copy: half the time of a fresh process.
 """
 
+import multiprocessing
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 
+import hypothesis  # noqa: F401  (loaded here, for all children)
+import pytest
+
+import panel.application  # noqa: F401
 from tests.mutants.mutant import ROOT, SQLITE, Mutant
 
 TIMEOUT_SECONDS = 600
@@ -19,6 +24,13 @@ TIMEOUT_SECONDS = 600
 PASSED, FAILED = 0, 1
 # The copy lies in the system's temporary folder; what is in these folders is not needed there.
 LEFT_OUT = (".git", ".venv", "instance", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis")
+
+
+# Plugins that are loaded before pytest starts keep plain asserts.
+NOT_REWRITTEN = "ignore::pytest.PytestAssertRewriteWarning"
+OURS = {"panel", "tests"}
+
+_FORK = multiprocessing.get_context("fork")
 
 
 class Outcome(StrEnum):
@@ -38,39 +50,32 @@ class Tree:
         self._writes = 0
         self._passing: dict[tuple[str, tuple[str, ...]], bool] = {}
 
-    def run(self, tests: Sequence[str], *, engine: str) -> tuple[int, str]:
-        """What pytest says of these tests, on one engine: its exit code and its words."""
+    def run(self, tests: Sequence[str], *, engine: str) -> int:
+        """What pytest says of these tests, on one engine: its exit code. Endless tests have noticed something."""
         which = "not postgresql" if engine == SQLITE else "postgresql"
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-k", which]
-        environment = {**os.environ, **self._postgresql, "PYTHONPATH": str(self._root)}
-        try:
-            ended = subprocess.run(
-                [*command, *tests],
-                cwd=self._root,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=TIMEOUT_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            # An endless loop is noticed.
-            return FAILED, "timed out"
-        return ended.returncode, ended.stdout + ended.stderr
+        arguments = ["-x", "-q", "-p", "no:cacheprovider", "-k", which, "-W", NOT_REWRITTEN, *tests]
+        child = _FORK.Process(target=_run_pytest, args=(self._root, self._postgresql, arguments))
+        child.start()
+        child.join(TIMEOUT_SECONDS)
+        if child.exitcode is None:
+            child.kill()
+            child.join()
+            return FAILED
+        return child.exitcode
 
     def outcome_of(self, mutant: Mutant) -> Outcome:
         """Whether the mutant's tests notice it."""
         if not self._passes_alone(mutant):
             return Outcome.BROKEN
         with self._living(mutant):
-            code, _said = self.run(mutant.tests, engine=mutant.engine)
+            code = self.run(mutant.tests, engine=mutant.engine)
         return {PASSED: Outcome.SURVIVED, FAILED: Outcome.KILLED}.get(code, Outcome.BROKEN)
 
     def _passes_alone(self, mutant: Mutant) -> bool:
         """Whether these tests pass where nothing was changed."""
         key = (mutant.engine, mutant.tests)
         if key not in self._passing:
-            self._passing[key] = self.run(mutant.tests, engine=mutant.engine)[0] == PASSED
+            self._passing[key] = self.run(mutant.tests, engine=mutant.engine) == PASSED
         return self._passing[key]
 
     @contextmanager
@@ -89,6 +94,19 @@ class Tree:
         before = file.stat().st_mtime
         file.write_text(text)
         os.utime(file, (before + self._writes, before + self._writes))
+
+
+def _run_pytest(root: Path, environment: dict[str, str], arguments: list[str]) -> None:
+    """In a forked child: forget our own modules, and run these tests with the copy's."""
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+    os.environ.update(environment, PYTHONPATH=str(root))
+    os.chdir(root)
+    sys.path[:] = [str(root), *(path for path in sys.path if path not in ("", str(ROOT)))]
+    for name in [name for name in sys.modules if name.split(".")[0] in OURS]:
+        del sys.modules[name]
+    os._exit(int(pytest.main(arguments)))
 
 
 @contextmanager
