@@ -53,7 +53,7 @@ MUTANTS = (
     ),
     *in_file(
         "panel/services/order_page.py",
-        "tests/blueprints/test_order.py tests/blueprints/test_ordering.py",
+        "tests/blueprints/test_ordering.py::test_order_again_is_filled_in_from_the_earlier_order",
         ("return self.order.remains if is_rest else", "return self.order.quantity if is_rest else"),
     ),
     *in_file(
@@ -134,7 +134,7 @@ MUTANTS = (
     ),
     *in_file(
         "panel/services/webhooks.py",
-        f"{FILES} tests/services/test_webhooks.py",
+        f"{FILES}::test_webhooks_say_what_an_order_costs_and_what_came_back",
         ("money.plain(move.returned_nanos)", 'orders[move.order_id]["charge"]'),
         ("row.charge_nanos - row.returned_nanos", "row.charge_nanos"),
     ),
