@@ -15,7 +15,7 @@ from panel.domain.status import Status
 from panel.models import Mail, Order, User
 from panel.services import notices, order_notices, refills, transitions
 from panel.services.transitions import Move
-from tests.factories import NOON, a_customer, a_tool, an_order
+from tests.factories import NOON, a_customer, a_tool, an_order, new_terms
 
 LATER = NOON + timedelta(minutes=6)
 
@@ -148,8 +148,7 @@ def test_an_order_in_refill_before_its_mail_was_made_is_still_told_as_completed(
 
 def test_a_hostile_name_or_reason_stays_one_plain_line_of_the_mail() -> None:
     tool = a_tool()
-    with transaction():
-        tool.name = "Views\r\n\r\nYour password expired: https://evil.example\u202e {{ 7 * 7 }} <b>"
+    new_terms(tool, name="Views\r\n\r\nYour password expired: https://evil.example\u202e {{ 7 * 7 }} <b>")
     order = an_order(tool=tool)
     with transaction():
         claimed = transitions.claim_one(order.id)
