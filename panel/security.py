@@ -16,10 +16,10 @@ from flask import Flask, abort, current_app, request
 from flask_limiter import Limiter
 from flask_wtf.csrf import CSRFProtect
 from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
 from limits.strategies import RateLimiter
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from panel import limits_storage
 from panel.request_checks import SAFE_METHODS, check_fields, with_one_host
 from panel.request_identity import MADE_FOR, VISITOR, cookies_of
 from panel.settings import Settings
@@ -27,7 +27,6 @@ from panel.settings import Settings
 LARGEST_BODY_BYTES = 1024 * 1024
 MOST_FORM_PARTS = 200
 REQUESTS_A_MINUTE = 1200
-FORGET_SECONDS = 10.0
 # Called by programs that hold a key and no cookie.
 API_PATHS = ("/api/v2", "/api/v2/")
 LIMITER = "panel.limiter"
@@ -62,21 +61,6 @@ csrf = CSRFProtect()
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
 
 
-class CalmMemoryStorage(MemoryStorage):
-    """Counts in memory, as the library's own storage does, but forgets old counts in the request that counts.
-
-    The library's starts a thread every ten milliseconds for that, and each start makes the request wait.
-    """
-
-    STORAGE_SCHEME = ["calm-memory"]
-
-    def _MemoryStorage__schedule_expiry(self) -> None:
-        now = time.monotonic()
-        if now >= getattr(self, "_forget_at", 0.0):
-            self._forget_at = now + FORGET_SECONDS
-            self._MemoryStorage__expire_events()  # type: ignore[attr-defined]
-
-
 def init_app(app: Flask) -> None:
     """Cookies, CSRF, origins, sizes and limits. `wrap` adds the headers, as the outermost layer."""
     settings: Settings = app.config["PANEL"]
@@ -101,7 +85,7 @@ def init_app(app: Flask) -> None:
     csrf.init_app(app)
     limiter = Limiter(
         client_network,
-        storage_uri=settings.limits_url.replace("memory://", "calm-memory://"),
+        storage_uri=limits_storage.storage_url(settings.limits_url),
         default_limits=[f"{REQUESTS_A_MINUTE} per minute"],
         application_limits=[],
         strategy="fixed-window",

@@ -75,6 +75,13 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     databases.drop_postgresql_template(server=given)
 
 
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[private_servers.PrivateServer]:
+    """A private Redis, which a test may stop and must start again."""
+    with private_servers.private_redis() as server:
+        yield server
+
+
 @pytest.fixture
 def engine(request: pytest.FixtureRequest) -> str:
     return getattr(request, "param", "sqlite")

@@ -1,4 +1,4 @@
-"""Private PostgreSQL servers for tests, which can be stopped and started again.
+"""Private PostgreSQL and Redis servers for tests, which can be stopped and started again.
 
 A server lives as long as the pipe to its keeper: when the tests end, however they end, it is stopped and its folder
 removed.
@@ -17,11 +17,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.servers import ROOT, START_SECONDS, free_port, postgresql, wait_for_port
+from tests.servers import ROOT, START_SECONDS, NotInstalled, free_port, missing, postgresql, redis, wait_for_port
 
 
 @dataclass(frozen=True)
-class PostgresqlServer:
+class PrivateServer:
     """A private server, and how to take it away for a while."""
 
     url: str
@@ -41,11 +41,35 @@ class PostgresqlServer:
 
 
 @contextlib.contextmanager
-def private_postgresql() -> Iterator[PostgresqlServer]:
-    """A private server, gone afterwards. Raises NotInstalled."""
+def private_postgresql() -> Iterator[PrivateServer]:
+    """A private PostgreSQL, gone afterwards. Raises NotInstalled."""
     postgresql()
+    with _kept("postgresql") as server:
+        yield server
+
+
+@contextlib.contextmanager
+def private_redis() -> Iterator[PrivateServer]:
+    """A private Redis, gone afterwards; without one the test is skipped."""
+    try:
+        redis()
+    except NotInstalled as error:
+        missing(str(error))
+    with _kept("redis") as server:
+        yield server
+
+
+@contextlib.contextmanager
+def postgresql_server() -> Iterator[str]:
+    """The address of a private PostgreSQL that is there all the time. Raises NotInstalled."""
+    with private_postgresql() as server:
+        yield server.url
+
+
+@contextlib.contextmanager
+def _kept(kind: str) -> Iterator[PrivateServer]:
     keeper = subprocess.Popen(
-        [sys.executable, "-m", "tests.private_servers"],
+        [sys.executable, "-m", "tests.private_servers", kind],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -56,28 +80,31 @@ def private_postgresql() -> Iterator[PostgresqlServer]:
         assert keeper.stdout is not None and keeper.stdin is not None
         url = keeper.stdout.readline().strip()
         if not url:
-            raise RuntimeError("the throw-away PostgreSQL server did not start")
+            raise RuntimeError(f"the private {kind} server did not start")
         try:
-            yield PostgresqlServer(url, keeper)
+            yield PrivateServer(url, keeper)
         finally:
             keeper.stdin.close()
             keeper.wait(START_SECONDS)
 
 
-@contextlib.contextmanager
-def postgresql_server() -> Iterator[str]:
-    """The address of a private server that is there all the time. Raises NotInstalled."""
-    with private_postgresql() as server:
-        yield server.url
+def keep_redis() -> None:
+    """Run a Redis until our standard input ends."""
+    port = free_port()
+    with _folder(f"panel-redis-{port}-") as folder:
+        settings = {
+            "--port": str(port),
+            "--bind": "127.0.0.1",
+            "--dir": str(folder),
+            "--save": "",
+            "--appendonly": "no",
+        }
+        _keep([redis(), *itertools.chain(*settings.items())], port, f"redis://127.0.0.1:{port}/0", folder=folder)
 
 
 def keep_postgresql() -> None:
-    """Run a server until our standard input ends, which it does when whoever started us is gone."""
+    """Run a PostgreSQL until our standard input ends."""
     programs, port = postgresql(), free_port()
-    folder = Path(tempfile.mkdtemp(prefix=f"panel-postgresql-{port}-"))
-    cluster = folder / "cluster"
-    user = _ordinary_user(folder)
-    make = [programs / "initdb", "--pgdata", cluster, "--username=panel", "--auth=trust", "--encoding=UTF8"]
     settings = {
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": "",
@@ -86,27 +113,45 @@ def keep_postgresql() -> None:
         "synchronous_commit": "off",
         "full_page_writes": "off",
     }
-    run = [
-        programs / "postgres",
-        "-D",
-        cluster,
-        "-p",
-        str(port),
-        *(f"--{key}={value}" for key, value in settings.items()),
-    ]
-    url = f"postgresql+psycopg://panel@127.0.0.1:{port}/postgres"
-    server = None
-    with (folder / "log").open("wb") as log:
-        try:
+    with _folder(f"panel-postgresql-{port}-") as folder:
+        cluster, user = folder / "cluster", _ordinary_user(folder)
+        make = [programs / "initdb", "--pgdata", cluster, "--username=panel", "--auth=trust", "--encoding=UTF8"]
+        with (folder / "log").open("wb") as log:
             subprocess.run(
                 [*make, "--locale=C", "--no-sync"], check=True, user=user, stdout=log, stderr=log, cwd=folder
             )
+        run = [
+            programs / "postgres",
+            "-D",
+            cluster,
+            "-p",
+            port,
+            *(f"--{key}={value}" for key, value in settings.items()),
+        ]
+        url = f"postgresql+psycopg://panel@127.0.0.1:{port}/postgres"
+        _keep(list(map(str, run)), port, url, folder=folder, user=user)
+
+
+@contextlib.contextmanager
+def _folder(prefix: str) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _keep(command: list[str], port: int, url: str, *, folder: Path, user: int | None = None) -> None:
+    """Start, and do what is said on standard input, which ends when whoever started us is gone."""
+    server: subprocess.Popen[bytes] | None = None
+    with (folder / "server.log").open("wb") as log:
+        try:
             for word in itertools.chain(["start"], map(str.strip, sys.stdin)):
                 if server is not None:
                     _end(server)
                     server = None
                 if word == "start":
-                    server = subprocess.Popen(run, user=user, stdout=log, stderr=log, cwd=folder)
+                    server = subprocess.Popen(command, user=user, stdout=log, stderr=log, cwd=folder)
                     wait_for_port(port, server)
                 # The first answer is the address, later ones repeat what was asked.
                 print(url or word, flush=True)
@@ -114,7 +159,6 @@ def keep_postgresql() -> None:
         finally:
             if server is not None:
                 _end(server)
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
@@ -133,4 +177,4 @@ def _ordinary_user(folder: Path) -> int | None:
 
 
 if __name__ == "__main__":
-    keep_postgresql()
+    {"postgresql": keep_postgresql, "redis": keep_redis}[sys.argv[1]]()

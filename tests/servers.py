@@ -1,6 +1,6 @@
 """Real servers for tests: a throw-away PostgreSQL, and the product itself as processes of its own.
 
-`python -m tests.servers chromium`, `… postgresql` and `… php` print where the program is, or exit with 1.
+`python -m tests.servers chromium`, `… postgresql`, `… php` and `… redis` print where the program is, or exit with 1.
 """
 
 import contextlib
@@ -69,6 +69,14 @@ def postgresql() -> Path:
         if (folder / "initdb").exists() and (folder / "postgres").exists():
             return folder
     raise NotInstalled("no PostgreSQL on this machine")
+
+
+def redis() -> str:
+    """The Redis server's program. Raises NotInstalled."""
+    path = shutil.which("redis-server")
+    if path is None:
+        raise NotInstalled("no Redis on this machine")
+    return path
 
 
 def php() -> str:
@@ -204,5 +212,7 @@ if __name__ == "__main__":
                 print(postgresql())
             case "php":
                 print(php())
+            case "redis":
+                print(redis())
     except NotInstalled as missing:
         raise SystemExit(str(missing)) from missing

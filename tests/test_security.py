@@ -10,7 +10,8 @@ from flask.testing import FlaskClient
 
 from panel.application import create_app
 from panel.assets import asset
-from panel.security import HEADERS, LARGEST_BODY_BYTES, REQUESTS_A_MINUTE, CalmMemoryStorage
+from panel.limits_storage import CalmMemoryStorage
+from panel.security import HEADERS, LARGEST_BODY_BYTES, REQUESTS_A_MINUTE
 from tests import databases
 
 PRODUCTION = {"env": "production", "secret_key": "x" * 32, "base_url": "https://panel.example"}

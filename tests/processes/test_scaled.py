@@ -1,4 +1,4 @@
-"""Two web processes and two workers on one PostgreSQL database, each web process in an instance folder of its own.
+"""Two web processes and two workers on one PostgreSQL and one Redis, each web process in an instance folder of its own.
 
 Their provider is a whole panel too, so that it can be counted there how often each order was handed over. One
 worker is killed while orders move.
@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests import databases, two_panels
+from tests.private_servers import PrivateServer
 from tests.processes.beside import another_worker
 from tests.processes.test_supervisor import until
 from tests.servers import a_panel
@@ -49,18 +50,21 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory, postgresql_server: str) -> Iterator[Told]:
+def told(
+    tmp_path_factory: pytest.TempPathFactory, postgresql_server: str, redis_server: PrivateServer
+) -> Iterator[Told]:
     folder = tmp_path_factory.mktemp("scaled")
     url = databases.copy_postgresql(server=postgresql_server)
     try:
-        yield _story(folder, database_url=url)
+        yield _story(folder, database_url=url, limits_url=redis_server.url)
     finally:
         databases.drop_postgresql(url, server=postgresql_server)
 
 
-def _story(folder: Path, *, database_url: str) -> Told:
+def _story(folder: Path, *, database_url: str, limits_url: str) -> Told:
     provider = a_panel(folder / "provider", PANEL_SYNC_SECONDS="1")
-    first, second = (a_panel(folder / name, DATABASE_URL=database_url, **SHARED) for name in ("one", "two"))
+    shared = {**SHARED, "DATABASE_URL": database_url, "PANEL_LIMITS_URL": limits_url}
+    first, second = (a_panel(folder / name, **shared) for name in ("one", "two"))
     with (
         two_panels.running(provider, first, second),
         another_worker(first) as worker,

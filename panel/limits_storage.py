@@ -1,0 +1,106 @@
+"""Where request limits are counted: in memory, or in Redis for several machines, and in memory while Redis is away."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
+from limits.storage import MemoryStorage, RedisStorage, Storage
+from redis import ConnectionPool, RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+FORGET_SECONDS = 10.0
+# Every request counts, so a store that hangs may cost it little, and is left alone for a while.
+ANSWER_SECONDS = 0.25
+AWAY_SECONDS = 5.0
+MEMORY, SHARED = "calm-memory", "steady-"
+
+Answer = TypeVar("Answer")
+
+log = structlog.get_logger("panel.limits")
+
+
+def storage_url(limits_url: str) -> str:
+    """The address by which the library finds our own storages, for the one of `PANEL_LIMITS_URL`."""
+    return f"{MEMORY}://" if limits_url == "memory://" else f"{SHARED}{limits_url}"
+
+
+class CalmMemoryStorage(MemoryStorage):
+    """Counts in memory, as the library's own storage does, but forgets old counts in the request that counts.
+
+    The library's starts a thread every ten milliseconds for that, and each start makes the request wait.
+    """
+
+    STORAGE_SCHEME = [MEMORY]
+
+    def _MemoryStorage__schedule_expiry(self) -> None:
+        now = time.monotonic()
+        if now >= getattr(self, "_forget_at", 0.0):
+            self._forget_at = now + FORGET_SECONDS
+            self._MemoryStorage__expire_events()  # type: ignore[attr-defined]
+
+
+class SteadyRedisStorage(Storage):
+    """Counts in Redis. While that is away each process counts for itself, and the log says so once."""
+
+    STORAGE_SCHEME = [f"{SHARED}redis", f"{SHARED}rediss", f"{SHARED}redis+unix"]
+
+    def __init__(self, uri: str, wrap_exceptions: bool = False, **options: float | str | bool) -> None:
+        super().__init__(uri, wrap_exceptions=wrap_exceptions, **options)
+        url = uri.removeprefix(SHARED)
+        pool = ConnectionPool.from_url(
+            url.replace("redis+unix://", "unix://"),
+            socket_timeout=ANSWER_SECONDS,
+            socket_connect_timeout=ANSWER_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._redis: Storage = RedisStorage(url, connection_pool=pool)
+        self._memory: Storage = CalmMemoryStorage()
+        self._lock = threading.Lock()
+        self._ask_again_at = 0.0
+        self._is_away = False
+
+    @property
+    def base_exceptions(self) -> type[Exception] | tuple[type[Exception], ...]:
+        return RedisError
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        return self._ask(lambda storage: storage.incr(key, expiry, amount))
+
+    def get(self, key: str) -> int:
+        return self._ask(lambda storage: storage.get(key))
+
+    def get_expiry(self, key: str) -> float:
+        return self._ask(lambda storage: storage.get_expiry(key))
+
+    def check(self) -> bool:
+        return self._ask(lambda storage: storage.check())
+
+    def reset(self) -> int | None:
+        return self._ask(lambda storage: storage.reset())
+
+    def clear(self, key: str) -> None:
+        self._ask(lambda storage: storage.clear(key))
+
+    def _ask(self, question: Callable[[Storage], Answer]) -> Answer:
+        if time.monotonic() >= self._ask_again_at:
+            try:
+                answer = question(self._redis)
+            except (RedisError, OSError) as error:
+                self._note(is_away=True, why=str(error))
+            else:
+                self._note(is_away=False)
+                return answer
+        return question(self._memory)
+
+    def _note(self, *, is_away: bool, why: str = "") -> None:
+        with self._lock:
+            has_changed, self._is_away = is_away != self._is_away, is_away
+            if is_away:
+                self._ask_again_at = time.monotonic() + AWAY_SECONDS
+        if has_changed and is_away:
+            log.warning("limits are counted in memory: their store is away", why=why)
+        elif has_changed:
+            log.info("limits are counted in their store again")
