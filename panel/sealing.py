@@ -10,9 +10,16 @@ from cryptography.fernet import Fernet, InvalidToken
 
 from panel.settings import Settings, kept_secret
 
+KEPT_AS = "seal_key"
+
 
 class CannotUnseal(Exception):
     """The sealed text was made under another key, or has been changed."""
+
+
+def has_key(settings: Settings) -> bool:
+    """Whether there is a key, set or kept. Where there is none, the first secret that is sealed makes one."""
+    return bool(settings.seal_key) or (settings.instance / KEPT_AS).exists()
 
 
 def seal(text: str, *, settings: Settings) -> str:
@@ -28,5 +35,5 @@ def unseal(sealed: str, *, settings: Settings) -> str:
 
 
 def _fernet(settings: Settings) -> Fernet:
-    secret = settings.seal_key or kept_secret(settings, "seal_key")
+    secret = settings.seal_key or kept_secret(settings, KEPT_AS)
     return Fernet(base64.urlsafe_b64encode(hashlib.sha256(secret.encode()).digest()))

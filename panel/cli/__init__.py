@@ -12,6 +12,7 @@ from panel.cli import (
     orders,
     providers,
     refills,
+    refusals,
     reviews,
     running,
     time_rules,
@@ -39,3 +40,5 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(books.export)
     app.cli.add_command(backups.backup)
     app.cli.add_command(backups.restore)
+    for command in app.cli.commands.values():
+        refusals.refuse_in_one_line(command)

@@ -9,7 +9,7 @@ from panel import assets
 from panel import settings as settings_module
 from panel import worker as work
 from panel.cli.refusals import refusals
-from panel.services import schema
+from panel.services import schema, seal_key
 from panel.settings import Settings
 
 
@@ -24,6 +24,7 @@ def init() -> None:
     flask_migrate.upgrade()
     with refusals():
         schema.check(current_app.config["MIGRATIONS"])
+        seal_key.check(settings)
     assets.fetch_htmx(settings)
 
 
@@ -35,6 +36,7 @@ def worker(once: bool) -> None:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     with refusals():
         schema.check(current_app.config["MIGRATIONS"])
+        seal_key.check(app.config["PANEL"])
     if not once:
         work.work(app)
     elif not work.run_once(app):

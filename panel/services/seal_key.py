@@ -1,0 +1,28 @@
+"""The seal key at start: a panel whose sealed secrets do not open with it says so, before anything fails by it."""
+
+from typing import Any
+
+from sqlalchemy import select
+
+from panel.db import db
+from panel.domain.errors import Refused
+from panel.models import Provider, Receiver, User
+from panel.sealing import CannotUnseal, has_key, unseal
+from panel.settings import Settings
+
+SEALED: tuple[Any, ...] = (Provider.sealed_key, Receiver.sealed_secret, User.sealed_totp)
+WHERE = "PANEL_SEAL_KEY, or the file seal_key in the instance folder"
+
+
+def check(settings: Settings) -> None:
+    """Raises Refused when there are sealed secrets, and the newest of a kind does not open."""
+    for column in SEALED:
+        newest = select(column).where(column != "").order_by(column.class_.id.desc()).limit(1)
+        if (sealed := db.session.scalar(newest)) is None:
+            continue
+        if not has_key(settings):
+            raise Refused(f"The key that sealed this panel's secrets is lost: put back {WHERE}.")
+        try:
+            unseal(sealed, settings=settings)
+        except CannotUnseal as error:
+            raise Refused(f"This panel's secrets were sealed with another key: put back {WHERE}.") from error
