@@ -77,7 +77,6 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[private_servers.PrivateServer]:
-    """A private Redis, which a test may stop and must start again."""
     with private_servers.private_redis() as server:
         yield server
 
