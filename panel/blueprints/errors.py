@@ -14,7 +14,7 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from panel.blueprints import accounts, ordering, tickets
+from panel.blueprints import accounts, mass_orders, ordering, tickets
 from panel.blueprints.htmx import logged_out, wants_fragment
 from panel.blueprints.office import tickets as office_tickets
 from panel.database_errors import in_one_line, is_unavailable
@@ -81,6 +81,7 @@ EXPIRED_FORM_AGAIN = (
 FORMS_AGAIN: Mapping[str, Callable[[ExpiredForm], ResponseReturnValue]] = {
     "accounts.log_in": accounts.log_in_again,
     "accounts.sign_up": accounts.sign_up_again,
+    "mass_orders.answer": mass_orders.form_again,
     "ordering.check": ordering.form_again,
     "ordering.place": ordering.form_again,
     "tickets.open_ticket": tickets.form_again,

@@ -9,7 +9,7 @@ from flask_login import current_user, login_required
 
 from panel.clock import utc_now
 from panel.db import transaction
-from panel.domain.errors import BadInput, PanelError
+from panel.domain.errors import BadInput, ExpiredForm, PanelError
 from panel.services import catalogue, ledger, mass_orders, ordering
 from panel.services.mass_orders import Checked, Line
 
@@ -52,6 +52,14 @@ def answer() -> ResponseReturnValue:
     except PanelError as error:
         return _form(text, {error.field or "": error.message}), 422
     return _check(lines, text=text, request_id=request_id)
+
+
+@login_required
+def form_again(error: ExpiredForm) -> ResponseReturnValue:
+    """The lines as they were typed, under the form's own number, with the reason why nothing was done."""
+    given = request.form.get("request_id", "")
+    request_id = given if ordering.is_request_id(given) and len(given) <= _LONGEST_REQUEST_ID else None
+    return _form(request.form.get("lines", ""), {"": error.message}, request_id=request_id), error.http_status
 
 
 def _check(lines: list[Line], *, text: str, request_id: str) -> ResponseReturnValue:
@@ -126,12 +134,12 @@ def _agreed() -> dict[str, int] | None:
     return {match[1]: int(match[2]) for match in matches if match is not None}
 
 
-def _form(text: str, errors: dict[str, str]) -> str:
+def _form(text: str, errors: dict[str, str], *, request_id: str | None = None) -> str:
     return render_template(
         "orders/mass.html",
         text=text,
         errors=errors,
-        request_id=ordering.new_request_id(),
+        request_id=request_id or ordering.new_request_id(),
         tools=catalogue.listed(),
         most_lines=mass_orders.MOST_LINES,
     )

@@ -1,13 +1,18 @@
-"""CSV files that a spreadsheet opens as text and figures, never as formulas."""
+"""CSV files that a spreadsheet opens as text and figures, never as formulas.
+
+With `for=excel` in the address they begin with a byte-order mark: without it, Excel reads UTF-8 as another encoding.
+"""
 
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
-from flask import Response, stream_with_context
+from flask import Response, request, stream_with_context
 
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _LINES_A_PIECE = 500
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 def csv_file(name: str, *, head: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
@@ -16,16 +21,21 @@ def csv_file(name: str, *, head: Sequence[str], rows: Iterable[Sequence[object]]
     writer = csv.writer(text)
     writer.writerow(head)
     writer.writerows([safe_cell(cell) for cell in row] for row in rows)
-    answer = Response(text.getvalue(), content_type="text/csv; charset=utf-8")
+    answer = Response(_mark() + text.getvalue(), content_type="text/csv; charset=utf-8")
     answer.headers.set("Content-Disposition", "attachment", filename=name)
     return answer
 
 
 def csv_stream(name: str, *, head: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
     """As `csv_file`, sent while the rows are still being read: for tables of any length."""
-    answer = Response(stream_with_context(csv_pieces(head, rows)), content_type="text/csv; charset=utf-8")
+    pieces = chain(filter(None, [_mark()]), csv_pieces(head, rows))
+    answer = Response(stream_with_context(pieces), content_type="text/csv; charset=utf-8")
     answer.headers.set("Content-Disposition", "attachment", filename=name)
     return answer
+
+
+def _mark() -> str:
+    return _BYTE_ORDER_MARK if request.args.get("for") == "excel" else ""
 
 
 def csv_pieces(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:

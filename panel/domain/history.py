@@ -33,11 +33,16 @@ class Filters(DaysAndPage):
     @property
     def order_id(self) -> int | None:
         """The order that the search names by its number, if it can be read so."""
-        number = self.search.removeprefix("#")
-        return int(number) if _ID.fullmatch(number) and int(number) <= LARGEST_ID else None
+        return number_named(self.search, thing="order")
 
     def named(self) -> Iterable[tuple[str, object]]:
         return ("status", self.status and self.status.slug), ("tool", self.tool), ("q", self.search)
+
+
+def number_named(text: str, *, thing: str) -> int | None:
+    """The number in `62`, `#62`, `order 62` or `Order #62`, as our pages and mails write it; None for other text."""
+    found = re.fullmatch(rf"(?:{thing}\b)?\s*#?\s*({_ID.pattern})", text.strip(), re.ASCII | re.IGNORECASE)
+    return int(found[1]) if found and int(found[1]) <= LARGEST_ID else None
 
 
 def parse(given: Mapping[str, str]) -> Filters:

@@ -11,7 +11,6 @@ from panel.services import ordering
 from panel.services.ordering import Placing, Quote
 
 MOST_LINES = 100
-PARTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,9 @@ def _check(line: Line) -> Checked:
 
 
 def _parts(text: str) -> tuple[str, str, str]:
-    parts = [part.strip() for part in text.split("|")]
-    if len(parts) != PARTS:
+    """Tool, link and quantity: the first and the last | part the line, since a link may have some of its own."""
+    tool, _, rest = text.partition("|")
+    link, bar, quantity = rest.rpartition("|")
+    if not bar:
         raise BadInput("A line has three parts with | between them: tool | link | quantity.")
-    return parts[0].lower(), parts[1], parts[2]
+    return tool.strip().lower(), link.strip(), quantity.strip()

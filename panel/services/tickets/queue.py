@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 
 from panel.db import db
 from panel.domain import email_address
-from panel.domain.filters import LARGEST_ID
+from panel.domain.history import number_named
 from panel.domain.ticket import TicketKind, TicketState
 from panel.models import Ticket, User
 from panel.services.tickets.things import name_of
@@ -114,9 +114,10 @@ def _fits(search: str) -> ColumnElement[bool]:
     forms = email_address.search_forms(search)
     customers = select(User.id).where(or_(*(User.email.contains(form, autoescape=True) for form in forms)))
     fits = [func.lower(Ticket.subject).contains(text, autoescape=True), Ticket.customer_id.in_(customers)]
-    digits = search.removeprefix("#")
-    if digits.isascii() and digits.isdigit() and len(digits) <= 18 and int(digits) <= LARGEST_ID:
-        fits += [Ticket.id == int(digits), Ticket.order_id == int(digits)]
+    if (number := number_named(search, thing="ticket")) is not None:
+        fits.append(Ticket.id == number)
+    if (number := number_named(search, thing="order")) is not None:
+        fits.append(Ticket.order_id == number)
     return or_(*fits)
 
 

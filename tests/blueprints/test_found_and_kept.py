@@ -1,0 +1,106 @@
+"""Order numbers as people write them, links with bars, mass orders that expired, CSV for Excel, one-click mails."""
+
+import pytest
+from flask.testing import FlaskClient
+
+from panel.db import transaction
+from panel.domain.history import number_named
+from panel.domain.notices import Notice
+from panel.services import audit_log, notices
+from tests.factories import NOON, a_customer, a_tool, an_operator, an_order, signed_in
+from tests.tickets import a_ticket
+
+SPELLINGS = ["{}", "#{}", "order {}", "Order #{}", "ORDER#{}", " order  # {} "]
+
+
+@pytest.mark.parametrize("spelled", SPELLINGS)
+def test_an_order_is_found_however_its_number_is_written(client: FlaskClient, spelled: str) -> None:
+    customer = a_customer("100")
+    found, other = an_order(customer=customer), an_order(customer=customer)
+    ticket = a_ticket(customer=customer, order=found.id)
+    asked = {"q": spelled.format(found.id)}
+
+    for who, path in ((customer, "/orders"), (an_operator(), "/office/orders")):
+        page = signed_in(client, who).get(path, query_string=asked).text
+        assert f'id="order-{found.id}"' in page or f"/office/orders/{found.id}" in page
+        # A bare number may also be a part of a link.
+        assert spelled == "{}" or f'id="order-{other.id}"' not in page
+    assert f"/office/tickets/{ticket.id}" in client.get("/office/tickets", query_string=asked).text
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        *[("62", 62), ("#62", 62), ("Order #62", 62), ("orders 62", None), ("62 orders", None), ("order", None)],
+        *[("", None), ("order62", None), ("9" * 19, None), ("ticket 62", None), ("６２", None)],
+    ],
+)
+def test_a_number_is_read_only_where_it_is_one(text: str, number: int | None) -> None:
+    assert number_named(text, thing="order") == number
+
+
+def test_a_link_with_bars_can_be_ordered_by_lines(client: FlaskClient) -> None:
+    a_tool("page-visits", link_pattern=r"https://example\.com/.*")
+    signed_in(client, a_customer("10"))
+    link = "https://example.com/a?x=1|2|3"
+
+    page = client.post("/orders/mass", data={"lines": f"page-visits | {link} | 1000", "step": "check"})
+
+    assert page.status_code == 200
+    assert link in page.text
+    for line in ("page-visits", "page-visits | 1000"):
+        refused = client.post("/orders/mass", data={"lines": line, "step": "check"})
+        assert "A line has three parts" in refused.text
+
+
+@pytest.mark.usefixtures("csrf")
+@pytest.mark.parametrize("step", ["check", "place"])
+def test_expired_mass_order_comes_back_as_it_was_typed(client: FlaskClient, step: str) -> None:
+    signed_in(client, a_customer("10"))
+    lines = "page-visits | https://example.com/page-1 | 1000\npage-likes | x | <b>"
+
+    answer = client.post("/orders/mass", data={"lines": lines, "step": step, "request_id": "the-number-of-this-form"})
+
+    assert answer.status_code == 403
+    assert "This form was too old" in answer.text
+    assert "page-visits | https://example.com/page-1 | 1000" in answer.text
+    assert "<b>" not in answer.text
+    assert 'value="the-number-of-this-form"' in answer.text
+
+
+@pytest.mark.usefixtures("csrf")
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://mail.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}]
+)
+def test_one_click_unsubscribe_may_come_from_another_site(client: FlaskClient, headers: dict[str, str]) -> None:
+    user = a_customer()
+    path = notices.unsubscribe_path(user.id, [Notice.TICKET])
+
+    answer = client.post(path, data={"List-Unsubscribe": "One-Click"}, headers=headers)
+
+    assert answer.status_code == 200
+    assert not notices.choices(user.id)[Notice.TICKET]
+    assert client.post("/account/notices", headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("address", "path"),
+    [
+        ("/orders", "/orders.csv"),
+        ("/balance/statement", "/balance/statement.csv"),
+        ("/office/ledger", "/office/ledger.csv"),
+        ("/office/log", "/office/log.csv"),
+    ],
+)
+def test_each_csv_is_also_one_for_excel(client: FlaskClient, address: str, path: str) -> None:
+    an_order(customer=a_customer("10"))
+    with transaction():
+        audit_log.write("look", actor="operator", subject="order 1", now=NOON)
+    operator = an_operator()
+    signed_in(client, operator)
+
+    plain, for_excel = client.get(path), client.get(path, query_string={"for": "excel"})
+
+    assert "CSV for Excel</a>" in client.get(address).text
+    assert for_excel.data == b"\xef\xbb\xbf" + plain.data
+    assert not plain.data.startswith(b"\xef")
