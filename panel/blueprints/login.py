@@ -13,7 +13,7 @@ from flask_login import login_required as _login_required
 from panel.blueprints import known_devices
 from panel.blueprints.htmx import logged_out, wants_fragment
 from panel.clock import utc_now
-from panel.db import transaction
+from panel.db import save_if_free, transaction
 from panel.domain.device import device_of, network_of
 from panel.domain.errors import BadInput
 from panel.models import User
@@ -72,8 +72,7 @@ def _end(response: Response) -> Response:
     # A page that asks for news keeps no session alive. A streamed answer still reads; the next one will be noted.
     is_poll = request.method == "GET" and wants_fragment()
     if isinstance(person, SignedIn) and person.is_use_due and not is_poll and not response.is_streamed:
-        with transaction():
-            sign_ins.note_use(person.sign_in_id, now=utc_now())
+        save_if_free(lambda: sign_ins.note_use(person.sign_in_id, now=utc_now()))
     if g.get(LOGGED_OUT):
         response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
