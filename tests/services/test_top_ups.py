@@ -123,3 +123,27 @@ def test_payment_instructions_are_the_operators_own_words(tmp_path: Path) -> Non
     (tmp_path / "payment.txt").write_text("Pay to\nBank 12\n\n\nName the reference.\n", encoding="utf-8")
 
     assert top_ups.payment_instructions(tmp_path) == [["Pay to", "Bank 12"], ["Name the reference."]]
+
+
+@pytest.mark.parametrize("amount", ["1.00", "10000.00"])
+def test_amount_at_a_bound_may_be_asked_for_and_confirmed(amount: str) -> None:
+    customer = a_customer("0")
+
+    confirm(a_request(customer.id, amount).reference, amount)
+
+    assert ledger.balance_nanos(customer.id) == money.parse_nanos(amount)
+
+
+@pytest.mark.both_engines
+def test_request_that_was_refused_is_decided_for_good() -> None:
+    customer = a_customer("0")
+    top_up = a_request(customer.id)
+    with transaction():
+        top_ups.refuse(top_up.reference, reason="Nothing came.", now=NOON)
+
+    with pytest.raises(Refused, match="refused before"):
+        confirm(top_up.reference)
+    with pytest.raises(Refused, match="refused before"), transaction():
+        top_ups.refuse(top_up.reference, reason="Again.", now=NOON)
+
+    assert ledger.balance_nanos(customer.id) == 0
