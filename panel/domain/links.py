@@ -3,6 +3,7 @@
 Links are kept in one canonical spelling: scheme and host in lower case, the rest as it was typed.
 """
 
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from panel.domain import addresses, patterns
@@ -71,6 +72,18 @@ def check_rule(*, pattern: str, example: str, counter_example: str, hint: str) -
         raise BadCatalogue("link.example does not pass link.pattern.")
     if _passes(counter_example, pattern=pattern, hint=hint):
         raise BadCatalogue("link.counter_example passes link.pattern, so it is no counter-example.")
+
+
+@lru_cache(maxsize=10_000)
+def stored_fault(pattern: str, example: str) -> str:
+    """Why a stored rule can't be used, as the end of a sentence about its pattern; empty for one that can.
+
+    A rule from before links were kept canonical and public may match none of the links that are taken now.
+    """
+    found = patterns.fault(pattern)
+    if found or _passes(example, pattern=pattern, hint=""):
+        return found
+    return "does not take its own example: scheme and host of a link are in lower case, and the host is a public one"
 
 
 def _passes(link: str, *, pattern: str, hint: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ARRAY, BigInteger, Select, bindparam, func, literal_column, or_, select
 
 from panel.db import db, table_of
-from panel.domain import money, patterns
+from panel.domain import links, money
 from panel.domain.errors import BadInput
 from panel.domain.refill import RefillState
 from panel.domain.request_id import API_NAMED, API_UNNAMED
@@ -99,6 +99,7 @@ _SERVICES = (
         Terms.refill_days,
         Terms.can_cancel,
         Terms.link_pattern,
+        Terms.link_example,
         Provider.kind.label("provider_kind"),
         Provider.name.label("provider_name"),
     )
@@ -112,7 +113,11 @@ _SERVICES = (
 def services() -> list[Service]:
     """The tools that can be ordered, by number."""
     rows: Iterable[Any] = db.session.execute(_SERVICES)
-    return [Service(*row[:-3]) for row in rows if not patterns.fault(row.link_pattern) and simulated_tools.is_sold(row)]
+    return [
+        Service(*row[:-4])
+        for row in rows
+        if not links.stored_fault(row.link_pattern, row.link_example) and simulated_tools.is_sold(row)
+    ]
 
 
 def statuses(customer_id: int, *, order_ids: Collection[int], currency: str) -> dict[int, str]:

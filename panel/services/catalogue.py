@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, func, select, update
 
 from panel.db import db, lock_rows, table_of
-from panel.domain import patterns, pricing
+from panel.domain import links, pricing
 from panel.domain.status import FIRST, Status
 from panel.models import Catalogue, Provider, Terms, Tool
 from panel.services import catalogue_files, providers, simulated_tools
@@ -62,7 +62,7 @@ class ToolOffer:
     @property
     def link_fault(self) -> str:
         """Why the tool's link pattern can't be used, so that nobody can order it; empty where it can."""
-        return patterns.fault(self.link_pattern)
+        return links.stored_fault(self.link_pattern, self.link_example)
 
     @property
     def is_offered(self) -> bool:

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from panel.db import db
-from panel.domain import patterns
+from panel.domain import links
 from panel.models import Terms, Tool
 from panel.services import reviews
 
@@ -16,9 +16,11 @@ from panel.services import reviews
 def unusable() -> list[tuple[str, str]]:
     """The tools that nobody can order, hidden ones too, by slug, each with the reason."""
     rows = db.session.execute(
-        select(Tool.slug, Terms.link_pattern).join(Terms, Terms.id == Tool.terms_id).order_by(Tool.slug)
+        select(Tool.slug, Terms.link_pattern, Terms.link_example)
+        .join(Terms, Terms.id == Tool.terms_id)
+        .order_by(Tool.slug)
     )
-    return [(row.slug, fault) for row in rows if (fault := patterns.fault(row.link_pattern))]
+    return [(row.slug, fault) for row in rows if (fault := links.stored_fault(row.link_pattern, row.link_example))]
 
 
 def review_unusable(found: list[tuple[str, str]], *, now: datetime) -> int:

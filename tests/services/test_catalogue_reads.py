@@ -25,7 +25,7 @@ def test_a_hidden_tool_is_found_by_us_and_not_by_customers() -> None:
     assert catalogue.find_any("hidden-tool") == catalogue.offer(hidden.id) == catalogue.listed_all()[0]
 
 
-@pytest.mark.parametrize("pattern", [r"https://(?!x).*", r"(a)\1", "(", "a" * 501])
+@pytest.mark.parametrize("pattern", [r"https://(?!x).*", r"(a)\1", "(", "a" * 501, r"https://Example\.com/.*"])
 def test_a_tool_whose_stored_pattern_cannot_be_used_is_offered_to_nobody(pattern: str) -> None:
     tool = a_tool("old-pattern", link_pattern=pattern)
     a_tool("good-pattern")
