@@ -51,6 +51,8 @@ class Workers:
         self.started: list[subprocess.Popen[bytes]] = []
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
+        # PostgreSQL ends a transaction that is silent for 15 seconds, and a worker may take longer to start.
+        db.session.rollback()
         words = words or ("-m", "flask", "--app", "app", "worker", "--once")
         self.started.append(
             subprocess.Popen([sys.executable, *words], cwd=ROOT, env=self.environment, stderr=subprocess.DEVNULL)
