@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, g, redirect, request, session, url_for
+from flask import Flask, Response, g, redirect, render_template, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user, login_user, logout_user
@@ -30,6 +30,9 @@ login_required: Callable[[View], View] = _login_required
 AFTER_LOG_IN = "/orders"
 OPERATORS_AFTER_LOG_IN = "/office"
 ORDER_FORMS = ("ordering.check", "ordering.place")
+# Forms with a long text, by the field that holds it: sent while logged out, they come back as they were typed, and
+# once more with a fresh token after the log-in (`errors.FORMS_AGAIN`).
+LONG_FORMS = {"tickets.open_ticket": "text", "tickets.answer": "text", "mass_orders.answer": "lines"}
 _NOT_AFTER_LOG_IN = ("/log-in", "/log-in/second-factor", "/log-out", "/sign-up")
 # Where the cookie keeps the token of one who is half signed in. Flask-Login knows nothing of it.
 HALF_KEY = "half"
@@ -176,7 +179,17 @@ def _ask_to_log_in() -> ResponseReturnValue:
     if wants_fragment():
         return logged_out()
     wanted = _page_asked_for()
+    long_field = LONG_FORMS.get(request.endpoint or "")
+    if long_field is not None and request.form.get(long_field):
+        return _kept_form(long_field, log_in_url=url_for("accounts.show_log_in", next=wanted or None))
     return redirect(url_for("accounts.show_log_in", next=wanted or None), code=303)
+
+
+def _kept_form(long_field: str, *, log_in_url: str) -> ResponseReturnValue:
+    """The form as it was typed, on a page that leads to the log-in: too long for an address, as an order's is kept."""
+    others = [(name, value) for name, value in request.form.items() if name not in (long_field, "csrf_token")]
+    fields = [*others, (long_field, request.form[long_field])]
+    return render_template("accounts/logged_out_form.html", fields=fields, log_in_url=log_in_url), 403
 
 
 def _page_asked_for() -> str:

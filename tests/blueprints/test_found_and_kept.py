@@ -104,3 +104,28 @@ def test_each_csv_is_also_one_for_excel(client: FlaskClient, address: str, path:
     assert "CSV for Excel</a>" in client.get(address).text
     assert for_excel.data == b"\xef\xbb\xbf" + plain.data
     assert not plain.data.startswith(b"\xef")
+
+
+@pytest.mark.usefixtures("csrf")
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/tickets", {"kind": "other", "subject": "A subject", "text": "A long text\nof <b>two</b> lines"}),
+        ("/tickets/{ticket}/answers", {"text": "A long text\nof <b>two</b> lines"}),
+        ("/orders/mass", {"step": "check", "lines": "A long text\nof <b>two</b> lines"}),
+    ],
+)
+def test_a_long_form_is_kept_after_the_session_ended(client: FlaskClient, path: str, fields: dict[str, str]) -> None:
+    customer = a_customer("10")
+    path = path.replace("{ticket}", str(a_ticket(customer=customer).id))
+    fields |= {"request_id": "the-number-of-this-form"}
+
+    logged_out = client.post(path, data=fields)
+    again = signed_in(client, customer).post(path, data=fields | {"csrf_token": "of the session before"})
+
+    for answer in (logged_out, again):
+        assert answer.status_code == 403
+        assert "A long text\nof &lt;b&gt;two&lt;/b&gt; lines" in answer.text
+        assert answer.headers["Cache-Control"] == "no-store"
+    assert "/log-in" in logged_out.text
+    assert 'value="the-number-of-this-form"' in logged_out.text

@@ -186,7 +186,8 @@ def test_visitor_is_asked_to_log_in_and_a_poll_is_a_401_without_body(client: Fla
 
     assert page.location == f"/log-in?next=/tickets/{ticket.id}"
     assert (poll.status_code, poll.data) == (401, b"")
-    assert client.post("/tickets", data=form()).status_code == 303
+    sent = client.post("/tickets", data=form())
+    assert (sent.status_code, "You’ve been logged out" in sent.text) == (403, True)
     assert count(Ticket) == 1
 
 
