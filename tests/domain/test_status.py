@@ -1,6 +1,7 @@
 """The table of statuses, compared with the words of the design, one pair at a time."""
 
 import itertools
+from itertools import pairwise
 
 import pytest
 
@@ -74,3 +75,8 @@ def test_facts_are_whole_sentences_with_a_tone_of_their_own(status: Status) -> N
 
     assert all(text.endswith(".") for text in (facts.means, facts.you_do, facts.money_words))
     assert [other for other in S if other.facts.tone == facts.tone] == [status]
+
+
+def test_no_stage_is_behind_itself() -> None:
+    assert [status for status in USUAL_WAY if status.is_behind(status)] == []
+    assert all(first.is_behind(then) for first, then in pairwise(USUAL_WAY))

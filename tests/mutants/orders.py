@@ -68,12 +68,12 @@ MUTANTS = (
     ),
     *in_file(
         "panel/services/ordering.py",
-        "tests/services/test_fulfilling.py tests/services/test_ordering.py tests/jobs/test_dispatch.py",
+        "tests/services/test_first_completion.py",
         ('None if offer.provider_kind == "manual" else now', "now"),
     ),
     *in_file(
         "panel/services/transitions.py",
-        f"{TRANSITIONS} tests/services/test_refill_ends.py",
+        f"{TRANSITIONS} tests/services/test_first_completion.py",
         ('ORDERS.c.version == bindparam("b_version")', 'ORDERS.c.version >= bindparam("b_version")'),
         ("order.completed_at or (now if to is", "(now if to is"),
         ("order.started_at or (now if", "(now if"),
