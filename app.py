@@ -3,10 +3,10 @@
 import os
 import sys
 
-from panel.running.tether import tether_if_asked
+from panel.processes.parent_death import tether_if_asked
 
 if __name__ == "__main__":
-    from panel.running import supervisor
+    from panel.processes import supervisor
 
     sys.exit(supervisor.main(sys.argv[1:]))
 

@@ -2,92 +2,91 @@
 
 from flask import Blueprint, Flask
 
-from panel import assets, cli, instance, logs, security
+from panel import assets, cli, logs, security
 from panel import db as database
 from panel import models as _models  # noqa: F401  (the tables must be known before a migration looks)
 from panel import settings as settings_module
-from panel.blueprints import (
-    accounts,
-    api,
-    api_docs,
-    appearance,
+from panel.blueprints import errors, tickets
+from panel.blueprints.account import (
+    api_keys,
     balance,
-    emails,
-    errors,
-    health,
-    help,
-    home,
-    htmx,
-    keys,
-    log_in_code,
-    login,
-    machines,
-    mass_orders,
-    notices,
-    order,
-    ordering,
-    orders,
-    own_data,
-    passwords,
-    pictures,
-    platform_status,
-    receivers,
-    rendering,
-    row_numbers,
-    search,
-    second_factor,
-    tickets,
-    tools,
+    data_and_closing,
+    email,
+    log_in_two_factor,
+    notifications,
+    password_reset,
+    sign_up_and_log_in,
+    two_factor,
+    webhooks,
 )
-from panel.blueprints.api_quick import QuickStatus
+from panel.blueprints.api import docs as api_docs
+from panel.blueprints.api import endpoint as api_endpoint
+from panel.blueprints.office import access as office_gate
+from panel.blueprints.office import approvals as office_proposals
+from panel.blueprints.office import audit_log as office_log
 from panel.blueprints.office import canned_answers as office_canned_answers
 from panel.blueprints.office import customers as office_customers
-from panel.blueprints.office import figures as office_figures
-from panel.blueprints.office import gate as office_gate
-from panel.blueprints.office import home as office_home
+from panel.blueprints.office import dashboard as office_home
+from panel.blueprints.office import deposits as office_top_ups
 from panel.blueprints.office import incidents as office_incidents
 from panel.blueprints.office import ledger as office_ledger
-from panel.blueprints.office import log as office_log
 from panel.blueprints.office import order as office_order
 from panel.blueprints.office import orders as office_orders
-from panel.blueprints.office import proposals as office_proposals
 from panel.blueprints.office import providers as office_providers
 from panel.blueprints.office import refills as office_refills
+from panel.blueprints.office import reports as office_figures
 from panel.blueprints.office import reviews as office_reviews
 from panel.blueprints.office import tickets as office_tickets
 from panel.blueprints.office import time_rules as office_time_rules
 from panel.blueprints.office import tools as office_tools
-from panel.blueprints.office import top_ups as office_top_ups
-from panel.kept_history import KeptHistory
-from panel.kept_pages import KeptPages
+from panel.blueprints.orders import detail as orders_detail
+from panel.blueprints.orders import history as orders_history
+from panel.blueprints.orders import mass as orders_mass
+from panel.blueprints.orders import new as orders_new
+from panel.blueprints.public import (
+    health,
+    help,
+    home,
+    platform_status,
+    robots_and_sitemap,
+    search,
+    share_images,
+    theme,
+    tools,
+)
+from panel.blueprints.shared import auth, htmx, template_globals, url_converters
+from panel.middleware.api_status_cache import QuickStatus
+from panel.middleware.live_poll_304 import Unchanged
+from panel.middleware.order_history_cache import KeptHistory
+from panel.middleware.public_page_cache import KeptPages
+from panel.security import instance_folder
 from panel.settings import ROOT, Settings
-from panel.unchanged import Unchanged
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
-    accounts.bp,
-    api.bp,
+    sign_up_and_log_in.bp,
+    api_endpoint.bp,
     api_docs.bp,
-    appearance.bp,
+    theme.bp,
     balance.bp,
-    emails.bp,
+    email.bp,
     health.bp,
     help.bp,
     home.bp,
-    keys.bp,
-    log_in_code.bp,
-    machines.bp,
-    mass_orders.bp,
-    notices.bp,
-    order.bp,
-    ordering.bp,
-    orders.bp,
-    own_data.bp,
-    passwords.bp,
+    api_keys.bp,
+    log_in_two_factor.bp,
+    robots_and_sitemap.bp,
+    orders_mass.bp,
+    notifications.bp,
+    orders_detail.bp,
+    orders_new.bp,
+    orders_history.bp,
+    data_and_closing.bp,
+    password_reset.bp,
     platform_status.bp,
-    pictures.bp,
-    receivers.bp,
+    share_images.bp,
+    webhooks.bp,
     search.bp,
-    second_factor.bp,
+    two_factor.bp,
     tickets.bp,
     tools.bp,
     office_home.bp,
@@ -116,7 +115,7 @@ def create_app(settings: Settings | None = None, *, is_web: bool = False) -> Fla
     `is_web`: in a process that answers requests, where nobody waits long for the database.
     """
     settings = settings or settings_module.load()
-    instance.prepare(settings)
+    instance_folder.prepare(settings)
     app = Flask(
         "panel",
         root_path=str(ROOT),
@@ -133,13 +132,13 @@ def create_app(settings: Settings | None = None, *, is_web: bool = False) -> Fla
     database.init_app(app, url=settings.database, is_web=is_web)
     office_gate.init_app(app)
     security.init_app(app)
-    api.init_app(app)
+    api_endpoint.init_app(app)
     api_docs.init_app(app)
     assets.init_app(app)
-    login.init_app(app)
+    auth.init_app(app)
     htmx.init_app(app)
-    rendering.init_app(app)
-    row_numbers.init_app(app)
+    template_globals.init_app(app)
+    url_converters.init_app(app)
     errors.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

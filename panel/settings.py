@@ -1,6 +1,6 @@
 """The settings, read once from the environment and checked; a wrong value stops the start with one clear line.
 
-README and `.env.example` list each with its type and default; `tests/house/test_settings.py` compares them.
+README and `.env.example` list each with its type and default; `tests/rules/test_settings.py` compares them.
 """
 
 import ipaddress

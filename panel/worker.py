@@ -20,25 +20,25 @@ from flask import Flask
 from sqlalchemy import delete
 from sqlalchemy.exc import SQLAlchemyError
 
-from panel import engine
-from panel import engine_log as engine_log_module
 from panel.clock import utc_now
-from panel.database_errors import in_one_line, is_unavailable
 from panel.db import db, save_if_free, transaction
+from panel.db.errors import in_one_line, is_unavailable
 from panel.jobs import (
-    balances,
     cancellations,
     clocks,
-    deadlines,
     dispatch,
+    engine,
     link_rules,
     mails,
     probes,
+    provider_balances,
     rechecks,
     refills,
     sync,
+    timeouts,
     webhooks,
 )
+from panel.jobs import engine_log as engine_log_module
 from panel.jobs.watchdog import Watchdog
 from panel.models import FailedTry
 from panel.services import health
@@ -75,10 +75,10 @@ def sweeps(settings: Settings) -> tuple[Sweep, ...]:
         Sweep("rechecks", rechecks.sweep, 10, has_lanes=True),
         Sweep("refills", refills.sweep, 2, has_lanes=True),
         Sweep("cancellations", cancellations.sweep, 2, has_lanes=True),
-        Sweep("balances", balances.sweep, 5, has_lanes=True),
+        Sweep("balances", provider_balances.sweep, 5, has_lanes=True),
         Sweep("webhooks", webhooks.sweep, 1, has_lanes=True),
         Sweep("mails", mails.sweep, 2),
-        Sweep("deadlines", deadlines.sweep, 10),
+        Sweep("deadlines", timeouts.sweep, 10),
         Sweep("heartbeat", beat, health.BEAT_SECONDS),
         Sweep("probes", probes.sweep, settings.probe_seconds, is_for_living=True),
         Sweep("audit", probes.audit, settings.probe_seconds, is_for_living=True),

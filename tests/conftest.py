@@ -20,13 +20,13 @@ os.environ.pop("DATABASE_URL", None)
 
 from panel.application import create_app
 from panel.db import db
-from tests import databases, private_servers, servers
-from tests.counts import times
+from tests.support import databases, private_servers, servers
+from tests.support.repeats import times
 
 TESTS = Path(__file__).parent
 # What starts processes, kills them, or watches a clock in a browser: run with nothing else beside it.
 ALONE = ("browser", "processes", "jobs/test_kills.py", "flows/test_races.py", "flows/test_placing_races.py")
-WITHOUT_APP = {"domain", "house", "browser", "bench", "processes"}
+WITHOUT_APP = {"domain", "rules", "browser", "bench", "processes"}
 ENGINES = ("sqlite", "postgresql")
 
 hypothesis.settings.register_profile(

@@ -14,11 +14,14 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from panel.blueprints import accounts, mass_orders, ordering, tickets
-from panel.blueprints.htmx import logged_out, wants_fragment
+from panel.blueprints import tickets
+from panel.blueprints.account import sign_up_and_log_in
 from panel.blueprints.office import tickets as office_tickets
-from panel.database_errors import in_one_line, is_unavailable
+from panel.blueprints.orders import mass as orders_mass
+from panel.blueprints.orders import new as orders_new
+from panel.blueprints.shared.htmx import logged_out, wants_fragment
 from panel.db import may_have_saved
+from panel.db.errors import in_one_line, is_unavailable
 from panel.domain.errors import ExpiredForm, PanelError, TooManyTries
 from panel.logs import without_secrets
 
@@ -79,11 +82,11 @@ EXPIRED_FORM_AGAIN = (
 )
 # Forms that come back with what was typed, by the endpoint that they are sent to.
 FORMS_AGAIN: Mapping[str, Callable[[ExpiredForm], ResponseReturnValue]] = {
-    "accounts.log_in": accounts.log_in_again,
-    "accounts.sign_up": accounts.sign_up_again,
-    "mass_orders.answer": mass_orders.form_again,
-    "ordering.check": ordering.form_again,
-    "ordering.place": ordering.form_again,
+    "accounts.log_in": sign_up_and_log_in.log_in_again,
+    "accounts.sign_up": sign_up_and_log_in.sign_up_again,
+    "mass_orders.answer": orders_mass.form_again,
+    "ordering.check": orders_new.form_again,
+    "ordering.place": orders_new.form_again,
     "tickets.open_ticket": tickets.form_again,
     "tickets.answer": tickets.answer_again,
     "office_tickets.answer": office_tickets.answer_again,

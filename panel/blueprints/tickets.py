@@ -19,19 +19,19 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from markupsafe import Markup
 
-from panel.blueprints.htmx import region_or_304
-from panel.blueprints.orders import PAUSED
+from panel.blueprints.orders.history import PAUSED
+from panel.blueprints.shared.htmx import region_or_304
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import BadInput, ExpiredForm, NotFound, PanelError, RequestIdUsed, TooManyTries
 from panel.domain.ticket import LONGEST_SUBJECT, LONGEST_TEXT, TicketKind, TicketState
-from panel.services import ordering
-from panel.services.shown import shown_hash
-from panel.services.sign_ins import Present
-from panel.services.tickets import lists, opening, reading, things, thread
+from panel.services.accounts.sessions import Present
+from panel.services.orders import placing
+from panel.services.page_version import shown_hash
+from panel.services.tickets import customer_actions, customer_list, detail, opening, subjects
+from panel.services.tickets.detail import OwnTicket
 from panel.services.tickets.opening import Asked
-from panel.services.tickets.reading import OwnTicket
-from panel.services.tickets.things import Thing, Wanted
+from panel.services.tickets.subjects import Thing, Wanted
 
 bp = Blueprint("tickets", __name__, url_prefix="/tickets")
 
@@ -65,8 +65,8 @@ def index() -> ResponseReturnValue:
 @login_required
 def new() -> ResponseReturnValue:
     wanted = _wanted(request.args)
-    thing = things.find(current_user.id, wanted=wanted)
-    asked = Asked(thing.kind, "", "", ordering.new_request_id(), wanted)
+    thing = subjects.find(current_user.id, wanted=wanted)
+    asked = Asked(thing.kind, "", "", placing.new_request_id(), wanted)
     return _form(asked, thing)
 
 
@@ -120,7 +120,7 @@ def answer(ticket_id: int) -> ResponseReturnValue:
     text, request_id = request.form.get("text", ""), request.form.get("request_id", "")
     try:
         with transaction():
-            entry_id = thread.answer(
+            entry_id = customer_actions.answer(
                 ticket_id, customer_id=current_user.id, text=text, request_id=request_id, now=utc_now()
             ).id
     except PanelError as error:
@@ -140,7 +140,7 @@ def answer_again(error: ExpiredForm) -> ResponseReturnValue:
 @login_required
 def close(ticket_id: int) -> ResponseReturnValue:
     with transaction():
-        thread.close(ticket_id, customer_id=current_user.id, now=utc_now())
+        customer_actions.close(ticket_id, customer_id=current_user.id, now=utc_now())
     flash(f"Ticket {ticket_id} is closed. An answer of yours opens it again.")
     return redirect(url_for("tickets.show", ticket_id=ticket_id), code=303)
 
@@ -151,7 +151,7 @@ def reopen(ticket_id: int) -> ResponseReturnValue:
     _own_or_404(ticket_id)
     try:
         with transaction():
-            thread.reopen(ticket_id, customer_id=current_user.id, now=utc_now())
+            customer_actions.reopen(ticket_id, customer_id=current_user.id, now=utc_now())
     except TooManyTries as error:
         return _answer_again(ticket_id, error)
     flash(_said(f"Ticket {ticket_id} is open again.", ticket_id))
@@ -165,7 +165,7 @@ def _said(done: str, ticket_id: int) -> str:
 
 
 def _own_or_404(ticket_id: int) -> OwnTicket:
-    own = reading.find(ticket_id, customer_id=current_user.id)
+    own = detail.find(ticket_id, customer_id=current_user.id)
     if own is None:
         abort(404)
     return own
@@ -203,11 +203,11 @@ def _form(asked: Asked, thing: Thing, errors: dict[str, str] | None = None) -> s
 
 def _form_again(asked: Asked, error: PanelError) -> ResponseReturnValue:
     """The form as it was typed with all that is wrong, under a number of its own where the old one is used up."""
-    thing = things.find(current_user.id, wanted=asked.wanted)
+    thing = subjects.find(current_user.id, wanted=asked.wanted)
     errors = {fault.field or "": fault.message for fault in opening.faults(asked)} if _is_about_words(error) else {}
     errors.setdefault("" if error.field == "request_id" else error.field or "", error.message)
-    if isinstance(error, RequestIdUsed) or not ordering.is_request_id(asked.request_id):
-        asked = Asked(asked.kind, asked.subject, asked.text, ordering.new_request_id(), asked.wanted)
+    if isinstance(error, RequestIdUsed) or not placing.is_request_id(asked.request_id):
+        asked = Asked(asked.kind, asked.subject, asked.text, placing.new_request_id(), asked.wanted)
     return _with_wait(_form(asked, thing, errors), error)
 
 
@@ -223,12 +223,12 @@ def _with_wait(page: str, error: PanelError) -> Response:
 
 
 def _list_page(state: TicketState | None, *, error: str = "") -> str:
-    counts = lists.counts(current_user.id)
+    counts = customer_list.counts(current_user.id)
     number = _page_number() or 1
     return render_template(
         "tickets/index.html",
         views=_views(counts, here=None if error else (state.slug if state else "all")),
-        page=None if error else lists.page(current_user.id, state=state, number=number),
+        page=None if error else customer_list.page(current_user.id, state=state, number=number),
         state=state,
         has_any=any(counts.values()),
         error=error,
@@ -253,7 +253,7 @@ def _page(own: OwnTicket, present: Present, *, error: PanelError | None = None) 
         region=_region(own, present),
         is_live=PAUSED not in session,
         text=request.form.get("text", ""),
-        request_id=ordering.new_request_id(),
+        request_id=placing.new_request_id(),
         errors={} if error is None else {error.field or "": error.message},
         longest_text=LONGEST_TEXT,
     )
@@ -267,7 +267,7 @@ def _answer_again(ticket_id: int, error: PanelError) -> ResponseReturnValue:
 
 def _region(own: OwnTicket, present: Present) -> Markup:
     """The one rendering of section#live. It follows the newest page of the thread alone."""
-    shown_thread = reading.thread(own.id, page=_page_number())
+    shown_thread = detail.thread(own.id, page=_page_number())
     polls = own.state.is_open and shown_thread.is_last and PAUSED not in session
     html = render_template(
         "tickets/_live_ticket.html",

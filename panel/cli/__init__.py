@@ -3,18 +3,18 @@
 from flask import Flask
 
 from panel.cli import (
+    audit,
     backups,
-    books,
+    balance,
     check,
     demo,
+    errors,
     incidents,
-    money,
+    init_and_worker,
     orders,
     providers,
     refills,
-    refusals,
     reviews,
-    running,
     time_rules,
     tools,
     users,
@@ -24,21 +24,21 @@ from panel.cli import (
 def init_app(app: Flask) -> None:
     """Give `flask` every command of the panel."""
     check.init_app(app)
-    app.cli.add_command(running.init)
-    app.cli.add_command(running.worker)
+    app.cli.add_command(init_and_worker.init)
+    app.cli.add_command(init_and_worker.worker)
     app.cli.add_command(demo.demo)
     app.cli.add_command(tools.tools_group)
     app.cli.add_command(providers.providers_group)
     app.cli.add_command(users.users_group)
-    app.cli.add_command(money.balance_group)
+    app.cli.add_command(balance.balance_group)
     app.cli.add_command(orders.orders_group)
     app.cli.add_command(refills.refills_group)
     app.cli.add_command(reviews.reviews_group)
     app.cli.add_command(time_rules.time_rules_group)
     app.cli.add_command(incidents.incidents_group)
-    app.cli.add_command(books.audit)
-    app.cli.add_command(books.export)
+    app.cli.add_command(audit.audit)
+    app.cli.add_command(audit.export)
     app.cli.add_command(backups.backup)
     app.cli.add_command(backups.restore)
     for command in app.cli.commands.values():
-        refusals.refuse_in_one_line(command)
+        errors.refuse_in_one_line(command)

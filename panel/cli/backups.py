@@ -8,15 +8,15 @@ from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy import select
 
-from panel import sealing
-from panel.cli.refusals import change, refusals
+from panel.cli.errors import change, refusals
 from panel.clock import utc_now
-from panel.db import db
+from panel.db import db, schema_check
 from panel.domain.errors import Refused
 from panel.models import Provider
-from panel.services import audit as auditing
-from panel.services import schema
-from panel.services.backups import form, restoring, writing
+from panel.security import encryption
+from panel.services.backups import dump, file_format
+from panel.services.backups import restore as backup_restore
+from panel.services.money import audit as auditing
 from panel.settings import Settings
 
 FILE = click.argument("path", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
@@ -28,8 +28,8 @@ FILE = click.argument("path", metavar="FILE", type=click.Path(path_type=Path, di
 def backup(path: Path) -> None:
     """Write every row, as of one moment, to a new file, while orders move on. The secrets' files are not in it."""
     with refusals():
-        schema.check(current_app.config["MIGRATIONS"])
-        count = writing.write(path, now=utc_now())
+        schema_check.check(current_app.config["MIGRATIONS"])
+        count = dump.write(path, now=utc_now())
     click.echo(f"{count} rows are in {path}. Keep the instance folder's seal_key and secret_key as well.", err=True)
 
 
@@ -39,14 +39,14 @@ def backup(path: Path) -> None:
 def restore(path: Path) -> None:
     """Put a backup into an empty database; what was not handed over in it waits in reviews. Exits with 1 if unsound."""
     with refusals():
-        head = form.read_head(path)
-        restoring.check(path)
+        head = file_format.read_head(path)
+        backup_restore.check(path)
         _bring_tables_to(head.revision)
     with change():
-        count = restoring.load(path)
+        count = backup_restore.load(path)
     flask_migrate.upgrade()
     with change():
-        orders, refills = restoring.hold(now=utc_now())
+        orders, refills = backup_restore.hold(now=utc_now())
     click.echo(f"{count} rows of {head.made_at} are restored.", err=True)
     click.echo(f"{orders} orders and {refills} refills wait in reviews: flask reviews list", err=True)
     for name in _sealed_under_another_key():
@@ -61,7 +61,7 @@ def restore(path: Path) -> None:
 def _bring_tables_to(revision: str) -> None:
     """Tables of the backup's own revision, so that each row fits. Raises Refused where there are others."""
     with db.engine.connect() as connection:
-        present = form.revision_of(connection)
+        present = file_format.revision_of(connection)
     if present is None:
         try:
             flask_migrate.upgrade(revision=revision)
@@ -79,7 +79,7 @@ def _sealed_under_another_key() -> list[str]:
     names = []
     for provider in db.session.scalars(select(Provider).where(Provider.sealed_key != "")):
         try:
-            sealing.unseal(provider.sealed_key, settings=settings)
-        except sealing.CannotUnseal:
+            encryption.unseal(provider.sealed_key, settings=settings)
+        except encryption.CannotUnseal:
             names.append(provider.name)
     return names

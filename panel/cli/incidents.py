@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 import click
 from flask.cli import AppGroup
 
-from panel.cli.refusals import change, refusals
+from panel.cli.errors import change, refusals
 from panel.clock import utc_now
+from panel.domain.component_states import State
 from panel.domain.errors import BadInput
 from panel.domain.incidents import OPEN_PHASES, Phase
-from panel.domain.platform import State
-from panel.services import ordering
+from panel.services.orders import placing
 from panel.services.platform import incident_reads, incidents
 from panel.services.platform.incident_reads import Told
 from panel.services.platform.incidents import Window, Words
@@ -73,7 +73,7 @@ def open_incident(
         words = Words(Phase.PLANNED if window else Phase(phase), text, _parts(affected), impact=impact, cost=cost)
     with change():
         made = incidents.open_incident(
-            title, words, request_id=ordering.new_request_id(), window=window, actor=getpass.getuser(), now=utc_now()
+            title, words, request_id=placing.new_request_id(), window=window, actor=getpass.getuser(), now=utc_now()
         )
         incident_id, slug = made.id, made.slug
     click.echo(incident_id)

@@ -3,10 +3,10 @@
 import click
 from flask.cli import AppGroup
 
-from panel.cli.refusals import change
+from panel.cli.errors import change
 from panel.clock import utc_now
 from panel.domain.status import Status
-from panel.services import fulfilling
+from panel.services.orders import manual as manual_orders
 
 # A count that a person may well have read somewhere; far below what a column holds.
 MOST_COUNT = 10**15
@@ -23,7 +23,7 @@ orders_group = AppGroup("orders", help="Orders.")
 def set_order(order_id: int, status: str, remains: int | None, start_count: int | None, reason: str | None) -> None:
     """Say how an order that people fulfil is doing. Refused unless its tool's provider is manual."""
     with change():
-        fulfilling.set_order(
+        manual_orders.set_order(
             order_id, Status(status), remains=remains, start_count=start_count, reason=reason, now=utc_now()
         )
     click.echo(f"Order {order_id} is {Status(status).label}.", err=True)

@@ -8,17 +8,20 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from panel.cli.refusals import change, refusals
+from panel.cli.errors import change, refusals
 from panel.clock import utc_now
 from panel.db import db
 from panel.domain import money, resale
 from panel.domain.errors import NotFound, Refused
-from panel.jobs.calls import provider_of
+from panel.jobs.provider_calls import provider_of
 from panel.models import Provider
 from panel.providers.base import ProviderSilent
 from panel.providers.panel_api import PanelApi
-from panel.services import audit_log, provider_health, provider_imports, provider_markup, provider_rows, providers
-from panel.services.provider_markup import Markup, PriceChange, PricesWouldFall
+from panel.services import audit_log
+from panel.services.catalogue import provider_import, provider_markup, provider_rows
+from panel.services.catalogue.provider_markup import Markup, PriceChange, PricesWouldFall
+from panel.services.providers import health as provider_health
+from panel.services.providers import registry as provider_registry
 from panel.settings import Settings
 
 providers_group = AppGroup("providers", help="Who delivers.")
@@ -26,16 +29,16 @@ providers_group = AppGroup("providers", help="Who delivers.")
 
 @providers_group.command("add")
 @click.argument("name")
-@click.option("--kind", type=click.Choice(providers.KINDS), required=True)
+@click.option("--kind", type=click.Choice(provider_registry.KINDS), required=True)
 @click.option("--url", default="", help="Address of its API, for the kind panel_api.")
 @click.option("--key-stdin", is_flag=True, help="Read its key from standard input, for the kind panel_api.")
 def add_provider(name: str, kind: str, url: str, key_stdin: bool) -> None:
     """Add a provider and print its id."""
     settings: Settings = current_app.config["PANEL"]
     with refusals():
-        sealed_key = providers.seal(sys.stdin.readline(), settings=settings) if key_stdin else ""
+        sealed_key = provider_registry.seal(sys.stdin.readline(), settings=settings) if key_stdin else ""
     with change():
-        number = providers.add_provider(name, kind=kind, url=url, sealed_key=sealed_key, now=utc_now()).id
+        number = provider_registry.add_provider(name, kind=kind, url=url, sealed_key=sealed_key, now=utc_now()).id
         _note("providers add", name, f"kind {kind}")
     click.echo(number)
 
@@ -43,7 +46,7 @@ def add_provider(name: str, kind: str, url: str, key_stdin: bool) -> None:
 @providers_group.command("list")
 def list_providers() -> None:
     """Print name, id, kind and address of every provider; never a key."""
-    for provider in providers.listed():
+    for provider in provider_registry.listed():
         click.echo(f"{provider.name}\t{provider.id}\t{provider.kind}\t{provider.url}")
 
 
@@ -90,7 +93,7 @@ def import_provider(name: str, margin: str | None, rate: str | None, yes: bool) 
             )
             words = _words(markup, ours=settings.currency)
             click.echo(words, err=True)
-            did = provider_imports.import_services(
+            did = provider_import.import_services(
                 provider, answer, markup=markup, may_fall=yes, on_progress=_progress, now=utc_now()
             )
             _note("providers import", name, f"{len(did.added)} added, {len(did.changed)} changed. {words}")
@@ -135,7 +138,7 @@ def _tell_prices(changes: Sequence[PriceChange]) -> None:
         click.echo(f"{each.slug}: {old} → {new} per 1,000{' (falls)' if each.falls else ''}", err=True)
 
 
-def _tell(did: provider_imports.Import) -> None:
+def _tell(did: provider_import.Import) -> None:
     for sentence in did.skipped:
         click.echo(sentence, err=True)
     _tell_prices(did.prices)
@@ -181,7 +184,7 @@ def resume(name: str, reason: str) -> None:
 
 
 def _found(name: str) -> Provider:
-    provider = providers.find(name)
+    provider = provider_registry.find(name)
     if provider is None:
         raise NotFound(f"There is no provider called {name}.")
     return provider

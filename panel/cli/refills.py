@@ -6,11 +6,11 @@ import json
 import click
 from flask.cli import AppGroup
 
-from panel.cli.refusals import change
+from panel.cli.errors import change
 from panel.clock import utc_now
 from panel.domain.refill import RefillState
-from panel.services import refill_ends
-from panel.services.refill_ends import OpenRefill
+from panel.services.orders import refill_endings
+from panel.services.orders.refill_endings import OpenRefill
 
 ENDS = [state.value for state in RefillState if not state.is_open]
 
@@ -21,7 +21,7 @@ refills_group = AppGroup("refills", help="Refills.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON list.")
 def list_refills(as_json: bool) -> None:
     """Print id, order, provider, state and time of asking of every open refill, the oldest first."""
-    found = refill_ends.open_refills()
+    found = refill_endings.open_refills()
     if as_json:
         click.echo(json.dumps([_as_json(refill) for refill in found]))
         return
@@ -48,7 +48,7 @@ def _as_json(refill: OpenRefill) -> dict[str, object]:
 def end_refill(refill_id: int, state: str, reason: str) -> None:
     """End an open refill of any provider. Its order is Completed again, and no money moves."""
     with change():
-        refill_ends.end_by_operator(
+        refill_endings.end_by_operator(
             refill_id, RefillState(state), reason=reason, actor=getpass.getuser(), now=utc_now()
         )
     click.echo(f"Refill {refill_id} is {state}.", err=True)

@@ -7,12 +7,12 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy import select
 
-from panel.cli.refusals import change
+from panel.cli.errors import change
 from panel.clock import utc_now
 from panel.db import db
 from panel.models import Review
-from panel.services import settling
-from panel.services.settling import Decision, Resolution
+from panel.services.office import review_resolution
+from panel.services.office.review_resolution import Decision, Resolution
 
 reviews_group = AppGroup("reviews", help="What an operator must look at.")
 
@@ -68,5 +68,5 @@ def resolve_review(
         raise click.UsageError("Choose exactly one of --sent-as, --not-sent, --return and --done.")
     resolution = Resolution(decisions[0], reason, actor=getpass.getuser(), provider_id=sent_as or "")
     with change():
-        settling.resolve(review_id, resolution, now=utc_now())
+        review_resolution.resolve(review_id, resolution, now=utc_now())
     click.echo(f"Review {review_id} is resolved.", err=True)

@@ -6,11 +6,11 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from panel.cli.refusals import change
+from panel.cli.errors import change
 from panel.clock import utc_now
 from panel.domain import money
-from panel.services import deadlines, time_rules
-from panel.services.deadlines import Due
+from panel.services.orders import time_rules, timeouts
+from panel.services.orders.timeouts import Due
 from panel.settings import Settings
 
 time_rules_group = AppGroup("time-rules", help="Orders that time cancels, and the hold on that.")
@@ -37,7 +37,7 @@ def resume(reason: str) -> None:
 
 def _due() -> Due:
     settings = _settings()
-    return deadlines.due(
+    return timeouts.due(
         unconfirmed_hours=settings.unconfirmed_hours, dispatch_hours=settings.dispatch_hours, now=utc_now()
     )
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 from flask.cli import AppGroup
 
-from panel.cli.refusals import change
+from panel.cli.errors import change
 from panel.clock import utc_now
 from panel.domain import money
-from panel.services import catalogue, catalogue_files, tool_settings
-from panel.services.catalogue import ToolOffer
+from panel.services.catalogue import file_format, tool_settings
+from panel.services.catalogue import tools as catalogue_tools
+from panel.services.catalogue.tools import ToolOffer
 
 tools_group = AppGroup("tools", help="What the panel sells.")
 
@@ -21,9 +22,9 @@ tools_group = AppGroup("tools", help="What the panel sells.")
 def import_tools(file: Path) -> None:
     """Make the tools of a YAML file those of the panel, all of them or none."""
     with file.open("rb") as opened:
-        written = opened.read(catalogue_files.MOST_BYTES + 1)
+        written = opened.read(file_format.MOST_BYTES + 1)
     with change():
-        did = catalogue.import_tools(written, name=str(file), now=utc_now())
+        did = catalogue_tools.import_tools(written, name=str(file), now=utc_now())
     for slug in (*did.added, *did.changed):
         click.echo(slug)
     words = f"{len(did.added)} added, {len(did.changed)} changed, {len(did.unchanged)} as they were."
@@ -34,7 +35,7 @@ def import_tools(file: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON list, with refill, cancel and provider.")
 def list_tools(as_json: bool) -> None:
     """Print slug, id, price per thousand, least and most of every tool, hidden ones too."""
-    tools = catalogue.listed_all()
+    tools = catalogue_tools.listed_all()
     for tool in tools:
         if tool.link_fault:
             click.echo(f"Nobody can order {tool.slug}: its link pattern {tool.link_fault}.", err=True)

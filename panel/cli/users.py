@@ -8,10 +8,11 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from panel.cli.refusals import change, refusals
+from panel.cli.errors import change, refusals
 from panel.clock import utc_now
 from panel.domain.errors import NotFound
-from panel.services import api_keys, confirmed_emails, second_factor, users
+from panel.services.accounts import email_confirmation, two_factor, users
+from panel.services.api import keys as api_keys
 
 PASSWORD_BYTES = 12
 
@@ -63,7 +64,7 @@ def make_api_key(email: str, name: str, networks: tuple[str, ...]) -> None:
 def confirm_email(email: str, reason: str) -> None:
     """Confirm the email of an account for its owner, as if its link had been opened. The audit log keeps it."""
     with change():
-        confirmed_emails.confirm_by_hand(email, detail=reason.strip(), actor=getpass.getuser(), now=utc_now())
+        email_confirmation.confirm_by_hand(email, detail=reason.strip(), actor=getpass.getuser(), now=utc_now())
     click.echo(f"The email {email} is confirmed.", err=True)
 
 
@@ -77,7 +78,7 @@ def reset_second_factor(email: str, reason: str) -> None:
     factor before the office opens. Be sure who asks: whoever has the password gets in afterwards.
     """
     with change():
-        second_factor.reset(email, reason=reason, actor=getpass.getuser(), now=utc_now())
+        two_factor.reset(email, reason=reason, actor=getpass.getuser(), now=utc_now())
     click.echo(f"{email} has no second factor now, and is logged out everywhere.", err=True)
 
 
@@ -89,5 +90,5 @@ def show_code(email: str) -> None:
     if settings.env == "production":
         raise click.ClickException("Codes are for their owners alone: this is refused with PANEL_ENV=production.")
     with refusals():
-        code = second_factor.next_code(email, settings=settings, now=utc_now())
+        code = two_factor.next_code(email, settings=settings, now=utc_now())
     click.echo(code)

@@ -6,8 +6,8 @@ A template turns it into SVG. Nothing here knows of HTML, and every drawing stan
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from panel.domain.platform import State
-from panel.domain.platform_days import DayTimes
+from panel.domain.component_states import State
+from panel.domain.uptime_days import DayTimes
 
 DAY_WIDTH = 4
 BAR_HEIGHT = 28

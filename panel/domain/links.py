@@ -6,7 +6,7 @@ Links are kept in one canonical spelling: scheme and host in lower case, the res
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from panel.domain import addresses, patterns
+from panel.domain import patterns, public_ip_rules
 from panel.domain.errors import BadCatalogue, BadLink
 from panel.domain.patterns import BadPattern
 
@@ -57,7 +57,7 @@ def _check_address(link: str, *, should: str) -> None:
         raise BadLink(f"The link carries a user name or password. A public link has none. {should}")
     if not host:
         raise BadLink(f"The link has no public host name. {should}")
-    if not addresses.is_public_host(host):
+    if not public_ip_rules.is_public_host(host):
         raise BadLink(
             f"The link has no public host name: {host[:80]} can't be reached from the public internet. {should}"
         )

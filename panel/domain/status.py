@@ -2,7 +2,7 @@
 
 Everything that speaks of a status reads it here: the database's CHECK, badges, filters, help pages,
 the lifecycle drawing, the API's words and the stylesheet's tones. Writing one of these facts a second
-time is a defect; `tests/house/test_status_readers.py` binds each reader.
+time is a defect; `tests/rules/test_status_readers.py` binds each reader.
 """
 
 from dataclasses import dataclass

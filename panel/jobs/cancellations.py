@@ -2,16 +2,16 @@
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.jobs import lanes
-from panel.jobs.calls import is_answer, provider_of
-from panel.services import cancellations
+from panel.jobs import provider_lanes
+from panel.jobs.provider_calls import is_answer, provider_of
+from panel.services.orders import cancellations
 
 
 def sweep(*, worker: str, wait: bool = False) -> int:
     """Pass on what is due, in each provider's own lane. With `wait`, how many requests."""
     waiting = cancellations.providers_with_work(now=utc_now())
     db.session.rollback()
-    return lanes.run("cancellations", waiting, _serve, wait=wait)
+    return provider_lanes.run("cancellations", waiting, _serve, wait=wait)
 
 
 def _serve(provider_id: int) -> int:

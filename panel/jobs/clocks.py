@@ -10,8 +10,9 @@ import structlog
 
 from panel.clock import ClockSteps, utc_now
 from panel.db import db, transaction
-from panel.jobs.calls import panel_settings
-from panel.services import due_times, health, time_rules
+from panel.jobs.provider_calls import panel_settings
+from panel.services import due_times, health
+from panel.services.orders import time_rules
 
 # Less than this is a clock that is being kept right.
 LEAST_STEP = timedelta(seconds=30)

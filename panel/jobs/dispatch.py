@@ -2,18 +2,18 @@
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.jobs import lanes
-from panel.jobs.calls import panel_settings, provider_of, write_down
+from panel.jobs import provider_lanes
+from panel.jobs.provider_calls import panel_settings, provider_of, write_down
 from panel.providers.base import Provider
-from panel.services import dispatching
-from panel.services.dispatching import Assignment
+from panel.services.orders import dispatch
+from panel.services.orders.dispatch import Assignment
 
 
 def sweep(*, worker: str, wait: bool = False) -> int:
     """Hand over what is due, in each provider's own lane. With `wait`, how many orders were taken up."""
-    waiting = dispatching.providers_with_work(now=utc_now())
+    waiting = dispatch.providers_with_work(now=utc_now())
     db.session.rollback()
-    return lanes.run("dispatch", waiting, serve, wait=wait)
+    return provider_lanes.run("dispatch", waiting, serve, wait=wait)
 
 
 # The customer whose order was last handed over, by provider: the next one's turn comes after it.
@@ -27,12 +27,12 @@ def serve(provider_id: int) -> int:
     for each call: its key may have been replaced.
     """
     count = 0
-    while provider_id in dispatching.providers_with_work(now=utc_now()):
+    while provider_id in dispatch.providers_with_work(now=utc_now()):
         provider = provider_of(provider_id)
         if provider is None:
             break
         with transaction():
-            taken = dispatching.open_attempts(
+            taken = dispatch.open_attempts(
                 provider_id,
                 most=1,
                 lease_seconds=panel_settings().lease_seconds,
@@ -52,7 +52,7 @@ def _hand_over(provider: Provider, assignment: Assignment) -> None:
     """Call once, unless the lease has run out: then the call is not made, and the order is due again."""
     if utc_now() >= assignment.lease_until:
         with transaction():
-            dispatching.release([assignment], now=utc_now())
+            dispatch.release([assignment], now=utc_now())
         return
     outcome = provider.add(assignment.order, now=utc_now())
-    write_down(lambda: dispatching.settle(assignment.attempt_id, outcome, now=utc_now()))
+    write_down(lambda: dispatch.settle(assignment.attempt_id, outcome, now=utc_now()))

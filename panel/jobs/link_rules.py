@@ -2,7 +2,7 @@
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.services import link_rules
+from panel.services.catalogue import link_rules
 
 
 def sweep(*, worker: str) -> int:

@@ -4,15 +4,17 @@ import time
 
 import structlog
 
-from panel import sealing
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.jobs.calls import panel_settings
+from panel.jobs.provider_calls import panel_settings
 from panel.providers import mail
 from panel.providers.mail import NotTaken, Post, Written
-from panel.sealing import CannotUnseal
-from panel.services import mailed_links, mails, order_notices, resets
-from panel.services.mails import Letter
+from panel.security import encryption
+from panel.security.encryption import CannotUnseal
+from panel.services import password_reset
+from panel.services.accounts import email_links
+from panel.services.mail import order_notifications, outbox
+from panel.services.mail.outbox import Letter
 from panel.settings import Settings
 
 # Longer than connecting and sending can take, so that no other worker takes a mail up that is being sent.
@@ -35,7 +37,7 @@ def sweep(*, worker: str) -> int:
     with mail.post(settings) as post:
         while time.monotonic() < ends:
             with transaction():
-                letter = mails.take(lease_seconds=LEASE_SECONDS, now=utc_now())
+                letter = outbox.take(lease_seconds=LEASE_SECONDS, now=utc_now())
             if letter is None:
                 break
             count += 1
@@ -46,21 +48,21 @@ def sweep(*, worker: str) -> int:
 
 def answer_resets() -> None:
     """Queue the links that were asked for by those who forgot their password."""
-    is_any = resets.is_any_asked()
+    is_any = password_reset.is_any_asked()
     db.session.rollback()
     while is_any:
         with transaction():
-            is_any = resets.answer_next(now=utc_now())
+            is_any = password_reset.answer_next(now=utc_now())
 
 
 def tell_of_orders() -> int:
     """Make mails of the orders that ended, each customer's in a transaction of its own. How many mails."""
-    customers = order_notices.customers_with_news(now=utc_now())
+    customers = order_notifications.customers_with_news(now=utc_now())
     db.session.rollback()
     count = 0
     for customer_id in customers:
         with transaction():
-            count += order_notices.tell_customer(customer_id, now=utc_now())
+            count += order_notifications.tell_customer(customer_id, now=utc_now())
     return count
 
 
@@ -68,11 +70,11 @@ def purge() -> int:
     """Drop what was mailed, and the links in it, when it is long done with."""
     now = utc_now()
     with transaction():
-        return mails.purge(now=now) + mailed_links.purge(now=now)
+        return outbox.purge(now=now) + email_links.purge(now=now)
 
 
 def _is_any_due() -> bool:
-    found = mails.is_any_due(now=utc_now())
+    found = outbox.is_any_due(now=utc_now())
     db.session.rollback()
     return found
 
@@ -84,16 +86,16 @@ def _serve(letter: Letter, post: Post, *, settings: Settings) -> bool:
     except NotTaken as failure:
         log.warning("mail_not_sent", mail=letter.id, kind=letter.kind, why=str(failure), is_final=failure.is_final)
         with transaction():
-            mails.note_failure(letter, error=str(failure), is_final=failure.is_final, now=utc_now())
+            outbox.note_failure(letter, error=str(failure), is_final=failure.is_final, now=utc_now())
         return not failure.stops
     with transaction():
-        mails.note_sent(letter, now=utc_now())
+        outbox.note_sent(letter, now=utc_now())
     return True
 
 
 def _written(letter: Letter, *, settings: Settings) -> Written:
     try:
-        text = sealing.unseal(letter.text, settings=settings) if letter.is_sealed else letter.text
+        text = encryption.unseal(letter.text, settings=settings) if letter.is_sealed else letter.text
     except CannotUnseal as error:
         raise NotTaken(CANNOT_OPEN, is_final=True) from error
     unsubscribe_url = f"{settings.public_url}{letter.unsubscribe}" if letter.unsubscribe else ""

@@ -7,13 +7,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from panel.clock import utc_now
 from panel.db import db, transaction
+from panel.domain.component_states import COMPONENTS, Component, Finding, State
 from panel.domain.errors import PanelError
-from panel.domain.platform import COMPONENTS, Component, Finding, State
-from panel.jobs import own_site
-from panel.jobs.calls import panel_settings
-from panel.services import audit as auditing
+from panel.jobs import self_check
+from panel.jobs.provider_calls import panel_settings
 from panel.services import health
-from panel.services.platform import audits, canary, measuring, proposals, signals
+from panel.services.money import audit as auditing
+from panel.services.platform import audit_runs, canary, checks, incident_proposals, measurements
 from panel.settings import Settings, secret_key
 
 log = structlog.get_logger()
@@ -22,26 +22,26 @@ log = structlog.get_logger()
 def sweep(*, worker: str) -> int:
     """One round: how many components were measured."""
     settings, now = panel_settings(), utc_now()
-    address = own_site.address_of(settings)
+    address = self_check.address_of(settings)
     trouble = _place_canary(settings)
     db.session.rollback()
-    page_ms = own_site.page_ms(address)
-    api_ms = own_site.api_ms(address, key=_key(settings)) if settings.canary_seconds else None
+    page_ms = self_check.page_ms(address)
+    api_ms = self_check.api_ms(address, key=_key(settings)) if settings.canary_seconds else None
     ordering = _ordering(settings, trouble=trouble)
     newest = canary.newest()
     core = [
         _answer(Component.SITE, page_ms),
         ordering,
-        signals.dispatch(now=now),
-        signals.updates(newest, sync_seconds=settings.sync_seconds, now=now),
-        signals.refunds(newest, now=now),
+        checks.dispatch(now=now),
+        checks.updates(newest, sync_seconds=settings.sync_seconds, now=now),
+        checks.refunds(newest, now=now),
         _answer(Component.API, api_ms) if settings.canary_seconds else _not_asked(),
     ]
-    others = signals.providers(now=now)
-    found = [signals.whole(core, others), *core, *others]
+    others = checks.providers(now=now)
+    found = [checks.whole(core, others), *core, *others]
     with transaction():
-        gap = measuring.record(found, interval_seconds=settings.probe_seconds, now=now)
-        made = proposals.propose(found, gap=gap, now=now)
+        gap = measurements.record(found, interval_seconds=settings.probe_seconds, now=now)
+        made = incident_proposals.propose(found, gap=gap, now=now)
         proposed = [incident.title for incident in made]
     for title in proposed:
         log.warning("incident_proposed", title=title)
@@ -50,13 +50,13 @@ def sweep(*, worker: str) -> int:
 
 def audit(*, worker: str) -> int:
     """Audit all money when it is time again; how many orders were looked at."""
-    if not audits.is_due(now=utc_now()):
+    if not audit_runs.is_due(now=utc_now()):
         return 0
     began = time.monotonic()
     found = auditing.audit()
     took_ms = int((time.monotonic() - began) * 1_000)
     with transaction():
-        audits.record(found, took_ms=took_ms, now=utc_now())
+        audit_runs.record(found, took_ms=took_ms, now=utc_now())
     if not found.is_sound:
         log.error("audit_not_sound", differences=list(found.differences[:3]))
     return found.orders

@@ -2,8 +2,9 @@
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.jobs import asking, lanes
-from panel.services import provider_health, rechecking, syncing
+from panel.jobs import provider_lanes, status_batches
+from panel.services.orders import rechecks, sync
+from panel.services.providers import health as provider_health
 
 # How many batches one run asks about: what is open comes first at a provider that answers slowly.
 MOST_BATCHES = 5
@@ -11,9 +12,9 @@ MOST_BATCHES = 5
 
 def sweep(*, worker: str, wait: bool = False) -> int:
     """Ask about what is due, in each provider's own lane. With `wait`, how many orders were asked about."""
-    waiting = rechecking.providers_with_work(now=utc_now())
+    waiting = rechecks.providers_with_work(now=utc_now())
     db.session.rollback()
-    return lanes.run("rechecks", waiting, serve, wait=wait)
+    return provider_lanes.run("rechecks", waiting, serve, wait=wait)
 
 
 def serve(provider_id: int) -> int:
@@ -21,12 +22,12 @@ def serve(provider_id: int) -> int:
     count = 0
     for _ in range(MOST_BATCHES):
         with transaction():
-            asked = rechecking.take_batch(provider_id, now=utc_now())
+            asked = rechecks.take_batch(provider_id, now=utc_now())
         if not asked:
             break
-        answers = asking.ask(provider_id, asked)
+        answers = status_batches.ask(provider_id, asked)
         with transaction():
-            syncing.apply_reports(asked, answers.reports, now=utc_now())
+            sync.apply_reports(asked, answers.reports, now=utc_now())
             if answers.silence is not None and answers.silence.asks_to_wait:
                 provider_health.silent(provider_id, answers.silence, now=utc_now())
         count += len(asked)

@@ -2,18 +2,19 @@
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.jobs import lanes
-from panel.jobs.calls import is_answer, panel_settings, provider_of, write_down
+from panel.jobs import provider_lanes
+from panel.jobs.provider_calls import is_answer, panel_settings, provider_of, write_down
 from panel.providers.base import NotSent, Outcome, Provider, ProviderSilent
-from panel.services import provider_health, refills
-from panel.services.refills import Task
+from panel.services.orders import refills
+from panel.services.orders.refills import Task
+from panel.services.providers import health as provider_health
 
 
 def sweep(*, worker: str, wait: bool = False) -> int:
     """Take up the refills that are due, in each provider's own lane. With `wait`, how many."""
     waiting = refills.providers_with_work(now=utc_now())
     db.session.rollback()
-    return lanes.run("refills", waiting, _serve, wait=wait)
+    return provider_lanes.run("refills", waiting, _serve, wait=wait)
 
 
 def _serve(provider_id: int) -> int:

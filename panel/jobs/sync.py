@@ -2,18 +2,19 @@
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.jobs import asking, lanes
-from panel.jobs.asking import Answers
-from panel.jobs.calls import panel_settings, provider_of
+from panel.jobs import provider_lanes, status_batches
+from panel.jobs.provider_calls import panel_settings, provider_of
+from panel.jobs.status_batches import Answers
 from panel.providers.base import Ask
-from panel.services import provider_health, syncing
+from panel.services.orders import sync
+from panel.services.providers import health as provider_health
 
 
 def sweep(*, worker: str, wait: bool = False) -> int:
     """Ask about what is due, in each provider's own lane. With `wait`, how many orders were asked about."""
-    waiting = syncing.providers_with_work(now=utc_now())
+    waiting = sync.providers_with_work(now=utc_now())
     db.session.rollback()
-    return lanes.run("sync", waiting, serve, wait=wait)
+    return provider_lanes.run("sync", waiting, serve, wait=wait)
 
 
 def serve(provider_id: int) -> int:
@@ -23,11 +24,11 @@ def serve(provider_id: int) -> int:
     count = 0
     while True:
         with transaction():
-            asked = syncing.take_batch(provider_id, again_seconds=panel_settings().sync_seconds, now=utc_now())
+            asked = sync.take_batch(provider_id, again_seconds=panel_settings().sync_seconds, now=utc_now())
         if not asked:
             return count
-        answers = asking.ask(provider_id, asked)
-        if answers.silence is not None and len(asked) == 1 and syncing.was_singled_out(asked[0].order_id):
+        answers = status_batches.ask(provider_id, asked)
+        if answers.silence is not None and len(asked) == 1 and sync.was_singled_out(asked[0].order_id):
             answers = Answers(alone=[(asked[0], answers.silence)])
         _write_down(provider_id, asked, answers)
         if answers.silence is not None:
@@ -37,12 +38,12 @@ def serve(provider_id: int) -> int:
 
 def _write_down(provider_id: int, asked: list[Ask], answers: Answers) -> None:
     with transaction():
-        syncing.apply_reports(asked, answers.reports, now=utc_now())
+        sync.apply_reports(asked, answers.reports, now=utc_now())
         if answers.is_answered:
             provider_health.answered(provider_id, now=utc_now())
     for ask, why in answers.alone:
         with transaction():
-            syncing.single_out(ask, str(why), now=utc_now())
+            sync.single_out(ask, str(why), now=utc_now())
     if answers.silence is not None:
         with transaction():
             provider_health.silent(provider_id, answers.silence, now=utc_now())

@@ -2,17 +2,17 @@
 
 import time
 
-from panel import sealing
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.domain import addresses
-from panel.jobs import lanes
-from panel.jobs.calls import panel_settings
+from panel.domain import public_ip_rules
+from panel.jobs import provider_lanes
+from panel.jobs.provider_calls import panel_settings
 from panel.providers import egress
 from panel.providers.egress import NotReached
-from panel.sealing import CannotUnseal
-from panel.services import deliveries
-from panel.services.deliveries import Parcel
+from panel.security import encryption
+from panel.security.encryption import CannotUnseal
+from panel.services.api import webhook_deliveries
+from panel.services.api.webhook_deliveries import Parcel
 
 LEASE_SECONDS = 30.0
 # A lane is given back after this long, so that slow receivers take turns with the others.
@@ -22,9 +22,9 @@ CANNOT_SIGN = "Not sent: the secret cannot be opened any more. Change the secret
 
 def sweep(*, worker: str, wait: bool = False) -> int:
     """Send what is due, in each receiver's own lane. With `wait`, how many webhooks were sent."""
-    waiting = deliveries.receivers_with_work(now=utc_now())
+    waiting = webhook_deliveries.receivers_with_work(now=utc_now())
     db.session.rollback()
-    return lanes.run("webhooks", waiting, serve, wait=wait)
+    return provider_lanes.run("webhooks", waiting, serve, wait=wait)
 
 
 def serve(receiver_id: int) -> int:
@@ -33,12 +33,12 @@ def serve(receiver_id: int) -> int:
     count = 0
     while time.monotonic() < ends:
         with transaction():
-            parcel = deliveries.take(receiver_id, lease_seconds=LEASE_SECONDS, now=utc_now())
+            parcel = webhook_deliveries.take(receiver_id, lease_seconds=LEASE_SECONDS, now=utc_now())
         if parcel is None:
             break
         status, answer = _send(parcel)
         with transaction():
-            is_taken = deliveries.settle(parcel, status=status, answer=answer, now=utc_now())
+            is_taken = webhook_deliveries.settle(parcel, status=status, answer=answer, now=utc_now())
         count += 1
         if not is_taken:
             break
@@ -49,7 +49,7 @@ def _send(parcel: Parcel) -> tuple[int | None, str]:
     """POST it once, signed as of now. The status of the answer, if one came, and the words for the log."""
     settings = panel_settings()
     try:
-        secrets = [sealing.unseal(sealed, settings=settings) for sealed in parcel.sealed_secrets]
+        secrets = [encryption.unseal(sealed, settings=settings) for sealed in parcel.sealed_secrets]
     except CannotUnseal:
         return None, CANNOT_SIGN
     timestamp = int(utc_now().timestamp())
@@ -57,15 +57,15 @@ def _send(parcel: Parcel) -> tuple[int | None, str]:
         "Content-Type": "application/json",
         "Webhook-Id": parcel.public_id,
         "Webhook-Timestamp": str(timestamp),
-        "Webhook-Signature": deliveries.sign(parcel.body, secrets=secrets, timestamp=timestamp),
+        "Webhook-Signature": webhook_deliveries.sign(parcel.body, secrets=secrets, timestamp=timestamp),
     }
     try:
         answer = egress.post(
             parcel.url,
             parcel.body.encode(),
             headers=headers,
-            timeout_seconds=deliveries.TIMEOUT_SECONDS,
-            test_hosts=addresses.read_pairs(settings.egress_test_hosts),
+            timeout_seconds=webhook_deliveries.TIMEOUT_SECONDS,
+            test_hosts=public_ip_rules.read_pairs(settings.egress_test_hosts),
         )
     except NotReached as failure:
         return None, str(failure)

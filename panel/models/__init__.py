@@ -1,8 +1,9 @@
 """The tables. Import them from here; a migration sees what is imported here."""
 
+from panel.models.api_and_webhooks import ApiKey, Delivery, DeliveryState, Receiver, Webhook
+from panel.models.assignment import Claim
 from panel.models.favorite import Favorite
-from panel.models.mail import EmailChange, LinkPurpose, Mail, MailedLink, ResetRequest
-from panel.models.money import (
+from panel.models.ledger import (
     SETTLING_KINDS,
     Account,
     AccountKind,
@@ -13,14 +14,10 @@ from panel.models.money import (
     Transfer,
     TransferKind,
 )
-from panel.models.office import Claim
+from panel.models.mail import EmailChange, LinkPurpose, Mail, MailedLink, ResetRequest
 from panel.models.order import Event, Order, OrderCount
 from panel.models.platform import AuditRun, ComponentDay, Incident, IncidentPart, IncidentUpdate, Measurement
-from panel.models.reseller import ApiKey, Delivery, DeliveryState, Receiver, Webhook
-from panel.models.ticket import CannedAnswer, Ticket, TicketEntry
-from panel.models.tool import Catalogue, Provider, Terms, Tool
-from panel.models.user import FailedTry, HalfSignIn, RecoveryCode, SignIn, User
-from panel.models.work import (
+from panel.models.provider_work import (
     IS_OPEN_ATTEMPT,
     IS_OPEN_REFILL,
     Attempt,
@@ -34,6 +31,9 @@ from panel.models.work import (
     Review,
     TimeRules,
 )
+from panel.models.ticket import CannedAnswer, Ticket, TicketEntry
+from panel.models.tool import Catalogue, Provider, Terms, Tool
+from panel.models.user import FailedTry, HalfSignIn, RecoveryCode, SignIn, User
 
 __all__ = [
     "IS_OPEN_ATTEMPT",

@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import Base
-from panel.models.money import words
+from panel.models.ledger import words
 
 
 class Mail(Base):

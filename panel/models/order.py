@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import APPEND_ONLY, Base
 from panel.domain.status import Status
-from panel.models.money import words
+from panel.models.ledger import words
 
 
 class Order(Base):

@@ -6,9 +6,9 @@ from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import APPEND_ONLY, Base
+from panel.domain.component_states import State
 from panel.domain.incidents import Phase
-from panel.domain.platform import State
-from panel.models.money import words
+from panel.models.ledger import words
 
 
 class Measurement(Base):

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import Base
 from panel.domain.ticket import EntryKind, TicketKind, TicketState
-from panel.models.money import words
+from panel.models.ledger import words
 
 
 class Ticket(Base):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from panel.domain.report import Report
+from panel.domain.provider_report import Report
 
 
 @dataclass(frozen=True)

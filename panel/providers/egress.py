@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import httpx
 
-from panel.domain import addresses
-from panel.domain.addresses import Pairs
+from panel.domain import public_ip_rules
 from panel.domain.errors import BadInput
+from panel.domain.public_ip_rules import Pairs
 from panel.providers.http import CONNECT_SECONDS, tls
 
 MOST_BYTES = 64 * 1024
@@ -85,13 +85,13 @@ def post(
 def find_target(url: str, *, timeout_seconds: float, test_hosts: Pairs, resolver: Resolver = look_up) -> Target:
     """Look the address up, once, and judge all that it leads to. Raises NotReached when one is not public."""
     try:
-        parsed = httpx.URL(addresses.check_url(url, test_hosts=test_hosts))
+        parsed = httpx.URL(public_ip_rules.check_url(url, test_hosts=test_hosts))
     except (BadInput, httpx.InvalidURL) as error:
         raise NotReached(str(error)) from error
     port = parsed.port or (443 if parsed.scheme == "https" else 80)
     found = _resolved(parsed.raw_host.decode("ascii"), port, resolver=resolver, timeout_seconds=timeout_seconds)
     judged = [
-        addresses.allowed(written, port=port, is_tls=parsed.scheme == "https", test_hosts=test_hosts)
+        public_ip_rules.allowed(written, port=port, is_tls=parsed.scheme == "https", test_hosts=test_hosts)
         for written in dict.fromkeys(found)
     ]
     passed = tuple(address for address in judged if address is not None)

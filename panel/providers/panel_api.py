@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from panel.domain.report import Report, read_count
+from panel.domain.provider_report import Report, read_count
 from panel.providers import http
 from panel.providers.base import Accepted, Ask, NewOrder, NotSent, Outcome, ProviderSilent, Unclear
 from panel.providers.http import CallFailed, ErrorStatus

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from panel.domain.report import Report
+from panel.domain.provider_report import Report
 from panel.domain.status import Status
 from panel.providers.base import Accepted, Ask, NewOrder, Outcome, Refused
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from panel.db import WRITES, db, table_of, upsert
+from panel.db import WRITES, db, schema_check, table_of, upsert
 from panel.domain.status import Status
 from panel.models import Heartbeat, Order, OrderCount, Review
-from panel.services import mails, schema
-from panel.services.platform import own_orders
+from panel.services import test_orders
+from panel.services.mail import outbox as mail_outbox
 
 BEAT_SECONDS = 5
 # Three beats that did not come.
@@ -50,7 +50,7 @@ def problems(*, migrations: Path, now: datetime) -> list[str]:
     """What keeps the product from working, each in a few words; empty when all is well."""
     if not can_write():
         return ["database"]
-    if not schema.is_migrated(migrations):
+    if not schema_check.is_migrated(migrations):
         return ["migrations"]
     age = heartbeat_age_seconds(now=now)
     return ["worker"] if age is None or age > STALE_SECONDS else []
@@ -84,14 +84,14 @@ def heartbeat_age_seconds(*, now: datetime) -> float | None:
 
 def numbers(*, now: datetime) -> Numbers:
     """Count what there is. One short read each; customers' orders are counted from the kept counts."""
-    is_customers = OrderCount.customer_id.is_distinct_from(own_orders.customer_id())
+    is_customers = OrderCount.customer_id.is_distinct_from(test_orders.customer_id())
     counts = select(OrderCount.status, func.sum(OrderCount.orders)).where(is_customers).group_by(OrderCount.status)
     rows = db.session.execute(counts)
     counted = {Status(status): int(orders) for status, orders in rows}
     oldest = db.session.scalar(
         select(func.min(Order.placed_at)).where(Order.dispatch_at.is_not(None), Order.status == Status.PENDING)
     )
-    outbox = mails.outbox(given_up_since=now - timedelta(days=1))
+    outbox = mail_outbox.outbox(given_up_since=now - timedelta(days=1))
     return Numbers(
         orders_by_status={status: counted.get(status, 0) for status in Status},
         open_reviews=db.session.scalar(select(func.count()).where(Review.resolved_at.is_(None))) or 0,

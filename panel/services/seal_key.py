@@ -7,7 +7,7 @@ from sqlalchemy import select
 from panel.db import db
 from panel.domain.errors import Refused
 from panel.models import Provider, Receiver, User
-from panel.sealing import CannotUnseal, has_key, unseal
+from panel.security.encryption import CannotUnseal, has_key, unseal
 from panel.settings import Settings
 
 SEALED: tuple[Any, ...] = (Provider.sealed_key, Receiver.sealed_secret, User.sealed_totp)

@@ -16,12 +16,12 @@ from urllib.parse import urlencode
 from panel.application import create_app
 from panel.clock import utc_now
 from panel.db import transaction
-from panel.running.supervisor import WEB_TARGET
-from panel.services import api_keys
-from tests import databases
+from panel.processes.supervisor import WEB_TARGET
+from panel.services.api import keys as api_keys
 from tests.bench.history import ROUNDS, SECONDS, WARM_SECONDS, served
 from tests.bench.load import Target, fetch, requests_per_second
 from tests.bench.many_orders import panel_with
+from tests.support import databases
 
 ORDERS = 10_000
 IDS = 100

@@ -10,12 +10,12 @@ import os
 from flask import Flask, render_template
 from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader
 
-from panel.blueprints.history_rows import ShownRow
-from panel.domain import money, words
+from panel.blueprints.orders.history_rows import ShownRow
+from panel.domain import formatting, money
 from panel.domain.status import Status
-from panel.services.orders import ToolName
+from panel.services.orders.history import ToolName
 from panel.settings import ROOT
-from tests.factories import NOON
+from tests.support.factories import NOON
 
 ROWS = [
     {
@@ -91,9 +91,9 @@ app.jinja_loader = ChoiceLoader(
     [DictLoader({"page.html": PAGE, "same_rows.html": SAME_ROWS}), FileSystemLoader(ROOT / "templates")]
 )
 app.jinja_env.filters.update(
-    money=money.shown, plain_money=money.plain, count=words.count, when=words.when, iso=words.iso
+    money=money.shown, plain_money=money.plain, count=formatting.count, when=formatting.when, iso=formatting.iso
 )
-app.jinja_env.filters.update(clock=words.clock, day=words.day, price=money.shown_price)
+app.jinja_env.filters.update(clock=formatting.clock, day=formatting.day, price=money.shown_price)
 app.jinja_env.filters.update(plain_price=money.plain_price)
 
 

@@ -12,12 +12,12 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 
-from panel.running.supervisor import WEB_TARGET, web_command
+from panel.processes.supervisor import WEB_TARGET, web_command
 from panel.settings import ROOT, Settings
 from tests.bench.load import Target, fetch, requests_per_second
 from tests.bench.many_orders import panel_with
-from tests.cookies import session_cookie
-from tests.servers import free_port, wait_for_port
+from tests.support.servers import free_port, wait_for_port
+from tests.support.session_cookies import session_cookie
 
 MANY, FEW = 1_000_000, 10_000
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "9"))

@@ -13,8 +13,8 @@ from panel.db import db
 from panel.domain.status import Status
 from panel.models import User
 from panel.settings import Settings
-from tests import databases
-from tests.factories import a_customer, a_tool
+from tests.support import databases
+from tests.support.factories import a_customer, a_tool
 
 TOOLS = 8
 # Of a hundred orders, from the newest back: these have the status named, all others are Completed.

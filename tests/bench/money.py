@@ -9,8 +9,8 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.models import Account, AccountKind, Order
-from panel.services import transitions
-from panel.services.transitions import Move
+from panel.services.orders import transitions
+from panel.services.orders.transitions import Move
 from tests.bench import raw
 from tests.bench.open_orders import ENGINES, PRICE_MICROS, QUANTITY, panel_with_open_orders
 

@@ -16,9 +16,9 @@ from panel.application import create_app
 from panel.db import db, table_of, transaction
 from panel.domain.status import Status
 from panel.models import Order, OrderCount, Provider, User
-from panel.services import providers
-from tests import databases, private_servers
-from tests.factories import NOON, a_customer, a_tool
+from panel.services.providers import registry as provider_registry
+from tests.support import databases, private_servers
+from tests.support.factories import NOON, a_customer, a_tool
 
 CUSTOMERS = 100
 QUANTITY = 1_000
@@ -37,9 +37,11 @@ def panel_with_open_orders(engine: str, *, orders: int, url: str, status: Status
         app = create_app(settings)
         stack.enter_context(app.app_context())
         flask_migrate.upgrade()
-        sealed = providers.seal("key", settings=settings)
+        sealed = provider_registry.seal("key", settings=settings)
         with transaction():
-            provider = providers.add_provider("upstream", kind="panel_api", url=url, sealed_key=sealed, now=NOON)
+            provider = provider_registry.add_provider(
+                "upstream", kind="panel_api", url=url, sealed_key=sealed, now=NOON
+            )
         tool = a_tool(provider=provider, provider_service="1")
         for _ in range(CUSTOMERS):
             a_customer("1000")

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 from panel.application import create_app
 from panel.clock import utc_now
 from panel.db import transaction
-from panel.running.supervisor import WEB_TARGET
-from panel.services import catalogue
-from tests import databases
+from panel.processes.supervisor import WEB_TARGET
+from panel.services.catalogue import tools
 from tests.bench.history import served
 from tests.bench.load import Target, fetch, fetch_headers, requests_per_second
+from tests.support import databases
 
 ROUNDS = 7
 SECONDS = 0.25
@@ -46,7 +46,7 @@ def make_panel(instance: Path) -> None:
     databases.make_sqlite_template(instance)
     app = create_app(databases.settings_for(instance))
     with app.app_context(), transaction():
-        catalogue.import_demo(now=utc_now())
+        tools.import_demo(now=utc_now())
     databases.close(app)
 
 

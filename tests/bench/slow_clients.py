@@ -10,11 +10,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from panel.running.supervisor import WEB_TARGET, web_command
+from panel.processes.supervisor import WEB_TARGET, web_command
 from panel.settings import ROOT, Settings
 from tests.bench.load import Target, fetch, requests_per_second
 from tests.bench.pages import AS_BROWSERS_ASK, make_panel
-from tests.servers import free_port, wait_for_port
+from tests.support.servers import free_port, wait_for_port
 
 ROUNDS = 15
 SECONDS = 0.4

@@ -10,15 +10,15 @@ from sqlalchemy import update
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.domain.report import Report
+from panel.domain.provider_report import Report
 from panel.domain.status import Status
 from panel.jobs import sync
 from panel.models import Order
-from panel.services import syncing
+from panel.services.orders import sync as order_sync
 from panel.settings import ROOT
 from tests.bench import open_orders, raw
 from tests.bench.open_orders import ENGINES, panel_with_open_orders
-from tests.servers import free_port, wait_for_port
+from tests.support.servers import free_port, wait_for_port
 
 ORDERS = int(os.environ.get("BENCH_ORDERS", "100000"))
 BATCH = 100
@@ -64,10 +64,10 @@ def _ours(provider_id: int, *, remains: int, batches: int) -> float:
     for _ in range(batches):
         now = utc_now()
         with transaction():
-            asked = syncing.take_batch(provider_id, again_seconds=3600, now=now)
+            asked = order_sync.take_batch(provider_id, again_seconds=3600, now=now)
         reports = {ask.order_id: Report("In progress", str(remains), "10") for ask in asked}
         with transaction():
-            moved = syncing.apply_reports(asked, reports, now=now)
+            moved = order_sync.apply_reports(asked, reports, now=now)
         assert moved == BATCH
     return time.perf_counter() - began
 

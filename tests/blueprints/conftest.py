@@ -3,7 +3,7 @@
 import pytest
 from flask.testing import FlaskClient
 
-from tests.factories import an_operator, signed_in
+from tests.support.factories import an_operator, signed_in
 
 
 @pytest.fixture

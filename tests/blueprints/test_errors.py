@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 
 from panel.db import db
 from panel.domain.errors import NotFound, StaleOrder, TooManyTries
-from tests.factories import a_customer, signed_in
+from tests.support.factories import a_customer, signed_in
 
 HTMX = {"HX-Request": "true"}
 

@@ -9,8 +9,8 @@ from sqlalchemy import func, select
 
 from panel.db import db
 from panel.models import FailedTry, Order, SignIn, User
-from panel.services import ledger
-from tests.factories import LINK, PASSWORD, a_customer, a_tool, signed_in
+from panel.services.money import ledger
+from tests.support.factories import LINK, PASSWORD, a_customer, a_tool, signed_in
 
 pytestmark = pytest.mark.usefixtures("csrf")
 

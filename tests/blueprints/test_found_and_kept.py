@@ -4,11 +4,12 @@ import pytest
 from flask.testing import FlaskClient
 
 from panel.db import transaction
-from panel.domain.history import number_named
-from panel.domain.notices import Notice
-from panel.services import audit_log, notices
-from tests.factories import NOON, a_customer, a_tool, an_operator, an_order, signed_in
-from tests.tickets import a_ticket
+from panel.domain.notification_kinds import Notice
+from panel.domain.order_filters import number_named
+from panel.services import audit_log
+from panel.services.mail import notifications
+from tests.support.factories import NOON, a_customer, a_tool, an_operator, an_order, signed_in
+from tests.support.ticket_factories import a_ticket
 
 SPELLINGS = ["{}", "#{}", "order {}", "Order #{}", "ORDER#{}", " order  # {} "]
 
@@ -74,12 +75,12 @@ def test_expired_mass_order_comes_back_as_it_was_typed(client: FlaskClient, step
 )
 def test_one_click_unsubscribe_may_come_from_another_site(client: FlaskClient, headers: dict[str, str]) -> None:
     user = a_customer()
-    path = notices.unsubscribe_path(user.id, [Notice.TICKET])
+    path = notifications.unsubscribe_path(user.id, [Notice.TICKET])
 
     answer = client.post(path, data={"List-Unsubscribe": "One-Click"}, headers=headers)
 
     assert answer.status_code == 200
-    assert not notices.choices(user.id)[Notice.TICKET]
+    assert not notifications.choices(user.id)[Notice.TICKET]
     assert client.post("/account/notices", headers=headers).status_code == 403
 
 

@@ -3,7 +3,7 @@
 import pytest
 from flask.testing import FlaskClient
 
-from tests.factories import a_customer, a_tool, signed_in
+from tests.support.factories import a_customer, a_tool, signed_in
 
 pytestmark = pytest.mark.both_engines
 

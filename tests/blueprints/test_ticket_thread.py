@@ -7,10 +7,10 @@ from flask.testing import FlaskClient
 
 from panel.db import transaction
 from panel.models import User
-from panel.services.tickets import answering
-from panel.services.tickets.answering import Operator
-from tests.factories import NOON, a_customer, an_operator, signed_in
-from tests.tickets import a_request_id, a_ticket, answered
+from panel.services.tickets import operator_actions
+from panel.services.tickets.operator_actions import Operator
+from tests.support.factories import NOON, a_customer, an_operator, signed_in
+from tests.support.ticket_factories import a_request_id, a_ticket, answered
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_region_is_304_until_we_answer_and_stops_polling_when_closed(client: Fla
     unchanged = client.get(address, headers=tag)
     with transaction():
         who = Operator(operator.id, operator.email)
-        answering.note(ticket.id, operator=who, text="Internal.", request_id=a_request_id(), now=NOON)
+        operator_actions.note(ticket.id, operator=who, text="Internal.", request_id=a_request_id(), now=NOON)
     noted = client.get(address, headers=tag)
     answered(ticket, operator=operator)
     changed = client.get(address, headers=tag)

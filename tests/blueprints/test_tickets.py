@@ -11,10 +11,11 @@ from sqlalchemy import func, select
 from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.models import Ticket, TicketEntry, User
-from panel.services import ledger, refills
+from panel.services.money import ledger
+from panel.services.orders import refills
 from panel.services.tickets import limits
-from tests.factories import NOON, a_customer, again, an_operator, an_order, signed_in
-from tests.tickets import a_request_id, a_ticket, answered
+from tests.support.factories import NOON, a_customer, again, an_operator, an_order, signed_in
+from tests.support.ticket_factories import a_request_id, a_ticket, answered
 
 HOSTILE = '<script>alert(1)</script> {{ 7 * 7 }} {% raw %} =HYPERLINK("x") " onx=\'1\''
 

@@ -10,9 +10,9 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 from panel.application import create_app
 from panel.models import User
-from tests import databases
-from tests.cookies import session_cookie
-from tests.servers import Panel, running_panel
+from tests.support import databases
+from tests.support.servers import Panel, running_panel
+from tests.support.session_cookies import session_cookie
 
 # What Chromium says of every answer of 400 and above, also of those that a test asks for.
 FAILED_ANSWER = "Failed to load resource"
@@ -28,7 +28,7 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
 @pytest.fixture
 def app(panel: Panel) -> Iterator[Flask]:
     """The same site in this process, on the server's database: what is committed here, the server shows."""
-    app = create_app(databases.settings_for(panel.instance, port=panel.port))
+    app = create_app(databases.settings_for(panel.security.instance_folder, port=panel.port))
     try:
         with app.app_context():
             yield app

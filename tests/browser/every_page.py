@@ -14,22 +14,26 @@ from flask import Flask
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money
+from panel.domain.component_states import State
 from panel.domain.incidents import Phase
-from panel.domain.notices import Notice
-from panel.domain.platform import State
+from panel.domain.notification_kinds import Notice
 from panel.domain.status import Status
 from panel.models import LinkPurpose, ProposalKind
-from panel.services import ledger, mailed_links, notices, ordering, reviews, top_ups
-from panel.services.office import proposals
-from panel.services.office.money_moves import Wanted
+from panel.services import reviews
+from panel.services.accounts import email_links
+from panel.services.mail import notifications
+from panel.services.money import deposits, ledger
+from panel.services.office import second_approval
+from panel.services.office.balance_changes import Wanted
+from panel.services.orders import placing
 from panel.services.platform import incidents
 from panel.services.platform.incidents import Words
-from panel.services.tickets import canned, opening, things
+from panel.services.tickets import canned_answers, opening, subjects
 from panel.services.tickets.opening import Asked
-from tests.cookies import session_cookie
-from tests.factories import a_customer, a_tool, an_operator, an_order
 from tests.flows.test_roles import belongings
-from tests.servers import Panel
+from tests.support.factories import a_customer, a_tool, an_operator, an_order
+from tests.support.servers import Panel
+from tests.support.session_cookies import session_cookie
 
 ROLES = ("visitor", "customer", "operator")
 ARGUMENT = re.compile(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>")
@@ -53,22 +57,22 @@ def fill(app: Flask) -> Filled:
     with transaction():
         now = utc_now()
         reviews.open_review("partial_full", order_id=orders[Status.PARTIAL].id, text="Look at this.", now=utc_now())
-        reference = top_ups.request_top_up(customer.id, amount_nanos=money.parse_nanos("25"), now=now).reference
+        reference = deposits.request_top_up(customer.id, amount_nanos=money.parse_nanos("25"), now=now).reference
         said = Words(Phase.INVESTIGATING, "Orders start late.", {"ordering": State.DEGRADED}, impact="Late starts.")
         incident = incidents.open_incident("Late starts", said, request_id="every-page", actor="operator", now=now)
         asked = Asked(
             "order",
             "Where is it?",
             "It stands still.",
-            request_id=ordering.new_request_id(),
-            wanted=things.Wanted(order_id=orders[Status.PENDING].id),
+            request_id=placing.new_request_id(),
+            wanted=subjects.Wanted(order_id=orders[Status.PENDING].id),
         )
         ticket = opening.open_ticket(customer.id, asked=asked, now=now)
-        answer = canned.add(name="Every page", text="We look at it.", actor="operator", now=now)
+        answer = canned_answers.add(name="Every page", text="We look at it.", actor="operator", now=now)
         credit = Wanted(ProposalKind.CREDIT, customer.id, 10**9, "A present.", "every-page", operator.id, "operator")
-        proposed = proposals.act(credit, balance_nanos=ledger.balance_nanos(customer.id), limit_nanos=0, now=now)
+        proposed = second_approval.act(credit, balance_nanos=ledger.balance_nanos(customer.id), limit_nanos=0, now=now)
         reset, confirm = (
-            mailed_links.make(customer.id, purpose, email=customer.email, lasts=timedelta(hours=1), now=now)
+            email_links.make(customer.id, purpose, email=customer.email, lasts=timedelta(hours=1), now=now)
             for purpose in LinkPurpose
         )
     values |= {
@@ -84,7 +88,7 @@ def fill(app: Flask) -> Filled:
         "incident_id": str(incident.id),
         "/reset-password/<token>": reset,
         "/confirm-email/<token>": confirm,
-        "/unsubscribe/<token>": notices.unsubscribe_path(customer.id, list(Notice)).rpartition("/")[2],
+        "/unsubscribe/<token>": notifications.unsubscribe_path(customer.id, list(Notice)).rpartition("/")[2],
         # Only a mail holds the token of this one: what is looked at is the page for a link that works no more.
         "/change-email/<token>": "spent",
         "/pictures/<name>.png": f"{Status.PARTIAL.slug}-0",

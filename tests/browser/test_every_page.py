@@ -10,8 +10,8 @@ from playwright.sync_api import Page
 
 from tests.browser.conftest import Tabs
 from tests.browser.every_page import ROLES, Filled, fill, pages
-from tests.factories import LINK, a_customer
-from tests.servers import Panel
+from tests.support.factories import LINK, a_customer
+from tests.support.servers import Panel
 
 NARROW = {"width": 320, "height": 640}
 # Of a page and all that it loads: for visitors as it is before it is zipped, for others as it is sent.

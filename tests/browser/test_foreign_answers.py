@@ -9,10 +9,10 @@ from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.status import Status
 from panel.models import User
-from panel.services import transitions
+from panel.services.orders import transitions
 from tests.browser.conftest import Tabs
-from tests.factories import a_customer, a_tool, an_operator, an_order
-from tests.tickets import a_ticket
+from tests.support.factories import a_customer, a_tool, an_operator, an_order
+from tests.support.ticket_factories import a_ticket
 
 WITHIN_MS = 6_000
 FOREIGN = "<!doctype html><title>Proxy</title><section id='live'><h1>Sign in to the proxy</h1></section>"

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from panel.models import User
 from tests.browser.conftest import Tabs
-from tests.factories import PASSWORD, a_customer, a_tool, an_order
+from tests.support.factories import PASSWORD, a_customer, a_tool, an_order
 
 NARROW = {"width": 360, "height": 640}
 

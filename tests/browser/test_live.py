@@ -12,9 +12,11 @@ from panel.db import db, transaction
 from panel.domain import money
 from panel.domain.status import Status
 from panel.models import SignIn, User
-from panel.services import ledger, transitions, users
+from panel.services.accounts import users
+from panel.services.money import ledger
+from panel.services.orders import transitions
 from tests.browser.conftest import Tabs
-from tests.factories import PASSWORD, a_customer, a_tool, an_order
+from tests.support.factories import PASSWORD, a_customer, a_tool, an_order
 
 WITHIN_MS = 5_000
 POLL_MS = 3_000

@@ -4,7 +4,7 @@ from playwright.sync_api import Page, expect
 
 from panel.domain.status import Status
 from tests.browser.conftest import Tabs
-from tests.factories import a_customer, again, an_operator, an_order
+from tests.support.factories import a_customer, again, an_operator, an_order
 
 POLL_MS = 3_000
 TWO_POLLS_MS = 2 * POLL_MS + 1_500

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from panel.domain.status import Status
 from panel.models import User
 from tests.browser.conftest import Tabs
-from tests.factories import LINK, a_customer, a_tool, an_order
+from tests.support.factories import LINK, a_customer, a_tool, an_order
 
 # What can be reached by Tab, in the order of the page; a line of text that names each.
 STOPS = """() => [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary")]

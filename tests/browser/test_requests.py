@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from panel.clock import utc_now
 from panel.domain.status import Status
 from tests.browser.conftest import Tabs
-from tests.factories import a_customer, a_tool, an_order
+from tests.support.factories import a_customer, a_tool, an_order
 
 
 def test_a_customer_sees_why_a_refill_is_not_offered_and_asks_where_it_is(tabs: Tabs) -> None:

@@ -6,8 +6,8 @@ from panel.clock import utc_now
 from panel.db import db
 from panel.models import Ticket
 from tests.browser.conftest import Tabs
-from tests.factories import a_customer, an_operator
-from tests.tickets import a_ticket, answered
+from tests.support.factories import a_customer, an_operator
+from tests.support.ticket_factories import a_ticket, answered
 
 WITHIN_MS = 5_000
 TWO_POLLS_MS = 6_500

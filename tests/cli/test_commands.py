@@ -11,8 +11,10 @@ from panel.db import db, transaction
 from panel.domain.money import NANO_DIGITS
 from panel.domain.status import Status
 from panel.models import Order, Review, Transfer, User
-from panel.services import ledger, reviews, users
-from tests.factories import NOON, a_customer, a_tool, an_order
+from panel.services import reviews
+from panel.services.accounts import users
+from panel.services.money import ledger
+from tests.support.factories import NOON, a_customer, a_tool, an_order
 
 NANOS = 10**NANO_DIGITS
 

@@ -14,9 +14,10 @@ from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.jobs import dispatch
 from panel.models import AuditLine, Provider, Review
-from panel.services import catalogue, providers
-from tests.factories import a_tool, again, an_order
-from tests.hostile import KEY, Hostile, hostile_provider, said
+from panel.services.catalogue import tools
+from panel.services.providers import registry as provider_registry
+from tests.support.factories import a_tool, again, an_order
+from tests.support.hostile_provider import KEY, Hostile, hostile_provider, said
 
 ROW = {"service": 1, "name": "Visits", "category": "Pages", "type": "Default", "rate": 0.9, "min": 10, "max": "500"}
 
@@ -66,7 +67,7 @@ def test_an_import_prints_slugs_alone_and_talks_on_standard_error(app: Flask, se
     assert (done.exit_code, done.stdout) == (0, "visits-1\n")
     assert "Row 2 (service 2) was skipped" in done.stderr
     assert "1 of 1 terms written" in done.stderr
-    tool = catalogue.find("visits-1")
+    tool = tools.find("visits-1")
     assert tool is not None
     assert tool.price_micros_per_thousand == 1_080_000
 
@@ -80,12 +81,12 @@ def test_an_import_of_nothing_fails_and_changes_nothing(app: Flask, server: Host
     done = ran(app, "providers", "import", "upstream")
 
     assert (done.exit_code, done.stdout) == (1, "")
-    assert catalogue.find("visits-1") is not None
+    assert tools.find("visits-1") is not None
 
 
 def price(slug: str = "visits-1") -> int:
     db.session.rollback()
-    tool = catalogue.find_any(slug)
+    tool = tools.find_any(slug)
     assert tool is not None
     return tool.price_micros_per_thousand
 
@@ -169,7 +170,7 @@ def test_a_rate_for_our_own_currency_is_refused(app: Flask, server: Hostile) -> 
 
     done = ran(app, "providers", "import", "upstream", "--rate", "1.08")
 
-    assert (done.exit_code, catalogue.find_any("visits-1")) == (1, None)
+    assert (done.exit_code, tools.find_any("visits-1")) == (1, None)
     assert "upstream sells in USD, as this panel does. Leave out --rate." in done.stderr
 
 
@@ -251,7 +252,7 @@ def test_only_an_upstream_panel_can_be_tested_or_imported(app: Flask) -> None:
 def test_pause_and_resume_leave_lines_in_the_audit_log(app: Flask, server: Hostile) -> None:
     first = ran(app, "providers", "pause", "upstream", "--reason", "Slow.")
     twice = ran(app, "providers", "pause", "upstream", "--reason", "Slow.")
-    paused = providers.find("upstream")
+    paused = provider_registry.find("upstream")
     reason = paused.pause_reason if paused else ""
     resumed = ran(app, "providers", "resume", "upstream", "--reason", "Better.")
 
@@ -269,7 +270,7 @@ def test_a_field_is_set_by_hand_and_given_back(app: Flask, server: Hostile) -> N
     ran(app, "tools", "unset", "visits-1", "minimum")
     ran(app, "providers", "import", "upstream")
 
-    tool = catalogue.find("visits-1")
+    tool = tools.find("visits-1")
     assert (done.exit_code, wrong.exit_code) == (0, 1)
     assert tool is not None
     assert (tool.minimum, tool.terms_version) == (10, 3)
@@ -277,7 +278,7 @@ def test_a_field_is_set_by_hand_and_given_back(app: Flask, server: Hostile) -> N
 
 def test_a_review_is_resolved_in_exactly_one_way(app: Flask, server: Hostile) -> None:
     server.answers["add"] = said(b"")
-    provider = providers.find("upstream")
+    provider = provider_registry.find("upstream")
     assert provider is not None
     order = an_order(tool=a_tool(provider=provider, provider_service="1"), now=utc_now())
     dispatch.sweep(worker="test", wait=True)

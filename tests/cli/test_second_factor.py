@@ -10,9 +10,9 @@ from flask.testing import FlaskClient
 from panel.clock import utc_now
 from panel.db import db
 from panel.models import AuditLine
-from panel.services import second_factor
+from panel.services.accounts import two_factor
 from panel.settings import Settings
-from tests.factories import PASSWORD, a_customer, again, an_operator, signed_in, with_second_factor
+from tests.support.factories import PASSWORD, a_customer, again, an_operator, signed_in, with_second_factor
 
 
 def run(app: Flask, *arguments: str) -> Result:
@@ -80,7 +80,7 @@ def test_codes_are_for_their_owners_alone_in_production(app: Flask, monkeypatch:
     ended = run(app, "code", operator.email)
 
     assert ended.exit_code == 1 and "refused with PANEL_ENV=production" in ended.stderr
-    assert second_factor.code_at(secret, at=utc_now()) not in ended.output
+    assert two_factor.code_at(secret, at=utc_now()) not in ended.output
     assert again(operator).sealed_totp
 
 
@@ -92,6 +92,6 @@ def test_demo_says_how_its_operator_gets_a_code(app: Flask, client: FlaskClient)
     secret = re.search(r"otpauth://totp/\S+secret=([A-Z2-7]+)", said)
     assert password is not None and secret is not None and "flask users code operator@example.com" in said
     client.post("/log-in", data={"email": "operator@example.com", "password": password[1]})
-    code = second_factor.code_at(secret[1], at=utc_now())
+    code = two_factor.code_at(secret[1], at=utc_now())
     assert client.post("/log-in/second-factor?next=/office", data={"code": code}).location == "/office"
     assert client.get("/office").status_code == 200

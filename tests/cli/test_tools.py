@@ -8,10 +8,11 @@ from click.testing import Result
 from flask import Flask
 
 from panel.db import db
-from panel.services import catalogue, providers
+from panel.services.catalogue import tools
+from panel.services.providers import registry as provider_registry
 from panel.settings import ROOT
-from tests.factories import a_provider, a_tool
-from tests.services.test_catalogue import GOOD
+from tests.services.catalogue.test_tools import GOOD
+from tests.support.factories import a_provider, a_tool
 
 
 def ran(app: Flask, *words: str, given: str = "") -> Result:
@@ -46,7 +47,7 @@ def test_a_wrong_file_is_refused_with_file_line_and_field(app: Flask, tmp_path: 
     assert refused.exit_code == 1
     assert refused.stdout == ""
     assert refused.stderr.startswith(f"Error: {file}, line 6, price_per_thousand: Write the price in quotes")
-    assert catalogue.listed_all() == []
+    assert tools.listed_all() == []
 
 
 def test_a_file_that_is_not_there_is_refused(app: Flask, tmp_path: Path) -> None:
@@ -106,14 +107,14 @@ def test_the_demo_catalogue_is_imported_by_the_command(app: Flask) -> None:
     did = ran(app, "tools", "import", str(ROOT / "content" / "tools" / "catalogue.yaml"))
 
     assert did.exit_code == 0, did.stderr
-    assert len(did.stdout.splitlines()) == len(catalogue.listed_all())
+    assert len(did.stdout.splitlines()) == len(tools.listed_all())
 
 
 def test_a_provider_is_added_and_its_id_alone_is_printed(app: Flask) -> None:
     did = ran(app, "providers", "add", "by-hand", "--kind", "manual")
 
     db.session.rollback()
-    found = providers.find("by-hand")
+    found = provider_registry.find("by-hand")
     assert found is not None
     assert (did.exit_code, did.stdout) == (0, f"{found.id}\n")
 
@@ -125,10 +126,10 @@ def test_the_key_of_a_provider_is_read_from_standard_input_and_never_shown(app: 
     listed = ran(app, "providers", "list")
 
     db.session.rollback()
-    found = providers.find("upstream")
+    found = provider_registry.find("upstream")
     assert found is not None
     assert "a-secret-key" not in did.output + listed.output + found.sealed_key
-    assert providers.unseal(found.sealed_key, settings=app.config["PANEL"]) == "a-secret-key"
+    assert provider_registry.unseal(found.sealed_key, settings=app.config["PANEL"]) == "a-secret-key"
     assert listed.stdout == f"upstream\t{found.id}\tpanel_api\thttps://p.example/api/v2\n"
 
 
@@ -149,4 +150,4 @@ def test_a_wrong_provider_is_refused(app: Flask, words: tuple[str, ...]) -> None
 
     assert refused.exit_code != 0
     assert refused.stdout == ""
-    assert [each.name for each in providers.listed()] == ["by-hand"]
+    assert [each.name for each in provider_registry.listed()] == ["by-hand"]

@@ -6,7 +6,7 @@ from html import unescape
 from flask.testing import FlaskClient
 
 from panel.domain.status import Status
-from panel.services.content import GUIDES
+from panel.services.help.content import GUIDES
 
 STATUS_PAGES = [f"/order-statuses/{status.slug}" for status in Status]
 PAGES = [*STATUS_PAGES, *(f"/{name}" for name in GUIDES)]

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from panel.domain import pricing, refund
+from panel.domain import pricing, settlement
 from panel.domain.status import Status
-from panel.services import content as texts
-from panel.services.content import Content, WrongContent
-from panel.services.content_facts import facts_for_prose
-from panel.services.worked_sums import worked_sum
+from panel.services.help import content as texts
+from panel.services.help.content import Content, WrongContent
+from panel.services.help.facts import facts_for_prose
+from panel.services.help.worked_examples import worked_sum
 from panel.settings import ROOT, Settings
 
 FOLDER = ROOT / "content"
@@ -141,7 +141,7 @@ def test_a_worked_sum_is_what_the_refund_rule_says(status: Status) -> None:
 
     worked = worked_sum(status, remains=remains)
 
-    settled = refund.settle(
+    settled = settlement.settle(
         status,
         quantity=worked.quantity,
         remains=remains,

@@ -6,16 +6,16 @@ from pathlib import Path
 from flask import Flask
 from flask.testing import FlaskClient
 
-from panel.blueprints import help as help_pages
+from panel.blueprints.public import help as help_pages
 from panel.domain import money
 from panel.domain.status import Status
-from panel.services import measures
-from panel.services.content_facts import WCAG, facts_for_prose
-from panel.services.own_data.tables import tables
-from panel.services.worked_sums import worked_sum
+from panel.services import delivery_times
+from panel.services.help.facts import WCAG, facts_for_prose
+from panel.services.help.worked_examples import worked_sum
+from panel.services.privacy.data_export_tables import tables
 from panel.settings import ROOT, Settings
 from tests.content.pages import PAGES, main_of, page, words
-from tests.factories import a_customer
+from tests.support.factories import a_customer
 
 TEXTS = [path for folder in ("statuses", "guides", "faq") for path in sorted((ROOT / "content" / folder).glob("*.md"))]
 TEMPLATES = [path for folder in ("help", "search") for path in sorted((ROOT / "templates" / folder).glob("*.html"))]
@@ -69,7 +69,7 @@ def accounted(path: str, settings: Settings) -> set[str]:
     """Every number that the page may show, each computed from what holds."""
     facts = " ".join(facts_for_prose(settings).values())
     numbers = set(NUMBER.findall(facts)) | set(NUMBER.findall(WCAG)) | {PRICED_PER}
-    numbers |= {str(measures.WINDOW.days), str(measures.LEAST_SAMPLE), f"{measures.NEWEST_ORDERS:,}"}
+    numbers |= {str(delivery_times.WINDOW.days), str(delivery_times.LEAST_SAMPLE), f"{delivery_times.NEWEST_ORDERS:,}"}
     for status, text in help_pages.texts().statuses.items():
         if path in ("/order-statuses", f"/order-statuses/{status.slug}"):
             worked = worked_sum(status, remains=text.keys.remains)

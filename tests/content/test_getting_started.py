@@ -11,9 +11,12 @@ from panel.db import db, transaction
 from panel.domain import money
 from panel.domain.status import FIRST, Status
 from panel.models import Order, User
-from panel.services import catalogue, ledger, top_ups, transitions, users
+from panel.services.accounts import users
+from panel.services.catalogue import tools
+from panel.services.money import deposits, ledger
+from panel.services.orders import transitions
 from tests.content.reader import Reader
-from tests.factories import again
+from tests.support.factories import again
 
 GUIDE = "/getting-started"
 EMAIL = "first@example.com"
@@ -31,7 +34,7 @@ STEPS = (
 @pytest.fixture
 def reader(client: FlaskClient, csrf: None) -> Reader:
     with transaction():
-        catalogue.import_demo(now=utc_now())
+        tools.import_demo(now=utc_now())
     return Reader(client)
 
 
@@ -52,21 +55,21 @@ def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Rea
     reader.follow("Add money", step="add-money")
     reader.press("Get a reference", amount="0.99")
     assert reader.status == 422
-    reader.press("Get a reference", amount=money.plain(top_ups.LEAST_NANOS))
+    reader.press("Get a reference", amount=money.plain(deposits.LEAST_NANOS))
     reader.open("/balance/add")
-    reference = top_ups.open_requests(customer().id)[0].reference
+    reference = deposits.open_requests(customer().id)[0].reference
     assert reference in reader.words and ledger.balance_nanos(customer().id) == 0
     with transaction():
-        top_ups.confirm(reference, amount_nanos=5 * top_ups.LEAST_NANOS, note="Arrived.", now=utc_now())
+        deposits.confirm(reference, amount_nanos=5 * deposits.LEAST_NANOS, note="Arrived.", now=utc_now())
     reader.open(GUIDE)
     reader.follow("balance", step="add-money")
-    assert "Added" in reader.words and money.shown(5 * top_ups.LEAST_NANOS) in reader.words
+    assert "Added" in reader.words and money.shown(5 * deposits.LEAST_NANOS) in reader.words
 
     # 3. Choose a tool: its page says what is delivered, the price, the limits, refill and cancel.
     reader.open(GUIDE)
     reader.follow("tools", step="choose-a-tool")
     reader.follow("Newsletter readers")
-    tool = catalogue.find("newsletter-readers")
+    tool = tools.find("newsletter-readers")
     assert tool
     for said in ("What is delivered", "Price per 1,000", "Least of one order", "Most of one order", "Refill", "Cancel"):
         assert said in reader.words
@@ -85,7 +88,7 @@ def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Rea
     reader.open("/orders/new")
     reader.press("Check your order", tool=tool.slug, link=tool.link_example, quantity="1000")
     assert "Balance now" in reader.words and "Balance after" in reader.words
-    assert ledger.balance_nanos(customer().id) == 5 * top_ups.LEAST_NANOS
+    assert ledger.balance_nanos(customer().id) == 5 * deposits.LEAST_NANOS
 
     # 6. Place the order: the button says the sum, and a second press buys nothing.
     checked = reader.page
@@ -95,7 +98,7 @@ def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Rea
     assert re.fullmatch(r"/orders/\d+", first) and f"#{first.rpartition('/')[2]}" in reader.words
     reader.page = checked
     reader.press("Place order for")
-    assert ledger.balance_nanos(customer().id) == 5 * top_ups.LEAST_NANOS - tool.charge_nanos(1000)
+    assert ledger.balance_nanos(customer().id) == 5 * deposits.LEAST_NANOS - tool.charge_nanos(1000)
 
     # 7. Watch it: it stands in the history, and what could not be delivered is back by itself.
     order = db.session.execute(select(Order)).scalar_one()
@@ -104,7 +107,7 @@ def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Rea
     reader.open(GUIDE)
     reader.follow("order history", step="watch-it")
     assert Status.PARTIAL.label in reader.words and f"#{again(order).id}" in reader.words.replace("Order ", "#")
-    assert ledger.balance_nanos(customer().id) == 5 * top_ups.LEAST_NANOS - tool.charge_nanos(600)
+    assert ledger.balance_nanos(customer().id) == 5 * deposits.LEAST_NANOS - tool.charge_nanos(600)
     reader.open(GUIDE)
     reader.follow("what the status means", step="watch-it")
     assert reader.status == 200

@@ -11,18 +11,18 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
-from panel.blueprints import help as help_pages
+from panel.blueprints.public import help as help_pages
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain import money
 from panel.domain.refill import RefillState
 from panel.domain.status import Status, came_from
 from panel.models import Order, Refill
-from panel.services import measures
-from panel.services.content import PARTS
-from panel.services.worked_sums import worked_sum
+from panel.services import delivery_times
+from panel.services.help.content import PARTS
+from panel.services.help.worked_examples import worked_sum
 from tests.content.pages import PAGES, STATUS_PAGES, main_of, page, words
-from tests.factories import a_customer, an_order, signed_in
+from tests.support.factories import a_customer, an_order, signed_in
 
 
 def listed(html: str, list_id: str) -> list[str]:
@@ -182,15 +182,17 @@ def test_times_and_shares_are_those_of_the_panels_own_orders(client: FlaskClient
 def test_orders_of_long_ago_are_not_counted(app: Flask) -> None:
     _ended(20, Status.COMPLETED, minutes=6)
 
-    assert measures.time_to_completion(now=utc_now() + measures.WINDOW * 2) is None
+    assert delivery_times.time_to_completion(now=utc_now() + delivery_times.WINDOW * 2) is None
 
 
 def test_one_reading_serves_a_minute(app: Flask) -> None:
-    assert measures.share_completed(now=utc_now()) is None
+    assert delivery_times.share_completed(now=utc_now()) is None
     _ended(20, Status.COMPLETED, minutes=6)
 
-    assert measures.share_completed(now=utc_now()) is None
-    assert measures.share_completed(now=utc_now() + measures.KEPT_FOR) == measures.Share(completed=20, ended=20)
+    assert delivery_times.share_completed(now=utc_now()) is None
+    assert delivery_times.share_completed(now=utc_now() + delivery_times.KEPT_FOR) == delivery_times.Share(
+        completed=20, ended=20
+    )
 
 
 def test_the_times_of_an_end_and_of_refills_are_measured(client: FlaskClient) -> None:
@@ -217,7 +219,7 @@ def test_reliability_counts_the_money_that_came_back(client: FlaskClient) -> Non
 
     with transaction():
         db.session.execute(update(Order).where(Order.id == 1).values(returned_nanos=Order.returned_nanos - 1))
-    measures.forget()
+    delivery_times.forget()
 
     assert "19 of 20 orders (last 30 days)" in words(page(client, "/reliability"))
 

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from panel.clock import utc_now
 from panel.db import transaction
-from panel.services import catalogue
+from panel.services.catalogue import tools
 
 NAME = "{http://www.sitemaps.org/schemas/sitemap/0.9}loc"
 # A page that asks visitors to log in first has its places behind the door.
@@ -19,7 +19,7 @@ FOUND = (200, 303)
 
 def public_pages(client: FlaskClient) -> list[str]:
     with transaction():
-        catalogue.import_demo(now=utc_now())
+        tools.import_demo(now=utc_now())
     tree = ElementTree.fromstring(client.get("/sitemap.xml").data)
     return [urlsplit(str(each.text)).path or "/" for each in tree.iter(NAME)]
 

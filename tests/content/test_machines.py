@@ -12,12 +12,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from panel.blueprints.rendering import has_page
+from panel.blueprints.shared.template_globals import has_page
 from panel.clock import utc_now
 from panel.db import transaction
-from panel.services import catalogue
+from panel.services.catalogue import tools
 from tests.content.pages import PAGES, page, words
-from tests.factories import a_tool
+from tests.support.factories import a_tool
 
 NAME = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
 # What of a graph is shown to people, and so must be on the page.
@@ -56,7 +56,7 @@ def types_of(client: FlaskClient, path: str) -> set[str]:
 
 def test_what_every_graph_says_stands_on_its_page(client: FlaskClient) -> None:
     with transaction():
-        catalogue.import_demo(now=utc_now())
+        tools.import_demo(now=utc_now())
 
     for path in in_sitemap(client):
         html = page(client, path)

@@ -9,9 +9,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
 
-from panel import pictures
+from panel.assets import share_images
+from panel.assets.share_images import Picture
 from panel.domain.status import Status
-from panel.pictures import Picture
 
 PARTIAL = Picture("partial", "Partial: unused money is back", "A part was delivered.", "SmmPanelUS", Status.PARTIAL)
 
@@ -64,15 +64,15 @@ def test_a_name_changes_with_what_the_picture_shows() -> None:
 
 
 def test_a_tag_has_the_colors_of_the_tokens() -> None:
-    image = Image.open(io.BytesIO(pictures.draw(PARTIAL))).convert("RGB")
+    image = Image.open(io.BytesIO(share_images.draw(PARTIAL))).convert("RGB")
 
-    assert _is_near(image.getpixel((250, 190)), pictures.colors()["partial-bg"])
-    assert _is_near(image.getpixel((600, 20)), pictures.colors()["page"])
+    assert _is_near(image.getpixel((250, 190)), share_images.colors()["partial-bg"])
+    assert _is_near(image.getpixel((600, 20)), share_images.colors()["page"])
 
 
 def test_colors_are_those_that_css_means() -> None:
-    assert pictures.colors()["card"] == (255, 255, 255)
-    assert all(f"{status.facts.tone}-{ground}" in pictures.colors() for status in Status for ground in ("fg", "bg"))
+    assert share_images.colors()["card"] == (255, 255, 255)
+    assert all(f"{status.facts.tone}-{ground}" in share_images.colors() for status in Status for ground in ("fg", "bg"))
 
 
 def _is_near(seen: object, wanted: tuple[int, int, int]) -> bool:

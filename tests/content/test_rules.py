@@ -2,9 +2,9 @@
 
 import re
 
-from panel.blueprints.help import texts
+from panel.blueprints.public.help import texts
 from tests.content.rules import RULES
-from tests.house.source import ROOT
+from tests.rules.source import ROOT
 
 # Guides that tell how orders, money and accounts behave. The others are rules for people, and words about words.
 TELLING = ("getting-started", "how-we-work", "order-statuses", "privacy", "reliability")

@@ -9,10 +9,10 @@ from flask.testing import FlaskClient
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.status import Status
-from panel.services import catalogue
-from panel.services.search import LONGEST_QUERY, MOST_HITS, Document, Index
+from panel.services.catalogue import tools
+from panel.services.help.search import LONGEST_QUERY, MOST_HITS, Document, Index
 from tests.content.pages import main_of, words
-from tests.factories import a_customer, a_tool, new_terms, signed_in
+from tests.support.factories import a_customer, a_tool, new_terms, signed_in
 
 
 def found(client: FlaskClient, asked: str) -> list[str]:
@@ -41,7 +41,7 @@ def test_the_name_of_a_status_leads_to_its_page_first(client: FlaskClient, statu
 )
 def test_what_people_ask_for_is_among_the_first(client: FlaskClient, asked: str, path: str) -> None:
     with transaction():
-        catalogue.import_demo(now=utc_now())
+        tools.import_demo(now=utc_now())
 
     assert path in found(client, asked)[:3]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from spellchecker import SpellChecker
 
-from tests.house.source import ROOT
+from tests.rules.source import ROOT
 
 TEXTS = sorted([*(ROOT / "content").rglob("*.md"), *(ROOT / "content").rglob("*.yaml")])
 TEMPLATES = sorted([*(ROOT / "templates" / "help").glob("*.html"), *(ROOT / "templates" / "search").glob("*.html")])

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from panel.domain.errors import BadCatalogue, BadLink
 from panel.domain.links import MOST_LENGTH, canonical, check_link, check_rule
-from tests.limited import in_a_process_of_its_own
+from tests.support.time_limit import in_a_process_of_its_own
 
 PATTERN = r"https://example\.com/[a-z0-9-]+"
 EXAMPLE = "https://example.com/my-page"

@@ -22,11 +22,11 @@ from panel.application import create_app
 from panel.clock import utc_now
 from panel.db import db
 from panel.models import ApiKey, Order, User
-from tests import databases
-from tests.callers import a_caller
 from tests.conftest import Client
-from tests.factories import LINK, a_customer, a_tool, an_operator, signed_in
-from tests.servers import free_port
+from tests.support import databases
+from tests.support.api_clients import a_caller
+from tests.support.factories import LINK, a_customer, a_tool, an_operator, signed_in
+from tests.support.servers import free_port
 
 FORM = {"tool": "page-visits", "link": LINK, "quantity": "100", "request_id": "away-0001"}
 MOST_SECONDS, QUICK_SECONDS = 5.0, 1.5
@@ -252,7 +252,7 @@ def test_what_may_have_been_saved_is_not_called_unsaved(web: Flask, monkeypatch:
     def fail(*_: object, **__: object) -> str:
         raise OperationalError("", None, lost)
 
-    monkeypatch.setattr("panel.blueprints.ordering.url_for", fail)
+    monkeypatch.setattr("panel.blueprints.orders.new.url_for", fail)
     answer = browser.post("/orders", data=FORM)
 
     assert orders() == 1

@@ -13,10 +13,11 @@ from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.models import Event, Order, Provider, Refill, Terms, Tool
 from panel.providers.simulated import Simulated
-from panel.services import audit, dispatching, refills, syncing
+from panel.services.money import audit
 from panel.services.office import queues
 from panel.services.office.queues import Limits
-from tests import books
+from panel.services.orders import dispatch, refills, sync
+from tests.support import ledger_oracle
 
 A_WHILE_SECONDS = 15 * 60
 STEP_SECONDS = 3
@@ -32,14 +33,14 @@ def flask(app: Flask, *arguments: str) -> str:
 def sweep(provider: Simulated, provider_id: int, *, now: datetime) -> None:
     """What the worker's sweeps do, at a moment of our choosing."""
     with transaction():
-        taken = dispatching.open_attempts(provider_id, most=10, lease_seconds=60, now=now)
+        taken = dispatch.open_attempts(provider_id, most=10, lease_seconds=60, now=now)
     for assignment in taken:
         with transaction():
-            dispatching.settle(assignment.attempt_id, provider.add(assignment.order, now=now), now=now)
+            dispatch.settle(assignment.attempt_id, provider.add(assignment.order, now=now), now=now)
     with transaction():
-        asked = syncing.take_batch(provider_id, again_seconds=1, now=now)
+        asked = sync.take_batch(provider_id, again_seconds=1, now=now)
     with transaction():
-        syncing.apply_reports(asked, provider.status(asked, now=now), now=now)
+        sync.apply_reports(asked, provider.status(asked, now=now), now=now)
     for refill_id in refills.due(provider_id, now=now):
         with transaction():
             task = refills.take(refill_id, again_seconds=1, lease_seconds=60, now=now)
@@ -123,7 +124,7 @@ def test_demo_goes_through_every_status_and_its_books_are_sound(app: Flask) -> N
     assert {status for way in by_tool.values() for status, _ in way} == set(Status)
     assert db.session.scalars(select(Refill.state)).all() == ["completed"]
     assert audit.audit().differences == ()
-    books.assert_right()
+    ledger_oracle.assert_right()
 
 
 def test_tools_named_after_their_end_get_there_within_a_minute(app: Flask) -> None:
@@ -139,12 +140,12 @@ def test_tools_named_after_their_end_get_there_within_a_minute(app: Flask) -> No
 
 def test_second_demo_adds_nothing(app: Flask) -> None:
     flask(app, "demo")
-    untouched = books.everything()
+    untouched = ledger_oracle.everything()
 
     said = flask(app, "demo")
 
     assert said.startswith("There are accounts already: the demo adds nothing.")
-    assert books.everything() == untouched
+    assert ledger_oracle.everything() == untouched
 
 
 def test_no_order_is_older_than_its_terms(app: Flask) -> None:

@@ -10,13 +10,13 @@ from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money as words
 from panel.domain.status import Status
-from panel.services import top_ups
-from tests import ledger_figures
-from tests.every_outcome import OUTCOMES, PRICE, World, every_outcome
-from tests.factories import LINK, NOON, a_customer, a_tool, an_order, signed_in
-from tests.ledger_figures import order_money
-from tests.shown_figures import Page, amounts_in, nanos_of, only
-from tests.tickets import a_ticket
+from panel.services.money import deposits
+from tests.support import ledger_figures
+from tests.support.every_outcome import OUTCOMES, PRICE, World, every_outcome
+from tests.support.factories import LINK, NOON, a_customer, a_tool, an_order, signed_in
+from tests.support.ledger_figures import order_money
+from tests.support.shown_figures import Page, amounts_in, nanos_of, only
+from tests.support.ticket_factories import a_ticket
 
 DAY = NOON.date().isoformat()
 PRICE_NANOS = nanos_of(PRICE)
@@ -254,9 +254,9 @@ def test_form_shows_the_price_of_what_is_typed(client: FlaskClient, world: World
 def test_requests_to_add_money_show_what_was_asked_for(client: FlaskClient, world: World) -> None:
     open_nanos, refused_nanos = nanos_of("41.37"), nanos_of("63.11")
     with transaction():
-        refused = top_ups.request_top_up(world.customer_id, amount_nanos=refused_nanos, now=utc_now()).reference
-        top_ups.refuse(refused, reason="Nothing came.", now=utc_now())
-        top_ups.request_top_up(world.customer_id, amount_nanos=open_nanos, now=utc_now())
+        refused = deposits.request_top_up(world.customer_id, amount_nanos=refused_nanos, now=utc_now()).reference
+        deposits.refuse(refused, reason="Nothing came.", now=utc_now())
+        deposits.request_top_up(world.customer_id, amount_nanos=open_nanos, now=utc_now())
 
     line = page_of(client, "/balance/add").line
 

@@ -15,13 +15,14 @@ from sqlalchemy import select
 from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.models import Mail, Webhook
-from panel.services import order_notices, receivers
-from tests import ledger_figures
-from tests.callers import PATH, a_caller
-from tests.every_outcome import ENDED, OUTCOMES, PRICE, World, every_outcome
-from tests.factories import NOON, a_customer, a_tool, an_order, signed_in
-from tests.ledger_figures import order_money
-from tests.shown_figures import amounts_in, nanos_of
+from panel.services.api import webhook_endpoints
+from panel.services.mail import order_notifications
+from tests.support import ledger_figures
+from tests.support.api_clients import PATH, a_caller
+from tests.support.every_outcome import ENDED, OUTCOMES, PRICE, World, every_outcome
+from tests.support.factories import NOON, a_customer, a_tool, an_order, signed_in
+from tests.support.ledger_figures import order_money
+from tests.support.shown_figures import amounts_in, nanos_of
 
 DAY = NOON.date().isoformat()
 
@@ -113,9 +114,9 @@ def test_api_says_the_balance(client: FlaskClient, world: World) -> None:
 
 @pytest.mark.both_engines
 def test_mail_about_orders_that_ended_has_their_money_and_the_sums(world: World) -> None:
-    for customer_id in order_notices.customers_with_news(now=NOON):
+    for customer_id in order_notifications.customers_with_news(now=NOON):
         with transaction():
-            order_notices.tell_customer(customer_id, now=NOON)
+            order_notifications.tell_customer(customer_id, now=NOON)
 
     mail = db.session.scalars(select(Mail).where(Mail.email == world.customer.email)).one()
     parts = {int(number): text for number, text in re.findall(r"^Order (\d+) is (.*?See it)", mail.text, re.M | re.S)}
@@ -134,7 +135,7 @@ def test_mail_about_orders_that_ended_has_their_money_and_the_sums(world: World)
 def test_webhooks_say_what_an_order_costs_and_what_came_back(app: Flask) -> None:
     customer, tool = a_customer("987.654321"), a_tool(price=PRICE)
     with transaction():
-        receivers.add(
+        webhook_endpoints.add(
             customer.id,
             url="https://panel.example.com/hook",
             balance_low_nanos=None,

@@ -13,15 +13,17 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain import money as words
 from panel.models import ProposalKind, Transfer
-from panel.services import goodwill, reviews, top_ups
-from panel.services.office import proposals
-from panel.services.office.money_moves import Wanted
-from tests import ledger_figures
-from tests.every_outcome import OUTCOMES, World, every_outcome
-from tests.factories import NOON, an_operator, an_order, signed_in
-from tests.ledger_figures import order_money
-from tests.shown_figures import Page, amounts_in, nanos_of, only
-from tests.tickets import a_ticket
+from panel.services import reviews
+from panel.services.money import deposits
+from panel.services.office import second_approval
+from panel.services.office.balance_changes import Wanted
+from panel.services.orders import goodwill
+from tests.support import ledger_figures
+from tests.support.every_outcome import OUTCOMES, World, every_outcome
+from tests.support.factories import NOON, an_operator, an_order, signed_in
+from tests.support.ledger_figures import order_money
+from tests.support.shown_figures import Page, amounts_in, nanos_of, only
+from tests.support.ticket_factories import a_ticket
 
 
 @pytest.fixture
@@ -152,7 +154,7 @@ def test_check_before_a_balance_is_changed_shows_both_balances(office: FlaskClie
 def test_top_up_shows_what_was_asked_for_and_what_it_does(office: FlaskClient, world: World) -> None:
     asked, arrived = nanos_of("41.37"), "41.29"
     with transaction():
-        reference = top_ups.request_top_up(world.customer_id, amount_nanos=asked, now=NOON).reference
+        reference = deposits.request_top_up(world.customer_id, amount_nanos=asked, now=NOON).reference
     before = ledger_figures.balance(world.customer_id)
 
     listed = page_of(office, "/office/top-ups")
@@ -175,12 +177,12 @@ def test_proposal_shows_its_amount_and_both_balances(client: FlaskClient, world:
         world.customer_id,
         amount,
         "A correction.",
-        proposals.new_form_key(),
+        second_approval.new_form_key(),
         first.id,
         first.email,
     )
     with transaction():
-        done = proposals.act(wanted, balance_nanos=before, limit_nanos=10**9, now=utc_now())
+        done = second_approval.act(wanted, balance_nanos=before, limit_nanos=10**9, now=utc_now())
     signed_in(client, second)
 
     listed, one = page_of(client, "/office/proposals"), page_of(client, f"/office/proposals/{done.proposal_id}")

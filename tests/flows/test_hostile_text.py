@@ -39,13 +39,14 @@ from panel.models import (
     User,
 )
 from panel.providers.mail import Written, message
-from panel.services import notices, order_notices, sign_ins
+from panel.services.accounts import sessions
+from panel.services.mail import notifications, order_notifications
 from panel.services.tickets import opening
 from tests.browser import every_page
-from tests.factories import NOON
-from tests.harm import BRACES, MARK, MARKUP, PRODUCT, Reader, faults, is_page, read_page
-from tests.route_rules import routes
-from tests.tickets import answered, asking
+from tests.support.factories import NOON
+from tests.support.injection import BRACES, MARK, MARKUP, PRODUCT, Reader, faults, is_page, read_page
+from tests.support.route_rules import routes
+from tests.support.ticket_factories import answered, asking
 
 FORMULA_SIGNS = "=+-@\t\r"
 ENDS_SESSIONS = ("/log-out", "sign-out", "/sign-out-elsewhere", "/disable")
@@ -267,9 +268,9 @@ def test_mails_are_plain_text_under_headers_of_one_line(app: Flask, filled: ever
 
     answered(ticket, operator=operator, text=f"{harm}\r\nBcc: victim@example.com\n\u202egpj.exe")
     with transaction():
-        order_notices.tell_customer(customer.id, now=utc_now())
-        notices.tell_refill(1, RefillState.REFUSED, order_id=1, reason=harm, now=utc_now())
-        sign_ins.sign_in(customer, device=f"{harm}\r\nBcc: victim@example.com", network=harm, now=utc_now())
+        order_notifications.tell_customer(customer.id, now=utc_now())
+        notifications.tell_refill(1, RefillState.REFUSED, order_id=1, reason=harm, now=utc_now())
+        sessions.sign_in(customer, device=f"{harm}\r\nBcc: victim@example.com", network=harm, now=utc_now())
         opening.open_ticket(customer.id, asked=asking(subject=harm[:120]), now=utc_now())
     mails_queued = db.session.scalars(select(Mail)).all()
 

@@ -8,11 +8,11 @@ from sqlalchemy import select
 from panel.db import db
 from panel.domain.errors import TooManyTries
 from panel.models import Mail, User
-from panel.services import throttles, users
-from tests.blueprints.test_passwords import NEW, ask, link
+from panel.services.accounts import throttles, users
+from tests.blueprints.account.test_password_reset import NEW, ask, link
 from tests.cli.test_commands import flask
-from tests.factories import NOON, PASSWORD, a_customer, an_operator, an_order, signed_in
-from tests.visits import is_signed_in
+from tests.support.browsing import is_signed_in
+from tests.support.factories import NOON, PASSWORD, a_customer, an_operator, an_order, signed_in
 
 OWN, ASCII = "ada@b\u00fccher.example", "ada@xn--bcher-kva.example"
 

@@ -9,14 +9,14 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from panel.db import db, transaction
-from panel.domain.report import Report
+from panel.domain.provider_report import Report
 from panel.domain.status import Status
 from panel.models import Attempt, AuditLine, Claim, Order, Review, Transfer, User
 from panel.providers.base import Ask, Unclear
-from panel.services import deadlines, dispatching, goodwill, syncing
-from tests import books
-from tests.factories import NOON, a_tool, an_operator, an_order, signed_in
-from tests.flows.at_once import all_at_once
+from panel.services.orders import dispatch, goodwill, sync, timeouts
+from tests.support import ledger_oracle
+from tests.support.concurrently import all_at_once
+from tests.support.factories import NOON, a_tool, an_operator, an_order, signed_in
 
 pytestmark = pytest.mark.both_engines
 
@@ -38,7 +38,7 @@ def report(order_id: int, word: str, remains: int) -> Act:
     def tell() -> int:
         asked, told = [Ask(order_id, "given", "usual", 1_000)], {order_id: Report(word, remains)}
         with transaction():
-            return syncing.apply_reports(asked, told, now=NOON)
+            return sync.apply_reports(asked, told, now=NOON)
 
     return tell
 
@@ -76,7 +76,7 @@ def test_goodwill_decided_by_two_operators_at_once_is_given_once(app: Flask) -> 
     assert kinds_of(order_id) == {"charge": 1, "keep": 1, "adjustment": 1}
     assert [gift.amount_nanos for gift in goodwill.given(order_id)] in ([500_000_000], [250_000_000])
     assert acts_logged("orders goodwill") == 1
-    books.assert_right()
+    ledger_oracle.assert_right()
 
 
 def test_refund_by_two_operators_and_a_poll_at_once_is_given_once(app: Flask) -> None:
@@ -101,20 +101,20 @@ def test_refund_by_two_operators_and_a_poll_at_once_is_given_once(app: Flask) ->
     assert moved["charge"] == moved["return"] == 1
     assert moved["keep"] <= 1
     assert acts_logged("orders set") == done[303]
-    books.assert_right()
+    ledger_oracle.assert_right()
 
 
 def test_unconfirmed_order_is_returned_once_by_operators_and_by_time_at_once(app: Flask) -> None:
     tool, (first, second) = a_tool(), (an_operator(), an_operator())
     order_id = an_order(tool=tool).id
     with transaction():
-        [taken] = dispatching.open_attempts(tool.provider_id, most=1, lease_seconds=60, now=NOON)
-        dispatching.settle(taken.attempt_id, Unclear("502"), now=NOON)
+        [taken] = dispatch.open_attempts(tool.provider_id, most=1, lease_seconds=60, now=NOON)
+        dispatch.settle(taken.attempt_id, Unclear("502"), now=NOON)
     review_id = db.session.scalars(select(Review.id)).one()
 
     def give_up() -> int:
         with transaction():
-            return deadlines.give_up(unconfirmed_hours=72, dispatch_hours=24, now=NOON + timedelta(hours=80))
+            return timeouts.give_up(unconfirmed_hours=72, dispatch_hours=24, now=NOON + timedelta(hours=80))
 
     address = f"/office/reviews/{review_id}/resolution"
     back, sent = ({"decision": "return"}, {"decision": "sent-as", "sent_as": "77"})
@@ -136,7 +136,7 @@ def test_unconfirmed_order_is_returned_once_by_operators_and_by_time_at_once(app
     assert kinds_of(order_id)["return"] == (order.status == Status.CANCELED)
     assert db.session.scalar(select(func.count()).select_from(Attempt)) == 1
     assert acts_logged("reviews resolve") == settled[303]
-    books.assert_right()
+    ledger_oracle.assert_right()
 
 
 def test_one_of_two_operators_gets_an_order_that_both_claim(app: Flask) -> None:

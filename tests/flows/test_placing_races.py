@@ -12,8 +12,8 @@ from werkzeug.test import TestResponse
 
 from panel.db import db
 from panel.models import Order, User
-from panel.services import audit, ledger
-from tests.factories import LINK, a_customer, a_tool, signed_in
+from panel.services.money import audit, ledger
+from tests.support.factories import LINK, a_customer, a_tool, signed_in
 
 pytestmark = pytest.mark.both_engines
 

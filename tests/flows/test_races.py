@@ -10,16 +10,17 @@ from sqlalchemy import func, select
 
 from panel.db import db, transaction
 from panel.domain.errors import InsufficientBalance, PanelError
-from panel.domain.report import Report
+from panel.domain.provider_report import Report
 from panel.domain.status import Status
 from panel.models import Attempt, Event, Heartbeat, Order, Refill, Transfer
 from panel.providers.base import Accepted, Ask
-from panel.services import cancellations, deadlines, dispatching, health, ledger, refills, syncing, transitions
-from tests import books
-from tests.counts import times
-from tests.factories import NOON, a_customer, a_tool, an_order
-from tests.flows import at_once
-from tests.flows.at_once import all_at_once, meanwhile
+from panel.services import health
+from panel.services.money import ledger
+from panel.services.orders import cancellations, dispatch, refills, sync, timeouts, transitions
+from tests.support import concurrently, ledger_oracle
+from tests.support.concurrently import all_at_once, meanwhile
+from tests.support.factories import NOON, a_customer, a_tool, an_order
+from tests.support.repeats import times
 
 pytestmark = pytest.mark.both_engines
 
@@ -39,7 +40,7 @@ def report(order_id: int, word: str, remains: int) -> Callable[[], int]:
     def tell() -> int:
         asked, told = [Ask(order_id, "given", "usual", 1_000)], {order_id: Report(word, remains)}
         with transaction():
-            return syncing.apply_reports(asked, told, now=NOON)
+            return sync.apply_reports(asked, told, now=NOON)
 
     return tell
 
@@ -49,11 +50,11 @@ def hand_over(provider_id: int) -> Callable[[], list[int]]:
 
     def sweep() -> list[int]:
         with transaction():
-            taken = dispatching.open_attempts(provider_id, most=10, lease_seconds=60, now=NOON)
+            taken = dispatch.open_attempts(provider_id, most=10, lease_seconds=60, now=NOON)
         for assignment in taken:
             answer = Accepted(f"given-{assignment.order.order_id}")
             with transaction():
-                dispatching.settle(assignment.attempt_id, answer, now=NOON)
+                dispatch.settle(assignment.attempt_id, answer, now=NOON)
         return [assignment.order.order_id for assignment in taken]
 
     return sweep
@@ -77,7 +78,7 @@ def test_one_of_many_reports_at_once_settles_an_order(app: Flask) -> None:
         assert sum(told) == 1
         settling = [kind for kind in transfers_of(order.id) if kind != "charge"]
         assert sorted(settling) in ([["keep"], ["return"], ["keep", "return"]])
-    books.assert_right()
+    ledger_oracle.assert_right()
 
 
 def test_order_is_canceled_with_all_money_back_or_handed_over_and_never_both(app: Flask) -> None:
@@ -92,7 +93,7 @@ def test_order_is_canceled_with_all_money_back_or_handed_over_and_never_both(app
         is_canceled = status_of(order_id) is Status.CANCELED
         assert len(handed) == (0 if is_canceled else 1)
         assert (transfers_of(order_id) == ["charge", "return"]) == is_canceled
-    books.assert_right()
+    ledger_oracle.assert_right()
 
 
 def test_cancellation_and_the_report_that_it_ran_agree_on_one_end(app: Flask) -> None:
@@ -106,7 +107,7 @@ def test_cancellation_and_the_report_that_it_ran_agree_on_one_end(app: Flask) ->
         assert transfers_of(order_id) == ["charge", "keep"]
         newest = cancellations.newest_of(order_id)
         assert newest is None or newest.state == "refused"
-    books.assert_right()
+    ledger_oracle.assert_right()
 
 
 def test_refill_asked_for_twenty_times_at_once_is_one(app: Flask) -> None:
@@ -122,7 +123,7 @@ def test_refill_asked_for_twenty_times_at_once_is_one(app: Flask) -> None:
     assert sum(isinstance(answer, int) for answer in answers) == 1
     db.session.rollback()
     assert db.session.scalar(select(func.count()).select_from(Refill)) == 1
-    books.assert_right()
+    ledger_oracle.assert_right()
 
 
 def test_crossing_batches_of_two_customers_queue_up(app: Flask) -> None:
@@ -134,14 +135,14 @@ def test_crossing_batches_of_two_customers_queue_up(app: Flask) -> None:
             asked = [Ask(order_id, "given", "usual", 1_000) for order_id in order_ids]
             told = {order_id: Report("In progress", remains) for order_id in order_ids}
             with transaction():
-                return syncing.apply_reports(asked, told, now=NOON)
+                return sync.apply_reports(asked, told, now=NOON)
 
         return tell
 
     for turn in range(ROUNDS):
         told = all_at_once(app, [batch(ids[:: 1 - 2 * (n % 2)], 900 - 8 * turn - n) for n in range(8)])
         assert all(moved == len(ids) for moved in told)
-    books.assert_right()
+    ledger_oracle.assert_right()
 
 
 def test_deposit_among_fifty_placements_pays_for_exactly_as_many_as_it_can(app: Flask) -> None:
@@ -152,13 +153,13 @@ def test_deposit_among_fifty_placements_pays_for_exactly_as_many_as_it_can(app: 
         with transaction():
             return ledger.deposit(customer_id, amount_nanos=27_000_000, reason="deposit:race", note="", now=NOON)
 
-    placings = [at_once.placing(customer_id, slug, number) for number in range(50)]
+    placings = [concurrently.placing(customer_id, slug, number) for number in range(50)]
     answers = all_at_once(app, [*placings[:25], deposit, *placings[25:]], expected=InsufficientBalance)
 
     placed = sum(isinstance(answer, int) for answer in answers) - 1
     assert 2 <= placed <= 5
     assert ledger.balance_nanos(customer_id) == 45_000_000 - 9_000_000 * placed
-    books.assert_right()
+    ledger_oracle.assert_right()
 
 
 def test_processes_spend_one_balance_to_the_last_order(app: Flask, database_url: str) -> None:
@@ -169,7 +170,7 @@ def test_processes_spend_one_balance_to_the_last_order(app: Flask, database_url:
     instance = app.config["PANEL"].instance
     workers = [
         spawn.Process(
-            target=at_once.place_many, args=(instance, database_url, customer_id, slug, range(n, 40, 2), placed)
+            target=concurrently.place_many, args=(instance, database_url, customer_id, slug, range(n, 40, 2), placed)
         )
         for n in range(2)
     ]
@@ -184,7 +185,7 @@ def test_processes_spend_one_balance_to_the_last_order(app: Flask, database_url:
     assert [worker.exitcode for worker in workers] == [0, 0]
     assert sum(numbers) == 10
     assert ledger.balance_nanos(customer_id) == 0
-    books.assert_right()
+    ledger_oracle.assert_right()
 
 
 def test_same_report_ten_times_at_once_adds_one_event(app: Flask) -> None:
@@ -195,7 +196,7 @@ def test_same_report_ten_times_at_once_adds_one_event(app: Flask) -> None:
     db.session.rollback()
     moved = select(func.count()).select_from(Event).where(Event.order_id == order_id, Event.kind != "placed")
     assert db.session.scalar(moved) == 1
-    books.assert_right()
+    ledger_oracle.assert_right()
 
 
 def test_two_sweeps_never_take_the_same_order(app: Flask) -> None:
@@ -233,27 +234,27 @@ def test_order_handed_over_while_its_time_ran_out_is_not_canceled(app: Flask) ->
 
     def give_up() -> int:
         with transaction():
-            return deadlines.give_up(unconfirmed_hours=72, dispatch_hours=24, now=later)
+            return timeouts.give_up(unconfirmed_hours=72, dispatch_hours=24, now=later)
 
     with transaction():
-        (taken,) = dispatching.open_attempts(tool.provider_id, most=1, lease_seconds=60, now=later)
-        dispatching.settle(taken.attempt_id, Accepted("given-1"), now=later)
+        (taken,) = dispatch.open_attempts(tool.provider_id, most=1, lease_seconds=60, now=later)
+        dispatch.settle(taken.attempt_id, Accepted("given-1"), now=later)
         waiting = meanwhile(app, give_up)
 
     assert waiting.result(30) == 0
     assert status_of(order_id) is Status.PENDING
-    books.assert_right()
+    ledger_oracle.assert_right()
 
 
 def test_giving_orders_back_waits_for_its_first_customer_before_holding_another(app: Flask) -> None:
     tool = a_tool()
     first, second = an_order(tool=tool).id, an_order(tool=tool).id
     with transaction():
-        taken = dispatching.open_attempts(tool.provider_id, most=2, lease_seconds=60, now=NOON)
+        taken = dispatch.open_attempts(tool.provider_id, most=2, lease_seconds=60, now=NOON)
 
     def release() -> None:
         with transaction():
-            dispatching.release(taken[::-1], now=NOON)
+            dispatch.release(taken[::-1], now=NOON)
 
     with transaction():
         transitions.claim_one(first)

@@ -8,12 +8,13 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.models import Order, Review, Terms, Tool, User
-from panel.services import catalogue, order_notices, provider_imports, tool_settings
-from panel.services.office import orders_table, tool_editor
-from panel.services.own_data import tables
-from panel.services.provider_markup import Markup
-from panel.services.tickets import beside, things
-from tests.factories import NOON, a_customer, a_provider, a_tool, an_operator, an_order, new_terms, signed_in
+from panel.services.catalogue import provider_import, tool_settings, tools
+from panel.services.catalogue.provider_markup import Markup
+from panel.services.mail import order_notifications
+from panel.services.office import order_table, tool_editor
+from panel.services.privacy import data_export_tables
+from panel.services.tickets import customer_context, subjects
+from tests.support.factories import NOON, a_customer, a_provider, a_tool, an_operator, an_order, new_terms, signed_in
 
 OLD, NEW = "Article reads", "Video views"
 
@@ -67,7 +68,7 @@ def test_order_page_says_what_the_tool_is_called_now(client: FlaskClient) -> Non
 def test_own_data_names_what_was_bought() -> None:
     customer, _tool, _order = bought()
 
-    [row] = db.session.execute(tables._orders(customer.id)).mappings()
+    [row] = db.session.execute(data_export_tables._orders(customer.id)).mappings()
     assert (row["tool"], row["tool_name"]) == ("reads", OLD)
 
 
@@ -75,11 +76,11 @@ def test_office_and_tickets_say_what_was_bought(client: FlaskClient) -> None:
     customer, _tool, order = bought()
     signed_in(client, an_operator())
 
-    assert orders_table.of_ids([order.id], now=utc_now())[order.id].tool == OLD
+    assert order_table.of_ids([order.id], now=utc_now())[order.id].tool == OLD
     assert OLD in client.get(f"/office/orders/{order.id}").text
     assert OLD in client.get(f"/office/customers/{customer.id}").text
-    assert things._order(order.id, customer_id=customer.id).tool_name == OLD
-    assert [each.tool_name for each in beside._newest_orders(customer.id)] == [OLD]
+    assert subjects._order(order.id, customer_id=customer.id).tool_name == OLD
+    assert [each.tool_name for each in customer_context._newest_orders(customer.id)] == [OLD]
 
 
 def test_mail_about_an_end_names_what_was_bought() -> None:
@@ -87,7 +88,7 @@ def test_mail_about_an_end_names_what_was_bought() -> None:
     with transaction():
         db.session.execute(update(Order).where(Order.id == order.id).values(notice_at=utc_now()))
 
-    assert [row.name for row in db.session.execute(order_notices._MARKED)] == [OLD]
+    assert [row.name for row in db.session.execute(order_notifications._MARKED)] == [OLD]
 
 
 @pytest.mark.both_engines
@@ -95,7 +96,7 @@ def test_each_way_to_rename_makes_new_terms() -> None:
     tool = a_tool("reads")
     first = tool.terms_id
     rename("reads", NEW)
-    shown = catalogue.find_any("reads")
+    shown = tools.find_any("reads")
     assert shown is not None and shown.terms_id != first
 
     typed = tool_editor.typed_of(shown) | {"unit": "plays"}
@@ -116,7 +117,7 @@ def row_of(**more: object) -> dict[str, object]:
 def imported(*rows: dict[str, object]) -> None:
     provider = a_provider("panel_api")
     with transaction():
-        provider_imports.import_services(provider, list(rows), markup=Markup(0), now=NOON)
+        provider_import.import_services(provider, list(rows), markup=Markup(0), now=NOON)
 
 
 @pytest.mark.both_engines

@@ -15,12 +15,13 @@ from panel.jobs import cancellations as cancellation_sweep
 from panel.jobs import refills as refill_sweep
 from panel.jobs import sync
 from panel.models import ApiKey, Attempt, Cancellation, Order, Provider, Refill, SignIn, User
-from panel.services import ledger, refill_ends, refills, request_stories, transitions
-from tests import books
-from tests.callers import PATH, a_key
-from tests.factories import a_customer, a_provider, a_tool, again, an_order, signed_in
-from tests.flows.at_once import all_at_once
-from tests.hostile import Hostile, hostile_provider, provider_at, said
+from panel.services.money import ledger
+from panel.services.orders import refill_endings, refills, request_progress, transitions
+from tests.support import ledger_oracle
+from tests.support.api_clients import PATH, a_key
+from tests.support.concurrently import all_at_once
+from tests.support.factories import a_customer, a_provider, a_tool, again, an_order, signed_in
+from tests.support.hostile_provider import Hostile, hostile_provider, provider_at, said
 
 pytestmark = pytest.mark.both_engines
 
@@ -101,14 +102,14 @@ def test_a_refill_asked_for_on_all_ways_at_once_is_one_task_and_one_call(app: Fl
     assert db.session.scalar(select(func.count()).select_from(Refill)) == 1
     assert server.count("refill") == 1
     assert again(order).status == Status.REFILL
-    (story,) = request_stories.refill_stories(order.id)
+    (story,) = request_progress.refill_stories(order.id)
     assert [(step.label, step.at is not None) for step in story.steps] == [
         ("Asked", True),
         ("Accepted", True),
         ("Running", True),
         ("Completed", False),
     ]
-    books.assert_right()
+    ledger_oracle.assert_right()
 
 
 def test_a_stop_asked_for_on_all_ways_at_once_is_one_request_one_call_and_money_at_the_end(
@@ -120,7 +121,7 @@ def test_a_stop_asked_for_on_all_ways_at_once_is_one_request_one_call_and_money_
 
     answers = all_at_once(app, ways_to_ask(app, order, form="cancellation", action="cancel"))
     sweep_at_once(app, cancellation_sweep.sweep)
-    accepted = [each.label for each in request_stories.cancellation_stories(order.id)]
+    accepted = [each.label for each in request_progress.cancellation_stories(order.id)]
     untouched = ledger.balance_nanos(order.customer_id)
     server.answers["status"] = said({UPSTREAM_ID: {"status": "Partial", "remains": "400", "start_count": "1"}})
     with transaction():
@@ -132,7 +133,7 @@ def test_a_stop_asked_for_on_all_ways_at_once_is_one_request_one_call_and_money_
     assert (untouched, again(order).status) == (before, Status.PARTIAL)
     assert order.returned_nanos == 400 * order.price_micros_per_thousand
     assert ledger.balance_nanos(order.customer_id) == before + order.returned_nanos
-    books.assert_right()
+    ledger_oracle.assert_right()
 
 
 def test_an_order_that_nobody_has_is_canceled_once_with_all_its_money(app: Flask, server: Hostile) -> None:
@@ -146,7 +147,7 @@ def test_an_order_that_nobody_has_is_canceled_once_with_all_its_money(app: Flask
     assert (again(order).status, order.returned_nanos) == (Status.CANCELED, order.charge_nanos)
     assert ledger.balance_nanos(order.customer_id) == 1_000 * 10**9
     assert server.calls == []
-    books.assert_right()
+    ledger_oracle.assert_right()
 
 
 @pytest.mark.parametrize(
@@ -197,10 +198,10 @@ def test_a_refill_by_the_simulator_and_one_by_hand_go_through_the_same_steps(app
         refill_sweep.sweep(worker="test", wait=True)
         if kind == "manual":
             with transaction():
-                refill_ends.begin_by_operator(refill_id, actor="anna", now=utc_now())
+                refill_endings.begin_by_operator(refill_id, actor="anna", now=utc_now())
             with transaction():
                 end = RefillState.REFUSED
-                refill_ends.end_by_operator(refill_id, end, reason="The page is gone.", actor="anna", now=utc_now())
+                refill_endings.end_by_operator(refill_id, end, reason="The page is gone.", actor="anna", now=utc_now())
         else:
             # The simulator's id holds the moment: a task given a minute ago has ended by now.
             with transaction():
@@ -208,7 +209,7 @@ def test_a_refill_by_the_simulator_and_one_by_hand_go_through_the_same_steps(app
                 ended = {"provider_refill_id": f"refill-{order.id}-{int(long_ago * 1000)}", "due_at": utc_now()}
                 db.session.execute(update(Refill).where(Refill.id == refill_id).values(**ended))
             refill_sweep.sweep(worker="test", wait=True)
-        (story,) = request_stories.refill_stories(order.id)
+        (story,) = request_progress.refill_stories(order.id)
 
         seen = [step.label for step in story.steps]
         assert again(order).status == Status.COMPLETED

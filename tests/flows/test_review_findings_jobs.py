@@ -12,15 +12,17 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.domain.report import Report
+from panel.domain.provider_report import Report
 from panel.domain.status import Status
-from panel.jobs import calls, cancellations, dispatch, refills, sync
+from panel.jobs import cancellations, dispatch, provider_calls, refills, sync
 from panel.models import Attempt, AttemptKind, AttemptState, Cancellation, Order, User
 from panel.providers.base import Accepted, Ask, NewOrder, Outcome, Unclear
-from panel.services import api_orders, catalogue, dispatching
-from panel.services import cancellations as cancellation_service
-from panel.services import refills as refill_service
-from tests.factories import a_customer, a_tool, again, an_order, signed_in
+from panel.services.api import orders as api_orders
+from panel.services.catalogue import tools
+from panel.services.orders import cancellations as cancellation_service
+from panel.services.orders import dispatch as order_dispatch
+from panel.services.orders import refills as refill_service
+from tests.support.factories import a_customer, a_tool, again, an_order, signed_in
 
 LARGEST = 2**63
 
@@ -58,8 +60,8 @@ def _three_orders(status: Status) -> list[Order]:
 
 def _handed_over(order: Order, given: str) -> None:
     with transaction():
-        taken = dispatching.open_attempts(order.provider_id, most=1, lease_seconds=60, now=utc_now())
-        dispatching.settle(taken[0].attempt_id, Accepted(given), now=utc_now())
+        taken = order_dispatch.open_attempts(order.provider_id, most=1, lease_seconds=60, now=utc_now())
+        order_dispatch.settle(taken[0].attempt_id, Accepted(given), now=utc_now())
 
 
 def test_provider_that_hangs_is_asked_for_one_refill_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,8 +99,8 @@ def test_answer_of_a_provider_survives_a_moment_without_a_database(app: Flask, m
     order = an_order(now=utc_now())
     accepting = Stub(Accepted("given-1"))
     monkeypatch.setattr(dispatch, "provider_of", lambda _: accepting)
-    monkeypatch.setattr(calls, "WAITS_SECONDS", (0.0, 0.0, 0.0))
-    monkeypatch.setattr(dispatching, "settle", _failing_twice(dispatching.settle))
+    monkeypatch.setattr(provider_calls, "WAITS_SECONDS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(order_dispatch, "settle", _failing_twice(order_dispatch.settle))
 
     dispatch.sweep(worker="test", wait=True)
 
@@ -137,12 +139,12 @@ def test_id_that_the_simulator_never_gave_is_no_news_and_stops_no_other_order(gi
 def test_order_that_proved_never_sent_is_no_longer_shown_as_unconfirmed(app: Flask) -> None:
     order = an_order(now=utc_now())
     with transaction():
-        taken = dispatching.open_attempts(order.provider_id, most=1, lease_seconds=60, now=utc_now())
-        dispatching.settle(taken[0].attempt_id, Unclear("no answer"), now=utc_now())
+        taken = order_dispatch.open_attempts(order.provider_id, most=1, lease_seconds=60, now=utc_now())
+        order_dispatch.settle(taken[0].attempt_id, Unclear("no answer"), now=utc_now())
     before = db.session.get_one(User, order.customer_id).state_version
 
     with transaction():
-        dispatching.release(taken, now=utc_now())
+        order_dispatch.release(taken, now=utc_now())
 
     assert again(order).unconfirmed_at is None
     assert db.session.get_one(User, order.customer_id).state_version > before
@@ -150,7 +152,7 @@ def test_order_that_proved_never_sent_is_no_longer_shown_as_unconfirmed(app: Fla
 
 def test_search_for_an_equal_order_reads_the_last_minute_alone() -> None:
     tool, customer = a_tool(), a_customer("1000")
-    offer = catalogue.offer(tool.id)
+    offer = tools.offer(tool.id)
     assert offer is not None
     with transaction():
         placed = api_orders.place(

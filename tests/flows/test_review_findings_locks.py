@@ -15,10 +15,12 @@ from panel.domain.errors import Refused
 from panel.domain.status import Status
 from panel.models import Attempt, AttemptKind, AttemptState, Order, TopUp
 from panel.providers.base import Accepted, Unclear
-from panel.services import deadlines, dispatching, ledger, provider_health, refills, top_ups, transitions
+from panel.services.money import deposits, ledger
 from panel.services.office import providers_view
-from tests import books
-from tests.factories import NOON, a_customer, a_tool, again, an_order, signed_in
+from panel.services.orders import dispatch, refills, timeouts, transitions
+from panel.services.providers import health as provider_health
+from tests.support import ledger_oracle
+from tests.support.factories import NOON, a_customer, a_tool, again, an_order, signed_in
 
 pytestmark = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 
@@ -67,9 +69,9 @@ def _before(monkeypatch: pytest.MonkeyPatch, place: object, name: str, act: Call
     monkeypatch.setattr(place, name, both)
 
 
-def _take(provider_id: int, *, most: int = 10) -> list[dispatching.Assignment]:
+def _take(provider_id: int, *, most: int = 10) -> list[dispatch.Assignment]:
     with transaction():
-        return dispatching.open_attempts(provider_id, most=most, lease_seconds=60, now=LATER)
+        return dispatch.open_attempts(provider_id, most=most, lease_seconds=60, now=LATER)
 
 
 def _claims(*order_ids: int) -> Callable[[], None]:
@@ -93,18 +95,18 @@ def test_order_handed_over_while_its_time_ran_out_is_not_canceled(app: Flask, mo
     def hand_over() -> None:
         (assignment,) = _take(provider_id)
         with transaction():
-            dispatching.settle(assignment.attempt_id, Accepted("given-1"), now=LATER)
+            dispatch.settle(assignment.attempt_id, Accepted("given-1"), now=LATER)
 
     meanwhile = Meanwhile(app, hand_over)
     _before(monkeypatch, transitions, "claim", lambda ids: meanwhile.begin(wait=30) if ids else None)
 
     with transaction():
-        deadlines.give_up(unconfirmed_hours=72, dispatch_hours=24, now=LATER)
+        timeouts.give_up(unconfirmed_hours=72, dispatch_hours=24, now=LATER)
 
     meanwhile.end()
     assert again(order).provider_order_id == "given-1"
     assert (order.status, order.returned_nanos) == (Status.PENDING, 0)
-    books.assert_right()
+    ledger_oracle.assert_right()
 
 
 def test_giving_calls_back_does_not_block_a_batch_for_good(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,10 +114,10 @@ def test_giving_calls_back_does_not_block_a_batch_for_good(app: Flask, monkeypat
     taken = _take(one.provider_id)
     assert [assignment.order.order_id for assignment in taken] == [one.id, other.id]
     meanwhile = Meanwhile(app, _claims(one.id, other.id))
-    _before(monkeypatch, dispatching, "lock_attempt", lambda _: meanwhile.begin(wait=WAIT_SECONDS))
+    _before(monkeypatch, dispatch, "lock_attempt", lambda _: meanwhile.begin(wait=WAIT_SECONDS))
 
     with transaction():
-        dispatching.release(taken, now=LATER)
+        dispatch.release(taken, now=LATER)
 
     meanwhile.end()
     assert {again(one).dispatch_at, again(other).dispatch_at} == {LATER}
@@ -125,12 +127,12 @@ def test_deadlines_do_not_block_a_batch_for_good(app: Flask, monkeypatch: pytest
     unconfirmed, waiting = _of_two_customers()
     (assignment,) = _take(unconfirmed.provider_id, most=1)
     with transaction():
-        dispatching.settle(assignment.attempt_id, Unclear("no answer"), now=LATER)
+        dispatch.settle(assignment.attempt_id, Unclear("no answer"), now=LATER)
     meanwhile = Meanwhile(app, _claims(unconfirmed.id, waiting.id))
-    _before(monkeypatch, dispatching, "answer", lambda _: meanwhile.begin(wait=WAIT_SECONDS))
+    _before(monkeypatch, dispatch, "answer", lambda _: meanwhile.begin(wait=WAIT_SECONDS))
 
     with transaction():
-        ended = deadlines.give_up(unconfirmed_hours=72, dispatch_hours=24, now=LATER + timedelta(hours=73))
+        ended = timeouts.give_up(unconfirmed_hours=72, dispatch_hours=24, now=LATER + timedelta(hours=73))
 
     meanwhile.end()
     assert ended == 2
@@ -145,10 +147,10 @@ def test_deadlines_of_refills_do_not_block_a_batch_for_good(app: Flask, monkeypa
             refill = refills.request_refill(order.id, customer_id=order.customer_id, now=NOON)
             refills.take(refill.id, again_seconds=10, lease_seconds=60, now=NOON)
     meanwhile = Meanwhile(app, _claims(*[order.id for order in orders]))
-    _before(monkeypatch, dispatching, "lock_attempt", lambda _: meanwhile.begin(wait=WAIT_SECONDS))
+    _before(monkeypatch, dispatch, "lock_attempt", lambda _: meanwhile.begin(wait=WAIT_SECONDS))
 
     with transaction():
-        expired = deadlines.expire_refills(unconfirmed_hours=72, now=LATER)
+        expired = timeouts.expire_refills(unconfirmed_hours=72, now=LATER)
 
     meanwhile.end()
     assert expired == 2
@@ -179,17 +181,17 @@ def test_statement_adds_up_while_money_arrives(app: Flask, monkeypatch: pytest.M
 def test_top_up_confirmed_twice_in_one_moment_is_refused_with_a_sentence(app: Flask) -> None:
     customer = a_customer("0")
     with transaction():
-        reference = top_ups.request_top_up(customer.id, amount_nanos=10**10, now=NOON).reference
+        reference = deposits.request_top_up(customer.id, amount_nanos=10**10, now=NOON).reference
 
     def confirm() -> None:
         with transaction():
-            top_ups.confirm(reference, amount_nanos=10**10, note="Arrived.", now=NOON)
+            deposits.confirm(reference, amount_nanos=10**10, note="Arrived.", now=NOON)
 
     meanwhile = Meanwhile(app, confirm)
     with pytest.raises(Refused), transaction():
-        seen: TopUp = top_ups.find(reference)
+        seen: TopUp = deposits.find(reference)
         meanwhile.begin(wait=30)
-        top_ups.confirm(seen.reference, amount_nanos=10**10, note="Arrived.", now=NOON)
+        deposits.confirm(seen.reference, amount_nanos=10**10, note="Arrived.", now=NOON)
 
     meanwhile.end()
     assert ledger.balance_nanos(customer.id) == 10**10
@@ -209,7 +211,7 @@ def test_resuming_a_provider_does_not_block_a_hand_over_for_good(app: Flask, mon
             providers_view.resume(provider_id, reason="Looked", actor="operator", now=before)
 
     meanwhile = Meanwhile(app, resume)
-    _before(monkeypatch, dispatching, "insert", lambda _: meanwhile.begin(wait=WAIT_SECONDS))
+    _before(monkeypatch, dispatch, "insert", lambda _: meanwhile.begin(wait=WAIT_SECONDS))
 
     taken = _take(provider_id)
 

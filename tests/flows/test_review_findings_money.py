@@ -10,9 +10,10 @@ from panel.db import db, transaction
 from panel.domain.errors import Refused
 from panel.domain.money import NANOS_PER_UNIT
 from panel.models import TopUp
-from panel.services import closing, top_ups
-from tests.factories import NOON, a_customer
-from tests.flows.at_once import meanwhile
+from panel.services.money import deposits
+from panel.services.privacy import closing
+from tests.support.concurrently import meanwhile
+from tests.support.factories import NOON, a_customer
 
 pytestmark = pytest.mark.both_engines
 
@@ -23,7 +24,7 @@ AMOUNT = 25 * NANOS_PER_UNIT
 def ask(customer_id: int) -> Callable[[], str]:
     def request() -> str:
         with transaction():
-            return top_ups.request_top_up(customer_id, amount_nanos=AMOUNT, now=NOON).reference
+            return deposits.request_top_up(customer_id, amount_nanos=AMOUNT, now=NOON).reference
 
     return request
 
@@ -32,7 +33,7 @@ def test_same_amount_asked_for_twice_at_once_is_one_request(app: Flask) -> None:
     customer_id = a_customer().id
 
     with transaction():
-        first = top_ups.request_top_up(customer_id, amount_nanos=AMOUNT, now=NOON).reference
+        first = deposits.request_top_up(customer_id, amount_nanos=AMOUNT, now=NOON).reference
         asked = meanwhile(app, ask(customer_id))
 
     assert asked.result(10) == first

@@ -8,12 +8,13 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from panel.db import db, transaction
-from panel.domain.platform import Component, Finding, State
+from panel.domain.component_states import Component, Finding, State
 from panel.models import AccountKind, ComponentDay, Measurement
+from panel.services import test_orders
 from panel.services.office import customers, ledger_filters, ledger_search
-from panel.services.platform import canary, measuring, own_orders
-from tests.factories import NOON, an_order
-from tests.flows.at_once import meanwhile
+from panel.services.platform import canary, measurements
+from tests.support.concurrently import meanwhile
+from tests.support.factories import NOON, an_order
 
 FOUND = [Finding(Component.SITE, State.OPERATIONAL, 12, "It answers.")]
 
@@ -21,7 +22,7 @@ FOUND = [Finding(Component.SITE, State.OPERATIONAL, 12, "It answers.")]
 def round_at(seconds: int) -> Callable[[], object]:
     def write() -> object:
         with transaction():
-            return measuring.record(FOUND, interval_seconds=60, now=NOON + timedelta(seconds=seconds))
+            return measurements.record(FOUND, interval_seconds=60, now=NOON + timedelta(seconds=seconds))
 
     return write
 
@@ -31,7 +32,7 @@ def test_two_workers_that_measure_at_once_count_the_time_once(app: Flask) -> Non
     round_at(-60)()
 
     with transaction():
-        measuring.record(FOUND, interval_seconds=60, now=NOON)
+        measurements.record(FOUND, interval_seconds=60, now=NOON)
         second = meanwhile(app, round_at(1))
     second.result(10)
 
@@ -59,7 +60,7 @@ def test_office_ledger_has_no_lines_of_test_orders_unless_their_customer_is_name
     a_test_order()
 
     assert shown() == before
-    own = db.session.scalar(select(own_orders.customer_id()))
+    own = db.session.scalar(select(test_orders.customer_id()))
     assert len(ledger_search.page(ledger_filters.parse({"customer": str(own)})).lines) == 2
 
 

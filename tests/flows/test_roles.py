@@ -16,11 +16,13 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.models import Delivery, User
-from panel.services import api_keys, receivers, sign_ins
-from tests import route_rules
-from tests.factories import a_customer, an_operator, an_order, signed_in
-from tests.route_rules import Rule, name_of, routes, rule_of
-from tests.tickets import a_ticket
+from panel.services.accounts import sessions
+from panel.services.api import keys as api_keys
+from panel.services.api import webhook_endpoints
+from tests.support import route_rules
+from tests.support.factories import a_customer, an_operator, an_order, signed_in
+from tests.support.route_rules import Rule, name_of, routes, rule_of
+from tests.support.ticket_factories import a_ticket
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 AFAR = {"REMOTE_ADDR": "203.0.113.77"}
@@ -33,9 +35,9 @@ def belongings(owner: User) -> dict[str, str]:
     """Something of everything that a customer can have, by the name of the argument that asks for it."""
     settings = current_app.config["PANEL"]
     with transaction():
-        device = sign_ins.sign_in(owner, device="Test browser", network="127.0.0.1", now=utc_now())
+        device = sessions.sign_in(owner, device="Test browser", network="127.0.0.1", now=utc_now())
         key = api_keys.make(owner.id, name="Test", now=utc_now())
-        receiver = receivers.add(
+        receiver = webhook_endpoints.add(
             owner.id, url="https://example.com/hook", balance_low_nanos=None, settings=settings, now=utc_now()
         ).receiver
     order = an_order(customer=owner, status=Status.PARTIAL)

@@ -8,12 +8,16 @@ from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import BadCatalogue, UnknownTool
 from panel.models import Tool
-from panel.services import api_orders, catalogue, ordering, providers
+from panel.services import test_orders
+from panel.services.api import orders as api_orders
+from panel.services.catalogue import tools
 from panel.services.office import tool_editor
 from panel.services.office.tool_editor import BadTool
-from panel.services.ordering import Placing
-from panel.services.platform import canary, own_orders
-from tests.factories import LINK, NOON, a_customer, a_provider, a_tool, an_operator, an_order, signed_in
+from panel.services.orders import placing
+from panel.services.orders.placing import Placing
+from panel.services.platform import canary
+from panel.services.providers import registry as provider_registry
+from tests.support.factories import LINK, NOON, a_customer, a_provider, a_tool, an_operator, an_order, signed_in
 
 SAID = "This tool is simulated"
 
@@ -32,38 +36,38 @@ def test_test_provider_is_in_no_list_and_in_no_choice(app: Flask, client: FlaskC
     a_provider("manual", name="by hand")
     signed_in(client, an_operator())
 
-    assert [each.name for each in providers.listed()] == ["by hand"]
-    assert own_orders.PROVIDER_NAME not in client.get("/office/providers").text
-    assert own_orders.PROVIDER_NAME not in client.get("/office/tools/new").text
-    assert own_orders.PROVIDER_NAME not in app.test_cli_runner().invoke(args=["providers", "list"]).stdout
+    assert [each.name for each in provider_registry.listed()] == ["by hand"]
+    assert test_orders.PROVIDER_NAME not in client.get("/office/providers").text
+    assert test_orders.PROVIDER_NAME not in client.get("/office/tools/new").text
+    assert test_orders.PROVIDER_NAME not in app.test_cli_runner().invoke(args=["providers", "list"]).stdout
 
 
 def test_test_provider_is_refused_as_the_provider_of_a_tool() -> None:
     prepared()
     tool = a_tool("visits")
-    shown = catalogue.find_any("visits")
+    shown = tools.find_any("visits")
     assert shown is not None
-    typed = tool_editor.typed_of(shown) | {"provider": own_orders.PROVIDER_NAME}
+    typed = tool_editor.typed_of(shown) | {"provider": test_orders.PROVIDER_NAME}
 
     with pytest.raises(BadTool) as refused:
         tool_editor.read(typed)
     assert list(refused.value.errors) == ["provider"]
-    written = catalogue.DEMO_FILE.read_text().replace("provider: simulator", f"provider: {own_orders.PROVIDER_NAME}")
+    written = tools.DEMO_FILE.read_text().replace("provider: simulator", f"provider: {test_orders.PROVIDER_NAME}")
     with pytest.raises(BadCatalogue), transaction():
-        catalogue.import_tools(written.encode(), name="tools.yaml", now=NOON)
+        tools.import_tools(written.encode(), name="tools.yaml", now=NOON)
     assert tool.id
 
 
 def test_tool_that_has_the_test_provider_already_can_not_be_ordered(client: FlaskClient) -> None:
     prepared()
-    provider = providers.find(own_orders.PROVIDER_NAME)
+    provider = provider_registry.find(test_orders.PROVIDER_NAME)
     assert provider is not None
     a_tool("visits", provider=provider)
 
-    assert catalogue.listed() == [] and api_orders.services() == []
+    assert tools.listed() == [] and api_orders.services() == []
     assert client.get("/tools/visits").status_code == 404
     with pytest.raises(UnknownTool):
-        ordering.quote("visits", link=LINK, quantity="100")
+        placing.quote("visits", link=LINK, quantity="100")
 
 
 def test_simulated_tool_says_so_on_its_page_in_the_form_at_the_check_and_on_the_order(client: FlaskClient) -> None:
@@ -92,14 +96,14 @@ def test_production_sells_no_simulated_tool_unless_a_setting_allows_it(app: Flas
     customer = a_customer("1000")
     in_production(app)
 
-    assert catalogue.listed() == [] and api_orders.services() == []
+    assert tools.listed() == [] and api_orders.services() == []
     with pytest.raises(UnknownTool, match="simulated"), transaction():
-        ordering.place_order(customer.id, asked=asked, now=utc_now())
+        placing.place_order(customer.id, asked=asked, now=utc_now())
 
     in_production(app, simulated_orders=True)
-    assert [tool.slug for tool in catalogue.listed()] == ["seems"]
+    assert [tool.slug for tool in tools.listed()] == ["seems"]
     with transaction():
-        assert ordering.place_order(customer.id, asked=asked, now=utc_now()).id
+        assert placing.place_order(customer.id, asked=asked, now=utc_now()).id
 
 
 def test_production_still_places_its_own_test_orders(app: Flask) -> None:

@@ -9,10 +9,10 @@ from sqlalchemy import select
 from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.models import Order
-from panel.services import deadlines, dispatching
-from tests import books
-from tests.factories import NOON, a_tool, an_order
-from tests.flows.at_once import meanwhile
+from panel.services.orders import dispatch, timeouts
+from tests.support import ledger_oracle
+from tests.support.concurrently import meanwhile
+from tests.support.factories import NOON, a_tool, an_order
 
 
 @pytest.mark.both_engines
@@ -22,14 +22,14 @@ def test_order_that_is_just_taken_up_is_not_ended_by_time(app: Flask) -> None:
 
     def give_up() -> int:
         with transaction():
-            return deadlines.give_up(unconfirmed_hours=72, dispatch_hours=24, now=later)
+            return timeouts.give_up(unconfirmed_hours=72, dispatch_hours=24, now=later)
 
     with transaction():
-        taken = dispatching.open_attempts(tool.provider_id, most=1, lease_seconds=60, now=later)
+        taken = dispatch.open_attempts(tool.provider_id, most=1, lease_seconds=60, now=later)
         waiting = meanwhile(app, give_up)
 
     assert [assignment.order.order_id for assignment in taken] == [order_id]
     assert waiting.result(30) == 0
     db.session.rollback()
     assert db.session.scalars(select(Order.status).where(Order.id == order_id)).one() == Status.PENDING
-    books.assert_right()
+    ledger_oracle.assert_right()

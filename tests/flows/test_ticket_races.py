@@ -9,12 +9,12 @@ from sqlalchemy import func, select
 from panel.db import db, transaction
 from panel.domain.errors import PanelError, StaleForm, TooManyTries
 from panel.models import Ticket, TicketEntry
-from panel.services.tickets import answering, limits, opening, thread
-from panel.services.tickets.answering import Operator
+from panel.services.tickets import customer_actions, limits, opening, operator_actions
 from panel.services.tickets.opening import Asked
-from tests.factories import NOON, a_customer, an_operator
-from tests.flows.at_once import all_at_once
-from tests.tickets import a_request_id, a_ticket, asking
+from panel.services.tickets.operator_actions import Operator
+from tests.support.concurrently import all_at_once
+from tests.support.factories import NOON, a_customer, an_operator
+from tests.support.ticket_factories import a_request_id, a_ticket, asking
 
 pytestmark = pytest.mark.both_engines
 
@@ -30,7 +30,7 @@ def opens(customer_id: int, asked: Asked) -> Callable[[], int]:
 def answers(ticket_id: int, operator: Operator) -> Callable[[], int]:
     def act() -> int:
         with transaction():
-            return answering.answer(
+            return operator_actions.answer(
                 ticket_id, operator=operator, text=f"By {operator.id}", request_id=a_request_id(), seen=1, now=NOON
             ).id
 
@@ -77,13 +77,13 @@ def test_both_sides_at_once_never_block_each_other_and_number_every_line(app: Fl
 
     def writes() -> int:
         with transaction():
-            return thread.answer(
+            return customer_actions.answer(
                 ticket_id, customer_id=customer_id, text="Mine", request_id=a_request_id(), now=NOON
             ).id
 
     def closes() -> bool:
         with transaction():
-            return thread.close(ticket_id, customer_id=customer_id, now=NOON)
+            return customer_actions.close(ticket_id, customer_id=customer_id, now=NOON)
 
     acts = [writes, *(answers(ticket_id, operator) for operator in operators), closes, writes, closes]
     all_at_once(app, acts, expected=PanelError)

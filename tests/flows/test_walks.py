@@ -27,17 +27,20 @@ from panel.domain.errors import (
     NotFound,
     RefillNotAvailable,
 )
-from panel.domain.report import Report
+from panel.domain.provider_report import Report
 from panel.domain.status import Status
 from panel.models import Attempt, Event, Order, Provider, Refill, Review, Transfer
 from panel.providers.base import Accepted, Ask, Outcome
-from panel.services import audit, cancellations, deadlines, dispatching, fulfilling, ledger, ordering, refills, syncing
-from panel.services.dispatching import Assignment
-from panel.services.ordering import Placing
-from tests import books
-from tests.counts import times
-from tests.factories import LINK, NOON, a_customer, a_provider, a_tool
-from tests.flows.walk_inputs import FIRST_WORDS, OUTCOMES, PICK, REFILL_WORDS, REMAINS, SECONDS, START_COUNTS, WORDS
+from panel.services.money import audit, ledger
+from panel.services.orders import cancellations, dispatch, refills, sync, timeouts
+from panel.services.orders import manual as manual_orders
+from panel.services.orders import placing as order_placing
+from panel.services.orders.dispatch import Assignment
+from panel.services.orders.placing import Placing
+from tests.support import ledger_oracle
+from tests.support.factories import LINK, NOON, a_customer, a_provider, a_tool
+from tests.support.repeats import times
+from tests.support.walk_inputs import FIRST_WORDS, OUTCOMES, PICK, REFILL_WORDS, REMAINS, SECONDS, START_COUNTS, WORDS
 
 LEASE_SECONDS = 60
 OPEN = [status for status in Status if status.is_open]
@@ -85,10 +88,10 @@ class Walk(RuleBasedStateMachine):
         who, slug = self.customers[customer % 2], self.slugs[tool % 3]
         placing = Placing(slug, LINK, str(quantity), f"walked-{next(_given):08d}")
         could_spend = ledger.balance_nanos(who)
-        charge = ordering.quote(slug, link=LINK, quantity=str(quantity)).charge_nanos
+        charge = order_placing.quote(slug, link=LINK, quantity=str(quantity)).charge_nanos
         try:
             with transaction():
-                order_id = ordering.place_order(who, asked=placing, now=self.now).id
+                order_id = order_placing.place_order(who, asked=placing, now=self.now).id
         except InsufficientBalance:
             assert could_spend < charge
             return
@@ -103,7 +106,7 @@ class Walk(RuleBasedStateMachine):
         who, placing = self.asked[order_id]
         before = self.written()
         with transaction():
-            assert ordering.place_order(who, asked=placing, now=self.now).id == order_id
+            assert order_placing.place_order(who, asked=placing, now=self.now).id == order_id
         assert self.written() == before
 
     @rule(pick=PICK)
@@ -130,7 +133,7 @@ class Walk(RuleBasedStateMachine):
     def hand_over(self, pick: int, outcomes: list[Outcome | str]) -> None:
         """Intents are written; calls are answered at once, late, more than once, or never."""
         with transaction():
-            taken = dispatching.open_attempts(self.provider, most=3, lease_seconds=LEASE_SECONDS, now=self.now)
+            taken = dispatch.open_attempts(self.provider, most=3, lease_seconds=LEASE_SECONDS, now=self.now)
         self.under_way += taken
         for outcome in outcomes[: len(self.under_way)]:
             assignment = self.under_way[pick % len(self.under_way)]
@@ -138,7 +141,7 @@ class Walk(RuleBasedStateMachine):
             given = "same" if outcome == "same id" else f"given-{next(_given)}"
             with transaction():
                 answer = Accepted(given) if isinstance(outcome, str) else outcome
-                dispatching.settle(assignment.attempt_id, answer, now=self.now)
+                dispatch.settle(assignment.attempt_id, answer, now=self.now)
 
     @rule(pick=PICK, word=WORDS, remains=REMAINS, start_count=START_COUNTS)
     def report(self, pick: int, word: object, remains: object, start_count: object) -> None:
@@ -157,7 +160,7 @@ class Walk(RuleBasedStateMachine):
         chosen = list(newest.values()) if all_at_once else [self.told[pick % len(self.told)]]
         with transaction():
             reports = {ask.order_id: report for ask, report in chosen}
-            syncing.apply_reports([ask for ask, _ in chosen], reports, now=self.now)
+            sync.apply_reports([ask for ask, _ in chosen], reports, now=self.now)
 
     @property
     def delivered(self) -> list[int]:
@@ -165,7 +168,7 @@ class Walk(RuleBasedStateMachine):
 
     def tell(self, ask: Ask, report: Report) -> int:
         with transaction():
-            return syncing.apply_reports([ask], {ask.order_id: report}, now=self.now)
+            return sync.apply_reports([ask], {ask.order_id: report}, now=self.now)
 
     @rule(outcome=OUTCOMES, word=REFILL_WORDS)
     def pass_on_requests(self, outcome: Outcome | str, word: object) -> None:
@@ -200,7 +203,7 @@ class Walk(RuleBasedStateMachine):
     def set_by_hand(self, pick: int, to: Status, remains: int | None) -> None:
         order_id = self.orders[pick % len(self.orders)]
         with suppress(BadInput, errors.Refused, IllegalTransition, NotFound), transaction():
-            fulfilling.set_order(order_id, to, remains=remains, start_count=None, reason="Typed.", now=self.now)
+            manual_orders.set_order(order_id, to, remains=remains, start_count=None, reason="Typed.", now=self.now)
             assert order_id in self.by_hand
 
     @rule(seconds=SECONDS)
@@ -214,11 +217,11 @@ class Walk(RuleBasedStateMachine):
 
     def settle_by_time(self) -> None:
         with transaction():
-            deadlines.expire_leases(now=self.now)
+            timeouts.expire_leases(now=self.now)
         with transaction():
-            deadlines.give_up(unconfirmed_hours=72, dispatch_hours=24, now=self.now)
+            timeouts.give_up(unconfirmed_hours=72, dispatch_hours=24, now=self.now)
         with transaction():
-            deadlines.expire_refills(unconfirmed_hours=72, now=self.now)
+            timeouts.expire_refills(unconfirmed_hours=72, now=self.now)
 
     def teardown(self) -> None:
         """Leave nothing open that another walk on this database could come upon."""
@@ -232,7 +235,7 @@ class Walk(RuleBasedStateMachine):
 
     @invariant()
     def books_are_right(self) -> None:
-        books.assert_right(order_ids=self.orders)
+        ledger_oracle.assert_right(order_ids=self.orders)
 
     @invariant()
     def audit_agrees(self) -> None:

@@ -9,8 +9,9 @@ from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.models import Order, User
 from panel.providers.base import Accepted, Unclear
-from panel.services import cancellations, provider_health
-from tests.factories import LINK, a_customer, a_tool, an_order, signed_in
+from panel.services.orders import cancellations
+from panel.services.providers import health as provider_health
+from tests.support.factories import LINK, a_customer, a_tool, an_order, signed_in
 
 MOVES_ON = "It moves on when it is picked up"
 

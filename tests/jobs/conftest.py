@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from tests import databases
-from tests.hostile import Hostile, hostile_provider, provider_at
-from tests.jobs.elsewhere import installation
+from tests.support import databases
+from tests.support.hostile_provider import Hostile, hostile_provider, provider_at
+from tests.support.other_instance import installation
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from sqlalchemy import select
 
 from panel.db import db
 from panel.models import Review, User
-from panel.services import audit
-from tests.factories import an_order
-from tests.hostile import Hostile
-from tests.jobs.elsewhere import run
+from panel.services.money import audit
+from tests.support.factories import an_order
+from tests.support.hostile_provider import Hostile
+from tests.support.other_instance import run
 
 pytestmark = pytest.mark.both_engines
 

@@ -11,19 +11,21 @@ from sqlalchemy import select, update
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.domain.platform import Component, Finding, State
+from panel.domain.component_states import Component, Finding, State
 from panel.domain.refill import RefillState
 from panel.domain.status import Status
-from panel.jobs import deadlines, dispatch, refills, sync
+from panel.jobs import dispatch, refills, sync, timeouts
 from panel.models import Attempt, ComponentDay, Order, Provider, Refill, User
-from panel.services import audit, customer_state, ledger, sign_ins
-from panel.services import refills as refilling
-from panel.services.platform import measuring
-from tests import databases
-from tests.factories import NOON, a_customer, a_tool, an_order
-from tests.hostile import Hostile
-from tests.jobs.elsewhere import installation, run
-from tests.jobs.upstream import a_placed_order, open_reviews, swept, upstream
+from panel.services import customer_version
+from panel.services.accounts import sessions
+from panel.services.money import audit, ledger
+from panel.services.orders import refills as refilling
+from panel.services.platform import measurements
+from tests.support import databases
+from tests.support.factories import NOON, a_customer, a_tool, an_order
+from tests.support.hostile_provider import Hostile
+from tests.support.other_instance import installation, run
+from tests.support.upstream import a_placed_order, open_reviews, swept, upstream
 
 pytestmark = pytest.mark.both_engines
 
@@ -107,7 +109,7 @@ def test_what_waits_is_settled_by_an_operator_or_by_time(
         with transaction():
             long_ago = utc_now().replace(year=2020)
             db.session.execute(update(Attempt).where(Attempt.order_id == third_id).values(at=long_ago))
-        deadlines.sweep(worker="test")
+        timeouts.sweep(worker="test")
         db.session.rollback()
         ends = {order.id: (order.status, order.provider_order_id) for order in db.session.scalars(select(Order))}
         balance = ledger.balance_nanos(customer_id)
@@ -189,7 +191,7 @@ def test_a_panel_that_has_measured_itself_is_backed_up_and_restored(
 ) -> None:
     found = [Finding(Component.SITE, State.OPERATIONAL, 12, "It answers.")]
     with transaction():
-        measuring.record(found, interval_seconds=60, now=NOON)
+        measurements.record(found, interval_seconds=60, now=NOON)
     days = select(ComponentDay.component, ComponentDay.day, ComponentDay.operational_seconds)
     before = db.session.execute(days).all()
 
@@ -209,7 +211,7 @@ def test_no_page_drawn_after_the_backup_passes_for_the_present_one(
     run(app, "backup", tmp_path / "panel.backup")
     for _ in range(3):
         with transaction():
-            customer_state.bump_customers([customer_id])
+            customer_version.bump_customers([customer_id])
     drawn = db.session.get_one(User, customer_id).state_version
 
     with elsewhere.app_context():
@@ -222,12 +224,12 @@ def test_no_page_drawn_after_the_backup_passes_for_the_present_one(
 def test_everybody_is_logged_out_by_a_restore(app: Flask, server: Hostile, elsewhere: Flask, tmp_path: Path) -> None:
     customer = a_customer()
     with transaction():
-        device = sign_ins.sign_in(customer, device="Phone", network="127.0.0.1", now=utc_now())
+        device = sessions.sign_in(customer, device="Phone", network="127.0.0.1", now=utc_now())
     run(app, "backup", tmp_path / "panel.backup")
 
     with elsewhere.app_context():
         run(elsewhere, "restore", tmp_path / "panel.backup")
-        there = sign_ins.find(device.token, now=utc_now())
+        there = sessions.find(device.token, now=utc_now())
 
     assert there is None
-    assert sign_ins.find(device.token, now=utc_now()) is not None
+    assert sessions.find(device.token, now=utc_now()) is not None

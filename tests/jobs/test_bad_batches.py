@@ -11,9 +11,9 @@ from panel.clock import utc_now
 from panel.db import db, table_of, transaction
 from panel.jobs import dispatch, sync
 from panel.models import Event, Order, Provider, Review
-from tests.factories import a_customer, a_tool, again, an_order
-from tests.hostile import Call, Hostile, drop, said
-from tests.jobs.upstream import assert_books_are_right, open_reviews, upstream
+from tests.support.factories import a_customer, a_tool, again, an_order
+from tests.support.hostile_provider import Call, Hostile, drop, said
+from tests.support.upstream import assert_books_are_right, open_reviews, upstream
 
 pytestmark = pytest.mark.both_engines
 

@@ -10,15 +10,16 @@ from sqlalchemy import update
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
-from panel.jobs import deadlines as deadline_sweep
 from panel.jobs import dispatch
+from panel.jobs import timeouts as deadline_sweep
 from panel.models import Attempt, User
-from panel.services import ledger, provider_health
-from panel.services.dispatching import UNCONFIRMED
+from panel.services.money import ledger
+from panel.services.orders.dispatch import UNCONFIRMED
+from panel.services.providers import health as provider_health
 from panel.settings import Settings
-from tests.factories import a_tool, again, signed_in
-from tests.hostile import Answer, Hostile, drop, hang, hostile_provider, provider_at, said
-from tests.jobs.upstream import (
+from tests.support.factories import a_tool, again, signed_in
+from tests.support.hostile_provider import Answer, Hostile, drop, hang, hostile_provider, provider_at, said
+from tests.support.upstream import (
     BALANCE_NANOS,
     a_placed_order,
     assert_books_are_right,

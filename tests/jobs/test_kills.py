@@ -17,12 +17,12 @@ from sqlalchemy import select, update
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
-from panel.jobs import deadlines
+from panel.jobs import timeouts
 from panel.models import Attempt, Order, Provider
-from panel.services import audit, ledger
+from panel.services.money import audit, ledger
 from panel.settings import ROOT
-from tests.factories import a_customer, a_tool, again, an_order
-from tests.hostile import Call, Hostile, hostile_provider, provider_at, said
+from tests.support.factories import a_customer, a_tool, again, an_order
+from tests.support.hostile_provider import Call, Hostile, hostile_provider, provider_at, said
 
 pytestmark = pytest.mark.both_engines
 
@@ -105,8 +105,8 @@ def until(holds: Callable[[], bool]) -> None:
 def assert_ends_canceled_with_all_money_back(order: Order) -> None:
     with transaction():
         db.session.execute(update(Attempt).values(at=utc_now() - timedelta(hours=100)))
-    deadlines.sweep(worker="test")
-    deadlines.sweep(worker="test")
+    timeouts.sweep(worker="test")
+    timeouts.sweep(worker="test")
 
     assert again(order).status == Status.CANCELED
     assert ledger.balance_nanos(order.customer_id) == 1_000 * 10**9

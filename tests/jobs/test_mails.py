@@ -15,9 +15,9 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.models import Mail
 from panel.providers import mail as transport
-from panel.services import mails
-from tests.mailing import a_mail, sends_to, sweep, the_mail, wait_no_longer
-from tests.smtp import mail_server
+from panel.services.mail import outbox
+from tests.support.mailbox import a_mail, sends_to, sweep, the_mail, wait_no_longer
+from tests.support.smtp_server import mail_server
 
 
 def files(app: Flask) -> list[Path]:
@@ -90,7 +90,7 @@ def test_what_a_server_refuses_for_good_is_given_up_and_stops_nobody_else(app: F
         sweep()
 
     assert len(server.taken) == 1
-    assert mails.outbox(given_up_since=utc_now() - timedelta(days=1)).given_up == 1
+    assert outbox.outbox(given_up_since=utc_now() - timedelta(days=1)).given_up == 1
 
 
 def test_after_72_hours_a_mail_is_given_up_and_its_secret_forgotten(app: Flask) -> None:
@@ -185,7 +185,7 @@ def test_a_worker_killed_between_sending_and_its_note_makes_it_come_again(
         sends_to(app, server)
         a_mail()
         with monkeypatch.context() as patch:
-            patch.setattr(mails, "note_sent", _killed)
+            patch.setattr(outbox, "note_sent", _killed)
             with pytest.raises(RuntimeError):
                 sweep()
         assert sweep() == 0, "another worker must not come before the lease is over"
@@ -237,7 +237,7 @@ def test_mails_done_with_are_dropped_after_30_days(app: Flask) -> None:
     a_mail("waits still")
 
     with transaction():
-        assert mails.purge(now=utc_now() + timedelta(days=29)) == 0
-        assert mails.purge(now=utc_now() + timedelta(days=31)) == 1
+        assert outbox.purge(now=utc_now() + timedelta(days=29)) == 0
+        assert outbox.purge(now=utc_now() + timedelta(days=31)) == 1
 
     assert the_mail().key == "waits still"

@@ -11,19 +11,21 @@ from sqlalchemy import select, update
 
 from panel.clock import utc_now
 from panel.db import db, table_of, transaction
-from panel.domain.platform import State
+from panel.domain.component_states import State
 from panel.domain.status import Status
-from panel.jobs import balances, dispatch, lanes, sync
 from panel.jobs import cancellations as stop_sweep
+from panel.jobs import dispatch, provider_balances, provider_lanes, sync
 from panel.jobs import refills as refill_sweep
 from panel.models import Cancellation, Event, Order, Provider
-from panel.services import cancellations, provider_health, providers, refills
-from panel.services.cancellations import NOT_UNDERSTOOD
 from panel.services.office import providers_view
-from panel.services.platform import signals
-from tests.factories import a_customer, a_tool, again, an_order
-from tests.hostile import Hostile, hang, hostile_provider, provider_at, said
-from tests.jobs.upstream import a_placed_order, assert_books_are_right, attempts, open_reviews, upstream
+from panel.services.orders import cancellations, refills
+from panel.services.orders.cancellations import NOT_UNDERSTOOD
+from panel.services.platform import checks
+from panel.services.providers import health as provider_health
+from panel.services.providers import registry as provider_registry
+from tests.support.factories import a_customer, a_tool, again, an_order
+from tests.support.hostile_provider import Hostile, hang, hostile_provider, provider_at, said
+from tests.support.upstream import a_placed_order, assert_books_are_right, attempts, open_reviews, upstream
 
 pytestmark = pytest.mark.both_engines
 
@@ -127,7 +129,7 @@ def test_the_platform_status_does_not_call_a_provider_well_that_gets_no_orders(s
     with transaction():
         db.session.execute(update(Provider).values(unclear_adds=3, answered_at=utc_now()))
 
-    [found] = signals.providers(now=utc_now())
+    [found] = checks.providers(now=utc_now())
 
     assert (found.state, found.text) == (
         State.PARTIAL,
@@ -168,14 +170,14 @@ def test_stops_refills_and_balances_do_not_wait_for_orders(server: Hostile) -> N
     while server.count("add") < 2:
         threading.Event().wait(0.01)
 
-    for sweep in (stop_sweep.sweep, refill_sweep.sweep, balances.sweep):
+    for sweep in (stop_sweep.sweep, refill_sweep.sweep, provider_balances.sweep):
         sweep(worker="test", wait=True)
     asked = {call.action for call in server.calls[2:]}
-    is_busy = any(job == "dispatch" for job, _ in lanes._busy)
+    is_busy = any(job == "dispatch" for job, _ in provider_lanes._busy)
 
     assert is_busy
     assert asked >= {"cancel", "refill", "balance"}
-    while lanes._busy:
+    while provider_lanes._busy:
         threading.Event().wait(0.01)
 
 
@@ -247,7 +249,7 @@ def test_a_replaced_key_is_used_for_the_very_next_call(app: Flask, server: Hosti
     tool = a_tool(provider=upstream(), provider_service="7")
     for _ in range(4):
         a_placed_order(tool=tool)
-    sealed = providers.seal("another-key", settings=app.config["PANEL"])
+    sealed = provider_registry.seal("another-key", settings=app.config["PANEL"])
 
     def replace(connection: object, call: object) -> None:
         if server.count("add") == 2:

@@ -7,14 +7,16 @@ from sqlalchemy import func, select
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.domain.platform import Component, State
+from panel.domain.component_states import Component, State
 from panel.domain.status import Status
-from panel.jobs import calls, dispatch, probes, sync
+from panel.jobs import dispatch, probes, provider_calls, sync
 from panel.models import AuditRun, Measurement, Order, Provider, Tool, Transfer, TransferKind, User
-from panel.services import audit, catalogue, exports, health, ledger, measures
-from panel.services.platform import canary, own_orders, signals
+from panel.services import delivery_times, health, test_orders
+from panel.services.catalogue import tools
+from panel.services.money import audit, export, ledger
+from panel.services.platform import canary, checks
 from panel.settings import secret_key
-from tests.factories import a_tool, an_order
+from tests.support.factories import a_tool, an_order
 
 KEY = "smm_a_key_of_tests"
 
@@ -46,9 +48,9 @@ def test_test_order_is_in_nobodys_figures() -> None:
         audit.audit().orders,
         audit.audit().transfers,
     )
-    assert own_orders.TOOL_SLUG not in [tool.slug for tool in (*catalogue.listed(), *catalogue.listed_all())]
-    assert catalogue.find(own_orders.TOOL_SLUG) is None
-    assert "Test" not in catalogue.categories()
+    assert test_orders.TOOL_SLUG not in [tool.slug for tool in (*tools.listed(), *tools.listed_all())]
+    assert tools.find(test_orders.TOOL_SLUG) is None
+    assert "Test" not in tools.categories()
 
 
 def test_test_orders_are_not_measured_as_customers_orders() -> None:
@@ -56,8 +58,8 @@ def test_test_orders_are_not_measured_as_customers_orders() -> None:
     dispatch.sweep(worker="here", wait=True)
     passed(seconds=60)
 
-    assert measures.time_to_start(now=utc_now()) is None
-    assert measures._read(now=utc_now()) == ()
+    assert delivery_times.time_to_start(now=utc_now()) is None
+    assert delivery_times._read(now=utc_now()) == ()
 
 
 def test_no_sale_is_booked_and_no_balance_grows() -> None:
@@ -68,7 +70,7 @@ def test_no_sale_is_booked_and_no_balance_grows() -> None:
 
     kept = select(func.count()).where(Transfer.kind == TransferKind.KEEP)
     assert db.session.scalar(kept) == 0
-    user_id = db.session.scalar(select(own_orders.customer_id()))
+    user_id = db.session.scalar(select(test_orders.customer_id()))
     assert user_id is not None and ledger.balance_nanos(user_id) == canary.FLOAT_NANOS
 
 
@@ -93,13 +95,13 @@ def test_round_without_a_site_says_so_and_measures_the_rest() -> None:
     assert found[Component.ORDERING] is State.OPERATIONAL
     assert found[Component.PLATFORM] is State.MAJOR
     assert canary.newest() is not None
-    assert canary.has_key(canary.key_of(secret_key(calls.panel_settings())))
+    assert canary.has_key(canary.key_of(secret_key(provider_calls.panel_settings())))
 
 
 def test_waiting_order_is_seen_by_its_age() -> None:
     an_order(now=utc_now() - timedelta(seconds=90))
 
-    found = signals.dispatch(now=utc_now())
+    found = checks.dispatch(now=utc_now())
 
     assert (found.state, found.text) == (State.DEGRADED, "The oldest order has waited 90 seconds to be handed over.")
 
@@ -110,15 +112,15 @@ def test_orders_of_a_provider_that_does_not_answer_are_its_own_trouble() -> None
         provider = db.session.get_one(Provider, order.provider_id)
         provider.failures = 7
 
-    assert signals.dispatch(now=utc_now()).state is State.OPERATIONAL
-    [told] = signals.providers(now=utc_now())
+    assert checks.dispatch(now=utc_now()).state is State.OPERATIONAL
+    [told] = checks.providers(now=utc_now())
     assert (told.state, told.text) == (State.MAJOR, "7 calls in a row had no usable answer.")
 
 
 def test_provider_that_is_asked_nothing_has_no_data() -> None:
     a_tool()
 
-    [told] = signals.providers(now=utc_now())
+    [told] = checks.providers(now=utc_now())
 
     assert told.state is State.UNKNOWN
 
@@ -128,7 +130,7 @@ def test_late_question_degrades_order_updates() -> None:
     with transaction():
         db.session.get_one(Order, order.id).sync_at = utc_now() - timedelta(minutes=3)
 
-    found = signals.updates(None, sync_seconds=10, now=utc_now())
+    found = checks.updates(None, sync_seconds=10, now=utc_now())
 
     assert (found.state, found.text) == (State.DEGRADED, "Updates are 3 minutes late.")
 
@@ -140,7 +142,7 @@ def test_unsound_books_are_a_major_outage_of_refunds() -> None:
 
     probes.audit(worker="here")
 
-    assert signals.refunds(None, now=utc_now()).state is State.MAJOR
+    assert checks.refunds(None, now=utc_now()).state is State.MAJOR
     assert "says charged" in db.session.scalars(select(AuditRun.differences)).one()
 
 
@@ -156,7 +158,7 @@ def begin_canary() -> None:
         with transaction():
             canary.prepare(key=KEY, now=utc_now())
     with transaction():
-        customer_id = db.session.scalar(select(own_orders.customer_id()))
+        customer_id = db.session.scalar(select(test_orders.customer_id()))
         orders = db.session.scalar(select(func.count()).where(Order.customer_id == customer_id)) or 0
         canary.place(now=utc_now() - timedelta(seconds=30 - orders))
 
@@ -174,7 +176,7 @@ def passed(*, seconds: int) -> None:
 
 
 def books() -> list[dict[str, object]]:
-    return list(exports.rows())
+    return list(export.rows())
 
 
 def test_people_cannot_sign_up_as_the_test_customer() -> None:
@@ -183,5 +185,5 @@ def test_people_cannot_sign_up_as_the_test_customer() -> None:
     emails = db.session.scalars(select(User.email)).all()
     slugs = db.session.scalars(select(Tool.slug)).all()
 
-    assert [email for email in emails if "@" not in email] == [own_orders.CUSTOMER_EMAIL]
-    assert [slug for slug in slugs if "_" in slug] == [own_orders.TOOL_SLUG]
+    assert [email for email in emails if "@" not in email] == [test_orders.CUSTOMER_EMAIL]
+    assert [slug for slug in slugs if "_" in slug] == [test_orders.TOOL_SLUG]

@@ -12,12 +12,12 @@ from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.jobs import dispatch, rechecks, sync
 from panel.models import Event, Order
-from panel.services import rechecking
-from panel.services import refills as refilling
-from panel.services.transitions import RECHECK_AFTER
-from tests.factories import NOON, a_customer, a_tool, again, an_order
-from tests.hostile import Hostile, said
-from tests.jobs.upstream import BALANCE_NANOS, assert_books_are_right, open_reviews, upstream
+from panel.services.orders import rechecks as order_rechecks
+from panel.services.orders import refills as refilling
+from panel.services.orders.transitions import RECHECK_AFTER
+from tests.support.factories import NOON, a_customer, a_tool, again, an_order
+from tests.support.hostile_provider import Hostile, said
+from tests.support.upstream import BALANCE_NANOS, assert_books_are_right, open_reviews, upstream
 
 pytestmark = pytest.mark.both_engines
 
@@ -138,7 +138,7 @@ def test_questions_become_rare_and_end_with_the_window(refill_days: int | None) 
     at, asked = NOON + RECHECK_AFTER, []
     while at is not None:
         asked.append(at)
-        at = rechecking.next_at(NOON, refill_days, now=at)
+        at = order_rechecks.next_at(NOON, refill_days, now=at)
 
     gaps = [later - before for before, later in pairwise(asked)]
     assert gaps[:-1] == sorted(gaps[:-1])

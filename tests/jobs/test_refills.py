@@ -11,17 +11,18 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.jobs import cancellations as cancellation_sweep
-from panel.jobs import deadlines as deadline_sweep
 from panel.jobs import dispatch, sync
 from panel.jobs import refills as refill_sweep
+from panel.jobs import timeouts as deadline_sweep
 from panel.models import Attempt, AttemptState, Cancellation, Order, Provider, Refill, Review
 from panel.providers.base import Accepted, NotSent, Unclear
-from panel.services import cancellations, deadlines, refills, settling
-from panel.services.refills import Task
-from panel.services.settling import Decision, Resolution
-from tests.factories import a_customer, a_tool, again, an_order
-from tests.hostile import Answer, Hostile, drop, hostile_provider, provider_at, said
-from tests.jobs.upstream import assert_books_are_right
+from panel.services.office import review_resolution
+from panel.services.office.review_resolution import Decision, Resolution
+from panel.services.orders import cancellations, refills, timeouts
+from panel.services.orders.refills import Task
+from tests.support.factories import a_customer, a_tool, again, an_order
+from tests.support.hostile_provider import Answer, Hostile, drop, hostile_provider, provider_at, said
+from tests.support.upstream import assert_books_are_right
 
 pytestmark = pytest.mark.both_engines
 
@@ -147,9 +148,9 @@ def test_a_refill_that_was_settled_while_time_looked_stays_settled(server: Hosti
         refills.settle(task, Accepted("31"), now=utc_now())
 
     with transaction():
-        still = list(deadlines._still(AttemptState.INTENT, found, most=10))
+        still = list(timeouts._still(AttemptState.INTENT, found, most=10))
     with transaction():
-        count = deadlines.expire_refills(unconfirmed_hours=0.0001, now=utc_now() + timedelta(hours=1))
+        count = timeouts.expire_refills(unconfirmed_hours=0.0001, now=utc_now() + timedelta(hours=1))
 
     assert (still, count) == ([], 0)
     assert again(refill).state == "running"
@@ -161,7 +162,7 @@ def test_a_late_answer_to_an_unconfirmed_refill_is_believed(server: Hostile) -> 
     refill = asked(order)
     task = taken(refill, lease_seconds=0.001)
     with transaction():
-        deadlines.expire_refills(unconfirmed_hours=72, now=utc_now() + timedelta(minutes=1))
+        timeouts.expire_refills(unconfirmed_hours=72, now=utc_now() + timedelta(minutes=1))
     doubted = len(reviews("unconfirmed_refill"))
 
     with transaction():
@@ -179,7 +180,7 @@ def test_an_answer_after_the_refill_was_settled_opens_a_review(server: Hostile) 
     with transaction():
         refills.settle(task, Unclear("no answer"), now=utc_now())
     with transaction():
-        deadlines.expire_refills(unconfirmed_hours=0.0001, now=utc_now() + timedelta(hours=1))
+        timeouts.expire_refills(unconfirmed_hours=0.0001, now=utc_now() + timedelta(hours=1))
 
     with transaction():
         refills.settle(task, Accepted("31"), now=utc_now())
@@ -209,7 +210,7 @@ def test_an_operator_settles_an_unconfirmed_refill(
 
     with transaction():
         resolution = Resolution(decision, "Looked.", actor="anna", provider_id=given)
-        settling.resolve(review_id, resolution, now=utc_now())
+        review_resolution.resolve(review_id, resolution, now=utc_now())
     swept()
 
     assert again(refill).state == state

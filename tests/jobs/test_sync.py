@@ -11,12 +11,13 @@ from sqlalchemy import select, update
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.jobs import dispatch, lanes, sync
+from panel.jobs import dispatch, provider_lanes, sync
 from panel.models import Event, Order, Provider, Review, User
-from panel.services import ledger, syncing
-from tests.factories import a_customer, a_tool, again, an_order, signed_in
-from tests.hostile import Hostile, hang, hostile_provider, provider_at, said
-from tests.jobs.upstream import assert_books_are_right
+from panel.services.money import ledger
+from panel.services.orders import sync as order_sync
+from tests.support.factories import a_customer, a_tool, again, an_order, signed_in
+from tests.support.hostile_provider import Hostile, hang, hostile_provider, provider_at, said
+from tests.support.upstream import assert_books_are_right
 
 pytestmark = pytest.mark.both_engines
 
@@ -261,7 +262,7 @@ def test_a_provider_that_hangs_delays_no_other_and_holds_no_lock(app: Flask, ser
         assert again(placed).provider_order_id is not None
         assert again(waiting).provider_order_id is None
         assert standing(order)[0] == "pending"
-    while lanes._busy:
+    while provider_lanes._busy:
         time.sleep(0.01)
 
 
@@ -269,9 +270,9 @@ def test_a_question_already_taken_is_not_asked_by_another_worker(server: Hostile
     sent_orders(3)
     provider_id, now = upstream().id, utc_now() + timedelta(minutes=1)
     with transaction():
-        first = syncing.take_batch(provider_id, again_seconds=10, now=now)
+        first = order_sync.take_batch(provider_id, again_seconds=10, now=now)
     with transaction():
-        second = syncing.take_batch(provider_id, again_seconds=10, now=now)
+        second = order_sync.take_batch(provider_id, again_seconds=10, now=now)
 
     assert (len(first), second) == (3, [])
 

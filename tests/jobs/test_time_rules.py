@@ -10,12 +10,14 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.errors import BadInput
 from panel.domain.status import Status
-from panel.jobs import calls, clocks, deadlines
+from panel.jobs import clocks, provider_calls, timeouts
 from panel.models import AuditLine, Heartbeat, Order, Provider, User
-from panel.services import audit, health, ledger, time_rules
-from panel.services import deadlines as rules
-from tests.factories import a_customer, a_tool, an_order
-from tests.jobs.upstream import open_reviews
+from panel.services import health
+from panel.services.money import audit, ledger
+from panel.services.orders import time_rules
+from panel.services.orders import timeouts as rules
+from tests.support.factories import a_customer, a_tool, an_order
+from tests.support.upstream import open_reviews
 
 DAY = timedelta(days=1)
 SetClock = Callable[[timedelta], None]
@@ -26,7 +28,7 @@ def ahead(monkeypatch: pytest.MonkeyPatch) -> SetClock:
     """Sets the clock of the sweep so far ahead of the machine's, as it stays from then on."""
 
     def set_ahead(by: timedelta) -> None:
-        for module in (clocks, deadlines):
+        for module in (clocks, timeouts):
             monkeypatch.setattr(module, "utc_now", lambda: utc_now() + by)
 
     return set_ahead
@@ -46,19 +48,19 @@ def canceled() -> int:
 
 def swept(times: int = 3) -> int:
     for _ in range(times):
-        deadlines.sweep(worker="here")
+        timeouts.sweep(worker="here")
     return canceled()
 
 
 def resume(reason: str = "Looked at the clock.") -> None:
-    settings = calls.panel_settings()
+    settings = provider_calls.panel_settings()
     with transaction():
         due = rules.due(
             unconfirmed_hours=settings.unconfirmed_hours,
             dispatch_hours=settings.dispatch_hours,
-            now=deadlines.utc_now(),
+            now=timeouts.utc_now(),
         )
-        time_rules.resume(waiting=due.count, reason=reason, actor="anna@example.com", now=deadlines.utc_now())
+        time_rules.resume(waiting=due.count, reason=reason, actor="anna@example.com", now=timeouts.utc_now())
 
 
 @pytest.mark.both_engines
@@ -118,7 +120,7 @@ def test_next_hour_has_a_cap_of_its_own(ahead: SetClock) -> None:
 
 
 def test_share_of_the_open_orders_counts_where_it_is_more(ahead: SetClock) -> None:
-    settings = calls.panel_settings()
+    settings = provider_calls.panel_settings()
     cap = time_rules.Cap(2, 10)
     waiting_orders(50)
 

@@ -12,10 +12,11 @@ from panel.jobs import dispatch, sync
 from panel.jobs import refills as refill_sweep
 from panel.models import Order, Provider
 from panel.providers import refusals
-from panel.services import cancellations, ledger, refills
-from tests.factories import a_tool, again, an_order
-from tests.hostile import Hostile, said
-from tests.jobs.upstream import (
+from panel.services.money import ledger
+from panel.services.orders import cancellations, refills
+from tests.support.factories import a_tool, again, an_order
+from tests.support.hostile_provider import Hostile, said
+from tests.support.upstream import (
     BALANCE_NANOS,
     a_placed_order,
     assert_books_are_right,

@@ -19,10 +19,11 @@ from panel.domain.status import Status
 from panel.jobs import webhooks
 from panel.models import Delivery, User
 from panel.providers import egress
-from panel.services import deliveries, receivers, transitions, webhook_guide
-from panel.services.receivers import Shown
-from tests.factories import a_customer, an_order
-from tests.listening import Listening, listening
+from panel.services.api import webhook_deliveries, webhook_endpoints, webhook_guide
+from panel.services.api.webhook_endpoints import Shown
+from panel.services.orders import transitions
+from tests.support.factories import a_customer, an_order
+from tests.support.webhook_listener import Listening, listening
 
 pytestmark = pytest.mark.both_engines
 
@@ -30,14 +31,14 @@ pytestmark = pytest.mark.both_engines
 def a_receiver(app: Flask, server: Listening, customer: User | None = None) -> Shown:
     customer = customer or a_customer()
     with transaction():
-        return receivers.add(
+        return webhook_endpoints.add(
             customer.id, url=server.url, balance_low_nanos=None, settings=app.config["PANEL"], now=utc_now()
         )
 
 
 def a_test_for(shown: Shown) -> None:
     with transaction():
-        receivers.send_test(shown.receiver.id, user_id=shown.receiver.user_id, now=utc_now())
+        webhook_endpoints.send_test(shown.receiver.id, user_id=shown.receiver.user_id, now=utc_now())
 
 
 def sweep() -> int:
@@ -95,10 +96,10 @@ def test_during_a_rotation_both_secrets_sign(app: Flask) -> None:
     with listening(app) as server:
         old = a_receiver(app, server)
         with transaction():
-            new = receivers.rotate(
+            new = webhook_endpoints.rotate(
                 old.receiver.id,
                 user_id=old.receiver.user_id,
-                mark=receivers.mark_of(old.receiver),
+                mark=webhook_endpoints.mark_of(old.receiver),
                 settings=app.config["PANEL"],
                 now=utc_now(),
             )
@@ -131,7 +132,7 @@ def test_what_is_not_taken_comes_again_with_the_same_body(app: Flask) -> None:
 
     assert len(server.came) == 2
     assert server.came[0][1] == server.came[1][1]
-    (line,) = deliveries.log(shown.receiver.id, count=10)
+    (line,) = webhook_deliveries.log(shown.receiver.id, count=10)
     assert (line.state, line.tries, line.answer) == ("delivered", 2, "201")
 
 
@@ -142,7 +143,7 @@ def test_a_worker_killed_between_the_call_and_its_note_makes_it_come_again(
         a_test_for(a_receiver(app, server))
 
         with monkeypatch.context() as patch:
-            patch.setattr(deliveries, "settle", _killed)
+            patch.setattr(webhook_deliveries, "settle", _killed)
             sweep()
         assert (len(server.came), states()) == (1, ["waiting"])
         assert sweep() == 0, "another worker must not come before the lease is over"
@@ -158,7 +159,7 @@ def _killed(*_given: object, **_named: object) -> bool:
 
 
 def test_a_hanging_receiver_delays_nobody_else(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deliveries, "TIMEOUT_SECONDS", 3)
+    monkeypatch.setattr(webhook_deliveries, "TIMEOUT_SECONDS", 3)
     with ExitStack() as stack:
         hanging, quick = (stack.enter_context(listening(app)) for _ in range(2))
         hanging.pause_seconds = 5
@@ -183,7 +184,7 @@ def test_a_hanging_receiver_delays_nobody_else(app: Flask, monkeypatch: pytest.M
 
 def _tries(shown: Shown) -> list[str]:
     db.session.rollback()
-    return [line.answer for line in reversed(deliveries.log(shown.receiver.id, count=10))]
+    return [line.answer for line in reversed(webhook_deliveries.log(shown.receiver.id, count=10))]
 
 
 def test_a_receiver_whose_address_became_an_inner_one_is_not_called(app: Flask) -> None:
@@ -203,7 +204,7 @@ def test_a_removed_receiver_gets_nothing_more(app: Flask) -> None:
         shown = a_receiver(app, server)
         a_test_for(shown)
         with transaction():
-            receivers.remove(shown.receiver.id, user_id=shown.receiver.user_id, now=utc_now())
+            webhook_endpoints.remove(shown.receiver.id, user_id=shown.receiver.user_id, now=utc_now())
 
         assert sweep() == 0
 

@@ -1,6 +1,6 @@
 """A database's schema in the engine's own words: two databases of one engine are alike when these are equal.
 
-`panel.services.schema` compares names and columns; this also compares defaults, the text of every CHECK, the
+`panel.db.schema_check` compares names and columns; this also compares defaults, the text of every CHECK, the
 conditions of partial indexes and the bodies of triggers.
 """
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from flask import Flask
 
 from panel.application import create_app
-from tests import databases
+from tests.support import databases
 
 
 @contextmanager

@@ -10,8 +10,7 @@ from alembic.migration import MigrationContext
 from flask import Flask
 from sqlalchemy import Connection, DateTime, bindparam, text
 
-from panel.db import Base, db
-from panel.services import schema
+from panel.db import Base, db, schema_check
 from tests.migrations import historic_schemas
 from tests.migrations.described import described
 from tests.migrations.empty import empty_installation
@@ -38,7 +37,7 @@ def test_every_historic_schema_comes_to_the_newest(
 
         with db.engine.connect() as connection:
             assert described(connection) ^ newest == set()
-            assert schema.differences(connection) == []
+            assert schema_check.differences(connection) == []
             assert _mails(connection) == ([("", 0), ("/notices/off", 1)] if "mails" in has else [])
             # Only where nobody had asked yet are operators, who were added by command, taken for confirmed.
             asked_before = "email_confirmed_at" in columns

@@ -7,7 +7,7 @@ from sqlalchemy.exc import DatabaseError
 from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.models import AuditLine, Event, Terms, Transfer
-from tests.factories import NOON, an_order
+from tests.support.factories import NOON, an_order
 
 pytestmark = pytest.mark.both_engines
 

@@ -12,11 +12,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, text
 
-from panel import engine, worker
+from panel import worker
 from panel.db import db, transaction
+from panel.db.read_only import reader
+from panel.jobs import engine
 from panel.models import User
-from panel.quick_reads import reader
-from tests.factories import a_customer, signed_in
+from tests.support.factories import a_customer, signed_in
 
 # What every connection that may write must say of itself. FULL is 2: a commit that was answered outlives the power.
 RIGHT = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}

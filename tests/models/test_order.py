@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.models import Account, Order
-from tests.factories import a_customer, an_order
+from tests.support.factories import a_customer, an_order
 
 pytestmark = pytest.mark.both_engines
 

@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from panel.db import db, table_of, transaction
 from panel.domain.status import Status
 from panel.models import Account, AccountKind, Transfer, TransferKind
-from tests.factories import NOON, an_order
+from tests.support.factories import NOON, an_order
 
 pytestmark = pytest.mark.both_engines
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests import private_servers
 from tests.mutants.listed import MUTANTS
 from tests.mutants.mutant import POSTGRESQL, Mutant, kinds
 from tests.mutants.running import Outcome, Tree, copied_tree
+from tests.support import private_servers
 
 
 def main(parts: list[str]) -> int:

@@ -2,15 +2,15 @@
 
 from tests.mutants.mutant import in_file
 
-PAGES = "tests/blueprints/test_office_pages.py"
-UNCHANGED = "tests/test_unchanged.py tests/test_page_hash.py"
-KEPT_HISTORY = "tests/test_kept_history.py tests/test_page_hash.py"
-KEPT_PAGES = "tests/test_kept_pages.py"
-QUICK = "tests/blueprints/test_api_quick.py"
+PAGES = "tests/blueprints/office/test_paging.py"
+UNCHANGED = "tests/middleware/test_live_poll_304.py tests/services/test_page_version.py"
+KEPT_HISTORY = "tests/middleware/test_order_history_cache.py tests/services/test_page_version.py"
+KEPT_PAGES = "tests/middleware/test_public_page_cache.py"
+QUICK = "tests/middleware/test_api_status_cache.py"
 
 MUTANTS = (
     *in_file(
-        "panel/services/shown.py",
+        "panel/services/page_version.py",
         UNCHANGED,
         ("|{present.user_id}|", "|"),
         ("{present.state_version}|", ""),
@@ -19,25 +19,25 @@ MUTANTS = (
         ("SignIn.signed_in_at >", "SignIn.signed_in_at >="),
     ),
     *in_file(
-        "panel/unchanged.py",
+        "panel/middleware/live_poll_304.py",
         UNCHANGED,
         ("is not None and tag == shown_hash(present, address=address_of(environ))", "is not None"),
         ('environ["REQUEST_METHOD"] != "GET" or not', "not"),
     ),
     *in_file(
-        "panel/quick_reads.py",
+        "panel/db/read_only.py",
         "tests/models/test_connections.py",
         ("?mode=ro", "?mode=rw"),
     ),
     *in_file(
-        "panel/kept_history.py",
+        "panel/middleware/order_history_cache.py",
         KEPT_HISTORY,
         ('and not answer.has("set-cookie")', ""),
         ('answer.status.startswith("200 ")', "answer.status"),
         ("if len(self._pages) > PAGES_KEPT:", "if False:"),
     ),
     *in_file(
-        "panel/kept_pages.py",
+        "panel/middleware/public_page_cache.py",
         KEPT_PAGES,
         ("kept is not None and kept.versions == versions", "kept is not None"),
         ("asked.get(MADE_FOR) == VISITOR", "True"),
@@ -48,39 +48,40 @@ MUTANTS = (
         ("int(utc_now().timestamp()) // 60", "0"),
     ),
     *in_file(
-        "panel/blueprints/api_quick.py",
+        "panel/middleware/api_status_cache.py",
         QUICK,
         ("if kept is None or kept[0] != version:", "if kept is None:"),
         ("if not api_keys.is_allowed(address, networks=networks):", "if False:"),
         ("return None if self._is_too_much(key_id) else kept[1]", "return kept[1]"),
     ),
     *in_file(
-        "panel/services/api_orders.py",
-        "tests/blueprints/test_api.py tests/blueprints/test_api_quick.py",
+        "panel/services/api/orders.py",
+        "tests/blueprints/api/test_endpoint.py tests/middleware/test_api_status_cache.py",
         ('literal_column("0") == bindparam("customer_id")', 'literal_column("0") >= literal_column("0")'),
         ("since = order.placed_at - LIKELY_TWICE", "since = order.placed_at"),
     ),
     *in_file(
-        "panel/services/sign_ins.py",
-        "tests/services/test_sign_ins.py tests/blueprints/test_login.py tests/blueprints/test_office_customers.py",
+        "panel/services/accounts/sessions.py",
+        "tests/services/accounts/test_sessions.py tests/blueprints/shared/test_auth.py "
+        "tests/blueprints/office/test_customers.py",
         ("USERS.c.closed_at.is_(None), USERS.c.disabled_at.is_(None)", "USERS.c.closed_at.is_(None)"),
     ),
     *in_file(
-        "panel/blueprints/spreadsheet.py",
-        "tests/blueprints/test_statement.py tests/blueprints/test_orders.py",
+        "panel/blueprints/shared/csv_files.py",
+        "tests/blueprints/account/test_statement.py tests/blueprints/orders/test_history.py",
         ('("=", "+"', '("+"'),
     ),
     *in_file(
-        "panel/services/orders.py",
-        f"{PAGES} tests/services/test_orders.py tests/blueprints/test_orders.py",
+        "panel/services/orders/history.py",
+        f"{PAGES} tests/services/orders/test_history.py tests/blueprints/orders/test_history.py",
         ('ORDERS.c.id < bindparam("after")', 'ORDERS.c.id <= bindparam("after")'),
         ('.replace("_", "\\\\_")', ""),
     ),
-    *in_file("panel/services/office/orders_table.py", PAGES, ("ORDERS.c.id < filters", "ORDERS.c.id <= filters")),
+    *in_file("panel/services/office/order_table.py", PAGES, ("ORDERS.c.id < filters", "ORDERS.c.id <= filters")),
     *in_file(
         "panel/services/office/ledger_search.py", PAGES, ("TRANSFERS.c.id < filters", "TRANSFERS.c.id <= filters")
     ),
-    *in_file("panel/services/office/log_view.py", PAGES, ("AuditLine.id < filters", "AuditLine.id <= filters")),
+    *in_file("panel/services/office/audit_log_search.py", PAGES, ("AuditLine.id < filters", "AuditLine.id <= filters")),
     *in_file("panel/services/office/customers.py", PAGES, ("User.id < after", "User.id <= after")),
     *in_file(
         "panel/services/office/review_list.py",
@@ -88,7 +89,7 @@ MUTANTS = (
         ("Review.id > after.review_id", "Review.id >= after.review_id"),
         ("order_by(_rank, Review.id)", "order_by(Review.id)"),
     ),
-    *in_file("panel/services/top_ups.py", PAGES, ("TopUp.id > (after or 0)", "TopUp.id >= (after or 0)")),
+    *in_file("panel/services/money/deposits.py", PAGES, ("TopUp.id > (after or 0)", "TopUp.id >= (after or 0)")),
     *in_file(
         "panel/services/tickets/queue.py",
         PAGES,

@@ -2,13 +2,13 @@
 
 from tests.mutants.mutant import in_file
 
-LEDGER = "tests/services/test_ledger.py"
-STATEMENT = "tests/blueprints/test_statement.py"
+LEDGER = "tests/services/money/test_ledger.py"
+STATEMENT = "tests/blueprints/account/test_statement.py"
 FIGURES = "tests/flows/test_figures.py"
 
 MUTANTS = (
     *in_file(
-        "panel/db.py",
+        "panel/db/__init__.py",
         "tests/models/test_connections.py",
         ("synchronous=FULL", "synchronous=NORMAL"),
         ("foreign_keys=ON", "foreign_keys=OFF"),
@@ -22,7 +22,7 @@ MUTANTS = (
         ),
     ),
     *in_file(
-        "panel/services/ledger.py",
+        "panel/services/money/ledger.py",
         LEDGER,
         ('.balance_nanos + bindparam("delta") >= 0', '.balance_nanos + bindparam("delta") > 0'),
         ("deltas.get(source, 0) - posting.amount_nanos", "deltas.get(source, 0) + posting.amount_nanos"),
@@ -30,12 +30,12 @@ MUTANTS = (
         ("balance -= row.change", "balance += row.change"),
     ),
     *in_file(
-        "panel/services/ledger.py",
-        "tests/services/test_closing.py",
+        "panel/services/money/ledger.py",
+        "tests/services/privacy/test_closing.py",
         ("if credited := customers & from_outside:", "if credited := customers - customers:"),
     ),
     *in_file(
-        "panel/services/ledger.py",
+        "panel/services/money/ledger.py",
         f"{STATEMENT} {LEDGER}",
         ("lines.c.at >= since, lines.c.at < until", "lines.c.at >= since, lines.c.at <= until"),
         ("lines.c.at >= since,", "lines.c.at > since,"),
@@ -43,19 +43,19 @@ MUTANTS = (
         ("return self.opening_nanos + sum(", "return sum("),
     ),
     *in_file(
-        "panel/services/ledger.py",
+        "panel/services/money/ledger.py",
         f"{FIGURES}::test_receipt_shows_what_was_charged_kept_and_returned",
         (".where(lines.c.id > row.id)", ".where(lines.c.id >= row.id)"),
     ),
     *in_file(
-        "panel/services/refunds.py",
-        "tests/services/test_refunds.py tests/services/test_transitions.py",
+        "panel/services/orders/refunds.py",
+        "tests/services/orders/test_refunds.py tests/services/orders/test_transitions.py",
         ("if to.is_open or charge.settled_nanos:", "if to.is_open:"),
         ("if settlement.returned_nanos:", "if settlement.kept_nanos and settlement.returned_nanos:"),
     ),
     *in_file(
-        "panel/domain/refund.py",
-        "tests/domain/test_refund.py",
+        "panel/domain/settlement.py",
+        "tests/domain/test_settlement.py",
         ("returned = remains * price", "returned = (quantity - remains) * price"),
         ("kept_nanos=charge - returned", "kept_nanos=charge"),
         ("0 <= remains <= quantity", "0 <= remains < quantity"),
@@ -76,41 +76,41 @@ MUTANTS = (
         ("if quantity > maximum", "if quantity >= maximum"),
     ),
     *in_file(
-        "panel/domain/period.py",
-        "tests/domain/test_period.py",
+        "panel/domain/date_range.py",
+        "tests/domain/test_date_range.py",
         ("timedelta(days=1), time.min", "timedelta(days=0), time.min"),
     ),
     *in_file(
-        "panel/services/goodwill.py",
-        "tests/services/test_goodwill.py",
+        "panel/services/orders/goodwill.py",
+        "tests/services/orders/test_goodwill.py",
         ("left_nanos=kept - int(returned)", "left_nanos=kept"),
         ("gift.amount_nanos <= left.left_nanos", "gift.amount_nanos < left.left_nanos"),
         ("if kept - left.left_nanos + gift.amount_nanos >", "if gift.amount_nanos >"),
         ("if left.number != gift.number:", "if left.number < gift.number:"),
     ),
     *in_file(
-        "panel/services/top_ups.py",
-        "tests/services/test_top_ups.py",
+        "panel/services/money/deposits.py",
+        "tests/services/money/test_deposits.py",
         ("if amount_nanos > MOST_NANOS", "if amount_nanos >= MOST_NANOS"),
         ("if amount_nanos < LEAST_NANOS", "if amount_nanos <= LEAST_NANOS"),
         ("if top_up.refused_at is not None:", "if False:"),
     ),
     *in_file(
-        "panel/services/office/money_moves.py",
-        "tests/services/test_proposals.py tests/blueprints/test_office_customers.py",
+        "panel/services/office/balance_changes.py",
+        "tests/services/office/test_second_approval.py tests/blueprints/office/test_customers.py",
         ("ends[::-1] if wanted.kind", "ends if wanted.kind"),
         ("if wanted.customer_id == wanted.operator_id:", "if False:"),
     ),
     *in_file(
-        "panel/services/office/proposals.py",
-        "tests/services/test_proposals.py",
+        "panel/services/office/second_approval.py",
+        "tests/services/office/test_second_approval.py",
         ("if proposal.proposed_by == operator_id:", "if False:"),
         ("if proposal.expires_at <= now:", "if proposal.expires_at < now:"),
         ("if proposal.state != ProposalState.OPEN:", "if False:"),
     ),
     *in_file(
-        "panel/services/audit.py",
-        "tests/services/test_audit.py",
+        "panel/services/money/audit.py",
+        "tests/services/money/test_audit.py",
         ("AccountKind.CUSTOMER and cached != summed", "AccountKind.CUSTOMER and cached < summed"),
         ("returned != ORDERS.c.returned_nanos,", ""),
         ("having(given > ORDERS.c.kept_nanos)", "having(given > ORDERS.c.kept_nanos + 1)"),

@@ -2,14 +2,14 @@
 
 from tests.mutants.mutant import POSTGRESQL, in_file
 
-TRANSITIONS = "tests/services/test_transitions.py"
-ORDERING = "tests/services/test_ordering.py"
-DISPATCH = "tests/jobs/test_dispatch.py tests/jobs/test_settling.py"
+TRANSITIONS = "tests/services/orders/test_transitions.py"
+ORDERING = "tests/services/orders/test_placing.py"
+DISPATCH = "tests/jobs/test_dispatch.py tests/jobs/test_review_resolution.py"
 
 # Without these locks two threads read the same row and both act on it.
 LOCKS = (
     *in_file(
-        "panel/services/ledger.py",
+        "panel/services/money/ledger.py",
         "tests/flows/test_placing_races.py",
         (
             'lock_rows(_OWNED.where(among(ACCOUNTS.c.user_id, "user_ids")))',
@@ -18,7 +18,7 @@ LOCKS = (
         engine=POSTGRESQL,
     ),
     *in_file(
-        "panel/services/transitions.py",
+        "panel/services/orders/transitions.py",
         "tests/flows/test_taking_races.py",
         (
             'lock_rows(_CLAIMED.where(among(ORDERS.c.id, "ids")), of=ORDERS)',
@@ -27,7 +27,7 @@ LOCKS = (
         engine=POSTGRESQL,
     ),
     *in_file(
-        "panel/services/dispatching.py",
+        "panel/services/orders/dispatch.py",
         "tests/flows/test_races.py",
         ("lock_rows(due, of=Order, skip_locked=True)", "due"),
         engine=POSTGRESQL,
@@ -44,8 +44,8 @@ MUTANTS = (
         ("USUAL_WAY.index(self) < USUAL_WAY", "USUAL_WAY.index(self) <= USUAL_WAY"),
     ),
     *in_file(
-        "panel/domain/report.py",
-        "tests/domain/test_report.py",
+        "panel/domain/provider_report.py",
+        "tests/domain/test_provider_report.py",
         ("0 < counted < standing.quantity", "0 <= counted < standing.quantity"),
         ("and value > most", "and value >= most"),
         ('"cancelled": Status.CANCELED', '"cancelled": Status.COMPLETED'),
@@ -59,7 +59,7 @@ MUTANTS = (
         ("if is_open or status is Status.REFILL:", "if status is Status.REFILL:"),
     ),
     *in_file(
-        "panel/services/ordering.py",
+        "panel/services/orders/placing.py",
         ORDERING,
         ('asked.quantity.lstrip("0") == str(earlier.quantity)', "True"),
         ("asked.terms_id != wanted.offer.terms_id", "asked.terms_id > wanted.offer.terms_id"),
@@ -67,12 +67,12 @@ MUTANTS = (
         ("Order.customer_id == customer_id, Order.request_id", "Order.request_id"),
     ),
     *in_file(
-        "panel/services/ordering.py",
+        "panel/services/orders/placing.py",
         "tests/services/test_first_completion.py",
         ('None if offer.provider_kind == "manual" else now', "now"),
     ),
     *in_file(
-        "panel/services/transitions.py",
+        "panel/services/orders/transitions.py",
         f"{TRANSITIONS} tests/services/test_first_completion.py",
         ('ORDERS.c.version == bindparam("b_version")', 'ORDERS.c.version >= bindparam("b_version")'),
         ("order.completed_at or (now if to is", "(now if to is"),
@@ -83,69 +83,71 @@ MUTANTS = (
         ("if to is not order.status and not order.status.may_become(to):", "if False:"),
     ),
     *in_file(
-        "panel/services/transitions.py",
-        "tests/services/test_order_notices.py",
+        "panel/services/orders/transitions.py",
+        "tests/services/mail/test_order_notifications.py",
         ("None if Status.REFILL in (to, order.status) else now", "now"),
     ),
     *in_file(
-        "panel/services/customer_state.py",
-        f"{TRANSITIONS} tests/test_unchanged.py",
+        "panel/services/customer_version.py",
+        f"{TRANSITIONS} tests/middleware/test_live_poll_304.py",
         ('USERS.c.state_version + literal_column("1")', 'USERS.c.state_version + literal_column("0")'),
         ("COUNTS.c.orders + add.excluded.orders", "add.excluded.orders"),
     ),
     *in_file(
-        "panel/services/dispatching.py",
+        "panel/services/orders/dispatch.py",
         DISPATCH,
         ("OPEN = (AttemptState.INTENT, AttemptState.UNKNOWN)", "OPEN = (AttemptState.INTENT,)"),
         ("2 ** min(tries - 1, 10)", "1 ** min(tries - 1, 10)"),
         ("(not outcome.provider_id or has_id(", "(not outcome.provider_id and has_id("),
     ),
     *in_file(
-        "panel/services/dispatching.py",
-        f"{DISPATCH} tests/services/test_cancellation_answers.py tests/flows/test_review_findings_jobs.py",
+        "panel/services/orders/dispatch.py",
+        f"{DISPATCH} tests/services/orders/test_cancellation_answers.py tests/flows/test_review_findings_jobs.py",
         ("cancel_order(order, reason=STOPPED, now=now)", "pass"),
     ),
     *in_file(
-        "panel/services/deadlines.py",
-        "tests/jobs/test_settling.py tests/jobs/test_dispatch.py",
+        "panel/services/orders/timeouts.py",
+        "tests/jobs/test_review_resolution.py tests/jobs/test_dispatch.py",
         ("Attempt.at <= now - timedelta(hours=unconfirmed_hours)", "Attempt.at <= now"),
         ("Order.placed_at <= placed_before", "Order.placed_at <= now"),
     ),
     *in_file(
-        "panel/services/cancellations.py",
-        "tests/services/test_cancellation_answers.py tests/blueprints/test_order.py tests/jobs/test_dispatch.py",
+        "panel/services/orders/cancellations.py",
+        "tests/services/orders/test_cancellation_answers.py tests/blueprints/orders/test_detail.py "
+        "tests/jobs/test_dispatch.py",
         ("if order.customer_id != customer_id:", "if False:"),
         ("(AttemptState.NOT_SENT, AttemptState.REFUSED)", "(AttemptState.NOT_SENT, AttemptState.UNKNOWN)"),
         ("Status.PENDING and not may_be_taken(order_id)", "Status.PENDING"),
     ),
     *in_file(
-        "panel/services/syncing.py",
+        "panel/services/orders/sync.py",
         "tests/jobs/test_sync.py",
         ('ORDERS.c.sync_at <= bindparam("now")', 'ORDERS.c.sync_at >= bindparam("now")'),
         ("if is_new and verdict.is_bad:", "if is_new:"),
         ("reports[ask.order_id] for ask in asked if ask.order_id in reports", "reports[each] for each in reports"),
     ),
     *in_file(
-        "panel/services/settling.py",
-        "tests/jobs/test_settling.py tests/services/test_office_reviews.py",
+        "panel/services/office/review_resolution.py",
+        "tests/jobs/test_review_resolution.py tests/services/office/test_review_list.py",
         ("if review.resolved_at is not None:\n        raise", "if False:\n        raise"),
-        ("if dispatching.has_id(order.provider_id, given):", "if False:"),
+        ("if dispatch.has_id(order.provider_id, given):", "if False:"),
     ),
     *in_file(
-        "panel/services/refills.py",
-        "tests/jobs/test_refills.py tests/services/test_refill_ends.py tests/blueprints/test_order.py",
+        "panel/services/orders/refills.py",
+        "tests/jobs/test_refills.py tests/services/orders/test_refill_endings.py "
+        "tests/blueprints/orders/test_detail.py",
         ("if order.customer_id != customer_id:", "if False:"),
         ("is_open=open_of(order_id) is not None,", "is_open=False,"),
     ),
     *in_file(
-        "panel/services/fulfilling.py",
-        "tests/services/test_fulfilling.py",
+        "panel/services/orders/manual.py",
+        "tests/services/orders/test_manual.py",
         ("not 0 <= given <= order.quantity", "not 0 <= given"),
         ("if to is Status.PARTIAL and given is None:", "if False:"),
     ),
     *in_file(
         "panel/services/reviews.py",
-        "tests/jobs/test_ever_new_reports.py tests/jobs/test_sync.py",
+        "tests/jobs/test_sync_report_flood.py tests/jobs/test_sync.py",
         ("if known >= MOST_REPORTS:", "if known > MOST_REPORTS:"),
     ),
 )

@@ -26,7 +26,7 @@ MUTANTS = (
         ("amount(row.returned_nanos) }} returned", "amount(row.charge_nanos) }} returned"),
     ),
     *in_file(
-        "panel/blueprints/history_rows.py",
+        "panel/blueprints/orders/history_rows.py",
         HISTORY,
         ("charge_nanos=row.charge_nanos,", "charge_nanos=row.charge_nanos - row.returned_nanos,"),
     ),
@@ -41,7 +41,7 @@ MUTANTS = (
         ("amount(gift.amount_nanos)", "amount(receipt.total_nanos)"),
     ),
     *in_file(
-        "panel/services/order_page.py",
+        "panel/services/orders/detail.py",
         f"{ORDER} {RECEIPT}",
         (", order.kept_nanos),", ", order.returned_nanos),"),
         ("order.returned_nanos, *moved", "order.kept_nanos, *moved"),
@@ -52,8 +52,8 @@ MUTANTS = (
         ("amount_nanos=order.returned_nanos,", "amount_nanos=order.kept_nanos,"),
     ),
     *in_file(
-        "panel/services/order_page.py",
-        "tests/blueprints/test_ordering.py::test_order_again_is_filled_in_from_the_earlier_order",
+        "panel/services/orders/detail.py",
+        "tests/blueprints/orders/test_new.py::test_order_again_is_filled_in_from_the_earlier_order",
         ("return self.order.remains if is_rest else", "return self.order.quantity if is_rest else"),
     ),
     *in_file(
@@ -82,12 +82,12 @@ MUTANTS = (
         ("amount(together_nanos)", "amount(free_nanos)"),
     ),
     *in_file(
-        "panel/blueprints/balance.py",
+        "panel/blueprints/account/balance.py",
         BALANCE,
         ("together_nanos=free_nanos + held_nanos", "together_nanos=free_nanos - held_nanos"),
     ),
     *in_file(
-        "panel/blueprints/balance.py",
+        "panel/blueprints/account/balance.py",
         f"{FILES}::test_file_of_the_statement_has_each_line {STATEMENT}",
         ("money.plain(found.closing_nanos)", "money.plain(found.opening_nanos)"),
         ("money.plain(entry.out_nanos)", "money.plain(entry.balance_nanos)"),
@@ -106,7 +106,7 @@ MUTANTS = (
         ("amount(line.entry.balance_nanos)", "amount(line.entry.in_nanos)"),
     ),
     *in_file(
-        "panel/blueprints/orders.py",
+        "panel/blueprints/orders/history.py",
         f"{FILES}::test_file_of_orders_has_each_charge_and_return",
         ("money.plain(row.returned_nanos)", "money.plain(row.charge_nanos)"),
     ),
@@ -117,18 +117,18 @@ MUTANTS = (
         ("balance_nanos | money", "charge_nanos | money"),
     ),
     *in_file(
-        "panel/services/order_notices.py",
+        "panel/services/mail/order_notifications.py",
         MAIL,
         ("sum(order.returned_nanos for", "sum(order.charge_nanos for"),
     ),
     *in_file(
-        "panel/services/own_data/tables.py",
+        "panel/services/privacy/data_export_tables.py",
         OWN_DATA,
         ('Order.kept_nanos.label("kept")', 'Order.returned_nanos.label("kept")'),
         ("case((Transfer.from_account_id == mine", "case((Transfer.to_account_id == mine"),
     ),
     *in_file(
-        "panel/services/api_orders.py",
+        "panel/services/api/orders.py",
         f"{FILES}::test_api_says_what_each_order_costs_by_now",
         ("ORDERS.c.charge_nanos - ORDERS.c.returned_nanos", "ORDERS.c.charge_nanos"),
     ),
@@ -161,7 +161,7 @@ MUTANTS = (
         ("amount(story.returned_later_nanos)", "amount(story.room.left_nanos)"),
     ),
     *in_file(
-        "panel/services/office/order_story.py",
+        "panel/services/office/order_detail.py",
         OFFICE_ORDER,
         ("self.own.order.kept_nanos - self.room.left_nanos", "self.own.order.kept_nanos"),
     ),

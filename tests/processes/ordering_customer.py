@@ -8,7 +8,7 @@ import time
 
 import httpx
 
-from tests.servers import Panel
+from tests.support.servers import Panel
 
 TOOL, LINK, QUANTITY = "newsletter-readers", "https://news.example.com/issues/{}", "50"
 PATIENCE_SECONDS = 60

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from panel.settings import ROOT
-from tests.servers import Panel, a_panel, free_port
+from tests.support.servers import Panel, a_panel, free_port
 
 APP, FLASK = (sys.executable, "app.py"), (sys.executable, "-m", "flask")
 COMMANDS = (

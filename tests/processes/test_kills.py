@@ -10,10 +10,10 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from tests.counts import times
 from tests.processes.ordering_customer import OrderingCustomer
 from tests.processes.test_supervisor import all_are_pending, descendants, find_child, until
-from tests.servers import Panel, running_panel
+from tests.support.repeats import times
+from tests.support.servers import Panel, running_panel
 
 KILLS = times(20, long=200)
 QUICK = {"PANEL_SYNC_SECONDS": "1", "PANEL_LEASE_SECONDS": "5", "PANEL_WEB_WORKERS": "2"}
@@ -65,7 +65,7 @@ def assert_sound(panel: Panel) -> None:
 
 def assert_each_was_placed_and_charged_once(panel: Panel, customer: OrderingCustomer) -> None:
     """Every form that was answered with an order made exactly that one, and one charge; no other order is there."""
-    with closing(sqlite3.connect(panel.instance / "panel.db")) as database:
+    with closing(sqlite3.connect(panel.security.instance_folder / "panel.db")) as database:
         orders = database.execute(
             "SELECT orders.request_id, orders.id, count(transfers.id) FROM orders"
             " JOIN users ON users.id = orders.customer_id AND users.email = ?"

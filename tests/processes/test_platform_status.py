@@ -10,7 +10,7 @@ from typing import Any
 
 from panel.services.health import BEAT_SECONDS
 from tests.processes.beside import another_worker, until
-from tests.servers import Panel, running_panel
+from tests.support.servers import Panel, running_panel
 
 # For the beat that was due as the worker died, and for a busy machine.
 GRACE_SECONDS = 3.0

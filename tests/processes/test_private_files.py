@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from panel.settings import ROOT
-from tests.servers import Panel, a_panel, running_panel
+from tests.support.servers import Panel, a_panel, running_panel
 
 OPEN_UMASK, OPEN_TO_ALL = 0o000, 0o666
 NOT_SECRET = {"output.log"}

@@ -8,10 +8,10 @@ import pytest
 from flask import Flask
 
 from panel.application import create_app
-from tests import databases
-from tests.cookies import session_cookie
-from tests.factories import a_customer
-from tests.servers import Panel, running_panel
+from tests.support import databases
+from tests.support.factories import a_customer
+from tests.support.servers import Panel, running_panel
+from tests.support.session_cookies import session_cookie
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
 @pytest.fixture
 def site(panel: Panel) -> Iterator[Flask]:
     """The same site in this process, on the server's database."""
-    app = create_app(databases.settings_for(panel.instance, port=panel.port))
+    app = create_app(databases.settings_for(panel.security.instance_folder, port=panel.port))
     try:
         with app.app_context():
             yield app

@@ -13,12 +13,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests import databases, two_panels
-from tests.private_servers import PrivateServer
 from tests.processes.beside import another_worker
 from tests.processes.test_supervisor import until
-from tests.servers import a_panel
-from tests.two_panels import CUSTOMER, RESELLER, Books, Browser, Offer, Watch
+from tests.support import databases, two_panels
+from tests.support.private_servers import PrivateServer
+from tests.support.servers import a_panel
+from tests.support.two_panels import CUSTOMER, RESELLER, Books, Browser, Offer, Watch
 
 SHARED = {"PANEL_WORKER": "false", "PANEL_SECRET_KEY": "s" * 40, "PANEL_SEAL_KEY": "k" * 40, "PANEL_SYNC_SECONDS": "1"}
 TOOLS = ("newsletter-readers", "always-ends-partial-demo", "always-ends-canceled-demo", "article-reads")

@@ -8,8 +8,8 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
-from panel.running import connections
-from tests.servers import Panel, running_panel
+from panel.processes import connections
+from tests.support.servers import Panel, running_panel
 
 SLOW = 200
 PROBES = 8

@@ -15,7 +15,7 @@ import pytest
 
 from panel.settings import ROOT
 from tests.processes.beside import until
-from tests.servers import Panel, a_panel, running_panel
+from tests.support.servers import Panel, a_panel, running_panel
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from tests import two_panels
-from tests.servers import Panel, a_panel
-from tests.two_panels import CUSTOMER, RESELLER, Books, Browser, Offer, Watch
+from tests.support import two_panels
+from tests.support.servers import Panel, a_panel
+from tests.support.two_panels import CUSTOMER, RESELLER, Books, Browser, Offer, Watch
 
 USUAL, PARTIAL, CANCELED = "newsletter-readers", "always-ends-partial-demo", "always-ends-canceled-demo"
 STOPPED_MIDWAY, STOPPED_EARLY = "podcast-plays", "map-listing-views"

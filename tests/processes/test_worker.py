@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from panel.worker import cron, sweeps, take_slot
-from tests import databases
 from tests.processes.beside import another_worker
 from tests.processes.test_supervisor import all_are_pending, until
-from tests.servers import a_panel, running_panel
+from tests.support import databases
+from tests.support.servers import a_panel, running_panel
 
 
 def test_slots_are_the_lowest_free_numbers(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from panel.providers import http
 from panel.providers.http import CallFailed, ErrorStatus
-from tests.hostile import Answer, Hostile, drip, drop, flood, hang, hostile_provider, said
+from tests.support.hostile_provider import Answer, Hostile, drip, drop, flood, hang, hostile_provider, said
 
 SECONDS = 1.0
 SLACK_SECONDS = 1.5

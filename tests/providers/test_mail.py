@@ -8,18 +8,18 @@ from sqlalchemy import select
 
 from panel.db import db
 from panel.models import Mail
-from panel.services import mails
+from panel.services.mail import outbox
 from panel.settings import WrongSetting, load
-from tests import smtp
-from tests.mailing import a_mail, sends_to, sweep, the_mail, wait_no_longer
-from tests.smtp import mail_server
+from tests.support import smtp_server
+from tests.support.mailbox import a_mail, sends_to, sweep, the_mail, wait_no_longer
+from tests.support.smtp_server import mail_server
 
 
 @pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])
 def test_a_password_goes_only_to_a_server_whose_certificate_is_right(
     app: Flask, scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    context, authority = smtp.certificate(tmp_path)
+    context, authority = smtp_server.certificate(tmp_path)
     with mail_server(**{"tls" if scheme == "smtps" else "starttls": context}) as server:
         log_in = "panel%40example.com:a%20pass%3Aword%2Fwith%20%40%20signs"
         sends_to(app, server, f"{scheme}://{log_in}@127.0.0.1:{server.port}")
@@ -32,7 +32,7 @@ def test_a_password_goes_only_to_a_server_whose_certificate_is_right(
         wait_no_longer()
         sweep()
 
-    assert server.log_in == (smtp.USER, smtp.PASSWORD)
+    assert server.log_in == (smtp_server.USER, smtp_server.PASSWORD)
     assert len(server.taken) == 1
 
 
@@ -96,7 +96,7 @@ def test_hostile_subjects_and_texts_stay_one_header_and_one_text(app: Flask) -> 
     assert taken.to == ["customer@example.com"]
     assert taken.message["Bcc"] is None
     assert taken.message["Subject"].startswith("Answer Bcc: victim@example.com and more")
-    assert len(taken.message["Subject"]) == mails.MOST_SUBJECT_LENGTH
+    assert len(taken.message["Subject"]) == outbox.MOST_SUBJECT_LENGTH
     text = taken.message.get_content().replace("\r\n", "\n")
     assert text.startswith("One\n.\nMAIL FROM:<evil@example.com>\n[31mtwoüü")
 

@@ -6,8 +6,8 @@ import pytest
 
 from panel.db import transaction
 from panel.domain.status import Status
-from panel.services import transitions
-from tests.factories import NOON, again, an_order
+from panel.services.orders import transitions
+from tests.support.factories import NOON, again, an_order
 
 
 @pytest.mark.both_engines

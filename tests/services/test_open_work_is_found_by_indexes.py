@@ -8,25 +8,25 @@ import pytest
 from sqlalchemy import event
 
 from panel.db import db, transaction
-from panel.services import cancellations, deadlines, dispatching, rechecking, refill_ends, refills
 from panel.services.office import queues, review_list
 from panel.services.office.queues import Limits
-from tests.factories import NOON, an_order
+from panel.services.orders import cancellations, dispatch, rechecks, refill_endings, refills, timeouts
+from tests.support.factories import NOON, an_order
 
 LIMITS = Limits(dispatch_hours=24, stuck_hours=24, unconfirmed_hours=72)
 LATER = NOON + timedelta(days=10)
 
 ASKED: dict[str, Callable[[], Any]] = {
-    "vanished callers": lambda: deadlines.expire_leases(now=LATER),
-    "orders to give up": lambda: deadlines.give_up(unconfirmed_hours=1_000, dispatch_hours=1_000, now=LATER),
-    "refills to give up": lambda: deadlines.expire_refills(unconfirmed_hours=1_000, now=LATER),
-    "slow refills": lambda: deadlines.review_slow_refills(unconfirmed_hours=1_000, now=LATER),
-    "ended orders to ask about": lambda: rechecking.providers_with_work(now=LATER),
-    "a batch of ended orders": lambda: rechecking.take_batch(1, now=LATER),
-    "customers' turns": lambda: dispatching.open_attempts(1, most=1, lease_seconds=60, now=LATER),
+    "vanished callers": lambda: timeouts.expire_leases(now=LATER),
+    "orders to give up": lambda: timeouts.give_up(unconfirmed_hours=1_000, dispatch_hours=1_000, now=LATER),
+    "refills to give up": lambda: timeouts.expire_refills(unconfirmed_hours=1_000, now=LATER),
+    "slow refills": lambda: timeouts.review_slow_refills(unconfirmed_hours=1_000, now=LATER),
+    "ended orders to ask about": lambda: rechecks.providers_with_work(now=LATER),
+    "a batch of ended orders": lambda: rechecks.take_batch(1, now=LATER),
+    "customers' turns": lambda: dispatch.open_attempts(1, most=1, lease_seconds=60, now=LATER),
     "refills due": lambda: [*refills.providers_with_work(now=LATER), *refills.due(1, now=LATER)],
     "stops due": lambda: [*cancellations.providers_with_work(now=LATER), *cancellations.due(1, now=LATER)],
-    "open refills": refill_ends.open_refills,
+    "open refills": refill_endings.open_refills,
     "open reviews by kind": review_list.counts,
     "a page of open reviews": lambda: review_list.open_page(unconfirmed_hours=1_000, now=LATER),
     "the office's queues": lambda: queues.all_queues(LIMITS, now=LATER),

@@ -8,15 +8,16 @@ from sqlalchemy import select, update
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.domain.platform import Component, Finding, State
+from panel.domain.component_states import Component, Finding, State
 from panel.domain.status import Status
 from panel.jobs import probes
 from panel.models import AuditRun, Measurement, Order, Provider
-from panel.services import health, measures, provider_health
+from panel.services import delivery_times, health
 from panel.services.office import providers_view
-from panel.services.platform import audits, board, canary, kept, measuring, signals
-from panel.services.platform import now as present
-from tests.factories import a_customer, a_provider, a_tool, an_operator, an_order, signed_in
+from panel.services.platform import audit_runs, canary, checks, measurements, short_cache, status_page
+from panel.services.platform import current as present
+from panel.services.providers import health as provider_health
+from tests.support.factories import a_customer, a_provider, a_tool, an_operator, an_order, signed_in
 
 HOUR = timedelta(hours=1)
 
@@ -24,8 +25,8 @@ HOUR = timedelta(hours=1)
 def a_round(*, ahead: timedelta) -> None:
     found = [Finding(component, State.OPERATIONAL, 5, "It answers.") for component in Component]
     with transaction():
-        measuring.record(found, interval_seconds=60, now=utc_now() + ahead)
-    kept.forget()
+        measurements.record(found, interval_seconds=60, now=utc_now() + ahead)
+    short_cache.forget()
 
 
 def test_round_to_come_says_nothing_of_the_present(client: FlaskClient) -> None:
@@ -39,14 +40,14 @@ def test_round_to_come_says_nothing_of_the_present(client: FlaskClient) -> None:
     assert found.measured_at is None and found.state is not State.OPERATIONAL
     assert "No probe has run." in page and "Every part of the platform works." not in page
     assert client.get("/platform-status.json").get_json()["measured_at"] is None
-    assert all(row.typical is None for row in board.read(interval_seconds=60, now=utc_now()).rows)
+    assert all(row.typical is None for row in status_page.read(interval_seconds=60, now=utc_now()).rows)
 
 
 def test_heartbeat_to_come_is_no_worker(client: FlaskClient) -> None:
     a_round(ahead=timedelta())
     with transaction():
         health.beat("here", now=utc_now() + HOUR)
-    kept.forget()
+    short_cache.forget()
 
     assert (client.get("/readyz").status_code, client.get("/readyz").text) == (503, "not ready: worker\n")
     assert present.read(interval_seconds=60, now=utc_now()).is_stale
@@ -68,9 +69,9 @@ def test_audit_and_test_order_are_due_after_those_to_come() -> None:
     with transaction():
         db.session.add(AuditRun(at=now + 400 * 24 * HOUR, took_ms=1, orders=0, is_sound=True))
 
-    assert audits.newest(now=now) is None and audits.is_due(now=now)
+    assert audit_runs.newest(now=now) is None and audit_runs.is_due(now=now)
     probes.audit(worker="here")
-    assert not audits.is_due(now=utc_now())
+    assert not audit_runs.is_due(now=utc_now())
     to_come = canary.Canary(1, now + 24 * HOUR, None, None, None, 1, 0)
     assert canary.is_due(to_come, every_seconds=300, now=now)
 
@@ -80,11 +81,11 @@ def test_answer_of_a_provider_to_come_is_no_answer() -> None:
     with transaction():
         db.session.execute(update(Provider).values(answered_at=utc_now() + HOUR))
 
-    [told] = signals.providers(now=utc_now())
+    [told] = checks.providers(now=utc_now())
     assert told.state is State.UNKNOWN
     with transaction():
         provider_health.answered(tool.provider_id, now=utc_now())
-    [told] = signals.providers(now=utc_now())
+    [told] = checks.providers(now=utc_now())
     assert told.state is State.OPERATIONAL
 
 
@@ -105,14 +106,14 @@ def test_balance_to_come_is_no_data_and_an_answer_is_an_answer(client: FlaskClie
 def test_delivery_times_to_come_or_below_nothing_are_not_measured() -> None:
     customer, tool = a_customer("1000"), a_tool()
     now = utc_now()
-    for number in range(2 * measures.LEAST_SAMPLE):
+    for number in range(2 * delivery_times.LEAST_SAMPLE):
         order = an_order(customer=customer, tool=tool, quantity=10, status=Status.COMPLETED, now=now)
         ended = now + HOUR if number % 2 else now - HOUR
         with transaction():
             times = {"started_at": ended, "completed_at": ended, "ended_at": ended}
             db.session.execute(update(Order).where(Order.id == order.id).values(**times))
-    measures.forget()
+    delivery_times.forget()
 
-    assert measures.time_to_completion(now=now) is None
-    assert measures.time_to_start(now=now) is None
-    assert measures.completions(now=now) == []
+    assert delivery_times.time_to_completion(now=now) is None
+    assert delivery_times.time_to_start(now=now) is None
+    assert delivery_times.completions(now=now) == []

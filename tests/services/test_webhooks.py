@@ -14,10 +14,12 @@ from panel.domain.refill import RefillState
 from panel.domain.request_id import API_NAMED
 from panel.domain.status import Status
 from panel.models import Delivery, Order, Refill, User, Webhook
-from panel.services import ledger, receivers, refills, transitions
-from panel.services.ordering import Placing, place_order
-from panel.services.receivers import Shown
-from tests.factories import LINK, NOON, a_customer, a_tool, an_order
+from panel.services.api import webhook_endpoints
+from panel.services.api.webhook_endpoints import Shown
+from panel.services.money import ledger
+from panel.services.orders import refills, transitions
+from panel.services.orders.placing import Placing, place_order
+from tests.support.factories import LINK, NOON, a_customer, a_tool, an_order
 
 pytestmark = pytest.mark.both_engines
 
@@ -26,7 +28,7 @@ URL = "https://panel.example.com/webhooks"
 
 def a_receiver(app: Flask, customer: User, *, url: str = URL, balance_low_nanos: int | None = None) -> Shown:
     with transaction():
-        return receivers.add(
+        return webhook_endpoints.add(
             customer.id, url=url, balance_low_nanos=balance_low_nanos, settings=app.config["PANEL"], now=NOON
         )
 
@@ -203,7 +205,7 @@ def test_only_the_customers_own_live_receivers_are_told(app: Flask) -> None:
     gone = a_receiver(app, owner, url=f"{URL}/old").receiver.id
     foreign = a_receiver(app, a_customer()).receiver.id
     with transaction():
-        receivers.remove(gone, user_id=owner.id, now=NOON)
+        webhook_endpoints.remove(gone, user_id=owner.id, now=NOON)
 
     move(order, Status.COMPLETED, remains=0)
 

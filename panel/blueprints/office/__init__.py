@@ -1,1 +1,4 @@
-"""Pages for those who run the panel. Every module makes its blueprint with `gate.office_blueprint`."""
+"""Pages of the operators' office. Every module makes its blueprint with `access.office_blueprint`.
+
+May import `shared`, services and below.
+"""

@@ -3,13 +3,13 @@
 from flask import abort, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from panel.blueprints.office import shared
-from panel.blueprints.office.gate import office_blueprint
+from panel.blueprints.office import layout
+from panel.blueprints.office.access import office_blueprint
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import NotFound, PanelError
 from panel.domain.ticket import LONGEST_TEXT
-from panel.services.tickets import canned
+from panel.services.tickets import canned_answers
 
 bp = office_blueprint("canned_answers")
 
@@ -24,7 +24,7 @@ def add() -> ResponseReturnValue:
     name, text = _typed()
     try:
         with transaction():
-            canned.add(name=name, text=text, actor=shared.actor(), now=utc_now())
+            canned_answers.add(name=name, text=text, actor=layout.actor(), now=utc_now())
     except PanelError as error:
         return make_response(_index_page(error), error.http_status)
     flash(f"“{name.strip()}” is kept.")
@@ -41,7 +41,7 @@ def edit(answer_id: int) -> ResponseReturnValue:
     name, text = _typed()
     try:
         with transaction():
-            canned.edit(answer_id, name=name, text=text, seen=_seen(), actor=shared.actor(), now=utc_now())
+            canned_answers.edit(answer_id, name=name, text=text, seen=_seen(), actor=layout.actor(), now=utc_now())
     except NotFound:
         raise
     except PanelError as error:
@@ -54,7 +54,7 @@ def edit(answer_id: int) -> ResponseReturnValue:
 def remove(answer_id: int) -> ResponseReturnValue:
     try:
         with transaction():
-            canned.remove(answer_id, seen=_seen(), actor=shared.actor(), now=utc_now())
+            canned_answers.remove(answer_id, seen=_seen(), actor=layout.actor(), now=utc_now())
     except NotFound:
         raise
     except PanelError as error:
@@ -76,27 +76,27 @@ def _index_page(error: PanelError | None = None) -> str:
     name, text = _typed()
     return render_template(
         "office/canned_answers/index.html",
-        answers=canned.listed(),
-        placeholders=canned.PLACEHOLDERS,
+        answers=canned_answers.listed(),
+        placeholders=canned_answers.PLACEHOLDERS,
         name=name,
         text=text,
         errors={} if error is None else {error.field or "": error.message},
-        longest_name=canned.LONGEST_NAME,
+        longest_name=canned_answers.LONGEST_NAME,
         longest_text=LONGEST_TEXT,
     )
 
 
 def _answer_page(answer_id: int, error: PanelError | None = None) -> str:
-    answer = canned.find(answer_id)
+    answer = canned_answers.find(answer_id)
     if answer is None:
         abort(404)
     return render_template(
         "office/canned_answers/show.html",
         answer=answer,
-        placeholders=canned.PLACEHOLDERS,
+        placeholders=canned_answers.PLACEHOLDERS,
         name=request.form.get("name", answer.name),
         text=request.form.get("text", answer.text),
         errors={} if error is None else {error.field or "": error.message},
-        longest_name=canned.LONGEST_NAME,
+        longest_name=canned_answers.LONGEST_NAME,
         longest_text=LONGEST_TEXT,
     )

@@ -3,6 +3,7 @@
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.office.forms import (
     after,
     by_field,
@@ -12,15 +13,16 @@ from panel.blueprints.office.forms import (
     status_of,
     typed,
 )
-from panel.blueprints.office.gate import office_blueprint
 from panel.blueprints.office.money_forms import agree, checked_key, effect_page, has_balance_moved, said
 from panel.clock import utc_now
 from panel.db import read_at_one_moment, transaction
 from panel.domain.errors import BadInput, PanelError
 from panel.models import ProposalKind, User
-from panel.services import audit_log, confirmed_emails, top_ups
-from panel.services.office import customers, proposals
-from panel.services.office.money_moves import Wanted
+from panel.services import audit_log
+from panel.services.accounts import email_confirmation
+from panel.services.money import deposits
+from panel.services.office import customers, second_approval
+from panel.services.office.balance_changes import Wanted
 
 bp: Blueprint = office_blueprint("customers")
 
@@ -54,7 +56,7 @@ def check_money(customer_id: int) -> ResponseReturnValue:
     """The effect of a credit or a debit, before it happens."""
     user = _found(customer_id)
     try:
-        wanted = _wanted(user, key=proposals.new_form_key())
+        wanted = _wanted(user, key=second_approval.new_form_key())
         return _check_page(user, wanted)
     except PanelError as error:
         return _page(user, error), status_of(error)
@@ -79,7 +81,7 @@ def _wanted(user: User, *, key: str) -> Wanted:
     if kind not in (ProposalKind.CREDIT, ProposalKind.DEBIT):
         raise BadInput("Choose credit or debit.", field="kind")
     key = checked_key(key)
-    amount_nanos = top_ups.parse_amount(typed("amount"))
+    amount_nanos = deposits.parse_amount(typed("amount"))
     person = operator()
     return Wanted(ProposalKind(kind), user.id, amount_nanos, typed("reason"), key, person.id, person.email)
 
@@ -121,7 +123,7 @@ def confirm_email(customer_id: int) -> ResponseReturnValue:
     try:
         reason = audit_log.checked_reason(typed("reason"))
         with transaction():
-            confirmed_emails.confirm_account(customer_id, detail=reason, actor=operator().email, now=utc_now())
+            email_confirmation.confirm_account(customer_id, detail=reason, actor=operator().email, now=utc_now())
     except PanelError as error:
         return _page(user, error, form="email"), status_of(error)
     flash("The email is confirmed. API keys, webhooks and two-factor authentication are open to this customer now.")
@@ -160,7 +162,7 @@ def _page(user: User, error: PanelError | None = None, *, form: str = "money") -
         "office/customers/show.html",
         whole=customers.whole(user, now=now),
         user=user,
-        waiting=proposals.of_customer(user.id, now=now),
+        waiting=second_approval.of_customer(user.id, now=now),
         kinds=KINDS,
         typed={name: request.form.get(name, "") for name in ("kind", "amount", "reason")},
         errors=errors,

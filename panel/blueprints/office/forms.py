@@ -5,11 +5,11 @@ from typing import cast
 
 from flask import current_app, request
 
-from panel.blueprints.rendering import me
+from panel.blueprints.shared.template_globals import me
 from panel.domain.errors import PanelError
-from panel.domain.filters import LARGEST_ID
+from panel.domain.list_filters import LARGEST_ID
 from panel.domain.money import NANOS_PER_UNIT
-from panel.services.sign_ins import SignedIn
+from panel.services.accounts.sessions import SignedIn
 
 _NUMBER = re.compile(r"[0-9]{1,19}", re.ASCII)
 _KEY = re.compile(r"[0-9a-f]{24}", re.ASCII)

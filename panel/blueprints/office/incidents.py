@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from panel.blueprints.office.gate import office_blueprint
-from panel.blueprints.office.shared import actor
+from panel.blueprints.office.access import office_blueprint
+from panel.blueprints.office.layout import actor
 from panel.clock import utc_now
 from panel.db import transaction
+from panel.domain.component_states import State
 from panel.domain.errors import BadInput, PanelError
 from panel.domain.incidents import OPEN_PHASES, Phase
-from panel.domain.platform import State
-from panel.services import ordering
+from panel.services.orders import placing
 from panel.services.platform import components, incident_reads, incidents
 from panel.services.platform.incident_reads import Told
 from panel.services.platform.incidents import Window, Words
@@ -59,12 +59,12 @@ def index() -> ResponseReturnValue:
 
 @bp.get("/incidents/new")
 def new() -> ResponseReturnValue:
-    return _new_page(Typed(phase=Phase.INVESTIGATING, request_id=ordering.new_request_id()))
+    return _new_page(Typed(phase=Phase.INVESTIGATING, request_id=placing.new_request_id()))
 
 
 @bp.get("/incidents/plan")
 def plan() -> ResponseReturnValue:
-    return _new_page(Typed(phase=Phase.PLANNED, request_id=ordering.new_request_id()), is_plan=True)
+    return _new_page(Typed(phase=Phase.PLANNED, request_id=placing.new_request_id()), is_plan=True)
 
 
 @bp.post("/incidents")
@@ -72,7 +72,7 @@ def open_incident() -> ResponseReturnValue:
     typed = _typed()
     is_plan = typed.phase == Phase.PLANNED
     try:
-        if not ordering.is_request_id(typed.request_id):
+        if not placing.is_request_id(typed.request_id):
             raise BadInput("This form cannot be told from others. Open it again.")
         window = Window(_moment(typed.since, name="since"), _moment(typed.until, name="until")) if is_plan else None
         with transaction():

@@ -3,12 +3,12 @@
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
-from panel.blueprints.office.gate import office_blueprint
-from panel.blueprints.spreadsheet import csv_stream
+from panel.blueprints.office.access import office_blueprint
+from panel.blueprints.shared.csv_files import csv_stream
 from panel.db import read_at_one_moment
 from panel.domain import money
-from panel.domain.filters import BadFilters
-from panel.domain.words import iso
+from panel.domain.formatting import iso
+from panel.domain.list_filters import BadFilters
 from panel.models import AccountKind, TransferKind
 from panel.services.office import customers, ledger_filters, ledger_search
 from panel.services.office.ledger_filters import Filters

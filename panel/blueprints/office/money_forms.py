@@ -7,9 +7,9 @@ from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money
 from panel.domain.errors import BadInput, PanelError
-from panel.services.office import money_moves, proposals
-from panel.services.office.money_moves import Wanted
-from panel.services.office.proposals import Done
+from panel.services.office import balance_changes, second_approval
+from panel.services.office.balance_changes import Wanted
+from panel.services.office.second_approval import Done
 
 
 def checked_key(key: str) -> str:
@@ -24,7 +24,7 @@ def effect_page(template: str, wanted: Wanted, *, reason: str = "", **about: obj
     return render_template(
         template,
         wanted=wanted,
-        effect=money_moves.effect(wanted, limit_nanos=limit_nanos()),
+        effect=balance_changes.effect(wanted, limit_nanos=limit_nanos()),
         amount=money.plain(wanted.amount_nanos),
         limit_nanos=limit_nanos(),
         reason=reason,
@@ -35,12 +35,12 @@ def effect_page(template: str, wanted: Wanted, *, reason: str = "", **about: obj
 def agree(wanted: Wanted) -> Done:
     """Move what the form showed, or propose it. Raises what `proposals.act` raises."""
     with transaction():
-        return proposals.act(wanted, balance_nanos=seen_nanos(), limit_nanos=limit_nanos(), now=utc_now())
+        return second_approval.act(wanted, balance_nanos=seen_nanos(), limit_nanos=limit_nanos(), now=utc_now())
 
 
 def has_balance_moved(error: PanelError) -> bool:
     """Whether the effect must be shown again, because the balance is no longer what the form showed."""
-    return error.code == "stale_form" and error.message == proposals.MOVED_BALANCE
+    return error.code == "stale_form" and error.message == second_approval.MOVED_BALANCE
 
 
 def said(done: Done, amount_nanos: int) -> str:

@@ -4,23 +4,26 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from panel.blueprints.office import shared
+from panel.blueprints.office import layout
+from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.office.forms import limit_nanos
-from panel.blueprints.office.gate import office_blueprint
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money
 from panel.domain.errors import BadInput, PanelError
-from panel.domain.refund import Settlement
-from panel.domain.report import read_count
+from panel.domain.provider_report import read_count
+from panel.domain.settlement import Settlement
 from panel.domain.status import Status
-from panel.services import audit_log, goodwill, ledger, order_page, transitions
-from panel.services.goodwill import Gift
-from panel.services.office import acts, claims, hand_work, order_story
-from panel.services.office.acts import Act, Deed
-from panel.services.office.hand_work import HandWork
-from panel.services.office.order_story import Story
-from panel.services.top_ups import parse_amount
+from panel.services import audit_log
+from panel.services.money import ledger
+from panel.services.money.deposits import parse_amount
+from panel.services.office import assignments, manual_orders, order_actions, order_detail
+from panel.services.office.manual_orders import HandWork
+from panel.services.office.order_actions import Act, Deed
+from panel.services.office.order_detail import Story
+from panel.services.orders import detail as customer_order_detail
+from panel.services.orders import goodwill, transitions
+from panel.services.orders.goodwill import Gift
 
 bp = office_blueprint("order")
 
@@ -41,7 +44,7 @@ def show(order_id: int) -> ResponseReturnValue:
 def claim(order_id: int) -> ResponseReturnValue:
     try:
         with transaction():
-            claims.claim(order_id, operator_id=shared.operator_id(), actor=shared.actor(), now=utc_now())
+            assignments.claim(order_id, operator_id=layout.operator_id(), actor=layout.actor(), now=utc_now())
     except PanelError as error:
         return _refused(order_id, error)
     return _done(order_id, "You work on this order now. Nobody else can move it by hand meanwhile.")
@@ -51,7 +54,7 @@ def claim(order_id: int) -> ResponseReturnValue:
 def release(order_id: int) -> ResponseReturnValue:
     try:
         with transaction():
-            claims.release(order_id, operator_id=shared.operator_id(), actor=shared.actor(), now=utc_now())
+            assignments.release(order_id, operator_id=layout.operator_id(), actor=layout.actor(), now=utc_now())
     except PanelError as error:
         return _refused(order_id, error)
     return _done(order_id, "You have let the order go.")
@@ -64,16 +67,16 @@ def set_status(order_id: int) -> ResponseReturnValue:
         work = _hand_work()
         with transaction():
             order = transitions.claim_one(order_id)
-            hand_work.check_version(order, work.version)
-            effect = hand_work.effect(order, work.to, remains=work.remains)
+            manual_orders.check_version(order, work.version)
+            effect = manual_orders.effect(order, work.to, remains=work.remains)
             moves_money = bool(effect.kept_nanos or effect.returned_nanos)
             if moves_money and not work.reason.strip():
                 raise BadInput("Money moves with this: write the reason. The customer reads it.", field="reason")
             is_done = not moves_money or "confirmed" in request.form
             if is_done:
-                hand_work.set_order(order_id, work, now=utc_now())
+                manual_orders.set_order(order_id, work, now=utc_now())
             else:
-                hand_work.check(order, work, now=utc_now())
+                manual_orders.check(order, work, now=utc_now())
     except PanelError as error:
         return _refused(order_id, error)
     return (
@@ -87,19 +90,19 @@ def act(order_id: int) -> ResponseReturnValue:
     try:
         if request.form.get("act") not in _ACTS:
             raise BadInput("Choose what to do with this order.", field="act")
-        deed = Deed(_ACTS[request.form["act"]], request.form.get("why", ""), shared.actor(), shared.operator_id())
+        deed = Deed(_ACTS[request.form["act"]], request.form.get("why", ""), layout.actor(), layout.operator_id())
         audit_log.checked_reason(deed.reason)
         with transaction():
             order = transitions.claim_one(order_id)
-            hand_work.check_version(order, _version())
-            effect = acts.effect(order, deed, now=utc_now())
+            manual_orders.check_version(order, _version())
+            effect = order_actions.effect(order, deed, now=utc_now())
             is_done = not effect.money.returned_nanos or "confirmed" in request.form
             if is_done:
-                acts.do(order_id, deed, version=_version(), now=utc_now())
+                order_actions.do(order_id, deed, version=_version(), now=utc_now())
     except PanelError as error:
         return _refused(order_id, error, reason="why")
     if not is_done:
-        return shared.confirm(
+        return layout.confirm(
             title=f"Cancel order {order_id}",
             lead=effect.words,
             facts=[
@@ -121,7 +124,7 @@ def give(order_id: int) -> ResponseReturnValue:
     try:
         amount_nanos = parse_amount(request.form.get("amount", ""))
         words, number = request.form.get("words", ""), _count("number") or 0
-        gift = Gift(amount_nanos, words, number, shared.actor(), shared.operator_id(), limit_nanos())
+        gift = Gift(amount_nanos, words, number, layout.actor(), layout.operator_id(), limit_nanos())
         if "confirmed" in request.form:
             with transaction():
                 goodwill.give(order_id, gift, now=utc_now())
@@ -145,8 +148,8 @@ def _hand_work() -> HandWork:
         _count("start_count"),
         request.form.get("reason", ""),
         _version(),
-        shared.operator_id(),
-        shared.actor(),
+        layout.operator_id(),
+        layout.actor(),
     )
 
 
@@ -169,7 +172,7 @@ def _confirm_status(order_id: int, work: HandWork, effect: Settlement) -> Respon
     if work.remains is not None:
         facts.append(("Not delivered", f"{work.remains:,}"))
     facts += [*_money_facts(effect), ("Reason, which the customer reads", work.reason.strip())]
-    return shared.confirm(
+    return layout.confirm(
         title=f"Order {order_id} becomes {work.to.label}",
         lead="What this does to the money cannot be undone, only put right by a new transfer.",
         facts=facts,
@@ -185,7 +188,7 @@ def _confirm_gift(order_id: int, gift: Gift) -> ResponseReturnValue:
     story = _story(order_id)
     left = goodwill.room(order_id).left_nanos
     balance = ledger.balance_nanos(story.customer.id)
-    return shared.confirm(
+    return layout.confirm(
         title=f"Return {_shown(gift.amount_nanos)} for order {order_id}",
         lead="The status and the counts of the order stay as they are.",
         facts=[
@@ -211,11 +214,11 @@ def _money_facts(effect: Settlement) -> list[tuple[str, object]]:
 
 
 def _shown(nanos: int) -> Markup | str:
-    return money.shown(nanos, currency=shared.currency())
+    return money.shown(nanos, currency=layout.currency())
 
 
 def _story(order_id: int) -> Story:
-    story = order_story.find(order_id, now=utc_now())
+    story = order_detail.find(order_id, now=utc_now())
     if story is None:
         abort(404)
     return story
@@ -227,7 +230,7 @@ def _done(order_id: int, words: str) -> ResponseReturnValue:
 
 
 def _address(order_id: int) -> str:
-    return shared.with_back(url_for("office_order.show", order_id=order_id))
+    return layout.with_back(url_for("office_order.show", order_id=order_id))
 
 
 def _refused(order_id: int, error: PanelError, *, reason: str = "reason") -> ResponseReturnValue:
@@ -244,14 +247,14 @@ def _page(order_id: int, *, refusal: str = "", errors: dict[str, str] | None = N
         "office/order.html",
         story=story,
         own=story.own,
-        money_lines=order_page.money(story.own),
-        timeline=order_page.timeline(story.own, page=_page_number()),
+        money_lines=customer_order_detail.money(story.own),
+        timeline=customer_order_detail.timeline(story.own, page=_page_number()),
         refusal=refusal,
         errors=errors or {},
         typed={name: request.form.get(name, "") for name in TYPED},
-        limits=shared.limits(),
-        operator_id=shared.operator_id(),
-        away=shared.back(LIST),
+        limits=layout.limits(),
+        operator_id=layout.operator_id(),
+        away=layout.back(LIST),
     )
 
 

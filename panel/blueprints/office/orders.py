@@ -6,20 +6,20 @@ from flask import Response, render_template, request
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from panel.blueprints.office import shared
-from panel.blueprints.office.gate import office_blueprint
+from panel.blueprints.office import layout
+from panel.blueprints.office.access import office_blueprint
 from panel.clock import utc_now
 from panel.db import transaction
-from panel.domain import office_orders
+from panel.domain import office_order_filters
 from panel.domain.errors import BadInput, PanelError
-from panel.domain.filters import BadFilters
-from panel.domain.history import Filters
-from panel.domain.office_orders import Wanted
+from panel.domain.list_filters import BadFilters
+from panel.domain.office_order_filters import Wanted
+from panel.domain.order_filters import Filters
 from panel.domain.status import Status
 from panel.services import audit_log
-from panel.services.office import acts, bulk, orders_table, queues
-from panel.services.office.acts import Act, Deed
-from panel.services.office.bulk import Result
+from panel.services.office import bulk_actions, order_actions, order_table, queues
+from panel.services.office.bulk_actions import Result
+from panel.services.office.order_actions import Act, Deed
 
 bp = office_blueprint("orders")
 
@@ -31,11 +31,11 @@ FIELDS = ("q", "status", "tool", "provider", "customer", "queue", "from", "to")
 @bp.get("/orders")
 def index() -> ResponseReturnValue:
     try:
-        wanted = office_orders.parse(request.args, queues=QUEUES)
+        wanted = office_order_filters.parse(request.args, queues=QUEUES)
     except BadFilters as error:
         return _form(region=None, wanted=None, errors=error.errors), 422
     if "live" in request.args:
-        return shared.choose_updates(_address(PAGE, wanted))
+        return layout.choose_updates(_address(PAGE, wanted))
     region, _shown = _region(wanted)
     return _form(region=region, wanted=wanted, errors={})
 
@@ -43,7 +43,7 @@ def index() -> ResponseReturnValue:
 @bp.get("/orders/live")
 def live() -> Response:
     """304 when the table shows the same, else the region with its new hash."""
-    return shared.region_alone(_region(office_orders.parse(request.args, queues=QUEUES)))
+    return layout.region_alone(_region(office_order_filters.parse(request.args, queues=QUEUES)))
 
 
 @bp.post("/orders/acts")
@@ -51,25 +51,25 @@ def act_on_many() -> ResponseReturnValue:
     """Without `confirmed` what would happen to each chosen order; with it, what came of each."""
     now, chosen = utc_now(), [number for text in request.form.getlist("order") if (number := _number(text))]
     try:
-        deed = bulk.deed(request.form, actor=shared.actor(), operator_id=shared.operator_id())
-        bulk.check_choice(chosen)
+        deed = bulk_actions.deed(request.form, actor=layout.actor(), operator_id=layout.operator_id())
+        bulk_actions.check_choice(chosen)
         if "confirmed" not in request.form:
             return _preview(chosen, deed, now=now)
         audit_log.checked_reason(deed.reason)
     except BadInput as error:
         if error.field == "reason":
-            return _preview(chosen, deed, now=now, errors=shared.errors_of(error)), 422
+            return _preview(chosen, deed, now=now, errors=layout.errors_of(error)), 422
         return _chosen_again(error)
     versions = {order_id: _number(request.form.get(f"version-{order_id}", "")) for order_id in chosen}
     results = [_do(order_id, deed, version=versions[order_id], now=utc_now()) for order_id in chosen]
-    return render_template("office/bulk_done.html", results=results, deed=deed, away=shared.back(PAGE))
+    return render_template("office/bulk_done.html", results=results, deed=deed, away=layout.back(PAGE))
 
 
 def _do(order_id: int, deed: Deed, *, version: int, now: datetime) -> Result:
     """Each order in a transaction of its own: one that is refused stands in the way of no other."""
     try:
         with transaction():
-            acts.do(order_id, deed, version=version, now=now)
+            order_actions.do(order_id, deed, version=version, now=now)
     except PanelError as error:
         return Result(order_id, error.message)
     return Result(order_id, "")
@@ -77,9 +77,9 @@ def _do(order_id: int, deed: Deed, *, version: int, now: datetime) -> Result:
 
 def _preview(chosen: list[int], deed: Deed, *, now: datetime, errors: dict[str, str] | None = None) -> str:
     with transaction():
-        preview = bulk.preview(chosen, deed, now=now)
+        preview = bulk_actions.preview(chosen, deed, now=now)
     return render_template(
-        "office/bulk.html", preview=preview, deed=deed, Act=Act, errors=errors or {}, away=shared.back(PAGE)
+        "office/bulk.html", preview=preview, deed=deed, Act=Act, errors=errors or {}, away=layout.back(PAGE)
     )
 
 
@@ -87,7 +87,7 @@ def _chosen_again(error: BadInput) -> ResponseReturnValue:
     """The table once more, with what is wrong with the choice."""
     wanted = Wanted(Filters())
     region, _shown = _region(wanted)
-    return _form(region=region, wanted=wanted, errors=shared.errors_of(error)), 422
+    return _form(region=region, wanted=wanted, errors=layout.errors_of(error)), 422
 
 
 def _form(*, region: Markup | None, wanted: Wanted | None, errors: dict[str, str]) -> str:
@@ -100,23 +100,23 @@ def _form(*, region: Markup | None, wanted: Wanted | None, errors: dict[str, str
         typed=typed,
         errors=errors,
         statuses=[("", "Every status"), *((status.slug, status.label) for status in Status)],
-        tools=[("", "Every tool"), *orders_table.tools()],
-        providers=[("", "Every provider"), *orders_table.providers()],
+        tools=[("", "Every tool"), *order_table.tools()],
+        providers=[("", "Every provider"), *order_table.providers()],
         queues=[("", "No queue"), *queues.ORDER_QUEUES],
         heading=dict(queues.ORDER_QUEUES).get(wanted.queue if wanted else "", "Orders"),
         acts=[("", "Choose an act"), *((act.value, act.label) for act in Act)],
-        moves=[("", "For a move by hand"), *((status.value, status.label) for status in bulk.BULK_STATUSES)],
+        moves=[("", "For a move by hand"), *((status.value, status.label) for status in bulk_actions.BULK_STATUSES)],
         page_url=page_url,
         kept=[*(wanted.pairs() if wanted else []), *([("after", wanted.after)] if wanted and wanted.after else [])],
-        is_live=shared.is_live(),
+        is_live=layout.is_live(),
         is_narrow=bool(wanted and wanted.is_narrow),
     )
 
 
 def _region(wanted: Wanted) -> tuple[Markup, str]:
     now = utc_now()
-    page = orders_table.page(wanted, shared.limits(), now=now)
-    return shared.region(
+    page = order_table.page(wanted, layout.limits(), now=now)
+    return layout.region(
         "office/_orders.html",
         live_url=_address(LIVE, wanted),
         label="Orders",

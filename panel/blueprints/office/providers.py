@@ -3,13 +3,13 @@
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.office.forms import by_field, operator, status_of, typed
-from panel.blueprints.office.gate import office_blueprint
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import PanelError
-from panel.services import providers
 from panel.services.office import providers_view
+from panel.services.providers import registry as provider_registry
 
 bp: Blueprint = office_blueprint("providers")
 
@@ -34,7 +34,7 @@ def new() -> ResponseReturnValue:
 def add() -> ResponseReturnValue:
     key = request.form.get("key", "")
     try:
-        sealed_key = providers.seal(key, settings=current_app.config["PANEL"]) if key.strip() else ""
+        sealed_key = provider_registry.seal(key, settings=current_app.config["PANEL"]) if key.strip() else ""
         with transaction():
             provider_id = providers_view.add(
                 typed("name"),
@@ -81,7 +81,7 @@ def set_public_name(provider_id: int) -> ResponseReturnValue:
 @bp.post("/providers/<int:provider_id>/key")
 def replace_key(provider_id: int) -> ResponseReturnValue:
     try:
-        sealed_key = providers.seal(request.form.get("key", ""), settings=current_app.config["PANEL"])
+        sealed_key = provider_registry.seal(request.form.get("key", ""), settings=current_app.config["PANEL"])
         with transaction():
             providers_view.replace_key(
                 provider_id, sealed_key=sealed_key, mark=typed("mark"), actor=operator().email, now=utc_now()

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from flask import flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from panel.blueprints.office import shared
-from panel.blueprints.office.gate import office_blueprint
+from panel.blueprints.office import layout
+from panel.blueprints.office.access import office_blueprint
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import BadInput, PanelError
 from panel.domain.refill import RefillState
 from panel.models import CancellationState
-from panel.services import cancellations, refill_ends
+from panel.services.orders import cancellations, refill_endings
 
 bp = office_blueprint("refills")
 
@@ -29,7 +29,7 @@ def index() -> ResponseReturnValue:
 @bp.post("/refills/<int:refill_id>/beginning")
 def begin(refill_id: int) -> ResponseReturnValue:
     return _do(
-        lambda: refill_ends.begin_by_operator(refill_id, actor=shared.actor(), now=utc_now()),
+        lambda: refill_endings.begin_by_operator(refill_id, actor=layout.actor(), now=utc_now()),
         f"Refill {refill_id} is running.",
     )
 
@@ -42,7 +42,7 @@ def end(refill_id: int) -> ResponseReturnValue:
         if state is None:
             raise BadInput("Choose how the refill ended.", field="state")
         reason = request.form.get("reason", "")
-        refill_ends.end_by_operator(refill_id, state, reason=reason, actor=shared.actor(), now=utc_now())
+        refill_endings.end_by_operator(refill_id, state, reason=reason, actor=layout.actor(), now=utc_now())
 
     return _do(act, f"Refill {refill_id} is {state}. Its order is Completed again; no money moved.")
 
@@ -55,7 +55,7 @@ def answer(cancellation_id: int) -> ResponseReturnValue:
         if state is None:
             raise BadInput("Choose an answer.", field="state")
         reason = request.form.get("reason", "")
-        cancellations.answer_by_operator(cancellation_id, state, reason=reason, actor=shared.actor(), now=utc_now())
+        cancellations.answer_by_operator(cancellation_id, state, reason=reason, actor=layout.actor(), now=utc_now())
 
     return _do(act, f"The request to stop is {state}. Money moves when the order ends.")
 
@@ -68,13 +68,13 @@ def _do(act: Callable[[], None], words: str) -> ResponseReturnValue:
     except PanelError as error:
         return _page(refusal=error.message), error.http_status
     flash(words)
-    return redirect(shared.back(PAGE), code=303)
+    return redirect(layout.back(PAGE), code=303)
 
 
 def _page(*, refusal: str = "") -> str:
     return render_template(
         "office/refills.html",
-        refills=refill_ends.open_refills(),
+        refills=refill_endings.open_refills(),
         stops=cancellations.open_cancellations(),
         refusal=refusal,
     )

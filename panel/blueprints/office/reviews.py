@@ -3,16 +3,16 @@
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from panel.blueprints.office import shared
-from panel.blueprints.office.gate import office_blueprint
+from panel.blueprints.office import layout
+from panel.blueprints.office.access import office_blueprint
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money
 from panel.domain.errors import BadInput, PanelError
-from panel.services import audit_log, settling
-from panel.services.office import review_list
+from panel.services import audit_log
+from panel.services.office import review_list, review_resolution
 from panel.services.office.review_list import Cursor, Line, Stake
-from panel.services.settling import ASKS_ABOUT, Decision, Resolution
+from panel.services.office.review_resolution import ASKS_ABOUT, Decision, Resolution
 
 bp = office_blueprint("reviews")
 
@@ -22,7 +22,7 @@ LIST = "/office/reviews"
 @bp.get("/reviews")
 def index() -> ResponseReturnValue:
     kind = request.args.get("kind", "")
-    hours = shared.limits().unconfirmed_hours
+    hours = layout.limits().unconfirmed_hours
     page = review_list.open_page(kind=kind, after=_cursor(), unconfirmed_hours=hours, now=utc_now())
     return render_template(
         "office/reviews.html",
@@ -48,7 +48,7 @@ def resolve(review_id: int) -> ResponseReturnValue:
         resolution = Resolution(
             _decision(),
             audit_log.checked_reason(request.form.get("reason", "")),
-            actor=shared.actor(),
+            actor=layout.actor(),
             provider_id=request.form.get("sent_as", "").strip(),
         )
         if resolution.decision is not Decision.SENT_AS:
@@ -57,13 +57,13 @@ def resolve(review_id: int) -> ResponseReturnValue:
         if returns is not None and "confirmed" not in request.form:
             return _confirm(review_id, returns)
         with transaction():
-            settling.resolve(review_id, resolution, now=utc_now())
+            review_resolution.resolve(review_id, resolution, now=utc_now())
     except PanelError as error:
         if isinstance(error, BadInput) and error.field:
             return _page(review_id, errors={error.field: error.message}), error.http_status
         return _page(review_id, refusal=error.message), error.http_status
     flash(f"Review {review_id} is resolved.")
-    return redirect(shared.back(LIST), code=303)
+    return redirect(layout.back(LIST), code=303)
 
 
 def _decision() -> Decision:
@@ -84,9 +84,9 @@ def _returns(line: Line, resolution: Resolution) -> Stake | None:
 
 
 def _confirm(review_id: int, stake: Stake) -> ResponseReturnValue:
-    amount = money.shown(stake.held_nanos, currency=shared.currency())
+    amount = money.shown(stake.held_nanos, currency=layout.currency())
     line = _line(review_id)
-    return shared.confirm(
+    return layout.confirm(
         title=f"Cancel order {line.review.order_id} and return its money",
         lead="The order is Canceled. If the provider has it after all, what it reports later opens a review.",
         facts=[
@@ -97,13 +97,13 @@ def _confirm(review_id: int, stake: Stake) -> ResponseReturnValue:
         action=url_for("office_reviews.resolve", review_id=review_id),
         typed=request.form,
         button=f"Cancel and return {amount}",
-        away=shared.with_back(url_for("office_reviews.show", review_id=review_id)),
+        away=layout.with_back(url_for("office_reviews.show", review_id=review_id)),
         is_danger=True,
     )
 
 
 def _line(review_id: int) -> Line:
-    line = review_list.find(review_id, unconfirmed_hours=shared.limits().unconfirmed_hours, now=utc_now())
+    line = review_list.find(review_id, unconfirmed_hours=layout.limits().unconfirmed_hours, now=utc_now())
     if line is None:
         abort(404)
     return line
@@ -117,13 +117,13 @@ def _page(review_id: int, *, refusal: str = "", errors: dict[str, str] | None = 
         line=line,
         review=line.review,
         stake=review_list.stake(order_id) if order_id is not None else None,
-        waiting=settling.open_request(line.review),
+        waiting=review_resolution.open_request(line.review),
         asks_about_a_call=line.review.kind in ASKS_ABOUT,
         is_refill=line.review.kind == "unconfirmed_refill",
         refusal=refusal,
         errors=errors or {},
         typed={name: request.form.get(name, "") for name in ("decision", "sent_as", "reason")},
-        away=shared.back(LIST),
+        away=layout.back(LIST),
     )
 
 

@@ -7,17 +7,17 @@ from flask import Response, abort, flash, make_response, redirect, render_templa
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from panel.blueprints.office import shared
-from panel.blueprints.office.gate import keep_out_others, office_blueprint
+from panel.blueprints.office import layout
+from panel.blueprints.office.access import keep_out_others, office_blueprint
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import ExpiredForm, NotFound, PanelError, StaleForm
 from panel.domain.ticket import LONGEST_TEXT
-from panel.services import ordering
-from panel.services.tickets import answering, beside, canned, measures, queue, reading
-from panel.services.tickets.answering import Operator
+from panel.services.orders import placing
+from panel.services.tickets import canned_answers, customer_context, detail, operator_actions, queue, response_times
+from panel.services.tickets.detail import OwnTicket
+from panel.services.tickets.operator_actions import Operator
 from panel.services.tickets.queue import Filters, Stage, Whose
-from panel.services.tickets.reading import OwnTicket
 
 bp = office_blueprint("tickets")
 
@@ -31,7 +31,7 @@ STAGES = [(Stage.OPEN, "Open"), (Stage.CLOSED, "Closed"), (Stage.ANY, "Open and 
 def index() -> ResponseReturnValue:
     filters, number = _filters(), _page_number()
     if "live" in request.args:
-        return shared.choose_updates(_address(LIST, filters))
+        return layout.choose_updates(_address(LIST, filters))
     region, _shown = _queue_region(filters, number)
     return render_template(
         "office/tickets/index.html",
@@ -40,17 +40,17 @@ def index() -> ResponseReturnValue:
         stages=STAGES,
         page_url=_address(LIST, filters, page=number),
         kept=_pairs(filters),
-        is_live=shared.is_live(),
-        first_answers=measures.first_answers(now=utc_now()),
-        days=measures.WINDOW.days,
-        least=measures.LEAST_SAMPLE,
+        is_live=layout.is_live(),
+        first_answers=response_times.first_answers(now=utc_now()),
+        days=response_times.WINDOW.days,
+        least=response_times.LEAST_SAMPLE,
     )
 
 
 @bp.get("/tickets/live")
 def live() -> Response:
     """304 when the rows shown are still so, else the region with its new hash."""
-    return shared.region_alone(_queue_region(_filters(), _page_number()))
+    return layout.region_alone(_queue_region(_filters(), _page_number()))
 
 
 @bp.get("/tickets/<int:ticket_id>")
@@ -59,10 +59,10 @@ def show(ticket_id: int) -> ResponseReturnValue:
     chosen = request.args.get("canned", "")
     if not chosen:
         return _page(own)
-    answer = canned.find(_number(chosen))
+    answer = canned_answers.find(_number(chosen))
     if answer is None:
         abort(404)
-    return _page(own, text=canned.filled(answer, own), canned_id=answer.id)
+    return _page(own, text=canned_answers.filled(answer, own), canned_id=answer.id)
 
 
 @bp.post("/tickets/<int:ticket_id>/answers")
@@ -72,7 +72,7 @@ def answer(ticket_id: int) -> ResponseReturnValue:
     closes = request.form.get("closes") == "yes"
 
     def act() -> None:
-        answering.answer(
+        operator_actions.answer(
             ticket_id,
             operator=_operator(),
             text=request.form.get("text", ""),
@@ -92,7 +92,7 @@ def note(ticket_id: int) -> ResponseReturnValue:
 
     def act() -> None:
         text, request_id = request.form.get("note", ""), request.form.get("request_id", "")
-        answering.note(ticket_id, operator=_operator(), text=text, request_id=request_id, now=utc_now())
+        operator_actions.note(ticket_id, operator=_operator(), text=text, request_id=request_id, now=utc_now())
 
     return _done(own.id, act, said="The note is kept. The customer does not see it.")
 
@@ -103,7 +103,7 @@ def assign(ticket_id: int) -> ResponseReturnValue:
 
     def act() -> None:
         to, was = (_number(request.form.get(name, "")) or None for name in ("assignee", "was"))
-        answering.assign(ticket_id, operator=_operator(), assignee_id=to, was_id=was, now=utc_now())
+        operator_actions.assign(ticket_id, operator=_operator(), assignee_id=to, was_id=was, now=utc_now())
 
     return _done(own.id, act, said=f"It is noted who has ticket {own.id}.")
 
@@ -114,7 +114,7 @@ def close(ticket_id: int) -> ResponseReturnValue:
 
     def act() -> None:
         seen = _number(request.form.get("seen", ""))
-        answering.close(ticket_id, operator=_operator(), seen=seen, now=utc_now())
+        operator_actions.close(ticket_id, operator=_operator(), seen=seen, now=utc_now())
 
     return _done(own.id, act, said=f"Ticket {own.id} is closed.")
 
@@ -124,7 +124,7 @@ def reopen(ticket_id: int) -> ResponseReturnValue:
     own = _ticket_or_404(ticket_id)
 
     def act() -> None:
-        answering.reopen(ticket_id, operator=_operator(), now=utc_now())
+        operator_actions.reopen(ticket_id, operator=_operator(), now=utc_now())
 
     return _done(own.id, act, said=f"Ticket {own.id} is open again and waits for us.")
 
@@ -152,9 +152,9 @@ def _done(ticket_id: int, act: Callable[[], None], *, said: str) -> ResponseRetu
 
 
 def _refused(ticket_id: int, error: PanelError) -> ResponseReturnValue:
-    meanwhile: tuple[reading.Line, ...] = ()
+    meanwhile: tuple[detail.Line, ...] = ()
     if isinstance(error, StaleForm) and "seen" in request.form:
-        meanwhile = reading.lines_after(ticket_id, number=_number(request.form["seen"]))
+        meanwhile = detail.lines_after(ticket_id, number=_number(request.form["seen"]))
     page = _page(
         _ticket_or_404(ticket_id),
         text=request.form.get("text", ""),
@@ -172,45 +172,45 @@ def _page(
     note: str = "",
     canned_id: int | None = None,
     error: PanelError | None = None,
-    meanwhile: tuple[reading.Line, ...] = (),
+    meanwhile: tuple[detail.Line, ...] = (),
 ) -> str:
-    thread = reading.whole_thread(own.id, page=_page_number() if "page" in request.args else None)
-    operators = answering.operators()
-    fitting = canned.fitting(own)
+    thread = detail.whole_thread(own.id, page=_page_number() if "page" in request.args else None)
+    operators = operator_actions.operators()
+    fitting = canned_answers.fitting(own)
     return render_template(
         "office/tickets/show.html",
         own=own,
         thread=thread,
-        customer=beside.customer_of(own.ticket),
+        customer=customer_context.customer_of(own.ticket),
         operators=[("", "Nobody"), *((str(number), email) for number, email in operators)],
         assignee=dict(operators).get(own.ticket.assignee_id or 0, ""),
-        my_id=shared.operator_id(),
+        my_id=layout.operator_id(),
         canned=[(str(answer.id), answer.name) for answer in fitting],
         canned_id=str(canned_id or ""),
         text=text,
         note=note,
-        request_id=ordering.new_request_id(),
-        note_request_id=ordering.new_request_id(),
+        request_id=placing.new_request_id(),
+        note_request_id=placing.new_request_id(),
         errors={} if error is None else {error.field or "": error.message},
         meanwhile=meanwhile,
         longest_text=LONGEST_TEXT,
-        back=shared.back(LIST),
+        back=layout.back(LIST),
     )
 
 
 def _ticket_or_404(ticket_id: int) -> OwnTicket:
-    own = reading.find_any(ticket_id)
+    own = detail.find_any(ticket_id)
     if own is None:
         abort(404)
     return own
 
 
 def _operator() -> Operator:
-    return Operator(shared.operator_id(), shared.actor())
+    return Operator(layout.operator_id(), layout.actor())
 
 
 def _queue_region(filters: Filters, number: int) -> tuple[Markup, str]:
-    operator_id = shared.operator_id()
+    operator_id = layout.operator_id()
     counts = queue.counts(filters=filters, operator_id=operator_id)
     page = queue.page(filters=filters, operator_id=operator_id, number=number)
     views = [
@@ -218,7 +218,7 @@ def _queue_region(filters: Filters, number: int) -> tuple[Markup, str]:
         for whose, label in VIEWS
     ]
     here = _address(LIST, filters, page=number)
-    return shared.region(
+    return layout.region(
         "office/tickets/_queue.html",
         live_url=_address(LIVE, filters, page=number),
         label="Tickets",

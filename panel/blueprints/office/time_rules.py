@@ -3,14 +3,14 @@
 from flask import current_app, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from panel.blueprints.office import shared
-from panel.blueprints.office.gate import office_blueprint
+from panel.blueprints.office import layout
+from panel.blueprints.office.access import office_blueprint
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import PanelError
-from panel.services import deadlines, time_rules
-from panel.services.deadlines import Due
-from panel.services.time_rules import Cap
+from panel.services.orders import time_rules, timeouts
+from panel.services.orders.time_rules import Cap
+from panel.services.orders.timeouts import Due
 from panel.settings import Settings
 
 bp = office_blueprint("time_rules")
@@ -30,10 +30,10 @@ def resume() -> ResponseReturnValue:
         with transaction():
             waiting = min(waiting, _due().count)
             time_rules.resume(
-                waiting=waiting, reason=request.form.get("reason", ""), actor=shared.actor(), now=utc_now()
+                waiting=waiting, reason=request.form.get("reason", ""), actor=layout.actor(), now=utc_now()
             )
     except PanelError as error:
-        return _page(shared.errors_of(error)), error.http_status
+        return _page(layout.errors_of(error)), error.http_status
     flash(f"The time rules go on. The worker ends {waiting:,} now.")
     return redirect("/office/time-rules", code=303)
 
@@ -55,7 +55,7 @@ def _page(errors: dict[str, str] | None = None) -> str:
 
 def _due() -> Due:
     settings = _settings()
-    return deadlines.due(
+    return timeouts.due(
         unconfirmed_hours=settings.unconfirmed_hours, dispatch_hours=settings.dispatch_hours, now=utc_now()
     )
 

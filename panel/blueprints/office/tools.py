@@ -3,15 +3,17 @@
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.office.forms import by_field, operator, status_of, typed
-from panel.blueprints.office.gate import office_blueprint
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import PanelError, StaleForm
-from panel.services import catalogue, providers, tool_settings
-from panel.services.catalogue import ToolOffer
+from panel.services.catalogue import tool_settings
+from panel.services.catalogue import tools as catalogue_tools
+from panel.services.catalogue.tools import ToolOffer
 from panel.services.office import tool_editor
 from panel.services.office.tool_editor import BadTool
+from panel.services.providers import registry as provider_registry
 
 bp: Blueprint = office_blueprint("tools")
 
@@ -19,7 +21,7 @@ bp: Blueprint = office_blueprint("tools")
 @bp.get("/tools")
 def index() -> ResponseReturnValue:
     search = request.args.get("q", "").strip()
-    tools = [tool for tool in catalogue.listed_all() if _matches(tool, search)]
+    tools = [tool for tool in catalogue_tools.listed_all() if _matches(tool, search)]
     return render_template("office/tools/index.html", tools=tools, q=search)
 
 
@@ -142,7 +144,7 @@ def _fields() -> dict[str, str]:
 
 
 def _found(slug: str) -> ToolOffer:
-    tool = catalogue.find_any(slug)
+    tool = catalogue_tools.find_any(slug)
     if tool is None:
         abort(404)
     return tool
@@ -155,11 +157,14 @@ def _refused(slug: str, error: PanelError) -> ResponseReturnValue:
 
 
 def _choices() -> list[tuple[str, str]]:
-    return [("", "Choose a provider"), *((each.name, f"{each.name} ({each.kind})") for each in providers.listed())]
+    return [
+        ("", "Choose a provider"),
+        *((each.name, f"{each.name} ({each.kind})") for each in provider_registry.listed()),
+    ]
 
 
 def _page(tool: ToolOffer, fields: dict[str, str], errors: dict[str, str] | None = None, *, version: str = "") -> str:
-    log = catalogue.terms_log(tool.tool_id)
+    log = catalogue_tools.terms_log(tool.tool_id)
     return render_template(
         "office/tools/show.html",
         tool=tool,

@@ -1,1 +1,4 @@
-"""Backups: every row of the database in one file, put back elsewhere so that nothing is sent twice."""
+"""Backups: dump and restore of every table in one file, without anything being sent twice.
+
+May import `orders` and what lies below it.
+"""

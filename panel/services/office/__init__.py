@@ -1,1 +1,4 @@
-"""What operators see of orders and do with them; every act goes through the services that customers' acts use."""
+"""The operators' office: queues, tables, actions on orders, approvals and reviews.
+
+May import every other package of services.
+"""

@@ -13,7 +13,7 @@ from sqlalchemy import Select, func, or_, select, update
 from panel.db import db, lock_rows, table_of
 from panel.domain import email_address
 from panel.domain.errors import BadInput, NotFound, Refused
-from panel.domain.filters import LARGEST_ID
+from panel.domain.list_filters import LARGEST_ID
 from panel.domain.status import Status
 from panel.models import (
     Account,
@@ -26,12 +26,16 @@ from panel.models import (
     TopUp,
     User,
 )
-from panel.services import api_keys, audit_log, customer_state, ledger, orders, receivers, sign_ins, statements
-from panel.services.platform import own_orders
-from panel.services.receivers import Summary
-from panel.services.statements import Line
-from panel.services.tickets import lists
-from panel.services.tickets.lists import Row as Ticket
+from panel.services import audit_log, customer_version, test_orders
+from panel.services.accounts import sessions
+from panel.services.api import keys as api_keys
+from panel.services.api import webhook_endpoints
+from panel.services.api.webhook_endpoints import Summary
+from panel.services.money import ledger, statements
+from panel.services.money.statements import Line
+from panel.services.orders import history as order_history
+from panel.services.tickets import customer_list
+from panel.services.tickets.customer_list import Row as Ticket
 
 PAGE_SIZE = 40
 SHOWN = 10
@@ -131,7 +135,7 @@ def search(text: str, *, after: int | None) -> Page:
         number = _number(text)
         statement = statement.where(about if number is None else or_(about, User.id == number))
     else:
-        statement = statement.where(User.email != own_orders.CUSTOMER_EMAIL)
+        statement = statement.where(User.email != test_orders.CUSTOMER_EMAIL)
     if after is not None:
         statement = statement.where(User.id < after)
     rows = db.session.execute(statement.order_by(User.id.desc()).limit(PAGE_SIZE + 1)).all()
@@ -165,7 +169,7 @@ def emails(customer_ids: Collection[int]) -> dict[int, str]:
 def whole(user: User, *, now: datetime) -> Whole:
     """Everything about this person, as of one moment."""
     customer_id = user.id
-    counts = orders.counts_by_status(customer_id)
+    counts = order_history.counts_by_status(customer_id)
     requests = select(TopUp).where(TopUp.customer_id == customer_id).order_by(TopUp.id.desc()).limit(SHOWN)
     return Whole(
         user=user,
@@ -176,9 +180,9 @@ def whole(user: User, *, now: datetime) -> Whole:
         lines=statements.lines(ledger.last_entries(customer_id, count=SHOWN), customer_id=customer_id),
         top_ups=db.session.scalars(requests).all(),
         keys=api_keys.listed(customer_id),
-        receivers=receivers.listed(customer_id),
-        tickets=lists.page(customer_id).rows[:SHOWN],
-        devices=sign_ins.devices(customer_id, now=now),
+        receivers=webhook_endpoints.listed(customer_id),
+        tickets=customer_list.page(customer_id).rows[:SHOWN],
+        devices=sessions.devices(customer_id, now=now),
         log=lines_about(customer_id),
     )
 
@@ -260,5 +264,5 @@ def _end_sessions(customer_id: int, *, now: datetime) -> int:
 
 def _changed(act: str, customer_id: int, detail: str, *, actor: str, now: datetime) -> None:
     db.session.flush()
-    customer_state.bump_customers([customer_id])
+    customer_version.bump_customers([customer_id])
     audit_log.write(f"customers {act}", actor=actor, subject=subject(customer_id), detail=detail, now=now)

@@ -14,8 +14,8 @@ from sqlalchemy.orm import aliased
 
 from panel.db import db, table_of
 from panel.models import Account, AccountKind, Order, Transfer, TransferKind, User
+from panel.services import test_orders
 from panel.services.office.ledger_filters import Filters
-from panel.services.platform import own_orders
 
 PAGE_SIZE = 50
 BATCH_SIZE = 1_000
@@ -176,7 +176,7 @@ def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
         found += [TRANSFERS.c.at >= filters.period.since, TRANSFERS.c.at < filters.period.until]
     if filters.line is filters.order is filters.customer is None:
         # The panel's own test orders are shown where they are asked for.
-        found.append(~func.coalesce(own_orders.is_own_transfer(TRANSFERS), false()))
+        found.append(~func.coalesce(test_orders.is_own_transfer(TRANSFERS), false()))
     return found
 
 

@@ -11,8 +11,10 @@ from panel.domain import resale
 from panel.domain.errors import BadInput, NotFound, Refused, StaleForm
 from panel.domain.status import Status
 from panel.models import Attempt, Order, Provider, Tool
-from panel.services import audit_log, provider_health, providers
+from panel.services import audit_log
 from panel.services.office import queues
+from panel.services.providers import health as provider_health
+from panel.services.providers import registry as provider_registry
 
 LAST_ATTEMPTS = 10
 MOST_PUBLIC_NAME_LENGTH = 40
@@ -34,7 +36,7 @@ class Shown:
 
     @property
     def public_name(self) -> str:
-        return providers.public_name(self.row)
+        return provider_registry.public_name(self.row)
 
     @property
     def is_upstream(self) -> bool:
@@ -117,7 +119,7 @@ class Shown:
     @property
     def key_mark(self) -> str:
         """Which key a form was opened on, without a word of it."""
-        return providers.key_mark(self.row)
+        return provider_registry.key_mark(self.row)
 
 
 def listed(*, now: datetime) -> list[Shown]:
@@ -133,7 +135,7 @@ def listed(*, now: datetime) -> list[Shown]:
     waiting |= _counted(of_people.where(Order.status == Status.PENDING))
     return [
         Shown(row, tools.get(row.id, 0), asked.get(row.id, 0), waiting.get(row.id, 0), now)
-        for row in providers.listed()
+        for row in provider_registry.listed()
     ]
 
 
@@ -188,7 +190,7 @@ def replace_key(provider_id: int, *, sealed_key: str, mark: str, actor: str, now
     provider = _held(provider_id)
     if provider.kind != "panel_api":
         raise Refused(f"A provider of the kind {provider.kind} has no key.")
-    if providers.key_mark(provider) != mark:
+    if provider_registry.key_mark(provider) != mark:
         raise StaleForm("The key was replaced since you opened this page. Nothing was changed now.")
     provider.sealed_key, provider.balance_due_at = sealed_key, now
     db.session.flush()
@@ -197,7 +199,7 @@ def replace_key(provider_id: int, *, sealed_key: str, mark: str, actor: str, now
 
 def add(name: str, *, kind: str, url: str, sealed_key: str, actor: str, now: datetime) -> Provider:
     """Add a provider. Raises BadInput or Refused."""
-    provider = providers.add_provider(name, kind=kind, url=url, sealed_key=sealed_key, now=now)
+    provider = provider_registry.add_provider(name, kind=kind, url=url, sealed_key=sealed_key, now=now)
     _log("add", provider, f"kind {kind}", actor=actor, now=now)
     return provider
 

@@ -34,7 +34,9 @@ from panel.models import (
     Tool,
     TopUp,
 )
-from panel.services import deadlines, measures, provider_health, time_rules
+from panel.services import delivery_times
+from panel.services.orders import time_rules, timeouts
+from panel.services.providers import health as provider_health
 
 # However fast the tool usually starts: nobody is called for a delay of seconds.
 LEAST_LATE = timedelta(minutes=5)
@@ -81,7 +83,7 @@ def _time_rules(limits: Limits, now: datetime) -> Queue:
     hold, count = time_rules.current(now=now), 0
     if hold is not None:
         hours = {"unconfirmed_hours": limits.unconfirmed_hours, "dispatch_hours": limits.dispatch_hours}
-        count = deadlines.due(**hours, now=now).count
+        count = timeouts.due(**hours, now=now).count
     rule = "Orders that time would cancel, while the time rules are on hold. Check the clock, then resume them."
     return Queue(
         "time-rules", "Time rules on hold", rule, time_rules.PAGE, count, hold.since if count and hold else None
@@ -109,8 +111,9 @@ def _late(limits: Limits, now: datetime) -> Queue:
     return Queue(
         "late",
         "Late to start",
-        f"Not started, and placed longer ago than 90 of 100 orders of the same tool took (last {measures.WINDOW.days} "
-        f"days), or {_hours(limits.dispatch_hours)} where too few were measured. Never under 5 minutes.",
+        f"Not started, and placed longer ago than 90 of 100 orders of the same tool took (last "
+        f"{delivery_times.WINDOW.days} days), or {_hours(limits.dispatch_hours)} where too few were measured. "
+        "Never under 5 minutes.",
         "/office/orders?queue=late",
         count,
         oldest,
@@ -228,7 +231,7 @@ def late_orders(limits: Limits, *, now: datetime) -> Subquery[Any]:
 def _usual_starts(*, now: datetime) -> dict[int, int]:
     """How long 90 of 100 orders took to start at most, by tool, where enough were measured."""
     tools = db.session.scalars(select(Tool.id)).all()
-    measured = {tool_id: measures.time_to_start(tool_id, now=now) for tool_id in tools}
+    measured = {tool_id: delivery_times.time_to_start(tool_id, now=now) for tool_id in tools}
     return {tool_id: measure.p90_seconds for tool_id, measure in measured.items() if measure is not None}
 
 

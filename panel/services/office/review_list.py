@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select
 
 from panel.db import db
 from panel.models import Attempt, AttemptState, Order, Provider, Review, User
-from panel.services.settling import ASKS_ABOUT
+from panel.services.office.review_resolution import ASKS_ABOUT
 
 PAGE_SIZE = 40
 

@@ -15,10 +15,10 @@ from panel.db import db, lock_rows
 from panel.domain import links, money
 from panel.domain.errors import BadCatalogue, BadInput, NotFound, Refused, StaleForm
 from panel.models import Catalogue, Provider, Tool
-from panel.services import audit_log, catalogue, catalogue_files, tool_settings
-from panel.services.catalogue import ToolOffer
-from panel.services.catalogue_files import TermsWritten
-from panel.services.platform import own_orders
+from panel.services import audit_log, test_orders
+from panel.services.catalogue import file_format, tool_settings, tools
+from panel.services.catalogue.file_format import TermsWritten
+from panel.services.catalogue.tools import ToolOffer
 
 LINK = ("pattern", "example", "counter_example", "hint")
 WORDS = ("name", "category", "summary", "unit", "provider_service")
@@ -43,7 +43,7 @@ LABELS = {
 }
 # By which word an import knows that a field was set by hand, where that is not the field's own name.
 _BY_HAND = {f"link_{name}": "link" for name in LINK}
-_FOLLOWED = frozenset(catalogue.ALL_BY_HAND.split()) | {"hidden"}
+_FOLLOWED = frozenset(tools.ALL_BY_HAND.split()) | {"hidden"}
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
 # Addresses of the office's own.
 _TAKEN_SLUGS = ("new",)
@@ -154,7 +154,7 @@ def read(typed: Mapping[str, str]) -> Draft:
 
 
 def _provider_id(text: str, field: str) -> int:
-    is_ours = text == own_orders.PROVIDER_NAME
+    is_ours = text == test_orders.PROVIDER_NAME
     found = None if is_ours else db.session.scalar(select(Provider.id).where(Provider.name == text))
     if found is None:
         raise BadInput("Choose a provider from the list.", field=field)
@@ -177,7 +177,7 @@ def preview(tool: ToolOffer, typed: Mapping[str, str]) -> Preview:
     old, new = typed_of(tool), _as_typed(draft)
     differing = [field for field in LABELS if old[field] != new[field]]
     changes = tuple(Change(field, LABELS[field], old[field], new[field]) for field in differing)
-    has_new_terms = draft.terms != catalogue.terms_of(tool) or bool(catalogue.TERMS_WORDS & set(differing))
+    has_new_terms = draft.terms != tools.terms_of(tool) or bool(tools.TERMS_WORDS & set(differing))
     return Preview(changes, has_new_terms, tool.least_charge_nanos, draft.least_charge_nanos)
 
 
@@ -210,7 +210,7 @@ def save(slug: str, typed: Mapping[str, str], *, version: str, reason: str, acto
     """Save the tool, other terms as its next version. Raises NotFound, BadTool, BadInput, Refused or StaleForm."""
     reason = audit_log.checked_reason(reason)
     tool = _held(slug)
-    present = catalogue.find_any(slug)
+    present = tools.find_any(slug)
     assert present is not None, "a tool has terms"
     if version_of(present) != version:
         raise StaleForm("The tool was changed since you opened it. Nothing was saved. This is what it is now.")
@@ -221,7 +221,7 @@ def save(slug: str, typed: Mapping[str, str], *, version: str, reason: str, acto
         setattr(tool, field, text)
     tool.provider_id, tool.is_hidden = draft.provider_id, draft.is_hidden
     if did.has_new_terms:
-        tool.terms_id = catalogue.next_terms(tool.id, draft.terms, now=now)
+        tool.terms_id = tools.next_terms(tool.id, draft.terms, now=now)
     by_hand = {_BY_HAND.get(change.field, change.field) for change in did.changes} & _FOLLOWED
     tool.set_by_hand = " ".join(sorted({*tool.set_by_hand.split(), *by_hand}))
     fields = ", ".join(f"{change.field}={change.new[:60]}" for change in did.changes)
@@ -240,7 +240,7 @@ def add(slug: str, typed: Mapping[str, str], *, reason: str, actor: str, now: da
     tool = Tool(slug=slug, provider_id=draft.provider_id, is_hidden=draft.is_hidden, changed_at=now, **draft.words)
     db.session.add(tool)
     db.session.flush()
-    tool.terms_id = catalogue.next_terms(tool.id, draft.terms, now=now)
+    tool.terms_id = tools.next_terms(tool.id, draft.terms, now=now)
     _done(tool, "tools add", reason, actor=actor, now=now)
     return tool
 
@@ -248,7 +248,7 @@ def add(slug: str, typed: Mapping[str, str], *, reason: str, actor: str, now: da
 def check_new(slug: str, typed: Mapping[str, str]) -> Draft:
     """What was typed of a new tool. Raises BadTool, the slug's fault among the others."""
     errors: dict[str, str] = {}
-    if not _SLUG.fullmatch(slug) or len(slug) > catalogue_files.LENGTHS["slug"] or slug in _TAKEN_SLUGS:
+    if not _SLUG.fullmatch(slug) or len(slug) > file_format.LENGTHS["slug"] or slug in _TAKEN_SLUGS:
         errors["slug"] = "Write lower-case letters and digits, with single hyphens between words."
     elif db.session.scalar(select(Tool.id).where(Tool.slug == slug)) is not None:
         errors["slug"] = f"There is already a tool {slug}."

@@ -1,1 +1,4 @@
-"""How the platform does: measured by the worker, told on the status page, with incidents in people's words."""
+"""Platform status: measurements, component states, incidents and the status page.
+
+May import every package of services but `office`.
+"""

@@ -13,11 +13,14 @@ from sqlalchemy import select
 
 from panel.db import db
 from panel.models import AccountKind, ApiKey, Attempt, AttemptKind, AttemptState, Order, Terms, Tool, TransferKind, User
-from panel.services import api_keys, ledger, ordering, providers
-from panel.services.ledger import Posting
-from panel.services.ordering import Placing
-from panel.services.platform import own_orders
-from panel.services.users import NOBODYS_HASH
+from panel.services import test_orders
+from panel.services.accounts.users import NOBODYS_HASH
+from panel.services.api import keys as api_keys
+from panel.services.money import ledger
+from panel.services.money.ledger import Posting
+from panel.services.orders import placing
+from panel.services.orders.placing import Placing
+from panel.services.providers import registry as provider_registry
 
 LINK = "https://example.com/canary"
 QUANTITY = 1
@@ -48,16 +51,16 @@ class Canary:
 
 def is_prepared() -> bool:
     """Whether the test customer and the test tool are there."""
-    return db.session.scalar(select(own_orders.customer_id())) is not None
+    return db.session.scalar(select(test_orders.customer_id())) is not None
 
 
 def prepare(*, key: str, now: datetime) -> None:
     """Make the test customer, its money, its key, its tool and the simulated provider that delivers it."""
-    provider = providers.find(own_orders.PROVIDER_NAME)
+    provider = provider_registry.find(test_orders.PROVIDER_NAME)
     if provider is None:
-        provider = providers.add_provider(own_orders.PROVIDER_NAME, kind="simulated", now=now)
+        provider = provider_registry.add_provider(test_orders.PROVIDER_NAME, kind="simulated", now=now)
         db.session.flush()
-    user = User(email=own_orders.CUSTOMER_EMAIL, password_hash=NOBODYS_HASH, created_at=now)
+    user = User(email=test_orders.CUSTOMER_EMAIL, password_hash=NOBODYS_HASH, created_at=now)
     db.session.add(user)
     db.session.flush()
     ledger.open_account(user.id)
@@ -81,7 +84,7 @@ def prepare(*, key: str, now: datetime) -> None:
 
 def _add_tool(provider_id: int, *, now: datetime) -> None:
     tool = Tool(
-        slug=own_orders.TOOL_SLUG,
+        slug=test_orders.TOOL_SLUG,
         name="Test order",
         category="Test",
         summary="Placed by the panel itself, to measure how it does.",
@@ -123,7 +126,7 @@ def key_of(secret: str) -> str:
 
 def use_key(key: str) -> None:
     """Let the test customer's key be this one: the installation's secret may have changed."""
-    mine = select(ApiKey).where(ApiKey.user_id == own_orders.customer_id(), ApiKey.revoked_at.is_(None))
+    mine = select(ApiKey).where(ApiKey.user_id == test_orders.customer_id(), ApiKey.revoked_at.is_(None))
     for kept in db.session.scalars(mine):
         kept.key_hash = api_keys.key_hash(key)
 
@@ -131,22 +134,22 @@ def use_key(key: str) -> None:
 def has_key(key: str) -> bool:
     """Whether this is the test customer's key."""
     found = select(ApiKey.id).where(
-        ApiKey.user_id == own_orders.customer_id(), ApiKey.key_hash == api_keys.key_hash(key)
+        ApiKey.user_id == test_orders.customer_id(), ApiKey.key_hash == api_keys.key_hash(key)
     )
     return db.session.scalar(found) is not None
 
 
 def check() -> None:
     """Check a test order as every order is checked before it is placed; nothing is written."""
-    ordering.quote(own_orders.TOOL_SLUG, link=LINK, quantity=str(QUANTITY), of_hidden_tools=True)
+    placing.quote(test_orders.TOOL_SLUG, link=LINK, quantity=str(QUANTITY), of_hidden_tools=True)
 
 
 def place(*, now: datetime) -> Order:
     """Place the next test order. Raises what `ordering.place_order` raises."""
-    customer_id = db.session.scalar(select(own_orders.customer_id()))
+    customer_id = db.session.scalar(select(test_orders.customer_id()))
     assert customer_id is not None, "prepare comes first"
-    asked = Placing(own_orders.TOOL_SLUG, LINK, str(QUANTITY), request_id=f"canary:{now:%Y%m%dT%H%M%S}")
-    return ordering.place_order(customer_id, asked=asked, of_hidden_tools=True, now=now)
+    asked = Placing(test_orders.TOOL_SLUG, LINK, str(QUANTITY), request_id=f"canary:{now:%Y%m%dT%H%M%S}")
+    return placing.place_order(customer_id, asked=asked, of_hidden_tools=True, now=now)
 
 
 def is_due(newest: Canary | None, *, every_seconds: int, now: datetime) -> bool:
@@ -179,7 +182,7 @@ def newest() -> Canary | None:
             Order.charge_nanos,
             Order.returned_nanos,
         )
-        .where(Order.customer_id == own_orders.customer_id())
+        .where(Order.customer_id == test_orders.customer_id())
         .order_by(Order.id.desc())
         .limit(1)
     ).first()

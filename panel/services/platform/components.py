@@ -3,7 +3,7 @@
 from sqlalchemy import ColumnElement, select
 
 from panel.db import db
-from panel.domain.platform import COMPONENTS, CORE, PROVIDER_PREFIX, provider_key
+from panel.domain.component_states import COMPONENTS, CORE, PROVIDER_PREFIX, provider_key
 from panel.models import Provider, Tool
 
 

@@ -11,11 +11,11 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import ColumnElement, func, select
 
 from panel.db import db, table_of
-from panel.domain.platform import Component
-from panel.domain.platform_days import DayTimes, Uptime, last_days, uptime
+from panel.domain.component_states import Component
+from panel.domain.uptime_days import DayTimes, Uptime, last_days, uptime
 from panel.models import Order
-from panel.services import measures
-from panel.services.platform import board, components, kept, own_orders
+from panel.services import delivery_times, test_orders
+from panel.services.platform import components, short_cache, status_page
 
 SHOWN_DAYS = 30
 NEWEST_ORDERS = 100_000
@@ -72,7 +72,7 @@ class Group:
 
 def platform_uptime(*, interval_seconds: int = 60, now: datetime) -> PlatformUptime | None:
     """Of the whole platform; None where nothing was measured."""
-    days = board.days_of(Component.PLATFORM, interval_seconds=interval_seconds, now=now)
+    days = status_page.days_of(Component.PLATFORM, interval_seconds=interval_seconds, now=now)
     found = uptime(days)
     if found is None:
         return None
@@ -81,22 +81,22 @@ def platform_uptime(*, interval_seconds: int = 60, now: datetime) -> PlatformUpt
 
 def by_day(*, now: datetime) -> list[Day]:
     """The last thirty days, the oldest first."""
-    return kept.read("figures", lambda: _by_day(now=now), kept_for=KEPT_FOR, now=now)
+    return short_cache.read("figures", lambda: _by_day(now=now), kept_for=KEPT_FOR, now=now)
 
 
 def providers(*, interval_seconds: int, now: datetime) -> list[ProviderDays]:
     """Every provider that the status page shows."""
     found = []
     for key, label in components.names_of_providers().items():
-        days = board.days_of(key, interval_seconds=interval_seconds, now=now)
+        days = status_page.days_of(key, interval_seconds=interval_seconds, now=now)
         found.append(ProviderDays(key, label, days, uptime(days)))
     return found
 
 
 def completion_groups(tool_id: int, *, now: datetime) -> list[Group] | None:
     """A tool's completion times in groups, over the orders that `measures` counts; None where they are too few."""
-    times = [seconds for _at, seconds in measures.completions(tool_id, now=now)]
-    if len(times) < measures.LEAST_SAMPLE:
+    times = [seconds for _at, seconds in delivery_times.completions(tool_id, now=now)]
+    if len(times) < delivery_times.LEAST_SAMPLE:
         return None
     ends: Sequence[int | None] = (*GROUPS_SECONDS, None)
     begin, groups = -1, []
@@ -111,13 +111,13 @@ def _by_day(*, now: datetime) -> list[Day]:
     days = last_days(now.date(), count=SHOWN_DAYS)
     placed, returned = _placed(days[0], now=now), _returned(days[0])
     times: dict[date, list[int]] = {}
-    for at, seconds in measures.completions(now=now):
+    for at, seconds in delivery_times.completions(now=now):
         times.setdefault(at.date(), []).append(seconds)
     return [_day(day, placed.get(day, 0), returned.get(day, (0, 0)), sorted(times.get(day, []))) for day in days]
 
 
 def _day(day: date, placed: int, returned: tuple[int, int], times: Sequence[int]) -> Day:
-    median, p90 = measures.median_and_p90(times) if times else (None, None)
+    median, p90 = delivery_times.median_and_p90(times) if times else (None, None)
     return Day(day, placed, returned[0], returned[1], len(times), median, p90)
 
 
@@ -127,7 +127,7 @@ def _placed(first: date, *, now: datetime) -> dict[date, int]:
         select(day, func.count())
         .where(
             ORDERS.c.id > _newest_id() - NEWEST_ORDERS,
-            ORDERS.c.customer_id.is_distinct_from(own_orders.customer_id()),
+            ORDERS.c.customer_id.is_distinct_from(test_orders.customer_id()),
             ORDERS.c.placed_at.between(now - timedelta(days=SHOWN_DAYS + 1), now),
         )
         .group_by(day)
@@ -142,7 +142,7 @@ def _returned(first: date) -> dict[date, tuple[int, int]]:
         select(day, func.count(), func.sum(ORDERS.c.returned_nanos))
         .where(
             ORDERS.c.id > _newest_id() - NEWEST_ORDERS,
-            ORDERS.c.customer_id.is_distinct_from(own_orders.customer_id()),
+            ORDERS.c.customer_id.is_distinct_from(test_orders.customer_id()),
             ORDERS.c.returned_nanos > 0,
             ORDERS.c.ended_at.is_not(None),
         )

@@ -7,9 +7,9 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, select
 
 from panel.db import db
+from panel.domain.component_states import State, worst
 from panel.domain.errors import NotFound
 from panel.domain.incidents import Phase
-from panel.domain.platform import State, worst
 from panel.models import Incident, IncidentPart, IncidentUpdate
 
 MOST_SHOWN = 10

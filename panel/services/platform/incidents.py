@@ -11,12 +11,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from panel.db import db, lock_rows
+from panel.domain.component_states import State
 from panel.domain.errors import BadInput, NotFound, Refused, StaleForm
 from panel.domain.incidents import Phase, slug_of
-from panel.domain.platform import State
 from panel.models import Incident, IncidentPart, IncidentUpdate
 from panel.services import audit_log
-from panel.services.platform import components, kept
+from panel.services.platform import components, short_cache
 
 MOST_TITLE = 120
 MOST_TEXT = 2_000
@@ -234,7 +234,7 @@ def _say(incident: Incident, words: Words, *, actor: str, now: datetime) -> None
     incident.impact = words.impact or incident.impact
     incident.cost = words.cost or incident.cost
     db.session.flush()
-    kept.forget()
+    short_cache.forget()
 
 
 def _log(act: str, incident: Incident, detail: str, *, actor: str, now: datetime) -> None:

@@ -1,1 +1,4 @@
-"""Tickets: opened by customers, answered by operators; every line of a thread is added, and none is changed."""
+"""Tickets: opened by customers, answered by operators. Lines of a thread are added and never changed.
+
+May import `orders` and what lies below it.
+"""

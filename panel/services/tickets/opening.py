@@ -9,10 +9,12 @@ from panel.db import db
 from panel.domain.errors import BadInput, PanelError, RequestIdUsed
 from panel.domain.ticket import EntryKind, TicketKind, TicketState, checked_subject, checked_text
 from panel.models import Ticket, TicketEntry
-from panel.services import customer_state, ledger, ordering
+from panel.services import customer_version
 from panel.services.closed_accounts import check_open
-from panel.services.tickets import limits, news, things
-from panel.services.tickets.things import Wanted
+from panel.services.money import ledger
+from panel.services.orders import placing
+from panel.services.tickets import limits, notifications, subjects
+from panel.services.tickets.subjects import Wanted
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,14 @@ def open_ticket(customer_id: int, *, asked: Asked, now: datetime) -> Ticket:
     came before with other words, and TooManyTries beyond the limit.
     """
     kind, subject, text = _checked_kind(asked), _checked_subject(asked), _checked_text(asked)
-    if not ordering.is_request_id(asked.request_id):
+    if not placing.is_request_id(asked.request_id):
         raise BadInput("The form came without a usable number of its own. Open it again.", field="request_id")
     ledger.lock_accounts([customer_id])
     check_open([customer_id])
     earlier = find_by_request(customer_id, request_id=asked.request_id)
     if earlier is not None:
         return _same_or_refused(earlier, asked, kind=kind, subject=subject, text=text)
-    thing = things.find(customer_id, wanted=asked.wanted)
+    thing = subjects.find(customer_id, wanted=asked.wanted)
     limits.check_new_ticket(customer_id, now=now)
     limits.check_message(customer_id, now=now)
     ticket = Ticket(
@@ -75,8 +77,8 @@ def open_ticket(customer_id: int, *, asked: Asked, now: datetime) -> Ticket:
     )
     db.session.add(entry)
     db.session.flush()
-    news.tell_operators(ticket, entry, now=now)
-    customer_state.bump_customers([customer_id])
+    notifications.tell_operators(ticket, entry, now=now)
+    customer_version.bump_customers([customer_id])
     return ticket
 
 

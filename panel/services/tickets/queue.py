@@ -9,10 +9,10 @@ from sqlalchemy.orm import aliased
 
 from panel.db import db
 from panel.domain import email_address
-from panel.domain.history import number_named
+from panel.domain.order_filters import number_named
 from panel.domain.ticket import TicketKind, TicketState
 from panel.models import Ticket, User
-from panel.services.tickets.things import name_of
+from panel.services.tickets.subjects import name_of
 
 ROWS_PER_PAGE = 40
 

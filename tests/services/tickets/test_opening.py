@@ -10,11 +10,12 @@ from panel.domain.errors import BadInput, NotFound, PanelError, RequestIdUsed, T
 from panel.domain.status import Status
 from panel.domain.ticket import TicketKind, TicketState
 from panel.models import Mail, Ticket, TicketEntry, User
-from panel.services import ledger, refills
-from panel.services.tickets import limits, opening, things
+from panel.services.money import ledger
+from panel.services.orders import refills
+from panel.services.tickets import limits, opening, subjects
 from panel.services.tickets.opening import Asked
-from tests.factories import NOON, a_customer, again, an_order
-from tests.tickets import a_request_id, a_ticket, asking
+from tests.support.factories import NOON, a_customer, again, an_order
+from tests.support.ticket_factories import a_request_id, a_ticket, asking
 
 
 def open_now(customer: User, asked: Asked) -> int:
@@ -68,8 +69,8 @@ def test_ticket_carries_an_order_a_refill_or_a_line_of_the_statement() -> None:
     assert (about_order.order_id, about_order.refill_id, about_order.transfer_id) == (order.id, None, None)
     assert (about_refill.order_id, about_refill.refill_id, about_refill.transfer_id) == (order.id, refill_id, None)
     assert (about_line.order_id, about_line.transfer_id) == (line.order_id, line.id)
-    assert things.carried_by(about_refill).name == f"refill {refill_id} of order {order.id}"
-    carried = things.carried_by(about_line)
+    assert subjects.carried_by(about_refill).name == f"refill {refill_id} of order {order.id}"
+    carried = subjects.carried_by(about_line)
     assert carried.line is not None and carried.line.change_nanos == line.change_nanos
     assert carried.kind is TicketKind.MONEY
 
@@ -105,7 +106,7 @@ def test_what_is_anothers_is_not_found() -> None:
         (asking(kind="love"), "kind"),
         (asking(subject=" "), "subject"),
         (asking(text="a\x00b"), "text"),
-        (Asked("other", "A", "B", "short", things.Wanted()), "request_id"),
+        (Asked("other", "A", "B", "short", subjects.Wanted()), "request_id"),
     ],
 )
 def test_what_is_wrong_is_said_about_its_field(asked: Asked, field: str) -> None:

@@ -1,0 +1,173 @@
+"""The customer's money: balance, requests to add to it, and the statement of any period."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from panel.blueprints.shared.auth import login_required
+from panel.blueprints.shared.csv_files import csv_file
+from panel.clock import utc_now
+from panel.db import read_at_one_moment, transaction
+from panel.domain import money
+from panel.domain.date_range import Period, parse_period, this_month
+from panel.domain.errors import PanelError
+from panel.services.money import deposits, ledger, statements
+from panel.services.money.ledger import Entry, Statement
+from panel.services.money.statements import Line
+
+bp = Blueprint("balance", __name__, url_prefix="/balance")
+
+LAST_ENTRIES = 10
+ENTRIES_PER_PAGE = 500
+REFUSALS_SHOWN = timedelta(days=30)
+
+
+@bp.get("")
+@login_required
+def show() -> ResponseReturnValue:
+    read_at_one_moment()
+    free_nanos = ledger.balance_nanos(current_user.id)
+    held_nanos = ledger.held_nanos(current_user.id)
+    return render_template(
+        "balance/show.html",
+        free_nanos=free_nanos,
+        held_nanos=held_nanos,
+        together_nanos=free_nanos + held_nanos,
+        lines=_lines(ledger.last_entries(current_user.id, count=LAST_ENTRIES)),
+        open_requests=deposits.open_requests(current_user.id),
+    )
+
+
+@bp.get("/add")
+@login_required
+def show_add() -> ResponseReturnValue:
+    return _add_page()
+
+
+@bp.post("/add")
+@login_required
+def add() -> ResponseReturnValue:
+    try:
+        amount_nanos = deposits.parse_amount(request.form.get("amount", ""))
+        with transaction():
+            top_up = deposits.request_top_up(current_user.id, amount_nanos=amount_nanos, now=utc_now())
+            reference = top_up.reference
+    except PanelError as error:
+        return _add_page(error), 422
+    return redirect(url_for("balance.show_add", _anchor=reference), code=303)
+
+
+def _add_page(error: PanelError | None = None) -> str:
+    return render_template(
+        "balance/add.html",
+        amount=request.form.get("amount", ""),
+        errors={} if error is None else {error.field or "": error.message},
+        open_requests=deposits.open_requests(current_user.id),
+        refused_requests=deposits.refused_requests(current_user.id, since=utc_now() - REFUSALS_SHOWN),
+        instructions=deposits.payment_instructions(current_app.config["PANEL"].instance),
+        least_nanos=deposits.LEAST_NANOS,
+        most_nanos=deposits.MOST_NANOS,
+    )
+
+
+@bp.get("/statement")
+@login_required
+def show_statement() -> ResponseReturnValue:
+    try:
+        period = _period()
+    except PanelError as error:
+        return _refused_period(error)
+    found = _statement(period)
+    page = min(_page_asked_for(), _pages(found))
+    return render_template(
+        "balance/statement.html",
+        period=period,
+        first=period.first.isoformat(),
+        last=period.last.isoformat(),
+        errors={},
+        statement=found,
+        in_nanos=sum(entry.in_nanos for entry in found.entries),
+        out_nanos=sum(entry.out_nanos for entry in found.entries),
+        lines=_lines(found.entries[(page - 1) * ENTRIES_PER_PAGE : page * ENTRIES_PER_PAGE]),
+        page=page,
+        pages=_pages(found),
+    )
+
+
+@bp.get("/statement.csv")
+@login_required
+def statement_csv() -> ResponseReturnValue:
+    try:
+        period = _period()
+    except PanelError as error:
+        return _refused_period(error)
+    found = _statement(period)
+    return csv_file(
+        f"statement-{period.first}-to-{period.last}.csv",
+        head=["line", "at", "what", "order", "top_up", "reverses", "note", "out", "in", "balance"],
+        rows=_csv_rows(found, period),
+    )
+
+
+def _statement(period: Period) -> Statement:
+    """The statement as of one moment, so that it adds up while money moves."""
+    read_at_one_moment()
+    return ledger.statement(current_user.id, since=period.since, until=period.until)
+
+
+def _csv_rows(found: Statement, period: Period) -> list[list[object]]:
+    opening = money.plain(found.opening_nanos)
+    closing = money.plain(found.closing_nanos)
+    return [
+        ["", period.first, "Opening balance", "", "", "", "", "", "", opening],
+        *[_csv_row(line) for line in _lines(found.entries)],
+        ["", period.last, "Closing balance", "", "", "", "", "", "", closing],
+    ]
+
+
+def _csv_row(line: Line) -> list[object]:
+    entry = line.entry
+    return [
+        entry.id,
+        entry.at.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        entry.kind.label,
+        entry.order_id,
+        line.reference,
+        line.reverses,
+        entry.note,
+        money.plain(entry.out_nanos) if entry.out_nanos else "",
+        money.plain(entry.in_nanos) if entry.in_nanos else "",
+        money.plain(entry.balance_nanos),
+    ]
+
+
+def _lines(entries: Sequence[Entry]) -> list[Line]:
+    return statements.lines(entries, customer_id=current_user.id)
+
+
+def _period() -> Period:
+    return parse_period(request.args.get("from", ""), request.args.get("to", ""), today=utc_now().date())
+
+
+def _refused_period(error: PanelError) -> ResponseReturnValue:
+    page = render_template(
+        "balance/statement.html",
+        period=this_month(utc_now().date()),
+        first=request.args.get("from", ""),
+        last=request.args.get("to", ""),
+        errors={error.field or "": error.message},
+        statement=None,
+    )
+    return page, 422
+
+
+def _pages(found: Statement) -> int:
+    return max(1, -(-len(found.entries) // ENTRIES_PER_PAGE))
+
+
+def _page_asked_for() -> int:
+    text = request.args.get("page", "1")
+    return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) <= 6 else 1

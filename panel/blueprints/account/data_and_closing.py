@@ -1,0 +1,153 @@
+"""A customer's own data: all of it in one file, and the end of the account."""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, current_app, flash, redirect, render_template, request, stream_with_context
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from panel.blueprints.shared import auth
+from panel.blueprints.shared.auth import login_required
+from panel.blueprints.shared.csv_files import csv_pieces
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain.errors import BadInput, PanelError, StaleForm, TooManyTries
+from panel.services.accounts import throttles, two_factor
+from panel.services.privacy import closing
+from panel.services.privacy.data_export import Table
+from panel.services.privacy.data_export_tables import tables
+
+bp = Blueprint("own_data", __name__)
+
+EVERYTHING = "everything.json"
+
+
+@bp.get("/account/data")
+@login_required
+def show() -> ResponseReturnValue:
+    return render_template(
+        "accounts/data.html",
+        tables=tables(current_user.id),
+        everything=EVERYTHING,
+        is_operator=current_user.is_operator,
+    )
+
+
+@bp.get("/account/data.zip")
+@login_required
+def download() -> ResponseReturnValue:
+    """One archive, made while it is sent: everything as JSON, and each table as CSV."""
+    pieces = _archive(tables(current_user.id))
+    answer = Response(stream_with_context(pieces), content_type="application/zip")
+    answer.headers.set("Content-Disposition", "attachment", filename=f"account-data-{utc_now():%Y-%m-%d}.zip")
+    return answer
+
+
+def _archive(found: list[Table]) -> Iterator[bytes]:
+    out = _Outgoing()
+    with zipfile.ZipFile(out, "w", compression=zipfile.ZIP_DEFLATED) as archive:
+        files = [(EVERYTHING, _json(found))]
+        files += [(f"{table.name}.csv", csv_pieces(table.head, table.rows())) for table in found]
+        for name, pieces in files:
+            with archive.open(name, "w") as file:
+                for piece in pieces:
+                    file.write(piece.encode())
+                    yield out.taken()
+            yield out.taken()
+    yield out.taken()
+
+
+def _json(found: list[Table]) -> Iterator[str]:
+    """All tables as one JSON object: a list of objects under each name."""
+    for number, table in enumerate(found):
+        yield f"{',' if number else '{'}\n{json.dumps(table.name)}: ["
+        for place, row in enumerate(table.rows()):
+            line = json.dumps(dict(zip(table.head, row, strict=True)), ensure_ascii=False)
+            yield f"{',' if place else ''}\n  {line}"
+        yield "]"
+    yield "\n}\n"
+
+
+class _Outgoing(io.RawIOBase):
+    """Where the archive is written to, and taken from for sending. It can't go back, so the archive never does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, piece: object) -> int:
+        data = bytes(piece)  # type: ignore[call-overload]
+        self._pieces.append(data)
+        return len(data)
+
+    def taken(self) -> bytes:
+        pieces, self._pieces = self._pieces, []
+        return b"".join(pieces)
+
+
+@bp.get("/account/closing")
+@login_required
+def show_closing() -> ResponseReturnValue:
+    return _closing_page()
+
+
+@bp.post("/account/closing")
+@login_required
+def close() -> ResponseReturnValue:
+    try:
+        _close()
+    except PanelError as error:
+        page = _closing_page(error)
+        if isinstance(error, TooManyTries):
+            return page, error.http_status, {"Retry-After": str(error.retry_after_seconds)}
+        return page, error.http_status
+    auth.drop()
+    flash("Your account is closed. Its email is free for a new one.")
+    return redirect("/", code=303)
+
+
+def _close() -> None:
+    given_up_nanos = _given_up()
+    auth.prove_password(current_user, request.form.get("current_password", ""))
+    asks_for_code = two_factor.is_on(current_user.id)
+    if asks_for_code:
+        _prove_code(request.form.get("code", ""))
+    with transaction():
+        if two_factor.is_on(current_user.id) != asks_for_code:
+            raise StaleForm("Your second factor has changed since you opened this page. Look at it again.")
+        closing.close(current_user.id, given_up_nanos=given_up_nanos, now=utc_now())
+
+
+def _prove_code(code: str) -> None:
+    """In a transaction of its own: it holds the person's row, which the closing comes to last."""
+    with transaction():
+        tries = throttles.count_own_code(current_user.sign_in_id, now=utc_now())
+    with transaction():
+        two_factor.show(current_user.id, code=code, settings=current_app.config["PANEL"], now=utc_now())
+        throttles.forget(tries)
+
+
+def _given_up() -> int:
+    """What the customer gives up, as the form said it: 0 without a tick."""
+    shown = request.form.get("balance", "0")
+    if request.form.get("give_up") != "yes":
+        return 0
+    if not (shown.isascii() and shown.isdigit() and len(shown) <= 19):
+        raise BadInput("This form was damaged. Nothing was changed. Look at it again.")
+    return int(shown)
+
+
+def _closing_page(error: PanelError | None = None) -> str:
+    return render_template(
+        "accounts/closing.html",
+        email=current_user.email,
+        standing=closing.standing(current_user.id),
+        asks_for_code=two_factor.is_on(current_user.id),
+        errors={} if error is None else {error.field or "": error.message},
+    )

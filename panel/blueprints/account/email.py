@@ -1,0 +1,112 @@
+"""The email of an account: confirming it, changing it, and the pages that the mailed links open."""
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from panel.blueprints.shared import auth
+from panel.blueprints.shared.auth import login_required
+from panel.blueprints.shared.forms import by_field, refused, secret_page
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain.errors import LinkIsSpent, PanelError, StaleForm
+from panel.models import LinkPurpose
+from panel.services.accounts import email_changes, throttles, users
+from panel.services.accounts.email_changes import Opened
+
+bp = Blueprint("emails", __name__)
+
+
+@bp.get("/account/email")
+@login_required
+def show() -> ResponseReturnValue:
+    return _page()
+
+
+@bp.post("/account/email")
+@login_required
+def change() -> ResponseReturnValue:
+    """Ask for another email, with the password."""
+    typed = request.form.get("email", "")
+    try:
+        new_email = users.normalize_email(typed)
+        auth.prove_password(current_user, request.form.get("current_password", ""))
+        with transaction():
+            auth.hold_own_account()
+            throttles.count_mail(current_user.id, network=auth.network(), now=utc_now())
+            email_changes.ask_to_change(current_user.id, new_email, now=utc_now())
+    except PanelError as error:
+        return refused(_page(error, email=typed), error)
+    return redirect(url_for("emails.show"), code=303)
+
+
+@bp.post("/account/email/confirmation")
+@login_required
+def send_again() -> ResponseReturnValue:
+    """Mail the link that confirms the address once more."""
+    try:
+        with transaction():
+            email_changes.check_hour(current_user.email, LinkPurpose.CONFIRM, now=utc_now())
+            throttles.count_mail(current_user.id, network=auth.network(), now=utc_now())
+            is_sent = email_changes.ask_to_confirm(current_user.id, now=utc_now())
+    except PanelError as error:
+        return refused(_page(error), error)
+    flash("The link is on its way. Older links work no more." if is_sent else "Your email is confirmed already.")
+    return redirect(url_for("emails.show"), code=303)
+
+
+def _page(error: PanelError | None = None, *, email: str = "") -> str:
+    return render_template(
+        "accounts/email/show.html",
+        user=users.find(current_user.id),
+        waiting=email_changes.open_change(current_user.id, now=utc_now()),
+        typed=email,
+        errors=by_field(error),
+    )
+
+
+@bp.get("/confirm-email/<token>")
+def show_confirmation(token: str) -> ResponseReturnValue:
+    """One button. Opening the page confirms nothing: mail scanners open links too."""
+    link = email_changes.find_confirmation(token, now=utc_now())
+    return _spent() if link is None else secret_page("accounts/email/confirm.html", email=link.email)
+
+
+@bp.post("/confirm-email/<token>")
+def confirm(token: str) -> ResponseReturnValue:
+    try:
+        with transaction():
+            email_changes.confirm(token, now=utc_now())
+    except LinkIsSpent:
+        return _spent()
+    return _done("Your email is confirmed", "Mails about your orders, refills and tickets go there from now on.")
+
+
+@bp.get("/change-email/<token>")
+def show_change(token: str) -> ResponseReturnValue:
+    side = email_changes.find_side(token, now=utc_now())
+    return _spent() if side is None else secret_page("accounts/email/change.html", side=side)
+
+
+@bp.post("/change-email/<token>")
+def open_change(token: str) -> ResponseReturnValue:
+    try:
+        with transaction():
+            opened = email_changes.open_side(token, now=utc_now())
+    except LinkIsSpent:
+        return _spent()
+    if opened is Opened.TAKEN:
+        taken = StaleForm("Somebody opened an account with the new address meanwhile.")
+        return secret_page("accounts/email/taken.html", error=taken)
+    if opened is Opened.WAITING:
+        text = "Now open the link in the other mailbox. The change happens when both were opened."
+        return _done("This address is confirmed", text)
+    return _done("Your email is changed", "Log in with the new one from now on.")
+
+
+def _spent() -> Response:
+    return secret_page("accounts/email/spent.html", error=LinkIsSpent("This link works no more."))
+
+
+def _done(title: str, text: str) -> Response:
+    return secret_page("accounts/email/done.html", heading=title, text=text)

@@ -1,0 +1,82 @@
+"""The second step of logging in to an account with a second factor: the code, after a right password."""
+
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from panel.blueprints.shared import auth, known_devices
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain.errors import PanelError, StaleForm, TooManyTries
+from panel.services.accounts import pending_sessions, sessions, throttles, two_factor, users
+from panel.services.accounts.pending_sessions import HalfSignedIn
+from panel.services.accounts.sessions import SignedIn
+
+bp = Blueprint("log_in_code", __name__)
+
+
+@bp.get("/log-in/second-factor")
+def show() -> ResponseReturnValue:
+    if current_user.is_authenticated:
+        return redirect(auth.next_path(), code=303)
+    half = auth.half_signed_in()
+    return _to_log_in() if half is None else _page(half)
+
+
+@bp.post("/log-in/second-factor")
+def log_in() -> ResponseReturnValue:
+    if current_user.is_authenticated:
+        return redirect(auth.next_path(), code=303)
+    half = auth.half_signed_in()
+    if half is None:
+        return _to_log_in()
+    try:
+        signed_in, codes_left = _let_in(half, request.form.get("code", ""))
+    except StaleForm:
+        return _to_log_in()
+    except PanelError as error:
+        return _refused(_page(half, error), error)
+    auth.carry(signed_in)
+    if codes_left is not None:
+        flash(
+            f"You used a recovery code. {codes_left} of {two_factor.RECOVERY_CODES} are left. If your app is lost, "
+            "replace your second factor now: Account, then Second factor."
+        )
+    return redirect(auth.onward(signed_in), code=303)
+
+
+def _let_in(half: HalfSignedIn, code: str) -> tuple[SignedIn, int | None]:
+    """Signed in, and how many recovery codes are left if one was used. Raises StaleForm when it took too long."""
+    with transaction():
+        device = known_devices.known(half.user_id)
+        tries = throttles.count_code(half.user_id, network=auth.network(), device=device, now=utc_now())
+    with transaction():
+        codes_left = two_factor.show(half.user_id, code=code, settings=current_app.config["PANEL"], now=utc_now())
+        user = users.find(half.user_id)
+        if user.closed_at is not None or not pending_sessions.finish(half.half_id):
+            raise StaleForm("The password was shown too long ago, or has changed. Log in again.")
+        throttles.forget(tries)
+        signed_in = sessions.sign_in(
+            user, device=auth.device(), network=auth.network(), has_shown_second_factor=True, now=utc_now()
+        )
+    return signed_in, codes_left
+
+
+def _page(half: HalfSignedIn, error: PanelError | None = None) -> str:
+    return render_template(
+        "accounts/second_factor/log_in.html",
+        email=half.email,
+        next=auth.next_path(""),
+        errors={} if error is None else {error.field or "": error.message},
+        with_recovery_code=request.values.get("with") == "recovery-code",
+    )
+
+
+def _to_log_in() -> ResponseReturnValue:
+    return redirect(url_for("accounts.show_log_in", next=auth.next_path("") or None), code=303)
+
+
+def _refused(page: str, error: PanelError) -> ResponseReturnValue:
+    if isinstance(error, TooManyTries):
+        return page, error.http_status, {"Retry-After": str(error.retry_after_seconds)}
+    return page, error.http_status

@@ -1,0 +1,66 @@
+"""Which mails an account gets, and the way out of them that each such mail carries."""
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from panel.blueprints.shared.auth import login_required
+from panel.blueprints.shared.forms import secret_page
+from panel.db import transaction
+from panel.domain.errors import LinkIsSpent
+from panel.domain.notification_kinds import Notice
+from panel.security import csrf
+from panel.services.accounts import users
+from panel.services.mail import notifications
+
+bp = Blueprint("notices", __name__)
+
+
+@bp.get("/account/notices")
+@login_required
+def show() -> ResponseReturnValue:
+    return render_template(
+        "accounts/notices/show.html",
+        choices=notifications.choices(current_user.id),
+        user=users.find(current_user.id),
+    )
+
+
+@bp.post("/account/notices")
+@login_required
+def choose() -> ResponseReturnValue:
+    wanted = [kind for kind in Notice if kind in request.form]
+    with transaction():
+        notifications.choose(current_user.id, wanted=wanted)
+    flash("Your choice is kept.")
+    return redirect(url_for("notices.show"), code=303)
+
+
+@bp.get("/unsubscribe/<token>")
+def show_unsubscribe(token: str) -> ResponseReturnValue:
+    """One button. Opening the page changes nothing: mail scanners open links too."""
+    read = notifications.read_unsubscribe(token)
+    if read is None:
+        return _unknown()
+    return secret_page("accounts/notices/unsubscribe.html", kinds=_labels(read[1]))
+
+
+@bp.post("/unsubscribe/<token>")
+@csrf.exempt
+def unsubscribe(token: str) -> ResponseReturnValue:
+    """Stop these mails. Mail programs call this by themselves (RFC 8058), without a cookie: the token is the right."""
+    read = notifications.read_unsubscribe(token)
+    if read is None:
+        return _unknown()
+    user_id, kinds = read
+    with transaction():
+        notifications.switch_off(user_id, kinds)
+    return secret_page("accounts/notices/unsubscribed.html", kinds=_labels(kinds))
+
+
+def _labels(kinds: frozenset[Notice]) -> list[str]:
+    return [kind.label for kind in Notice if kind in kinds]
+
+
+def _unknown() -> Response:
+    return secret_page("accounts/notices/unknown.html", error=LinkIsSpent("This link works no more."))

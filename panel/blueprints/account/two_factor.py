@@ -1,0 +1,239 @@
+"""The second factor on the account's own pages: set up, replaced, turned off, its recovery codes made anew."""
+
+from dataclasses import dataclass
+
+import segno
+from flask import Blueprint, current_app, flash, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from markupsafe import Markup
+
+from panel.blueprints.shared import auth
+from panel.blueprints.shared.auth import login_required
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain.errors import PanelError, StaleForm, TooManyTries
+from panel.security import PRIVATE
+from panel.services.accounts import sessions, throttles, two_factor
+from panel.services.accounts.throttles import Tries
+from panel.settings import Settings
+
+bp = Blueprint("second_factor", __name__)
+
+PIXELS_A_SQUARE = 4
+SIGNS_A_GROUP = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A secret that is shown to be put into an app: as a picture, as text, and sealed for the form to carry."""
+
+    secret: str
+    address: str
+    sealed: str
+
+    @property
+    def in_groups(self) -> str:
+        """The secret as it is best copied by hand."""
+        starts = range(0, len(self.secret), SIGNS_A_GROUP)
+        return " ".join(self.secret[at : at + SIGNS_A_GROUP] for at in starts)
+
+    @property
+    def picture(self) -> Markup:
+        """The QR code as inline SVG, dark on light in either scheme: cameras need it so."""
+        drawn = segno.make(self.address, error="m", micro=False)
+        return Markup(drawn.svg_inline(scale=PIXELS_A_SQUARE, light="#fff", svgclass=None, lineclass=None))  # noqa: S704
+
+
+@bp.get("/account/second-factor")
+@login_required
+def show() -> ResponseReturnValue:
+    """What there is; where there is nothing yet, the way to set it up."""
+    return _page()
+
+
+@bp.post("/account/second-factor")
+@login_required
+def turn_on() -> ResponseReturnValue:
+    try:
+        secret = _offered_secret()
+        tries = _prove_password_and_count_code()
+        with transaction():
+            auth.hold_own_account()
+            codes = two_factor.turn_on(
+                current_user.id, secret=secret, code=_typed("code"), settings=_settings(), now=utc_now()
+            )
+            _keep_this_device_alone(tries)
+    except PanelError as error:
+        return _refused(_page(error), error)
+    return _codes_page(codes, title="Your second factor is on")
+
+
+@bp.get("/account/second-factor/replacement")
+@login_required
+def show_replacement() -> ResponseReturnValue:
+    return _replacement_page() if two_factor.is_on(current_user.id) else _to_page()
+
+
+@bp.post("/account/second-factor/replacement")
+@login_required
+def replace() -> ResponseReturnValue:
+    try:
+        secret = _offered_secret()
+        tries = _prove_password_and_count_code()
+        with transaction():
+            auth.hold_own_account()
+            two_factor.show(
+                current_user.id, code=_typed("present_code"), field="present_code", settings=_settings(), now=utc_now()
+            )
+            codes = two_factor.replace(
+                current_user.id, secret=secret, code=_typed("code"), settings=_settings(), now=utc_now()
+            )
+            _keep_this_device_alone(tries)
+    except PanelError as error:
+        return _refused(_replacement_page(error), error)
+    return _codes_page(codes, title="Your second factor is replaced")
+
+
+@bp.get("/account/second-factor/recovery-codes")
+@login_required
+def show_recovery_codes() -> ResponseReturnValue:
+    return _proof_page("recovery_codes") if two_factor.is_on(current_user.id) else _to_page()
+
+
+@bp.post("/account/second-factor/recovery-codes")
+@login_required
+def make_recovery_codes() -> ResponseReturnValue:
+    """Show the new codes in the answer itself: they are kept nowhere from which they could be shown again."""
+    try:
+        tries = _prove_password_and_count_code()
+        with transaction():
+            auth.hold_own_account()
+            two_factor.show(current_user.id, code=_typed("code"), settings=_settings(), now=utc_now())
+            codes = two_factor.new_recovery_codes(current_user.id, now=utc_now())
+            throttles.forget(tries)
+    except PanelError as error:
+        return _refused(_proof_page("recovery_codes", error), error)
+    return _codes_page(codes, title="Your new recovery codes")
+
+
+@bp.get("/account/second-factor/removal")
+@login_required
+def show_removal() -> ResponseReturnValue:
+    if current_user.is_operator or not two_factor.is_on(current_user.id):
+        return _to_page()
+    return _proof_page("removal")
+
+
+@bp.post("/account/second-factor/removal")
+@login_required
+def turn_off() -> ResponseReturnValue:
+    try:
+        tries = _prove_password_and_count_code()
+        with transaction():
+            auth.hold_own_account()
+            two_factor.show(current_user.id, code=_typed("code"), settings=_settings(), now=utc_now())
+            two_factor.turn_off(current_user.id, now=utc_now())
+            throttles.forget(tries)
+    except PanelError as error:
+        return _refused(_proof_page("removal", error), error)
+    flash("Your second factor is off. Logging in takes your email and your password.")
+    return _to_page()
+
+
+def _prove_password_and_count_code() -> Tries:
+    auth.prove_password(current_user, _typed("current_password"))
+    with transaction():
+        return throttles.count_own_code(current_user.sign_in_id, now=utc_now())
+
+
+def _keep_this_device_alone(tries: Tries) -> None:
+    """Whoever has not shown the new second factor is signed in no longer."""
+    sessions.note_second_factor(current_user.sign_in_id, now=utc_now())
+    sessions.end_others(current_user.id, keep=current_user.sign_in_id, now=utc_now())
+    throttles.forget(tries)
+
+
+def _page(error: PanelError | None = None) -> str:
+    if not two_factor.is_on(current_user.id):
+        return _offer_page("set_up", error)
+    return render_template(
+        "accounts/second_factor/show.html",
+        codes_left=two_factor.recovery_codes_left(current_user.id),
+        is_operator=current_user.is_operator,
+        errors=_by_field(error),
+    )
+
+
+def _replacement_page(error: PanelError | None = None) -> str:
+    return _offer_page("replacement", error)
+
+
+def _offer_page(name: str, error: PanelError | None) -> str:
+    return render_template(
+        f"accounts/second_factor/{name}.html",
+        email=current_user.email,
+        is_operator=current_user.is_operator,
+        next=auth.next_path(""),
+        offer=_offer(),
+        errors=_by_field(error),
+    )
+
+
+def _proof_page(name: str, error: PanelError | None = None) -> str:
+    """A page that asks for password and code before it does its one thing."""
+    return render_template(f"accounts/second_factor/{name}.html", email=current_user.email, errors=_by_field(error))
+
+
+def _codes_page(codes: list[str], *, title: str) -> ResponseReturnValue:
+    page = render_template(
+        "accounts/second_factor/codes.html",
+        codes=codes,
+        title=title,
+        next=auth.next_path(url_for("second_factor.show")),
+    )
+    response = make_response(page)
+    response.headers.extend([PRIVATE])
+    return response
+
+
+def _offer() -> Offer:
+    """The secret of the form that was just sent, so that it need not be put into the app again, or a fresh one."""
+    try:
+        secret = _offered_secret()
+    except StaleForm:
+        secret = two_factor.new_secret()
+    settings = _settings()
+    return Offer(
+        secret,
+        two_factor.address(secret, email=current_user.email, site_name=settings.site_name),
+        two_factor.seal_offer(secret, user_id=current_user.id, settings=settings),
+    )
+
+
+def _offered_secret() -> str:
+    return two_factor.open_offer(_typed("offer"), user_id=current_user.id, settings=_settings())
+
+
+def _typed(name: str) -> str:
+    return request.form.get(name, "")
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.config["PANEL"]
+    return settings
+
+
+def _to_page() -> ResponseReturnValue:
+    return redirect(url_for("second_factor.show"), code=303)
+
+
+def _by_field(error: PanelError | None) -> dict[str, str]:
+    """The error under the field it is about; under the empty name when it is about none."""
+    return {} if error is None else {error.field or "": error.message}
+
+
+def _refused(page: str, error: PanelError) -> ResponseReturnValue:
+    if isinstance(error, TooManyTries):
+        return page, error.http_status, {"Retry-After": str(error.retry_after_seconds)}
+    return page, error.http_status

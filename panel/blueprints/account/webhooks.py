@@ -1,0 +1,154 @@
+"""The receivers of a customer's webhooks: add, change the secret, remove, test, and the log with "send again"."""
+
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from panel.blueprints.shared import auth
+from panel.blueprints.shared.auth import login_required
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain import money
+from panel.domain.errors import BadMoney, PanelError
+from panel.services.api import webhook_deliveries, webhook_endpoints, webhook_guide
+
+bp = Blueprint("receivers", __name__, url_prefix="/account/webhooks")
+
+LINES = 100
+SAID = {
+    "removed": "The receiver is removed. Nothing more is sent to it.",
+    "balance": "The bound for your balance is saved.",
+    "test": "A test is on its way. Its line stands first in the log.",
+    "again": "It is on its way again. Its line says what came of it.",
+}
+
+
+@bp.get("")
+@login_required
+def index() -> ResponseReturnValue:
+    return _index_page()
+
+
+@bp.post("")
+@login_required
+def add() -> ResponseReturnValue:
+    try:
+        nanos = _bound(request.form.get("balance_low", ""))
+        with transaction():
+            auth.hold_own_account()
+            shown = webhook_endpoints.add(
+                current_user.id,
+                url=request.form.get("url", ""),
+                balance_low_nanos=nanos,
+                settings=current_app.config["PANEL"],
+                now=utc_now(),
+            )
+    except PanelError as error:
+        return _index_page(error), error.http_status
+    return render_template("receivers/secret.html", receiver=shown.receiver, secret=shown.secret, is_new=True), 201
+
+
+@bp.get("/<int:receiver_id>")
+@login_required
+def show(receiver_id: int) -> ResponseReturnValue:
+    return _receiver_page(receiver_id)
+
+
+@bp.post("/<int:receiver_id>/secret")
+@login_required
+def rotate(receiver_id: int) -> ResponseReturnValue:
+    with transaction():
+        auth.hold_own_account()
+        shown = webhook_endpoints.rotate(
+            receiver_id,
+            user_id=current_user.id,
+            mark=request.form.get("mark", ""),
+            settings=current_app.config["PANEL"],
+            now=utc_now(),
+        )
+    return render_template("receivers/secret.html", receiver=shown.receiver, secret=shown.secret, is_new=False)
+
+
+@bp.post("/<int:receiver_id>/balance-low")
+@login_required
+def set_balance_low(receiver_id: int) -> ResponseReturnValue:
+    webhook_endpoints.find(receiver_id, user_id=current_user.id)
+    try:
+        nanos = _bound(request.form.get("balance_low", ""))
+    except PanelError as error:
+        return _receiver_page(receiver_id, error), error.http_status
+    with transaction():
+        webhook_endpoints.set_balance_low(receiver_id, user_id=current_user.id, nanos=nanos)
+    return _back(receiver_id, "balance")
+
+
+@bp.post("/<int:receiver_id>/tests")
+@login_required
+def send_test(receiver_id: int) -> ResponseReturnValue:
+    with transaction():
+        webhook_endpoints.send_test(receiver_id, user_id=current_user.id, now=utc_now())
+    return _back(receiver_id, "test")
+
+
+@bp.post("/<int:receiver_id>/deliveries/<int:delivery_id>/again")
+@login_required
+def send_again(receiver_id: int, delivery_id: int) -> ResponseReturnValue:
+    with transaction():
+        webhook_endpoints.send_again(delivery_id, receiver_id=receiver_id, user_id=current_user.id, now=utc_now())
+    return _back(receiver_id, "again")
+
+
+@bp.post("/<int:receiver_id>/removal")
+@login_required
+def remove(receiver_id: int) -> ResponseReturnValue:
+    with transaction():
+        webhook_endpoints.remove(receiver_id, user_id=current_user.id, now=utc_now())
+    return redirect(url_for("receivers.index", done="removed"), code=303)
+
+
+def _back(receiver_id: int, done: str) -> ResponseReturnValue:
+    return redirect(url_for("receivers.show", receiver_id=receiver_id, done=done), code=303)
+
+
+def _bound(text: str) -> int | None:
+    """The amount typed; none where nothing, or 0, was typed. Raises BadMoney for the field."""
+    if not text.strip():
+        return None
+    try:
+        return money.parse_nanos(text) or None
+    except BadMoney as error:
+        raise BadMoney(error.message, field="balance_low") from error
+
+
+def _index_page(error: PanelError | None = None) -> str:
+    return render_template(
+        "receivers/index.html",
+        summaries=webhook_endpoints.listed(current_user.id),
+        most=webhook_endpoints.MOST,
+        url=request.form.get("url", ""),
+        balance_low=request.form.get("balance_low", ""),
+        errors=_by_field(error),
+        done=SAID.get(request.args.get("done", "")),
+        guide=webhook_guide.guide(),
+    )
+
+
+def _receiver_page(receiver_id: int, error: PanelError | None = None) -> str:
+    receiver = webhook_endpoints.find(receiver_id, user_id=current_user.id)
+    typed = money.plain(receiver.balance_low_nanos) if receiver.balance_low_nanos else ""
+    until = receiver.old_secret_until
+    return render_template(
+        "receivers/show.html",
+        receiver=receiver,
+        mark=webhook_endpoints.mark_of(receiver),
+        old_signs_until=until if until is not None and utc_now() < until else None,
+        balance_low=request.form.get("balance_low", typed),
+        lines=webhook_deliveries.log(receiver_id, count=LINES),
+        newest=LINES,
+        errors=_by_field(error),
+        done=SAID.get(request.args.get("done", "")),
+    )
+
+
+def _by_field(error: PanelError | None) -> dict[str, str]:
+    return {} if error is None else {error.field or "": error.message}

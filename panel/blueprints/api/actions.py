@@ -1,0 +1,164 @@
+"""The actions of the API: one table that calls are dispatched on, and that its documents are made from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from panel.blueprints.api import handlers as api_handlers
+from panel.blueprints.api.errors import INCORRECT_ORDER, NO_REFILL, said
+from panel.blueprints.api.handlers import Answer
+from panel.blueprints.api.parsing import Call
+from panel.services.api import orders as api_orders
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a call, with the value that examples use."""
+
+    name: str
+    means: str
+    example: str
+    is_required: bool = True
+    is_number: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to call an action: which fields it takes, and an answer of exactly the shape it gives."""
+
+    means: str
+    fields: tuple[Field, ...]
+    answer: Any
+    # Whether the answer is an object whose keys are ids.
+    is_by_id: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action: what it does, the ways to call it, and the function behind it."""
+
+    name: str
+    means: str
+    run: Callable[[Call], Answer]
+    ways: tuple[Way, ...]
+    only_reads: bool = True
+
+
+_STATUS = {"charge": "0.27819", "start_count": "3572", "status": "Partial", "remains": "157", "currency": "USD"}
+_ORDER = Field("order", "The order's number.", "1", is_number=True)
+_ORDERS = Field("orders", "Up to 100 orders' numbers, separated by commas, or as a JSON list.", "1,2,3")
+
+ACTIONS = {
+    action.name: action
+    for action in (
+        Action(
+            "services",
+            "Lists every tool that you can order, with its price per 1,000 and its limits.",
+            api_handlers.services,
+            (
+                Way(
+                    "All tools",
+                    (),
+                    [
+                        {
+                            "service": 1,
+                            "name": "Product page visits",
+                            "type": "Default",
+                            "category": "Pages",
+                            "rate": "0.90",
+                            "min": "50",
+                            "max": "10000",
+                            "refill": True,
+                            "cancel": True,
+                            "dripfeed": False,
+                        }
+                    ],
+                ),
+            ),
+        ),
+        Action(
+            "add",
+            "Places an order and charges your balance.",
+            api_handlers.add,
+            (
+                Way(
+                    "One order",
+                    (
+                        Field("service", "The tool's number, as services lists it.", "1", is_number=True),
+                        Field("link", "The public link, as the tool's page asks for it.", "https://example.com/page-1"),
+                        Field("quantity", "How many, as a whole number.", "1000", is_number=True),
+                        Field(
+                            "request_id",
+                            f"Your own id of this request: 1 to {api_orders.LONGEST_REQUEST_ID} letters, digits, dots, "
+                            "colons, hyphens or underscores. Send it again and you get the same order.",
+                            "my-order-7",
+                            is_required=False,
+                        ),
+                    ),
+                    {"order": 23501},
+                ),
+            ),
+            only_reads=False,
+        ),
+        Action(
+            "status",
+            "Says how orders stand. The charge is what you pay by now: what was returned is taken off.",
+            api_handlers.status,
+            (
+                Way("One order", (_ORDER,), _STATUS),
+                Way("Many orders", (_ORDERS,), {"1": _STATUS, "2": said(INCORRECT_ORDER)}, is_by_id=True),
+            ),
+        ),
+        Action(
+            "refill",
+            "Asks for a top-up of a Completed order, where the tool offers refill. The answer is the refill's number.",
+            api_handlers.refill,
+            (
+                Way("One order", (_ORDER,), {"refill": "1"}),
+                Way(
+                    "Many orders",
+                    (_ORDERS,),
+                    [{"order": 1, "refill": 1}, {"order": 3, "refill": said(INCORRECT_ORDER)}],
+                ),
+            ),
+            only_reads=False,
+        ),
+        Action(
+            "refill_status",
+            "Says how refills stand: Pending, In progress, Completed or Rejected.",
+            api_handlers.refill_status,
+            (
+                Way(
+                    "One refill",
+                    (Field("refill", "The refill's number.", "1", is_number=True),),
+                    {"status": "Completed"},
+                ),
+                Way(
+                    "Many refills",
+                    (Field("refills", "Up to 100 refills' numbers, separated by commas, or as a JSON list.", "1,2,3"),),
+                    [{"refill": 1, "status": "Completed"}, {"refill": 3, "status": said(NO_REFILL)}],
+                ),
+            ),
+        ),
+        Action(
+            "cancel",
+            "Cancels orders that nobody has started, and asks for the others to be stopped, where the tool offers "
+            "cancel. An order that was asked to stop ends when its provider says how much of it ran.",
+            api_handlers.cancel,
+            (
+                Way(
+                    "Many orders",
+                    (_ORDERS,),
+                    [{"order": 9, "cancel": said(INCORRECT_ORDER)}, {"order": 2, "cancel": 1}],
+                ),
+            ),
+            only_reads=False,
+        ),
+        Action(
+            "balance",
+            "Says what you can spend now.",
+            api_handlers.balance,
+            (Way("Your balance", (), {"balance": "100.84292", "currency": "USD"}),),
+        ),
+    )
+}

@@ -1,0 +1,100 @@
+"""`POST /api/v2`: the panel for programs. Whatever comes in, JSON goes out, and no cookie is read or set.
+
+What happens to a call: its key is looked up, its rate counted, and its action found in the table.
+"""
+
+import json
+
+from flask import Blueprint, Flask, Response, current_app, g, request
+
+from panel import security
+from panel.blueprints.api.actions import ACTIONS
+from panel.blueprints.api.errors import INCORRECT_REQUEST, INVALID_KEY, TOO_MANY, Refusal, refusal_of
+from panel.blueprints.api.handlers import Answer, Rendered
+from panel.blueprints.api.parsing import Call, fields_of, text_of
+from panel.clock import utc_now
+from panel.db import save_if_free, transaction
+from panel.domain.errors import PanelError
+from panel.logs import READ
+from panel.services.api import keys as api_keys
+from panel.services.api.keys import Holder
+
+bp = Blueprint("api", __name__)
+
+ANY_METHOD = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+FAILED_KEYS_A_MINUTE = 60
+
+
+class TooMany(Exception):
+    """This key, or this network with wrong keys, has asked too often in this minute."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+def init_app(app: Flask) -> None:
+    security.csrf.exempt(bp)
+
+
+@bp.route("/api/v2", methods=ANY_METHOD, provide_automatic_options=False)
+@bp.route("/api/v2/", methods=ANY_METHOD, provide_automatic_options=False)
+def answer() -> Response:
+    try:
+        done = _answer()
+    except Refusal as refusal:
+        return _json({"error": refusal.text}, refusal.headers)
+    except TooMany as error:
+        headers = {"X-Error-Code": TOO_MANY.code, "Retry-After": str(error.seconds)}
+        return _json({"error": TOO_MANY.text}, headers, status=429)
+    return _json(done.body, done.headers)
+
+
+def _answer() -> Answer:
+    if request.method != "POST":
+        raise Refusal(INCORRECT_REQUEST)
+    fields = fields_of(request)
+    action = ACTIONS.get(text_of(fields, "action") or "")
+    holder = _holder(text_of(fields, "key") or "", only_reads=action is not None and action.only_reads)
+    if action is None:
+        raise Refusal(INCORRECT_REQUEST, field="action")
+    setattr(g, READ, action.only_reads)
+    try:
+        return action.run(Call(holder, fields, utc_now()))
+    except PanelError as error:
+        raise refusal_of(error) from error
+
+
+def _holder(key: str, *, only_reads: bool) -> Holder:
+    """Whose key it is. That it was used is written down first: what follows may charge, and must not fail after.
+
+    A call that only reads does not wait for others' writes: then its use is written down by a later one.
+    """
+    holder = api_keys.find(key, address=request.remote_addr)
+    if holder is None:
+        _count(f"wrong-key:{security.client_network()}", most_a_minute=FAILED_KEYS_A_MINUTE)
+        raise Refusal(INVALID_KEY)
+    _count(api_keys.rate_name(holder.key_id), most_a_minute=current_app.config["PANEL"].api_requests_a_minute)
+    now = utc_now()
+    if not api_keys.is_use_due(holder, now=now):
+        return holder
+    if only_reads:
+        save_if_free(lambda: api_keys.note_use(holder, now=now))
+    else:
+        with transaction(is_note=True):
+            api_keys.note_use(holder, now=now)
+    return holder
+
+
+def _count(who: str, *, most_a_minute: int) -> None:
+    seconds = security.seconds_to_wait(current_app, who, most_a_minute=most_a_minute)
+    if seconds is not None:
+        raise TooMany(seconds)
+
+
+def _json(body: object, headers: dict[str, str], *, status: int = 200) -> Response:
+    text = body if isinstance(body, Rendered) else json.dumps(body, separators=(",", ":"), allow_nan=False)
+    answer = Response(text, status=status, mimetype="application/json")
+    answer.headers.extend(headers)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer

@@ -1,0 +1,202 @@
+"""What the actions of the API do: each takes a call apart, asks one service, and says what came of it."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import current_app
+
+from panel.blueprints.api.errors import (
+    INCORRECT_ORDER,
+    INCORRECT_REQUEST,
+    INCORRECT_SERVICE,
+    NO_REFILL,
+    NOT_CONFIRMED,
+    TOO_LARGE,
+    TOO_SMALL,
+    Refusal,
+    refusal_of,
+    said,
+)
+from panel.blueprints.api.parsing import Call, number_of, numbers_of
+from panel.db import transaction
+from panel.domain import money
+from panel.domain.errors import PanelError, QuantityTooLarge, QuantityTooSmall
+from panel.services.api import orders as api_orders
+from panel.services.catalogue import tools
+from panel.services.catalogue.tools import ToolOffer
+from panel.services.money import ledger
+from panel.services.orders import cancellations, refills
+
+ADD_FIELDS = ("service", "link", "quantity", "request_id")
+_WHOLE = re.compile(r"-?[0-9]+", re.ASCII)
+# Longer numbers than any limit; whatever has more digits is as much too large.
+_MOST_DIGITS = 30
+
+
+class Rendered(str):
+    """An answer that is JSON text already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an action says, ready to become JSON, and the headers that go with it."""
+
+    body: Any
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+def services(call: Call) -> Answer:
+    return Answer(
+        [
+            {
+                "service": each.tool_id,
+                "name": each.name,
+                "type": "Default",
+                "category": each.category,
+                "rate": each.rate,
+                "min": str(each.minimum),
+                "max": str(each.maximum),
+                "refill": each.refill_days is not None,
+                "cancel": each.can_cancel,
+                "dripfeed": False,
+            }
+            for each in api_orders.services()
+        ]
+    )
+
+
+def add(call: Call) -> Answer:
+    call.refuse_others(*ADD_FIELDS)
+    service, link = number_of(call.required("service")), call.required("link")
+    quantity, request_id = call.required("quantity"), call.optional("request_id")
+    if not call.holder.has_confirmed_email:
+        raise Refusal(NOT_CONFIRMED)
+    with transaction():
+        offer = None if service is None else tools.offer(service)
+        if offer is None:
+            raise Refusal(INCORRECT_SERVICE)
+        try:
+            placed = api_orders.place(
+                call.customer_id,
+                key_id=call.holder.key_id,
+                offer=offer,
+                link=link,
+                quantity=_digits(quantity, offer=offer),
+                request_id=request_id,
+                now=call.now,
+            )
+        except QuantityTooSmall as error:
+            raise Refusal(TOO_SMALL, limit=offer.minimum) from error
+        except QuantityTooLarge as error:
+            raise Refusal(TOO_LARGE, limit=offer.maximum) from error
+    twice = {} if placed.possible_duplicate is None else {"X-Possible-Duplicate": str(placed.possible_duplicate)}
+    return Answer({"order": placed.order_id}, twice)
+
+
+def _digits(text: str, *, offer: ToolOffer) -> str:
+    """A whole number in its plain digits; what is far outside of any limit is refused here."""
+    if not _WHOLE.fullmatch(text):
+        raise Refusal(INCORRECT_REQUEST, field="quantity")
+    if text.startswith("-"):
+        raise Refusal(TOO_SMALL, limit=offer.minimum)
+    digits = text.lstrip("0") or "0"
+    if len(digits) > _MOST_DIGITS:
+        raise Refusal(TOO_LARGE, limit=offer.maximum)
+    return digits
+
+
+def status(call: Call) -> Answer:
+    currency, words = current_app.config["PANEL"].currency, call.ids("orders", "order")
+    if words is None:
+        order_id = _order_id(call.required("order"))
+        text = api_orders.statuses(call.customer_id, order_ids=[order_id], currency=currency).get(order_id)
+        if text is None:
+            raise Refusal(INCORRECT_ORDER)
+        return Answer(Rendered(text))
+    order_ids = numbers_of(words)
+    found = api_orders.statuses(call.customer_id, order_ids=order_ids.values(), currency=currency)
+    return Answer(by_word(order_ids, found))
+
+
+def by_word(order_ids: dict[str, int], found: dict[int, str]) -> Rendered:
+    """The statuses of many orders under the ids as they were asked for, those that are not found among them."""
+    unknown = json.dumps(said(INCORRECT_ORDER), separators=(",", ":"))
+    lines = [
+        f'"{word}":{found[order_id]}' if order_id in found else f"{json.dumps(word)}:{unknown}"
+        for word, order_id in order_ids.items()
+    ]
+    return Rendered(f"{{{','.join(lines)}}}")
+
+
+def refill(call: Call) -> Answer:
+    words = call.ids("orders", "order")
+    if words is None:
+        return Answer({"refill": str(_refill(call, call.required("order")))})
+    return Answer([{"order": _echo(word), "refill": _or_error(_refill, call, word)} for word in words])
+
+
+def _refill(call: Call, word: str) -> int:
+    order_id = _order_id(word)
+    with transaction():
+        return refills.request_refill(order_id, customer_id=call.customer_id, now=call.now).id
+
+
+def refill_status(call: Call) -> Answer:
+    words = call.ids("refills", "refill")
+    if words is None:
+        word = call.required("refill")
+        found = api_orders.refill_words(call.customer_id, refill_ids=numbers_of([word]).values())
+        if not found:
+            raise Refusal(NO_REFILL)
+        return Answer({"status": next(iter(found.values()))})
+    numbers, unknown = numbers_of(words), said(NO_REFILL)
+    known = api_orders.refill_words(call.customer_id, refill_ids=numbers.values())
+    return Answer([{"refill": _echo(word), "status": known.get(n, unknown)} for word, n in numbers.items()])
+
+
+def cancel(call: Call) -> Answer:
+    words = call.ids("orders", "order")
+    if words is None:
+        one = call.optional("order")
+        if one is None:
+            raise Refusal(INCORRECT_REQUEST, field="orders")
+        words = [one]
+    return Answer([{"order": _echo(word), "cancel": _or_error(_cancel, call, word)} for word in words])
+
+
+def _cancel(call: Call, word: str) -> int:
+    order_id = _order_id(word)
+    with transaction():
+        cancellations.request_cancellation(order_id, customer_id=call.customer_id, now=call.now)
+    return 1
+
+
+def balance(call: Call) -> Answer:
+    nanos = ledger.balance_nanos(call.customer_id)
+    return Answer({"balance": money.plain(nanos), "currency": current_app.config["PANEL"].currency})
+
+
+def _order_id(word: str) -> int:
+    number = number_of(word)
+    if number is None:
+        raise Refusal(INCORRECT_ORDER)
+    return number
+
+
+def _or_error(act: Callable[[Call, str], int], call: Call, word: str) -> int | dict[str, str]:
+    """What came of one id among many: each stands alone, and one that is refused stops no other."""
+    try:
+        return act(call, word)
+    except Refusal as refusal:
+        return {"error": refusal.text}
+    except PanelError as error:
+        return {"error": refusal_of(error).text}
+
+
+def _echo(word: str) -> int | str:
+    """An id as it is said back: as a number, or as it was written where it is none."""
+    number = number_of(word)
+    return word if number is None else number

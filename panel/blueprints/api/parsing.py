@@ -1,0 +1,181 @@
+"""One call of the API as it came in: fields from a form, from JSON or from the address, read strictly.
+
+Clients differ in how they send what they mean, so the way in is wide; values are text or whole numbers, and
+anything else is refused.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import parse_qsl
+
+from flask import Request
+from werkzeug.exceptions import HTTPException
+
+from panel.blueprints.api.errors import INCORRECT_REQUEST, Refusal
+from panel.domain.plain_text import is_storable
+from panel.services.api.keys import Holder
+
+MOST_IDS = 100
+MOST_FIELDS = 200
+# With so few digits every number fits into a column.
+_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+_PLAIN_LIST = re.compile(rf"[0-9]{{1,18}}(?:,[0-9]{{1,18}}){{0,{MOST_IDS - 1}}}", re.ASCII)
+_IDS = frozenset({"order", "orders", "refill", "refills"})
+# The fields of every call.
+ALWAYS = ("key", "action")
+# What clients write into a field that they leave out.
+_NOTHING = frozenset({"undefined", "null"})
+
+Fields = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call whose key is right."""
+
+    holder: Holder
+    fields: Fields
+    now: datetime
+
+    @property
+    def customer_id(self) -> int:
+        return self.holder.user_id
+
+    def required(self, name: str) -> str:
+        """The field as text, empty where it says nothing. Refuses the call that has no such field."""
+        text = text_of(self.fields, name)
+        if text is None:
+            raise Refusal(INCORRECT_REQUEST, field=name)
+        return text
+
+    def optional(self, name: str) -> str | None:
+        """The field as text, or None where it is left out or says nothing."""
+        return text_of(self.fields, name) or None
+
+    def ids(self, many: str, one: str) -> list[str] | None:
+        """The ids of the field `many`, or of the field `one` where a list stands there, each once, as written.
+
+        None where no list is. Refuses the call with more than MOST_IDS, or with a list that has none.
+        """
+        if not _says_nothing(self.fields.get(many)):
+            return _ids(self.fields[many], name=many)
+        given = self.fields.get(one)
+        is_list = isinstance(given, list) or (isinstance(given, str) and ("," in given or given.lstrip()[:1] == "["))
+        return _ids(given, name=one) if is_list else None
+
+    def refuse_others(self, *names: str) -> None:
+        """Refuse the call when a field says something that is none of these: it asks for what would not be done."""
+        for name, value in self.fields.items():
+            if name not in (*ALWAYS, *names) and not _says_nothing(value):
+                raise Refusal(INCORRECT_REQUEST, field=name)
+
+
+def _says_nothing(value: object) -> bool:
+    """Whether a field is as good as left out."""
+    return value is None or value in ("", [], {}) or (isinstance(value, str) and value.strip() in {"", *_NOTHING})
+
+
+def _ids(value: object, *, name: str) -> list[str]:
+    """The ids of a list such as `1,2,3`, of a JSON list, or of several fields of one name."""
+    refusal = Refusal(INCORRECT_REQUEST, field=name)
+    if isinstance(value, str) and value.lstrip()[:1] == "[":
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError) as error:
+            raise refusal from error
+    given = value if isinstance(value, list) else [value]
+    if len(given) > MOST_IDS or not all(isinstance(each, str | int) and not isinstance(each, bool) for each in given):
+        raise refusal
+    words = [word.strip() for each in given for word in str(each).split(",", MOST_IDS)]
+    ids = list(dict.fromkeys(word for word in words if word))
+    if len(words) > MOST_IDS or not ids:
+        raise refusal
+    return ids
+
+
+def text_of(fields: Fields, name: str) -> str | None:
+    """The field as text without spaces around it, or None. Refuses what is neither text nor a whole number."""
+    value = fields.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise Refusal(INCORRECT_REQUEST, field=name)
+    text = str(value).strip()
+    return "" if text in _NOTHING else text
+
+
+def number_of(word: str) -> int | None:
+    """The id that is written so, or None when no id is."""
+    return int(word) if _NUMBER.fullmatch(word) else None
+
+
+def numbers_of(words: Iterable[str]) -> dict[str, int]:
+    """The ids by how they are written. A word that is none stands for 0, which is nobody's."""
+    return {word: int(word) if _NUMBER.fullmatch(word) else 0 for word in words}
+
+
+def plain_numbers(text: str) -> dict[str, int] | None:
+    """As `numbers_of` for a list that is written as simply as it can be; None for any other."""
+    if not _PLAIN_LIST.fullmatch(text):
+        return None
+    words = text.split(",")
+    return dict(zip(words, map(int, words), strict=True))
+
+
+def fields_of(request: Request) -> Fields:
+    """All fields of the call; those of the body win over those of the address. Refuses what cannot be read."""
+    fields: dict[str, object] = {}
+    try:
+        if request.query_string:
+            fields.update(form_of(request.query_string))
+        if request.mimetype == "multipart/form-data":
+            fields.update(_by_name(request.form.items(multi=True)))
+        else:
+            fields.update(_body(request.get_data(cache=False), is_json="json" in request.mimetype))
+        _check_storable(fields)
+    except (HTTPException, ValueError, RecursionError) as error:
+        raise Refusal(INCORRECT_REQUEST) from error
+    return fields
+
+
+def _check_storable(value: object) -> None:
+    """Raises ValueError for text anywhere in it that no database can store."""
+    if isinstance(value, str) and not is_storable(value):
+        raise ValueError("text with NUL or half of a surrogate pair")
+    if isinstance(value, dict):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, list):
+        for each in value:
+            _check_storable(each)
+
+
+def _body(body: bytes, *, is_json: bool) -> dict[str, object]:
+    if is_json or body.lstrip()[:1] == b"{":
+        found = json.loads(body)
+        if not isinstance(found, dict):
+            raise ValueError("a JSON body that is no object")
+        return found
+    return form_of(body)
+
+
+def form_of(text: bytes) -> dict[str, object]:
+    """The fields of a form or a query string, as `_by_name` gives them. Raises ValueError."""
+    pairs = parse_qsl(text.decode(errors="replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    _check_storable([each for pair in pairs for each in pair])
+    return _by_name(pairs)
+
+
+def _by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, object]:
+    """The fields by name; of one that comes twice, the last. Ids are all taken: `orders=1&orders=2`, `orders[0]=1`."""
+    fields: dict[str, object] = {}
+    ids: dict[str, list[str]] = {}
+    for name, value in pairs:
+        plain = name.partition("[")[0] if name.endswith("]") else name
+        if plain in _IDS:
+            ids.setdefault(plain, []).append(value)
+        else:
+            fields[name] = value
+    return fields | {name: values if len(values) > 1 else values[0] for name, values in ids.items()}

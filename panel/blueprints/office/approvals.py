@@ -1,0 +1,89 @@
+"""What waits for a second operator, and the decision on it."""
+
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from panel.blueprints.office.access import office_blueprint
+from panel.blueprints.office.forms import by_field, limit_nanos, operator, seen_nanos, status_of, typed
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain.errors import PanelError
+from panel.services.office import second_approval
+from panel.services.office.balance_changes import Effect
+from panel.services.office.second_approval import Shown
+
+bp: Blueprint = office_blueprint("proposals")
+
+
+@bp.get("/proposals")
+def index() -> ResponseReturnValue:
+    now = utc_now()
+    return render_template(
+        "office/proposals/index.html",
+        waiting=second_approval.waiting(now=now),
+        decided=second_approval.decided(now=now),
+        limit_nanos=limit_nanos(),
+        days=second_approval.LASTS.days,
+    )
+
+
+@bp.get("/proposals/<int:proposal_id>")
+def show(proposal_id: int) -> ResponseReturnValue:
+    return _page(proposal_id)
+
+
+@bp.post("/proposals/<int:proposal_id>/confirmation")
+def confirm(proposal_id: int) -> ResponseReturnValue:
+    person = operator()
+    try:
+        with transaction():
+            number = second_approval.confirm(
+                proposal_id, operator_id=person.id, actor=person.email, balance_nanos=seen_nanos(), now=utc_now()
+            )
+    except PanelError as error:
+        return _page(proposal_id, error), status_of(error)
+    flash(f"Proposal {proposal_id} is confirmed: line {number} of the ledger.")
+    return redirect(url_for("office_proposals.show", proposal_id=proposal_id), code=303)
+
+
+@bp.post("/proposals/<int:proposal_id>/refusal")
+def refuse(proposal_id: int) -> ResponseReturnValue:
+    person = operator()
+    try:
+        with transaction():
+            second_approval.refuse(
+                proposal_id, reason=typed("reason"), operator_id=person.id, actor=person.email, now=utc_now()
+            )
+    except PanelError as error:
+        return _page(proposal_id, error), status_of(error)
+    flash(f"Proposal {proposal_id} is ended. Nothing was moved.")
+    return redirect(url_for("office_proposals.show", proposal_id=proposal_id), code=303)
+
+
+def _page(proposal_id: int, error: PanelError | None = None) -> str:
+    shown = second_approval.find(proposal_id, now=utc_now())
+    if shown is None:
+        abort(404)
+    effect, why_not = _effect(shown)
+    return render_template(
+        "office/proposals/show.html",
+        shown=shown,
+        effect=effect,
+        why_not=why_not,
+        is_own=shown.row.proposed_by == operator().id,
+        errors=by_field(error),
+        reason=typed("reason"),
+    )
+
+
+def _effect(shown: Shown) -> tuple[Effect | None, str]:
+    """What confirming would do now; where it can't be done by this operator, why."""
+    person = operator()
+    if not shown.is_open:
+        return None, ""
+    try:
+        effect = second_approval.effect_of(shown.row, operator_id=person.id, actor=person.email)
+    except PanelError as error:
+        return None, error.message
+    is_own = shown.row.proposed_by == person.id
+    return effect, "You proposed it. Another operator must confirm it." if is_own else ""

@@ -1,0 +1,45 @@
+"""The audit log as operators read it, and a file of it."""
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+
+from panel.blueprints.office.access import office_blueprint
+from panel.blueprints.shared.csv_files import csv_stream
+from panel.domain.formatting import iso
+from panel.domain.list_filters import BadFilters
+from panel.services.office import audit_log_search
+from panel.services.office.audit_log_search import Filters
+
+bp: Blueprint = office_blueprint("log")
+
+FIELDS = (*audit_log_search.WORDS, "from", "to")
+
+
+@bp.get("/log")
+def index() -> ResponseReturnValue:
+    try:
+        filters = audit_log_search.parse(request.args)
+    except BadFilters as error:
+        return _page(None, error.errors), 422
+    return _page(filters, {})
+
+
+@bp.get("/log.csv")
+def csv() -> ResponseReturnValue:
+    try:
+        filters = audit_log_search.parse(request.args)
+    except BadFilters as error:
+        return _page(None, error.errors), 422
+    lines = audit_log_search.all_lines(filters)
+    rows = ([line.id, iso(line.at), line.actor, line.act, line.subject, line.detail] for line in lines)
+    return csv_stream("audit-log.csv", head=["line", "at", "actor", "act", "subject", "detail"], rows=rows)
+
+
+def _page(filters: Filters | None, errors: dict[str, str]) -> str:
+    return render_template(
+        "office/log/index.html",
+        filters=filters,
+        page=audit_log_search.page(filters) if filters else None,
+        typed={name: request.args.get(name, "") for name in FIELDS},
+        errors=errors,
+    )

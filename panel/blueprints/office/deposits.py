@@ -1,0 +1,170 @@
+"""Requests to add money: what arrived is confirmed, what will not arrive is refused."""
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from panel.blueprints.office.access import office_blueprint
+from panel.blueprints.office.forms import (
+    after,
+    by_field,
+    form_key,
+    limit_nanos,
+    operator,
+    status_of,
+    typed,
+)
+from panel.blueprints.office.money_forms import agree, checked_key, effect_page, has_balance_moved, said
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain import money
+from panel.domain.errors import BadInput, NotFound, PanelError
+from panel.models import ProposalKind, TopUp
+from panel.services import audit_log
+from panel.services.money import deposits
+from panel.services.office import customers, second_approval
+from panel.services.office.balance_changes import Wanted
+
+bp: Blueprint = office_blueprint("top_ups")
+
+PAGE_SIZE = 40
+MOST_REFERENCE_LENGTH = 100
+
+
+@bp.get("/top-ups")
+def index() -> ResponseReturnValue:
+    reference = request.args.get("q", "").strip()
+    if reference:
+        return _go_to(reference)
+    return _index()
+
+
+def _go_to(reference: str) -> ResponseReturnValue:
+    try:
+        found = deposits.find(reference)
+    except NotFound:
+        found = None
+    if found is None:
+        return _index(q=reference, errors={"q": "There is no request with this reference."}), 422
+    return redirect(url_for("office_top_ups.show", reference=found.reference), code=303)
+
+
+def _index(*, q: str = "", errors: dict[str, str] | None = None) -> str:
+    rows = deposits.waiting(after=after(), most=PAGE_SIZE + 1)
+    shown, has_more = rows[:PAGE_SIZE], len(rows) > PAGE_SIZE
+    return render_template(
+        "office/top_ups/index.html",
+        rows=shown,
+        emails=customers.emails({row.customer_id for row in shown}),
+        next_after=shown[-1].id if has_more else None,
+        q=q,
+        errors=errors or {},
+    )
+
+
+@bp.get("/top-ups/<reference>")
+def show(reference: str) -> ResponseReturnValue:
+    return _page(_found(reference))
+
+
+@bp.get("/top-ups/<reference>/check")
+@bp.get("/top-ups/<reference>/confirmation")
+def back(reference: str) -> ResponseReturnValue:
+    """Whoever reloads the address of a form finds the request."""
+    return redirect(url_for("office_top_ups.show", reference=_found(reference).reference), code=303)
+
+
+@bp.post("/top-ups/<reference>/check")
+def check(reference: str) -> ResponseReturnValue:
+    """The effect of the confirmation, before it happens."""
+    top_up = _found(reference)
+    try:
+        return _check_page(top_up, _wanted(top_up, key=second_approval.new_form_key()))
+    except PanelError as error:
+        return _page(top_up, error), status_of(error)
+
+
+@bp.post("/top-ups/<reference>/confirmation")
+def confirm(reference: str) -> ResponseReturnValue:
+    top_up = _found(reference)
+    try:
+        wanted = _wanted(top_up, key=form_key())
+        done = agree(wanted)
+    except PanelError as error:
+        if has_balance_moved(error):
+            return _check_page(top_up, wanted, reason=error.message), 409
+        return _page(_found(reference), error), status_of(error)
+    flash(said(done, wanted.amount_nanos))
+    return redirect(url_for("office_top_ups.index"), code=303)
+
+
+@bp.post("/top-ups/<reference>/refusal")
+def refuse(reference: str) -> ResponseReturnValue:
+    top_up = _found(reference)
+    try:
+        reason = audit_log.checked_reason(typed("refusal"))
+        with transaction():
+            second_approval.refuse_top_up(top_up.reference, reason=reason, actor=operator().email, now=utc_now())
+    except PanelError as error:
+        return _page(_found(reference), error, form="refusal"), status_of(error)
+    flash(f"The request {top_up.reference} is refused. Nothing was added.")
+    return redirect(url_for("office_top_ups.index"), code=303)
+
+
+def _found(reference: str) -> TopUp:
+    if not reference.isprintable():
+        abort(404)
+    return deposits.find(reference)
+
+
+def _wanted(top_up: TopUp, *, key: str) -> Wanted:
+    """What arrived, and under which reference of the payment; the customer reads both in the statement."""
+    key = checked_key(key)
+    amount_nanos = deposits.parse_amount(typed("amount"))
+    paid_as = typed("paid_as")
+    if not paid_as or len(paid_as) > MOST_REFERENCE_LENGTH or not paid_as.isprintable():
+        raise BadInput(
+            f"Write the reference of the payment in 1 to {MOST_REFERENCE_LENGTH} characters on one line.",
+            field="paid_as",
+        )
+    person, note = operator(), f"Payment {paid_as}"
+    return Wanted(
+        ProposalKind.TOP_UP,
+        top_up.customer_id,
+        amount_nanos,
+        note,
+        key,
+        person.id,
+        person.email,
+        top_up_id=top_up.id,
+    )
+
+
+def _check_page(top_up: TopUp, wanted: Wanted, *, reason: str = "") -> str:
+    return effect_page(
+        "office/top_ups/check.html",
+        wanted,
+        reason=reason,
+        top_up=top_up,
+        user=customers.find(top_up.customer_id),
+        paid_as=typed("paid_as"),
+    )
+
+
+def _page(top_up: TopUp, error: PanelError | None = None, *, form: str = "amount") -> str:
+    errors = by_field(error)
+    if form == "refusal" and "reason" in errors:
+        errors["refusal"] = errors.pop("reason")
+    waiting = second_approval.of_customer(top_up.customer_id, now=utc_now())
+    return render_template(
+        "office/top_ups/show.html",
+        top_up=top_up,
+        user=customers.find(top_up.customer_id),
+        proposal=next((each for each in waiting if each.row.top_up_id == top_up.id), None),
+        typed={
+            "amount": request.form.get("amount", money.plain(top_up.amount_nanos)),
+            "paid_as": request.form.get("paid_as", ""),
+            "refusal": request.form.get("refusal", ""),
+        },
+        errors=errors,
+        limit_nanos=limit_nanos(),
+    )

@@ -1,0 +1,131 @@
+"""What the office's pages share: who acts, what the settings call late, live regions, ways back, and previews."""
+
+import hashlib
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from flask import Response, current_app, g, redirect, render_template, request, session
+from flask.sansio.app import App
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from markupsafe import Markup
+
+from panel.blueprints.shared.auth import is_local_page
+from panel.blueprints.shared.htmx import region_or_304
+from panel.clock import utc_now
+from panel.domain.errors import PanelError
+from panel.services.office import queues
+from panel.services.office.queues import Limits, Queue
+from panel.settings import Settings
+
+# Where the session keeps that updates of the office's lists are paused.
+PAUSED = "office_updates_paused"
+
+
+def init_app(app: App) -> None:
+    """Give the office's frame its queues, read at most once a request."""
+    app.jinja_env.globals.update(office_queues=waiting)
+
+
+def waiting() -> list[Queue]:
+    """Every queue with its count, as of this request."""
+    if "office_queues" not in g:
+        g.office_queues = queues.all_queues(limits(), now=utc_now())
+    found: list[Queue] = g.office_queues
+    return found
+
+
+def limits() -> Limits:
+    settings: Settings = current_app.config["PANEL"]
+    return Limits(settings.dispatch_hours, settings.stuck_hours, settings.unconfirmed_hours)
+
+
+def actor() -> str:
+    """The operator, as the audit log names them."""
+    return str(current_user.email)
+
+
+def operator_id() -> int:
+    return int(current_user.id)
+
+
+def back(default: str) -> str:
+    """The page of the office that one came from, where the address or the form names one, else the default."""
+    wanted = request.values.get("back", "")
+    path = wanted.partition("?")[0]
+    is_ours = is_local_page(wanted) and (path == "/office" or path.startswith("/office/"))
+    return wanted if is_ours else default
+
+
+def with_back(address: str) -> str:
+    """The address, still knowing where one came from."""
+    wanted = back("")
+    return f"{address}?{urlencode({'back': wanted})}" if wanted else address
+
+
+def is_live() -> bool:
+    return PAUSED not in session
+
+
+def choose_updates(address: str) -> ResponseReturnValue:
+    """Pause or resume updates for this session, then show the same page under its own address."""
+    if request.args["live"] == "off":
+        session[PAUSED] = True
+    else:
+        session.pop(PAUSED, None)
+    return redirect(address, code=303)
+
+
+def region(template: str, *, live_url: str, label: str, **context: object) -> tuple[Markup, str]:
+    """A live region around the template, and the hash of what it shows; without polling while updates are paused."""
+    inner = render_template(template, **context)
+    shown = hashlib.blake2b(inner.encode(), digest_size=16).hexdigest()
+    html = render_template(
+        "office/_live.html",
+        inner=Markup(inner),  # noqa: S704  (rendered, and escaped, by its template)
+        live_url=live_url,
+        label=label,
+        shown=shown if is_live() else None,
+    )
+    return Markup(html), shown  # noqa: S704
+
+
+def region_alone(found: tuple[Markup, str]) -> Response:
+    """The region for an open page: 304 when it shows the same."""
+    html, shown = found
+    return region_or_304(shown, lambda: html)
+
+
+def errors_of(error: PanelError) -> dict[str, str]:
+    """The error under the field it is about, for a form that is shown again."""
+    return {error.field or "": error.message}
+
+
+def confirm(
+    *,
+    title: str,
+    lead: str,
+    facts: list[tuple[str, object]],
+    action: str,
+    typed: Mapping[str, str],
+    button: str,
+    away: str,
+    is_danger: bool = False,
+) -> ResponseReturnValue:
+    """What an act would do, before it is done: the same form again, as hidden fields, with one button."""
+    return render_template(
+        "office/confirm.html",
+        title=title,
+        lead=lead,
+        facts=facts,
+        action=action,
+        typed=[(name, value) for name, value in typed.items() if name not in ("csrf_token", "confirmed")],
+        button=button,
+        away=away,
+        is_danger=is_danger,
+    )
+
+
+def currency() -> str:
+    settings: Settings = current_app.config["PANEL"]
+    return settings.currency

@@ -1,0 +1,52 @@
+"""The office's figures: orders a day, completion times, money returned, and how providers did, each with its table."""
+
+from flask import current_app, render_template
+from flask.typing import ResponseReturnValue
+
+from panel.blueprints.office.access import office_blueprint
+from panel.clock import utc_now
+from panel.domain import charts, money
+from panel.domain.formatting import count
+from panel.services import delivery_times
+from panel.services.platform import figures
+from panel.settings import Settings
+
+bp = office_blueprint("figures")
+
+
+@bp.get("/figures")
+def show() -> ResponseReturnValue:
+    now = utc_now()
+    settings: Settings = current_app.config["PANEL"]
+    days = figures.by_day(now=now)
+    placed = charts.columns([day.placed for day in days])
+    returned = charts.columns([day.returned_nanos for day in days])
+    times = charts.lines(
+        [day.median_seconds for day in days], [day.p90_seconds for day in days], steps=charts.DURATION_STEPS
+    )
+    return render_template(
+        "office/figures.html",
+        days=days,
+        ends=(f"{days[0].day:%d %B}", f"{days[-1].day:%d %B}"),
+        placed=placed,
+        placed_marks=[count(tick.value) for tick in placed.ticks],
+        returned=returned,
+        returned_marks=[money.shown(tick.value, currency=settings.currency) for tick in returned.ticks],
+        times=times,
+        times_marks=[_short(tick.value) for tick in times.ticks],
+        providers=[
+            (provider, charts.day_bars(provider.days))
+            for provider in figures.providers(interval_seconds=settings.probe_seconds, now=now)
+        ],
+        newest_orders=figures.NEWEST_ORDERS,
+        newest_ended=delivery_times.NEWEST_ORDERS,
+    )
+
+
+def _short(seconds: int) -> str:
+    """A duration beside a scale: `40 s`, `15 min`, `2 h`."""
+    if seconds and seconds % 3_600 == 0:
+        return f"{count(seconds // 3_600)} h"
+    if seconds and seconds % 60 == 0:
+        return f"{seconds // 60} min"
+    return f"{seconds} s"

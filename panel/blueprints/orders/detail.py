@@ -1,0 +1,154 @@
+"""One order: its page that follows it, its receipt, and what its customer may do with it."""
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, login_required
+from markupsafe import Markup
+
+from panel.blueprints.orders.history import PAUSED
+from panel.blueprints.shared.htmx import region_or_304
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain.errors import CancelNotAvailable, IllegalTransition, PanelError, RefillNotAvailable, StaleOrder
+from panel.domain.status import Status
+from panel.services import delivery_times
+from panel.services.accounts.sessions import Present
+from panel.services.orders import cancellations, goodwill, refills, request_progress
+from panel.services.orders import detail as order_detail
+from panel.services.orders.detail import Acts, OwnOrder
+from panel.services.page_version import shown_hash
+from panel.services.tickets import customer_list
+
+bp = Blueprint("order", __name__, url_prefix="/orders/<int:order_id>")
+
+_NOT_NOW = (CancelNotAvailable, RefillNotAvailable, IllegalTransition, StaleOrder)
+
+
+@bp.get("")
+@login_required
+def show(order_id: int) -> ResponseReturnValue:
+    present = _present()
+    own = _own_or_404(order_id)
+    if "live" in request.args:
+        return _choose_updates(order_id)
+    return _page(own, present)
+
+
+@bp.get("/live")
+@login_required
+def live(order_id: int) -> ResponseReturnValue:
+    """304 when what is shown is still so, else the region with its new hash."""
+    present = _present()
+    own = _own_or_404(order_id)
+    shown = _shown(order_id, present)
+    return region_or_304(shown, lambda: _region(own, order_detail.acts(own, now=utc_now()), present))
+
+
+@bp.get("/receipt")
+@login_required
+def receipt(order_id: int) -> ResponseReturnValue:
+    own = _own_or_404(order_id)
+    found = order_detail.receipt(own)
+    if found is None:
+        abort(404)
+    return render_template("orders/receipt.html", own=own, receipt=found)
+
+
+@bp.post("/refills")
+@login_required
+def request_refill(order_id: int) -> ResponseReturnValue:
+    _own_or_404(order_id)
+    try:
+        with transaction():
+            refills.request_refill(order_id, customer_id=current_user.id, now=utc_now())
+    except _NOT_NOW as error:
+        return _refused(order_id, error)
+    flash(f"A refill of order {order_id} is requested. There is no charge. The order is Completed again when it ends.")
+    return redirect(url_for("order.show", order_id=order_id), code=303)
+
+
+@bp.post("/cancellation")
+@login_required
+def request_cancellation(order_id: int) -> ResponseReturnValue:
+    _own_or_404(order_id)
+    try:
+        with transaction():
+            cancellations.request_cancellation(order_id, customer_id=current_user.id, now=utc_now())
+    except _NOT_NOW as error:
+        return _refused(order_id, error)
+    if _own_or_404(order_id).status is Status.CANCELED:
+        flash(f"Order {order_id} is Canceled. The whole amount is back on your balance.")
+    else:
+        flash(f"You have asked for order {order_id} to be stopped. What did not run comes back to your balance.")
+    return redirect(url_for("order.show", order_id=order_id), code=303)
+
+
+def _own_or_404(order_id: int) -> OwnOrder:
+    own = order_detail.find(order_id, customer_id=current_user.id)
+    if own is None:
+        abort(404)
+    return own
+
+
+def _present() -> Present:
+    # The versions are read first: what is read after them can only be newer, and is then fetched once more.
+    return Present(current_user.id, current_user.state_version, current_user.catalogue_version)
+
+
+def _refused(order_id: int, error: PanelError) -> ResponseReturnValue:
+    """The order as it is now, with the reason why nothing was changed."""
+    present = _present()
+    return _page(_own_or_404(order_id), present, refusal=error.message), 409
+
+
+def _page(own: OwnOrder, present: Present, *, refusal: str = "") -> str:
+    now = utc_now()
+    acts = order_detail.acts(own, now=now)
+    return render_template(
+        "orders/show.html",
+        own=own,
+        acts=acts,
+        region=_region(own, acts, present),
+        is_live=PAUSED not in session,
+        refusal=refusal,
+        started=delivery_times.time_to_start(own.tool.id, now=now),
+        completed=delivery_times.time_to_completion(own.tool.id, now=now),
+        days=delivery_times.WINDOW.days,
+    )
+
+
+def _region(own: OwnOrder, acts: Acts, present: Present) -> Markup:
+    """The one rendering of section#live. It follows the newest page of the timeline alone."""
+    page = _page_number()
+    polls = own.status.is_moving and page == 1 and PAUSED not in session
+    html = render_template(
+        "orders/_live_order.html",
+        own=own,
+        timeline=order_detail.timeline(own, page=page),
+        money=order_detail.money(own),
+        gifts=goodwill.given(own.id),
+        acts=acts,
+        refills=request_progress.refill_stories(own.id),
+        cancellations=request_progress.cancellation_stories(own.id),
+        tickets=customer_list.about_order(own.id),
+        shown=_shown(own.id, present) if polls else None,
+    )
+    return Markup(html)  # noqa: S704  (rendered, and escaped, by its template)
+
+
+def _shown(order_id: int, present: Present) -> str:
+    return shown_hash(present, address=url_for("order.live", order_id=order_id))
+
+
+def _choose_updates(order_id: int) -> ResponseReturnValue:
+    """Pause or resume updates for this session, then show the same page under its own address."""
+    if request.args["live"] == "off":
+        session[PAUSED] = True
+    else:
+        session.pop(PAUSED, None)
+    return redirect(url_for("order.show", order_id=order_id), code=303)
+
+
+def _page_number() -> int:
+    text = request.args.get("page", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 6 else 1

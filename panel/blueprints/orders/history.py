@@ -1,0 +1,274 @@
+"""The order history: the page, its live region served alone, and the whole as a file.
+
+The region is rendered in one place. It holds nothing of one session but whether updates are paused, and
+the hash it carries is the one that `panel/middleware/live_poll_304.py` compares.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlencode
+
+from flask import Blueprint, current_app, redirect, render_template, request, session
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, login_required
+from markupsafe import Markup
+
+from panel.blueprints.orders import history_rows
+from panel.blueprints.shared.csv_files import csv_stream
+from panel.blueprints.shared.htmx import region_or_304
+from panel.db import db
+from panel.domain import money, order_filters
+from panel.domain.list_filters import BadFilters
+from panel.domain.order_filters import Filters
+from panel.domain.status import Status
+from panel.services.accounts.sessions import Present
+from panel.services.orders import history as order_history
+from panel.services.page_version import shown_hash
+
+bp = Blueprint("orders", __name__)
+bp.record_once(lambda state: history_rows.init_app(state.app))
+
+PAGE, LIVE, FILE = "/orders", "/orders/live", "/orders.csv"
+# Where the session keeps that updates are paused.
+PAUSED = "updates_paused"
+
+MOVING = frozenset(status.value for status in Status if status.is_moving)
+
+CSV_HEAD = (
+    "order",
+    "placed_at",
+    "tool",
+    "tool_name",
+    "link",
+    "status",
+    "quantity",
+    "delivered",
+    "remains",
+    "start_count",
+    "price_per_thousand",
+    "charged",
+    "returned",
+    "started_at",
+    "ended_at",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A link above the list, with how many orders stand behind it."""
+
+    name: str
+    label: str
+    url: str
+    orders: int
+    is_here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """The filters as the form shows them, readable or not."""
+
+    q: str
+    status: str
+    tool: str
+    first: str
+    last: str
+
+
+@bp.get(PAGE)
+@login_required
+def index() -> ResponseReturnValue:
+    present = _present()
+    try:
+        filters = _filters(present)
+    except BadFilters as error:
+        return _refused(error, present)
+    if "live" in request.args:
+        return _choose_updates(filters)
+    is_live, typed, here = PAUSED not in session, _typed(filters), _address(PAGE, filters)
+    return render_template(
+        "orders/index.html",
+        form=history_rows.filter_form(typed, _tool_choices(present, typed.tool)),
+        region=_region(filters, present, is_live=is_live),
+        page_url=here,
+        csv_url=_address(FILE, filters.at(None)),
+        log_in_url=f"/log-in?{urlencode({'next': here})}",
+        kept=[*filters.pairs(), *([("after", filters.after)] if filters.after else [])],
+        is_live=is_live,
+        errors={},
+    )
+
+
+@bp.get(LIVE)
+@login_required
+def live() -> ResponseReturnValue:
+    """304 when what is shown is still so, else the region with its new hash."""
+    present = _present()
+    filters = _filters(present)
+    shown = shown_hash(present, address=_address(LIVE, filters))
+    return region_or_304(shown, lambda: _region(filters, present, is_live=PAUSED not in session))
+
+
+@bp.get(FILE)
+@login_required
+def as_file() -> ResponseReturnValue:
+    """All orders that the filters leave, however many: read and sent a thousand at a time."""
+    present = _present()
+    try:
+        filters = _filters(present)
+    except BadFilters as error:
+        return _refused(error, present)
+    names = history_rows.tool_names(present.catalogue_version)
+    return csv_stream("orders.csv", head=CSV_HEAD, rows=_csv_rows(current_user.id, filters, names))
+
+
+def _present() -> Present:
+    # The versions were read first: what is read after them can only be newer, and is then fetched once more.
+    present: Present = current_user.present
+    return present
+
+
+def _filters(present: Present) -> Filters:
+    """The filters of the address. Raises BadFilters, also for a tool that there never was."""
+    filters = order_filters.parse(request.args)
+    slugs = {tool.slug for tool in history_rows.tool_names(present.catalogue_version).values()} if filters.tool else ()
+    if filters.tool and filters.tool not in slugs:
+        raise BadFilters({"tool": "There is no such tool. Choose one from the list."})
+    return filters
+
+
+def _region(filters: Filters, present: Present, *, is_live: bool) -> Markup:
+    """The one rendering of section#live, kept as long as the hash of what it shows stays the same."""
+    shown = shown_hash(present, address=_address(LIVE, filters))
+    return history_rows.region((shown, is_live), lambda: _rendered(filters, present, is_live=is_live))
+
+
+def _rendered(filters: Filters, present: Present, *, is_live: bool) -> Markup:
+    counts = order_history.counts_by_status(present.user_id)
+    page = order_history.history_page(present.user_id, filters=filters)
+    polls = is_live and any(row.status in MOVING for row in page.rows)
+    live_url = _address(LIVE, filters)
+    # Not by Flask's own function: the region must not depend on who asks or from where.
+    html = current_app.jinja_env.get_template("orders/_live.html").render(
+        rows=history_rows.rendered(page.rows, customer_id=present.user_id, catalogue_version=present.catalogue_version),
+        views=history_rows.views_list(_views(filters, counts)),
+        pages=_pages(filters, page.next_after),
+        is_beyond=filters.after is not None and not page.rows,
+        filters=_in_words(filters, present),
+        clear_url=PAGE,
+        live_url=live_url,
+        shown=shown_hash(present, address=live_url) if polls else None,
+    )
+    return Markup(html)  # noqa: S704  (rendered, and escaped, by its template)
+
+
+# A view drops the other filters, as its count does.
+_VIEWS = (
+    ("all", "All", PAGE, None),
+    *((status.slug, status.label, f"{PAGE}?{Filters(status=status).query()}", status) for status in Status),
+)
+
+
+def _views(filters: Filters, counts: dict[Status, int]) -> tuple[View, ...]:
+    """All orders, then each status in the order of the table."""
+    is_plain = not filters.is_narrow_beyond_status
+    everything = sum(counts.values())
+    return tuple(
+        View(
+            name,
+            label,
+            url,
+            everything if status is None else counts[status],
+            is_plain and filters.status is status,
+        )
+        for name, label, url, status in _VIEWS
+    )
+
+
+def _pages(filters: Filters, next_after: int | None) -> Markup:
+    """The links to the first page and the next one, where there are such."""
+    first = _address(PAGE, filters.at(None)) if filters.after is not None else None
+    following = _address(PAGE, filters.at(next_after)) if next_after is not None else None
+    return history_rows.pages_links(first, following)
+
+
+def _in_words(filters: Filters, present: Present) -> str:
+    """The filters as the end of a sentence; empty when there are none."""
+    said = []
+    if filters.status:
+        said.append(f"status {filters.status.label}")
+    if filters.tool:
+        tools = history_rows.tool_names(present.catalogue_version).values()
+        said.append(f"tool {next(tool.name for tool in tools if tool.slug == filters.tool)}")
+    if filters.search:
+        said.append(f"“{filters.search}”")
+    if filters.first:
+        said.append(f"placed from {filters.first.isoformat()}")
+    if filters.last:
+        said.append(f"placed until {filters.last.isoformat()}")
+    return ", ".join(said)
+
+
+def _tool_choices(present: Present, chosen: str) -> list[tuple[str, str]]:
+    """The tools that this person has ordered, by name, and the one that is asked for."""
+    names = history_rows.tool_names(present.catalogue_version)
+    used = set(history_rows.tools_used(present.user_id, state_version=present.state_version))
+    shown = [tool for tool_id, tool in names.items() if tool_id in used or tool.slug == chosen]
+    return [("", "Every tool"), *((tool.slug, tool.name) for tool in sorted(shown, key=lambda tool: tool.name))]
+
+
+def _typed(filters: Filters) -> Typed:
+    given = dict(filters.pairs())
+    return Typed(*(given.get(name, "") for name in ("q", "status", "tool", "from", "to")))
+
+
+def _refused(error: BadFilters, present: Present) -> ResponseReturnValue:
+    """The form with what was typed and what is wrong with it; no list, since none was asked for rightly."""
+    typed = Typed(*(request.args.get(name, "") for name in ("q", "status", "tool", "from", "to")))
+    form = history_rows.filter_form_with_errors(typed, _tool_choices(present, typed.tool), error.errors)
+    return render_template("orders/index.html", form=form, region="", errors=error.errors), 422
+
+
+def _choose_updates(filters: Filters) -> ResponseReturnValue:
+    """Pause or resume updates for this session, then show the same page under its own address."""
+    if request.args["live"] == "off":
+        session[PAUSED] = True
+    else:
+        session.pop(PAUSED, None)
+    return redirect(_address(PAGE, filters), code=303)
+
+
+def _address(path: str, filters: Filters) -> str:
+    query = filters.query()
+    return f"{path}?{query}" if query else path
+
+
+def _csv_rows(user_id: int, filters: Filters, names: dict[int, order_history.ToolName]) -> Iterator[list[object]]:
+    while batch := order_history.history_batch(user_id, filters=filters):
+        # A slow reader must not keep a database transaction open.
+        db.session.rollback()
+        for row in batch:
+            tool = names[row.tool_id]
+            yield [
+                row.id,
+                _moment(row.placed_at),
+                tool.slug,
+                row.tool_name,
+                row.link,
+                Status(row.status).label,
+                row.quantity,
+                row.quantity - row.remains,
+                row.remains,
+                row.start_count,
+                money.plain_price(row.price_micros_per_thousand),
+                money.plain(row.charge_nanos),
+                money.plain(row.returned_nanos),
+                _moment(row.started_at),
+                _moment(row.ended_at),
+            ]
+        filters = filters.at(batch[-1].id)
+
+
+def _moment(at: datetime | None) -> str:
+    return "" if at is None else at.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,147 @@
+"""Many orders at once, answered line by line: first checked, then placed, each line in a transaction of its own."""
+
+import re
+from dataclasses import dataclass
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, login_required
+
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain.errors import BadInput, ExpiredForm, PanelError
+from panel.services.catalogue import tools
+from panel.services.money import ledger
+from panel.services.orders import mass_placing, placing
+from panel.services.orders.mass_placing import Checked, Line
+
+bp = Blueprint("mass_orders", __name__, url_prefix="/orders/mass")
+
+_AGREED = re.compile(r"(\S{1,100})=([1-9][0-9]{0,17})", re.ASCII)
+# A line's own id is this and the line's number.
+_LONGEST_REQUEST_ID = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one line: an order, or the reason why there is none."""
+
+    line: Line
+    order_id: int | None
+    charge_nanos: int
+    fault: str
+
+
+@bp.get("")
+@login_required
+def new() -> ResponseReturnValue:
+    return _form("", {})
+
+
+@bp.post("")
+@login_required
+def answer() -> ResponseReturnValue:
+    """Check the lines, or with `step=place` place them."""
+    text = request.form.get("lines", "")
+    try:
+        for name in ("lines", "request_id", "step", "terms"):
+            if len(request.form.getlist(name)) > 1:
+                raise BadInput("A field of the form came more than once. Send the form again.")
+        lines = mass_placing.read(text)
+        request_id = _request_id()
+        if request.form.get("step", "check") == "place":
+            return _place(lines, request_id=request_id, terms=_agreed())
+    except PanelError as error:
+        return _form(text, {error.field or "": error.message}), 422
+    return _check(lines, text=text, request_id=request_id)
+
+
+@login_required
+def form_again(error: ExpiredForm) -> ResponseReturnValue:
+    """The lines as they were typed, under the form's own number, with the reason why nothing was done."""
+    given = request.form.get("request_id", "")
+    request_id = given if placing.is_request_id(given) and len(given) <= _LONGEST_REQUEST_ID else None
+    return _form(request.form.get("lines", ""), {"": error.message}, request_id=request_id), error.http_status
+
+
+def _check(lines: list[Line], *, text: str, request_id: str) -> ResponseReturnValue:
+    checked = mass_placing.check(lines)
+    quotes = [each.quote for each in checked if each.quote is not None]
+    balance_nanos = ledger.balance_nanos(current_user.id)
+    total_nanos = sum(quote.charge_nanos for quote in quotes)
+    page = render_template(
+        "orders/mass_check.html",
+        checked=checked,
+        text=text,
+        request_id=request_id,
+        terms=_terms_shown(checked),
+        good=len(quotes),
+        total_nanos=total_nanos,
+        balance_nanos=balance_nanos,
+        after_nanos=balance_nanos - total_nanos,
+        missing_nanos=max(0, total_nanos - balance_nanos),
+    )
+    return page, 200 if quotes and total_nanos <= balance_nanos else 422
+
+
+def _place(lines: list[Line], *, request_id: str, terms: dict[str, int] | None) -> ResponseReturnValue:
+    answers = [_place_line(line, request_id=request_id, terms=terms) for line in lines]
+    placed = [each for each in answers if each.order_id is not None]
+    page = render_template(
+        "orders/mass_placed.html",
+        answers=answers,
+        placed=len(placed),
+        total_nanos=sum(each.charge_nanos for each in placed),
+        balance_nanos=ledger.balance_nanos(current_user.id),
+        left="\n".join(each.line.text for each in answers if each.order_id is None),
+        request_id=placing.new_request_id(),
+    )
+    return page, 200 if placed else 422
+
+
+def _place_line(line: Line, *, request_id: str, terms: dict[str, int] | None) -> Answer:
+    try:
+        asked = line.placing(request_id=request_id, terms=terms)
+        with transaction():
+            order = placing.place_order(current_user.id, asked=asked, now=utc_now())
+            return Answer(line, order.id, order.charge_nanos, "")
+    except PanelError as error:
+        return Answer(line, None, 0, error.message)
+
+
+def _request_id() -> str:
+    """The form's id; a form without one has nothing to repeat and gets a new one."""
+    given = request.form.get("request_id")
+    if given is None:
+        return placing.new_request_id()
+    if not placing.is_request_id(given) or len(given) > _LONGEST_REQUEST_ID:
+        raise BadInput("The form came without a usable number of its own. It has a new one now: check the lines again.")
+    return given
+
+
+def _terms_shown(checked: list[Checked]) -> str:
+    """The terms that the check page shows, for the form to carry: `tool=terms` for each tool."""
+    shown = {each.quote.offer.slug: each.quote.offer.terms_id for each in checked if each.quote is not None}
+    return " ".join(f"{slug}={terms_id}" for slug, terms_id in sorted(shown.items()))
+
+
+def _agreed() -> dict[str, int] | None:
+    """The terms that the customer saw on the check page; None when the form says nothing of terms."""
+    given = request.form.get("terms")
+    if given is None:
+        return None
+    matches = [_AGREED.fullmatch(part) for part in given.split()]
+    if None in matches or len(matches) > mass_placing.MOST_LINES:
+        raise BadInput("The form did not say which terms you saw. Check the lines again.")
+    return {match[1]: int(match[2]) for match in matches if match is not None}
+
+
+def _form(text: str, errors: dict[str, str], *, request_id: str | None = None) -> str:
+    return render_template(
+        "orders/mass.html",
+        text=text,
+        errors=errors,
+        request_id=request_id or placing.new_request_id(),
+        tools=tools.listed(),
+        most_lines=mass_placing.MOST_LINES,
+    )

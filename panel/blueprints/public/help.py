@@ -1,0 +1,200 @@
+"""The help section: the status guide, the questions, the first steps and the rules. Texts come from `content/`."""
+
+from typing import cast
+
+from flask import Blueprint, Flask, abort, current_app, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
+
+from panel.blueprints.shared import structured_data
+from panel.blueprints.shared.template_globals import me
+from panel.clock import utc_now
+from panel.domain.order_filters import Filters
+from panel.domain.status import FIRST, Status, came_from, from_slug
+from panel.services import delivery_times
+from panel.services.delivery_times import Measure
+from panel.services.help.content import GUIDES, PART_IDS, Content, load
+from panel.services.help.facts import facts_for_prose
+from panel.services.help.worked_examples import worked_sum
+from panel.services.orders import history as order_history
+from panel.services.platform import audit_runs, figures
+from panel.services.tickets import response_times as ticket_measures
+from panel.settings import ROOT
+
+bp = Blueprint("help", __name__)
+
+CONTENT = "panel_content"
+
+# The guides that are text and nothing else, in the order of the footer.
+PLAIN_GUIDES = ("getting-started", "how-we-work", "acceptable-use", "privacy", "accessibility")
+# How many of the reader's own orders a status's page offers to write to us about.
+OWN_ORDERS = 3
+
+# Which measured time a status page shows: the one that its reader waits for, or waited for.
+_WAITS_FOR_START = (Status.PENDING, Status.PROCESSING)
+_WAITS_FOR_END = (Status.IN_PROGRESS, Status.COMPLETED)
+
+
+def init_app(app: Flask) -> None:
+    """Read the texts once. Called when all addresses are known, so that each link can be followed."""
+    content = load(ROOT / "content", facts=facts_for_prose(app.config["PANEL"]))
+    content.check_links(lambda path: _leads_somewhere(app, path))
+    app.extensions[CONTENT] = content
+    # The day on which this process compared the texts with the table, the sums and the addresses.
+    app.jinja_env.globals["checked_on"] = utc_now().date()
+
+
+def texts() -> Content:
+    """The texts as they were read at the start."""
+    return cast(Content, current_app.extensions[CONTENT])
+
+
+@bp.context_processor
+def _known() -> dict[str, object]:
+    """What every page of this section may say: how figures are counted, and where to write."""
+    return {
+        "window_days": delivery_times.WINDOW.days,
+        "newest_orders": delivery_times.NEWEST_ORDERS,
+        "least_sample": delivery_times.LEAST_SAMPLE,
+        "support_email": current_app.config["PANEL"].support_email,
+    }
+
+
+@bp.get("/order-statuses")
+def show_statuses() -> ResponseReturnValue:
+    content = texts()
+    page = content.guides["order-statuses"]
+    return render_template(
+        "help/statuses.html",
+        page=page,
+        sums={status: worked_sum(status, remains=text.keys.remains) for status, text in content.statuses.items()},
+        share=delivery_times.share_completed(now=utc_now()),
+        data=structured_data.statuses_page(page),
+    )
+
+
+@bp.get("/order-statuses/<slug>")
+def show_status(slug: str) -> ResponseReturnValue:
+    status = from_slug(slug)
+    if status is None:
+        return _other_spelling(slug)
+    content = texts()
+    page = content.statuses[status]
+    return render_template(
+        "help/status.html",
+        page=page,
+        status=status,
+        part_ids=PART_IDS,
+        own_orders=_own_orders(status),
+        before=came_from(status),
+        is_first=status is FIRST,
+        sum=worked_sum(status, remains=page.keys.remains),
+        related=[(content.label_of(address), address) for address in page.keys.related],
+        data=structured_data.status_page(page, status=status),
+        **_measured(status),
+    )
+
+
+@bp.get("/faq")
+def show_questions() -> ResponseReturnValue:
+    content = texts()
+    page = content.guides["faq"]
+    groups: dict[str, list[object]] = {}
+    for question in content.questions:
+        groups.setdefault(question.page.keys.group, []).append(question)
+    return render_template(
+        "help/faq.html",
+        page=page,
+        groups=groups,
+        questions=content.questions,
+        changed=content.questions_changed,
+        data=structured_data.questions_page(content),
+    )
+
+
+def show_guide(name: str) -> ResponseReturnValue:
+    page = texts().guides[name]
+    return render_template("help/guide.html", page=page, data=structured_data.guide_page(page, path=f"/{name}"))
+
+
+for _name in PLAIN_GUIDES:
+    bp.add_url_rule(f"/{_name}", f"show_{_name.replace('-', '_')}", show_guide, defaults={"name": _name})
+
+
+@bp.get("/reliability")
+def show_reliability() -> ResponseReturnValue:
+    page, now = texts().guides["reliability"], utc_now()
+    return render_template(
+        "help/reliability.html",
+        page=page,
+        start=delivery_times.time_to_start(now=now),
+        completion=delivery_times.time_to_completion(now=now),
+        share=delivery_times.share_completed(now=now),
+        returns=delivery_times.returns(now=now),
+        audit=audit_runs.newest(now=now),
+        uptime=figures.platform_uptime(interval_seconds=current_app.config["PANEL"].probe_seconds, now=now),
+        answers=ticket_measures.first_answers(now=now),
+        answer_days=ticket_measures.WINDOW.days,
+        least_answers=ticket_measures.LEAST_SAMPLE,
+        data=structured_data.guide_page(page, path="/reliability"),
+    )
+
+
+def without_final_slash(page: str) -> ResponseReturnValue:
+    return redirect(f"/{page}", code=301)
+
+
+for _name in GUIDES:
+    bp.add_url_rule(f"/{_name}/", "without_final_slash", without_final_slash, defaults={"page": _name})
+
+
+@bp.get("/order-statuses/<slug>/")
+def status_without_final_slash(slug: str) -> ResponseReturnValue:
+    if from_slug(slug) is None:
+        return _other_spelling(slug)
+    return redirect(url_for("help.show_status", slug=slug), code=301)
+
+
+def _other_spelling(slug: str) -> ResponseReturnValue:
+    """The one address of a status for those who wrote `cancelled`, `in_progress` or `Partial`."""
+    status = from_slug(slug.lower().replace("_", "-").replace("cancelled", Status.CANCELED))
+    if status is None:
+        abort(404)
+    return redirect(url_for("help.show_status", slug=status.slug), code=301)
+
+
+def _own_orders(status: Status) -> list[int]:
+    """The newest orders of whoever reads that have this status."""
+    person = me()
+    if person is None:
+        return []
+    page = order_history.history_page(person.id, filters=Filters(status=status))
+    return [row.id for row in page.rows[:OWN_ORDERS]]
+
+
+def _measured(status: Status) -> dict[str, str | Measure | None]:
+    """The time that is measured for a status: which stretch it is, what is counted, and the figure."""
+    now = utc_now()
+    if status in _WAITS_FOR_START:
+        return _stretch("From placing an order until its count moved", delivery_times.time_to_start(now=now))
+    if status in _WAITS_FOR_END:
+        label = Status.COMPLETED.label
+        return _stretch(f"From placing an order to {label}", delivery_times.time_to_completion(now=now))
+    if status is Status.REFILL:
+        return _stretch(
+            f"From asking for a {status.label.lower()} to its end", delivery_times.time_of_refills(now=now), "refills"
+        )
+    return _stretch(f"From placing an order to {status.label}", delivery_times.time_to_end(status, now=now))
+
+
+def _stretch(words: str, measure: Measure | None, what: str = "orders") -> dict[str, str | Measure | None]:
+    return {"stretch": words, "measure": measure, "counted": what}
+
+
+def _leads_somewhere(app: Flask, path: str) -> bool:
+    try:
+        endpoint, values = app.url_map.bind("localhost").match(path, method="GET")
+    except (HTTPException, RequestRedirect):
+        return False
+    return endpoint != "help.show_status" or from_slug(values["slug"]) is not None

@@ -1,0 +1,77 @@
+"""What machines ask a site for: the sitemap, robots.txt, and whom to tell about a weakness."""
+
+from datetime import date, timedelta
+
+from flask import Blueprint, Response, abort, current_app, render_template
+
+from panel.blueprints.api.docs import changed
+from panel.blueprints.public.help import texts
+from panel.blueprints.shared.structured_data import absolute
+from panel.blueprints.shared.template_globals import has_page
+from panel.clock import utc_now
+from panel.services.catalogue import tools as catalogue_tools
+from panel.services.platform import incident_reads
+
+bp = Blueprint("machines", __name__)
+
+# Pieces of pages, which are of no use alone. All else may be read: a blocked page's noindex never is.
+FRAGMENTS = ("/orders/live", "/orders/price")
+MOST_INCIDENTS = 1_000
+STATUS = "/platform-status"
+TICKET = "/tickets/new"
+SECURITY_VALID_FOR = timedelta(days=90)
+
+
+@bp.get("/sitemap.xml")
+def sitemap() -> Response:
+    """Every page that may be indexed, with the day of its last change in substance."""
+    body = render_template("help/sitemap.xml", pages=[(absolute(path), changed) for path, changed in _pages()])
+    return Response(body, mimetype="application/xml")
+
+
+@bp.get("/robots.txt")
+def robots() -> Response:
+    lines = [
+        "User-agent: *",
+        *(f"Disallow: {path}" for path in FRAGMENTS),
+        "",
+        f"Sitemap: {absolute('/sitemap.xml')}",
+    ]
+    return Response("\n".join(lines) + "\n", mimetype="text/plain")
+
+
+@bp.get("/.well-known/security.txt")
+def security() -> Response:
+    """Where to report a weakness: the operator's address, or else a ticket; not there while there is neither."""
+    address = current_app.config["PANEL"].support_email
+    if not address and not has_page(TICKET):
+        abort(404)
+    expires = (utc_now() + SECURITY_VALID_FOR).strftime("%Y-%m-%dT00:00:00Z")
+    lines = [
+        f"Contact: mailto:{address}" if address else f"Contact: {absolute(TICKET)}",
+        f"Expires: {expires}",
+        "Preferred-Languages: en",
+        f"Policy: {absolute('/acceptable-use')}",
+        f"Canonical: {absolute('/.well-known/security.txt')}",
+    ]
+    return Response("\n".join(lines) + "\n", mimetype="text/plain")
+
+
+def _pages() -> list[tuple[str, date | None]]:
+    """Every page with the day of its last change. A page that shows others' changes has the newest of these."""
+    content, tools, told = texts(), catalogue_tools.listed(), incident_reads.newest_published(most=MOST_INCIDENTS)
+    newest_tool = max((tool.changed_at.date() for tool in tools), default=None)
+    first_changes = (newest_tool, content.guides["order-statuses"].keys.changed)
+    pages: dict[str, date | None] = {
+        "/": max(day for day in first_changes if day is not None),
+        "/faq": content.questions_changed,
+        "/api": changed(),
+        "/tools": newest_tool,
+        STATUS: max((each.changed_at.date() for each in told), default=None),
+    }
+    for name, guide in content.guides.items():
+        pages.setdefault(f"/{name}", guide.keys.changed)
+    pages |= {f"/order-statuses/{status.slug}": page.keys.changed for status, page in content.statuses.items()}
+    pages |= {f"/tools/{tool.slug}": tool.changed_at.date() for tool in tools}
+    pages |= {f"{STATUS}/incidents/{each.slug}": each.changed_at.date() for each in told}
+    return [(path, day) for path, day in pages.items() if has_page(path)]

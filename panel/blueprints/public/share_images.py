@@ -1,0 +1,52 @@
+"""The pictures of shared links: `picture_url` names them in every page's head, and here they are served."""
+
+from flask import Blueprint, Response, abort, current_app, redirect
+from flask.blueprints import BlueprintSetupState
+from flask.typing import ResponseReturnValue
+
+from panel.assets import FOREVER, share_images
+from panel.assets.share_images import Picture
+from panel.blueprints.public.help import texts
+from panel.blueprints.shared.structured_data import absolute
+from panel.domain.status import from_slug
+
+DEFAULT = "orders"
+FOLDER = "/pictures"
+
+bp = Blueprint("pictures", __name__)
+
+
+@bp.record_once
+def tell_templates(state: BlueprintSetupState) -> None:
+    state.app.jinja_env.globals.update(picture_url=picture_url, picture_size=(share_images.WIDTH, share_images.HEIGHT))
+
+
+@bp.get(f"{FOLDER}/<name>.png")
+def show(name: str) -> ResponseReturnValue:
+    """A picture by its whole name. The name of an earlier version leads to the present one."""
+    picture = _picture(name.rpartition("-")[0])
+    if picture is None:
+        abort(404)
+    if picture.file_name != f"{name}.png":
+        return redirect(f"{FOLDER}/{picture.file_name}", code=302)
+    content = share_images.kept(picture, folder=current_app.config["PANEL"].instance / "pictures")
+    return Response(content, mimetype="image/png", headers={"Cache-Control": FOREVER})
+
+
+def picture_url(name: str = DEFAULT) -> str:
+    """The whole address of the picture of a status's page, by its slug, or of every other page."""
+    picture = _picture(name)
+    if picture is None:
+        raise ValueError(f"there is no picture called {name}")
+    return absolute(f"{FOLDER}/{picture.file_name}")
+
+
+def _picture(name: str) -> Picture | None:
+    site_name, content = current_app.config["PANEL"].site_name, texts()
+    if name == DEFAULT:
+        guide = content.guides["order-statuses"]
+        return Picture(DEFAULT, "Orders you can follow to the last unit", guide.prose.first_sentence, site_name)
+    status = from_slug(name)
+    if status is None:
+        return None
+    return Picture(name, content.statuses[status].keys.heading, status.facts.means, site_name, status)

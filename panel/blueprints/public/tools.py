@@ -1,0 +1,149 @@
+"""The public catalogue: the list of tools, and a page for each with every term."""
+
+from collections.abc import Mapping
+
+from flask import Blueprint, abort, current_app, redirect, render_template, request, url_for
+from flask.blueprints import BlueprintSetupState
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from panel.blueprints.shared import structured_data
+from panel.blueprints.shared.auth import login_required
+from panel.blueprints.shared.template_globals import me
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain import settlement
+from panel.domain.settlement import Settlement
+from panel.domain.status import Status
+from panel.services import delivery_times
+from panel.services.catalogue import favorites, tool_texts
+from panel.services.catalogue import tools as catalogue_tools
+from panel.services.catalogue.tool_texts import ToolText
+from panel.services.catalogue.tools import ToolOffer
+from panel.services.platform import figures
+from panel.settings import ROOT
+
+bp = Blueprint("tools", __name__)
+
+REFILL_CHOICES = {"yes": True, "no": False}
+BY_PRICE = "price"
+
+# The order of the worked price, where the tool's limits allow it.
+EXAMPLE_QUANTITY = 1_000
+
+
+@bp.record_once
+def load_texts(state: BlueprintSetupState) -> None:
+    state.app.extensions["tool_texts"] = tool_texts.load(ROOT / "content" / "tools")
+
+
+@bp.get("/tools")
+def listed() -> ResponseReturnValue:
+    category = request.args.get("category", "")
+    refill = request.args.get("refill", "")
+    refill = refill if refill in REFILL_CHOICES else ""
+    sort = BY_PRICE if request.args.get("sort") == BY_PRICE else ""
+    tools = catalogue_tools.listed(category=category or None, refill=REFILL_CHOICES.get(refill))
+    if sort:
+        tools.sort(key=lambda tool: tool.price_micros_per_thousand)
+    chosen, only_favorites = _favorites(), request.args.get("favorites") == "yes"
+    if only_favorites:
+        tools, _others = favorites.first(tools, chosen)
+    now = utc_now()
+    changed_at = max((tool.changed_at for tool in tools), default=None)
+    return render_template(
+        "tools/list.html",
+        tools=tools,
+        categories=[("", "All categories"), *((each, each) for each in catalogue_tools.categories())],
+        category=category,
+        refill=refill,
+        sort=sort,
+        favorites=chosen,
+        only_favorites=only_favorites,
+        started={tool.tool_id: delivery_times.time_to_start(tool.tool_id, now=now) for tool in tools},
+        completed={tool.tool_id: delivery_times.time_to_completion(tool.tool_id, now=now) for tool in tools},
+        days=delivery_times.WINDOW.days,
+        changed_at=changed_at,
+        data=structured_data.tools_page(changed=changed_at.date() if changed_at else None),
+        # A filtered list points to itself, without whatever else stands in the address.
+        canonical=structured_data.absolute(
+            url_for(
+                ".listed",
+                category=category or None,
+                refill=refill or None,
+                sort=sort or None,
+                favorites="yes" if only_favorites else None,
+            )
+        ),
+    )
+
+
+@bp.get("/tools/<slug>")
+def show(slug: str) -> ResponseReturnValue:
+    tool = catalogue_tools.find(slug)
+    if tool is None:
+        abort(404)
+    now = utc_now()
+    quantity, log = _example_quantity(tool), catalogue_tools.terms_log(tool.tool_id)
+    return render_template(
+        "tools/show.html",
+        tool=tool,
+        text=_texts().get(tool.slug),
+        statuses=catalogue_tools.statuses_of(tool),
+        prices=[(each, tool.charge_nanos(each)) for each in sorted({tool.minimum, quantity, tool.maximum})],
+        quantity=quantity,
+        charge_nanos=tool.charge_nanos(quantity),
+        undelivered=_undelivered(quantity),
+        partial=_partial(tool, quantity=quantity),
+        started=delivery_times.time_to_start(tool.tool_id, now=now),
+        completed=delivery_times.time_to_completion(tool.tool_id, now=now),
+        groups=figures.completion_groups(tool.tool_id, now=now),
+        days=delivery_times.WINDOW.days,
+        log=list(zip(log, [*log[1:], None], strict=True)),
+        is_favorite=tool.tool_id in _favorites(),
+        order_path=f"/orders/new?tool={tool.slug}",
+        data=structured_data.tool_page(tool),
+    )
+
+
+@bp.post("/tools/<slug>/favorite")
+@login_required
+def choose(slug: str) -> ResponseReturnValue:
+    """Make the tool a favorite of whoever asks, or none any more."""
+    tool = catalogue_tools.find(slug)
+    if tool is None:
+        abort(404)
+    with transaction():
+        if request.form.get("favorite") == "no":
+            favorites.drop(current_user.id, tool.tool_id)
+        else:
+            favorites.choose(current_user.id, tool.tool_id, now=utc_now())
+    return redirect(url_for("tools.show", slug=slug), code=303)
+
+
+def _favorites() -> frozenset[int]:
+    person = me()
+    return favorites.tool_ids(person.id) if person else frozenset()
+
+
+def _texts() -> Mapping[str, ToolText]:
+    texts: Mapping[str, ToolText] = current_app.extensions["tool_texts"]
+    return texts
+
+
+def _example_quantity(tool: ToolOffer) -> int:
+    return min(max(EXAMPLE_QUANTITY, tool.minimum), tool.maximum)
+
+
+def _undelivered(quantity: int) -> int:
+    """Two fifths of the order, for the example of a part delivery."""
+    return quantity * 2 // 5
+
+
+def _partial(tool: ToolOffer, *, quantity: int) -> Settlement:
+    return settlement.settle(
+        Status.PARTIAL,
+        quantity=quantity,
+        remains=_undelivered(quantity),
+        price_micros_per_thousand=tool.price_micros_per_thousand,
+    )

@@ -1,0 +1,57 @@
+"""Device cookie: for which accounts this browser has logged in before, signed, for 400 days.
+
+It opens nothing. Wrong passwords and codes from a known device are counted for that device alone, so that strangers
+who try an account cannot lock its owner out.
+"""
+
+import secrets
+
+from flask import Response, after_this_request, current_app, request
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from panel.services.accounts import throttles
+from panel.settings import Settings
+
+MOST_ACCOUNTS = 5
+TOKEN_BYTES = 12
+
+
+def known(user_id: int | None) -> str | None:
+    """The name of this browser as a device of that account; None where it has not logged in to it."""
+    return None if user_id is None else _read().get(str(user_id))
+
+
+def remember(user_id: int) -> None:
+    """Let the answer to this request mark the browser as one of this account's devices."""
+    devices = _read()
+    devices[str(user_id)] = devices.pop(str(user_id), "") or secrets.token_urlsafe(TOKEN_BYTES)
+    kept = dict(list(devices.items())[-MOST_ACCOUNTS:])
+    settings: Settings = current_app.config["PANEL"]
+
+    @after_this_request
+    def set_cookie(response: Response) -> Response:
+        response.set_cookie(
+            _name(),
+            _signer().dumps(kept),
+            max_age=throttles.DEVICE_KNOWN_FOR,
+            secure=settings.is_https,
+            httponly=True,
+            samesite="Lax",
+        )
+        return response
+
+
+def _read() -> dict[str, str]:
+    try:
+        found = _signer().loads(request.cookies.get(_name(), ""))
+    except BadSignature:
+        return {}
+    return dict(found)
+
+
+def _name() -> str:
+    return "__Host-device" if current_app.config["PANEL"].is_https else "device"
+
+
+def _signer() -> URLSafeSerializer:
+    return URLSafeSerializer(current_app.config["SECRET_KEY"], salt="known device")

@@ -1,0 +1,198 @@
+"""What every template may use: filters, a few globals, and the links of the bar and the footer.
+
+Who asks and how much is on the balance are read at most once a request, and only when a page prints them.
+"""
+
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from flask import Flask, current_app, g, has_request_context, request
+from flask_login import current_user
+from jinja2 import StrictUndefined
+from jinja2.ext import Extension
+from markupsafe import Markup
+from werkzeug.local import LocalProxy
+
+from panel.assets import asset
+from panel.blueprints.shared.navigation import BAR, FOOTER, OFFICE, Link
+from panel.clock import utc_now
+from panel.domain import formatting, money, status_diagram
+from panel.domain.status import Status
+from panel.services.accounts.sessions import SignedIn
+from panel.services.money import ledger
+from panel.settings import Settings
+
+EXTENSION = "panel.rendering"
+EXTENSION_BARS = f"{EXTENSION}.bars"
+BARS_KEPT = 500
+
+_INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
+
+
+class Flush(Extension):
+    """Templates of pages as if they were not indented: what is sent is the smaller for it. Values stay as they are."""
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        return _INDENT.sub("", source) if (name or "").endswith((".html", ".svg")) else source
+
+
+def init_app(app: Flask) -> None:
+    """Set the template environment up. Links to pages that this build does not have are left out."""
+    settings: Settings = app.config["PANEL"]
+    app.extensions[EXTENSION_BARS] = OrderedDict()
+    environment = app.jinja_env
+    environment.undefined = StrictUndefined
+    environment.trim_blocks = True
+    environment.lstrip_blocks = True
+    environment.add_extension(Flush)
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}
+    environment.filters.update(
+        money=lambda nanos: money.shown(nanos, currency=settings.currency),
+        price=lambda micros: money.shown_price(micros, currency=settings.currency),
+        count=formatting.count,
+        plain_money=money.plain,
+        plain_price=money.plain_price,
+        when=formatting.when,
+        clock=formatting.clock,
+        day=formatting.day,
+        iso=formatting.iso,
+        duration=formatting.duration,
+    )
+    environment.globals.update(
+        site_name=settings.site_name,
+        currency=settings.currency,
+        Status=Status,
+        asset=asset,
+        lifecycle_drawing=status_diagram.drawing,
+        signed_in=LocalProxy(lambda: me() is not None),
+        me=LocalProxy(me),
+        my_balance_nanos=my_balance_nanos,
+        canonical=LocalProxy(lambda: settings.public_url + request.path),
+        page_stamp=page_stamp,
+        bar_links=bar_links,
+        bar_html=bar_html,
+        footer_html=footer_html,
+        current_mark=current_mark,
+        office_links=office_links,
+        has_page=has_page,
+    )
+
+
+def me() -> SignedIn | None:
+    """Who is signed in, or None."""
+    if not has_request_context():
+        return None
+    # What Flask-Login keeps of this request; pages ask a dozen times.
+    user = g.get("_login_user") or current_user._get_current_object()
+    return user if user.is_authenticated else None
+
+
+def my_balance_nanos() -> int:
+    """The balance of whoever is signed in: as read with the session, or anew where this request may have moved it."""
+    if request.method in ("GET", "HEAD"):
+        return int(current_user.balance_nanos)
+    if "my_balance_nanos" not in g:
+        g.my_balance_nanos = ledger.balance_nanos(current_user.id)
+    balance: int = g.my_balance_nanos
+    return balance
+
+
+def page_stamp(form: str) -> str:
+    """When this page is drawn, in one of the forms of `words.STAMPS`; a mark in a page that may be kept."""
+    marks: Mapping[str, str] | None = request.environ.get(formatting.STAMP_MARKS)
+    return formatting.STAMPS[form](utc_now()) if marks is None else marks[form]
+
+
+def bar_links() -> list[Link]:
+    return _links().bar
+
+
+def office_links() -> list[Link]:
+    return [link for link in OFFICE if has_page(link.path)]
+
+
+def footer_links() -> list[tuple[str, list[Link]]]:
+    """The public map, under its headings; a heading without pages is left out."""
+    return _links().footer
+
+
+def bar_html() -> Markup:
+    """The links of the bar as they stand on this page."""
+    known: OrderedDict[tuple[str, str], Markup] = current_app.extensions[EXTENSION_BARS]
+    key = (_audience(), request.path)
+    html = known.get(key)
+    if html is None:
+        links = [(link, current_mark(link.path)) for link in bar_links()]
+        html = known[key] = _fragment("components/bar_links.html", links=links)
+        if len(known) > BARS_KEPT:
+            known.popitem(last=False)
+    return html
+
+
+def footer_html() -> Markup:
+    return _links().footer_html
+
+
+def _fragment(name: str, **context: object) -> Markup:
+    html = current_app.jinja_env.get_template(name).render(**context)
+    return Markup(html.strip())  # noqa: S704  (rendered, and escaped, by its template)
+
+
+def current_mark(path: str) -> Markup:
+    """The `aria-current` of a link in the bar: this very page, or the part of the site around it."""
+    return _mark(path, request.path)
+
+
+@lru_cache(maxsize=1024)
+def _mark(path: str, page: str) -> Markup:
+    if page == path:
+        return Markup(' aria-current="page"')
+    within = [link.path for link in (*BAR, *OFFICE) if f"{page}/".startswith(f"{link.path}/")]
+    return Markup(' aria-current="true"') if path in within and len(path) == max(map(len, within)) else Markup("")
+
+
+def has_page(path: str) -> bool:
+    """Whether this build answers a GET at the path."""
+    known: dict[str, bool] = current_app.extensions.setdefault(EXTENSION, {})
+    if path not in known:
+        known[path] = current_app.url_map.bind("").test(path, method="GET")
+    return known[path]
+
+
+@dataclass(frozen=True, slots=True)
+class _Links:
+    bar: list[Link]
+    footer: list[tuple[str, list[Link]]]
+    footer_html: Markup
+
+
+def _links() -> _Links:
+    """The links for visitors, customers or operators: they are the same on every page, and gathered once."""
+    known: dict[str, _Links] = current_app.extensions.setdefault(f"{EXTENSION}.links", {})
+    audience = _audience()
+    if audience not in known:
+        footer = [(heading, shown) for heading, links in FOOTER if (shown := _shown(links, audience))]
+        html = _fragment("components/footer_map.html", parts=footer)
+        known[audience] = _Links(_shown(BAR, audience), footer, html)
+    return known[audience]
+
+
+def _audience() -> str:
+    person = me()
+    if person is None:
+        return "visitors"
+    return "operators" if person.is_operator else "customers"
+
+
+def _shown(links: tuple[Link, ...], audience: str) -> list[Link]:
+    is_signed_in = audience != "visitors"
+    return [
+        link
+        for link in links
+        if link.signed_in in (None, is_signed_in)
+        and (not link.operators or audience == "operators")
+        and has_page(link.path)
+    ]

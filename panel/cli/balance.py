@@ -1,0 +1,47 @@
+"""`flask balance`: money that has arrived."""
+
+import secrets
+
+import click
+from flask.cli import AppGroup
+
+from panel.cli.errors import change, refusals
+from panel.clock import utc_now
+from panel.domain import money
+from panel.domain.errors import BadMoney, NotFound, Refused
+from panel.services import customer_version
+from panel.services.accounts import users
+from panel.services.money import deposits, ledger
+
+balance_group = AppGroup("balance", help="Customers' money.")
+
+
+@balance_group.command("add")
+@click.argument("email")
+@click.argument("amount")
+@click.option("--note", required=True, help="Why; the customer reads it in the statement.")
+@click.option("--reference", help="The top-up request that this payment answers.")
+def add_to_balance(email: str, amount: str, note: str, reference: str | None) -> None:
+    """Add money that has arrived to a customer's balance, and print the number of the transfer."""
+    with refusals():
+        amount_nanos = money.parse_nanos(amount)
+        if amount_nanos <= 0:
+            raise BadMoney("The amount must be more than zero.")
+    with change():
+        number = _add(email, amount_nanos=amount_nanos, note=note, reference=reference)
+    click.echo(number)
+
+
+def _add(email: str, *, amount_nanos: int, note: str, reference: str | None) -> int:
+    customer = users.find_by_email(email)
+    if customer is None:
+        raise NotFound(f"There is no account with the email {email}.")
+    now = utc_now()
+    if reference is None:
+        reason = f"deposit:hand:{secrets.token_hex(8)}"
+        number = ledger.deposit(customer.id, amount_nanos=amount_nanos, reason=reason, note=note, now=now)
+        customer_version.bump_customers([customer.id])
+        return number
+    if deposits.find(reference).customer_id != customer.id:
+        raise Refused(f"The request {reference} is another customer's.")
+    return deposits.confirm(reference, amount_nanos=amount_nanos, note=note, now=now)

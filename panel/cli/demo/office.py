@@ -1,0 +1,56 @@
+"""The demo's orders that need a person: something in most queues of the office from the first look on."""
+
+from datetime import datetime, timedelta
+
+from panel.domain.money import NANOS_PER_UNIT
+from panel.domain.provider_report import Report
+from panel.domain.status import Status
+from panel.models import User
+from panel.providers.base import Ask, Unclear
+from panel.services.catalogue.tools import ToolOffer
+from panel.services.money import deposits
+from panel.services.orders import cancellations, dispatch, sync
+from panel.services.orders import manual as manual_orders
+from panel.services.orders import placing as order_placing
+from panel.services.orders.placing import Placing
+
+TIMES_MINIMUM = 2
+LEASE_SECONDS = 60
+NO_ANSWER = "504 Gateway Time-out: the provider's server gave no answer."
+
+
+def fill(customer: User, offers: list[ToolOffer], *, now: datetime) -> None:
+    """The oldest first, since numbers of orders and times of placing run in step."""
+    by_hand = next(offer for offer in offers if offer.provider_kind == "manual")
+    simulated = next(offer for offer in offers if offer.provider_service == "usual" and offer is not by_hand)
+    stuck, late = _place(customer, by_hand, hours=31, now=now), _place(customer, by_hand, hours=26, now=now)
+    _move(stuck, Status.PROCESSING, remains=None, hours=30, now=now)
+    _move(stuck, Status.IN_PROGRESS, remains=5, hours=28, now=now)
+    unconfirmed = _place(customer, simulated, hours=5, now=now)
+    _lose_the_answer(unconfirmed, simulated, at=now - timedelta(hours=5))
+    running = _place(customer, by_hand, hours=3, now=now)
+    _move(running, Status.IN_PROGRESS, remains=4, hours=2, now=now)
+    cancellations.request_cancellation(running, customer_id=customer.id, now=now - timedelta(hours=1))
+    # A report that does not fit: nothing is changed, and it opens a review.
+    ask = Ask(late, "", by_hand.provider_service, by_hand.minimum * TIMES_MINIMUM)
+    sync.apply_reports([ask], {late: Report("Awaiting moderation", "n/a")}, now=now - timedelta(hours=1))
+    deposits.request_top_up(customer.id, amount_nanos=25 * NANOS_PER_UNIT, now=now - timedelta(hours=2))
+
+
+def _place(customer: User, offer: ToolOffer, *, hours: int, now: datetime) -> int:
+    quantity = min(offer.minimum * TIMES_MINIMUM, offer.maximum)
+    placing = Placing(offer.slug, offer.link_example, str(quantity), order_placing.new_request_id())
+    return order_placing.place_order(customer.id, asked=placing, now=now - timedelta(hours=hours)).id
+
+
+def _move(order_id: int, to: Status, *, remains: int | None, hours: int, now: datetime) -> None:
+    at = now - timedelta(hours=hours)
+    manual_orders.set_order(order_id, to, remains=remains, start_count=None, reason=None, now=at)
+
+
+def _lose_the_answer(order_id: int, offer: ToolOffer, *, at: datetime) -> None:
+    """The order was handed over, and no answer came back."""
+    [taken] = dispatch.open_attempts(offer.provider_id, most=1, lease_seconds=LEASE_SECONDS, now=at)
+    if taken.order.order_id != order_id:
+        raise ValueError("another order waits at this provider")
+    dispatch.settle(taken.attempt_id, Unclear(NO_ANSWER), now=at)

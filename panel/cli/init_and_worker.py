@@ -1,0 +1,44 @@
+"""`flask init` and `flask worker`: preparing the installation, and doing the background work."""
+
+import click
+import flask_migrate
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+
+from panel import assets
+from panel import settings as settings_module
+from panel import worker as work
+from panel.cli.errors import refusals
+from panel.db import schema_check
+from panel.services import seal_key
+from panel.settings import Settings
+
+
+@click.command("init")
+@with_appcontext
+def init() -> None:
+    """Make folder and secrets, bring the database up to date, fetch the scripts. Safe to repeat."""
+    settings: Settings = current_app.config["PANEL"]
+    settings_module.secret_key(settings)
+    with refusals():
+        schema_check.check_known(current_app.config["MIGRATIONS"])
+    flask_migrate.upgrade()
+    with refusals():
+        schema_check.check(current_app.config["MIGRATIONS"])
+        seal_key.check(settings)
+    assets.fetch_htmx(settings)
+
+
+@click.command("worker")
+@click.option("--once", is_flag=True, help="Run each sweep once, here and now, and end.")
+@with_appcontext
+def worker(once: bool) -> None:
+    """Hand orders over, ask about them, and settle what time has settled, until told to stop."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    with refusals():
+        schema_check.check(current_app.config["MIGRATIONS"])
+        seal_key.check(app.config["PANEL"])
+    if not once:
+        work.work(app)
+    elif not work.run_once(app):
+        raise click.ClickException("A sweep failed; the log says which.")

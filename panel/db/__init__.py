@@ -1,0 +1,263 @@
+"""The database: one base class, one session, one way to commit.
+
+Reads need nothing. A change happens inside `with transaction():`, which commits once or not at all;
+only edges (routes, commands, jobs) open one, and nothing slow may happen inside.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from flask import Flask, current_app, g
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    CursorResult,
+    DateTime,
+    Dialect,
+    Engine,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    event,
+    text,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+from panel.db.errors import DatabaseBusy, is_outcome_unknown, is_unavailable
+
+# SQLite numbers its rows only where the type is INTEGER (64 bits there); elsewhere money needs BIGINT.
+Int64 = BigInteger().with_variant(Integer(), "sqlite")
+
+WRITES = "panel_writes"
+NO_WAIT = "panel_does_not_wait"
+HELD = "panel_held_connection"
+
+WRITERS = "panel.writers"
+# How long a write waits for others' locks. A page says after that "not now"; commands and the worker have more time.
+WEB_WAIT_SECONDS = 4.0
+LONG_WAIT_SECONDS = 30.0
+# A transaction that says nothing for so long is taken for stuck (PostgreSQL): its process hangs, and its locks end.
+IDLE_IN_TRANSACTION_SECONDS = 15
+CONNECT_SECONDS = 3
+# How many threads of a web process may be in a transaction at once, and how long one more waits for its turn. A
+# process has twice as many threads: what holds all writes up leaves half of them to those who read.
+MOST_WRITERS = 8
+TURN_SECONDS = 0.25
+# The mark of a table whose rows are added and never changed, in its `info`: triggers refuse UPDATE and DELETE.
+APPEND_ONLY = "append_only"
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment in UTC on every engine; a naive one is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Every model inherits this: whole numbers are 64 bits, text has no length, moments are UTC."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_N_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {int: Int64, str: Text(), datetime: UtcDateTime()}
+
+
+db = SQLAlchemy(metadata=Base.metadata)
+migrate = Migrate()
+
+_commits = 0
+_counting = threading.Lock()
+
+
+def init_app(app: Flask, *, url: str, is_web: bool = False) -> None:
+    """Bind the database to the app and give SQLite the transactions that money needs.
+
+    In a web process nobody waits long: writes give up after a few seconds, and only some threads may wait at once.
+    """
+    wait_seconds = WEB_WAIT_SECONDS if is_web else LONG_WAIT_SECONDS
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _engine_options(url, wait_seconds=wait_seconds)
+    app.extensions[WRITERS] = threading.BoundedSemaphore(MOST_WRITERS) if is_web else None
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(app.config["MIGRATIONS"]), compare_type=True)
+    with app.app_context():
+        if db.engine.dialect.name == "sqlite":
+            _prepare_sqlite(db.engine)
+
+
+def _engine_options(url: str, *, wait_seconds: float) -> dict[str, Any]:
+    # What was to be written may be a password's hash or a sealed key: failures do not repeat it into the log.
+    always = {"hide_parameters": True, "pool_timeout": wait_seconds}
+    if url.startswith("sqlite"):
+        return {**always, "connect_args": {"isolation_level": None, "timeout": wait_seconds}, "pool_size": 20}
+    given = str(make_url(url).query.get("options", ""))
+    # Whoever queues for a row waits for those before, then for its holder: twice, each time for so long at most.
+    lock_milliseconds = round(wait_seconds * 1000 / 2)
+    own = f"-c lock_timeout={lock_milliseconds}ms -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_SECONDS}s"
+    connect = {"connect_timeout": CONNECT_SECONDS, "options": f"{own} {given}".strip()}
+    return {**always, "connect_args": connect, "pool_size": 10, "max_overflow": 20, "pool_pre_ping": True}
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    """`sqlite3` would open transactions late and lose updates: we open them, and writers queue at BEGIN."""
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: sqlite3.Connection, _record: object) -> None:
+        # REPLACE deletes rows, and only recursive triggers see that: without them it slips past "append-only".
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        if not options.get(NO_WAIT, False):
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(WRITES, False) else "BEGIN")
+            return
+        waits = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+        connection.exec_driver_sql("PRAGMA busy_timeout=0")
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        finally:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={waits}")
+
+
+@contextmanager
+def transaction(*, waits: bool = True, is_note: bool = False) -> Iterator[None]:
+    """Commit what happens inside, once, or nothing of it.
+
+    What was read before is forgotten at the door: a check made inside sees the present. A transaction
+    inside a transaction is a mistake and raises RuntimeError. Unless it `waits`, another's lock ends it at once.
+    A note beside the request's own change (when a key was used) does not count as something saved.
+    """
+    session = db.session()
+    if session.info.get(WRITES):
+        raise RuntimeError("a transaction inside a transaction")
+    session.rollback()
+    writers: threading.BoundedSemaphore | None = current_app.extensions[WRITERS]
+    if writers is not None and not writers.acquire(timeout=TURN_SECONDS):
+        raise DatabaseBusy(f"{MOST_WRITERS} threads write or wait for it already")
+    session.info[WRITES] = True
+    try:
+        session.info[HELD] = held = session.connection(execution_options={WRITES: True, NO_WAIT: not waits})
+        if not waits and held.dialect.name == "postgresql":
+            held.exec_driver_sql("SET LOCAL lock_timeout = '10ms'")
+        yield
+        _commit(session, is_note=is_note)
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        session.info.pop(WRITES, None)
+        session.info.pop(HELD, None)
+        if writers is not None:
+            writers.release()
+
+
+def _commit(session: Session, *, is_note: bool) -> None:
+    try:
+        session.commit()
+    except DBAPIError as error:
+        if is_outcome_unknown(error) and not is_note:
+            g.panel_may_have_saved = True
+        raise
+    if not is_note:
+        g.panel_may_have_saved = True
+    _count_commit()
+
+
+def save_if_free(write: Callable[[], object]) -> bool:
+    """A small write beside a read, in a transaction of its own. Left out, not waited for, when others hold the lock."""
+    try:
+        with transaction(waits=False, is_note=True):
+            write()
+    except SQLAlchemyError as error:
+        if not is_unavailable(error):
+            raise
+        return False
+    return True
+
+
+def may_have_saved() -> bool:
+    """Whether a transaction of this request was committed, or may have been: then "nothing was saved" is not said."""
+    return bool(g.get("panel_may_have_saved", False))
+
+
+def _count_commit() -> None:
+    global _commits
+    with _counting:
+        _commits += 1
+
+
+def commits() -> int:
+    """How many transactions this process has committed: the same number twice means it wrote nothing in between."""
+    return _commits
+
+
+def held_connection() -> Connection:
+    """The connection of the transaction that is open here, or of the read."""
+    session = db.session()
+    held: Connection | None = session.info.get(HELD)
+    return session.connection() if held is None else held
+
+
+def read_at_one_moment() -> None:
+    """From here to the next rollback or commit, all that is read is as of one moment. Ends the read before."""
+    db.session.rollback()
+    if db.engine.dialect.name == "postgresql":
+        db.session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+
+
+def table_of(model: type[Base]) -> Table:
+    """The model's table, for statements that bypass the ORM."""
+    return cast(Table, model.__table__)
+
+
+def change(statement: Any, values: Any = None) -> int:
+    """Run an INSERT, UPDATE or DELETE; how many rows it changed, summed where `values` is a list."""
+    return cast("CursorResult[Any]", db.session.execute(statement, values)).rowcount
+
+
+def upsert(table: Table) -> Any:
+    """An INSERT that can say what happens on a conflict, in the words of the engine in use."""
+    return _INSERTS[db.engine.dialect.name](table)
+
+
+_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def lock_rows(statement: Any, *, of: Any = None, skip_locked: bool = False) -> Any:
+    """The statement with FOR UPDATE where the engine has row locks; on SQLite BEGIN IMMEDIATE holds the file."""
+    return (
+        statement if db.engine.dialect.name == "sqlite" else statement.with_for_update(of=of, skip_locked=skip_locked)
+    )

@@ -1,0 +1,75 @@
+"""Which orders the office's table is asked for: what stands in the address, read strictly, written back in one way."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
+
+from panel.domain import order_filters
+from panel.domain.list_filters import LARGEST_ID, BadFilters
+from panel.domain.order_filters import Filters
+
+LONGEST = 200
+_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+_OWN = {"q", "status", "tool", "from", "to", "after"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What narrows the table: what a customer's history has, and whose orders, whose work, which queue."""
+
+    filters: Filters
+    provider: int | None = None
+    customer: str = ""
+    queue: str = ""
+
+    @property
+    def after(self) -> int | None:
+        return self.filters.after
+
+    @property
+    def is_narrow(self) -> bool:
+        return bool(self.filters.is_narrow or self.provider or self.customer or self.queue)
+
+    @property
+    def email(self) -> str:
+        """The search as an email address or a part of one; empty where it can be none."""
+        return self.filters.search.lower() if "@" in self.filters.search else ""
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """What is set, as names and values of an address, without the page."""
+        own = (
+            ("provider", str(self.provider) if self.provider is not None else ""),
+            ("customer", self.customer),
+            ("queue", self.queue),
+        )
+        return [*self.filters.pairs(), *((name, value) for name, value in own if value)]
+
+    def query(self) -> str:
+        page = [] if self.after is None else [("after", str(self.after))]
+        return urlencode(self.pairs() + page)
+
+    def at(self, after: int | None) -> "Wanted":
+        """The same on another page; None is the first."""
+        return replace(self, filters=self.filters.at(after))
+
+
+def parse(given: Mapping[str, str], *, queues: tuple[str, ...]) -> Wanted:
+    """What the address asks for. Raises BadFilters with a message for each field that can't be read."""
+    errors: dict[str, str] = {}
+    filters = Filters()
+    try:
+        filters = order_filters.parse({name: value for name, value in given.items() if name in _OWN})
+    except BadFilters as error:
+        errors |= error.errors
+    provider, queue = given.get("provider", "").strip(), given.get("queue", "").strip()
+    customer = given.get("customer", "").strip().lower()
+    if provider and not (_NUMBER.fullmatch(provider) and 0 < int(provider) <= LARGEST_ID):
+        errors["provider"] = "There is no such provider. Choose one from the list."
+    if queue and queue not in queues:
+        errors["queue"] = "There is no such queue. Choose one from the list."
+    if len(customer) > LONGEST or not customer.isprintable():
+        errors["customer"] = f"Write the email of one customer, {LONGEST} characters at most."
+    if errors:
+        raise BadFilters(errors)
+    return Wanted(filters, int(provider) if provider else None, customer, queue)

@@ -1,0 +1,34 @@
+"""The balance sweep: asks upstream panels for our balance there, so that no page ever has to."""
+
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.jobs import provider_lanes
+from panel.jobs.provider_calls import provider_of
+from panel.providers.base import ProviderSilent
+from panel.providers.panel_api import PanelApi
+from panel.services.office import providers_view
+
+
+def sweep(*, worker: str, wait: bool = False) -> int:
+    """Ask those that are due, each in its own lane. With `wait`, how many."""
+    due = providers_view.balances_due(now=utc_now())
+    db.session.rollback()
+    return provider_lanes.run("balances", due, _ask, wait=wait)
+
+
+def _ask(provider_id: int) -> int:
+    with transaction():
+        if not providers_view.take_balance(provider_id, now=utc_now()):
+            return 0
+    provider = provider_of(provider_id)
+    if not isinstance(provider, PanelApi):
+        return 0
+    try:
+        balance, currency = provider.balance()
+    except ProviderSilent as silence:
+        with transaction():
+            providers_view.note_silence(provider_id, str(silence))
+        return 1
+    with transaction():
+        providers_view.note_balance(provider_id, f"{balance} {currency}".strip(), now=utc_now())
+    return 1

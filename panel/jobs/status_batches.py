@@ -1,0 +1,57 @@
+"""Status questions about a batch of orders. Where a batch fails it is asked about in halves: one order that makes the
+provider's answer fail is singled out, and the others get their news."""
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from panel.clock import utc_now
+from panel.domain.provider_report import Report
+from panel.jobs.provider_calls import provider_of
+from panel.providers.base import Ask, ProviderSilent
+
+MOST_CALLS = 64
+# A provider that has answered nothing by then has failed itself: no order is to blame.
+MOST_CALLS_UNANSWERED = 7
+MOST_SECONDS_UNANSWERED = 60.0
+
+
+@dataclass
+class Answers:
+    """What came: reports by order, orders that fail by themselves, and the silence of the provider as a whole."""
+
+    reports: dict[int, Report] = field(default_factory=dict)
+    alone: list[tuple[Ask, ProviderSilent]] = field(default_factory=list)
+    silence: ProviderSilent | None = None
+    is_answered: bool = False
+
+
+def ask(provider_id: int, asked: Sequence[Ask]) -> Answers:
+    """Ask about all of these, in as few calls as the provider lets us. Reads the provider's key for each call."""
+    answers = Answers()
+    began, calls = time.monotonic(), 0
+    pending = deque([asked])
+    while pending and calls < MOST_CALLS:
+        part, provider = pending.popleft(), provider_of(provider_id)
+        if provider is None:
+            break
+        calls += 1
+        try:
+            answers.reports.update(provider.status(part, now=utc_now()))
+            answers.is_answered = True
+            continue
+        except ProviderSilent as silence:
+            if silence.concerns_provider:
+                answers.silence = silence
+                return answers
+            if len(part) == 1:
+                answers.alone.append((part[0], silence))
+            else:
+                pending.extend((part[: len(part) // 2], part[len(part) // 2 :]))
+            is_late = calls >= MOST_CALLS_UNANSWERED or time.monotonic() - began > MOST_SECONDS_UNANSWERED
+            is_over = is_late if pending else not all(each.is_in_words for _, each in answers.alone)
+            if not answers.is_answered and is_over:
+                answers.alone, answers.silence = [], silence
+                return answers
+    return answers

@@ -1,0 +1,96 @@
+"""What resellers have: keys to the API, and receivers of webhooks with the queue of what is sent to them."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from panel.db import Base
+from panel.models.ledger import words
+
+
+class ApiKey(Base):
+    """One key to the API. The customer saw it once; we hold its hash and its first signs, to tell keys apart."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    name: Mapped[str]
+    key_hash: Mapped[str] = mapped_column(unique=True)
+    starts_with: Mapped[str]
+    # Networks the key may be used from, as written, separated by spaces; empty: anywhere.
+    networks: Mapped[str] = mapped_column(default="")
+    made_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class Receiver(Base):
+    """An address of a customer's that webhooks go to, with the secret they are signed with, sealed."""
+
+    __tablename__ = "receivers"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    url: Mapped[str]
+    sealed_secret: Mapped[str]
+    # The secret before the last rotation signs too, until `old_secret_until`.
+    sealed_old_secret: Mapped[str] = mapped_column(default="")
+    old_secret_until: Mapped[datetime | None]
+    balance_low_nanos: Mapped[int | None]
+    made_at: Mapped[datetime]
+    removed_at: Mapped[datetime | None]
+
+
+class DeliveryState(StrEnum):
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    GIVEN_UP = "given_up"
+
+
+class Webhook(Base):
+    """Something a customer's receivers are told: made in the transaction in which it happened, never changed."""
+
+    __tablename__ = "webhooks"
+    __table_args__ = (
+        UniqueConstraint("order_id", "number"),
+        Index("ix_webhooks_user", "user_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(unique=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    kind: Mapped[str]
+    order_id: Mapped[int | None] = mapped_column(ForeignKey("orders.id"))
+    number: Mapped[int | None]
+    body: Mapped[str]
+    at: Mapped[datetime]
+
+
+class Delivery(Base):
+    """One webhook on its way to one receiver: tried until it is taken, or 72 hours have passed."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        UniqueConstraint("receiver_id", "webhook_id"),
+        CheckConstraint(f"state IN ({words(DeliveryState)})", name="state"),
+        Index(
+            "ix_deliveries_due",
+            "receiver_id",
+            "webhook_id",
+            sqlite_where=text("due_at IS NOT NULL"),
+            postgresql_where=text("due_at IS NOT NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    receiver_id: Mapped[int] = mapped_column(ForeignKey("receivers.id"))
+    webhook_id: Mapped[int] = mapped_column(ForeignKey("webhooks.id"))
+    state: Mapped[str]
+    tries: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime | None]
+    tried_at: Mapped[datetime | None]
+    answer: Mapped[str] = mapped_column(default="")
+    delivered_at: Mapped[datetime | None]

@@ -1,0 +1,89 @@
+"""One child process of the supervisor: started, looked at, started again after a pause, stopped."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from panel.processes.parent_death import TETHERED, tether
+from panel.settings import ROOT
+
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 5.0
+# A child that has lived this long counts as healthy: its next death is answered at once.
+HEALTHY_SECONDS = 10.0
+
+
+@dataclass
+class Child:
+    """A command that must keep running, and how its last lives went."""
+
+    name: str
+    command: Sequence[str]
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    start_again_at: float = 0.0
+    pause_seconds: float = FIRST_PAUSE_SECONDS
+
+
+def start(child: Child) -> None:
+    child.process = spawn(child.command)
+    child.started_at = time.monotonic()
+
+
+def keep_alive(child: Child, *, say: Callable[[str], None]) -> None:
+    """Start the child again if it has died and its pause is over."""
+    now = time.monotonic()
+    if child.process is None:
+        if now >= child.start_again_at:
+            start(child)
+        return
+    code = child.process.poll()
+    if code is None:
+        return
+    _end_group(child.process.pid, signal.SIGKILL)
+    lived_well = now - child.started_at >= HEALTHY_SECONDS
+    child.pause_seconds = FIRST_PAUSE_SECONDS if lived_well else min(child.pause_seconds * 2, LONGEST_PAUSE_SECONDS)
+    child.process = None
+    child.start_again_at = now + child.pause_seconds
+    say(f"The {child.name} ended ({_why(code)}); it starts again.")
+
+
+def stop(children: Sequence[Child], *, within_seconds: float) -> None:
+    """Ask all to end, wait, and end by force what is still there, grandchildren included."""
+    processes = [child.process for child in children if child.process is not None]
+    for process in processes:
+        if process.poll() is None:
+            process.terminate()
+    deadline = time.monotonic() + within_seconds
+    for process in processes:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, deadline - time.monotonic()))
+        _end_group(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start a command in a group of its own that cannot outlive this process."""
+    parent = os.getpid()
+    return subprocess.Popen(
+        list(command),
+        cwd=ROOT,
+        env={**os.environ, TETHERED: "1"},
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        # Safe here: the supervisor has no threads.
+        preexec_fn=lambda: tether(expected_parent=parent),  # noqa: PLW1509
+    )
+
+
+def _end_group(group: int, sign: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, sign)
+
+
+def _why(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"

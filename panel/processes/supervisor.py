@@ -1,0 +1,168 @@
+"""`python app.py`: the whole product on one machine.
+
+Prepares the instance folder, then keeps a web server and a worker alive until it is told to stop. What it
+started ends with it, however it ends.
+"""
+
+import argparse
+import errno
+import http.client
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from types import FrameType
+
+from panel import settings as settings_module
+from panel.processes import child as processe_child
+from panel.processes.child import Child
+from panel.security import instance_folder
+from panel.settings import ROOT, Settings
+
+STOP_SECONDS = 4.0
+LOOK_SECONDS = 0.1
+ANSWER_SECONDS = 60.0
+BACKLOG = 1024
+DEMO_SYNC_SECONDS = "2"
+# Threads in one web process: twelve of them may wait for slow clients (`web.py`), four never do.
+BLOCKING_THREADS = 16
+WEB_TARGET = "panel.processes.web:application"
+# Connections that one web process holds at once. More wait in the backlog.
+MOST_CONNECTIONS = 4096
+# Granian waits this long for its own workers: less than we wait for Granian.
+WEB_STOP_SECONDS = 3
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run until SIGTERM or SIGINT. Returns the exit code; what is wrong is said in one line."""
+    parser = argparse.ArgumentParser(prog="python app.py", description="The whole product on one machine.")
+    parser.add_argument("--demo", action="store_true", help="fill an empty database with an example")
+    wants_demo = parser.parse_args(arguments).demo
+
+    os.chdir(ROOT)
+    _allow_many_connections()
+    settings = settings_module.load()
+    instance_folder.prepare(settings)
+    if wants_demo and settings.env == "production":
+        _say("--demo is refused with PANEL_ENV=production.")
+        return 1
+    if (problem := _why_port_is_not_free(settings)) is not None:
+        _say(problem)
+        return 1
+
+    if wants_demo and "sync_seconds" not in settings.model_fields_set:
+        # The simulator costs nothing to ask, and a row that moves often shows what this is about.
+        os.environ["PANEL_SYNC_SECONDS"] = DEMO_SYNC_SECONDS
+
+    stopping = _Stopping()
+    for command in ("init", "demo") if wants_demo else ("init",):
+        code = _run_to_the_end(command, stopping)
+        if code != 0 or stopping.asked:
+            return 0 if stopping.asked else 1
+    return _keep_running(settings, stopping)
+
+
+def _allow_many_connections() -> None:
+    """Raise the number of files that may be open to what the system lets us have."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+class _Stopping:
+    """Whether a signal has asked us to stop."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(sign, self._ask)
+
+    def _ask(self, _sign: int, _frame: FrameType | None) -> None:
+        self.asked = True
+
+
+def _keep_running(settings: Settings, stopping: _Stopping) -> int:
+    wanted = [Child("web server", web_command(settings))]
+    if settings.worker:
+        wanted.append(Child("worker", flask_command("worker")))
+    for child in wanted:
+        processe_child.start(child)
+    try:
+        give_up_at = time.monotonic() + ANSWER_SECONDS
+        is_announced = False
+        while not stopping.asked:
+            for child in wanted:
+                processe_child.keep_alive(child, say=_say)
+            if not is_announced and (_answers(settings) or time.monotonic() > give_up_at):
+                is_announced = True
+                print(f"{settings.site_name} is running at {settings.public_url}. Ctrl+C stops it.", flush=True)
+            time.sleep(LOOK_SECONDS)
+    finally:
+        processe_child.stop(wanted, within_seconds=STOP_SECONDS)
+    return 0
+
+
+def _run_to_the_end(command: str, stopping: _Stopping) -> int:
+    process = processe_child.spawn(flask_command(command))
+    while process.poll() is None:
+        if stopping.asked:
+            process.terminate()
+        time.sleep(LOOK_SECONDS)
+    return process.returncode
+
+
+def flask_command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "flask", "--app", "app", *words]
+
+
+def web_command(settings: Settings) -> list[str]:
+    """Granian over WSGI, one process a core, each with a few threads."""
+    options = {
+        "--interface": "wsgi",
+        "--http": "1",
+        "--host": settings.host,
+        "--port": str(settings.port),
+        "--workers": str(settings.web_workers),
+        "--blocking-threads": str(BLOCKING_THREADS),
+        "--backlog": str(BACKLOG),
+        "--backpressure": str(MOST_CONNECTIONS),
+        "--workers-kill-timeout": str(WEB_STOP_SECONDS),
+        "--log-level": "error",
+    }
+    flat = [word for pair in options.items() for word in pair]
+    return [sys.executable, "-m", "granian", *flat, "--no-ws", "--respawn-failed-workers", WEB_TARGET]
+
+
+def _why_port_is_not_free(settings: Settings) -> str | None:
+    where = f"{settings.host}:{settings.port}"
+    try:
+        family, kind, protocol, _name, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return f"Port {settings.port} is already in use on {settings.host}. Set PANEL_PORT to a free one."
+        return f"Cannot listen on {where}: {error.strerror}."
+    return None
+
+
+def _answers(settings: Settings) -> bool:
+    # A server that listens everywhere is asked on this machine.
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
+    connection = http.client.HTTPConnection(host, settings.port, timeout=1)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

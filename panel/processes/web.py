@@ -1,0 +1,17 @@
+"""The WSGI application that each web process of `python app.py` serves: the site, protected from slow clients."""
+
+from app import app
+from panel.processes import connections
+from panel.processes.request_bodies import Slots, with_bulkhead
+from panel.settings import Settings
+
+# Threads that may wait for slow clients; `supervisor.py` gives a process more threads than these.
+WAITING_THREADS = 12
+WAITING_THREADS_A_NETWORK = 3
+
+_settings: Settings = app.config["PANEL"]
+_has_proxy = _settings.trusted_proxies > 0
+
+# A proxy in front sends whole requests, and all of them come from its address.
+application = with_bulkhead(app, Slots(WAITING_THREADS, None if _has_proxy else WAITING_THREADS_A_NETWORK))
+connections.watch(has_proxy=_has_proxy)

@@ -1,1 +1,0 @@
-"""How the product runs on one machine: processes, and what ties their lives together."""

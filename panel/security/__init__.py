@@ -1,0 +1,201 @@
+"""What protects every answer and every change: headers, cookies, CSRF, origins, sizes, request limits.
+
+The headers are set around everything, so that errors, static files and answers given before Flask carry
+them too.
+"""
+
+import ipaddress
+import math
+import time
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from urllib.parse import urlsplit
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from flask import Flask, abort, current_app, request
+from flask_limiter import Limiter
+from flask_wtf.csrf import CSRFProtect
+from limits import RateLimitItemPerMinute
+from limits.strategies import RateLimiter
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from panel.security import rate_limits
+from panel.security.request_checks import SAFE_METHODS, check_fields, with_one_host
+from panel.security.request_identity import MADE_FOR, VISITOR, cookies_of
+from panel.settings import Settings
+
+LARGEST_BODY_BYTES = 1024 * 1024
+MOST_FORM_PARTS = 200
+REQUESTS_A_MINUTE = 1200
+# Called by programs that hold a key and no cookie.
+API_PATHS = ("/api/v2", "/api/v2/")
+# A mail program's one click comes from the mail program's own site. The token in the address is the right to it.
+FROM_ANYWHERE = frozenset({"notices.unsubscribe"})
+LIMITER = "panel.limiter"
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "manifest-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = (
+    ("Content-Security-Policy", POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "same-origin"),
+    ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+)
+TRANSPORT = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+PRIVATE = ("Cache-Control", "no-store")
+
+csrf = CSRFProtect()
+
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
+
+
+def init_app(app: Flask) -> None:
+    """Cookies, CSRF, origins, sizes and limits. `wrap` adds the headers, as the outermost layer."""
+    settings: Settings = app.config["PANEL"]
+    app.config.update(
+        SESSION_COOKIE_NAME=session_cookie_name(settings),
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.is_https,
+        SESSION_COOKIE_PATH="/",
+        MAX_CONTENT_LENGTH=LARGEST_BODY_BYTES,
+        MAX_FORM_MEMORY_SIZE=LARGEST_BODY_BYTES,
+        MAX_FORM_PARTS=MOST_FORM_PARTS,
+        PREFERRED_URL_SCHEME="https" if settings.is_https else "http",
+        # The token lives as long as the session. The origin is checked below, with or without https.
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=False,
+    )
+    # An address with doubled slashes is none. The redirect to the right one would name whatever host the request did.
+    app.url_map.merge_slashes = False
+    app.before_request(refuse_other_sites)
+    app.before_request(check_fields)
+    csrf.init_app(app)
+    limiter = Limiter(
+        client_network,
+        storage_uri=rate_limits.storage_url(settings.limits_url),
+        default_limits=[f"{REQUESTS_A_MINUTE} per minute"],
+        application_limits=[],
+        strategy="fixed-window",
+    )
+    limiter.request_filter(is_direct_loopback)
+    limiter.request_filter(is_api_call)
+    limiter.init_app(app)
+    app.extensions[LIMITER] = limiter
+
+
+def session_cookie_name(settings: Settings) -> str:
+    return "__Host-session" if settings.is_https else "session"
+
+
+def refuse_other_sites() -> None:
+    """A change that another site's page asked for is a 403, token or not."""
+    if request.method in SAFE_METHODS or request.path in API_PATHS or request.endpoint in FROM_ANYWHERE:
+        return
+    fetch_site = request.headers.get("Sec-Fetch-Site")
+    if fetch_site is not None:
+        if fetch_site not in ("same-origin", "none"):
+            abort(403)
+        return
+    origin = request.headers.get("Origin")
+    if origin is not None and origin not in _own_origins():
+        abort(403)
+
+
+def _own_origins() -> tuple[str, str]:
+    public = urlsplit(current_app.config["PANEL"].public_url)
+    return request.host_url.rstrip("/"), f"{public.scheme}://{public.netloc}"
+
+
+def client_network() -> str:
+    """Whom a request limit counts: the network that the request came from."""
+    return network_of(request.remote_addr or "")
+
+
+def network_of(client: str) -> str:
+    """An IPv4 address, or the /64 that an IPv6 customer is given."""
+    try:
+        address = ipaddress.ip_address(client)
+    except ValueError:
+        return "unknown"
+    if address.version == 6:
+        # A server that listens on both kinds sees an IPv4 client as ::ffff:a.b.c.d.
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
+
+
+def is_api_call() -> bool:
+    """Calls of the API are counted by their key, not by the network they come from."""
+    return request.path in API_PATHS
+
+
+def seconds_to_wait(app: Flask, who: str, *, most_a_minute: int) -> int | None:
+    """Count one request of `who` in the present minute. How long to wait when there were too many, else None."""
+    rates: RateLimiter = app.extensions[LIMITER].limiter
+    limit = RateLimitItemPerMinute(most_a_minute)
+    if rates.hit(limit, who):
+        return None
+    return max(1, math.ceil(rates.get_window_stats(limit, who).reset_time - time.time()))
+
+
+def is_direct_loopback() -> bool:
+    """Whether the request comes from this machine itself, and through no proxy that says so."""
+    original = request.environ.get("werkzeug.proxy_fix.orig", {}).get("REMOTE_ADDR", request.remote_addr)
+    if any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")):
+        return False
+    try:
+        return ipaddress.ip_address(original or "").is_loopback
+    except ValueError:
+        return False
+
+
+def wrap(app: Flask) -> None:
+    """Put the headers, and the reading of proxies' headers, around all that answers. Call this last."""
+    settings: Settings = app.config["PANEL"]
+    if settings.trusted_proxies:
+        count = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=0)  # type: ignore[method-assign]
+    app.wsgi_app = with_one_host(app.wsgi_app)  # type: ignore[method-assign, assignment]
+    app.wsgi_app = with_headers(app.wsgi_app, settings)  # type: ignore[method-assign, assignment]
+
+
+def with_headers(inner: WSGIApplication, settings: Settings) -> WSGIApplication:
+    """The application with every header it lacks, and `no-store` unless the answer is marked as made for a visitor."""
+    always = (*HEADERS, TRANSPORT) if settings.is_https else HEADERS
+    cookie = session_cookie_name(settings)
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        has_session = cookie in cookies_of(environ)
+
+        def start(
+            status: str,
+            headers: list[tuple[str, str]],
+            exc_info: ExcInfo | None = None,
+            /,
+        ) -> Callable[[bytes], object]:
+            names = {name.lower() for name, _value in headers}
+            headers.extend(pair for pair in always if pair[0].lower() not in names)
+            is_visitors = environ.get(MADE_FOR) == VISITOR and not has_session and "set-cookie" not in names
+            if "cache-control" not in names and not is_visitors:
+                headers.append(PRIVATE)
+            return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
+
+        return inner(environ, start)
+
+    return application

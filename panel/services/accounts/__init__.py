@@ -1,0 +1,4 @@
+"""Accounts: users, sessions, throttles, two-factor authentication, email changes and password resets.
+
+May import `money`, `mail` and the modules at the root of services.
+"""

@@ -1,0 +1,106 @@
+"""Links that are mailed and work once: the mail holds a random token, we hold its hash."""
+
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, select, update
+
+from panel.db import change, db
+from panel.domain.errors import LinkIsSpent
+from panel.models import EmailChange, LinkPurpose, MailedLink
+from panel.services.accounts.sessions import token_hash
+from panel.services.closed_accounts import check_open
+from panel.services.money import ledger
+
+TOKEN_BYTES = 32
+KEPT_FOR = timedelta(days=7)
+
+
+def new_token() -> str:
+    return secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def make(user_id: int, purpose: LinkPurpose, *, email: str, lasts: timedelta, now: datetime) -> str:
+    """The token of a fresh link. Those that confirm an email and were mailed before stop working.
+
+    Those that set a password go on until one is used: else whoever asks for another stops the one that is on its way
+    to the owner. The account is held, so that of two that are made at once the earlier one ends too. Raises Refused
+    where it is closed.
+    """
+    hold_open(user_id)
+    if purpose is not LinkPurpose.RESET:
+        end_all(user_id, purpose, now=now)
+    token = new_token()
+    link = MailedLink(
+        user_id=user_id,
+        purpose=purpose,
+        email=email,
+        token_hash=token_hash(token),
+        made_at=now,
+        expires_at=now + lasts,
+    )
+    db.session.add(link)
+    db.session.flush()
+    return token
+
+
+def hold_open(user_id: int) -> None:
+    """Hold this person's account until the transaction ends, as its closing does. Raises Refused where it is closed."""
+    ledger.lock_accounts([user_id])
+    check_open([user_id])
+
+
+def find(token: str, purpose: LinkPurpose, *, now: datetime) -> MailedLink | None:
+    """The link with this token, while it works."""
+    return db.session.scalar(
+        select(MailedLink).where(
+            MailedLink.token_hash == token_hash(token),
+            MailedLink.purpose == purpose,
+            MailedLink.ended_at.is_(None),
+            MailedLink.expires_at > now,
+        )
+    )
+
+
+def use(token: str, purpose: LinkPurpose, *, now: datetime) -> MailedLink:
+    """Use the link up. Raises LinkIsSpent when it works no more, or another one at once was faster."""
+    link = find(token, purpose, now=now)
+    if link is not None:
+        mine = update(MailedLink).where(MailedLink.id == link.id, MailedLink.ended_at.is_(None))
+        if change(mine.values(ended_at=now)):
+            return link
+    raise LinkIsSpent("This link works no more: it was used, it is too old, or a newer one took its place.")
+
+
+def last_made(email: str, purpose: LinkPurpose) -> datetime | None:
+    """When a link for this purpose was last mailed to this address."""
+    made = select(func.max(MailedLink.made_at)).where(MailedLink.email == email, MailedLink.purpose == purpose)
+    return db.session.scalar(made)
+
+
+def end_all(user_id: int, purpose: LinkPurpose | None = None, *, now: datetime) -> None:
+    """Whatever was mailed to this person for this purpose, or for any, works no more."""
+    open_links = update(MailedLink).where(MailedLink.user_id == user_id, MailedLink.ended_at.is_(None))
+    if purpose is not None:
+        open_links = open_links.where(MailedLink.purpose == purpose)
+    change(open_links.values(ended_at=now))
+
+
+def end_changes(user_id: int, *, now: datetime) -> None:
+    """No change of this person's email waits any more."""
+    change(
+        update(EmailChange).where(EmailChange.user_id == user_id, EmailChange.ended_at.is_(None)).values(ended_at=now)
+    )
+
+
+def end_everyones(*, now: datetime) -> None:
+    """No link that was mailed to anybody works any more, and no change of an email waits."""
+    for model in (MailedLink, EmailChange):
+        change(update(model).where(model.ended_at.is_(None)).values(ended_at=now))
+
+
+def purge(*, now: datetime) -> int:
+    """Drop links and changes of email that ran out long ago. How many."""
+    before = now - KEPT_FOR
+    links = change(delete(MailedLink).where(MailedLink.expires_at < before))
+    return links + change(delete(EmailChange).where(EmailChange.expires_at < before))

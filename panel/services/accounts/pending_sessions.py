@@ -1,0 +1,61 @@
+"""Half signed in: the password was right, the second factor is yet to be shown.
+
+It is no session: it opens nothing, lasts ten minutes, and ends when the code is right or the password changes.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+
+from panel.db import db
+from panel.models import HalfSignIn, User
+from panel.services.accounts.sessions import check_not_disabled, token_hash
+
+LASTS = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class HalfSignedIn:
+    """Whose password was right, and the token of the browser that showed it."""
+
+    token: str
+    half_id: int
+    user_id: int
+    email: str
+
+
+def begin(user: User, *, now: datetime) -> HalfSignedIn:
+    """Keep that this person's password was right. Those that were never finished are forgotten on the way.
+
+    Raises AccountDisabled.
+    """
+    check_not_disabled(user)
+    db.session.execute(delete(HalfSignIn).where(HalfSignIn.at <= now - LASTS))
+    token = secrets.token_urlsafe(32)
+    row = HalfSignIn(user_id=user.id, token_hash=token_hash(token), at=now)
+    db.session.add(row)
+    db.session.flush()
+    return HalfSignedIn(token, row.id, user.id, user.email)
+
+
+def find(token: str, *, now: datetime) -> HalfSignedIn | None:
+    """Who is half signed in with this token, for ten minutes after the password."""
+    row = db.session.execute(
+        select(HalfSignIn.id, User.id, User.email)
+        .join(User, User.id == HalfSignIn.user_id)
+        .where(HalfSignIn.token_hash == token_hash(token), HalfSignIn.at > now - LASTS, User.closed_at.is_(None))
+    ).first()
+    return None if row is None else HalfSignedIn(token, *row)
+
+
+def finish(half_id: int) -> bool:
+    """Use it up. False when that was done before, or when the password has changed meanwhile."""
+    ended = db.session.execute(delete(HalfSignIn).where(HalfSignIn.id == half_id).returning(HalfSignIn.id))
+    return ended.first() is not None
+
+
+def end_all(user_id: int) -> None:
+    """Nobody is half signed in as this person any more."""
+    db.session.execute(delete(HalfSignIn).where(HalfSignIn.user_id == user_id))

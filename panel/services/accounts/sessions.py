@@ -1,0 +1,213 @@
+"""Signed-in devices.
+
+The cookie holds a random token, the table its hash. Ending a row here signs the device out at once.
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, bindparam, literal_column, or_, select, update
+
+from panel.db import db, table_of
+from panel.domain.errors import AccountDisabled
+from panel.models import Account, Catalogue, SignIn, User
+from panel.services.mail import security_alerts
+
+# Where the session cookie keeps the token. Flask-Login reads and writes it under this name.
+TOKEN_KEY = "_user_id"  # noqa: S105
+# Where a layer before Flask leaves whom it has read, for the request that goes on.
+SIGNED_IN = "panel.signed_in"
+LASTS = timedelta(days=30)
+# An operator's session ends after this long without use. A page that asks for news by itself is no use.
+OPERATORS_IDLE = timedelta(hours=12)
+USE_NOTED_EVERY = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What a page of one person depends on, as read from the database before the page's own reads."""
+
+    user_id: int
+    state_version: int
+    catalogue_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who asks, on which device: all that a request needs to know, and what Flask-Login asks of a user."""
+
+    token: str
+    id: int
+    email: str
+    is_operator: bool
+    state_version: int
+    sign_in_id: int
+    catalogue_version: int
+    balance_nanos: int
+    has_second_factor: bool
+    has_confirmed_email: bool
+    # Whether this use of an operator's session must be noted, so that it goes on.
+    is_use_due: bool
+
+    is_authenticated = True
+    is_active = True
+    is_anonymous = False
+
+    def get_id(self) -> str:
+        return self.token
+
+    @property
+    def present(self) -> Present:
+        return Present(self.id, self.state_version, self.catalogue_version)
+
+
+USERS, SIGN_INS, ACCOUNTS, CATALOGUE = (table_of(model) for model in (User, SignIn, Account, Catalogue))
+_MOMENT = SIGN_INS.c.seen_at.type
+
+
+def may_be_in() -> ColumnElement[bool]:
+    """What holds of everyone who is signed in, whichever way they came: asked with every request.
+
+    The account is open, no operator has disabled it, and where it has a second factor, this device has shown it.
+    An operator has used the session in the last hours. Takes the values of `moments`.
+    """
+    in_use = or_(USERS.c.is_operator.is_(False), SIGN_INS.c.seen_at > bindparam("idle_since", type_=_MOMENT))
+    has_shown = or_(USERS.c.sealed_totp == literal_column("''"), SIGN_INS.c.second_factor_at.is_not(None))
+    return and_(USERS.c.closed_at.is_(None), USERS.c.disabled_at.is_(None), has_shown, in_use)
+
+
+def moments(now: datetime) -> dict[str, datetime]:
+    """The values that FIND and PRESENT compare times with."""
+    return {"since": now - LASTS, "idle_since": now - OPERATORS_IDLE, "noted_since": now - USE_NOTED_EVERY}
+
+
+# Asked by every request: a statement of Core, which costs a third of one of the ORM, and one statement for what
+# nearly every page shows or depends on.
+FIND = (
+    select(
+        USERS.c.id,
+        USERS.c.email,
+        USERS.c.is_operator,
+        USERS.c.state_version,
+        SIGN_INS.c.id,
+        CATALOGUE.c.version,
+        ACCOUNTS.c.balance_nanos,
+        SIGN_INS.c.second_factor_at.is_not(None),
+        USERS.c.email_confirmed_at.is_not(None),
+        and_(USERS.c.is_operator.is_(True), SIGN_INS.c.seen_at <= bindparam("noted_since", type_=_MOMENT)),
+    )
+    .join_from(SIGN_INS, USERS, USERS.c.id == SIGN_INS.c.user_id)
+    .join(ACCOUNTS, ACCOUNTS.c.user_id == USERS.c.id)
+    .join(CATALOGUE, CATALOGUE.c.id == literal_column("1"))
+    .where(
+        SIGN_INS.c.token_hash == bindparam("token_hash"),
+        SIGN_INS.c.ended_at.is_(None),
+        SIGN_INS.c.signed_in_at > bindparam("since", type_=_MOMENT),
+        may_be_in(),
+    )
+)
+
+
+def token_hash(token: str) -> str:
+    """What the table keeps of a token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def find(token: str, *, now: datetime) -> SignedIn | None:
+    """Who holds this token, unless that device was signed out or signed in more than 30 days ago."""
+    row = db.session.execute(FIND, {"token_hash": token_hash(token), **moments(now)}).first()
+    return None if row is None else SignedIn(token, *row)
+
+
+def as_read(token: str, row: tuple[Any, ...]) -> SignedIn:
+    """Who this is, from a row of `FIND` as a driver gives it: SQLite has whole numbers for yes and no."""
+    *told, has_second_factor, has_confirmed_email, is_use_due = row
+    user_id, email, is_operator, state, sign_in_id, catalogue, balance_nanos = told
+    facts = map(bool, (has_second_factor, has_confirmed_email, is_use_due))
+    return SignedIn(token, user_id, email, bool(is_operator), state, sign_in_id, catalogue, balance_nanos, *facts)
+
+
+def check_not_disabled(user: User) -> None:
+    """Raises AccountDisabled for a person whom an operator keeps out: told only to whoever knew the password."""
+    if user.disabled_at is not None:
+        raise AccountDisabled(
+            "This account is disabled. Its orders go on, and what comes back from them is kept on its balance."
+        )
+
+
+def sign_in(user: User, *, device: str, network: str, has_shown_second_factor: bool = False, now: datetime) -> SignedIn:
+    """Sign a device in with a fresh token. An account with a second factor takes no device that has not shown it."""
+    check_not_disabled(user)
+    token = secrets.token_urlsafe(32)
+    row = SignIn(
+        user_id=user.id,
+        token_hash=token_hash(token),
+        device=device,
+        network=network,
+        signed_in_at=now,
+        seen_at=now,
+        second_factor_at=now if has_shown_second_factor else None,
+    )
+    db.session.add(row)
+    db.session.flush()
+    security_alerts.new_device(user.id, sign_in_id=row.id, device=device, network=network, now=now)
+    signed_in = find(token, now=now)
+    if signed_in is None:
+        raise ValueError(f"user {user.id} can't be signed in this way")
+    return signed_in
+
+
+def note_use(sign_in_id: int, *, now: datetime) -> None:
+    """This device was used just now."""
+    db.session.execute(update(SignIn).where(SignIn.id == sign_in_id, SignIn.seen_at < now).values(seen_at=now))
+
+
+def note_second_factor(sign_in_id: int, *, now: datetime) -> None:
+    """This device has shown the second factor of its account."""
+    db.session.execute(update(SignIn).where(SignIn.id == sign_in_id).values(second_factor_at=now))
+
+
+def devices(user_id: int, *, now: datetime) -> list[SignIn]:
+    """The devices that are signed in, the newest first."""
+    is_operator = select(User.is_operator).where(User.id == user_id).scalar_subquery()
+    in_use = or_(is_operator.is_(False), SignIn.seen_at > now - OPERATORS_IDLE)
+    return list(
+        db.session.scalars(
+            select(SignIn)
+            .where(SignIn.user_id == user_id, SignIn.ended_at.is_(None), SignIn.signed_in_at > now - LASTS, in_use)
+            .order_by(SignIn.id.desc())
+        )
+    )
+
+
+def end(sign_in_id: int, *, user_id: int, now: datetime) -> bool:
+    """Sign one of this person's devices out. False when there is none such."""
+    ended = db.session.execute(
+        update(SignIn)
+        .where(SignIn.id == sign_in_id, SignIn.user_id == user_id, SignIn.ended_at.is_(None))
+        .values(ended_at=now)
+        .returning(SignIn.id)
+    )
+    return ended.first() is not None
+
+
+def end_others(user_id: int, *, keep: int, now: datetime) -> None:
+    """Sign out every device of this person but one."""
+    db.session.execute(
+        update(SignIn)
+        .where(SignIn.user_id == user_id, SignIn.id != keep, SignIn.ended_at.is_(None))
+        .values(ended_at=now)
+    )
+
+
+def end_all(user_id: int, *, now: datetime) -> None:
+    """Sign out every device of this person."""
+    db.session.execute(update(SignIn).where(SignIn.user_id == user_id, SignIn.ended_at.is_(None)).values(ended_at=now))
+
+
+def end_everyones(*, now: datetime) -> None:
+    """Sign every device of everybody out."""
+    db.session.execute(update(SignIn).where(SignIn.ended_at.is_(None)).values(ended_at=now))

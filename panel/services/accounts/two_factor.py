@@ -1,0 +1,273 @@
+"""The second factor: codes that change with time, from a secret that we keep sealed, and recovery codes for bad days.
+
+A code is taken once: whoever watches one being typed can do nothing with it. Recovery codes are kept as hashes.
+"""
+
+import hashlib
+import secrets
+from datetime import datetime
+from enum import Enum
+
+import pyotp
+from pyotp.exceptions import OTPVerificationError
+from sqlalchemy import delete, func, select, update
+
+from panel.db import change, db, lock_rows
+from panel.domain.errors import BadInput, NotFound, Refused, StaleForm
+from panel.models import RecoveryCode, SignIn, User
+from panel.security.encryption import CannotUnseal, seal, unseal
+from panel.services import audit_log
+from panel.services.accounts import email_confirmation, pending_sessions, sessions, users
+from panel.services.mail import security_alerts
+from panel.settings import Settings
+
+DIGITS = 6
+STEP_SECONDS = 30
+# How many steps a phone's clock may be ahead or behind.
+STEPS_AROUND = 1
+RECOVERY_CODES = 10
+GROUPS, GROUP_LENGTH = 4, 4
+# Without signs that look alike. Sixteen of them are 79 bits: nobody tries them all, not even against the hash.
+_SIGNS = "abcdefghjkmnpqrstuvwxyz23456789"
+
+
+class _Change(Enum):
+    """What happened, as a mail begins with it; the name is the log's."""
+
+    SET_UP = "The second factor of your account was turned on"
+    REPLACED = "The second factor of your account was replaced"
+    TURNED_OFF = "The second factor of your account was turned off"
+    RESET = "We took the second factor off your account"
+    NEW_CODES = "New recovery codes were made for your account"
+    CODE_USED = "A recovery code of your account was used"
+
+
+def new_secret() -> str:
+    """A fresh secret, in the letters that an app takes it in."""
+    return pyotp.random_base32()
+
+
+def address(secret: str, *, email: str, site_name: str) -> str:
+    """The secret as the address that apps read from a picture."""
+    # A colon parts the site from the account in it, so the name may hold none.
+    return pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name=site_name.replace(":", " "))
+
+
+def seal_offer(secret: str, *, user_id: int, settings: Settings) -> str:
+    """A secret that is offered to one person and kept nowhere until a code of it is shown, for a form to carry."""
+    return seal(f"totp offer:{user_id}:{secret}", settings=settings)
+
+
+def open_offer(sealed: str, *, user_id: int, settings: Settings) -> str:
+    """The secret that was offered to this person. Raises StaleForm."""
+    try:
+        text = unseal(sealed, settings=settings)
+    except CannotUnseal:
+        text = ""
+    begins = f"totp offer:{user_id}:"
+    if not text.startswith(begins):
+        raise StaleForm("This form was damaged or is not yours. Nothing was changed. Start again with the key below.")
+    return text.removeprefix(begins)
+
+
+def is_on(user_id: int) -> bool:
+    """Whether this account asks for a second factor."""
+    return bool(db.session.scalar(select(User.sealed_totp).where(User.id == user_id)))
+
+
+def turn_on(user_id: int, *, secret: str, code: str, settings: Settings, now: datetime) -> list[str]:
+    """Keep this secret, once a code of it is shown; the recovery codes, which are shown this once.
+
+    Raises EmailNotConfirmed, BadInput for a wrong code, and StaleForm where there is a second factor already.
+    """
+    email_confirmation.hold_confirmed(user_id)
+    user = _locked(user_id)
+    if user.sealed_totp:
+        raise StaleForm(
+            "Your second factor is on already, perhaps by this very form. Nothing was changed now. Recovery codes "
+            "can't be shown twice: if you have not kept them, make new ones."
+        )
+    return _keep(user, secret=secret, code=code, settings=settings, what=_Change.SET_UP, now=now)
+
+
+def replace(user_id: int, *, secret: str, code: str, settings: Settings, now: datetime) -> list[str]:
+    """Keep this secret instead of the one there is; call `show` with a code of that one first. As `turn_on`."""
+    user = _locked(user_id)
+    if not user.sealed_totp:
+        raise StaleForm("Your second factor is off. There is nothing to replace.")
+    return _keep(user, secret=secret, code=code, settings=settings, what=_Change.REPLACED, now=now)
+
+
+def show(user_id: int, *, code: str, field: str = "code", settings: Settings, now: datetime) -> int | None:
+    """Take a code, once: None for one of the app; for a recovery code, how many of those are left.
+
+    Raises BadInput for a code that is wrong, too old or used.
+    """
+    user = _locked(user_id)
+    try:
+        return _take(user, "".join(code.split()).replace("-", "").lower(), settings=settings, now=now)
+    except BadInput as error:
+        raise BadInput(error.message, field=field) from None
+
+
+def _take(user: User, typed: str, *, settings: Settings, now: datetime) -> int | None:
+    if not typed:
+        raise BadInput("The code is missing.")
+    if len(typed) == DIGITS and typed.isascii() and typed.isdigit():
+        _take_step(user, _step_of(typed, secret=_secret(user, settings=settings), now=now))
+        return None
+    _take_recovery_code(user, typed, now=now)
+    left = recovery_codes_left(user.id)
+    _tell(_Change.CODE_USED, user=user, detail=f"{left} left", now=now)
+    return left
+
+
+def turn_off(user_id: int, *, now: datetime) -> None:
+    """Ask this account for its password alone from now on. Raises Refused for operators, who can only replace it."""
+    user = _locked(user_id)
+    if user.is_operator:
+        raise Refused("An operator's second factor can't be turned off. You can replace it.")
+    _forget(user)
+    _tell(_Change.TURNED_OFF, user=user, now=now)
+
+
+def end(user_id: int) -> None:
+    """Forget the second factor of an account that was never its owner's, without a word to anybody."""
+    _forget(_locked(user_id))
+
+
+def new_recovery_codes(user_id: int, *, now: datetime) -> list[str]:
+    """Ten new recovery codes, shown this once; those of before are worth nothing from now on."""
+    user = _locked(user_id)
+    if not user.sealed_totp:
+        raise StaleForm("Your second factor is off, so there is nothing to recover.")
+    _tell(_Change.NEW_CODES, user=user, now=now)
+    return _fresh_codes(user.id)
+
+
+def recovery_codes_left(user_id: int) -> int:
+    found = select(func.count()).where(RecoveryCode.user_id == user_id, RecoveryCode.used_at.is_(None))
+    return db.session.scalar(found) or 0
+
+
+def reset(email: str, *, reason: str, actor: str, now: datetime) -> None:
+    """Take the second factor off an account whose owner lost it, and log all its devices out. Raises NotFound."""
+    reason = audit_log.checked_reason(reason)
+    user = users.find_by_email(email, is_locked=True)
+    if user is None:
+        raise NotFound(f"There is no account with the email {email}.")
+    if not user.sealed_totp:
+        raise Refused(f"{user.email} has no second factor.")
+    _forget(user)
+    sessions.end_others(user.id, keep=0, now=now)
+    _tell(_Change.RESET, user=user, actor=actor, detail=reason, now=now)
+
+
+def code_at(secret: str, *, at: datetime) -> str:
+    """The code that an app with this secret shows at a moment."""
+    return pyotp.TOTP(secret).at(at)
+
+
+def next_code(email: str, *, settings: Settings, now: datetime) -> str:
+    """A code that will be taken now: the present one or, where that is used, the next. Raises NotFound and Refused."""
+    user = users.find_by_email(email)
+    if user is None:
+        raise NotFound(f"There is no account with the email {email}.")
+    totp = pyotp.TOTP(_secret(user, settings=settings))
+    present = totp.timecode(now)
+    step = max(present, user.totp_step + 1)
+    if step > present + STEPS_AROUND:
+        raise Refused(f"The present code and the next have been used. Ask again in {STEP_SECONDS} seconds.")
+    return totp.generate_otp(step)
+
+
+def _locked(user_id: int) -> User:
+    user: User = db.session.scalars(
+        lock_rows(select(User).where(User.id == user_id)).execution_options(populate_existing=True)
+    ).one()
+    return user
+
+
+def _secret(user: User, *, settings: Settings) -> str:
+    if not user.sealed_totp:
+        raise StaleForm("This account has no second factor: there is no code to show.")
+    try:
+        return unseal(user.sealed_totp, settings=settings)
+    except CannotUnseal:
+        # Restored without the key that it was sealed under. Recovery codes are hashes and need none.
+        raise Refused(
+            "Codes of your app can't be checked here any more. Use a recovery code, or ask us to reset your second "
+            "factor."
+        ) from None
+
+
+def _keep(user: User, *, secret: str, code: str, settings: Settings, what: _Change, now: datetime) -> list[str]:
+    """The secret as proven by a code, and nobody who has not shown it signed in."""
+    typed = "".join(code.split())
+    if not typed:
+        raise BadInput("The code is missing.", field="code")
+    step = _step_of(typed, secret=secret, now=now)
+    user.sealed_totp, user.totp_step = seal(secret, settings=settings), step
+    pending_sessions.end_all(user.id)
+    db.session.flush()
+    _tell(what, user=user, now=now)
+    return _fresh_codes(user.id)
+
+
+def _step_of(typed: str, *, secret: str, now: datetime) -> int:
+    try:
+        return pyotp.TOTP(secret).verify_and_get_timecode(typed, for_time=now, valid_window=STEPS_AROUND)
+    except OTPVerificationError:
+        raise _wrong() from None
+
+
+def _take_step(user: User, step: int) -> None:
+    """Compared and set in one statement: of two who show the same code at once, one is let in."""
+    if not change(update(User).where(User.id == user.id, User.totp_step < step).values(totp_step=step)):
+        raise BadInput(
+            f"This code has been used. Wait for the next one: your app shows it within {STEP_SECONDS} seconds.",
+            field="code",
+        )
+
+
+def _take_recovery_code(user: User, typed: str, *, now: datetime) -> None:
+    unused = (RecoveryCode.user_id == user.id, RecoveryCode.used_at.is_(None))
+    with_this_hash = RecoveryCode.code_hash == _code_hash(user.id, typed)
+    if not user.sealed_totp or not change(update(RecoveryCode).where(*unused, with_this_hash).values(used_at=now)):
+        raise _wrong()
+
+
+def _fresh_codes(user_id: int) -> list[str]:
+    db.session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
+    plain = ["".join(secrets.choice(_SIGNS) for _ in range(GROUPS * GROUP_LENGTH)) for _ in range(RECOVERY_CODES)]
+    db.session.add_all(RecoveryCode(user_id=user_id, code_hash=_code_hash(user_id, code)) for code in plain)
+    db.session.flush()
+    return ["-".join(code[at : at + GROUP_LENGTH] for at in range(0, len(code), GROUP_LENGTH)) for code in plain]
+
+
+def _code_hash(user_id: int, plain: str) -> str:
+    return hashlib.sha256(f"{user_id}:{plain}".encode(errors="replace")).hexdigest()
+
+
+def _forget(user: User) -> None:
+    user.sealed_totp = ""
+    db.session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
+    db.session.execute(update(SignIn).where(SignIn.user_id == user.id).values(second_factor_at=None))
+    pending_sessions.end_all(user.id)
+    db.session.flush()
+
+
+def _tell(what: _Change, *, user: User, actor: str = "", detail: str = "", now: datetime) -> None:
+    """The owner by mail; and the log, of what operators do with theirs or with somebody's."""
+    security_alerts.second_factor_changed(user.id, what.value, now=now)
+    if actor or user.is_operator:
+        act, subject = f"second factor {what.name.lower().replace('_', ' ')}", f"customer {user.id}"
+        audit_log.write(act, actor=actor or user.email, subject=subject, detail=detail, now=now)
+
+
+def _wrong() -> BadInput:
+    return BadInput(
+        "This code is not right. Look at the code in your app and type it anew; if it fails again, check the time on "
+        "your phone.",
+        field="code",
+    )

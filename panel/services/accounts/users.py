@@ -1,0 +1,170 @@
+"""People with an account: opening one, checking a password, changing it.
+
+Hashing takes some thirty milliseconds and happens outside transactions: functions that write take the hash.
+"""
+
+import re
+import unicodedata
+from datetime import datetime
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+from panel.db import db, lock_rows
+from panel.domain import email_address, weak_passwords
+from panel.domain.errors import BadInput, EmailTaken
+from panel.models import User
+from panel.services.accounts import pending_sessions
+from panel.services.money import ledger
+
+LONGEST_EMAIL = 254
+SHORTEST_PASSWORD = 10
+LONGEST_PASSWORD = 200
+WHAT_IS_RIGHT = "Choose a few words that don't belong together, or let a password manager make one."
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
+# Of a random password that was thrown away: an unknown email is checked against it and takes as long as a known one.
+NOBODYS_HASH = "$argon2id$v=19$m=19456,t=2,p=1$1X7qPkGUhvp3xWE4TdKDfg$3NeypiNvM1v7DfldKActO+b/UFAS0FsRAbXxNPD/+34"
+_hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+
+def normalize_email(text: str) -> str:
+    """The address in its one spelling: trimmed, in lower case, the host in its own letters. Raises BadInput."""
+    email = text.strip().lower()
+    if not email:
+        raise BadInput("The email is missing. It should look like name@example.com.", field="email")
+    if len(email) > LONGEST_EMAIL:
+        raise BadInput(f"The email is longer than {LONGEST_EMAIL} characters.", field="email")
+    if _EMAIL.fullmatch(email) is None or not email.isprintable():
+        raise BadInput("This email is not complete. It should look like name@example.com.", field="email")
+    try:
+        return email_address.canonical(email)
+    except email_address.BadLocalPart as error:
+        most = email_address.LONGEST_LOCAL_PART
+        raise BadInput(
+            "Mail can't reach this email: the part before the @ has letters that mail servers don't take, or more than "
+            f"{most} characters.",
+            field="email",
+        ) from error
+    except email_address.BadHost as error:
+        raise BadInput(
+            "Mail can't reach this email: the part after the @ is not the name of a host, such as example.com.",
+            field="email",
+        ) from error
+
+
+def check_new_password(password: str, *, email: str, site_name: str) -> None:
+    """Raises BadInput unless the password has 10 to 200 characters and is not one that a stranger would try first."""
+    password = weak_passwords.normalize(password)
+    if len(password) < SHORTEST_PASSWORD:
+        raise BadInput(f"The password needs at least {SHORTEST_PASSWORD} characters.", field="password")
+    if len(password) > LONGEST_PASSWORD:
+        raise BadInput(f"The password may have at most {LONGEST_PASSWORD} characters.", field="password")
+    if weak_passwords.is_variant_of(password, (email, email.partition("@")[0], site_name)):
+        raise BadInput(
+            f"This password is too close to your email or to the name of this site. {WHAT_IS_RIGHT}", field="password"
+        )
+    if weak_passwords.is_common(password):
+        raise BadInput(
+            f"This password, or one very much like it, is on the lists that attackers try first. {WHAT_IS_RIGHT}",
+            field="password",
+        )
+
+
+def hash_password(password: str) -> str:
+    """The Argon2id hash to keep. Slow on purpose: call it outside a transaction."""
+    return _hasher.hash(weak_passwords.normalize(password))
+
+
+def is_password(password: str, password_hash: str | None) -> bool:
+    """Whether the password made this hash. Without a hash (no such account) it takes as long and says no.
+
+    Older versions hashed what was typed as it came: those forms are tried too.
+    """
+    kept = password_hash or NOBODYS_HASH
+    return any(_verifies(kept, form) for form in _forms(password)) and password_hash is not None
+
+
+def fresh_hash(password: str, password_hash: str | None) -> str | None:
+    """A new hash of a right password when the kept one has other parameters or is of another form of it, else None."""
+    if password_hash is None:
+        return None
+    is_of_another_form = not password.isascii() and not _verifies(password_hash, weak_passwords.normalize(password))
+    return hash_password(password) if is_of_another_form or _hasher.check_needs_rehash(password_hash) else None
+
+
+def _forms(password: str) -> list[str]:
+    """What may have been hashed for what is typed now: for plain letters that is one form."""
+    normal = weak_passwords.normalize(password)
+    return list(dict.fromkeys((normal, password, unicodedata.normalize("NFD", normal))))
+
+
+def _verifies(password_hash: str, form: str) -> bool:
+    try:
+        return _hasher.verify(password_hash, form)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def add_user(
+    email: str, *, password_hash: str, is_operator: bool = False, is_confirmed: bool = True, now: datetime
+) -> User:
+    """Open an account with an empty balance. Raises BadInput or EmailTaken.
+
+    Whoever is added by us counts as confirmed; whoever signs up has yet to show that the email is theirs.
+    """
+    email = normalize_email(email)
+    if find_by_email(email) is not None:
+        raise _taken()
+    user = User(
+        email=email,
+        password_hash=password_hash,
+        is_operator=is_operator,
+        email_confirmed_at=now if is_confirmed else None,
+        created_at=now,
+    )
+    try:
+        with db.session.begin_nested():
+            db.session.add(user)
+    except IntegrityError:
+        raise _taken() from None
+    ledger.open_account(user.id)
+    return user
+
+
+def find(user_id: int) -> User:
+    return db.session.get_one(User, user_id)
+
+
+def find_by_email(email: str, *, is_locked: bool = False) -> User | None:
+    """Whose email this is, in whichever spelling; with `is_locked` nobody else changes it until the transaction ends.
+
+    Of two accounts that an older version kept under two spellings, the one that is spelled as it was typed.
+    """
+    user_id = id_by_email(email)
+    if user_id is None:
+        return None
+    statement = select(User).where(User.id == user_id, User.email.in_(email_address.spellings(email)))
+    return db.session.scalar(lock_rows(statement) if is_locked else statement)
+
+
+def id_by_email(email: str) -> int | None:
+    spellings = email_address.spellings(email)
+    found = {row[1]: row[0] for row in db.session.execute(select(User.id, User.email).where(User.email.in_(spellings)))}
+    return next((found[spelling] for spelling in spellings if spelling in found), None)
+
+
+def password_hash_by_email(email: str) -> str | None:
+    return db.session.scalar(select(User.password_hash).where(User.id == id_by_email(email)))
+
+
+def set_password(user_id: int, *, password_hash: str) -> None:
+    """Keep a new hash. Nobody is half signed in by the old one; which devices stay is the matter of `sign_ins`."""
+    db.session.execute(update(User).where(User.id == user_id).values(password_hash=password_hash))
+    pending_sessions.end_all(user_id)
+
+
+def _taken() -> EmailTaken:
+    return EmailTaken("There is an account with this email already. Log in with it, or use another email.")

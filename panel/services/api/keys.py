@@ -1,0 +1,229 @@
+"""Keys to the API: made at random, shown once, kept as hashes, and looked up with one indexed read.
+
+A key that is wrong, revoked or used from a foreign network is no key: whoever asks is told the same.
+"""
+
+import hashlib
+import ipaddress
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, bindparam, func, or_, select, update
+
+from panel.db import db, table_of
+from panel.domain.errors import BadInput, NotFound, Refused, StaleForm
+from panel.models import ApiKey, User
+from panel.services.accounts import email_confirmation
+from panel.services.closed_accounts import check_open
+from panel.services.money import ledger
+
+PREFIX = "smm_"
+RANDOM_BYTES = 32
+SHOWN_SIGNS = 10
+LONGEST_NAME = 60
+MOST_KEYS = 20
+MOST_NETWORKS = 20
+# The last use is written down at most this often.
+USE_NOTED_EVERY = timedelta(minutes=1)
+
+KEYS = table_of(ApiKey)
+USERS = table_of(User)
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who calls: the key that was used, and whose it is."""
+
+    key_id: int
+    user_id: int
+    networks: str
+    used_at: datetime | None
+    has_confirmed_email: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A key that was just made. `text` is the key itself, which is nowhere else."""
+
+    key_id: int
+    text: str
+
+
+# The keys of a disabled account are no keys until it is enabled again; a closed account has none.
+_IS_HOLDER_IN = and_(USERS.c.id == KEYS.c.user_id, USERS.c.disabled_at.is_(None), USERS.c.closed_at.is_(None))
+_FIND = (
+    select(KEYS.c.id, KEYS.c.user_id, KEYS.c.networks, KEYS.c.used_at, USERS.c.email_confirmed_at.is_not(None))
+    .join(USERS, _IS_HOLDER_IN)
+    .where(KEYS.c.key_hash == bindparam("key_hash"), KEYS.c.revoked_at.is_(None))
+)
+# The same read for those who write nothing down, with the version of all that the customer's orders show: no row
+# while the last use is to be noted.
+FIND_NOTED = (
+    select(KEYS.c.id, KEYS.c.user_id, KEYS.c.networks, USERS.c.state_version)
+    .join(USERS, _IS_HOLDER_IN)
+    .where(
+        KEYS.c.key_hash == bindparam("key_hash"),
+        KEYS.c.revoked_at.is_(None),
+        KEYS.c.used_at > bindparam("since", type_=KEYS.c.used_at.type),
+    )
+)
+_NOTE = (
+    update(KEYS)
+    .where(
+        KEYS.c.id == bindparam("key_id"),
+        or_(
+            KEYS.c.used_at.is_(None),
+            KEYS.c.used_at <= bindparam("long_ago", type_=KEYS.c.used_at.type),
+            KEYS.c.used_at > bindparam("at", type_=KEYS.c.used_at.type),
+        ),
+    )
+    .values(used_at=bindparam("at", type_=KEYS.c.used_at.type))
+)
+
+
+def key_hash(key: str) -> str:
+    """What the table keeps of a key. A key is random and long, so a plain hash gives nothing away."""
+    return hashlib.sha256(key.encode(errors="replace")).hexdigest()
+
+
+def find(key: str, *, address: str | None) -> Holder | None:
+    """Who holds this key, if it is valid and may be used from this address."""
+    row = db.session.execute(_FIND, {"key_hash": key_hash(key)}).first()
+    if row is None:
+        return None
+    holder = Holder(*row)
+    return holder if is_allowed(address, networks=holder.networks) else None
+
+
+def rate_name(key_id: int) -> str:
+    """Under which name the calls of a key are counted."""
+    return f"key:{key_id}"
+
+
+def is_use_due(holder: Holder, *, now: datetime) -> bool:
+    """Whether `note_use` has something to write."""
+    return holder.used_at is None or not timedelta() <= now - holder.used_at < USE_NOTED_EVERY
+
+
+def note_use(holder: Holder, *, now: datetime) -> None:
+    """Write down that the key was used, unless that was done less than a minute ago."""
+    db.session.execute(_NOTE, {"key_id": holder.key_id, "long_ago": now - USE_NOTED_EVERY, "at": now})
+
+
+def make(user_id: int, *, name: str, networks: str = "", newest_id: int | None = None, now: datetime) -> Made:
+    """Make a key. With `newest_id`, only while the person's newest key is still that one.
+
+    Raises BadInput for a name or a network, EmailNotConfirmed, Refused beyond MOST_KEYS, and StaleForm when another
+    key was made meanwhile: a form sent twice makes one key.
+    """
+    name = _checked_name(name)
+    networks = checked_networks(networks)
+    email_confirmation.hold_confirmed(user_id)
+    return _make(user_id, name=name, networks=networks, newest_id=newest_id, now=now)
+
+
+def make_for(user_id: int, *, name: str, networks: str = "", now: datetime) -> Made:
+    """Make a key for somebody else, as an operator's command does: also before the email is confirmed."""
+    ledger.lock_accounts([user_id])
+    return _make(user_id, name=_checked_name(name), networks=checked_networks(networks), newest_id=None, now=now)
+
+
+def _make(user_id: int, *, name: str, networks: str, newest_id: int | None, now: datetime) -> Made:
+    check_open([user_id])
+    if newest_id is not None and newest_id != newest(user_id):
+        raise StaleForm(
+            "A key was made since this form was opened, perhaps by it. It can't be shown again. No other was made."
+        )
+    if len(listed(user_id)) >= MOST_KEYS:
+        raise Refused(f"You have {MOST_KEYS} keys, the most there can be. Revoke one that you no longer use.")
+    text = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
+    key = ApiKey(
+        user_id=user_id,
+        name=name,
+        key_hash=key_hash(text),
+        starts_with=text[:SHOWN_SIGNS],
+        networks=networks,
+        made_at=now,
+    )
+    db.session.add(key)
+    db.session.flush()
+    return Made(key.id, text)
+
+
+def listed(user_id: int) -> list[ApiKey]:
+    """The keys of this person that work, newest first."""
+    statement = select(ApiKey).where(ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
+    return list(db.session.scalars(statement.order_by(ApiKey.id.desc())))
+
+
+def newest(user_id: int) -> int:
+    """The number of the key this person made last, revoked or not; 0 before the first."""
+    return db.session.scalar(select(func.max(ApiKey.id)).where(ApiKey.user_id == user_id)) or 0
+
+
+def revoke(key_id: int, *, user_id: int, now: datetime) -> None:
+    """End one of this person's keys, at once. Raises NotFound when there is none such."""
+    ended = db.session.execute(
+        update(KEYS)
+        .where(KEYS.c.id == key_id, KEYS.c.user_id == user_id, KEYS.c.revoked_at.is_(None))
+        .values(revoked_at=now)
+        .returning(KEYS.c.id)
+    )
+    if ended.first() is None:
+        raise NotFound(f"You have no key {key_id}.")
+
+
+def revoke_all(user_id: int, *, now: datetime) -> None:
+    """End every key of this person, at once."""
+    db.session.execute(
+        update(KEYS).where(KEYS.c.user_id == user_id, KEYS.c.revoked_at.is_(None)).values(revoked_at=now)
+    )
+
+
+def checked_networks(text: str) -> str:
+    """The networks as they are kept: separated by spaces, each in its usual form. Raises BadInput."""
+    networks: dict[str, None] = {}
+    for word in re.split(r"[\s,;]+", text.strip()):
+        if word:
+            networks[_network(word).compressed] = None
+    if len(networks) > MOST_NETWORKS:
+        raise BadInput(f"A key can have at most {MOST_NETWORKS} networks.", field="networks")
+    return " ".join(networks)
+
+
+def _network(word: str) -> Network:
+    try:
+        return ipaddress.ip_network(word)
+    except ValueError as error:
+        shown = word if len(word) <= 50 else f"{word[:50]}…"
+        raise BadInput(
+            f"{shown} is no address and no network. Write 203.0.113.7 or 203.0.113.0/24, each separated by a space.",
+            field="networks",
+        ) from error
+
+
+def _checked_name(name: str) -> str:
+    name = name.strip()
+    if not name:
+        raise BadInput("The name is missing. It tells this key from your others.", field="name")
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        raise BadInput(f"A name has at most {LONGEST_NAME} characters, on one line.", field="name")
+    return name
+
+
+def is_allowed(address: str | None, *, networks: str) -> bool:
+    """Whether a key that is bound to these networks may be used from the address. Bound to none: from anywhere."""
+    if not networks:
+        return True
+    try:
+        caller: Address = ipaddress.ip_address(address or "")
+    except ValueError:
+        return False
+    if isinstance(caller, ipaddress.IPv6Address) and caller.ipv4_mapped is not None:
+        caller = caller.ipv4_mapped
+    return any(caller in ipaddress.ip_network(network) for network in networks.split())

@@ -1,0 +1,200 @@
+"""Orders as the API sees them: statuses of many in one read, and an order from a program that may ask twice.
+
+The reads are prebuilt and give plain tuples: resellers ask for a hundred orders at a time, all day.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import ARRAY, BigInteger, Select, bindparam, func, literal_column, or_, select
+
+from panel.db import db, table_of
+from panel.domain import links, money
+from panel.domain.errors import BadInput
+from panel.domain.refill import RefillState
+from panel.domain.request_id import API_NAMED, API_UNNAMED
+from panel.domain.status import Status
+from panel.models import Order, Provider, Refill, Terms, Tool
+from panel.services.catalogue import simulated_tools
+from panel.services.catalogue.tools import ToolOffer
+from panel.services.orders import placing
+from panel.services.orders.placing import Placing
+
+ORDERS = table_of(Order)
+REFILLS = table_of(Refill)
+
+# Two equal orders without a request id, this close together, may be one that was sent twice.
+LIKELY_TWICE = timedelta(seconds=60)
+LONGEST_REQUEST_ID = 80
+_REQUEST_ID = re.compile(rf"[A-Za-z0-9_.:-]{{1,{LONGEST_REQUEST_ID}}}", re.ASCII)
+
+_WORDS = {status.value: status.api_word for status in Status}
+
+
+class Service(NamedTuple):
+    """A tool as the API lists it."""
+
+    tool_id: int
+    name: str
+    category: str
+    price_micros_per_thousand: int
+    minimum: int
+    maximum: int
+    refill_days: int | None
+    can_cancel: bool
+
+    @property
+    def rate(self) -> str:
+        return money.plain_price(self.price_micros_per_thousand)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The order of a request, and the one shortly before that looks the same, if there is one."""
+
+    order_id: int
+    possible_duplicate: int | None
+
+
+_MINE = ORDERS.c.customer_id == bindparam("customer_id")
+
+
+def _among(column: Any) -> dict[str, Any]:
+    """`column` is one of the ids given as one value, so that the statement is the same for any number of them."""
+    each = func.json_each(bindparam("ids")).table_valued("value")
+    return {
+        "sqlite": column.in_(select(each.c.value)),
+        "postgresql": column == func.any(bindparam("ids", type_=ARRAY(BigInteger))),
+    }
+
+
+_STATUS_COLUMNS = (
+    ORDERS.c.id,
+    ORDERS.c.charge_nanos - ORDERS.c.returned_nanos,
+    ORDERS.c.start_count,
+    ORDERS.c.status,
+    ORDERS.c.remains,
+)
+# By engine; each takes `customer_id` and `ids`, as `ids_value` gives them.
+# The sum keeps SQLite from an index over customers: the orders are found by their numbers in a quarter less time.
+_MINE_BY_NUMBER = ORDERS.c.customer_id + literal_column("0") == bindparam("customer_id")
+STATUSES = {
+    engine: select(*_STATUS_COLUMNS).where(_MINE_BY_NUMBER, among) for engine, among in _among(ORDERS.c.id).items()
+}
+_REFILLS = {
+    engine: select(REFILLS.c.id, REFILLS.c.state).join(ORDERS, ORDERS.c.id == REFILLS.c.order_id).where(_MINE, among)
+    for engine, among in _among(REFILLS.c.id).items()
+}
+_SERVICES = (
+    select(
+        Tool.id,
+        Tool.name,
+        Tool.category,
+        Terms.price_micros_per_thousand,
+        Terms.minimum,
+        Terms.maximum,
+        Terms.refill_days,
+        Terms.can_cancel,
+        Terms.link_pattern,
+        Terms.link_example,
+        Provider.kind.label("provider_kind"),
+        Provider.name.label("provider_name"),
+    )
+    .join(Terms, Terms.id == Tool.terms_id)
+    .join(Provider, Provider.id == Tool.provider_id)
+    .where(Tool.is_hidden.is_(False))
+    .order_by(Tool.id)
+)
+
+
+def services() -> list[Service]:
+    """The tools that can be ordered, by number."""
+    rows: Iterable[Any] = db.session.execute(_SERVICES)
+    return [
+        Service(*row[:-4])
+        for row in rows
+        if not links.stored_fault(row.link_pattern, row.link_example) and simulated_tools.is_sold(row)
+    ]
+
+
+def statuses(customer_id: int, *, order_ids: Collection[int], currency: str) -> dict[int, str]:
+    """What the API says of these orders, as JSON text, as far as they are this customer's; in one read."""
+    return status_texts(_read(STATUSES, customer_id, order_ids), currency=currency)
+
+
+def status_texts(rows: Iterable[Sequence[Any]], *, currency: str) -> dict[int, str]:
+    """The rows of STATUSES as JSON text by order. Its values are digits and words of ours: nothing to escape."""
+    end = f'","currency":"{currency}"}}'
+    return {
+        order_id: f'{{"charge":"{_charge(nanos)}","start_count":"{start_count or 0}","status":"{_WORDS[status]}",'
+        f'"remains":"{remains}{end}'
+        for order_id, nanos, start_count, status, remains in rows
+    }
+
+
+# Orders of the same price and quantity are many.
+_charge = lru_cache(maxsize=10_000)(money.plain)
+
+
+def refill_words(customer_id: int, *, refill_ids: Collection[int]) -> dict[int, str]:
+    """How these refills stand, in the API's words, as far as they are this customer's."""
+    rows = _read(_REFILLS, customer_id, refill_ids)
+    return {refill_id: RefillState(state).api_word for refill_id, state in rows}
+
+
+def _read(statements: dict[str, Select[Any]], customer_id: int, ids: Collection[int]) -> Any:
+    engine = db.engine.dialect.name
+    return db.session.execute(statements[engine], {"customer_id": customer_id, "ids": ids_value(ids, engine=engine)})
+
+
+def ids_value(ids: Collection[int], *, engine: str) -> str | list[int]:
+    """The ids as the one value that a statement of this engine takes."""
+    return f"[{','.join(map(str, ids))}]" if engine == "sqlite" else list(ids)
+
+
+def place(
+    customer_id: int,
+    *,
+    key_id: int,
+    offer: ToolOffer,
+    link: str,
+    quantity: str,
+    request_id: str | None,
+    now: datetime,
+) -> Placed:
+    """Place an order for a program; asked again with the same request id, the order made then.
+
+    Raises what `ordering.place_order` raises, and BadInput for a request id of another form.
+    """
+    if request_id is None:
+        named = f"{API_UNNAMED}{key_id}:{placing.new_request_id()}"
+    elif _REQUEST_ID.fullmatch(request_id):
+        named = f"{API_NAMED}{request_id}"
+    else:
+        raise BadInput("The request id is of no form we take.", field="request_id")
+    asked = Placing(tool=offer.slug, link=link, quantity=quantity, request_id=named)
+    order = placing.place_order(customer_id, asked=asked, now=now)
+    return Placed(order.id, db.session.scalar(alike(order, key_id=key_id)) if request_id is None else None)
+
+
+def alike(order: Order, *, key_id: int) -> Select[int]:
+    """The newest order of the minute before that the same key placed with the same words."""
+    by_this_key = or_(
+        ORDERS.c.request_id.startswith(f"{API_UNNAMED}{key_id}:", autoescape=True),
+        ORDERS.c.request_id.startswith(API_NAMED, autoescape=True),
+    )
+    same = [ORDERS.c[name] == getattr(order, name) for name in ("link", "quantity")]
+    # The sums keep SQLite from reading all orders of the tool, newest first, where there is no such order.
+    same.append(ORDERS.c.tool_id + literal_column("0") == order.tool_id)
+    since = order.placed_at - LIKELY_TWICE
+    return (
+        select(ORDERS.c.id)
+        .where(ORDERS.c.customer_id == order.customer_id, ORDERS.c.placed_at > since, *same, by_this_key)
+        .where(ORDERS.c.id + literal_column("0") < order.id)
+        .order_by((ORDERS.c.id + literal_column("0")).desc())
+        .limit(1)
+    )

@@ -1,0 +1,158 @@
+"""Receivers: the addresses a customer wants webhooks at, each with a secret that is shown once and kept sealed."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Select, select, update
+
+from panel.db import db
+from panel.domain import public_ip_rules
+from panel.domain.errors import BadInput, NotFound, Refused
+from panel.models import Delivery, DeliveryState, Receiver
+from panel.security import encryption
+from panel.services import webhooks
+from panel.services.accounts import email_confirmation
+from panel.services.api import webhook_deliveries
+from panel.services.money import ledger
+from panel.settings import Settings
+
+MOST = 5
+OLD_SIGNS_FOR = timedelta(hours=24)
+REMOVED = "Not sent: the receiver was removed."
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A receiver with what became of the webhooks it was to get."""
+
+    receiver: Receiver
+    waiting: int
+    delivered: int
+    given_up: int
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A receiver with its fresh secret, which is never to be had again."""
+
+    receiver: Receiver
+    secret: str
+
+
+def listed(user_id: int) -> list[Summary]:
+    """The customer's receivers, oldest first."""
+    found = db.session.scalars(_live(user_id).order_by(Receiver.id)).all()
+    counts = webhook_deliveries.counts([receiver.id for receiver in found])
+    return [
+        Summary(
+            receiver,
+            waiting=counts[receiver.id][DeliveryState.WAITING],
+            delivered=counts[receiver.id][DeliveryState.DELIVERED],
+            given_up=counts[receiver.id][DeliveryState.GIVEN_UP],
+        )
+        for receiver in found
+    ]
+
+
+def find(receiver_id: int, *, user_id: int) -> Receiver:
+    """The customer's own receiver. Raises NotFound."""
+    receiver = db.session.scalar(_live(user_id).where(Receiver.id == receiver_id))
+    if receiver is None:
+        raise NotFound("There is no such receiver.")
+    return receiver
+
+
+def add(user_id: int, *, url: str, balance_low_nanos: int | None, settings: Settings, now: datetime) -> Shown:
+    """Add a receiver. Raises EmailNotConfirmed; BadInput for an address that is none or is there, or one too many."""
+    url = public_ip_rules.check_url(url, test_hosts=public_ip_rules.read_pairs(settings.egress_test_hosts))
+    email_confirmation.hold_confirmed(user_id)
+    present = db.session.scalars(_live(user_id)).all()
+    if url in {receiver.url for receiver in present}:
+        raise BadInput("Webhooks are sent to this address already. Nothing was added.", field="url")
+    if len(present) >= MOST:
+        raise BadInput(f"An account has at most {MOST} receivers. Remove one first.", field="url")
+    secret = _new_secret()
+    receiver = Receiver(
+        user_id=user_id,
+        url=url,
+        sealed_secret=encryption.seal(secret, settings=settings),
+        balance_low_nanos=balance_low_nanos,
+        made_at=now,
+    )
+    db.session.add(receiver)
+    db.session.flush()
+    return Shown(receiver, secret)
+
+
+def mark_of(receiver: Receiver) -> str:
+    """What a form carries to say which secret it means to replace; it tells nothing of the secret."""
+    return hashlib.sha256(receiver.sealed_secret.encode()).hexdigest()[:16]
+
+
+def rotate(receiver_id: int, *, user_id: int, mark: str, settings: Settings, now: datetime) -> Shown:
+    """Give the receiver another secret; the one before signs too, for 24 hours more.
+
+    Raises NotFound, and Refused when the form was opened before another change: it must not undo that promise.
+    """
+    ledger.lock_accounts([user_id])
+    receiver = find(receiver_id, user_id=user_id)
+    if mark != mark_of(receiver):
+        raise Refused("The secret was changed since you opened this page. Nothing was changed now.")
+    secret = _new_secret()
+    receiver.sealed_old_secret = receiver.sealed_secret
+    receiver.old_secret_until = now + OLD_SIGNS_FOR
+    receiver.sealed_secret = encryption.seal(secret, settings=settings)
+    db.session.flush()
+    return Shown(receiver, secret)
+
+
+def set_balance_low(receiver_id: int, *, user_id: int, nanos: int | None) -> None:
+    """Say below which balance the receiver is told, or with None that it is not. Raises NotFound."""
+    ledger.lock_accounts([user_id])
+    find(receiver_id, user_id=user_id).balance_low_nanos = nanos
+    db.session.flush()
+
+
+def remove(receiver_id: int, *, user_id: int, now: datetime) -> None:
+    """Send nothing more to it, what waits included. Raises NotFound."""
+    ledger.lock_accounts([user_id])
+    find(receiver_id, user_id=user_id).removed_at = now
+    db.session.flush()
+    waiting = (Delivery.receiver_id == receiver_id, Delivery.state == DeliveryState.WAITING)
+    ended = {"state": DeliveryState.GIVEN_UP, "due_at": None, "answer": REMOVED}
+    db.session.execute(update(Delivery).where(*waiting).values(**ended))
+
+
+def remove_all(user_id: int, *, now: datetime) -> None:
+    """Send nothing more to any of this person's receivers."""
+    for receiver_id in db.session.scalars(select(Receiver.id).where(*_is_live(user_id))).all():
+        remove(receiver_id, user_id=user_id, now=now)
+
+
+def send_test(receiver_id: int, *, user_id: int, now: datetime) -> None:
+    """Queue a test, and let the queue go on now. Raises NotFound."""
+    ledger.lock_accounts([user_id])
+    receiver = find(receiver_id, user_id=user_id)
+    webhooks.tell_test(receiver.id, user_id=user_id, now=now)
+    webhook_deliveries.go_on(receiver.id, now=now)
+
+
+def send_again(delivery_id: int, *, receiver_id: int, user_id: int, now: datetime) -> None:
+    """Send a delivery of the customer's own receiver again. Raises NotFound."""
+    ledger.lock_accounts([user_id])
+    receiver = find(receiver_id, user_id=user_id)
+    webhook_deliveries.send_again(delivery_id, receiver_id=receiver.id, now=now)
+
+
+def _live(user_id: int) -> Select[Receiver]:
+    return select(Receiver).where(*_is_live(user_id))
+
+
+def _is_live(user_id: int) -> tuple[ColumnElement[bool], ...]:
+    return (Receiver.user_id == user_id, Receiver.removed_at.is_(None))
+
+
+def _new_secret() -> str:
+    return f"whsec_{secrets.token_urlsafe(32)}"

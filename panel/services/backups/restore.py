@@ -1,0 +1,173 @@
+"""Putting a backup into an empty database, and holding what may have been sent after it was made.
+
+A backup is behind the panel it was made of: an order that waited in it may be at its provider by now. Each such
+order becomes unconfirmed, with a review, as after a call that nobody heard the answer of; an operator or time
+settles it, and no machine sends it again.
+"""
+
+import itertools
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Table, func, insert, select, text, update
+
+from panel.db import db
+from panel.domain.errors import Refused
+from panel.domain.refill import RefillState
+from panel.domain.status import Status
+from panel.models import Attempt, AttemptKind, AttemptState, Catalogue, Order, Provider, Refill, User
+from panel.services.accounts import email_links, sessions
+from panel.services.backups.file_format import Piece, as_value, read_rows, tables_of
+from panel.services.orders import dispatch, refills, transitions
+
+ROWS_AT_ONCE = 1000
+VERSIONS_AHEAD = 1_000_000
+# What migrations themselves put into fresh tables; a backup brings its own.
+SEEDED = frozenset({"accounts", "catalogue"})
+WAITED = "Restored from a backup in which this waited: it may have been sent after the backup was made."
+WAS_UNDER_WAY = "Restored from a backup made while the call was under way."
+
+
+def check(path: Path) -> int:
+    """Read the whole file; how many rows it has. Raises Refused when it is damaged."""
+    return sum(1 for _ in read_rows(path))
+
+
+def load(path: Path) -> int:
+    """Put every row into the tables, which must be those of the backup's revision. Raises Refused.
+
+    Nothing is due for handing over afterwards: `hold` says which orders wait, and for what.
+    """
+    connection = db.session.connection()
+    tables = {table.name: table for table in tables_of(connection)}
+    _refuse_unless_empty(connection, tables)
+    for name in SEEDED & tables.keys():
+        connection.execute(tables[name].delete())
+    count = 0
+    for name, pieces in itertools.groupby(read_rows(path), key=lambda piece: piece.table):
+        if name not in tables:
+            raise Refused(f"The backup has a table {name} that this revision does not know.")
+        count += _fill(connection, tables[name], pieces)
+    connection.execute(tables["orders"].update().values(dispatch_at=None))
+    not_asked_for = tables["refills"].c.provider_refill_id.is_(None)
+    connection.execute(tables["refills"].update().where(not_asked_for).values(due_at=None))
+    if connection.dialect.name == "postgresql":
+        _go_on_counting(connection, tables)
+    return count
+
+
+def _refuse_unless_empty(connection: Connection, tables: dict[str, Table]) -> None:
+    for name, table in tables.items():
+        if name not in SEEDED and connection.execute(select(func.count()).select_from(table)).scalar_one():
+            raise Refused("This database has rows already. Restore into an empty one: a new PANEL_INSTANCE folder.")
+
+
+def _fill(connection: Connection, table: Table, pieces: Iterator[Piece]) -> int:
+    is_sqlite = connection.dialect.name == "sqlite"
+    count = 0
+    while batch := list(itertools.islice(pieces, ROWS_AT_ONCE)):
+        kinds = [(name, table.c[name].type) for name in batch[0].columns]
+        connection.execute(table.insert(), [_row(piece, kinds, is_sqlite=is_sqlite) for piece in batch])
+        count += len(batch)
+    return count
+
+
+def _row(piece: Piece, kinds: list[tuple[str, Any]], *, is_sqlite: bool) -> dict[str, Any]:
+    pairs = zip(kinds, piece.values, strict=True)
+    return {name: as_value(value, kind, is_sqlite=is_sqlite) for (name, kind), value in pairs}
+
+
+def _go_on_counting(connection: Connection, tables: dict[str, Table]) -> None:
+    """New rows take numbers after those that were restored."""
+    for table in tables.values():
+        if "id" not in table.c:
+            continue
+        sequence = connection.execute(text("SELECT pg_get_serial_sequence(:table, 'id')"), {"table": table.name})
+        last = connection.execute(select(func.max(table.c.id))).scalar()
+        if (name := sequence.scalar()) is not None and last is not None:
+            connection.execute(select(func.setval(name, last)))
+
+
+def hold(*, now: datetime) -> tuple[int, int]:
+    """Make everything unconfirmed that may have been sent meanwhile; how many orders and how many refills.
+
+    Mailed links end and everybody is logged out: a link that was used, or a device that was signed out, after the
+    backup was made must not work again. Mails that waited are sent;
+    where they were sent already, they come again with the same Message-ID. Open pages are drawn anew.
+    """
+    email_links.end_everyones(now=now)
+    sessions.end_everyones(now=now)
+    for versioned in (User.state_version, Catalogue.version):
+        # Versions that pages may have been drawn under after the backup was made are never given again.
+        db.session.execute(update(versioned.class_).values({versioned: versioned + VERSIONS_AHEAD}))
+    _doubt_what_was_under_way(now=now)
+    orders = db.session.scalars(_not_handed_over()).all()
+    for order_id in orders:
+        order = transitions.claim_one(order_id)
+        dispatch.doubt(_attempt(order, AttemptKind.ADD, now=now), order, text=WAITED, now=now)
+    waiting = db.session.scalars(_refills_not_asked_for()).all()
+    for order_id in waiting:
+        order = transitions.claim_one(order_id)
+        refills.doubt(_attempt(order, AttemptKind.REFILL, now=now), order, text=WAITED, now=now)
+    return len(orders), len(waiting)
+
+
+def _doubt_what_was_under_way(*, now: datetime) -> None:
+    under_way = select(Attempt).where(Attempt.state == AttemptState.INTENT)
+    for attempt in db.session.scalars(under_way).all():
+        order = transitions.claim_one(attempt.order_id)
+        doubt = dispatch.doubt if attempt.kind == AttemptKind.ADD else refills.doubt
+        doubt(attempt, order, text=WAS_UNDER_WAY, now=now)
+
+
+def _not_handed_over() -> Any:
+    """Orders that no provider is known to have and nobody has asked about; those done by hand are sent nowhere."""
+    has_open = select(Attempt.id).where(
+        Attempt.order_id == Order.id, Attempt.kind == AttemptKind.ADD, Attempt.state.in_(dispatch.OPEN)
+    )
+    return (
+        select(Order.id)
+        .join(Provider, Provider.id == Order.provider_id)
+        .where(
+            Order.status == Status.PENDING,
+            Order.provider_order_id.is_(None),
+            Provider.kind != "manual",
+            ~has_open.exists(),
+        )
+        .order_by(Order.id)
+    )
+
+
+def _refills_not_asked_for() -> Any:
+    has_open = select(Attempt.id).where(
+        Attempt.order_id == Refill.order_id, Attempt.kind == AttemptKind.REFILL, Attempt.state.in_(dispatch.OPEN)
+    )
+    return (
+        select(Refill.order_id)
+        .join(Order, Order.id == Refill.order_id)
+        .join(Provider, Provider.id == Order.provider_id)
+        .where(
+            Refill.state == RefillState.REQUESTED,
+            Refill.provider_refill_id.is_(None),
+            Provider.kind != "manual",
+            ~has_open.exists(),
+        )
+        .order_by(Refill.order_id)
+    )
+
+
+def _attempt(order: transitions.OrderRow, kind: AttemptKind, *, now: datetime) -> Attempt:
+    """An intent of which nothing more is known; whoever doubts it next says why."""
+    values = {
+        "order_id": order.id,
+        "provider_id": order.provider_id,
+        "kind": kind,
+        "state": AttemptState.INTENT,
+        "at": now,
+        "lease_until": now,
+        "answer": "",
+    }
+    attempt: Attempt = db.session.scalars(insert(Attempt).returning(Attempt), [values]).one()
+    return attempt

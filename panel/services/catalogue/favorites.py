@@ -1,0 +1,41 @@
+"""A customer's favorite tools: chosen on a tool's page or the list, and first in the order form."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import delete, select
+
+from panel.db import change, db, table_of, upsert
+from panel.models import Favorite
+from panel.services import customer_version
+from panel.services.catalogue.tools import ToolOffer
+from panel.services.closed_accounts import check_open
+from panel.services.money import ledger
+
+FAVORITES = table_of(Favorite)
+
+
+def tool_ids(user_id: int) -> frozenset[int]:
+    """The numbers of this person's favorites; tools that are hidden by now are among them."""
+    return frozenset(db.session.scalars(select(Favorite.tool_id).where(Favorite.user_id == user_id)))
+
+
+def choose(user_id: int, tool_id: int, *, now: datetime) -> None:
+    """Make the tool one of this person's favorites. Twice is the same as once. Raises Refused for a closed account."""
+    ledger.lock_accounts([user_id])
+    check_open([user_id])
+    chosen = {"user_id": user_id, "tool_id": tool_id, "chosen_at": now}
+    if change(upsert(FAVORITES).on_conflict_do_nothing(), [chosen]):
+        customer_version.bump_customers([user_id])
+
+
+def drop(user_id: int, tool_id: int) -> None:
+    """The tool is no longer a favorite of this person, if it was one."""
+    if change(delete(Favorite).where(Favorite.user_id == user_id, Favorite.tool_id == tool_id)):
+        customer_version.bump_customers([user_id])
+
+
+def first(tools: Iterable[ToolOffer], chosen: frozenset[int]) -> tuple[list[ToolOffer], list[ToolOffer]]:
+    """The favorites among these tools, and the others, each in the order given."""
+    known = list(tools)
+    return [tool for tool in known if tool.tool_id in chosen], [tool for tool in known if tool.tool_id not in chosen]

@@ -1,0 +1,300 @@
+"""A provider's catalogue as tools: new ones are added, known ones follow its rates and limits as new terms.
+
+What an operator set by hand is never touched. A tool that vanished from the catalogue is hidden until it returns.
+The catalogue is fetched before the transaction; here nothing waits for anybody.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select, update
+
+from panel.db import db, lock_rows, table_of
+from panel.domain import money, resale
+from panel.domain.errors import Refused
+from panel.models import Catalogue, Provider, Terms, Tool
+from panel.services import reviews
+from panel.services.catalogue import provider_markup, provider_rows
+from panel.services.catalogue.file_format import TermsWritten
+from panel.services.catalogue.provider_markup import Markup, PriceChange
+from panel.services.catalogue.provider_rows import Row
+from panel.services.catalogue.tools import TERMS_WORDS
+
+# The API says only whether there is refill: this is the window until an operator sets another.
+REFILL_DAYS = 30
+LINK_PATTERN = r"https?://\S+"
+LINK_EXAMPLE = "https://example.com/page"
+LINK_COUNTER_EXAMPLE = "example.com/page"
+LINK_HINT = "Copy the whole address of a public page."
+UNIT = "pieces"
+MOST_SLUG_LENGTH = 48
+MOVED_PARTS = 5
+ROWS_AT_ONCE = 500
+FOLLOWED = ("name", "category", "summary", "provider_rate_micros", "provider_name", "provider_category", "is_hidden")
+
+TOOLS = table_of(Tool)
+TERMS = table_of(Terms)
+
+
+@dataclass
+class Import:
+    """What an import did, by slug, and a sentence for every row it could not use."""
+
+    added: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
+    returned: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    prices: list[PriceChange] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A tool of this provider as it stands, with its present terms."""
+
+    tool: Any
+    terms: TermsWritten
+    version: int
+
+    @property
+    def by_hand(self) -> set[str]:
+        return set(self.tool.set_by_hand.split())
+
+
+def import_services(
+    provider: Provider,
+    answer: list[object],
+    *,
+    markup: Markup,
+    may_fall: bool = False,
+    on_progress: Callable[[int, int], None] = lambda done, of: None,
+    now: datetime,
+) -> Import:
+    """Make the provider's services tools of the panel. Raises Refused when there is not one usable row.
+
+    Raises PricesWouldFall when many prices would fall and that was not agreed to (`may_fall`).
+    """
+    rows, skipped = provider_rows.read(answer)
+    if not rows:
+        raise Refused("The provider's catalogue has no service that can be sold. Nothing was changed.")
+    db.session.execute(lock_rows(select(Catalogue.version))).all()
+    did = Import(skipped=skipped)
+    known = _known(provider.id)
+    followed = sum(each.tool.provider_rate_micros is not None for each in known.values())
+    slugs = set(db.session.scalars(select(Tool.slug)))
+    new: list[dict[str, Any]] = []
+    terms: list[tuple[str, int, TermsWritten]] = []
+    changes: list[dict[str, Any]] = []
+    for row in rows:
+        present = known.pop(row.service, None)
+        price = markup.price_micros(row.rate)
+        if not resale.is_sellable(price):
+            did.skipped.append(f"Service {row.service} was skipped: its price is more than can be charged here.")
+        elif present is None:
+            slug = _slug(row, taken=slugs)
+            slugs.add(slug)
+            did.added.append(slug)
+            new.append(_new_tool(row, slug, provider_id=provider.id, now=now))
+            terms.append((slug, 1, _terms(row, price=price)))
+        elif present.tool.provider_rate_micros is None:
+            did.skipped.append(f"Service {row.service} was skipped: an operator sells it as {present.tool.slug}.")
+        else:
+            _follow(present, row, price=price, did=did, terms=terms, changes=changes, now=now)
+    for gone in known.values():
+        _hide(gone, did=did, changes=changes)
+    if not may_fall:
+        provider_markup.check_falls(did.prices, followed=followed)
+    provider_markup.remember(provider, markup)
+    _write(new, terms, changes, on_progress=on_progress, now=now)
+    return did
+
+
+def _known(provider_id: int) -> dict[str, _Known]:
+    columns = [TERMS.c[name] for name in TermsWritten.__slots__]
+    statement = (
+        select(TOOLS, TERMS.c.version, *columns)
+        .join(TERMS, TERMS.c.id == TOOLS.c.terms_id)
+        .where(TOOLS.c.provider_id == provider_id)
+        .order_by(TOOLS.c.provider_rate_micros.is_not(None), TOOLS.c.id)
+    )
+    width = len(TOOLS.c)
+    return {
+        row.provider_service: _Known(row, TermsWritten(*row[width + 1 :]), row[width])
+        for row in db.session.execute(statement)
+    }
+
+
+def _new_tool(row: Row, slug: str, *, provider_id: int, now: datetime) -> dict[str, Any]:
+    return {
+        "slug": slug,
+        **_words(row),
+        "provider_name": row.name,
+        "provider_category": row.category,
+        "unit": UNIT,
+        "provider_id": provider_id,
+        "provider_service": row.service,
+        "is_hidden": False,
+        "provider_rate_micros": row.rate_micros,
+        "set_by_hand": "",
+        "changed_at": now,
+    }
+
+
+def _words(row: Row) -> dict[str, str]:
+    return {"name": row.name, "category": row.category, "summary": f"{row.name}, in {row.category}."}
+
+
+def _terms(row: Row, *, price: int) -> TermsWritten:
+    return TermsWritten(
+        price_micros_per_thousand=price,
+        minimum=row.minimum,
+        maximum=row.maximum,
+        link_pattern=LINK_PATTERN,
+        link_example=LINK_EXAMPLE,
+        link_counter_example=LINK_COUNTER_EXAMPLE,
+        link_hint=LINK_HINT,
+        refill_days=REFILL_DAYS if row.has_refill else None,
+        can_cancel=row.can_cancel,
+    )
+
+
+_BY_HAND = {
+    "price_per_thousand": ("price_micros_per_thousand",),
+    "minimum": ("minimum",),
+    "maximum": ("maximum",),
+    "refill_days": ("refill_days",),
+    "cancel": ("can_cancel",),
+    "link": ("link_pattern", "link_example", "link_counter_example", "link_hint"),
+}
+
+
+def _follow(
+    present: _Known,
+    row: Row,
+    *,
+    price: int,
+    did: Import,
+    terms: list[tuple[str, int, TermsWritten]],
+    changes: list[dict[str, Any]],
+    now: datetime,
+) -> None:
+    """Bring a known tool to what the provider says now, but for what was set by hand."""
+    tool, slug = present.tool, present.tool.slug
+    _alert(tool, row, now=now)
+    kept = {column for name in present.by_hand for column in _BY_HAND.get(name, ())}
+    kept |= set(_BY_HAND["link"])
+    wanted = asdict(_terms(row, price=price)) | {name: getattr(present.terms, name) for name in kept}
+    if wanted["minimum"] > wanted["maximum"]:
+        did.skipped.append(f"Service {row.service} was skipped: its limits do not fit those set by hand for {slug}.")
+        return
+    fields: dict[str, Any] = {name: value for name, value in _words(row).items() if name not in present.by_hand}
+    fields |= {"provider_rate_micros": row.rate_micros, "provider_name": row.name, "provider_category": row.category}
+    if tool.is_hidden and "hidden" not in present.by_hand:
+        fields["is_hidden"] = False
+        did.returned.append(slug)
+    old_price, new_price = present.terms.price_micros_per_thousand, wanted["price_micros_per_thousand"]
+    if old_price != new_price:
+        did.prices.append(PriceChange(slug, old_price, new_price))
+    differs = {name: value for name, value in fields.items() if getattr(tool, name) != value}
+    is_new = TermsWritten(**wanted) != present.terms or bool(differs.keys() & TERMS_WORDS)
+    if is_new:
+        terms.append((slug, present.version + 1, TermsWritten(**wanted)))
+    (did.changed if differs or is_new else did.unchanged).append(slug)
+    if differs or is_new:
+        changes.append(_as_it_is(tool) | differs)
+
+
+def _alert(tool: Any, row: Row, *, now: datetime) -> None:
+    """Open a review where the service may have become another one, and where its rate has moved far."""
+    if tool.provider_name and tool.provider_name != row.name and tool.provider_category != row.category:
+        text = (
+            f"Service {row.service}, sold as {tool.slug}, was {tool.provider_name} in {tool.provider_category} "
+            f"and is now {row.name} in {row.category}. It may be another service: check it, and hide the tool if it is."
+        )
+        raw = f"service={row.service}"
+        reviews.open_review("service_changed", provider_id=tool.provider_id, text=text, raw=raw, now=now)
+    was = tool.provider_rate_micros
+    if abs(row.rate_micros - was) * MOVED_PARTS <= was:
+        return
+    old, new = money.plain_price(was), money.plain_price(row.rate_micros)
+    text = f"The provider's rate of {tool.slug} went from {old} to {new} on {now:%Y-%m-%d %H:%M} UTC."
+    reviews.open_review("price_moved", provider_id=tool.provider_id, text=text, raw=f"service={row.service}", now=now)
+
+
+def _hide(gone: _Known, *, did: Import, changes: list[dict[str, Any]]) -> None:
+    is_ours = gone.tool.provider_rate_micros is not None
+    if is_ours and not gone.tool.is_hidden and "hidden" not in gone.by_hand:
+        did.hidden.append(gone.tool.slug)
+        changes.append(_as_it_is(gone.tool) | {"is_hidden": True})
+
+
+def _as_it_is(tool: Any) -> dict[str, Any]:
+    return {"slug": tool.slug} | {name: getattr(tool, name) for name in FOLLOWED}
+
+
+def _slug(row: Row, *, taken: set[str]) -> str:
+    """The name in letters and digits, with the service id; where that is taken, with a number behind."""
+    plain = unicodedata.normalize("NFKD", row.name).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "service"
+    ending = f"-{row.service}"
+    slug = words[: MOST_SLUG_LENGTH - len(ending)].strip("-") + ending
+    number = 2
+    while (numbered := slug if number == 2 else f"{slug}-{number - 1}") in taken:
+        number += 1
+    return numbered
+
+
+def _write(
+    new: list[dict[str, Any]],
+    terms: list[tuple[str, int, TermsWritten]],
+    changes: list[dict[str, Any]],
+    *,
+    on_progress: Callable[[int, int], None],
+    now: datetime,
+) -> None:
+    """Write all of it in few statements, and tell open pages that the catalogue changed."""
+    if not new and not terms and not changes:
+        return
+    for some in _some(new):
+        db.session.execute(insert(TOOLS), some)
+    called = select(TOOLS.c.slug, TOOLS.c.id.label("tool_id"), *(TOOLS.c[word] for word in sorted(TERMS_WORDS)))
+    tools = {row.slug: dict(row._mapping) for row in db.session.execute(called)}
+    for change in changes:
+        tools[change["slug"]] |= {word: change[word] for word in TERMS_WORDS & change.keys()}
+    done = 0
+    for some_terms in _some(terms):
+        rows = [
+            {**_without_slug(tools[slug]), "version": version, "since": now, **asdict(each)}
+            for slug, version, each in some_terms
+        ]
+        made = db.session.execute(insert(TERMS).returning(TERMS.c.id, TERMS.c.tool_id), rows).all()
+        held = [{"b_tool": row.tool_id, "b_terms": row.id} for row in made]
+        db.session.execute(
+            update(TOOLS).where(TOOLS.c.id == bindparam("b_tool")).values(terms_id=bindparam("b_terms")), held
+        )
+        done += len(rows)
+        on_progress(done, len(terms))
+    follow = update(TOOLS).where(TOOLS.c.slug == bindparam("b_slug"))
+    values: dict[Any, Any] = {TOOLS.c[name]: bindparam(f"b_{name}") for name in FOLLOWED}
+    for some_changes in _some(changes):
+        rows = [{f"b_{name}": value for name, value in change.items()} for change in some_changes]
+        db.session.execute(follow.values({**values, TOOLS.c.changed_at: now}), rows)
+    db.session.execute(update(Catalogue).values(version=Catalogue.version + 1))
+
+
+def _without_slug(tool: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in tool.items() if name != "slug"}
+
+
+def _some(rows: list[Any]) -> Iterable[list[Any]]:
+    return _slices(rows) if rows else ()
+
+
+def _slices(rows: list[Any]) -> Iterator[list[Any]]:
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        yield rows[start : start + ROWS_AT_ONCE]

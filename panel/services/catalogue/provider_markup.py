@@ -1,0 +1,126 @@
+"""From a provider's rates to our prices: margin and rate of exchange of an import, remembered with the provider.
+
+A price is never made from a bare number whose currency isn't known to be ours, and never falls back to cost because
+an option was left out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from panel.db import db
+from panel.domain import resale
+from panel.domain.errors import Refused
+from panel.models import Provider, Tool
+from panel.services.catalogue import provider_rows
+
+# More falling prices than this, or than half of the tools that an import follows, ask for a yes.
+MOST_FALLS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Markup:
+    """How a rate becomes a price. `currency` is the provider's, empty where it says none."""
+
+    margin_millionths: int
+    exchange_nanos: int = resale.NO_EXCHANGE
+    currency: str = ""
+
+    def price_micros(self, rate: int) -> int:
+        return resale.price_micros(rate, exchange_nanos=self.exchange_nanos, margin_millionths=self.margin_millionths)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceChange:
+    """The price of a tool before and after an import."""
+
+    slug: str
+    old_micros: int
+    new_micros: int
+
+    @property
+    def falls(self) -> bool:
+        return self.new_micros < self.old_micros
+
+
+class PricesWouldFall(Refused):
+    """Many prices would fall: an operator has to look at them and agree."""
+
+    code = "prices_would_fall"
+
+    def __init__(self, changes: Sequence[PriceChange]) -> None:
+        falls = sum(change.falls for change in changes)
+        super().__init__(
+            f"{falls:,} prices would fall. Nothing was changed. Look at the old and new prices; if they are right, "
+            "import again with --yes."
+        )
+        self.changes = tuple(changes)
+
+
+def said_currency(answer: list[object], *, balance_currency: str) -> str:
+    """The currency of a catalogue: as its rows name it, else as our balance there is in. Raises Refused for several."""
+    named = provider_rows.currencies(answer)
+    if len(named) > 1:
+        raise Refused(f"The catalogue has prices in several currencies: {', '.join(sorted(named)[:5])}.")
+    return named.pop() if named else resale.currency_named(balance_currency)
+
+
+def choose(
+    provider: Provider,
+    *,
+    margin_millionths: int | None,
+    exchange_nanos: int | None,
+    said_currency: str,
+    our_currency: str,
+) -> Markup:
+    """Margin and rate as given, else as remembered from the last import. Raises Refused where neither is known."""
+    exchange = _exchange(provider, given=exchange_nanos, said=said_currency, ours=our_currency)
+    return Markup(_margin(provider, given=margin_millionths), exchange, said_currency)
+
+
+def _margin(provider: Provider, *, given: int | None) -> int:
+    if given is not None:
+        return given
+    if provider.margin_millionths is not None:
+        return provider.margin_millionths
+    followed = select(Tool.id).where(Tool.provider_id == provider.id, Tool.provider_rate_micros.is_not(None)).limit(1)
+    if db.session.scalar(followed) is not None:
+        raise Refused(
+            f"The margin of the last import of {provider.name} isn't known. Give it with --margin, such as "
+            "--margin 20%."
+        )
+    return 0
+
+
+def _exchange(provider: Provider, *, given: int | None, said: str, ours: str) -> int:
+    if said == ours:
+        if given not in (None, resale.NO_EXCHANGE):
+            raise Refused(f"{provider.name} sells in {ours}, as this panel does. Leave out --rate.")
+        return resale.NO_EXCHANGE
+    if given is not None:
+        return given
+    remembered = provider.exchange_nanos
+    if remembered is not None and said in ("", provider.catalogue_currency):
+        return remembered
+    if said:
+        raise Refused(
+            f"{provider.name} sells in {said}, and this panel in {ours}. Nothing was changed. Give --rate: how many "
+            f"{ours} one {said} is worth, such as --rate 1.0825."
+        )
+    return resale.NO_EXCHANGE
+
+
+def remember(provider: Provider, markup: Markup) -> None:
+    """Keep it for the next import."""
+    provider.margin_millionths = markup.margin_millionths
+    provider.exchange_nanos = markup.exchange_nanos
+    provider.catalogue_currency = markup.currency
+    db.session.flush()
+
+
+def check_falls(changes: Sequence[PriceChange], *, followed: int) -> None:
+    """Raises PricesWouldFall when more prices fall than may without anybody looking at them."""
+    falls = sum(change.falls for change in changes)
+    if falls > MOST_FALLS or 2 * falls > followed:
+        raise PricesWouldFall(changes)

@@ -1,0 +1,152 @@
+"""Reads one row of a provider's catalogue, which may hold anything: every field is checked, or the row is skipped.
+
+Words are text, whatever stands in them: HTML entities are resolved once, angle brackets stay, pages escape them.
+"""
+
+import html
+import unicodedata
+from dataclasses import dataclass
+
+from panel.domain import pricing, resale
+from panel.domain.provider_report import read_count
+
+MOST_NAME_LENGTH = 200
+MOST_CATEGORY_LENGTH = 100
+# A bound for the column alone: what can be charged here is only known in our currency.
+MOST_RATE_MICROS = 10**15
+# Where a provider gives a row no category.
+NO_CATEGORY = "Other"
+# Beyond this nothing is read; a name that is only longer than its column is cut.
+MOST_TEXT = 2_000
+
+_TRUE = (True, 1, "1", "true")
+_FALSE = (False, 0, "0", "false", "", None)
+
+
+class BadRow(Exception):
+    """This row can't be sold; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A service of an upstream panel as its catalogue gives it, checked."""
+
+    service: str
+    name: str
+    category: str
+    # In units of 10⁻¹⁸ of the provider's currency.
+    rate: int
+    minimum: int
+    maximum: int
+    has_refill: bool
+    can_cancel: bool
+
+    @property
+    def rate_micros(self) -> int:
+        """The rate as it is kept and shown, to the micro above."""
+        return resale.micros_of(self.rate)
+
+
+def read(answer: list[object]) -> tuple[list[Row], list[str]]:
+    """The rows that can be sold, and of each other row a sentence that says why not. An id counts once."""
+    rows: dict[str, Row] = {}
+    skipped = []
+    for place, given in enumerate(answer, start=1):
+        try:
+            row = _row(given)
+            if row.service in rows:
+                raise BadRow("its service id came before")
+        except BadRow as fault:
+            skipped.append(f"Row {place}{_called(given)} was skipped: {fault}.")
+            continue
+        rows[row.service] = row
+    return list(rows.values()), skipped
+
+
+def currencies(answer: list[object]) -> set[str]:
+    """The currencies that rows of the catalogue name, where they do."""
+    return {resale.currency_named(given.get("currency")) for given in answer if isinstance(given, dict)} - {""}
+
+
+def _row(given: object) -> Row:
+    if not isinstance(given, dict):
+        raise BadRow("it is no row of fields")
+    missing = [field for field in ("service", "name", "rate", "min", "max") if field not in given]
+    if missing:
+        raise BadRow(f"it has no {missing[0]}")
+    kind = given.get("type", "Default")
+    if not isinstance(kind, str) or kind.strip().lower() != "default":
+        raise BadRow("its type is not Default, so an order of it needs more than link and quantity")
+    service = read_count(given["service"])
+    if not service:
+        raise BadRow("its service id is no whole number above 0")
+    minimum, maximum = _limits(given)
+    return Row(
+        service=str(service),
+        name=_text(given["name"], "name", most=MOST_NAME_LENGTH),
+        category=_category(given.get("category")),
+        rate=_rate(given["rate"]),
+        minimum=minimum,
+        maximum=maximum,
+        has_refill=_truth(given, "refill"),
+        can_cancel=_truth(given, "cancel"),
+    )
+
+
+def _limits(given: dict[str, object]) -> tuple[int, int]:
+    minimum, maximum = read_count(given["min"]), read_count(given["max"])
+    if not minimum or not maximum:
+        raise BadRow("its limits are no whole numbers above 0")
+    if minimum > maximum:
+        raise BadRow("its minimum is above its maximum")
+    if minimum > pricing.MOST_QUANTITY:
+        raise BadRow("its minimum is more than can be ordered here")
+    return minimum, min(maximum, pricing.MOST_QUANTITY)
+
+
+def _rate(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise BadRow("its rate is no price")
+    try:
+        rate = resale.read_rate(str(value))
+    except ValueError as error:
+        raise BadRow("its rate is no price that can be read exactly") from error
+    if not 0 < resale.micros_of(rate) <= MOST_RATE_MICROS:
+        raise BadRow("its rate is 0, or more than any price")
+    return rate
+
+
+def _category(value: object) -> str:
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return NO_CATEGORY
+    return _text(value, "category", most=MOST_CATEGORY_LENGTH)
+
+
+def _text(value: object, field: str, *, most: int) -> str:
+    """One line of text; what cannot be shown, and marks that only join or direct signs, are left out."""
+    if not isinstance(value, str):
+        raise BadRow(f"its {field} is no text")
+    plain = html.unescape(value[:MOST_TEXT])
+    shown = (" " if sign.isspace() else sign for sign in plain if unicodedata.category(sign) != "Cf")
+    line = " ".join("".join(sign for sign in shown if sign.isprintable()).split())
+    if not line:
+        raise BadRow(f"its {field} is empty or has nothing that can be shown")
+    return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"
+
+
+def _truth(given: dict[str, object], field: str) -> bool:
+    value = given.get(field)
+    if isinstance(value, str):
+        value = value.strip().lower()
+    if isinstance(value, str | int | None):
+        if value in _TRUE:
+            return True
+        if value in _FALSE:
+            return False
+    raise BadRow(f"its {field} is neither true nor false")
+
+
+def _called(given: object) -> str:
+    """Which service the row is about, as far as that can be said on one short line."""
+    number = read_count(given.get("service")) if isinstance(given, dict) else None
+    return f" (service {number})" if number else ""

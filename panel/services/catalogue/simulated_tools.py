@@ -1,0 +1,28 @@
+"""Simulated tools: nothing is delivered by them, so production sells them only where a setting allows it."""
+
+from typing import Protocol
+
+from flask import current_app
+
+from panel.services import test_orders
+from panel.settings import Settings
+
+KIND = "simulated"
+
+
+class Delivered(Protocol):
+    """A tool, as far as it says who delivers it."""
+
+    @property
+    def provider_kind(self) -> str: ...
+
+    @property
+    def provider_name(self) -> str: ...
+
+
+def is_sold(tool: Delivered) -> bool:
+    """Whether customers may order this tool, by its provider; never one of the panel's own test provider."""
+    if tool.provider_name == test_orders.PROVIDER_NAME:
+        return False
+    settings: Settings = current_app.config["PANEL"]
+    return tool.provider_kind != KIND or settings.env != "production" or settings.simulated_orders

@@ -1,0 +1,118 @@
+"""What an operator sets by hand on one tool. A provider's import leaves it as it is from then on."""
+
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+
+from panel.db import db, lock_rows
+from panel.domain import money, pricing
+from panel.domain.errors import BadInput, NotFound
+from panel.models import Catalogue, Tool
+from panel.services import audit_log
+from panel.services.catalogue import file_format, tools
+from panel.services.catalogue.file_format import TermsWritten
+
+WORDS = ("name", "category", "summary")
+TERMS = ("price_per_thousand", "minimum", "maximum", "refill_days", "cancel")
+FIELDS = (*TERMS, *WORDS, "hidden")
+
+
+def set_field(slug: str, field: str, text: str, *, actor: str, now: datetime) -> None:
+    """Set one field of a tool, as new terms where it is one of them. Raises NotFound or BadInput."""
+    if field not in FIELDS:
+        raise BadInput(f"The field must be one of {', '.join(FIELDS)}.", field="field")
+    tool = _held(slug)
+    if field in TERMS:
+        present = tools.find_any(slug)
+        assert present is not None, "a tool has terms"
+        written = _changed(tools.terms_of(present), field, text)
+        if written != tools.terms_of(present):
+            tool.terms_id = tools.next_terms(tool.id, written, now=now)
+    elif field == "hidden":
+        tool.is_hidden = read_truth(text, field)
+    else:
+        setattr(tool, field, read_line(text, field))
+        if field in tools.TERMS_WORDS:
+            present = tools.find_any(slug)
+            assert present is not None, "a tool has terms"
+            tool.terms_id = tools.next_terms(tool.id, tools.terms_of(present), now=now)
+    tool.set_by_hand = " ".join(sorted({*tool.set_by_hand.split(), field}))
+    _done(tool, "tools set", f"{field}={text[:100]}", actor=actor, now=now)
+
+
+def leave_to_import(slug: str, field: str, *, actor: str, now: datetime) -> None:
+    """Let the next import set this field again; until then it stays. Raises NotFound or BadInput."""
+    tool = _held(slug)
+    by_hand = set(tool.set_by_hand.split())
+    if field not in by_hand:
+        raise BadInput(f"The field {field} of {slug} was not set by hand.", field="field")
+    tool.set_by_hand = " ".join(sorted(by_hand - {field}))
+    _done(tool, "tools unset", field, actor=actor, now=now)
+
+
+def _held(slug: str) -> Tool:
+    db.session.execute(lock_rows(select(Catalogue.version))).all()
+    tool = db.session.scalar(select(Tool).where(Tool.slug == slug))
+    if tool is None:
+        raise NotFound(f"There is no tool {slug}.")
+    return tool
+
+
+def _done(tool: Tool, act: str, detail: str, *, actor: str, now: datetime) -> None:
+    tool.changed_at = now
+    db.session.execute(update(Catalogue).values(version=Catalogue.version + 1))
+    audit_log.write(act, actor=actor, subject=f"tool {tool.slug}", detail=detail, now=now)
+
+
+def _changed(terms: TermsWritten, field: str, text: str) -> TermsWritten:
+    column = {"price_per_thousand": "price_micros_per_thousand", "cancel": "can_cancel"}.get(field, field)
+    readers: Any = {"price_per_thousand": read_price, "refill_days": read_days, "cancel": read_truth}
+    read = readers.get(field, read_pieces)
+    changed = replace(terms, **asdict(terms) | {column: read(text, field)})
+    if changed.minimum > changed.maximum:
+        raise BadInput(f"The minimum {changed.minimum} would be above the maximum {changed.maximum}.", field=field)
+    return changed
+
+
+def read_price(text: str, field: str) -> int:
+    """The price in micros. Raises BadInput about the field."""
+    micros = money.parse_price_micros(text)
+    if not 0 < micros <= pricing.MOST_PRICE_MICROS_PER_THOUSAND:
+        most = money.plain_price(pricing.MOST_PRICE_MICROS_PER_THOUSAND)
+        raise BadInput(f"The price must be above 0 and at most {most}.", field=field)
+    return micros
+
+
+def read_pieces(text: str, field: str) -> int:
+    """A limit of one order. Raises BadInput about the field."""
+    pieces = pricing.parse_quantity(text)
+    if not 0 < pieces <= pricing.MOST_QUANTITY:
+        raise BadInput(f"The {field} must be from 1 to {pricing.MOST_QUANTITY:,}.", field=field)
+    return pieces
+
+
+def read_days(text: str, field: str) -> int | None:
+    """The days of refill, or None for `none`. Raises BadInput about the field."""
+    if text == "none":
+        return None
+    days = int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else 0
+    if not 0 < days <= file_format.MOST_REFILL_DAYS:
+        raise BadInput(f"Write the days from 1 to {file_format.MOST_REFILL_DAYS:,}, or none.", field=field)
+    return days
+
+
+def read_truth(text: str, field: str) -> bool:
+    """`true` or `false`. Raises BadInput about the field."""
+    if text not in ("true", "false"):
+        raise BadInput(f"Write true or false for {field}.", field=field)
+    return text == "true"
+
+
+def read_line(text: str, field: str) -> str:
+    """One line that fits the field, as `catalogue_files.LENGTHS` has it. Raises BadInput about the field."""
+    line, most = text.strip(), file_format.LENGTHS[field]
+    if not line or not line.isprintable() or len(line) > most:
+        raise BadInput(f"Write one line of 1 to {most} characters.", field=field)
+    return line

@@ -1,0 +1,300 @@
+"""Tools and their terms: what is sold now, every version of a tool's terms, and saving a catalogue file.
+
+Terms are only ever added: an order keeps the version it was placed under.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, bindparam, func, select, update
+
+from panel.db import db, lock_rows, table_of
+from panel.domain import links, pricing
+from panel.domain.status import FIRST, Status
+from panel.models import Catalogue, Provider, Terms, Tool
+from panel.services import test_orders
+from panel.services.catalogue import file_format, simulated_tools
+from panel.services.catalogue.file_format import TermsWritten, ToolWritten
+from panel.services.providers import registry as provider_registry
+from panel.settings import ROOT
+
+ALL_BY_HAND = "cancel category link maximum minimum name price_per_thousand refill_days summary"
+TERMS_WORDS = frozenset({"name", "category", "unit"})  # a tool that is called otherwise has new terms
+DEMO_FILE = ROOT / "content" / "tools" / "catalogue.yaml"
+DEMO_PROVIDERS = {"simulator": "simulated", "by-hand": "manual"}
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOffer:
+    """A tool as it can be ordered now: what it is, its present terms, and who delivers."""
+
+    tool_id: int
+    slug: str
+    name: str
+    category: str
+    summary: str
+    unit: str
+    is_hidden: bool
+    changed_at: datetime
+    terms_id: int
+    terms_version: int
+    price_micros_per_thousand: int
+    minimum: int
+    maximum: int
+    link_pattern: str
+    link_example: str
+    link_counter_example: str
+    link_hint: str
+    refill_days: int | None
+    can_cancel: bool
+    provider_id: int
+    provider_name: str
+    provider_kind: str
+    provider_paused_at: datetime | None
+    provider_service: str
+
+    @property
+    def can_refill(self) -> bool:
+        return self.refill_days is not None
+
+    @property
+    def link_fault(self) -> str:
+        """Why the tool's link pattern can't be used, so that nobody can order it; empty where it can."""
+        return links.stored_fault(self.link_pattern, self.link_example)
+
+    @property
+    def is_offered(self) -> bool:
+        """Whether customers see and can order it."""
+        return not self.is_hidden and not self.link_fault and simulated_tools.is_sold(self)
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether its orders only seem to be delivered."""
+        return self.provider_kind == simulated_tools.KIND
+
+    @property
+    def least_charge_nanos(self) -> int:
+        """What the smallest order of this tool costs."""
+        return self.charge_nanos(self.minimum)
+
+    def charge_nanos(self, quantity: int) -> int:
+        return pricing.charge_nanos(quantity=quantity, price_micros_per_thousand=self.price_micros_per_thousand)
+
+
+@dataclass(frozen=True, slots=True)
+class TermsVersion:
+    """One version of a tool's terms, with the moment from which it held."""
+
+    terms_id: int
+    version: int
+    since: datetime
+    name: str
+    terms: TermsWritten
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did, by slug."""
+
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    unchanged: tuple[str, ...]
+
+
+_TERMS = (
+    Terms.price_micros_per_thousand,
+    Terms.minimum,
+    Terms.maximum,
+    Terms.link_pattern,
+    Terms.link_example,
+    Terms.link_counter_example,
+    Terms.link_hint,
+    Terms.refill_days,
+    Terms.can_cancel,
+)
+_TOOL = (
+    Tool.id,
+    Tool.slug,
+    Tool.name,
+    Tool.category,
+    Tool.summary,
+    Tool.unit,
+    Tool.is_hidden,
+    Tool.changed_at,
+)
+_PROVIDER = (Provider.id, Provider.name, Provider.kind, Provider.paused_at, Tool.provider_service)
+_OFFER: Select[*tuple[Any, ...]] = (
+    select(*_TOOL, Terms.id, Terms.version, *_TERMS, *_PROVIDER)
+    .join(Terms, Terms.id == Tool.terms_id)
+    .join(Provider, Provider.id == Tool.provider_id)
+)
+_BY_SLUG = _OFFER.where(Tool.slug == bindparam("slug"))
+_BY_ID = _OFFER.where(Tool.id == bindparam("tool_id"))
+_VISIBLE = _OFFER.where(Tool.is_hidden.is_(False)).order_by(Tool.name, Tool.id)
+
+
+def listed(*, category: str | None = None, refill: bool | None = None) -> list[ToolOffer]:
+    """The tools that customers see, by name; of one category, and with or without refill, where asked."""
+    statement = _VISIBLE
+    if category is not None:
+        statement = statement.where(Tool.category == category)
+    if refill is not None:
+        statement = statement.where(Terms.refill_days.is_not(None) if refill else Terms.refill_days.is_(None))
+    return [tool for row in db.session.execute(statement) if (tool := _offer(row)).is_offered]
+
+
+def listed_all() -> list[ToolOffer]:
+    """Every tool, hidden ones too, by slug; but for the one that the panel's own test orders are of."""
+    customers = _OFFER.where(Tool.slug != test_orders.TOOL_SLUG)
+    return [_offer(row) for row in db.session.execute(customers.order_by(Tool.slug))]
+
+
+def categories() -> list[str]:
+    """The categories that have a tool customers see, by name."""
+    statement = select(Tool.category).where(Tool.is_hidden.is_(False), Tool.terms_id.is_not(None)).distinct()
+    return sorted(db.session.execute(statement).scalars())
+
+
+def find(slug: str) -> ToolOffer | None:
+    """The tool of this slug, if customers may see it."""
+    found = find_any(slug)
+    return found if found is not None and found.is_offered else None
+
+
+def find_any(slug: str) -> ToolOffer | None:
+    """The tool of this slug, hidden or not."""
+    row = db.session.execute(_BY_SLUG, {"slug": slug}).first()
+    return None if row is None else _offer(row)
+
+
+def offer(tool_id: int) -> ToolOffer | None:
+    """The tool of this number, hidden or not."""
+    row = db.session.execute(_BY_ID, {"tool_id": tool_id}).first()
+    return None if row is None else _offer(row)
+
+
+def terms_log(tool_id: int) -> list[TermsVersion]:
+    """Every version of the tool's terms, newest first."""
+    statement: Select[*tuple[Any, ...]] = select(Terms.id, Terms.version, Terms.since, Terms.name, *_TERMS).where(
+        Terms.tool_id == tool_id
+    )
+    rows = db.session.execute(statement.order_by(Terms.version.desc()))
+    return [TermsVersion(row[0], row[1], row[2], row[3], TermsWritten(*row[4:])) for row in rows]
+
+
+_VERSION = select(table_of(Catalogue).c.version)
+
+
+def version() -> int:
+    """The catalogue's version: another number whenever a tool or its terms changed."""
+    found: int = db.session.execute(_VERSION).scalar_one()
+    return found
+
+
+def statuses_of(tool: ToolOffer) -> tuple[Status, ...]:
+    """The statuses that an order of this tool can have: Refill only where the terms offer it."""
+    reached = {FIRST}
+    waiting = [FIRST]
+    while waiting:
+        for status in waiting.pop().facts.next:
+            if status not in reached and (status is not Status.REFILL or tool.can_refill):
+                reached.add(status)
+                waiting.append(status)
+    return tuple(status for status in Status if status in reached)
+
+
+def import_tools(data: bytes, *, name: str, now: datetime) -> Imported:
+    """Make the tools of a catalogue file called `name` those of the panel, all of them or none.
+
+    A tool that is new is added, one that differs is changed, and other terms become its next version;
+    tools that the file does not name stay as they are. Raises BadCatalogue.
+    """
+    written = file_format.read(data, name=name)
+    db.session.execute(lock_rows(select(Catalogue.version))).all()
+    provider_ids = _provider_ids(written, name=name)
+    known = {tool.slug: tool for tool in db.session.execute(select(Tool)).scalars()}
+    terms = {each.slug: terms_of(each) for each in listed_all()}
+
+    did: dict[str, list[str]] = {"added": [], "changed": [], "unchanged": []}
+    for each in written:
+        tool = known.get(each.slug)
+        if tool is None:
+            _add(each, provider_id=provider_ids[each.provider], now=now)
+            did["added"].append(each.slug)
+        elif _change(tool, each, provider_id=provider_ids[each.provider], terms=terms.get(each.slug), now=now):
+            did["changed"].append(each.slug)
+        else:
+            did["unchanged"].append(each.slug)
+
+    if did["added"] or did["changed"]:
+        db.session.execute(update(Catalogue).values(version=Catalogue.version + 1))
+    return Imported(**{word: tuple(slugs) for word, slugs in did.items()})
+
+
+def import_demo(*, now: datetime) -> Imported:
+    """Add the two providers of the demo where they are missing, and import its catalogue."""
+    for provider, kind in DEMO_PROVIDERS.items():
+        if provider_registry.find(provider) is None:
+            provider_registry.add_provider(provider, kind=kind, now=now)
+    return import_tools(DEMO_FILE.read_bytes(), name=DEMO_FILE.name, now=now)
+
+
+def _provider_ids(written: list[ToolWritten], *, name: str) -> dict[str, int]:
+    """The providers' numbers by name. Raises BadCatalogue at the first tool whose provider is not there."""
+    ids = {provider.name: provider.id for provider in provider_registry.listed()}
+    for tool in written:
+        if tool.provider not in ids:
+            raise file_format.refusal(
+                name, tool.provider_line, "provider", f"There is no provider called {tool.provider}."
+            )
+    return ids
+
+
+def _add(written: ToolWritten, *, provider_id: int, now: datetime) -> None:
+    tool = Tool(slug=written.slug, provider_id=provider_id, changed_at=now, **_plain_fields(written))
+    db.session.add(tool)
+    db.session.flush()
+    tool.terms_id = next_terms(tool.id, written.terms, now=now)
+
+
+def _change(tool: Tool, written: ToolWritten, *, provider_id: int, terms: TermsWritten | None, now: datetime) -> bool:
+    """Bring the tool to what is written; whether anything differed."""
+    wanted = {**_plain_fields(written), "provider_id": provider_id}
+    differs = {field: value for field, value in wanted.items() if getattr(tool, field) != value}
+    for field, value in differs.items():
+        setattr(tool, field, value)
+    if tool.provider_rate_micros is not None:
+        # A file is an operator's hand: the provider's own catalogue changes this tool no more.
+        tool.set_by_hand = ALL_BY_HAND
+    if terms != written.terms or differs.keys() & TERMS_WORDS:
+        tool.terms_id = next_terms(tool.id, written.terms, now=now)
+    elif not differs:
+        return False
+    tool.changed_at = now
+    return True
+
+
+def _plain_fields(written: ToolWritten) -> dict[str, str]:
+    """The columns of a tool that a file gives as text and that are no terms."""
+    return {field: getattr(written, field) for field in ("name", "category", "summary", "unit", "provider_service")}
+
+
+def next_terms(tool_id: int, written: TermsWritten, *, now: datetime) -> int:
+    """Add these terms as the tool's next version, under what it is called now; their number."""
+    last = db.session.execute(select(func.max(Terms.version)).where(Terms.tool_id == tool_id)).scalar()
+    tool = db.session.get_one(Tool, tool_id)
+    words = {word: getattr(tool, word) for word in TERMS_WORDS}
+    terms = Terms(tool_id=tool_id, version=(last or 0) + 1, since=now, **words, **asdict(written))
+    db.session.add(terms)
+    db.session.flush()
+    return terms.id
+
+
+def terms_of(tool: ToolOffer) -> TermsWritten:
+    return TermsWritten(**{field.name: getattr(tool, field.name) for field in fields(TermsWritten)})
+
+
+def _offer(row: Sequence[Any]) -> ToolOffer:
+    return ToolOffer(*row)

@@ -1,0 +1,47 @@
+"""What a customer's open pages go by: the version that says "something changed", and the counts beside the views."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import literal_column, update
+
+from panel.db import table_of, upsert
+from panel.db.compiled_statements import Hot, among
+from panel.domain.status import Status
+from panel.models import OrderCount, User
+
+COUNTS = table_of(OrderCount)
+USERS = table_of(User)
+
+
+def _adding() -> Any:
+    add = upsert(COUNTS).inline()
+    added = {"orders": COUNTS.c.orders + add.excluded.orders}
+    return add.on_conflict_do_update(index_elements=[COUNTS.c.customer_id, COUNTS.c.status], set_=added)
+
+
+_ADD = Hot(_adding, columns=["customer_id", "status", "orders"])
+
+
+def count_orders(changes: Counter[tuple[int, Status]]) -> None:
+    """Add to the counts that the history shows beside its views."""
+    rows = [
+        {"customer_id": customer_id, "status": status, "orders": delta}
+        for (customer_id, status), delta in sorted(changes.items())
+        if delta
+    ]
+    if rows:
+        _ADD.run(rows)
+
+
+_BUMP = Hot(
+    lambda: (
+        update(USERS).where(among(USERS.c.id, "ids")).values(state_version=USERS.c.state_version + literal_column("1"))
+    )
+)
+
+
+def bump_customers(user_ids: Iterable[int]) -> None:
+    """Tell open pages of these customers that something they show has changed."""
+    _BUMP.run([{"ids": sorted(user_ids)}])

@@ -1,0 +1,133 @@
+"""Notices: what customers are told by mail, to confirmed addresses only, and only what they have not switched off."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import current_app
+from itsdangerous import BadSignature, URLSafeSerializer
+from sqlalchemy import ColumnElement, Row, bindparam, case, func, null, select, update
+
+from panel.db import change, db, lock_rows, table_of
+from panel.domain import notification_kinds as kinds_of_notices
+from panel.domain.notification_kinds import Notice
+from panel.domain.refill import RefillState
+from panel.domain.request_id import OF_API
+from panel.models import Order, User
+from panel.services.mail import outbox
+from panel.services.mail import templates as mail_templates
+
+USERS = table_of(User)
+ORDERS = table_of(Order)
+_SALT = "unsubscribe"
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Someone who may be told something: where, and which kinds they do not want."""
+
+    user_id: int
+    email: str
+    off: frozenset[Notice]
+
+
+def reader(user_id: int) -> Reader | None:
+    """The person, if mail may go there: the address is confirmed, the account neither closed nor disabled."""
+    row = db.session.execute(
+        select(USERS.c.id, USERS.c.email, USERS.c.notices_off).where(
+            USERS.c.id == user_id,
+            USERS.c.email_confirmed_at.is_not(None),
+            USERS.c.closed_at.is_(None),
+            USERS.c.disabled_at.is_(None),
+        )
+    ).first()
+    return None if row is None else _reader(row)
+
+
+def _reader(row: Row[int, str, str]) -> Reader:
+    return Reader(row.id, row.email, kinds_of_notices.of_words(row.notices_off))
+
+
+def tell(user_id: int, kind: Notice, *, key: str, now: datetime, **facts: Any) -> bool:
+    """Queue the mail `templates/mails/<kind>.txt` with these facts, once for this key, unless it is not wanted."""
+    to = reader(user_id)
+    if to is None or kind in to.off:
+        return False
+    return send(to, [kind], template=kind, key=key, now=now, **facts)
+
+
+def send(to: Reader, kinds: Collection[Notice], *, template: str, key: str, now: datetime, **facts: Any) -> bool:
+    """Queue one mail about these kinds of things, with its way out."""
+    unsubscribe = unsubscribe_path(to.user_id, kinds)
+    written = mail_templates.write(template, unsubscribe=unsubscribe, **facts)
+    return outbox.queue(
+        to.email,
+        subject=written.subject,
+        text=written.text,
+        kind=template,
+        user_id=to.user_id,
+        key=key,
+        unsubscribe=unsubscribe,
+        now=now,
+    )
+
+
+def tell_refill(refill_id: int, state: RefillState, *, order_id: int, reason: str, now: datetime) -> None:
+    """Tell that a refill has ended. Of orders that came through the API the reseller's own program tells."""
+    customer_id = db.session.scalar(select(ORDERS.c.customer_id).where(ORDERS.c.id == order_id, ~came_through_api()))
+    if customer_id is not None:
+        is_completed = state is RefillState.COMPLETED
+        facts = {"order_id": order_id, "is_completed": is_completed, "reason": reason}
+        tell(customer_id, Notice.REFILL, key=f"refill:{refill_id}:ended", now=now, **facts)
+
+
+def mark(name: str) -> ColumnElement[datetime]:
+    """What `orders.notice_at` becomes when an order ends at the moment bound under this name: costs no statement.
+
+    None bound there leaves it as it is; an order that came through the API gets no mark.
+    """
+    at = bindparam(name, type_=ORDERS.c.notice_at.type)
+    return case((came_through_api(), null()), else_=func.coalesce(at, ORDERS.c.notice_at))
+
+
+def came_through_api() -> ColumnElement[bool]:
+    return ORDERS.c.request_id.startswith(OF_API, autoescape=True)
+
+
+def choices(user_id: int) -> dict[Notice, bool]:
+    """Which kinds this person wants."""
+    off = kinds_of_notices.of_words(db.session.scalars(select(USERS.c.notices_off).where(USERS.c.id == user_id)).one())
+    return {kind: kind not in off for kind in Notice}
+
+
+def choose(user_id: int, *, wanted: Collection[Notice]) -> None:
+    """From now on exactly these kinds."""
+    off = kinds_of_notices.as_words(frozenset(Notice) - frozenset(wanted))
+    change(update(USERS).where(USERS.c.id == user_id).values(notices_off=off))
+
+
+def switch_off(user_id: int, kinds: Collection[Notice]) -> None:
+    """No more mails of these kinds; the others stay as they are."""
+    kept = db.session.scalar(lock_rows(select(USERS.c.notices_off).where(USERS.c.id == user_id)))
+    if kept is not None:
+        off = kinds_of_notices.of_words(kept) | frozenset(kinds)
+        change(update(USERS).where(USERS.c.id == user_id).values(notices_off=kinds_of_notices.as_words(off)))
+
+
+def unsubscribe_path(user_id: int, kinds: Collection[Notice]) -> str:
+    """The address that ends mails of these kinds for this person, for whoever holds the mail."""
+    return f"/unsubscribe/{_signer().dumps([user_id, *sorted(kinds)])}"
+
+
+def read_unsubscribe(token: str) -> tuple[int, frozenset[Notice]] | None:
+    """Whose mails of which kinds this token ends; None when it is none of ours."""
+    try:
+        user_id, *words = _signer().loads(token)
+    except (BadSignature, ValueError):
+        return None
+    return int(user_id), kinds_of_notices.of_words(" ".join(words))
+
+
+def _signer() -> URLSafeSerializer:
+    return URLSafeSerializer(current_app.secret_key or "", salt=_SALT)

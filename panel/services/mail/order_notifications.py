@@ -1,0 +1,111 @@
+"""Mails about orders that ended. The door that moves an order only marks it; here the marks become mails.
+
+Whatever ended for one customer goes into one mail, and the next comes five minutes later at the earliest: whoever
+places a hundred orders at once is not sent a hundred mails.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, select, update
+
+from panel.db import change, db, lock_rows, table_of
+from panel.domain.notification_kinds import Notice
+from panel.domain.status import Status
+from panel.models import Account, Order, Terms, User
+from panel.services.mail import notifications
+
+ORDERS, USERS, TERMS, ACCOUNTS = (table_of(model) for model in (Order, User, Terms, Account))
+
+TEMPLATE = "orders"
+GAP = timedelta(minutes=5)
+CUSTOMERS_A_SWEEP = 100
+MOST_IN_A_MAIL = 1_000
+MOST_LISTED = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An order that ended, as its mail says it."""
+
+    id: int
+    status: Status
+    tool: str
+    link: str
+    quantity: int
+    remains: int
+    charge_nanos: int
+    returned_nanos: int
+    reason: str
+
+    @property
+    def delivered(self) -> int:
+        return 0 if self.status is Status.CANCELED else self.quantity - self.remains
+
+
+def customers_with_news(*, now: datetime) -> list[int]:
+    """Customers with orders that ended, who have had no mail about orders in the last five minutes."""
+    marked = select(ORDERS.c.customer_id).where(ORDERS.c.notice_at.is_not(None))
+    found = select(USERS.c.id).where(USERS.c.id.in_(marked), _may_be_told(now))
+    return list(db.session.scalars(found.order_by(USERS.c.id).limit(CUSTOMERS_A_SWEEP)))
+
+
+def _may_be_told(now: datetime) -> Any:
+    return USERS.c.noticed_at.is_(None) | (USERS.c.noticed_at <= now - GAP)
+
+
+def tell_customer(customer_id: int, *, now: datetime) -> bool:
+    """Make one mail of all that ended for this customer, and take the marks off. Whether a mail was queued."""
+    rows = db.session.execute(lock_rows(_MARKED.where(ORDERS.c.customer_id == customer_id), of=ORDERS)).all()
+    if not rows:
+        return False
+    change(update(ORDERS).where(ORDERS.c.id.in_([row.id for row in rows])).values(notice_at=None))
+    to = notifications.reader(customer_id)
+    wanted = [] if to is None else [order for order in map(_ended, rows) if Notice(order.status) not in to.off]
+    if to is None or not wanted:
+        return False
+    change(update(USERS).where(USERS.c.id == customer_id).values(noticed_at=now))
+    kinds = {Notice(order.status) for order in wanted}
+    # An order is marked once, so no other mail begins with this one.
+    key = f"orders:{wanted[0].id}"
+    return notifications.send(to, kinds, template=TEMPLATE, key=key, now=now, **_facts(wanted, customer_id, at=now))
+
+
+_MARKED = (
+    select(
+        ORDERS.c.id,
+        ORDERS.c.status,
+        TERMS.c.name,
+        ORDERS.c.link,
+        ORDERS.c.quantity,
+        ORDERS.c.remains,
+        ORDERS.c.charge_nanos,
+        ORDERS.c.returned_nanos,
+        ORDERS.c.reason,
+    )
+    .join(TERMS, TERMS.c.id == ORDERS.c.terms_id)
+    .where(ORDERS.c.notice_at.is_not(None))
+    .order_by(ORDERS.c.id)
+    .limit(MOST_IN_A_MAIL)
+)
+
+
+def _ended(row: Row[*tuple[Any, ...]]) -> Ended:
+    # What is in Refill by now was Completed when it was marked.
+    status = Status.COMPLETED if row.status == Status.REFILL else Status(row.status)
+    return Ended(row.id, status, *row[2:])
+
+
+def _facts(ended: Sequence[Ended], customer_id: int, *, at: datetime) -> dict[str, Any]:
+    balance = db.session.scalars(select(ACCOUNTS.c.balance_nanos).where(ACCOUNTS.c.user_id == customer_id)).one()
+    return {
+        "orders": ended[:MOST_LISTED],
+        "unlisted": max(0, len(ended) - MOST_LISTED),
+        "count_of_orders": len(ended),
+        "charge_nanos": sum(order.charge_nanos for order in ended),
+        "returned_nanos": sum(order.returned_nanos for order in ended),
+        "balance_nanos": balance,
+        "at": at,
+    }

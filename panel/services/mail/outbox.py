@@ -1,0 +1,178 @@
+"""The outbox: a mail is queued in the transaction in which its cause happened, and sent later by a job.
+
+A mail is sent until a server takes it, or 72 hours have passed: at least once, and perhaps twice (when a worker dies
+between the sending and its note), always with the same text and the same Message-ID.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import current_app
+from sqlalchemy import delete, func, select
+
+from panel.db import change, db, lock_rows, table_of, upsert
+from panel.domain import plain_text
+from panel.models import Mail
+from panel.security import encryption
+from panel.settings import Settings
+
+MAILS = table_of(Mail)
+
+KEPT_TRYING_FOR = timedelta(hours=72)
+# How long to wait after the first failure, the second, and so on; the last holds for all further ones.
+WAITS = tuple(timedelta(seconds=seconds) for seconds in (30, 120, 600, 1_800, 7_200, 21_600))
+# How long a mail that is done with is kept, so that it can be said what was sent and when.
+KEPT_FOR = timedelta(days=30)
+MOST_ERROR_LENGTH = 200
+# What keeps a line of text from being cut by a server.
+MOST_SUBJECT_LENGTH = 150
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A mail that a worker has taken up."""
+
+    id: int
+    key: str
+    kind: str
+    email: str
+    subject: str
+    text: str
+    is_sealed: bool
+    unsubscribe: str
+    queued_at: datetime
+    lease_until: datetime
+
+
+@dataclass(frozen=True)
+class Outbox:
+    """How the outbox stands: what waits, since when the oldest, and what nobody took in the last days."""
+
+    waiting: int
+    oldest_at: datetime | None
+    given_up: int
+
+
+def queue(
+    to: str,
+    *,
+    subject: str,
+    text: str,
+    kind: str,
+    user_id: int | None = None,
+    key: str,
+    unsubscribe: str = "",
+    is_secret: bool = False,
+    now: datetime,
+) -> bool:
+    """Add a mail in the caller's transaction; False when one with this key was queued before.
+
+    `unsubscribe` is the path that ends mails of this kind. What `is_secret` (a link that acts for whoever opens it)
+    is sealed until it is sent, and then forgotten.
+    """
+    text = plain_text.lines(text)
+    row = {
+        "key": key,
+        "kind": kind,
+        "user_id": user_id,
+        "email": to,
+        "subject": plain_text.one_line(subject, most=MOST_SUBJECT_LENGTH),
+        "text": encryption.seal(text, settings=_settings()) if is_secret else text,
+        "is_sealed": is_secret,
+        "unsubscribe": unsubscribe,
+        "queued_at": now,
+        "rank": 1 if unsubscribe else 0,
+        "due_at": now,
+        "tries": 0,
+        "error": "",
+    }
+    unless_known = upsert(MAILS).values(row).on_conflict_do_nothing(index_elements=[MAILS.c.key])
+    return db.session.scalar(unless_known.returning(MAILS.c.id)) is not None
+
+
+def _settings() -> Settings:
+    return current_app.config["PANEL"]  # type: ignore[no-any-return]
+
+
+def is_any_due(*, now: datetime) -> bool:
+    due = select(MAILS.c.id).where(MAILS.c.due_at.is_not(None), MAILS.c.due_at <= now)
+    return db.session.scalar(due.limit(1)) is not None
+
+
+def take(*, lease_seconds: float, now: datetime) -> Letter | None:
+    """Take up one mail that is due and move it ahead so that nobody else does; None when there is none.
+
+    What cannot be switched off (a link that was asked for, a warning) goes before notices.
+    """
+    first = select(Mail).where(Mail.due_at.is_not(None), Mail.due_at <= now).order_by(Mail.rank, Mail.due_at).limit(1)
+    mail = db.session.scalar(lock_rows(first, skip_locked=True))
+    if mail is None:
+        return None
+    mail.due_at = lease_until = now + timedelta(seconds=lease_seconds)
+    mail.tries += 1
+    db.session.flush()
+    return Letter(
+        id=mail.id,
+        key=mail.key,
+        kind=mail.kind,
+        email=mail.email,
+        subject=mail.subject,
+        text=mail.text,
+        is_sealed=mail.is_sealed,
+        unsubscribe=mail.unsubscribe,
+        queued_at=mail.queued_at,
+        lease_until=lease_until,
+    )
+
+
+def note_sent(letter: Letter, *, now: datetime) -> None:
+    """A server took it, or it lies in its file."""
+    mail = _still_waiting(letter)
+    if mail is not None:
+        mail.sent_at, mail.due_at, mail.error = now, None, ""
+        _forget_secret(mail)
+
+
+def note_failure(letter: Letter, *, error: str, is_final: bool, now: datetime) -> None:
+    """It was not taken: try later, or give up when trying again is no use or has lasted 72 hours."""
+    mail = _still_waiting(letter)
+    if mail is None or mail.due_at != letter.lease_until:
+        return
+    mail.error = plain_text.one_line(error, most=MOST_ERROR_LENGTH)
+    if is_final or now - mail.queued_at >= KEPT_TRYING_FOR:
+        mail.given_up_at, mail.due_at = now, None
+        _forget_secret(mail)
+    else:
+        mail.due_at = now + WAITS[min(mail.tries, len(WAITS)) - 1]
+    db.session.flush()
+
+
+def _still_waiting(letter: Letter) -> Mail | None:
+    mail: Mail | None = db.session.scalar(lock_rows(select(Mail).where(Mail.id == letter.id)))
+    return mail if mail is not None and mail.due_at is not None else None
+
+
+def _forget_secret(mail: Mail) -> None:
+    if mail.is_sealed:
+        mail.text = ""
+    db.session.flush()
+
+
+def outbox(*, given_up_since: datetime) -> Outbox:
+    """How the outbox stands now."""
+    waiting, oldest_at = db.session.execute(
+        select(func.count(), func.min(MAILS.c.queued_at)).where(MAILS.c.due_at.is_not(None))
+    ).one()
+    given_up = db.session.scalar(select(func.count()).where(MAILS.c.given_up_at > given_up_since)) or 0
+    return Outbox(waiting, oldest_at, given_up)
+
+
+def purge(*, now: datetime) -> int:
+    """Drop mails that were done with 30 days ago. How many."""
+    before = now - KEPT_FOR
+    return change(delete(MAILS).where((MAILS.c.sent_at < before) | (MAILS.c.given_up_at < before)))
+
+
+def forget_person(user_id: int) -> None:
+    """Drop every mail of this person, sent or not: their account is closed."""
+    change(delete(MAILS).where(MAILS.c.user_id == user_id))

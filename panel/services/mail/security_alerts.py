@@ -1,0 +1,63 @@
+"""Mails about the safety of an account. They cannot be switched off, and go to confirmed addresses only.
+
+An address that nobody confirmed may be a stranger's: it gets the links that were asked for, and nothing else.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+
+from panel.db import db
+from panel.models import SignIn, User
+from panel.services.mail import outbox
+from panel.services.mail import templates as mail_templates
+
+
+def password_changed(user_id: int, *, now: datetime) -> None:
+    """The password is another one now, by whatever way."""
+    _tell(_person(user_id), "password_changed", key=f"password:{user_id}:{now.isoformat()}", now=now, at=now)
+
+
+def new_device(user_id: int, *, sign_in_id: int, device: str, network: str, now: datetime) -> None:
+    """Someone logged in on a device, or from a network, that this account has not been used with before.
+
+    Says nothing of the first device ever: that is whoever opened the account.
+    """
+    others = select(SignIn.id).where(SignIn.user_id == user_id, SignIn.id != sign_in_id)
+    alike = others.where(SignIn.device == device, SignIn.network == network)
+    known, same = db.session.execute(
+        select(select(func.count()).select_from(others.limit(1).subquery()).scalar_subquery(), alike.exists())
+    ).one()
+    if known and not same:
+        facts = {"device": device, "network": network, "at": now}
+        _tell(_person(user_id), "new_device", key=f"device:{sign_in_id}", now=now, **facts)
+
+
+def email_changed(user_id: int, *, change_id: int, old_email: str | None, new_email: str, now: datetime) -> None:
+    """The account has another email: both addresses are told. `old_email` is None where nobody had confirmed it."""
+    facts = {"old_email": old_email or "", "new_email": new_email, "at": now}
+    for side, email in (("old", old_email), ("new", new_email)):
+        if email is not None:
+            key = f"email-change:{change_id}:done:{side}"
+            _queue(email, user_id, f"email_changed_{side}", key=key, now=now, **facts)
+
+
+def second_factor_changed(user_id: int, happened: str, *, now: datetime) -> None:
+    """Something about the second factor is another than before; `happened` says what, in one clause."""
+    key = f"second factor:{user_id}:{now.isoformat()}"
+    _tell(_person(user_id), "second_factor", key=key, now=now, happened=happened, at=now)
+
+
+def _person(user_id: int) -> User:
+    return db.session.get_one(User, user_id)
+
+
+def _tell(user: User, template: str, *, key: str, now: datetime, **facts: Any) -> None:
+    if user.email_confirmed_at is not None and user.closed_at is None:
+        _queue(user.email, user.id, template, key=key, now=now, **facts)
+
+
+def _queue(email: str, user_id: int, template: str, *, key: str, now: datetime, **facts: Any) -> None:
+    written = mail_templates.write(template, **facts)
+    outbox.queue(email, subject=written.subject, text=written.text, kind=template, user_id=user_id, key=key, now=now)

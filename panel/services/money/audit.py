@@ -1,0 +1,294 @@
+"""The audit: everything that is cached or summed, computed again from transfers and events, and compared.
+
+It reads everything as of one moment, so it may run beside a living system. It changes nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Subquery, Table, and_, case, func, not_, or_, select
+
+from panel.db import db, read_at_one_moment, table_of
+from panel.domain.settlement import settle
+from panel.domain.status import Status
+from panel.models import Account, AccountKind, Event, Order, OrderCount, Refill, Transfer, TransferKind
+from panel.services import test_orders
+
+ORDERS = table_of(Order)
+EVENTS = table_of(Event)
+TRANSFERS = table_of(Transfer)
+ACCOUNTS = table_of(Account)
+
+
+@dataclass(frozen=True)
+class Audit:
+    """How much there is of customers', and every difference as a sentence. The panel's own test orders are
+    looked at as well, and not counted."""
+
+    orders: int
+    transfers: int
+    differences: tuple[str, ...]
+
+    @property
+    def is_sound(self) -> bool:
+        return not self.differences
+
+
+def audit() -> Audit:
+    """Compare balances, orders, events and counts with what transfers and events say they must be."""
+    read_at_one_moment()
+    differences = [
+        *_accounts(),
+        *_charges(),
+        *_money_of_orders(),
+        *_settlements(),
+        *_adjustments(),
+        *_events(),
+        *_counts(),
+        *_refills(),
+    ]
+    return Audit(
+        orders=_count(ORDERS) - _count(ORDERS, ORDERS.c.customer_id == test_orders.customer_id()),
+        transfers=_count(TRANSFERS) - _count(TRANSFERS, test_orders.is_own_transfer(TRANSFERS)),
+        differences=tuple(differences),
+    )
+
+
+def _count(table: Table, *conditions: ColumnElement[bool]) -> int:
+    return db.session.scalar(select(func.count()).select_from(table).where(*conditions)) or 0
+
+
+def _accounts() -> Iterator[str]:
+    """Cached balances equal their sums; what orders hold equals what lies in holds; nothing is below zero."""
+    came = select(TRANSFERS.c.to_account_id.label("account"), func.sum(TRANSFERS.c.amount_nanos).label("nanos"))
+    went = select(TRANSFERS.c.from_account_id.label("account"), func.sum(TRANSFERS.c.amount_nanos).label("nanos"))
+    came_in = came.group_by(TRANSFERS.c.to_account_id).subquery()
+    went_out = went.group_by(TRANSFERS.c.from_account_id).subquery()
+    balance = func.coalesce(came_in.c.nanos, 0) - func.coalesce(went_out.c.nanos, 0)
+    rows = db.session.execute(
+        select(ACCOUNTS.c.id, ACCOUNTS.c.kind, ACCOUNTS.c.balance_nanos, balance)
+        .outerjoin(came_in, came_in.c.account == ACCOUNTS.c.id)
+        .outerjoin(went_out, went_out.c.account == ACCOUNTS.c.id)
+        .order_by(ACCOUNTS.c.id)
+    )
+    total, holds = 0, 0
+    for account_id, kind, cached, summed in rows:
+        total += int(summed)
+        if kind == AccountKind.CUSTOMER and cached != summed:
+            yield f"Account {account_id} shows {cached} nanos, its transfers sum to {summed}."
+        if kind == AccountKind.HOLDS:
+            holds = int(summed)
+    if total:
+        yield f"All accounts together sum to {total} nanos instead of 0."
+    held = func.sum(ORDERS.c.charge_nanos - ORDERS.c.kept_nanos - ORDERS.c.returned_nanos)
+    orders_hold = int(db.session.scalar(select(held)) or 0)
+    if holds != orders_hold:
+        yield f"The account of held money has {holds} nanos, the orders hold {orders_hold}."
+
+
+def _of(kind: TransferKind) -> ColumnElement[int]:
+    return func.sum(case((TRANSFERS.c.kind == kind, TRANSFERS.c.amount_nanos), else_=0))
+
+
+def _moved() -> Subquery:
+    return (
+        select(
+            TRANSFERS.c.order_id,
+            _of(TransferKind.CHARGE).label("charged"),
+            _of(TransferKind.KEEP).label("kept"),
+            _of(TransferKind.RETURN).label("returned"),
+        )
+        .where(TRANSFERS.c.order_id.is_not(None))
+        .group_by(TRANSFERS.c.order_id)
+        .subquery()
+    )
+
+
+def _charges() -> Iterator[str]:
+    """Transfers run between the right accounts: the order's own customer, holds and sales; the rest with customers."""
+    account_of = {kind: db.session.scalar(select(ACCOUNTS.c.id).where(ACCOUNTS.c.kind == kind)) for kind in _HOUSE}
+    own = select(ACCOUNTS.c.id).where(ACCOUNTS.c.user_id == ORDERS.c.customer_id).scalar_subquery()
+    joined = select(TRANSFERS.c.id, TRANSFERS.c.order_id).join(ORDERS, ORDERS.c.id == TRANSFERS.c.order_id)
+    holds, sales = account_of[AccountKind.HOLDS], account_of[AccountKind.SALES]
+    for kind, source, target in (
+        (TransferKind.CHARGE, own, holds),
+        (TransferKind.KEEP, holds, sales),
+        (TransferKind.RETURN, holds, own),
+    ):
+        wrong = or_(TRANSFERS.c.from_account_id != source, TRANSFERS.c.to_account_id != target)
+        for transfer_id, order_id in db.session.execute(joined.where(TRANSFERS.c.kind == kind, wrong)):
+            yield f"Transfer {transfer_id} ({kind} of order {order_id}) runs between the wrong accounts."
+    customers = select(ACCOUNTS.c.id).where(ACCOUNTS.c.user_id.is_not(None))
+    source, target = TRANSFERS.c.from_account_id, TRANSFERS.c.to_account_id
+    deposits, adjustments = account_of[AccountKind.DEPOSITS], account_of[AccountKind.ADJUSTMENTS]
+    for kind, right in (
+        (TransferKind.DEPOSIT, and_(source == deposits, target.in_(customers))),
+        (
+            TransferKind.ADJUSTMENT,
+            or_(
+                and_(source == adjustments, target.in_(customers)),
+                and_(source.in_(customers), target == adjustments),
+            ),
+        ),
+    ):
+        for transfer_id in db.session.scalars(select(TRANSFERS.c.id).where(TRANSFERS.c.kind == kind, not_(right))):
+            yield f"Transfer {transfer_id} ({kind}) runs between the wrong accounts."
+
+
+_HOUSE = (AccountKind.HOLDS, AccountKind.SALES, AccountKind.DEPOSITS, AccountKind.ADJUSTMENTS)
+
+
+def _money_of_orders() -> Iterator[str]:
+    """What an order says was charged, kept and returned is what its transfers moved."""
+    moved = _moved()
+    charged, kept, returned = (func.coalesce(moved.c[name], 0) for name in ("charged", "kept", "returned"))
+    rows = db.session.execute(
+        select(
+            ORDERS.c.id,
+            charged,
+            kept,
+            returned,
+            ORDERS.c.charge_nanos,
+            ORDERS.c.kept_nanos,
+            ORDERS.c.returned_nanos,
+        )
+        .outerjoin(moved, moved.c.order_id == ORDERS.c.id)
+        .where(
+            or_(
+                charged != ORDERS.c.charge_nanos,
+                kept != ORDERS.c.kept_nanos,
+                returned != ORDERS.c.returned_nanos,
+            )
+        )
+    )
+    for order_id, *amounts in rows:
+        did, says = [int(amount) for amount in amounts[:3]], amounts[3:]
+        yield f"Order {order_id} says charged, kept, returned {says}, its transfers moved {did}."
+
+
+def _adjustments() -> Iterator[str]:
+    """Adjustments run between that account and a customer; those of an order to its own, never above what was kept."""
+    adjusted = TRANSFERS.c.kind == TransferKind.ADJUSTMENT
+    pot = db.session.scalar(select(ACCOUNTS.c.id).where(ACCOUNTS.c.kind == AccountKind.ADJUSTMENTS))
+    owner = ACCOUNTS.alias("owner")
+    gone = TRANSFERS.c.from_account_id
+    other = case((gone == pot, TRANSFERS.c.to_account_id), else_=gone)
+    one_is_the_pot = or_(gone == pot, TRANSFERS.c.to_account_id == pot)
+    rows = db.session.execute(
+        select(TRANSFERS.c.id)
+        .select_from(TRANSFERS)
+        .outerjoin(owner, owner.c.id == other)
+        .outerjoin(ORDERS, ORDERS.c.id == TRANSFERS.c.order_id)
+        .where(
+            adjusted,
+            or_(
+                ~one_is_the_pot,
+                owner.c.user_id.is_(None),
+                TRANSFERS.c.order_id.is_not(None) & or_(gone != pot, owner.c.user_id != ORDERS.c.customer_id),
+            ),
+        )
+    )
+    for (transfer_id,) in rows:
+        yield f"Transfer {transfer_id} ({TransferKind.ADJUSTMENT}) runs between the wrong accounts."
+    given = func.sum(TRANSFERS.c.amount_nanos)
+    beyond = (
+        select(ORDERS.c.id, ORDERS.c.kept_nanos, given)
+        .join(TRANSFERS, TRANSFERS.c.order_id == ORDERS.c.id)
+        .where(adjusted)
+        .group_by(ORDERS.c.id, ORDERS.c.kept_nanos)
+        .having(given > ORDERS.c.kept_nanos)
+    )
+    for order_id, kept, returned in db.session.execute(beyond):
+        yield f"Order {order_id} kept {kept} nanos, and {int(returned)} were returned for it later."
+
+
+def _settlements() -> Iterator[str]:
+    """Money is where the status says: recomputed from status, remains and price."""
+    rows = db.session.execute(
+        select(
+            ORDERS.c.id,
+            ORDERS.c.status,
+            ORDERS.c.quantity,
+            ORDERS.c.remains,
+            ORDERS.c.price_micros_per_thousand,
+            ORDERS.c.kept_nanos,
+            ORDERS.c.returned_nanos,
+        ).execution_options(yield_per=10_000)
+    )
+    for order_id, status, quantity, remains, price, kept, returned in rows:
+        due = settle(Status(status), quantity=quantity, remains=remains, price_micros_per_thousand=price)
+        if (due.kept_nanos, due.returned_nanos) != (kept, returned):
+            yield f"Order {order_id} is {status} with {kept} kept and {returned} returned; {due} was due."
+
+
+def _events() -> Iterator[str]:
+    """The newest event of an order is the order; events follow one another without a gap."""
+    last = EVENTS.alias()
+    newest = select(func.max(last.c.id)).where(last.c.order_id == ORDERS.c.id).correlate(ORDERS).scalar_subquery()
+    same = [
+        EVENTS.c[name] == ORDERS.c[name] for name in ("status", "remains", "kept_nanos", "returned_nanos", "version")
+    ]
+    start = func.coalesce(EVENTS.c.start_count, -1) == func.coalesce(ORDERS.c.start_count, -1)
+    matching = select(EVENTS.c.id).where(EVENTS.c.id == newest, *same, start).correlate(ORDERS).exists()
+    for order_id in db.session.scalars(select(ORDERS.c.id).where(~matching)):
+        yield f"Order {order_id} is not what its newest event says."
+    line = select(EVENTS, *(_before(name) for name in _STATE)).subquery()
+    first = line.c.version_before.is_(None)
+    settled_before = line.c.kept_nanos_before + line.c.returned_nanos_before > 0
+    broken = select(line.c.id, line.c.order_id).where(
+        or_(
+            (line.c.kind == "placed") != first,
+            line.c.old_status != line.c.status_before,
+            (line.c.kind == "moved") & (line.c.old_status == line.c.status),
+            (line.c.kind == "noted") & or_(*(_differs(line, name) for name in _STATE)),
+            (line.c.kind != "noted") & (line.c.version != func.coalesce(line.c.version_before, 0) + 1),
+            settled_before & or_(_differs(line, "kept_nanos"), _differs(line, "returned_nanos")),
+        )
+    )
+    for event_id, order_id in db.session.execute(broken):
+        yield f"Event {event_id} of order {order_id} does not follow from the one before it."
+    moves = select(EVENTS.c.old_status, EVENTS.c.status).where(EVENTS.c.kind == "moved").distinct()
+    for old, new in db.session.execute(moves):
+        if not Status(old).may_become(Status(new)):
+            yield f"Some order went from {old} to {new}, which the table of statuses does not allow."
+
+
+# What an event says of the order after it.
+_STATE = ("status", "remains", "start_count", "kept_nanos", "returned_nanos", "version")
+
+
+def _before(name: str) -> ColumnElement[Any]:
+    """The same column of the event before, of the same order."""
+    return func.lag(EVENTS.c[name]).over(partition_by=EVENTS.c.order_id, order_by=EVENTS.c.id).label(f"{name}_before")
+
+
+def _differs(line: Subquery, name: str) -> ColumnElement[bool]:
+    return line.c[name].is_distinct_from(line.c[f"{name}_before"])
+
+
+def _counts() -> Iterator[str]:
+    """The counts beside the views equal the orders counted."""
+    counted = (
+        select(ORDERS.c.customer_id, ORDERS.c.status, func.count().label("orders"))
+        .group_by(ORDERS.c.customer_id, ORDERS.c.status)
+        .subquery()
+    )
+    kept = table_of(OrderCount)
+    same = (kept.c.customer_id == counted.c.customer_id) & (kept.c.status == counted.c.status)
+    is_now, says = func.coalesce(counted.c.orders, 0), func.coalesce(kept.c.orders, 0)
+    uncounted = select(counted.c.customer_id, counted.c.status, is_now, says).outerjoin(kept, same)
+    miscounted = select(kept.c.customer_id, kept.c.status, is_now, says).outerjoin(counted, same)
+    for statement in (uncounted.where(kept.c.orders.is_(None)), miscounted.where(is_now != says)):
+        for customer_id, status, orders, told in db.session.execute(statement):
+            yield f"Customer {customer_id} has {orders} orders in {status}, the count says {told}."
+
+
+def _refills() -> Iterator[str]:
+    """An order is in Refill exactly while it has an open refill."""
+    is_open = (
+        select(Refill.id).where(Refill.order_id == ORDERS.c.id, Refill.state.in_(["requested", "running"])).exists()
+    )
+    in_refill = ORDERS.c.status == Status.REFILL
+    for order_id in db.session.scalars(select(ORDERS.c.id).where(or_(in_refill & ~is_open, ~in_refill & is_open))):
+        yield f"Order {order_id} and its refill task disagree."

@@ -1,0 +1,167 @@
+"""Requests to add money: a customer asks and gets a reference, an operator confirms what arrived."""
+
+import secrets
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from panel.db import db, lock_rows
+from panel.domain.errors import BadMoney, NotFound, Refused
+from panel.domain.money import NANOS_PER_UNIT, parse_nanos
+from panel.models import TopUp
+from panel.services import customer_version
+from panel.services.closed_accounts import check_open
+from panel.services.money import ledger
+
+LEAST_NANOS = 1 * NANOS_PER_UNIT
+MOST_NANOS = 10_000 * NANOS_PER_UNIT
+MOST_OPEN = 10
+
+_NANOS_PER_CENT = NANOS_PER_UNIT // 100
+# Without the letters and digits that are mistaken for one another when read aloud or copied by hand.
+_REFERENCE_SIGNS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+_REFERENCE_LENGTH = 6
+
+
+def parse_amount(text: str) -> int:
+    """The amount typed, in nanos. Raises BadMoney about the field `amount`."""
+    if not text.strip():
+        raise BadMoney("The amount is missing. Write it in digits, such as 25 or 12.50.", field="amount")
+    try:
+        return parse_nanos(text.strip())
+    except BadMoney as error:
+        raise BadMoney(error.message, field="amount") from None
+
+
+def request_top_up(customer_id: int, *, amount_nanos: int, now: datetime) -> TopUp:
+    """Note that the customer means to pay this amount. The same amount asked for twice, or at once, is one request.
+
+    Raises BadMoney for the amount, and Refused beyond MOST_OPEN or for a closed account.
+    """
+    _check_amount(amount_nanos)
+    ledger.lock_accounts([customer_id])
+    check_open([customer_id])
+    asked = open_requests(customer_id)
+    for top_up in asked:
+        if top_up.amount_nanos == amount_nanos:
+            return top_up
+    if len(asked) >= MOST_OPEN:
+        raise Refused(
+            f"You have {MOST_OPEN} open requests already. Pay one of them with its own reference first.",
+            field="amount",
+        )
+    top_up = TopUp(customer_id=customer_id, reference=_free_reference(), amount_nanos=amount_nanos, requested_at=now)
+    db.session.add(top_up)
+    db.session.flush()
+    return top_up
+
+
+def open_requests(customer_id: int) -> list[TopUp]:
+    """What this customer asked for and no operator has confirmed or refused yet, the newest first."""
+    return list(
+        db.session.scalars(
+            select(TopUp)
+            .where(TopUp.customer_id == customer_id, TopUp.transfer_id.is_(None), TopUp.refused_at.is_(None))
+            .order_by(TopUp.id.desc())
+        )
+    )
+
+
+def references(customer_id: int) -> dict[int, str]:
+    """The references of this customer's confirmed requests, by the transfer that confirmed them."""
+    rows = db.session.execute(
+        select(TopUp.transfer_id, TopUp.reference).where(
+            TopUp.customer_id == customer_id, TopUp.transfer_id.is_not(None)
+        )
+    )
+    return {transfer_id: reference for transfer_id, reference in rows if transfer_id is not None}
+
+
+def find(reference: str) -> TopUp:
+    """The request with this reference, however it was typed. Raises NotFound."""
+    return _found(db.session.scalar(select(TopUp).where(TopUp.reference == _as_kept(reference))), reference)
+
+
+def confirm(reference: str, *, amount_nanos: int, note: str, now: datetime) -> int:
+    """Add what arrived to the customer's balance, once; the transfer's id. Raises NotFound or Refused."""
+    top_up = _held_open(reference)
+    transfer_id = ledger.deposit(
+        top_up.customer_id,
+        amount_nanos=amount_nanos,
+        reason=f"deposit:top-up:{top_up.id}",
+        note=note,
+        now=now,
+    )
+    top_up.transfer_id = transfer_id
+    db.session.flush()
+    customer_version.bump_customers([top_up.customer_id])
+    return transfer_id
+
+
+def refuse(reference: str, *, reason: str, now: datetime) -> TopUp:
+    """End a request without adding anything; the customer reads the reason. Raises NotFound or Refused."""
+    top_up = _held_open(reference)
+    top_up.refused_at, top_up.refused_reason = now, reason
+    db.session.flush()
+    customer_version.bump_customers([top_up.customer_id])
+    return top_up
+
+
+def refused_requests(customer_id: int, *, since: datetime) -> list[TopUp]:
+    """What operators have refused this customer since then, the newest first."""
+    mine = select(TopUp).where(TopUp.customer_id == customer_id, TopUp.refused_at >= since)
+    return list(db.session.scalars(mine.order_by(TopUp.id.desc())))
+
+
+def waiting(*, after: int | None, most: int) -> list[TopUp]:
+    """All requests that wait for an operator, the oldest first, beyond the one numbered `after`."""
+    statement = select(TopUp).where(TopUp.transfer_id.is_(None), TopUp.refused_at.is_(None), TopUp.id > (after or 0))
+    return list(db.session.scalars(statement.order_by(TopUp.id).limit(most)))
+
+
+def _held_open(reference: str) -> TopUp:
+    """The request, held until the transaction ends. Raises NotFound, or Refused when it was decided before."""
+    # The customer's account comes first, as for everyone who moves that customer's money.
+    ledger.lock_accounts([find(reference).customer_id])
+    statement = lock_rows(select(TopUp).where(TopUp.reference == _as_kept(reference)))
+    # It may have been read before it was held, and be another's by now.
+    top_up = _found(db.session.scalar(statement, execution_options={"populate_existing": True}), reference)
+    if top_up.transfer_id is not None:
+        raise Refused(f"The request {top_up.reference} was confirmed before. Nothing was added again.")
+    if top_up.refused_at is not None:
+        raise Refused(f"The request {top_up.reference} was refused before. Nothing was added.")
+    return top_up
+
+
+def payment_instructions(instance: Path) -> list[list[str]]:
+    """The operator's words on how to pay, as paragraphs of lines: `payment.txt` in the instance folder."""
+    file = instance / "payment.txt"
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    return [paragraph.strip().splitlines() for paragraph in text.split("\n\n") if paragraph.strip()]
+
+
+def _check_amount(amount_nanos: int) -> None:
+    if amount_nanos < LEAST_NANOS:
+        raise BadMoney("The least amount to add is $1.00.", field="amount")
+    if amount_nanos > MOST_NANOS:
+        raise BadMoney("The most you can add at once is $10,000.00.", field="amount")
+    if amount_nanos % _NANOS_PER_CENT:
+        raise BadMoney("An amount to pay has at most two digits after the point.", field="amount")
+
+
+def _free_reference() -> str:
+    while True:
+        reference = "T-" + "".join(secrets.choice(_REFERENCE_SIGNS) for _ in range(_REFERENCE_LENGTH))
+        if not db.session.scalar(select(func.count()).where(TopUp.reference == reference)):
+            return reference
+
+
+def _as_kept(reference: str) -> str:
+    return reference.strip().upper()
+
+
+def _found(top_up: TopUp | None, reference: str) -> TopUp:
+    if top_up is None:
+        raise NotFound(f"There is no request with the reference {reference.strip()}.")
+    return top_up

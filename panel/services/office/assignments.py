@@ -1,0 +1,91 @@
+"""Who works on an order by hand: one operator at a time, until the order is let go or half an hour has passed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+
+from panel.db import change, db, table_of, upsert
+from panel.domain import formatting
+from panel.domain.errors import Refused
+from panel.models import Claim, Provider, User
+from panel.services import audit_log
+from panel.services.orders import transitions
+
+LASTS = timedelta(minutes=30)
+CLAIMS = table_of(Claim)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An order that somebody works on now."""
+
+    order_id: int
+    operator_id: int
+    operator: str
+    until: datetime
+
+
+def of_orders(order_ids: Sequence[int], *, now: datetime) -> dict[int, Held]:
+    """The claims that hold now, by order."""
+    rows = db.session.execute(
+        select(Claim.order_id, Claim.operator_id, User.email, Claim.until)
+        .join(User, User.id == Claim.operator_id)
+        .where(Claim.order_id.in_(order_ids), Claim.until > now)
+    )
+    return {row[0]: Held(*row) for row in rows}
+
+
+def of_order(order_id: int, *, now: datetime) -> Held | None:
+    return of_orders([order_id], now=now).get(order_id)
+
+
+def claim(order_id: int, *, operator_id: int, actor: str, now: datetime) -> None:
+    """Take the order for half an hour, or hold it longer. Raises NotFound or Refused."""
+    order = transitions.claim_one(order_id)
+    if not is_by_hand(order.provider_id):
+        raise Refused(f"Order {order_id} is delivered by a provider. Only orders fulfilled by hand are claimed.")
+    if not order.status.is_moving:
+        raise Refused(f"Order {order_id} has ended as {order.status.label}: there is nothing left to do by hand.")
+    check_free(order_id, operator_id=operator_id, now=now)
+    hold(order_id, operator_id=operator_id, now=now)
+    audit_log.write("orders claim", actor=actor, subject=f"order {order_id}", now=now)
+
+
+def hold(order_id: int, *, operator_id: int, now: datetime) -> None:
+    """Write the claim, in a transaction that holds the order."""
+    add = upsert(CLAIMS).values(order_id=order_id, operator_id=operator_id, claimed_at=now, until=now + LASTS)
+    db.session.execute(
+        add.on_conflict_do_update(
+            index_elements=["order_id"],
+            set_={"operator_id": operator_id, "claimed_at": now, "until": now + LASTS},
+        )
+    )
+
+
+def check_free(order_id: int, *, operator_id: int, now: datetime) -> None:
+    """Raises Refused while another operator holds the order."""
+    held = of_order(order_id, now=now)
+    if held is not None and held.operator_id != operator_id:
+        raise Refused(
+            f"{held.operator} works on order {order_id}, until {formatting.when(held.until)} or let go before."
+        )
+
+
+def release(order_id: int, *, operator_id: int, actor: str, now: datetime) -> None:
+    """Let the order go. Raises NotFound, or Refused where somebody else holds it; letting go twice is no fault."""
+    transitions.claim_one(order_id)
+    check_free(order_id, operator_id=operator_id, now=now)
+    if end(order_id):
+        audit_log.write("orders release", actor=actor, subject=f"order {order_id}", now=now)
+
+
+def end(order_id: int) -> bool:
+    """Remove the claim; whether there was one."""
+    return change(delete(CLAIMS).where(CLAIMS.c.order_id == order_id)) == 1
+
+
+def is_by_hand(provider_id: int) -> bool:
+    """Whether people deliver for this provider."""
+    return db.session.scalar(select(Provider.kind).where(Provider.id == provider_id)) == "manual"

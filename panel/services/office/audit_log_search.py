@@ -1,0 +1,90 @@
+"""The audit log, searched: who did what, to what, when and why. Lines are only ever read here."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, select
+
+from panel.db import db
+from panel.domain.list_filters import BadFilters, DaysAndPage, days_of, is_row_number
+from panel.models import AuditLine
+
+PAGE_SIZE = 50
+BATCH_SIZE = 1_000
+LONGEST_WORDS = 254
+WORDS = ("actor", "act", "subject", "detail")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters(DaysAndPage):
+    """What narrows the log, and `after` which line the page begins. A subject is named in full, the rest in part."""
+
+    actor: str = ""
+    act: str = ""
+    subject: str = ""
+    detail: str = ""
+
+    def named(self) -> Iterable[tuple[str, object]]:
+        return [(name, getattr(self, name)) for name in WORDS]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Lines, newest first, and the line after which the next page begins."""
+
+    lines: Sequence[AuditLine]
+    next_after: int | None
+
+
+def parse(given: Mapping[str, str]) -> Filters:
+    """The filters of an address; an empty value is none. Raises BadFilters with a message for each bad field."""
+    errors: dict[str, str] = {}
+    words = {name: given.get(name, "").strip() for name in WORDS}
+    for name, text in words.items():
+        if len(text) > LONGEST_WORDS or not text.isprintable():
+            errors[name] = f"Write at most {LONGEST_WORDS} characters on one line."
+    first, last = days_of(given, errors)
+    after = given.get("after", "")
+    if after and not is_row_number(after):
+        errors[""] = "There is no such page of the log. Go to the newest lines."
+    if errors:
+        raise BadFilters(errors)
+    return Filters(**words, first=first, last=last, after=int(after) if after else None)
+
+
+def page(filters: Filters) -> Page:
+    """One page of what is found, newest first."""
+    lines = _read(filters, most=PAGE_SIZE + 1)
+    has_more = len(lines) > PAGE_SIZE
+    return Page(lines[:PAGE_SIZE], lines[PAGE_SIZE - 1].id if has_more else None)
+
+
+def all_lines(filters: Filters) -> Iterator[AuditLine]:
+    """Everything that is found, for a file: a thousand at a time."""
+    filters = filters.at(None)
+    while lines := _read(filters, most=BATCH_SIZE):
+        yield from lines
+        filters = filters.at(lines[-1].id)
+
+
+def _read(filters: Filters, *, most: int) -> Sequence[AuditLine]:
+    statement = select(AuditLine).where(*_conditions(filters))
+    if filters.after is not None:
+        statement = statement.where(AuditLine.id < filters.after)
+    return db.session.scalars(statement.order_by(AuditLine.id.desc()).limit(most)).all()
+
+
+def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if filters.subject:
+        found.append(AuditLine.subject == filters.subject)
+    for column, text in (
+        (AuditLine.actor, filters.actor),
+        (AuditLine.act, filters.act),
+        (AuditLine.detail, filters.detail),
+    ):
+        if text:
+            found.append(column.icontains(text, autoescape=True))
+    if filters.period is not None:
+        found += [AuditLine.at >= filters.period.since, AuditLine.at < filters.period.until]
+    return found

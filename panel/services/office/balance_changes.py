@@ -1,0 +1,96 @@
+"""Money that an operator moves on a customer's account: a credit, a debit, a top-up that arrived.
+
+What would happen is computed before it happens, by the same checks that the move itself makes.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from panel.db import db, table_of
+from panel.domain import money
+from panel.domain.errors import BadMoney, NotFound, Refused
+from panel.models import AccountKind, ProposalKind, TopUp, Transfer, TransferKind, User
+from panel.services import audit_log, customer_version
+from panel.services.money import deposits, ledger
+from panel.services.money.ledger import Posting
+
+TRANSFERS = table_of(Transfer)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an operator wants to do with a customer's money. `form_key`: the form that says so, sent once or twice."""
+
+    kind: ProposalKind
+    customer_id: int
+    amount_nanos: int
+    reason: str
+    form_key: str
+    operator_id: int
+    actor: str
+    top_up_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """The customer's balance before and after, and whether a second operator has to agree."""
+
+    before_nanos: int
+    after_nanos: int
+    needs_second: bool
+
+
+def effect(wanted: Wanted, *, limit_nanos: int) -> Effect:
+    """What would happen now. Raises NotFound, BadInput, BadMoney or Refused; changes nothing."""
+    audit_log.checked_reason(wanted.reason)
+    if db.session.get(User, wanted.customer_id) is None:
+        raise NotFound(f"There is no customer {wanted.customer_id}.")
+    if wanted.customer_id == wanted.operator_id:
+        raise Refused("This is your own account. Another operator must do it.")
+    if wanted.amount_nanos <= 0:
+        raise BadMoney("The amount must be more than zero.", field="amount")
+    before = ledger.balance_nanos(wanted.customer_id)
+    is_debit = wanted.kind is ProposalKind.DEBIT
+    after = before - wanted.amount_nanos if is_debit else before + wanted.amount_nanos
+    if after < 0:
+        raise BadMoney(f"The balance is {money.plain(before)}. A debit never takes more than that.", field="amount")
+    if after > ledger.MOST_BALANCE_NANOS:
+        raise BadMoney("This would bring the balance above what an account can hold.", field="amount")
+    return Effect(before, after, needs_second=wanted.amount_nanos > limit_nanos)
+
+
+def move(wanted: Wanted, *, actor: str, now: datetime) -> int:
+    """Move the money, in a transaction that holds the customer's account; the transfer's id."""
+    reason = audit_log.checked_reason(wanted.reason)
+    if wanted.kind is ProposalKind.TOP_UP:
+        reference = db.session.scalars(select(TopUp.reference).where(TopUp.id == wanted.top_up_id)).one()
+        number = deposits.confirm(reference, amount_nanos=wanted.amount_nanos, note=reason, now=now)
+        what = f"top-up {reference}"
+    else:
+        number, what = _adjust(wanted, reason, now=now), wanted.kind.value
+    detail = f"{money.plain(wanted.amount_nanos)}, line {number}: {reason}"
+    audit_log.write(f"customers {what}", actor=actor, subject=f"customer {wanted.customer_id}", detail=detail, now=now)
+    return number
+
+
+def _adjust(wanted: Wanted, reason: str, *, now: datetime) -> int:
+    ends: tuple[int | AccountKind, int | AccountKind] = (AccountKind.ADJUSTMENTS, wanted.customer_id)
+    source, target = ends[::-1] if wanted.kind is ProposalKind.DEBIT else ends
+    unique = transfer_reason(wanted.form_key)
+    posting = Posting(source, target, wanted.amount_nanos, TransferKind.ADJUSTMENT, unique, note=reason)
+    ledger.post([posting], now=now)
+    customer_version.bump_customers([wanted.customer_id])
+    return int(db.session.scalars(select(TRANSFERS.c.id).where(TRANSFERS.c.reason == unique)).one())
+
+
+def transfer_reason(form_key: str) -> str:
+    """The unique reason of the transfer that a form makes."""
+    return f"adjustment:office:{form_key}"
+
+
+def is_moved(form_key: str) -> bool:
+    """Whether this form has moved its money already."""
+    found = select(TRANSFERS.c.id).where(TRANSFERS.c.reason == transfer_reason(form_key))
+    return db.session.scalar(found) is not None

@@ -1,0 +1,94 @@
+"""One act on many orders: first what it would do to each, then each on its own, and what came of it.
+
+A page of orders is looked at before it is changed. What moved between the two is reported and left as it is.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from panel.domain.errors import BadInput, PanelError
+from panel.domain.status import Status
+from panel.services.office import order_actions, order_table
+from panel.services.office.order_actions import Act, Deed, Effect
+from panel.services.office.order_table import Line
+from panel.services.orders import transitions
+
+MOST = 100
+# What an order can be given by hand without counts being typed for each.
+BULK_STATUSES = (Status.PROCESSING, Status.IN_PROGRESS, Status.COMPLETED, Status.CANCELED)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One order of the preview: as its row shows it, and what would happen or why nothing would."""
+
+    line: Line
+    effect: Effect | None
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What the act would do to each order, and how many and how much that is together."""
+
+    rows: tuple[Shown, ...]
+    missing: tuple[int, ...]
+
+    @property
+    def possible(self) -> tuple[Shown, ...]:
+        return tuple(row for row in self.rows if row.effect is not None)
+
+    @property
+    def returned_nanos(self) -> int:
+        return sum(row.effect.money.returned_nanos for row in self.rows if row.effect is not None)
+
+    @property
+    def kept_nanos(self) -> int:
+        return sum(row.effect.money.kept_nanos for row in self.rows if row.effect is not None)
+
+
+def check_choice(order_ids: Sequence[int]) -> None:
+    """Raises BadInput for none or too many."""
+    if not order_ids:
+        raise BadInput("Choose at least one order: tick the box at the start of its row.", field="order")
+    if len(order_ids) > MOST:
+        raise BadInput(f"Choose at most {MOST} orders at once.", field="order")
+
+
+def preview(order_ids: Sequence[int], deed: Deed, *, now: datetime) -> Preview:
+    """What would happen to each order now. Changes nothing; the caller's transaction holds the orders meanwhile."""
+    check_choice(order_ids)
+    orders = transitions.claim(order_ids)
+    lines = order_table.of_ids(list(orders), now=now)
+    rows = []
+    for order_id in sorted(orders):
+        try:
+            rows.append(Shown(lines[order_id], order_actions.effect(orders[order_id], deed, now=now)))
+        except PanelError as error:
+            rows.append(Shown(lines[order_id], None, error.message))
+    return Preview(tuple(rows), tuple(sorted(set(order_ids) - orders.keys())))
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of the act on one order: done, or why not."""
+
+    order_id: int
+    refusal: str
+
+    @property
+    def is_done(self) -> bool:
+        return not self.refusal
+
+
+def deed(typed: Mapping[str, str], *, actor: str, operator_id: int) -> Deed:
+    """The act that a form names. Raises BadInput where it names none, or a move without its status."""
+    try:
+        act = Act(typed.get("act", ""))
+    except ValueError:
+        raise BadInput("Choose what to do with these orders.", field="act") from None
+    to = next((status for status in BULK_STATUSES if status.value == typed.get("to", "")), None)
+    if act is Act.MOVE and to is None:
+        raise BadInput("Choose the status that these orders get by hand.", field="to")
+    return Deed(act, typed.get("reason", ""), actor, operator_id, to if act is Act.MOVE else None)

@@ -1,0 +1,78 @@
+"""An order that people fulfil, moved by an operator's form: by the same table as everyone, never from a stale form."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from panel.domain.errors import IllegalTransition, Refused, StaleOrder
+from panel.domain.settlement import Settlement, settle
+from panel.domain.status import Status
+from panel.services import audit_log
+from panel.services.office import assignments
+from panel.services.orders import manual as manual_orders
+from panel.services.orders import transitions
+from panel.services.orders.transitions import OrderRow
+
+
+@dataclass(frozen=True, slots=True)
+class HandWork:
+    """What an operator says of an order, on a form that showed its `version`. The customer reads the reason."""
+
+    to: Status
+    remains: int | None
+    start_count: int | None
+    reason: str
+    version: int
+    operator_id: int
+    actor: str
+
+
+def set_order(order_id: int, work: HandWork, *, now: datetime) -> None:
+    """Write status and counts. The operator holds the order from then on; an order that ended is let go.
+
+    Raises NotFound, StaleOrder, Refused, BadInput or IllegalTransition.
+    """
+    reason = audit_log.checked_reason(work.reason) if work.reason.strip() else ""
+    order = transitions.claim_one(order_id)
+    check_version(order, work.version)
+    assignments.check_free(order_id, operator_id=work.operator_id, now=now)
+    manual_orders.set_order(
+        order_id, work.to, remains=work.remains, start_count=work.start_count, reason=reason or None, now=now
+    )
+    if work.to.is_moving:
+        assignments.hold(order_id, operator_id=work.operator_id, now=now)
+    else:
+        assignments.end(order_id)
+    counts = f"remains {_said(work.remains)}, start count {_said(work.start_count)}"
+    detail = f"{order.status.value} to {work.to.value}, {counts}{': ' if reason else ''}{reason}"
+    audit_log.write("orders set", actor=work.actor, subject=f"order {order_id}", detail=detail, now=now)
+
+
+def check(order: OrderRow, work: HandWork, *, now: datetime) -> None:
+    """Whether this may be written now. Raises Refused, BadInput or IllegalTransition."""
+    if not assignments.is_by_hand(order.provider_id):
+        raise Refused(f"Order {order.id} is delivered by a provider; only orders fulfilled by hand can be set.")
+    assignments.check_free(order.id, operator_id=work.operator_id, now=now)
+    if work.to is not order.status and not order.status.may_become(work.to):
+        raise IllegalTransition(f"Order {order.id} is {order.status.label} and cannot become {work.to.label}.")
+
+
+def check_version(order: OrderRow, version: int) -> None:
+    """Raises StaleOrder when the order has moved since a page showed it with this version."""
+    if order.version != version:
+        raise StaleOrder(
+            f"Order {order.id} moved since you opened it: it is {order.status.label} now. "
+            "Nothing was changed. Look at it again, then decide."
+        )
+
+
+def effect(order: OrderRow, to: Status, *, remains: int | None) -> Settlement:
+    """What this status would keep and return of what is still held for the order. Raises as the move itself would."""
+    left = manual_orders.remains_for(order, to, given=remains)
+    if not order.status.is_open or to.is_open:
+        return Settlement(kept_nanos=0, returned_nanos=0)
+    price = order.price_micros_per_thousand
+    return settle(to, quantity=order.quantity, remains=left, price_micros_per_thousand=price)
+
+
+def _said(number: int | None) -> str:
+    return "as it was" if number is None else str(number)

@@ -1,0 +1,137 @@
+"""What operators do to orders one at a time: cancel what nobody has yet, have a provider asked now, open a review.
+
+Each act names the version of the order that its page showed, so that an order that moved meanwhile is left alone.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import select
+
+from panel.db import db
+from panel.domain.errors import Refused
+from panel.domain.settlement import Settlement
+from panel.domain.status import Status
+from panel.models import Order
+from panel.services import audit_log, reviews
+from panel.services.office import assignments, manual_orders
+from panel.services.office.manual_orders import HandWork, check_version
+from panel.services.orders import cancellations, dispatch, transitions
+from panel.services.orders.transitions import OrderRow
+
+
+class Act(StrEnum):
+    CANCEL = "cancel"
+    ASK = "ask"
+    REVIEW = "review"
+    MOVE = "move"
+
+    @property
+    def label(self) -> str:
+        return _LABELS[self]
+
+
+_LABELS = {
+    Act.CANCEL: "Cancel and return everything",
+    Act.ASK: "Ask the provider now",
+    Act.REVIEW: "Open a review",
+    Act.MOVE: "Move by hand",
+}
+
+NO_MONEY = Settlement(kept_nanos=0, returned_nanos=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One act on any order: by whom and why; `to` is the status that `move` gives."""
+
+    act: Act
+    reason: str
+    actor: str
+    operator_id: int
+    to: Status | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What the act would do to one order, in words and money."""
+
+    words: str
+    money: Settlement = NO_MONEY
+
+
+def effect(order: OrderRow, deed: Deed, *, now: datetime) -> Effect:
+    """What would happen now. Raises what the act itself would raise; changes nothing."""
+    match deed.act:
+        case Act.CANCEL:
+            _check_unsent(order)
+            back = Settlement(kept_nanos=0, returned_nanos=order.charge_nanos)
+            return Effect("Becomes Canceled. Nobody has it yet, so nothing ran.", back)
+        case Act.ASK:
+            return Effect(_due(order.id)[1])
+        case Act.REVIEW:
+            return Effect("Gets a review with your reason. The order itself stays as it is.")
+        case Act.MOVE:
+            return _move_effect(order, deed, now=now)
+
+
+def _move_effect(order: OrderRow, deed: Deed, *, now: datetime) -> Effect:
+    to = _wanted(deed)
+    if not assignments.is_by_hand(order.provider_id):
+        raise Refused("A provider delivers this order; only orders fulfilled by hand are moved.")
+    assignments.check_free(order.id, operator_id=deed.operator_id, now=now)
+    if not order.status.may_become(to) or to is Status.REFILL:
+        raise Refused(f"It is {order.status.label} and cannot become {to.label} by hand.")
+    return Effect(f"Becomes {to.label}.", manual_orders.effect(order, to, remains=None))
+
+
+def _wanted(deed: Deed) -> Status:
+    if deed.to is None:
+        raise ValueError("a move by hand names its status")
+    return deed.to
+
+
+def do(order_id: int, deed: Deed, *, version: int, now: datetime) -> None:
+    """Do it, and write it into the audit log. Raises NotFound, StaleOrder, BadInput, Refused or IllegalTransition."""
+    reason = audit_log.checked_reason(deed.reason)
+    order = transitions.claim_one(order_id)
+    check_version(order, version)
+    if deed.act is Act.MOVE:
+        work = HandWork(_wanted(deed), None, None, reason, version, deed.operator_id, deed.actor)
+        manual_orders.set_order(order_id, work, now=now)
+        return
+    match deed.act:
+        case Act.CANCEL:
+            _check_unsent(order)
+            dispatch.cancel_order(order, reason=reason, now=now)
+            assignments.end(order_id)
+            done = "canceled, all money returned"
+        case Act.ASK:
+            column, done = _due(order_id)
+            transitions.mark(order, **{column: now})
+        case _:
+            text = f"{deed.actor}: {reason}"
+            reviews.open_review(
+                "by_operator", order_id=order_id, text=text, raw=f"order as of version {version}", now=now
+            )
+            done = "review opened"
+    act = f"orders {deed.act}"
+    audit_log.write(act, actor=deed.actor, subject=f"order {order_id}", detail=f"{done}: {reason}", now=now)
+
+
+def _check_unsent(order: OrderRow) -> None:
+    if order.status is not Status.PENDING:
+        raise Refused(f"It is {order.status.label}. Only Pending orders that nobody has yet are canceled here.")
+    if cancellations.may_be_taken(order.id):
+        raise Refused("It was handed over, or may have been. Only what nobody has yet is canceled here.")
+
+
+def _due(order_id: int) -> tuple[str, str]:
+    """Which of the two times of the order is brought forward, and what happens then. Raises Refused."""
+    row = db.session.execute(select(Order.dispatch_at, Order.sync_at).where(Order.id == order_id)).one()
+    if row.sync_at is not None:
+        return "sync_at", "Its provider is asked about it with the next sweep."
+    if row.dispatch_at is not None:
+        return "dispatch_at", "It is handed over with the next sweep."
+    raise Refused("No sweep is due for it: it has ended, is fulfilled by hand, or waits for your decision in a review.")

@@ -1,0 +1,159 @@
+"""The office's table of orders: all customers' orders, narrowed and searched, forty a page, newest first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_, select
+
+from panel.db import db, table_of
+from panel.domain import email_address
+from panel.domain.office_order_filters import Wanted
+from panel.domain.status import Status
+from panel.models import Order, Provider, Terms, Tool, User
+from panel.services import test_orders
+from panel.services.office import assignments, queues
+from panel.services.office.assignments import Held
+from panel.services.office.queues import Limits
+from panel.services.orders.history import like_pattern
+
+# As many as stay under 80 kB with long links.
+PAGE_SIZE = 20
+ORDERS, USERS, TERMS, TOOLS, PROVIDERS = (table_of(model) for model in (Order, User, Terms, Tool, Provider))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An order as its row shows it."""
+
+    id: int
+    version: int
+    status: Status
+    email: str
+    customer_id: int
+    tool: str
+    link: str
+    quantity: int
+    remains: int
+    charge_nanos: int
+    returned_nanos: int
+    provider: str
+    provider_order_id: str
+    is_unconfirmed: bool
+    placed_at: datetime
+    held: Held | None
+
+    @property
+    def delivered(self) -> int:
+        return self.quantity - self.remains
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Orders, newest first, and the order after which the next page begins."""
+
+    lines: tuple[Line, ...]
+    next_after: int | None
+
+
+_COLUMNS = (
+    ORDERS.c.id,
+    ORDERS.c.version,
+    ORDERS.c.status,
+    USERS.c.email,
+    ORDERS.c.customer_id,
+    TERMS.c.name.label("tool"),
+    ORDERS.c.link,
+    ORDERS.c.quantity,
+    ORDERS.c.remains,
+    ORDERS.c.charge_nanos,
+    ORDERS.c.returned_nanos,
+    PROVIDERS.c.name.label("provider"),
+    ORDERS.c.provider_order_id,
+    ORDERS.c.unconfirmed_at,
+    ORDERS.c.placed_at,
+)
+_JOINED = (
+    select(*_COLUMNS)
+    .join_from(ORDERS, USERS, USERS.c.id == ORDERS.c.customer_id)
+    .join(TOOLS, TOOLS.c.id == ORDERS.c.tool_id)
+    .join(TERMS, TERMS.c.id == ORDERS.c.terms_id)
+    .join(PROVIDERS, PROVIDERS.c.id == ORDERS.c.provider_id)
+)
+
+
+def page(wanted: Wanted, limits: Limits, *, now: datetime) -> Page:
+    """One page of the orders that the filters leave."""
+    found = _JOINED.where(*_conditions(wanted, limits, now=now))
+    rows = db.session.execute(found.order_by(ORDERS.c.id.desc()).limit(PAGE_SIZE + 1)).all()
+    shown = _lines(rows[:PAGE_SIZE], now=now)
+    return Page(shown, shown[-1].id if len(rows) > PAGE_SIZE else None)
+
+
+def of_ids(order_ids: Sequence[int], *, now: datetime) -> dict[int, Line]:
+    """These orders as their rows show them; unknown ones are left out."""
+    rows = db.session.execute(_JOINED.where(ORDERS.c.id.in_(order_ids))).all()
+    return {line.id: line for line in _lines(rows, now=now)}
+
+
+def _lines(rows: Sequence[Any], *, now: datetime) -> tuple[Line, ...]:
+    held = assignments.of_orders([row.id for row in rows], now=now)
+    return tuple(_line(row, held.get(row.id)) for row in rows)
+
+
+def _line(row: Any, held: Held | None) -> Line:
+    given = dict(row._mapping)
+    given["status"] = Status(given["status"])
+    given["provider_order_id"] = given["provider_order_id"] or ""
+    given["is_unconfirmed"] = given.pop("unconfirmed_at") is not None
+    return Line(**given, held=held)
+
+
+def _conditions(wanted: Wanted, limits: Limits, *, now: datetime) -> list[ColumnElement[bool]]:
+    filters = wanted.filters
+    narrow: list[ColumnElement[bool]] = []
+    if filters.after is not None:
+        narrow.append(ORDERS.c.id < filters.after)
+    if filters.status is not None:
+        narrow.append(ORDERS.c.status == filters.status)
+    if filters.tool:
+        narrow.append(TOOLS.c.slug == filters.tool)
+    if wanted.provider is not None:
+        narrow.append(ORDERS.c.provider_id == wanted.provider)
+    if wanted.customer:
+        narrow.append(USERS.c.email.in_(email_address.spellings(wanted.customer)))
+    if filters.period is not None:
+        narrow += [ORDERS.c.placed_at >= filters.period.since, ORDERS.c.placed_at < filters.period.until]
+    if filters.search:
+        narrow.append(_found(wanted))
+    queue = queues.orders_in(wanted.queue, limits, now=now)
+    if queue is not None:
+        narrow.append(ORDERS.c.id.in_(select(queue.c.id)))
+    if queue is None and not (wanted.customer or filters.search or filters.tool or wanted.provider is not None):
+        # The panel's own test orders are shown where they are asked for.
+        narrow.append(ORDERS.c.customer_id.is_distinct_from(test_orders.customer_id()))
+    return narrow
+
+
+def _found(wanted: Wanted) -> ColumnElement[bool]:
+    """What the search names: an order's number, its id at the provider, its customer, or a part of its link."""
+    search = wanted.filters.search
+    ways = [ORDERS.c.link.ilike(like_pattern(search), escape="\\"), ORDERS.c.provider_order_id == search]
+    if wanted.filters.order_id is not None:
+        ways.append(ORDERS.c.id == wanted.filters.order_id)
+    if wanted.email:
+        ways.append(USERS.c.email.ilike(like_pattern(wanted.email), escape="\\"))
+    return or_(*ways)
+
+
+def tools() -> list[tuple[str, str]]:
+    """Slug and name of every tool, by name."""
+    rows = db.session.execute(select(TOOLS.c.slug, TOOLS.c.name).order_by(TOOLS.c.name))
+    return [(slug, name) for slug, name in rows]
+
+
+def providers() -> list[tuple[str, str]]:
+    """Number and name of every provider, by name."""
+    rows = db.session.execute(select(PROVIDERS.c.id, PROVIDERS.c.name).order_by(PROVIDERS.c.name))
+    return [(str(provider_id), name) for provider_id, name in rows]

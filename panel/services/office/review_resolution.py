@@ -1,0 +1,179 @@
+"""How an operator resolves a review, with a reason that the audit log keeps.
+
+Of an order that is unconfirmed the operator says what the provider's own pages show: it is there under an id,
+it is not there, or nobody can tell and the customer gets the money back. A review of a customer's request ends
+with its answer. Other reviews are marked as done.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import select, update
+
+from panel.db import db, lock_rows
+from panel.domain.errors import BadInput, NotFound, Refused
+from panel.domain.provider_report import read_count
+from panel.models import Attempt, AttemptKind, AttemptState, Cancellation, CancellationState, Provider, Review
+from panel.services import audit_log
+from panel.services.orders import cancellations_on_end, dispatch, refills, transitions
+from panel.services.orders.transitions import Note, OrderRow
+
+RETURNED = "An operator returned the amount: the provider did not confirm this order."
+REFUSED = "The provider did not confirm the refill. You may ask for it again."
+
+# The reviews that ask what became of a call, and of which kind it was. All others can only be marked as done.
+ASKS_ABOUT = {"unconfirmed": AttemptKind.ADD, "unconfirmed_refill": AttemptKind.REFILL}
+
+
+class Decision(StrEnum):
+    SENT_AS = "sent-as"
+    NOT_SENT = "not-sent"
+    RETURN = "return"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What an operator decides, why, and who it is. `provider_id`: the id at the provider, for `sent-as`."""
+
+    decision: Decision
+    reason: str
+    actor: str
+    provider_id: str = ""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A request of a customer that operators answer: a refill, or a cancellation."""
+
+    kind: str
+    id: int
+    order_id: int
+
+    @property
+    def label(self) -> str:
+        return f"{'Refill' if self.kind == 'refill' else 'Request'} {self.id}"
+
+    @property
+    def act(self) -> str:
+        return f"Begin or end refill {self.id}" if self.kind == "refill" else f"Answer request {self.id}"
+
+    @property
+    def place(self) -> str:
+        """The mark on its order's page at which it is answered."""
+        return f"{self.kind}-{self.id}"
+
+
+def resolve(review_id: int, resolution: Resolution, *, now: datetime) -> None:
+    """Do what the operator decided and close the review. Raises NotFound, BadInput or Refused."""
+    reason = audit_log.checked_reason(resolution.reason)
+    review = _held_review(review_id)
+    if (waiting := open_request(review)) is not None:
+        raise Refused(f"{waiting.label} still waits for its answer, which closes this review. Nothing was changed.")
+    kind = ASKS_ABOUT.get(review.kind)
+    if kind is None or review.order_id is None:
+        if resolution.decision is not Decision.DONE:
+            raise Refused("This review asks nothing about an attempt: it can only be marked as done.")
+    else:
+        _settle(transitions.claim_one(review.order_id), kind, resolution, now=now)
+    said = f"{resolution.decision}: {reason}"
+    closing = update(Review).where(Review.id == review_id)
+    db.session.execute(closing.values(resolved_at=now, resolution=said))
+    detail = f"{said} ({resolution.provider_id})" if resolution.provider_id else said
+    audit_log.write("reviews resolve", actor=resolution.actor, subject=f"review {review_id}", detail=detail, now=now)
+
+
+def open_request(review: Review) -> Waiting | None:
+    """The customer's request that this review is about, while it has no answer."""
+    if review.order_id is None or review.resolved_at is not None:
+        return None
+    if review.kind == refills.BY_HAND:
+        refill = refills.open_of(review.order_id)
+        return None if refill is None else Waiting("refill", refill.id, review.order_id)
+    if review.kind == cancellations_on_end.BY_HAND:
+        asked = select(Cancellation.id).where(
+            Cancellation.order_id == review.order_id, Cancellation.state == CancellationState.ASKED
+        )
+        stop_id = db.session.scalar(asked.order_by(Cancellation.id).limit(1))
+        return None if stop_id is None else Waiting("cancellation", stop_id, review.order_id)
+    return None
+
+
+def _held_review(review_id: int) -> Review:
+    """The review, still open, and held until the transaction ends; its order, as everywhere, is held before it."""
+    order_id = db.session.scalar(select(Review.order_id).where(Review.id == review_id))
+    if order_id is not None:
+        transitions.claim_one(order_id)
+    held = lock_rows(select(Review).where(Review.id == review_id))
+    review: Review | None = db.session.execute(held, execution_options={"populate_existing": True}).scalar()
+    if review is None:
+        raise NotFound(f"There is no review {review_id}.")
+    if review.resolved_at is not None:
+        raise Refused(f"Review {review_id} was resolved already.")
+    return review
+
+
+def _settle(order: OrderRow, kind: AttemptKind, resolution: Resolution, *, now: datetime) -> None:
+    attempt = _unknown(order, kind)
+    if attempt is None:
+        if resolution.decision is not Decision.DONE:
+            raise Refused(f"Order {order.id} is no longer unconfirmed; the review can only be marked as done.")
+        return
+    act = {AttemptKind.ADD: _settle_order, AttemptKind.REFILL: _settle_refill}[kind]
+    if resolution.decision is Decision.DONE:
+        raise Refused("Say what became of it: sent as an id of the provider's, not sent, or return.")
+    act(attempt, order, resolution, now=now)
+
+
+def _unknown(order: OrderRow, kind: AttemptKind) -> Attempt | None:
+    statement = select(Attempt).where(
+        Attempt.order_id == order.id, Attempt.kind == kind, Attempt.state == AttemptState.UNKNOWN
+    )
+    return db.session.execute(lock_rows(statement)).scalar()
+
+
+def _settle_order(attempt: Attempt, order: OrderRow, resolution: Resolution, *, now: datetime) -> None:
+    match resolution.decision:
+        case Decision.SENT_AS:
+            given = _checked_id(order, resolution.provider_id)
+            if dispatch.has_id(order.provider_id, given):
+                raise Refused(f"Another order has the id {given} at this provider.", field="sent_as")
+            dispatch.accept(attempt, order, given=given, now=now)
+        case Decision.NOT_SENT:
+            dispatch.answer(attempt, AttemptState.NOT_SENT, "An operator found that it was not sent.", now=now)
+            text = "The provider does not have this order. It will be handed over again."
+            transitions.tell([Note(order, text)], now=now)
+            dispatch.queue_again(order, at=now, now=now)
+        case _:
+            dispatch.answer(attempt, AttemptState.SETTLED, attempt.answer, now=now)
+            dispatch.cancel_order(order, reason=RETURNED, now=now)
+
+
+def _settle_refill(attempt: Attempt, order: OrderRow, resolution: Resolution, *, now: datetime) -> None:
+    refill = refills.open_of(order.id)
+    if refill is None:
+        raise Refused(f"Order {order.id} has no open refill.")
+    match resolution.decision:
+        case Decision.SENT_AS:
+            given = _checked_id(order, resolution.provider_id)
+            if refills.has_id(order.provider_id, given):
+                raise Refused(f"Another refill has the id {given} at this provider.", field="sent_as")
+            refills.accept(attempt, refill, order, given=given, now=now)
+        case Decision.NOT_SENT:
+            refills.retry_unconfirmed(attempt, refill, order, now=now)
+        case _:
+            refills.refuse_unconfirmed(attempt, order, reason=REFUSED, now=now)
+
+
+def _checked_id(order: OrderRow, given: str) -> str:
+    """The id as the provider writes it. An upstream panel's ids are whole numbers."""
+    given = given.strip()
+    if not given or len(given) > 100 or not given.isprintable():
+        raise BadInput("Write the id that the provider gave, on one line.", field="sent_as")
+    if db.session.scalar(select(Provider.kind).where(Provider.id == order.provider_id)) != "panel_api":
+        return given
+    number = read_count(given)
+    if not number:
+        raise BadInput("An upstream panel's id is a whole number above 0.", field="sent_as")
+    return str(number)

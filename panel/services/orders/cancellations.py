@@ -1,0 +1,241 @@
+"""Cancellations: an order nobody has yet ends at once; one a provider has is asked to stop, and its report decides."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from panel.db import db, lock_rows
+from panel.domain.errors import CancelNotAvailable, NotFound
+from panel.domain.errors import Refused as Unanswerable
+from panel.domain.status import Status
+from panel.models import Attempt, AttemptState, Cancellation, CancellationState, Order, Provider, Terms
+from panel.providers.base import Accepted, Ask, Outcome, Refused, Unclear
+from panel.services import audit_log, reviews
+from panel.services.orders import cancellations_on_end, transitions
+from panel.services.orders.transitions import Note, OrderRow
+from panel.services.providers import health as provider_health
+
+BY_CUSTOMER = "Canceled at your request before it was handed over."
+ACCEPTED_BY_HAND = "The order is being stopped. What did not run comes back to your balance when it has ended."
+NOT_UNDERSTOOD = (
+    "The provider was asked several times to stop this order and gave no clear answer. An operator is looking into it. "
+    "The order goes on meanwhile."
+)
+RETRY_SECONDS = 30
+# After how many answers in words we don't know, or without any answer, a request is left to operators.
+MOST_ASKS = 3
+MOST_ASKS_UNANSWERED = 10
+# How many of one provider a sweep takes up.
+BATCH = 200
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request to stop that a sweep has taken up."""
+
+    cancellation_id: int
+    provider_id: int
+    ask: Ask
+
+
+def why_not(order_id: int) -> str | None:
+    """Why this order can't be canceled now, as a sentence; None when it can, or when stopping it can be asked for."""
+    row = db.session.execute(
+        select(Order.status, Terms.can_cancel).join(Terms, Terms.id == Order.terms_id).where(Order.id == order_id)
+    ).one()
+    if not row.can_cancel:
+        return "This tool does not offer cancel."
+    if not Status(row.status).is_open:
+        return (
+            f"The order has ended as {Status(row.status).label}."
+            if row.status != Status.REFILL
+            else "The order ran in full."
+        )
+    newest = newest_of(order_id)
+    if newest is not None and newest.state == CancellationState.ASKED:
+        return "You have asked for this order to be stopped. The provider has not answered yet."
+    if newest is not None and newest.state == CancellationState.ACCEPTED:
+        return "The provider is stopping this order. What did not run comes back to your balance."
+    return None
+
+
+def newest_of(order_id: int) -> Cancellation | None:
+    """The order's last cancellation, whatever came of it."""
+    return db.session.scalar(
+        select(Cancellation).where(Cancellation.order_id == order_id).order_by(Cancellation.id.desc()).limit(1)
+    )
+
+
+def request_cancellation(order_id: int, *, customer_id: int, now: datetime) -> Cancellation:
+    """Cancel at once, all money back, while nobody can have the order; else ask for it to be stopped.
+
+    Raises NotFound, or CancelNotAvailable with the reason.
+    """
+    order = transitions.claim_one(order_id)
+    if order.customer_id != customer_id:
+        raise NotFound(f"There is no order {order_id}.")
+    reason = why_not(order_id)
+    if reason is not None:
+        raise CancelNotAvailable(reason)
+    cancellation = Cancellation(order_id=order_id, state=CancellationState.ASKED, asked_at=now, due_at=None)
+    db.session.add(cancellation)
+    db.session.flush()
+    if order.status is Status.PENDING and not may_be_taken(order_id):
+        cancellation.state, cancellation.answered_at = CancellationState.ACCEPTED, now
+        transitions.move_order(
+            order,
+            Status.CANCELED,
+            remains=order.quantity,
+            source="you",
+            text=BY_CUSTOMER,
+            reason=BY_CUSTOMER,
+            now=now,
+        )
+        return cancellation
+    transitions.tell([Note(order, "You asked for this order to be stopped.", source="you")], now=now)
+    if order.provider_order_id is not None:
+        cancellation.due_at = now
+    else:
+        text = f"The customer asks to stop order {order_id}."
+        reviews.open_review(
+            cancellations_on_end.BY_HAND, order_id=order_id, text=text, raw=str(cancellation.id), now=now
+        )
+    db.session.flush()
+    return cancellation
+
+
+def may_be_taken(order_id: int) -> bool:
+    """Whether some attempt was open or got through: then the provider may have the order."""
+    harmless = (AttemptState.NOT_SENT, AttemptState.REFUSED)
+    taken = select(Attempt.id).where(Attempt.order_id == order_id, Attempt.state.not_in(harmless)).limit(1)
+    return db.session.scalar(taken) is not None
+
+
+def providers_with_work(*, now: datetime) -> list[int]:
+    """The providers that may be called and have requests to pass on now."""
+    at_provider = (
+        select(Cancellation.id).join(Order, Order.id == Cancellation.order_id).where(Order.provider_id == Provider.id)
+    )
+    is_due = at_provider.where(Cancellation.due_at <= now).exists()
+    return list(db.session.scalars(select(Provider.id).where(is_due, *provider_health.callable_now(now))))
+
+
+def due(provider_id: int, *, now: datetime) -> list[int]:
+    """The ids of this provider's requests to pass on now, the oldest first."""
+    mine = (
+        select(Cancellation.id).join(Order, Order.id == Cancellation.order_id).where(Order.provider_id == provider_id)
+    )
+    return list(db.session.scalars(mine.where(Cancellation.due_at <= now).order_by(Cancellation.due_at).limit(BATCH)))
+
+
+def take(cancellation_id: int, *, now: datetime) -> Request | None:
+    """Take one request up; None when another worker has it, or it was answered meanwhile."""
+    cancellation = db.session.scalar(lock_rows(select(Cancellation).where(Cancellation.id == cancellation_id)))
+    if cancellation is None or cancellation.due_at is None or cancellation.due_at > now:
+        return None
+    order = db.session.get_one(Order, cancellation.order_id)
+    cancellation.due_at = now + timedelta(seconds=RETRY_SECONDS)
+    ask = Ask(order.id, order.provider_order_id or "", order.provider_service, order.quantity)
+    return Request(cancellation.id, order.provider_id, ask)
+
+
+def settle(request: Request, outcome: Outcome, *, now: datetime) -> None:
+    """Write down the provider's answer. Money moves only on its final report; an unclear answer is asked again."""
+    order = transitions.claim_one(request.ask.order_id)
+    cancellation = db.session.get_one(Cancellation, request.cancellation_id)
+    if cancellation.state != CancellationState.ASKED:
+        return
+    match outcome:
+        case Accepted():
+            _answer(cancellation, CancellationState.ACCEPTED, "", now=now)
+            text = "The provider is stopping the order. What did not run comes back to your balance."
+            transitions.tell([Note(order, text)], now=now)
+            transitions.mark(order, sync_at=now)
+        case Refused(is_final=True, text=text):
+            _answer(cancellation, CancellationState.REFUSED, text, now=now)
+            transitions.tell([Note(order, f"The order could not be stopped. {text}")], now=now)
+        case Unclear():
+            _ask_again(cancellation, order, outcome, now=now)
+    provider_health.heard(order.provider_id, outcome, now=now)
+
+
+def _ask_again(cancellation: Cancellation, order: OrderRow, outcome: Unclear, *, now: datetime) -> None:
+    """Ask again later; after a few times operators ask, since the provider may repeat itself without end."""
+    cancellation.asks += 1
+    cancellation.due_at = now + timedelta(seconds=RETRY_SECONDS * cancellation.asks)
+    if cancellation.asks >= (MOST_ASKS if outcome.is_in_words else MOST_ASKS_UNANSWERED):
+        cancellation.due_at = None
+        transitions.tell([Note(order, NOT_UNDERSTOOD, raw=outcome.text[:200])], now=now)
+        reviews.open_review(
+            cancellations_on_end.BY_HAND,
+            order_id=order.id,
+            provider_id=order.provider_id,
+            text=f"The customer asks to stop order {order.id}. The provider was asked {cancellation.asks} times and "
+            "gave no answer that we can read.",
+            raw=f"{cancellation.id}: {outcome.text}"[:200],
+            now=now,
+        )
+    db.session.flush()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCancellation:
+    """A request to stop that has no answer yet: of which order, at which provider, since when."""
+
+    id: int
+    order_id: int
+    provider: str
+    is_passed_on: bool
+    asked_at: datetime
+
+
+def open_cancellations() -> list[OpenCancellation]:
+    """All requests to stop that wait for an answer, the oldest first."""
+    rows = db.session.execute(
+        select(
+            Cancellation.id,
+            Cancellation.order_id,
+            Provider.name,
+            Cancellation.due_at.is_not(None),
+            Cancellation.asked_at,
+        )
+        .join(Order, Order.id == Cancellation.order_id)
+        .join(Provider, Provider.id == Order.provider_id)
+        .where(Cancellation.state == CancellationState.ASKED)
+        .order_by(Cancellation.id)
+    )
+    return [OpenCancellation(*row) for row in rows]
+
+
+def answer_by_operator(
+    cancellation_id: int, state: CancellationState, *, reason: str, actor: str, now: datetime
+) -> None:
+    """Accept or refuse a request to stop. Money moves with the order's end alone. Raises NotFound, BadInput or Refused.
+
+    Of a refused request the customer reads the reason.
+    """
+    reason = audit_log.checked_reason(reason)
+    if state is CancellationState.ASKED:
+        raise ValueError("asked is no answer")
+    order_id = db.session.scalar(select(Cancellation.order_id).where(Cancellation.id == cancellation_id))
+    if order_id is None:
+        raise NotFound(f"There is no cancellation {cancellation_id}.")
+    order = transitions.claim_one(order_id)
+    held = lock_rows(select(Cancellation).where(Cancellation.id == cancellation_id))
+    cancellation = db.session.execute(held, execution_options={"populate_existing": True}).scalar_one()
+    if cancellation.state != CancellationState.ASKED:
+        raise Unanswerable(f"Cancellation {cancellation_id} was answered already: it is {cancellation.state}.")
+    is_accepted = state is CancellationState.ACCEPTED
+    _answer(cancellation, state, "" if is_accepted else reason, now=now)
+    text = ACCEPTED_BY_HAND if is_accepted else f"The order could not be stopped. {reason}"
+    transitions.tell([Note(order, text)], now=now)
+    reviews.close(cancellations_on_end.BY_HAND, order_id=order_id, resolution=text[:200], now=now)
+    subject, detail = f"cancellation {cancellation_id}", f"as {state}: {reason}"
+    audit_log.write("cancellations answer", actor=actor, subject=subject, detail=detail, now=now)
+
+
+def _answer(cancellation: Cancellation, state: CancellationState, reason: str, *, now: datetime) -> None:
+    cancellation.state, cancellation.reason = state, reason
+    cancellation.answered_at, cancellation.due_at = now, None
+    db.session.flush()

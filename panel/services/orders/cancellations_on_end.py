@@ -1,0 +1,45 @@
+"""What an order's end does to requests to stop it: it answers them, and nobody has to look at them any more."""
+
+from datetime import datetime
+
+from sqlalchemy import bindparam, case, null, select, update
+
+from panel.db import table_of
+from panel.db.compiled_statements import Hot, among
+from panel.domain.status import Status
+from panel.models import Cancellation, CancellationState, Order, Review
+
+ORDERS = table_of(Order)
+CANCELLATIONS = table_of(Cancellation)
+REVIEWS = table_of(Review)
+
+# The kind of the review of a request to stop that operators answer.
+BY_HAND = "cancel_by_hand"
+
+_ENDED = select(ORDERS.c.status).where(ORDERS.c.id == CANCELLATIONS.c.order_id).scalar_subquery()
+_RAN_IN_FULL = _ENDED == Status.COMPLETED
+_CLOSE = Hot(
+    lambda: (
+        update(CANCELLATIONS)
+        .where(among(CANCELLATIONS.c.order_id, "ids"), CANCELLATIONS.c.state == CancellationState.ASKED)
+        .values(
+            state=case((_RAN_IN_FULL, CancellationState.REFUSED.value), else_=CancellationState.ACCEPTED.value),
+            reason=case((_RAN_IN_FULL, "The order was Completed before it could be stopped."), else_=""),
+            answered_at=bindparam("b_now"),
+            due_at=null(),
+        )
+    )
+)
+_LOOKED_AT = Hot(
+    lambda: (
+        update(REVIEWS)
+        .where(among(REVIEWS.c.order_id, "ids"), REVIEWS.c.kind == BY_HAND, REVIEWS.c.resolved_at.is_(None))
+        .values(resolved_at=bindparam("b_now"), resolution="The order has ended.")
+    )
+)
+
+
+def close(order_ids: list[int], *, now: datetime) -> None:
+    """Answer the open requests to stop these orders, which have ended."""
+    _CLOSE.run([{"ids": order_ids, "b_now": now}])
+    _LOOKED_AT.run([{"ids": order_ids, "b_now": now}])

@@ -1,0 +1,269 @@
+"""What one order's own page shows: the order with its tool and terms, its timeline, its money, and what may be done.
+
+Every read names the customer: another customer's order is simply not found.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, or_, select, text
+
+from panel.db import db
+from panel.domain import refill as rules
+from panel.domain.list_filters import LARGEST_ID
+from panel.domain.next_step import Facts, NextStep, next_step
+from panel.domain.status import Status
+from panel.models import Cancellation, Event, Order, Provider, Terms, Tool, Transfer, TransferKind
+from panel.services.money import ledger
+from panel.services.orders import cancellations, dispatch, goodwill, refills
+from panel.services.orders.goodwill import Given
+
+EVENTS_PER_PAGE = 100
+
+# Word for word the condition of the index on settling transfers, so that the index is used.
+_SETTLING = text("kind IN ('charge', 'keep', 'return')")
+_TAKES_NONE = or_(Provider.paused_at.is_not(None), Provider.add_after.is_not(None))
+_NEWEST_STOP = (
+    select(Cancellation.state)
+    .where(Cancellation.order_id == Order.id)
+    .order_by(Cancellation.id.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+_SOURCES = {"you": "You", "us": "Us", "provider": "Provider"}
+_SAY_HOW_FAR = (Status.IN_PROGRESS, Status.PARTIAL)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnOrder:
+    """An order of this customer, with the tool and the terms it was placed under."""
+
+    order: Order
+    tool: Tool
+    terms: Terms
+    # Whether its provider takes no new orders now, and the state of its newest request to stop.
+    is_provider_paused: bool
+    stop: str | None
+    is_simulated: bool
+
+    @property
+    def next_step(self) -> NextStep:
+        """What happens next, and what the customer does."""
+        order = self.order
+        return next_step(
+            Facts(
+                status=self.status,
+                is_unconfirmed=order.unconfirmed_at is not None,
+                stop=self.stop or "",
+                is_held_back=order.dispatch_at is not None and self.is_provider_paused,
+                can_cancel=self.terms.can_cancel,
+            )
+        )
+
+    @property
+    def id(self) -> int:
+        return self.order.id
+
+    @property
+    def status(self) -> Status:
+        return Status(self.order.status)
+
+    @property
+    def delivered(self) -> int:
+        return self.order.quantity - self.order.remains
+
+    @property
+    def held_nanos(self) -> int:
+        return self.order.charge_nanos - self.order.kept_nanos - self.order.returned_nanos
+
+    @property
+    def has_receipt(self) -> bool:
+        """Whether the order ended in a way that returns money."""
+        return self.status.is_final
+
+    @property
+    def again_quantity(self) -> int:
+        """What to order again: the undelivered rest of a Partial order, else as much as before."""
+        is_rest = self.status is Status.PARTIAL and self.order.remains > 0
+        return self.order.remains if is_rest else self.order.quantity
+
+    @property
+    def next_statuses(self) -> tuple[Status, ...]:
+        """What the order can become from here, under its own terms."""
+        offers_refill = self.terms.refill_days is not None
+        return tuple(status for status in self.status.facts.next if offers_refill or status is not Status.REFILL)
+
+    @property
+    def doubt(self) -> str:
+        """The sentence beside the tag while it is not known whether the provider has the order."""
+        return dispatch.UNCONFIRMED if self.order.unconfirmed_at and self.status.is_open else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One event of the timeline, as it was written down."""
+
+    id: int
+    at: datetime
+    source: str
+    moved_to: Status | None
+    sentence: str
+    raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A page of the timeline, newest first."""
+
+    lines: tuple[Line, ...]
+    page: int
+    pages: int
+
+    @property
+    def newer(self) -> int | None:
+        return self.page - 1 if self.page > 1 else None
+
+    @property
+    def older(self) -> int | None:
+        return self.page + 1 if self.page < self.pages else None
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyLine:
+    """Money that moved for the order. `line` is its number in the statement, where it touched the balance."""
+
+    label: str
+    amount_nanos: int
+    line: int | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Acts:
+    """What the customer may do now, or could once the order moves; where it may not be done, why."""
+
+    why_no_refill: str | None
+    why_no_cancellation: str | None
+    refill_until: datetime | None
+    has_refill: bool
+    has_cancellation: bool
+
+    @property
+    def can_refill(self) -> bool:
+        return self.why_no_refill is None
+
+    @property
+    def can_cancel(self) -> bool:
+        return self.why_no_cancellation is None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What came back for an order: when it ended, with the sum that gives the amount, and later, as goodwill."""
+
+    number: str
+    at: datetime
+    units: int
+    amount_nanos: int
+    line: int | None
+    balance_nanos: int | None
+    gifts: tuple[Given, ...]
+
+    @property
+    def total_nanos(self) -> int:
+        return self.amount_nanos + sum(gift.amount_nanos for gift in self.gifts)
+
+
+def find(order_id: int, *, customer_id: int) -> OwnOrder | None:
+    """The order, if it is this customer's."""
+    if not 0 < order_id <= LARGEST_ID:
+        return None
+    row = db.session.execute(
+        select(Order, Tool, Terms, _TAKES_NONE, _NEWEST_STOP, Provider.kind == "simulated")
+        .join(Tool, Tool.id == Order.tool_id)
+        .join(Terms, Terms.id == Order.terms_id)
+        .join(Provider, Provider.id == Order.provider_id)
+        .where(Order.id == order_id, Order.customer_id == customer_id)
+    ).first()
+    return None if row is None else OwnOrder(*row)
+
+
+def timeline(own: OwnOrder, *, page: int) -> Timeline:
+    """The order's events, newest first; a page beyond the last is the last."""
+    of_order = Event.order_id == own.id
+    events = db.session.scalar(select(func.count()).select_from(Event).where(of_order)) or 0
+    pages = max(1, -(-events // EVENTS_PER_PAGE))
+    page = min(max(1, page), pages)
+    found = select(Event).where(of_order).order_by(Event.id.desc())
+    rows = db.session.scalars(found.offset((page - 1) * EVENTS_PER_PAGE).limit(EVENTS_PER_PAGE))
+    return Timeline(tuple(_line(event, own.order.quantity) for event in rows), page, pages)
+
+
+def _line(event: Event, quantity: int) -> Line:
+    is_move = event.old_status != event.status
+    counted = f"{quantity - event.remains:,} of {quantity:,} delivered."
+    if event.text:
+        sentence = f"{event.text} {counted}" if event.kind == "counted" else event.text
+    else:
+        sentence = counted if event.kind == "counted" or Status(event.status) in _SAY_HOW_FAR else ""
+    return Line(
+        id=event.id,
+        at=event.at,
+        source=_SOURCES.get(event.source, event.source),
+        moved_to=Status(event.status) if is_move else None,
+        sentence=sentence,
+        raw=event.raw,
+    )
+
+
+def money(own: OwnOrder) -> tuple[MoneyLine, ...]:
+    """What the charge became, as a sum: kept, returned and held are together the charge, which stands last."""
+    order, moved = own.order, settling_transfers(own.id)
+    return (
+        MoneyLine("Kept for what ran", order.kept_nanos),
+        MoneyLine("Returned to your balance", order.returned_nanos, *moved.get(TransferKind.RETURN, ())),
+        MoneyLine("Held until the order ends", own.held_nanos),
+        MoneyLine("Charged", order.charge_nanos, *moved[TransferKind.CHARGE]),
+    )
+
+
+def settling_transfers(order_id: int) -> dict[TransferKind, tuple[int, datetime]]:
+    """Number and time of each transfer that charged or settled the order."""
+    rows = db.session.execute(
+        select(Transfer.kind, Transfer.id, Transfer.at).where(Transfer.order_id == order_id, _SETTLING)
+    )
+    return {TransferKind(kind): (transfer_id, at) for kind, transfer_id, at in rows}
+
+
+def acts(own: OwnOrder, *, now: datetime) -> Acts:
+    """What may be done with the order now, and why not."""
+    why_no_refill = refills.why_not(own.id, now=now)
+    until = None
+    if why_no_refill is None and own.order.completed_at is not None and own.terms.refill_days is not None:
+        until = rules.window_ends(completed_at=own.order.completed_at, refill_days=own.terms.refill_days)
+    return Acts(
+        why_no_refill=why_no_refill,
+        why_no_cancellation=cancellations.why_not(own.id),
+        refill_until=until,
+        has_refill=own.terms.refill_days is not None and (own.status.is_moving or why_no_refill is None),
+        has_cancellation=own.terms.can_cancel and own.status.is_open,
+    )
+
+
+def receipt(own: OwnOrder) -> Receipt | None:
+    """The receipt of an order that ended as Partial or Canceled, or that money was returned for later; else None."""
+    order, gifts = own.order, tuple(goodwill.given(own.id))
+    if order.ended_at is None or not (own.has_receipt or gifts):
+        return None
+    entry = None
+    if order.returned_nanos:
+        entry = ledger.entry_of(own.id, kind=TransferKind.RETURN, user_id=order.customer_id)
+    return Receipt(
+        number=f"R-{own.id}",
+        at=gifts[-1].at if gifts else entry.at if entry else order.ended_at,
+        units=order.returned_nanos // order.price_micros_per_thousand,
+        amount_nanos=order.returned_nanos,
+        line=entry.id if entry else None,
+        balance_nanos=entry.balance_nanos if entry else None,
+        gifts=gifts,
+    )

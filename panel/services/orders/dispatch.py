@@ -1,0 +1,251 @@
+"""Handing orders over to providers so that none is ever handed over twice.
+
+An attempt is committed as an intent before the call and settled after it. At most one is open for an order, by a
+unique index. Only an answer that proves "not taken" lets a later attempt happen; everything else is
+unknown, and an unknown attempt is settled by an operator or by time, never by a second call.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, insert, select, update
+
+from panel.db import db, lock_rows
+from panel.domain.status import Status
+from panel.models import (
+    Attempt,
+    AttemptKind,
+    AttemptState,
+    Cancellation,
+    CancellationState,
+    Order,
+    Provider,
+)
+from panel.providers.base import Accepted, NewOrder, NotSent, Outcome, Refused, Unclear
+from panel.services import customer_version, reviews
+from panel.services.orders import cancellations_on_end, transitions
+from panel.services.orders.transitions import Note, OrderRow
+from panel.services.providers import health as provider_health
+
+UNCONFIRMED = (
+    "The provider has not confirmed that it received this order. It will not be sent again by itself: "
+    "it is confirmed, or canceled and the whole amount returned to your balance."
+)
+STOPPED = "Canceled at your request before it was handed over."
+# What an attempt is called whose call was not even begun.
+NOT_CALLED = "The call was not made."
+FIRST_WAIT_SECONDS = 5
+LONGEST_WAIT_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One order to hand over now, under an intent that is already committed."""
+
+    attempt_id: int
+    order: NewOrder
+    provider_id: int
+    lease_until: datetime
+    customer_id: int
+
+
+OPEN = (AttemptState.INTENT, AttemptState.UNKNOWN)
+
+
+def providers_with_work(*, now: datetime) -> list[int]:
+    """The providers that may be called and have orders waiting to be handed over."""
+    due = select(Order.id).where(Order.provider_id == Provider.id, Order.dispatch_at <= now).exists()
+    return list(db.session.scalars(select(Provider.id).where(due, *provider_health.takes_orders(now))))
+
+
+def open_attempts(
+    provider_id: int, *, most: int, lease_seconds: float, after_customer: int = 0, now: datetime
+) -> list[Assignment]:
+    """Write intents for orders that are due at this provider; whoever gets them calls once, within the lease.
+
+    Customers take turns: the next one by number after `after_customer` who has an order waiting comes first.
+    """
+    lease_until = now + timedelta(seconds=lease_seconds)
+    rows = _due(provider_id, Order.customer_id > after_customer, most=most, now=now)
+    rows = rows or _due(provider_id, Order.customer_id <= after_customer, most=most, now=now)
+    if not rows or not provider_health.may_probe(provider_id, until=lease_until, now=now):
+        return []
+    values = [
+        {
+            "order_id": row.id,
+            "provider_id": provider_id,
+            "kind": AttemptKind.ADD,
+            "state": AttemptState.INTENT,
+            "at": now,
+            "lease_until": lease_until,
+            "answer": "",
+        }
+        for row in rows
+    ]
+    returned = db.session.execute(insert(Attempt).returning(Attempt.id, Attempt.order_id), values)
+    attempts = {order_id: attempt_id for attempt_id, order_id in returned}
+    db.session.execute(update(Order).where(Order.id.in_(attempts)).values(dispatch_at=None))
+    return [
+        Assignment(
+            attempts[row.id],
+            NewOrder(row.id, row.provider_service, row.link, row.quantity),
+            provider_id,
+            lease_until,
+            row.customer_id,
+        )
+        for row in rows
+    ]
+
+
+def _due(provider_id: int, whose: ColumnElement[bool], *, most: int, now: datetime) -> Sequence[Row[Any]]:
+    """The first orders to hand over, by customer, held until the transaction ends."""
+    due = (
+        select(Order.id, Order.provider_service, Order.link, Order.quantity, Order.customer_id)
+        .where(Order.provider_id == provider_id, Order.dispatch_at <= now, Order.status == Status.PENDING, whose)
+        .order_by(Order.customer_id, Order.dispatch_at, Order.id)
+        .limit(most)
+    )
+    return db.session.execute(lock_rows(due, of=Order, skip_locked=True)).all()
+
+
+def settle(attempt_id: int, outcome: Outcome, *, now: datetime) -> None:
+    """Write down what came of a call. A late answer to an order that has ended changes nothing but the record."""
+    order_id = db.session.scalars(select(Attempt.order_id).where(Attempt.id == attempt_id)).one()
+    order = transitions.claim_one(order_id)
+    attempt = lock_attempt(attempt_id)
+    if attempt.state not in OPEN or order.status is not Status.PENDING:
+        _too_late(attempt, order, outcome, now=now)
+        return
+    if isinstance(outcome, Accepted) and (not outcome.provider_id or has_id(order.provider_id, outcome.provider_id)):
+        outcome = Unclear(f"The provider answered with the id {outcome.provider_id[:40]!r}, which another order has.")
+    match outcome:
+        case Accepted(provider_id=given):
+            accept(attempt, order, given=given, now=now)
+        case Refused(is_final=True, text=text):
+            answer(attempt, AttemptState.REFUSED, text, now=now)
+            cancel_order(order, reason=text, now=now)
+        case Refused(text=text):
+            answer(attempt, AttemptState.REFUSED, text, now=now)
+            _wait(order, now=now)
+        case NotSent(text=text):
+            answer(attempt, AttemptState.NOT_SENT, text, now=now)
+            _wait(order, now=now)
+        case Unclear(text=text):
+            doubt(attempt, order, text=text, now=now)
+    provider_health.heard_of_order(attempt.provider_id, outcome, now=now)
+
+
+def release(assignments: Sequence[Assignment], *, now: datetime) -> None:
+    """These calls were not begun and will not be: the orders are due again at once."""
+    orders = transitions.claim([assignment.order.order_id for assignment in assignments])
+    for assignment in assignments:
+        order = orders[assignment.order.order_id]
+        attempt = lock_attempt(assignment.attempt_id)
+        if attempt.state in OPEN and order.status is Status.PENDING:
+            answer(attempt, AttemptState.NOT_SENT, NOT_CALLED, now=now)
+            queue_again(order, at=now, now=now)
+
+
+def lock_attempt(attempt_id: int) -> Attempt:
+    return db.session.execute(lock_rows(select(Attempt).where(Attempt.id == attempt_id))).scalar_one()  # type: ignore[no-any-return]
+
+
+def accept(attempt: Attempt, order: OrderRow, *, given: str, now: datetime) -> None:
+    """The provider has the order under this id, which no other order has."""
+    answer(attempt, AttemptState.SENT, given, now=now)
+    transitions.mark(order, provider_order_id=given, sync_at=now, dispatch_at=None, unconfirmed_at=None)
+    transitions.tell([Note(order, "Handed over for delivery.")], now=now)
+    _pass_on_cancellation(order.id, now=now)
+    settle_review(order, "The provider confirmed the order.", now=now)
+
+
+def has_id(provider_id: int, given: str) -> bool:
+    """Whether an order at this provider has this id there."""
+    taken = select(Order.id).where(Order.provider_id == provider_id, Order.provider_order_id == given)
+    return db.session.scalar(taken) is not None
+
+
+def doubt(attempt: Attempt, order: OrderRow, *, text: str, now: datetime) -> None:
+    """It is not known whether the provider has the order: say so, open a review, and never send it again."""
+    is_known = attempt.state == AttemptState.UNKNOWN
+    answer(attempt, AttemptState.UNKNOWN, text, now=now)
+    if is_known:
+        return
+    transitions.mark(order, unconfirmed_at=attempt.at, dispatch_at=None)
+    transitions.tell([Note(order, UNCONFIRMED)], now=now)
+    reviews.open_review(
+        "unconfirmed",
+        order_id=order.id,
+        provider_id=order.provider_id,
+        text=f"It is not known whether the provider has order {order.id}.",
+        raw=f"attempt {attempt.id}: {text}"[:200],
+        now=now,
+    )
+
+
+def cancel_order(order: OrderRow, *, reason: str, now: datetime) -> None:
+    """End the order as Canceled with all money back."""
+    transitions.move_order(order, Status.CANCELED, remains=order.quantity, reason=reason, text=reason, now=now)
+
+
+def answer(attempt: Attempt, state: AttemptState, text: str, *, now: datetime) -> None:
+    attempt.state, attempt.answer, attempt.answered_at = state, text[:200], now
+    db.session.flush()
+
+
+def _wait(order: OrderRow, *, now: datetime) -> None:
+    """Queue the order again, later each time."""
+    calls = select(Attempt.id).where(Attempt.order_id == order.id, Attempt.answer != NOT_CALLED)
+    tries = len(db.session.scalars(calls).all())
+    seconds = min(FIRST_WAIT_SECONDS * 2 ** min(tries - 1, 10), LONGEST_WAIT_SECONDS)
+    queue_again(order, at=now + timedelta(seconds=seconds), now=now)
+
+
+def queue_again(order: OrderRow, *, at: datetime, now: datetime) -> None:
+    """Nobody has the order: it is handed over at this time, or ends now where the customer asked for that."""
+    settle_review(order, "The provider does not have the order.", now=now)
+    asked = select(Cancellation.id).where(
+        Cancellation.order_id == order.id, Cancellation.state == CancellationState.ASKED
+    )
+    if db.session.scalar(asked) is not None:
+        cancel_order(order, reason=STOPPED, now=now)
+        return
+    transitions.mark(order, dispatch_at=at, unconfirmed_at=None)
+    # Open pages may show it as unconfirmed.
+    customer_version.bump_customers([order.customer_id])
+
+
+def _pass_on_cancellation(order_id: int, *, now: datetime) -> None:
+    """A customer who asked for a stop while the call was under way has it passed on now."""
+    db.session.execute(
+        update(Cancellation)
+        .where(Cancellation.order_id == order_id, Cancellation.state == CancellationState.ASKED)
+        .values(due_at=now)
+    )
+    reviews.close(cancellations_on_end.BY_HAND, order_id=order_id, resolution="Passed on to the provider.", now=now)
+
+
+def settle_review(order: OrderRow, resolution: str, *, now: datetime) -> None:
+    reviews.close("unconfirmed", order_id=order.id, resolution=resolution, now=now)
+
+
+def _too_late(attempt: Attempt, order: OrderRow, outcome: Outcome, *, now: datetime) -> None:
+    if attempt.state in OPEN:
+        answer(attempt, AttemptState.SETTLED, attempt.answer, now=now)
+    if isinstance(outcome, NotSent | Refused):
+        return
+    text = outcome.provider_id if isinstance(outcome, Accepted) else outcome.text
+    transitions.tell(
+        [Note(order, "An answer of the provider came after the order had been settled.", raw=text[:200])],
+        now=now,
+    )
+    reviews.open_review(
+        "late_answer",
+        order_id=order.id,
+        provider_id=order.provider_id,
+        text=f"The provider answered for order {order.id} after it had been settled.",
+        raw=text[:200],
+        now=now,
+    )

@@ -1,0 +1,136 @@
+"""Goodwill: money returned for an order after it was settled, as an operator decided, never above what was kept.
+
+Each amount is a transfer of its own out of `adjustments`, numbered within its order. A form names the number it
+means to make, so that the same decision taken by two operators, or sent twice, returns the money once.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import current_app
+from sqlalchemy import func, select, text
+
+from panel.db import db, table_of
+from panel.domain import money
+from panel.domain.errors import BadMoney, Refused, StaleForm
+from panel.models import AccountKind, Order, Transfer, TransferKind
+from panel.services import audit_log
+from panel.services.money import ledger
+from panel.services.money.ledger import Posting
+from panel.services.orders import transitions
+from panel.services.orders.transitions import Note
+
+TRANSFERS = table_of(Transfer)
+# Word for word the condition of the index on adjustments, so that the index is used.
+_ADJUSTMENT = text("kind = 'adjustment'")
+
+
+@dataclass(frozen=True, slots=True)
+class Gift:
+    """What an operator means to return: how much, in which words to the customer, as which number of this order.
+
+    `limit_nanos`: what one operator may return for one order in all.
+    """
+
+    amount_nanos: int
+    words: str
+    number: int
+    actor: str
+    operator_id: int
+    limit_nanos: int
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One amount that was returned. `line` is its number in the customer's statement."""
+
+    line: int
+    at: datetime
+    amount_nanos: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much may still be returned for an order, and the number that the next amount has."""
+
+    left_nanos: int
+    number: int
+
+
+def given(order_id: int) -> list[Given]:
+    """What was returned for this order after it was settled, the oldest first."""
+    rows = db.session.execute(
+        select(TRANSFERS.c.id, TRANSFERS.c.at, TRANSFERS.c.amount_nanos, TRANSFERS.c.note)
+        .where(TRANSFERS.c.order_id == order_id, _ADJUSTMENT)
+        .order_by(TRANSFERS.c.id)
+    )
+    return [Given(*row) for row in rows]
+
+
+def room(order_id: int) -> Room:
+    """What of the order's charge is still kept and not returned since."""
+    kept = db.session.scalar(select(Order.kept_nanos).where(Order.id == order_id)) or 0
+    number, returned = db.session.execute(
+        select(func.count(), func.coalesce(func.sum(TRANSFERS.c.amount_nanos), 0)).where(
+            TRANSFERS.c.order_id == order_id, _ADJUSTMENT
+        )
+    ).one()
+    return Room(left_nanos=kept - int(returned), number=number + 1)
+
+
+def check(order_id: int, gift: Gift) -> None:
+    """Whether this may be returned now. Raises BadInput, BadMoney or Refused."""
+    audit_log.checked_reason(gift.words)
+    _check(order_id, room(order_id), gift)
+
+
+def give(order_id: int, gift: Gift, *, now: datetime) -> int:
+    """Return the amount to the customer's balance; the transfer's id.
+
+    Raises NotFound, BadInput without words, StaleForm where another amount was returned meanwhile, BadMoney for
+    nothing or more than is kept, and Refused while nothing is kept, above the limit, or for an order of one's own.
+    """
+    words = audit_log.checked_reason(gift.words)
+    order = transitions.claim_one(order_id)
+    left = room(order_id)
+    if left.number != gift.number:
+        raise StaleForm(
+            f"Another amount was returned for order {order_id} since you opened the form. "
+            "Look at what is kept now, then decide again."
+        )
+    _check(order_id, left, gift)
+    reason = f"goodwill:order:{order_id}:{gift.number}"
+    posting = Posting(
+        AccountKind.ADJUSTMENTS,
+        order.customer_id,
+        gift.amount_nanos,
+        TransferKind.ADJUSTMENT,
+        reason,
+        order_id=order_id,
+        note=words,
+    )
+    ledger.post([posting], held={order.customer_id: order.account_id}, now=now)
+    amount = money.shown(gift.amount_nanos, currency=current_app.config["PANEL"].currency)
+    transitions.tell([Note(order, f"We returned {amount} to your balance. {words}")], now=now)
+    detail = f"{money.plain(gift.amount_nanos)} returned: {words}"
+    audit_log.write("orders goodwill", actor=gift.actor, subject=f"order {order_id}", detail=detail, now=now)
+    return int(db.session.scalars(select(TRANSFERS.c.id).where(TRANSFERS.c.reason == reason)).one())
+
+
+def _check(order_id: int, left: Room, gift: Gift) -> None:
+    owner, kept = db.session.execute(select(Order.customer_id, Order.kept_nanos).where(Order.id == order_id)).one()
+    if owner == gift.operator_id:
+        raise Refused("This is your own order. Another operator must do it.")
+    if left.left_nanos <= 0:
+        raise Refused("Nothing is kept for this order, so there is nothing to return.")
+    if not 0 < gift.amount_nanos <= left.left_nanos:
+        raise BadMoney(
+            f"Return an amount above 0 and at most {money.plain(left.left_nanos)}: that is what is still kept.",
+            field="amount",
+        )
+    if kept - left.left_nanos + gift.amount_nanos > gift.limit_nanos:
+        raise Refused(
+            f"One operator returns at most {money.plain(gift.limit_nanos)} for one order. "
+            "Propose a credit on the customer’s page: a second operator then agrees."
+        )

@@ -1,0 +1,201 @@
+"""What customers read of their orders: pages of the history, the counts beside its views, and the whole for a file.
+
+The statements are built once for each combination of filters; rows come as tuples. A page costs the same
+however many orders there are before or after it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, literal, or_, select
+
+from panel.db import db, table_of
+from panel.domain.order_filters import Filters
+from panel.domain.status import Status
+from panel.models import Cancellation, Order, OrderCount, Provider, Terms, Tool
+
+PAGE_SIZE = 25
+BATCH_SIZE = 1_000
+# Ids and times of placing run in step, but for what two clocks may differ by.
+CLOCKS_APART = timedelta(hours=1)
+
+ORDERS = table_of(Order)
+COUNTS = table_of(OrderCount)
+TOOLS = table_of(Tool)
+TERMS = table_of(Terms)
+CANCELLATIONS = table_of(Cancellation)
+PROVIDERS = table_of(Provider)
+
+_STOP = (
+    select(CANCELLATIONS.c.state)
+    .where(CANCELLATIONS.c.order_id == ORDERS.c.id)
+    .order_by(CANCELLATIONS.c.id.desc())
+    .limit(1)
+    .scalar_subquery()
+    .label("stop")
+)
+_TAKES_NONE = or_(PROVIDERS.c.paused_at.is_not(None), PROVIDERS.c.add_after.is_not(None))
+_IS_PAUSED = select(_TAKES_NONE).where(PROVIDERS.c.id == ORDERS.c.provider_id)
+_IS_HELD_BACK = and_(ORDERS.c.dispatch_at.is_not(None), _IS_PAUSED.scalar_subquery()).label("is_held_back")
+# What tells whether a row that was rendered before is still true: few columns, since a page reads them each time.
+_KNOWN = (
+    ORDERS.c.id,
+    ORDERS.c.version,
+    ORDERS.c.status,
+    ORDERS.c.unconfirmed_at.is_not(None).label("is_unconfirmed"),
+    _STOP,
+    _IS_HELD_BACK,
+)
+# As the tool was called when the order was placed. Not as a join, which SQLite might read from the terms' side.
+_TOOL_NAME = select(TERMS.c.name).where(TERMS.c.id == ORDERS.c.terms_id).scalar_subquery().label("tool_name")
+_SHOWN = (
+    *_KNOWN,
+    _TOOL_NAME,
+    ORDERS.c.tool_id,
+    ORDERS.c.link,
+    ORDERS.c.quantity,
+    ORDERS.c.remains,
+    ORDERS.c.charge_nanos,
+    ORDERS.c.returned_nanos,
+    ORDERS.c.placed_at,
+)
+_WRITTEN = (
+    *_SHOWN,
+    ORDERS.c.start_count,
+    ORDERS.c.price_micros_per_thousand,
+    ORDERS.c.started_at,
+    ORDERS.c.ended_at,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolName:
+    """What a tool is called now."""
+
+    name: str
+    slug: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Orders of a history, newest first, and the order after which the next page begins."""
+
+    rows: Sequence[Row[*tuple[Any, ...]]]
+    next_after: int | None
+
+
+def history_page(customer_id: int, *, filters: Filters) -> Page:
+    """One page of this customer's orders: id, version, status and whether it is unconfirmed, of each."""
+    rows = _read(_KNOWN, customer_id, filters=filters, most=PAGE_SIZE + 1)
+    has_more = len(rows) > PAGE_SIZE
+    return Page(rows[:PAGE_SIZE], rows[PAGE_SIZE - 1].id if has_more else None)
+
+
+_IN_FULL = select(*_SHOWN).where(
+    ORDERS.c.customer_id == bindparam("customer_id"), ORDERS.c.id.in_(bindparam("ids", expanding=True))
+)
+
+
+def in_full(customer_id: int, *, order_ids: Sequence[int]) -> Sequence[Row[*tuple[Any, ...]]]:
+    """All that a row of the history shows, of these orders of this customer."""
+    return db.session.execute(_IN_FULL, {"customer_id": customer_id, "ids": order_ids}).all()
+
+
+def history_batch(customer_id: int, *, filters: Filters) -> Sequence[Row[*tuple[Any, ...]]]:
+    """The next thousand for a file, with more columns than a page shows; none when there are no more."""
+    return _read(_WRITTEN, customer_id, filters=filters, most=BATCH_SIZE)
+
+
+_COUNTS = select(COUNTS.c.status, COUNTS.c.orders).where(COUNTS.c.customer_id == bindparam("customer_id"))
+
+
+def counts_by_status(customer_id: int) -> dict[Status, int]:
+    """How many orders of each status this customer has, as the moves have counted them."""
+    counted = {row.status: row.orders for row in db.session.execute(_COUNTS, {"customer_id": customer_id})}
+    return {status: counted.get(status.value, 0) for status in Status}
+
+
+_TOOL_NAMES = select(TOOLS.c.id, TOOLS.c.name, TOOLS.c.slug)
+
+
+def tool_names() -> dict[int, ToolName]:
+    """The names of all tools, hidden ones too: an order keeps its tool."""
+    return {tool_id: ToolName(name, slug) for tool_id, name, slug in db.session.execute(_TOOL_NAMES)}
+
+
+# The tools of a customer with a million orders, in one step of the index for each tool.
+_MINE = ORDERS.c.customer_id == bindparam("customer_id")
+_FIRST = select(func.min(ORDERS.c.tool_id).label("tool_id")).where(_MINE).cte("steps", recursive=True)
+_NEXT = select(func.min(ORDERS.c.tool_id)).where(_MINE, ORDERS.c.tool_id > _FIRST.c.tool_id).scalar_subquery()
+_STEPS = _FIRST.union_all(select(_NEXT).where(_FIRST.c.tool_id.is_not(None)))
+_TOOLS_USED = select(_STEPS.c.tool_id).where(_STEPS.c.tool_id.is_not(None))
+
+
+def tools_used(customer_id: int) -> list[int]:
+    """The numbers of the tools that this customer has ever ordered."""
+    return list(db.session.execute(_TOOLS_USED, {"customer_id": customer_id}).scalars())
+
+
+def _read(
+    columns: tuple[Any, ...], customer_id: int, *, filters: Filters, most: int
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    values: dict[str, object] = {"customer_id": customer_id, "most": most}
+    if filters.after is not None:
+        values["after"] = filters.after
+    if filters.status is not None:
+        values["status"] = filters.status
+    if filters.tool:
+        values["tool"] = filters.tool
+    if filters.search:
+        values["search"] = like_pattern(filters.search)
+    if filters.order_id is not None:
+        values["order_id"] = filters.order_id
+    if (period := filters.period) is not None:
+        values |= {"since": period.since, "until": period.until}
+        values |= {"long_before": period.since - CLOCKS_APART, "long_after": period.until + CLOCKS_APART}
+    statement = _history(columns, frozenset(values))
+    return db.session.execute(statement, values).all()
+
+
+def like_pattern(search: str) -> str:
+    """The search as an SQL pattern in which nothing but itself has a meaning."""
+    escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+@cache
+def _history(columns: tuple[Any, ...], given: frozenset[str]) -> Select[Any]:
+    """The statement for one combination of filters, whose values it takes by name."""
+    statement = select(*columns).where(ORDERS.c.customer_id == bindparam("customer_id"))
+    if "after" in given:
+        statement = statement.where(ORDERS.c.id < bindparam("after"))
+    if "status" in given:
+        statement = statement.where(ORDERS.c.status == bindparam("status"))
+    if "tool" in given:
+        tool_id = select(TOOLS.c.id).where(TOOLS.c.slug == bindparam("tool")).scalar_subquery()
+        statement = statement.where(ORDERS.c.tool_id == tool_id)
+    if "search" in given:
+        found = ORDERS.c.link.ilike(bindparam("search"), escape="\\")
+        by_id = ORDERS.c.id == bindparam("order_id")
+        statement = statement.where(or_(by_id, found) if "order_id" in given else found)
+    if "since" in given:
+        statement = statement.where(*_placed_within())
+    return statement.order_by(ORDERS.c.id.desc()).limit(bindparam("most"))
+
+
+def _placed_within() -> tuple[ColumnElement[bool], ...]:
+    """Placed in the period. The bounds on the id narrow nothing; they let the read begin and end near it."""
+    mine = ORDERS.alias("mine")
+    at, time = mine.c.placed_at, ORDERS.c.placed_at.type
+    ids = select(mine.c.id).where(mine.c.customer_id == bindparam("customer_id"))
+    before = ids.where(at < bindparam("long_before", type_=time)).order_by(at.desc()).limit(1)
+    behind = ids.where(at >= bindparam("long_after", type_=time)).order_by(at).limit(1)
+    return (
+        ORDERS.c.placed_at >= bindparam("since", type_=time),
+        ORDERS.c.placed_at < bindparam("until", type_=time),
+        ORDERS.c.id > func.coalesce(before.scalar_subquery(), literal(0)),
+        ORDERS.c.id < func.coalesce(behind.scalar_subquery(), literal(2**63 - 1)),
+    )

@@ -1,0 +1,59 @@
+"""Orders fulfilled by hand: an operator writes status and counts, under the same table as everyone."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+
+from panel.db import db
+from panel.domain.errors import BadInput, Refused
+from panel.domain.refill import RefillState
+from panel.domain.status import Status
+from panel.models import Provider
+from panel.services import reviews
+from panel.services.orders import refills, transitions
+from panel.services.orders.transitions import Move, OrderRow
+
+
+def set_order(
+    order_id: int,
+    to: Status,
+    *,
+    remains: int | None,
+    start_count: int | None,
+    reason: str | None,
+    now: datetime,
+) -> None:
+    """Move an order whose tool's provider is manual. Raises NotFound, Refused, BadInput or IllegalTransition."""
+    order = transitions.claim_one(order_id)
+    if db.session.scalar(select(Provider.kind).where(Provider.id == order.provider_id)) != "manual":
+        raise Refused(f"Order {order_id} is delivered by a provider; only orders fulfilled by hand can be set.")
+    if order.status is Status.REFILL and to is Status.COMPLETED:
+        refills.end_by_hand(order, state=RefillState.COMPLETED, reason="", now=now)
+        return
+    if to is Status.REFILL:
+        raise Refused("A refill is requested by the customer, from the order.")
+    move = Move(
+        order,
+        to,
+        remains_for(order, to, given=remains),
+        start_count=order.start_count if start_count is None else start_count,
+        text=reason or "",
+        reason=reason,
+    )
+    if to is not order.status or (move.remains, move.start_count) != (order.remains, order.start_count):
+        transitions.apply([move], now=now)
+    if not to.is_open:
+        reviews.close("cancel_by_hand", order_id=order_id, resolution=f"The order ended as {to.label}.", now=now)
+
+
+def remains_for(order: OrderRow, to: Status, *, given: int | None) -> int:
+    """What is not delivered when the order gets this status: as typed, or as follows from it. Raises BadInput."""
+    if given is not None and not 0 <= given <= order.quantity:
+        raise BadInput(f"Remains must be a whole number from 0 to {order.quantity}.", field="remains")
+    if to.is_final and order.status.is_final:
+        return order.remains
+    if to is Status.PARTIAL and given is None:
+        raise BadInput("A Partial order needs its remains: what was not delivered.", field="remains")
+    if given is not None:
+        return given
+    return {Status.COMPLETED: 0, Status.CANCELED: order.quantity}.get(to, order.remains)

@@ -1,0 +1,185 @@
+"""Placing an order: everything is checked before money moves, and the same request makes the same order.
+
+The price is always computed here, from the terms that hold at the commit; what a form says of money is not read.
+"""
+
+import re
+import secrets
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import insert, select
+
+from panel.db import db, table_of
+from panel.domain import links, pricing
+from panel.domain.errors import BadInput, BadLink, BadQuantity, PanelError, RequestIdUsed, TermsChanged, UnknownTool
+from panel.domain.status import FIRST
+from panel.models import AccountKind, Event, Order, TransferKind
+from panel.services import customer_version
+from panel.services.catalogue import tools
+from panel.services.catalogue.tools import ToolOffer
+from panel.services.money import ledger
+from panel.services.money.ledger import Posting
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,100}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Quote:
+    """An order as it would be placed now, with nothing written yet."""
+
+    offer: ToolOffer
+    link: str
+    quantity: int
+
+    @property
+    def charge_nanos(self) -> int:
+        return self.offer.charge_nanos(self.quantity)
+
+
+@dataclass(frozen=True)
+class Placing:
+    """One request to place an order, as it came in: link and quantity are still text."""
+
+    tool: str
+    link: str
+    quantity: str
+    request_id: str
+    terms_id: int | None = None
+
+
+def new_request_id() -> str:
+    """A fresh idempotency key for one form."""
+    return secrets.token_urlsafe(18)
+
+
+def is_request_id(text: str) -> bool:
+    """Whether the text can be an idempotency key."""
+    return _REQUEST_ID.fullmatch(text) is not None
+
+
+def offer_of(slug: str, *, of_hidden_tools: bool = False) -> ToolOffer:
+    """The tool as offered now. Raises UnknownTool when there is none, or it is hidden and those are not meant too."""
+    offer = tools.find_any(slug) if of_hidden_tools else tools.find(slug)
+    if offer is None:
+        hidden = tools.find_any(slug)
+        if hidden is not None and hidden.is_simulated and not hidden.is_hidden and not hidden.link_fault:
+            raise UnknownTool("This tool is simulated and can't be ordered on this site. Choose another one.")
+        raise UnknownTool("There is no such tool. Choose one from the list of tools.")
+    return offer
+
+
+def quote(slug: str, *, link: str, quantity: str, of_hidden_tools: bool = False) -> Quote:
+    """Check tool, quantity and link. Raises UnknownTool, BadQuantity or BadLink; each names its field."""
+    offer = offer_of(slug, of_hidden_tools=of_hidden_tools)
+    return Quote(offer=offer, link=_checked_link(offer, link), quantity=checked_quantity(offer, quantity))
+
+
+def faults(offer: ToolOffer, *, link: str, quantity: str) -> list[PanelError]:
+    """All that `quote` would raise for this link and quantity, so that a form can say it at once."""
+    found: list[PanelError] = []
+    try:
+        _checked_link(offer, link)
+    except BadLink as error:
+        found.append(error)
+    try:
+        checked_quantity(offer, quantity)
+    except BadQuantity as error:
+        found.append(error)
+    return found
+
+
+def checked_quantity(offer: ToolOffer, quantity: str) -> int:
+    """The quantity as a number. Raises BadQuantity for what is no whole number, and outside the tool's limits."""
+    pieces = pricing.parse_quantity(quantity)
+    pricing.check_quantity(pieces, minimum=offer.minimum, maximum=offer.maximum)
+    return pieces
+
+
+def _checked_link(offer: ToolOffer, link: str) -> str:
+    return links.check_link(link, pattern=offer.link_pattern, example=offer.link_example, hint=offer.link_hint)
+
+
+def place_order(customer_id: int, *, asked: Placing, of_hidden_tools: bool = False, now: datetime) -> Order:
+    """Charge the customer and queue the order; asked again with the same request id, the order made then.
+
+    Raises what `quote` raises, BadInput for an unusable request id, RequestIdUsed when the id came before
+    with other words, TermsChanged when other terms hold by now, and InsufficientBalance.
+    """
+    if not is_request_id(asked.request_id):
+        raise BadInput("The request id must have 8 to 100 letters, digits or one of _ . : -", field="request_id")
+    ledger.lock_accounts([customer_id])
+    earlier = find_by_request(customer_id, request_id=asked.request_id)
+    if earlier is not None:
+        return _same_or_refused(earlier, asked)
+    wanted = quote(asked.tool, link=asked.link, quantity=asked.quantity, of_hidden_tools=of_hidden_tools)
+    if asked.terms_id is not None and asked.terms_id != wanted.offer.terms_id:
+        raise TermsChanged("The terms of this tool have changed since you opened the form. Nothing was charged.")
+    order_id = _write(customer_id, wanted, request_id=asked.request_id, now=now)
+    return db.session.get_one(Order, order_id)
+
+
+def find_by_request(customer_id: int, *, request_id: str) -> Order | None:
+    """The order that this customer's request made, if it did."""
+    return db.session.scalar(select(Order).where(Order.customer_id == customer_id, Order.request_id == request_id))
+
+
+def _same_or_refused(earlier: Order, asked: Placing) -> Order:
+    tool = tools.offer(earlier.tool_id)
+    is_same = (
+        tool is not None
+        and asked.tool == tool.slug
+        and links.canonical(asked.link) == links.canonical(earlier.link)
+        and asked.quantity.lstrip("0") == str(earlier.quantity)
+    )
+    if not is_same:
+        raise RequestIdUsed(f"This form was already used for order {earlier.id}. Nothing more was charged.")
+    return earlier
+
+
+def _write(customer_id: int, wanted: Quote, *, request_id: str, now: datetime) -> int:
+    offer = wanted.offer
+    values = {
+        "customer_id": customer_id,
+        "tool_id": offer.tool_id,
+        "terms_id": offer.terms_id,
+        "link": wanted.link,
+        "quantity": wanted.quantity,
+        "price_micros_per_thousand": offer.price_micros_per_thousand,
+        "charge_nanos": wanted.charge_nanos,
+        "request_id": request_id,
+        "placed_at": now,
+        "status": FIRST,
+        "remains": wanted.quantity,
+        "kept_nanos": 0,
+        "returned_nanos": 0,
+        "reason": "",
+        "version": 1,
+        "provider_id": offer.provider_id,
+        "provider_service": offer.provider_service,
+        "dispatch_at": None if offer.provider_kind == "manual" else now,
+    }
+    order_id: int = db.session.execute(insert(Order).returning(Order.id), values).scalar_one()
+    reason = f"{TransferKind.CHARGE}:order:{order_id}"
+    charge = Posting(customer_id, AccountKind.HOLDS, wanted.charge_nanos, TransferKind.CHARGE, reason, order_id)
+    ledger.post([charge], now=now)
+    placed = {
+        "order_id": order_id,
+        "kind": "placed",
+        "source": "you",
+        "old_status": None,
+        "status": FIRST,
+        "remains": wanted.quantity,
+        "start_count": None,
+        "kept_nanos": 0,
+        "returned_nanos": 0,
+        "version": 1,
+        "text": "Order placed and charged.",
+        "raw": "",
+        "at": now,
+    }
+    db.session.execute(insert(table_of(Event)), [placed])
+    customer_version.count_orders(Counter({(customer_id, FIRST): 1}))
+    customer_version.bump_customers([customer_id])
+    return order_id

@@ -1,0 +1,297 @@
+"""Refills: a top-up task beside a Completed order. Only the task moves the order out of Refill again."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import insert, select
+
+from panel.db import db, lock_rows
+from panel.domain import refill as rules
+from panel.domain.errors import NotFound, RefillNotAvailable
+from panel.domain.refill import REPORTED_STATES, RefillState
+from panel.domain.status import Status
+from panel.models import Attempt, AttemptKind, AttemptState, Order, Provider, Refill, Terms
+from panel.providers.base import Accepted, Ask, NotSent, Outcome, Refused, Unclear
+from panel.services import reviews, webhooks
+from panel.services.closed_accounts import check_open
+from panel.services.mail import notifications
+from panel.services.orders import transitions
+from panel.services.orders.transitions import Note, OrderRow
+from panel.services.providers import health as provider_health
+
+RETRY_SECONDS = 30
+# How many of one provider a sweep takes up.
+BATCH = 200
+# The kind of the review of a refill that is open for too long.
+SLOW = "refill_slow"
+# The kind of the review of a refill that operators carry out.
+BY_HAND = "refill_by_hand"
+OPEN = (AttemptState.INTENT, AttemptState.UNKNOWN)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A refill a sweep has taken up: to ask the provider for (`attempt_id`), or about (`provider_refill_id`)."""
+
+    refill_id: int
+    provider_id: int
+    ask: Ask
+    attempt_id: int | None
+    lease_until: datetime
+    provider_refill_id: str | None
+
+
+def why_not(order_id: int, *, now: datetime) -> str | None:
+    """Why this order can't be refilled now, as a sentence; None when it can."""
+    row = db.session.execute(
+        select(Order.status, Order.completed_at, Terms.refill_days)
+        .join(Terms, Terms.id == Order.terms_id)
+        .where(Order.id == order_id)
+    ).one()
+    return rules.why_not(
+        status=Status(row.status),
+        refill_days=row.refill_days,
+        completed_at=row.completed_at,
+        is_open=open_of(order_id) is not None,
+        now=now,
+    )
+
+
+def request_refill(order_id: int, *, customer_id: int, now: datetime) -> Refill:
+    """Ask for a top-up; the order is in Refill from now on. Raises NotFound or RefillNotAvailable with the reason."""
+    order = transitions.claim_one(order_id)
+    if order.customer_id != customer_id:
+        raise NotFound(f"There is no order {order_id}.")
+    check_open([customer_id])
+    reason = why_not(order_id, now=now)
+    if reason is not None:
+        raise RefillNotAvailable(reason)
+    is_manual = kind_of(order.provider_id) == "manual"
+    refill = Refill(order_id=order_id, state=RefillState.REQUESTED, asked_at=now, due_at=None if is_manual else now)
+    db.session.add(refill)
+    transitions.move_order(order, Status.REFILL, remains=order.remains, source="you", text="Refill requested.", now=now)
+    tell_receivers(refill, order, now=now)
+    if is_manual:
+        text = f"Order {order_id} waits for a refill by hand (refill {refill.id})."
+        reviews.open_review(BY_HAND, order_id=order_id, text=text, now=now)
+    db.session.flush()
+    return refill
+
+
+def kind_of(provider_id: int) -> str | None:
+    """By whom this provider's orders are delivered."""
+    return db.session.scalar(select(Provider.kind).where(Provider.id == provider_id))
+
+
+def open_of(order_id: int) -> Refill | None:
+    states = [state for state in RefillState if state.is_open]
+    return db.session.scalar(select(Refill).where(Refill.order_id == order_id, Refill.state.in_(states)))
+
+
+def of_order(order_id: int) -> list[Refill]:
+    """All refills of an order, newest first."""
+    return list(db.session.scalars(select(Refill).where(Refill.order_id == order_id).order_by(Refill.id.desc())))
+
+
+def providers_with_work(*, now: datetime) -> list[int]:
+    """The providers that may be called and have tasks to take up now."""
+    at_provider = select(Refill.id).join(Order, Order.id == Refill.order_id).where(Order.provider_id == Provider.id)
+    is_due = at_provider.where(Refill.due_at <= now).exists()
+    return list(db.session.scalars(select(Provider.id).where(is_due, *provider_health.callable_now(now))))
+
+
+def due(provider_id: int, *, now: datetime) -> list[int]:
+    """The ids of this provider's tasks to take up now, the oldest first."""
+    mine = select(Refill.id).join(Order, Order.id == Refill.order_id).where(Order.provider_id == provider_id)
+    return list(db.session.scalars(mine.where(Refill.due_at <= now).order_by(Refill.due_at).limit(BATCH)))
+
+
+def take(refill_id: int, *, again_seconds: float, lease_seconds: float, now: datetime) -> Task | None:
+    """Take one task up, writing an intent where the call must not happen twice; None when another worker has it."""
+    # The order's row comes before the refill's, as for everyone who ends a refill.
+    mine = select(Refill.order_id).where(Refill.id == refill_id).scalar_subquery()
+    db.session.execute(lock_rows(select(Order.id).where(Order.id == mine)))
+    refill = db.session.scalar(lock_rows(select(Refill).where(Refill.id == refill_id)))
+    if refill is None or refill.due_at is None or refill.due_at > now:
+        return None
+    order = db.session.get_one(Order, refill.order_id)
+    ask = Ask(order.id, order.provider_order_id or "", order.provider_service, order.quantity)
+    lease_until = now + timedelta(seconds=lease_seconds)
+    attempt_id = None
+    if refill.provider_refill_id is None:
+        refill.due_at = None
+        attempt_id = db.session.execute(
+            insert(Attempt).returning(Attempt.id),
+            [
+                {
+                    "order_id": order.id,
+                    "provider_id": order.provider_id,
+                    "kind": AttemptKind.REFILL,
+                    "state": AttemptState.INTENT,
+                    "at": now,
+                    "lease_until": lease_until,
+                    "answer": "",
+                }
+            ],
+        ).scalar_one()
+    else:
+        refill.due_at = now + timedelta(seconds=again_seconds)
+    return Task(refill.id, order.provider_id, ask, attempt_id, lease_until, refill.provider_refill_id)
+
+
+def settle(task: Task, outcome: Outcome, *, now: datetime) -> None:
+    """Write down what came of asking the provider for a refill."""
+    order = transitions.claim_one(task.ask.order_id)
+    attempt = lock_attempt(task.attempt_id)
+    refill = db.session.get_one(Refill, task.refill_id)
+    if attempt.state not in OPEN or not RefillState(refill.state).is_open:
+        _too_late(order, outcome, now=now)
+        return
+    match outcome:
+        case Accepted(provider_id=given) if has_id(order.provider_id, given):
+            text = f"The provider answered with the id {given[:40]!r}, which another refill has."
+            doubt(attempt, order, text=text, now=now)
+        case Accepted(provider_id=given):
+            accept(attempt, refill, order, given=given, now=now)
+        case Refused(is_final=True, text=text):
+            _answer(attempt, AttemptState.REFUSED, text, now=now)
+            _confirmed(order, "The provider refused the refill.", now=now)
+            end(refill, order, RefillState.REFUSED, reason=text, now=now)
+        case Refused(text=text) | NotSent(text=text):
+            _answer(attempt, AttemptState.NOT_SENT, text, now=now)
+            refill.due_at = now + timedelta(seconds=RETRY_SECONDS)
+        case Unclear(text=text):
+            doubt(attempt, order, text=text, now=now)
+    provider_health.heard(order.provider_id, outcome, now=now)
+
+
+def accept(attempt: Attempt, refill: Refill, order: OrderRow, *, given: str, now: datetime) -> None:
+    """The provider has the refill under this id."""
+    _answer(attempt, AttemptState.SENT, given, now=now)
+    refill.state, refill.provider_refill_id, refill.due_at = RefillState.RUNNING, given, now
+    refill.accepted_at = now
+    tell_receivers(refill, order, now=now)
+    transitions.tell([Note(order, "The refill was handed over for delivery.")], now=now)
+    _confirmed(order, "The provider confirmed the refill.", now=now)
+
+
+def lock_attempt(attempt_id: int | None) -> Attempt:
+    return db.session.execute(lock_rows(select(Attempt).where(Attempt.id == attempt_id))).scalar_one()  # type: ignore[no-any-return]
+
+
+def has_id(provider_id: int, given: str) -> bool:
+    at_provider = select(Refill.id).join(Order, Order.id == Refill.order_id).where(Order.provider_id == provider_id)
+    return db.session.scalar(at_provider.where(Refill.provider_refill_id == given).limit(1)) is not None
+
+
+def _too_late(order: OrderRow, outcome: Outcome, *, now: datetime) -> None:
+    """The refill had been settled when the provider took it: a line in the timeline, and a review."""
+    if not isinstance(outcome, Accepted):
+        return
+    text = "The provider took the refill after it had been settled."
+    transitions.tell([Note(order, text, raw=outcome.provider_id[:200])], now=now)
+    reviews.open_review(
+        "late_answer",
+        order_id=order.id,
+        provider_id=order.provider_id,
+        text=f"The provider took the refill of order {order.id} after it had been settled.",
+        raw=outcome.provider_id[:200],
+        now=now,
+    )
+
+
+def apply_word(task: Task, word: object, *, now: datetime) -> None:
+    """Believe the provider's word for a running refill when it is one we know; else open a review."""
+    order = transitions.claim_one(task.ask.order_id)
+    refill = db.session.get_one(Refill, task.refill_id)
+    if not RefillState(refill.state).is_open:
+        return
+    state = REPORTED_STATES.get(word.strip().lower()) if isinstance(word, str) else None
+    if state is None:
+        text = f"The provider used a word for refill {refill.id} that we do not know."
+        reviews.open_report("refill_report", order_id=order.id, text=text, raw=repr(word)[:200], now=now)
+        return
+    provider_health.answered(order.provider_id, now=now)
+    if not state.is_open:
+        reason = "The provider refused the refill." if state is RefillState.REFUSED else ""
+        end(refill, order, state, reason=reason, now=now)
+    elif state is RefillState.RUNNING and refill.running_at is None:
+        refill.running_at = now
+        db.session.flush()
+        transitions.tell([Note(order, "The refill is running.", source="provider")], now=now)
+
+
+def end(refill: Refill, order: OrderRow, state: RefillState, *, reason: str, now: datetime) -> None:
+    """End the task, and with it the order's Refill: the order is Completed again, its count as it was."""
+    refill.state, refill.reason, refill.ended_at, refill.due_at = state, reason, now, None
+    db.session.flush()
+    text = "The refill was completed." if state is RefillState.COMPLETED else f"The refill was refused. {reason}"
+    transitions.move_order(order, Status.COMPLETED, remains=order.remains, text=text.strip(), now=now)
+    for kind in (SLOW, BY_HAND):
+        reviews.close(kind, order_id=order.id, resolution=text.strip()[:200], now=now)
+    tell_receivers(refill, order, now=now)
+    notifications.tell_refill(refill.id, state, order_id=order.id, reason=reason, now=now)
+
+
+def tell_receivers(refill: Refill, order: OrderRow, *, now: datetime) -> None:
+    """Tell the customer's receivers which state the refill now has."""
+    db.session.flush()
+    state = RefillState(refill.state)
+    webhooks.tell_refill(refill.id, state, order_id=order.id, customer_id=order.customer_id, now=now)
+
+
+def end_by_hand(order: OrderRow, *, state: RefillState, reason: str, now: datetime) -> None:
+    """An operator ended the open refill of an order that is fulfilled by hand. Raises NotFound without one."""
+    refill = open_of(order.id)
+    if refill is None:
+        raise NotFound(f"Order {order.id} has no open refill.")
+    end(refill, order, state, reason=reason, now=now)
+
+
+def retry_unconfirmed(attempt: Attempt, refill: Refill, order: OrderRow, *, now: datetime) -> None:
+    """An operator found that the provider does not have the refill: it is asked for again, at once."""
+    _answer(attempt, AttemptState.NOT_SENT, "An operator found that it was not sent.", now=now)
+    refill.due_at = now
+    _confirmed(order, "The refill is asked for again.", now=now)
+
+
+def refuse_unconfirmed(attempt: Attempt, order: OrderRow, *, reason: str, now: datetime) -> None:
+    """Settle an attempt that stayed unknown: the refill is refused and may be asked for again."""
+    settle_attempt(attempt, order, resolution="The refill was refused.", now=now)
+    refill = open_of(order.id)
+    if refill is not None:
+        end(refill, order, RefillState.REFUSED, reason=reason, now=now)
+
+
+def settle_attempt(attempt: Attempt, order: OrderRow, *, resolution: str, now: datetime) -> None:
+    """Nobody waits for this attempt's answer any more."""
+    _answer(attempt, AttemptState.SETTLED, attempt.answer, now=now)
+    _confirmed(order, resolution, now=now)
+
+
+def _confirmed(order: OrderRow, resolution: str, *, now: datetime) -> None:
+    reviews.close("unconfirmed_refill", order_id=order.id, resolution=resolution, now=now)
+
+
+def doubt(attempt: Attempt, order: OrderRow, *, text: str, now: datetime) -> None:
+    """It is not known whether the provider has the refill: say so, open a review, and never ask again."""
+    is_known = attempt.state == AttemptState.UNKNOWN
+    _answer(attempt, AttemptState.UNKNOWN, text, now=now)
+    if is_known:
+        return
+    sentence = "The provider has not confirmed the refill. It will not be asked again by itself."
+    transitions.tell([Note(order, sentence)], now=now)
+    review = f"It is not known whether the provider took the refill of order {order.id}."
+    reviews.open_review(
+        "unconfirmed_refill",
+        order_id=order.id,
+        provider_id=order.provider_id,
+        text=review,
+        raw=f"{attempt.id}: {text}"[:200],
+        now=now,
+    )
+
+
+def _answer(attempt: Attempt, state: AttemptState, text: str, *, now: datetime) -> None:
+    attempt.state, attempt.answer, attempt.answered_at = state, text[:200], now
+    db.session.flush()

@@ -1,0 +1,131 @@
+"""What providers report, judged by the table of reports, written in batches, doubted where it does not fit."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, select, update
+
+from panel.db import db, lock_rows, table_of
+from panel.db.compiled_statements import Hot, among
+from panel.domain.provider_report import Report, Verdict, judge
+from panel.domain.status import Status
+from panel.models import Cancellation, CancellationState, Order, Provider, Review
+from panel.providers.base import Ask
+from panel.services import reviews
+from panel.services.orders import transitions
+from panel.services.orders.transitions import Move, Note, OrderRow
+from panel.services.providers import health as provider_health
+
+BATCH = 100
+# How much later an order is asked about again that made the provider's answer fail.
+SINGLED_OUT_WAIT = timedelta(minutes=5)
+NO_USABLE_ANSWER = "The provider gives no usable answer about this order."
+ORDERS = table_of(Order)
+
+
+def providers_with_work(*, now: datetime) -> list[int]:
+    """The providers that may be called and have open orders whose next question is due."""
+    due = select(Order.id).where(Order.provider_id == Provider.id, Order.sync_at <= now).exists()
+    return list(db.session.scalars(select(Provider.id).where(due, *provider_health.callable_now(now))))
+
+
+_WAITING = (
+    select(
+        ORDERS.c.id,
+        ORDERS.c.provider_order_id,
+        ORDERS.c.provider_service,
+        ORDERS.c.quantity,
+        select(Cancellation.answered_at)
+        .where(Cancellation.order_id == ORDERS.c.id, Cancellation.state == CancellationState.ACCEPTED)
+        .order_by(Cancellation.id)
+        .limit(1)
+        .scalar_subquery(),
+    )
+    .where(
+        ORDERS.c.provider_id == bindparam("provider_id"),
+        ORDERS.c.sync_at <= bindparam("now"),
+        ORDERS.c.provider_order_id.is_not(None),
+    )
+    .order_by(ORDERS.c.sync_at)
+    .limit(BATCH)
+)
+_DUE = Hot(lambda: lock_rows(_WAITING, of=ORDERS, skip_locked=True))
+_NEXT = Hot(lambda: update(ORDERS).where(among(ORDERS.c.id, "ids")).values(sync_at=bindparam("next")))
+
+
+def take_batch(provider_id: int, *, again_seconds: float, now: datetime) -> list[Ask]:
+    """Up to a hundred orders to ask about now. Their next question moves ahead at once, so no two workers ask."""
+    rows = _DUE.read({"provider_id": provider_id, "now": now})
+    if rows:
+        _NEXT.run([{"ids": [row[0] for row in rows], "next": now + timedelta(seconds=again_seconds)}])
+    return [Ask(*row) for row in rows]
+
+
+def apply_reports(asked: Sequence[Ask], reports: Mapping[int, Report], *, now: datetime) -> int:
+    """Believe what the table of reports allows about the orders asked for; a missing one is no news. How many moved."""
+    told = {ask.order_id: reports[ask.order_id] for ask in asked if ask.order_id in reports}
+    moves, doubts = [], []
+    for order in transitions.claim(told).values():
+        report = told[order.id]
+        if report.is_error and not order.status.is_open:
+            # Providers forget old orders.
+            continue
+        verdict = judge(report, order.standing)
+        if verdict.changes(order.standing):
+            moves.append(_move(order, report, verdict))
+        if verdict.review is not None:
+            doubts.append((order, report, verdict))
+    transitions.apply(moves, now=now)
+    for order, report, verdict in doubts:
+        _doubt(order, report, verdict, now=now)
+    return len(moves)
+
+
+def single_out(ask: Ask, why: str, *, now: datetime) -> None:
+    """This order makes the provider's answer fail: an operator is told, and it is asked about less often."""
+    order = transitions.claim_one(ask.order_id)
+    text = NO_USABLE_ANSWER
+    is_new = reviews.open_report(
+        "report", order_id=order.id, provider_id=order.provider_id, text=text, raw=why[:200], now=now
+    )
+    if order.status.is_open:
+        transitions.mark(order, sync_at=now + SINGLED_OUT_WAIT)
+        if is_new:
+            sentence = f"{text} Nothing was changed; an operator will look."
+            transitions.tell([Note(order, sentence, source="provider", raw=why[:200])], now=now)
+
+
+def was_singled_out(order_id: int) -> bool:
+    """Whether this order is known to make the provider's answer fail: by itself it says nothing of the provider."""
+    told = select(Review.id).where(
+        Review.order_id == order_id, Review.kind == "report", Review.text.startswith(NO_USABLE_ANSWER)
+    )
+    return db.session.scalar(told.limit(1)) is not None
+
+
+def _move(order: OrderRow, report: Report, verdict: Verdict) -> Move:
+    reason = report.reason if verdict.to is Status.CANCELED and report.reason else None
+    return Move(
+        order,
+        verdict.to,
+        verdict.remains,
+        start_count=verdict.start_count,
+        source="provider",
+        text=reason or "",
+        reason=reason,
+    )
+
+
+def _doubt(order: OrderRow, report: Report, verdict: Verdict, *, now: datetime) -> None:
+    """Open a review, of few for one order; a report that changed nothing also gets its line in the timeline, once."""
+    is_new = reviews.open_report(
+        "report",
+        order_id=order.id,
+        provider_id=order.provider_id,
+        text=verdict.review or "",
+        raw=report.raw,
+        now=now,
+    )
+    if is_new and verdict.is_bad:
+        text = "The provider sent a report that does not fit this order. Nothing was changed; an operator will look."
+        transitions.tell([Note(order, text, source="provider", raw=report.raw)], now=now)

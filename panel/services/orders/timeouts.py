@@ -1,0 +1,171 @@
+"""What time settles: callers that vanished, orders that stayed unconfirmed, orders that could not be handed over."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Select, func, select
+
+from panel.db import db, lock_rows
+from panel.domain.status import Status
+from panel.models import IS_OPEN_ATTEMPT, Attempt, AttemptKind, AttemptState, Order, Review
+from panel.services.orders import dispatch, refill_endings, refills, transitions
+from panel.services.orders.transitions import OrderRow
+
+# What one transaction ends at most.
+BATCH = 100
+NOT_DELIVERED = "The order could not be handed over to its provider in time. Nothing ran."
+NEVER_CONFIRMED = "The provider never confirmed this order."
+REFILL_NEVER_CONFIRMED = "The provider never confirmed the refill. You may ask for it again."
+
+
+def expire_leases(*, now: datetime) -> int:
+    """Intents whose holder has vanished: whether the call happened is unknown. How many there were."""
+    attempts = _open_attempts(AttemptState.INTENT, Attempt.lease_until <= now)
+    return _each(attempts, _expire, now=now)
+
+
+def _expire(attempt: Attempt, order: OrderRow, *, now: datetime) -> None:
+    dispatch.doubt(attempt, order, text="The worker vanished during the call.", now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What time would end now: so many orders, with the money they would return, and so many refills."""
+
+    orders: int
+    returned_nanos: int
+    refills: int
+
+    @property
+    def count(self) -> int:
+        return self.orders + self.refills
+
+
+def due(*, unconfirmed_hours: float, dispatch_hours: float, now: datetime) -> Due:
+    """What has been unconfirmed or could not be sent for too long."""
+    long_ago = now - timedelta(hours=unconfirmed_hours)
+    unclear = _open_in(AttemptState.UNKNOWN, Attempt.at <= long_ago).subquery()
+    waiting = _waiting(placed_before=now - timedelta(hours=dispatch_hours)).subquery()
+    held = func.coalesce(func.sum(Order.charge_nanos - Order.kept_nanos - Order.returned_nanos), 0)
+    found = [
+        db.session.execute(select(func.count(), held).where(Order.id.in_(ids))).one()
+        for ids in (select(unclear.c.order_id), select(waiting.c.id))
+    ]
+    refill_ids = _unclear_refills(asked_before=long_ago).subquery()
+    return Due(
+        orders=sum(row[0] for row in found),
+        returned_nanos=sum(int(row[1]) for row in found),
+        refills=db.session.scalar(select(func.count()).select_from(refill_ids)) or 0,
+    )
+
+
+def give_up(*, unconfirmed_hours: float, dispatch_hours: float, most: int = BATCH, now: datetime) -> int:
+    """Cancel, with all money back, what was unconfirmed or could not be sent for too long. How many there were."""
+    most = min(most, BATCH)
+    unconfirmed = _open_attempts(
+        AttemptState.UNKNOWN, Attempt.at <= now - timedelta(hours=unconfirmed_hours), most=most
+    )
+    found = _waiting(placed_before=now - timedelta(hours=dispatch_hours)).limit(most - len(unconfirmed))
+    waiting = db.session.scalars(found).all()
+    claimed = transitions.claim([*waiting, *(order_id for _, order_id in unconfirmed)])
+    ended = _each(unconfirmed, _give_up, now=now)
+    for order in (claimed[order_id] for order_id in waiting):
+        # Meanwhile it may have been handed over.
+        is_ours = order.status is Status.PENDING and order.provider_order_id is None
+        if is_ours and not _has_open_attempt(order.id):
+            dispatch.cancel_order(order, reason=NOT_DELIVERED, now=now)
+            ended += 1
+    return ended
+
+
+def _waiting(*, placed_before: datetime) -> Select[int]:
+    """The numbers of the orders that wait to be handed over and were placed before this moment."""
+    # An operator who settled an attempt as not sent has given the order its whole time again.
+    settled_lately = select(Review.id).where(
+        Review.order_id == Order.id, Review.kind == "unconfirmed", Review.resolved_at > placed_before
+    )
+    return select(Order.id).where(
+        Order.dispatch_at.is_not(None), Order.placed_at <= placed_before, ~settled_lately.exists()
+    )
+
+
+def _give_up(attempt: Attempt, order: OrderRow, *, now: datetime) -> None:
+    dispatch.answer(attempt, AttemptState.SETTLED, attempt.answer, now=now)
+    if order.status is Status.PENDING:
+        dispatch.cancel_order(order, reason=NEVER_CONFIRMED, now=now)
+    dispatch.settle_review(order, "Canceled by time, with all money back.", now=now)
+
+
+def _has_open_attempt(order_id: int) -> bool:
+    attempt = select(Attempt.id).where(Attempt.order_id == order_id, Attempt.state.in_(dispatch.OPEN))
+    return db.session.scalar(attempt.limit(1)) is not None
+
+
+def _open_attempts(state: AttemptState, *where: ColumnElement[bool], most: int = BATCH) -> list[tuple[int, int]]:
+    found = db.session.execute(_open_in(state, *where).limit(most))
+    return [(attempt_id, order_id) for attempt_id, order_id in found]
+
+
+def _open_in(state: AttemptState, *where: ColumnElement[bool]) -> Select[int, int]:
+    kind = Attempt.kind == AttemptKind.ADD
+    return select(Attempt.id, Attempt.order_id).where(IS_OPEN_ATTEMPT, kind, Attempt.state == state, *where)
+
+
+def _each(found: Sequence[tuple[int, int]], act: Callable[..., None], *, now: datetime) -> int:
+    orders = transitions.claim([order_id for _, order_id in found])
+    attempts = db.session.scalars(lock_rows(select(Attempt).where(Attempt.id.in_([each for each, _ in found])))).all()
+    still_open = [each for each in attempts if each.state in dispatch.OPEN]
+    for attempt in still_open:
+        act(attempt, orders[attempt.order_id], now=now)
+    return len(still_open)
+
+
+def expire_refills(*, unconfirmed_hours: float, most: int = BATCH, now: datetime) -> int:
+    """The same for refills: what vanished callers left is unknown, what stayed unknown is refused. How many."""
+    count = expire_refill_leases(now=now)
+    return count + refuse_refills(unconfirmed_hours=unconfirmed_hours, most=most, now=now)
+
+
+def expire_refill_leases(*, now: datetime) -> int:
+    """Calls for a refill whose holder has vanished: whether the provider has it is unknown. How many there were."""
+    found = _refill_attempts().where(Attempt.state == AttemptState.INTENT, Attempt.lease_until <= now)
+    count = 0
+    for order, attempt in _still(AttemptState.INTENT, found, most=BATCH):
+        refills.doubt(attempt, order, text="The worker vanished during the call.", now=now)
+        count += 1
+    return count
+
+
+def refuse_refills(*, unconfirmed_hours: float, most: int = BATCH, now: datetime) -> int:
+    """Refuse the refills that stayed unconfirmed for too long. How many there were."""
+    found = _unclear_refills(asked_before=now - timedelta(hours=unconfirmed_hours))
+    count = 0
+    for order, attempt in _still(AttemptState.UNKNOWN, found, most=min(most, BATCH)):
+        refills.refuse_unconfirmed(attempt, order, reason=REFILL_NEVER_CONFIRMED, now=now)
+        count += 1
+    return count
+
+
+def _unclear_refills(*, asked_before: datetime) -> Select[int, int]:
+    return _refill_attempts().where(Attempt.state == AttemptState.UNKNOWN, Attempt.at <= asked_before)
+
+
+def _refill_attempts() -> Select[int, int]:
+    return select(Attempt.id, Attempt.order_id).where(IS_OPEN_ATTEMPT, Attempt.kind == AttemptKind.REFILL)
+
+
+def review_slow_refills(*, unconfirmed_hours: float, now: datetime) -> int:
+    """A refill that is under way for too long may never end: an operator is told, once. How many are new."""
+    return refill_endings.review_slow(asked_before=now - timedelta(hours=unconfirmed_hours), now=now)
+
+
+def _still(state: AttemptState, found: Select[int, int], *, most: int) -> Iterator[tuple[OrderRow, Attempt]]:
+    """These attempts with their orders, held; without those that a caller has settled while we were looking."""
+    rows = db.session.execute(found.limit(most)).all()
+    transitions.claim([order_id for _, order_id in rows])
+    for attempt_id, order_id in rows:
+        order = transitions.claim_one(order_id)
+        attempt = dispatch.lock_attempt(attempt_id)
+        if attempt.state == state:
+            yield order, attempt

@@ -1,1 +1,0 @@
-"""A customer's own data, to take along."""

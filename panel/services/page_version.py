@@ -1,0 +1,33 @@
+"""The one hot question of an open page: is what it shows still so?
+
+A page carries the hash of what it shows. Whoever computes it again from what the database says now, and
+finds the same, knows that nothing has changed: every change that this person's pages show bumps the
+`state_version`, and every change to a tool the catalogue's.
+"""
+
+import hashlib
+
+from sqlalchemy import bindparam, literal_column, select
+
+from panel.assets.build_id import build
+from panel.models import Catalogue, SignIn, User
+from panel.services.accounts.sessions import Present, may_be_in
+
+# The least that says whether anything is new: a fifth more answers than by all that a whole page needs to know.
+PRESENT = (
+    select(User.id, User.state_version, Catalogue.version)
+    .join_from(SignIn, User, User.id == SignIn.user_id)
+    .join(Catalogue, Catalogue.id == literal_column("1"))
+    .where(
+        SignIn.token_hash == bindparam("token_hash"),
+        SignIn.ended_at.is_(None),
+        SignIn.signed_in_at > bindparam("since", type_=SignIn.signed_in_at.type),
+        may_be_in(),
+    )
+)
+
+
+def shown_hash(present: Present, *, address: str) -> str:
+    """The hash of what `address` (path and query) shows to this person."""
+    what = f"{build()}|{present.user_id}|{present.state_version}|{present.catalogue_version}|{address}"
+    return hashlib.blake2b(what.encode(), digest_size=16).hexdigest()

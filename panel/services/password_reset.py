@@ -1,0 +1,113 @@
+"""A forgotten password: asked for with an address, answered by mail, set anew with the link.
+
+Whoever asks is not told whether the address is known. The request only writes the address down, known or not; the
+worker looks it up. So both take the same time and leave the same marks.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+
+from panel.db import change, db, lock_rows
+from panel.models import LinkPurpose, MailedLink, ResetRequest, User
+from panel.services import customer_version
+from panel.services.accounts import email_links, sessions, throttles, two_factor, users
+from panel.services.accounts.sessions import token_hash
+from panel.services.api import keys as api_keys
+from panel.services.api import webhook_endpoints
+from panel.services.mail import outbox, security_alerts
+from panel.services.mail import templates as mail_templates
+from panel.services.money import ledger
+
+LASTS = timedelta(hours=1)
+
+
+def ask(email: str, *, now: datetime) -> None:
+    """Write down that someone forgot the password of the account with this address, if there is one."""
+    db.session.add(ResetRequest(email=users.normalize_email(email), asked_at=now))
+    db.session.flush()
+
+
+def is_any_asked() -> bool:
+    return db.session.scalar(select(ResetRequest.id).limit(1)) is not None
+
+
+def answer_next(*, now: datetime) -> bool:
+    """Take up one request: queue the mail where the address is known, forget it otherwise. False when none waits."""
+    asked = db.session.scalar(lock_rows(select(ResetRequest).order_by(ResetRequest.id).limit(1), skip_locked=True))
+    if asked is None:
+        return False
+    if now - asked.asked_at < LASTS:
+        _answer(asked, now=now)
+    change(delete(ResetRequest).where(ResetRequest.id == asked.id))
+    return True
+
+
+def _answer(asked: ResetRequest, *, now: datetime) -> None:
+    user_id = users.id_by_email(asked.email)
+    if user_id is None:
+        return
+    # Held before it is looked at: an account that is closed meanwhile has another email by then.
+    ledger.lock_accounts([user_id])
+    user = users.find_by_email(asked.email)
+    if user is not None and user.closed_at is None and _may_mail(user, now=now):
+        _mail_link(user, asked_at=asked.asked_at, now=now)
+
+
+def _may_mail(user: User, *, now: datetime) -> bool:
+    """To an address that nobody has confirmed, one link an hour: the one that was sent still works."""
+    last = email_links.last_made(user.email, LinkPurpose.RESET)
+    return user.email_confirmed_at is not None or last is None or now - last >= LASTS
+
+
+def _mail_link(user: User, *, asked_at: datetime, now: datetime) -> None:
+    token = email_links.make(user.id, LinkPurpose.RESET, email=user.email, lasts=LASTS, now=now)
+    written = mail_templates.write("reset", path=f"/reset-password/{token}", until=now + LASTS, at=asked_at)
+    outbox.queue(
+        user.email,
+        subject=written.subject,
+        text=written.text,
+        kind="reset",
+        user_id=user.id,
+        key=f"reset:{token_hash(token)}",
+        is_secret=True,
+        now=now,
+    )
+
+
+def find(token: str, *, now: datetime) -> MailedLink | None:
+    """The link that sets a password, while it works."""
+    return email_links.find(token, LinkPurpose.RESET, now=now)
+
+
+def set_password(
+    token: str, *, password_hash: str, ends_keys: bool = False, ends_webhooks: bool = False, now: datetime
+) -> None:
+    """Use the link up and keep the new password: every device is logged out. Raises LinkIsSpent.
+
+    It logs nobody in: whoever set the password logs in with it, and shows the second factor where one is set up. In an
+    account whose email nobody had confirmed, whatever was made before is a stranger's: it all ends.
+    """
+    if (found := find(token, now=now)) is not None:
+        # Held first, as by whoever makes a key: what is made at the same moment comes before this and ends with it,
+        # or comes too late.
+        ledger.lock_accounts([found.user_id])
+    link = email_links.use(token, LinkPurpose.RESET, now=now)
+    is_new_owner = users.find(link.user_id).email_confirmed_at is None
+    if ends_keys or is_new_owner:
+        api_keys.revoke_all(link.user_id, now=now)
+    if ends_webhooks or is_new_owner:
+        webhook_endpoints.remove_all(link.user_id, now=now)
+    if is_new_owner:
+        two_factor.end(link.user_id)
+    users.set_password(link.user_id, password_hash=password_hash)
+    email_links.end_all(link.user_id, now=now)
+    email_links.end_changes(link.user_id, now=now)
+    sessions.end_all(link.user_id, now=now)
+    throttles.start_anew(link.email, user_id=link.user_id)
+    user = users.find(link.user_id)
+    if user.email_confirmed_at is None and user.email == link.email:
+        user.email_confirmed_at = now
+        db.session.flush()
+        customer_version.bump_customers([user.id])
+    security_alerts.password_changed(user.id, now=now)

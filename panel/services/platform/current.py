@@ -1,0 +1,125 @@
+"""How each component does at this moment: the last round of probes, and what open incidents say of it.
+
+A round that is too old, or whose worker has not been seen since, says nothing any more. Then what only the worker
+keeps going is down, and of the rest nothing is known; "operational" is never said without a measurement behind it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from panel.db import db
+from panel.domain.component_states import (
+    PROVIDER_PREFIX,
+    Finding,
+    State,
+    needs_worker,
+    overall,
+    sentence,
+    worst,
+)
+from panel.domain.uptime_days import late_seconds
+from panel.models import Measurement
+from panel.services import health
+from panel.services.platform import components, incident_reads, measurements, short_cache
+
+NOT_RUNNING = "Our worker does not run. Orders wait; none is lost."
+NOT_MEASURED = "Nothing was measured."
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One component as it stands now."""
+
+    key: str
+    label: str
+    state: State
+    text: str
+
+
+@dataclass(frozen=True)
+class Present:
+    """The whole platform now. `measured_at`: the last round of probes; None before the first."""
+
+    at: datetime
+    measured_at: datetime | None
+    is_stale: bool
+    state: State
+    components: tuple[Standing, ...]
+    has_open_incident: bool
+
+    @property
+    def sentence(self) -> str:
+        if self.measured_at is None:
+            return "Nothing has been measured yet."
+        if self.is_stale:
+            return f"No measurement since {self.measured_at:%H:%M} UTC. {NOT_RUNNING}"
+        if self.has_open_incident and self.state is State.OPERATIONAL:
+            return "An incident is open. Every part that we measure works."
+        return sentence(self.state)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The platform in one line, for pages that are about something else."""
+
+    state: State
+    sentence: str
+    measured_at: datetime | None
+
+
+def summary(*, interval_seconds: int = 60, now: datetime) -> Summary:
+    """The platform in one line. Cheap: it is read at most every ten seconds."""
+    present = read(interval_seconds=interval_seconds, now=now)
+    return Summary(present.state, present.sentence, present.measured_at)
+
+
+def read(*, interval_seconds: int, now: datetime) -> Present:
+    """How each component does now."""
+    return short_cache.read("now", lambda: _read(interval_seconds=interval_seconds, now=now), now=now)
+
+
+def is_late(measured_at: datetime | None, *, interval_seconds: int, now: datetime) -> bool:
+    """Whether the last round is so old that it says nothing of the present."""
+    return measured_at is None or now - measured_at > timedelta(seconds=late_seconds(interval_seconds))
+
+
+def _read(*, interval_seconds: int, now: datetime) -> Present:
+    measured_at = measurements.newest_at(now=now)
+    seen_seconds = health.heartbeat_age_seconds(now=now)
+    is_gone = seen_seconds is None or seen_seconds > health.STALE_SECONDS
+    stale = is_gone or is_late(measured_at, interval_seconds=interval_seconds, now=now)
+    found = _last_round(measured_at)
+    told = incident_reads.affected_now(now=now)
+    standings = tuple(
+        _standing(key, label, found.get(key), is_stale=stale, was_ever=measured_at is not None, told=told)
+        for key, label in components.labels().items()
+    )
+    core = [each.state for each in standings if not each.key.startswith(PROVIDER_PREFIX)]
+    others = [each.state for each in standings if each.key.startswith(PROVIDER_PREFIX)]
+    return Present(now, measured_at, stale, overall(core, others), standings, bool(incident_reads.open_now()))
+
+
+def _last_round(at: datetime | None) -> dict[str, Finding]:
+    rows = db.session.execute(
+        select(Measurement.component, Measurement.state, Measurement.value_ms, Measurement.text).where(
+            Measurement.at == at
+        )
+    )
+    return {row.component: Finding(row.component, State(row.state), row.value_ms, row.text) for row in rows}
+
+
+def _standing(
+    key: str, label: str, found: Finding | None, *, is_stale: bool, was_ever: bool, told: Mapping[str, State]
+) -> Standing:
+    """The worse of what was measured and what operators say."""
+    if is_stale:
+        measured, text = State.UNKNOWN, NOT_MEASURED
+        if was_ever and needs_worker(key):
+            measured, text = State.MAJOR, NOT_RUNNING
+    else:
+        measured, text = (State.UNKNOWN, NOT_MEASURED) if found is None else (found.state, found.text)
+    state = worst([measured, told[key]]) if key in told else measured
+    return Standing(key, label, state, text if state is measured else "See the incident above.")

@@ -1,0 +1,107 @@
+"""Writes measurements down: a row a round for two days, and for each day how long each state held.
+
+A round stands for the time since the round before. A longer gap than that is nobody's measurement: it counts as an
+outage of what only the worker keeps going, and as unknown for the rest.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import delete, func, insert, select
+
+from panel.db import db, table_of, upsert
+from panel.domain.component_states import Finding, State, needs_worker
+from panel.domain.uptime_days import SHOWN_DAYS, late_seconds, split
+from panel.models import ComponentDay, Measurement
+
+MEASUREMENTS = table_of(Measurement)
+DAYS = table_of(ComponentDay)
+KEPT_FOR = timedelta(days=2)
+DAYS_KEPT_FOR = timedelta(days=400)
+LONGEST_GAP = timedelta(days=SHOWN_DAYS)
+MOST_TEXT = 200
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A time in which nothing was measured."""
+
+    since: datetime
+    until: datetime
+
+
+def newest_at(*, now: datetime) -> datetime | None:
+    """When the last round was. One that is still to come, by a clock that was wrong, says nothing."""
+    newest: datetime | None = db.session.scalar(select(func.max(MEASUREMENTS.c.at)).where(MEASUREMENTS.c.at <= now))
+    return newest
+
+
+def record(findings: Sequence[Finding], *, interval_seconds: int, now: datetime) -> Gap | None:
+    """Write one round down and add it to the day; the gap before it, if there was one.
+
+    A round that comes right after another, as two workers might make them, is dropped.
+    """
+    _queue_up()
+    db.session.execute(delete(MEASUREMENTS).where(MEASUREMENTS.c.at > now))
+    at, before = now.replace(microsecond=0), newest_at(now=now)
+    interval = timedelta(seconds=interval_seconds)
+    if before is not None and at - before < interval // 2:
+        return None
+    gap = None
+    since = at - interval
+    if before is not None:
+        if at - before <= timedelta(seconds=late_seconds(interval_seconds)):
+            since = before
+        else:
+            gap = Gap(max(before, at - LONGEST_GAP), since)
+    if gap is not None:
+        known = set(db.session.scalars(select(DAYS.c.component).distinct()))
+        _add_up((key, _while_unmeasured(key), gap.since, gap.until) for key in known)
+    rows = [_row(finding, at=at) for finding in findings]
+    if rows:
+        db.session.execute(insert(MEASUREMENTS), rows)
+    _add_up((finding.component, finding.state, since, at) for finding in findings)
+    _forget(now=now)
+    return gap
+
+
+def _queue_up() -> None:
+    # Two rounds at once must not both count the time since the one before. SQLite has one writer anyway.
+    if db.engine.dialect.name == "postgresql":
+        db.session.execute(select(func.pg_advisory_xact_lock(func.hashtext(MEASUREMENTS.name))))
+
+
+def _while_unmeasured(component: str) -> State:
+    return State.MAJOR if needs_worker(component) else State.UNKNOWN
+
+
+def _row(finding: Finding, *, at: datetime) -> dict[str, object]:
+    return {
+        "component": finding.component,
+        "at": at,
+        "state": finding.state,
+        "value_ms": finding.value_ms,
+        "text": finding.text[:MOST_TEXT],
+    }
+
+
+def _add_up(stretches: Iterable[tuple[str, State, datetime, datetime]]) -> None:
+    """Add each stretch to the days it touches, all in the same order, so that two writers never block each other."""
+    sums: dict[tuple[str, date], dict[str, int]] = {}
+    for component, state, since, until in stretches:
+        for day, seconds in split(since, until):
+            row = sums.setdefault((component, day), {f"{each}_seconds": 0 for each in State})
+            row[f"{state}_seconds"] += seconds
+    if not sums:
+        return
+    add = upsert(DAYS)
+    added = {f"{state}_seconds": DAYS.c[f"{state}_seconds"] + add.excluded[f"{state}_seconds"] for state in State}
+    statement = add.on_conflict_do_update(index_elements=[DAYS.c.component, DAYS.c.day], set_=added)
+    rows = [{"component": component, "day": day, **row} for (component, day), row in sorted(sums.items())]
+    db.session.execute(statement, rows)
+
+
+def _forget(*, now: datetime) -> None:
+    db.session.execute(delete(MEASUREMENTS).where(MEASUREMENTS.c.at < now - KEPT_FOR))
+    db.session.execute(delete(DAYS).where(DAYS.c.day < (now - DAYS_KEPT_FOR).date()))

@@ -1,0 +1,150 @@
+"""The whole status page as facts: each component now, its last 90 days, how long what is timed took, and incidents."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import select
+
+from panel.db import db, table_of
+from panel.domain.component_states import COMPONENTS, PROVIDER_PREFIX, Component, State, needs_worker
+from panel.domain.uptime_days import DayTimes, Uptime, last_days, split, uptime
+from panel.models import ComponentDay, Measurement
+from panel.services import delivery_times
+from panel.services.delivery_times import Measure
+from panel.services.platform import current as present
+from panel.services.platform import incident_reads, short_cache
+from panel.services.platform.current import Present, Standing
+from panel.services.platform.incident_reads import Told
+from panel.services.platform.measurements import newest_at
+
+TIMED_WITHIN = timedelta(hours=24)
+TIMES_KEPT_FOR = timedelta(minutes=1)
+LEAST_TIMES = 20
+DAYS = table_of(ComponentDay)
+
+
+@dataclass(frozen=True)
+class Typical:
+    """How long what a probe times took: half of the times at most the median, 90 of 100 at most `p90_ms`."""
+
+    median_ms: int
+    p90_ms: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One component on the page."""
+
+    now: Standing
+    days: tuple[DayTimes, ...]
+    uptime: Uptime | None
+    timed: str
+    typical: Typical | None
+    start: Measure | None
+
+    @property
+    def measured_days(self) -> int:
+        return sum(day.known_seconds > 0 for day in self.days)
+
+
+@dataclass(frozen=True)
+class Board:
+    """All that the page tells."""
+
+    present: Present
+    rows: tuple[Row, ...]
+    open_incidents: tuple[Told, ...]
+    planned: tuple[Told, ...]
+    past: tuple[Told, ...]
+
+
+def read(*, interval_seconds: int, now: datetime) -> Board:
+    """The page's facts, read at most every ten seconds."""
+    return short_cache.read("board", lambda: _read(interval_seconds=interval_seconds, now=now), now=now)
+
+
+def days_of(key: str, *, interval_seconds: int, now: datetime) -> tuple[DayTimes, ...]:
+    """The last 90 days of one component, the oldest first; the time that nobody measures at present included."""
+    return _days({key}, interval_seconds=interval_seconds, now=now)[key]
+
+
+def _read(*, interval_seconds: int, now: datetime) -> Board:
+    standing = present.read(interval_seconds=interval_seconds, now=now)
+    keys = {each.key for each in standing.components}
+    days = _days(keys, interval_seconds=interval_seconds, now=now)
+    times = short_cache.read("times", lambda: _times(now=now), kept_for=TIMES_KEPT_FOR, now=now)
+    return Board(
+        present=standing,
+        rows=tuple(
+            Row(
+                now=each,
+                days=days[each.key],
+                uptime=uptime(days[each.key]),
+                timed=_timed(each.key),
+                typical=times.get(each.key),
+                start=_start(each.key, now=now),
+            )
+            for each in standing.components
+        ),
+        open_incidents=tuple(incident_reads.open_now()),
+        planned=tuple(incident_reads.planned(now=now)),
+        past=tuple(incident_reads.past(now=now)),
+    )
+
+
+def _days(keys: set[str], *, interval_seconds: int, now: datetime) -> dict[str, tuple[DayTimes, ...]]:
+    shown = last_days(now.date())
+    known: dict[tuple[str, date], dict[State, int]] = {}
+    columns = [DAYS.c[f"{state}_seconds"] for state in State]
+    rows = db.session.execute(
+        select(DAYS.c.component, DAYS.c.day, *columns).where(DAYS.c.component.in_(keys), DAYS.c.day >= shown[0])
+    )
+    for component, day, *seconds in rows:
+        known[component, day] = dict(zip(State, seconds, strict=True))
+    _add_present_gap(known, keys, interval_seconds=interval_seconds, now=now)
+    return {key: tuple(DayTimes(day, known.get((key, day), {})) for day in shown) for key in keys}
+
+
+def _add_present_gap(
+    known: dict[tuple[str, date], dict[State, int]], keys: set[str], *, interval_seconds: int, now: datetime
+) -> None:
+    """While nobody measures, the time since the last round counts as it will when the worker is back."""
+    at = newest_at(now=now)
+    if at is None or not present.is_late(at, interval_seconds=interval_seconds, now=now):
+        return
+    for key in keys:
+        state = State.MAJOR if needs_worker(key) else State.UNKNOWN
+        for day, seconds in split(at, now):
+            times = known.setdefault((key, day), {})
+            times[state] = times.get(state, 0) + seconds
+
+
+def _timed(key: str) -> str:
+    return "" if key.startswith(PROVIDER_PREFIX) else COMPONENTS[Component(key)].timed
+
+
+def _start(key: str, *, now: datetime) -> Measure | None:
+    """How long customers' orders took to start: of all providers beside Dispatch, of its own beside a provider."""
+    if key == Component.DISPATCH:
+        return delivery_times.time_to_start(now=now)
+    if key.startswith(PROVIDER_PREFIX):
+        return delivery_times.time_to_start(provider_id=int(key.removeprefix(PROVIDER_PREFIX)), now=now)
+    return None
+
+
+def _times(*, now: datetime) -> dict[str, Typical]:
+    """What the probes timed in the last day, where they timed it often enough."""
+    values: dict[str, list[int]] = {}
+    rows = db.session.execute(
+        select(Measurement.component, Measurement.value_ms).where(
+            Measurement.at > now - TIMED_WITHIN, Measurement.at <= now, Measurement.value_ms.is_not(None)
+        )
+    )
+    for component, value_ms in rows:
+        values.setdefault(component, []).append(value_ms or 0)
+    return {
+        component: Typical(*delivery_times.median_and_p90(sorted(times)), len(times))
+        for component, times in values.items()
+        if len(times) >= LEAST_TIMES
+    }

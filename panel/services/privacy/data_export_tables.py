@@ -1,0 +1,259 @@
+"""What we keep of one customer, table by table. Secrets, hashes and operators' notes among themselves are not in it."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, case, or_, select
+
+from panel.domain.ticket import EntryKind
+from panel.models import (
+    Account,
+    ApiKey,
+    Cancellation,
+    Delivery,
+    Event,
+    Favorite,
+    Mail,
+    Order,
+    Receiver,
+    Refill,
+    SignIn,
+    Terms,
+    Ticket,
+    TicketEntry,
+    Tool,
+    TopUp,
+    Transfer,
+    User,
+    Webhook,
+)
+from panel.services.privacy.data_export import Table, table
+
+
+def tables(user_id: int) -> list[Table]:
+    """All tables of this customer. Reading the rows of one asks the database; making the list does not."""
+    of_orders = select(Order.id).where(Order.customer_id == user_id)
+    of_tickets = select(Ticket.id).where(Ticket.customer_id == user_id)
+    mine = select(Account.id).where(Account.user_id == user_id).scalar_subquery()
+    return [
+        table("account", "Your email, when you opened the account, your choices and your balance", _account(user_id)),
+        table("log_ins", "The devices and networks that you logged in from", _log_ins(user_id), key=SignIn.id),
+        table("orders", "Your orders, with their links, counts and money", _orders(user_id), key=Order.id),
+        table("order_events", "The timeline of each order", _events(of_orders), key=Event.id),
+        table("refills", "The refills you asked for", _refills(of_orders), key=Refill.id),
+        table("cancellations", "The cancellations you asked for", _cancellations(of_orders), key=Cancellation.id),
+        table("statement", "Every line of your balance", _statement(mine), key=Transfer.id),
+        table("top_up_requests", "Your requests to add money", _top_ups(user_id), key=TopUp.id),
+        table("tickets", "Your tickets", _tickets(user_id), key=Ticket.id),
+        table("ticket_messages", "What you and we wrote in them", _messages(of_tickets), key=TicketEntry.id),
+        table("api_keys", "Your API keys by name; never a key itself", _keys(user_id), key=ApiKey.id),
+        table("webhook_receivers", "Where your webhooks go", _receivers(user_id), key=Receiver.id),
+        table("webhooks", "What your receivers were told", _webhooks(user_id), key=Webhook.id),
+        table("webhook_deliveries", "How each of these was delivered", _deliveries(user_id), key=Delivery.id),
+        table("mails", "The mails we sent you in the last 30 days", _mails(user_id), key=Mail.id),
+        table("favorites", "Your favorite tools", _favorites(user_id), key=Tool.id),
+    ]
+
+
+def _account(user_id: int) -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            User.id.label("number"),
+            User.email,
+            User.created_at.label("opened_at"),
+            User.email_confirmed_at,
+            User.notices_off,
+            _yes_or_no(User.sealed_totp != "").label("second_factor"),
+            Account.balance_nanos.label("balance"),
+        )
+        .join(Account, Account.user_id == User.id)
+        .where(User.id == user_id)
+    )
+
+
+def _log_ins(user_id: int) -> Select[*tuple[Any, ...]]:
+    return select(
+        SignIn.id.label("number"),
+        SignIn.device,
+        SignIn.network,
+        SignIn.signed_in_at.label("logged_in_at"),
+        SignIn.second_factor_at,
+        SignIn.ended_at.label("logged_out_at"),
+    ).where(SignIn.user_id == user_id)
+
+
+def _orders(user_id: int) -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            Order.id.label("number"),
+            Tool.slug.label("tool"),
+            Terms.name.label("tool_name"),
+            Order.link,
+            Order.quantity,
+            Order.status,
+            Order.remains,
+            Order.start_count,
+            Order.price_micros_per_thousand.label("price_per_thousand"),
+            Order.charge_nanos.label("charge"),
+            Order.kept_nanos.label("kept"),
+            Order.returned_nanos.label("returned"),
+            Order.reason,
+            Order.request_id,
+            Order.placed_at,
+            Order.started_at,
+            Order.ended_at,
+        )
+        .join(Tool, Tool.id == Order.tool_id)
+        .join(Terms, Terms.id == Order.terms_id)
+        .where(Order.customer_id == user_id)
+    )
+
+
+def _events(of_orders: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    return select(
+        Event.id.label("number"),
+        Event.order_id.label("order"),
+        Event.at,
+        Event.kind,
+        Event.source,
+        Event.old_status,
+        Event.status,
+        Event.remains,
+        Event.text,
+    ).where(Event.order_id.in_(of_orders))
+
+
+def _refills(of_orders: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    return select(
+        Refill.id.label("number"),
+        Refill.order_id.label("order"),
+        Refill.state,
+        Refill.reason,
+        Refill.asked_at,
+        Refill.ended_at,
+    ).where(Refill.order_id.in_(of_orders))
+
+
+def _cancellations(of_orders: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    return select(
+        Cancellation.id.label("number"),
+        Cancellation.order_id.label("order"),
+        Cancellation.state,
+        Cancellation.reason,
+        Cancellation.asked_at,
+        Cancellation.answered_at,
+    ).where(Cancellation.order_id.in_(of_orders))
+
+
+def _statement(mine: Any) -> Select[*tuple[Any, ...]]:
+    return select(
+        Transfer.id.label("line"),
+        Transfer.at,
+        Transfer.kind,
+        Transfer.order_id.label("order"),
+        Transfer.note,
+        case((Transfer.from_account_id == mine, Transfer.amount_nanos)).label("out"),
+        case((Transfer.to_account_id == mine, Transfer.amount_nanos)).label("in"),
+    ).where(or_(Transfer.from_account_id == mine, Transfer.to_account_id == mine))
+
+
+def _top_ups(user_id: int) -> Select[*tuple[Any, ...]]:
+    return select(
+        TopUp.reference,
+        TopUp.amount_nanos.label("amount"),
+        TopUp.requested_at,
+        TopUp.transfer_id.label("statement_line"),
+        TopUp.refused_at,
+        TopUp.refused_reason,
+    ).where(TopUp.customer_id == user_id)
+
+
+def _tickets(user_id: int) -> Select[*tuple[Any, ...]]:
+    return select(
+        Ticket.id.label("number"),
+        Ticket.kind,
+        Ticket.subject,
+        Ticket.state,
+        Ticket.order_id.label("order"),
+        Ticket.refill_id.label("refill"),
+        Ticket.transfer_id.label("statement_line"),
+        Ticket.opened_at,
+        Ticket.first_answer_at,
+        Ticket.last_at,
+    ).where(Ticket.customer_id == user_id)
+
+
+def _messages(of_tickets: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    """The threads as their customer sees them: operators' notes among themselves are not part of that."""
+    who = case((TicketEntry.is_ours, "us"), else_="you")
+    return select(
+        TicketEntry.ticket_id.label("ticket"),
+        TicketEntry.number,
+        TicketEntry.kind,
+        who.label("by"),
+        TicketEntry.text,
+        TicketEntry.at,
+    ).where(TicketEntry.ticket_id.in_(of_tickets), TicketEntry.kind != EntryKind.NOTE)
+
+
+def _keys(user_id: int) -> Select[*tuple[Any, ...]]:
+    return select(
+        ApiKey.id.label("number"),
+        ApiKey.name,
+        ApiKey.starts_with,
+        ApiKey.networks,
+        ApiKey.made_at,
+        ApiKey.used_at,
+        ApiKey.revoked_at,
+    ).where(ApiKey.user_id == user_id)
+
+
+def _receivers(user_id: int) -> Select[*tuple[Any, ...]]:
+    return select(
+        Receiver.id.label("number"),
+        Receiver.url,
+        Receiver.balance_low_nanos.label("balance_low"),
+        Receiver.made_at,
+        Receiver.removed_at,
+    ).where(Receiver.user_id == user_id)
+
+
+def _webhooks(user_id: int) -> Select[*tuple[Any, ...]]:
+    return select(Webhook.public_id, Webhook.kind, Webhook.order_id.label("order"), Webhook.body, Webhook.at).where(
+        Webhook.user_id == user_id
+    )
+
+
+def _deliveries(user_id: int) -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            Webhook.public_id.label("webhook"),
+            Delivery.receiver_id.label("receiver"),
+            Delivery.state,
+            Delivery.tries,
+            Delivery.answer,
+            Delivery.tried_at,
+            Delivery.delivered_at,
+        )
+        .join(Webhook, Webhook.id == Delivery.webhook_id)
+        .where(Webhook.user_id == user_id)
+    )
+
+
+def _mails(user_id: int) -> Select[*tuple[Any, ...]]:
+    """The text of mails that held a link which acts for whoever opens it is left out: it is a secret."""
+    text = case((Mail.is_sealed, ""), else_=Mail.text)
+    return select(Mail.kind, Mail.email, Mail.subject, text.label("text"), Mail.queued_at, Mail.sent_at).where(
+        Mail.user_id == user_id
+    )
+
+
+def _favorites(user_id: int) -> Select[*tuple[Any, ...]]:
+    return (
+        select(Tool.slug.label("tool"), Favorite.chosen_at)
+        .join(Tool, Tool.id == Favorite.tool_id)
+        .where(Favorite.user_id == user_id)
+    )
+
+
+def _yes_or_no(condition: ColumnElement[bool]) -> ColumnElement[str]:
+    return case((condition, "on"), else_="off")

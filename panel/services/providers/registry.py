@@ -1,0 +1,87 @@
+"""Who delivers: upstream panels, operators by hand, and the simulator. A key given to us is kept sealed."""
+
+import hashlib
+from datetime import datetime
+
+from sqlalchemy import select
+
+from panel.db import db
+from panel.domain.errors import BadInput, Refused
+from panel.models import Provider
+from panel.providers import http
+from panel.security import encryption
+from panel.security.encryption import CannotUnseal
+from panel.services import test_orders
+from panel.settings import Settings
+
+KINDS = ("panel_api", "manual", "simulated")
+MOST_NAME_LENGTH = 60
+MOST_URL_LENGTH = 500
+
+
+def add_provider(name: str, *, kind: str, url: str = "", sealed_key: str = "", now: datetime) -> Provider:
+    """Add a provider. Raises BadInput for a wrong name, kind, address or key, Refused for a name in use."""
+    if not name or len(name) > MOST_NAME_LENGTH or not name.isprintable() or name != name.strip():
+        raise BadInput(f"Write a name of 1 to {MOST_NAME_LENGTH} characters on one line.", field="name")
+    if kind not in KINDS:
+        raise BadInput(f"The kind must be one of {', '.join(KINDS)}.", field="kind")
+    if kind == "panel_api":
+        _check_url(url)
+        if not sealed_key:
+            raise BadInput("A provider of the kind panel_api needs its key.", field="key")
+    elif url or sealed_key:
+        raise BadInput(f"A provider of the kind {kind} has no address and no key.", field="url")
+    if find(name) is not None:
+        raise Refused(f"There is already a provider called {name}.", field="name")
+    provider = Provider(name=name, kind=kind, url=url, sealed_key=sealed_key, created_at=now)
+    if kind == "panel_api":
+        provider.balance_due_at = now
+    db.session.add(provider)
+    db.session.flush()
+    return provider
+
+
+def find(name: str) -> Provider | None:
+    """The provider of this name."""
+    return db.session.execute(select(Provider).where(Provider.name == name)).scalar()
+
+
+def listed() -> list[Provider]:
+    """Every provider, by name; without the one that only the panel's own test orders go to."""
+    others = select(Provider).where(Provider.name != test_orders.PROVIDER_NAME)
+    return list(db.session.execute(others.order_by(Provider.name)).scalars())
+
+
+def public_name(provider: Provider) -> str:
+    """How customers' pages call this provider: never by the name it has here, unless an operator chose so."""
+    return provider.public_name or f"Provider {provider.id}"
+
+
+def key_mark(provider: Provider) -> str:
+    """Tells one sealed key from another, and nothing of either."""
+    return hashlib.sha256(provider.sealed_key.encode()).hexdigest()[:16]
+
+
+def seal(key: str, *, settings: Settings) -> str:
+    """The key as the database may hold it. Raises BadInput for an empty key or one of several lines."""
+    key = key.strip()
+    if not key or not key.isprintable():
+        raise BadInput("Write the key as one line of text.", field="key")
+    return encryption.seal(key, settings=settings)
+
+
+def unseal(sealed_key: str, *, settings: Settings) -> str:
+    """The key as the provider gave it. Raises Refused when this installation can't open it."""
+    try:
+        return encryption.unseal(sealed_key, settings=settings)
+    except CannotUnseal as error:
+        raise Refused("A provider's key can't be opened: it was sealed under another key than ours.") from error
+
+
+def _check_url(url: str) -> None:
+    if len(url) > MOST_URL_LENGTH or not url.isprintable() or " " in url:
+        raise BadInput("Write the provider's address in full, such as https://panel.example/api/v2.", field="url")
+    try:
+        http.check_url(url)
+    except ValueError as error:
+        raise BadInput(str(error), field="url") from error

@@ -1,0 +1,137 @@
+"""Canned answers: texts that operators start from, with a few placeholders that the ticket fills.
+
+A text is filled in one pass, so that what is put in is never read as a placeholder itself.
+"""
+
+import re
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
+from panel.db import db, lock_rows
+from panel.domain.errors import BadInput, NotFound, StaleForm
+from panel.domain.ticket import checked_text
+from panel.models import CannedAnswer
+from panel.services import audit_log
+from panel.services.tickets.detail import OwnTicket
+
+LONGEST_NAME = 80
+MOST_ANSWERS = 200
+# What can stand in a text, and what it becomes.
+PLACEHOLDERS = {
+    "ticket": "the number of the ticket",
+    "order": "the number of the order",
+    "tool": "the name of the order’s tool",
+    "refill": "the number of the refill",
+    "line": "the number of the statement’s line",
+}
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+
+
+def listed() -> list[CannedAnswer]:
+    """Every canned answer, by name."""
+    return list(db.session.scalars(select(CannedAnswer).order_by(func.lower(CannedAnswer.name), CannedAnswer.id)))
+
+
+def find(answer_id: int) -> CannedAnswer | None:
+    return db.session.get(CannedAnswer, answer_id) if 0 < answer_id < 2**63 else None
+
+
+def fitting(own: OwnTicket) -> list[CannedAnswer]:
+    """Those that this ticket can fill: one that speaks of an order fits no ticket without one."""
+    known = _values(own).keys()
+    return [answer for answer in listed() if set(_PLACEHOLDER.findall(answer.text)) <= known]
+
+
+def filled(answer: CannedAnswer, own: OwnTicket) -> str:
+    """The text with the ticket's own numbers in it. Raises NotFound when the ticket lacks one of them."""
+    values = _values(own)
+    if not set(_PLACEHOLDER.findall(answer.text)) <= values.keys():
+        raise NotFound("This canned answer does not fit the ticket.")
+    return _PLACEHOLDER.sub(lambda found: values[found[1]], answer.text)
+
+
+def add(*, name: str, text: str, actor: str, now: datetime) -> CannedAnswer:
+    """Keep a new one. Raises BadInput."""
+    answer = CannedAnswer(name=_checked_name(name), text=_checked_text(text), version=1, changed_at=now)
+    if (db.session.scalar(select(func.count()).select_from(CannedAnswer)) or 0) >= MOST_ANSWERS:
+        raise BadInput(f"There are {MOST_ANSWERS} canned answers, which is the limit. Remove one first.")
+    _keep(answer)
+    audit_log.write(
+        "canned-answers add", actor=actor, subject=f"canned answer {answer.id}", detail=answer.name, now=now
+    )
+    return answer
+
+
+def edit(answer_id: int, *, name: str, text: str, seen: int, actor: str, now: datetime) -> CannedAnswer:
+    """Change one. Raises NotFound, BadInput, or StaleForm when somebody changed it meanwhile."""
+    name, text = _checked_name(name), _checked_text(text)
+    answer = _held(answer_id, seen=seen)
+    if (answer.name, answer.text) != (name, text):
+        answer.name, answer.text, answer.version, answer.changed_at = name, text, answer.version + 1, now
+        _keep(answer)
+        audit_log.write("canned-answers edit", actor=actor, subject=f"canned answer {answer.id}", detail=name, now=now)
+    return answer
+
+
+def remove(answer_id: int, *, seen: int, actor: str, now: datetime) -> None:
+    """Take one away. Answers that were sent keep their words. Raises NotFound or StaleForm."""
+    answer = _held(answer_id, seen=seen)
+    audit_log.write(
+        "canned-answers remove", actor=actor, subject=f"canned answer {answer.id}", detail=answer.name, now=now
+    )
+    db.session.delete(answer)
+    db.session.flush()
+
+
+def _held(answer_id: int, *, seen: int) -> CannedAnswer:
+    answer: CannedAnswer | None = None
+    if 0 < answer_id < 2**63:
+        statement = lock_rows(select(CannedAnswer).where(CannedAnswer.id == answer_id))
+        answer = db.session.scalar(statement, execution_options={"populate_existing": True})
+    if answer is None:
+        raise NotFound("There is no such canned answer.")
+    if answer.version != seen:
+        raise StaleForm("Somebody changed this canned answer meanwhile. Nothing was changed. Look at it as it is now.")
+    return answer
+
+
+def _keep(answer: CannedAnswer) -> None:
+    taken = BadInput("There is a canned answer with this name already. Choose another name.", field="name")
+    same = select(CannedAnswer.id).where(func.lower(CannedAnswer.name) == answer.name.lower())
+    with db.session.no_autoflush:
+        if db.session.scalar(same.where(CannedAnswer.id != (answer.id or 0)).limit(1)) is not None:
+            raise taken
+    try:
+        with db.session.begin_nested():
+            db.session.add(answer)
+    except IntegrityError:
+        raise taken from None
+
+
+def _checked_name(typed: str) -> str:
+    name = typed.strip()
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise BadInput(f"Write a name of 1 to {LONGEST_NAME} characters on one line.", field="name")
+    return name
+
+
+def _checked_text(typed: str) -> str:
+    text = checked_text(typed)
+    unknown = sorted(set(_PLACEHOLDER.findall(text)) - PLACEHOLDERS.keys())
+    if unknown:
+        known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+        raise BadInput(f"There is no placeholder {{{unknown[0]}}}. Those there are: {known}.", field="text")
+    return text
+
+
+def _values(own: OwnTicket) -> dict[str, str]:
+    thing, values = own.thing, {"ticket": str(own.id)}
+    if thing.order is not None:
+        values |= {"order": str(thing.order.id), "tool": thing.order.tool_name}
+    if thing.refill is not None:
+        values["refill"] = str(thing.refill.id)
+    if thing.line is not None:
+        values["line"] = str(thing.line.id)
+    return values

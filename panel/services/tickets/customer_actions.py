@@ -1,0 +1,70 @@
+"""What a customer does with an open thread: answer it, close it, open it again."""
+
+from datetime import datetime
+
+from panel.domain.errors import BadInput, RequestIdUsed
+from panel.domain.ticket import EntryKind, TicketState, checked_text
+from panel.models import Ticket, TicketEntry
+from panel.services import customer_version
+from panel.services.closed_accounts import check_open
+from panel.services.money import ledger
+from panel.services.orders import placing
+from panel.services.tickets import append, limits, notifications
+
+NO_NUMBER = "The form came without a usable number of its own. It has a new one now: look at it and send it again."
+
+
+def answer(ticket_id: int, *, customer_id: int, text: str, request_id: str, now: datetime) -> TicketEntry:
+    """Add the customer's message, once; a closed ticket is open again. Raises NotFound, BadInput or TooManyTries."""
+    ledger.lock_accounts([customer_id])
+    check_open([customer_id])
+    ticket = append.lock(ticket_id, customer_id=customer_id)
+    text = checked_text(text)
+    if (earlier := sent_before(ticket, text=text, request_id=request_id)) is not None:
+        return earlier
+    limits.check_message(customer_id, now=now)
+    entry = append.add(
+        ticket, EntryKind.MESSAGE, author_id=customer_id, is_ours=False, text=text, request_id=request_id, now=now
+    )
+    append.move(ticket, TicketState.WAITING_FOR_US, now=now)
+    notifications.tell_operators(ticket, entry, now=now)
+    customer_version.bump_customers([customer_id])
+    return entry
+
+
+def sent_before(ticket: Ticket, *, text: str, request_id: str) -> TicketEntry | None:
+    """The line that this very form added before. Raises BadInput, or RequestIdUsed for other words."""
+    if not placing.is_request_id(request_id):
+        raise BadInput(NO_NUMBER)
+    earlier = append.find_by_request(ticket, request_id=request_id)
+    if earlier is not None and earlier.text != text:
+        raise RequestIdUsed(
+            "This form has already sent another text, which stands in the thread. "
+            "What you typed now was not sent: send it again if you want to add it."
+        )
+    return earlier
+
+
+def close(ticket_id: int, *, customer_id: int, now: datetime) -> bool:
+    """Close the customer's ticket; False when it was closed before. Raises NotFound."""
+    ticket = append.lock(ticket_id, customer_id=customer_id)
+    if not TicketState(ticket.state).is_open:
+        return False
+    append.add(ticket, EntryKind.CLOSED, author_id=customer_id, is_ours=False, now=now)
+    append.move(ticket, TicketState.CLOSED, now=now)
+    customer_version.bump_customers([customer_id])
+    return True
+
+
+def reopen(ticket_id: int, *, customer_id: int, now: datetime) -> bool:
+    """Open a closed ticket again; False when it was open. Raises NotFound or TooManyTries."""
+    ledger.lock_accounts([customer_id])
+    check_open([customer_id])
+    ticket = append.lock(ticket_id, customer_id=customer_id)
+    if TicketState(ticket.state).is_open:
+        return False
+    limits.check_message(customer_id, now=now)
+    append.add(ticket, EntryKind.REOPENED, author_id=customer_id, is_ours=False, now=now)
+    append.move(ticket, TicketState.WAITING_FOR_US, now=now)
+    customer_version.bump_customers([customer_id])
+    return True

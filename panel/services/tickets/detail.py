@@ -1,0 +1,140 @@
+"""A thread as it is shown: to its customer without the notes, to operators with everything."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, select
+
+from panel.db import db
+from panel.domain.list_filters import LARGEST_ID
+from panel.domain.ticket import EntryKind, TicketKind, TicketState
+from panel.models import Ticket, TicketEntry, User
+from panel.services.tickets.subjects import Thing, carried_by
+
+ENTRIES_PER_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the thread."""
+
+    id: int
+    number: int
+    kind: EntryKind
+    is_ours: bool
+    text: str
+    at: datetime
+    author: str
+
+    @property
+    def is_note(self) -> bool:
+        return self.kind is EntryKind.NOTE
+
+    @property
+    def is_message(self) -> bool:
+        return self.kind is EntryKind.MESSAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """A page of a thread, oldest line first; the last page is the one that goes on."""
+
+    lines: tuple[Line, ...]
+    page: int
+    pages: int
+
+    @property
+    def is_last(self) -> bool:
+        return self.page == self.pages
+
+    @property
+    def earlier(self) -> int | None:
+        return self.page - 1 if self.page > 1 else None
+
+    @property
+    def later(self) -> int | None:
+        return None if self.is_last else self.page + 1
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTicket:
+    """A ticket with what it carries."""
+
+    ticket: Ticket
+    thing: Thing
+
+    @property
+    def id(self) -> int:
+        return self.ticket.id
+
+    @property
+    def state(self) -> TicketState:
+        return TicketState(self.ticket.state)
+
+    @property
+    def kind(self) -> TicketKind:
+        return TicketKind(self.ticket.kind)
+
+
+def find(ticket_id: int, *, customer_id: int) -> OwnTicket | None:
+    """The ticket, if it is this customer's."""
+    return _found(ticket_id, Ticket.customer_id == customer_id)
+
+
+def find_any(ticket_id: int) -> OwnTicket | None:
+    """The ticket, whoever's it is; for the office."""
+    return _found(ticket_id)
+
+
+def _found(ticket_id: int, *whose: ColumnElement[bool]) -> OwnTicket | None:
+    if not 0 < ticket_id <= LARGEST_ID:
+        return None
+    ticket = db.session.scalar(select(Ticket).where(Ticket.id == ticket_id, *whose))
+    return None if ticket is None else OwnTicket(ticket, carried_by(ticket))
+
+
+def thread(ticket_id: int, *, page: int | None = None) -> Thread:
+    """What the customer sees, by default the newest page; a page beyond the last is the last."""
+    return _thread(ticket_id, TicketEntry.kind != EntryKind.NOTE, page=page)
+
+
+def whole_thread(ticket_id: int, *, page: int | None = None) -> Thread:
+    """What operators see: every line, notes and names included."""
+    return _thread(ticket_id, page=page)
+
+
+def lines_after(ticket_id: int, *, number: int) -> tuple[Line, ...]:
+    """What came to the thread after this line, notes included."""
+    return _lines(ticket_id, TicketEntry.number > number)
+
+
+def _thread(ticket_id: int, *which: ColumnElement[bool], page: int | None) -> Thread:
+    of_ticket = (TicketEntry.ticket_id == ticket_id, *which)
+    count = db.session.scalar(select(func.count()).select_from(TicketEntry).where(*of_ticket)) or 0
+    pages = max(1, -(-count // ENTRIES_PER_PAGE))
+    page = pages if page is None else min(max(1, page), pages)
+    lines = _lines(ticket_id, *which, offset=(page - 1) * ENTRIES_PER_PAGE)
+    return Thread(lines, page, pages)
+
+
+def _lines(ticket_id: int, *which: ColumnElement[bool], offset: int = 0) -> tuple[Line, ...]:
+    rows = db.session.execute(
+        select(
+            TicketEntry.id,
+            TicketEntry.number,
+            TicketEntry.kind,
+            TicketEntry.is_ours,
+            TicketEntry.text,
+            TicketEntry.at,
+            User.email,
+        )
+        .join(User, User.id == TicketEntry.author_id)
+        .where(TicketEntry.ticket_id == ticket_id, *which)
+        .order_by(TicketEntry.number)
+        .offset(offset)
+        .limit(ENTRIES_PER_PAGE)
+    )
+    return tuple(
+        Line(number, place, EntryKind(kind), is_ours, text, at, author)
+        for number, place, kind, is_ours, text, at, author in rows
+    )

@@ -1,0 +1,50 @@
+"""Whom a new line of a thread is told to by mail: the customer of an answer, the operators of a customer's word."""
+
+from datetime import datetime
+
+from flask import current_app
+from sqlalchemy import Text, cast, delete, literal, select
+
+from panel.db import db
+from panel.domain.notification_kinds import Notice
+from panel.models import Mail, Ticket, TicketEntry
+from panel.services.mail import notifications, outbox
+from panel.services.mail import templates as mail_templates
+from panel.settings import Settings
+
+FOR_US = "ticket_for_us"
+
+
+def tell_operators(ticket: Ticket, entry: TicketEntry, *, now: datetime) -> None:
+    """Mail the customer's message to the address of support, where one is set."""
+    settings: Settings = current_app.config["PANEL"]
+    if not settings.support_email:
+        return
+    written = mail_templates.write(
+        FOR_US, ticket_id=ticket.id, subject=ticket.subject, text=entry.text, is_new=entry.number == 1
+    )
+    outbox.queue(
+        settings.support_email,
+        subject=written.subject,
+        text=written.text,
+        kind=FOR_US,
+        key=f"ticket-entry:{entry.id}:us",
+        now=now,
+    )
+
+
+def forget(customer_id: int) -> None:
+    """Drop the mails to support that hold this customer's words: their account is closed."""
+    number = cast(TicketEntry.id, Text)
+    keys = (
+        select(literal("ticket-entry:").concat(number).concat(":us"))
+        .join(Ticket, Ticket.id == TicketEntry.ticket_id)
+        .where(Ticket.customer_id == customer_id)
+    )
+    db.session.execute(delete(Mail).where(Mail.key.in_(keys)))
+
+
+def tell_customer(ticket: Ticket, entry: TicketEntry, *, now: datetime) -> None:
+    """Mail the customer that an answer is there, unless they switched that off. The answer itself stays here."""
+    key = f"ticket-entry:{entry.id}:customer"
+    notifications.tell(ticket.customer_id, Notice.TICKET, key=key, now=now, ticket_id=ticket.id, subject=ticket.subject)

@@ -1,0 +1,149 @@
+"""What operators do with a ticket: answer, note, assign, close, reopen. Each act is a line of the audit log.
+
+An answer, a closing or a reopening names the last line its operator saw. If another stands there by now, nothing
+is done and the operator is told.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from panel.db import db
+from panel.domain.errors import NotFound, StaleForm
+from panel.domain.ticket import EntryKind, TicketState, checked_text
+from panel.models import Ticket, TicketEntry, User
+from panel.services import audit_log, customer_version
+from panel.services.closed_accounts import check_open
+from panel.services.tickets import append, notifications
+from panel.services.tickets.customer_actions import sent_before
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Who acts."""
+
+    id: int
+    email: str
+
+
+def answer(
+    ticket_id: int,
+    *,
+    operator: Operator,
+    text: str,
+    request_id: str,
+    seen: int,
+    closes: bool = False,
+    now: datetime,
+) -> TicketEntry:
+    """Send an answer, once, and close the ticket with it where so asked; an answer takes a ticket nobody has.
+
+    Raises NotFound, BadInput, RequestIdUsed, StaleForm when something came after the line last seen, and Refused when
+    the customer has closed the account.
+    """
+    ticket = _held(ticket_id)
+    text = checked_text(text)
+    if (earlier := sent_before(ticket, text=text, request_id=request_id)) is not None:
+        return earlier
+    _check_seen(ticket, seen)
+    entry = append.add(
+        ticket, EntryKind.MESSAGE, author_id=operator.id, is_ours=True, text=text, request_id=request_id, now=now
+    )
+    append.move(ticket, TicketState.WAITING_FOR_YOU, now=now)
+    if ticket.first_answer_at is None:
+        ticket.first_answer_at = now
+    if ticket.assignee_id is None:
+        ticket.assignee_id = operator.id
+    if closes:
+        _close(ticket, operator, now=now)
+    act = "tickets answer and close" if closes else "tickets answer"
+    _log(act, ticket, operator, now=now)
+    notifications.tell_customer(ticket, entry, now=now)
+    customer_version.bump_customers([ticket.customer_id])
+    return entry
+
+
+def note(ticket_id: int, *, operator: Operator, text: str, request_id: str, now: datetime) -> TicketEntry:
+    """Keep a note among operators, once. The customer's pages do not change. Raises NotFound, BadInput or Refused."""
+    ticket = _held(ticket_id)
+    text = checked_text(text, field="note")
+    if (earlier := sent_before(ticket, text=text, request_id=request_id)) is not None:
+        return earlier
+    entry = append.add(
+        ticket, EntryKind.NOTE, author_id=operator.id, is_ours=True, text=text, request_id=request_id, now=now
+    )
+    _log("tickets note", ticket, operator, now=now)
+    return entry
+
+
+def assign(ticket_id: int, *, operator: Operator, assignee_id: int | None, was_id: int | None, now: datetime) -> None:
+    """Give the ticket to an operator, or to nobody. Raises NotFound, or StaleForm when another has it by now."""
+    ticket = append.lock(ticket_id)
+    if assignee_id == ticket.assignee_id:
+        return
+    if was_id != ticket.assignee_id:
+        raise StaleForm("Somebody assigned this ticket meanwhile. Nothing was changed. Look who has it, then decide.")
+    name = _operator_email(assignee_id) if assignee_id is not None else "nobody"
+    ticket.assignee_id = assignee_id
+    _log("tickets assign", ticket, operator, detail=f"To {name}.", now=now)
+
+
+def close(ticket_id: int, *, operator: Operator, seen: int, now: datetime) -> bool:
+    """Close the ticket; False when it was closed before. Raises NotFound or StaleForm."""
+    ticket = append.lock(ticket_id)
+    if not TicketState(ticket.state).is_open:
+        return False
+    _check_seen(ticket, seen)
+    _close(ticket, operator, now=now)
+    _log("tickets close", ticket, operator, now=now)
+    customer_version.bump_customers([ticket.customer_id])
+    return True
+
+
+def reopen(ticket_id: int, *, operator: Operator, now: datetime) -> bool:
+    """Open a closed ticket again, for us to act on; False when it was open. Raises NotFound or Refused."""
+    ticket = _held(ticket_id)
+    if TicketState(ticket.state).is_open:
+        return False
+    append.add(ticket, EntryKind.REOPENED, author_id=operator.id, is_ours=True, now=now)
+    append.move(ticket, TicketState.WAITING_FOR_US, now=now)
+    _log("tickets reopen", ticket, operator, now=now)
+    customer_version.bump_customers([ticket.customer_id])
+    return True
+
+
+def operators() -> list[tuple[int, str]]:
+    """Everybody a ticket can be given to: id and email, by email."""
+    rows = db.session.execute(select(User.id, User.email).where(User.is_operator).order_by(User.email))
+    return [(number, email) for number, email in rows]
+
+
+def _held(ticket_id: int) -> Ticket:
+    """The ticket, to be written in. What a closed account left is emptied, and nothing new is put there."""
+    ticket = append.lock(ticket_id)
+    check_open([ticket.customer_id])
+    return ticket
+
+
+def _close(ticket: Ticket, operator: Operator, *, now: datetime) -> None:
+    append.add(ticket, EntryKind.CLOSED, author_id=operator.id, is_ours=True, now=now)
+    append.move(ticket, TicketState.CLOSED, now=now)
+
+
+def _check_seen(ticket: Ticket, seen: int) -> None:
+    if seen != ticket.version:
+        raise StaleForm(
+            "Something came to this ticket after you opened it. Nothing was sent. Read what is new, then decide again."
+        )
+
+
+def _operator_email(user_id: int) -> str:
+    email = db.session.scalar(select(User.email).where(User.id == user_id, User.is_operator))
+    if email is None:
+        raise NotFound("There is no such operator.")
+    return email
+
+
+def _log(act: str, ticket: Ticket, operator: Operator, *, detail: str = "", now: datetime) -> None:
+    audit_log.write(act, actor=operator.email, subject=f"ticket {ticket.id}", detail=detail, now=now)

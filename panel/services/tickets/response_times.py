@@ -1,0 +1,34 @@
+"""How long customers waited for the first answer to a ticket, measured from the tickets themselves."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from panel.db import db
+from panel.models import Ticket
+from panel.services.delivery_times import Measure
+
+WINDOW = timedelta(days=30)
+LEAST_SAMPLE = 10
+NEWEST_TICKETS = 20_000
+
+
+def first_answers(*, now: datetime) -> Measure | None:
+    """From opening to the first answer of an operator, over tickets first answered in the window; None when few."""
+    rows = db.session.execute(
+        select(Ticket.opened_at, Ticket.first_answer_at)
+        .where(Ticket.first_answer_at > now - WINDOW, Ticket.first_answer_at <= now)
+        .order_by(Ticket.first_answer_at.desc())
+        .limit(NEWEST_TICKETS)
+    )
+    seconds = sorted(
+        (answered - opened) // timedelta(seconds=1)
+        for opened, answered in rows
+        if answered is not None and answered >= opened
+    )
+    count = len(seconds)
+    if count < LEAST_SAMPLE:
+        return None
+    # The smallest wait that covers the share, so that every figure is one that a customer really had.
+    median, p90 = seconds[(count + 1) // 2 - 1], seconds[-(-count * 9 // 10) - 1]
+    return Measure(median_seconds=median, p90_seconds=p90, sample=count)

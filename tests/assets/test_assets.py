@@ -1,0 +1,98 @@
+"""Stylesheet and scripts: joined, named by their content, served for ever, and nothing else."""
+
+import gzip
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from panel import assets
+from panel.assets import asset
+from panel.assets.stylesheets import SHEETS, minified
+from panel.settings import ROOT
+
+
+def test_stylesheet_is_all_its_files_in_the_order_of_layers(client: FlaskClient) -> None:
+    address = asset("site.css")
+
+    assert address is not None
+    answer = client.get(address)
+    assert answer.status_code == 200
+    assert answer.content_type == "text/css; charset=utf-8"
+    assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    places = [answer.text.index(f"@layer {name}") for name in ("reset,tokens", "reset{", "tokens{", "base{", "layout{")]
+    assert places == sorted(places)
+    assert answer.text.count("{") == sum(_text(part).count("{") for part in SHEETS["site.css"])
+
+
+def _text(part: str) -> str:
+    return (ROOT / "static" / f"{part}.css").read_text()
+
+
+def test_every_stylesheet_of_the_folder_is_served() -> None:
+    static = ROOT / "static"
+    named = {part for parts in SHEETS.values() for part in parts}
+
+    assert {str(path.relative_to(static).with_suffix("")) for path in static.rglob("*.css")} == named
+
+
+@pytest.mark.parametrize(
+    ("css", "shorter"),
+    [
+        ("a {\n  color: red;\n}\n", "a{color:red}"),
+        ("a, b { margin: 0 0.5rem; }", "a,b{margin:0 .5rem}"),
+        ("a { & :is(b, i) { top: 10.5px } } /* why: x */ b {}", "a{& :is(b,i){top:10.5px}}b{}"),
+        ('a::before { content: "/* ; 0.5 */" / ""; }', 'a::before{content:"/* ; 0.5 */" / ""}'),
+        ("@media (width < 40rem) { a { top: -0.01em } }", "@media (width < 40rem){a{top:-0.01em}}"),
+        ("a { color: oklch(98% 0.004 235) }", "a{color:oklch(98% .004 235)}"),
+    ],
+)
+def test_styles_are_served_without_what_only_people_read(css: str, shorter: str) -> None:
+    assert minified(css) == shorter
+
+
+def test_gzip_is_sent_to_who_takes_it(client: FlaskClient) -> None:
+    address = asset("site.css")
+    assert address is not None
+
+    answer = client.get(address, headers={"Accept-Encoding": "gzip"})
+
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert answer.headers["Vary"] == "Accept-Encoding"
+    assert gzip.decompress(answer.data) == client.get(address).data
+
+
+@pytest.mark.parametrize(
+    "name", ["site.css", "site-0000000000000000.css", "../app.py", "..%2fapp.py", "css/base.css", "", "%00"]
+)
+def test_nothing_else_is_served(client: FlaskClient, name: str) -> None:
+    assert client.get(f"/static/{name}").status_code == 404
+
+
+def test_site_runs_without_htmx() -> None:
+    assert asset("htmx.js") is None
+
+
+def test_script_with_another_content_is_not_served(app: Flask) -> None:
+    settings = app.config["PANEL"]
+    assets.htmx_path(settings).write_bytes(b"alert(1)")
+
+    assert assets.read_htmx(settings) is None
+
+
+def test_parts_with_another_hash_are_refused() -> None:
+    with pytest.raises(ValueError, match="another hash"):
+        assets.join_parts([b"one", b"two"])
+
+
+def test_fetched_script_is_the_pinned_one_or_none(app: Flask) -> None:
+    settings = app.config["PANEL"]
+
+    was_had = assets.fetch_htmx(settings)
+
+    content = assets.read_htmx(settings)
+    assert was_had is (content is not None)
+    assert was_had is ("htmx.js" in assets.gather(settings).by_name)
+    if content is not None:
+        assert b"registerExtension" in content
+        assert b"sourceMappingURL" not in content

@@ -1,0 +1,187 @@
+"""The second step of a log-in as a browser sees it: it can't be passed by, guessed or used twice."""
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from panel.blueprints.shared.auth import HALF_KEY
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.models import HalfSignIn, SignIn, User
+from panel.services.accounts import sessions, two_factor, users
+from tests.support.browsing import is_signed_in
+from tests.support.factories import a_customer, an_operator, with_second_factor
+from tests.support.login_codes import WRONG, code, found, show_code, show_password
+
+
+@pytest.mark.parametrize("is_operator", [False, True])
+def test_right_password_alone_makes_no_session(client: FlaskClient, is_operator: bool) -> None:
+    user = an_operator() if is_operator else a_customer()
+    with_second_factor(user)
+
+    answer = show_password(client, user, next="/balance")
+
+    assert (answer.status_code, answer.location) == (303, "/log-in/second-factor?next=/balance")
+    assert db.session.query(SignIn).count() == 0
+    with client.session_transaction() as session:
+        assert set(session) == {HALF_KEY}
+    for path in ("/account", "/orders", "/balance", "/account/second-factor", "/account/keys", "/orders/live"):
+        assert client.get(path).status_code in (303, 401), path
+    assert client.get("/office").status_code == 404
+    assert client.post("/orders", data={}).location.startswith("/log-in")
+    assert client.post("/account/password", data={}).location.startswith("/log-in")
+
+
+def test_code_after_the_password_signs_in_and_goes_where_one_wanted_to_go(client: FlaskClient) -> None:
+    user = a_customer()
+    secret = with_second_factor(user)
+    show_password(client, user, next="/balance")
+    assert 'name="next" value="/balance"' in client.get("/log-in/second-factor?next=/balance").text
+
+    answer = show_code(client, code(secret), next="/balance")
+
+    assert (answer.status_code, answer.location) == (303, "/balance")
+    assert is_signed_in(client)
+    with client.session_transaction() as session:
+        assert HALF_KEY not in session
+    assert db.session.query(HalfSignIn).count() == 0
+
+
+def test_operator_with_code_is_in_the_office(client: FlaskClient) -> None:
+    operator = an_operator()
+    secret = with_second_factor(operator)
+    show_password(client, operator)
+
+    show_code(client, code(secret))
+
+    assert client.get("/office").status_code == 200
+
+
+def test_code_without_the_password_is_nothing(client: FlaskClient) -> None:
+    secret = with_second_factor(a_customer())
+
+    assert client.get("/log-in/second-factor?next=/orders").location == "/log-in?next=/orders"
+    assert show_code(client, code(secret)).location == "/log-in"
+    with client.session_transaction() as session:
+        session[HALF_KEY] = "made up"
+    assert show_code(client, code(secret)).location == "/log-in"
+    with client.session_transaction() as session:
+        session[HALF_KEY] = 7
+    assert show_code(client, code(secret)).location == "/log-in"
+
+
+def test_token_of_half_a_sign_in_is_no_token_of_a_session(client: FlaskClient) -> None:
+    user = a_customer()
+    with_second_factor(user)
+    show_password(client, user)
+    with client.session_transaction() as session:
+        session[sessions.TOKEN_KEY] = session[HALF_KEY]
+
+    assert not is_signed_in(client)
+
+
+@pytest.mark.parametrize("wanted", ["//evil.example", "/log-in/second-factor", "/log-out", "https://evil.example/"])
+def test_next_leads_neither_elsewhere_nor_in_circles(client: FlaskClient, wanted: str) -> None:
+    user = a_customer()
+    secret = with_second_factor(user)
+
+    assert show_password(client, user, next=wanted).location == "/log-in/second-factor"
+    assert show_code(client, code(secret), next=wanted).location == "/orders"
+
+
+def test_wrong_code_is_422_and_the_sixth_try_429_even_when_right_and_after_the_password_again(
+    client: FlaskClient,
+) -> None:
+    user = a_customer()
+    secret = with_second_factor(user)
+    show_password(client, user)
+    for _ in range(5):
+        answer = show_code(client, WRONG)
+        assert answer.status_code == 422 and "This code is not right." in answer.text and WRONG not in answer.text
+
+    show_password(client, user)
+    answer = show_code(client, code(secret))
+
+    assert answer.status_code == 429
+    assert 0 < int(answer.headers["Retry-After"]) <= 900
+    assert not is_signed_in(client)
+
+
+def test_codes_are_counted_by_network_too(client: FlaskClient) -> None:
+    for _ in range(10):
+        user = a_customer()
+        with_second_factor(user)
+        show_password(client, user)
+        for _ in range(5):
+            show_code(client, WRONG)
+    another = a_customer()
+    secret = with_second_factor(another)
+    show_password(client, another)
+
+    assert show_code(client, code(secret)).status_code == 429
+
+
+def test_recovery_code_signs_in_once_and_says_how_many_are_left(client: FlaskClient, app: Flask) -> None:
+    user = a_customer()
+    with_second_factor(user)
+    with transaction():
+        [recovery, *_] = two_factor.new_recovery_codes(user.id, now=utc_now())
+    show_password(client, user)
+    assert "Recovery code" in client.get("/log-in/second-factor?with=recovery-code").text
+
+    answer = show_code(client, recovery)
+
+    assert "9 of 10 are left" in client.get(answer.location).text
+    second = app.test_client()
+    show_password(second, user)
+    assert show_code(second, recovery).status_code == 422
+
+
+def test_changed_password_ends_half_a_sign_in(client: FlaskClient) -> None:
+    user = a_customer()
+    secret = with_second_factor(user)
+    show_password(client, user)
+    with transaction():
+        users.set_password(user.id, password_hash=users.hash_password("another good one"))
+
+    assert show_code(client, code(secret)).location == "/log-in"
+    assert not is_signed_in(client)
+
+
+def test_expired_form_of_the_code_changes_nothing(client: FlaskClient, csrf: None) -> None:
+    user = a_customer()
+    secret = with_second_factor(user)
+    token = found(r'name="csrf_token" value="([^"]+)"', client.get("/log-in").text)
+    show_password(client, user, csrf_token=token)
+
+    assert show_code(client, code(secret)).status_code == 400
+    token = found(r'name="csrf_token" value="([^"]+)"', client.get("/log-in/second-factor").text)
+    assert show_code(client, code(secret), csrf_token=token).status_code == 303
+
+
+def test_disabled_account_is_told_so_before_the_code_and_never_to_who_lacks_the_password(client: FlaskClient) -> None:
+    user = a_customer()
+    with_second_factor(user)
+    with transaction():
+        db.session.get_one(User, user.id).disabled_at = utc_now()
+
+    answer = show_password(client, user)
+
+    assert answer.status_code == 422 and "This account is disabled." in answer.text
+    wrong = client.post("/log-in", data={"email": user.email, "password": "wrong"})
+    assert "disabled" not in wrong.text
+    assert db.session.query(HalfSignIn).count() == 0
+
+
+def test_secret_that_does_not_open_any_more_is_told_and_a_recovery_code_still_works(client: FlaskClient) -> None:
+    user = a_customer()
+    secret = with_second_factor(user)
+    with transaction():
+        [recovery, *_] = two_factor.new_recovery_codes(user.id, now=utc_now())
+        db.session.get_one(User, user.id).sealed_totp = "sealed under another key"
+    show_password(client, user)
+
+    answer = show_code(client, code(secret))
+
+    assert answer.status_code == 409 and "Use a recovery code" in answer.text
+    assert show_code(client, recovery).status_code == 303

@@ -1,0 +1,189 @@
+"""The API's page and its OpenAPI description say what the table of actions says, and their examples run."""
+
+import contextlib
+import io
+import json
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from markupsafe import escape
+from werkzeug.serving import make_server
+
+from panel.blueprints.api import docs as api_docs
+from panel.blueprints.api.actions import ACTIONS, Action, Way
+from panel.blueprints.api.errors import FAULTS
+from panel.clock import utc_now
+from panel.db import db
+from panel.domain.status import Status
+from tests.support import servers
+from tests.support.api_clients import PATH, a_key
+from tests.support.factories import a_customer, a_tool, an_order
+
+WAYS = [(action, way) for action in ACTIONS.values() for way in action.ways]
+
+
+def name_of(case: object) -> str:
+    return case.name if isinstance(case, Action) else ""
+
+
+@pytest.fixture
+def address(app: Flask) -> Iterator[str]:
+    """The site on a port of its own, in this process."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}{PATH}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def a_reseller(status: Status) -> tuple[str, dict[str, str]]:
+    """A key, and values for every field with which each action has something to say."""
+    customer, tool = a_customer("100"), a_tool()
+    order = an_order(customer=customer, tool=tool, status=status, quantity=100, now=utc_now())
+    key, number, many = a_key(customer), str(order.id), f"{order.id},999"
+    return key, {"service": str(tool.id), "order": number, "orders": many, "refill": "1", "refills": "1,999"}
+
+
+def fits(found: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> bool:
+    """Whether the value fits the schema, as far as our schemas go."""
+    if "$ref" in schema:
+        return fits(found, schemas[schema["$ref"].rpartition("/")[2]], schemas)
+    if "anyOf" in schema:
+        return any(fits(found, each, schemas) for each in schema["anyOf"])
+    match schema["type"]:
+        case "array":
+            return isinstance(found, list) and all(fits(each, schema["items"], schemas) for each in found)
+        case "object" if "properties" in schema:
+            known = schema["properties"]
+            return (
+                isinstance(found, dict)
+                and set(found) == set(schema["required"]) == set(known)
+                and all(fits(value, known[name], schemas) for name, value in found.items())
+            )
+        case "object":
+            return isinstance(found, dict) and all(
+                fits(each, schema["additionalProperties"], schemas) for each in found.values()
+            )
+    return type(found) is {"string": str, "integer": int, "boolean": bool}[schema["type"]]
+
+
+def schemas_of(client: FlaskClient) -> dict[str, Any]:
+    found = client.get("/api/openapi.json").get_json()["components"]["schemas"]
+    assert isinstance(found, dict)
+    return found
+
+
+def answers_of(address: str, key: str, values: dict[str, str], action: Action, way: Way) -> list[Any]:
+    """What the curl, the Python and the PHP example get, run as they stand on the page."""
+    (example,) = (
+        each for each in api_docs.examples_of(action, address=address, key=key, values=values) if each.way is way
+    )
+    ran = subprocess.run(["bash", "-c", f"{example.curl} --silent"], capture_output=True, text=True, timeout=30)
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        exec(f"{api_docs.python_start(address, key=key)}\n{example.python}", {})
+    return [json.loads(ran.stdout), eval(said.getvalue(), {}), by_php(address, key, example.php)]
+
+
+def by_php(address: str, key: str, example: str) -> Any:
+    """What the example gets, printed as JSON where the page has `print_r`, which no program reads."""
+    try:
+        php = servers.php()
+    except servers.NotInstalled as error:
+        servers.missing(str(error))
+    start, shown = api_docs.php_start(address, key=key), example.replace("print_r(call(", "echo json_encode(call(")
+    assert shown != example
+    ran = subprocess.run([php], input=f"{start}\n{shown}", capture_output=True, text=True, timeout=30, check=True)
+    return json.loads(ran.stdout)
+
+
+@pytest.mark.parametrize(("action", "way"), WAYS, ids=name_of)
+def test_each_example_runs_and_its_answer_has_the_shape_shown(
+    client: FlaskClient, address: str, action: Action, way: Way
+) -> None:
+    key, values = a_reseller(Status.PENDING if action.name == "cancel" else Status.COMPLETED)
+    if action.name == "refill_status":
+        client.post(PATH, data={"key": key, "action": "refill", "order": values["order"]})
+
+    first, *others = answers_of(address, key, values, action, way)
+
+    schema, schemas = api_docs.answer_schema(way), schemas_of(client)
+    assert fits(way.answer, schema, schemas)
+    assert fits(first, schema, schemas), first
+    assert action.name in ("refill", "cancel") or others == [first, first]
+    db.session.rollback()
+
+
+def test_php_examples_are_php(client: FlaskClient) -> None:
+    start = api_docs.php_start("https://panel.example/api/v2", key="it's \\ a key")
+    calls = [each.php for action in ACTIONS.values() for each in api_docs.examples_of(action, address="x", key="y")]
+    text = "\n".join([start, *calls])
+
+    assert r"'it\'s \\ a key'" in text
+    assert text.count("(") == text.count(")")
+    assert text.count("[") == text.count("]")
+    assert all(call.startswith("print_r(call('") and call.endswith(");") for call in calls)
+
+
+def test_page_shows_every_action_field_example_and_error(client: FlaskClient) -> None:
+    page = client.get("/api")
+
+    assert page.status_code == 200
+    address = "http://127.0.0.1:8000/api/v2"
+    for action in ACTIONS.values():
+        assert f'id="action-{action.name}"' in page.text
+        assert str(escape(action.means)) in page.text
+        for example in api_docs.examples_of(action, address=address, key=api_docs.KEY):
+            for text in (example.curl, example.python, example.php, example.answer):
+                assert str(escape(text)) in page.text
+            for field in example.way.fields:
+                assert f"<dt><code>{field.name}</code></dt>" in page.text
+                assert str(escape(field.means)) in page.text
+    for fault in FAULTS:
+        assert str(escape(fault.text.replace("{limit}", "N"))) in page.text
+        assert f"<code>{fault.code}</code>" in page.text
+
+
+def test_page_leads_only_to_pages_that_are_there(client: FlaskClient) -> None:
+    page = client.get("/api").text
+
+    inside = set(re.findall(r'href="(/[^"]*)"', page.partition("<main")[2].partition("</main>")[0]))
+    assert inside >= {"/account/keys", "/api/openapi.json", "/order-statuses"}
+    assert all(client.get(path).status_code in (200, 303) for path in inside)
+    anchors = set(re.findall(r'href="#([^"]+)"', page.partition("<main")[2]))
+    assert anchors >= {f"action-{name}" for name in ACTIONS}
+    assert all(f'id="{anchor}"' in page for anchor in anchors)
+    assert "http://127.0.0.1:8000/api</loc>" in client.get("/sitemap.xml").text
+
+
+def test_openapi_describes_every_way_to_call(client: FlaskClient) -> None:
+    answer = client.get("/api/openapi.json")
+    found = answer.get_json()
+    schemas = found["components"]["schemas"]
+
+    assert (answer.mimetype, found["openapi"]) == ("application/json", "3.1.0")
+    assert found["servers"] == [{"url": "http://127.0.0.1:8000"}]
+    assert list(found["paths"]) == [PATH]
+    call = found["paths"][PATH]["post"]
+    named = [
+        each["$ref"].rpartition("/")[2] for each in call["requestBody"]["content"][api_docs.FORM]["schema"]["oneOf"]
+    ]
+    assert [schemas[name]["properties"]["action"]["const"] for name in named] == [action.name for action, _ in WAYS]
+    for name, (_action, way) in zip(named, WAYS, strict=True):
+        assert list(schemas[name]["properties"]) == ["key", "action", *(field.name for field in way.fields)]
+        assert fits(way.answer, schemas[f"{name}_answer"], schemas)
+    assert set(call["responses"]) == {"200", "429"}
+    refs = re.findall(r'"#/components/schemas/([^"]+)"', answer.text)
+    assert set(refs) == set(schemas)
+    codes = call["responses"]["200"]["headers"]["X-Error-Code"]["schema"]["enum"]
+    assert codes == [fault.code for fault in FAULTS]

@@ -1,0 +1,277 @@
+"""The page of one order: what it shows, that it follows the order, and that it is its customer's alone."""
+
+import html
+import re
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from panel.clock import utc_now
+from panel.db import Base, db, transaction
+from panel.domain.status import Status
+from panel.services.money import ledger
+from panel.services.orders import dispatch, transitions
+from panel.services.orders.transitions import Move, Note
+from tests.support.factories import NOON, a_customer, a_tool, an_order, signed_in
+
+
+def _region(page: str) -> str:
+    return page[page.index('<section id="live"') : page.index("</section>") + len("</section>")]
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_page_says_what_the_status_means_and_where_the_money_is(client: FlaskClient, status: Status) -> None:
+    customer = a_customer("10")
+    order = an_order(customer=customer, status=status, quantity=1_000)
+
+    page = html.unescape(signed_in(client, customer).get(f"/orders/{order.id}").text)
+
+    assert re.search(rf'id="order-{order.id}" data-status="{status}" data-delivered="\d+" data-quantity="1000"', page)
+    assert status.facts.means in page
+    assert status.facts.you_do in page
+    assert status.facts.money_words in page
+    assert f'href="/order-statuses/{status.slug}"' in page
+    assert 'content="noindex"' in page
+
+
+def test_money_is_a_sum_with_its_statement_lines(client: FlaskClient) -> None:
+    customer = a_customer("10")
+    order = an_order(customer=customer, quantity=1_000, price="0.90", status=Status.PARTIAL, remains=360)
+    entries = ledger.last_entries(customer.id, count=2)
+
+    page = signed_in(client, customer).get(f"/orders/{order.id}").text
+
+    for entry in entries:
+        assert f"Statement line {entry.id}</a>" in page
+    for label, amount in (
+        ("Kept", r"\$0\.576"),
+        ("Returned", r"\$0\.324"),
+        ("Held", r"\$0\.00"),
+        ("Charged", r"\$0\.90"),
+    ):
+        assert re.search(rf"<dt>{label}.*</dt><dd><data[^>]*>{amount}<", page), label
+
+
+def test_timeline_is_the_log_of_events_newest_first_and_escaped(client: FlaskClient) -> None:
+    customer = a_customer("10")
+    order = an_order(customer=customer, status=Status.IN_PROGRESS)
+    with transaction():
+        note = Note(transitions.claim_one(order.id), "Said something odd.", source="provider", raw="<b>Odd</b>")
+        transitions.tell([note], now=NOON)
+
+    page = signed_in(client, customer).get(f"/orders/{order.id}").text
+
+    numbers = [int(number) for number in re.findall(r'id="event-(\d+)"', page)]
+    assert numbers == sorted(numbers, reverse=True)
+    assert len(numbers) == 4
+    assert "&lt;b&gt;Odd&lt;/b&gt;" in page
+    assert "Order placed and charged." in page
+
+
+def test_timeline_of_very_many_events_comes_in_pages(client: FlaskClient) -> None:
+    customer = a_customer("10")
+    order = an_order(customer=customer, status=Status.IN_PROGRESS, quantity=1_000)
+    for remains in range(499, 379, -1):
+        with transaction():
+            claimed = transitions.claim_one(order.id)
+            transitions.apply([Move(claimed, Status.IN_PROGRESS, remains, source="provider")], now=NOON)
+    signed_in(client, customer)
+
+    first, second = (client.get(f"/orders/{order.id}?page={page}").text for page in (1, 2))
+
+    assert (first.count('id="event-'), second.count('id="event-')) == (100, 23)
+    assert "data-hx-get" in _region(first)
+    assert "data-hx-get" not in _region(second)
+
+
+def test_doubt_about_the_provider_is_said_beside_the_tag(client: FlaskClient) -> None:
+    customer = a_customer("10")
+    order = an_order(customer=customer)
+    with transaction():
+        transitions.mark(transitions.claim_one(order.id), unconfirmed_at=NOON)
+
+    assert dispatch.UNCONFIRMED in signed_in(client, customer).get(f"/orders/{order.id}").text
+
+
+@pytest.mark.parametrize("status", [status for status in Status if status.is_moving])
+def test_region_served_alone_is_the_region_in_the_page(client: FlaskClient, status: Status) -> None:
+    customer = a_customer("10")
+    order = an_order(customer=customer, status=status)
+    signed_in(client, customer)
+
+    page, alone = client.get(f"/orders/{order.id}").text, client.get(f"/orders/{order.id}/live")
+
+    assert _region(page) == alone.text.strip()
+    assert f'data-hx-ptag="{alone.headers["HX-PTag"]}"' in alone.text
+    assert alone.headers["Cache-Control"] == "no-store"
+
+
+def test_region_is_304_until_the_order_moves_and_stops_polling_when_it_has_ended(client: FlaskClient) -> None:
+    customer = a_customer("10")
+    order = an_order(customer=customer, status=Status.IN_PROGRESS)
+    signed_in(client, customer)
+    address = f"/orders/{order.id}/live"
+    tag = {"HX-PTag": client.get(address).headers["HX-PTag"]}
+
+    unchanged = client.get(address, headers=tag)
+    with transaction():
+        transitions.move_order(transitions.claim_one(order.id), Status.COMPLETED, remains=0, now=NOON)
+    changed = client.get(address, headers=tag)
+
+    assert (unchanged.status_code, unchanged.data) == (304, b"")
+    assert changed.status_code == 200
+    assert 'data-status="completed"' in changed.text
+    assert "data-hx-" not in changed.text
+
+
+def test_paused_page_does_not_poll_and_says_how_to_resume(client: FlaskClient) -> None:
+    customer = a_customer("10")
+    order = an_order(customer=customer)
+    signed_in(client, customer)
+
+    answer = client.get(f"/orders/{order.id}?live=off")
+    page = client.get(answer.location).text
+
+    assert (answer.status_code, answer.location) == (303, f"/orders/{order.id}")
+    assert "data-hx-get" not in page
+    assert "Resume updates" in page
+
+
+def test_someone_elses_order_is_not_found_anywhere(client: FlaskClient) -> None:
+    order = an_order(status=Status.PARTIAL)
+    signed_in(client, a_customer("10"))
+
+    for path in ("", "/live", "/receipt"):
+        assert client.get(f"/orders/{order.id}{path}").status_code == 404
+    for path in ("/refills", "/cancellation"):
+        assert client.post(f"/orders/{order.id}{path}").status_code == 404
+
+
+@pytest.mark.parametrize("number", ["0", "999999", str(2**63), str(10**30)])
+def test_order_that_does_not_exist_is_not_found(client: FlaskClient, number: str) -> None:
+    signed_in(client, a_customer())
+
+    for path in ("", "/live", "/receipt"):
+        assert client.get(f"/orders/{number}{path}").status_code == 404
+    for path in ("/refills", "/cancellation"):
+        assert client.post(f"/orders/{number}{path}").status_code == 404
+
+
+def test_region_of_a_signed_out_visitor_is_401_without_body(client: FlaskClient) -> None:
+    answer = client.get(f"/orders/{an_order().id}/live")
+
+    assert (answer.status_code, answer.data) == (401, b"")
+
+
+@pytest.mark.both_engines
+def test_balance_on_a_receipt_is_the_one_of_its_moment(client: FlaskClient) -> None:
+    customer = a_customer("10")
+    tool = a_tool("receipts", price="2.00")
+    first = an_order(customer=customer, tool=tool, status=Status.CANCELED, quantity=1_000)
+    an_order(customer=customer, tool=tool, status=Status.IN_PROGRESS, quantity=1_000)
+
+    page = signed_in(client, customer).get(f"/orders/{first.id}/receipt").text
+
+    assert re.search(r"Balance after</dt><dd><data[^>]*>\$10\.00<", page)
+
+
+@pytest.mark.parametrize(
+    ("status", "remains", "amount", "units"),
+    [(Status.PARTIAL, 360, "0.324", 360), (Status.CANCELED, 1_000, "0.90", 1_000)],
+)
+def test_receipt_shows_the_sum_and_its_statement_line(
+    client: FlaskClient, status: Status, remains: int, amount: str, units: int
+) -> None:
+    customer = a_customer("10")
+    order = an_order(customer=customer, price="0.90", quantity=1_000, status=status, remains=remains)
+    entry = ledger.last_entries(customer.id, count=1)[0]
+
+    page = signed_in(client, customer).get(f"/orders/{order.id}/receipt").text
+
+    assert f"R-{order.id}" in page
+    assert f'value="{amount}"' in page
+    assert f"Returned: {units:,} ×" in page
+    assert f"Line {entry.id}</a>" in page
+    assert re.search(r"Balance after</dt><dd><data[^>]*>\$9\.", page) or status is Status.CANCELED
+
+
+@pytest.mark.parametrize("status", [Status.PENDING, Status.COMPLETED, Status.REFILL])
+def test_order_that_returned_nothing_has_no_receipt(client: FlaskClient, status: Status) -> None:
+    customer = a_customer("10")
+    order = an_order(customer=customer, status=status)
+
+    assert signed_in(client, customer).get(f"/orders/{order.id}/receipt").status_code == 404
+
+
+def test_pending_order_is_canceled_at_once_with_all_money_back(client: FlaskClient) -> None:
+    customer = a_customer("10")
+    order = an_order(customer=customer, can_cancel=True)
+
+    answer = signed_in(client, customer).post(f"/orders/{order.id}/cancellation")
+
+    assert (answer.status_code, answer.location) == (303, f"/orders/{order.id}")
+    assert "The whole amount is back on your balance." in client.get(answer.location).text
+    assert ledger.balance_nanos(customer.id) == 10_000_000_000
+
+
+def test_cancellation_that_the_terms_do_not_offer_is_a_409_with_the_reason(client: FlaskClient) -> None:
+    customer = a_customer("10")
+    order = an_order(customer=customer, can_cancel=False)
+    signed_in(client, customer)
+
+    answer = client.post(f"/orders/{order.id}/cancellation")
+
+    assert answer.status_code == 409
+    assert answer.text.count("This tool does not offer cancel.") == 2
+    assert 'form="cancel"' not in client.get(f"/orders/{order.id}").text
+
+
+def test_refill_is_requested_once(client: FlaskClient) -> None:
+    customer = a_customer("10")
+    order = an_order(customer=customer, status=Status.COMPLETED, now=utc_now() - timedelta(days=1), refill_days=30)
+    signed_in(client, customer)
+    assert 'form="refill"' in client.get(f"/orders/{order.id}").text
+
+    first, second = (client.post(f"/orders/{order.id}/refills") for _ in range(2))
+
+    assert (first.status_code, first.location) == (303, f"/orders/{order.id}")
+    assert second.status_code == 409
+    assert "A refill of this order is already running." in second.text
+    assert 'data-status="refill"' in second.text
+
+
+def test_acts_need_the_forms_token(client: FlaskClient, csrf: None) -> None:
+    customer = a_customer("10")
+    order = an_order(customer=customer)
+    signed_in(client, customer)
+
+    assert client.post(f"/orders/{order.id}/cancellation").status_code == 400
+    assert client.post(f"/orders/{order.id}/refills").status_code == 400
+
+
+def test_reading_pages_changes_nothing(app: Flask, client: FlaskClient) -> None:
+    customer = a_customer("10")
+    tool = a_tool("page-visits")
+    order = an_order(customer=customer, tool=tool, status=Status.PARTIAL)
+    signed_in(client, customer)
+    values = {"order_id": order.id, "slug": "page-visits"}
+    rules = [rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())]
+    paths = [rule.rule for rule in rules if not rule.arguments - values.keys()]
+    before = _everything()
+
+    for path in paths:
+        client.get(re.sub(r"<(?:[a-z]+:)?(\w+)>", lambda part: str(values[part[1]]), path))
+
+    assert len(paths) > 10
+    assert _everything() == before
+
+
+def _everything() -> dict[str, list[tuple[object, ...]]]:
+    db.session.rollback()
+    return {
+        table.name: sorted(map(tuple, db.session.execute(select(table))), key=repr)
+        for table in Base.metadata.sorted_tables
+    }

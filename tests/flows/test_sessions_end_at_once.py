@@ -1,0 +1,48 @@
+"""Whoever is no longer let in is out with the next request, through every layer: pages, kept pages, 304s and the API.
+
+Only the account's own row is changed here: no device is ended and no key revoked, so that each layer has to ask.
+"""
+
+import re
+from datetime import datetime
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import update
+
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.domain.status import Status
+from panel.models import User
+from tests.support.api_clients import a_caller
+from tests.support.factories import a_customer, an_order, signed_in
+
+pytestmark = pytest.mark.both_engines
+
+
+def change_row(user: User, **values: datetime | str) -> None:
+    with transaction():
+        db.session.execute(update(User).where(User.id == user.id).values(**values))
+
+
+@pytest.mark.parametrize("what", ["closed_at", "disabled_at", "sealed_totp"])
+def test_account_that_is_closed_disabled_or_asks_for_a_code_is_out_at_once(client: FlaskClient, what: str) -> None:
+    user = a_customer("100")
+    order = an_order(customer=user, status=Status.PENDING)
+    signed_in(client, user)
+    caller = a_caller(client, user)
+    tag = re.search(r'data-hx-ptag="(\w+)"', client.get("/orders").text)
+    assert tag is not None
+    headers = {"HX-PTag": tag[1], "HX-Request": "true"}
+    assert client.get("/orders/live", headers=headers).status_code == 304
+    for _ in range(2):
+        assert "status" in caller.call("status", order=order.id)
+
+    change_row(user, **{what: "sealed" if what == "sealed_totp" else utc_now()})
+
+    assert client.get("/orders/live", headers=headers).status_code == 401
+    for path in ("/orders", "/account", f"/orders/{order.id}", "/account/data.zip"):
+        assert client.get(path).location.startswith("/log-in"), path
+    answer = caller.call("status", order=order.id)
+    # A key is a credential of its own, and goes on without a code.
+    assert ("status" in answer) if what == "sealed_totp" else (answer == {"error": "Invalid API key"})

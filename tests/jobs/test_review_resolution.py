@@ -1,0 +1,141 @@
+"""Unconfirmed orders in the hands of an operator: each decision does what it says, once."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.domain.errors import PanelError, Refused
+from panel.domain.status import Status
+from panel.models import AuditLine, Cancellation, Order
+from panel.services.money import ledger
+from panel.services.office import review_resolution
+from panel.services.office.review_resolution import Decision, Resolution
+from panel.services.orders import cancellations, timeouts
+from tests.support.factories import again
+from tests.support.hostile_provider import Hostile, said
+from tests.support.upstream import a_placed_order, assert_books_are_right, attempts, open_reviews, swept
+
+pytestmark = pytest.mark.both_engines
+
+BALANCE_NANOS = 1_000 * 10**9
+
+
+def unconfirmed(server: Hostile) -> tuple[Order, int]:
+    server.answers["add"] = said(b"")
+    order = a_placed_order()
+    swept()
+    return again(order), open_reviews("unconfirmed")[0].id
+
+
+def resolved(review_id: int, decision: Decision, provider_id: str = "") -> None:
+    resolution = Resolution(decision, "Looked at their pages.", actor="anna", provider_id=provider_id)
+    with transaction():
+        review_resolution.resolve(review_id, resolution, now=utc_now())
+
+
+def test_an_operator_may_say_under_which_id_it_was_sent(server: Hostile) -> None:
+    order, review_id = unconfirmed(server)
+
+    resolved(review_id, Decision.SENT_AS, "0815")
+
+    assert attempts(order) == ["sent"]
+    assert (again(order).provider_order_id, order.unconfirmed_at, order.sync_at is not None) == ("815", None, True)
+    assert server.count("add") == 1
+    assert db.session.scalars(select(AuditLine.act)).all() == ["reviews resolve"]
+
+
+@pytest.mark.parametrize("given", ["", "abc", "-1", "0", "1.5", "٣"])
+def test_an_id_that_is_none_is_refused(server: Hostile, given: str) -> None:
+    order, review_id = unconfirmed(server)
+
+    with pytest.raises(PanelError):
+        resolved(review_id, Decision.SENT_AS, given)
+
+    assert attempts(order) == ["unknown"]
+    assert len(open_reviews("unconfirmed")) == 1
+
+
+def test_an_id_that_another_order_has_is_refused(server: Hostile) -> None:
+    server.answers["add"] = said({"order": 55})
+    a_placed_order()
+    swept()
+    _, review_id = unconfirmed(server)
+
+    with pytest.raises(Refused):
+        resolved(review_id, Decision.SENT_AS, "55")
+
+
+def test_an_operator_may_say_that_it_was_not_sent(server: Hostile) -> None:
+    order, review_id = unconfirmed(server)
+    server.takes_orders()
+
+    resolved(review_id, Decision.NOT_SENT)
+    swept()
+    swept()
+
+    assert attempts(order) == ["not_sent", "sent"]
+    assert server.count("add") == 2
+
+
+def test_what_was_settled_as_not_sent_can_become_unconfirmed_again(server: Hostile) -> None:
+    order, review_id = unconfirmed(server)
+
+    resolved(review_id, Decision.NOT_SENT)
+    swept()
+
+    assert attempts(order) == ["not_sent", "unknown"]
+    assert [review.id for review in open_reviews("unconfirmed")] != [review_id]
+
+
+def test_an_operator_may_return_the_money(server: Hostile) -> None:
+    order, review_id = unconfirmed(server)
+
+    resolved(review_id, Decision.RETURN)
+    with pytest.raises(Refused):
+        resolved(review_id, Decision.RETURN)
+    swept()
+
+    assert again(order).status == Status.CANCELED
+    assert ledger.balance_nanos(order.customer_id) == BALANCE_NANOS
+    assert server.count("add") == 1
+    assert_books_are_right()
+
+
+def test_a_stop_asked_for_during_the_call_is_passed_on_after_it(server: Hostile) -> None:
+    order, review_id = unconfirmed(server)
+    with transaction():
+        cancellations.request_cancellation(order.id, customer_id=order.customer_id, now=utc_now())
+
+    resolved(review_id, Decision.SENT_AS, "12")
+
+    assert db.session.scalars(select(Cancellation)).one().due_at is not None
+    assert open_reviews("cancel_by_hand") == []
+
+
+def test_a_stop_asked_for_before_it_proved_unsent_ends_the_order(server: Hostile) -> None:
+    order, review_id = unconfirmed(server)
+    with transaction():
+        cancellations.request_cancellation(order.id, customer_id=order.customer_id, now=utc_now())
+
+    resolved(review_id, Decision.NOT_SENT)
+    swept()
+
+    assert again(order).status == Status.CANCELED
+    assert server.count("add") == 1
+    assert_books_are_right()
+
+
+def test_an_old_order_found_unsent_gets_its_whole_time_again(server: Hostile) -> None:
+    order, review_id = unconfirmed(server)
+
+    resolved(review_id, Decision.NOT_SENT)
+    with transaction():
+        db.session.execute(update(Order).values(placed_at=utc_now() - timedelta(hours=30)))
+    with transaction():
+        ended = timeouts.give_up(unconfirmed_hours=72, dispatch_hours=24, now=utc_now())
+
+    assert ended == 0
+    assert again(order).status == Status.PENDING

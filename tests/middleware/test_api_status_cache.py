@@ -1,0 +1,159 @@
+"""The quick answer to `status`: the same as the whole way's, never older, and the key's holder's alone."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import update
+from werkzeug.test import TestResponse
+
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.domain.status import Status
+from panel.middleware import api_status_cache
+from panel.middleware.api_status_cache import QuickStatus
+from panel.models import ApiKey
+from panel.services.api import orders as api_orders
+from panel.services.api.orders import status_texts
+from panel.services.orders import transitions
+from panel.services.orders.transitions import Move
+from tests.support.api_clients import PATH, Caller, a_caller
+from tests.support.factories import a_customer, a_tool, an_order
+
+INVALID_KEY = {"error": "Invalid API key"}
+INCORRECT_ORDER = {"error": "Incorrect order ID"}
+
+
+class Made:
+    """How many answers were made out of rows."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def status_texts(self, rows: Iterable[Sequence[Any]], *, currency: str) -> dict[int, str]:
+        self.count += 1
+        return status_texts(rows, currency=currency)
+
+
+@pytest.fixture
+def made(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Made:
+    """The app with one more quick way around it, fresh for this test, and what it makes counted."""
+    app.wsgi_app = QuickStatus(app.wsgi_app, app)  # type: ignore[method-assign]
+    counted = Made()
+    monkeypatch.setattr(api_orders, "status_texts", counted.status_texts)
+    return counted
+
+
+def a_known_caller(client: FlaskClient, **known: Any) -> Caller:
+    """A caller whose last use was just written down."""
+    caller = a_caller(client, known.get("customer") or a_customer())
+    caller.call("balance")
+    return caller
+
+
+def is_quick(answer: TestResponse) -> bool:
+    return answer.status_code == 200 and "X-Request-ID" not in answer.headers
+
+
+def whole_way(caller: Caller, **fields: object) -> TestResponse:
+    return caller.client.post(PATH, json={"key": caller.key, "action": "status"} | fields)
+
+
+@pytest.mark.both_engines
+def test_statuses_are_the_same_whichever_way_they_are_answered(client: FlaskClient) -> None:
+    customer, tool = a_customer("1000"), a_tool()
+    ids = [an_order(customer=customer, tool=tool).id for _ in range(5)]
+    caller = a_known_caller(client, customer=customer)
+
+    for fields in ({"orders": ",".join(map(str, ids))}, {"order": ids[0]}, {"orders": f"{ids[0]},999"}):
+        quick, whole = caller.post("status", **fields), whole_way(caller, **fields)
+        assert quick.data == whole.data
+        assert (is_quick(quick), is_quick(whole)) == (True, False)
+
+
+@pytest.mark.both_engines
+def test_answer_is_kept_until_something_in_it_has_changed(client: FlaskClient, made: Made) -> None:
+    customer, tool = a_customer("1000"), a_tool()
+    order = an_order(customer=customer, tool=tool, status=Status.PENDING)
+    caller = a_known_caller(client, customer=customer)
+    fields = {"orders": f"{order.id},{order.id + 1}"}
+    told: list[bytes] = []
+
+    def is_told_once() -> None:
+        before = made.count
+        answers = [caller.post("status", **fields) for _ in range(3)]
+        assert made.count == before + 1
+        told.append(whole_way(caller, **fields).data)
+        assert [answer.data for answer in answers] == [told[-1]] * 3
+        assert all(map(is_quick, answers))
+
+    is_told_once()
+    for to, remains, start_count in (
+        (Status.IN_PROGRESS, 100, None),
+        (Status.IN_PROGRESS, 100, 7),
+        (Status.IN_PROGRESS, 60, 7),
+        (Status.PARTIAL, 40, 7),
+    ):
+        with transaction():
+            claimed = transitions.claim_one(order.id)
+            transitions.apply([Move(claimed, to, remains, start_count=start_count)], now=utc_now())
+        is_told_once()
+    assert an_order(customer=customer, tool=tool).id == order.id + 1
+    is_told_once()
+    assert len(set(told)) == len(told)
+
+
+def test_kept_answer_is_given_to_nobody_else(client: FlaskClient, made: Made) -> None:
+    customer = a_customer()
+    order = an_order(customer=customer, tool=a_tool(), status=Status.PENDING)
+    caller, stranger = a_known_caller(client, customer=customer), a_known_caller(client)
+    assert is_quick(caller.post("status", order=order.id))
+
+    assert stranger.call("status", order=order.id) == INCORRECT_ORDER
+    assert stranger.call("status", orders=order.id) == {str(order.id): INCORRECT_ORDER}
+    with transaction():
+        db.session.execute(update(ApiKey).values(networks="192.0.2.0/24"))
+    assert caller.call("status", order=order.id) == INVALID_KEY
+
+
+def test_kept_answer_ends_with_the_key(client: FlaskClient, made: Made) -> None:
+    caller = a_known_caller(client)
+    assert is_quick(caller.post("status", orders="1,2"))
+
+    with transaction():
+        db.session.execute(update(ApiKey).values(revoked_at=utc_now()))
+
+    assert caller.call("status", orders="1,2") == INVALID_KEY
+
+
+def test_kept_answers_count_as_calls(app: Flask, client: FlaskClient, made: Made) -> None:
+    caller = a_known_caller(client)
+
+    most = app.config["PANEL"].api_requests_a_minute = 4
+    # Twice as many, for the minute may end meanwhile.
+    statuses = [caller.post("status", orders="5").status_code for _ in range(2 * most + 1)]
+
+    assert statuses[0] == 200
+    assert 429 in statuses
+
+
+def test_so_many_answers_are_kept_and_none_for_strangers(
+    client: FlaskClient, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = a_known_caller(client)
+
+    def ask(*numbers: int) -> int:
+        """How many of these were made anew."""
+        before = made.count
+        for number in numbers:
+            assert is_quick(caller.post("status", orders=number))
+        return made.count - before
+
+    monkeypatch.setattr(api_status_cache, "FORMS_KEPT", 3)
+    assert ask(1, 2, 3) == 3
+    for number in range(10):
+        assert Caller(client, "smm_unknown").call("status", orders=number) == INVALID_KEY
+    assert ask(1, 2, 3) == 0
+    assert ask(4, 1, 2, 3) == 4

@@ -1,0 +1,206 @@
+"""The kept page of the order history: never stale, never another's, and always with the present time."""
+
+import re
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import update
+from werkzeug.test import TestResponse
+
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.domain.status import Status
+from panel.middleware.order_history_cache import KeptHistory
+from panel.models import Catalogue, SignIn, User
+from panel.services.orders import transitions
+from tests.support.factories import NOON, a_customer, an_order, signed_in
+
+pytestmark = pytest.mark.both_engines
+
+STAMP = re.compile(r'Checked <span data-checked>\s*<time datetime="([^"]+)">([^<]+)</time>')
+
+
+class Counted:
+    """The site behind the layer: how often it was asked."""
+
+    def __init__(self, app: Flask) -> None:
+        self._inner = app.wsgi_app
+        self.asked = 0
+
+    def __call__(self, environ: object, start_response: object) -> object:
+        self.asked += 1
+        return self._inner(environ, start_response)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def site(app: Flask) -> Counted:
+    """The app with one more layer of the kind around it, fresh for this test, that counts what passes."""
+    counted = Counted(app)
+    app.wsgi_app = KeptHistory(counted, app)  # type: ignore[assignment, method-assign, arg-type]
+    return counted
+
+
+@pytest.fixture
+def customer(client: FlaskClient, site: Counted) -> User:
+    customer = a_customer("100")
+    an_order(customer=customer)
+    signed_in(client, customer)
+    client.get("/orders")
+    return customer
+
+
+def without_time(answer: TestResponse) -> str:
+    return re.sub(r"\d\d:\d\d(:\d\d)?( UTC|Z)|<time [^>]+>", "", answer.text)
+
+
+def test_a_page_that_did_not_change_is_drawn_once(client: FlaskClient, site: Counted, customer: User) -> None:
+    first = client.get("/orders")
+    asked = site.asked
+
+    second = client.get("/orders")
+
+    assert asked == site.asked
+    assert (second.status_code, without_time(second)) == (200, without_time(first))
+    assert [pair for pair in second.headers if pair[0] != "Content-Length"] == [
+        pair for pair in first.headers if pair[0] != "Content-Length"
+    ]
+    assert second.headers["Cache-Control"] == "no-store"
+    assert "Set-Cookie" not in second.headers
+
+
+def test_each_answer_says_its_own_time(client: FlaskClient, site: Counted, customer: User) -> None:
+    client.get("/orders")
+    before = utc_now().replace(microsecond=0)
+
+    found = STAMP.search(client.get("/orders").text)
+
+    assert found is not None
+    assert before.strftime("%Y-%m-%dT%H:%M:%SZ") <= found[1] <= utc_now().strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert found[2] == f"{found[1][11:19]} UTC"
+
+
+def test_money_that_came_is_on_the_next_page(app: Flask, client: FlaskClient, site: Counted, customer: User) -> None:
+    before = client.get("/orders").text
+    done = app.test_cli_runner().invoke(args=["balance", "add", customer.email, "5", "--note", "A deposit."])
+
+    after = client.get("/orders").text
+
+    assert done.exit_code == 0
+    assert ('data-nanos="99100000000"' in before, 'data-nanos="104100000000"' in after) == (True, True)
+
+
+def test_a_new_catalogue_is_another_page(client: FlaskClient, site: Counted, customer: User) -> None:
+    client.get("/orders")
+    asked = site.asked
+    with transaction():
+        db.session.execute(update(Catalogue).values(version=Catalogue.version + 1))
+
+    client.get("/orders")
+
+    assert site.asked == asked + 1
+
+
+def test_a_move_is_on_the_next_page(client: FlaskClient, site: Counted, customer: User) -> None:
+    client.get("/orders")
+    order = an_order(customer=customer)
+    with transaction():
+        transitions.move_order(transitions.claim_one(order.id), Status.PROCESSING, remains=1_000, now=NOON)
+
+    page = client.get("/orders").text
+
+    assert f'<tr id="order-{order.id}" data-status="processing"' in page
+
+
+def test_whoever_is_signed_out_gets_no_kept_page(client: FlaskClient, site: Counted, customer: User) -> None:
+    client.get("/orders")
+    with transaction():
+        db.session.execute(update(SignIn).values(ended_at=NOON))
+
+    answer = client.get("/orders")
+
+    assert answer.status_code == 303
+    assert "/log-in" in answer.headers["Location"]
+
+
+def test_another_device_of_the_same_person_gets_a_page_of_its_own(
+    app: Flask, client: FlaskClient, site: Counted, customer: User
+) -> None:
+    """The form in it carries that session's token."""
+    page = client.get("/orders").text
+    other = signed_in(app.test_client(), customer)
+    other.get("/orders")
+
+    theirs = other.get("/orders").text
+
+    token = re.compile(r'name="csrf_token" value="([^"]+)"')
+    assert token.findall(page)[0] != token.findall(theirs)[0]
+
+
+def test_the_token_of_a_kept_page_is_taken(client: FlaskClient, site: Counted, customer: User, csrf: None) -> None:
+    client.get("/orders")
+    page = client.get("/orders").text
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert found is not None
+
+    answer = client.post("/log-out", data={"csrf_token": found[1]})
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/log-in")
+
+
+def test_another_customer_sees_their_own(app: Flask, client: FlaskClient, site: Counted, customer: User) -> None:
+    client.get("/orders")
+    other = signed_in(app.test_client(), a_customer("1"))
+    other.get("/orders")
+
+    assert customer.email not in other.get("/orders").text
+
+
+def test_other_filters_are_other_pages(client: FlaskClient, site: Counted, customer: User) -> None:
+    everything = client.get("/orders").text
+
+    completed = client.get("/orders?status=completed").text
+
+    assert "No order fits" in completed
+    assert "No order fits" not in everything
+
+
+def test_a_message_is_shown_once(client: FlaskClient, site: Counted, customer: User) -> None:
+    client.get("/orders")
+    with client.session_transaction() as session:
+        session["_flashes"] = [("message", "Said once.")]
+
+    assert "Said once." in client.get("/orders").text
+    assert "Said once." not in client.get("/orders").text
+
+
+def test_pausing_is_another_page(client: FlaskClient, site: Counted, customer: User) -> None:
+    client.get("/orders")
+
+    client.get("/orders?live=off")
+
+    assert "Resume updates" in client.get("/orders").text
+
+
+def test_what_is_refused_is_not_kept(client: FlaskClient, site: Counted, customer: User) -> None:
+    asked = site.asked
+
+    answers = [client.get("/orders?from=tomorrow") for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert site.asked == asked + 2
+    assert STAMP.search(answers[0].text) is None
+
+
+def test_only_the_newest_pages_are_kept(
+    client: FlaskClient, site: Counted, customer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("panel.middleware.order_history_cache.PAGES_KEPT", 2)
+    for number in (1, 2, 3):
+        client.get(f"/orders?q={number}")
+    asked = site.asked
+
+    client.get("/orders?q=3")
+    client.get("/orders?q=1")
+
+    assert site.asked == asked + 1

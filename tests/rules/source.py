@@ -1,0 +1,55 @@
+"""How the rules of the house look at the source: files, their trees, and the calls in them."""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def python_files(*folders: str) -> list[Path]:
+    """The Python files below these folders of the project, or the files themselves."""
+    paths = [ROOT / folder for folder in folders]
+    found = [path for path in paths if path.is_file()]
+    found += [file for path in paths for file in path.rglob("*.py") if "__pycache__" not in file.parts]
+    return sorted(found)
+
+
+def own_files() -> list[Path]:
+    """Every file of the project that belongs in the repository: what .gitignore names is left out."""
+    left_out = ignored_names()
+    files = []
+    for path in sorted(ROOT.rglob("*")):
+        parts = path.relative_to(ROOT).parts
+        if path.is_file() and not left_out.intersection(parts) and parts[0] != ".git" and path.suffix != ".pyc":
+            files.append(path)
+    return files
+
+
+def ignored_names() -> set[str]:
+    lines = (ROOT / ".gitignore").read_text().split()
+    return {line.strip("/") for line in lines if not line.startswith("*")}
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(), filename=str(path))
+
+
+def calls(path: Path) -> Iterator[tuple[str, int]]:
+    """Name and line of every call: `commit` for `db.session.commit()` as for `commit()`."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Call):
+            match node.func:
+                case ast.Name(id=name) | ast.Attribute(attr=name):
+                    yield name, node.lineno
+
+
+def calling(names: set[str], files: list[Path]) -> list[str]:
+    """Where in these files one of these is called, as `panel/db/__init__.py:112 commit`."""
+    return [f"{name_of(file)}:{line} {name}" for file in files for name, line in calls(file) if name in names]

@@ -1,0 +1,102 @@
+"""Regular expressions of our own that read what comes from outside: none takes longer on hostile text than on any."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from panel.settings import ROOT
+from tests.support.time_limit import in_a_process_of_its_own
+
+# What reads texts of customers, programs and providers; the other modules read our own files alone.
+READERS = (
+    "panel/domain",
+    "panel/providers",
+    "panel/blueprints",
+    "panel/services",
+    "panel/logs.py",
+    "panel/security/__init__.py",
+)
+FUNCTIONS = {"fullmatch", "match", "search", "sub", "split", "findall", "finditer"}
+MEASURE = """
+import re
+
+PARTS = (
+    ["a", "A", "1", "a1", "-", "a-", "_", "@", "a@", "a.", ".", "1.", " ", "\\t ", "\\r", "\\n", "<", "< ", "&", "&a"]
+    + ["{", "{{ a", "{a", "=", "a=", "|", ":", "a:", ",", "1,", "%", "/", "://", "'", "#", "é", "\\u00a0"]
+)
+MANY = [part * (10_000 // len(part)) for part in PARTS]
+pattern = re.compile(PATTERN, FLAGS)
+for text in [start + many + end for many in MANY for start in ("", "a@") for end in ("", "!", "\\0")]:
+    for name in NAMES:
+        found = pattern.sub("", text) if name == "sub" else getattr(pattern, name)(text)
+        if name == "finditer":
+            list(found)
+"""
+
+
+class Written:
+    """A pattern that stands as one text in the source, with its flags and the functions it is used with."""
+
+    def __init__(self, call: ast.Call, pattern: str, functions: set[str]) -> None:
+        self.pattern, self.functions = pattern, sorted(functions)
+        flags = [each.attr for each in ast.walk(call) if isinstance(each, ast.Attribute) and each.attr.isupper()]
+        self.flags = " | ".join(f"re.{each}" for each in flags) or "0"
+
+    def seconds(self) -> float:
+        code = MEASURE.replace("PATTERN", repr(self.pattern)).replace("FLAGS", self.flags)
+        return in_a_process_of_its_own(code.replace("NAMES", repr(self.functions)))
+
+
+def _written(file: Path) -> dict[str, Written]:
+    """Every pattern of a file, by its line."""
+    tree = ast.parse(file.read_text())
+    names = {
+        id(node.value): node.targets[0].id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+    found = {}
+    for call in ast.walk(tree):
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.args):
+            continue
+        function, first = call.func, call.args[0]
+        if not (isinstance(function.value, ast.Name) and function.value.id == "re" and isinstance(first, ast.Constant)):
+            continue
+        used = {function.attr} if function.attr in FUNCTIONS else _used(tree, names.get(id(call), ""))
+        found[f"{file.relative_to(ROOT)}:{call.lineno}"] = Written(call, str(first.value), used or FUNCTIONS)
+    return found
+
+
+def _used(tree: ast.AST, name: str) -> set[str]:
+    """With which functions a compiled pattern of this name is used."""
+    return {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name
+    } & FUNCTIONS
+
+
+def _files() -> list[Path]:
+    paths = [ROOT / reader for reader in READERS]
+    return [file for path in paths for file in (sorted(path.rglob("*.py")) if path.is_dir() else [path])]
+
+
+WRITTEN = {place: each for file in _files() for place, each in _written(file).items()}
+
+
+def test_patterns_are_found() -> None:
+    assert len(WRITTEN) > 25
+
+
+@pytest.mark.parametrize("place", WRITTEN)
+def test_no_pattern_is_slow_on_hostile_text(place: str) -> None:
+    assert WRITTEN[place].seconds() < 5
+
+
+def test_a_slow_pattern_is_found_out() -> None:
+    call = ast.parse("re.compile('x')", mode="eval").body
+    assert isinstance(call, ast.Call)
+
+    with pytest.raises(pytest.fail.Exception):
+        Written(call, "(a+)+b", {"search"}).seconds()

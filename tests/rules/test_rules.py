@@ -1,0 +1,130 @@
+"""Rules that reading alone would not keep: one way to commit, one clock, whole numbers, tests that assert."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.rules.source import calling, name_of, python_files, tree_of
+
+EDGES = (
+    "application",
+    "blueprints",
+    "cli",
+    "jobs",
+    "middleware",
+    "processes",
+    "worker",
+)
+
+
+def test_only_the_transaction_commits() -> None:
+    elsewhere = [path for path in python_files("app.py", "panel") if name_of(path) != "panel/db/__init__.py"]
+
+    assert calling({"commit"}, python_files("panel/db/__init__.py"))
+    assert calling({"commit"}, elsewhere) == []
+
+
+def test_transactions_are_opened_at_the_edges_only() -> None:
+    below = python_files("panel/services", "panel/models", "panel/providers", "panel/domain")
+
+    assert below
+    assert calling({"transaction"}, below) == []
+
+
+def test_only_edges_ask_what_time_it_is() -> None:
+    edges = {f"panel/{edge}" for edge in EDGES}
+    others = [path for path in python_files("panel") if not _is_below(path, edges) and path.name != "clock.py"]
+
+    assert others
+    assert calling({"utc_now"}, others) == []
+
+
+def test_only_the_clock_reads_the_wall_clock() -> None:
+    files = [path for path in python_files("panel") if name_of(path) != "panel/clock.py"]
+
+    assert calling({"utcnow", "today"}, files) == []
+    assert [place for path in files for place in _now_of_datetime(path)] == []
+
+
+def test_money_is_counted_in_whole_numbers() -> None:
+    files = python_files("panel/domain", "panel/services", "panel/models")
+
+    assert files
+    assert calling({"float", "round", "Decimal"}, files) == []
+    assert [name_of(path) for path in files if "decimal" in _imported(path)] == []
+    assert [place for path in files for place in _divisions(path)] == []
+
+
+def test_nothing_prints_but_commands() -> None:
+    files = [path for path in python_files("panel") if not _is_below(path, {"panel/cli", "panel/processes"})]
+
+    assert calling({"print"}, files) == []
+
+
+def test_models_have_no_hidden_work() -> None:
+    assert calling({"listens_for", "listen"}, python_files("panel/models", "panel/services")) == []
+
+
+@pytest.mark.parametrize("path", python_files("tests"), ids=name_of)
+def test_every_file_of_tests_asserts_something(path: Path) -> None:
+    if path.name.startswith("test_"):
+        assert _asserts(tree_of(path))
+
+
+@pytest.mark.parametrize("path", python_files("tests"), ids=name_of)
+def test_no_test_is_skipped_or_patched_by_hand(path: Path) -> None:
+    """What a machine lacks is said by `servers.missing` alone; time is passed in, not patched."""
+    if path.name.startswith("test_"):
+        assert calling({"skip", "skipif", "xfail", "importorskip"}, [path]) == []
+        assert not _imported(path) & {"mock", "unittest", "freezegun", "time_machine"}
+
+
+def _is_below(path: Path, places: set[str]) -> bool:
+    name = name_of(path)
+    return any(name == f"{place}.py" or name.startswith(f"{place}/") for place in places)
+
+
+def _imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add((node.module or "").split(".")[0])
+    return names
+
+
+def _now_of_datetime(path: Path) -> list[str]:
+    calls = [node.func for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)]
+    return [
+        f"{name_of(path)}:{call.lineno}"
+        for call in calls
+        if isinstance(call, ast.Attribute) and call.attr == "now" and ast.unparse(call.value) in ("datetime", "func")
+    ]
+
+
+def _divisions(path: Path) -> list[str]:
+    nodes = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)]
+    return [
+        f"{name_of(path)}:{node.lineno}" for node in nodes if "ROOT" not in ast.unparse(node) and not _joins_paths(node)
+    ]
+
+
+def _joins_paths(node: ast.BinOp) -> bool:
+    """Whether the line on the right says that this is a path: a piece of text stands beside the slash."""
+    sides = (node.left, node.right)
+    return any(isinstance(side, ast.JoinedStr) or _is_text(side) for side in sides)
+
+
+def _is_text(side: ast.expr) -> bool:
+    return isinstance(side, ast.Constant) and isinstance(side.value, str)
+
+
+def _asserts(tree: ast.Module) -> bool:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assert):
+            return True
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("pytest.raises", "expect"):
+            return True
+    return False

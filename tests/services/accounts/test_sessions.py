@@ -1,0 +1,69 @@
+"""Signed-in devices end at once."""
+
+from datetime import timedelta
+
+import pytest
+
+from panel.db import db, transaction
+from panel.models import SignIn, User
+from panel.services.accounts import sessions
+from panel.services.accounts.sessions import SignedIn
+from tests.support.factories import NOON, a_customer
+
+HOME = "203.0.113.0/24"
+
+
+def sign_in(user: User) -> SignedIn:
+    with transaction():
+        return sessions.sign_in(user, device="Firefox on Linux", network=HOME, now=NOON)
+
+
+@pytest.mark.both_engines
+def test_token_finds_its_device_and_is_not_in_the_database() -> None:
+    user = a_customer()
+
+    device = sign_in(user)
+
+    assert sessions.find(device.token, now=NOON) == device
+    assert device.id == user.id and device.email == user.email
+    kept = db.session.get_one(SignIn, device.sign_in_id)
+    assert kept.token_hash == sessions.token_hash(device.token) != device.token
+
+
+@pytest.mark.both_engines
+def test_ended_device_is_out_at_once() -> None:
+    device = sign_in(a_customer())
+
+    with transaction():
+        assert sessions.end(device.sign_in_id, user_id=device.id, now=NOON)
+
+    assert sessions.find(device.token, now=NOON) is None
+    assert sessions.devices(device.id, now=NOON) == []
+
+
+def test_device_of_someone_else_can_not_be_ended() -> None:
+    mine, theirs = sign_in(a_customer()), sign_in(a_customer())
+
+    with transaction():
+        assert not sessions.end(theirs.sign_in_id, user_id=mine.id, now=NOON)
+
+    assert sessions.find(theirs.token, now=NOON) is not None
+
+
+def test_ending_the_others_keeps_this_device_and_other_people() -> None:
+    user = a_customer()
+    here, there, stranger = sign_in(user), sign_in(user), sign_in(a_customer())
+
+    with transaction():
+        sessions.end_others(user.id, keep=here.sign_in_id, now=NOON)
+
+    assert sessions.find(here.token, now=NOON) is not None
+    assert sessions.find(there.token, now=NOON) is None
+    assert sessions.find(stranger.token, now=NOON) is not None
+
+
+def test_device_is_signed_out_after_thirty_days() -> None:
+    device = sign_in(a_customer())
+
+    assert sessions.find(device.token, now=NOON + timedelta(days=30, seconds=-1)) is not None
+    assert sessions.find(device.token, now=NOON + timedelta(days=30)) is None

@@ -1,0 +1,226 @@
+"""The audit finds every kind of damage that could be done to the books, and names it."""
+
+import json
+import re
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskCliRunner
+from sqlalchemy import text
+
+from panel.db import db, transaction
+from panel.domain.status import Status
+from panel.services.money import audit
+from panel.services.orders import refills, transitions
+from tests.support.factories import NOON, a_customer, a_tool, an_order
+
+ORDER_1 = "order_id = 1"
+SALES = "(SELECT id FROM accounts WHERE kind = 'sales')"
+DEPOSITS = "(SELECT id FROM accounts WHERE kind = 'deposits')"
+CUSTOMER = "(SELECT id FROM accounts WHERE user_id = 1)"
+OTHER = "(SELECT id FROM accounts WHERE user_id = 2)"
+NEWEST = "id = (SELECT max(id) FROM events WHERE order_id = 1)"
+COUNTED = "kind = 'counted' AND order_id = 1"
+AMONG = "Event {} of order 1 does not follow from the one before it."
+
+# What is done to order 1 (Partial, with two counts before that) or around it, and what the audit has to say of it.
+DAMAGE = {
+    "a balance a nano too high": (
+        "UPDATE accounts SET balance_nanos = balance_nanos + 1 WHERE user_id = 1",
+        "Account {} shows",
+    ),
+    "a balance emptied": ("UPDATE accounts SET balance_nanos = 0 WHERE user_id = 2", "Account {} shows 0 nanos"),
+    "a returned amount": (
+        f"UPDATE transfers SET amount_nanos = 1 WHERE kind = 'return' AND {ORDER_1}",
+        "Order 1 says charged, kept, returned",
+    ),
+    "a deposited amount": (
+        "UPDATE transfers SET amount_nanos = amount_nanos + 1 WHERE kind = 'deposit'",
+        "Account {} shows",
+    ),
+    "a charge that is gone": (
+        f"DELETE FROM transfers WHERE kind = 'charge' AND {ORDER_1}",
+        "Order 1 says charged, kept, returned",
+    ),
+    "a kept amount that is gone": (
+        f"DELETE FROM transfers WHERE kind = 'keep' AND {ORDER_1}",
+        "The account of held money has",
+    ),
+    "a return to another customer": (
+        f"UPDATE transfers SET to_account_id = {OTHER} WHERE kind = 'return' AND {ORDER_1}",
+        "(return of order 1) runs between the wrong accounts",
+    ),
+    "a charge of another customer": (
+        f"UPDATE transfers SET from_account_id = {OTHER} WHERE kind = 'charge' AND {ORDER_1}",
+        "(charge of order 1) runs between the wrong accounts",
+    ),
+    "a kept amount outside sales": (
+        f"UPDATE transfers SET to_account_id = {DEPOSITS} WHERE kind = 'keep' AND {ORDER_1}",
+        "(keep of order 1) runs between the wrong accounts",
+    ),
+    "an adjustment out of sales": (
+        f"UPDATE transfers SET kind = 'adjustment', from_account_id = {SALES} "
+        f"WHERE kind = 'deposit' AND to_account_id = {CUSTOMER}",
+        "(adjustment) runs between the wrong accounts",
+    ),
+    "a deposit out of sales": (
+        f"UPDATE transfers SET from_account_id = {SALES} WHERE kind = 'deposit' AND to_account_id = {CUSTOMER}",
+        "(deposit) runs between the wrong accounts",
+    ),
+    "a transfer of no order": (
+        f"UPDATE transfers SET order_id = NULL WHERE kind = 'return' AND {ORDER_1}",
+        "Order 1 says charged, kept, returned",
+    ),
+    "the newest event is gone": (f"DELETE FROM events WHERE {NEWEST}", "Order 1 is not what its newest event says"),
+    "the first event is gone": (f"DELETE FROM events WHERE kind = 'placed' AND {ORDER_1}", AMONG),
+    "a move among others is gone": (
+        f"DELETE FROM events WHERE kind = 'moved' AND status = 'in_progress' AND {ORDER_1}",
+        AMONG,
+    ),
+    "a count among others is gone": (f"DELETE FROM events WHERE remains = 800 AND {COUNTED}", AMONG),
+    "all events are gone": (f"DELETE FROM events WHERE {ORDER_1}", "Order 1 is not what its newest event says"),
+    "an event with another version": (f"UPDATE events SET version = 9 WHERE remains = 800 AND {COUNTED}", AMONG),
+    "an event that refunds early": (f"UPDATE events SET returned_nanos = 5 WHERE remains = 800 AND {COUNTED}", AMONG),
+    "a step the table does not know": (
+        f"UPDATE events SET status = 'refill' WHERE {NEWEST}",
+        "from in_progress to refill",
+    ),
+    "remains": ("UPDATE orders SET remains = remains + 1 WHERE id = 1", "Order 1 is not what its newest event says"),
+    "a start count": ("UPDATE orders SET start_count = 5 WHERE id = 1", "Order 1 is not what its newest event says"),
+    "a version": ("UPDATE orders SET version = version + 1 WHERE id = 1", "Order 1 is not what its newest event says"),
+    "a status": ("UPDATE orders SET status = 'canceled' WHERE id = 1", "Order 1 is canceled with"),
+    "money held for ever": (
+        "UPDATE orders SET kept_nanos = 0, returned_nanos = 0 WHERE id = 1",
+        "The account of held money has",
+    ),
+    "a price": (
+        "UPDATE orders SET price_micros_per_thousand = 1, charge_nanos = quantity, kept_nanos = 0, returned_nanos = 0"
+        " WHERE id = 1",
+        "Order 1 says charged, kept, returned",
+    ),
+    "an owner": ("UPDATE orders SET customer_id = 2 WHERE id = 1", "of order 1) runs between the wrong accounts"),
+    "a count": (
+        "UPDATE order_counts SET orders = orders + 1 WHERE customer_id = 1 AND status = 'partial'",
+        "Customer 1 has 1 orders in partial, the count says 2",
+    ),
+    "a count that is gone": (
+        "DELETE FROM order_counts WHERE customer_id = 1 AND status = 'partial'",
+        "Customer 1 has 1 orders in partial, the count says 0",
+    ),
+    "a count of nothing": (
+        "UPDATE order_counts SET orders = orders + 1 WHERE customer_id = 1 AND status = 'pending'",
+        "Customer 1 has 0 orders in pending, the count says 1",
+    ),
+    "a refill that ended alone": (
+        "UPDATE refills SET state = 'completed' WHERE order_id = 2",
+        "Order 2 and its refill task disagree",
+    ),
+    "a refill that is gone": ("DELETE FROM refills WHERE order_id = 2", "Order 2 and its refill task disagree"),
+    "a refill of an order that ended": (
+        "UPDATE refills SET order_id = 1 WHERE order_id = 2",
+        "Order 1 and its refill task disagree",
+    ),
+}
+
+
+def some_books() -> None:
+    """Customer 1 with order 1, Partial, and customer 2 with order 2, in Refill; nothing else."""
+    tool, first, second = a_tool(), a_customer(), a_customer()
+    with_counts(an_order(customer=first, tool=tool).id)
+    refilled = an_order(customer=second, tool=tool, status=Status.COMPLETED)
+    with transaction():
+        refills.request_refill(refilled.id, customer_id=second.id, now=NOON)
+
+
+def with_counts(order_id: int) -> None:
+    for to, remains in (
+        (Status.IN_PROGRESS, 1_000),
+        (Status.IN_PROGRESS, 800),
+        (Status.IN_PROGRESS, 600),
+        (Status.PARTIAL, 360),
+    ):
+        with transaction():
+            transitions.move_order(transitions.claim_one(order_id), to, remains=remains, now=NOON)
+
+
+def damage(statement: str) -> None:
+    """Do what the triggers refuse, as somebody could who owns the database, and put the triggers back."""
+    triggers = dict(_triggers())
+    with transaction():
+        for table, names in _NAMES[db.engine.dialect.name].items():
+            for name in names:
+                on_table = "" if db.engine.dialect.name == "sqlite" else f" ON {table}"
+                db.session.execute(text(f"DROP TRIGGER {name}{on_table}"))
+    with transaction():
+        assert db.session.execute(text(statement)).rowcount > 0  # type: ignore[attr-defined]
+        for made in triggers.values():
+            db.session.execute(text(made))
+
+
+_NAMES = {
+    "sqlite": {table: (f"{table}_no_update", f"{table}_no_delete") for table in ("transfers", "events")},
+    "postgresql": {table: (f"{table}_no_change",) for table in ("transfers", "events")},
+}
+
+
+def _triggers() -> list[tuple[str, str]]:
+    """Name and statement of each of these triggers, as the database keeps them."""
+    engine = db.engine.dialect.name
+    said = {
+        "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'",
+        "postgresql": "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
+    }
+    ours = {name for names in _NAMES[engine].values() for name in names}
+    return [(name, made) for name, made in db.session.execute(text(said[engine])) if name in ours]
+
+
+def runner(app: Flask) -> FlaskCliRunner:
+    db.session.rollback()
+    return app.test_cli_runner()
+
+
+@pytest.mark.both_engines
+def test_books_as_they_are_kept_are_sound() -> None:
+    some_books()
+
+    found = audit.audit()
+
+    assert (found.is_sound, found.orders, found.transfers, found.differences) == (True, 2, 7, ())
+
+
+@pytest.mark.parametrize(("statement", "says"), DAMAGE.values(), ids=DAMAGE.keys())
+def test_damage_is_found_and_named(statement: str, says: str) -> None:
+    some_books()
+    damage(statement)
+
+    found = audit.audit()
+
+    wanted = re.compile(r"\d+".join(map(re.escape, says.split("{}"))))
+    assert not found.is_sound
+    assert any(wanted.search(line) for line in found.differences), found.differences
+
+
+@pytest.mark.both_engines
+def test_command_prints_each_difference_and_fails(app: Flask) -> None:
+    some_books()
+    damage(DAMAGE["a status"][0])
+
+    ended = runner(app).invoke(args=["audit"])
+
+    assert ended.exit_code == 1
+    assert "Order 1 is canceled with" in ended.stdout
+    assert "2 orders and 7 transfers: 4 differences." in ended.stderr
+
+
+@pytest.mark.both_engines
+def test_command_says_the_same_as_json(app: Flask) -> None:
+    some_books()
+    damage(DAMAGE["a count"][0])
+
+    ended = runner(app).invoke(args=["audit", "--json"])
+
+    told = json.loads(ended.stdout)
+    assert ended.exit_code == 1
+    assert list(told) == ["sound", "orders", "transfers", "differences"]
+    assert (told["sound"], told["orders"], told["transfers"]) == (False, 2, 7)
+    assert told["differences"] == list(audit.audit().differences)

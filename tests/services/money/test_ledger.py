@@ -1,0 +1,212 @@
+"""The ledger: money moves between accounts, never out of nothing, never below zero, and never twice for one reason."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy.exc import DatabaseError, IntegrityError
+
+from panel.db import db, transaction
+from panel.domain.errors import BadMoney, InsufficientBalance
+from panel.domain.status import Status
+from panel.models import AccountKind, TransferKind
+from panel.services.money import ledger
+from panel.services.money.ledger import Posting
+from tests.support import ledger_oracle
+from tests.support.factories import NOON, a_customer, a_tool, an_order
+
+pytestmark = pytest.mark.both_engines
+
+DAY = timedelta(days=1)
+
+
+def charge(customer_id: int, amount_nanos: int, *, reason: str = "test:charge") -> Posting:
+    return Posting(customer_id, AccountKind.SALES, amount_nanos, TransferKind.ADJUSTMENT, reason)
+
+
+def post(*postings: Posting) -> None:
+    with transaction():
+        ledger.post(postings, now=NOON)
+
+
+def test_deposit_is_spendable_to_the_nano() -> None:
+    customer = a_customer("0")
+
+    with transaction():
+        ledger.deposit(customer.id, amount_nanos=1, reason="deposit:one nano", note="Arrived.", now=NOON)
+
+    assert ledger.balance_nanos(customer.id) == 1
+    post(charge(customer.id, 1))
+    assert ledger.balance_nanos(customer.id) == 0
+    ledger_oracle.assert_right()
+
+
+def test_deposit_that_no_column_could_hold_is_refused() -> None:
+    customer = a_customer("0")
+    most = ledger.MOST_BALANCE_NANOS
+    with transaction():
+        ledger.deposit(customer.id, amount_nanos=most, reason="deposit:most", note="", now=NOON)
+
+    with pytest.raises(BadMoney), transaction():
+        ledger.deposit(customer.id, amount_nanos=1, reason="deposit:more", note="", now=NOON)
+
+    assert ledger.balance_nanos(customer.id) == most
+
+
+def test_reason_is_used_once_ever() -> None:
+    customer = a_customer("1")
+    post(charge(customer.id, 5))
+    untouched = ledger_oracle.everything()
+
+    with pytest.raises(IntegrityError):
+        post(charge(customer.id, 7))
+
+    assert ledger_oracle.everything() == untouched
+
+
+def test_nano_more_than_the_balance_is_refused_and_nothing_is_written() -> None:
+    customer = a_customer("0.000000009")
+    untouched = ledger_oracle.everything()
+
+    with pytest.raises(InsufficientBalance, match="Not enough funds"):
+        post(charge(customer.id, 10))
+
+    assert ledger_oracle.everything() == untouched
+
+
+def test_postings_together_may_not_spend_more_than_there_is() -> None:
+    first, second = a_customer("1"), a_customer("1")
+    untouched = ledger_oracle.everything()
+
+    with pytest.raises(InsufficientBalance):
+        post(
+            charge(second.id, 400_000_000, reason="a"),
+            charge(first.id, 600_000_000, reason="b"),
+            charge(first.id, 600_000_000, reason="c"),
+        )
+
+    assert ledger_oracle.everything() == untouched
+
+
+def test_what_comes_in_with_the_same_postings_counts() -> None:
+    customer = a_customer("1")
+
+    post(
+        charge(customer.id, 1_500_000_000),
+        Posting(AccountKind.DEPOSITS, customer.id, 500_000_000, TransferKind.DEPOSIT, "deposit:same time"),
+    )
+
+    assert ledger.balance_nanos(customer.id) == 0
+    ledger_oracle.assert_right()
+
+
+@pytest.mark.parametrize("amount_nanos", [0, -1])
+def test_amount_that_is_none_is_refused_by_the_database(amount_nanos: int) -> None:
+    customer = a_customer("1")
+
+    with pytest.raises(DatabaseError):
+        post(charge(customer.id, amount_nanos))
+
+
+def test_house_accounts_are_found_whoever_asks_first() -> None:
+    customer = a_customer("1")
+
+    post(Posting(AccountKind.HOLDS, AccountKind.SALES, 1, TransferKind.ADJUSTMENT, "house"), charge(customer.id, 1))
+
+    assert ledger.balance_nanos(customer.id) == 999_999_999
+    ledger_oracle.assert_right()
+
+
+def test_balance_of_somebody_without_account_is_nothing() -> None:
+    assert ledger.balance_nanos(12345) == ledger.held_nanos(12345) == 0
+    assert ledger.last_entries(12345, count=5) == []
+
+
+def test_held_is_what_open_orders_were_charged() -> None:
+    customer, tool = a_customer("1000"), a_tool(price="0.90")
+
+    for status in Status:
+        an_order(customer=customer, tool=tool, status=status)
+
+    open_ones = sum(status.is_open for status in Status)
+    assert ledger.held_nanos(customer.id) == open_ones * 900_000_000
+
+
+def test_statement_lists_what_moved_with_the_balance_after_each_line() -> None:
+    customer = a_customer("10")
+    an_order(customer=customer, tool=a_tool(price="0.90"), status=Status.PARTIAL, remains=360, now=NOON + DAY)
+
+    statement = ledger.statement(customer.id, since=NOON + DAY, until=NOON + 2 * DAY)
+
+    assert (statement.opening_nanos, statement.closing_nanos) == (10_000_000_000, 9_424_000_000)
+    lines = [(line.kind, line.out_nanos, line.in_nanos, line.balance_nanos) for line in statement.entries]
+    assert lines == [
+        ("charge", 900_000_000, 0, 9_100_000_000),
+        ("return", 0, 324_000_000, 9_424_000_000),
+    ]
+    assert statement.is_checked
+
+
+def test_moment_between_two_periods_belongs_to_the_later_one() -> None:
+    customer = a_customer("1")
+
+    before = ledger.statement(customer.id, since=NOON - DAY, until=NOON)
+    after = ledger.statement(customer.id, since=NOON, until=NOON + DAY)
+
+    assert (before.closing_nanos, len(before.entries)) == (0, 0)
+    assert (after.opening_nanos, len(after.entries)) == (0, 1)
+
+
+def test_line_of_another_customer_is_in_no_statement() -> None:
+    mine, theirs = a_customer("1"), a_customer("2")
+
+    statement = ledger.statement(mine.id, since=NOON, until=NOON + DAY)
+
+    assert [line.in_nanos for line in statement.entries] == [1_000_000_000]
+    assert ledger.balance_nanos(theirs.id) == 2_000_000_000
+
+
+def test_newest_entries_come_first_and_carry_their_balance() -> None:
+    customer = a_customer("10")
+    for _ in range(3):
+        an_order(customer=customer, tool=a_tool(price="0.90"))
+
+    entries = ledger.last_entries(customer.id, count=2)
+
+    assert [entry.balance_nanos for entry in entries] == [7_300_000_000, 8_200_000_000]
+
+
+def test_entry_of_a_return_has_the_balance_after_it() -> None:
+    customer = a_customer("10")
+    order = an_order(customer=customer, tool=a_tool(price="0.90"), status=Status.CANCELED)
+    an_order(customer=customer, tool=a_tool(price="0.90"))
+
+    entry = ledger.entry_of(order.id, kind=TransferKind.RETURN, user_id=customer.id)
+
+    assert entry is not None and (entry.in_nanos, entry.balance_nanos) == (900_000_000, 10_000_000_000)
+    assert ledger.entry_of(order.id, kind=TransferKind.RETURN, user_id=a_customer().id) is None
+
+
+@given(changes=st.lists(st.integers(-(10**12), 10**12).filter(bool), max_size=12), cut=st.integers(0, 12))
+def test_any_account_closes_where_it_is_cut(changes: list[int], cut: int) -> None:
+    customer_id, now = a_customer("0").id, NOON
+    for change in changes:
+        now += DAY
+        ends = (AccountKind.DEPOSITS, customer_id) if change > 0 else (customer_id, AccountKind.SALES)
+        db.session.rollback()
+        posting = Posting(*ends, abs(change), TransferKind.ADJUSTMENT, f"{customer_id}:{now}")
+        could_spend = ledger.balance_nanos(customer_id)
+        try:
+            with transaction():
+                ledger.post([posting], now=now)
+        except InsufficientBalance:
+            assert could_spend < -change
+
+    middle, end = NOON + cut * DAY, now + DAY
+    first = ledger.statement(customer_id, since=NOON, until=middle)
+    second = ledger.statement(customer_id, since=middle, until=max(end, middle))
+
+    assert first.is_checked and second.is_checked
+    assert first.closing_nanos == second.opening_nanos
+    assert second.closing_nanos == ledger.balance_nanos(customer_id) >= 0

@@ -1,0 +1,239 @@
+"""What operators do to orders: one door, one table, a version that must still hold, and a line in the log for each."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from panel.db import db, transaction
+from panel.domain.errors import BadInput, IllegalTransition, NotFound, PanelError, Refused, StaleOrder
+from panel.domain.settlement import Settlement
+from panel.domain.status import FACTS, Status
+from panel.models import AuditLine, Claim, Order, Review, User
+from panel.providers.base import Accepted
+from panel.services.office import assignments, bulk_actions, manual_orders, order_actions
+from panel.services.office.manual_orders import HandWork
+from panel.services.office.order_actions import Act, Deed
+from panel.services.orders import dispatch, transitions
+from tests.support import ledger_oracle
+from tests.support.factories import NOON, a_customer, a_tool, again, an_operator, an_order
+
+OLGA = "olga@example.com"
+
+
+@pytest.fixture(autouse=True)
+def _olga() -> None:
+    an_operator(email=OLGA)
+
+
+def olga() -> int:
+    """The operator of these tests."""
+    return db.session.scalars(select(User.id).where(User.email == OLGA)).one()
+
+
+def deed(act: Act, *, to: Status | None = None, reason: str = "By the book.") -> Deed:
+    return Deed(act, reason, OLGA, olga(), to)
+
+
+def do(order: Order, wanted: Deed, *, version: int | None = None) -> Order:
+    with transaction():
+        order_actions.do(order.id, wanted, version=order.version if version is None else version, now=NOON)
+    return again(order)
+
+
+def refused(act: Callable[[], object], error: type[PanelError]) -> None:
+    """It is refused, and nothing is written."""
+    untouched = ledger_oracle.everything()
+    with pytest.raises(error):
+        act()
+    assert ledger_oracle.everything() == untouched
+
+
+def log() -> list[tuple[str, str]]:
+    return [(line.act, line.subject) for line in db.session.scalars(select(AuditLine).order_by(AuditLine.id))]
+
+
+def by_hand(status: Status = Status.PENDING) -> Order:
+    return an_order(status=status, provider="manual")
+
+
+def work(
+    order: Order, to: Status, *, remains: int | None = None, version: int | None = None, who: int | None = None
+) -> Order:
+    shown = order.version if version is None else version
+    said = HandWork(to, remains, None, "By hand.", shown, who or olga(), OLGA)
+    with transaction():
+        manual_orders.set_order(order.id, said, now=NOON)
+    return again(order)
+
+
+def test_pending_order_that_nobody_has_is_canceled_with_all_money_back() -> None:
+    order = do(an_order(), deed(Act.CANCEL))
+
+    assert (order.status, order.returned_nanos, order.reason) == (Status.CANCELED, order.charge_nanos, "By the book.")
+    assert log() == [("orders cancel", f"order {order.id}")]
+    ledger_oracle.assert_right()
+
+
+def test_order_that_a_provider_may_have_is_not_canceled_here() -> None:
+    tool = a_tool()
+    order = an_order(tool=tool)
+    with transaction():
+        [taken] = dispatch.open_attempts(tool.provider_id, most=1, lease_seconds=60, now=NOON)
+
+    refused(lambda: do(order, deed(Act.CANCEL)), Refused)
+    with transaction():
+        dispatch.settle(taken.attempt_id, Accepted("77"), now=NOON)
+    refused(lambda: do(order, deed(Act.CANCEL)), Refused)
+    runs = an_order(status=Status.IN_PROGRESS)
+    refused(lambda: do(runs, deed(Act.CANCEL)), Refused)
+
+
+def test_order_that_moved_since_it_was_shown_is_left_alone() -> None:
+    order = an_order(provider="manual")
+    for act in (Act.CANCEL, Act.REVIEW, Act.MOVE):
+        refused(lambda act=act: do(order, deed(act, to=Status.COMPLETED), version=7), StaleOrder)
+
+
+def test_provider_is_asked_with_the_next_sweep_about_what_it_has() -> None:
+    tool = a_tool()
+    order = an_order(tool=tool)
+    with transaction():
+        [taken] = dispatch.open_attempts(tool.provider_id, most=1, lease_seconds=60, now=NOON)
+        dispatch.settle(taken.attempt_id, Accepted("77"), now=NOON - timedelta(hours=1))
+        transitions.mark(transitions.claim_one(order.id), sync_at=NOON + timedelta(hours=1))
+
+    assert do(again(order), deed(Act.ASK)).sync_at == NOON
+    for other in (an_order(status=Status.COMPLETED), by_hand()):
+        refused(lambda other=other: do(other, deed(Act.ASK)), Refused)
+
+
+def test_order_that_waits_to_be_handed_over_is_due_at_once() -> None:
+    order = an_order(now=NOON + timedelta(hours=1))
+
+    assert do(order, deed(Act.ASK)).dispatch_at == NOON
+
+
+def test_review_is_opened_once_for_the_same_words() -> None:
+    order = an_order()
+
+    do(order, deed(Act.REVIEW))
+    do(order, deed(Act.REVIEW))
+
+    review = db.session.scalars(select(Review)).one()
+    assert (review.kind, review.order_id, review.text) == ("by_operator", order.id, f"{OLGA}: By the book.")
+
+
+@pytest.mark.parametrize("reason", ["", " ", "a\nb", "x" * 201])
+def test_every_act_needs_its_reason(reason: str) -> None:
+    order = an_order()
+    for act in (Act.CANCEL, Act.ASK, Act.REVIEW):
+        refused(lambda act=act: do(order, deed(act, reason=reason)), BadInput)
+
+
+@pytest.mark.parametrize("before", [status for status in Status if status is not Status.REFILL])
+def test_move_by_hand_obeys_the_table_of_statuses(before: Status) -> None:
+    for to in bulk_actions.BULK_STATUSES:
+        order = by_hand(before)
+        if to in FACTS[before].next:
+            assert do(order, deed(Act.MOVE, to=to)).status == to
+        elif to is not before:
+            refused(lambda order=order, to=to: do(order, deed(Act.MOVE, to=to)), IllegalTransition)
+    ledger_oracle.assert_right()
+
+
+def test_orders_of_providers_are_not_moved_by_hand() -> None:
+    order = an_order()
+
+    refused(lambda: do(order, deed(Act.MOVE, to=Status.COMPLETED)), Refused)
+
+
+def test_preview_shows_words_and_money_and_changes_nothing() -> None:
+    customer = a_customer("1000")
+    waits = an_order(customer=customer)
+    runs, manual = an_order(customer=customer, status=Status.IN_PROGRESS), by_hand(Status.IN_PROGRESS)
+    untouched = ledger_oracle.everything()
+
+    with transaction():
+        cancel = bulk_actions.preview([runs.id, waits.id, 999], deed(Act.CANCEL), now=NOON)
+        move = bulk_actions.preview([manual.id, waits.id], deed(Act.MOVE, to=Status.COMPLETED), now=NOON)
+
+    assert [(row.line.id, row.effect is not None) for row in cancel.rows] == [(waits.id, True), (runs.id, False)]
+    assert (cancel.returned_nanos, cancel.missing) == (900_000_000, (999,))
+    assert [row.effect.money for row in move.possible if row.effect] == [Settlement(900_000_000, 0)]
+    assert ledger_oracle.everything() == untouched
+
+
+def test_preview_and_act_agree_on_what_is_possible_and_on_its_money() -> None:
+    for status in (Status.PENDING, Status.IN_PROGRESS, Status.COMPLETED, Status.PARTIAL):
+        for to in bulk_actions.BULK_STATUSES:
+            order, wanted = by_hand(status), deed(Act.MOVE, to=to)
+            with transaction():
+                [row] = bulk_actions.preview([order.id], wanted, now=NOON).rows
+            if row.effect is None:
+                if status is not to:
+                    refused(lambda o=order, w=wanted: do(o, w), PanelError)
+                continue
+            before = (order.kept_nanos, order.returned_nanos)
+            after = do(order, wanted)
+            moved = (after.kept_nanos - before[0], after.returned_nanos - before[1])
+            assert moved == (row.effect.money.kept_nanos, row.effect.money.returned_nanos)
+
+
+def test_claimed_order_is_moved_by_its_holder_alone_until_the_claim_ends() -> None:
+    first, second = olga(), an_operator().id
+    order = by_hand()
+    with transaction():
+        assignments.claim(order.id, operator_id=first, actor="olga", now=NOON)
+
+    refused(lambda: work(order, Status.IN_PROGRESS, who=second), Refused)
+    order = work(order, Status.IN_PROGRESS, who=first)
+    held = assignments.of_order(order.id, now=NOON)
+    assert held is not None
+    assert held.operator_id == first
+    assert assignments.of_order(order.id, now=NOON + assignments.LASTS) is None
+    with transaction():
+        assignments.claim(order.id, operator_id=second, actor="otto", now=NOON + assignments.LASTS)
+    assert db.session.scalars(select(Claim.operator_id)).one() == second
+
+
+def test_order_is_let_go_by_its_holder_and_by_its_end() -> None:
+    first, second = olga(), an_operator().id
+    order = work(by_hand(), Status.IN_PROGRESS, who=first)
+
+    def release(operator: int) -> None:
+        with transaction():
+            assignments.release(order.id, operator_id=operator, actor="x", now=NOON)
+
+    refused(lambda: release(second), Refused)
+    release(first)
+    assert db.session.scalars(select(Claim)).all() == []
+
+    work(order, Status.COMPLETED, who=second)
+    assert db.session.scalars(select(Claim)).all() == []
+    assert [act for act, _subject in log()] == ["orders set", "orders release", "orders set"]
+
+
+def test_only_open_work_by_hand_is_claimed() -> None:
+    first = olga()
+
+    def claim(order_id: int) -> Callable[[], None]:
+        def act() -> None:
+            with transaction():
+                assignments.claim(order_id, operator_id=first, actor="olga", now=NOON)
+
+        return act
+
+    refused(claim(an_order().id), Refused)
+    refused(claim(by_hand(Status.PARTIAL).id), Refused)
+    refused(claim(999), NotFound)
+
+
+def test_form_that_is_stale_by_a_count_is_refused() -> None:
+    first = olga()
+    order = by_hand(Status.IN_PROGRESS)
+    shown = order.version
+    order = work(order, Status.IN_PROGRESS, remains=300, who=first)
+
+    refused(lambda: work(order, Status.PARTIAL, remains=500, version=shown, who=first), StaleOrder)

@@ -1,0 +1,82 @@
+"""The list of reviews: what time settles stands first, then the oldest, and its pages follow without a gap."""
+
+import ast
+from datetime import timedelta
+from pathlib import Path
+
+from panel.db import transaction
+from panel.providers.base import Unclear
+from panel.services import reviews
+from panel.services.office import review_list
+from panel.services.office.review_list import Cursor, Page
+from panel.services.orders import dispatch
+from tests.rules.source import python_files, tree_of
+from tests.support.factories import NOON, a_tool, an_order
+
+HOURS = 72.0
+
+
+def page(*, kind: str = "", after: Cursor | None = None) -> Page:
+    return review_list.open_page(kind=kind, after=after, unconfirmed_hours=HOURS, now=NOON + timedelta(hours=2))
+
+
+def open_many(count: int) -> None:
+    with transaction():
+        for number in range(count):
+            reviews.open_review("report", text=f"Report {number}.", now=NOON)
+
+
+def lose_an_answer() -> None:
+    tool = a_tool()
+    an_order(tool=tool)
+    with transaction():
+        [taken] = dispatch.open_attempts(tool.provider_id, most=1, lease_seconds=60, now=NOON)
+        dispatch.settle(taken.attempt_id, Unclear("502"), now=NOON)
+
+
+def test_what_time_settles_comes_first_and_says_how_long_is_left() -> None:
+    open_many(2)
+    lose_an_answer()
+
+    first, *others = page().lines
+
+    assert (first.review.kind, first.left_seconds) == ("unconfirmed", 70 * 3600)
+    assert [(line.review.text, line.left_seconds) for line in others] == [("Report 0.", None), ("Report 1.", None)]
+
+
+def test_pages_hold_every_open_review_once() -> None:
+    open_many(review_list.PAGE_SIZE)
+    lose_an_answer()
+
+    first = page()
+    second = page(after=first.next_after)
+
+    assert len(first.lines) == review_list.PAGE_SIZE
+    assert first.next_after is not None
+    assert [line.review.text for line in second.lines] == [f"Report {review_list.PAGE_SIZE - 1}."]
+    assert second.next_after is None
+
+
+def test_resolved_ones_are_neither_listed_nor_counted() -> None:
+    lose_an_answer()
+    open_many(1)
+    with transaction():
+        reviews.close("unconfirmed", order_id=1, resolution="Done.", now=NOON)
+
+    assert [line.review.kind for line in page().lines] == ["report"]
+    assert review_list.counts() == [("report", "Report that does not fit", 1)]
+    assert page(kind="unconfirmed").lines == ()
+
+
+def test_every_kind_of_review_that_the_panel_opens_has_its_name() -> None:
+    opened = {
+        call.args[0].value
+        for path in python_files("panel/services")
+        for call in ast.walk(tree_of(Path(path)))
+        if isinstance(call, ast.Call)
+        and ast.unparse(call.func) in ("reviews.open_review", "reviews.open_report")
+        and isinstance(call.args[0], ast.Constant)
+    }
+
+    assert len(opened) > 5
+    assert opened - review_list.KINDS.keys() == set()

@@ -1,0 +1,111 @@
+"""Requests to stop an order that operators answer: accepted or refused once, and money moves with the end alone."""
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.domain.errors import BadInput, NotFound, PanelError, Refused
+from panel.domain.status import Status
+from panel.models import AuditLine, Cancellation, CancellationState, Order, Review
+from panel.services.orders import cancellations, request_progress, transitions
+from panel.services.orders import detail as order_detail
+from tests.support import ledger_oracle
+from tests.support.concurrently import all_at_once
+from tests.support.factories import again, an_order
+
+pytestmark = pytest.mark.both_engines
+
+ACCEPTED, REFUSED = CancellationState.ACCEPTED, CancellationState.REFUSED
+
+
+def asked() -> tuple[Order, int]:
+    """An order under way by hand, and its customer's request to stop it."""
+    order = an_order(provider="manual", status=Status.IN_PROGRESS, now=utc_now())
+    with transaction():
+        request = cancellations.request_cancellation(order.id, customer_id=order.customer_id, now=utc_now())
+    return order, request.id
+
+
+def answered(cancellation_id: int, state: CancellationState, reason: str = "It is nearly done.") -> None:
+    with transaction():
+        cancellations.answer_by_operator(cancellation_id, state, reason=reason, actor="anna", now=utc_now())
+
+
+def open_reviews() -> list[Review]:
+    db.session.rollback()
+    return list(db.session.scalars(select(Review).where(Review.resolved_at.is_(None))))
+
+
+@pytest.mark.parametrize(("state", "sentence"), [(ACCEPTED, "is being stopped"), (REFUSED, "It is nearly done.")])
+def test_an_operators_answer_is_told_and_moves_no_money(state: CancellationState, sentence: str) -> None:
+    order, cancellation_id = asked()
+    waiting = [each.id for each in cancellations.open_cancellations()]
+    told = len(open_reviews())
+
+    answered(cancellation_id, state)
+
+    own = order_detail.find(order.id, customer_id=order.customer_id)
+    assert own is not None
+    assert (waiting, told, open_reviews()) == ([cancellation_id], 1, [])
+    assert cancellations.open_cancellations() == []
+    assert sentence in order_detail.timeline(own, page=1).lines[0].sentence
+    assert (again(order).status, order.returned_nanos) == (Status.IN_PROGRESS, 0)
+    (story,) = request_progress.cancellation_stories(order.id)
+    assert (story.label, story.is_open, story.steps[-1].at is not None) == (state, False, True)
+    line = db.session.scalars(select(AuditLine)).one()
+    assert (line.actor, line.subject) == ("anna", f"cancellation {cancellation_id}")
+
+
+def test_what_did_not_run_comes_back_with_the_end_of_an_accepted_one() -> None:
+    order, cancellation_id = asked()
+    answered(cancellation_id, ACCEPTED)
+
+    with transaction():
+        transitions.move_order(transitions.claim_one(order.id), Status.PARTIAL, remains=400, now=utc_now())
+
+    assert again(order).returned_nanos == 400 * order.price_micros_per_thousand
+    ledger_oracle.assert_right()
+
+
+@pytest.mark.parametrize(("to", "state"), [(Status.COMPLETED, "refused"), (Status.CANCELED, "accepted")])
+def test_the_end_of_the_order_answers_the_request_and_closes_its_review(to: Status, state: str) -> None:
+    order, cancellation_id = asked()
+
+    with transaction():
+        transitions.move_order(transitions.claim_one(order.id), to, remains=0, now=utc_now())
+
+    assert db.session.get_one(Cancellation, cancellation_id).state == state
+    assert [review.kind for review in open_reviews()] == []
+
+
+def test_a_refused_customer_may_ask_again_and_an_accepted_one_need_not() -> None:
+    (order, first), (other, second) = asked(), asked()
+    answered(first, REFUSED)
+    answered(second, ACCEPTED)
+
+    assert cancellations.why_not(order.id) is None
+    assert "is stopping this order" in (cancellations.why_not(other.id) or "")
+
+
+def test_of_many_answers_at_once_one_counts(app: Flask) -> None:
+    _order, cancellation_id = asked()
+    acts = [lambda state=state: answered(cancellation_id, state) for state in (ACCEPTED, REFUSED) * 3]
+
+    answers = all_at_once(app, acts, expected=PanelError)
+
+    assert sum(answer is None for answer in answers) == 1
+    assert all(isinstance(answer, Refused) for answer in answers if answer is not None)
+    assert len(db.session.scalars(select(AuditLine)).all()) == 1
+
+
+def test_an_answer_needs_a_reason_and_a_request() -> None:
+    _order, cancellation_id = asked()
+
+    with pytest.raises(BadInput):
+        answered(cancellation_id, REFUSED, reason=" ")
+    with pytest.raises(NotFound):
+        answered(cancellation_id + 1, REFUSED)
+
+    assert db.session.get_one(Cancellation, cancellation_id).state == "asked"

@@ -1,0 +1,70 @@
+"""A program that calls the API as resellers' programs do, with a key of its own."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.models import User
+from panel.services.api import keys as api_keys
+
+PATH = "/api/v2"
+
+
+def a_key(customer: User, *, networks: str = "", name: str = "Shop") -> str:
+    """A fresh key of this customer."""
+    with transaction():
+        return api_keys.make(customer.id, name=name, networks=networks, now=utc_now()).text
+
+
+@dataclass
+class Caller:
+    """Calls actions as plain forms."""
+
+    client: FlaskClient
+    key: str
+
+    def post(self, action: str, **fields: object) -> TestResponse:
+        data = {"key": self.key, "action": action} | {name: str(value) for name, value in fields.items()}
+        answer = self.client.post(PATH, data=data)
+        db.session.rollback()
+        return answer
+
+    def call(self, action: str, **fields: object) -> Any:
+        """The answer's JSON, after what holds for every answer was looked at."""
+        answer = self.post(action, **fields)
+        is_answer(answer)
+        return answer.get_json()
+
+    def text(self, action: str, **fields: object) -> str:
+        """The answer to the byte."""
+        return self.post(action, **fields).text
+
+
+def a_caller(client: FlaskClient, customer: User) -> Caller:
+    return Caller(client, a_key(customer))
+
+
+def is_answer(answer: TestResponse) -> None:
+    """Every answer is JSON with status 200 or 429, kept by nobody, without a cookie, without a null."""
+    assert answer.status_code in (200, 429)
+    assert answer.mimetype == "application/json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "Set-Cookie" not in answer.headers
+    found = answer.get_json()
+    assert not has_null(found)
+    if isinstance(found, dict) and "error" in found:
+        assert list(found) == ["error"]
+        assert isinstance(found["error"], str)
+        assert answer.headers["X-Error-Code"]
+    else:
+        assert "X-Error-Code" not in answer.headers
+
+
+def has_null(found: object) -> bool:
+    if isinstance(found, dict):
+        return any(map(has_null, found.values()))
+    return any(map(has_null, found)) if isinstance(found, list) else found is None

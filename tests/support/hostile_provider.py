@@ -1,0 +1,165 @@
+"""A provider that means harm, on a real socket in a thread of its own: it counts what reaches it and answers as told.
+
+An answer is bytes to send as they are, or a function of the connection and the call that does what it likes.
+"""
+
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs
+
+from panel.db import transaction
+from panel.models import Provider
+from panel.services.providers import registry as provider_registry
+from tests.support.factories import NOON
+
+KEY = "a-key-of-the-provider"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request as it reached the server."""
+
+    action: str
+    fields: dict[str, str]
+
+
+Answer = bytes | Callable[[socket.socket, Call], None]
+
+
+def said(body: bytes | object, *, status: str = "200 OK", length: int | None = None, headers: str = "") -> bytes:
+    """A whole HTTP answer; what is not bytes is sent as JSON."""
+    if not isinstance(body, bytes):
+        body = json.dumps(body).encode()
+    size = len(body) if length is None else length
+    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {size}\r\n{headers}"
+    return head.encode() + b"Connection: close\r\n\r\n" + body
+
+
+@dataclass
+class Hostile:
+    """The server: `answers` by action; every call is counted before it is answered."""
+
+    listener: socket.socket
+    answers: dict[str, Answer] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    orders: int = 1000
+
+    @property
+    def port(self) -> int:
+        return int(self.listener.getsockname()[1])
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/api/v2"
+
+    def count(self, action: str) -> int:
+        return sum(call.action == action for call in self.calls)
+
+    def takes_orders(self) -> None:
+        """From now on each order is taken, under the next id."""
+        self.answers["add"] = self._take
+
+    def _take(self, connection: socket.socket, _call: Call) -> None:
+        self.orders += 1
+        connection.sendall(said({"order": self.orders}))
+
+    def serve(self) -> None:
+        while not self.stopping.is_set():
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _answer(self, connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError, ValueError):
+            call = _read(connection)
+            self.calls.append(call)
+            answer = self.answers.get(call.action, said({"error": "Incorrect request"}))
+            if isinstance(answer, bytes):
+                connection.sendall(answer)
+            else:
+                answer(connection, call)
+
+
+def _read(connection: socket.socket) -> Call:
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += _more(connection)
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = next(
+        int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")
+    )
+    while len(body) < length:
+        body += _more(connection)
+    fields = {name: values[0] for name, values in parse_qs(body.decode()).items()}
+    return Call(fields.pop("action"), fields)
+
+
+def _more(connection: socket.socket) -> bytes:
+    data = connection.recv(65536)
+    if not data:
+        raise ValueError("the caller hung up")
+    return data
+
+
+@contextlib.contextmanager
+def hostile_provider(port: int = 0) -> Iterator[Hostile]:
+    """The server, listening; closed afterwards."""
+    listener = socket.create_server(("127.0.0.1", port))
+    server = Hostile(listener)
+    thread = threading.Thread(target=server.serve, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.stopping.set()
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(5)
+
+
+def provider_at(url: str, *, settings: object, name: str = "upstream") -> Provider:
+    """A provider of the kind panel_api at this address, with its key sealed as commands seal it."""
+    sealed = provider_registry.seal(KEY, settings=settings)  # type: ignore[arg-type]
+    with transaction():
+        return provider_registry.add_provider(name, kind="panel_api", url=url, sealed_key=sealed, now=NOON)
+
+
+def hang(server: Hostile) -> Answer:
+    """Say nothing until the server is closed."""
+
+    def answer(_connection: socket.socket, _call: Call) -> None:
+        server.stopping.wait(60)
+
+    return answer
+
+
+def drop(connection: socket.socket, _call: Call) -> None:
+    """Hang up at once, with a reset."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+
+
+def drip(server: Hostile) -> Answer:
+    """Send a byte of an endless answer every 50 ms."""
+
+    def answer(connection: socket.socket, _call: Call) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        while not server.stopping.wait(0.05):
+            connection.sendall(b" ")
+
+    return answer
+
+
+def flood(connection: socket.socket, _call: Call) -> None:
+    """Send a body of 1 GiB, as far as anybody reads it."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n")
+    piece = b"[" * 1_048_576
+    for _ in range(1024):
+        connection.sendall(piece)

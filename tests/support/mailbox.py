@@ -1,0 +1,36 @@
+"""Mails in tests: queue one, sweep, look at what became of it."""
+
+from flask import Flask
+from sqlalchemy import select, update
+
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.jobs import mails as job
+from panel.models import Mail
+from panel.services.mail import outbox
+from tests.support.smtp_server import MailServer
+
+
+def a_mail(key: str = "order:1:completed", *, to: str = "customer@example.com", **given: object) -> bool:
+    said: dict[str, object] = {"subject": "Order 1 is Completed", "text": "It ran in full.\n", "kind": "test"}
+    with transaction():
+        return outbox.queue(to, **(said | given), key=key, now=utc_now())  # type: ignore[arg-type]
+
+
+def sweep() -> int:
+    return job.sweep(worker="test")
+
+
+def sends_to(app: Flask, server: MailServer, url: str = "") -> None:
+    app.config["PANEL"].smtp_url = url or server.url
+
+
+def wait_no_longer() -> None:
+    """As if the time to wait before the next try, or a dead worker's lease, had passed."""
+    with transaction():
+        db.session.execute(update(Mail).where(Mail.due_at.is_not(None)).values(due_at=utc_now()))
+
+
+def the_mail() -> Mail:
+    db.session.rollback()
+    return db.session.scalars(select(Mail).order_by(Mail.id.desc()).limit(1)).one()

@@ -1,0 +1,218 @@
+"""Real servers for tests: a throw-away PostgreSQL, and the product itself as processes of its own.
+
+`python -m tests.support.servers chromium` (or `postgresql`, `php`, `redis`) prints the program's path or exits with 1.
+"""
+
+import contextlib
+import functools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from panel import assets
+from panel import settings as settings_module
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+START_SECONDS = 60
+STOP_SECONDS = 10
+LOOK_AGAIN_SECONDS = 0.05
+
+
+class NotInstalled(Exception):
+    """A program that tests need is not on this machine."""
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip the test for want of something on this machine; where CI runs, it has to be there."""
+    if os.environ.get("CI", "").lower() in ("true", "1"):
+        pytest.fail(f"{reason}, and CI must have it")
+    pytest.skip(reason)
+
+
+def chromium() -> str:
+    """The browser to test with: the one named, Playwright's own, or the system's. Raises NotInstalled."""
+    from playwright.sync_api import sync_playwright
+
+    if named := os.environ.get("PANEL_TEST_CHROMIUM"):
+        return named
+    with sync_playwright() as playwright:
+        own = playwright.chromium.executable_path
+    for path in (
+        own,
+        shutil.which("chromium"),
+        shutil.which("chromium-browser"),
+        shutil.which("google-chrome"),
+    ):
+        if path and Path(path).exists():
+            return path
+    raise NotInstalled("no Chromium browser on this machine")
+
+
+def postgresql() -> Path:
+    """The folder of PostgreSQL's programs. Raises NotInstalled."""
+    on_path = shutil.which("initdb")
+    folders = [Path(on_path).resolve().parent] if on_path else []
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    for folder in folders:
+        if (folder / "initdb").exists() and (folder / "postgres").exists():
+            return folder
+    raise NotInstalled("no PostgreSQL on this machine")
+
+
+def redis() -> str:
+    """The Redis server's program. Raises NotInstalled."""
+    path = shutil.which("redis-server")
+    if path is None:
+        raise NotInstalled("no Redis on this machine")
+    return path
+
+
+def php() -> str:
+    """PHP with what its examples need. Raises NotInstalled."""
+    path = shutil.which("php")
+    if path is None or subprocess.run([path, "-r", "exit(function_exists('curl_init') ? 0 : 1);"]).returncode:
+        raise NotInstalled("no PHP with cURL on this machine")
+    return path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for_port(port: int, server: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until and server.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(LOOK_AGAIN_SECONDS)
+    raise RuntimeError("the throw-away PostgreSQL server did not start")
+
+
+@dataclass
+class Panel:
+    """The product as it runs outside the tests, on its own port and in its own instance folder."""
+
+    instance: Path
+    port: int
+    environment: dict[str, str]
+    process: subprocess.Popen[str] | None = None
+    arguments: tuple[str, ...] = field(default=())
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        """What the processes printed since the first start."""
+        return (self.instance / "output.log").read_text(errors="replace")
+
+    def start(self) -> None:
+        """Start `python app.py` and wait until it answers."""
+        with (self.instance / "output.log").open("a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "app.py", *self.arguments],
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        self.wait_until_it_answers()
+
+    def wait_until_it_answers(self, *, path: str = "/healthz") -> None:
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until:
+            with contextlib.suppress(OSError, urllib.error.URLError):
+                with urllib.request.urlopen(f"{self.url}{path}", timeout=2):
+                    return
+            if self.process is not None and self.process.poll() is not None:
+                break
+            time.sleep(LOOK_AGAIN_SECONDS)
+        raise RuntimeError(f"The panel does not answer. Its output:\n{self.log}")
+
+    def stop(self) -> int:
+        """End it as a person would, by SIGTERM; by force when it does not end. The exit code."""
+        assert self.process is not None
+        self.process.terminate()
+        try:
+            return self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            return self.process.wait()
+
+    def flask(self, *arguments: str, standard_input: str = "") -> subprocess.CompletedProcess[str]:
+        """Run `flask …` on the same data, whether or not the site runs."""
+        return subprocess.run(
+            [sys.executable, "-m", "flask", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            input=standard_input,
+            capture_output=True,
+            text=True,
+            timeout=START_SECONDS,
+            check=False,
+        )
+
+
+@functools.cache
+def _scripts() -> Path | None:
+    """htmx as this checkout's own instance folder has it: fetched once, not by every panel that tests start."""
+    settings = settings_module.load(instance=ROOT / "instance", _env_file=None)
+    settings.instance.mkdir(exist_ok=True)
+    return assets.htmx_path(settings) if assets.fetch_htmx(settings) else None
+
+
+def a_panel(instance: Path, *arguments: str, **settings: str) -> Panel:
+    """The product with the given settings, not started yet: `a_panel(tmp_path, "--demo", PANEL_SYNC_SECONDS="1")`."""
+    port = free_port()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PANEL_", "FLASK_"))}
+    kept.pop("DATABASE_URL", None)
+    instance.mkdir(parents=True, exist_ok=True)
+    if (script := _scripts()) is not None:
+        shutil.copyfile(script, instance / script.name)
+    own = {"PANEL_INSTANCE": str(instance), "PANEL_PORT": str(port), "PANEL_WEB_WORKERS": "1"}
+    return Panel(instance=instance, port=port, environment=kept | own | settings, arguments=arguments)
+
+
+@contextlib.contextmanager
+def running_panel(instance: Path, *arguments: str, **settings: str) -> Iterator[Panel]:
+    """The product, started and answering; stopped afterwards."""
+    panel = a_panel(instance, *arguments, **settings)
+    try:
+        panel.start()
+        yield panel
+    finally:
+        if panel.process is not None:
+            panel.stop()
+
+
+if __name__ == "__main__":
+    try:
+        match sys.argv[1]:
+            case "chromium":
+                print(chromium())
+            case "postgresql":
+                print(postgresql())
+            case "php":
+                print(php())
+            case "redis":
+                print(redis())
+    except NotInstalled as missing:
+        raise SystemExit(str(missing)) from missing

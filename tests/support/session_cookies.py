@@ -1,0 +1,33 @@
+"""The cookie of a browser that is signed in, for clients that are not Flask's own."""
+
+import secrets
+from typing import cast
+
+from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
+
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.models import User
+from panel.services.accounts import sessions
+
+
+def session_cookie(app: Flask, user: User) -> str:
+    """The session cookie of a device that signs in just now, an operator's with its second factor.
+
+    Needs the app's context.
+    """
+    with transaction():
+        device = sessions.sign_in(
+            user,
+            device="Test browser",
+            network="127.0.0.1",
+            has_shown_second_factor=user.is_operator,
+            now=utc_now(),
+        )
+    signer = cast(SecureCookieSessionInterface, app.session_interface).get_signing_serializer(app)
+    assert signer is not None
+    # With its CSRF token, as a browser has it after its first page.
+    return str(
+        signer.dumps({sessions.TOKEN_KEY: device.token, "_permanent": True, "csrf_token": secrets.token_hex(20)})
+    )

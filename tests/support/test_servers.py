@@ -1,0 +1,49 @@
+"""Servers that tests start are gone when the tests are, however these end."""
+
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+
+from tests.rules.source import ROOT
+
+HOLD = (
+    "from tests.support.private_servers import postgresql_server as s; "
+    "s = s(); print(s.__enter__(), flush=True); input()"
+)
+GONE_SECONDS = 20
+
+
+def test_throw_away_server_ends_with_tests_that_are_killed(postgresql_server: str) -> None:
+    tests = subprocess.Popen(
+        [sys.executable, "-c", HOLD], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with tests:
+        assert tests.stdout is not None
+        port = make_url(tests.stdout.readline().strip()).port
+        assert port and _answers(port)
+        assert str(port) not in postgresql_server
+
+        tests.kill()
+
+    until = time.monotonic() + GONE_SECONDS
+    while (_answers(port) or _folders(port)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not _answers(port)
+    assert _folders(port) == []
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _folders(port: int) -> list[Path]:
+    return list(Path(tempfile.gettempdir()).glob(f"panel-postgresql-{port}-*"))

@@ -1,0 +1,290 @@
+"""Two whole panels, one the other's provider, and the browsers of those who buy at either.
+
+The provider has the demo catalogue, delivered by the simulator. The reseller sells the provider's tools at 20 %
+more and reaches it over HTTP alone. What both write down can be read as books and held against each other.
+"""
+
+import csv
+import io
+import json
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from http.cookiejar import CookieJar
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import yaml
+
+from panel.domain import money
+from tests.support.servers import ROOT, Panel
+
+PASSWORD = "seven green lanterns"
+RESELLER = "reseller@example.com"
+CUSTOMER = "customer@example.com"
+CREDIT = "50.00"
+CATALOGUE = "content/tools/catalogue.yaml"
+LOOK_AGAIN_SECONDS = 0.25
+
+Row = dict[str, Any]
+
+
+class Browser:
+    """A person's browser: it keeps cookies and sends the forms that pages hold, hidden fields included."""
+
+    def __init__(self, panel: Panel, *, cookies: CookieJar | None = None) -> None:
+        self._client = httpx.Client(base_url=panel.url, cookies=cookies, timeout=30, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._client.close()
+
+    def at(self, panel: Panel) -> "Browser":
+        """The same browser, cookies and all, led to another web process of the same site."""
+        return Browser(panel, cookies=self._client.cookies.jar)
+
+    def open(self, path: str) -> httpx.Response:
+        page = self._client.get(path)
+        assert page.status_code == 200, (path, page.status_code, page.text)
+        return page
+
+    def anything_new(self, path: str, *, shown: str) -> httpx.Response:
+        """Ask as an open page does that shows what this hash stands for."""
+        return self._client.get(path, headers={"HX-PTag": shown})
+
+    def send(self, page: httpx.Response, *, action: str, **typed: str) -> httpx.Response:
+        """Send the form of this page that goes to `action`; the page that it leads to."""
+        fields = _forms_of(page)[action]
+        answer = self._client.post(action, data=fields | typed)
+        if answer.status_code == 303:
+            answer = self._client.get(answer.headers["Location"])
+        assert answer.status_code == 200, (action, answer.status_code, answer.text)
+        return answer
+
+    def sign_up(self, email: str) -> None:
+        self.send(self.open("/sign-up"), action="/sign-up", email=email, password=PASSWORD)
+
+    def place_order(self, offer: "Offer", *, quantity: int) -> int:
+        """Through the form and the page that shows everything before money moves. The number of the order."""
+        form = self.open(f"/orders/new?tool={offer.slug}")
+        check = self.send(form, action="/orders/check", tool=offer.slug, link=offer.link, quantity=str(quantity))
+        placed = self.send(check, action="/orders")
+        return int(placed.url.path.removeprefix("/orders/"))
+
+    def cancel(self, order_id: int) -> None:
+        self.send(self.open(f"/orders/{order_id}"), action=f"/orders/{order_id}/cancellation")
+
+    def request_refill(self, order_id: int) -> None:
+        self.send(self.open(f"/orders/{order_id}"), action=f"/orders/{order_id}/refills")
+
+    def is_handed_over(self, order_id: int) -> bool:
+        return "Handed over for delivery." in self.open(f"/orders/{order_id}").text
+
+    def orders(self) -> dict[int, dict[str, str]]:
+        """This person's orders by number, as the history has them."""
+        return {int(row["order"]): row for row in _csv(self.open("/orders.csv"))}
+
+    def statement(self) -> list[dict[str, str]]:
+        """The lines of this month's statement, opening and closing balance included."""
+        return _csv(self.open("/balance/statement.csv"))
+
+
+def _csv(page: httpx.Response) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(page.text.removeprefix("\ufeff"))))
+
+
+class _Forms(HTMLParser):
+    """The forms of a page: under the action of each, its fields."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forms: dict[str, dict[str, str]] = {}
+        self._open: dict[str, str] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "form":
+            self._open = self.forms.setdefault(given.get("action") or "", {})
+        elif tag == "input" and given.get("name"):
+            self._open[given["name"] or ""] = given.get("value") or ""
+
+
+def _forms_of(page: httpx.Response) -> dict[str, dict[str, str]]:
+    parser = _Forms()
+    parser.feed(page.text)
+    return parser.forms
+
+
+@dataclass
+class Watch:
+    """Looks at a person's orders again and again, and remembers each status that was seen."""
+
+    browser: Browser
+    seen: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def look(self) -> dict[int, dict[str, str]]:
+        now = self.browser.orders()
+        for order_id, order in now.items():
+            if self.seen[order_id][-1:] != [order["status"]]:
+                self.seen[order_id].append(order["status"])
+        return now
+
+    def until(self, holds: Callable[[dict[int, dict[str, str]]], bool], *, within_seconds: float) -> None:
+        """Look until it holds of the statuses. Raises AssertionError with all that was seen when it never does."""
+        give_up_at = time.monotonic() + within_seconds
+        while not holds(self.look()):
+            assert time.monotonic() < give_up_at, dict(self.seen)
+            time.sleep(LOOK_AGAIN_SECONDS)
+
+
+def have_ended(orders: dict[int, dict[str, str]]) -> bool:
+    """Whether every order is where it stays, unless somebody asks for a refill."""
+    return {order["status"] for order in orders.values()} <= {"Completed", "Partial", "Canceled"}
+
+
+@contextmanager
+def running(*panels: Panel) -> Iterator[None]:
+    """All of these panels, started at the same time and answering; stopped afterwards."""
+    try:
+        with ThreadPoolExecutor(len(panels)) as threads:
+            list(threads.map(Panel.start, panels))
+        yield
+    finally:
+        for panel in panels:
+            if panel.process is not None:
+                panel.stop()
+
+
+def said(panel: Panel, *arguments: str, standard_input: str = "") -> str:
+    """What a command that must succeed prints on standard output."""
+    ended = panel.flask(*arguments, standard_input=standard_input)
+    assert ended.returncode == 0, (arguments, ended.stderr)
+    return ended.stdout.strip()
+
+
+def stock(provider: Panel) -> None:
+    """Give the provider its catalogue and those who deliver it."""
+    said(provider, "providers", "add", "simulator", "--kind", "simulated")
+    said(provider, "providers", "add", "by-hand", "--kind", "manual")
+    said(provider, "tools", "import", CATALOGUE)
+
+
+def credit(panel: Panel, email: str) -> None:
+    said(panel, "balance", "add", email, CREDIT, "--note", "A first deposit.")
+
+
+def resell(reseller: Panel, provider: Panel, *, key: str) -> None:
+    """Make the provider's tools those of the reseller, at a margin, as its operator would."""
+    added = ("providers", "add", "B", "--kind", "panel_api", "--url", f"{provider.url}/api/v2", "--key-stdin")
+    said(reseller, *added, standard_input=f"{key}\n")
+    said(reseller, "providers", "import", "B", "--margin", "20%")
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A tool as the reseller sells it, and a link that its provider takes."""
+
+    slug: str
+    link: str
+
+
+def offers(reseller: Panel) -> dict[str, Offer]:
+    """What the reseller sells, by the provider's slug: an import keeps the names."""
+    slugs = {tool["name"]: tool["slug"] for tool in json.loads(said(reseller, "tools", "list", "--json"))}
+    tools = yaml.safe_load((ROOT / CATALOGUE).read_text())
+    return {tool["slug"]: Offer(slugs[tool["name"]], tool["link"]["example"]) for tool in tools}
+
+
+@dataclass
+class Books:
+    """What a panel says in the end: its export by kind and number, its audit, its reviews, and the errors it logged."""
+
+    rows: dict[str, dict[int, Row]]
+    audit: Row
+    reviews: list[Row]
+    errors: list[str]
+
+    @property
+    def orders(self) -> dict[int, Row]:
+        return self.rows["order"]
+
+    def of_order(self, kind: str, order_id: int) -> list[Row]:
+        return [row for row in self.rows[kind].values() if row["order_id"] == order_id]
+
+    def moved(self, order_id: int) -> Counter[str]:
+        """What the transfers of an order moved, by their kind."""
+        return Counter({row["transfer_kind"]: row["amount_nanos"] for row in self.of_order("transfer", order_id)})
+
+    def way(self, order_id: int) -> list[str]:
+        """The statuses that the order went through, as its events tell it."""
+        return [row["status"] for row in self.of_order("event", order_id) if row["event_kind"] in ("placed", "moved")]
+
+
+def books(panel: Panel) -> Books:
+    commands = (("export",), ("audit", "--json"), ("reviews", "list", "--all", "--json"))
+    with ThreadPoolExecutor(len(commands)) as threads:
+        export, audit, reviews = threads.map(lambda words: said(panel, *words), commands)
+    rows: dict[str, dict[int, Row]] = defaultdict(dict)
+    for line in export.splitlines():
+        row = json.loads(line)
+        rows[row["kind"]][row["id"]] = row
+    errors = [line for line in panel.log.splitlines() if '"level": "error"' in line]
+    return Books(rows, json.loads(audit), json.loads(reviews), errors)
+
+
+def pairs(reseller: Books, provider: Books) -> Iterable[tuple[Row, Row]]:
+    """Each order of the reseller with the provider's order that delivers it."""
+    for order in reseller.orders.values():
+        yield order, provider.orders[int(order["provider_order_id"])]
+
+
+def assert_each_order_was_handed_over_once(reseller: Books, provider: Books) -> None:
+    """One order there for each here, made by the one call that was ever made for it."""
+    given = [int(order["provider_order_id"]) for order in reseller.orders.values()]
+    assert sorted(given) == sorted(provider.orders)
+    for order_id in reseller.orders:
+        calls = [call for call in reseller.of_order("attempt", order_id) if call["attempt_kind"] == "add"]
+        assert [call["state"] for call in calls] == ["sent"]
+
+
+def assert_books_agree(reseller: Books, provider: Books) -> None:
+    """Of each order both say the same, and each took money for exactly what was delivered, at its own price."""
+    for ours, theirs in pairs(reseller, provider):
+        same = ("link", "quantity", "status", "remains")
+        assert [ours[name] for name in same] == [theirs[name] for name in same], (ours, theirs)
+        # The API says 0 of a start count that is not known.
+        assert (ours["start_count"] or 0) == (theirs["start_count"] or 0)
+        delivered = ours["quantity"] - ours["remains"]
+        for book, order in ((reseller, ours), (provider, theirs)):
+            moved = book.moved(order["id"])
+            assert moved["charge"] == order["quantity"] * order["price_micros_per_thousand"]
+            assert moved["keep"] == moved["charge"] - moved["return"] == delivered * order["price_micros_per_thousand"]
+        assert ours["price_micros_per_thousand"] * 10 == theirs["price_micros_per_thousand"] * 12
+
+
+def assert_nothing_was_amiss(*panels: Books) -> None:
+    """The audits are sound, no operator was needed, and nothing failed on the way."""
+    for book in panels:
+        assert (book.audit["sound"], book.audit["orders"]) == (True, len(book.orders))
+        assert book.reviews == []
+        assert book.errors == []
+
+
+def assert_statement_sums(lines: list[dict[str, str]], *, book: Books) -> None:
+    """A statement from nothing to its closing balance: the deposit, less what the orders cost in the end."""
+    first, *moves, last = lines
+    running = money.parse_nanos(first["balance"])
+    for line in moves:
+        running += money.parse_nanos(line["in"] or "0") - money.parse_nanos(line["out"] or "0")
+        assert running == money.parse_nanos(line["balance"]), line
+    cost = sum(order["charge_nanos"] - order["returned_nanos"] for order in book.orders.values())
+    assert money.parse_nanos(first["balance"]) == 0
+    assert running == money.parse_nanos(last["balance"]) == money.parse_nanos(CREDIT) - cost
+    assert cost > 0
