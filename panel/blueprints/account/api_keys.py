@@ -40,7 +40,7 @@ def make() -> ResponseReturnValue:
     except PanelError as error:
         return _page(error, name=name, networks=networks), error.http_status
     starts_with = made.text[: api_keys.SHOWN_SIGNS]
-    page = render_template("keys/made.html", key=made.text, name=name.strip(), starts_with=starts_with)
+    page = render_template("api_keys/made.html", key=made.text, name=name.strip(), starts_with=starts_with)
     response = make_response(page)
     response.headers.extend([PRIVATE])
     return response
@@ -56,7 +56,7 @@ def revoke(key_id: int) -> ResponseReturnValue:
 
 def _page(error: PanelError | None = None, *, name: str = "", networks: str = "", is_revoked: bool = False) -> str:
     return render_template(
-        "keys/index.html",
+        "api_keys/index.html",
         keys=api_keys.listed(current_user.id),
         newest=api_keys.newest(current_user.id),
         is_revoked=is_revoked,

@@ -29,7 +29,7 @@ EVERYTHING = "everything.json"
 @login_required
 def show() -> ResponseReturnValue:
     return render_template(
-        "accounts/data.html",
+        "account/data.html",
         tables=tables(current_user.id),
         everything=EVERYTHING,
         is_operator=current_user.is_operator,
@@ -145,7 +145,7 @@ def _given_up() -> int:
 
 def _closing_page(error: PanelError | None = None) -> str:
     return render_template(
-        "accounts/closing.html",
+        "account/closing.html",
         email=current_user.email,
         standing=closing.standing(current_user.id),
         asks_for_code=two_factor.is_on(current_user.id),

@@ -57,7 +57,7 @@ def send_again() -> ResponseReturnValue:
 
 def _page(error: PanelError | None = None, *, email: str = "") -> str:
     return render_template(
-        "accounts/email/show.html",
+        "account/email/show.html",
         user=users.find(current_user.id),
         waiting=email_changes.open_change(current_user.id, now=utc_now()),
         typed=email,
@@ -69,7 +69,7 @@ def _page(error: PanelError | None = None, *, email: str = "") -> str:
 def show_confirmation(token: str) -> ResponseReturnValue:
     """One button. Opening the page confirms nothing: mail scanners open links too."""
     link = email_changes.find_confirmation(token, now=utc_now())
-    return _spent() if link is None else secret_page("accounts/email/confirm.html", email=link.email)
+    return _spent() if link is None else secret_page("account/email/confirm.html", email=link.email)
 
 
 @bp.post("/confirm-email/<token>")
@@ -85,7 +85,7 @@ def confirm(token: str) -> ResponseReturnValue:
 @bp.get("/change-email/<token>")
 def show_change(token: str) -> ResponseReturnValue:
     side = email_changes.find_side(token, now=utc_now())
-    return _spent() if side is None else secret_page("accounts/email/change.html", side=side)
+    return _spent() if side is None else secret_page("account/email/change.html", side=side)
 
 
 @bp.post("/change-email/<token>")
@@ -97,7 +97,7 @@ def open_change(token: str) -> ResponseReturnValue:
         return _spent()
     if opened is Opened.TAKEN:
         taken = StaleForm("Somebody opened an account with the new address meanwhile.")
-        return secret_page("accounts/email/taken.html", error=taken)
+        return secret_page("account/email/taken.html", error=taken)
     if opened is Opened.WAITING:
         text = "Now open the link in the other mailbox. The change happens when both were opened."
         return _done("This address is confirmed", text)
@@ -105,8 +105,8 @@ def open_change(token: str) -> ResponseReturnValue:
 
 
 def _spent() -> Response:
-    return secret_page("accounts/email/spent.html", error=LinkIsSpent("This link works no more."))
+    return secret_page("account/email/spent.html", error=LinkIsSpent("This link works no more."))
 
 
 def _done(title: str, text: str) -> Response:
-    return secret_page("accounts/email/done.html", heading=title, text=text)
+    return secret_page("account/email/done.html", heading=title, text=text)

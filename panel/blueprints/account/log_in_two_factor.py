@@ -64,7 +64,7 @@ def _let_in(half: HalfSignedIn, code: str) -> tuple[SignedIn, int | None]:
 
 def _page(half: HalfSignedIn, error: PanelError | None = None) -> str:
     return render_template(
-        "accounts/second_factor/log_in.html",
+        "account/two_factor/log_in.html",
         email=half.email,
         next=auth.next_path(""),
         errors={} if error is None else {error.field or "": error.message},

@@ -20,7 +20,7 @@ bp = Blueprint("notices", __name__)
 @login_required
 def show() -> ResponseReturnValue:
     return render_template(
-        "accounts/notices/show.html",
+        "account/notifications/show.html",
         choices=notifications.choices(current_user.id),
         user=users.find(current_user.id),
     )
@@ -42,7 +42,7 @@ def show_unsubscribe(token: str) -> ResponseReturnValue:
     read = notifications.read_unsubscribe(token)
     if read is None:
         return _unknown()
-    return secret_page("accounts/notices/unsubscribe.html", kinds=_labels(read[1]))
+    return secret_page("account/notifications/unsubscribe.html", kinds=_labels(read[1]))
 
 
 @bp.post("/unsubscribe/<token>")
@@ -55,7 +55,7 @@ def unsubscribe(token: str) -> ResponseReturnValue:
     user_id, kinds = read
     with transaction():
         notifications.switch_off(user_id, kinds)
-    return secret_page("accounts/notices/unsubscribed.html", kinds=_labels(kinds))
+    return secret_page("account/notifications/unsubscribed.html", kinds=_labels(kinds))
 
 
 def _labels(kinds: frozenset[Notice]) -> list[str]:
@@ -63,4 +63,4 @@ def _labels(kinds: frozenset[Notice]) -> list[str]:
 
 
 def _unknown() -> Response:
-    return secret_page("accounts/notices/unknown.html", error=LinkIsSpent("This link works no more."))
+    return secret_page("account/notifications/unknown.html", error=LinkIsSpent("This link works no more."))

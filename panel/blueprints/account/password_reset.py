@@ -38,7 +38,7 @@ def forgotten() -> ResponseReturnValue:
 
 @bp.get("/forgot-password/sent")
 def sent() -> ResponseReturnValue:
-    return render_template("accounts/reset/sent.html")
+    return render_template("account/reset/sent.html")
 
 
 @bp.get("/reset-password/<token>")
@@ -60,7 +60,7 @@ def reset(token: str) -> ResponseReturnValue:
 
 @bp.get("/reset-password/done")
 def done() -> ResponseReturnValue:
-    return render_template("accounts/reset/done.html")
+    return render_template("account/reset/done.html")
 
 
 def _ends() -> dict[str, bool]:
@@ -83,9 +83,9 @@ def _set_password(token: str, password: str, *, ends: dict[str, bool]) -> None:
 def _form(token: str, error: PanelError | None = None) -> Response:
     link = password_reset.find(token, now=utc_now())
     if link is None:
-        return secret_page("accounts/reset/spent.html", error=LinkIsSpent("This link works no more."))
+        return secret_page("account/reset/spent.html", error=LinkIsSpent("This link works no more."))
     return secret_page(
-        "accounts/reset/form.html",
+        "account/reset/form.html",
         error=error,
         email=link.email,
         is_confirmed=users.find(link.user_id).email_confirmed_at is not None,
@@ -100,4 +100,4 @@ def _form(token: str, error: PanelError | None = None) -> Response:
 
 
 def _forgotten_page(*, email: str, error: PanelError | None = None) -> str:
-    return render_template("accounts/reset/forgotten.html", email=email, errors=by_field(error))
+    return render_template("account/reset/forgotten.html", email=email, errors=by_field(error))

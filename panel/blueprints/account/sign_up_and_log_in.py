@@ -66,7 +66,7 @@ def _open_account(email: str, password: str) -> SignedIn | HalfSignedIn:
 
 def _sign_up_page(error: PanelError | None = None) -> str:
     return render_template(
-        "accounts/sign_up.html",
+        "account/sign_up.html",
         email=request.form.get("email", ""),
         next=auth.next_path(""),
         errors=_by_field(error),
@@ -131,7 +131,7 @@ def _wrong() -> BadCredentials:
 
 def _log_in_page(error: PanelError | None = None) -> str:
     return render_template(
-        "accounts/log_in.html",
+        "account/log_in.html",
         email=request.form.get("email", ""),
         next=auth.next_path(""),
         errors=_by_field(error),
@@ -198,7 +198,7 @@ def sign_out_device(sign_in_id: int) -> ResponseReturnValue:
 
 def _account_page(error: PanelError | None = None) -> str:
     return render_template(
-        "accounts/show.html",
+        "account/show.html",
         email=current_user.email,
         devices=sessions.devices(current_user.id, now=utc_now()),
         this_device=current_user.sign_in_id,

@@ -158,7 +158,7 @@ def _page(error: PanelError | None = None) -> str:
     if not two_factor.is_on(current_user.id):
         return _offer_page("set_up", error)
     return render_template(
-        "accounts/second_factor/show.html",
+        "account/two_factor/show.html",
         codes_left=two_factor.recovery_codes_left(current_user.id),
         is_operator=current_user.is_operator,
         errors=_by_field(error),
@@ -171,7 +171,7 @@ def _replacement_page(error: PanelError | None = None) -> str:
 
 def _offer_page(name: str, error: PanelError | None) -> str:
     return render_template(
-        f"accounts/second_factor/{name}.html",
+        f"account/two_factor/{name}.html",
         email=current_user.email,
         is_operator=current_user.is_operator,
         next=auth.next_path(""),
@@ -182,12 +182,12 @@ def _offer_page(name: str, error: PanelError | None) -> str:
 
 def _proof_page(name: str, error: PanelError | None = None) -> str:
     """A page that asks for password and code before it does its one thing."""
-    return render_template(f"accounts/second_factor/{name}.html", email=current_user.email, errors=_by_field(error))
+    return render_template(f"account/two_factor/{name}.html", email=current_user.email, errors=_by_field(error))
 
 
 def _codes_page(codes: list[str], *, title: str) -> ResponseReturnValue:
     page = render_template(
-        "accounts/second_factor/codes.html",
+        "account/two_factor/codes.html",
         codes=codes,
         title=title,
         next=auth.next_path(url_for("second_factor.show")),

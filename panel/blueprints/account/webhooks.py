@@ -45,7 +45,7 @@ def add() -> ResponseReturnValue:
             )
     except PanelError as error:
         return _index_page(error), error.http_status
-    return render_template("receivers/secret.html", receiver=shown.receiver, secret=shown.secret, is_new=True), 201
+    return render_template("webhooks/secret.html", receiver=shown.receiver, secret=shown.secret, is_new=True), 201
 
 
 @bp.get("/<int:receiver_id>")
@@ -66,7 +66,7 @@ def rotate(receiver_id: int) -> ResponseReturnValue:
             settings=current_app.config["PANEL"],
             now=utc_now(),
         )
-    return render_template("receivers/secret.html", receiver=shown.receiver, secret=shown.secret, is_new=False)
+    return render_template("webhooks/secret.html", receiver=shown.receiver, secret=shown.secret, is_new=False)
 
 
 @bp.post("/<int:receiver_id>/balance-low")
@@ -122,7 +122,7 @@ def _bound(text: str) -> int | None:
 
 def _index_page(error: PanelError | None = None) -> str:
     return render_template(
-        "receivers/index.html",
+        "webhooks/index.html",
         summaries=webhook_endpoints.listed(current_user.id),
         most=webhook_endpoints.MOST,
         url=request.form.get("url", ""),
@@ -138,7 +138,7 @@ def _receiver_page(receiver_id: int, error: PanelError | None = None) -> str:
     typed = money.plain(receiver.balance_low_nanos) if receiver.balance_low_nanos else ""
     until = receiver.old_secret_until
     return render_template(
-        "receivers/show.html",
+        "webhooks/show.html",
         receiver=receiver,
         mark=webhook_endpoints.mark_of(receiver),
         old_signs_until=until if until is not None and utc_now() < until else None,

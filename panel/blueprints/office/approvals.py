@@ -19,7 +19,7 @@ bp: Blueprint = office_blueprint("proposals")
 def index() -> ResponseReturnValue:
     now = utc_now()
     return render_template(
-        "office/proposals/index.html",
+        "office/approvals/index.html",
         waiting=second_approval.waiting(now=now),
         decided=second_approval.decided(now=now),
         limit_nanos=limit_nanos(),
@@ -66,7 +66,7 @@ def _page(proposal_id: int, error: PanelError | None = None) -> str:
         abort(404)
     effect, why_not = _effect(shown)
     return render_template(
-        "office/proposals/show.html",
+        "office/approvals/show.html",
         shown=shown,
         effect=effect,
         why_not=why_not,

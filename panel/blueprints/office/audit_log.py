@@ -37,7 +37,7 @@ def csv() -> ResponseReturnValue:
 
 def _page(filters: Filters | None, errors: dict[str, str]) -> str:
     return render_template(
-        "office/log/index.html",
+        "office/audit_log/index.html",
         filters=filters,
         page=audit_log_search.page(filters) if filters else None,
         typed={name: request.args.get(name, "") for name in FIELDS},

@@ -16,7 +16,7 @@ def index() -> ResponseReturnValue:
     if "live" in request.args:
         return layout.choose_updates("/office")
     region, _shown = _region()
-    return render_template("office/index.html", region=region, is_live=layout.is_live())
+    return render_template("office/dashboard.html", region=region, is_live=layout.is_live())
 
 
 @bp.get("/live")

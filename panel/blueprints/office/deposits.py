@@ -52,7 +52,7 @@ def _index(*, q: str = "", errors: dict[str, str] | None = None) -> str:
     rows = deposits.waiting(after=after(), most=PAGE_SIZE + 1)
     shown, has_more = rows[:PAGE_SIZE], len(rows) > PAGE_SIZE
     return render_template(
-        "office/top_ups/index.html",
+        "office/deposits/index.html",
         rows=shown,
         emails=customers.emails({row.customer_id for row in shown}),
         next_after=shown[-1].id if has_more else None,
@@ -141,7 +141,7 @@ def _wanted(top_up: TopUp, *, key: str) -> Wanted:
 
 def _check_page(top_up: TopUp, wanted: Wanted, *, reason: str = "") -> str:
     return effect_page(
-        "office/top_ups/check.html",
+        "office/deposits/check.html",
         wanted,
         reason=reason,
         top_up=top_up,
@@ -156,7 +156,7 @@ def _page(top_up: TopUp, error: PanelError | None = None, *, form: str = "amount
         errors["refusal"] = errors.pop("reason")
     waiting = second_approval.of_customer(top_up.customer_id, now=utc_now())
     return render_template(
-        "office/top_ups/show.html",
+        "office/deposits/show.html",
         top_up=top_up,
         user=customers.find(top_up.customer_id),
         proposal=next((each for each in waiting if each.row.top_up_id == top_up.id), None),

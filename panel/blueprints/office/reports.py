@@ -25,7 +25,7 @@ def show() -> ResponseReturnValue:
         [day.median_seconds for day in days], [day.p90_seconds for day in days], steps=charts.DURATION_STEPS
     )
     return render_template(
-        "office/figures.html",
+        "office/reports.html",
         days=days,
         ends=(f"{days[0].day:%d %B}", f"{days[-1].day:%d %B}"),
         placed=placed,

@@ -189,7 +189,7 @@ def _kept_form(long_field: str, *, log_in_url: str) -> ResponseReturnValue:
     """The form as it was typed, on a page that leads to the log-in: too long for an address, as an order's is kept."""
     others = [(name, value) for name, value in request.form.items() if name not in (long_field, "csrf_token")]
     fields = [*others, (long_field, request.form[long_field])]
-    return render_template("accounts/logged_out_form.html", fields=fields, log_in_url=log_in_url), 403
+    return render_template("account/logged_out_form.html", fields=fields, log_in_url=log_in_url), 403
 
 
 def _page_asked_for() -> str:
