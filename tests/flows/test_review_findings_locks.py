@@ -112,7 +112,7 @@ def test_order_handed_over_while_its_time_ran_out_is_not_canceled(app: Flask, mo
 def test_giving_calls_back_does_not_block_a_batch_for_good(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     one, other = _of_two_customers()
     taken = _take(one.provider_id)
-    assert [assignment.order.order_id for assignment in taken] == [one.id, other.id]
+    assert {assignment.order.order_id for assignment in taken} == {one.id, other.id}
     meanwhile = Meanwhile(app, _claims(one.id, other.id))
     _before(monkeypatch, dispatch, "lock_attempt", lambda _: meanwhile.begin(wait=WAIT_SECONDS))
 
