@@ -53,3 +53,14 @@ def calls(path: Path) -> Iterator[tuple[str, int]]:
 def calling(names: set[str], files: list[Path]) -> list[str]:
     """Where in these files one of these is called, as `panel/db/__init__.py:112 commit`."""
     return [f"{name_of(file)}:{line} {name}" for file in files for name, line in calls(file) if name in names]
+
+
+def imported_packages(path: Path) -> set[str]:
+    """The top-level names that this file imports: `flask` for `from flask.testing import FlaskClient`."""
+    names = set()
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add((node.module or "").split(".")[0])
+    return names

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rules.source import calling, name_of, python_files, tree_of
+from tests.rules.source import calling, imported_packages, name_of, python_files, tree_of
 
 EDGES = (
     "application",
@@ -52,7 +52,7 @@ def test_money_is_counted_in_whole_numbers() -> None:
 
     assert files
     assert calling({"float", "round", "Decimal"}, files) == []
-    assert [name_of(path) for path in files if "decimal" in _imported(path)] == []
+    assert [name_of(path) for path in files if "decimal" in imported_packages(path)] == []
     assert [place for path in files for place in _divisions(path)] == []
 
 
@@ -77,22 +77,12 @@ def test_no_test_is_skipped_or_patched_by_hand(path: Path) -> None:
     """What a machine lacks is said by `servers.missing` alone; time is passed in, not patched."""
     if path.name.startswith("test_"):
         assert calling({"skip", "skipif", "xfail", "importorskip"}, [path]) == []
-        assert not _imported(path) & {"mock", "unittest", "freezegun", "time_machine"}
+        assert not imported_packages(path) & {"mock", "unittest", "freezegun", "time_machine"}
 
 
 def _is_below(path: Path, places: set[str]) -> bool:
     name = name_of(path)
     return any(name == f"{place}.py" or name.startswith(f"{place}/") for place in places)
-
-
-def _imported(path: Path) -> set[str]:
-    names = set()
-    for node in ast.walk(tree_of(path)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names.add((node.module or "").split(".")[0])
-    return names
 
 
 def _now_of_datetime(path: Path) -> list[str]:
