@@ -25,9 +25,9 @@ from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import BadInput, ExpiredForm, NotFound, PanelError, RequestIdUsed, TooManyTries
 from panel.domain.ticket import LONGEST_SUBJECT, LONGEST_TEXT, TicketKind, TicketState
-from panel.services.accounts.sessions import Present
+from panel.services.accounts.sessions import PageVersions
 from panel.services.orders import placing
-from panel.services.page_version import shown_hash
+from panel.services.page_version import page_etag
 from panel.services.tickets import customer_actions, customer_list, detail, opening, subjects
 from panel.services.tickets.detail import OwnTicket
 from panel.services.tickets.opening import Asked
@@ -95,21 +95,21 @@ def form_again(error: ExpiredForm) -> ResponseReturnValue:
 @bp.get("/<int:ticket_id>")
 @login_required
 def show(ticket_id: int) -> ResponseReturnValue:
-    present = _present()
+    versions = _versions()
     own = _own_or_404(ticket_id)
     if "live" in request.args:
         return _choose_updates(ticket_id)
-    return _page(own, present)
+    return _page(own, versions)
 
 
 @bp.get("/<int:ticket_id>/live")
 @login_required
 def live(ticket_id: int) -> ResponseReturnValue:
     """304 when what is shown is still so, else the region with its new hash."""
-    present = _present()
+    versions = _versions()
     own = _own_or_404(ticket_id)
-    shown = _shown(ticket_id, present)
-    return region_or_304(shown, lambda: _region(own, present))
+    shown = _shown(ticket_id, versions)
+    return region_or_304(shown, lambda: _region(own, versions))
 
 
 @bp.post("/<int:ticket_id>/answers")
@@ -171,9 +171,9 @@ def _own_or_404(ticket_id: int) -> OwnTicket:
     return own
 
 
-def _present() -> Present:
+def _versions() -> PageVersions:
     # The versions are read first: what is read after them can only be newer, and is then fetched once more.
-    return Present(current_user.id, current_user.state_version, current_user.catalogue_version)
+    return PageVersions(current_user.id, current_user.state_version, current_user.catalogue_version)
 
 
 def _wanted(fields: dict[str, str]) -> Wanted:
@@ -246,11 +246,11 @@ def _views(counts: dict[TicketState, int], *, here: str | None) -> list[View]:
     ]
 
 
-def _page(own: OwnTicket, present: Present, *, error: PanelError | None = None) -> str:
+def _page(own: OwnTicket, versions: PageVersions, *, error: PanelError | None = None) -> str:
     return render_template(
         "tickets/show.html",
         own=own,
-        region=_region(own, present),
+        region=_region(own, versions),
         is_live=PAUSED not in session,
         text=request.form.get("text", ""),
         request_id=placing.new_request_id(),
@@ -261,11 +261,11 @@ def _page(own: OwnTicket, present: Present, *, error: PanelError | None = None) 
 
 def _answer_again(ticket_id: int, error: PanelError) -> ResponseReturnValue:
     """The thread as it is now, with what was typed and why it was not sent."""
-    present = _present()
-    return _with_wait(_page(_own_or_404(ticket_id), present, error=error), error)
+    versions = _versions()
+    return _with_wait(_page(_own_or_404(ticket_id), versions, error=error), error)
 
 
-def _region(own: OwnTicket, present: Present) -> Markup:
+def _region(own: OwnTicket, versions: PageVersions) -> Markup:
     """The one rendering of section#live. It follows the newest page of the thread alone."""
     shown_thread = detail.thread(own.id, page=_page_number())
     polls = own.state.is_open and shown_thread.is_last and PAUSED not in session
@@ -273,13 +273,13 @@ def _region(own: OwnTicket, present: Present) -> Markup:
         "tickets/_live_ticket.html",
         own=own,
         thread=shown_thread,
-        shown=_shown(own.id, present) if polls else None,
+        shown=_shown(own.id, versions) if polls else None,
     )
     return Markup(html)  # noqa: S704  (rendered, and escaped, by its template)
 
 
-def _shown(ticket_id: int, present: Present) -> str:
-    return shown_hash(present, address=url_for("tickets.live", ticket_id=ticket_id))
+def _shown(ticket_id: int, versions: PageVersions) -> str:
+    return page_etag(versions, address=url_for("tickets.live", ticket_id=ticket_id))
 
 
 def _choose_updates(ticket_id: int) -> ResponseReturnValue:

@@ -25,7 +25,7 @@ Reader = Callable[[Mapping[str, object]], Rows | None]
 _turn = threading.Lock()
 
 
-def turn(engine: Engine) -> AbstractContextManager[object]:
+def read_lock(engine: Engine) -> AbstractContextManager[object]:
     """To be held while a quick answer is made: on SQLite one thread of a process makes one at a time.
 
     Each read gives the interpreter's lock away and must win it back. Threads that wait here instead take no part in

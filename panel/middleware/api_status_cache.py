@@ -22,7 +22,7 @@ from panel.blueprints.api.handlers import by_word
 from panel.blueprints.api.parsing import form_of, plain_numbers, text_of
 from panel.clock import utc_now
 from panel.db import db
-from panel.db.read_only import reader, turn
+from panel.db.read_only import read_lock, reader
 from panel.services.api import keys as api_keys
 from panel.services.api import orders as api_orders
 from panel.settings import Settings
@@ -34,7 +34,7 @@ FORM = "application/x-www-form-urlencoded"
 # A hundred ids of any length that orders have, with all commas escaped.
 LONGEST_BODY = 4096
 # A form taken apart and its answer are some 25 kB.
-FORMS_KEPT = 400
+MAX_FORMS = 400
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class _Asked:
     answer: tuple[int, bytes] | None = None
 
 
-class QuickStatus:
+class ApiStatusCache:
     """The layer: called as a WSGI application, around the one given."""
 
     def __init__(self, inner: "WSGIApplication", app: Flask) -> None:
@@ -59,7 +59,7 @@ class QuickStatus:
         self._lock = Lock()
         with app.app_context():
             self._engine = db.engine.dialect.name
-            self._turn = turn(db.engine)
+            self._turn = read_lock(db.engine)
             self._find = reader(db.engine, api_keys.FIND_NOTED)
             self._statuses = reader(db.engine, api_orders.STATUSES[self._engine], has_many_rows=True)
 
@@ -90,7 +90,7 @@ class QuickStatus:
         """Only forms that were answered are kept: whoever has no key cannot crowd them out."""
         with self._lock:
             self._forms[name] = asked
-            if len(self._forms) > FORMS_KEPT:
+            if len(self._forms) > MAX_FORMS:
                 self._forms.popitem(last=False)
 
     def _taken_apart(self, body: bytes) -> _Asked | None:

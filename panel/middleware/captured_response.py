@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Headers = list[tuple[str, str]]
 
 
-class Stamps:
+class TimePlaceholders:
     """The marks that a page has instead of its times, drawn at random: nothing anybody typed can be one of them."""
 
     def __init__(self) -> None:
@@ -31,14 +31,14 @@ class Stamps:
         return tuple(self._mark.split(body))
 
 
-def stamped(pieces: Sequence[bytes]) -> bytes:
-    """The body with the present time wherever it says one."""
+def fill_times(pieces: Sequence[bytes]) -> bytes:
+    """The body with the current time wherever it says one."""
     now = utc_now()
     stamps = {form.encode(): say(now).encode() for form, say in STAMPS.items()}
     return b"".join(stamps[piece] if place % 2 else piece for place, piece in enumerate(pieces))
 
 
-class Answer:
+class CapturedResponse:
     """Takes an application's answer down instead of sending it; its length is left to whoever sends it."""
 
     def __init__(self) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from panel.middleware.session_lookup import WhoAsks, address_of
-from panel.services.page_version import shown_hash
+from panel.middleware.session_lookup import SessionLookup, address_of
+from panel.services.page_version import page_etag
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 PATH_BEGINS, PATH_ENDS = ("/orders/", "/tickets/"), "/live"
 
 
-class Unchanged:
+class LivePoll304:
     """The layer: called as a WSGI application, around the one given."""
 
     def __init__(self, inner: "WSGIApplication", app: Flask) -> None:
         self._inner = inner
-        self._who = WhoAsks(app)
+        self._who = SessionLookup(app)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         tag = environ.get("HTTP_HX_PTAG")
@@ -37,5 +37,5 @@ class Unchanged:
         path: str = environ["PATH_INFO"]
         if environ["REQUEST_METHOD"] != "GET" or not (path.startswith(PATH_BEGINS) and path.endswith(PATH_ENDS)):
             return False
-        present = self._who.present(environ)
-        return present is not None and tag == shown_hash(present, address=address_of(environ))
+        page_versions = self._who.page_versions(environ)
+        return page_versions is not None and tag == page_etag(page_versions, address=address_of(environ))

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from panel.middleware.captured_response import Answer, Headers, Stamps, stamped
-from panel.middleware.session_lookup import WhoAsks, address_of
+from panel.middleware.captured_response import CapturedResponse, Headers, TimePlaceholders, fill_times
+from panel.middleware.session_lookup import SessionLookup, address_of
 from panel.security.request_identity import MADE_FOR, THEME_COOKIE, cookies_of, theme_of
 from panel.services.accounts.sessions import SIGNED_IN, SignedIn
-from panel.services.page_version import shown_hash
+from panel.services.page_version import page_etag
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 PATH = "/orders"
 # A page is some 35 kB.
-PAGES_KEPT = 300
+MAX_PAGES = 300
 LONGEST_ADDRESS = 4096
 
 
@@ -46,23 +46,23 @@ class _Page:
     pieces: tuple[bytes, ...]
 
 
-class KeptHistory:
+class OrderHistoryCache:
     """The layer: called as a WSGI application, around the one given."""
 
     def __init__(self, inner: "WSGIApplication", app: Flask) -> None:
         self._inner = inner
-        self._who = WhoAsks(app)
+        self._who = SessionLookup(app)
         self._cookie_name: str = app.config["SESSION_COOKIE_NAME"]
         self._pages: OrderedDict[_Key, _Page] = OrderedDict()
         self._lock = Lock()
-        self._stamps = Stamps()
+        self._stamps = TimePlaceholders()
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         person = self._person(environ)
         if person is None:
             return self._inner(environ, start_response)
         session, theme = cookies_of(environ)[self._cookie_name], theme_of(environ)
-        key = _Key(session, theme, shown_hash(person.present, address=address_of(environ)))
+        key = _Key(session, theme, page_etag(person.page_versions, address=address_of(environ)))
         page = self._pages.get(key)
         if page is not None:
             environ[MADE_FOR] = person.token
@@ -81,7 +81,7 @@ class KeptHistory:
     def _drawn(
         self, key: _Key, person: SignedIn, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        answer = Answer()
+        answer = CapturedResponse()
         self._stamps.ask_for(environ)
         body = answer.body_of(self._inner, environ)
         page = _Page(answer.headers, self._stamps.split(body))
@@ -90,12 +90,12 @@ class KeptHistory:
         if answer.status.startswith("200 ") and is_persons and not answer.has("set-cookie"):
             with self._lock:
                 self._pages[key] = page
-                if len(self._pages) > PAGES_KEPT:
+                if len(self._pages) > MAX_PAGES:
                     self._pages.popitem(last=False)
         return _given(page, start_response, status=answer.status)
 
 
 def _given(page: _Page, start_response: "StartResponse", *, status: str = "200 OK") -> Iterable[bytes]:
-    body = stamped(page.pieces)
+    body = fill_times(page.pieces)
     start_response(status, [*page.headers, ("Content-Length", str(len(body)))])
     return (body,)

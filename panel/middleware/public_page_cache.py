@@ -7,10 +7,10 @@ these pages show, and gives a kept page only while all of these are as they were
 - the reading that measured figures come from (`services/measures`, a minute at the most);
 - the minute, for all else that moves with time, such as the state of the platform.
 
-What the database said holds for ASKED_AGAIN_SECONDS, unless this process writes something sooner: no visitor is shown
-what is older than that. The texts of `content/` and the code are those of the process. A page is kept for each choice
-of colors. What asks for a session, sets a cookie, or is not listed in PAGES is drawn each time; so is what Flask's side
-did not mark as made for a visitor. Flask is asked as a visitor asks: see `panel/middleware/visitor_request`.
+What the database said holds for VERSIONS_MAX_AGE_SECONDS, unless this process writes something sooner: no visitor is
+shown what is older than that. The texts of `content/` and the code are those of the process. A page is kept for each
+choice of colors. What asks for a session, sets a cookie, or is not listed in PAGES is drawn each time;
+so is what Flask's side did not mark as made for a visitor. See `panel/middleware/visitor_request`.
 """
 
 import gzip
@@ -32,8 +32,8 @@ from werkzeug.routing import RequestRedirect
 
 from panel.clock import utc_now
 from panel.db import commits, db
-from panel.db.read_only import reader, turn
-from panel.middleware.captured_response import Answer, Headers, Stamps, stamped
+from panel.db.read_only import read_lock, reader
+from panel.middleware.captured_response import CapturedResponse, Headers, TimePlaceholders, fill_times
 from panel.middleware.visitor_request import is_plain_path, visitor_environ
 from panel.models import Catalogue, Incident, IncidentUpdate, Provider
 from panel.security.request_identity import MADE_FOR, VISITOR, cookies_of, theme_of
@@ -62,9 +62,9 @@ PAGES = frozenset(
         "/tools/<slug>",
     }
 )
-MOST_KEPT = 2_000
+MAX_PAGES = 2_000
 # Each question hands the interpreter from thread to thread: one for every page halves what a process answers.
-ASKED_AGAIN_SECONDS = 0.05
+VERSIONS_MAX_AGE_SECONDS = 0.05
 LONGEST_ACCEPT_ENCODING = 256
 
 BROTLI_QUALITY = 9
@@ -94,7 +94,7 @@ class _Said:
 
 
 @dataclass(slots=True)
-class Kept:
+class CachedPage:
     """One page as it is given: under which versions it was drawn, and its body in each encoding asked for so far."""
 
     versions: tuple[object, ...]
@@ -109,7 +109,7 @@ class Kept:
         return found
 
 
-class KeptPages:
+class PublicPageCache:
     """The layer: called as a WSGI application, around the one given."""
 
     def __init__(self, inner: "WSGIApplication", app: Flask) -> None:
@@ -117,14 +117,14 @@ class KeptPages:
         self._rules = app.url_map.bind("")
         self._session_cookie: str = app.config["SESSION_COOKIE_NAME"]
         self._public_url: str = app.config["PANEL"].public_url
-        self._pages: OrderedDict[tuple[str, str], Kept] = OrderedDict()
+        self._pages: OrderedDict[tuple[str, str], CachedPage] = OrderedDict()
         self._lock = threading.Lock()
         # When a page was drawn is no news, and no part of what its ETag stands for.
-        self._stamps = Stamps()
+        self._stamps = TimePlaceholders()
         self._said: _Said | None = None
         with app.app_context():
             self._database = str(db.engine.url)
-            self._turn = turn(db.engine)
+            self._turn = read_lock(db.engine)
             self._read = reader(db.engine, VERSIONS)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -158,7 +158,7 @@ class KeptPages:
     def _versions(self) -> tuple[object, ...] | None:
         """What every kept page depends on, as it is now; None where the database can't be asked."""
         said = self._said
-        if said is None or said.commits != commits() or time.monotonic() - said.at >= ASKED_AGAIN_SECONDS:
+        if said is None or said.commits != commits() or time.monotonic() - said.at >= VERSIONS_MAX_AGE_SECONDS:
             said = self._said = self._asked()
         return (*said.row, int(utc_now().timestamp()) // 60, self._read_at()) if said is not None else None
 
@@ -180,12 +180,12 @@ class KeptPages:
         start_response: "StartResponse",
     ) -> Iterable[bytes]:
         """Flask's own answer, kept from now on where it is the page that everybody gets."""
-        answer, asked = Answer(), visitor_environ(environ, public_url=self._public_url)
+        answer, asked = CapturedResponse(), visitor_environ(environ, public_url=self._public_url)
         self._stamps.ask_for(asked)
         pieces = self._stamps.split(answer.body_of(self._inner, asked))
         is_visitors = asked.get(MADE_FOR) == VISITOR
         if answer.status != "200 OK" or not is_visitors or answer.has("set-cookie", "cache-control"):
-            whole = stamped(pieces)
+            whole = fill_times(pieces)
             start_response(answer.status, [*answer.headers, ("Content-Length", str(len(whole)))])
             return (whole,)
         if versions[-1] is None:
@@ -194,7 +194,7 @@ class KeptPages:
         kept = _kept(pieces, answer.headers, versions=versions)
         with self._lock:
             self._pages[page] = kept
-            if len(self._pages) > MOST_KEPT:
+            if len(self._pages) > MAX_PAGES:
                 self._pages.popitem(last=False)
         return _given(kept, environ, start_response)
 
@@ -214,13 +214,15 @@ def _encoding_for(accepted: str) -> str:
     return next((encoding for encoding in ("br", "gzip") if encoding in taken), "")
 
 
-def _kept(pieces: Sequence[bytes], headers: Headers, *, versions: tuple[object, ...]) -> Kept:
+def _kept(pieces: Sequence[bytes], given: Headers, *, versions: tuple[object, ...]) -> CachedPage:
     digest = hashlib.blake2b(b"".join(pieces), digest_size=16).hexdigest()
-    own = [pair for pair in headers if pair[0].lower() not in OF_ONE_ANSWER]
-    return Kept(versions, [*own, ("ETag", f'W/"{digest}"'), VARY, ASK_AGAIN], f'"{digest}"', {"": stamped(pieces)})
+    own = [pair for pair in given if pair[0].lower() not in OF_ONE_ANSWER]
+    return CachedPage(
+        versions, [*own, ("ETag", f'W/"{digest}"'), VARY, ASK_AGAIN], f'"{digest}"', {"": fill_times(pieces)}
+    )
 
 
-def _given(kept: Kept, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+def _given(kept: CachedPage, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
     if kept.tag in environ.get("HTTP_IF_NONE_MATCH", ""):
         start_response("304 Not Modified", kept.headers[-3:])
         return ()

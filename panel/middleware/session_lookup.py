@@ -11,10 +11,10 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from panel.clock import utc_now
 from panel.db import db
-from panel.db.read_only import Reader, reader, turn
+from panel.db.read_only import Reader, read_lock, reader
 from panel.security.request_identity import cookies_of
-from panel.services.accounts.sessions import FIND, TOKEN_KEY, Present, SignedIn, as_read, moments, token_hash
-from panel.services.page_version import PRESENT
+from panel.services.accounts.sessions import FIND, TOKEN_KEY, PageVersions, SignedIn, as_read, moments, token_hash
+from panel.services.page_version import PAGE_VERSIONS
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -24,7 +24,7 @@ LONGEST_COOKIE = 4096
 _OUR_COOKIE = re.compile(r"[A-Za-z0-9_.-]+")
 
 
-class WhoAsks:
+class SessionLookup:
     """What the layers before Flask know of a request: whose it is, and which versions that person's pages have."""
 
     def __init__(self, app: Flask) -> None:
@@ -34,14 +34,14 @@ class WhoAsks:
         self._cookie_name: str = app.config["SESSION_COOKIE_NAME"]
         self._cookies = _Cookies(serializer)
         with app.app_context():
-            self._turn = turn(db.engine)
-            self._read_present = reader(db.engine, PRESENT)
+            self._turn = read_lock(db.engine)
+            self._read_versions = reader(db.engine, PAGE_VERSIONS)
             self._read_signed_in = reader(db.engine, FIND)
 
-    def present(self, environ: "WSGIEnvironment") -> Present | None:
+    def page_versions(self, environ: "WSGIEnvironment") -> PageVersions | None:
         """As the database says it now, each time; None for whoever is not signed in, and in any doubt."""
-        found = self._asked(environ, self._read_present)
-        return None if found is None else Present(*found[1])
+        found = self._asked(environ, self._read_versions)
+        return None if found is None else PageVersions(*found[1])
 
     def signed_in(self, environ: "WSGIEnvironment") -> SignedIn | None:
         """The same, with all that a page knows of the person."""

@@ -160,7 +160,7 @@ def read_at(database: str, *, now: datetime) -> datetime | None:
     return reading.at if reading is not None and _is_fresh(reading, now=now) else None
 
 
-def forget() -> None:
+def clear_cache() -> None:
     """Read the orders anew at the next question."""
     _kept.clear()
 

@@ -11,10 +11,10 @@ from sqlalchemy import bindparam, literal_column, select
 
 from panel.assets.build_id import build
 from panel.models import Catalogue, SignIn, User
-from panel.services.accounts.sessions import Present, may_be_in
+from panel.services.accounts.sessions import PageVersions, may_be_in
 
 # The least that says whether anything is new: a fifth more answers than by all that a whole page needs to know.
-PRESENT = (
+PAGE_VERSIONS = (
     select(User.id, User.state_version, Catalogue.version)
     .join_from(SignIn, User, User.id == SignIn.user_id)
     .join(Catalogue, Catalogue.id == literal_column("1"))
@@ -27,7 +27,7 @@ PRESENT = (
 )
 
 
-def shown_hash(present: Present, *, address: str) -> str:
+def page_etag(versions: PageVersions, *, address: str) -> str:
     """The hash of what `address` (path and query) shows to this person."""
-    what = f"{build()}|{present.user_id}|{present.state_version}|{present.catalogue_version}|{address}"
+    what = f"{build()}|{versions.user_id}|{versions.state_version}|{versions.catalogue_version}|{address}"
     return hashlib.blake2b(what.encode(), digest_size=16).hexdigest()

@@ -219,7 +219,7 @@ def test_reliability_counts_the_money_that_came_back(client: FlaskClient) -> Non
 
     with transaction():
         db.session.execute(update(Order).where(Order.id == 1).values(returned_nanos=Order.returned_nanos - 1))
-    delivery_times.forget()
+    delivery_times.clear_cache()
 
     assert "19 of 20 orders (last 30 days)" in words(page(client, "/reliability"))
 

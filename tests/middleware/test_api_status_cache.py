@@ -13,7 +13,7 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.middleware import api_status_cache
-from panel.middleware.api_status_cache import QuickStatus
+from panel.middleware.api_status_cache import ApiStatusCache
 from panel.models import ApiKey
 from panel.services.api import orders as api_orders
 from panel.services.api.orders import status_texts
@@ -40,7 +40,7 @@ class Made:
 @pytest.fixture
 def made(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Made:
     """The app with one more quick way around it, fresh for this test, and what it makes counted."""
-    app.wsgi_app = QuickStatus(app.wsgi_app, app)  # type: ignore[method-assign]
+    app.wsgi_app = ApiStatusCache(app.wsgi_app, app)  # type: ignore[method-assign]
     counted = Made()
     monkeypatch.setattr(api_orders, "status_texts", counted.status_texts)
     return counted
@@ -151,7 +151,7 @@ def test_so_many_answers_are_kept_and_none_for_strangers(
             assert is_quick(caller.post("status", orders=number))
         return made.count - before
 
-    monkeypatch.setattr(api_status_cache, "FORMS_KEPT", 3)
+    monkeypatch.setattr(api_status_cache, "MAX_FORMS", 3)
     assert ask(1, 2, 3) == 3
     for number in range(10):
         assert Caller(client, "smm_unknown").call("status", orders=number) == INVALID_KEY

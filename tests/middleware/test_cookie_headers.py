@@ -9,8 +9,8 @@ from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 from werkzeug.wrappers import Request
 
 from panel.blueprints.shared import template_globals
-from panel.middleware.public_page_cache import KeptPages
-from panel.middleware.session_lookup import WhoAsks
+from panel.middleware.public_page_cache import PublicPageCache
+from panel.middleware.session_lookup import SessionLookup
 from panel.models import User
 from panel.security.request_identity import cookies_of, theme_of
 from tests.support.factories import a_customer
@@ -143,13 +143,13 @@ def two_sessions(app: Flask) -> tuple[str, str]:
 
 
 @pytest.fixture
-def who_asks(app: Flask) -> WhoAsks:
-    return WhoAsks(app)
+def who_asks(app: Flask) -> SessionLookup:
+    return SessionLookup(app)
 
 
 @given(header=HEADERS)
 def test_the_layers_before_flask_see_whom_flask_sees(
-    app: Flask, two_sessions: tuple[str, str], who_asks: WhoAsks, header: str
+    app: Flask, two_sessions: tuple[str, str], who_asks: SessionLookup, header: str
 ) -> None:
     cookies = header.replace("{first}", two_sessions[0]).replace("{second}", two_sessions[1])
     environ = {"HTTP_COOKIE": cookies}
@@ -167,7 +167,7 @@ def test_the_layers_before_flask_see_whom_flask_sees(
     "path", ["//faq", "/faq/", "/FAQ", "/faq//", "/./faq", "/faq;a", "/faq%2f", "/order-statuses/Pending", "/faq\0"]
 )
 def test_an_odd_spelling_of_an_address_is_no_page_of_its_own(app: Flask, path: str) -> None:
-    layer = KeptPages(app.wsgi_app, app)
+    layer = PublicPageCache(app.wsgi_app, app)
     app.wsgi_app = layer  # type: ignore[method-assign]
 
     ask(app, PATH_INFO=path)

@@ -13,7 +13,7 @@ from sqlalchemy import update
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
-from panel.middleware.live_poll_304 import Unchanged
+from panel.middleware.live_poll_304 import LivePoll304
 from panel.models import Catalogue, SignIn
 from panel.services.accounts import sessions
 from panel.services.orders import transitions
@@ -34,7 +34,7 @@ def layer(app: Flask) -> FlaskClient:
 
     layered = Flask(__name__)
     layered.config.update(SECRET_KEY=app.config["SECRET_KEY"])
-    layered.wsgi_app = Unchanged(inner, app)  # type: ignore[method-assign]
+    layered.wsgi_app = LivePoll304(inner, app)  # type: ignore[method-assign]
     return layered.test_client()
 
 

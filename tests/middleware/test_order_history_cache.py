@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
-from panel.middleware.order_history_cache import KeptHistory
+from panel.middleware.order_history_cache import OrderHistoryCache
 from panel.models import Catalogue, SignIn, User
 from panel.services.orders import transitions
 from tests.support.factories import NOON, a_customer, an_order, signed_in
@@ -37,7 +37,7 @@ class Counted:
 def site(app: Flask) -> Counted:
     """The app with one more layer of the kind around it, fresh for this test, that counts what passes."""
     counted = Counted(app)
-    app.wsgi_app = KeptHistory(counted, app)  # type: ignore[assignment, method-assign, arg-type]
+    app.wsgi_app = OrderHistoryCache(counted, app)  # type: ignore[assignment, method-assign, arg-type]
     return counted
 
 
@@ -195,7 +195,7 @@ def test_what_is_refused_is_not_kept(client: FlaskClient, site: Counted, custome
 def test_only_the_newest_pages_are_kept(
     client: FlaskClient, site: Counted, customer: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("panel.middleware.order_history_cache.PAGES_KEPT", 2)
+    monkeypatch.setattr("panel.middleware.order_history_cache.MAX_PAGES", 2)
     for number in (1, 2, 3):
         client.get(f"/orders?q={number}")
     asked = site.asked

@@ -107,7 +107,7 @@ def test_only_an_encoding_that_was_asked_for_is_given(accepted: str, given: str)
 def test_a_changed_catalogue_shows_at_once(
     client: FlaskClient, drawn: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(public_page_cache, "ASKED_AGAIN_SECONDS", 3600.0)
+    monkeypatch.setattr(public_page_cache, "VERSIONS_MAX_AGE_SECONDS", 3600.0)
     client.get("/tools")
     tool = a_tool("visits-of-pages")
     bump_catalogue()
@@ -123,7 +123,7 @@ def test_what_another_process_changed_shows_a_moment_later(
     client: FlaskClient, drawn: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever writes past `transaction` is to this process as another process is."""
-    monkeypatch.setattr(public_page_cache, "ASKED_AGAIN_SECONDS", 3600.0)
+    monkeypatch.setattr(public_page_cache, "VERSIONS_MAX_AGE_SECONDS", 3600.0)
     client.get("/tools")
     with db.engine.begin() as connection:
         connection.execute(update(Catalogue).values(version=Catalogue.version + 1))
@@ -131,7 +131,7 @@ def test_what_another_process_changed_shows_a_moment_later(
     client.get("/tools")
     assert drawn == ["/tools"]
 
-    monkeypatch.setattr(public_page_cache, "ASKED_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(public_page_cache, "VERSIONS_MAX_AGE_SECONDS", 0.01)
     time.sleep(0.02)
     client.get("/tools")
     assert drawn == ["/tools", "/tools"]
@@ -158,7 +158,7 @@ def test_figures_that_are_read_anew_show_at_once(client: FlaskClient, drawn: lis
     a_tool()
     client.get("/tools")
     client.get("/tools")
-    delivery_times.forget()
+    delivery_times.clear_cache()
 
     client.get("/tools")
 
@@ -250,7 +250,7 @@ def test_a_database_that_cannot_be_asked_is_for_flask_to_explain(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tag = tag_of(client)
-    monkeypatch.setattr(public_page_cache.KeptPages, "_versions", lambda _self: None)
+    monkeypatch.setattr(public_page_cache.PublicPageCache, "_versions", lambda _self: None)
 
     answer = client.get("/tools", headers={"If-None-Match": tag})
 

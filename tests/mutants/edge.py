@@ -21,7 +21,7 @@ MUTANTS = (
     *in_file(
         "panel/middleware/live_poll_304.py",
         UNCHANGED,
-        ("is not None and tag == shown_hash(present, address=address_of(environ))", "is not None"),
+        ("is not None and tag == page_etag(page_versions, address=address_of(environ))", "is not None"),
         ('environ["REQUEST_METHOD"] != "GET" or not', "not"),
     ),
     *in_file(

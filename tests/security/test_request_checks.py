@@ -12,7 +12,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.middleware.session_lookup import WhoAsks
+from panel.middleware.session_lookup import SessionLookup
 from panel.models import SignIn, User
 from panel.security import MOST_FORM_PARTS
 from panel.services.accounts import sessions
@@ -175,7 +175,7 @@ def test_an_operators_session_ends_without_use(app: Flask, is_operator: bool, id
     with transaction():
         db.session.execute(update(SignIn).values(seen_at=utc_now() - idle))
 
-    layers = WhoAsks(app)
+    layers = SessionLookup(app)
     environ = {"HTTP_COOKIE": f"session={cookie}"}
     client = app.test_client()
     client.set_cookie("session", cookie)

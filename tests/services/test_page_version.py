@@ -10,8 +10,8 @@ from sqlalchemy import select
 from panel.db import db, transaction
 from panel.models import Order, User
 from panel.services import customer_version
-from panel.services.accounts.sessions import Present
-from panel.services.page_version import shown_hash
+from panel.services.accounts.sessions import PageVersions
+from panel.services.page_version import page_etag
 from tests.support.factories import a_customer, a_tool, an_order, signed_in
 
 pytestmark = pytest.mark.both_engines
@@ -49,7 +49,7 @@ def tag_of(page: str) -> str:
 
 
 def test_two_people_of_the_same_versions_have_different_hashes() -> None:
-    first, second = (shown_hash(Present(number, 7, 3), address="/orders") for number in (1, 2))
+    first, second = (page_etag(PageVersions(number, 7, 3), address="/orders") for number in (1, 2))
 
     assert first != second
 

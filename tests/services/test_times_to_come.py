@@ -26,7 +26,7 @@ def a_round(*, ahead: timedelta) -> None:
     found = [Finding(component, State.OPERATIONAL, 5, "It answers.") for component in Component]
     with transaction():
         measurements.record(found, interval_seconds=60, now=utc_now() + ahead)
-    short_cache.forget()
+    short_cache.clear()
 
 
 def test_round_to_come_says_nothing_of_the_present(client: FlaskClient) -> None:
@@ -47,7 +47,7 @@ def test_heartbeat_to_come_is_no_worker(client: FlaskClient) -> None:
     a_round(ahead=timedelta())
     with transaction():
         health.beat("here", now=utc_now() + HOUR)
-    short_cache.forget()
+    short_cache.clear()
 
     assert (client.get("/readyz").status_code, client.get("/readyz").text) == (503, "not ready: worker\n")
     assert present.read(interval_seconds=60, now=utc_now()).is_stale
@@ -112,7 +112,7 @@ def test_delivery_times_to_come_or_below_nothing_are_not_measured() -> None:
         with transaction():
             times = {"started_at": ended, "completed_at": ended, "ended_at": ended}
             db.session.execute(update(Order).where(Order.id == order.id).values(**times))
-    delivery_times.forget()
+    delivery_times.clear_cache()
 
     assert delivery_times.time_to_completion(now=now) is None
     assert delivery_times.time_to_start(now=now) is None

@@ -12,11 +12,11 @@ from panel.db import transaction
 from panel.domain.errors import CancelNotAvailable, IllegalTransition, PanelError, RefillNotAvailable, StaleOrder
 from panel.domain.status import Status
 from panel.services import delivery_times
-from panel.services.accounts.sessions import Present
+from panel.services.accounts.sessions import PageVersions
 from panel.services.orders import cancellations, goodwill, refills, request_progress
 from panel.services.orders import detail as order_detail
 from panel.services.orders.detail import Acts, OwnOrder
-from panel.services.page_version import shown_hash
+from panel.services.page_version import page_etag
 from panel.services.tickets import customer_list
 
 bp = Blueprint("order", __name__, url_prefix="/orders/<int:order_id>")
@@ -27,21 +27,21 @@ _NOT_NOW = (CancelNotAvailable, RefillNotAvailable, IllegalTransition, StaleOrde
 @bp.get("")
 @login_required
 def show(order_id: int) -> ResponseReturnValue:
-    present = _present()
+    versions = _versions()
     own = _own_or_404(order_id)
     if "live" in request.args:
         return _choose_updates(order_id)
-    return _page(own, present)
+    return _page(own, versions)
 
 
 @bp.get("/live")
 @login_required
 def live(order_id: int) -> ResponseReturnValue:
     """304 when what is shown is still so, else the region with its new hash."""
-    present = _present()
+    versions = _versions()
     own = _own_or_404(order_id)
-    shown = _shown(order_id, present)
-    return region_or_304(shown, lambda: _region(own, order_detail.acts(own, now=utc_now()), present))
+    shown = _shown(order_id, versions)
+    return region_or_304(shown, lambda: _region(own, order_detail.acts(own, now=utc_now()), versions))
 
 
 @bp.get("/receipt")
@@ -90,25 +90,25 @@ def _own_or_404(order_id: int) -> OwnOrder:
     return own
 
 
-def _present() -> Present:
+def _versions() -> PageVersions:
     # The versions are read first: what is read after them can only be newer, and is then fetched once more.
-    return Present(current_user.id, current_user.state_version, current_user.catalogue_version)
+    return PageVersions(current_user.id, current_user.state_version, current_user.catalogue_version)
 
 
 def _refused(order_id: int, error: PanelError) -> ResponseReturnValue:
     """The order as it is now, with the reason why nothing was changed."""
-    present = _present()
-    return _page(_own_or_404(order_id), present, refusal=error.message), 409
+    versions = _versions()
+    return _page(_own_or_404(order_id), versions, refusal=error.message), 409
 
 
-def _page(own: OwnOrder, present: Present, *, refusal: str = "") -> str:
+def _page(own: OwnOrder, versions: PageVersions, *, refusal: str = "") -> str:
     now = utc_now()
     acts = order_detail.acts(own, now=now)
     return render_template(
         "orders/show.html",
         own=own,
         acts=acts,
-        region=_region(own, acts, present),
+        region=_region(own, acts, versions),
         is_live=PAUSED not in session,
         refusal=refusal,
         started=delivery_times.time_to_start(own.tool.id, now=now),
@@ -117,7 +117,7 @@ def _page(own: OwnOrder, present: Present, *, refusal: str = "") -> str:
     )
 
 
-def _region(own: OwnOrder, acts: Acts, present: Present) -> Markup:
+def _region(own: OwnOrder, acts: Acts, versions: PageVersions) -> Markup:
     """The one rendering of section#live. It follows the newest page of the timeline alone."""
     page = _page_number()
     polls = own.status.is_moving and page == 1 and PAUSED not in session
@@ -131,13 +131,13 @@ def _region(own: OwnOrder, acts: Acts, present: Present) -> Markup:
         refills=request_progress.refill_stories(own.id),
         cancellations=request_progress.cancellation_stories(own.id),
         tickets=customer_list.about_order(own.id),
-        shown=_shown(own.id, present) if polls else None,
+        shown=_shown(own.id, versions) if polls else None,
     )
     return Markup(html)  # noqa: S704  (rendered, and escaped, by its template)
 
 
-def _shown(order_id: int, present: Present) -> str:
-    return shown_hash(present, address=url_for("order.live", order_id=order_id))
+def _shown(order_id: int, versions: PageVersions) -> str:
+    return page_etag(versions, address=url_for("order.live", order_id=order_id))
 
 
 def _choose_updates(order_id: int) -> ResponseReturnValue:

@@ -22,9 +22,9 @@ from panel.domain import money, order_filters
 from panel.domain.list_filters import BadFilters
 from panel.domain.order_filters import Filters
 from panel.domain.status import Status
-from panel.services.accounts.sessions import Present
+from panel.services.accounts.sessions import PageVersions
 from panel.services.orders import history as order_history
-from panel.services.page_version import shown_hash
+from panel.services.page_version import page_etag
 
 bp = Blueprint("orders", __name__)
 bp.record_once(lambda state: history_rows.init_app(state.app))
@@ -79,18 +79,18 @@ class Typed:
 @bp.get(PAGE)
 @login_required
 def index() -> ResponseReturnValue:
-    present = _present()
+    versions = _versions()
     try:
-        filters = _filters(present)
+        filters = _filters(versions)
     except BadFilters as error:
-        return _refused(error, present)
+        return _refused(error, versions)
     if "live" in request.args:
         return _choose_updates(filters)
     is_live, typed, here = PAUSED not in session, _typed(filters), _address(PAGE, filters)
     return render_template(
         "orders/index.html",
-        form=history_rows.filter_form(typed, _tool_choices(present, typed.tool)),
-        region=_region(filters, present, is_live=is_live),
+        form=history_rows.filter_form(typed, _tool_choices(versions, typed.tool)),
+        region=_region(filters, versions, is_live=is_live),
         page_url=here,
         csv_url=_address(FILE, filters.at(None)),
         log_in_url=f"/log-in?{urlencode({'next': here})}",
@@ -104,61 +104,63 @@ def index() -> ResponseReturnValue:
 @login_required
 def live() -> ResponseReturnValue:
     """304 when what is shown is still so, else the region with its new hash."""
-    present = _present()
-    filters = _filters(present)
-    shown = shown_hash(present, address=_address(LIVE, filters))
-    return region_or_304(shown, lambda: _region(filters, present, is_live=PAUSED not in session))
+    versions = _versions()
+    filters = _filters(versions)
+    shown = page_etag(versions, address=_address(LIVE, filters))
+    return region_or_304(shown, lambda: _region(filters, versions, is_live=PAUSED not in session))
 
 
 @bp.get(FILE)
 @login_required
 def as_file() -> ResponseReturnValue:
     """All orders that the filters leave, however many: read and sent a thousand at a time."""
-    present = _present()
+    versions = _versions()
     try:
-        filters = _filters(present)
+        filters = _filters(versions)
     except BadFilters as error:
-        return _refused(error, present)
-    names = history_rows.tool_names(present.catalogue_version)
+        return _refused(error, versions)
+    names = history_rows.tool_names(versions.catalogue_version)
     return csv_stream("orders.csv", head=CSV_HEAD, rows=_csv_rows(current_user.id, filters, names))
 
 
-def _present() -> Present:
+def _versions() -> PageVersions:
     # The versions were read first: what is read after them can only be newer, and is then fetched once more.
-    present: Present = current_user.present
-    return present
+    versions: PageVersions = current_user.page_versions
+    return versions
 
 
-def _filters(present: Present) -> Filters:
+def _filters(versions: PageVersions) -> Filters:
     """The filters of the address. Raises BadFilters, also for a tool that there never was."""
     filters = order_filters.parse(request.args)
-    slugs = {tool.slug for tool in history_rows.tool_names(present.catalogue_version).values()} if filters.tool else ()
+    slugs = {tool.slug for tool in history_rows.tool_names(versions.catalogue_version).values()} if filters.tool else ()
     if filters.tool and filters.tool not in slugs:
         raise BadFilters({"tool": "There is no such tool. Choose one from the list."})
     return filters
 
 
-def _region(filters: Filters, present: Present, *, is_live: bool) -> Markup:
+def _region(filters: Filters, versions: PageVersions, *, is_live: bool) -> Markup:
     """The one rendering of section#live, kept as long as the hash of what it shows stays the same."""
-    shown = shown_hash(present, address=_address(LIVE, filters))
-    return history_rows.region((shown, is_live), lambda: _rendered(filters, present, is_live=is_live))
+    shown = page_etag(versions, address=_address(LIVE, filters))
+    return history_rows.region((shown, is_live), lambda: _rendered(filters, versions, is_live=is_live))
 
 
-def _rendered(filters: Filters, present: Present, *, is_live: bool) -> Markup:
-    counts = order_history.counts_by_status(present.user_id)
-    page = order_history.history_page(present.user_id, filters=filters)
+def _rendered(filters: Filters, versions: PageVersions, *, is_live: bool) -> Markup:
+    counts = order_history.counts_by_status(versions.user_id)
+    page = order_history.history_page(versions.user_id, filters=filters)
     polls = is_live and any(row.status in MOVING for row in page.rows)
     live_url = _address(LIVE, filters)
     # Not by Flask's own function: the region must not depend on who asks or from where.
     html = current_app.jinja_env.get_template("orders/_live.html").render(
-        rows=history_rows.rendered(page.rows, customer_id=present.user_id, catalogue_version=present.catalogue_version),
+        rows=history_rows.rendered(
+            page.rows, customer_id=versions.user_id, catalogue_version=versions.catalogue_version
+        ),
         views=history_rows.views_list(_views(filters, counts)),
         pages=_pages(filters, page.next_after),
         is_beyond=filters.after is not None and not page.rows,
-        filters=_in_words(filters, present),
+        filters=_in_words(filters, versions),
         clear_url=PAGE,
         live_url=live_url,
-        shown=shown_hash(present, address=live_url) if polls else None,
+        shown=page_etag(versions, address=live_url) if polls else None,
     )
     return Markup(html)  # noqa: S704  (rendered, and escaped, by its template)
 
@@ -193,13 +195,13 @@ def _pages(filters: Filters, next_after: int | None) -> Markup:
     return history_rows.pages_links(first, following)
 
 
-def _in_words(filters: Filters, present: Present) -> str:
+def _in_words(filters: Filters, versions: PageVersions) -> str:
     """The filters as the end of a sentence; empty when there are none."""
     said = []
     if filters.status:
         said.append(f"status {filters.status.label}")
     if filters.tool:
-        tools = history_rows.tool_names(present.catalogue_version).values()
+        tools = history_rows.tool_names(versions.catalogue_version).values()
         said.append(f"tool {next(tool.name for tool in tools if tool.slug == filters.tool)}")
     if filters.search:
         said.append(f"“{filters.search}”")
@@ -210,10 +212,10 @@ def _in_words(filters: Filters, present: Present) -> str:
     return ", ".join(said)
 
 
-def _tool_choices(present: Present, chosen: str) -> list[tuple[str, str]]:
+def _tool_choices(versions: PageVersions, chosen: str) -> list[tuple[str, str]]:
     """The tools that this person has ordered, by name, and the one that is asked for."""
-    names = history_rows.tool_names(present.catalogue_version)
-    used = set(history_rows.tools_used(present.user_id, state_version=present.state_version))
+    names = history_rows.tool_names(versions.catalogue_version)
+    used = set(history_rows.tools_used(versions.user_id, state_version=versions.state_version))
     shown = [tool for tool_id, tool in names.items() if tool_id in used or tool.slug == chosen]
     return [("", "Every tool"), *((tool.slug, tool.name) for tool in sorted(shown, key=lambda tool: tool.name))]
 
@@ -223,10 +225,10 @@ def _typed(filters: Filters) -> Typed:
     return Typed(*(given.get(name, "") for name in ("q", "status", "tool", "from", "to")))
 
 
-def _refused(error: BadFilters, present: Present) -> ResponseReturnValue:
+def _refused(error: BadFilters, versions: PageVersions) -> ResponseReturnValue:
     """The form with what was typed and what is wrong with it; no list, since none was asked for rightly."""
     typed = Typed(*(request.args.get(name, "") for name in ("q", "status", "tool", "from", "to")))
-    form = history_rows.filter_form_with_errors(typed, _tool_choices(present, typed.tool), error.errors)
+    form = history_rows.filter_form_with_errors(typed, _tool_choices(versions, typed.tool), error.errors)
     return render_template("orders/index.html", form=form, region="", errors=error.errors), 422
 
 

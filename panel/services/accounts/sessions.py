@@ -27,7 +27,7 @@ USE_NOTED_EVERY = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
-class Present:
+class PageVersions:
     """What a page of one person depends on, as read from the database before the page's own reads."""
 
     user_id: int
@@ -60,8 +60,8 @@ class SignedIn:
         return self.token
 
     @property
-    def present(self) -> Present:
-        return Present(self.id, self.state_version, self.catalogue_version)
+    def page_versions(self) -> PageVersions:
+        return PageVersions(self.id, self.state_version, self.catalogue_version)
 
 
 USERS, SIGN_INS, ACCOUNTS, CATALOGUE = (table_of(model) for model in (User, SignIn, Account, Catalogue))

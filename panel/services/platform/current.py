@@ -78,7 +78,7 @@ def summary(*, interval_seconds: int = 60, now: datetime) -> Summary:
 
 def read(*, interval_seconds: int, now: datetime) -> Present:
     """How each component does now."""
-    return short_cache.read("now", lambda: _read(interval_seconds=interval_seconds, now=now), now=now)
+    return short_cache.cached("now", lambda: _read(interval_seconds=interval_seconds, now=now), now=now)
 
 
 def is_late(measured_at: datetime | None, *, interval_seconds: int, now: datetime) -> bool:

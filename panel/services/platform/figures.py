@@ -81,7 +81,7 @@ def platform_uptime(*, interval_seconds: int = 60, now: datetime) -> PlatformUpt
 
 def by_day(*, now: datetime) -> list[Day]:
     """The last thirty days, the oldest first."""
-    return short_cache.read("figures", lambda: _by_day(now=now), kept_for=KEPT_FOR, now=now)
+    return short_cache.cached("figures", lambda: _by_day(now=now), kept_for=KEPT_FOR, now=now)
 
 
 def providers(*, interval_seconds: int, now: datetime) -> list[ProviderDays]:

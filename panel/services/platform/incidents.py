@@ -234,7 +234,7 @@ def _say(incident: Incident, words: Words, *, actor: str, now: datetime) -> None
     incident.impact = words.impact or incident.impact
     incident.cost = words.cost or incident.cost
     db.session.flush()
-    short_cache.forget()
+    short_cache.clear()
 
 
 def _log(act: str, incident: Incident, detail: str, *, actor: str, now: datetime) -> None:

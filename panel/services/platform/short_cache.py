@@ -15,7 +15,7 @@ _kept: dict[tuple[str, str], tuple[datetime, Any]] = {}
 _one_reads = threading.RLock()
 
 
-def read(name: str, reader: Callable[[], Read], *, kept_for: timedelta = KEPT_FOR, now: datetime) -> Read:
+def cached(name: str, reader: Callable[[], Read], *, kept_for: timedelta = KEPT_FOR, now: datetime) -> Read:
     """What was read under this name a moment ago, or else what `reader` says now."""
     key = (str(db.engine.url), name)
     with _one_reads:
@@ -26,6 +26,6 @@ def read(name: str, reader: Callable[[], Read], *, kept_for: timedelta = KEPT_FO
     return result
 
 
-def forget() -> None:
+def clear() -> None:
     """Read everything anew at the next question, in this process."""
     _kept.clear()

@@ -61,7 +61,7 @@ class Board:
 
 def read(*, interval_seconds: int, now: datetime) -> Board:
     """The page's facts, read at most every ten seconds."""
-    return short_cache.read("board", lambda: _read(interval_seconds=interval_seconds, now=now), now=now)
+    return short_cache.cached("board", lambda: _read(interval_seconds=interval_seconds, now=now), now=now)
 
 
 def days_of(key: str, *, interval_seconds: int, now: datetime) -> tuple[DayTimes, ...]:
@@ -73,7 +73,7 @@ def _read(*, interval_seconds: int, now: datetime) -> Board:
     standing = present.read(interval_seconds=interval_seconds, now=now)
     keys = {each.key for each in standing.components}
     days = _days(keys, interval_seconds=interval_seconds, now=now)
-    times = short_cache.read("times", lambda: _times(now=now), kept_for=TIMES_KEPT_FOR, now=now)
+    times = short_cache.cached("times", lambda: _times(now=now), kept_for=TIMES_KEPT_FOR, now=now)
     return Board(
         present=standing,
         rows=tuple(

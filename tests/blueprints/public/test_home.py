@@ -16,8 +16,8 @@ from tests.support.factories import a_customer, a_tool, an_order, signed_in
 
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> None:
-    delivery_times.forget()
-    short_cache.forget()
+    delivery_times.clear_cache()
+    short_cache.clear()
 
 
 def words(page: str) -> str:

@@ -84,7 +84,7 @@ def test_open_incident_that_names_no_part_is_in_the_sentence_about_the_whole(cli
     with transaction():
         words = Words(Phase.INVESTIGATING, "We look for the cause.", {})
         incidents.open_incident("Mails come late", words, request_id="form-1", actor="o", now=utc_now())
-    short_cache.forget()
+    short_cache.clear()
 
     page = client.get("/platform-status").text
 
@@ -138,7 +138,7 @@ def test_provider_goes_by_its_public_name_alone(client: FlaskClient) -> None:
     key = provider_key(provider.id)
     with transaction():
         db.session.execute(update(Provider).values(public_name="North <b>"))
-    short_cache.forget()
+    short_cache.clear()
 
     # With a query, a page is not the one kept.
     named = client.get("/platform-status?again").text
@@ -173,7 +173,7 @@ def measured(state: State, *, at: object = None) -> None:
     with transaction():
         health.beat("here", now=now)  # type: ignore[arg-type]
         measurements.record(findings, interval_seconds=60, now=now)  # type: ignore[arg-type]
-    short_cache.forget()
+    short_cache.clear()
 
 
 def incident(title: str) -> str:
@@ -186,7 +186,7 @@ def test_tool_page_draws_how_long_its_orders_took(client: FlaskClient) -> None:
     customer, tool = a_customer("1000"), a_tool()
     for _order in range(delivery_times.LEAST_SAMPLE):
         an_order(customer=customer, tool=tool, status=Status.COMPLETED, now=utc_now())
-    delivery_times.forget()
+    delivery_times.clear_cache()
 
     page = client.get(f"/tools/{tool.slug}").text
 

@@ -267,7 +267,7 @@ def test_measured_times_are_shown_once_there_are_enough_orders(client: FlaskClie
     customer, tool = a_customer("1000"), a_tool("page-visits")
     for _ in range(delivery_times.LEAST_SAMPLE):
         an_order(customer=customer, tool=tool, status=Status.COMPLETED, now=utc_now())
-    delivery_times.forget()
+    delivery_times.clear_cache()
 
     page = client.get("/tools/page-visits").text
 

@@ -24,7 +24,7 @@ HOUR = timedelta(hours=1)
 def waiting(*, now: datetime = NOON) -> dict[str, int]:
     """How many wait in each queue that is not empty."""
     db.session.rollback()
-    delivery_times.forget()
+    delivery_times.clear_cache()
     return {queue.name: queue.count for queue in queues.all_queues(LIMITS, now=now) if queue.count}
 
 

@@ -85,5 +85,5 @@ def test_office_shows_every_figure_as_a_drawing_and_in_a_table(client: FlaskClie
 
 
 def forget() -> None:
-    delivery_times.forget()
-    short_cache.forget()
+    delivery_times.clear_cache()
+    short_cache.clear()

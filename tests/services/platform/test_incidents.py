@@ -238,7 +238,7 @@ def measured(state: State, *, at: datetime) -> None:
             interval_seconds=60,
             now=at,
         )
-    short_cache.forget()
+    short_cache.clear()
 
 
 def proposed(state: State, *, at: datetime) -> list[int]:
@@ -248,6 +248,6 @@ def proposed(state: State, *, at: datetime) -> list[int]:
 
 
 def state_of(component: str, *, at: datetime) -> State:
-    short_cache.forget()
+    short_cache.clear()
     found = present.read(interval_seconds=60, now=at)
     return next(each.state for each in found.components if each.key == component)
