@@ -14,7 +14,7 @@ from panel.jobs import dispatch
 from panel.jobs import timeouts as deadline_sweep
 from panel.models import Attempt, User
 from panel.services.money import ledger
-from panel.services.orders.dispatch import UNCONFIRMED
+from panel.services.orders.dispatch import FIRST_WAIT_SECONDS, UNCONFIRMED
 from panel.services.providers import health as provider_health
 from panel.settings import Settings
 from tests.support.factories import a_tool, again, signed_in
@@ -129,6 +129,21 @@ def test_a_refused_connection_is_tried_later_and_sent_once(app: Flask) -> None:
 
         assert attempts(order) == ["not_sent", "not_sent", "sent"]
         assert server.count("add") == 1
+
+
+def test_each_refused_connection_doubles_the_wait(app: Flask) -> None:
+    with hostile_provider() as gone:
+        provider_at(gone.url, settings=app.config["PANEL"])
+    order = a_placed_order()
+
+    waits = []
+    for _ in range(3):
+        swept()
+        due_at = again(order).dispatch_at
+        assert due_at is not None
+        waits.append((due_at - utc_now()).total_seconds())
+
+    assert [round(wait / FIRST_WAIT_SECONDS) for wait in waits] == [1, 2, 4]
 
 
 def test_one_order_alone_is_risked_on_a_provider_that_just_failed(server: Hostile) -> None:

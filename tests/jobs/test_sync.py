@@ -167,6 +167,17 @@ def test_what_contradicts_an_end_changes_nothing_and_opens_one_review(
     assert_books_are_right()
 
 
+def test_a_believed_report_that_needs_a_review_gets_no_line_of_doubt(server: Hostile) -> None:
+    [order] = sent_orders()
+
+    told(server, {order.provider_order_id: row("Completed", "3")})
+
+    assert standing(order)[0] == "completed"
+    assert reviews_of(order) == 1
+    texts = db.session.scalars(select(Event.text).where(Event.order_id == order.id))
+    assert not [text for text in texts if "does not fit" in text]
+
+
 def test_remains_that_rose_are_shown(server: Hostile) -> None:
     [order] = sent_orders()
     told(server, {order.provider_order_id: row(remains="500")})

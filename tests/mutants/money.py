@@ -110,7 +110,7 @@ MUTANTS = (
     ),
     *in_file(
         "panel/services/money/audit.py",
-        "tests/services/money/test_audit.py",
+        "tests/services/money/test_audit.py tests/services/orders/test_goodwill.py",
         ("AccountKind.CUSTOMER and cached != summed", "AccountKind.CUSTOMER and cached < summed"),
         ("returned != ORDERS.c.returned_nanos,", ""),
         ("having(given > ORDERS.c.kept_nanos)", "having(given > ORDERS.c.kept_nanos + 1)"),

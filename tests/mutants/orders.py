@@ -68,12 +68,12 @@ MUTANTS = (
     ),
     *in_file(
         "panel/services/orders/placing.py",
-        "tests/services/test_first_completion.py",
+        "tests/services/orders/test_first_times.py",
         ('None if offer.provider_kind == "manual" else now', "now"),
     ),
     *in_file(
         "panel/services/orders/transitions.py",
-        f"{TRANSITIONS} tests/services/test_first_completion.py",
+        f"{TRANSITIONS} tests/services/orders/test_first_times.py",
         ('ORDERS.c.version == bindparam("b_version")', 'ORDERS.c.version >= bindparam("b_version")'),
         ("order.completed_at or (now if to is", "(now if to is"),
         ("order.started_at or (now if", "(now if"),
@@ -113,8 +113,8 @@ MUTANTS = (
     ),
     *in_file(
         "panel/services/orders/cancellations.py",
-        "tests/services/orders/test_cancellation_answers.py tests/blueprints/orders/test_detail.py "
-        "tests/jobs/test_dispatch.py",
+        "tests/services/orders/test_cancellations.py tests/services/orders/test_cancellation_answers.py "
+        "tests/blueprints/orders/test_detail.py tests/jobs/test_dispatch.py",
         ("if order.customer_id != customer_id:", "if False:"),
         ("(AttemptState.NOT_SENT, AttemptState.REFUSED)", "(AttemptState.NOT_SENT, AttemptState.UNKNOWN)"),
         ("Status.PENDING and not may_be_taken(order_id)", "Status.PENDING"),

@@ -192,3 +192,14 @@ def test_two_workers_at_once_make_one_mail_of_what_ended(app: Flask) -> None:
 
     assert sorted(made) == [False, True]
     assert len(db.session.scalars(select(Mail)).all()) == 1
+
+
+@pytest.mark.both_engines
+def test_end_of_a_refill_is_no_end_of_the_order() -> None:
+    order = an_order(status=Status.REFILL)
+    told()
+    before = len(told())
+
+    end([order], Status.COMPLETED)
+
+    assert len(told(now=LATER)) == before

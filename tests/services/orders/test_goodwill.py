@@ -142,3 +142,13 @@ def test_audit_finds_goodwill_above_what_was_kept_and_to_the_wrong_customer() ->
         f"Transfer {first} (adjustment) runs between the wrong accounts.",
         f"Order {order.id} kept {KEPT} nanos, and {KEPT + 6} were returned for it later.",
     )
+
+
+def test_audit_finds_one_nano_above_what_was_kept() -> None:
+    order = an_order(status=Status.COMPLETED)
+
+    with transaction():
+        pot, kind = AccountKind.ADJUSTMENTS, TransferKind.ADJUSTMENT
+        ledger.post([Posting(pot, order.customer_id, KEPT + 1, kind, "too much", order_id=order.id)], now=NOON)
+
+    assert audit().differences == (f"Order {order.id} kept {KEPT} nanos, and {KEPT + 1} were returned for it later.",)

@@ -1,4 +1,4 @@
-"""What stays as it first was: the time of completion that a refill window counts from, and who hands an order over."""
+"""Times of an order that never change: its first start, its first completion, and when it is due for dispatch."""
 
 from datetime import timedelta
 
@@ -24,3 +24,16 @@ def test_refill_that_ends_leaves_the_first_completion_as_it_was() -> None:
 def test_order_fulfilled_by_hand_is_never_due_for_hand_over() -> None:
     assert an_order(provider="manual").dispatch_at is None
     assert an_order().dispatch_at == NOON
+
+
+@pytest.mark.both_engines
+def test_later_counts_leave_the_first_start_as_it_was() -> None:
+    order = an_order(status=Status.IN_PROGRESS, now=NOON)
+    started = again(order).started_at
+
+    with transaction():
+        locked = transitions.claim_one(order.id)
+        transitions.move_order(locked, Status.IN_PROGRESS, remains=1, now=NOON + timedelta(hours=2))
+
+    assert started == NOON
+    assert again(order).started_at == started
