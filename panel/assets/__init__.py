@@ -1,7 +1,7 @@
-"""Stylesheets and scripts: joined at start, named by their content, served from memory for ever.
+"""Static files: stylesheets and scripts joined at start, named by their content hash, served from memory.
 
 htmx is fetched once at first start into the instance folder and checked against the hashes pinned here.
-Without it the site runs without scripts.
+Without it the site runs without scripts. May import `domain`, `clock` and `settings`.
 """
 
 import gzip

@@ -1,4 +1,7 @@
-"""Commands. What a machine reads goes to standard output, alone; talk goes to standard error."""
+"""Commands of `flask`, one file a group. Values for programs go to standard output, messages to standard error.
+
+May import `jobs`, `services`, `blueprints` and below; only `application` imports it.
+"""
 
 from flask import Flask
 

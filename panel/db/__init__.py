@@ -1,7 +1,8 @@
-"""The database: one base class, one session, one way to commit.
+"""Database: one base class, one session, one way to commit.
 
 Reads need nothing. A change happens inside `with transaction():`, which commits once or not at all;
 only edges (routes, commands, jobs) open one, and nothing slow may happen inside.
+May import `security`, `logs`, `domain`, `clock` and `settings`.
 """
 
 import sqlite3

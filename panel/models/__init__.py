@@ -1,4 +1,7 @@
-"""The tables. Import them from here; a migration sees what is imported here."""
+"""Tables, as SQLAlchemy models. Import them from here: a migration sees what is imported here.
+
+May import `db` and below, never services.
+"""
 
 from panel.models.api_and_webhooks import ApiKey, Delivery, DeliveryState, Receiver, Webhook
 from panel.models.assignment import Claim

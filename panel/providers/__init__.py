@@ -1,4 +1,7 @@
-"""Providers: one door to each kind."""
+"""Provider adapters: upstream panels, the simulator, orders by hand; outgoing HTTP and the mail sender.
+
+May import `db` and below, never `models` or services.
+"""
 
 from panel.providers.base import Provider
 from panel.providers.panel_api import PanelApi

@@ -1,7 +1,7 @@
-"""What protects every answer and every change: headers, cookies, CSRF, origins, sizes, request limits.
+"""Security of every request: headers, cookies, CSRF, origins, sizes, rate limits, encryption.
 
-The headers are set around everything, so that errors, static files and answers given before Flask carry
-them too.
+The headers are set around everything, so that errors, static files and responses of the middleware carry them too.
+May import `domain`, `clock` and `settings`.
 """
 
 import ipaddress

@@ -1,4 +1,4 @@
-"""README says what is so: its commands are the ones the gate uses, and its diagram is the table's."""
+"""README and ARCHITECTURE: the commands are those that CI uses, and the diagram is that of the status table."""
 
 import re
 
@@ -6,6 +6,7 @@ from panel.domain.status import FIRST, Status
 from tests.rules.source import ROOT
 
 README = (ROOT / "README.md").read_text()
+ARCHITECTURE = (ROOT / "panel" / "ARCHITECTURE.md").read_text()
 
 
 def test_readme_names_the_two_commands_word_for_word() -> None:
@@ -21,8 +22,8 @@ def test_ci_calls_the_test_command_and_nothing_else() -> None:
     assert [line for line in lines if not line.startswith("cd ")] == ["bash tests/run"]
 
 
-def test_lifecycle_in_readme_is_the_one_of_the_table() -> None:
-    drawn = re.findall(r"^    (\S+) --> (\S+)$", README, re.MULTILINE)
+def test_lifecycle_in_architecture_equals_the_status_table() -> None:
+    drawn = re.findall(r"^    (\S+) --> (\S+)$", ARCHITECTURE, re.MULTILINE)
     allowed = [(before.value, after.value) for before in Status for after in before.facts.next]
 
     assert drawn == [("[*]", FIRST.value), *allowed]

@@ -1,4 +1,7 @@
-"""`flask demo`: fills an empty database with tools, a customer, an operator and a few orders."""
+"""`flask demo`: fills an empty database with tools, a customer, an operator and a few orders.
+
+May import what other commands import.
+"""
 
 import secrets
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Accounts: users, sessions, throttles, two-factor authentication, email changes and password resets.
+"""Accounts: users, sessions, throttles, two-factor authentication and email changes.
 
-May import `money`, `mail` and the modules at the root of services.
+May import `money` and what is below it.
 """

@@ -1,4 +1,4 @@
-"""The catalogue: tools and their terms, the file format, settings and texts of single tools, favorites.
+"""Catalogue: tools and their terms, the file format, import from providers, settings and texts of tools, favorites.
 
-May import `accounts`, `money` and the modules at the root of services.
+May import `providers` and what is below it.
 """

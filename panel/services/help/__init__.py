@@ -1,4 +1,4 @@
 """Help pages: markdown content with its facts and worked examples, and the search index.
 
-May import `catalogue`, `accounts`, `money` and what lies below them.
+May import `page_version` and what is below it.
 """

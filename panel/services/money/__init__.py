@@ -1,4 +1,4 @@
 """Money: the ledger of transfers, deposits, statements, the audit and the export.
 
-May import `mail` and the modules at the root of services; never `orders`.
+May import `delivery_times` and what is below it.
 """

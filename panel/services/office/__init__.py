@@ -1,4 +1,4 @@
 """The operators' office: queues, tables, actions on orders, approvals and reviews.
 
-May import every other package of services.
+May import `platform`, `privacy` and what is below them.
 """

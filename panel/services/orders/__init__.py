@@ -1,4 +1,4 @@
 """Orders: placing, history, dispatch, sync, transitions, refunds, refills and cancellations.
 
-May import `providers`, `catalogue`, `accounts`, `money`, `mail` and the modules at the root of services.
+May import `catalogue` and what is below it.
 """

@@ -1,4 +1,4 @@
 """Platform status: measurements, component states, incidents and the status page.
 
-May import every package of services but `office`.
+May import `password_reset` and what is below it.
 """

@@ -1,4 +1,4 @@
-"""Providers: their registry, health and back-off, and the import of their catalogues.
+"""Providers: their registry, health and back-off.
 
-May import `catalogue` and what lies below it.
+May import `health` and what is below it.
 """

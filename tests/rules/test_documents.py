@@ -1,0 +1,149 @@
+"""Documents: links and paths exist, ARCHITECTURE has the layers of the import contracts, README stays short."""
+
+import ast
+import itertools
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from flask import Flask
+from flask_migrate.cli import db
+
+from panel import cli
+from panel.settings import Settings
+from tests.rules.source import ROOT, name_of, own_files, python_files
+
+README = ROOT / "README.md"
+ARCHITECTURE = ROOT / "panel" / "ARCHITECTURE.md"
+DOCUMENTS = [path for path in own_files() if path.suffix == ".md" and "content" not in path.relative_to(ROOT).parts]
+# Says what changed, so it may name what is gone.
+HISTORY = ROOT / ".github" / "CHANGELOG.md"
+
+MOST_LINES_OF_README = 200
+MOST_BYTES_OF_IMAGE = 80_000
+LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)|<img src=\"([^\"]+)\"")
+CODE = re.compile(r"`([^`\n]+)`")
+PATH = re.compile(r"[\w./-]+/?")
+FOLDERS = ("panel/", "tests/", "templates/", "static/", "content/", ".github/", ".ci/")
+SETTING = re.compile(r"\bPANEL_[A-Z_]+\b")
+TEST_SETTING = "PANEL_TEST_"
+COMMAND = re.compile(r"^(?:.*[ /`])?flask ([a-z]+)(?: ([a-z-]+))?", re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_links_of_documents_lead_to_files(path: Path) -> None:
+    targets = [first or second for first, second in LINK.findall(path.read_text())]
+
+    assert [target for target in targets if not (path.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("path", [path for path in DOCUMENTS if path != HISTORY], ids=name_of)
+def test_paths_that_documents_name_exist(path: Path) -> None:
+    names = [name for name in CODE.findall(path.read_text()) if PATH.fullmatch(name)]
+    names = [name for name in names if name.startswith(FOLDERS) or name.endswith(".py")]
+
+    assert [name for name in names if not is_in_project(name)] == []
+
+
+@pytest.mark.parametrize("path", [path for path in DOCUMENTS if path != HISTORY], ids=name_of)
+def test_settings_that_documents_name_exist(path: Path) -> None:
+    names = {name for name in SETTING.findall(path.read_text()) if not name.startswith(TEST_SETTING)}
+    known = {f"PANEL_{name.upper()}" for name in Settings.model_fields}
+
+    assert names - known == set()
+
+
+@pytest.mark.parametrize("path", [path for path in DOCUMENTS if path != HISTORY], ids=name_of)
+def test_commands_that_documents_name_exist(path: Path) -> None:
+    app = Flask("panel")
+    cli.init_app(app)
+    app.cli.add_command(db)
+
+    unknown = [found for found in COMMAND.findall(path.read_text()) if not is_command(app, *found)]
+
+    assert unknown == []
+
+
+def test_layers_in_architecture_equal_the_import_contract() -> None:
+    contract = contract_of("panel")
+
+    assert drawn("layers") == [layer.replace("(", "").replace(")", "") for layer in contract["layers"]]
+    assert contract["exhaustive"]
+
+
+def test_packages_of_services_in_architecture_equal_the_import_contract() -> None:
+    contract = contract_of("panel.services")
+
+    assert drawn("services") == contract["layers"]
+    assert contract["exhaustive"]
+
+
+def test_every_package_says_what_it_may_import() -> None:
+    packages = [path for path in python_files("panel") if path.name == "__init__.py" and "migrations" not in path.parts]
+
+    docstrings = {name_of(path): ast.get_docstring(ast.parse(path.read_text())) or "" for path in packages}
+
+    assert [name for name, text in docstrings.items() if not re.search(r"\b[Mm]ay import\b", text)] == []
+
+
+def test_packages_of_services_name_the_layer_below_them() -> None:
+    layers = [names_in(layer) for layer in contract_of("panel.services")["layers"]]
+    wrong = []
+    for above, below in itertools.pairwise(layers[:-1]):
+        packages = [ROOT / "panel" / "services" / name / "__init__.py" for name in above]
+        for file in (file for file in packages if file.exists()):
+            sentence = file.read_text().partition("May import ")[2].partition("\n")[0]
+            wrong += [name_of(file) for name in below if f"`{name}`" not in sentence]
+
+    assert wrong == []
+
+
+def test_readme_is_short() -> None:
+    assert len(README.read_text().splitlines()) <= MOST_LINES_OF_README
+
+
+def test_readme_shows_two_small_screenshots() -> None:
+    images = [ROOT / second for _, second in LINK.findall(README.read_text()) if second]
+
+    assert len(images) == 2
+    assert [name_of(image) for image in images if image.stat().st_size > MOST_BYTES_OF_IMAGE] == []
+
+
+def test_workflow_runs_the_test_command() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "check.yml").read_text()
+
+    assert re.findall(r"- run: (.*)", workflow) == ["bash tests/run"]
+
+
+def is_in_project(name: str) -> bool:
+    """Whether this is a path of the project, or the end of one: `db/errors.py` for `panel/db/errors.py`."""
+    if name.startswith(FOLDERS):
+        return (ROOT / name).exists()
+    return any(name_of(path) == name or name_of(path).endswith(f"/{name}") for path in own_files())
+
+
+def is_command(app: Flask, name: str, sub: str) -> bool:
+    command = app.cli.commands.get(name)
+    if isinstance(command, click.Group):
+        return not sub or sub in command.commands
+    return command is not None
+
+
+def contract_of(container: str) -> dict[str, Any]:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    [contract] = [contract for contract in contracts if contract.get("containers") == [container]]
+    return dict(contract)
+
+
+def names_in(layer: str) -> list[str]:
+    return re.findall(r"\w+", layer)
+
+
+def drawn(block: str) -> list[str]:
+    """The lines of this block in ARCHITECTURE, without what is explained beside them."""
+    found = re.search(rf"^```{block}\n(.*?)^```", ARCHITECTURE.read_text(), re.MULTILINE | re.DOTALL)
+    assert found is not None
+    return [re.split(r" {2,}", line)[0] for line in found[1].splitlines()]
