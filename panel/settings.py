@@ -113,7 +113,10 @@ class Settings(BaseSettings):
         20, ge=1, le=1_000_000, description="accounts an hour from one network, and at one rare mail host"
     )
     second_operator_amount: int = Field(
-        100, ge=0, le=1_000_000_000, description="credits, debits and top-ups above this need a second operator"
+        100,
+        ge=0,
+        le=1_000_000_000,
+        description="most that is moved in 24 hours without a second operator, per customer and operator",
     )
     egress_test_hosts: str = Field("", description="ip:port pairs that address checks let through in tests")
     database_url: str = Field(

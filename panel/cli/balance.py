@@ -1,5 +1,6 @@
 """`flask balance`: money that has arrived."""
 
+import getpass
 import secrets
 
 import click
@@ -9,9 +10,9 @@ from panel.cli.errors import change, refusals
 from panel.clock import utc_now
 from panel.domain import money
 from panel.domain.errors import BadMoney, NotFound, Refused
-from panel.services import customer_version
+from panel.services import audit_log, customer_version
 from panel.services.accounts import users
-from panel.services.money import deposits, ledger
+from panel.services.money import approval_limit, deposits, ledger
 
 balance_group = AppGroup("balance", help="Customers' money.")
 
@@ -22,7 +23,10 @@ balance_group = AppGroup("balance", help="Customers' money.")
 @click.option("--note", required=True, help="Why; the customer reads it in the statement.")
 @click.option("--reference", help="The top-up request that this payment answers.")
 def add_to_balance(email: str, amount: str, note: str, reference: str | None) -> None:
-    """Add money that has arrived to a customer's balance, and print the number of the transfer."""
+    """Add money that has arrived to a customer's balance, and print the number of the transfer.
+
+    No second operator approves it. It counts toward what operators may move for this customer in 24 hours.
+    """
     with refusals():
         amount_nanos = money.parse_nanos(amount)
         if amount_nanos <= 0:
@@ -36,12 +40,17 @@ def _add(email: str, *, amount_nanos: int, note: str, reference: str | None) -> 
     customer = users.find_by_email(email)
     if customer is None:
         raise NotFound(f"There is no account with the email {email}.")
+    if reference is not None and deposits.find(reference).customer_id != customer.id:
+        raise Refused(f"The request {reference} is another customer's.")
     now = utc_now()
+    approval_limit.lock(customer.id, operator_id=None)
     if reference is None:
         reason = f"deposit:hand:{secrets.token_hex(8)}"
         number = ledger.deposit(customer.id, amount_nanos=amount_nanos, reason=reason, note=note, now=now)
         customer_version.bump_customers([customer.id])
-        return number
-    if deposits.find(reference).customer_id != customer.id:
-        raise Refused(f"The request {reference} is another customer's.")
-    return deposits.confirm(reference, amount_nanos=amount_nanos, note=note, now=now)
+    else:
+        number = deposits.confirm(reference, amount_nanos=amount_nanos, note=note, now=now)
+    approval_limit.record(number, customer_id=customer.id, operator_id=None, amount_nanos=amount_nanos, now=now)
+    detail = f"{money.plain(amount_nanos)}, line {number}: {note}"
+    audit_log.write("balance add", actor=getpass.getuser(), subject=f"customer {customer.id}", detail=detail, now=now)
+    return number

@@ -16,6 +16,7 @@ from panel.models.ledger import (
     TopUp,
     Transfer,
     TransferKind,
+    UnapprovedTransfer,
 )
 from panel.models.mail import EmailChange, LinkPurpose, Mail, MailedLink, ResetRequest
 from panel.models.order import Event, Order, OrderCount
@@ -91,6 +92,7 @@ __all__ = [
     "TopUp",
     "Transfer",
     "TransferKind",
+    "UnapprovedTransfer",
     "User",
     "Webhook",
 ]

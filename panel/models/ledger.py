@@ -125,12 +125,54 @@ class TopUp(Base):
     refused_reason: Mapped[str] = mapped_column(default="", server_default="")
 
 
+class UnapprovedTransfer(Base):
+    """Money that was moved by hand without a second operator's approval: it counts toward the limit for 24 hours."""
+
+    __tablename__ = "unapproved_transfers"
+    __table_args__ = (
+        CheckConstraint("amount_nanos > 0", name="amount_positive"),
+        Index("ix_unapproved_transfers_customer", "customer_id", "at"),
+        Index("ix_unapproved_transfers_operator", "operator_id", "at"),
+    )
+
+    transfer_id: Mapped[int] = mapped_column(ForeignKey("transfers.id"), primary_key=True, autoincrement=False)
+    customer_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    # None: moved from the command line.
+    operator_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    amount_nanos: Mapped[int]
+    at: Mapped[datetime]
+
+
 class ProposalKind(StrEnum):
-    """What an operator wants to do with a customer's money."""
+    """What needs a second operator's approval: money above the limit, and changes to who has access to the office."""
 
     CREDIT = "credit"
     DEBIT = "debit"
     TOP_UP = "top_up"
+    DISABLE = "disable"
+    ENABLE = "enable"
+    MAKE_OPERATOR = "make_operator"
+    MAKE_CUSTOMER = "make_customer"
+
+    @property
+    def label(self) -> str:
+        return _PROPOSAL_LABELS[self]
+
+    @property
+    def is_money(self) -> bool:
+        return self in MONEY_KINDS
+
+
+_PROPOSAL_LABELS = {
+    ProposalKind.CREDIT: "Credit",
+    ProposalKind.DEBIT: "Debit",
+    ProposalKind.TOP_UP: "Top-up",
+    ProposalKind.DISABLE: "Disable the account",
+    ProposalKind.ENABLE: "Enable the account",
+    ProposalKind.MAKE_OPERATOR: "Change the role to operator",
+    ProposalKind.MAKE_CUSTOMER: "Change the role to customer",
+}
+MONEY_KINDS = (ProposalKind.CREDIT, ProposalKind.DEBIT, ProposalKind.TOP_UP)
 
 
 class ProposalState(StrEnum):
@@ -141,11 +183,15 @@ class ProposalState(StrEnum):
 
 
 class Proposal(Base):
-    """Money that moves only when a second operator agrees. Never the one who proposed it."""
+    """A change that happens only when a second operator approves it, never the one who proposed it.
+
+    `customer_id`: whose account it is about, also when that is an operator's. `amount_nanos`: 0 where no money moves.
+    """
 
     __tablename__ = "proposals"
     __table_args__ = (
-        CheckConstraint("amount_nanos > 0", name="amount_positive"),
+        CheckConstraint("amount_nanos >= 0", name="amount_not_negative"),
+        CheckConstraint("(kind IN ('credit', 'debit', 'top_up')) = (amount_nanos > 0)", name="amount"),
         CheckConstraint(f"kind IN ({words(ProposalKind)})", name="kind"),
         CheckConstraint(f"state IN ({words(ProposalState)})", name="state"),
         CheckConstraint("decided_by IS NULL OR decided_by <> proposed_by", name="two_operators"),
@@ -173,5 +219,7 @@ class Proposal(Base):
     expires_at: Mapped[datetime]
     decided_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     decided_at: Mapped[datetime | None]
+    # Who decided, as the audit log names them; the only name where it was done from the command line.
+    decider: Mapped[str] = mapped_column(default="", server_default="")
     answer: Mapped[str] = mapped_column(default="")
     transfer_id: Mapped[int | None] = mapped_column(ForeignKey("transfers.id"))

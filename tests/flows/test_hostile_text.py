@@ -83,7 +83,7 @@ NOT_ON_PAGES = _words(
     """
     email_changes.new_email email_changes.old_email mails.email mails.error mails.subject mails.text
     measurements.text providers.balance_problem providers.catalogue_currency reset_requests.email reviews.resolution
-    terms.category tools.provider_category tools.provider_name users.disabled_reason
+    proposals.decider terms.category tools.provider_category tools.provider_name users.disabled_reason
     """
 )
 

@@ -9,7 +9,7 @@ from panel.domain.status import Status
 from panel.models import User
 from panel.services.orders import goodwill, refills
 from panel.services.orders.goodwill import Gift
-from tests.support.factories import NOON, a_customer, a_tool, an_order
+from tests.support.factories import NOON, a_customer, a_tool, an_operator, an_order
 from tests.support.ledger_figures import order_money
 
 # Quantities and rests are odd and all different; the price has six digits that are not zero.
@@ -59,9 +59,10 @@ def every_outcome(*, now: datetime = NOON) -> World:
         name: an_order(customer=customer, tool=tool, status=status, quantity=quantity, remains=remains, now=now).id
         for name, (status, quantity, remains) in OUTCOMES.items()
     }
+    operator_id = an_operator().id
     for name, amounts in GIFTS.items():
         for number, amount in enumerate(amounts, start=1):
-            gift = Gift(amount, "It ran late.", number, "olga@example.com", 10**6, 10**12)
+            gift = Gift(amount, "It ran late.", number, "olga@example.com", operator_id, 10**12)
             with transaction():
                 goodwill.give(orders[name], gift, now=now)
     with transaction():

@@ -82,7 +82,7 @@ def _effect(shown: Shown) -> tuple[Effect | None, str]:
     if not shown.is_open:
         return None, ""
     try:
-        effect = second_approval.effect_of(shown.row, operator_id=person.id, actor=person.email)
+        effect = second_approval.effect_of(shown.row, operator_id=person.id, actor=person.email, now=utc_now())
     except PanelError as error:
         return None, error.message
     is_own = shown.row.proposed_by == person.id

@@ -24,7 +24,7 @@ def effect_page(template: str, wanted: Wanted, *, reason: str = "", **about: obj
     return render_template(
         template,
         wanted=wanted,
-        effect=balance_changes.effect(wanted, limit_nanos=limit_nanos()),
+        effect=balance_changes.effect(wanted, limit_nanos=limit_nanos(), now=utc_now()),
         amount=money.plain(wanted.amount_nanos),
         limit_nanos=limit_nanos(),
         reason=reason,
@@ -47,5 +47,5 @@ def said(done: Done, amount_nanos: int) -> str:
     """What came of it, in a sentence."""
     amount = money.shown(amount_nanos, currency=current_app.config["PANEL"].currency)
     if done.proposal_id is not None:
-        return f"{amount} is above the limit. Proposal {done.proposal_id} waits for a second operator."
+        return f"A second operator must approve {amount}. Nothing moved yet: it is proposal {done.proposal_id}."
     return f"{amount} was moved: line {done.transfer_id} of the ledger."

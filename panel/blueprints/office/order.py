@@ -129,7 +129,7 @@ def give(order_id: int) -> ResponseReturnValue:
             with transaction():
                 goodwill.give(order_id, gift, now=utc_now())
         else:
-            goodwill.check(order_id, gift)
+            goodwill.check(order_id, gift, now=utc_now())
     except PanelError as error:
         return _refused(order_id, error, reason="words")
     if "confirmed" not in request.form:

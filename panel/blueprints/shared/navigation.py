@@ -83,7 +83,7 @@ OFFICE = (
     Link("/office/tickets", "Tickets"),
     Link("/office/customers", "Customers"),
     Link("/office/top-ups", "Top-ups"),
-    Link("/office/proposals", "Second operator"),
+    Link("/office/proposals", "Approvals"),
     Link("/office/ledger", "Ledger"),
     Link("/office/tools", "Tools"),
     Link("/office/providers", "Providers"),

@@ -13,7 +13,8 @@ from panel.domain import money
 from panel.domain.errors import BadMoney, NotFound, Refused
 from panel.models import AccountKind, ProposalKind, TopUp, Transfer, TransferKind, User
 from panel.services import audit_log, customer_version
-from panel.services.money import deposits, ledger
+from panel.services.money import approval_limit, deposits, ledger
+from panel.services.money.approval_limit import Unapproved
 from panel.services.money.ledger import Posting
 
 TRANSFERS = table_of(Transfer)
@@ -21,29 +22,36 @@ TRANSFERS = table_of(Transfer)
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What an operator wants to do with a customer's money. `form_key`: the form that says so, sent once or twice."""
+    """What an operator wants to do with a customer's money. `form_key`: the form that says so, sent once or twice.
+
+    `operator_id`: None for the command line, which only approves.
+    """
 
     kind: ProposalKind
     customer_id: int
     amount_nanos: int
     reason: str
     form_key: str
-    operator_id: int
+    operator_id: int | None
     actor: str
     top_up_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """The customer's balance before and after, and whether a second operator has to agree."""
+    """The customer's balance before and after, and whether a second operator must approve."""
 
     before_nanos: int
     after_nanos: int
     needs_second: bool
+    unapproved: Unapproved
 
 
-def effect(wanted: Wanted, *, limit_nanos: int) -> Effect:
-    """What would happen now. Raises NotFound, BadInput, BadMoney or Refused; changes nothing."""
+def effect(wanted: Wanted, *, limit_nanos: int | None, now: datetime) -> Effect:
+    """What would happen now. Raises NotFound, BadInput, BadMoney or Refused; changes nothing.
+
+    `limit_nanos`: what may be moved without approval in 24 hours, or None where a second operator approves already.
+    """
     audit_log.checked_reason(wanted.reason)
     if db.session.get(User, wanted.customer_id) is None:
         raise NotFound(f"There is no customer {wanted.customer_id}.")
@@ -58,7 +66,9 @@ def effect(wanted: Wanted, *, limit_nanos: int) -> Effect:
         raise BadMoney(f"The balance is {money.plain(before)}. A debit never takes more than that.", field="amount")
     if after > ledger.MOST_BALANCE_NANOS:
         raise BadMoney("This would bring the balance above what an account can hold.", field="amount")
-    return Effect(before, after, needs_second=wanted.amount_nanos > limit_nanos)
+    unapproved = approval_limit.sums(wanted.customer_id, operator_id=wanted.operator_id, now=now)
+    is_above = limit_nanos is not None and unapproved.needs_approval(wanted.amount_nanos, limit_nanos=limit_nanos)
+    return Effect(before, after, is_above, unapproved)
 
 
 def move(wanted: Wanted, *, actor: str, now: datetime) -> int:

@@ -187,8 +187,8 @@ def _proposals(limits: Limits, now: datetime) -> Queue:
     count, oldest, ends_at = db.session.execute(
         select(func.count(), func.min(Proposal.proposed_at), func.min(Proposal.expires_at)).where(*waits)
     ).one()
-    rule = "Money above the limit that an operator proposed to move. Another operator decides."
-    return Queue("proposals", "Second operator", rule, "/office/proposals", count, oldest, ends_at)
+    rule = "Money above the limit, and changes to an operator’s access. A second operator approves them."
+    return Queue("proposals", "Approvals", rule, "/office/proposals", count, oldest, ends_at)
 
 
 def _tickets(limits: Limits, now: datetime) -> Queue:

@@ -15,7 +15,7 @@ from panel.domain import money
 from panel.domain.errors import NotFound, Refused, StaleForm
 from panel.models import Proposal, ProposalKind, ProposalState, TopUp, User
 from panel.services import audit_log
-from panel.services.money import deposits, ledger
+from panel.services.money import approval_limit, deposits, ledger
 from panel.services.office import balance_changes
 from panel.services.office.balance_changes import Effect, Wanted
 
@@ -65,18 +65,26 @@ def act(wanted: Wanted, *, balance_nanos: int, limit_nanos: int, now: datetime) 
 
     Raises what `money_moves.effect` raises, and StaleForm when the form was sent before or the balance moved.
     """
-    ledger.lock_accounts([wanted.customer_id])
+    approval_limit.lock(wanted.customer_id, operator_id=wanted.operator_id)
     if balance_changes.is_moved(wanted.form_key) or _is_proposed(wanted.form_key):
         raise StaleForm(SENT_TWICE)
     _expire(wanted.customer_id, now=now)
     if wanted.top_up_id is not None and _waiting_for(wanted.top_up_id):
         raise Refused("A proposal for this request waits for a second operator. Decide that one first.")
-    found = balance_changes.effect(wanted, limit_nanos=limit_nanos)
+    found = balance_changes.effect(wanted, limit_nanos=limit_nanos, now=now)
     if found.before_nanos != balance_nanos:
         raise StaleForm(MOVED_BALANCE)
     if found.needs_second:
         return Done(proposal_id=_propose(wanted, now=now))
-    return Done(transfer_id=balance_changes.move(wanted, actor=wanted.actor, now=now))
+    number = balance_changes.move(wanted, actor=wanted.actor, now=now)
+    approval_limit.record(
+        number,
+        customer_id=wanted.customer_id,
+        operator_id=wanted.operator_id,
+        amount_nanos=wanted.amount_nanos,
+        now=now,
+    )
+    return Done(transfer_id=number)
 
 
 def _is_proposed(form_key: str) -> bool:
@@ -119,7 +127,7 @@ def confirm(proposal_id: int, *, operator_id: int, actor: str, balance_nanos: in
     if proposal.proposed_by == operator_id:
         raise Refused("You proposed it. Another operator must confirm it.")
     wanted = as_wanted(proposal, operator_id=operator_id, actor=actor)
-    found = balance_changes.effect(wanted, limit_nanos=proposal.amount_nanos)
+    found = balance_changes.effect(wanted, limit_nanos=None, now=now)
     if found.before_nanos != balance_nanos:
         raise StaleForm(MOVED_BALANCE)
     number = balance_changes.move(wanted, actor=actor, now=now)
@@ -187,11 +195,10 @@ def as_wanted(proposal: Proposal, *, operator_id: int, actor: str) -> Wanted:
     )
 
 
-def effect_of(proposal: Proposal, *, operator_id: int, actor: str) -> Effect:
+def effect_of(proposal: Proposal, *, operator_id: int, actor: str, now: datetime) -> Effect:
     """What confirming would do now. Raises as confirming would."""
-    return balance_changes.effect(
-        as_wanted(proposal, operator_id=operator_id, actor=actor), limit_nanos=proposal.amount_nanos
-    )
+    wanted = as_wanted(proposal, operator_id=operator_id, actor=actor)
+    return balance_changes.effect(wanted, limit_nanos=None, now=now)
 
 
 def _log(act_: str, proposal: Proposal, *, actor: str, detail: str, now: datetime) -> None:

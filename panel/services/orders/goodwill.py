@@ -15,12 +15,14 @@ from panel.domain import money
 from panel.domain.errors import BadMoney, Refused, StaleForm
 from panel.models import AccountKind, Order, Transfer, TransferKind
 from panel.services import audit_log
-from panel.services.money import ledger
+from panel.services.money import approval_limit, ledger
 from panel.services.money.ledger import Posting
 from panel.services.orders import transitions
 from panel.services.orders.transitions import Note
 
 TRANSFERS = table_of(Transfer)
+ASK_FOR_APPROVAL = "Propose a credit on the customer’s page: a second operator then approves it."
+
 # Word for word the condition of the index on adjustments, so that the index is used.
 _ADJUSTMENT = text("kind = 'adjustment'")
 
@@ -29,7 +31,7 @@ _ADJUSTMENT = text("kind = 'adjustment'")
 class Gift:
     """What an operator means to return: how much, in which words to the customer, as which number of this order.
 
-    `limit_nanos`: what one operator may return for one order in all.
+    `limit_nanos`: what may be returned without a second operator: for one order in all, and in 24 hours.
     """
 
     amount_nanos: int
@@ -79,10 +81,10 @@ def room(order_id: int) -> Room:
     return Room(left_nanos=kept - int(returned), number=number + 1)
 
 
-def check(order_id: int, gift: Gift) -> None:
+def check(order_id: int, gift: Gift, *, now: datetime) -> None:
     """Whether this may be returned now. Raises BadInput, BadMoney or Refused."""
     audit_log.checked_reason(gift.words)
-    _check(order_id, room(order_id), gift)
+    _check(order_id, room(order_id), gift, now=now)
 
 
 def give(order_id: int, gift: Gift, *, now: datetime) -> int:
@@ -92,6 +94,9 @@ def give(order_id: int, gift: Gift, *, now: datetime) -> int:
     nothing or more than is kept, and Refused while nothing is kept, above the limit, or for an order of one's own.
     """
     words = audit_log.checked_reason(gift.words)
+    owner = db.session.scalar(select(Order.customer_id).where(Order.id == order_id))
+    if owner is not None:
+        approval_limit.lock(owner, operator_id=gift.operator_id)
     order = transitions.claim_one(order_id)
     left = room(order_id)
     if left.number != gift.number:
@@ -99,7 +104,7 @@ def give(order_id: int, gift: Gift, *, now: datetime) -> int:
             f"Another amount was returned for order {order_id} since you opened the form. "
             "Look at what is kept now, then decide again."
         )
-    _check(order_id, left, gift)
+    _check(order_id, left, gift, now=now)
     reason = f"goodwill:order:{order_id}:{gift.number}"
     posting = Posting(
         AccountKind.ADJUSTMENTS,
@@ -115,10 +120,14 @@ def give(order_id: int, gift: Gift, *, now: datetime) -> int:
     transitions.tell([Note(order, f"We returned {amount} to your balance. {words}")], now=now)
     detail = f"{money.plain(gift.amount_nanos)} returned: {words}"
     audit_log.write("orders goodwill", actor=gift.actor, subject=f"order {order_id}", detail=detail, now=now)
-    return int(db.session.scalars(select(TRANSFERS.c.id).where(TRANSFERS.c.reason == reason)).one())
+    line = int(db.session.scalars(select(TRANSFERS.c.id).where(TRANSFERS.c.reason == reason)).one())
+    approval_limit.record(
+        line, customer_id=order.customer_id, operator_id=gift.operator_id, amount_nanos=gift.amount_nanos, now=now
+    )
+    return line
 
 
-def _check(order_id: int, left: Room, gift: Gift) -> None:
+def _check(order_id: int, left: Room, gift: Gift, *, now: datetime) -> None:
     owner, kept = db.session.execute(select(Order.customer_id, Order.kept_nanos).where(Order.id == order_id)).one()
     if owner == gift.operator_id:
         raise Refused("This is your own order. Another operator must do it.")
@@ -130,7 +139,11 @@ def _check(order_id: int, left: Room, gift: Gift) -> None:
             field="amount",
         )
     if kept - left.left_nanos + gift.amount_nanos > gift.limit_nanos:
+        raise Refused(f"One operator returns at most {money.plain(gift.limit_nanos)} for one order. {ASK_FOR_APPROVAL}")
+    moved = approval_limit.sums(owner, operator_id=gift.operator_id, now=now)
+    if moved.needs_approval(gift.amount_nanos, limit_nanos=gift.limit_nanos):
         raise Refused(
-            f"One operator returns at most {money.plain(gift.limit_nanos)} for one order. "
-            "Propose a credit on the customer’s page: a second operator then agrees."
+            f"Without a second operator, at most {money.plain(gift.limit_nanos)} is moved in 24 hours for one customer "
+            f"and by one operator. So far it is {money.plain(moved.customer_nanos)} for this customer and "
+            f"{money.plain(moved.operator_nanos)} by you. {ASK_FOR_APPROVAL}"
         )

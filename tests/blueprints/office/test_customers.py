@@ -155,7 +155,7 @@ def test_above_the_limit_another_operator_confirms_on_a_page_of_its_own(app: Fla
     form = hidden(second.get(address).text)
     confirmed, again_ = (second.post(f"{address}/confirmation", data=form) for _ in range(2))
 
-    assert "A second operator has to agree" in html.unescape(looked)
+    assert "A second operator must approve this" in html.unescape(looked)
     assert "Another operator must confirm it." in own and "Take the proposal back" in own
     assert (refused.status_code, held) == (409, "10.00")
     assert (confirmed.status_code, again_.status_code) == (303, 409)

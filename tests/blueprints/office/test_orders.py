@@ -167,8 +167,9 @@ def test_goodwill_shows_both_balances_before_it_is_given(office: FlaskClient) ->
 
 def test_customer_reads_goodwill_on_order_receipt_and_statement(client: FlaskClient) -> None:
     order = an_order(status=Status.COMPLETED)
+    operator_id = an_operator().id
     with transaction():
-        gift = goodwill.Gift(250_000_000, "It <b>ran</b> late.", 1, "olga@example.com", 99, 10**9)
+        gift = goodwill.Gift(250_000_000, "It <b>ran</b> late.", 1, "olga@example.com", operator_id, 10**9)
         line = goodwill.give(order.id, gift, now=NOON)
     signed_in(client, db.session.get_one(User, order.customer_id))
 

@@ -63,7 +63,7 @@ def transfers() -> int:
 def test_an_amount_up_to_the_limit_moves_at_once_with_a_line_in_the_log(kind: ProposalKind, after: str) -> None:
     customer, operator = a_customer("10"), an_operator()
     asked = wanted(customer, operator, "100" if kind is CREDIT else "5", kind)
-    effect = balance_changes.effect(asked, limit_nanos=LIMIT)
+    effect = balance_changes.effect(asked, limit_nanos=LIMIT, now=NOON)
 
     done = acted(asked)
 

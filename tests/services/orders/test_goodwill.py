@@ -14,13 +14,14 @@ from panel.services.orders import detail as order_detail
 from panel.services.orders import goodwill
 from panel.services.orders.goodwill import Gift
 from tests.support import ledger_oracle
-from tests.support.factories import NOON, again, an_order
+from tests.support.factories import NOON, again, an_operator, an_order
 
 KEPT = 900_000_000
 OLGA, LIMIT = "olga@example.com", 10**9
 
 
-def give(order: Order, amount_nanos: int, *, number: int = 1, words: str = "It ran late.", operator: int = 99) -> int:
+def give(order: Order, amount_nanos: int, *, number: int = 1, words: str = "It ran late.", operator: int = 0) -> int:
+    operator = operator or an_operator().id
     with transaction():
         gift = Gift(amount_nanos, words, number, OLGA, operator, LIMIT)
         return goodwill.give(order.id, gift, now=NOON)
@@ -28,6 +29,7 @@ def give(order: Order, amount_nanos: int, *, number: int = 1, words: str = "It r
 
 def refused(order: Order, error: type[PanelError], amount_nanos: int, **changes: object) -> None:
     """It is refused, and nothing is written."""
+    changes.setdefault("operator", an_operator().id)
     untouched = ledger_oracle.everything()
     with pytest.raises(error):
         give(order, amount_nanos, **changes)  # type: ignore[arg-type]

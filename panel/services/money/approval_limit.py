@@ -1,0 +1,61 @@
+"""Approval limit: how much money was moved by hand without a second operator's approval in the last 24 hours.
+
+It is counted per customer and per operator, so that an amount above the limit can't be split into several below it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, func, insert, select
+
+from panel.db import db, table_of
+from panel.models import UnapprovedTransfer
+from panel.services.money import ledger
+
+WINDOW = timedelta(hours=24)
+
+UNAPPROVED = table_of(UnapprovedTransfer)
+
+
+@dataclass(frozen=True, slots=True)
+class Unapproved:
+    """What was moved without approval within the window: for this customer, and by this operator."""
+
+    customer_nanos: int
+    operator_nanos: int
+
+    def needs_approval(self, amount_nanos: int, *, limit_nanos: int) -> bool:
+        """Whether this amount would bring either sum above the limit."""
+        return max(self.customer_nanos, self.operator_nanos) + amount_nanos > limit_nanos
+
+
+def lock(customer_id: int, *, operator_id: int | None) -> None:
+    """Lock the accounts that both sums belong to, until the transaction ends.
+
+    Two operators at one customer wait for each other, and so do two requests of one operator at two customers. Both
+    rows are locked by one statement in the ledger's order, so that nobody deadlocks.
+    """
+    ledger.lock_accounts([customer_id] if operator_id is None else [customer_id, operator_id])
+
+
+def sums(customer_id: int, *, operator_id: int | None, now: datetime) -> Unapproved:
+    """Both sums. They hold for as long as `lock` does."""
+    by_operator = 0 if operator_id is None else _sum(UNAPPROVED.c.operator_id == operator_id, now=now)
+    return Unapproved(_sum(UNAPPROVED.c.customer_id == customer_id, now=now), by_operator)
+
+
+def _sum(whose: ColumnElement[bool], *, now: datetime) -> int:
+    lately = select(func.coalesce(func.sum(UNAPPROVED.c.amount_nanos), 0)).where(whose, UNAPPROVED.c.at > now - WINDOW)
+    return int(db.session.scalar(lately) or 0)
+
+
+def record(transfer_id: int, *, customer_id: int, operator_id: int | None, amount_nanos: int, now: datetime) -> None:
+    """Count this transfer toward both sums. `operator_id`: None for the command line."""
+    row = {
+        "transfer_id": transfer_id,
+        "customer_id": customer_id,
+        "operator_id": operator_id,
+        "amount_nanos": amount_nanos,
+        "at": now,
+    }
+    db.session.execute(insert(UNAPPROVED), [row])
