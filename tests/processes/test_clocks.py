@@ -18,8 +18,10 @@ from tests.support import databases, servers
 
 def library() -> str:
     """The library that sets a process's clock; the test is skipped where it is not installed."""
-    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-    return str(found[0]) if found else servers.missing("no libfaketime on this machine")
+    try:
+        return str(servers.faketime())
+    except servers.NotInstalled as error:
+        servers.missing(str(error))
 
 
 @contextmanager

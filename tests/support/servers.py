@@ -1,6 +1,6 @@
 """Real servers for tests: a throw-away PostgreSQL, and the product itself as processes of its own.
 
-`python -m tests.support.servers chromium` (or `postgresql`, `php`, `redis`) prints the program's path or exits with 1.
+`python -m tests.support.servers chromium` (`postgresql`, `php`, `redis`, `faketime`) prints the path, or exits with 1.
 """
 
 import contextlib
@@ -77,6 +77,15 @@ def redis() -> str:
     if path is None:
         raise NotInstalled("no Redis on this machine")
     return path
+
+
+def faketime() -> Path:
+    """The library that sets the clock of one process. Raises NotInstalled."""
+    folders = ("lib/*/faketime", "lib64/faketime", "local/lib/faketime")
+    found = [path for folder in folders for path in sorted(Path("/usr").glob(f"{folder}/libfaketimeMT.so.1"))]
+    if not found:
+        raise NotInstalled("no libfaketime on this machine")
+    return found[0]
 
 
 def php() -> str:
@@ -214,5 +223,7 @@ if __name__ == "__main__":
                 print(php())
             case "redis":
                 print(redis())
+            case "faketime":
+                print(faketime())
     except NotInstalled as missing:
         raise SystemExit(str(missing)) from missing
