@@ -3,14 +3,14 @@
 import os
 import sys
 
-from panel.processes.parent_death import tether_if_asked
+from panel.processes.parent_death import die_with_supervisor
 
 if __name__ == "__main__":
     from panel.processes import supervisor
 
     sys.exit(supervisor.main(sys.argv[1:]))
 
-tether_if_asked()
+die_with_supervisor()
 
 from panel.application import create_app  # noqa: E402  (a process is tethered before it does anything)
 

@@ -39,8 +39,6 @@ SECRET_WORDS = frozenset(
         "totp",
     ]
 )
-# Where the outermost middleware leaves the request's id in the WSGI environ.
-REQUEST_ID = "panel.request_id"
 # Set in `g` by a POST that only reads.
 READ = "only_reads"
 # Libraries that write whole addresses, or a line for every call.
@@ -52,7 +50,7 @@ _WORDS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+")
 
 
 def init_app(app: Flask) -> None:
-    """Logging for this process, with the id of the request in each line."""
+    """Logging for this process, and an id for each request."""
     configure()
     app.before_request(_begin)
     app.after_request(_end)
@@ -112,17 +110,13 @@ def _names_a_secret(name: str) -> bool:
     return any(word.lower() in SECRET_WORDS for word in _WORDS.findall(name))
 
 
-def without_secrets(path: str) -> str:
+def redact_path(path: str) -> str:
     """The path with a mask for whatever in it may be a mailed key."""
     return _SECRET_PART.sub(MASK, path)
 
 
-def new_request_id() -> str:
-    return secrets.token_hex(8)
-
-
 def _begin() -> None:
-    g.request_id = request.environ.get(REQUEST_ID) or new_request_id()
+    g.request_id = secrets.token_hex(8)
     g.began = time.perf_counter()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
@@ -132,6 +126,7 @@ def _end(response: Response) -> Response:
     """Log changes and failures. Reads that went well are many and say nothing."""
     if "request_id" not in g:
         return response
+    response.headers["X-Request-ID"] = g.request_id
     failed = response.status_code >= 500
     if failed or not (request.method in ("GET", "HEAD", "OPTIONS") or g.get(READ)):
         spent = round((time.perf_counter() - g.began) * 1000, 1)
@@ -140,7 +135,7 @@ def _end(response: Response) -> Response:
         write(
             "request",
             method=request.method,
-            path=without_secrets(request.path),
+            path=redact_path(request.path),
             status=response.status_code,
             milliseconds=spent,
         )

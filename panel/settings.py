@@ -15,10 +15,10 @@ from pydantic import AliasChoices, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
-LEAST_SECRET_LENGTH = 32
+MIN_SECRET_LENGTH = 32
 
 
-class WrongSetting(SystemExit):
+class InvalidSetting(SystemExit):
     """A setting that cannot be used. As a SystemExit it ends the start with its one line."""
 
 
@@ -134,10 +134,10 @@ class Settings(BaseSettings):
         _check_pairs(self.egress_test_hosts)
         _ = self.mail_server
         if self.env == "production":
-            if len(self.secret_key) < LEAST_SECRET_LENGTH:
-                raise ValueError(f"PANEL_SECRET_KEY needs at least {LEAST_SECRET_LENGTH} characters in production")
-            if self.seal_key and len(self.seal_key) < LEAST_SECRET_LENGTH:
-                raise ValueError(f"PANEL_SEAL_KEY needs at least {LEAST_SECRET_LENGTH} characters in production")
+            if len(self.secret_key) < MIN_SECRET_LENGTH:
+                raise ValueError(f"PANEL_SECRET_KEY needs at least {MIN_SECRET_LENGTH} characters in production")
+            if self.seal_key and len(self.seal_key) < MIN_SECRET_LENGTH:
+                raise ValueError(f"PANEL_SEAL_KEY needs at least {MIN_SECRET_LENGTH} characters in production")
             if self.egress_test_hosts:
                 raise ValueError("PANEL_EGRESS_TEST_HOSTS is refused in production")
             if not self.base_url.startswith("https://"):
@@ -252,7 +252,7 @@ def _check_pairs(pairs: str) -> None:
 
 
 def load(**given: object) -> Settings:
-    """The settings of this process; `given` wins over the environment. Raises WrongSetting with one line."""
+    """The settings of this process; `given` wins over the environment. Raises InvalidSetting with one line."""
     try:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
@@ -260,15 +260,15 @@ def load(**given: object) -> Settings:
         name = str(first["loc"][0]) if first["loc"] else ""
         name = name if name.isupper() or not name else f"PANEL_{name.upper()}"
         what = first["msg"].removeprefix("Value error, ")
-        raise WrongSetting(f"Wrong setting {name}: {what}." if name else f"Wrong setting: {what}.") from error
+        raise InvalidSetting(f"Wrong setting {name}: {what}." if name else f"Wrong setting: {what}.") from error
 
 
 def secret_key(settings: Settings) -> str:
     """The key that signs cookies: as set, or made once and kept in the instance folder with mode 600."""
-    return settings.secret_key or kept_secret(settings, "secret_key")
+    return settings.secret_key or load_or_create_secret(settings, "secret_key")
 
 
-def kept_secret(settings: Settings, name: str) -> str:
+def load_or_create_secret(settings: Settings, name: str) -> str:
     """A random secret of this installation, made at first use; two processes at once agree on one."""
     path = settings.instance / name
     settings.instance.mkdir(parents=True, exist_ok=True)

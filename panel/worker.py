@@ -21,8 +21,8 @@ from sqlalchemy import delete
 from sqlalchemy.exc import SQLAlchemyError
 
 from panel.clock import utc_now
-from panel.db import db, save_if_free, transaction
-from panel.db.errors import in_one_line, is_unavailable
+from panel.db import db, transaction, write_if_unlocked
+from panel.db.errors import driver_message, is_unavailable
 from panel.jobs import (
     cancellations,
     clocks,
@@ -40,7 +40,7 @@ from panel.jobs import (
 )
 from panel.jobs import engine_log as engine_log_module
 from panel.jobs.watchdog import Watchdog
-from panel.models import FailedTry
+from panel.models import ThrottleHit
 from panel.services import health
 from panel.settings import Settings
 
@@ -101,7 +101,7 @@ def purge(*, worker: str) -> int:
     now = utc_now()
     with transaction():
         tries = db.session.execute(
-            delete(FailedTry).where(FailedTry.at < now - KEEP_FAILED_TRIES).returning(FailedTry.id)
+            delete(ThrottleHit).where(ThrottleHit.at < now - KEEP_FAILED_TRIES).returning(ThrottleHit.id)
         ).all()
         workers = health.forget_workers(before=now - timedelta(seconds=health.FORGOTTEN_SECONDS))
     return len(tries) + workers + mails.purge() + engine.purge_runs(before=now - KEEP_RUNS)
@@ -129,7 +129,7 @@ def work(app: Flask) -> None:
     _launch(app, executor=executor)
     log.info("worker started", worker=executor)
     with app.app_context():
-        save_if_free(lambda: health.beat(executor, now=utc_now()))
+        write_if_unlocked(lambda: health.beat(executor, now=utc_now()))
     stopping.wait()
     log.info("worker stops", worker=executor)
     _is_stopping.set()
@@ -145,7 +145,7 @@ def _why_not_startable(app: Flask) -> str | None:
     except SQLAlchemyError as error:
         if not is_unavailable(error):
             raise
-        return in_one_line(error)
+        return driver_message(error)
     return engine.why_not_free(app.config["PANEL"])
 
 
@@ -254,7 +254,7 @@ def _run(app: Flask, sweep: Sweep, *, worker: str, wait: bool = False) -> bool:
         if _is_stopping.is_set():
             return False  # Cut off by the end of the engine, or of the connections: the next worker takes it up.
         if is_unavailable(error):
-            log.warning("database unavailable", sweep=sweep.name, why=in_one_line(error))
+            log.warning("database unavailable", sweep=sweep.name, why=driver_message(error))
         else:
             log.exception("sweep failed", sweep=sweep.name)
         return False

@@ -21,7 +21,7 @@ os.environ.pop("DATABASE_URL", None)
 from panel.application import create_app
 from panel.db import db
 from tests.support import databases, private_servers, servers
-from tests.support.repeats import times
+from tests.support.repeats import repetitions
 
 TESTS = Path(__file__).parent
 # What starts processes, kills them, or watches a clock in a browser: run with nothing else beside it.
@@ -31,7 +31,7 @@ ENGINES = ("sqlite", "postgresql")
 
 hypothesis.settings.register_profile(
     "panel",
-    max_examples=times(50, long=1_000),
+    max_examples=repetitions(50, long=1_000),
     deadline=None,
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
 )
@@ -63,7 +63,7 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         servers.postgresql()
     except servers.NotInstalled as error:
         if "PANEL_TEST_POSTGRES" not in os.environ:
-            servers.missing(str(error))
+            servers.skip_or_fail(str(error))
     given = os.environ.get("PANEL_TEST_POSTGRES")
     if given is None:
         with private_servers.postgresql_server() as url:
@@ -145,6 +145,6 @@ def browser_type_launch_args() -> dict[str, Any]:
     try:
         path = servers.chromium()
     except servers.NotInstalled as error:
-        servers.missing(str(error))
+        servers.skip_or_fail(str(error))
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     return {"executable_path": path, "args": [*quiet, "--disable-sync", "--no-first-run", *sandbox]}

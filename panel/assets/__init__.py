@@ -34,9 +34,9 @@ CDN = f"https://cdn.jsdelivr.net/npm/{HTMX}/"
 NPM_SECONDS = 60
 DOWNLOAD_SECONDS = 20
 
-FOREVER = "public, max-age=31536000, immutable"
+IMMUTABLE = "public, max-age=31536000, immutable"
 HASH_LENGTH = 16
-LEAST_WORTH_ZIPPING_BYTES = 500
+MIN_GZIP_BYTES = 500
 EXTENSION = "panel.assets"
 FOLDER = "/static"
 
@@ -65,9 +65,9 @@ class Assets:
 
 def init_app(app: Flask) -> None:
     settings: Settings = app.config["PANEL"]
-    kept = gather(settings)
+    kept = collect_assets(settings)
     app.extensions[EXTENSION] = kept
-    app.wsgi_app = in_front_of(app.wsgi_app, kept)  # type: ignore[method-assign, assignment]
+    app.wsgi_app = serve_assets(app.wsgi_app, kept)  # type: ignore[method-assign, assignment]
 
 
 def asset(name: str) -> str | None:
@@ -76,7 +76,7 @@ def asset(name: str) -> str | None:
     return f"{FOLDER}/{found.served_as}" if found is not None else None
 
 
-def in_front_of(inner: WSGIApplication, kept: Assets) -> WSGIApplication:
+def serve_assets(inner: WSGIApplication, kept: Assets) -> WSGIApplication:
     """Answer for a file by its exact hashed address; whatever else is asked goes on to the site."""
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -97,7 +97,7 @@ def _answer(found: Asset, *, takes_gzip: bool) -> tuple[bytes, list[tuple[str, s
     headers = [
         ("Content-Type", found.mimetype),
         ("Content-Length", str(len(content))),
-        ("Cache-Control", FOREVER),
+        ("Cache-Control", IMMUTABLE),
     ]
     if found.zipped is not None:
         headers.append(("Vary", "Accept-Encoding"))
@@ -111,7 +111,7 @@ def _assets() -> Assets:
     return kept
 
 
-def gather(settings: Settings) -> Assets:
+def collect_assets(settings: Settings) -> Assets:
     """Read every stylesheet and every file of `static/`, and htmx where it was fetched."""
     static = ROOT / "static"
     contents = stylesheets.sheets(static)
@@ -129,7 +129,7 @@ def _made(name: str, content: bytes) -> Asset:
     digest = hashlib.sha256(content).hexdigest()[:HASH_LENGTH]
     mimetype = mimetypes.types_map.get(f".{suffix}", "application/octet-stream")
     is_text = mimetype.startswith("text/") or suffix in ("js", "svg", "webmanifest")
-    zipped = gzip.compress(content, mtime=0) if is_text and len(content) >= LEAST_WORTH_ZIPPING_BYTES else None
+    zipped = gzip.compress(content, mtime=0) if is_text and len(content) >= MIN_GZIP_BYTES else None
     full_type = f"{mimetype}; charset=utf-8" if is_text else mimetype
     return Asset(f"{stem}-{digest}.{suffix}", content, zipped, full_type)
 

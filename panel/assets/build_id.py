@@ -9,7 +9,7 @@ _SOURCES = (("panel", "*.py"), ("templates", "*.*"))
 
 
 @cache
-def build() -> str:
+def digest() -> str:
     """The digest, read once in a process."""
     digest = hashlib.blake2b(digest_size=8)
     for folder, pattern in _SOURCES:

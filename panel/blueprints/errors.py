@@ -20,58 +20,62 @@ from panel.blueprints.office import tickets as office_tickets
 from panel.blueprints.orders import mass as orders_mass
 from panel.blueprints.orders import new as orders_new
 from panel.blueprints.shared.htmx import logged_out, wants_fragment
-from panel.db import may_have_saved
-from panel.db.errors import in_one_line, is_unavailable
+from panel.db import may_have_committed
+from panel.db.errors import driver_message, is_unavailable
 from panel.domain.errors import ExpiredForm, PanelError, TooManyTries
-from panel.logs import without_secrets
+from panel.logs import redact_path
 
 API = "/api/"
 TRY_AGAIN_SECONDS = 60
 # Drawn without asking who is there: the database may be what failed.
-OURS = frozenset({500, 503})
+SERVER_ERRORS = frozenset({500, 503})
 
 log = structlog.get_logger("panel.errors")
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class ErrorText:
     """What happened, and what it means and what to do."""
 
     title: str
     message: str
 
 
-WORDS = {
-    400: Words("This request could not be read", "Something in it was missing or damaged. Nothing was changed."),
-    401: Words("Log in first", "This page belongs to an account. Log in, then open it again."),
-    403: Words(
+ERROR_TEXTS = {
+    400: ErrorText("This request could not be read", "Something in it was missing or damaged. Nothing was changed."),
+    401: ErrorText("Log in first", "This page belongs to an account. Log in, then open it again."),
+    403: ErrorText(
         "This was not accepted",
         "The request came from another site, or from a page that is too old. Nothing was changed.",
     ),
-    404: Words("Page not found", "There is nothing at this address, or it is not yours to see."),
-    405: Words(
+    404: ErrorText("Page not found", "There is nothing at this address, or it is not yours to see."),
+    405: ErrorText(
         "This page cannot be used that way",
         "The address exists, but not for this kind of request. Nothing was changed.",
     ),
-    409: Words(
+    409: ErrorText(
         "Something changed meanwhile",
         "Somebody else was faster. Nothing was changed. Look at the present state, then decide again.",
     ),
-    413: Words("That was too much at once", "What you sent is larger than we accept. Nothing was changed."),
-    422: Words("This could not be done", "Something in the form is not as it must be. Nothing was changed."),
-    429: Words("Too many requests", "You are faster than our limit. Nothing was changed. Try again in one minute."),
-    500: Words("Something failed on our side", "It was recorded, and it is ours to repair."),
-    503: Words("Not available right now", "The site is being worked on. Try again in one minute."),
+    413: ErrorText("That was too much at once", "What you sent is larger than we accept. Nothing was changed."),
+    422: ErrorText("This could not be done", "Something in the form is not as it must be. Nothing was changed."),
+    429: ErrorText("Too many requests", "You are faster than our limit. Nothing was changed. Try again in one minute."),
+    500: ErrorText("Something failed on our side", "It was recorded, and it is ours to repair."),
+    503: ErrorText("Not available right now", "The site is being worked on. Try again in one minute."),
 }
 TRY_DATABASE_AGAIN_SECONDS = 5
 AWAY_WORDS = "Our database is busy or can't be reached."
-CANNOT_SHOW = Words("This can't be shown right now", f"{AWAY_WORDS} Nothing was recorded. Try again in a few seconds.")
-CANNOT_SAVE = Words("This can't be saved right now", f"{AWAY_WORDS} Nothing was recorded. Try again in a few seconds.")
-CANNOT_TELL = Words(
+CANNOT_SHOW = ErrorText(
+    "This can't be shown right now", f"{AWAY_WORDS} Nothing was recorded. Try again in a few seconds."
+)
+CANNOT_SAVE = ErrorText(
+    "This can't be saved right now", f"{AWAY_WORDS} Nothing was recorded. Try again in a few seconds."
+)
+OUTCOME_UNKNOWN = ErrorText(
     "We can't tell how far this got",
     "Our database stopped answering while this was being saved. Look at what became of it before you send it again.",
 )
-EXPIRED_FORM = Words(
+EXPIRED_FORM = ErrorText(
     "This form is too old",
     "It was opened before you logged in or out, or its cookie is gone. Nothing was changed. "
     "Open the form again, then send it.",
@@ -81,7 +85,7 @@ EXPIRED_FORM_AGAIN = (
     "Nothing was changed. Look at it once more, then send it again."
 )
 # Forms that come back with what was typed, by the endpoint that they are sent to.
-FORMS_AGAIN: Mapping[str, Callable[[ExpiredForm], ResponseReturnValue]] = {
+FORM_RENDERERS: Mapping[str, Callable[[ExpiredForm], ResponseReturnValue]] = {
     "accounts.log_in": sign_up_and_log_in.log_in_again,
     "accounts.sign_up": sign_up_and_log_in.sign_up_again,
     "mass_orders.answer": orders_mass.form_again,
@@ -95,37 +99,37 @@ FORMS_AGAIN: Mapping[str, Callable[[ExpiredForm], ResponseReturnValue]] = {
 
 
 def init_app(app: Flask) -> None:
-    app.register_error_handler(PanelError, refused)
-    app.register_error_handler(CSRFError, expired_form)
-    app.register_error_handler(SQLAlchemyError, unavailable)
-    app.register_error_handler(HTTPException, failed)
+    app.register_error_handler(PanelError, handle_panel_error)
+    app.register_error_handler(CSRFError, handle_csrf_error)
+    app.register_error_handler(SQLAlchemyError, handle_database_error)
+    app.register_error_handler(HTTPException, handle_http_error)
 
 
-def refused(error: PanelError) -> Response:
+def handle_panel_error(error: PanelError) -> Response:
     """An expected refusal that its route did not put into a form."""
-    words = Words(_words(error.http_status).title, error.message)
+    words = ErrorText(_words(error.http_status).title, error.message)
     response = _answer(error.http_status, words, code=error.code)
     if isinstance(error, TooManyTries):
         response.headers["Retry-After"] = str(error.retry_after_seconds)
     return response
 
 
-def unavailable(error: SQLAlchemyError) -> Response:
+def handle_database_error(error: SQLAlchemyError) -> Response:
     """The database is away, locked or full: 503, drawn without it. Any other error of its is a fault of ours."""
     if not is_unavailable(error):
         raise error
-    log.warning("database unavailable", path=without_secrets(request.path), why=in_one_line(error))
+    log.warning("database unavailable", path=redact_path(request.path), why=driver_message(error))
     is_read = request.method in ("GET", "HEAD", "OPTIONS")
-    words = CANNOT_TELL if may_have_saved() else CANNOT_SHOW if is_read else CANNOT_SAVE
+    words = OUTCOME_UNKNOWN if may_have_committed() else CANNOT_SHOW if is_read else CANNOT_SAVE
     response = _answer(503, words, code="unavailable")
     response.headers["Retry-After"] = str(TRY_DATABASE_AGAIN_SECONDS)
     return response
 
 
-def expired_form(error: CSRFError) -> Response:
+def handle_csrf_error(error: CSRFError) -> Response:
     """Nothing of the form is done; where what was typed is worth keeping, the form comes back filled."""
-    log.info("form without a valid token", path=without_secrets(request.path), why=error.description)
-    again = FORMS_AGAIN.get(request.endpoint or "")
+    log.info("form without a valid token", path=redact_path(request.path), why=error.description)
+    again = FORM_RENDERERS.get(request.endpoint or "")
     if again is None or wants_fragment():
         return _answer(400, EXPIRED_FORM, code=ExpiredForm.code)
     response = make_response(again(ExpiredForm(EXPIRED_FORM_AGAIN)))
@@ -133,13 +137,13 @@ def expired_form(error: CSRFError) -> Response:
     return response
 
 
-def failed(error: HTTPException) -> Response | HTTPException:
+def handle_http_error(error: HTTPException) -> Response | HTTPException:
     """Everything else, from a wrong address to a fault of ours."""
     if error.response is not None or error.code is None or error.code < 400:
         return error
     original = getattr(error, "original_exception", None)
     if isinstance(original, SQLAlchemyError) and is_unavailable(original):
-        return unavailable(original)  # It failed while an answer was being drawn that says something else.
+        return handle_database_error(original)  # It failed while an answer was being drawn that says something else.
     response = _answer(error.code, _words(error.code), code=error.name.lower().replace(" ", "_"))
     for name, value in error.get_headers():
         if name.lower() in ("allow", "retry-after", "www-authenticate"):
@@ -149,11 +153,11 @@ def failed(error: HTTPException) -> Response | HTTPException:
     return response
 
 
-def _words(status: int) -> Words:
-    return WORDS.get(status) or WORDS[500 if status >= 500 else 400]
+def _words(status: int) -> ErrorText:
+    return ERROR_TEXTS.get(status) or ERROR_TEXTS[500 if status >= 500 else 400]
 
 
-def _answer(status: int, words: Words, *, code: str) -> Response:
+def _answer(status: int, words: ErrorText, *, code: str) -> Response:
     if request.path.startswith(API):
         response = jsonify({"error": words.message})
         response.headers["X-Error-Code"] = code
@@ -168,8 +172,8 @@ def _answer(status: int, words: Words, *, code: str) -> Response:
     return response
 
 
-def _page(status: int, words: Words) -> str:
-    if status in OURS or status >= 500:
+def _page(status: int, words: ErrorText) -> str:
+    if status in SERVER_ERRORS or status >= 500:
         again = request.full_path.removesuffix("?") if request.method == "GET" else None
         return render_template("errors/ours.html", words=words, reference=g.get("request_id", ""), again=again)
     return render_template("errors/page.html", words=words, status=status, back=_page_before())

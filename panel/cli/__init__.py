@@ -44,4 +44,4 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(backups.backup)
     app.cli.add_command(backups.restore)
     for command in app.cli.commands.values():
-        errors.refuse_in_one_line(command)
+        errors.catch_database_errors(command)

@@ -6,7 +6,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from panel.cli.errors import refusals
+from panel.cli.errors import clean_errors
 from panel.db import schema_check
 from panel.services.money import audit as auditing
 from panel.services.money import export as money_export
@@ -17,7 +17,7 @@ from panel.services.money import export as money_export
 @with_appcontext
 def audit(as_json: bool) -> None:
     """Recompute everything from transfers and events. Exits with 1 when anything differs."""
-    with refusals():
+    with clean_errors():
         schema_check.check(current_app.config["MIGRATIONS"])
     found = auditing.audit()
     if as_json:
@@ -41,7 +41,7 @@ def audit(as_json: bool) -> None:
 @with_appcontext
 def export() -> None:
     """Print orders, attempts, transfers, events, refills and accounts, one JSON object a line."""
-    with refusals():
+    with clean_errors():
         schema_check.check(current_app.config["MIGRATIONS"])
     count = 0
     for row in money_export.rows():

@@ -8,7 +8,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy import select
 
-from panel.cli.errors import change, refusals
+from panel.cli.errors import clean_errors, cli_transaction
 from panel.clock import utc_now
 from panel.db import db, schema_check
 from panel.domain.errors import Refused
@@ -27,7 +27,7 @@ FILE = click.argument("path", metavar="FILE", type=click.Path(path_type=Path, di
 @with_appcontext
 def backup(path: Path) -> None:
     """Write every row, as of one moment, to a new file, while orders move on. The secrets' files are not in it."""
-    with refusals():
+    with clean_errors():
         schema_check.check(current_app.config["MIGRATIONS"])
         count = dump.write(path, now=utc_now())
     click.echo(f"{count} rows are in {path}. Keep the instance folder's seal_key and secret_key as well.", err=True)
@@ -38,14 +38,14 @@ def backup(path: Path) -> None:
 @with_appcontext
 def restore(path: Path) -> None:
     """Put a backup into an empty database; what was not handed over in it waits in reviews. Exits with 1 if unsound."""
-    with refusals():
+    with clean_errors():
         head = file_format.read_head(path)
         backup_restore.check(path)
         _bring_tables_to(head.revision)
-    with change():
+    with cli_transaction():
         count = backup_restore.load(path)
     flask_migrate.upgrade()
-    with change():
+    with cli_transaction():
         orders, refills = backup_restore.hold(now=utc_now())
     click.echo(f"{count} rows of {head.made_at} are restored.", err=True)
     click.echo(f"{orders} orders and {refills} refills wait in reviews: flask reviews list", err=True)
@@ -80,6 +80,6 @@ def _sealed_under_another_key() -> list[str]:
     for provider in db.session.scalars(select(Provider).where(Provider.sealed_key != "")):
         try:
             encryption.unseal(provider.sealed_key, settings=settings)
-        except encryption.CannotUnseal:
+        except encryption.DecryptionFailed:
             names.append(provider.name)
     return names

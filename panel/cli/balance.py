@@ -6,7 +6,7 @@ import secrets
 import click
 from flask.cli import AppGroup
 
-from panel.cli.errors import change, refusals
+from panel.cli.errors import clean_errors, cli_transaction
 from panel.clock import utc_now
 from panel.domain import money
 from panel.domain.errors import BadMoney, NotFound, Refused
@@ -27,11 +27,11 @@ def add_to_balance(email: str, amount: str, note: str, reference: str | None) ->
 
     No second operator approves it. It counts toward what operators may move for this customer in 24 hours.
     """
-    with refusals():
+    with clean_errors():
         amount_nanos = money.parse_nanos(amount)
         if amount_nanos <= 0:
             raise BadMoney("The amount must be more than zero.")
-    with change():
+    with cli_transaction():
         number = _add(email, amount_nanos=amount_nanos, note=note, reference=reference)
     click.echo(number)
 

@@ -9,9 +9,9 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from panel.db import transaction
-from panel.db.errors import has_no_tables, in_one_line, is_unavailable
+from panel.db.errors import driver_message, has_no_tables, is_unavailable
 from panel.domain.errors import PanelError
-from panel.security.encryption import CannotUnseal
+from panel.security.encryption import DecryptionFailed
 
 NO_TABLES = "The database has no tables yet: run flask init first."
 OTHER_SEAL_KEY = (
@@ -22,7 +22,7 @@ _MARK = "_refuses_in_one_line"
 
 
 @contextmanager
-def refusals() -> Iterator[None]:
+def clean_errors() -> Iterator[None]:
     """Turn an expected failure into a refusal of the command."""
     try:
         yield
@@ -31,16 +31,16 @@ def refusals() -> Iterator[None]:
 
 
 @contextmanager
-def change() -> Iterator[None]:
+def cli_transaction() -> Iterator[None]:
     """One transaction of a command; an expected failure undoes it and refuses the command."""
-    with refusals(), transaction():
+    with clean_errors(), transaction():
         yield
 
 
-def refuse_in_one_line(command: click.Command) -> None:
+def catch_database_errors(command: click.Command) -> None:
     """Let this command, and those below it, say in one line that the database is away or was never set up."""
     for inner in getattr(command, "commands", {}).values():
-        refuse_in_one_line(inner)
+        catch_database_errors(inner)
     if command.callback is not None and not hasattr(command.callback, _MARK):
         command.callback = _refusing(command.callback)
 
@@ -50,13 +50,13 @@ def _refusing(callback: Callable[..., Any]) -> Callable[..., Any]:
     def refusing(*args: Any, **kwargs: Any) -> Any:
         try:
             return callback(*args, **kwargs)
-        except CannotUnseal as error:
+        except DecryptionFailed as error:
             raise click.ClickException(OTHER_SEAL_KEY) from error
         except SQLAlchemyError as error:
             if has_no_tables(error):
                 raise click.ClickException(NO_TABLES) from error
             if is_unavailable(error):
-                raise click.ClickException(f"The database cannot be used now: {in_one_line(error)}.") from error
+                raise click.ClickException(f"The database cannot be used now: {driver_message(error)}.") from error
             raise
 
     setattr(refusing, _MARK, True)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 from flask.cli import AppGroup
 
-from panel.cli.errors import change, refusals
+from panel.cli.errors import clean_errors, cli_transaction
 from panel.clock import utc_now
 from panel.domain.component_states import State
 from panel.domain.errors import BadInput
@@ -68,10 +68,10 @@ def open_incident(
     """Publish an incident, or with --from and --until announce planned work. Prints its id."""
     if (since is None) != (until is None):
         raise click.UsageError("Give both --from and --until, or neither.")
-    with refusals():
+    with clean_errors():
         window = Window(_moment(since), _moment(until)) if since is not None and until is not None else None
         words = Words(Phase.PLANNED if window else Phase(phase), text, _parts(affected), impact=impact, cost=cost)
-    with change():
+    with cli_transaction():
         made = incidents.open_incident(
             title, words, request_id=placing.new_request_id(), window=window, actor=getpass.getuser(), now=utc_now()
         )
@@ -91,7 +91,7 @@ def update_incident(
     incident_id: int, *, text: str, phase: str | None, affected: tuple[str, ...], impact: str, cost: str
 ) -> None:
     """Say more of an incident. Without --affects nothing is affected any more."""
-    with refusals():
+    with clean_errors():
         words = Words(
             Phase(phase) if phase else incident_reads.any_of(incident_id).phase,
             text,
@@ -99,7 +99,7 @@ def update_incident(
             impact=impact,
             cost=cost,
         )
-    with change():
+    with cli_transaction():
         incidents.update(incident_id, words, actor=getpass.getuser(), now=utc_now())
     click.echo(f"Incident {incident_id} was updated.", err=True)
 
@@ -110,7 +110,7 @@ def update_incident(
 @cost
 def resolve_incident(incident_id: int, *, text: str, cost: str) -> None:
     """Say that an incident or planned work is over."""
-    with change():
+    with cli_transaction():
         incidents.update(incident_id, Words(Phase.RESOLVED, text, cost=cost), actor=getpass.getuser(), now=utc_now())
     click.echo(f"Incident {incident_id} is resolved.", err=True)
 
@@ -120,7 +120,7 @@ def resolve_incident(incident_id: int, *, text: str, cost: str) -> None:
 @click.option("--reason", required=True, help="Why; the audit log keeps it.")
 def dismiss_proposal(incident_id: int, *, reason: str) -> None:
     """Decide that a proposal of the probes is no incident."""
-    with change():
+    with cli_transaction():
         incidents.dismiss(incident_id, reason=reason, actor=getpass.getuser(), now=utc_now())
     click.echo(f"Proposal {incident_id} is dismissed.", err=True)
 

@@ -8,7 +8,7 @@ from flask.cli import with_appcontext
 from panel import assets
 from panel import settings as settings_module
 from panel import worker as work
-from panel.cli.errors import refusals
+from panel.cli.errors import clean_errors
 from panel.db import schema_check
 from panel.services import seal_key
 from panel.settings import Settings
@@ -20,10 +20,10 @@ def init() -> None:
     """Make folder and secrets, bring the database up to date, fetch the scripts. Safe to repeat."""
     settings: Settings = current_app.config["PANEL"]
     settings_module.secret_key(settings)
-    with refusals():
+    with clean_errors():
         schema_check.check_known(current_app.config["MIGRATIONS"])
     flask_migrate.upgrade()
-    with refusals():
+    with clean_errors():
         schema_check.check(current_app.config["MIGRATIONS"])
         seal_key.check(settings)
     assets.fetch_htmx(settings)
@@ -35,7 +35,7 @@ def init() -> None:
 def worker(once: bool) -> None:
     """Hand orders over, ask about them, and settle what time has settled, until told to stop."""
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    with refusals():
+    with clean_errors():
         schema_check.check(current_app.config["MIGRATIONS"])
         seal_key.check(app.config["PANEL"])
     if not once:

@@ -3,7 +3,7 @@
 import click
 from flask.cli import AppGroup
 
-from panel.cli.errors import change
+from panel.cli.errors import cli_transaction
 from panel.clock import utc_now
 from panel.domain.status import Status
 from panel.services.orders import manual as manual_orders
@@ -22,7 +22,7 @@ orders_group = AppGroup("orders", help="Orders.")
 @click.option("--reason", help="Why; the customer reads it with the order.")
 def set_order(order_id: int, status: str, remains: int | None, start_count: int | None, reason: str | None) -> None:
     """Say how an order that people fulfil is doing. Refused unless its tool's provider is manual."""
-    with change():
+    with cli_transaction():
         manual_orders.set_order(
             order_id, Status(status), remains=remains, start_count=start_count, reason=reason, now=utc_now()
         )

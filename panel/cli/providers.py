@@ -8,7 +8,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from panel.cli.errors import change, refusals
+from panel.cli.errors import clean_errors, cli_transaction
 from panel.clock import utc_now
 from panel.db import db
 from panel.domain import money, resale
@@ -35,9 +35,9 @@ providers_group = AppGroup("providers", help="Who delivers.")
 def add_provider(name: str, kind: str, url: str, key_stdin: bool) -> None:
     """Add a provider and print its id."""
     settings: Settings = current_app.config["PANEL"]
-    with refusals():
+    with clean_errors():
         sealed_key = provider_registry.seal(sys.stdin.readline(), settings=settings) if key_stdin else ""
-    with change():
+    with cli_transaction():
         number = provider_registry.add_provider(name, kind=kind, url=url, sealed_key=sealed_key, now=utc_now()).id
         _note("providers add", name, f"kind {kind}")
     click.echo(number)
@@ -54,7 +54,7 @@ def list_providers() -> None:
 @click.argument("name")
 def test_provider(name: str) -> None:
     """Ask the provider for our balance there and print it with its currency, or say what went wrong."""
-    with refusals():
+    with clean_errors():
         upstream = _upstream(name)
     try:
         balance, currency = upstream.balance()
@@ -74,14 +74,14 @@ def import_provider(name: str, margin: str | None, rate: str | None, yes: bool) 
     A price is its rate in our currency with the margin, rounded up to a millionth per thousand, once.
     """
     settings: Settings = current_app.config["PANEL"]
-    with refusals():
+    with clean_errors():
         margin_millionths = None if margin is None else resale.read_margin(margin)
         exchange_nanos = None if rate is None else resale.read_exchange(rate)
         upstream = _upstream(name)
     click.echo(f"Asking {name} for its catalogue.", err=True)
     answer, balance_currency = _catalogue(upstream, is_rate_given=rate is not None)
     try:
-        with change():
+        with cli_transaction():
             provider = _found(name)
             said = provider_markup.said_currency(answer, balance_currency=balance_currency)
             markup = provider_markup.choose(
@@ -164,7 +164,7 @@ def _progress(done: int, of: int) -> None:
 @click.option("--reason", required=True, help="Why; the audit log keeps it.")
 def pause(name: str, reason: str) -> None:
     """Hand no more orders over to this provider; those it has are followed on."""
-    with change():
+    with cli_transaction():
         if not provider_health.pause(_found(name).id, reason=reason, now=utc_now()):
             raise Refused(f"{name} is paused already.")
         _note("providers pause", name, reason)
@@ -176,7 +176,7 @@ def pause(name: str, reason: str) -> None:
 @click.option("--reason", required=True, help="Why; the audit log keeps it.")
 def resume(name: str, reason: str) -> None:
     """Hand orders over again: those that waited go first, at once."""
-    with change():
+    with cli_transaction():
         if not provider_health.resume(_found(name).id, now=utc_now()):
             raise Refused(f"{name} is not paused.")
         _note("providers resume", name, reason)

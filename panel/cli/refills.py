@@ -6,7 +6,7 @@ import json
 import click
 from flask.cli import AppGroup
 
-from panel.cli.errors import change
+from panel.cli.errors import cli_transaction
 from panel.clock import utc_now
 from panel.domain.refill import RefillState
 from panel.services.orders import refill_endings
@@ -47,7 +47,7 @@ def _as_json(refill: OpenRefill) -> dict[str, object]:
 @click.option("--reason", required=True, help="Why; the audit log keeps it, and the customer reads it with a refusal.")
 def end_refill(refill_id: int, state: str, reason: str) -> None:
     """End an open refill of any provider. Its order is Completed again, and no money moves."""
-    with change():
+    with cli_transaction():
         refill_endings.end_by_operator(
             refill_id, RefillState(state), reason=reason, actor=getpass.getuser(), now=utc_now()
         )

@@ -7,7 +7,7 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy import select
 
-from panel.cli.errors import change
+from panel.cli.errors import cli_transaction
 from panel.clock import utc_now
 from panel.db import db
 from panel.models import Review
@@ -67,6 +67,6 @@ def resolve_review(
     if len(decisions) != 1:
         raise click.UsageError("Choose exactly one of --sent-as, --not-sent, --return and --done.")
     resolution = Resolution(decisions[0], reason, actor=getpass.getuser(), provider_id=sent_as or "")
-    with change():
+    with cli_transaction():
         review_resolution.resolve(review_id, resolution, now=utc_now())
     click.echo(f"Review {review_id} is resolved.", err=True)

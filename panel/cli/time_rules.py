@@ -6,7 +6,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from panel.cli.errors import change
+from panel.cli.errors import cli_transaction
 from panel.clock import utc_now
 from panel.domain import money
 from panel.services.orders import time_rules, timeouts
@@ -29,7 +29,7 @@ def show() -> None:
 @click.option("--reason", required=True, help="Why; the audit log keeps it.")
 def resume(reason: str) -> None:
     """Let time end what is due now. Look at the clock and at `flask time-rules show` first."""
-    with change():
+    with cli_transaction():
         due = _due()
         time_rules.resume(waiting=due.count, reason=reason, actor=getpass.getuser(), now=utc_now())
     click.echo(f"Resumed: {due.orders} orders and {due.refills} refills are ended by the worker now.", err=True)

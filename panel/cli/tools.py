@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from flask.cli import AppGroup
 
-from panel.cli.errors import change
+from panel.cli.errors import cli_transaction
 from panel.clock import utc_now
 from panel.domain import money
 from panel.services.catalogue import file_format, tool_settings
@@ -23,7 +23,7 @@ def import_tools(file: Path) -> None:
     """Make the tools of a YAML file those of the panel, all of them or none."""
     with file.open("rb") as opened:
         written = opened.read(file_format.MOST_BYTES + 1)
-    with change():
+    with cli_transaction():
         did = catalogue_tools.import_tools(written, name=str(file), now=utc_now())
     for slug in (*did.added, *did.changed):
         click.echo(slug)
@@ -67,7 +67,7 @@ def _as_json(tool: ToolOffer) -> dict[str, object]:
 @click.argument("value")
 def set_field(slug: str, field: str, value: str) -> None:
     """Set one field of a tool by hand; imports leave it alone from then on."""
-    with change():
+    with cli_transaction():
         tool_settings.set_field(slug, field, value, actor=getpass.getuser(), now=utc_now())
     click.echo(f"{slug}: {field} is {value}.", err=True)
 
@@ -77,6 +77,6 @@ def set_field(slug: str, field: str, value: str) -> None:
 @click.argument("field", type=click.Choice(tool_settings.FIELDS))
 def unset_field(slug: str, field: str) -> None:
     """Let the provider's next import set this field again."""
-    with change():
+    with cli_transaction():
         tool_settings.leave_to_import(slug, field, actor=getpass.getuser(), now=utc_now())
     click.echo(f"{slug}: {field} follows the provider again.", err=True)

@@ -8,7 +8,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from panel.cli.errors import change, refusals
+from panel.cli.errors import clean_errors, cli_transaction
 from panel.clock import utc_now
 from panel.domain.errors import NotFound
 from panel.services.accounts import email_confirmation, two_factor, users
@@ -26,11 +26,11 @@ users_group = AppGroup("users", help="People with an account.")
 def add_user(email: str, operator: bool, password_stdin: bool) -> None:
     """Add an account and print its id. Without a given password one is made up and said on standard error."""
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(PASSWORD_BYTES)
-    with refusals():
+    with clean_errors():
         email = users.normalize_email(email)
         users.check_new_password(password, email=email, site_name=current_app.config["PANEL"].site_name)
     password_hash = users.hash_password(password)
-    with change():
+    with cli_transaction():
         number = users.add_user(email, password_hash=password_hash, is_operator=operator, now=utc_now()).id
     if not password_stdin:
         click.echo(f"The password of {email} is {password}", err=True)
@@ -43,7 +43,7 @@ def add_user(email: str, operator: bool, password_stdin: bool) -> None:
 @click.option("--network", "networks", multiple=True, help="A network the key may be used from; else from anywhere.")
 def make_api_key(email: str, name: str, networks: tuple[str, ...]) -> None:
     """Make a key to the API for an account and print it. It is shown this once."""
-    with change():
+    with cli_transaction():
         user = users.find_by_email(email)
         if user is None:
             raise NotFound(f"There is no account with the email {email}.")
@@ -63,7 +63,7 @@ def make_api_key(email: str, name: str, networks: tuple[str, ...]) -> None:
 @click.option("--reason", default="", help="How you know whose address it is; the audit log keeps it.")
 def confirm_email(email: str, reason: str) -> None:
     """Confirm the email of an account for its owner, as if its link had been opened. The audit log keeps it."""
-    with change():
+    with cli_transaction():
         email_confirmation.confirm_by_hand(email, detail=reason.strip(), actor=getpass.getuser(), now=utc_now())
     click.echo(f"The email {email} is confirmed.", err=True)
 
@@ -77,7 +77,7 @@ def reset_second_factor(email: str, reason: str) -> None:
     All its devices are logged out. A customer then logs in with the password alone; an operator sets up a new second
     factor before the office opens. Be sure who asks: whoever has the password gets in afterwards.
     """
-    with change():
+    with cli_transaction():
         two_factor.reset(email, reason=reason, actor=getpass.getuser(), now=utc_now())
     click.echo(f"{email} has no second factor now, and is logged out everywhere.", err=True)
 
@@ -89,6 +89,6 @@ def show_code(email: str) -> None:
     settings = current_app.config["PANEL"]
     if settings.env == "production":
         raise click.ClickException("Codes are for their owners alone: this is refused with PANEL_ENV=production.")
-    with refusals():
+    with clean_errors():
         code = two_factor.next_code(email, settings=settings, now=utc_now())
     click.echo(code)

@@ -53,8 +53,8 @@ IDLE_IN_TRANSACTION_SECONDS = 15
 CONNECT_SECONDS = 3
 # How many threads of a web process may be in a transaction at once, and how long one more waits for its turn. A
 # process has twice as many threads: what holds all writes up leaves half of them to those who read.
-MOST_WRITERS = 8
-TURN_SECONDS = 0.25
+MAX_WRITERS = 8
+WRITE_SLOT_WAIT_SECONDS = 0.25
 # The mark of a table whose rows are added and never changed, in its `info`: triggers refuse UPDATE and DELETE.
 APPEND_ONLY = "append_only"
 
@@ -109,7 +109,7 @@ def init_app(app: Flask, *, url: str, is_web: bool = False) -> None:
     wait_seconds = WEB_WAIT_SECONDS if is_web else LONG_WAIT_SECONDS
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _engine_options(url, wait_seconds=wait_seconds)
-    app.extensions[WRITERS] = threading.BoundedSemaphore(MOST_WRITERS) if is_web else None
+    app.extensions[WRITERS] = threading.BoundedSemaphore(MAX_WRITERS) if is_web else None
     db.init_app(app)
     migrate.init_app(app, db, directory=str(app.config["MIGRATIONS"]), compare_type=True)
     with app.app_context():
@@ -166,8 +166,8 @@ def transaction(*, waits: bool = True, is_note: bool = False) -> Iterator[None]:
         raise RuntimeError("a transaction inside a transaction")
     session.rollback()
     writers: threading.BoundedSemaphore | None = current_app.extensions[WRITERS]
-    if writers is not None and not writers.acquire(timeout=TURN_SECONDS):
-        raise DatabaseBusy(f"{MOST_WRITERS} threads write or wait for it already")
+    if writers is not None and not writers.acquire(timeout=WRITE_SLOT_WAIT_SECONDS):
+        raise DatabaseBusy(f"{MAX_WRITERS} threads write or wait for it already")
     session.info[WRITES] = True
     try:
         session.info[HELD] = held = session.connection(execution_options={WRITES: True, NO_WAIT: not waits})
@@ -197,7 +197,7 @@ def _commit(session: Session, *, is_note: bool) -> None:
     _count_commit()
 
 
-def save_if_free(write: Callable[[], object]) -> bool:
+def write_if_unlocked(write: Callable[[], object]) -> bool:
     """A small write beside a read, in a transaction of its own. Left out, not waited for, when others hold the lock."""
     try:
         with transaction(waits=False, is_note=True):
@@ -209,7 +209,7 @@ def save_if_free(write: Callable[[], object]) -> bool:
     return True
 
 
-def may_have_saved() -> bool:
+def may_have_committed() -> bool:
     """Whether a transaction of this request was committed, or may have been: then "nothing was saved" is not said."""
     return bool(g.get("panel_may_have_saved", False))
 
@@ -220,19 +220,19 @@ def _count_commit() -> None:
         _commits += 1
 
 
-def commits() -> int:
+def commit_count() -> int:
     """How many transactions this process has committed: the same number twice means it wrote nothing in between."""
     return _commits
 
 
-def held_connection() -> Connection:
+def current_connection() -> Connection:
     """The connection of the transaction that is open here, or of the read."""
     session = db.session()
     held: Connection | None = session.info.get(HELD)
     return session.connection() if held is None else held
 
 
-def read_at_one_moment() -> None:
+def begin_snapshot() -> None:
     """From here to the next rollback or commit, all that is read is as of one moment. Ends the read before."""
     db.session.rollback()
     if db.engine.dialect.name == "postgresql":
@@ -244,7 +244,7 @@ def table_of(model: type[Base]) -> Table:
     return cast(Table, model.__table__)
 
 
-def change(statement: Any, values: Any = None) -> int:
+def execute_write(statement: Any, values: Any = None) -> int:
     """Run an INSERT, UPDATE or DELETE; how many rows it changed, summed where `values` is a list."""
     return cast("CursorResult[Any]", db.session.execute(statement, values)).rowcount
 

@@ -30,7 +30,7 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from panel.db import db, held_connection
+from panel.db import current_connection, db
 
 Values = Mapping[str, Any]
 Processor = Callable[[Any], Any]
@@ -78,7 +78,7 @@ def together() -> Iterator[None]:
     What `or_else` checks is then checked at the end: nothing inside may build on it. Inside, only hot statements
     read: the session's own reads do not know that answers are still on their way.
     """
-    connection, info = held_connection(), db.session().info
+    connection, info = current_connection(), db.session().info
     if connection.dialect.name == "sqlite" or TOGETHER in info:
         yield
         return
@@ -111,7 +111,7 @@ class Hot:
 
     def run(self, rows: Sequence[Values], *, or_else: Callable[[], Exception] | None = None) -> None:
         """Run it for each of these rows of values. `or_else` makes what is raised unless each changes one row."""
-        connection = held_connection()
+        connection = current_connection()
         cursor = self._for(connection.dialect).execute(connection, rows)
         sent = _Sent(cursor, len(rows), or_else)
         waiting: list[_Sent] | None = db.session().info.get(TOGETHER)
@@ -122,7 +122,7 @@ class Hot:
 
     def read(self, values: Values) -> list[Sequence[Any]]:
         """Run a SELECT; its rows, with the values as their columns' types have them."""
-        connection = held_connection()
+        connection = current_connection()
         return self._for(connection.dialect).read(connection, values)
 
     def _for(self, dialect: Dialect) -> "_Compiled":

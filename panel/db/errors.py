@@ -58,7 +58,7 @@ def has_no_tables(error: BaseException) -> bool:
     return _sqlstate(error) == _NO_TABLE
 
 
-def in_one_line(error: BaseException) -> str:
+def driver_message(error: BaseException) -> str:
     """What the driver said, without the statement and its values."""
     orig = error.orig if isinstance(error, DatabaseError | InterfaceError) and error.orig is not None else error
     lines = [line.strip() for line in str(orig).splitlines() if line.strip()]

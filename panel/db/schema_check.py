@@ -28,19 +28,19 @@ from panel.db import APPEND_ONLY, Base, db
 from panel.domain.errors import Refused
 
 REVISIONS = "alembic_version"
-MOST_TOLD = 3
+MAX_REPORTED = 3
 
 
 def check(migrations: Path) -> None:
     """Raises Refused, in one line, unless the tables are those that this version of the panel works with."""
     with db.engine.connect() as connection:
         applied = _applied(connection)
-        if applied != newest(migrations):
+        if applied != newest_revision(migrations):
             raise Refused(_why_not_newest(applied, migrations))
         found = differences(connection)
     if found:
-        more = f" and {len(found) - MOST_TOLD} more" if len(found) > MOST_TOLD else ""
-        told = "; ".join(found[:MOST_TOLD])
+        more = f" and {len(found) - MAX_REPORTED} more" if len(found) > MAX_REPORTED else ""
+        told = "; ".join(found[:MAX_REPORTED])
         raise Refused(f"The tables of the database are not those of this version: {told}{more}. Restore a backup.")
 
 
@@ -56,13 +56,13 @@ def is_migrated(migrations: Path) -> bool:
     """Whether the database is at the newest revision that this code knows."""
     try:
         with db.engine.connect() as connection:
-            return _applied(connection) == newest(migrations)
+            return _applied(connection) == newest_revision(migrations)
     except SQLAlchemyError:
         return False
 
 
 @cache
-def newest(migrations: Path) -> frozenset[str]:
+def newest_revision(migrations: Path) -> frozenset[str]:
     """The newest revision of the tables that this code knows."""
     return frozenset(ScriptDirectory(str(migrations)).get_heads())
 

@@ -27,10 +27,10 @@ LABELS = {
 }
 
 
-def of_words(words: str) -> frozenset[Notice]:
+def parse_kinds(words: str) -> frozenset[Notice]:
     """The kinds named in a text, separated by spaces; what is none is left out."""
     return frozenset(kind for kind in Notice if kind in words.split())
 
 
-def as_words(kinds: frozenset[Notice]) -> str:
+def serialize_kinds(kinds: frozenset[Notice]) -> str:
     return " ".join(kind for kind in Notice if kind in kinds)

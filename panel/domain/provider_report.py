@@ -41,7 +41,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Standing:
+class OrderProgress:
     """How an order stands as we know it, before the report is read."""
 
     status: Status
@@ -60,7 +60,7 @@ class Verdict:
     review: str | None = None
     is_bad: bool = False
 
-    def changes(self, standing: Standing) -> bool:
+    def changes(self, standing: OrderProgress) -> bool:
         before = (standing.status, standing.remains, standing.start_count)
         return (self.to, self.remains, self.start_count) != before
 
@@ -92,7 +92,7 @@ def read_word(value: object) -> Status | None:
     return WORDS.get(value.strip().lower()) if isinstance(value, str) else None
 
 
-def judge(report: Report, standing: Standing) -> Verdict:
+def judge(report: Report, standing: OrderProgress) -> Verdict:
     """Decide by the table what one report does to an order that stands as given."""
     word = read_word(report.status)
     if word is None:
@@ -108,15 +108,15 @@ def judge(report: Report, standing: Standing) -> Verdict:
     return _ending(word, report, standing)
 
 
-def _no_news(standing: Standing) -> Verdict:
+def _no_news(standing: OrderProgress) -> Verdict:
     return Verdict(to=standing.status, remains=standing.remains, start_count=standing.start_count)
 
 
-def _bad(standing: Standing, why: str) -> Verdict:
+def _bad(standing: OrderProgress, why: str) -> Verdict:
     return replace(_no_news(standing), review=why, is_bad=True)
 
 
-def _after_the_end(word: Status, report: Report, standing: Standing) -> Verdict:
+def _after_the_end(word: Status, report: Report, standing: OrderProgress) -> Verdict:
     """The same end told again is no news; any other word, or another count, contradicts what was settled."""
     is_same_count = is_missing(report.remains) or read_count(report.remains) == standing.remains
     told_again = word is standing.status and (word is Status.CANCELED or is_same_count)
@@ -125,7 +125,7 @@ def _after_the_end(word: Status, report: Report, standing: Standing) -> Verdict:
     return _bad(standing, f"The provider says {word.label} of an order that has ended as {standing.status.label}.")
 
 
-def _moving(word: Status, report: Report, standing: Standing) -> Verdict:
+def _moving(word: Status, report: Report, standing: OrderProgress) -> Verdict:
     if word.is_behind(standing.status):
         return _bad(standing, f"The provider says {word.label}, which is behind {standing.status.label}.")
     counted = read_running(report.remains, most=standing.quantity)
@@ -135,7 +135,7 @@ def _moving(word: Status, report: Report, standing: Standing) -> Verdict:
     return Verdict(to=word, remains=remains, start_count=_start(report, standing))
 
 
-def _ending(word: Status, report: Report, standing: Standing) -> Verdict:
+def _ending(word: Status, report: Report, standing: OrderProgress) -> Verdict:
     counted = read_count(report.remains, most=standing.quantity)
     is_between = counted is not None and 0 < counted < standing.quantity
     start = _start(report, standing)
@@ -154,6 +154,6 @@ def _ending(word: Status, report: Report, standing: Standing) -> Verdict:
     return Verdict(to=word, remains=counted, start_count=start, review=odd)
 
 
-def _start(report: Report, standing: Standing) -> int | None:
+def _start(report: Report, standing: OrderProgress) -> int | None:
     began = read_count(report.start_count)
     return standing.start_count if began is None else began

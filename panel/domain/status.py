@@ -57,7 +57,7 @@ class Status(StrEnum):
 
     def is_behind(self, other: "Status") -> bool:
         """Whether this stage of delivery comes before the other on the usual way."""
-        return USUAL_WAY.index(self) < USUAL_WAY.index(other)
+        return USUAL_PATH.index(self) < USUAL_PATH.index(other)
 
 
 class Money(StrEnum):
@@ -150,12 +150,12 @@ FACTS: dict[Status, Facts] = {
     ),
 }
 
-USUAL_WAY: tuple[Status, ...] = (S.PENDING, S.PROCESSING, S.IN_PROGRESS, S.COMPLETED)
+USUAL_PATH: tuple[Status, ...] = (S.PENDING, S.PROCESSING, S.IN_PROGRESS, S.COMPLETED)
 
 FIRST = Status.PENDING
 
 
-def came_from(status: Status) -> tuple[Status, ...]:
+def possible_sources(status: Status) -> tuple[Status, ...]:
     """The statuses an order may have had just before this one."""
     return tuple(before for before in Status if before.may_become(status))
 

@@ -5,7 +5,7 @@ An arrow that only skips a stage (a check can miss one) is folded: it is not dra
 
 from dataclasses import dataclass
 
-from panel.domain.status import FACTS, USUAL_WAY, Money, Status
+from panel.domain.status import FACTS, USUAL_PATH, Money, Status
 
 WIDTH, HEIGHT = 690, 200
 BOX_WIDTH, BOX_HEIGHT = 140, 48
@@ -16,7 +16,7 @@ CORRIDOR = 100
 
 # Where each box stands: the usual way above, the other ends and the top-up below.
 CENTERS: dict[Status, tuple[int, int]] = {
-    **{status: (x, UPPER) for status, x in zip(USUAL_WAY, COLUMNS, strict=True)},
+    **{status: (x, UPPER) for status, x in zip(USUAL_PATH, COLUMNS, strict=True)},
     Status.CANCELED: (COLUMNS[1], LOWER),
     Status.PARTIAL: (COLUMNS[2], LOWER),
     Status.REFILL: (COLUMNS[3], LOWER),
@@ -62,9 +62,9 @@ def pairs() -> tuple[Pair, ...]:
 def is_folded(pair: Pair) -> bool:
     """Whether the move only skips a stage that could have come between. To be canceled skips nothing."""
     before, after = pair
-    if before not in USUAL_WAY or after.facts.money is Money.RETURNED:
+    if before not in USUAL_PATH or after.facts.money is Money.RETURNED:
         return False
-    ahead = USUAL_WAY[USUAL_WAY.index(before) + 1 :]
+    ahead = USUAL_PATH[USUAL_PATH.index(before) + 1 :]
     return any(stage.may_become(after) for stage in ahead if stage is not after)
 
 
@@ -109,7 +109,7 @@ def _node(status: Status, *, is_here: bool) -> Node:
 
 def _arrow(pair: Pair) -> Arrow:
     before, after = pair
-    is_usual = before in USUAL_WAY and after in USUAL_WAY
+    is_usual = before in USUAL_PATH and after in USUAL_PATH
     return Arrow(pair, _path(before, after), not is_usual)
 
 

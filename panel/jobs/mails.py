@@ -10,7 +10,7 @@ from panel.jobs.provider_calls import panel_settings
 from panel.providers import mail
 from panel.providers.mail import NotTaken, Post, Written
 from panel.security import encryption
-from panel.security.encryption import CannotUnseal
+from panel.security.encryption import DecryptionFailed
 from panel.services import password_reset
 from panel.services.accounts import email_links
 from panel.services.mail import order_notifications, outbox
@@ -96,7 +96,7 @@ def _serve(letter: Letter, post: Post, *, settings: Settings) -> bool:
 def _written(letter: Letter, *, settings: Settings) -> Written:
     try:
         text = encryption.unseal(letter.text, settings=settings) if letter.is_sealed else letter.text
-    except CannotUnseal as error:
+    except DecryptionFailed as error:
         raise NotTaken(CANNOT_OPEN, is_final=True) from error
     unsubscribe_url = f"{settings.public_url}{letter.unsubscribe}" if letter.unsubscribe else ""
     return Written(letter.key, letter.email, letter.subject, text, unsubscribe_url, letter.queued_at)

@@ -10,7 +10,7 @@ from panel.jobs.provider_calls import panel_settings
 from panel.providers import egress
 from panel.providers.egress import NotReached
 from panel.security import encryption
-from panel.security.encryption import CannotUnseal
+from panel.security.encryption import DecryptionFailed
 from panel.services.api import webhook_deliveries
 from panel.services.api.webhook_deliveries import Parcel
 
@@ -50,7 +50,7 @@ def _send(parcel: Parcel) -> tuple[int | None, str]:
     settings = panel_settings()
     try:
         secrets = [encryption.unseal(sealed, settings=settings) for sealed in parcel.sealed_secrets]
-    except CannotUnseal:
+    except DecryptionFailed:
         return None, CANNOT_SIGN
     timestamp = int(utc_now().timestamp())
     headers = {

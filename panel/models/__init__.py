@@ -3,23 +3,23 @@
 May import `db` and below, never services.
 """
 
-from panel.models.api_and_webhooks import ApiKey, Delivery, DeliveryState, Receiver, Webhook
-from panel.models.assignment import Claim
+from panel.models.api_and_webhooks import ApiKey, DeliveryState, Webhook, WebhookDelivery, WebhookEndpoint
+from panel.models.assignment import OrderAssignment
 from panel.models.favorite import Favorite
 from panel.models.ledger import (
     SETTLING_KINDS,
     Account,
     AccountKind,
+    DepositRequest,
     Proposal,
     ProposalKind,
     ProposalState,
-    TopUp,
     Transfer,
     TransferKind,
     UnapprovedTransfer,
 )
-from panel.models.mail import EmailChange, LinkPurpose, Mail, MailedLink, ResetRequest
-from panel.models.order import Event, Order, OrderCount
+from panel.models.mail import EmailChange, EmailLink, LinkPurpose, Mail, ResetRequest
+from panel.models.order import Order, OrderCount, OrderEvent
 from panel.models.platform import AuditRun, ComponentDay, Incident, IncidentPart, IncidentUpdate, Measurement
 from panel.models.provider_work import (
     IS_OPEN_ATTEMPT,
@@ -27,7 +27,7 @@ from panel.models.provider_work import (
     Attempt,
     AttemptKind,
     AttemptState,
-    AuditLine,
+    AuditLogEntry,
     Cancellation,
     CancellationState,
     Heartbeat,
@@ -37,7 +37,7 @@ from panel.models.provider_work import (
 )
 from panel.models.ticket import CannedAnswer, Ticket, TicketEntry
 from panel.models.tool import Catalogue, Provider, Terms, Tool
-from panel.models.user import FailedTry, HalfSignIn, RecoveryCode, SignIn, User
+from panel.models.user import LoginSession, PendingSession, RecoveryCode, ThrottleHit, User
 
 __all__ = [
     "IS_OPEN_ATTEMPT",
@@ -49,50 +49,50 @@ __all__ = [
     "Attempt",
     "AttemptKind",
     "AttemptState",
-    "AuditLine",
+    "AuditLogEntry",
     "AuditRun",
     "Cancellation",
     "CancellationState",
     "CannedAnswer",
     "Catalogue",
-    "Claim",
     "ComponentDay",
-    "Delivery",
     "DeliveryState",
+    "DepositRequest",
     "EmailChange",
-    "Event",
-    "FailedTry",
+    "EmailLink",
     "Favorite",
-    "HalfSignIn",
     "Heartbeat",
     "Incident",
     "IncidentPart",
     "IncidentUpdate",
     "LinkPurpose",
+    "LoginSession",
     "Mail",
-    "MailedLink",
     "Measurement",
     "Order",
+    "OrderAssignment",
     "OrderCount",
+    "OrderEvent",
+    "PendingSession",
     "Proposal",
     "ProposalKind",
     "ProposalState",
     "Provider",
-    "Receiver",
     "RecoveryCode",
     "Refill",
     "ResetRequest",
     "Review",
-    "SignIn",
     "Terms",
+    "ThrottleHit",
     "Ticket",
     "TicketEntry",
     "TimeRules",
     "Tool",
-    "TopUp",
     "Transfer",
     "TransferKind",
     "UnapprovedTransfer",
     "User",
     "Webhook",
+    "WebhookDelivery",
+    "WebhookEndpoint",
 ]

@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, tex
 from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import Base
-from panel.models.ledger import words
+from panel.models.ledger import kind_label
 
 
 class ApiKey(Base):
@@ -27,7 +27,7 @@ class ApiKey(Base):
     revoked_at: Mapped[datetime | None]
 
 
-class Receiver(Base):
+class WebhookEndpoint(Base):
     """An address of a customer's that webhooks go to, with the secret they are signed with, sealed."""
 
     __tablename__ = "receivers"
@@ -69,13 +69,13 @@ class Webhook(Base):
     at: Mapped[datetime]
 
 
-class Delivery(Base):
+class WebhookDelivery(Base):
     """One webhook on its way to one receiver: tried until it is taken, or 72 hours have passed."""
 
     __tablename__ = "deliveries"
     __table_args__ = (
         UniqueConstraint("receiver_id", "webhook_id"),
-        CheckConstraint(f"state IN ({words(DeliveryState)})", name="state"),
+        CheckConstraint(f"state IN ({kind_label(DeliveryState)})", name="state"),
         Index(
             "ix_deliveries_due",
             "receiver_id",

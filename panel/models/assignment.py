@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from panel.db import Base
 
 
-class Claim(Base):
+class OrderAssignment(Base):
     """An operator who works on an order by hand, until a time; one for each order."""
 
     __tablename__ = "claims"

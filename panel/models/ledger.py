@@ -42,7 +42,7 @@ _LABELS = {
 SETTLING_KINDS = (TransferKind.CHARGE, TransferKind.KEEP, TransferKind.RETURN)
 
 
-def words(enum: type[StrEnum]) -> str:
+def kind_label(enum: type[StrEnum]) -> str:
     """The values of an enum as the inside of an SQL list."""
     return ", ".join(f"'{value}'" for value in enum)
 
@@ -53,7 +53,7 @@ class Account(Base):
     __tablename__ = "accounts"
     __table_args__ = (
         CheckConstraint("balance_nanos >= 0", name="balance_not_negative"),
-        CheckConstraint(f"kind IN ({words(AccountKind)})", name="kind"),
+        CheckConstraint(f"kind IN ({kind_label(AccountKind)})", name="kind"),
         CheckConstraint("(kind = 'customer') = (user_id IS NOT NULL)", name="owner"),
         CheckConstraint("(kind = 'customer') = (balance_nanos IS NOT NULL)", name="cache"),
         Index(
@@ -78,7 +78,7 @@ class Transfer(Base):
     __table_args__ = (
         CheckConstraint("amount_nanos > 0", name="amount_positive"),
         CheckConstraint("from_account_id <> to_account_id", name="two_accounts"),
-        CheckConstraint(f"kind IN ({words(TransferKind)})", name="kind"),
+        CheckConstraint(f"kind IN ({kind_label(TransferKind)})", name="kind"),
         Index("ix_transfers_from", "from_account_id", "id"),
         Index("ix_transfers_to", "to_account_id", "id"),
         Index(
@@ -109,7 +109,7 @@ class Transfer(Base):
     at: Mapped[datetime]
 
 
-class TopUp(Base):
+class DepositRequest(Base):
     """A customer's request to add money, open until an operator confirms that it arrived."""
 
     __tablename__ = "top_ups"
@@ -192,8 +192,8 @@ class Proposal(Base):
     __table_args__ = (
         CheckConstraint("amount_nanos >= 0", name="amount_not_negative"),
         CheckConstraint("(kind IN ('credit', 'debit', 'top_up')) = (amount_nanos > 0)", name="amount"),
-        CheckConstraint(f"kind IN ({words(ProposalKind)})", name="kind"),
-        CheckConstraint(f"state IN ({words(ProposalState)})", name="state"),
+        CheckConstraint(f"kind IN ({kind_label(ProposalKind)})", name="kind"),
+        CheckConstraint(f"state IN ({kind_label(ProposalState)})", name="state"),
         CheckConstraint("decided_by IS NULL OR decided_by <> proposed_by", name="two_operators"),
         CheckConstraint("(kind = 'top_up') = (top_up_id IS NOT NULL)", name="top_up"),
         Index(

@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import Base
-from panel.models.ledger import words
+from panel.models.ledger import kind_label
 
 
 class Mail(Base):
@@ -54,11 +54,11 @@ class LinkPurpose(StrEnum):
     CONFIRM = "confirm"
 
 
-class MailedLink(Base):
+class EmailLink(Base):
     """A link that was mailed, for one use. The mail held the token, we hold its hash."""
 
     __tablename__ = "mailed_links"
-    __table_args__ = (CheckConstraint(f"purpose IN ({words(LinkPurpose)})", name="purpose"),)
+    __table_args__ = (CheckConstraint(f"purpose IN ({kind_label(LinkPurpose)})", name="purpose"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import APPEND_ONLY, Base
 from panel.domain.status import Status
-from panel.models.ledger import words
+from panel.models.ledger import kind_label
 
 
 class Order(Base):
@@ -17,7 +17,7 @@ class Order(Base):
     __table_args__ = (
         UniqueConstraint("customer_id", "request_id"),
         UniqueConstraint("provider_id", "provider_order_id"),
-        CheckConstraint(f"status IN ({words(Status)})", name="status"),
+        CheckConstraint(f"status IN ({kind_label(Status)})", name="status"),
         CheckConstraint("quantity > 0 AND remains >= 0 AND remains <= quantity", name="counts"),
         CheckConstraint("charge_nanos = quantity * price_micros_per_thousand AND charge_nanos > 0", name="charge"),
         CheckConstraint(
@@ -103,7 +103,7 @@ class Order(Base):
     notice_at: Mapped[datetime | None]
 
 
-class Event(Base):
+class OrderEvent(Base):
     """A line of an order's timeline, with the state after it: replaying the lines gives the order. Never changed."""
 
     __tablename__ = "events"

@@ -8,14 +8,17 @@ from sqlalchemy.orm import Mapped, mapped_column
 from panel.db import APPEND_ONLY, Base
 from panel.domain.component_states import State
 from panel.domain.incidents import Phase
-from panel.models.ledger import words
+from panel.models.ledger import kind_label
 
 
 class Measurement(Base):
     """What one round of the probes found of one component. Kept for two days; the days below keep the sums."""
 
     __tablename__ = "measurements"
-    __table_args__ = (CheckConstraint(f"state IN ({words(State)})", name="state"), Index("ix_measurements_at", "at"))
+    __table_args__ = (
+        CheckConstraint(f"state IN ({kind_label(State)})", name="state"),
+        Index("ix_measurements_at", "at"),
+    )
 
     component: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(primary_key=True)
@@ -58,7 +61,7 @@ class Incident(Base):
 
     __tablename__ = "incidents"
     __table_args__ = (
-        CheckConstraint(f"phase IN ({words(Phase)})", name="phase"),
+        CheckConstraint(f"phase IN ({kind_label(Phase)})", name="phase"),
         CheckConstraint("(planned_from IS NULL) = (planned_until IS NULL)", name="window"),
         CheckConstraint("planned_from IS NULL OR planned_from < planned_until", name="window_order"),
         Index(
@@ -96,7 +99,7 @@ class IncidentUpdate(Base):
 
     __tablename__ = "incident_updates"
     __table_args__ = (
-        CheckConstraint(f"phase IN ({words(Phase)})", name="phase"),
+        CheckConstraint(f"phase IN ({kind_label(Phase)})", name="phase"),
         Index("ix_incident_updates_incident", "incident_id", "id"),
         {"info": {APPEND_ONLY: True}},
     )
@@ -114,7 +117,7 @@ class IncidentPart(Base):
 
     __tablename__ = "incident_parts"
     __table_args__ = (
-        CheckConstraint(f"state IN ({words(State)})", name="state"),
+        CheckConstraint(f"state IN ({kind_label(State)})", name="state"),
         {"info": {APPEND_ONLY: True}},
     )
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import APPEND_ONLY, Base
 from panel.domain.refill import RefillState
-from panel.models.ledger import words
+from panel.models.ledger import kind_label
 
 
 class AttemptKind(StrEnum):
@@ -38,8 +38,8 @@ class Attempt(Base):
 
     __tablename__ = "attempts"
     __table_args__ = (
-        CheckConstraint(f"kind IN ({words(AttemptKind)})", name="kind"),
-        CheckConstraint(f"state IN ({words(AttemptState)})", name="state"),
+        CheckConstraint(f"kind IN ({kind_label(AttemptKind)})", name="kind"),
+        CheckConstraint(f"state IN ({kind_label(AttemptState)})", name="state"),
         Index("ix_attempts_order", "order_id", "id"),
         Index(
             "uq_attempts_open",
@@ -67,7 +67,7 @@ class Refill(Base):
 
     __tablename__ = "refills"
     __table_args__ = (
-        CheckConstraint(f"state IN ({words(RefillState)})", name="state"),
+        CheckConstraint(f"state IN ({kind_label(RefillState)})", name="state"),
         Index("ix_refills_order", "order_id", "id"),
         Index(
             "uq_refills_open",
@@ -97,7 +97,7 @@ class Cancellation(Base):
 
     __tablename__ = "cancellations"
     __table_args__ = (
-        CheckConstraint(f"state IN ({words(CancellationState)})", name="state"),
+        CheckConstraint(f"state IN ({kind_label(CancellationState)})", name="state"),
         Index("ix_cancellations_order", "order_id", "id"),
         Index(
             "uq_cancellations_open",
@@ -145,7 +145,7 @@ class Review(Base):
     resolution: Mapped[str] = mapped_column(default="")
 
 
-class AuditLine(Base):
+class AuditLogEntry(Base):
     """One act of an operator: who, what, on what, why. Never changed."""
 
     __tablename__ = "audit_log"

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import Base
 from panel.domain.ticket import EntryKind, TicketKind, TicketState
-from panel.models.ledger import words
+from panel.models.ledger import kind_label
 
 
 class Ticket(Base):
@@ -16,8 +16,8 @@ class Ticket(Base):
     __tablename__ = "tickets"
     __table_args__ = (
         UniqueConstraint("customer_id", "request_id"),
-        CheckConstraint(f"kind IN ({words(TicketKind)})", name="kind"),
-        CheckConstraint(f"state IN ({words(TicketState)})", name="state"),
+        CheckConstraint(f"kind IN ({kind_label(TicketKind)})", name="kind"),
+        CheckConstraint(f"state IN ({kind_label(TicketState)})", name="state"),
         Index("ix_tickets_of_customer", "customer_id", "last_at", "id"),
         Index("ix_tickets_of_order", "order_id"),
         Index(
@@ -58,7 +58,7 @@ class TicketEntry(Base):
     __table_args__ = (
         UniqueConstraint("ticket_id", "number"),
         UniqueConstraint("ticket_id", "request_id"),
-        CheckConstraint(f"kind IN ({words(EntryKind)})", name="kind"),
+        CheckConstraint(f"kind IN ({kind_label(EntryKind)})", name="kind"),
         Index("ix_ticket_entries_of_author", "author_id", "at"),
         {"sqlite_autoincrement": True},
     )

@@ -36,7 +36,7 @@ class User(Base):
     closed_at: Mapped[datetime | None]
 
 
-class SignIn(Base):
+class LoginSession(Base):
     """One signed-in device. The cookie holds the token, we hold its hash; ending it here ends it at once."""
 
     __tablename__ = "sign_ins"
@@ -53,7 +53,7 @@ class SignIn(Base):
     second_factor_at: Mapped[datetime | None]
 
 
-class HalfSignIn(Base):
+class PendingSession(Base):
     """A right password whose second factor is yet to be shown. It opens nothing but the page that asks for the code."""
 
     __tablename__ = "half_sign_ins"
@@ -76,7 +76,7 @@ class RecoveryCode(Base):
     used_at: Mapped[datetime | None]
 
 
-class FailedTry(Base):
+class ThrottleHit(Base):
     """One try that is counted: a wrong password or code, a mail asked for, a sign-up. The bucket says whose."""
 
     __tablename__ = "failed_tries"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from panel.processes.parent_death import TETHERED, tether
+from panel.processes.parent_death import SUPERVISED, die_with_parent
 from panel.settings import ROOT
 
 FIRST_PAUSE_SECONDS = 0.1
@@ -72,11 +72,11 @@ def spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         list(command),
         cwd=ROOT,
-        env={**os.environ, TETHERED: "1"},
+        env={**os.environ, SUPERVISED: "1"},
         stdin=subprocess.DEVNULL,
         start_new_session=True,
         # Safe here: the supervisor has no threads.
-        preexec_fn=lambda: tether(expected_parent=parent),  # noqa: PLW1509
+        preexec_fn=lambda: die_with_parent(expected_parent=parent),  # noqa: PLW1509
     )
 
 

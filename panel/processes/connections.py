@@ -25,7 +25,7 @@ REQUEST_SECONDS = 10.0
 # Longer than the web server keeps an idle connection: who is still here then neither sends nor reads.
 IDLE_SECONDS = 45.0
 # In one web process. A browser opens six; many people may share one address.
-MOST_CONNECTIONS_A_NETWORK = 64
+MAX_CONNECTIONS_PER_NETWORK = 64
 # A request that is younger than this is not slow yet.
 SLOW_SECONDS = 1.0
 
@@ -83,10 +83,10 @@ def _keep_looking(has_proxy: bool) -> None:
     while True:
         time.sleep(LOOK_SECONDS)
         with suppress(OSError):
-            known = look(known, has_cap=not has_proxy, now=time.monotonic())
+            known = check_connections(known, has_cap=not has_proxy, now=time.monotonic())
 
 
-def look(known: dict[str, Connection], *, has_cap: bool, now: float) -> dict[str, Connection]:
+def check_connections(known: dict[str, Connection], *, has_cap: bool, now: float) -> dict[str, Connection]:
     """One look at every connection; ends those that are late, idle or too many. Returns what is known now."""
     seen: dict[str, Connection] = {}
     with ExitStack() as opened:
@@ -112,7 +112,7 @@ def _too_many(seen: dict[str, Connection], *, now: float) -> set[str]:
     ends: set[str] = set()
     for names in by_network.values():
         names.sort(key=lambda name: seen[name].goes_first(now))
-        ends.update(names[: max(0, len(names) - MOST_CONNECTIONS_A_NETWORK)])
+        ends.update(names[: max(0, len(names) - MAX_CONNECTIONS_PER_NETWORK)])
     return ends
 
 

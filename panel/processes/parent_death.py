@@ -9,20 +9,20 @@ import threading
 import time
 
 # Set by the supervisor for everything it starts.
-TETHERED = "PANEL_TETHERED"
+SUPERVISED = "PANEL_TETHERED"
 
 PR_SET_PDEATHSIG = 1
 LOOK_SECONDS = 0.5
 
 
-def tether_if_asked() -> None:
+def die_with_supervisor() -> None:
     """Called first thing in every process: does nothing unless the supervisor is an ancestor."""
-    if os.environ.get(TETHERED):
+    if os.environ.get(SUPERVISED):
         started_by = multiprocessing.parent_process()
-        tether(expected_parent=started_by.pid if started_by is not None else None)
+        die_with_parent(expected_parent=started_by.pid if started_by is not None else None)
 
 
-def tether(*, expected_parent: int | None = None) -> None:
+def die_with_parent(*, expected_parent: int | None = None) -> None:
     """End this process when its parent ends. A parent that is gone already ends it now."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

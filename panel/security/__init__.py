@@ -19,9 +19,8 @@ from limits import RateLimitItemPerMinute
 from limits.strategies import RateLimiter
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from panel.logs import REQUEST_ID, new_request_id
 from panel.security import rate_limits
-from panel.security.request_checks import SAFE_METHODS, check_fields, with_one_host
+from panel.security.request_checks import SAFE_METHODS, check_fields, require_one_host_header
 from panel.security.request_identity import MADE_FOR, VISITOR, cookies_of
 from panel.settings import Settings
 
@@ -31,7 +30,7 @@ REQUESTS_A_MINUTE = 1200
 # Called by programs that hold a key and no cookie.
 API_PATHS = ("/api/v2", "/api/v2/")
 # A mail program's one click comes from the mail program's own site. The token in the address is the right to it.
-FROM_ANYWHERE = frozenset({"notices.unsubscribe"})
+CROSS_SITE_ENDPOINTS = frozenset({"notices.unsubscribe"})
 LIMITER = "panel.limiter"
 
 POLICY = "; ".join(
@@ -83,7 +82,7 @@ def init_app(app: Flask) -> None:
     )
     # An address with doubled slashes is none. The redirect to the right one would name whatever host the request did.
     app.url_map.merge_slashes = False
-    app.before_request(refuse_other_sites)
+    app.before_request(reject_cross_site_requests)
     app.before_request(check_fields)
     csrf.init_app(app)
     limiter = Limiter(
@@ -103,9 +102,9 @@ def session_cookie_name(settings: Settings) -> str:
     return "__Host-session" if settings.is_https else "session"
 
 
-def refuse_other_sites() -> None:
+def reject_cross_site_requests() -> None:
     """A change that another site's page asked for is a 403, token or not."""
-    if request.method in SAFE_METHODS or request.path in API_PATHS or request.endpoint in FROM_ANYWHERE:
+    if request.method in SAFE_METHODS or request.path in API_PATHS or request.endpoint in CROSS_SITE_ENDPOINTS:
         return
     fetch_site = request.headers.get("Sec-Fetch-Site")
     if fetch_site is not None:
@@ -146,7 +145,7 @@ def is_api_call() -> bool:
     return request.path in API_PATHS
 
 
-def seconds_to_wait(app: Flask, who: str, *, most_a_minute: int) -> int | None:
+def hit_rate_limit(app: Flask, who: str, *, most_a_minute: int) -> int | None:
     """Count one request of `who` in the present minute. How long to wait when there were too many, else None."""
     rates: RateLimiter = app.extensions[LIMITER].limiter
     limit = RateLimitItemPerMinute(most_a_minute)
@@ -166,24 +165,23 @@ def is_direct_loopback() -> bool:
         return False
 
 
-def wrap(app: Flask) -> None:
+def add_middleware(app: Flask) -> None:
     """Put the headers, and the reading of proxies' headers, around all that answers. Call this last."""
     settings: Settings = app.config["PANEL"]
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=0)  # type: ignore[method-assign]
-    app.wsgi_app = with_one_host(app.wsgi_app)  # type: ignore[method-assign, assignment]
+    app.wsgi_app = require_one_host_header(app.wsgi_app)  # type: ignore[method-assign, assignment]
     app.wsgi_app = with_headers(app.wsgi_app, settings)  # type: ignore[method-assign, assignment]
 
 
 def with_headers(inner: WSGIApplication, settings: Settings) -> WSGIApplication:
-    """Add the headers that a response lacks, a request id, and `no-store` unless it is marked as made for a visitor."""
+    """The application with every header it lacks, and `no-store` unless the answer is marked as made for a visitor."""
     always = (*HEADERS, TRANSPORT) if settings.is_https else HEADERS
     cookie = session_cookie_name(settings)
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         has_session = cookie in cookies_of(environ)
-        request_id = environ[REQUEST_ID] = new_request_id()
 
         def start(
             status: str,
@@ -193,7 +191,6 @@ def with_headers(inner: WSGIApplication, settings: Settings) -> WSGIApplication:
         ) -> Callable[[bytes], object]:
             names = {name.lower() for name, _value in headers}
             headers.extend(pair for pair in always if pair[0].lower() not in names)
-            headers.append(("X-Request-ID", request_id))
             is_visitors = environ.get(MADE_FOR) == VISITOR and not has_session and "set-cookie" not in names
             if "cache-control" not in names and not is_visitors:
                 headers.append(PRIVATE)

@@ -8,18 +8,18 @@ import hashlib
 
 from cryptography.fernet import Fernet, InvalidToken
 
-from panel.settings import Settings, kept_secret
+from panel.settings import Settings, load_or_create_secret
 
-KEPT_AS = "seal_key"
+KEY_FILE = "seal_key"
 
 
-class CannotUnseal(Exception):
+class DecryptionFailed(Exception):
     """The sealed text was made under another key, or has been changed."""
 
 
 def has_key(settings: Settings) -> bool:
     """Whether there is a key, set or kept. Where there is none, the first secret that is sealed makes one."""
-    return bool(settings.seal_key) or (settings.instance / KEPT_AS).exists()
+    return bool(settings.seal_key) or (settings.instance / KEY_FILE).exists()
 
 
 def seal(text: str, *, settings: Settings) -> str:
@@ -27,13 +27,13 @@ def seal(text: str, *, settings: Settings) -> str:
 
 
 def unseal(sealed: str, *, settings: Settings) -> str:
-    """The text that was sealed. Raises CannotUnseal."""
+    """The text that was sealed. Raises DecryptionFailed."""
     try:
         return _fernet(settings).decrypt(sealed.encode()).decode()
     except InvalidToken as error:
-        raise CannotUnseal("a sealed secret does not open with this installation's key") from error
+        raise DecryptionFailed("a sealed secret does not open with this installation's key") from error
 
 
 def _fernet(settings: Settings) -> Fernet:
-    secret = settings.seal_key or kept_secret(settings, KEPT_AS)
+    secret = settings.seal_key or load_or_create_secret(settings, KEY_FILE)
     return Fernet(base64.urlsafe_b64encode(hashlib.sha256(secret.encode()).digest()))

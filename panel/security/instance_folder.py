@@ -10,31 +10,31 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from panel.settings import Settings, WrongSetting
+from panel.settings import InvalidSetting, Settings
 
-OWNER_ALONE = 0o077
+OWNER_ONLY = 0o077
 # The databases with what SQLite lays beside them, the keys, the locks, and mails that became files.
-OURS = ("panel.db*", "jobs.db*", "secret_key", "seal_key", "worker-*.lock", "mail", "mail/*")
+PRIVATE_FILES = ("panel.db*", "jobs.db*", "secret_key", "seal_key", "worker-*.lock", "mail", "mail/*")
 
 
 def prepare(settings: Settings) -> None:
-    """Make the folder and close its files to others. Raises WrongSetting when it cannot be made or written."""
-    os.umask(OWNER_ALONE)
+    """Make the folder and close its files to others. Raises InvalidSetting when it cannot be made or written."""
+    os.umask(OWNER_ONLY)
     folder = settings.instance
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
-        raise WrongSetting(f"Wrong setting PANEL_INSTANCE: {folder} is a file, not a folder.") from None
+        raise InvalidSetting(f"Wrong setting PANEL_INSTANCE: {folder} is a file, not a folder.") from None
     except OSError as error:
-        raise WrongSetting(f"Wrong setting PANEL_INSTANCE: {folder} cannot be made ({error.strerror}).") from None
+        raise InvalidSetting(f"Wrong setting PANEL_INSTANCE: {folder} cannot be made ({error.strerror}).") from None
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise WrongSetting(f"Wrong setting PANEL_INSTANCE: {folder} cannot be written.")
+        raise InvalidSetting(f"Wrong setting PANEL_INSTANCE: {folder} cannot be written.")
     for path in _files(settings):
         _close_to_others(path)
 
 
 def _files(settings: Settings) -> Iterator[Path]:
-    for pattern in OURS:
+    for pattern in PRIVATE_FILES:
         yield from settings.instance.glob(pattern)
     if settings.is_sqlite and settings.database_url:
         elsewhere = Path(settings.database_url.removeprefix("sqlite:///"))
@@ -45,5 +45,5 @@ def _close_to_others(path: Path) -> None:
     # Gone meanwhile, or another user's: then it is not ours to change.
     with suppress(OSError):
         mode = path.lstat().st_mode
-        if not stat.S_ISLNK(mode) and mode & OWNER_ALONE:
-            path.chmod(stat.S_IMODE(mode) & ~OWNER_ALONE)
+        if not stat.S_ISLNK(mode) and mode & OWNER_ONLY:
+            path.chmod(stat.S_IMODE(mode) & ~OWNER_ONLY)

@@ -25,7 +25,7 @@ _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{
 _NO_HOST = b"This request has no Host header, more than one, or one that names no host.\n"
 
 
-def with_one_host(inner: "WSGIApplication") -> "WSGIApplication":
+def require_one_host_header(inner: "WSGIApplication") -> "WSGIApplication":
     """The application for requests with one Host header; others get a 400."""
 
     def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:

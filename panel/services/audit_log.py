@@ -4,7 +4,7 @@ from datetime import datetime
 
 from panel.db import db
 from panel.domain.errors import BadInput
-from panel.models import AuditLine
+from panel.models import AuditLogEntry
 
 MOST_REASON_LENGTH = 200
 
@@ -19,5 +19,5 @@ def checked_reason(typed: str) -> str:
 
 def write(act: str, *, actor: str, subject: str, detail: str = "", now: datetime) -> None:
     """Add one line, in the transaction of the act itself."""
-    db.session.add(AuditLine(actor=actor, act=act, subject=subject, detail=detail, at=now))
+    db.session.add(AuditLogEntry(actor=actor, act=act, subject=subject, detail=detail, at=now))
     db.session.flush()

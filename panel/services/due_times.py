@@ -4,8 +4,8 @@ from datetime import datetime
 
 from sqlalchemy import delete, update
 
-from panel.db import change, db
-from panel.models import Cancellation, Delivery, Heartbeat, Mail, Order, Provider, Refill
+from panel.db import db, execute_write
+from panel.models import Cancellation, Heartbeat, Mail, Order, Provider, Refill, WebhookDelivery
 
 # When a sweep next takes something up. A lease is among them, so nothing is due before a lease has run out.
 COLUMNS = (
@@ -14,7 +14,7 @@ COLUMNS = (
     Order.notice_at,
     Refill.due_at,
     Cancellation.due_at,
-    Delivery.due_at,
+    WebhookDelivery.due_at,
     Mail.due_at,
     Provider.call_after,
     Provider.add_after,
@@ -26,4 +26,6 @@ COLUMNS = (
 def pull_in(*, latest: datetime) -> int:
     """Make due at `latest` whatever is due later; how many. Workers that were seen after it are forgotten."""
     db.session.execute(delete(Heartbeat).where(Heartbeat.at > latest))
-    return sum(change(update(column.class_).where(column > latest).values({column: latest})) for column in COLUMNS)
+    return sum(
+        execute_write(update(column.class_).where(column > latest).values({column: latest})) for column in COLUMNS
+    )

@@ -9,19 +9,19 @@ import hashlib
 
 from sqlalchemy import bindparam, literal_column, select
 
-from panel.assets.build_id import build
-from panel.models import Catalogue, SignIn, User
+from panel.assets.build_id import digest
+from panel.models import Catalogue, LoginSession, User
 from panel.services.accounts.sessions import PageVersions, may_be_in
 
 # The least that says whether anything is new: a fifth more answers than by all that a whole page needs to know.
 PAGE_VERSIONS = (
     select(User.id, User.state_version, Catalogue.version)
-    .join_from(SignIn, User, User.id == SignIn.user_id)
+    .join_from(LoginSession, User, User.id == LoginSession.user_id)
     .join(Catalogue, Catalogue.id == literal_column("1"))
     .where(
-        SignIn.token_hash == bindparam("token_hash"),
-        SignIn.ended_at.is_(None),
-        SignIn.signed_in_at > bindparam("since", type_=SignIn.signed_in_at.type),
+        LoginSession.token_hash == bindparam("token_hash"),
+        LoginSession.ended_at.is_(None),
+        LoginSession.signed_in_at > bindparam("since", type_=LoginSession.signed_in_at.type),
         may_be_in(),
     )
 )
@@ -29,5 +29,5 @@ PAGE_VERSIONS = (
 
 def page_etag(versions: PageVersions, *, address: str) -> str:
     """The hash of what `address` (path and query) shows to this person."""
-    what = f"{build()}|{versions.user_id}|{versions.state_version}|{versions.catalogue_version}|{address}"
+    what = f"{digest()}|{versions.user_id}|{versions.state_version}|{versions.catalogue_version}|{address}"
     return hashlib.blake2b(what.encode(), digest_size=16).hexdigest()

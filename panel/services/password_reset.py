@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
 
-from panel.db import change, db, lock_rows
-from panel.models import LinkPurpose, MailedLink, ResetRequest, User
+from panel.db import db, execute_write, lock_rows
+from panel.models import EmailLink, LinkPurpose, ResetRequest, User
 from panel.services import customer_version
 from panel.services.accounts import email_links, sessions, throttles, two_factor, users
 from panel.services.accounts.sessions import token_hash
@@ -39,7 +39,7 @@ def answer_next(*, now: datetime) -> bool:
         return False
     if now - asked.asked_at < LASTS:
         _answer(asked, now=now)
-    change(delete(ResetRequest).where(ResetRequest.id == asked.id))
+    execute_write(delete(ResetRequest).where(ResetRequest.id == asked.id))
     return True
 
 
@@ -75,7 +75,7 @@ def _mail_link(user: User, *, asked_at: datetime, now: datetime) -> None:
     )
 
 
-def find(token: str, *, now: datetime) -> MailedLink | None:
+def find(token: str, *, now: datetime) -> EmailLink | None:
     """The link that sets a password, while it works."""
     return email_links.find(token, LinkPurpose.RESET, now=now)
 

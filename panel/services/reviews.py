@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import func, select, update
 
-from panel.db import change, db, table_of, upsert
+from panel.db import db, execute_write, table_of, upsert
 from panel.models import Review
 
 MOST_REPORTS = 20
@@ -69,4 +69,4 @@ def close(
     """What these reviews asked has been answered otherwise; how many were open."""
     about = Review.order_id == order_id if order_id is not None else Review.provider_id == provider_id
     statement = update(Review).where(Review.kind == kind, Review.resolved_at.is_(None), about)
-    return change(statement.values(resolved_at=now, resolution=resolution))
+    return execute_write(statement.values(resolved_at=now, resolution=resolution))

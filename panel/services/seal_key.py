@@ -6,11 +6,11 @@ from sqlalchemy import select
 
 from panel.db import db
 from panel.domain.errors import Refused
-from panel.models import Provider, Receiver, User
-from panel.security.encryption import CannotUnseal, has_key, unseal
+from panel.models import Provider, User, WebhookEndpoint
+from panel.security.encryption import DecryptionFailed, has_key, unseal
 from panel.settings import Settings
 
-SEALED: tuple[Any, ...] = (Provider.sealed_key, Receiver.sealed_secret, User.sealed_totp)
+SEALED: tuple[Any, ...] = (Provider.sealed_key, WebhookEndpoint.sealed_secret, User.sealed_totp)
 WHERE = "PANEL_SEAL_KEY, or the file seal_key in the instance folder"
 
 
@@ -24,5 +24,5 @@ def check(settings: Settings) -> None:
             raise Refused(f"The key that sealed this panel's secrets is lost: put back {WHERE}.")
         try:
             unseal(sealed, settings=settings)
-        except CannotUnseal as error:
+        except DecryptionFailed as error:
             raise Refused(f"This panel's secrets were sealed with another key: put back {WHERE}.") from error

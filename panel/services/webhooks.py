@@ -20,11 +20,11 @@ from panel.domain import money
 from panel.domain.refill import RefillState
 from panel.domain.request_id import named_by_reseller
 from panel.domain.status import Status
-from panel.models import Account, Delivery, DeliveryState, Order, Receiver, User, Webhook
+from panel.models import Account, DeliveryState, Order, User, Webhook, WebhookDelivery, WebhookEndpoint
 
-RECEIVERS = table_of(Receiver)
+RECEIVERS = table_of(WebhookEndpoint)
 WEBHOOKS = table_of(Webhook)
-DELIVERIES = table_of(Delivery)
+DELIVERIES = table_of(WebhookDelivery)
 ORDERS = table_of(Order)
 ACCOUNTS = table_of(Account)
 USERS = table_of(User)

@@ -92,7 +92,7 @@ def test_fetched_script_is_the_pinned_one_or_none(app: Flask) -> None:
 
     content = assets.read_htmx(settings)
     assert was_had is (content is not None)
-    assert was_had is ("htmx.js" in assets.gather(settings).by_name)
+    assert was_had is ("htmx.js" in assets.collect_assets(settings).by_name)
     if content is not None:
         assert b"registerExtension" in content
         assert b"sourceMappingURL" not in content

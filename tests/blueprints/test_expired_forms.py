@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from panel.db import db
-from panel.models import FailedTry, Order, SignIn, User
+from panel.models import LoginSession, Order, ThrottleHit, User
 from panel.services.money import ledger
 from tests.support.factories import LINK, PASSWORD, a_customer, a_tool, signed_in
 
@@ -102,7 +102,7 @@ def test_door_comes_back_with_the_email_and_without_the_password(
     assert f'value="{email}"' in answer.text
     assert 'name="next" value="/balance"' in answer.text
     assert PASSWORD not in answer.text
-    assert (count(User), count(SignIn), count(FailedTry)) == (people, 0, 0)
+    assert (count(User), count(LoginSession), count(ThrottleHit)) == (people, 0, 0)
     again = {"email": email, "password": PASSWORD, "csrf_token": token_in(answer.text)}
     assert client.post(path, data=again).status_code == 303
 

@@ -14,7 +14,7 @@ from panel.models import Ticket, TicketEntry, User
 from panel.services.money import ledger
 from panel.services.orders import refills
 from panel.services.tickets import limits
-from tests.support.factories import NOON, a_customer, again, an_operator, an_order, signed_in
+from tests.support.factories import NOON, a_customer, an_operator, an_order, reload, signed_in
 from tests.support.ticket_factories import a_request_id, a_ticket, answered
 
 HOSTILE = '<script>alert(1)</script> {{ 7 * 7 }} {% raw %} =HYPERLINK("x") " onx=\'1\''
@@ -217,7 +217,7 @@ def test_forms_need_their_token_and_give_back_what_was_typed(client: FlaskClient
     assert "Typed with care</textarea>" in opening.text
     assert "Typed too</textarea>" in answer.text
     assert client.post(f"/tickets/{ticket.id}/closing").status_code == 400
-    assert (count(Ticket), count(TicketEntry), again(ticket).state) == (1, 1, "waiting_for_us")
+    assert (count(Ticket), count(TicketEntry), reload(ticket).state) == (1, 1, "waiting_for_us")
 
 
 def test_order_its_refill_and_a_line_of_the_statement_lead_to_a_ticket(

@@ -11,7 +11,7 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain import money
 from panel.domain.status import Status
-from panel.models import SignIn, User
+from panel.models import LoginSession, User
 from panel.services.accounts import users
 from panel.services.money import ledger
 from panel.services.orders import transitions
@@ -191,7 +191,7 @@ def test_signed_out_elsewhere_is_said_and_the_list_stays(tabs: Tabs, customer: U
     tab.page.goto("/orders")
 
     with transaction():
-        db.session.execute(update(SignIn).where(SignIn.user_id == customer.id).values(ended_at=utc_now()))
+        db.session.execute(update(LoginSession).where(LoginSession.user_id == customer.id).values(ended_at=utc_now()))
 
     expect(tab.page.get_by_text("You have been logged out.")).to_be_visible(timeout=WITHIN_MS)
     expect(tab.page.locator(f"#order-{order.id}")).to_be_visible()

@@ -4,7 +4,7 @@ from playwright.sync_api import Page, expect
 
 from panel.domain.status import Status
 from tests.browser.conftest import Tabs
-from tests.support.factories import a_customer, again, an_operator, an_order
+from tests.support.factories import a_customer, an_operator, an_order, reload
 
 POLL_MS = 3_000
 TWO_POLLS_MS = 2 * POLL_MS + 1_500
@@ -51,7 +51,7 @@ def test_operator_works_a_queue_by_keyboard_alone(tabs: Tabs) -> None:
     page.keyboard.type("j and k are letters here.")
     press(page, "Enter")
     expect(page.locator("h1")).to_have_text(f"Order {first.id} becomes Partial")
-    assert again(first).status == Status.IN_PROGRESS
+    assert reload(first).status == Status.IN_PROGRESS
     for _ in range(60):
         press(page, "Tab")
         if page.evaluate("document.activeElement.textContent") == "Set to Partial and return $0.324":
@@ -63,7 +63,7 @@ def test_operator_works_a_queue_by_keyboard_alone(tabs: Tabs) -> None:
 
     expect(page.locator(f"#open-{second.id}")).to_be_visible()
     expect(page.locator(f"#open-{first.id}")).to_have_count(0)
-    assert (again(first).status, first.returned_nanos) == (Status.PARTIAL, 324_000_000)
+    assert (reload(first).status, first.returned_nanos) == (Status.PARTIAL, 324_000_000)
 
 
 def test_list_keeps_still_while_a_row_is_in_use_and_says_how_many_are_newer(tabs: Tabs) -> None:

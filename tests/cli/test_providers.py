@@ -13,21 +13,21 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.jobs import dispatch
-from panel.models import AuditLine, Provider, Review
+from panel.models import AuditLogEntry, Provider, Review
 from panel.services.catalogue import tools
 from panel.services.providers import registry as provider_registry
-from tests.support.factories import a_tool, again, an_order
-from tests.support.hostile_provider import KEY, Hostile, hostile_provider, said
+from tests.support.factories import a_tool, an_order, reload
+from tests.support.hostile_provider import KEY, HostileProvider, hostile_provider, http_response
 
 ROW = {"service": 1, "name": "Visits", "category": "Pages", "type": "Default", "rate": 0.9, "min": 10, "max": "500"}
 
 
 @pytest.fixture
-def server(app: Flask) -> Iterator[Hostile]:
+def server(app: Flask) -> Iterator[HostileProvider]:
     with hostile_provider() as server:
         words = ("providers", "add", "upstream", "--kind", "panel_api", "--url", server.url, "--key-stdin")
         assert ran(app, *words, given=KEY).exit_code == 0
-        server.answers["balance"] = said({"balance": "100.84292", "currency": "USD"})
+        server.answers["balance"] = http_response({"balance": "100.84292", "currency": "USD"})
         yield server
 
 
@@ -39,18 +39,26 @@ def ran(app: Flask, *words: str, given: str = "") -> Result:
 
 
 def acts() -> list[str]:
-    return list(db.session.scalars(select(AuditLine.act).order_by(AuditLine.id)))
+    return list(db.session.scalars(select(AuditLogEntry.act).order_by(AuditLogEntry.id)))
 
 
-def test_a_provider_is_tested_by_its_balance(app: Flask, server: Hostile) -> None:
+def test_a_provider_is_tested_by_its_balance(app: Flask, server: HostileProvider) -> None:
     done = ran(app, "providers", "test", "upstream")
 
     assert (done.exit_code, done.stdout) == (0, "100.84292 USD\n")
     assert server.calls[0].fields["key"] == KEY
 
 
-@pytest.mark.parametrize("answer", [said(b""), said({"error": "Invalid API key"}), said([]), said({"balance": None})])
-def test_a_provider_that_gives_no_balance_fails_the_test(app: Flask, server: Hostile, answer: bytes) -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        http_response(b""),
+        http_response({"error": "Invalid API key"}),
+        http_response([]),
+        http_response({"balance": None}),
+    ],
+)
+def test_a_provider_that_gives_no_balance_fails_the_test(app: Flask, server: HostileProvider, answer: bytes) -> None:
     server.answers["balance"] = answer
 
     done = ran(app, "providers", "test", "upstream")
@@ -59,8 +67,8 @@ def test_a_provider_that_gives_no_balance_fails_the_test(app: Flask, server: Hos
     assert KEY not in done.stderr
 
 
-def test_an_import_prints_slugs_alone_and_talks_on_standard_error(app: Flask, server: Hostile) -> None:
-    server.answers["services"] = said([ROW, ROW | {"service": 2, "rate": "free"}])
+def test_an_import_prints_slugs_alone_and_talks_on_standard_error(app: Flask, server: HostileProvider) -> None:
+    server.answers["services"] = http_response([ROW, ROW | {"service": 2, "rate": "free"}])
 
     done = ran(app, "providers", "import", "upstream", "--margin", "20%")
 
@@ -72,9 +80,9 @@ def test_an_import_prints_slugs_alone_and_talks_on_standard_error(app: Flask, se
     assert tool.price_micros_per_thousand == 1_080_000
 
 
-@pytest.mark.parametrize("answer", [said([]), said({}), said(b"["), said([1])])
-def test_an_import_of_nothing_fails_and_changes_nothing(app: Flask, server: Hostile, answer: bytes) -> None:
-    server.answers["services"] = said([ROW])
+@pytest.mark.parametrize("answer", [http_response([]), http_response({}), http_response(b"["), http_response([1])])
+def test_an_import_of_nothing_fails_and_changes_nothing(app: Flask, server: HostileProvider, answer: bytes) -> None:
+    server.answers["services"] = http_response([ROW])
     ran(app, "providers", "import", "upstream")
     server.answers["services"] = answer
 
@@ -91,10 +99,10 @@ def price(slug: str = "visits-1") -> int:
     return tool.price_micros_per_thousand
 
 
-def test_a_second_import_keeps_the_margin_of_the_first(app: Flask, server: Hostile) -> None:
-    server.answers["services"] = said([ROW])
+def test_a_second_import_keeps_the_margin_of_the_first(app: Flask, server: HostileProvider) -> None:
+    server.answers["services"] = http_response([ROW])
     ran(app, "providers", "import", "upstream", "--margin", "20%")
-    server.answers["services"] = said([ROW | {"rate": "1.00"}])
+    server.answers["services"] = http_response([ROW | {"rate": "1.00"}])
 
     done = ran(app, "providers", "import", "upstream")
 
@@ -104,8 +112,8 @@ def test_a_second_import_keeps_the_margin_of_the_first(app: Flask, server: Hosti
     assert "visits-1: 1.08 → 1.20 per 1,000" in done.stderr
 
 
-def test_prices_that_would_fall_are_shown_and_wait_for_a_yes(app: Flask, server: Hostile) -> None:
-    server.answers["services"] = said([ROW, ROW | {"service": 2}])
+def test_prices_that_would_fall_are_shown_and_wait_for_a_yes(app: Flask, server: HostileProvider) -> None:
+    server.answers["services"] = http_response([ROW, ROW | {"service": 2}])
     ran(app, "providers", "import", "upstream", "--margin", "20%")
 
     refused = ran(app, "providers", "import", "upstream", "--margin", "2%")
@@ -120,8 +128,8 @@ def test_prices_that_would_fall_are_shown_and_wait_for_a_yes(app: Flask, server:
     assert price() == 918_000
 
 
-def test_an_import_from_before_margins_were_kept_asks_for_one(app: Flask, server: Hostile) -> None:
-    server.answers["services"] = said([ROW])
+def test_an_import_from_before_margins_were_kept_asks_for_one(app: Flask, server: HostileProvider) -> None:
+    server.answers["services"] = http_response([ROW])
     ran(app, "providers", "import", "upstream", "--margin", "20%")
     with transaction():
         db.session.execute(update(Provider).values(margin_millionths=None, exchange_nanos=None))
@@ -135,17 +143,17 @@ def test_an_import_from_before_margins_were_kept_asks_for_one(app: Flask, server
 
 @pytest.mark.parametrize("place", ["balance", "rows"])
 def test_a_catalogue_in_another_currency_needs_a_rate_which_is_remembered(
-    app: Flask, server: Hostile, place: str
+    app: Flask, server: HostileProvider, place: str
 ) -> None:
     row = ROW | ({"currency": "eur"} if place == "rows" else {})
-    server.answers["services"] = said([row])
+    server.answers["services"] = http_response([row])
     if place == "balance":
-        server.answers["balance"] = said({"balance": "5", "currency": "EUR"})
+        server.answers["balance"] = http_response({"balance": "5", "currency": "EUR"})
 
     refused = ran(app, "providers", "import", "upstream", "--margin", "10%")
     done = ran(app, "providers", "import", "upstream", "--margin", "10%", "--rate", "1.08")
     first = price()
-    server.answers["services"] = said([row | {"rate": "1.00"}])
+    server.answers["services"] = http_response([row | {"rate": "1.00"}])
     later = ran(app, "providers", "import", "upstream")
 
     assert (refused.exit_code, done.exit_code, later.exit_code) == (1, 0, 0)
@@ -154,10 +162,10 @@ def test_a_catalogue_in_another_currency_needs_a_rate_which_is_remembered(
     assert "Margin 10%; 1 EUR is 1.08 USD." in later.stderr
 
 
-def test_a_remembered_rate_is_not_taken_for_a_third_currency(app: Flask, server: Hostile) -> None:
-    server.answers["services"] = said([ROW | {"currency": "EUR"}])
+def test_a_remembered_rate_is_not_taken_for_a_third_currency(app: Flask, server: HostileProvider) -> None:
+    server.answers["services"] = http_response([ROW | {"currency": "EUR"}])
     ran(app, "providers", "import", "upstream", "--rate", "1.08")
-    server.answers["services"] = said([ROW | {"currency": "INR"}])
+    server.answers["services"] = http_response([ROW | {"currency": "INR"}])
 
     done = ran(app, "providers", "import", "upstream")
 
@@ -165,8 +173,8 @@ def test_a_remembered_rate_is_not_taken_for_a_third_currency(app: Flask, server:
     assert "sells in INR" in done.stderr
 
 
-def test_a_rate_for_our_own_currency_is_refused(app: Flask, server: Hostile) -> None:
-    server.answers["services"] = said([ROW])
+def test_a_rate_for_our_own_currency_is_refused(app: Flask, server: HostileProvider) -> None:
+    server.answers["services"] = http_response([ROW])
 
     done = ran(app, "providers", "import", "upstream", "--rate", "1.08")
 
@@ -174,8 +182,8 @@ def test_a_rate_for_our_own_currency_is_refused(app: Flask, server: Hostile) -> 
     assert "upstream sells in USD, as this panel does. Leave out --rate." in done.stderr
 
 
-def test_prices_in_several_currencies_are_refused(app: Flask, server: Hostile) -> None:
-    server.answers["services"] = said([ROW | {"currency": "EUR"}, ROW | {"service": 2, "currency": "USD"}])
+def test_prices_in_several_currencies_are_refused(app: Flask, server: HostileProvider) -> None:
+    server.answers["services"] = http_response([ROW | {"currency": "EUR"}, ROW | {"service": 2, "currency": "USD"}])
 
     done = ran(app, "providers", "import", "upstream", "--rate", "1.08")
 
@@ -183,9 +191,9 @@ def test_prices_in_several_currencies_are_refused(app: Flask, server: Hostile) -
     assert "prices in several currencies: EUR, USD" in done.stderr
 
 
-def test_a_currency_that_is_not_told_is_not_guessed(app: Flask, server: Hostile) -> None:
-    server.answers["services"] = said([ROW])
-    server.answers["balance"] = said({"error": "Incorrect request"})
+def test_a_currency_that_is_not_told_is_not_guessed(app: Flask, server: HostileProvider) -> None:
+    server.answers["services"] = http_response([ROW])
+    server.answers["balance"] = http_response({"error": "Incorrect request"})
 
     refused = ran(app, "providers", "import", "upstream")
     done = ran(app, "providers", "import", "upstream", "--rate", "1")
@@ -195,9 +203,9 @@ def test_a_currency_that_is_not_told_is_not_guessed(app: Flask, server: Hostile)
     assert price() == 900_000
 
 
-def test_a_catalogue_of_several_mebibytes_is_imported(app: Flask, server: Hostile) -> None:
+def test_a_catalogue_of_several_mebibytes_is_imported(app: Flask, server: HostileProvider) -> None:
     rows = [ROW | {"service": number, "description": "x" * 100_000} for number in range(1, 51)]
-    server.answers["services"] = said(rows)
+    server.answers["services"] = http_response(rows)
 
     done = ran(app, "providers", "import", "upstream")
 
@@ -205,23 +213,23 @@ def test_a_catalogue_of_several_mebibytes_is_imported(app: Flask, server: Hostil
 
 
 def packed() -> bytes:
-    return said(gzip.compress(b"[]"), headers="Content-Encoding: gzip\r\n")
+    return http_response(gzip.compress(b"[]"), headers="Content-Encoding: gzip\r\n")
 
 
 FAILURES = {
-    "the answer is longer than 16 MiB": lambda: said(b"[" + b" " * 17 * 1024 * 1024),
-    "the answer is not JSON": lambda: said(b"<html>"),
+    "the answer is longer than 16 MiB": lambda: http_response(b"[" + b" " * 17 * 1024 * 1024),
+    "the answer is not JSON": lambda: http_response(b"<html>"),
     "the answer is packed although that was not asked for": packed,
-    "the provider answered with status 500": lambda: said(b"", status="500 Internal Server Error"),
-    "the connection broke before a whole answer came": lambda: said([ROW], length=5_000),
-    "the provider's catalogue is empty or no list: {'error': 'Invalid API key'}": lambda: said(
+    "the provider answered with status 500": lambda: http_response(b"", status="500 Internal Server Error"),
+    "the connection broke before a whole answer came": lambda: http_response([ROW], length=5_000),
+    "the provider's catalogue is empty or no list: {'error': 'Invalid API key'}": lambda: http_response(
         {"error": "Invalid API key"}
     ),
 }
 
 
 @pytest.mark.parametrize("words", FAILURES)
-def test_a_failed_call_says_its_reason_in_words(app: Flask, server: Hostile, words: str) -> None:
+def test_a_failed_call_says_its_reason_in_words(app: Flask, server: HostileProvider, words: str) -> None:
     server.answers["services"] = FAILURES[words]()
 
     done = ran(app, "providers", "import", "upstream")
@@ -249,7 +257,7 @@ def test_only_an_upstream_panel_can_be_tested_or_imported(app: Flask) -> None:
         assert ran(app, "providers", *words).exit_code == 1
 
 
-def test_pause_and_resume_leave_lines_in_the_audit_log(app: Flask, server: Hostile) -> None:
+def test_pause_and_resume_leave_lines_in_the_audit_log(app: Flask, server: HostileProvider) -> None:
     first = ran(app, "providers", "pause", "upstream", "--reason", "Slow.")
     twice = ran(app, "providers", "pause", "upstream", "--reason", "Slow.")
     paused = provider_registry.find("upstream")
@@ -261,8 +269,8 @@ def test_pause_and_resume_leave_lines_in_the_audit_log(app: Flask, server: Hosti
     assert acts() == ["providers add", "providers pause", "providers resume"]
 
 
-def test_a_field_is_set_by_hand_and_given_back(app: Flask, server: Hostile) -> None:
-    server.answers["services"] = said([ROW])
+def test_a_field_is_set_by_hand_and_given_back(app: Flask, server: HostileProvider) -> None:
+    server.answers["services"] = http_response([ROW])
     ran(app, "providers", "import", "upstream")
 
     done = ran(app, "tools", "set", "visits-1", "minimum", "20")
@@ -276,8 +284,8 @@ def test_a_field_is_set_by_hand_and_given_back(app: Flask, server: Hostile) -> N
     assert (tool.minimum, tool.terms_version) == (10, 3)
 
 
-def test_a_review_is_resolved_in_exactly_one_way(app: Flask, server: Hostile) -> None:
-    server.answers["add"] = said(b"")
+def test_a_review_is_resolved_in_exactly_one_way(app: Flask, server: HostileProvider) -> None:
+    server.answers["add"] = http_response(b"")
     provider = provider_registry.find("upstream")
     assert provider is not None
     order = an_order(tool=a_tool(provider=provider, provider_service="1"), now=utc_now())
@@ -291,11 +299,11 @@ def test_a_review_is_resolved_in_exactly_one_way(app: Flask, server: Hostile) ->
     again_returned = ran(app, "reviews", "resolve", review, "--reason", "Looked.", "--return")
 
     assert [each.exit_code for each in (none, two, done, returned, again_returned)] == [2, 2, 1, 0, 1]
-    assert again(order).status == Status.CANCELED
+    assert reload(order).status == Status.CANCELED
     assert acts()[-1] == "reviews resolve"
 
 
-def test_the_key_is_in_no_file_of_the_instance(app: Flask, server: Hostile) -> None:
+def test_the_key_is_in_no_file_of_the_instance(app: Flask, server: HostileProvider) -> None:
     instance: Path = app.config["PANEL"].instance
 
     assert [path.name for path in instance.iterdir() if path.is_file() and KEY.encode() in path.read_bytes()] == []

@@ -9,10 +9,10 @@ from flask.testing import FlaskClient
 
 from panel.clock import utc_now
 from panel.db import db
-from panel.models import AuditLine
+from panel.models import AuditLogEntry
 from panel.services.accounts import two_factor
 from panel.settings import Settings
-from tests.support.factories import PASSWORD, a_customer, again, an_operator, signed_in, with_second_factor
+from tests.support.factories import PASSWORD, a_customer, an_operator, reload, signed_in, with_second_factor
 
 
 def run(app: Flask, *arguments: str) -> Result:
@@ -33,7 +33,7 @@ def test_reset_takes_the_second_factor_off_and_leaves_a_line(app: Flask, client:
     log = client.post("/log-in", data={"email": operator.email, "password": PASSWORD})
     assert log.location == "/office"
     assert client.get("/office").location == "/account/second-factor?next=/office"
-    line = db.session.query(AuditLine).order_by(AuditLine.id.desc()).first()
+    line = db.session.query(AuditLogEntry).order_by(AuditLogEntry.id.desc()).first()
     assert line is not None
     assert (line.act, line.subject, line.detail) == (
         "second factor reset",
@@ -57,7 +57,7 @@ def test_reset_that_makes_no_sense_is_refused(app: Flask, arguments: tuple[str, 
     ended = run(app, "second-factor-reset", *arguments)
 
     assert ended.exit_code != 0 and words in ended.stderr
-    assert db.session.query(AuditLine).count() == 0
+    assert db.session.query(AuditLogEntry).count() == 0
 
 
 def test_code_for_trying_things_out_logs_in(app: Flask, client: FlaskClient) -> None:
@@ -81,7 +81,7 @@ def test_codes_are_for_their_owners_alone_in_production(app: Flask, monkeypatch:
 
     assert ended.exit_code == 1 and "refused with PANEL_ENV=production" in ended.stderr
     assert two_factor.code_at(secret, at=utc_now()) not in ended.output
-    assert again(operator).sealed_totp
+    assert reload(operator).sealed_totp
 
 
 def test_demo_says_how_its_operator_gets_a_code(app: Flask, client: FlaskClient) -> None:

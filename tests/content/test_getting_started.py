@@ -16,7 +16,7 @@ from panel.services.catalogue import tools
 from panel.services.money import deposits, ledger
 from panel.services.orders import transitions
 from tests.content.reader import Reader
-from tests.support.factories import again
+from tests.support.factories import reload
 
 GUIDE = "/getting-started"
 EMAIL = "first@example.com"
@@ -106,7 +106,7 @@ def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Rea
         transitions.move_order(transitions.claim_one(order.id), Status.PARTIAL, remains=400, now=utc_now())
     reader.open(GUIDE)
     reader.follow("order history", step="watch-it")
-    assert Status.PARTIAL.label in reader.words and f"#{again(order).id}" in reader.words.replace("Order ", "#")
+    assert Status.PARTIAL.label in reader.words and f"#{reload(order).id}" in reader.words.replace("Order ", "#")
     assert ledger.balance_nanos(customer().id) == 5 * deposits.LEAST_NANOS - tool.charge_nanos(600)
     reader.open(GUIDE)
     reader.follow("what the status means", step="watch-it")

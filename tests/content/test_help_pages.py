@@ -16,7 +16,7 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain import money
 from panel.domain.refill import RefillState
-from panel.domain.status import Status, came_from
+from panel.domain.status import Status, possible_sources
 from panel.models import Order, Refill
 from panel.services import delivery_times
 from panel.services.help.content import PARTS
@@ -53,7 +53,7 @@ def test_a_status_page_shows_the_facts_of_the_table(client: FlaskClient) -> None
         for fact in (status.facts.means, status.facts.you_do, status.facts.money_words):
             assert fact in words(html)
         assert listed(html, "can-become") == list(status.facts.next)
-        assert listed(html, "came-from") == list(came_from(status))
+        assert listed(html, "came-from") == list(possible_sources(status))
 
 
 def test_a_status_page_has_its_parts_in_one_order(client: FlaskClient) -> None:

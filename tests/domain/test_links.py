@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from panel.domain.errors import BadCatalogue, BadLink
 from panel.domain.links import MOST_LENGTH, canonical, check_link, check_rule
-from tests.support.time_limit import in_a_process_of_its_own
+from tests.support.time_limit import run_in_subprocess
 
 PATTERN = r"https://example\.com/[a-z0-9-]+"
 EXAMPLE = "https://example.com/my-page"
@@ -195,7 +195,7 @@ HOSTILE = [
 @pytest.mark.parametrize("pattern", HOSTILE)
 def test_no_pattern_is_slow_on_any_link(pattern: str) -> None:
     """With the engine that backtracks the first of these took minutes on 24 letters."""
-    seconds = in_a_process_of_its_own(
+    seconds = run_in_subprocess(
         f"""
         from panel.domain import links
         from panel.domain.errors import BadLink

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.domain.provider_report import RAW_LENGTH, WORDS, Report, Standing, Verdict, judge, read_count, read_word
-from panel.domain.status import USUAL_WAY, Status
+from panel.domain.provider_report import RAW_LENGTH, WORDS, OrderProgress, Report, Verdict, judge, read_count, read_word
+from panel.domain.status import USUAL_PATH, Status
 
 S = Status
 QUANTITY = 1_000
@@ -32,11 +32,11 @@ BAD_REMAINS = [
 ]
 
 
-def an_order(status: Status, *, remains: int = 700, start_count: int | None = 50) -> Standing:
-    return Standing(status=status, quantity=QUANTITY, remains=remains, start_count=start_count)
+def an_order(status: Status, *, remains: int = 700, start_count: int | None = 50) -> OrderProgress:
+    return OrderProgress(status=status, quantity=QUANTITY, remains=remains, start_count=start_count)
 
 
-def assert_is_bad(verdict: Verdict, standing: Standing) -> None:
+def assert_is_bad(verdict: Verdict, standing: OrderProgress) -> None:
     """Neither status nor count moves, and a review opens."""
     assert (verdict.to, verdict.remains, verdict.start_count) == (
         standing.status,
@@ -57,7 +57,7 @@ def test_open_word_at_or_ahead_of_ours_is_believed_with_its_count(
 
     verdict = judge(Report(word.label, remains=remains), standing)
 
-    if USUAL_WAY.index(word) < USUAL_WAY.index(status):
+    if USUAL_PATH.index(word) < USUAL_PATH.index(status):
         assert_is_bad(verdict, standing)
     else:
         assert (verdict.to, verdict.remains, verdict.review) == (word, int(str(remains)), None)

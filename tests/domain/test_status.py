@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from panel.domain.status import FIRST, USUAL_WAY, Money, Status, came_from, from_slug
+from panel.domain.status import FIRST, USUAL_PATH, Money, Status, from_slug, possible_sources
 
 S = Status
 
@@ -22,7 +22,7 @@ ALLOWED = {
 @pytest.mark.parametrize(("old", "new"), list(itertools.product(S, S)))
 def test_each_pair_of_statuses_is_allowed_or_not_as_designed(old: Status, new: Status) -> None:
     assert old.may_become(new) is ALLOWED.get((old, new), False)
-    assert (old in came_from(new)) is old.may_become(new)
+    assert (old in possible_sources(new)) is old.may_become(new)
 
 
 def test_values_slugs_and_labels_are_those_of_the_design() -> None:
@@ -60,13 +60,13 @@ def test_api_knows_six_words_and_calls_refill_completed() -> None:
 
 
 def test_every_status_can_be_reached_and_money_once_settled_is_never_held_again() -> None:
-    assert all(came_from(status) for status in S if status is not FIRST)
+    assert all(possible_sources(status) for status in S if status is not FIRST)
     assert not [(old, new) for old, new in ALLOWED if not old.is_open and new.is_open]
 
 
 def test_usual_way_is_allowed_step_by_step() -> None:
-    assert USUAL_WAY[0] is FIRST
-    assert all(old.may_become(new) for old, new in itertools.pairwise(USUAL_WAY))
+    assert USUAL_PATH[0] is FIRST
+    assert all(old.may_become(new) for old, new in itertools.pairwise(USUAL_PATH))
 
 
 @pytest.mark.parametrize("status", S)
@@ -78,5 +78,5 @@ def test_facts_are_whole_sentences_with_a_tone_of_their_own(status: Status) -> N
 
 
 def test_no_stage_is_behind_itself() -> None:
-    assert [status for status in USUAL_WAY if status.is_behind(status)] == []
-    assert all(first.is_behind(then) for first, then in pairwise(USUAL_WAY))
+    assert [status for status in USUAL_PATH if status.is_behind(status)] == []
+    assert all(first.is_behind(then) for first, then in pairwise(USUAL_PATH))

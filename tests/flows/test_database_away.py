@@ -156,7 +156,7 @@ def test_use_of_a_key_is_noted_by_the_next_call_that_need_not_wait(web: Flask) -
 def test_some_threads_may_wait_for_the_database_and_the_rest_are_refused_soon(web: Flask) -> None:
     a_tool("page-visits", price="2.40")
     customer = a_customer("10")
-    browsers = [signed_in(web.test_client(), customer) for _ in range(database.MOST_WRITERS + 4)]
+    browsers = [signed_in(web.test_client(), customer) for _ in range(database.MAX_WRITERS + 4)]
     together = threading.Barrier(len(browsers))
 
     def place(number: int, browser: FlaskClient) -> float:
@@ -169,7 +169,7 @@ def test_some_threads_may_wait_for_the_database_and_the_rest_are_refused_soon(we
     with held(customer), ThreadPoolExecutor(len(browsers)) as pool:
         times = sorted(pool.map(place, range(len(browsers)), browsers))
 
-    assert times[3] < QUICK_SECONDS + database.TURN_SECONDS
+    assert times[3] < QUICK_SECONDS + database.WRITE_SLOT_WAIT_SECONDS
     assert times[4] > database.WEB_WAIT_SECONDS / 2
     assert times[-1] < MOST_SECONDS
     assert orders() == 0

@@ -25,8 +25,9 @@ from panel.db import db, transaction
 from panel.domain.refill import RefillState
 from panel.models import (
     Attempt,
-    AuditLine,
+    AuditLogEntry,
     Cancellation,
+    DepositRequest,
     Favorite,
     Mail,
     Measurement,
@@ -35,7 +36,6 @@ from panel.models import (
     Refill,
     Review,
     Ticket,
-    TopUp,
     User,
 )
 from panel.providers.mail import Written, message
@@ -44,7 +44,7 @@ from panel.services.mail import notifications, order_notifications
 from panel.services.tickets import opening
 from tests.browser import every_page
 from tests.support.factories import NOON
-from tests.support.injection import BRACES, MARK, MARKUP, PRODUCT, Reader, faults, is_page, read_page
+from tests.support.injection import BRACES, MARK, MARKUP, PRODUCT, Reader, injection_faults, is_page, read_page
 from tests.support.route_rules import routes
 from tests.support.ticket_factories import answered, asking
 
@@ -129,7 +129,7 @@ def _add_what_is_rare(filled: every_page.Filled) -> None:
             Refill(order_id=order.id, state="refused", asked_at=NOON, ended_at=NOON),
             Cancellation(order_id=order.id, state="refused", asked_at=NOON, answered_at=NOON),
             Review(kind="price_moved", provider_id=provider.id, text="x", fingerprint="x", opened_at=NOON),
-            TopUp(
+            DepositRequest(
                 customer_id=order.customer_id,
                 reference="X",
                 amount_nanos=10**9,
@@ -137,7 +137,7 @@ def _add_what_is_rare(filled: every_page.Filled) -> None:
                 refused_at=utc_now(),
             ),
             Measurement(component="ordering", state="degraded", at=utc_now(), text="x"),
-            AuditLine(actor="x", act="x", subject="x", at=NOON),
+            AuditLogEntry(actor="x", act="x", subject="x", at=NOON),
             Favorite(user_id=order.customer_id, tool_id=order.tool_id, chosen_at=NOON),
         ]
     )
@@ -239,7 +239,11 @@ def test_whatever_is_typed_into_addresses_and_forms_stays_text(app: Flask, fille
             if shape not in sent:
                 sent.add(shape)
                 asked += [(path, harm, client.post(path, data=dict.fromkeys(names, harm))) for harm in TYPED]
-        wrong += [(role, path, harm[:20], faults(answer)) for path, harm, answer in asked if faults(answer)]
+        wrong += [
+            (role, path, harm[:20], injection_faults(answer))
+            for path, harm, answer in asked
+            if injection_faults(answer)
+        ]
 
     assert wrong == []
     assert len(sent) > 40

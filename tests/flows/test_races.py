@@ -12,19 +12,19 @@ from panel.db import db, transaction
 from panel.domain.errors import InsufficientBalance, PanelError
 from panel.domain.provider_report import Report
 from panel.domain.status import Status
-from panel.models import Attempt, Event, Heartbeat, Order, Refill, Transfer
+from panel.models import Attempt, Heartbeat, Order, OrderEvent, Refill, Transfer
 from panel.providers.base import Accepted, Ask
 from panel.services import health
 from panel.services.money import ledger
 from panel.services.orders import cancellations, dispatch, refills, sync, timeouts, transitions
 from tests.support import concurrently, ledger_oracle
-from tests.support.concurrently import all_at_once, meanwhile
+from tests.support.concurrently import run_concurrently, start_in_thread
 from tests.support.factories import NOON, a_customer, a_tool, an_order
-from tests.support.repeats import times
+from tests.support.repeats import repetitions
 
 pytestmark = pytest.mark.both_engines
 
-ROUNDS = times(6, long=60)
+ROUNDS = repetitions(6, long=60)
 
 
 def status_of(order_id: int) -> Status:
@@ -73,12 +73,12 @@ def test_one_of_many_reports_at_once_settles_an_order(app: Flask) -> None:
         order = an_order(status=Status.IN_PROGRESS)
         words = [("Partial", 400), ("Canceled", 1_000), ("Completed", 0), ("Partial", 250)] * 3
 
-        told = all_at_once(app, [report(order.id, word, remains) for word, remains in words])
+        told = run_concurrently(app, [report(order.id, word, remains) for word, remains in words])
 
         assert sum(told) == 1
         settling = [kind for kind in transfers_of(order.id) if kind != "charge"]
         assert sorted(settling) in ([["keep"], ["return"], ["keep", "return"]])
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 def test_order_is_canceled_with_all_money_back_or_handed_over_and_never_both(app: Flask) -> None:
@@ -87,13 +87,15 @@ def test_order_is_canceled_with_all_money_back_or_handed_over_and_never_both(app
         order_id = an_order(customer=customer, tool=tool).id
         acts: list[Callable[[], object]] = [cancel(order_id, customer.id), hand_over(tool.provider_id)]
 
-        said, called, again = all_at_once(app, [*(acts if number % 2 else acts[::-1]), hand_over(tool.provider_id)])
+        said, called, again = run_concurrently(
+            app, [*(acts if number % 2 else acts[::-1]), hand_over(tool.provider_id)]
+        )
 
         handed = [each for each in (said, called, again) if isinstance(each, list) and order_id in each]
         is_canceled = status_of(order_id) is Status.CANCELED
         assert len(handed) == (0 if is_canceled else 1)
         assert (transfers_of(order_id) == ["charge", "return"]) == is_canceled
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 def test_cancellation_and_the_report_that_it_ran_agree_on_one_end(app: Flask) -> None:
@@ -101,13 +103,13 @@ def test_cancellation_and_the_report_that_it_ran_agree_on_one_end(app: Flask) ->
     for _ in range(ROUNDS):
         order_id = an_order(customer=customer, tool=tool, status=Status.IN_PROGRESS).id
 
-        all_at_once(app, [cancel(order_id, customer.id), report(order_id, "Completed", 0)], expected=PanelError)
+        run_concurrently(app, [cancel(order_id, customer.id), report(order_id, "Completed", 0)], expected=PanelError)
 
         assert status_of(order_id) is Status.COMPLETED
         assert transfers_of(order_id) == ["charge", "keep"]
         newest = cancellations.newest_of(order_id)
         assert newest is None or newest.state == "refused"
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 def test_refill_asked_for_twenty_times_at_once_is_one(app: Flask) -> None:
@@ -118,12 +120,12 @@ def test_refill_asked_for_twenty_times_at_once_is_one(app: Flask) -> None:
         with transaction():
             return refills.request_refill(order_id, customer_id=customer_id, now=NOON).id
 
-    answers = all_at_once(app, [ask] * 20, expected=PanelError)
+    answers = run_concurrently(app, [ask] * 20, expected=PanelError)
 
     assert sum(isinstance(answer, int) for answer in answers) == 1
     db.session.rollback()
     assert db.session.scalar(select(func.count()).select_from(Refill)) == 1
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 def test_crossing_batches_of_two_customers_queue_up(app: Flask) -> None:
@@ -140,9 +142,9 @@ def test_crossing_batches_of_two_customers_queue_up(app: Flask) -> None:
         return tell
 
     for turn in range(ROUNDS):
-        told = all_at_once(app, [batch(ids[:: 1 - 2 * (n % 2)], 900 - 8 * turn - n) for n in range(8)])
+        told = run_concurrently(app, [batch(ids[:: 1 - 2 * (n % 2)], 900 - 8 * turn - n) for n in range(8)])
         assert all(moved == len(ids) for moved in told)
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 def test_deposit_among_fifty_placements_pays_for_exactly_as_many_as_it_can(app: Flask) -> None:
@@ -154,12 +156,12 @@ def test_deposit_among_fifty_placements_pays_for_exactly_as_many_as_it_can(app: 
             return ledger.deposit(customer_id, amount_nanos=27_000_000, reason="deposit:race", note="", now=NOON)
 
     placings = [concurrently.placing(customer_id, slug, number) for number in range(50)]
-    answers = all_at_once(app, [*placings[:25], deposit, *placings[25:]], expected=InsufficientBalance)
+    answers = run_concurrently(app, [*placings[:25], deposit, *placings[25:]], expected=InsufficientBalance)
 
     placed = sum(isinstance(answer, int) for answer in answers) - 1
     assert 2 <= placed <= 5
     assert ledger.balance_nanos(customer_id) == 45_000_000 - 9_000_000 * placed
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 def test_processes_spend_one_balance_to_the_last_order(app: Flask, database_url: str) -> None:
@@ -185,25 +187,27 @@ def test_processes_spend_one_balance_to_the_last_order(app: Flask, database_url:
     assert [worker.exitcode for worker in workers] == [0, 0]
     assert sum(numbers) == 10
     assert ledger.balance_nanos(customer_id) == 0
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 def test_same_report_ten_times_at_once_adds_one_event(app: Flask) -> None:
     order_id = an_order(status=Status.PENDING).id
 
-    all_at_once(app, [report(order_id, "In progress", 500)] * 10)
+    run_concurrently(app, [report(order_id, "In progress", 500)] * 10)
 
     db.session.rollback()
-    moved = select(func.count()).select_from(Event).where(Event.order_id == order_id, Event.kind != "placed")
+    moved = (
+        select(func.count()).select_from(OrderEvent).where(OrderEvent.order_id == order_id, OrderEvent.kind != "placed")
+    )
     assert db.session.scalar(moved) == 1
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 def test_two_sweeps_never_take_the_same_order(app: Flask) -> None:
     tool, customer = a_tool(), a_customer("1000")
     ids = [an_order(customer=customer, tool=tool).id for _ in range(30)]
 
-    taken = all_at_once(app, [hand_over(tool.provider_id)] * 6)
+    taken = run_concurrently(app, [hand_over(tool.provider_id)] * 6)
 
     assert sorted(order_id for each in taken for order_id in each) == sorted(set(ids))[: sum(map(len, taken))]
     db.session.rollback()
@@ -222,7 +226,7 @@ def test_workers_of_one_name_beat_together(app: Flask) -> None:
         return beat
 
     for worker in ("here-1", "here-2", "here-3"):
-        all_at_once(app, [beat_as(worker)] * 8)
+        run_concurrently(app, [beat_as(worker)] * 8)
 
     db.session.rollback()
     assert sorted(db.session.scalars(select(Heartbeat.worker))) == ["here-1", "here-2", "here-3"]
@@ -239,11 +243,11 @@ def test_order_handed_over_while_its_time_ran_out_is_not_canceled(app: Flask) ->
     with transaction():
         (taken,) = dispatch.open_attempts(tool.provider_id, most=1, lease_seconds=60, now=later)
         dispatch.settle(taken.attempt_id, Accepted("given-1"), now=later)
-        waiting = meanwhile(app, give_up)
+        waiting = start_in_thread(app, give_up)
 
     assert waiting.result(30) == 0
     assert status_of(order_id) is Status.PENDING
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 def test_giving_orders_back_waits_for_its_first_customer_before_holding_another(app: Flask) -> None:
@@ -258,7 +262,7 @@ def test_giving_orders_back_waits_for_its_first_customer_before_holding_another(
 
     with transaction():
         transitions.claim_one(first)
-        waiting = meanwhile(app, release)
+        waiting = start_in_thread(app, release)
         transitions.claim_one(second)
 
     waiting.result(30)

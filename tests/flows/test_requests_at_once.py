@@ -14,24 +14,24 @@ from panel.domain.status import Status
 from panel.jobs import cancellations as cancellation_sweep
 from panel.jobs import refills as refill_sweep
 from panel.jobs import sync
-from panel.models import ApiKey, Attempt, Cancellation, Order, Provider, Refill, SignIn, User
+from panel.models import ApiKey, Attempt, Cancellation, LoginSession, Order, Provider, Refill, User
 from panel.services.money import ledger
 from panel.services.orders import refill_endings, refills, request_progress, transitions
 from tests.support import ledger_oracle
 from tests.support.api_clients import PATH, a_key
-from tests.support.concurrently import all_at_once
-from tests.support.factories import a_customer, a_provider, a_tool, again, an_order, signed_in
-from tests.support.hostile_provider import Hostile, hostile_provider, provider_at, said
+from tests.support.concurrently import run_concurrently
+from tests.support.factories import a_customer, a_provider, a_tool, an_order, reload, signed_in
+from tests.support.hostile_provider import HostileProvider, hostile_provider, http_response, provider_at
 
 pytestmark = pytest.mark.both_engines
 
 UPSTREAM_ID = "1001"
 # What is not about an order: sessions, and when a key was last used.
-ASIDE = {SignIn.__tablename__, ApiKey.__tablename__}
+ASIDE = {LoginSession.__tablename__, ApiKey.__tablename__}
 
 
 @pytest.fixture
-def server(app: Flask) -> Iterator[Hostile]:
+def server(app: Flask) -> Iterator[HostileProvider]:
     app.config["PANEL"] = app.config["PANEL"].model_copy(update={"provider_timeout_seconds": 5.0})
     with hostile_provider() as server:
         provider_at(server.url, settings=app.config["PANEL"])
@@ -50,7 +50,7 @@ def upstream_order(status: Status, *, days_ago: float = 0, **terms: object) -> O
         due = {} if status is Status.COMPLETED else {"sync_at": utc_now()}
         row = transitions.claim_one(order.id)
         transitions.mark(row, provider_order_id=UPSTREAM_ID, dispatch_at=None, **due)
-    return again(order)
+    return reload(order)
 
 
 def ways_to_ask(app: Flask, order: Order, *, form: str, action: str) -> list[Callable[[], str]]:
@@ -81,7 +81,7 @@ def ways_to_ask(app: Flask, order: Order, *, form: str, action: str) -> list[Cal
 def sweep_at_once(app: Flask, sweep: Callable[..., int]) -> None:
     """The sweep by several workers in the same moment, twice."""
     for _ in range(2):
-        all_at_once(app, [lambda: sweep(worker="test", wait=True)] * 3)
+        run_concurrently(app, [lambda: sweep(worker="test", wait=True)] * 3)
 
 
 def everything() -> dict[str, list[tuple[object, ...]]]:
@@ -90,18 +90,21 @@ def everything() -> dict[str, list[tuple[object, ...]]]:
     return {table.name: sorted(map(tuple, db.session.execute(select(table))), key=repr) for table in tables}
 
 
-def test_a_refill_asked_for_on_all_ways_at_once_is_one_task_and_one_call(app: Flask, server: Hostile) -> None:
-    server.answers |= {"refill": said({"refill": "31"}), "refill_status": said({"status": "In progress"})}
+def test_a_refill_asked_for_on_all_ways_at_once_is_one_task_and_one_call(app: Flask, server: HostileProvider) -> None:
+    server.answers |= {
+        "refill": http_response({"refill": "31"}),
+        "refill_status": http_response({"status": "In progress"}),
+    }
     order = upstream_order(Status.COMPLETED, days_ago=3)
 
-    answers = all_at_once(app, ways_to_ask(app, order, form="refills", action="refill"))
+    answers = run_concurrently(app, ways_to_ask(app, order, form="refills", action="refill"))
     sweep_at_once(app, refill_sweep.sweep)
 
     assert sorted(answers) == ["done"] + ["refused"] * 5
     db.session.rollback()
     assert db.session.scalar(select(func.count()).select_from(Refill)) == 1
     assert server.count("refill") == 1
-    assert again(order).status == Status.REFILL
+    assert reload(order).status == Status.REFILL
     (story,) = request_progress.refill_stories(order.id)
     assert [(step.label, step.at is not None) for step in story.steps] == [
         ("Asked", True),
@@ -109,45 +112,45 @@ def test_a_refill_asked_for_on_all_ways_at_once_is_one_task_and_one_call(app: Fl
         ("Running", True),
         ("Completed", False),
     ]
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 def test_a_stop_asked_for_on_all_ways_at_once_is_one_request_one_call_and_money_at_the_end(
-    app: Flask, server: Hostile
+    app: Flask, server: HostileProvider
 ) -> None:
-    server.answers["cancel"] = said([{"order": int(UPSTREAM_ID), "cancel": 1}])
+    server.answers["cancel"] = http_response([{"order": int(UPSTREAM_ID), "cancel": 1}])
     order = upstream_order(Status.IN_PROGRESS)
     before = ledger.balance_nanos(order.customer_id)
 
-    answers = all_at_once(app, ways_to_ask(app, order, form="cancellation", action="cancel"))
+    answers = run_concurrently(app, ways_to_ask(app, order, form="cancellation", action="cancel"))
     sweep_at_once(app, cancellation_sweep.sweep)
     accepted = [each.label for each in request_progress.cancellation_stories(order.id)]
     untouched = ledger.balance_nanos(order.customer_id)
-    server.answers["status"] = said({UPSTREAM_ID: {"status": "Partial", "remains": "400", "start_count": "1"}})
+    server.answers["status"] = http_response({UPSTREAM_ID: {"status": "Partial", "remains": "400", "start_count": "1"}})
     with transaction():
         db.session.execute(update(Order).values(sync_at=utc_now()))
     sync.sweep(worker="test", wait=True)
 
     assert sorted(answers) == ["done"] + ["refused"] * 5
     assert (accepted, server.count("cancel")) == (["accepted"], 1)
-    assert (untouched, again(order).status) == (before, Status.PARTIAL)
+    assert (untouched, reload(order).status) == (before, Status.PARTIAL)
     assert order.returned_nanos == 400 * order.price_micros_per_thousand
     assert ledger.balance_nanos(order.customer_id) == before + order.returned_nanos
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
-def test_an_order_that_nobody_has_is_canceled_once_with_all_its_money(app: Flask, server: Hostile) -> None:
+def test_an_order_that_nobody_has_is_canceled_once_with_all_its_money(app: Flask, server: HostileProvider) -> None:
     provider = db.session.scalars(select(Provider).where(Provider.kind == "panel_api")).one()
     order = an_order(customer=a_customer("1000"), tool=a_tool(provider=provider), now=utc_now())
 
-    answers = all_at_once(app, ways_to_ask(app, order, form="cancellation", action="cancel"))
+    answers = run_concurrently(app, ways_to_ask(app, order, form="cancellation", action="cancel"))
     sweep_at_once(app, cancellation_sweep.sweep)
 
     assert sorted(answers) == ["done"] + ["refused"] * 5
-    assert (again(order).status, order.returned_nanos) == (Status.CANCELED, order.charge_nanos)
+    assert (reload(order).status, order.returned_nanos) == (Status.CANCELED, order.charge_nanos)
     assert ledger.balance_nanos(order.customer_id) == 1_000 * 10**9
     assert server.calls == []
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 @pytest.mark.parametrize(
@@ -162,7 +165,7 @@ def test_an_order_that_nobody_has_is_canceled_once_with_all_its_money(app: Flask
 )
 def test_outside_the_terms_nothing_changes_and_no_provider_is_reached(
     app: Flask,
-    server: Hostile,
+    server: HostileProvider,
     form: str,
     action: str,
     terms: dict[str, object],
@@ -212,7 +215,7 @@ def test_a_refill_by_the_simulator_and_one_by_hand_go_through_the_same_steps(app
         (story,) = request_progress.refill_stories(order.id)
 
         seen = [step.label for step in story.steps]
-        assert again(order).status == Status.COMPLETED
+        assert reload(order).status == Status.COMPLETED
         assert not story.is_open
         if kind == "manual":
             assert seen == ["Asked", "Accepted", "Running", "Refused"]

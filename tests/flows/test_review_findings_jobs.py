@@ -22,7 +22,7 @@ from panel.services.catalogue import tools
 from panel.services.orders import cancellations as cancellation_service
 from panel.services.orders import dispatch as order_dispatch
 from panel.services.orders import refills as refill_service
-from tests.support.factories import a_customer, a_tool, again, an_order, signed_in
+from tests.support.factories import a_customer, a_tool, an_order, reload, signed_in
 
 LARGEST = 2**63
 
@@ -104,7 +104,7 @@ def test_answer_of_a_provider_survives_a_moment_without_a_database(app: Flask, m
 
     dispatch.sweep(worker="test", wait=True)
 
-    assert (accepting.calls, again(order).provider_order_id) == (1, "given-1")
+    assert (accepting.calls, reload(order).provider_order_id) == (1, "given-1")
 
 
 def _failing_twice(act: Callable[..., None]) -> Callable[..., None]:
@@ -130,8 +130,8 @@ def test_id_that_the_simulator_never_gave_is_no_news_and_stops_no_other_order(gi
     sync.sweep(worker="test", wait=True)
     cancellations.sweep(worker="test", wait=True)
 
-    assert again(usual).status == Status.COMPLETED
-    assert again(strange).status == Status.PENDING
+    assert reload(usual).status == Status.COMPLETED
+    assert reload(strange).status == Status.PENDING
     assert db.session.scalars(select(Cancellation.state)).all() == ["refused"]
 
 
@@ -146,7 +146,7 @@ def test_order_that_proved_never_sent_is_no_longer_shown_as_unconfirmed(app: Fla
     with transaction():
         order_dispatch.release(taken, now=utc_now())
 
-    assert again(order).unconfirmed_at is None
+    assert reload(order).unconfirmed_at is None
     assert db.session.get_one(User, order.customer_id).state_version > before
 
 

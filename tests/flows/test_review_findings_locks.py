@@ -13,14 +13,14 @@ from sqlalchemy import select, update
 from panel.db import db, transaction
 from panel.domain.errors import Refused
 from panel.domain.status import Status
-from panel.models import Attempt, AttemptKind, AttemptState, Order, TopUp
+from panel.models import Attempt, AttemptKind, AttemptState, DepositRequest, Order
 from panel.providers.base import Accepted, Unclear
 from panel.services.money import deposits, ledger
 from panel.services.office import providers_view
 from panel.services.orders import dispatch, refills, timeouts, transitions
 from panel.services.providers import health as provider_health
 from tests.support import ledger_oracle
-from tests.support.factories import NOON, a_customer, a_tool, again, an_order, signed_in
+from tests.support.factories import NOON, a_customer, a_tool, an_order, reload, signed_in
 
 pytestmark = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 
@@ -104,9 +104,9 @@ def test_order_handed_over_while_its_time_ran_out_is_not_canceled(app: Flask, mo
         timeouts.give_up(unconfirmed_hours=72, dispatch_hours=24, now=LATER)
 
     meanwhile.end()
-    assert again(order).provider_order_id == "given-1"
+    assert reload(order).provider_order_id == "given-1"
     assert (order.status, order.returned_nanos) == (Status.PENDING, 0)
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 def test_giving_calls_back_does_not_block_a_batch_for_good(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +120,7 @@ def test_giving_calls_back_does_not_block_a_batch_for_good(app: Flask, monkeypat
         dispatch.release(taken, now=LATER)
 
     meanwhile.end()
-    assert {again(one).dispatch_at, again(other).dispatch_at} == {LATER}
+    assert {reload(one).dispatch_at, reload(other).dispatch_at} == {LATER}
 
 
 def test_deadlines_do_not_block_a_batch_for_good(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +136,7 @@ def test_deadlines_do_not_block_a_batch_for_good(app: Flask, monkeypatch: pytest
 
     meanwhile.end()
     assert ended == 2
-    assert {again(unconfirmed).status, again(waiting).status} == {Status.CANCELED}
+    assert {reload(unconfirmed).status, reload(waiting).status} == {Status.CANCELED}
 
 
 def test_deadlines_of_refills_do_not_block_a_batch_for_good(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +189,7 @@ def test_top_up_confirmed_twice_in_one_moment_is_refused_with_a_sentence(app: Fl
 
     meanwhile = Meanwhile(app, confirm)
     with pytest.raises(Refused), transaction():
-        seen: TopUp = deposits.find(reference)
+        seen: DepositRequest = deposits.find(reference)
         meanwhile.begin(wait=30)
         deposits.confirm(seen.reference, amount_nanos=10**10, note="Arrived.", now=NOON)
 

@@ -9,10 +9,10 @@ from sqlalchemy import func, select
 from panel.db import db, transaction
 from panel.domain.errors import Refused
 from panel.domain.money import NANOS_PER_UNIT
-from panel.models import TopUp
+from panel.models import DepositRequest
 from panel.services.money import deposits
 from panel.services.privacy import closing
-from tests.support.concurrently import meanwhile
+from tests.support.concurrently import start_in_thread
 from tests.support.factories import NOON, a_customer
 
 pytestmark = pytest.mark.both_engines
@@ -34,7 +34,7 @@ def test_same_amount_asked_for_twice_at_once_is_one_request(app: Flask) -> None:
 
     with transaction():
         first = deposits.request_top_up(customer_id, amount_nanos=AMOUNT, now=NOON).reference
-        asked = meanwhile(app, ask(customer_id))
+        asked = start_in_thread(app, ask(customer_id))
 
     assert asked.result(10) == first
 
@@ -44,8 +44,8 @@ def test_no_request_to_add_money_is_made_while_its_account_is_closed(app: Flask)
 
     with transaction():
         closing.close(customer_id, given_up_nanos=0, now=NOON)
-        asked = meanwhile(app, ask(customer_id))
+        asked = start_in_thread(app, ask(customer_id))
     with pytest.raises(Refused):
         asked.result(10)
 
-    assert db.session.scalar(select(func.count()).select_from(TopUp)) == 0
+    assert db.session.scalar(select(func.count()).select_from(DepositRequest)) == 0

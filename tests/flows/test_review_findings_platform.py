@@ -13,7 +13,7 @@ from panel.models import AccountKind, ComponentDay, Measurement
 from panel.services import test_orders
 from panel.services.office import customers, ledger_filters, ledger_search
 from panel.services.platform import canary, measurements
-from tests.support.concurrently import meanwhile
+from tests.support.concurrently import start_in_thread
 from tests.support.factories import NOON, an_order
 
 FOUND = [Finding(Component.SITE, State.OPERATIONAL, 12, "It answers.")]
@@ -33,7 +33,7 @@ def test_two_workers_that_measure_at_once_count_the_time_once(app: Flask) -> Non
 
     with transaction():
         measurements.record(FOUND, interval_seconds=60, now=NOON)
-        second = meanwhile(app, round_at(1))
+        second = start_in_thread(app, round_at(1))
     second.result(10)
 
     assert db.session.scalar(select(func.sum(ComponentDay.operational_seconds))) == 120

@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
-from panel.models import Delivery, User
+from panel.models import User, WebhookDelivery
 from panel.services.accounts import sessions
 from panel.services.api import keys as api_keys
 from panel.services.api import webhook_endpoints
@@ -41,7 +41,9 @@ def belongings(owner: User) -> dict[str, str]:
             owner.id, url="https://example.com/hook", balance_low_nanos=None, settings=settings, now=utc_now()
         ).receiver
     order = an_order(customer=owner, status=Status.PARTIAL)
-    delivery_id = db.session.scalar(select(func.max(Delivery.id)).where(Delivery.receiver_id == receiver.id))
+    delivery_id = db.session.scalar(
+        select(func.max(WebhookDelivery.id)).where(WebhookDelivery.receiver_id == receiver.id)
+    )
     assert delivery_id is not None
     return {
         "order_id": str(order.id),

@@ -11,7 +11,7 @@ from panel.domain.status import Status
 from panel.models import Order
 from panel.services.orders import dispatch, timeouts
 from tests.support import ledger_oracle
-from tests.support.concurrently import meanwhile
+from tests.support.concurrently import start_in_thread
 from tests.support.factories import NOON, a_tool, an_order
 
 
@@ -26,10 +26,10 @@ def test_order_that_is_just_taken_up_is_not_ended_by_time(app: Flask) -> None:
 
     with transaction():
         taken = dispatch.open_attempts(tool.provider_id, most=1, lease_seconds=60, now=later)
-        waiting = meanwhile(app, give_up)
+        waiting = start_in_thread(app, give_up)
 
     assert [assignment.order.order_id for assignment in taken] == [order_id]
     assert waiting.result(30) == 0
     db.session.rollback()
     assert db.session.scalars(select(Order.status).where(Order.id == order_id)).one() == Status.PENDING
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()

@@ -12,7 +12,7 @@ from panel.models import Ticket, TicketEntry
 from panel.services.tickets import customer_actions, limits, opening, operator_actions
 from panel.services.tickets.opening import Asked
 from panel.services.tickets.operator_actions import Operator
-from tests.support.concurrently import all_at_once
+from tests.support.concurrently import run_concurrently
 from tests.support.factories import NOON, a_customer, an_operator
 from tests.support.ticket_factories import a_request_id, a_ticket, asking
 
@@ -45,7 +45,7 @@ def count(model: type[Ticket] | type[TicketEntry]) -> int:
 def test_one_form_pressed_many_times_at_once_is_one_ticket(app: Flask) -> None:
     customer_id, asked = a_customer().id, asking()
 
-    made = all_at_once(app, [opens(customer_id, asked)] * 8)
+    made = run_concurrently(app, [opens(customer_id, asked)] * 8)
 
     assert len(set(made)) == 1
     assert (count(Ticket), count(TicketEntry)) == (1, 1)
@@ -54,7 +54,7 @@ def test_one_form_pressed_many_times_at_once_is_one_ticket(app: Flask) -> None:
 def test_limit_of_new_tickets_holds_at_once(app: Flask) -> None:
     customer_id = a_customer().id
 
-    made = all_at_once(app, [opens(customer_id, asking()) for _ in range(14)], expected=TooManyTries)
+    made = run_concurrently(app, [opens(customer_id, asking()) for _ in range(14)], expected=TooManyTries)
 
     assert sum(isinstance(each, int) for each in made) == limits.MOST_NEW_TICKETS
     assert count(Ticket) == limits.MOST_NEW_TICKETS
@@ -64,7 +64,7 @@ def test_of_operators_who_answer_at_once_one_is_heard_and_the_others_are_told(ap
     ticket_id = a_ticket().id
     operators = [Operator(user.id, user.email) for user in (an_operator() for _ in range(6))]
 
-    told = all_at_once(app, [answers(ticket_id, operator) for operator in operators], expected=StaleForm)
+    told = run_concurrently(app, [answers(ticket_id, operator) for operator in operators], expected=StaleForm)
 
     assert sum(isinstance(each, int) for each in told) == 1
     assert count(TicketEntry) == 2
@@ -86,7 +86,7 @@ def test_both_sides_at_once_never_block_each_other_and_number_every_line(app: Fl
             return customer_actions.close(ticket_id, customer_id=customer_id, now=NOON)
 
     acts = [writes, *(answers(ticket_id, operator) for operator in operators), closes, writes, closes]
-    all_at_once(app, acts, expected=PanelError)
+    run_concurrently(app, acts, expected=PanelError)
 
     db.session.rollback()
     numbers = list(db.session.scalars(select(TicketEntry.number).order_by(TicketEntry.number)))

@@ -7,12 +7,12 @@ import pytest
 from flask import Flask
 
 from tests.support import databases
-from tests.support.hostile_provider import Hostile, hostile_provider, provider_at
+from tests.support.hostile_provider import HostileProvider, hostile_provider, provider_at
 from tests.support.other_instance import installation
 
 
 @pytest.fixture
-def server(app: Flask) -> Iterator[Hostile]:
+def server(app: Flask) -> Iterator[HostileProvider]:
     app.config["PANEL"] = app.config["PANEL"].model_copy(update={"provider_timeout_seconds": 1.0})
     with hostile_provider() as server:
         provider_at(server.url, settings=app.config["PANEL"])

@@ -11,13 +11,13 @@ from panel.db import db
 from panel.models import Review, User
 from panel.services.money import audit
 from tests.support.factories import an_order
-from tests.support.hostile_provider import Hostile
+from tests.support.hostile_provider import HostileProvider
 from tests.support.other_instance import run
 
 pytestmark = pytest.mark.both_engines
 
 
-def test_a_database_with_rows_is_left_alone(app: Flask, server: Hostile, tmp_path: Path) -> None:
+def test_a_database_with_rows_is_left_alone(app: Flask, server: HostileProvider, tmp_path: Path) -> None:
     an_order()
     run(app, "backup", tmp_path / "panel.backup")
 
@@ -28,7 +28,7 @@ def test_a_database_with_rows_is_left_alone(app: Flask, server: Hostile, tmp_pat
     assert audit.audit().orders == 1
 
 
-def test_a_file_that_is_there_is_not_written_over(app: Flask, server: Hostile, tmp_path: Path) -> None:
+def test_a_file_that_is_there_is_not_written_over(app: Flask, server: HostileProvider, tmp_path: Path) -> None:
     path = tmp_path / "panel.backup"
     path.write_text("kept")
 
@@ -38,7 +38,7 @@ def test_a_file_that_is_there_is_not_written_over(app: Flask, server: Hostile, t
     assert list(tmp_path.glob(".panel.backup.*")) == []
 
 
-def test_the_file_is_its_owners_alone(app: Flask, server: Hostile, tmp_path: Path) -> None:
+def test_the_file_is_its_owners_alone(app: Flask, server: HostileProvider, tmp_path: Path) -> None:
     run(app, "backup", tmp_path / "panel.backup")
 
     assert (tmp_path / "panel.backup").stat().st_mode & 0o777 == 0o600
@@ -59,7 +59,7 @@ DAMAGE = {
 
 @pytest.mark.parametrize("how", DAMAGE)
 def test_a_damaged_file_restores_nothing(
-    app: Flask, server: Hostile, elsewhere: Flask, tmp_path: Path, how: str
+    app: Flask, server: HostileProvider, elsewhere: Flask, tmp_path: Path, how: str
 ) -> None:
     an_order()
     path = tmp_path / "panel.backup"

@@ -23,20 +23,20 @@ from panel.services.orders import refills as refilling
 from panel.services.platform import measurements
 from tests.support import databases
 from tests.support.factories import NOON, a_customer, a_tool, an_order
-from tests.support.hostile_provider import Hostile
+from tests.support.hostile_provider import HostileProvider
 from tests.support.other_instance import installation, run
-from tests.support.upstream import a_placed_order, open_reviews, swept, upstream
+from tests.support.upstream import a_placed_order, dispatch_round, open_reviews, upstream
 
 pytestmark = pytest.mark.both_engines
 
 
-def adds(server: Hostile) -> Counter[str]:
+def adds(server: HostileProvider) -> Counter[str]:
     """How often each link was sent."""
     return Counter(call.fields["link"] for call in server.calls if call.action == "add")
 
 
 def test_under_load_nothing_is_lost_and_nothing_is_sent_twice(
-    app: Flask, server: Hostile, elsewhere: Flask, tmp_path: Path
+    app: Flask, server: HostileProvider, elsewhere: Flask, tmp_path: Path
 ) -> None:
     server.takes_orders()
     tool, customer = a_tool(provider=upstream(), provider_service="7"), a_customer("1000")
@@ -75,7 +75,7 @@ def test_under_load_nothing_is_lost_and_nothing_is_sent_twice(
         waiting = set(db.session.scalars(select(Order.id).where(Order.provider_order_id.is_(None))))
         reviewed = {review.order_id for review in open_reviews("unconfirmed")}
         for _ in range(2):
-            swept()
+            dispatch_round()
         books = audit.audit()
 
     assert (done.exit_code, restored.exit_code) == (0, 0), restored.output
@@ -87,7 +87,7 @@ def test_under_load_nothing_is_lost_and_nothing_is_sent_twice(
 
 
 def test_what_waits_is_settled_by_an_operator_or_by_time(
-    app: Flask, server: Hostile, elsewhere: Flask, tmp_path: Path
+    app: Flask, server: HostileProvider, elsewhere: Flask, tmp_path: Path
 ) -> None:
     server.takes_orders()
     with transaction():
@@ -101,11 +101,11 @@ def test_what_waits_is_settled_by_an_operator_or_by_time(
         with transaction():
             db.session.execute(update(Provider).values(paused_at=None))
         reviews = {review.order_id: review.id for review in open_reviews("unconfirmed")}
-        swept()
+        dispatch_round()
         assert server.count("add") == 0
         run(elsewhere, "reviews", "resolve", reviews[first_id], "--not-sent", "--reason", "It is not in their list.")
         run(elsewhere, "reviews", "resolve", reviews[second_id], "--sent-as", "4711", "--reason", "It is there.")
-        swept()
+        dispatch_round()
         with transaction():
             long_ago = utc_now().replace(year=2020)
             db.session.execute(update(Attempt).where(Attempt.order_id == third_id).values(at=long_ago))
@@ -122,7 +122,7 @@ def test_what_waits_is_settled_by_an_operator_or_by_time(
 
 
 def test_a_refill_not_yet_asked_for_is_held_as_well(
-    app: Flask, server: Hostile, elsewhere: Flask, tmp_path: Path
+    app: Flask, server: HostileProvider, elsewhere: Flask, tmp_path: Path
 ) -> None:
     tool = a_tool(provider=upstream(), provider_service="7", refill_days=30)
     order = an_order(tool=tool, status=Status.COMPLETED, now=utc_now())
@@ -141,11 +141,11 @@ def test_a_refill_not_yet_asked_for_is_held_as_well(
     assert server.count("refill") == 0
 
 
-def test_orders_at_their_provider_go_on(app: Flask, server: Hostile, elsewhere: Flask, tmp_path: Path) -> None:
+def test_orders_at_their_provider_go_on(app: Flask, server: HostileProvider, elsewhere: Flask, tmp_path: Path) -> None:
     server.takes_orders()
     order = a_placed_order(quantity=1_000)
     order_id = order.id
-    swept()
+    dispatch_round()
     run(app, "backup", tmp_path / "panel.backup")
     row = {"charge": "0.1", "start_count": "5", "status": "Completed", "remains": "0", "currency": "USD"}
     server.answers["status"] = _said({"1001": row})
@@ -169,7 +169,7 @@ def _said(body: object) -> bytes:
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(text), text)
 
 
-def test_a_backup_of_either_engine_is_restored_on_sqlite(app: Flask, server: Hostile, tmp_path: Path) -> None:
+def test_a_backup_of_either_engine_is_restored_on_sqlite(app: Flask, server: HostileProvider, tmp_path: Path) -> None:
     """Into a folder that has no database yet: the tables are made as the backup needs them."""
     order = an_order(status=Status.PARTIAL, remains=157)
     standing = (order.id, order.kept_nanos, order.returned_nanos, order.placed_at)
@@ -221,7 +221,9 @@ def test_no_page_drawn_after_the_backup_passes_for_the_present_one(
     assert restored > drawn
 
 
-def test_everybody_is_logged_out_by_a_restore(app: Flask, server: Hostile, elsewhere: Flask, tmp_path: Path) -> None:
+def test_everybody_is_logged_out_by_a_restore(
+    app: Flask, server: HostileProvider, elsewhere: Flask, tmp_path: Path
+) -> None:
     customer = a_customer()
     with transaction():
         device = sessions.sign_in(customer, device="Phone", network="127.0.0.1", now=utc_now())

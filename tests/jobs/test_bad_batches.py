@@ -10,22 +10,22 @@ from sqlalchemy import select, update
 from panel.clock import utc_now
 from panel.db import db, table_of, transaction
 from panel.jobs import dispatch, sync
-from panel.models import Event, Order, Provider, Review
-from tests.support.factories import a_customer, a_tool, again, an_order
-from tests.support.hostile_provider import Call, Hostile, drop, said
-from tests.support.upstream import assert_books_are_right, open_reviews, upstream
+from panel.models import Order, OrderEvent, Provider, Review
+from tests.support.factories import a_customer, a_tool, an_order, reload
+from tests.support.hostile_provider import Call, HostileProvider, drop, http_response
+from tests.support.upstream import assert_ledgers_match, open_reviews, upstream
 
 pytestmark = pytest.mark.both_engines
 
 ORDERS = table_of(Order)
 
 
-def sent_orders(server: Hostile, count: int) -> list[Order]:
+def sent_orders(server: HostileProvider, count: int) -> list[Order]:
     server.takes_orders()
     tool, customer = a_tool(provider=upstream(), provider_service="7"), a_customer("1000")
     orders = [an_order(customer=customer, tool=tool, quantity=100, now=utc_now()) for _ in range(count)]
     dispatch.serve(upstream().id)
-    return [again(order) for order in orders]
+    return [reload(order) for order in orders]
 
 
 def fails_with(poison: set[str], failure: bytes | Callable[[socket.socket, Call], None]) -> object:
@@ -35,7 +35,7 @@ def fails_with(poison: set[str], failure: bytes | Callable[[socket.socket, Call]
         ids = call.fields["orders"].split(",")
         if not poison & set(ids):
             rows = {each: {"status": "Completed", "remains": "0", "start_count": "5"} for each in ids}
-            connection.sendall(said(json.dumps(rows).encode()))
+            connection.sendall(http_response(json.dumps(rows).encode()))
         elif isinstance(failure, bytes):
             connection.sendall(failure)
         else:
@@ -52,17 +52,17 @@ def synced() -> None:
 
 
 FAILURES = {
-    "500": said(b"", status="500 Internal Server Error"),
-    "HTML": said(b"<html>"),
-    "words": said({"error": "Incorrect order ID"}),
-    "words under 400": said({"error": "Something else"}, status="400 Bad Request"),
-    "list": said([]),
+    "500": http_response(b"", status="500 Internal Server Error"),
+    "HTML": http_response(b"<html>"),
+    "words": http_response({"error": "Incorrect order ID"}),
+    "words under 400": http_response({"error": "Something else"}, status="400 Bad Request"),
+    "list": http_response([]),
     "hang-up": drop,
 }
 
 
 @pytest.mark.parametrize("how", FAILURES)
-def test_the_others_end_and_an_operator_is_told_of_the_one(server: Hostile, how: str) -> None:
+def test_the_others_end_and_an_operator_is_told_of_the_one(server: HostileProvider, how: str) -> None:
     orders = sent_orders(server, 20)
     poison = orders[13]
     server.answers["status"] = fails_with({poison.provider_order_id or ""}, FAILURES[how])  # type: ignore[assignment]
@@ -71,31 +71,31 @@ def test_the_others_end_and_an_operator_is_told_of_the_one(server: Hostile, how:
     asked = server.count("status")
     synced()
 
-    states = {again(order).status for order in orders if order.id != poison.id}
+    states = {reload(order).status for order in orders if order.id != poison.id}
     assert states == {"completed"}
-    assert again(poison).status == "pending"
+    assert reload(poison).status == "pending"
     assert [review.order_id for review in open_reviews("report")] == [poison.id]
     assert open_reviews("provider_silent") == []
     assert upstream().failures == 0
     assert asked <= 12
-    assert_books_are_right()
+    assert_ledgers_match()
 
 
-def test_the_one_singled_out_is_asked_about_less_often(server: Hostile) -> None:
+def test_the_one_singled_out_is_asked_about_less_often(server: HostileProvider) -> None:
     orders = sent_orders(server, 4)
     server.answers["status"] = fails_with({orders[0].provider_order_id or ""}, FAILURES["500"])  # type: ignore[assignment]
 
     synced()
 
-    due = again(orders[0]).sync_at
+    due = reload(orders[0]).sync_at
     assert due is not None
     assert (due - utc_now()).total_seconds() > 200
-    texts = db.session.scalars(select(Event.text).where(Event.order_id == orders[0].id)).all()
+    texts = db.session.scalars(select(OrderEvent.text).where(OrderEvent.order_id == orders[0].id)).all()
     assert sum("no usable answer" in text for text in texts) == 1
 
 
 @pytest.mark.parametrize("how", ["500", "HTML", "hang-up"])
-def test_a_provider_that_fails_altogether_blames_no_order(server: Hostile, how: str) -> None:
+def test_a_provider_that_fails_altogether_blames_no_order(server: HostileProvider, how: str) -> None:
     orders = sent_orders(server, 20)
     ids = {order.provider_order_id or "" for order in orders}
     server.answers["status"] = fails_with(ids, FAILURES[how])  # type: ignore[assignment]
@@ -106,9 +106,11 @@ def test_a_provider_that_fails_altogether_blames_no_order(server: Hostile, how: 
     assert (upstream().failures, open_reviews("report")) == (1, [])
 
 
-def test_a_provider_that_refuses_in_words_is_not_backed_off_and_operators_are_told_once(server: Hostile) -> None:
+def test_a_provider_that_refuses_in_words_is_not_backed_off_and_operators_are_told_once(
+    server: HostileProvider,
+) -> None:
     sent_orders(server, 20)
-    server.answers["status"] = said({"error": "Your account is being checked"})
+    server.answers["status"] = http_response({"error": "Your account is being checked"})
 
     synced()
     synced()
@@ -119,9 +121,9 @@ def test_a_provider_that_refuses_in_words_is_not_backed_off_and_operators_are_to
     assert db.session.scalars(select(Review).where(Review.kind == "report")).all() == []
 
 
-def test_a_rate_limit_on_questions_makes_us_wait_without_halves(server: Hostile) -> None:
+def test_a_rate_limit_on_questions_makes_us_wait_without_halves(server: HostileProvider) -> None:
     sent_orders(server, 20)
-    server.answers["status"] = said({"error": "Too many requests"}, status="429 Too Many Requests")
+    server.answers["status"] = http_response({"error": "Too many requests"}, status="429 Too Many Requests")
 
     sync.serve(upstream().id)
 

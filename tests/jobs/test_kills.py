@@ -21,8 +21,8 @@ from panel.jobs import timeouts
 from panel.models import Attempt, Order, Provider
 from panel.services.money import audit, ledger
 from panel.settings import ROOT
-from tests.support.factories import a_customer, a_tool, again, an_order
-from tests.support.hostile_provider import Call, Hostile, hostile_provider, provider_at, said
+from tests.support.factories import a_customer, a_tool, an_order, reload
+from tests.support.hostile_provider import Call, HostileProvider, hostile_provider, http_response, provider_at
 
 pytestmark = pytest.mark.both_engines
 
@@ -67,7 +67,7 @@ class Workers:
 
 
 @pytest.fixture
-def server(app: Flask) -> Iterator[Hostile]:
+def server(app: Flask) -> Iterator[HostileProvider]:
     with hostile_provider() as server:
         provider_at(server.url, settings=app.config["PANEL"])
         yield server
@@ -108,12 +108,12 @@ def assert_ends_canceled_with_all_money_back(order: Order) -> None:
     timeouts.sweep(worker="test")
     timeouts.sweep(worker="test")
 
-    assert again(order).status == Status.CANCELED
+    assert reload(order).status == Status.CANCELED
     assert ledger.balance_nanos(order.customer_id) == 1_000 * 10**9
     assert audit.audit().differences == ()
 
 
-def test_killed_between_intent_and_call(server: Hostile, workers: Workers) -> None:
+def test_killed_between_intent_and_call(server: HostileProvider, workers: Workers) -> None:
     server.takes_orders()
     [order] = placed()
 
@@ -124,14 +124,14 @@ def test_killed_between_intent_and_call(server: Hostile, workers: Workers) -> No
     workers.run()
 
     assert (left, attempts(order), server.count("add")) == (["intent"], ["unknown"], 0)
-    assert again(order).unconfirmed_at is not None
+    assert reload(order).unconfirmed_at is not None
     assert_ends_canceled_with_all_money_back(order)
 
 
-def test_killed_between_acceptance_and_commit(server: Hostile, workers: Workers) -> None:
+def test_killed_between_acceptance_and_commit(server: HostileProvider, workers: Workers) -> None:
     def accept_and_kill(connection: socket.socket, _call: Call) -> None:
         workers.started[0].kill()
-        connection.sendall(said({"order": 2001}))
+        connection.sendall(http_response({"order": 2001}))
 
     server.answers["add"] = accept_and_kill
     [order] = placed()
@@ -146,7 +146,7 @@ def test_killed_between_acceptance_and_commit(server: Hostile, workers: Workers)
     assert_ends_canceled_with_all_money_back(order)
 
 
-def test_stopped_past_its_lease_before_the_call(server: Hostile, workers: Workers) -> None:
+def test_stopped_past_its_lease_before_the_call(server: HostileProvider, workers: Workers) -> None:
     server.takes_orders()
     [order] = placed()
     stopped = workers.start("-c", ON_ADD.format(sign="SIGSTOP"))
@@ -160,17 +160,17 @@ def test_stopped_past_its_lease_before_the_call(server: Hostile, workers: Worker
     workers.run()
 
     assert (seen, attempts(order), server.count("add")) == (["unknown"], ["sent"], 1)
-    assert again(order).unconfirmed_at is None
+    assert reload(order).unconfirmed_at is None
     assert audit.audit().differences == ()
 
 
-def test_stopped_past_its_lease_during_the_call(server: Hostile, workers: Workers) -> None:
+def test_stopped_past_its_lease_during_the_call(server: HostileProvider, workers: Workers) -> None:
     [order] = placed()
 
     def answer_late(connection: socket.socket, _call: Call) -> None:
         workers.started[0].send_signal(signal.SIGSTOP)
         server.stopping.wait(LEASE_SECONDS + 0.2)
-        connection.sendall(said({"order": 2001}))
+        connection.sendall(http_response({"order": 2001}))
 
     server.answers["add"] = answer_late
     stopped = workers.start()
@@ -184,10 +184,10 @@ def test_stopped_past_its_lease_during_the_call(server: Hostile, workers: Worker
     workers.run()
 
     assert (seen, attempts(order), server.count("add")) == (["unknown"], ["sent"], 1)
-    assert again(order).provider_order_id == "2001"
+    assert reload(order).provider_order_id == "2001"
 
 
-def test_two_workers_at_once_hand_each_order_over_once(server: Hostile, workers: Workers) -> None:
+def test_two_workers_at_once_hand_each_order_over_once(server: HostileProvider, workers: Workers) -> None:
     server.takes_orders()
     orders = placed(15)
 

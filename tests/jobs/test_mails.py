@@ -16,7 +16,7 @@ from panel.db import db, transaction
 from panel.models import Mail
 from panel.providers import mail as transport
 from panel.services.mail import outbox
-from tests.support.mailbox import a_mail, sends_to, sweep, the_mail, wait_no_longer
+from tests.support.mailbox import a_mail, make_retries_due, sends_to, sweep, the_mail
 from tests.support.smtp_server import mail_server
 
 
@@ -61,7 +61,7 @@ def test_a_mail_reaches_the_server_with_one_message_id_however_often_it_comes(ap
         assert (server.taken, the_mail().tries, the_mail().sent_at) == ([], 1, None)
         assert the_mail().error == "The mail server answered 451: later"
         assert sweep() == 0, "it must not be tried again at once"
-        wait_no_longer()
+        make_retries_due()
         server.data_answer = "250 taken"
         sweep()
 
@@ -190,7 +190,7 @@ def test_a_worker_killed_between_sending_and_its_note_makes_it_come_again(
                 sweep()
         assert sweep() == 0, "another worker must not come before the lease is over"
 
-        wait_no_longer()
+        make_retries_due()
         sweep()
 
     first, second = server.taken

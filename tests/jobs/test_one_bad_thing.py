@@ -16,25 +16,25 @@ from panel.domain.status import Status
 from panel.jobs import cancellations as stop_sweep
 from panel.jobs import dispatch, provider_balances, provider_lanes, sync
 from panel.jobs import refills as refill_sweep
-from panel.models import Cancellation, Event, Order, Provider
+from panel.models import Cancellation, Order, OrderEvent, Provider
 from panel.services.office import providers_view
 from panel.services.orders import cancellations, refills
 from panel.services.orders.cancellations import NOT_UNDERSTOOD
 from panel.services.platform import checks
 from panel.services.providers import health as provider_health
 from panel.services.providers import registry as provider_registry
-from tests.support.factories import a_customer, a_tool, again, an_order
-from tests.support.hostile_provider import Hostile, hang, hostile_provider, provider_at, said
-from tests.support.upstream import a_placed_order, assert_books_are_right, attempts, open_reviews, upstream
+from tests.support.factories import a_customer, a_tool, an_order, reload
+from tests.support.hostile_provider import HostileProvider, hang, hostile_provider, http_response, provider_at
+from tests.support.upstream import a_placed_order, assert_ledgers_match, attempts, open_reviews, upstream
 
 pytestmark = pytest.mark.both_engines
 
 COLUMNS = [column.name for column in table_of(Order).c if column.name != "id"]
-UNCLEAR = said(b"", status="500 Internal Server Error")
+UNCLEAR = http_response(b"", status="500 Internal Server Error")
 
 
 @pytest.fixture
-def other(app: Flask) -> Iterator[Hostile]:
+def other(app: Flask) -> Iterator[HostileProvider]:
     with hostile_provider() as server:
         provider_at(server.url, settings=app.config["PANEL"], name="other")
         yield server
@@ -55,12 +55,14 @@ def served_for(provider: Provider, *, rounds: int) -> None:
         sync.serve(provider.id)
 
 
-def test_a_provider_without_clear_answers_to_orders_gets_three_and_then_one_at_a_time(server: Hostile) -> None:
+def test_a_provider_without_clear_answers_to_orders_gets_three_and_then_one_at_a_time(server: HostileProvider) -> None:
     tool = a_tool(provider=upstream(), provider_service="7")
     server.takes_orders()
     running = a_placed_order(tool=tool)
     dispatch.serve(upstream().id)
-    server.answers["status"] = said({again(running).provider_order_id: {"status": "In progress", "remains": "5"}})
+    server.answers["status"] = http_response(
+        {reload(running).provider_order_id: {"status": "In progress", "remains": "5"}}
+    )
     server.answers["add"] = UNCLEAR
     orders = [a_placed_order(tool=tool) for _ in range(10)]
 
@@ -84,13 +86,13 @@ def test_a_provider_without_clear_answers_to_orders_gets_three_and_then_one_at_a
     assert (sent_while_held, sent_by_a_probe) == (1 + 3, 1 + 4)
     assert [review.provider_id for review in told] == [upstream().id]
     assert shown == (False, "Takes no new orders: 3 in a row got no clear answer")
-    assert sum(again(order).provider_order_id is not None for order in orders) == 6
+    assert sum(reload(order).provider_order_id is not None for order in orders) == 6
     assert sum(attempts(order) == ["unknown"] for order in orders) == 4
     assert open_reviews("provider_unclear") == []
-    assert_books_are_right()
+    assert_ledgers_match()
 
 
-def test_many_workers_probe_with_one_order(app: Flask, server: Hostile) -> None:
+def test_many_workers_probe_with_one_order(app: Flask, server: HostileProvider) -> None:
     tool = a_tool(provider=upstream(), provider_service="7")
     for _ in range(4):
         a_placed_order(tool=tool)
@@ -111,7 +113,7 @@ def test_many_workers_probe_with_one_order(app: Flask, server: Hostile) -> None:
 
 
 @pytest.mark.parametrize("is_paused", [True, False])
-def test_an_operator_who_resumes_a_provider_ends_its_probing(server: Hostile, is_paused: bool) -> None:
+def test_an_operator_who_resumes_a_provider_ends_its_probing(server: HostileProvider, is_paused: bool) -> None:
     later, paused_at = utc_now() + timedelta(hours=1), utc_now() if is_paused else None
     provider_id = upstream().id
     with transaction():
@@ -124,7 +126,7 @@ def test_an_operator_who_resumes_a_provider_ends_its_probing(server: Hostile, is
     assert (upstream().unclear_adds, upstream().add_after, upstream().paused_at) == (0, None, None)
 
 
-def test_the_platform_status_does_not_call_a_provider_well_that_gets_no_orders(server: Hostile) -> None:
+def test_the_platform_status_does_not_call_a_provider_well_that_gets_no_orders(server: HostileProvider) -> None:
     a_placed_order()
     with transaction():
         db.session.execute(update(Provider).values(unclear_adds=3, answered_at=utc_now()))
@@ -137,7 +139,7 @@ def test_the_platform_status_does_not_call_a_provider_well_that_gets_no_orders(s
     )
 
 
-def test_customers_take_turns(server: Hostile) -> None:
+def test_customers_take_turns(server: HostileProvider) -> None:
     server.takes_orders()
     tool = a_tool(provider=upstream(), provider_service="7")
     big, small = a_customer("1000"), a_customer("1000")
@@ -153,7 +155,7 @@ def test_customers_take_turns(server: Hostile) -> None:
     assert [link for link in links if link.startswith("big")] == [f"big-{number}" for number in range(8)]
 
 
-def test_stops_refills_and_balances_do_not_wait_for_orders(server: Hostile) -> None:
+def test_stops_refills_and_balances_do_not_wait_for_orders(server: HostileProvider) -> None:
     server.takes_orders()
     tool = a_tool(provider=upstream(), provider_service="7")
     stopping = a_placed_order(tool=tool)
@@ -163,7 +165,7 @@ def test_stops_refills_and_balances_do_not_wait_for_orders(server: Hostile) -> N
         cancellations.request_cancellation(stopping.id, customer_id=stopping.customer_id, now=utc_now())
         refills.request_refill(refilling.id, customer_id=refilling.customer_id, now=utc_now())
     server.answers["add"] = hang(server)
-    server.answers["balance"] = said({"balance": "12.5", "currency": "USD"})
+    server.answers["balance"] = http_response({"balance": "12.5", "currency": "USD"})
     for _ in range(3):
         a_placed_order(tool=tool)
     dispatch.sweep(worker="test")
@@ -186,10 +188,12 @@ def sent_to(provider: Provider, count: int) -> list[Order]:
     customer = a_customer("1000")
     orders = [an_order(customer=customer, tool=tool, now=utc_now()) for _ in range(count)]
     dispatch.serve(provider.id)
-    return [again(order) for order in orders]
+    return [reload(order) for order in orders]
 
 
-def test_many_stops_at_one_provider_keep_none_waiting_at_another(server: Hostile, other: Hostile) -> None:
+def test_many_stops_at_one_provider_keep_none_waiting_at_another(
+    server: HostileProvider, other: HostileProvider
+) -> None:
     server.takes_orders()
     other.takes_orders()
     [crowd], [lone] = sent_to(named("upstream"), 1), sent_to(named("other"), 1)
@@ -202,20 +206,22 @@ def test_many_stops_at_one_provider_keep_none_waiting_at_another(server: Hostile
             db.session.execute(Cancellation.__table__.insert(), asked)
     with transaction():
         mine = cancellations.request_cancellation(lone.id, customer_id=lone.customer_id, now=utc_now())
-    other.answers["cancel"] = said([{"order": int(lone.provider_order_id or 0), "cancel": 1}])
+    other.answers["cancel"] = http_response([{"order": int(lone.provider_order_id or 0), "cancel": 1}])
     now = utc_now()
 
     stop_sweep._serve(named("other").id)
 
     assert cancellations.providers_with_work(now=now) == [named("upstream").id]
     assert len(cancellations.due(named("upstream").id, now=now)) == cancellations.BATCH
-    assert again(mine).state == "accepted"
+    assert reload(mine).state == "accepted"
 
 
-def test_a_stop_refused_in_unknown_words_is_asked_three_times_and_then_left_to_operators(server: Hostile) -> None:
+def test_a_stop_refused_in_unknown_words_is_asked_three_times_and_then_left_to_operators(
+    server: HostileProvider,
+) -> None:
     server.takes_orders()
     [order] = sent_to(upstream(), 1)
-    server.answers["cancel"] = said({"error": "Nobody knows these words"})
+    server.answers["cancel"] = http_response({"error": "Nobody knows these words"})
     with transaction():
         asked = cancellations.request_cancellation(order.id, customer_id=order.customer_id, now=utc_now())
 
@@ -225,27 +231,27 @@ def test_a_stop_refused_in_unknown_words_is_asked_three_times_and_then_left_to_o
         stop_sweep.sweep(worker="test", wait=True)
 
     assert server.count("cancel") == 3
-    assert again(asked).state == "asked"
+    assert reload(asked).state == "asked"
     assert [review.order_id for review in open_reviews("cancel_by_hand")] == [order.id]
-    texts = db.session.scalars(select(Event.text).where(Event.order_id == order.id)).all()
+    texts = db.session.scalars(select(OrderEvent.text).where(OrderEvent.order_id == order.id)).all()
     assert texts.count(NOT_UNDERSTOOD) == 1
     assert upstream().failures == 0
 
 
 @pytest.mark.parametrize("words", ["Cancel is not available", "Order can't be cancelled", "Order already completed."])
-def test_known_words_refuse_a_stop(server: Hostile, words: str) -> None:
+def test_known_words_refuse_a_stop(server: HostileProvider, words: str) -> None:
     server.takes_orders()
     [order] = sent_to(upstream(), 1)
-    server.answers["cancel"] = said({"error": words}, status="400 Bad Request")
+    server.answers["cancel"] = http_response({"error": words}, status="400 Bad Request")
     with transaction():
         asked = cancellations.request_cancellation(order.id, customer_id=order.customer_id, now=utc_now())
 
     stop_sweep.sweep(worker="test", wait=True)
 
-    assert (again(asked).state, server.count("cancel")) == ("refused", 1)
+    assert (reload(asked).state, server.count("cancel")) == ("refused", 1)
 
 
-def test_a_replaced_key_is_used_for_the_very_next_call(app: Flask, server: Hostile) -> None:
+def test_a_replaced_key_is_used_for_the_very_next_call(app: Flask, server: HostileProvider) -> None:
     tool = a_tool(provider=upstream(), provider_service="7")
     for _ in range(4):
         a_placed_order(tool=tool)

@@ -11,13 +11,13 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.jobs import dispatch, rechecks, sync
-from panel.models import Event, Order
+from panel.models import Order, OrderEvent
 from panel.services.orders import rechecks as order_rechecks
 from panel.services.orders import refills as refilling
 from panel.services.orders.transitions import RECHECK_AFTER
-from tests.support.factories import NOON, a_customer, a_tool, again, an_order
-from tests.support.hostile_provider import Hostile, said
-from tests.support.upstream import BALANCE_NANOS, assert_books_are_right, open_reviews, upstream
+from tests.support.factories import NOON, a_customer, a_tool, an_order, reload
+from tests.support.hostile_provider import HostileProvider, http_response
+from tests.support.upstream import BALANCE_NANOS, assert_ledgers_match, open_reviews, upstream
 
 pytestmark = pytest.mark.both_engines
 
@@ -33,19 +33,19 @@ LATE: dict[str, tuple[tuple[str, str], tuple[object, object]]] = {
 }
 
 
-def an_ended_order(server: Hostile, end: tuple[object, object]) -> Order:
+def an_ended_order(server: HostileProvider, end: tuple[object, object]) -> Order:
     server.takes_orders()
     tool = a_tool(provider=upstream(), provider_service="7", refill_days=30)
     order = an_order(customer=a_customer("1000"), tool=tool, quantity=100, now=utc_now())
     dispatch.serve(upstream().id)
     said_of(server, order, end)
     sync.serve(upstream().id)
-    return again(order)
+    return reload(order)
 
 
-def said_of(server: Hostile, order: Order, report: tuple[object, object]) -> None:
+def said_of(server: HostileProvider, order: Order, report: tuple[object, object]) -> None:
     row = {"status": report[0], "remains": report[1], "start_count": "5"}
-    server.answers["status"] = said({again(order).provider_order_id: row})
+    server.answers["status"] = http_response({reload(order).provider_order_id: row})
 
 
 def rechecked() -> None:
@@ -55,12 +55,12 @@ def rechecked() -> None:
 
 
 def standing(order: Order) -> tuple[Any, ...]:
-    order = again(order)
+    order = reload(order)
     return order.status, order.remains, order.kept_nanos, order.returned_nanos, order.version
 
 
 @pytest.mark.parametrize("how", LATE)
-def test_a_late_contradiction_opens_one_review_and_moves_nothing(server: Hostile, how: str) -> None:
+def test_a_late_contradiction_opens_one_review_and_moves_nothing(server: HostileProvider, how: str) -> None:
     end, late = LATE[how]
     order = an_ended_order(server, end)
     before = standing(order)
@@ -71,10 +71,10 @@ def test_a_late_contradiction_opens_one_review_and_moves_nothing(server: Hostile
 
     assert standing(order) == before
     assert [review.order_id for review in open_reviews("report")] == [order.id]
-    assert_books_are_right()
+    assert_ledgers_match()
 
 
-def test_a_contradiction_during_a_refill_is_noticed(server: Hostile) -> None:
+def test_a_contradiction_during_a_refill_is_noticed(server: HostileProvider) -> None:
     order = an_ended_order(server, COMPLETED)
     with transaction():
         refilling.request_refill(order.id, customer_id=order.customer_id, now=utc_now())
@@ -82,14 +82,14 @@ def test_a_contradiction_during_a_refill_is_noticed(server: Hostile) -> None:
 
     rechecked()
 
-    assert again(order).status == Status.REFILL
+    assert reload(order).status == Status.REFILL
     assert len(open_reviews("report")) == 1
 
 
 @pytest.mark.parametrize("end", [COMPLETED, PARTIAL, CANCELED])
-def test_the_same_end_told_again_is_no_news(server: Hostile, end: tuple[str, str]) -> None:
+def test_the_same_end_told_again_is_no_news(server: HostileProvider, end: tuple[str, str]) -> None:
     order = an_ended_order(server, end)
-    events = select(func.count()).select_from(Event).where(Event.order_id == order.id)
+    events = select(func.count()).select_from(OrderEvent).where(OrderEvent.order_id == order.id)
     before = db.session.scalar(events)
 
     rechecked()
@@ -102,9 +102,9 @@ def test_the_same_end_told_again_is_no_news(server: Hostile, end: tuple[str, str
 
 
 @pytest.mark.parametrize("answer", [{"error": "Incorrect order ID"}, {}, {"1001": {"error": "Incorrect order ID"}}])
-def test_an_old_order_that_the_provider_has_forgotten_is_no_news(server: Hostile, answer: object) -> None:
+def test_an_old_order_that_the_provider_has_forgotten_is_no_news(server: HostileProvider, answer: object) -> None:
     an_ended_order(server, COMPLETED)
-    server.answers["status"] = said(answer)
+    server.answers["status"] = http_response(answer)
 
     rechecked()
 
@@ -112,16 +112,16 @@ def test_an_old_order_that_the_provider_has_forgotten_is_no_news(server: Hostile
     assert upstream().failures == 0
 
 
-def test_a_provider_that_fails_on_old_orders_is_not_backed_off(server: Hostile) -> None:
+def test_a_provider_that_fails_on_old_orders_is_not_backed_off(server: HostileProvider) -> None:
     an_ended_order(server, COMPLETED)
-    server.answers["status"] = said(b"", status="500 Internal Server Error")
+    server.answers["status"] = http_response(b"", status="500 Internal Server Error")
 
     rechecked()
 
     assert (upstream().failures, upstream().call_after) == (0, None)
 
 
-def test_an_ended_order_is_due_again_in_half_a_minute_and_not_asked_before(server: Hostile) -> None:
+def test_an_ended_order_is_due_again_in_half_a_minute_and_not_asked_before(server: HostileProvider) -> None:
     order = an_ended_order(server, COMPLETED)
 
     rechecks.sweep(worker="test", wait=True)
@@ -146,13 +146,13 @@ def test_questions_become_rare_and_end_with_the_window(refill_days: int | None) 
     assert len(asked) <= 20
 
 
-def test_an_order_nobody_had_is_never_asked_about(server: Hostile) -> None:
-    server.answers["add"] = said({"error": "Bad link"})
+def test_an_order_nobody_had_is_never_asked_about(server: HostileProvider) -> None:
+    server.answers["add"] = http_response({"error": "Bad link"})
     tool = a_tool(provider=upstream(), provider_service="7")
     order = an_order(customer=a_customer("1000"), tool=tool, now=utc_now())
 
     dispatch.serve(upstream().id)
 
-    assert again(order).status == Status.CANCELED
+    assert reload(order).status == Status.CANCELED
     assert order.recheck_at is None
     assert order.returned_nanos == order.charge_nanos < BALANCE_NANOS

@@ -9,25 +9,25 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.errors import PanelError, Refused
 from panel.domain.status import Status
-from panel.models import AuditLine, Cancellation, Order
+from panel.models import AuditLogEntry, Cancellation, Order
 from panel.services.money import ledger
 from panel.services.office import review_resolution
 from panel.services.office.review_resolution import Decision, Resolution
 from panel.services.orders import cancellations, timeouts
-from tests.support.factories import again
-from tests.support.hostile_provider import Hostile, said
-from tests.support.upstream import a_placed_order, assert_books_are_right, attempts, open_reviews, swept
+from tests.support.factories import reload
+from tests.support.hostile_provider import HostileProvider, http_response
+from tests.support.upstream import a_placed_order, assert_ledgers_match, attempts, dispatch_round, open_reviews
 
 pytestmark = pytest.mark.both_engines
 
 BALANCE_NANOS = 1_000 * 10**9
 
 
-def unconfirmed(server: Hostile) -> tuple[Order, int]:
-    server.answers["add"] = said(b"")
+def unconfirmed(server: HostileProvider) -> tuple[Order, int]:
+    server.answers["add"] = http_response(b"")
     order = a_placed_order()
-    swept()
-    return again(order), open_reviews("unconfirmed")[0].id
+    dispatch_round()
+    return reload(order), open_reviews("unconfirmed")[0].id
 
 
 def resolved(review_id: int, decision: Decision, provider_id: str = "") -> None:
@@ -36,19 +36,19 @@ def resolved(review_id: int, decision: Decision, provider_id: str = "") -> None:
         review_resolution.resolve(review_id, resolution, now=utc_now())
 
 
-def test_an_operator_may_say_under_which_id_it_was_sent(server: Hostile) -> None:
+def test_an_operator_may_say_under_which_id_it_was_sent(server: HostileProvider) -> None:
     order, review_id = unconfirmed(server)
 
     resolved(review_id, Decision.SENT_AS, "0815")
 
     assert attempts(order) == ["sent"]
-    assert (again(order).provider_order_id, order.unconfirmed_at, order.sync_at is not None) == ("815", None, True)
+    assert (reload(order).provider_order_id, order.unconfirmed_at, order.sync_at is not None) == ("815", None, True)
     assert server.count("add") == 1
-    assert db.session.scalars(select(AuditLine.act)).all() == ["reviews resolve"]
+    assert db.session.scalars(select(AuditLogEntry.act)).all() == ["reviews resolve"]
 
 
 @pytest.mark.parametrize("given", ["", "abc", "-1", "0", "1.5", "٣"])
-def test_an_id_that_is_none_is_refused(server: Hostile, given: str) -> None:
+def test_an_id_that_is_none_is_refused(server: HostileProvider, given: str) -> None:
     order, review_id = unconfirmed(server)
 
     with pytest.raises(PanelError):
@@ -58,53 +58,53 @@ def test_an_id_that_is_none_is_refused(server: Hostile, given: str) -> None:
     assert len(open_reviews("unconfirmed")) == 1
 
 
-def test_an_id_that_another_order_has_is_refused(server: Hostile) -> None:
-    server.answers["add"] = said({"order": 55})
+def test_an_id_that_another_order_has_is_refused(server: HostileProvider) -> None:
+    server.answers["add"] = http_response({"order": 55})
     a_placed_order()
-    swept()
+    dispatch_round()
     _, review_id = unconfirmed(server)
 
     with pytest.raises(Refused):
         resolved(review_id, Decision.SENT_AS, "55")
 
 
-def test_an_operator_may_say_that_it_was_not_sent(server: Hostile) -> None:
+def test_an_operator_may_say_that_it_was_not_sent(server: HostileProvider) -> None:
     order, review_id = unconfirmed(server)
     server.takes_orders()
 
     resolved(review_id, Decision.NOT_SENT)
-    swept()
-    swept()
+    dispatch_round()
+    dispatch_round()
 
     assert attempts(order) == ["not_sent", "sent"]
     assert server.count("add") == 2
 
 
-def test_what_was_settled_as_not_sent_can_become_unconfirmed_again(server: Hostile) -> None:
+def test_what_was_settled_as_not_sent_can_become_unconfirmed_again(server: HostileProvider) -> None:
     order, review_id = unconfirmed(server)
 
     resolved(review_id, Decision.NOT_SENT)
-    swept()
+    dispatch_round()
 
     assert attempts(order) == ["not_sent", "unknown"]
     assert [review.id for review in open_reviews("unconfirmed")] != [review_id]
 
 
-def test_an_operator_may_return_the_money(server: Hostile) -> None:
+def test_an_operator_may_return_the_money(server: HostileProvider) -> None:
     order, review_id = unconfirmed(server)
 
     resolved(review_id, Decision.RETURN)
     with pytest.raises(Refused):
         resolved(review_id, Decision.RETURN)
-    swept()
+    dispatch_round()
 
-    assert again(order).status == Status.CANCELED
+    assert reload(order).status == Status.CANCELED
     assert ledger.balance_nanos(order.customer_id) == BALANCE_NANOS
     assert server.count("add") == 1
-    assert_books_are_right()
+    assert_ledgers_match()
 
 
-def test_a_stop_asked_for_during_the_call_is_passed_on_after_it(server: Hostile) -> None:
+def test_a_stop_asked_for_during_the_call_is_passed_on_after_it(server: HostileProvider) -> None:
     order, review_id = unconfirmed(server)
     with transaction():
         cancellations.request_cancellation(order.id, customer_id=order.customer_id, now=utc_now())
@@ -115,20 +115,20 @@ def test_a_stop_asked_for_during_the_call_is_passed_on_after_it(server: Hostile)
     assert open_reviews("cancel_by_hand") == []
 
 
-def test_a_stop_asked_for_before_it_proved_unsent_ends_the_order(server: Hostile) -> None:
+def test_a_stop_asked_for_before_it_proved_unsent_ends_the_order(server: HostileProvider) -> None:
     order, review_id = unconfirmed(server)
     with transaction():
         cancellations.request_cancellation(order.id, customer_id=order.customer_id, now=utc_now())
 
     resolved(review_id, Decision.NOT_SENT)
-    swept()
+    dispatch_round()
 
-    assert again(order).status == Status.CANCELED
+    assert reload(order).status == Status.CANCELED
     assert server.count("add") == 1
-    assert_books_are_right()
+    assert_ledgers_match()
 
 
-def test_an_old_order_found_unsent_gets_its_whole_time_again(server: Hostile) -> None:
+def test_an_old_order_found_unsent_gets_its_whole_time_again(server: HostileProvider) -> None:
     order, review_id = unconfirmed(server)
 
     resolved(review_id, Decision.NOT_SENT)
@@ -138,4 +138,4 @@ def test_an_old_order_found_unsent_gets_its_whole_time_again(server: Hostile) ->
         ended = timeouts.give_up(unconfirmed_hours=72, dispatch_hours=24, now=utc_now())
 
     assert ended == 0
-    assert again(order).status == Status.PENDING
+    assert reload(order).status == Status.PENDING

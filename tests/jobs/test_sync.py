@@ -12,12 +12,12 @@ from sqlalchemy import select, update
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.jobs import dispatch, provider_lanes, sync
-from panel.models import Event, Order, Provider, Review, User
+from panel.models import Order, OrderEvent, Provider, Review, User
 from panel.services.money import ledger
 from panel.services.orders import sync as order_sync
-from tests.support.factories import a_customer, a_tool, again, an_order, signed_in
-from tests.support.hostile_provider import Hostile, hang, hostile_provider, provider_at, said
-from tests.support.upstream import assert_books_are_right
+from tests.support.factories import a_customer, a_tool, an_order, reload, signed_in
+from tests.support.hostile_provider import HostileProvider, hang, hostile_provider, http_response, provider_at
+from tests.support.upstream import assert_ledgers_match
 
 pytestmark = pytest.mark.both_engines
 
@@ -27,7 +27,7 @@ SCRIPT = "<script>alert(1)</script>"
 
 
 @pytest.fixture
-def server(app: Flask) -> Iterator[Hostile]:
+def server(app: Flask) -> Iterator[HostileProvider]:
     app.config["PANEL"] = app.config["PANEL"].model_copy(update={"provider_timeout_seconds": 20.0})
     with hostile_provider() as server:
         provider_at(server.url, settings=app.config["PANEL"])
@@ -44,12 +44,12 @@ def sent_orders(count: int = 1) -> list[Order]:
     tool = a_tool(provider=upstream(), provider_service="7", refill_days=30)
     orders = [an_order(customer=a_customer("1000"), tool=tool, quantity=QUANTITY, now=utc_now()) for _ in range(count)]
     dispatch.sweep(worker="test", wait=True)
-    return [again(order) for order in orders]
+    return [reload(order) for order in orders]
 
 
-def told(server: Hostile, answer: Any) -> None:
+def told(server: HostileProvider, answer: Any) -> None:
     """One sync of everything, with this answer; lists and objects are sent as JSON."""
-    server.answers["status"] = answer if isinstance(answer, bytes) else said(answer)
+    server.answers["status"] = answer if isinstance(answer, bytes) else http_response(answer)
     with transaction():
         db.session.execute(update(Provider).values(call_after=None))
         db.session.execute(update(Order).where(Order.sync_at.is_not(None)).values(sync_at=utc_now()))
@@ -61,7 +61,7 @@ def row(status: object = "In progress", remains: object = "500", **more: object)
 
 
 def standing(order: Order) -> tuple[str, int, int, int]:
-    order = again(order)
+    order = reload(order)
     return order.status, order.remains, order.kept_nanos, order.returned_nanos
 
 
@@ -82,7 +82,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("how", ENDS)
-def test_an_end_settles_money_to_the_nano_once(server: Hostile, how: str) -> None:
+def test_an_end_settles_money_to_the_nano_once(server: HostileProvider, how: str) -> None:
     report, expected = ENDS[how]
     [order] = sent_orders()
 
@@ -92,7 +92,7 @@ def test_an_end_settles_money_to_the_nano_once(server: Hostile, how: str) -> Non
     assert standing(order) == expected
     assert ledger.balance_nanos(order.customer_id) == 1_000 * 10**9 - expected[2]
     assert reviews_of(order) == 0
-    assert_books_are_right()
+    assert_ledgers_match()
 
 
 BAD: dict[str, Any] = {
@@ -103,7 +103,7 @@ BAD: dict[str, Any] = {
     "an exponent": row("Partial", "1e2"),
     "a comma": row("Partial", "1,000"),
     "far too many": row("Partial", 10**30),
-    "a float": said(b'{"1001": {"status": "Partial", "remains": 157.0}}'),
+    "a float": http_response(b'{"1001": {"status": "Partial", "remains": 157.0}}'),
     "true": row("Partial", True),
     "a list": row("Partial", ["157"]),
     "an unknown word": row("Finished", "0"),
@@ -115,12 +115,12 @@ BAD: dict[str, Any] = {
     "an error": {"error": "Incorrect order ID"},
     "a text": "Completed",
     "backwards": row("Pending", "1000"),
-    "a surrogate": said(b'{"1001": {"status": "\\ud800\\u0000", "remains": "1"}}'),
+    "a surrogate": http_response(b'{"1001": {"status": "\\ud800\\u0000", "remains": "1"}}'),
 }
 
 
 @pytest.mark.parametrize("how", BAD)
-def test_a_bad_report_changes_nothing_and_opens_one_review(app: Flask, server: Hostile, how: str) -> None:
+def test_a_bad_report_changes_nothing_and_opens_one_review(app: Flask, server: HostileProvider, how: str) -> None:
     [order] = sent_orders()
     told(server, {order.provider_order_id: row(" In Progress ", "500")})
     given = BAD[how]
@@ -129,13 +129,13 @@ def test_a_bad_report_changes_nothing_and_opens_one_review(app: Flask, server: H
         told(server, given if isinstance(given, bytes) else {order.provider_order_id: given})
 
     assert standing(order) == ("in_progress", 500, 0, 0)
-    assert again(order).sync_at is not None
+    assert reload(order).sync_at is not None
     assert reviews_of(order) == 1
     customer = db.session.get_one(User, order.customer_id)
     page = signed_in(app.test_client(), customer).get(f"/orders/{order.id}")
     assert page.status_code == 200
     assert SCRIPT not in page.text
-    assert_books_are_right()
+    assert_ledgers_match()
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_bad_report_changes_nothing_and_opens_one_review(app: Flask, server: H
     ],
 )
 def test_what_contradicts_an_end_changes_nothing_and_opens_one_review(
-    server: Hostile, first: dict[str, object], second: dict[str, object], stays: str
+    server: HostileProvider, first: dict[str, object], second: dict[str, object], stays: str
 ) -> None:
     """A report may still be under way when another worker's report has ended the order."""
     [order] = sent_orders()
@@ -164,31 +164,31 @@ def test_what_contradicts_an_end_changes_nothing_and_opens_one_review(
     assert standing(order) == before
     assert before[0] == stays
     assert reviews_of(order) == 1
-    assert_books_are_right()
+    assert_ledgers_match()
 
 
-def test_a_believed_report_that_needs_a_review_gets_no_line_of_doubt(server: Hostile) -> None:
+def test_a_believed_report_that_needs_a_review_gets_no_line_of_doubt(server: HostileProvider) -> None:
     [order] = sent_orders()
 
     told(server, {order.provider_order_id: row("Completed", "3")})
 
     assert standing(order)[0] == "completed"
     assert reviews_of(order) == 1
-    texts = db.session.scalars(select(Event.text).where(Event.order_id == order.id))
+    texts = db.session.scalars(select(OrderEvent.text).where(OrderEvent.order_id == order.id))
     assert not [text for text in texts if "does not fit" in text]
 
 
-def test_remains_that_rose_are_shown(server: Hostile) -> None:
+def test_remains_that_rose_are_shown(server: HostileProvider) -> None:
     [order] = sent_orders()
     told(server, {order.provider_order_id: row(remains="500")})
 
     told(server, {order.provider_order_id: row(remains="700")})
 
     assert standing(order) == ("in_progress", 700, 0, 0)
-    assert again(order).start_count == 3572
+    assert reload(order).start_count == 3572
 
 
-def test_one_bad_row_and_foreign_ids_stop_nothing(server: Hostile) -> None:
+def test_one_bad_row_and_foreign_ids_stop_nothing(server: HostileProvider) -> None:
     orders = sent_orders(4)
     stranger = an_order(quantity=QUANTITY)
     ids = [order.provider_order_id for order in orders]
@@ -198,11 +198,13 @@ def test_one_bad_row_and_foreign_ids_stop_nothing(server: Hostile) -> None:
     assert [standing(order)[0] for order in orders] == ["in_progress", "pending", "pending", "completed"]
     assert standing(stranger)[0] == "pending"
     assert [reviews_of(order) for order in orders] == [0, 1, 0, 0]
-    assert_books_are_right()
+    assert_ledgers_match()
 
 
-@pytest.mark.parametrize("answer", [[row()], "text", 5, {"error": "Invalid API key"}, said(b""), said(b"<html>")])
-def test_an_answer_that_is_no_object_changes_nothing_and_makes_us_wait(server: Hostile, answer: Any) -> None:
+@pytest.mark.parametrize(
+    "answer", [[row()], "text", 5, {"error": "Invalid API key"}, http_response(b""), http_response(b"<html>")]
+)
+def test_an_answer_that_is_no_object_changes_nothing_and_makes_us_wait(server: HostileProvider, answer: Any) -> None:
     [order] = sent_orders()
 
     told(server, answer)
@@ -216,10 +218,10 @@ def test_an_answer_that_is_no_object_changes_nothing_and_makes_us_wait(server: H
     assert upstream().failures == 1
 
 
-def test_waits_grow_until_a_good_answer_and_operators_are_told_once(server: Hostile) -> None:
+def test_waits_grow_until_a_good_answer_and_operators_are_told_once(server: HostileProvider) -> None:
     [order] = sent_orders()
     for _ in range(7):
-        told(server, said(b""))
+        told(server, http_response(b""))
     waited = upstream()
     failures, is_waiting = waited.failures, waited.call_after is not None and waited.call_after > utc_now()
     told(server, {order.provider_order_id: row()})
@@ -230,7 +232,7 @@ def test_waits_grow_until_a_good_answer_and_operators_are_told_once(server: Host
     assert len(db.session.scalars(select(Review).where(Review.kind == "provider_silent")).all()) == 1
 
 
-def test_a_hundred_orders_are_asked_about_at_once(server: Hostile) -> None:
+def test_a_hundred_orders_are_asked_about_at_once(server: HostileProvider) -> None:
     [order] = sent_orders()
     with transaction():
         columns = {name: value for name, value in Order.__table__.columns.items() if name != "id"}
@@ -244,7 +246,7 @@ def test_a_hundred_orders_are_asked_about_at_once(server: Hostile) -> None:
     assert [len(call.fields["orders"].split(",")) for call in server.calls if call.action == "status"] == [100, 100, 5]
 
 
-def test_a_paused_provider_is_still_asked_about_what_it_has(server: Hostile) -> None:
+def test_a_paused_provider_is_still_asked_about_what_it_has(server: HostileProvider) -> None:
     [order] = sent_orders()
     with transaction():
         db.session.execute(update(Provider).values(paused_at=utc_now()))
@@ -254,7 +256,7 @@ def test_a_paused_provider_is_still_asked_about_what_it_has(server: Hostile) -> 
     assert standing(order)[0] == "completed"
 
 
-def test_a_provider_that_hangs_delays_no_other_and_holds_no_lock(app: Flask, server: Hostile) -> None:
+def test_a_provider_that_hangs_delays_no_other_and_holds_no_lock(app: Flask, server: HostileProvider) -> None:
     [order] = sent_orders()
     with hostile_provider() as slow:
         slow.answers["add"] = hang(slow)
@@ -270,14 +272,14 @@ def test_a_provider_that_hangs_delays_no_other_and_holds_no_lock(app: Flask, ser
         took = time.monotonic() - began
 
         assert took < 10
-        assert again(placed).provider_order_id is not None
-        assert again(waiting).provider_order_id is None
+        assert reload(placed).provider_order_id is not None
+        assert reload(waiting).provider_order_id is None
         assert standing(order)[0] == "pending"
     while provider_lanes._busy:
         time.sleep(0.01)
 
 
-def test_a_question_already_taken_is_not_asked_by_another_worker(server: Hostile) -> None:
+def test_a_question_already_taken_is_not_asked_by_another_worker(server: HostileProvider) -> None:
     sent_orders(3)
     provider_id, now = upstream().id, utc_now() + timedelta(minutes=1)
     with transaction():
@@ -288,11 +290,13 @@ def test_a_question_already_taken_is_not_asked_by_another_worker(server: Hostile
     assert (len(first), second) == (3, [])
 
 
-def test_the_raw_text_of_a_report_is_kept_short_for_operators(server: Hostile) -> None:
+def test_the_raw_text_of_a_report_is_kept_short_for_operators(server: HostileProvider) -> None:
     [order] = sent_orders()
 
     told(server, {order.provider_order_id: row("x" * 100_000)})
 
-    raw = db.session.scalars(select(Event.raw).where(Event.order_id == order.id, Event.source == "provider")).one()
+    raw = db.session.scalars(
+        select(OrderEvent.raw).where(OrderEvent.order_id == order.id, OrderEvent.source == "provider")
+    ).one()
     assert "xxx" in raw
     assert len(raw) <= 200

@@ -6,10 +6,10 @@ from sqlalchemy import select, update
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.jobs import sync
-from panel.models import Event, Order, Provider, Review, Transfer
-from tests.support.factories import again
-from tests.support.hostile_provider import Hostile, said
-from tests.support.upstream import a_placed_order, assert_books_are_right, swept
+from panel.models import Order, OrderEvent, Provider, Review, Transfer
+from tests.support.factories import reload
+from tests.support.hostile_provider import HostileProvider, http_response
+from tests.support.upstream import a_placed_order, assert_ledgers_match, dispatch_round
 
 pytestmark = pytest.mark.both_engines
 
@@ -17,8 +17,8 @@ POLLS = 50
 MOST = 20
 
 
-def polled(server: Hostile, status: str, order: Order) -> None:
-    server.answers["status"] = said({again(order).provider_order_id: {"status": status, "remains": "5"}})
+def polled(server: HostileProvider, status: str, order: Order) -> None:
+    server.answers["status"] = http_response({reload(order).provider_order_id: {"status": status, "remains": "5"}})
     with transaction():
         db.session.execute(update(Provider).values(call_after=None))
         db.session.execute(update(Order).where(Order.sync_at.is_not(None)).values(sync_at=utc_now()))
@@ -31,18 +31,22 @@ def reviews() -> list[Review]:
 
 
 def notes() -> int:
-    return len(db.session.scalars(select(Event.id).where(Event.kind == "noted", Event.source == "provider")).all())
+    return len(
+        db.session.scalars(
+            select(OrderEvent.id).where(OrderEvent.kind == "noted", OrderEvent.source == "provider")
+        ).all()
+    )
 
 
 def transfers() -> list[int]:
     return list(db.session.scalars(select(Transfer.id).order_by(Transfer.id)))
 
 
-def test_ever_new_words_open_few_reviews_and_move_nothing(server: Hostile) -> None:
+def test_ever_new_words_open_few_reviews_and_move_nothing(server: HostileProvider) -> None:
     server.takes_orders()
     order = a_placed_order()
-    swept()
-    version, money = again(order).version, transfers()
+    dispatch_round()
+    version, money = reload(order).version, transfers()
 
     for number in range(POLLS):
         polled(server, f"Perhaps {number}", order)
@@ -50,16 +54,16 @@ def test_ever_new_words_open_few_reviews_and_move_nothing(server: Hostile) -> No
     found = reviews()
     assert (len(found), notes()) == (MOST, MOST)
     assert [review.id for review in found if "further ones are not listed" in review.text] == [found[-1].id]
-    assert (again(order).version, order.status, transfers()) == (version, "pending", money)
+    assert (reload(order).version, order.status, transfers()) == (version, "pending", money)
     polled(server, "Partial", order)
-    assert again(order).status == "partial"
-    assert_books_are_right()
+    assert reload(order).status == "partial"
+    assert_ledgers_match()
 
 
-def test_a_word_that_came_before_is_not_told_as_the_last(server: Hostile) -> None:
+def test_a_word_that_came_before_is_not_told_as_the_last(server: HostileProvider) -> None:
     server.takes_orders()
     order = a_placed_order()
-    swept()
+    dispatch_round()
     for number in range(MOST - 1):
         polled(server, f"Perhaps {number}", order)
 

@@ -11,7 +11,7 @@ from panel.db import db, transaction
 from panel.domain.errors import BadInput
 from panel.domain.status import Status
 from panel.jobs import clocks, provider_calls, timeouts
-from panel.models import AuditLine, Heartbeat, Order, Provider, User
+from panel.models import AuditLogEntry, Heartbeat, Order, Provider, User
 from panel.services import health
 from panel.services.money import audit, ledger
 from panel.services.orders import time_rules
@@ -87,7 +87,9 @@ def test_operator_lets_them_go_on_and_the_rest_is_canceled(ahead: SetClock) -> N
 
     assert swept() == 45
     assert open_reviews("time_rules") == []
-    [line] = db.session.execute(select(AuditLine.act, AuditLine.detail).where(AuditLine.act == "time-rules resume"))
+    [line] = db.session.execute(
+        select(AuditLogEntry.act, AuditLogEntry.detail).where(AuditLogEntry.act == "time-rules resume")
+    )
     assert line == ("time-rules resume", "25 due: Looked at the clock.")
     with pytest.raises(BadInput):
         resume(" ")

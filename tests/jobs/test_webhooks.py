@@ -17,7 +17,7 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.jobs import webhooks
-from panel.models import Delivery, User
+from panel.models import User, WebhookDelivery
 from panel.providers import egress
 from panel.services.api import webhook_deliveries, webhook_endpoints, webhook_guide
 from panel.services.api.webhook_endpoints import Shown
@@ -48,12 +48,16 @@ def sweep() -> int:
 def wait_no_longer() -> None:
     """As if the time to wait before the next try had passed."""
     with transaction():
-        db.session.execute(update(Delivery).where(Delivery.due_at.is_not(None)).values(due_at=utc_now()))
+        db.session.execute(update(WebhookDelivery).where(WebhookDelivery.due_at.is_not(None)).values(due_at=utc_now()))
 
 
 def states() -> list[str]:
     db.session.rollback()
-    return list(db.session.scalars(select(Delivery.state).order_by(Delivery.receiver_id, Delivery.webhook_id)))
+    return list(
+        db.session.scalars(
+            select(WebhookDelivery.state).order_by(WebhookDelivery.receiver_id, WebhookDelivery.webhook_id)
+        )
+    )
 
 
 def is_signed(headers: dict[str, str], body: bytes, *, secret: str, place: int = 0) -> bool:

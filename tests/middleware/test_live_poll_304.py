@@ -14,8 +14,7 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.middleware.live_poll_304 import LivePoll304
-from panel.middleware.session_lookup import SessionLookup
-from panel.models import Catalogue, SignIn
+from panel.models import Catalogue, LoginSession
 from panel.services.accounts import sessions
 from panel.services.orders import transitions
 from tests.support.factories import NOON, a_customer, an_order, signed_in
@@ -35,7 +34,7 @@ def layer(app: Flask) -> FlaskClient:
 
     layered = Flask(__name__)
     layered.config.update(SECRET_KEY=app.config["SECRET_KEY"])
-    layered.wsgi_app = LivePoll304(inner, SessionLookup(app))  # type: ignore[method-assign]
+    layered.wsgi_app = LivePoll304(inner, app)  # type: ignore[method-assign]
     return layered.test_client()
 
 
@@ -96,7 +95,7 @@ def test_a_device_that_is_signed_out_is_told_at_once(client: FlaskClient, order_
     tag = tag_for(client)
     before = poll(client, tag)
     with transaction():
-        db.session.execute(update(SignIn).values(ended_at=utc_now()))
+        db.session.execute(update(LoginSession).values(ended_at=utc_now()))
 
     answer = client.get("/orders/live", headers={"HX-PTag": tag})
 
@@ -107,10 +106,10 @@ def test_a_device_that_is_signed_out_is_told_at_once(client: FlaskClient, order_
 def test_a_device_is_signed_out_after_thirty_days(client: FlaskClient, order_id: int) -> None:
     tag = tag_for(client)
     with transaction():
-        db.session.execute(update(SignIn).values(signed_in_at=utc_now() - sessions.LASTS + timedelta(minutes=1)))
+        db.session.execute(update(LoginSession).values(signed_in_at=utc_now() - sessions.LASTS + timedelta(minutes=1)))
     before = poll(client, tag)
     with transaction():
-        db.session.execute(update(SignIn).values(signed_in_at=utc_now() - sessions.LASTS))
+        db.session.execute(update(LoginSession).values(signed_in_at=utc_now() - sessions.LASTS))
 
     assert order_id and (before, poll(client, tag)) == (304, 401)
 

@@ -6,20 +6,20 @@ from sqlalchemy.exc import DatabaseError
 
 from panel.db import db, transaction
 from panel.domain.status import Status
-from panel.models import AuditLine, Event, Terms, Transfer
+from panel.models import AuditLogEntry, OrderEvent, Terms, Transfer
 from tests.support.factories import NOON, an_order
 
 pytestmark = pytest.mark.both_engines
 
-APPEND_ONLY = (Transfer, Event, Terms, AuditLine)
+APPEND_ONLY = (Transfer, OrderEvent, Terms, AuditLogEntry)
 
 
 @pytest.mark.parametrize("model", APPEND_ONLY, ids=lambda model: model.__tablename__)
 @pytest.mark.parametrize("statement", ["UPDATE {table} SET id = id + 1000", "DELETE FROM {table}"])
-def test_database_refuses_to_change_what_is_append_only(model: type[Event], statement: str) -> None:
+def test_database_refuses_to_change_what_is_append_only(model: type[OrderEvent], statement: str) -> None:
     an_order(status=Status.PARTIAL)
     with transaction():
-        db.session.add(AuditLine(actor="operator@example.com", act="look", subject="order:1", at=NOON))
+        db.session.add(AuditLogEntry(actor="operator@example.com", act="look", subject="order:1", at=NOON))
     before = db.session.scalar(select(func.count()).select_from(model))
 
     with pytest.raises(DatabaseError, match="append-only"), transaction():

@@ -6,8 +6,8 @@ from sqlalchemy.exc import DatabaseError
 
 from panel.db import APPEND_ONLY, Base, db, transaction
 from panel.domain.status import Status
-from panel.models import AuditLine, Incident, IncidentPart, IncidentUpdate
-from tests.factories import NOON, an_order
+from panel.models import AuditLogEntry, Incident, IncidentPart, IncidentUpdate
+from tests.support.factories import NOON, an_order
 
 TABLES = [table for table in Base.metadata.sorted_tables if table.info.get(APPEND_ONLY)]
 
@@ -22,7 +22,7 @@ def test_no_row_is_replaced(name: str, verb: str) -> None:
     table = Base.metadata.tables[name]
     an_order(status=Status.PARTIAL)
     with transaction():
-        db.session.add(AuditLine(actor="operator@example.com", act="look", subject="order:1", at=NOON))
+        db.session.add(AuditLogEntry(actor="operator@example.com", act="look", subject="order:1", at=NOON))
         incident = Incident(slug="slow", request_id="12345678", title="Slow", phase="investigating", began_at=NOON)
         db.session.add(incident)
         db.session.flush()

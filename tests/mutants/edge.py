@@ -16,7 +16,7 @@ MUTANTS = (
         ("{present.state_version}|", ""),
         ("{present.catalogue_version}|", ""),
         ("|{address}", ""),
-        ("SignIn.signed_in_at >", "SignIn.signed_in_at >="),
+        ("LoginSession.signed_in_at >", "LoginSession.signed_in_at >="),
     ),
     *in_file(
         "panel/middleware/live_poll_304.py",
@@ -43,7 +43,7 @@ MUTANTS = (
         ("asked.get(MADE_FOR) == VISITOR", "True"),
         ('or environ.get("QUERY_STRING")', ""),
         ('answer.has("set-cookie", "cache-control")', 'answer.has("cache-control")'),
-        ("said.commits != commits() or", ""),
+        ("said.commits != commit_count() or", ""),
         ("if kept.tag in environ", "if kept.tag not in environ"),
         ("int(utc_now().timestamp()) // 60", "0"),
     ),
@@ -81,7 +81,11 @@ MUTANTS = (
     *in_file(
         "panel/services/office/ledger_search.py", PAGES, ("TRANSFERS.c.id < filters", "TRANSFERS.c.id <= filters")
     ),
-    *in_file("panel/services/office/audit_log_search.py", PAGES, ("AuditLine.id < filters", "AuditLine.id <= filters")),
+    *in_file(
+        "panel/services/office/audit_log_search.py",
+        PAGES,
+        ("AuditLogEntry.id < filters", "AuditLogEntry.id <= filters"),
+    ),
     *in_file("panel/services/office/customers.py", PAGES, ("User.id < after", "User.id <= after")),
     *in_file(
         "panel/services/office/review_list.py",
@@ -89,7 +93,11 @@ MUTANTS = (
         ("Review.id > after.review_id", "Review.id >= after.review_id"),
         ("order_by(_rank, Review.id)", "order_by(Review.id)"),
     ),
-    *in_file("panel/services/money/deposits.py", PAGES, ("TopUp.id > (after or 0)", "TopUp.id >= (after or 0)")),
+    *in_file(
+        "panel/services/money/deposits.py",
+        PAGES,
+        ("DepositRequest.id > (after or 0)", "DepositRequest.id >= (after or 0)"),
+    ),
     *in_file(
         "panel/services/tickets/queue.py",
         PAGES,

@@ -41,7 +41,7 @@ MUTANTS = (
         "tests/domain/test_status.py",
         ("next=(S.COMPLETED, S.PARTIAL, S.CANCELED),", "next=(S.COMPLETED, S.PARTIAL),"),
         ("money=Money.RETURNED,", "money=Money.KEPT,"),
-        ("USUAL_WAY.index(self) < USUAL_WAY", "USUAL_WAY.index(self) <= USUAL_WAY"),
+        ("USUAL_PATH.index(self) < USUAL_PATH", "USUAL_PATH.index(self) <= USUAL_PATH"),
     ),
     *in_file(
         "panel/domain/provider_report.py",

@@ -21,7 +21,7 @@ def library() -> str:
     try:
         return str(servers.faketime())
     except servers.NotInstalled as error:
-        servers.missing(str(error))
+        servers.skip_or_fail(str(error))
 
 
 @contextmanager

@@ -25,7 +25,7 @@ def test_panel_outlives_a_restart_of_postgresql(tmp_path: Path) -> None:
     try:
         servers.postgresql()
     except servers.NotInstalled as error:
-        servers.missing(str(error))
+        servers.skip_or_fail(str(error))
     with (
         private_servers.private_postgresql() as server,
         running_panel(tmp_path, DATABASE_URL=server.url, PANEL_PROBE_SECONDS="60") as panel,

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from tests.processes.ordering_customer import OrderingCustomer
 from tests.processes.test_supervisor import all_are_pending, descendants, find_child, until
-from tests.support.repeats import times
+from tests.support.repeats import repetitions
 from tests.support.servers import Panel, running_panel
 
-KILLS = times(20, long=200)
+KILLS = repetitions(20, long=200)
 QUICK = {"PANEL_SYNC_SECONDS": "1", "PANEL_LEASE_SECONDS": "5", "PANEL_WEB_WORKERS": "2"}
 
 

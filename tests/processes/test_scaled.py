@@ -18,7 +18,7 @@ from tests.processes.test_supervisor import until
 from tests.support import databases, two_panels
 from tests.support.private_servers import PrivateServer
 from tests.support.servers import a_panel
-from tests.support.two_panels import CUSTOMER, RESELLER, Books, Browser, Offer, Watch
+from tests.support.two_panels import CUSTOMER, RESELLER, Browser, Offer, PanelExport, Watch
 
 SHARED = {"PANEL_WORKER": "false", "PANEL_SECRET_KEY": "s" * 40, "PANEL_SEAL_KEY": "k" * 40, "PANEL_SYNC_SECONDS": "1"}
 TOOLS = ("newsletter-readers", "always-ends-partial-demo", "always-ends-canceled-demo", "article-reads")
@@ -44,8 +44,8 @@ class Told:
 
     polls: list[Polled]
     seen: dict[int, list[str]]
-    ours: Books
-    theirs: Books
+    ours: PanelExport
+    theirs: PanelExport
     statement: list[dict[str, str]]
 
 
@@ -74,10 +74,10 @@ def _story(folder: Path, *, database_url: str, limits_url: str) -> Told:
         one.at(second) as two,
     ):
         there.sign_up(RESELLER)
-        two_panels.said(provider, "users", "confirm", RESELLER)
+        two_panels.command_output(provider, "users", "confirm", RESELLER)
         two_panels.credit(provider, RESELLER)
         two_panels.stock(provider)
-        two_panels.resell(first, provider, key=two_panels.said(provider, "users", "api-key", RESELLER))
+        two_panels.resell(first, provider, key=two_panels.command_output(provider, "users", "api-key", RESELLER))
         one.sign_up(CUSTOMER)
         two_panels.credit(first, CUSTOMER)
         assert until(lambda: first.log.count('"worker started"') == 2)
@@ -95,7 +95,7 @@ def _story(folder: Path, *, database_url: str, limits_url: str) -> Told:
         watch.until(two_panels.have_ended, within_seconds=ENDS_SECONDS)
         Watch(there).until(two_panels.have_ended, within_seconds=HANDED_OVER_SECONDS)
 
-        books, books_there = two_panels.books(first), two_panels.books(provider)
+        books, books_there = two_panels.panel_export(first), two_panels.panel_export(provider)
         return Told(polls, watch.seen, books, books_there, one.statement())
 
 
@@ -130,7 +130,7 @@ def test_the_worker_that_is_left_finishes_what_both_began(told: Told) -> None:
 
 
 def test_books_are_right_on_both_sides(told: Told) -> None:
-    two_panels.assert_books_agree(told.ours, told.theirs)
+    two_panels.assert_exports_agree(told.ours, told.theirs)
     two_panels.assert_statement_sums(told.statement, book=told.ours)
-    two_panels.assert_nothing_was_amiss(told.ours, told.theirs)
+    two_panels.assert_no_problems(told.ours, told.theirs)
     assert len(told.ours.orders) == ORDERS

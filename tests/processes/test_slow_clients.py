@@ -111,7 +111,7 @@ def test_connections_of_one_address_are_capped(panel: Panel) -> None:
                 continue
             open_still += 1
 
-        assert open_still <= connections.MOST_CONNECTIONS_A_NETWORK + 1
+        assert open_still <= connections.MAX_CONNECTIONS_PER_NETWORK + 1
 
 
 def test_who_is_slow_holds_a_few_threads_at_most(panel: Panel) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support import two_panels
 from tests.support.servers import Panel, a_panel
-from tests.support.two_panels import CUSTOMER, RESELLER, Books, Browser, Offer, Watch
+from tests.support.two_panels import CUSTOMER, RESELLER, Browser, Offer, PanelExport, Watch
 
 USUAL, PARTIAL, CANCELED = "newsletter-readers", "always-ends-partial-demo", "always-ends-canceled-demo"
 STOPPED_MIDWAY, STOPPED_EARLY = "podcast-plays", "map-listing-views"
@@ -27,8 +27,8 @@ class Told:
     numbers: dict[str, int]
     seen: dict[int, list[str]]
     seen_there: dict[int, list[str]]
-    ours: Books
-    theirs: Books
+    ours: PanelExport
+    theirs: PanelExport
     statement: list[dict[str, str]]
     statement_there: list[dict[str, str]]
     balance_there: dict[str, str]
@@ -49,10 +49,10 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     provider, reseller = (a_panel(folder / name, PANEL_SYNC_SECONDS="1") for name in ("provider", "reseller"))
     with two_panels.running(provider, reseller), Browser(provider) as there, Browser(reseller) as here:
         there.sign_up(RESELLER)
-        two_panels.said(provider, "users", "confirm", RESELLER)
+        two_panels.command_output(provider, "users", "confirm", RESELLER)
         two_panels.credit(provider, RESELLER)
         two_panels.stock(provider)
-        key = two_panels.said(provider, "users", "api-key", RESELLER)
+        key = two_panels.command_output(provider, "users", "api-key", RESELLER)
         two_panels.resell(reseller, provider, key=key)
         here.sign_up(CUSTOMER)
         two_panels.credit(reseller, CUSTOMER)
@@ -65,8 +65,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
             numbers,
             watch.seen,
             watch_there.seen,
-            two_panels.books(reseller),
-            two_panels.books(provider),
+            two_panels.panel_export(reseller),
+            two_panels.panel_export(provider),
             here.statement(),
             there.statement(),
             _balance(provider, key=key),
@@ -147,11 +147,11 @@ def test_stop_midway_brings_the_rest_back(told: Told) -> None:
 
 
 def test_both_ledgers_agree(told: Told) -> None:
-    two_panels.assert_books_agree(told.ours, told.theirs)
+    two_panels.assert_exports_agree(told.ours, told.theirs)
     two_panels.assert_statement_sums(told.statement, book=told.ours)
     two_panels.assert_statement_sums(told.statement_there, book=told.theirs)
     assert told.balance_there == {"balance": told.statement_there[-1]["balance"], "currency": "USD"}
 
 
 def test_nothing_was_amiss_on_either_side(told: Told) -> None:
-    two_panels.assert_nothing_was_amiss(told.ours, told.theirs)
+    two_panels.assert_no_problems(told.ours, told.theirs)

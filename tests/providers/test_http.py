@@ -11,7 +11,16 @@ import pytest
 
 from panel.providers import http
 from panel.providers.http import CallFailed, ErrorStatus
-from tests.support.hostile_provider import Answer, Hostile, drip, drop, flood, hang, hostile_provider, said
+from tests.support.hostile_provider import (
+    Answer,
+    HostileProvider,
+    drip,
+    drop,
+    flood,
+    hang,
+    hostile_provider,
+    http_response,
+)
 
 SECONDS = 1.0
 SLACK_SECONDS = 1.5
@@ -19,20 +28,20 @@ MOST_KILOBYTES = 50 * 1024
 
 
 @pytest.fixture
-def server() -> Iterator[Hostile]:
+def server() -> Iterator[HostileProvider]:
     with hostile_provider() as server:
         yield server
 
 
-def failure(server: Hostile, answer: Answer) -> CallFailed:
+def failure(server: HostileProvider, answer: Answer) -> CallFailed:
     server.answers["status"] = answer
     with pytest.raises(CallFailed) as caught:
         http.post(server.url, {"action": "status"}, timeout_seconds=SECONDS)
     return caught.value
 
 
-def test_an_answer_is_parsed_without_a_single_float(server: Hostile) -> None:
-    server.answers["status"] = said(b'{"a": 1, "b": 0.1, "c": 1e2, "d": NaN, "e": ' + b"9" * 50 + b"}")
+def test_an_answer_is_parsed_without_a_single_float(server: HostileProvider) -> None:
+    server.answers["status"] = http_response(b'{"a": 1, "b": 0.1, "c": 1e2, "d": NaN, "e": ' + b"9" * 50 + b"}")
 
     answer = http.post(server.url, {"action": "status"}, timeout_seconds=SECONDS)
 
@@ -42,19 +51,19 @@ def test_an_answer_is_parsed_without_a_single_float(server: Hostile) -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        said(b"", status="500 Internal Server Error"),
-        said(b"<html>Moved</html>"),
-        said(b""),
-        said(b'{"order": 12'),
-        said({"order": 12}, status="301 Moved Permanently"),
-        said({"order": 12}, length=500),
-        said(b"\xff\xfe"),
-        said(b"[" * 1_000_000),
-        said(b"[" * 2_000_000),
-        said(b'{"a":' * 190_000),
-        said(b"x" * 1_200_000),
-        said(gzip.compress(b"0" * 200_000_000, 9), headers="Content-Encoding: gzip\r\n"),
-        said(b"", status="302 Found", headers="Location: http://127.0.0.1:1/\r\n"),
+        http_response(b"", status="500 Internal Server Error"),
+        http_response(b"<html>Moved</html>"),
+        http_response(b""),
+        http_response(b'{"order": 12'),
+        http_response({"order": 12}, status="301 Moved Permanently"),
+        http_response({"order": 12}, length=500),
+        http_response(b"\xff\xfe"),
+        http_response(b"[" * 1_000_000),
+        http_response(b"[" * 2_000_000),
+        http_response(b'{"a":' * 190_000),
+        http_response(b"x" * 1_200_000),
+        http_response(gzip.compress(b"0" * 200_000_000, 9), headers="Content-Encoding: gzip\r\n"),
+        http_response(b"", status="302 Found", headers="Location: http://127.0.0.1:1/\r\n"),
         b"nothing like HTTP\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nA: " + b"b" * 500_000,
         b"",
@@ -63,7 +72,7 @@ def test_an_answer_is_parsed_without_a_single_float(server: Hostile) -> None:
     ],
     ids=range(18),
 )
-def test_a_hostile_answer_fails_as_sent_in_time_and_in_little_memory(server: Hostile, answer: Answer) -> None:
+def test_a_hostile_answer_fails_as_sent_in_time_and_in_little_memory(server: HostileProvider, answer: Answer) -> None:
     before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
 
     failed = failure(server, answer)
@@ -75,7 +84,7 @@ def test_a_hostile_answer_fails_as_sent_in_time_and_in_little_memory(server: Hos
 
 
 @pytest.mark.parametrize("make", [hang, drip])
-def test_a_slow_answer_ends_at_the_deadline(server: Hostile, make: object) -> None:
+def test_a_slow_answer_ends_at_the_deadline(server: HostileProvider, make: object) -> None:
     began = time.monotonic()
 
     failed = failure(server, make(server))  # type: ignore[operator]
@@ -84,10 +93,10 @@ def test_a_slow_answer_ends_at_the_deadline(server: Hostile, make: object) -> No
     assert SECONDS - 0.1 < time.monotonic() - began < SECONDS + SLACK_SECONDS
 
 
-def test_a_redirect_is_not_followed(server: Hostile) -> None:
+def test_a_redirect_is_not_followed(server: HostileProvider) -> None:
     with hostile_provider() as other:
         place = f"Location: {other.url}\r\n"
-        failure(server, said(b"", status="307 Temporary Redirect", headers=place))
+        failure(server, http_response(b"", status="307 Temporary Redirect", headers=place))
 
         assert (len(server.calls), len(other.calls)) == (1, 0)
 
@@ -109,7 +118,7 @@ def test_a_name_that_is_none_is_proved_to_be_unsent() -> None:
     assert not caught.value.was_sent
 
 
-def test_tls_that_is_none_is_proved_to_be_unsent(server: Hostile) -> None:
+def test_tls_that_is_none_is_proved_to_be_unsent(server: HostileProvider) -> None:
     with pytest.raises(CallFailed) as caught:
         http.post(server.url.replace("http://", "https://"), {}, timeout_seconds=SECONDS)
 
@@ -120,9 +129,9 @@ def test_tls_that_is_none_is_proved_to_be_unsent(server: Hostile) -> None:
 @pytest.mark.parametrize("status", ["200 OK", "201 Created", "202 Accepted", "203 Non-Authoritative", "299 Fine"])
 @pytest.mark.parametrize("before", ["", "\ufeff", "\ufeff\ufeff", " \r\n\ufeff\n"])
 def test_any_status_of_success_is_an_answer_with_or_without_a_byte_order_mark(
-    server: Hostile, status: str, before: str
+    server: HostileProvider, status: str, before: str
 ) -> None:
-    server.answers["status"] = said(before.encode() + b'{"order": 12}', status=status)
+    server.answers["status"] = http_response(before.encode() + b'{"order": 12}', status=status)
 
     assert http.post(server.url, {"action": "status"}, timeout_seconds=SECONDS) == {"order": 12}
 
@@ -132,9 +141,9 @@ def test_any_status_of_success_is_an_answer_with_or_without_a_byte_order_mark(
 )
 @pytest.mark.parametrize("status", [400, 429, 500])
 def test_the_body_of_an_error_status_is_kept_where_it_is_json(
-    server: Hostile, status: int, body: object, answer: object
+    server: HostileProvider, status: int, body: object, answer: object
 ) -> None:
-    failed = failure(server, said(body, status=f"{status} No"))
+    failed = failure(server, http_response(body, status=f"{status} No"))
 
     assert isinstance(failed, ErrorStatus)
     assert (failed.status, failed.answer, failed.was_sent) == (status, answer, True)
@@ -146,8 +155,8 @@ def test_an_address_that_is_not_safe_is_refused(url: str) -> None:
         http.check_url(url)
 
 
-def test_one_slow_call_does_not_hold_another(server: Hostile) -> None:
-    server.answers |= {"status": hang(server), "balance": said({"balance": "1"})}
+def test_one_slow_call_does_not_hold_another(server: HostileProvider) -> None:
+    server.answers |= {"status": hang(server), "balance": http_response({"balance": "1"})}
     with ThreadPoolExecutor() as pool:
         slow = pool.submit(http.post, server.url, {"action": "status"}, timeout_seconds=2 * SECONDS)
 

@@ -9,9 +9,9 @@ from sqlalchemy import select
 from panel.db import db
 from panel.models import Mail
 from panel.services.mail import outbox
-from panel.settings import WrongSetting, load
+from panel.settings import InvalidSetting, load
 from tests.support import smtp_server
-from tests.support.mailbox import a_mail, sends_to, sweep, the_mail, wait_no_longer
+from tests.support.mailbox import a_mail, make_retries_due, sends_to, sweep, the_mail
 from tests.support.smtp_server import mail_server
 
 
@@ -29,7 +29,7 @@ def test_a_password_goes_only_to_a_server_whose_certificate_is_right(
         assert (server.log_in, the_mail().sent_at) == (None, None)
         assert "certificate" in the_mail().error
         monkeypatch.setenv("SSL_CERT_FILE", str(authority))
-        wait_no_longer()
+        make_retries_due()
         sweep()
 
     assert server.log_in == (smtp_server.USER, smtp_server.PASSWORD)
@@ -115,7 +115,7 @@ def test_hostile_subjects_and_texts_stay_one_header_and_one_text(app: Flask) -> 
     ],
 )
 def test_a_mail_server_that_cannot_be_is_refused_at_the_start_and_no_password_is_repeated(url: str) -> None:
-    with pytest.raises(WrongSetting) as refused:
+    with pytest.raises(InvalidSetting) as refused:
         load(smtp_url=url, _env_file=None)
 
     assert "PANEL_SMTP_URL" in str(refused.value)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from panel.settings import ROOT
-from tests.support.time_limit import in_a_process_of_its_own
+from tests.support.time_limit import run_in_subprocess
 
 # What reads texts of customers, programs and providers; the other modules read our own files alone.
 READERS = (
@@ -45,7 +45,7 @@ class Written:
 
     def seconds(self) -> float:
         code = MEASURE.replace("PATTERN", repr(self.pattern)).replace("FLAGS", self.flags)
-        return in_a_process_of_its_own(code.replace("NAMES", repr(self.functions)))
+        return run_in_subprocess(code.replace("NAMES", repr(self.functions)))
 
 
 def _written(file: Path) -> dict[str, Written]:

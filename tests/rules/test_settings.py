@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from panel.settings import Settings, WrongSetting, load
+from panel.settings import InvalidSetting, Settings, load
 from tests.rules import settings_table
 from tests.rules.source import ROOT
 
@@ -111,5 +111,5 @@ def test_production_refuses_what_is_unsafe(given: dict[str, str]) -> None:
     good = {"env": "production", "secret_key": "k" * 32, "base_url": "https://panel.example"}
     assert load(_env_file=None, **good).is_https
 
-    with pytest.raises(WrongSetting):
+    with pytest.raises(InvalidSetting):
         load(_env_file=None, **good | given)

@@ -13,7 +13,7 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.middleware.session_lookup import SessionLookup
-from panel.models import SignIn, User
+from panel.models import LoginSession, User
 from panel.security import MOST_FORM_PARTS
 from panel.services.accounts import sessions
 from tests.support.api_clients import PATH, a_key
@@ -173,20 +173,20 @@ def test_an_operators_session_ends_without_use(app: Flask, is_operator: bool, id
     user = an_operator() if is_operator else a_customer()
     cookie = session_cookie(app, user)
     with transaction():
-        db.session.execute(update(SignIn).values(seen_at=utc_now() - idle))
+        db.session.execute(update(LoginSession).values(seen_at=utc_now() - idle))
 
     layers = SessionLookup(app)
     environ = {"HTTP_COOKIE": f"session={cookie}"}
     client = app.test_client()
     client.set_cookie("session", cookie)
 
-    assert (layers.page_versions(environ) is not None, layers.signed_in(environ) is not None) == (is_in, is_in)
+    assert (layers.present(environ) is not None, layers.signed_in(environ) is not None) == (is_in, is_in)
     assert client.get("/account").status_code == (200 if is_in else 303)
     assert len(sessions.devices(user.id, now=utc_now())) == is_in
 
 
 def seen_at(user: User) -> object:
-    return db.session.scalar(select(SignIn.seen_at).where(SignIn.user_id == user.id))
+    return db.session.scalar(select(LoginSession.seen_at).where(LoginSession.user_id == user.id))
 
 
 @pytest.mark.both_engines
@@ -196,7 +196,7 @@ def test_only_a_person_keeps_an_operators_session_alive(client: FlaskClient, pat
     signed_in(client, operator)
     before = utc_now() - timedelta(hours=1)
     with transaction():
-        db.session.execute(update(SignIn).values(seen_at=before))
+        db.session.execute(update(LoginSession).values(seen_at=before))
 
     for _ in range(2):
         client.get(path)
@@ -209,7 +209,7 @@ def test_a_customers_session_is_not_written_at_each_use(client: FlaskClient) -> 
     customer = a_customer()
     signed_in(client, customer, at=NOON)
     with transaction():
-        db.session.execute(update(SignIn).values(seen_at=NOON, signed_in_at=utc_now()))
+        db.session.execute(update(LoginSession).values(seen_at=NOON, signed_in_at=utc_now()))
 
     client.get("/account")
 
@@ -221,7 +221,7 @@ def test_a_customers_session_is_not_written_at_each_use(client: FlaskClient) -> 
 def test_logging_out_clears_what_the_browser_kept_and_not_the_colors(client: FlaskClient, path: str) -> None:
     signed_in(client, a_customer())
     client.set_cookie("theme", "dark")
-    device = db.session.scalar(select(SignIn.id))
+    device = db.session.scalar(select(LoginSession.id))
 
     answer = client.post(path.replace("{device}", str(device)))
 

@@ -10,14 +10,14 @@ from sqlalchemy import select, update
 
 from panel.db import db, transaction
 from panel.domain.errors import LinkIsSpent, TooManyTries
-from panel.models import Mail, MailedLink, ResetRequest, SignIn, User
+from panel.models import EmailLink, LoginSession, Mail, ResetRequest, User
 from panel.security import encryption
 from panel.services import password_reset
 from panel.services.accounts import email_links, sessions, throttles, users
 from panel.services.mail import security_alerts
 from panel.services.money import ledger
 from panel.services.privacy import closing
-from tests.support.concurrently import meanwhile
+from tests.support.concurrently import start_in_thread
 from tests.support.factories import NOON, a_customer
 
 NEW_HASH = "another hash"
@@ -70,7 +70,7 @@ def test_the_database_holds_neither_the_token_nor_an_open_text_of_it(app: Flask)
     asked_for(a_customer().email)
     token = token_mailed(app)
 
-    kept = [*db.session.execute(select(MailedLink.token_hash)).scalars(), *_texts_of_mails()]
+    kept = [*db.session.execute(select(EmailLink.token_hash)).scalars(), *_texts_of_mails()]
 
     assert not [text for text in kept if token in text]
 
@@ -164,7 +164,7 @@ def test_warnings_go_to_confirmed_addresses_only() -> None:
         for device in ("Firefox", "Safari"):
             sessions.sign_in(user, device=device, network="n", now=NOON)
 
-    assert db.session.scalars(select(SignIn.device)).all() == ["Firefox", "Safari"]
+    assert db.session.scalars(select(LoginSession.device)).all() == ["Firefox", "Safari"]
     assert _kinds_of_mails() == []
 
 
@@ -214,10 +214,10 @@ def test_two_requests_answered_at_once_leave_two_links_that_work(app: Flask) -> 
 
     with transaction():
         password_reset.answer_next(now=NOON)
-        second = meanwhile(app, answer_all)
+        second = start_in_thread(app, answer_all)
     second.result(30)
 
-    links = db.session.scalars(select(MailedLink.ended_at).order_by(MailedLink.id)).all()
+    links = db.session.scalars(select(EmailLink.ended_at).order_by(EmailLink.id)).all()
     assert (len(links), links.count(None)) == (2, 2)
 
 
@@ -229,11 +229,11 @@ def test_request_answered_while_the_account_is_closed_mails_nothing(app: Flask) 
 
     with transaction():
         ledger.lock_accounts([user.id])
-        answer = meanwhile(app, answer_all)
+        answer = start_in_thread(app, answer_all)
         closing.close(user.id, given_up_nanos=0, now=NOON)
     answer.result(30)
 
-    assert db.session.scalars(select(MailedLink)).all() == []
+    assert db.session.scalars(select(EmailLink)).all() == []
     assert "reset" not in _kinds_of_mails()
     assert not password_reset.is_any_asked()
 

@@ -13,7 +13,7 @@ from panel.db import db, transaction
 from panel.domain.refill import RefillState
 from panel.domain.request_id import API_NAMED
 from panel.domain.status import Status
-from panel.models import Delivery, Order, Refill, User, Webhook
+from panel.models import Order, Refill, User, Webhook, WebhookDelivery
 from panel.services.api import webhook_endpoints
 from panel.services.api.webhook_endpoints import Shown
 from panel.services.money import ledger
@@ -47,7 +47,11 @@ def told(**where: object) -> list[dict[str, Any]]:
 
 def states(receiver_id: int) -> list[str]:
     db.session.rollback()
-    found = select(Delivery.state).where(Delivery.receiver_id == receiver_id).order_by(Delivery.webhook_id)
+    found = (
+        select(WebhookDelivery.state)
+        .where(WebhookDelivery.receiver_id == receiver_id)
+        .order_by(WebhookDelivery.webhook_id)
+    )
     return list(db.session.scalars(found))
 
 

@@ -18,14 +18,16 @@ from panel.services.orders.placing import Placing
 from tests.support import databases
 from tests.support.factories import LINK, NOON
 
-TO_THE_LOCK_SECONDS = 0.5
+REACH_LOCK_SECONDS = 0.5
 
 
 class _Nothing(Exception):
     """Never raised: expecting it is expecting no failure."""
 
 
-def all_at_once(app: Flask, acts: Sequence[Callable[[], Any]], *, expected: type[Exception] = _Nothing) -> list[Any]:
+def run_concurrently(
+    app: Flask, acts: Sequence[Callable[[], Any]], *, expected: type[Exception] = _Nothing
+) -> list[Any]:
     """Do all of these in threads that start together; what each returned, or the expected failure it raised."""
     db.session.rollback()
     together = Barrier(len(acts), timeout=30)
@@ -44,7 +46,7 @@ def all_at_once(app: Flask, acts: Sequence[Callable[[], Any]], *, expected: type
         return [future.result(60) for future in [pool.submit(do, act) for act in acts]]
 
 
-def meanwhile(app: Flask, act: Callable[[], Any]) -> Future[Any]:
+def start_in_thread(app: Flask, act: Callable[[], Any]) -> Future[Any]:
     """Begin this in another thread and give it the time to come as far as it can, which may be a lock of ours."""
 
     def do() -> Any:
@@ -57,7 +59,7 @@ def meanwhile(app: Flask, act: Callable[[], Any]) -> Future[Any]:
     pool = ThreadPoolExecutor(1)
     begun = pool.submit(do)
     pool.shutdown(wait=False)
-    time.sleep(TO_THE_LOCK_SECONDS)
+    time.sleep(REACH_LOCK_SECONDS)
     return begun
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import update
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain import money
-from panel.domain.status import USUAL_WAY, Status
+from panel.domain.status import USUAL_PATH, Status
 from panel.models import Catalogue, Order, Provider, Terms, Tool, User
 from panel.services.accounts import sessions, two_factor, users
 from panel.services.money import ledger
@@ -193,16 +193,16 @@ def an_order(
         left = remains if step is status and remains is not None else _usual_remains(step, quantity)
         with transaction():
             transitions.move_order(transitions.claim_one(order.id), step, remains=left, now=now)
-    return again(order)
+    return reload(order)
 
 
 def _way_to(status: Status) -> tuple[Status, ...]:
     """The statuses after the first that lead to this one, on the usual way as far as that goes."""
-    if status in USUAL_WAY:
-        return USUAL_WAY[1 : USUAL_WAY.index(status) + 1]
+    if status in USUAL_PATH:
+        return USUAL_PATH[1 : USUAL_PATH.index(status) + 1]
     if status is Status.REFILL:
-        return (*USUAL_WAY[1:], status)
-    return (status,) if status is Status.CANCELED else (*USUAL_WAY[1:-1], status)
+        return (*USUAL_PATH[1:], status)
+    return (status,) if status is Status.CANCELED else (*USUAL_PATH[1:-1], status)
 
 
 def _usual_remains(status: Status, quantity: int) -> int:
@@ -211,7 +211,7 @@ def _usual_remains(status: Status, quantity: int) -> int:
     return 0 if status in (Status.COMPLETED, Status.REFILL) else quantity
 
 
-def again(row: Row) -> Row:
+def reload(row: Row) -> Row:
     """The same row as the database has it now."""
     db.session.rollback()
     db.session.refresh(row)

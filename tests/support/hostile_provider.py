@@ -30,7 +30,9 @@ class Call:
 Answer = bytes | Callable[[socket.socket, Call], None]
 
 
-def said(body: bytes | object, *, status: str = "200 OK", length: int | None = None, headers: str = "") -> bytes:
+def http_response(
+    body: bytes | object, *, status: str = "200 OK", length: int | None = None, headers: str = ""
+) -> bytes:
     """A whole HTTP answer; what is not bytes is sent as JSON."""
     if not isinstance(body, bytes):
         body = json.dumps(body).encode()
@@ -40,7 +42,7 @@ def said(body: bytes | object, *, status: str = "200 OK", length: int | None = N
 
 
 @dataclass
-class Hostile:
+class HostileProvider:
     """The server: `answers` by action; every call is counted before it is answered."""
 
     listener: socket.socket
@@ -66,7 +68,7 @@ class Hostile:
 
     def _take(self, connection: socket.socket, _call: Call) -> None:
         self.orders += 1
-        connection.sendall(said({"order": self.orders}))
+        connection.sendall(http_response({"order": self.orders}))
 
     def serve(self) -> None:
         while not self.stopping.is_set():
@@ -80,7 +82,7 @@ class Hostile:
         with connection, contextlib.suppress(OSError, ValueError):
             call = _read(connection)
             self.calls.append(call)
-            answer = self.answers.get(call.action, said({"error": "Incorrect request"}))
+            answer = self.answers.get(call.action, http_response({"error": "Incorrect request"}))
             if isinstance(answer, bytes):
                 connection.sendall(answer)
             else:
@@ -109,10 +111,10 @@ def _more(connection: socket.socket) -> bytes:
 
 
 @contextlib.contextmanager
-def hostile_provider(port: int = 0) -> Iterator[Hostile]:
+def hostile_provider(port: int = 0) -> Iterator[HostileProvider]:
     """The server, listening; closed afterwards."""
     listener = socket.create_server(("127.0.0.1", port))
-    server = Hostile(listener)
+    server = HostileProvider(listener)
     thread = threading.Thread(target=server.serve, daemon=True)
     thread.start()
     try:
@@ -132,7 +134,7 @@ def provider_at(url: str, *, settings: object, name: str = "upstream") -> Provid
         return provider_registry.add_provider(name, kind="panel_api", url=url, sealed_key=sealed, now=NOON)
 
 
-def hang(server: Hostile) -> Answer:
+def hang(server: HostileProvider) -> Answer:
     """Say nothing until the server is closed."""
 
     def answer(_connection: socket.socket, _call: Call) -> None:
@@ -146,7 +148,7 @@ def drop(connection: socket.socket, _call: Call) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
 
 
-def drip(server: Hostile) -> Answer:
+def drip(server: HostileProvider) -> Answer:
     """Send a byte of an endless answer every 50 ms."""
 
     def answer(connection: socket.socket, _call: Call) -> None:

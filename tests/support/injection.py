@@ -73,7 +73,7 @@ def is_page(answer: TestResponse) -> bool:
     return answer.mimetype == "text/html" and answer.status_code not in (301, 302, 303, 304)
 
 
-def faults(answer: TestResponse) -> list[str]:
+def injection_faults(answer: TestResponse) -> list[str]:
     found = [answer.status] if answer.status_code >= 500 else []
     found += read_page(answer.text).wrong if is_page(answer) else []
     found += ["braces were run"] if PRODUCT.encode() in answer.data else []

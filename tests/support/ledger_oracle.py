@@ -12,7 +12,7 @@ from sqlalchemy import Row, select
 
 from panel.db import db
 from panel.domain.status import FACTS, Money, Status
-from panel.models import Account, Event, Order, OrderCount, Refill, Transfer
+from panel.models import Account, Order, OrderCount, OrderEvent, Refill, Transfer
 
 
 @dataclass
@@ -27,21 +27,21 @@ class Replayed:
     version: int
 
 
-def everything() -> dict[str, list[tuple[Any, ...]]]:
+def all_rows() -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every table, to compare before and after."""
     db.session.rollback()
     tables = db.metadata.sorted_tables
     return {table.name: sorted(map(tuple, db.session.execute(select(table))), key=repr) for table in tables}
 
 
-EVENT = select(*Event.__table__.c).order_by(Event.id)
+EVENT = select(*OrderEvent.__table__.c).order_by(OrderEvent.id)
 ORDER = select(*Order.__table__.c)
 TRANSFER = select(*Transfer.__table__.c)
 
 
 def replay(order_id: int) -> Replayed:
     """Walk one order's events from the first to the last, refusing every step that the table does not allow."""
-    first, *rest = db.session.execute(EVENT.where(Event.order_id == order_id)).all()
+    first, *rest = db.session.execute(EVENT.where(OrderEvent.order_id == order_id)).all()
     assert (first.kind, first.old_status, first.status, first.version) == ("placed", None, "pending", 1)
     now = _state(first)
     for event in rest:
@@ -73,7 +73,7 @@ def _state(event: Row[Any]) -> Replayed:
     )
 
 
-def assert_right(*, order_ids: Sequence[int] | None = None, with_refills: bool = True) -> None:
+def assert_consistent(*, order_ids: Sequence[int] | None = None, with_refills: bool = True) -> None:
     """Balances, counts and orders (all, or those given) are what their transfers and events say."""
     db.session.rollback()
     _assert_balances()

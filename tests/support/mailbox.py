@@ -25,7 +25,7 @@ def sends_to(app: Flask, server: MailServer, url: str = "") -> None:
     app.config["PANEL"].smtp_url = url or server.url
 
 
-def wait_no_longer() -> None:
+def make_retries_due() -> None:
     """As if the time to wait before the next try, or a dead worker's lease, had passed."""
     with transaction():
         db.session.execute(update(Mail).where(Mail.due_at.is_not(None)).values(due_at=utc_now()))

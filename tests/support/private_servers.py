@@ -22,9 +22,9 @@ from tests.support.servers import (
     START_SECONDS,
     NotInstalled,
     free_port,
-    missing,
     postgresql,
     redis,
+    skip_or_fail,
     wait_for_port,
 )
 
@@ -63,7 +63,7 @@ def private_redis() -> Iterator[PrivateServer]:
     try:
         redis()
     except NotInstalled as error:
-        missing(str(error))
+        skip_or_fail(str(error))
     with _kept("redis") as server:
         yield server
 

@@ -5,6 +5,6 @@ import os
 IS_LONG = os.environ.get("PANEL_TEST_LONG") == "1"
 
 
-def times(ordinary: int, *, long: int) -> int:
+def repetitions(ordinary: int, *, long: int) -> int:
     """The first number in the ordinary run, the second in the long one."""
     return long if IS_LONG else ordinary

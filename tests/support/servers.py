@@ -34,7 +34,7 @@ class NotInstalled(Exception):
     """A program that tests need is not on this machine."""
 
 
-def missing(reason: str) -> NoReturn:
+def skip_or_fail(reason: str) -> NoReturn:
     """Skip the test for want of something on this machine; where CI runs, it has to be there."""
     if os.environ.get("CI", "").lower() in ("true", "1"):
         pytest.fail(f"{reason}, and CI must have it")
@@ -225,5 +225,5 @@ if __name__ == "__main__":
                 print(redis())
             case "faketime":
                 print(faketime())
-    except NotInstalled as missing:
-        raise SystemExit(str(missing)) from missing
+    except NotInstalled as skip_or_fail:
+        raise SystemExit(str(skip_or_fail)) from skip_or_fail

@@ -9,7 +9,7 @@ from panel.services.tickets import opening, operator_actions
 from panel.services.tickets.opening import Asked
 from panel.services.tickets.operator_actions import Operator
 from panel.services.tickets.subjects import Wanted
-from tests.support.factories import NOON, a_customer, again
+from tests.support.factories import NOON, a_customer, reload
 
 _numbers = itertools.count(1)
 
@@ -36,14 +36,14 @@ def a_ticket(*, customer: User | None = None, now: datetime = NOON, **asked: obj
     customer = customer or a_customer()
     with transaction():
         ticket = opening.open_ticket(customer.id, asked=asking(**asked), now=now)  # type: ignore[arg-type]
-    return again(ticket)
+    return reload(ticket)
 
 
 def answered(
     ticket: Ticket, *, operator: User, text: str = "It starts today.", closes: bool = False, now: datetime = NOON
 ) -> TicketEntry:
     """An operator's answer to the ticket, who has seen all of it."""
-    seen = again(ticket).version
+    seen = reload(ticket).version
     who, number = Operator(operator.id, operator.email), ticket.id
     with transaction():
         return operator_actions.answer(

@@ -14,7 +14,7 @@ print(time.perf_counter() - _began)
 """
 
 
-def in_a_process_of_its_own(code: str, *, most_seconds: float = 10) -> float:
+def run_in_subprocess(code: str, *, most_seconds: float = 10) -> float:
     """How many seconds the code took, imports included. Fails the test when it is not done in time."""
     command = [sys.executable, "-c", _TIMED.replace("{code}", textwrap.dedent(code))]
     try:

@@ -162,7 +162,7 @@ def running(*panels: Panel) -> Iterator[None]:
                 panel.stop()
 
 
-def said(panel: Panel, *arguments: str, standard_input: str = "") -> str:
+def command_output(panel: Panel, *arguments: str, standard_input: str = "") -> str:
     """What a command that must succeed prints on standard output."""
     ended = panel.flask(*arguments, standard_input=standard_input)
     assert ended.returncode == 0, (arguments, ended.stderr)
@@ -171,20 +171,20 @@ def said(panel: Panel, *arguments: str, standard_input: str = "") -> str:
 
 def stock(provider: Panel) -> None:
     """Give the provider its catalogue and those who deliver it."""
-    said(provider, "providers", "add", "simulator", "--kind", "simulated")
-    said(provider, "providers", "add", "by-hand", "--kind", "manual")
-    said(provider, "tools", "import", CATALOGUE)
+    command_output(provider, "providers", "add", "simulator", "--kind", "simulated")
+    command_output(provider, "providers", "add", "by-hand", "--kind", "manual")
+    command_output(provider, "tools", "import", CATALOGUE)
 
 
 def credit(panel: Panel, email: str) -> None:
-    said(panel, "balance", "add", email, CREDIT, "--note", "A first deposit.")
+    command_output(panel, "balance", "add", email, CREDIT, "--note", "A first deposit.")
 
 
 def resell(reseller: Panel, provider: Panel, *, key: str) -> None:
     """Make the provider's tools those of the reseller, at a margin, as its operator would."""
     added = ("providers", "add", "B", "--kind", "panel_api", "--url", f"{provider.url}/api/v2", "--key-stdin")
-    said(reseller, *added, standard_input=f"{key}\n")
-    said(reseller, "providers", "import", "B", "--margin", "20%")
+    command_output(reseller, *added, standard_input=f"{key}\n")
+    command_output(reseller, "providers", "import", "B", "--margin", "20%")
 
 
 @dataclass(frozen=True)
@@ -197,13 +197,13 @@ class Offer:
 
 def offers(reseller: Panel) -> dict[str, Offer]:
     """What the reseller sells, by the provider's slug: an import keeps the names."""
-    slugs = {tool["name"]: tool["slug"] for tool in json.loads(said(reseller, "tools", "list", "--json"))}
+    slugs = {tool["name"]: tool["slug"] for tool in json.loads(command_output(reseller, "tools", "list", "--json"))}
     tools = yaml.safe_load((ROOT / CATALOGUE).read_text())
     return {tool["slug"]: Offer(slugs[tool["name"]], tool["link"]["example"]) for tool in tools}
 
 
 @dataclass
-class Books:
+class PanelExport:
     """What a panel says in the end: its export by kind and number, its audit, its reviews, and the errors it logged."""
 
     rows: dict[str, dict[int, Row]]
@@ -227,25 +227,25 @@ class Books:
         return [row["status"] for row in self.of_order("event", order_id) if row["event_kind"] in ("placed", "moved")]
 
 
-def books(panel: Panel) -> Books:
+def panel_export(panel: Panel) -> PanelExport:
     commands = (("export",), ("audit", "--json"), ("reviews", "list", "--all", "--json"))
     with ThreadPoolExecutor(len(commands)) as threads:
-        export, audit, reviews = threads.map(lambda words: said(panel, *words), commands)
+        export, audit, reviews = threads.map(lambda words: command_output(panel, *words), commands)
     rows: dict[str, dict[int, Row]] = defaultdict(dict)
     for line in export.splitlines():
         row = json.loads(line)
         rows[row["kind"]][row["id"]] = row
     errors = [line for line in panel.log.splitlines() if '"level": "error"' in line]
-    return Books(rows, json.loads(audit), json.loads(reviews), errors)
+    return PanelExport(rows, json.loads(audit), json.loads(reviews), errors)
 
 
-def pairs(reseller: Books, provider: Books) -> Iterable[tuple[Row, Row]]:
+def pairs(reseller: PanelExport, provider: PanelExport) -> Iterable[tuple[Row, Row]]:
     """Each order of the reseller with the provider's order that delivers it."""
     for order in reseller.orders.values():
         yield order, provider.orders[int(order["provider_order_id"])]
 
 
-def assert_each_order_was_handed_over_once(reseller: Books, provider: Books) -> None:
+def assert_each_order_was_handed_over_once(reseller: PanelExport, provider: PanelExport) -> None:
     """One order there for each here, made by the one call that was ever made for it."""
     given = [int(order["provider_order_id"]) for order in reseller.orders.values()]
     assert sorted(given) == sorted(provider.orders)
@@ -254,7 +254,7 @@ def assert_each_order_was_handed_over_once(reseller: Books, provider: Books) -> 
         assert [call["state"] for call in calls] == ["sent"]
 
 
-def assert_books_agree(reseller: Books, provider: Books) -> None:
+def assert_exports_agree(reseller: PanelExport, provider: PanelExport) -> None:
     """Of each order both say the same, and each took money for exactly what was delivered, at its own price."""
     for ours, theirs in pairs(reseller, provider):
         same = ("link", "quantity", "status", "remains")
@@ -269,7 +269,7 @@ def assert_books_agree(reseller: Books, provider: Books) -> None:
         assert ours["price_micros_per_thousand"] * 10 == theirs["price_micros_per_thousand"] * 12
 
 
-def assert_nothing_was_amiss(*panels: Books) -> None:
+def assert_no_problems(*panels: PanelExport) -> None:
     """The audits are sound, no operator was needed, and nothing failed on the way."""
     for book in panels:
         assert (book.audit["sound"], book.audit["orders"]) == (True, len(book.orders))
@@ -277,7 +277,7 @@ def assert_nothing_was_amiss(*panels: Books) -> None:
         assert book.errors == []
 
 
-def assert_statement_sums(lines: list[dict[str, str]], *, book: Books) -> None:
+def assert_statement_sums(lines: list[dict[str, str]], *, book: PanelExport) -> None:
     """A statement from nothing to its closing balance: the deposit, less what the orders cost in the end."""
     first, *moves, last = lines
     running = money.parse_nanos(first["balance"])

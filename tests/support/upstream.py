@@ -23,7 +23,7 @@ def a_placed_order(**more: object) -> Order:
     return an_order(customer=a_customer("1000"), tool=tool, now=utc_now(), **more)  # type: ignore[arg-type]
 
 
-def swept() -> None:
+def dispatch_round() -> None:
     """One round of dispatch, with every wait that our own back-off asks for taken as over."""
     with transaction():
         db.session.execute(update(Provider).values(call_after=None))
@@ -41,6 +41,6 @@ def open_reviews(kind: str) -> list[Review]:
     return list(db.session.scalars(select(Review).where(Review.kind == kind, Review.resolved_at.is_(None))))
 
 
-def assert_books_are_right() -> None:
+def assert_ledgers_match() -> None:
     db.session.rollback()
     assert audit.audit().differences == ()

@@ -99,7 +99,7 @@ def a_tls_server(folder: Path, *, name: str) -> Iterator[int]:
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     file.write_bytes(certificate.public_bytes(Encoding.PEM) + private)
     tls().load_verify_locations(cadata=certificate.public_bytes(Encoding.PEM).decode())
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Taking)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), RecordingHandler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
@@ -113,7 +113,7 @@ def a_tls_server(folder: Path, *, name: str) -> Iterator[int]:
         thread.join(5)
 
 
-class Taking(BaseHTTPRequestHandler):
+class RecordingHandler(BaseHTTPRequestHandler):
     """Takes everything, and says by which name it was called."""
 
     def do_POST(self) -> None:

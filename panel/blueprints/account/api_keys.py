@@ -29,7 +29,7 @@ def make() -> ResponseReturnValue:
     newest = request.form.get("newest", "")
     try:
         with transaction():
-            auth.hold_own_account()
+            auth.lock_own_account()
             made = api_keys.make(
                 current_user.id,
                 name=name,

@@ -10,7 +10,7 @@ from flask_login import current_user
 from panel.blueprints.shared.auth import login_required
 from panel.blueprints.shared.csv_files import csv_file
 from panel.clock import utc_now
-from panel.db import read_at_one_moment, transaction
+from panel.db import begin_snapshot, transaction
 from panel.domain import money
 from panel.domain.date_range import Period, parse_period, this_month
 from panel.domain.errors import PanelError
@@ -28,7 +28,7 @@ REFUSALS_SHOWN = timedelta(days=30)
 @bp.get("")
 @login_required
 def show() -> ResponseReturnValue:
-    read_at_one_moment()
+    begin_snapshot()
     free_nanos = ledger.balance_nanos(current_user.id)
     held_nanos = ledger.held_nanos(current_user.id)
     return render_template(
@@ -114,7 +114,7 @@ def statement_csv() -> ResponseReturnValue:
 
 def _statement(period: Period) -> Statement:
     """The statement as of one moment, so that it adds up while money moves."""
-    read_at_one_moment()
+    begin_snapshot()
     return ledger.statement(current_user.id, since=period.since, until=period.until)
 
 

@@ -107,14 +107,14 @@ def close() -> ResponseReturnValue:
         if isinstance(error, TooManyTries):
             return page, error.http_status, {"Retry-After": str(error.retry_after_seconds)}
         return page, error.http_status
-    auth.drop()
+    auth.clear_session()
     flash("Your account is closed. Its email is free for a new one.")
     return redirect("/", code=303)
 
 
 def _close() -> None:
     given_up_nanos = _given_up()
-    auth.prove_password(current_user, request.form.get("current_password", ""))
+    auth.require_password(current_user, request.form.get("current_password", ""))
     asks_for_code = two_factor.is_on(current_user.id)
     if asks_for_code:
         _prove_code(request.form.get("code", ""))

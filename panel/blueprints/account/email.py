@@ -6,7 +6,7 @@ from flask_login import current_user
 
 from panel.blueprints.shared import auth
 from panel.blueprints.shared.auth import login_required
-from panel.blueprints.shared.forms import by_field, refused, secret_page
+from panel.blueprints.shared.forms import by_field, refused, token_page
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import LinkIsSpent, PanelError, StaleForm
@@ -30,9 +30,9 @@ def change() -> ResponseReturnValue:
     typed = request.form.get("email", "")
     try:
         new_email = users.normalize_email(typed)
-        auth.prove_password(current_user, request.form.get("current_password", ""))
+        auth.require_password(current_user, request.form.get("current_password", ""))
         with transaction():
-            auth.hold_own_account()
+            auth.lock_own_account()
             throttles.count_mail(current_user.id, network=auth.network(), now=utc_now())
             email_changes.ask_to_change(current_user.id, new_email, now=utc_now())
     except PanelError as error:
@@ -69,7 +69,7 @@ def _page(error: PanelError | None = None, *, email: str = "") -> str:
 def show_confirmation(token: str) -> ResponseReturnValue:
     """One button. Opening the page confirms nothing: mail scanners open links too."""
     link = email_changes.find_confirmation(token, now=utc_now())
-    return _spent() if link is None else secret_page("account/email/confirm.html", email=link.email)
+    return _spent() if link is None else token_page("account/email/confirm.html", email=link.email)
 
 
 @bp.post("/confirm-email/<token>")
@@ -85,7 +85,7 @@ def confirm(token: str) -> ResponseReturnValue:
 @bp.get("/change-email/<token>")
 def show_change(token: str) -> ResponseReturnValue:
     side = email_changes.find_side(token, now=utc_now())
-    return _spent() if side is None else secret_page("account/email/change.html", side=side)
+    return _spent() if side is None else token_page("account/email/change.html", side=side)
 
 
 @bp.post("/change-email/<token>")
@@ -97,7 +97,7 @@ def open_change(token: str) -> ResponseReturnValue:
         return _spent()
     if opened is Opened.TAKEN:
         taken = StaleForm("Somebody opened an account with the new address meanwhile.")
-        return secret_page("account/email/taken.html", error=taken)
+        return token_page("account/email/taken.html", error=taken)
     if opened is Opened.WAITING:
         text = "Now open the link in the other mailbox. The change happens when both were opened."
         return _done("This address is confirmed", text)
@@ -105,8 +105,8 @@ def open_change(token: str) -> ResponseReturnValue:
 
 
 def _spent() -> Response:
-    return secret_page("account/email/spent.html", error=LinkIsSpent("This link works no more."))
+    return token_page("account/email/spent.html", error=LinkIsSpent("This link works no more."))
 
 
 def _done(title: str, text: str) -> Response:
-    return secret_page("account/email/done.html", heading=title, text=text)
+    return token_page("account/email/done.html", heading=title, text=text)

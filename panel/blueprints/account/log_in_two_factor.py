@@ -19,7 +19,7 @@ bp = Blueprint("log_in_code", __name__)
 def show() -> ResponseReturnValue:
     if current_user.is_authenticated:
         return redirect(auth.next_path(), code=303)
-    half = auth.half_signed_in()
+    half = auth.pending_session()
     return _to_log_in() if half is None else _page(half)
 
 
@@ -27,7 +27,7 @@ def show() -> ResponseReturnValue:
 def log_in() -> ResponseReturnValue:
     if current_user.is_authenticated:
         return redirect(auth.next_path(), code=303)
-    half = auth.half_signed_in()
+    half = auth.pending_session()
     if half is None:
         return _to_log_in()
     try:
@@ -36,19 +36,19 @@ def log_in() -> ResponseReturnValue:
         return _to_log_in()
     except PanelError as error:
         return _refused(_page(half, error), error)
-    auth.carry(signed_in)
+    auth.set_session_cookie(signed_in)
     if codes_left is not None:
         flash(
             f"You used a recovery code. {codes_left} of {two_factor.RECOVERY_CODES} are left. If your app is lost, "
             "replace your second factor now: Account, then Second factor."
         )
-    return redirect(auth.onward(signed_in), code=303)
+    return redirect(auth.redirect_path(signed_in), code=303)
 
 
 def _let_in(half: HalfSignedIn, code: str) -> tuple[SignedIn, int | None]:
     """Signed in, and how many recovery codes are left if one was used. Raises StaleForm when it took too long."""
     with transaction():
-        device = known_devices.known(half.user_id)
+        device = known_devices.device_name(half.user_id)
         tries = throttles.count_code(half.user_id, network=auth.network(), device=device, now=utc_now())
     with transaction():
         codes_left = two_factor.show(half.user_id, code=code, settings=current_app.config["PANEL"], now=utc_now())

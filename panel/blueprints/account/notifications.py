@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from panel.blueprints.shared.auth import login_required
-from panel.blueprints.shared.forms import secret_page
+from panel.blueprints.shared.forms import token_page
 from panel.db import transaction
 from panel.domain.errors import LinkIsSpent
 from panel.domain.notification_kinds import Notice
@@ -42,7 +42,7 @@ def show_unsubscribe(token: str) -> ResponseReturnValue:
     read = notifications.read_unsubscribe(token)
     if read is None:
         return _unknown()
-    return secret_page("account/notifications/unsubscribe.html", kinds=_labels(read[1]))
+    return token_page("account/notifications/unsubscribe.html", kinds=_labels(read[1]))
 
 
 @bp.post("/unsubscribe/<token>")
@@ -55,7 +55,7 @@ def unsubscribe(token: str) -> ResponseReturnValue:
     user_id, kinds = read
     with transaction():
         notifications.switch_off(user_id, kinds)
-    return secret_page("account/notifications/unsubscribed.html", kinds=_labels(kinds))
+    return token_page("account/notifications/unsubscribed.html", kinds=_labels(kinds))
 
 
 def _labels(kinds: frozenset[Notice]) -> list[str]:
@@ -63,4 +63,4 @@ def _labels(kinds: frozenset[Notice]) -> list[str]:
 
 
 def _unknown() -> Response:
-    return secret_page("account/notifications/unknown.html", error=LinkIsSpent("This link works no more."))
+    return token_page("account/notifications/unknown.html", error=LinkIsSpent("This link works no more."))

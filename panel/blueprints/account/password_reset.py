@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from panel.blueprints.shared import auth, known_devices
-from panel.blueprints.shared.forms import by_field, refused, secret_page
+from panel.blueprints.shared.forms import by_field, refused, token_page
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import LinkIsSpent, PanelError
@@ -54,7 +54,7 @@ def reset(token: str) -> ResponseReturnValue:
     except PanelError as error:
         return _form(token, error)
     if current_user.is_authenticated:
-        auth.drop()
+        auth.clear_session()
     return redirect(url_for("passwords.done"), code=303)
 
 
@@ -83,8 +83,8 @@ def _set_password(token: str, password: str, *, ends: dict[str, bool]) -> None:
 def _form(token: str, error: PanelError | None = None) -> Response:
     link = password_reset.find(token, now=utc_now())
     if link is None:
-        return secret_page("account/reset/spent.html", error=LinkIsSpent("This link works no more."))
-    return secret_page(
+        return token_page("account/reset/spent.html", error=LinkIsSpent("This link works no more."))
+    return token_page(
         "account/reset/form.html",
         error=error,
         email=link.email,

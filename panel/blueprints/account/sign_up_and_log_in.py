@@ -40,8 +40,8 @@ def sign_up() -> ResponseReturnValue:
         signed_in = _open_account(request.form.get("email", ""), request.form.get("password", ""))
     except PanelError as error:
         return _refused(_sign_up_page(error), error)
-    auth.carry(signed_in)
-    return redirect(auth.onward(signed_in, AFTER_SIGN_UP), code=303)
+    auth.set_session_cookie(signed_in)
+    return redirect(auth.redirect_path(signed_in, AFTER_SIGN_UP), code=303)
 
 
 def sign_up_again(error: ExpiredForm) -> ResponseReturnValue:
@@ -61,7 +61,7 @@ def _open_account(email: str, password: str) -> SignedIn | HalfSignedIn:
     with transaction():
         user = users.add_user(email, password_hash=password_hash, is_confirmed=False, now=utc_now())
         email_changes.ask_to_confirm(user.id, now=utc_now())
-        return auth.start(user)
+        return auth.begin_session(user)
 
 
 def _sign_up_page(error: PanelError | None = None) -> str:
@@ -91,8 +91,8 @@ def log_in() -> ResponseReturnValue:
         signed_in = _let_in(request.form.get("email", ""), request.form.get("password", ""))
     except PanelError as error:
         return _refused(_log_in_page(error), error)
-    auth.carry(signed_in)
-    return redirect(auth.onward(signed_in), code=303)
+    auth.set_session_cookie(signed_in)
+    return redirect(auth.redirect_path(signed_in), code=303)
 
 
 def log_in_again(error: ExpiredForm) -> ResponseReturnValue:
@@ -108,7 +108,7 @@ def _let_in(email: str, password: str) -> SignedIn | HalfSignedIn:
     if not password:
         raise BadInput("The password is missing.", field="password")
     with transaction():
-        device = known_devices.known(users.id_by_email(email))
+        device = known_devices.device_name(users.id_by_email(email))
         tries = throttles.count_log_in(email, network=auth.network(), device=device, now=utc_now())
     kept_hash = users.password_hash_by_email(email)
     if not users.is_password(password, kept_hash):
@@ -122,7 +122,7 @@ def _let_in(email: str, password: str) -> SignedIn | HalfSignedIn:
         if fresh_hash is not None:
             users.set_password(user.id, password_hash=fresh_hash)
         throttles.forget(tries)
-        return auth.start(user)
+        return auth.begin_session(user)
 
 
 def _wrong() -> BadCredentials:
@@ -143,7 +143,7 @@ def _log_in_page(error: PanelError | None = None) -> str:
 def log_out() -> ResponseReturnValue:
     with transaction():
         sessions.end(current_user.sign_in_id, user_id=current_user.id, now=utc_now())
-    auth.drop()
+    auth.clear_session()
     return redirect(url_for("accounts.show_log_in"), code=303)
 
 
@@ -164,11 +164,11 @@ def change_password() -> ResponseReturnValue:
 
 
 def _change_password(current: str, password: str) -> None:
-    auth.prove_password(current_user, current)
+    auth.require_password(current_user, current)
     users.check_new_password(password, email=current_user.email, site_name=current_app.config["PANEL"].site_name)
     password_hash = users.hash_password(password)
     with transaction():
-        auth.hold_own_account()
+        auth.lock_own_account()
         users.set_password(current_user.id, password_hash=password_hash)
         sessions.end_others(current_user.id, keep=current_user.sign_in_id, now=utc_now())
         email_links.end_all(current_user.id, LinkPurpose.RESET, now=utc_now())
@@ -191,7 +191,7 @@ def sign_out_device(sign_in_id: int) -> ResponseReturnValue:
     if not was_there:
         abort(404)
     if sign_in_id == current_user.sign_in_id:
-        auth.drop()
+        auth.clear_session()
         return redirect(url_for("accounts.show_log_in"), code=303)
     return redirect(url_for("accounts.show", done="device"), code=303)
 

@@ -59,7 +59,7 @@ def turn_on() -> ResponseReturnValue:
         secret = _offered_secret()
         tries = _prove_password_and_count_code()
         with transaction():
-            auth.hold_own_account()
+            auth.lock_own_account()
             codes = two_factor.turn_on(
                 current_user.id, secret=secret, code=_typed("code"), settings=_settings(), now=utc_now()
             )
@@ -82,7 +82,7 @@ def replace() -> ResponseReturnValue:
         secret = _offered_secret()
         tries = _prove_password_and_count_code()
         with transaction():
-            auth.hold_own_account()
+            auth.lock_own_account()
             two_factor.show(
                 current_user.id, code=_typed("present_code"), field="present_code", settings=_settings(), now=utc_now()
             )
@@ -108,7 +108,7 @@ def make_recovery_codes() -> ResponseReturnValue:
     try:
         tries = _prove_password_and_count_code()
         with transaction():
-            auth.hold_own_account()
+            auth.lock_own_account()
             two_factor.show(current_user.id, code=_typed("code"), settings=_settings(), now=utc_now())
             codes = two_factor.new_recovery_codes(current_user.id, now=utc_now())
             throttles.forget(tries)
@@ -131,7 +131,7 @@ def turn_off() -> ResponseReturnValue:
     try:
         tries = _prove_password_and_count_code()
         with transaction():
-            auth.hold_own_account()
+            auth.lock_own_account()
             two_factor.show(current_user.id, code=_typed("code"), settings=_settings(), now=utc_now())
             two_factor.turn_off(current_user.id, now=utc_now())
             throttles.forget(tries)
@@ -142,7 +142,7 @@ def turn_off() -> ResponseReturnValue:
 
 
 def _prove_password_and_count_code() -> Tries:
-    auth.prove_password(current_user, _typed("current_password"))
+    auth.require_password(current_user, _typed("current_password"))
     with transaction():
         return throttles.count_own_code(current_user.sign_in_id, now=utc_now())
 

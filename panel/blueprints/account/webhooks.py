@@ -35,7 +35,7 @@ def add() -> ResponseReturnValue:
     try:
         nanos = _bound(request.form.get("balance_low", ""))
         with transaction():
-            auth.hold_own_account()
+            auth.lock_own_account()
             shown = webhook_endpoints.add(
                 current_user.id,
                 url=request.form.get("url", ""),
@@ -58,7 +58,7 @@ def show(receiver_id: int) -> ResponseReturnValue:
 @login_required
 def rotate(receiver_id: int) -> ResponseReturnValue:
     with transaction():
-        auth.hold_own_account()
+        auth.lock_own_account()
         shown = webhook_endpoints.rotate(
             receiver_id,
             user_id=current_user.id,

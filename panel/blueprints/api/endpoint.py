@@ -13,7 +13,7 @@ from panel.blueprints.api.errors import INCORRECT_REQUEST, INVALID_KEY, TOO_MANY
 from panel.blueprints.api.handlers import Answer, Rendered
 from panel.blueprints.api.parsing import Call, fields_of, text_of
 from panel.clock import utc_now
-from panel.db import save_if_free, transaction
+from panel.db import transaction, write_if_unlocked
 from panel.domain.errors import PanelError
 from panel.logs import READ
 from panel.services.api import keys as api_keys
@@ -79,7 +79,7 @@ def _holder(key: str, *, only_reads: bool) -> Holder:
     if not api_keys.is_use_due(holder, now=now):
         return holder
     if only_reads:
-        save_if_free(lambda: api_keys.note_use(holder, now=now))
+        write_if_unlocked(lambda: api_keys.note_use(holder, now=now))
     else:
         with transaction(is_note=True):
             api_keys.note_use(holder, now=now)
@@ -87,7 +87,7 @@ def _holder(key: str, *, only_reads: bool) -> Holder:
 
 
 def _count(who: str, *, most_a_minute: int) -> None:
-    seconds = security.seconds_to_wait(current_app, who, most_a_minute=most_a_minute)
+    seconds = security.hit_rate_limit(current_app, who, most_a_minute=most_a_minute)
     if seconds is not None:
         raise TooMany(seconds)
 

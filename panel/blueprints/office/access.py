@@ -16,10 +16,10 @@ def office_blueprint(name: str) -> Blueprint:
 
 def init_app(app: Flask) -> None:
     """Stand before all else that looks at a request: not even a missing token or a wrong method tells of a page."""
-    app.before_request(keep_out_others)
+    app.before_request(require_operator)
 
 
-def keep_out_others() -> ResponseReturnValue | None:
+def require_operator() -> ResponseReturnValue | None:
     """404 to all but operators; an operator who has not shown the second factor on this device is sent to do so."""
     # With more slashes in front it would be told to come again with one.
     if not f"/{request.path.lstrip('/')}/".startswith(f"{PREFIX}/"):

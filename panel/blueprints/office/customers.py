@@ -15,7 +15,7 @@ from panel.blueprints.office.forms import (
 )
 from panel.blueprints.office.money_forms import agree, checked_key, effect_page, has_balance_moved, said
 from panel.clock import utc_now
-from panel.db import read_at_one_moment, transaction
+from panel.db import begin_snapshot, transaction
 from panel.domain.errors import BadInput, PanelError
 from panel.models import ProposalKind, User
 from panel.services import audit_log
@@ -152,7 +152,7 @@ def _found(customer_id: int) -> User:
 
 
 def _page(user: User, error: PanelError | None = None, *, form: str = "money") -> str:
-    read_at_one_moment()
+    begin_snapshot()
     now = utc_now()
     user, errors = _found(user.id), by_field(error)
     if form != "money" and "reason" in errors:

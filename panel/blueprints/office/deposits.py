@@ -18,7 +18,7 @@ from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money
 from panel.domain.errors import BadInput, NotFound, PanelError
-from panel.models import ProposalKind, TopUp
+from panel.models import DepositRequest, ProposalKind
 from panel.services import audit_log
 from panel.services.money import deposits
 from panel.services.office import customers, second_approval
@@ -110,13 +110,13 @@ def refuse(reference: str) -> ResponseReturnValue:
     return redirect(url_for("office_top_ups.index"), code=303)
 
 
-def _found(reference: str) -> TopUp:
+def _found(reference: str) -> DepositRequest:
     if not reference.isprintable():
         abort(404)
     return deposits.find(reference)
 
 
-def _wanted(top_up: TopUp, *, key: str) -> Wanted:
+def _wanted(top_up: DepositRequest, *, key: str) -> Wanted:
     """What arrived, and under which reference of the payment; the customer reads both in the statement."""
     key = checked_key(key)
     amount_nanos = deposits.parse_amount(typed("amount"))
@@ -139,7 +139,7 @@ def _wanted(top_up: TopUp, *, key: str) -> Wanted:
     )
 
 
-def _check_page(top_up: TopUp, wanted: Wanted, *, reason: str = "") -> str:
+def _check_page(top_up: DepositRequest, wanted: Wanted, *, reason: str = "") -> str:
     return effect_page(
         "office/deposits/check.html",
         wanted,
@@ -150,7 +150,7 @@ def _check_page(top_up: TopUp, wanted: Wanted, *, reason: str = "") -> str:
     )
 
 
-def _page(top_up: TopUp, error: PanelError | None = None, *, form: str = "amount") -> str:
+def _page(top_up: DepositRequest, error: PanelError | None = None, *, form: str = "amount") -> str:
     errors = by_field(error)
     if form == "refusal" and "reason" in errors:
         errors["refusal"] = errors.pop("reason")

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.shared.csv_files import csv_stream
-from panel.db import read_at_one_moment
+from panel.db import begin_snapshot
 from panel.domain import money
 from panel.domain.formatting import iso
 from panel.domain.list_filters import BadFilters
@@ -27,7 +27,7 @@ ACCOUNTS = [
 
 @bp.get("/ledger")
 def index() -> ResponseReturnValue:
-    read_at_one_moment()
+    begin_snapshot()
     try:
         filters = ledger_filters.parse(request.args)
     except BadFilters as error:

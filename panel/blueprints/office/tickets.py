@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from panel.blueprints.office import layout
-from panel.blueprints.office.access import keep_out_others, office_blueprint
+from panel.blueprints.office.access import office_blueprint, require_operator
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import ExpiredForm, NotFound, PanelError, StaleForm
@@ -131,7 +131,7 @@ def reopen(ticket_id: int) -> ResponseReturnValue:
 
 def answer_again(error: ExpiredForm) -> ResponseReturnValue:
     """The ticket with what was typed and the reason why it was not taken; to all but operators nothing is here."""
-    kept_out = keep_out_others()
+    kept_out = require_operator()
     if kept_out is not None:
         return kept_out
     ticket_id: int = (request.view_args or {})["ticket_id"]

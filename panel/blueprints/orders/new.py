@@ -11,7 +11,7 @@ from flask import Blueprint, abort, current_app, flash, make_response, redirect,
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
-from panel.blueprints.shared.htmx import TAG
+from panel.blueprints.shared.htmx import REGION_TAG
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money
@@ -88,7 +88,7 @@ def price() -> ResponseReturnValue:
     """The part of the form that shows terms and price of what is typed so far."""
     offer = _offer(request.args.get("tool", ""))
     response = make_response(render_template("orders/_price.html", **_priced(offer, request.args.get("quantity", ""))))
-    response.headers[TAG] = "price"
+    response.headers[REGION_TAG] = "price"
     return response
 
 

@@ -11,7 +11,7 @@ from panel.blueprints.shared import structured_data
 from panel.blueprints.shared.template_globals import me
 from panel.clock import utc_now
 from panel.domain.order_filters import Filters
-from panel.domain.status import FIRST, Status, came_from, from_slug
+from panel.domain.status import FIRST, Status, from_slug, possible_sources
 from panel.services import delivery_times
 from panel.services.delivery_times import Measure
 from panel.services.help.content import GUIDES, PART_IDS, Content, load
@@ -87,7 +87,7 @@ def show_status(slug: str) -> ResponseReturnValue:
         status=status,
         part_ids=PART_IDS,
         own_orders=_own_orders(status),
-        before=came_from(status),
+        before=possible_sources(status),
         is_first=status is FIRST,
         sum=worked_sum(status, remains=page.keys.remains),
         related=[(content.label_of(address), address) for address in page.keys.related],

@@ -30,7 +30,7 @@ bp = Blueprint("platform_status", __name__)
 
 MOST_IN_ARCHIVE = 200
 # When a feed without entries was last changed.
-FIRST_OF_ALL = datetime(2026, 1, 1, tzinfo=UTC)
+EMPTY_FEED_UPDATED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 KEPT_BY_READERS = "public, max-age=15"
 TITLE = "Platform status"
 HOME = ("Home", "/")
@@ -40,7 +40,7 @@ SHOWN_AS_SECONDS_FROM_MS = 10_000
 
 
 @dataclass(frozen=True)
-class Line:
+class ComponentRow:
     """A component as the page shows it."""
 
     row: Row
@@ -141,7 +141,7 @@ def as_atom() -> ResponseReturnValue:
     body = render_template(
         "platform_status/feed.xml",
         entries=entries,
-        updated=entries[0][1].at if entries else FIRST_OF_ALL,
+        updated=entries[0][1].at if entries else EMPTY_FEED_UPDATED_AT,
         page=structured_data.absolute(ALL[1]),
         names=components.labels(),
     )
@@ -185,8 +185,8 @@ def _probe(key: str) -> str:
     return Component(key).facts.probe if key in set(Component) else str(_rules()["provider_probe"])
 
 
-def _line(row: Row) -> Line:
-    return Line(row, charts.day_bars(row.days), _in_words(row), _time_in_words(row))
+def _line(row: Row) -> ComponentRow:
+    return ComponentRow(row, charts.day_bars(row.days), _in_words(row), _time_in_words(row))
 
 
 def _in_words(row: Row) -> str:

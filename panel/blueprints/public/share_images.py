@@ -4,7 +4,7 @@ from flask import Blueprint, Response, abort, current_app, redirect
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 
-from panel.assets import FOREVER, share_images
+from panel.assets import IMMUTABLE, share_images
 from panel.assets.share_images import Picture
 from panel.blueprints.public.help import texts
 from panel.blueprints.shared.structured_data import absolute
@@ -17,7 +17,7 @@ bp = Blueprint("pictures", __name__)
 
 
 @bp.record_once
-def tell_templates(state: BlueprintSetupState) -> None:
+def add_template_globals(state: BlueprintSetupState) -> None:
     state.app.jinja_env.globals.update(picture_url=picture_url, picture_size=(share_images.WIDTH, share_images.HEIGHT))
 
 
@@ -30,7 +30,7 @@ def show(name: str) -> ResponseReturnValue:
     if picture.file_name != f"{name}.png":
         return redirect(f"{FOLDER}/{picture.file_name}", code=302)
     content = share_images.kept(picture, folder=current_app.config["PANEL"].instance / "pictures")
-    return Response(content, mimetype="image/png", headers={"Cache-Control": FOREVER})
+    return Response(content, mimetype="image/png", headers={"Cache-Control": IMMUTABLE})
 
 
 def picture_url(name: str = DEFAULT) -> str:

@@ -14,14 +14,14 @@ from panel.blueprints.shared.auth import is_local_page
 from panel.blueprints.shared.template_globals import has_page
 from panel.security.request_identity import THEME_COOKIE, THEMES, theme_of
 
-LASTS = timedelta(days=365)
+COOKIE_LIFETIME = timedelta(days=365)
 CHOICES = (("", "System"), ("light", "Light"), ("dark", "Dark"))
 
 bp = Blueprint("appearance", __name__)
 
 
 @bp.record_once
-def tell_templates(state: BlueprintSetupState) -> None:
+def add_template_globals(state: BlueprintSetupState) -> None:
     state.app.jinja_env.globals.update(
         theme=LocalProxy(theme), theme_choices=CHOICES, page_to_come_back_to=page_to_come_back_to
     )
@@ -34,7 +34,9 @@ def choose() -> ResponseReturnValue:
     response = make_response(redirect(back if is_local_page(back) else "/", code=303))
     if wanted in THEMES:
         is_https = current_app.config["PANEL"].is_https
-        response.set_cookie(THEME_COOKIE, wanted, max_age=LASTS, secure=is_https, httponly=True, samesite="Lax")
+        response.set_cookie(
+            THEME_COOKIE, wanted, max_age=COOKIE_LIFETIME, secure=is_https, httponly=True, samesite="Lax"
+        )
     else:
         response.delete_cookie(THEME_COOKIE)
     return response

@@ -13,7 +13,7 @@ from flask_login import login_required as _login_required
 from panel.blueprints.shared import known_devices
 from panel.blueprints.shared.htmx import logged_out, wants_fragment
 from panel.clock import utc_now
-from panel.db import save_if_free, transaction
+from panel.db import transaction, write_if_unlocked
 from panel.domain.errors import BadInput
 from panel.domain.user_agent import device_of, network_of
 from panel.models import User
@@ -31,12 +31,12 @@ AFTER_LOG_IN = "/orders"
 OPERATORS_AFTER_LOG_IN = "/office"
 ORDER_FORMS = ("ordering.check", "ordering.place")
 # Forms with a long text, by the field that holds it: sent while logged out, they come back as they were typed, and
-# once more with a fresh token after the log-in (`errors.FORMS_AGAIN`).
+# once more with a fresh token after the log-in (`errors.FORM_RENDERERS`).
 LONG_FORMS = {"tickets.open_ticket": "text", "tickets.answer": "text", "mass_orders.answer": "lines"}
 _NOT_AFTER_LOG_IN = ("/log-in", "/log-in/second-factor", "/log-out", "/sign-up")
 # Where the cookie keeps the token of one who is half signed in. Flask-Login knows nothing of it.
-HALF_KEY = "half"
-LONGEST_NEXT = 1_000
+PENDING_SESSION_KEY = "half"
+MAX_NEXT_LENGTH = 1_000
 LOGGED_OUT = "has_logged_out"
 
 
@@ -75,13 +75,13 @@ def _end(response: Response) -> Response:
     # A page that asks for news keeps no session alive. A streamed answer still reads; the next one will be noted.
     is_poll = request.method == "GET" and wants_fragment()
     if isinstance(person, SignedIn) and person.is_use_due and not is_poll and not response.is_streamed:
-        save_if_free(lambda: sessions.note_use(person.sign_in_id, now=utc_now()))
+        write_if_unlocked(lambda: sessions.note_use(person.sign_in_id, now=utc_now()))
     if g.get(LOGGED_OUT):
         response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
 
-def start(user: User) -> SignedIn | HalfSignedIn:
+def begin_session(user: User) -> SignedIn | HalfSignedIn:
     """Sign this browser's device in, inside the caller's transaction; only half where a code must be shown first.
 
     `carry` then fills the cookie, and `onward` says where to go.
@@ -92,11 +92,11 @@ def start(user: User) -> SignedIn | HalfSignedIn:
     return sessions.sign_in(user, device=device(), network=network(), now=utc_now())
 
 
-def carry(whom: SignedIn | HalfSignedIn) -> None:
+def set_session_cookie(whom: SignedIn | HalfSignedIn) -> None:
     """Begin a new session for whoever has just shown a password or a code; nothing of the one before lives on."""
     session.clear()
     if isinstance(whom, HalfSignedIn):
-        session[HALF_KEY] = whom.token
+        session[PENDING_SESSION_KEY] = whom.token
         return
     session.permanent = True
     known_devices.remember(whom.id)
@@ -106,7 +106,7 @@ def carry(whom: SignedIn | HalfSignedIn) -> None:
     session.pop("_fresh", None)
 
 
-def onward(whom: SignedIn | HalfSignedIn, default: str = AFTER_LOG_IN) -> str:
+def redirect_path(whom: SignedIn | HalfSignedIn, default: str = AFTER_LOG_IN) -> str:
     """Where this person goes next: to the page wanted, by way of the code where that is yet to be shown.
 
     Operators go to the office, which leads those without a second factor to set one up.
@@ -116,13 +116,13 @@ def onward(whom: SignedIn | HalfSignedIn, default: str = AFTER_LOG_IN) -> str:
     return next_path(OPERATORS_AFTER_LOG_IN if whom.is_operator else default)
 
 
-def half_signed_in() -> HalfSignedIn | None:
+def pending_session() -> HalfSignedIn | None:
     """Who has shown the password in this browser, and must show a code yet."""
-    token = session.get(HALF_KEY)
+    token = session.get(PENDING_SESSION_KEY)
     return pending_sessions.find(token, now=utc_now()) if isinstance(token, str) else None
 
 
-def prove_password(user: SignedIn, typed: str, *, field: str = "current_password") -> None:
+def require_password(user: SignedIn, typed: str, *, field: str = "current_password") -> None:
     """Raises BadInput unless this is the password of whoever is signed in, and TooManyTries. Opens transactions."""
     with transaction():
         tries = throttles.count_own_password(user.sign_in_id, now=utc_now())
@@ -132,13 +132,13 @@ def prove_password(user: SignedIn, typed: str, *, field: str = "current_password
         throttles.forget(tries)
 
 
-def hold_own_account() -> None:
+def lock_own_account() -> None:
     """Hold the account of whoever is logged in, inside the caller's transaction. Raises StaleForm when a reset, or
     another device, has logged this one out since the request began."""
     email_confirmation.hold_own(current_user, now=utc_now())
 
 
-def drop() -> None:
+def clear_session() -> None:
     """Empty the cookie, and let the browser forget the pages and what scripts kept; the choice of colors stays."""
     logout_user()
     session.clear()
@@ -164,7 +164,7 @@ def is_local_page(text: str) -> bool:
 
     One that is longer than the headers of an answer may be behind a proxy is none: the answer would not arrive.
     """
-    if len(text) > LONGEST_NEXT:
+    if len(text) > MAX_NEXT_LENGTH:
         return False
     if not text.startswith("/") or text.startswith("//") or "\\" in text or not text.isprintable() or " " in text:
         return False

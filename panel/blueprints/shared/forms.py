@@ -23,7 +23,7 @@ def refused(page: ResponseReturnValue, error: PanelError) -> Response:
     return response
 
 
-def secret_page(template: str, *, error: PanelError | None = None, **context: Any) -> Response:
+def token_page(template: str, *, error: PanelError | None = None, **context: Any) -> Response:
     """A page whose address is itself a key: kept nowhere, told to nobody, and not written on the page either.
 
     Not `no-referrer`: with that, browsers send forms with the origin `null`, which we refuse.

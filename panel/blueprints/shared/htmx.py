@@ -13,7 +13,7 @@ request = cast(HtmxAwareRequest, plain_request)
 
 # The hash of what a live region shows. Every answer to its polls has this header: `live.js` takes one without it for
 # a stranger's, such as a proxy's, and swaps nothing.
-TAG = "HX-PTag"
+REGION_TAG = "HX-PTag"
 LOGGED_OUT = "logged-out"
 
 # Addresses that only ever answer with a part of a page end so.
@@ -42,18 +42,18 @@ def page_or_fragment(page: str, fragment: str, **context: object) -> Response:
 
 def region_or_304(shown: str, region: Callable[[], str]) -> Response:
     """The answer to a poll: 304 while the open page shows the same, else the region with its hash."""
-    is_same = request.headers.get(TAG) == shown
+    is_same = request.headers.get(REGION_TAG) == shown
     response = Response(status=304) if is_same else make_response(region())
-    response.headers[TAG] = shown
+    response.headers[REGION_TAG] = shown
     return response
 
 
 def logged_out() -> Response:
     """The answer to a part of a page whose reader is logged out: a redirect would be swapped in as if it were rows."""
-    return Response(status=401, headers={TAG: LOGGED_OUT})
+    return Response(status=401, headers={REGION_TAG: LOGGED_OUT})
 
 
-def made(address: str, fragment: str, **context: object) -> BaseResponse:
+def redirect_or_fragment(address: str, fragment: str, **context: object) -> BaseResponse:
     """The answer to a form that made something: a 303 to its page, or the changed part to htmx."""
     if not wants_fragment():
         return redirect(address, code=303)

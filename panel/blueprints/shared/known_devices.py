@@ -16,7 +16,7 @@ MOST_ACCOUNTS = 5
 TOKEN_BYTES = 12
 
 
-def known(user_id: int | None) -> str | None:
+def device_name(user_id: int | None) -> str | None:
     """The name of this browser as a device of that account; None where it has not logged in to it."""
     return None if user_id is None else _read().get(str(user_id))
 

@@ -13,7 +13,7 @@ from flask.cli import with_appcontext
 from sqlalchemy import select
 
 from panel.cli.demo import office, tickets
-from panel.cli.errors import change
+from panel.cli.errors import cli_transaction
 from panel.clock import utc_now
 from panel.db import db
 from panel.domain.provider_report import Report
@@ -57,7 +57,7 @@ def demo() -> None:
     passwords = {email: secrets.token_urlsafe(PASSWORD_BYTES) for email in (CUSTOMER, OPERATOR)}
     hashes = {email: users.hash_password(password) for email, password in passwords.items()}
     secret = two_factor.new_secret()
-    with change():
+    with cli_transaction():
         _fill(hashes, secret=secret)
     _say_how_to_pay(current_app.config["PANEL"].instance)
     click.echo("The demo is ready. These passwords are shown once and kept nowhere:")

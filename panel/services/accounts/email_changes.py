@@ -7,10 +7,10 @@ from enum import StrEnum
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from panel.db import change, db, lock_rows
+from panel.db import db, execute_write, lock_rows
 from panel.domain import email_address
 from panel.domain.errors import BadInput, LinkIsSpent
-from panel.models import EmailChange, LinkPurpose, MailedLink, User
+from panel.models import EmailChange, EmailLink, LinkPurpose, User
 from panel.services import customer_version
 from panel.services.accounts import email_links, throttles, users
 from panel.services.accounts.sessions import token_hash
@@ -70,7 +70,7 @@ def _refuse_within_the_hour(last: datetime, what_to_do: str, *, now: datetime) -
         raise throttles.too_many(f"We sent a link to this address less than an hour ago. {what_to_do}", left=left)
 
 
-def find_confirmation(token: str, *, now: datetime) -> MailedLink | None:
+def find_confirmation(token: str, *, now: datetime) -> EmailLink | None:
     return email_links.find(token, LinkPurpose.CONFIRM, now=now)
 
 
@@ -78,7 +78,7 @@ def confirm(token: str, *, now: datetime) -> None:
     """The address is its owner's. Raises LinkIsSpent, also when the account has another address by now."""
     link = email_links.use(token, LinkPurpose.CONFIRM, now=now)
     same = update(User).where(User.id == link.user_id, User.email == link.email, User.closed_at.is_(None))
-    if not change(same.values(email_confirmed_at=now)):
+    if not execute_write(same.values(email_confirmed_at=now)):
         raise LinkIsSpent("This link works no more: the account has another email now.")
     customer_version.bump_customers([link.user_id])
 
@@ -198,7 +198,7 @@ def _make(asked: EmailChange, *, now: datetime) -> Opened:
     mine = update(User).where(User.id == asked.user_id, User.email == asked.old_email, User.closed_at.is_(None))
     try:
         with db.session.begin_nested():
-            if not change(mine.values(email=asked.new_email, email_confirmed_at=now)):
+            if not execute_write(mine.values(email=asked.new_email, email_confirmed_at=now)):
                 raise LinkIsSpent("This link works no more: the account has another email now.")
     except IntegrityError:
         return Opened.TAKEN

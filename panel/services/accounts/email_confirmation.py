@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import select, update
 
-from panel.db import change, db
+from panel.db import db, execute_write
 from panel.domain.errors import EmailNotConfirmed, NotFound, Refused, StaleForm
 from panel.models import User
 from panel.services import audit_log, customer_version
@@ -52,7 +52,7 @@ def confirm_account(user_id: int, *, detail: str, actor: str, now: datetime) -> 
     ledger.lock_accounts([user_id])
     check_open([user_id])
     unconfirmed = update(User).where(User.id == user_id, User.email_confirmed_at.is_(None))
-    if not change(unconfirmed.values(email_confirmed_at=now)):
+    if not execute_write(unconfirmed.values(email_confirmed_at=now)):
         raise Refused("This email is confirmed already. Nothing was changed.")
     customer_version.bump_customers([user_id])
     audit_log.write("customers confirm email", actor=actor, subject=f"customer {user_id}", detail=detail, now=now)

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, func, select, update
 
-from panel.db import change, db
+from panel.db import db, execute_write
 from panel.domain.errors import LinkIsSpent
-from panel.models import EmailChange, LinkPurpose, MailedLink
+from panel.models import EmailChange, EmailLink, LinkPurpose
 from panel.services.accounts.sessions import token_hash
 from panel.services.closed_accounts import check_open
 from panel.services.money import ledger
@@ -31,7 +31,7 @@ def make(user_id: int, purpose: LinkPurpose, *, email: str, lasts: timedelta, no
     if purpose is not LinkPurpose.RESET:
         end_all(user_id, purpose, now=now)
     token = new_token()
-    link = MailedLink(
+    link = EmailLink(
         user_id=user_id,
         purpose=purpose,
         email=email,
@@ -50,57 +50,57 @@ def hold_open(user_id: int) -> None:
     check_open([user_id])
 
 
-def find(token: str, purpose: LinkPurpose, *, now: datetime) -> MailedLink | None:
+def find(token: str, purpose: LinkPurpose, *, now: datetime) -> EmailLink | None:
     """The link with this token, while it works."""
     return db.session.scalar(
-        select(MailedLink).where(
-            MailedLink.token_hash == token_hash(token),
-            MailedLink.purpose == purpose,
-            MailedLink.ended_at.is_(None),
-            MailedLink.expires_at > now,
+        select(EmailLink).where(
+            EmailLink.token_hash == token_hash(token),
+            EmailLink.purpose == purpose,
+            EmailLink.ended_at.is_(None),
+            EmailLink.expires_at > now,
         )
     )
 
 
-def use(token: str, purpose: LinkPurpose, *, now: datetime) -> MailedLink:
+def use(token: str, purpose: LinkPurpose, *, now: datetime) -> EmailLink:
     """Use the link up. Raises LinkIsSpent when it works no more, or another one at once was faster."""
     link = find(token, purpose, now=now)
     if link is not None:
-        mine = update(MailedLink).where(MailedLink.id == link.id, MailedLink.ended_at.is_(None))
-        if change(mine.values(ended_at=now)):
+        mine = update(EmailLink).where(EmailLink.id == link.id, EmailLink.ended_at.is_(None))
+        if execute_write(mine.values(ended_at=now)):
             return link
     raise LinkIsSpent("This link works no more: it was used, it is too old, or a newer one took its place.")
 
 
 def last_made(email: str, purpose: LinkPurpose) -> datetime | None:
     """When a link for this purpose was last mailed to this address."""
-    made = select(func.max(MailedLink.made_at)).where(MailedLink.email == email, MailedLink.purpose == purpose)
+    made = select(func.max(EmailLink.made_at)).where(EmailLink.email == email, EmailLink.purpose == purpose)
     return db.session.scalar(made)
 
 
 def end_all(user_id: int, purpose: LinkPurpose | None = None, *, now: datetime) -> None:
     """Whatever was mailed to this person for this purpose, or for any, works no more."""
-    open_links = update(MailedLink).where(MailedLink.user_id == user_id, MailedLink.ended_at.is_(None))
+    open_links = update(EmailLink).where(EmailLink.user_id == user_id, EmailLink.ended_at.is_(None))
     if purpose is not None:
-        open_links = open_links.where(MailedLink.purpose == purpose)
-    change(open_links.values(ended_at=now))
+        open_links = open_links.where(EmailLink.purpose == purpose)
+    execute_write(open_links.values(ended_at=now))
 
 
 def end_changes(user_id: int, *, now: datetime) -> None:
     """No change of this person's email waits any more."""
-    change(
+    execute_write(
         update(EmailChange).where(EmailChange.user_id == user_id, EmailChange.ended_at.is_(None)).values(ended_at=now)
     )
 
 
 def end_everyones(*, now: datetime) -> None:
     """No link that was mailed to anybody works any more, and no change of an email waits."""
-    for model in (MailedLink, EmailChange):
-        change(update(model).where(model.ended_at.is_(None)).values(ended_at=now))
+    for model in (EmailLink, EmailChange):
+        execute_write(update(model).where(model.ended_at.is_(None)).values(ended_at=now))
 
 
 def purge(*, now: datetime) -> int:
     """Drop links and changes of email that ran out long ago. How many."""
     before = now - KEPT_FOR
-    links = change(delete(MailedLink).where(MailedLink.expires_at < before))
-    return links + change(delete(EmailChange).where(EmailChange.expires_at < before))
+    links = execute_write(delete(EmailLink).where(EmailLink.expires_at < before))
+    return links + execute_write(delete(EmailChange).where(EmailChange.expires_at < before))

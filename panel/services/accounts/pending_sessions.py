@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 
 from panel.db import db
-from panel.models import HalfSignIn, User
+from panel.models import PendingSession, User
 from panel.services.accounts.sessions import check_not_disabled, token_hash
 
 LASTS = timedelta(minutes=10)
@@ -32,9 +32,9 @@ def begin(user: User, *, now: datetime) -> HalfSignedIn:
     Raises AccountDisabled.
     """
     check_not_disabled(user)
-    db.session.execute(delete(HalfSignIn).where(HalfSignIn.at <= now - LASTS))
+    db.session.execute(delete(PendingSession).where(PendingSession.at <= now - LASTS))
     token = secrets.token_urlsafe(32)
-    row = HalfSignIn(user_id=user.id, token_hash=token_hash(token), at=now)
+    row = PendingSession(user_id=user.id, token_hash=token_hash(token), at=now)
     db.session.add(row)
     db.session.flush()
     return HalfSignedIn(token, row.id, user.id, user.email)
@@ -43,19 +43,21 @@ def begin(user: User, *, now: datetime) -> HalfSignedIn:
 def find(token: str, *, now: datetime) -> HalfSignedIn | None:
     """Who is half signed in with this token, for ten minutes after the password."""
     row = db.session.execute(
-        select(HalfSignIn.id, User.id, User.email)
-        .join(User, User.id == HalfSignIn.user_id)
-        .where(HalfSignIn.token_hash == token_hash(token), HalfSignIn.at > now - LASTS, User.closed_at.is_(None))
+        select(PendingSession.id, User.id, User.email)
+        .join(User, User.id == PendingSession.user_id)
+        .where(
+            PendingSession.token_hash == token_hash(token), PendingSession.at > now - LASTS, User.closed_at.is_(None)
+        )
     ).first()
     return None if row is None else HalfSignedIn(token, *row)
 
 
 def finish(half_id: int) -> bool:
     """Use it up. False when that was done before, or when the password has changed meanwhile."""
-    ended = db.session.execute(delete(HalfSignIn).where(HalfSignIn.id == half_id).returning(HalfSignIn.id))
+    ended = db.session.execute(delete(PendingSession).where(PendingSession.id == half_id).returning(PendingSession.id))
     return ended.first() is not None
 
 
 def end_all(user_id: int) -> None:
     """Nobody is half signed in as this person any more."""
-    db.session.execute(delete(HalfSignIn).where(HalfSignIn.user_id == user_id))
+    db.session.execute(delete(PendingSession).where(PendingSession.user_id == user_id))

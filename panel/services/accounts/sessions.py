@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, literal_column, or_, sele
 
 from panel.db import db, table_of
 from panel.domain.errors import AccountDisabled
-from panel.models import Account, Catalogue, SignIn, User
+from panel.models import Account, Catalogue, LoginSession, User
 from panel.services.mail import security_alerts
 
 # Where the session cookie keeps the token. Flask-Login reads and writes it under this name.
@@ -64,7 +64,7 @@ class SignedIn:
         return PageVersions(self.id, self.state_version, self.catalogue_version)
 
 
-USERS, SIGN_INS, ACCOUNTS, CATALOGUE = (table_of(model) for model in (User, SignIn, Account, Catalogue))
+USERS, SIGN_INS, ACCOUNTS, CATALOGUE = (table_of(model) for model in (User, LoginSession, Account, Catalogue))
 _MOMENT = SIGN_INS.c.seen_at.type
 
 
@@ -142,7 +142,7 @@ def sign_in(user: User, *, device: str, network: str, has_shown_second_factor: b
     """Sign a device in with a fresh token. An account with a second factor takes no device that has not shown it."""
     check_not_disabled(user)
     token = secrets.token_urlsafe(32)
-    row = SignIn(
+    row = LoginSession(
         user_id=user.id,
         token_hash=token_hash(token),
         device=device,
@@ -162,23 +162,30 @@ def sign_in(user: User, *, device: str, network: str, has_shown_second_factor: b
 
 def note_use(sign_in_id: int, *, now: datetime) -> None:
     """This device was used just now."""
-    db.session.execute(update(SignIn).where(SignIn.id == sign_in_id, SignIn.seen_at < now).values(seen_at=now))
+    db.session.execute(
+        update(LoginSession).where(LoginSession.id == sign_in_id, LoginSession.seen_at < now).values(seen_at=now)
+    )
 
 
 def note_second_factor(sign_in_id: int, *, now: datetime) -> None:
     """This device has shown the second factor of its account."""
-    db.session.execute(update(SignIn).where(SignIn.id == sign_in_id).values(second_factor_at=now))
+    db.session.execute(update(LoginSession).where(LoginSession.id == sign_in_id).values(second_factor_at=now))
 
 
-def devices(user_id: int, *, now: datetime) -> list[SignIn]:
+def devices(user_id: int, *, now: datetime) -> list[LoginSession]:
     """The devices that are signed in, the newest first."""
     is_operator = select(User.is_operator).where(User.id == user_id).scalar_subquery()
-    in_use = or_(is_operator.is_(False), SignIn.seen_at > now - OPERATORS_IDLE)
+    in_use = or_(is_operator.is_(False), LoginSession.seen_at > now - OPERATORS_IDLE)
     return list(
         db.session.scalars(
-            select(SignIn)
-            .where(SignIn.user_id == user_id, SignIn.ended_at.is_(None), SignIn.signed_in_at > now - LASTS, in_use)
-            .order_by(SignIn.id.desc())
+            select(LoginSession)
+            .where(
+                LoginSession.user_id == user_id,
+                LoginSession.ended_at.is_(None),
+                LoginSession.signed_in_at > now - LASTS,
+                in_use,
+            )
+            .order_by(LoginSession.id.desc())
         )
     )
 
@@ -186,10 +193,10 @@ def devices(user_id: int, *, now: datetime) -> list[SignIn]:
 def end(sign_in_id: int, *, user_id: int, now: datetime) -> bool:
     """Sign one of this person's devices out. False when there is none such."""
     ended = db.session.execute(
-        update(SignIn)
-        .where(SignIn.id == sign_in_id, SignIn.user_id == user_id, SignIn.ended_at.is_(None))
+        update(LoginSession)
+        .where(LoginSession.id == sign_in_id, LoginSession.user_id == user_id, LoginSession.ended_at.is_(None))
         .values(ended_at=now)
-        .returning(SignIn.id)
+        .returning(LoginSession.id)
     )
     return ended.first() is not None
 
@@ -197,17 +204,21 @@ def end(sign_in_id: int, *, user_id: int, now: datetime) -> bool:
 def end_others(user_id: int, *, keep: int, now: datetime) -> None:
     """Sign out every device of this person but one."""
     db.session.execute(
-        update(SignIn)
-        .where(SignIn.user_id == user_id, SignIn.id != keep, SignIn.ended_at.is_(None))
+        update(LoginSession)
+        .where(LoginSession.user_id == user_id, LoginSession.id != keep, LoginSession.ended_at.is_(None))
         .values(ended_at=now)
     )
 
 
 def end_all(user_id: int, *, now: datetime) -> None:
     """Sign out every device of this person."""
-    db.session.execute(update(SignIn).where(SignIn.user_id == user_id, SignIn.ended_at.is_(None)).values(ended_at=now))
+    db.session.execute(
+        update(LoginSession)
+        .where(LoginSession.user_id == user_id, LoginSession.ended_at.is_(None))
+        .values(ended_at=now)
+    )
 
 
 def end_everyones(*, now: datetime) -> None:
     """Sign every device of everybody out."""
-    db.session.execute(update(SignIn).where(SignIn.ended_at.is_(None)).values(ended_at=now))
+    db.session.execute(update(LoginSession).where(LoginSession.ended_at.is_(None)).values(ended_at=now))

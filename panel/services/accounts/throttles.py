@@ -13,7 +13,7 @@ from sqlalchemy import delete, func, select
 from panel.db import db
 from panel.domain import email_address, mail_hosts
 from panel.domain.errors import TooManyTries
-from panel.models import FailedTry
+from panel.models import ThrottleHit
 
 # How long a browser that has logged in is known as a device of that account.
 DEVICE_KNOWN_FOR = timedelta(days=400)
@@ -150,16 +150,18 @@ def count_sign_up(email: str, *, network: str, most_an_hour: int, now: datetime)
 
 def forget(tries: Tries) -> None:
     """What was tried was right: its own count starts at none again, and others are not charged for it."""
-    db.session.execute(delete(FailedTry).where((FailedTry.bucket == tries.bucket) | FailedTry.id.in_(tries.try_ids)))
+    db.session.execute(
+        delete(ThrottleHit).where((ThrottleHit.bucket == tries.bucket) | ThrottleHit.id.in_(tries.try_ids))
+    )
 
 
 def start_anew(email: str, *, user_id: int) -> None:
     """Whoever holds the mailbox of this account has shown so: what was tried before counts no more."""
-    account, buckets = account_bucket(email), FailedTry.bucket
+    account, buckets = account_bucket(email), ThrottleHit.bucket
     for mine in (f"{account} ", f"code:{user_id} "):
-        db.session.execute(delete(FailedTry).where(buckets.startswith(mine, autoescape=True)))
+        db.session.execute(delete(ThrottleHit).where(buckets.startswith(mine, autoescape=True)))
     whole = (f"everywhere:{account}", f"devices:{account}", f"code everywhere:{user_id}", f"code devices:{user_id}")
-    db.session.execute(delete(FailedTry).where(buckets.in_(whole)))
+    db.session.execute(delete(ThrottleHit).where(buckets.in_(whole)))
 
 
 def account_bucket(email: str) -> str:
@@ -170,10 +172,10 @@ def account_bucket(email: str) -> str:
 def _count(limits: list[Limit], *, also: list[str] | None = None, now: datetime) -> Tries:
     buckets = [*(limit.bucket for limit in limits), *(also or [])]
     _queue_up(buckets)
-    db.session.execute(delete(FailedTry).where(FailedTry.at <= now - LONGEST_WINDOW))
+    db.session.execute(delete(ThrottleHit).where(ThrottleHit.at <= now - LONGEST_WINDOW))
     for limit in limits:
         _refuse_beyond(limit, now=now)
-    tries = [FailedTry(bucket=bucket, at=now) for bucket in buckets]
+    tries = [ThrottleHit(bucket=bucket, at=now) for bucket in buckets]
     db.session.add_all(tries)
     db.session.flush()
     return Tries(buckets[0], tuple(each.id for each in tries))
@@ -188,20 +190,20 @@ def _queue_up(buckets: list[str]) -> None:
 
 
 def _count_of(bucket: str, *, now: datetime, window: timedelta = TRIES_WINDOW) -> int:
-    within = (FailedTry.bucket == bucket, FailedTry.at > now - window)
-    return db.session.scalar(select(func.count()).select_from(FailedTry).where(*within)) or 0
+    within = (ThrottleHit.bucket == bucket, ThrottleHit.at > now - window)
+    return db.session.scalar(select(func.count()).select_from(ThrottleHit).where(*within)) or 0
 
 
 def _wait_after(bucket: str, wait: timedelta, *, now: datetime) -> None:
-    last = db.session.scalar(select(func.max(FailedTry.at)).where(FailedTry.bucket == bucket))
+    last = db.session.scalar(select(func.max(ThrottleHit.at)).where(ThrottleHit.bucket == bucket))
     if last is not None and last + wait > now:
         raise too_many(TOO_MANY, left=last + wait - now)
 
 
 def _refuse_beyond(limit: Limit, *, now: datetime) -> None:
-    within = (FailedTry.bucket == limit.bucket, FailedTry.at > now - limit.window)
+    within = (ThrottleHit.bucket == limit.bucket, ThrottleHit.at > now - limit.window)
     times = db.session.scalars(
-        select(FailedTry.at).where(*within).order_by(FailedTry.at.desc()).limit(limit.most)
+        select(ThrottleHit.at).where(*within).order_by(ThrottleHit.at.desc()).limit(limit.most)
     ).all()
     if len(times) >= limit.most:
         raise too_many(limit.message, left=times[-1] + limit.window - now)

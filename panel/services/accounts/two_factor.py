@@ -12,10 +12,10 @@ import pyotp
 from pyotp.exceptions import OTPVerificationError
 from sqlalchemy import delete, func, select, update
 
-from panel.db import change, db, lock_rows
+from panel.db import db, execute_write, lock_rows
 from panel.domain.errors import BadInput, NotFound, Refused, StaleForm
-from panel.models import RecoveryCode, SignIn, User
-from panel.security.encryption import CannotUnseal, seal, unseal
+from panel.models import LoginSession, RecoveryCode, User
+from panel.security.encryption import DecryptionFailed, seal, unseal
 from panel.services import audit_log
 from panel.services.accounts import email_confirmation, pending_sessions, sessions, users
 from panel.services.mail import security_alerts
@@ -62,7 +62,7 @@ def open_offer(sealed: str, *, user_id: int, settings: Settings) -> str:
     """The secret that was offered to this person. Raises StaleForm."""
     try:
         text = unseal(sealed, settings=settings)
-    except CannotUnseal:
+    except DecryptionFailed:
         text = ""
     begins = f"totp offer:{user_id}:"
     if not text.startswith(begins):
@@ -193,7 +193,7 @@ def _secret(user: User, *, settings: Settings) -> str:
         raise StaleForm("This account has no second factor: there is no code to show.")
     try:
         return unseal(user.sealed_totp, settings=settings)
-    except CannotUnseal:
+    except DecryptionFailed:
         # Restored without the key that it was sealed under. Recovery codes are hashes and need none.
         raise Refused(
             "Codes of your app can't be checked here any more. Use a recovery code, or ask us to reset your second "
@@ -223,7 +223,7 @@ def _step_of(typed: str, *, secret: str, now: datetime) -> int:
 
 def _take_step(user: User, step: int) -> None:
     """Compared and set in one statement: of two who show the same code at once, one is let in."""
-    if not change(update(User).where(User.id == user.id, User.totp_step < step).values(totp_step=step)):
+    if not execute_write(update(User).where(User.id == user.id, User.totp_step < step).values(totp_step=step)):
         raise BadInput(
             f"This code has been used. Wait for the next one: your app shows it within {STEP_SECONDS} seconds.",
             field="code",
@@ -233,7 +233,9 @@ def _take_step(user: User, step: int) -> None:
 def _take_recovery_code(user: User, typed: str, *, now: datetime) -> None:
     unused = (RecoveryCode.user_id == user.id, RecoveryCode.used_at.is_(None))
     with_this_hash = RecoveryCode.code_hash == _code_hash(user.id, typed)
-    if not user.sealed_totp or not change(update(RecoveryCode).where(*unused, with_this_hash).values(used_at=now)):
+    if not user.sealed_totp or not execute_write(
+        update(RecoveryCode).where(*unused, with_this_hash).values(used_at=now)
+    ):
         raise _wrong()
 
 
@@ -252,7 +254,7 @@ def _code_hash(user_id: int, plain: str) -> str:
 def _forget(user: User) -> None:
     user.sealed_totp = ""
     db.session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
-    db.session.execute(update(SignIn).where(SignIn.user_id == user.id).values(second_factor_at=None))
+    db.session.execute(update(LoginSession).where(LoginSession.user_id == user.id).values(second_factor_at=None))
     pending_sessions.end_all(user.id)
     db.session.flush()
 

@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, update
 
-from panel.db import change, db, lock_rows, table_of
+from panel.db import db, execute_write, lock_rows, table_of
 from panel.domain.errors import NotFound
-from panel.models import Delivery, DeliveryState, Receiver, Webhook
+from panel.models import DeliveryState, Webhook, WebhookDelivery, WebhookEndpoint
 
-DELIVERIES = table_of(Delivery)
+DELIVERIES = table_of(WebhookDelivery)
 WEBHOOKS = table_of(Webhook)
-RECEIVERS = table_of(Receiver)
+RECEIVERS = table_of(WebhookEndpoint)
 
 # How long a receiver has to answer.
 TIMEOUT_SECONDS = 10
@@ -85,15 +85,15 @@ def take(receiver_id: int, *, lease_seconds: float, now: datetime) -> Parcel | N
     """Take up the first of the queue if it is due, and move it ahead so that nobody else does; None when it is not."""
     first = db.session.scalar(
         lock_rows(
-            select(Delivery)
-            .where(Delivery.receiver_id == receiver_id, Delivery.due_at.is_not(None))
-            .order_by(Delivery.webhook_id)
+            select(WebhookDelivery)
+            .where(WebhookDelivery.receiver_id == receiver_id, WebhookDelivery.due_at.is_not(None))
+            .order_by(WebhookDelivery.webhook_id)
             .limit(1)
         )
     )
     if first is None or first.due_at is None or first.due_at > now:
         return None
-    receiver = db.session.get_one(Receiver, receiver_id)
+    receiver = db.session.get_one(WebhookEndpoint, receiver_id)
     if receiver.removed_at is not None:
         return None
     webhook = db.session.get_one(Webhook, first.webhook_id)
@@ -114,7 +114,9 @@ def take(receiver_id: int, *, lease_seconds: float, now: datetime) -> Parcel | N
 
 def settle(parcel: Parcel, *, status: int | None, answer: str, now: datetime) -> bool:
     """Write down what came of sending it: `status` is None without an answer. Whether it was taken."""
-    delivery = db.session.scalars(lock_rows(select(Delivery).where(Delivery.id == parcel.delivery_id))).one()
+    delivery = db.session.scalars(
+        lock_rows(select(WebhookDelivery).where(WebhookDelivery.id == parcel.delivery_id))
+    ).one()
     is_taken = status in TAKEN
     if delivery.state != DeliveryState.WAITING:
         return is_taken
@@ -129,12 +131,12 @@ def settle(parcel: Parcel, *, status: int | None, answer: str, now: datetime) ->
     return is_taken
 
 
-def _give_up(receiver_id: int, *, tried: Delivery, now: datetime) -> None:
+def _give_up(receiver_id: int, *, tried: WebhookDelivery, now: datetime) -> None:
     """End what is older than the time it is kept for; what comes next waits as long as what was tried."""
     old = select(WEBHOOKS.c.id).where(WEBHOOKS.c.id == DELIVERIES.c.webhook_id, WEBHOOKS.c.at <= now - KEPT_FOR)
     waiting = (DELIVERIES.c.receiver_id == receiver_id, DELIVERIES.c.due_at.is_not(None))
     ended = update(DELIVERIES).where(*waiting, old.exists()).values(state=DeliveryState.GIVEN_UP, due_at=None)
-    if not change(ended):
+    if not execute_write(ended):
         return
     db.session.execute(
         update(DELIVERIES)
@@ -151,7 +153,9 @@ def _give_up(receiver_id: int, *, tried: Delivery, now: datetime) -> None:
 def send_again(delivery_id: int, *, receiver_id: int, now: datetime) -> None:
     """Put it into its place in the queue again, and let the queue go on now. Raises NotFound."""
     delivery = db.session.scalar(
-        lock_rows(select(Delivery).where(Delivery.id == delivery_id, Delivery.receiver_id == receiver_id))
+        lock_rows(
+            select(WebhookDelivery).where(WebhookDelivery.id == delivery_id, WebhookDelivery.receiver_id == receiver_id)
+        )
     )
     if delivery is None:
         raise NotFound("There is no such delivery.")

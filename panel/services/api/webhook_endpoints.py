@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, select, update
 from panel.db import db
 from panel.domain import public_ip_rules
 from panel.domain.errors import BadInput, NotFound, Refused
-from panel.models import Delivery, DeliveryState, Receiver
+from panel.models import DeliveryState, WebhookDelivery, WebhookEndpoint
 from panel.security import encryption
 from panel.services import webhooks
 from panel.services.accounts import email_confirmation
@@ -27,7 +27,7 @@ REMOVED = "Not sent: the receiver was removed."
 class Summary:
     """A receiver with what became of the webhooks it was to get."""
 
-    receiver: Receiver
+    receiver: WebhookEndpoint
     waiting: int
     delivered: int
     given_up: int
@@ -37,13 +37,13 @@ class Summary:
 class Shown:
     """A receiver with its fresh secret, which is never to be had again."""
 
-    receiver: Receiver
+    receiver: WebhookEndpoint
     secret: str
 
 
 def listed(user_id: int) -> list[Summary]:
     """The customer's receivers, oldest first."""
-    found = db.session.scalars(_live(user_id).order_by(Receiver.id)).all()
+    found = db.session.scalars(_live(user_id).order_by(WebhookEndpoint.id)).all()
     counts = webhook_deliveries.counts([receiver.id for receiver in found])
     return [
         Summary(
@@ -56,9 +56,9 @@ def listed(user_id: int) -> list[Summary]:
     ]
 
 
-def find(receiver_id: int, *, user_id: int) -> Receiver:
+def find(receiver_id: int, *, user_id: int) -> WebhookEndpoint:
     """The customer's own receiver. Raises NotFound."""
-    receiver = db.session.scalar(_live(user_id).where(Receiver.id == receiver_id))
+    receiver = db.session.scalar(_live(user_id).where(WebhookEndpoint.id == receiver_id))
     if receiver is None:
         raise NotFound("There is no such receiver.")
     return receiver
@@ -74,7 +74,7 @@ def add(user_id: int, *, url: str, balance_low_nanos: int | None, settings: Sett
     if len(present) >= MOST:
         raise BadInput(f"An account has at most {MOST} receivers. Remove one first.", field="url")
     secret = _new_secret()
-    receiver = Receiver(
+    receiver = WebhookEndpoint(
         user_id=user_id,
         url=url,
         sealed_secret=encryption.seal(secret, settings=settings),
@@ -86,7 +86,7 @@ def add(user_id: int, *, url: str, balance_low_nanos: int | None, settings: Sett
     return Shown(receiver, secret)
 
 
-def mark_of(receiver: Receiver) -> str:
+def mark_of(receiver: WebhookEndpoint) -> str:
     """What a form carries to say which secret it means to replace; it tells nothing of the secret."""
     return hashlib.sha256(receiver.sealed_secret.encode()).hexdigest()[:16]
 
@@ -120,14 +120,14 @@ def remove(receiver_id: int, *, user_id: int, now: datetime) -> None:
     ledger.lock_accounts([user_id])
     find(receiver_id, user_id=user_id).removed_at = now
     db.session.flush()
-    waiting = (Delivery.receiver_id == receiver_id, Delivery.state == DeliveryState.WAITING)
+    waiting = (WebhookDelivery.receiver_id == receiver_id, WebhookDelivery.state == DeliveryState.WAITING)
     ended = {"state": DeliveryState.GIVEN_UP, "due_at": None, "answer": REMOVED}
-    db.session.execute(update(Delivery).where(*waiting).values(**ended))
+    db.session.execute(update(WebhookDelivery).where(*waiting).values(**ended))
 
 
 def remove_all(user_id: int, *, now: datetime) -> None:
     """Send nothing more to any of this person's receivers."""
-    for receiver_id in db.session.scalars(select(Receiver.id).where(*_is_live(user_id))).all():
+    for receiver_id in db.session.scalars(select(WebhookEndpoint.id).where(*_is_live(user_id))).all():
         remove(receiver_id, user_id=user_id, now=now)
 
 
@@ -146,12 +146,12 @@ def send_again(delivery_id: int, *, receiver_id: int, user_id: int, now: datetim
     webhook_deliveries.send_again(delivery_id, receiver_id=receiver.id, now=now)
 
 
-def _live(user_id: int) -> Select[Receiver]:
-    return select(Receiver).where(*_is_live(user_id))
+def _live(user_id: int) -> Select[WebhookEndpoint]:
+    return select(WebhookEndpoint).where(*_is_live(user_id))
 
 
 def _is_live(user_id: int) -> tuple[ColumnElement[bool], ...]:
-    return (Receiver.user_id == user_id, Receiver.removed_at.is_(None))
+    return (WebhookEndpoint.user_id == user_id, WebhookEndpoint.removed_at.is_(None))
 
 
 def _new_secret() -> str:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import delete, select
 
-from panel.db import change, db, table_of, upsert
+from panel.db import db, execute_write, table_of, upsert
 from panel.models import Favorite
 from panel.services import customer_version
 from panel.services.catalogue.tools import ToolOffer
@@ -25,13 +25,13 @@ def choose(user_id: int, tool_id: int, *, now: datetime) -> None:
     ledger.lock_accounts([user_id])
     check_open([user_id])
     chosen = {"user_id": user_id, "tool_id": tool_id, "chosen_at": now}
-    if change(upsert(FAVORITES).on_conflict_do_nothing(), [chosen]):
+    if execute_write(upsert(FAVORITES).on_conflict_do_nothing(), [chosen]):
         customer_version.bump_customers([user_id])
 
 
 def drop(user_id: int, tool_id: int) -> None:
     """The tool is no longer a favorite of this person, if it was one."""
-    if change(delete(Favorite).where(Favorite.user_id == user_id, Favorite.tool_id == tool_id)):
+    if execute_write(delete(Favorite).where(Favorite.user_id == user_id, Favorite.tool_id == tool_id)):
         customer_version.bump_customers([user_id])
 
 

@@ -16,7 +16,7 @@ import yaml
 from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from panel.domain.status import Money, Status, came_from
+from panel.domain.status import Money, Status, possible_sources
 from panel.services.help.markdown import BadProse, Prose, fill_in, read_prose
 from panel.services.help.worked_examples import EXAMPLE_QUANTITY
 
@@ -236,7 +236,7 @@ def _check_status_page(status: Status, page: Page[StatusKeys], *, content: Conte
     least, most = _REMAINS[status.facts.money]
     if not least <= page.keys.remains <= most:
         raise WrongContent(f"Wrong content {page.file}: key 'remains': a {status.label} order cannot have this many.")
-    neighbours = {f"/order-statuses/{other.slug}" for other in (*came_from(status), *status.facts.next)}
+    neighbours = {f"/order-statuses/{other.slug}" for other in (*possible_sources(status), *status.facts.next)}
     for address in page.prose.parts[PARTS.index("Before and after")].links:
         if address.startswith("/order-statuses/") and address not in neighbours:
             raise WrongContent(f"Wrong content {page.file}: no order goes between {status.label} and {address}.")

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from panel.domain import money
-from panel.domain.status import FIRST, USUAL_WAY, Money, Status, came_from
+from panel.domain.status import FIRST, USUAL_PATH, Money, Status, possible_sources
 from panel.services import delivery_times
 from panel.services.accounts import sessions, throttles, users
 from panel.services.mail import outbox
@@ -74,13 +74,13 @@ def _statuses() -> dict[str, str]:
         **{status.value: status.label for status in Status},
         **{f"{status.value}_page": page_link(status) for status in Status},
         "status_count": in_words(len(Status)),
-        "usual_way": ", ".join(page_link(status) for status in USUAL_WAY),
+        "usual_way": ", ".join(page_link(status) for status in USUAL_PATH),
         "first": FIRST.label,
         "held": listed(held, last="or"),
         "end_count": in_words(len(ends)),
         "ends": listed(ends, last="and"),
-        "cancels_from": listed(came_from(Status.CANCELED), last="or"),
-        "refills_from": listed(came_from(Status.REFILL), last="or"),
+        "cancels_from": listed(possible_sources(Status.CANCELED), last="or"),
+        "refills_from": listed(possible_sources(Status.REFILL), last="or"),
         "after_refill": listed(Status.REFILL.facts.next, last="or"),
         "after_completed": listed(Status.COMPLETED.facts.next, last="or"),
     }

@@ -9,7 +9,7 @@ from flask import current_app
 from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import ColumnElement, Row, bindparam, case, func, null, select, update
 
-from panel.db import change, db, lock_rows, table_of
+from panel.db import db, execute_write, lock_rows, table_of
 from panel.domain import notification_kinds as kinds_of_notices
 from panel.domain.notification_kinds import Notice
 from panel.domain.refill import RefillState
@@ -46,7 +46,7 @@ def reader(user_id: int) -> Reader | None:
 
 
 def _reader(row: Row[int, str, str]) -> Reader:
-    return Reader(row.id, row.email, kinds_of_notices.of_words(row.notices_off))
+    return Reader(row.id, row.email, kinds_of_notices.parse_kinds(row.notices_off))
 
 
 def tell(user_id: int, kind: Notice, *, key: str, now: datetime, **facts: Any) -> bool:
@@ -97,22 +97,26 @@ def came_through_api() -> ColumnElement[bool]:
 
 def choices(user_id: int) -> dict[Notice, bool]:
     """Which kinds this person wants."""
-    off = kinds_of_notices.of_words(db.session.scalars(select(USERS.c.notices_off).where(USERS.c.id == user_id)).one())
+    off = kinds_of_notices.parse_kinds(
+        db.session.scalars(select(USERS.c.notices_off).where(USERS.c.id == user_id)).one()
+    )
     return {kind: kind not in off for kind in Notice}
 
 
 def choose(user_id: int, *, wanted: Collection[Notice]) -> None:
     """From now on exactly these kinds."""
-    off = kinds_of_notices.as_words(frozenset(Notice) - frozenset(wanted))
-    change(update(USERS).where(USERS.c.id == user_id).values(notices_off=off))
+    off = kinds_of_notices.serialize_kinds(frozenset(Notice) - frozenset(wanted))
+    execute_write(update(USERS).where(USERS.c.id == user_id).values(notices_off=off))
 
 
 def switch_off(user_id: int, kinds: Collection[Notice]) -> None:
     """No more mails of these kinds; the others stay as they are."""
     kept = db.session.scalar(lock_rows(select(USERS.c.notices_off).where(USERS.c.id == user_id)))
     if kept is not None:
-        off = kinds_of_notices.of_words(kept) | frozenset(kinds)
-        change(update(USERS).where(USERS.c.id == user_id).values(notices_off=kinds_of_notices.as_words(off)))
+        off = kinds_of_notices.parse_kinds(kept) | frozenset(kinds)
+        execute_write(
+            update(USERS).where(USERS.c.id == user_id).values(notices_off=kinds_of_notices.serialize_kinds(off))
+        )
 
 
 def unsubscribe_path(user_id: int, kinds: Collection[Notice]) -> str:
@@ -126,7 +130,7 @@ def read_unsubscribe(token: str) -> tuple[int, frozenset[Notice]] | None:
         user_id, *words = _signer().loads(token)
     except (BadSignature, ValueError):
         return None
-    return int(user_id), kinds_of_notices.of_words(" ".join(words))
+    return int(user_id), kinds_of_notices.parse_kinds(" ".join(words))
 
 
 def _signer() -> URLSafeSerializer:

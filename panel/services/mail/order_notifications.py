@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Row, select, update
 
-from panel.db import change, db, lock_rows, table_of
+from panel.db import db, execute_write, lock_rows, table_of
 from panel.domain.notification_kinds import Notice
 from panel.domain.status import Status
 from panel.models import Account, Order, Terms, User
@@ -61,12 +61,12 @@ def tell_customer(customer_id: int, *, now: datetime) -> bool:
     rows = db.session.execute(lock_rows(_MARKED.where(ORDERS.c.customer_id == customer_id), of=ORDERS)).all()
     if not rows:
         return False
-    change(update(ORDERS).where(ORDERS.c.id.in_([row.id for row in rows])).values(notice_at=None))
+    execute_write(update(ORDERS).where(ORDERS.c.id.in_([row.id for row in rows])).values(notice_at=None))
     to = notifications.reader(customer_id)
     wanted = [] if to is None else [order for order in map(_ended, rows) if Notice(order.status) not in to.off]
     if to is None or not wanted:
         return False
-    change(update(USERS).where(USERS.c.id == customer_id).values(noticed_at=now))
+    execute_write(update(USERS).where(USERS.c.id == customer_id).values(noticed_at=now))
     kinds = {Notice(order.status) for order in wanted}
     # An order is marked once, so no other mail begins with this one.
     key = f"orders:{wanted[0].id}"

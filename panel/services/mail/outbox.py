@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from flask import current_app
 from sqlalchemy import delete, func, select
 
-from panel.db import change, db, lock_rows, table_of, upsert
+from panel.db import db, execute_write, lock_rows, table_of, upsert
 from panel.domain import plain_text
 from panel.models import Mail
 from panel.security import encryption
@@ -170,9 +170,9 @@ def outbox(*, given_up_since: datetime) -> Outbox:
 def purge(*, now: datetime) -> int:
     """Drop mails that were done with 30 days ago. How many."""
     before = now - KEPT_FOR
-    return change(delete(MAILS).where((MAILS.c.sent_at < before) | (MAILS.c.given_up_at < before)))
+    return execute_write(delete(MAILS).where((MAILS.c.sent_at < before) | (MAILS.c.given_up_at < before)))
 
 
 def forget_person(user_id: int) -> None:
     """Drop every mail of this person, sent or not: their account is closed."""
-    change(delete(MAILS).where(MAILS.c.user_id == user_id))
+    execute_write(delete(MAILS).where(MAILS.c.user_id == user_id))

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from panel.db import db
-from panel.models import SignIn, User
+from panel.models import LoginSession, User
 from panel.services.mail import outbox
 from panel.services.mail import templates as mail_templates
 
@@ -24,8 +24,8 @@ def new_device(user_id: int, *, sign_in_id: int, device: str, network: str, now:
 
     Says nothing of the first device ever: that is whoever opened the account.
     """
-    others = select(SignIn.id).where(SignIn.user_id == user_id, SignIn.id != sign_in_id)
-    alike = others.where(SignIn.device == device, SignIn.network == network)
+    others = select(LoginSession.id).where(LoginSession.user_id == user_id, LoginSession.id != sign_in_id)
+    alike = others.where(LoginSession.device == device, LoginSession.network == network)
     known, same = db.session.execute(
         select(select(func.count()).select_from(others.limit(1).subquery()).scalar_subquery(), alike.exists())
     ).one()

@@ -9,14 +9,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Subquery, Table, and_, case, func, not_, or_, select
 
-from panel.db import db, read_at_one_moment, table_of
+from panel.db import begin_snapshot, db, table_of
 from panel.domain.settlement import settle
 from panel.domain.status import Status
-from panel.models import Account, AccountKind, Event, Order, OrderCount, Refill, Transfer, TransferKind
+from panel.models import Account, AccountKind, Order, OrderCount, OrderEvent, Refill, Transfer, TransferKind
 from panel.services import test_orders
 
 ORDERS = table_of(Order)
-EVENTS = table_of(Event)
+EVENTS = table_of(OrderEvent)
 TRANSFERS = table_of(Transfer)
 ACCOUNTS = table_of(Account)
 
@@ -37,7 +37,7 @@ class Audit:
 
 def audit() -> Audit:
     """Compare balances, orders, events and counts with what transfers and events say they must be."""
-    read_at_one_moment()
+    begin_snapshot()
     differences = [
         *_accounts(),
         *_charges(),

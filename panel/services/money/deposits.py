@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from panel.db import db, lock_rows
 from panel.domain.errors import BadMoney, NotFound, Refused
 from panel.domain.money import NANOS_PER_UNIT, parse_nanos
-from panel.models import TopUp
+from panel.models import DepositRequest
 from panel.services import customer_version
 from panel.services.closed_accounts import check_open
 from panel.services.money import ledger
@@ -34,7 +34,7 @@ def parse_amount(text: str) -> int:
         raise BadMoney(error.message, field="amount") from None
 
 
-def request_top_up(customer_id: int, *, amount_nanos: int, now: datetime) -> TopUp:
+def request_top_up(customer_id: int, *, amount_nanos: int, now: datetime) -> DepositRequest:
     """Note that the customer means to pay this amount. The same amount asked for twice, or at once, is one request.
 
     Raises BadMoney for the amount, and Refused beyond MOST_OPEN or for a closed account.
@@ -51,19 +51,25 @@ def request_top_up(customer_id: int, *, amount_nanos: int, now: datetime) -> Top
             f"You have {MOST_OPEN} open requests already. Pay one of them with its own reference first.",
             field="amount",
         )
-    top_up = TopUp(customer_id=customer_id, reference=_free_reference(), amount_nanos=amount_nanos, requested_at=now)
+    top_up = DepositRequest(
+        customer_id=customer_id, reference=_free_reference(), amount_nanos=amount_nanos, requested_at=now
+    )
     db.session.add(top_up)
     db.session.flush()
     return top_up
 
 
-def open_requests(customer_id: int) -> list[TopUp]:
+def open_requests(customer_id: int) -> list[DepositRequest]:
     """What this customer asked for and no operator has confirmed or refused yet, the newest first."""
     return list(
         db.session.scalars(
-            select(TopUp)
-            .where(TopUp.customer_id == customer_id, TopUp.transfer_id.is_(None), TopUp.refused_at.is_(None))
-            .order_by(TopUp.id.desc())
+            select(DepositRequest)
+            .where(
+                DepositRequest.customer_id == customer_id,
+                DepositRequest.transfer_id.is_(None),
+                DepositRequest.refused_at.is_(None),
+            )
+            .order_by(DepositRequest.id.desc())
         )
     )
 
@@ -71,16 +77,18 @@ def open_requests(customer_id: int) -> list[TopUp]:
 def references(customer_id: int) -> dict[int, str]:
     """The references of this customer's confirmed requests, by the transfer that confirmed them."""
     rows = db.session.execute(
-        select(TopUp.transfer_id, TopUp.reference).where(
-            TopUp.customer_id == customer_id, TopUp.transfer_id.is_not(None)
+        select(DepositRequest.transfer_id, DepositRequest.reference).where(
+            DepositRequest.customer_id == customer_id, DepositRequest.transfer_id.is_not(None)
         )
     )
     return {transfer_id: reference for transfer_id, reference in rows if transfer_id is not None}
 
 
-def find(reference: str) -> TopUp:
+def find(reference: str) -> DepositRequest:
     """The request with this reference, however it was typed. Raises NotFound."""
-    return _found(db.session.scalar(select(TopUp).where(TopUp.reference == _as_kept(reference))), reference)
+    return _found(
+        db.session.scalar(select(DepositRequest).where(DepositRequest.reference == _as_kept(reference))), reference
+    )
 
 
 def confirm(reference: str, *, amount_nanos: int, note: str, now: datetime) -> int:
@@ -99,7 +107,7 @@ def confirm(reference: str, *, amount_nanos: int, note: str, now: datetime) -> i
     return transfer_id
 
 
-def refuse(reference: str, *, reason: str, now: datetime) -> TopUp:
+def refuse(reference: str, *, reason: str, now: datetime) -> DepositRequest:
     """End a request without adding anything; the customer reads the reason. Raises NotFound or Refused."""
     top_up = _held_open(reference)
     top_up.refused_at, top_up.refused_reason = now, reason
@@ -108,23 +116,25 @@ def refuse(reference: str, *, reason: str, now: datetime) -> TopUp:
     return top_up
 
 
-def refused_requests(customer_id: int, *, since: datetime) -> list[TopUp]:
+def refused_requests(customer_id: int, *, since: datetime) -> list[DepositRequest]:
     """What operators have refused this customer since then, the newest first."""
-    mine = select(TopUp).where(TopUp.customer_id == customer_id, TopUp.refused_at >= since)
-    return list(db.session.scalars(mine.order_by(TopUp.id.desc())))
+    mine = select(DepositRequest).where(DepositRequest.customer_id == customer_id, DepositRequest.refused_at >= since)
+    return list(db.session.scalars(mine.order_by(DepositRequest.id.desc())))
 
 
-def waiting(*, after: int | None, most: int) -> list[TopUp]:
+def waiting(*, after: int | None, most: int) -> list[DepositRequest]:
     """All requests that wait for an operator, the oldest first, beyond the one numbered `after`."""
-    statement = select(TopUp).where(TopUp.transfer_id.is_(None), TopUp.refused_at.is_(None), TopUp.id > (after or 0))
-    return list(db.session.scalars(statement.order_by(TopUp.id).limit(most)))
+    statement = select(DepositRequest).where(
+        DepositRequest.transfer_id.is_(None), DepositRequest.refused_at.is_(None), DepositRequest.id > (after or 0)
+    )
+    return list(db.session.scalars(statement.order_by(DepositRequest.id).limit(most)))
 
 
-def _held_open(reference: str) -> TopUp:
+def _held_open(reference: str) -> DepositRequest:
     """The request, held until the transaction ends. Raises NotFound, or Refused when it was decided before."""
     # The customer's account comes first, as for everyone who moves that customer's money.
     ledger.lock_accounts([find(reference).customer_id])
-    statement = lock_rows(select(TopUp).where(TopUp.reference == _as_kept(reference)))
+    statement = lock_rows(select(DepositRequest).where(DepositRequest.reference == _as_kept(reference)))
     # It may have been read before it was held, and be another's by now.
     top_up = _found(db.session.scalar(statement, execution_options={"populate_existing": True}), reference)
     if top_up.transfer_id is not None:
@@ -153,7 +163,7 @@ def _check_amount(amount_nanos: int) -> None:
 def _free_reference() -> str:
     while True:
         reference = "T-" + "".join(secrets.choice(_REFERENCE_SIGNS) for _ in range(_REFERENCE_LENGTH))
-        if not db.session.scalar(select(func.count()).where(TopUp.reference == reference)):
+        if not db.session.scalar(select(func.count()).where(DepositRequest.reference == reference)):
             return reference
 
 
@@ -161,7 +171,7 @@ def _as_kept(reference: str) -> str:
     return reference.strip().upper()
 
 
-def _found(top_up: TopUp | None, reference: str) -> TopUp:
+def _found(top_up: DepositRequest | None, reference: str) -> DepositRequest:
     if top_up is None:
         raise NotFound(f"There is no request with the reference {reference.strip()}.")
     return top_up

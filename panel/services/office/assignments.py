@@ -6,15 +6,15 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
 
-from panel.db import change, db, table_of, upsert
+from panel.db import db, execute_write, table_of, upsert
 from panel.domain import formatting
 from panel.domain.errors import Refused
-from panel.models import Claim, Provider, User
+from panel.models import OrderAssignment, Provider, User
 from panel.services import audit_log
 from panel.services.orders import transitions
 
 LASTS = timedelta(minutes=30)
-CLAIMS = table_of(Claim)
+CLAIMS = table_of(OrderAssignment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +30,9 @@ class Held:
 def of_orders(order_ids: Sequence[int], *, now: datetime) -> dict[int, Held]:
     """The claims that hold now, by order."""
     rows = db.session.execute(
-        select(Claim.order_id, Claim.operator_id, User.email, Claim.until)
-        .join(User, User.id == Claim.operator_id)
-        .where(Claim.order_id.in_(order_ids), Claim.until > now)
+        select(OrderAssignment.order_id, OrderAssignment.operator_id, User.email, OrderAssignment.until)
+        .join(User, User.id == OrderAssignment.operator_id)
+        .where(OrderAssignment.order_id.in_(order_ids), OrderAssignment.until > now)
     )
     return {row[0]: Held(*row) for row in rows}
 
@@ -83,7 +83,7 @@ def release(order_id: int, *, operator_id: int, actor: str, now: datetime) -> No
 
 def end(order_id: int) -> bool:
     """Remove the claim; whether there was one."""
-    return change(delete(CLAIMS).where(CLAIMS.c.order_id == order_id)) == 1
+    return execute_write(delete(CLAIMS).where(CLAIMS.c.order_id == order_id)) == 1
 
 
 def is_by_hand(provider_id: int) -> bool:

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, select
 
 from panel.db import db
 from panel.domain.list_filters import BadFilters, DaysAndPage, days_of, is_row_number
-from panel.models import AuditLine
+from panel.models import AuditLogEntry
 
 PAGE_SIZE = 50
 BATCH_SIZE = 1_000
@@ -32,7 +32,7 @@ class Filters(DaysAndPage):
 class Page:
     """Lines, newest first, and the line after which the next page begins."""
 
-    lines: Sequence[AuditLine]
+    lines: Sequence[AuditLogEntry]
     next_after: int | None
 
 
@@ -59,7 +59,7 @@ def page(filters: Filters) -> Page:
     return Page(lines[:PAGE_SIZE], lines[PAGE_SIZE - 1].id if has_more else None)
 
 
-def all_lines(filters: Filters) -> Iterator[AuditLine]:
+def all_lines(filters: Filters) -> Iterator[AuditLogEntry]:
     """Everything that is found, for a file: a thousand at a time."""
     filters = filters.at(None)
     while lines := _read(filters, most=BATCH_SIZE):
@@ -67,24 +67,24 @@ def all_lines(filters: Filters) -> Iterator[AuditLine]:
         filters = filters.at(lines[-1].id)
 
 
-def _read(filters: Filters, *, most: int) -> Sequence[AuditLine]:
-    statement = select(AuditLine).where(*_conditions(filters))
+def _read(filters: Filters, *, most: int) -> Sequence[AuditLogEntry]:
+    statement = select(AuditLogEntry).where(*_conditions(filters))
     if filters.after is not None:
-        statement = statement.where(AuditLine.id < filters.after)
-    return db.session.scalars(statement.order_by(AuditLine.id.desc()).limit(most)).all()
+        statement = statement.where(AuditLogEntry.id < filters.after)
+    return db.session.scalars(statement.order_by(AuditLogEntry.id.desc()).limit(most)).all()
 
 
 def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if filters.subject:
-        found.append(AuditLine.subject == filters.subject)
+        found.append(AuditLogEntry.subject == filters.subject)
     for column, text in (
-        (AuditLine.actor, filters.actor),
-        (AuditLine.act, filters.act),
-        (AuditLine.detail, filters.detail),
+        (AuditLogEntry.actor, filters.actor),
+        (AuditLogEntry.act, filters.act),
+        (AuditLogEntry.detail, filters.detail),
     ):
         if text:
             found.append(column.icontains(text, autoescape=True))
     if filters.period is not None:
-        found += [AuditLine.at >= filters.period.since, AuditLine.at < filters.period.until]
+        found += [AuditLogEntry.at >= filters.period.since, AuditLogEntry.at < filters.period.until]
     return found

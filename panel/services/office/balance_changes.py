@@ -11,7 +11,7 @@ from sqlalchemy import select
 from panel.db import db, table_of
 from panel.domain import money
 from panel.domain.errors import BadMoney, NotFound, Refused
-from panel.models import AccountKind, ProposalKind, TopUp, Transfer, TransferKind, User
+from panel.models import AccountKind, DepositRequest, ProposalKind, Transfer, TransferKind, User
 from panel.services import audit_log, customer_version
 from panel.services.money import approval_limit, deposits, ledger
 from panel.services.money.approval_limit import Unapproved
@@ -75,7 +75,9 @@ def move(wanted: Wanted, *, actor: str, now: datetime) -> int:
     """Move the money, in a transaction that holds the customer's account; the transfer's id."""
     reason = audit_log.checked_reason(wanted.reason)
     if wanted.kind is ProposalKind.TOP_UP:
-        reference = db.session.scalars(select(TopUp.reference).where(TopUp.id == wanted.top_up_id)).one()
+        reference = db.session.scalars(
+            select(DepositRequest.reference).where(DepositRequest.id == wanted.top_up_id)
+        ).one()
         number = deposits.confirm(reference, amount_nanos=wanted.amount_nanos, note=reason, now=now)
         what = f"top-up {reference}"
     else:

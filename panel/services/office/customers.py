@@ -18,12 +18,12 @@ from panel.domain.status import Status
 from panel.models import (
     Account,
     ApiKey,
-    AuditLine,
+    AuditLogEntry,
+    DepositRequest,
+    LoginSession,
     Order,
     OrderCount,
-    SignIn,
     Terms,
-    TopUp,
     User,
 )
 from panel.services import audit_log, customer_version, test_orders
@@ -89,12 +89,12 @@ class Whole:
     counts: dict[Status, int]
     orders: Sequence[LastOrder]
     lines: Sequence[Line]
-    top_ups: Sequence[TopUp]
+    top_ups: Sequence[DepositRequest]
     keys: Sequence[ApiKey]
     receivers: Sequence[Summary]
     tickets: Sequence[Ticket]
-    devices: Sequence[SignIn]
-    log: Sequence[AuditLine]
+    devices: Sequence[LoginSession]
+    log: Sequence[AuditLogEntry]
 
     @property
     def orders_in_all(self) -> int:
@@ -118,7 +118,7 @@ def checked_search(text: str) -> str:
 def search(text: str, *, after: int | None) -> Page:
     """People whose number this is, or whose email has it as a part; where it is empty, all but the test customer."""
     placed = select(func.sum(OrderCount.orders)).where(OrderCount.customer_id == User.id).scalar_subquery()
-    signed_in = select(func.max(SignIn.seen_at)).where(SignIn.user_id == User.id).scalar_subquery()
+    signed_in = select(func.max(LoginSession.seen_at)).where(LoginSession.user_id == User.id).scalar_subquery()
     used = select(func.max(ApiKey.used_at)).where(ApiKey.user_id == User.id).scalar_subquery()
     statement: Select[*tuple[Any, ...]] = select(
         User.id,
@@ -170,7 +170,12 @@ def whole(user: User, *, now: datetime) -> Whole:
     """Everything about this person, as of one moment."""
     customer_id = user.id
     counts = order_history.counts_by_status(customer_id)
-    requests = select(TopUp).where(TopUp.customer_id == customer_id).order_by(TopUp.id.desc()).limit(SHOWN)
+    requests = (
+        select(DepositRequest)
+        .where(DepositRequest.customer_id == customer_id)
+        .order_by(DepositRequest.id.desc())
+        .limit(SHOWN)
+    )
     return Whole(
         user=user,
         balance_nanos=ledger.balance_nanos(customer_id),
@@ -207,10 +212,10 @@ def _last_orders(customer_id: int) -> list[LastOrder]:
     return [LastOrder(row[0], row[1], Status(row[2]), *row[3:]) for row in rows]
 
 
-def lines_about(customer_id: int) -> Sequence[AuditLine]:
+def lines_about(customer_id: int) -> Sequence[AuditLogEntry]:
     """The newest lines of the audit log about this person."""
-    about = select(AuditLine).where(AuditLine.subject == subject(customer_id))
-    return db.session.scalars(about.order_by(AuditLine.id.desc()).limit(SHOWN)).all()
+    about = select(AuditLogEntry).where(AuditLogEntry.subject == subject(customer_id))
+    return db.session.scalars(about.order_by(AuditLogEntry.id.desc()).limit(SHOWN)).all()
 
 
 def subject(customer_id: int) -> str:
@@ -258,8 +263,12 @@ def _held(customer_id: int) -> User:
 
 
 def _end_sessions(customer_id: int, *, now: datetime) -> int:
-    ended = update(SignIn).where(SignIn.user_id == customer_id, SignIn.ended_at.is_(None)).values(ended_at=now)
-    return len(db.session.execute(ended.returning(SignIn.id)).all())
+    ended = (
+        update(LoginSession)
+        .where(LoginSession.user_id == customer_id, LoginSession.ended_at.is_(None))
+        .values(ended_at=now)
+    )
+    return len(db.session.execute(ended.returning(LoginSession.id)).all())
 
 
 def _changed(act: str, customer_id: int, detail: str, *, actor: str, now: datetime) -> None:

@@ -14,7 +14,7 @@ from panel.models import (
     Account,
     AccountKind,
     Attempt,
-    AuditLine,
+    AuditLogEntry,
     Cancellation,
     Order,
     Provider,
@@ -62,7 +62,7 @@ class Story:
     reviews: Sequence[Review]
     tickets: Sequence[Ticket]
     transfers: Sequence[Money]
-    log: Sequence[AuditLine]
+    log: Sequence[AuditLogEntry]
     held: Held | None
     room: Room
 
@@ -167,7 +167,7 @@ def _numbers(order_id: int) -> tuple[list[int], list[int]]:
 
 def _log(
     order_id: int, *, refills: Sequence[Refill], stops: Sequence[Cancellation], reviews: Sequence[Review]
-) -> Sequence[AuditLine]:
+) -> Sequence[AuditLogEntry]:
     """What operators did about the order and about what belongs to it, the newest first."""
     subjects = [
         f"order {order_id}",
@@ -175,5 +175,5 @@ def _log(
         *(f"cancellation {stop.id}" for stop in stops),
         *(f"review {review.id}" for review in reviews),
     ]
-    lines = select(AuditLine).where(AuditLine.subject.in_(subjects)).order_by(AuditLine.id.desc())
+    lines = select(AuditLogEntry).where(AuditLogEntry.subject.in_(subjects)).order_by(AuditLogEntry.id.desc())
     return db.session.scalars(lines.limit(MOST_LINES)).all()

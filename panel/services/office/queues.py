@@ -22,9 +22,10 @@ from panel.models import (
     AttemptState,
     Cancellation,
     CancellationState,
-    Event,
+    DepositRequest,
     Order,
     OrderCount,
+    OrderEvent,
     Proposal,
     ProposalState,
     Provider,
@@ -32,7 +33,6 @@ from panel.models import (
     Review,
     Ticket,
     Tool,
-    TopUp,
 )
 from panel.services import delivery_times
 from panel.services.orders import time_rules, timeouts
@@ -41,7 +41,7 @@ from panel.services.providers import health as provider_health
 # However fast the tool usually starts: nobody is called for a delay of seconds.
 LEAST_LATE = timedelta(minutes=5)
 
-ORDERS, COUNTS, EVENTS = table_of(Order), table_of(OrderCount), table_of(Event)
+ORDERS, COUNTS, EVENTS = table_of(Order), table_of(OrderCount), table_of(OrderEvent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +173,11 @@ def _providers(limits: Limits, now: datetime) -> Queue:
     return Queue("providers", "Providers silent or paused", rule, "/office/providers", count, oldest)
 
 
-_UNPAID = (TopUp.transfer_id.is_(None), TopUp.refused_at.is_(None))
+_UNPAID = (DepositRequest.transfer_id.is_(None), DepositRequest.refused_at.is_(None))
 
 
 def _top_ups(limits: Limits, now: datetime) -> Queue:
-    count, oldest = _counted(select(func.count(), func.min(TopUp.requested_at)).where(*_UNPAID))
+    count, oldest = _counted(select(func.count(), func.min(DepositRequest.requested_at)).where(*_UNPAID))
     rule = "Requests to add money that nobody has confirmed. Confirm what arrived."
     return Queue("top-ups", "Top-ups", rule, "/office/top-ups", count, oldest)
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 from panel.db import db, lock_rows
 from panel.domain import money
 from panel.domain.errors import NotFound, Refused, StaleForm
-from panel.models import Proposal, ProposalKind, ProposalState, TopUp, User
+from panel.models import DepositRequest, Proposal, ProposalKind, ProposalState, User
 from panel.services import audit_log
 from panel.services.money import approval_limit, deposits, ledger
 from panel.services.office import balance_changes
@@ -217,12 +217,12 @@ def _shown() -> Select[Proposal, str, str, str, str]:
             _CUSTOMER.email,
             _PROPOSER.email,
             func.coalesce(_DECIDER.email, ""),
-            func.coalesce(TopUp.reference, ""),
+            func.coalesce(DepositRequest.reference, ""),
         )
         .join(_CUSTOMER, _CUSTOMER.id == Proposal.customer_id)
         .join(_PROPOSER, _PROPOSER.id == Proposal.proposed_by)
         .outerjoin(_DECIDER, _DECIDER.id == Proposal.decided_by)
-        .outerjoin(TopUp, TopUp.id == Proposal.top_up_id)
+        .outerjoin(DepositRequest, DepositRequest.id == Proposal.top_up_id)
     )
 
 

@@ -13,7 +13,7 @@ from panel.domain import refill as rules
 from panel.domain.list_filters import LARGEST_ID
 from panel.domain.next_step import Facts, NextStep, next_step
 from panel.domain.status import Status
-from panel.models import Cancellation, Event, Order, Provider, Terms, Tool, Transfer, TransferKind
+from panel.models import Cancellation, Order, OrderEvent, Provider, Terms, Tool, Transfer, TransferKind
 from panel.services.money import ledger
 from panel.services.orders import cancellations, dispatch, goodwill, refills
 from panel.services.orders.goodwill import Given
@@ -190,16 +190,16 @@ def find(order_id: int, *, customer_id: int) -> OwnOrder | None:
 
 def timeline(own: OwnOrder, *, page: int) -> Timeline:
     """The order's events, newest first; a page beyond the last is the last."""
-    of_order = Event.order_id == own.id
-    events = db.session.scalar(select(func.count()).select_from(Event).where(of_order)) or 0
+    of_order = OrderEvent.order_id == own.id
+    events = db.session.scalar(select(func.count()).select_from(OrderEvent).where(of_order)) or 0
     pages = max(1, -(-events // EVENTS_PER_PAGE))
     page = min(max(1, page), pages)
-    found = select(Event).where(of_order).order_by(Event.id.desc())
+    found = select(OrderEvent).where(of_order).order_by(OrderEvent.id.desc())
     rows = db.session.scalars(found.offset((page - 1) * EVENTS_PER_PAGE).limit(EVENTS_PER_PAGE))
     return Timeline(tuple(_line(event, own.order.quantity) for event in rows), page, pages)
 
 
-def _line(event: Event, quantity: int) -> Line:
+def _line(event: OrderEvent, quantity: int) -> Line:
     is_move = event.old_status != event.status
     counted = f"{quantity - event.remains:,} of {quantity:,} delivered."
     if event.text:

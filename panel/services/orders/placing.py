@@ -15,7 +15,7 @@ from panel.db import db, table_of
 from panel.domain import links, pricing
 from panel.domain.errors import BadInput, BadLink, BadQuantity, PanelError, RequestIdUsed, TermsChanged, UnknownTool
 from panel.domain.status import FIRST
-from panel.models import AccountKind, Event, Order, TransferKind
+from panel.models import AccountKind, Order, OrderEvent, TransferKind
 from panel.services import customer_version
 from panel.services.catalogue import tools
 from panel.services.catalogue.tools import ToolOffer
@@ -179,7 +179,7 @@ def _write(customer_id: int, wanted: Quote, *, request_id: str, now: datetime) -
         "raw": "",
         "at": now,
     }
-    db.session.execute(insert(table_of(Event)), [placed])
+    db.session.execute(insert(table_of(OrderEvent)), [placed])
     customer_version.count_orders(Counter({(customer_id, FIRST): 1}))
     customer_version.bump_customers([customer_id])
     return order_id

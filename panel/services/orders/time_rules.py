@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from panel.db import db, lock_rows, table_of, upsert
 from panel.domain.status import Status
-from panel.models import Event, Heartbeat, OrderCount, TimeRules, Transfer
+from panel.models import Heartbeat, OrderCount, OrderEvent, TimeRules, Transfer
 from panel.services import audit_log, health, reviews
 
 HOUR = timedelta(hours=1)
@@ -118,7 +118,7 @@ def newest_stored() -> datetime | None:
     """The newest moment that the database knows: of a worker, an event or a transfer."""
     moments = (
         select(func.max(Heartbeat.at)),
-        select(Event.at).order_by(Event.id.desc()).limit(1),
+        select(OrderEvent.at).order_by(OrderEvent.id.desc()).limit(1),
         select(Transfer.at).order_by(Transfer.id.desc()).limit(1),
     )
     found = [db.session.scalar(each) for each in moments]

@@ -15,9 +15,9 @@ from sqlalchemy import bindparam, case, insert, literal_column, null, select, up
 from panel.db import db, lock_rows, table_of
 from panel.db.compiled_statements import Hot, among, together
 from panel.domain.errors import IllegalTransition, NotFound, StaleOrder
-from panel.domain.provider_report import Standing
+from panel.domain.provider_report import OrderProgress
 from panel.domain.status import Status
-from panel.models import Cancellation, Event, Order
+from panel.models import Cancellation, Order, OrderEvent
 from panel.services import customer_version, webhooks
 from panel.services.mail import notifications
 from panel.services.money import ledger
@@ -26,7 +26,7 @@ from panel.services.orders import cancellations_on_end, refunds
 from panel.services.webhooks import Moved
 
 ORDERS = table_of(Order)
-EVENTS = table_of(Event)
+EVENTS = table_of(OrderEvent)
 CANCELLATIONS = table_of(Cancellation)
 # When the provider of an order that has just ended is first asked again, and how close two questions may come.
 RECHECK_AFTER = timedelta(seconds=30)
@@ -60,8 +60,8 @@ class OrderRow:
     account_id: int
 
     @property
-    def standing(self) -> Standing:
-        return Standing(self.status, self.quantity, self.remains, self.start_count)
+    def standing(self) -> OrderProgress:
+        return OrderProgress(self.status, self.quantity, self.remains, self.start_count)
 
 
 @dataclass(frozen=True)

@@ -18,20 +18,20 @@ from panel.domain.ticket import TicketState
 from panel.models import (
     AccountKind,
     ApiKey,
+    DepositRequest,
     EmailChange,
+    EmailLink,
     Favorite,
-    MailedLink,
+    LoginSession,
     Order,
-    Receiver,
     RecoveryCode,
     ResetRequest,
-    SignIn,
     Ticket,
     TicketEntry,
-    TopUp,
     TransferKind,
     User,
     Webhook,
+    WebhookEndpoint,
 )
 from panel.services.accounts import users
 from panel.services.api import webhook_endpoints
@@ -109,10 +109,14 @@ def _give_up(user_id: int, amount_nanos: int, *, now: datetime) -> None:
 def _end_what_acts(user_id: int, *, now: datetime) -> None:
     """Keys, receivers, mailed links and requests: whatever could still do something in this person's name."""
     webhook_endpoints.remove_all(user_id, now=now)
-    for model in (ApiKey, MailedLink, EmailChange, Favorite):
+    for model in (ApiKey, EmailLink, EmailChange, Favorite):
         db.session.execute(delete(model).where(model.user_id == user_id))
-    still_open = (TopUp.customer_id == user_id, TopUp.transfer_id.is_(None), TopUp.refused_at.is_(None))
-    db.session.execute(update(TopUp).where(*still_open).values(refused_at=now, refused_reason=TOP_UP_ENDED))
+    still_open = (
+        DepositRequest.customer_id == user_id,
+        DepositRequest.transfer_id.is_(None),
+        DepositRequest.refused_at.is_(None),
+    )
+    db.session.execute(update(DepositRequest).where(*still_open).values(refused_at=now, refused_reason=TOP_UP_ENDED))
 
 
 def _forget_texts(user_id: int, *, now: datetime) -> None:
@@ -126,7 +130,7 @@ def _forget_texts(user_id: int, *, now: datetime) -> None:
     mine = select(Ticket.id).where(Ticket.customer_id == user_id)
     db.session.execute(update(TicketEntry).where(TicketEntry.ticket_id.in_(mine)).values(text=ERASED))
     blank = {"url": "", "sealed_secret": "", "sealed_old_secret": "", "old_secret_until": None}
-    db.session.execute(update(Receiver).where(Receiver.user_id == user_id).values(**blank))
+    db.session.execute(update(WebhookEndpoint).where(WebhookEndpoint.user_id == user_id).values(**blank))
     db.session.execute(update(Webhook).where(Webhook.user_id == user_id).values(body=""))
     notifications.forget(user_id)
     outbox.forget_person(user_id)
@@ -146,7 +150,7 @@ def _forget_person(user_id: int, *, now: datetime) -> None:
         select(ResetRequest.id).where(ResetRequest.email.in_(email_address.spellings(user.email))), skip_locked=True
     )
     db.session.execute(delete(ResetRequest).where(ResetRequest.id.in_(db.session.scalars(asked).all())))
-    for model in (SignIn, RecoveryCode):
+    for model in (LoginSession, RecoveryCode):
         db.session.execute(delete(model).where(model.user_id == user_id))
     users.set_password(user_id, password_hash="")
     # With signs by chance, so that nobody can have signed up under this address before.

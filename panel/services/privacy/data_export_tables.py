@@ -9,22 +9,22 @@ from panel.models import (
     Account,
     ApiKey,
     Cancellation,
-    Delivery,
-    Event,
+    DepositRequest,
     Favorite,
+    LoginSession,
     Mail,
     Order,
-    Receiver,
+    OrderEvent,
     Refill,
-    SignIn,
     Terms,
     Ticket,
     TicketEntry,
     Tool,
-    TopUp,
     Transfer,
     User,
     Webhook,
+    WebhookDelivery,
+    WebhookEndpoint,
 )
 from panel.services.privacy.data_export import Table, table
 
@@ -36,19 +36,19 @@ def tables(user_id: int) -> list[Table]:
     mine = select(Account.id).where(Account.user_id == user_id).scalar_subquery()
     return [
         table("account", "Your email, when you opened the account, your choices and your balance", _account(user_id)),
-        table("log_ins", "The devices and networks that you logged in from", _log_ins(user_id), key=SignIn.id),
+        table("log_ins", "The devices and networks that you logged in from", _log_ins(user_id), key=LoginSession.id),
         table("orders", "Your orders, with their links, counts and money", _orders(user_id), key=Order.id),
-        table("order_events", "The timeline of each order", _events(of_orders), key=Event.id),
+        table("order_events", "The timeline of each order", _events(of_orders), key=OrderEvent.id),
         table("refills", "The refills you asked for", _refills(of_orders), key=Refill.id),
         table("cancellations", "The cancellations you asked for", _cancellations(of_orders), key=Cancellation.id),
         table("statement", "Every line of your balance", _statement(mine), key=Transfer.id),
-        table("top_up_requests", "Your requests to add money", _top_ups(user_id), key=TopUp.id),
+        table("top_up_requests", "Your requests to add money", _top_ups(user_id), key=DepositRequest.id),
         table("tickets", "Your tickets", _tickets(user_id), key=Ticket.id),
         table("ticket_messages", "What you and we wrote in them", _messages(of_tickets), key=TicketEntry.id),
         table("api_keys", "Your API keys by name; never a key itself", _keys(user_id), key=ApiKey.id),
-        table("webhook_receivers", "Where your webhooks go", _receivers(user_id), key=Receiver.id),
+        table("webhook_receivers", "Where your webhooks go", _receivers(user_id), key=WebhookEndpoint.id),
         table("webhooks", "What your receivers were told", _webhooks(user_id), key=Webhook.id),
-        table("webhook_deliveries", "How each of these was delivered", _deliveries(user_id), key=Delivery.id),
+        table("webhook_deliveries", "How each of these was delivered", _deliveries(user_id), key=WebhookDelivery.id),
         table("mails", "The mails we sent you in the last 30 days", _mails(user_id), key=Mail.id),
         table("favorites", "Your favorite tools", _favorites(user_id), key=Tool.id),
     ]
@@ -72,13 +72,13 @@ def _account(user_id: int) -> Select[*tuple[Any, ...]]:
 
 def _log_ins(user_id: int) -> Select[*tuple[Any, ...]]:
     return select(
-        SignIn.id.label("number"),
-        SignIn.device,
-        SignIn.network,
-        SignIn.signed_in_at.label("logged_in_at"),
-        SignIn.second_factor_at,
-        SignIn.ended_at.label("logged_out_at"),
-    ).where(SignIn.user_id == user_id)
+        LoginSession.id.label("number"),
+        LoginSession.device,
+        LoginSession.network,
+        LoginSession.signed_in_at.label("logged_in_at"),
+        LoginSession.second_factor_at,
+        LoginSession.ended_at.label("logged_out_at"),
+    ).where(LoginSession.user_id == user_id)
 
 
 def _orders(user_id: int) -> Select[*tuple[Any, ...]]:
@@ -110,16 +110,16 @@ def _orders(user_id: int) -> Select[*tuple[Any, ...]]:
 
 def _events(of_orders: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     return select(
-        Event.id.label("number"),
-        Event.order_id.label("order"),
-        Event.at,
-        Event.kind,
-        Event.source,
-        Event.old_status,
-        Event.status,
-        Event.remains,
-        Event.text,
-    ).where(Event.order_id.in_(of_orders))
+        OrderEvent.id.label("number"),
+        OrderEvent.order_id.label("order"),
+        OrderEvent.at,
+        OrderEvent.kind,
+        OrderEvent.source,
+        OrderEvent.old_status,
+        OrderEvent.status,
+        OrderEvent.remains,
+        OrderEvent.text,
+    ).where(OrderEvent.order_id.in_(of_orders))
 
 
 def _refills(of_orders: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
@@ -158,13 +158,13 @@ def _statement(mine: Any) -> Select[*tuple[Any, ...]]:
 
 def _top_ups(user_id: int) -> Select[*tuple[Any, ...]]:
     return select(
-        TopUp.reference,
-        TopUp.amount_nanos.label("amount"),
-        TopUp.requested_at,
-        TopUp.transfer_id.label("statement_line"),
-        TopUp.refused_at,
-        TopUp.refused_reason,
-    ).where(TopUp.customer_id == user_id)
+        DepositRequest.reference,
+        DepositRequest.amount_nanos.label("amount"),
+        DepositRequest.requested_at,
+        DepositRequest.transfer_id.label("statement_line"),
+        DepositRequest.refused_at,
+        DepositRequest.refused_reason,
+    ).where(DepositRequest.customer_id == user_id)
 
 
 def _tickets(user_id: int) -> Select[*tuple[Any, ...]]:
@@ -209,12 +209,12 @@ def _keys(user_id: int) -> Select[*tuple[Any, ...]]:
 
 def _receivers(user_id: int) -> Select[*tuple[Any, ...]]:
     return select(
-        Receiver.id.label("number"),
-        Receiver.url,
-        Receiver.balance_low_nanos.label("balance_low"),
-        Receiver.made_at,
-        Receiver.removed_at,
-    ).where(Receiver.user_id == user_id)
+        WebhookEndpoint.id.label("number"),
+        WebhookEndpoint.url,
+        WebhookEndpoint.balance_low_nanos.label("balance_low"),
+        WebhookEndpoint.made_at,
+        WebhookEndpoint.removed_at,
+    ).where(WebhookEndpoint.user_id == user_id)
 
 
 def _webhooks(user_id: int) -> Select[*tuple[Any, ...]]:
@@ -227,14 +227,14 @@ def _deliveries(user_id: int) -> Select[*tuple[Any, ...]]:
     return (
         select(
             Webhook.public_id.label("webhook"),
-            Delivery.receiver_id.label("receiver"),
-            Delivery.state,
-            Delivery.tries,
-            Delivery.answer,
-            Delivery.tried_at,
-            Delivery.delivered_at,
+            WebhookDelivery.receiver_id.label("receiver"),
+            WebhookDelivery.state,
+            WebhookDelivery.tries,
+            WebhookDelivery.answer,
+            WebhookDelivery.tried_at,
+            WebhookDelivery.delivered_at,
         )
-        .join(Webhook, Webhook.id == Delivery.webhook_id)
+        .join(Webhook, Webhook.id == WebhookDelivery.webhook_id)
         .where(Webhook.user_id == user_id)
     )
 

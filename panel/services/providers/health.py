@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import case, null, or_, select, update
 
-from panel.db import change, db
+from panel.db import db, execute_write
 from panel.models import Catalogue, Order, Provider
 from panel.providers.base import Accepted, NotSent, Outcome, ProviderSilent, Refused, Unclear
 from panel.services import reviews
@@ -45,7 +45,9 @@ def heard_of_order(provider_id: int, outcome: Outcome, *, now: datetime) -> None
     if not isinstance(outcome, Unclear) or outcome.is_in_words:
         cleared = update(Provider).where(mine, Provider.unclear_adds > 0).values(unclear_adds=0, add_after=None)
         said = "It answers clearly again."
-        if change(cleared) and reviews.close("provider_unclear", provider_id=provider_id, resolution=said, now=now):
+        if execute_write(cleared) and reviews.close(
+            "provider_unclear", provider_id=provider_id, resolution=said, now=now
+        ):
             _tell_open_pages()
         return
     count = (db.session.scalar(select(Provider.unclear_adds).where(mine)) or 0) + 1
@@ -75,7 +77,7 @@ def may_probe(provider_id: int, *, until: datetime, now: datetime) -> bool:
     if unclear < UNCLEAR_AFTER:
         return True
     free = or_(Provider.add_after.is_(None), Provider.add_after <= now)
-    return change(update(Provider).where(Provider.id == provider_id, free).values(add_after=until)) == 1
+    return execute_write(update(Provider).where(Provider.id == provider_id, free).values(add_after=until)) == 1
 
 
 def heard(provider_id: int, outcome: Outcome, *, now: datetime) -> None:
@@ -138,7 +140,7 @@ def pause(provider_id: int, *, reason: str, now: datetime) -> bool:
         return False
     _tell_open_pages()
     statement = update(Provider).where(Provider.id == provider_id, Provider.paused_at.is_(None))
-    return change(statement.values(paused_at=now, pause_reason=reason[:200])) == 1
+    return execute_write(statement.values(paused_at=now, pause_reason=reason[:200])) == 1
 
 
 def resume(provider_id: int, *, now: datetime) -> bool:
@@ -146,7 +148,7 @@ def resume(provider_id: int, *, now: datetime) -> bool:
     _tell_open_pages()
     is_held = or_(Provider.paused_at.is_not(None), Provider.unclear_adds >= UNCLEAR_AFTER)
     statement = update(Provider).where(Provider.id == provider_id, is_held)
-    was_held = change(statement.values(paused_at=None, pause_reason="")) == 1
+    was_held = execute_write(statement.values(paused_at=None, pause_reason="")) == 1
     db.session.execute(update(Provider).where(Provider.id == provider_id).values(**AS_NEW))
     waiting = update(Order).where(Order.provider_id == provider_id, Order.dispatch_at > now)
     db.session.execute(waiting.values(dispatch_at=now))

@@ -10,7 +10,7 @@ from panel.domain.errors import BadInput, Refused
 from panel.models import Provider
 from panel.providers import http
 from panel.security import encryption
-from panel.security.encryption import CannotUnseal
+from panel.security.encryption import DecryptionFailed
 from panel.services import test_orders
 from panel.settings import Settings
 
@@ -74,7 +74,7 @@ def unseal(sealed_key: str, *, settings: Settings) -> str:
     """The key as the provider gave it. Raises Refused when this installation can't open it."""
     try:
         return encryption.unseal(sealed_key, settings=settings)
-    except CannotUnseal as error:
+    except DecryptionFailed as error:
         raise Refused("A provider's key can't be opened: it was sealed under another key than ours.") from error
 
 

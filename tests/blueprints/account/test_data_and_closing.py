@@ -25,9 +25,9 @@ from tests.support.factories import (
     NOON,
     PASSWORD,
     a_customer,
-    again,
     an_operator,
     an_order,
+    reload,
     signed_in,
     with_second_factor,
 )
@@ -73,7 +73,7 @@ def a_full_customer() -> tuple[User, list[str]]:
     with transaction():
         codes = two_factor.new_recovery_codes(user.id, now=utc_now())
     an_order(customer=user, status=Status.PARTIAL, price="0.90", link="https://example.com/page-1")
-    user = again(user)
+    user = reload(user)
     return user, [user.password_hash, user.sealed_totp, secret, *codes, key.text, receiver_secret, "a link that acts"]
 
 
@@ -157,7 +157,7 @@ def test_closing_logs_out_says_so_and_leaves_no_way_back(client: FlaskClient, ap
     assert (answer.status_code, answer.location) == (303, "/")
     assert "Your account is closed." in client.get("/").text
     assert client.get("/account").status_code == other.get("/account").status_code == 303
-    for typed in (email, again(user).email):
+    for typed in (email, reload(user).email):
         assert client.post("/log-in", data={"email": typed, "password": PASSWORD}).status_code == 422
 
 
@@ -170,7 +170,7 @@ def test_closing_takes_password_and_code(client: FlaskClient) -> None:
     assert close(client, current_password="wrong").status_code == 422
     assert close(client).status_code == 422
     assert close(client, code="000000").status_code == 422
-    assert again(user).closed_at is None
+    assert reload(user).closed_at is None
     assert close(client, code=two_factor.code_at(secret, at=utc_now())).status_code == 303
 
 

@@ -9,10 +9,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from panel.db import db, transaction
-from panel.models import FailedTry, Mail, MailedLink, User
+from panel.models import EmailLink, Mail, ThrottleHit, User
 from panel.security import encryption
 from panel.services.accounts import users
-from tests.support.factories import PASSWORD, a_customer, again, signed_in
+from tests.support.factories import PASSWORD, a_customer, reload, signed_in
 
 
 def link(app: Flask, kind: str) -> str:
@@ -37,7 +37,7 @@ def test_a_new_account_is_told_on_every_page_until_its_email_is_confirmed(app: F
 
     assert "not confirmed yet" in client.get("/tools").text
     page = app.test_client().get(address)
-    assert again(user).email_confirmed_at is None, "opening the page must confirm nothing"
+    assert reload(user).email_confirmed_at is None, "opening the page must confirm nothing"
     done = app.test_client().post(address)
 
     assert "new@example.com" in page.text
@@ -81,8 +81,8 @@ def test_an_address_is_asked_to_confirm_a_change_once_an_hour(client: FlaskClien
 def pass_the_time(span: timedelta) -> None:
     """As if this much time had passed since all that was counted or mailed."""
     with transaction():
-        for row in (*db.session.scalars(select(MailedLink)), *db.session.scalars(select(FailedTry))):
-            if isinstance(row, MailedLink):
+        for row in (*db.session.scalars(select(EmailLink)), *db.session.scalars(select(ThrottleHit))):
+            if isinstance(row, EmailLink):
                 row.made_at -= span
             else:
                 row.at -= span
@@ -105,7 +105,7 @@ def test_an_email_is_changed_with_the_password_and_both_links(app: Flask, client
     assert "opened <time" in client.get("/account/email").text
     assert "Your email is changed" in stranger.post(old).text
 
-    assert again(user).email == "new@example.com"
+    assert reload(user).email == "new@example.com"
     assert client.get("/account/email").status_code == 200, "the device stays logged in"
     assert stranger.post("/log-in", data={"email": "new@example.com", "password": PASSWORD}).status_code == 303
 
@@ -119,7 +119,7 @@ def test_an_address_that_was_taken_meanwhile_is_said(app: Flask, client: FlaskCl
     answer = client.post(link(app, "change_email_new"))
 
     assert answer.status_code == 409
-    assert again(user).email == "old@example.com"
+    assert reload(user).email == "old@example.com"
 
 
 def test_whoever_asks_for_an_address_with_an_account_sees_what_others_see(client: FlaskClient) -> None:

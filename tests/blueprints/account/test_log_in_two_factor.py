@@ -4,10 +4,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from panel.blueprints.shared.auth import HALF_KEY
+from panel.blueprints.shared.auth import PENDING_SESSION_KEY
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.models import HalfSignIn, SignIn, User
+from panel.models import LoginSession, PendingSession, User
 from panel.services.accounts import sessions, two_factor, users
 from tests.support.browsing import is_signed_in
 from tests.support.factories import a_customer, an_operator, with_second_factor
@@ -22,9 +22,9 @@ def test_right_password_alone_makes_no_session(client: FlaskClient, is_operator:
     answer = show_password(client, user, next="/balance")
 
     assert (answer.status_code, answer.location) == (303, "/log-in/second-factor?next=/balance")
-    assert db.session.query(SignIn).count() == 0
+    assert db.session.query(LoginSession).count() == 0
     with client.session_transaction() as session:
-        assert set(session) == {HALF_KEY}
+        assert set(session) == {PENDING_SESSION_KEY}
     for path in ("/account", "/orders", "/balance", "/account/second-factor", "/account/keys", "/orders/live"):
         assert client.get(path).status_code in (303, 401), path
     assert client.get("/office").status_code == 404
@@ -43,8 +43,8 @@ def test_code_after_the_password_signs_in_and_goes_where_one_wanted_to_go(client
     assert (answer.status_code, answer.location) == (303, "/balance")
     assert is_signed_in(client)
     with client.session_transaction() as session:
-        assert HALF_KEY not in session
-    assert db.session.query(HalfSignIn).count() == 0
+        assert PENDING_SESSION_KEY not in session
+    assert db.session.query(PendingSession).count() == 0
 
 
 def test_operator_with_code_is_in_the_office(client: FlaskClient) -> None:
@@ -63,10 +63,10 @@ def test_code_without_the_password_is_nothing(client: FlaskClient) -> None:
     assert client.get("/log-in/second-factor?next=/orders").location == "/log-in?next=/orders"
     assert show_code(client, code(secret)).location == "/log-in"
     with client.session_transaction() as session:
-        session[HALF_KEY] = "made up"
+        session[PENDING_SESSION_KEY] = "made up"
     assert show_code(client, code(secret)).location == "/log-in"
     with client.session_transaction() as session:
-        session[HALF_KEY] = 7
+        session[PENDING_SESSION_KEY] = 7
     assert show_code(client, code(secret)).location == "/log-in"
 
 
@@ -75,7 +75,7 @@ def test_token_of_half_a_sign_in_is_no_token_of_a_session(client: FlaskClient) -
     with_second_factor(user)
     show_password(client, user)
     with client.session_transaction() as session:
-        session[sessions.TOKEN_KEY] = session[HALF_KEY]
+        session[sessions.TOKEN_KEY] = session[PENDING_SESSION_KEY]
 
     assert not is_signed_in(client)
 
@@ -170,7 +170,7 @@ def test_disabled_account_is_told_so_before_the_code_and_never_to_who_lacks_the_
     assert answer.status_code == 422 and "This account is disabled." in answer.text
     wrong = client.post("/log-in", data={"email": user.email, "password": "wrong"})
     assert "disabled" not in wrong.text
-    assert db.session.query(HalfSignIn).count() == 0
+    assert db.session.query(PendingSession).count() == 0
 
 
 def test_secret_that_does_not_open_any_more_is_told_and_a_recovery_code_still_works(client: FlaskClient) -> None:

@@ -14,7 +14,7 @@ from panel.models import User
 from panel.services.accounts import sessions, users
 from panel.services.money import ledger
 from tests.support.browsing import is_signed_in
-from tests.support.factories import PASSWORD, a_customer, again, signed_in
+from tests.support.factories import PASSWORD, a_customer, reload, signed_in
 
 NEW = {"email": "Ada@Example.com", "password": PASSWORD}
 ANOTHER = "eight blue kettles"
@@ -131,7 +131,7 @@ def test_log_in_renews_a_hash_of_other_parameters(client: FlaskClient) -> None:
 
     log_in(client, user)
 
-    assert again(user).password_hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert reload(user).password_hash.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert is_signed_in(client)
 
 
@@ -232,7 +232,7 @@ def test_refused_password_change_changes_nothing(client: FlaskClient, form: dict
 
     assert answer.status_code == 422
     assert words in answer.text and ANOTHER not in answer.text
-    assert again(user).password_hash == before
+    assert reload(user).password_hash == before
 
 
 def test_current_password_can_not_be_guessed_without_end(client: FlaskClient) -> None:

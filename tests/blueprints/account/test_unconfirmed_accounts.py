@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from panel.clock import utc_now
 from panel.db import db
-from panel.models import ApiKey, Order, Receiver
+from panel.models import ApiKey, Order, WebhookEndpoint
 from panel.services.accounts import two_factor, users
 from panel.services.api import webhook_endpoints
 from tests.blueprints.account.test_email import link, pass_the_time, signed_up
@@ -18,7 +18,7 @@ from tests.blueprints.account.test_password_reset import link as reset_link
 from tests.cli.test_commands import flask
 from tests.services.accounts.test_email_confirmation import URL, add_receiver, unconfirmed
 from tests.support.api_clients import Caller, a_key
-from tests.support.factories import LINK, a_customer, a_tool, again, an_order, signed_in
+from tests.support.factories import LINK, a_customer, a_tool, an_order, reload, signed_in
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_pages_say_what_is_missing_and_send_the_link_again(
     if form:
         answer = client.post(path, data=form)
         assert (answer.status_code, "Confirm your email first" in answer.text) == (403, True)
-    assert (db.session.query(ApiKey).count(), db.session.query(Receiver).count()) == (0, 0)
+    assert (db.session.query(ApiKey).count(), db.session.query(WebhookEndpoint).count()) == (0, 0)
 
 
 def test_pages_open_once_the_email_is_confirmed(app: Flask, client: FlaskClient) -> None:
@@ -141,7 +141,7 @@ def test_operator_confirms_an_email_in_the_office_with_a_reason(office: FlaskCli
     done = office.post(f"{address}/email-confirmation", data={"reason": "Known by phone."})
 
     assert (refused.status_code, done.status_code) == (422, 303)
-    assert again(user).email_confirmed_at is not None
+    assert reload(user).email_confirmed_at is not None
     page = office.get(address).text
     assert "customers confirm email. Known by phone." in page and "email-confirmation" not in page
     assert office.post(f"{address}/email-confirmation", data={"reason": "Again."}).status_code == 409
@@ -154,7 +154,7 @@ def test_command_confirms_an_email(app: Flask) -> None:
     done = flask(app, "users", "confirm", user.email)
 
     assert (done.exit_code, done.stdout) == (0, "")
-    assert again(user).email_confirmed_at is not None
+    assert reload(user).email_confirmed_at is not None
     assert flask(app, "users", "confirm", user.email).exit_code == 1
     assert flask(app, "users", "confirm", "nobody@example.com").exit_code == 1
 

@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from panel.db import db, transaction
-from panel.models import Delivery, Receiver, User
+from panel.models import User, WebhookDelivery, WebhookEndpoint
 from panel.security import encryption
 from tests.support.factories import a_customer, signed_in
 
@@ -34,9 +34,9 @@ def add(client: FlaskClient, *, url: str = URL, balance_low: str = "") -> tuple[
     return the_receiver().id, secret[1]
 
 
-def the_receiver() -> Receiver:
+def the_receiver() -> WebhookEndpoint:
     db.session.rollback()
-    return db.session.scalars(select(Receiver).order_by(Receiver.id.desc()).limit(1)).one()
+    return db.session.scalars(select(WebhookEndpoint).order_by(WebhookEndpoint.id.desc()).limit(1)).one()
 
 
 def test_a_receiver_is_added_and_its_secret_is_shown_once_and_kept_sealed(mine: FlaskClient) -> None:
@@ -70,7 +70,7 @@ def test_what_cannot_be_used_is_said_with_what_was_typed(mine: FlaskClient, form
     assert answer.status_code == 422
     assert said in answer.text
     assert f'value="{form["url"]}"' in answer.text
-    assert db.session.scalars(select(Receiver)).all() == []
+    assert db.session.scalars(select(WebhookEndpoint)).all() == []
 
 
 def test_the_same_address_is_not_added_twice_and_five_are_enough(mine: FlaskClient) -> None:
@@ -101,7 +101,7 @@ def test_a_test_stands_in_the_log_and_can_be_sent_again(mine: FlaskClient) -> No
     receiver_id, _secret = add(mine)
 
     answer = mine.post(f"{PAGE}/{receiver_id}/tests")
-    delivery = db.session.scalars(select(Delivery)).one()
+    delivery = db.session.scalars(select(WebhookDelivery)).one()
     again = mine.post(f"{PAGE}/{receiver_id}/deliveries/{delivery.id}/again")
 
     assert (answer.status_code, again.status_code) == (303, 303)
@@ -132,13 +132,13 @@ def test_a_removed_receiver_is_gone_with_what_waited(mine: FlaskClient) -> None:
     assert answer.status_code == 303
     assert URL not in mine.get(PAGE).text
     assert mine.get(f"{PAGE}/{receiver_id}").status_code == 404
-    assert db.session.scalars(select(Delivery.state)).all() == ["given_up"]
+    assert db.session.scalars(select(WebhookDelivery.state)).all() == ["given_up"]
 
 
 def test_other_customers_receivers_are_not_found(client: FlaskClient, mine: FlaskClient) -> None:
     receiver_id, _secret = add(mine)
     mine.post(f"{PAGE}/{receiver_id}/tests")
-    delivery_id = db.session.scalars(select(Delivery.id)).one()
+    delivery_id = db.session.scalars(select(WebhookDelivery.id)).one()
     stranger = signed_in(client.application.test_client(), a_customer())
     own_id, _secret = add(stranger, url=f"{URL}/own")
 
@@ -159,7 +159,7 @@ def test_the_receivers_answer_is_shown_as_text(mine: FlaskClient) -> None:
     receiver_id, _secret = add(mine)
     mine.post(f"{PAGE}/{receiver_id}/tests")
     with transaction():
-        db.session.scalars(select(Delivery)).one().answer = "500 <script>alert(1)</script>"
+        db.session.scalars(select(WebhookDelivery)).one().answer = "500 <script>alert(1)</script>"
 
     page = mine.get(f"{PAGE}/{receiver_id}").text
 

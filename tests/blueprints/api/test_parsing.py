@@ -18,7 +18,7 @@ from panel.domain.status import Status
 from panel.models import ApiKey
 from tests.support.api_clients import PATH, Caller, a_caller, a_key, is_answer
 from tests.support.factories import LINK, a_customer, a_tool, an_order
-from tests.support.repeats import times
+from tests.support.repeats import repetitions
 
 REFUSED = {"error": "Incorrect request"}
 FORM = "application/x-www-form-urlencoded"
@@ -248,7 +248,7 @@ texts = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=times(150, long=3_000))
+@settings(max_examples=repetitions(150, long=3_000))
 @given(fields=st.dictionaries(names, values, max_size=8), action=actions, is_form=st.booleans())
 def test_whatever_is_sent_is_answered(spender: Caller, fields: dict[str, Any], action: str, is_form: bool) -> None:
     fields |= {"key": spender.key, "action": action}
@@ -259,14 +259,14 @@ def test_whatever_is_sent_is_answered(spender: Caller, fields: dict[str, Any], a
     is_answer(answer)
 
 
-@settings(max_examples=times(100, long=3_000))
+@settings(max_examples=repetitions(100, long=3_000))
 @given(body=st.binary(max_size=200), kind=kinds)
 def test_whatever_bytes_are_sent_are_answered(spender: Caller, body: bytes, kind: str) -> None:
     is_answer(spender.client.post(PATH, data=body, content_type=kind))
 
 
 @pytest.mark.both_engines
-@settings(max_examples=times(50, long=500))
+@settings(max_examples=repetitions(50, long=500))
 @given(action=st.sampled_from(list(ACTIONS)), fields=texts)
 def test_no_text_breaks_an_action(spender: Caller, action: str, fields: dict[str, str]) -> None:
     is_answer(spender.post(action, **fields))

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.component_states import Component
-from panel.models import AuditLine, Incident
+from panel.models import AuditLogEntry, Incident
 from panel.services.platform import incident_reads, incidents
 from tests.support.factories import a_customer, an_operator, signed_in
 
@@ -41,7 +41,7 @@ def test_incident_opened_in_the_office_is_read_by_everyone(office: FlaskClient) 
     )
     page = office.get(f"/platform-status/incidents/{told.slug}").text
     assert "Orders &lt;b&gt;wait&lt;/b&gt;" in page and "New orders start late." in page
-    assert db.session.scalars(select(AuditLine.actor)).all() == ["operator@example.com"]
+    assert db.session.scalars(select(AuditLogEntry.actor)).all() == ["operator@example.com"]
 
 
 @pytest.mark.parametrize(

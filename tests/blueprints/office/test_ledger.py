@@ -13,7 +13,7 @@ from panel.db import db, transaction
 from panel.domain import money
 from panel.domain.order_filters import Filters
 from panel.domain.status import Status
-from panel.models import AuditLine, User
+from panel.models import AuditLogEntry, User
 from panel.services import audit_log
 from panel.services.money import ledger
 from panel.services.office import audit_log_search, ledger_filters, ledger_search
@@ -154,4 +154,4 @@ def test_the_log_is_searched_by_who_what_and_when_in_pages(office: FlaskClient) 
     assert log(act="tools", detail="NAME=").count("<tr id=") == 1
     assert "No line matches." in log(**{"from": "2026-11-21"})
     assert office.get("/office/log?actor=%00").status_code == 422
-    assert db.session.query(AuditLine).count() == audit_log_search.PAGE_SIZE + 2
+    assert db.session.query(AuditLogEntry).count() == audit_log_search.PAGE_SIZE + 2

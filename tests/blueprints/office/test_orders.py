@@ -9,13 +9,13 @@ from sqlalchemy import select, update
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
-from panel.models import Claim, Order, Review, User
+from panel.models import Order, OrderAssignment, Review, User
 from panel.providers.base import Unclear
 from panel.services.office import assignments
 from panel.services.orders import cancellations, dispatch, goodwill
 from tests.support import ledger_oracle
 from tests.support.browsing import post
-from tests.support.factories import NOON, a_customer, a_tool, again, an_operator, an_order, signed_in
+from tests.support.factories import NOON, a_customer, a_tool, an_operator, an_order, reload, signed_in
 
 HOSTILE = "<script>alert(1)</script> {{ 7*7 }} =cmd()"
 PAGES = ("/office", "/office/live", "/office/orders", "/office/orders/live", "/office/reviews", "/office/refills")
@@ -94,15 +94,15 @@ def test_hostile_words_are_text_on_every_page(office: FlaskClient) -> None:
 def test_status_that_ends_an_order_shows_its_money_before_it_moves(office: FlaskClient) -> None:
     order = by_hand()
     form = {"to": "partial", "remains": "400", "reason": "It broke off.", "version": str(order.version)}
-    untouched = ledger_oracle.everything()
+    untouched = ledger_oracle.all_rows()
 
     status, text = post(office, f"/office/orders/{order.id}/status", **form)
 
-    assert (status, ledger_oracle.everything()) == (200, untouched)
+    assert (status, ledger_oracle.all_rows()) == (200, untouched)
     assert "Set to Partial and return $0.36" in text
     assert post(office, f"/office/orders/{order.id}/status", **form, confirmed="yes")[0] == 303
-    assert (again(order).status, order.returned_nanos) == (Status.PARTIAL, 360_000_000)
-    ledger_oracle.assert_right()
+    assert (reload(order).status, order.returned_nanos) == (Status.PARTIAL, 360_000_000)
+    ledger_oracle.assert_consistent()
 
 
 def test_count_is_written_at_once_and_the_order_is_held(office: FlaskClient) -> None:
@@ -111,8 +111,8 @@ def test_count_is_written_at_once_and_the_order_is_held(office: FlaskClient) -> 
 
     assert post(office, f"/office/orders/{order.id}/status", **form)[0] == 303
 
-    assert (again(order).remains, order.start_count) == (250, 77)
-    assert db.session.scalars(select(Claim.order_id)).one() == order.id
+    assert (reload(order).remains, order.start_count) == (250, 77)
+    assert db.session.scalars(select(OrderAssignment.order_id)).one() == order.id
 
 
 FORMS_THAT_DO_NOT_FIT = (
@@ -130,12 +130,12 @@ FORMS_THAT_DO_NOT_FIT = (
 def test_forms_by_hand_that_do_not_fit_are_refused_in_words(office: FlaskClient) -> None:
     order = by_hand()
     form = {"to": "in_progress", "remains": "250", "reason": "Typed.", "version": str(order.version)}
-    untouched = ledger_oracle.everything()
+    untouched = ledger_oracle.all_rows()
 
     for changes, status, said in FORMS_THAT_DO_NOT_FIT:
         answer = post(office, f"/office/orders/{order.id}/status", **form | changes, confirmed="yes")
         assert (answer[0], said in answer[1]) == (status, True), changes
-    assert ledger_oracle.everything() == untouched
+    assert ledger_oracle.all_rows() == untouched
 
 
 def test_order_that_another_operator_holds_is_refused(office: FlaskClient) -> None:
@@ -152,11 +152,11 @@ def test_order_that_another_operator_holds_is_refused(office: FlaskClient) -> No
 def test_goodwill_shows_both_balances_before_it_is_given(office: FlaskClient) -> None:
     order = an_order(status=Status.COMPLETED)
     form = {"amount": "0.25", "words": "It ran late.", "number": "1"}
-    untouched = ledger_oracle.everything()
+    untouched = ledger_oracle.all_rows()
 
     status, text = post(office, f"/office/orders/{order.id}/goodwill", **form)
 
-    assert (status, ledger_oracle.everything()) == (200, untouched)
+    assert (status, ledger_oracle.all_rows()) == (200, untouched)
     assert "$999.10" in text
     assert "$999.35" in text
     assert post(office, f"/office/orders/{order.id}/goodwill", **form, confirmed="yes")[0] == 303
@@ -187,9 +187,9 @@ def test_cancel_shows_its_money_and_then_returns_it(office: FlaskClient) -> None
     form = {"act": "cancel", "why": "The page is gone.", "version": str(order.version)}
 
     assert "Cancel and return $0.90" in post(office, f"/office/orders/{order.id}/acts", **form)[1]
-    assert again(order).status == Status.PENDING
+    assert reload(order).status == Status.PENDING
     assert post(office, f"/office/orders/{order.id}/acts", **form, confirmed="yes")[0] == 303
-    assert again(order).status == Status.CANCELED
+    assert reload(order).status == Status.CANCELED
 
 
 def test_act_without_reason_or_name_is_refused_under_its_field(office: FlaskClient) -> None:
@@ -207,7 +207,7 @@ def test_bulk_act_is_previewed_then_done_row_by_row(office: FlaskClient) -> None
 
     assert "This would be done to 2 of 3 chosen orders" in preview
     assert "Do it and return" in preview
-    assert again(first).status == Status.PENDING
+    assert reload(first).status == Status.PENDING
     with transaction():
         cancellations.request_cancellation(second.id, customer_id=second.customer_id, now=NOON)
     confirmed = {"act": "cancel", "reason": "Gone.", "confirmed": "yes", "order": chosen[:2]}
@@ -215,14 +215,14 @@ def test_bulk_act_is_previewed_then_done_row_by_row(office: FlaskClient) -> None
     done = office.post("/office/orders/acts", data=confirmed | versions).text
     assert "1 done, 1 not changed" in done
     assert "moved since you opened it" in done
-    assert (again(first).status, first.reason) == (Status.CANCELED, "Gone.")
-    assert again(runs).status == Status.IN_PROGRESS
-    ledger_oracle.assert_right()
+    assert (reload(first).status, first.reason) == (Status.CANCELED, "Gone.")
+    assert reload(runs).status == Status.IN_PROGRESS
+    ledger_oracle.assert_consistent()
 
 
 def test_bulk_act_needs_orders_an_act_a_status_and_a_reason(office: FlaskClient) -> None:
     order = str(by_hand().id)
-    untouched = ledger_oracle.everything()
+    untouched = ledger_oracle.all_rows()
 
     for form, said in (
         ({"act": "cancel"}, "Choose at least one order"),
@@ -234,7 +234,7 @@ def test_bulk_act_needs_orders_an_act_a_status_and_a_reason(office: FlaskClient)
         answer = office.post("/office/orders/acts", data=form)
         assert answer.status_code == 422
         assert said in answer.text
-    assert ledger_oracle.everything() == untouched
+    assert ledger_oracle.all_rows() == untouched
 
 
 def test_strange_pages_and_cursors_are_the_first(office: FlaskClient) -> None:

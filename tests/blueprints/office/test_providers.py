@@ -11,12 +11,12 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.jobs import provider_balances
-from panel.models import AuditLine, Provider
+from panel.models import AuditLogEntry, Provider
 from panel.services.office import providers_view
 from panel.services.providers import health as provider_health
 from panel.services.providers import registry as provider_registry
-from tests.support.factories import NOON, a_provider, a_tool, again, an_order
-from tests.support.hostile_provider import KEY, hostile_provider, provider_at, said
+from tests.support.factories import NOON, a_provider, a_tool, an_order, reload
+from tests.support.hostile_provider import KEY, hostile_provider, http_response, provider_at
 
 HOSTILE = "<script>x</script>{{7*7}}"
 
@@ -62,13 +62,13 @@ def test_an_answer_is_noted_once_a_minute_and_ends_no_wait_that_the_provider_ask
         with transaction():
             provider_health.answered(provider.id, now=NOON + timedelta(seconds=seconds))
 
-    assert again(provider).answered_at == NOON + timedelta(seconds=61)
+    assert reload(provider).answered_at == NOON + timedelta(seconds=61)
     assert provider.call_after == NOON + timedelta(seconds=provider_health.RATE_LIMIT_WAIT_SECONDS)
 
     with transaction():
         provider_health.failed(provider.id, text="gone", now=NOON)
         provider_health.answered(provider.id, now=NOON + timedelta(seconds=62))
-    assert (again(provider).failures, provider.call_after) == (0, None)
+    assert (reload(provider).failures, provider.call_after) == (0, None)
 
 
 def test_customers_read_a_name_that_says_nothing_unless_an_operator_chose_one(office: FlaskClient) -> None:
@@ -82,7 +82,7 @@ def test_customers_read_a_name_that_says_nothing_unless_an_operator_chose_one(of
 
     assert default == f"Provider {provider.id}"
     assert [each.status_code for each in (named, taken, long)] == [303, 409, 422]
-    assert provider_registry.public_name(again(provider)) == "Provider North"
+    assert provider_registry.public_name(reload(provider)) == "Provider North"
 
 
 def test_a_provider_is_paused_and_resumed_with_a_reason(office: FlaskClient) -> None:
@@ -99,8 +99,8 @@ def test_a_provider_is_paused_and_resumed_with_a_reason(office: FlaskClient) -> 
 
     assert answers == [422, 303, 409, 303, 409]
     assert "No funds." in paused
-    assert again(order).status == "pending"
-    acts = db.session.scalars(select(AuditLine.act).order_by(AuditLine.id)).all()
+    assert reload(order).status == "pending"
+    acts = db.session.scalars(select(AuditLogEntry.act).order_by(AuditLogEntry.id)).all()
     assert acts == ["providers pause", "providers resume"]
 
 
@@ -114,9 +114,9 @@ def test_a_key_is_replaced_once_a_form_and_never_shown(app: Flask, office: Flask
     first, second = (office.post(f"{address}/key", data=data) for _ in range(2))
 
     assert [each.status_code for each in (empty, first, second)] == [422, 303, 409]
-    assert provider_registry.unseal(again(provider).sealed_key, settings=settings) == "the-new-key"
+    assert provider_registry.unseal(reload(provider).sealed_key, settings=settings) == "the-new-key"
     shown = office.get(address).text + office.get("/office/providers").text + empty.text + second.text
-    shown += " ".join(db.session.scalars(select(AuditLine.detail)))
+    shown += " ".join(db.session.scalars(select(AuditLogEntry.detail)))
     for secret in ("the-new-key", KEY, provider.sealed_key):
         assert secret not in shown
 
@@ -147,14 +147,14 @@ def test_the_balance_is_asked_by_the_job_and_never_by_a_page(app: Flask, office:
     with hostile_provider() as server:
         provider = provider_at(server.url, settings=app.config["PANEL"])
         address = f"/office/providers/{provider.id}"
-        server.answers["balance"] = said({"balance": f"12.5{HOSTILE}", "currency": "USD"})
+        server.answers["balance"] = http_response({"balance": f"12.5{HOSTILE}", "currency": "USD"})
 
         office.post(f"{address}/balance")
         office.get(address)
         asked_by_pages = len(server.calls)
         swept = [provider_balances.sweep(worker="test", wait=True) for _ in range(2)]
         page = office.get(address).text
-        server.answers["balance"] = said(b"<html>")
+        server.answers["balance"] = http_response(b"<html>")
         office.post(f"{address}/balance")
         provider_balances.sweep(worker="test", wait=True)
         later = office.get(address).text
@@ -162,7 +162,7 @@ def test_the_balance_is_asked_by_the_job_and_never_by_a_page(app: Flask, office:
     assert (asked_by_pages, swept, server.count("balance")) == (0, [1, 0], 2)
     assert "12.5&lt;script&gt;" in page and "<script>x" not in page
     assert "12.5&lt;script&gt;" in later and "without a usable answer" in later
-    due = again(provider).balance_due_at
+    due = reload(provider).balance_due_at
     assert due is not None and due > utc_now()
 
 

@@ -9,7 +9,7 @@ from panel.models import Order, Refill, Review
 from panel.providers.base import Unclear
 from panel.services.orders import cancellations, dispatch, refills
 from tests.support.browsing import post
-from tests.support.factories import NOON, a_tool, again, an_order
+from tests.support.factories import NOON, a_tool, an_order, reload
 
 
 def by_hand(status: Status = Status.IN_PROGRESS) -> Order:
@@ -74,8 +74,8 @@ def test_review_is_resolved_as_its_kind_asks(office: FlaskClient) -> None:
     assert post(office, address, decision="", reason="Looked.")[0] == 422
     assert post(office, address, decision="sent-as", sent_as="", reason="Looked.")[0] == 422
     assert "Cancel and return $0.90" in post(office, address, decision="return", reason="Looked.")[1]
-    assert again(order).status == Status.PENDING
+    assert reload(order).status == Status.PENDING
     assert post(office, address, decision="sent-as", sent_as="77", reason="Looked.")[0] == 303
-    assert again(order).provider_order_id == "77"
+    assert reload(order).provider_order_id == "77"
     assert post(office, address, decision="done", reason="Again.")[0] == 409
     assert "No review is open" in office.get("/office/reviews").text

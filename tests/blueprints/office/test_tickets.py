@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from panel.db import db, transaction
 from panel.models import CannedAnswer, TicketEntry, User
 from panel.services.tickets import canned_answers
-from tests.support.factories import NOON, a_customer, a_tool, again, an_operator, an_order, signed_in
+from tests.support.factories import NOON, a_customer, a_tool, an_operator, an_order, reload, signed_in
 from tests.support.ticket_factories import a_request_id, a_ticket, answered
 
 HOSTILE = '<script>alert(1)</script> {{ 7 * 7 }} =1+1 "x"'
@@ -100,8 +100,8 @@ def test_answer_reaches_the_customer_and_a_second_press_sends_nothing(client: Fl
 
     assert (first.status_code, second.status_code) == (303, 303)
     assert first.location == f"/office/tickets/{ticket.id}"
-    assert again(ticket).state == "waiting_for_you"
-    assert again(ticket).assignee_id == operator.id
+    assert reload(ticket).state == "waiting_for_you"
+    assert reload(ticket).assignee_id == operator.id
     assert entries() == 2
     assert "is answered" in client.get(first.location).text
 
@@ -131,7 +131,7 @@ def test_answer_and_close_assign_and_reopen_go_by_forms(client: FlaskClient, ope
     address = f"/office/tickets/{ticket.id}"
 
     closed = client.post(f"{address}/answers", data=sent(ticket.id, closes="yes"))
-    after_close = again(ticket).state
+    after_close = reload(ticket).state
     reopened = client.post(f"{address}/reopening")
     given = client.post(f"{address}/assignee", data={"assignee": colleague.id, "was": operator.id})
     late = client.post(f"{address}/assignee", data={"assignee": operator.id, "was": operator.id})
@@ -140,7 +140,7 @@ def test_answer_and_close_assign_and_reopen_go_by_forms(client: FlaskClient, ope
     assert (closed.status_code, reopened.status_code, given.status_code, freed.status_code) == (303, 303, 303, 303)
     assert late.status_code == 409
     assert after_close == "closed"
-    assert (again(ticket).state, ticket.assignee_id) == ("waiting_for_us", None)
+    assert (reload(ticket).state, ticket.assignee_id) == ("waiting_for_us", None)
 
 
 @pytest.mark.parametrize("text", ["", "a\x01b", "x" * 5_001])

@@ -10,12 +10,12 @@ from sqlalchemy import func, select
 
 from panel.db import db, transaction
 from panel.domain.errors import PanelError
-from panel.models import AuditLine, Terms, Tool
+from panel.models import AuditLogEntry, Terms, Tool
 from panel.services.catalogue import tool_settings, tools
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.office import tool_editor
-from tests.support.concurrently import all_at_once
-from tests.support.factories import NOON, a_customer, a_provider, a_tool, again, an_order, new_terms, signed_in
+from tests.support.concurrently import run_concurrently
+from tests.support.factories import NOON, a_customer, a_provider, a_tool, an_order, new_terms, reload, signed_in
 
 
 def offer(slug: str = "page-visits") -> ToolOffer:
@@ -74,9 +74,9 @@ def test_saving_makes_one_new_version_and_leaves_earlier_orders_their_own(office
     present = offer()
     assert status == 303
     assert (present.terms_version, present.price_micros_per_thousand) == (2, 1_100_000)
-    assert again(order).terms_id != present.terms_id
-    assert again(tool).set_by_hand.split() == ["name", "price_per_thousand", "summary"]
-    line = db.session.scalars(select(AuditLine).where(AuditLine.act == "tools edit")).one()
+    assert reload(order).terms_id != present.terms_id
+    assert reload(tool).set_by_hand.split() == ["name", "price_per_thousand", "summary"]
+    line = db.session.scalars(select(AuditLogEntry).where(AuditLogEntry.act == "tools edit")).one()
     assert line.subject == "tool page-visits"
     assert "New price upstream. (name=Visits <b>now</b>, price_per_thousand=1.10)" in line.detail
     assert "Visits &lt;b&gt;now&lt;/b&gt;" in office.get("/office/tools/page-visits").text
@@ -127,7 +127,7 @@ def test_of_many_who_save_at_once_one_wins(app: Flask) -> None:
 
         return do
 
-    answers = all_at_once(app, [saving(price) for price in range(1, 7)], expected=PanelError)
+    answers = run_concurrently(app, [saving(price) for price in range(1, 7)], expected=PanelError)
 
     assert sum(not isinstance(answer, PanelError) for answer in answers) == 1
     assert versions() == 2
@@ -206,8 +206,8 @@ def test_a_tool_is_hidden_and_shown_with_a_reason_and_its_orders_go_on(app: Flas
 
     assert [each.status_code for each in (empty, hidden, twice, shown)] == [422, 303, 409, 303]
     assert (gone, shopper.get("/tools/page-visits").status_code) == (404, 200)
-    assert again(order).status == "pending"
-    assert "hidden" in again(tool).set_by_hand.split()
+    assert reload(order).status == "pending"
+    assert "hidden" in reload(tool).set_by_hand.split()
 
 
 def test_a_field_set_by_hand_is_left_to_the_import_again(office: FlaskClient) -> None:
@@ -218,7 +218,7 @@ def test_a_field_set_by_hand_is_left_to_the_import_again(office: FlaskClient) ->
     twice = office.post("/office/tools/page-visits/leave-to-import", data={"field": "name"})
 
     assert (left.status_code, twice.status_code) == (303, 422)
-    assert again(tool).set_by_hand == ""
+    assert reload(tool).set_by_hand == ""
 
 
 def test_a_new_tool_is_looked_at_and_then_made_once(office: FlaskClient) -> None:

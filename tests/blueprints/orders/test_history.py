@@ -15,7 +15,7 @@ from panel.models import Catalogue, Order, User
 from panel.services.accounts import sessions
 from panel.services.orders import history as order_history
 from panel.services.orders import transitions
-from tests.support.factories import NOON, a_customer, a_tool, again, an_order, new_terms, signed_in
+from tests.support.factories import NOON, a_customer, a_tool, an_order, new_terms, reload, signed_in
 
 
 @pytest.fixture
@@ -254,10 +254,10 @@ def test_a_bad_filter_makes_no_file(client: FlaskClient) -> None:
 
 def test_looking_changes_nothing(client: FlaskClient, customer: User) -> None:
     an_order(customer=customer)
-    versions = (again(customer).state_version, sessions.devices(customer.id, now=NOON + timedelta(days=5))[0].seen_at)
+    versions = (reload(customer).state_version, sessions.devices(customer.id, now=NOON + timedelta(days=5))[0].seen_at)
 
     for path in ("/orders", "/orders/live", "/orders.csv", "/orders?live=off"):
         client.get(path)
 
-    now = (again(customer).state_version, sessions.devices(customer.id, now=NOON + timedelta(days=5))[0].seen_at)
+    now = (reload(customer).state_version, sessions.devices(customer.id, now=NOON + timedelta(days=5))[0].seen_at)
     assert now == versions

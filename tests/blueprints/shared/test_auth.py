@@ -13,10 +13,10 @@ from werkzeug.test import TestResponse
 from panel.blueprints.shared.auth import is_local_page
 from panel.clock import utc_now
 from panel.db import db
-from panel.models import SignIn, User
+from panel.models import LoginSession, User
 from panel.services.accounts import sessions
 from tests.support.browsing import is_signed_in
-from tests.support.factories import PASSWORD, a_customer, again, an_order, signed_in
+from tests.support.factories import PASSWORD, a_customer, an_order, reload, signed_in
 
 NEW = {"email": "Ada@Example.com", "password": PASSWORD}
 
@@ -171,7 +171,7 @@ def test_looking_writes_nothing_and_asks_once_who_is_there(client: FlaskClient) 
 
     assert [text for text in statements if not text.lstrip().upper().startswith(("SELECT", "BEGIN"))] == []
     assert sum("sign_ins.token_hash" in text for text in statements if "users" in text and "JOIN" in text) == 4
-    assert again(db.session.query(SignIn).one()).seen_at is not None
+    assert reload(db.session.query(LoginSession).one()).seen_at is not None
 
 
 def test_endless_address_makes_no_endless_header(client: FlaskClient) -> None:

@@ -14,7 +14,7 @@ from panel.models import Mail, User
 from panel.security import encryption
 from panel.services.accounts import email_changes, users
 from panel.services.accounts.email_changes import Opened
-from tests.support.factories import NOON, a_customer, again
+from tests.support.factories import NOON, a_customer, reload
 
 
 def a_newcomer(email: str = "new@example.com") -> User:
@@ -51,12 +51,12 @@ def test_link_of_the_sign_up_confirms_the_email_once(app: Flask) -> None:
     with transaction():
         assert email_changes.ask_to_confirm(user.id, now=NOON)
     link = token(app, "confirm_email")
-    state = again(user).state_version
+    state = reload(user).state_version
 
     with transaction():
         email_changes.confirm(link, now=NOON)
 
-    assert again(user).email_confirmed_at == NOON
+    assert reload(user).email_confirmed_at == NOON
     assert user.state_version > state
     with pytest.raises(LinkIsSpent), transaction():
         email_changes.confirm(link, now=NOON)
@@ -76,7 +76,7 @@ def test_a_confirmation_ends_after_three_days_and_with_a_newer_one(app: Flask) -
         with pytest.raises(LinkIsSpent), transaction():
             email_changes.confirm(link, now=NOON + timedelta(days=days))
 
-    assert again(user).email_confirmed_at is None
+    assert reload(user).email_confirmed_at is None
 
 
 @pytest.mark.parametrize("first", ["old", "new"])
@@ -86,10 +86,10 @@ def test_an_email_changes_when_the_links_in_both_mailboxes_were_opened(app: Flas
     second = "new" if first == "old" else "old"
 
     assert opened(token(app, f"change_email_{first}")) is Opened.WAITING
-    assert again(user).email == "old@example.com"
+    assert reload(user).email == "old@example.com"
     assert opened(token(app, f"change_email_{second}"), now=NOON + timedelta(hours=23)) is Opened.DONE
 
-    assert again(user).email == "new@example.com"
+    assert reload(user).email == "new@example.com"
     assert mailed() == [
         ("change_email_old", "old@example.com"),
         ("change_email_new", "new@example.com"),
@@ -107,7 +107,7 @@ def test_one_link_opened_twice_is_not_both(app: Flask) -> None:
 
     assert [opened(token(app, "change_email_new")) for _ in range(2)] == [Opened.WAITING] * 2
 
-    assert again(user).email == "old@example.com"
+    assert reload(user).email == "old@example.com"
 
 
 def test_a_change_ends_after_a_day_and_with_a_newer_one(app: Flask) -> None:
@@ -127,7 +127,7 @@ def test_a_mistyped_email_that_nobody_confirmed_needs_the_new_mailbox_only(app: 
 
     assert opened(token(app, "change_email_new")) is Opened.DONE
 
-    assert (again(user).email, user.email_confirmed_at) == ("right@example.com", NOON)
+    assert (reload(user).email, user.email_confirmed_at) == ("right@example.com", NOON)
     assert "mistyped@example.com" not in [email for _, email in mailed()]
 
 
@@ -140,7 +140,7 @@ def test_an_address_with_an_account_gets_no_link_and_whoever_asks_sees_no_differ
     waiting = email_changes.open_change(user.id, now=NOON)
     assert waiting is not None and waiting.new_email == other.email
     assert opened(token(app, "change_email_old")) is Opened.WAITING
-    assert again(user).email == "old@example.com"
+    assert reload(user).email == "old@example.com"
 
 
 @pytest.mark.both_engines
@@ -152,7 +152,7 @@ def test_an_address_taken_meanwhile_leaves_everything_as_it_was(app: Flask) -> N
 
     assert opened(token(app, "change_email_new")) is Opened.TAKEN
 
-    assert again(user).email == "old@example.com"
+    assert reload(user).email == "old@example.com"
     with pytest.raises(LinkIsSpent):
         opened(token(app, "change_email_new"))
 
@@ -179,7 +179,7 @@ def test_both_links_opened_at_once_change_the_email_once(app: Flask) -> None:
         thread.join()
 
     assert sorted(came) == [Opened.DONE, Opened.WAITING]
-    assert again(user).email == "new@example.com"
+    assert reload(user).email == "new@example.com"
 
 
 @pytest.mark.parametrize("email", ["old@example.com", "OLD@example.com ", "no address", ""])

@@ -10,14 +10,14 @@ from sqlalchemy import select, update
 from panel.db import db, transaction
 from panel.domain.errors import EmailNotConfirmed, PanelError, Refused, StaleForm
 from panel.domain.status import Status
-from panel.models import ApiKey, AuditLine, EmailChange, HalfSignIn, Receiver, User, Webhook
+from panel.models import ApiKey, AuditLogEntry, EmailChange, PendingSession, User, Webhook, WebhookEndpoint
 from panel.services import password_reset
 from panel.services.accounts import email_changes, email_confirmation, pending_sessions, sessions, two_factor, users
 from panel.services.api import keys as api_keys
 from panel.services.api import webhook_endpoints
 from tests.services.test_password_reset import asked_for, token_mailed
-from tests.support.concurrently import meanwhile
-from tests.support.factories import NOON, a_customer, again, an_order, with_second_factor
+from tests.support.concurrently import start_in_thread
+from tests.support.factories import NOON, a_customer, an_order, reload, with_second_factor
 
 URL = "https://hooks.example.com/orders"
 
@@ -25,7 +25,7 @@ URL = "https://hooks.example.com/orders"
 def unconfirmed(user: User) -> User:
     with transaction():
         db.session.execute(update(User).where(User.id == user.id).values(email_confirmed_at=None))
-    return again(user)
+    return reload(user)
 
 
 def a_stranger(*, is_confirmed: bool = False) -> User:
@@ -77,7 +77,7 @@ def test_unconfirmed_account_gets_no_key_no_webhook_and_no_second_factor(app: Fl
         with pytest.raises(EmailNotConfirmed, match="Confirm your email first"):
             attempt()
 
-    assert (db.session.query(ApiKey).count(), db.session.query(Receiver).count()) == (0, 0)
+    assert (db.session.query(ApiKey).count(), db.session.query(WebhookEndpoint).count()) == (0, 0)
     assert not two_factor.is_on(user.id)
 
 
@@ -93,12 +93,12 @@ def test_reset_of_an_account_never_confirmed_ends_all_that_was_made_before(app: 
     with transaction():
         password_reset.set_password(token_mailed(app), password_hash="hash", now=NOON)
 
-    assert again(user).email_confirmed_at == NOON
+    assert reload(user).email_confirmed_at == NOON
     assert not is_found(key)
     assert live(user) == (0, 0)
     assert not two_factor.is_on(user.id)
     assert sessions.find(device.token, now=NOON) is None
-    assert db.session.query(HalfSignIn).count() == 0
+    assert db.session.query(PendingSession).count() == 0
     assert db.session.scalars(select(EmailChange.ended_at)).all() == [NOON]
 
 
@@ -141,7 +141,7 @@ def test_key_sent_for_while_the_owner_resets_the_password_is_not_made(app: Flask
 
     with transaction():
         password_reset.set_password(token, password_hash="hash", now=NOON)
-        late = meanwhile(app, make)
+        late = start_in_thread(app, make)
     with pytest.raises(PanelError) as refused:
         late.result(30)
 
@@ -170,8 +170,8 @@ def test_operator_confirms_an_email_once_and_the_log_keeps_it() -> None:
     with pytest.raises(Refused, match="confirmed already"), transaction():
         email_confirmation.confirm_by_hand(user.email, actor="olga", now=NOON + timedelta(hours=1))
 
-    assert again(user).email_confirmed_at == NOON
-    (line,) = db.session.scalars(select(AuditLine))
+    assert reload(user).email_confirmed_at == NOON
+    (line,) = db.session.scalars(select(AuditLogEntry))
     assert (line.actor, line.act, line.subject, line.detail) == (
         "olga",
         "customers confirm email",

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from panel.db import db, transaction
-from panel.models import SignIn, User
+from panel.models import LoginSession, User
 from panel.services.accounts import sessions
 from panel.services.accounts.sessions import SignedIn
 from tests.support.factories import NOON, a_customer
@@ -26,7 +26,7 @@ def test_token_finds_its_device_and_is_not_in_the_database() -> None:
 
     assert sessions.find(device.token, now=NOON) == device
     assert device.id == user.id and device.email == user.email
-    kept = db.session.get_one(SignIn, device.sign_in_id)
+    kept = db.session.get_one(LoginSession, device.sign_in_id)
     assert kept.token_hash == sessions.token_hash(device.token) != device.token
 
 

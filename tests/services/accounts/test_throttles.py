@@ -8,10 +8,10 @@ from flask import Flask
 
 from panel.db import db, transaction
 from panel.domain.errors import TooManyTries
-from panel.models import FailedTry
+from panel.models import ThrottleHit
 from panel.services.accounts import throttles
 from panel.services.accounts.throttles import Tries
-from tests.support.concurrently import all_at_once
+from tests.support.concurrently import run_concurrently
 from tests.support.factories import NOON
 
 HOME = "203.0.113.0/24"
@@ -107,19 +107,19 @@ def test_right_password_clears_its_own_count_but_not_the_failures_of_the_network
     with transaction():
         throttles.forget(right)
 
-    left = sorted(row.bucket.partition(":")[0] for row in db.session.query(FailedTry))
+    left = sorted(row.bucket.partition(":")[0] for row in db.session.query(ThrottleHit))
     assert left == ["everywhere"] * 9 + ["network"] * 9
 
 
 def test_what_was_typed_as_an_email_is_not_kept() -> None:
     log_in("my secret password")
 
-    assert "secret" not in " ".join(row.bucket for row in db.session.query(FailedTry))
+    assert "secret" not in " ".join(row.bucket for row in db.session.query(ThrottleHit))
 
 
 @pytest.mark.both_engines
 def test_tries_at_once_are_not_more_than_ten(app: Flask) -> None:
-    let_through = all_at_once(app, [log_in] * 16, expected=TooManyTries)
+    let_through = run_concurrently(app, [log_in] * 16, expected=TooManyTries)
 
     assert sum(isinstance(each, Tries) for each in let_through) == 10
 
@@ -197,4 +197,4 @@ def test_old_tries_are_forgotten() -> None:
 
     log_in(later=timedelta(hours=1))
 
-    assert {row.at for row in db.session.query(FailedTry)} == {NOON + timedelta(hours=1)}
+    assert {row.at for row in db.session.query(ThrottleHit)} == {NOON + timedelta(hours=1)}

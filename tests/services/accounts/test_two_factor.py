@@ -9,10 +9,10 @@ from sqlalchemy import select
 
 from panel.db import db, transaction
 from panel.domain.errors import BadInput, NotFound, Refused, StaleForm
-from panel.models import AuditLine, Mail, RecoveryCode, User
+from panel.models import AuditLogEntry, Mail, RecoveryCode, User
 from panel.services.accounts import pending_sessions, sessions, two_factor, users
 from panel.settings import Settings
-from tests.support.factories import NOON, a_customer, again, an_operator, with_second_factor
+from tests.support.factories import NOON, a_customer, an_operator, reload, with_second_factor
 
 STEP = timedelta(seconds=two_factor.STEP_SECONDS)
 
@@ -41,7 +41,7 @@ def test_secret_is_sealed_and_recovery_codes_are_hashed() -> None:
     secret = with_second_factor(user, at=NOON)
     codes = recovery_codes(user)
 
-    assert secret not in again(user).sealed_totp != ""
+    assert secret not in reload(user).sealed_totp != ""
     kept = " ".join(db.session.scalars(select(RecoveryCode.code_hash)))
     assert len(set(codes)) == two_factor.RECOVERY_CODES == 10
     assert not any(code in kept or code.replace("-", "") in kept for code in codes)
@@ -180,7 +180,7 @@ def test_operators_replace_theirs_and_never_turn_it_off() -> None:
     with pytest.raises(BadInput):
         show(operator, code(secret, later=STEP), later=STEP)
     assert show(operator, code(other, later=STEP), later=STEP) is None
-    assert [line.act for line in db.session.query(AuditLine)] == ["second factor set up", "second factor replaced"]
+    assert [line.act for line in db.session.query(AuditLogEntry)] == ["second factor set up", "second factor replaced"]
 
 
 def test_reset_takes_it_off_logs_out_everywhere_and_leaves_a_line() -> None:
@@ -196,7 +196,7 @@ def test_reset_takes_it_off_logs_out_everywhere_and_leaves_a_line() -> None:
     assert not two_factor.is_on(operator.id)
     assert sessions.find(device.token, now=NOON) is None
     assert pending_sessions.find(half.token, now=NOON) is None
-    line = db.session.query(AuditLine).order_by(AuditLine.id.desc()).first()
+    line = db.session.query(AuditLogEntry).order_by(AuditLogEntry.id.desc()).first()
     assert line is not None and (line.act, line.actor, line.detail) == ("second factor reset", "root", "Seen in person")
     with pytest.raises(Refused), transaction():
         two_factor.reset(operator.email, reason="Again", actor="root", now=NOON)
@@ -212,7 +212,7 @@ def test_device_that_has_not_shown_it_is_nobody_whichever_way_it_came() -> None:
 
     assert sessions.find(before.token, now=NOON) is None
     with pytest.raises(ValueError, match="can't be signed in this way"), transaction():
-        sessions.sign_in(again(user), device="Firefox", network="unknown", now=NOON)
+        sessions.sign_in(reload(user), device="Firefox", network="unknown", now=NOON)
 
 
 def test_half_signed_in_ends_after_ten_minutes_once_used_and_with_the_password() -> None:

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from panel.db import db, transaction
-from panel.models import Delivery, DeliveryState, Webhook
+from panel.models import DeliveryState, Webhook, WebhookDelivery
 from panel.services.api import webhook_deliveries, webhook_endpoints
 from tests.services.test_webhooks import a_receiver, states, told
 from tests.support.factories import NOON, a_customer
@@ -125,7 +125,12 @@ def test_after_72_hours_of_silence_what_waited_behind_is_given_up_too(app: Flask
 
 
 def _owner(receiver_id: int) -> int:
-    return db.session.scalars(select(Webhook.user_id).join(Delivery, Delivery.webhook_id == Webhook.id)).first() or 0
+    return (
+        db.session.scalars(
+            select(Webhook.user_id).join(WebhookDelivery, WebhookDelivery.webhook_id == Webhook.id)
+        ).first()
+        or 0
+    )
 
 
 def test_what_was_given_up_can_be_sent_again(app: Flask) -> None:

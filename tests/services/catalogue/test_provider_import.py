@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from panel.db import db, transaction
 from panel.domain.errors import Refused
-from panel.models import AuditLine, Review, Tool
+from panel.models import AuditLogEntry, Review, Tool
 from panel.services.catalogue import tool_settings, tools
 from tests.support.catalogue_imports import a_row, imported, offered
 from tests.support.factories import NOON
@@ -84,7 +84,7 @@ def test_what_was_set_by_hand_is_never_touched(field: str, value: str, column: s
     imported(a_row(rate="1.00", min="60", max="900", name="Other", category="Else"))
 
     assert getattr(offered(), column) == kept
-    assert db.session.scalars(select(AuditLine.act)).all() == ["tools set"]
+    assert db.session.scalars(select(AuditLogEntry.act)).all() == ["tools set"]
 
 
 def test_a_field_given_back_follows_the_provider_again() -> None:

@@ -10,12 +10,12 @@ from flask import Flask
 from panel.db import db, transaction
 from panel.domain import money
 from panel.domain.errors import BadMoney, NotFound, Refused
-from panel.models import TopUp, Transfer
+from panel.models import DepositRequest, Transfer
 from panel.services.money import deposits, ledger
 from tests.support.factories import NOON, a_customer
 
 
-def a_request(customer_id: int, amount: str = "25") -> TopUp:
+def a_request(customer_id: int, amount: str = "25") -> DepositRequest:
     with transaction():
         return deposits.request_top_up(customer_id, amount_nanos=money.parse_nanos(amount), now=NOON)
 

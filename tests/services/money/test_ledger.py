@@ -39,7 +39,7 @@ def test_deposit_is_spendable_to_the_nano() -> None:
     assert ledger.balance_nanos(customer.id) == 1
     post(charge(customer.id, 1))
     assert ledger.balance_nanos(customer.id) == 0
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 def test_deposit_that_no_column_could_hold_is_refused() -> None:
@@ -57,27 +57,27 @@ def test_deposit_that_no_column_could_hold_is_refused() -> None:
 def test_reason_is_used_once_ever() -> None:
     customer = a_customer("1")
     post(charge(customer.id, 5))
-    untouched = ledger_oracle.everything()
+    untouched = ledger_oracle.all_rows()
 
     with pytest.raises(IntegrityError):
         post(charge(customer.id, 7))
 
-    assert ledger_oracle.everything() == untouched
+    assert ledger_oracle.all_rows() == untouched
 
 
 def test_nano_more_than_the_balance_is_refused_and_nothing_is_written() -> None:
     customer = a_customer("0.000000009")
-    untouched = ledger_oracle.everything()
+    untouched = ledger_oracle.all_rows()
 
     with pytest.raises(InsufficientBalance, match="Not enough funds"):
         post(charge(customer.id, 10))
 
-    assert ledger_oracle.everything() == untouched
+    assert ledger_oracle.all_rows() == untouched
 
 
 def test_postings_together_may_not_spend_more_than_there_is() -> None:
     first, second = a_customer("1"), a_customer("1")
-    untouched = ledger_oracle.everything()
+    untouched = ledger_oracle.all_rows()
 
     with pytest.raises(InsufficientBalance):
         post(
@@ -86,7 +86,7 @@ def test_postings_together_may_not_spend_more_than_there_is() -> None:
             charge(first.id, 600_000_000, reason="c"),
         )
 
-    assert ledger_oracle.everything() == untouched
+    assert ledger_oracle.all_rows() == untouched
 
 
 def test_what_comes_in_with_the_same_postings_counts() -> None:
@@ -98,7 +98,7 @@ def test_what_comes_in_with_the_same_postings_counts() -> None:
     )
 
     assert ledger.balance_nanos(customer.id) == 0
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 @pytest.mark.parametrize("amount_nanos", [0, -1])
@@ -115,7 +115,7 @@ def test_house_accounts_are_found_whoever_asks_first() -> None:
     post(Posting(AccountKind.HOLDS, AccountKind.SALES, 1, TransferKind.ADJUSTMENT, "house"), charge(customer.id, 1))
 
     assert ledger.balance_nanos(customer.id) == 999_999_999
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 def test_balance_of_somebody_without_account_is_nothing() -> None:

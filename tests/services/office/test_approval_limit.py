@@ -11,7 +11,7 @@ from panel.db import db, transaction
 from panel.domain import money
 from panel.domain.errors import PanelError, Refused
 from panel.domain.status import Status
-from panel.models import AuditLine, ProposalKind, UnapprovedTransfer, User
+from panel.models import AuditLogEntry, ProposalKind, UnapprovedTransfer, User
 from panel.services.money import deposits, ledger
 from panel.services.office import second_approval
 from panel.services.office.balance_changes import Wanted
@@ -20,7 +20,7 @@ from panel.services.orders import goodwill
 from panel.services.orders.goodwill import Gift
 from tests.services.office.test_second_approval import DEBIT, LIMIT, acted, balance_of, confirmed, wanted
 from tests.support import ledger_oracle
-from tests.support.concurrently import all_at_once
+from tests.support.concurrently import run_concurrently
 from tests.support.factories import NOON, a_customer, an_operator, an_order
 
 DAY = timedelta(hours=24)
@@ -63,7 +63,7 @@ def test_450_in_five_credits_of_90_needs_a_second_operator_from_the_second_credi
     assert [each.transfer_id is not None for each in done] == [True, False, False, False, False]
     assert (balance_of(customer), len(second_approval.waiting(now=NOON))) == ("100.00", 4)
     assert unapproved() == "90.00"
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 def test_one_operator_at_many_customers_and_many_operators_at_one_customer_have_one_limit() -> None:
@@ -123,7 +123,7 @@ def test_credits_of_two_operators_at_the_same_moment_stay_within_the_customers_l
 
         return do
 
-    all_at_once(app, [act(each) for each in asked], expected=PanelError)
+    run_concurrently(app, [act(each) for each in asked], expected=PanelError)
 
     assert balance_of(customer) == "70.00"
 
@@ -133,11 +133,11 @@ def test_credits_of_one_operator_to_many_customers_at_the_same_moment_stay_withi
     operator = an_operator()
     asked = [wanted(a_customer("10"), operator, "60") for _ in range(6)]
 
-    answers = all_at_once(app, [acts(each) for each in asked], expected=PanelError)
+    answers = run_concurrently(app, [acts(each) for each in asked], expected=PanelError)
 
     assert sum(answer.transfer_id is not None for answer in answers) == 1
     assert (len(second_approval.waiting(now=NOON)), unapproved()) == (5, "60.00")
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 @pytest.mark.both_engines
@@ -145,7 +145,7 @@ def test_goodwill_for_many_orders_at_the_same_moment_stays_within_the_limit(app:
     operator = an_operator()
     orders = [a_costly_order(a_customer("100")) for _ in range(4)]
 
-    answers = all_at_once(app, [gives(order_id, operator, "60") for order_id in orders], expected=PanelError)
+    answers = run_concurrently(app, [gives(order_id, operator, "60") for order_id in orders], expected=PanelError)
 
     assert sorted(type(answer).__name__ for answer in answers) == ["Refused"] * 3 + ["int"]
     assert unapproved() == "60.00"
@@ -160,7 +160,7 @@ def test_operators_who_credit_each_other_at_the_same_moment_do_not_deadlock(app:
         for number, each in enumerate(asked)
     ]
 
-    answers = all_at_once(app, [acts(each) for each in asked], expected=PanelError)
+    answers = run_concurrently(app, [acts(each) for each in asked], expected=PanelError)
 
     assert sum(isinstance(answer, Done) for answer in answers) >= 2
 
@@ -174,5 +174,5 @@ def test_money_added_from_the_command_line_is_not_stopped_but_counts_for_the_cus
 
     assert done.exit_code == 0, done.output
     assert (asked.transfer_id, elsewhere.proposal_id, balance_of(customer)) == (None, None, "510.00")
-    line = db.session.scalars(select(AuditLine).where(AuditLine.act == "balance add")).one()
+    line = db.session.scalars(select(AuditLogEntry).where(AuditLogEntry.act == "balance add")).one()
     assert (line.subject, "By wire." in line.detail) == (f"customer {customer.id}", True)

@@ -10,14 +10,14 @@ from panel.db import db, transaction
 from panel.domain.errors import BadInput, IllegalTransition, NotFound, PanelError, Refused, StaleOrder
 from panel.domain.settlement import Settlement
 from panel.domain.status import FACTS, Status
-from panel.models import AuditLine, Claim, Order, Review, User
+from panel.models import AuditLogEntry, Order, OrderAssignment, Review, User
 from panel.providers.base import Accepted
 from panel.services.office import assignments, bulk_actions, manual_orders, order_actions
 from panel.services.office.manual_orders import HandWork
 from panel.services.office.order_actions import Act, Deed
 from panel.services.orders import dispatch, transitions
 from tests.support import ledger_oracle
-from tests.support.factories import NOON, a_customer, a_tool, again, an_operator, an_order
+from tests.support.factories import NOON, a_customer, a_tool, an_operator, an_order, reload
 
 OLGA = "olga@example.com"
 
@@ -39,19 +39,19 @@ def deed(act: Act, *, to: Status | None = None, reason: str = "By the book.") ->
 def do(order: Order, wanted: Deed, *, version: int | None = None) -> Order:
     with transaction():
         order_actions.do(order.id, wanted, version=order.version if version is None else version, now=NOON)
-    return again(order)
+    return reload(order)
 
 
 def refused(act: Callable[[], object], error: type[PanelError]) -> None:
     """It is refused, and nothing is written."""
-    untouched = ledger_oracle.everything()
+    untouched = ledger_oracle.all_rows()
     with pytest.raises(error):
         act()
-    assert ledger_oracle.everything() == untouched
+    assert ledger_oracle.all_rows() == untouched
 
 
 def log() -> list[tuple[str, str]]:
-    return [(line.act, line.subject) for line in db.session.scalars(select(AuditLine).order_by(AuditLine.id))]
+    return [(line.act, line.subject) for line in db.session.scalars(select(AuditLogEntry).order_by(AuditLogEntry.id))]
 
 
 def by_hand(status: Status = Status.PENDING) -> Order:
@@ -65,7 +65,7 @@ def work(
     said = HandWork(to, remains, None, "By hand.", shown, who or olga(), OLGA)
     with transaction():
         manual_orders.set_order(order.id, said, now=NOON)
-    return again(order)
+    return reload(order)
 
 
 def test_pending_order_that_nobody_has_is_canceled_with_all_money_back() -> None:
@@ -73,7 +73,7 @@ def test_pending_order_that_nobody_has_is_canceled_with_all_money_back() -> None
 
     assert (order.status, order.returned_nanos, order.reason) == (Status.CANCELED, order.charge_nanos, "By the book.")
     assert log() == [("orders cancel", f"order {order.id}")]
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 def test_order_that_a_provider_may_have_is_not_canceled_here() -> None:
@@ -104,7 +104,7 @@ def test_provider_is_asked_with_the_next_sweep_about_what_it_has() -> None:
         dispatch.settle(taken.attempt_id, Accepted("77"), now=NOON - timedelta(hours=1))
         transitions.mark(transitions.claim_one(order.id), sync_at=NOON + timedelta(hours=1))
 
-    assert do(again(order), deed(Act.ASK)).sync_at == NOON
+    assert do(reload(order), deed(Act.ASK)).sync_at == NOON
     for other in (an_order(status=Status.COMPLETED), by_hand()):
         refused(lambda other=other: do(other, deed(Act.ASK)), Refused)
 
@@ -140,7 +140,7 @@ def test_move_by_hand_obeys_the_table_of_statuses(before: Status) -> None:
             assert do(order, deed(Act.MOVE, to=to)).status == to
         elif to is not before:
             refused(lambda order=order, to=to: do(order, deed(Act.MOVE, to=to)), IllegalTransition)
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 def test_orders_of_providers_are_not_moved_by_hand() -> None:
@@ -153,7 +153,7 @@ def test_preview_shows_words_and_money_and_changes_nothing() -> None:
     customer = a_customer("1000")
     waits = an_order(customer=customer)
     runs, manual = an_order(customer=customer, status=Status.IN_PROGRESS), by_hand(Status.IN_PROGRESS)
-    untouched = ledger_oracle.everything()
+    untouched = ledger_oracle.all_rows()
 
     with transaction():
         cancel = bulk_actions.preview([runs.id, waits.id, 999], deed(Act.CANCEL), now=NOON)
@@ -162,7 +162,7 @@ def test_preview_shows_words_and_money_and_changes_nothing() -> None:
     assert [(row.line.id, row.effect is not None) for row in cancel.rows] == [(waits.id, True), (runs.id, False)]
     assert (cancel.returned_nanos, cancel.missing) == (900_000_000, (999,))
     assert [row.effect.money for row in move.possible if row.effect] == [Settlement(900_000_000, 0)]
-    assert ledger_oracle.everything() == untouched
+    assert ledger_oracle.all_rows() == untouched
 
 
 def test_preview_and_act_agree_on_what_is_possible_and_on_its_money() -> None:
@@ -195,7 +195,7 @@ def test_claimed_order_is_moved_by_its_holder_alone_until_the_claim_ends() -> No
     assert assignments.of_order(order.id, now=NOON + assignments.LASTS) is None
     with transaction():
         assignments.claim(order.id, operator_id=second, actor="otto", now=NOON + assignments.LASTS)
-    assert db.session.scalars(select(Claim.operator_id)).one() == second
+    assert db.session.scalars(select(OrderAssignment.operator_id)).one() == second
 
 
 def test_order_is_let_go_by_its_holder_and_by_its_end() -> None:
@@ -208,10 +208,10 @@ def test_order_is_let_go_by_its_holder_and_by_its_end() -> None:
 
     refused(lambda: release(second), Refused)
     release(first)
-    assert db.session.scalars(select(Claim)).all() == []
+    assert db.session.scalars(select(OrderAssignment)).all() == []
 
     work(order, Status.COMPLETED, who=second)
-    assert db.session.scalars(select(Claim)).all() == []
+    assert db.session.scalars(select(OrderAssignment)).all() == []
     assert [act for act, _subject in log()] == ["orders set", "orders release", "orders set"]
 
 

@@ -16,7 +16,7 @@ from panel.services.office.balance_changes import Wanted
 from panel.services.office.second_approval import Done
 from tests.services.office.test_second_approval import LIMIT, acted, balance_of, confirmed, wanted
 from tests.support import ledger_oracle
-from tests.support.concurrently import all_at_once
+from tests.support.concurrently import run_concurrently
 from tests.support.factories import NOON, a_customer, an_operator
 
 
@@ -44,11 +44,11 @@ def test_a_top_up_is_one_deposit_however_many_confirm_it_at_once(app: Flask) -> 
 
         return do
 
-    answers = all_at_once(app, [act(each) for each in asked], expected=PanelError)
+    answers = run_concurrently(app, [act(each) for each in asked], expected=PanelError)
 
     assert sum(isinstance(answer, Done) for answer in answers) == 1
     assert balance_of(customer) == "25.00"
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 def test_a_large_top_up_waits_and_can_be_neither_refused_nor_proposed_again_meanwhile() -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from panel.db import db, transaction
 from panel.domain import office_order_filters
 from panel.domain.status import Status
-from panel.models import Event, Order, Provider
+from panel.models import Order, OrderEvent, Provider
 from panel.providers.base import Unclear
 from panel.services import delivery_times
 from panel.services.office import order_detail, order_table, queues
@@ -160,6 +160,8 @@ def test_story_holds_every_transfer_and_event_of_its_order_alone() -> None:
         ("keep", "Held for orders", "Sales"),
     ]
     assert sum(line.amount_nanos for line in story.transfers[1:]) == story.transfers[0].amount_nanos
-    events = db.session.scalars(select(Event.id).where(Event.order_id == order.id).order_by(Event.id.desc())).all()
+    events = db.session.scalars(
+        select(OrderEvent.id).where(OrderEvent.order_id == order.id).order_by(OrderEvent.id.desc())
+    ).all()
     assert [line.id for line in customer_order_detail.timeline(story.own, page=1).lines] == events
     assert order_detail.find(order.id + 10, now=NOON) is None

@@ -10,14 +10,14 @@ from sqlalchemy import func, select
 from panel.db import db, transaction
 from panel.domain import money
 from panel.domain.errors import BadInput, BadMoney, PanelError, Refused, StaleForm
-from panel.models import AuditLine, Proposal, ProposalKind, Transfer, User
+from panel.models import AuditLogEntry, Proposal, ProposalKind, Transfer, User
 from panel.services.money import ledger
 from panel.services.office import balance_changes, queues, second_approval
 from panel.services.office.balance_changes import Wanted
 from panel.services.office.second_approval import Done
 from tests.support import ledger_oracle
-from tests.support.concurrently import all_at_once
-from tests.support.factories import NOON, a_customer, again, an_operator, an_order
+from tests.support.concurrently import run_concurrently
+from tests.support.factories import NOON, a_customer, an_operator, an_order, reload
 
 LIMIT = money.parse_nanos("100")
 CREDIT, DEBIT = ProposalKind.CREDIT, ProposalKind.DEBIT
@@ -70,10 +70,10 @@ def test_an_amount_up_to_the_limit_moves_at_once_with_a_line_in_the_log(kind: Pr
     assert (money.plain(effect.before_nanos), money.plain(effect.after_nanos)) == ("10.00", after)
     assert balance_of(customer) == after
     assert done.proposal_id is None and done.transfer_id is not None
-    line = db.session.scalars(select(AuditLine).where(AuditLine.subject == f"customer {customer.id}")).one()
+    line = db.session.scalars(select(AuditLogEntry).where(AuditLogEntry.subject == f"customer {customer.id}")).one()
     assert (line.actor, line.act) == (operator.email, f"customers {kind}")
     assert "Paid by card." in line.detail
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 def test_an_amount_above_the_limit_moves_nothing_until_another_operator_confirms() -> None:
@@ -90,7 +90,7 @@ def test_an_amount_above_the_limit_moves_nothing_until_another_operator_confirms
     assert shown is not None
     assert (shown.state, shown.row.transfer_id, shown.decider) == ("confirmed", number, second.email)
     assert len(second_approval.waiting(now=NOON)) == 0
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 @pytest.mark.both_engines
@@ -109,12 +109,12 @@ def test_two_operators_who_confirm_at_once_move_the_money_once(app: Flask) -> No
 
         return do
 
-    answers = all_at_once(app, [confirm(each) for each in others], expected=PanelError)
+    answers = run_concurrently(app, [confirm(each) for each in others], expected=PanelError)
 
     assert sum(isinstance(answer, int) for answer in answers) == 1
     assert balance_of(customer) == "510.00"
     assert transfers() == 1
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 @pytest.mark.both_engines
@@ -130,8 +130,8 @@ def test_a_form_sent_twice_at_once_moves_its_money_once(app: Flask) -> None:
 
         return do
 
-    proposed = all_at_once(app, [act(large)] * 4, expected=PanelError)
-    moved = all_at_once(app, [act(small)] * 4, expected=PanelError)
+    proposed = run_concurrently(app, [act(large)] * 4, expected=PanelError)
+    moved = run_concurrently(app, [act(small)] * 4, expected=PanelError)
 
     assert sum(isinstance(each, Done) for each in proposed) == 1
     assert sum(isinstance(each, Done) for each in moved) == 1
@@ -152,13 +152,13 @@ def test_a_debit_never_takes_more_than_there_is_however_many_come_at_once(app: F
 
         return do
 
-    answers = all_at_once(app, [take(each) for each in asked], expected=PanelError)
+    answers = run_concurrently(app, [take(each) for each in asked], expected=PanelError)
 
     assert sum(isinstance(answer, Done) for answer in answers) == 1
     assert balance_of(customer) == "4.00"
     with pytest.raises(BadMoney, match=r"The balance is 4\.00"):
         acted(wanted(customer, operator, "4.01", DEBIT))
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 def test_a_balance_that_moved_since_the_look_is_looked_at_again() -> None:
@@ -194,7 +194,7 @@ def test_a_proposal_is_refused_by_another_or_taken_back_by_its_own_operator() ->
     for proposal_id in (refused, taken_back):
         with pytest.raises(Refused, match="decided before"):
             confirmed(proposal_id, second.id)
-    assert [row.decided_by for row in map(again, db.session.scalars(select(Proposal)))] == [second.id, None]
+    assert [row.decided_by for row in map(reload, db.session.scalars(select(Proposal)))] == [second.id, None]
     assert balance_of(customer) == "10.00"
 
 

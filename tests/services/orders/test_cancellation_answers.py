@@ -8,12 +8,12 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.errors import BadInput, NotFound, PanelError, Refused
 from panel.domain.status import Status
-from panel.models import AuditLine, Cancellation, CancellationState, Order, Review
+from panel.models import AuditLogEntry, Cancellation, CancellationState, Order, Review
 from panel.services.orders import cancellations, request_progress, transitions
 from panel.services.orders import detail as order_detail
 from tests.support import ledger_oracle
-from tests.support.concurrently import all_at_once
-from tests.support.factories import again, an_order
+from tests.support.concurrently import run_concurrently
+from tests.support.factories import an_order, reload
 
 pytestmark = pytest.mark.both_engines
 
@@ -51,10 +51,10 @@ def test_an_operators_answer_is_told_and_moves_no_money(state: CancellationState
     assert (waiting, told, open_reviews()) == ([cancellation_id], 1, [])
     assert cancellations.open_cancellations() == []
     assert sentence in order_detail.timeline(own, page=1).lines[0].sentence
-    assert (again(order).status, order.returned_nanos) == (Status.IN_PROGRESS, 0)
+    assert (reload(order).status, order.returned_nanos) == (Status.IN_PROGRESS, 0)
     (story,) = request_progress.cancellation_stories(order.id)
     assert (story.label, story.is_open, story.steps[-1].at is not None) == (state, False, True)
-    line = db.session.scalars(select(AuditLine)).one()
+    line = db.session.scalars(select(AuditLogEntry)).one()
     assert (line.actor, line.subject) == ("anna", f"cancellation {cancellation_id}")
 
 
@@ -65,8 +65,8 @@ def test_what_did_not_run_comes_back_with_the_end_of_an_accepted_one() -> None:
     with transaction():
         transitions.move_order(transitions.claim_one(order.id), Status.PARTIAL, remains=400, now=utc_now())
 
-    assert again(order).returned_nanos == 400 * order.price_micros_per_thousand
-    ledger_oracle.assert_right()
+    assert reload(order).returned_nanos == 400 * order.price_micros_per_thousand
+    ledger_oracle.assert_consistent()
 
 
 @pytest.mark.parametrize(("to", "state"), [(Status.COMPLETED, "refused"), (Status.CANCELED, "accepted")])
@@ -93,11 +93,11 @@ def test_of_many_answers_at_once_one_counts(app: Flask) -> None:
     _order, cancellation_id = asked()
     acts = [lambda state=state: answered(cancellation_id, state) for state in (ACCEPTED, REFUSED) * 3]
 
-    answers = all_at_once(app, acts, expected=PanelError)
+    answers = run_concurrently(app, acts, expected=PanelError)
 
     assert sum(answer is None for answer in answers) == 1
     assert all(isinstance(answer, Refused) for answer in answers if answer is not None)
-    assert len(db.session.scalars(select(AuditLine)).all()) == 1
+    assert len(db.session.scalars(select(AuditLogEntry)).all()) == 1
 
 
 def test_an_answer_needs_a_reason_and_a_request() -> None:

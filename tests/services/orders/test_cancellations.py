@@ -8,7 +8,7 @@ from panel.domain.status import Status
 from panel.models import Attempt, AttemptKind, AttemptState, Order
 from panel.services.orders import cancellations
 from tests.support import ledger_oracle
-from tests.support.factories import NOON, a_customer, a_tool, again, an_order
+from tests.support.factories import NOON, a_customer, a_tool, an_order, reload
 
 pytestmark = pytest.mark.both_engines
 
@@ -42,7 +42,7 @@ def test_order_of_somebody_else_cannot_be_canceled() -> None:
     with pytest.raises(NotFound):
         request(order, customer_id=stranger.id)
 
-    assert again(order).status == Status.PENDING
+    assert reload(order).status == Status.PENDING
 
 
 @pytest.mark.parametrize("state", [None, AttemptState.NOT_SENT, AttemptState.REFUSED])
@@ -51,8 +51,8 @@ def test_order_that_no_provider_can_have_is_canceled_immediately(state: AttemptS
 
     request(order)
 
-    assert (again(order).status, order.returned_nanos) == (Status.CANCELED, order.charge_nanos)
-    ledger_oracle.assert_right()
+    assert (reload(order).status, order.returned_nanos) == (Status.CANCELED, order.charge_nanos)
+    ledger_oracle.assert_consistent()
 
 
 @pytest.mark.parametrize("state", [AttemptState.INTENT, AttemptState.UNKNOWN])
@@ -61,5 +61,5 @@ def test_order_that_a_provider_may_have_waits_for_its_report(state: AttemptState
 
     request(order)
 
-    assert (again(order).status, order.returned_nanos) == (Status.PENDING, 0)
-    ledger_oracle.assert_right()
+    assert (reload(order).status, order.returned_nanos) == (Status.PENDING, 0)
+    ledger_oracle.assert_consistent()

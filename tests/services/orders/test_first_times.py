@@ -7,7 +7,7 @@ import pytest
 from panel.db import transaction
 from panel.domain.status import Status
 from panel.services.orders import transitions
-from tests.support.factories import NOON, again, an_order
+from tests.support.factories import NOON, an_order, reload
 
 
 @pytest.mark.both_engines
@@ -18,7 +18,7 @@ def test_refill_that_ends_leaves_the_first_completion_as_it_was() -> None:
         claimed = transitions.claim_one(order.id)
         transitions.move_order(claimed, Status.COMPLETED, remains=0, now=NOON + timedelta(days=9))
 
-    assert again(order).completed_at == NOON
+    assert reload(order).completed_at == NOON
 
 
 def test_order_fulfilled_by_hand_is_never_due_for_hand_over() -> None:
@@ -29,11 +29,11 @@ def test_order_fulfilled_by_hand_is_never_due_for_hand_over() -> None:
 @pytest.mark.both_engines
 def test_later_counts_leave_the_first_start_as_it_was() -> None:
     order = an_order(status=Status.IN_PROGRESS, now=NOON)
-    started = again(order).started_at
+    started = reload(order).started_at
 
     with transaction():
         locked = transitions.claim_one(order.id)
         transitions.move_order(locked, Status.IN_PROGRESS, remains=1, now=NOON + timedelta(hours=2))
 
     assert started == NOON
-    assert again(order).started_at == started
+    assert reload(order).started_at == started

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from panel.db import db, transaction
 from panel.domain.errors import BadInput, BadMoney, PanelError, Refused, StaleForm
 from panel.domain.status import Status
-from panel.models import AccountKind, AuditLine, Event, Order, Transfer, TransferKind, User
+from panel.models import AccountKind, AuditLogEntry, Order, OrderEvent, Transfer, TransferKind, User
 from panel.services.money import ledger
 from panel.services.money.audit import audit
 from panel.services.money.ledger import Posting
@@ -14,7 +14,7 @@ from panel.services.orders import detail as order_detail
 from panel.services.orders import goodwill
 from panel.services.orders.goodwill import Gift
 from tests.support import ledger_oracle
-from tests.support.factories import NOON, again, an_operator, an_order
+from tests.support.factories import NOON, an_operator, an_order, reload
 
 KEPT = 900_000_000
 OLGA, LIMIT = "olga@example.com", 10**9
@@ -30,25 +30,25 @@ def give(order: Order, amount_nanos: int, *, number: int = 1, words: str = "It r
 def refused(order: Order, error: type[PanelError], amount_nanos: int, **changes: object) -> None:
     """It is refused, and nothing is written."""
     changes.setdefault("operator", an_operator().id)
-    untouched = ledger_oracle.everything()
+    untouched = ledger_oracle.all_rows()
     with pytest.raises(error):
         give(order, amount_nanos, **changes)  # type: ignore[arg-type]
-    assert ledger_oracle.everything() == untouched
+    assert ledger_oracle.all_rows() == untouched
 
 
 def test_goodwill_is_a_transfer_of_its_own_that_leaves_the_order_as_it_was() -> None:
     order = an_order(status=Status.COMPLETED)
-    before, balance = again(order).version, ledger.balance_nanos(order.customer_id)
+    before, balance = reload(order).version, ledger.balance_nanos(order.customer_id)
 
     line = give(order, 250_000_000)
 
     assert ledger.balance_nanos(order.customer_id) == balance + 250_000_000
-    order = again(order)
+    order = reload(order)
     assert (order.kept_nanos, order.returned_nanos, order.version) == (KEPT, 0, before)
     transfer = db.session.get_one(Transfer, line)
     assert (transfer.kind, transfer.order_id, transfer.note) == ("adjustment", order.id, "It ran late.")
     assert goodwill.room(order.id) == goodwill.Room(left_nanos=KEPT - 250_000_000, number=2)
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
     assert audit().differences == ()
 
 
@@ -58,11 +58,11 @@ def test_goodwill_is_told_to_its_customer_and_to_the_log() -> None:
 
     give(order, 250_000_000)
 
-    event = db.session.scalars(select(Event).order_by(Event.id.desc())).first()
+    event = db.session.scalars(select(OrderEvent).order_by(OrderEvent.id.desc())).first()
     assert event is not None
     assert event.text == "We returned $0.25 to your balance. It ran late."
     assert db.session.scalars(select(User.state_version).where(User.id == order.customer_id)).one() > seen
-    log = db.session.scalars(select(AuditLine)).one()
+    log = db.session.scalars(select(AuditLogEntry)).one()
     assert (log.actor, log.act, log.subject) == (OLGA, "orders goodwill", f"order {order.id}")
     assert log.detail == "0.25 returned: It ran late."
 

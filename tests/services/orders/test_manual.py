@@ -7,11 +7,11 @@ from panel.db import db, transaction
 from panel.domain.errors import BadInput, IllegalTransition, NotFound, Refused
 from panel.domain.refill import RefillState
 from panel.domain.status import FACTS, Status
-from panel.models import Event, Order, Refill, Review
+from panel.models import Order, OrderEvent, Refill, Review
 from panel.services.orders import manual as manual_orders
 from panel.services.orders import refills
 from tests.support import ledger_oracle
-from tests.support.factories import NOON, again, an_order
+from tests.support.factories import NOON, an_order, reload
 
 
 def by_hand(status: Status = Status.PENDING, *, remains: int | None = None) -> Order:
@@ -21,15 +21,15 @@ def by_hand(status: Status = Status.PENDING, *, remains: int | None = None) -> O
 def set_order(order: Order, to: Status, *, remains: int | None = None, start_count: int | None = None) -> Order:
     with transaction():
         manual_orders.set_order(order.id, to, remains=remains, start_count=start_count, reason="By hand.", now=NOON)
-    return again(order)
+    return reload(order)
 
 
 def refused(order: Order, to: Status, error: type[Exception], *, remains: int | None = None) -> None:
     """It is refused, and nothing is written."""
-    untouched = ledger_oracle.everything()
+    untouched = ledger_oracle.all_rows()
     with pytest.raises(error):
         set_order(order, to, remains=remains)
-    assert ledger_oracle.everything() == untouched
+    assert ledger_oracle.all_rows() == untouched
 
 
 @pytest.mark.parametrize("before", [status for status in Status if status is not Status.REFILL])
@@ -38,7 +38,7 @@ def test_order_by_hand_moves_as_the_table_allows(before: Status) -> None:
         order = set_order(by_hand(before), to, remains=400)
 
         assert (order.status, order.reason) == (to, "By hand.")
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 @pytest.mark.parametrize("before", [status for status in Status if status is not Status.REFILL])
@@ -83,16 +83,16 @@ def test_count_and_start_are_written_without_a_move() -> None:
     order = set_order(by_hand(Status.IN_PROGRESS), Status.IN_PROGRESS, remains=123, start_count=77)
 
     assert (order.status, order.remains, order.start_count) == (Status.IN_PROGRESS, 123, 77)
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 def test_the_same_typed_again_writes_nothing() -> None:
     order = set_order(by_hand(), Status.IN_PROGRESS, remains=123)
-    untouched = ledger_oracle.everything()
+    untouched = ledger_oracle.all_rows()
 
     set_order(order, Status.IN_PROGRESS, remains=123)
 
-    assert ledger_oracle.everything() == untouched
+    assert ledger_oracle.all_rows() == untouched
 
 
 def test_partial_by_hand_returns_what_was_not_delivered_once() -> None:
@@ -100,23 +100,23 @@ def test_partial_by_hand_returns_what_was_not_delivered_once() -> None:
 
     set_order(order, Status.PARTIAL, remains=999)
 
-    assert (again(order).remains, order.returned_nanos) == (360, 360 * 900_000)
-    ledger_oracle.assert_right()
+    assert (reload(order).remains, order.returned_nanos) == (360, 360 * 900_000)
+    ledger_oracle.assert_consistent()
 
 
 def test_refill_by_hand_ends_with_completed() -> None:
     order = by_hand(Status.COMPLETED)
     with transaction():
         refills.request_refill(order.id, customer_id=order.customer_id, now=NOON)
-    assert again(order).status == Status.REFILL
+    assert reload(order).status == Status.REFILL
     assert db.session.scalars(select(Review.kind)).all() == ["refill_by_hand"]
 
     set_order(order, Status.COMPLETED)
 
-    assert again(order).status == Status.COMPLETED
+    assert reload(order).status == Status.COMPLETED
     assert db.session.scalars(select(Refill.state)).all() == [RefillState.COMPLETED]
-    assert db.session.scalars(select(Event.status).order_by(Event.id)).all()[-2:] == ["refill", "completed"]
-    ledger_oracle.assert_right()
+    assert db.session.scalars(select(OrderEvent.status).order_by(OrderEvent.id)).all()[-2:] == ["refill", "completed"]
+    ledger_oracle.assert_consistent()
 
 
 def test_order_in_refill_becomes_nothing_but_completed() -> None:
@@ -125,4 +125,4 @@ def test_order_in_refill_becomes_nothing_but_completed() -> None:
         refills.request_refill(order.id, customer_id=order.customer_id, now=NOON)
 
     for to in set(Status) - {Status.COMPLETED, Status.REFILL}:
-        refused(again(order), to, IllegalTransition, remains=400)
+        refused(reload(order), to, IllegalTransition, remains=400)

@@ -16,11 +16,11 @@ from panel.domain.errors import (
     UnknownTool,
 )
 from panel.domain.status import Status
-from panel.models import Event, Order, Tool, Transfer, User
+from panel.models import Order, OrderEvent, Tool, Transfer, User
 from panel.services.money import audit, ledger
 from panel.services.orders import placing
 from panel.services.orders.placing import Placing
-from tests.support.factories import LINK, NOON, a_customer, a_tool, again, new_terms
+from tests.support.factories import LINK, NOON, a_customer, a_tool, new_terms, reload
 
 pytestmark = pytest.mark.both_engines
 
@@ -37,15 +37,15 @@ def _place(customer: User, asked: Placing) -> Order:
 
 def test_order_is_charged_held_counted_and_told() -> None:
     customer, tool = a_customer("10"), a_tool(price="0.90")
-    version = again(customer).state_version
+    version = reload(customer).state_version
 
     order = _place(customer, _asked(tool))
 
     assert (order.status, order.remains, order.charge_nanos) == (Status.PENDING, 1_000, 900_000_000)
     assert (ledger.balance_nanos(customer.id), ledger.held_nanos(customer.id)) == (9_100_000_000, 900_000_000)
-    event = db.session.scalars(select(Event).where(Event.order_id == order.id)).one()
+    event = db.session.scalars(select(OrderEvent).where(OrderEvent.order_id == order.id)).one()
     assert (event.kind, event.source, event.status) == ("placed", "you", Status.PENDING)
-    assert again(customer).state_version > version
+    assert reload(customer).state_version > version
     assert audit.audit().differences == ()
 
 
@@ -55,7 +55,7 @@ def test_order_keeps_the_terms_of_the_moment_it_was_placed() -> None:
 
     new_terms(tool, price_micros_per_thousand=5_000_000)
 
-    assert (again(order).price_micros_per_thousand, order.charge_nanos) == (900_000, 900_000_000)
+    assert (reload(order).price_micros_per_thousand, order.charge_nanos) == (900_000, 900_000_000)
 
 
 @pytest.mark.parametrize(

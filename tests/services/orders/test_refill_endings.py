@@ -14,13 +14,13 @@ from panel.domain.errors import BadInput, NotFound, Refused
 from panel.domain.refill import RefillState
 from panel.domain.status import Status
 from panel.jobs import timeouts as deadline_sweep
-from panel.models import Attempt, AuditLine, Event, Order, Refill, Review, Transfer
+from panel.models import Attempt, AuditLogEntry, Order, OrderEvent, Refill, Review, Transfer
 from panel.providers.base import Accepted, Unclear
 from panel.services.money import audit
 from panel.services.orders import refill_endings, refills, timeouts
 from panel.services.orders.refills import Task
-from tests.support.concurrently import meanwhile
-from tests.support.factories import again, an_order
+from tests.support.concurrently import start_in_thread
+from tests.support.factories import an_order, reload
 
 pytestmark = pytest.mark.both_engines
 
@@ -72,7 +72,7 @@ def transfers() -> int:
 
 
 def everything_of(refill: Refill) -> tuple[object, ...]:
-    order, refill = order_of(refill), again(refill)
+    order, refill = order_of(refill), reload(refill)
     attempts = db.session.scalars(select(Attempt.state).where(Attempt.order_id == order.id)).all()
     return order.status, order.version, refill.state, refill.reason, refill.ended_at, refill.due_at, tuple(attempts)
 
@@ -93,7 +93,7 @@ def test_a_refill_open_for_too_long_opens_one_review(provider: str) -> None:
     (review,) = reviews(refills.SLOW)
     assert review.order_id == refill.order_id
     assert f"Refill {refill.id} of order {refill.order_id}" in review.text
-    assert again(refill).state == "requested"
+    assert reload(refill).state == "requested"
 
 
 def test_a_running_refill_is_told_of_too_and_its_end_closes_the_review() -> None:
@@ -136,11 +136,11 @@ def test_an_operator_ends_a_refill_of_any_provider(provider: str, state: RefillS
     ended(refill, state)
 
     order = order_of(refill)
-    assert (again(refill).state, refill.reason, refill.due_at) == (state, kept, None)
+    assert (reload(refill).state, refill.reason, refill.due_at) == (state, kept, None)
     assert (order.status, order.remains) == (Status.COMPLETED, 0)
     assert transfers() == money
     assert audit.audit().differences == ()
-    (line,) = db.session.scalars(select(AuditLine)).all()
+    (line,) = db.session.scalars(select(AuditLogEntry)).all()
     assert (line.actor, line.act, line.subject) == ("anna", "refills end", f"refill {refill.id}")
     assert line.detail == f"as {state}: It never came."
 
@@ -191,7 +191,7 @@ def test_an_ended_refill_is_not_asked_for_and_the_next_one_may_be() -> None:
         other = refills.request_refill(refill.order_id, customer_id=customer_id, now=utc_now())
 
     assert task is None
-    assert again(other).state == "requested"
+    assert reload(other).state == "requested"
 
 
 def test_what_cannot_be_ended_is_refused() -> None:
@@ -208,7 +208,7 @@ def test_what_cannot_be_ended_is_refused() -> None:
         ended(refill)
 
     assert everything_of(refill) == before
-    assert len(db.session.scalars(select(AuditLine)).all()) == 1
+    assert len(db.session.scalars(select(AuditLogEntry)).all()) == 1
 
 
 def test_words_that_change_with_each_answer_open_few_reviews() -> None:
@@ -247,7 +247,9 @@ def test_the_command_lists_open_refills_and_ends_one(app: Flask) -> None:
     assert (twice.exit_code, twice.stdout) == (1, "")
     assert twice.stderr == f"Error: Refill {refill.id} has ended already: it is refused.\n"
     assert len(ran(app, "list").stdout.splitlines()) == 1
-    said = db.session.scalars(select(Event.text).where(Event.order_id == refill.order_id).order_by(Event.id)).all()
+    said = db.session.scalars(
+        select(OrderEvent.text).where(OrderEvent.order_id == refill.order_id).order_by(OrderEvent.id)
+    ).all()
     assert said[-1] == "The refill was refused. It never came."
 
 
@@ -256,7 +258,7 @@ def test_a_task_taken_up_in_the_same_moment_is_settled_with_the_refill(app: Flas
     refill_id = refill.id
     with transaction():
         task = refills.take(refill_id, again_seconds=10, lease_seconds=60, now=utc_now())
-        ending = meanwhile(app, lambda: ended(refill_id))
+        ending = start_in_thread(app, lambda: ended(refill_id))
         was_waiting = not ending.done()
     ending.result(30)
 
@@ -276,7 +278,7 @@ def test_a_refill_that_is_being_ended_is_not_taken_up(app: Flask) -> None:
 
     with transaction():
         refill_endings.end_by_operator(refill_id, RefillState.COMPLETED, reason="Seen.", actor="anna", now=utc_now())
-        taking = meanwhile(app, take)
+        taking = start_in_thread(app, take)
 
     assert taking.result(30) is None
     assert everything_of(refill)[-1] == ()

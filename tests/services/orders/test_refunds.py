@@ -11,7 +11,7 @@ from panel.services.money import ledger
 from panel.services.orders import refunds, transitions
 from panel.services.orders.refunds import Charge
 from tests.support import ledger_oracle
-from tests.support.factories import NOON, a_customer, a_tool, again, an_order
+from tests.support.factories import NOON, a_customer, a_tool, an_order, reload
 
 ENDED = [status for status in Status if not status.is_open]
 LARGEST = pricing.MOST_QUANTITY * pricing.MOST_PRICE_MICROS_PER_THOUSAND
@@ -79,9 +79,9 @@ def test_largest_order_settles_to_the_nano(status: Status, remains: int, returne
     with transaction():
         transitions.move_order(transitions.claim_one(order.id), status, remains=remains, now=NOON)
 
-    assert ledger.balance_nanos(customer.id) == again(order).returned_nanos == returned_nanos
+    assert ledger.balance_nanos(customer.id) == reload(order).returned_nanos == returned_nanos
     assert order.kept_nanos == LARGEST - returned_nanos
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 @pytest.mark.both_engines

@@ -14,7 +14,7 @@ from panel.services.money import ledger
 from panel.services.orders import transitions
 from panel.services.orders.transitions import Move, Note
 from tests.support import ledger_oracle
-from tests.support.factories import NOON, a_customer, a_tool, again, an_order
+from tests.support.factories import NOON, a_customer, a_tool, an_order, reload
 
 pytestmark = pytest.mark.both_engines
 
@@ -25,7 +25,7 @@ def move(order_id: int, to: Status, *, remains: int) -> None:
 
 
 def version_of(customer: User) -> int:
-    return again(customer).state_version
+    return reload(customer).state_version
 
 
 @pytest.mark.parametrize("before", Status)
@@ -36,20 +36,20 @@ def test_order_becomes_what_the_table_allows_and_its_money_goes_where_it_says(be
 
         move(order.id, to, remains=360)
 
-        assert again(order).status == to
-    ledger_oracle.assert_right(with_refills=False)
+        assert reload(order).status == to
+    ledger_oracle.assert_consistent(with_refills=False)
 
 
 @pytest.mark.parametrize("before", Status)
 def test_order_becomes_nothing_else_and_nothing_is_written(before: Status) -> None:
     order = an_order(status=before)
-    untouched = ledger_oracle.everything()
+    untouched = ledger_oracle.all_rows()
 
     for to in set(Status) - {before, *FACTS[before].next}:
         with pytest.raises(IllegalTransition, match=f"is {before.label} and cannot become {to.label}"):
             move(order.id, to, remains=order.remains)
 
-    assert ledger_oracle.everything() == untouched
+    assert ledger_oracle.all_rows() == untouched
 
 
 @pytest.mark.parametrize("status", Status)
@@ -61,9 +61,9 @@ def test_count_of_an_order_that_stays_in_its_status_moves_no_money(status: Statu
         claimed = transitions.claim_one(order.id)
         transitions.apply([Move(claimed, status, order.remains, start_count=7)], now=NOON)
 
-    assert again(order).start_count == 7
+    assert reload(order).start_count == 7
     assert (ledger.balance_nanos(order.customer_id), order.kept_nanos, order.returned_nanos) == money
-    ledger_oracle.assert_right(with_refills=False)
+    ledger_oracle.assert_consistent(with_refills=False)
 
 
 def test_stale_version_is_refused_and_nothing_is_written() -> None:
@@ -71,12 +71,12 @@ def test_stale_version_is_refused_and_nothing_is_written() -> None:
     with transaction():
         old = transitions.claim_one(order.id)
     move(order.id, Status.IN_PROGRESS, remains=100)
-    untouched = ledger_oracle.everything()
+    untouched = ledger_oracle.all_rows()
 
     with pytest.raises(StaleOrder), transaction():
         transitions.move_order(old, Status.CANCELED, remains=old.quantity, now=NOON)
 
-    assert ledger_oracle.everything() == untouched
+    assert ledger_oracle.all_rows() == untouched
 
 
 @pytest.mark.parametrize("flaw", ["illegal", "stale"])
@@ -84,7 +84,7 @@ def test_batch_of_a_hundred_with_one_flaw_writes_none(flaw: str) -> None:
     customer, tool = a_customer("1000"), a_tool()
     ids = [an_order(customer=customer, tool=tool).id for _ in range(99)]
     ids.append(an_order(customer=customer, tool=tool, status=Status.CANCELED).id if flaw == "illegal" else ids[0])
-    untouched = ledger_oracle.everything()
+    untouched = ledger_oracle.all_rows()
 
     with pytest.raises(IllegalTransition if flaw == "illegal" else StaleOrder), transaction():
         claimed = transitions.claim(ids)
@@ -93,7 +93,7 @@ def test_batch_of_a_hundred_with_one_flaw_writes_none(flaw: str) -> None:
             moves[57] = replace(moves[57], order=replace(moves[57].order, version=9))
         transitions.apply(moves, now=NOON)
 
-    assert ledger_oracle.everything() == untouched
+    assert ledger_oracle.all_rows() == untouched
 
 
 def test_batch_settles_every_order_of_every_customer() -> None:
@@ -106,7 +106,7 @@ def test_batch_settles_every_order_of_every_customer() -> None:
         moves = [Move(row, ends[n % 4], (0, 1, 999)[n % 3]) for n, row in enumerate(claimed.values())]
         transitions.apply(moves, now=NOON)
 
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 def test_customer_of_a_moved_order_is_told_and_no_other() -> None:
@@ -128,7 +128,7 @@ def test_note_leaves_the_order_as_it_is() -> None:
         transitions.tell([Note(transitions.claim_one(order.id), "Somebody looked at it.")], now=NOON)
 
     assert transitions.claim_one(order.id) == before
-    ledger_oracle.assert_right()
+    ledger_oracle.assert_consistent()
 
 
 @pytest.mark.parametrize("column", ["status", "remains", "kept_nanos", "returned_nanos", "version"])
@@ -147,14 +147,14 @@ def test_unknown_order_is_not_found() -> None:
 
 def test_telling_nobody_changes_nothing() -> None:
     an_order()
-    untouched = ledger_oracle.everything()
+    untouched = ledger_oracle.all_rows()
 
     with transaction():
         transitions.apply([], now=NOON)
         transitions.tell([], now=NOON)
         customer_version.bump_customers([])
 
-    assert ledger_oracle.everything() == untouched
+    assert ledger_oracle.all_rows() == untouched
 
 
 def test_first_move_of_a_fresh_process_settles_too(app: Flask) -> None:
@@ -165,4 +165,4 @@ def test_first_move_of_a_fresh_process_settles_too(app: Flask) -> None:
     with transaction():
         transitions.move_order(transitions.claim_one(order.id), Status.PARTIAL, remains=40, now=NOON)
 
-    assert again(order).returned_nanos == 40 * 900_000
+    assert reload(order).returned_nanos == 40 * 900_000

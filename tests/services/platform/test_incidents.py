@@ -11,7 +11,7 @@ from panel.db import db, transaction
 from panel.domain.component_states import Component, Finding, State
 from panel.domain.errors import BadInput, PanelError, Refused, StaleForm
 from panel.domain.incidents import Phase
-from panel.models import AuditLine, Incident
+from panel.models import AuditLogEntry, Incident
 from panel.services import health
 from panel.services.platform import current as present
 from panel.services.platform import (
@@ -23,7 +23,7 @@ from panel.services.platform import (
     status_page,
 )
 from panel.services.platform.incidents import Window, Words
-from tests.support.concurrently import meanwhile
+from tests.support.concurrently import start_in_thread
 from tests.support.factories import NOON
 
 MINUTE = timedelta(minutes=1)
@@ -41,7 +41,7 @@ def test_incident_is_told_of_until_it_is_resolved() -> None:
     assert (told.resolved_at, told.impact, told.cost, told.parts) == (NOON + 20 * MINUTE, "Orders wait.", "$0", ())
     assert incident_reads.open_now() == []
     assert [each.id for each in incident_reads.past(now=NOON + 30 * MINUTE)] == [incident_id]
-    acts = db.session.scalars(select(AuditLine.act).where(AuditLine.subject == f"incident:{incident_id}")).all()
+    acts = db.session.scalars(select(AuditLogEntry.act).where(AuditLogEntry.subject == f"incident:{incident_id}")).all()
     assert acts == ["incidents open", "incidents update", "incidents update"]
 
 
@@ -53,17 +53,17 @@ def test_same_form_opens_one_incident() -> None:
 def test_same_form_in_the_same_moment_opens_one_incident(app: Flask) -> None:
     with transaction():
         first = incidents.open_incident("Orders wait", BEGINNING, request_id="form-0001", actor="o", now=NOON).id
-        second = meanwhile(app, opened)
+        second = start_in_thread(app, opened)
 
     assert second.result(30) == first
-    assert db.session.scalars(select(AuditLine.act)).all() == ["incidents open"]
+    assert db.session.scalars(select(AuditLogEntry.act)).all() == ["incidents open"]
 
 
 @pytest.mark.both_engines
 def test_another_form_with_the_title_in_the_same_moment_is_refused_or_gets_an_address_of_its_own(app: Flask) -> None:
     with transaction():
         incidents.open_incident("Orders wait", BEGINNING, request_id="form-0000", actor="o", now=NOON)
-        second = meanwhile(app, opened)
+        second = start_in_thread(app, opened)
 
     assert second.exception(30) is None or isinstance(second.exception(), Refused)
 

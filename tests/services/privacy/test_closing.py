@@ -13,7 +13,7 @@ from panel.db import Base, db, transaction
 from panel.domain.errors import PanelError, Refused, StaleForm
 from panel.domain.status import Status
 from panel.domain.ticket import TicketState
-from panel.models import Mail, Order, Ticket, TopUp, User
+from panel.models import DepositRequest, Mail, Order, Ticket, User
 from panel.services.accounts import email_changes, sessions, users
 from panel.services.api import keys as api_keys
 from panel.services.api import webhook_endpoints
@@ -28,9 +28,9 @@ from tests.support.factories import (
     NOON,
     a_customer,
     a_tool,
-    again,
     an_operator,
     an_order,
+    reload,
     with_second_factor,
 )
 from tests.support.ticket_factories import a_ticket, asking
@@ -74,7 +74,7 @@ def test_closing_leaves_nothing_of_the_person_and_the_books_sound() -> None:
             now=NOON,
         )
         deposits.request_top_up(user.id, amount_nanos=10**9, now=NOON)
-    sealed = again(user).sealed_totp
+    sealed = reload(user).sealed_totp
 
     close(user)
 
@@ -85,7 +85,7 @@ def test_closing_leaves_nothing_of_the_person_and_the_books_sound() -> None:
     for trace in ("ada.lovelace", "page-of-ada", "Adas", "203.0.113", "ada.example.com", sealed):
         assert trace not in left, trace
     db.session.rollback()
-    assert ledger.balance_nanos(user.id) == 0 and again(user).closed_at == LATER
+    assert ledger.balance_nanos(user.id) == 0 and reload(user).closed_at == LATER
     assert audit.audit().is_sound
 
 
@@ -101,7 +101,7 @@ def test_closed_account_is_gone_for_its_owner_and_its_email_is_free() -> None:
     assert sessions.find(device.token, now=LATER) is None
     assert api_keys.find(key.text, address="203.0.113.7") is None
     assert users.find_by_email(email) is None
-    assert not users.is_password("", users.password_hash_by_email(again(user).email))
+    assert not users.is_password("", users.password_hash_by_email(reload(user).email))
     with transaction():
         assert users.add_user(email, password_hash="x", now=LATER).id != user.id
 
@@ -126,7 +126,7 @@ def test_no_account_closes_while_an_order_moves(status: Status) -> None:
     with pytest.raises(Refused, match="Some of your orders still move"):
         close(user)
 
-    assert again(user).closed_at is None
+    assert reload(user).closed_at is None
 
 
 def test_money_is_spent_paid_out_or_given_up_in_figures_first() -> None:
@@ -177,7 +177,7 @@ def test_closed_account_takes_no_money_key_refill_or_ticket() -> None:
     ):
         with pytest.raises(Refused), transaction():
             act()
-    assert db.session.scalars(select(TopUp.refused_reason)).one() == closing.TOP_UP_ENDED
+    assert db.session.scalars(select(DepositRequest.refused_reason)).one() == closing.TOP_UP_ENDED
     assert audit.audit().is_sound
 
 
@@ -210,7 +210,7 @@ def test_order_placed_at_the_same_moment_comes_first_or_not_at_all(app: Flask) -
 
     assert all(len(done) == 1 for done in outcomes.values()), outcomes
     for user in people:
-        is_closed = again(user).closed_at is not None
+        is_closed = reload(user).closed_at is not None
         orders = db.session.query(Order).filter(Order.customer_id == user.id).count()
         assert orders == (0 if is_closed else 1)
     assert audit.audit().is_sound

@@ -7,13 +7,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
-from panel.db import change, db, transaction
+from panel.db import db, execute_write, transaction
 from panel.domain.errors import BadInput, NotFound, Refused, RequestIdUsed, StaleForm, TooManyTries
 from panel.domain.ticket import EntryKind, TicketState
-from panel.models import AuditLine, Mail, Ticket, TicketEntry, User
+from panel.models import AuditLogEntry, Mail, Ticket, TicketEntry, User
 from panel.services.tickets import customer_actions, detail, limits, operator_actions
 from panel.services.tickets.operator_actions import Operator
-from tests.support.factories import NOON, a_customer, again, an_operator
+from tests.support.factories import NOON, a_customer, an_operator, reload
 from tests.support.ticket_factories import a_request_id, a_ticket, answered
 
 LATER = NOON + timedelta(hours=2)
@@ -48,17 +48,17 @@ def test_state_says_who_acts_next() -> None:
     ticket = a_ticket()
 
     answered(ticket, operator=operator, now=LATER)
-    after_answer = (again(ticket).state, ticket.waits_since, ticket.first_answer_at, ticket.assignee_id)
+    after_answer = (reload(ticket).state, ticket.waits_since, ticket.first_answer_at, ticket.assignee_id)
     write(ticket)
-    after_word = again(ticket).state
+    after_word = reload(ticket).state
     in_transaction(lambda: customer_actions.close(ticket.id, customer_id=ticket.customer_id, now=LATER))
-    after_close = again(ticket).state
+    after_close = reload(ticket).state
     write(ticket, "One more thing.")
 
     assert after_answer == (TicketState.WAITING_FOR_YOU, LATER, LATER, operator.id)
     assert after_word == TicketState.WAITING_FOR_US
     assert after_close == TicketState.CLOSED
-    assert again(ticket).state == TicketState.WAITING_FOR_US
+    assert reload(ticket).state == TicketState.WAITING_FOR_US
     assert kinds(ticket) == ["message", "message", "message", "closed", "message"]
 
 
@@ -67,7 +67,7 @@ def test_second_message_of_the_customer_does_not_move_the_ticket_back_in_the_que
 
     write(ticket)
 
-    assert (again(ticket).waits_since, ticket.last_at) == (NOON, LATER)
+    assert (reload(ticket).waits_since, ticket.last_at) == (NOON, LATER)
 
 
 def test_one_form_adds_one_message() -> None:
@@ -160,13 +160,13 @@ def test_second_press_of_an_operator_is_no_conflict_and_no_second_answer() -> No
         )
 
     assert kinds(ticket) == ["message", "message", "closed"]
-    assert again(ticket).state == TicketState.CLOSED
+    assert reload(ticket).state == TicketState.CLOSED
 
 
 def test_note_is_seen_by_operators_alone_and_changes_nothing_for_the_customer() -> None:
     operator, customer = an_operator(), a_customer()
     ticket = a_ticket(customer=customer)
-    before, last_at = again(customer).state_version, again(ticket).last_at
+    before, last_at = reload(customer).state_version, reload(ticket).last_at
 
     in_transaction(
         lambda: operator_actions.note(
@@ -176,7 +176,7 @@ def test_note_is_seen_by_operators_alone_and_changes_nothing_for_the_customer() 
 
     assert [line.text for line in detail.whole_thread(ticket.id).lines][-1] == "Knows the owner."
     assert [line.kind for line in detail.thread(ticket.id).lines] == [EntryKind.MESSAGE]
-    assert (again(customer).state_version, again(ticket).last_at) == (before, last_at)
+    assert (reload(customer).state_version, reload(ticket).last_at) == (before, last_at)
     assert ticket.state == TicketState.WAITING_FOR_US
 
 
@@ -198,18 +198,18 @@ def test_ticket_is_given_to_operators_only_and_not_past_a_colleague() -> None:
             )
         )
 
-    assert again(ticket).assignee_id == one.id
+    assert reload(ticket).assignee_id == one.id
     in_transaction(
         lambda: operator_actions.assign(ticket.id, operator=who(two), assignee_id=None, was_id=one.id, now=NOON)
     )
-    assert again(ticket).assignee_id is None
+    assert reload(ticket).assignee_id is None
 
 
 def test_nothing_is_written_to_a_ticket_whose_customer_has_closed_the_account() -> None:
     operator, ticket = an_operator(), a_ticket()
     me, number = who(operator), ticket.id
     with transaction():
-        change(update(User).where(User.id == ticket.customer_id).values(closed_at=NOON))
+        execute_write(update(User).where(User.id == ticket.customer_id).values(closed_at=NOON))
 
     for act in (
         lambda: operator_actions.answer(number, operator=me, text="Hm.", request_id=a_request_id(), seen=1, now=NOON),
@@ -230,10 +230,12 @@ def test_every_act_of_an_operator_is_a_line_of_the_log() -> None:
     answered(ticket, operator=operator, closes=True)
     in_transaction(lambda: operator_actions.reopen(number, operator=me, now=NOON))
     in_transaction(lambda: operator_actions.assign(number, operator=me, assignee_id=None, was_id=me.id, now=NOON))
-    seen = again(ticket).version
+    seen = reload(ticket).version
     in_transaction(lambda: operator_actions.close(number, operator=me, seen=seen, now=NOON))
 
-    lines = db.session.scalars(select(AuditLine).where(AuditLine.subject == f"ticket {number}").order_by(AuditLine.id))
+    lines = db.session.scalars(
+        select(AuditLogEntry).where(AuditLogEntry.subject == f"ticket {number}").order_by(AuditLogEntry.id)
+    )
     told = [(line.act, line.actor) for line in lines]
     acts = ["note", "answer and close", "reopen", "assign", "close"]
     assert told == [(f"tickets {act}", operator.email) for act in acts]
@@ -242,7 +244,7 @@ def test_every_act_of_an_operator_is_a_line_of_the_log() -> None:
 def test_customer_with_a_confirmed_address_is_mailed_once_of_an_answer_and_never_of_a_note(app: Flask) -> None:
     operator, customer = an_operator(), a_customer()
     with transaction():
-        change(update(User).where(User.id == customer.id).values(email_confirmed_at=NOON))
+        execute_write(update(User).where(User.id == customer.id).values(email_confirmed_at=NOON))
     ticket = a_ticket(customer=customer, subject="Bcc: everyone")
 
     in_transaction(

@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from panel.db import db, transaction
 from panel.domain.errors import BadInput, NotFound, StaleForm
-from panel.models import AuditLine, CannedAnswer
+from panel.models import AuditLogEntry, CannedAnswer
 from panel.services.tickets import canned_answers, detail
 from tests.support.factories import NOON, a_customer, a_tool, an_order
 from tests.support.ticket_factories import a_ticket
@@ -91,5 +91,5 @@ def test_two_operators_do_not_overwrite_each_other() -> None:
     with transaction():
         canned_answers.remove(number, seen=2, actor=ME, now=NOON)
     assert canned_answers.listed() == []
-    acts = list(db.session.scalars(select(AuditLine.act).order_by(AuditLine.id)))
+    acts = list(db.session.scalars(select(AuditLogEntry.act).order_by(AuditLogEntry.id)))
     assert acts == ["canned-answers add", "canned-answers edit", "canned-answers remove"]

@@ -7,7 +7,7 @@ import pytest
 from panel.domain.ticket import TicketState
 from panel.services.tickets import customer_context, customer_list, queue, response_times
 from panel.services.tickets.queue import Filters, Stage, Whose
-from tests.support.factories import NOON, a_customer, again, an_operator, an_order
+from tests.support.factories import NOON, a_customer, an_operator, an_order, reload
 from tests.support.ticket_factories import a_ticket, answered
 
 
@@ -111,7 +111,7 @@ def test_beside_a_ticket_stand_the_customers_orders_and_other_tickets() -> None:
     ticket, other = a_ticket(customer=customer), a_ticket(customer=customer)
     a_ticket()
 
-    found = customer_context.customer_of(again(ticket))
+    found = customer_context.customer_of(reload(ticket))
 
     assert (found.email, found.tickets) == (customer.email, 2)
     assert [each.id for each in found.orders] == [order.id]

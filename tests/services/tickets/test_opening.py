@@ -14,7 +14,7 @@ from panel.services.money import ledger
 from panel.services.orders import refills
 from panel.services.tickets import limits, opening, subjects
 from panel.services.tickets.opening import Asked
-from tests.support.factories import NOON, a_customer, again, an_order
+from tests.support.factories import NOON, a_customer, an_order, reload
 from tests.support.ticket_factories import a_request_id, a_ticket, asking
 
 
@@ -40,7 +40,7 @@ def test_ticket_waits_for_us_with_its_first_message() -> None:
     assert (ticket.state, ticket.kind, ticket.version) == (TicketState.WAITING_FOR_US, TicketKind.ACCOUNT, 1)
     assert (entry.text, entry.is_ours, entry.author_id, entry.at) == ("When?", False, customer.id, NOON)
     assert ticket.waits_since == ticket.opened_at == ticket.last_at == NOON
-    assert again(customer).state_version == before + 1
+    assert reload(customer).state_version == before + 1
 
 
 def test_same_form_again_is_the_same_ticket_and_other_words_are_refused() -> None:
