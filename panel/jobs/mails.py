@@ -8,7 +8,7 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.jobs.provider_calls import panel_settings
 from panel.providers import mail
-from panel.providers.mail import NotTaken, Post, Written
+from panel.providers.mail import NotSent, OutgoingMail, Transport
 from panel.security import encryption
 from panel.security.encryption import DecryptionFailed
 from panel.services import password_reset
@@ -34,14 +34,14 @@ def sweep(*, worker: str) -> int:
     tell_of_orders()
     if not _is_any_due():
         return 0
-    with mail.post(settings) as post:
+    with mail.open_transport(settings) as mail_transport:
         while time.monotonic() < ends:
             with transaction():
                 letter = outbox.take(lease_seconds=LEASE_SECONDS, now=utc_now())
             if letter is None:
                 break
             count += 1
-            if not _serve(letter, post, settings=settings):
+            if not _serve(letter, mail_transport, settings=settings):
                 break
     return count
 
@@ -79,11 +79,11 @@ def _is_any_due() -> bool:
     return found
 
 
-def _serve(letter: Letter, post: Post, *, settings: Settings) -> bool:
+def _serve(letter: Letter, mail_transport: Transport, *, settings: Settings) -> bool:
     """Send one mail and note what came of it. False when the server takes none now."""
     try:
-        post.send(_written(letter, settings=settings))
-    except NotTaken as failure:
+        mail_transport.send(_written(letter, settings=settings))
+    except NotSent as failure:
         log.warning("mail_not_sent", mail=letter.id, kind=letter.kind, why=str(failure), is_final=failure.is_final)
         with transaction():
             outbox.note_failure(letter, error=str(failure), is_final=failure.is_final, now=utc_now())
@@ -93,10 +93,10 @@ def _serve(letter: Letter, post: Post, *, settings: Settings) -> bool:
     return True
 
 
-def _written(letter: Letter, *, settings: Settings) -> Written:
+def _written(letter: Letter, *, settings: Settings) -> OutgoingMail:
     try:
         text = encryption.unseal(letter.text, settings=settings) if letter.is_sealed else letter.text
     except DecryptionFailed as error:
-        raise NotTaken(CANNOT_OPEN, is_final=True) from error
+        raise NotSent(CANNOT_OPEN, is_final=True) from error
     unsubscribe_url = f"{settings.public_url}{letter.unsubscribe}" if letter.unsubscribe else ""
-    return Written(letter.key, letter.email, letter.subject, text, unsubscribe_url, letter.queued_at)
+    return OutgoingMail(letter.key, letter.email, letter.subject, text, unsubscribe_url, letter.queued_at)

@@ -1,14 +1,13 @@
-"""Sending a mail: through the SMTP server of the settings, or, where none is set, as a file in the instance folder."""
+"""SMTP client for outgoing mail (aiosmtplib); without a server in the settings, each mail becomes a file."""
 
+import asyncio
 import hashlib
 import os
 import re
-import smtplib
-import socket
 import ssl
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from email.errors import MessageError
@@ -20,14 +19,16 @@ from types import TracebackType
 from typing import Protocol
 from urllib.parse import urlsplit
 
+import aiosmtplib
+
 from panel.domain import email_address
 from panel.settings import MailServer, Settings
 
 CONNECT_SECONDS = 10.0
-# Each step (greeting and log-in, then each mail) has this long in all, however slowly a server drips.
+# Total deadline of each step (connecting with log-in, then each mail), however slowly the server sends its bytes.
 DEADLINE_SECONDS = 30.0
 LONGEST_LINE = 900
-_READY = 220
+CLOSING_TURNS = 5
 _REFUSED_FOR_GOOD = range(500, 600)
 
 
@@ -44,8 +45,8 @@ for _name in ("list-unsubscribe", "message-id"):
 POLICY = SMTP.clone(header_factory=_HEADERS)
 
 
-class NotTaken(Exception):
-    """The mail was not sent. `is_final`: it never will be. `stops`: the server takes none now."""
+class NotSent(Exception):
+    """The mail was not sent. `is_final`: a retry would fail too. `stops`: the server accepts no mail now."""
 
     def __init__(self, text: str, *, is_final: bool = False, stops: bool = False) -> None:
         super().__init__(text)
@@ -53,8 +54,8 @@ class NotTaken(Exception):
 
 
 @dataclass(frozen=True)
-class Written:
-    """What a mail says. `key` tells it from all others and makes its Message-ID."""
+class OutgoingMail:
+    """A mail to send. `key` is its idempotency key and makes its Message-ID."""
 
     key: str
     email: str
@@ -64,57 +65,57 @@ class Written:
     at: datetime
 
 
-class Post(Protocol):
-    """Takes mails, one after another, until it is closed."""
+class Transport(Protocol):
+    """Sends mails, one after another, until it is closed."""
 
-    def __enter__(self) -> "Post": ...
+    def __enter__(self) -> "Transport": ...
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def send(self, written: Written) -> None:
-        """Raises NotTaken."""
+    def send(self, mail: OutgoingMail) -> None:
+        """Raises NotSent."""
 
 
-def post(settings: Settings) -> Post:
-    """Where mails of these settings go. Nothing is connected before the first mail."""
+def open_transport(settings: Settings) -> Transport:
+    """The transport that these settings ask for. It connects with the first mail."""
     server = settings.mail_server
-    return _Files(settings) if server is None else _Smtp(server, settings)
+    return FileTransport(settings) if server is None else SmtpTransport(server, settings)
 
 
-def message(written: Written, *, settings: Settings) -> EmailMessage:
-    """The mail with its headers. Raises NotTaken when the address is none that a mail can be sent to."""
+def message(mail: OutgoingMail, *, settings: Settings) -> EmailMessage:
+    """The mail with its headers. Raises NotSent when the address is none that a mail can be sent to."""
     made = EmailMessage(policy=POLICY)
     try:
         made["From"] = Address(settings.site_name, addr_spec=settings.mail_sender)
-        made["To"] = Address(addr_spec=email_address.in_ascii(written.email))
+        made["To"] = Address(addr_spec=email_address.in_ascii(mail.email))
         # A line break in a header raises ValueError: one mail can never become two.
-        made["Subject"] = written.subject
+        made["Subject"] = mail.subject
     except (ValueError, MessageError) as error:
-        raise NotTaken(f"This is no address or subject that a mail can have: {error}.", is_final=True) from error
-    made["Date"] = written.at
-    made["Message-ID"] = f"<{hashlib.sha256(written.key.encode()).hexdigest()[:32]}@{settings.mail_host}>"
+        raise NotSent(f"This is no address or subject that a mail can have: {error}.", is_final=True) from error
+    made["Date"] = mail.at
+    made["Message-ID"] = f"<{hashlib.sha256(mail.key.encode()).hexdigest()[:32]}@{settings.mail_host}>"
     made["Auto-Submitted"] = "auto-generated"
     if settings.support_email:
         made["Reply-To"] = Address(addr_spec=settings.support_email)
-    if written.unsubscribe_url:
-        made["List-Unsubscribe"] = f"<{written.unsubscribe_url}>"
+    if mail.unsubscribe_url:
+        made["List-Unsubscribe"] = f"<{mail.unsubscribe_url}>"
         made["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    lines = written.text.splitlines()
-    is_simple = written.text.isascii() and max(map(len, lines), default=0) <= LONGEST_LINE
-    made.set_content(written.text, cte="7bit" if is_simple else "quoted-printable")
+    lines = mail.text.splitlines()
+    is_simple = mail.text.isascii() and max(map(len, lines), default=0) <= LONGEST_LINE
+    made.set_content(mail.text, cte="7bit" if is_simple else "quoted-printable")
     return made
 
 
-class _Files:
+class FileTransport:
     """Each mail as one `.eml` file, readable by us alone. The same mail again writes the same file again."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._folder = settings.instance / "mail"
 
-    def __enter__(self) -> "Post":
+    def __enter__(self) -> "Transport":
         return self
 
     def __exit__(
@@ -122,18 +123,18 @@ class _Files:
     ) -> None:
         return None
 
-    def send(self, written: Written) -> None:
-        made = message(written, settings=self._settings)
-        name = re.sub(r"[^a-z0-9]+", "-", written.key.lower()).strip("-")[:30]
-        mark = hashlib.sha256(written.key.encode()).hexdigest()[:8]
+    def send(self, mail: OutgoingMail) -> None:
+        made = message(mail, settings=self._settings)
+        name = re.sub(r"[^a-z0-9]+", "-", mail.key.lower()).strip("-")[:30]
+        mark = hashlib.sha256(mail.key.encode()).hexdigest()[:8]
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _write(
-                self._folder / f"{written.at:%Y%m%dT%H%M%S}-{name}-{mark}.eml",
+                self._folder / f"{mail.at:%Y%m%dT%H%M%S}-{name}-{mark}.eml",
                 made.as_bytes(policy=POLICY.clone(linesep="\n")),
             )
         except OSError as error:
-            raise NotTaken(f"The file could not be written: {error.strerror}", stops=True) from error
+            raise NotSent(f"The file could not be written: {error.strerror}", stops=True) from error
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -143,101 +144,79 @@ def _write(path: Path, content: bytes) -> None:
     fresh.replace(path)
 
 
-class _Smtp:
-    """One connection for all mails of a turn."""
+class SmtpTransport:
+    """One SMTP connection for all mails of a sweep. A refused mail leaves it open, any other failure closes it."""
 
     def __init__(self, server: MailServer, settings: Settings) -> None:
-        self._server, self._settings = server, settings
-        self._connection: smtplib.SMTP | None = None
+        self._settings = settings
+        # The connection outlives one call, so its event loop does too.
+        self._runner = asyncio.Runner()
+        self._client = aiosmtplib.SMTP(
+            hostname=server.host,
+            port=server.port,
+            use_tls=server.is_tls_from_the_start,
+            start_tls=server.is_starttls,
+            tls_context=ssl.create_default_context(),
+            username=server.user or None,
+            password=server.password or None,
+            local_hostname=urlsplit(settings.public_url).hostname or "localhost",
+            timeout=CONNECT_SECONDS,
+        )
 
-    def __enter__(self) -> "Post":
+    def __enter__(self) -> "Transport":
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close()
+        if self._client.is_connected:
+            with suppress(aiosmtplib.SMTPException, OSError):
+                self._run(self._client.quit())
+        self._disconnect()
+        self._runner.close()
 
-    def send(self, written: Written) -> None:
-        made = message(written, settings=self._settings)
+    def send(self, mail: OutgoingMail) -> None:
+        made = message(mail, settings=self._settings)
+        to = email_address.in_ascii(mail.email)
         try:
-            connection = self._connection or self._connect()
-            with _deadline(connection):
-                to = email_address.in_ascii(written.email)
-                connection.send_message(made, from_addr=self._settings.mail_sender, to_addrs=[to])
-        except smtplib.SMTPRecipientsRefused as error:
-            code, said = next(iter(error.recipients.values()))
-            raise NotTaken(_said(code, said), is_final=code in _REFUSED_FOR_GOOD) from error
-        except smtplib.SMTPDataError as error:
-            raise NotTaken(
-                _said(error.smtp_code, error.smtp_error), is_final=error.smtp_code in _REFUSED_FOR_GOOD
-            ) from error
-        except smtplib.SMTPResponseException as error:
-            self._drop()
-            raise NotTaken(_said(error.smtp_code, error.smtp_error), stops=True) from error
-        except (smtplib.SMTPException, OSError, ValueError) as error:
-            self._drop()
-            raise NotTaken(f"The mail server could not be reached: {error}", stops=True) from error
-        finally:
-            if self._connection is not None and self._connection.sock is None:
-                self._drop()
+            if not self._client.is_connected:
+                self._run(self._client.connect())
+            self._run(self._client.send_message(made, sender=self._settings.mail_sender, recipients=[to]))
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            raise _refused(error.recipients[0]) from error
+        except aiosmtplib.SMTPDataError as error:
+            raise _refused(error) from error
+        except aiosmtplib.SMTPResponseException as error:
+            self._disconnect()
+            raise NotSent(_answer(error), stops=True) from error
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            self._disconnect()
+            # The deadline's own error has no text.
+            why = str(error) or f"no answer within {DEADLINE_SECONDS:g} seconds"
+            raise NotSent(f"The mail server could not be reached: {why}", stops=True) from error
 
-    def _connect(self) -> smtplib.SMTP:
-        server, context = self._server, ssl.create_default_context()
-        connection: smtplib.SMTP
-        if server.is_tls_from_the_start:
-            connection = smtplib.SMTP_SSL(timeout=CONNECT_SECONDS, context=context, local_hostname=self._own_name())
-        else:
-            connection = smtplib.SMTP(timeout=CONNECT_SECONDS, local_hostname=self._own_name())
-        # `connect` alone does not keep the name that the certificate is checked against.
-        connection._host = server.host  # type: ignore[attr-defined]
-        try:
-            with _deadline(connection):
-                code, said = connection.connect(server.host, server.port)
-                if code != _READY:
-                    raise smtplib.SMTPConnectError(code, said)
-                if server.is_starttls:
-                    connection.starttls(context=context)
-                if server.user:
-                    connection.login(server.user, server.password)
-        except BaseException:
-            connection.close()
-            raise
-        self._connection = connection
-        return connection
+    def _run(self, step: Coroutine[object, object, object]) -> None:
+        """Run one step. Raises TimeoutError at its total deadline: the client's own timeout is for each answer."""
 
-    def _own_name(self) -> str:
-        return urlsplit(self._settings.public_url).hostname or "localhost"
+        async def with_deadline() -> None:
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                await step
 
-    def _close(self) -> None:
-        if self._connection is not None:
-            with suppress(smtplib.SMTPException, OSError), _deadline(self._connection):
-                self._connection.quit()
-        self._drop()
+        self._runner.run(with_deadline())
 
-    def _drop(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
+    def _disconnect(self) -> None:
+        async def close() -> None:
+            self._client.close()
+            # A transport closes its socket in the next turns of the loop.
+            for _ in range(CLOSING_TURNS):
+                await asyncio.sleep(0)
+
+        self._runner.run(close())
 
 
-@contextmanager
-def _deadline(connection: smtplib.SMTP) -> Iterator[None]:
-    """Cut the connection after the deadline: a timeout of a socket starts anew with each byte that comes."""
-    timer = threading.Timer(DEADLINE_SECONDS, _cut, [connection])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+def _refused(error: aiosmtplib.SMTPResponseException) -> NotSent:
+    return NotSent(_answer(error), is_final=error.code in _REFUSED_FOR_GOOD)
 
 
-def _cut(connection: smtplib.SMTP) -> None:
-    with suppress(OSError, AttributeError):
-        connection.sock.shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
-
-
-def _said(code: int, answer: bytes | str) -> str:
-    text = answer.decode(errors="replace") if isinstance(answer, bytes) else str(answer)
-    return f"The mail server answered {code}: {text}"
+def _answer(error: aiosmtplib.SMTPResponseException) -> str:
+    return f"The mail server answered {error.code}: {error.message}"

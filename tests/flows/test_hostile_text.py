@@ -38,7 +38,7 @@ from panel.models import (
     Ticket,
     User,
 )
-from panel.providers.mail import Written, message
+from panel.providers.mail import OutgoingMail, message
 from panel.services.accounts import sessions
 from panel.services.mail import notifications, order_notifications
 from panel.services.tickets import opening
@@ -280,7 +280,9 @@ def test_mails_are_plain_text_under_headers_of_one_line(app: Flask, filled: ever
 
     assert {mail.kind for mail in mails_queued} >= {"new_device", "orders", "refill", "ticket"}
     for mail in mails_queued:
-        made = message(Written(mail.key, mail.email, mail.subject, mail.text, "", mail.queued_at), settings=settings)
+        made = message(
+            OutgoingMail(mail.key, mail.email, mail.subject, mail.text, "", mail.queued_at), settings=settings
+        )
         read = email.message_from_bytes(made.as_bytes(), policy=email.policy.default)
         assert read.get_content_type() == "text/plain"
         assert "\n" not in mail.subject

@@ -69,7 +69,7 @@ def test_a_mail_reaches_the_server_with_one_message_id_however_often_it_comes(ap
     assert (taken.sender, taken.to) == ("no-reply@127.0.0.1", ["customer@example.com"])
     assert taken.message["Date"].datetime.replace(microsecond=0) == the_mail().queued_at.replace(microsecond=0)
     a_file = transport.message(
-        transport.Written("order:1:completed", "customer@example.com", "", "", "", utc_now()),
+        transport.OutgoingMail("order:1:completed", "customer@example.com", "", "", "", utc_now()),
         settings=app.config["PANEL"],
     )
     assert taken.message["Message-ID"] == a_file["Message-ID"]
@@ -209,7 +209,7 @@ def test_no_database_connection_is_held_while_a_server_has_the_mail(
     held: list[int] = []
     a_mail()
     db.session.rollback()
-    monkeypatch.setattr(transport._Files, "send", lambda *_: held.append(db.engine.pool.checkedout()))
+    monkeypatch.setattr(transport.FileTransport, "send", lambda *_: held.append(db.engine.pool.checkedout()))
 
     sweep()
 
