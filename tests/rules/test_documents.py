@@ -70,14 +70,15 @@ def test_commands_that_documents_name_exist(path: Path) -> None:
 def test_layers_in_architecture_equal_the_import_contract() -> None:
     contract = contract_of("panel")
 
-    assert drawn("layers") == [layer.replace("(", "").replace(")", "") for layer in contract["layers"]]
+    assert shown("layers") == [layer.replace("(", "").replace(")", "") for layer in contract["layers"]]
     assert contract["exhaustive"]
 
 
-def test_packages_of_services_in_architecture_equal_the_import_contract() -> None:
-    contract = contract_of("panel.services")
+@pytest.mark.parametrize("layer", ["services", "blueprints"])
+def test_packages_in_architecture_equal_the_import_contract(layer: str) -> None:
+    contract = contract_of(f"panel.{layer}")
 
-    assert drawn("services") == contract["layers"]
+    assert shown(layer) == contract["layers"]
     assert contract["exhaustive"]
 
 
@@ -142,7 +143,7 @@ def names_in(layer: str) -> list[str]:
     return re.findall(r"\w+", layer)
 
 
-def drawn(block: str) -> list[str]:
+def shown(block: str) -> list[str]:
     """The lines of this block in ARCHITECTURE, without what is explained beside them."""
     found = re.search(rf"^```{block}\n(.*?)^```", ARCHITECTURE.read_text(), re.MULTILINE | re.DOTALL)
     assert found is not None

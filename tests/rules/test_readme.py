@@ -23,7 +23,7 @@ def test_ci_calls_the_test_command_and_nothing_else() -> None:
 
 
 def test_lifecycle_in_architecture_equals_the_status_table() -> None:
-    drawn = re.findall(r"^    (\S+) --> (\S+)$", ARCHITECTURE, re.MULTILINE)
+    shown = re.findall(r"^    (\S+) --> (\S+)$", ARCHITECTURE, re.MULTILINE)
     allowed = [(before.value, after.value) for before in Status for after in before.facts.next]
 
-    assert drawn == [("[*]", FIRST.value), *allowed]
+    assert shown == [("[*]", FIRST.value), *allowed]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.rules.source import ROOT, imported_packages, python_files
+from tests.rules.source import ROOT, imported_packages, name_of, python_files
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 FILES = [ROOT / "requirements.txt", ROOT / "tests" / "requirements.txt"]
@@ -17,7 +17,7 @@ REQUIREMENT = re.compile(PINNED.pattern + r"(\n    --hash=sha256:[0-9a-f]{64}( \
 OWN = {"app", "panel", "tests"}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_every_requirement_is_pinned_and_hashed(path: Path) -> None:
     lines = [line for line in path.read_text().splitlines() if line and not line.lstrip().startswith("#")]
     requirements = re.split(r"\n(?! )", "\n".join(lines))
@@ -26,7 +26,7 @@ def test_every_requirement_is_pinned_and_hashed(path: Path) -> None:
     assert [each for each in requirements if not REQUIREMENT.fullmatch(each)] == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_requirements_name_no_index_and_no_option(path: Path) -> None:
     text = path.read_text()
 

@@ -1,4 +1,4 @@
 """Pages for everybody: home, tools, help, search, platform status, and files for machines.
 
-May import `shared`, services and below.
+May import `shared`, `api` (for its documentation), services and below.
 """
