@@ -6,6 +6,7 @@ May import `jobs`, `services`, `blueprints` and below; only `application` import
 from flask import Flask
 
 from panel.cli import (
+    approvals,
     audit,
     backups,
     balance,
@@ -34,6 +35,7 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(providers.providers_group)
     app.cli.add_command(users.users_group)
     app.cli.add_command(balance.balance_group)
+    app.cli.add_command(approvals.approvals_group)
     app.cli.add_command(orders.orders_group)
     app.cli.add_command(refills.refills_group)
     app.cli.add_command(reviews.reviews_group)

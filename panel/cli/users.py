@@ -11,8 +11,11 @@ from flask.cli import AppGroup
 from panel.cli.errors import clean_errors, cli_transaction
 from panel.clock import utc_now
 from panel.domain.errors import NotFound
+from panel.models import ProposalKind
 from panel.services.accounts import email_confirmation, two_factor, users
 from panel.services.api import keys as api_keys
+from panel.services.office import second_approval
+from panel.services.office.account_access import AccessChange
 
 PASSWORD_BYTES = 12
 
@@ -66,6 +69,45 @@ def confirm_email(email: str, reason: str) -> None:
     with cli_transaction():
         email_confirmation.confirm_by_hand(email, detail=reason.strip(), actor=getpass.getuser(), now=utc_now())
     click.echo(f"The email {email} is confirmed.", err=True)
+
+
+@users_group.command("disable")
+@click.argument("email")
+@click.option("--reason", required=True, help="Why; the audit log keeps it.")
+def disable(email: str, reason: str) -> None:
+    """Disable an account, also an operator's: its devices are logged out, and it can't log in."""
+    _change_access(email, ProposalKind.DISABLE, reason=reason)
+    click.echo(f"{email} is disabled.", err=True)
+
+
+@users_group.command("enable")
+@click.argument("email")
+@click.option("--reason", required=True, help="Why; the audit log keeps it.")
+def enable(email: str, reason: str) -> None:
+    """Enable a disabled account, also an operator's."""
+    _change_access(email, ProposalKind.ENABLE, reason=reason)
+    click.echo(f"{email} is enabled.", err=True)
+
+
+@users_group.command("role")
+@click.argument("email")
+@click.argument("role", type=click.Choice(["operator", "customer"]))
+@click.option("--reason", required=True, help="Why; the audit log keeps it.")
+def change_role(email: str, role: str, reason: str) -> None:
+    """Make an account an operator's or a customer's. Its devices are logged out."""
+    kind = ProposalKind.MAKE_OPERATOR if role == "operator" else ProposalKind.MAKE_CUSTOMER
+    _change_access(email, kind, reason=reason)
+    click.echo(f"The role of {email} is {role} now.", err=True)
+
+
+def _change_access(email: str, kind: ProposalKind, *, reason: str) -> None:
+    """Whoever has the server's command line needs no second operator."""
+    with cli_transaction():
+        user_id = users.id_by_email(email)
+        if user_id is None:
+            raise NotFound(f"There is no account with the email {email}.")
+        access = AccessChange(kind, user_id, reason, None, getpass.getuser())
+        second_approval.change_access(access, now=utc_now())
 
 
 @users_group.command("second-factor-reset")

@@ -1,4 +1,4 @@
-"""What waits for a second operator, and the decision on it."""
+"""Approvals: what waits for a second operator, and the decision on it."""
 
 from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -8,9 +8,9 @@ from panel.blueprints.office.forms import by_field, limit_nanos, operator, seen_
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import PanelError
-from panel.services.office import second_approval
+from panel.services.office import account_access, approval_list, second_approval
+from panel.services.office.approval_list import Shown
 from panel.services.office.balance_changes import Effect
-from panel.services.office.second_approval import Shown
 
 bp: Blueprint = office_blueprint("proposals")
 
@@ -20,10 +20,11 @@ def index() -> ResponseReturnValue:
     now = utc_now()
     return render_template(
         "office/approvals/index.html",
-        waiting=second_approval.waiting(now=now),
-        decided=second_approval.decided(now=now),
+        waiting=approval_list.waiting(now=now),
+        decided=approval_list.decided(now=now),
         limit_nanos=limit_nanos(),
         days=second_approval.LASTS.days,
+        operators=account_access.active_operators(),
     )
 
 
@@ -42,7 +43,8 @@ def confirm(proposal_id: int) -> ResponseReturnValue:
             )
     except PanelError as error:
         return _page(proposal_id, error), status_of(error)
-    flash(f"Proposal {proposal_id} is confirmed: line {number} of the ledger.")
+    line = "" if number is None else f": line {number} of the ledger"
+    flash(f"Proposal {proposal_id} is approved{line}.")
     return redirect(url_for("office_proposals.show", proposal_id=proposal_id), code=303)
 
 
@@ -56,12 +58,12 @@ def refuse(proposal_id: int) -> ResponseReturnValue:
             )
     except PanelError as error:
         return _page(proposal_id, error), status_of(error)
-    flash(f"Proposal {proposal_id} is ended. Nothing was moved.")
+    flash(f"Proposal {proposal_id} is ended. Nothing was changed.")
     return redirect(url_for("office_proposals.show", proposal_id=proposal_id), code=303)
 
 
 def _page(proposal_id: int, error: PanelError | None = None) -> str:
-    shown = second_approval.find(proposal_id, now=utc_now())
+    shown = approval_list.find(proposal_id, now=utc_now())
     if shown is None:
         abort(404)
     effect, why_not = _effect(shown)
@@ -70,6 +72,7 @@ def _page(proposal_id: int, error: PanelError | None = None) -> str:
         shown=shown,
         effect=effect,
         why_not=why_not,
+        operators=account_access.active_operators(),
         is_own=shown.row.proposed_by == operator().id,
         errors=by_field(error),
         reason=typed("reason"),
@@ -86,4 +89,4 @@ def _effect(shown: Shown) -> tuple[Effect | None, str]:
     except PanelError as error:
         return None, error.message
     is_own = shown.row.proposed_by == person.id
-    return effect, "You proposed it. Another operator must confirm it." if is_own else ""
+    return effect, "You proposed it. Another operator must approve it." if is_own else ""

@@ -21,7 +21,8 @@ from panel.models import ProposalKind, User
 from panel.services import audit_log
 from panel.services.accounts import email_confirmation
 from panel.services.money import deposits
-from panel.services.office import customers, second_approval
+from panel.services.office import account_access, approval_list, customers, second_approval
+from panel.services.office.account_access import AccessChange
 from panel.services.office.balance_changes import Wanted
 
 bp: Blueprint = office_blueprint("customers")
@@ -92,27 +93,33 @@ def _check_page(user: User, wanted: Wanted, *, reason: str = "") -> str:
 
 @bp.post("/customers/<int:customer_id>/disable")
 def disable(customer_id: int) -> ResponseReturnValue:
-    user, person = _found(customer_id), operator()
-    try:
-        with transaction():
-            customers.disable(
-                customer_id, reason=typed("reason"), operator_id=person.id, actor=person.email, now=utc_now()
-            )
-    except PanelError as error:
-        return _page(user, error, form="access"), status_of(error)
-    flash("The account is disabled. Every device is signed out, and its keys do not work.")
-    return redirect(url_for("office_customers.show", customer_id=customer_id), code=303)
+    done = "The account is disabled. Every device is logged out, and its API keys do not work."
+    return _change_access(customer_id, ProposalKind.DISABLE, done, form="access")
 
 
 @bp.post("/customers/<int:customer_id>/enable")
 def enable(customer_id: int) -> ResponseReturnValue:
-    user = _found(customer_id)
+    done = "The account is enabled. Its API keys work again; devices have to log in again."
+    return _change_access(customer_id, ProposalKind.ENABLE, done, form="access")
+
+
+@bp.post("/customers/<int:customer_id>/role")
+def change_role(customer_id: int) -> ResponseReturnValue:
+    """Propose that this account becomes an operator's or a customer's: no operator changes a role alone."""
+    kind = ProposalKind.MAKE_CUSTOMER if _found(customer_id).is_operator else ProposalKind.MAKE_OPERATOR
+    return _change_access(customer_id, kind, "The role is changed.", form="role")
+
+
+def _change_access(customer_id: int, kind: ProposalKind, done: str, *, form: str) -> ResponseReturnValue:
+    user, person = _found(customer_id), operator()
+    change = AccessChange(kind, customer_id, typed("reason"), person.id, person.email)
     try:
         with transaction():
-            customers.enable(customer_id, reason=typed("reason"), actor=operator().email, now=utc_now())
+            proposal_id = second_approval.change_access(change, now=utc_now()).proposal_id
     except PanelError as error:
-        return _page(user, error, form="access"), status_of(error)
-    flash("The account is enabled. Its keys work again; devices have to log in anew.")
+        return _page(user, error, form=form), status_of(error)
+    asked = f"A second operator must approve this. Nothing changed yet: it is proposal {proposal_id}."
+    flash(done if proposal_id is None else asked)
     return redirect(url_for("office_customers.show", customer_id=customer_id), code=303)
 
 
@@ -135,12 +142,12 @@ def sign_out(customer_id: int) -> ResponseReturnValue:
     user = _found(customer_id)
     try:
         with transaction():
-            count = customers.sign_out_everywhere(
+            count = account_access.sign_out_everywhere(
                 customer_id, reason=typed("reason"), actor=operator().email, now=utc_now()
             )
     except PanelError as error:
         return _page(user, error, form="devices"), status_of(error)
-    flash(f"Signed out everywhere: {count} {'device' if count == 1 else 'devices'}.")
+    flash(f"Logged out everywhere: {count} {'device' if count == 1 else 'devices'}.")
     return redirect(url_for("office_customers.show", customer_id=customer_id), code=303)
 
 
@@ -162,11 +169,12 @@ def _page(user: User, error: PanelError | None = None, *, form: str = "money") -
         "office/customers/show.html",
         whole=customers.whole(user, now=now),
         user=user,
-        waiting=second_approval.of_customer(user.id, now=now),
+        waiting=approval_list.of_customer(user.id, now=now),
         kinds=KINDS,
         typed={name: request.form.get(name, "") for name in ("kind", "amount", "reason")},
         errors=errors,
         form=form,
         limit_nanos=limit_nanos(),
         is_self=user.id == operator().id,
+        approvers=account_access.active_operators(without=(user.id, operator().id)),
     )

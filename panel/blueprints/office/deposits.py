@@ -21,7 +21,7 @@ from panel.domain.errors import BadInput, NotFound, PanelError
 from panel.models import DepositRequest, ProposalKind
 from panel.services import audit_log
 from panel.services.money import deposits
-from panel.services.office import customers, second_approval
+from panel.services.office import approval_list, customers, second_approval
 from panel.services.office.balance_changes import Wanted
 
 bp: Blueprint = office_blueprint("top_ups")
@@ -154,7 +154,7 @@ def _page(top_up: DepositRequest, error: PanelError | None = None, *, form: str 
     errors = by_field(error)
     if form == "refusal" and "reason" in errors:
         errors["refusal"] = errors.pop("reason")
-    waiting = second_approval.of_customer(top_up.customer_id, now=utc_now())
+    waiting = approval_list.of_customer(top_up.customer_id, now=utc_now())
     return render_template(
         "office/deposits/show.html",
         top_up=top_up,

@@ -1,18 +1,15 @@
-"""Everything about one person on one page, and what operators do to an account besides its money.
-
-A disabled account can't be signed in to and its keys are no keys; its orders go on, and their money comes back to it.
-"""
+"""Everything about one person on one page, and the list of people."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import Select, func, or_, select
 
-from panel.db import db, lock_rows, table_of
+from panel.db import db, table_of
 from panel.domain import email_address
-from panel.domain.errors import BadInput, NotFound, Refused
+from panel.domain.errors import BadInput
 from panel.domain.list_filters import LARGEST_ID
 from panel.domain.status import Status
 from panel.models import (
@@ -26,7 +23,7 @@ from panel.models import (
     Terms,
     User,
 )
-from panel.services import audit_log, customer_version, test_orders
+from panel.services import test_orders
 from panel.services.accounts import sessions
 from panel.services.api import keys as api_keys
 from panel.services.api import webhook_endpoints
@@ -221,57 +218,3 @@ def lines_about(customer_id: int) -> Sequence[AuditLogEntry]:
 def subject(customer_id: int) -> str:
     """How the audit log names a person."""
     return f"customer {customer_id}"
-
-
-def disable(customer_id: int, *, reason: str, operator_id: int, actor: str, now: datetime) -> None:
-    """Keep this person out from now on: no sign-in, no key. Raises NotFound, BadInput or Refused."""
-    reason = audit_log.checked_reason(reason)
-    user = _held(customer_id)
-    if customer_id == operator_id:
-        raise Refused("This is your own account. Another operator must disable it.")
-    if user.disabled_at is not None:
-        raise Refused(f"{user.email} is disabled already.")
-    user.disabled_at, user.disabled_reason = now, reason
-    _end_sessions(customer_id, now=now)
-    _changed("disable", customer_id, reason, actor=actor, now=now)
-
-
-def enable(customer_id: int, *, reason: str, actor: str, now: datetime) -> None:
-    """Let this person in again; the keys work as before. Raises NotFound, BadInput or Refused."""
-    reason = audit_log.checked_reason(reason)
-    user = _held(customer_id)
-    if user.disabled_at is None:
-        raise Refused(f"{user.email} is not disabled.")
-    user.disabled_at, user.disabled_reason = None, ""
-    _changed("enable", customer_id, reason, actor=actor, now=now)
-
-
-def sign_out_everywhere(customer_id: int, *, reason: str, actor: str, now: datetime) -> int:
-    """Sign out every device of this person; how many there were. Raises NotFound or BadInput."""
-    reason = audit_log.checked_reason(reason)
-    _held(customer_id)
-    count = _end_sessions(customer_id, now=now)
-    _changed("sign out", customer_id, f"{count} devices: {reason}", actor=actor, now=now)
-    return count
-
-
-def _held(customer_id: int) -> User:
-    user: User | None = db.session.scalar(lock_rows(select(User).where(User.id == customer_id)))
-    if user is None:
-        raise NotFound(f"There is no customer {customer_id}.")
-    return user
-
-
-def _end_sessions(customer_id: int, *, now: datetime) -> int:
-    ended = (
-        update(LoginSession)
-        .where(LoginSession.user_id == customer_id, LoginSession.ended_at.is_(None))
-        .values(ended_at=now)
-    )
-    return len(db.session.execute(ended.returning(LoginSession.id)).all())
-
-
-def _changed(act: str, customer_id: int, detail: str, *, actor: str, now: datetime) -> None:
-    db.session.flush()
-    customer_version.bump_customers([customer_id])
-    audit_log.write(f"customers {act}", actor=actor, subject=subject(customer_id), detail=detail, now=now)

@@ -1,26 +1,27 @@
-"""Two operators for large amounts: one proposes, another confirms or refuses, or the proposal runs out.
+"""Approval by a second operator: one proposes, another approves or refuses, or the proposal expires.
 
-Up to the limit money moves at once. Above it a proposal is written down, and nobody confirms a proposal of their own.
+It is needed for money above the limit (`approval_limit`) and for changes to an operator's access or to anybody's role
+(`account_access`). Nobody approves a proposal of their own. The command line approves too: it is the way for a panel
+with one operator.
 """
 
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Row, Select, func, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import select, update
 
 from panel.db import db, lock_rows
 from panel.domain import money
 from panel.domain.errors import NotFound, Refused, StaleForm
-from panel.models import DepositRequest, Proposal, ProposalKind, ProposalState, User
+from panel.models import Proposal, ProposalKind, ProposalState
 from panel.services import audit_log
 from panel.services.money import approval_limit, deposits, ledger
-from panel.services.office import balance_changes
+from panel.services.office import account_access, balance_changes
+from panel.services.office.account_access import AccessChange
 from panel.services.office.balance_changes import Effect, Wanted
 
 LASTS = timedelta(days=3)
-SHOWN_DECIDED = 50
 
 MOVED_BALANCE = "The balance has changed since you looked. Nothing was moved. This is what would happen now."
 SENT_TWICE = "This form was sent before, and what it asks for was done then. Nothing was done again."
@@ -28,31 +29,10 @@ SENT_TWICE = "This form was sent before, and what it asks for was done then. Not
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of a form: money that moved as this transfer, or a proposal that waits."""
+    """What came of a form: money that moved as this transfer, a change that was made, or a proposal that waits."""
 
     transfer_id: int | None = None
     proposal_id: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A proposal with the people in it."""
-
-    row: Proposal
-    customer: str
-    proposer: str
-    decider: str
-    reference: str
-    state: ProposalState
-
-    @property
-    def is_open(self) -> bool:
-        return self.state is ProposalState.OPEN
-
-    @property
-    def label(self) -> str:
-        words = {"credit": "Credit", "debit": "Debit", "top_up": f"Top-up {self.reference}"}
-        return words[self.row.kind]
 
 
 def new_form_key() -> str:
@@ -61,11 +41,11 @@ def new_form_key() -> str:
 
 
 def act(wanted: Wanted, *, balance_nanos: int, limit_nanos: int, now: datetime) -> Done:
-    """Move the money, or propose to where it is above the limit. `balance_nanos`: what the operator saw.
+    """Move the money, or propose it where it is above the limit. `balance_nanos`: what the operator saw.
 
-    Raises what `money_moves.effect` raises, and StaleForm when the form was sent before or the balance moved.
+    Raises what `balance_changes.effect` raises, and StaleForm when the form was sent before or the balance moved.
     """
-    approval_limit.lock(wanted.customer_id, operator_id=wanted.operator_id)
+    _lock_accounts(wanted.customer_id, operator_id=wanted.operator_id)
     if balance_changes.is_moved(wanted.form_key) or _is_proposed(wanted.form_key):
         raise StaleForm(SENT_TWICE)
     _expire(wanted.customer_id, now=now)
@@ -85,6 +65,31 @@ def act(wanted: Wanted, *, balance_nanos: int, limit_nanos: int, now: datetime) 
         now=now,
     )
     return Done(transfer_id=number)
+
+
+def change_access(change: AccessChange, *, now: datetime) -> Done:
+    """Change an account's access or role, or propose it where a second operator must approve.
+
+    Raises what `account_access.needs_approval` raises, and Refused while the same proposal waits.
+    """
+    _lock_accounts(change.user_id, operator_id=change.operator_id)
+    _expire(change.user_id, now=now)
+    if not account_access.needs_approval(change) or change.operator_id is None:
+        account_access.apply(change, now=now)
+        return Done()
+    mine = (Proposal.customer_id == change.user_id, Proposal.state == ProposalState.OPEN)
+    if db.session.scalar(select(Proposal.id).where(*mine, Proposal.kind == change.kind)) is not None:
+        raise Refused("The same proposal is waiting for a second operator already.")
+    key = new_form_key()
+    wanted = Wanted(change.kind, change.user_id, 0, change.reason, key, change.operator_id, change.actor)
+    return Done(proposal_id=_propose(wanted, now=now))
+
+
+def _lock_accounts(user_id: int, *, operator_id: int | None) -> None:
+    """Lock the account and the operator's own, so that no operator acts who loses access in the same moment."""
+    approval_limit.lock(user_id, operator_id=operator_id)
+    if operator_id is not None and not account_access.is_active_operator(operator_id):
+        raise Refused("Your account is disabled or no longer an operator's. Nothing was changed.")
 
 
 def _is_proposed(form_key: str) -> bool:
@@ -121,29 +126,39 @@ def _propose(wanted: Wanted, *, now: datetime) -> int:
     return proposal.id
 
 
-def confirm(proposal_id: int, *, operator_id: int, actor: str, balance_nanos: int, now: datetime) -> int:
-    """Move what was proposed, once; the transfer's id. Raises NotFound, Refused, StaleForm or BadMoney."""
-    proposal = _held_open(proposal_id, now=now)
+def confirm(
+    proposal_id: int, *, operator_id: int | None, actor: str, balance_nanos: int | None, now: datetime
+) -> int | None:
+    """Do what was proposed, once; the transfer's id where money moved. Raises NotFound, Refused, StaleForm or BadMoney.
+
+    `operator_id`: None for the command line. `balance_nanos`: what the operator saw, None for whatever it is.
+    """
+    proposal = _held_open(proposal_id, operator_id=operator_id, now=now)
     if proposal.proposed_by == operator_id:
-        raise Refused("You proposed it. Another operator must confirm it.")
-    wanted = as_wanted(proposal, operator_id=operator_id, actor=actor)
-    found = balance_changes.effect(wanted, limit_nanos=None, now=now)
-    if found.before_nanos != balance_nanos:
-        raise StaleForm(MOVED_BALANCE)
-    number = balance_changes.move(wanted, actor=actor, now=now)
-    _decide(proposal, ProposalState.CONFIRMED, operator_id=operator_id, now=now)
-    proposal.transfer_id = number
+        raise Refused("You proposed it. Another operator must approve it.")
+    if not account_access.is_active_operator(proposal.proposed_by):
+        raise Refused("Whoever proposed it is no longer an operator. Refuse it; propose it yourself if it is right.")
+    if ProposalKind(proposal.kind).is_money:
+        wanted = as_wanted(proposal, operator_id=operator_id, actor=actor)
+        found = balance_changes.effect(wanted, limit_nanos=None, now=now)
+        if balance_nanos is not None and found.before_nanos != balance_nanos:
+            raise StaleForm(MOVED_BALANCE)
+        proposal.transfer_id = balance_changes.move(wanted, actor=actor, now=now)
+    else:
+        account_access.apply(as_change(proposal, operator_id=operator_id, actor=actor), now=now)
+    _decide(proposal, ProposalState.CONFIRMED, operator_id=operator_id, actor=actor, now=now)
     db.session.flush()
-    _log("confirm", proposal, actor=actor, detail=f"line {number}", now=now)
-    return number
+    detail = "done" if proposal.transfer_id is None else f"line {proposal.transfer_id}"
+    _log("confirm", proposal, actor=actor, detail=detail, now=now)
+    return proposal.transfer_id
 
 
-def refuse(proposal_id: int, *, reason: str, operator_id: int, actor: str, now: datetime) -> None:
-    """End the proposal without moving anything; its own operator thereby takes it back. Raises NotFound or Refused."""
+def refuse(proposal_id: int, *, reason: str, operator_id: int | None, actor: str, now: datetime) -> None:
+    """End the proposal without doing anything; its own operator thereby takes it back. Raises NotFound or Refused."""
     reason = audit_log.checked_reason(reason)
-    proposal = _held_open(proposal_id, now=now)
+    proposal = _held_open(proposal_id, operator_id=operator_id, now=now)
     is_own = proposal.proposed_by == operator_id
-    _decide(proposal, ProposalState.REFUSED, operator_id=None if is_own else operator_id, now=now)
+    _decide(proposal, ProposalState.REFUSED, operator_id=None if is_own else operator_id, actor=actor, now=now)
     proposal.answer = reason
     db.session.flush()
     _log("take back" if is_own else "refuse", proposal, actor=actor, detail=reason, now=now)
@@ -162,26 +177,27 @@ def refuse_top_up(reference: str, *, reason: str, actor: str, now: datetime) -> 
     audit_log.write("top-ups refuse", actor=actor, subject=subject, detail=detail, now=now)
 
 
-def _held_open(proposal_id: int, *, now: datetime) -> Proposal:
+def _held_open(proposal_id: int, *, operator_id: int | None, now: datetime) -> Proposal:
     """The proposal with its customer's account, both held. Raises NotFound, or Refused when it is decided."""
     customer_id = db.session.scalar(select(Proposal.customer_id).where(Proposal.id == proposal_id))
     if customer_id is None:
         raise NotFound(f"There is no proposal {proposal_id}.")
-    ledger.lock_accounts([customer_id])
+    _lock_accounts(customer_id, operator_id=operator_id)
     held = lock_rows(select(Proposal).where(Proposal.id == proposal_id))
     proposal: Proposal = db.session.execute(held, execution_options={"populate_existing": True}).scalar_one()
     if proposal.state != ProposalState.OPEN:
         raise Refused(f"Proposal {proposal_id} was decided before: it is {proposal.state}. Nothing was done again.")
     if proposal.expires_at <= now:
-        raise Refused(f"Proposal {proposal_id} has run out. Nothing was moved. Propose it again if it is still right.")
+        raise Refused(f"Proposal {proposal_id} has run out. Nothing was done. Propose it again if it is still right.")
     return proposal
 
 
-def _decide(proposal: Proposal, state: ProposalState, *, operator_id: int | None, now: datetime) -> None:
-    proposal.state, proposal.decided_by, proposal.decided_at = state, operator_id, now
+def _decide(proposal: Proposal, state: ProposalState, *, operator_id: int | None, actor: str, now: datetime) -> None:
+    proposal.state, proposal.decided_at = state, now
+    proposal.decided_by, proposal.decider = operator_id, actor
 
 
-def as_wanted(proposal: Proposal, *, operator_id: int, actor: str) -> Wanted:
+def as_wanted(proposal: Proposal, *, operator_id: int | None, actor: str) -> Wanted:
     """What was proposed, as this operator would do it."""
     return Wanted(
         ProposalKind(proposal.kind),
@@ -195,68 +211,22 @@ def as_wanted(proposal: Proposal, *, operator_id: int, actor: str) -> Wanted:
     )
 
 
-def effect_of(proposal: Proposal, *, operator_id: int, actor: str, now: datetime) -> Effect:
-    """What confirming would do now. Raises as confirming would."""
+def as_change(proposal: Proposal, *, operator_id: int | None, actor: str) -> AccessChange:
+    """What was proposed, as this operator would do it; for a change of access or role."""
+    return AccessChange(ProposalKind(proposal.kind), proposal.customer_id, proposal.reason, operator_id, actor)
+
+
+def effect_of(proposal: Proposal, *, operator_id: int, actor: str, now: datetime) -> Effect | None:
+    """What confirming would do to the money now, None where it moves none. Raises as confirming would."""
+    if not ProposalKind(proposal.kind).is_money:
+        account_access.needs_approval(as_change(proposal, operator_id=operator_id, actor=actor))
+        return None
     wanted = as_wanted(proposal, operator_id=operator_id, actor=actor)
     return balance_changes.effect(wanted, limit_nanos=None, now=now)
 
 
 def _log(act_: str, proposal: Proposal, *, actor: str, detail: str, now: datetime) -> None:
-    what = f"proposal {proposal.id}, {proposal.kind} of {money.plain(proposal.amount_nanos)}: {detail}"
+    amount = f" of {money.plain(proposal.amount_nanos)}" if proposal.amount_nanos else ""
+    what = f"proposal {proposal.id}, {proposal.kind}{amount}: {detail}"
     subject = f"customer {proposal.customer_id}"
     audit_log.write(f"proposals {act_}", actor=actor, subject=subject, detail=what, now=now)
-
-
-_CUSTOMER, _PROPOSER, _DECIDER = aliased(User), aliased(User), aliased(User)
-
-
-def _shown() -> Select[Proposal, str, str, str, str]:
-    return (
-        select(
-            Proposal,
-            _CUSTOMER.email,
-            _PROPOSER.email,
-            func.coalesce(_DECIDER.email, ""),
-            func.coalesce(DepositRequest.reference, ""),
-        )
-        .join(_CUSTOMER, _CUSTOMER.id == Proposal.customer_id)
-        .join(_PROPOSER, _PROPOSER.id == Proposal.proposed_by)
-        .outerjoin(_DECIDER, _DECIDER.id == Proposal.decided_by)
-        .outerjoin(DepositRequest, DepositRequest.id == Proposal.top_up_id)
-    )
-
-
-def _as_shown(row: Row[Proposal, str, str, str, str], *, now: datetime) -> Shown:
-    state = ProposalState(row[0].state)
-    if state is ProposalState.OPEN and row[0].expires_at <= now:
-        state = ProposalState.EXPIRED
-    return Shown(*row, state)
-
-
-def find(proposal_id: int, *, now: datetime) -> Shown | None:
-    """The proposal of this number."""
-    row = db.session.execute(_shown().where(Proposal.id == proposal_id)).first()
-    return None if row is None else _as_shown(row, now=now)
-
-
-def _is_waiting(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    return (Proposal.state == ProposalState.OPEN, Proposal.expires_at > now)
-
-
-def waiting(*, now: datetime) -> list[Shown]:
-    """What waits for a second operator, the oldest first."""
-    rows = db.session.execute(_shown().where(*_is_waiting(now)).order_by(Proposal.id))
-    return [_as_shown(row, now=now) for row in rows]
-
-
-def decided(*, now: datetime) -> list[Shown]:
-    """What was decided or ran out, the newest first."""
-    over = _shown().where((Proposal.state != ProposalState.OPEN) | (Proposal.expires_at <= now))
-    rows = db.session.execute(over.order_by(Proposal.id.desc()).limit(SHOWN_DECIDED))
-    return [_as_shown(row, now=now) for row in rows]
-
-
-def of_customer(customer_id: int, *, now: datetime) -> list[Shown]:
-    """What waits about one customer."""
-    mine = _shown().where(Proposal.customer_id == customer_id, *_is_waiting(now)).order_by(Proposal.id)
-    return [_as_shown(row, now=now) for row in db.session.execute(mine)]

@@ -156,7 +156,7 @@ def test_above_the_limit_another_operator_confirms_on_a_page_of_its_own(app: Fla
     confirmed, again_ = (second.post(f"{address}/confirmation", data=form) for _ in range(2))
 
     assert "A second operator must approve this" in html.unescape(looked)
-    assert "Another operator must confirm it." in own and "Take the proposal back" in own
+    assert "Another operator must approve it." in own and "Take the proposal back" in own
     assert (refused.status_code, held) == (409, "10.00")
     assert (confirmed.status_code, again_.status_code) == (303, 409)
     assert balance(customer) == "110.01"
@@ -282,3 +282,43 @@ def test_money_forms_need_their_token(office: FlaskClient, csrf: None) -> None:
 
     for path in ("money", "money/check", "disable", "enable", "sign-out"):
         assert office.post(f"/office/customers/{customer.id}/{path}").status_code == 400
+
+
+def test_another_operators_access_and_role_change_with_a_second_operators_approval(
+    app: Flask, office: FlaskClient
+) -> None:
+    target, second = an_operator(), signed_in(app.test_client(), an_operator())
+    page = f"/office/customers/{target.id}"
+
+    unreasoned = office.post(f"{page}/role", data={"reason": ""})
+    asked = [office.post(f"{page}/{what}", data={"reason": "Left."}) for what in ("disable", "role")]
+    between = html.unescape(office.get(page).text)
+    twice = office.post(f"{page}/disable", data={"reason": "Left."})
+    addresses = re.findall(r'href="(/office/proposals/\d+)"', between)
+    own = html.unescape(office.get(addresses[0]).text)
+    still = reload(target).disabled_at, reload(target).is_operator
+    approved = [second.post(f"{address}/confirmation") for address in addresses]
+    db.session.rollback()
+
+    assert [answer.status_code for answer in asked] == [303, 303]
+    assert (unreasoned.status_code, twice.status_code) == (422, 409)
+    assert 'id="role-reason-error"' in unreasoned.text
+    assert "Nothing changed yet" in between and "Propose to disable" in between
+    assert "You proposed it. Another operator must approve it." in own
+    assert still == (None, True)
+    assert [answer.status_code for answer in approved] == [303, 303]
+    assert (reload(target).disabled_at is not None, reload(target).is_operator) == (True, False)
+    listed = html.unescape(second.get("/office/proposals").text)
+    assert "Disable the account" in listed and "Change the role to customer" in listed and "Approved" in listed
+
+
+def test_the_only_operator_reads_how_to_go_on_from_the_command_line(office: FlaskClient) -> None:
+    customer = a_customer("10")
+    looked = checked(office, customer, amount="500")
+    office.post(f"/office/customers/{customer.id}/money", data=hidden(looked.text))
+
+    page = html.unescape(office.get(f"/office/customers/{customer.id}").text)
+    approvals = html.unescape(office.get("/office/proposals").text)
+
+    assert f"flask users role {customer.email} operator" in page
+    assert "There is only one operator" in approvals and "flask approvals approve" in approvals

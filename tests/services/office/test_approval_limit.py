@@ -13,7 +13,7 @@ from panel.domain.errors import PanelError, Refused
 from panel.domain.status import Status
 from panel.models import AuditLogEntry, ProposalKind, UnapprovedTransfer, User
 from panel.services.money import deposits, ledger
-from panel.services.office import second_approval
+from panel.services.office import approval_list, second_approval
 from panel.services.office.balance_changes import Wanted
 from panel.services.office.second_approval import Done
 from panel.services.orders import goodwill
@@ -61,7 +61,7 @@ def test_450_in_five_credits_of_90_needs_a_second_operator_from_the_second_credi
     done = [acted(wanted(customer, operator, "90")) for _ in range(5)]
 
     assert [each.transfer_id is not None for each in done] == [True, False, False, False, False]
-    assert (balance_of(customer), len(second_approval.waiting(now=NOON))) == ("100.00", 4)
+    assert (balance_of(customer), len(approval_list.waiting(now=NOON))) == ("100.00", 4)
     assert unapproved() == "90.00"
     ledger_oracle.assert_consistent()
 
@@ -136,7 +136,7 @@ def test_credits_of_one_operator_to_many_customers_at_the_same_moment_stay_withi
     answers = run_concurrently(app, [acts(each) for each in asked], expected=PanelError)
 
     assert sum(answer.transfer_id is not None for answer in answers) == 1
-    assert (len(second_approval.waiting(now=NOON)), unapproved()) == (5, "60.00")
+    assert (len(approval_list.waiting(now=NOON)), unapproved()) == (5, "60.00")
     ledger_oracle.assert_consistent()
 
 

@@ -12,7 +12,7 @@ from panel.domain import money
 from panel.domain.errors import BadInput, BadMoney, PanelError, Refused, StaleForm
 from panel.models import AuditLogEntry, Proposal, ProposalKind, Transfer, User
 from panel.services.money import ledger
-from panel.services.office import balance_changes, queues, second_approval
+from panel.services.office import approval_list, balance_changes, queues, second_approval
 from panel.services.office.balance_changes import Wanted
 from panel.services.office.second_approval import Done
 from tests.support import ledger_oracle
@@ -86,10 +86,10 @@ def test_an_amount_above_the_limit_moves_nothing_until_another_operator_confirms
     number = confirmed(done.proposal_id, second.id)
 
     assert (done.transfer_id, held, balance_of(customer)) == (None, "10.00", "110.01")
-    shown = second_approval.find(done.proposal_id or 0, now=NOON)
+    shown = approval_list.find(done.proposal_id or 0, now=NOON)
     assert shown is not None
     assert (shown.state, shown.row.transfer_id, shown.decider) == ("confirmed", number, second.email)
-    assert len(second_approval.waiting(now=NOON)) == 0
+    assert len(approval_list.waiting(now=NOON)) == 0
     ledger_oracle.assert_consistent()
 
 
@@ -136,7 +136,7 @@ def test_a_form_sent_twice_at_once_moves_its_money_once(app: Flask) -> None:
     assert sum(isinstance(each, Done) for each in proposed) == 1
     assert sum(isinstance(each, Done) for each in moved) == 1
     assert {type(each) for each in (*proposed, *moved)} == {Done, StaleForm}
-    assert (balance_of(customer), transfers(), len(second_approval.waiting(now=NOON))) == ("17.00", 1, 1)
+    assert (balance_of(customer), transfers(), len(approval_list.waiting(now=NOON))) == ("17.00", 1, 1)
 
 
 @pytest.mark.both_engines
@@ -179,7 +179,7 @@ def test_a_confirmed_debit_that_the_balance_no_longer_covers_moves_nothing() -> 
         confirmed(done.proposal_id, second.id)
 
     assert balance_of(customer) == "50.00"
-    assert len(second_approval.waiting(now=NOON)) == 1
+    assert len(approval_list.waiting(now=NOON)) == 1
 
 
 def test_a_proposal_is_refused_by_another_or_taken_back_by_its_own_operator() -> None:
@@ -218,10 +218,10 @@ def test_a_proposal_runs_out_and_moves_nothing_then() -> None:
     with pytest.raises(Refused, match="run out"):
         confirmed(done.proposal_id, second.id, now=late)
 
-    shown = second_approval.find(done.proposal_id or 0, now=late)
+    shown = approval_list.find(done.proposal_id or 0, now=late)
     assert shown is not None and shown.state == "expired"
-    assert second_approval.waiting(now=late) == []
-    assert [each.row.id for each in second_approval.waiting(now=late - timedelta(seconds=1))] == [done.proposal_id]
+    assert approval_list.waiting(now=late) == []
+    assert [each.row.id for each in approval_list.waiting(now=late - timedelta(seconds=1))] == [done.proposal_id]
     assert balance_of(customer) == "10.00"
 
 

@@ -1,0 +1,237 @@
+"""Access of operators: nobody disables another operator or changes a role alone, also not at the same moment."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select, update
+
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.domain.errors import BadInput, NotFound, PanelError, Refused
+from panel.models import AuditLogEntry, Proposal, ProposalKind, User
+from panel.services.accounts import sessions
+from panel.services.money import ledger
+from panel.services.office import account_access, approval_list, second_approval
+from panel.services.office.account_access import AccessChange
+from panel.services.office.second_approval import Done
+from tests.services.office.test_second_approval import LIMIT, acted, wanted
+from tests.support.concurrently import run_concurrently
+from tests.support.factories import NOON, a_customer, an_operator, reload
+
+DISABLE, ENABLE = ProposalKind.DISABLE, ProposalKind.ENABLE
+MAKE_OPERATOR, MAKE_CUSTOMER = ProposalKind.MAKE_OPERATOR, ProposalKind.MAKE_CUSTOMER
+
+
+def asked(user: User, operator: User, kind: ProposalKind, *, reason: str = "Left the company.") -> Done:
+    with transaction():
+        return second_approval.change_access(AccessChange(kind, user.id, reason, operator.id, operator.email), now=NOON)
+
+
+def approves(proposal_id: int | None, operator_id: int | None) -> Callable[[], Any]:
+    def approve() -> Any:
+        with transaction():
+            return second_approval.confirm(
+                proposal_id or 0, operator_id=operator_id, actor="second@example.com", balance_nanos=None, now=NOON
+            )
+
+    return approve
+
+
+def state_of(user: User) -> tuple[bool, bool]:
+    """Whether it is an operator's account, and whether it is disabled."""
+    db.session.rollback()
+    row = reload(user)
+    return row.is_operator, row.disabled_at is not None
+
+
+def in_state(kind: ProposalKind) -> User:
+    """An account for which this change makes sense, and which only two operators change."""
+    user = a_customer() if kind is MAKE_OPERATOR else an_operator()
+    if kind is ENABLE:
+        with transaction():
+            account_access.apply(AccessChange(DISABLE, user.id, "A slip.", None, "root"), now=NOON)
+    return user
+
+
+@pytest.mark.both_engines
+@pytest.mark.parametrize(
+    ("kind", "before", "after"),
+    [
+        (DISABLE, (True, False), (True, True)),
+        (ENABLE, (True, True), (True, False)),
+        (MAKE_OPERATOR, (False, False), (True, False)),
+        (MAKE_CUSTOMER, (True, False), (False, False)),
+    ],
+)
+def test_access_and_role_of_operators_change_when_another_operator_approves(
+    kind: ProposalKind, before: tuple[bool, bool], after: tuple[bool, bool]
+) -> None:
+    first, second, user = an_operator(), an_operator(), in_state(kind)
+
+    done = asked(user, first, kind)
+    held = state_of(user)
+    with pytest.raises(Refused, match="Another operator"):
+        approves(done.proposal_id, first.id)()
+    unchanged = state_of(user)
+    approves(done.proposal_id, second.id)()
+
+    assert (held, unchanged, state_of(user)) == (before, before, after)
+    with pytest.raises(Refused, match="decided before"):
+        approves(done.proposal_id, second.id)()
+    shown = approval_list.find(done.proposal_id or 0, now=NOON)
+    assert shown is not None and (shown.state, shown.decider) == ("confirmed", second.email)
+
+
+def test_a_customer_is_disabled_and_enabled_by_one_operator() -> None:
+    customer, operator = a_customer(), an_operator()
+
+    disabled = asked(customer, operator, DISABLE)
+    between = state_of(customer)
+    enabled = asked(customer, operator, ENABLE)
+
+    assert (disabled, enabled) == (Done(), Done())
+    assert (between, state_of(customer)) == ((False, True), (False, False))
+
+
+@pytest.mark.parametrize("kind", [DISABLE, MAKE_CUSTOMER])
+def test_nobody_decides_about_their_own_account(kind: ProposalKind) -> None:
+    first, second = an_operator(), an_operator()
+
+    with pytest.raises(Refused, match="your own account"):
+        asked(first, first, kind)
+    done = asked(second, first, kind)
+    with pytest.raises(Refused, match="your own account"):
+        approves(done.proposal_id, second.id)()
+
+    assert state_of(second) == (True, False)
+
+
+def test_one_proposal_of_a_kind_waits_and_it_is_asked_for_with_a_reason() -> None:
+    first, second = an_operator(), an_operator()
+    asked(second, first, DISABLE)
+
+    with pytest.raises(Refused, match="waiting for a second operator"):
+        asked(second, an_operator(), DISABLE)
+    with pytest.raises(BadInput):
+        asked(second, first, MAKE_CUSTOMER, reason="")
+    with pytest.raises(NotFound):
+        asked(User(id=10**9), first, DISABLE)
+
+
+def test_accounts_that_should_not_become_operators_do_not() -> None:
+    operator, unconfirmed, disabled, closed = an_operator(), a_customer(), a_customer(), a_customer()
+    asked(disabled, operator, DISABLE)
+    with transaction():
+        db.session.execute(update(User).where(User.id == unconfirmed.id).values(email_confirmed_at=None))
+        db.session.execute(update(User).where(User.id == closed.id).values(closed_at=NOON))
+
+    for user in (unconfirmed, disabled, closed, operator):
+        with pytest.raises(Refused):
+            asked(user, an_operator(), MAKE_OPERATOR)
+
+
+def test_who_lost_access_neither_acts_nor_approves_nor_has_open_proposals_approved() -> None:
+    first, second, third, customer = an_operator(), an_operator(), an_operator(), a_customer("10")
+    of_first = acted(wanted(customer, first, "500")).proposal_id
+    of_second = acted(wanted(customer, second, "500")).proposal_id
+    approves(asked(first, second, DISABLE).proposal_id, third.id)()
+
+    with pytest.raises(Refused, match="no longer an operator"):
+        approves(of_first, third.id)()
+    with pytest.raises(Refused, match="disabled or no longer"):
+        approves(of_second, first.id)()
+    with pytest.raises(Refused, match="disabled or no longer"):
+        acted(wanted(customer, first, "1"))
+
+
+def test_a_change_of_role_and_disabling_log_every_device_out() -> None:
+    first, second = an_operator(), an_operator()
+    for kind in (DISABLE, MAKE_CUSTOMER):
+        user = an_operator()
+        with transaction():
+            token = sessions.sign_in(user, device="A", network="n", has_shown_second_factor=True, now=utc_now()).token
+        approves(asked(user, first, kind).proposal_id, second.id)()
+
+        assert sessions.find(token, now=utc_now()) is None
+
+
+@pytest.mark.both_engines
+def test_two_operators_who_approve_each_others_end_at_the_same_moment_leave_one(app: Flask) -> None:
+    first, second, third = an_operator(), an_operator(), an_operator()
+    ends_first = asked(first, third, MAKE_CUSTOMER).proposal_id
+    ends_second = asked(second, third, DISABLE).proposal_id
+
+    answers = run_concurrently(
+        app, [approves(ends_first, second.id), approves(ends_second, first.id)], expected=PanelError
+    )
+
+    assert sorted(type(answer).__name__ for answer in answers) == ["NoneType", "Refused"]
+    assert [state_of(first), state_of(second)].count((True, False)) == 1
+
+
+@pytest.mark.both_engines
+def test_one_proposal_is_made_and_one_change_however_many_do_it_at_the_same_moment(app: Flask) -> None:
+    user, operators = an_operator(), [an_operator() for _ in range(5)]
+    changes = [AccessChange(DISABLE, user.id, "Left.", each.id, each.email) for each in operators]
+
+    def ask(change: AccessChange) -> Callable[[], Done]:
+        def do() -> Done:
+            with transaction():
+                return second_approval.change_access(change, now=NOON)
+
+        return do
+
+    proposed = run_concurrently(app, [ask(each) for each in changes], expected=PanelError)
+    [proposal] = db.session.scalars(select(Proposal)).all()
+    others = [each.id for each in map(reload, operators) if each.id != proposal.proposed_by]
+    approved = run_concurrently(app, [approves(proposal.id, each) for each in others], expected=PanelError)
+
+    assert sum(isinstance(each, Done) for each in proposed) == 1
+    assert sum(each is None for each in approved) == 1
+    assert state_of(user) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "after"),
+    [(("disable",), (True, True)), (("role", "customer"), (False, False)), (("role", "operator"), None)],
+)
+def test_the_command_line_changes_access_alone(
+    app: Flask, words: tuple[str, ...], after: tuple[bool, bool] | None
+) -> None:
+    operator = an_operator()
+
+    done = app.test_cli_runner().invoke(
+        args=["users", words[0], operator.email, *words[1:], "--reason", "The only operator."]
+    )
+
+    assert done.exit_code == (1 if after is None else 0), done.output
+    assert state_of(operator) == (after or (True, False))
+
+
+def test_the_command_line_approves_and_refuses_for_a_panel_with_one_operator(app: Flask) -> None:
+    operator, customer = an_operator(), a_customer("10")
+    with transaction():
+        seen = {"balance_nanos": ledger.balance_nanos(customer.id), "limit_nanos": LIMIT, "now": utc_now()}
+        kept, dropped = (
+            second_approval.act(wanted(customer, operator, amount), **seen).proposal_id for amount in ("500", "600")
+        )
+    run = app.test_cli_runner().invoke
+
+    listed = run(args=["approvals", "list"]).stdout
+    approved = run(args=["approvals", "approve", str(kept)])
+    twice = run(args=["approvals", "approve", str(kept)])
+    refused = run(args=["approvals", "refuse", str(dropped), "--reason", "Not paid."])
+
+    assert [line.split("\t")[:4] for line in listed.splitlines()] == [
+        [str(kept), "credit", customer.email, "500.00"],
+        [str(dropped), "credit", customer.email, "600.00"],
+    ]
+    assert (approved.exit_code, twice.exit_code, refused.exit_code) == (0, 1, 0)
+    db.session.rollback()
+    states = [(each.state, each.decider) for each in approval_list.decided(now=utc_now())]
+    assert [state for state, _ in states] == ["refused", "confirmed"]
+    assert all("(command line)" in decider for _, decider in states)
+    acts = db.session.scalars(select(AuditLogEntry.act).where(AuditLogEntry.act.startswith("proposals "))).all()
+    assert {"proposals confirm", "proposals refuse"} <= set(acts)
