@@ -16,3 +16,5 @@ from panel.application import create_app  # noqa: E402  (a process is tethered b
 
 # `flask` says of itself that it runs a command; whatever else imports this module serves the site.
 app = create_app(is_web=os.environ.get("FLASK_RUN_FROM_CLI") != "true")
+
+__all__ = ("app", "create_app")

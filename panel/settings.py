@@ -118,6 +118,7 @@ class Settings(BaseSettings):
         le=1_000_000_000,
         description="most that is moved in 24 hours without a second operator, per customer and operator",
     )
+    log_sql: bool = Field(False, description="whether each SQL statement is logged, without its values")
     egress_test_hosts: str = Field("", description="ip:port pairs that address checks let through in tests")
     database_url: str = Field(
         "",

@@ -5,6 +5,7 @@ only edges (routes, commands, jobs) open one, and nothing slow may happen inside
 May import `security`, `logs`, `domain`, `clock` and `settings`.
 """
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -112,6 +113,9 @@ def init_app(app: Flask, *, url: str, is_web: bool = False) -> None:
     app.extensions[WRITERS] = threading.BoundedSemaphore(MAX_WRITERS) if is_web else None
     db.init_app(app)
     migrate.init_app(app, db, directory=str(app.config["MIGRATIONS"]), compare_type=True)
+    if app.config["PANEL"].log_sql:
+        # SQLAlchemy logs statements at this level. `hide_parameters` keeps their values out.
+        logging.getLogger("sqlalchemy.engine").setLevel(logging.INFO)
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
             _prepare_sqlite(db.engine)

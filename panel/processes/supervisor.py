@@ -19,6 +19,7 @@ from types import FrameType
 from panel import settings as settings_module
 from panel.processes import child as processe_child
 from panel.processes.child import Child
+from panel.processes.file_changes import PYTHON, RELOAD, snapshot
 from panel.security import instance_folder
 from panel.settings import ROOT, Settings
 
@@ -40,15 +41,18 @@ def main(arguments: Sequence[str]) -> int:
     """Run until SIGTERM or SIGINT. Returns the exit code; what is wrong is said in one line."""
     parser = argparse.ArgumentParser(prog="python app.py", description="The whole product on one machine.")
     parser.add_argument("--demo", action="store_true", help="fill an empty database with an example")
-    wants_demo = parser.parse_args(arguments).demo
+    parser.add_argument("--reload", action="store_true", help="show edits of files on the next request")
+    given = parser.parse_args(arguments)
+    wants_demo = given.demo
 
     os.chdir(ROOT)
     _allow_many_connections()
     settings = settings_module.load()
     instance_folder.prepare(settings)
-    if wants_demo and settings.env == "production":
-        _say("--demo is refused with PANEL_ENV=production.")
-        return 1
+    for option in ("demo", "reload"):
+        if getattr(given, option) and settings.env == "production":
+            _say(f"--{option} is refused with PANEL_ENV=production.")
+            return 1
     if (problem := _why_port_is_not_free(settings)) is not None:
         _say(problem)
         return 1
@@ -56,6 +60,10 @@ def main(arguments: Sequence[str]) -> int:
     if wants_demo and "sync_seconds" not in settings.model_fields_set:
         # The simulator costs nothing to ask, and a row that moves often shows what this is about.
         os.environ["PANEL_SYNC_SECONDS"] = DEMO_SYNC_SECONDS
+
+    if given.reload:
+        os.environ[RELOAD] = "true"
+        settings.web_workers = 1
 
     stopping = _Stopping()
     for command in ("init", "demo") if wants_demo else ("init",):
@@ -89,12 +97,16 @@ def _keep_running(settings: Settings, stopping: _Stopping) -> int:
         wanted.append(Child("worker", flask_command("worker")))
     for child in wanted:
         processe_child.start(child)
+    python_files = snapshot(PYTHON, pattern="*.py")
     try:
         give_up_at = time.monotonic() + ANSWER_SECONDS
         is_announced = False
         while not stopping.asked:
             for child in wanted:
                 processe_child.keep_alive(child, say=_say)
+            if RELOAD in os.environ and (found := snapshot(PYTHON, pattern="*.py")) != python_files:
+                python_files = found
+                _restart(wanted)
             if not is_announced and (_answers(settings) or time.monotonic() > give_up_at):
                 is_announced = True
                 print(f"{settings.site_name} is running at {settings.public_url}. Ctrl+C stops it.", flush=True)
@@ -102,6 +114,16 @@ def _keep_running(settings: Settings, stopping: _Stopping) -> int:
     finally:
         processe_child.stop(wanted, within_seconds=STOP_SECONDS)
     return 0
+
+
+def _restart(children: Sequence[Child]) -> None:
+    """Run the edited code. Granian keeps the port and replaces its worker, so that no connection is refused."""
+    web, *others = children
+    if web.process is not None:
+        web.process.send_signal(signal.SIGHUP)
+    processe_child.stop(others, within_seconds=STOP_SECONDS)
+    for child in others:
+        processe_child.start(child)
 
 
 def _run_to_the_end(command: str, stopping: _Stopping) -> int:

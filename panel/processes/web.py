@@ -1,7 +1,11 @@
 """The WSGI application that each web process of `python app.py` serves: the site, protected from slow clients."""
 
-from app import app
+import os
+
+from app import app, create_app
 from panel.processes import connections
+from panel.processes.file_changes import RELOAD
+from panel.processes.reload import ReloadedApp
 from panel.processes.request_bodies import Slots, with_bulkhead
 from panel.settings import Settings
 
@@ -12,6 +16,7 @@ WAITING_THREADS_A_NETWORK = 3
 _settings: Settings = app.config["PANEL"]
 _has_proxy = _settings.trusted_proxies > 0
 
+_site = ReloadedApp(app, lambda: create_app(is_web=True)) if RELOAD in os.environ else app
 # A proxy in front sends whole requests, and all of them come from its address.
-application = with_bulkhead(app, Slots(WAITING_THREADS, None if _has_proxy else WAITING_THREADS_A_NETWORK))
+application = with_bulkhead(_site, Slots(WAITING_THREADS, None if _has_proxy else WAITING_THREADS_A_NETWORK))
 connections.watch(has_proxy=_has_proxy)

@@ -28,7 +28,7 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
 @pytest.fixture
 def app(panel: Panel) -> Iterator[Flask]:
     """The same site in this process, on the server's database: what is committed here, the server shows."""
-    app = create_app(databases.settings_for(panel.security.instance_folder, port=panel.port))
+    app = create_app(databases.settings_for(panel.instance, port=panel.port))
     try:
         with app.app_context():
             yield app

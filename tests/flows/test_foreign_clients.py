@@ -223,6 +223,6 @@ def test_key_is_in_no_log_and_no_file(panel: Panel, address: str, key: str) -> N
     requests.post(address, params={"key": key, "action": "balance"}, timeout=10)
     requests.post(address, data={"key": key, "action": "nonsense"}, timeout=10)
 
-    kept = [path for path in Path(panel.security.instance_folder).rglob("*") if path.is_file()]
+    kept = [path for path in Path(panel.instance).rglob("*") if path.is_file()]
     assert kept
     assert not [path.name for path in kept if key.encode() in path.read_bytes()]

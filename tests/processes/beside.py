@@ -15,7 +15,7 @@ LOOK_AGAIN_SECONDS = 0.1
 @contextmanager
 def another_worker(panel: Panel) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "flask", "--app", "app", "worker"]
-    with (panel.security.instance_folder / "output.log").open("a") as log:
+    with (panel.instance / "output.log").open("a") as log:
         worker = subprocess.Popen(command, cwd=ROOT, env=panel.environment, stdout=log, stderr=log)
     try:
         yield worker

@@ -65,7 +65,7 @@ def assert_sound(panel: Panel) -> None:
 
 def assert_each_was_placed_and_charged_once(panel: Panel, customer: OrderingCustomer) -> None:
     """Every form that was answered with an order made exactly that one, and one charge; no other order is there."""
-    with closing(sqlite3.connect(panel.security.instance_folder / "panel.db")) as database:
+    with closing(sqlite3.connect(panel.instance / "panel.db")) as database:
         orders = database.execute(
             "SELECT orders.request_id, orders.id, count(transfers.id) FROM orders"
             " JOIN users ON users.id = orders.customer_id AND users.email = ?"

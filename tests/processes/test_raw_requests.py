@@ -23,7 +23,7 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
 @pytest.fixture
 def site(panel: Panel) -> Iterator[Flask]:
     """The same site in this process, on the server's database."""
-    app = create_app(databases.settings_for(panel.security.instance_folder, port=panel.port))
+    app = create_app(databases.settings_for(panel.instance, port=panel.port))
     try:
         with app.app_context():
             yield app

@@ -38,7 +38,7 @@ def lines() -> list[Line]:
 
 
 def _line(name: str, field: FieldInfo) -> Line:
-    default = "true" if field.default is True else str(field.default)
+    default = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
     full = "DATABASE_URL" if name == "database_url" else f"PANEL_{name.upper()}"
     return Line(name=full, type=_type(field), default=default, meaning=field.description or "")
 

@@ -120,6 +120,7 @@ class Panel:
     environment: dict[str, str]
     process: subprocess.Popen[str] | None = None
     arguments: tuple[str, ...] = field(default=())
+    root: Path = ROOT
 
     @property
     def url(self) -> str:
@@ -135,7 +136,7 @@ class Panel:
         with (self.instance / "output.log").open("a") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "app.py", *self.arguments],
-                cwd=ROOT,
+                cwd=self.root,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
