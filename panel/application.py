@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Flask
 
-from panel import assets, cli, logs, security
+from panel import assets, cli, logs, middleware, security
 from panel import db as database
 from panel import models as _models  # noqa: F401  (the tables must be known before a migration looks)
 from panel import settings as settings_module
@@ -55,10 +55,6 @@ from panel.blueprints.public import (
     tools,
 )
 from panel.blueprints.shared import auth, htmx, template_globals, url_converters
-from panel.middleware.api_status_cache import ApiStatusCache
-from panel.middleware.live_poll_304 import LivePoll304
-from panel.middleware.order_history_cache import OrderHistoryCache
-from panel.middleware.public_page_cache import PublicPageCache
 from panel.security import instance_folder
 from panel.settings import ROOT, Settings
 
@@ -144,9 +140,6 @@ def create_app(settings: Settings | None = None, *, is_web: bool = False) -> Fla
         app.register_blueprint(blueprint)
     help.init_app(app)
     cli.init_app(app)
-    app.wsgi_app = ApiStatusCache(app.wsgi_app, app)  # type: ignore[method-assign]
-    app.wsgi_app = PublicPageCache(app.wsgi_app, app)  # type: ignore[method-assign]
-    app.wsgi_app = OrderHistoryCache(app.wsgi_app, app)  # type: ignore[method-assign]
-    app.wsgi_app = LivePoll304(app.wsgi_app, app)  # type: ignore[method-assign]
+    middleware.init_app(app)
     security.add_middleware(app)
     return app

@@ -1,4 +1,19 @@
-"""Middleware: response caches and checks that answer a request before Flask does.
+"""Middleware: response caches in front of Flask, and the session lookup that they share.
 
-May import everything below `blueprints` in the layers; nothing but `application` and `processes` imports it.
+May import everything from `blueprints` down. Nothing but `application` and `processes` imports it.
 """
+
+from flask import Flask
+
+from panel.middleware.api_status_cache import ApiStatusCache
+from panel.middleware.live_poll_304 import LivePoll304
+from panel.middleware.order_history_cache import OrderHistoryCache
+from panel.middleware.public_page_cache import PublicPageCache
+from panel.middleware.session_lookup import SessionLookup
+
+
+def init_app(app: Flask) -> None:
+    """Put the caches around the application, the one asked most often outermost."""
+    sessions = SessionLookup(app)
+    site = PublicPageCache(ApiStatusCache(app.wsgi_app, app), app)
+    app.wsgi_app = LivePoll304(OrderHistoryCache(site, sessions), sessions)  # type: ignore[method-assign]

@@ -1,17 +1,14 @@
-"""The answer to "how do these orders stand?" before Flask is asked: two indexed reads, and no session.
+"""Response cache for the API's `status`: the call that resellers make all day, answered with one or two indexed reads.
 
-A small WSGI layer for the one call that resellers make all day, `status` of many orders sent as a plain form.
-The key is looked up and the rate counted as for any call; for anything out of the ordinary it steps aside.
-Programs ask for the same orders again and again: the answer is kept with the version of the customer's orders
-that it was made from, which is read with the key each time, and given again while that stands.
+WSGI middleware for plain form POSTs with the action `status`. The key is looked up and the rate limit counted as for
+any call; anything out of the ordinary goes on to Flask. The version of the customer's orders is read with the key each
+time, and the cached answer reused while it is the same.
 """
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BytesIO
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from flask import Flask
@@ -23,6 +20,9 @@ from panel.blueprints.api.parsing import form_of, plain_numbers, text_of
 from panel.clock import utc_now
 from panel.db import db
 from panel.db.read_only import read_lock, reader
+from panel.lru_cache import LRUCache
+from panel.middleware.captured_response import send
+from panel.middleware.response_cache import ResponseCache
 from panel.services.api import keys as api_keys
 from panel.services.api import orders as api_orders
 from panel.settings import Settings
@@ -33,67 +33,65 @@ if TYPE_CHECKING:
 FORM = "application/x-www-form-urlencoded"
 # A hundred ids of any length that orders have, with all commas escaped.
 LONGEST_BODY = 4096
-# A form taken apart and its answer are some 25 kB.
+# A parsed form and its answer are some 25 kB.
 MAX_FORMS = 400
 
 
-@dataclass(slots=True)
-class _Asked:
-    """A form taken apart, and the last answer to it with the version that it was made from."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _StatusForm:
+    """A parsed call."""
 
+    digest: bytes
     key_hash: str
     order_ids: dict[str, int]
     ids: str | list[int]
     is_many: bool
-    answer: tuple[int, bytes] | None = None
+
+
+# The ids of the API key and its owner, and the version of all that this customer's orders show.
+_Versions = tuple[int, int, int]
 
 
 class ApiStatusCache:
-    """The layer: called as a WSGI application, around the one given."""
-
-    def __init__(self, inner: "WSGIApplication", app: Flask) -> None:
+    def __init__(self, inner: "WSGIApplication", app: Flask, *, max_forms: int = MAX_FORMS) -> None:
         self._inner = inner
         self._app = app
         self._settings: Settings = app.config["PANEL"]
-        self._forms: OrderedDict[bytes, _Asked] = OrderedDict()
-        self._lock = Lock()
+        # By the hash of a body: the API key in it is not stored.
+        self._forms: LRUCache[bytes, _StatusForm] = LRUCache(max_forms)
+        self._cache: ResponseCache[_StatusForm, _Versions, bytes] = ResponseCache(
+            self._key_of, self._versions_of, max_entries=max_forms
+        )
         with app.app_context():
             self._engine = db.engine.dialect.name
-            self._turn = read_lock(db.engine)
+            self._lock = read_lock(db.engine)
             self._find = reader(db.engine, api_keys.FIND_NOTED)
             self._statuses = reader(db.engine, api_orders.STATUSES[self._engine], has_many_rows=True)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] in security.API_PATHS:
-            body = _plain_body(environ)
-            answer = self._quick(body, address=environ.get("REMOTE_ADDR")) if body else None
-            if answer is not None:
-                headers = [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))]
-                start_response("200 OK", [*headers, security.PRIVATE])
-                return (answer,)
-        return self._inner(environ, start_response)
+        found = self._cache.look_up(environ)
+        if found is None:
+            return self._inner(environ, start_response)
+        form, versions, answer = found
+        key_id, user_id, _state_version = versions
+        if answer is None and (answer := self._answer(form, user_id)) is not None:
+            # Only for calls with a valid key: nobody without one can push others out of the cache.
+            self._cache.store(form, versions, answer)
+            self._forms.set(form.digest, form)
+        if answer is None or self._is_over_limit(key_id):
+            return self._inner(environ, start_response)
+        return send("200 OK", [("Content-Type", "application/json"), security.PRIVATE], answer, start_response)
 
-    def _quick(self, body: bytes, *, address: str | None) -> bytes | None:
-        # Of the form, which has the key in it, nothing is kept but a hash.
-        name = hashlib.blake2b(body, digest_size=16).digest()
-        known = self._forms.get(name)
-        asked = known or self._taken_apart(body)
-        if asked is None:
+    def _key_of(self, environ: "WSGIEnvironment") -> _StatusForm | None:
+        if environ["REQUEST_METHOD"] != "POST" or environ["PATH_INFO"] not in security.API_PATHS:
             return None
-        with self._turn:
-            answer = self._answer(asked, address=address)
-        if answer is not None and known is None:
-            self._keep(name, asked)
-        return answer
+        body = _plain_body(environ)
+        if not body:
+            return None
+        digest = hashlib.blake2b(body, digest_size=16).digest()
+        return self._forms.get(digest) or self._parse(body, digest)
 
-    def _keep(self, name: bytes, asked: _Asked) -> None:
-        """Only forms that were answered are kept: whoever has no key cannot crowd them out."""
-        with self._lock:
-            self._forms[name] = asked
-            if len(self._forms) > MAX_FORMS:
-                self._forms.popitem(last=False)
-
-    def _taken_apart(self, body: bytes) -> _Asked | None:
+    def _parse(self, body: bytes, digest: bytes) -> _StatusForm | None:
         try:
             fields = form_of(body)
             if text_of(fields, "action") != "status":
@@ -105,40 +103,34 @@ class ApiStatusCache:
         if order_ids is None or not (many or len(order_ids) == 1):
             return None
         ids = api_orders.ids_value(order_ids.values(), engine=self._engine)
-        return _Asked(api_keys.key_hash(key), order_ids, ids, is_many=bool(many))
+        return _StatusForm(digest, api_keys.key_hash(key), order_ids, ids, is_many=bool(many))
 
-    def _answer(self, asked: _Asked, *, address: str | None) -> bytes | None:
+    def _versions_of(self, environ: "WSGIEnvironment", form: _StatusForm) -> _Versions | None:
         since = utc_now() - api_keys.USE_NOTED_EVERY
-        rows = self._find({"key_hash": asked.key_hash, "since": since})
+        with self._lock:
+            rows = self._find({"key_hash": form.key_hash, "since": since})
         if not rows:
             return None
-        key_id, user_id, networks, version = rows[0]
-        if not api_keys.is_allowed(address, networks=networks):
-            return None
-        # The version is read before the orders: an answer may be newer than the version it is kept with, never older.
-        kept = asked.answer
-        if kept is None or kept[0] != version:
-            made = self._made(asked, user_id)
-            if made is None:
-                return None
-            kept = asked.answer = (version, made)
-        return None if self._is_too_much(key_id) else kept[1]
+        key_id, user_id, networks, state_version = rows[0]
+        is_allowed = api_keys.is_allowed(environ.get("REMOTE_ADDR"), networks=networks)
+        return (key_id, user_id, state_version) if is_allowed else None
 
-    def _made(self, asked: _Asked, user_id: int) -> bytes | None:
-        rows = self._statuses({"customer_id": user_id, "ids": asked.ids})
-        if rows is None or not (asked.is_many or rows):
+    def _answer(self, form: _StatusForm, user_id: int) -> bytes | None:
+        with self._lock:
+            rows = self._statuses({"customer_id": user_id, "ids": form.ids})
+        if rows is None or not (form.is_many or rows):
             return None
         found = api_orders.status_texts(rows, currency=self._settings.currency)
-        text = by_word(asked.order_ids, found) if asked.is_many else next(iter(found.values()))
+        text = by_word(form.order_ids, found) if form.is_many else next(iter(found.values()))
         return text.encode()
 
-    def _is_too_much(self, key_id: int) -> bool:
+    def _is_over_limit(self, key_id: int) -> bool:
         most = self._settings.api_requests_a_minute
         return security.hit_rate_limit(self._app, api_keys.rate_name(key_id), most_a_minute=most) is not None
 
 
 def _plain_body(environ: "WSGIEnvironment") -> bytes | None:
-    """The body of a short form, left in place for whoever reads it next; None for any other."""
+    """The body of a short form, put back for the next reader; None for any other request."""
     length = environ.get("CONTENT_LENGTH") or ""
     if environ.get("CONTENT_TYPE", "").partition(";")[0].strip() != FORM or environ.get("QUERY_STRING"):
         return None

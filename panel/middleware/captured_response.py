@@ -1,4 +1,4 @@
-"""An answer of the site taken down by a layer before Flask, open where it says when it was drawn."""
+"""Captured WSGI response: status, headers and body of a page, with placeholders where it shows the current time."""
 
 import re
 import secrets
@@ -7,61 +7,81 @@ from typing import TYPE_CHECKING, Any
 
 from panel.clock import utc_now
 from panel.domain.formatting import STAMP_MARKS, STAMPS
+from panel.security.request_identity import MADE_FOR
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 Headers = list[tuple[str, str]]
 
+# The length changes with the encoding and the time shown; the id belongs to one request.
+_NOT_CAPTURED = frozenset({"content-length", "x-request-id"})
+
 
 class TimePlaceholders:
-    """The marks that a page has instead of its times, drawn at random: nothing anybody typed can be one of them."""
+    """Placeholders that a cached page has instead of times. They are random, so no text of a user can contain one."""
 
     def __init__(self) -> None:
         secret = secrets.token_hex(8)
-        self._marks = {form: f"{secret}:{form};" for form in STAMPS}
-        self._mark = re.compile(f"{secret}:({'|'.join(STAMPS)});".encode())
+        self._placeholders = {form: f"{secret}:{form};" for form in STAMPS}
+        self._pattern = re.compile(f"{secret}:({'|'.join(STAMPS)});".encode())
 
-    def ask_for(self, environ: "WSGIEnvironment") -> None:
-        """Let the page that answers this request say marks instead of times."""
-        environ[STAMP_MARKS] = self._marks
+    def request(self, environ: "WSGIEnvironment") -> None:
+        """Have the page for this request rendered with placeholders."""
+        environ[STAMP_MARKS] = self._placeholders
 
     def split(self, body: bytes) -> tuple[bytes, ...]:
-        """The body in pieces: text, the form of a time, text, and so on."""
-        return tuple(self._mark.split(body))
+        """The body in pieces: text, name of a time format, text, and so on."""
+        return tuple(self._pattern.split(body))
 
 
 def fill_times(pieces: Sequence[bytes]) -> bytes:
-    """The body with the current time wherever it says one."""
+    """The body with the current time at each placeholder."""
     now = utc_now()
-    stamps = {form.encode(): say(now).encode() for form, say in STAMPS.items()}
-    return b"".join(stamps[piece] if place % 2 else piece for place, piece in enumerate(pieces))
+    times = {form.encode(): text(now).encode() for form, text in STAMPS.items()}
+    return b"".join(times[piece] if place % 2 else piece for place, piece in enumerate(pieces))
 
 
 class CapturedResponse:
-    """Takes an application's answer down instead of sending it; its length is left to whoever sends it."""
+    """The response of an application, collected instead of sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, application: "WSGIApplication", environ: "WSGIEnvironment", times: TimePlaceholders) -> None:
         self.status = ""
         self.headers: Headers = []
-
-    def body_of(self, application: "WSGIApplication", environ: "WSGIEnvironment") -> bytes:
-        """Ask the application, and close what it gives."""
-        pieces = application(environ, self._start)
+        times.request(environ)
+        chunks = application(environ, self._start)
         try:
-            return b"".join(pieces)
+            self.pieces = times.split(b"".join(chunks))
         finally:
-            if (close := getattr(pieces, "close", None)) is not None:
+            if (close := getattr(chunks, "close", None)) is not None:
                 close()
+        self._made_for = environ.get(MADE_FOR)
 
-    def has(self, *names: str) -> bool:
-        """Whether it has any of these headers, named in lower case."""
-        return any(name.lower() in names for name, _value in self.headers)
+    def may_be_cached_for(self, token: str) -> bool:
+        """Whether Flask marked it as made for the holder of this token (or VISITOR) and it is good for a second use.
+
+        A response that sets a cookie also shows something once, as a flash message; the next one can be cached.
+        """
+        return self.status == "200 OK" and self._made_for == token and not self.has("set-cookie")
+
+    def has(self, name: str) -> bool:
+        """Whether it has this header, named in lower case."""
+        return any(given.lower() == name for given, _value in self.headers)
+
+    def send(self, start_response: "StartResponse") -> tuple[bytes]:
+        """Send it, with the current time filled in."""
+        return send(self.status, self.headers, fill_times(self.pieces), start_response)
 
     def _start(self, status: str, headers: Headers, _exc_info: Any = None, /) -> Callable[[bytes], object]:
-        self.status, self.headers = status, [pair for pair in headers if pair[0].lower() != "content-length"]
-        return _no_writing
+        self.status, self.headers = status, [pair for pair in headers if pair[0].lower() not in _NOT_CAPTURED]
+        return _refuse_write
 
 
-def _no_writing(_piece: bytes) -> None:
-    raise RuntimeError("an application that writes its body before it returns is not kept")
+def send(status: str, headers: Headers, body: bytes, start_response: "StartResponse") -> tuple[bytes]:
+    """Send a body with its length."""
+    start_response(status, [*headers, ("Content-Length", str(len(body)))])
+    return (body,)
+
+
+def _refuse_write(_chunk: bytes) -> None:
+    raise RuntimeError("a response written through start_response's callable can't be captured")

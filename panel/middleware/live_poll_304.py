@@ -1,13 +1,11 @@
-"""The answer to "anything new?" before Flask is asked: 304 after one indexed read, when nothing has changed.
+"""304 for polls of live regions: answered before Flask with one indexed read, if nothing on the page has changed.
 
-A small WSGI layer for GETs of live regions that carry the hash of what is shown. It proves who asks by the
-session cookie and the database, each time; for anything but a plain "nothing new" it steps aside.
+WSGI middleware for GETs that carry the ETag of what is shown. Session and versions are read from the database each
+time; any other request, and any doubt, goes on to Flask.
 """
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
-
-from flask import Flask
 
 from panel.middleware.session_lookup import SessionLookup, address_of
 from panel.services.page_version import page_etag
@@ -15,16 +13,14 @@ from panel.services.page_version import page_etag
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# The live regions: that of the history, those of single orders, and those of tickets.
+# The live regions: the history's, each order's, and each ticket's.
 PATH_BEGINS, PATH_ENDS = ("/orders/", "/tickets/"), "/live"
 
 
 class LivePoll304:
-    """The layer: called as a WSGI application, around the one given."""
-
-    def __init__(self, inner: "WSGIApplication", app: Flask) -> None:
+    def __init__(self, inner: "WSGIApplication", sessions: SessionLookup) -> None:
         self._inner = inner
-        self._who = SessionLookup(app)
+        self._sessions = sessions
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         tag = environ.get("HTTP_HX_PTAG")
@@ -37,5 +33,5 @@ class LivePoll304:
         path: str = environ["PATH_INFO"]
         if environ["REQUEST_METHOD"] != "GET" or not (path.startswith(PATH_BEGINS) and path.endswith(PATH_ENDS)):
             return False
-        page_versions = self._who.page_versions(environ)
+        page_versions = self._sessions.page_versions(environ)
         return page_versions is not None and tag == page_etag(page_versions, address=address_of(environ))

@@ -1,13 +1,12 @@
-"""Who asks, told without Flask: the session cookie's signature, then one indexed read of what pages depend on."""
+"""Session lookup before Flask: verify the session cookie's signature, then read session and person in one query."""
 
 import re
-import threading
-from collections import OrderedDict
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadSignature
 
 from panel.clock import utc_now
 from panel.db import db
@@ -19,44 +18,61 @@ from panel.services.page_version import PAGE_VERSIONS
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-COOKIES_KEPT = 10_000
+MAX_COOKIES = 10_000
 LONGEST_COOKIE = 4096
 _OUR_COOKIE = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 class SessionLookup:
-    """What the layers before Flask know of a request: whose it is, and which versions that person's pages have."""
+    """Who a request's session belongs to, as the database says now. None if nobody is logged in, or in any doubt."""
 
     def __init__(self, app: Flask) -> None:
         serializer = cast(SecureCookieSessionInterface, app.session_interface).get_signing_serializer(app)
         if serializer is None:
             raise ValueError("an app without a secret key has no sessions")
-        self._cookie_name: str = app.config["SESSION_COOKIE_NAME"]
-        self._cookies = _Cookies(serializer)
+        self.cookie_name: str = app.config["SESSION_COOKIE_NAME"]
+        self._serializer = serializer
+        # A valid signature stays valid, so it is verified once. What raises is not cached.
+        self._token_of = lru_cache(MAX_COOKIES)(self._verify)
         with app.app_context():
-            self._turn = read_lock(db.engine)
+            self._lock = read_lock(db.engine)
             self._read_versions = reader(db.engine, PAGE_VERSIONS)
             self._read_signed_in = reader(db.engine, FIND)
 
+    def cookie_of(self, environ: "WSGIEnvironment") -> str | None:
+        return cookies_of(environ).get(self.cookie_name)
+
     def page_versions(self, environ: "WSGIEnvironment") -> PageVersions | None:
-        """As the database says it now, each time; None for whoever is not signed in, and in any doubt."""
-        found = self._asked(environ, self._read_versions)
+        """The versions alone."""
+        found = self._read(environ, self._read_versions)
         return None if found is None else PageVersions(*found[1])
 
     def signed_in(self, environ: "WSGIEnvironment") -> SignedIn | None:
-        """The same, with all that a page knows of the person."""
-        found = self._asked(environ, self._read_signed_in)
+        """Everything that a page needs to know of the person."""
+        found = self._read(environ, self._read_signed_in)
         return None if found is None else as_read(*found)
 
-    def _asked(self, environ: "WSGIEnvironment", read: Reader) -> tuple[str, tuple[Any, ...]] | None:
-        cookie = cookies_of(environ).get(self._cookie_name)
-        token = self._cookies.token(cookie) if cookie else None
-        if not token:
+    def _read(self, environ: "WSGIEnvironment", read: Reader) -> tuple[str, tuple[Any, ...]] | None:
+        cookie = self.cookie_of(environ)
+        if not cookie:
             return None
-        plain, hashed = token
-        with self._turn:
+        try:
+            token, hashed = self._token_of(cookie)
+        except BadSignature:
+            return None
+        with self._lock:
             rows = read({"token_hash": hashed, **moments(utc_now())})
-        return (plain, rows[0]) if rows else None
+        return (token, rows[0]) if rows else None
+
+    def _verify(self, cookie: str) -> tuple[str, str]:
+        """The session token in this cookie, and its hash. Raises BadSignature."""
+        # A signature is also valid with foreign characters in between, but we never send such a cookie.
+        if len(cookie) > LONGEST_COOKIE or _OUR_COOKIE.fullmatch(cookie) is None:
+            raise BadSignature("not a cookie of ours")
+        token = self._serializer.loads(cookie).get(TOKEN_KEY)
+        if not isinstance(token, str):
+            raise BadSignature("a session of nobody")
+        return token, token_hash(token)
 
 
 def address_of(environ: "WSGIEnvironment") -> str:
@@ -64,33 +80,3 @@ def address_of(environ: "WSGIEnvironment") -> str:
     path: str = environ["PATH_INFO"]
     query = environ.get("QUERY_STRING", "")
     return f"{path}?{query}" if query else path
-
-
-class _Cookies:
-    """Tokens of session cookies, with their hashes. A signature, once found right, stays right: it is checked once."""
-
-    def __init__(self, serializer: URLSafeTimedSerializer) -> None:
-        self._serializer = serializer
-        self._known: OrderedDict[str, tuple[str, str]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def token(self, cookie: str) -> tuple[str, str] | None:
-        known = self._known.get(cookie)
-        return known if known is not None else self._checked(cookie)
-
-    def _checked(self, cookie: str) -> tuple[str, str] | None:
-        # A signature with other characters strewn in is right too, but no browser has it from us.
-        if len(cookie) > LONGEST_COOKIE or _OUR_COOKIE.fullmatch(cookie) is None:
-            return None
-        try:
-            token = self._serializer.loads(cookie).get(TOKEN_KEY)
-        except BadSignature:
-            return None
-        if not isinstance(token, str):
-            return None
-        found = (token, token_hash(token))
-        with self._lock:
-            self._known[cookie] = found
-            if len(self._known) > COOKIES_KEPT:
-                self._known.popitem(last=False)
-        return found

@@ -1,21 +1,22 @@
-"""The request of a visitor, for pages that are cached for all of them: nothing that one person sent is left in it.
+"""WSGI environ of an anonymous visitor, for rendering pages that are cached for all of them.
 
-Only the theme cookie is kept, written again from its value. Of the headers only those stay that request limits and
-logs read; Host and scheme are the site's own. So whatever a page reads, it reads the same for everybody.
+Nothing that one client sent is left in it: only the theme cookie, rebuilt from its value, and the headers that request
+limits and logs read. Host and scheme are the site's own.
 """
 
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from panel.logs import REQUEST_ID
 from panel.security.request_identity import THEME_COOKIE, theme_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-# They say from where a request came, and through which proxies.
-HEADERS_KEPT = frozenset({"HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA"})
-# The spelling of our own addresses. Any other that leads somewhere is answered, and never a key of its own.
+# Where a request came from, and through which proxies.
+HEADERS_PASSED_ON = frozenset({"HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA"})
+# How our own links are spelled. Other spellings that lead to a page are answered, but get no cache entry.
 _PLAIN_PATH = re.compile(r"/(?:[a-z0-9-]+(?:/[a-z0-9-]+)*)?")
 
 
@@ -25,15 +26,17 @@ def is_plain_path(path: str) -> bool:
 
 
 def visitor_environ(environ: "WSGIEnvironment", *, public_url: str) -> "WSGIEnvironment":
-    """The environ of a visitor who asks for this path with this choice of colors."""
+    """The environ of a visitor who requests this path with this theme."""
     public = urlsplit(public_url)
-    kept = {
+    visitors = {
         name: value
         for name, value in environ.items()
-        if not name.startswith(("HTTP_", "CONTENT_", "panel.", "flask.")) or name in HEADERS_KEPT
+        if not name.startswith(("HTTP_", "CONTENT_", "panel.", "flask.")) or name in HEADERS_PASSED_ON
     }
-    kept.update(HTTP_HOST=public.netloc, QUERY_STRING="")
-    kept["wsgi.url_scheme"] = public.scheme
+    visitors.update(HTTP_HOST=public.netloc, QUERY_STRING="")
+    visitors["wsgi.url_scheme"] = public.scheme
+    if REQUEST_ID in environ:
+        visitors[REQUEST_ID] = environ[REQUEST_ID]
     if theme := theme_of(environ):
-        kept["HTTP_COOKIE"] = f"{THEME_COOKIE}={theme}"
-    return kept
+        visitors["HTTP_COOKIE"] = f"{THEME_COOKIE}={theme}"
+    return visitors

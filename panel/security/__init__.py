@@ -19,6 +19,7 @@ from limits import RateLimitItemPerMinute
 from limits.strategies import RateLimiter
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from panel.logs import REQUEST_ID, new_request_id
 from panel.security import rate_limits
 from panel.security.request_checks import SAFE_METHODS, check_fields, require_one_host_header
 from panel.security.request_identity import MADE_FOR, VISITOR, cookies_of
@@ -176,12 +177,13 @@ def add_middleware(app: Flask) -> None:
 
 
 def with_headers(inner: WSGIApplication, settings: Settings) -> WSGIApplication:
-    """The application with every header it lacks, and `no-store` unless the answer is marked as made for a visitor."""
+    """Add the headers that a response lacks, a request id, and `no-store` unless it is marked as made for a visitor."""
     always = (*HEADERS, TRANSPORT) if settings.is_https else HEADERS
     cookie = session_cookie_name(settings)
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         has_session = cookie in cookies_of(environ)
+        request_id = environ[REQUEST_ID] = new_request_id()
 
         def start(
             status: str,
@@ -191,6 +193,7 @@ def with_headers(inner: WSGIApplication, settings: Settings) -> WSGIApplication:
         ) -> Callable[[bytes], object]:
             names = {name.lower() for name, _value in headers}
             headers.extend(pair for pair in always if pair[0].lower() not in names)
+            headers.append(("X-Request-ID", request_id))
             is_visitors = environ.get(MADE_FOR) == VISITOR and not has_session and "set-cookie" not in names
             if "cache-control" not in names and not is_visitors:
                 headers.append(PRIVATE)

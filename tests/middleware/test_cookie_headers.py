@@ -172,7 +172,7 @@ def test_an_odd_spelling_of_an_address_is_no_page_of_its_own(app: Flask, path: s
 
     ask(app, PATH_INFO=path)
 
-    assert not layer._pages
+    assert not layer.cache
 
 
 def test_headers_that_change_a_page_change_no_kept_page(app: Flask) -> None:

@@ -14,6 +14,7 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.middleware.live_poll_304 import LivePoll304
+from panel.middleware.session_lookup import SessionLookup
 from panel.models import Catalogue, LoginSession
 from panel.services.accounts import sessions
 from panel.services.orders import transitions
@@ -34,7 +35,7 @@ def layer(app: Flask) -> FlaskClient:
 
     layered = Flask(__name__)
     layered.config.update(SECRET_KEY=app.config["SECRET_KEY"])
-    layered.wsgi_app = LivePoll304(inner, app)  # type: ignore[method-assign]
+    layered.wsgi_app = LivePoll304(inner, SessionLookup(app))  # type: ignore[method-assign]
     return layered.test_client()
 
 

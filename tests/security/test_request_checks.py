@@ -180,7 +180,7 @@ def test_an_operators_session_ends_without_use(app: Flask, is_operator: bool, id
     client = app.test_client()
     client.set_cookie("session", cookie)
 
-    assert (layers.present(environ) is not None, layers.signed_in(environ) is not None) == (is_in, is_in)
+    assert (layers.page_versions(environ) is not None, layers.signed_in(environ) is not None) == (is_in, is_in)
     assert client.get("/account").status_code == (200 if is_in else 303)
     assert len(sessions.devices(user.id, now=utc_now())) == is_in
 
