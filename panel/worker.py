@@ -117,7 +117,7 @@ def run_once(app: Flask) -> bool:
 
 def work(app: Flask) -> None:
     """Run until SIGTERM or SIGINT, then stop within five seconds."""
-    stopping = _Stopping()
+    stopping = _StopSignal()
     settings: Settings = app.config["PANEL"]
     slot, _held = take_slot(settings)
     executor = f"{socket.gethostname()}-{_folder_mark(settings)}-{slot}"
@@ -168,7 +168,7 @@ def take_slot(settings: Settings) -> tuple[int, int]:
     raise SystemExit(f"There are {MOST_SLOTS} workers in this folder already.")
 
 
-class _Stopping:
+class _StopSignal:
     """Waits for a signal. Made before the engine's threads, so that none can miss it."""
 
     def __init__(self) -> None:

@@ -31,7 +31,7 @@ from panel.services.page_version import page_etag
 from panel.services.tickets import customer_actions, customer_list, detail, opening, subjects
 from panel.services.tickets.detail import OwnTicket
 from panel.services.tickets.opening import Asked
-from panel.services.tickets.subjects import Thing, Wanted
+from panel.services.tickets.subjects import SubjectNumbers, Thing
 
 bp = Blueprint("tickets", __name__, url_prefix="/tickets")
 
@@ -41,7 +41,7 @@ KINDS = [(kind.value, kind.label) for kind in TicketKind]
 
 
 @dataclass(frozen=True)
-class View:
+class TicketView:
     """A link above the list, with how many tickets stand behind it."""
 
     name: str
@@ -176,12 +176,12 @@ def _versions() -> PageVersions:
     return PageVersions(current_user.id, current_user.state_version, current_user.catalogue_version)
 
 
-def _wanted(fields: dict[str, str]) -> Wanted:
+def _wanted(fields: dict[str, str]) -> SubjectNumbers:
     """What the address or the form asks to carry; anything that is no number is nothing there is."""
     typed = [fields.get(name, "") for name in ("order", "refill", "line")]
     if any(text and not _NUMBER.fullmatch(text) for text in typed):
         abort(404)
-    return Wanted(*(int(text) if text else None for text in typed))
+    return SubjectNumbers(*(int(text) if text else None for text in typed))
 
 
 def _asked() -> Asked:
@@ -235,14 +235,17 @@ def _list_page(state: TicketState | None, *, error: str = "") -> str:
     )
 
 
-def _views(counts: dict[TicketState, int], *, here: str | None) -> list[View]:
+def _views(counts: dict[TicketState, int], *, here: str | None) -> list[TicketView]:
     address = url_for("tickets.index")
-    every = View("all", "All", address, sum(counts.values()), here == "all")
+    every = TicketView("all", "All", address, sum(counts.values()), here == "all")
     # What waits for the reader stands before what waits for us.
     order = (TicketState.WAITING_FOR_YOU, TicketState.WAITING_FOR_US, TicketState.CLOSED)
     return [
         every,
-        *(View(s.slug, s.label, url_for("tickets.index", state=s.slug), counts[s], here == s.slug) for s in order),
+        *(
+            TicketView(s.slug, s.label, url_for("tickets.index", state=s.slug), counts[s], here == s.slug)
+            for s in order
+        ),
     ]
 
 

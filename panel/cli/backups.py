@@ -11,7 +11,7 @@ from sqlalchemy import select
 from panel.cli.errors import clean_errors, cli_transaction
 from panel.clock import utc_now
 from panel.db import db, schema_check
-from panel.domain.errors import Refused
+from panel.domain.errors import ActionRefused
 from panel.models import Provider
 from panel.security import encryption
 from panel.services.backups import dump, file_format
@@ -66,9 +66,11 @@ def _bring_tables_to(revision: str) -> None:
         try:
             flask_migrate.upgrade(revision=revision)
         except SystemExit:
-            raise Refused(f"This version does not know revision {revision}: it is older than the backup.") from None
+            raise ActionRefused(
+                f"This version does not know revision {revision}: it is older than the backup."
+            ) from None
     elif present != revision:
-        raise Refused(
+        raise ActionRefused(
             f"The tables here stand at revision {present}, the backup's at {revision}. "
             "Restore into an empty database: a new PANEL_INSTANCE folder."
         )

@@ -9,7 +9,7 @@ from flask.cli import AppGroup
 from panel.cli.errors import clean_errors, cli_transaction
 from panel.clock import utc_now
 from panel.domain import money
-from panel.domain.errors import BadMoney, NotFound, Refused
+from panel.domain.errors import ActionRefused, BadMoney, NotFound
 from panel.services import audit_log, customer_version
 from panel.services.accounts import users
 from panel.services.money import approval_limit, deposits, ledger
@@ -41,7 +41,7 @@ def _add(email: str, *, amount_nanos: int, note: str, reference: str | None) -> 
     if customer is None:
         raise NotFound(f"There is no account with the email {email}.")
     if reference is not None and deposits.find(reference).customer_id != customer.id:
-        raise Refused(f"The request {reference} is another customer's.")
+        raise ActionRefused(f"The request {reference} is another customer's.")
     now = utc_now()
     approval_limit.lock(customer.id, operator_id=None)
     if reference is None:

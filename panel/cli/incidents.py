@@ -15,7 +15,7 @@ from panel.domain.incidents import OPEN_PHASES, Phase
 from panel.services.orders import placing
 from panel.services.platform import incident_reads, incidents
 from panel.services.platform.incident_reads import Told
-from panel.services.platform.incidents import Window, Words
+from panel.services.platform.incidents import UpdateText, Window
 
 incidents_group = AppGroup("incidents", help="Incidents and planned work on the status page.")
 
@@ -70,7 +70,7 @@ def open_incident(
         raise click.UsageError("Give both --from and --until, or neither.")
     with clean_errors():
         window = Window(_moment(since), _moment(until)) if since is not None and until is not None else None
-        words = Words(Phase.PLANNED if window else Phase(phase), text, _parts(affected), impact=impact, cost=cost)
+        words = UpdateText(Phase.PLANNED if window else Phase(phase), text, _parts(affected), impact=impact, cost=cost)
     with cli_transaction():
         made = incidents.open_incident(
             title, words, request_id=placing.new_request_id(), window=window, actor=getpass.getuser(), now=utc_now()
@@ -92,7 +92,7 @@ def update_incident(
 ) -> None:
     """Say more of an incident. Without --affects nothing is affected any more."""
     with clean_errors():
-        words = Words(
+        words = UpdateText(
             Phase(phase) if phase else incident_reads.any_of(incident_id).phase,
             text,
             _parts(affected),
@@ -111,7 +111,9 @@ def update_incident(
 def resolve_incident(incident_id: int, *, text: str, cost: str) -> None:
     """Say that an incident or planned work is over."""
     with cli_transaction():
-        incidents.update(incident_id, Words(Phase.RESOLVED, text, cost=cost), actor=getpass.getuser(), now=utc_now())
+        incidents.update(
+            incident_id, UpdateText(Phase.RESOLVED, text, cost=cost), actor=getpass.getuser(), now=utc_now()
+        )
     click.echo(f"Incident {incident_id} is resolved.", err=True)
 
 

@@ -12,7 +12,7 @@ from panel.cli.errors import clean_errors, cli_transaction
 from panel.clock import utc_now
 from panel.db import db
 from panel.domain import money, resale
-from panel.domain.errors import NotFound, Refused
+from panel.domain.errors import ActionRefused, NotFound
 from panel.jobs.provider_calls import provider_of
 from panel.models import Provider
 from panel.providers.base import ProviderSilent
@@ -166,7 +166,7 @@ def pause(name: str, reason: str) -> None:
     """Hand no more orders over to this provider; those it has are followed on."""
     with cli_transaction():
         if not provider_health.pause(_found(name).id, reason=reason, now=utc_now()):
-            raise Refused(f"{name} is paused already.")
+            raise ActionRefused(f"{name} is paused already.")
         _note("providers pause", name, reason)
     click.echo(f"{name} is paused.", err=True)
 
@@ -178,7 +178,7 @@ def resume(name: str, reason: str) -> None:
     """Hand orders over again: those that waited go first, at once."""
     with cli_transaction():
         if not provider_health.resume(_found(name).id, now=utc_now()):
-            raise Refused(f"{name} is not paused.")
+            raise ActionRefused(f"{name} is not paused.")
         _note("providers resume", name, reason)
     click.echo(f"{name} takes orders again.", err=True)
 
@@ -194,7 +194,7 @@ def _upstream(name: str) -> PanelApi:
     upstream = provider_of(_found(name).id)
     db.session.rollback()
     if not isinstance(upstream, PanelApi):
-        raise Refused(f"{name} is no upstream panel: only the kind panel_api has a balance and a catalogue.")
+        raise ActionRefused(f"{name} is no upstream panel: only the kind panel_api has a balance and a catalogue.")
     return upstream
 
 

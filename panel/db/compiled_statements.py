@@ -57,7 +57,7 @@ def among(column: ColumnElement[int], name: str) -> ColumnElement[bool]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sent:
+class _SentStatement:
     """A statement that has been sent, and what must have come of it."""
 
     cursor: DBAPICursor
@@ -82,7 +82,7 @@ def together() -> Iterator[None]:
     if connection.dialect.name == "sqlite" or TOGETHER in info:
         yield
         return
-    sent: list[_Sent] = []
+    sent: list[_SentStatement] = []
     info[TOGETHER] = sent
     driver: Any = connection.connection.driver_connection
     try:
@@ -113,8 +113,8 @@ class Hot:
         """Run it for each of these rows of values. `or_else` makes what is raised unless each changes one row."""
         connection = current_connection()
         cursor = self._for(connection.dialect).execute(connection, rows)
-        sent = _Sent(cursor, len(rows), or_else)
-        waiting: list[_Sent] | None = db.session().info.get(TOGETHER)
+        sent = _SentStatement(cursor, len(rows), or_else)
+        waiting: list[_SentStatement] | None = db.session().info.get(TOGETHER)
         if waiting is None:
             sent.check()
         else:

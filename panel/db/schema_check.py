@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 
 from panel.db import APPEND_ONLY, Base, db
-from panel.domain.errors import Refused
+from panel.domain.errors import ActionRefused
 
 REVISIONS = "alembic_version"
 MAX_REPORTED = 3
@@ -36,12 +36,14 @@ def check(migrations: Path) -> None:
     with db.engine.connect() as connection:
         applied = _applied(connection)
         if applied != newest_revision(migrations):
-            raise Refused(_why_not_newest(applied, migrations))
+            raise ActionRefused(_why_not_newest(applied, migrations))
         found = differences(connection)
     if found:
         more = f" and {len(found) - MAX_REPORTED} more" if len(found) > MAX_REPORTED else ""
         told = "; ".join(found[:MAX_REPORTED])
-        raise Refused(f"The tables of the database are not those of this version: {told}{more}. Restore a backup.")
+        raise ActionRefused(
+            f"The tables of the database are not those of this version: {told}{more}. Restore a backup."
+        )
 
 
 def check_known(migrations: Path) -> None:
@@ -49,7 +51,7 @@ def check_known(migrations: Path) -> None:
     with db.engine.connect() as connection:
         applied = _applied(connection)
     if not applied <= _known(migrations):
-        raise Refused(_why_not_newest(applied, migrations))
+        raise ActionRefused(_why_not_newest(applied, migrations))
 
 
 def is_migrated(migrations: Path) -> bool:

@@ -67,7 +67,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Limits:
+class SpeedLimits:
     """Up to the first it is operational, up to the last degraded, beyond it a major outage. In milliseconds."""
 
     slow_ms: int
@@ -103,14 +103,14 @@ class ComponentFacts:
     label: str
     probe: str
     timed: str = ""
-    limits: Limits | None = None
+    limits: SpeedLimits | None = None
     needs_worker: bool = False
 
 
-ANSWER = Limits(slow_ms=2_000, fails_ms=8_000)
-WRITE = Limits(slow_ms=2_000, fails_ms=30_000)
-HAND_OVER = Limits(slow_ms=60_000, fails_ms=300_000)
-UPDATE = Limits(slow_ms=120_000, fails_ms=600_000)
+ANSWER = SpeedLimits(slow_ms=2_000, fails_ms=8_000)
+WRITE = SpeedLimits(slow_ms=2_000, fails_ms=30_000)
+HAND_OVER = SpeedLimits(slow_ms=60_000, fails_ms=300_000)
+UPDATE = SpeedLimits(slow_ms=120_000, fails_ms=600_000)
 
 COMPONENTS = {
     Component.PLATFORM: ComponentFacts("Whole platform", "The worst of the components.", needs_worker=True),

@@ -161,7 +161,7 @@ class BadCatalogue(PanelError):
     code = "bad_catalogue"
 
 
-class Refused(PanelError):
+class ActionRefused(PanelError):
     """An operator's act that the present state does not allow."""
 
     code = "refused"

@@ -13,7 +13,7 @@ ASKED, ACCEPTED = "asked", "accepted"
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class NextStepFacts:
     """What decides it. `is_held_back`: not sent yet, and its provider takes no orders at the moment."""
 
     status: Status
@@ -31,7 +31,7 @@ class NextStep:
     note: str = ""
 
 
-def next_step(facts: Facts) -> NextStep:
+def next_step(facts: NextStepFacts) -> NextStep:
     """What happens next: the most particular fact decides."""
     if not facts.status.is_open:
         if facts.status is Status.CANCELED and facts.stop == ACCEPTED:
@@ -61,7 +61,7 @@ def next_step(facts: Facts) -> NextStep:
     return NextStep(facts.status.facts.you_do)
 
 
-def _unconfirmed(facts: Facts) -> NextStep:
+def _unconfirmed(facts: NextStepFacts) -> NextStep:
     stop = " You asked to cancel it: that is passed on if the provider has the order." if facts.stop == ASKED else ""
     return NextStep(
         "You don't need to do anything. We find out whether the provider has this order. It is confirmed, or it is "

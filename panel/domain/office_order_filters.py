@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from panel.domain import order_filters
 from panel.domain.list_filters import LARGEST_ID, BadFilters
-from panel.domain.order_filters import Filters
+from panel.domain.order_filters import OrderFilters
 
 LONGEST = 200
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -15,10 +15,10 @@ _OWN = {"q", "status", "tool", "from", "to", "after"}
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class OfficeOrderFilters:
     """What narrows the table: what a customer's history has, and whose orders, whose work, which queue."""
 
-    filters: Filters
+    filters: OrderFilters
     provider: int | None = None
     customer: str = ""
     queue: str = ""
@@ -49,15 +49,15 @@ class Wanted:
         page = [] if self.after is None else [("after", str(self.after))]
         return urlencode(self.pairs() + page)
 
-    def at(self, after: int | None) -> "Wanted":
+    def at(self, after: int | None) -> "OfficeOrderFilters":
         """The same on another page; None is the first."""
         return replace(self, filters=self.filters.at(after))
 
 
-def parse(given: Mapping[str, str], *, queues: tuple[str, ...]) -> Wanted:
+def parse(given: Mapping[str, str], *, queues: tuple[str, ...]) -> OfficeOrderFilters:
     """What the address asks for. Raises BadFilters with a message for each field that can't be read."""
     errors: dict[str, str] = {}
-    filters = Filters()
+    filters = OrderFilters()
     try:
         filters = order_filters.parse({name: value for name, value in given.items() if name in _OWN})
     except BadFilters as error:
@@ -72,4 +72,4 @@ def parse(given: Mapping[str, str], *, queues: tuple[str, ...]) -> Wanted:
         errors["customer"] = f"Write the email of one customer, {LONGEST} characters at most."
     if errors:
         raise BadFilters(errors)
-    return Wanted(filters, int(provider) if provider else None, customer, queue)
+    return OfficeOrderFilters(filters, int(provider) if provider else None, customer, queue)

@@ -14,7 +14,7 @@ _SLUG = re.compile(r"[a-z0-9-]{1,100}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Filters(DaysAndPage):
+class OrderFilters(DaysAndPage):
     """What narrows a history, and `after` which order the page begins."""
 
     status: Status | None = None
@@ -45,7 +45,7 @@ def number_named(text: str, *, thing: str) -> int | None:
     return int(found[1]) if found and int(found[1]) <= LARGEST_ID else None
 
 
-def parse(given: Mapping[str, str]) -> Filters:
+def parse(given: Mapping[str, str]) -> OrderFilters:
     """The filters of an address; an empty value is none. Raises BadFilters with a message for each bad field."""
     errors: dict[str, str] = {}
     status, tool = given.get("status", "").strip(), given.get("tool", "").strip()
@@ -62,4 +62,4 @@ def parse(given: Mapping[str, str]) -> Filters:
         errors[""] = "There is no such page of your orders. Go to the newest ones."
     if errors:
         raise BadFilters(errors)
-    return Filters(wanted, tool, search, first=first, last=last, after=int(after) if after else None)
+    return OrderFilters(wanted, tool, search, first=first, last=last, after=int(after) if after else None)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from panel.domain.status import Money, Status
+from panel.domain.status import ChargeState, Status
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,12 @@ def settle(status: Status, *, quantity: int, remains: int, price_micros_per_thou
         raise ValueError(f"remains {remains} is outside 0..{quantity}")
     charge = quantity * price_micros_per_thousand
     match status.facts.money:
-        case Money.HELD:
+        case ChargeState.HELD:
             return Settlement(kept_nanos=0, returned_nanos=0)
-        case Money.KEPT:
+        case ChargeState.KEPT:
             return Settlement(kept_nanos=charge, returned_nanos=0)
-        case Money.RETURNED:
+        case ChargeState.RETURNED:
             return Settlement(kept_nanos=0, returned_nanos=charge)
-        case Money.SPLIT:
+        case ChargeState.SPLIT:
             returned = remains * price_micros_per_thousand
             return Settlement(kept_nanos=charge - returned, returned_nanos=returned)

@@ -21,7 +21,7 @@ class Status(StrEnum):
     REFILL = "refill"
 
     @property
-    def facts(self) -> "Facts":
+    def facts(self) -> "StatusFacts":
         return FACTS[self]
 
     @property
@@ -41,7 +41,7 @@ class Status(StrEnum):
     @property
     def is_open(self) -> bool:
         """Whether money is still held for an order in this status."""
-        return FACTS[self].money is Money.HELD
+        return FACTS[self].money is ChargeState.HELD
 
     @property
     def is_moving(self) -> bool:
@@ -60,7 +60,7 @@ class Status(StrEnum):
         return USUAL_PATH.index(self) < USUAL_PATH.index(other)
 
 
-class Money(StrEnum):
+class ChargeState(StrEnum):
     """Where the charge of an order is while the order has a status."""
 
     HELD = "held"
@@ -70,12 +70,12 @@ class Money(StrEnum):
 
 
 @dataclass(frozen=True)
-class Facts:
+class StatusFacts:
     """What is true of every order in one status."""
 
     label: str
     tone: str
-    money: Money
+    money: ChargeState
     means: str
     you_do: str
     money_words: str
@@ -84,65 +84,65 @@ class Facts:
 
 S = Status
 
-FACTS: dict[Status, Facts] = {
-    S.PENDING: Facts(
+FACTS: dict[Status, StatusFacts] = {
+    S.PENDING: StatusFacts(
         label="Pending",
         tone="pending",
-        money=Money.HELD,
+        money=ChargeState.HELD,
         means="Received and queued. Not started yet.",
         you_do="Nothing. It moves on when it is picked up.",
         money_words="Charged and held for this order.",
         next=(S.PROCESSING, S.IN_PROGRESS, S.COMPLETED, S.PARTIAL, S.CANCELED),
     ),
-    S.PROCESSING: Facts(
+    S.PROCESSING: StatusFacts(
         label="Processing",
         tone="processing",
-        money=Money.HELD,
+        money=ChargeState.HELD,
         means="Being set up to start. The count has not moved yet.",
         you_do="Nothing. Give it a little time.",
         money_words="Held for this order.",
         next=(S.IN_PROGRESS, S.COMPLETED, S.PARTIAL, S.CANCELED),
     ),
-    S.IN_PROGRESS: Facts(
+    S.IN_PROGRESS: StatusFacts(
         label="In progress",
         tone="progress",
-        money=Money.HELD,
+        money=ChargeState.HELD,
         means="Running. The count moves.",
         you_do="Watch the count in your order history.",
         money_words="Held for this order.",
         next=(S.COMPLETED, S.PARTIAL, S.CANCELED),
     ),
-    S.COMPLETED: Facts(
+    S.COMPLETED: StatusFacts(
         label="Completed",
         tone="completed",
-        money=Money.KEPT,
+        money=ChargeState.KEPT,
         means="The full quantity was delivered.",
         you_do="Nothing. Where the tool offers refill, you may request one if the count drops later.",
         money_words="Kept in full: everything you paid for ran.",
         next=(S.REFILL,),
     ),
-    S.PARTIAL: Facts(
+    S.PARTIAL: StatusFacts(
         label="Partial",
         tone="partial",
-        money=Money.SPLIT,
+        money=ChargeState.SPLIT,
         means="A part was delivered. The rest could not be.",
         you_do="Nothing. Re-order if you like.",
         money_words="The unused amount went back to your balance, automatically.",
         next=(),
     ),
-    S.CANCELED: Facts(
+    S.CANCELED: StatusFacts(
         label="Canceled",
         tone="canceled",
-        money=Money.RETURNED,
+        money=ChargeState.RETURNED,
         means="It did not run. Commonly the link is not public, or its format is wrong.",
         you_do="Check the link and the tool, then re-order.",
         money_words="The whole amount went back to your balance, automatically.",
         next=(),
     ),
-    S.REFILL: Facts(
+    S.REFILL: StatusFacts(
         label="Refill",
         tone="refill",
-        money=Money.KEPT,
+        money=ChargeState.KEPT,
         means="A top-up was requested, within the tool's terms. The status shows it as it runs.",
         you_do="Nothing. The order is Completed again when the top-up ends.",
         money_words="No charge for the top-up.",

@@ -5,7 +5,7 @@ An arrow that only skips a stage (a check can miss one) is folded: it is not dra
 
 from dataclasses import dataclass
 
-from panel.domain.status import FACTS, USUAL_PATH, Money, Status
+from panel.domain.status import FACTS, USUAL_PATH, ChargeState, Status
 
 WIDTH, HEIGHT = 690, 200
 BOX_WIDTH, BOX_HEIGHT = 140, 48
@@ -62,7 +62,7 @@ def pairs() -> tuple[Pair, ...]:
 def is_folded(pair: Pair) -> bool:
     """Whether the move only skips a stage that could have come between. To be canceled skips nothing."""
     before, after = pair
-    if before not in USUAL_PATH or after.facts.money is Money.RETURNED:
+    if before not in USUAL_PATH or after.facts.money is ChargeState.RETURNED:
         return False
     ahead = USUAL_PATH[USUAL_PATH.index(before) + 1 :]
     return any(stage.may_become(after) for stage in ahead if stage is not after)

@@ -65,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
         os.environ[RELOAD] = "true"
         settings.web_workers = 1
 
-    stopping = _Stopping()
+    stopping = _StopRequest()
     for command in ("init", "demo") if wants_demo else ("init",):
         code = _run_to_the_end(command, stopping)
         if code != 0 or stopping.asked:
@@ -79,7 +79,7 @@ def _allow_many_connections() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-class _Stopping:
+class _StopRequest:
     """Whether a signal has asked us to stop."""
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ class _Stopping:
         self.asked = True
 
 
-def _keep_running(settings: Settings, stopping: _Stopping) -> int:
+def _keep_running(settings: Settings, stopping: _StopRequest) -> int:
     wanted = [Child("web server", web_command(settings))]
     if settings.worker:
         wanted.append(Child("worker", flask_command("worker")))
@@ -126,7 +126,7 @@ def _restart(children: Sequence[Child]) -> None:
         processe_child.start(child)
 
 
-def _run_to_the_end(command: str, stopping: _Stopping) -> int:
+def _run_to_the_end(command: str, stopping: _StopRequest) -> int:
     process = processe_child.spawn(flask_command(command))
     while process.poll() is None:
         if stopping.asked:

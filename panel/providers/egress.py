@@ -38,7 +38,7 @@ class NotReached(Exception):
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     """The status of the answer and the beginning of its text."""
 
     status: int
@@ -66,10 +66,10 @@ def post(
     timeout_seconds: float,
     test_hosts: Pairs = frozenset(),
     resolver: Resolver = look_up,
-) -> Answer:
+) -> HttpAnswer:
     """POST the body; whatever status comes back is an answer. Raises NotReached."""
     ends = time.monotonic() + timeout_seconds
-    sent = _Sent()
+    sent = _ByteWatch()
     target = find_target(url, timeout_seconds=timeout_seconds, test_hosts=test_hosts, resolver=resolver)
     left = max(ends - time.monotonic(), LEAST_SECONDS)
     try:
@@ -116,7 +116,7 @@ def _resolved(host: str, port: int, *, resolver: Resolver, timeout_seconds: floa
     return found[0] if found else ()
 
 
-class _Sent:
+class _ByteWatch:
     """Whether a byte of the request left, as the transport itself tells."""
 
     def __init__(self) -> None:
@@ -126,7 +126,9 @@ class _Sent:
         self.began = self.began or event.endswith("send_request_headers.started")
 
 
-async def _call(target: Target, body: bytes, headers: dict[str, str], timeout_seconds: float, sent: _Sent) -> Answer:
+async def _call(
+    target: Target, body: bytes, headers: dict[str, str], timeout_seconds: float, sent: _ByteWatch
+) -> HttpAnswer:
     timeout = httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds))
     async with httpx.AsyncClient(verify=tls(), timeout=timeout, trust_env=False, follow_redirects=False) as client:
         *others, last = (_request(client, target.url, address, body, headers) for address in target.addresses)
@@ -153,7 +155,7 @@ def _request(
     )
 
 
-async def _send(client: httpx.AsyncClient, request: httpx.Request) -> Answer:
+async def _send(client: httpx.AsyncClient, request: httpx.Request) -> HttpAnswer:
     answer = await client.send(request, stream=True)
     try:
         read = bytearray()
@@ -163,7 +165,7 @@ async def _send(client: httpx.AsyncClient, request: httpx.Request) -> Answer:
                 break
     finally:
         await answer.aclose()
-    return Answer(answer.status_code, _beginning(bytes(read)))
+    return HttpAnswer(answer.status_code, _beginning(bytes(read)))
 
 
 def _beginning(body: bytes) -> str:

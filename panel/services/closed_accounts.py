@@ -5,7 +5,7 @@ from collections.abc import Collection
 from sqlalchemy import select
 
 from panel.db import db
-from panel.domain.errors import Refused
+from panel.domain.errors import ActionRefused
 from panel.models import User
 
 
@@ -13,4 +13,4 @@ def check_open(user_ids: Collection[int]) -> None:
     """Raises Refused when one of these accounts is closed."""
     closed = select(User.id).where(User.id.in_(user_ids), User.closed_at.is_not(None)).limit(1)
     if db.session.scalar(closed) is not None:
-        raise Refused("This account is closed. Nothing was changed.")
+        raise ActionRefused("This account is closed. Nothing was changed.")

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import select
 
 from panel.db import db
-from panel.domain.errors import Refused
+from panel.domain.errors import ActionRefused
 from panel.models import Provider, User, WebhookEndpoint
 from panel.security.encryption import DecryptionFailed, has_key, unseal
 from panel.settings import Settings
@@ -21,8 +21,8 @@ def check(settings: Settings) -> None:
         if (sealed := db.session.scalar(newest)) is None:
             continue
         if not has_key(settings):
-            raise Refused(f"The key that sealed this panel's secrets is lost: put back {WHERE}.")
+            raise ActionRefused(f"The key that sealed this panel's secrets is lost: put back {WHERE}.")
         try:
             unseal(sealed, settings=settings)
         except DecryptionFailed as error:
-            raise Refused(f"This panel's secrets were sealed with another key: put back {WHERE}.") from error
+            raise ActionRefused(f"This panel's secrets were sealed with another key: put back {WHERE}.") from error

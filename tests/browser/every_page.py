@@ -24,10 +24,10 @@ from panel.services.accounts import email_links
 from panel.services.mail import notifications
 from panel.services.money import deposits, ledger
 from panel.services.office import second_approval
-from panel.services.office.balance_changes import Wanted
+from panel.services.office.balance_changes import BalanceChange
 from panel.services.orders import placing
 from panel.services.platform import incidents
-from panel.services.platform.incidents import Words
+from panel.services.platform.incidents import UpdateText
 from panel.services.tickets import canned_answers, opening, subjects
 from panel.services.tickets.opening import Asked
 from tests.flows.test_roles import belongings
@@ -58,18 +58,22 @@ def fill(app: Flask) -> Filled:
         now = utc_now()
         reviews.open_review("partial_full", order_id=orders[Status.PARTIAL].id, text="Look at this.", now=utc_now())
         reference = deposits.request_top_up(customer.id, amount_nanos=money.parse_nanos("25"), now=now).reference
-        said = Words(Phase.INVESTIGATING, "Orders start late.", {"ordering": State.DEGRADED}, impact="Late starts.")
+        said = UpdateText(
+            Phase.INVESTIGATING, "Orders start late.", {"ordering": State.DEGRADED}, impact="Late starts."
+        )
         incident = incidents.open_incident("Late starts", said, request_id="every-page", actor="operator", now=now)
         asked = Asked(
             "order",
             "Where is it?",
             "It stands still.",
             request_id=placing.new_request_id(),
-            wanted=subjects.Wanted(order_id=orders[Status.PENDING].id),
+            wanted=subjects.SubjectNumbers(order_id=orders[Status.PENDING].id),
         )
         ticket = opening.open_ticket(customer.id, asked=asked, now=now)
         answer = canned_answers.add(name="Every page", text="We look at it.", actor="operator", now=now)
-        credit = Wanted(ProposalKind.CREDIT, customer.id, 10**9, "A present.", "every-page", operator.id, "operator")
+        credit = BalanceChange(
+            ProposalKind.CREDIT, customer.id, 10**9, "A present.", "every-page", operator.id, "operator"
+        )
         proposed = second_approval.act(credit, balance_nanos=ledger.balance_nanos(customer.id), limit_nanos=0, now=now)
         reset, confirm = (
             email_links.make(customer.id, purpose, email=customer.email, lasts=timedelta(hours=1), now=now)

@@ -5,24 +5,24 @@ from itertools import product
 
 import pytest
 
-from panel.domain.next_step import ACCEPTED, ASKED, Facts, next_step
+from panel.domain.next_step import ACCEPTED, ASKED, NextStepFacts, next_step
 from panel.domain.status import Status
 
 MOVES_ON = "It moves on when it is picked up"
 ALL = [
-    Facts(status, is_unconfirmed, stop, is_held_back, can_cancel)
+    NextStepFacts(status, is_unconfirmed, stop, is_held_back, can_cancel)
     for status, is_unconfirmed, stop, is_held_back, can_cancel in product(
         Status, (False, True), ("", ASKED, ACCEPTED, "refused"), (False, True), (False, True)
     )
 ]
-PENDING = Facts(Status.PENDING)
+PENDING = NextStepFacts(Status.PENDING)
 
 
 @pytest.mark.parametrize("status", Status)
 def test_usual_way_says_what_the_status_says(status: Status) -> None:
-    assert next_step(Facts(status)) == (next_step(Facts(status, stop="refused")))
-    assert next_step(Facts(status)).you_do == status.facts.you_do
-    assert next_step(Facts(status)).note == ""
+    assert next_step(NextStepFacts(status)) == (next_step(NextStepFacts(status, stop="refused")))
+    assert next_step(NextStepFacts(status)).you_do == status.facts.you_do
+    assert next_step(NextStepFacts(status)).note == ""
 
 
 def test_only_an_order_without_any_other_fact_moves_on_when_it_is_picked_up() -> None:
@@ -42,12 +42,12 @@ def test_only_an_order_without_any_other_fact_moves_on_when_it_is_picked_up() ->
         (replace(PENDING, is_unconfirmed=True), "whether the provider has this order", "Not yet confirmed"),
         (replace(PENDING, is_unconfirmed=True, stop=ASKED), "You asked to cancel it", "Not yet confirmed"),
         (replace(PENDING, stop=ASKED), "until the provider answers", "has not answered yet"),
-        (Facts(Status.IN_PROGRESS, stop=ASKED), "until the provider answers", "has not answered yet"),
-        (Facts(Status.PROCESSING, stop=ACCEPTED), "is stopping this order", "is stopping it"),
-        (Facts(Status.CANCELED, stop=ACCEPTED), "you asked for it", ""),
+        (NextStepFacts(Status.IN_PROGRESS, stop=ASKED), "until the provider answers", "has not answered yet"),
+        (NextStepFacts(Status.PROCESSING, stop=ACCEPTED), "is stopping this order", "is stopping it"),
+        (NextStepFacts(Status.CANCELED, stop=ACCEPTED), "you asked for it", ""),
     ],
 )
-def test_each_fact_is_said_on_the_page_and_in_the_list(facts: Facts, you_do: str, note: str) -> None:
+def test_each_fact_is_said_on_the_page_and_in_the_list(facts: NextStepFacts, you_do: str, note: str) -> None:
     found = next_step(facts)
 
     assert you_do in found.you_do

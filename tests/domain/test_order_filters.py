@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panel.domain.list_filters import LARGEST_ID, BadFilters
-from panel.domain.order_filters import Filters, parse
+from panel.domain.order_filters import OrderFilters, parse
 from panel.domain.status import Status
 
 days = st.none() | st.dates(date(2000, 1, 1), date(2200, 12, 31))
 filters = st.builds(
-    Filters,
+    OrderFilters,
     status=st.none() | st.sampled_from(list(Status)),
     tool=st.from_regex(r"([a-z][a-z0-9-]{0,20})?", fullmatch=True),
     search=st.text(max_size=50).map(str.strip).filter(str.isprintable),
@@ -24,16 +24,16 @@ filters = st.builds(
 
 
 @given(filters)
-def test_filters_survive_the_address(made: Filters) -> None:
+def test_filters_survive_the_address(made: OrderFilters) -> None:
     assert parse(dict(parse_qsl(made.query(), keep_blank_values=True))) == made
 
 
 def test_a_status_is_read_as_its_value_and_as_its_slug() -> None:
-    assert parse({"status": "in_progress"}) == parse({"status": "in-progress"}) == Filters(Status.IN_PROGRESS)
+    assert parse({"status": "in_progress"}) == parse({"status": "in-progress"}) == OrderFilters(Status.IN_PROGRESS)
 
 
 def test_empty_and_unknown_fields_are_no_filters() -> None:
-    assert parse({"status": "", "q": "  ", "from": "", "colour": "red"}) == Filters()
+    assert parse({"status": "", "q": "  ", "from": "", "colour": "red"}) == OrderFilters()
 
 
 @pytest.mark.parametrize(
@@ -77,4 +77,4 @@ def test_days_in_the_wrong_order_are_refused() -> None:
     ("search", "order_id"), [("12", 12), ("#12", 12), ("12a", None), ("１２", None), (str(LARGEST_ID + 1), None)]
 )
 def test_a_search_for_digits_names_an_order(search: str, order_id: int | None) -> None:
-    assert Filters(search=search).order_id == order_id
+    assert OrderFilters(search=search).order_id == order_id

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from panel.domain.status import FIRST, USUAL_PATH, Money, Status, from_slug, possible_sources
+from panel.domain.status import FIRST, USUAL_PATH, ChargeState, Status, from_slug, possible_sources
 
 S = Status
 
@@ -49,9 +49,9 @@ def test_money_is_held_while_open_and_settled_at_the_end() -> None:
     assert {status for status in S if status.is_open} == {S.PENDING, S.PROCESSING, S.IN_PROGRESS}
     assert {status for status in S if status.is_final} == {S.PARTIAL, S.CANCELED}
     assert {status for status in S if status.is_moving} == {S.PENDING, S.PROCESSING, S.IN_PROGRESS, S.REFILL}
-    assert S.PARTIAL.facts.money is Money.SPLIT
-    assert S.CANCELED.facts.money is Money.RETURNED
-    assert S.COMPLETED.facts.money is S.REFILL.facts.money is Money.KEPT
+    assert S.PARTIAL.facts.money is ChargeState.SPLIT
+    assert S.CANCELED.facts.money is ChargeState.RETURNED
+    assert S.COMPLETED.facts.money is S.REFILL.facts.money is ChargeState.KEPT
 
 
 def test_api_knows_six_words_and_calls_refill_completed() -> None:

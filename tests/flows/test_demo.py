@@ -15,7 +15,7 @@ from panel.models import Order, OrderEvent, Provider, Refill, Terms, Tool
 from panel.providers.simulated import Simulated
 from panel.services.money import audit
 from panel.services.office import queues
-from panel.services.office.queues import Limits
+from panel.services.office.queues import LatenessLimits
 from panel.services.orders import dispatch, refills, sync
 from tests.support import ledger_oracle
 
@@ -86,7 +86,7 @@ def ways() -> dict[str, list[tuple[str, datetime]]]:
 def test_demo_has_something_in_the_queues_of_the_office(app: Flask) -> None:
     flask(app, "demo")
 
-    limits = Limits(dispatch_hours=24, stuck_hours=24, unconfirmed_hours=72)
+    limits = LatenessLimits(dispatch_hours=24, stuck_hours=24, unconfirmed_hours=72)
     waiting = {queue.name for queue in queues.all_queues(limits, now=utc_now()) if queue.count}
 
     assert waiting == {

@@ -16,7 +16,7 @@ from panel.models import ProposalKind, Transfer
 from panel.services import reviews
 from panel.services.money import deposits
 from panel.services.office import second_approval
-from panel.services.office.balance_changes import Wanted
+from panel.services.office.balance_changes import BalanceChange
 from panel.services.orders import goodwill
 from tests.support import ledger_figures
 from tests.support.every_outcome import OUTCOMES, World, every_outcome
@@ -172,7 +172,7 @@ def test_top_up_shows_what_was_asked_for_and_what_it_does(office: FlaskClient, w
 def test_proposal_shows_its_amount_and_both_balances(client: FlaskClient, world: World) -> None:
     first, second = an_operator(), an_operator()
     before, amount = ledger_figures.balance(world.customer_id), nanos_of("333.219")
-    wanted = Wanted(
+    wanted = BalanceChange(
         ProposalKind.DEBIT,
         world.customer_id,
         amount,

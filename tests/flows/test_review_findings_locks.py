@@ -11,7 +11,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from panel.db import db, transaction
-from panel.domain.errors import Refused
+from panel.domain.errors import ActionRefused
 from panel.domain.status import Status
 from panel.models import Attempt, AttemptKind, AttemptState, DepositRequest, Order
 from panel.providers.base import Accepted, Unclear
@@ -188,7 +188,7 @@ def test_top_up_confirmed_twice_in_one_moment_is_refused_with_a_sentence(app: Fl
             deposits.confirm(reference, amount_nanos=10**10, note="Arrived.", now=NOON)
 
     meanwhile = Meanwhile(app, confirm)
-    with pytest.raises(Refused), transaction():
+    with pytest.raises(ActionRefused), transaction():
         seen: DepositRequest = deposits.find(reference)
         meanwhile.begin(wait=30)
         deposits.confirm(seen.reference, amount_nanos=10**10, note="Arrived.", now=NOON)

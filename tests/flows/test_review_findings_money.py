@@ -7,7 +7,7 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from panel.db import db, transaction
-from panel.domain.errors import Refused
+from panel.domain.errors import ActionRefused
 from panel.domain.money import NANOS_PER_UNIT
 from panel.models import DepositRequest
 from panel.services.money import deposits
@@ -45,7 +45,7 @@ def test_no_request_to_add_money_is_made_while_its_account_is_closed(app: Flask)
     with transaction():
         closing.close(customer_id, given_up_nanos=0, now=NOON)
         asked = start_in_thread(app, ask(customer_id))
-    with pytest.raises(Refused):
+    with pytest.raises(ActionRefused):
         asked.result(10)
 
     assert db.session.scalar(select(func.count()).select_from(DepositRequest)) == 0

@@ -202,7 +202,7 @@ class Walk(RuleBasedStateMachine):
     @rule(pick=PICK, to=st.sampled_from(Status), remains=st.one_of(st.none(), st.integers(-1, 61)))
     def set_by_hand(self, pick: int, to: Status, remains: int | None) -> None:
         order_id = self.orders[pick % len(self.orders)]
-        with suppress(BadInput, errors.Refused, IllegalTransition, NotFound), transaction():
+        with suppress(BadInput, errors.ActionRefused, IllegalTransition, NotFound), transaction():
             manual_orders.set_order(order_id, to, remains=remains, start_count=None, reason="Typed.", now=self.now)
             assert order_id in self.by_hand
 

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.domain.errors import PanelError, Refused
+from panel.domain.errors import ActionRefused, PanelError
 from panel.domain.status import Status
 from panel.models import AuditLogEntry, Cancellation, Order
 from panel.services.money import ledger
@@ -64,7 +64,7 @@ def test_an_id_that_another_order_has_is_refused(server: HostileProvider) -> Non
     dispatch_round()
     _, review_id = unconfirmed(server)
 
-    with pytest.raises(Refused):
+    with pytest.raises(ActionRefused):
         resolved(review_id, Decision.SENT_AS, "55")
 
 
@@ -94,7 +94,7 @@ def test_an_operator_may_return_the_money(server: HostileProvider) -> None:
     order, review_id = unconfirmed(server)
 
     resolved(review_id, Decision.RETURN)
-    with pytest.raises(Refused):
+    with pytest.raises(ActionRefused):
         resolved(review_id, Decision.RETURN)
     dispatch_round()
 

@@ -20,7 +20,7 @@ from panel.jobs import webhooks
 from panel.models import User, WebhookDelivery
 from panel.providers import egress
 from panel.services.api import webhook_deliveries, webhook_endpoints, webhook_guide
-from panel.services.api.webhook_endpoints import Shown
+from panel.services.api.webhook_endpoints import NewSecret
 from panel.services.orders import transitions
 from tests.support.factories import a_customer, an_order
 from tests.support.webhook_listener import Listening, listening
@@ -28,7 +28,7 @@ from tests.support.webhook_listener import Listening, listening
 pytestmark = pytest.mark.both_engines
 
 
-def a_receiver(app: Flask, server: Listening, customer: User | None = None) -> Shown:
+def a_receiver(app: Flask, server: Listening, customer: User | None = None) -> NewSecret:
     customer = customer or a_customer()
     with transaction():
         return webhook_endpoints.add(
@@ -36,7 +36,7 @@ def a_receiver(app: Flask, server: Listening, customer: User | None = None) -> S
         )
 
 
-def a_test_for(shown: Shown) -> None:
+def a_test_for(shown: NewSecret) -> None:
     with transaction():
         webhook_endpoints.send_test(shown.receiver.id, user_id=shown.receiver.user_id, now=utc_now())
 
@@ -186,7 +186,7 @@ def test_a_hanging_receiver_delays_nobody_else(app: Flask, monkeypatch: pytest.M
     assert _tries(stuck) == ["No answer within 3 seconds.", "", ""]
 
 
-def _tries(shown: Shown) -> list[str]:
+def _tries(shown: NewSecret) -> list[str]:
     db.session.rollback()
     return [line.answer for line in reversed(webhook_deliveries.log(shown.receiver.id, count=10))]
 
@@ -230,9 +230,9 @@ def test_without_the_sealing_key_nothing_is_sent_unsigned(app: Flask) -> None:
 def test_no_database_connection_is_held_during_the_call(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     held: list[int] = []
 
-    def look(*_given: object, **_named: object) -> egress.Answer:
+    def look(*_given: object, **_named: object) -> egress.HttpAnswer:
         held.append(db.engine.pool.checkedout())  # type: ignore[attr-defined]
-        return egress.Answer(200, "")
+        return egress.HttpAnswer(200, "")
 
     with listening(app) as server:
         shown = a_receiver(app, server)

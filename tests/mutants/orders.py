@@ -40,7 +40,7 @@ MUTANTS = (
         "panel/domain/status.py",
         "tests/domain/test_status.py",
         ("next=(S.COMPLETED, S.PARTIAL, S.CANCELED),", "next=(S.COMPLETED, S.PARTIAL),"),
-        ("money=Money.RETURNED,", "money=Money.KEPT,"),
+        ("money=ChargeState.RETURNED,", "money=ChargeState.KEPT,"),
         ("USUAL_PATH.index(self) < USUAL_PATH", "USUAL_PATH.index(self) <= USUAL_PATH"),
     ),
     *in_file(

@@ -9,11 +9,11 @@ from sqlalchemy import event
 
 from panel.db import db, transaction
 from panel.services.office import queues, review_list
-from panel.services.office.queues import Limits
+from panel.services.office.queues import LatenessLimits
 from panel.services.orders import cancellations, dispatch, rechecks, refill_endings, refills, timeouts
 from tests.support.factories import NOON, an_order
 
-LIMITS = Limits(dispatch_hours=24, stuck_hours=24, unconfirmed_hours=72)
+LIMITS = LatenessLimits(dispatch_hours=24, stuck_hours=24, unconfirmed_hours=72)
 LATER = NOON + timedelta(days=10)
 
 ASKED: dict[str, Callable[[], Any]] = {

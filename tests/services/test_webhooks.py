@@ -15,7 +15,7 @@ from panel.domain.request_id import API_NAMED
 from panel.domain.status import Status
 from panel.models import Order, Refill, User, Webhook, WebhookDelivery
 from panel.services.api import webhook_endpoints
-from panel.services.api.webhook_endpoints import Shown
+from panel.services.api.webhook_endpoints import NewSecret
 from panel.services.money import ledger
 from panel.services.orders import refills, transitions
 from panel.services.orders.placing import Placing, place_order
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.both_engines
 URL = "https://panel.example.com/webhooks"
 
 
-def a_receiver(app: Flask, customer: User, *, url: str = URL, balance_low_nanos: int | None = None) -> Shown:
+def a_receiver(app: Flask, customer: User, *, url: str = URL, balance_low_nanos: int | None = None) -> NewSecret:
     with transaction():
         return webhook_endpoints.add(
             customer.id, url=url, balance_low_nanos=balance_low_nanos, settings=app.config["PANEL"], now=NOON

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from panel.db import db
-from panel.domain.status import FACTS, Money, Status
+from panel.domain.status import FACTS, ChargeState, Status
 from panel.models import Account, Order, OrderCount, OrderEvent, Refill, Transfer
 
 
@@ -55,7 +55,7 @@ def replay(order_id: int) -> Replayed:
             assert after.status in FACTS[now.status].next, f"order {order_id}: {now.status} became {after.status}"
         else:
             assert (event.kind, after.status) == ("counted", now.status)
-        if FACTS[now.status].money is not Money.HELD:
+        if FACTS[now.status].money is not ChargeState.HELD:
             settled = (now.kept_nanos, now.returned_nanos)
             assert (after.kept_nanos, after.returned_nanos) == settled, f"order {order_id} was settled twice"
         now = after
@@ -94,13 +94,13 @@ def assert_order(order: Row[Any], moved: Counter[str]) -> None:
     held = moved["charge"] - kept - returned
     assert moved["charge"] == order.charge_nanos == charge
     assert (kept, returned) == (order.kept_nanos, order.returned_nanos)
-    assert held == (charge if status.facts.money is Money.HELD else 0), f"order {order.id} holds {held}"
+    assert held == (charge if status.facts.money is ChargeState.HELD else 0), f"order {order.id} holds {held}"
     assert 0 <= returned <= charge and 0 <= kept <= charge
     if status is Status.PARTIAL:
         assert returned == order.remains * order.price_micros_per_thousand
-    if status.facts.money is Money.RETURNED:
+    if status.facts.money is ChargeState.RETURNED:
         assert returned == charge
-    if status.facts.money is Money.KEPT:
+    if status.facts.money is ChargeState.KEPT:
         assert kept == charge
     row = Replayed(status, order.remains, order.start_count, order.kept_nanos, order.returned_nanos, order.version)
     assert replay(order.id) == row, f"order {order.id} is not what its events tell"

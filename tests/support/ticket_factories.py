@@ -8,7 +8,7 @@ from panel.models import Ticket, TicketEntry, User
 from panel.services.tickets import opening, operator_actions
 from panel.services.tickets.opening import Asked
 from panel.services.tickets.operator_actions import Operator
-from panel.services.tickets.subjects import Wanted
+from panel.services.tickets.subjects import SubjectNumbers
 from tests.support.factories import NOON, a_customer, reload
 
 _numbers = itertools.count(1)
@@ -28,7 +28,7 @@ def asking(
     refill: int | None = None,
     line: int | None = None,
 ) -> Asked:
-    return Asked(kind, subject, text, request_id or a_request_id(), Wanted(order, refill, line))
+    return Asked(kind, subject, text, request_id or a_request_id(), SubjectNumbers(order, refill, line))
 
 
 def a_ticket(*, customer: User | None = None, now: datetime = NOON, **asked: object) -> Ticket:

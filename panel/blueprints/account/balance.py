@@ -16,7 +16,7 @@ from panel.domain.date_range import Period, parse_period, this_month
 from panel.domain.errors import PanelError
 from panel.services.money import deposits, ledger, statements
 from panel.services.money.ledger import Entry, Statement
-from panel.services.money.statements import Line
+from panel.services.money.statements import StatementLine
 
 bp = Blueprint("balance", __name__, url_prefix="/balance")
 
@@ -128,7 +128,7 @@ def _csv_rows(found: Statement, period: Period) -> list[list[object]]:
     ]
 
 
-def _csv_row(line: Line) -> list[object]:
+def _csv_row(line: StatementLine) -> list[object]:
     entry = line.entry
     return [
         entry.id,
@@ -144,7 +144,7 @@ def _csv_row(line: Line) -> list[object]:
     ]
 
 
-def _lines(entries: Sequence[Entry]) -> list[Line]:
+def _lines(entries: Sequence[Entry]) -> list[StatementLine]:
     return statements.lines(entries, customer_id=current_user.id)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from panel.blueprints.api import handlers as api_handlers
 from panel.blueprints.api.errors import INCORRECT_ORDER, NO_REFILL, said
-from panel.blueprints.api.handlers import Answer
+from panel.blueprints.api.handlers import ApiAnswer
 from panel.blueprints.api.parsing import Call
 from panel.services.api import orders as api_orders
 
@@ -39,7 +39,7 @@ class Action:
 
     name: str
     means: str
-    run: Callable[[Call], Answer]
+    run: Callable[[Call], ApiAnswer]
     ways: tuple[Way, ...]
     only_reads: bool = True
 

@@ -23,7 +23,7 @@ from panel.services.api import keys as api_keys
 from panel.services.api import orders as api_orders
 from panel.services.help import content
 from panel.services.help import facts as help_facts
-from panel.services.help.content import Page, PageKeys
+from panel.services.help.content import ContentPage, PageKeys
 from panel.services.help.search import Document, joined
 from panel.settings import ROOT
 
@@ -67,13 +67,13 @@ def init_app(app: Flask) -> None:
 
 def changed() -> date:
     """When the page's text last changed in substance."""
-    page: Page[PageKeys] = current_app.extensions[_TEXT]
+    page: ContentPage[PageKeys] = current_app.extensions[_TEXT]
     return page.keys.changed
 
 
 def document() -> Document:
     """The page as the search finds it."""
-    page: Page[PageKeys] = current_app.extensions[_TEXT]
+    page: ContentPage[PageKeys] = current_app.extensions[_TEXT]
     text = joined([page.prose.plain_intro, *(part.plain for part in page.prose.parts)])
     return Document("/api", "Help", page.keys.heading, text)
 

@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, Response, current_app, g, request
 from panel import security
 from panel.blueprints.api.actions import ACTIONS
 from panel.blueprints.api.errors import INCORRECT_REQUEST, INVALID_KEY, TOO_MANY, Refusal, refusal_of
-from panel.blueprints.api.handlers import Answer, Rendered
+from panel.blueprints.api.handlers import ApiAnswer, Rendered
 from panel.blueprints.api.parsing import Call, fields_of, text_of
 from panel.clock import utc_now
 from panel.db import transaction, write_if_unlocked
@@ -50,7 +50,7 @@ def answer() -> Response:
     return _json(done.body, done.headers)
 
 
-def _answer() -> Answer:
+def _answer() -> ApiAnswer:
     if request.method != "POST":
         raise Refusal(INCORRECT_REQUEST)
     fields = fields_of(request)

@@ -41,15 +41,15 @@ class Rendered(str):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiAnswer:
     """What an action says, ready to become JSON, and the headers that go with it."""
 
     body: Any
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def services(call: Call) -> Answer:
-    return Answer(
+def services(call: Call) -> ApiAnswer:
+    return ApiAnswer(
         [
             {
                 "service": each.tool_id,
@@ -68,7 +68,7 @@ def services(call: Call) -> Answer:
     )
 
 
-def add(call: Call) -> Answer:
+def add(call: Call) -> ApiAnswer:
     call.refuse_others(*ADD_FIELDS)
     service, link = number_of(call.required("service")), call.required("link")
     quantity, request_id = call.required("quantity"), call.optional("request_id")
@@ -93,7 +93,7 @@ def add(call: Call) -> Answer:
         except QuantityTooLarge as error:
             raise Refusal(TOO_LARGE, limit=offer.maximum) from error
     twice = {} if placed.possible_duplicate is None else {"X-Possible-Duplicate": str(placed.possible_duplicate)}
-    return Answer({"order": placed.order_id}, twice)
+    return ApiAnswer({"order": placed.order_id}, twice)
 
 
 def _digits(text: str, *, offer: ToolOffer) -> str:
@@ -108,17 +108,17 @@ def _digits(text: str, *, offer: ToolOffer) -> str:
     return digits
 
 
-def status(call: Call) -> Answer:
+def status(call: Call) -> ApiAnswer:
     currency, words = current_app.config["PANEL"].currency, call.ids("orders", "order")
     if words is None:
         order_id = _order_id(call.required("order"))
         text = api_orders.statuses(call.customer_id, order_ids=[order_id], currency=currency).get(order_id)
         if text is None:
             raise Refusal(INCORRECT_ORDER)
-        return Answer(Rendered(text))
+        return ApiAnswer(Rendered(text))
     order_ids = numbers_of(words)
     found = api_orders.statuses(call.customer_id, order_ids=order_ids.values(), currency=currency)
-    return Answer(by_word(order_ids, found))
+    return ApiAnswer(by_word(order_ids, found))
 
 
 def by_word(order_ids: dict[str, int], found: dict[int, str]) -> Rendered:
@@ -131,11 +131,11 @@ def by_word(order_ids: dict[str, int], found: dict[int, str]) -> Rendered:
     return Rendered(f"{{{','.join(lines)}}}")
 
 
-def refill(call: Call) -> Answer:
+def refill(call: Call) -> ApiAnswer:
     words = call.ids("orders", "order")
     if words is None:
-        return Answer({"refill": str(_refill(call, call.required("order")))})
-    return Answer([{"order": _echo(word), "refill": _or_error(_refill, call, word)} for word in words])
+        return ApiAnswer({"refill": str(_refill(call, call.required("order")))})
+    return ApiAnswer([{"order": _echo(word), "refill": _or_error(_refill, call, word)} for word in words])
 
 
 def _refill(call: Call, word: str) -> int:
@@ -144,27 +144,27 @@ def _refill(call: Call, word: str) -> int:
         return refills.request_refill(order_id, customer_id=call.customer_id, now=call.now).id
 
 
-def refill_status(call: Call) -> Answer:
+def refill_status(call: Call) -> ApiAnswer:
     words = call.ids("refills", "refill")
     if words is None:
         word = call.required("refill")
         found = api_orders.refill_words(call.customer_id, refill_ids=numbers_of([word]).values())
         if not found:
             raise Refusal(NO_REFILL)
-        return Answer({"status": next(iter(found.values()))})
+        return ApiAnswer({"status": next(iter(found.values()))})
     numbers, unknown = numbers_of(words), said(NO_REFILL)
     known = api_orders.refill_words(call.customer_id, refill_ids=numbers.values())
-    return Answer([{"refill": _echo(word), "status": known.get(n, unknown)} for word, n in numbers.items()])
+    return ApiAnswer([{"refill": _echo(word), "status": known.get(n, unknown)} for word, n in numbers.items()])
 
 
-def cancel(call: Call) -> Answer:
+def cancel(call: Call) -> ApiAnswer:
     words = call.ids("orders", "order")
     if words is None:
         one = call.optional("order")
         if one is None:
             raise Refusal(INCORRECT_REQUEST, field="orders")
         words = [one]
-    return Answer([{"order": _echo(word), "cancel": _or_error(_cancel, call, word)} for word in words])
+    return ApiAnswer([{"order": _echo(word), "cancel": _or_error(_cancel, call, word)} for word in words])
 
 
 def _cancel(call: Call, word: str) -> int:
@@ -174,9 +174,9 @@ def _cancel(call: Call, word: str) -> int:
     return 1
 
 
-def balance(call: Call) -> Answer:
+def balance(call: Call) -> ApiAnswer:
     nanos = ledger.balance_nanos(call.customer_id)
-    return Answer({"balance": money.plain(nanos), "currency": current_app.config["PANEL"].currency})
+    return ApiAnswer({"balance": money.plain(nanos), "currency": current_app.config["PANEL"].currency})
 
 
 def _order_id(word: str) -> int:

@@ -9,8 +9,8 @@ from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import PanelError
 from panel.services.office import account_access, approval_list, second_approval
-from panel.services.office.approval_list import Shown
-from panel.services.office.balance_changes import Effect
+from panel.services.office.approval_list import ProposalDetail
+from panel.services.office.balance_changes import BalanceEffect
 
 bp: Blueprint = office_blueprint("proposals")
 
@@ -79,7 +79,7 @@ def _page(proposal_id: int, error: PanelError | None = None) -> str:
     )
 
 
-def _effect(shown: Shown) -> tuple[Effect | None, str]:
+def _effect(shown: ProposalDetail) -> tuple[BalanceEffect | None, str]:
     """What confirming would do now; where it can't be done by this operator, why."""
     person = operator()
     if not shown.is_open:

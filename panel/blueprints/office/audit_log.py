@@ -8,7 +8,7 @@ from panel.blueprints.shared.csv_files import csv_stream
 from panel.domain.formatting import iso
 from panel.domain.list_filters import BadFilters
 from panel.services.office import audit_log_search
-from panel.services.office.audit_log_search import Filters
+from panel.services.office.audit_log_search import AuditLogFilters
 
 bp: Blueprint = office_blueprint("log")
 
@@ -35,7 +35,7 @@ def csv() -> ResponseReturnValue:
     return csv_stream("audit-log.csv", head=["line", "at", "actor", "act", "subject", "detail"], rows=rows)
 
 
-def _page(filters: Filters | None, errors: dict[str, str]) -> str:
+def _page(filters: AuditLogFilters | None, errors: dict[str, str]) -> str:
     return render_template(
         "office/audit_log/index.html",
         filters=filters,

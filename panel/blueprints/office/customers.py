@@ -23,7 +23,7 @@ from panel.services.accounts import email_confirmation
 from panel.services.money import deposits
 from panel.services.office import account_access, approval_list, customers, second_approval
 from panel.services.office.account_access import AccessChange
-from panel.services.office.balance_changes import Wanted
+from panel.services.office.balance_changes import BalanceChange
 
 bp: Blueprint = office_blueprint("customers")
 
@@ -77,17 +77,17 @@ def move_money(customer_id: int) -> ResponseReturnValue:
     return redirect(url_for("office_customers.show", customer_id=customer_id), code=303)
 
 
-def _wanted(user: User, *, key: str) -> Wanted:
+def _wanted(user: User, *, key: str) -> BalanceChange:
     kind = typed("kind")
     if kind not in (ProposalKind.CREDIT, ProposalKind.DEBIT):
         raise BadInput("Choose credit or debit.", field="kind")
     key = checked_key(key)
     amount_nanos = deposits.parse_amount(typed("amount"))
     person = operator()
-    return Wanted(ProposalKind(kind), user.id, amount_nanos, typed("reason"), key, person.id, person.email)
+    return BalanceChange(ProposalKind(kind), user.id, amount_nanos, typed("reason"), key, person.id, person.email)
 
 
-def _check_page(user: User, wanted: Wanted, *, reason: str = "") -> str:
+def _check_page(user: User, wanted: BalanceChange, *, reason: str = "") -> str:
     return effect_page("office/customers/money.html", wanted, reason=reason, user=user)
 
 

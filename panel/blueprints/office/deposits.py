@@ -22,7 +22,7 @@ from panel.models import DepositRequest, ProposalKind
 from panel.services import audit_log
 from panel.services.money import deposits
 from panel.services.office import approval_list, customers, second_approval
-from panel.services.office.balance_changes import Wanted
+from panel.services.office.balance_changes import BalanceChange
 
 bp: Blueprint = office_blueprint("top_ups")
 
@@ -116,7 +116,7 @@ def _found(reference: str) -> DepositRequest:
     return deposits.find(reference)
 
 
-def _wanted(top_up: DepositRequest, *, key: str) -> Wanted:
+def _wanted(top_up: DepositRequest, *, key: str) -> BalanceChange:
     """What arrived, and under which reference of the payment; the customer reads both in the statement."""
     key = checked_key(key)
     amount_nanos = deposits.parse_amount(typed("amount"))
@@ -127,7 +127,7 @@ def _wanted(top_up: DepositRequest, *, key: str) -> Wanted:
             field="paid_as",
         )
     person, note = operator(), f"Payment {paid_as}"
-    return Wanted(
+    return BalanceChange(
         ProposalKind.TOP_UP,
         top_up.customer_id,
         amount_nanos,
@@ -139,7 +139,7 @@ def _wanted(top_up: DepositRequest, *, key: str) -> Wanted:
     )
 
 
-def _check_page(top_up: DepositRequest, wanted: Wanted, *, reason: str = "") -> str:
+def _check_page(top_up: DepositRequest, wanted: BalanceChange, *, reason: str = "") -> str:
     return effect_page(
         "office/deposits/check.html",
         wanted,

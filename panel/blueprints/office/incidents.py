@@ -17,7 +17,7 @@ from panel.domain.incidents import OPEN_PHASES, Phase
 from panel.services.orders import placing
 from panel.services.platform import components, incident_reads, incidents
 from panel.services.platform.incident_reads import Told
-from panel.services.platform.incidents import Window, Words
+from panel.services.platform.incidents import UpdateText, Window
 
 bp = office_blueprint("incidents")
 
@@ -28,7 +28,7 @@ _MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2})(?::\d{2})?", re.ASCI
 
 
 @dataclass(frozen=True)
-class Typed:
+class TypedIncident:
     """What stands in a form: as it was typed, or as it is first shown."""
 
     title: str = ""
@@ -59,12 +59,12 @@ def index() -> ResponseReturnValue:
 
 @bp.get("/incidents/new")
 def new() -> ResponseReturnValue:
-    return _new_page(Typed(phase=Phase.INVESTIGATING, request_id=placing.new_request_id()))
+    return _new_page(TypedIncident(phase=Phase.INVESTIGATING, request_id=placing.new_request_id()))
 
 
 @bp.get("/incidents/plan")
 def plan() -> ResponseReturnValue:
-    return _new_page(Typed(phase=Phase.PLANNED, request_id=placing.new_request_id()), is_plan=True)
+    return _new_page(TypedIncident(phase=Phase.PLANNED, request_id=placing.new_request_id()), is_plan=True)
 
 
 @bp.post("/incidents")
@@ -134,7 +134,7 @@ def dismiss(incident_id: int) -> ResponseReturnValue:
     return redirect(url_for("office_incidents.index"), code=303)
 
 
-def _new_page(typed: Typed, *, error: PanelError | None = None, is_plan: bool = False) -> str:
+def _new_page(typed: TypedIncident, *, error: PanelError | None = None, is_plan: bool = False) -> str:
     return render_template(
         "office/incidents/new.html",
         typed=typed,
@@ -146,11 +146,13 @@ def _new_page(typed: Typed, *, error: PanelError | None = None, is_plan: bool = 
     )
 
 
-def _page(incident: Told, *, typed: Typed | None = None, error: PanelError | None = None, reason: str = "") -> str:
+def _page(
+    incident: Told, *, typed: TypedIncident | None = None, error: PanelError | None = None, reason: str = ""
+) -> str:
     phases = [phase for phase in Phase if incident.phase.may_become(phase)]
     if incident.published_at is None:
         phases = list(OPEN_PHASES)
-    shown = typed or Typed(
+    shown = typed or TypedIncident(
         title=incident.title if incident.published_at is None else "",
         phase=incident.phase,
         states={key: state.value for key, state in incident.parts},
@@ -168,16 +170,16 @@ def _page(incident: Told, *, typed: Typed | None = None, error: PanelError | Non
     )
 
 
-def _typed() -> Typed:
+def _typed() -> TypedIncident:
     form = request.form
-    given = {name: form.get(name, "") for name in Typed.__dataclass_fields__ if name != "states"}
+    given = {name: form.get(name, "") for name in TypedIncident.__dataclass_fields__ if name != "states"}
     states = {
         name.removeprefix(STATE_FIELD): value for name, value in form.items() if name.startswith(STATE_FIELD) and value
     }
-    return Typed(**given, states=states)
+    return TypedIncident(**given, states=states)
 
 
-def _words(typed: Typed) -> Words:
+def _words(typed: TypedIncident) -> UpdateText:
     try:
         phase = Phase(typed.phase)
     except ValueError as error:
@@ -186,7 +188,7 @@ def _words(typed: Typed) -> Words:
     if any(value not in known for value in typed.states.values()):
         raise BadInput("Choose a state for each component that is affected.", field="components")
     parts = {key: State(value) for key, value in typed.states.items()}
-    return Words(phase, typed.text, parts, impact=typed.impact, cost=typed.cost)
+    return UpdateText(phase, typed.text, parts, impact=typed.impact, cost=typed.cost)
 
 
 def _moment(text: str, *, name: str) -> datetime:

@@ -15,7 +15,7 @@ from panel.blueprints.shared.htmx import region_or_304
 from panel.clock import utc_now
 from panel.domain.errors import PanelError
 from panel.services.office import queues
-from panel.services.office.queues import Limits, Queue
+from panel.services.office.queues import LatenessLimits, Queue
 from panel.settings import Settings
 
 # Where the session keeps that updates of the office's lists are paused.
@@ -35,9 +35,9 @@ def waiting() -> list[Queue]:
     return found
 
 
-def limits() -> Limits:
+def limits() -> LatenessLimits:
     settings: Settings = current_app.config["PANEL"]
-    return Limits(settings.dispatch_hours, settings.stuck_hours, settings.unconfirmed_hours)
+    return LatenessLimits(settings.dispatch_hours, settings.stuck_hours, settings.unconfirmed_hours)
 
 
 def actor() -> str:

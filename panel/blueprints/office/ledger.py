@@ -11,8 +11,8 @@ from panel.domain.formatting import iso
 from panel.domain.list_filters import BadFilters
 from panel.models import AccountKind, TransferKind
 from panel.services.office import customers, ledger_filters, ledger_search
-from panel.services.office.ledger_filters import Filters
-from panel.services.office.ledger_search import Line
+from panel.services.office.ledger_filters import LedgerFilters
+from panel.services.office.ledger_search import LedgerRow
 
 bp: Blueprint = office_blueprint("ledger")
 
@@ -45,7 +45,7 @@ def csv() -> ResponseReturnValue:
     return csv_stream("ledger.csv", head=head, rows=(_row(line) for line in ledger_search.all_lines(filters)))
 
 
-def _row(line: Line) -> list[object]:
+def _row(line: LedgerRow) -> list[object]:
     return [
         line.id,
         iso(line.at),
@@ -59,7 +59,7 @@ def _row(line: Line) -> list[object]:
     ]
 
 
-def _page(filters: Filters | None, errors: dict[str, str]) -> str:
+def _page(filters: LedgerFilters | None, errors: dict[str, str]) -> str:
     customer = customers.find(filters.customer) if filters and filters.customer else None
     return render_template(
         "office/ledger/index.html",

@@ -8,7 +8,7 @@ from panel.db import transaction
 from panel.domain import money
 from panel.domain.errors import BadInput, PanelError
 from panel.services.office import balance_changes, second_approval
-from panel.services.office.balance_changes import Wanted
+from panel.services.office.balance_changes import BalanceChange
 from panel.services.office.second_approval import Done
 
 
@@ -19,7 +19,7 @@ def checked_key(key: str) -> str:
     return key
 
 
-def effect_page(template: str, wanted: Wanted, *, reason: str = "", **about: object) -> str:
+def effect_page(template: str, wanted: BalanceChange, *, reason: str = "", **about: object) -> str:
     """What would happen, before it does. Raises what `money_moves.effect` raises."""
     return render_template(
         template,
@@ -32,7 +32,7 @@ def effect_page(template: str, wanted: Wanted, *, reason: str = "", **about: obj
     )
 
 
-def agree(wanted: Wanted) -> Done:
+def agree(wanted: BalanceChange) -> Done:
     """Move what the form showed, or propose it. Raises what `proposals.act` raises."""
     with transaction():
         return second_approval.act(wanted, balance_nanos=seen_nanos(), limit_nanos=limit_nanos(), now=utc_now())

@@ -20,7 +20,7 @@ from panel.services.money.deposits import parse_amount
 from panel.services.office import assignments, manual_orders, order_actions, order_detail
 from panel.services.office.manual_orders import HandWork
 from panel.services.office.order_actions import Act, Deed
-from panel.services.office.order_detail import Story
+from panel.services.office.order_detail import OrderDetail
 from panel.services.orders import detail as customer_order_detail
 from panel.services.orders import goodwill, transitions
 from panel.services.orders.goodwill import Gift
@@ -217,7 +217,7 @@ def _shown(nanos: int) -> Markup | str:
     return money.shown(nanos, currency=layout.currency())
 
 
-def _story(order_id: int) -> Story:
+def _story(order_id: int) -> OrderDetail:
     story = order_detail.find(order_id, now=utc_now())
     if story is None:
         abort(404)

@@ -13,8 +13,8 @@ from panel.db import transaction
 from panel.domain import office_order_filters
 from panel.domain.errors import BadInput, PanelError
 from panel.domain.list_filters import BadFilters
-from panel.domain.office_order_filters import Wanted
-from panel.domain.order_filters import Filters
+from panel.domain.office_order_filters import OfficeOrderFilters
+from panel.domain.order_filters import OrderFilters
 from panel.domain.status import Status
 from panel.services import audit_log
 from panel.services.office import bulk_actions, order_actions, order_table, queues
@@ -85,12 +85,12 @@ def _preview(chosen: list[int], deed: Deed, *, now: datetime, errors: dict[str, 
 
 def _chosen_again(error: BadInput) -> ResponseReturnValue:
     """The table once more, with what is wrong with the choice."""
-    wanted = Wanted(Filters())
+    wanted = OfficeOrderFilters(OrderFilters())
     region, _shown = _region(wanted)
     return _form(region=region, wanted=wanted, errors=layout.errors_of(error)), 422
 
 
-def _form(*, region: Markup | None, wanted: Wanted | None, errors: dict[str, str]) -> str:
+def _form(*, region: Markup | None, wanted: OfficeOrderFilters | None, errors: dict[str, str]) -> str:
     """The page around the region; without one where the filters can't be read."""
     typed = {name: request.args.get(name, "").strip() for name in FIELDS}
     page_url = _address(PAGE, wanted) if wanted else PAGE
@@ -113,7 +113,7 @@ def _form(*, region: Markup | None, wanted: Wanted | None, errors: dict[str, str
     )
 
 
-def _region(wanted: Wanted) -> tuple[Markup, str]:
+def _region(wanted: OfficeOrderFilters) -> tuple[Markup, str]:
     now = utc_now()
     page = order_table.page(wanted, layout.limits(), now=now)
     return layout.region(
@@ -130,7 +130,7 @@ def _region(wanted: Wanted) -> tuple[Markup, str]:
     )
 
 
-def _address(path: str, wanted: Wanted) -> str:
+def _address(path: str, wanted: OfficeOrderFilters) -> str:
     query = wanted.query()
     return f"{path}?{query}" if query else path
 

@@ -11,7 +11,7 @@ from panel.domain import money
 from panel.domain.errors import BadInput, PanelError
 from panel.services import audit_log
 from panel.services.office import review_list, review_resolution
-from panel.services.office.review_list import Cursor, Line, Stake
+from panel.services.office.review_list import Cursor, ReviewRow, Stake
 from panel.services.office.review_resolution import ASKS_ABOUT, Decision, Resolution
 
 bp = office_blueprint("reviews")
@@ -73,7 +73,7 @@ def _decision() -> Decision:
         raise BadInput("Choose what became of it.", field="decision") from None
 
 
-def _returns(line: Line, resolution: Resolution) -> Stake | None:
+def _returns(line: ReviewRow, resolution: Resolution) -> Stake | None:
     """What goes back to whom, where the decision is to cancel an order that is still held."""
     order_id = line.review.order_id
     is_order = line.review.kind == "unconfirmed" and order_id is not None and line.review.resolved_at is None
@@ -102,7 +102,7 @@ def _confirm(review_id: int, stake: Stake) -> ResponseReturnValue:
     )
 
 
-def _line(review_id: int) -> Line:
+def _line(review_id: int) -> ReviewRow:
     line = review_list.find(review_id, unconfirmed_hours=layout.limits().unconfirmed_hours, now=utc_now())
     if line is None:
         abort(404)

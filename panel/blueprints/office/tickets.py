@@ -17,7 +17,7 @@ from panel.services.orders import placing
 from panel.services.tickets import canned_answers, customer_context, detail, operator_actions, queue, response_times
 from panel.services.tickets.detail import OwnTicket
 from panel.services.tickets.operator_actions import Operator
-from panel.services.tickets.queue import Filters, Stage, Whose
+from panel.services.tickets.queue import QueueFilters, Stage, Whose
 
 bp = office_blueprint("tickets")
 
@@ -152,7 +152,7 @@ def _done(ticket_id: int, act: Callable[[], None], *, said: str) -> ResponseRetu
 
 
 def _refused(ticket_id: int, error: PanelError) -> ResponseReturnValue:
-    meanwhile: tuple[detail.Line, ...] = ()
+    meanwhile: tuple[detail.ThreadLine, ...] = ()
     if isinstance(error, StaleForm) and "seen" in request.form:
         meanwhile = detail.lines_after(ticket_id, number=_number(request.form["seen"]))
     page = _page(
@@ -172,7 +172,7 @@ def _page(
     note: str = "",
     canned_id: int | None = None,
     error: PanelError | None = None,
-    meanwhile: tuple[detail.Line, ...] = (),
+    meanwhile: tuple[detail.ThreadLine, ...] = (),
 ) -> str:
     thread = detail.whole_thread(own.id, page=_page_number() if "page" in request.args else None)
     operators = operator_actions.operators()
@@ -209,7 +209,7 @@ def _operator() -> Operator:
     return Operator(layout.operator_id(), layout.actor())
 
 
-def _queue_region(filters: Filters, number: int) -> tuple[Markup, str]:
+def _queue_region(filters: QueueFilters, number: int) -> tuple[Markup, str]:
     operator_id = layout.operator_id()
     counts = queue.counts(filters=filters, operator_id=operator_id)
     page = queue.page(filters=filters, operator_id=operator_id, number=number)
@@ -231,12 +231,12 @@ def _queue_region(filters: Filters, number: int) -> tuple[Markup, str]:
     )
 
 
-def _filters() -> Filters:
+def _filters() -> QueueFilters:
     """The filters of the address; what is none of them asks for everything that is open."""
     customer = _number(request.args.get("customer", "")) or None
     whose, stage = request.args.get("whose", ""), request.args.get("stage", "")
     usual = Stage.ANY if customer else Stage.OPEN
-    return Filters(
+    return QueueFilters(
         whose=Whose(whose) if whose in set(Whose) else Whose.ALL,
         stage=Stage(stage) if stage in set(Stage) else usual,
         search=request.args.get("q", "").strip()[:LONGEST_SEARCH],
@@ -244,11 +244,11 @@ def _filters() -> Filters:
     )
 
 
-def _with_whose(filters: Filters, whose: Whose) -> Filters:
-    return Filters(whose, filters.stage, filters.search, filters.customer_id)
+def _with_whose(filters: QueueFilters, whose: Whose) -> QueueFilters:
+    return QueueFilters(whose, filters.stage, filters.search, filters.customer_id)
 
 
-def _pairs(filters: Filters) -> list[tuple[str, str]]:
+def _pairs(filters: QueueFilters) -> list[tuple[str, str]]:
     """The filters as the address names them; the usual ones are not named."""
     usual = Stage.ANY if filters.customer_id else Stage.OPEN
     pairs = [
@@ -260,7 +260,7 @@ def _pairs(filters: Filters) -> list[tuple[str, str]]:
     return [(name, value) for name, value in pairs if value]
 
 
-def _address(path: str, filters: Filters, *, page: int = 1) -> str:
+def _address(path: str, filters: QueueFilters, *, page: int = 1) -> str:
     pairs = _pairs(filters) + ([("page", str(page))] if page > 1 else [])
     return f"{path}?{urlencode(pairs)}" if pairs else path
 

@@ -20,7 +20,7 @@ from panel.blueprints.shared.htmx import region_or_304
 from panel.db import db
 from panel.domain import money, order_filters
 from panel.domain.list_filters import BadFilters
-from panel.domain.order_filters import Filters
+from panel.domain.order_filters import OrderFilters
 from panel.domain.status import Status
 from panel.services.accounts.sessions import PageVersions
 from panel.services.orders import history as order_history
@@ -55,7 +55,7 @@ CSV_HEAD = (
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class HistoryView:
     """A link above the list, with how many orders stand behind it."""
 
     name: str
@@ -66,7 +66,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class TypedFilters:
     """The filters as the form shows them, readable or not."""
 
     q: str
@@ -129,7 +129,7 @@ def _versions() -> PageVersions:
     return versions
 
 
-def _filters(versions: PageVersions) -> Filters:
+def _filters(versions: PageVersions) -> OrderFilters:
     """The filters of the address. Raises BadFilters, also for a tool that there never was."""
     filters = order_filters.parse(request.args)
     slugs = {tool.slug for tool in history_rows.tool_names(versions.catalogue_version).values()} if filters.tool else ()
@@ -138,13 +138,13 @@ def _filters(versions: PageVersions) -> Filters:
     return filters
 
 
-def _region(filters: Filters, versions: PageVersions, *, is_live: bool) -> Markup:
+def _region(filters: OrderFilters, versions: PageVersions, *, is_live: bool) -> Markup:
     """The one rendering of section#live, kept as long as the hash of what it shows stays the same."""
     shown = page_etag(versions, address=_address(LIVE, filters))
     return history_rows.region((shown, is_live), lambda: _rendered(filters, versions, is_live=is_live))
 
 
-def _rendered(filters: Filters, versions: PageVersions, *, is_live: bool) -> Markup:
+def _rendered(filters: OrderFilters, versions: PageVersions, *, is_live: bool) -> Markup:
     counts = order_history.counts_by_status(versions.user_id)
     page = order_history.history_page(versions.user_id, filters=filters)
     polls = is_live and any(row.status in MOVING for row in page.rows)
@@ -168,16 +168,16 @@ def _rendered(filters: Filters, versions: PageVersions, *, is_live: bool) -> Mar
 # A view drops the other filters, as its count does.
 _VIEWS = (
     ("all", "All", PAGE, None),
-    *((status.slug, status.label, f"{PAGE}?{Filters(status=status).query()}", status) for status in Status),
+    *((status.slug, status.label, f"{PAGE}?{OrderFilters(status=status).query()}", status) for status in Status),
 )
 
 
-def _views(filters: Filters, counts: dict[Status, int]) -> tuple[View, ...]:
+def _views(filters: OrderFilters, counts: dict[Status, int]) -> tuple[HistoryView, ...]:
     """All orders, then each status in the order of the table."""
     is_plain = not filters.is_narrow_beyond_status
     everything = sum(counts.values())
     return tuple(
-        View(
+        HistoryView(
             name,
             label,
             url,
@@ -188,14 +188,14 @@ def _views(filters: Filters, counts: dict[Status, int]) -> tuple[View, ...]:
     )
 
 
-def _pages(filters: Filters, next_after: int | None) -> Markup:
+def _pages(filters: OrderFilters, next_after: int | None) -> Markup:
     """The links to the first page and the next one, where there are such."""
     first = _address(PAGE, filters.at(None)) if filters.after is not None else None
     following = _address(PAGE, filters.at(next_after)) if next_after is not None else None
     return history_rows.pages_links(first, following)
 
 
-def _in_words(filters: Filters, versions: PageVersions) -> str:
+def _in_words(filters: OrderFilters, versions: PageVersions) -> str:
     """The filters as the end of a sentence; empty when there are none."""
     said = []
     if filters.status:
@@ -220,19 +220,19 @@ def _tool_choices(versions: PageVersions, chosen: str) -> list[tuple[str, str]]:
     return [("", "Every tool"), *((tool.slug, tool.name) for tool in sorted(shown, key=lambda tool: tool.name))]
 
 
-def _typed(filters: Filters) -> Typed:
+def _typed(filters: OrderFilters) -> TypedFilters:
     given = dict(filters.pairs())
-    return Typed(*(given.get(name, "") for name in ("q", "status", "tool", "from", "to")))
+    return TypedFilters(*(given.get(name, "") for name in ("q", "status", "tool", "from", "to")))
 
 
 def _refused(error: BadFilters, versions: PageVersions) -> ResponseReturnValue:
     """The form with what was typed and what is wrong with it; no list, since none was asked for rightly."""
-    typed = Typed(*(request.args.get(name, "") for name in ("q", "status", "tool", "from", "to")))
+    typed = TypedFilters(*(request.args.get(name, "") for name in ("q", "status", "tool", "from", "to")))
     form = history_rows.filter_form_with_errors(typed, _tool_choices(versions, typed.tool), error.errors)
     return render_template("orders/index.html", form=form, region="", errors=error.errors), 422
 
 
-def _choose_updates(filters: Filters) -> ResponseReturnValue:
+def _choose_updates(filters: OrderFilters) -> ResponseReturnValue:
     """Pause or resume updates for this session, then show the same page under its own address."""
     if request.args["live"] == "off":
         session[PAUSED] = True
@@ -241,12 +241,12 @@ def _choose_updates(filters: Filters) -> ResponseReturnValue:
     return redirect(_address(PAGE, filters), code=303)
 
 
-def _address(path: str, filters: Filters) -> str:
+def _address(path: str, filters: OrderFilters) -> str:
     query = filters.query()
     return f"{path}?{query}" if query else path
 
 
-def _csv_rows(user_id: int, filters: Filters, names: dict[int, order_history.ToolName]) -> Iterator[list[object]]:
+def _csv_rows(user_id: int, filters: OrderFilters, names: dict[int, order_history.ToolName]) -> Iterator[list[object]]:
     while batch := order_history.history_batch(user_id, filters=filters):
         # A slow reader must not keep a database transaction open.
         db.session.rollback()

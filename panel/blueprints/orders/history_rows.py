@@ -17,7 +17,7 @@ from flask.sansio.app import App
 from markupsafe import Markup
 from sqlalchemy import Row
 
-from panel.domain.next_step import Facts, next_step
+from panel.domain.next_step import NextStepFacts, next_step
 from panel.domain.status import Status
 from panel.services.orders import history as order_history
 from panel.services.orders.history import ToolName
@@ -168,7 +168,7 @@ def rendered(rows: Sequence[Row[*tuple[Any, ...]]], *, customer_id: int, catalog
 
 
 def _render(row: Row[*tuple[Any, ...]]) -> str:
-    facts = Facts(Status(row.status), row.is_unconfirmed, row.stop or "", row.is_held_back)
+    facts = NextStepFacts(Status(row.status), row.is_unconfirmed, row.stop or "", row.is_held_back)
     shown = ShownRow(
         id=row.id,
         status=Status(row.status),

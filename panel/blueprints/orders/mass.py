@@ -13,7 +13,7 @@ from panel.domain.errors import BadInput, ExpiredForm, PanelError
 from panel.services.catalogue import tools
 from panel.services.money import ledger
 from panel.services.orders import mass_placing, placing
-from panel.services.orders.mass_placing import Checked, Line
+from panel.services.orders.mass_placing import Checked, MassOrderLine
 
 bp = Blueprint("mass_orders", __name__, url_prefix="/orders/mass")
 
@@ -23,10 +23,10 @@ _LONGEST_REQUEST_ID = 90
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class LineResult:
     """What became of one line: an order, or the reason why there is none."""
 
-    line: Line
+    line: MassOrderLine
     order_id: int | None
     charge_nanos: int
     fault: str
@@ -64,7 +64,7 @@ def form_again(error: ExpiredForm) -> ResponseReturnValue:
     return _form(request.form.get("lines", ""), {"": error.message}, request_id=request_id), error.http_status
 
 
-def _check(lines: list[Line], *, text: str, request_id: str) -> ResponseReturnValue:
+def _check(lines: list[MassOrderLine], *, text: str, request_id: str) -> ResponseReturnValue:
     checked = mass_placing.check(lines)
     quotes = [each.quote for each in checked if each.quote is not None]
     balance_nanos = ledger.balance_nanos(current_user.id)
@@ -84,7 +84,7 @@ def _check(lines: list[Line], *, text: str, request_id: str) -> ResponseReturnVa
     return page, 200 if quotes and total_nanos <= balance_nanos else 422
 
 
-def _place(lines: list[Line], *, request_id: str, terms: dict[str, int] | None) -> ResponseReturnValue:
+def _place(lines: list[MassOrderLine], *, request_id: str, terms: dict[str, int] | None) -> ResponseReturnValue:
     answers = [_place_line(line, request_id=request_id, terms=terms) for line in lines]
     placed = [each for each in answers if each.order_id is not None]
     page = render_template(
@@ -99,14 +99,14 @@ def _place(lines: list[Line], *, request_id: str, terms: dict[str, int] | None) 
     return page, 200 if placed else 422
 
 
-def _place_line(line: Line, *, request_id: str, terms: dict[str, int] | None) -> Answer:
+def _place_line(line: MassOrderLine, *, request_id: str, terms: dict[str, int] | None) -> LineResult:
     try:
         asked = line.placing(request_id=request_id, terms=terms)
         with transaction():
             order = placing.place_order(current_user.id, asked=asked, now=utc_now())
-            return Answer(line, order.id, order.charge_nanos, "")
+            return LineResult(line, order.id, order.charge_nanos, "")
     except PanelError as error:
-        return Answer(line, None, 0, error.message)
+        return LineResult(line, None, 0, error.message)
 
 
 def _request_id() -> str:

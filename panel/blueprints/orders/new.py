@@ -35,7 +35,7 @@ NO_TERMS = "The form did not say which terms you saw. Check the order again."
 
 
 @dataclass(frozen=True)
-class Typed:
+class TypedOrder:
     """What stands in the form's fields, and what is wrong with how they came."""
 
     tool: str = ""
@@ -65,7 +65,7 @@ def new() -> ResponseReturnValue:
     except UnknownTool:
         abort(404)
     link, quantity = request.args.get("link", ""), request.args.get("quantity", "")
-    return _form(Typed(tool=offer.slug if offer else "", link=link, quantity=quantity))
+    return _form(TypedOrder(tool=offer.slug if offer else "", link=link, quantity=quantity))
 
 
 def _again(again: str) -> str:
@@ -75,7 +75,7 @@ def _again(again: str) -> str:
         own = order_detail.find(int(again), customer_id=current_user.id)
     if own is None:
         abort(404)
-    typed = Typed(link=own.order.link, quantity=str(own.again_quantity))
+    typed = TypedOrder(link=own.order.link, quantity=str(own.again_quantity))
     if catalogue_tools.find(own.tool.slug) is None:
         gone = f"The tool of order {own.id}, {own.terms.name}, is no longer offered. Choose another one."
         return _form(replace(typed, errors=(("tool", gone),)), again=own.id)
@@ -164,7 +164,7 @@ def form_again(error: ExpiredForm) -> ResponseReturnValue:
     return _form(replace(_typed(), errors=(("", error.message),))), error.http_status
 
 
-def _typed() -> Typed:
+def _typed() -> TypedOrder:
     """The form's fields, each of which has to come once; further fields are not read."""
     names = ("tool", "link", "quantity", "request_id", "terms")
     errors = [(name, CAME_TWICE) for name in names if len(request.form.getlist(name)) > 1]
@@ -172,14 +172,14 @@ def _typed() -> Typed:
     if terms is not None and not _TERMS_ID.fullmatch(terms):
         errors.append(("terms", NO_TERMS))
     tool, link, quantity, request_id, _terms = (request.form.get(name, "") for name in names)
-    return Typed(tool, link, quantity, request_id, terms=terms or "", errors=tuple(errors))
+    return TypedOrder(tool, link, quantity, request_id, terms=terms or "", errors=tuple(errors))
 
 
-def _error_of(typed: Typed, field: str) -> str:
+def _error_of(typed: TypedOrder, field: str) -> str:
     return dict(typed.errors).get(field, "")
 
 
-def _with_faults(typed: Typed, raised: PanelError | None = None) -> Typed:
+def _with_faults(typed: TypedOrder, raised: PanelError | None = None) -> TypedOrder:
     """The fields together with everything that is wrong with them, one sentence a field."""
     errors = dict(typed.errors)
     if raised is not None:
@@ -196,7 +196,7 @@ def _with_faults(typed: Typed, raised: PanelError | None = None) -> Typed:
     return replace(typed, errors=tuple(errors.items()))
 
 
-def _form(typed: Typed, *, again: int | None = None) -> str:
+def _form(typed: TypedOrder, *, again: int | None = None) -> str:
     errors = dict(typed.errors)
     if "request_id" in errors or not typed.request_id:
         typed = replace(typed, request_id=order_placing.new_request_id())
@@ -229,13 +229,13 @@ def _named(tools: list[ToolOffer]) -> list[tuple[str, str]]:
     return [(tool.slug, tool.name) for tool in tools]
 
 
-def _check_again(typed: Typed, error: PanelError, *, status: int) -> ResponseReturnValue:
+def _check_again(typed: TypedOrder, error: PanelError, *, status: int) -> ResponseReturnValue:
     """The check page with the reason why nothing was placed, and the sum as it is now."""
     wanted = order_placing.quote(typed.tool, link=typed.link, quantity=typed.quantity)
     return _check_page(typed, wanted, status=status, reason=error.message)
 
 
-def _check_page(typed: Typed, wanted: Quote, *, status: int, reason: str = "") -> ResponseReturnValue:
+def _check_page(typed: TypedOrder, wanted: Quote, *, status: int, reason: str = "") -> ResponseReturnValue:
     balance_nanos = ledger.balance_nanos(current_user.id)
     missing_nanos = max(0, wanted.charge_nanos - balance_nanos)
     page = render_template(
@@ -251,7 +251,7 @@ def _check_page(typed: Typed, wanted: Quote, *, status: int, reason: str = "") -
     return page, 422 if missing_nanos and status == 200 else status
 
 
-def _used_page(typed: Typed, error: PanelError) -> str:
+def _used_page(typed: TypedOrder, error: PanelError) -> str:
     earlier = order_placing.find_by_request(current_user.id, request_id=typed.request_id)
     if earlier is None:
         abort(409)

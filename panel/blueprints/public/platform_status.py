@@ -23,7 +23,7 @@ from panel.domain.formatting import count, duration
 from panel.domain.uptime_days import SHOWN_DAYS, late_seconds
 from panel.services.platform import components, incident_reads, status_page
 from panel.services.platform.incident_reads import Told
-from panel.services.platform.status_page import Board, Row, Typical
+from panel.services.platform.status_page import Board, ComponentDays, Typical
 from panel.settings import Settings
 
 bp = Blueprint("platform_status", __name__)
@@ -43,7 +43,7 @@ SHOWN_AS_SECONDS_FROM_MS = 10_000
 class ComponentRow:
     """A component as the page shows it."""
 
-    row: Row
+    row: ComponentDays
     bars: charts.DayBars
     days_in_words: str
     time_in_words: str
@@ -185,11 +185,11 @@ def _probe(key: str) -> str:
     return Component(key).facts.probe if key in set(Component) else str(_rules()["provider_probe"])
 
 
-def _line(row: Row) -> ComponentRow:
+def _line(row: ComponentDays) -> ComponentRow:
     return ComponentRow(row, charts.day_bars(row.days), _in_words(row), _time_in_words(row))
 
 
-def _in_words(row: Row) -> str:
+def _in_words(row: ComponentDays) -> str:
     """The bars in one sentence or two."""
     if row.uptime is None:
         return f"{row.now.label}, last {SHOWN_DAYS} days: no data."
@@ -204,7 +204,7 @@ def _in_words(row: Row) -> str:
     return f"{row.now.label}, last {SHOWN_DAYS} days: {row.uptime.percent}% up.{trouble}"
 
 
-def _time_in_words(row: Row) -> str:
+def _time_in_words(row: ComponentDays) -> str:
     if row.typical is None or not row.timed:
         return ""
     typical = row.typical
@@ -220,7 +220,7 @@ def _length(milliseconds: int) -> str:
     return duration(milliseconds // 1_000)
 
 
-def _component_as_json(row: Row) -> Mapping[str, object]:
+def _component_as_json(row: ComponentDays) -> Mapping[str, object]:
     known = row.uptime
     return {
         "key": row.now.key,

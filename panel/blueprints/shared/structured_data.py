@@ -8,7 +8,7 @@ from flask import current_app
 from panel.domain import money
 from panel.domain.status import Status
 from panel.services.catalogue.tools import ToolOffer
-from panel.services.help.content import Content, Page, PageKeys, StatusKeys
+from panel.services.help.content import Content, ContentPage, PageKeys, StatusKeys
 
 Node = dict[str, Any]
 
@@ -39,14 +39,14 @@ def web_page(path: str, *, name: str, changed: date | None, kind: str = "WebPage
     return {"@type": kind, "@id": address, "url": address, "name": name} | modified | more
 
 
-def guide_page(page: Page[PageKeys], *, path: str) -> Node:
+def guide_page(page: ContentPage[PageKeys], *, path: str) -> Node:
     return graph(
         web_page(path, name=page.keys.heading, changed=page.keys.changed),
         breadcrumbs(("Home", "/"), (page.keys.heading, path)),
     )
 
 
-def statuses_page(page: Page[PageKeys]) -> Node:
+def statuses_page(page: ContentPage[PageKeys]) -> Node:
     path = "/order-statuses"
     terms = {
         "@type": "DefinedTermSet",
@@ -60,7 +60,7 @@ def statuses_page(page: Page[PageKeys]) -> Node:
     )
 
 
-def status_page(page: Page[StatusKeys], *, status: Status) -> Node:
+def status_page(page: ContentPage[StatusKeys], *, status: Status) -> Node:
     path = f"/order-statuses/{status.slug}"
     return graph(
         web_page(path, name=page.keys.heading, changed=page.keys.changed, mainEntity=_term(status)),

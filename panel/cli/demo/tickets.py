@@ -13,7 +13,7 @@ from panel.services.orders import placing
 from panel.services.tickets import canned_answers, customer_actions, opening, operator_actions
 from panel.services.tickets.opening import Asked
 from panel.services.tickets.operator_actions import Operator
-from panel.services.tickets.subjects import Wanted
+from panel.services.tickets.subjects import SubjectNumbers
 
 CANNED = (
     (
@@ -79,7 +79,7 @@ def _asked(
     refill: int | None = None,
     line: int | None = None,
 ) -> Asked:
-    return Asked(kind, subject, text, placing.new_request_id(), Wanted(order, refill, line))
+    return Asked(kind, subject, text, placing.new_request_id(), SubjectNumbers(order, refill, line))
 
 
 def _answer(ticket_id: int, who: Operator, *, text: str, now: datetime) -> None:

@@ -33,7 +33,7 @@ class Opened(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class ConfirmationSide:
     """One of the two links of a change: the change, and whether this is the link to the new address."""
 
     change: EmailChange
@@ -156,7 +156,7 @@ def open_change(user_id: int, *, now: datetime) -> EmailChange | None:
     )
 
 
-def find_side(token: str, *, now: datetime) -> Side | None:
+def find_side(token: str, *, now: datetime) -> ConfirmationSide | None:
     """The change that this link belongs to, while it works."""
     hashed = token_hash(token)
     found = db.session.scalar(
@@ -166,7 +166,7 @@ def find_side(token: str, *, now: datetime) -> Side | None:
             EmailChange.expires_at > now,
         )
     )
-    return None if found is None else Side(found, is_new=found.new_token_hash == hashed)
+    return None if found is None else ConfirmationSide(found, is_new=found.new_token_hash == hashed)
 
 
 def open_side(token: str, *, now: datetime) -> Opened:

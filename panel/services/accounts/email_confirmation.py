@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 
 from panel.db import db, execute_write
-from panel.domain.errors import EmailNotConfirmed, NotFound, Refused, StaleForm
+from panel.domain.errors import ActionRefused, EmailNotConfirmed, NotFound, StaleForm
 from panel.models import User
 from panel.services import audit_log, customer_version
 from panel.services.accounts import sessions, users
@@ -53,6 +53,6 @@ def confirm_account(user_id: int, *, detail: str, actor: str, now: datetime) -> 
     check_open([user_id])
     unconfirmed = update(User).where(User.id == user_id, User.email_confirmed_at.is_(None))
     if not execute_write(unconfirmed.values(email_confirmed_at=now)):
-        raise Refused("This email is confirmed already. Nothing was changed.")
+        raise ActionRefused("This email is confirmed already. Nothing was changed.")
     customer_version.bump_customers([user_id])
     audit_log.write("customers confirm email", actor=actor, subject=f"customer {user_id}", detail=detail, now=now)

@@ -13,7 +13,7 @@ from pyotp.exceptions import OTPVerificationError
 from sqlalchemy import delete, func, select, update
 
 from panel.db import db, execute_write, lock_rows
-from panel.domain.errors import BadInput, NotFound, Refused, StaleForm
+from panel.domain.errors import ActionRefused, BadInput, NotFound, StaleForm
 from panel.models import LoginSession, RecoveryCode, User
 from panel.security.encryption import DecryptionFailed, seal, unseal
 from panel.services import audit_log
@@ -126,7 +126,7 @@ def turn_off(user_id: int, *, now: datetime) -> None:
     """Ask this account for its password alone from now on. Raises Refused for operators, who can only replace it."""
     user = _locked(user_id)
     if user.is_operator:
-        raise Refused("An operator's second factor can't be turned off. You can replace it.")
+        raise ActionRefused("An operator's second factor can't be turned off. You can replace it.")
     _forget(user)
     _tell(_Change.TURNED_OFF, user=user, now=now)
 
@@ -157,7 +157,7 @@ def reset(email: str, *, reason: str, actor: str, now: datetime) -> None:
     if user is None:
         raise NotFound(f"There is no account with the email {email}.")
     if not user.sealed_totp:
-        raise Refused(f"{user.email} has no second factor.")
+        raise ActionRefused(f"{user.email} has no second factor.")
     _forget(user)
     sessions.end_others(user.id, keep=0, now=now)
     _tell(_Change.RESET, user=user, actor=actor, detail=reason, now=now)
@@ -177,7 +177,7 @@ def next_code(email: str, *, settings: Settings, now: datetime) -> str:
     present = totp.timecode(now)
     step = max(present, user.totp_step + 1)
     if step > present + STEPS_AROUND:
-        raise Refused(f"The present code and the next have been used. Ask again in {STEP_SECONDS} seconds.")
+        raise ActionRefused(f"The present code and the next have been used. Ask again in {STEP_SECONDS} seconds.")
     return totp.generate_otp(step)
 
 
@@ -195,7 +195,7 @@ def _secret(user: User, *, settings: Settings) -> str:
         return unseal(user.sealed_totp, settings=settings)
     except DecryptionFailed:
         # Restored without the key that it was sealed under. Recovery codes are hashes and need none.
-        raise Refused(
+        raise ActionRefused(
             "Codes of your app can't be checked here any more. Use a recovery code, or ask us to reset your second "
             "factor."
         ) from None

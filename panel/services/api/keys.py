@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, bindparam, func, or_, select, update
 
 from panel.db import db, table_of
-from panel.domain.errors import BadInput, NotFound, Refused, StaleForm
+from panel.domain.errors import ActionRefused, BadInput, NotFound, StaleForm
 from panel.models import ApiKey, User
 from panel.services.accounts import email_confirmation
 from panel.services.closed_accounts import check_open
@@ -140,7 +140,7 @@ def _make(user_id: int, *, name: str, networks: str, newest_id: int | None, now:
             "A key was made since this form was opened, perhaps by it. It can't be shown again. No other was made."
         )
     if len(listed(user_id)) >= MOST_KEYS:
-        raise Refused(f"You have {MOST_KEYS} keys, the most there can be. Revoke one that you no longer use.")
+        raise ActionRefused(f"You have {MOST_KEYS} keys, the most there can be. Revoke one that you no longer use.")
     text = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
     key = ApiKey(
         user_id=user_id,

@@ -43,7 +43,7 @@ class Parcel:
 
 
 @dataclass(frozen=True)
-class Line:
+class DeliveryRow:
     """A line of a receiver's log."""
 
     id: int
@@ -172,7 +172,7 @@ def go_on(receiver_id: int, *, now: datetime) -> None:
     db.session.execute(update(DELIVERIES).where(*waiting).values(due_at=now))
 
 
-def log(receiver_id: int, *, count: int) -> list[Line]:
+def log(receiver_id: int, *, count: int) -> list[DeliveryRow]:
     """The newest deliveries of a receiver, newest first."""
     rows = db.session.execute(
         select(
@@ -192,7 +192,7 @@ def log(receiver_id: int, *, count: int) -> list[Line]:
         .order_by(DELIVERIES.c.webhook_id.desc())
         .limit(count)
     )
-    return [Line(**row) for row in rows.mappings()]
+    return [DeliveryRow(**row) for row in rows.mappings()]
 
 
 def counts(receiver_ids: Sequence[int]) -> dict[int, dict[DeliveryState, int]]:

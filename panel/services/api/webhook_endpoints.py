@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, select, update
 
 from panel.db import db
 from panel.domain import public_ip_rules
-from panel.domain.errors import BadInput, NotFound, Refused
+from panel.domain.errors import ActionRefused, BadInput, NotFound
 from panel.models import DeliveryState, WebhookDelivery, WebhookEndpoint
 from panel.security import encryption
 from panel.services import webhooks
@@ -24,7 +24,7 @@ REMOVED = "Not sent: the receiver was removed."
 
 
 @dataclass(frozen=True)
-class Summary:
+class EndpointSummary:
     """A receiver with what became of the webhooks it was to get."""
 
     receiver: WebhookEndpoint
@@ -34,19 +34,19 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Shown:
+class NewSecret:
     """A receiver with its fresh secret, which is never to be had again."""
 
     receiver: WebhookEndpoint
     secret: str
 
 
-def listed(user_id: int) -> list[Summary]:
+def listed(user_id: int) -> list[EndpointSummary]:
     """The customer's receivers, oldest first."""
     found = db.session.scalars(_live(user_id).order_by(WebhookEndpoint.id)).all()
     counts = webhook_deliveries.counts([receiver.id for receiver in found])
     return [
-        Summary(
+        EndpointSummary(
             receiver,
             waiting=counts[receiver.id][DeliveryState.WAITING],
             delivered=counts[receiver.id][DeliveryState.DELIVERED],
@@ -64,7 +64,7 @@ def find(receiver_id: int, *, user_id: int) -> WebhookEndpoint:
     return receiver
 
 
-def add(user_id: int, *, url: str, balance_low_nanos: int | None, settings: Settings, now: datetime) -> Shown:
+def add(user_id: int, *, url: str, balance_low_nanos: int | None, settings: Settings, now: datetime) -> NewSecret:
     """Add a receiver. Raises EmailNotConfirmed; BadInput for an address that is none or is there, or one too many."""
     url = public_ip_rules.check_url(url, test_hosts=public_ip_rules.read_pairs(settings.egress_test_hosts))
     email_confirmation.hold_confirmed(user_id)
@@ -83,7 +83,7 @@ def add(user_id: int, *, url: str, balance_low_nanos: int | None, settings: Sett
     )
     db.session.add(receiver)
     db.session.flush()
-    return Shown(receiver, secret)
+    return NewSecret(receiver, secret)
 
 
 def mark_of(receiver: WebhookEndpoint) -> str:
@@ -91,7 +91,7 @@ def mark_of(receiver: WebhookEndpoint) -> str:
     return hashlib.sha256(receiver.sealed_secret.encode()).hexdigest()[:16]
 
 
-def rotate(receiver_id: int, *, user_id: int, mark: str, settings: Settings, now: datetime) -> Shown:
+def rotate(receiver_id: int, *, user_id: int, mark: str, settings: Settings, now: datetime) -> NewSecret:
     """Give the receiver another secret; the one before signs too, for 24 hours more.
 
     Raises NotFound, and Refused when the form was opened before another change: it must not undo that promise.
@@ -99,13 +99,13 @@ def rotate(receiver_id: int, *, user_id: int, mark: str, settings: Settings, now
     ledger.lock_accounts([user_id])
     receiver = find(receiver_id, user_id=user_id)
     if mark != mark_of(receiver):
-        raise Refused("The secret was changed since you opened this page. Nothing was changed now.")
+        raise ActionRefused("The secret was changed since you opened this page. Nothing was changed now.")
     secret = _new_secret()
     receiver.sealed_old_secret = receiver.sealed_secret
     receiver.old_secret_until = now + OLD_SIGNS_FOR
     receiver.sealed_secret = encryption.seal(secret, settings=settings)
     db.session.flush()
-    return Shown(receiver, secret)
+    return NewSecret(receiver, secret)
 
 
 def set_balance_low(receiver_id: int, *, user_id: int, nanos: int | None) -> None:

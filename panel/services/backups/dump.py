@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, select
 
 from panel.db import db
-from panel.domain.errors import Refused
+from panel.domain.errors import ActionRefused
 from panel.services.backups.file_format import FORMAT, KIND, as_text, revision_of, tables_of
 
 ROWS_AT_ONCE = 1000
@@ -22,7 +22,7 @@ COMPRESSION = 6
 def write(path: Path, *, now: datetime) -> int:
     """Write every row to a new file, readable by its owner alone; how many rows. Raises Refused where it exists."""
     if path.exists():
-        raise Refused(f"{path} is there already. Name a file that does not exist.")
+        raise ActionRefused(f"{path} is there already. Name a file that does not exist.")
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -36,9 +36,9 @@ def write(path: Path, *, now: datetime) -> int:
         # Unlike a rename, a link never replaces what another has put there meanwhile.
         os.link(part, path)
     except FileExistsError:
-        raise Refused(f"{path} is there already. Name a file that does not exist.") from None
+        raise ActionRefused(f"{path} is there already. Name a file that does not exist.") from None
     except FileNotFoundError:
-        raise Refused(f"There is no folder {path.parent}.") from None
+        raise ActionRefused(f"There is no folder {path.parent}.") from None
     finally:
         part.unlink(missing_ok=True)
     return count

@@ -16,7 +16,7 @@ from zlib import error as BadStream
 from sqlalchemy import Connection, Date, DateTime, MetaData, Table, text
 from sqlalchemy.types import TypeEngine
 
-from panel.domain.errors import Refused
+from panel.domain.errors import ActionRefused
 
 FORMAT = 1
 KIND = "panel backup"
@@ -32,7 +32,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class BackupRow:
     """One row, with the table and the columns it belongs to."""
 
     table: str
@@ -76,13 +76,13 @@ def read_head(path: Path) -> Head:
     """The first line. Raises Refused for anything that is no backup, or one of another form."""
     first = next(_lines(path), None)
     if not isinstance(first, dict) or first.get("kind") != KIND:
-        raise Refused(f"{path.name} is not a backup of this panel.")
+        raise ActionRefused(f"{path.name} is not a backup of this panel.")
     if first.get("format") != FORMAT:
-        raise Refused(f"{path.name} has form {first.get('format')}; this version reads form {FORMAT}.")
+        raise ActionRefused(f"{path.name} has form {first.get('format')}; this version reads form {FORMAT}.")
     return Head(str(first["made_at"]), str(first["revision"]))
 
 
-def read_rows(path: Path) -> Iterator[Piece]:
+def read_rows(path: Path) -> Iterator[BackupRow]:
     """Every row. Raises Refused where the file is damaged or ends too early: check it so before anything is written."""
     lines, table, columns, count = _lines(path), "", (), 0  # type: tuple[Iterator[Any], str, tuple[str, ...], int]
     next(lines, None)
@@ -91,7 +91,7 @@ def read_rows(path: Path) -> Iterator[Piece]:
             if len(line) != len(columns):
                 raise _damaged(path)
             count += 1
-            yield Piece(table, columns, line)
+            yield BackupRow(table, columns, line)
         elif "table" in line:
             table, columns = line["table"], tuple(line["columns"])
         elif line.get("rows") == count:
@@ -107,10 +107,10 @@ def _lines(path: Path) -> Iterator[Any]:
             for line in file:
                 yield json.loads(line)
     except FileNotFoundError:
-        raise Refused(f"There is no file {path}.") from None
+        raise ActionRefused(f"There is no file {path}.") from None
     except (EOFError, BadStream, OSError, ValueError) as error:
-        raise Refused(f"{path.name} cannot be read: {error}") from error
+        raise ActionRefused(f"{path.name} cannot be read: {error}") from error
 
 
-def _damaged(path: Path) -> Refused:
-    return Refused(f"{path.name} is damaged or was cut off. Nothing was restored.")
+def _damaged(path: Path) -> ActionRefused:
+    return ActionRefused(f"{path.name} is damaged or was cut off. Nothing was restored.")

@@ -14,12 +14,12 @@ from typing import Any
 from sqlalchemy import Connection, Table, func, insert, select, text, update
 
 from panel.db import db
-from panel.domain.errors import Refused
+from panel.domain.errors import ActionRefused
 from panel.domain.refill import RefillState
 from panel.domain.status import Status
 from panel.models import Attempt, AttemptKind, AttemptState, Catalogue, Order, Provider, Refill, User
 from panel.services.accounts import email_links, sessions
-from panel.services.backups.file_format import Piece, as_value, read_rows, tables_of
+from panel.services.backups.file_format import BackupRow, as_value, read_rows, tables_of
 from panel.services.orders import dispatch, refills, transitions
 
 ROWS_AT_ONCE = 1000
@@ -48,7 +48,7 @@ def load(path: Path) -> int:
     count = 0
     for name, pieces in itertools.groupby(read_rows(path), key=lambda piece: piece.table):
         if name not in tables:
-            raise Refused(f"The backup has a table {name} that this revision does not know.")
+            raise ActionRefused(f"The backup has a table {name} that this revision does not know.")
         count += _fill(connection, tables[name], pieces)
     connection.execute(tables["orders"].update().values(dispatch_at=None))
     not_asked_for = tables["refills"].c.provider_refill_id.is_(None)
@@ -61,10 +61,12 @@ def load(path: Path) -> int:
 def _refuse_unless_empty(connection: Connection, tables: dict[str, Table]) -> None:
     for name, table in tables.items():
         if name not in SEEDED and connection.execute(select(func.count()).select_from(table)).scalar_one():
-            raise Refused("This database has rows already. Restore into an empty one: a new PANEL_INSTANCE folder.")
+            raise ActionRefused(
+                "This database has rows already. Restore into an empty one: a new PANEL_INSTANCE folder."
+            )
 
 
-def _fill(connection: Connection, table: Table, pieces: Iterator[Piece]) -> int:
+def _fill(connection: Connection, table: Table, pieces: Iterator[BackupRow]) -> int:
     is_sqlite = connection.dialect.name == "sqlite"
     count = 0
     while batch := list(itertools.islice(pieces, ROWS_AT_ONCE)):
@@ -74,7 +76,7 @@ def _fill(connection: Connection, table: Table, pieces: Iterator[Piece]) -> int:
     return count
 
 
-def _row(piece: Piece, kinds: list[tuple[str, Any]], *, is_sqlite: bool) -> dict[str, Any]:
+def _row(piece: BackupRow, kinds: list[tuple[str, Any]], *, is_sqlite: bool) -> dict[str, Any]:
     pairs = zip(kinds, piece.values, strict=True)
     return {name: as_value(value, kind, is_sqlite=is_sqlite) for (name, kind), value in pairs}
 

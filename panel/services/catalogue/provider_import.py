@@ -15,13 +15,13 @@ from sqlalchemy import bindparam, insert, select, update
 
 from panel.db import db, lock_rows, table_of
 from panel.domain import money, resale
-from panel.domain.errors import Refused
+from panel.domain.errors import ActionRefused
 from panel.models import Catalogue, Provider, Terms, Tool
 from panel.services import reviews
 from panel.services.catalogue import provider_markup, provider_rows
 from panel.services.catalogue.file_format import TermsWritten
 from panel.services.catalogue.provider_markup import Markup, PriceChange
-from panel.services.catalogue.provider_rows import Row
+from panel.services.catalogue.provider_rows import ProviderRow
 from panel.services.catalogue.tools import TERMS_WORDS
 
 # The API says only whether there is refill: this is the window until an operator sets another.
@@ -81,7 +81,7 @@ def import_services(
     """
     rows, skipped = provider_rows.read(answer)
     if not rows:
-        raise Refused("The provider's catalogue has no service that can be sold. Nothing was changed.")
+        raise ActionRefused("The provider's catalogue has no service that can be sold. Nothing was changed.")
     db.session.execute(lock_rows(select(Catalogue.version))).all()
     did = Import(skipped=skipped)
     known = _known(provider.id)
@@ -129,7 +129,7 @@ def _known(provider_id: int) -> dict[str, _Known]:
     }
 
 
-def _new_tool(row: Row, slug: str, *, provider_id: int, now: datetime) -> dict[str, Any]:
+def _new_tool(row: ProviderRow, slug: str, *, provider_id: int, now: datetime) -> dict[str, Any]:
     return {
         "slug": slug,
         **_words(row),
@@ -145,11 +145,11 @@ def _new_tool(row: Row, slug: str, *, provider_id: int, now: datetime) -> dict[s
     }
 
 
-def _words(row: Row) -> dict[str, str]:
+def _words(row: ProviderRow) -> dict[str, str]:
     return {"name": row.name, "category": row.category, "summary": f"{row.name}, in {row.category}."}
 
 
-def _terms(row: Row, *, price: int) -> TermsWritten:
+def _terms(row: ProviderRow, *, price: int) -> TermsWritten:
     return TermsWritten(
         price_micros_per_thousand=price,
         minimum=row.minimum,
@@ -175,7 +175,7 @@ _BY_HAND = {
 
 def _follow(
     present: _Known,
-    row: Row,
+    row: ProviderRow,
     *,
     price: int,
     did: Import,
@@ -209,7 +209,7 @@ def _follow(
         changes.append(_as_it_is(tool) | differs)
 
 
-def _alert(tool: Any, row: Row, *, now: datetime) -> None:
+def _alert(tool: Any, row: ProviderRow, *, now: datetime) -> None:
     """Open a review where the service may have become another one, and where its rate has moved far."""
     if tool.provider_name and tool.provider_name != row.name and tool.provider_category != row.category:
         text = (
@@ -237,7 +237,7 @@ def _as_it_is(tool: Any) -> dict[str, Any]:
     return {"slug": tool.slug} | {name: getattr(tool, name) for name in FOLLOWED}
 
 
-def _slug(row: Row, *, taken: set[str]) -> str:
+def _slug(row: ProviderRow, *, taken: set[str]) -> str:
     """The name in letters and digits, with the service id; where that is taken, with a number behind."""
     plain = unicodedata.normalize("NFKD", row.name).encode("ascii", "ignore").decode().lower()
     words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "service"

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from panel.db import db
 from panel.domain import resale
-from panel.domain.errors import Refused
+from panel.domain.errors import ActionRefused
 from panel.models import Provider, Tool
 from panel.services.catalogue import provider_rows
 
@@ -44,7 +44,7 @@ class PriceChange:
         return self.new_micros < self.old_micros
 
 
-class PricesWouldFall(Refused):
+class PricesWouldFall(ActionRefused):
     """Many prices would fall: an operator has to look at them and agree."""
 
     code = "prices_would_fall"
@@ -62,7 +62,7 @@ def said_currency(answer: list[object], *, balance_currency: str) -> str:
     """The currency of a catalogue: as its rows name it, else as our balance there is in. Raises Refused for several."""
     named = provider_rows.currencies(answer)
     if len(named) > 1:
-        raise Refused(f"The catalogue has prices in several currencies: {', '.join(sorted(named)[:5])}.")
+        raise ActionRefused(f"The catalogue has prices in several currencies: {', '.join(sorted(named)[:5])}.")
     return named.pop() if named else resale.currency_named(balance_currency)
 
 
@@ -86,7 +86,7 @@ def _margin(provider: Provider, *, given: int | None) -> int:
         return provider.margin_millionths
     followed = select(Tool.id).where(Tool.provider_id == provider.id, Tool.provider_rate_micros.is_not(None)).limit(1)
     if db.session.scalar(followed) is not None:
-        raise Refused(
+        raise ActionRefused(
             f"The margin of the last import of {provider.name} isn't known. Give it with --margin, such as "
             "--margin 20%."
         )
@@ -96,7 +96,7 @@ def _margin(provider: Provider, *, given: int | None) -> int:
 def _exchange(provider: Provider, *, given: int | None, said: str, ours: str) -> int:
     if said == ours:
         if given not in (None, resale.NO_EXCHANGE):
-            raise Refused(f"{provider.name} sells in {ours}, as this panel does. Leave out --rate.")
+            raise ActionRefused(f"{provider.name} sells in {ours}, as this panel does. Leave out --rate.")
         return resale.NO_EXCHANGE
     if given is not None:
         return given
@@ -104,7 +104,7 @@ def _exchange(provider: Provider, *, given: int | None, said: str, ours: str) ->
     if remembered is not None and said in ("", provider.catalogue_currency):
         return remembered
     if said:
-        raise Refused(
+        raise ActionRefused(
             f"{provider.name} sells in {said}, and this panel in {ours}. Nothing was changed. Give --rate: how many "
             f"{ours} one {said} is worth, such as --rate 1.0825."
         )

@@ -28,7 +28,7 @@ class BadRow(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ProviderRow:
     """A service of an upstream panel as its catalogue gives it, checked."""
 
     service: str
@@ -47,9 +47,9 @@ class Row:
         return resale.micros_of(self.rate)
 
 
-def read(answer: list[object]) -> tuple[list[Row], list[str]]:
+def read(answer: list[object]) -> tuple[list[ProviderRow], list[str]]:
     """The rows that can be sold, and of each other row a sentence that says why not. An id counts once."""
-    rows: dict[str, Row] = {}
+    rows: dict[str, ProviderRow] = {}
     skipped = []
     for place, given in enumerate(answer, start=1):
         try:
@@ -68,7 +68,7 @@ def currencies(answer: list[object]) -> set[str]:
     return {resale.currency_named(given.get("currency")) for given in answer if isinstance(given, dict)} - {""}
 
 
-def _row(given: object) -> Row:
+def _row(given: object) -> ProviderRow:
     if not isinstance(given, dict):
         raise BadRow("it is no row of fields")
     missing = [field for field in ("service", "name", "rate", "min", "max") if field not in given]
@@ -81,7 +81,7 @@ def _row(given: object) -> Row:
     if not service:
         raise BadRow("its service id is no whole number above 0")
     minimum, maximum = _limits(given)
-    return Row(
+    return ProviderRow(
         service=str(service),
         name=_text(given["name"], "name", most=MOST_NAME_LENGTH),
         category=_category(given.get("category")),

@@ -16,7 +16,7 @@ import yaml
 from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from panel.domain.status import Money, Status, possible_sources
+from panel.domain.status import ChargeState, Status, possible_sources
 from panel.services.help.markdown import BadProse, Prose, fill_in, read_prose
 from panel.services.help.worked_examples import EXAMPLE_QUANTITY
 
@@ -87,7 +87,7 @@ Keys_co = TypeVar("Keys_co", bound=_Keys, covariant=True)
 
 
 @dataclass(frozen=True)
-class Page(Generic[Keys_co]):
+class ContentPage(Generic[Keys_co]):
     """One text: the file it came from, its keys and its prose."""
 
     file: str
@@ -104,15 +104,15 @@ class Question:
     """One question of the FAQ. `id` is its place on the page."""
 
     id: str
-    page: Page[QuestionKeys]
+    page: ContentPage[QuestionKeys]
 
 
 @dataclass(frozen=True)
 class Content:
     """All texts of the help section."""
 
-    statuses: Mapping[Status, Page[StatusKeys]]
-    guides: Mapping[str, Page[GuideKeys]]
+    statuses: Mapping[Status, ContentPage[StatusKeys]]
+    guides: Mapping[str, ContentPage[GuideKeys]]
     questions: tuple[Question, ...]
 
     @property
@@ -129,7 +129,7 @@ class Content:
                 raise WrongContent(f"Wrong content {file}: the link {address} leads nowhere.")
 
     def _links(self) -> list[tuple[str, str]]:
-        pages: list[Page[StatusKeys] | Page[GuideKeys]] = [*self.statuses.values(), *self.guides.values()]
+        pages: list[ContentPage[StatusKeys] | ContentPage[GuideKeys]] = [*self.statuses.values(), *self.guides.values()]
         found = [(page.file, address) for page in pages for address in page.prose.links]
         for page in self.statuses.values():
             found += [(page.file, address) for address in page.keys.related]
@@ -184,14 +184,14 @@ def load(folder: Path, *, facts: Mapping[str, str]) -> Content:
     return content
 
 
-def read_page(path: Path, *, facts: Mapping[str, str]) -> Page[PageKeys]:
+def read_page(path: Path, *, facts: Mapping[str, str]) -> ContentPage[PageKeys]:
     """One text that stands alone. Raises WrongContent."""
     return _read_page(path, PageKeys, facts=facts)
 
 
 def _read_folder(
     folder: Path, keys: type[Keys], *, facts: Mapping[str, str], expected: Collection[str] | None = None
-) -> dict[str, Page[Keys]]:
+) -> dict[str, ContentPage[Keys]]:
     pages = {path.stem: _read_page(path, keys, facts=facts) for path in sorted(folder.glob("*"))}
     if not pages:
         raise WrongContent(f"Wrong content {_name(folder)}: there is no text in this folder.")
@@ -204,14 +204,14 @@ def _read_folder(
     return pages
 
 
-def _read_page(path: Path, keys: type[Keys], *, facts: Mapping[str, str]) -> Page[Keys]:
+def _read_page(path: Path, keys: type[Keys], *, facts: Mapping[str, str]) -> ContentPage[Keys]:
     file = _name(path)
     if path.suffix != ".md":
         raise WrongContent(f"Wrong content {file}: only .md files belong here.")
     try:
         text = frontmatter.loads(path.read_text(encoding="utf-8"))
         prose = read_prose(text.content, facts=facts)
-        return Page(file=file, keys=keys.model_validate(_filled(text.metadata, facts=facts)), prose=prose)
+        return ContentPage(file=file, keys=keys.model_validate(_filled(text.metadata, facts=facts)), prose=prose)
     except ValidationError as error:
         first = error.errors()[0]
         what = {"missing": "is missing", "extra_forbidden": "is not known"}.get(first["type"], f": {first['msg']}")
@@ -229,7 +229,7 @@ def _filled(metadata: Mapping[str, Any], *, facts: Mapping[str, str]) -> dict[st
     return {key: fill_in(value, facts=facts) if isinstance(value, str) else value for key, value in metadata.items()}
 
 
-def _check_status_page(status: Status, page: Page[StatusKeys], *, content: Content) -> None:
+def _check_status_page(status: Status, page: ContentPage[StatusKeys], *, content: Content) -> None:
     headings = tuple(part.heading for part in page.prose.parts)
     if headings != PARTS:
         raise WrongContent(f"Wrong content {page.file}: the parts must be, in this order: {', '.join(PARTS)}.")
@@ -249,10 +249,10 @@ def _check_status_page(status: Status, page: Page[StatusKeys], *, content: Conte
 
 # How much of the example order can remain undelivered, by where its money is.
 _REMAINS = {
-    Money.HELD: (0, EXAMPLE_QUANTITY),
-    Money.KEPT: (0, 0),
-    Money.SPLIT: (1, EXAMPLE_QUANTITY - 1),
-    Money.RETURNED: (EXAMPLE_QUANTITY, EXAMPLE_QUANTITY),
+    ChargeState.HELD: (0, EXAMPLE_QUANTITY),
+    ChargeState.KEPT: (0, 0),
+    ChargeState.SPLIT: (1, EXAMPLE_QUANTITY - 1),
+    ChargeState.RETURNED: (EXAMPLE_QUANTITY, EXAMPLE_QUANTITY),
 }
 
 

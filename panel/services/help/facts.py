@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from panel.domain import money
-from panel.domain.status import FIRST, USUAL_PATH, Money, Status, possible_sources
+from panel.domain.status import FIRST, USUAL_PATH, ChargeState, Status, possible_sources
 from panel.services import delivery_times
 from panel.services.accounts import sessions, throttles, users
 from panel.services.mail import outbox
@@ -68,7 +68,7 @@ def page_link(status: Status) -> str:
 
 
 def _statuses() -> dict[str, str]:
-    held = [status for status in Status if status.facts.money is Money.HELD]
+    held = [status for status in Status if status.facts.money is ChargeState.HELD]
     ends = [status for status in Status if status.is_final]
     return {
         **{status.value: status.label for status in Status},

@@ -44,7 +44,7 @@ class Document:
 
 
 @dataclass(frozen=True)
-class Piece:
+class ExcerptPiece:
     """A piece of an excerpt, and whether it is one of the words asked for."""
 
     text: str
@@ -56,8 +56,8 @@ class Hit:
     """A place that was found, with its title and an excerpt cut into pieces."""
 
     document: Document
-    title: tuple[Piece, ...]
-    excerpt: tuple[Piece, ...]
+    title: tuple[ExcerptPiece, ...]
+    excerpt: tuple[ExcerptPiece, ...]
 
 
 class Index:
@@ -114,15 +114,15 @@ def stems(text: str) -> list[str]:
     return [_stem(word.lower()) for word in _WORD.findall(text)]
 
 
-def pieces(text: str, shown: set[str]) -> tuple[Piece, ...]:
+def pieces(text: str, shown: set[str]) -> tuple[ExcerptPiece, ...]:
     """The text cut where words asked for begin and end."""
-    found: list[Piece] = []
+    found: list[ExcerptPiece] = []
     at = 0
     for match in _WORD.finditer(text):
         if _stem(match[0].lower()) in shown:
-            found += [Piece(text[at : match.start()], False), Piece(match[0], True)]
+            found += [ExcerptPiece(text[at : match.start()], False), ExcerptPiece(match[0], True)]
             at = match.end()
-    found.append(Piece(text[at:], False))
+    found.append(ExcerptPiece(text[at:], False))
     return tuple(piece for piece in found if piece.text)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from panel.db import db, lock_rows
-from panel.domain.errors import BadMoney, NotFound, Refused
+from panel.domain.errors import ActionRefused, BadMoney, NotFound
 from panel.domain.money import NANOS_PER_UNIT, parse_nanos
 from panel.models import DepositRequest
 from panel.services import customer_version
@@ -47,7 +47,7 @@ def request_top_up(customer_id: int, *, amount_nanos: int, now: datetime) -> Dep
         if top_up.amount_nanos == amount_nanos:
             return top_up
     if len(asked) >= MOST_OPEN:
-        raise Refused(
+        raise ActionRefused(
             f"You have {MOST_OPEN} open requests already. Pay one of them with its own reference first.",
             field="amount",
         )
@@ -138,9 +138,9 @@ def _held_open(reference: str) -> DepositRequest:
     # It may have been read before it was held, and be another's by now.
     top_up = _found(db.session.scalar(statement, execution_options={"populate_existing": True}), reference)
     if top_up.transfer_id is not None:
-        raise Refused(f"The request {top_up.reference} was confirmed before. Nothing was added again.")
+        raise ActionRefused(f"The request {top_up.reference} was confirmed before. Nothing was added again.")
     if top_up.refused_at is not None:
-        raise Refused(f"The request {top_up.reference} was refused before. Nothing was added.")
+        raise ActionRefused(f"The request {top_up.reference} was refused before. Nothing was added.")
     return top_up
 
 

@@ -14,7 +14,7 @@ _ORDERS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
-class Line:
+class StatementLine:
     """An entry with what it belongs to: `reference` of a request to add money, `reverses` the line of a charge."""
 
     entry: Entry
@@ -22,13 +22,13 @@ class Line:
     reverses: int | None
 
 
-def lines(entries: Sequence[Entry], *, customer_id: int) -> list[Line]:
+def lines(entries: Sequence[Entry], *, customer_id: int) -> list[StatementLine]:
     """The entries of this customer's account, each with what it belongs to."""
     references = deposits.references(customer_id)
     returned = [entry.order_id for entry in entries if entry.kind is TransferKind.RETURN and entry.order_id]
     charges = _charge_lines(returned)
     return [
-        Line(
+        StatementLine(
             entry,
             reference=references.get(entry.id, ""),
             reverses=charges.get(entry.order_id or 0) if entry.kind is TransferKind.RETURN else None,

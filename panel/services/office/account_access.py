@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 
 from panel.db import db, lock_rows
-from panel.domain.errors import NotFound, Refused
+from panel.domain.errors import ActionRefused, NotFound
 from panel.models import LoginSession, ProposalKind, User
 from panel.services import audit_log, customer_version
 from panel.services.office import customers
@@ -82,9 +82,9 @@ def _checked(change: AccessChange) -> User:
     audit_log.checked_reason(change.reason)
     user = _locked(change.user_id)
     if user.id == change.operator_id:
-        raise Refused("This is your own account. Another operator must do it.")
+        raise ActionRefused("This is your own account. Another operator must do it.")
     if why_not := _why_not(user, change.kind):
-        raise Refused(why_not)
+        raise ActionRefused(why_not)
     return user
 
 

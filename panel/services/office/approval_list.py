@@ -26,7 +26,7 @@ _CONSEQUENCES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ProposalDetail:
     """A proposal with the people in it."""
 
     row: Proposal
@@ -79,14 +79,14 @@ def _shown() -> Select[Proposal, str, str, str, str]:
     )
 
 
-def _as_shown(row: Row[Proposal, str, str, str, str], *, now: datetime) -> Shown:
+def _as_shown(row: Row[Proposal, str, str, str, str], *, now: datetime) -> ProposalDetail:
     state = ProposalState(row[0].state)
     if state is ProposalState.OPEN and row[0].expires_at <= now:
         state = ProposalState.EXPIRED
-    return Shown(*row, state)
+    return ProposalDetail(*row, state)
 
 
-def find(proposal_id: int, *, now: datetime) -> Shown | None:
+def find(proposal_id: int, *, now: datetime) -> ProposalDetail | None:
     """The proposal of this number."""
     row = db.session.execute(_shown().where(Proposal.id == proposal_id)).first()
     return None if row is None else _as_shown(row, now=now)
@@ -96,20 +96,20 @@ def _is_waiting(now: datetime) -> tuple[ColumnElement[bool], ...]:
     return (Proposal.state == ProposalState.OPEN, Proposal.expires_at > now)
 
 
-def waiting(*, now: datetime) -> list[Shown]:
+def waiting(*, now: datetime) -> list[ProposalDetail]:
     """What waits for a second operator, the oldest first."""
     rows = db.session.execute(_shown().where(*_is_waiting(now)).order_by(Proposal.id))
     return [_as_shown(row, now=now) for row in rows]
 
 
-def decided(*, now: datetime) -> list[Shown]:
+def decided(*, now: datetime) -> list[ProposalDetail]:
     """What was decided or ran out, the newest first."""
     over = _shown().where((Proposal.state != ProposalState.OPEN) | (Proposal.expires_at <= now))
     rows = db.session.execute(over.order_by(Proposal.id.desc()).limit(SHOWN_DECIDED))
     return [_as_shown(row, now=now) for row in rows]
 
 
-def of_customer(customer_id: int, *, now: datetime) -> list[Shown]:
+def of_customer(customer_id: int, *, now: datetime) -> list[ProposalDetail]:
     """What waits about one customer."""
     mine = _shown().where(Proposal.customer_id == customer_id, *_is_waiting(now)).order_by(Proposal.id)
     return [_as_shown(row, now=now) for row in db.session.execute(mine)]

@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 
 from panel.db import db, execute_write, table_of, upsert
 from panel.domain import formatting
-from panel.domain.errors import Refused
+from panel.domain.errors import ActionRefused
 from panel.models import OrderAssignment, Provider, User
 from panel.services import audit_log
 from panel.services.orders import transitions
@@ -45,9 +45,9 @@ def claim(order_id: int, *, operator_id: int, actor: str, now: datetime) -> None
     """Take the order for half an hour, or hold it longer. Raises NotFound or Refused."""
     order = transitions.claim_one(order_id)
     if not is_by_hand(order.provider_id):
-        raise Refused(f"Order {order_id} is delivered by a provider. Only orders fulfilled by hand are claimed.")
+        raise ActionRefused(f"Order {order_id} is delivered by a provider. Only orders fulfilled by hand are claimed.")
     if not order.status.is_moving:
-        raise Refused(f"Order {order_id} has ended as {order.status.label}: there is nothing left to do by hand.")
+        raise ActionRefused(f"Order {order_id} has ended as {order.status.label}: there is nothing left to do by hand.")
     check_free(order_id, operator_id=operator_id, now=now)
     hold(order_id, operator_id=operator_id, now=now)
     audit_log.write("orders claim", actor=actor, subject=f"order {order_id}", now=now)
@@ -68,7 +68,7 @@ def check_free(order_id: int, *, operator_id: int, now: datetime) -> None:
     """Raises Refused while another operator holds the order."""
     held = of_order(order_id, now=now)
     if held is not None and held.operator_id != operator_id:
-        raise Refused(
+        raise ActionRefused(
             f"{held.operator} works on order {order_id}, until {formatting.when(held.until)} or let go before."
         )
 

@@ -16,7 +16,7 @@ WORDS = ("actor", "act", "subject", "detail")
 
 
 @dataclass(frozen=True, slots=True)
-class Filters(DaysAndPage):
+class AuditLogFilters(DaysAndPage):
     """What narrows the log, and `after` which line the page begins. A subject is named in full, the rest in part."""
 
     actor: str = ""
@@ -29,14 +29,14 @@ class Filters(DaysAndPage):
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class AuditLogPage:
     """Lines, newest first, and the line after which the next page begins."""
 
     lines: Sequence[AuditLogEntry]
     next_after: int | None
 
 
-def parse(given: Mapping[str, str]) -> Filters:
+def parse(given: Mapping[str, str]) -> AuditLogFilters:
     """The filters of an address; an empty value is none. Raises BadFilters with a message for each bad field."""
     errors: dict[str, str] = {}
     words = {name: given.get(name, "").strip() for name in WORDS}
@@ -49,17 +49,17 @@ def parse(given: Mapping[str, str]) -> Filters:
         errors[""] = "There is no such page of the log. Go to the newest lines."
     if errors:
         raise BadFilters(errors)
-    return Filters(**words, first=first, last=last, after=int(after) if after else None)
+    return AuditLogFilters(**words, first=first, last=last, after=int(after) if after else None)
 
 
-def page(filters: Filters) -> Page:
+def page(filters: AuditLogFilters) -> AuditLogPage:
     """One page of what is found, newest first."""
     lines = _read(filters, most=PAGE_SIZE + 1)
     has_more = len(lines) > PAGE_SIZE
-    return Page(lines[:PAGE_SIZE], lines[PAGE_SIZE - 1].id if has_more else None)
+    return AuditLogPage(lines[:PAGE_SIZE], lines[PAGE_SIZE - 1].id if has_more else None)
 
 
-def all_lines(filters: Filters) -> Iterator[AuditLogEntry]:
+def all_lines(filters: AuditLogFilters) -> Iterator[AuditLogEntry]:
     """Everything that is found, for a file: a thousand at a time."""
     filters = filters.at(None)
     while lines := _read(filters, most=BATCH_SIZE):
@@ -67,14 +67,14 @@ def all_lines(filters: Filters) -> Iterator[AuditLogEntry]:
         filters = filters.at(lines[-1].id)
 
 
-def _read(filters: Filters, *, most: int) -> Sequence[AuditLogEntry]:
+def _read(filters: AuditLogFilters, *, most: int) -> Sequence[AuditLogEntry]:
     statement = select(AuditLogEntry).where(*_conditions(filters))
     if filters.after is not None:
         statement = statement.where(AuditLogEntry.id < filters.after)
     return db.session.scalars(statement.order_by(AuditLogEntry.id.desc()).limit(most)).all()
 
 
-def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
+def _conditions(filters: AuditLogFilters) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if filters.subject:
         found.append(AuditLogEntry.subject == filters.subject)

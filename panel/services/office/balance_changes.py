@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from panel.db import db, table_of
 from panel.domain import money
-from panel.domain.errors import BadMoney, NotFound, Refused
+from panel.domain.errors import ActionRefused, BadMoney, NotFound
 from panel.models import AccountKind, DepositRequest, ProposalKind, Transfer, TransferKind, User
 from panel.services import audit_log, customer_version
 from panel.services.money import approval_limit, deposits, ledger
@@ -21,7 +21,7 @@ TRANSFERS = table_of(Transfer)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class BalanceChange:
     """What an operator wants to do with a customer's money. `form_key`: the form that says so, sent once or twice.
 
     `operator_id`: None for the command line, which only approves.
@@ -38,7 +38,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
+class BalanceEffect:
     """The customer's balance before and after, and whether a second operator must approve."""
 
     before_nanos: int
@@ -47,7 +47,7 @@ class Effect:
     unapproved: Unapproved
 
 
-def effect(wanted: Wanted, *, limit_nanos: int | None, now: datetime) -> Effect:
+def effect(wanted: BalanceChange, *, limit_nanos: int | None, now: datetime) -> BalanceEffect:
     """What would happen now. Raises NotFound, BadInput, BadMoney or Refused; changes nothing.
 
     `limit_nanos`: what may be moved without approval in 24 hours, or None where a second operator approves already.
@@ -56,7 +56,7 @@ def effect(wanted: Wanted, *, limit_nanos: int | None, now: datetime) -> Effect:
     if db.session.get(User, wanted.customer_id) is None:
         raise NotFound(f"There is no customer {wanted.customer_id}.")
     if wanted.customer_id == wanted.operator_id:
-        raise Refused("This is your own account. Another operator must do it.")
+        raise ActionRefused("This is your own account. Another operator must do it.")
     if wanted.amount_nanos <= 0:
         raise BadMoney("The amount must be more than zero.", field="amount")
     before = ledger.balance_nanos(wanted.customer_id)
@@ -68,10 +68,10 @@ def effect(wanted: Wanted, *, limit_nanos: int | None, now: datetime) -> Effect:
         raise BadMoney("This would bring the balance above what an account can hold.", field="amount")
     unapproved = approval_limit.sums(wanted.customer_id, operator_id=wanted.operator_id, now=now)
     is_above = limit_nanos is not None and unapproved.needs_approval(wanted.amount_nanos, limit_nanos=limit_nanos)
-    return Effect(before, after, is_above, unapproved)
+    return BalanceEffect(before, after, is_above, unapproved)
 
 
-def move(wanted: Wanted, *, actor: str, now: datetime) -> int:
+def move(wanted: BalanceChange, *, actor: str, now: datetime) -> int:
     """Move the money, in a transaction that holds the customer's account; the transfer's id."""
     reason = audit_log.checked_reason(wanted.reason)
     if wanted.kind is ProposalKind.TOP_UP:
@@ -87,7 +87,7 @@ def move(wanted: Wanted, *, actor: str, now: datetime) -> int:
     return number
 
 
-def _adjust(wanted: Wanted, reason: str, *, now: datetime) -> int:
+def _adjust(wanted: BalanceChange, reason: str, *, now: datetime) -> int:
     ends: tuple[int | AccountKind, int | AccountKind] = (AccountKind.ADJUSTMENTS, wanted.customer_id)
     source, target = ends[::-1] if wanted.kind is ProposalKind.DEBIT else ends
     unique = transfer_reason(wanted.form_key)

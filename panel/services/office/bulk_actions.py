@@ -10,8 +10,8 @@ from datetime import datetime
 from panel.domain.errors import BadInput, PanelError
 from panel.domain.status import Status
 from panel.services.office import order_actions, order_table
-from panel.services.office.order_actions import Act, Deed, Effect
-from panel.services.office.order_table import Line
+from panel.services.office.order_actions import Act, ActionEffect, Deed
+from panel.services.office.order_table import OrderTableRow
 from panel.services.orders import transitions
 
 MOST = 100
@@ -20,23 +20,23 @@ BULK_STATUSES = (Status.PROCESSING, Status.IN_PROGRESS, Status.COMPLETED, Status
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PreviewedOrder:
     """One order of the preview: as its row shows it, and what would happen or why nothing would."""
 
-    line: Line
-    effect: Effect | None
+    line: OrderTableRow
+    effect: ActionEffect | None
     refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class BulkPreview:
     """What the act would do to each order, and how many and how much that is together."""
 
-    rows: tuple[Shown, ...]
+    rows: tuple[PreviewedOrder, ...]
     missing: tuple[int, ...]
 
     @property
-    def possible(self) -> tuple[Shown, ...]:
+    def possible(self) -> tuple[PreviewedOrder, ...]:
         return tuple(row for row in self.rows if row.effect is not None)
 
     @property
@@ -56,7 +56,7 @@ def check_choice(order_ids: Sequence[int]) -> None:
         raise BadInput(f"Choose at most {MOST} orders at once.", field="order")
 
 
-def preview(order_ids: Sequence[int], deed: Deed, *, now: datetime) -> Preview:
+def preview(order_ids: Sequence[int], deed: Deed, *, now: datetime) -> BulkPreview:
     """What would happen to each order now. Changes nothing; the caller's transaction holds the orders meanwhile."""
     check_choice(order_ids)
     orders = transitions.claim(order_ids)
@@ -64,10 +64,10 @@ def preview(order_ids: Sequence[int], deed: Deed, *, now: datetime) -> Preview:
     rows = []
     for order_id in sorted(orders):
         try:
-            rows.append(Shown(lines[order_id], order_actions.effect(orders[order_id], deed, now=now)))
+            rows.append(PreviewedOrder(lines[order_id], order_actions.effect(orders[order_id], deed, now=now)))
         except PanelError as error:
-            rows.append(Shown(lines[order_id], None, error.message))
-    return Preview(tuple(rows), tuple(sorted(set(order_ids) - orders.keys())))
+            rows.append(PreviewedOrder(lines[order_id], None, error.message))
+    return BulkPreview(tuple(rows), tuple(sorted(set(order_ids) - orders.keys())))
 
 
 @dataclass(frozen=True, slots=True)

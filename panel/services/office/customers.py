@@ -27,12 +27,12 @@ from panel.services import test_orders
 from panel.services.accounts import sessions
 from panel.services.api import keys as api_keys
 from panel.services.api import webhook_endpoints
-from panel.services.api.webhook_endpoints import Summary
+from panel.services.api.webhook_endpoints import EndpointSummary
 from panel.services.money import ledger, statements
-from panel.services.money.statements import Line
+from panel.services.money.statements import StatementLine
 from panel.services.orders import history as order_history
 from panel.services.tickets import customer_list
-from panel.services.tickets.customer_list import Row as Ticket
+from panel.services.tickets.customer_list import OwnTicketRow as Ticket
 
 PAGE_SIZE = 40
 SHOWN = 10
@@ -42,7 +42,7 @@ ACCOUNTS = table_of(Account)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CustomerRow:
     """A person as the list shows them."""
 
     id: int
@@ -55,10 +55,10 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class CustomerPage:
     """People, the newest account first, and the number after which the next page begins."""
 
-    rows: Sequence[Row]
+    rows: Sequence[CustomerRow]
     next_after: int | None
 
 
@@ -85,10 +85,10 @@ class Whole:
     held_nanos: int
     counts: dict[Status, int]
     orders: Sequence[LastOrder]
-    lines: Sequence[Line]
+    lines: Sequence[StatementLine]
     top_ups: Sequence[DepositRequest]
     keys: Sequence[ApiKey]
-    receivers: Sequence[Summary]
+    receivers: Sequence[EndpointSummary]
     tickets: Sequence[Ticket]
     devices: Sequence[LoginSession]
     log: Sequence[AuditLogEntry]
@@ -112,7 +112,7 @@ def checked_search(text: str) -> str:
     return text
 
 
-def search(text: str, *, after: int | None) -> Page:
+def search(text: str, *, after: int | None) -> CustomerPage:
     """People whose number this is, or whose email has it as a part; where it is empty, all but the test customer."""
     placed = select(func.sum(OrderCount.orders)).where(OrderCount.customer_id == User.id).scalar_subquery()
     signed_in = select(func.max(LoginSession.seen_at)).where(LoginSession.user_id == User.id).scalar_subquery()
@@ -137,13 +137,13 @@ def search(text: str, *, after: int | None) -> Page:
         statement = statement.where(User.id < after)
     rows = db.session.execute(statement.order_by(User.id.desc()).limit(PAGE_SIZE + 1)).all()
     shown = [_row(*row) for row in rows[:PAGE_SIZE]]
-    return Page(shown, shown[-1].id if len(rows) > PAGE_SIZE else None)
+    return CustomerPage(shown, shown[-1].id if len(rows) > PAGE_SIZE else None)
 
 
-def _row(*columns: Any) -> Row:
+def _row(*columns: Any) -> CustomerRow:
     customer_id, email, is_operator, disabled_at, balance_nanos, placed, signed_in, used = columns
     seen_at = max(filter(None, (signed_in, used)), default=None)
-    return Row(customer_id, email, is_operator, disabled_at, balance_nanos, int(placed), seen_at)
+    return CustomerRow(customer_id, email, is_operator, disabled_at, balance_nanos, int(placed), seen_at)
 
 
 def _number(text: str) -> int | None:

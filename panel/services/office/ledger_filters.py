@@ -13,7 +13,7 @@ LONGEST_WORDS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Filters(DaysAndPage):
+class LedgerFilters(DaysAndPage):
     """What narrows the ledger, and `after` which line the page begins."""
 
     line: int | None = None
@@ -36,14 +36,14 @@ class Filters(DaysAndPage):
         )
 
 
-def parse(given: Mapping[str, str]) -> Filters:
+def parse(given: Mapping[str, str]) -> LedgerFilters:
     """The filters of an address; an empty value is none. Raises BadFilters with a message for each bad field."""
     errors: dict[str, str] = {}
     words = given.get("q", "").strip()
     if len(words) > LONGEST_WORDS or not words.isprintable():
         errors["q"] = f"Search for a part of a reason or a note, {LONGEST_WORDS} characters at most."
     first, last = days_of(given, errors)
-    filters = Filters(
+    filters = LedgerFilters(
         line=_number(given, "line", errors),
         order=_number(given, "order", errors),
         customer=_customer(given.get("customer", "").strip(), errors),

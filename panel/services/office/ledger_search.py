@@ -15,7 +15,7 @@ from sqlalchemy.orm import aliased
 from panel.db import db, table_of
 from panel.models import Account, AccountKind, Order, Transfer, TransferKind, User
 from panel.services import test_orders
-from panel.services.office.ledger_filters import Filters
+from panel.services.office.ledger_filters import LedgerFilters
 
 PAGE_SIZE = 50
 BATCH_SIZE = 1_000
@@ -34,7 +34,7 @@ HOUSE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class TransferSide:
     """One of a line's two accounts: a person's, or one of the house."""
 
     name: str
@@ -42,7 +42,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LedgerRow:
     """A transfer as it was written down."""
 
     id: int
@@ -52,15 +52,15 @@ class Line:
     amount_nanos: int
     reason: str
     note: str
-    source: Side
-    target: Side
+    source: TransferSide
+    target: TransferSide
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class LedgerPage:
     """Lines, newest first, and the line after which the next page begins."""
 
-    lines: Sequence[Line]
+    lines: Sequence[LedgerRow]
     next_after: int | None
 
 
@@ -78,14 +78,14 @@ class Sums:
         return self.in_nanos - self.out_nanos
 
 
-def page(filters: Filters) -> Page:
+def page(filters: LedgerFilters) -> LedgerPage:
     """One page of what is found, newest first."""
     lines = _read(filters, most=PAGE_SIZE + 1)
     has_more = len(lines) > PAGE_SIZE
-    return Page(lines[:PAGE_SIZE], lines[PAGE_SIZE - 1].id if has_more else None)
+    return LedgerPage(lines[:PAGE_SIZE], lines[PAGE_SIZE - 1].id if has_more else None)
 
 
-def all_lines(filters: Filters) -> Iterator[Line]:
+def all_lines(filters: LedgerFilters) -> Iterator[LedgerRow]:
     """Everything that is found, for a file: a thousand at a time."""
     filters = filters.at(None)
     while lines := _read(filters, most=BATCH_SIZE):
@@ -116,7 +116,7 @@ _LINES: Select[*tuple[Any, ...]] = (
 )
 
 
-def _read(filters: Filters, *, most: int) -> list[Line]:
+def _read(filters: LedgerFilters, *, most: int) -> list[LedgerRow]:
     statement = _LINES.where(*_conditions(filters))
     if filters.after is not None:
         statement = statement.where(TRANSFERS.c.id < filters.after)
@@ -124,17 +124,17 @@ def _read(filters: Filters, *, most: int) -> list[Line]:
     return [_line(tuple(row)) for row in rows]
 
 
-def _line(row: tuple[Any, ...]) -> Line:
+def _line(row: tuple[Any, ...]) -> LedgerRow:
     line_id, at, kind, order_id, amount_nanos, reason, note, *sides = row
     source, target = _side(*sides[:3]), _side(*sides[3:])
-    return Line(line_id, at, TransferKind(kind), order_id, amount_nanos, reason, note, source, target)
+    return LedgerRow(line_id, at, TransferKind(kind), order_id, amount_nanos, reason, note, source, target)
 
 
-def _side(kind: str, user_id: int | None, email: str | None) -> Side:
-    return Side(email or HOUSE[AccountKind(kind)], user_id)
+def _side(kind: str, user_id: int | None, email: str | None) -> TransferSide:
+    return TransferSide(email or HOUSE[AccountKind(kind)], user_id)
 
 
-def sums(filters: Filters) -> Sums:
+def sums(filters: LedgerFilters) -> Sums:
     """What all that is found comes to, on every page."""
     amount = TRANSFERS.c.amount_nanos
     came, went = _of_account(filters)
@@ -147,7 +147,7 @@ def sums(filters: Filters) -> Sums:
     return Sums(*(int(value) for value in db.session.execute(counted).one()))
 
 
-def _of_account(filters: Filters) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def _of_account(filters: LedgerFilters) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """That money came into, and that it went out of, the account named; the customer's own where that is asked for."""
     accounts = select(Account.id).where(Account.kind == (filters.account or AccountKind.CUSTOMER))
     if filters.customer is not None and filters.account in (None, AccountKind.CUSTOMER):
@@ -155,7 +155,7 @@ def _of_account(filters: Filters) -> tuple[ColumnElement[bool], ColumnElement[bo
     return TRANSFERS.c.to_account_id.in_(accounts), TRANSFERS.c.from_account_id.in_(accounts)
 
 
-def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
+def _conditions(filters: LedgerFilters) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if filters.line is not None:
         found.append(TRANSFERS.c.id == filters.line)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from panel.domain.errors import IllegalTransition, Refused, StaleOrder
+from panel.domain.errors import ActionRefused, IllegalTransition, StaleOrder
 from panel.domain.settlement import Settlement, settle
 from panel.domain.status import Status
 from panel.services import audit_log
@@ -50,7 +50,7 @@ def set_order(order_id: int, work: HandWork, *, now: datetime) -> None:
 def check(order: OrderRow, work: HandWork, *, now: datetime) -> None:
     """Whether this may be written now. Raises Refused, BadInput or IllegalTransition."""
     if not assignments.is_by_hand(order.provider_id):
-        raise Refused(f"Order {order.id} is delivered by a provider; only orders fulfilled by hand can be set.")
+        raise ActionRefused(f"Order {order.id} is delivered by a provider; only orders fulfilled by hand can be set.")
     assignments.check_free(order.id, operator_id=work.operator_id, now=now)
     if work.to is not order.status and not order.status.may_become(work.to):
         raise IllegalTransition(f"Order {order.id} is {order.status.label} and cannot become {work.to.label}.")

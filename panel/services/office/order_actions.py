@@ -10,7 +10,7 @@ from enum import StrEnum
 from sqlalchemy import select
 
 from panel.db import db
-from panel.domain.errors import Refused
+from panel.domain.errors import ActionRefused
 from panel.domain.settlement import Settlement
 from panel.domain.status import Status
 from panel.models import Order
@@ -54,36 +54,36 @@ class Deed:
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
+class ActionEffect:
     """What the act would do to one order, in words and money."""
 
     words: str
     money: Settlement = NO_MONEY
 
 
-def effect(order: OrderRow, deed: Deed, *, now: datetime) -> Effect:
+def effect(order: OrderRow, deed: Deed, *, now: datetime) -> ActionEffect:
     """What would happen now. Raises what the act itself would raise; changes nothing."""
     match deed.act:
         case Act.CANCEL:
             _check_unsent(order)
             back = Settlement(kept_nanos=0, returned_nanos=order.charge_nanos)
-            return Effect("Becomes Canceled. Nobody has it yet, so nothing ran.", back)
+            return ActionEffect("Becomes Canceled. Nobody has it yet, so nothing ran.", back)
         case Act.ASK:
-            return Effect(_due(order.id)[1])
+            return ActionEffect(_due(order.id)[1])
         case Act.REVIEW:
-            return Effect("Gets a review with your reason. The order itself stays as it is.")
+            return ActionEffect("Gets a review with your reason. The order itself stays as it is.")
         case Act.MOVE:
             return _move_effect(order, deed, now=now)
 
 
-def _move_effect(order: OrderRow, deed: Deed, *, now: datetime) -> Effect:
+def _move_effect(order: OrderRow, deed: Deed, *, now: datetime) -> ActionEffect:
     to = _wanted(deed)
     if not assignments.is_by_hand(order.provider_id):
-        raise Refused("A provider delivers this order; only orders fulfilled by hand are moved.")
+        raise ActionRefused("A provider delivers this order; only orders fulfilled by hand are moved.")
     assignments.check_free(order.id, operator_id=deed.operator_id, now=now)
     if not order.status.may_become(to) or to is Status.REFILL:
-        raise Refused(f"It is {order.status.label} and cannot become {to.label} by hand.")
-    return Effect(f"Becomes {to.label}.", manual_orders.effect(order, to, remains=None))
+        raise ActionRefused(f"It is {order.status.label} and cannot become {to.label} by hand.")
+    return ActionEffect(f"Becomes {to.label}.", manual_orders.effect(order, to, remains=None))
 
 
 def _wanted(deed: Deed) -> Status:
@@ -122,9 +122,9 @@ def do(order_id: int, deed: Deed, *, version: int, now: datetime) -> None:
 
 def _check_unsent(order: OrderRow) -> None:
     if order.status is not Status.PENDING:
-        raise Refused(f"It is {order.status.label}. Only Pending orders that nobody has yet are canceled here.")
+        raise ActionRefused(f"It is {order.status.label}. Only Pending orders that nobody has yet are canceled here.")
     if cancellations.may_be_taken(order.id):
-        raise Refused("It was handed over, or may have been. Only what nobody has yet is canceled here.")
+        raise ActionRefused("It was handed over, or may have been. Only what nobody has yet is canceled here.")
 
 
 def _due(order_id: int) -> tuple[str, str]:
@@ -134,4 +134,6 @@ def _due(order_id: int) -> tuple[str, str]:
         return "sync_at", "Its provider is asked about it with the next sweep."
     if row.dispatch_at is not None:
         return "dispatch_at", "It is handed over with the next sweep."
-    raise Refused("No sweep is due for it: it has ended, is fulfilled by hand, or waits for your decision in a review.")
+    raise ActionRefused(
+        "No sweep is due for it: it has ended, is fulfilled by hand, or waits for your decision in a review."
+    )

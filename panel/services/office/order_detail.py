@@ -37,7 +37,7 @@ MOST_LINES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Money:
+class OrderTransfer:
     """One transfer of the order: between which accounts, and why."""
 
     id: int
@@ -50,7 +50,7 @@ class Money:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class OrderDetail:
     """All that is known of one order. `own` is what its customer sees."""
 
     own: OwnOrder
@@ -61,7 +61,7 @@ class Story:
     cancellations: Sequence[Cancellation]
     reviews: Sequence[Review]
     tickets: Sequence[Ticket]
-    transfers: Sequence[Money]
+    transfers: Sequence[OrderTransfer]
     log: Sequence[AuditLogEntry]
     held: Held | None
     room: Room
@@ -94,7 +94,7 @@ class Story:
         return self.own.order.kept_nanos - self.room.left_nanos
 
 
-def find(order_id: int, *, now: datetime) -> Story | None:
+def find(order_id: int, *, now: datetime) -> OrderDetail | None:
     """The order with everything around it; None where there is no such order."""
     customer_id = db.session.scalar(select(Order.customer_id).where(Order.id == order_id))
     own = None if customer_id is None else order_detail.find(order_id, customer_id=customer_id)
@@ -107,7 +107,7 @@ def find(order_id: int, *, now: datetime) -> Story | None:
     reviews = db.session.scalars(
         select(Review).where(Review.order_id == order_id).order_by(Review.id.desc()).limit(MOST_LINES)
     ).all()
-    return Story(
+    return OrderDetail(
         own=own,
         customer=db.session.get_one(User, own.order.customer_id),
         provider=db.session.get_one(Provider, own.order.provider_id),
@@ -125,7 +125,7 @@ def find(order_id: int, *, now: datetime) -> Story | None:
     )
 
 
-def _transfers(order_id: int) -> list[Money]:
+def _transfers(order_id: int) -> list[OrderTransfer]:
     """Every transfer of the order, the oldest first, with the accounts in words."""
     source, target = aliased(Account), aliased(Account)
     payer, receiver = aliased(User), aliased(User)
@@ -150,7 +150,9 @@ def _transfers(order_id: int) -> list[Money]:
         .order_by(Transfer.id)
     )
     return [
-        Money(row[0], row[1], TransferKind(row[2]), row[3], _name(row[4], row[5]), _name(row[6], row[7]), row[8])
+        OrderTransfer(
+            row[0], row[1], TransferKind(row[2]), row[3], _name(row[4], row[5]), _name(row[6], row[7]), row[8]
+        )
         for row in rows
     ]
 

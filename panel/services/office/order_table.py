@@ -9,13 +9,13 @@ from sqlalchemy import ColumnElement, or_, select
 
 from panel.db import db, table_of
 from panel.domain import email_address
-from panel.domain.office_order_filters import Wanted
+from panel.domain.office_order_filters import OfficeOrderFilters
 from panel.domain.status import Status
 from panel.models import Order, Provider, Terms, Tool, User
 from panel.services import test_orders
 from panel.services.office import assignments, queues
 from panel.services.office.assignments import Held
-from panel.services.office.queues import Limits
+from panel.services.office.queues import LatenessLimits
 from panel.services.orders.history import like_pattern
 
 # As many as stay under 80 kB with long links.
@@ -24,7 +24,7 @@ ORDERS, USERS, TERMS, TOOLS, PROVIDERS = (table_of(model) for model in (Order, U
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class OrderTableRow:
     """An order as its row shows it."""
 
     id: int
@@ -50,10 +50,10 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class OrderPage:
     """Orders, newest first, and the order after which the next page begins."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[OrderTableRow, ...]
     next_after: int | None
 
 
@@ -83,34 +83,34 @@ _JOINED = (
 )
 
 
-def page(wanted: Wanted, limits: Limits, *, now: datetime) -> Page:
+def page(wanted: OfficeOrderFilters, limits: LatenessLimits, *, now: datetime) -> OrderPage:
     """One page of the orders that the filters leave."""
     found = _JOINED.where(*_conditions(wanted, limits, now=now))
     rows = db.session.execute(found.order_by(ORDERS.c.id.desc()).limit(PAGE_SIZE + 1)).all()
     shown = _lines(rows[:PAGE_SIZE], now=now)
-    return Page(shown, shown[-1].id if len(rows) > PAGE_SIZE else None)
+    return OrderPage(shown, shown[-1].id if len(rows) > PAGE_SIZE else None)
 
 
-def of_ids(order_ids: Sequence[int], *, now: datetime) -> dict[int, Line]:
+def of_ids(order_ids: Sequence[int], *, now: datetime) -> dict[int, OrderTableRow]:
     """These orders as their rows show them; unknown ones are left out."""
     rows = db.session.execute(_JOINED.where(ORDERS.c.id.in_(order_ids))).all()
     return {line.id: line for line in _lines(rows, now=now)}
 
 
-def _lines(rows: Sequence[Any], *, now: datetime) -> tuple[Line, ...]:
+def _lines(rows: Sequence[Any], *, now: datetime) -> tuple[OrderTableRow, ...]:
     held = assignments.of_orders([row.id for row in rows], now=now)
     return tuple(_line(row, held.get(row.id)) for row in rows)
 
 
-def _line(row: Any, held: Held | None) -> Line:
+def _line(row: Any, held: Held | None) -> OrderTableRow:
     given = dict(row._mapping)
     given["status"] = Status(given["status"])
     given["provider_order_id"] = given["provider_order_id"] or ""
     given["is_unconfirmed"] = given.pop("unconfirmed_at") is not None
-    return Line(**given, held=held)
+    return OrderTableRow(**given, held=held)
 
 
-def _conditions(wanted: Wanted, limits: Limits, *, now: datetime) -> list[ColumnElement[bool]]:
+def _conditions(wanted: OfficeOrderFilters, limits: LatenessLimits, *, now: datetime) -> list[ColumnElement[bool]]:
     filters = wanted.filters
     narrow: list[ColumnElement[bool]] = []
     if filters.after is not None:
@@ -136,7 +136,7 @@ def _conditions(wanted: Wanted, limits: Limits, *, now: datetime) -> list[Column
     return narrow
 
 
-def _found(wanted: Wanted) -> ColumnElement[bool]:
+def _found(wanted: OfficeOrderFilters) -> ColumnElement[bool]:
     """What the search names: an order's number, its id at the provider, its customer, or a part of its link."""
     search = wanted.filters.search
     ways = [ORDERS.c.link.ilike(like_pattern(search), escape="\\"), ORDERS.c.provider_order_id == search]

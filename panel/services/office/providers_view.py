@@ -8,7 +8,7 @@ from sqlalchemy import Select, func, select
 
 from panel.db import db, lock_rows
 from panel.domain import resale
-from panel.domain.errors import BadInput, NotFound, Refused, StaleForm
+from panel.domain.errors import ActionRefused, BadInput, NotFound, StaleForm
 from panel.domain.status import Status
 from panel.models import Attempt, Order, Provider, Tool
 from panel.services import audit_log
@@ -25,7 +25,7 @@ LOOKED_AT = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ProviderHealth:
     """A provider with what is known of its health."""
 
     row: Provider
@@ -122,7 +122,7 @@ class Shown:
         return provider_registry.key_mark(self.row)
 
 
-def listed(*, now: datetime) -> list[Shown]:
+def listed(*, now: datetime) -> list[ProviderHealth]:
     """Every provider, by name."""
     tools = _counted(select(Tool.provider_id, func.count()).group_by(Tool.provider_id))
     orders = select(Order.provider_id, func.count()).group_by(Order.provider_id)
@@ -134,7 +134,7 @@ def listed(*, now: datetime) -> list[Shown]:
     asked |= _counted(of_people.where(Order.status != Status.PENDING))
     waiting |= _counted(of_people.where(Order.status == Status.PENDING))
     return [
-        Shown(row, tools.get(row.id, 0), asked.get(row.id, 0), waiting.get(row.id, 0), now)
+        ProviderHealth(row, tools.get(row.id, 0), asked.get(row.id, 0), waiting.get(row.id, 0), now)
         for row in provider_registry.listed()
     ]
 
@@ -143,7 +143,7 @@ def _counted(statement: Select[int, int]) -> dict[int, int]:
     return {row[0]: row[1] for row in db.session.execute(statement)}
 
 
-def find(provider_id: int, *, now: datetime) -> Shown | None:
+def find(provider_id: int, *, now: datetime) -> ProviderHealth | None:
     """The provider of this number."""
     return next((each for each in listed(now=now) if each.row.id == provider_id), None)
 
@@ -159,7 +159,7 @@ def pause(provider_id: int, *, reason: str, actor: str, now: datetime) -> None:
     """Hand nothing more over to it. Raises NotFound, BadInput or Refused."""
     reason, provider = audit_log.checked_reason(reason), _known(provider_id)
     if not provider_health.pause(provider_id, reason=reason, now=now):
-        raise Refused(f"{provider.name} is paused already.")
+        raise ActionRefused(f"{provider.name} is paused already.")
     _log("pause", provider, reason, actor=actor, now=now)
 
 
@@ -168,7 +168,7 @@ def resume(provider_id: int, *, reason: str, actor: str, now: datetime) -> None:
     # Not held: orders come before their provider, and it is compared and set in one statement.
     reason, provider = audit_log.checked_reason(reason), _known(provider_id)
     if not provider_health.resume(provider_id, now=now):
-        raise Refused(f"{provider.name} is not paused.")
+        raise ActionRefused(f"{provider.name} is not paused.")
     _log("resume", provider, reason, actor=actor, now=now)
 
 
@@ -179,7 +179,7 @@ def set_public_name(provider_id: int, name: str, *, actor: str, now: datetime) -
         raise BadInput(f"Write at most {MOST_PUBLIC_NAME_LENGTH} characters on one line.", field="public_name")
     taken = select(Provider.id).where(Provider.public_name == name, Provider.id != provider_id)
     if name and db.session.scalar(taken) is not None:
-        raise Refused("Another provider has this public name.", field="public_name")
+        raise ActionRefused("Another provider has this public name.", field="public_name")
     provider.public_name = name
     db.session.flush()
     _log("public name", provider, name or "by its number", actor=actor, now=now)
@@ -189,7 +189,7 @@ def replace_key(provider_id: int, *, sealed_key: str, mark: str, actor: str, now
     """Use another key from now on. Raises NotFound, Refused for a kind without one, StaleForm for an old form."""
     provider = _held(provider_id)
     if provider.kind != "panel_api":
-        raise Refused(f"A provider of the kind {provider.kind} has no key.")
+        raise ActionRefused(f"A provider of the kind {provider.kind} has no key.")
     if provider_registry.key_mark(provider) != mark:
         raise StaleForm("The key was replaced since you opened this page. Nothing was changed now.")
     provider.sealed_key, provider.balance_due_at = sealed_key, now
@@ -208,7 +208,7 @@ def ask_balance(provider_id: int, *, actor: str, now: datetime) -> None:
     """Have a job ask for our balance there, at once. Raises NotFound or Refused."""
     provider = _held(provider_id)
     if provider.kind != "panel_api":
-        raise Refused(f"A provider of the kind {provider.kind} has no balance.")
+        raise ActionRefused(f"A provider of the kind {provider.kind} has no balance.")
     provider.balance_due_at = now
     db.session.flush()
     _log("ask balance", provider, "", actor=actor, now=now)

@@ -45,7 +45,7 @@ ORDERS, COUNTS, EVENTS = table_of(Order), table_of(OrderCount), table_of(OrderEv
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class LatenessLimits:
     """The settings that say when something is late."""
 
     dispatch_hours: float
@@ -74,12 +74,12 @@ class Queue:
         return self.url.partition("?")[0].partition("#")[0]
 
 
-def all_queues(limits: Limits, *, now: datetime) -> list[Queue]:
+def all_queues(limits: LatenessLimits, *, now: datetime) -> list[Queue]:
     """Every queue, empty ones too."""
     return [make(limits, now) for make in _QUEUES]
 
 
-def _time_rules(limits: Limits, now: datetime) -> Queue:
+def _time_rules(limits: LatenessLimits, now: datetime) -> Queue:
     hold, count = time_rules.current(now=now), 0
     if hold is not None:
         hours = {"unconfirmed_hours": limits.unconfirmed_hours, "dispatch_hours": limits.dispatch_hours}
@@ -90,7 +90,7 @@ def _time_rules(limits: Limits, now: datetime) -> Queue:
     )
 
 
-def _unconfirmed(limits: Limits, now: datetime) -> Queue:
+def _unconfirmed(limits: LatenessLimits, now: datetime) -> Queue:
     unknown = and_(IS_OPEN_ATTEMPT, Attempt.state == AttemptState.UNKNOWN, Attempt.kind == AttemptKind.ADD)
     count, oldest = _counted(select(func.count(), func.min(Attempt.at)).where(unknown))
     return Queue(
@@ -105,7 +105,7 @@ def _unconfirmed(limits: Limits, now: datetime) -> Queue:
     )
 
 
-def _late(limits: Limits, now: datetime) -> Queue:
+def _late(limits: LatenessLimits, now: datetime) -> Queue:
     found = late_orders(limits, now=now)
     count, oldest = _counted(select(func.count(), func.min(found.c.placed_at)).select_from(found))
     return Queue(
@@ -120,7 +120,7 @@ def _late(limits: Limits, now: datetime) -> Queue:
     )
 
 
-def _stuck(limits: Limits, now: datetime) -> Queue:
+def _stuck(limits: LatenessLimits, now: datetime) -> Queue:
     found = stuck_orders(limits, now=now)
     count, oldest = _counted(select(func.count(), func.min(found.c.news_at)).select_from(found))
     return Queue(
@@ -133,33 +133,33 @@ def _stuck(limits: Limits, now: datetime) -> Queue:
     )
 
 
-def _reviews(limits: Limits, now: datetime) -> Queue:
+def _reviews(limits: LatenessLimits, now: datetime) -> Queue:
     count, oldest = _counted(select(func.count(), func.min(Review.opened_at)).where(Review.resolved_at.is_(None)))
     rule = "Something that did not fit and waits for a person. Unconfirmed sends are among them."
     return Queue("reviews", "Reviews", rule, "/office/reviews", count, oldest)
 
 
-def _cancellations(limits: Limits, now: datetime) -> Queue:
+def _cancellations(limits: LatenessLimits, now: datetime) -> Queue:
     asked = Cancellation.state == CancellationState.ASKED
     count, oldest = _counted(select(func.count(), func.min(Cancellation.asked_at)).where(asked))
     rule = "A customer asked for an order to be stopped, and nobody has answered."
     return Queue("cancellations", "Cancellations", rule, "/office/refills#cancellations", count, oldest)
 
 
-def _refills(limits: Limits, now: datetime) -> Queue:
+def _refills(limits: LatenessLimits, now: datetime) -> Queue:
     count, oldest = _counted(select(func.count(), func.min(Refill.asked_at)).where(IS_OPEN_REFILL))
     rule = "A top-up that was asked for and has not ended. Those by hand wait for you."
     return Queue("refills", "Refills", rule, "/office/refills", count, oldest)
 
 
-def _by_hand(limits: Limits, now: datetime) -> Queue:
+def _by_hand(limits: LatenessLimits, now: datetime) -> Queue:
     found = hand_orders()
     count, oldest = _counted(select(func.count(), func.min(found.c.placed_at)).select_from(found))
     rule = "Open orders that people fulfil, claimed or not."
     return Queue("by-hand", "To do by hand", rule, "/office/orders?queue=by-hand", count, oldest)
 
 
-def _providers(limits: Limits, now: datetime) -> Queue:
+def _providers(limits: LatenessLimits, now: datetime) -> Queue:
     stopped = or_(
         Provider.paused_at.is_not(None),
         Provider.failures >= provider_health.SILENT_AFTER,
@@ -176,13 +176,13 @@ def _providers(limits: Limits, now: datetime) -> Queue:
 _UNPAID = (DepositRequest.transfer_id.is_(None), DepositRequest.refused_at.is_(None))
 
 
-def _top_ups(limits: Limits, now: datetime) -> Queue:
+def _top_ups(limits: LatenessLimits, now: datetime) -> Queue:
     count, oldest = _counted(select(func.count(), func.min(DepositRequest.requested_at)).where(*_UNPAID))
     rule = "Requests to add money that nobody has confirmed. Confirm what arrived."
     return Queue("top-ups", "Top-ups", rule, "/office/top-ups", count, oldest)
 
 
-def _proposals(limits: Limits, now: datetime) -> Queue:
+def _proposals(limits: LatenessLimits, now: datetime) -> Queue:
     waits = (Proposal.state == ProposalState.OPEN, Proposal.expires_at > now)
     count, oldest, ends_at = db.session.execute(
         select(func.count(), func.min(Proposal.proposed_at), func.min(Proposal.expires_at)).where(*waits)
@@ -191,14 +191,14 @@ def _proposals(limits: Limits, now: datetime) -> Queue:
     return Queue("proposals", "Approvals", rule, "/office/proposals", count, oldest, ends_at)
 
 
-def _tickets(limits: Limits, now: datetime) -> Queue:
+def _tickets(limits: LatenessLimits, now: datetime) -> Queue:
     ours = Ticket.state == TicketState.WAITING_FOR_US
     count, oldest = _counted(select(func.count(), func.min(Ticket.waits_since)).where(ours))
     rule = "The customer wrote last and waits for an answer."
     return Queue("tickets", "Tickets", rule, "/office/tickets", count, oldest)
 
 
-_QUEUES: tuple[Callable[[Limits, datetime], Queue], ...] = (
+_QUEUES: tuple[Callable[[LatenessLimits, datetime], Queue], ...] = (
     _time_rules,
     _unconfirmed,
     _late,
@@ -214,7 +214,7 @@ _QUEUES: tuple[Callable[[Limits, datetime], Queue], ...] = (
 )
 
 
-def late_orders(limits: Limits, *, now: datetime) -> Subquery[Any]:
+def late_orders(limits: LatenessLimits, *, now: datetime) -> Subquery[Any]:
     """Open orders that have not started and should have: id and placed_at. Unconfirmed ones have their own queue."""
     usual = literal(now - timedelta(hours=limits.dispatch_hours), UtcDateTime())
     cutoffs = {
@@ -235,7 +235,7 @@ def _usual_starts(*, now: datetime) -> dict[int, int]:
     return {tool_id: measure.p90_seconds for tool_id, measure in measured.items() if measure is not None}
 
 
-def stuck_orders(limits: Limits, *, now: datetime) -> Subquery[Any]:
+def stuck_orders(limits: LatenessLimits, *, now: datetime) -> Subquery[Any]:
     """Open orders whose status and count have not moved for long: id, placed_at and news_at."""
     news_at = (
         select(EVENTS.c.at)
@@ -259,7 +259,7 @@ def hand_orders() -> Subquery[Any]:
     return found
 
 
-def orders_in(name: str, limits: Limits, *, now: datetime) -> Subquery[Any] | None:
+def orders_in(name: str, limits: LatenessLimits, *, now: datetime) -> Subquery[Any] | None:
     """The orders of a queue of orders, each with its id; None where there is no such queue."""
     match name:
         case "late":

@@ -40,7 +40,7 @@ def label(kind: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ReviewRow:
     """A review as its row shows it; `ends_at`: when time settles it, and `left_seconds` until then."""
 
     review: Review
@@ -65,14 +65,14 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ReviewPage:
     """Open reviews in their order, and where the next page begins."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[ReviewRow, ...]
     next_after: Cursor | None
 
 
-def open_page(*, kind: str = "", after: Cursor | None = None, unconfirmed_hours: float, now: datetime) -> Page:
+def open_page(*, kind: str = "", after: Cursor | None = None, unconfirmed_hours: float, now: datetime) -> ReviewPage:
     """One page of the open reviews, of one kind or of all."""
     found = select(Review, _rank).where(Review.resolved_at.is_(None))
     if kind:
@@ -83,10 +83,10 @@ def open_page(*, kind: str = "", after: Cursor | None = None, unconfirmed_hours:
     rows = db.session.execute(found.order_by(_rank, Review.id).limit(PAGE_SIZE + 1)).all()
     shown = rows[:PAGE_SIZE]
     lines = _lines([row[0] for row in shown], unconfirmed_hours=unconfirmed_hours, now=now)
-    return Page(lines, Cursor(shown[-1][1], shown[-1][0].id) if len(rows) > PAGE_SIZE else None)
+    return ReviewPage(lines, Cursor(shown[-1][1], shown[-1][0].id) if len(rows) > PAGE_SIZE else None)
 
 
-def find(review_id: int, *, unconfirmed_hours: float, now: datetime) -> Line | None:
+def find(review_id: int, *, unconfirmed_hours: float, now: datetime) -> ReviewRow | None:
     """One review, open or resolved."""
     review = db.session.get(Review, review_id)
     return None if review is None else _lines([review], unconfirmed_hours=unconfirmed_hours, now=now)[0]
@@ -100,14 +100,14 @@ def counts() -> list[tuple[str, str, int]]:
     return [(kind, label(kind), found[kind]) for kind in [*known, *sorted(found.keys() - KINDS.keys())]]
 
 
-def _lines(reviews: Sequence[Review], *, unconfirmed_hours: float, now: datetime) -> tuple[Line, ...]:
+def _lines(reviews: Sequence[Review], *, unconfirmed_hours: float, now: datetime) -> tuple[ReviewRow, ...]:
     names = {row[0]: row[1] for row in db.session.execute(select(Provider.id, Provider.name))}
     deadlines = _deadlines(reviews, unconfirmed_hours=unconfirmed_hours)
     lines = []
     for review in reviews:
         ends_at = deadlines.get((review.order_id or 0, review.kind))
         left = max(ends_at - now, timedelta()) // timedelta(seconds=1) if ends_at is not None else None
-        lines.append(Line(review, names.get(review.provider_id or 0, ""), ends_at, left))
+        lines.append(ReviewRow(review, names.get(review.provider_id or 0, ""), ends_at, left))
     return tuple(lines)
 
 

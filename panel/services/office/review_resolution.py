@@ -12,7 +12,7 @@ from enum import StrEnum
 from sqlalchemy import select, update
 
 from panel.db import db, lock_rows
-from panel.domain.errors import BadInput, NotFound, Refused
+from panel.domain.errors import ActionRefused, BadInput, NotFound
 from panel.domain.provider_report import read_count
 from panel.models import Attempt, AttemptKind, AttemptState, Cancellation, CancellationState, Provider, Review
 from panel.services import audit_log
@@ -70,11 +70,13 @@ def resolve(review_id: int, resolution: Resolution, *, now: datetime) -> None:
     reason = audit_log.checked_reason(resolution.reason)
     review = _held_review(review_id)
     if (waiting := open_request(review)) is not None:
-        raise Refused(f"{waiting.label} still waits for its answer, which closes this review. Nothing was changed.")
+        raise ActionRefused(
+            f"{waiting.label} still waits for its answer, which closes this review. Nothing was changed."
+        )
     kind = ASKS_ABOUT.get(review.kind)
     if kind is None or review.order_id is None:
         if resolution.decision is not Decision.DONE:
-            raise Refused("This review asks nothing about an attempt: it can only be marked as done.")
+            raise ActionRefused("This review asks nothing about an attempt: it can only be marked as done.")
     else:
         _settle(transitions.claim_one(review.order_id), kind, resolution, now=now)
     said = f"{resolution.decision}: {reason}"
@@ -110,7 +112,7 @@ def _held_review(review_id: int) -> Review:
     if review is None:
         raise NotFound(f"There is no review {review_id}.")
     if review.resolved_at is not None:
-        raise Refused(f"Review {review_id} was resolved already.")
+        raise ActionRefused(f"Review {review_id} was resolved already.")
     return review
 
 
@@ -118,11 +120,11 @@ def _settle(order: OrderRow, kind: AttemptKind, resolution: Resolution, *, now: 
     attempt = _unknown(order, kind)
     if attempt is None:
         if resolution.decision is not Decision.DONE:
-            raise Refused(f"Order {order.id} is no longer unconfirmed; the review can only be marked as done.")
+            raise ActionRefused(f"Order {order.id} is no longer unconfirmed; the review can only be marked as done.")
         return
     act = {AttemptKind.ADD: _settle_order, AttemptKind.REFILL: _settle_refill}[kind]
     if resolution.decision is Decision.DONE:
-        raise Refused("Say what became of it: sent as an id of the provider's, not sent, or return.")
+        raise ActionRefused("Say what became of it: sent as an id of the provider's, not sent, or return.")
     act(attempt, order, resolution, now=now)
 
 
@@ -138,7 +140,7 @@ def _settle_order(attempt: Attempt, order: OrderRow, resolution: Resolution, *, 
         case Decision.SENT_AS:
             given = _checked_id(order, resolution.provider_id)
             if dispatch.has_id(order.provider_id, given):
-                raise Refused(f"Another order has the id {given} at this provider.", field="sent_as")
+                raise ActionRefused(f"Another order has the id {given} at this provider.", field="sent_as")
             dispatch.accept(attempt, order, given=given, now=now)
         case Decision.NOT_SENT:
             dispatch.answer(attempt, AttemptState.NOT_SENT, "An operator found that it was not sent.", now=now)
@@ -153,12 +155,12 @@ def _settle_order(attempt: Attempt, order: OrderRow, resolution: Resolution, *, 
 def _settle_refill(attempt: Attempt, order: OrderRow, resolution: Resolution, *, now: datetime) -> None:
     refill = refills.open_of(order.id)
     if refill is None:
-        raise Refused(f"Order {order.id} has no open refill.")
+        raise ActionRefused(f"Order {order.id} has no open refill.")
     match resolution.decision:
         case Decision.SENT_AS:
             given = _checked_id(order, resolution.provider_id)
             if refills.has_id(order.provider_id, given):
-                raise Refused(f"Another refill has the id {given} at this provider.", field="sent_as")
+                raise ActionRefused(f"Another refill has the id {given} at this provider.", field="sent_as")
             refills.accept(attempt, refill, order, given=given, now=now)
         case Decision.NOT_SENT:
             refills.retry_unconfirmed(attempt, refill, order, now=now)

@@ -13,13 +13,13 @@ from sqlalchemy import select, update
 
 from panel.db import db, lock_rows
 from panel.domain import money
-from panel.domain.errors import NotFound, Refused, StaleForm
+from panel.domain.errors import ActionRefused, NotFound, StaleForm
 from panel.models import Proposal, ProposalKind, ProposalState
 from panel.services import audit_log
 from panel.services.money import approval_limit, deposits, ledger
 from panel.services.office import account_access, balance_changes
 from panel.services.office.account_access import AccessChange
-from panel.services.office.balance_changes import Effect, Wanted
+from panel.services.office.balance_changes import BalanceChange, BalanceEffect
 
 LASTS = timedelta(days=3)
 
@@ -40,7 +40,7 @@ def new_form_key() -> str:
     return secrets.token_hex(12)
 
 
-def act(wanted: Wanted, *, balance_nanos: int, limit_nanos: int, now: datetime) -> Done:
+def act(wanted: BalanceChange, *, balance_nanos: int, limit_nanos: int, now: datetime) -> Done:
     """Move the money, or propose it where it is above the limit. `balance_nanos`: what the operator saw.
 
     Raises what `balance_changes.effect` raises, and StaleForm when the form was sent before or the balance moved.
@@ -50,7 +50,7 @@ def act(wanted: Wanted, *, balance_nanos: int, limit_nanos: int, now: datetime) 
         raise StaleForm(SENT_TWICE)
     _expire(wanted.customer_id, now=now)
     if wanted.top_up_id is not None and _waiting_for(wanted.top_up_id):
-        raise Refused("A proposal for this request waits for a second operator. Decide that one first.")
+        raise ActionRefused("A proposal for this request waits for a second operator. Decide that one first.")
     found = balance_changes.effect(wanted, limit_nanos=limit_nanos, now=now)
     if found.before_nanos != balance_nanos:
         raise StaleForm(MOVED_BALANCE)
@@ -79,9 +79,9 @@ def change_access(change: AccessChange, *, now: datetime) -> Done:
         return Done()
     mine = (Proposal.customer_id == change.user_id, Proposal.state == ProposalState.OPEN)
     if db.session.scalar(select(Proposal.id).where(*mine, Proposal.kind == change.kind)) is not None:
-        raise Refused("The same proposal is waiting for a second operator already.")
+        raise ActionRefused("The same proposal is waiting for a second operator already.")
     key = new_form_key()
-    wanted = Wanted(change.kind, change.user_id, 0, change.reason, key, change.operator_id, change.actor)
+    wanted = BalanceChange(change.kind, change.user_id, 0, change.reason, key, change.operator_id, change.actor)
     return Done(proposal_id=_propose(wanted, now=now))
 
 
@@ -89,7 +89,7 @@ def _lock_accounts(user_id: int, *, operator_id: int | None) -> None:
     """Lock the account and the operator's own, so that no operator acts who loses access in the same moment."""
     approval_limit.lock(user_id, operator_id=operator_id)
     if operator_id is not None and not account_access.is_active_operator(operator_id):
-        raise Refused("Your account is disabled or no longer an operator's. Nothing was changed.")
+        raise ActionRefused("Your account is disabled or no longer an operator's. Nothing was changed.")
 
 
 def _is_proposed(form_key: str) -> bool:
@@ -106,7 +106,7 @@ def _expire(customer_id: int, *, now: datetime) -> None:
     db.session.execute(update(Proposal).where(*mine, Proposal.expires_at <= now).values(state=ProposalState.EXPIRED))
 
 
-def _propose(wanted: Wanted, *, now: datetime) -> int:
+def _propose(wanted: BalanceChange, *, now: datetime) -> int:
     proposal = Proposal(
         kind=wanted.kind,
         state=ProposalState.OPEN,
@@ -135,9 +135,11 @@ def confirm(
     """
     proposal = _held_open(proposal_id, operator_id=operator_id, now=now)
     if proposal.proposed_by == operator_id:
-        raise Refused("You proposed it. Another operator must approve it.")
+        raise ActionRefused("You proposed it. Another operator must approve it.")
     if not account_access.is_active_operator(proposal.proposed_by):
-        raise Refused("Whoever proposed it is no longer an operator. Refuse it; propose it yourself if it is right.")
+        raise ActionRefused(
+            "Whoever proposed it is no longer an operator. Refuse it; propose it yourself if it is right."
+        )
     if ProposalKind(proposal.kind).is_money:
         wanted = as_wanted(proposal, operator_id=operator_id, actor=actor)
         found = balance_changes.effect(wanted, limit_nanos=None, now=now)
@@ -171,7 +173,7 @@ def refuse_top_up(reference: str, *, reason: str, actor: str, now: datetime) -> 
     ledger.lock_accounts([customer_id])
     _expire(customer_id, now=now)
     if _waiting_for(top_up.id):
-        raise Refused("A proposal for this request waits for a second operator. Decide that one first.")
+        raise ActionRefused("A proposal for this request waits for a second operator. Decide that one first.")
     deposits.refuse(reference, reason=reason, now=now)
     subject, detail = f"customer {customer_id}", f"top-up {reference}: {reason}"
     audit_log.write("top-ups refuse", actor=actor, subject=subject, detail=detail, now=now)
@@ -186,9 +188,13 @@ def _held_open(proposal_id: int, *, operator_id: int | None, now: datetime) -> P
     held = lock_rows(select(Proposal).where(Proposal.id == proposal_id))
     proposal: Proposal = db.session.execute(held, execution_options={"populate_existing": True}).scalar_one()
     if proposal.state != ProposalState.OPEN:
-        raise Refused(f"Proposal {proposal_id} was decided before: it is {proposal.state}. Nothing was done again.")
+        raise ActionRefused(
+            f"Proposal {proposal_id} was decided before: it is {proposal.state}. Nothing was done again."
+        )
     if proposal.expires_at <= now:
-        raise Refused(f"Proposal {proposal_id} has run out. Nothing was done. Propose it again if it is still right.")
+        raise ActionRefused(
+            f"Proposal {proposal_id} has run out. Nothing was done. Propose it again if it is still right."
+        )
     return proposal
 
 
@@ -197,9 +203,9 @@ def _decide(proposal: Proposal, state: ProposalState, *, operator_id: int | None
     proposal.decided_by, proposal.decider = operator_id, actor
 
 
-def as_wanted(proposal: Proposal, *, operator_id: int | None, actor: str) -> Wanted:
+def as_wanted(proposal: Proposal, *, operator_id: int | None, actor: str) -> BalanceChange:
     """What was proposed, as this operator would do it."""
-    return Wanted(
+    return BalanceChange(
         ProposalKind(proposal.kind),
         proposal.customer_id,
         proposal.amount_nanos,
@@ -216,7 +222,7 @@ def as_change(proposal: Proposal, *, operator_id: int | None, actor: str) -> Acc
     return AccessChange(ProposalKind(proposal.kind), proposal.customer_id, proposal.reason, operator_id, actor)
 
 
-def effect_of(proposal: Proposal, *, operator_id: int, actor: str, now: datetime) -> Effect | None:
+def effect_of(proposal: Proposal, *, operator_id: int, actor: str, now: datetime) -> BalanceEffect | None:
     """What confirming would do to the money now, None where it moves none. Raises as confirming would."""
     if not ProposalKind(proposal.kind).is_money:
         account_access.needs_approval(as_change(proposal, operator_id=operator_id, actor=actor))

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from panel.db import db, lock_rows
 from panel.domain import links, money
-from panel.domain.errors import BadCatalogue, BadInput, NotFound, Refused, StaleForm
+from panel.domain.errors import ActionRefused, BadCatalogue, BadInput, NotFound, StaleForm
 from panel.models import Catalogue, Provider, Tool
 from panel.services import audit_log, test_orders
 from panel.services.catalogue import file_format, tool_settings, tools
@@ -85,7 +85,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class ToolPreview:
     """What saving would change, with the price of the least order before and after."""
 
     changes: tuple[Change, ...]
@@ -171,14 +171,14 @@ def _faults_of_rule(found: Mapping[str, Any]) -> dict[str, str]:
     return {}
 
 
-def preview(tool: ToolOffer, typed: Mapping[str, str]) -> Preview:
+def preview(tool: ToolOffer, typed: Mapping[str, str]) -> ToolPreview:
     """What saving this would change. Raises BadTool."""
     draft = read(typed)
     old, new = typed_of(tool), _as_typed(draft)
     differing = [field for field in LABELS if old[field] != new[field]]
     changes = tuple(Change(field, LABELS[field], old[field], new[field]) for field in differing)
     has_new_terms = draft.terms != tools.terms_of(tool) or bool(tools.TERMS_WORDS & set(differing))
-    return Preview(changes, has_new_terms, tool.least_charge_nanos, draft.least_charge_nanos)
+    return ToolPreview(changes, has_new_terms, tool.least_charge_nanos, draft.least_charge_nanos)
 
 
 def _as_typed(draft: Draft) -> dict[str, str]:
@@ -206,7 +206,7 @@ def version_of(tool: ToolOffer) -> str:
     return f"{tool.terms_id}.{tool.changed_at:%Y%m%d%H%M%S%f}"
 
 
-def save(slug: str, typed: Mapping[str, str], *, version: str, reason: str, actor: str, now: datetime) -> Preview:
+def save(slug: str, typed: Mapping[str, str], *, version: str, reason: str, actor: str, now: datetime) -> ToolPreview:
     """Save the tool, other terms as its next version. Raises NotFound, BadTool, BadInput, Refused or StaleForm."""
     reason = audit_log.checked_reason(reason)
     tool = _held(slug)
@@ -216,7 +216,7 @@ def save(slug: str, typed: Mapping[str, str], *, version: str, reason: str, acto
         raise StaleForm("The tool was changed since you opened it. Nothing was saved. This is what it is now.")
     did, draft = preview(present, typed), read(typed)
     if not did.changes:
-        raise Refused("Nothing differs from what the tool is now. Nothing was saved.")
+        raise ActionRefused("Nothing differs from what the tool is now. Nothing was saved.")
     for field, text in draft.words.items():
         setattr(tool, field, text)
     tool.provider_id, tool.is_hidden = draft.provider_id, draft.is_hidden
@@ -236,7 +236,7 @@ def add(slug: str, typed: Mapping[str, str], *, reason: str, actor: str, now: da
     draft = read(typed)
     db.session.execute(lock_rows(select(Catalogue.version))).all()
     if db.session.scalar(select(Tool.id).where(Tool.slug == slug)) is not None:
-        raise Refused(f"There is already a tool {slug}.", field="slug")
+        raise ActionRefused(f"There is already a tool {slug}.", field="slug")
     tool = Tool(slug=slug, provider_id=draft.provider_id, is_hidden=draft.is_hidden, changed_at=now, **draft.words)
     db.session.add(tool)
     db.session.flush()
@@ -266,7 +266,7 @@ def show_or_hide(slug: str, *, is_hidden: bool, reason: str, actor: str, now: da
     reason = audit_log.checked_reason(reason)
     tool = _held(slug)
     if tool.is_hidden == is_hidden:
-        raise Refused(f"The tool {slug} is {'hidden' if is_hidden else 'shown'} already.")
+        raise ActionRefused(f"The tool {slug} is {'hidden' if is_hidden else 'shown'} already.")
     tool.is_hidden = is_hidden
     tool.set_by_hand = " ".join(sorted({*tool.set_by_hand.split(), "hidden"}))
     _done(tool, "tools hide" if is_hidden else "tools show", reason, actor=actor, now=now)

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from panel.db import db, lock_rows
+from panel.domain.errors import ActionRefused as Unanswerable
 from panel.domain.errors import CancelNotAvailable, NotFound
-from panel.domain.errors import Refused as Unanswerable
 from panel.domain.status import Status
 from panel.models import Attempt, AttemptState, Cancellation, CancellationState, Order, Provider, Terms
 from panel.providers.base import Accepted, Ask, Outcome, Refused, Unclear

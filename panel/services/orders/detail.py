@@ -11,7 +11,7 @@ from sqlalchemy import func, or_, select, text
 from panel.db import db
 from panel.domain import refill as rules
 from panel.domain.list_filters import LARGEST_ID
-from panel.domain.next_step import Facts, NextStep, next_step
+from panel.domain.next_step import NextStep, NextStepFacts, next_step
 from panel.domain.status import Status
 from panel.models import Cancellation, Order, OrderEvent, Provider, Terms, Tool, Transfer, TransferKind
 from panel.services.money import ledger
@@ -51,7 +51,7 @@ class OwnOrder:
         """What happens next, and what the customer does."""
         order = self.order
         return next_step(
-            Facts(
+            NextStepFacts(
                 status=self.status,
                 is_unconfirmed=order.unconfirmed_at is not None,
                 stop=self.stop or "",
@@ -100,7 +100,7 @@ class OwnOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TimelineEvent:
     """One event of the timeline, as it was written down."""
 
     id: int
@@ -115,7 +115,7 @@ class Line:
 class Timeline:
     """A page of the timeline, newest first."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[TimelineEvent, ...]
     page: int
     pages: int
 
@@ -199,14 +199,14 @@ def timeline(own: OwnOrder, *, page: int) -> Timeline:
     return Timeline(tuple(_line(event, own.order.quantity) for event in rows), page, pages)
 
 
-def _line(event: OrderEvent, quantity: int) -> Line:
+def _line(event: OrderEvent, quantity: int) -> TimelineEvent:
     is_move = event.old_status != event.status
     counted = f"{quantity - event.remains:,} of {quantity:,} delivered."
     if event.text:
         sentence = f"{event.text} {counted}" if event.kind == "counted" else event.text
     else:
         sentence = counted if event.kind == "counted" or Status(event.status) in _SAY_HOW_FAR else ""
-    return Line(
+    return TimelineEvent(
         id=event.id,
         at=event.at,
         source=_SOURCES.get(event.source, event.source),

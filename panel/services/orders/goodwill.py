@@ -12,7 +12,7 @@ from sqlalchemy import func, select, text
 
 from panel.db import db, table_of
 from panel.domain import money
-from panel.domain.errors import BadMoney, Refused, StaleForm
+from panel.domain.errors import ActionRefused, BadMoney, StaleForm
 from panel.models import AccountKind, Order, Transfer, TransferKind
 from panel.services import audit_log
 from panel.services.money import approval_limit, ledger
@@ -130,19 +130,21 @@ def give(order_id: int, gift: Gift, *, now: datetime) -> int:
 def _check(order_id: int, left: Room, gift: Gift, *, now: datetime) -> None:
     owner, kept = db.session.execute(select(Order.customer_id, Order.kept_nanos).where(Order.id == order_id)).one()
     if owner == gift.operator_id:
-        raise Refused("This is your own order. Another operator must do it.")
+        raise ActionRefused("This is your own order. Another operator must do it.")
     if left.left_nanos <= 0:
-        raise Refused("Nothing is kept for this order, so there is nothing to return.")
+        raise ActionRefused("Nothing is kept for this order, so there is nothing to return.")
     if not 0 < gift.amount_nanos <= left.left_nanos:
         raise BadMoney(
             f"Return an amount above 0 and at most {money.plain(left.left_nanos)}: that is what is still kept.",
             field="amount",
         )
     if kept - left.left_nanos + gift.amount_nanos > gift.limit_nanos:
-        raise Refused(f"One operator returns at most {money.plain(gift.limit_nanos)} for one order. {ASK_FOR_APPROVAL}")
+        raise ActionRefused(
+            f"One operator returns at most {money.plain(gift.limit_nanos)} for one order. {ASK_FOR_APPROVAL}"
+        )
     moved = approval_limit.sums(owner, operator_id=gift.operator_id, now=now)
     if moved.needs_approval(gift.amount_nanos, limit_nanos=gift.limit_nanos):
-        raise Refused(
+        raise ActionRefused(
             f"Without a second operator, at most {money.plain(gift.limit_nanos)} is moved in 24 hours for one customer "
             f"and by one operator. So far it is {money.plain(moved.customer_nanos)} for this customer and "
             f"{money.plain(moved.operator_nanos)} by you. {ASK_FOR_APPROVAL}"

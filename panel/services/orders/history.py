@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, literal, or_, select
 
 from panel.db import db, table_of
-from panel.domain.order_filters import Filters
+from panel.domain.order_filters import OrderFilters
 from panel.domain.status import Status
 from panel.models import Cancellation, Order, OrderCount, Provider, Terms, Tool
 
@@ -80,18 +80,18 @@ class ToolName:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class HistoryPage:
     """Orders of a history, newest first, and the order after which the next page begins."""
 
     rows: Sequence[Row[*tuple[Any, ...]]]
     next_after: int | None
 
 
-def history_page(customer_id: int, *, filters: Filters) -> Page:
+def history_page(customer_id: int, *, filters: OrderFilters) -> HistoryPage:
     """One page of this customer's orders: id, version, status and whether it is unconfirmed, of each."""
     rows = _read(_KNOWN, customer_id, filters=filters, most=PAGE_SIZE + 1)
     has_more = len(rows) > PAGE_SIZE
-    return Page(rows[:PAGE_SIZE], rows[PAGE_SIZE - 1].id if has_more else None)
+    return HistoryPage(rows[:PAGE_SIZE], rows[PAGE_SIZE - 1].id if has_more else None)
 
 
 _IN_FULL = select(*_SHOWN).where(
@@ -104,7 +104,7 @@ def in_full(customer_id: int, *, order_ids: Sequence[int]) -> Sequence[Row[*tupl
     return db.session.execute(_IN_FULL, {"customer_id": customer_id, "ids": order_ids}).all()
 
 
-def history_batch(customer_id: int, *, filters: Filters) -> Sequence[Row[*tuple[Any, ...]]]:
+def history_batch(customer_id: int, *, filters: OrderFilters) -> Sequence[Row[*tuple[Any, ...]]]:
     """The next thousand for a file, with more columns than a page shows; none when there are no more."""
     return _read(_WRITTEN, customer_id, filters=filters, most=BATCH_SIZE)
 
@@ -140,7 +140,7 @@ def tools_used(customer_id: int) -> list[int]:
 
 
 def _read(
-    columns: tuple[Any, ...], customer_id: int, *, filters: Filters, most: int
+    columns: tuple[Any, ...], customer_id: int, *, filters: OrderFilters, most: int
 ) -> Sequence[Row[*tuple[Any, ...]]]:
     values: dict[str, object] = {"customer_id": customer_id, "most": most}
     if filters.after is not None:

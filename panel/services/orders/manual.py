@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from panel.db import db
-from panel.domain.errors import BadInput, Refused
+from panel.domain.errors import ActionRefused, BadInput
 from panel.domain.refill import RefillState
 from panel.domain.status import Status
 from panel.models import Provider
@@ -26,12 +26,12 @@ def set_order(
     """Move an order whose tool's provider is manual. Raises NotFound, Refused, BadInput or IllegalTransition."""
     order = transitions.claim_one(order_id)
     if db.session.scalar(select(Provider.kind).where(Provider.id == order.provider_id)) != "manual":
-        raise Refused(f"Order {order_id} is delivered by a provider; only orders fulfilled by hand can be set.")
+        raise ActionRefused(f"Order {order_id} is delivered by a provider; only orders fulfilled by hand can be set.")
     if order.status is Status.REFILL and to is Status.COMPLETED:
         refills.end_by_hand(order, state=RefillState.COMPLETED, reason="", now=now)
         return
     if to is Status.REFILL:
-        raise Refused("A refill is requested by the customer, from the order.")
+        raise ActionRefused("A refill is requested by the customer, from the order.")
     move = Move(
         order,
         to,

@@ -14,7 +14,7 @@ MOST_LINES = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class MassOrderLine:
     """A line as it was typed, under its number in the text."""
 
     number: int
@@ -35,15 +35,15 @@ class Line:
 class Checked:
     """A line with what it would order, or why it can't be ordered."""
 
-    line: Line
+    line: MassOrderLine
     quote: Quote | None
     fault: str
 
 
-def read(text: str) -> list[Line]:
+def read(text: str) -> list[MassOrderLine]:
     """The lines that have something in them. Raises BadInput when there are none, or too many."""
     written = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    lines = [Line(number, line.strip()) for number, line in enumerate(written, start=1) if line.strip()]
+    lines = [MassOrderLine(number, line.strip()) for number, line in enumerate(written, start=1) if line.strip()]
     if not lines:
         raise BadInput("Write one order a line: tool | link | quantity.", field="lines")
     if len(lines) > MOST_LINES:
@@ -52,12 +52,12 @@ def read(text: str) -> list[Line]:
     return lines
 
 
-def check(lines: list[Line]) -> list[Checked]:
+def check(lines: list[MassOrderLine]) -> list[Checked]:
     """Each line with its quote or its fault; nothing is written."""
     return [_check(line) for line in lines]
 
 
-def _check(line: Line) -> Checked:
+def _check(line: MassOrderLine) -> Checked:
     try:
         tool, link, quantity = _parts(line.text)
         return Checked(line, order_placing.quote(tool, link=link, quantity=quantity), "")

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from panel.db import db, lock_rows
-from panel.domain.errors import NotFound, Refused
+from panel.domain.errors import ActionRefused, NotFound
 from panel.domain.refill import RefillState
 from panel.models import IS_OPEN_REFILL, Attempt, AttemptKind, Order, Provider, Refill, Review
 from panel.services import audit_log, reviews
@@ -50,9 +50,9 @@ def begin_by_operator(refill_id: int, *, actor: str, now: datetime) -> None:
     """Note that the top-up of an order fulfilled by hand has begun. Raises NotFound or Refused."""
     order, refill = _held(refill_id)
     if refills.kind_of(order.provider_id) != "manual":
-        raise Refused(f"Refill {refill_id} is a provider's: what the provider says of it moves it.")
+        raise ActionRefused(f"Refill {refill_id} is a provider's: what the provider says of it moves it.")
     if RefillState(refill.state) is not RefillState.REQUESTED:
-        raise Refused(f"Refill {refill_id} was begun already: it is {refill.state}.")
+        raise ActionRefused(f"Refill {refill_id} was begun already: it is {refill.state}.")
     refill.state, refill.accepted_at, refill.running_at = RefillState.RUNNING, now, now
     refills.tell_receivers(refill, order, now=now)
     transitions.tell([Note(order, "The refill is running, by hand.")], now=now)
@@ -69,7 +69,7 @@ def end_by_operator(refill_id: int, state: RefillState, *, reason: str, actor: s
         raise ValueError(f"{state} is no end of a refill")
     order, refill = _held(refill_id)
     if not RefillState(refill.state).is_open:
-        raise Refused(f"Refill {refill_id} has ended already: it is {refill.state}.")
+        raise ActionRefused(f"Refill {refill_id} has ended already: it is {refill.state}.")
     for attempt in _open_attempts(order.id):
         refills.settle_attempt(attempt, order, resolution="An operator ended the refill.", now=now)
     refills.end(refill, order, state, reason=reason if state is RefillState.REFUSED else "", now=now)

@@ -27,7 +27,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class RequestProgress:
     """One request with its steps in their order, as far as they have come and are still to come."""
 
     id: int
@@ -36,13 +36,13 @@ class Story:
     steps: tuple[Step, ...]
 
 
-def refill_stories(order_id: int) -> list[Story]:
+def refill_stories(order_id: int) -> list[RequestProgress]:
     """The refills of an order, newest first."""
     rows = db.session.scalars(select(Refill).where(Refill.order_id == order_id).order_by(Refill.id.desc()))
     return [_refill_story(refill) for refill in rows]
 
 
-def _refill_story(refill: Refill) -> Story:
+def _refill_story(refill: Refill) -> RequestProgress:
     state = RefillState(refill.state)
     steps = [
         Step("Asked", refill.asked_at, "You asked for it. There is no charge."),
@@ -56,16 +56,16 @@ def _refill_story(refill: Refill) -> Story:
         steps.append(Step("Refused", refill.ended_at, refill.reason))
     else:
         steps.append(Step("Completed", refill.ended_at, "The order is Completed again."))
-    return Story(refill.id, _REFILL_LABELS[state], state.is_open, tuple(steps))
+    return RequestProgress(refill.id, _REFILL_LABELS[state], state.is_open, tuple(steps))
 
 
-def cancellation_stories(order_id: int) -> list[Story]:
+def cancellation_stories(order_id: int) -> list[RequestProgress]:
     """The requests to stop an order, newest first."""
     mine = select(Cancellation).where(Cancellation.order_id == order_id)
     return [_cancellation_story(each) for each in db.session.scalars(mine.order_by(Cancellation.id.desc()))]
 
 
-def _cancellation_story(cancellation: Cancellation) -> Story:
+def _cancellation_story(cancellation: Cancellation) -> RequestProgress:
     state = CancellationState(cancellation.state)
     answers = {
         CancellationState.ASKED: Step("Answered", None, "Whoever delivers this order has not answered yet."),
@@ -77,4 +77,4 @@ def _cancellation_story(cancellation: Cancellation) -> Story:
         CancellationState.REFUSED: Step("Refused", cancellation.answered_at, cancellation.reason),
     }
     steps = (Step("Asked", cancellation.asked_at, "You asked for the order to be stopped."), answers[state])
-    return Story(cancellation.id, state.value, state is CancellationState.ASKED, steps)
+    return RequestProgress(cancellation.id, state.value, state is CancellationState.ASKED, steps)

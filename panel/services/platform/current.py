@@ -30,7 +30,7 @@ NOT_MEASURED = "Nothing was measured."
 
 
 @dataclass(frozen=True)
-class Standing:
+class ComponentNow:
     """One component as it stands now."""
 
     key: str
@@ -40,14 +40,14 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Present:
+class PlatformNow:
     """The whole platform now. `measured_at`: the last round of probes; None before the first."""
 
     at: datetime
     measured_at: datetime | None
     is_stale: bool
     state: State
-    components: tuple[Standing, ...]
+    components: tuple[ComponentNow, ...]
     has_open_incident: bool
 
     @property
@@ -62,7 +62,7 @@ class Present:
 
 
 @dataclass(frozen=True)
-class Summary:
+class PlatformSummary:
     """The platform in one line, for pages that are about something else."""
 
     state: State
@@ -70,13 +70,13 @@ class Summary:
     measured_at: datetime | None
 
 
-def summary(*, interval_seconds: int = 60, now: datetime) -> Summary:
+def summary(*, interval_seconds: int = 60, now: datetime) -> PlatformSummary:
     """The platform in one line. Cheap: it is read at most every ten seconds."""
     present = read(interval_seconds=interval_seconds, now=now)
-    return Summary(present.state, present.sentence, present.measured_at)
+    return PlatformSummary(present.state, present.sentence, present.measured_at)
 
 
-def read(*, interval_seconds: int, now: datetime) -> Present:
+def read(*, interval_seconds: int, now: datetime) -> PlatformNow:
     """How each component does now."""
     return short_cache.cached("now", lambda: _read(interval_seconds=interval_seconds, now=now), now=now)
 
@@ -86,7 +86,7 @@ def is_late(measured_at: datetime | None, *, interval_seconds: int, now: datetim
     return measured_at is None or now - measured_at > timedelta(seconds=late_seconds(interval_seconds))
 
 
-def _read(*, interval_seconds: int, now: datetime) -> Present:
+def _read(*, interval_seconds: int, now: datetime) -> PlatformNow:
     measured_at = measurements.newest_at(now=now)
     seen_seconds = health.heartbeat_age_seconds(now=now)
     is_gone = seen_seconds is None or seen_seconds > health.STALE_SECONDS
@@ -99,7 +99,7 @@ def _read(*, interval_seconds: int, now: datetime) -> Present:
     )
     core = [each.state for each in standings if not each.key.startswith(PROVIDER_PREFIX)]
     others = [each.state for each in standings if each.key.startswith(PROVIDER_PREFIX)]
-    return Present(now, measured_at, stale, overall(core, others), standings, bool(incident_reads.open_now()))
+    return PlatformNow(now, measured_at, stale, overall(core, others), standings, bool(incident_reads.open_now()))
 
 
 def _last_round(at: datetime | None) -> dict[str, Finding]:
@@ -113,7 +113,7 @@ def _last_round(at: datetime | None) -> dict[str, Finding]:
 
 def _standing(
     key: str, label: str, found: Finding | None, *, is_stale: bool, was_ever: bool, told: Mapping[str, State]
-) -> Standing:
+) -> ComponentNow:
     """The worse of what was measured and what operators say."""
     if is_stale:
         measured, text = State.UNKNOWN, NOT_MEASURED
@@ -122,4 +122,4 @@ def _standing(
     else:
         measured, text = (State.UNKNOWN, NOT_MEASURED) if found is None else (found.state, found.text)
     state = worst([measured, told[key]]) if key in told else measured
-    return Standing(key, label, state, text if state is measured else "See the incident above.")
+    return ComponentNow(key, label, state, text if state is measured else "See the incident above.")

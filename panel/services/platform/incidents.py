@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from panel.db import db, lock_rows
 from panel.domain.component_states import State
-from panel.domain.errors import BadInput, NotFound, Refused, StaleForm
+from panel.domain.errors import ActionRefused, BadInput, NotFound, StaleForm
 from panel.domain.incidents import Phase, slug_of
 from panel.models import Incident, IncidentPart, IncidentUpdate
 from panel.services import audit_log
@@ -24,7 +24,7 @@ MOST_WINDOW = timedelta(days=14)
 
 
 @dataclass(frozen=True)
-class Words:
+class UpdateText:
     """What an update says: its phase, its text, and the components affected with their states."""
 
     phase: Phase
@@ -44,7 +44,7 @@ class Window:
 
 
 def open_incident(
-    title: str, words: Words, *, request_id: str, window: Window | None = None, actor: str, now: datetime
+    title: str, words: UpdateText, *, request_id: str, window: Window | None = None, actor: str, now: datetime
 ) -> Incident:
     """Publish a new incident, or work planned for a window. The same request again gives the one made then."""
     made = _made(request_id)
@@ -78,18 +78,20 @@ def _made_meanwhile(request_id: str) -> Incident:
     """What the same form made in the same moment. Raises Refused where it was another, of the same title."""
     made = _made(request_id)
     if made is None:
-        raise Refused("Another incident with this title was opened in the same moment. Read it, then decide.")
+        raise ActionRefused("Another incident with this title was opened in the same moment. Read it, then decide.")
     return made
 
 
-def update(incident_id: int, words: Words, *, seen_updates: int | None = None, actor: str, now: datetime) -> Incident:
+def update(
+    incident_id: int, words: UpdateText, *, seen_updates: int | None = None, actor: str, now: datetime
+) -> Incident:
     """Say more of a published incident; with the phase Resolved, end it.
 
     `seen_updates`: how many there were when the form was opened; StaleForm when there are others by now.
     """
     incident = _held(incident_id)
     if incident.published_at is None:
-        raise Refused("This is a proposal. Publish or dismiss it first.")
+        raise ActionRefused("This is a proposal. Publish or dismiss it first.")
     if seen_updates is not None and seen_updates != incident.updates:
         raise StaleForm("Something was said of this incident since you opened the form. Read it, then decide.")
     _check_step(incident, words)
@@ -119,7 +121,7 @@ def propose(component: str, *, title: str, text: str, began_at: datetime, now: d
     )
 
 
-def publish(incident_id: int, title: str, words: Words, *, actor: str, now: datetime) -> Incident:
+def publish(incident_id: int, title: str, words: UpdateText, *, actor: str, now: datetime) -> Incident:
     """Make a proposal an incident that customers read, in the operator's own words."""
     incident = _proposal(incident_id)
     words = _checked(words)
@@ -151,11 +153,11 @@ def _held(incident_id: int) -> Incident:
 def _proposal(incident_id: int) -> Incident:
     incident = _held(incident_id)
     if incident.published_at is not None or incident.dismissed_at is not None:
-        raise Refused("This proposal has been decided on already.")
+        raise ActionRefused("This proposal has been decided on already.")
     return incident
 
 
-def _check_beginning(words: Words, window: Window | None, *, now: datetime) -> None:
+def _check_beginning(words: UpdateText, window: Window | None, *, now: datetime) -> None:
     if words.phase is Phase.RESOLVED:
         raise BadInput("What begins cannot be resolved yet.", field="phase")
     if (words.phase is Phase.PLANNED) != (window is not None):
@@ -169,22 +171,22 @@ def _check_beginning(words: Words, window: Window | None, *, now: datetime) -> N
             raise BadInput(f"A window has at most {MOST_WINDOW.days} days.", field="until")
 
 
-def _check_step(incident: Incident, words: Words) -> None:
+def _check_step(incident: Incident, words: UpdateText) -> None:
     phase = Phase(incident.phase)
     if phase is Phase.RESOLVED:
-        raise Refused("This incident is resolved. What comes back is another incident.")
+        raise ActionRefused("This incident is resolved. What comes back is another incident.")
     if not phase.may_become(words.phase):
         raise BadInput(f"From {phase.label} it cannot become {words.phase.label}.", field="phase")
 
 
-def _checked(words: Words) -> Words:
+def _checked(words: UpdateText) -> UpdateText:
     known = components.labels()
     unknown = [component for component in words.parts if component not in known]
     if unknown:
         raise BadInput(f"There is no component {unknown[0][:40]}. There are: {', '.join(known)}.", field="components")
     # When it is over, nothing is affected any more.
     parts = {} if words.phase is Phase.RESOLVED else dict(words.parts)
-    return Words(
+    return UpdateText(
         words.phase,
         _text(words.text, field="text", least=1),
         parts,
@@ -223,7 +225,7 @@ def _new(**values: object) -> Incident:
     return incident
 
 
-def _say(incident: Incident, words: Words, *, actor: str, now: datetime) -> None:
+def _say(incident: Incident, words: UpdateText, *, actor: str, now: datetime) -> None:
     said = IncidentUpdate(incident_id=incident.id, phase=words.phase, text=words.text, actor=actor, at=now)
     db.session.add(said)
     db.session.flush()

@@ -13,7 +13,7 @@ from panel.services import delivery_times
 from panel.services.delivery_times import Measure
 from panel.services.platform import current as present
 from panel.services.platform import incident_reads, short_cache
-from panel.services.platform.current import Present, Standing
+from panel.services.platform.current import ComponentNow, PlatformNow
 from panel.services.platform.incident_reads import Told
 from panel.services.platform.measurements import newest_at
 
@@ -33,10 +33,10 @@ class Typical:
 
 
 @dataclass(frozen=True)
-class Row:
+class ComponentDays:
     """One component on the page."""
 
-    now: Standing
+    now: ComponentNow
     days: tuple[DayTimes, ...]
     uptime: Uptime | None
     timed: str
@@ -52,8 +52,8 @@ class Row:
 class Board:
     """All that the page tells."""
 
-    present: Present
-    rows: tuple[Row, ...]
+    present: PlatformNow
+    rows: tuple[ComponentDays, ...]
     open_incidents: tuple[Told, ...]
     planned: tuple[Told, ...]
     past: tuple[Told, ...]
@@ -77,7 +77,7 @@ def _read(*, interval_seconds: int, now: datetime) -> Board:
     return Board(
         present=standing,
         rows=tuple(
-            Row(
+            ComponentDays(
                 now=each,
                 days=days[each.key],
                 uptime=uptime(days[each.key]),

@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, select, update
 
 from panel.db import db, lock_rows
 from panel.domain import email_address
-from panel.domain.errors import Refused, StaleForm
+from panel.domain.errors import ActionRefused, StaleForm
 from panel.domain.status import Status
 from panel.domain.ticket import TicketState
 from panel.models import (
@@ -47,7 +47,7 @@ TOP_UP_ENDED = "The account was closed."
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ClosingCheck:
     """What stands between an account and its end."""
 
     is_operator: bool
@@ -61,11 +61,11 @@ class Standing:
         return self.is_operator or self.moving_orders > 0
 
 
-def standing(user_id: int) -> Standing:
+def standing(user_id: int) -> ClosingCheck:
     """How it stands now; `close` looks again."""
     moving = [status for status in Status if status.is_moving]
     counted = select(func.count()).where(Order.customer_id == user_id, Order.status.in_(moving))
-    return Standing(
+    return ClosingCheck(
         is_operator=users.find(user_id).is_operator,
         moving_orders=db.session.scalar(counted) or 0,
         balance_nanos=ledger.balance_nanos(user_id),
@@ -89,13 +89,15 @@ def close(user_id: int, *, given_up_nanos: int, now: datetime) -> None:
     _forget_person(user_id, now=now)
 
 
-def _check(found: Standing, *, given_up_nanos: int) -> None:
+def _check(found: ClosingCheck, *, given_up_nanos: int) -> None:
     if found.is_operator:
-        raise Refused("An operator's account can't be closed here. Nothing was changed.")
+        raise ActionRefused("An operator's account can't be closed here. Nothing was changed.")
     if found.moving_orders:
-        raise Refused("Some of your orders still move. Close the account when all have ended. Nothing was changed.")
+        raise ActionRefused(
+            "Some of your orders still move. Close the account when all have ended. Nothing was changed."
+        )
     if found.balance_nanos and not given_up_nanos:
-        raise Refused("There is money on your balance. Say first what is to become of it. Nothing was changed.")
+        raise ActionRefused("There is money on your balance. Say first what is to become of it. Nothing was changed.")
     if found.balance_nanos != given_up_nanos:
         raise StaleForm("Your balance has changed since you opened this page. Nothing was changed. Look at it again.")
 

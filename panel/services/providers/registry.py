@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from panel.db import db
-from panel.domain.errors import BadInput, Refused
+from panel.domain.errors import ActionRefused, BadInput
 from panel.models import Provider
 from panel.providers import http
 from panel.security import encryption
@@ -32,7 +32,7 @@ def add_provider(name: str, *, kind: str, url: str = "", sealed_key: str = "", n
     elif url or sealed_key:
         raise BadInput(f"A provider of the kind {kind} has no address and no key.", field="url")
     if find(name) is not None:
-        raise Refused(f"There is already a provider called {name}.", field="name")
+        raise ActionRefused(f"There is already a provider called {name}.", field="name")
     provider = Provider(name=name, kind=kind, url=url, sealed_key=sealed_key, created_at=now)
     if kind == "panel_api":
         provider.balance_due_at = now
@@ -75,7 +75,7 @@ def unseal(sealed_key: str, *, settings: Settings) -> str:
     try:
         return encryption.unseal(sealed_key, settings=settings)
     except DecryptionFailed as error:
-        raise Refused("A provider's key can't be opened: it was sealed under another key than ours.") from error
+        raise ActionRefused("A provider's key can't be opened: it was sealed under another key than ours.") from error
 
 
 def _check_url(url: str) -> None:

@@ -14,7 +14,7 @@ TICKETS_PER_PAGE = 25
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class OwnTicketRow:
     """One ticket of the list. `about` is empty where the ticket carries nothing."""
 
     id: int
@@ -26,10 +26,10 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class OwnTicketPage:
     """A page of the list, and whether another follows."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[OwnTicketRow, ...]
     page: int
     has_more: bool
 
@@ -43,7 +43,7 @@ def counts(customer_id: int) -> dict[TicketState, int]:
     return {state: found.get(state, 0) for state in TicketState}
 
 
-def page(customer_id: int, *, state: TicketState | None = None, number: int = 1) -> Page:
+def page(customer_id: int, *, state: TicketState | None = None, number: int = 1) -> OwnTicketPage:
     """A page of the customer's tickets, in one state or in all."""
     statement = select(Ticket).where(Ticket.customer_id == customer_id)
     if state is not None:
@@ -53,17 +53,19 @@ def page(customer_id: int, *, state: TicketState | None = None, number: int = 1)
         .offset((number - 1) * TICKETS_PER_PAGE)
         .limit(TICKETS_PER_PAGE + 1)
     ).all()
-    return Page(tuple(_row(ticket) for ticket in found[:TICKETS_PER_PAGE]), number, len(found) > TICKETS_PER_PAGE)
+    return OwnTicketPage(
+        tuple(_row(ticket) for ticket in found[:TICKETS_PER_PAGE]), number, len(found) > TICKETS_PER_PAGE
+    )
 
 
-def about_order(order_id: int) -> list[Row]:
+def about_order(order_id: int) -> list[OwnTicketRow]:
     """The tickets that carry this order, the newest first."""
     found = db.session.scalars(select(Ticket).where(Ticket.order_id == order_id).order_by(Ticket.id.desc()))
     return [_row(ticket) for ticket in found]
 
 
-def _row(ticket: Ticket) -> Row:
-    return Row(
+def _row(ticket: Ticket) -> OwnTicketRow:
+    return OwnTicketRow(
         id=ticket.id,
         subject=ticket.subject,
         kind=TicketKind(ticket.kind),

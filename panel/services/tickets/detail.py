@@ -15,7 +15,7 @@ ENTRIES_PER_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ThreadLine:
     """One line of the thread."""
 
     id: int
@@ -39,7 +39,7 @@ class Line:
 class Thread:
     """A page of a thread, oldest line first; the last page is the one that goes on."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[ThreadLine, ...]
     page: int
     pages: int
 
@@ -103,7 +103,7 @@ def whole_thread(ticket_id: int, *, page: int | None = None) -> Thread:
     return _thread(ticket_id, page=page)
 
 
-def lines_after(ticket_id: int, *, number: int) -> tuple[Line, ...]:
+def lines_after(ticket_id: int, *, number: int) -> tuple[ThreadLine, ...]:
     """What came to the thread after this line, notes included."""
     return _lines(ticket_id, TicketEntry.number > number)
 
@@ -117,7 +117,7 @@ def _thread(ticket_id: int, *which: ColumnElement[bool], page: int | None) -> Th
     return Thread(lines, page, pages)
 
 
-def _lines(ticket_id: int, *which: ColumnElement[bool], offset: int = 0) -> tuple[Line, ...]:
+def _lines(ticket_id: int, *which: ColumnElement[bool], offset: int = 0) -> tuple[ThreadLine, ...]:
     rows = db.session.execute(
         select(
             TicketEntry.id,
@@ -135,6 +135,6 @@ def _lines(ticket_id: int, *which: ColumnElement[bool], offset: int = 0) -> tupl
         .limit(ENTRIES_PER_PAGE)
     )
     return tuple(
-        Line(number, place, EntryKind(kind), is_ours, text, at, author)
+        ThreadLine(number, place, EntryKind(kind), is_ours, text, at, author)
         for number, place, kind, is_ours, text, at, author in rows
     )

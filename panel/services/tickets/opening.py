@@ -14,7 +14,7 @@ from panel.services.closed_accounts import check_open
 from panel.services.money import ledger
 from panel.services.orders import placing
 from panel.services.tickets import limits, notifications, subjects
-from panel.services.tickets.subjects import Wanted
+from panel.services.tickets.subjects import SubjectNumbers
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Asked:
     subject: str
     text: str
     request_id: str
-    wanted: Wanted
+    wanted: SubjectNumbers
 
 
 def faults(asked: Asked) -> list[PanelError]:

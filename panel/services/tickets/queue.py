@@ -34,7 +34,7 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
+class QueueFilters:
     """What of the tickets is asked for."""
 
     whose: Whose = Whose.ALL
@@ -44,7 +44,7 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class QueueRow:
     id: int
     subject: str
     kind: TicketKind
@@ -58,13 +58,13 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    rows: tuple[Row, ...]
+class QueuePage:
+    rows: tuple[QueueRow, ...]
     page: int
     has_more: bool
 
 
-def page(*, filters: Filters, operator_id: int, number: int = 1) -> Page:
+def page(*, filters: QueueFilters, operator_id: int, number: int = 1) -> QueuePage:
     """A page of the tickets: open ones in the order of the queue, closed ones after them, the last closed first."""
     rank = case(
         (Ticket.state == TicketState.WAITING_FOR_US, 0), (Ticket.state == TicketState.WAITING_FOR_YOU, 1), else_=2
@@ -79,20 +79,20 @@ def page(*, filters: Filters, operator_id: int, number: int = 1) -> Page:
         .offset((number - 1) * ROWS_PER_PAGE)
         .limit(ROWS_PER_PAGE + 1)
     ).all()
-    return Page(tuple(_row(*row) for row in rows[:ROWS_PER_PAGE]), number, len(rows) > ROWS_PER_PAGE)
+    return QueuePage(tuple(_row(*row) for row in rows[:ROWS_PER_PAGE]), number, len(rows) > ROWS_PER_PAGE)
 
 
-def counts(*, filters: Filters, operator_id: int) -> dict[Whose, int]:
+def counts(*, filters: QueueFilters, operator_id: int) -> dict[Whose, int]:
     """How many tickets of this stage there are, by who has them."""
     return {whose: _count(replace(filters, whose=whose), operator_id=operator_id) for whose in Whose}
 
 
-def _count(filters: Filters, *, operator_id: int) -> int:
+def _count(filters: QueueFilters, *, operator_id: int) -> int:
     which = _which(filters, operator_id=operator_id)
     return db.session.scalar(select(func.count()).select_from(Ticket).where(*which)) or 0
 
 
-def _which(filters: Filters, *, operator_id: int) -> list[ColumnElement[bool]]:
+def _which(filters: QueueFilters, *, operator_id: int) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if filters.stage is not Stage.ANY:
         is_closed = Ticket.state == TicketState.CLOSED
@@ -121,8 +121,8 @@ def _fits(search: str) -> ColumnElement[bool]:
     return or_(*fits)
 
 
-def _row(ticket: Ticket, customer: str, assignee: str | None) -> Row:
-    return Row(
+def _row(ticket: Ticket, customer: str, assignee: str | None) -> QueueRow:
+    return QueueRow(
         id=ticket.id,
         subject=ticket.subject,
         kind=TicketKind(ticket.kind),

@@ -15,7 +15,7 @@ from panel.models import Account, Order, Refill, Terms, Ticket, Transfer, Transf
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SubjectNumbers:
     """What a ticket is asked to carry, by number; at most one of the three."""
 
     order_id: int | None = None
@@ -101,7 +101,7 @@ def name_of(*, order_id: int | None, refill_id: int | None, transfer_id: int | N
     return f"order {order_id}" if order_id is not None else ""
 
 
-def find(customer_id: int, *, wanted: Wanted) -> Thing:
+def find(customer_id: int, *, wanted: SubjectNumbers) -> Thing:
     """What the customer wants to ask about. Raises NotFound for what is not there or not this customer's."""
     if len(wanted.numbers) > 1:
         raise NotFound("A ticket is about one thing.")
@@ -122,7 +122,7 @@ def carried_by(ticket: Ticket) -> Thing:
     """What a ticket carries, as it is now."""
     return find(
         ticket.customer_id,
-        wanted=Wanted(
+        wanted=SubjectNumbers(
             order_id=ticket.order_id if ticket.refill_id is None and ticket.transfer_id is None else None,
             refill_id=ticket.refill_id,
             transfer_id=ticket.transfer_id,

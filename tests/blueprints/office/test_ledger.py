@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from panel.db import db, transaction
 from panel.domain import money
-from panel.domain.order_filters import Filters
+from panel.domain.order_filters import OrderFilters
 from panel.domain.status import Status
 from panel.models import AuditLogEntry, User
 from panel.services import audit_log
@@ -51,7 +51,7 @@ def test_balance_and_held_money_are_the_differences_of_the_lines_behind_them() -
 @pytest.mark.both_engines
 def test_lines_are_found_by_each_filter_and_by_several_together() -> None:
     customer, other = a_busy_customer(), a_busy_customer()
-    partial = min(row.id for row in order_history.history_batch(customer.id, filters=Filters()))
+    partial = min(row.id for row in order_history.history_batch(customer.id, filters=OrderFilters()))
     everything, sums = found()
 
     of_order, _ = found(order=partial)

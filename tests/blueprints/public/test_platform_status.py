@@ -16,7 +16,7 @@ from panel.domain.status import Status
 from panel.models import ComponentDay, Provider
 from panel.services import delivery_times, health
 from panel.services.platform import incidents, measurements, short_cache
-from panel.services.platform.incidents import Words
+from panel.services.platform.incidents import UpdateText
 from tests.support.factories import a_customer, a_provider, a_tool, an_order
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -82,7 +82,7 @@ def test_stale_measurement_is_said_with_its_time(client: FlaskClient) -> None:
 def test_open_incident_that_names_no_part_is_in_the_sentence_about_the_whole(client: FlaskClient) -> None:
     measured(State.OPERATIONAL)
     with transaction():
-        words = Words(Phase.INVESTIGATING, "We look for the cause.", {})
+        words = UpdateText(Phase.INVESTIGATING, "We look for the cause.", {})
         incidents.open_incident("Mails come late", words, request_id="form-1", actor="o", now=utc_now())
     short_cache.clear()
 
@@ -177,7 +177,7 @@ def measured(state: State, *, at: object = None) -> None:
 
 
 def incident(title: str) -> str:
-    words = Words(Phase.INVESTIGATING, title, {"site": State.DEGRADED}, impact=title, cost=title)
+    words = UpdateText(Phase.INVESTIGATING, title, {"site": State.DEGRADED}, impact=title, cost=title)
     with transaction():
         return incidents.open_incident(title, words, request_id=f"form-{title}", actor="o", now=utc_now()).slug
 

@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from panel.db import db, transaction
-from panel.domain.errors import EmailNotConfirmed, PanelError, Refused, StaleForm
+from panel.domain.errors import ActionRefused, EmailNotConfirmed, PanelError, StaleForm
 from panel.domain.status import Status
 from panel.models import ApiKey, AuditLogEntry, EmailChange, PendingSession, User, Webhook, WebhookEndpoint
 from panel.services import password_reset
@@ -167,7 +167,7 @@ def test_operator_confirms_an_email_once_and_the_log_keeps_it() -> None:
 
     with transaction():
         email_confirmation.confirm_by_hand(f" {user.email.upper()}", detail="By phone.", actor="olga", now=NOON)
-    with pytest.raises(Refused, match="confirmed already"), transaction():
+    with pytest.raises(ActionRefused, match="confirmed already"), transaction():
         email_confirmation.confirm_by_hand(user.email, actor="olga", now=NOON + timedelta(hours=1))
 
     assert reload(user).email_confirmed_at == NOON

@@ -8,7 +8,7 @@ from flask import Flask, current_app
 from sqlalchemy import select
 
 from panel.db import db, transaction
-from panel.domain.errors import BadInput, NotFound, Refused, StaleForm
+from panel.domain.errors import ActionRefused, BadInput, NotFound, StaleForm
 from panel.models import AuditLogEntry, Mail, RecoveryCode, User
 from panel.services.accounts import pending_sessions, sessions, two_factor, users
 from panel.settings import Settings
@@ -171,7 +171,7 @@ def test_operators_replace_theirs_and_never_turn_it_off() -> None:
     operator = an_operator()
     secret = with_second_factor(operator, at=NOON)
 
-    with pytest.raises(Refused), transaction():
+    with pytest.raises(ActionRefused), transaction():
         two_factor.turn_off(operator.id, now=NOON)
 
     other = two_factor.new_secret()
@@ -198,7 +198,7 @@ def test_reset_takes_it_off_logs_out_everywhere_and_leaves_a_line() -> None:
     assert pending_sessions.find(half.token, now=NOON) is None
     line = db.session.query(AuditLogEntry).order_by(AuditLogEntry.id.desc()).first()
     assert line is not None and (line.act, line.actor, line.detail) == ("second factor reset", "root", "Seen in person")
-    with pytest.raises(Refused), transaction():
+    with pytest.raises(ActionRefused), transaction():
         two_factor.reset(operator.email, reason="Again", actor="root", now=NOON)
     with pytest.raises(NotFound), transaction():
         two_factor.reset("nobody@example.com", reason="Again", actor="root", now=NOON)
@@ -237,7 +237,7 @@ def test_code_for_trying_things_out_is_always_one_that_is_taken() -> None:
     for _ in range(2):
         show(user, two_factor.next_code(user.email, settings=settings(), now=NOON))
 
-    with pytest.raises(Refused, match="Ask again in 30 seconds"):
+    with pytest.raises(ActionRefused, match="Ask again in 30 seconds"):
         two_factor.next_code(user.email, settings=settings(), now=NOON)
 
 

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from panel.db import db, transaction
-from panel.domain.errors import Refused
+from panel.domain.errors import ActionRefused
 from panel.models import AuditLogEntry, Review, Tool
 from panel.services.catalogue import tool_settings, tools
 from tests.support.catalogue_imports import a_row, imported, offered
@@ -35,7 +35,7 @@ def test_a_service_becomes_a_tool_that_can_be_ordered() -> None:
 def test_a_catalogue_without_a_usable_row_changes_nothing(answer: list[object]) -> None:
     imported(a_row())
 
-    with pytest.raises(Refused):
+    with pytest.raises(ActionRefused):
         imported(*answer)
 
     assert not offered().is_hidden

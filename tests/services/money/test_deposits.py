@@ -9,7 +9,7 @@ from flask import Flask
 
 from panel.db import db, transaction
 from panel.domain import money
-from panel.domain.errors import BadMoney, NotFound, Refused
+from panel.domain.errors import ActionRefused, BadMoney, NotFound
 from panel.models import DepositRequest, Transfer
 from panel.services.money import deposits, ledger
 from tests.support.factories import NOON, a_customer
@@ -55,7 +55,7 @@ def test_confirmed_request_adds_what_arrived_once() -> None:
     assert deposits.open_requests(customer.id) == []
     assert deposits.references(customer.id) == {transfer_id: top_up.reference}
     assert db.session.get_one(Transfer, transfer_id).reason == f"deposit:top-up:{top_up.id}"
-    with pytest.raises(Refused, match="confirmed before"):
+    with pytest.raises(ActionRefused, match="confirmed before"):
         confirm(top_up.reference)
     assert ledger.balance_nanos(customer.id) == money.parse_nanos("24.50")
 
@@ -70,7 +70,7 @@ def test_eight_confirmations_at_once_add_the_money_once(app: Flask) -> None:
         with app.app_context():
             try:
                 answers.append(confirm(reference))
-            except Refused:
+            except ActionRefused:
                 answers.append(None)
 
     threads = [threading.Thread(target=run) for _ in range(8)]
@@ -113,7 +113,7 @@ def test_eleventh_open_request_is_refused() -> None:
     for dollars in range(10, 20):
         a_request(customer.id, str(dollars))
 
-    with pytest.raises(Refused):
+    with pytest.raises(ActionRefused):
         a_request(customer.id, "99")
 
 
@@ -141,9 +141,9 @@ def test_request_that_was_refused_is_decided_for_good() -> None:
     with transaction():
         deposits.refuse(top_up.reference, reason="Nothing came.", now=NOON)
 
-    with pytest.raises(Refused, match="refused before"):
+    with pytest.raises(ActionRefused, match="refused before"):
         confirm(top_up.reference)
-    with pytest.raises(Refused, match="refused before"), transaction():
+    with pytest.raises(ActionRefused, match="refused before"), transaction():
         deposits.refuse(top_up.reference, reason="Again.", now=NOON)
 
     assert ledger.balance_nanos(customer.id) == 0

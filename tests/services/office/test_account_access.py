@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.domain.errors import BadInput, NotFound, PanelError, Refused
+from panel.domain.errors import ActionRefused, BadInput, NotFound, PanelError
 from panel.models import AuditLogEntry, Proposal, ProposalKind, User
 from panel.services.accounts import sessions
 from panel.services.money import ledger
@@ -72,13 +72,13 @@ def test_access_and_role_of_operators_change_when_another_operator_approves(
 
     done = asked(user, first, kind)
     held = state_of(user)
-    with pytest.raises(Refused, match="Another operator"):
+    with pytest.raises(ActionRefused, match="Another operator"):
         approves(done.proposal_id, first.id)()
     unchanged = state_of(user)
     approves(done.proposal_id, second.id)()
 
     assert (held, unchanged, state_of(user)) == (before, before, after)
-    with pytest.raises(Refused, match="decided before"):
+    with pytest.raises(ActionRefused, match="decided before"):
         approves(done.proposal_id, second.id)()
     shown = approval_list.find(done.proposal_id or 0, now=NOON)
     assert shown is not None and (shown.state, shown.decider) == ("confirmed", second.email)
@@ -99,10 +99,10 @@ def test_a_customer_is_disabled_and_enabled_by_one_operator() -> None:
 def test_nobody_decides_about_their_own_account(kind: ProposalKind) -> None:
     first, second = an_operator(), an_operator()
 
-    with pytest.raises(Refused, match="your own account"):
+    with pytest.raises(ActionRefused, match="your own account"):
         asked(first, first, kind)
     done = asked(second, first, kind)
-    with pytest.raises(Refused, match="your own account"):
+    with pytest.raises(ActionRefused, match="your own account"):
         approves(done.proposal_id, second.id)()
 
     assert state_of(second) == (True, False)
@@ -112,7 +112,7 @@ def test_one_proposal_of_a_kind_waits_and_it_is_asked_for_with_a_reason() -> Non
     first, second = an_operator(), an_operator()
     asked(second, first, DISABLE)
 
-    with pytest.raises(Refused, match="waiting for a second operator"):
+    with pytest.raises(ActionRefused, match="waiting for a second operator"):
         asked(second, an_operator(), DISABLE)
     with pytest.raises(BadInput):
         asked(second, first, MAKE_CUSTOMER, reason="")
@@ -128,7 +128,7 @@ def test_accounts_that_should_not_become_operators_do_not() -> None:
         db.session.execute(update(User).where(User.id == closed.id).values(closed_at=NOON))
 
     for user in (unconfirmed, disabled, closed, operator):
-        with pytest.raises(Refused):
+        with pytest.raises(ActionRefused):
             asked(user, an_operator(), MAKE_OPERATOR)
 
 
@@ -138,11 +138,11 @@ def test_who_lost_access_neither_acts_nor_approves_nor_has_open_proposals_approv
     of_second = acted(wanted(customer, second, "500")).proposal_id
     approves(asked(first, second, DISABLE).proposal_id, third.id)()
 
-    with pytest.raises(Refused, match="no longer an operator"):
+    with pytest.raises(ActionRefused, match="no longer an operator"):
         approves(of_first, third.id)()
-    with pytest.raises(Refused, match="disabled or no longer"):
+    with pytest.raises(ActionRefused, match="disabled or no longer"):
         approves(of_second, first.id)()
-    with pytest.raises(Refused, match="disabled or no longer"):
+    with pytest.raises(ActionRefused, match="disabled or no longer"):
         acted(wanted(customer, first, "1"))
 
 

@@ -9,12 +9,12 @@ from sqlalchemy import select
 
 from panel.db import db, transaction
 from panel.domain import money
-from panel.domain.errors import PanelError, Refused
+from panel.domain.errors import ActionRefused, PanelError
 from panel.domain.status import Status
 from panel.models import AuditLogEntry, ProposalKind, UnapprovedTransfer, User
 from panel.services.money import deposits, ledger
 from panel.services.office import approval_list, second_approval
-from panel.services.office.balance_changes import Wanted
+from panel.services.office.balance_changes import BalanceChange
 from panel.services.office.second_approval import Done
 from panel.services.orders import goodwill
 from panel.services.orders.goodwill import Gift
@@ -26,7 +26,7 @@ from tests.support.factories import NOON, a_customer, an_operator, an_order
 DAY = timedelta(hours=24)
 
 
-def acts(asked: Wanted, *, now: datetime = NOON) -> Callable[[], Done]:
+def acts(asked: BalanceChange, *, now: datetime = NOON) -> Callable[[], Done]:
     def act() -> Done:
         with transaction():
             seen = ledger.balance_nanos(asked.customer_id)
@@ -88,9 +88,9 @@ def test_debits_deposits_and_goodwill_count_like_credits() -> None:
         top_up = deposits.request_top_up(customer.id, amount_nanos=money.parse_nanos("30"), now=NOON)
         top_up_id = top_up.id
     deposit = wanted(customer, operator, "30", ProposalKind.TOP_UP)
-    acted(Wanted(*(getattr(deposit, name) for name in deposit.__slots__[:-1]), top_up_id=top_up_id))
+    acted(BalanceChange(*(getattr(deposit, name) for name in deposit.__slots__[:-1]), top_up_id=top_up_id))
 
-    with pytest.raises(Refused, match=r"90\.00 for this customer and 90\.00 by you"):
+    with pytest.raises(ActionRefused, match=r"90\.00 for this customer and 90\.00 by you"):
         gives(order_id, operator, "10.01", number=2)()
     done = acted(wanted(customer, operator, "10.01", DEBIT))
 
@@ -116,7 +116,7 @@ def test_credits_of_two_operators_at_the_same_moment_stay_within_the_customers_l
     asked = [wanted(customer, an_operator(), "60") for _ in range(2)]
     balance = ledger.balance_nanos(customer.id)
 
-    def act(each: Wanted) -> Callable[[], Done]:
+    def act(each: BalanceChange) -> Callable[[], Done]:
         def do() -> Done:
             with transaction():
                 return second_approval.act(each, balance_nanos=balance, limit_nanos=LIMIT, now=NOON)
@@ -156,7 +156,7 @@ def test_operators_who_credit_each_other_at_the_same_moment_do_not_deadlock(app:
     first, second = an_operator(), an_operator()
     asked = [wanted(first, second, "1"), wanted(second, first, "1")] * 4
     asked = [
-        Wanted(**{name: getattr(each, name) for name in each.__slots__} | {"form_key": f"{number:024x}"})
+        BalanceChange(**{name: getattr(each, name) for name in each.__slots__} | {"form_key": f"{number:024x}"})
         for number, each in enumerate(asked)
     ]
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from panel.db import db, transaction
-from panel.domain.errors import BadInput, IllegalTransition, NotFound, PanelError, Refused, StaleOrder
+from panel.domain.errors import ActionRefused, BadInput, IllegalTransition, NotFound, PanelError, StaleOrder
 from panel.domain.settlement import Settlement
 from panel.domain.status import FACTS, Status
 from panel.models import AuditLogEntry, Order, OrderAssignment, Review, User
@@ -82,12 +82,12 @@ def test_order_that_a_provider_may_have_is_not_canceled_here() -> None:
     with transaction():
         [taken] = dispatch.open_attempts(tool.provider_id, most=1, lease_seconds=60, now=NOON)
 
-    refused(lambda: do(order, deed(Act.CANCEL)), Refused)
+    refused(lambda: do(order, deed(Act.CANCEL)), ActionRefused)
     with transaction():
         dispatch.settle(taken.attempt_id, Accepted("77"), now=NOON)
-    refused(lambda: do(order, deed(Act.CANCEL)), Refused)
+    refused(lambda: do(order, deed(Act.CANCEL)), ActionRefused)
     runs = an_order(status=Status.IN_PROGRESS)
-    refused(lambda: do(runs, deed(Act.CANCEL)), Refused)
+    refused(lambda: do(runs, deed(Act.CANCEL)), ActionRefused)
 
 
 def test_order_that_moved_since_it_was_shown_is_left_alone() -> None:
@@ -106,7 +106,7 @@ def test_provider_is_asked_with_the_next_sweep_about_what_it_has() -> None:
 
     assert do(reload(order), deed(Act.ASK)).sync_at == NOON
     for other in (an_order(status=Status.COMPLETED), by_hand()):
-        refused(lambda other=other: do(other, deed(Act.ASK)), Refused)
+        refused(lambda other=other: do(other, deed(Act.ASK)), ActionRefused)
 
 
 def test_order_that_waits_to_be_handed_over_is_due_at_once() -> None:
@@ -146,7 +146,7 @@ def test_move_by_hand_obeys_the_table_of_statuses(before: Status) -> None:
 def test_orders_of_providers_are_not_moved_by_hand() -> None:
     order = an_order()
 
-    refused(lambda: do(order, deed(Act.MOVE, to=Status.COMPLETED)), Refused)
+    refused(lambda: do(order, deed(Act.MOVE, to=Status.COMPLETED)), ActionRefused)
 
 
 def test_preview_shows_words_and_money_and_changes_nothing() -> None:
@@ -187,7 +187,7 @@ def test_claimed_order_is_moved_by_its_holder_alone_until_the_claim_ends() -> No
     with transaction():
         assignments.claim(order.id, operator_id=first, actor="olga", now=NOON)
 
-    refused(lambda: work(order, Status.IN_PROGRESS, who=second), Refused)
+    refused(lambda: work(order, Status.IN_PROGRESS, who=second), ActionRefused)
     order = work(order, Status.IN_PROGRESS, who=first)
     held = assignments.of_order(order.id, now=NOON)
     assert held is not None
@@ -206,7 +206,7 @@ def test_order_is_let_go_by_its_holder_and_by_its_end() -> None:
         with transaction():
             assignments.release(order.id, operator_id=operator, actor="x", now=NOON)
 
-    refused(lambda: release(second), Refused)
+    refused(lambda: release(second), ActionRefused)
     release(first)
     assert db.session.scalars(select(OrderAssignment)).all() == []
 
@@ -225,8 +225,8 @@ def test_only_open_work_by_hand_is_claimed() -> None:
 
         return act
 
-    refused(claim(an_order().id), Refused)
-    refused(claim(by_hand(Status.PARTIAL).id), Refused)
+    refused(claim(an_order().id), ActionRefused)
+    refused(claim(by_hand(Status.PARTIAL).id), ActionRefused)
     refused(claim(999), NotFound)
 
 

@@ -8,11 +8,11 @@ from flask import Flask
 
 from panel.db import db, transaction
 from panel.domain import money
-from panel.domain.errors import PanelError, Refused
+from panel.domain.errors import ActionRefused, PanelError
 from panel.models import ProposalKind, User
 from panel.services.money import deposits
 from panel.services.office import second_approval
-from panel.services.office.balance_changes import Wanted
+from panel.services.office.balance_changes import BalanceChange
 from panel.services.office.second_approval import Done
 from tests.services.office.test_second_approval import LIMIT, acted, balance_of, confirmed, wanted
 from tests.support import ledger_oracle
@@ -25,7 +25,7 @@ def a_request(customer: User, amount: str) -> str:
         return deposits.request_top_up(customer.id, amount_nanos=money.parse_nanos(amount), now=NOON).reference
 
 
-def arrived(reference: str, operator: User, amount: str) -> Wanted:
+def arrived(reference: str, operator: User, amount: str) -> BalanceChange:
     top_up = deposits.find(reference)
     asked = wanted(db.session.get_one(User, top_up.customer_id), operator, amount, ProposalKind.TOP_UP)
     return replace(asked, top_up_id=top_up.id)
@@ -37,7 +37,7 @@ def test_a_top_up_is_one_deposit_however_many_confirm_it_at_once(app: Flask) -> 
     reference = a_request(customer, "25")
     asked = [arrived(reference, operator, "25") for _ in range(4)]
 
-    def act(each: Wanted) -> object:
+    def act(each: BalanceChange) -> object:
         def do() -> Done:
             with transaction():
                 return second_approval.act(each, balance_nanos=0, limit_nanos=LIMIT, now=NOON)
@@ -56,15 +56,15 @@ def test_a_large_top_up_waits_and_can_be_neither_refused_nor_proposed_again_mean
     reference = a_request(customer, "250")
     done = acted(arrived(reference, first, "250"))
 
-    with pytest.raises(Refused, match="waits for a second operator"):
+    with pytest.raises(ActionRefused, match="waits for a second operator"):
         acted(arrived(reference, second, "250"))
-    with pytest.raises(Refused, match="waits for a second operator"), transaction():
+    with pytest.raises(ActionRefused, match="waits for a second operator"), transaction():
         second_approval.refuse_top_up(reference, reason="It never came.", actor="a", now=NOON)
     confirmed(done.proposal_id, second.id)
 
     assert balance_of(customer) == "250.00"
     assert deposits.open_requests(customer.id) == []
-    with pytest.raises(Refused, match="confirmed before"):
+    with pytest.raises(ActionRefused, match="confirmed before"):
         acted(arrived(reference, first, "50"))
 
 
@@ -78,5 +78,5 @@ def test_a_refused_top_up_adds_nothing_and_its_customer_reads_why() -> None:
     refused = deposits.refused_requests(customer.id, since=NOON - timedelta(days=1))
     assert [each.refused_reason for each in refused] == ["It never came."]
     assert deposits.open_requests(customer.id) == []
-    with pytest.raises(Refused, match="refused before"):
+    with pytest.raises(ActionRefused, match="refused before"):
         acted(arrived(reference, operator, "25"))

@@ -12,12 +12,12 @@ from panel.models import Order, OrderEvent, Provider
 from panel.providers.base import Unclear
 from panel.services import delivery_times
 from panel.services.office import order_detail, order_table, queues
-from panel.services.office.queues import Limits
+from panel.services.office.queues import LatenessLimits
 from panel.services.orders import cancellations, dispatch, refills
 from panel.services.orders import detail as customer_order_detail
 from tests.support.factories import NOON, a_customer, a_provider, a_tool, an_order
 
-LIMITS = Limits(dispatch_hours=24, stuck_hours=24, unconfirmed_hours=72)
+LIMITS = LatenessLimits(dispatch_hours=24, stuck_hours=24, unconfirmed_hours=72)
 HOUR = timedelta(hours=1)
 
 

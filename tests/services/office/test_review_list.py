@@ -8,7 +8,7 @@ from panel.db import transaction
 from panel.providers.base import Unclear
 from panel.services import reviews
 from panel.services.office import review_list
-from panel.services.office.review_list import Cursor, Page
+from panel.services.office.review_list import Cursor, ReviewPage
 from panel.services.orders import dispatch
 from tests.rules.source import python_files, tree_of
 from tests.support.factories import NOON, a_tool, an_order
@@ -16,7 +16,7 @@ from tests.support.factories import NOON, a_tool, an_order
 HOURS = 72.0
 
 
-def page(*, kind: str = "", after: Cursor | None = None) -> Page:
+def page(*, kind: str = "", after: Cursor | None = None) -> ReviewPage:
     return review_list.open_page(kind=kind, after=after, unconfirmed_hours=HOURS, now=NOON + timedelta(hours=2))
 
 

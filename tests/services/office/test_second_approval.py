@@ -9,11 +9,11 @@ from sqlalchemy import func, select
 
 from panel.db import db, transaction
 from panel.domain import money
-from panel.domain.errors import BadInput, BadMoney, PanelError, Refused, StaleForm
+from panel.domain.errors import ActionRefused, BadInput, BadMoney, PanelError, StaleForm
 from panel.models import AuditLogEntry, Proposal, ProposalKind, Transfer, User
 from panel.services.money import ledger
 from panel.services.office import approval_list, balance_changes, queues, second_approval
-from panel.services.office.balance_changes import Wanted
+from panel.services.office.balance_changes import BalanceChange
 from panel.services.office.second_approval import Done
 from tests.support import ledger_oracle
 from tests.support.concurrently import run_concurrently
@@ -23,13 +23,13 @@ LIMIT = money.parse_nanos("100")
 CREDIT, DEBIT = ProposalKind.CREDIT, ProposalKind.DEBIT
 
 
-def wanted(customer: User, operator: User, amount: str, kind: ProposalKind = CREDIT) -> Wanted:
+def wanted(customer: User, operator: User, amount: str, kind: ProposalKind = CREDIT) -> BalanceChange:
     nanos = money.parse_nanos(amount)
     key = second_approval.new_form_key()
-    return Wanted(kind, customer.id, nanos, "Paid by card.", key, operator.id, operator.email)
+    return BalanceChange(kind, customer.id, nanos, "Paid by card.", key, operator.id, operator.email)
 
 
-def acted(asked: Wanted, *, balance: str | None = None) -> Done:
+def acted(asked: BalanceChange, *, balance: str | None = None) -> Done:
     seen = ledger.balance_nanos(asked.customer_id) if balance is None else money.parse_nanos(balance)
     with transaction():
         return second_approval.act(asked, balance_nanos=seen, limit_nanos=LIMIT, now=NOON)
@@ -81,7 +81,7 @@ def test_an_amount_above_the_limit_moves_nothing_until_another_operator_confirms
 
     done = acted(wanted(customer, first, "100.01"))
     held = balance_of(customer)
-    with pytest.raises(Refused, match="Another operator"):
+    with pytest.raises(ActionRefused, match="Another operator"):
         confirmed(done.proposal_id, first.id)
     number = confirmed(done.proposal_id, second.id)
 
@@ -123,7 +123,7 @@ def test_a_form_sent_twice_at_once_moves_its_money_once(app: Flask) -> None:
     small, large = wanted(customer, operator, "7"), wanted(customer, operator, "700")
     balance = ledger.balance_nanos(customer.id)
 
-    def act(asked: Wanted) -> object:
+    def act(asked: BalanceChange) -> object:
         def do() -> Done:
             with transaction():
                 return second_approval.act(asked, balance_nanos=balance, limit_nanos=LIMIT, now=NOON)
@@ -145,7 +145,7 @@ def test_a_debit_never_takes_more_than_there_is_however_many_come_at_once(app: F
     asked = [wanted(customer, operator, "6", DEBIT) for _ in range(4)]
     balance = ledger.balance_nanos(customer.id)
 
-    def take(each: Wanted) -> object:
+    def take(each: BalanceChange) -> object:
         def do() -> Done:
             with transaction():
                 return second_approval.act(each, balance_nanos=balance, limit_nanos=LIMIT, now=NOON)
@@ -192,7 +192,7 @@ def test_a_proposal_is_refused_by_another_or_taken_back_by_its_own_operator() ->
         second_approval.refuse(taken_back, reason="A slip.", operator_id=first.id, actor="a", now=NOON)
 
     for proposal_id in (refused, taken_back):
-        with pytest.raises(Refused, match="decided before"):
+        with pytest.raises(ActionRefused, match="decided before"):
             confirmed(proposal_id, second.id)
     assert [row.decided_by for row in map(reload, db.session.scalars(select(Proposal)))] == [second.id, None]
     assert balance_of(customer) == "10.00"
@@ -201,7 +201,7 @@ def test_a_proposal_is_refused_by_another_or_taken_back_by_its_own_operator() ->
 def test_what_waits_for_a_second_operator_is_a_queue_of_the_office() -> None:
     customer, operator = a_customer("10"), an_operator()
     acted(wanted(customer, operator, "200"))
-    limits = queues.Limits(dispatch_hours=24, stuck_hours=24, unconfirmed_hours=72)
+    limits = queues.LatenessLimits(dispatch_hours=24, stuck_hours=24, unconfirmed_hours=72)
 
     found = {queue.name: queue for queue in queues.all_queues(limits, now=NOON)}["proposals"]
     later = {queue.name: queue for queue in queues.all_queues(limits, now=NOON + second_approval.LASTS)}["proposals"]
@@ -215,7 +215,7 @@ def test_a_proposal_runs_out_and_moves_nothing_then() -> None:
     done = acted(wanted(customer, first, "200"))
     late = NOON + second_approval.LASTS
 
-    with pytest.raises(Refused, match="run out"):
+    with pytest.raises(ActionRefused, match="run out"):
         confirmed(done.proposal_id, second.id, now=late)
 
     shown = approval_list.find(done.proposal_id or 0, now=late)
@@ -228,10 +228,10 @@ def test_a_proposal_runs_out_and_moves_nothing_then() -> None:
 def test_an_operators_own_account_is_another_operators_matter() -> None:
     operator, second = an_operator(), an_operator()
 
-    with pytest.raises(Refused, match="your own account"):
+    with pytest.raises(ActionRefused, match="your own account"):
         acted(wanted(operator, operator, "5"))
     done = acted(wanted(operator, second, "200"))
-    with pytest.raises(Refused, match="your own account"):
+    with pytest.raises(ActionRefused, match="your own account"):
         confirmed(done.proposal_id, operator.id)
 
     assert balance_of(operator) == "0.00"

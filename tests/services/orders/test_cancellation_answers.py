@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.domain.errors import BadInput, NotFound, PanelError, Refused
+from panel.domain.errors import ActionRefused, BadInput, NotFound, PanelError
 from panel.domain.status import Status
 from panel.models import AuditLogEntry, Cancellation, CancellationState, Order, Review
 from panel.services.orders import cancellations, request_progress, transitions
@@ -96,7 +96,7 @@ def test_of_many_answers_at_once_one_counts(app: Flask) -> None:
     answers = run_concurrently(app, acts, expected=PanelError)
 
     assert sum(answer is None for answer in answers) == 1
-    assert all(isinstance(answer, Refused) for answer in answers if answer is not None)
+    assert all(isinstance(answer, ActionRefused) for answer in answers if answer is not None)
     assert len(db.session.scalars(select(AuditLogEntry)).all()) == 1
 
 

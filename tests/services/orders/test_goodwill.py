@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from panel.db import db, transaction
-from panel.domain.errors import BadInput, BadMoney, PanelError, Refused, StaleForm
+from panel.domain.errors import ActionRefused, BadInput, BadMoney, PanelError, StaleForm
 from panel.domain.status import Status
 from panel.models import AccountKind, AuditLogEntry, Order, OrderEvent, Transfer, TransferKind, User
 from panel.services.money import ledger
@@ -73,7 +73,7 @@ def test_all_that_was_kept_can_go_back_in_parts_and_not_a_nano_more() -> None:
     give(order, 500_000_000)
     give(order, 40_000_000, number=2)
 
-    refused(order, Refused, 1, number=3)
+    refused(order, ActionRefused, 1, number=3)
     assert [gift.amount_nanos for gift in goodwill.given(order.id)] == [500_000_000, 40_000_000]
     assert audit().differences == ()
 
@@ -85,7 +85,7 @@ def test_amounts_outside_what_is_kept_are_refused(amount_nanos: int) -> None:
 
 @pytest.mark.parametrize("status", [Status.PENDING, Status.IN_PROGRESS, Status.CANCELED])
 def test_nothing_goes_back_where_nothing_is_kept(status: Status) -> None:
-    refused(an_order(status=status), Refused, 1)
+    refused(an_order(status=status), ActionRefused, 1)
 
 
 def test_same_decision_sent_twice_returns_once() -> None:
@@ -103,14 +103,14 @@ def test_goodwill_needs_words_on_one_line(words: str) -> None:
 def test_own_order_is_left_to_another_operator() -> None:
     order = an_order(status=Status.COMPLETED)
 
-    refused(order, Refused, 1, operator=order.customer_id)
+    refused(order, ActionRefused, 1, operator=order.customer_id)
 
 
 def test_more_than_one_operator_may_return_for_one_order_is_refused_however_it_is_split() -> None:
     order = an_order(status=Status.COMPLETED, quantity=2_000)
     give(order, 600_000_000)
 
-    refused(order, Refused, 400_000_001, number=2)
+    refused(order, ActionRefused, 400_000_001, number=2)
     give(order, 400_000_000, number=2)
 
 

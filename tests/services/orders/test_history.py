@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from panel.db import db
-from panel.domain.order_filters import Filters
+from panel.domain.order_filters import OrderFilters
 from panel.domain.status import Status
 from panel.models import Order
 from panel.services.orders import history as order_history
@@ -16,7 +16,7 @@ from tests.support.factories import NOON, a_customer, a_tool, an_order
 
 
 def shown(customer_id: int, **filters: object) -> list[int]:
-    return [row.id for row in order_history.history_page(customer_id, filters=Filters(**filters)).rows]
+    return [row.id for row in order_history.history_page(customer_id, filters=OrderFilters(**filters)).rows]
 
 
 @pytest.mark.both_engines
@@ -73,7 +73,7 @@ def test_pages_are_complete_and_share_no_order(statuses: list[Status], size: int
     customer, tool = a_customer("1000"), a_tool()
     made = {an_order(customer=customer, tool=tool, status=status).id: status for status in statuses}
     wanted = data.draw(st.sampled_from([None, *Status]))
-    filters, pages = Filters(status=wanted), []
+    filters, pages = OrderFilters(status=wanted), []
 
     usual, order_history.PAGE_SIZE = order_history.PAGE_SIZE, size
     try:

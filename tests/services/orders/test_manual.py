@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from panel.db import db, transaction
-from panel.domain.errors import BadInput, IllegalTransition, NotFound, Refused
+from panel.domain.errors import ActionRefused, BadInput, IllegalTransition, NotFound
 from panel.domain.refill import RefillState
 from panel.domain.status import FACTS, Status
 from panel.models import Order, OrderEvent, Refill, Review
@@ -50,11 +50,11 @@ def test_order_by_hand_moves_no_other_way(before: Status) -> None:
 
 
 def test_order_of_a_provider_is_refused() -> None:
-    refused(an_order(), Status.COMPLETED, Refused)
+    refused(an_order(), Status.COMPLETED, ActionRefused)
 
 
 def test_refill_is_asked_for_by_the_customer_alone() -> None:
-    refused(by_hand(Status.COMPLETED), Status.REFILL, Refused)
+    refused(by_hand(Status.COMPLETED), Status.REFILL, ActionRefused)
 
 
 def test_unknown_order_is_not_found() -> None:

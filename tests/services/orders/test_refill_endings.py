@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.domain.errors import BadInput, NotFound, Refused
+from panel.domain.errors import ActionRefused, BadInput, NotFound
 from panel.domain.refill import RefillState
 from panel.domain.status import Status
 from panel.jobs import timeouts as deadline_sweep
@@ -204,7 +204,7 @@ def test_what_cannot_be_ended_is_refused() -> None:
     ended(refill, RefillState.COMPLETED)
     before = everything_of(refill)
 
-    with pytest.raises(Refused, match="has ended already: it is completed"):
+    with pytest.raises(ActionRefused, match="has ended already: it is completed"):
         ended(refill)
 
     assert everything_of(refill) == before

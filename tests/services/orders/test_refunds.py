@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from panel.db import db, transaction
 from panel.domain import money, pricing
-from panel.domain.status import Money, Status
+from panel.domain.status import ChargeState, Status
 from panel.models import AccountKind, Transfer, TransferKind
 from panel.services.money import ledger
 from panel.services.orders import refunds, transitions
@@ -30,7 +30,12 @@ def test_every_remains_of_a_small_order_settles_to_the_nano(status: Status, pric
                 a_charge(quantity=quantity, price=price), to=status, remains=remains
             )
 
-            returned = {Money.HELD: 0, Money.KEPT: 0, Money.SPLIT: remains * price, Money.RETURNED: quantity * price}
+            returned = {
+                ChargeState.HELD: 0,
+                ChargeState.KEPT: 0,
+                ChargeState.SPLIT: remains * price,
+                ChargeState.RETURNED: quantity * price,
+            }
             back = returned[status.facts.money]
             kept = 0 if status.is_open else quantity * price - back
             moved = {posting.kind: posting.amount_nanos for posting in postings}
@@ -101,5 +106,5 @@ def test_each_settling_transfer_of_an_order_exists_once(status: Status) -> None:
 
     kinds = db.session.scalars(select(Transfer.kind).where(Transfer.order_id == order.id).order_by(Transfer.id)).all()
 
-    ends = {Money.KEPT: ["keep"], Money.RETURNED: ["return"], Money.SPLIT: ["return", "keep"]}
+    ends = {ChargeState.KEPT: ["keep"], ChargeState.RETURNED: ["return"], ChargeState.SPLIT: ["return", "keep"]}
     assert kinds == [TransferKind.CHARGE, *ends[status.facts.money]]

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DatabaseError
 
 from panel.db import db, transaction
 from panel.domain.component_states import Component, Finding, State
-from panel.domain.errors import BadInput, PanelError, Refused, StaleForm
+from panel.domain.errors import ActionRefused, BadInput, PanelError, StaleForm
 from panel.domain.incidents import Phase
 from panel.models import AuditLogEntry, Incident
 from panel.services import health
@@ -22,18 +22,18 @@ from panel.services.platform import (
     short_cache,
     status_page,
 )
-from panel.services.platform.incidents import Window, Words
+from panel.services.platform.incidents import UpdateText, Window
 from tests.support.concurrently import start_in_thread
 from tests.support.factories import NOON
 
 MINUTE = timedelta(minutes=1)
-BEGINNING = Words(Phase.INVESTIGATING, "We look into it.", {"dispatch": State.PARTIAL}, impact="Orders wait.")
+BEGINNING = UpdateText(Phase.INVESTIGATING, "We look into it.", {"dispatch": State.PARTIAL}, impact="Orders wait.")
 
 
 def test_incident_is_told_of_until_it_is_resolved() -> None:
     incident_id = opened()
-    said(incident_id, Words(Phase.IDENTIFIED, "A full disk.", {"dispatch": State.DEGRADED}), minutes=10)
-    said(incident_id, Words(Phase.RESOLVED, "It is over.", {"dispatch": State.MAJOR}, cost="$0"), minutes=20)
+    said(incident_id, UpdateText(Phase.IDENTIFIED, "A full disk.", {"dispatch": State.DEGRADED}), minutes=10)
+    said(incident_id, UpdateText(Phase.RESOLVED, "It is over.", {"dispatch": State.MAJOR}, cost="$0"), minutes=20)
 
     told = incident_reads.any_of(incident_id)
 
@@ -65,39 +65,39 @@ def test_another_form_with_the_title_in_the_same_moment_is_refused_or_gets_an_ad
         incidents.open_incident("Orders wait", BEGINNING, request_id="form-0000", actor="o", now=NOON)
         second = start_in_thread(app, opened)
 
-    assert second.exception(30) is None or isinstance(second.exception(), Refused)
+    assert second.exception(30) is None or isinstance(second.exception(), ActionRefused)
 
 
 def test_form_that_saw_fewer_updates_says_nothing() -> None:
     incident_id = opened()
-    said(incident_id, Words(Phase.IDENTIFIED, "Found."), minutes=1)
+    said(incident_id, UpdateText(Phase.IDENTIFIED, "Found."), minutes=1)
 
     with pytest.raises(StaleForm), transaction():
-        incidents.update(incident_id, Words(Phase.RESOLVED, "Over."), seen_updates=1, actor="o", now=NOON)
+        incidents.update(incident_id, UpdateText(Phase.RESOLVED, "Over."), seen_updates=1, actor="o", now=NOON)
 
     assert incident_reads.any_of(incident_id).is_open
 
 
 def test_resolved_incident_stays_resolved() -> None:
     incident_id = opened()
-    said(incident_id, Words(Phase.RESOLVED, "Over."), minutes=1)
+    said(incident_id, UpdateText(Phase.RESOLVED, "Over."), minutes=1)
 
-    with pytest.raises(Refused):
-        said(incident_id, Words(Phase.INVESTIGATING, "Again."), minutes=2)
+    with pytest.raises(ActionRefused):
+        said(incident_id, UpdateText(Phase.INVESTIGATING, "Again."), minutes=2)
 
 
 @pytest.mark.parametrize(
     "words",
     [
-        Words(Phase.INVESTIGATING, ""),
-        Words(Phase.INVESTIGATING, "bell \x07"),
-        Words(Phase.INVESTIGATING, "x" * 2_001),
-        Words(Phase.INVESTIGATING, "ok", {"moon": State.MAJOR}),
-        Words(Phase.RESOLVED, "ok"),
-        Words(Phase.PLANNED, "ok"),
+        UpdateText(Phase.INVESTIGATING, ""),
+        UpdateText(Phase.INVESTIGATING, "bell \x07"),
+        UpdateText(Phase.INVESTIGATING, "x" * 2_001),
+        UpdateText(Phase.INVESTIGATING, "ok", {"moon": State.MAJOR}),
+        UpdateText(Phase.RESOLVED, "ok"),
+        UpdateText(Phase.PLANNED, "ok"),
     ],
 )
-def test_what_cannot_be_said_is_refused(words: Words) -> None:
+def test_what_cannot_be_said_is_refused(words: UpdateText) -> None:
     with pytest.raises(BadInput), transaction():
         incidents.open_incident("Title", words, request_id="form-0002", actor="o", now=NOON)
 
@@ -121,7 +121,7 @@ def test_open_incident_makes_a_component_worse_and_never_better() -> None:
     incident_id = opened()
     worse = state_of(Component.DISPATCH, at=NOON)
     measured(State.MAJOR, at=NOON + MINUTE)
-    said(incident_id, Words(Phase.MONITORING, "Better.", {"dispatch": State.DEGRADED}), minutes=1)
+    said(incident_id, UpdateText(Phase.MONITORING, "Better.", {"dispatch": State.DEGRADED}), minutes=1)
 
     never_better = state_of(Component.DISPATCH, at=NOON + MINUTE)
 
@@ -130,7 +130,7 @@ def test_open_incident_makes_a_component_worse_and_never_better() -> None:
 
 def test_planned_work_counts_only_within_its_window() -> None:
     window = Window(NOON + 10 * MINUTE, NOON + 20 * MINUTE)
-    words = Words(Phase.PLANNED, "We move the database.", {"site": State.MAJOR})
+    words = UpdateText(Phase.PLANNED, "We move the database.", {"site": State.MAJOR})
     with transaction():
         incidents.open_incident("Move", words, request_id="form-0003", window=window, actor="o", now=NOON)
 
@@ -147,7 +147,7 @@ def test_window_must_lie_ahead_and_end_after_it_begins(window: tuple[int, int]) 
 
     with pytest.raises(PanelError), transaction():
         incidents.open_incident(
-            "Move", Words(Phase.PLANNED, "Soon."), request_id="form-0004", window=chosen, actor="o", now=NOON
+            "Move", UpdateText(Phase.PLANNED, "Soon."), request_id="form-0004", window=chosen, actor="o", now=NOON
         )
 
     assert db.session.scalar(select(Incident.id)) is None
@@ -178,7 +178,7 @@ def test_published_proposal_is_an_incident_in_the_operators_words() -> None:
 
     told = incident_reads.published(proposal.slug)
     assert (told.title, told.impact, told.began_at) == ("Orders wait", "Orders wait.", NOON)
-    with pytest.raises(Refused), transaction():
+    with pytest.raises(ActionRefused), transaction():
         incidents.dismiss(proposal.id, reason="Too late.", actor="o", now=NOON + 7 * MINUTE)
 
 
@@ -225,7 +225,7 @@ def opened(at: datetime = NOON) -> int:
         ).id
 
 
-def said(incident_id: int, words: Words, *, minutes: int) -> None:
+def said(incident_id: int, words: UpdateText, *, minutes: int) -> None:
     with transaction():
         incidents.update(incident_id, words, actor="operator@example.com", now=NOON + minutes * MINUTE)
 

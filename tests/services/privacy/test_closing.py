@@ -10,7 +10,7 @@ from flask import Flask, current_app
 from sqlalchemy import delete, select
 
 from panel.db import Base, db, transaction
-from panel.domain.errors import PanelError, Refused, StaleForm
+from panel.domain.errors import ActionRefused, PanelError, StaleForm
 from panel.domain.status import Status
 from panel.domain.ticket import TicketState
 from panel.models import DepositRequest, Mail, Order, Ticket, User
@@ -123,7 +123,7 @@ def test_last_mail_goes_to_a_confirmed_address_alone() -> None:
 def test_no_account_closes_while_an_order_moves(status: Status) -> None:
     user = spent_out(status=status)
 
-    with pytest.raises(Refused, match="Some of your orders still move"):
+    with pytest.raises(ActionRefused, match="Some of your orders still move"):
         close(user)
 
     assert reload(user).closed_at is None
@@ -132,7 +132,7 @@ def test_no_account_closes_while_an_order_moves(status: Status) -> None:
 def test_money_is_spent_paid_out_or_given_up_in_figures_first() -> None:
     user = a_customer("0.50")
 
-    with pytest.raises(Refused, match="There is money on your balance"):
+    with pytest.raises(ActionRefused, match="There is money on your balance"):
         close(user)
     with pytest.raises(StaleForm, match="has changed"):
         close(user, given_up_nanos=1)
@@ -150,11 +150,11 @@ def test_nothing_is_given_up_that_is_not_there() -> None:
 
 
 def test_operators_are_not_closed_and_nobody_twice() -> None:
-    with pytest.raises(Refused, match="operator"):
+    with pytest.raises(ActionRefused, match="operator"):
         close(an_operator())
     user = spent_out()
     close(user)
-    with pytest.raises(Refused, match="This account is closed"):
+    with pytest.raises(ActionRefused, match="This account is closed"):
         close(user)
 
 
@@ -175,7 +175,7 @@ def test_closed_account_takes_no_money_key_refill_or_ticket() -> None:
         lambda: opening.open_ticket(user.id, asked=asking(), now=LATER),
         lambda: refills.request_refill(order_id, customer_id=user.id, now=LATER),
     ):
-        with pytest.raises(Refused), transaction():
+        with pytest.raises(ActionRefused), transaction():
             act()
     assert db.session.scalars(select(DepositRequest.refused_reason)).one() == closing.TOP_UP_ENDED
     assert audit.audit().is_sound
@@ -246,5 +246,5 @@ def test_closed_account_gets_no_link_and_no_favorite(act: Callable[[int, int], A
     with transaction():
         closing.close(customer.id, given_up_nanos=0, now=NOON)
 
-    with pytest.raises(Refused, match="closed"), transaction():
+    with pytest.raises(ActionRefused, match="closed"), transaction():
         act(customer.id, tool.id)

@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 
 from panel.db import transaction
-from panel.domain.errors import BadInput, Refused
+from panel.domain.errors import ActionRefused, BadInput
 from panel.services.providers import registry as provider_registry
 from panel.settings import Settings
 from tests.support.factories import NOON
@@ -26,7 +26,7 @@ def test_a_key_sealed_elsewhere_is_refused(app: Flask) -> None:
     sealed = provider_registry.seal("a-secret-key", settings=settings_of(app))
     (settings_of(app).instance / "seal_key").unlink()
 
-    with pytest.raises(Refused):
+    with pytest.raises(ActionRefused):
         provider_registry.unseal(sealed, settings=settings_of(app))
 
 
@@ -77,5 +77,5 @@ def test_a_name_is_used_once() -> None:
     with transaction():
         provider_registry.add_provider("by-hand", kind="manual", now=NOON)
 
-    with pytest.raises(Refused), transaction():
+    with pytest.raises(ActionRefused), transaction():
         provider_registry.add_provider("by-hand", kind="simulated", now=NOON)

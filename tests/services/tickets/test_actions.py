@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from panel.db import db, execute_write, transaction
-from panel.domain.errors import BadInput, NotFound, Refused, RequestIdUsed, StaleForm, TooManyTries
+from panel.domain.errors import ActionRefused, BadInput, NotFound, RequestIdUsed, StaleForm, TooManyTries
 from panel.domain.ticket import EntryKind, TicketState
 from panel.models import AuditLogEntry, Mail, Ticket, TicketEntry, User
 from panel.services.tickets import customer_actions, detail, limits, operator_actions
@@ -216,7 +216,7 @@ def test_nothing_is_written_to_a_ticket_whose_customer_has_closed_the_account() 
         lambda: operator_actions.note(number, operator=me, text="Hm.", request_id=a_request_id(), now=NOON),
         lambda: operator_actions.reopen(number, operator=me, now=NOON),
     ):
-        with pytest.raises(Refused, match="closed"):
+        with pytest.raises(ActionRefused, match="closed"):
             in_transaction(act)
 
     assert kinds(ticket) == ["message"]

@@ -6,7 +6,7 @@ import pytest
 
 from panel.domain.ticket import TicketState
 from panel.services.tickets import customer_context, customer_list, queue, response_times
-from panel.services.tickets.queue import Filters, Stage, Whose
+from panel.services.tickets.queue import QueueFilters, Stage, Whose
 from tests.support.factories import NOON, a_customer, an_operator, an_order, reload
 from tests.support.ticket_factories import a_ticket, answered
 
@@ -54,7 +54,7 @@ def test_queue_begins_with_what_has_waited_longest_for_us() -> None:
     answered(closed_two, operator=operator, closes=True, now=NOON + timedelta(minutes=3))
 
     def ids(**filters: object) -> list[int]:
-        return [row.id for row in queue.page(filters=Filters(**filters), operator_id=operator.id).rows]  # type: ignore[arg-type]
+        return [row.id for row in queue.page(filters=QueueFilters(**filters), operator_id=operator.id).rows]  # type: ignore[arg-type]
 
     assert ids() == [older.id, newer.id, answered_one.id]
     assert ids(stage=Stage.CLOSED) == [closed_two.id, closed_one.id]
@@ -62,7 +62,7 @@ def test_queue_begins_with_what_has_waited_longest_for_us() -> None:
     assert ids(whose=Whose.MINE) == [answered_one.id]
     assert ids(whose=Whose.NOBODYS) == [older.id, newer.id]
     assert ids(customer_id=older.customer_id) == [older.id]
-    assert queue.counts(filters=Filters(), operator_id=operator.id) == {
+    assert queue.counts(filters=QueueFilters(), operator_id=operator.id) == {
         Whose.ALL: 3,
         Whose.MINE: 1,
         Whose.NOBODYS: 2,
@@ -77,7 +77,7 @@ def test_search_finds_numbers_subjects_and_emails_and_takes_no_pattern() -> None
     a_ticket(subject="Another")
 
     def found(search: str) -> list[int]:
-        return [row.id for row in queue.page(filters=Filters(search=search), operator_id=1).rows]
+        return [row.id for row in queue.page(filters=QueueFilters(search=search), operator_id=1).rows]
 
     for search in (f"#{ticket.id}", "ANNA@", "100%", "it_em", "0% OF"):
         assert ticket.id in found(search), search

@@ -106,7 +106,7 @@ def test_what_is_anothers_is_not_found() -> None:
         (asking(kind="love"), "kind"),
         (asking(subject=" "), "subject"),
         (asking(text="a\x00b"), "text"),
-        (Asked("other", "A", "B", "short", subjects.Wanted()), "request_id"),
+        (Asked("other", "A", "B", "short", subjects.SubjectNumbers()), "request_id"),
     ],
 )
 def test_what_is_wrong_is_said_about_its_field(asked: Asked, field: str) -> None:
