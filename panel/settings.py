@@ -52,74 +52,79 @@ class Settings(BaseSettings):
     env: Literal["development", "production"] = Field("development", description="production refuses unsafe settings")
     host: str = Field("127.0.0.1", description="address the web server listens on")
     port: int = Field(8000, ge=1, le=65535, description="port the web server listens on")
-    instance: Path = Field(Path("instance"), description="folder of database, secrets, fetched scripts and mails")
-    site_name: str = Field("SmmPanelUS", min_length=1, max_length=40, description="name in titles and mails")
-    currency: str = Field("USD", pattern=r"^[A-Z]{3}$", description="currency of every amount")
-    base_url: str = Field("", description="address for canonical links and mails; empty: http://HOST:PORT")
-    support_email: str = Field(
-        "", pattern=r"^([^@\s]+@[^@\s]+)?$", description="where customers write to; empty: none shown"
+    instance: Path = Field(
+        Path("instance"), description="folder for the database, secrets, downloaded scripts and emails"
     )
-    secret_key: str = Field("", description="signs cookies; empty: made once and kept in the instance folder")
-    seal_key: str = Field("", description="seals providers' keys; empty: made once and kept in the instance folder")
-    web_workers: int = Field(2, ge=1, le=64, description="web processes")
+    site_name: str = Field("SmmPanelUS", min_length=1, max_length=40, description="site name in titles and emails")
+    currency: str = Field("USD", pattern=r"^[A-Z]{3}$", description="currency of every amount")
+    base_url: str = Field("", description="site address for canonical links and emails; empty: http://HOST:PORT")
+    support_email: str = Field(
+        "", pattern=r"^([^@\s]+@[^@\s]+)?$", description="contact address for customers; empty: none shown"
+    )
+    secret_key: str = Field("", description="signs cookies; empty: generated once in the instance folder")
+    seal_key: str = Field("", description="encrypts providers' keys; empty: generated once in the instance folder")
+    web_workers: int = Field(2, ge=1, le=64, description="number of web processes")
     worker: bool = Field(True, description="whether `python app.py` also starts the worker")
-    sync_seconds: int = Field(10, ge=1, le=3600, description="how often a provider is asked about an open order")
-    dispatch_seconds: int = Field(1, ge=1, le=59, description="how often new orders are handed over")
-    probe_seconds: int = Field(60, ge=1, le=60, description="how often the worker measures the platform")
+    sync_seconds: int = Field(10, ge=1, le=3600, description="seconds between status checks of an open order")
+    dispatch_seconds: int = Field(1, ge=1, le=59, description="seconds between dispatches of new orders to providers")
+    probe_seconds: int = Field(60, ge=1, le=60, description="seconds between the worker's measurements of the platform")
     canary_seconds: int = Field(
-        300, ge=0, le=86_400, description="least time between two test orders of the panel's own; 0: none are placed"
+        300, ge=0, le=86_400, description="minimum seconds between two test orders; 0: no test orders"
     )
     simulated_orders: bool = Field(
-        False, description="whether production sells tools of the simulator, which delivers nothing"
+        False, description="whether production offers simulated tools, which deliver nothing"
     )
-    lease_seconds: float = Field(60, gt=0, le=3600, description="how long one worker may hold an order")
+    lease_seconds: float = Field(60, gt=0, le=3600, description="seconds that a worker's lock on an order lasts")
     dispatch_hours: float = Field(
-        24, gt=0, le=8760, description="an order never sent is canceled and returned after this"
+        24, gt=0, le=8760, description="hours until an order that was never sent is canceled and refunded"
     )
     unconfirmed_hours: float = Field(
-        72, gt=0, le=8760, description="an unconfirmed order is canceled and returned after this"
+        72, gt=0, le=8760, description="hours until an unconfirmed order is canceled and refunded"
     )
     time_rule_orders_an_hour: int = Field(
         20,
         ge=1,
         le=1_000_000,
-        description="orders that time may cancel in an hour, at least; then an operator is asked",
+        description="orders that timeouts may cancel in an hour before an operator must agree",
     )
     time_rule_percent_an_hour: int = Field(
-        5, ge=0, le=100, description="or this share of the open orders, in percent, where that is more"
+        5, ge=0, le=100, description="the same limit in percent of the open orders; the higher one counts"
     )
     stuck_hours: float = Field(
-        24, gt=0, le=8760, description="an order whose count stands still this long shows up in the office"
+        24, gt=0, le=8760, description="hours without a new count until an order is listed as stalled"
     )
-    provider_timeout_seconds: float = Field(20, gt=0, le=300, description="total deadline of one call to a provider")
+    provider_timeout_seconds: float = Field(20, gt=0, le=300, description="timeout of a whole call to a provider")
     smtp_url: str = Field(
         "",
         repr=False,
-        description="where mails go: smtp://, smtps:// or smtp+starttls://USER:PASSWORD@HOST:PORT; "
-        "empty: they become files in the instance folder",
+        description="mail server: smtp://, smtps:// or smtp+starttls://USER:PASSWORD@HOST:PORT; "
+        "empty: emails become files in the instance folder",
     )
     mail_from: str = Field(
         "",
         pattern=r"^([!-?A-~]+@[!-?A-~]+)?$",
-        description="address that mails come from; empty: PANEL_SUPPORT_EMAIL, else no-reply at the site's host",
+        description="sender address of emails; empty: PANEL_SUPPORT_EMAIL, else no-reply at the site's host",
     )
-    metrics_token: str = Field("", description="opens /metrics from afar; empty: loopback only")
-    trusted_proxies: int = Field(0, ge=0, le=8, description="proxies in front whose X-Forwarded-For is believed")
-    limits_url: str = Field("memory://", description="where request limits are counted: memory:// or redis://…")
+    metrics_token: str = Field("", description="token for /metrics; empty: loopback only")
+    trusted_proxies: int = Field(0, ge=0, le=8, description="number of trusted proxies in front (X-Forwarded-For)")
+    limits_url: str = Field("memory://", description="storage of rate limits: memory:// or redis://…")
     api_requests_a_minute: int = Field(
-        600, ge=1, le=1_000_000_000, description="calls a minute that one API key may make"
+        600, ge=1, le=1_000_000_000, description="rate limit: calls a minute for one API key"
     )
     sign_ups_an_hour: int = Field(
-        20, ge=1, le=1_000_000, description="accounts an hour from one network, and at one rare mail host"
+        20,
+        ge=1,
+        le=1_000_000,
+        description="rate limit: new accounts an hour from one network, and at one uncommon mail host",
     )
     second_operator_amount: int = Field(
         100,
         ge=0,
         le=1_000_000_000,
-        description="most that is moved in 24 hours without a second operator, per customer and operator",
+        description="approval limit: most moved in 24 hours without a second operator, per customer and operator",
     )
     log_sql: bool = Field(False, description="whether each SQL statement is logged, without its values")
-    egress_test_hosts: str = Field("", description="ip:port pairs that address checks let through in tests")
+    egress_test_hosts: str = Field("", description="ip:port pairs that address checks allow in tests")
     database_url: str = Field(
         "",
         validation_alias=AliasChoices("DATABASE_URL", "database_url"),

@@ -1,4 +1,4 @@
-"""The settings as README and `.env.example` list them, drawn from `panel/settings.py`.
+"""The settings as README and `.env.example` list them, generated from `panel/settings.py`.
 
 `python -m tests.rules.settings_table` prints the table of README, with `--env` the file `.env.example`.
 """

@@ -30,6 +30,8 @@ PATH = re.compile(r"[\w./-]+/?")
 FOLDERS = ("panel/", "tests/", "templates/", "static/", "content/", ".github/", ".ci/")
 SETTING = re.compile(r"\bPANEL_[A-Z_]+\b")
 TEST_SETTING = "PANEL_TEST_"
+# Words of the dialect that the product once spoke.
+DIALECT = re.compile(r"\b(anew|told|drawn|at once|who[ _]asks|enemy|letters? of|kept pages?|handed over|hand-over)\b")
 COMMAND = re.compile(r"^(?:.*[ /`])?flask ([a-z]+)(?: ([a-z-]+))?", re.MULTILINE)
 
 
@@ -65,6 +67,11 @@ def test_commands_that_documents_name_exist(path: Path) -> None:
     unknown = [found for found in COMMAND.findall(path.read_text()) if not is_command(app, *found)]
 
     assert unknown == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_documents_are_in_plain_english(path: Path) -> None:
+    assert DIALECT.findall(path.read_text()) == []
 
 
 def test_layers_in_architecture_equal_the_import_contract() -> None:
