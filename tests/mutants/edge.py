@@ -16,7 +16,7 @@ MUTANTS = (
         ("{versions.state_version}|", ""),
         ("{versions.catalogue_version}|", ""),
         ("|{address}", ""),
-        ("LoginSession.signed_in_at >", "LoginSession.signed_in_at >="),
+        ("LoginSession.signed_in_at >", "LoginSession.signed_in_at <"),
     ),
     *in_file(
         "panel/middleware/live_poll_304.py",
@@ -36,7 +36,7 @@ MUTANTS = (
     ),
     *in_file(
         "panel/middleware/captured_response.py",
-        f"{KEPT_HISTORY} {KEPT_PAGES}",
+        f"tests/middleware/test_captured_response.py {KEPT_HISTORY} {KEPT_PAGES}",
         ("and self._made_for == token", ""),
         ('and not self.has("set-cookie")', ""),
         ('self.status == "200 OK" and', ""),
