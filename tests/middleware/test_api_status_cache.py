@@ -13,7 +13,7 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.middleware.api_status_cache import ApiStatusCache
-from panel.models import ApiKey
+from panel.models import ApiKey, User
 from panel.services.api import orders as api_orders
 from panel.services.api.orders import status_texts
 from panel.services.orders import transitions
@@ -134,6 +134,17 @@ def test_kept_answer_ends_with_the_key(client: FlaskClient, made: Made) -> None:
 
     with transaction():
         db.session.execute(update(ApiKey).values(revoked_at=utc_now()))
+
+    assert caller.call("status", orders="1,2") == INVALID_KEY
+
+
+@pytest.mark.parametrize("column", ["disabled_at", "closed_at"])
+def test_kept_answer_ends_with_the_account(client: FlaskClient, made: Made, column: str) -> None:
+    caller = a_known_caller(client)
+    assert is_quick(caller.post("status", orders="1,2"))
+
+    with transaction():
+        db.session.execute(update(User).values({column: utc_now()}))
 
     assert caller.call("status", orders="1,2") == INVALID_KEY
 
