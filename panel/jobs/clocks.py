@@ -19,12 +19,12 @@ LEAST_STEP = timedelta(seconds=30)
 SECONDS_AN_HOUR = 3600
 
 log = structlog.get_logger()
-_steps = ClockSteps(least=LEAST_STEP)
+clock_steps = ClockSteps(least=LEAST_STEP)
 
 
 def look() -> timedelta | None:
     """See to a clock that was set since the last look, or while no worker ran. How far, while this worker ran."""
-    step, now = _steps.last(), utc_now()
+    step, now = clock_steps.last(), utc_now()
     seen, last_sign = health.newest_heartbeat(), time_rules.last_sign()
     db.session.rollback()
     if (why := _why_not_believed(step, last_sign=last_sign, now=now)) is not None:

@@ -167,13 +167,13 @@ class PublicPageCache:
     def _versions_of(self, _environ: "WSGIEnvironment", _key: _Key) -> _Versions | None:
         known = self._versions_read
         if known is None or known.commits != commit_count() or time.monotonic() - known.at >= VERSIONS_MAX_AGE_SECONDS:
-            known = self._versions_read = self._read_versions()
+            known = self._versions_read = self.read_versions()
         if known is None:
             return None
         now = utc_now()
         return (*known.row, int(now.timestamp()) // 60, delivery_times.read_at(self._database, now=now))
 
-    def _read_versions(self) -> _VersionsRead | None:
+    def read_versions(self) -> _VersionsRead | None:
         # Noted before the read: after a commit meanwhile it is read again.
         at, after = time.monotonic(), commit_count()
         with self._lock:

@@ -36,7 +36,7 @@ class SessionLookup:
         self._token_of = lru_cache(MAX_COOKIES)(self._verify)
         with app.app_context():
             self._lock = read_lock(db.engine)
-            self._read_versions = reader(db.engine, PAGE_VERSIONS)
+            self.read_versions = reader(db.engine, PAGE_VERSIONS)
             self._read_signed_in = reader(db.engine, FIND)
 
     def cookie_of(self, environ: "WSGIEnvironment") -> str | None:
@@ -44,7 +44,7 @@ class SessionLookup:
 
     def page_versions(self, environ: "WSGIEnvironment") -> PageVersions | None:
         """The versions alone."""
-        found = self._read(environ, self._read_versions)
+        found = self._read(environ, self.read_versions)
         return None if found is None else PageVersions(*found[1])
 
     def signed_in(self, environ: "WSGIEnvironment") -> SignedIn | None:

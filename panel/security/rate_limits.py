@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import structlog
-from limits.storage import MemoryStorage, RedisStorage, Storage
+from limits.storage import RedisStorage, Storage
 from redis import ConnectionPool, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -15,7 +15,7 @@ FORGET_SECONDS = 10.0
 # Every request counts, so a store that hangs may cost it little, and is left alone for a while.
 ANSWER_SECONDS = 0.25
 AWAY_SECONDS = 5.0
-MEMORY, SHARED = "calm-memory", "steady-"
+MEMORY, SHARED = "process-memory", "fallback-"
 
 Answer = TypeVar("Answer")
 
@@ -27,22 +27,66 @@ def storage_url(limits_url: str) -> str:
     return f"{MEMORY}://" if limits_url == "memory://" else f"{SHARED}{limits_url}"
 
 
-class CalmMemoryStorage(MemoryStorage):
-    """Counts in memory, as the library's own storage does, but forgets old counts in the request that counts.
+class ProcessMemoryStorage(Storage):
+    """Fixed-window counters in the memory of this process. Expired ones are removed by the requests that count.
 
-    The library's starts a thread every ten milliseconds for that, and each start makes the request wait.
+    The library's own storage starts a thread for that, and each start makes a request wait.
     """
 
     STORAGE_SCHEME = [MEMORY]
 
-    def _MemoryStorage__schedule_expiry(self) -> None:
-        now = time.monotonic()
-        if now >= getattr(self, "_forget_at", 0.0):
-            self._forget_at = now + FORGET_SECONDS
-            self._MemoryStorage__expire_events()  # type: ignore[attr-defined]
+    def __init__(self, uri: str = f"{MEMORY}://", wrap_exceptions: bool = False, **options: float | str | bool) -> None:
+        super().__init__(uri, wrap_exceptions=wrap_exceptions, **options)
+        # The count and the end of the window of each key.
+        self.windows: dict[str, tuple[int, float]] = {}
+        self._lock = threading.Lock()
+        self._remove_expired_at = 0.0
+
+    @property
+    def base_exceptions(self) -> type[Exception] | tuple[type[Exception], ...]:
+        return ValueError
+
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        now = time.time()
+        with self._lock:
+            self._remove_expired(now)
+            count, ends_at = self.windows.get(key, (0, 0.0))
+            if ends_at <= now:
+                count, ends_at = 0, now + expiry
+            self.windows[key] = (count + amount, ends_at)
+        return count + amount
+
+    def get(self, key: str) -> int:
+        count, ends_at = self.windows.get(key, (0, 0.0))
+        return count if ends_at > time.time() else 0
+
+    def get_expiry(self, key: str) -> float:
+        now = time.time()
+        return max(now, self.windows.get(key, (0, now))[1])
+
+    def check(self) -> bool:
+        return True
+
+    def reset(self) -> int | None:
+        with self._lock:
+            count = len(self.windows)
+            self.windows.clear()
+        return count
+
+    def clear(self, key: str) -> None:
+        with self._lock:
+            self.windows.pop(key, None)
+
+    def _remove_expired(self, now: float) -> None:
+        # The wall clock may be set back: then wait no longer than usual.
+        if self._remove_expired_at - FORGET_SECONDS <= now < self._remove_expired_at:
+            return
+        self._remove_expired_at = now + FORGET_SECONDS
+        for key in [key for key, (_count, ends_at) in self.windows.items() if ends_at <= now]:
+            del self.windows[key]
 
 
-class SteadyRedisStorage(Storage):
+class RedisWithFallbackStorage(Storage):
     """Counts in Redis. While that is away each process counts for itself, and the log says so once."""
 
     STORAGE_SCHEME = [f"{SHARED}redis", f"{SHARED}rediss", f"{SHARED}redis+unix"]
@@ -57,7 +101,7 @@ class SteadyRedisStorage(Storage):
             retry=Retry(NoBackoff(), 0),
         )
         self._redis: Storage = RedisStorage(url, connection_pool=pool)
-        self._memory: Storage = CalmMemoryStorage()
+        self._memory: Storage = ProcessMemoryStorage()
         self._lock = threading.Lock()
         self._ask_again_at = 0.0
         self._is_away = False

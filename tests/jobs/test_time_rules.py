@@ -158,7 +158,7 @@ def test_clock_that_is_set_forward_while_a_worker_runs_stops_them_all(
         def last(self) -> timedelta | None:
             return self.steps.pop(0)
 
-    monkeypatch.setattr(clocks, "_steps", Stepped())
+    monkeypatch.setattr(clocks, "clock_steps", Stepped())
 
     assert swept() == 0
     [review] = open_reviews("time_rules")

@@ -251,7 +251,7 @@ def test_a_database_that_cannot_be_asked_is_for_flask_to_explain(
 ) -> None:
     tag = tag_of(client)
     monkeypatch.setattr(public_page_cache, "VERSIONS_MAX_AGE_SECONDS", 0.0)
-    monkeypatch.setattr(public_page_cache.PublicPageCache, "_read_versions", lambda _self: None)
+    monkeypatch.setattr(public_page_cache.PublicPageCache, "read_versions", lambda _self: None)
 
     answer = client.get("/tools", headers={"If-None-Match": tag})
 

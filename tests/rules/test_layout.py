@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.rules.source import ROOT, ignored_names, name_of, own_files, python_files, tree_of
 
 TOP_LEVEL = {"app.py", "panel", "templates", "static", "content", "tests", "requirements.txt", "README.md"}
@@ -24,22 +22,24 @@ def test_top_level_is_exactly_that_of_the_design() -> None:
     assert names - {"pyproject.toml"} == TOP_LEVEL
 
 
-@pytest.mark.parametrize("path", python_files("app.py", "panel", "tests"), ids=name_of)
-def test_module_is_short_enough_to_read_in_one_go(path: Path) -> None:
-    if "versions" in path.parts:
-        return  # a migration is written once, by a generator, and tells one step as a whole
-    most = MOST_LINES_OF_TESTS if "tests" in path.relative_to(ROOT).parts else MOST_LINES
+def test_modules_are_short_enough_to_read_in_one_go() -> None:
+    # A migration is written once, by a generator, and is one step as a whole.
+    files = [path for path in python_files("app.py", "panel", "tests") if "versions" not in path.parts]
+    lengths = {path: len(path.read_text().splitlines()) for path in files}
+
+    assert [f"{name_of(path)}: {lines}" for path, lines in lengths.items() if lines > _most_lines(path)] == []
+
+
+def test_every_module_has_a_docstring() -> None:
+    trees = {path: tree_of(path) for path in python_files("panel")}
+
+    assert [name_of(path) for path, tree in trees.items() if tree.body and not ast.get_docstring(tree)] == []
+
+
+def _most_lines(path: Path) -> int:
     if path.name == "conftest.py":
-        most = MOST_LINES_OF_CONFTEST
-
-    assert len(path.read_text().splitlines()) <= most
-
-
-@pytest.mark.parametrize("path", python_files("panel"), ids=name_of)
-def test_module_says_first_what_it_is_for(path: Path) -> None:
-    tree = tree_of(path)
-
-    assert not tree.body or ast.get_docstring(tree)
+        return MOST_LINES_OF_CONFTEST
+    return MOST_LINES_OF_TESTS if "tests" in path.relative_to(ROOT).parts else MOST_LINES
 
 
 def test_nothing_that_others_wrote_is_committed() -> None:

@@ -3,8 +3,6 @@
 import ast
 from pathlib import Path
 
-import pytest
-
 from tests.rules.source import calling, imported_packages, name_of, python_files, tree_of
 
 EDGES = (
@@ -66,18 +64,37 @@ def test_models_have_no_hidden_work() -> None:
     assert calling({"listens_for", "listen"}, python_files("panel/models", "panel/services")) == []
 
 
-@pytest.mark.parametrize("path", python_files("tests"), ids=name_of)
-def test_every_file_of_tests_asserts_something(path: Path) -> None:
-    if path.name.startswith("test_"):
-        assert _asserts(tree_of(path))
+def test_every_file_of_tests_asserts_something() -> None:
+    assert [name_of(path) for path in _test_files() if not _asserts(tree_of(path))] == []
 
 
-@pytest.mark.parametrize("path", python_files("tests"), ids=name_of)
-def test_no_test_is_skipped_or_patched_by_hand(path: Path) -> None:
-    """What a machine lacks is said by `servers.missing` alone; time is passed in, not patched."""
-    if path.name.startswith("test_"):
-        assert calling({"skip", "skipif", "xfail", "importorskip"}, [path]) == []
-        assert not imported_packages(path) & {"mock", "unittest", "freezegun", "time_machine"}
+def test_no_test_is_skipped_or_patched_by_hand() -> None:
+    """What a machine lacks is reported by `servers.missing` alone; time is passed in, not patched."""
+    files = _test_files()
+
+    assert calling({"skip", "skipif", "xfail", "importorskip"}, files) == []
+    mocking = {"mock", "unittest", "freezegun", "time_machine"}
+    assert [name_of(path) for path in files if imported_packages(path) & mocking] == []
+
+
+def test_no_test_patches_a_private_name() -> None:
+    assert [place for path in python_files("tests") for place in _private_patches(path)] == []
+
+
+def _test_files() -> list[Path]:
+    return [path for path in python_files("tests") if path.name.startswith("test_")]
+
+
+def _private_patches(path: Path) -> list[str]:
+    """Where monkeypatch sets an attribute that begins with an underscore, or one of an object that does."""
+    found = []
+    for node in ast.walk(tree_of(path)):
+        if not (isinstance(node, ast.Call) and ast.unparse(node.func).endswith((".setattr", ".delattr"))):
+            continue
+        words = [word for given in node.args[:2] for word in ast.unparse(given).strip("'\"").split(".")]
+        if any(word.startswith("_") and not word.endswith("__") for word in words):
+            found.append(f"{name_of(path)}:{node.lineno} {ast.unparse(node)[:80]}")
+    return found
 
 
 def _is_below(path: Path, places: set[str]) -> bool:

@@ -1,7 +1,6 @@
 """Headers on every answer, cookies, changes asked for by other sites, and limits."""
 
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,8 @@ from flask.testing import FlaskClient
 
 from panel.application import create_app
 from panel.assets import asset
-from panel.security import HEADERS, LARGEST_BODY_BYTES, REQUESTS_A_MINUTE
-from panel.security.rate_limits import CalmMemoryStorage
+from panel.security import HEADERS, LARGEST_BODY_BYTES, REQUESTS_A_MINUTE, rate_limits
+from panel.security.rate_limits import ProcessMemoryStorage
 from tests.support import databases
 
 PRODUCTION = {"env": "production", "secret_key": "x" * 32, "base_url": "https://panel.example"}
@@ -149,21 +148,20 @@ def test_metrics_are_not_read_through_a_proxy(tmp_path: Path, trusted: int, stat
 
 
 def test_counting_requests_starts_no_threads_and_old_counts_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    storage = CalmMemoryStorage("calm-memory://")
-    storage.timer.join()
+    monkeypatch.setattr(rate_limits, "FORGET_SECONDS", 0.0)
+    storage = ProcessMemoryStorage()
     started: list[object] = []
     monkeypatch.setattr(threading.Thread, "start", started.append)
 
     counts = [storage.incr("somebody", 60) for _ in range(50)]
     for number in range(50):
-        storage.incr(f"visitor {number}", 0.01)
-    time.sleep(0.02)
-    storage._forget_at = 0.0
+        storage.incr(f"visitor {number}", 0)
     storage.incr("another", 60)
 
     assert counts == list(range(1, 51))
     assert started == []
-    assert set(storage.storage) == {"somebody", "another"}
+    assert set(storage.windows) == {"somebody", "another"}
+    assert (storage.get("somebody"), storage.get("visitor 1")) == (50, 0)
 
 
 def test_no_answer_leads_to_the_host_that_a_request_made_up(client: FlaskClient) -> None:
