@@ -275,7 +275,7 @@ def secret_key(settings: Settings) -> str:
 
 
 def load_or_create_secret(settings: Settings, name: str) -> str:
-    """A random secret of this installation, made at first use; two processes at once agree on one."""
+    """Load this installation's random secret, or create it; concurrent processes agree on one."""
     path = settings.instance / name
     settings.instance.mkdir(parents=True, exist_ok=True)
     fresh = settings.instance / f".{name}.{os.getpid()}.{secrets.token_hex(4)}"

@@ -71,7 +71,7 @@ def init_app(app: Flask) -> None:
 
 
 def asset(name: str) -> str | None:
-    """The address of a file, or None where there is no such file (`htmx.js` that could not be fetched)."""
+    """The URL of a static file, or None if it is missing (htmx could not be downloaded)."""
     found = _assets().by_name.get(name)
     return f"{FOLDER}/{found.served_as}" if found is not None else None
 
@@ -148,7 +148,7 @@ def read_htmx(settings: Settings) -> bytes | None:
 
 
 def fetch_htmx(settings: Settings) -> bool:
-    """Make sure the script is in the instance folder. False, said once in the log, where it cannot be had."""
+    """Download htmx into the instance folder if needed. Returns False, with one log line, when that fails."""
     if read_htmx(settings) is not None:
         return True
     sources: tuple[Callable[[], list[bytes]], ...] = (_from_npm, _from_cdn)

@@ -1,4 +1,4 @@
-"""The stylesheets as they are served: which files of `static/` make each, in the order of their layers, without spaces.
+"""CSS bundles: which files of `static/` make each stylesheet, in layer order, minified.
 
 A page links `site.css`, and beside it only what it needs, so that what a visitor loads stays small.
 """

@@ -1,6 +1,6 @@
-"""What is said when a request fails: a page to people, a line to an open page, JSON to programs.
+"""Error handlers: an HTML page, a one-line fragment for htmx, or JSON for the API.
 
-The page for a failure on our side reads no database: that may be what failed.
+The page for a 5xx error does not query the database, which may be what failed.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ from panel.logs import redact_path
 
 API = "/api/"
 TRY_AGAIN_SECONDS = 60
-# Drawn without asking who is there: the database may be what failed.
+# Rendered without loading the user, because the database may be what failed.
 SERVER_ERRORS = frozenset({500, 503})
 
 log = structlog.get_logger("panel.errors")
@@ -106,7 +106,7 @@ def init_app(app: Flask) -> None:
 
 
 def handle_panel_error(error: PanelError) -> Response:
-    """An expected refusal that its route did not put into a form."""
+    """Render a PanelError that its route did not handle."""
     words = ErrorText(_words(error.http_status).title, error.message)
     response = _answer(error.http_status, words, code=error.code)
     if isinstance(error, TooManyTries):
@@ -115,7 +115,7 @@ def handle_panel_error(error: PanelError) -> Response:
 
 
 def handle_database_error(error: SQLAlchemyError) -> Response:
-    """The database is away, locked or full: 503, drawn without it. Any other error of its is a fault of ours."""
+    """503 when the database is down, locked or full. Any other database error is a bug and is raised again."""
     if not is_unavailable(error):
         raise error
     log.warning("database unavailable", path=redact_path(request.path), why=driver_message(error))
@@ -127,7 +127,7 @@ def handle_database_error(error: SQLAlchemyError) -> Response:
 
 
 def handle_csrf_error(error: CSRFError) -> Response:
-    """Nothing of the form is done; where what was typed is worth keeping, the form comes back filled."""
+    """Reject a form with an invalid CSRF token; long forms are shown again with the typed values."""
     log.info("form without a valid token", path=redact_path(request.path), why=error.description)
     again = FORM_RENDERERS.get(request.endpoint or "")
     if again is None or wants_fragment():
@@ -138,12 +138,12 @@ def handle_csrf_error(error: CSRFError) -> Response:
 
 
 def handle_http_error(error: HTTPException) -> Response | HTTPException:
-    """Everything else, from a wrong address to a fault of ours."""
+    """Render every other HTTP error, from 404 to 500."""
     if error.response is not None or error.code is None or error.code < 400:
         return error
     original = getattr(error, "original_exception", None)
     if isinstance(original, SQLAlchemyError) and is_unavailable(original):
-        return handle_database_error(original)  # It failed while an answer was being drawn that says something else.
+        return handle_database_error(original)  # The database failed while another error page was rendered.
     response = _answer(error.code, _words(error.code), code=error.name.lower().replace(" ", "_"))
     for name, value in error.get_headers():
         if name.lower() in ("allow", "retry-after", "www-authenticate"):
@@ -162,7 +162,7 @@ def _answer(status: int, words: ErrorText, *, code: str) -> Response:
         response = jsonify({"error": words.message})
         response.headers["X-Error-Code"] = code
     elif wants_fragment():
-        # A signed-out poll is told by its status alone; its script says the rest.
+        # The script shows the message for a logged-out poll, so the status is enough.
         response = logged_out() if status == 401 else make_response(render_template("errors/_line.html", words=words))
     else:
         response = make_response(_page(status, words))
@@ -180,7 +180,7 @@ def _page(status: int, words: ErrorText) -> str:
 
 
 def _page_before() -> str | None:
-    """The page of this site from which the request came, if it was another one."""
+    """The referring page, if it is a different page of this site."""
     parts = urlsplit(request.referrer or "")
     if parts.netloc != request.host or (parts.path == request.path and request.method == "GET"):
         return None

@@ -1,4 +1,4 @@
-"""A customer's tickets: the list, the form that opens one, and the thread that follows what is written in it."""
+"""Customer tickets: the list, the form for a new ticket, and the live thread."""
 
 import re
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ KINDS = [(kind.value, kind.label) for kind in TicketKind]
 
 @dataclass(frozen=True)
 class TicketView:
-    """A link above the list, with how many tickets stand behind it."""
+    """A filter link above the list, with its number of tickets."""
 
     name: str
     label: str
@@ -88,7 +88,7 @@ def open_ticket() -> ResponseReturnValue:
 
 @login_required
 def form_again(error: ExpiredForm) -> ResponseReturnValue:
-    """The form as it was typed, with the reason why it was not taken; whoever is signed out logs in first."""
+    """The form with the typed values and the error; logged-out users log in first."""
     return _form_again(_asked(), error)
 
 
@@ -105,7 +105,7 @@ def show(ticket_id: int) -> ResponseReturnValue:
 @bp.get("/<int:ticket_id>/live")
 @login_required
 def live(ticket_id: int) -> ResponseReturnValue:
-    """304 when what is shown is still so, else the region with its new hash."""
+    """304 while nothing changed, otherwise the region with its new hash."""
     versions = _versions()
     own = _own_or_404(ticket_id)
     shown = _shown(ticket_id, versions)
@@ -131,7 +131,7 @@ def answer(ticket_id: int) -> ResponseReturnValue:
 
 @login_required
 def answer_again(error: ExpiredForm) -> ResponseReturnValue:
-    """The thread with the answer as it was typed, and the reason why it was not taken."""
+    """The thread with the typed answer and the error."""
     ticket_id: int = (request.view_args or {})["ticket_id"]
     return _answer_again(ticket_id, error)
 

@@ -1,4 +1,4 @@
-"""`flask audit` and `flask export`: are the books right, and the books themselves."""
+"""`flask audit` checks the ledger; `flask export` prints it."""
 
 import json
 

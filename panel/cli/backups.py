@@ -1,4 +1,4 @@
-"""`flask backup` and `flask restore`: everything in one file, and back into an empty database."""
+"""`flask backup` and `flask restore`: all rows in one file, restored into an empty database."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`flask balance`: money that has arrived."""
+"""`flask balance`: record a deposit that has arrived."""
 
 import getpass
 import secrets
@@ -21,7 +21,7 @@ balance_group = AppGroup("balance", help="Customers' money.")
 @click.argument("email")
 @click.argument("amount")
 @click.option("--note", required=True, help="Why; the customer reads it in the statement.")
-@click.option("--reference", help="The top-up request that this payment answers.")
+@click.option("--reference", help="The reference of the deposit that this payment belongs to.")
 def add_to_balance(email: str, amount: str, note: str, reference: str | None) -> None:
     """Add money that has arrived to a customer's balance, and print the number of the transfer.
 

@@ -30,10 +30,10 @@ def init() -> None:
 
 
 @click.command("worker")
-@click.option("--once", is_flag=True, help="Run each sweep once, here and now, and end.")
+@click.option("--once", is_flag=True, help="Run each sweep once, then exit.")
 @with_appcontext
 def worker(once: bool) -> None:
-    """Hand orders over, ask about them, and settle what time has settled, until told to stop."""
+    """Run the background jobs (dispatch, sync, timeouts and the rest) until stopped."""
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     with clean_errors():
         schema_check.check(current_app.config["MIGRATIONS"])

@@ -175,7 +175,7 @@ def pause(name: str, reason: str) -> None:
 @click.argument("name")
 @click.option("--reason", required=True, help="Why; the audit log keeps it.")
 def resume(name: str, reason: str) -> None:
-    """Hand orders over again: those that waited go first, at once."""
+    """Send orders to the provider again; waiting orders go first."""
     with cli_transaction():
         if not provider_health.resume(_found(name).id, now=utc_now()):
             raise ActionRefused(f"{name} is not paused.")

@@ -46,7 +46,7 @@ def _as_json(refill: OpenRefill) -> dict[str, object]:
 @click.option("--as", "state", type=click.Choice(ENDS), required=True, help="What became of it.")
 @click.option("--reason", required=True, help="Why; the audit log keeps it, and the customer reads it with a refusal.")
 def end_refill(refill_id: int, state: str, reason: str) -> None:
-    """End an open refill of any provider. Its order is Completed again, and no money moves."""
+    """Close an open refill of any provider. The order becomes Completed again; no money moves."""
     with cli_transaction():
         refill_endings.end_by_operator(
             refill_id, RefillState(state), reason=reason, actor=getpass.getuser(), now=utc_now()

@@ -1,4 +1,4 @@
-"""`flask time-rules`: whether time may end orders, what waits for it, and letting it go on."""
+"""`flask time-rules`: show and resume the rules that end orders after a timeout."""
 
 import getpass
 
@@ -18,7 +18,7 @@ time_rules_group = AppGroup("time-rules", help="Orders that time cancels, and th
 
 @time_rules_group.command("show")
 def show() -> None:
-    """Print whether the rules are on hold and why, and what they would end now."""
+    """Show whether the rules are on hold and why, and which orders they would end now."""
     hold, due = time_rules.current(now=utc_now()), _due()
     click.echo(f"On hold since {hold.since.isoformat()}: {hold.why}" if hold is not None else "Not on hold.")
     returned = money.shown(due.returned_nanos, currency=_settings().currency)
@@ -28,7 +28,7 @@ def show() -> None:
 @time_rules_group.command("resume")
 @click.option("--reason", required=True, help="Why; the audit log keeps it.")
 def resume(reason: str) -> None:
-    """Let time end what is due now. Look at the clock and at `flask time-rules show` first."""
+    """Resume the time rules. Check the clock and `flask time-rules show` first."""
     with cli_transaction():
         due = _due()
         time_rules.resume(waiting=due.count, reason=reason, actor=getpass.getuser(), now=utc_now())

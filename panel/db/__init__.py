@@ -161,8 +161,8 @@ def _prepare_sqlite(engine: Engine) -> None:
 def transaction(*, waits: bool = True, is_note: bool = False) -> Iterator[None]:
     """Commit what happens inside, once, or nothing of it.
 
-    What was read before is forgotten at the door: a check made inside sees the present. A transaction
-    inside a transaction is a mistake and raises RuntimeError. Unless it `waits`, another's lock ends it at once.
+    Objects read before are expired, so checks inside see the current rows. Nesting raises RuntimeError. With
+    `waits=False` it fails immediately when another transaction holds the lock.
     A note beside the request's own change (when a key was used) does not count as something saved.
     """
     session = db.session()
@@ -202,7 +202,7 @@ def _commit(session: Session, *, is_note: bool) -> None:
 
 
 def write_if_unlocked(write: Callable[[], object]) -> bool:
-    """A small write beside a read, in a transaction of its own. Left out, not waited for, when others hold the lock."""
+    """Run a small write in its own transaction, or skip it when another transaction holds the lock."""
     try:
         with transaction(waits=False, is_note=True):
             write()
@@ -214,7 +214,7 @@ def write_if_unlocked(write: Callable[[], object]) -> bool:
 
 
 def may_have_committed() -> bool:
-    """Whether a transaction of this request was committed, or may have been: then "nothing was saved" is not said."""
+    """Whether this request committed, or may have committed: errors then can't say that nothing was saved."""
     return bool(g.get("panel_may_have_saved", False))
 
 
@@ -225,19 +225,19 @@ def _count_commit() -> None:
 
 
 def commit_count() -> int:
-    """How many transactions this process has committed: the same number twice means it wrote nothing in between."""
+    """Number of transactions committed by this process: the same number twice means nothing was written in between."""
     return _commits
 
 
 def current_connection() -> Connection:
-    """The connection of the transaction that is open here, or of the read."""
+    """The session's current connection."""
     session = db.session()
     held: Connection | None = session.info.get(HELD)
     return session.connection() if held is None else held
 
 
 def begin_snapshot() -> None:
-    """From here to the next rollback or commit, all that is read is as of one moment. Ends the read before."""
+    """Start a snapshot (repeatable read) that lasts until the next commit or rollback. Ends the current read."""
     db.session.rollback()
     if db.engine.dialect.name == "postgresql":
         db.session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))

@@ -1,4 +1,4 @@
-"""Database errors that mean "not now": it is away, locked, full or read-only. Any other is a fault of ours.
+"""Database errors that mean "unavailable": down, locked, full or read-only. Any other error is a bug.
 
 What is not now is a 503 to people, a line in the log of the worker, and a one-line refusal of a command.
 """
@@ -33,7 +33,7 @@ class DatabaseBusy(SQLAlchemyError):
 
 
 def is_unavailable(error: BaseException | None) -> bool:
-    """Whether this error says that the database cannot do it now, whoever asks."""
+    """Whether the error means that the database is unavailable."""
     if isinstance(error, DatabaseBusy | NoFreeConnection):
         return True
     if not isinstance(error, DBAPIError):

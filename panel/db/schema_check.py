@@ -1,4 +1,4 @@
-"""Schema check: the tables of the database, compared with the models that this code works with.
+"""Schema check: compares the tables of the database with the models.
 
 Both sides become lines of the same form (a column with its type, an index with its columns, a constraint, a trigger),
 so that what differs is a difference of two sets. The text of a CHECK and of a partial index's condition is compared by

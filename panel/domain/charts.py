@@ -1,4 +1,4 @@
-"""The geometry of drawings: bars of days, columns of counts, lines of durations. Whole numbers in, whole numbers out.
+"""Chart geometry in whole numbers: day bars, columns of counts, lines of durations.
 
 A template turns it into SVG. Nothing here knows of HTML, and every drawing stands beside a table of its figures.
 """

@@ -29,7 +29,7 @@ class State(StrEnum):
 
     @property
     def tone(self) -> str:
-        """Which of the tones of tags it is drawn in."""
+        """The tone of its status tag."""
         return _FACTS[self].tone
 
     @property

@@ -1,4 +1,4 @@
-"""What can go wrong in an expected way. A message is a whole sentence that a customer may read."""
+"""Exceptions for expected failures. Each message is a whole sentence that a customer may read."""
 
 
 class PanelError(Exception):
@@ -128,7 +128,7 @@ class EmailNotConfirmed(PanelError):
 
 
 class LinkIsSpent(PanelError):
-    """A mailed link that works no more."""
+    """A mailed link that no longer works: used, replaced or expired."""
 
     code = "link_is_spent"
     http_status = 410
@@ -140,7 +140,7 @@ class BadCredentials(PanelError):
 
 
 class AccountDisabled(PanelError):
-    """The password was right, and an operator keeps this person out."""
+    """The password was correct, but an operator has disabled the account."""
 
     code = "account_disabled"
     http_status = 403
@@ -162,7 +162,7 @@ class BadCatalogue(PanelError):
 
 
 class ActionRefused(PanelError):
-    """An operator's act that the present state does not allow."""
+    """An operator's action that the current state does not allow."""
 
     code = "refused"
     http_status = 409

@@ -42,6 +42,6 @@ def _utc(at: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
-# The forms in which a page says when it was drawn, and where a layer that keeps pages says how it marks them.
+# Formats for the time a page was rendered; the response caches replace their placeholders.
 STAMPS: Mapping[str, Callable[[datetime], str]] = {"iso": iso, "clock": clock, "when": when}
 STAMP_MARKS = "panel.stamp_marks"

@@ -9,7 +9,7 @@ MOST_SLUG_LENGTH = 60
 
 
 class Phase(StrEnum):
-    """Where the work on an incident stands. Planned work has one phase until it ends; its window tells the rest."""
+    """Where the work on an incident stands. Planned work has one phase until it ends; its window says the rest."""
 
     INVESTIGATING = "investigating"
     IDENTIFIED = "identified"
@@ -30,7 +30,7 @@ class Phase(StrEnum):
         return _TONES[self]
 
     def may_become(self, next_phase: "Phase") -> bool:
-        """An open incident may be told of again in any open phase, and resolved. What is resolved stays so."""
+        """An open incident may move to any open phase or be resolved. Resolved is final."""
         if self is Phase.RESOLVED:
             return False
         if self is Phase.PLANNED:

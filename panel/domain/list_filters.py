@@ -1,4 +1,4 @@
-"""What narrows a list, as it stands in an address: its days and its page, read strictly and written back in one way."""
+"""List filters in the query string: days and page, parsed strictly and serialized in one form."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What customers may be told by mail, and switch off."""
+"""Notification kinds: the emails that customers can turn off."""
 
 from enum import StrEnum
 

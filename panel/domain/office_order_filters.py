@@ -1,4 +1,4 @@
-"""Which orders the office's table is asked for: what stands in the address, read strictly, written back in one way."""
+"""Filters of the office's orders table in the query string, parsed strictly and serialized in one form."""
 
 import re
 from collections.abc import Mapping

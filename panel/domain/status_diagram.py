@@ -1,6 +1,6 @@
-"""The lifecycle drawing as facts: which boxes, which arrows, and the same in words, all from the one table.
+"""Lifecycle diagram: boxes, arrows and the same in words, all from the status table.
 
-An arrow that only skips a stage (a check can miss one) is folded: it is not drawn, and the words name it.
+An arrow that only skips a stage (a check can miss one) is folded: only the words mention it.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a ticket may say and where it stands: its kinds, its states with who must act, and the rules for typed text."""
+"""Tickets: kinds, states with who must act next, and validation of subject and text."""
 
 import re
 import unicodedata

@@ -1,4 +1,4 @@
-"""What is kept of a device: a short name and the network it came from, never the whole address."""
+"""Device names from the User-Agent, and the network of an IP address; the full address is never stored."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 

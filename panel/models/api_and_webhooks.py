@@ -1,4 +1,4 @@
-"""What resellers have: keys to the API, and receivers of webhooks with the queue of what is sent to them."""
+"""API keys, webhook endpoints and the queue of webhook deliveries."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -51,7 +51,7 @@ class DeliveryState(StrEnum):
 
 
 class Webhook(Base):
-    """Something a customer's receivers are told: made in the transaction in which it happened, never changed."""
+    """A webhook event: written in the transaction in which it happened, never changed."""
 
     __tablename__ = "webhooks"
     __table_args__ = (
@@ -70,7 +70,7 @@ class Webhook(Base):
 
 
 class WebhookDelivery(Base):
-    """One webhook on its way to one receiver: tried until it is taken, or 72 hours have passed."""
+    """One delivery of a webhook to one endpoint, retried until accepted or for 72 hours."""
 
     __tablename__ = "deliveries"
     __table_args__ = (

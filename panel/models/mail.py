@@ -1,4 +1,4 @@
-"""Mails on their way out, the links that were mailed, and changes of an email that wait to be confirmed."""
+"""Mail outbox, mailed links, and email changes that wait for confirmation."""
 
 from datetime import datetime
 from enum import StrEnum

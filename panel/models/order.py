@@ -1,4 +1,4 @@
-"""Orders, the line of events each has, and the counts that a history page shows."""
+"""Orders, their events, and order counts per status."""
 
 from datetime import datetime
 

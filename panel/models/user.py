@@ -37,7 +37,7 @@ class User(Base):
 
 
 class LoginSession(Base):
-    """One signed-in device. The cookie holds the token, we hold its hash; ending it here ends it at once."""
+    """A login session on one device. The cookie holds the token, we store its hash; `ended_at` logs it out."""
 
     __tablename__ = "sign_ins"
 

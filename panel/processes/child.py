@@ -13,7 +13,7 @@ from panel.settings import ROOT
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
-# A child that has lived this long counts as healthy: its next death is answered at once.
+# A child that has run this long is healthy: it is restarted without a pause.
 HEALTHY_SECONDS = 10.0
 
 

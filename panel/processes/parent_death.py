@@ -1,4 +1,4 @@
-"""Ties a process to the one that started it: when that one dies, even by `kill -9`, so does the process."""
+"""Parent death signal (PR_SET_PDEATHSIG): a process ends when its parent dies, even by `kill -9`."""
 
 import ctypes
 import multiprocessing

@@ -63,7 +63,7 @@ def with_bulkhead(inner: WSGIApplication, slots: Slots) -> WSGIApplication:
             if not is_whole:
                 return _refuse(TOO_SLOW, environ, start_response)
         answer = inner(environ, start_response)
-        # Kept pages are lists: nothing to look into, and the quickest way through.
+        # Cached pages are lists and are returned as they are, which is fastest.
         return answer if isinstance(answer, list) else _streamed(answer, slots, network, environ, start_response)
 
     return application

@@ -1,7 +1,7 @@
 """`python app.py`: the whole product on one machine.
 
-Prepares the instance folder, then keeps a web server and a worker alive until it is told to stop. What it
-started ends with it, however it ends.
+Prepares the instance folder, then keeps a web server and a worker running until SIGTERM. Its children always end
+with it.
 """
 
 import argparse

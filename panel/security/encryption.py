@@ -1,4 +1,4 @@
-"""Sealing: secrets of others that we must be able to read again, kept in the database only under our own key.
+"""Encryption at rest: secrets we must read again are stored in the database encrypted ("sealed") with our key.
 
 The key lies outside the database: in `PANEL_SEAL_KEY`, or in the instance folder with mode 600.
 """

@@ -1,4 +1,4 @@
-"""The instance folder: made at start, readable by its owner alone (umask 077), and what lies in it put right.
+"""Instance folder: created at startup and readable by its owner only (umask 077), files in it included.
 
 Every process and every command passes here before it opens a file: the site's application, the commands, the worker
 and the supervisor.

@@ -1,7 +1,7 @@
 """Session and theme cookies of a request, read by Flask's own parser, and the mark of whom an answer was made for.
 
-Every layer in front of Flask asks here. A second opinion on what a Cookie header says is how one person's page gets
-into a cache for everybody.
+Every middleware uses this module. If two parsers read a Cookie header differently, one person's page could be cached
+for everybody.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The keys to the API on a customer's account: made, shown once, revoked."""
+"""API keys: list, create (the key is shown once) and revoke."""
 
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue

@@ -1,4 +1,4 @@
-"""The customer's money: balance, requests to add to it, and the statement of any period."""
+"""Balance, deposits and statement pages of a customer."""
 
 from collections.abc import Sequence
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""A customer's own data: all of it in one file, and the end of the account."""
+"""Personal data export (one ZIP file) and account closing."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""The email of an account: confirming it, changing it, and the pages that the mailed links open."""
+"""Email confirmation and email change, with the pages that mailed links open."""
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue

@@ -1,4 +1,4 @@
-"""The second step of logging in to an account with a second factor: the code, after a right password."""
+"""Two-factor login: the code page that follows a correct password."""
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue

@@ -1,4 +1,4 @@
-"""Which mails an account gets, and the way out of them that each such mail carries."""
+"""Email notification settings, and the unsubscribe link in each notification."""
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue

@@ -1,4 +1,4 @@
-"""A forgotten password: asking for the link, and setting a new password with it."""
+"""Password reset: request the link, then set a new password with it."""
 
 from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue

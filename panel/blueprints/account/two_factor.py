@@ -1,4 +1,4 @@
-"""The second factor on the account's own pages: set up, replaced, turned off, its recovery codes made anew."""
+"""Two-factor settings: set up, replace, turn off, and new recovery codes."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The receivers of a customer's webhooks: add, change the secret, remove, test, and the log with "send again"."""
+"""Webhook endpoints of a customer: add, rotate the secret, remove, test, and the delivery log with "Send again"."""
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue

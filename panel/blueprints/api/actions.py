@@ -1,4 +1,4 @@
-"""The actions of the API: one table that calls are dispatched on, and that its documents are made from."""
+"""Table of API actions: used to dispatch calls and to generate the documentation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

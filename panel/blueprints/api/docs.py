@@ -1,4 +1,4 @@
-"""What the API's documents say, all of it made from the table of actions: examples in three languages, and OpenAPI.
+"""API documentation generated from the table of actions: examples in three languages, and OpenAPI.
 
 `/api` shows it to people, `/api/openapi.json` to programs.
 """

@@ -1,4 +1,4 @@
-"""`POST /api/v2`: the panel for programs. Whatever comes in, JSON goes out, and no cookie is read or set.
+"""API endpoint `POST /api/v2`. It always answers with JSON, and reads and sets no cookie.
 
 What happens to a call: its key is looked up, its rate counted, and its action found in the table.
 """

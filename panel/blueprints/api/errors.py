@@ -1,4 +1,4 @@
-"""How the API refuses: one table of texts and codes, and which of our own errors becomes which."""
+"""API errors: one table of texts and codes, and the mapping from our exceptions to it."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What the actions of the API do: each takes a call apart, asks one service, and says what came of it."""
+"""API action handlers: each parses its call, calls one service and returns the JSON answer."""
 
 import json
 import re

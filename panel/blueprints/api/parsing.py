@@ -1,4 +1,4 @@
-"""One call of the API as it came in: fields from a form, from JSON or from the address, read strictly.
+"""Strict parsing of API calls: fields from a form, from JSON or from the query string.
 
 Clients differ in how they send what they mean, so the way in is wide; values are text or whole numbers, and
 anything else is refused.

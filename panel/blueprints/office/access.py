@@ -1,4 +1,4 @@
-"""The door of the office: operators who have shown their second factor; to everyone else there is nothing here."""
+"""Office access control: operators who logged in with two factors. Everyone else gets a 404."""
 
 from flask import Blueprint, Flask, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue

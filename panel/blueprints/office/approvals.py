@@ -1,4 +1,4 @@
-"""Approvals: what waits for a second operator, and the decision on it."""
+"""Approvals: proposals that need a second operator, and the form that decides them."""
 
 from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue

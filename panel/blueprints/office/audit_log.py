@@ -1,4 +1,4 @@
-"""The audit log as operators read it, and a file of it."""
+"""Audit log page and its CSV export."""
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue

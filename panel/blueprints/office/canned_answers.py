@@ -1,4 +1,4 @@
-"""The operators' canned answers: listed, added, changed and removed."""
+"""Canned answers: list, add, edit and remove."""
 
 from flask import abort, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue

@@ -1,4 +1,4 @@
-"""People: the list, one person from all sides, their money, and who may come in."""
+"""Customers in the office: list, detail page, balance adjustments, and enabling or disabling accounts."""
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue

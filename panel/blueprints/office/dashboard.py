@@ -1,4 +1,4 @@
-"""The front page of the office: what waits, by what breaks a promise first."""
+"""Office dashboard: queues that need attention, the most urgent first."""
 
 from flask import Response, render_template, request
 from flask.typing import ResponseReturnValue

@@ -1,4 +1,4 @@
-"""Requests to add money: what arrived is confirmed, what will not arrive is refused."""
+"""Deposits in the office: confirm the ones that arrived, refuse the rest."""
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue

@@ -1,4 +1,4 @@
-"""Incidents in the office: what the probes propose, what customers read, and the forms to say more of it."""
+"""Incidents in the office: proposals from the probes, the public text, and the forms for updates."""
 
 import re
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The ledger as operators search it: lines with both accounts, the sums of what was found, and a file of it."""
+"""Ledger search in the office: transfers with both accounts, their sums, and a CSV export."""
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue

@@ -1,4 +1,4 @@
-"""One order in the office: both sides of its story, and an operator's acts, with their effect on money shown first."""
+"""Order page in the office: full history and operator actions, with a preview of their effect on money."""
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue

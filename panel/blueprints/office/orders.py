@@ -1,4 +1,4 @@
-"""The office's table of orders, its live region, and one act on many: a preview first, then each order on its own."""
+"""Orders table in the office, its live region, and bulk actions (a preview first, then one transaction per order)."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""Providers in the office. A key comes in and is sealed; no page ever shows one, and no page calls a provider."""
+"""Providers in the office. Keys are encrypted on arrival and never shown; no page calls a provider."""
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue

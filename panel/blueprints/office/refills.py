@@ -1,4 +1,4 @@
-"""Refills and requests to stop that wait, with the forms that begin, end and answer them."""
+"""Refill and cancellation queues in the office, with the forms that start, end and answer them."""
 
 from collections.abc import Callable
 

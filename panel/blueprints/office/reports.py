@@ -1,4 +1,4 @@
-"""The office's figures: orders a day, completion times, money returned, and how providers did, each with its table."""
+"""Reports: orders per day, completion times, refunds and provider performance, each with its table."""
 
 from flask import current_app, render_template
 from flask.typing import ResponseReturnValue

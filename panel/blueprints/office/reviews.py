@@ -1,4 +1,4 @@
-"""Reviews: the open ones with what has a deadline first, and one with what may be decided about it."""
+"""Reviews: the open list (deadlines first), and one review with its possible decisions."""
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue

@@ -1,4 +1,4 @@
-"""Tickets in the office: the queue, and one ticket with its notes, its customer's history and all acts on it."""
+"""Tickets in the office: the queue, and one ticket with notes, customer history and actions."""
 
 from collections.abc import Callable
 from urllib.parse import urlencode

@@ -1,4 +1,4 @@
-"""The time rules in the office: whether they are on hold, what they would end now, and letting them go on."""
+"""Time rules in the office: whether they are on hold, the orders they would end now, and resuming them."""
 
 from flask import current_app, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue

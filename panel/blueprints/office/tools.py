@@ -1,4 +1,4 @@
-"""Tools in the office: the list, the editor with old and new beside each other, hiding and showing."""
+"""Tools in the office: list, editor with old and new values side by side, hide and show."""
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue

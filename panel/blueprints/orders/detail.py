@@ -1,4 +1,4 @@
-"""One order: its page that follows it, its receipt, and what its customer may do with it."""
+"""Order detail: the live page, the receipt, and the customer's refill and cancellation requests."""
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue

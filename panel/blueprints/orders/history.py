@@ -1,4 +1,4 @@
-"""The order history: the page, its live region served alone, and the whole as a file.
+"""Order history: the page, its live region, and the CSV export.
 
 The region is rendered in one place. It holds nothing of one session but whether updates are paused, and
 the hash it carries is the one that `panel/middleware/live_poll_304.py` compares.

@@ -1,4 +1,4 @@
-"""Many orders at once, answered line by line: first checked, then placed, each line in a transaction of its own."""
+"""Mass order: lines are checked first, then placed, each in its own transaction, with a result per line."""
 
 import re
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Placing orders: the form, the page that shows everything before money moves, and the order itself.
+"""New order: the form, the confirmation page that shows the price and terms, and placing the order.
 
 Nothing typed or hidden in a form is believed: each field comes once or is refused, and what an order costs is
 computed by the server alone.

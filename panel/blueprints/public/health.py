@@ -1,4 +1,4 @@
-"""For machines that watch: is the process alive, can it work, how is it doing."""
+"""Health checks and metrics: `/healthz`, `/readyz` and Prometheus `/metrics`."""
 
 import hmac
 
@@ -17,13 +17,13 @@ PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 @bp.get("/healthz")
 def healthz() -> ResponseReturnValue:
-    """The process answers."""
+    """Liveness: the process answers."""
     return _plain("ok\n")
 
 
 @bp.get("/readyz")
 def readyz() -> ResponseReturnValue:
-    """The database can be written, migrations are done, a worker is alive; else 503 with what is missing."""
+    """Readiness: database writable, migrations applied, worker alive. Otherwise 503 with the reason."""
     missing = health.problems(migrations=current_app.config["MIGRATIONS"], now=utc_now())
     if missing:
         return _plain(f"not ready: {', '.join(missing)}\n", status=503)
@@ -32,7 +32,7 @@ def readyz() -> ResponseReturnValue:
 
 @bp.get("/metrics")
 def metrics() -> ResponseReturnValue:
-    """The numbers as Prometheus reads them: to this machine itself, or to whoever has the token."""
+    """Metrics in Prometheus format, for requests from this machine or with the token."""
     if not _may_read():
         abort(404)
     now = health.numbers(now=utc_now())

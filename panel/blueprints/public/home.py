@@ -1,4 +1,4 @@
-"""The landing page. A figure stands on it only when it was measured from this panel's own orders."""
+"""Home page. It only shows figures that were measured from this panel's own orders."""
 
 from flask import Blueprint, current_app, render_template
 from flask.typing import ResponseReturnValue

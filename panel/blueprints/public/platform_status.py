@@ -1,4 +1,4 @@
-"""The status page: how each part of the platform does, its last 90 days, incidents, and the same for machines."""
+"""Platform status page: current state, last 90 days and incidents, also as JSON and Atom."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -76,7 +76,7 @@ def show() -> ResponseReturnValue:
 
 @bp.get("/platform-status/components/<key>")
 def show_component(key: str) -> ResponseReturnValue:
-    """The text behind the bars: every day with its states, newest first."""
+    """Every day of one component with its states, newest first."""
     row = next((row for row in _board().rows if row.now.key == key), None)
     if row is None:
         abort(404)

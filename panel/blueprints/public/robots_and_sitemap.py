@@ -1,4 +1,4 @@
-"""What machines ask a site for: the sitemap, robots.txt, and whom to tell about a weakness."""
+"""sitemap.xml, robots.txt and security.txt."""
 
 from datetime import date, timedelta
 
@@ -42,7 +42,7 @@ def robots() -> Response:
 
 @bp.get("/.well-known/security.txt")
 def security() -> Response:
-    """Where to report a weakness: the operator's address, or else a ticket; not there while there is neither."""
+    """security.txt: the operator's email or a ticket form as contact; 404 when there is neither."""
     address = current_app.config["PANEL"].support_email
     if not address and not has_page(TICKET):
         abort(404)

@@ -1,4 +1,4 @@
-"""The search page: help and tools in one list. What can be found is gathered anew when the catalogue changes."""
+"""Search page over help and tools. The index is rebuilt when the catalogue changes."""
 
 import threading
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The pictures of shared links: `picture_url` names them in every page's head, and here they are served."""
+"""Share images (Open Graph): `picture_url` is used in every page's head, and this route serves the files."""
 
 from flask import Blueprint, Response, abort, current_app, redirect
 from flask.blueprints import BlueprintSetupState

@@ -1,6 +1,6 @@
-"""Light, dark, or as the reader's system says: a choice that a cookie remembers, and that needs no script.
+"""Color theme: light, dark or system, stored in a cookie. Works without scripts.
 
-The cookie holds one of two words and says nothing about who reads. Pages that are kept are kept once for each.
+The cookie holds `light` or `dark` and identifies nobody. Cached pages are stored once per theme.
 """
 
 from datetime import timedelta
@@ -29,7 +29,7 @@ def add_template_globals(state: BlueprintSetupState) -> None:
 
 @bp.get("/appearance")
 def choose() -> ResponseReturnValue:
-    """Remember the choice, and go back to the page it was made on. A GET, so that kept pages need no token."""
+    """Save the theme and redirect back. A GET, so that cached pages need no CSRF token."""
     wanted, back = request.args.get("theme", ""), request.args.get("next", "")
     response = make_response(redirect(back if is_local_page(back) else "/", code=303))
     if wanted in THEMES:
@@ -43,12 +43,12 @@ def choose() -> ResponseReturnValue:
 
 
 def theme() -> str:
-    """`light` or `dark` where the reader chose one, else empty: then the system decides."""
+    """`light` or `dark`, or empty for the system's setting."""
     return theme_of(request.environ)
 
 
 def page_to_come_back_to() -> str:
-    """The page that is shown, where a GET can show it again; else the start."""
+    """The current page if a GET can show it again, otherwise the home page."""
     if request.method in ("GET", "HEAD"):
         return request.full_path.removesuffix("?")
     return request.path if has_page(request.path) else "/"

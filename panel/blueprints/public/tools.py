@@ -1,4 +1,4 @@
-"""The public catalogue: the list of tools, and a page for each with every term."""
+"""Public catalogue: the list of tools, and a page for each tool with its terms."""
 
 from collections.abc import Mapping
 
@@ -28,7 +28,7 @@ bp = Blueprint("tools", __name__)
 REFILL_CHOICES = {"yes": True, "no": False}
 BY_PRICE = "price"
 
-# The order of the worked price, where the tool's limits allow it.
+# Quantity of the example order, if the tool's limits allow it.
 EXAMPLE_QUANTITY = 1_000
 
 
@@ -65,7 +65,7 @@ def listed() -> ResponseReturnValue:
         days=delivery_times.WINDOW.days,
         changed_at=changed_at,
         data=structured_data.tools_page(changed=changed_at.date() if changed_at else None),
-        # A filtered list points to itself, without whatever else stands in the address.
+        # The canonical URL of a filtered list has its filters and no other parameters.
         canonical=structured_data.absolute(
             url_for(
                 ".listed",
@@ -109,7 +109,7 @@ def show(slug: str) -> ResponseReturnValue:
 @bp.post("/tools/<slug>/favorite")
 @login_required
 def choose(slug: str) -> ResponseReturnValue:
-    """Make the tool a favorite of whoever asks, or none any more."""
+    """Add the tool to the customer's favorites, or remove it."""
     tool = catalogue_tools.find(slug)
     if tool is None:
         abort(404)

@@ -1,4 +1,4 @@
-"""Who asks: the session cookie, the device behind it, and where one goes who must log in first."""
+"""Authentication: session cookie, Flask-Login setup, and redirects to and after the login."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -30,18 +30,18 @@ login_required: Callable[[View], View] = _login_required
 AFTER_LOG_IN = "/orders"
 OPERATORS_AFTER_LOG_IN = "/office"
 ORDER_FORMS = ("ordering.check", "ordering.place")
-# Forms with a long text, by the field that holds it: sent while logged out, they come back as they were typed, and
-# once more with a fresh token after the log-in (`errors.FORM_RENDERERS`).
+# Forms with a long text, by the name of its field. Sent while logged out, they are shown again with the typed values,
+# and again with a new CSRF token after the login (`errors.FORM_RENDERERS`).
 LONG_FORMS = {"tickets.open_ticket": "text", "tickets.answer": "text", "mass_orders.answer": "lines"}
 _NOT_AFTER_LOG_IN = ("/log-in", "/log-in/second-factor", "/log-out", "/sign-up")
-# Where the cookie keeps the token of one who is half signed in. Flask-Login knows nothing of it.
+# Session key for the token of a pending session (password correct, code still needed). Flask-Login does not use it.
 PENDING_SESSION_KEY = "half"
 MAX_NEXT_LENGTH = 1_000
 LOGGED_OUT = "has_logged_out"
 
 
 class MarkedSessions(SecureCookieSessionInterface):
-    """Flask's own sessions. The last thing before an answer leaves Flask: mark for whom it was made, for the caches."""
+    """Flask's session interface, which also marks each response with the user it was made for, for the caches."""
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         super().save_session(app, session, response)
@@ -53,7 +53,7 @@ class MarkedSessions(SecureCookieSessionInterface):
 
 
 def init_app(app: Flask) -> None:
-    """Load whoever holds the token of the cookie, with one read a request and no write."""
+    """Set up Flask-Login: the user is loaded with one query per request and no write."""
     app.session_interface = MarkedSessions()
     app.config.update(PERMANENT_SESSION_LIFETIME=sessions.LASTS, SESSION_REFRESH_EACH_REQUEST=False)
     manager = LoginManager()
@@ -70,9 +70,9 @@ def _load(token: str) -> SignedIn | None:
 
 
 def _end(response: Response) -> Response:
-    """Note that an operator's session is in use, and let a browser that logged out forget the pages it has."""
+    """Update the last use of an operator's session, and clear the browser's cache after a logout."""
     person = g.get("_login_user")
-    # A page that asks for news keeps no session alive. A streamed answer still reads; the next one will be noted.
+    # Polls don't extend a session. A streamed response is still reading, so the next request is recorded instead.
     is_poll = request.method == "GET" and wants_fragment()
     if isinstance(person, SignedIn) and person.is_use_due and not is_poll and not response.is_streamed:
         write_if_unlocked(lambda: sessions.note_use(person.sign_in_id, now=utc_now()))
@@ -82,9 +82,9 @@ def _end(response: Response) -> Response:
 
 
 def begin_session(user: User) -> SignedIn | HalfSignedIn:
-    """Sign this browser's device in, inside the caller's transaction; only half where a code must be shown first.
+    """Create a session, or a pending session when a two-factor code is needed, inside the caller's transaction.
 
-    `carry` then fills the cookie, and `onward` says where to go.
+    Call `set_session_cookie` with the result, then redirect to `redirect_path`.
     """
     sessions.check_not_disabled(user)
     if user.sealed_totp:
@@ -93,7 +93,7 @@ def begin_session(user: User) -> SignedIn | HalfSignedIn:
 
 
 def set_session_cookie(whom: SignedIn | HalfSignedIn) -> None:
-    """Begin a new session for whoever has just shown a password or a code; nothing of the one before lives on."""
+    """Replace the session cookie after a correct password or code; nothing of the old session is kept."""
     session.clear()
     if isinstance(whom, HalfSignedIn):
         session[PENDING_SESSION_KEY] = whom.token
@@ -101,15 +101,15 @@ def set_session_cookie(whom: SignedIn | HalfSignedIn) -> None:
     session.permanent = True
     known_devices.remember(whom.id)
     login_user(whom)
-    # Flask-Login's own marks. Nothing here reads them, and the cookie travels with each request.
+    # Flask-Login's own keys are not used here and would make the cookie longer.
     session.pop("_id", None)
     session.pop("_fresh", None)
 
 
 def redirect_path(whom: SignedIn | HalfSignedIn, default: str = AFTER_LOG_IN) -> str:
-    """Where this person goes next: to the page wanted, by way of the code where that is yet to be shown.
+    """Redirect target after a login: the code page if a code is needed, otherwise `next` or the default.
 
-    Operators go to the office, which leads those without a second factor to set one up.
+    Operators go to the office, which asks them to set up two-factor authentication first.
     """
     if isinstance(whom, HalfSignedIn):
         return url_for("log_in_code.show", next=next_path("") or None)
@@ -117,13 +117,13 @@ def redirect_path(whom: SignedIn | HalfSignedIn, default: str = AFTER_LOG_IN) ->
 
 
 def pending_session() -> HalfSignedIn | None:
-    """Who has shown the password in this browser, and must show a code yet."""
+    """The pending session of this browser: password correct, code still needed."""
     token = session.get(PENDING_SESSION_KEY)
     return pending_sessions.find(token, now=utc_now()) if isinstance(token, str) else None
 
 
 def require_password(user: SignedIn, typed: str, *, field: str = "current_password") -> None:
-    """Raises BadInput unless this is the password of whoever is signed in, and TooManyTries. Opens transactions."""
+    """Check the current password again. Raises BadInput or TooManyTries. Opens its own transactions."""
     with transaction():
         tries = throttles.count_own_password(user.sign_in_id, now=utc_now())
     if not users.is_password(typed, users.password_hash_by_email(user.email)):
@@ -133,13 +133,13 @@ def require_password(user: SignedIn, typed: str, *, field: str = "current_passwo
 
 
 def lock_own_account() -> None:
-    """Hold the account of whoever is logged in, inside the caller's transaction. Raises StaleForm when a reset, or
-    another device, has logged this one out since the request began."""
+    """Lock the row of the logged-in account, inside the caller's transaction. Raises StaleForm when a reset or
+    another device has logged this one out since the request began."""
     email_confirmation.hold_own(current_user, now=utc_now())
 
 
 def clear_session() -> None:
-    """Empty the cookie, and let the browser forget the pages and what scripts kept; the choice of colors stays."""
+    """Clear the session, and the browser's cache and storage with it. The theme cookie stays."""
     logout_user()
     session.clear()
     setattr(g, LOGGED_OUT, True)
@@ -154,7 +154,7 @@ def network() -> str:
 
 
 def next_path(default: str = AFTER_LOG_IN) -> str:
-    """Where to go after log-in: what `next` says, if that is a page of this site, else the default."""
+    """The `next` parameter if it is a local path, otherwise the default."""
     wanted = request.values.get("next", "")
     return wanted if is_local_page(wanted) else default
 
@@ -162,7 +162,7 @@ def next_path(default: str = AFTER_LOG_IN) -> str:
 def is_local_page(text: str) -> bool:
     """Whether this is a path on this site. Browsers read `//host` and `/\\host` as another one.
 
-    One that is longer than the headers of an answer may be behind a proxy is none: the answer would not arrive.
+    Too long a path is rejected: proxies limit the length of response headers.
     """
     if len(text) > MAX_NEXT_LENGTH:
         return False
@@ -186,16 +186,16 @@ def _ask_to_log_in() -> ResponseReturnValue:
 
 
 def _kept_form(long_field: str, *, log_in_url: str) -> ResponseReturnValue:
-    """The form as it was typed, on a page that leads to the log-in: too long for an address, as an order's is kept."""
+    """Show a long form again with a link to the login: its text is too long for a query string."""
     others = [(name, value) for name, value in request.form.items() if name not in (long_field, "csrf_token")]
     fields = [*others, (long_field, request.form[long_field])]
     return render_template("account/logged_out_form.html", fields=fields, log_in_url=log_in_url), 403
 
 
 def _page_asked_for() -> str:
-    """The page itself, or, for a form that was sent while signed out, the page with the form.
+    """The page to return to after the login: the requested page, or the page that holds the submitted form.
 
-    An order comes back as it was typed: whoever was signed out meanwhile need not write it again.
+    The fields of an order form are put into the query string, so that nothing must be typed again.
     """
     if request.method in ("GET", "HEAD"):
         wanted = request.full_path.removesuffix("?")

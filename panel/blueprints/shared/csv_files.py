@@ -1,6 +1,6 @@
-"""CSV files that a spreadsheet opens as text and figures, never as formulas.
+"""CSV downloads, protected against formula injection in spreadsheets.
 
-With `for=excel` in the address they begin with a byte-order mark: without it, Excel reads UTF-8 as another encoding.
+`for=excel` in the query string adds a byte-order mark: without it, Excel does not recognize UTF-8.
 """
 
 import csv
@@ -27,7 +27,7 @@ def csv_file(name: str, *, head: Sequence[str], rows: Iterable[Sequence[object]]
 
 
 def csv_stream(name: str, *, head: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
-    """As `csv_file`, sent while the rows are still being read: for tables of any length."""
+    """Like `csv_file`, but streamed while the rows are read, for tables of any length."""
     pieces = chain(filter(None, [_mark()]), csv_pieces(head, rows))
     answer = Response(stream_with_context(pieces), content_type="text/csv; charset=utf-8")
     answer.headers.set("Content-Disposition", "attachment", filename=name)
@@ -53,6 +53,6 @@ def csv_pieces(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterato
 
 
 def safe_cell(cell: object) -> str:
-    """The cell as text. What a spreadsheet would run as a formula gets an apostrophe in front."""
+    """The cell as text, with an apostrophe in front of anything a spreadsheet would run as a formula."""
     text = "" if cell is None else str(cell)
     return f"'{text}" if text.startswith(_FORMULA_SIGNS) else text

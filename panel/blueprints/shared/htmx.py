@@ -1,4 +1,4 @@
-"""The only place that asks whether htmx made a request, and how the polls of live regions are answered."""
+"""htmx requests: full page or fragment, and conditional polling of live regions (304)."""
 
 from collections.abc import Callable
 from typing import cast
@@ -11,12 +11,11 @@ from werkzeug.wrappers import Response as BaseResponse
 
 request = cast(HtmxAwareRequest, plain_request)
 
-# The hash of what a live region shows. Every answer to its polls has this header: `live.js` takes one without it for
-# a stranger's, such as a proxy's, and swaps nothing.
+# Header with the hash of a live region. `live.js` ignores responses without it, such as a proxy's error page.
 REGION_TAG = "HX-PTag"
 LOGGED_OUT = "logged-out"
 
-# Addresses that only ever answer with a part of a page end so.
+# Paths that always return a fragment end like this.
 FRAGMENT_ENDINGS = ("/live",)
 
 
@@ -25,7 +24,7 @@ def init_app(app: Flask) -> None:
 
 
 def wants_fragment() -> bool:
-    """Whether the answer will be put into a page that is already open."""
+    """Whether the response should be a fragment that htmx swaps into the open page."""
     if request.path.endswith(FRAGMENT_ENDINGS):
         return True
     is_whole = request.htmx.boosted or request.htmx.history_restore_request
@@ -33,7 +32,7 @@ def wants_fragment() -> bool:
 
 
 def page_or_fragment(page: str, fragment: str, **context: object) -> Response:
-    """The whole page, or just its changing part when htmx asked for that part."""
+    """The whole page, or just its fragment when htmx asked for that."""
     template = fragment if wants_fragment() else page
     response = make_response(render_template(template, **context))
     response.vary.add("HX-Request")
@@ -41,7 +40,7 @@ def page_or_fragment(page: str, fragment: str, **context: object) -> Response:
 
 
 def region_or_304(shown: str, region: Callable[[], str]) -> Response:
-    """The answer to a poll: 304 while the open page shows the same, else the region with its hash."""
+    """Response to a poll: 304 while nothing changed, otherwise the region with its new hash."""
     is_same = request.headers.get(REGION_TAG) == shown
     response = Response(status=304) if is_same else make_response(region())
     response.headers[REGION_TAG] = shown
@@ -49,12 +48,12 @@ def region_or_304(shown: str, region: Callable[[], str]) -> Response:
 
 
 def logged_out() -> Response:
-    """The answer to a part of a page whose reader is logged out: a redirect would be swapped in as if it were rows."""
+    """401 for a fragment when logged out: htmx would follow a redirect and swap the login page into the region."""
     return Response(status=401, headers={REGION_TAG: LOGGED_OUT})
 
 
 def redirect_or_fragment(address: str, fragment: str, **context: object) -> BaseResponse:
-    """The answer to a form that made something: a 303 to its page, or the changed part to htmx."""
+    """Response after a successful POST: a 303 redirect, or the changed fragment for htmx."""
     if not wants_fragment():
         return redirect(address, code=303)
     response = make_response(render_template(fragment, **context))

@@ -1,4 +1,4 @@
-"""Device cookie: for which accounts this browser has logged in before, signed, for 400 days.
+"""Known-device cookie: the accounts this browser has logged in to before, signed, for 400 days.
 
 It opens nothing. Wrong passwords and codes from a known device are counted for that device alone, so that strangers
 who try an account cannot lock its owner out.
@@ -17,12 +17,12 @@ TOKEN_BYTES = 12
 
 
 def device_name(user_id: int | None) -> str | None:
-    """The name of this browser as a device of that account; None where it has not logged in to it."""
+    """The device id of this browser for that account, or None if it has never logged in to it."""
     return None if user_id is None else _read().get(str(user_id))
 
 
 def remember(user_id: int) -> None:
-    """Let the answer to this request mark the browser as one of this account's devices."""
+    """Set the cookie on the response: this browser is now a known device of the account."""
     devices = _read()
     devices[str(user_id)] = devices.pop(str(user_id), "") or secrets.token_urlsafe(TOKEN_BYTES)
     kept = dict(list(devices.items())[-MOST_ACCOUNTS:])

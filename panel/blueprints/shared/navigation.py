@@ -1,4 +1,4 @@
-"""The links of the bar, the footer and the office, in their order; pages that a build lacks are left out when drawn."""
+"""Navigation links of the header, the footer and the office, in order. Links to missing pages are not rendered."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What pages say to search engines: one graph a page, made of the same words that the page shows."""
+"""Structured data (JSON-LD, schema.org): one graph per page, with the same text as the page."""
 
 from datetime import date
 from typing import Any
@@ -23,7 +23,7 @@ def graph(*nodes: Node) -> Node:
 
 
 def breadcrumbs(*trail: tuple[str, str]) -> Node:
-    """The way to a page, from (name, path) of each step; the page itself is the last."""
+    """BreadcrumbList from (name, path) pairs; the page itself is the last."""
     return {
         "@type": "BreadcrumbList",
         "itemListElement": [

@@ -1,6 +1,6 @@
-"""What every template may use: filters, a few globals, and the links of the bar and the footer.
+"""Template globals and filters, and the links of the header and the footer.
 
-Who asks and how much is on the balance are read at most once a request, and only when a page prints them.
+The current user and the balance are read at most once per request, and only when a page uses them.
 """
 
 import re
@@ -33,7 +33,7 @@ _INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 
 
 class Flush(Extension):
-    """Templates of pages as if they were not indented: what is sent is the smaller for it. Values stay as they are."""
+    """Jinja extension that removes indentation from HTML templates, so that pages are smaller. Values are unchanged."""
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
         return _INDENT.sub("", source) if (name or "").endswith((".html", ".svg")) else source
@@ -82,16 +82,16 @@ def init_app(app: Flask) -> None:
 
 
 def me() -> SignedIn | None:
-    """Who is signed in, or None."""
+    """The logged-in user, or None."""
     if not has_request_context():
         return None
-    # What Flask-Login keeps of this request; pages ask a dozen times.
+    # Read from Flask-Login's `g` attribute first: pages call this a dozen times.
     user = g.get("_login_user") or current_user._get_current_object()
     return user if user.is_authenticated else None
 
 
 def my_balance_nanos() -> int:
-    """The balance of whoever is signed in: as read with the session, or anew where this request may have moved it."""
+    """The user's balance in nanos: from the session query, or read again if this request may have changed it."""
     if request.method in ("GET", "HEAD"):
         return int(current_user.balance_nanos)
     if "my_balance_nanos" not in g:
@@ -115,7 +115,7 @@ def office_links() -> list[Link]:
 
 
 def footer_links() -> list[tuple[str, list[Link]]]:
-    """The public map, under its headings; a heading without pages is left out."""
+    """Footer links by heading; headings without pages are left out."""
     return _links().footer
 
 
@@ -155,7 +155,7 @@ def _mark(path: str, page: str) -> Markup:
 
 
 def has_page(path: str) -> bool:
-    """Whether this build answers a GET at the path."""
+    """Whether a route answers GET at the path."""
     known: dict[str, bool] = current_app.extensions.setdefault(EXTENSION, {})
     if path not in known:
         known[path] = current_app.url_map.bind("").test(path, method="GET")

@@ -1,11 +1,11 @@
-"""Numbers of rows in addresses: plain digits, and no more of them than a column can hold."""
+"""URL converter for row ids: ASCII digits only, and no more than a BIGINT can hold."""
 
 from flask import Flask
 from werkzeug.routing import IntegerConverter
 
 
 class RowNumber(IntegerConverter):
-    """What `<int:…>` takes. Other digits than ours, and endless numbers, are addresses that do not exist."""
+    """Replaces `<int:…>`. Non-ASCII digits and numbers that are too large give a 404."""
 
     regex = "[0-9]{1,18}"
 
