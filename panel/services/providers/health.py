@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import case, null, or_, select, update
 
-from panel.db import db, execute_write
+from panel.db import db, execute_write, lock_rows
 from panel.models import Catalogue, Order, Provider
 from panel.providers.base import Accepted, NotSent, Outcome, ProviderSilent, Refused, Unclear
 from panel.services import reviews
@@ -38,11 +38,17 @@ def heard_of_order(provider_id: int, outcome: Outcome, *, now: datetime) -> None
 
     After several in a row the provider gets no order but one at a time, to see whether it answers again.
     """
-    heard(provider_id, outcome, now=now)
-    if isinstance(outcome, NotSent):
-        return
     mine = Provider.id == provider_id
-    if not isinstance(outcome, Unclear) or outcome.is_in_words:
+    unclear_adds = select(Provider.unclear_adds).where(mine)
+    is_unclear = isinstance(outcome, Unclear) and not outcome.is_in_words
+    is_counted = not isinstance(outcome, NotSent) and (is_unclear or bool(db.session.scalar(unclear_adds)))
+    if is_counted:
+        # Before the provider's row, as in imports: the other way around, the two deadlock on PostgreSQL.
+        db.session.execute(lock_rows(select(Catalogue.version))).all()
+    heard(provider_id, outcome, now=now)
+    if not is_counted:
+        return
+    if not is_unclear:
         cleared = update(Provider).where(mine, Provider.unclear_adds > 0).values(unclear_adds=0, add_after=None)
         said = "It answers clearly again."
         if execute_write(cleared) and reviews.close(
@@ -50,7 +56,7 @@ def heard_of_order(provider_id: int, outcome: Outcome, *, now: datetime) -> None
         ):
             _tell_open_pages()
         return
-    count = (db.session.scalar(select(Provider.unclear_adds).where(mine)) or 0) + 1
+    count = (db.session.scalar(unclear_adds) or 0) + 1
     db.session.execute(update(Provider).where(mine).values(unclear_adds=count, add_after=_add_after(count, now=now)))
     if count == UNCLEAR_AFTER:
         _tell_open_pages()
@@ -59,7 +65,7 @@ def heard_of_order(provider_id: int, outcome: Outcome, *, now: datetime) -> None
             provider_id=provider_id,
             text=f"{count} orders in a row got no clear answer from the provider, until {now:%Y-%m-%d %H:%M} UTC. "
             "It gets no more orders but one at a time, to see whether it answers again.",
-            raw=outcome.text[:200],
+            raw=outcome.text[:200] if isinstance(outcome, Unclear) else "",
             now=now,
         )
 
@@ -145,13 +151,17 @@ def pause(provider_id: int, *, reason: str, now: datetime) -> bool:
 
 def resume(provider_id: int, *, now: datetime) -> bool:
     """Hand over again, at once, what waited; whether the provider was paused, or got one order at a time."""
+    # Orders, catalogue, provider: the order in which the result of a hand-over locks them.
+    waiting = select(Order.id).where(Order.provider_id == provider_id, Order.dispatch_at > now).order_by(Order.id)
+    orders = db.session.scalars(lock_rows(waiting)).all()
     _tell_open_pages()
     is_held = or_(Provider.paused_at.is_not(None), Provider.unclear_adds >= UNCLEAR_AFTER)
     statement = update(Provider).where(Provider.id == provider_id, is_held)
     was_held = execute_write(statement.values(paused_at=None, pause_reason="")) == 1
     db.session.execute(update(Provider).where(Provider.id == provider_id).values(**AS_NEW))
-    waiting = update(Order).where(Order.provider_id == provider_id, Order.dispatch_at > now)
-    db.session.execute(waiting.values(dispatch_at=now))
+    if orders:
+        due = update(Order).where(Order.provider_id == provider_id, Order.dispatch_at > now)
+        db.session.execute(due.values(dispatch_at=now))
     for kind in ("provider_paused", "provider_unclear"):
         reviews.close(kind, provider_id=provider_id, resolution="The provider was resumed.", now=now)
     return was_held

@@ -175,3 +175,19 @@ def test_providers_that_were_there_before_are_asked_only_when_somebody_wants_to_
     with transaction():
         providers_view.ask_balance(provider.id, actor="anna", now=utc_now())
     assert providers_view.balances_due(now=utc_now()) == [provider.id]
+
+
+def test_a_provider_that_gets_one_order_at_a_time_can_be_paused_and_resumed(office: FlaskClient) -> None:
+    provider = a_provider("panel_api")
+    with transaction():
+        unclear = provider_health.UNCLEAR_AFTER
+        db.session.execute(update(Provider).where(Provider.id == provider.id).values(unclear_adds=unclear))
+    address = f"/office/providers/{provider.id}"
+
+    page = office.get(address).text
+    paused = office.post(f"{address}/pause", data={"reason": "We look into it."})
+    held = office.get(address).text
+
+    assert f'action="{address}/pause"' in page and f'action="{address}/resume"' in page
+    assert (paused.status_code, reload(provider).pause_reason) == (303, "We look into it.")
+    assert f'action="{address}/pause"' not in held and f'action="{address}/resume"' in held
