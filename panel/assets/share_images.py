@@ -1,6 +1,6 @@
-"""The picture that stands beside a shared link: one for each status, with its tag drawn large, and one for all else.
+"""Share images (Open Graph): one per status with a large tag, and one for all other pages.
 
-Drawn by us at the first request, in the colors of `static/css/tokens.css`, and kept in the instance folder. The name
+Rendered at the first request, in the colors of `static/css/tokens.css`, and stored in the instance folder. The name
 holds a digest of all that the picture depends on, so that a picture may be cached for ever.
 """
 
@@ -22,7 +22,7 @@ from panel.domain.status import Status
 from panel.settings import ROOT
 
 WIDTH, HEIGHT = 1200, 630
-# Drawn larger and made smaller, which smooths the edges.
+# Rendered larger and scaled down for smooth edges.
 TIMES = 2
 MARGIN = 84
 TAG_HEIGHT = 168
@@ -49,12 +49,12 @@ class Picture:
         digest = hashlib.blake2b(digest_size=8)
         for part in (repr(self), PIL.__version__):
             digest.update(part.encode())
-        digest.update(_drawn_from())
+        digest.update(_digest_source())
         return f"{self.name}-{digest.hexdigest()}.png"
 
 
 def kept(picture: Picture, *, folder: Path) -> bytes:
-    """The picture as a PNG file, drawn where the folder does not have it yet."""
+    """The picture as a PNG file, rendered if the folder does not have it yet."""
     path = folder / picture.file_name
     if path.exists():
         return path.read_bytes()
@@ -67,7 +67,7 @@ def kept(picture: Picture, *, folder: Path) -> bytes:
 
 
 def draw(picture: Picture) -> bytes:
-    """The picture drawn anew, as a PNG file."""
+    """Render the picture as a PNG file."""
     image = Image.new("RGB", (WIDTH * TIMES, HEIGHT * TIMES), colors()["page"])
     pen = ImageDraw.Draw(image)
     _write(pen, picture.site_name, top=62, size=38, color="ink-soft")
@@ -92,7 +92,7 @@ def colors() -> Mapping[str, Color]:
 
 
 @cache
-def _drawn_from() -> bytes:
+def _digest_source() -> bytes:
     return Path(__file__).read_bytes() + TOKENS.read_bytes()
 
 

@@ -114,10 +114,10 @@ def _change_access(email: str, kind: ProposalKind, *, reason: str) -> None:
 @click.argument("email")
 @click.option("--reason", required=True, help="Why, and how you know who asked; the audit log keeps it.")
 def reset_second_factor(email: str, reason: str) -> None:
-    """Take the second factor off an account whose owner has lost it.
+    """Turn off two-factor authentication for an account whose owner has lost the device.
 
     All its devices are logged out. A customer then logs in with the password alone; an operator sets up a new second
-    factor before the office opens. Be sure who asks: whoever has the password gets in afterwards.
+    factor before the office opens. Be sure who is asking: afterwards the password alone is enough.
     """
     with cli_transaction():
         two_factor.reset(email, reason=reason, actor=getpass.getuser(), now=utc_now())
@@ -127,7 +127,7 @@ def reset_second_factor(email: str, reason: str) -> None:
 @users_group.command("code")
 @click.argument("email")
 def show_code(email: str) -> None:
-    """Print a code of an account's second factor, for trying things out. Refused with PANEL_ENV=production."""
+    """Print a two-factor code of an account, for development. Refused with PANEL_ENV=production."""
     settings = current_app.config["PANEL"]
     if settings.env == "production":
         raise click.ClickException("Codes are for their owners alone: this is refused with PANEL_ENV=production.")

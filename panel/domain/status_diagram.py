@@ -68,11 +68,11 @@ def is_folded(pair: Pair) -> bool:
     return any(stage.may_become(after) for stage in ahead if stage is not after)
 
 
-def drawn() -> tuple[Pair, ...]:
+def shown_pairs() -> tuple[Pair, ...]:
     return tuple(pair for pair in pairs() if not is_folded(pair))
 
 
-def folded() -> tuple[Pair, ...]:
+def folded_pairs() -> tuple[Pair, ...]:
     return tuple(pair for pair in pairs() if is_folded(pair))
 
 
@@ -80,7 +80,7 @@ def drawing(here: Status | None = None) -> Drawing:
     """The drawing with the given status marked, for a page that is about it."""
     return Drawing(
         nodes=tuple(_node(status, is_here=status is here) for status in Status),
-        arrows=tuple(_arrow(pair) for pair in drawn()),
+        arrows=tuple(_arrow(pair) for pair in shown_pairs()),
         words=words(here),
     )
 
@@ -89,7 +89,7 @@ def words(here: Status | None = None) -> str:
     """The whole drawing in sentences, and the folded moves with it."""
     moves = [f"{status.label} becomes {_either(status.facts.next)}." for status in Status if status.facts.next]
     ends = [status.label for status in Status if status.is_final]
-    skips = "; ".join(f"{before.label} to {after.label}" for before, after in folded())
+    skips = "; ".join(f"{before.label} to {after.label}" for before, after in folded_pairs())
     parts = [*moves, f"{' and '.join(ends)} are final.", f"Not drawn, since they only skip a stage: {skips}."]
     if here is not None:
         parts.append(f"This page is about {here.label}.")

@@ -42,7 +42,7 @@ def main() -> None:
 
         targets = [
             call("status, 100 ids", action="status", orders=ids),
-            replace(call("the same, made anew", action="status", orders=ids), is_anew=True),
+            replace(call("the same, uncached", action="status", orders=ids), is_uncached=True),
             call("status, one id", action="status", order="1"),
             call("balance", action="balance"),
             Target("hello world", stack.enter_context(served("tests.bench.bare:app")), "/hello"),

@@ -17,7 +17,7 @@ _numbers = itertools.count()
 class Target:
     """One address with its headers, and the status that every answer must have. With a body it is a POST.
 
-    With `is_anew` each request carries a cookie, or a field, that none carried before, so that no answer kept for it is
+    With `is_uncached` each request carries a cookie or a field that none carried before, so that no cached response is
     found.
     """
 
@@ -27,11 +27,11 @@ class Target:
     headers: dict[str, str] = field(default_factory=dict)
     status: int = 200
     body: bytes = b""
-    is_anew: bool = False
+    is_uncached: bool = False
 
     def requests(self) -> Iterator[bytes]:
         """One request after the other, without end."""
-        if not self.is_anew:
+        if not self.is_uncached:
             yield from itertools.repeat(self.request)
         for number in _numbers:
             if self.body:

@@ -1,4 +1,4 @@
-"""What the protection from slow clients costs: a kept page with it and without, and `/healthz` during an attack."""
+"""Bench of slow-client protection: a cached page with and without it, and `/healthz` during an attack."""
 
 import contextlib
 import os
@@ -42,7 +42,7 @@ def main() -> None:
             rates.append(having)
         times = _probe(protected)
     print(
-        f"\nKept page: {statistics.median(rates):,.0f} a second, {statistics.median(ratios):.2f} of the same ", end=""
+        f"\nCached page: {statistics.median(rates):,.0f} a second, {statistics.median(ratios):.2f} of the same ", end=""
     )
     print(f"without protection (goal: at least {GOAL}); medians of {ROUNDS} rounds")
     print(f"/healthz during {SLOW} slow connections, {PROBES} probes: slowest {max(times) * 1000:,.0f} ms")

@@ -93,7 +93,7 @@ def fill(app: Flask) -> Filled:
         "/reset-password/<token>": reset,
         "/confirm-email/<token>": confirm,
         "/unsubscribe/<token>": notifications.unsubscribe_path(customer.id, list(Notice)).rpartition("/")[2],
-        # Only a mail holds the token of this one: what is looked at is the page for a link that works no more.
+        # Only a mail holds this token, so the page for a link that no longer works is checked.
         "/change-email/<token>": "spent",
         "/pictures/<name>.png": f"{Status.PARTIAL.slug}-0",
         "/order-statuses/<slug>": Status.PARTIAL.slug,

@@ -13,7 +13,7 @@ from panel.db import transaction
 from panel.services.catalogue import tools
 
 NAME = "{http://www.sitemaps.org/schemas/sitemap/0.9}loc"
-# A page that asks visitors to log in first has its places behind the door.
+# The anchors of a page that requires a login are not visible to visitors.
 FOUND = (200, 303)
 
 

@@ -1,4 +1,4 @@
-"""The pictures of shared links: drawn once, named by what they show, kept for ever."""
+"""Share images: rendered once, named by their content, cached."""
 
 import io
 import re
@@ -37,7 +37,7 @@ def test_every_status_has_a_picture_of_its_own(client: FlaskClient) -> None:
     assert len(addresses) == len(Status)
 
 
-def test_a_picture_is_drawn_once(app: Flask, client: FlaskClient) -> None:
+def test_a_picture_is_rendered_once(app: Flask, client: FlaskClient) -> None:
     address = picture_of(client, "/order-statuses/partial")
     client.get(address)
     file = app.config["PANEL"].instance / "pictures" / Path(address).name

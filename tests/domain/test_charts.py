@@ -38,31 +38,31 @@ def test_bars_cover_each_day_once_and_stay_inside(seconds: list[dict[State, int]
 
     bars = charts.day_bars(days)
 
-    drawn = {path.state: path.d for path in bars.paths}
+    chart = {path.state: path.d for path in bars.paths}
     runs = [
         (int(begin), int(length))
         for state in (State.OPERATIONAL, State.UNKNOWN)
-        for begin, length in re.findall(r"M(\d+)\.5 \d+h(\d+)", drawn.get(state, ""))
+        for begin, length in re.findall(r"M(\d+)\.5 \d+h(\d+)", chart.get(state, ""))
     ]
     covered = sorted(place for begin, length in runs for place in range(begin, begin + length, charts.DAY_WIDTH))
     assert covered == list(range(0, 360, charts.DAY_WIDTH))
     for state in (State.DEGRADED, State.PARTIAL, State.MAJOR):
-        for _x, foot, tall in re.findall(r"M(\d+) (\d+)v-(\d+)", drawn.get(state, "")):
+        for _x, foot, tall in re.findall(r"M(\d+) (\d+)v-(\d+)", chart.get(state, "")):
             assert 0 <= int(foot) - int(tall) < int(foot) <= charts.BAR_HEIGHT
         troubled = sum(bool(each.get(state)) for each in seconds)
-        assert drawn.get(state, "").count("M") <= troubled
+        assert chart.get(state, "").count("M") <= troubled
 
 
 @given(st.lists(st.integers(0, 10**7), min_size=1, max_size=90))
 def test_columns_stand_on_the_line_and_rise_with_their_values(values: list[int]) -> None:
-    drawn = charts.columns(values)
+    chart = charts.columns(values)
 
-    assert len(drawn.columns) == len(values)
-    assert all(column.y + column.height == charts.HEIGHT and column.y >= 0 for column in drawn.columns)
-    assert all(bool(column.height) == bool(value) for column, value in zip(drawn.columns, values, strict=True))
-    assert drawn.columns[-1].x + drawn.columns[-1].width <= charts.WIDTH
-    assert drawn.ticks[0].value == 0 and drawn.ticks[-1].value >= max(values)
-    assert len(drawn.ticks) <= charts.MOST_TICKS + 1
+    assert len(chart.columns) == len(values)
+    assert all(column.y + column.height == charts.HEIGHT and column.y >= 0 for column in chart.columns)
+    assert all(bool(column.height) == bool(value) for column, value in zip(chart.columns, values, strict=True))
+    assert chart.columns[-1].x + chart.columns[-1].width <= charts.WIDTH
+    assert chart.ticks[0].value == 0 and chart.ticks[-1].value >= max(values)
+    assert len(chart.ticks) <= charts.MOST_TICKS + 1
 
 
 def test_scale_has_round_steps() -> None:
@@ -79,6 +79,6 @@ def test_durations_have_steps_of_a_clock() -> None:
 
 
 def test_line_breaks_where_there_is_no_value() -> None:
-    drawn = charts.lines([10, None, 10, 5])
+    chart = charts.lines([10, None, 10, 5])
 
-    assert drawn.paths == ("M75 0h0M375 0h0L525 100h0",)
+    assert chart.paths == ("M75 0h0M375 0h0L525 100h0",)

@@ -1,4 +1,4 @@
-"""The drawing says what the table says: every move is drawn or named, and no other."""
+"""Status diagram: every allowed move is shown or named, and no other."""
 
 import pytest
 
@@ -8,26 +8,28 @@ from panel.domain.status import FACTS, Status
 MOVES = {(before, after) for before in Status for after in Status if before.may_become(after)}
 
 
-def test_every_move_of_the_table_is_drawn_or_named_and_no_other() -> None:
-    drawn, folded = set(status_diagram.drawn()), set(status_diagram.folded())
+def test_every_move_of_the_table_is_shown_or_named_and_no_other() -> None:
+    shown, folded = set(status_diagram.shown_pairs()), set(status_diagram.folded_pairs())
 
-    assert drawn | folded == MOVES
-    assert not drawn & folded
+    assert shown | folded == MOVES
+    assert not shown & folded
 
 
-def test_arrows_of_the_drawing_are_the_drawn_moves() -> None:
+def test_arrows_of_the_drawing_are_the_shown_moves() -> None:
     arrows = [arrow.pair for arrow in status_diagram.drawing().arrows]
 
-    assert sorted(arrows) == sorted(status_diagram.drawn())
+    assert sorted(arrows) == sorted(status_diagram.shown_pairs())
 
 
-def test_a_folded_move_is_a_way_of_drawn_arrows_past_a_stage() -> None:
-    for before, after in status_diagram.folded():
-        assert any(_leads(stage, after) for stage in FACTS[before].next if (before, stage) in status_diagram.drawn())
+def test_a_folded_move_is_a_way_of_shown_arrows_past_a_stage() -> None:
+    for before, after in status_diagram.folded_pairs():
+        assert any(
+            _leads(stage, after) for stage in FACTS[before].next if (before, stage) in status_diagram.shown_pairs()
+        )
 
 
 def _leads(before: Status, after: Status) -> bool:
-    if (before, after) in status_diagram.drawn():
+    if (before, after) in status_diagram.shown_pairs():
         return True
     return any(_leads(stage, after) for stage in FACTS[before].next if stage.is_open and stage is not before)
 
@@ -39,7 +41,7 @@ def test_words_name_each_move_of_a_status_and_the_page(status: Status) -> None:
     assert f"This page is about {status.label}." in words
     for after in FACTS[status].next:
         assert after.label in words.split(f"{status.label} becomes ")[1].split(".")[0]
-    for before, after in status_diagram.folded():
+    for before, after in status_diagram.folded_pairs():
         assert f"{before.label} to {after.label}" in words
 
 

@@ -1,4 +1,4 @@
-"""Whoever is no longer let in is out with the next request, through every layer: pages, kept pages, 304s and the API.
+"""Ended sessions are rejected from the next request on, in every layer: pages, cached pages, 304s and the API.
 
 Only the account's own row is changed here: no device is ended and no key revoked, so that each layer has to ask.
 """

@@ -1,4 +1,4 @@
-"""Random walks over all that may happen to orders, the clock included; the books are worked out anew each step."""
+"""Stateful tests (random walks) of orders, including the clock; the ledger is recomputed after each step."""
 
 import itertools
 from collections.abc import Sequence

@@ -204,7 +204,7 @@ def test_a_panel_that_has_measured_itself_is_backed_up_and_restored(
     assert before == after == [(Component.SITE, NOON.date(), 60)]
 
 
-def test_no_page_drawn_after_the_backup_passes_for_the_present_one(
+def test_no_page_rendered_after_the_backup_passes_for_the_present_one(
     app: Flask, elsewhere: Flask, tmp_path: Path
 ) -> None:
     customer_id = a_customer().id
@@ -212,13 +212,13 @@ def test_no_page_drawn_after_the_backup_passes_for_the_present_one(
     for _ in range(3):
         with transaction():
             customer_version.bump_customers([customer_id])
-    drawn = db.session.get_one(User, customer_id).state_version
+    rendered = db.session.get_one(User, customer_id).state_version
 
     with elsewhere.app_context():
         run(elsewhere, "restore", tmp_path / "panel.backup")
         restored = db.session.get_one(User, customer_id).state_version
 
-    assert restored > drawn
+    assert restored > rendered
 
 
 def test_everybody_is_logged_out_by_a_restore(

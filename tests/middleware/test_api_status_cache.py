@@ -164,7 +164,7 @@ def test_so_many_answers_are_kept_and_none_for_strangers(client: FlaskClient, ma
     caller = a_known_caller(client)
 
     def ask(*numbers: int) -> int:
-        """How many of these were made anew."""
+        """How many of these were not served from the cache."""
         before = made.count
         for number in numbers:
             assert is_quick(caller.post("status", orders=number))

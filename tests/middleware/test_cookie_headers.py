@@ -143,20 +143,20 @@ def two_sessions(app: Flask) -> tuple[str, str]:
 
 
 @pytest.fixture
-def who_asks(app: Flask) -> SessionLookup:
+def session_lookup(app: Flask) -> SessionLookup:
     return SessionLookup(app)
 
 
 @given(header=HEADERS)
 def test_the_layers_before_flask_see_whom_flask_sees(
-    app: Flask, two_sessions: tuple[str, str], who_asks: SessionLookup, header: str
+    app: Flask, two_sessions: tuple[str, str], session_lookup: SessionLookup, header: str
 ) -> None:
     cookies = header.replace("{first}", two_sessions[0]).replace("{second}", two_sessions[1])
     environ = {"HTTP_COOKIE": cookies}
     with app.app_context(), app.test_request_context("/faq", environ_overrides=environ) as context:
         flask_sees, flask_has = template_globals.me(), dict(context.request.cookies)
 
-    seen = who_asks.signed_in(environ)
+    seen = session_lookup.signed_in(environ)
 
     assert dict(cookies_of(environ)) == flask_has
     assert theme_of(environ) == (flask_has.get("theme") if flask_has.get("theme") in ("light", "dark") else "")

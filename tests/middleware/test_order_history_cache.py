@@ -1,4 +1,4 @@
-"""The kept page of the order history: never stale, never another's, and always with the present time."""
+"""Order history cache: never stale, never another customer's page, always with the current time."""
 
 import re
 
@@ -55,7 +55,7 @@ def without_time(answer: TestResponse) -> str:
     return re.sub(r"\d\d:\d\d(:\d\d)?( UTC|Z)|<time [^>]+>", "", answer.text)
 
 
-def test_a_page_that_did_not_change_is_drawn_once(client: FlaskClient, site: Counted, customer: User) -> None:
+def test_a_page_that_did_not_change_is_rendered_once(client: FlaskClient, site: Counted, customer: User) -> None:
     first = client.get("/orders")
     asked = site.asked
 

@@ -27,7 +27,7 @@ INDEXABLE = '<meta name="robots" content="index, follow">'
 
 
 @pytest.fixture
-def drawn(app: Flask) -> Iterator[list[str]]:
+def rendered(app: Flask) -> Iterator[list[str]]:
     """The paths that Flask was asked to draw."""
     paths: list[str] = []
 
@@ -47,23 +47,23 @@ def bump_catalogue() -> None:
         db.session.execute(update(Catalogue).values(version=Catalogue.version + 1))
 
 
-def test_a_page_is_drawn_once_for_all_visitors(app: Flask, drawn: list[str]) -> None:
+def test_a_page_is_rendered_once_for_all_visitors(app: Flask, rendered: list[str]) -> None:
     a_tool()
     answers = [app.test_client().get("/tools") for _ in range(3)]
 
-    assert drawn == ["/tools"]
+    assert rendered == ["/tools"]
     assert {answer.data for answer in answers} == {answers[0].data}
     assert {answer.status_code for answer in answers} == {200}
 
 
 @pytest.mark.both_engines
-def test_what_a_visitor_has_is_not_sent_again(client: FlaskClient, drawn: list[str]) -> None:
+def test_what_a_visitor_has_is_not_sent_again(client: FlaskClient, rendered: list[str]) -> None:
     tag = tag_of(client)
 
     answer = client.get("/tools", headers={"If-None-Match": f'"other", {tag}'})
 
     assert (answer.status_code, answer.data, answer.headers["ETag"]) == (304, b"", tag)
-    assert drawn == ["/tools"]
+    assert rendered == ["/tools"]
 
 
 def test_asking_for_the_head_alone_brings_no_body(client: FlaskClient) -> None:
@@ -105,7 +105,7 @@ def test_only_an_encoding_that_was_asked_for_is_given(accepted: str, given: str)
 
 @pytest.mark.both_engines
 def test_a_changed_catalogue_shows_at_once(
-    client: FlaskClient, drawn: list[str], monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, rendered: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(public_page_cache, "VERSIONS_MAX_AGE_SECONDS", 3600.0)
     client.get("/tools")
@@ -115,12 +115,12 @@ def test_a_changed_catalogue_shows_at_once(
     answer = client.get("/tools")
 
     assert f"/tools/{tool.slug}" in answer.text
-    assert drawn == ["/tools", "/tools"]
+    assert rendered == ["/tools", "/tools"]
 
 
 @pytest.mark.both_engines
 def test_what_another_process_changed_shows_a_moment_later(
-    client: FlaskClient, drawn: list[str], monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, rendered: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever writes past `transaction` is to this process as another process is."""
     monkeypatch.setattr(public_page_cache, "VERSIONS_MAX_AGE_SECONDS", 3600.0)
@@ -129,12 +129,12 @@ def test_what_another_process_changed_shows_a_moment_later(
         connection.execute(update(Catalogue).values(version=Catalogue.version + 1))
 
     client.get("/tools")
-    assert drawn == ["/tools"]
+    assert rendered == ["/tools"]
 
     monkeypatch.setattr(public_page_cache, "VERSIONS_MAX_AGE_SECONDS", 0.01)
     time.sleep(0.02)
     client.get("/tools")
-    assert drawn == ["/tools", "/tools"]
+    assert rendered == ["/tools", "/tools"]
 
 
 @pytest.mark.both_engines
@@ -154,7 +154,7 @@ def test_a_paused_provider_and_a_resumed_one_show_at_once(client: FlaskClient) -
     assert shown == [False, True, False]
 
 
-def test_figures_that_are_read_anew_show_at_once(client: FlaskClient, drawn: list[str]) -> None:
+def test_figures_that_are_read_again_show_at_once(client: FlaskClient, rendered: list[str]) -> None:
     a_tool()
     client.get("/tools")
     client.get("/tools")
@@ -162,22 +162,22 @@ def test_figures_that_are_read_anew_show_at_once(client: FlaskClient, drawn: lis
 
     client.get("/tools")
 
-    assert drawn == ["/tools", "/tools"]
+    assert rendered == ["/tools", "/tools"]
 
 
 def test_a_page_lasts_a_minute_and_its_tag_as_long_as_its_words(
-    client: FlaskClient, drawn: list[str], monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, rendered: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tag = tag_of(client, "/faq")
     monkeypatch.setattr(public_page_cache, "utc_now", lambda: utc_now() + timedelta(minutes=1))
 
     later = client.get("/faq", headers={"If-None-Match": tag})
 
-    assert drawn == ["/faq", "/faq"]
+    assert rendered == ["/faq", "/faq"]
     assert later.status_code == 304
 
 
-def test_whoever_has_a_session_is_drawn_a_page_of_their_own(app: Flask, drawn: list[str]) -> None:
+def test_whoever_has_a_session_is_given_a_page_of_their_own(app: Flask, rendered: list[str]) -> None:
     visitor, customer = app.test_client(), signed_in(app.test_client(), a_customer("12.50"))
     for_visitors = visitor.get("/tools")
 
@@ -187,20 +187,20 @@ def test_whoever_has_a_session_is_drawn_a_page_of_their_own(app: Flask, drawn: l
     assert "$12.50" in answer.text
     assert "ETag" not in answer.headers
     assert visitor.get("/tools").data == for_visitors.data
-    assert drawn == ["/tools", "/tools"]
+    assert rendered == ["/tools", "/tools"]
 
 
-def test_filters_strangers_and_forms_are_drawn_each_time(client: FlaskClient, drawn: list[str]) -> None:
+def test_filters_strangers_and_forms_are_rendered_each_time(client: FlaskClient, rendered: list[str]) -> None:
     asked = ["/tools?refill=yes", "/tools/no-such-tool", "/log-in"]
     for path in asked * 2:
         answer = client.get(path)
         assert "ETag" not in answer.headers
         client.delete_cookie("session")
 
-    assert drawn == [path.partition("?")[0] for path in asked * 2]
+    assert rendered == [path.partition("?")[0] for path in asked * 2]
 
 
-def test_each_choice_of_colors_is_kept_by_itself(app: Flask, drawn: list[str]) -> None:
+def test_each_choice_of_colors_is_kept_by_itself(app: Flask, rendered: list[str]) -> None:
     clients = {choice: app.test_client() for choice in ("", "light", "dark")}
     for choice, client in clients.items():
         if choice:
@@ -210,7 +210,7 @@ def test_each_choice_of_colors_is_kept_by_itself(app: Flask, drawn: list[str]) -
 
     found = {choice: set(re.findall(r'<html lang="en"(.*)>', "".join(texts))) for choice, texts in pages.items()}
     assert found == {"": {""}, "light": {' data-theme="light"'}, "dark": {' data-theme="dark"'}}
-    assert len(drawn) == 3
+    assert len(rendered) == 3
 
 
 @pytest.mark.parametrize(

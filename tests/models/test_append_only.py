@@ -1,4 +1,4 @@
-"""What is written once is never changed: the database itself refuses it, whoever asks."""
+"""Append-only tables: the database refuses UPDATE and DELETE from any client."""
 
 import pytest
 from sqlalchemy import func, select, text

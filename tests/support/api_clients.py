@@ -1,4 +1,4 @@
-"""A program that calls the API as resellers' programs do, with a key of its own."""
+"""API client for tests: calls the API with a key, as resellers' programs do."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""Many doing something in the same moment: threads of one process, and processes of their own."""
+"""Concurrency helpers: run functions in threads that start together, or in separate processes."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence

@@ -1,4 +1,4 @@
-"""A customer with an order of every outcome, in odd numbers: no two amounts are equal, so a swapped one is seen."""
+"""A customer with one order of every outcome. All amounts differ, so that a mixed-up one is noticed."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Things that tests need, one plain function each. An argument names only what matters to the test.
+"""Test factories, one plain function each. Arguments name only what matters to the test.
 
 Each function commits what it makes. What it returns belongs to the test's session: other threads get the id.
 """

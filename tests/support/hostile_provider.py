@@ -1,4 +1,4 @@
-"""A provider that means harm, on a real socket in a thread of its own: it counts what reaches it and answers as told.
+"""Fake provider API on a real socket, for bad responses: it records calls and sends the configured answers.
 
 An answer is bytes to send as they are, or a function of the connection and the call that does what it likes.
 """
@@ -135,7 +135,7 @@ def provider_at(url: str, *, settings: object, name: str = "upstream") -> Provid
 
 
 def hang(server: HostileProvider) -> Answer:
-    """Say nothing until the server is closed."""
+    """Send nothing until the server is closed."""
 
     def answer(_connection: socket.socket, _call: Call) -> None:
         server.stopping.wait(60)
@@ -144,7 +144,7 @@ def hang(server: HostileProvider) -> Answer:
 
 
 def drop(connection: socket.socket, _call: Call) -> None:
-    """Hang up at once, with a reset."""
+    """Reset the connection immediately."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
 
 

@@ -1,4 +1,4 @@
-"""Text that means harm, and pages read as a browser reads them, to see whether any of it came to life."""
+"""Injection tests: hostile text, and an HTML parser that checks whether any of it was executed or became markup."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The books worked out a second time, from transfers and events alone, for tests to hold against what is stored.
+"""Ledger oracle: balances and orders recomputed from transfers and events, to compare with the stored rows.
 
 Nothing here asks the panel's own ledger or audit, so that a mistake there cannot hide itself.
 """

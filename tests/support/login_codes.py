@@ -1,4 +1,4 @@
-"""Logging in with a second factor: the two steps as a browser takes them, and the codes that an app would show."""
+"""Two-factor login for tests: both steps, and the codes of an authenticator app."""
 
 import re
 from datetime import timedelta

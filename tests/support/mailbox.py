@@ -1,4 +1,4 @@
-"""Mails in tests: queue one, sweep, look at what became of it."""
+"""Mail helpers: queue a mail, run the sweep, read the result."""
 
 from flask import Flask
 from sqlalchemy import select, update
@@ -26,7 +26,7 @@ def sends_to(app: Flask, server: MailServer, url: str = "") -> None:
 
 
 def make_retries_due() -> None:
-    """As if the time to wait before the next try, or a dead worker's lease, had passed."""
+    """Make all retries and leases due now."""
     with transaction():
         db.session.execute(update(Mail).where(Mail.due_at.is_not(None)).values(due_at=utc_now()))
 

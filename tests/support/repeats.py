@@ -1,4 +1,4 @@
-"""How often a soak repeats: few times in the ordinary run, often in `tests/run --long`. Never not at all."""
+"""Repetitions of soak tests: few in a normal run, many in `tests/run --long`, at least one."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The rule of every route: who may ask for it. `tests/flows/test_roles.py` holds each to it, and finds those without.
+"""Access rule of every route. `tests/flows/test_roles.py` holds each to it, and finds those without.
 
 A new route is added to RULES as "METHOD /its/rule", as Flask has it. Those under /office need no line: where they lie
 says their rule. A route of the rule OWN names in its address whose thing it is: what `tests/flows/test_roles.py` makes

@@ -1,4 +1,4 @@
-"""Figures of money as a reader of a page finds them: in which row, beside which words, and how much."""
+"""Parser for the amounts of money on a page: row, label and value in nanos."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A mail server on this machine that notes what it is given. It speaks as much SMTP as a client needs."""
+"""Fake SMTP server that records the mails it receives."""
 
 import base64
 import datetime

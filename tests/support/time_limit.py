@@ -1,4 +1,4 @@
-"""Code that may hang, run in a process of its own, which is ended when it takes too long."""
+"""Run code that may hang in a subprocess with a timeout."""
 
 import subprocess
 import sys

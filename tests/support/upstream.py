@@ -1,4 +1,4 @@
-"""Orders at the hostile provider, and what became of them."""
+"""Orders at the fake provider, and their results."""
 
 from sqlalchemy import select, update
 

@@ -1,4 +1,4 @@
-"""What a walk may draw: words and counts that providers send, good and bad, and what comes of a call."""
+"""Hypothesis strategies for stateful tests: provider words and counts, good and bad, and call outcomes."""
 
 from hypothesis import strategies as st
 

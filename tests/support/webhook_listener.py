@@ -1,4 +1,4 @@
-"""A reseller's program that listens for webhooks on this machine."""
+"""Fake webhook endpoint of a reseller, on this machine."""
 
 import json
 import threading

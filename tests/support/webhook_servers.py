@@ -1,4 +1,4 @@
-"""Servers of this machine for calls to addresses that customers choose: a bare one, and one with a certificate."""
+"""Local HTTP and HTTPS servers as targets of webhook calls."""
 
 import re
 import socket

@@ -41,8 +41,8 @@ class Offer:
     @property
     def picture(self) -> Markup:
         """The QR code as inline SVG, dark on light in either scheme: cameras need it so."""
-        drawn = segno.make(self.address, error="m", micro=False)
-        return Markup(drawn.svg_inline(scale=PIXELS_A_SQUARE, light="#fff", svgclass=None, lineclass=None))  # noqa: S704
+        code = segno.make(self.address, error="m", micro=False)
+        return Markup(code.svg_inline(scale=PIXELS_A_SQUARE, light="#fff", svgclass=None, lineclass=None))  # noqa: S704
 
 
 @bp.get("/account/second-factor")

@@ -149,7 +149,7 @@ def _rendered(filters: OrderFilters, versions: PageVersions, *, is_live: bool) -
     page = order_history.history_page(versions.user_id, filters=filters)
     polls = is_live and any(row.status in MOVING for row in page.rows)
     live_url = _address(LIVE, filters)
-    # Not by Flask's own function: the region must not depend on who asks or from where.
+    # Not `url_for`: the region must not depend on the user or on the request's address.
     html = current_app.jinja_env.get_template("orders/_live.html").render(
         rows=history_rows.rendered(
             page.rows, customer_id=versions.user_id, catalogue_version=versions.catalogue_version

@@ -101,7 +101,7 @@ def my_balance_nanos() -> int:
 
 
 def page_stamp(form: str) -> str:
-    """When this page is drawn, in one of the forms of `words.STAMPS`; a mark in a page that may be kept."""
+    """When this page was rendered, in a format of `formatting.STAMPS`; a placeholder in a page that may be cached."""
     marks: Mapping[str, str] | None = request.environ.get(formatting.STAMP_MARKS)
     return formatting.STAMPS[form](utc_now()) if marks is None else marks[form]
 

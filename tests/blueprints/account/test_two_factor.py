@@ -118,7 +118,7 @@ def test_replacing_takes_the_old_code_the_new_one_and_the_password(client: Flask
     assert show_code(fresh, code(new, steps=1)).status_code == 303
 
 
-def test_recovery_codes_are_made_anew_with_password_and_code(client: FlaskClient) -> None:
+def test_recovery_codes_are_made_again_with_password_and_code(client: FlaskClient) -> None:
     user = a_customer()
     secret = with_second_factor(user)
     signed_in(client, user, second_factor=True)

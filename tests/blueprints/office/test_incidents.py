@@ -1,4 +1,4 @@
-"""Incidents in the office and on the command line: opened, told of, resolved; proposals published or dismissed."""
+"""Incidents in the office and on the command line: opened, updated, resolved; proposals published or dismissed."""
 
 import json
 

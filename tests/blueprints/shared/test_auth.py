@@ -1,4 +1,4 @@
-"""The session cookie and the way through the door: who is let in, and where one goes next."""
+"""Authentication: the session cookie, who is let in, and redirects after login."""
 
 import re
 from datetime import timedelta

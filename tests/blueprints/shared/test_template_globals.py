@@ -19,14 +19,14 @@ AT = datetime(2026, 11, 20, 14, 5, 31, tzinfo=UTC)
 CSS = ROOT / "static" / "css"
 
 
-def _drawn(app: Flask, template: str, **context: object) -> str:
+def _rendered(app: Flask, template: str, **context: object) -> str:
     with app.test_request_context("/"):
         return render_template_string(template, **context)
 
 
 @pytest.mark.parametrize("status", Status)
 def test_badge_has_the_word_the_tone_and_a_hidden_icon_of_its_own(app: Flask, status: Status) -> None:
-    badge = _drawn(
+    badge = _rendered(
         app, '{% from "components/status.html" import status_badge %}{{ status_badge(status) }}', status=status
     )
     icon = (ROOT / "templates" / "components" / "icons" / f"{status.slug}.svg").read_text().strip()
@@ -51,13 +51,13 @@ def test_every_tone_is_given_its_colours_once_and_no_other_is() -> None:
     assert sorted(named) == sorted(status.facts.tone for status in Status)
 
 
-def test_drawing_has_an_arrow_for_each_drawn_move_and_marks_this_status(app: Flask) -> None:
-    page = _drawn(
+def test_drawing_has_an_arrow_for_each_rendered_move_and_marks_this_status(app: Flask) -> None:
+    page = _rendered(
         app, '{% from "components/lifecycle.html" import lifecycle %}{{ lifecycle(here) }}', here=Status.PARTIAL
     )
     arrows = re.findall(r'data-move="(\w+) (\w+)"', page)
 
-    assert sorted(arrows) == sorted((str(before), str(after)) for before, after in status_diagram.drawn())
+    assert sorted(arrows) == sorted((str(before), str(after)) for before, after in status_diagram.shown_pairs())
     assert page.count("data-here") == 1
     assert status_diagram.words(Status.PARTIAL) in page
     assert page.count('class="status"') == len(Status)
@@ -89,11 +89,11 @@ def test_filters_say_figures_as_pages_do(app: Flask, name: str, value: object, s
 
 def test_a_name_that_nobody_gave_is_an_error(app: Flask) -> None:
     with pytest.raises(UndefinedError):
-        _drawn(app, "{{ nobody_gave_this }}")
+        _rendered(app, "{{ nobody_gave_this }}")
 
 
 def test_field_binds_label_hint_and_error_to_its_input(app: Flask) -> None:
-    page = _drawn(
+    page = _rendered(
         app,
         '{% from "components/form.html" import field %}'
         '{{ field("quantity", "Quantity", "<12>", error="Too few.", hint="At least 50.", required=True, data_x="1") }}',
@@ -108,7 +108,7 @@ def test_field_binds_label_hint_and_error_to_its_input(app: Flask) -> None:
 
 
 def test_password_is_never_written_back(app: Flask) -> None:
-    page = _drawn(
+    page = _rendered(
         app,
         '{% from "components/form.html" import field %}'
         '{{ field("password", "Password", "secret words", type="password") }}',

@@ -260,7 +260,7 @@ def test_unknown_email_costs_as_much_as_a_known_one() -> None:
     )
 
 
-def test_hash_of_other_parameters_is_made_anew() -> None:
+def test_hash_of_other_parameters_is_made_again() -> None:
     fresh = users.fresh_hash(PASSWORD, WEAK.hash(PASSWORD))
 
     assert fresh is not None and users.is_password(PASSWORD, fresh)

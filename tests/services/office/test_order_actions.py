@@ -1,4 +1,4 @@
-"""What operators do to orders: one door, one table, a version that must still hold, and a line in the log for each."""
+"""Operator actions on orders: one function, one table of actions, a version check and an audit log entry each."""
 
 from collections.abc import Callable
 from datetime import timedelta

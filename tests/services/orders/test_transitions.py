@@ -1,4 +1,4 @@
-"""The one door through which orders change: only along the table, only from what is true now, all or nothing."""
+"""Order transitions: only those the table allows, only from the current state, all or nothing."""
 
 from dataclasses import replace
 
