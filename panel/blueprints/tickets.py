@@ -12,15 +12,14 @@ from flask import (
     redirect,
     render_template,
     request,
-    session,
     url_for,
 )
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from markupsafe import Markup
 
-from panel.blueprints.orders.history import PAUSED
-from panel.blueprints.shared.htmx import region_or_304
+from panel.blueprints.shared.forms import by_field
+from panel.blueprints.shared.htmx import is_live, pause_or_resume, region_or_304
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import BadInput, ExpiredForm, NotFound, PanelError, RequestIdUsed, TooManyTries
@@ -98,7 +97,7 @@ def show(ticket_id: int) -> ResponseReturnValue:
     versions = _versions()
     own = _own_or_404(ticket_id)
     if "live" in request.args:
-        return _choose_updates(ticket_id)
+        return pause_or_resume(url_for("tickets.show", ticket_id=ticket_id))
     return _page(own, versions)
 
 
@@ -254,10 +253,10 @@ def _page(own: OwnTicket, versions: PageVersions, *, error: PanelError | None = 
         "tickets/show.html",
         own=own,
         region=_region(own, versions),
-        is_live=PAUSED not in session,
+        is_live=is_live(),
         text=request.form.get("text", ""),
         request_id=placing.new_request_id(),
-        errors={} if error is None else {error.field or "": error.message},
+        errors=by_field(error),
         longest_text=LONGEST_TEXT,
     )
 
@@ -271,7 +270,7 @@ def _answer_again(ticket_id: int, error: PanelError) -> ResponseReturnValue:
 def _region(own: OwnTicket, versions: PageVersions) -> Markup:
     """The one rendering of section#live. It follows the newest page of the thread alone."""
     shown_thread = detail.thread(own.id, page=_page_number())
-    polls = own.state.is_open and shown_thread.is_last and PAUSED not in session
+    polls = own.state.is_open and shown_thread.is_last and is_live()
     html = render_template(
         "tickets/_live_ticket.html",
         own=own,
@@ -283,15 +282,6 @@ def _region(own: OwnTicket, versions: PageVersions) -> Markup:
 
 def _shown(ticket_id: int, versions: PageVersions) -> str:
     return page_etag(versions, address=url_for("tickets.live", ticket_id=ticket_id))
-
-
-def _choose_updates(ticket_id: int) -> ResponseReturnValue:
-    """Pause or resume updates for this session, then show the same page under its own address."""
-    if request.args["live"] == "off":
-        session[PAUSED] = True
-    else:
-        session.pop(PAUSED, None)
-    return redirect(url_for("tickets.show", ticket_id=ticket_id), code=303)
 
 
 def _page_number() -> int | None:

@@ -6,6 +6,7 @@ from flask_login import current_user
 
 from panel.blueprints.shared import auth
 from panel.blueprints.shared.auth import login_required
+from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import PanelError
@@ -62,7 +63,7 @@ def _page(error: PanelError | None = None, *, name: str = "", networks: str = ""
         is_revoked=is_revoked,
         name=name,
         networks=networks,
-        errors={} if error is None else {error.field or "": error.message},
+        errors=by_field(error),
         longest_name=api_keys.LONGEST_NAME,
         most_keys=api_keys.MOST_KEYS,
     )

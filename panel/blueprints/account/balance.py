@@ -9,6 +9,7 @@ from flask_login import current_user
 
 from panel.blueprints.shared.auth import login_required
 from panel.blueprints.shared.csv_files import csv_file
+from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import begin_snapshot, transaction
 from panel.domain import money
@@ -64,7 +65,7 @@ def _add_page(error: PanelError | None = None) -> str:
     return render_template(
         "balance/add.html",
         amount=request.form.get("amount", ""),
-        errors={} if error is None else {error.field or "": error.message},
+        errors=by_field(error),
         open_requests=deposits.open_requests(current_user.id),
         refused_requests=deposits.refused_requests(current_user.id, since=utc_now() - REFUSALS_SHOWN),
         instructions=deposits.payment_instructions(current_app.config["PANEL"].instance),
@@ -158,7 +159,7 @@ def _refused_period(error: PanelError) -> ResponseReturnValue:
         period=this_month(utc_now().date()),
         first=request.args.get("from", ""),
         last=request.args.get("to", ""),
-        errors={error.field or "": error.message},
+        errors=by_field(error),
         statement=None,
     )
     return page, 422

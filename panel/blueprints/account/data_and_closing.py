@@ -12,6 +12,7 @@ from flask_login import current_user
 from panel.blueprints.shared import auth
 from panel.blueprints.shared.auth import login_required
 from panel.blueprints.shared.csv_files import csv_pieces
+from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import BadInput, PanelError, StaleForm, TooManyTries
@@ -149,5 +150,5 @@ def _closing_page(error: PanelError | None = None) -> str:
         email=current_user.email,
         standing=closing.standing(current_user.id),
         asks_for_code=two_factor.is_on(current_user.id),
-        errors={} if error is None else {error.field or "": error.message},
+        errors=by_field(error),
     )

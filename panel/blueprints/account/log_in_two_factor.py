@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from panel.blueprints.shared import auth, known_devices
+from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import PanelError, StaleForm, TooManyTries
@@ -67,7 +68,7 @@ def _page(half: HalfSignedIn, error: PanelError | None = None) -> str:
         "account/two_factor/log_in.html",
         email=half.email,
         next=auth.next_path(""),
-        errors={} if error is None else {error.field or "": error.message},
+        errors=by_field(error),
         with_recovery_code=request.values.get("with") == "recovery-code",
     )
 

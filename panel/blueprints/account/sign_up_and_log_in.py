@@ -6,6 +6,7 @@ from flask_login import current_user
 
 from panel.blueprints.shared import auth, known_devices
 from panel.blueprints.shared.auth import login_required
+from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import BadCredentials, BadInput, EmailTaken, ExpiredForm, PanelError, TooManyTries
@@ -69,7 +70,7 @@ def _sign_up_page(error: PanelError | None = None) -> str:
         "account/sign_up.html",
         email=request.form.get("email", ""),
         next=auth.next_path(""),
-        errors=_by_field(error),
+        errors=by_field(error),
         is_taken=isinstance(error, EmailTaken),
         shortest=users.SHORTEST_PASSWORD,
         longest=users.LONGEST_PASSWORD,
@@ -134,7 +135,7 @@ def _log_in_page(error: PanelError | None = None) -> str:
         "account/log_in.html",
         email=request.form.get("email", ""),
         next=auth.next_path(""),
-        errors=_by_field(error),
+        errors=by_field(error),
     )
 
 
@@ -204,15 +205,10 @@ def _account_page(error: PanelError | None = None) -> str:
         this_device=current_user.sign_in_id,
         has_second_factor=two_factor.is_on(current_user.id),
         done=_SAID.get(request.args.get("done", "")),
-        errors=_by_field(error),
+        errors=by_field(error),
         shortest=users.SHORTEST_PASSWORD,
         longest=users.LONGEST_PASSWORD,
     )
-
-
-def _by_field(error: PanelError | None) -> dict[str, str]:
-    """The error under the field it is about; under the empty name when it is about none."""
-    return {} if error is None else {error.field or "": error.message}
 
 
 def _refused(page: str, error: PanelError) -> ResponseReturnValue:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from panel.blueprints.shared import auth
 from panel.blueprints.shared.auth import login_required
+from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import PanelError, StaleForm, TooManyTries
@@ -161,7 +162,7 @@ def _page(error: PanelError | None = None) -> str:
         "account/two_factor/show.html",
         codes_left=two_factor.recovery_codes_left(current_user.id),
         is_operator=current_user.is_operator,
-        errors=_by_field(error),
+        errors=by_field(error),
     )
 
 
@@ -176,13 +177,13 @@ def _offer_page(name: str, error: PanelError | None) -> str:
         is_operator=current_user.is_operator,
         next=auth.next_path(""),
         offer=_offer(),
-        errors=_by_field(error),
+        errors=by_field(error),
     )
 
 
 def _proof_page(name: str, error: PanelError | None = None) -> str:
     """A page that asks for password and code before it does its one thing."""
-    return render_template(f"account/two_factor/{name}.html", email=current_user.email, errors=_by_field(error))
+    return render_template(f"account/two_factor/{name}.html", email=current_user.email, errors=by_field(error))
 
 
 def _codes_page(codes: list[str], *, title: str) -> ResponseReturnValue:
@@ -226,11 +227,6 @@ def _settings() -> Settings:
 
 def _to_page() -> ResponseReturnValue:
     return redirect(url_for("second_factor.show"), code=303)
-
-
-def _by_field(error: PanelError | None) -> dict[str, str]:
-    """The error under the field it is about; under the empty name when it is about none."""
-    return {} if error is None else {error.field or "": error.message}
 
 
 def _refused(page: str, error: PanelError) -> ResponseReturnValue:

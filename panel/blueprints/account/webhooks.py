@@ -6,6 +6,7 @@ from flask_login import current_user
 
 from panel.blueprints.shared import auth
 from panel.blueprints.shared.auth import login_required
+from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money
@@ -127,7 +128,7 @@ def _index_page(error: PanelError | None = None) -> str:
         most=webhook_endpoints.MOST,
         url=request.form.get("url", ""),
         balance_low=request.form.get("balance_low", ""),
-        errors=_by_field(error),
+        errors=by_field(error),
         done=SAID.get(request.args.get("done", "")),
         guide=webhook_guide.guide(),
     )
@@ -145,10 +146,6 @@ def _receiver_page(receiver_id: int, error: PanelError | None = None) -> str:
         balance_low=request.form.get("balance_low", typed),
         lines=webhook_deliveries.log(receiver_id, count=LINES),
         newest=LINES,
-        errors=_by_field(error),
+        errors=by_field(error),
         done=SAID.get(request.args.get("done", "")),
     )
-
-
-def _by_field(error: PanelError | None) -> dict[str, str]:
-    return {} if error is None else {error.field or "": error.message}

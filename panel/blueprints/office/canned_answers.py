@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from panel.blueprints.office import layout
 from panel.blueprints.office.access import office_blueprint
+from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import NotFound, PanelError
@@ -80,7 +81,7 @@ def _index_page(error: PanelError | None = None) -> str:
         placeholders=canned_answers.PLACEHOLDERS,
         name=name,
         text=text,
-        errors={} if error is None else {error.field or "": error.message},
+        errors=by_field(error),
         longest_name=canned_answers.LONGEST_NAME,
         longest_text=LONGEST_TEXT,
     )
@@ -96,7 +97,7 @@ def _answer_page(answer_id: int, error: PanelError | None = None) -> str:
         placeholders=canned_answers.PLACEHOLDERS,
         name=request.form.get("name", answer.name),
         text=request.form.get("text", answer.text),
-        errors={} if error is None else {error.field or "": error.message},
+        errors=by_field(error),
         longest_name=canned_answers.LONGEST_NAME,
         longest_text=LONGEST_TEXT,
     )

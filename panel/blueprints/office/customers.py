@@ -6,7 +6,6 @@ from flask.typing import ResponseReturnValue
 from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.office.forms import (
     after,
-    by_field,
     form_key,
     limit_nanos,
     operator,
@@ -14,6 +13,7 @@ from panel.blueprints.office.forms import (
     typed,
 )
 from panel.blueprints.office.money_forms import agree, checked_key, effect_page, has_balance_moved, said
+from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import begin_snapshot, transaction
 from panel.domain.errors import BadInput, PanelError

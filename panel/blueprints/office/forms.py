@@ -53,11 +53,6 @@ def limit_nanos() -> int:
     return amount * NANOS_PER_UNIT
 
 
-def by_field(error: PanelError | None) -> dict[str, str]:
-    """The error under the field it is about; under the empty name when it is about none."""
-    return {} if error is None else {error.field or "": error.message}
-
-
 def status_of(error: PanelError) -> int:
     """422 for what was typed, 409 for what the present state does not allow."""
     return error.http_status if error.http_status in (404, 409) else 422

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.office.layout import actor
+from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.component_states import State
@@ -138,7 +139,7 @@ def _new_page(typed: TypedIncident, *, error: PanelError | None = None, is_plan:
     return render_template(
         "office/incidents/new.html",
         typed=typed,
-        errors=_by_field(error),
+        errors=by_field(error),
         names=components.labels(),
         choices=CHOICES,
         phases=[(phase.value, phase.label) for phase in OPEN_PHASES],
@@ -161,7 +162,7 @@ def _page(
         "office/incidents/show.html",
         incident=incident,
         typed=shown,
-        errors=_by_field(error),
+        errors=by_field(error),
         reason=reason,
         names=components.labels(),
         choices=CHOICES,
@@ -199,7 +200,3 @@ def _moment(text: str, *, name: str) -> datetime:
     except ValueError:
         pass
     raise BadInput("Write day and time in UTC, such as 2026-11-24 14:05.", field=name)
-
-
-def _by_field(error: PanelError | None) -> dict[str, str]:
-    return {} if error is None else {error.field or "": error.message}

@@ -4,22 +4,19 @@ import hashlib
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from flask import Response, current_app, g, redirect, render_template, request, session
+from flask import Response, current_app, g, render_template, request
 from flask.sansio.app import App
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from markupsafe import Markup
 
+from panel.blueprints.shared import htmx
 from panel.blueprints.shared.auth import is_local_page
-from panel.blueprints.shared.htmx import region_or_304
+from panel.blueprints.shared.htmx import OFFICE_PAUSED, region_or_304
 from panel.clock import utc_now
-from panel.domain.errors import PanelError
 from panel.services.office import queues
 from panel.services.office.queues import LatenessLimits, Queue
 from panel.settings import Settings
-
-# Where the session keeps that updates of the office's lists are paused.
-PAUSED = "office_updates_paused"
 
 
 def init_app(app: App) -> None:
@@ -64,16 +61,12 @@ def with_back(address: str) -> str:
 
 
 def is_live() -> bool:
-    return PAUSED not in session
+    return htmx.is_live(OFFICE_PAUSED)
 
 
 def choose_updates(address: str) -> ResponseReturnValue:
     """Pause or resume updates for this session, then show the same page under its own address."""
-    if request.args["live"] == "off":
-        session[PAUSED] = True
-    else:
-        session.pop(PAUSED, None)
-    return redirect(address, code=303)
+    return htmx.pause_or_resume(address, key=OFFICE_PAUSED)
 
 
 def region(template: str, *, live_url: str, label: str, **context: object) -> tuple[Markup, str]:
@@ -94,11 +87,6 @@ def region_alone(found: tuple[Markup, str]) -> Response:
     """The region for an open page: 304 when it shows the same."""
     html, shown = found
     return region_or_304(shown, lambda: html)
-
-
-def errors_of(error: PanelError) -> dict[str, str]:
-    """The error under the field it is about, for a form that is shown again."""
-    return {error.field or "": error.message}
 
 
 def confirm(

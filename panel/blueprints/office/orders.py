@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from panel.blueprints.office import layout
 from panel.blueprints.office.access import office_blueprint
+from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import office_order_filters
@@ -58,7 +59,7 @@ def act_on_many() -> ResponseReturnValue:
         audit_log.checked_reason(deed.reason)
     except BadInput as error:
         if error.field == "reason":
-            return _preview(chosen, deed, now=now, errors=layout.errors_of(error)), 422
+            return _preview(chosen, deed, now=now, errors=by_field(error)), 422
         return _chosen_again(error)
     versions = {order_id: _number(request.form.get(f"version-{order_id}", "")) for order_id in chosen}
     results = [_do(order_id, deed, version=versions[order_id], now=utc_now()) for order_id in chosen]
@@ -87,7 +88,7 @@ def _chosen_again(error: BadInput) -> ResponseReturnValue:
     """The table once more, with what is wrong with the choice."""
     wanted = OfficeOrderFilters(OrderFilters())
     region, _shown = _region(wanted)
-    return _form(region=region, wanted=wanted, errors=layout.errors_of(error)), 422
+    return _form(region=region, wanted=wanted, errors=by_field(error)), 422
 
 
 def _form(*, region: Markup | None, wanted: OfficeOrderFilters | None, errors: dict[str, str]) -> str:

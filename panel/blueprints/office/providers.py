@@ -4,7 +4,8 @@ from flask import Blueprint, abort, current_app, flash, redirect, render_templat
 from flask.typing import ResponseReturnValue
 
 from panel.blueprints.office.access import office_blueprint
-from panel.blueprints.office.forms import by_field, operator, status_of, typed
+from panel.blueprints.office.forms import operator, status_of, typed
+from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import PanelError

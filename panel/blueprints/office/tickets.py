@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from panel.blueprints.office import layout
 from panel.blueprints.office.access import office_blueprint, require_operator
+from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import ExpiredForm, NotFound, PanelError, StaleForm
@@ -191,7 +192,7 @@ def _page(
         note=note,
         request_id=placing.new_request_id(),
         note_request_id=placing.new_request_id(),
-        errors={} if error is None else {error.field or "": error.message},
+        errors=by_field(error),
         meanwhile=meanwhile,
         longest_text=LONGEST_TEXT,
         back=layout.back(LIST),

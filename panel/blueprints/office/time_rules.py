@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from panel.blueprints.office import layout
 from panel.blueprints.office.access import office_blueprint
+from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import PanelError
@@ -33,7 +34,7 @@ def resume() -> ResponseReturnValue:
                 waiting=waiting, reason=request.form.get("reason", ""), actor=layout.actor(), now=utc_now()
             )
     except PanelError as error:
-        return _page(layout.errors_of(error)), error.http_status
+        return _page(by_field(error)), error.http_status
     flash(f"The time rules go on. The worker ends {waiting:,} now.")
     return redirect("/office/time-rules", code=303)
 

@@ -1,12 +1,11 @@
 """Order detail: the live page, the receipt, and the customer's refill and cancellation requests."""
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from markupsafe import Markup
 
-from panel.blueprints.orders.history import PAUSED
-from panel.blueprints.shared.htmx import region_or_304
+from panel.blueprints.shared.htmx import is_live, pause_or_resume, region_or_304
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import CancelNotAvailable, IllegalTransition, PanelError, RefillNotAvailable, StaleOrder
@@ -30,7 +29,7 @@ def show(order_id: int) -> ResponseReturnValue:
     versions = _versions()
     own = _own_or_404(order_id)
     if "live" in request.args:
-        return _choose_updates(order_id)
+        return pause_or_resume(url_for("order.show", order_id=order_id))
     return _page(own, versions)
 
 
@@ -109,7 +108,7 @@ def _page(own: OwnOrder, versions: PageVersions, *, refusal: str = "") -> str:
         own=own,
         acts=acts,
         region=_region(own, acts, versions),
-        is_live=PAUSED not in session,
+        is_live=is_live(),
         refusal=refusal,
         started=delivery_times.time_to_start(own.tool.id, now=now),
         completed=delivery_times.time_to_completion(own.tool.id, now=now),
@@ -120,7 +119,7 @@ def _page(own: OwnOrder, versions: PageVersions, *, refusal: str = "") -> str:
 def _region(own: OwnOrder, acts: Acts, versions: PageVersions) -> Markup:
     """The one rendering of section#live. It follows the newest page of the timeline alone."""
     page = _page_number()
-    polls = own.status.is_moving and page == 1 and PAUSED not in session
+    polls = own.status.is_moving and page == 1 and is_live()
     html = render_template(
         "orders/_live_order.html",
         own=own,
@@ -138,15 +137,6 @@ def _region(own: OwnOrder, acts: Acts, versions: PageVersions) -> Markup:
 
 def _shown(order_id: int, versions: PageVersions) -> str:
     return page_etag(versions, address=url_for("order.live", order_id=order_id))
-
-
-def _choose_updates(order_id: int) -> ResponseReturnValue:
-    """Pause or resume updates for this session, then show the same page under its own address."""
-    if request.args["live"] == "off":
-        session[PAUSED] = True
-    else:
-        session.pop(PAUSED, None)
-    return redirect(url_for("order.show", order_id=order_id), code=303)
 
 
 def _page_number() -> int:

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 
-from flask import Blueprint, current_app, redirect, render_template, request, session
+from flask import Blueprint, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from markupsafe import Markup
 
 from panel.blueprints.orders import history_rows
 from panel.blueprints.shared.csv_files import csv_stream
-from panel.blueprints.shared.htmx import region_or_304
+from panel.blueprints.shared.htmx import is_live, pause_or_resume, region_or_304
 from panel.db import db
 from panel.domain import money, order_filters
 from panel.domain.list_filters import BadFilters
@@ -30,8 +30,6 @@ bp = Blueprint("orders", __name__)
 bp.record_once(lambda state: history_rows.init_app(state.app))
 
 PAGE, LIVE, FILE = "/orders", "/orders/live", "/orders.csv"
-# Where the session keeps that updates are paused.
-PAUSED = "updates_paused"
 
 MOVING = frozenset(status.value for status in Status if status.is_moving)
 
@@ -85,17 +83,17 @@ def index() -> ResponseReturnValue:
     except BadFilters as error:
         return _refused(error, versions)
     if "live" in request.args:
-        return _choose_updates(filters)
-    is_live, typed, here = PAUSED not in session, _typed(filters), _address(PAGE, filters)
+        return pause_or_resume(_address(PAGE, filters))
+    polls, typed, here = is_live(), _typed(filters), _address(PAGE, filters)
     return render_template(
         "orders/index.html",
         form=history_rows.filter_form(typed, _tool_choices(versions, typed.tool)),
-        region=_region(filters, versions, is_live=is_live),
+        region=_region(filters, versions, is_live=polls),
         page_url=here,
         csv_url=_address(FILE, filters.at(None)),
         log_in_url=f"/log-in?{urlencode({'next': here})}",
         kept=[*filters.pairs(), *([("after", filters.after)] if filters.after else [])],
-        is_live=is_live,
+        is_live=polls,
         errors={},
     )
 
@@ -107,7 +105,7 @@ def live() -> ResponseReturnValue:
     versions = _versions()
     filters = _filters(versions)
     shown = page_etag(versions, address=_address(LIVE, filters))
-    return region_or_304(shown, lambda: _region(filters, versions, is_live=PAUSED not in session))
+    return region_or_304(shown, lambda: _region(filters, versions, is_live=is_live()))
 
 
 @bp.get(FILE)
@@ -230,15 +228,6 @@ def _refused(error: BadFilters, versions: PageVersions) -> ResponseReturnValue:
     typed = TypedFilters(*(request.args.get(name, "") for name in ("q", "status", "tool", "from", "to")))
     form = history_rows.filter_form_with_errors(typed, _tool_choices(versions, typed.tool), error.errors)
     return render_template("orders/index.html", form=form, region="", errors=error.errors), 422
-
-
-def _choose_updates(filters: OrderFilters) -> ResponseReturnValue:
-    """Pause or resume updates for this session, then show the same page under its own address."""
-    if request.args["live"] == "off":
-        session[PAUSED] = True
-    else:
-        session.pop(PAUSED, None)
-    return redirect(_address(PAGE, filters), code=303)
 
 
 def _address(path: str, filters: OrderFilters) -> str:

@@ -7,6 +7,7 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
+from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import BadInput, ExpiredForm, PanelError
@@ -52,7 +53,7 @@ def answer() -> ResponseReturnValue:
         if request.form.get("step", "check") == "place":
             return _place(lines, request_id=request_id, terms=_agreed())
     except PanelError as error:
-        return _form(text, {error.field or "": error.message}), 422
+        return _form(text, by_field(error)), 422
     return _check(lines, text=text, request_id=request_id)
 
 

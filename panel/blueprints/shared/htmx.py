@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import cast
 
-from flask import Flask, Response, make_response, redirect, render_template
+from flask import Flask, Response, make_response, redirect, render_template, session
 from flask import request as plain_request
 from htmx_flask import Htmx
 from htmx_flask.requests import HtmxAwareRequest
@@ -14,6 +14,10 @@ request = cast(HtmxAwareRequest, plain_request)
 # Header with the hash of a live region. `live.js` ignores responses without it, such as a proxy's error page.
 REGION_TAG = "HX-PTag"
 LOGGED_OUT = "logged-out"
+
+# Session keys: live updates are paused on the customer's pages, or on the lists of the office.
+PAUSED = "updates_paused"
+OFFICE_PAUSED = "office_updates_paused"
 
 # Paths that always return a fragment end like this.
 FRAGMENT_ENDINGS = ("/live",)
@@ -45,6 +49,20 @@ def region_or_304(shown: str, region: Callable[[], str]) -> Response:
     response = Response(status=304) if is_same else make_response(region())
     response.headers[REGION_TAG] = shown
     return response
+
+
+def is_live(key: str = PAUSED) -> bool:
+    """Whether live regions poll for updates in this session."""
+    return key not in session
+
+
+def pause_or_resume(address: str, *, key: str = PAUSED) -> BaseResponse:
+    """Pause updates for this session (`?live=off`) or resume them, then redirect to the page's own address."""
+    if request.args["live"] == "off":
+        session[key] = True
+    else:
+        session.pop(key, None)
+    return redirect(address, code=303)
 
 
 def logged_out() -> Response:
