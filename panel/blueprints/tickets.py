@@ -1,6 +1,5 @@
 """Customer tickets: the list, the form for a new ticket, and the live thread."""
 
-import re
 from dataclasses import dataclass
 
 from flask import (
@@ -18,7 +17,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from markupsafe import Markup
 
-from panel.blueprints.shared.forms import by_field
+from panel.blueprints.shared.forms import by_field, whole_number
 from panel.blueprints.shared.htmx import is_live, pause_or_resume, region_or_304
 from panel.clock import utc_now
 from panel.db import transaction
@@ -34,8 +33,6 @@ from panel.services.tickets.subjects import SubjectNumbers, Thing
 
 bp = Blueprint("tickets", __name__, url_prefix="/tickets")
 
-_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
-_PAGE = re.compile(r"[0-9]{1,6}", re.ASCII)
 KINDS = [(kind.value, kind.label) for kind in TicketKind]
 
 
@@ -178,9 +175,9 @@ def _versions() -> PageVersions:
 def _wanted(fields: dict[str, str]) -> SubjectNumbers:
     """What the address or the form asks to carry; anything that is no number is nothing there is."""
     typed = [fields.get(name, "") for name in ("order", "refill", "line")]
-    if any(text and not _NUMBER.fullmatch(text) for text in typed):
+    if any(text and whole_number(text) is None for text in typed):
         abort(404)
-    return SubjectNumbers(*(int(text) if text else None for text in typed))
+    return SubjectNumbers(*(whole_number(text) for text in typed))
 
 
 def _asked() -> Asked:
@@ -286,4 +283,5 @@ def _shown(ticket_id: int, versions: PageVersions) -> str:
 
 def _page_number() -> int | None:
     text = request.args.get("page", "")
-    return max(1, int(text)) if _PAGE.fullmatch(text) else None
+    found = whole_number(text, digits=6)
+    return None if found is None else max(1, found)

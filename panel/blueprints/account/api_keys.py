@@ -6,7 +6,7 @@ from flask_login import current_user
 
 from panel.blueprints.shared import auth
 from panel.blueprints.shared.auth import login_required
-from panel.blueprints.shared.forms import by_field
+from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import PanelError
@@ -27,7 +27,7 @@ def index() -> ResponseReturnValue:
 def make() -> ResponseReturnValue:
     """Make a key and show it in the answer itself: it is kept nowhere from which it could be shown again."""
     name, networks = request.form.get("name", ""), request.form.get("networks", "")
-    newest = request.form.get("newest", "")
+    newest = whole_number(request.form.get("newest", ""))
     try:
         with transaction():
             auth.lock_own_account()
@@ -35,7 +35,7 @@ def make() -> ResponseReturnValue:
                 current_user.id,
                 name=name,
                 networks=networks,
-                newest_id=int(newest) if newest.isascii() and newest.isdigit() and len(newest) <= 18 else -1,
+                newest_id=-1 if newest is None else newest,
                 now=utc_now(),
             )
     except PanelError as error:

@@ -9,7 +9,7 @@ from flask_login import current_user
 
 from panel.blueprints.shared.auth import login_required
 from panel.blueprints.shared.csv_files import csv_file
-from panel.blueprints.shared.forms import by_field
+from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import begin_snapshot, transaction
 from panel.domain import money
@@ -171,4 +171,4 @@ def _pages(found: Statement) -> int:
 
 def _page_asked_for() -> int:
     text = request.args.get("page", "1")
-    return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) <= 6 else 1
+    return max(1, whole_number(text, digits=6) or 1)

@@ -12,7 +12,7 @@ from flask_login import current_user
 from panel.blueprints.shared import auth
 from panel.blueprints.shared.auth import login_required
 from panel.blueprints.shared.csv_files import csv_pieces
-from panel.blueprints.shared.forms import by_field
+from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import BadInput, PanelError, StaleForm, TooManyTries
@@ -139,9 +139,10 @@ def _given_up() -> int:
     shown = request.form.get("balance", "0")
     if request.form.get("give_up") != "yes":
         return 0
-    if not (shown.isascii() and shown.isdigit() and len(shown) <= 19):
+    found = whole_number(shown, digits=19)
+    if found is None:
         raise BadInput("This form was damaged. Nothing was changed. Look at it again.")
-    return int(shown)
+    return found
 
 
 def _closing_page(error: PanelError | None = None) -> str:

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from panel.blueprints.office import layout
 from panel.blueprints.office.access import office_blueprint
-from panel.blueprints.shared.forms import by_field
+from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import NotFound, PanelError
@@ -70,7 +70,7 @@ def _typed() -> tuple[str, str]:
 
 def _seen() -> int:
     text = request.form.get("seen", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0
+    return whole_number(text) or 0
 
 
 def _index_page(error: PanelError | None = None) -> str:

@@ -5,13 +5,13 @@ from typing import cast
 
 from flask import current_app, request
 
+from panel.blueprints.shared.forms import whole_number
 from panel.blueprints.shared.template_globals import me
 from panel.domain.errors import PanelError
 from panel.domain.list_filters import LARGEST_ID
 from panel.domain.money import NANOS_PER_UNIT
 from panel.services.accounts.sessions import SignedIn
 
-_NUMBER = re.compile(r"[0-9]{1,19}", re.ASCII)
 _KEY = re.compile(r"[0-9a-f]{24}", re.ASCII)
 
 
@@ -22,7 +22,8 @@ def operator() -> SignedIn:
 
 def number(text: str) -> int | None:
     """The whole number that was written, if it can be that of a row."""
-    return int(text) if _NUMBER.fullmatch(text) and int(text) <= LARGEST_ID else None
+    found = whole_number(text, digits=19)
+    return found if found is not None and found <= LARGEST_ID else None
 
 
 def after() -> int | None:

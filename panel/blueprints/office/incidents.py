@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.office.layout import actor
-from panel.blueprints.shared.forms import by_field
+from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.component_states import State
@@ -98,13 +98,13 @@ def show(incident_id: int) -> ResponseReturnValue:
 
 @bp.post("/incidents/<int:incident_id>/updates")
 def update(incident_id: int) -> ResponseReturnValue:
-    typed, seen = _typed(), request.form.get("updates", "")
+    typed, seen = _typed(), whole_number(request.form.get("updates", ""), digits=8)
     try:
         with transaction():
             incidents.update(
                 incident_id,
                 _words(typed),
-                seen_updates=int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 9 else -1,
+                seen_updates=-1 if seen is None else seen,
                 actor=actor(),
                 now=utc_now(),
             )

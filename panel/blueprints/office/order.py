@@ -7,6 +7,7 @@ from markupsafe import Markup
 from panel.blueprints.office import layout
 from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.office.forms import limit_nanos
+from panel.blueprints.shared.forms import whole_number
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money
@@ -260,4 +261,5 @@ def _page(order_id: int, *, refusal: str = "", errors: dict[str, str] | None = N
 
 def _page_number() -> int:
     text = request.args.get("page", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 6 else 1
+    found = whole_number(text, digits=6)
+    return 1 if found is None else found

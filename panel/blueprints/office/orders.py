@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from panel.blueprints.office import layout
 from panel.blueprints.office.access import office_blueprint
-from panel.blueprints.shared.forms import by_field
+from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import office_order_filters
@@ -137,4 +137,4 @@ def _address(path: str, wanted: OfficeOrderFilters) -> str:
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0
+    return whole_number(text) or 0

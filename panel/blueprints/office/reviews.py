@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from panel.blueprints.office import layout
 from panel.blueprints.office.access import office_blueprint
+from panel.blueprints.shared.forms import whole_number
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money
@@ -130,5 +131,5 @@ def _page(review_id: int, *, refusal: str = "", errors: dict[str, str] | None = 
 def _cursor() -> Cursor | None:
     """Where the page begins, as the address says; what can't be read is the first page."""
     rank, _dash, number = request.args.get("after", "").partition("-")
-    is_readable = rank in ("0", "1") and number.isascii() and number.isdigit() and len(number) <= 18
-    return Cursor(int(rank), int(number)) if is_readable else None
+    found = whole_number(number)
+    return None if rank not in ("0", "1") or found is None else Cursor(int(rank), found)

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from panel.blueprints.office import layout
 from panel.blueprints.office.access import office_blueprint, require_operator
-from panel.blueprints.shared.forms import by_field
+from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import ExpiredForm, NotFound, PanelError, StaleForm
@@ -268,7 +268,7 @@ def _address(path: str, filters: QueueFilters, *, page: int = 1) -> str:
 
 def _number(text: str) -> int:
     """The whole number that was written; 0, which no row has, for anything else."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0
+    return whole_number(text) or 0
 
 
 def _page_number() -> int:

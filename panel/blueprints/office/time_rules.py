@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from panel.blueprints.office import layout
 from panel.blueprints.office.access import office_blueprint
-from panel.blueprints.shared.forms import by_field
+from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import PanelError
@@ -25,8 +25,7 @@ def show() -> str:
 @bp.post("/time-rules/resumption")
 def resume() -> ResponseReturnValue:
     """Let the rules go on, with as many as the operator saw: more that are due by now are for the cap."""
-    seen = request.form.get("seen", "")
-    waiting = int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 10 else 0
+    waiting = whole_number(request.form.get("seen", ""), digits=9) or 0
     try:
         with transaction():
             waiting = min(waiting, _due().count)

@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from markupsafe import Markup
 
+from panel.blueprints.shared.forms import whole_number
 from panel.blueprints.shared.htmx import is_live, pause_or_resume, region_or_304
 from panel.clock import utc_now
 from panel.db import transaction
@@ -141,4 +142,5 @@ def _shown(order_id: int, versions: PageVersions) -> str:
 
 def _page_number() -> int:
     text = request.args.get("page", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 6 else 1
+    found = whole_number(text, digits=6)
+    return 1 if found is None else found

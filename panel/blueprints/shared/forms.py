@@ -14,6 +14,11 @@ def by_field(error: PanelError | None) -> dict[str, str]:
     return {} if error is None else {error.field or "": error.message}
 
 
+def whole_number(text: str, *, digits: int = 18) -> int | None:
+    """The whole number of at most so many ASCII digits that a form or an address holds; None for any other text."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
+
+
 def refused(page: ResponseReturnValue, error: PanelError) -> Response:
     """The page with the error's status; too many tries also say when to come back."""
     response = make_response(page)
