@@ -5,10 +5,11 @@ import gzip
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from rcssmin import cssmin
 
 from panel import assets
 from panel.assets import asset
-from panel.assets.stylesheets import SHEETS, minified
+from panel.assets.stylesheets import SHEETS
 from panel.settings import ROOT
 
 
@@ -40,15 +41,15 @@ def test_every_stylesheet_of_the_folder_is_served() -> None:
     ("css", "shorter"),
     [
         ("a {\n  color: red;\n}\n", "a{color:red}"),
-        ("a, b { margin: 0 0.5rem; }", "a,b{margin:0 .5rem}"),
+        ("a, b { margin: 0 0.5rem; }", "a,b{margin:0 0.5rem}"),
         ("a { & :is(b, i) { top: 10.5px } } /* why: x */ b {}", "a{& :is(b,i){top:10.5px}}b{}"),
         ('a::before { content: "/* ; 0.5 */" / ""; }', 'a::before{content:"/* ; 0.5 */" / ""}'),
         ("@media (width < 40rem) { a { top: -0.01em } }", "@media (width < 40rem){a{top:-0.01em}}"),
-        ("a { color: oklch(98% 0.004 235) }", "a{color:oklch(98% .004 235)}"),
+        ("a { color: oklch(98% 0.004 235) }", "a{color:oklch(98% 0.004 235)}"),
     ],
 )
 def test_styles_are_served_without_what_only_people_read(css: str, shorter: str) -> None:
-    assert minified(css) == shorter
+    assert cssmin(css) == shorter
 
 
 def test_gzip_is_sent_to_who_takes_it(client: FlaskClient) -> None:

@@ -80,7 +80,8 @@ SHOWN = [
         charge_nanos=900_000_000,
         returned_nanos=0,
         placed_at=NOON,
-        is_unconfirmed=False,
+        tool_name="Instagram likes",
+        note="",
     )
     for row in ROWS
 ]

@@ -136,7 +136,7 @@ def test_no_other_cookies_are_set_than_the_privacy_page_names(client: FlaskClien
     client.post("/sign-up", data={"email": "cookies@example.com", "password": "walks in by herself"})
     client.get("/appearance?theme=dark")
 
-    kept = list(client._cookies.values())
+    kept = list(client._cookies.values())  # type: ignore[union-attr]
     assert {cookie.key for cookie in kept} == {"session", "theme", "device"}
     assert [cookie.key for cookie in kept if not cookie.http_only] == []
 

@@ -62,7 +62,7 @@ def ways_to_ask(app: Flask, order: Order, *, form: str, action: str) -> list[Cal
     def click(tab: int) -> Callable[[], str]:
         def send() -> str:
             client = app.test_client()
-            for cookie in tabs[tab]._cookies.values():
+            for cookie in tabs[tab]._cookies.values():  # type: ignore[union-attr]
                 client.set_cookie(cookie.key, cookie.value)
             status = client.post(f"/orders/{order_id}/{form}").status_code
             return {303: "done", 409: "refused"}[status]

@@ -209,7 +209,7 @@ def test_no_database_connection_is_held_while_a_server_has_the_mail(
     held: list[int] = []
     a_mail()
     db.session.rollback()
-    monkeypatch.setattr(transport.FileTransport, "send", lambda *_: held.append(db.engine.pool.checkedout()))
+    monkeypatch.setattr(transport.FileTransport, "send", lambda *_: held.append(db.engine.pool.checkedout()))  # type: ignore[attr-defined]
 
     sweep()
 

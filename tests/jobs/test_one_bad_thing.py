@@ -201,9 +201,9 @@ def test_many_stops_at_one_provider_keep_none_waiting_at_another(
         present = {name: getattr(crowd, name) for name in COLUMNS}
         for number in range(250):
             copy = present | {"request_id": f"copy-{number:06d}", "provider_order_id": str(5_000 + number)}
-            copied = db.session.execute(Order.__table__.insert().returning(Order.id), copy).scalar_one()
+            copied = db.session.execute(Order.__table__.insert().returning(Order.id), copy).scalar_one()  # type: ignore[attr-defined]
             asked = {"order_id": copied, "state": "asked", "asked_at": utc_now(), "due_at": utc_now(), "reason": ""}
-            db.session.execute(Cancellation.__table__.insert(), asked)
+            db.session.execute(Cancellation.__table__.insert(), asked)  # type: ignore[attr-defined]
     with transaction():
         mine = cancellations.request_cancellation(lone.id, customer_id=lone.customer_id, now=utc_now())
     other.answers["cancel"] = http_response([{"order": int(lone.provider_order_id or 0), "cancel": 1}])

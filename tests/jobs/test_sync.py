@@ -239,7 +239,7 @@ def test_a_hundred_orders_are_asked_about_at_once(server: HostileProvider) -> No
         present = db.session.execute(select(*columns.values()).where(Order.id == order.id)).one()._asdict()
         for number in range(204):
             copy = present | {"request_id": f"copy-{number:06d}", "provider_order_id": str(5_000 + number)}
-            db.session.execute(Order.__table__.insert().values(copy))
+            db.session.execute(Order.__table__.insert().values(copy))  # type: ignore[attr-defined]
 
     told(server, {})
 

@@ -58,9 +58,9 @@ def resume(reason: str = "Looked at the clock.") -> None:
         due = rules.due(
             unconfirmed_hours=settings.unconfirmed_hours,
             dispatch_hours=settings.dispatch_hours,
-            now=timeouts.utc_now(),
+            now=timeouts.utc_now(),  # type: ignore[attr-defined]
         )
-        time_rules.resume(waiting=due.count, reason=reason, actor="anna@example.com", now=timeouts.utc_now())
+        time_rules.resume(waiting=due.count, reason=reason, actor="anna@example.com", now=timeouts.utc_now())  # type: ignore[attr-defined]
 
 
 @pytest.mark.both_engines

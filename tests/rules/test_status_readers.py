@@ -14,7 +14,7 @@ LABELS = {status.label for status in Status}
 
 
 def test_database_check_is_made_of_the_table() -> None:
-    check = next(str(rule.sqltext) for rule in Order.__table__.constraints if rule.name == "ck_orders_status")
+    check = next(str(rule.sqltext) for rule in Order.__table__.constraints if rule.name == "ck_orders_status")  # type: ignore[attr-defined]
 
     assert re.findall(r"'(\w+)'", check) == [status.value for status in Status]
 
@@ -24,7 +24,7 @@ def test_newest_migration_has_the_words_of_the_table() -> None:
     checks = [words for text in texts for words in re.findall(r"\"status IN \(([^)]*)\)\"", text)]
 
     assert re.findall(r"'(\w+)'", checks[-1]) == [status.value for status in Status]
-    assert "status" in OrderCount.__table__.primary_key.columns
+    assert "status" in OrderCount.__table__.primary_key.columns  # type: ignore[attr-defined]
 
 
 def test_words_of_providers_lead_to_statuses_of_the_table() -> None:

@@ -226,5 +226,5 @@ if __name__ == "__main__":
                 print(redis())
             case "faketime":
                 print(faketime())
-    except NotInstalled as skip_or_fail:
-        raise SystemExit(str(skip_or_fail)) from skip_or_fail
+    except NotInstalled as error:
+        raise SystemExit(str(error)) from error

@@ -173,7 +173,9 @@ def test_last_use_is_written_once_a_minute(client: FlaskClient) -> None:
     caller = a_caller(client, a_customer())
     writes: list[str] = []
     event.listen(
-        db.engine, "before_cursor_execute", lambda *given: given[2].startswith("UPDATE") and writes.append(given[2])
+        db.engine,
+        "before_cursor_execute",
+        lambda *given: given[2].startswith("UPDATE") and writes.append(given[2]),  # type: ignore[func-returns-value]
     )
 
     for _ in range(3):

@@ -68,7 +68,7 @@ def test_an_answer_is_noted_once_a_minute_and_ends_no_wait_that_the_provider_ask
     with transaction():
         provider_health.failed(provider.id, text="gone", now=NOON)
         provider_health.answered(provider.id, now=NOON + timedelta(seconds=62))
-    assert (reload(provider).failures, provider.call_after) == (0, None)
+    assert (reload(provider).failures, provider.call_after) == (0, None)  # type: ignore[comparison-overlap]
 
 
 def test_customers_read_a_name_that_says_nothing_unless_an_operator_chose_one(office: FlaskClient) -> None:

@@ -100,7 +100,7 @@ BAD_FILES = {
 }
 
 
-def imported(written: str | bytes, *, now=NOON) -> tools.Imported:
+def imported(written: str | bytes, *, now=NOON) -> tools.Imported:  # type: ignore[no-untyped-def]
     with transaction():
         return tools.import_tools(
             written if isinstance(written, bytes) else written.encode(), name="tools.yaml", now=now

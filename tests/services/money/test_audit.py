@@ -147,7 +147,7 @@ def damage(statement: str) -> None:
     """Do what the triggers refuse, as somebody could who owns the database, and put the triggers back."""
     triggers = dict(_triggers())
     with transaction():
-        for table, names in _NAMES[db.engine.dialect.name].items():
+        for table, names in _NAMES[db.engine.dialect.name].items():  # type: ignore[attr-defined]
             for name in names:
                 on_table = "" if db.engine.dialect.name == "sqlite" else f" ON {table}"
                 db.session.execute(text(f"DROP TRIGGER {name}{on_table}"))
@@ -170,7 +170,7 @@ def _triggers() -> list[tuple[str, str]]:
         "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'",
         "postgresql": "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
     }
-    ours = {name for names in _NAMES[engine].values() for name in names}
+    ours = {name for names in _NAMES[engine].values() for name in names}  # type: ignore[attr-defined]
     return [(name, made) for name, made in db.session.execute(text(said[engine])) if name in ours]
 
 

@@ -195,7 +195,7 @@ def test_any_account_closes_where_it_is_cut(changes: list[int], cut: int) -> Non
         now += DAY
         ends = (AccountKind.DEPOSITS, customer_id) if change > 0 else (customer_id, AccountKind.SALES)
         db.session.rollback()
-        posting = Posting(*ends, abs(change), TransferKind.ADJUSTMENT, f"{customer_id}:{now}")
+        posting = Posting(*ends, abs(change), TransferKind.ADJUSTMENT, f"{customer_id}:{now}")  # type: ignore[call-arg]
         could_spend = ledger.balance_nanos(customer_id)
         try:
             with transaction():

@@ -40,7 +40,7 @@ def confirmed(proposal_id: int | None, operator_id: int, *, now: object = NOON) 
     row = db.session.get_one(Proposal, proposal_id)
     balance = ledger.balance_nanos(row.customer_id)
     with transaction():
-        return second_approval.confirm(
+        return second_approval.confirm(  # type: ignore[return-value]
             proposal_id,
             operator_id=operator_id,
             actor="second@example.com",
@@ -103,7 +103,7 @@ def test_two_operators_who_confirm_at_once_move_the_money_once(app: Flask) -> No
     def confirm(operator_id: int) -> object:
         def do() -> int:
             with transaction():
-                return second_approval.confirm(
+                return second_approval.confirm(  # type: ignore[return-value]
                     proposal_id or 0, operator_id=operator_id, actor="x", balance_nanos=balance, now=NOON
                 )
 

@@ -94,8 +94,8 @@ def test_rows_of_rounds_are_kept_for_two_days_and_days_for_longer() -> None:
 )
 def test_every_second_is_counted_once(rounds: list[tuple[int, State]]) -> None:
     with transaction():
-        db.session.execute(ComponentDay.__table__.delete())
-        db.session.execute(Measurement.__table__.delete())
+        db.session.execute(ComponentDay.__table__.delete())  # type: ignore[attr-defined]
+        db.session.execute(Measurement.__table__.delete())  # type: ignore[attr-defined]
     at, first = NOON, None
     for pause, state in rounds:
         at += timedelta(seconds=pause)
