@@ -192,7 +192,7 @@ def _launch(app: Flask, *, executor: str) -> None:
     watchdog = Watchdog(
         {sweep.name: sweep.seconds for sweep in by_name.values()},
         run=lambda name: _run(app, by_name[name], worker=executor),
-        restart=lambda: _schedule(schedules, anew=True),
+        restart=lambda: _schedule(schedules, is_restart=True),
     )
     schedules = [
         {
@@ -208,11 +208,11 @@ def _launch(app: Flask, *, executor: str) -> None:
     watchdog.start()
 
 
-def _schedule(schedules: list[dict[str, Any]], *, anew: bool = False) -> None:
-    """Tell the engine when each sweep is due. `anew`: from the present time, whatever it has been waiting for."""
+def _schedule(schedules: list[dict[str, Any]], *, is_restart: bool = False) -> None:
+    """Set the sweep schedules. `is_restart`: from the current time, dropping what was waiting."""
     from dbos import DBOS
 
-    wanted = set() if anew else {schedule["schedule_name"] for schedule in schedules}
+    wanted = set() if is_restart else {schedule["schedule_name"] for schedule in schedules}
     for known in DBOS.list_schedules():
         if known["schedule_name"] not in wanted:
             DBOS.delete_schedule(known["schedule_name"])

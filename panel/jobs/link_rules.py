@@ -6,7 +6,7 @@ from panel.services.catalogue import link_rules
 
 
 def sweep(*, worker: str) -> int:
-    """How many tools were newly told of. Writes nothing where every pattern can be used."""
+    """The number of tools newly reported. Writes nothing where every pattern can be used."""
     found = link_rules.unusable()
     db.session.rollback()
     if not found:

@@ -1,4 +1,4 @@
-"""How a job reaches a provider: its settings from the database, and the door to its kind."""
+"""How a job reaches a provider: its settings from the database, and the adapter of its kind."""
 
 import time
 from collections.abc import Callable

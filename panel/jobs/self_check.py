@@ -11,7 +11,7 @@ from panel.providers.http import CallFailed
 from panel.settings import Settings
 
 DEADLINE_SECONDS = 8.0
-# With a query, so that it is drawn: pages without one may be kept.
+# With a query string, so that the page is rendered: pages without one may be cached.
 PAGE = "/tools?sort=price"
 MOST_BYTES = 1024 * 1024
 # Set by the supervisor for everything it starts: then the site is on this machine.

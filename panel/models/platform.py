@@ -43,7 +43,7 @@ class ComponentDay(Base):
 
 
 class AuditRun(Base):
-    """One run of the audit by the worker: when, how long it took, and whether the books were sound."""
+    """One run of the audit by the worker: when, how long it took, and whether the ledger was sound."""
 
     __tablename__ = "audit_runs"
 

@@ -1,4 +1,4 @@
-"""One call to an upstream panel, read like an enemy's letter.
+"""One call to an upstream panel, whose response is untrusted.
 
 The whole call has one deadline, looking the host up included; the body has one cap, redirects are not followed, TLS
 is verified, nothing is unpacked, and it is known whether a byte of the request had left when something failed.

@@ -35,7 +35,7 @@ class Plan:
 
 
 def plan_of(provider_order_id: str, *, scenario: str, quantity: int) -> Plan:
-    """The plan that belongs to an id: drawn from a generator seeded by the id alone."""
+    """The plan that belongs to an id: from a generator seeded by the id alone."""
     draw = random.Random(hashlib.sha256(provider_order_id.encode()).digest())  # noqa: S311
     processing = draw.uniform(1, 4)
     running = processing + draw.uniform(2, 6)

@@ -155,13 +155,13 @@ def returns(*, now: datetime) -> Returns | None:
 
 
 def read_at(database: str, *, now: datetime) -> datetime | None:
-    """When the orders of this database were read for the figures given now; None when they will be read anew."""
+    """When the orders of this database were read for the figures given now; None when they will be read again."""
     reading = _kept.get(database)
     return reading.at if reading is not None and _is_fresh(reading, now=now) else None
 
 
 def clear_cache() -> None:
-    """Read the orders anew at the next question."""
+    """Read the orders again at the next call."""
     _kept.clear()
 
 

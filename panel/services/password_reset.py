@@ -1,6 +1,6 @@
-"""A forgotten password: asked for with an address, answered by mail, set anew with the link.
+"""Password reset: requested with an email address, answered by mail, done with the link.
 
-Whoever asks is not told whether the address is known. The request only writes the address down, known or not; the
+The response does not reveal whether the address is known. The request only writes the address down, known or not; the
 worker looks it up. So both take the same time and leave the same marks.
 """
 

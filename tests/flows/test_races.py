@@ -1,4 +1,4 @@
-"""What happens at the same time, in real threads and real processes: one wins, and the books are right."""
+"""What happens at the same time, in real threads and real processes: one wins, and the ledger is right."""
 
 import multiprocessing
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""A backup made while orders move, restored elsewhere: the books are right, and nothing is sent twice."""
+"""A backup made while orders move, restored elsewhere: the ledger is right, and nothing is sent twice."""
 
 import json
 import threading

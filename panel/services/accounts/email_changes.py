@@ -86,7 +86,7 @@ def confirm(token: str, *, now: datetime) -> None:
 def ask_to_change(user_id: int, new_email: str, *, now: datetime) -> EmailChange:
     """Mail a link to both addresses; the change happens when both were opened. Raises BadInput or Refused.
 
-    What was asked before is void. An address that has an account gets no link, and whoever asks is not told.
+    What was asked before is void. An address that has an account gets no link, and the requester does not learn of it.
     """
     new_email = users.normalize_email(new_email)
     email_links.hold_open(user_id)

@@ -29,7 +29,7 @@ def hold_confirmed(user_id: int) -> None:
 
 
 def hold_own(person: SignedIn, *, now: datetime) -> None:
-    """Hold the account of whoever asks, and look again whether this device is still logged in.
+    """Lock the user's own account, and check again whether this device is still logged in.
 
     A password reset that came first ended it: what a stranger had sent just before must not be made after. Raises
     StaleForm.

@@ -23,7 +23,7 @@ def new_token() -> str:
 def make(user_id: int, purpose: LinkPurpose, *, email: str, lasts: timedelta, now: datetime) -> str:
     """The token of a fresh link. Those that confirm an email and were mailed before stop working.
 
-    Those that set a password go on until one is used: else whoever asks for another stops the one that is on its way
+    Those that set a password go on until one is used: else whoever requests another stops the one that is on its way
     to the owner. The account is held, so that of two that are made at once the earlier one ends too. Raises Refused
     where it is closed.
     """

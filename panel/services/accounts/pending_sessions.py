@@ -1,4 +1,4 @@
-"""Half signed in: the password was right, the second factor is yet to be shown.
+"""Pending sessions: the password was correct, the two-factor code is still needed.
 
 It is no session: it opens nothing, lasts ten minutes, and ends when the code is right or the password changes.
 """
@@ -41,7 +41,7 @@ def begin(user: User, *, now: datetime) -> HalfSignedIn:
 
 
 def find(token: str, *, now: datetime) -> HalfSignedIn | None:
-    """Who is half signed in with this token, for ten minutes after the password."""
+    """The pending session with this token, valid for ten minutes after the password."""
     row = db.session.execute(
         select(PendingSession.id, User.id, User.email)
         .join(User, User.id == PendingSession.user_id)
@@ -59,5 +59,5 @@ def finish(half_id: int) -> bool:
 
 
 def end_all(user_id: int) -> None:
-    """Nobody is half signed in as this person any more."""
+    """End all pending sessions of this user."""
     db.session.execute(delete(PendingSession).where(PendingSession.user_id == user_id))

@@ -37,7 +37,7 @@ class PageVersions:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Who asks, on which device: all that a request needs to know, and what Flask-Login asks of a user."""
+    """The logged-in user and device: all that a request needs to know, and what Flask-Login asks of a user."""
 
     token: str
     id: int

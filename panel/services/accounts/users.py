@@ -161,7 +161,7 @@ def password_hash_by_email(email: str) -> str | None:
 
 
 def set_password(user_id: int, *, password_hash: str) -> None:
-    """Keep a new hash. Nobody is half signed in by the old one; which devices stay is the matter of `sign_ins`."""
+    """Keep a new hash. Pending sessions end; login sessions are ended by `sessions`."""
     db.session.execute(update(User).where(User.id == user_id).values(password_hash=password_hash))
     pending_sessions.end_all(user_id)
 

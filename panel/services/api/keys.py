@@ -1,6 +1,6 @@
 """Keys to the API: made at random, shown once, kept as hashes, and looked up with one indexed read.
 
-A key that is wrong, revoked or used from a foreign network is no key: whoever asks is told the same.
+A key that is wrong, revoked or used from a foreign network is no key: the caller gets the same error.
 """
 
 import hashlib

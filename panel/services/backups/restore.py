@@ -97,12 +97,12 @@ def hold(*, now: datetime) -> tuple[int, int]:
 
     Mailed links end and everybody is logged out: a link that was used, or a device that was signed out, after the
     backup was made must not work again. Mails that waited are sent;
-    where they were sent already, they come again with the same Message-ID. Open pages are drawn anew.
+    where they were sent already, they come again with the same Message-ID. Open pages are rendered again.
     """
     email_links.end_everyones(now=now)
     sessions.end_everyones(now=now)
     for versioned in (User.state_version, Catalogue.version):
-        # Versions that pages may have been drawn under after the backup was made are never given again.
+        # Versions that pages may have been rendered under after the backup was made are never given again.
         db.session.execute(update(versioned.class_).values({versioned: versioned + VERSIONS_AHEAD}))
     _doubt_what_was_under_way(now=now)
     orders = db.session.scalars(_not_handed_over()).all()

@@ -1,4 +1,4 @@
-"""Mails about orders that ended. The door that moves an order only marks it; here the marks become mails.
+"""Mails about orders that ended. Transitions only mark an order; the sweep here queues the mails.
 
 Whatever ended for one customer goes into one mail, and the next comes five minutes later at the earliest: whoever
 places a hundred orders at once is not sent a hundred mails.

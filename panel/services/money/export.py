@@ -1,4 +1,4 @@
-"""The books as plain rows: everything that another program needs to check orders and money again.
+"""Ledger export as plain rows: everything that another program needs to check orders and money again.
 
 The panel's own test orders are left out, with their money and all that hangs on them: what is left still adds up.
 """

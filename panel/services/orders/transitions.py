@@ -1,4 +1,4 @@
-"""The one door through which an order changes: claim, event, money, counts, and the customer's state version.
+"""Order transitions, the only way an order changes: claim, event, money, counts, and the customer's state version.
 
 A change comes as a Move. A batch of moves costs a fixed number of statements, each run once for all
 rows, so that a sync of a hundred orders is not a hundred times one.
@@ -55,7 +55,7 @@ class OrderRow:
     provider_order_id: str | None
     # Whether the customer has asked for it to be stopped and got no answer yet.
     is_asked_to_stop: bool
-    # Whether somebody wants to be told of its moves.
+    # Whether the customer has a webhook endpoint to notify.
     is_watched: bool
     account_id: int
 

@@ -1,4 +1,4 @@
-"""What operators say of incidents and planned work: opened, told of again, resolved; or proposed by the probes first.
+"""What operators say of incidents and planned work: opened, updated, resolved; or proposed by the probes first.
 
 An update is added and never changed. What is resolved stays so: what comes back is another incident.
 """

@@ -27,5 +27,5 @@ def cached(name: str, reader: Callable[[], Read], *, kept_for: timedelta = KEPT_
 
 
 def clear() -> None:
-    """Read everything anew at the next question, in this process."""
+    """Clear this process's cache."""
     _kept.clear()

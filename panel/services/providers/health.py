@@ -78,7 +78,7 @@ def _add_after(unclear: int, *, now: datetime) -> datetime | None:
 
 
 def may_probe(provider_id: int, *, until: datetime, now: datetime) -> bool:
-    """Whether an order may go to this provider now. Of one that takes none, until then, only the first who asks."""
+    """Whether an order may go to this provider now. Of one that takes none, until then, only the first caller."""
     unclear = db.session.scalar(select(Provider.unclear_adds).where(Provider.id == provider_id)) or 0
     if unclear < UNCLEAR_AFTER:
         return True
@@ -98,7 +98,7 @@ def heard(provider_id: int, outcome: Outcome, *, now: datetime) -> None:
 
 
 def silent(provider_id: int, silence: ProviderSilent, *, now: datetime) -> None:
-    """A question got no usable answer. A refusal in words is not the provider failing: operators are told of it."""
+    """A question got no usable answer. A refusal in words is not the provider failing: operators are notified."""
     text = str(silence)[:200]
     if silence.asks_to_wait:
         refused(provider_id, text=text, stops=False, now=now)

@@ -1,4 +1,4 @@
-"""The audit finds every kind of damage that could be done to the books, and names it."""
+"""The audit finds every kind of damage that could be done to the ledger, and names it."""
 
 import json
 import re

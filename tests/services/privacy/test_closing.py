@@ -1,4 +1,4 @@
-"""Closing an account: money first, then nothing tells who it was; the books stay sound, and nothing gets in between."""
+"""Closing an account: money first, then no personal data is left; the ledger stays sound, and races are excluded."""
 
 import threading
 from collections.abc import Callable
