@@ -1,5 +1,5 @@
-// For pages with a password or a slow form: a control that shows what is typed, and the mark of a form on its way.
-// A form that is sent twice does no harm without this: it is one order, one request, one account.
+// Form helpers: show/hide password, and a busy state while a form is being submitted.
+// Double submits are safe without this script: the server accepts a form once.
 const LONGEST_BUSY_MS = 10000;
 const busy = new Map();
 
@@ -24,7 +24,7 @@ document.addEventListener("submit", (event) => {
   busy.set(form, { button, words, timer: setTimeout(() => letGo(form), LONGEST_BUSY_MS) });
 });
 
-// Back from the next page, kept as it was left.
+// Restored from the back/forward cache.
 addEventListener("pageshow", () => [...busy.keys()].forEach(letGo));
 
 function hide(field) {

@@ -39,7 +39,7 @@ function stopped() {
   show("stale", true);
 }
 
-// On the order form: the price of what was typed before is not the price of what is typed now.
+// On the order form: the price shown may belong to values typed earlier.
 function hidePrice() {
   const line = document.querySelector("#quote .price-line");
   if (line) line.textContent = "The price can’t be shown right now. You’ll see it before anything is charged.";
@@ -77,7 +77,7 @@ function noticeChanges() {
   if (toSay.size && !waiting) waiting = setTimeout(say, Math.max(0, saidAt + SPEECH_APART_MS - performance.now()));
 }
 
-// On a ticket's page: what came from us, and that the ticket was closed.
+// On a ticket page: announce new replies, and that the ticket was closed.
 function readAnswers() {
   return new Set([...(live()?.querySelectorAll("[id^='message-'][data-by='us'][data-kind='message']") ?? [])].map((line) => line.id));
 }
@@ -92,7 +92,7 @@ function noticeAnswers() {
   [answers, ticketState] = [fresh, state];
 }
 
-// The bar's balance stands outside the region, and money that came back has to show there at once.
+// The balance in the header is outside the region, so a refund must be copied there.
 function takeBalance() {
   const shown = document.getElementById("balance");
   const { balance, balancePlain, balanceNanos } = live()?.dataset ?? {};
@@ -114,7 +114,7 @@ document.addEventListener("htmx:before:request", (event) => {
   if (isAboutLive(event) && (document.hidden || isSignedOut)) event.preventDefault();
 });
 
-// Before the body is read, and before any header of the answer is obeyed.
+// Runs before htmx reads the body or applies response headers.
 document.addEventListener("htmx:before:response", (event) => {
   const { raw } = event.detail.ctx.response;
   if (raw.headers.has(OURS)) return;
@@ -125,7 +125,7 @@ document.addEventListener("htmx:before:response", (event) => {
   part("said")?.replaceChildren();
 });
 
-// Only answers of this site come here: the region, "nothing new", or "logged out".
+// Only responses of this site get here: the region, 304, or "logged out".
 document.addEventListener("htmx:after:request", (event) => {
   const { status } = event.detail.ctx.response;
   if (!isAboutLive(event)) return status < 400 ? undefined : hidePrice();

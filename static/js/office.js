@@ -52,7 +52,7 @@ keysSwitch?.addEventListener("click", () => {
   showSwitch();
 });
 
-// A row is in use while it has the focus, its box is chosen, or something in it is open.
+// A row is in use while it has focus, its box is checked, or something in it is open.
 const isInUse = () => Boolean(region()?.querySelector(":focus, input:checked, details[open]"));
 const isOurs = (event) => event.detail?.ctx?.sourceElement === region() && region()?.hasAttribute("data-holds");
 const rowIds = (root) => [...root.querySelectorAll("tbody tr[id]")].map((row) => row.id);
@@ -64,7 +64,7 @@ function showHeld(words) {
   held.querySelector("[data-held-words]").textContent = words;
 }
 
-// What is asked is always whether the rows shown here are still so, also after an answer that was held back.
+// Polls always send the hash of the rows that are shown, also after a response was held back.
 document.addEventListener("htmx:config:request", (event) => {
   if (isOurs(event)) event.detail.ctx.request.headers["HX-PTag"] = region().dataset.hxPtag;
 });
