@@ -102,7 +102,7 @@ MUTANTS = (
     ),
     *in_file(
         "panel/services/orders/dispatch.py",
-        f"{DISPATCH} tests/services/orders/test_cancellation_answers.py tests/flows/test_review_findings_jobs.py",
+        f"{DISPATCH} tests/services/orders/test_cancellation_answers.py tests/flows/test_failures_stay_isolated.py",
         ("cancel_order(order, reason=STOPPED, now=now)", "pass"),
     ),
     *in_file(

@@ -1,4 +1,4 @@
-"""Findings of a review of what customers and operators do at once with money, as tests."""
+"""Deposit requests at the same moment: of one amount, and while the account is closed."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Findings of a review of the platform's own measuring, as tests: test orders, and rounds written at once."""
+"""Measuring rounds written at the same moment, and test orders left out of office lists."""
 
 from collections.abc import Callable
 from datetime import timedelta
