@@ -72,19 +72,24 @@ def given(order_id: int) -> list[Given]:
 
 def room(order_id: int) -> Room:
     """What of the order's charge is still kept and not returned since."""
-    kept = db.session.scalar(select(Order.kept_nanos).where(Order.id == order_id)) or 0
+    kept = db.session.scalar(select(Order.kept_nanos).where(Order.id == order_id))
+    return _room(order_id, kept_nanos=kept or 0)
+
+
+def _room(order_id: int, *, kept_nanos: int) -> Room:
     number, returned = db.session.execute(
         select(func.count(), func.coalesce(func.sum(TRANSFERS.c.amount_nanos), 0)).where(
             TRANSFERS.c.order_id == order_id, _ADJUSTMENT
         )
     ).one()
-    return Room(left_nanos=kept - int(returned), number=number + 1)
+    return Room(left_nanos=kept_nanos - int(returned), number=number + 1)
 
 
 def check(order_id: int, gift: Gift, *, now: datetime) -> None:
     """Whether this may be returned now. Raises BadInput, BadMoney or Refused."""
     audit_log.checked_reason(gift.words)
-    _check(order_id, room(order_id), gift, now=now)
+    owner, kept = db.session.execute(select(Order.customer_id, Order.kept_nanos).where(Order.id == order_id)).one()
+    _check(owner, kept, _room(order_id, kept_nanos=kept), gift, now=now)
 
 
 def give(order_id: int, gift: Gift, *, now: datetime) -> int:
@@ -98,13 +103,13 @@ def give(order_id: int, gift: Gift, *, now: datetime) -> int:
     if owner is not None:
         approval_limit.lock(owner, operator_id=gift.operator_id)
     order = transitions.claim_one(order_id)
-    left = room(order_id)
+    left = _room(order_id, kept_nanos=order.kept_nanos)
     if left.number != gift.number:
         raise StaleForm(
             f"Another amount was returned for order {order_id} since you opened the form. "
             "Look at what is kept now, then decide again."
         )
-    _check(order_id, left, gift, now=now)
+    _check(order.customer_id, order.kept_nanos, left, gift, now=now)
     reason = f"goodwill:order:{order_id}:{gift.number}"
     posting = Posting(
         AccountKind.ADJUSTMENTS,
@@ -127,8 +132,7 @@ def give(order_id: int, gift: Gift, *, now: datetime) -> int:
     return line
 
 
-def _check(order_id: int, left: Room, gift: Gift, *, now: datetime) -> None:
-    owner, kept = db.session.execute(select(Order.customer_id, Order.kept_nanos).where(Order.id == order_id)).one()
+def _check(owner: int, kept: int, left: Room, gift: Gift, *, now: datetime) -> None:
     if owner == gift.operator_id:
         raise ActionRefused("This is your own order. Another operator must do it.")
     if left.left_nanos <= 0:

@@ -1,7 +1,7 @@
 """Goodwill: what an operator returns later, never above what was kept, and never twice for one decision."""
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from panel.db import db, transaction
 from panel.domain.errors import ActionRefused, BadInput, BadMoney, PanelError, StaleForm
@@ -50,6 +50,22 @@ def test_goodwill_is_a_transfer_of_its_own_that_leaves_the_order_as_it_was() -> 
     assert goodwill.room(order.id) == goodwill.Room(left_nanos=KEPT - 250_000_000, number=2)
     ledger_oracle.assert_consistent()
     assert audit().differences == ()
+
+
+def test_goodwill_reads_the_money_of_the_order_once() -> None:
+    order, operator = an_order(status=Status.COMPLETED), an_operator().id
+    statements: list[str] = []
+
+    def note(*call: object) -> None:
+        statements.append(str(call[2]))
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        give(order, 250_000_000, operator=operator)
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+
+    assert sum("orders.kept_nanos" in statement for statement in statements) == 1, statements
 
 
 def test_goodwill_is_told_to_its_customer_and_to_the_log() -> None:
