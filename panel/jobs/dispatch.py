@@ -27,7 +27,7 @@ def serve(provider_id: int) -> int:
     for each call: its key may have been replaced.
     """
     count = 0
-    while provider_id in dispatch.providers_with_work(now=utc_now()):
+    while dispatch.has_work(provider_id, now=utc_now()):
         provider = provider_of(provider_id)
         if provider is None:
             break

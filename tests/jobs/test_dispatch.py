@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import event, update
 
 from panel.clock import utc_now
 from panel.db import db, transaction
@@ -57,6 +57,26 @@ UNCLEAR: dict[str, object] = {
     "id of a fraction": http_response(b'{"order": 12.5}'),
     "list": http_response([{"order": 23}]),
 }
+
+
+def test_before_each_order_its_own_provider_alone_is_asked_about(server: HostileProvider) -> None:
+    for _ in range(3):
+        a_placed_order()
+    asked: list[str] = []
+
+    def note(*call: object) -> None:
+        statement = " ".join(str(call[2]).split())
+        if statement.startswith("SELECT providers.id FROM providers WHERE (EXISTS"):
+            asked.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        dispatch_round()
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+
+    assert server.count("add") == 3
+    assert [" AND providers.id = " in statement for statement in asked] == [False, *[True] * 4], asked
 
 
 @pytest.mark.parametrize("how", UNCLEAR)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, insert, select, update
 
 from panel.db import db, lock_rows
 from panel.domain.status import Status
@@ -56,8 +56,17 @@ OPEN = (AttemptState.INTENT, AttemptState.UNKNOWN)
 
 def providers_with_work(*, now: datetime) -> list[int]:
     """The providers that may be called and have orders waiting to be handed over."""
+    return list(db.session.scalars(_with_work(now)))
+
+
+def has_work(provider_id: int, *, now: datetime) -> bool:
+    """Whether this provider may be called and has orders waiting: the same question, without the other providers."""
+    return db.session.scalar(_with_work(now).where(Provider.id == provider_id)) is not None
+
+
+def _with_work(now: datetime) -> Select[int]:
     due = select(Order.id).where(Order.provider_id == Provider.id, Order.dispatch_at <= now).exists()
-    return list(db.session.scalars(select(Provider.id).where(due, *provider_health.takes_orders(now))))
+    return select(Provider.id).where(due, *provider_health.takes_orders(now))
 
 
 def open_attempts(
