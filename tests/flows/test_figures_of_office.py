@@ -191,7 +191,7 @@ def test_proposal_shows_its_amount_and_both_balances(client: FlaskClient, world:
     assert only(one.beside("Amount")) == amount
     assert only(one.beside("Balance now")) == before
     assert only(one.beside("Balance after")) == before - amount
-    assert f"Confirm {words.shown(amount)}" in one.line
+    assert f"Approve {words.shown(amount)}" in one.line
 
 
 @pytest.mark.both_engines

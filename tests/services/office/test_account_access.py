@@ -167,7 +167,7 @@ def test_two_operators_who_approve_each_others_end_at_the_same_moment_leave_one(
         app, [approves(ends_first, second.id), approves(ends_second, first.id)], expected=PanelError
     )
 
-    assert sorted(type(answer).__name__ for answer in answers) == ["NoneType", "Refused"]
+    assert [answer is None for answer in answers].count(True) == 1
     assert [state_of(first), state_of(second)].count((True, False)) == 1
 
 

@@ -147,7 +147,7 @@ def test_goodwill_for_many_orders_at_the_same_moment_stays_within_the_limit(app:
 
     answers = run_concurrently(app, [gives(order_id, operator, "60") for order_id in orders], expected=PanelError)
 
-    assert sorted(type(answer).__name__ for answer in answers) == ["Refused"] * 3 + ["int"]
+    assert sum(isinstance(answer, int) for answer in answers) == 1
     assert unapproved() == "60.00"
 
 
