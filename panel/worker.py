@@ -90,7 +90,7 @@ def sweeps(settings: Settings) -> tuple[Sweep, ...]:
 def beat(*, worker: str) -> int:
     """Note that this worker ran a job just now."""
     # Before the last beat is overwritten: how old it is tells of a clock that was set while no worker ran.
-    clocks.look()
+    clocks.check_clock()
     with transaction():
         health.beat(worker, now=utc_now())
     return 1
@@ -141,7 +141,7 @@ def _why_not_startable(app: Flask) -> str | None:
     """Why the worker has to wait, as for a database that is away or held; None when it can begin."""
     try:
         with app.app_context():
-            clocks.look()
+            clocks.check_clock()
     except SQLAlchemyError as error:
         if not is_unavailable(error):
             raise

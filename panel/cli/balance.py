@@ -47,7 +47,7 @@ def _add(email: str, *, amount_nanos: int, note: str, reference: str | None) -> 
     if reference is None:
         reason = f"deposit:hand:{secrets.token_hex(8)}"
         number = ledger.deposit(customer.id, amount_nanos=amount_nanos, reason=reason, note=note, now=now)
-        customer_version.bump_customers([customer.id])
+        customer_version.bump([customer.id])
     else:
         number = deposits.confirm(reference, amount_nanos=amount_nanos, note=note, now=now)
     approval_limit.record(number, customer_id=customer.id, operator_id=None, amount_nanos=amount_nanos, now=now)

@@ -13,7 +13,7 @@ from panel.clock import utc_now
 from panel.db import db
 from panel.domain import money, resale
 from panel.domain.errors import ActionRefused, NotFound
-from panel.jobs.provider_calls import provider_of
+from panel.jobs.provider_calls import connect_provider
 from panel.models import Provider
 from panel.providers.base import ProviderSilent
 from panel.providers.panel_api import PanelApi
@@ -191,7 +191,7 @@ def _found(name: str) -> Provider:
 
 
 def _upstream(name: str) -> PanelApi:
-    upstream = provider_of(_found(name).id)
+    upstream = connect_provider(_found(name).id)
     db.session.rollback()
     if not isinstance(upstream, PanelApi):
         raise ActionRefused(f"{name} is no upstream panel: only the kind panel_api has a balance and a catalogue.")

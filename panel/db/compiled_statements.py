@@ -1,8 +1,8 @@
-"""Hot statements: compiled once for the engine in use and run by the driver itself, inside the session's transaction.
+"""Compiled statements: compiled once per engine and executed by the driver itself, in the session's transaction.
 
-A step that moves money is some ten small statements. SQLAlchemy spends several times longer on each than SQLite does,
-so these ten go straight to the driver. Types are still SQLAlchemy's: its processors turn values into what the engine
-keeps and back, and the driver's errors are raised as SQLAlchemy's, so callers see no difference.
+A step that moves money takes about ten small statements. SQLAlchemy spends several times longer on each than SQLite
+does, so these go straight to the driver. SQLAlchemy's type processors still convert values in both directions, and
+driver errors are raised as SQLAlchemy's own, so callers see no difference.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -35,11 +35,11 @@ from panel.db import current_connection, db
 Values = Mapping[str, Any]
 Processor = Callable[[Any], Any]
 
-TOGETHER = "panel_sent_together"
+PIPELINE_KEY = "panel_pipeline"
 
 
-class _Listed(TypeDecorator[Any]):
-    """Whole numbers as one JSON text: SQLite has no arrays."""
+class _JsonArray(TypeDecorator[Any]):
+    """Integers as one JSON array in text: SQLite has no arrays."""
 
     impl = Text
     cache_ok = True
@@ -48,80 +48,80 @@ class _Listed(TypeDecorator[Any]):
         return f"[{','.join(map(str, value))}]"
 
 
-def among(column: ColumnElement[int], name: str) -> ColumnElement[bool]:
-    """Whether the column is one of the whole numbers given, as a list, under this name, however many they are."""
+def in_list(column: ColumnElement[int], name: str) -> ColumnElement[bool]:
+    """`column IN (…)` with one bound parameter of this name: a list of integers of any length."""
     if db.engine.dialect.name == "sqlite":
-        values = func.json_each(bindparam(name, type_=_Listed())).table_valued("value")
+        values = func.json_each(bindparam(name, type_=_JsonArray())).table_valued("value")
         return column.in_(select(values.c.value))
     return column == any_(bindparam(name, type_=ARRAY(BigInteger)))
 
 
 @dataclass(frozen=True, slots=True)
 class _SentStatement:
-    """A statement that has been sent, and what must have come of it."""
+    """An executed statement and the row count it must have."""
 
     cursor: DBAPICursor
     rows: int
-    or_else: Callable[[], Exception] | None
+    expect_one: Callable[[], Exception] | None
 
     def check(self) -> None:
         changed = self.cursor.rowcount
         self.cursor.close()
-        if self.or_else is not None and changed != self.rows:
-            raise self.or_else()
+        if self.expect_one is not None and changed != self.rows:
+            raise self.expect_one()
 
 
 @contextmanager
-def together() -> Iterator[None]:
-    """Statements run inside are sent without waiting for one another where the engine is a server away.
+def pipeline() -> Iterator[None]:
+    """Pipeline mode (PostgreSQL): statements inside are sent without waiting for the previous one's result.
 
-    What `or_else` checks is then checked at the end: nothing inside may build on it. Inside, only hot statements
-    read: the session's own reads do not know that answers are still on their way.
+    `expect_one` is then checked at the end, so nothing inside may rely on it. Only compiled statements may read
+    inside: the session's own reads do not know that results are still pending.
     """
     connection, info = current_connection(), db.session().info
-    if connection.dialect.name == "sqlite" or TOGETHER in info:
+    if connection.dialect.name == "sqlite" or PIPELINE_KEY in info:
         yield
         return
     sent: list[_SentStatement] = []
-    info[TOGETHER] = sent
+    info[PIPELINE_KEY] = sent
     driver: Any = connection.connection.driver_connection
     try:
         with driver.pipeline():
             yield
     except connection.dialect.loaded_dbapi.Error as error:
-        raise _as_ours(error, connection.dialect, "statements sent together") from error
+        raise _as_sqlalchemy_error(error, connection.dialect, "pipelined statements") from error
     finally:
-        info.pop(TOGETHER, None)
+        info.pop(PIPELINE_KEY, None)
     for each in sent:
         each.check()
 
 
-def _as_ours(error: Exception, dialect: Dialect, sql: str) -> Exception:
-    """The driver's error as SQLAlchemy's own, which is what callers catch."""
+def _as_sqlalchemy_error(error: Exception, dialect: Dialect, sql: str) -> Exception:
+    """The driver's error wrapped in SQLAlchemy's, which is what callers catch."""
     base = dialect.loaded_dbapi.Error
     return DBAPIError.instance(sql, None, error, base, hide_parameters=True, dialect=dialect)
 
 
-class Hot:
-    """One statement. `make` builds it, with bound parameters for all values, when it is first run on an engine."""
+class CompiledStatement:
+    """One statement. `make` builds it, with bound parameters for all values, on first use with an engine."""
 
     def __init__(self, make: Callable[[], Any], *, columns: Sequence[str] | None = None) -> None:
         self._make, self._columns = make, columns
         self._compiled: dict[str, _Compiled] = {}
 
-    def run(self, rows: Sequence[Values], *, or_else: Callable[[], Exception] | None = None) -> None:
-        """Run it for each of these rows of values. `or_else` makes what is raised unless each changes one row."""
+    def execute(self, rows: Sequence[Values], *, expect_one: Callable[[], Exception] | None = None) -> None:
+        """Execute it for each row of values. `expect_one` makes the error to raise unless each changes one row."""
         connection = current_connection()
         cursor = self._for(connection.dialect).execute(connection, rows)
-        sent = _SentStatement(cursor, len(rows), or_else)
-        waiting: list[_SentStatement] | None = db.session().info.get(TOGETHER)
+        sent = _SentStatement(cursor, len(rows), expect_one)
+        waiting: list[_SentStatement] | None = db.session().info.get(PIPELINE_KEY)
         if waiting is None:
             sent.check()
         else:
             waiting.append(sent)
 
-    def read(self, values: Values) -> list[Sequence[Any]]:
-        """Run a SELECT; its rows, with the values as their columns' types have them."""
+    def fetch(self, values: Values) -> list[Sequence[Any]]:
+        """Execute a SELECT and return its rows, with values converted by their column types."""
         connection = current_connection()
         return self._for(connection.dialect).read(connection, values)
 
@@ -133,7 +133,7 @@ class Hot:
 
 
 class _Compiled:
-    """A statement in the words of one engine."""
+    """A statement compiled for one dialect."""
 
     def __init__(self, statement: Any, dialect: Dialect, *, columns: Sequence[str] | None) -> None:
         compiled: SQLCompiler = statement.compile(dialect=dialect, column_keys=columns)
@@ -170,18 +170,18 @@ class _Compiled:
                 cursor.executemany(self._sql, given)
         except self._dialect.loaded_dbapi.Error as error:
             cursor.close()
-            raise _as_ours(error, self._dialect, self._sql) from error
+            raise _as_sqlalchemy_error(error, self._dialect, self._sql) from error
         return cursor
 
     def _given(self, rows: Sequence[Values]) -> list[Any]:
-        """The values as the driver takes them. The same moment stands in each row of a batch: it is turned once."""
+        """The values as the driver takes them. A batch repeats the same time in each row, so it is converted once."""
         done: dict[tuple[int, Any], Any] = {}
         given: list[Any] = []
         for row in rows:
             values = {**self._fixed, **row} if self._fixed else row
             taken = list(self._take(values)) if self._take is not None else [values[name] for name in self._names]
             for place, process in self._binds:
-                taken[place] = _turned(process, taken[place], done)
+                taken[place] = _bound_value(process, taken[place], done)
             given.append(taken if self._is_by_place else dict(zip(self._names, taken, strict=True)))
         return given
 
@@ -192,7 +192,7 @@ class _Compiled:
         return values
 
 
-def _turned(process: Processor, value: Any, done: dict[tuple[int, Any], Any]) -> Any:
+def _bound_value(process: Processor, value: Any, done: dict[tuple[int, Any], Any]) -> Any:
     if not isinstance(value, datetime):
         return process(value)
     key = (id(process), value)

@@ -3,7 +3,7 @@
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.jobs import provider_lanes
-from panel.jobs.provider_calls import is_answer, provider_of
+from panel.jobs.provider_calls import connect_provider, is_answer
 from panel.services.orders import cancellations
 
 
@@ -17,17 +17,17 @@ def sweep(*, worker: str, wait: bool = False) -> int:
 def _serve(provider_id: int) -> int:
     """One after the other, until a call goes wrong: the rest is then not tried on a provider that fails."""
     count = 0
-    for cancellation_id in cancellations.due(provider_id, now=utc_now()):
-        provider = provider_of(provider_id)
+    for cancellation_id in cancellations.due_ids(provider_id, now=utc_now()):
+        provider = connect_provider(provider_id)
         if provider is None:
             break
         with transaction():
-            request = cancellations.take(cancellation_id, now=utc_now())
+            request = cancellations.lease_request(cancellation_id, now=utc_now())
         if request is None:
             continue
         outcome = provider.cancel(request.ask, now=utc_now())
         with transaction():
-            cancellations.settle(request, outcome, now=utc_now())
+            cancellations.record_outcome(request, outcome, now=utc_now())
         count += 1
         if not is_answer(outcome):
             break

@@ -22,7 +22,7 @@ log = structlog.get_logger()
 clock_steps = ClockSteps(least=LEAST_STEP)
 
 
-def look() -> timedelta | None:
+def check_clock() -> timedelta | None:
     """See to a clock that was set since the last look, or while no worker ran. How far, while this worker ran."""
     step, now = clock_steps.last(), utc_now()
     seen, last_sign = health.newest_heartbeat(), time_rules.last_sign()

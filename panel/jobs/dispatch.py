@@ -3,7 +3,7 @@
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.jobs import provider_lanes
-from panel.jobs.provider_calls import panel_settings, provider_of, write_down
+from panel.jobs.provider_calls import connect_provider, panel_settings, record_with_retry
 from panel.providers.base import Provider
 from panel.services.orders import dispatch
 from panel.services.orders.dispatch import Assignment
@@ -28,7 +28,7 @@ def serve(provider_id: int) -> int:
     """
     count = 0
     while dispatch.has_work(provider_id, now=utc_now()):
-        provider = provider_of(provider_id)
+        provider = connect_provider(provider_id)
         if provider is None:
             break
         with transaction():
@@ -52,7 +52,7 @@ def _hand_over(provider: Provider, assignment: Assignment) -> None:
     """Call once, unless the lease has run out: then the call is not made, and the order is due again."""
     if utc_now() >= assignment.lease_until:
         with transaction():
-            dispatch.release([assignment], now=utc_now())
+            dispatch.release_assignments([assignment], now=utc_now())
         return
     outcome = provider.add(assignment.order, now=utc_now())
-    write_down(lambda: dispatch.settle(assignment.attempt_id, outcome, now=utc_now()))
+    record_with_retry(lambda: dispatch.record_outcome(assignment.attempt_id, outcome, now=utc_now()))

@@ -31,13 +31,13 @@ def sweep(*, worker: str) -> int:
     ends = time.monotonic() + TURN_SECONDS
     count = 0
     answer_resets()
-    tell_of_orders()
+    send_order_notifications()
     if not _is_any_due():
         return 0
     with mail.open_transport(settings) as mail_transport:
         while time.monotonic() < ends:
             with transaction():
-                letter = outbox.take(lease_seconds=LEASE_SECONDS, now=utc_now())
+                letter = outbox.lease_mail(lease_seconds=LEASE_SECONDS, now=utc_now())
             if letter is None:
                 break
             count += 1
@@ -55,14 +55,14 @@ def answer_resets() -> None:
             is_any = password_reset.answer_next(now=utc_now())
 
 
-def tell_of_orders() -> int:
+def send_order_notifications() -> int:
     """Make mails of the orders that ended, each customer's in a transaction of its own. How many mails."""
     customers = order_notifications.customers_with_news(now=utc_now())
     db.session.rollback()
     count = 0
     for customer_id in customers:
         with transaction():
-            count += order_notifications.tell_customer(customer_id, now=utc_now())
+            count += order_notifications.notify_customer(customer_id, now=utc_now())
     return count
 
 

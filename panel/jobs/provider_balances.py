@@ -3,7 +3,7 @@
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.jobs import provider_lanes
-from panel.jobs.provider_calls import provider_of
+from panel.jobs.provider_calls import connect_provider
 from panel.providers.base import ProviderSilent
 from panel.providers.panel_api import PanelApi
 from panel.services.office import providers_view
@@ -20,7 +20,7 @@ def _ask(provider_id: int) -> int:
     with transaction():
         if not providers_view.take_balance(provider_id, now=utc_now()):
             return 0
-    provider = provider_of(provider_id)
+    provider = connect_provider(provider_id)
     if not isinstance(provider, PanelApi):
         return 0
     try:

@@ -27,7 +27,7 @@ def panel_settings() -> Settings:
     return current_app.config["PANEL"]  # type: ignore[no-any-return]
 
 
-def provider_of(provider_id: int) -> Provider | None:
+def connect_provider(provider_id: int) -> Provider | None:
     """The provider to call, ready; None for orders fulfilled by hand. Ends the read before the call begins."""
     row = db.session.get_one(ProviderRow, provider_id)
     settings = panel_settings()
@@ -47,7 +47,7 @@ def is_answer(outcome: Outcome) -> bool:
     return False
 
 
-def write_down(act: Callable[[], Result]) -> Result:
+def record_with_retry(act: Callable[[], Result]) -> Result:
     """Do this in a transaction of its own, and again where the database fails for a moment.
 
     A provider answers once: were its answer lost, it would not be known whether it has the order.

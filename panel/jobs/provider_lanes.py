@@ -13,7 +13,7 @@ from flask import Flask, current_app
 
 from panel.db import db
 
-MOST_LANES = 32
+MAX_LANES = 32
 
 log = structlog.get_logger()
 _pools: dict[str, ThreadPoolExecutor] = {}
@@ -31,7 +31,7 @@ def run(job: str, ids: Iterable[int], work: Callable[[int], int], *, wait: bool)
 def _pool(job: str) -> ThreadPoolExecutor:
     with _guard:
         if job not in _pools:
-            _pools[job] = ThreadPoolExecutor(max_workers=MOST_LANES, thread_name_prefix=f"lane-{job}")
+            _pools[job] = ThreadPoolExecutor(max_workers=MAX_LANES, thread_name_prefix=f"lane-{job}")
         return _pools[job]
 
 

@@ -3,7 +3,7 @@
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.jobs import provider_lanes
-from panel.jobs.provider_calls import is_answer, panel_settings, provider_of, write_down
+from panel.jobs.provider_calls import connect_provider, is_answer, panel_settings, record_with_retry
 from panel.providers.base import NotSent, Outcome, Provider, ProviderSilent
 from panel.services.orders import refills
 from panel.services.orders.refills import Task
@@ -20,12 +20,12 @@ def sweep(*, worker: str, wait: bool = False) -> int:
 def _serve(provider_id: int) -> int:
     """One after the other, until a call goes wrong: the rest is then not tried on a provider that fails."""
     count = 0
-    for refill_id in refills.due(provider_id, now=utc_now()):
-        provider = provider_of(provider_id)
+    for refill_id in refills.due_ids(provider_id, now=utc_now()):
+        provider = connect_provider(provider_id)
         if provider is None:
             break
         with transaction():
-            task = refills.take(
+            task = refills.lease_task(
                 refill_id,
                 again_seconds=panel_settings().sync_seconds,
                 lease_seconds=panel_settings().lease_seconds,
@@ -45,7 +45,7 @@ def _work(provider: Provider, task: Task) -> bool:
         outcome: Outcome = NotSent("The call was not made in time.")
         if utc_now() < task.lease_until:
             outcome = provider.refill(task.ask, now=utc_now())
-        write_down(lambda: refills.settle(task, outcome, now=utc_now()))
+        record_with_retry(lambda: refills.record_outcome(task, outcome, now=utc_now()))
         return is_answer(outcome)
     try:
         word = provider.refill_status(task.provider_refill_id, now=utc_now())
@@ -56,5 +56,5 @@ def _work(provider: Provider, task: Task) -> bool:
             return False
         word = str(silence)
     with transaction():
-        refills.apply_word(task, word, now=utc_now())
+        refills.apply_provider_state(task, word, now=utc_now())
     return True

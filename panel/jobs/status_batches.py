@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from panel.clock import utc_now
 from panel.domain.provider_report import Report
-from panel.jobs.provider_calls import provider_of
+from panel.jobs.provider_calls import connect_provider
 from panel.providers.base import Ask, ProviderSilent
 
 MOST_CALLS = 64
@@ -33,7 +33,7 @@ def ask(provider_id: int, asked: Sequence[Ask]) -> Answers:
     began, calls = time.monotonic(), 0
     pending = deque([asked])
     while pending and calls < MOST_CALLS:
-        part, provider = pending.popleft(), provider_of(provider_id)
+        part, provider = pending.popleft(), connect_provider(provider_id)
         if provider is None:
             break
         calls += 1

@@ -3,7 +3,7 @@
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.jobs import provider_lanes, status_batches
-from panel.jobs.provider_calls import panel_settings, provider_of
+from panel.jobs.provider_calls import connect_provider, panel_settings
 from panel.jobs.status_batches import Answers
 from panel.providers.base import Ask
 from panel.services.orders import sync
@@ -19,7 +19,7 @@ def sweep(*, worker: str, wait: bool = False) -> int:
 
 def serve(provider_id: int) -> int:
     """Ask this provider batch by batch until no question is due, or it falls silent."""
-    if provider_of(provider_id) is None:
+    if connect_provider(provider_id) is None:
         return 0
     count = 0
     while True:

@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 def sweep(*, worker: str, wait: bool = False) -> int:
     """Settle what time has settled. How many attempts and orders that were."""
-    clocks.look()
+    clocks.check_clock()
     settings = panel_settings()
     with transaction():
         count = timeouts.expire_leases(now=utc_now())

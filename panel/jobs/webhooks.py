@@ -22,7 +22,7 @@ CANNOT_SIGN = "Not sent: the secret cannot be opened any more. Change the secret
 
 def sweep(*, worker: str, wait: bool = False) -> int:
     """Send what is due, in each receiver's own lane. With `wait`, how many webhooks were sent."""
-    waiting = webhook_deliveries.receivers_with_work(now=utc_now())
+    waiting = webhook_deliveries.endpoints_with_work(now=utc_now())
     db.session.rollback()
     return provider_lanes.run("webhooks", waiting, serve, wait=wait)
 
@@ -33,12 +33,12 @@ def serve(receiver_id: int) -> int:
     count = 0
     while time.monotonic() < ends:
         with transaction():
-            parcel = webhook_deliveries.take(receiver_id, lease_seconds=LEASE_SECONDS, now=utc_now())
+            parcel = webhook_deliveries.lease_delivery(receiver_id, lease_seconds=LEASE_SECONDS, now=utc_now())
         if parcel is None:
             break
         status, answer = _send(parcel)
         with transaction():
-            is_taken = webhook_deliveries.settle(parcel, status=status, answer=answer, now=utc_now())
+            is_taken = webhook_deliveries.record_outcome(parcel, status=status, answer=answer, now=utc_now())
         count += 1
         if not is_taken:
             break

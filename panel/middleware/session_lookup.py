@@ -12,7 +12,7 @@ from panel.clock import utc_now
 from panel.db import db
 from panel.db.read_only import Reader, read_lock, reader
 from panel.security.request_identity import cookies_of
-from panel.services.accounts.sessions import FIND, TOKEN_KEY, PageVersions, SignedIn, as_read, moments, token_hash
+from panel.services.accounts.sessions import FIND, TOKEN_KEY, PageVersions, SignedIn, from_row, time_bounds, token_hash
 from panel.services.page_version import PAGE_VERSIONS
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class SessionLookup:
     def signed_in(self, environ: "WSGIEnvironment") -> SignedIn | None:
         """Everything that a page needs to know of the person."""
         found = self._read(environ, self._read_signed_in)
-        return None if found is None else as_read(*found)
+        return None if found is None else from_row(*found)
 
     def _read(self, environ: "WSGIEnvironment", read: Reader) -> tuple[str, tuple[Any, ...]] | None:
         cookie = self.cookie_of(environ)
@@ -61,7 +61,7 @@ class SessionLookup:
         except BadSignature:
             return None
         with self._lock:
-            rows = read({"token_hash": hashed, **moments(utc_now())})
+            rows = read({"token_hash": hashed, **time_bounds(utc_now())})
         return (token, rows[0]) if rows else None
 
     def _verify(self, cookie: str) -> tuple[str, str]:

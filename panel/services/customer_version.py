@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import literal_column, update
 
 from panel.db import table_of, upsert
-from panel.db.compiled_statements import Hot, among
+from panel.db.compiled_statements import CompiledStatement, in_list
 from panel.domain.status import Status
 from panel.models import OrderCount, User
 
@@ -21,7 +21,7 @@ def _adding() -> Any:
     return add.on_conflict_do_update(index_elements=[COUNTS.c.customer_id, COUNTS.c.status], set_=added)
 
 
-_ADD = Hot(_adding, columns=["customer_id", "status", "orders"])
+_ADD = CompiledStatement(_adding, columns=["customer_id", "status", "orders"])
 
 
 def count_orders(changes: Counter[tuple[int, Status]]) -> None:
@@ -32,16 +32,18 @@ def count_orders(changes: Counter[tuple[int, Status]]) -> None:
         if delta
     ]
     if rows:
-        _ADD.run(rows)
+        _ADD.execute(rows)
 
 
-_BUMP = Hot(
+_BUMP = CompiledStatement(
     lambda: (
-        update(USERS).where(among(USERS.c.id, "ids")).values(state_version=USERS.c.state_version + literal_column("1"))
+        update(USERS)
+        .where(in_list(USERS.c.id, "ids"))
+        .values(state_version=USERS.c.state_version + literal_column("1"))
     )
 )
 
 
-def bump_customers(user_ids: Iterable[int]) -> None:
+def bump(user_ids: Iterable[int]) -> None:
     """Tell open pages of these customers that something they show has changed."""
-    _BUMP.run([{"ids": sorted(user_ids)}])
+    _BUMP.execute([{"ids": sorted(user_ids)}])

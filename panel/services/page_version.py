@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, literal_column, select
 
 from panel.assets.build_id import digest
 from panel.models import Catalogue, LoginSession, User
-from panel.services.accounts.sessions import PageVersions, may_be_in
+from panel.services.accounts.sessions import PageVersions, is_login_allowed
 
 # The least that says whether anything is new: a fifth more answers than by all that a whole page needs to know.
 PAGE_VERSIONS = (
@@ -22,7 +22,7 @@ PAGE_VERSIONS = (
         LoginSession.token_hash == bindparam("token_hash"),
         LoginSession.ended_at.is_(None),
         LoginSession.signed_in_at > bindparam("since", type_=LoginSession.signed_in_at.type),
-        may_be_in(),
+        is_login_allowed(),
     )
 )
 

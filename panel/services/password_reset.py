@@ -99,15 +99,15 @@ def set_password(
     if ends_webhooks or is_new_owner:
         webhook_endpoints.remove_all(link.user_id, now=now)
     if is_new_owner:
-        two_factor.end(link.user_id)
+        two_factor.remove(link.user_id)
     users.set_password(link.user_id, password_hash=password_hash)
     email_links.end_all(link.user_id, now=now)
     email_links.end_changes(link.user_id, now=now)
     sessions.end_all(link.user_id, now=now)
-    throttles.start_anew(link.email, user_id=link.user_id)
+    throttles.reset_counts(link.email, user_id=link.user_id)
     user = users.find(link.user_id)
     if user.email_confirmed_at is None and user.email == link.email:
         user.email_confirmed_at = now
         db.session.flush()
-        customer_version.bump_customers([user.id])
+        customer_version.bump([user.id])
     security_alerts.password_changed(user.id, now=now)

@@ -87,7 +87,7 @@ def is_watched(user_id: ColumnElement[int]) -> ColumnElement[bool]:
     return select(RECEIVERS.c.id).where(RECEIVERS.c.user_id == user_id, RECEIVERS.c.removed_at.is_(None)).exists()
 
 
-def tell_moves(moved: Sequence[Moved], *, now: datetime) -> None:
+def queue_order_events(moved: Sequence[Moved], *, now: datetime) -> None:
     """Tell of orders that were moved, and of what came back, as the rows now stand."""
     watching = _watching({move.customer_id for move in moved})
     if not watching:
@@ -105,7 +105,7 @@ def tell_moves(moved: Sequence[Moved], *, now: datetime) -> None:
     _make(news, now=now)
 
 
-def tell_refill(refill_id: int, state: RefillState, *, order_id: int, customer_id: int, now: datetime) -> None:
+def queue_refill_event(refill_id: int, state: RefillState, *, order_id: int, customer_id: int, now: datetime) -> None:
     """Tell of a refill that has another state. The customer's account must be held."""
     watching = _watching([customer_id])
     if watching:
@@ -125,7 +125,7 @@ _FALLEN = (
 )
 
 
-def tell_spent(spent_nanos: Mapping[int, int], *, now: datetime) -> None:
+def queue_low_balance_events(spent_nanos: Mapping[int, int], *, now: datetime) -> None:
     """Tell each receiver whose bound a balance has just fallen below. The accounts must be held and written."""
     crossed: dict[tuple[int, int, int], list[int]] = defaultdict(list)
     for row in db.session.execute(_FALLEN, {"user_ids": list(spent_nanos)}):
@@ -143,7 +143,7 @@ def tell_spent(spent_nanos: Mapping[int, int], *, now: datetime) -> None:
     _make(news, now=now)
 
 
-def tell_test(receiver_id: int, *, user_id: int, now: datetime) -> None:
+def queue_test_event(receiver_id: int, *, user_id: int, now: datetime) -> None:
     """Send one receiver something that means nothing."""
     _make([_News(TEST, user_id, (receiver_id,), {"text": "This is a test. Nothing happened."})], now=now)
 

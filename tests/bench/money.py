@@ -59,9 +59,9 @@ def _ours(rows: list[Row], *, size: int) -> float:
     began = time.perf_counter()
     for start in range(0, len(rows), size):
         with transaction():
-            claimed = transitions.claim([row[0] for row in rows[start : start + size]])
+            claimed = transitions.lock_orders([row[0] for row in rows[start : start + size]])
             moves = [Move(order, Status.PARTIAL, REMAINS, source="provider") for order in claimed.values()]
-            transitions.apply(moves, now=utc_now())
+            transitions.apply_moves(moves, now=utc_now())
     return time.perf_counter() - began
 
 

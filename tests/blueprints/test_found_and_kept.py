@@ -80,7 +80,7 @@ def test_one_click_unsubscribe_may_come_from_another_site(client: FlaskClient, h
     answer = client.post(path, data={"List-Unsubscribe": "One-Click"}, headers=headers)
 
     assert answer.status_code == 200
-    assert not notifications.choices(user.id)[Notice.TICKET]
+    assert not notifications.preferences(user.id)[Notice.TICKET]
     assert client.post("/account/notices", headers=headers).status_code == 403
 
 

@@ -57,7 +57,7 @@ def fill(app: Flask) -> Filled:
     with transaction():
         now = utc_now()
         reviews.open_review("partial_full", order_id=orders[Status.PARTIAL].id, text="Look at this.", now=utc_now())
-        reference = deposits.request_top_up(customer.id, amount_nanos=money.parse_nanos("25"), now=now).reference
+        reference = deposits.request_deposit(customer.id, amount_nanos=money.parse_nanos("25"), now=now).reference
         said = UpdateText(
             Phase.INVESTIGATING, "Orders start late.", {"ordering": State.DEGRADED}, impact="Late starts."
         )

@@ -63,7 +63,7 @@ def test_an_answer_of_somebody_else_is_a_failed_poll(tabs: Tabs, kind: str) -> N
 
     page.unroute("**/orders/live")
     with transaction():
-        transitions.move_order(transitions.claim_one(order.id), Status.PROCESSING, remains=1000, now=utc_now())
+        transitions.move_order(transitions.lock_order(order.id), Status.PROCESSING, remains=1000, now=utc_now())
     expect(row).to_have_attribute("data-status", "processing", timeout=WITHIN_MS)
     expect(page.get_by_text(STOPPED)).to_be_hidden()
 

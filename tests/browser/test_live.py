@@ -27,7 +27,7 @@ HIDE = "Object.defineProperty(document, 'hidden', {configurable: true, get: () =
 
 def move(order_id: int, to: Status, *, remains: int) -> None:
     with transaction():
-        transitions.move_order(transitions.claim_one(order_id), to, remains=remains, now=utc_now())
+        transitions.move_order(transitions.lock_order(order_id), to, remains=remains, now=utc_now())
 
 
 def mark(page: Page) -> None:

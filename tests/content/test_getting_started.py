@@ -103,7 +103,7 @@ def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Rea
     # 7. Watch it: it stands in the history, and what could not be delivered is back by itself.
     order = db.session.execute(select(Order)).scalar_one()
     with transaction():
-        transitions.move_order(transitions.claim_one(order.id), Status.PARTIAL, remains=400, now=utc_now())
+        transitions.move_order(transitions.lock_order(order.id), Status.PARTIAL, remains=400, now=utc_now())
     reader.open(GUIDE)
     reader.follow("order history", step="watch-it")
     assert Status.PARTIAL.label in reader.words and f"#{reload(order).id}" in reader.words.replace("Order ", "#")

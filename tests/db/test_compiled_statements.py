@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from panel.db import db, table_of, transaction
-from panel.db.compiled_statements import Hot, among, together
+from panel.db.compiled_statements import CompiledStatement, in_list, pipeline
 from panel.domain.errors import StaleOrder
 from panel.models import Heartbeat, User
 from tests.support.factories import NOON, a_customer
@@ -17,12 +17,14 @@ pytestmark = pytest.mark.both_engines
 BEATS = table_of(Heartbeat)
 USERS = table_of(User)
 
-BEAT = Hot(lambda: insert(BEATS).inline(), columns=["worker", "at"])
-BEATS_AFTER = Hot(
+BEAT = CompiledStatement(lambda: insert(BEATS).inline(), columns=["worker", "at"])
+BEATS_AFTER = CompiledStatement(
     lambda: select(BEATS.c.worker, BEATS.c.at).where(BEATS.c.at > bindparam("since")).order_by(BEATS.c.at)
 )
-AMONG = Hot(lambda: select(USERS.c.id).where(among(USERS.c.id, "ids")).order_by(USERS.c.id))
-RENAME = Hot(lambda: update(USERS).where(USERS.c.id == bindparam("b_id")).values(email=bindparam("b_email")))
+AMONG = CompiledStatement(lambda: select(USERS.c.id).where(in_list(USERS.c.id, "ids")).order_by(USERS.c.id))
+RENAME = CompiledStatement(
+    lambda: update(USERS).where(USERS.c.id == bindparam("b_id")).values(email=bindparam("b_email"))
+)
 
 
 def beats() -> set[str]:
@@ -38,14 +40,14 @@ def test_moments_go_in_and_come_out_in_utc() -> None:
     later = NOON + timedelta(microseconds=1)
 
     with transaction():
-        BEAT.run([{"worker": "a", "at": NOON}, {"worker": "b", "at": later}])
+        BEAT.execute([{"worker": "a", "at": NOON}, {"worker": "b", "at": later}])
 
-    assert [tuple(row) for row in BEATS_AFTER.read({"since": NOON})] == [("b", later)]
+    assert [tuple(row) for row in BEATS_AFTER.fetch({"since": NOON})] == [("b", later)]
 
 
 def test_what_is_run_goes_with_the_transaction() -> None:
     with pytest.raises(StaleOrder), transaction():
-        BEAT.run([{"worker": "a", "at": NOON}])
+        BEAT.execute([{"worker": "a", "at": NOON}])
         raise stale()
 
     assert beats() == set()
@@ -58,11 +60,11 @@ def test_row_that_is_not_there_raises_what_was_asked_for_and_leaves_nothing(is_t
 
     with pytest.raises(StaleOrder), transaction():
         if is_together:
-            with together():
-                RENAME.run(rows, or_else=stale)
-                BEAT.run([{"worker": "a", "at": NOON}])
+            with pipeline():
+                RENAME.execute(rows, expect_one=stale)
+                BEAT.execute([{"worker": "a", "at": NOON}])
         else:
-            RENAME.run(rows, or_else=stale)
+            RENAME.execute(rows, expect_one=stale)
 
     db.session.rollback()
     assert db.session.get_one(User, customer.id).email != "new@example.com"
@@ -73,11 +75,11 @@ def test_row_that_is_not_there_raises_what_was_asked_for_and_leaves_nothing(is_t
 def test_what_the_database_refuses_is_sqlalchemys_error(is_together: bool) -> None:
     with pytest.raises(IntegrityError) as caught, transaction():
         if is_together:
-            with together():
-                BEAT.run([{"worker": "a", "at": NOON}])
-                BEAT.run([{"worker": "a", "at": NOON}])
+            with pipeline():
+                BEAT.execute([{"worker": "a", "at": NOON}])
+                BEAT.execute([{"worker": "a", "at": NOON}])
         else:
-            BEAT.run([{"worker": "a", "at": NOON}, {"worker": "a", "at": NOON}])
+            BEAT.execute([{"worker": "a", "at": NOON}, {"worker": "a", "at": NOON}])
 
     assert "2026" not in str(caught.value)
     assert beats() == set()
@@ -86,5 +88,5 @@ def test_what_the_database_refuses_is_sqlalchemys_error(is_together: bool) -> No
 def test_numbers_are_looked_up_however_many_they_are() -> None:
     ids = sorted(a_customer().id for _ in range(3))
 
-    assert [row[0] for row in AMONG.read({"ids": [ids[2], ids[0], 10**15, *range(-5_000, 0)]})] == [ids[0], ids[2]]
-    assert AMONG.read({"ids": []}) == []
+    assert [row[0] for row in AMONG.fetch({"ids": [ids[2], ids[0], 10**15, *range(-5_000, 0)]})] == [ids[0], ids[2]]
+    assert AMONG.fetch({"ids": []}) == []

@@ -36,20 +36,20 @@ def sweep(provider: Simulated, provider_id: int, *, now: datetime) -> None:
         taken = dispatch.open_attempts(provider_id, most=10, lease_seconds=60, now=now)
     for assignment in taken:
         with transaction():
-            dispatch.settle(assignment.attempt_id, provider.add(assignment.order, now=now), now=now)
+            dispatch.record_outcome(assignment.attempt_id, provider.add(assignment.order, now=now), now=now)
     with transaction():
         asked = sync.take_batch(provider_id, again_seconds=1, now=now)
     with transaction():
         sync.apply_reports(asked, provider.status(asked, now=now), now=now)
-    for refill_id in refills.due(provider_id, now=now):
+    for refill_id in refills.due_ids(provider_id, now=now):
         with transaction():
-            task = refills.take(refill_id, again_seconds=1, lease_seconds=60, now=now)
+            task = refills.lease_task(refill_id, again_seconds=1, lease_seconds=60, now=now)
         assert task is not None
         with transaction():
             if task.provider_refill_id is None:
-                refills.settle(task, provider.refill(task.ask, now=now), now=now)
+                refills.record_outcome(task, provider.refill(task.ask, now=now), now=now)
             else:
-                refills.apply_word(task, provider.refill_status(task.provider_refill_id, now=now), now=now)
+                refills.apply_provider_state(task, provider.refill_status(task.provider_refill_id, now=now), now=now)
 
 
 def run_for_a_while() -> None:

@@ -61,7 +61,7 @@ def _three_orders(status: Status) -> list[Order]:
 def _handed_over(order: Order, given: str) -> None:
     with transaction():
         taken = order_dispatch.open_attempts(order.provider_id, most=1, lease_seconds=60, now=utc_now())
-        order_dispatch.settle(taken[0].attempt_id, Accepted(given), now=utc_now())
+        order_dispatch.record_outcome(taken[0].attempt_id, Accepted(given), now=utc_now())
 
 
 def test_provider_that_hangs_is_asked_for_one_refill_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +100,7 @@ def test_answer_of_a_provider_survives_a_moment_without_a_database(app: Flask, m
     accepting = Stub(Accepted("given-1"))
     monkeypatch.setattr(dispatch, "provider_of", lambda _: accepting)
     monkeypatch.setattr(provider_calls, "WAITS_SECONDS", (0.0, 0.0, 0.0))
-    monkeypatch.setattr(order_dispatch, "settle", _failing_twice(order_dispatch.settle))
+    monkeypatch.setattr(order_dispatch, "record_outcome", _failing_twice(order_dispatch.record_outcome))
 
     dispatch.sweep(worker="test", wait=True)
 
@@ -140,11 +140,11 @@ def test_order_that_proved_never_sent_is_no_longer_shown_as_unconfirmed(app: Fla
     order = an_order(now=utc_now())
     with transaction():
         taken = order_dispatch.open_attempts(order.provider_id, most=1, lease_seconds=60, now=utc_now())
-        order_dispatch.settle(taken[0].attempt_id, Unclear("no answer"), now=utc_now())
+        order_dispatch.record_outcome(taken[0].attempt_id, Unclear("no answer"), now=utc_now())
     before = db.session.get_one(User, order.customer_id).state_version
 
     with transaction():
-        order_dispatch.release(taken, now=utc_now())
+        order_dispatch.release_assignments(taken, now=utc_now())
 
     assert reload(order).unconfirmed_at is None
     assert db.session.get_one(User, order.customer_id).state_version > before

@@ -254,9 +254,9 @@ def test_form_shows_the_price_of_what_is_typed(client: FlaskClient, world: World
 def test_requests_to_add_money_show_what_was_asked_for(client: FlaskClient, world: World) -> None:
     open_nanos, refused_nanos = nanos_of("41.37"), nanos_of("63.11")
     with transaction():
-        refused = deposits.request_top_up(world.customer_id, amount_nanos=refused_nanos, now=utc_now()).reference
+        refused = deposits.request_deposit(world.customer_id, amount_nanos=refused_nanos, now=utc_now()).reference
         deposits.refuse(refused, reason="Nothing came.", now=utc_now())
-        deposits.request_top_up(world.customer_id, amount_nanos=open_nanos, now=utc_now())
+        deposits.request_deposit(world.customer_id, amount_nanos=open_nanos, now=utc_now())
 
     line = page_of(client, "/balance/add").line
 

@@ -116,7 +116,7 @@ def test_api_says_the_balance(client: FlaskClient, world: World) -> None:
 def test_mail_about_orders_that_ended_has_their_money_and_the_sums(world: World) -> None:
     for customer_id in order_notifications.customers_with_news(now=NOON):
         with transaction():
-            order_notifications.tell_customer(customer_id, now=NOON)
+            order_notifications.notify_customer(customer_id, now=NOON)
 
     mail = db.session.scalars(select(Mail).where(Mail.email == world.customer.email)).one()
     parts = {int(number): text for number, text in re.findall(r"^Order (\d+) is (.*?See it)", mail.text, re.M | re.S)}

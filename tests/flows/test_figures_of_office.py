@@ -154,7 +154,7 @@ def test_check_before_a_balance_is_changed_shows_both_balances(office: FlaskClie
 def test_top_up_shows_what_was_asked_for_and_what_it_does(office: FlaskClient, world: World) -> None:
     asked, arrived = nanos_of("41.37"), "41.29"
     with transaction():
-        reference = deposits.request_top_up(world.customer_id, amount_nanos=asked, now=NOON).reference
+        reference = deposits.request_deposit(world.customer_id, amount_nanos=asked, now=NOON).reference
     before = ledger_figures.balance(world.customer_id)
 
     listed = page_of(office, "/office/top-ups")

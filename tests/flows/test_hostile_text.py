@@ -272,9 +272,9 @@ def test_mails_are_plain_text_under_headers_of_one_line(app: Flask, filled: ever
 
     answered(ticket, operator=operator, text=f"{harm}\r\nBcc: victim@example.com\n\u202egpj.exe")
     with transaction():
-        order_notifications.tell_customer(customer.id, now=utc_now())
-        notifications.tell_refill(1, RefillState.REFUSED, order_id=1, reason=harm, now=utc_now())
-        sessions.sign_in(customer, device=f"{harm}\r\nBcc: victim@example.com", network=harm, now=utc_now())
+        order_notifications.notify_customer(customer.id, now=utc_now())
+        notifications.notify_refill_ended(1, RefillState.REFUSED, order_id=1, reason=harm, now=utc_now())
+        sessions.log_in(customer, device=f"{harm}\r\nBcc: victim@example.com", network=harm, now=utc_now())
         opening.open_ticket(customer.id, asked=asking(subject=harm[:120]), now=utc_now())
     mails_queued = db.session.scalars(select(Mail)).all()
 

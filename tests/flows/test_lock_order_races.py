@@ -77,7 +77,7 @@ def _take(provider_id: int, *, most: int = 10) -> list[dispatch.Assignment]:
 def _claims(*order_ids: int) -> Callable[[], None]:
     def claim() -> None:
         with transaction():
-            transitions.claim(order_ids)
+            transitions.lock_orders(order_ids)
 
     return claim
 
@@ -95,7 +95,7 @@ def test_order_handed_over_while_its_time_ran_out_is_not_canceled(app: Flask, mo
     def hand_over() -> None:
         (assignment,) = _take(provider_id)
         with transaction():
-            dispatch.settle(assignment.attempt_id, Accepted("given-1"), now=LATER)
+            dispatch.record_outcome(assignment.attempt_id, Accepted("given-1"), now=LATER)
 
     meanwhile = Meanwhile(app, hand_over)
     _before(monkeypatch, transitions, "claim", lambda ids: meanwhile.begin(wait=30) if ids else None)
@@ -117,7 +117,7 @@ def test_giving_calls_back_does_not_block_a_batch_for_good(app: Flask, monkeypat
     _before(monkeypatch, dispatch, "lock_attempt", lambda _: meanwhile.begin(wait=WAIT_SECONDS))
 
     with transaction():
-        dispatch.release(taken, now=LATER)
+        dispatch.release_assignments(taken, now=LATER)
 
     meanwhile.end()
     assert {reload(one).dispatch_at, reload(other).dispatch_at} == {LATER}
@@ -127,7 +127,7 @@ def test_deadlines_do_not_block_a_batch_for_good(app: Flask, monkeypatch: pytest
     unconfirmed, waiting = _of_two_customers()
     (assignment,) = _take(unconfirmed.provider_id, most=1)
     with transaction():
-        dispatch.settle(assignment.attempt_id, Unclear("no answer"), now=LATER)
+        dispatch.record_outcome(assignment.attempt_id, Unclear("no answer"), now=LATER)
     meanwhile = Meanwhile(app, _claims(unconfirmed.id, waiting.id))
     _before(monkeypatch, dispatch, "answer", lambda _: meanwhile.begin(wait=WAIT_SECONDS))
 
@@ -145,7 +145,7 @@ def test_deadlines_of_refills_do_not_block_a_batch_for_good(app: Flask, monkeypa
     for order in orders:
         with transaction():
             refill = refills.request_refill(order.id, customer_id=order.customer_id, now=NOON)
-            refills.take(refill.id, again_seconds=10, lease_seconds=60, now=NOON)
+            refills.lease_task(refill.id, again_seconds=10, lease_seconds=60, now=NOON)
     meanwhile = Meanwhile(app, _claims(*[order.id for order in orders]))
     _before(monkeypatch, dispatch, "lock_attempt", lambda _: meanwhile.begin(wait=WAIT_SECONDS))
 
@@ -181,7 +181,7 @@ def test_statement_adds_up_while_money_arrives(app: Flask, monkeypatch: pytest.M
 def test_top_up_confirmed_twice_in_one_moment_is_refused_with_a_sentence(app: Flask) -> None:
     customer = a_customer("0")
     with transaction():
-        reference = deposits.request_top_up(customer.id, amount_nanos=10**10, now=NOON).reference
+        reference = deposits.request_deposit(customer.id, amount_nanos=10**10, now=NOON).reference
 
     def confirm() -> None:
         with transaction():

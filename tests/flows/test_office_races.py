@@ -109,7 +109,7 @@ def test_unconfirmed_order_is_returned_once_by_operators_and_by_time_at_once(app
     order_id = an_order(tool=tool).id
     with transaction():
         [taken] = dispatch.open_attempts(tool.provider_id, most=1, lease_seconds=60, now=NOON)
-        dispatch.settle(taken.attempt_id, Unclear("502"), now=NOON)
+        dispatch.record_outcome(taken.attempt_id, Unclear("502"), now=NOON)
     review_id = db.session.scalars(select(Review.id)).one()
 
     def give_up() -> int:

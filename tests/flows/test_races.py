@@ -54,7 +54,7 @@ def hand_over(provider_id: int) -> Callable[[], list[int]]:
         for assignment in taken:
             answer = Accepted(f"given-{assignment.order.order_id}")
             with transaction():
-                dispatch.settle(assignment.attempt_id, answer, now=NOON)
+                dispatch.record_outcome(assignment.attempt_id, answer, now=NOON)
         return [assignment.order.order_id for assignment in taken]
 
     return sweep
@@ -107,7 +107,7 @@ def test_cancellation_and_the_report_that_it_ran_agree_on_one_end(app: Flask) ->
 
         assert status_of(order_id) is Status.COMPLETED
         assert transfers_of(order_id) == ["charge", "keep"]
-        newest = cancellations.newest_of(order_id)
+        newest = cancellations.newest_cancellation(order_id)
         assert newest is None or newest.state == "refused"
     ledger_oracle.assert_consistent()
 
@@ -242,7 +242,7 @@ def test_order_handed_over_while_its_time_ran_out_is_not_canceled(app: Flask) ->
 
     with transaction():
         (taken,) = dispatch.open_attempts(tool.provider_id, most=1, lease_seconds=60, now=later)
-        dispatch.settle(taken.attempt_id, Accepted("given-1"), now=later)
+        dispatch.record_outcome(taken.attempt_id, Accepted("given-1"), now=later)
         waiting = start_in_thread(app, give_up)
 
     assert waiting.result(30) == 0
@@ -258,12 +258,12 @@ def test_giving_orders_back_waits_for_its_first_customer_before_holding_another(
 
     def release() -> None:
         with transaction():
-            dispatch.release(taken[::-1], now=NOON)
+            dispatch.release_assignments(taken[::-1], now=NOON)
 
     with transaction():
-        transitions.claim_one(first)
+        transitions.lock_order(first)
         waiting = start_in_thread(app, release)
-        transitions.claim_one(second)
+        transitions.lock_order(second)
 
     waiting.result(30)
     assert hand_over(tool.provider_id)() == [first, second]

@@ -48,8 +48,8 @@ def upstream_order(status: Status, *, days_ago: float = 0, **terms: object) -> O
         attempt = {"order_id": order.id, "provider_id": provider.id, "kind": "add", "state": "sent", "at": at}
         db.session.add(Attempt(**attempt, lease_until=at, answer=UPSTREAM_ID))
         due = {} if status is Status.COMPLETED else {"sync_at": utc_now()}
-        row = transitions.claim_one(order.id)
-        transitions.mark(row, provider_order_id=UPSTREAM_ID, dispatch_at=None, **due)
+        row = transitions.lock_order(order.id)
+        transitions.set_schedule(row, provider_order_id=UPSTREAM_ID, dispatch_at=None, **due)
     return reload(order)
 
 

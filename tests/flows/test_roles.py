@@ -35,7 +35,7 @@ def belongings(owner: User) -> dict[str, str]:
     """Something of everything that a customer can have, by the name of the argument that asks for it."""
     settings = current_app.config["PANEL"]
     with transaction():
-        device = sessions.sign_in(owner, device="Test browser", network="127.0.0.1", now=utc_now())
+        device = sessions.log_in(owner, device="Test browser", network="127.0.0.1", now=utc_now())
         key = api_keys.make(owner.id, name="Test", now=utc_now())
         receiver = webhook_endpoints.add(
             owner.id, url="https://example.com/hook", balance_low_nanos=None, settings=settings, now=utc_now()

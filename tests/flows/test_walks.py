@@ -141,7 +141,7 @@ class Walk(RuleBasedStateMachine):
             given = "same" if outcome == "same id" else f"given-{next(_given)}"
             with transaction():
                 answer = Accepted(given) if isinstance(outcome, str) else outcome
-                dispatch.settle(assignment.attempt_id, answer, now=self.now)
+                dispatch.record_outcome(assignment.attempt_id, answer, now=self.now)
 
     @rule(pick=PICK, word=WORDS, remains=REMAINS, start_count=START_COUNTS)
     def report(self, pick: int, word: object, remains: object, start_count: object) -> None:
@@ -178,24 +178,24 @@ class Walk(RuleBasedStateMachine):
     def serve_refills(self, outcome: Outcome | str, word: object) -> None:
         for refill_id in self.refills_due:
             with transaction():
-                task = refills.take(refill_id, again_seconds=1, lease_seconds=LEASE_SECONDS, now=self.now)
+                task = refills.lease_task(refill_id, again_seconds=1, lease_seconds=LEASE_SECONDS, now=self.now)
             if task is None:
                 continue
             given = Accepted(f"given-{next(_given)}") if isinstance(outcome, str) else outcome
             with transaction():
                 if task.provider_refill_id is None:
-                    refills.settle(task, given, now=self.now)
+                    refills.record_outcome(task, given, now=self.now)
                 else:
-                    refills.apply_word(task, word, now=self.now)
+                    refills.apply_provider_state(task, word, now=self.now)
 
     def pass_on_cancellations(self, outcome: Outcome | str) -> None:
         for cancellation_id in self.stops_due:
             with transaction():
-                request = cancellations.take(cancellation_id, now=self.now)
+                request = cancellations.lease_request(cancellation_id, now=self.now)
             if request is not None:
                 given = Accepted("stopped") if isinstance(outcome, str) else outcome
                 with transaction():
-                    cancellations.settle(request, given, now=self.now)
+                    cancellations.record_outcome(request, given, now=self.now)
 
     # What operators and time do.
 

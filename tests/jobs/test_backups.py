@@ -211,7 +211,7 @@ def test_no_page_rendered_after_the_backup_passes_for_the_present_one(
     run(app, "backup", tmp_path / "panel.backup")
     for _ in range(3):
         with transaction():
-            customer_version.bump_customers([customer_id])
+            customer_version.bump([customer_id])
     rendered = db.session.get_one(User, customer_id).state_version
 
     with elsewhere.app_context():
@@ -226,7 +226,7 @@ def test_everybody_is_logged_out_by_a_restore(
 ) -> None:
     customer = a_customer()
     with transaction():
-        device = sessions.sign_in(customer, device="Phone", network="127.0.0.1", now=utc_now())
+        device = sessions.log_in(customer, device="Phone", network="127.0.0.1", now=utc_now())
     run(app, "backup", tmp_path / "panel.backup")
 
     with elsewhere.app_context():

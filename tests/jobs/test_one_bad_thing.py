@@ -212,7 +212,7 @@ def test_many_stops_at_one_provider_keep_none_waiting_at_another(
     stop_sweep._serve(named("other").id)
 
     assert cancellations.providers_with_work(now=now) == [named("upstream").id]
-    assert len(cancellations.due(named("upstream").id, now=now)) == cancellations.BATCH
+    assert len(cancellations.due_ids(named("upstream").id, now=now)) == cancellations.BATCH
     assert reload(mine).state == "accepted"
 
 

@@ -141,7 +141,7 @@ def test_a_final_refusal_of_a_refill_ends_it_with_the_reason(server: HostileProv
 
 def taken(refill: Refill, *, lease_seconds: float = 60) -> Task:
     with transaction():
-        task = refills.take(refill.id, again_seconds=10, lease_seconds=lease_seconds, now=utc_now())
+        task = refills.lease_task(refill.id, again_seconds=10, lease_seconds=lease_seconds, now=utc_now())
     assert task is not None
     return task
 
@@ -153,7 +153,7 @@ def test_a_refill_that_was_settled_while_time_looked_stays_settled(server: Hosti
     task = taken(refill, lease_seconds=0.001)
     found = select(Attempt.id, Attempt.order_id).where(Attempt.id == task.attempt_id)
     with transaction():
-        refills.settle(task, Accepted("31"), now=utc_now())
+        refills.record_outcome(task, Accepted("31"), now=utc_now())
 
     with transaction():
         still = list(timeouts._still(AttemptState.INTENT, found, most=10))
@@ -174,7 +174,7 @@ def test_a_late_answer_to_an_unconfirmed_refill_is_believed(server: HostileProvi
     doubted = len(reviews("unconfirmed_refill"))
 
     with transaction():
-        refills.settle(task, Accepted("31"), now=utc_now())
+        refills.record_outcome(task, Accepted("31"), now=utc_now())
 
     assert doubted == 1
     assert (reload(refill).state, refill.provider_refill_id) == ("running", "31")
@@ -186,12 +186,12 @@ def test_an_answer_after_the_refill_was_settled_opens_a_review(server: HostilePr
     refill = asked(order)
     task = taken(refill)
     with transaction():
-        refills.settle(task, Unclear("no answer"), now=utc_now())
+        refills.record_outcome(task, Unclear("no answer"), now=utc_now())
     with transaction():
         timeouts.expire_refills(unconfirmed_hours=0.0001, now=utc_now() + timedelta(hours=1))
 
     with transaction():
-        refills.settle(task, Accepted("31"), now=utc_now())
+        refills.record_outcome(task, Accepted("31"), now=utc_now())
 
     assert reload(refill).state == "refused"
     assert len(reviews("late_answer")) == 1
@@ -232,7 +232,7 @@ def test_a_refill_that_could_not_be_sent_is_asked_for_later(server: HostileProvi
     task = taken(refill)
 
     with transaction():
-        refills.settle(task, NotSent("refused"), now=utc_now())
+        refills.record_outcome(task, NotSent("refused"), now=utc_now())
 
     assert reload(refill).due_at is not None
     assert refill.state == "requested"

@@ -212,7 +212,7 @@ def test_clock_that_was_set_back_leaves_nothing_waiting_for_as_long() -> None:
         db.session.execute(update(Order).values(dispatch_at=utc_now() + 2 * DAY))
         db.session.execute(update(Provider).values(call_after=utc_now() + 2 * DAY))
 
-    clocks.look()
+    clocks.check_clock()
 
     db.session.rollback()
     soon = utc_now() + timedelta(minutes=2)

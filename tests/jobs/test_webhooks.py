@@ -76,7 +76,7 @@ def test_an_orders_moves_arrive_signed_in_order_and_once(app: Flask) -> None:
         shown = a_receiver(app, server, db.session.get_one(User, order.customer_id))
         for to, remains in ((Status.PROCESSING, 1_000), (Status.IN_PROGRESS, 900), (Status.PARTIAL, 400)):
             with transaction():
-                transitions.move_order(transitions.claim_one(order.id), to, remains=remains, now=utc_now())
+                transitions.move_order(transitions.lock_order(order.id), to, remains=remains, now=utc_now())
 
         assert (sweep(), sweep()) == (4, 0)
 
@@ -136,7 +136,7 @@ def test_what_is_not_taken_comes_again_with_the_same_body(app: Flask) -> None:
 
     assert len(server.came) == 2
     assert server.came[0][1] == server.came[1][1]
-    (line,) = webhook_deliveries.log(shown.receiver.id, count=10)
+    (line,) = webhook_deliveries.recent_deliveries(shown.receiver.id, count=10)
     assert (line.state, line.tries, line.answer) == ("delivered", 2, "201")
 
 
@@ -147,7 +147,7 @@ def test_a_worker_killed_between_the_call_and_its_note_makes_it_come_again(
         a_test_for(a_receiver(app, server))
 
         with monkeypatch.context() as patch:
-            patch.setattr(webhook_deliveries, "settle", _killed)
+            patch.setattr(webhook_deliveries, "record_outcome", _killed)
             sweep()
         assert (len(server.came), states()) == (1, ["waiting"])
         assert sweep() == 0, "another worker must not come before the lease is over"
@@ -188,7 +188,7 @@ def test_a_hanging_receiver_delays_nobody_else(app: Flask, monkeypatch: pytest.M
 
 def _tries(shown: NewSecret) -> list[str]:
     db.session.rollback()
-    return [line.answer for line in reversed(webhook_deliveries.log(shown.receiver.id, count=10))]
+    return [line.answer for line in reversed(webhook_deliveries.recent_deliveries(shown.receiver.id, count=10))]
 
 
 def test_a_receiver_whose_address_became_an_inner_one_is_not_called(app: Flask) -> None:

@@ -107,8 +107,8 @@ def test_answer_is_kept_until_something_in_it_has_changed(client: FlaskClient, m
         (Status.PARTIAL, 40, 7),
     ):
         with transaction():
-            claimed = transitions.claim_one(order.id)
-            transitions.apply([Move(claimed, to, remains, start_count=start_count)], now=utc_now())
+            claimed = transitions.lock_order(order.id)
+            transitions.apply_moves([Move(claimed, to, remains, start_count=start_count)], now=utc_now())
         is_told_once()
     assert an_order(customer=customer, tool=tool).id == order.id + 1
     is_told_once()

@@ -79,7 +79,7 @@ def test_the_first_poll_after_a_move_brings_it(client: FlaskClient, order_id: in
     tag = tag_for(client)
     before = poll(client, tag)
     with transaction():
-        transitions.move_order(transitions.claim_one(order_id), status, remains=0, now=NOON)
+        transitions.move_order(transitions.lock_order(order_id), status, remains=0, now=NOON)
 
     assert (before, poll(client, tag)) == (304, 200)
 

@@ -107,7 +107,7 @@ def test_a_move_is_on_the_next_page(client: FlaskClient, site: Counted, customer
     client.get("/orders")
     order = an_order(customer=customer)
     with transaction():
-        transitions.move_order(transitions.claim_one(order.id), Status.PROCESSING, remains=1_000, now=NOON)
+        transitions.move_order(transitions.lock_order(order.id), Status.PROCESSING, remains=1_000, now=NOON)
 
     page = client.get("/orders").text
 

@@ -12,8 +12,8 @@ LOCKS = (
         "panel/services/money/ledger.py",
         "tests/flows/test_placing_races.py",
         (
-            'lock_rows(_OWNED.where(among(ACCOUNTS.c.user_id, "user_ids")))',
-            '_OWNED.where(among(ACCOUNTS.c.user_id, "user_ids"))',
+            'lock_rows(_OWNED.where(in_list(ACCOUNTS.c.user_id, "user_ids")))',
+            '_OWNED.where(in_list(ACCOUNTS.c.user_id, "user_ids"))',
         ),
         engine=POSTGRESQL,
     ),
@@ -21,8 +21,8 @@ LOCKS = (
         "panel/services/orders/transitions.py",
         "tests/flows/test_taking_races.py",
         (
-            'lock_rows(_CLAIMED.where(among(ORDERS.c.id, "ids")), of=ORDERS)',
-            '_CLAIMED.where(among(ORDERS.c.id, "ids"))',
+            'lock_rows(_CLAIMED.where(in_list(ORDERS.c.id, "ids")), of=ORDERS)',
+            '_CLAIMED.where(in_list(ORDERS.c.id, "ids"))',
         ),
         engine=POSTGRESQL,
     ),

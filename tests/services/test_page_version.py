@@ -34,7 +34,7 @@ def _make_alike(customer_ids: list[int]) -> None:
     for number, version in versions.items():
         for _ in range(max(versions.values()) - version):
             with transaction():
-                customer_version.bump_customers([number])
+                customer_version.bump([number])
     assert len({_version(number) for number in customer_ids}) == 1
 
 

@@ -53,7 +53,7 @@ def set_password(token: str, *, now: object = NOON) -> None:
 def test_a_link_sets_a_password_once_and_logs_every_device_out(app: Flask) -> None:
     user = a_customer()
     with transaction():
-        device = sessions.sign_in(user, device="Firefox", network="n", now=NOON)
+        device = sessions.log_in(user, device="Firefox", network="n", now=NOON)
     asked_for(user.email.upper())
     token = token_mailed(app)
 
@@ -148,7 +148,7 @@ def test_a_log_in_on_another_device_is_told_once_and_the_first_one_ever_is_not()
     devices = (("Firefox on Linux", "192.0.2.0/24"), ("Firefox on Linux", "192.0.2.0/24"), ("Safari on iPhone", "n"))
     for number, (device, network) in enumerate(devices):
         with transaction():
-            sessions.sign_in(user, device=device, network=network, now=NOON + timedelta(seconds=number))
+            sessions.log_in(user, device=device, network=network, now=NOON + timedelta(seconds=number))
 
     (mail,) = db.session.scalars(select(Mail))
 
@@ -162,7 +162,7 @@ def test_warnings_go_to_confirmed_addresses_only() -> None:
         db.session.execute(update(User).values(email_confirmed_at=None))
         security_alerts.password_changed(user.id, now=NOON)
         for device in ("Firefox", "Safari"):
-            sessions.sign_in(user, device=device, network="n", now=NOON)
+            sessions.log_in(user, device=device, network="n", now=NOON)
 
     assert db.session.scalars(select(LoginSession.device)).all() == ["Firefox", "Safari"]
     assert _kinds_of_mails() == []

@@ -35,7 +35,7 @@ def a_receiver(app: Flask, customer: User, *, url: str = URL, balance_low_nanos:
 
 def move(order: Order, to: Status, *, remains: int, now: datetime = NOON) -> None:
     with transaction():
-        transitions.move_order(transitions.claim_one(order.id), to, remains=remains, now=now)
+        transitions.move_order(transitions.lock_order(order.id), to, remains=remains, now=now)
 
 
 def told(**where: object) -> list[dict[str, Any]]:
@@ -115,7 +115,7 @@ def test_a_refill_is_told_at_each_state_and_the_api_word_of_the_order_stays(app:
         refill = refills.request_refill(order.id, customer_id=order.customer_id, now=NOON)
     with transaction():
         found = db.session.get_one(Refill, refill.id)
-        refills.end(found, transitions.claim_one(order.id), RefillState.COMPLETED, reason="", now=NOON)
+        refills.end_refill(found, transitions.lock_order(order.id), RefillState.COMPLETED, reason="", now=NOON)
 
     assert [(each["kind"], each["number"]) for each in told()] == [
         ("order.status_changed", 1),
@@ -134,7 +134,7 @@ def test_a_rollback_leaves_no_webhook(app: Flask) -> None:
     a_receiver(app, db.session.get_one(User, order.customer_id))
 
     with pytest.raises(ZeroDivisionError), transaction():
-        transitions.move_order(transitions.claim_one(order.id), Status.CANCELED, remains=1_000, now=NOON)
+        transitions.move_order(transitions.lock_order(order.id), Status.CANCELED, remains=1_000, now=NOON)
         raise ZeroDivisionError
 
     assert told() == []
@@ -153,7 +153,7 @@ def test_numbers_have_no_gap_when_moves_come_at_once(app: Flask) -> None:
             start.wait()
             for to, remains in ((Status.PROCESSING, 1_000), (Status.IN_PROGRESS, 600), (Status.PARTIAL, 500)):
                 with transaction():
-                    transitions.move_order(transitions.claim_one(order_id), to, remains=remains, now=NOON)
+                    transitions.move_order(transitions.lock_order(order_id), to, remains=remains, now=NOON)
             db.session.remove()
 
     threads = [threading.Thread(target=walk, args=(order_id,)) for order_id in orders]
@@ -195,8 +195,8 @@ def test_moves_of_a_customer_without_receivers_cost_no_statement_here(app: Flask
     event.listen(db.engine, "before_cursor_execute", lambda *call: seen.append(call[2]))
 
     with transaction():
-        orders = transitions.claim(ids).values()
-        transitions.apply([transitions.Move(order, Status.COMPLETED, 0) for order in orders], now=NOON)
+        orders = transitions.lock_orders(ids).values()
+        transitions.apply_moves([transitions.Move(order, Status.COMPLETED, 0) for order in orders], now=NOON)
 
     ours = ("receivers", "webhooks", "deliveries")
     assert not [statement for statement in seen if any(table in statement for table in ours)]

@@ -68,7 +68,7 @@ def signed_in(
     """
     has_second_factor = user.is_operator if second_factor is None else second_factor
     with transaction():
-        device = sessions.sign_in(
+        device = sessions.log_in(
             user,
             device="Test browser",
             network="127.0.0.1",
@@ -86,7 +86,7 @@ def with_second_factor(user: User, *, at: datetime | None = None) -> str:
     then = (at or utc_now()) - timedelta(seconds=two_factor.STEP_SECONDS)
     with transaction():
         code = two_factor.code_at(secret, at=then)
-        two_factor.turn_on(user.id, secret=secret, code=code, settings=settings, now=then)
+        two_factor.enable(user.id, secret=secret, code=code, settings=settings, now=then)
     return secret
 
 
@@ -192,7 +192,7 @@ def an_order(
     for step in _way_to(status):
         left = remains if step is status and remains is not None else _usual_remains(step, quantity)
         with transaction():
-            transitions.move_order(transitions.claim_one(order.id), step, remains=left, now=now)
+            transitions.move_order(transitions.lock_order(order.id), step, remains=left, now=now)
     return reload(order)
 
 

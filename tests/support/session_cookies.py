@@ -18,7 +18,7 @@ def session_cookie(app: Flask, user: User) -> str:
     Needs the app's context.
     """
     with transaction():
-        device = sessions.sign_in(
+        device = sessions.log_in(
             user,
             device="Test browser",
             network="127.0.0.1",

@@ -54,7 +54,7 @@ def add() -> ResponseReturnValue:
     try:
         amount_nanos = deposits.parse_amount(request.form.get("amount", ""))
         with transaction():
-            top_up = deposits.request_top_up(current_user.id, amount_nanos=amount_nanos, now=utc_now())
+            top_up = deposits.request_deposit(current_user.id, amount_nanos=amount_nanos, now=utc_now())
             reference = top_up.reference
     except PanelError as error:
         return _add_page(error), 422

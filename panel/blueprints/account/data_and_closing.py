@@ -116,11 +116,11 @@ def close() -> ResponseReturnValue:
 def _close() -> None:
     given_up_nanos = _given_up()
     auth.require_password(current_user, request.form.get("current_password", ""))
-    asks_for_code = two_factor.is_on(current_user.id)
+    asks_for_code = two_factor.is_enabled(current_user.id)
     if asks_for_code:
         _prove_code(request.form.get("code", ""))
     with transaction():
-        if two_factor.is_on(current_user.id) != asks_for_code:
+        if two_factor.is_enabled(current_user.id) != asks_for_code:
             raise StaleForm("Your second factor has changed since you opened this page. Look at it again.")
         closing.close(current_user.id, given_up_nanos=given_up_nanos, now=utc_now())
 
@@ -130,7 +130,7 @@ def _prove_code(code: str) -> None:
     with transaction():
         tries = throttles.count_own_code(current_user.sign_in_id, now=utc_now())
     with transaction():
-        two_factor.show(current_user.id, code=code, settings=current_app.config["PANEL"], now=utc_now())
+        two_factor.verify_code(current_user.id, code=code, settings=current_app.config["PANEL"], now=utc_now())
         throttles.forget(tries)
 
 
@@ -150,6 +150,6 @@ def _closing_page(error: PanelError | None = None) -> str:
         "account/closing.html",
         email=current_user.email,
         standing=closing.standing(current_user.id),
-        asks_for_code=two_factor.is_on(current_user.id),
+        asks_for_code=two_factor.is_enabled(current_user.id),
         errors=by_field(error),
     )

@@ -52,12 +52,14 @@ def _let_in(half: HalfSignedIn, code: str) -> tuple[SignedIn, int | None]:
         device = known_devices.device_name(half.user_id)
         tries = throttles.count_code(half.user_id, network=auth.network(), device=device, now=utc_now())
     with transaction():
-        codes_left = two_factor.show(half.user_id, code=code, settings=current_app.config["PANEL"], now=utc_now())
+        codes_left = two_factor.verify_code(
+            half.user_id, code=code, settings=current_app.config["PANEL"], now=utc_now()
+        )
         user = users.find(half.user_id)
         if user.closed_at is not None or not pending_sessions.finish(half.half_id):
             raise StaleForm("The password was shown too long ago, or has changed. Log in again.")
         throttles.forget(tries)
-        signed_in = sessions.sign_in(
+        signed_in = sessions.log_in(
             user, device=auth.device(), network=auth.network(), has_shown_second_factor=True, now=utc_now()
         )
     return signed_in, codes_left

@@ -21,7 +21,7 @@ bp = Blueprint("notices", __name__)
 def show() -> ResponseReturnValue:
     return render_template(
         "account/notifications/show.html",
-        choices=notifications.choices(current_user.id),
+        choices=notifications.preferences(current_user.id),
         user=users.find(current_user.id),
     )
 
@@ -31,7 +31,7 @@ def show() -> ResponseReturnValue:
 def choose() -> ResponseReturnValue:
     wanted = [kind for kind in Notice if kind in request.form]
     with transaction():
-        notifications.choose(current_user.id, wanted=wanted)
+        notifications.set_preferences(current_user.id, wanted=wanted)
     flash("Your choice is kept.")
     return redirect(url_for("notices.show"), code=303)
 

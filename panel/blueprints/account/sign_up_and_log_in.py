@@ -143,7 +143,7 @@ def _log_in_page(error: PanelError | None = None) -> str:
 @login_required
 def log_out() -> ResponseReturnValue:
     with transaction():
-        sessions.end(current_user.sign_in_id, user_id=current_user.id, now=utc_now())
+        sessions.end_session(current_user.sign_in_id, user_id=current_user.id, now=utc_now())
     auth.clear_session()
     return redirect(url_for("accounts.show_log_in"), code=303)
 
@@ -188,7 +188,7 @@ def sign_out_elsewhere() -> ResponseReturnValue:
 @login_required
 def sign_out_device(sign_in_id: int) -> ResponseReturnValue:
     with transaction():
-        was_there = sessions.end(sign_in_id, user_id=current_user.id, now=utc_now())
+        was_there = sessions.end_session(sign_in_id, user_id=current_user.id, now=utc_now())
     if not was_there:
         abort(404)
     if sign_in_id == current_user.sign_in_id:
@@ -203,7 +203,7 @@ def _account_page(error: PanelError | None = None) -> str:
         email=current_user.email,
         devices=sessions.devices(current_user.id, now=utc_now()),
         this_device=current_user.sign_in_id,
-        has_second_factor=two_factor.is_on(current_user.id),
+        has_second_factor=two_factor.is_enabled(current_user.id),
         done=_SAID.get(request.args.get("done", "")),
         errors=by_field(error),
         shortest=users.SHORTEST_PASSWORD,

@@ -61,7 +61,7 @@ def turn_on() -> ResponseReturnValue:
         tries = _prove_password_and_count_code()
         with transaction():
             auth.lock_own_account()
-            codes = two_factor.turn_on(
+            codes = two_factor.enable(
                 current_user.id, secret=secret, code=_typed("code"), settings=_settings(), now=utc_now()
             )
             _keep_this_device_alone(tries)
@@ -73,7 +73,7 @@ def turn_on() -> ResponseReturnValue:
 @bp.get("/account/second-factor/replacement")
 @login_required
 def show_replacement() -> ResponseReturnValue:
-    return _replacement_page() if two_factor.is_on(current_user.id) else _to_page()
+    return _replacement_page() if two_factor.is_enabled(current_user.id) else _to_page()
 
 
 @bp.post("/account/second-factor/replacement")
@@ -84,7 +84,7 @@ def replace() -> ResponseReturnValue:
         tries = _prove_password_and_count_code()
         with transaction():
             auth.lock_own_account()
-            two_factor.show(
+            two_factor.verify_code(
                 current_user.id, code=_typed("present_code"), field="present_code", settings=_settings(), now=utc_now()
             )
             codes = two_factor.replace(
@@ -99,7 +99,7 @@ def replace() -> ResponseReturnValue:
 @bp.get("/account/second-factor/recovery-codes")
 @login_required
 def show_recovery_codes() -> ResponseReturnValue:
-    return _proof_page("recovery_codes") if two_factor.is_on(current_user.id) else _to_page()
+    return _proof_page("recovery_codes") if two_factor.is_enabled(current_user.id) else _to_page()
 
 
 @bp.post("/account/second-factor/recovery-codes")
@@ -110,7 +110,7 @@ def make_recovery_codes() -> ResponseReturnValue:
         tries = _prove_password_and_count_code()
         with transaction():
             auth.lock_own_account()
-            two_factor.show(current_user.id, code=_typed("code"), settings=_settings(), now=utc_now())
+            two_factor.verify_code(current_user.id, code=_typed("code"), settings=_settings(), now=utc_now())
             codes = two_factor.new_recovery_codes(current_user.id, now=utc_now())
             throttles.forget(tries)
     except PanelError as error:
@@ -121,7 +121,7 @@ def make_recovery_codes() -> ResponseReturnValue:
 @bp.get("/account/second-factor/removal")
 @login_required
 def show_removal() -> ResponseReturnValue:
-    if current_user.is_operator or not two_factor.is_on(current_user.id):
+    if current_user.is_operator or not two_factor.is_enabled(current_user.id):
         return _to_page()
     return _proof_page("removal")
 
@@ -133,8 +133,8 @@ def turn_off() -> ResponseReturnValue:
         tries = _prove_password_and_count_code()
         with transaction():
             auth.lock_own_account()
-            two_factor.show(current_user.id, code=_typed("code"), settings=_settings(), now=utc_now())
-            two_factor.turn_off(current_user.id, now=utc_now())
+            two_factor.verify_code(current_user.id, code=_typed("code"), settings=_settings(), now=utc_now())
+            two_factor.disable(current_user.id, now=utc_now())
             throttles.forget(tries)
     except PanelError as error:
         return _refused(_proof_page("removal", error), error)
@@ -156,7 +156,7 @@ def _keep_this_device_alone(tries: Tries) -> None:
 
 
 def _page(error: PanelError | None = None) -> str:
-    if not two_factor.is_on(current_user.id):
+    if not two_factor.is_enabled(current_user.id):
         return _offer_page("set_up", error)
     return render_template(
         "account/two_factor/show.html",
@@ -207,7 +207,7 @@ def _offer() -> Offer:
     settings = _settings()
     return Offer(
         secret,
-        two_factor.address(secret, email=current_user.email, site_name=settings.site_name),
+        two_factor.provisioning_uri(secret, email=current_user.email, site_name=settings.site_name),
         two_factor.seal_offer(secret, user_id=current_user.id, settings=settings),
     )
 

@@ -144,7 +144,7 @@ def _receiver_page(receiver_id: int, error: PanelError | None = None) -> str:
         mark=webhook_endpoints.mark_of(receiver),
         old_signs_until=until if until is not None and utc_now() < until else None,
         balance_low=request.form.get("balance_low", typed),
-        lines=webhook_deliveries.log(receiver_id, count=LINES),
+        lines=webhook_deliveries.recent_deliveries(receiver_id, count=LINES),
         newest=LINES,
         errors=by_field(error),
         done=SAID.get(request.args.get("done", "")),

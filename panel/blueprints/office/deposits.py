@@ -49,7 +49,7 @@ def _go_to(reference: str) -> ResponseReturnValue:
 
 
 def _index(*, q: str = "", errors: dict[str, str] | None = None) -> str:
-    rows = deposits.waiting(after=after(), most=PAGE_SIZE + 1)
+    rows = deposits.waiting_deposits(after=after(), most=PAGE_SIZE + 1)
     shown, has_more = rows[:PAGE_SIZE], len(rows) > PAGE_SIZE
     return render_template(
         "office/deposits/index.html",

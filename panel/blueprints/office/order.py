@@ -45,7 +45,7 @@ def show(order_id: int) -> ResponseReturnValue:
 def claim(order_id: int) -> ResponseReturnValue:
     try:
         with transaction():
-            assignments.claim(order_id, operator_id=layout.operator_id(), actor=layout.actor(), now=utc_now())
+            assignments.assign(order_id, operator_id=layout.operator_id(), actor=layout.actor(), now=utc_now())
     except PanelError as error:
         return _refused(order_id, error)
     return _done(order_id, "You work on this order now. Nobody else can move it by hand meanwhile.")
@@ -67,7 +67,7 @@ def set_status(order_id: int) -> ResponseReturnValue:
     try:
         work = _hand_work()
         with transaction():
-            order = transitions.claim_one(order_id)
+            order = transitions.lock_order(order_id)
             manual_orders.check_version(order, work.version)
             effect = manual_orders.effect(order, work.to, remains=work.remains)
             moves_money = bool(effect.kept_nanos or effect.returned_nanos)
@@ -94,7 +94,7 @@ def act(order_id: int) -> ResponseReturnValue:
         deed = Deed(_ACTS[request.form["act"]], request.form.get("why", ""), layout.actor(), layout.operator_id())
         audit_log.checked_reason(deed.reason)
         with transaction():
-            order = transitions.claim_one(order_id)
+            order = transitions.lock_order(order_id)
             manual_orders.check_version(order, _version())
             effect = order_actions.effect(order, deed, now=utc_now())
             is_done = not effect.money.returned_nanos or "confirmed" in request.form

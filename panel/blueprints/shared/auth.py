@@ -89,7 +89,7 @@ def begin_session(user: User) -> SignedIn | HalfSignedIn:
     sessions.check_not_disabled(user)
     if user.sealed_totp:
         return pending_sessions.begin(user, now=utc_now())
-    return sessions.sign_in(user, device=device(), network=network(), now=utc_now())
+    return sessions.log_in(user, device=device(), network=network(), now=utc_now())
 
 
 def set_session_cookie(whom: SignedIn | HalfSignedIn) -> None:

@@ -65,7 +65,7 @@ def demo() -> None:
     click.echo(f"  operator  {OPERATOR}  {passwords[OPERATOR]}")
     site_name = current_app.config["PANEL"].site_name
     click.echo("The operator is also asked for a code. Put this key into an app, or let a command tell the code:")
-    click.echo(f"  {two_factor.address(secret, email=OPERATOR, site_name=site_name)}")
+    click.echo(f"  {two_factor.provisioning_uri(secret, email=OPERATOR, site_name=site_name)}")
     click.echo(f"  flask users code {OPERATOR}")
 
 
@@ -97,7 +97,7 @@ def _fill(hashes: dict[str, str], *, secret: str) -> None:
 def _give_second_factor(user_id: int, secret: str, *, now: datetime) -> None:
     """As if its owner had set it up half a minute ago, so that the present code is still to be used."""
     code = two_factor.code_at(secret, at=now - timedelta(seconds=two_factor.STEP_SECONDS))
-    two_factor.turn_on(user_id, secret=secret, code=code, settings=current_app.config["PANEL"], now=now)
+    two_factor.enable(user_id, secret=secret, code=code, settings=current_app.config["PANEL"], now=now)
 
 
 def _begin_refill(customer_id: int, offer: ToolOffer, *, now: datetime) -> None:
@@ -105,7 +105,7 @@ def _begin_refill(customer_id: int, offer: ToolOffer, *, now: datetime) -> None:
     order = placing.place_order(customer_id, asked=_example(offer), now=now)
     provider = Simulated(seed=offer.provider_name)
     [taken] = dispatch.open_attempts(offer.provider_id, most=1, lease_seconds=LEASE_SECONDS, now=now)
-    dispatch.settle(taken.attempt_id, provider.add(taken.order, now=now), now=now)
+    dispatch.record_outcome(taken.attempt_id, provider.add(taken.order, now=now), now=now)
     ask = Ask(order.id, "", offer.provider_service, order.quantity)
     sync.apply_reports([ask], {order.id: Report(Status.COMPLETED.label, 0)}, now=now)
     refills.request_refill(order.id, customer_id=customer_id, now=now)

@@ -34,7 +34,7 @@ def fill(customer: User, offers: list[ToolOffer], *, now: datetime) -> None:
     # A report that does not fit: nothing is changed, and it opens a review.
     ask = Ask(late, "", by_hand.provider_service, by_hand.minimum * TIMES_MINIMUM)
     sync.apply_reports([ask], {late: Report("Awaiting moderation", "n/a")}, now=now - timedelta(hours=1))
-    deposits.request_top_up(customer.id, amount_nanos=25 * NANOS_PER_UNIT, now=now - timedelta(hours=2))
+    deposits.request_deposit(customer.id, amount_nanos=25 * NANOS_PER_UNIT, now=now - timedelta(hours=2))
 
 
 def _place(customer: User, offer: ToolOffer, *, hours: int, now: datetime) -> int:
@@ -53,4 +53,4 @@ def _lose_the_answer(order_id: int, offer: ToolOffer, *, at: datetime) -> None:
     [taken] = dispatch.open_attempts(offer.provider_id, most=1, lease_seconds=LEASE_SECONDS, now=at)
     if taken.order.order_id != order_id:
         raise ValueError("another order waits at this provider")
-    dispatch.settle(taken.attempt_id, Unclear(NO_ANSWER), now=at)
+    dispatch.record_outcome(taken.attempt_id, Unclear(NO_ANSWER), now=at)

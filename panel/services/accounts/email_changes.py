@@ -80,7 +80,7 @@ def confirm(token: str, *, now: datetime) -> None:
     same = update(User).where(User.id == link.user_id, User.email == link.email, User.closed_at.is_(None))
     if not execute_write(same.values(email_confirmed_at=now)):
         raise LinkIsSpent("This link works no more: the account has another email now.")
-    customer_version.bump_customers([link.user_id])
+    customer_version.bump([link.user_id])
 
 
 def ask_to_change(user_id: int, new_email: str, *, now: datetime) -> EmailChange:
@@ -203,7 +203,7 @@ def _make(asked: EmailChange, *, now: datetime) -> Opened:
     except IntegrityError:
         return Opened.TAKEN
     email_links.end_all(asked.user_id, now=now)
-    customer_version.bump_customers([asked.user_id])
+    customer_version.bump([asked.user_id])
     old_email = asked.old_email if asked.old_token_hash is not None else None
     security_alerts.email_changed(
         asked.user_id, change_id=asked.id, old_email=old_email, new_email=asked.new_email, now=now

@@ -54,5 +54,5 @@ def confirm_account(user_id: int, *, detail: str, actor: str, now: datetime) -> 
     unconfirmed = update(User).where(User.id == user_id, User.email_confirmed_at.is_(None))
     if not execute_write(unconfirmed.values(email_confirmed_at=now)):
         raise ActionRefused("This email is confirmed already. Nothing was changed.")
-    customer_version.bump_customers([user_id])
+    customer_version.bump([user_id])
     audit_log.write("customers confirm email", actor=actor, subject=f"customer {user_id}", detail=detail, now=now)

@@ -68,7 +68,7 @@ USERS, SIGN_INS, ACCOUNTS, CATALOGUE = (table_of(model) for model in (User, Logi
 _MOMENT = SIGN_INS.c.seen_at.type
 
 
-def may_be_in() -> ColumnElement[bool]:
+def is_login_allowed() -> ColumnElement[bool]:
     """What holds of everyone who is signed in, whichever way they came: asked with every request.
 
     The account is open, no operator has disabled it, and where it has a second factor, this device has shown it.
@@ -79,7 +79,7 @@ def may_be_in() -> ColumnElement[bool]:
     return and_(USERS.c.closed_at.is_(None), USERS.c.disabled_at.is_(None), has_shown, in_use)
 
 
-def moments(now: datetime) -> dict[str, datetime]:
+def time_bounds(now: datetime) -> dict[str, datetime]:
     """The values that FIND and PRESENT compare times with."""
     return {"since": now - LASTS, "idle_since": now - OPERATORS_IDLE, "noted_since": now - USE_NOTED_EVERY}
 
@@ -106,7 +106,7 @@ FIND = (
         SIGN_INS.c.token_hash == bindparam("token_hash"),
         SIGN_INS.c.ended_at.is_(None),
         SIGN_INS.c.signed_in_at > bindparam("since", type_=_MOMENT),
-        may_be_in(),
+        is_login_allowed(),
     )
 )
 
@@ -118,11 +118,11 @@ def token_hash(token: str) -> str:
 
 def find(token: str, *, now: datetime) -> SignedIn | None:
     """Who holds this token, unless that device was signed out or signed in more than 30 days ago."""
-    row = db.session.execute(FIND, {"token_hash": token_hash(token), **moments(now)}).first()
+    row = db.session.execute(FIND, {"token_hash": token_hash(token), **time_bounds(now)}).first()
     return None if row is None else SignedIn(token, *row)
 
 
-def as_read(token: str, row: tuple[Any, ...]) -> SignedIn:
+def from_row(token: str, row: tuple[Any, ...]) -> SignedIn:
     """Who this is, from a row of `FIND` as a driver gives it: SQLite has whole numbers for yes and no."""
     *told, has_second_factor, has_confirmed_email, is_use_due = row
     user_id, email, is_operator, state, sign_in_id, catalogue, balance_nanos = told
@@ -138,7 +138,7 @@ def check_not_disabled(user: User) -> None:
         )
 
 
-def sign_in(user: User, *, device: str, network: str, has_shown_second_factor: bool = False, now: datetime) -> SignedIn:
+def log_in(user: User, *, device: str, network: str, has_shown_second_factor: bool = False, now: datetime) -> SignedIn:
     """Sign a device in with a fresh token. An account with a second factor takes no device that has not shown it."""
     check_not_disabled(user)
     token = secrets.token_urlsafe(32)
@@ -190,7 +190,7 @@ def devices(user_id: int, *, now: datetime) -> list[LoginSession]:
     )
 
 
-def end(sign_in_id: int, *, user_id: int, now: datetime) -> bool:
+def end_session(sign_in_id: int, *, user_id: int, now: datetime) -> bool:
     """Sign one of this person's devices out. False when there is none such."""
     ended = db.session.execute(
         update(LoginSession)

@@ -155,7 +155,7 @@ def forget(tries: Tries) -> None:
     )
 
 
-def start_anew(email: str, *, user_id: int) -> None:
+def reset_counts(email: str, *, user_id: int) -> None:
     """Whoever holds the mailbox of this account has shown so: what was tried before counts no more."""
     account, buckets = account_bucket(email), ThrottleHit.bucket
     for mine in (f"{account} ", f"code:{user_id} "):

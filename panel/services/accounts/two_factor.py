@@ -47,7 +47,7 @@ def new_secret() -> str:
     return pyotp.random_base32()
 
 
-def address(secret: str, *, email: str, site_name: str) -> str:
+def provisioning_uri(secret: str, *, email: str, site_name: str) -> str:
     """The secret as the address that apps read from a picture."""
     # A colon parts the site from the account in it, so the name may hold none.
     return pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name=site_name.replace(":", " "))
@@ -70,12 +70,12 @@ def open_offer(sealed: str, *, user_id: int, settings: Settings) -> str:
     return text.removeprefix(begins)
 
 
-def is_on(user_id: int) -> bool:
+def is_enabled(user_id: int) -> bool:
     """Whether this account asks for a second factor."""
     return bool(db.session.scalar(select(User.sealed_totp).where(User.id == user_id)))
 
 
-def turn_on(user_id: int, *, secret: str, code: str, settings: Settings, now: datetime) -> list[str]:
+def enable(user_id: int, *, secret: str, code: str, settings: Settings, now: datetime) -> list[str]:
     """Keep this secret, once a code of it is shown; the recovery codes, which are shown this once.
 
     Raises EmailNotConfirmed, BadInput for a wrong code, and StaleForm where there is a second factor already.
@@ -98,7 +98,7 @@ def replace(user_id: int, *, secret: str, code: str, settings: Settings, now: da
     return _keep(user, secret=secret, code=code, settings=settings, what=_Change.REPLACED, now=now)
 
 
-def show(user_id: int, *, code: str, field: str = "code", settings: Settings, now: datetime) -> int | None:
+def verify_code(user_id: int, *, code: str, field: str = "code", settings: Settings, now: datetime) -> int | None:
     """Take a code, once: None for one of the app; for a recovery code, how many of those are left.
 
     Raises BadInput for a code that is wrong, too old or used.
@@ -122,7 +122,7 @@ def _take(user: User, typed: str, *, settings: Settings, now: datetime) -> int |
     return left
 
 
-def turn_off(user_id: int, *, now: datetime) -> None:
+def disable(user_id: int, *, now: datetime) -> None:
     """Ask this account for its password alone from now on. Raises Refused for operators, who can only replace it."""
     user = _locked(user_id)
     if user.is_operator:
@@ -131,7 +131,7 @@ def turn_off(user_id: int, *, now: datetime) -> None:
     _tell(_Change.TURNED_OFF, user=user, now=now)
 
 
-def end(user_id: int) -> None:
+def remove(user_id: int) -> None:
     """Forget the second factor of an account that was never its owner's, without a word to anybody."""
     _forget(_locked(user_id))
 

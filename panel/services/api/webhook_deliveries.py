@@ -68,7 +68,7 @@ def sign(body: str, *, secrets: Sequence[str], timestamp: int) -> str:
     return " ".join(f"v1={hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()}" for secret in secrets)
 
 
-def receivers_with_work(*, now: datetime) -> list[int]:
+def endpoints_with_work(*, now: datetime) -> list[int]:
     """The receivers the first of whose queue is due."""
     first_due = (
         select(DELIVERIES.c.due_at)
@@ -81,7 +81,7 @@ def receivers_with_work(*, now: datetime) -> list[int]:
     return list(db.session.scalars(found))
 
 
-def take(receiver_id: int, *, lease_seconds: float, now: datetime) -> Parcel | None:
+def lease_delivery(receiver_id: int, *, lease_seconds: float, now: datetime) -> Parcel | None:
     """Take up the first of the queue if it is due, and move it ahead so that nobody else does; None when it is not."""
     first = db.session.scalar(
         lock_rows(
@@ -112,7 +112,7 @@ def take(receiver_id: int, *, lease_seconds: float, now: datetime) -> Parcel | N
     )
 
 
-def settle(parcel: Parcel, *, status: int | None, answer: str, now: datetime) -> bool:
+def record_outcome(parcel: Parcel, *, status: int | None, answer: str, now: datetime) -> bool:
     """Write down what came of sending it: `status` is None without an answer. Whether it was taken."""
     delivery = db.session.scalars(
         lock_rows(select(WebhookDelivery).where(WebhookDelivery.id == parcel.delivery_id))
@@ -163,16 +163,16 @@ def send_again(delivery_id: int, *, receiver_id: int, now: datetime) -> None:
         delivery.state, delivery.tries, delivery.delivered_at = DeliveryState.WAITING, 0, None
         delivery.due_at = now
         db.session.flush()
-    go_on(receiver_id, now=now)
+    resume_queue(receiver_id, now=now)
 
 
-def go_on(receiver_id: int, *, now: datetime) -> None:
+def resume_queue(receiver_id: int, *, now: datetime) -> None:
     """Do not wait any longer: the first of the queue is due now."""
     waiting = (DELIVERIES.c.receiver_id == receiver_id, DELIVERIES.c.due_at > now)
     db.session.execute(update(DELIVERIES).where(*waiting).values(due_at=now))
 
 
-def log(receiver_id: int, *, count: int) -> list[DeliveryRow]:
+def recent_deliveries(receiver_id: int, *, count: int) -> list[DeliveryRow]:
     """The newest deliveries of a receiver, newest first."""
     rows = db.session.execute(
         select(

@@ -135,8 +135,8 @@ def send_test(receiver_id: int, *, user_id: int, now: datetime) -> None:
     """Queue a test, and let the queue go on now. Raises NotFound."""
     ledger.lock_accounts([user_id])
     receiver = find(receiver_id, user_id=user_id)
-    webhooks.tell_test(receiver.id, user_id=user_id, now=now)
-    webhook_deliveries.go_on(receiver.id, now=now)
+    webhooks.queue_test_event(receiver.id, user_id=user_id, now=now)
+    webhook_deliveries.resume_queue(receiver.id, now=now)
 
 
 def send_again(delivery_id: int, *, receiver_id: int, user_id: int, now: datetime) -> None:

@@ -107,20 +107,20 @@ def hold(*, now: datetime) -> tuple[int, int]:
     _doubt_what_was_under_way(now=now)
     orders = db.session.scalars(_not_handed_over()).all()
     for order_id in orders:
-        order = transitions.claim_one(order_id)
-        dispatch.doubt(_attempt(order, AttemptKind.ADD, now=now), order, text=WAITED, now=now)
+        order = transitions.lock_order(order_id)
+        dispatch.mark_unconfirmed(_attempt(order, AttemptKind.ADD, now=now), order, text=WAITED, now=now)
     waiting = db.session.scalars(_refills_not_asked_for()).all()
     for order_id in waiting:
-        order = transitions.claim_one(order_id)
-        refills.doubt(_attempt(order, AttemptKind.REFILL, now=now), order, text=WAITED, now=now)
+        order = transitions.lock_order(order_id)
+        refills.mark_unconfirmed(_attempt(order, AttemptKind.REFILL, now=now), order, text=WAITED, now=now)
     return len(orders), len(waiting)
 
 
 def _doubt_what_was_under_way(*, now: datetime) -> None:
     under_way = select(Attempt).where(Attempt.state == AttemptState.INTENT)
     for attempt in db.session.scalars(under_way).all():
-        order = transitions.claim_one(attempt.order_id)
-        doubt = dispatch.doubt if attempt.kind == AttemptKind.ADD else refills.doubt
+        order = transitions.lock_order(attempt.order_id)
+        doubt = dispatch.mark_unconfirmed if attempt.kind == AttemptKind.ADD else refills.mark_unconfirmed
         doubt(attempt, order, text=WAS_UNDER_WAY, now=now)
 
 

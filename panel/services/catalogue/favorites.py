@@ -26,13 +26,13 @@ def choose(user_id: int, tool_id: int, *, now: datetime) -> None:
     check_open([user_id])
     chosen = {"user_id": user_id, "tool_id": tool_id, "chosen_at": now}
     if execute_write(upsert(FAVORITES).on_conflict_do_nothing(), [chosen]):
-        customer_version.bump_customers([user_id])
+        customer_version.bump([user_id])
 
 
 def drop(user_id: int, tool_id: int) -> None:
     """The tool is no longer a favorite of this person, if it was one."""
     if execute_write(delete(Favorite).where(Favorite.user_id == user_id, Favorite.tool_id == tool_id)):
-        customer_version.bump_customers([user_id])
+        customer_version.bump([user_id])
 
 
 def first(tools: Iterable[ToolOffer], chosen: frozenset[int]) -> tuple[list[ToolOffer], list[ToolOffer]]:

@@ -32,7 +32,7 @@ class Reader:
     off: frozenset[Notice]
 
 
-def reader(user_id: int) -> Reader | None:
+def find_recipient(user_id: int) -> Reader | None:
     """The person, if mail may go there: the address is confirmed, the account neither closed nor disabled."""
     row = db.session.execute(
         select(USERS.c.id, USERS.c.email, USERS.c.notices_off).where(
@@ -49,9 +49,9 @@ def _reader(row: Row[int, str, str]) -> Reader:
     return Reader(row.id, row.email, kinds_of_notices.parse_kinds(row.notices_off))
 
 
-def tell(user_id: int, kind: Notice, *, key: str, now: datetime, **facts: Any) -> bool:
+def notify(user_id: int, kind: Notice, *, key: str, now: datetime, **facts: Any) -> bool:
     """Queue the mail `templates/mails/<kind>.txt` with these facts, once for this key, unless it is not wanted."""
-    to = reader(user_id)
+    to = find_recipient(user_id)
     if to is None or kind in to.off:
         return False
     return send(to, [kind], template=kind, key=key, now=now, **facts)
@@ -73,16 +73,16 @@ def send(to: Reader, kinds: Collection[Notice], *, template: str, key: str, now:
     )
 
 
-def tell_refill(refill_id: int, state: RefillState, *, order_id: int, reason: str, now: datetime) -> None:
+def notify_refill_ended(refill_id: int, state: RefillState, *, order_id: int, reason: str, now: datetime) -> None:
     """Tell that a refill has ended. Of orders that came through the API the reseller's own program tells."""
     customer_id = db.session.scalar(select(ORDERS.c.customer_id).where(ORDERS.c.id == order_id, ~came_through_api()))
     if customer_id is not None:
         is_completed = state is RefillState.COMPLETED
         facts = {"order_id": order_id, "is_completed": is_completed, "reason": reason}
-        tell(customer_id, Notice.REFILL, key=f"refill:{refill_id}:ended", now=now, **facts)
+        notify(customer_id, Notice.REFILL, key=f"refill:{refill_id}:ended", now=now, **facts)
 
 
-def mark(name: str) -> ColumnElement[datetime]:
+def notice_due_at(name: str) -> ColumnElement[datetime]:
     """What `orders.notice_at` becomes when an order ends at the moment bound under this name: costs no statement.
 
     None bound there leaves it as it is; an order that came through the API gets no mark.
@@ -95,7 +95,7 @@ def came_through_api() -> ColumnElement[bool]:
     return ORDERS.c.request_id.startswith(OF_API, autoescape=True)
 
 
-def choices(user_id: int) -> dict[Notice, bool]:
+def preferences(user_id: int) -> dict[Notice, bool]:
     """Which kinds this person wants."""
     off = kinds_of_notices.parse_kinds(
         db.session.scalars(select(USERS.c.notices_off).where(USERS.c.id == user_id)).one()
@@ -103,7 +103,7 @@ def choices(user_id: int) -> dict[Notice, bool]:
     return {kind: kind not in off for kind in Notice}
 
 
-def choose(user_id: int, *, wanted: Collection[Notice]) -> None:
+def set_preferences(user_id: int, *, wanted: Collection[Notice]) -> None:
     """From now on exactly these kinds."""
     off = kinds_of_notices.serialize_kinds(frozenset(Notice) - frozenset(wanted))
     execute_write(update(USERS).where(USERS.c.id == user_id).values(notices_off=off))

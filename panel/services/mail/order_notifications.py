@@ -56,13 +56,13 @@ def _may_be_told(now: datetime) -> Any:
     return USERS.c.noticed_at.is_(None) | (USERS.c.noticed_at <= now - GAP)
 
 
-def tell_customer(customer_id: int, *, now: datetime) -> bool:
+def notify_customer(customer_id: int, *, now: datetime) -> bool:
     """Make one mail of all that ended for this customer, and take the marks off. Whether a mail was queued."""
     rows = db.session.execute(lock_rows(_MARKED.where(ORDERS.c.customer_id == customer_id), of=ORDERS)).all()
     if not rows:
         return False
     execute_write(update(ORDERS).where(ORDERS.c.id.in_([row.id for row in rows])).values(notice_at=None))
-    to = notifications.reader(customer_id)
+    to = notifications.find_recipient(customer_id)
     wanted = [] if to is None else [order for order in map(_ended, rows) if Notice(order.status) not in to.off]
     if to is None or not wanted:
         return False

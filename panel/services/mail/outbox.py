@@ -99,7 +99,7 @@ def is_any_due(*, now: datetime) -> bool:
     return db.session.scalar(due.limit(1)) is not None
 
 
-def take(*, lease_seconds: float, now: datetime) -> Letter | None:
+def lease_mail(*, lease_seconds: float, now: datetime) -> Letter | None:
     """Take up one mail that is due and move it ahead so that nobody else does; None when there is none.
 
     What cannot be switched off (a link that was asked for, a warning) goes before notices.
@@ -173,6 +173,6 @@ def purge(*, now: datetime) -> int:
     return execute_write(delete(MAILS).where((MAILS.c.sent_at < before) | (MAILS.c.given_up_at < before)))
 
 
-def forget_person(user_id: int) -> None:
+def delete_mails_of(user_id: int) -> None:
     """Drop every mail of this person, sent or not: their account is closed."""
     execute_write(delete(MAILS).where(MAILS.c.user_id == user_id))

@@ -34,7 +34,7 @@ def parse_amount(text: str) -> int:
         raise BadMoney(error.message, field="amount") from None
 
 
-def request_top_up(customer_id: int, *, amount_nanos: int, now: datetime) -> DepositRequest:
+def request_deposit(customer_id: int, *, amount_nanos: int, now: datetime) -> DepositRequest:
     """Note that the customer means to pay this amount. The same amount asked for twice, or at once, is one request.
 
     Raises BadMoney for the amount, and Refused beyond MOST_OPEN or for a closed account.
@@ -103,7 +103,7 @@ def confirm(reference: str, *, amount_nanos: int, note: str, now: datetime) -> i
     )
     top_up.transfer_id = transfer_id
     db.session.flush()
-    customer_version.bump_customers([top_up.customer_id])
+    customer_version.bump([top_up.customer_id])
     return transfer_id
 
 
@@ -112,7 +112,7 @@ def refuse(reference: str, *, reason: str, now: datetime) -> DepositRequest:
     top_up = _held_open(reference)
     top_up.refused_at, top_up.refused_reason = now, reason
     db.session.flush()
-    customer_version.bump_customers([top_up.customer_id])
+    customer_version.bump([top_up.customer_id])
     return top_up
 
 
@@ -122,7 +122,7 @@ def refused_requests(customer_id: int, *, since: datetime) -> list[DepositReques
     return list(db.session.scalars(mine.order_by(DepositRequest.id.desc())))
 
 
-def waiting(*, after: int | None, most: int) -> list[DepositRequest]:
+def waiting_deposits(*, after: int | None, most: int) -> list[DepositRequest]:
     """All requests that wait for an operator, the oldest first, beyond the one numbered `after`."""
     statement = select(DepositRequest).where(
         DepositRequest.transfer_id.is_(None), DepositRequest.refused_at.is_(None), DepositRequest.id > (after or 0)

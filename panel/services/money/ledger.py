@@ -13,7 +13,7 @@ from flask import current_app
 from sqlalchemy import CompoundSelect, Row, bindparam, func, insert, select, union_all, update
 
 from panel.db import db, lock_rows, table_of
-from panel.db.compiled_statements import Hot, among
+from panel.db.compiled_statements import CompiledStatement, in_list
 from panel.domain.errors import BadMoney, InsufficientBalance
 from panel.domain.status import Status
 from panel.models import Account, AccountKind, Order, Transfer, TransferKind
@@ -81,7 +81,7 @@ def open_account(user_id: int) -> None:
 
 
 _OWNED = select(ACCOUNTS.c.user_id, ACCOUNTS.c.id).order_by(ACCOUNTS.c.id)
-_LOCK = Hot(lambda: lock_rows(_OWNED.where(among(ACCOUNTS.c.user_id, "user_ids"))))
+_LOCK = CompiledStatement(lambda: lock_rows(_OWNED.where(in_list(ACCOUNTS.c.user_id, "user_ids"))))
 
 
 def lock_accounts(user_ids: Collection[int]) -> dict[int, int]:
@@ -90,30 +90,32 @@ def lock_accounts(user_ids: Collection[int]) -> dict[int, int]:
     This is the first thing that a change around a customer's orders or money does, always in the
     same sequence of rows, so that two such changes queue up and never block each other for good.
     """
-    return {row[0]: row[1] for row in _LOCK.read({"user_ids": sorted(set(user_ids))})}
+    return {row[0]: row[1] for row in _LOCK.fetch({"user_ids": sorted(set(user_ids))})}
 
 
 def _lock_of_orders() -> Any:
-    customers = select(ORDERS.c.customer_id).where(among(ORDERS.c.id, "order_ids"))
+    customers = select(ORDERS.c.customer_id).where(in_list(ORDERS.c.id, "order_ids"))
     return lock_rows(_OWNED.where(ACCOUNTS.c.user_id.in_(customers)))
 
 
-_LOCK_OF_ORDERS = Hot(_lock_of_orders)
+_LOCK_OF_ORDERS = CompiledStatement(_lock_of_orders)
 
 
 def lock_accounts_of(order_ids: Collection[int]) -> dict[int, int]:
     """As `lock_accounts`, for the customers who have these orders."""
-    return {row[0]: row[1] for row in _LOCK_OF_ORDERS.read({"order_ids": list(order_ids)})}
+    return {row[0]: row[1] for row in _LOCK_OF_ORDERS.fetch({"order_ids": list(order_ids)})}
 
 
-_TAKE = Hot(
+_TAKE = CompiledStatement(
     lambda: (
         update(ACCOUNTS)
         .where(ACCOUNTS.c.id == bindparam("account"), ACCOUNTS.c.balance_nanos + bindparam("delta") >= 0)
         .values(balance_nanos=ACCOUNTS.c.balance_nanos + bindparam("delta"))
     )
 )
-_ADD = Hot(lambda: insert(TRANSFERS).inline(), columns=[column.name for column in TRANSFERS.c if column.name != "id"])
+_ADD = CompiledStatement(
+    lambda: insert(TRANSFERS).inline(), columns=[column.name for column in TRANSFERS.c if column.name != "id"]
+)
 
 
 def post(postings: Sequence[Posting], *, held: Mapping[int, int] | None = None, now: datetime) -> None:
@@ -146,11 +148,11 @@ def post(postings: Sequence[Posting], *, held: Mapping[int, int] | None = None, 
         rows.append(_row(posting, source=source, target=target, now=now))
     changes = [{"account": account, "delta": delta} for account, delta in sorted(deltas.items())]
     if changes:
-        _TAKE.run(changes, or_else=_too_little)
-    _ADD.run(rows)
+        _TAKE.execute(changes, expect_one=_too_little)
+    _ADD.execute(rows)
     spent = {user_id: -deltas[accounts[user_id]] for user_id in customers if deltas[accounts[user_id]] < 0}
     if spent:
-        webhooks.tell_spent(spent, now=now)
+        webhooks.queue_low_balance_events(spent, now=now)
 
 
 def _too_little() -> InsufficientBalance:
@@ -170,14 +172,14 @@ def _row(posting: Posting, *, source: int, target: int, now: datetime) -> dict[s
     }
 
 
-_HOUSE = Hot(lambda: select(ACCOUNTS.c.kind, ACCOUNTS.c.id).where(ACCOUNTS.c.user_id.is_(None)))
+_HOUSE = CompiledStatement(lambda: select(ACCOUNTS.c.kind, ACCOUNTS.c.id).where(ACCOUNTS.c.user_id.is_(None)))
 
 
 def _house() -> dict[AccountKind, int]:
     """The ids of the four house accounts: made by the first migration, so they are looked up once."""
     kept: dict[AccountKind, int] | None = current_app.extensions.get("panel.house_accounts")
     if kept is None:
-        kept = {AccountKind(row[0]): row[1] for row in _HOUSE.read({})}
+        kept = {AccountKind(row[0]): row[1] for row in _HOUSE.fetch({})}
         current_app.extensions["panel.house_accounts"] = kept
     return kept
 

@@ -126,5 +126,5 @@ def _end_sessions(user_id: int, *, now: datetime) -> int:
 
 def _record(act: str, user_id: int, detail: str, *, actor: str, now: datetime) -> None:
     db.session.flush()
-    customer_version.bump_customers([user_id])
+    customer_version.bump([user_id])
     audit_log.write(f"customers {act}", actor=actor, subject=customers.subject(user_id), detail=detail, now=now)

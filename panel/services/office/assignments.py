@@ -27,7 +27,7 @@ class Held:
     until: datetime
 
 
-def of_orders(order_ids: Sequence[int], *, now: datetime) -> dict[int, Held]:
+def assignments_of(order_ids: Sequence[int], *, now: datetime) -> dict[int, Held]:
     """The claims that hold now, by order."""
     rows = db.session.execute(
         select(OrderAssignment.order_id, OrderAssignment.operator_id, User.email, OrderAssignment.until)
@@ -37,23 +37,23 @@ def of_orders(order_ids: Sequence[int], *, now: datetime) -> dict[int, Held]:
     return {row[0]: Held(*row) for row in rows}
 
 
-def of_order(order_id: int, *, now: datetime) -> Held | None:
-    return of_orders([order_id], now=now).get(order_id)
+def assignment_of(order_id: int, *, now: datetime) -> Held | None:
+    return assignments_of([order_id], now=now).get(order_id)
 
 
-def claim(order_id: int, *, operator_id: int, actor: str, now: datetime) -> None:
+def assign(order_id: int, *, operator_id: int, actor: str, now: datetime) -> None:
     """Take the order for half an hour, or hold it longer. Raises NotFound or Refused."""
-    order = transitions.claim_one(order_id)
+    order = transitions.lock_order(order_id)
     if not is_by_hand(order.provider_id):
         raise ActionRefused(f"Order {order_id} is delivered by a provider. Only orders fulfilled by hand are claimed.")
     if not order.status.is_moving:
         raise ActionRefused(f"Order {order_id} has ended as {order.status.label}: there is nothing left to do by hand.")
-    check_free(order_id, operator_id=operator_id, now=now)
-    hold(order_id, operator_id=operator_id, now=now)
+    check_unassigned(order_id, operator_id=operator_id, now=now)
+    write_assignment(order_id, operator_id=operator_id, now=now)
     audit_log.write("orders claim", actor=actor, subject=f"order {order_id}", now=now)
 
 
-def hold(order_id: int, *, operator_id: int, now: datetime) -> None:
+def write_assignment(order_id: int, *, operator_id: int, now: datetime) -> None:
     """Write the claim, in a transaction that holds the order."""
     add = upsert(CLAIMS).values(order_id=order_id, operator_id=operator_id, claimed_at=now, until=now + LASTS)
     db.session.execute(
@@ -64,9 +64,9 @@ def hold(order_id: int, *, operator_id: int, now: datetime) -> None:
     )
 
 
-def check_free(order_id: int, *, operator_id: int, now: datetime) -> None:
+def check_unassigned(order_id: int, *, operator_id: int, now: datetime) -> None:
     """Raises Refused while another operator holds the order."""
-    held = of_order(order_id, now=now)
+    held = assignment_of(order_id, now=now)
     if held is not None and held.operator_id != operator_id:
         raise ActionRefused(
             f"{held.operator} works on order {order_id}, until {formatting.when(held.until)} or let go before."
@@ -75,8 +75,8 @@ def check_free(order_id: int, *, operator_id: int, now: datetime) -> None:
 
 def release(order_id: int, *, operator_id: int, actor: str, now: datetime) -> None:
     """Let the order go. Raises NotFound, or Refused where somebody else holds it; letting go twice is no fault."""
-    transitions.claim_one(order_id)
-    check_free(order_id, operator_id=operator_id, now=now)
+    transitions.lock_order(order_id)
+    check_unassigned(order_id, operator_id=operator_id, now=now)
     if end(order_id):
         audit_log.write("orders release", actor=actor, subject=f"order {order_id}", now=now)
 

@@ -93,7 +93,7 @@ def _adjust(wanted: BalanceChange, reason: str, *, now: datetime) -> int:
     unique = transfer_reason(wanted.form_key)
     posting = Posting(source, target, wanted.amount_nanos, TransferKind.ADJUSTMENT, unique, note=reason)
     ledger.post([posting], now=now)
-    customer_version.bump_customers([wanted.customer_id])
+    customer_version.bump([wanted.customer_id])
     return int(db.session.scalars(select(TRANSFERS.c.id).where(TRANSFERS.c.reason == unique)).one())
 
 

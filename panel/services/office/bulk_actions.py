@@ -59,7 +59,7 @@ def check_choice(order_ids: Sequence[int]) -> None:
 def preview(order_ids: Sequence[int], deed: Deed, *, now: datetime) -> BulkPreview:
     """What would happen to each order now. Changes nothing; the caller's transaction holds the orders meanwhile."""
     check_choice(order_ids)
-    orders = transitions.claim(order_ids)
+    orders = transitions.lock_orders(order_ids)
     lines = order_table.of_ids(list(orders), now=now)
     rows = []
     for order_id in sorted(orders):

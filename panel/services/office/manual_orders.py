@@ -32,14 +32,14 @@ def set_order(order_id: int, work: HandWork, *, now: datetime) -> None:
     Raises NotFound, StaleOrder, Refused, BadInput or IllegalTransition.
     """
     reason = audit_log.checked_reason(work.reason) if work.reason.strip() else ""
-    order = transitions.claim_one(order_id)
+    order = transitions.lock_order(order_id)
     check_version(order, work.version)
-    assignments.check_free(order_id, operator_id=work.operator_id, now=now)
+    assignments.check_unassigned(order_id, operator_id=work.operator_id, now=now)
     manual_orders.set_order(
         order_id, work.to, remains=work.remains, start_count=work.start_count, reason=reason or None, now=now
     )
     if work.to.is_moving:
-        assignments.hold(order_id, operator_id=work.operator_id, now=now)
+        assignments.write_assignment(order_id, operator_id=work.operator_id, now=now)
     else:
         assignments.end(order_id)
     counts = f"remains {_said(work.remains)}, start count {_said(work.start_count)}"
@@ -51,7 +51,7 @@ def check(order: OrderRow, work: HandWork, *, now: datetime) -> None:
     """Whether this may be written now. Raises Refused, BadInput or IllegalTransition."""
     if not assignments.is_by_hand(order.provider_id):
         raise ActionRefused(f"Order {order.id} is delivered by a provider; only orders fulfilled by hand can be set.")
-    assignments.check_free(order.id, operator_id=work.operator_id, now=now)
+    assignments.check_unassigned(order.id, operator_id=work.operator_id, now=now)
     if work.to is not order.status and not order.status.may_become(work.to):
         raise IllegalTransition(f"Order {order.id} is {order.status.label} and cannot become {work.to.label}.")
 

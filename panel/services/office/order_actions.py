@@ -80,7 +80,7 @@ def _move_effect(order: OrderRow, deed: Deed, *, now: datetime) -> ActionEffect:
     to = _wanted(deed)
     if not assignments.is_by_hand(order.provider_id):
         raise ActionRefused("A provider delivers this order; only orders fulfilled by hand are moved.")
-    assignments.check_free(order.id, operator_id=deed.operator_id, now=now)
+    assignments.check_unassigned(order.id, operator_id=deed.operator_id, now=now)
     if not order.status.may_become(to) or to is Status.REFILL:
         raise ActionRefused(f"It is {order.status.label} and cannot become {to.label} by hand.")
     return ActionEffect(f"Becomes {to.label}.", manual_orders.effect(order, to, remains=None))
@@ -95,7 +95,7 @@ def _wanted(deed: Deed) -> Status:
 def do(order_id: int, deed: Deed, *, version: int, now: datetime) -> None:
     """Do it, and write it into the audit log. Raises NotFound, StaleOrder, BadInput, Refused or IllegalTransition."""
     reason = audit_log.checked_reason(deed.reason)
-    order = transitions.claim_one(order_id)
+    order = transitions.lock_order(order_id)
     check_version(order, version)
     if deed.act is Act.MOVE:
         work = HandWork(_wanted(deed), None, None, reason, version, deed.operator_id, deed.actor)
@@ -109,7 +109,7 @@ def do(order_id: int, deed: Deed, *, version: int, now: datetime) -> None:
             done = "canceled, all money returned"
         case Act.ASK:
             column, done = _due(order_id)
-            transitions.mark(order, **{column: now})
+            transitions.set_schedule(order, **{column: now})
         case _:
             text = f"{deed.actor}: {reason}"
             reviews.open_review(
@@ -123,7 +123,7 @@ def do(order_id: int, deed: Deed, *, version: int, now: datetime) -> None:
 def _check_unsent(order: OrderRow) -> None:
     if order.status is not Status.PENDING:
         raise ActionRefused(f"It is {order.status.label}. Only Pending orders that nobody has yet are canceled here.")
-    if cancellations.may_be_taken(order.id):
+    if cancellations.may_provider_have_order(order.id):
         raise ActionRefused("It was handed over, or may have been. Only what nobody has yet is canceled here.")
 
 

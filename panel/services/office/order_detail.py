@@ -120,7 +120,7 @@ def find(order_id: int, *, now: datetime) -> OrderDetail | None:
         tickets=db.session.scalars(select(Ticket).where(Ticket.order_id == order_id).order_by(Ticket.id.desc())).all(),
         transfers=_transfers(order_id),
         log=_log(order_id, refills=refills, stops=stops, reviews=reviews),
-        held=assignments.of_order(order_id, now=now),
+        held=assignments.assignment_of(order_id, now=now),
         room=goodwill.room(order_id),
     )
 

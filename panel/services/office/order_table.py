@@ -98,7 +98,7 @@ def of_ids(order_ids: Sequence[int], *, now: datetime) -> dict[int, OrderTableRo
 
 
 def _lines(rows: Sequence[Any], *, now: datetime) -> tuple[OrderTableRow, ...]:
-    held = assignments.of_orders([row.id for row in rows], now=now)
+    held = assignments.assignments_of([row.id for row in rows], now=now)
     return tuple(_line(row, held.get(row.id)) for row in rows)
 
 

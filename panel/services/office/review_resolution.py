@@ -78,7 +78,7 @@ def resolve(review_id: int, resolution: Resolution, *, now: datetime) -> None:
         if resolution.decision is not Decision.DONE:
             raise ActionRefused("This review asks nothing about an attempt: it can only be marked as done.")
     else:
-        _settle(transitions.claim_one(review.order_id), kind, resolution, now=now)
+        _resolve(transitions.lock_order(review.order_id), kind, resolution, now=now)
     said = f"{resolution.decision}: {reason}"
     closing = update(Review).where(Review.id == review_id)
     db.session.execute(closing.values(resolved_at=now, resolution=said))
@@ -91,7 +91,7 @@ def open_request(review: Review) -> Waiting | None:
     if review.order_id is None or review.resolved_at is not None:
         return None
     if review.kind == refills.BY_HAND:
-        refill = refills.open_of(review.order_id)
+        refill = refills.open_refill_of(review.order_id)
         return None if refill is None else Waiting("refill", refill.id, review.order_id)
     if review.kind == cancellations_on_end.BY_HAND:
         asked = select(Cancellation.id).where(
@@ -106,7 +106,7 @@ def _held_review(review_id: int) -> Review:
     """The review, still open, and held until the transaction ends; its order, as everywhere, is held before it."""
     order_id = db.session.scalar(select(Review.order_id).where(Review.id == review_id))
     if order_id is not None:
-        transitions.claim_one(order_id)
+        transitions.lock_order(order_id)
     held = lock_rows(select(Review).where(Review.id == review_id))
     review: Review | None = db.session.execute(held, execution_options={"populate_existing": True}).scalar()
     if review is None:
@@ -116,7 +116,7 @@ def _held_review(review_id: int) -> Review:
     return review
 
 
-def _settle(order: OrderRow, kind: AttemptKind, resolution: Resolution, *, now: datetime) -> None:
+def _resolve(order: OrderRow, kind: AttemptKind, resolution: Resolution, *, now: datetime) -> None:
     attempt = _unknown(order, kind)
     if attempt is None:
         if resolution.decision is not Decision.DONE:
@@ -139,27 +139,27 @@ def _settle_order(attempt: Attempt, order: OrderRow, resolution: Resolution, *, 
     match resolution.decision:
         case Decision.SENT_AS:
             given = _checked_id(order, resolution.provider_id)
-            if dispatch.has_id(order.provider_id, given):
+            if dispatch.is_provider_id_taken(order.provider_id, given):
                 raise ActionRefused(f"Another order has the id {given} at this provider.", field="sent_as")
             dispatch.accept(attempt, order, given=given, now=now)
         case Decision.NOT_SENT:
-            dispatch.answer(attempt, AttemptState.NOT_SENT, "An operator found that it was not sent.", now=now)
+            dispatch.record_answer(attempt, AttemptState.NOT_SENT, "An operator found that it was not sent.", now=now)
             text = "The provider does not have this order. It will be handed over again."
-            transitions.tell([Note(order, text)], now=now)
+            transitions.add_notes([Note(order, text)], now=now)
             dispatch.queue_again(order, at=now, now=now)
         case _:
-            dispatch.answer(attempt, AttemptState.SETTLED, attempt.answer, now=now)
+            dispatch.record_answer(attempt, AttemptState.SETTLED, attempt.answer, now=now)
             dispatch.cancel_order(order, reason=RETURNED, now=now)
 
 
 def _settle_refill(attempt: Attempt, order: OrderRow, resolution: Resolution, *, now: datetime) -> None:
-    refill = refills.open_of(order.id)
+    refill = refills.open_refill_of(order.id)
     if refill is None:
         raise ActionRefused(f"Order {order.id} has no open refill.")
     match resolution.decision:
         case Decision.SENT_AS:
             given = _checked_id(order, resolution.provider_id)
-            if refills.has_id(order.provider_id, given):
+            if refills.is_provider_id_taken(order.provider_id, given):
                 raise ActionRefused(f"Another refill has the id {given} at this provider.", field="sent_as")
             refills.accept(attempt, refill, order, given=given, now=now)
         case Decision.NOT_SENT:

@@ -39,7 +39,7 @@ class Request:
     ask: Ask
 
 
-def why_not(order_id: int) -> str | None:
+def refusal_reason(order_id: int) -> str | None:
     """Why this order can't be canceled now, as a sentence; None when it can, or when stopping it can be asked for."""
     row = db.session.execute(
         select(Order.status, Terms.can_cancel).join(Terms, Terms.id == Order.terms_id).where(Order.id == order_id)
@@ -52,7 +52,7 @@ def why_not(order_id: int) -> str | None:
             if row.status != Status.REFILL
             else "The order ran in full."
         )
-    newest = newest_of(order_id)
+    newest = newest_cancellation(order_id)
     if newest is not None and newest.state == CancellationState.ASKED:
         return "You have asked for this order to be stopped. The provider has not answered yet."
     if newest is not None and newest.state == CancellationState.ACCEPTED:
@@ -60,7 +60,7 @@ def why_not(order_id: int) -> str | None:
     return None
 
 
-def newest_of(order_id: int) -> Cancellation | None:
+def newest_cancellation(order_id: int) -> Cancellation | None:
     """The order's last cancellation, whatever came of it."""
     return db.session.scalar(
         select(Cancellation).where(Cancellation.order_id == order_id).order_by(Cancellation.id.desc()).limit(1)
@@ -72,16 +72,16 @@ def request_cancellation(order_id: int, *, customer_id: int, now: datetime) -> C
 
     Raises NotFound, or CancelNotAvailable with the reason.
     """
-    order = transitions.claim_one(order_id)
+    order = transitions.lock_order(order_id)
     if order.customer_id != customer_id:
         raise NotFound(f"There is no order {order_id}.")
-    reason = why_not(order_id)
+    reason = refusal_reason(order_id)
     if reason is not None:
         raise CancelNotAvailable(reason)
     cancellation = Cancellation(order_id=order_id, state=CancellationState.ASKED, asked_at=now, due_at=None)
     db.session.add(cancellation)
     db.session.flush()
-    if order.status is Status.PENDING and not may_be_taken(order_id):
+    if order.status is Status.PENDING and not may_provider_have_order(order_id):
         cancellation.state, cancellation.answered_at = CancellationState.ACCEPTED, now
         transitions.move_order(
             order,
@@ -93,7 +93,7 @@ def request_cancellation(order_id: int, *, customer_id: int, now: datetime) -> C
             now=now,
         )
         return cancellation
-    transitions.tell([Note(order, "You asked for this order to be stopped.", source="you")], now=now)
+    transitions.add_notes([Note(order, "You asked for this order to be stopped.", source="you")], now=now)
     if order.provider_order_id is not None:
         cancellation.due_at = now
     else:
@@ -105,7 +105,7 @@ def request_cancellation(order_id: int, *, customer_id: int, now: datetime) -> C
     return cancellation
 
 
-def may_be_taken(order_id: int) -> bool:
+def may_provider_have_order(order_id: int) -> bool:
     """Whether some attempt was open or got through: then the provider may have the order."""
     harmless = (AttemptState.NOT_SENT, AttemptState.REFUSED)
     taken = select(Attempt.id).where(Attempt.order_id == order_id, Attempt.state.not_in(harmless)).limit(1)
@@ -121,7 +121,7 @@ def providers_with_work(*, now: datetime) -> list[int]:
     return list(db.session.scalars(select(Provider.id).where(is_due, *provider_health.callable_now(now))))
 
 
-def due(provider_id: int, *, now: datetime) -> list[int]:
+def due_ids(provider_id: int, *, now: datetime) -> list[int]:
     """The ids of this provider's requests to pass on now, the oldest first."""
     mine = (
         select(Cancellation.id).join(Order, Order.id == Cancellation.order_id).where(Order.provider_id == provider_id)
@@ -129,7 +129,7 @@ def due(provider_id: int, *, now: datetime) -> list[int]:
     return list(db.session.scalars(mine.where(Cancellation.due_at <= now).order_by(Cancellation.due_at).limit(BATCH)))
 
 
-def take(cancellation_id: int, *, now: datetime) -> Request | None:
+def lease_request(cancellation_id: int, *, now: datetime) -> Request | None:
     """Take one request up; None when another worker has it, or it was answered meanwhile."""
     cancellation = db.session.scalar(lock_rows(select(Cancellation).where(Cancellation.id == cancellation_id)))
     if cancellation is None or cancellation.due_at is None or cancellation.due_at > now:
@@ -140,9 +140,9 @@ def take(cancellation_id: int, *, now: datetime) -> Request | None:
     return Request(cancellation.id, order.provider_id, ask)
 
 
-def settle(request: Request, outcome: Outcome, *, now: datetime) -> None:
+def record_outcome(request: Request, outcome: Outcome, *, now: datetime) -> None:
     """Write down the provider's answer. Money moves only on its final report; an unclear answer is asked again."""
-    order = transitions.claim_one(request.ask.order_id)
+    order = transitions.lock_order(request.ask.order_id)
     cancellation = db.session.get_one(Cancellation, request.cancellation_id)
     if cancellation.state != CancellationState.ASKED:
         return
@@ -150,11 +150,11 @@ def settle(request: Request, outcome: Outcome, *, now: datetime) -> None:
         case Accepted():
             _answer(cancellation, CancellationState.ACCEPTED, "", now=now)
             text = "The provider is stopping the order. What did not run comes back to your balance."
-            transitions.tell([Note(order, text)], now=now)
-            transitions.mark(order, sync_at=now)
+            transitions.add_notes([Note(order, text)], now=now)
+            transitions.set_schedule(order, sync_at=now)
         case Refused(is_final=True, text=text):
             _answer(cancellation, CancellationState.REFUSED, text, now=now)
-            transitions.tell([Note(order, f"The order could not be stopped. {text}")], now=now)
+            transitions.add_notes([Note(order, f"The order could not be stopped. {text}")], now=now)
         case Unclear():
             _ask_again(cancellation, order, outcome, now=now)
     provider_health.heard(order.provider_id, outcome, now=now)
@@ -166,7 +166,7 @@ def _ask_again(cancellation: Cancellation, order: OrderRow, outcome: Unclear, *,
     cancellation.due_at = now + timedelta(seconds=RETRY_SECONDS * cancellation.asks)
     if cancellation.asks >= (MOST_ASKS if outcome.is_in_words else MOST_ASKS_UNANSWERED):
         cancellation.due_at = None
-        transitions.tell([Note(order, NOT_UNDERSTOOD, raw=outcome.text[:200])], now=now)
+        transitions.add_notes([Note(order, NOT_UNDERSTOOD, raw=outcome.text[:200])], now=now)
         reviews.open_review(
             cancellations_on_end.BY_HAND,
             order_id=order.id,
@@ -221,7 +221,7 @@ def answer_by_operator(
     order_id = db.session.scalar(select(Cancellation.order_id).where(Cancellation.id == cancellation_id))
     if order_id is None:
         raise NotFound(f"There is no cancellation {cancellation_id}.")
-    order = transitions.claim_one(order_id)
+    order = transitions.lock_order(order_id)
     held = lock_rows(select(Cancellation).where(Cancellation.id == cancellation_id))
     cancellation = db.session.execute(held, execution_options={"populate_existing": True}).scalar_one()
     if cancellation.state != CancellationState.ASKED:
@@ -229,7 +229,7 @@ def answer_by_operator(
     is_accepted = state is CancellationState.ACCEPTED
     _answer(cancellation, state, "" if is_accepted else reason, now=now)
     text = ACCEPTED_BY_HAND if is_accepted else f"The order could not be stopped. {reason}"
-    transitions.tell([Note(order, text)], now=now)
+    transitions.add_notes([Note(order, text)], now=now)
     reviews.close(cancellations_on_end.BY_HAND, order_id=order_id, resolution=text[:200], now=now)
     subject, detail = f"cancellation {cancellation_id}", f"as {state}: {reason}"
     audit_log.write("cancellations answer", actor=actor, subject=subject, detail=detail, now=now)

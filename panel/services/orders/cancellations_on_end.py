@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, case, null, select, update
 
 from panel.db import table_of
-from panel.db.compiled_statements import Hot, among
+from panel.db.compiled_statements import CompiledStatement, in_list
 from panel.domain.status import Status
 from panel.models import Cancellation, CancellationState, Order, Review
 
@@ -18,10 +18,10 @@ BY_HAND = "cancel_by_hand"
 
 _ENDED = select(ORDERS.c.status).where(ORDERS.c.id == CANCELLATIONS.c.order_id).scalar_subquery()
 _RAN_IN_FULL = _ENDED == Status.COMPLETED
-_CLOSE = Hot(
+_CLOSE = CompiledStatement(
     lambda: (
         update(CANCELLATIONS)
-        .where(among(CANCELLATIONS.c.order_id, "ids"), CANCELLATIONS.c.state == CancellationState.ASKED)
+        .where(in_list(CANCELLATIONS.c.order_id, "ids"), CANCELLATIONS.c.state == CancellationState.ASKED)
         .values(
             state=case((_RAN_IN_FULL, CancellationState.REFUSED.value), else_=CancellationState.ACCEPTED.value),
             reason=case((_RAN_IN_FULL, "The order was Completed before it could be stopped."), else_=""),
@@ -30,10 +30,10 @@ _CLOSE = Hot(
         )
     )
 )
-_LOOKED_AT = Hot(
+_LOOKED_AT = CompiledStatement(
     lambda: (
         update(REVIEWS)
-        .where(among(REVIEWS.c.order_id, "ids"), REVIEWS.c.kind == BY_HAND, REVIEWS.c.resolved_at.is_(None))
+        .where(in_list(REVIEWS.c.order_id, "ids"), REVIEWS.c.kind == BY_HAND, REVIEWS.c.resolved_at.is_(None))
         .values(resolved_at=bindparam("b_now"), resolution="The order has ended.")
     )
 )
@@ -41,5 +41,5 @@ _LOOKED_AT = Hot(
 
 def close(order_ids: list[int], *, now: datetime) -> None:
     """Answer the open requests to stop these orders, which have ended."""
-    _CLOSE.run([{"ids": order_ids, "b_now": now}])
-    _LOOKED_AT.run([{"ids": order_ids, "b_now": now}])
+    _CLOSE.execute([{"ids": order_ids, "b_now": now}])
+    _LOOKED_AT.execute([{"ids": order_ids, "b_now": now}])

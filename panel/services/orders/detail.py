@@ -237,13 +237,13 @@ def settling_transfers(order_id: int) -> dict[TransferKind, tuple[int, datetime]
 
 def acts(own: OwnOrder, *, now: datetime) -> Acts:
     """What may be done with the order now, and why not."""
-    why_no_refill = refills.why_not(own.id, now=now)
+    why_no_refill = refills.refusal_reason(own.id, now=now)
     until = None
     if why_no_refill is None and own.order.completed_at is not None and own.terms.refill_days is not None:
         until = rules.window_ends(completed_at=own.order.completed_at, refill_days=own.terms.refill_days)
     return Acts(
         why_no_refill=why_no_refill,
-        why_no_cancellation=cancellations.why_not(own.id),
+        why_no_cancellation=cancellations.refusal_reason(own.id),
         refill_until=until,
         has_refill=own.terms.refill_days is not None and (own.status.is_moving or why_no_refill is None),
         has_cancellation=own.terms.can_cancel and own.status.is_open,

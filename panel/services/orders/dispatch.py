@@ -119,41 +119,43 @@ def _due(provider_id: int, whose: ColumnElement[bool], *, most: int, now: dateti
     return db.session.execute(lock_rows(due, of=Order, skip_locked=True)).all()
 
 
-def settle(attempt_id: int, outcome: Outcome, *, now: datetime) -> None:
+def record_outcome(attempt_id: int, outcome: Outcome, *, now: datetime) -> None:
     """Write down what came of a call. A late answer to an order that has ended changes nothing but the record."""
     order_id = db.session.scalars(select(Attempt.order_id).where(Attempt.id == attempt_id)).one()
-    order = transitions.claim_one(order_id)
+    order = transitions.lock_order(order_id)
     attempt = lock_attempt(attempt_id)
     if attempt.state not in OPEN or order.status is not Status.PENDING:
         _too_late(attempt, order, outcome, now=now)
         return
-    if isinstance(outcome, Accepted) and (not outcome.provider_id or has_id(order.provider_id, outcome.provider_id)):
+    if isinstance(outcome, Accepted) and (
+        not outcome.provider_id or is_provider_id_taken(order.provider_id, outcome.provider_id)
+    ):
         outcome = Unclear(f"The provider answered with the id {outcome.provider_id[:40]!r}, which another order has.")
     match outcome:
         case Accepted(provider_id=given):
             accept(attempt, order, given=given, now=now)
         case Refused(is_final=True, text=text):
-            answer(attempt, AttemptState.REFUSED, text, now=now)
+            record_answer(attempt, AttemptState.REFUSED, text, now=now)
             cancel_order(order, reason=text, now=now)
         case Refused(text=text):
-            answer(attempt, AttemptState.REFUSED, text, now=now)
+            record_answer(attempt, AttemptState.REFUSED, text, now=now)
             _wait(order, now=now)
         case NotSent(text=text):
-            answer(attempt, AttemptState.NOT_SENT, text, now=now)
+            record_answer(attempt, AttemptState.NOT_SENT, text, now=now)
             _wait(order, now=now)
         case Unclear(text=text):
-            doubt(attempt, order, text=text, now=now)
+            mark_unconfirmed(attempt, order, text=text, now=now)
     provider_health.heard_of_order(attempt.provider_id, outcome, now=now)
 
 
-def release(assignments: Sequence[Assignment], *, now: datetime) -> None:
+def release_assignments(assignments: Sequence[Assignment], *, now: datetime) -> None:
     """These calls were not begun and will not be: the orders are due again at once."""
-    orders = transitions.claim([assignment.order.order_id for assignment in assignments])
+    orders = transitions.lock_orders([assignment.order.order_id for assignment in assignments])
     for assignment in assignments:
         order = orders[assignment.order.order_id]
         attempt = lock_attempt(assignment.attempt_id)
         if attempt.state in OPEN and order.status is Status.PENDING:
-            answer(attempt, AttemptState.NOT_SENT, NOT_CALLED, now=now)
+            record_answer(attempt, AttemptState.NOT_SENT, NOT_CALLED, now=now)
             queue_again(order, at=now, now=now)
 
 
@@ -163,27 +165,27 @@ def lock_attempt(attempt_id: int) -> Attempt:
 
 def accept(attempt: Attempt, order: OrderRow, *, given: str, now: datetime) -> None:
     """The provider has the order under this id, which no other order has."""
-    answer(attempt, AttemptState.SENT, given, now=now)
-    transitions.mark(order, provider_order_id=given, sync_at=now, dispatch_at=None, unconfirmed_at=None)
-    transitions.tell([Note(order, "Handed over for delivery.")], now=now)
+    record_answer(attempt, AttemptState.SENT, given, now=now)
+    transitions.set_schedule(order, provider_order_id=given, sync_at=now, dispatch_at=None, unconfirmed_at=None)
+    transitions.add_notes([Note(order, "Handed over for delivery.")], now=now)
     _pass_on_cancellation(order.id, now=now)
-    settle_review(order, "The provider confirmed the order.", now=now)
+    resolve_review(order, "The provider confirmed the order.", now=now)
 
 
-def has_id(provider_id: int, given: str) -> bool:
+def is_provider_id_taken(provider_id: int, given: str) -> bool:
     """Whether an order at this provider has this id there."""
     taken = select(Order.id).where(Order.provider_id == provider_id, Order.provider_order_id == given)
     return db.session.scalar(taken) is not None
 
 
-def doubt(attempt: Attempt, order: OrderRow, *, text: str, now: datetime) -> None:
+def mark_unconfirmed(attempt: Attempt, order: OrderRow, *, text: str, now: datetime) -> None:
     """It is not known whether the provider has the order: say so, open a review, and never send it again."""
     is_known = attempt.state == AttemptState.UNKNOWN
-    answer(attempt, AttemptState.UNKNOWN, text, now=now)
+    record_answer(attempt, AttemptState.UNKNOWN, text, now=now)
     if is_known:
         return
-    transitions.mark(order, unconfirmed_at=attempt.at, dispatch_at=None)
-    transitions.tell([Note(order, UNCONFIRMED)], now=now)
+    transitions.set_schedule(order, unconfirmed_at=attempt.at, dispatch_at=None)
+    transitions.add_notes([Note(order, UNCONFIRMED)], now=now)
     reviews.open_review(
         "unconfirmed",
         order_id=order.id,
@@ -199,7 +201,7 @@ def cancel_order(order: OrderRow, *, reason: str, now: datetime) -> None:
     transitions.move_order(order, Status.CANCELED, remains=order.quantity, reason=reason, text=reason, now=now)
 
 
-def answer(attempt: Attempt, state: AttemptState, text: str, *, now: datetime) -> None:
+def record_answer(attempt: Attempt, state: AttemptState, text: str, *, now: datetime) -> None:
     attempt.state, attempt.answer, attempt.answered_at = state, text[:200], now
     db.session.flush()
 
@@ -214,16 +216,16 @@ def _wait(order: OrderRow, *, now: datetime) -> None:
 
 def queue_again(order: OrderRow, *, at: datetime, now: datetime) -> None:
     """Nobody has the order: it is handed over at this time, or ends now where the customer asked for that."""
-    settle_review(order, "The provider does not have the order.", now=now)
+    resolve_review(order, "The provider does not have the order.", now=now)
     asked = select(Cancellation.id).where(
         Cancellation.order_id == order.id, Cancellation.state == CancellationState.ASKED
     )
     if db.session.scalar(asked) is not None:
         cancel_order(order, reason=STOPPED, now=now)
         return
-    transitions.mark(order, dispatch_at=at, unconfirmed_at=None)
+    transitions.set_schedule(order, dispatch_at=at, unconfirmed_at=None)
     # Open pages may show it as unconfirmed.
-    customer_version.bump_customers([order.customer_id])
+    customer_version.bump([order.customer_id])
 
 
 def _pass_on_cancellation(order_id: int, *, now: datetime) -> None:
@@ -236,17 +238,17 @@ def _pass_on_cancellation(order_id: int, *, now: datetime) -> None:
     reviews.close(cancellations_on_end.BY_HAND, order_id=order_id, resolution="Passed on to the provider.", now=now)
 
 
-def settle_review(order: OrderRow, resolution: str, *, now: datetime) -> None:
+def resolve_review(order: OrderRow, resolution: str, *, now: datetime) -> None:
     reviews.close("unconfirmed", order_id=order.id, resolution=resolution, now=now)
 
 
 def _too_late(attempt: Attempt, order: OrderRow, outcome: Outcome, *, now: datetime) -> None:
     if attempt.state in OPEN:
-        answer(attempt, AttemptState.SETTLED, attempt.answer, now=now)
+        record_answer(attempt, AttemptState.SETTLED, attempt.answer, now=now)
     if isinstance(outcome, NotSent | Refused):
         return
     text = outcome.provider_id if isinstance(outcome, Accepted) else outcome.text
-    transitions.tell(
+    transitions.add_notes(
         [Note(order, "An answer of the provider came after the order had been settled.", raw=text[:200])],
         now=now,
     )

@@ -102,7 +102,7 @@ def give(order_id: int, gift: Gift, *, now: datetime) -> int:
     owner = db.session.scalar(select(Order.customer_id).where(Order.id == order_id))
     if owner is not None:
         approval_limit.lock(owner, operator_id=gift.operator_id)
-    order = transitions.claim_one(order_id)
+    order = transitions.lock_order(order_id)
     left = _room(order_id, kept_nanos=order.kept_nanos)
     if left.number != gift.number:
         raise StaleForm(
@@ -122,7 +122,7 @@ def give(order_id: int, gift: Gift, *, now: datetime) -> int:
     )
     ledger.post([posting], held={order.customer_id: order.account_id}, now=now)
     amount = money.shown(gift.amount_nanos, currency=current_app.config["PANEL"].currency)
-    transitions.tell([Note(order, f"We returned {amount} to your balance. {words}")], now=now)
+    transitions.add_notes([Note(order, f"We returned {amount} to your balance. {words}")], now=now)
     detail = f"{money.plain(gift.amount_nanos)} returned: {words}"
     audit_log.write("orders goodwill", actor=gift.actor, subject=f"order {order_id}", detail=detail, now=now)
     line = int(db.session.scalars(select(TRANSFERS.c.id).where(TRANSFERS.c.reason == reason)).one())

@@ -24,11 +24,11 @@ def set_order(
     now: datetime,
 ) -> None:
     """Move an order whose tool's provider is manual. Raises NotFound, Refused, BadInput or IllegalTransition."""
-    order = transitions.claim_one(order_id)
+    order = transitions.lock_order(order_id)
     if db.session.scalar(select(Provider.kind).where(Provider.id == order.provider_id)) != "manual":
         raise ActionRefused(f"Order {order_id} is delivered by a provider; only orders fulfilled by hand can be set.")
     if order.status is Status.REFILL and to is Status.COMPLETED:
-        refills.end_by_hand(order, state=RefillState.COMPLETED, reason="", now=now)
+        refills.end_manual_refill(order, state=RefillState.COMPLETED, reason="", now=now)
         return
     if to is Status.REFILL:
         raise ActionRefused("A refill is requested by the customer, from the order.")
@@ -41,7 +41,7 @@ def set_order(
         reason=reason,
     )
     if to is not order.status or (move.remains, move.start_count) != (order.remains, order.start_count):
-        transitions.apply([move], now=now)
+        transitions.apply_moves([move], now=now)
     if not to.is_open:
         reviews.close("cancel_by_hand", order_id=order_id, resolution=f"The order ended as {to.label}.", now=now)
 

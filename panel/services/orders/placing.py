@@ -181,5 +181,5 @@ def _write(customer_id: int, wanted: Quote, *, request_id: str, now: datetime) -
     }
     db.session.execute(insert(table_of(OrderEvent)), [placed])
     customer_version.count_orders(Counter({(customer_id, FIRST): 1}))
-    customer_version.bump_customers([customer_id])
+    customer_version.bump([customer_id])
     return order_id

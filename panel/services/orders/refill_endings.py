@@ -49,13 +49,13 @@ def open_refills() -> list[OpenRefill]:
 def begin_by_operator(refill_id: int, *, actor: str, now: datetime) -> None:
     """Note that the top-up of an order fulfilled by hand has begun. Raises NotFound or Refused."""
     order, refill = _held(refill_id)
-    if refills.kind_of(order.provider_id) != "manual":
+    if refills.provider_kind(order.provider_id) != "manual":
         raise ActionRefused(f"Refill {refill_id} is a provider's: what the provider says of it moves it.")
     if RefillState(refill.state) is not RefillState.REQUESTED:
         raise ActionRefused(f"Refill {refill_id} was begun already: it is {refill.state}.")
     refill.state, refill.accepted_at, refill.running_at = RefillState.RUNNING, now, now
-    refills.tell_receivers(refill, order, now=now)
-    transitions.tell([Note(order, "The refill is running, by hand.")], now=now)
+    refills.notify_webhooks(refill, order, now=now)
+    transitions.add_notes([Note(order, "The refill is running, by hand.")], now=now)
     audit_log.write("refills begin", actor=actor, subject=f"refill {refill_id}", detail="by hand", now=now)
 
 
@@ -71,8 +71,8 @@ def end_by_operator(refill_id: int, state: RefillState, *, reason: str, actor: s
     if not RefillState(refill.state).is_open:
         raise ActionRefused(f"Refill {refill_id} has ended already: it is {refill.state}.")
     for attempt in _open_attempts(order.id):
-        refills.settle_attempt(attempt, order, resolution="An operator ended the refill.", now=now)
-    refills.end(refill, order, state, reason=reason if state is RefillState.REFUSED else "", now=now)
+        refills.resolve_attempt(attempt, order, resolution="An operator ended the refill.", now=now)
+    refills.end_refill(refill, order, state, reason=reason if state is RefillState.REFUSED else "", now=now)
     detail = f"as {state}: {reason}"
     audit_log.write("refills end", actor=actor, subject=f"refill {refill_id}", detail=detail, now=now)
 
@@ -82,7 +82,7 @@ def _held(refill_id: int) -> tuple[OrderRow, Refill]:
     order_id = db.session.scalar(select(Refill.order_id).where(Refill.id == refill_id))
     if order_id is None:
         raise NotFound(f"There is no refill {refill_id}.")
-    order = transitions.claim_one(order_id)
+    order = transitions.lock_order(order_id)
     held = lock_rows(select(Refill).where(Refill.id == refill_id))
     return order, db.session.execute(held, execution_options={"populate_existing": True}).scalar_one()
 
@@ -105,7 +105,7 @@ def review_slow(*, asked_before: datetime, now: datetime) -> int:
         .limit(100)
     ).all()
     # Held, so that no refill ends between the look and its review.
-    transitions.claim([order_id for _, order_id, _ in slow])
+    transitions.lock_orders([order_id for _, order_id, _ in slow])
     return sum(_review(*row, now=now) for row in slow)
 
 

@@ -41,7 +41,7 @@ class Task:
     provider_refill_id: str | None
 
 
-def why_not(order_id: int, *, now: datetime) -> str | None:
+def refusal_reason(order_id: int, *, now: datetime) -> str | None:
     """Why this order can't be refilled now, as a sentence; None when it can."""
     row = db.session.execute(
         select(Order.status, Order.completed_at, Terms.refill_days)
@@ -52,25 +52,25 @@ def why_not(order_id: int, *, now: datetime) -> str | None:
         status=Status(row.status),
         refill_days=row.refill_days,
         completed_at=row.completed_at,
-        is_open=open_of(order_id) is not None,
+        is_open=open_refill_of(order_id) is not None,
         now=now,
     )
 
 
 def request_refill(order_id: int, *, customer_id: int, now: datetime) -> Refill:
     """Ask for a top-up; the order is in Refill from now on. Raises NotFound or RefillNotAvailable with the reason."""
-    order = transitions.claim_one(order_id)
+    order = transitions.lock_order(order_id)
     if order.customer_id != customer_id:
         raise NotFound(f"There is no order {order_id}.")
     check_open([customer_id])
-    reason = why_not(order_id, now=now)
+    reason = refusal_reason(order_id, now=now)
     if reason is not None:
         raise RefillNotAvailable(reason)
-    is_manual = kind_of(order.provider_id) == "manual"
+    is_manual = provider_kind(order.provider_id) == "manual"
     refill = Refill(order_id=order_id, state=RefillState.REQUESTED, asked_at=now, due_at=None if is_manual else now)
     db.session.add(refill)
     transitions.move_order(order, Status.REFILL, remains=order.remains, source="you", text="Refill requested.", now=now)
-    tell_receivers(refill, order, now=now)
+    notify_webhooks(refill, order, now=now)
     if is_manual:
         text = f"Order {order_id} waits for a refill by hand (refill {refill.id})."
         reviews.open_review(BY_HAND, order_id=order_id, text=text, now=now)
@@ -78,17 +78,17 @@ def request_refill(order_id: int, *, customer_id: int, now: datetime) -> Refill:
     return refill
 
 
-def kind_of(provider_id: int) -> str | None:
+def provider_kind(provider_id: int) -> str | None:
     """By whom this provider's orders are delivered."""
     return db.session.scalar(select(Provider.kind).where(Provider.id == provider_id))
 
 
-def open_of(order_id: int) -> Refill | None:
+def open_refill_of(order_id: int) -> Refill | None:
     states = [state for state in RefillState if state.is_open]
     return db.session.scalar(select(Refill).where(Refill.order_id == order_id, Refill.state.in_(states)))
 
 
-def of_order(order_id: int) -> list[Refill]:
+def refills_of_order(order_id: int) -> list[Refill]:
     """All refills of an order, newest first."""
     return list(db.session.scalars(select(Refill).where(Refill.order_id == order_id).order_by(Refill.id.desc())))
 
@@ -100,13 +100,13 @@ def providers_with_work(*, now: datetime) -> list[int]:
     return list(db.session.scalars(select(Provider.id).where(is_due, *provider_health.callable_now(now))))
 
 
-def due(provider_id: int, *, now: datetime) -> list[int]:
+def due_ids(provider_id: int, *, now: datetime) -> list[int]:
     """The ids of this provider's tasks to take up now, the oldest first."""
     mine = select(Refill.id).join(Order, Order.id == Refill.order_id).where(Order.provider_id == provider_id)
     return list(db.session.scalars(mine.where(Refill.due_at <= now).order_by(Refill.due_at).limit(BATCH)))
 
 
-def take(refill_id: int, *, again_seconds: float, lease_seconds: float, now: datetime) -> Task | None:
+def lease_task(refill_id: int, *, again_seconds: float, lease_seconds: float, now: datetime) -> Task | None:
     """Take one task up, writing an intent where the call must not happen twice; None when another worker has it."""
     # The order's row comes before the refill's, as for everyone who ends a refill.
     mine = select(Refill.order_id).where(Refill.id == refill_id).scalar_subquery()
@@ -139,29 +139,29 @@ def take(refill_id: int, *, again_seconds: float, lease_seconds: float, now: dat
     return Task(refill.id, order.provider_id, ask, attempt_id, lease_until, refill.provider_refill_id)
 
 
-def settle(task: Task, outcome: Outcome, *, now: datetime) -> None:
+def record_outcome(task: Task, outcome: Outcome, *, now: datetime) -> None:
     """Write down what came of asking the provider for a refill."""
-    order = transitions.claim_one(task.ask.order_id)
+    order = transitions.lock_order(task.ask.order_id)
     attempt = lock_attempt(task.attempt_id)
     refill = db.session.get_one(Refill, task.refill_id)
     if attempt.state not in OPEN or not RefillState(refill.state).is_open:
         _too_late(order, outcome, now=now)
         return
     match outcome:
-        case Accepted(provider_id=given) if has_id(order.provider_id, given):
+        case Accepted(provider_id=given) if is_provider_id_taken(order.provider_id, given):
             text = f"The provider answered with the id {given[:40]!r}, which another refill has."
-            doubt(attempt, order, text=text, now=now)
+            mark_unconfirmed(attempt, order, text=text, now=now)
         case Accepted(provider_id=given):
             accept(attempt, refill, order, given=given, now=now)
         case Refused(is_final=True, text=text):
             _answer(attempt, AttemptState.REFUSED, text, now=now)
             _confirmed(order, "The provider refused the refill.", now=now)
-            end(refill, order, RefillState.REFUSED, reason=text, now=now)
+            end_refill(refill, order, RefillState.REFUSED, reason=text, now=now)
         case Refused(text=text) | NotSent(text=text):
             _answer(attempt, AttemptState.NOT_SENT, text, now=now)
             refill.due_at = now + timedelta(seconds=RETRY_SECONDS)
         case Unclear(text=text):
-            doubt(attempt, order, text=text, now=now)
+            mark_unconfirmed(attempt, order, text=text, now=now)
     provider_health.heard(order.provider_id, outcome, now=now)
 
 
@@ -170,8 +170,8 @@ def accept(attempt: Attempt, refill: Refill, order: OrderRow, *, given: str, now
     _answer(attempt, AttemptState.SENT, given, now=now)
     refill.state, refill.provider_refill_id, refill.due_at = RefillState.RUNNING, given, now
     refill.accepted_at = now
-    tell_receivers(refill, order, now=now)
-    transitions.tell([Note(order, "The refill was handed over for delivery.")], now=now)
+    notify_webhooks(refill, order, now=now)
+    transitions.add_notes([Note(order, "The refill was handed over for delivery.")], now=now)
     _confirmed(order, "The provider confirmed the refill.", now=now)
 
 
@@ -179,7 +179,7 @@ def lock_attempt(attempt_id: int | None) -> Attempt:
     return db.session.execute(lock_rows(select(Attempt).where(Attempt.id == attempt_id))).scalar_one()  # type: ignore[no-any-return]
 
 
-def has_id(provider_id: int, given: str) -> bool:
+def is_provider_id_taken(provider_id: int, given: str) -> bool:
     at_provider = select(Refill.id).join(Order, Order.id == Refill.order_id).where(Order.provider_id == provider_id)
     return db.session.scalar(at_provider.where(Refill.provider_refill_id == given).limit(1)) is not None
 
@@ -189,7 +189,7 @@ def _too_late(order: OrderRow, outcome: Outcome, *, now: datetime) -> None:
     if not isinstance(outcome, Accepted):
         return
     text = "The provider took the refill after it had been settled."
-    transitions.tell([Note(order, text, raw=outcome.provider_id[:200])], now=now)
+    transitions.add_notes([Note(order, text, raw=outcome.provider_id[:200])], now=now)
     reviews.open_review(
         "late_answer",
         order_id=order.id,
@@ -200,9 +200,9 @@ def _too_late(order: OrderRow, outcome: Outcome, *, now: datetime) -> None:
     )
 
 
-def apply_word(task: Task, word: object, *, now: datetime) -> None:
+def apply_provider_state(task: Task, word: object, *, now: datetime) -> None:
     """Believe the provider's word for a running refill when it is one we know; else open a review."""
-    order = transitions.claim_one(task.ask.order_id)
+    order = transitions.lock_order(task.ask.order_id)
     refill = db.session.get_one(Refill, task.refill_id)
     if not RefillState(refill.state).is_open:
         return
@@ -214,14 +214,14 @@ def apply_word(task: Task, word: object, *, now: datetime) -> None:
     provider_health.answered(order.provider_id, now=now)
     if not state.is_open:
         reason = "The provider refused the refill." if state is RefillState.REFUSED else ""
-        end(refill, order, state, reason=reason, now=now)
+        end_refill(refill, order, state, reason=reason, now=now)
     elif state is RefillState.RUNNING and refill.running_at is None:
         refill.running_at = now
         db.session.flush()
-        transitions.tell([Note(order, "The refill is running.", source="provider")], now=now)
+        transitions.add_notes([Note(order, "The refill is running.", source="provider")], now=now)
 
 
-def end(refill: Refill, order: OrderRow, state: RefillState, *, reason: str, now: datetime) -> None:
+def end_refill(refill: Refill, order: OrderRow, state: RefillState, *, reason: str, now: datetime) -> None:
     """End the task, and with it the order's Refill: the order is Completed again, its count as it was."""
     refill.state, refill.reason, refill.ended_at, refill.due_at = state, reason, now, None
     db.session.flush()
@@ -229,23 +229,23 @@ def end(refill: Refill, order: OrderRow, state: RefillState, *, reason: str, now
     transitions.move_order(order, Status.COMPLETED, remains=order.remains, text=text.strip(), now=now)
     for kind in (SLOW, BY_HAND):
         reviews.close(kind, order_id=order.id, resolution=text.strip()[:200], now=now)
-    tell_receivers(refill, order, now=now)
-    notifications.tell_refill(refill.id, state, order_id=order.id, reason=reason, now=now)
+    notify_webhooks(refill, order, now=now)
+    notifications.notify_refill_ended(refill.id, state, order_id=order.id, reason=reason, now=now)
 
 
-def tell_receivers(refill: Refill, order: OrderRow, *, now: datetime) -> None:
+def notify_webhooks(refill: Refill, order: OrderRow, *, now: datetime) -> None:
     """Tell the customer's receivers which state the refill now has."""
     db.session.flush()
     state = RefillState(refill.state)
-    webhooks.tell_refill(refill.id, state, order_id=order.id, customer_id=order.customer_id, now=now)
+    webhooks.queue_refill_event(refill.id, state, order_id=order.id, customer_id=order.customer_id, now=now)
 
 
-def end_by_hand(order: OrderRow, *, state: RefillState, reason: str, now: datetime) -> None:
+def end_manual_refill(order: OrderRow, *, state: RefillState, reason: str, now: datetime) -> None:
     """An operator ended the open refill of an order that is fulfilled by hand. Raises NotFound without one."""
-    refill = open_of(order.id)
+    refill = open_refill_of(order.id)
     if refill is None:
         raise NotFound(f"Order {order.id} has no open refill.")
-    end(refill, order, state, reason=reason, now=now)
+    end_refill(refill, order, state, reason=reason, now=now)
 
 
 def retry_unconfirmed(attempt: Attempt, refill: Refill, order: OrderRow, *, now: datetime) -> None:
@@ -257,13 +257,13 @@ def retry_unconfirmed(attempt: Attempt, refill: Refill, order: OrderRow, *, now:
 
 def refuse_unconfirmed(attempt: Attempt, order: OrderRow, *, reason: str, now: datetime) -> None:
     """Settle an attempt that stayed unknown: the refill is refused and may be asked for again."""
-    settle_attempt(attempt, order, resolution="The refill was refused.", now=now)
-    refill = open_of(order.id)
+    resolve_attempt(attempt, order, resolution="The refill was refused.", now=now)
+    refill = open_refill_of(order.id)
     if refill is not None:
-        end(refill, order, RefillState.REFUSED, reason=reason, now=now)
+        end_refill(refill, order, RefillState.REFUSED, reason=reason, now=now)
 
 
-def settle_attempt(attempt: Attempt, order: OrderRow, *, resolution: str, now: datetime) -> None:
+def resolve_attempt(attempt: Attempt, order: OrderRow, *, resolution: str, now: datetime) -> None:
     """Nobody waits for this attempt's answer any more."""
     _answer(attempt, AttemptState.SETTLED, attempt.answer, now=now)
     _confirmed(order, resolution, now=now)
@@ -273,14 +273,14 @@ def _confirmed(order: OrderRow, resolution: str, *, now: datetime) -> None:
     reviews.close("unconfirmed_refill", order_id=order.id, resolution=resolution, now=now)
 
 
-def doubt(attempt: Attempt, order: OrderRow, *, text: str, now: datetime) -> None:
+def mark_unconfirmed(attempt: Attempt, order: OrderRow, *, text: str, now: datetime) -> None:
     """It is not known whether the provider has the refill: say so, open a review, and never ask again."""
     is_known = attempt.state == AttemptState.UNKNOWN
     _answer(attempt, AttemptState.UNKNOWN, text, now=now)
     if is_known:
         return
     sentence = "The provider has not confirmed the refill. It will not be asked again by itself."
-    transitions.tell([Note(order, sentence)], now=now)
+    transitions.add_notes([Note(order, sentence)], now=now)
     review = f"It is not known whether the provider took the refill of order {order.id}."
     reviews.open_review(
         "unconfirmed_refill",

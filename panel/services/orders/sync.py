@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, select, update
 
 from panel.db import db, lock_rows, table_of
-from panel.db.compiled_statements import Hot, among
+from panel.db.compiled_statements import CompiledStatement, in_list
 from panel.domain.provider_report import Report, Verdict, judge
 from panel.domain.status import Status
 from panel.models import Cancellation, CancellationState, Order, Provider, Review
@@ -49,15 +49,15 @@ _WAITING = (
     .order_by(ORDERS.c.sync_at)
     .limit(BATCH)
 )
-_DUE = Hot(lambda: lock_rows(_WAITING, of=ORDERS, skip_locked=True))
-_NEXT = Hot(lambda: update(ORDERS).where(among(ORDERS.c.id, "ids")).values(sync_at=bindparam("next")))
+_DUE = CompiledStatement(lambda: lock_rows(_WAITING, of=ORDERS, skip_locked=True))
+_NEXT = CompiledStatement(lambda: update(ORDERS).where(in_list(ORDERS.c.id, "ids")).values(sync_at=bindparam("next")))
 
 
 def take_batch(provider_id: int, *, again_seconds: float, now: datetime) -> list[Ask]:
     """Up to a hundred orders to ask about now. Their next question moves ahead at once, so no two workers ask."""
-    rows = _DUE.read({"provider_id": provider_id, "now": now})
+    rows = _DUE.fetch({"provider_id": provider_id, "now": now})
     if rows:
-        _NEXT.run([{"ids": [row[0] for row in rows], "next": now + timedelta(seconds=again_seconds)}])
+        _NEXT.execute([{"ids": [row[0] for row in rows], "next": now + timedelta(seconds=again_seconds)}])
     return [Ask(*row) for row in rows]
 
 
@@ -65,7 +65,7 @@ def apply_reports(asked: Sequence[Ask], reports: Mapping[int, Report], *, now: d
     """Believe what the table of reports allows about the orders asked for; a missing one is no news. How many moved."""
     told = {ask.order_id: reports[ask.order_id] for ask in asked if ask.order_id in reports}
     moves, doubts = [], []
-    for order in transitions.claim(told).values():
+    for order in transitions.lock_orders(told).values():
         report = told[order.id]
         if report.is_error and not order.status.is_open:
             # Providers forget old orders.
@@ -75,7 +75,7 @@ def apply_reports(asked: Sequence[Ask], reports: Mapping[int, Report], *, now: d
             moves.append(_move(order, report, verdict))
         if verdict.review is not None:
             doubts.append((order, report, verdict))
-    transitions.apply(moves, now=now)
+    transitions.apply_moves(moves, now=now)
     for order, report, verdict in doubts:
         _doubt(order, report, verdict, now=now)
     return len(moves)
@@ -83,16 +83,16 @@ def apply_reports(asked: Sequence[Ask], reports: Mapping[int, Report], *, now: d
 
 def single_out(ask: Ask, why: str, *, now: datetime) -> None:
     """This order makes the provider's answer fail: an operator is told, and it is asked about less often."""
-    order = transitions.claim_one(ask.order_id)
+    order = transitions.lock_order(ask.order_id)
     text = NO_USABLE_ANSWER
     is_new = reviews.open_report(
         "report", order_id=order.id, provider_id=order.provider_id, text=text, raw=why[:200], now=now
     )
     if order.status.is_open:
-        transitions.mark(order, sync_at=now + SINGLED_OUT_WAIT)
+        transitions.set_schedule(order, sync_at=now + SINGLED_OUT_WAIT)
         if is_new:
             sentence = f"{text} Nothing was changed; an operator will look."
-            transitions.tell([Note(order, sentence, source="provider", raw=why[:200])], now=now)
+            transitions.add_notes([Note(order, sentence, source="provider", raw=why[:200])], now=now)
 
 
 def was_singled_out(order_id: int) -> bool:
@@ -128,4 +128,4 @@ def _doubt(order: OrderRow, report: Report, verdict: Verdict, *, now: datetime) 
     )
     if is_new and verdict.is_bad:
         text = "The provider sent a report that does not fit this order. Nothing was changed; an operator will look."
-        transitions.tell([Note(order, text, source="provider", raw=report.raw)], now=now)
+        transitions.add_notes([Note(order, text, source="provider", raw=report.raw)], now=now)

@@ -26,7 +26,7 @@ def expire_leases(*, now: datetime) -> int:
 
 
 def _expire(attempt: Attempt, order: OrderRow, *, now: datetime) -> None:
-    dispatch.doubt(attempt, order, text="The worker vanished during the call.", now=now)
+    dispatch.mark_unconfirmed(attempt, order, text="The worker vanished during the call.", now=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def give_up(*, unconfirmed_hours: float, dispatch_hours: float, most: int = BATC
     )
     found = _waiting(placed_before=now - timedelta(hours=dispatch_hours)).limit(most - len(unconfirmed))
     waiting = db.session.scalars(found).all()
-    claimed = transitions.claim([*waiting, *(order_id for _, order_id in unconfirmed)])
+    claimed = transitions.lock_orders([*waiting, *(order_id for _, order_id in unconfirmed)])
     ended = _each(unconfirmed, _give_up, now=now)
     for order in (claimed[order_id] for order_id in waiting):
         # Meanwhile it may have been handed over.
@@ -91,10 +91,10 @@ def _waiting(*, placed_before: datetime) -> Select[int]:
 
 
 def _give_up(attempt: Attempt, order: OrderRow, *, now: datetime) -> None:
-    dispatch.answer(attempt, AttemptState.SETTLED, attempt.answer, now=now)
+    dispatch.record_answer(attempt, AttemptState.SETTLED, attempt.answer, now=now)
     if order.status is Status.PENDING:
         dispatch.cancel_order(order, reason=NEVER_CONFIRMED, now=now)
-    dispatch.settle_review(order, "Canceled by time, with all money back.", now=now)
+    dispatch.resolve_review(order, "Canceled by time, with all money back.", now=now)
 
 
 def _has_open_attempt(order_id: int) -> bool:
@@ -113,7 +113,7 @@ def _open_in(state: AttemptState, *where: ColumnElement[bool]) -> Select[int, in
 
 
 def _each(found: Sequence[tuple[int, int]], act: Callable[..., None], *, now: datetime) -> int:
-    orders = transitions.claim([order_id for _, order_id in found])
+    orders = transitions.lock_orders([order_id for _, order_id in found])
     attempts = db.session.scalars(lock_rows(select(Attempt).where(Attempt.id.in_([each for each, _ in found])))).all()
     still_open = [each for each in attempts if each.state in dispatch.OPEN]
     for attempt in still_open:
@@ -132,7 +132,7 @@ def expire_refill_leases(*, now: datetime) -> int:
     found = _refill_attempts().where(Attempt.state == AttemptState.INTENT, Attempt.lease_until <= now)
     count = 0
     for order, attempt in _still(AttemptState.INTENT, found, most=BATCH):
-        refills.doubt(attempt, order, text="The worker vanished during the call.", now=now)
+        refills.mark_unconfirmed(attempt, order, text="The worker vanished during the call.", now=now)
         count += 1
     return count
 
@@ -163,9 +163,9 @@ def review_slow_refills(*, unconfirmed_hours: float, now: datetime) -> int:
 def _still(state: AttemptState, found: Select[int, int], *, most: int) -> Iterator[tuple[OrderRow, Attempt]]:
     """These attempts with their orders, held; without those that a caller has settled while we were looking."""
     rows = db.session.execute(found.limit(most)).all()
-    transitions.claim([order_id for _, order_id in rows])
+    transitions.lock_orders([order_id for _, order_id in rows])
     for attempt_id, order_id in rows:
-        order = transitions.claim_one(order_id)
+        order = transitions.lock_order(order_id)
         attempt = dispatch.lock_attempt(attempt_id)
         if attempt.state == state:
             yield order, attempt

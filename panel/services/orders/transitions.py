@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import bindparam, case, insert, literal_column, null, select, update
 
 from panel.db import db, lock_rows, table_of
-from panel.db.compiled_statements import Hot, among, together
+from panel.db.compiled_statements import CompiledStatement, in_list, pipeline
 from panel.domain.errors import IllegalTransition, NotFound, StaleOrder
 from panel.domain.provider_report import OrderProgress
 from panel.domain.status import Status
@@ -83,10 +83,10 @@ _ASKED = (CANCELLATIONS.c.order_id == ORDERS.c.id, CANCELLATIONS.c.state == lite
 _IS_ASKED = select(CANCELLATIONS.c.id).where(*_ASKED).exists()
 _IS_WATCHED = webhooks.is_watched(ORDERS.c.customer_id)
 _CLAIMED = select(*_COLUMNS, _IS_ASKED, _IS_WATCHED).order_by(ORDERS.c.id)
-_ROWS = Hot(lambda: lock_rows(_CLAIMED.where(among(ORDERS.c.id, "ids")), of=ORDERS))
+_ROWS = CompiledStatement(lambda: lock_rows(_CLAIMED.where(in_list(ORDERS.c.id, "ids")), of=ORDERS))
 
 
-def claim(order_ids: Collection[int]) -> dict[int, OrderRow]:
+def lock_orders(order_ids: Collection[int]) -> dict[int, OrderRow]:
     """Hold these orders until the transaction ends and read them as they are; unknown ids are left out.
 
     The customers' accounts come first, then the orders' own rows: a hand-over takes up only the latter.
@@ -94,13 +94,13 @@ def claim(order_ids: Collection[int]) -> dict[int, OrderRow]:
     accounts = ledger.lock_accounts_of(order_ids)
     return {
         row[0]: OrderRow(row[0], row[1], Status(row[2]), *(*row[3:], accounts[row[1]]))
-        for row in _ROWS.read({"ids": list(order_ids)})
+        for row in _ROWS.fetch({"ids": list(order_ids)})
     }
 
 
-def claim_one(order_id: int) -> OrderRow:
+def lock_order(order_id: int) -> OrderRow:
     """As `claim`, for one order. Raises NotFound."""
-    row = claim([order_id]).get(order_id)
+    row = lock_orders([order_id]).get(order_id)
     if row is None:
         raise NotFound(f"There is no order {order_id}.")
     return row
@@ -118,7 +118,7 @@ def move_order(
 ) -> None:
     """Move one order: `apply` for a batch of one. Raises IllegalTransition or StaleOrder."""
     move = Move(order, to, remains, start_count=order.start_count, source=source, text=text, reason=reason)
-    apply([move], now=now)
+    apply_moves([move], now=now)
 
 
 _CHANGE = (
@@ -142,12 +142,16 @@ _UNDUE = {"dispatch_at": null(), "sync_at": null(), "unconfirmed_at": null()}
 _RECHECK_AT = case(
     (ORDERS.c.provider_order_id.is_not(None), bindparam("b_recheck_at", type_=ORDERS.c.recheck_at.type)), else_=null()
 )
-_END = Hot(lambda: _CHANGE.values(**_UNDUE, recheck_at=_RECHECK_AT, notice_at=notifications.mark("b_notice_at")))
-_CLAIM = Hot(lambda: _CHANGE)
-_TELL = Hot(lambda: insert(EVENTS).inline(), columns=[column.name for column in EVENTS.c if column.name != "id"])
+_END = CompiledStatement(
+    lambda: _CHANGE.values(**_UNDUE, recheck_at=_RECHECK_AT, notice_at=notifications.notice_due_at("b_notice_at"))
+)
+_CLAIM = CompiledStatement(lambda: _CHANGE)
+_TELL = CompiledStatement(
+    lambda: insert(EVENTS).inline(), columns=[column.name for column in EVENTS.c if column.name != "id"]
+)
 
 
-def apply(moves: Sequence[Move], *, now: datetime) -> None:
+def apply_moves(moves: Sequence[Move], *, now: datetime) -> None:
     """Write all moves, or none and raise IllegalTransition or StaleOrder: rows, events, money, counts together.
 
     The orders must have been claimed in this transaction. Two moves of one order do not fit in one batch.
@@ -173,22 +177,22 @@ def apply(moves: Sequence[Move], *, now: datetime) -> None:
                 moved.append(Moved(move.order.id, move.order.customer_id, returned_nanos))
             if move.order.is_asked_to_stop and not move.to.is_open:
                 stopped.append(move.order.id)
-    with together():
+    with pipeline():
         _claim_rows(_CLAIM, rows)
         _claim_rows(_END, ends)
-        _TELL.run(events)
+        _TELL.execute(events)
         ledger.post(postings, held={move.order.customer_id: move.order.account_id for move in moves}, now=now)
         if stopped:
             cancellations_on_end.close(stopped, now=now)
         customer_version.count_orders(counts)
-        customer_version.bump_customers({move.order.customer_id for move in moves})
+        customer_version.bump({move.order.customer_id for move in moves})
     if moved:
-        webhooks.tell_moves(moved, now=now)
+        webhooks.queue_order_events(moved, now=now)
 
 
-def _claim_rows(statement: Hot, rows: list[dict[str, Any]]) -> None:
+def _claim_rows(statement: CompiledStatement, rows: list[dict[str, Any]]) -> None:
     if rows:
-        statement.run(rows, or_else=_stale)
+        statement.execute(rows, expect_one=_stale)
 
 
 def _stale() -> StaleOrder:
@@ -254,7 +258,7 @@ class Note:
     raw: str = ""
 
 
-def tell(notes: Sequence[Note], *, now: datetime) -> None:
+def add_notes(notes: Sequence[Note], *, now: datetime) -> None:
     """Add lines to timelines. The orders must have been claimed and not moved in this transaction."""
     if not notes:
         return
@@ -276,11 +280,11 @@ def tell(notes: Sequence[Note], *, now: datetime) -> None:
         }
         for note in notes
     ]
-    _TELL.run(events)
-    customer_version.bump_customers({note.order.customer_id for note in notes})
+    _TELL.execute(events)
+    customer_version.bump({note.order.customer_id for note in notes})
 
 
-def mark(order: OrderRow, **values: Any) -> None:
+def set_schedule(order: OrderRow, **values: Any) -> None:
     """Write what the sweeps use: when the order is due, and the provider's id; never status, counts or money."""
     allowed = {"dispatch_at", "sync_at", "unconfirmed_at", "provider_order_id"}
     if not values.keys() <= allowed:

@@ -135,7 +135,7 @@ def _forget_texts(user_id: int, *, now: datetime) -> None:
     db.session.execute(update(WebhookEndpoint).where(WebhookEndpoint.user_id == user_id).values(**blank))
     db.session.execute(update(Webhook).where(Webhook.user_id == user_id).values(body=""))
     notifications.forget(user_id)
-    outbox.forget_person(user_id)
+    outbox.delete_mails_of(user_id)
 
 
 def _forget_person(user_id: int, *, now: datetime) -> None:

@@ -27,8 +27,8 @@ def answer(ticket_id: int, *, customer_id: int, text: str, request_id: str, now:
         ticket, EntryKind.MESSAGE, author_id=customer_id, is_ours=False, text=text, request_id=request_id, now=now
     )
     append.move(ticket, TicketState.WAITING_FOR_US, now=now)
-    notifications.tell_operators(ticket, entry, now=now)
-    customer_version.bump_customers([customer_id])
+    notifications.notify_operators(ticket, entry, now=now)
+    customer_version.bump([customer_id])
     return entry
 
 
@@ -52,7 +52,7 @@ def close(ticket_id: int, *, customer_id: int, now: datetime) -> bool:
         return False
     append.add(ticket, EntryKind.CLOSED, author_id=customer_id, is_ours=False, now=now)
     append.move(ticket, TicketState.CLOSED, now=now)
-    customer_version.bump_customers([customer_id])
+    customer_version.bump([customer_id])
     return True
 
 
@@ -66,5 +66,5 @@ def reopen(ticket_id: int, *, customer_id: int, now: datetime) -> bool:
     limits.check_message(customer_id, now=now)
     append.add(ticket, EntryKind.REOPENED, author_id=customer_id, is_ours=False, now=now)
     append.move(ticket, TicketState.WAITING_FOR_US, now=now)
-    customer_version.bump_customers([customer_id])
+    customer_version.bump([customer_id])
     return True

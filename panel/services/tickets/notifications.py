@@ -15,7 +15,7 @@ from panel.settings import Settings
 FOR_US = "ticket_for_us"
 
 
-def tell_operators(ticket: Ticket, entry: TicketEntry, *, now: datetime) -> None:
+def notify_operators(ticket: Ticket, entry: TicketEntry, *, now: datetime) -> None:
     """Mail the customer's message to the address of support, where one is set."""
     settings: Settings = current_app.config["PANEL"]
     if not settings.support_email:
@@ -44,7 +44,9 @@ def forget(customer_id: int) -> None:
     db.session.execute(delete(Mail).where(Mail.key.in_(keys)))
 
 
-def tell_customer(ticket: Ticket, entry: TicketEntry, *, now: datetime) -> None:
+def notify_customer(ticket: Ticket, entry: TicketEntry, *, now: datetime) -> None:
     """Mail the customer that an answer is there, unless they switched that off. The answer itself stays here."""
     key = f"ticket-entry:{entry.id}:customer"
-    notifications.tell(ticket.customer_id, Notice.TICKET, key=key, now=now, ticket_id=ticket.id, subject=ticket.subject)
+    notifications.notify(
+        ticket.customer_id, Notice.TICKET, key=key, now=now, ticket_id=ticket.id, subject=ticket.subject
+    )

@@ -77,8 +77,8 @@ def open_ticket(customer_id: int, *, asked: Asked, now: datetime) -> Ticket:
     )
     db.session.add(entry)
     db.session.flush()
-    notifications.tell_operators(ticket, entry, now=now)
-    customer_version.bump_customers([customer_id])
+    notifications.notify_operators(ticket, entry, now=now)
+    customer_version.bump([customer_id])
     return ticket
 
 

@@ -59,8 +59,8 @@ def answer(
         _close(ticket, operator, now=now)
     act = "tickets answer and close" if closes else "tickets answer"
     _log(act, ticket, operator, now=now)
-    notifications.tell_customer(ticket, entry, now=now)
-    customer_version.bump_customers([ticket.customer_id])
+    notifications.notify_customer(ticket, entry, now=now)
+    customer_version.bump([ticket.customer_id])
     return entry
 
 
@@ -97,7 +97,7 @@ def close(ticket_id: int, *, operator: Operator, seen: int, now: datetime) -> bo
     _check_seen(ticket, seen)
     _close(ticket, operator, now=now)
     _log("tickets close", ticket, operator, now=now)
-    customer_version.bump_customers([ticket.customer_id])
+    customer_version.bump([ticket.customer_id])
     return True
 
 
@@ -109,7 +109,7 @@ def reopen(ticket_id: int, *, operator: Operator, now: datetime) -> bool:
     append.add(ticket, EntryKind.REOPENED, author_id=operator.id, is_ours=True, now=now)
     append.move(ticket, TicketState.WAITING_FOR_US, now=now)
     _log("tickets reopen", ticket, operator, now=now)
-    customer_version.bump_customers([ticket.customer_id])
+    customer_version.bump([ticket.customer_id])
     return True
 
 

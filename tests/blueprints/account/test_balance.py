@@ -80,7 +80,7 @@ def test_bad_amount_is_a_sentence_beside_the_field(client: FlaskClient, amount: 
 def test_requests_of_someone_else_are_not_shown(client: FlaskClient) -> None:
     stranger_id, amount = a_customer().id, money.parse_nanos("7")
     with transaction():
-        theirs = deposits.request_top_up(stranger_id, amount_nanos=amount, now=NOON).reference
+        theirs = deposits.request_deposit(stranger_id, amount_nanos=amount, now=NOON).reference
 
     assert theirs not in signed_in(client, a_customer()).get("/balance/add").text
 

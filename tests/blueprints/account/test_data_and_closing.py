@@ -58,7 +58,7 @@ def a_full_customer() -> tuple[User, list[str]]:
             user.id, url="https://ada.example/hook", balance_low_nanos=None, settings=settings, now=NOON
         )
         receiver_secret = shown.secret
-        deposits.request_top_up(user.id, amount_nanos=25 * 10**9, now=NOON)
+        deposits.request_deposit(user.id, amount_nanos=25 * 10**9, now=NOON)
         times = {"waits_since": NOON, "opened_at": NOON, "last_at": NOON}
         ticket = Ticket(
             customer_id=user.id, request_id="form-1", kind="other", subject=HOSTILE, state="closed", version=2, **times

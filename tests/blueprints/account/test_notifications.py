@@ -17,7 +17,7 @@ def test_a_customer_switches_each_kind_of_notice(client: FlaskClient) -> None:
     kept = client.post("/account/notices", data={"partial": "yes", "canceled": "yes", "evil": "yes"})
 
     assert kept.status_code == 303
-    assert {kind for kind, wanted in notifications.choices(user.id).items() if wanted} == {
+    assert {kind for kind, wanted in notifications.preferences(user.id).items() if wanted} == {
         Notice.PARTIAL,
         Notice.CANCELED,
     }
@@ -31,13 +31,13 @@ def test_one_click_ends_the_kinds_of_a_mail_and_no_others(app: Flask, client: Fl
     path = notifications.unsubscribe_path(user.id, [Notice.COMPLETED, Notice.PARTIAL])
 
     page = client.get(path)
-    assert all(notifications.choices(user.id).values()), "opening the page must change nothing"
+    assert all(notifications.preferences(user.id).values()), "opening the page must change nothing"
     done = client.post(path)
 
     assert (page.status_code, done.status_code) == (200, 200)
-    off = {kind for kind, wanted in notifications.choices(user.id).items() if not wanted}
+    off = {kind for kind, wanted in notifications.preferences(user.id).items() if not wanted}
     assert off == {Notice.COMPLETED, Notice.PARTIAL}
-    assert all(notifications.choices(other.id).values())
+    assert all(notifications.preferences(other.id).values())
     for text in (page.text, done.text):
         assert user.email not in text
     assert client.post(path).status_code == 200, "a second time does no harm"
@@ -51,7 +51,7 @@ def test_a_mail_program_unsubscribes_without_cookie_or_token(client: FlaskClient
     answer = client.post(path, data={"List-Unsubscribe": "One-Click"})
 
     assert answer.status_code == 200
-    assert not notifications.choices(user.id)[Notice.TICKET]
+    assert not notifications.preferences(user.id)[Notice.TICKET]
 
 
 def test_a_changed_or_foreign_token_ends_nothing_and_tells_nothing(app: Flask, client: FlaskClient) -> None:
@@ -63,7 +63,7 @@ def test_a_changed_or_foreign_token_ends_nothing_and_tells_nothing(app: Flask, c
     for broken in (f"{start}.{signature[::-1]}", "/unsubscribe/x", "/unsubscribe/WzFd.x", f"{path}x"):
         assert client.get(broken).status_code == 410
         assert client.post(broken).status_code == 410
-    assert all(notifications.choices(user.id).values())
+    assert all(notifications.preferences(user.id).values())
     assert client.post(known).status_code == 200, "nobody can find out who has an account"
 
 

@@ -121,7 +121,7 @@ def test_a_reset_does_not_pass_over_the_second_factor(app: Flask, client: FlaskC
 
     assert answer.location.startswith("/log-in/second-factor")
     assert client.get("/account").status_code == 303
-    assert two_factor.is_on(user.id)
+    assert two_factor.is_enabled(user.id)
 
 
 def test_a_refused_password_leaves_the_link_as_it_was(app: Flask, client: FlaskClient) -> None:

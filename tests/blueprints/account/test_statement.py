@@ -41,7 +41,7 @@ def test_confirmed_request_is_named_in_the_statement(client: FlaskClient) -> Non
     customer = a_customer("0")
     amount = money.parse_nanos("7")
     with transaction():
-        reference = deposits.request_top_up(customer.id, amount_nanos=amount, now=NOON).reference
+        reference = deposits.request_deposit(customer.id, amount_nanos=amount, now=NOON).reference
         deposits.confirm(reference, amount_nanos=amount, note="Arrived.", now=NOON)
     signed_in(client, customer)
 

@@ -70,7 +70,7 @@ def test_second_factor_sent_for_anyway_is_refused(app: Flask, client: FlaskClien
     answer = client.post("/account/second-factor", data=form)
 
     assert (answer.status_code, "Confirm your email first" in answer.text) == (403, True)
-    assert not two_factor.is_on(user.id)
+    assert not two_factor.is_enabled(user.id)
 
 
 @pytest.mark.both_engines

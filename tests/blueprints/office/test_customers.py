@@ -63,7 +63,7 @@ def test_one_page_shows_a_customer_from_all_sides(office: FlaskClient) -> None:
     order = an_order(customer=customer, tool=a_tool("page-visits"), status=Status.PARTIAL, remains=360)
     an_order(customer=customer, quantity=100)
     with transaction():
-        request = deposits.request_top_up(customer.id, amount_nanos=money.parse_nanos("25"), now=NOON)
+        request = deposits.request_deposit(customer.id, amount_nanos=money.parse_nanos("25"), now=NOON)
         reference = request.reference
 
     page = html.unescape(office.get(f"/office/customers/{customer.id}").text)
@@ -166,7 +166,7 @@ def test_above_the_limit_another_operator_confirms_on_a_page_of_its_own(app: Fla
 def test_a_top_up_is_confirmed_with_what_arrived(office: FlaskClient) -> None:
     customer = a_customer("0")
     with transaction():
-        reference = deposits.request_top_up(customer.id, amount_nanos=25_000_000_000, now=NOON).reference
+        reference = deposits.request_deposit(customer.id, amount_nanos=25_000_000_000, now=NOON).reference
     address = f"/office/top-ups/{reference}"
 
     listed = office.get("/office/top-ups").text
@@ -188,7 +188,7 @@ def test_a_top_up_is_confirmed_with_what_arrived(office: FlaskClient) -> None:
 def test_a_refused_top_up_tells_its_customer_why(app: Flask, office: FlaskClient) -> None:
     customer = a_customer("0")
     with transaction():
-        reference = deposits.request_top_up(customer.id, amount_nanos=25_000_000_000, now=NOON).reference
+        reference = deposits.request_deposit(customer.id, amount_nanos=25_000_000_000, now=NOON).reference
 
     empty = office.post(f"/office/top-ups/{reference}/refusal", data={"refusal": ""})
     done = office.post(f"/office/top-ups/{reference}/refusal", data={"refusal": "It never came."})

@@ -80,7 +80,7 @@ def test_hostile_words_are_text_on_every_page(office: FlaskClient) -> None:
     order = an_order(tool=tool, link=f"https://example.com/{quote('<b>')}")
     with transaction():
         [taken] = dispatch.open_attempts(tool.provider_id, most=1, lease_seconds=60, now=NOON)
-        dispatch.settle(taken.attempt_id, Unclear(HOSTILE), now=NOON)
+        dispatch.record_outcome(taken.attempt_id, Unclear(HOSTILE), now=NOON)
         db.session.execute(update(Order).where(Order.id == order.id).values(link=HOSTILE, reason=HOSTILE))
     review = db.session.scalars(select(Review)).one()
 
@@ -141,7 +141,7 @@ def test_forms_by_hand_that_do_not_fit_are_refused_in_words(office: FlaskClient)
 def test_order_that_another_operator_holds_is_refused(office: FlaskClient) -> None:
     order, otto = by_hand(), an_operator(email="otto@example.com").id
     with transaction():
-        assignments.claim(order.id, operator_id=otto, actor="otto@example.com", now=utc_now())
+        assignments.assign(order.id, operator_id=otto, actor="otto@example.com", now=utc_now())
 
     status, text = post(office, f"/office/orders/{order.id}/claim")
 

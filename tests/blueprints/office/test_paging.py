@@ -56,7 +56,7 @@ def _top_ups() -> None:
     for _ in range(ROWS):
         customer = a_customer("0")
         with transaction():
-            deposits.request_top_up(customer.id, amount_nanos=2_000_000_000, now=NOON)
+            deposits.request_deposit(customer.id, amount_nanos=2_000_000_000, now=NOON)
 
 
 def _reviews() -> None:

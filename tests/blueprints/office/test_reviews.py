@@ -66,7 +66,7 @@ def test_review_is_resolved_as_its_kind_asks(office: FlaskClient) -> None:
     order = an_order(tool=tool)
     with transaction():
         [taken] = dispatch.open_attempts(tool.provider_id, most=1, lease_seconds=60, now=NOON)
-        dispatch.settle(taken.attempt_id, Unclear("502"), now=NOON)
+        dispatch.record_outcome(taken.attempt_id, Unclear("502"), now=NOON)
     review = db.session.scalars(select(Review.id)).one()
     address = f"/office/reviews/{review}/resolution"
 

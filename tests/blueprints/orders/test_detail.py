@@ -59,8 +59,8 @@ def test_timeline_is_the_log_of_events_newest_first_and_escaped(client: FlaskCli
     customer = a_customer("10")
     order = an_order(customer=customer, status=Status.IN_PROGRESS)
     with transaction():
-        note = Note(transitions.claim_one(order.id), "Said something odd.", source="provider", raw="<b>Odd</b>")
-        transitions.tell([note], now=NOON)
+        note = Note(transitions.lock_order(order.id), "Said something odd.", source="provider", raw="<b>Odd</b>")
+        transitions.add_notes([note], now=NOON)
 
     page = signed_in(client, customer).get(f"/orders/{order.id}").text
 
@@ -76,8 +76,8 @@ def test_timeline_of_very_many_events_comes_in_pages(client: FlaskClient) -> Non
     order = an_order(customer=customer, status=Status.IN_PROGRESS, quantity=1_000)
     for remains in range(499, 379, -1):
         with transaction():
-            claimed = transitions.claim_one(order.id)
-            transitions.apply([Move(claimed, Status.IN_PROGRESS, remains, source="provider")], now=NOON)
+            claimed = transitions.lock_order(order.id)
+            transitions.apply_moves([Move(claimed, Status.IN_PROGRESS, remains, source="provider")], now=NOON)
     signed_in(client, customer)
 
     first, second = (client.get(f"/orders/{order.id}?page={page}").text for page in (1, 2))
@@ -91,7 +91,7 @@ def test_doubt_about_the_provider_is_said_beside_the_tag(client: FlaskClient) ->
     customer = a_customer("10")
     order = an_order(customer=customer)
     with transaction():
-        transitions.mark(transitions.claim_one(order.id), unconfirmed_at=NOON)
+        transitions.set_schedule(transitions.lock_order(order.id), unconfirmed_at=NOON)
 
     assert dispatch.UNCONFIRMED in signed_in(client, customer).get(f"/orders/{order.id}").text
 
@@ -118,7 +118,7 @@ def test_region_is_304_until_the_order_moves_and_stops_polling_when_it_has_ended
 
     unchanged = client.get(address, headers=tag)
     with transaction():
-        transitions.move_order(transitions.claim_one(order.id), Status.COMPLETED, remains=0, now=NOON)
+        transitions.move_order(transitions.lock_order(order.id), Status.COMPLETED, remains=0, now=NOON)
     changed = client.get(address, headers=tag)
 
     assert (unchanged.status_code, unchanged.data) == (304, b"")

@@ -155,7 +155,7 @@ def test_what_is_shown_and_unchanged_is_304_until_an_order_moves(client: FlaskCl
 
     unchanged = client.get("/orders/live", headers={"HX-PTag": tag})
     with transaction():
-        transitions.move_order(transitions.claim_one(order.id), Status.PROCESSING, remains=1000, now=NOON)
+        transitions.move_order(transitions.lock_order(order.id), Status.PROCESSING, remains=1000, now=NOON)
     changed = client.get("/orders/live", headers={"HX-PTag": tag})
 
     assert (unchanged.status_code, unchanged.data) == (304, b"")
@@ -167,7 +167,7 @@ def test_polling_ends_when_nothing_shown_can_move(client: FlaskClient, customer:
     order = an_order(customer=customer, status=Status.IN_PROGRESS)
     before = client.get("/orders/live").text
     with transaction():
-        transitions.move_order(transitions.claim_one(order.id), Status.COMPLETED, remains=0, now=NOON)
+        transitions.move_order(transitions.lock_order(order.id), Status.COMPLETED, remains=0, now=NOON)
 
     assert 'data-hx-trigger="every 3s"' in before
     assert "data-hx" not in client.get("/orders/live").text
@@ -189,9 +189,9 @@ def test_an_unconfirmed_order_says_so_beside_its_tag(client: FlaskClient, custom
     order = an_order(customer=customer)
     before = client.get("/orders/live").text
     with transaction():
-        row = transitions.claim_one(order.id)
-        transitions.mark(row, unconfirmed_at=NOON)
-        transitions.tell([transitions.Note(row, "Not confirmed.")], now=NOON)
+        row = transitions.lock_order(order.id)
+        transitions.set_schedule(row, unconfirmed_at=NOON)
+        transitions.add_notes([transitions.Note(row, "Not confirmed.")], now=NOON)
 
     assert "Not yet confirmed" not in before
     assert "Not yet confirmed" in client.get("/orders/live").text

@@ -78,7 +78,7 @@ def test_unconfirmed_account_gets_no_key_no_webhook_and_no_second_factor(app: Fl
             attempt()
 
     assert (db.session.query(ApiKey).count(), db.session.query(WebhookEndpoint).count()) == (0, 0)
-    assert not two_factor.is_on(user.id)
+    assert not two_factor.is_enabled(user.id)
 
 
 @pytest.mark.both_engines
@@ -87,7 +87,7 @@ def test_reset_of_an_account_never_confirmed_ends_all_that_was_made_before(app: 
     key = secrets.token_urlsafe()
     with transaction():
         db.session.execute(update(ApiKey).values(key_hash=api_keys.key_hash(key)))
-        device = sessions.sign_in(user, device="d", network="n", has_shown_second_factor=True, now=NOON)
+        device = sessions.log_in(user, device="d", network="n", has_shown_second_factor=True, now=NOON)
     asked_for(user.email)
 
     with transaction():
@@ -96,7 +96,7 @@ def test_reset_of_an_account_never_confirmed_ends_all_that_was_made_before(app: 
     assert reload(user).email_confirmed_at == NOON
     assert not is_found(key)
     assert live(user) == (0, 0)
-    assert not two_factor.is_on(user.id)
+    assert not two_factor.is_enabled(user.id)
     assert sessions.find(device.token, now=NOON) is None
     assert db.session.query(PendingSession).count() == 0
     assert db.session.scalars(select(EmailChange.ended_at)).all() == [NOON]
@@ -122,14 +122,14 @@ def test_reset_of_a_confirmed_account_ends_what_its_owner_says(
 
     assert live(user) == left
     assert live(other) == (1, 1), "another customer's must stay"
-    assert two_factor.is_on(user.id)
+    assert two_factor.is_enabled(user.id)
 
 
 @pytest.mark.both_engines
 def test_key_sent_for_while_the_owner_resets_the_password_is_not_made(app: Flask) -> None:
     user = a_stranger()
     with transaction():
-        device = sessions.sign_in(user, device="d", network="n", now=NOON)
+        device = sessions.log_in(user, device="d", network="n", now=NOON)
     asked_for(user.email)
     token = token_mailed(app)
     user_id = user.id

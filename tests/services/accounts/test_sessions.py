@@ -15,7 +15,7 @@ HOME = "203.0.113.0/24"
 
 def sign_in(user: User) -> SignedIn:
     with transaction():
-        return sessions.sign_in(user, device="Firefox on Linux", network=HOME, now=NOON)
+        return sessions.log_in(user, device="Firefox on Linux", network=HOME, now=NOON)
 
 
 @pytest.mark.both_engines
@@ -35,7 +35,7 @@ def test_ended_device_is_out_at_once() -> None:
     device = sign_in(a_customer())
 
     with transaction():
-        assert sessions.end(device.sign_in_id, user_id=device.id, now=NOON)
+        assert sessions.end_session(device.sign_in_id, user_id=device.id, now=NOON)
 
     assert sessions.find(device.token, now=NOON) is None
     assert sessions.devices(device.id, now=NOON) == []
@@ -45,7 +45,7 @@ def test_device_of_someone_else_can_not_be_ended() -> None:
     mine, theirs = sign_in(a_customer()), sign_in(a_customer())
 
     with transaction():
-        assert not sessions.end(theirs.sign_in_id, user_id=mine.id, now=NOON)
+        assert not sessions.end_session(theirs.sign_in_id, user_id=mine.id, now=NOON)
 
     assert sessions.find(theirs.token, now=NOON) is not None
 

@@ -24,7 +24,7 @@ def settings() -> Settings:
 
 def show(user: User, code: str, *, later: timedelta = timedelta()) -> int | None:
     with transaction():
-        return two_factor.show(user.id, code=code, settings=settings(), now=NOON + later)
+        return two_factor.verify_code(user.id, code=code, settings=settings(), now=NOON + later)
 
 
 def code(secret: str, *, later: timedelta = timedelta()) -> str:
@@ -80,7 +80,7 @@ def test_code_that_confirmed_the_set_up_does_not_log_in() -> None:
     user = a_customer()
     secret = two_factor.new_secret()
     with transaction():
-        two_factor.turn_on(user.id, secret=secret, code=code(secret), settings=settings(), now=NOON)
+        two_factor.enable(user.id, secret=secret, code=code(secret), settings=settings(), now=NOON)
 
     with pytest.raises(BadInput):
         show(user, code(secret))
@@ -97,7 +97,7 @@ def test_same_code_shown_by_many_at_once_lets_one_in(app: Flask) -> None:
         with app.app_context():
             try:
                 with transaction():
-                    two_factor.show(user_id, code=typed, settings=settings(), now=NOON)
+                    two_factor.verify_code(user_id, code=typed, settings=settings(), now=NOON)
                 taken.append(typed)
             except BadInput:
                 pass
@@ -152,7 +152,7 @@ def test_second_set_up_at_once_changes_nothing() -> None:
     other = two_factor.new_secret()
 
     with pytest.raises(StaleForm), transaction():
-        two_factor.turn_on(user.id, secret=other, code=code(other), settings=settings(), now=NOON)
+        two_factor.enable(user.id, secret=other, code=code(other), settings=settings(), now=NOON)
 
     assert show(user, code(secret)) is None
 
@@ -172,7 +172,7 @@ def test_operators_replace_theirs_and_never_turn_it_off() -> None:
     secret = with_second_factor(operator, at=NOON)
 
     with pytest.raises(ActionRefused), transaction():
-        two_factor.turn_off(operator.id, now=NOON)
+        two_factor.disable(operator.id, now=NOON)
 
     other = two_factor.new_secret()
     with transaction():
@@ -187,13 +187,13 @@ def test_reset_takes_it_off_logs_out_everywhere_and_leaves_a_line() -> None:
     operator = an_operator()
     with_second_factor(operator, at=NOON)
     with transaction():
-        device = sessions.sign_in(operator, device="Firefox", network="unknown", has_shown_second_factor=True, now=NOON)
+        device = sessions.log_in(operator, device="Firefox", network="unknown", has_shown_second_factor=True, now=NOON)
         half = pending_sessions.begin(operator, now=NOON)
 
     with transaction():
         two_factor.reset(operator.email, reason="Seen in person", actor="root", now=NOON)
 
-    assert not two_factor.is_on(operator.id)
+    assert not two_factor.is_enabled(operator.id)
     assert sessions.find(device.token, now=NOON) is None
     assert pending_sessions.find(half.token, now=NOON) is None
     line = db.session.query(AuditLogEntry).order_by(AuditLogEntry.id.desc()).first()
@@ -207,12 +207,12 @@ def test_reset_takes_it_off_logs_out_everywhere_and_leaves_a_line() -> None:
 def test_device_that_has_not_shown_it_is_nobody_whichever_way_it_came() -> None:
     user = a_customer()
     with transaction():
-        before = sessions.sign_in(user, device="Firefox", network="unknown", now=NOON)
+        before = sessions.log_in(user, device="Firefox", network="unknown", now=NOON)
     with_second_factor(user, at=NOON)
 
     assert sessions.find(before.token, now=NOON) is None
     with pytest.raises(ValueError, match="can't be signed in this way"), transaction():
-        sessions.sign_in(reload(user), device="Firefox", network="unknown", now=NOON)
+        sessions.log_in(reload(user), device="Firefox", network="unknown", now=NOON)
 
 
 def test_half_signed_in_ends_after_ten_minutes_once_used_and_with_the_password() -> None:
@@ -247,7 +247,7 @@ def test_owner_is_told_by_mail_of_every_change_and_no_secret_is_in_it() -> None:
     [recovery, *_] = recovery_codes(user)
     show(user, recovery, later=STEP)
     with transaction():
-        two_factor.turn_off(user.id, now=NOON + 2 * STEP)
+        two_factor.disable(user.id, now=NOON + 2 * STEP)
 
     mails = db.session.query(Mail).filter(Mail.kind == "second_factor").order_by(Mail.id).all()
     assert [mail.subject for mail in mails] == [

@@ -30,11 +30,11 @@ def a_queue(app: Flask, *, count: int = 1, now: datetime = NOON) -> int:
 def attempt(receiver_id: int, *, status: int | None, now: datetime) -> str | None:
     """Take the first of the queue and settle it; its id, or None when none is due."""
     with transaction():
-        parcel = webhook_deliveries.take(receiver_id, lease_seconds=30, now=now)
+        parcel = webhook_deliveries.lease_delivery(receiver_id, lease_seconds=30, now=now)
     if parcel is None:
         return None
     with transaction():
-        webhook_deliveries.settle(parcel, status=status, answer=f"{status}", now=now)
+        webhook_deliveries.record_outcome(parcel, status=status, answer=f"{status}", now=now)
     return parcel.public_id
 
 
@@ -46,15 +46,15 @@ def test_what_is_not_taken_is_sent_again_later_and_later_until_72_hours_have_pas
     while states(receiver_id) == [DeliveryState.WAITING] and len(tries) < 100:
         public_ids.add(attempt(receiver_id, status=503, now=now))
         tries.append(now - NOON)
-        assert webhook_deliveries.receivers_with_work(now=now) == []
-        now = webhook_deliveries.log(receiver_id, count=1)[0].due_at or now
+        assert webhook_deliveries.endpoints_with_work(now=now) == []
+        now = webhook_deliveries.recent_deliveries(receiver_id, count=1)[0].due_at or now
 
     waits = [(after - before).total_seconds() for before, after in pairwise(tries)]
     assert waits[:6] == [10, 60, 300, 1_800, 7_200, 21_600] and set(waits[6:]) == {21_600}
     assert timedelta(hours=72) <= tries[-1] < timedelta(hours=78)
     assert len(public_ids) == 1
     assert states(receiver_id) == [DeliveryState.GIVEN_UP]
-    (line,) = webhook_deliveries.log(receiver_id, count=100)
+    (line,) = webhook_deliveries.recent_deliveries(receiver_id, count=100)
     assert (line.tries, line.answer, line.due_at) == (len(tries), "503", None)
 
 
@@ -65,8 +65,8 @@ def test_every_answer_but_2xx_is_tried_again(app: Flask, status: int | None) -> 
     attempt(receiver_id, status=status, now=NOON)
 
     assert states(receiver_id) == [DeliveryState.WAITING]
-    assert webhook_deliveries.receivers_with_work(now=NOON + timedelta(seconds=9)) == []
-    assert webhook_deliveries.receivers_with_work(now=NOON + timedelta(seconds=10)) == [receiver_id]
+    assert webhook_deliveries.endpoints_with_work(now=NOON + timedelta(seconds=9)) == []
+    assert webhook_deliveries.endpoints_with_work(now=NOON + timedelta(seconds=10)) == [receiver_id]
 
 
 def test_a_queue_is_sent_in_the_order_in_which_things_happened(app: Flask) -> None:
@@ -84,11 +84,11 @@ def test_one_worker_at_a_time_sends_the_first_of_a_queue(app: Flask) -> None:
     receiver_id = a_queue(app, count=2)
 
     with transaction():
-        first = webhook_deliveries.take(receiver_id, lease_seconds=30, now=NOON)
+        first = webhook_deliveries.lease_delivery(receiver_id, lease_seconds=30, now=NOON)
     with transaction():
-        second = webhook_deliveries.take(receiver_id, lease_seconds=30, now=NOON + timedelta(seconds=29))
+        second = webhook_deliveries.lease_delivery(receiver_id, lease_seconds=30, now=NOON + timedelta(seconds=29))
     with transaction():
-        again = webhook_deliveries.take(receiver_id, lease_seconds=30, now=NOON + timedelta(seconds=30))
+        again = webhook_deliveries.lease_delivery(receiver_id, lease_seconds=30, now=NOON + timedelta(seconds=30))
 
     assert first is not None and second is None and again is not None
     assert (first.public_id, first.body) == (again.public_id, again.body)
@@ -97,12 +97,12 @@ def test_one_worker_at_a_time_sends_the_first_of_a_queue(app: Flask) -> None:
 def test_who_comes_late_does_not_undo_what_another_delivered(app: Flask) -> None:
     receiver_id = a_queue(app)
     with transaction():
-        slow = webhook_deliveries.take(receiver_id, lease_seconds=30, now=NOON)
+        slow = webhook_deliveries.lease_delivery(receiver_id, lease_seconds=30, now=NOON)
     assert slow is not None
     attempt(receiver_id, status=200, now=NOON + timedelta(minutes=1))
 
     with transaction():
-        webhook_deliveries.settle(slow, status=None, answer="No answer.", now=NOON + timedelta(minutes=2))
+        webhook_deliveries.record_outcome(slow, status=None, answer="No answer.", now=NOON + timedelta(minutes=2))
 
     assert states(receiver_id) == [DeliveryState.DELIVERED]
 
@@ -117,11 +117,11 @@ def test_after_72_hours_of_silence_what_waited_behind_is_given_up_too(app: Flask
     attempt(receiver_id, status=None, now=NOON + timedelta(hours=73))
 
     assert states(receiver_id) == [*[DeliveryState.GIVEN_UP] * 3, DeliveryState.WAITING]
-    assert [line.answer for line in webhook_deliveries.log(receiver_id, count=3)][1:] == [
+    assert [line.answer for line in webhook_deliveries.recent_deliveries(receiver_id, count=3)][1:] == [
         webhook_deliveries.NEVER_SENT
     ] * 2
-    assert webhook_deliveries.receivers_with_work(now=NOON + timedelta(hours=73, seconds=9)) == []
-    assert webhook_deliveries.receivers_with_work(now=NOON + timedelta(hours=73, seconds=10)) == [receiver_id]
+    assert webhook_deliveries.endpoints_with_work(now=NOON + timedelta(hours=73, seconds=9)) == []
+    assert webhook_deliveries.endpoints_with_work(now=NOON + timedelta(hours=73, seconds=10)) == [receiver_id]
 
 
 def _owner(receiver_id: int) -> int:
@@ -137,7 +137,7 @@ def test_what_was_given_up_can_be_sent_again(app: Flask) -> None:
     receiver_id = a_queue(app)
     late = NOON + timedelta(hours=73)
     attempt(receiver_id, status=500, now=late)
-    (line,) = webhook_deliveries.log(receiver_id, count=1)
+    (line,) = webhook_deliveries.recent_deliveries(receiver_id, count=1)
 
     with transaction():
         webhook_endpoints.send_again(line.id, receiver_id=receiver_id, user_id=_owner(receiver_id), now=late)
@@ -164,6 +164,6 @@ def test_two_secrets_sign_for_24_hours_after_a_rotation(app: Flask) -> None:
 
 def _taken(receiver_id: int, *, now: datetime) -> webhook_deliveries.Parcel:
     with transaction():
-        parcel = webhook_deliveries.take(receiver_id, lease_seconds=1, now=now)
+        parcel = webhook_deliveries.lease_delivery(receiver_id, lease_seconds=1, now=now)
     assert parcel is not None
     return parcel

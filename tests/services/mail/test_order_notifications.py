@@ -25,14 +25,14 @@ def told(*, now: object = NOON) -> list[Mail]:
     """What the sweep makes of the orders that ended, as mails."""
     for customer_id in order_notifications.customers_with_news(now=now):  # type: ignore[arg-type]
         with transaction():
-            order_notifications.tell_customer(customer_id, now=now)  # type: ignore[arg-type]
+            order_notifications.notify_customer(customer_id, now=now)  # type: ignore[arg-type]
     return list(db.session.scalars(select(Mail).order_by(Mail.id)))
 
 
 def end(orders: Sequence[Order], to: Status = Status.COMPLETED, *, remains: int = 0) -> None:
     with transaction():
-        claimed = transitions.claim([order.id for order in orders])
-        transitions.apply([Move(order, to, remains) for order in claimed.values()], now=NOON)
+        claimed = transitions.lock_orders([order.id for order in orders])
+        transitions.apply_moves([Move(order, to, remains) for order in claimed.values()], now=NOON)
 
 
 @pytest.mark.both_engines
@@ -109,7 +109,7 @@ def test_no_notice_goes_to_an_address_nobody_confirmed_and_none_that_is_not_want
     unconfirmed, choosy = a_customer(), a_customer()
     with transaction():
         db.session.get_one(User, unconfirmed.id).email_confirmed_at = None
-        notifications.choose(choosy.id, wanted=set(Notice) - {Notice.COMPLETED})
+        notifications.set_preferences(choosy.id, wanted=set(Notice) - {Notice.COMPLETED})
     end([an_order(customer=unconfirmed), an_order(customer=choosy)])
 
     assert told() == []
@@ -124,11 +124,11 @@ def test_a_refill_that_ends_has_a_mail_of_its_own_and_no_second_one_about_the_or
     with transaction():
         refills.request_refill(order.id, customer_id=order.customer_id, now=NOON)
     with transaction():
-        claimed = transitions.claim_one(order.id)
-        open_refill = refills.open_of(order.id)
+        claimed = transitions.lock_order(order.id)
+        open_refill = refills.open_refill_of(order.id)
         assert open_refill is not None
         reason = "It has not dropped."
-        refills.end(open_refill, claimed, RefillState.REFUSED, reason=reason, now=NOON)
+        refills.end_refill(open_refill, claimed, RefillState.REFUSED, reason=reason, now=NOON)
 
     mail = told(now=LATER)[-1]
 
@@ -152,7 +152,7 @@ def test_a_hostile_name_or_reason_stays_one_plain_line_of_the_mail() -> None:
     new_terms(tool, name="Views\r\n\r\nYour password expired: https://evil.example\u202e {{ 7 * 7 }} <b>")
     order = an_order(tool=tool)
     with transaction():
-        claimed = transitions.claim_one(order.id)
+        claimed = transitions.lock_order(order.id)
         reason = "Private\n-- \nhttps://evil.example"
         transitions.move_order(claimed, Status.CANCELED, remains=order.quantity, reason=reason, now=NOON)
 
@@ -181,7 +181,7 @@ def test_two_workers_at_once_make_one_mail_of_what_ended(app: Flask) -> None:
         with app.app_context():
             start.wait()
             with transaction():
-                made.append(order_notifications.tell_customer(customer_id, now=NOON))
+                made.append(order_notifications.notify_customer(customer_id, now=NOON))
             db.session.remove()
 
     workers = [threading.Thread(target=tell) for _ in range(2)]

@@ -140,7 +140,7 @@ def with_counts(order_id: int) -> None:
         (Status.PARTIAL, 360),
     ):
         with transaction():
-            transitions.move_order(transitions.claim_one(order_id), to, remains=remains, now=NOON)
+            transitions.move_order(transitions.lock_order(order_id), to, remains=remains, now=NOON)
 
 
 def damage(statement: str) -> None:

@@ -24,7 +24,7 @@ AMOUNT = 25 * NANOS_PER_UNIT
 def ask(customer_id: int) -> Callable[[], str]:
     def request() -> str:
         with transaction():
-            return deposits.request_top_up(customer_id, amount_nanos=AMOUNT, now=NOON).reference
+            return deposits.request_deposit(customer_id, amount_nanos=AMOUNT, now=NOON).reference
 
     return request
 
@@ -33,7 +33,7 @@ def test_same_amount_asked_for_twice_at_once_is_one_request(app: Flask) -> None:
     customer_id = a_customer().id
 
     with transaction():
-        first = deposits.request_top_up(customer_id, amount_nanos=AMOUNT, now=NOON).reference
+        first = deposits.request_deposit(customer_id, amount_nanos=AMOUNT, now=NOON).reference
         asked = start_in_thread(app, ask(customer_id))
 
     assert asked.result(10) == first

@@ -17,7 +17,7 @@ from tests.support.factories import NOON, a_customer
 
 def a_request(customer_id: int, amount: str = "25") -> DepositRequest:
     with transaction():
-        return deposits.request_top_up(customer_id, amount_nanos=money.parse_nanos(amount), now=NOON)
+        return deposits.request_deposit(customer_id, amount_nanos=money.parse_nanos(amount), now=NOON)
 
 
 def confirm(reference: str, amount: str = "25") -> int:

@@ -151,7 +151,7 @@ def test_a_change_of_role_and_disabling_log_every_device_out() -> None:
     for kind in (DISABLE, MAKE_CUSTOMER):
         user = an_operator()
         with transaction():
-            token = sessions.sign_in(user, device="A", network="n", has_shown_second_factor=True, now=utc_now()).token
+            token = sessions.log_in(user, device="A", network="n", has_shown_second_factor=True, now=utc_now()).token
         approves(asked(user, first, kind).proposal_id, second.id)()
 
         assert sessions.find(token, now=utc_now()) is None

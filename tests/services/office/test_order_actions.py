@@ -84,7 +84,7 @@ def test_order_that_a_provider_may_have_is_not_canceled_here() -> None:
 
     refused(lambda: do(order, deed(Act.CANCEL)), ActionRefused)
     with transaction():
-        dispatch.settle(taken.attempt_id, Accepted("77"), now=NOON)
+        dispatch.record_outcome(taken.attempt_id, Accepted("77"), now=NOON)
     refused(lambda: do(order, deed(Act.CANCEL)), ActionRefused)
     runs = an_order(status=Status.IN_PROGRESS)
     refused(lambda: do(runs, deed(Act.CANCEL)), ActionRefused)
@@ -101,8 +101,8 @@ def test_provider_is_asked_with_the_next_sweep_about_what_it_has() -> None:
     order = an_order(tool=tool)
     with transaction():
         [taken] = dispatch.open_attempts(tool.provider_id, most=1, lease_seconds=60, now=NOON)
-        dispatch.settle(taken.attempt_id, Accepted("77"), now=NOON - timedelta(hours=1))
-        transitions.mark(transitions.claim_one(order.id), sync_at=NOON + timedelta(hours=1))
+        dispatch.record_outcome(taken.attempt_id, Accepted("77"), now=NOON - timedelta(hours=1))
+        transitions.set_schedule(transitions.lock_order(order.id), sync_at=NOON + timedelta(hours=1))
 
     assert do(reload(order), deed(Act.ASK)).sync_at == NOON
     for other in (an_order(status=Status.COMPLETED), by_hand()):
@@ -185,16 +185,16 @@ def test_claimed_order_is_moved_by_its_holder_alone_until_the_claim_ends() -> No
     first, second = olga(), an_operator().id
     order = by_hand()
     with transaction():
-        assignments.claim(order.id, operator_id=first, actor="olga", now=NOON)
+        assignments.assign(order.id, operator_id=first, actor="olga", now=NOON)
 
     refused(lambda: work(order, Status.IN_PROGRESS, who=second), ActionRefused)
     order = work(order, Status.IN_PROGRESS, who=first)
-    held = assignments.of_order(order.id, now=NOON)
+    held = assignments.assignment_of(order.id, now=NOON)
     assert held is not None
     assert held.operator_id == first
-    assert assignments.of_order(order.id, now=NOON + assignments.LASTS) is None
+    assert assignments.assignment_of(order.id, now=NOON + assignments.LASTS) is None
     with transaction():
-        assignments.claim(order.id, operator_id=second, actor="otto", now=NOON + assignments.LASTS)
+        assignments.assign(order.id, operator_id=second, actor="otto", now=NOON + assignments.LASTS)
     assert db.session.scalars(select(OrderAssignment.operator_id)).one() == second
 
 
@@ -221,7 +221,7 @@ def test_only_open_work_by_hand_is_claimed() -> None:
     def claim(order_id: int) -> Callable[[], None]:
         def act() -> None:
             with transaction():
-                assignments.claim(order_id, operator_id=first, actor="olga", now=NOON)
+                assignments.assign(order_id, operator_id=first, actor="olga", now=NOON)
 
         return act
 

@@ -22,7 +22,7 @@ from tests.support.factories import NOON, a_customer, an_operator
 
 def a_request(customer: User, amount: str) -> str:
     with transaction():
-        return deposits.request_top_up(customer.id, amount_nanos=money.parse_nanos(amount), now=NOON).reference
+        return deposits.request_deposit(customer.id, amount_nanos=money.parse_nanos(amount), now=NOON).reference
 
 
 def arrived(reference: str, operator: User, amount: str) -> BalanceChange:

@@ -77,7 +77,7 @@ def test_unconfirmed_send_waits_with_its_deadline_and_is_not_called_late() -> No
     an_order(tool=tool, now=NOON - 30 * HOUR)
     with transaction():
         [taken] = dispatch.open_attempts(tool.provider_id, most=1, lease_seconds=60, now=NOON - 30 * HOUR)
-        dispatch.settle(taken.attempt_id, Unclear("502"), now=NOON - 30 * HOUR)
+        dispatch.record_outcome(taken.attempt_id, Unclear("502"), now=NOON - 30 * HOUR)
 
     assert waiting() == {"unconfirmed": 1, "reviews": 1}
     [queue] = [queue for queue in queues.all_queues(LIMITS, now=NOON) if queue.name == "unconfirmed"]

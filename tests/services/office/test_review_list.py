@@ -31,7 +31,7 @@ def lose_an_answer() -> None:
     an_order(tool=tool)
     with transaction():
         [taken] = dispatch.open_attempts(tool.provider_id, most=1, lease_seconds=60, now=NOON)
-        dispatch.settle(taken.attempt_id, Unclear("502"), now=NOON)
+        dispatch.record_outcome(taken.attempt_id, Unclear("502"), now=NOON)
 
 
 def test_what_time_settles_comes_first_and_says_how_long_is_left() -> None:

@@ -63,7 +63,7 @@ def test_what_did_not_run_comes_back_with_the_end_of_an_accepted_one() -> None:
     answered(cancellation_id, ACCEPTED)
 
     with transaction():
-        transitions.move_order(transitions.claim_one(order.id), Status.PARTIAL, remains=400, now=utc_now())
+        transitions.move_order(transitions.lock_order(order.id), Status.PARTIAL, remains=400, now=utc_now())
 
     assert reload(order).returned_nanos == 400 * order.price_micros_per_thousand
     ledger_oracle.assert_consistent()
@@ -74,7 +74,7 @@ def test_the_end_of_the_order_answers_the_request_and_closes_its_review(to: Stat
     order, cancellation_id = asked()
 
     with transaction():
-        transitions.move_order(transitions.claim_one(order.id), to, remains=0, now=utc_now())
+        transitions.move_order(transitions.lock_order(order.id), to, remains=0, now=utc_now())
 
     assert db.session.get_one(Cancellation, cancellation_id).state == state
     assert [review.kind for review in open_reviews()] == []
@@ -85,8 +85,8 @@ def test_a_refused_customer_may_ask_again_and_an_accepted_one_need_not() -> None
     answered(first, REFUSED)
     answered(second, ACCEPTED)
 
-    assert cancellations.why_not(order.id) is None
-    assert "is stopping this order" in (cancellations.why_not(other.id) or "")
+    assert cancellations.refusal_reason(order.id) is None
+    assert "is stopping this order" in (cancellations.refusal_reason(other.id) or "")
 
 
 def test_of_many_answers_at_once_one_counts(app: Flask) -> None:

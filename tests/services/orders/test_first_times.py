@@ -15,7 +15,7 @@ def test_refill_that_ends_leaves_the_first_completion_as_it_was() -> None:
     order = an_order(status=Status.REFILL, now=NOON)
 
     with transaction():
-        claimed = transitions.claim_one(order.id)
+        claimed = transitions.lock_order(order.id)
         transitions.move_order(claimed, Status.COMPLETED, remains=0, now=NOON + timedelta(days=9))
 
     assert reload(order).completed_at == NOON
@@ -32,7 +32,7 @@ def test_later_counts_leave_the_first_start_as_it_was() -> None:
     started = reload(order).started_at
 
     with transaction():
-        locked = transitions.claim_one(order.id)
+        locked = transitions.lock_order(order.id)
         transitions.move_order(locked, Status.IN_PROGRESS, remains=1, now=NOON + timedelta(hours=2))
 
     assert started == NOON

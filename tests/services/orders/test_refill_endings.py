@@ -37,7 +37,7 @@ def asked(*, hours_ago: float = 0, **tool: object) -> Refill:
 
 def taken(refill: Refill) -> Task:
     with transaction():
-        task = refills.take(refill.id, again_seconds=10, lease_seconds=60, now=utc_now())
+        task = refills.lease_task(refill.id, again_seconds=10, lease_seconds=60, now=utc_now())
     assert task is not None
     return task
 
@@ -46,7 +46,7 @@ def ran_at_provider(refill: Refill, given: str = "31") -> Task:
     """The provider took it; the task is the next question about it."""
     task = taken(refill)
     with transaction():
-        refills.settle(task, Accepted(given), now=utc_now())
+        refills.record_outcome(task, Accepted(given), now=utc_now())
     return taken(refill)
 
 
@@ -102,7 +102,7 @@ def test_a_running_refill_is_told_of_too_and_its_end_closes_the_review() -> None
     first, second = slow_reviews(), slow_reviews()
 
     with transaction():
-        refills.apply_word(task, "Completed", now=utc_now())
+        refills.apply_provider_state(task, "Completed", now=utc_now())
 
     assert (first, second) == (1, 0)
     assert reviews(refills.SLOW) == []
@@ -151,13 +151,13 @@ def test_an_open_attempt_is_settled_and_a_late_answer_changes_nothing(is_unclear
     task = taken(refill)
     if is_unclear:
         with transaction():
-            refills.settle(task, Unclear("no answer"), now=utc_now())
+            refills.record_outcome(task, Unclear("no answer"), now=utc_now())
     ended(refill)
     before = everything_of(refill)
 
     for outcome in (Accepted("31"), Unclear("gone")):
         with transaction():
-            refills.settle(task, outcome, now=utc_now())
+            refills.record_outcome(task, outcome, now=utc_now())
 
     assert before[-1] == ("settled",)
     assert everything_of(refill) == before
@@ -174,7 +174,7 @@ def test_a_late_word_about_a_running_refill_changes_nothing() -> None:
 
     for word in ("Rejected", "Completed", "Perhaps"):
         with transaction():
-            refills.apply_word(task, word, now=utc_now())
+            refills.apply_provider_state(task, word, now=utc_now())
 
     assert everything_of(refill) == before
     assert reviews("refill_report") == []
@@ -186,7 +186,7 @@ def test_an_ended_refill_is_not_asked_for_and_the_next_one_may_be() -> None:
     customer_id = order_of(refill).customer_id
 
     with transaction():
-        task = refills.take(refill.id, again_seconds=10, lease_seconds=60, now=utc_now())
+        task = refills.lease_task(refill.id, again_seconds=10, lease_seconds=60, now=utc_now())
     with transaction():
         other = refills.request_refill(refill.order_id, customer_id=customer_id, now=utc_now())
 
@@ -217,7 +217,7 @@ def test_words_that_change_with_each_answer_open_few_reviews() -> None:
 
     for number in range(50):
         with transaction():
-            refills.apply_word(task, f"Perhaps {number}", now=utc_now())
+            refills.apply_provider_state(task, f"Perhaps {number}", now=utc_now())
 
     found = reviews("refill_report")
     assert len(found) == 20
@@ -257,7 +257,7 @@ def test_a_task_taken_up_in_the_same_moment_is_settled_with_the_refill(app: Flas
     refill = asked()
     refill_id = refill.id
     with transaction():
-        task = refills.take(refill_id, again_seconds=10, lease_seconds=60, now=utc_now())
+        task = refills.lease_task(refill_id, again_seconds=10, lease_seconds=60, now=utc_now())
         ending = start_in_thread(app, lambda: ended(refill_id))
         was_waiting = not ending.done()
     ending.result(30)
@@ -274,7 +274,7 @@ def test_a_refill_that_is_being_ended_is_not_taken_up(app: Flask) -> None:
 
     def take() -> Task | None:
         with transaction():
-            return refills.take(refill_id, again_seconds=10, lease_seconds=60, now=utc_now())
+            return refills.lease_task(refill_id, again_seconds=10, lease_seconds=60, now=utc_now())
 
     with transaction():
         refill_endings.end_by_operator(refill_id, RefillState.COMPLETED, reason="Seen.", actor="anna", now=utc_now())

@@ -82,7 +82,7 @@ def test_largest_order_settles_to_the_nano(status: Status, remains: int, returne
     assert (order.charge_nanos, ledger.balance_nanos(customer.id)) == (LARGEST, 0)
 
     with transaction():
-        transitions.move_order(transitions.claim_one(order.id), status, remains=remains, now=NOON)
+        transitions.move_order(transitions.lock_order(order.id), status, remains=remains, now=NOON)
 
     assert ledger.balance_nanos(customer.id) == reload(order).returned_nanos == returned_nanos
     assert order.kept_nanos == LARGEST - returned_nanos

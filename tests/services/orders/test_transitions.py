@@ -21,7 +21,7 @@ pytestmark = pytest.mark.both_engines
 
 def move(order_id: int, to: Status, *, remains: int) -> None:
     with transaction():
-        transitions.move_order(transitions.claim_one(order_id), to, remains=remains, now=NOON)
+        transitions.move_order(transitions.lock_order(order_id), to, remains=remains, now=NOON)
 
 
 def version_of(customer: User) -> int:
@@ -58,8 +58,8 @@ def test_count_of_an_order_that_stays_in_its_status_moves_no_money(status: Statu
     money = ledger.balance_nanos(order.customer_id), order.kept_nanos, order.returned_nanos
 
     with transaction():
-        claimed = transitions.claim_one(order.id)
-        transitions.apply([Move(claimed, status, order.remains, start_count=7)], now=NOON)
+        claimed = transitions.lock_order(order.id)
+        transitions.apply_moves([Move(claimed, status, order.remains, start_count=7)], now=NOON)
 
     assert reload(order).start_count == 7
     assert (ledger.balance_nanos(order.customer_id), order.kept_nanos, order.returned_nanos) == money
@@ -69,7 +69,7 @@ def test_count_of_an_order_that_stays_in_its_status_moves_no_money(status: Statu
 def test_stale_version_is_refused_and_nothing_is_written() -> None:
     order = an_order(status=Status.IN_PROGRESS)
     with transaction():
-        old = transitions.claim_one(order.id)
+        old = transitions.lock_order(order.id)
     move(order.id, Status.IN_PROGRESS, remains=100)
     untouched = ledger_oracle.all_rows()
 
@@ -87,11 +87,11 @@ def test_batch_of_a_hundred_with_one_flaw_writes_none(flaw: str) -> None:
     untouched = ledger_oracle.all_rows()
 
     with pytest.raises(IllegalTransition if flaw == "illegal" else StaleOrder), transaction():
-        claimed = transitions.claim(ids)
+        claimed = transitions.lock_orders(ids)
         moves = [Move(row, Status.PARTIAL, 400) for row in claimed.values()]
         if flaw == "stale":
             moves[57] = replace(moves[57], order=replace(moves[57].order, version=9))
-        transitions.apply(moves, now=NOON)
+        transitions.apply_moves(moves, now=NOON)
 
     assert ledger_oracle.all_rows() == untouched
 
@@ -102,9 +102,9 @@ def test_batch_settles_every_order_of_every_customer() -> None:
     ends = (Status.PARTIAL, Status.CANCELED, Status.COMPLETED, Status.IN_PROGRESS)
 
     with transaction():
-        claimed = transitions.claim(ids)
+        claimed = transitions.lock_orders(ids)
         moves = [Move(row, ends[n % 4], (0, 1, 999)[n % 3]) for n, row in enumerate(claimed.values())]
-        transitions.apply(moves, now=NOON)
+        transitions.apply_moves(moves, now=NOON)
 
     ledger_oracle.assert_consistent()
 
@@ -121,13 +121,13 @@ def test_customer_of_a_moved_order_is_told_and_no_other() -> None:
 
 def test_note_leaves_the_order_as_it_is() -> None:
     order = an_order(status=Status.IN_PROGRESS)
-    before = transitions.claim_one(order.id)
+    before = transitions.lock_order(order.id)
     db.session.rollback()
 
     with transaction():
-        transitions.tell([Note(transitions.claim_one(order.id), "Somebody looked at it.")], now=NOON)
+        transitions.add_notes([Note(transitions.lock_order(order.id), "Somebody looked at it.")], now=NOON)
 
-    assert transitions.claim_one(order.id) == before
+    assert transitions.lock_order(order.id) == before
     ledger_oracle.assert_consistent()
 
 
@@ -136,13 +136,13 @@ def test_mark_refuses_what_only_a_move_may_change(column: str) -> None:
     order = an_order()
 
     with pytest.raises(ValueError, match=column), transaction():
-        transitions.mark(transitions.claim_one(order.id), **{column: 1})
+        transitions.set_schedule(transitions.lock_order(order.id), **{column: 1})
 
 
 def test_unknown_order_is_not_found() -> None:
-    assert transitions.claim([12345]) == {}
+    assert transitions.lock_orders([12345]) == {}
     with pytest.raises(NotFound):
-        transitions.claim_one(12345)
+        transitions.lock_order(12345)
 
 
 def test_telling_nobody_changes_nothing() -> None:
@@ -150,9 +150,9 @@ def test_telling_nobody_changes_nothing() -> None:
     untouched = ledger_oracle.all_rows()
 
     with transaction():
-        transitions.apply([], now=NOON)
-        transitions.tell([], now=NOON)
-        customer_version.bump_customers([])
+        transitions.apply_moves([], now=NOON)
+        transitions.add_notes([], now=NOON)
+        customer_version.bump([])
 
     assert ledger_oracle.all_rows() == untouched
 
@@ -163,6 +163,6 @@ def test_first_move_of_a_fresh_process_settles_too(app: Flask) -> None:
     app.extensions.pop("panel.house_accounts")
 
     with transaction():
-        transitions.move_order(transitions.claim_one(order.id), Status.PARTIAL, remains=40, now=NOON)
+        transitions.move_order(transitions.lock_order(order.id), Status.PARTIAL, remains=40, now=NOON)
 
     assert reload(order).returned_nanos == 40 * 900_000

@@ -62,7 +62,7 @@ def test_closing_leaves_nothing_of_the_person_and_the_books_sound() -> None:
     an_order(customer=user, status=Status.COMPLETED, link="https://example.com/page-of-ada", price="0.90")
     with_second_factor(user)
     with transaction():
-        sessions.sign_in(
+        sessions.log_in(
             users.find(user.id), device="Adas phone", network="203.0.113.0/24", has_shown_second_factor=True, now=NOON
         )
         api_keys.make(user.id, name="Adas key", networks="203.0.113.7", now=NOON)
@@ -73,7 +73,7 @@ def test_closing_leaves_nothing_of_the_person_and_the_books_sound() -> None:
             settings=current_app.config["PANEL"],
             now=NOON,
         )
-        deposits.request_top_up(user.id, amount_nanos=10**9, now=NOON)
+        deposits.request_deposit(user.id, amount_nanos=10**9, now=NOON)
     sealed = reload(user).sealed_totp
 
     close(user)
@@ -93,7 +93,7 @@ def test_closed_account_is_gone_for_its_owner_and_its_email_is_free() -> None:
     user = spent_out()
     email = user.email
     with transaction():
-        device = sessions.sign_in(user, device="Firefox", network="unknown", now=NOON)
+        device = sessions.log_in(user, device="Firefox", network="unknown", now=NOON)
         key = api_keys.make(user.id, name="Key", now=NOON)
 
     close(user)
@@ -162,7 +162,7 @@ def test_closed_account_takes_no_money_key_refill_or_ticket() -> None:
     user = spent_out(refill_days=30)
     order_id = db.session.scalars(select(Order.id).where(Order.customer_id == user.id)).one()
     with transaction():
-        top_up = deposits.request_top_up(user.id, amount_nanos=10**9, now=NOON)
+        top_up = deposits.request_deposit(user.id, amount_nanos=10**9, now=NOON)
     reference, settings = top_up.reference, current_app.config["PANEL"]
     close(user)
     url = "https://example.com/hook"
