@@ -69,7 +69,7 @@ def test_provider_that_hangs_is_asked_for_one_refill_and_no_more(monkeypatch: py
         with transaction():
             refill_service.request_refill(order.id, customer_id=order.customer_id, now=utc_now())
     hanging = Stub(Unclear("no answer"))
-    monkeypatch.setattr(refills, "provider_of", lambda _: hanging)
+    monkeypatch.setattr(refills, "connect_provider", lambda _: hanging)
 
     for _ in range(2):
         refills.sweep(worker="test", wait=True)
@@ -86,7 +86,7 @@ def test_provider_that_hangs_is_asked_to_stop_one_order_and_no_more(monkeypatch:
             cancellation_service.request_cancellation(order.id, customer_id=order.customer_id, now=utc_now())
     assert len(db.session.scalars(select(Cancellation.id).where(Cancellation.due_at.is_not(None))).all()) == 3
     hanging = Stub(Unclear("no answer"))
-    monkeypatch.setattr(cancellations, "provider_of", lambda _: hanging)
+    monkeypatch.setattr(cancellations, "connect_provider", lambda _: hanging)
 
     for _ in range(2):
         cancellations.sweep(worker="test", wait=True)
@@ -98,7 +98,7 @@ def test_provider_that_hangs_is_asked_to_stop_one_order_and_no_more(monkeypatch:
 def test_answer_of_a_provider_survives_a_moment_without_a_database(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     order = an_order(now=utc_now())
     accepting = Stub(Accepted("given-1"))
-    monkeypatch.setattr(dispatch, "provider_of", lambda _: accepting)
+    monkeypatch.setattr(dispatch, "connect_provider", lambda _: accepting)
     monkeypatch.setattr(provider_calls, "WAITS_SECONDS", (0.0, 0.0, 0.0))
     monkeypatch.setattr(order_dispatch, "record_outcome", _failing_twice(order_dispatch.record_outcome))
 

@@ -129,7 +129,7 @@ def test_deadlines_do_not_block_a_batch_for_good(app: Flask, monkeypatch: pytest
     with transaction():
         dispatch.record_outcome(assignment.attempt_id, Unclear("no answer"), now=LATER)
     meanwhile = Meanwhile(app, _claims(unconfirmed.id, waiting.id))
-    _before(monkeypatch, dispatch, "answer", lambda _: meanwhile.begin(wait=WAIT_SECONDS))
+    _before(monkeypatch, dispatch, "record_answer", lambda _: meanwhile.begin(wait=WAIT_SECONDS))
 
     with transaction():
         ended = timeouts.give_up(unconfirmed_hours=72, dispatch_hours=24, now=LATER + timedelta(hours=73))
