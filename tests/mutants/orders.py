@@ -98,7 +98,7 @@ MUTANTS = (
         DISPATCH,
         ("OPEN = (AttemptState.INTENT, AttemptState.UNKNOWN)", "OPEN = (AttemptState.INTENT,)"),
         ("2 ** min(tries - 1, 10)", "1 ** min(tries - 1, 10)"),
-        ("(not outcome.provider_id or has_id(", "(not outcome.provider_id and has_id("),
+        ("(not outcome.provider_id or is_provider_id_taken(", "(not outcome.provider_id and has_id("),
     ),
     *in_file(
         "panel/services/orders/dispatch.py",
@@ -117,7 +117,7 @@ MUTANTS = (
         "tests/blueprints/orders/test_detail.py tests/jobs/test_dispatch.py",
         ("if order.customer_id != customer_id:", "if False:"),
         ("(AttemptState.NOT_SENT, AttemptState.REFUSED)", "(AttemptState.NOT_SENT, AttemptState.UNKNOWN)"),
-        ("Status.PENDING and not may_be_taken(order_id)", "Status.PENDING"),
+        ("Status.PENDING and not may_provider_have_order(order_id)", "Status.PENDING"),
     ),
     *in_file(
         "panel/services/orders/sync.py",
@@ -130,14 +130,14 @@ MUTANTS = (
         "panel/services/office/review_resolution.py",
         "tests/jobs/test_review_resolution.py tests/services/office/test_review_list.py",
         ("if review.resolved_at is not None:\n        raise", "if False:\n        raise"),
-        ("if dispatch.has_id(order.provider_id, given):", "if False:"),
+        ("if dispatch.is_provider_id_taken(order.provider_id, given):", "if False:"),
     ),
     *in_file(
         "panel/services/orders/refills.py",
         "tests/jobs/test_refills.py tests/services/orders/test_refill_endings.py "
         "tests/blueprints/orders/test_detail.py",
         ("if order.customer_id != customer_id:", "if False:"),
-        ("is_open=open_of(order_id) is not None,", "is_open=False,"),
+        ("is_open=open_refill_of(order_id) is not None,", "is_open=False,"),
     ),
     *in_file(
         "panel/services/orders/manual.py",
