@@ -63,7 +63,7 @@ def test_resuming_and_the_result_of_a_hand_over_at_the_same_moment_do_not_deadlo
             return health.resume(provider_id, now=NOON)
 
     with transaction():
-        transitions.claim_one(order_id)
+        transitions.lock_order(order_id)
         resumed = start_in_thread(app, resume)
         health.heard_of_order(provider_id, Unclear("502"), now=NOON)
 
