@@ -3,14 +3,13 @@
 One read of the newest orders serves every figure of every page for a minute.
 """
 
-import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
-from panel.db import db
+from panel.db import db, timed_cache
 from panel.domain import settlement
 from panel.domain.refill import RefillState
 from panel.domain.status import Status
@@ -20,7 +19,8 @@ from panel.services import test_orders
 WINDOW = timedelta(days=30)
 NEWEST_ORDERS = 20_000
 LEAST_SAMPLE = 20
-KEPT_FOR = timedelta(minutes=1)
+MAX_AGE = timedelta(minutes=1)
+CACHED_AS = "delivery times"
 
 ORDERS, REFILLS = Order.__table__, Refill.__table__
 
@@ -84,14 +84,9 @@ class _Ended:
 
 @dataclass(frozen=True)
 class _Reading:
-    at: datetime
     orders: tuple[_Ended, ...]
     # The same by tool: the office and the catalogue ask tool by tool.
     of_tools: dict[int, list[_Ended]]
-
-
-_kept: dict[str, _Reading] = {}
-_one_reads = threading.Lock()
 
 
 def time_to_completion(tool_id: int | None = None, *, now: datetime) -> Measure | None:
@@ -155,14 +150,12 @@ def returns(*, now: datetime) -> Returns | None:
 
 
 def read_at(database: str, *, now: datetime) -> datetime | None:
-    """When the orders of this database were read for the figures given now; None when they will be read again."""
-    reading = _kept.get(database)
-    return reading.at if reading is not None and _is_fresh(reading, now=now) else None
+    """When the orders of this database were read for the figures shown now; None if they will be read again."""
+    return timed_cache.cached_at(CACHED_AS, database=database, now=now)
 
 
 def clear_cache() -> None:
-    """Read the orders again at the next call."""
-    _kept.clear()
+    timed_cache.clear(CACHED_AS)
 
 
 def completions(tool_id: int | None = None, *, now: datetime) -> list[tuple[datetime, int]]:
@@ -191,23 +184,15 @@ def _measure(durations: Iterable[int]) -> Measure | None:
 
 
 def _ended_orders(tool_id: int | None = None, *, now: datetime) -> Sequence[_Ended]:
-    database = str(db.engine.url)
-    with _one_reads:
-        reading = _kept.get(database)
-        if reading is None or not _is_fresh(reading, now=now):
-            reading = _kept[database] = _by_tool(_read(now=now), at=now)
+    reading = timed_cache.cached(CACHED_AS, lambda: _by_tool(_read(now=now)), max_age=MAX_AGE, now=now)
     return reading.orders if tool_id is None else reading.of_tools.get(tool_id, ())
 
 
-def _by_tool(orders: tuple[_Ended, ...], *, at: datetime) -> _Reading:
+def _by_tool(orders: tuple[_Ended, ...]) -> _Reading:
     of_tools: dict[int, list[_Ended]] = {}
     for order in orders:
         of_tools.setdefault(order.tool_id, []).append(order)
-    return _Reading(at, orders, of_tools)
-
-
-def _is_fresh(reading: _Reading, *, now: datetime) -> bool:
-    return reading.at <= now < reading.at + KEPT_FOR
+    return _Reading(orders, of_tools)
 
 
 def _read(*, now: datetime) -> tuple[_Ended, ...]:

@@ -190,7 +190,7 @@ def test_one_reading_serves_a_minute(app: Flask) -> None:
     _ended(20, Status.COMPLETED, minutes=6)
 
     assert delivery_times.share_completed(now=utc_now()) is None
-    assert delivery_times.share_completed(now=utc_now() + delivery_times.KEPT_FOR) == delivery_times.Share(
+    assert delivery_times.share_completed(now=utc_now() + delivery_times.MAX_AGE) == delivery_times.Share(
         completed=20, ended=20
     )
 

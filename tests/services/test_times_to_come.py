@@ -7,14 +7,14 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from panel.clock import utc_now
-from panel.db import db, transaction
+from panel.db import db, timed_cache, transaction
 from panel.domain.component_states import Component, Finding, State
 from panel.domain.status import Status
 from panel.jobs import probes
 from panel.models import AuditRun, Measurement, Order, Provider
 from panel.services import delivery_times, health
 from panel.services.office import providers_view
-from panel.services.platform import audit_runs, canary, checks, measurements, short_cache, status_page
+from panel.services.platform import audit_runs, canary, checks, measurements, status_page
 from panel.services.platform import current as present
 from panel.services.providers import health as provider_health
 from tests.support.factories import a_customer, a_provider, a_tool, an_operator, an_order, signed_in
@@ -26,7 +26,7 @@ def a_round(*, ahead: timedelta) -> None:
     found = [Finding(component, State.OPERATIONAL, 5, "It answers.") for component in Component]
     with transaction():
         measurements.record(found, interval_seconds=60, now=utc_now() + ahead)
-    short_cache.clear()
+    timed_cache.clear()
 
 
 def test_round_to_come_says_nothing_of_the_present(client: FlaskClient) -> None:
@@ -47,7 +47,7 @@ def test_heartbeat_to_come_is_no_worker(client: FlaskClient) -> None:
     a_round(ahead=timedelta())
     with transaction():
         health.beat("here", now=utc_now() + HOUR)
-    short_cache.clear()
+    timed_cache.clear()
 
     assert (client.get("/readyz").status_code, client.get("/readyz").text) == (503, "not ready: worker\n")
     assert present.read(interval_seconds=60, now=utc_now()).is_stale

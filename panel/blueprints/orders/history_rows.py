@@ -1,16 +1,15 @@
-"""Rendered rows of the order history, kept as long as they are true.
+"""Row cache of the order history, and caches of the other parts of that page that take long to make.
 
 A row depends on its order's version, on whether the order is unconfirmed, and on the tool's name as of a
-catalogue version. Each process keeps the newest rows it has rendered.
+catalogue version. Every key contains such a version, so nothing cached is ever out of date. What each cache buys is
+in `tests/bench/RESULTS.md`.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from threading import Lock
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from flask import current_app
 from flask.sansio.app import App
@@ -19,63 +18,26 @@ from sqlalchemy import Row
 
 from panel.domain.next_step import NextStepFacts, next_step
 from panel.domain.status import Status
+from panel.lru_cache import LRUCache
 from panel.services.orders import history as order_history
 from panel.services.orders.history import ToolName
 
 EXTENSION = "panel.history_rows"
-ROWS_KEPT = 20_000
-CATALOGUES_KEPT = 4
-CUSTOMERS_KEPT = 5_000
-PARTS_KEPT = 1_000
+MAX_ROWS = 20_000
+MAX_CATALOGUES = 4
+MAX_CUSTOMERS = 5_000
+MAX_FORMS = 1_000
 # A region is some 25 kB: the page, its other tabs and the poll after it show the same one.
-REGIONS_KEPT = 500
-
-Value = TypeVar("Value")
-Key = TypeVar("Key", bound=Hashable)
-
-
-class Kept(Generic[Value]):
-    """Values by key; the one not asked for longest goes first."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._values: OrderedDict[Hashable, Value] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """The value of this key, made where it is not kept."""
-        with self._lock:
-            if key in self._values:
-                self._values.move_to_end(key)
-                return self._values[key]
-        value = make()
-        with self._lock:
-            self._keep(key, value)
-        return value
-
-    def find_all(self, keys: Sequence[Key]) -> dict[Key, Value]:
-        """The values that are kept, of these keys."""
-        with self._lock:
-            found = {key: self._values[key] for key in keys if key in self._values}
-            for key in found:
-                self._values.move_to_end(key)
-        return found
-
-    def _keep(self, key: Hashable, value: Value) -> None:
-        self._values[key] = value
-        if len(self._values) > self._most:
-            self._values.popitem(last=False)
+MAX_REGIONS = 500
 
 
 @dataclass(frozen=True, slots=True)
 class _Caches:
-    rows: Kept[str]
-    names: Kept[dict[int, ToolName]]
-    tools_used: Kept[list[int]]
-    forms: Kept[Markup]
-    views: Kept[Markup]
-    pages: Kept[Markup]
-    regions: Kept[Markup]
+    rows: LRUCache[tuple[Hashable, ...], str]
+    names: LRUCache[int, dict[int, ToolName]]
+    tools_used: LRUCache[tuple[int, int], list[int]]
+    forms: LRUCache[Hashable, Markup]
+    regions: LRUCache[Hashable, Markup]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +58,11 @@ class ShownRow:
 
 def init_app(app: App) -> None:
     app.extensions[EXTENSION] = _Caches(
-        rows=Kept(ROWS_KEPT),
-        names=Kept(CATALOGUES_KEPT),
-        tools_used=Kept(CUSTOMERS_KEPT),
-        forms=Kept(PARTS_KEPT),
-        views=Kept(PARTS_KEPT),
-        pages=Kept(PARTS_KEPT),
-        regions=Kept(REGIONS_KEPT),
+        rows=LRUCache(MAX_ROWS),
+        names=LRUCache(MAX_CATALOGUES),
+        tools_used=LRUCache(MAX_CUSTOMERS),
+        forms=LRUCache(MAX_FORMS),
+        regions=LRUCache(MAX_REGIONS),
     )
 
 
@@ -112,35 +72,33 @@ def _caches() -> _Caches:
 
 
 def tool_names(catalogue_version: int) -> dict[int, ToolName]:
-    """The tools' names by number, read once for each version of the catalogue."""
-    return _caches().names.get(catalogue_version, order_history.tool_names)
+    """The tools' names by id, read once for each version of the catalogue."""
+    return _caches().names.get_or_make(catalogue_version, order_history.tool_names)
 
 
 def tools_used(user_id: int, *, state_version: int) -> list[int]:
     """The numbers of the tools that this person has ordered."""
-    return _caches().tools_used.get((user_id, state_version), lambda: order_history.tools_used(user_id))
+    return _caches().tools_used.get_or_make((user_id, state_version), lambda: order_history.tools_used(user_id))
 
 
 def region(key: Hashable, make: Callable[[], Markup]) -> Markup:
     """The live region that this hash stands for."""
-    return _caches().regions.get(key, make)
+    return _caches().regions.get_or_make(key, make)
 
 
 def views_list(views: tuple[Hashable, ...]) -> Markup:
     """The links above the list, with their counts."""
-    return _caches().views.get(views, lambda: _fragment("orders/_views.html", views=views))
+    return _fragment("orders/_views.html", views=views)
 
 
 def pages_links(first: str | None, following: str | None) -> Markup:
     """The links to the first page and the next one."""
-    return _caches().pages.get(
-        (first, following), lambda: _fragment("orders/_pages.html", first=first, following=following)
-    )
+    return _fragment("orders/_pages.html", first=first, following=following)
 
 
 def filter_form(typed: Hashable, tools: Sequence[tuple[str, str]]) -> Markup:
     """The form of the filters, with these typed and these tools to choose from."""
-    return _caches().forms.get((typed, tuple(tools)), lambda: filter_form_with_errors(typed, tools, {}))
+    return _caches().forms.get_or_make((typed, tuple(tools)), lambda: filter_form_with_errors(typed, tools, {}))
 
 
 def filter_form_with_errors(typed: object, tools: Sequence[tuple[str, str]], errors: Mapping[str, str]) -> Markup:
@@ -154,15 +112,15 @@ def _fragment(name: str, **context: object) -> Markup:
 
 
 def rendered(rows: Sequence[Row[*tuple[Any, ...]]], *, customer_id: int, catalogue_version: int) -> Markup:
-    """The rows of a page as HTML, one after the other. Only those not kept are read in full, and rendered."""
+    """The rows of a page as HTML. Only those not cached are read in full, and rendered."""
     keys = [(*row[:2], *row[3:6], catalogue_version) for row in rows]
-    kept = _caches().rows
-    html = kept.find_all(keys)
+    cache = _caches().rows
+    html: dict[tuple[Hashable, ...], str] = cache.get_many(keys)
     if missing := [key[0] for key in keys if key not in html]:
         for row in order_history.in_full(customer_id, order_ids=missing):
-            # By now the order may have moved on: what is kept is kept under the version that was read.
+            # The order may have moved on meanwhile: its row is cached under the version that was read.
             key = (row.id, row.version, row.is_unconfirmed, row.stop, row.is_held_back, catalogue_version)
-            html[key] = kept.get(key, partial(_render, row))
+            html[key] = cache.get_or_make(key, partial(_render, row))
     by_id = {key[0]: text for key, text in html.items()}
     return Markup("\n".join([by_id[key[0]] for key in keys]))  # noqa: S704  (rendered, and escaped, by its template)
 

@@ -4,7 +4,6 @@ The current user and the balance are read at most once per request, and only whe
 """
 
 import re
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,13 +20,14 @@ from panel.blueprints.shared.navigation import BAR, FOOTER, OFFICE, Link
 from panel.clock import utc_now
 from panel.domain import formatting, money, status_diagram
 from panel.domain.status import Status
+from panel.lru_cache import LRUCache
 from panel.services.accounts.sessions import SignedIn
 from panel.services.money import ledger
 from panel.settings import Settings
 
 EXTENSION = "panel.rendering"
 EXTENSION_BARS = f"{EXTENSION}.bars"
-BARS_KEPT = 500
+MAX_BARS = 500
 
 _INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 
@@ -42,7 +42,7 @@ class Flush(Extension):
 def init_app(app: Flask) -> None:
     """Set the template environment up. Links to pages that this build does not have are left out."""
     settings: Settings = app.config["PANEL"]
-    app.extensions[EXTENSION_BARS] = OrderedDict()
+    app.extensions[EXTENSION_BARS] = LRUCache(MAX_BARS)
     environment = app.jinja_env
     environment.undefined = StrictUndefined
     environment.trim_blocks = True
@@ -121,15 +121,12 @@ def footer_links() -> list[tuple[str, list[Link]]]:
 
 def bar_html() -> Markup:
     """The links of the bar as they stand on this page."""
-    known: OrderedDict[tuple[str, str], Markup] = current_app.extensions[EXTENSION_BARS]
-    key = (_audience(), request.path)
-    html = known.get(key)
-    if html is None:
-        links = [(link, current_mark(link.path)) for link in bar_links()]
-        html = known[key] = _fragment("components/bar_links.html", links=links)
-        if len(known) > BARS_KEPT:
-            known.popitem(last=False)
-    return html
+    cache: LRUCache[tuple[str, str], Markup] = current_app.extensions[EXTENSION_BARS]
+    return cache.get_or_make((_audience(), request.path), _bar)
+
+
+def _bar() -> Markup:
+    return _fragment("components/bar_links.html", links=[(link, current_mark(link.path)) for link in bar_links()])
 
 
 def footer_html() -> Markup:

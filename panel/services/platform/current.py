@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
-from panel.db import db
+from panel.db import db, timed_cache
 from panel.domain.component_states import (
     PROVIDER_PREFIX,
     Finding,
@@ -23,7 +23,7 @@ from panel.domain.component_states import (
 from panel.domain.uptime_days import late_seconds
 from panel.models import Measurement
 from panel.services import health
-from panel.services.platform import components, incident_reads, measurements, short_cache
+from panel.services.platform import components, incident_reads, measurements
 
 NOT_RUNNING = "Our worker does not run. Orders wait; none is lost."
 NOT_MEASURED = "Nothing was measured."
@@ -78,7 +78,7 @@ def summary(*, interval_seconds: int = 60, now: datetime) -> PlatformSummary:
 
 def read(*, interval_seconds: int, now: datetime) -> PlatformNow:
     """How each component does now."""
-    return short_cache.cached("now", lambda: _read(interval_seconds=interval_seconds, now=now), now=now)
+    return timed_cache.cached("now", lambda: _read(interval_seconds=interval_seconds, now=now), now=now)
 
 
 def is_late(measured_at: datetime | None, *, interval_seconds: int, now: datetime) -> bool:

@@ -10,16 +10,16 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, select
 
-from panel.db import db, table_of
+from panel.db import db, table_of, timed_cache
 from panel.domain.component_states import Component
 from panel.domain.uptime_days import DayTimes, Uptime, last_days, uptime
 from panel.models import Order
 from panel.services import delivery_times, test_orders
-from panel.services.platform import components, short_cache, status_page
+from panel.services.platform import components, status_page
 
 SHOWN_DAYS = 30
 NEWEST_ORDERS = 100_000
-KEPT_FOR = timedelta(minutes=1)
+MAX_AGE = timedelta(minutes=1)
 # Completion times of a tool, each up to so many seconds; the last group has no end.
 GROUPS_SECONDS = (60, 300, 900, 3_600, 21_600, 86_400)
 
@@ -81,7 +81,7 @@ def platform_uptime(*, interval_seconds: int = 60, now: datetime) -> PlatformUpt
 
 def by_day(*, now: datetime) -> list[Day]:
     """The last thirty days, the oldest first."""
-    return short_cache.cached("figures", lambda: _by_day(now=now), kept_for=KEPT_FOR, now=now)
+    return timed_cache.cached("figures", lambda: _by_day(now=now), max_age=MAX_AGE, now=now)
 
 
 def providers(*, interval_seconds: int, now: datetime) -> list[ProviderDays]:

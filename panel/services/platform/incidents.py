@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from panel.db import db, lock_rows
+from panel.db import db, lock_rows, timed_cache
 from panel.domain.component_states import State
 from panel.domain.errors import ActionRefused, BadInput, NotFound, StaleForm
 from panel.domain.incidents import Phase, slug_of
 from panel.models import Incident, IncidentPart, IncidentUpdate
 from panel.services import audit_log
-from panel.services.platform import components, short_cache
+from panel.services.platform import components
 
 MOST_TITLE = 120
 MOST_TEXT = 2_000
@@ -236,7 +236,7 @@ def _say(incident: Incident, words: UpdateText, *, actor: str, now: datetime) ->
     incident.impact = words.impact or incident.impact
     incident.cost = words.cost or incident.cost
     db.session.flush()
-    short_cache.clear()
+    timed_cache.clear("board", "now", "figures", "times")
 
 
 def _log(act: str, incident: Incident, detail: str, *, actor: str, now: datetime) -> None:

@@ -5,20 +5,20 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import select
 
-from panel.db import db, table_of
+from panel.db import db, table_of, timed_cache
 from panel.domain.component_states import COMPONENTS, PROVIDER_PREFIX, Component, State, needs_worker
 from panel.domain.uptime_days import DayTimes, Uptime, last_days, split, uptime
 from panel.models import ComponentDay, Measurement
 from panel.services import delivery_times
 from panel.services.delivery_times import Measure
 from panel.services.platform import current as present
-from panel.services.platform import incident_reads, short_cache
+from panel.services.platform import incident_reads
 from panel.services.platform.current import ComponentNow, PlatformNow
 from panel.services.platform.incident_reads import Told
 from panel.services.platform.measurements import newest_at
 
 TIMED_WITHIN = timedelta(hours=24)
-TIMES_KEPT_FOR = timedelta(minutes=1)
+TIMES_MAX_AGE = timedelta(minutes=1)
 LEAST_TIMES = 20
 DAYS = table_of(ComponentDay)
 
@@ -61,7 +61,7 @@ class Board:
 
 def read(*, interval_seconds: int, now: datetime) -> Board:
     """The page's facts, read at most every ten seconds."""
-    return short_cache.cached("board", lambda: _read(interval_seconds=interval_seconds, now=now), now=now)
+    return timed_cache.cached("board", lambda: _read(interval_seconds=interval_seconds, now=now), now=now)
 
 
 def days_of(key: str, *, interval_seconds: int, now: datetime) -> tuple[DayTimes, ...]:
@@ -73,7 +73,7 @@ def _read(*, interval_seconds: int, now: datetime) -> Board:
     standing = present.read(interval_seconds=interval_seconds, now=now)
     keys = {each.key for each in standing.components}
     days = _days(keys, interval_seconds=interval_seconds, now=now)
-    times = short_cache.cached("times", lambda: _times(now=now), kept_for=TIMES_KEPT_FOR, now=now)
+    times = timed_cache.cached("times", lambda: _times(now=now), max_age=TIMES_MAX_AGE, now=now)
     return Board(
         present=standing,
         rows=tuple(

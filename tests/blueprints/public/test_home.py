@@ -6,18 +6,18 @@ import pytest
 from flask.testing import FlaskClient
 
 from panel.clock import utc_now
-from panel.db import transaction
+from panel.db import timed_cache, transaction
 from panel.domain.status import Status
 from panel.services import delivery_times
 from panel.services.money.audit import audit
-from panel.services.platform import audit_runs, short_cache
+from panel.services.platform import audit_runs
 from tests.support.factories import a_customer, a_tool, an_order, signed_in
 
 
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> None:
     delivery_times.clear_cache()
-    short_cache.clear()
+    timed_cache.clear()
 
 
 def words(page: str) -> str:

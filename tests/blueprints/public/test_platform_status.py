@@ -9,13 +9,13 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from panel.clock import utc_now
-from panel.db import db, transaction
+from panel.db import db, timed_cache, transaction
 from panel.domain.component_states import Component, Finding, State, provider_key
 from panel.domain.incidents import Phase
 from panel.domain.status import Status
 from panel.models import ComponentDay, Provider
 from panel.services import delivery_times, health
-from panel.services.platform import incidents, measurements, short_cache
+from panel.services.platform import incidents, measurements
 from panel.services.platform.incidents import UpdateText
 from tests.support.factories import a_customer, a_provider, a_tool, an_order
 
@@ -84,7 +84,7 @@ def test_open_incident_that_names_no_part_is_in_the_sentence_about_the_whole(cli
     with transaction():
         words = UpdateText(Phase.INVESTIGATING, "We look for the cause.", {})
         incidents.open_incident("Mails come late", words, request_id="form-1", actor="o", now=utc_now())
-    short_cache.clear()
+    timed_cache.clear()
 
     page = client.get("/platform-status").text
 
@@ -138,7 +138,7 @@ def test_provider_goes_by_its_public_name_alone(client: FlaskClient) -> None:
     key = provider_key(provider.id)
     with transaction():
         db.session.execute(update(Provider).values(public_name="North <b>"))
-    short_cache.clear()
+    timed_cache.clear()
 
     # With a query, a page is not the one kept.
     named = client.get("/platform-status?again").text
@@ -173,7 +173,7 @@ def measured(state: State, *, at: object = None) -> None:
     with transaction():
         health.beat("here", now=now)  # type: ignore[arg-type]
         measurements.record(findings, interval_seconds=60, now=now)  # type: ignore[arg-type]
-    short_cache.clear()
+    timed_cache.clear()
 
 
 def incident(title: str) -> str:

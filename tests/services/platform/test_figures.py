@@ -6,12 +6,12 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from panel.db import db, transaction
+from panel.db import db, timed_cache, transaction
 from panel.domain.component_states import Component, Finding, State
 from panel.domain.status import Status
 from panel.models import Order
 from panel.services import delivery_times
-from panel.services.platform import canary, figures, measurements, short_cache
+from panel.services.platform import canary, figures, measurements
 from tests.support.factories import NOON, a_customer, a_tool, an_operator, an_order, signed_in
 
 DAY = timedelta(days=1)
@@ -86,4 +86,4 @@ def test_office_shows_every_figure_as_a_drawing_and_in_a_table(client: FlaskClie
 
 def forget() -> None:
     delivery_times.clear_cache()
-    short_cache.clear()
+    timed_cache.clear()

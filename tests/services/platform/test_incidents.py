@@ -7,7 +7,7 @@ from flask import Flask
 from sqlalchemy import select, text
 from sqlalchemy.exc import DatabaseError
 
-from panel.db import db, transaction
+from panel.db import db, timed_cache, transaction
 from panel.domain.component_states import Component, Finding, State
 from panel.domain.errors import ActionRefused, BadInput, PanelError, StaleForm
 from panel.domain.incidents import Phase
@@ -19,7 +19,6 @@ from panel.services.platform import (
     incident_reads,
     incidents,
     measurements,
-    short_cache,
     status_page,
 )
 from panel.services.platform.incidents import UpdateText, Window
@@ -238,7 +237,7 @@ def measured(state: State, *, at: datetime) -> None:
             interval_seconds=60,
             now=at,
         )
-    short_cache.clear()
+    timed_cache.clear()
 
 
 def proposed(state: State, *, at: datetime) -> list[int]:
@@ -248,6 +247,6 @@ def proposed(state: State, *, at: datetime) -> list[int]:
 
 
 def state_of(component: str, *, at: datetime) -> State:
-    short_cache.clear()
+    timed_cache.clear()
     found = present.read(interval_seconds=60, now=at)
     return next(each.state for each in found.components if each.key == component)
