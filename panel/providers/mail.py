@@ -28,7 +28,7 @@ CONNECT_SECONDS = 10.0
 # Total deadline of each step (connecting with log-in, then each mail), however slowly the server sends its bytes.
 DEADLINE_SECONDS = 30.0
 LONGEST_LINE = 900
-CLOSING_TURNS = 5
+CLOSING_SECONDS = 0.1
 _REFUSED_FOR_GOOD = range(500, 600)
 
 
@@ -206,10 +206,13 @@ class SmtpTransport:
 
     def _disconnect(self) -> None:
         async def close() -> None:
+            transport = self._client.transport
             self._client.close()
-            # A transport closes its socket in the next turns of the loop.
-            for _ in range(CLOSING_TURNS):
-                await asyncio.sleep(0)
+            if isinstance(transport, asyncio.WriteTransport):
+                # Closing TLS politely waits for the server, which may never answer.
+                transport.abort()
+            # A transport closes its socket later, in turns of the loop.
+            await asyncio.sleep(CLOSING_SECONDS)
 
         self._runner.run(close())
 

@@ -98,7 +98,7 @@ def test_order_handed_over_while_its_time_ran_out_is_not_canceled(app: Flask, mo
             dispatch.record_outcome(assignment.attempt_id, Accepted("given-1"), now=LATER)
 
     meanwhile = Meanwhile(app, hand_over)
-    _before(monkeypatch, transitions, "claim", lambda ids: meanwhile.begin(wait=30) if ids else None)
+    _before(monkeypatch, transitions, "lock_orders", lambda ids: meanwhile.begin(wait=30) if ids else None)
 
     with transaction():
         timeouts.give_up(unconfirmed_hours=72, dispatch_hours=24, now=LATER)

@@ -251,7 +251,11 @@ class Walk(RuleBasedStateMachine):
             else:
                 assert self.settled.setdefault(order_id, (kept, returned)) == (kept, returned)
         self.refills_due, self.stops_due = (
-            [each for provider_id in of.providers_with_work(now=self.now) for each in of.due(provider_id, now=self.now)]
+            [
+                each
+                for provider_id in of.providers_with_work(now=self.now)
+                for each in of.due_ids(provider_id, now=self.now)
+            ]
             for of in (refills, cancellations)
         )
 

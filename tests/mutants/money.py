@@ -83,7 +83,7 @@ MUTANTS = (
     *in_file(
         "panel/services/orders/goodwill.py",
         "tests/services/orders/test_goodwill.py",
-        ("left_nanos=kept - int(returned)", "left_nanos=kept"),
+        ("left_nanos=kept_nanos - int(returned)", "left_nanos=kept_nanos"),
         ("gift.amount_nanos <= left.left_nanos", "gift.amount_nanos < left.left_nanos"),
         ("if kept - left.left_nanos + gift.amount_nanos >", "if gift.amount_nanos >"),
         ("if left.number != gift.number:", "if left.number < gift.number:"),

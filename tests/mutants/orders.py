@@ -98,7 +98,7 @@ MUTANTS = (
         DISPATCH,
         ("OPEN = (AttemptState.INTENT, AttemptState.UNKNOWN)", "OPEN = (AttemptState.INTENT,)"),
         ("2 ** min(tries - 1, 10)", "1 ** min(tries - 1, 10)"),
-        ("(not outcome.provider_id or is_provider_id_taken(", "(not outcome.provider_id and has_id("),
+        ("not outcome.provider_id or is_provider_id_taken(", "not outcome.provider_id and is_provider_id_taken("),
     ),
     *in_file(
         "panel/services/orders/dispatch.py",
