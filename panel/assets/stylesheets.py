@@ -5,7 +5,7 @@ A page links `site.css`, and beside it only what it needs, so that what a visito
 
 from pathlib import Path
 
-from rcssmin import cssmin
+from lightningcss import process_stylesheet
 
 # Paths below `static/`, without `.css`.
 SHEETS = {
@@ -30,8 +30,14 @@ SHEETS = {
 
 
 def sheets(static: Path) -> dict[str, bytes]:
-    """Every stylesheet by its name, joined and without what only people read."""
+    """Every stylesheet by its name, joined and minified. Raises ValueError where a file is not valid CSS."""
     return {
-        name: "".join(cssmin((static / f"{part}.css").read_text()) for part in parts).encode()
+        name: "".join(minify((static / f"{part}.css").read_text()) for part in parts).encode()
         for name, parts in SHEETS.items()
     }
+
+
+def minify(css: str) -> str:
+    """The same rules in fewer characters, by a parser that knows nested rules. Raises ValueError for invalid CSS."""
+    minified: str = process_stylesheet(css, minify=True)
+    return minified

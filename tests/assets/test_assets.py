@@ -5,11 +5,10 @@ import gzip
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from rcssmin import cssmin
 
 from panel import assets
 from panel.assets import asset
-from panel.assets.stylesheets import SHEETS
+from panel.assets.stylesheets import SHEETS, minify
 from panel.settings import ROOT
 
 
@@ -23,11 +22,6 @@ def test_stylesheet_is_all_its_files_in_the_order_of_layers(client: FlaskClient)
     assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
     places = [answer.text.index(f"@layer {name}") for name in ("reset,tokens", "reset{", "tokens{", "base{", "layout{")]
     assert places == sorted(places)
-    assert answer.text.count("{") == sum(_text(part).count("{") for part in SHEETS["site.css"])
-
-
-def _text(part: str) -> str:
-    return (ROOT / "static" / f"{part}.css").read_text()
 
 
 def test_every_stylesheet_of_the_folder_is_served() -> None:
@@ -41,15 +35,21 @@ def test_every_stylesheet_of_the_folder_is_served() -> None:
     ("css", "shorter"),
     [
         ("a {\n  color: red;\n}\n", "a{color:red}"),
-        ("a, b { margin: 0 0.5rem; }", "a,b{margin:0 0.5rem}"),
-        ("a { & :is(b, i) { top: 10.5px } } /* why: x */ b {}", "a{& :is(b,i){top:10.5px}}b{}"),
-        ('a::before { content: "/* ; 0.5 */" / ""; }', 'a::before{content:"/* ; 0.5 */" / ""}'),
-        ("@media (width < 40rem) { a { top: -0.01em } }", "@media (width < 40rem){a{top:-0.01em}}"),
-        ("a { color: oklch(98% 0.004 235) }", "a{color:oklch(98% 0.004 235)}"),
+        # A descendant inside a nested rule stays a descendant.
+        ("@layer l { .bar { .x :is(a, b) { top: 0 } } }", "@layer l{.bar{& .x :is(a,b){top:0}}}"),
+        (".bar :is(a, b) { top: 0 } /* why: x */", ".bar :is(a,b){top:0}"),
+        ('a::before { content: "/* ; 0.5 */" / ""; }', 'a:before{content:"/* ; 0.5 */" / ""}'),
+        ("@media (width < 40rem) { a { top: -0.01em } }", "@media (width<40rem){a{top:-.01em}}"),
+        ("a { color: light-dark(oklch(98% 0.004 235), red) }", "a{color:light-dark(oklch(98% .004 235),red)}"),
     ],
 )
-def test_styles_are_served_without_what_only_people_read(css: str, shorter: str) -> None:
-    assert cssmin(css) == shorter
+def test_minified_css_keeps_its_meaning(css: str, shorter: str) -> None:
+    assert minify(css) == shorter
+
+
+def test_invalid_css_is_refused() -> None:
+    with pytest.raises(ValueError, match="Unexpected end of input"):
+        minify("a { & :is(b }")
 
 
 def test_gzip_is_sent_to_who_takes_it(client: FlaskClient) -> None:
