@@ -54,7 +54,7 @@ from panel.blueprints.public import (
     theme,
     tools,
 )
-from panel.blueprints.shared import auth, htmx, template_globals, url_converters
+from panel.blueprints.shared import auth, htmx, incident_banner, template_globals, url_converters
 from panel.security import instance_folder
 from panel.settings import ROOT, Settings
 
@@ -134,6 +134,7 @@ def create_app(settings: Settings | None = None, *, is_web: bool = False) -> Fla
     auth.init_app(app)
     htmx.init_app(app)
     template_globals.init_app(app)
+    incident_banner.init_app(app)
     url_converters.init_app(app)
     errors.init_app(app)
     for blueprint in BLUEPRINTS:

@@ -21,18 +21,33 @@ class NextStepFacts:
     stop: str = ""
     is_held_back: bool = False
     can_cancel: bool = False
+    has_incident: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """The sentence for the order's own page, and the short one beside its status in a list; empty on the usual way."""
+    """The sentences for the order's own page, and the few words beside its status in a list; empty on the usual way.
+
+    `is_usual`: nothing stands in the way, so that measured times say when to expect it.
+    """
 
     you_do: str
     note: str = ""
+    is_usual: bool = True
+
+
+_INCIDENT = "An incident is open that can delay this order."
 
 
 def next_step(facts: NextStepFacts) -> NextStep:
-    """What happens next: the most particular fact decides."""
+    """What happens next: the most particular fact decides, and an open incident is said beside it."""
+    found = _without_incident(facts)
+    if not (facts.has_incident and facts.status.is_moving):
+        return found
+    return NextStep(f"{_INCIDENT} {found.you_do}", found.note or "Incident open", is_usual=False)
+
+
+def _without_incident(facts: NextStepFacts) -> NextStep:
     if not facts.status.is_open:
         if facts.status is Status.CANCELED and facts.stop == ACCEPTED:
             return NextStep("Nothing, since you asked for it. Re-order if you like.")
@@ -43,20 +58,23 @@ def next_step(facts: NextStepFacts) -> NextStep:
         return NextStep(
             "You asked to cancel this order. It may still start or go on until the provider answers. "
             "What is not delivered comes back to your balance.",
-            "You asked to cancel it. The provider has not answered yet.",
+            "Cancellation requested",
+            is_usual=False,
         )
     if facts.stop == ACCEPTED:
         return NextStep(
             "You don't need to do anything. The provider is stopping this order, and what is not delivered comes back "
             "to your balance when it has ended.",
-            "The provider is stopping it.",
+            "Being canceled",
+            is_usual=False,
         )
     if facts.is_held_back and facts.status is Status.PENDING:
-        choice = " If you don't want to wait, cancel it below." if facts.can_cancel else ""
+        choice = " If you don't want to wait, you can cancel it." if facts.can_cancel else ""
         return NextStep(
-            "It waits: the provider of this tool takes no new orders at the moment. It is sent when the provider takes "
-            f"orders again, or canceled and the whole amount returned to your balance.{choice}",
-            "It waits: its provider takes no new orders at the moment.",
+            "The provider of this tool takes no new orders at the moment, so this order waits. It is sent when the "
+            f"provider takes orders again, or canceled and the whole amount returned to your balance.{choice}",
+            "Waiting for provider",
+            is_usual=False,
         )
     return NextStep(facts.status.facts.you_do)
 
@@ -66,5 +84,6 @@ def _unconfirmed(facts: NextStepFacts) -> NextStep:
     return NextStep(
         "You don't need to do anything. We find out whether the provider has this order. It is confirmed, or it is "
         f"canceled and the whole amount returned to your balance.{stop}",
-        "Not yet confirmed by the provider. It is not sent twice, and your money is held.",
+        "Not confirmed yet",
+        is_usual=False,
     )

@@ -10,9 +10,9 @@ from panel.domain.status import Status
 
 MOVES_ON = "It moves on when it is picked up"
 ALL = [
-    NextStepFacts(status, is_unconfirmed, stop, is_held_back, can_cancel)
-    for status, is_unconfirmed, stop, is_held_back, can_cancel in product(
-        Status, (False, True), ("", ASKED, ACCEPTED, "refused"), (False, True), (False, True)
+    NextStepFacts(status, is_unconfirmed, stop, is_held_back, can_cancel, has_incident)
+    for status, is_unconfirmed, stop, is_held_back, can_cancel, has_incident in product(
+        Status, (False, True), ("", ASKED, ACCEPTED, "refused"), (False, True), (False, True), (False, True)
     )
 ]
 PENDING = NextStepFacts(Status.PENDING)
@@ -30,21 +30,24 @@ def test_only_an_order_without_any_other_fact_moves_on_when_it_is_picked_up() ->
 
     assert said
     for facts in said:
-        assert replace(facts, can_cancel=False, stop="") == PENDING
+        assert replace(facts, can_cancel=False, stop="", has_incident=False) == PENDING
         assert facts.stop in ("", "refused")
 
 
 @pytest.mark.parametrize(
     ("facts", "you_do", "note"),
     [
-        (replace(PENDING, is_held_back=True), "takes no new orders", "It waits"),
-        (replace(PENDING, is_held_back=True, can_cancel=True), "cancel it below", "It waits"),
-        (replace(PENDING, is_unconfirmed=True), "whether the provider has this order", "Not yet confirmed"),
-        (replace(PENDING, is_unconfirmed=True, stop=ASKED), "You asked to cancel it", "Not yet confirmed"),
-        (replace(PENDING, stop=ASKED), "until the provider answers", "has not answered yet"),
-        (NextStepFacts(Status.IN_PROGRESS, stop=ASKED), "until the provider answers", "has not answered yet"),
-        (NextStepFacts(Status.PROCESSING, stop=ACCEPTED), "is stopping this order", "is stopping it"),
+        (replace(PENDING, is_held_back=True), "takes no new orders", "Waiting for provider"),
+        (replace(PENDING, is_held_back=True, can_cancel=True), "you can cancel it", "Waiting for provider"),
+        (replace(PENDING, is_unconfirmed=True), "whether the provider has this order", "Not confirmed yet"),
+        (replace(PENDING, is_unconfirmed=True, stop=ASKED), "You asked to cancel it", "Not confirmed yet"),
+        (replace(PENDING, stop=ASKED), "until the provider answers", "Cancellation requested"),
+        (NextStepFacts(Status.IN_PROGRESS, stop=ASKED), "until the provider answers", "Cancellation requested"),
+        (NextStepFacts(Status.PROCESSING, stop=ACCEPTED), "is stopping this order", "Being canceled"),
         (NextStepFacts(Status.CANCELED, stop=ACCEPTED), "you asked for it", ""),
+        (replace(PENDING, has_incident=True), "An incident is open", "Incident open"),
+        (NextStepFacts(Status.REFILL, has_incident=True), "An incident is open", "Incident open"),
+        (replace(PENDING, is_held_back=True, has_incident=True), "An incident is open", "Waiting for provider"),
     ],
 )
 def test_each_fact_is_said_on_the_page_and_in_the_list(facts: NextStepFacts, you_do: str, note: str) -> None:
@@ -55,4 +58,10 @@ def test_each_fact_is_said_on_the_page_and_in_the_list(facts: NextStepFacts, you
 
 
 def test_what_has_ended_has_no_note() -> None:
-    assert {next_step(facts).note for facts in ALL if not facts.status.is_open} == {""}
+    assert {next_step(facts).note for facts in ALL if not facts.status.is_moving} == {""}
+
+
+def test_times_are_only_expected_where_nothing_stands_in_the_way() -> None:
+    for facts in ALL:
+        if facts.status.is_moving:
+            assert next_step(facts).is_usual is (next_step(facts).note == "")

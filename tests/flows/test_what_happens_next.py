@@ -2,14 +2,19 @@
 
 import re
 
+from flask import Flask
 from flask.testing import FlaskClient
 
 from panel.clock import utc_now
 from panel.db import db, transaction
+from panel.domain.component_states import State
+from panel.domain.incidents import Phase
 from panel.domain.status import Status
-from panel.models import Order, User
+from panel.models import Incident, Order, Provider, Tool, User
 from panel.providers.base import Accepted, Unclear
 from panel.services.orders import cancellations
+from panel.services.platform import incidents
+from panel.services.platform.incidents import UpdateText
 from panel.services.providers import health as provider_health
 from tests.support.factories import LINK, a_customer, a_tool, an_order, signed_in
 
@@ -36,9 +41,9 @@ def test_order_of_a_paused_provider_says_that_it_waits_and_again_when_it_goes_on
     with transaction():
         provider_health.resume(order.provider_id, now=utc_now())
 
-    assert MOVES_ON in before[0] and "It waits" not in before[0] + before[1]
-    assert "It waits: the provider of this tool takes no new orders" in paused[0] and MOVES_ON not in paused[0]
-    assert "It waits: its provider takes no new orders" in paused[1]
+    assert MOVES_ON in before[0] and "this order waits" not in before[0] and "Waiting" not in before[1]
+    assert "takes no new orders at the moment, so this order waits" in paused[0] and MOVES_ON not in paused[0]
+    assert "Waiting for provider" in paused[1]
     assert answer.status_code == 200
     after = told(client, order)
     assert MOVES_ON in after[0] and after[1] == before[1]
@@ -55,7 +60,7 @@ def test_order_of_a_provider_that_gets_one_at_a_time_waits_too(client: FlaskClie
 
     page, row = told(client, order)
 
-    assert "It waits" in page and "It waits" in row and MOVES_ON not in page
+    assert "this order waits" in page and "Waiting for provider" in row and MOVES_ON not in page
     assert client.get("/orders/live", headers={"HX-PTag": tag}).status_code == 200
     with transaction():
         provider_health.heard_of_order(order.provider_id, Accepted("7"), now=utc_now())
@@ -80,7 +85,7 @@ def test_open_cancellation_is_said_on_the_page_and_in_the_list(client: FlaskClie
     page, row = told(client, order)
 
     assert "It may still start or go on until the provider answers" in page
-    assert "The provider has not answered yet" in row
+    assert "Cancellation requested" in row
 
 
 def test_mass_order_keeps_the_true_reason_of_a_line_that_failed_its_check(client: FlaskClient) -> None:
@@ -101,3 +106,58 @@ def test_help_and_the_closing_page_agree_about_pay_outs(client: FlaskClient) -> 
 
     assert "The panel itself pays nothing out" in faq and "The panel pays nothing out" in closing
     assert "pay it out" not in closing
+
+
+def said(phase: Phase, parts: dict[str, State]) -> UpdateText:
+    return UpdateText(phase, "Orders start late.", parts)
+
+
+def opened(*components: str) -> Incident:
+    with transaction():
+        words = said(Phase.INVESTIGATING, dict.fromkeys(components, State.DEGRADED))
+        return incidents.open_incident(
+            "Late starts", words, request_id=f"form-{components}", actor="operator", now=utc_now()
+        )
+
+
+def test_open_incident_is_said_in_the_banner_the_list_and_the_order_until_it_is_resolved(client: FlaskClient) -> None:
+    customer = a_customer("1000")
+    order = an_order(customer=customer, now=utc_now())
+    signed_in(client, customer)
+    before, tag = told(client, order), client.get("/orders/live").headers["HX-PTag"]
+    incident = opened("dispatch")
+
+    page, row = told(client, order)
+    pages = [client.get(path).text for path in ("/orders", "/balance", "/tools")]
+    answer = client.get("/orders/live", headers={"HX-PTag": tag})
+    with transaction():
+        incidents.update(incident.id, said(Phase.RESOLVED, {}), actor="operator", now=utc_now())
+
+    link = f'href="/platform-status/incidents/{incident.slug}"'
+    assert "Incident open" in row and "An incident is open that can delay this order." in page
+    assert all("Open incident: " in text and link in text for text in [page, *pages])
+    assert answer.status_code == 200
+    assert told(client, order)[1] == before[1]
+    assert all("Open incident: " not in text for text in (before[0], client.get("/orders").text))
+
+
+def test_incident_of_one_provider_concerns_only_those_who_use_its_tools(client: FlaskClient, app: Flask) -> None:
+    mine, theirs = a_customer("1000"), a_customer("1000")
+    with transaction():
+        db.session.add(other := Provider(name="other", kind="manual", created_at=utc_now()))
+    tool = a_tool("other-visits")
+    order = an_order(customer=mine, now=utc_now())
+    with transaction():
+        db.session.get_one(Tool, tool.id).provider_id = other.id
+    an_order(customer=theirs, tool=tool, now=utc_now())
+    with transaction():
+        provider = db.session.get_one(Provider, order.provider_id)
+        provider.kind = "simulated"
+    opened(f"provider-{order.provider_id}")
+
+    pages = [signed_in(app.test_client(), each).get("/orders").text for each in (mine, theirs)]
+    visitor = app.test_client().get("/tools").text
+
+    assert ["Open incident: " in page for page in pages] == [True, False]
+    assert ["Incident open" in page for page in pages] == [True, False]
+    assert "Open incident: " not in visitor

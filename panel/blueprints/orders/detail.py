@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from markupsafe import Markup
 
+from panel.blueprints.shared import incident_banner
 from panel.blueprints.shared.forms import whole_number
 from panel.blueprints.shared.htmx import is_live, pause_or_resume, region_or_304
 from panel.clock import utc_now
@@ -121,9 +122,12 @@ def _region(own: OwnOrder, acts: Acts, versions: PageVersions) -> Markup:
     """The one rendering of section#live. It follows the newest page of the timeline alone."""
     page = _page_number()
     polls = own.status.is_moving and page == 1 and is_live()
+    incident = incident_banner.delaying(own.order.provider_id, catalogue_version=versions.catalogue_version)
     html = render_template(
         "orders/_live_order.html",
         own=own,
+        incident=incident,
+        next_step=own.next_step(has_incident=incident is not None),
         timeline=order_detail.timeline(own, page=page),
         money=order_detail.money(own),
         gifts=goodwill.given(own.id),

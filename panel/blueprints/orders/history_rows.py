@@ -16,6 +16,7 @@ from flask.sansio.app import App
 from markupsafe import Markup
 from sqlalchemy import Row
 
+from panel.blueprints.shared import incident_banner
 from panel.domain.next_step import NextStepFacts, next_step
 from panel.domain.status import Status
 from panel.lru_cache import LRUCache
@@ -120,13 +121,16 @@ def rendered(rows: Sequence[Row[*tuple[Any, ...]]], *, customer_id: int, catalog
         for row in order_history.in_full(customer_id, order_ids=missing):
             # The order may have moved on meanwhile: its row is cached under the version that was read.
             key = (row.id, row.version, row.is_unconfirmed, row.stop, row.is_held_back, catalogue_version)
-            html[key] = cache.get_or_make(key, partial(_render, row))
+            html[key] = cache.get_or_make(key, partial(_render, row, catalogue_version))
     by_id = {key[0]: text for key, text in html.items()}
     return Markup("\n".join([by_id[key[0]] for key in keys]))  # noqa: S704  (rendered, and escaped, by its template)
 
 
-def _render(row: Row[*tuple[Any, ...]]) -> str:
-    facts = NextStepFacts(Status(row.status), row.is_unconfirmed, row.stop or "", row.is_held_back)
+def _render(row: Row[*tuple[Any, ...]], catalogue_version: int) -> str:
+    incident = incident_banner.delaying(row.provider_id, catalogue_version=catalogue_version)
+    facts = NextStepFacts(
+        Status(row.status), row.is_unconfirmed, row.stop or "", row.is_held_back, has_incident=incident is not None
+    )
     shown = ShownRow(
         id=row.id,
         status=Status(row.status),

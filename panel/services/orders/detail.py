@@ -46,8 +46,7 @@ class OwnOrder:
     stop: str | None
     is_simulated: bool
 
-    @property
-    def next_step(self) -> NextStep:
+    def next_step(self, *, has_incident: bool) -> NextStep:
         """What happens next, and what the customer does."""
         order = self.order
         return next_step(
@@ -57,6 +56,7 @@ class OwnOrder:
                 stop=self.stop or "",
                 is_held_back=order.dispatch_at is not None and self.is_provider_paused,
                 can_cancel=self.terms.can_cancel,
+                has_incident=has_incident,
             )
         )
 

@@ -55,6 +55,7 @@ _SHOWN = (
     *_KNOWN,
     _TOOL_NAME,
     ORDERS.c.tool_id,
+    ORDERS.c.provider_id,
     ORDERS.c.link,
     ORDERS.c.quantity,
     ORDERS.c.remains,
@@ -137,6 +138,16 @@ _TOOLS_USED = select(_STEPS.c.tool_id).where(_STEPS.c.tool_id.is_not(None))
 def tools_used(customer_id: int) -> list[int]:
     """The numbers of the tools that this customer has ever ordered."""
     return list(db.session.execute(_TOOLS_USED, {"customer_id": customer_id}).scalars())
+
+
+_PROVIDERS_USED = (
+    select(TOOLS.c.provider_id).distinct().where(TOOLS.c.id.in_(select(_STEPS.c.tool_id).where(_STEPS.c.tool_id > 0)))
+)
+
+
+def providers_used(customer_id: int) -> list[int]:
+    """The providers of the tools that this customer has ever ordered."""
+    return list(db.session.execute(_PROVIDERS_USED, {"customer_id": customer_id}).scalars())
 
 
 def _read(

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
+from sqlalchemy import update as update_rows
 from sqlalchemy.exc import IntegrityError
 
 from panel.db import db, lock_rows, timed_cache
 from panel.domain.component_states import State
 from panel.domain.errors import ActionRefused, BadInput, NotFound, StaleForm
 from panel.domain.incidents import Phase, slug_of
-from panel.models import Incident, IncidentPart, IncidentUpdate
+from panel.models import Catalogue, Incident, IncidentPart, IncidentUpdate
 from panel.services import audit_log
 from panel.services.platform import components
 
@@ -236,6 +237,8 @@ def _say(incident: Incident, words: UpdateText, *, actor: str, now: datetime) ->
     incident.impact = words.impact or incident.impact
     incident.cost = words.cost or incident.cost
     db.session.flush()
+    # Customers' pages are cached by this version: the banner and what their orders say must follow.
+    db.session.execute(update_rows(Catalogue).values(version=Catalogue.version + 1))
     timed_cache.clear("board", "now", "figures", "times")
 
 

@@ -193,8 +193,8 @@ def test_an_unconfirmed_order_says_so_beside_its_tag(client: FlaskClient, custom
         transitions.set_schedule(row, unconfirmed_at=NOON)
         transitions.add_notes([transitions.Note(row, "Not confirmed.")], now=NOON)
 
-    assert "Not yet confirmed" not in before
-    assert "Not yet confirmed" in client.get("/orders/live").text
+    assert "Not confirmed yet" not in before
+    assert "Not confirmed yet" in client.get("/orders/live").text
 
 
 def test_a_tool_that_is_renamed_leaves_the_rows_of_its_past_orders(client: FlaskClient, customer: User) -> None:

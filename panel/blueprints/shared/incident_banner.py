@@ -1,0 +1,58 @@
+"""Open incidents for customers' pages: the banner of signed-in pages, and what orders say of an incident.
+
+Cached by the catalogue's version, which every change of an incident bumps: a page costs no read for it.
+"""
+
+from dataclasses import dataclass
+
+from flask import current_app
+from flask.sansio.app import App
+
+from panel.blueprints.shared.template_globals import me
+from panel.lru_cache import LRUCache
+from panel.services.orders import history as order_history
+from panel.services.platform import incident_notices
+from panel.services.platform.incident_notices import OpenIncident
+
+EXTENSION = "panel.incident_banner"
+MAX_CATALOGUES = 4
+MAX_CUSTOMERS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Caches:
+    incidents: LRUCache[int, tuple[OpenIncident, ...]]
+    providers: LRUCache[tuple[int, int, int], frozenset[int]]
+
+
+def init_app(app: App) -> None:
+    app.extensions[EXTENSION] = _Caches(LRUCache(MAX_CATALOGUES), LRUCache(MAX_CUSTOMERS))
+    app.jinja_env.globals.update(my_incidents=my_incidents)
+
+
+def open_incidents(catalogue_version: int) -> tuple[OpenIncident, ...]:
+    """The open incidents as of this version of the catalogue."""
+    caches: _Caches = current_app.extensions[EXTENSION]
+    return caches.incidents.get_or_make(catalogue_version, incident_notices.open_incidents)
+
+
+def delaying(provider_id: int, *, catalogue_version: int) -> OpenIncident | None:
+    """The newest open incident that can delay this provider's orders."""
+    incidents = open_incidents(catalogue_version)
+    return next((incident for incident in incidents if incident.delays(provider_id)), None)
+
+
+def my_incidents() -> list[OpenIncident]:
+    """The open incidents that concern the tools of the customer who asks; none for visitors and operators."""
+    user = me()
+    if user is None or user.is_operator:
+        return []
+    incidents = open_incidents(user.catalogue_version)
+    if not incidents:
+        return []
+    caches: _Caches = current_app.extensions[EXTENSION]
+    providers = caches.providers.get_or_make(
+        (user.id, user.state_version, user.catalogue_version),
+        lambda: frozenset(order_history.providers_used(user.id)),
+    )
+    return [each for each in incidents if each.concerns_all or any(map(each.delays, providers))]
