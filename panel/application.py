@@ -22,19 +22,20 @@ from panel.blueprints.account import (
 from panel.blueprints.api import docs as api_docs
 from panel.blueprints.api import endpoint as api_endpoint
 from panel.blueprints.office import access as office_gate
-from panel.blueprints.office import approvals as office_proposals
-from panel.blueprints.office import audit_log as office_log
+from panel.blueprints.office import approvals as office_approvals
+from panel.blueprints.office import audit_log as office_audit_log
 from panel.blueprints.office import canned_answers as office_canned_answers
 from panel.blueprints.office import customers as office_customers
 from panel.blueprints.office import dashboard as office_home
-from panel.blueprints.office import deposits as office_top_ups
+from panel.blueprints.office import deposits as office_deposits
 from panel.blueprints.office import incidents as office_incidents
 from panel.blueprints.office import ledger as office_ledger
+from panel.blueprints.office import old_addresses as office_old_addresses
 from panel.blueprints.office import order as office_order
 from panel.blueprints.office import orders as office_orders
 from panel.blueprints.office import providers as office_providers
 from panel.blueprints.office import refills as office_refills
-from panel.blueprints.office import reports as office_figures
+from panel.blueprints.office import reports as office_reports
 from panel.blueprints.office import reviews as office_reviews
 from panel.blueprints.office import tickets as office_tickets
 from panel.blueprints.office import time_rules as office_time_rules
@@ -90,18 +91,19 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_canned_answers.bp,
     office_customers.bp,
     office_ledger.bp,
-    office_log.bp,
+    office_audit_log.bp,
     office_order.bp,
     office_orders.bp,
-    office_proposals.bp,
+    office_approvals.bp,
     office_providers.bp,
     office_refills.bp,
     office_reviews.bp,
     office_time_rules.bp,
     office_tools.bp,
-    office_top_ups.bp,
+    office_deposits.bp,
     office_incidents.bp,
-    office_figures.bp,
+    office_reports.bp,
+    office_old_addresses.bp,
 )
 
 

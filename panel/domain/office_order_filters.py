@@ -11,6 +11,8 @@ from panel.domain.order_filters import OrderFilters
 
 LONGEST = 200
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+# Names of queues that bookmarks may still hold.
+FORMER_QUEUES = {"stuck": "stalled", "by-hand": "manual"}
 _OWN = {"q", "status", "tool", "from", "to", "after"}
 
 
@@ -63,6 +65,7 @@ def parse(given: Mapping[str, str], *, queues: tuple[str, ...]) -> OfficeOrderFi
     except BadFilters as error:
         errors |= error.errors
     provider, queue = given.get("provider", "").strip(), given.get("queue", "").strip()
+    queue = FORMER_QUEUES.get(queue, queue)
     customer = given.get("customer", "").strip().lower()
     if provider and not (_NUMBER.fullmatch(provider) and 0 < int(provider) <= LARGEST_ID):
         errors["provider"] = "There is no such provider. Choose one from the list."

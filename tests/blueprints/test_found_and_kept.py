@@ -90,7 +90,7 @@ def test_one_click_unsubscribe_may_come_from_another_site(client: FlaskClient, h
         ("/orders", "/orders.csv"),
         ("/balance/statement", "/balance/statement.csv"),
         ("/office/ledger", "/office/ledger.csv"),
-        ("/office/log", "/office/log.csv"),
+        ("/office/audit-log", "/office/audit-log.csv"),
     ],
 )
 def test_each_csv_is_also_one_for_excel(client: FlaskClient, address: str, path: str) -> None:

@@ -136,8 +136,8 @@ def test_pages_on_which_people_check_what_they_do_are_as_sound(
         ),
         (
             "operator",
-            f"/office/top-ups/{top_up}",
-            f"/office/top-ups/{top_up}/check",
+            f"/office/deposits/{top_up}",
+            f"/office/deposits/{top_up}/check",
             {"amount": "25", "paid_as": "TX-1"},
         ),
         ("operator", f"/office/tools/{tool}", f"/office/tools/{tool}/check", {"name": "Another name"}),

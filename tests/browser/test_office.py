@@ -29,15 +29,15 @@ def test_operator_works_a_queue_by_keyboard_alone(tabs: Tabs) -> None:
     first, second = (an_order(customer=customer, provider="manual", status=Status.IN_PROGRESS) for _ in range(2))
     page = tabs.open(an_operator()).page
     page.goto("/office")
-    queue = page.locator("#queue-by-hand a")
+    queue = page.locator("#queue-manual a")
 
     for _ in range(20):
         press(page, "j")
-        if page.evaluate("document.activeElement.id") == "open-by-hand":
+        if page.evaluate("document.activeElement.id") == "open-manual":
             break
     expect(queue).to_be_focused()
     press(page, "Enter")
-    expect(page.locator("h1")).to_have_text("To do by hand")
+    expect(page.locator("h1")).to_have_text("Manual orders")
     press(page, "j", "j", "k", "j")
     expect(page.locator(f"#open-{first.id}")).to_be_focused()
     press(page, "Enter")
@@ -59,7 +59,7 @@ def test_operator_works_a_queue_by_keyboard_alone(tabs: Tabs) -> None:
     press(page, "Enter")
     expect(page.locator(".notice[data-kind=good]")).to_have_text(f"Order {first.id} is Partial.")
     press(page, "u")
-    expect(page.locator("h1")).to_have_text("To do by hand")
+    expect(page.locator("h1")).to_have_text("Manual orders")
 
     expect(page.locator(f"#open-{second.id}")).to_be_visible()
     expect(page.locator(f"#open-{first.id}")).to_have_count(0)

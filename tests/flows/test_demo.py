@@ -92,13 +92,13 @@ def test_demo_has_something_in_the_queues_of_the_office(app: Flask) -> None:
     assert waiting == {
         "unconfirmed",
         "late",
-        "stuck",
+        "stalled",
         "reviews",
         "cancellations",
         "refills",
         "tickets",
-        "by-hand",
-        "top-ups",
+        "manual",
+        "deposits",
     }
 
 

@@ -127,7 +127,7 @@ def test_figures_of_a_day_show_what_was_returned(client: FlaskClient) -> None:
     every_outcome(now=at)
     signed_in(client, an_operator())
 
-    text = client.get("/office/figures").text
+    text = client.get("/office/reports").text
 
     day = re.search(rf'<tr><th[^>]*><time datetime="{at.date()}">.*?</tr>', text, re.S)
     assert day is not None
@@ -157,10 +157,10 @@ def test_top_up_shows_what_was_asked_for_and_what_it_does(office: FlaskClient, w
         reference = deposits.request_deposit(world.customer_id, amount_nanos=asked, now=NOON).reference
     before = ledger_figures.balance(world.customer_id)
 
-    listed = page_of(office, "/office/top-ups")
-    one = page_of(office, f"/office/top-ups/{reference}")
+    listed = page_of(office, "/office/deposits")
+    one = page_of(office, f"/office/deposits/{reference}")
     form = {"amount": arrived, "paid_as": "Bank 7"}
-    checked = Page(office.post(f"/office/top-ups/{reference}/check", data=form).text)
+    checked = Page(office.post(f"/office/deposits/{reference}/check", data=form).text)
 
     assert listed.beside("Amount asked for") == one.beside("Amount asked for") == [asked]
     assert only(checked.beside("Amount asked for")) == asked
@@ -185,7 +185,7 @@ def test_proposal_shows_its_amount_and_both_balances(client: FlaskClient, world:
         done = second_approval.act(wanted, balance_nanos=before, limit_nanos=10**9, now=utc_now())
     signed_in(client, second)
 
-    listed, one = page_of(client, "/office/proposals"), page_of(client, f"/office/proposals/{done.proposal_id}")
+    listed, one = page_of(client, "/office/approvals"), page_of(client, f"/office/approvals/{done.proposal_id}")
 
     assert listed.beside("Amount") == [amount]
     assert only(one.beside("Amount")) == amount

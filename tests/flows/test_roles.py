@@ -159,6 +159,8 @@ def test_office_opens_to_operators_who_have_shown_it(app: Flask, client: FlaskCl
         if rule_of(route, method) is Rule.OFFICE and method == "GET":
             answer = ask(client, method, path_of(route, {}))
             expected = {200, 303} if not route.arguments else {200, 303, 404}
+            if route.endpoint.startswith("office_old_addresses."):
+                expected = {301}
             if answer.status_code not in expected or "second-factor" in (answer.location or ""):
                 wrong.append((name_of(route, method), answer.status, answer.location))
 

@@ -13,10 +13,10 @@ from panel.services.office import account_access, approval_list, second_approval
 from panel.services.office.approval_list import ProposalDetail
 from panel.services.office.balance_changes import BalanceEffect
 
-bp: Blueprint = office_blueprint("proposals")
+bp: Blueprint = office_blueprint("approvals")
 
 
-@bp.get("/proposals")
+@bp.get("/approvals")
 def index() -> ResponseReturnValue:
     now = utc_now()
     return render_template(
@@ -29,12 +29,12 @@ def index() -> ResponseReturnValue:
     )
 
 
-@bp.get("/proposals/<int:proposal_id>")
+@bp.get("/approvals/<int:proposal_id>")
 def show(proposal_id: int) -> ResponseReturnValue:
     return _page(proposal_id)
 
 
-@bp.post("/proposals/<int:proposal_id>/confirmation")
+@bp.post("/approvals/<int:proposal_id>/confirmation")
 def confirm(proposal_id: int) -> ResponseReturnValue:
     person = operator()
     try:
@@ -46,10 +46,10 @@ def confirm(proposal_id: int) -> ResponseReturnValue:
         return _page(proposal_id, error), status_of(error)
     line = "" if number is None else f": line {number} of the ledger"
     flash(f"Proposal {proposal_id} is approved{line}.")
-    return redirect(url_for("office_proposals.show", proposal_id=proposal_id), code=303)
+    return redirect(url_for("office_approvals.show", proposal_id=proposal_id), code=303)
 
 
-@bp.post("/proposals/<int:proposal_id>/refusal")
+@bp.post("/approvals/<int:proposal_id>/refusal")
 def refuse(proposal_id: int) -> ResponseReturnValue:
     person = operator()
     try:
@@ -60,7 +60,7 @@ def refuse(proposal_id: int) -> ResponseReturnValue:
     except PanelError as error:
         return _page(proposal_id, error), status_of(error)
     flash(f"Proposal {proposal_id} is ended. Nothing was changed.")
-    return redirect(url_for("office_proposals.show", proposal_id=proposal_id), code=303)
+    return redirect(url_for("office_approvals.show", proposal_id=proposal_id), code=303)
 
 
 def _page(proposal_id: int, error: PanelError | None = None) -> str:

@@ -10,12 +10,12 @@ from panel.domain.list_filters import BadFilters
 from panel.services.office import audit_log_search
 from panel.services.office.audit_log_search import AuditLogFilters
 
-bp: Blueprint = office_blueprint("log")
+bp: Blueprint = office_blueprint("audit_log")
 
 FIELDS = (*audit_log_search.WORDS, "from", "to")
 
 
-@bp.get("/log")
+@bp.get("/audit-log")
 def index() -> ResponseReturnValue:
     try:
         filters = audit_log_search.parse(request.args)
@@ -24,7 +24,7 @@ def index() -> ResponseReturnValue:
     return _page(filters, {})
 
 
-@bp.get("/log.csv")
+@bp.get("/audit-log.csv")
 def csv() -> ResponseReturnValue:
     try:
         filters = audit_log_search.parse(request.args)

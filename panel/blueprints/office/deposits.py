@@ -24,13 +24,13 @@ from panel.services.money import deposits
 from panel.services.office import approval_list, customers, second_approval
 from panel.services.office.balance_changes import BalanceChange
 
-bp: Blueprint = office_blueprint("top_ups")
+bp: Blueprint = office_blueprint("deposits")
 
 PAGE_SIZE = 40
 MOST_REFERENCE_LENGTH = 100
 
 
-@bp.get("/top-ups")
+@bp.get("/deposits")
 def index() -> ResponseReturnValue:
     reference = request.args.get("q", "").strip()
     if reference:
@@ -45,7 +45,7 @@ def _go_to(reference: str) -> ResponseReturnValue:
         found = None
     if found is None:
         return _index(q=reference, errors={"q": "There is no request with this reference."}), 422
-    return redirect(url_for("office_top_ups.show", reference=found.reference), code=303)
+    return redirect(url_for("office_deposits.show", reference=found.reference), code=303)
 
 
 def _index(*, q: str = "", errors: dict[str, str] | None = None) -> str:
@@ -61,19 +61,19 @@ def _index(*, q: str = "", errors: dict[str, str] | None = None) -> str:
     )
 
 
-@bp.get("/top-ups/<reference>")
+@bp.get("/deposits/<reference>")
 def show(reference: str) -> ResponseReturnValue:
     return _page(_found(reference))
 
 
-@bp.get("/top-ups/<reference>/check")
-@bp.get("/top-ups/<reference>/confirmation")
+@bp.get("/deposits/<reference>/check")
+@bp.get("/deposits/<reference>/confirmation")
 def back(reference: str) -> ResponseReturnValue:
     """Whoever reloads the address of a form finds the request."""
-    return redirect(url_for("office_top_ups.show", reference=_found(reference).reference), code=303)
+    return redirect(url_for("office_deposits.show", reference=_found(reference).reference), code=303)
 
 
-@bp.post("/top-ups/<reference>/check")
+@bp.post("/deposits/<reference>/check")
 def check(reference: str) -> ResponseReturnValue:
     """The effect of the confirmation, before it happens."""
     top_up = _found(reference)
@@ -83,7 +83,7 @@ def check(reference: str) -> ResponseReturnValue:
         return _page(top_up, error), status_of(error)
 
 
-@bp.post("/top-ups/<reference>/confirmation")
+@bp.post("/deposits/<reference>/confirmation")
 def confirm(reference: str) -> ResponseReturnValue:
     top_up = _found(reference)
     try:
@@ -94,10 +94,10 @@ def confirm(reference: str) -> ResponseReturnValue:
             return _check_page(top_up, wanted, reason=error.message), 409
         return _page(_found(reference), error), status_of(error)
     flash(said(done, wanted.amount_nanos))
-    return redirect(url_for("office_top_ups.index"), code=303)
+    return redirect(url_for("office_deposits.index"), code=303)
 
 
-@bp.post("/top-ups/<reference>/refusal")
+@bp.post("/deposits/<reference>/refusal")
 def refuse(reference: str) -> ResponseReturnValue:
     top_up = _found(reference)
     try:
@@ -107,7 +107,7 @@ def refuse(reference: str) -> ResponseReturnValue:
     except PanelError as error:
         return _page(_found(reference), error, form="refusal"), status_of(error)
     flash(f"The request {top_up.reference} is refused. Nothing was added.")
-    return redirect(url_for("office_top_ups.index"), code=303)
+    return redirect(url_for("office_deposits.index"), code=303)
 
 
 def _found(reference: str) -> DepositRequest:

@@ -11,10 +11,10 @@ from panel.services import delivery_times
 from panel.services.platform import figures
 from panel.settings import Settings
 
-bp = office_blueprint("figures")
+bp = office_blueprint("reports")
 
 
-@bp.get("/figures")
+@bp.get("/reports")
 def show() -> ResponseReturnValue:
     now = utc_now()
     settings: Settings = current_app.config["PANEL"]

@@ -76,18 +76,18 @@ FOOTER = (
 
 # The views of the office, in the order of its navigation.
 OFFICE = (
-    Link("/office", "What waits"),
+    Link("/office", "Dashboard"),
     Link("/office/orders", "Orders"),
     Link("/office/reviews", "Reviews"),
     Link("/office/refills", "Refills and cancellations"),
     Link("/office/tickets", "Tickets"),
     Link("/office/customers", "Customers"),
-    Link("/office/top-ups", "Top-ups"),
-    Link("/office/proposals", "Approvals"),
+    Link("/office/deposits", "Deposits"),
+    Link("/office/approvals", "Approvals"),
     Link("/office/ledger", "Ledger"),
     Link("/office/tools", "Tools"),
     Link("/office/providers", "Providers"),
     Link("/office/incidents", "Incidents"),
-    Link("/office/figures", "Figures"),
-    Link("/office/log", "Audit log"),
+    Link("/office/reports", "Reports"),
+    Link("/office/audit-log", "Audit log"),
 )

@@ -36,7 +36,7 @@ PASSWORD_BYTES = 9
 TIMES_MINIMUM = 4
 LEASE_SECONDS = 60
 HOW_TO_PAY = (
-    "This is a demonstration: nothing is paid.\n\nThe operator confirms your request in the office, under Top-ups.\n"
+    "This is a demonstration: nothing is paid.\n\nThe operator confirms your request in the office, under Deposits.\n"
 )
 # Since when the customer has been here: some orders are days old.
 BEGAN_BEFORE = timedelta(days=3)

@@ -129,7 +129,7 @@ def listed(*, now: datetime) -> list[ProviderHealth]:
     asked = _counted(orders.where(Order.sync_at.is_not(None)))
     waiting = _counted(orders.where(Order.dispatch_at.is_not(None)))
     # No job hands over or asks about what people fulfil: there the status tells.
-    by_hand = queues.hand_orders()
+    by_hand = queues.manual_orders()
     of_people = orders.where(Order.id.in_(select(by_hand.c.id)))
     asked |= _counted(of_people.where(Order.status != Status.PENDING))
     waiting |= _counted(of_people.where(Order.status == Status.PENDING))

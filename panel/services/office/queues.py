@@ -1,4 +1,4 @@
-"""What waits in the office, by what breaks a promise first: each queue with its rule, its count and its oldest.
+"""Work queues of the office, the most urgent first: each with its rule, its count and its oldest item.
 
 The order of the queues is fixed, so that a row never moves under the pointer. Open orders are reached through the
 counts per customer and status and the index beside them, however many orders have ended.
@@ -55,7 +55,7 @@ class LatenessLimits:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """What waits: its name in addresses, its rule in words, how many there are, and since when the oldest waits.
+    """A queue: its name in addresses, its rule in words, how many items wait, and since when the oldest does.
 
     `ends_at`: when the first of them is settled by time, where time does that.
     """
@@ -84,7 +84,7 @@ def _time_rules(limits: LatenessLimits, now: datetime) -> Queue:
     if hold is not None:
         hours = {"unconfirmed_hours": limits.unconfirmed_hours, "dispatch_hours": limits.dispatch_hours}
         count = timeouts.due(**hours, now=now).count
-    rule = "Orders that time would cancel, while the time rules are on hold. Check the clock, then resume them."
+    rule = "Orders past their time limit are not canceled while the time rules are on hold. Check the server’s clock, then resume them."
     return Queue(
         "time-rules", "Time rules on hold", rule, time_rules.PAGE, count, hold.since if count and hold else None
     )
@@ -95,9 +95,9 @@ def _unconfirmed(limits: LatenessLimits, now: datetime) -> Queue:
     count, oldest = _counted(select(func.count(), func.min(Attempt.at)).where(unknown))
     return Queue(
         "unconfirmed",
-        "Unconfirmed sends",
-        "It is not known whether the provider has the order. Nothing is sent again by machine; after "
-        f"{_hours(limits.unconfirmed_hours)} it is canceled and the money returned.",
+        "Unconfirmed orders",
+        "The provider’s answer was unclear, so the order may or may not have been placed there. It is not sent again "
+        f"automatically. After {_hours(limits.unconfirmed_hours)} it is canceled and the money returned.",
         "/office/reviews?kind=unconfirmed",
         count,
         oldest,
@@ -111,23 +111,22 @@ def _late(limits: LatenessLimits, now: datetime) -> Queue:
     return Queue(
         "late",
         "Late to start",
-        f"Not started, and placed longer ago than 90 of 100 orders of the same tool took (last "
-        f"{delivery_times.WINDOW.days} days), or {_hours(limits.dispatch_hours)} where too few were measured. "
-        "Never under 5 minutes.",
+        f"Not started, though 90% of this tool’s orders start sooner (last {delivery_times.WINDOW.days} days, at least "
+        f"5 minutes). Tools with too few orders: after {_hours(limits.dispatch_hours)}.",
         "/office/orders?queue=late",
         count,
         oldest,
     )
 
 
-def _stuck(limits: LatenessLimits, now: datetime) -> Queue:
-    found = stuck_orders(limits, now=now)
+def _stalled(limits: LatenessLimits, now: datetime) -> Queue:
+    found = stalled_orders(limits, now=now)
     count, oldest = _counted(select(func.count(), func.min(found.c.news_at)).select_from(found))
     return Queue(
-        "stuck",
-        "Stuck",
-        f"Started, and neither status nor count moved for {_hours(limits.stuck_hours)}.",
-        "/office/orders?queue=stuck",
+        "stalled",
+        "Stalled",
+        f"Started, but neither the status nor the delivered count changed for {_hours(limits.stuck_hours)}.",
+        "/office/orders?queue=stalled",
         count,
         oldest,
     )
@@ -135,28 +134,28 @@ def _stuck(limits: LatenessLimits, now: datetime) -> Queue:
 
 def _reviews(limits: LatenessLimits, now: datetime) -> Queue:
     count, oldest = _counted(select(func.count(), func.min(Review.opened_at)).where(Review.resolved_at.is_(None)))
-    rule = "Something that did not fit and waits for a person. Unconfirmed sends are among them."
+    rule = "Something that needs an operator’s decision. Unconfirmed orders are included."
     return Queue("reviews", "Reviews", rule, "/office/reviews", count, oldest)
 
 
 def _cancellations(limits: LatenessLimits, now: datetime) -> Queue:
     asked = Cancellation.state == CancellationState.ASKED
     count, oldest = _counted(select(func.count(), func.min(Cancellation.asked_at)).where(asked))
-    rule = "A customer asked for an order to be stopped, and nobody has answered."
+    rule = "A customer asked to cancel an order and has no answer yet."
     return Queue("cancellations", "Cancellations", rule, "/office/refills#cancellations", count, oldest)
 
 
 def _refills(limits: LatenessLimits, now: datetime) -> Queue:
     count, oldest = _counted(select(func.count(), func.min(Refill.asked_at)).where(IS_OPEN_REFILL))
-    rule = "A top-up that was asked for and has not ended. Those by hand wait for you."
+    rule = "Refills that were requested and have not finished. You handle those of manual orders."
     return Queue("refills", "Refills", rule, "/office/refills", count, oldest)
 
 
-def _by_hand(limits: LatenessLimits, now: datetime) -> Queue:
-    found = hand_orders()
+def _manual(limits: LatenessLimits, now: datetime) -> Queue:
+    found = manual_orders()
     count, oldest = _counted(select(func.count(), func.min(found.c.placed_at)).select_from(found))
-    rule = "Open orders that people fulfil, claimed or not."
-    return Queue("by-hand", "To do by hand", rule, "/office/orders?queue=by-hand", count, oldest)
+    rule = "Open orders that operators fulfill, assigned or not."
+    return Queue("manual", "Manual orders", rule, "/office/orders?queue=manual", count, oldest)
 
 
 def _providers(limits: LatenessLimits, now: datetime) -> Queue:
@@ -167,34 +166,34 @@ def _providers(limits: LatenessLimits, now: datetime) -> Queue:
     )
     count, oldest = _counted(select(func.count(), func.min(Provider.paused_at)).where(stopped))
     rule = (
-        f"Paused, or without a usable answer to {provider_health.SILENT_AFTER} calls or a clear one to "
+        f"Paused, or no usable answer to {provider_health.SILENT_AFTER} calls in a row, or unclear answers to "
         f"{provider_health.UNCLEAR_AFTER} orders in a row. Their orders wait."
     )
-    return Queue("providers", "Providers silent or paused", rule, "/office/providers", count, oldest)
+    return Queue("providers", "Providers not responding or paused", rule, "/office/providers", count, oldest)
 
 
 _UNPAID = (DepositRequest.transfer_id.is_(None), DepositRequest.refused_at.is_(None))
 
 
-def _top_ups(limits: LatenessLimits, now: datetime) -> Queue:
+def _deposits(limits: LatenessLimits, now: datetime) -> Queue:
     count, oldest = _counted(select(func.count(), func.min(DepositRequest.requested_at)).where(*_UNPAID))
-    rule = "Requests to add money that nobody has confirmed. Confirm what arrived."
-    return Queue("top-ups", "Top-ups", rule, "/office/top-ups", count, oldest)
+    rule = "Deposits that customers announced. Confirm each one when its payment arrives."
+    return Queue("deposits", "Deposits", rule, "/office/deposits", count, oldest)
 
 
-def _proposals(limits: LatenessLimits, now: datetime) -> Queue:
+def _approvals(limits: LatenessLimits, now: datetime) -> Queue:
     waits = (Proposal.state == ProposalState.OPEN, Proposal.expires_at > now)
     count, oldest, ends_at = db.session.execute(
         select(func.count(), func.min(Proposal.proposed_at), func.min(Proposal.expires_at)).where(*waits)
     ).one()
-    rule = "Money above the limit, and changes to an operator’s access. A second operator approves them."
-    return Queue("proposals", "Approvals", rule, "/office/proposals", count, oldest, ends_at)
+    rule = "Amounts above the limit, and changes to operators’ access. A second operator approves them."
+    return Queue("approvals", "Approvals", rule, "/office/approvals", count, oldest, ends_at)
 
 
 def _tickets(limits: LatenessLimits, now: datetime) -> Queue:
     ours = Ticket.state == TicketState.WAITING_FOR_US
     count, oldest = _counted(select(func.count(), func.min(Ticket.waits_since)).where(ours))
-    rule = "The customer wrote last and waits for an answer."
+    rule = "The customer wrote last and is waiting for a reply."
     return Queue("tickets", "Tickets", rule, "/office/tickets", count, oldest)
 
 
@@ -202,15 +201,15 @@ _QUEUES: tuple[Callable[[LatenessLimits, datetime], Queue], ...] = (
     _time_rules,
     _unconfirmed,
     _late,
-    _stuck,
+    _stalled,
     _reviews,
     _cancellations,
     _refills,
     _tickets,
-    _by_hand,
+    _manual,
     _providers,
-    _top_ups,
-    _proposals,
+    _deposits,
+    _approvals,
 )
 
 
@@ -235,7 +234,7 @@ def _usual_starts(*, now: datetime) -> dict[int, int]:
     return {tool_id: measure.p90_seconds for tool_id, measure in measured.items() if measure is not None}
 
 
-def stuck_orders(limits: LatenessLimits, *, now: datetime) -> Subquery[Any]:
+def stalled_orders(limits: LatenessLimits, *, now: datetime) -> Subquery[Any]:
     """Open orders whose status and count have not moved for long: id, placed_at and news_at."""
     news_at = (
         select(EVENTS.c.at)
@@ -251,8 +250,8 @@ def stuck_orders(limits: LatenessLimits, *, now: datetime) -> Subquery[Any]:
     return waiting
 
 
-def hand_orders() -> Subquery[Any]:
-    """Open orders that people fulfil: id and placed_at."""
+def manual_orders() -> Subquery[Any]:
+    """Open orders that operators fulfill: id and placed_at."""
     manual = select(Provider.id).where(Provider.kind == "manual")
     open_ones = _open([status for status in Status if status.is_open])
     found: Subquery[Any] = open_ones.where(ORDERS.c.provider_id.in_(manual)).subquery()
@@ -264,14 +263,14 @@ def orders_in(name: str, limits: LatenessLimits, *, now: datetime) -> Subquery[A
     match name:
         case "late":
             return late_orders(limits, now=now)
-        case "stuck":
-            return stuck_orders(limits, now=now)
-        case "by-hand":
-            return hand_orders()
+        case "stalled":
+            return stalled_orders(limits, now=now)
+        case "manual":
+            return manual_orders()
     return None
 
 
-ORDER_QUEUES = (("late", "Late to start"), ("stuck", "Stuck"), ("by-hand", "To do by hand"))
+ORDER_QUEUES = (("late", "Late to start"), ("stalled", "Stalled"), ("manual", "Manual orders"))
 
 
 def _open(statuses: Sequence[Status]) -> Any:

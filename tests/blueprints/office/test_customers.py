@@ -70,7 +70,7 @@ def test_one_page_shows_a_customer_from_all_sides(office: FlaskClient) -> None:
 
     assert f'href="/office/orders/{order.id}"' in page
     assert f'href="/office/ledger?order={order.id}"' in page
-    assert f'href="/office/top-ups/{reference}"' in page
+    assert f'href="/office/deposits/{reference}"' in page
     assert "2: 1 Pending, 1 Partial" in page
     assert re.search(r"Held for moving orders</dt><dd><data[^>]*>\$0\.09<", page)
     assert office.get("/office/customers/999999").status_code == 404
@@ -148,7 +148,7 @@ def test_above_the_limit_another_operator_confirms_on_a_page_of_its_own(app: Fla
 
     proposed = office.post(f"/office/customers/{customer.id}/money", data=hidden(looked))
     waiting = html.unescape(office.get(proposed.location).text)
-    address = re.search(r'href="(/office/proposals/\d+)"', waiting)[1]
+    address = re.search(r'href="(/office/approvals/\d+)"', waiting)[1]
     own = office.get(address).text
     refused = office.post(f"{address}/confirmation", data={"balance": "10000000000"})
     held = balance(customer)
@@ -160,29 +160,29 @@ def test_above_the_limit_another_operator_confirms_on_a_page_of_its_own(app: Fla
     assert (refused.status_code, held) == (409, "10.00")
     assert (confirmed.status_code, again_.status_code) == (303, 409)
     assert balance(customer) == "110.01"
-    assert "Nothing waits." in second.get("/office/proposals").text
+    assert "Nothing waits." in second.get("/office/approvals").text
 
 
 def test_a_top_up_is_confirmed_with_what_arrived(office: FlaskClient) -> None:
     customer = a_customer("0")
     with transaction():
         reference = deposits.request_deposit(customer.id, amount_nanos=25_000_000_000, now=NOON).reference
-    address = f"/office/top-ups/{reference}"
+    address = f"/office/deposits/{reference}"
 
-    listed = office.get("/office/top-ups").text
+    listed = office.get("/office/deposits").text
     bad = office.post(f"{address}/check", data={"amount": "24.50", "paid_as": ""})
     looked = office.post(f"{address}/check", data={"amount": "24.50", "paid_as": "SEPA 77"})
     first, second = (office.post(f"{address}/confirmation", data=hidden(looked.text)) for _ in range(2))
 
     assert reference in listed
-    assert office.get(f"/office/top-ups?q={reference.lower()}").location == address
+    assert office.get(f"/office/deposits?q={reference.lower()}").location == address
     assert (bad.status_code, looked.status_code) == (422, 200)
     assert 'value="24.50"' in bad.text
     assert (first.status_code, second.status_code) == (303, 409)
     assert balance(customer) == "24.50"
     assert ledger.last_entries(customer.id, count=1)[0].note == "Payment SEPA 77"
-    assert "No request waits." in office.get("/office/top-ups").text
-    assert office.get("/office/top-ups/T-XXXXXX").status_code == 404
+    assert "No request waits." in office.get("/office/deposits").text
+    assert office.get("/office/deposits/T-XXXXXX").status_code == 404
 
 
 def test_a_refused_top_up_tells_its_customer_why(app: Flask, office: FlaskClient) -> None:
@@ -190,8 +190,8 @@ def test_a_refused_top_up_tells_its_customer_why(app: Flask, office: FlaskClient
     with transaction():
         reference = deposits.request_deposit(customer.id, amount_nanos=25_000_000_000, now=NOON).reference
 
-    empty = office.post(f"/office/top-ups/{reference}/refusal", data={"refusal": ""})
-    done = office.post(f"/office/top-ups/{reference}/refusal", data={"refusal": "It never came."})
+    empty = office.post(f"/office/deposits/{reference}/refusal", data={"refusal": ""})
+    done = office.post(f"/office/deposits/{reference}/refusal", data={"refusal": "It never came."})
     page = signed_in(app.test_client(), customer).get("/balance/add").text
 
     assert (empty.status_code, done.status_code) == (422, 303)
@@ -265,7 +265,7 @@ def test_pages_and_files_of_the_office_are_kept_by_nobody_and_shown_to_no_custom
     customer, tool = a_customer("10"), a_tool("page-visits")
     browser, halfway = signed_in(app.test_client(), customer), app.test_client()
     signed_in(halfway, an_operator(), second_factor=False)
-    paths = ["customers", "proposals", "top-ups", "ledger", "ledger.csv", "log", "log.csv", "tools", "providers"]
+    paths = ["customers", "approvals", "deposits", "ledger", "ledger.csv", "audit-log", "audit-log.csv", "tools", "providers"]
     paths += [f"customers/{customer.id}", f"tools/{tool.slug}", f"providers/{tool.provider_id}", "tools/new"]
 
     for path in paths:
@@ -294,7 +294,7 @@ def test_another_operators_access_and_role_change_with_a_second_operators_approv
     asked = [office.post(f"{page}/{what}", data={"reason": "Left."}) for what in ("disable", "role")]
     between = html.unescape(office.get(page).text)
     twice = office.post(f"{page}/disable", data={"reason": "Left."})
-    addresses = re.findall(r'href="(/office/proposals/\d+)"', between)
+    addresses = re.findall(r'href="(/office/approvals/\d+)"', between)
     own = html.unescape(office.get(addresses[0]).text)
     still = reload(target).disabled_at, reload(target).is_operator
     approved = [second.post(f"{address}/confirmation") for address in addresses]
@@ -308,7 +308,7 @@ def test_another_operators_access_and_role_change_with_a_second_operators_approv
     assert still == (None, True)
     assert [answer.status_code for answer in approved] == [303, 303]
     assert (reload(target).disabled_at is not None, reload(target).is_operator) == (True, False)
-    listed = html.unescape(second.get("/office/proposals").text)
+    listed = html.unescape(second.get("/office/approvals").text)
     assert "Disable the account" in listed and "Change the role to customer" in listed and "Approved" in listed
 
 
@@ -318,7 +318,7 @@ def test_the_only_operator_reads_how_to_go_on_from_the_command_line(office: Flas
     office.post(f"/office/customers/{customer.id}/money", data=hidden(looked.text))
 
     page = html.unescape(office.get(f"/office/customers/{customer.id}").text)
-    approvals = html.unescape(office.get("/office/proposals").text)
+    approvals = html.unescape(office.get("/office/approvals").text)
 
     assert f"flask users role {customer.email} operator" in page
     assert "There is only one operator" in approvals and "flask approvals approve" in approvals

@@ -129,7 +129,7 @@ def test_files_hold_every_line_and_no_formulas(office: FlaskClient) -> None:
         audit_log.write("-do", actor="+anna", subject="=2+2", detail="\ttab", now=NOON)
 
     lines = list(csv.DictReader(io.StringIO(office.get("/office/ledger.csv").text)))
-    log = list(csv.DictReader(io.StringIO(office.get("/office/log.csv").text)))
+    log = list(csv.DictReader(io.StringIO(office.get("/office/audit-log.csv").text)))
 
     assert [(line["amount"], line["reason"], line["note"]) for line in lines] == [
         (money.plain(5), "'=1+1", "'@SUM(A1)"),
@@ -144,7 +144,7 @@ def test_the_log_is_searched_by_who_what_and_when_in_pages(office: FlaskClient) 
         audit_log.write("tools set", actor="bert", subject="tool x", detail="name=Y", now=NOON)
 
     def log(**given: str) -> str:
-        return office.get(f"/office/log?{urlencode(given)}").text
+        return office.get(f"/office/audit-log?{urlencode(given)}").text
 
     whole = log(actor="ANN")
     second = office.get(html.unescape(re.search(r'rel="next" href="([^"]+)"', whole)[1])).text
@@ -153,5 +153,5 @@ def test_the_log_is_searched_by_who_what_and_when_in_pages(office: FlaskClient) 
     assert log(subject="order 7").count("<tr id=") == 1
     assert log(act="tools", detail="NAME=").count("<tr id=") == 1
     assert "No line matches." in log(**{"from": "2026-11-21"})
-    assert office.get("/office/log?actor=%00").status_code == 422
+    assert office.get("/office/audit-log?actor=%00").status_code == 422
     assert db.session.query(AuditLogEntry).count() == audit_log_search.PAGE_SIZE + 2

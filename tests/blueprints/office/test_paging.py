@@ -86,9 +86,9 @@ LISTS = [
     ("/office/orders", "order", _orders, select(Order.id)),
     ("/office/customers", "customer", _customers, select(User.id)),
     ("/office/ledger", "line", _orders, select(Transfer.id)),
-    ("/office/log", "log", _log, select(AuditLogEntry.id)),
+    ("/office/audit-log", "log", _log, select(AuditLogEntry.id)),
     ("/office/reviews", "review", _reviews, select(Review.id)),
-    ("/office/top-ups", "top-up", _top_ups, select(DepositRequest.id)),
+    ("/office/deposits", "top-up", _top_ups, select(DepositRequest.id)),
     ("/office/tickets", "ticket", _tickets, select(Ticket.id)),
 ]
 
@@ -149,7 +149,7 @@ def test_pages_of_a_customers_tickets_hold_each_ticket_once(client: FlaskClient,
     ("path", "module", "make", "everything"),
     [
         ("/office/ledger.csv", ledger_search, _orders, select(Transfer.id)),
-        ("/office/log.csv", audit_log_search, _log, select(AuditLogEntry.id)),
+        ("/office/audit-log.csv", audit_log_search, _log, select(AuditLogEntry.id)),
     ],
 )
 def test_files_read_in_batches_hold_each_line_once(

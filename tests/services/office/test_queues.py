@@ -1,4 +1,4 @@
-"""What waits in the office: each queue holds what its rule says, no more and no less."""
+"""Work queues of the office: each queue holds what its rule says, no more and no less."""
 
 from datetime import datetime, timedelta
 
@@ -61,7 +61,7 @@ def test_order_is_stuck_when_status_and_count_stand_still() -> None:
     an_order(status=Status.IN_PROGRESS, now=NOON - 24 * HOUR)
     an_order(status=Status.IN_PROGRESS, now=NOON - 23 * HOUR)
 
-    assert waiting() == {"stuck": 1}
+    assert waiting() == {"stalled": 1}
 
 
 def test_word_about_an_order_that_stands_still_is_no_news_of_it() -> None:
@@ -69,7 +69,7 @@ def test_word_about_an_order_that_stands_still_is_no_news_of_it() -> None:
     with transaction():
         cancellations.request_cancellation(order.id, customer_id=order.customer_id, now=NOON)
 
-    assert waiting()["stuck"] == 1
+    assert waiting()["stalled"] == 1
 
 
 def test_unconfirmed_send_waits_with_its_deadline_and_is_not_called_late() -> None:
@@ -87,12 +87,12 @@ def test_unconfirmed_send_waits_with_its_deadline_and_is_not_called_late() -> No
 def test_work_by_hand_waits_until_it_has_ended() -> None:
     an_order(provider="manual")
     done = an_order(provider="manual", status=Status.COMPLETED)
-    assert waiting() == {"by-hand": 1}
+    assert waiting() == {"manual": 1}
 
     with transaction():
         refills.request_refill(done.id, customer_id=done.customer_id, now=NOON)
 
-    assert waiting() == {"by-hand": 1, "refills": 1, "reviews": 1}
+    assert waiting() == {"manual": 1, "refills": 1, "reviews": 1}
 
 
 def test_silent_and_paused_providers_wait_once_each() -> None:
@@ -131,7 +131,7 @@ def test_table_narrows_by_whose_which_and_what_and_searches_all_that_names_an_or
     assert ids_of() == [second.id, first.id]
     assert ids_of(status="completed") == ids_of(customer="ANNA@example.com") == ids_of(q="upstream-9") == [first.id]
     assert ids_of(q="first-one") == ids_of(q=f"#{first.id}") == ids_of(q="nna@exa") == [first.id]
-    assert ids_of(queue="by-hand") == ids_of(queue="late") == ids_of(tool=tool.tool.slug) == [second.id]
+    assert ids_of(queue="manual") == ids_of(queue="late") == ids_of(tool=tool.tool.slug) == [second.id]
     assert ids_of(provider=str(second.provider_id)) == ids_of(to="2026-11-19") == [second.id]
     assert ids_of(q="%") == ids_of(customer="nna@exa") == []
 

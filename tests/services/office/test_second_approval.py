@@ -203,8 +203,8 @@ def test_what_waits_for_a_second_operator_is_a_queue_of_the_office() -> None:
     acted(wanted(customer, operator, "200"))
     limits = queues.LatenessLimits(dispatch_hours=24, stuck_hours=24, unconfirmed_hours=72)
 
-    found = {queue.name: queue for queue in queues.all_queues(limits, now=NOON)}["proposals"]
-    later = {queue.name: queue for queue in queues.all_queues(limits, now=NOON + second_approval.LASTS)}["proposals"]
+    found = {queue.name: queue for queue in queues.all_queues(limits, now=NOON)}["approvals"]
+    later = {queue.name: queue for queue in queues.all_queues(limits, now=NOON + second_approval.LASTS)}["approvals"]
 
     assert (found.count, found.oldest, found.ends_at) == (1, NOON, NOON + second_approval.LASTS)
     assert later.count == 0

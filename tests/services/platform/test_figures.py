@@ -77,11 +77,11 @@ def test_office_shows_every_figure_as_a_drawing_and_in_a_table(client: FlaskClie
     an_order(status=Status.COMPLETED)
     forget()
 
-    page = signed_in(client, an_operator()).get("/office/figures").text
+    page = signed_in(client, an_operator()).get("/office/reports").text
 
     assert page.count('class="chart__drawing"') == 3
     assert page.count('<tr><th scope="row"') == figures.SHOWN_DAYS
-    assert client.application.test_client().get("/office/figures").status_code == 404
+    assert client.application.test_client().get("/office/reports").status_code == 404
 
 
 def forget() -> None:

@@ -1,0 +1,29 @@
+"""Permanent redirects from former addresses of the office to the ones of today, for bookmarks and old mails."""
+
+from flask import redirect, request
+from flask.typing import ResponseReturnValue
+
+from panel.blueprints.office.access import PREFIX, office_blueprint
+
+bp = office_blueprint("old_addresses")
+
+NEW_NAMES = {
+    "top-ups": "deposits",
+    "figures": "reports",
+    "log": "audit-log",
+    "log.csv": "audit-log.csv",
+    "proposals": "approvals",
+}
+
+
+def moved(rest: str = "") -> ResponseReturnValue:
+    """The same page under its new address, with its query."""
+    old = request.path.removeprefix(f"{PREFIX}/").partition("/")[0]
+    path = f"{PREFIX}/{NEW_NAMES[old]}{f'/{rest}' if rest else ''}"
+    query = request.query_string.decode("latin-1")
+    return redirect(f"{path}?{query}" if query else path, code=301)
+
+
+for _old in NEW_NAMES:
+    bp.add_url_rule(f"/{_old}", endpoint=f"{_old.replace('.', '-')}", view_func=moved)
+    bp.add_url_rule(f"/{_old}/<path:rest>", endpoint=f"{_old.replace('.', '-')}-below", view_func=moved)
