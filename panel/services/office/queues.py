@@ -84,7 +84,10 @@ def _time_rules(limits: LatenessLimits, now: datetime) -> Queue:
     if hold is not None:
         hours = {"unconfirmed_hours": limits.unconfirmed_hours, "dispatch_hours": limits.dispatch_hours}
         count = timeouts.due(**hours, now=now).count
-    rule = "Orders past their time limit are not canceled while the time rules are on hold. Check the server’s clock, then resume them."
+    rule = (
+        "Orders past their time limit are not canceled while the time rules are on hold. "
+        "Check the server’s clock, then resume them."
+    )
     return Queue(
         "time-rules", "Time rules on hold", rule, time_rules.PAGE, count, hold.since if count and hold else None
     )
