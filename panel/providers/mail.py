@@ -144,6 +144,17 @@ def _write(path: Path, content: bytes) -> None:
     fresh.replace(path)
 
 
+class _Client(aiosmtplib.SMTP):
+    """The library's client, which also closes itself after a failed log-in, without waiting for the server."""
+
+    def close(self) -> None:
+        transport = self.transport
+        super().close()
+        if isinstance(transport, asyncio.WriteTransport):
+            # Closing TLS politely waits for the server, which may never answer.
+            transport.abort()
+
+
 class SmtpTransport:
     """One SMTP connection for all mails of a sweep. A refused mail leaves it open, any other failure closes it."""
 
@@ -151,7 +162,7 @@ class SmtpTransport:
         self._settings = settings
         # The connection outlives one call, so its event loop does too.
         self._runner = asyncio.Runner()
-        self._client = aiosmtplib.SMTP(
+        self._client = _Client(
             hostname=server.host,
             port=server.port,
             use_tls=server.is_tls_from_the_start,
@@ -206,11 +217,7 @@ class SmtpTransport:
 
     def _disconnect(self) -> None:
         async def close() -> None:
-            transport = self._client.transport
             self._client.close()
-            if isinstance(transport, asyncio.WriteTransport):
-                # Closing TLS politely waits for the server, which may never answer.
-                transport.abort()
             # A transport closes its socket later, in turns of the loop.
             await asyncio.sleep(CLOSING_SECONDS)
 
