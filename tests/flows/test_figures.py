@@ -180,7 +180,7 @@ def test_check_page_says_how_much_is_missing(client: FlaskClient, world: World) 
 
     assert answer.status_code == 422
     notice = re.search(
-        r"costs (\$[0-9.,]+) and your balance is (\$[0-9.]+): (\$[0-9.,]+) is missing", Page(answer.text).line
+        r"costs (\$[0-9.,]+) and your balance is (\$[0-9.]+): you need (\$[0-9.,]+) more", Page(answer.text).line
     )
     assert notice is not None
     assert [nanos_of(amount) for amount in notice.groups()] == [charge, balance, charge - balance]

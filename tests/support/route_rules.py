@@ -141,6 +141,7 @@ RULES = {
         POST /orders/mass
         GET /orders/new
         GET /orders/price
+        GET /orders/waiting
         GET /tickets
         POST /tickets
         GET /tickets/new

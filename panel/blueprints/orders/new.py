@@ -23,7 +23,9 @@ from panel.services.catalogue.tools import ToolOffer
 from panel.services.money import ledger
 from panel.services.orders import detail as order_detail
 from panel.services.orders import placing as order_placing
+from panel.services.orders import waiting_order
 from panel.services.orders.placing import Placing, Quote
+from panel.services.orders.waiting_order import WaitingOrder
 
 bp = Blueprint("ordering", __name__, url_prefix="/orders")
 
@@ -31,6 +33,7 @@ _TERMS_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 _ORDER_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 CAME_TWICE = "This field came more than once. Send it once."
 NO_NUMBER = "The form came without a usable number of its own. It has a new one now: look at it and send it again."
+NO_LONGER_KEPT = "This link to your waiting order no longer works. Nothing was charged. Enter the order again."
 NO_TERMS = "The form did not say which terms you saw. Check the order again."
 
 
@@ -115,6 +118,25 @@ def _offer(slug: str) -> ToolOffer | None:
 def ask_again() -> ResponseReturnValue:
     """Whoever opens or reloads the address of the check page finds the form."""
     return redirect(url_for("ordering.new"), code=303)
+
+
+@bp.get("/waiting")
+@login_required
+def waiting() -> ResponseReturnValue:
+    """The check page of an order that waited for funds, or the order itself when it has been placed meanwhile."""
+    token = request.args.get(waiting_order.PARAMETER, "")
+    kept = waiting_order.read(token, customer_id=current_user.id, now=utc_now())
+    if kept is None:
+        return _form(TypedOrder(errors=(("", NO_LONGER_KEPT),))), 410
+    placed = order_placing.find_by_request(current_user.id, request_id=kept.request_id)
+    if placed is not None:
+        return redirect(url_for("order.show", order_id=placed.id), code=303)
+    typed = _with_faults(TypedOrder(kept.tool, kept.link, kept.quantity, kept.request_id))
+    if typed.errors:
+        return _form(typed), 422
+    wanted = order_placing.quote(typed.tool, link=typed.link, quantity=typed.quantity)
+    page, _status = _check_page(typed, wanted, status=200)
+    return page
 
 
 @bp.post("/check")
@@ -235,7 +257,7 @@ def _check_again(typed: TypedOrder, error: PanelError, *, status: int) -> Respon
     return _check_page(typed, wanted, status=status, reason=error.message)
 
 
-def _check_page(typed: TypedOrder, wanted: Quote, *, status: int, reason: str = "") -> ResponseReturnValue:
+def _check_page(typed: TypedOrder, wanted: Quote, *, status: int, reason: str = "") -> tuple[str, int]:
     balance_nanos = ledger.balance_nanos(current_user.id)
     missing_nanos = max(0, wanted.charge_nanos - balance_nanos)
     page = render_template(
@@ -247,8 +269,22 @@ def _check_page(typed: TypedOrder, wanted: Quote, *, status: int, reason: str = 
         balance_nanos=balance_nanos,
         after_nanos=balance_nanos - wanted.charge_nanos,
         missing_nanos=missing_nanos,
+        **_funds_to_add(typed, missing_nanos=missing_nanos),
     )
     return page, 422 if missing_nanos and status == 200 else status
+
+
+def _funds_to_add(typed: TypedOrder, *, missing_nanos: int) -> dict[str, object]:
+    """The amount to add where funds are missing, and the address that adds it; its `next` leads back to this page."""
+    if not missing_nanos:
+        return {"add_nanos": 0, "add_funds_path": ""}
+    kept = WaitingOrder(typed.tool, typed.link, typed.quantity, typed.request_id)
+    back = waiting_order.path_of(kept, customer_id=current_user.id, now=utc_now())
+    add_nanos = waiting_order.amount_to_add(missing_nanos)
+    return {
+        "add_nanos": add_nanos,
+        "add_funds_path": url_for("balance.show_add", amount=money.plain(add_nanos), next=back),
+    }
 
 
 def _used_page(typed: TypedOrder, error: PanelError) -> str:

@@ -98,7 +98,7 @@ def test_check_page_says_what_is_missing(client: FlaskClient) -> None:
     assert page.status_code == 422
     assert "Not enough funds" in page.text
     assert "$0.40" in page.text
-    assert 'href="/balance/add"' in page.text
+    assert 'href="/balance/add?amount=1.00&amp;next=/orders/waiting' in page.text
     assert "Place order for" not in page.text
 
 
@@ -208,7 +208,7 @@ def test_too_little_balance_is_a_422_that_charges_nothing(client: FlaskClient) -
     assert answer.status_code == 422
     assert "Not enough funds" in answer.text
     assert "$0.40" in answer.text
-    assert 'href="/balance/add"' in answer.text
+    assert 'href="/balance/add?amount=1.00&amp;next=/orders/waiting' in answer.text
     assert (_orders(), ledger.balance_nanos(customer.id)) == (0, 2_000_000_000)
 
 
