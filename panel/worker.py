@@ -1,7 +1,7 @@
-"""The worker: DBOS fires the sweeps, once however many workers there are, and any worker runs them.
+"""Worker process: DBOS schedules each sweep once, however many workers there are, and any worker runs it.
 
-The rows of the database stay the truth. A sweep takes up what is due and may be repeated, so a lost or
-doubled run harms nothing. The web processes never load this module's engine.
+The database rows are the source of truth. Sweeps are idempotent and process whatever is due, so a lost or repeated
+run is harmless. Web processes never load the engine.
 """
 
 import fcntl
@@ -56,19 +56,19 @@ log = structlog.get_logger("panel.worker")
 
 @dataclass(frozen=True)
 class Sweep:
-    """A job: what runs, inside an app context, and how often."""
+    """A scheduled job: its function, which runs inside an app context, and its interval."""
 
     name: str
     run: Callable[..., int]
     seconds: int
-    # Whether the sweep only hands out work, and can be told to wait for it.
+    # Whether the sweep starts background lanes and can be told to wait for them.
     has_lanes: bool = False
-    # Whether the sweep watches a panel that runs, and has no place in a single run.
+    # Whether the sweep monitors a running panel and is left out of single runs.
     is_for_living: bool = False
 
 
 def sweeps(settings: Settings) -> tuple[Sweep, ...]:
-    """Every job there is. Rows carry their own due time, so a sweep may come as often as it likes."""
+    """All scheduled jobs. Rows have their own due times, so a sweep may run at any interval."""
     return (
         Sweep("dispatch", dispatch.sweep, settings.dispatch_seconds, has_lanes=True),
         Sweep("sync", sync.sweep, 1, has_lanes=True),
@@ -88,8 +88,8 @@ def sweeps(settings: Settings) -> tuple[Sweep, ...]:
 
 
 def beat(*, worker: str) -> int:
-    """Note that this worker ran a job just now."""
-    # Before the last beat is overwritten: how old it is tells of a clock that was set while no worker ran.
+    """Record this worker's heartbeat."""
+    # Before the last heartbeat is overwritten: its age shows whether the clock was set while no worker ran.
     clocks.check_clock()
     with transaction():
         health.beat(worker, now=utc_now())
@@ -97,7 +97,7 @@ def beat(*, worker: str) -> int:
 
 
 def purge(*, worker: str) -> int:
-    """Drop what has served: finished runs, failed log-ins that no longer count, workers long gone."""
+    """Delete expired data: finished runs, old failed log-ins, workers that no longer exist."""
     now = utc_now()
     with transaction():
         tries = db.session.execute(
@@ -108,7 +108,7 @@ def purge(*, worker: str) -> int:
 
 
 def run_once(app: Flask) -> bool:
-    """Each sweep that does work once, to its end, here and now, without the engine. False when one failed."""
+    """Run every working sweep once to completion in this process, without the engine. False when one failed."""
     worker = f"{socket.gethostname()}-once"
     due = [sweep for sweep in sweeps(app.config["PANEL"]) if not sweep.is_for_living]
     done = [_run(app, sweep, worker=worker, wait=True) for sweep in due]
@@ -138,7 +138,7 @@ def work(app: Flask) -> None:
 
 
 def _why_not_startable(app: Flask) -> str | None:
-    """Why the worker has to wait, as for a database that is away or held; None when it can begin."""
+    """Why the worker can't start yet (its database is unavailable or locked); None when it can."""
     try:
         with app.app_context():
             clocks.check_clock()
@@ -150,12 +150,12 @@ def _why_not_startable(app: Flask) -> str | None:
 
 
 def _folder_mark(settings: Settings) -> str:
-    """Slots are counted in each folder, so workers of two folders on one database are told apart by this."""
+    """Distinguishes workers of two instance folders on one database: slots are numbered per folder."""
     return hashlib.blake2b(bytes(settings.instance), digest_size=3).hexdigest()
 
 
 def take_slot(settings: Settings) -> tuple[int, int]:
-    """The lowest number that no living worker of this folder has, and the open file that keeps it ours."""
+    """Take the lowest slot number that is free in this folder, with the locked file that reserves it."""
     settings.instance.mkdir(parents=True, exist_ok=True)
     for slot in range(1, MOST_SLOTS + 1):
         file = os.open(settings.instance / f"worker-{slot}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -169,7 +169,7 @@ def take_slot(settings: Settings) -> tuple[int, int]:
 
 
 class _StopSignal:
-    """Waits for a signal. Made before the engine's threads, so that none can miss it."""
+    """Waits for a stop signal. Created before the engine's threads start, so that no signal is missed."""
 
     def __init__(self) -> None:
         self._signals = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
@@ -183,7 +183,7 @@ class _StopSignal:
 
 
 def _launch(app: Flask, *, executor: str) -> None:
-    """Start the engine, tell it when each sweep is due, and watch whether it does."""
+    """Start the engine, register the schedules, and start the watchdog."""
     from dbos import DBOS
 
     settings: Settings = app.config["PANEL"]
@@ -209,7 +209,7 @@ def _launch(app: Flask, *, executor: str) -> None:
 
 
 def _schedule(schedules: list[dict[str, Any]], *, is_restart: bool = False) -> None:
-    """Set the sweep schedules. `is_restart`: from the current time, dropping what was waiting."""
+    """Register the sweep schedules. `is_restart`: start from the current time and drop pending runs."""
     from dbos import DBOS
 
     wanted = set() if is_restart else {schedule["schedule_name"] for schedule in schedules}
@@ -220,7 +220,7 @@ def _schedule(schedules: list[dict[str, Any]], *, is_restart: bool = False) -> N
 
 
 def cron(seconds: int) -> str:
-    """Every so many seconds, or whole minutes, as cron says it with a field for seconds."""
+    """Cron expression, with a seconds field, for an interval in seconds or whole minutes."""
     if seconds < SECONDS_A_MINUTE:
         return f"*/{seconds} * * * * *"
     return f"0 */{seconds // SECONDS_A_MINUTE} * * * *"
@@ -242,7 +242,7 @@ _is_stopping = threading.Event()
 
 
 def _run(app: Flask, sweep: Sweep, *, worker: str, wait: bool = False) -> bool:
-    """One run of a sweep, unless one is under way here. A failure is logged and the next run tries again."""
+    """Run a sweep unless it is already running in this process. A failure is logged, and the next run tries again."""
     lock = _running.setdefault(sweep.name, threading.Lock())
     if not lock.acquire(blocking=False):
         return True
@@ -252,7 +252,7 @@ def _run(app: Flask, sweep: Sweep, *, worker: str, wait: bool = False) -> bool:
             sweep.run(worker=worker, **options)
     except Exception as error:
         if _is_stopping.is_set():
-            return False  # Cut off by the end of the engine, or of the connections: the next worker takes it up.
+            return False  # Interrupted by shutdown: the next worker runs it again.
         if is_unavailable(error):
             log.warning("database unavailable", sweep=sweep.name, why=driver_message(error))
         else:

@@ -1,4 +1,4 @@
-"""Jobs: sweeps over rows that are due, run by the worker and safe to repeat, and the calls to providers.
+"""Background jobs: idempotent sweeps over due rows, run by the worker, and the provider calls they make.
 
 May import services and below; only `worker` and commands import them.
 """

@@ -1,4 +1,4 @@
-"""The cancellation sweep: passes customers' requests to stop on to the providers that have the orders."""
+"""Cancellation sweep: sends customers' cancellation requests to the providers that have the orders."""
 
 from panel.clock import utc_now
 from panel.db import db, transaction
@@ -8,14 +8,14 @@ from panel.services.orders import cancellations
 
 
 def sweep(*, worker: str, wait: bool = False) -> int:
-    """Pass on what is due, in each provider's own lane. With `wait`, how many requests."""
+    """Send due cancellation requests, each provider in its own lane. Returns their number when `wait` is set."""
     waiting = cancellations.providers_with_work(now=utc_now())
     db.session.rollback()
     return provider_lanes.run("cancellations", waiting, _serve, wait=wait)
 
 
 def _serve(provider_id: int) -> int:
-    """One after the other, until a call goes wrong: the rest is then not tried on a provider that fails."""
+    """Send them one by one and stop at the first failed call: a failing provider is not asked again in this run."""
     count = 0
     for cancellation_id in cancellations.due_ids(provider_id, now=utc_now()):
         provider = connect_provider(provider_id)

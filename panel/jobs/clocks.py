@@ -1,7 +1,7 @@
-"""Wall clock checks of the worker: a clock that was set forward, or back, and what either asks for.
+"""Wall clock checks of the worker: detects a clock that was set forward or back and reacts to it.
 
-Forward: the time rules that move money stop and ask an operator. Back: what waits for its time would wait for as
-long as the clock was set back, so it is due within a lease.
+Forward: time rules that move money stop and ask an operator. Back: due times would be late by as much as the clock
+was set back, so they are moved to within one lease.
 """
 
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from panel.jobs.provider_calls import panel_settings
 from panel.services import due_times, health
 from panel.services.orders import time_rules
 
-# Less than this is a clock that is being kept right.
+# Smaller steps come from time synchronization.
 LEAST_STEP = timedelta(seconds=30)
 SECONDS_AN_HOUR = 3600
 
@@ -23,7 +23,7 @@ clock_steps = ClockSteps(least=LEAST_STEP)
 
 
 def check_clock() -> timedelta | None:
-    """See to a clock that was set since the last look, or while no worker ran. How far, while this worker ran."""
+    """React to a clock set since the last check or while no worker ran. Returns the step this worker saw."""
     step, now = clock_steps.last(), utc_now()
     seen, last_sign = health.newest_heartbeat(), time_rules.last_sign()
     db.session.rollback()
@@ -42,7 +42,7 @@ def check_clock() -> timedelta | None:
 
 
 def _why_not_believed(step: timedelta | None, *, last_sign: datetime | None, now: datetime) -> str | None:
-    """Why the clock may be too far ahead for time to move money; None where it has kept time."""
+    """Why the clock may be too far ahead to let time rules move money; None when the clock can be trusted."""
     if step is not None and step > time_rules.MOST_STEP:
         return f"The clock was set forward by {_long(step)} while the panel ran."
     if last_sign is not None and now - last_sign > time_rules.MOST_SILENCE:

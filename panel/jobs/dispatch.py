@@ -1,4 +1,4 @@
-"""The dispatch sweep: orders that are due go to their provider, one intent and one call each."""
+"""Dispatch sweep: sends due orders to their providers, with one committed intent and one call per order."""
 
 from panel.clock import utc_now
 from panel.db import db, transaction
@@ -10,21 +10,21 @@ from panel.services.orders.dispatch import Assignment
 
 
 def sweep(*, worker: str, wait: bool = False) -> int:
-    """Hand over what is due, in each provider's own lane. With `wait`, how many orders were taken up."""
+    """Send due orders, each provider in its own lane. Returns the number of orders started when `wait` is set."""
     waiting = dispatch.providers_with_work(now=utc_now())
     db.session.rollback()
     return provider_lanes.run("dispatch", waiting, serve, wait=wait)
 
 
-# The customer whose order was last handed over, by provider: the next one's turn comes after it.
+# Round robin: the customer served last, by provider.
 _turns: dict[int, int] = {}
 
 
 def serve(provider_id: int) -> int:
-    """Hand over this provider's due orders, one intent and one call at a time, until none is due or it can't be called.
+    """Send this provider's due orders, one intent and one call at a time, until none is due or it can't be called.
 
-    An intent written ahead of its call would be in doubt if this process died before calling. The provider is read
-    for each call: its key may have been replaced.
+    Intents are not written in advance: one whose call never happened would be in doubt if this process died. The
+    provider is read again for each call, since its key may have been replaced.
     """
     count = 0
     while dispatch.has_work(provider_id, now=utc_now()):
@@ -49,7 +49,7 @@ def serve(provider_id: int) -> int:
 
 
 def _hand_over(provider: Provider, assignment: Assignment) -> None:
-    """Call once, unless the lease has run out: then the call is not made, and the order is due again."""
+    """Call the provider once. If the lease has expired, nothing is sent and the order becomes due again."""
     if utc_now() >= assignment.lease_until:
         with transaction():
             dispatch.release_assignments([assignment], now=utc_now())

@@ -1,4 +1,4 @@
-"""The workflow engine (DBOS) as the worker uses it: its settings, its file on SQLite, its finished runs, its end."""
+"""Workflow engine (DBOS) of the worker: configuration, its SQLite file, purge of finished runs, shutdown."""
 
 import contextlib
 import os
@@ -14,23 +14,23 @@ from panel.settings import Settings
 if TYPE_CHECKING:
     from dbos import DBOSConfig
 
-# Runs of any version are taken up by any worker: a sweep carries nothing but its time.
+# Any worker may recover runs of any version: a sweep has no input except its time.
 APPLICATION_VERSION = "1"
 APPLICATION_NAME = "panel"
 MOST_THREADS = 16
 STOP_SECONDS = 3.0
-# How soon the engine sees that its schedules begin again.
+# How soon the engine notices that its schedules were reset.
 SCHEDULES_READ_SECONDS = 5.0
 RUNS_A_BATCH = 500
 LOCK_SECONDS = 5.0
 
 
 def config(settings: Settings, *, executor: str) -> "DBOSConfig":
-    """SQLite: a file of the engine's own. PostgreSQL: our database, in the schema `dbos`. It calls nobody."""
+    """DBOS configuration. SQLite: a separate file. PostgreSQL: the schema `dbos` of our database. No outside calls."""
     url = settings.database
     if settings.is_sqlite:
         path = _file(settings)
-        # The engine leaves the journal as it finds it, and a write-ahead log costs half.
+        # The engine does not set a journal mode; a write-ahead log halves the cost of its writes.
         with contextlib.closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
         url = f"sqlite:///{path}"
@@ -48,7 +48,7 @@ def config(settings: Settings, *, executor: str) -> "DBOSConfig":
 
 
 def why_not_free(settings: Settings) -> str | None:
-    """Why the engine's file cannot be written, as by a worker that froze inside a write; None where it can."""
+    """Why the engine's file can't be written (a frozen worker may hold its lock); None when it can."""
     if not settings.is_sqlite:
         return None
     path = _file(settings)
@@ -66,7 +66,7 @@ def _file(settings: Settings) -> Path:
 
 
 def purge_runs(*, before: datetime) -> int:
-    """Delete the engine's finished runs, where the engine runs in this process."""
+    """Delete finished runs. Does nothing unless the engine runs in this process."""
     if "dbos" not in sys.modules:
         return 0
     from dbos import DBOS
@@ -87,7 +87,7 @@ def purge_runs(*, before: datetime) -> int:
 
 
 def end() -> None:
-    """Let what runs end if it ends soon, then end the process. What is cut off is taken up again: its row is due."""
+    """Graceful shutdown: wait briefly for running sweeps, then exit. Interrupted sweeps run again: their rows are due."""
     from dbos import DBOS
 
     ending = threading.Thread(target=DBOS.destroy, daemon=True)

@@ -1,7 +1,7 @@
-"""Log filter for the worker's engine (DBOS): one short line when its database is away, and none while it stops.
+"""Log filter for the workflow engine (DBOS): one short line when its database is unavailable, none during shutdown.
 
-Its threads say each second, with a traceback in the text, that the database is away; and when it is told to stop they
-still ask the connections that are being closed. Neither is news. Anything else goes through as it is.
+Its threads log a traceback every second while the database is unavailable, and during shutdown they still use
+connections that are being closed. All other records pass unchanged.
 """
 
 import logging
@@ -39,15 +39,15 @@ class EngineLog(logging.Filter):
         return True
 
     def stop(self) -> None:
-        """From here on nothing of the engine's is said: what is cut off is taken up again, since its row is due."""
+        """Drop all engine records from now on: an interrupted sweep runs again, since its row is still due."""
         self._is_stopping = True
         threading.excepthook = lambda _raised: None
         sys.unraisablehook = lambda _raised: None
 
 
 def listen() -> EngineLog:
-    """Put the filter before the engine's loggers."""
-    # With a handler of its own the engine would print; with one that does nothing, its lines come to our log.
+    """Install the filter on the engine's loggers."""
+    # Without any handler the engine adds one that prints. A null handler lets its records propagate to our log.
     logging.getLogger("dbos").addHandler(logging.NullHandler())
     engine_log = EngineLog()
     for name in LOGGERS:

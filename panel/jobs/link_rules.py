@@ -1,4 +1,4 @@
-"""The link rule sweep: tells operators of tools whose stored link pattern can't be used."""
+"""Link pattern sweep: opens a review for each tool whose stored link pattern can't be compiled."""
 
 from panel.clock import utc_now
 from panel.db import db, transaction
@@ -6,7 +6,7 @@ from panel.services.catalogue import link_rules
 
 
 def sweep(*, worker: str) -> int:
-    """The number of tools newly reported. Writes nothing where every pattern can be used."""
+    """Returns the number of newly reported tools. Writes nothing when every pattern compiles."""
     found = link_rules.unusable()
     db.session.rollback()
     if not found:

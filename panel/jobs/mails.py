@@ -1,4 +1,4 @@
-"""The mail sweep: sends what is due, one mail after another, each in no transaction while a server has it."""
+"""Mail sweep: sends due mails from the outbox one by one, with no open transaction during the SMTP exchange."""
 
 import time
 
@@ -17,7 +17,7 @@ from panel.services.mail import order_notifications, outbox
 from panel.services.mail.outbox import Letter
 from panel.settings import Settings
 
-# Longer than connecting and sending can take, so that no other worker takes a mail up that is being sent.
+# Longer than connecting and sending can take, so that no other worker sends the same mail.
 LEASE_SECONDS = 180.0
 TURN_SECONDS = 20.0
 CANNOT_OPEN = "The text cannot be opened any more: it was sealed with another key."
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 
 def sweep(*, worker: str) -> int:
-    """Send what is due until nothing is, the server takes nothing, or the turn is over. How many were tried."""
+    """Send due mails until none is left, the server accepts none, or time is up. Returns the number tried."""
     settings = panel_settings()
     ends = time.monotonic() + TURN_SECONDS
     count = 0
@@ -47,7 +47,7 @@ def sweep(*, worker: str) -> int:
 
 
 def answer_resets() -> None:
-    """Queue the links that were asked for by those who forgot their password."""
+    """Queue the requested password reset links."""
     is_any = password_reset.is_any_asked()
     db.session.rollback()
     while is_any:
@@ -56,7 +56,7 @@ def answer_resets() -> None:
 
 
 def send_order_notifications() -> int:
-    """Make mails of the orders that ended, each customer's in a transaction of its own. How many mails."""
+    """Queue mails about ended orders, one transaction per customer. Returns the number of mails."""
     customers = order_notifications.customers_with_news(now=utc_now())
     db.session.rollback()
     count = 0
@@ -67,7 +67,7 @@ def send_order_notifications() -> int:
 
 
 def purge() -> int:
-    """Drop what was mailed, and the links in it, when it is long done with."""
+    """Delete old sent mails together with the links in them."""
     now = utc_now()
     with transaction():
         return outbox.purge(now=now) + email_links.purge(now=now)
@@ -80,7 +80,7 @@ def _is_any_due() -> bool:
 
 
 def _serve(letter: Letter, mail_transport: Transport, *, settings: Settings) -> bool:
-    """Send one mail and note what came of it. False when the server takes none now."""
+    """Send one mail and record the outcome. False when the server accepts no mail now."""
     try:
         mail_transport.send(_written(letter, settings=settings))
     except NotSent as failure:

@@ -1,4 +1,4 @@
-"""The probes: each minute every component is measured, a test order placed when one is due, and all written down."""
+"""Health probes: measure every component each minute, place a test order when one is due, and store the results."""
 
 import time
 
@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 
 def sweep(*, worker: str) -> int:
-    """One round: how many components were measured."""
+    """Run one round of probes. Returns the number of components measured."""
     settings, now = panel_settings(), utc_now()
     address = self_check.address_of(settings)
     trouble = _place_canary(settings)
@@ -49,7 +49,7 @@ def sweep(*, worker: str) -> int:
 
 
 def audit(*, worker: str) -> int:
-    """Audit all money when it is time again; how many orders were looked at."""
+    """Run the ledger audit when it is due. Returns the number of orders checked."""
     if not audit_runs.is_due(now=utc_now()):
         return 0
     began = time.monotonic()
@@ -67,7 +67,7 @@ def _key(settings: Settings) -> str:
 
 
 def _place_canary(settings: Settings) -> str | None:
-    """Place the next test order when it is due. What kept it from being placed, if something did."""
+    """Place the next test order when it is due. Returns the error that prevented it, if any."""
     if not settings.canary_seconds:
         return None
     try:
@@ -88,7 +88,7 @@ def _place_canary(settings: Settings) -> str | None:
 
 
 def _ordering(settings: Settings, *, trouble: str | None) -> Finding:
-    """Whether an order can be checked and written, and how long that took."""
+    """Whether an order can be validated and written, and how long that took."""
     if trouble is not None:
         return Finding(Component.ORDERING, State.MAJOR, text="A test order could not be placed.")
     db.session.rollback()

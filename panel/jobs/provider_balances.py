@@ -1,4 +1,4 @@
-"""The balance sweep: asks upstream panels for our balance there, so that no page ever has to."""
+"""Provider balance sweep: reads our balance at each upstream panel, so that no page has to call one."""
 
 from panel.clock import utc_now
 from panel.db import db, transaction
@@ -10,7 +10,7 @@ from panel.services.office import providers_view
 
 
 def sweep(*, worker: str, wait: bool = False) -> int:
-    """Ask those that are due, each in its own lane. With `wait`, how many."""
+    """Read due balances, each provider in its own lane. Returns their number when `wait` is set."""
     due = providers_view.balances_due(now=utc_now())
     db.session.rollback()
     return provider_lanes.run("balances", due, _ask, wait=wait)

@@ -1,4 +1,4 @@
-"""How a job reaches a provider: its settings from the database, and the adapter of its kind."""
+"""Provider connections for jobs: loads a provider's settings and creates its adapter."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from panel.providers.base import Accepted, Outcome, Provider, Refused, Unclear
 from panel.security import encryption
 from panel.settings import Settings
 
-# How long to wait before an answer is written down again that the database did not take.
+# Retry delays for recording an answer when the database fails.
 WAITS_SECONDS = (0.1, 0.5, 2.0, 5.0)
 
 Result = TypeVar("Result")
@@ -28,7 +28,7 @@ def panel_settings() -> Settings:
 
 
 def connect_provider(provider_id: int) -> Provider | None:
-    """The provider to call, ready; None for orders fulfilled by hand. Ends the read before the call begins."""
+    """Adapter of the provider; None for manual orders. Ends the read transaction before the call begins."""
     row = db.session.get_one(ProviderRow, provider_id)
     settings = panel_settings()
     key = encryption.unseal(row.sealed_key, settings=settings) if row.sealed_key else ""
@@ -40,7 +40,7 @@ def connect_provider(provider_id: int) -> Provider | None:
 
 
 def is_answer(outcome: Outcome) -> bool:
-    """Whether the provider said yes or no, and may be called with the next."""
+    """Whether the provider gave an answer, so that the next order may be sent."""
     match outcome:
         case Accepted() | Refused(is_final=True) | Unclear(is_in_words=True):
             return True
@@ -48,9 +48,9 @@ def is_answer(outcome: Outcome) -> bool:
 
 
 def record_with_retry(act: Callable[[], Result]) -> Result:
-    """Do this in a transaction of its own, and again where the database fails for a moment.
+    """Run this in its own transaction, with retries while the database fails.
 
-    A provider answers once: were its answer lost, it would not be known whether it has the order.
+    A provider answers once: if its answer were lost, nobody would know whether it has the order.
     """
     for seconds in WAITS_SECONDS:
         try:

@@ -1,7 +1,7 @@
-"""One lane per provider or receiver: one that hangs keeps only its own lane busy, never what is meant for another.
+"""Lanes (one thread per provider or webhook endpoint): a slow one only delays its own work.
 
-Each job has lanes of its own, so that customers' receivers are never in the way of providers. A sweep hands each
-lane its work and does not wait, unless told to; a lane that is still busy is passed over.
+Each job has its own set of lanes, so webhooks never delay provider calls. A sweep starts each free lane and returns
+without waiting unless `wait` is set; busy lanes are skipped.
 """
 
 import threading
@@ -22,7 +22,7 @@ _guard = threading.Lock()
 
 
 def run(job: str, ids: Iterable[int], work: Callable[[int], int], *, wait: bool) -> int:
-    """Run `work(id)` in each free lane of this job; with `wait`, the sum of what they took up, else 0."""
+    """Run `work(id)` in each free lane of this job. Returns the sum of the results when `wait` is set, else 0."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     futures = [_pool(job).submit(_serve, app, lane, work) for lane in _free(job, ids)]
     return sum(future.result() for future in futures) if wait else 0

@@ -1,4 +1,4 @@
-"""The recheck sweep: providers are asked again about orders that have ended, in lanes of their own."""
+"""Recheck sweep: asks providers again about ended orders, in its own lanes, to find late contradictions."""
 
 from panel.clock import utc_now
 from panel.db import db, transaction
@@ -6,19 +6,19 @@ from panel.jobs import provider_lanes, status_batches
 from panel.services.orders import rechecks, sync
 from panel.services.providers import health as provider_health
 
-# How many batches one run asks about: what is open comes first at a provider that answers slowly.
+# Batches per run: at a slow provider, open orders come first.
 MOST_BATCHES = 5
 
 
 def sweep(*, worker: str, wait: bool = False) -> int:
-    """Ask about what is due, in each provider's own lane. With `wait`, how many orders were asked about."""
+    """Ask about due orders, each provider in its own lane. Returns the number of orders when `wait` is set."""
     waiting = rechecks.providers_with_work(now=utc_now())
     db.session.rollback()
     return provider_lanes.run("rechecks", waiting, serve, wait=wait)
 
 
 def serve(provider_id: int) -> int:
-    """Ask this provider about some batches. That it has forgotten an old order, or says nothing of it, is no news."""
+    """Ask this provider about some batches. An old order that it no longer knows is ignored."""
     count = 0
     for _ in range(MOST_BATCHES):
         with transaction():

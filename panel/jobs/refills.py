@@ -1,4 +1,4 @@
-"""The refill sweep: asks providers for refills once each, and about running ones until they end."""
+"""Refill sweep: requests each refill once from its provider, and polls running refills until they end."""
 
 from panel.clock import utc_now
 from panel.db import db, transaction
@@ -11,14 +11,14 @@ from panel.services.providers import health as provider_health
 
 
 def sweep(*, worker: str, wait: bool = False) -> int:
-    """Take up the refills that are due, in each provider's own lane. With `wait`, how many."""
+    """Process due refills, each provider in its own lane. Returns their number when `wait` is set."""
     waiting = refills.providers_with_work(now=utc_now())
     db.session.rollback()
     return provider_lanes.run("refills", waiting, _serve, wait=wait)
 
 
 def _serve(provider_id: int) -> int:
-    """One after the other, until a call goes wrong: the rest is then not tried on a provider that fails."""
+    """Process them one by one and stop at the first failed call."""
     count = 0
     for refill_id in refills.due_ids(provider_id, now=utc_now()):
         provider = connect_provider(provider_id)
@@ -40,7 +40,7 @@ def _serve(provider_id: int) -> int:
 
 
 def _work(provider: Provider, task: Task) -> bool:
-    """Ask for the refill, once, or about it. Whether the provider gave an answer."""
+    """Request the refill (once), or ask for its status. Whether the provider gave an answer."""
     if task.provider_refill_id is None:
         outcome: Outcome = NotSent("The call was not made in time.")
         if utc_now() < task.lease_until:

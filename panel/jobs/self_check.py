@@ -1,4 +1,4 @@
-"""Asks our own site for a page and our own API for a balance, over HTTP, as a stranger would."""
+"""Self-check over HTTP: requests a page of our site and a balance from our API, like an outside client."""
 
 import http.client
 import os
@@ -19,16 +19,16 @@ SUPERVISED = "PANEL_TETHERED"
 
 
 def address_of(settings: Settings) -> str:
-    """Where our site is to be asked: on this machine where one supervisor runs it all, else where the public asks."""
+    """Base URL for the self-check: the local port under the supervisor, else the public URL."""
     if settings.base_url and not os.environ.get(SUPERVISED):
         return settings.public_url
-    # A server that listens everywhere is asked on this machine.
+    # A server that listens on all interfaces is reached through loopback.
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
     return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
 def page_ms(address: str) -> int | None:
-    """How long the site took to answer with a whole page; None when it did not."""
+    """Response time of a page in milliseconds; None when no complete page came back."""
     began = time.monotonic()
     request = urllib.request.Request(f"{address}{PAGE}", headers={"User-Agent": "panel-probe"})  # noqa: S310
     try:
@@ -40,7 +40,7 @@ def page_ms(address: str) -> int | None:
 
 
 def api_ms(address: str, *, key: str) -> int | None:
-    """How long the API took to tell the balance of this key's holder; None when it did not."""
+    """Response time of the API's `balance` action in milliseconds; None when it failed."""
     began = time.monotonic()
     try:
         answer = providers_http.post(
@@ -56,7 +56,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-# Without proxies: the question is whether the site answers, not what stands between.
+# Without proxies: only the site itself is measured.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects())
 
 

@@ -1,5 +1,5 @@
-"""Status questions about a batch of orders. Where a batch fails it is asked about in halves: one order that makes the
-provider's answer fail is singled out, and the others get their news."""
+"""Status requests for batches of orders. A failed batch is split in halves (bisection), so that one order that breaks
+the provider's answer is isolated and the others are still updated."""
 
 import time
 from collections import deque
@@ -12,14 +12,14 @@ from panel.jobs.provider_calls import connect_provider
 from panel.providers.base import Ask, ProviderSilent
 
 MOST_CALLS = 64
-# A provider that has answered nothing by then has failed itself: no order is to blame.
+# A provider that has answered nothing by then has failed as a whole; no single order is the cause.
 MOST_CALLS_UNANSWERED = 7
 MOST_SECONDS_UNANSWERED = 60.0
 
 
 @dataclass
 class Answers:
-    """What came: reports by order, orders that fail by themselves, and the silence of the provider as a whole."""
+    """Results of a batch: reports by order, orders that fail on their own, and the failure of the whole provider."""
 
     reports: dict[int, Report] = field(default_factory=dict)
     alone: list[tuple[Ask, ProviderSilent]] = field(default_factory=list)
@@ -28,7 +28,7 @@ class Answers:
 
 
 def ask(provider_id: int, asked: Sequence[Ask]) -> Answers:
-    """Ask about all of these, in as few calls as the provider lets us. Reads the provider's key for each call."""
+    """Request the status of all these orders in as few calls as possible. Reads the provider's key for each call."""
     answers = Answers()
     began, calls = time.monotonic(), 0
     pending = deque([asked])

@@ -1,4 +1,4 @@
-"""The sync sweep: every open order's provider is asked about it, a hundred orders a call."""
+"""Sync sweep: requests the status of every open order from its provider, a hundred orders per call."""
 
 from panel.clock import utc_now
 from panel.db import db, transaction
@@ -11,14 +11,14 @@ from panel.services.providers import health as provider_health
 
 
 def sweep(*, worker: str, wait: bool = False) -> int:
-    """Ask about what is due, in each provider's own lane. With `wait`, how many orders were asked about."""
+    """Request due statuses, each provider in its own lane. Returns the number of orders when `wait` is set."""
     waiting = sync.providers_with_work(now=utc_now())
     db.session.rollback()
     return provider_lanes.run("sync", waiting, serve, wait=wait)
 
 
 def serve(provider_id: int) -> int:
-    """Ask this provider batch by batch until no question is due, or it falls silent."""
+    """Request statuses batch by batch until none is due or the provider stops answering."""
     if connect_provider(provider_id) is None:
         return 0
     count = 0

@@ -1,6 +1,6 @@
-"""The deadline sweep: what vanished callers left open becomes unknown, and what stayed unknown too long ends.
+"""Timeout sweep: attempts of crashed processes become unknown, and orders unknown for too long end.
 
-Refills that are open for too long are shown to operators.
+Refills that stay open for too long are reported to operators.
 """
 
 import structlog
@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 
 def sweep(*, worker: str, wait: bool = False) -> int:
-    """Settle what time has settled. How many attempts and orders that were."""
+    """Apply the time rules. Returns the number of attempts and orders changed."""
     clocks.check_clock()
     settings = panel_settings()
     with transaction():
@@ -31,7 +31,7 @@ def sweep(*, worker: str, wait: bool = False) -> int:
 
 
 def _end_by_time(settings: Settings) -> int:
-    """End what is due by time, up to the cap of the hour and not on hold. How many."""
+    """End orders whose time is up, within the hourly cap and unless on hold. Returns their number."""
     hours, now = settings.unconfirmed_hours, utc_now()
     due = timeouts.due(unconfirmed_hours=hours, dispatch_hours=settings.dispatch_hours, now=now).count
     db.session.rollback()

@@ -1,7 +1,7 @@
-"""Watchdog of the schedules: runs the sweeps by the monotonic clock while the engine's own schedule does not.
+"""Schedule watchdog: runs sweeps by the monotonic clock when the engine's schedule is stuck.
 
-The engine names its runs by the second of the wall clock and skips a name that it has had: after the clock was set
-back it runs nothing until the time has caught up, and after one forward it makes up for every second in between.
+The engine names runs by the second of the wall clock and skips names it already had: after the clock was set back it
+runs nothing until the time has caught up, and after a step forward it makes up for every second in between.
 """
 
 import threading
@@ -14,7 +14,7 @@ import structlog
 from panel.clock import ClockSteps
 
 LOOK_SECONDS = 1.0
-# A run of the engine that is this late will not come.
+# An engine run that is this late won't happen.
 LATE_SECONDS = 20.0
 LEAST_STEP = timedelta(seconds=5)
 
@@ -22,7 +22,7 @@ log = structlog.get_logger("panel.worker")
 
 
 class Watchdog:
-    """Knows when the engine last ran each sweep, and runs those that are late itself, at their usual pace."""
+    """Tracks when the engine last ran each sweep, and runs overdue ones itself at their usual interval."""
 
     def __init__(self, paces: Mapping[str, int], *, run: Callable[[str], object], restart: Callable[[], None]) -> None:
         now = time.monotonic()
@@ -34,7 +34,7 @@ class Watchdog:
         self._is_standing_in = False
 
     def fired(self, name: str) -> None:
-        """The engine runs this sweep now."""
+        """Record that the engine is running this sweep now."""
         self._fired[name] = self._ran[name] = time.monotonic()
 
     def start(self) -> None:
@@ -43,7 +43,7 @@ class Watchdog:
     def _watch(self) -> None:
         pause = threading.Event()
         while True:
-            # Counted by the monotonic clock, however the wall clock is set.
+            # Measured with the monotonic clock, whatever the wall clock says.
             pause.wait(LOOK_SECONDS)
             try:
                 self.look()
@@ -51,7 +51,7 @@ class Watchdog:
                 log.exception("watchdog_failed")
 
     def look(self) -> None:
-        """Begin the schedules again where the clock was set, and run what is late."""
+        """Reset the schedules if the clock was set, and run overdue sweeps."""
         if self._steps.last() is not None:
             self._restart()
         late = self._late()

@@ -1,4 +1,4 @@
-"""The webhook sweep: each receiver's queue is emptied in a lane of its own, as far as the receiver takes it."""
+"""Webhook sweep: sends the queue of each endpoint in its own lane until a delivery fails."""
 
 import time
 
@@ -15,20 +15,20 @@ from panel.services.api import webhook_deliveries
 from panel.services.api.webhook_deliveries import Parcel
 
 LEASE_SECONDS = 30.0
-# A lane is given back after this long, so that slow receivers take turns with the others.
+# A lane is released after this long, so that slow endpoints take turns with the others.
 TURN_SECONDS = 20.0
 CANNOT_SIGN = "Not sent: the secret cannot be opened any more. Change the secret, then send this again."
 
 
 def sweep(*, worker: str, wait: bool = False) -> int:
-    """Send what is due, in each receiver's own lane. With `wait`, how many webhooks were sent."""
+    """Send due deliveries, each endpoint in its own lane. Returns their number when `wait` is set."""
     waiting = webhook_deliveries.endpoints_with_work(now=utc_now())
     db.session.rollback()
     return provider_lanes.run("webhooks", waiting, serve, wait=wait)
 
 
 def serve(receiver_id: int) -> int:
-    """Send this receiver one webhook after another until none is due, one is not taken, or its turn is over."""
+    """Send this endpoint's deliveries one by one until none is due, one fails, or its time slice is over."""
     ends = time.monotonic() + TURN_SECONDS
     count = 0
     while time.monotonic() < ends:
@@ -46,7 +46,7 @@ def serve(receiver_id: int) -> int:
 
 
 def _send(parcel: Parcel) -> tuple[int | None, str]:
-    """POST it once, signed as of now. The status of the answer, if one came, and the words for the log."""
+    """POST it once with a current signature. Returns the HTTP status, if any, and the text for the delivery log."""
     settings = panel_settings()
     try:
         secrets = [encryption.unseal(sealed, settings=settings) for sealed in parcel.sealed_secrets]
