@@ -87,7 +87,7 @@ def purge_runs(*, before: datetime) -> int:
 
 
 def end() -> None:
-    """Graceful shutdown: wait briefly for running sweeps, then exit. Interrupted sweeps run again: their rows are due."""
+    """Graceful shutdown: wait briefly for running sweeps, then exit. Interrupted sweeps run again later."""
     from dbos import DBOS
 
     ending = threading.Thread(target=DBOS.destroy, daemon=True)
