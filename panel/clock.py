@@ -1,4 +1,4 @@
-"""The only place that reads the clock. Edges call it and pass the moment down."""
+"""Clock: the only module that reads the time. Entry points call it and pass the time down."""
 
 import threading
 import time
@@ -10,13 +10,13 @@ def utc_now() -> datetime:
 
 
 def elapsed() -> timedelta:
-    """Time since the machine started: nobody can set it, and where the system offers that it counts sleep as well."""
+    """Boot time clock: can't be set, and counts suspended time where the system supports it."""
     source = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     return timedelta(seconds=time.clock_gettime(source))
 
 
 class ClockSteps:
-    """Detects that the wall clock was set: it compares the wall clock with the monotonic one."""
+    """Detects wall clock steps by comparing it with the monotonic clock."""
 
     def __init__(self, *, least: timedelta) -> None:
         self._least = least
@@ -24,7 +24,7 @@ class ClockSteps:
         self._wall, self._elapsed = utc_now(), elapsed()
 
     def last(self) -> timedelta | None:
-        """How far the clock was set forward (or back, below zero) since the last step; None while it keeps time."""
+        """Clock step since the last call (negative: backwards); None while the clock runs normally."""
         with self._lock:
             wall, counted = utc_now(), elapsed()
             step = (wall - self._wall) - (counted - self._elapsed)

@@ -1,6 +1,6 @@
-"""Logs: one JSON object a line on standard error, or coloured text where a person watches.
+"""Logging: one JSON object per line on standard error, or colored text on a terminal.
 
-Secrets are masked by the name under which they are logged. Query strings and form bodies are never logged.
+Secrets are masked by key name. Query strings and form bodies are never logged.
 """
 
 import logging
@@ -39,27 +39,27 @@ SECRET_WORDS = frozenset(
         "totp",
     ]
 )
-# Where the outermost middleware leaves the request's id in the WSGI environ.
+# WSGI environ key of the request id, set by the outermost middleware.
 REQUEST_ID = "panel.request_id"
-# Set in `g` by a POST that only reads.
+# Attribute of `g` set by a POST that only reads.
 READ = "only_reads"
-# Libraries that write whole addresses, or a line for every call.
+# Libraries that log full URLs or a line per call.
 QUIET = ("httpx", "httpcore", "dbos", "alembic", "werkzeug", "markdown_it")
 
-# A part of an address this long is a key to something: what is mailed to be opened holds one.
+# A path segment this long is a token, as in mailed links.
 _SECRET_PART = re.compile(r"[\w.~-]{32,}")
 _WORDS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+")
 
 
 def init_app(app: Flask) -> None:
-    """Logging for this process, with the id of the request in each line."""
+    """Set up logging for this process, with the request id in each line."""
     configure()
     app.before_request(_begin)
     app.after_request(_end)
 
 
 def configure() -> None:
-    """Send structlog and the standard library's loggers the same way. Safe to call again."""
+    """Route structlog and standard logging through the same handler. Idempotent."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -94,7 +94,7 @@ def _renderers() -> list[Processor]:
 
 
 def mask_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Replace whatever is logged under the name of a secret, however deep."""
+    """Mask values logged under the name of a secret, at any depth."""
     return {name: _masked(name, value) for name, value in event.items()}
 
 
@@ -113,12 +113,12 @@ def _names_a_secret(name: str) -> bool:
 
 
 def redact_path(path: str) -> str:
-    """The path with a mask for whatever in it may be a mailed key."""
+    """The path with token-like segments masked."""
     return _SECRET_PART.sub(MASK, path)
 
 
 def new_request_id() -> str:
-    # Unique is enough: nobody gains anything by guessing one.
+    # Ids only need to be unique, not unguessable.
     return f"{random.getrandbits(64):016x}"
 
 
@@ -130,7 +130,7 @@ def _begin() -> None:
 
 
 def _end(response: Response) -> Response:
-    """Log changes and failures. Reads that went well are many and say nothing."""
+    """Log changes and failures; successful reads are not logged."""
     if "request_id" not in g:
         return response
     failed = response.status_code >= 500

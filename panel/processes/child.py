@@ -1,4 +1,4 @@
-"""One child process of the supervisor: started, looked at, started again after a pause, stopped."""
+"""Supervised child process: start, health check, restart with back-off, stop."""
 
 import os
 import signal
@@ -13,13 +13,13 @@ from panel.settings import ROOT
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
-# A child that has run this long is healthy: it is restarted without a pause.
+# A child that has run this long is restarted without back-off.
 HEALTHY_SECONDS = 10.0
 
 
 @dataclass
 class Child:
-    """A command that must keep running, and how its last lives went."""
+    """A command that must keep running, with its recent failures."""
 
     name: str
     command: Sequence[str]
@@ -35,7 +35,7 @@ def start(child: Child) -> None:
 
 
 def keep_alive(child: Child, *, say: Callable[[str], None]) -> None:
-    """Start the child again if it has died and its pause is over."""
+    """Restart the child if it has exited and its back-off is over."""
     now = time.monotonic()
     if child.process is None:
         if now >= child.start_again_at:
@@ -53,7 +53,7 @@ def keep_alive(child: Child, *, say: Callable[[str], None]) -> None:
 
 
 def stop(children: Sequence[Child], *, within_seconds: float) -> None:
-    """Ask all to end, wait, and end by force what is still there, grandchildren included."""
+    """Send SIGTERM to all, wait, then SIGKILL what is left, including grandchildren."""
     processes = [child.process for child in children if child.process is not None]
     for process in processes:
         if process.poll() is None:
@@ -67,7 +67,7 @@ def stop(children: Sequence[Child], *, within_seconds: float) -> None:
 
 
 def spawn(command: Sequence[str]) -> subprocess.Popen[bytes]:
-    """Start a command in a group of its own that cannot outlive this process."""
+    """Start a command in its own process group, with a parent death signal."""
     parent = os.getpid()
     return subprocess.Popen(
         list(command),

@@ -1,4 +1,4 @@
-"""Slow clients: ends connections whose request does not arrive in time (408), and caps connections per address.
+"""Slow client protection (slowloris): closes connections whose request is late (408), caps connections per address.
 
 The web server has a time-out for headers, none for bodies, and no cap. The kernel knows of each connection how many
 bytes came in and how many of ours arrived; a thread looks at that twice a second and shuts down what is too slow.
@@ -22,9 +22,9 @@ from panel.security import network_of
 LOOK_SECONDS = 0.5
 # From a request's first byte to the first byte of its answer.
 REQUEST_SECONDS = 10.0
-# Longer than the web server keeps an idle connection: who is still here then neither sends nor reads.
+# Longer than the web server's keep-alive: a connection this old neither sends nor reads.
 IDLE_SECONDS = 45.0
-# In one web process. A browser opens six; many people may share one address.
+# Per web process. A browser opens six; many people may share one address.
 MAX_CONNECTIONS_PER_NETWORK = 64
 # A request that is younger than this is not slow yet.
 SLOW_SECONDS = 1.0
@@ -33,7 +33,7 @@ SLOW_SECONDS = 1.0
 _COUNTS = struct.Struct("=QQ")
 _COUNTS_AT = 120
 _INFO_BYTES = 256
-# It may have arrived and be at work, so this claims neither.
+# The request may have arrived and be running, so the text claims neither.
 _WORDS = b"The request took too long. Check what became of it before you send it again.\n"
 _ANSWER = (
     b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"
@@ -43,13 +43,13 @@ _ANSWER = (
 
 @dataclass
 class Connection:
-    """One client's connection, and what the last look saw of it."""
+    """A client connection, with its state at the last check."""
 
     network: str
     sent: int
     received: int
     moved_at: float
-    # Since when a request is on its way: its first byte was here, its answer was not.
+    # When the first byte of an unanswered request was seen.
     asked_at: float | None
 
     def look(self, *, sent: int, received: int, now: float) -> None:
@@ -67,13 +67,13 @@ class Connection:
         return now - self.moved_at > IDLE_SECONDS
 
     def goes_first(self, now: float) -> tuple[bool, float]:
-        """Which connections are closed when there are too many: the slow requests, then those idle for longest."""
+        """Sort key for closing surplus connections: slow requests first, then the longest idle."""
         is_slow = self.asked_at is not None and now - self.asked_at > SLOW_SECONDS
         return (not is_slow, self.asked_at if self.asked_at is not None and is_slow else self.moved_at)
 
 
 def watch(*, has_proxy: bool) -> None:
-    """Look at this process's connections for as long as it lives. Behind a proxy all share its address: no cap."""
+    """Monitor this process's connections. Behind a proxy all have the same address, so there is no cap."""
     if sys.platform == "linux":
         threading.Thread(target=_keep_looking, args=(has_proxy,), name="connections", daemon=True).start()
 
@@ -87,12 +87,12 @@ def _keep_looking(has_proxy: bool) -> None:
 
 
 def check_connections(known: dict[str, Connection], *, has_cap: bool, now: float) -> dict[str, Connection]:
-    """One look at every connection; ends those that are late, idle or too many. Returns what is known now."""
+    """Check every connection once; close those that are late, idle or surplus. Returns the new state."""
     seen: dict[str, Connection] = {}
     with ExitStack() as opened:
         clients = {name: opened.enter_context(client) for name, client in _accepted()}
         for name, client in clients.items():
-            with suppress(OSError):  # Gone meanwhile.
+            with suppress(OSError):  # Closed in the meantime.
                 sent, received = _counts(client)
                 first = known.get(name) or Connection(
                     network_of(client.getpeername()[0]), sent, received, moved_at=now, asked_at=None if sent else now
@@ -123,7 +123,7 @@ def _counts(client: socket.socket) -> tuple[int, int]:
 
 
 def _accepted() -> list[tuple[str, socket.socket]]:
-    """The connections that came in: the kernel's name of each, and a socket of our own to ask it by."""
+    """Accepted connections: the kernel's inode of each, with a duplicated socket for queries."""
     found = list(_sockets())
     ports = {client.getsockname()[1] for _name, client in found if _listens(client)}
     accepted = []
@@ -137,7 +137,7 @@ def _accepted() -> list[tuple[str, socket.socket]]:
 
 def _sockets() -> Iterator[tuple[str, socket.socket]]:
     for link in Path("/proc/self/fd").iterdir():
-        # A number may be closed, or stand for another file by now: what was opened is asked what it is.
+        # The descriptor may have been closed or reused by now, so the duplicate is verified.
         with suppress(OSError):
             if not str(link.readlink()).startswith("socket:"):
                 continue
@@ -153,7 +153,7 @@ def _listens(client: socket.socket) -> bool:
 
 
 def _end(client: socket.socket, *, says_late: bool) -> None:
-    """Shut the connection down. The web server, which holds it too, sees its end and closes it."""
+    """Shut the connection down. The web server, which shares it, sees the end and closes it."""
     with suppress(OSError):
         if says_late:
             client.send(_ANSWER, socket.MSG_DONTWAIT)

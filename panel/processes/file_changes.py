@@ -1,4 +1,4 @@
-"""File changes for the development reloader: when each file was changed last."""
+"""File modification times for the development reloader."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ Snapshot = dict[str, int]
 
 
 def snapshot(folders: Iterable[str], *, pattern: str = "*.*") -> Snapshot:
-    """When each file of these folders was changed last, in nanoseconds."""
+    """Modification time of each file in these folders, in nanoseconds."""
     found = {}
     for folder in folders:
         for path in (ROOT / folder).rglob(pattern):

@@ -16,14 +16,14 @@ LOOK_SECONDS = 0.5
 
 
 def die_with_supervisor() -> None:
-    """Called first thing in every process: does nothing unless the supervisor is an ancestor."""
+    """Called first in every process; does nothing unless the supervisor is an ancestor."""
     if os.environ.get(SUPERVISED):
         started_by = multiprocessing.parent_process()
         die_with_parent(expected_parent=started_by.pid if started_by is not None else None)
 
 
 def die_with_parent(*, expected_parent: int | None = None) -> None:
-    """End this process when its parent ends. A parent that is gone already ends it now."""
+    """End this process when its parent ends, or now if the parent has already ended."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     else:

@@ -20,7 +20,7 @@ log = structlog.get_logger("panel.reload")
 
 
 class ReloadedApp:
-    """WSGI application that is built again, before it answers, when a file that it reads at its start has changed."""
+    """WSGI application that is rebuilt before a request when a file it was built from has changed."""
 
     def __init__(self, app: Flask, build: Callable[[], Flask]) -> None:
         self._app, self._build = app, build
@@ -36,7 +36,7 @@ class ReloadedApp:
         return self._app(environ, start_response)
 
     def _rebuild(self) -> None:
-        # These caches belong to the process, not to the application.
+        # These caches are process-wide and outlive the application.
         for cached in (build_id.digest, share_images.colors, webhook_guide.guide):
             cached.cache_clear()
         try:

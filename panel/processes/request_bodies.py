@@ -1,4 +1,4 @@
-"""WSGI middleware: a bulkhead for slow request bodies and slow readers of streamed answers.
+"""WSGI middleware: bulkhead for slow request bodies and slow readers of streamed responses.
 
 The web server hands a request to a Python thread as soon as its headers are there, and its `read` has no deadline. So
 a few threads may wait for bodies, or for people who read a long answer slowly; the others are always free for the rest.
@@ -26,7 +26,7 @@ TRY_AGAIN_SECONDS = "2"
 
 @dataclass
 class Slots:
-    """How many threads may wait for clients at once, together and for one network. None: no share of its own."""
+    """Limits on threads that wait for clients: in total and per network (None: no limit per network)."""
 
     most: int
     most_a_network: int | None
@@ -49,7 +49,7 @@ class Slots:
 
 
 def with_bulkhead(inner: WSGIApplication, slots: Slots) -> WSGIApplication:
-    """The application, called with bodies that have arrived whole; streams of many pieces take a slot too."""
+    """Wrap the application: it gets complete bodies, and multi-chunk streams take a slot too."""
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         network = network_of(environ.get("REMOTE_ADDR", ""))
@@ -74,11 +74,11 @@ def _has_body(environ: WSGIEnvironment) -> bool:
 
 
 def _receive(environ: WSGIEnvironment) -> bool:
-    """Read the whole body, at most one byte more than the largest we take. Whether it came as announced."""
+    """Read the whole body, at most one byte beyond the limit. Whether its length matched the header."""
     announced = environ.get("CONTENT_LENGTH", "")
     length = int(announced) if announced.isdecimal() else None
     if length is not None and length > LARGEST_BODY_BYTES:
-        environ["wsgi.input"] = io.BytesIO()  # Refused by its length alone, further in.
+        environ["wsgi.input"] = io.BytesIO()  # Rejected later because of its length.
         return True
     try:
         body = environ["wsgi.input"].read(length if length is not None else LARGEST_BODY_BYTES + 1)
@@ -93,7 +93,7 @@ def _receive(environ: WSGIEnvironment) -> bool:
 def _streamed(
     answer: Iterable[bytes], slots: Slots, network: str, environ: WSGIEnvironment, start_response: StartResponse
 ) -> Iterable[bytes]:
-    """One piece is given as it is. With more pieces the thread waits for the reader, which needs a slot."""
+    """A single chunk passes unchanged. With more chunks the thread waits for the reader, which needs a slot."""
     pieces = iter(answer)
     first, second = next(pieces, b""), next(pieces, None)
     if second is None:
@@ -106,7 +106,7 @@ def _streamed(
 
 
 class Stream:
-    """The pieces of a long answer; gives its slot back when it is closed."""
+    """Chunks of a streamed response; releases its slot on close."""
 
     def __init__(self, pieces: Iterator[bytes], answer: Iterable[bytes], slots: Slots, network: str) -> None:
         self._pieces, self._answer, self._slots, self._network = pieces, answer, slots, network

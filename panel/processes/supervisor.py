@@ -1,7 +1,7 @@
-"""`python app.py`: the whole product on one machine.
+"""Supervisor (`python app.py`): runs the whole product on one machine.
 
-Prepares the instance folder, then keeps a web server and a worker running until SIGTERM. Its children always end
-with it.
+Prepares the instance folder, then keeps a web server and a worker running until SIGTERM. Its children never outlive
+it.
 """
 
 import argparse
@@ -28,17 +28,17 @@ LOOK_SECONDS = 0.1
 ANSWER_SECONDS = 60.0
 BACKLOG = 1024
 DEMO_SYNC_SECONDS = "2"
-# Threads in one web process: twelve of them may wait for slow clients (`web.py`), four never do.
+# Threads per web process: twelve may wait for slow clients (`web.py`), four never do.
 BLOCKING_THREADS = 16
 WEB_TARGET = "panel.processes.web:application"
-# Connections that one web process holds at once. More wait in the backlog.
+# Open connections per web process; more wait in the backlog.
 MOST_CONNECTIONS = 4096
-# Granian waits this long for its own workers: less than we wait for Granian.
+# Granian's shutdown timeout for its workers: shorter than ours for Granian.
 WEB_STOP_SECONDS = 3
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run until SIGTERM or SIGINT. Returns the exit code; what is wrong is said in one line."""
+    """Run until SIGTERM or SIGINT. Returns the exit code; a failed start logs one line."""
     parser = argparse.ArgumentParser(prog="python app.py", description="The whole product on one machine.")
     parser.add_argument("--demo", action="store_true", help="fill an empty database with an example")
     parser.add_argument("--reload", action="store_true", help="show edits of files on the next request")
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1
 
     if wants_demo and "sync_seconds" not in settings.model_fields_set:
-        # The simulator costs nothing to ask, and a row that moves often shows what this is about.
+        # Calls to the simulator are free, and frequent changes make the demo lively.
         os.environ["PANEL_SYNC_SECONDS"] = DEMO_SYNC_SECONDS
 
     if given.reload:
@@ -74,13 +74,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _allow_many_connections() -> None:
-    """Raise the number of files that may be open to what the system lets us have."""
+    """Raise the soft limit of open files to the hard limit."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class _StopRequest:
-    """Whether a signal has asked us to stop."""
+    """Set when a signal asks the process to stop."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -117,7 +117,7 @@ def _keep_running(settings: Settings, stopping: _StopRequest) -> int:
 
 
 def _restart(children: Sequence[Child]) -> None:
-    """Run the edited code. Granian keeps the port and replaces its worker, so that no connection is refused."""
+    """Restart with the edited code. Granian keeps the port and replaces its worker, so no connection is refused."""
     web, *others = children
     if web.process is not None:
         web.process.send_signal(signal.SIGHUP)
@@ -140,7 +140,7 @@ def flask_command(*words: str) -> list[str]:
 
 
 def web_command(settings: Settings) -> list[str]:
-    """Granian over WSGI, one process a core, each with a few threads."""
+    """Granian command line: WSGI, one process per core, each with a few threads."""
     options = {
         "--interface": "wsgi",
         "--http": "1",
@@ -174,7 +174,7 @@ def _why_port_is_not_free(settings: Settings) -> str | None:
 
 
 def _answers(settings: Settings) -> bool:
-    # A server that listens everywhere is asked on this machine.
+    # A server that listens on all interfaces is reached through loopback.
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
     connection = http.client.HTTPConnection(host, settings.port, timeout=1)
     try:

@@ -1,4 +1,4 @@
-"""The WSGI application that each web process of `python app.py` serves: the site, protected from slow clients."""
+"""WSGI entry point of the web processes: the site with slow client protection."""
 
 import os
 
@@ -9,7 +9,7 @@ from panel.processes.reload import ReloadedApp
 from panel.processes.request_bodies import Slots, with_bulkhead
 from panel.settings import Settings
 
-# Threads that may wait for slow clients; `supervisor.py` gives a process more threads than these.
+# Threads that may wait for slow clients: fewer than a process has (`supervisor.py`).
 WAITING_THREADS = 12
 WAITING_THREADS_A_NETWORK = 3
 
@@ -17,6 +17,6 @@ _settings: Settings = app.config["PANEL"]
 _has_proxy = _settings.trusted_proxies > 0
 
 _site = ReloadedApp(app, lambda: create_app(is_web=True)) if RELOAD in os.environ else app
-# A proxy in front sends whole requests, and all of them come from its address.
+# A proxy in front buffers requests, and they all come from its address.
 application = with_bulkhead(_site, Slots(WAITING_THREADS, None if _has_proxy else WAITING_THREADS_A_NETWORK))
 connections.watch(has_proxy=_has_proxy)

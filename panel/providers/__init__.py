@@ -1,4 +1,4 @@
-"""Provider adapters: upstream panels, the simulator, orders by hand; outgoing HTTP and the mail sender.
+"""Provider adapters (upstream panels, simulator, manual), outgoing HTTP and SMTP.
 
 May import `db` and below, never `models` or services.
 """
@@ -9,7 +9,7 @@ from panel.providers.simulated import Simulated
 
 
 def connect(kind: str, *, name: str, url: str, key: str, timeout_seconds: float) -> Provider | None:
-    """The provider to call, or None for orders that operators fulfil by hand."""
+    """Adapter for a provider; None for manual orders."""
     match kind:
         case "simulated":
             return Simulated(seed=name)

@@ -1,7 +1,7 @@
-"""What every provider can be asked, and the answers that are possible. Nothing here knows the database.
+"""Provider interface: the calls every adapter has, and their possible outcomes. Knows nothing of the database.
 
-A call that must not happen twice answers with one of four outcomes. Only NotSent and Refused prove that
-the provider did not take the order; Unclear proves nothing and is never followed by a second call.
+A call that must not happen twice has one of four outcomes. Only NotSent and Refused prove that the provider did not
+accept the order; Unclear proves nothing and is never followed by a second call.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from panel.domain.provider_report import Report
 
 @dataclass(frozen=True)
 class NewOrder:
-    """What a provider must know to deliver an order."""
+    """Request to deliver an order."""
 
     order_id: int
     service: str
@@ -24,7 +24,7 @@ class NewOrder:
 
 @dataclass(frozen=True)
 class Ask:
-    """A question about an order the provider has. `stopped_at`: since when it was asked to stop, if it was."""
+    """Status request for an order. `stopped_at`: when its cancellation was requested, if it was."""
 
     order_id: int
     provider_order_id: str
@@ -35,14 +35,14 @@ class Ask:
 
 @dataclass(frozen=True)
 class Accepted:
-    """The provider took it, under this id of its own."""
+    """The provider accepted it under this id."""
 
     provider_id: str
 
 
 @dataclass(frozen=True)
 class Refused:
-    """The provider said no in words we know. Final: about this order. Not final: about the provider itself."""
+    """A refusal in known words. Final: it concerns this order. Not final: it concerns the provider."""
 
     text: str
     is_final: bool
@@ -58,9 +58,9 @@ class NotSent:
 
 @dataclass(frozen=True)
 class Unclear:
-    """Anything else. The provider may or may not have taken it.
+    """Any other outcome: the provider may or may not have accepted it.
 
-    `is_in_words`: the provider itself refused it, in words we don't know. It answers, so nobody else has to wait.
+    `is_in_words`: the provider refused it in unknown words. It does answer, so other orders don't have to wait.
     """
 
     text: str
@@ -71,10 +71,10 @@ Outcome = Accepted | Refused | NotSent | Unclear
 
 
 class ProviderSilent(Exception):
-    """A question that may be asked again got no usable answer.
+    """A repeatable request got no usable answer.
 
-    `is_in_words`: the provider refused to answer, so it works. `concerns_provider`: what was asked about is not to
-    blame. `asks_to_wait`: it wants fewer calls.
+    `is_in_words`: the provider answered with an error, so it works. `concerns_provider`: the order asked about is not
+    the cause. `asks_to_wait`: it wants fewer calls.
     """
 
     def __init__(
@@ -85,18 +85,18 @@ class ProviderSilent(Exception):
 
 
 class Provider(Protocol):
-    """Who delivers. Calls may take as long as the provider's deadline and must happen outside transactions."""
+    """A provider. Calls may take as long as its timeout and must happen outside transactions."""
 
     def add(self, order: NewOrder, *, now: datetime) -> Outcome: ...
 
     def status(self, asks: Sequence[Ask], *, now: datetime) -> Mapping[int, Report]:
-        """Reports by our order id; a missing one is no news. Raises ProviderSilent."""
+        """Status reports by our order id; orders without news are left out. Raises ProviderSilent."""
         ...
 
     def refill(self, ask: Ask, *, now: datetime) -> Outcome: ...
 
     def refill_status(self, refill_id: str, *, now: datetime) -> object:
-        """The provider's word for the refill, unread. Raises ProviderSilent."""
+        """The provider's unparsed status of the refill. Raises ProviderSilent."""
         ...
 
     def cancel(self, ask: Ask, *, now: datetime) -> Outcome: ...

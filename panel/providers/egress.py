@@ -1,7 +1,7 @@
-"""One POST to an address that a customer chose: it reaches the public internet, or nothing.
+"""Egress client (SSRF protection): POST to a URL chosen by a customer, which may only reach public addresses.
 
-The name is looked up once, every address it leads to is judged, and the call goes to a judged one. Redirects
-are not followed, TLS is verified against the name, and one deadline covers all of it, the look-up included.
+The host is resolved once, all its addresses are checked, and the call goes to a checked one. Redirects are not
+followed, TLS is verified against the host name, and one deadline covers everything, including the look-up.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ from panel.providers.http import CONNECT_SECONDS, tls
 MOST_BYTES = 64 * 1024
 KEPT_SIGNS = 200
 MOST_ADDRESSES = 4
-# A deadline that has passed still lets the call fail in its own words.
+# After the deadline the call still gets a moment to fail with its own error.
 LEAST_SECONDS = 0.001
 
-# One sentence for every way not to get through: what failed, and when, would tell a customer about machines inside.
+# The same text for every connection failure: details would let a customer scan internal machines.
 NO_CONNECTION = (
     "We could not connect. The name must lead to public addresses only, and the server must accept connections and "
     "have a valid certificate for its name. Nothing was sent."
@@ -34,7 +34,7 @@ Resolver = Callable[[str, int], Sequence[str]]
 
 
 class NotReached(Exception):
-    """No answer came, for the reason that the text gives; the request may have been read all the same."""
+    """No answer came, for the reason in the text. The server may still have read the request."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def post(
 
 
 def find_target(url: str, *, timeout_seconds: float, test_hosts: Pairs, resolver: Resolver = look_up) -> Target:
-    """Look the address up, once, and judge all that it leads to. Raises NotReached when one is not public."""
+    """Resolve the host once and check all its addresses. Raises NotReached if one is not public."""
     try:
         parsed = httpx.URL(public_ip_rules.check_url(url, test_hosts=test_hosts))
     except (BadInput, httpx.InvalidURL) as error:
@@ -101,7 +101,7 @@ def find_target(url: str, *, timeout_seconds: float, test_hosts: Pairs, resolver
 
 
 def _resolved(host: str, port: int, *, resolver: Resolver, timeout_seconds: float) -> Sequence[str]:
-    """What the resolver says. Where that takes too long, its thread is left to itself."""
+    """Resolve in a daemon thread, which is abandoned if it takes too long."""
     found: list[Sequence[str]] = []
 
     def ask() -> None:
@@ -117,7 +117,7 @@ def _resolved(host: str, port: int, *, resolver: Resolver, timeout_seconds: floa
 
 
 class _ByteWatch:
-    """Whether a byte of the request left, as the transport itself tells."""
+    """Records whether any byte of the request was sent, from the transport's trace events."""
 
     def __init__(self) -> None:
         self.began = False
@@ -145,7 +145,7 @@ async def _call(
 def _request(
     client: httpx.AsyncClient, url: httpx.URL, address: str, body: bytes, headers: dict[str, str]
 ) -> httpx.Request:
-    """A call to the address that names the host: in the Host header, and in TLS, which verifies it."""
+    """Request to a checked IP address, with the host name in the Host header and in TLS (SNI, certificate)."""
     return client.build_request(
         "POST",
         url.copy_with(host=address),

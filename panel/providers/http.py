@@ -1,7 +1,7 @@
-"""One call to an upstream panel, whose response is untrusted.
+"""HTTP client for upstream panels, whose responses are untrusted.
 
-The whole call has one deadline, looking the host up included; the body has one cap, redirects are not followed, TLS
-is verified, nothing is unpacked, and it is known whether a byte of the request had left when something failed.
+One deadline covers the whole call, including the look-up. The body size is capped, redirects are not followed, TLS is
+verified, nothing is decompressed, and every failure says whether a byte of the request had been sent.
 """
 
 import asyncio
@@ -24,16 +24,16 @@ MEBIBYTE = 1024 * 1024
 MOST_BYTES = MEBIBYTE
 MOST_DIGITS = 40
 OK = range(200, 300)
-# A byte-order mark and JSON's own white space.
+# A byte-order mark and JSON white space.
 BEFORE_JSON = "\ufeff \t\r\n"
 CONNECT_SECONDS = 5.0
-# How much longer than its deadline a call is waited for, should the loop itself be busy.
+# Extra wait beyond the deadline, in case the event loop is busy.
 GRACE_SECONDS = 1.0
 MOST_LOOKUPS = 64
 
 
 class CallFailed(Exception):
-    """No usable answer. `was_sent` is False only where it is proved that nothing of the request left."""
+    """No usable answer. `was_sent` is False only if it is certain that no byte of the request was sent."""
 
     def __init__(self, text: str, *, was_sent: bool) -> None:
         super().__init__(text)
@@ -42,7 +42,7 @@ class CallFailed(Exception):
 
 
 class ErrorStatus(CallFailed):
-    """An HTTP status other than 2xx. A body of JSON may still say in known words what became of it."""
+    """An HTTP status other than 2xx. Its JSON body may still contain a known error message."""
 
     def __init__(self, status: int, body: bytes) -> None:
         super().__init__(f"the provider answered with status {status}", was_sent=True)
@@ -54,7 +54,7 @@ class ErrorStatus(CallFailed):
 
 
 def check_url(url: str) -> str:
-    """The address without spaces. Raises ValueError with a sentence unless it is https, or http to this machine."""
+    """The URL without spaces. Raises ValueError unless it is https, or http to loopback."""
     url = url.strip()
     try:
         parts = urlsplit(url)
@@ -76,18 +76,18 @@ def _is_loopback(host: str) -> bool:
 
 
 class _Unusable(Exception):
-    """An answer that is not read on, or an address that is not called, with the reason in words."""
+    """A response or address that is rejected, with the reason."""
 
 
 def post(url: str, fields: Mapping[str, str], *, timeout_seconds: float, most_bytes: int = MOST_BYTES) -> Any:
-    """POST a form; the parsed JSON of an answer with any 2xx status. Raises CallFailed for everything else."""
+    """POST a form and return the parsed JSON of any 2xx response. Raises CallFailed otherwise."""
     sent = _Sent(before=time.monotonic() + timeout_seconds)
     calling = asyncio.wait_for(_call(url, dict(fields), sent, timeout_seconds, most_bytes), timeout_seconds)
     call = asyncio.run_coroutine_threadsafe(calling, _loop(os.getpid()))
     try:
         status, body = call.result(timeout_seconds + GRACE_SECONDS)
     except TimeoutError as error:
-        # A call that has not even ended may still be about to send.
+        # A call that has not finished may still be about to send.
         may_be_sent = sent.began or not call.done()
         call.cancel()
         raise CallFailed(f"no answer within {timeout_seconds:g} seconds", was_sent=may_be_sent) from error
@@ -100,7 +100,7 @@ def post(url: str, fields: Mapping[str, str], *, timeout_seconds: float, most_by
 
 @cache
 def _loop(_process: int) -> asyncio.AbstractEventLoop:
-    """The one loop of this process in which calls run. Unlike a loop a call, it never waits for a slow look-up."""
+    """Event loop for all calls of this process. Unlike one loop per call, it never waits for a slow look-up to end."""
     loop = asyncio.new_event_loop()
     loop.set_default_executor(ThreadPoolExecutor(MOST_LOOKUPS, thread_name_prefix="look-up"))
     threading.Thread(target=loop.run_forever, name="provider-calls", daemon=True).start()
@@ -108,9 +108,9 @@ def _loop(_process: int) -> asyncio.AbstractEventLoop:
 
 
 class _Sent:
-    """Whether the request began to leave: told by the transport itself, event by event.
+    """Records whether the request began to be sent, from the transport's trace events.
 
-    A process that was stopped for longer than the call may take sends nothing when it wakes.
+    A process that was suspended past the deadline sends nothing when it resumes.
     """
 
     def __init__(self, *, before: float) -> None:
@@ -125,7 +125,7 @@ class _Sent:
 
 
 def _why(error: Exception, *, was_sent: bool) -> str:
-    """What went wrong, in words for operators."""
+    """Error message for operators."""
     causes = [error]
     while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and isinstance(cause, Exception):
         causes.append(cause)
@@ -139,7 +139,7 @@ def _why(error: Exception, *, was_sent: bool) -> str:
     return "no connection could be made"
 
 
-# The first that is met wins. Some are seen only as the cause of what httpx raises.
+# The first match wins. Some errors appear only as the cause of what httpx raises.
 _WORDS: tuple[tuple[type[Exception], str], ...] = (
     (ssl.SSLCertVerificationError, "its certificate is not valid for its address"),
     (ssl.SSLError, "no secure connection could be made"),
@@ -177,12 +177,12 @@ async def _call(
 
 @cache
 def tls() -> ssl.SSLContext:
-    """One context for all calls: making one reads every root certificate."""
+    """Shared TLS context: creating one reads every root certificate."""
     return httpx.create_ssl_context(trust_env=False)
 
 
 def _parse(body: bytes) -> Any:
-    """The JSON of a body. PHP files saved with a byte-order mark send one each before it."""
+    """Parse a JSON body. PHP files saved with a byte-order mark print one each before it."""
     try:
         text = body.decode().lstrip(BEFORE_JSON)
         return json.loads(text, parse_int=_whole, parse_float=_text, parse_constant=_text)
@@ -195,5 +195,5 @@ def _whole(digits: str) -> object:
 
 
 def _text(sign: str) -> str:
-    """A number that is not whole stays text, so that no count is ever read from it."""
+    """Fractional numbers stay text, so that no count is ever read from them."""
     return sign[:MOST_DIGITS]

@@ -25,7 +25,7 @@ from panel.domain import email_address
 from panel.settings import MailServer, Settings
 
 CONNECT_SECONDS = 10.0
-# Total deadline of each step (connecting with log-in, then each mail), however slowly the server sends its bytes.
+# Deadline of each step (connecting with log-in, then each mail), however slowly the server answers.
 DEADLINE_SECONDS = 30.0
 LONGEST_LINE = 900
 CLOSING_SECONDS = 0.1
@@ -33,7 +33,7 @@ _REFUSED_FOR_GOOD = range(500, 600)
 
 
 class _Unfolded(UnstructuredHeader, BaseHeader):
-    """A header of one long word, on one line: the library would encode what it cannot fold, and nobody decodes that."""
+    """A header that is never folded: the library would encode a long word, and mail programs don't decode it there."""
 
     def fold(self, *, policy: Policy) -> str:
         return f"{self.name}: {self}{policy.linesep}"
@@ -79,18 +79,18 @@ class Transport(Protocol):
 
 
 def open_transport(settings: Settings) -> Transport:
-    """The transport that these settings ask for. It connects with the first mail."""
+    """Transport for these settings. It connects with the first mail."""
     server = settings.mail_server
     return FileTransport(settings) if server is None else SmtpTransport(server, settings)
 
 
 def message(mail: OutgoingMail, *, settings: Settings) -> EmailMessage:
-    """The mail with its headers. Raises NotSent when the address is none that a mail can be sent to."""
+    """Build the message with its headers. Raises NotSent if the address or subject is invalid."""
     made = EmailMessage(policy=POLICY)
     try:
         made["From"] = Address(settings.site_name, addr_spec=settings.mail_sender)
         made["To"] = Address(addr_spec=email_address.in_ascii(mail.email))
-        # A line break in a header raises ValueError: one mail can never become two.
+        # A line break in a header raises ValueError, which prevents header injection.
         made["Subject"] = mail.subject
     except (ValueError, MessageError) as error:
         raise NotSent(f"This is no address or subject that a mail can have: {error}.", is_final=True) from error
@@ -109,7 +109,7 @@ def message(mail: OutgoingMail, *, settings: Settings) -> EmailMessage:
 
 
 class FileTransport:
-    """Each mail as one `.eml` file, readable by us alone. The same mail again writes the same file again."""
+    """Writes each mail as an `.eml` file with mode 600. The same mail overwrites its own file."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -145,22 +145,22 @@ def _write(path: Path, content: bytes) -> None:
 
 
 class _Client(aiosmtplib.SMTP):
-    """The library's client, which also closes itself after a failed log-in, without waiting for the server."""
+    """SMTP client that aborts its connection on close, also after a failed log-in."""
 
     def close(self) -> None:
         transport = self.transport
         super().close()
         if isinstance(transport, asyncio.WriteTransport):
-            # Closing TLS politely waits for the server, which may never answer.
+            # A clean TLS shutdown waits for the server, which may never answer.
             transport.abort()
 
 
 class SmtpTransport:
-    """One SMTP connection for all mails of a sweep. A refused mail leaves it open, any other failure closes it."""
+    """One SMTP connection for all mails of a sweep. A rejected mail leaves it open, other failures close it."""
 
     def __init__(self, server: MailServer, settings: Settings) -> None:
         self._settings = settings
-        # The connection outlives one call, so its event loop does too.
+        # The connection lives longer than one call, so its event loop does too.
         self._runner = asyncio.Runner()
         self._client = _Client(
             hostname=server.host,
@@ -207,7 +207,7 @@ class SmtpTransport:
             raise NotSent(f"The mail server could not be reached: {why}", stops=True) from error
 
     def _run(self, step: Coroutine[object, object, object]) -> None:
-        """Run one step. Raises TimeoutError at its total deadline: the client's own timeout is for each answer."""
+        """Run one step with a total deadline (TimeoutError): the client's own timeout is per answer."""
 
         async def with_deadline() -> None:
             async with asyncio.timeout(DEADLINE_SECONDS):

@@ -1,4 +1,4 @@
-"""An upstream panel spoken to over the de-facto panel API ("API v2"), with strict reading of what it answers."""
+"""Client for upstream panels with the de-facto panel API ("API v2"). Responses are parsed strictly."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,21 +20,21 @@ from panel.providers.refusals import (
     silence_of,
 )
 
-# A catalogue of 10,000 services and more is one answer.
+# A catalogue of more than 10,000 services is one response.
 MOST_BYTES_OF_SERVICES = 16 * http.MEBIBYTE
 TIMES_AS_LONG_FOR_SERVICES = 3
 
 
 @dataclass(frozen=True)
 class PanelApi:
-    """One upstream panel. The key is kept out of every text this object can turn into."""
+    """One upstream panel. The API key never appears in this object's repr."""
 
     url: str
     key: str = field(repr=False)
     timeout_seconds: float
 
     def add(self, order: NewOrder, *, now: datetime) -> Outcome:
-        """Hand the order over, once. Anything but a proof is Unclear."""
+        """Place the order, once. Any answer that is no proof is Unclear."""
         fields = {"service": order.service, "link": order.link, "quantity": str(order.quantity)}
         return self._once("add", fields, named="order", final=FINAL)
 
@@ -42,7 +42,7 @@ class PanelApi:
         return self._once("refill", {"order": ask.provider_order_id}, named="refill", final=FINAL_FOR_REFILL)
 
     def cancel(self, ask: Ask, *, now: datetime) -> Outcome:
-        """Ask for the order to be stopped. The answer is a list with one line an order."""
+        """Request a cancellation. The response is a list with one item per order."""
         try:
             answer = self._call("cancel", {"orders": ask.provider_order_id})
         except CallFailed as failure:
@@ -59,7 +59,7 @@ class PanelApi:
         return read_refusal(answer, final=FINAL_FOR_CANCEL)
 
     def status(self, asks: Sequence[Ask], *, now: datetime) -> Mapping[int, Report]:
-        """Reports about these orders. What the provider says about others is not read. Raises ProviderSilent."""
+        """Status reports of these orders; reports about other orders are ignored. Raises ProviderSilent."""
         answer = self._question("status", {"orders": ",".join(ask.provider_order_id for ask in asks)})
         if not isinstance(answer, dict) or error_of(answer) is not None:
             raise silence_of(answer, text=f"the answer to status is not a list of orders: {shorten(answer)}")
@@ -74,7 +74,7 @@ class PanelApi:
         return answer["status"] if isinstance(answer, dict) and "status" in answer else shorten(answer)
 
     def services(self) -> list[Any]:
-        """The provider's catalogue, unread. Raises ProviderSilent unless it is a list with something in it."""
+        """The provider's catalogue, unparsed. Raises ProviderSilent unless it is a non-empty list."""
         answer = self._question(
             "services",
             {},
@@ -86,7 +86,7 @@ class PanelApi:
         return answer
 
     def balance(self) -> tuple[str, str]:
-        """The balance we have there and its currency, as text. Raises ProviderSilent."""
+        """Our balance there and its currency, as text. Raises ProviderSilent."""
         answer = self._question("balance", {})
         if not isinstance(answer, dict) or not isinstance(answer.get("balance"), str | int):
             raise silence_of(answer, text=f"the answer to balance is not one: {shorten(answer)}")
@@ -120,7 +120,7 @@ class PanelApi:
 
 
 def _failed(failure: CallFailed, *, final: Sequence[str]) -> Outcome:
-    """What a failed call proves: known words are believed under any status, also one that a proxy gave."""
+    """Outcome of a failed call: known error messages count under any HTTP status."""
     if isinstance(failure, ErrorStatus):
         outcome = read_refusal(failure.answer, final=final, status=failure.status)
         return outcome if failure.answer is not None else Unclear(failure.text)
@@ -138,12 +138,12 @@ def _report(row: object) -> Report:
 
 
 def _word(value: object, *, most: int) -> str:
-    """Text as it came where it is short; else what it looked like, which is never a word we know."""
+    """A short text unchanged; else its beginning, which never equals a known word."""
     return value if isinstance(value, str) and len(value) <= most else shorten(value)
 
 
 def _count(value: object) -> object:
-    """A value as it came where a count could be read from it, else its short text."""
+    """The value itself if it can be parsed as a count, else its short text."""
     return value if value is None or isinstance(value, int) else _word(value, most=40)
 
 

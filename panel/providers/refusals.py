@@ -1,7 +1,7 @@
-"""Error messages of upstream panels: which ones prove that a call was refused, and what each means for the order.
+"""Known error messages of upstream panels that prove a refusal, and what each means for the order.
 
-Only a text that is on one of these lists is believed; any other leaves it open whether the order was taken. The lists
-know the sentences of the de-facto panel API and the codes that panels of this field send instead of them.
+Only texts on these lists are trusted; with any other it stays unknown whether the order was accepted. The lists hold
+the messages of the de-facto panel API and the codes that some panels send instead.
 """
 
 import re
@@ -12,7 +12,7 @@ from panel.providers.base import Outcome, ProviderSilent, Refused, Unclear
 
 LINK = "Bad link"
 NO_SERVICE = "The service is not available"
-# What a customer reads for a code.
+# Customer-facing text for each code.
 CODES: Mapping[str, str] = {
     "neworder.error.link": LINK,
     "neworder.error.invalid_link": LINK,
@@ -47,20 +47,20 @@ WAIT = (r"too many requests",)
 STOP = (r"not enough funds( on balance)?", r"invalid api key", r"neworder\.error\.not_enough_funds")
 
 SHOWN_LENGTH = 80
-# Fields that may stand beside an error without a word about the order. Any other that is not empty could be its id.
+# Fields allowed beside an error. Any other non-empty field could be the order's id.
 BESIDE = frozenset({"error", "status", "success", "code", "message"})
-# The statuses other than 2xx that speak of this very call, not of the provider's server or of us.
+# Non-2xx statuses that concern this call, not the provider's server or our account.
 ABOUT_THE_CALL = (400, 402, 409, 422)
 
 
 def has_error(answer: Mapping[str, object]) -> bool:
-    """Whether the answer speaks of an error. Many panels send the field with every answer, and leave it empty."""
+    """Whether the response has a non-empty error. Many panels send an empty error field with every response."""
     said = answer.get("error")
     return not (said is None or said is False or said == [] or (isinstance(said, str) and not said.strip()))
 
 
 def error_of(answer: object) -> str | None:
-    """The error text of an answer that is an error and nothing else."""
+    """Error text of a response that contains nothing but an error."""
     if not isinstance(answer, dict) or any(value for name, value in answer.items() if name not in BESIDE):
         return None
     text = answer.get("error")
@@ -68,9 +68,9 @@ def error_of(answer: object) -> str | None:
 
 
 def read_refusal(answer: object, *, final: Sequence[str], status: int = 200) -> Outcome:
-    """The refusal, if the answer is an error in words we know; anything else proves nothing.
+    """The refusal, if the response is a known error; anything else proves nothing.
 
-    A refusal in other words is marked as one, so that it isn't taken for a provider that fails.
+    A refusal in unknown words is marked, so that the provider isn't counted as failing.
     """
     text = error_of(answer)
     if text is None:
@@ -86,7 +86,7 @@ def read_refusal(answer: object, *, final: Sequence[str], status: int = 200) -> 
 
 
 def silence_of(answer: object, *, text: str, status: int = 200) -> ProviderSilent:
-    """Why an answer to a question is of no use: the provider's own words where it gave some, else this text."""
+    """Reason for an unusable response: the provider's own error text if there is one, else this text."""
     match read_refusal(answer, final=(), status=status):
         case Refused(text=words, stops_provider=True):
             return ProviderSilent(words, concerns_provider=True)
@@ -98,12 +98,12 @@ def silence_of(answer: object, *, text: str, status: int = 200) -> ProviderSilen
 
 
 def shorten(answer: object) -> str:
-    """The beginning of what came, for operators to read; never the whole of it."""
+    """The beginning of a response, for operators."""
     return repr(answer)[:160]
 
 
 def _shown(text: str, words: str) -> str:
-    """What a customer reads: the provider's sentence, or what its code means."""
+    """Customer-facing text: the provider's sentence, or the meaning of its code."""
     meaning = CODES.get(words)
     return f"{meaning} ({words})" if meaning else text.rstrip(".!")[:SHOWN_LENGTH]
 

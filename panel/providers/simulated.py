@@ -1,7 +1,7 @@
-"""The simulator: moves orders by the clock, through every path of the status table, the same way for the same seed.
+"""Simulated provider: moves orders by the clock through every path of the status table, deterministic by seed.
 
-It keeps nothing. The id it gives an order holds the moment of acceptance and the seed, and everything it later says
-follows from that id, the scenario and the time.
+Stateless: an order's id contains the time of acceptance and the seed, and every later status follows from the id, the
+scenario and the time.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ REFILL_ENDS_AFTER_SECONDS = 16
 
 @dataclass(frozen=True)
 class Plan:
-    """What will become of one order: when each stage begins, in seconds after acceptance, and how it ends."""
+    """Course of one order: when each stage begins, in seconds after acceptance, and how it ends."""
 
     processing: float
     running: float
@@ -35,7 +35,7 @@ class Plan:
 
 
 def plan_of(provider_order_id: str, *, scenario: str, quantity: int) -> Plan:
-    """The plan that belongs to an id: from a generator seeded by the id alone."""
+    """Plan for an id, from a random generator seeded by the id."""
     draw = random.Random(hashlib.sha256(provider_order_id.encode()).digest())  # noqa: S311
     processing = draw.uniform(1, 4)
     running = processing + draw.uniform(2, 6)
@@ -63,7 +63,7 @@ class Simulated:
         return Accepted(f"{self.seed}-{order.order_id}-{_millis(now)}")
 
     def status(self, asks: Sequence[Ask], *, now: datetime) -> Mapping[int, Report]:
-        """Nothing is said about ids that the simulator never gave."""
+        """Ids that the simulator never issued are left out."""
         return {ask.order_id: _report(ask, now=now) for ask in asks if _is_own(ask.provider_order_id)}
 
     def refill(self, ask: Ask, *, now: datetime) -> Outcome:
@@ -104,7 +104,7 @@ def _report(ask: Ask, *, now: datetime) -> Report:
 
 
 def _stopped(plan: Plan, *, at: float, quantity: int) -> Report:
-    """What was stopped before it ran is Canceled; what was stopped midway is Partial."""
+    """Canceled if it was stopped before it started, else Partial."""
     remains = quantity if at < plan.running else _remains(plan, at=at, quantity=quantity)
     if remains == quantity:
         return Report("Canceled", quantity, reason="Stopped at your request.")
@@ -121,7 +121,7 @@ def _millis(moment: datetime) -> int:
 
 
 def _is_own(provider_id: str) -> bool:
-    """Whether the id ends with a moment, as those do that the simulator gives."""
+    """Whether the id has the simulator's format (it ends with a time)."""
     return re.fullmatch(r".*-[0-9]{1,15}", provider_id, re.ASCII) is not None
 
 
