@@ -1,6 +1,7 @@
 """The demo from its command to its last order, with the clock put forward second by second."""
 
 import re
+import time
 from collections import defaultdict
 from datetime import datetime, timedelta
 
@@ -8,16 +9,21 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from panel.cli.demo import history
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
-from panel.models import Order, OrderEvent, Provider, Refill, Terms, Tool
+from panel.models import Order, OrderEvent, Provider, Refill, Terms, Tool, Transfer, User
 from panel.providers.simulated import Simulated
+from panel.services import delivery_times, test_orders
+from panel.services.catalogue import tools as catalogue
 from panel.services.money import audit
 from panel.services.office import queues
 from panel.services.office.queues import LatenessLimits
 from panel.services.orders import dispatch, refills, sync
+from panel.services.platform import figures, status_page
 from tests.support import ledger_oracle
+from tests.support.factories import NOON
 
 A_WHILE_SECONDS = 15 * 60
 STEP_SECONDS = 3
@@ -54,7 +60,7 @@ def sweep(provider: Simulated, provider_id: int, *, now: datetime) -> None:
 
 def run_for_a_while() -> None:
     """Sweep until nothing that the simulator delivers moves any more."""
-    row = db.session.scalars(select(Provider).where(Provider.kind == "simulated")).one()
+    row = db.session.scalars(select(Provider).where(Provider.name == "simulator")).one()
     provider, provider_id, now = Simulated(seed=row.name), row.id, utc_now()
     moving = [status for status in Status if status.is_moving]
     # One has no answer from its provider: it waits for an operator.
@@ -122,7 +128,7 @@ def test_demo_goes_through_every_status_and_its_books_are_sound(app: Flask) -> N
 
     by_tool = ways()
     assert {status for way in by_tool.values() for status, _ in way} == set(Status)
-    assert db.session.scalars(select(Refill.state)).all() == ["completed"]
+    assert set(db.session.scalars(select(Refill.state))) == {"completed"}
     assert audit.audit().differences == ()
     ledger_oracle.assert_consistent()
 
@@ -154,3 +160,62 @@ def test_no_order_is_older_than_its_terms(app: Flask) -> None:
     pairs = db.session.execute(select(Order.placed_at, Terms.since).join(Terms, Terms.id == Order.terms_id)).all()
     assert pairs
     assert all(placed_at >= since for placed_at, since in pairs)
+
+
+def test_demo_has_figures_for_everything_that_is_measured(app: Flask) -> None:
+    began = time.monotonic()
+    flask(app, "demo")
+    took_seconds, now = time.monotonic() - began, utc_now()
+
+    tools = [tool for tool in catalogue.listed() if not tool.slug.startswith("always-ends-")]
+    assert [tool.slug for tool in tools if delivery_times.time_to_start(tool.tool_id, now=now) is None] == []
+    assert [tool.slug for tool in tools if delivery_times.time_to_completion(tool.tool_id, now=now) is None] == []
+    ends = (Status.COMPLETED, Status.PARTIAL, Status.CANCELED)
+    assert [end for end in ends if delivery_times.time_to_end(end, now=now) is None] == []
+    assert delivery_times.time_of_refills(now=now) is not None
+    share = delivery_times.share_completed(now=now)
+    assert share is not None and 85 <= share.percent <= 95
+    assert all(day.completed for day in figures.by_day(now=now)[1:-1])
+    board = status_page.read(interval_seconds=60, now=now)
+    assert {row.measured_days for row in board.rows} == {90}
+    assert {row.now.key for row in board.rows if row.typical} >= {"site", "ordering", "dispatch", "order-updates"}
+    assert len(board.past) == 2
+    # Ten seconds on an idle machine; this one may be busy.
+    assert took_seconds < 60
+
+
+@pytest.mark.both_engines
+def test_demo_is_exact_to_the_last_nano_and_marked_as_demo(app: Flask) -> None:
+    flask(app, "demo")
+
+    assert audit.audit().differences == ()
+    ledger_oracle.assert_consistent()
+    others = select(User.email).where(User.email.not_in(("customer@example.com", "operator@example.com", "canary")))
+    emails = db.session.scalars(others).all()
+    assert len(emails) >= 5
+    assert [email for email in emails if not email.startswith("demo-")] == []
+    notes = set(db.session.scalars(select(Transfer.note).where(Transfer.kind == "deposit")))
+    assert notes == {"Demo balance"}
+
+
+def test_demo_orders_run_in_step_with_their_numbers(app: Flask) -> None:
+    flask(app, "demo")
+
+    placed = db.session.scalars(select(Order.placed_at).where(~test_orders.is_own_order(Order.id)).order_by(Order.id))
+    times = placed.all()
+    assert len(times) > 1_000
+    assert times == sorted(times)
+
+
+def test_demo_plans_the_same_orders_in_each_run(app: Flask) -> None:
+    with transaction():
+        catalogue.import_demo(now=NOON)
+    shapes = []
+    for now in (NOON, NOON + timedelta(days=3, hours=5)):
+        people = [history.Buyer(number, now - timedelta(days=91), "site.example.com") for number in (1, 3)]
+        planned = history.plan(people, catalogue.listed(), now=now)
+        shapes.append(
+            [(order.customer_id, order.quantity, now - order.placed_at, len(order.steps)) for order in planned]
+        )
+
+    assert shapes[0] == shapes[1]

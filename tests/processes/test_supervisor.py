@@ -123,10 +123,15 @@ def test_demo_moves_its_orders_and_a_second_start_finds_them(tmp_path: Path) -> 
         assert "There are accounts already: the demo adds nothing." in panel.log
 
 
+# Fewer than these wait once a worker has handed orders over: some of the demo's are for operators.
+FEW_PENDING = 8
+
+
 def all_are_pending(panel: Panel) -> bool:
     with urllib.request.urlopen(f"{panel.url}/metrics") as answer:
         counts = re.findall(r'panel_orders\{status="(\w+)"\} (\d+)', answer.read().decode())
-    return not any(int(count) for status, count in counts if status != "pending")
+    # The demo's history has ended before the start, and its new orders are more than these: only a worker moves them.
+    return sum(int(count) for status, count in counts if status == "pending") >= FEW_PENDING
 
 
 def run_app(panel: Panel) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""`flask demo`: fills an empty database with tools, a customer, an operator and a few orders.
+"""`flask demo`: fills an empty database with tools, customers, an operator and 90 days of orders.
 
 May import what other commands import.
 """
@@ -12,7 +12,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy import select
 
-from panel.cli.demo import office, tickets
+from panel.cli.demo import history, office, past_money, platform, tickets
 from panel.cli.errors import cli_transaction
 from panel.clock import utc_now
 from panel.db import db
@@ -38,8 +38,8 @@ LEASE_SECONDS = 60
 HOW_TO_PAY = (
     "This is a demonstration: nothing is paid.\n\nThe operator confirms your request in the office, under Deposits.\n"
 )
-# Since when the customer has been here: some orders are days old.
-BEGAN_BEFORE = timedelta(days=3)
+# Since when the customer has been here: the history begins the day after.
+BEGAN_BEFORE = timedelta(days=history.DAYS + 1)
 
 
 @click.command("demo")
@@ -59,6 +59,7 @@ def demo() -> None:
     secret = two_factor.new_secret()
     with cli_transaction():
         _fill(hashes, secret=secret)
+    platform.audit()
     _say_how_to_pay(current_app.config["PANEL"].instance)
     click.echo("The demo is ready. These passwords are shown once and kept nowhere:")
     click.echo(f"  customer  {CUSTOMER}  {passwords[CUSTOMER]}")
@@ -83,15 +84,28 @@ def _fill(hashes: dict[str, str], *, secret: str) -> None:
     # Before the first order: an order is never older than the terms it was placed under.
     tools.import_demo(now=began)
     customer = users.add_user(CUSTOMER, password_hash=hashes[CUSTOMER], now=began)
-    operator = users.add_user(OPERATOR, password_hash=hashes[OPERATOR], is_operator=True, now=now)
+    operator = users.add_user(OPERATOR, password_hash=hashes[OPERATOR], is_operator=True, now=began)
     _give_second_factor(operator.id, secret, now=now)
     ledger.deposit(customer.id, amount_nanos=BALANCE_NANOS, reason="deposit:demo", note="Demo balance", now=began)
     offers = tools.listed_all()
-    office.fill(customer, offers, now=now)
+    _write_history(customer, offers, now=now)
     _begin_refill(customer.id, next(offer for offer in offers if offer.provider_service == "refill"), now=now)
     for offer in offers:
         placing.place_order(customer.id, asked=_example(offer), now=now)
     tickets.fill(customer, operator, now=now)
+
+
+def _write_history(customer: User, offers: list[ToolOffer], *, now: datetime) -> None:
+    """The past of all customers, oldest first, and between it the orders that need a person."""
+    orders = history.plan(history.add_people(customer, now=now), offers, now=now)
+    until = now - history.SETTLED_BEFORE
+    past_money.write(orders, since=now - BEGAN_BEFORE, until=until, tops_up=customer.id)
+    office.fill_late(customer, offers, now=now)
+    yesterday, recent = (now - timedelta(hours=hours) for hours in (office.LATE_HOURS[1], office.UNCONFIRMED_HOURS))
+    past_money.write(orders, since=yesterday, until=recent)
+    office.fill_recent(customer, offers, now=now)
+    past_money.write(orders, since=now - timedelta(hours=office.STOPPING_HOURS), until=now)
+    platform.fill(now=now)
 
 
 def _give_second_factor(user_id: int, secret: str, *, now: datetime) -> None:

@@ -19,21 +19,34 @@ LEASE_SECONDS = 60
 NO_ANSWER = "504 Gateway Time-out: the provider's server gave no answer."
 
 
-def fill(customer: User, offers: list[ToolOffer], *, now: datetime) -> None:
-    """The oldest first, since numbers of orders and times of placing run in step."""
+# The history leaves these times to the orders below, since numbers of orders and times of placing run in step.
+LATE_HOURS = (31, 26)
+UNCONFIRMED_HOURS, STOPPING_HOURS = 5, 3
+
+
+def fill_late(customer: User, offers: list[ToolOffer], *, now: datetime) -> None:
+    """Two orders for operators that should have begun or ended long ago."""
     by_hand = next(offer for offer in offers if offer.provider_kind == "manual")
-    simulated = next(offer for offer in offers if offer.provider_service == "usual" and offer is not by_hand)
-    stuck, late = _place(customer, by_hand, hours=31, now=now), _place(customer, by_hand, hours=26, now=now)
+    stuck, late = (
+        _place(customer, by_hand, hours=LATE_HOURS[0], now=now),
+        _place(customer, by_hand, hours=LATE_HOURS[1], now=now),
+    )
     _move(stuck, Status.PROCESSING, remains=None, hours=30, now=now)
     _move(stuck, Status.IN_PROGRESS, remains=5, hours=28, now=now)
-    unconfirmed = _place(customer, simulated, hours=5, now=now)
-    _lose_the_answer(unconfirmed, simulated, at=now - timedelta(hours=5))
-    running = _place(customer, by_hand, hours=3, now=now)
-    _move(running, Status.IN_PROGRESS, remains=4, hours=2, now=now)
-    cancellations.request_cancellation(running, customer_id=customer.id, now=now - timedelta(hours=1))
     # A report that does not fit: nothing is changed, and it opens a review.
     ask = Ask(late, "", by_hand.provider_service, by_hand.minimum * TIMES_MINIMUM)
     sync.apply_reports([ask], {late: Report("Awaiting moderation", "n/a")}, now=now - timedelta(hours=1))
+
+
+def fill_recent(customer: User, offers: list[ToolOffer], *, now: datetime) -> None:
+    """An order without the provider's answer, one that is to be stopped, and a deposit that waits."""
+    by_hand = next(offer for offer in offers if offer.provider_kind == "manual")
+    simulated = next(offer for offer in offers if offer.provider_service == "usual" and offer is not by_hand)
+    unconfirmed = _place(customer, simulated, hours=UNCONFIRMED_HOURS, now=now)
+    _lose_the_answer(unconfirmed, simulated, at=now - timedelta(hours=UNCONFIRMED_HOURS))
+    running = _place(customer, by_hand, hours=STOPPING_HOURS, now=now)
+    _move(running, Status.IN_PROGRESS, remains=4, hours=2, now=now)
+    cancellations.request_cancellation(running, customer_id=customer.id, now=now - timedelta(hours=1))
     deposits.request_deposit(customer.id, amount_nanos=25 * NANOS_PER_UNIT, now=now - timedelta(hours=2))
 
 

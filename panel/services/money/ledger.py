@@ -39,6 +39,8 @@ class Posting:
     reason: str
     order_id: int | None = None
     note: str = ""
+    # When it happened, where that was before now: `services/orders/past_orders` alone writes history.
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ def _row(posting: Posting, *, source: int, target: int, now: datetime) -> dict[s
         "order_id": posting.order_id,
         "reason": posting.reason,
         "note": posting.note,
-        "at": now,
+        "at": posting.at or now,
     }
 
 

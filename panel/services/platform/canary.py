@@ -16,6 +16,8 @@ from panel.models import AccountKind, ApiKey, Attempt, AttemptKind, AttemptState
 from panel.services import test_orders
 from panel.services.accounts.users import NOBODYS_HASH
 from panel.services.api import keys as api_keys
+from panel.services.catalogue import tools
+from panel.services.catalogue.tools import ToolOffer
 from panel.services.money import ledger
 from panel.services.money.ledger import Posting
 from panel.services.orders import placing
@@ -150,6 +152,13 @@ def place(*, now: datetime) -> Order:
     assert customer_id is not None, "prepare comes first"
     asked = Placing(test_orders.TOOL_SLUG, LINK, str(QUANTITY), request_id=f"canary:{now:%Y%m%dT%H%M%S}")
     return placing.place_order(customer_id, asked=asked, of_hidden_tools=True, now=now)
+
+
+def offer_and_customer() -> tuple[ToolOffer, int]:
+    """What a test order is of, and whose it is; `prepare` comes first."""
+    offer, customer_id = tools.find_any(test_orders.TOOL_SLUG), db.session.scalar(select(test_orders.customer_id()))
+    assert offer is not None and customer_id is not None, "prepare comes first"
+    return offer, customer_id
 
 
 def is_due(newest: Canary | None, *, every_seconds: int, now: datetime) -> bool:

@@ -57,11 +57,11 @@ def record(findings: Sequence[Finding], *, interval_seconds: int, now: datetime)
             gap = Gap(max(before, at - LONGEST_GAP), since)
     if gap is not None:
         known = set(db.session.scalars(select(DAYS.c.component).distinct()))
-        _add_up((key, _while_unmeasured(key), gap.since, gap.until) for key in known)
+        add_up((key, _while_unmeasured(key), gap.since, gap.until) for key in known)
     rows = [_row(finding, at=at) for finding in findings]
     if rows:
         db.session.execute(insert(MEASUREMENTS), rows)
-    _add_up((finding.component, finding.state, since, at) for finding in findings)
+    add_up((finding.component, finding.state, since, at) for finding in findings)
     _forget(now=now)
     return gap
 
@@ -86,7 +86,7 @@ def _row(finding: Finding, *, at: datetime) -> dict[str, object]:
     }
 
 
-def _add_up(stretches: Iterable[tuple[str, State, datetime, datetime]]) -> None:
+def add_up(stretches: Iterable[tuple[str, State, datetime, datetime]]) -> None:
     """Add each stretch to the days it touches, all in the same order, so that two writers never block each other."""
     sums: dict[tuple[str, date], dict[str, int]] = {}
     for component, state, since, until in stretches:
