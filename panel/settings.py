@@ -61,6 +61,11 @@ class Settings(BaseSettings):
     support_email: str = Field(
         "", pattern=r"^([^@\s]+@[^@\s]+)?$", description="contact address for customers; empty: none shown"
     )
+    company_name: str = Field("", description="company that runs the panel, for legal pages; empty: left out")
+    company_address: str = Field("", description="address of the company, for legal pages; empty: left out")
+    contact_email: str = Field(
+        "", pattern=r"^([^@\s]+@[^@\s]+)?$", description="email on legal pages; empty: PANEL_SUPPORT_EMAIL, if set"
+    )
     secret_key: str = Field("", description="signs cookies; empty: generated once in the instance folder")
     seal_key: str = Field("", description="encrypts providers' keys; empty: generated once in the instance folder")
     web_workers: int = Field(2, ge=1, le=64, description="number of web processes")

@@ -25,7 +25,8 @@ SHEETS = {
     # On every page that someone signed in is shown.
     "members.css": ("css/sides", "css/forms", "css/timeline", "css/members", "css/tickets"),
     "platform.css": ("css/timeline", "css/platform"),
-    "office.css": ("css/office",),
+    # Instead of members.css on the office's pages.
+    "office.css": ("css/sides", "css/forms", "css/timeline", "css/members", "css/tickets", "css/office"),
 }
 
 

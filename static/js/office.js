@@ -30,6 +30,8 @@ const acts = {
 };
 
 document.addEventListener("keydown", (event) => {
+  // site.js has closed a menu with this key.
+  if (event.defaultPrevented) return;
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   const isTyping = event.target.closest("input:not([type=checkbox], [type=radio]), select, textarea");
   if (event.key === "Escape" && document.activeElement !== document.body) return document.activeElement.blur();

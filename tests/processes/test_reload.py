@@ -70,11 +70,11 @@ def test_edited_stylesheet_shows_on_the_next_request(site: Panel) -> None:
 
 def test_edited_script_shows_on_the_next_request(site: Panel) -> None:
     get(site, "/log-in")
-    script = site.root / "static" / "js" / "forms.js"
+    script = site.root / "static" / "js" / "site.js"
 
     script.write_text(f"// Edited script\n{script.read_text()}")
 
-    assert "Edited script" in asset(site, r"/static/forms-\w+\.js", "/log-in")
+    assert "Edited script" in asset(site, r"/static/site-\w+\.js", "/log-in")
 
 
 def test_edited_content_shows_on_the_next_request(site: Panel) -> None:

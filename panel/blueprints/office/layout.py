@@ -21,7 +21,7 @@ from panel.settings import Settings
 
 def init_app(app: App) -> None:
     """Give the office's frame its queues, read at most once a request."""
-    app.jinja_env.globals.update(office_queues=waiting)
+    app.jinja_env.globals.update(office_queues=waiting, office_waiting=waiting_by_page)
 
 
 def waiting() -> list[Queue]:
@@ -30,6 +30,15 @@ def waiting() -> list[Queue]:
         g.office_queues = queues.all_queues(limits(), now=utc_now())
     found: list[Queue] = g.office_queues
     return found
+
+
+def waiting_by_page() -> dict[str, int]:
+    """How many wait on each page of the office. Unconfirmed orders are reviews too, and count once."""
+    counts: dict[str, int] = {}
+    for queue in waiting():
+        if queue.name != "unconfirmed":
+            counts[queue.page] = counts.get(queue.page, 0) + queue.count
+    return counts
 
 
 def limits() -> LatenessLimits:

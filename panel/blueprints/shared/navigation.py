@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A page in the bar or the footer. `signed_in` and `operators` narrow whom it is shown to."""
+    """A page in the bar, a menu of it, or the footer. `signed_in` and `operators` narrow whom it is shown to."""
 
     path: str
     label: str
@@ -17,23 +17,39 @@ BAR = (
     Link("/orders", "Orders", signed_in=True),
     Link("/orders/new", "New order", signed_in=True),
     Link("/tools", "Tools"),
-    Link("/order-statuses", "Status guide", signed_in=True),
     Link("/order-statuses", "Order statuses", signed_in=False),
-    Link("/faq", "FAQ"),
-    Link("/tickets", "Tickets", signed_in=True),
-    Link("/account", "Account", signed_in=True),
+    Link("/faq", "FAQ", signed_in=False),
+    Link("/api", "API", signed_in=False),
+    Link("/platform-status", "Platform status", signed_in=False),
     Link("/office", "Office", signed_in=True, operators=True),
-    Link("/getting-started", "Getting started", signed_in=False),
     Link("/log-in", "Log in", signed_in=False),
-    Link("/sign-up", "Sign up", signed_in=False),
+)
+# The customer's Help menu in the bar.
+HELP = (
+    Link("/getting-started", "Getting started", signed_in=True),
+    Link("/order-statuses", "Order statuses", signed_in=True),
+    Link("/faq", "FAQ", signed_in=True),
+    Link("/platform-status", "Platform status", signed_in=True),
+    Link("/tickets", "Tickets", signed_in=True),
+)
+# The account menu in the bar, under the customer's email.
+ACCOUNT = (
+    Link("/balance/add", "Add funds", signed_in=True),
+    Link("/balance/statement", "Statement", signed_in=True),
+    Link("/orders/mass", "Mass order", signed_in=True),
+    Link("/account/keys", "API keys", signed_in=True),
+    Link("/account/webhooks", "Webhooks", signed_in=True),
+    Link("/account", "Security", signed_in=True),
+    Link("/account/notices", "Notifications", signed_in=True),
 )
 FOOTER = (
     (
-        "Order",
+        "Product",
         (
-            Link("/", "Home"),
             Link("/tools", "Tools"),
             Link("/api", "API for resellers"),
+            Link("/platform-status", "Platform status"),
+            Link("/reliability", "Reliability"),
         ),
     ),
     (
@@ -46,19 +62,20 @@ FOOTER = (
         ),
     ),
     (
-        "How it runs",
+        "Company",
         (
-            Link("/platform-status", "Platform status"),
-            Link("/reliability", "Reliability"),
+            Link("/contact", "Contact"),
             Link("/how-we-work", "How we work"),
+            Link("/accessibility", "Accessibility"),
         ),
     ),
     (
-        "Rules",
+        "Legal",
         (
-            Link("/acceptable-use", "Acceptable use"),
+            Link("/terms-of-service", "Terms of service"),
+            Link("/refund-policy", "Refund policy"),
             Link("/privacy", "Privacy"),
-            Link("/accessibility", "Accessibility"),
+            Link("/acceptable-use", "Acceptable use"),
         ),
     ),
     (
@@ -68,7 +85,7 @@ FOOTER = (
             Link("/balance", "Balance and statement", signed_in=True),
             Link("/account", "Account", signed_in=True),
             Link("/log-in", "Log in", signed_in=False),
-            Link("/sign-up", "Create an account", signed_in=False),
+            Link("/sign-up", "Sign up", signed_in=False),
         ),
     ),
 )

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from werkzeug.local import LocalProxy
 
 from panel.assets import asset
-from panel.blueprints.shared.navigation import BAR, FOOTER, OFFICE, Link
+from panel.blueprints.shared.navigation import ACCOUNT, BAR, FOOTER, HELP, OFFICE, Link
 from panel.clock import utc_now
 from panel.domain import formatting, money, status_diagram
 from panel.domain.status import Status
@@ -64,6 +64,9 @@ def init_app(app: Flask) -> None:
     environment.globals.update(
         site_name=settings.site_name,
         currency=settings.currency,
+        company_name=settings.company_name,
+        company_address=settings.company_address,
+        contact_email=settings.contact_email or settings.support_email,
         Status=Status,
         asset=asset,
         lifecycle_drawing=status_diagram.drawing,
@@ -74,6 +77,7 @@ def init_app(app: Flask) -> None:
         page_stamp=page_stamp,
         bar_links=bar_links,
         bar_html=bar_html,
+        account_menu_html=account_menu_html,
         footer_html=footer_html,
         current_mark=current_mark,
         office_links=office_links,
@@ -120,13 +124,36 @@ def footer_links() -> list[tuple[str, list[Link]]]:
 
 
 def bar_html() -> Markup:
-    """The links of the bar as they stand on this page."""
-    cache: LRUCache[tuple[str, str], Markup] = current_app.extensions[EXTENSION_BARS]
-    return cache.get_or_make((_audience(), request.path), _bar)
+    """The links of the bar and its Help menu, with the current page marked."""
+    return _bar_parts().links
 
 
-def _bar() -> Markup:
-    return _fragment("components/bar_links.html", links=[(link, current_mark(link.path)) for link in bar_links()])
+def account_menu_html() -> Markup:
+    """The links of the account menu, with the current page marked."""
+    return _bar_parts().account
+
+
+@dataclass(frozen=True, slots=True)
+class _BarParts:
+    links: Markup
+    account: Markup
+
+
+def _bar_parts() -> _BarParts:
+    cache: LRUCache[tuple[str, str], _BarParts] = current_app.extensions[EXTENSION_BARS]
+    return cache.get_or_make((_audience(), request.path), _render_bar)
+
+
+def _render_bar() -> _BarParts:
+    links = _links()
+    return _BarParts(
+        _fragment("components/bar_links.html", links=_marked(links.bar), help=_marked(links.help)),
+        _fragment("components/account_links.html", links=_marked(links.account)),
+    )
+
+
+def _marked(links: list[Link]) -> list[tuple[Link, Markup]]:
+    return [(link, current_mark(link.path)) for link in links]
 
 
 def footer_html() -> Markup:
@@ -143,11 +170,14 @@ def current_mark(path: str) -> Markup:
     return _mark(path, request.path)
 
 
+_ALL = (*BAR, *HELP, *ACCOUNT, *OFFICE)
+
+
 @lru_cache(maxsize=1024)
 def _mark(path: str, page: str) -> Markup:
     if page == path:
         return Markup(' aria-current="page"')
-    within = [link.path for link in (*BAR, *OFFICE) if f"{page}/".startswith(f"{link.path}/")]
+    within = [link.path for link in _ALL if f"{page}/".startswith(f"{link.path}/")]
     return Markup(' aria-current="true"') if path in within and len(path) == max(map(len, within)) else Markup("")
 
 
@@ -162,6 +192,8 @@ def has_page(path: str) -> bool:
 @dataclass(frozen=True, slots=True)
 class _Links:
     bar: list[Link]
+    help: list[Link]
+    account: list[Link]
     footer: list[tuple[str, list[Link]]]
     footer_html: Markup
 
@@ -173,7 +205,8 @@ def _links() -> _Links:
     if audience not in known:
         footer = [(heading, shown) for heading, links in FOOTER if (shown := _shown(links, audience))]
         html = _fragment("components/footer_map.html", parts=footer)
-        known[audience] = _Links(_shown(BAR, audience), footer, html)
+        bar, helps, account = (_shown(links, audience) for links in (BAR, HELP, ACCOUNT))
+        known[audience] = _Links(bar, helps, account, footer, html)
     return known[audience]
 
 
