@@ -39,6 +39,11 @@ class Prose:
     links: tuple[str, ...]
 
     @property
+    def contents(self) -> tuple[tuple[str, str], ...]:
+        """Table of contents: the id and the words of each heading, for `components/on_this_page.html`."""
+        return tuple((part.id, part.heading) for part in self.parts)
+
+    @property
     def first_sentence(self) -> str:
         return self.plain_intro.partition(". ")[0].removesuffix(".") + "."
 
