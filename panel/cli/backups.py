@@ -51,7 +51,7 @@ def restore(path: Path) -> None:
     click.echo(f"{orders} orders and {refills} refills wait in reviews: flask reviews list", err=True)
     for name in _sealed_under_another_key():
         click.echo(f"The key of provider {name} does not open: set PANEL_SEAL_KEY as it was.", err=True)
-    found = auditing.audit()
+    found = auditing.audit(from_start=True)
     for difference in found.differences:
         click.echo(difference)
     if not found.is_sound:

@@ -44,6 +44,7 @@ Int64 = BigInteger().with_variant(Integer(), "sqlite")
 WRITES = "panel_writes"
 NO_WAIT = "panel_does_not_wait"
 HELD = "panel_held_connection"
+CHAIN_HEADS = "panel_chain_heads"
 
 WRITERS = "panel.writers"
 # How long a write waits for others' locks. A page says after that "not now"; commands and the worker have more time.
@@ -173,6 +174,7 @@ def transaction(*, waits: bool = True, is_note: bool = False) -> Iterator[None]:
     if writers is not None and not writers.acquire(timeout=WRITE_SLOT_WAIT_SECONDS):
         raise DatabaseBusy(f"{MAX_WRITERS} threads write or wait for it already")
     session.info[WRITES] = True
+    session.info[CHAIN_HEADS] = {}
     try:
         session.info[HELD] = held = session.connection(execution_options={WRITES: True, NO_WAIT: not waits})
         if not waits and held.dialect.name == "postgresql":
@@ -185,6 +187,7 @@ def transaction(*, waits: bool = True, is_note: bool = False) -> Iterator[None]:
     finally:
         session.info.pop(WRITES, None)
         session.info.pop(HELD, None)
+        session.info.pop(CHAIN_HEADS, None)
         if writers is not None:
             writers.release()
 
@@ -234,6 +237,15 @@ def current_connection() -> Connection:
     session = db.session()
     held: Connection | None = session.info.get(HELD)
     return session.connection() if held is None else held
+
+
+def chain_heads(table: Table) -> dict[int, str]:
+    """Heads of the hash chains whose rows of this table the transaction has locked, by row id.
+
+    Whoever locks such a row puts its head here; whoever writes the next link takes it from here, without a read.
+    """
+    heads: dict[str, dict[int, str]] = db.session().info.setdefault(CHAIN_HEADS, {})
+    return heads.setdefault(table.name, {})
 
 
 def begin_snapshot() -> None:

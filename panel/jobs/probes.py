@@ -13,6 +13,7 @@ from panel.jobs import self_check
 from panel.jobs.provider_calls import panel_settings
 from panel.services import health
 from panel.services.money import audit as auditing
+from panel.services.money import chain_verification
 from panel.services.platform import audit_runs, canary, checks, incident_proposals, measurements
 from panel.settings import Settings, secret_key
 
@@ -49,13 +50,18 @@ def sweep(*, worker: str) -> int:
 
 
 def audit(*, worker: str) -> int:
-    """Run the ledger audit when it is due. Returns the number of orders checked."""
-    if not audit_runs.is_due(now=utc_now()):
+    """Run the ledger audit when it is due. Returns the number of orders checked.
+
+    Once a day the hash chains are verified from the first row on, else from the last checkpoint.
+    """
+    now = utc_now()
+    if not audit_runs.is_due(now=now):
         return 0
     began = time.monotonic()
-    found = auditing.audit()
+    found = auditing.audit(from_start=chain_verification.is_from_start_due(now=now), now=now)
     took_ms = int((time.monotonic() - began) * 1_000)
     with transaction():
+        auditing.record(found, now=now)
         audit_runs.record(found, took_ms=took_ms, now=utc_now())
     if not found.is_sound:
         log.error("audit_not_sound", differences=list(found.differences[:3]))

@@ -69,6 +69,8 @@ class Account(Base):
     kind: Mapped[str]
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), unique=True)
     balance_nanos: Mapped[int | None]
+    # The hash of the customer's newest transfer; empty for house accounts, which have no chain.
+    chain_hash: Mapped[str] = mapped_column(default="", server_default="")
 
 
 class Transfer(Base):
@@ -107,6 +109,34 @@ class Transfer(Base):
     reason: Mapped[str] = mapped_column(unique=True)
     note: Mapped[str] = mapped_column(default="")
     at: Mapped[datetime]
+    # Covers this row and the one before it of the same customer (`domain/chain.py`).
+    chain_hash: Mapped[str] = mapped_column(default="", server_default="")
+
+
+class CheckpointKind(StrEnum):
+    TRANSFERS = "transfers"
+    EVENTS = "events"
+    ACCOUNT = "account"
+
+
+class ChainCheckpoint(Base):
+    """Up to where the hash chains were verified: a row for each of the two tables, and one for each account.
+
+    `digest`: over all rows of the table up to `up_to_id`; for an account, the hash of its newest one of these.
+    """
+
+    __tablename__ = "chain_checkpoints"
+    __table_args__ = (CheckConstraint(f"kind IN ({kind_label(CheckpointKind)})", name="kind"),)
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    # The account; 0 for a whole table.
+    chain_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    up_to_id: Mapped[int]
+    digest: Mapped[str]
+    # When all rows from the first on were last verified.
+    from_start_at: Mapped[datetime | None]
+    # Since when something differs: each audit then verifies from the first row on, until nothing does.
+    broken_at: Mapped[datetime | None]
 
 
 class DepositRequest(Base):

@@ -101,6 +101,8 @@ class Order(Base):
     unconfirmed_at: Mapped[datetime | None]
     # Since when the customer is to get a mail about how it ended. None: nothing is to be told.
     notice_at: Mapped[datetime | None]
+    # The hash of the order's newest event.
+    chain_hash: Mapped[str] = mapped_column(default="", server_default="")
 
 
 class OrderEvent(Base):
@@ -126,6 +128,8 @@ class OrderEvent(Base):
     text: Mapped[str] = mapped_column(default="")
     raw: Mapped[str] = mapped_column(default="")
     at: Mapped[datetime]
+    # Covers this row and the one before it of the same order (`domain/chain.py`).
+    chain_hash: Mapped[str] = mapped_column(default="", server_default="")
 
 
 class OrderCount(Base):

@@ -1,19 +1,23 @@
 """The audit: everything that is cached or summed, computed again from transfers and events, and compared.
 
-It reads everything as of one moment, so it may run beside a living system. It changes nothing.
+It reads everything as of one moment, so it may run beside a living system. It changes nothing; `record` writes down
+how far the hash chains were verified.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, Table, and_, case, func, not_, or_, select
+from sqlalchemy import ColumnElement, Subquery, Table, case, func, or_, select
 
 from panel.db import begin_snapshot, db, table_of
 from panel.domain.settlement import settle
 from panel.domain.status import Status
 from panel.models import Account, AccountKind, Order, OrderCount, OrderEvent, Refill, Transfer, TransferKind
 from panel.services import test_orders
+from panel.services.money import audit_transfers, chain_verification
+from panel.services.money.chain_verification import ChainReport, Mark
 
 ORDERS = table_of(Order)
 EVENTS = table_of(OrderEvent)
@@ -29,30 +33,42 @@ class Audit:
     orders: int
     transfers: int
     differences: tuple[str, ...]
+    chains: ChainReport
 
     @property
     def is_sound(self) -> bool:
         return not self.differences
 
 
-def audit() -> Audit:
-    """Compare balances, orders, events and counts with what transfers and events say they must be."""
+def audit(*, from_start: bool = False, noted: Sequence[Mark] = (), now: datetime | None = None) -> Audit:
+    """Compare balances, orders, events and counts with what transfers and events say they must be.
+
+    The hash chains are verified from the last checkpoint on, or from the first row, with the digests that were noted.
+    """
     begin_snapshot()
+    chains = chain_verification.verify(from_start=from_start, noted=noted, now=now)
     differences = [
         *_accounts(),
-        *_charges(),
+        *audit_transfers.between_wrong_accounts(),
         *_money_of_orders(),
         *_settlements(),
-        *_adjustments(),
+        *audit_transfers.wrong_adjustments(),
         *_events(),
         *_counts(),
         *_refills(),
+        *chains.differences,
     ]
     return Audit(
         orders=_count(ORDERS) - _count(ORDERS, ORDERS.c.customer_id == test_orders.customer_id()),
         transfers=_count(TRANSFERS) - _count(TRANSFERS, test_orders.is_own_transfer(TRANSFERS)),
         differences=tuple(differences),
+        chains=chains,
     )
+
+
+def record(found: Audit, *, now: datetime) -> None:
+    """Write down how far the hash chains were verified."""
+    chain_verification.record(found.chains, now=now)
 
 
 def _count(table: Table, *conditions: ColumnElement[bool]) -> int:
@@ -105,40 +121,6 @@ def _moved() -> Subquery:
     )
 
 
-def _charges() -> Iterator[str]:
-    """Transfers run between the right accounts: the order's own customer, holds and sales; the rest with customers."""
-    account_of = {kind: db.session.scalar(select(ACCOUNTS.c.id).where(ACCOUNTS.c.kind == kind)) for kind in _HOUSE}
-    own = select(ACCOUNTS.c.id).where(ACCOUNTS.c.user_id == ORDERS.c.customer_id).scalar_subquery()
-    joined = select(TRANSFERS.c.id, TRANSFERS.c.order_id).join(ORDERS, ORDERS.c.id == TRANSFERS.c.order_id)
-    holds, sales = account_of[AccountKind.HOLDS], account_of[AccountKind.SALES]
-    for kind, source, target in (
-        (TransferKind.CHARGE, own, holds),
-        (TransferKind.KEEP, holds, sales),
-        (TransferKind.RETURN, holds, own),
-    ):
-        wrong = or_(TRANSFERS.c.from_account_id != source, TRANSFERS.c.to_account_id != target)
-        for transfer_id, order_id in db.session.execute(joined.where(TRANSFERS.c.kind == kind, wrong)):
-            yield f"Transfer {transfer_id} ({kind} of order {order_id}) runs between the wrong accounts."
-    customers = select(ACCOUNTS.c.id).where(ACCOUNTS.c.user_id.is_not(None))
-    source, target = TRANSFERS.c.from_account_id, TRANSFERS.c.to_account_id
-    deposits, adjustments = account_of[AccountKind.DEPOSITS], account_of[AccountKind.ADJUSTMENTS]
-    for kind, right in (
-        (TransferKind.DEPOSIT, and_(source == deposits, target.in_(customers))),
-        (
-            TransferKind.ADJUSTMENT,
-            or_(
-                and_(source == adjustments, target.in_(customers)),
-                and_(source.in_(customers), target == adjustments),
-            ),
-        ),
-    ):
-        for transfer_id in db.session.scalars(select(TRANSFERS.c.id).where(TRANSFERS.c.kind == kind, not_(right))):
-            yield f"Transfer {transfer_id} ({kind}) runs between the wrong accounts."
-
-
-_HOUSE = (AccountKind.HOLDS, AccountKind.SALES, AccountKind.DEPOSITS, AccountKind.ADJUSTMENTS)
-
-
 def _money_of_orders() -> Iterator[str]:
     """What an order says was charged, kept and returned is what its transfers moved."""
     moved = _moved()
@@ -167,42 +149,6 @@ def _money_of_orders() -> Iterator[str]:
         yield f"Order {order_id} says charged, kept, returned {says}, its transfers moved {did}."
 
 
-def _adjustments() -> Iterator[str]:
-    """Adjustments run between that account and a customer; those of an order to its own, never above what was kept."""
-    adjusted = TRANSFERS.c.kind == TransferKind.ADJUSTMENT
-    pot = db.session.scalar(select(ACCOUNTS.c.id).where(ACCOUNTS.c.kind == AccountKind.ADJUSTMENTS))
-    owner = ACCOUNTS.alias("owner")
-    gone = TRANSFERS.c.from_account_id
-    other = case((gone == pot, TRANSFERS.c.to_account_id), else_=gone)
-    one_is_the_pot = or_(gone == pot, TRANSFERS.c.to_account_id == pot)
-    rows = db.session.execute(
-        select(TRANSFERS.c.id)
-        .select_from(TRANSFERS)
-        .outerjoin(owner, owner.c.id == other)
-        .outerjoin(ORDERS, ORDERS.c.id == TRANSFERS.c.order_id)
-        .where(
-            adjusted,
-            or_(
-                ~one_is_the_pot,
-                owner.c.user_id.is_(None),
-                TRANSFERS.c.order_id.is_not(None) & or_(gone != pot, owner.c.user_id != ORDERS.c.customer_id),
-            ),
-        )
-    )
-    for (transfer_id,) in rows:
-        yield f"Transfer {transfer_id} ({TransferKind.ADJUSTMENT}) runs between the wrong accounts."
-    given = func.sum(TRANSFERS.c.amount_nanos)
-    beyond = (
-        select(ORDERS.c.id, ORDERS.c.kept_nanos, given)
-        .join(TRANSFERS, TRANSFERS.c.order_id == ORDERS.c.id)
-        .where(adjusted)
-        .group_by(ORDERS.c.id, ORDERS.c.kept_nanos)
-        .having(given > ORDERS.c.kept_nanos)
-    )
-    for order_id, kept, returned in db.session.execute(beyond):
-        yield f"Order {order_id} kept {kept} nanos, and {int(returned)} were returned for it later."
-
-
 def _settlements() -> Iterator[str]:
     """Money is where the status says: recomputed from status, remains and price."""
     rows = db.session.execute(
@@ -226,9 +172,7 @@ def _events() -> Iterator[str]:
     """The newest event of an order is the order; events follow one another without a gap."""
     last = EVENTS.alias()
     newest = select(func.max(last.c.id)).where(last.c.order_id == ORDERS.c.id).correlate(ORDERS).scalar_subquery()
-    same = [
-        EVENTS.c[name] == ORDERS.c[name] for name in ("status", "remains", "kept_nanos", "returned_nanos", "version")
-    ]
+    same = [EVENTS.c[name] == ORDERS.c[name] for name in _OF_THE_ORDER]
     start = func.coalesce(EVENTS.c.start_count, -1) == func.coalesce(ORDERS.c.start_count, -1)
     matching = select(EVENTS.c.id).where(EVENTS.c.id == newest, *same, start).correlate(ORDERS).exists()
     for order_id in db.session.scalars(select(ORDERS.c.id).where(~matching)):
@@ -256,6 +200,8 @@ def _events() -> Iterator[str]:
 
 # What an event says of the order after it.
 _STATE = ("status", "remains", "start_count", "kept_nanos", "returned_nanos", "version")
+# What the order's own row has of that, and the head of its chain. `start_count` can be empty: it is compared apart.
+_OF_THE_ORDER = ("status", "remains", "kept_nanos", "returned_nanos", "version", "chain_hash")
 
 
 def _before(name: str) -> ColumnElement[Any]:

@@ -12,8 +12,9 @@ from typing import Any
 from flask import current_app
 from sqlalchemy import CompoundSelect, Row, bindparam, func, insert, select, union_all, update
 
-from panel.db import db, lock_rows, table_of
+from panel.db import chain_heads, db, lock_rows, table_of
 from panel.db.compiled_statements import CompiledStatement, in_list
+from panel.domain import chain
 from panel.domain.errors import BadMoney, InsufficientBalance
 from panel.domain.status import Status
 from panel.models import Account, AccountKind, Order, Transfer, TransferKind
@@ -41,6 +42,13 @@ class Posting:
     note: str = ""
     # When it happened, where that was before now: `services/orders/past_orders` alone writes history.
     at: datetime | None = None
+    # Whose hash chain covers it, where neither end is a customer.
+    customer_id: int | None = None
+
+    @property
+    def chained_to(self) -> int | None:
+        """The customer whose chain it is a link of: who pays, or else who gets, or else whose order it settles."""
+        return next((end for end in (self.source, self.target) if isinstance(end, int)), self.customer_id)
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ def open_account(user_id: int) -> None:
     db.session.execute(insert(ACCOUNTS), [{"kind": AccountKind.CUSTOMER, "user_id": user_id, "balance_nanos": 0}])
 
 
-_OWNED = select(ACCOUNTS.c.user_id, ACCOUNTS.c.id).order_by(ACCOUNTS.c.id)
+_OWNED = select(ACCOUNTS.c.user_id, ACCOUNTS.c.id, ACCOUNTS.c.chain_hash).order_by(ACCOUNTS.c.id)
 _LOCK = CompiledStatement(lambda: lock_rows(_OWNED.where(in_list(ACCOUNTS.c.user_id, "user_ids"))))
 
 
@@ -92,7 +100,12 @@ def lock_accounts(user_ids: Collection[int]) -> dict[int, int]:
     This is the first thing that a change around a customer's orders or money does, always in the
     same sequence of rows, so that two such changes queue up and never block each other for good.
     """
-    return {row[0]: row[1] for row in _LOCK.fetch({"user_ids": sorted(set(user_ids))})}
+    return _held(_LOCK.fetch({"user_ids": sorted(set(user_ids))}))
+
+
+def _held(rows: Sequence[Sequence[Any]]) -> dict[int, int]:
+    chain_heads(ACCOUNTS).update({row[1]: row[2] for row in rows})
+    return {row[0]: row[1] for row in rows}
 
 
 def _lock_of_orders() -> Any:
@@ -105,14 +118,14 @@ _LOCK_OF_ORDERS = CompiledStatement(_lock_of_orders)
 
 def lock_accounts_of(order_ids: Collection[int]) -> dict[int, int]:
     """As `lock_accounts`, for the customers who have these orders."""
-    return {row[0]: row[1] for row in _LOCK_OF_ORDERS.fetch({"order_ids": list(order_ids)})}
+    return _held(_LOCK_OF_ORDERS.fetch({"order_ids": list(order_ids)}))
 
 
 _TAKE = CompiledStatement(
     lambda: (
         update(ACCOUNTS)
         .where(ACCOUNTS.c.id == bindparam("account"), ACCOUNTS.c.balance_nanos + bindparam("delta") >= 0)
-        .values(balance_nanos=ACCOUNTS.c.balance_nanos + bindparam("delta"))
+        .values(balance_nanos=ACCOUNTS.c.balance_nanos + bindparam("delta"), chain_hash=bindparam("head"))
     )
 )
 _ADD = CompiledStatement(
@@ -129,29 +142,35 @@ def post(postings: Sequence[Posting], *, held: Mapping[int, int] | None = None, 
     """
     if not postings:
         return
-    ends = {end for posting in postings for end in (posting.source, posting.target)}
-    customers = {end for end in ends if not isinstance(end, AccountKind)}
+    ends = {end for posting in postings for end in (posting.source, posting.target, posting.customer_id)}
+    customers = {end for end in ends if isinstance(end, int)}
+    known = held if held is not None and customers <= held.keys() else lock_accounts(customers)
     accounts: dict[int | AccountKind, int] = {}
     accounts.update(_house().items())
-    known = held if held is not None and customers <= held.keys() else lock_accounts(customers)
     accounts.update(known.items())
     # What an order returns always finds its account open: none is closed while orders move.
     from_outside = {posting.target for posting in postings if posting.kind in _FROM_OUTSIDE}
     if credited := customers & from_outside:
         check_open(credited)
-    deltas: dict[int, int] = {}
+    deltas = {accounts[customer]: 0 for customer in customers}
+    heads = {account: chain_heads(ACCOUNTS)[account] for account in deltas}
     rows = []
     for posting in postings:
         source, target = accounts[posting.source], accounts[posting.target]
         if posting.source in customers:
-            deltas[source] = deltas.get(source, 0) - posting.amount_nanos
+            deltas[source] -= posting.amount_nanos
         if posting.target in customers:
-            deltas[target] = deltas.get(target, 0) + posting.amount_nanos
-        rows.append(_row(posting, source=source, target=target, now=now))
-    changes = [{"account": account, "delta": delta} for account, delta in sorted(deltas.items())]
+            deltas[target] += posting.amount_nanos
+        row = _row(posting, source=source, target=target, now=now)
+        if (owner := posting.chained_to) is not None:
+            account = accounts[owner]
+            row["chain_hash"] = heads[account] = chain.transfer_hash(heads[account], row, account_id=account)
+        rows.append(row)
+    changes = [{"account": key, "delta": delta, "head": heads[key]} for key, delta in sorted(deltas.items())]
     if changes:
         _TAKE.execute(changes, expect_one=_too_little)
     _ADD.execute(rows)
+    chain_heads(ACCOUNTS).update(heads)
     spent = {user_id: -deltas[accounts[user_id]] for user_id in customers if deltas[accounts[user_id]] < 0}
     if spent:
         webhooks.queue_low_balance_events(spent, now=now)
@@ -171,6 +190,7 @@ def _row(posting: Posting, *, source: int, target: int, now: datetime) -> dict[s
         "reason": posting.reason,
         "note": posting.note,
         "at": posting.at or now,
+        "chain_hash": chain.START,
     }
 
 

@@ -12,16 +12,16 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from panel.db import db, table_of
+from panel.db import db
 from panel.domain.errors import IllegalTransition
 from panel.domain.refill import RefillState
 from panel.domain.status import FIRST, Status
-from panel.models import AccountKind, Attempt, AttemptKind, AttemptState, Order, OrderEvent, Refill, TransferKind
+from panel.models import AccountKind, Attempt, AttemptKind, AttemptState, Order, Refill, TransferKind
 from panel.services import customer_version
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.money import ledger
 from panel.services.money.ledger import Posting
-from panel.services.orders import refunds
+from panel.services.orders import event_chain, refunds
 
 LEASE = timedelta(seconds=60)
 # What the state of an order is, as its events repeat it.
@@ -92,7 +92,8 @@ def insert_orders(orders: Sequence[PastOrder], *, postings: Sequence[Posting] = 
     for order_id, row in zip(ids, rows, strict=True):
         transfers += _transfers(order_id, row)
     events = [event | {"order_id": order_id} for order_id, row in zip(ids, rows, strict=True) for event in row.events]
-    db.session.execute(insert(table_of(OrderEvent)), events)
+    event_chain.start(ids)
+    event_chain.append(events)
     ledger.post(sorted(transfers, key=_moment), now=_moment(max(transfers, key=_moment)))
     _insert_attempts(ids, orders)
     customer_version.count_orders(Counter((row.order.customer_id, row.ended) for row in rows))

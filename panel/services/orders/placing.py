@@ -11,16 +11,17 @@ from datetime import datetime
 
 from sqlalchemy import insert, select
 
-from panel.db import db, table_of
+from panel.db import db
 from panel.domain import links, pricing
 from panel.domain.errors import BadInput, BadLink, BadQuantity, PanelError, RequestIdUsed, TermsChanged, UnknownTool
 from panel.domain.status import FIRST
-from panel.models import AccountKind, Order, OrderEvent, TransferKind
+from panel.models import AccountKind, Order, TransferKind
 from panel.services import customer_version
 from panel.services.catalogue import tools
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.money import ledger
 from panel.services.money.ledger import Posting
+from panel.services.orders import event_chain
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,100}", re.ASCII)
 
@@ -179,7 +180,8 @@ def _write(customer_id: int, wanted: Quote, *, request_id: str, now: datetime) -
         "raw": "",
         "at": now,
     }
-    db.session.execute(insert(table_of(OrderEvent)), [placed])
+    event_chain.start([order_id])
+    event_chain.append([placed])
     customer_version.count_orders(Counter({(customer_id, FIRST): 1}))
     customer_version.bump([customer_id])
     return order_id

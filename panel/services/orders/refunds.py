@@ -48,4 +48,5 @@ def _posting(charge: Charge, target: int | AccountKind, amount_nanos: int, kind:
         kind=kind,
         reason=f"{kind}:order:{charge.order_id}",
         order_id=charge.order_id,
+        customer_id=charge.customer_id,
     )

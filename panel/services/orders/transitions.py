@@ -10,23 +10,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, case, insert, literal_column, null, select, update
+from sqlalchemy import bindparam, case, literal_column, null, select, update
 
-from panel.db import db, lock_rows, table_of
+from panel.db import chain_heads, db, lock_rows, table_of
 from panel.db.compiled_statements import CompiledStatement, in_list, pipeline
 from panel.domain.errors import IllegalTransition, NotFound, StaleOrder
 from panel.domain.provider_report import OrderProgress
 from panel.domain.status import Status
-from panel.models import Cancellation, Order, OrderEvent
+from panel.models import Cancellation, Order
 from panel.services import customer_version, webhooks
 from panel.services.mail import notifications
 from panel.services.money import ledger
 from panel.services.money.ledger import Posting
-from panel.services.orders import cancellations_on_end, refunds
+from panel.services.orders import cancellations_on_end, event_chain, refunds
 from panel.services.webhooks import Moved
 
 ORDERS = table_of(Order)
-EVENTS = table_of(OrderEvent)
 CANCELLATIONS = table_of(Cancellation)
 # When the provider of an order that has just ended is first asked again, and how close two questions may come.
 RECHECK_AFTER = timedelta(seconds=30)
@@ -82,7 +81,7 @@ _COLUMNS = [ORDERS.c[name] for name in OrderRow.__slots__ if name in ORDERS.c]
 _ASKED = (CANCELLATIONS.c.order_id == ORDERS.c.id, CANCELLATIONS.c.state == literal_column("'asked'"))
 _IS_ASKED = select(CANCELLATIONS.c.id).where(*_ASKED).exists()
 _IS_WATCHED = webhooks.is_watched(ORDERS.c.customer_id)
-_CLAIMED = select(*_COLUMNS, _IS_ASKED, _IS_WATCHED).order_by(ORDERS.c.id)
+_CLAIMED = select(*_COLUMNS, _IS_ASKED, _IS_WATCHED, ORDERS.c.chain_hash).order_by(ORDERS.c.id)
 _ROWS = CompiledStatement(lambda: lock_rows(_CLAIMED.where(in_list(ORDERS.c.id, "ids")), of=ORDERS))
 
 
@@ -92,10 +91,9 @@ def lock_orders(order_ids: Collection[int]) -> dict[int, OrderRow]:
     The customers' accounts come first, then the orders' own rows: a hand-over takes up only the latter.
     """
     accounts = ledger.lock_accounts_of(order_ids)
-    return {
-        row[0]: OrderRow(row[0], row[1], Status(row[2]), *(*row[3:], accounts[row[1]]))
-        for row in _ROWS.fetch({"ids": list(order_ids)})
-    }
+    rows = _ROWS.fetch({"ids": list(order_ids)})
+    chain_heads(ORDERS).update({row[0]: row[-1] for row in rows})
+    return {row[0]: OrderRow(row[0], row[1], Status(row[2]), *(*row[3:-1], accounts[row[1]])) for row in rows}
 
 
 def lock_order(order_id: int) -> OrderRow:
@@ -135,6 +133,7 @@ _CHANGE = (
         started_at=bindparam("b_started_at"),
         completed_at=bindparam("b_completed_at"),
         ended_at=bindparam("b_ended_at"),
+        chain_hash=bindparam("b_chain_hash"),
     )
 )
 # An order that ends is due for nothing any more but a mail, and now and then the question whether it stays so.
@@ -146,9 +145,6 @@ _END = CompiledStatement(
     lambda: _CHANGE.values(**_UNDUE, recheck_at=_RECHECK_AT, notice_at=notifications.notice_due_at("b_notice_at"))
 )
 _CLAIM = CompiledStatement(lambda: _CHANGE)
-_TELL = CompiledStatement(
-    lambda: insert(EVENTS).inline(), columns=[column.name for column in EVENTS.c if column.name != "id"]
-)
 
 
 def apply_moves(moves: Sequence[Move], *, now: datetime) -> None:
@@ -177,10 +173,13 @@ def apply_moves(moves: Sequence[Move], *, now: datetime) -> None:
                 moved.append(Moved(move.order.id, move.order.customer_id, returned_nanos))
             if move.order.is_asked_to_stop and not move.to.is_open:
                 stopped.append(move.order.id)
+    heads = event_chain.link(events)
+    for row in (*rows, *ends):
+        row["b_chain_hash"] = heads[row["b_id"]]
     with pipeline():
         _claim_rows(_CLAIM, rows)
         _claim_rows(_END, ends)
-        _TELL.execute(events)
+        event_chain.write(events, heads=heads)
         ledger.post(postings, held={move.order.customer_id: move.order.account_id for move in moves}, now=now)
         if stopped:
             cancellations_on_end.close(stopped, now=now)
@@ -280,7 +279,7 @@ def add_notes(notes: Sequence[Note], *, now: datetime) -> None:
         }
         for note in notes
     ]
-    _TELL.execute(events)
+    event_chain.append(events)
     customer_version.bump({note.order.customer_id for note in notes})
 
 

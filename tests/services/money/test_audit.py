@@ -6,12 +6,12 @@ import re
 import pytest
 from flask import Flask
 from flask.testing import FlaskCliRunner
-from sqlalchemy import text
 
 from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.services.money import audit
 from panel.services.orders import refills, transitions
+from tests.support.damage import damage
 from tests.support.factories import NOON, a_customer, a_tool, an_order
 
 ORDER_1 = "order_id = 1"
@@ -143,37 +143,6 @@ def with_counts(order_id: int) -> None:
             transitions.move_order(transitions.lock_order(order_id), to, remains=remains, now=NOON)
 
 
-def damage(statement: str) -> None:
-    """Do what the triggers refuse, as somebody could who owns the database, and put the triggers back."""
-    triggers = dict(_triggers())
-    with transaction():
-        for table, names in _NAMES[db.engine.dialect.name].items():  # type: ignore[attr-defined]
-            for name in names:
-                on_table = "" if db.engine.dialect.name == "sqlite" else f" ON {table}"
-                db.session.execute(text(f"DROP TRIGGER {name}{on_table}"))
-    with transaction():
-        assert db.session.execute(text(statement)).rowcount > 0  # type: ignore[attr-defined]
-        for made in triggers.values():
-            db.session.execute(text(made))
-
-
-_NAMES = {
-    "sqlite": {table: (f"{table}_no_update", f"{table}_no_delete") for table in ("transfers", "events")},
-    "postgresql": {table: (f"{table}_no_change",) for table in ("transfers", "events")},
-}
-
-
-def _triggers() -> list[tuple[str, str]]:
-    """Name and statement of each of these triggers, as the database keeps them."""
-    engine = db.engine.dialect.name
-    said = {
-        "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'",
-        "postgresql": "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
-    }
-    ours = {name for names in _NAMES[engine].values() for name in names}  # type: ignore[attr-defined]
-    return [(name, made) for name, made in db.session.execute(text(said[engine])) if name in ours]
-
-
 def runner(app: Flask) -> FlaskCliRunner:
     db.session.rollback()
     return app.test_cli_runner()
@@ -221,6 +190,6 @@ def test_command_says_the_same_as_json(app: Flask) -> None:
 
     told = json.loads(ended.stdout)
     assert ended.exit_code == 1
-    assert list(told) == ["sound", "orders", "transfers", "differences"]
+    assert list(told) == ["sound", "orders", "transfers", "differences", "chains_from_start", "digests"]
     assert (told["sound"], told["orders"], told["transfers"]) == (False, 2, 7)
     assert told["differences"] == list(audit.audit().differences)

@@ -1,0 +1,246 @@
+"""Verifies the hash chains of transfers and events, from the last checkpoint on or from the first row.
+
+It reads in the caller's snapshot and changes nothing; `record` writes the checkpoints later, in a transaction. A
+checkpoint proves nothing by itself: whoever can change rows can change it too. So it is trusted for a day, then all is
+verified from the first row on, and the digest that the checkpoint has must come out again.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, bindparam, func, select, update
+
+from panel.db import db, lock_rows, table_of, upsert
+from panel.db.compiled_statements import in_list
+from panel.domain import chain
+from panel.models import Account, ChainCheckpoint, CheckpointKind, Order, OrderEvent, Transfer
+
+TRANSFERS = table_of(Transfer)
+EVENTS = table_of(OrderEvent)
+ACCOUNTS = table_of(Account)
+ORDERS = table_of(Order)
+CHECKPOINTS = table_of(ChainCheckpoint)
+
+ROWS_AT_ONCE = 5_000
+# On PostgreSQL a row may appear after one with a higher id. No transaction is open for so long, so no row is still to
+# come behind a checkpoint.
+SETTLED_AFTER = timedelta(hours=1)
+FROM_START_EVERY = timedelta(days=1)
+TABLES = (CheckpointKind.TRANSFERS, CheckpointKind.EVENTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The digest over a table's rows up to one of them."""
+
+    kind: CheckpointKind
+    up_to_id: int
+    digest: str
+
+
+@dataclass
+class ChainReport:
+    """What was verified: differences as sentences, and where the next checkpoints may be."""
+
+    is_from_start: bool
+    differences: list[str] = field(default_factory=list)
+    # Where the run began, and where a checkpoint may be now, by table.
+    began: dict[CheckpointKind, Mark] = field(default_factory=dict)
+    marks: dict[CheckpointKind, Mark] = field(default_factory=dict)
+    # The hash of the newest transfer up to the mark, for accounts whose checkpoint has another one.
+    accounts: dict[int, str] = field(default_factory=dict)
+
+
+def is_from_start_due(*, now: datetime) -> bool:
+    """Whether the last verification from the first row on is a day old, or none is known."""
+    last = db.session.scalar(select(func.min(ChainCheckpoint.from_start_at)).where(ChainCheckpoint.kind.in_(TABLES)))
+    return last is None or not now - FROM_START_EVERY < last <= now
+
+
+def verify(*, from_start: bool, noted: Sequence[Mark] = (), now: datetime | None) -> ChainReport:
+    """Verify all rows after the checkpoints, or all there are. `noted`: digests that must come out again.
+
+    Where a checkpoint is missing, or the last run found a difference, it begins at the first row whatever is asked for.
+    Without `now` no new checkpoint is made.
+    """
+    stored = {CheckpointKind(row.kind): row for row in db.session.execute(_stored())}
+    is_whole = len(stored) == len(TABLES) and all(row.broken_at is None for row in stored.values())
+    report = ChainReport(is_from_start=from_start or not is_whole)
+    until = None if now is None else now - SETTLED_AFTER
+    for kind in TABLES:
+        row = stored.get(kind)
+        report.began[kind] = Mark(kind, row.up_to_id, row.digest) if row else Mark(kind, 0, chain.START)
+    expected = [mark for mark in (*report.began.values(), *noted) if mark.up_to_id]
+    for kind, follow in ((CheckpointKind.TRANSFERS, _transfers), (CheckpointKind.EVENTS, _events)):
+        after = Mark(kind, 0, chain.START) if report.is_from_start else report.began[kind]
+        walk = _Walk(report, after, [mark for mark in expected if mark.kind is kind], until)
+        if (began := report.began[kind]).up_to_id and not _is_there(began):
+            walk.differ(f"{_WORDS[kind]} {began.up_to_id} is gone: the last run verified up to it.")
+        follow(walk)
+        walk.end()
+    return report
+
+
+def _is_there(mark: Mark) -> bool:
+    table = TRANSFERS if mark.kind is CheckpointKind.TRANSFERS else EVENTS
+    return db.session.scalar(select(table.c.id).where(table.c.id == mark.up_to_id)) is not None
+
+
+class _Walk:
+    """One pass over a table by id: the running digest, and the newest row that a checkpoint may include."""
+
+    def __init__(self, report: ChainReport, after: Mark, expected: list[Mark], until: datetime | None) -> None:
+        self.report, self.kind, self.after = report, after.kind, after.up_to_id
+        self.mark, self._digest, self._until = after, after.digest, until
+        self._expected = sorted(expected, key=lambda mark: mark.up_to_id, reverse=True)
+
+    def step(self, row: Mapping[str, Any], *, right: str) -> bool:
+        """Take the next row, whose hash must be `right`. Whether a checkpoint may include it."""
+        while self._expected and self._expected[-1].up_to_id < row["id"]:
+            self._compare(self._expected.pop())
+        if row["chain_hash"] != right:
+            self.differ(f"{_WORDS[self.kind]} {row['id']} is not what its hash says, or one before it is missing.")
+        self._digest = chain.running_digest(self._digest, row["id"], row["chain_hash"])
+        is_settled = self._until is not None and row["at"] < self._until
+        if not is_settled:
+            self._until = None
+        else:
+            self.mark = Mark(self.kind, row["id"], self._digest)
+        return is_settled
+
+    def end(self) -> None:
+        while self._expected:
+            self._compare(self._expected.pop())
+        self.report.marks[self.kind] = self.mark
+
+    def differ(self, sentence: str) -> None:
+        self.report.differences.append(sentence)
+
+    def _compare(self, noted: Mark) -> None:
+        """The pass is just behind the row that the digest was noted at; a pass from a checkpoint may begin later."""
+        if noted.up_to_id < self.after or noted.digest == self._digest:
+            return
+        self.differ(f"The {self.kind} up to {noted.up_to_id} are not those whose digest was noted before.")
+
+
+_WORDS = {CheckpointKind.TRANSFERS: "Transfer", CheckpointKind.EVENTS: "Event"}
+
+
+def _stored() -> Any:
+    return select(CHECKPOINTS).where(CHECKPOINTS.c.kind.in_(TABLES))
+
+
+def _transfers(walk: _Walk) -> None:
+    """Each customer's transfers follow one another, and the newest one is the account's head."""
+    before = _known_accounts()
+    columns = (ACCOUNTS.c.id, ACCOUNTS.c.user_id, ACCOUNTS.c.chain_hash)
+    accounts = {row.id: row for row in db.session.execute(select(*columns))}
+    heads = {} if walk.report.is_from_start else dict(before)
+    settled = dict(heads)
+    for row in itertools.chain.from_iterable(_pages(_CHAINED_TRANSFERS, after=walk.after)):
+        account_id = _account_of(row, accounts)
+        right = chain.START
+        if account_id is not None:
+            right = chain.transfer_hash(heads.get(account_id, chain.START), row, account_id=account_id)
+            heads[account_id] = row["chain_hash"]
+        if walk.step(row, right=right) and account_id is not None:
+            settled[account_id] = row["chain_hash"]
+    for account in accounts.values():
+        if account.chain_hash != heads.get(account.id, chain.START):
+            walk.differ(f"Account {account.id} has another newest transfer than the last one of its chain.")
+    walk.report.accounts = {account: head for account, head in settled.items() if before.get(account) != head}
+
+
+def _known_accounts() -> dict[int, str]:
+    of_accounts = CHECKPOINTS.c.kind == CheckpointKind.ACCOUNT
+    found = db.session.execute(select(CHECKPOINTS.c.chain_id, CHECKPOINTS.c.digest).where(of_accounts))
+    return {row[0]: row[1] for row in found}
+
+
+_OWN = ACCOUNTS.alias("own")
+_CHAINED_TRANSFERS = (
+    select(TRANSFERS, _OWN.c.id.label("own_account_id"))
+    .outerjoin(ORDERS, ORDERS.c.id == TRANSFERS.c.order_id)
+    .outerjoin(_OWN, _OWN.c.user_id == ORDERS.c.customer_id)
+)
+
+
+def _account_of(row: Mapping[str, Any], accounts: Mapping[int, Any]) -> int | None:
+    """Whose chain a transfer belongs to, as `ledger.Posting.chained_to` decides: None for the house's own."""
+    for end in ("from_account_id", "to_account_id"):
+        if (account := accounts.get(row[end])) is not None and account.user_id is not None:
+            return int(row[end])
+    own: int | None = row["own_account_id"]
+    return own
+
+
+def _events(walk: _Walk) -> None:
+    """Each order's events follow one another. That the newest one is the order is for the audit to compare."""
+    after = walk.after
+    for page in _pages(select(EVENTS), after=after):
+        heads = _events_before(page, after=after)
+        for row in page:
+            right = chain.event_hash(heads.get(row["order_id"], chain.START), row)
+            heads[row["order_id"]] = row["chain_hash"]
+            walk.step(row, right=right)
+        after = page[-1]["id"]
+
+
+def _events_before(page: Sequence[Mapping[str, Any]], *, after: int) -> dict[int, str]:
+    """The newest hash of each of these orders up to that event."""
+    if not after:
+        return {}
+    newest = select(func.max(EVENTS.c.id)).where(in_list(EVENTS.c.order_id, "orders"), EVENTS.c.id <= after)
+    found = db.session.execute(
+        select(EVENTS.c.order_id, EVENTS.c.chain_hash).where(EVENTS.c.id.in_(newest.group_by(EVENTS.c.order_id))),
+        {"orders": sorted({row["order_id"] for row in page})},
+    )
+    return {row[0]: row[1] for row in found}
+
+
+def _pages(statement: Select[Any], *, after: int) -> Iterator[list[dict[str, Any]]]:
+    """The rows after that id, by id, in lists."""
+    row_id = statement.selected_columns["id"]
+    paged = statement.where(row_id > bindparam("after")).order_by(row_id).limit(ROWS_AT_ONCE)
+    while found := db.session.execute(paged, {"after": after}).all():
+        names = list(found[0]._fields)
+        page = [dict(zip(names, row, strict=True)) for row in found]
+        yield page
+        after = page[-1]["id"]
+
+
+def record(report: ChainReport, *, now: datetime) -> None:
+    """Write the new checkpoints; after a difference, only that there was one.
+
+    Where another run has moved them meanwhile, they stay: marks of two runs must not be mixed.
+    """
+    rows = [{"kind": kind, "chain_id": 0, "up_to_id": 0, "digest": chain.START} for kind in TABLES]
+    db.session.execute(upsert(CHECKPOINTS).on_conflict_do_nothing(), rows)
+    stored = db.session.execute(lock_rows(_stored().order_by(CHECKPOINTS.c.kind))).all()
+    if report.differences:
+        values: dict[str, Any] = {"broken_at": func.coalesce(CHECKPOINTS.c.broken_at, now)}
+        db.session.execute(update(CHECKPOINTS).where(CHECKPOINTS.c.kind.in_(TABLES)).values(values))
+        return
+    if any(report.began[CheckpointKind(row.kind)].up_to_id != row.up_to_id for row in stored):
+        return
+    for mark in report.marks.values():
+        values = {"up_to_id": mark.up_to_id, "digest": mark.digest, "broken_at": None}
+        if report.is_from_start:
+            values["from_start_at"] = now
+        db.session.execute(update(CHECKPOINTS).where(CHECKPOINTS.c.kind == mark.kind).values(values))
+    _record_accounts(report.accounts, up_to_id=report.marks[CheckpointKind.TRANSFERS].up_to_id)
+
+
+def _record_accounts(heads: Mapping[int, str], *, up_to_id: int) -> None:
+    if not heads:
+        return
+    of_account = {"kind": CheckpointKind.ACCOUNT, "up_to_id": up_to_id}
+    statement = upsert(CHECKPOINTS)
+    given = statement.excluded
+    statement = statement.on_conflict_do_update(
+        index_elements=["kind", "chain_id"], set_={"up_to_id": given.up_to_id, "digest": given.digest}
+    )
+    db.session.execute(statement, [of_account | {"chain_id": key, "digest": head} for key, head in heads.items()])
