@@ -45,6 +45,7 @@ PAGES = frozenset(
         "/acceptable-use",
         "/accessibility",
         "/api",
+        "/contact",
         "/faq",
         "/getting-started",
         "/how-we-work",
@@ -53,7 +54,9 @@ PAGES = frozenset(
         "/platform-status",
         "/platform-status/incidents/<slug>",
         "/privacy",
+        "/refund-policy",
         "/reliability",
+        "/terms-of-service",
         "/tools",
         "/tools/<slug>",
     }

@@ -104,21 +104,21 @@ def test_the_texts_follow_the_table_and_the_settings() -> None:
 
 # Every table of what is kept of a customer, with the words by which the privacy page names it.
 NAMED_IN_PRIVACY = {
-    "account": "Your email, when you opened the account",
+    "account": "Your email address, when you opened the account",
     "log_ins": "For each log-in: a short name of the browser",
     "orders": "Tool, link, quantity, price, counts and statuses",
     "order_events": "each report about them",
     "refills": "each refill or cancellation you asked for",
     "cancellations": "each refill or cancellation you asked for",
     "statement": "Every amount that moved",
-    "top_up_requests": "your requests to add money",
+    "top_up_requests": "your deposits",
     "tickets": "Your tickets",
     "ticket_messages": "what you wrote, and what we answered",
     "api_keys": "a hash of each key",
     "webhook_receivers": "the addresses you gave",
     "webhooks": "what was sent there",
     "webhook_deliveries": "what was sent there",
-    "mails": "Mails that we sent you",
+    "mails": "Emails that we sent you",
     "favorites": "Your favorite tools",
 }
 

@@ -22,7 +22,7 @@ GUIDE = "/getting-started"
 EMAIL = "first@example.com"
 STEPS = (
     "create-an-account",
-    "add-money",
+    "add-funds",
     "choose-a-tool",
     "get-the-link-ready",
     "fill-in-the-form",
@@ -50,9 +50,9 @@ def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Rea
     assert reader.status == 200 and "Log out" in reader.words
     assert f"Balance {money.shown(0)}" in reader.words.replace("\xa0", " ")
 
-    # 2. Add money: a reference, listed while it is not confirmed, then a line of the balance.
+    # 2. Add funds: a reference, listed while it is not confirmed, then a line of the balance.
     reader.open(GUIDE)
-    reader.follow("Add money", step="add-money")
+    reader.follow("Add funds", step="add-funds")
     reader.press("Get a reference", amount="0.99")
     assert reader.status == 422
     reader.press("Get a reference", amount=money.plain(deposits.LEAST_NANOS))
@@ -62,7 +62,7 @@ def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Rea
     with transaction():
         deposits.confirm(reference, amount_nanos=5 * deposits.LEAST_NANOS, note="Arrived.", now=utc_now())
     reader.open(GUIDE)
-    reader.follow("balance", step="add-money")
+    reader.follow("balance", step="add-funds")
     assert "Added" in reader.words and money.shown(5 * deposits.LEAST_NANOS) in reader.words
 
     # 3. Choose a tool: its page says what is delivered, the price, the limits, refill and cancel.
@@ -105,7 +105,7 @@ def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Rea
     with transaction():
         transitions.move_order(transitions.lock_order(order.id), Status.PARTIAL, remains=400, now=utc_now())
     reader.open(GUIDE)
-    reader.follow("order history", step="watch-it")
+    reader.follow("your orders", step="watch-it")
     assert Status.PARTIAL.label in reader.words and f"#{reload(order).id}" in reader.words.replace("Order ", "#")
     assert ledger.balance_nanos(customer().id) == 5 * deposits.LEAST_NANOS - tool.charge_nanos(600)
     reader.open(GUIDE)

@@ -13,7 +13,7 @@ from panel.assets import share_images
 from panel.assets.share_images import Picture
 from panel.domain.status import Status
 
-PARTIAL = Picture("partial", "Partial: unused money is back", "A part was delivered.", "SmmPanelUS", Status.PARTIAL)
+PARTIAL = Picture("partial", "Partial: only part was delivered", "A part was delivered.", "SmmPanelUS", Status.PARTIAL)
 
 
 def picture_of(client: FlaskClient, path: str) -> str:

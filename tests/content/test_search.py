@@ -33,8 +33,8 @@ def test_the_name_of_a_status_leads_to_its_page_first(client: FlaskClient, statu
         ("cancelled order money", "/faq#canceled-money"),
         ("why is my order pending", "/faq#is-pending-wrong"),
         ("cookies", "/privacy#cookies"),
-        ("screen reader", "/accessibility#what-we-have-not-checked"),
-        ("add money", "/getting-started#add-money"),
+        ("screen reader", "/accessibility#what-we-havent-checked"),
+        ("add funds", "/getting-started#add-funds"),
         ("podcast", "/tools/podcast-plays"),
         ("api key", "/api"),
     ],
@@ -84,7 +84,7 @@ def test_hostile_text_of_a_tool_is_marked_and_stays_text(client: FlaskClient) ->
 def test_nothing_asked_and_nothing_found_say_what_to_do(client: FlaskClient) -> None:
     nothing, none = client.get("/search").text, client.get("/search?q=qqqzzz").text
 
-    assert "Write one or more words" in words(nothing) and "Nothing here has these words" in words(none)
+    assert "Enter one or more words" in words(nothing) and "No results for “qqqzzz”" in words(none)
     for html in (nothing, none, client.get("/search?q=the").text):
         assert 'content="noindex' in html and 'href="/order-statuses"' in html
 

@@ -52,6 +52,8 @@ RULES = {
         GET /api
         GET /api/openapi.json
         GET /appearance
+        GET /contact
+        GET /contact/
         GET /faq
         GET /faq/
         GET /forgot-password
@@ -77,12 +79,16 @@ RULES = {
         GET /privacy
         GET /privacy/
         GET /readyz
+        GET /refund-policy
+        GET /refund-policy/
         GET /reliability
         GET /reliability/
         GET /reset-password/done
         GET /robots.txt
         GET /search
         GET /sitemap.xml
+        GET /terms-of-service
+        GET /terms-of-service/
         GET /tools
         GET /tools/<slug>
         """,

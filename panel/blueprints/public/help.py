@@ -1,4 +1,4 @@
-"""The help section: the status guide, the questions, the first steps and the rules. Texts come from `content/`."""
+"""The help section: order statuses, FAQ, guides, and the legal pages. Texts come from `content/`."""
 
 from typing import cast
 
@@ -27,8 +27,16 @@ bp = Blueprint("help", __name__)
 CONTENT = "panel_content"
 
 # The guides that are text and nothing else, in the order of the footer.
-PLAIN_GUIDES = ("getting-started", "how-we-work", "acceptable-use", "privacy", "accessibility")
-# How many of the reader's own orders a status's page offers to write to us about.
+PLAIN_GUIDES = (
+    "getting-started",
+    "how-we-work",
+    "terms-of-service",
+    "refund-policy",
+    "acceptable-use",
+    "privacy",
+    "accessibility",
+)
+# How many of the reader's own orders a status's page offers to open a ticket about.
 OWN_ORDERS = 3
 
 # Which measured time a status page shows: the one that its reader waits for, or waited for.
@@ -41,8 +49,6 @@ def init_app(app: Flask) -> None:
     content = load(ROOT / "content", facts=facts_for_prose(app.config["PANEL"]))
     content.check_links(lambda path: _leads_somewhere(app, path))
     app.extensions[CONTENT] = content
-    # The day on which this process compared the texts with the table, the sums and the addresses.
-    app.jinja_env.globals["checked_on"] = utc_now().date()
 
 
 def texts() -> Content:
@@ -138,6 +144,17 @@ def show_reliability() -> ResponseReturnValue:
         answer_days=ticket_measures.WINDOW.days,
         least_answers=ticket_measures.LEAST_SAMPLE,
         data=structured_data.guide_page(page, path="/reliability"),
+    )
+
+
+@bp.get("/contact")
+def show_contact() -> ResponseReturnValue:
+    page, settings = texts().guides["contact"], current_app.config["PANEL"]
+    return render_template(
+        "help/contact.html",
+        page=page,
+        company={"name": "", "address": "", "email": settings.support_email},
+        data=structured_data.guide_page(page, path="/contact"),
     )
 
 

@@ -59,12 +59,18 @@ def _help(content: Content) -> list[Document]:
     for status, page in content.statuses.items():
         facts = status.facts
         text = joined(
-            [facts.means, facts.you_do, facts.money_words, *(part.plain for part in page.prose.parts)],
+            [
+                page.prose.plain_intro,
+                facts.means,
+                facts.you_do,
+                facts.money_words,
+                *(part.plain for part in page.prose.parts),
+            ],
         )
         found.append(Document(f"/order-statuses/{status.slug}", "Order status", page.keys.heading, text))
     for each in content.questions:
         keys = each.page.keys
-        found.append(Document(f"/faq#{each.id}", "Question", keys.question, each.page.prose.plain_intro))
+        found.append(Document(f"/faq#{each.id}", "FAQ", keys.question, each.page.prose.plain_intro))
     for name, guide in content.guides.items():
         heading = guide.keys.heading
         found.append(Document(f"/{name}", "Help", heading, joined([guide.prose.plain_intro, guide.keys.description])))

@@ -22,23 +22,26 @@ from panel.services.help.worked_examples import EXAMPLE_QUANTITY
 
 PARTS = (
     "What it means",
-    "What you do",
-    "Before and after",
+    "What you need to do",
+    "What comes before and after",
     "Your money",
-    "How long",
-    "When to write to us",
+    "How long it takes",
+    "When to contact us",
 )
 # Where each part stands on a status's page.
-PART_IDS = dict(zip(PARTS, ("meaning", "act", "before-and-after", "money", "how-long", "write"), strict=True))
+PART_IDS = dict(zip(PARTS, ("meaning", "act", "before-and-after", "money", "how-long", "contact"), strict=True))
 GUIDES = (
     "acceptable-use",
     "accessibility",
+    "contact",
     "faq",
     "getting-started",
     "how-we-work",
     "order-statuses",
     "privacy",
+    "refund-policy",
     "reliability",
+    "terms-of-service",
 )
 
 Title = Annotated[str, Field(min_length=10, max_length=65)]
@@ -159,7 +162,7 @@ class Content:
         labels = {f"/{name}": page.keys.heading for name, page in self.guides.items()}
         labels |= {f"/order-statuses/{status.slug}": page.keys.heading for status, page in self.statuses.items()}
         labels |= {
-            f"/{name}#{part.id}": f"{page.keys.heading}: {part.heading}"
+            f"/{name}#{part.id}": f"{page.keys.heading}: {part.heading.lstrip('0123456789. ')}"
             for name, page in self.guides.items()
             for part in page.prose.parts
         }
@@ -230,6 +233,8 @@ def _filled(metadata: Mapping[str, Any], *, facts: Mapping[str, str]) -> dict[st
 
 
 def _check_status_page(status: Status, page: ContentPage[StatusKeys], *, content: Content) -> None:
+    if not page.prose.plain_intro:
+        raise WrongContent(f"Wrong content {page.file}: the text must begin with a sentence that says what it means.")
     headings = tuple(part.heading for part in page.prose.parts)
     if headings != PARTS:
         raise WrongContent(f"Wrong content {page.file}: the parts must be, in this order: {', '.join(PARTS)}.")
@@ -237,7 +242,7 @@ def _check_status_page(status: Status, page: ContentPage[StatusKeys], *, content
     if not least <= page.keys.remains <= most:
         raise WrongContent(f"Wrong content {page.file}: key 'remains': a {status.label} order cannot have this many.")
     neighbours = {f"/order-statuses/{other.slug}" for other in (*possible_sources(status), *status.facts.next)}
-    for address in page.prose.parts[PARTS.index("Before and after")].links:
+    for address in page.prose.parts[PARTS.index("What comes before and after")].links:
         if address.startswith("/order-statuses/") and address not in neighbours:
             raise WrongContent(f"Wrong content {page.file}: no order goes between {status.label} and {address}.")
     for address in page.keys.related:

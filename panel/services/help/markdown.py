@@ -50,7 +50,7 @@ class Prose:
 
 def _slug(heading: str) -> str:
     """An id that starts with a letter, so that a step's number is no part of its address."""
-    return re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-0123456789")
+    return re.sub(r"[^a-z0-9]+", "-", re.sub("['’]", "", heading.lower())).strip("-0123456789")
 
 
 # The plugin's own annotation names a wider parameter than we pass.

@@ -184,7 +184,7 @@ def test_every_term_stands_on_the_page_of_its_tool(
     assert said["least"] == "50 visits, for $0.0432"
     assert said["most"] == "10,000 visits"
     assert LINK in said["link"]
-    assert said["start"] == said["completion"] == "Measured: not enough orders yet"
+    assert said["start"] == said["completion"] == "Measured: not enough data yet"
     assert said["refill"].startswith("Yes, for 30 days" if refill_days else "No.")
     assert said["cancel"].startswith("Yes." if can_cancel else "No.")
     assert said["statuses"].split(", ") == [
