@@ -1,4 +1,4 @@
-"""Puts the parts together: `create_app()` is the whole site, ready for any WSGI server."""
+"""Application factory: `create_app()` returns the whole site for any WSGI server."""
 
 from flask import Blueprint, Flask
 

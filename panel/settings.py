@@ -1,4 +1,4 @@
-"""The settings, read once from the environment and checked; a wrong value stops the start with one clear line.
+"""Settings from the environment, validated at startup; an invalid value stops the start with one line.
 
 README and `.env.example` list each with its type and default; `tests/rules/test_settings.py` compares them.
 """
@@ -19,7 +19,7 @@ MIN_SECRET_LENGTH = 32
 
 
 class InvalidSetting(SystemExit):
-    """A setting that cannot be used. As a SystemExit it ends the start with its one line."""
+    """An invalid setting. As a SystemExit it ends the process with one line."""
 
 
 _MAIL_PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
@@ -27,7 +27,7 @@ _MAIL_PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
 
 @dataclass(frozen=True)
 class MailServer:
-    """The SMTP server that mails go to."""
+    """SMTP server for outgoing mail."""
 
     scheme: str
     host: str
@@ -263,7 +263,7 @@ def _check_pairs(pairs: str) -> None:
 
 
 def load(**given: object) -> Settings:
-    """The settings of this process; `given` wins over the environment. Raises InvalidSetting with one line."""
+    """Load the settings; `given` overrides the environment. Raises InvalidSetting with one line."""
     try:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
@@ -275,7 +275,7 @@ def load(**given: object) -> Settings:
 
 
 def secret_key(settings: Settings) -> str:
-    """The key that signs cookies: as set, or made once and kept in the instance folder with mode 600."""
+    """Key that signs cookies: from the settings, or created once in the instance folder with mode 600."""
     return settings.secret_key or load_or_create_secret(settings, "secret_key")
 
 

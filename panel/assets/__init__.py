@@ -24,7 +24,7 @@ from panel.assets import stylesheets
 from panel.settings import ROOT, Settings
 
 HTMX = "htmx.org@4.0.1"
-# The files that make our one script, in order, each with the SHA-256 it must have.
+# The parts of our script in order, each with its pinned SHA-256.
 PARTS = (
     ("dist/htmx.min.js", "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130"),
     ("dist/ext/hx-ptag.min.js", "1993b23e86553100e4f45eed1b756eb8cf53c5b2244caf98e58662dfde9ca069"),
@@ -57,7 +57,7 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Assets:
-    """All of them: by the name that templates use, and by the name in the address."""
+    """All assets: by the name used in templates, and by the name in the URL."""
 
     by_name: dict[str, Asset]
     by_served_name: dict[str, Asset]
@@ -77,7 +77,7 @@ def asset(name: str) -> str | None:
 
 
 def serve_assets(inner: WSGIApplication, kept: Assets) -> WSGIApplication:
-    """Answer for a file by its exact hashed address; whatever else is asked goes on to the site."""
+    """WSGI middleware: serve files by their exact hashed URL, pass everything else on."""
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         folder, _slash, name = environ.get("PATH_INFO", "").rpartition("/")
@@ -139,7 +139,7 @@ def htmx_path(settings: Settings) -> Path:
 
 
 def read_htmx(settings: Settings) -> bytes | None:
-    """The script as it was fetched, or None where it is missing or is not what it must be."""
+    """The downloaded script; None if it is missing or its hash is wrong."""
     path = htmx_path(settings)
     if not path.exists():
         return None
@@ -168,7 +168,7 @@ def fetch_htmx(settings: Settings) -> bool:
 
 
 def join_parts(contents: list[bytes]) -> bytes:
-    """The parts as one script. Raises ValueError where one is not the file that is pinned."""
+    """Join the parts to one script. Raises ValueError if a part has the wrong hash."""
     for (name, wanted), content in zip(PARTS, contents, strict=True):
         if hashlib.sha256(content).hexdigest() != wanted:
             raise ValueError(f"{name} has another hash than the pinned one")

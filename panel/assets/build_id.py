@@ -1,4 +1,4 @@
-"""Which code is running: a digest of the sources and the templates, other after every change to either."""
+"""Build id: digest of sources and templates."""
 
 import hashlib
 from functools import cache

@@ -22,7 +22,7 @@ SHEETS = {
     "guide.css": ("css/sides", "css/guide"),
     # For visitors' pages with a form of more than one field.
     "forms.css": ("css/forms",),
-    # On every page that someone signed in is shown.
+    # On every page of a logged-in user.
     "members.css": ("css/sides", "css/forms", "css/timeline", "css/members", "css/tickets"),
     "platform.css": ("css/timeline", "css/platform"),
     # Instead of members.css on the office's pages.

@@ -1,4 +1,4 @@
-"""Database: one base class, one session, one way to commit.
+"""Database: declarative base, session, transactions, SQLite configuration.
 
 Reads need nothing. A change happens inside `with transaction():`, which commits once or not at all;
 only edges (routes, commands, jobs) open one, and nothing slow may happen inside.
@@ -38,7 +38,7 @@ from sqlalchemy.types import TypeDecorator
 
 from panel.db.errors import DatabaseBusy, is_outcome_unknown, is_unavailable
 
-# SQLite numbers its rows only where the type is INTEGER (64 bits there); elsewhere money needs BIGINT.
+# SQLite autoincrements only INTEGER keys (64 bits there); PostgreSQL needs BIGINT for money.
 Int64 = BigInteger().with_variant(Integer(), "sqlite")
 
 WRITES = "panel_writes"
@@ -47,22 +47,22 @@ HELD = "panel_held_connection"
 CHAIN_HEADS = "panel_chain_heads"
 
 WRITERS = "panel.writers"
-# How long a write waits for others' locks. A page says after that "not now"; commands and the worker have more time.
+# Lock timeouts of writes: short for pages, which then answer 503; longer for commands and the worker.
 WEB_WAIT_SECONDS = 4.0
 LONG_WAIT_SECONDS = 30.0
-# A transaction that says nothing for so long is taken for stuck (PostgreSQL): its process hangs, and its locks end.
+# PostgreSQL ends transactions that are idle this long, so that a hanging process loses its locks.
 IDLE_IN_TRANSACTION_SECONDS = 15
 CONNECT_SECONDS = 3
 # How many threads of a web process may be in a transaction at once, and how long one more waits for its turn. A
 # process has twice as many threads: what holds all writes up leaves half of them to those who read.
 MAX_WRITERS = 8
 WRITE_SLOT_WAIT_SECONDS = 0.25
-# The mark of a table whose rows are added and never changed, in its `info`: triggers refuse UPDATE and DELETE.
+# Key in a table's `info`: append-only, so triggers reject UPDATE and DELETE.
 APPEND_ONLY = "append_only"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware moment in UTC on every engine; a naive one is refused."""
+    """Timezone-aware UTC datetime on every engine; naive values are rejected."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -82,7 +82,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Base(DeclarativeBase):
-    """Every model inherits this: whole numbers are 64 bits, text has no length, moments are UTC."""
+    """Declarative base: integers are 64 bits, text is unbounded, datetimes are UTC."""
 
     metadata = MetaData(
         naming_convention={
@@ -104,7 +104,7 @@ _counting = threading.Lock()
 
 
 def init_app(app: Flask, *, url: str, is_web: bool = False) -> None:
-    """Bind the database to the app and give SQLite the transactions that money needs.
+    """Bind the database to the app, and configure SQLite's transactions.
 
     In a web process nobody waits long: writes give up after a few seconds, and only some threads may wait at once.
     """
@@ -123,7 +123,7 @@ def init_app(app: Flask, *, url: str, is_web: bool = False) -> None:
 
 
 def _engine_options(url: str, *, wait_seconds: float) -> dict[str, Any]:
-    # What was to be written may be a password's hash or a sealed key: failures do not repeat it into the log.
+    # Bound values may be password hashes or encrypted keys, so errors don't log them.
     always = {"hide_parameters": True, "pool_timeout": wait_seconds}
     if url.startswith("sqlite"):
         return {**always, "connect_args": {"isolation_level": None, "timeout": wait_seconds}, "pool_size": 20}
@@ -136,11 +136,11 @@ def _engine_options(url: str, *, wait_seconds: float) -> dict[str, Any]:
 
 
 def _prepare_sqlite(engine: Engine) -> None:
-    """`sqlite3` would open transactions late and lose updates: we open them, and writers queue at BEGIN."""
+    """Open SQLite transactions with BEGIN IMMEDIATE: `sqlite3`'s own late ones lose updates."""
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: sqlite3.Connection, _record: object) -> None:
-        # REPLACE deletes rows, and only recursive triggers see that: without them it slips past "append-only".
+        # REPLACE deletes rows without firing the append-only triggers unless recursive triggers are on.
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "recursive_triggers=ON"):
             connection.execute(f"PRAGMA {pragma}")
 

@@ -22,14 +22,14 @@ _SQLITE_NOT_NOW = frozenset(
         _NOT_A_DATABASE,
     }
 )
-# PostgreSQL: read-only, and ended by the server while idle in a transaction; psycopg calls both internal errors.
+# PostgreSQL: read-only, and ended while idle in a transaction; psycopg calls both internal errors.
 _POSTGRESQL_NOT_NOW = frozenset({"25006", "25P03"})
 _NO_TABLE = "42P01"
 _SQLITE_CODE = 0xFF
 
 
 class DatabaseBusy(SQLAlchemyError):
-    """As many threads as may wait for the database are waiting already."""
+    """Too many threads are already waiting for the database."""
 
 
 def is_unavailable(error: BaseException | None) -> bool:
@@ -45,12 +45,12 @@ def is_unavailable(error: BaseException | None) -> bool:
 
 
 def is_outcome_unknown(error: DBAPIError) -> bool:
-    """Whether a COMMIT that ended in this error may have been carried out: the server never said."""
+    """Whether a COMMIT that failed like this may have succeeded (the connection was lost)."""
     return not isinstance(error.orig, sqlite3.Error) and _sqlstate(error) is None
 
 
 def has_no_tables(error: BaseException) -> bool:
-    """Whether the database was never set up."""
+    """Whether the database has no tables yet."""
     if not isinstance(error, DBAPIError):
         return False
     if isinstance(error.orig, sqlite3.Error):
@@ -59,7 +59,7 @@ def has_no_tables(error: BaseException) -> bool:
 
 
 def driver_message(error: BaseException) -> str:
-    """What the driver said, without the statement and its values."""
+    """The driver's message, without the statement and its values."""
     orig = error.orig if isinstance(error, DatabaseError | InterfaceError) and error.orig is not None else error
     lines = [line.strip() for line in str(orig).splitlines() if line.strip()]
     return lines[0] if lines else type(orig).__name__

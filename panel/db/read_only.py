@@ -71,7 +71,7 @@ class _SqliteReader:
         try:
             rows = self._connection().execute(self._sql, given).fetchall()
         except sqlite3.Error:
-            # Missing, busy or damaged: whatever it is, the ordinary way will say so.
+            # Missing, busy or damaged: the regular read reports it.
             self._local.__dict__.pop("connection", None)
             return None
         return [tuple(row) for row in json.loads(rows[0][0])] if self._is_packed else rows
@@ -93,14 +93,14 @@ class _SqliteReader:
 
 
 def _plain(value: object) -> object:
-    """A value as SQLite keeps it: moments are text there."""
+    """A value as SQLite stores it: datetimes are text there."""
     if isinstance(value, datetime):
         return value.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
     return value
 
 
 def _pooled_reader(engine: Engine, statement: Select[*tuple[Any, ...]]) -> Reader:
-    """Reads through the engine's own pool, which mends lost connections, without opening a transaction."""
+    """Reads through the engine's pool, which replaces lost connections, without opening a transaction."""
     reading = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def read(values: Mapping[str, object]) -> Rows | None:

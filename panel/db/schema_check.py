@@ -32,7 +32,7 @@ MAX_REPORTED = 3
 
 
 def check(migrations: Path) -> None:
-    """Raises Refused, in one line, unless the tables are those that this version of the panel works with."""
+    """Raises Refused, in one line, unless the schema matches this version of the panel."""
     with db.engine.connect() as connection:
         applied = _applied(connection)
         if applied != newest_revision(migrations):
@@ -47,7 +47,7 @@ def check(migrations: Path) -> None:
 
 
 def check_known(migrations: Path) -> None:
-    """Raises Refused where the database stands at a revision that this version of the panel does not know."""
+    """Raises Refused if the database has a migration revision that this version doesn't know."""
     with db.engine.connect() as connection:
         applied = _applied(connection)
     if not applied <= _known(migrations):
@@ -65,12 +65,12 @@ def is_migrated(migrations: Path) -> bool:
 
 @cache
 def newest_revision(migrations: Path) -> frozenset[str]:
-    """The newest revision of the tables that this code knows."""
+    """The newest migration revision in this code."""
     return frozenset(ScriptDirectory(str(migrations)).get_heads())
 
 
 def differences(connection: Connection) -> list[str]:
-    """What the database lacks, or has and should not have, in a few words each; empty when all is as it should be."""
+    """Missing and unexpected parts of the schema, one line each; empty if it matches the models."""
     present, wanted = frozenset(_present(connection)), frozenset(_wanted(connection.dialect))
     lacking = [f"{line} is missing" for line in sorted(wanted - present)]
     return lacking + [f"{line} is not known here" for line in sorted(present - wanted)]
@@ -160,7 +160,7 @@ def _present_triggers(connection: Connection) -> Iterator[str]:
     if connection.dialect.name == "sqlite":
         triggers = "SELECT tbl_name, name FROM sqlite_master WHERE type = 'trigger'"
     else:
-        # A trigger that was switched off is none.
+        # A disabled trigger counts as missing.
         triggers = (
             "SELECT relname, tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid "
             "WHERE relnamespace = current_schema()::regnamespace AND NOT tgisinternal AND tgenabled <> 'D'"

@@ -1,4 +1,4 @@
-"""Tables, as SQLAlchemy models. Import them from here: a migration sees what is imported here.
+"""SQLAlchemy models. Import them from here: migrations only see what this package imports.
 
 May import `db` and below, never services.
 """

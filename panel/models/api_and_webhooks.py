@@ -11,7 +11,7 @@ from panel.models.ledger import kind_label
 
 
 class ApiKey(Base):
-    """One key to the API. The customer saw it once; we hold its hash and its first signs, to tell keys apart."""
+    """An API key. The customer saw it once; only its hash and its first characters are stored."""
 
     __tablename__ = "api_keys"
 
@@ -20,7 +20,7 @@ class ApiKey(Base):
     name: Mapped[str]
     key_hash: Mapped[str] = mapped_column(unique=True)
     starts_with: Mapped[str]
-    # Networks the key may be used from, as written, separated by spaces; empty: anywhere.
+    # Allowed networks as entered, separated by spaces; empty: any.
     networks: Mapped[str] = mapped_column(default="")
     made_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
@@ -28,7 +28,7 @@ class ApiKey(Base):
 
 
 class WebhookEndpoint(Base):
-    """An address of a customer's that webhooks go to, with the secret they are signed with, sealed."""
+    """A customer's webhook endpoint, with its encrypted signing secret."""
 
     __tablename__ = "receivers"
 
@@ -36,7 +36,7 @@ class WebhookEndpoint(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     url: Mapped[str]
     sealed_secret: Mapped[str]
-    # The secret before the last rotation signs too, until `old_secret_until`.
+    # The previous secret also signs until `old_secret_until`.
     sealed_old_secret: Mapped[str] = mapped_column(default="")
     old_secret_until: Mapped[datetime | None]
     balance_low_nanos: Mapped[int | None]

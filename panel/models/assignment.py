@@ -1,4 +1,4 @@
-"""The office: which operator works on which order by hand."""
+"""Order assignments: which operator works on which manual order."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from panel.db import Base
 
 
 class OrderAssignment(Base):
-    """An operator who works on an order by hand, until a time; one for each order."""
+    """An operator's time-limited assignment to a manual order; one per order."""
 
     __tablename__ = "claims"
 

@@ -1,4 +1,4 @@
-"""The tools that a customer orders often: they stand first where a tool is chosen."""
+"""Favorite tools, listed first in the tool picker."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from panel.db import Base
 
 
 class Favorite(Base):
-    """One tool that one customer chose."""
+    """A customer's favorite tool."""
 
     __tablename__ = "favorites"
 

@@ -1,4 +1,4 @@
-"""Accounts, the transfers between them, and requests to add money."""
+"""Ledger: accounts, transfers, deposit requests, and changes that wait for approval."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -18,7 +18,7 @@ class AccountKind(StrEnum):
 
 
 class TransferKind(StrEnum):
-    """Why money moved. The settling kinds happen at most once an order."""
+    """Kind of transfer. Those that settle an order happen at most once per order."""
 
     CHARGE = "charge"
     KEEP = "keep"
@@ -43,12 +43,12 @@ SETTLING_KINDS = (TransferKind.CHARGE, TransferKind.KEEP, TransferKind.RETURN)
 
 
 def kind_label(enum: type[StrEnum]) -> str:
-    """The values of an enum as the inside of an SQL list."""
+    """The enum's values as an SQL list, without parentheses."""
     return ", ".join(f"'{value}'" for value in enum)
 
 
 class Account(Base):
-    """One per customer, and four of the house. Only a customer's balance is cached; the rest are sums."""
+    """A ledger account: one per customer, and four house accounts. Only customers' balances are stored."""
 
     __tablename__ = "accounts"
     __table_args__ = (
@@ -74,7 +74,7 @@ class Account(Base):
 
 
 class Transfer(Base):
-    """Money that moved: added, never changed. Triggers refuse UPDATE and DELETE on both engines."""
+    """A transfer between two accounts. Append-only: triggers reject UPDATE and DELETE on both engines."""
 
     __tablename__ = "transfers"
     __table_args__ = (
@@ -140,7 +140,7 @@ class ChainCheckpoint(Base):
 
 
 class DepositRequest(Base):
-    """A customer's request to add money, open until an operator confirms that it arrived."""
+    """A deposit announced by a customer, open until an operator confirms or refuses it."""
 
     __tablename__ = "top_ups"
     __table_args__ = (CheckConstraint("amount_nanos > 0", name="amount_positive"),)
@@ -156,7 +156,7 @@ class DepositRequest(Base):
 
 
 class UnapprovedTransfer(Base):
-    """Money that was moved by hand without a second operator's approval: it counts toward the limit for 24 hours."""
+    """A manual transfer made without approval; it counts toward the approval limit for 24 hours."""
 
     __tablename__ = "unapproved_transfers"
     __table_args__ = (
@@ -167,14 +167,14 @@ class UnapprovedTransfer(Base):
 
     transfer_id: Mapped[int] = mapped_column(ForeignKey("transfers.id"), primary_key=True, autoincrement=False)
     customer_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
-    # None: moved from the command line.
+    # None: made from the command line.
     operator_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     amount_nanos: Mapped[int]
     at: Mapped[datetime]
 
 
 class ProposalKind(StrEnum):
-    """What needs a second operator's approval: money above the limit, and changes to who has access to the office."""
+    """Kind of change that needs a second operator: money above the limit, or access to the office."""
 
     CREDIT = "credit"
     DEBIT = "debit"
@@ -213,7 +213,7 @@ class ProposalState(StrEnum):
 
 
 class Proposal(Base):
-    """A change that happens only when a second operator approves it, never the one who proposed it.
+    """A proposed change, made only when another operator than its author approves it.
 
     `customer_id`: whose account it is about, also when that is an operator's. `amount_nanos`: 0 where no money moves.
     """
@@ -241,7 +241,7 @@ class Proposal(Base):
     customer_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     amount_nanos: Mapped[int]
     reason: Mapped[str]
-    # The form that proposed it: sent twice, it proposes once.
+    # Idempotency key of the form.
     form_key: Mapped[str] = mapped_column(unique=True)
     top_up_id: Mapped[int | None] = mapped_column(ForeignKey("top_ups.id"))
     proposed_by: Mapped[int] = mapped_column(ForeignKey("users.id"))
@@ -249,7 +249,7 @@ class Proposal(Base):
     expires_at: Mapped[datetime]
     decided_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     decided_at: Mapped[datetime | None]
-    # Who decided, as the audit log names them; the only name where it was done from the command line.
+    # Who decided, as named in the audit log; the only name if it was done on the command line.
     decider: Mapped[str] = mapped_column(default="", server_default="")
     answer: Mapped[str] = mapped_column(default="")
     transfer_id: Mapped[int | None] = mapped_column(ForeignKey("transfers.id"))

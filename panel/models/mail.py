@@ -11,9 +11,9 @@ from panel.models.ledger import kind_label
 
 
 class Mail(Base):
-    """One mail: queued in the transaction in which its cause happened, tried until it is taken or 72 hours passed.
+    """Mail in the outbox: queued in the transaction of its cause, retried until accepted or for 72 hours.
 
-    `text` is sealed where it holds a link that acts for whoever opens it, and emptied once such a mail is done.
+    `text` is encrypted if it contains a link with a token, and emptied after delivery.
     """
 
     __tablename__ = "mails"
@@ -28,7 +28,7 @@ class Mail(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    # What it tells of: the same thing is never queued twice.
+    # Idempotency key: the same event is never queued twice.
     key: Mapped[str] = mapped_column(unique=True)
     kind: Mapped[str]
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)
@@ -36,12 +36,12 @@ class Mail(Base):
     subject: Mapped[str]
     text: Mapped[str]
     is_sealed: Mapped[bool] = mapped_column(default=False)
-    # The path that ends mails of this kind; empty where they cannot be switched off.
+    # Unsubscribe path; empty if this kind can't be turned off.
     unsubscribe: Mapped[str] = mapped_column(default="")
     queued_at: Mapped[datetime]
-    # What cannot be switched off (0) goes before notices (1).
+    # Mandatory mail (0) goes before notifications (1).
     rank: Mapped[int] = mapped_column(default=0)
-    # When it is tried next; None once it was sent or given up.
+    # Time of the next attempt; None after it was sent or given up.
     due_at: Mapped[datetime | None]
     tries: Mapped[int] = mapped_column(default=0)
     sent_at: Mapped[datetime | None] = mapped_column(index=True)
@@ -55,7 +55,7 @@ class LinkPurpose(StrEnum):
 
 
 class EmailLink(Base):
-    """A link that was mailed, for one use. The mail held the token, we hold its hash."""
+    """A mailed single-use link. Only the hash of its token is stored."""
 
     __tablename__ = "mailed_links"
     __table_args__ = (CheckConstraint(f"purpose IN ({kind_label(LinkPurpose)})", name="purpose"),)
@@ -63,12 +63,12 @@ class EmailLink(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     purpose: Mapped[str]
-    # The address it was sent to, which opening it proves.
+    # The address it was sent to; opening the link confirms it.
     email: Mapped[str]
     token_hash: Mapped[str] = mapped_column(unique=True)
     made_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
-    # When it was used, or a newer one took its place.
+    # When it was used or replaced by a newer one.
     ended_at: Mapped[datetime | None]
 
 
@@ -83,7 +83,7 @@ class ResetRequest(Base):
 
 
 class EmailChange(Base):
-    """A change of an account's email, which takes effect when the links in both mailboxes were opened."""
+    """A pending change of an account's email, which takes effect after both mailed links were opened."""
 
     __tablename__ = "email_changes"
 
@@ -91,7 +91,7 @@ class EmailChange(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     old_email: Mapped[str]
     new_email: Mapped[str]
-    # None where no link was sent: to an old address nobody ever confirmed, or to a new one that has an account.
+    # None if no link was sent: the old address was never confirmed, or the new one has an account.
     old_token_hash: Mapped[str | None] = mapped_column(unique=True)
     new_token_hash: Mapped[str | None] = mapped_column(unique=True)
     asked_at: Mapped[datetime]

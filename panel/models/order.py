@@ -92,21 +92,21 @@ class Order(Base):
     provider_id: Mapped[int] = mapped_column(ForeignKey("providers.id"))
     provider_service: Mapped[str]
     provider_order_id: Mapped[str | None]
-    # When a sweep next takes the order up: to hand it over, or to ask about it. None: not due by itself.
+    # When a sweep next sends the order or requests its status; None: not due.
     dispatch_at: Mapped[datetime | None]
     sync_at: Mapped[datetime | None]
-    # When its provider is next asked whether it still says the same of an order that has ended.
+    # When the provider is next asked about the ended order, to find late contradictions.
     recheck_at: Mapped[datetime | None]
-    # Since when it is not known whether the provider has the order. Customers read a sentence about it.
+    # Since when it is unknown whether the provider has the order ("unconfirmed").
     unconfirmed_at: Mapped[datetime | None]
-    # Since when the customer is to get a mail about how it ended. None: nothing is to be told.
+    # Since when a mail about its final status is pending; None: no mail.
     notice_at: Mapped[datetime | None]
     # The hash of the order's newest event.
     chain_hash: Mapped[str] = mapped_column(default="", server_default="")
 
 
 class OrderEvent(Base):
-    """A line of an order's timeline, with the state after it: replaying the lines gives the order. Never changed."""
+    """Order event (timeline entry) with the state after it; replaying the events gives the order. Append-only."""
 
     __tablename__ = "events"
     __table_args__ = (
@@ -133,7 +133,7 @@ class OrderEvent(Base):
 
 
 class OrderCount(Base):
-    """How many orders of one status a customer has: kept beside the orders, since counting a million is slow."""
+    """Number of a customer's orders in one status, maintained because counting a million rows is slow."""
 
     __tablename__ = "order_counts"
 

@@ -1,4 +1,4 @@
-"""Platform status: what the probes measured, what of it is left of each day, and incidents with their updates."""
+"""Platform status: measurements, daily sums, audit runs, incidents and their updates."""
 
 from datetime import date, datetime
 
@@ -12,7 +12,7 @@ from panel.models.ledger import kind_label
 
 
 class Measurement(Base):
-    """What one round of the probes found of one component. Kept for two days; the days below keep the sums."""
+    """Result of one probe of one component. Deleted after two days; ComponentDay keeps the sums."""
 
     __tablename__ = "measurements"
     __table_args__ = (
@@ -23,7 +23,7 @@ class Measurement(Base):
     component: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(primary_key=True)
     state: Mapped[str]
-    # What was timed, in milliseconds, where the probe times something.
+    # Measured time in milliseconds, for probes that measure one.
     value_ms: Mapped[int | None]
     text: Mapped[str] = mapped_column(default="")
 
@@ -43,7 +43,7 @@ class ComponentDay(Base):
 
 
 class AuditRun(Base):
-    """One run of the audit by the worker: when, how long it took, and whether the ledger was sound."""
+    """A ledger audit run by the worker: time, duration, and result."""
 
     __tablename__ = "audit_runs"
 
@@ -52,12 +52,12 @@ class AuditRun(Base):
     took_ms: Mapped[int]
     orders: Mapped[int]
     is_sound: Mapped[bool]
-    # The first differences, a line each; operators read them.
+    # The first differences, one per line, for operators.
     differences: Mapped[str] = mapped_column(default="")
 
 
 class Incident(Base):
-    """Something that went wrong, or work that is planned. Shown to customers once it is published."""
+    """An incident or planned maintenance. Visible to customers once it is published."""
 
     __tablename__ = "incidents"
     __table_args__ = (
@@ -75,16 +75,16 @@ class Incident(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     slug: Mapped[str] = mapped_column(unique=True)
-    # Issued with the form: the same form sent twice opens one incident.
+    # Idempotency key of the form.
     request_id: Mapped[str] = mapped_column(unique=True)
     title: Mapped[str]
-    # What customers noticed, what it cost them, and what they got back, in their words.
+    # Postmortem for customers: impact, cost and refunds.
     impact: Mapped[str] = mapped_column(default="")
     cost: Mapped[str] = mapped_column(default="")
     phase: Mapped[str]
-    # How many updates there are; a form that saw fewer is stale.
+    # Number of updates, for optimistic locking of the form.
     updates: Mapped[int] = mapped_column(default=0)
-    # The component whose measurements led to the proposal; None where an operator opened it.
+    # The component whose measurements caused the proposal; None if an operator opened it.
     proposed_for: Mapped[str | None]
     began_at: Mapped[datetime]
     published_at: Mapped[datetime | None]
@@ -95,7 +95,7 @@ class Incident(Base):
 
 
 class IncidentUpdate(Base):
-    """One thing said about an incident: added, never changed. Triggers refuse UPDATE and DELETE."""
+    """An update of an incident. Append-only: triggers reject UPDATE and DELETE."""
 
     __tablename__ = "incident_updates"
     __table_args__ = (
@@ -113,7 +113,7 @@ class IncidentUpdate(Base):
 
 
 class IncidentPart(Base):
-    """A component that an update says is affected, and its state. Never changed either."""
+    """An affected component and its state, as of an update. Append-only."""
 
     __tablename__ = "incident_parts"
     __table_args__ = (

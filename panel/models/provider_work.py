@@ -1,4 +1,4 @@
-"""What is under way around an order: attempts, refills, cancellations, and reviews for operators."""
+"""Work around orders: attempts, refills, cancellations, reviews, heartbeats, time rules."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -17,7 +17,7 @@ class AttemptKind(StrEnum):
 
 
 class AttemptState(StrEnum):
-    """intent → sent | refused | not_sent | unknown; what is unknown becomes settled, by an operator or by time."""
+    """State of an attempt: intent → sent, refused, not_sent or unknown; unknown ones end by an operator or time."""
 
     INTENT = "intent"
     SENT = "sent"
@@ -34,7 +34,7 @@ class CancellationState(StrEnum):
 
 
 class Attempt(Base):
-    """One call to a provider that must not happen twice, written down before it is made."""
+    """A provider call that must not happen twice, committed as an intent before it is made."""
 
     __tablename__ = "attempts"
     __table_args__ = (
@@ -63,7 +63,7 @@ class Attempt(Base):
 
 
 class Refill(Base):
-    """A top-up task on a Completed order; one open at a time."""
+    """A refill task of a Completed order; one open at a time."""
 
     __tablename__ = "refills"
     __table_args__ = (
@@ -83,17 +83,17 @@ class Refill(Base):
     state: Mapped[str]
     reason: Mapped[str] = mapped_column(default="")
     asked_at: Mapped[datetime]
-    # When whoever delivers took it, and when the top-up was first seen to run.
+    # When the provider accepted it, and when it was first seen running.
     accepted_at: Mapped[datetime | None]
     running_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     provider_refill_id: Mapped[str | None]
-    # When a sweep next takes it up: to ask the provider for it, or about it.
+    # When a sweep next requests it or asks for its status.
     due_at: Mapped[datetime | None] = mapped_column(index=True)
 
 
 class Cancellation(Base):
-    """A customer's request to stop an order that a provider already has; one open at a time."""
+    """A customer's request to cancel an order that a provider already has; one open at a time."""
 
     __tablename__ = "cancellations"
     __table_args__ = (
@@ -115,12 +115,12 @@ class Cancellation(Base):
     asked_at: Mapped[datetime]
     answered_at: Mapped[datetime | None]
     due_at: Mapped[datetime | None] = mapped_column(index=True)
-    # How often the provider was asked without an answer that we can read.
+    # Number of requests without a known answer.
     asks: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class Review(Base):
-    """Something an operator must look at. The same thing again, by its fingerprint, opens no second one."""
+    """An issue for operators to resolve; deduplicated by its fingerprint."""
 
     __tablename__ = "reviews"
     __table_args__ = (
@@ -146,7 +146,7 @@ class Review(Base):
 
 
 class AuditLogEntry(Base):
-    """One act of an operator: who, what, on what, why. Never changed."""
+    """Audit log entry: an operator's action with its object and reason. Append-only."""
 
     __tablename__ = "audit_log"
     __table_args__ = (Index("ix_audit_log_subject", "subject", "id"), {"info": {APPEND_ONLY: True}})
@@ -160,7 +160,7 @@ class AuditLogEntry(Base):
 
 
 class Heartbeat(Base):
-    """When each worker was last seen alive."""
+    """Last heartbeat of each worker."""
 
     __tablename__ = "heartbeats"
 
@@ -169,24 +169,24 @@ class Heartbeat(Base):
 
 
 class TimeRules(Base):
-    """What the time rules that move money have ended lately, and whether they are on hold. One row, number 1."""
+    """State of the time rules that move money: their hourly count, and whether they are on hold. A single row, id 1."""
 
     __tablename__ = "time_rules"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    # The hour that is counted, and how many orders time has ended in it.
+    # The counted hour, and the number of orders ended by time in it.
     hour_began_at: Mapped[datetime | None]
     ended_in_hour: Mapped[int] = mapped_column(default=0)
-    # How many more an operator has let through in this hour.
+    # Additional orders allowed by an operator in this hour.
     allowance: Mapped[int] = mapped_column(default=0)
     held_at: Mapped[datetime | None]
     held_why: Mapped[str] = mapped_column(default="")
-    # When operators were asked: only once there is something that the hold keeps.
+    # When operators were notified, which is only once the hold delays something.
     asked_at: Mapped[datetime | None]
-    # Stored moments up to this one count as right, by an operator's word, even if they are in the future.
+    # Stored times up to this one are accepted by an operator, even if they are in the future.
     trusted_until: Mapped[datetime | None]
 
 
-# As the indexes on what is open say it: with values that were bound, SQLite would not know that they serve.
+# Literals, as in the partial indexes: with bound parameters SQLite would not use these indexes.
 IS_OPEN_ATTEMPT = Attempt.state.in_([literal_column("'intent'"), literal_column("'unknown'")])
 IS_OPEN_REFILL = Refill.state.in_([literal_column("'requested'"), literal_column("'running'")])

@@ -1,4 +1,4 @@
-"""Tickets: a customer's thread with the operators, and the answers that operators keep ready."""
+"""Support tickets, their entries, and canned answers."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from panel.models.ledger import kind_label
 
 
 class Ticket(Base):
-    """One thread. It may carry an order, a refill, or a line of the statement; `version` counts its entries."""
+    """A ticket, optionally about an order, a refill or a statement line; `version` counts its entries."""
 
     __tablename__ = "tickets"
     __table_args__ = (
@@ -41,18 +41,18 @@ class Ticket(Base):
     refill_id: Mapped[int | None] = mapped_column(ForeignKey("refills.id"))
     transfer_id: Mapped[int | None] = mapped_column(ForeignKey("transfers.id"))
     state: Mapped[str]
-    # Since when it waits for whom it waits for now; a second message of the same side does not move it.
+    # Since when it waits for an answer; a second message of the same side doesn't change it.
     waits_since: Mapped[datetime]
     assignee_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     version: Mapped[int]
     opened_at: Mapped[datetime]
     first_answer_at: Mapped[datetime | None]
-    # The last word that the customer can see.
+    # Time of the last entry that the customer can see.
     last_at: Mapped[datetime]
 
 
 class TicketEntry(Base):
-    """A line of a thread: a message, an operators' note, or that somebody closed or reopened the ticket."""
+    """A ticket entry: a message, an internal note, or a change of state."""
 
     __tablename__ = "ticket_entries"
     __table_args__ = (
@@ -70,13 +70,13 @@ class TicketEntry(Base):
     author_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     is_ours: Mapped[bool]
     text: Mapped[str] = mapped_column(default="")
-    # The form that sent it, so that a second press adds nothing.
+    # Idempotency key of the form.
     request_id: Mapped[str | None]
     at: Mapped[datetime]
 
 
 class CannedAnswer(Base):
-    """A text that operators start an answer from. `version` counts its edits."""
+    """A canned answer. `version` counts its edits."""
 
     __tablename__ = "canned_answers"
 

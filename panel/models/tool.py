@@ -1,4 +1,4 @@
-"""What the panel sells: tools, their versioned terms, and the providers that deliver."""
+"""Catalogue: tools, their versioned terms, and providers."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from panel.db import APPEND_ONLY, Base
 
 
 class Provider(Base):
-    """Who delivers: an upstream panel, operators by hand, or the simulator."""
+    """A provider: an upstream panel, manual work by operators, or the simulator."""
 
     __tablename__ = "providers"
     __table_args__ = (CheckConstraint("kind IN ('panel_api', 'manual', 'simulated')", name="kind"),)
@@ -21,20 +21,20 @@ class Provider(Base):
     sealed_key: Mapped[str] = mapped_column(default="")
     paused_at: Mapped[datetime | None]
     pause_reason: Mapped[str] = mapped_column(default="")
-    # The breaker: calls that failed in a row, and when the next one may go out.
+    # Circuit breaker: consecutive failed calls, and the time of the next allowed call.
     failures: Mapped[int] = mapped_column(default=0)
     call_after: Mapped[datetime | None]
-    # Orders in a row that it neither took nor refused clearly, and when the next one may go out after too many.
+    # Consecutive unclear `add` calls, and when the next order may be sent after too many.
     unclear_adds: Mapped[int] = mapped_column(default=0, server_default="0")
     add_after: Mapped[datetime | None]
     created_at: Mapped[datetime]
-    # How customers' pages call it; empty: by a name that says nothing about who it is.
+    # Public name on customers' pages; empty: a neutral one.
     public_name: Mapped[str] = mapped_column(default="", server_default="")
-    # Noted at most once a minute.
+    # Updated at most once a minute.
     answered_at: Mapped[datetime | None]
     failed_at: Mapped[datetime | None]
     failure: Mapped[str] = mapped_column(default="", server_default="")
-    # Our balance there, as the provider wrote it when a job last asked; `balance_due_at`: when one asks again.
+    # Our balance there in the provider's own text, from the last balance sweep; `balance_due_at`: the next one.
     balance: Mapped[str] = mapped_column(default="", server_default="")
     balance_at: Mapped[datetime | None]
     balance_problem: Mapped[str] = mapped_column(default="", server_default="")
@@ -47,7 +47,7 @@ class Provider(Base):
 
 
 class Tool(Base):
-    """One thing a customer can order. Its terms are rows of their own; `terms_id` names the present ones."""
+    """A tool that customers can order; `terms_id` points to its current terms."""
 
     __tablename__ = "tools"
 
@@ -59,21 +59,21 @@ class Tool(Base):
     unit: Mapped[str]
     provider_id: Mapped[int] = mapped_column(ForeignKey("providers.id"))
     provider_service: Mapped[str]
-    # No foreign key: terms name their tool, and a circle of keys can't be made in one step on SQLite.
+    # No foreign key: terms refer to their tool, and SQLite can't create circular keys in one step.
     terms_id: Mapped[int | None]
     is_hidden: Mapped[bool] = mapped_column(default=False)
     # Where the tool came from a provider's catalogue: the rate it had there, and the names of the fields
     # that an operator has set by hand since, separated by spaces; an import leaves those as they are.
     provider_rate_micros: Mapped[int | None]
     set_by_hand: Mapped[str] = mapped_column(default="", server_default="")
-    # What that catalogue last called it, whatever an operator calls it here.
+    # Its name in that catalogue at the last import, whatever it is called here.
     provider_name: Mapped[str] = mapped_column(default="", server_default="")
     provider_category: Mapped[str] = mapped_column(default="", server_default="")
     changed_at: Mapped[datetime]
 
 
 class Terms(Base):
-    """A tool's name, price, limits, link rule, refill and cancel rules, as of a version. Never changed."""
+    """One version of a tool's terms: name, price, limits, link rule, refill and cancel rules. Append-only."""
 
     __tablename__ = "terms"
     __table_args__ = (
@@ -96,14 +96,14 @@ class Terms(Base):
     refill_days: Mapped[int | None]
     can_cancel: Mapped[bool]
     since: Mapped[datetime]
-    # What the tool was called: an order is shown under the words that it was bought under.
+    # The tool's name in this version: orders keep the name they were bought under.
     name: Mapped[str] = mapped_column(default="", server_default="")
     category: Mapped[str] = mapped_column(default="", server_default="")
     unit: Mapped[str] = mapped_column(default="", server_default="")
 
 
 class Catalogue(Base):
-    """One row: its version is bumped whenever a tool or its terms change, so that open pages notice."""
+    """A single row whose version changes with every tool or terms change, to invalidate pages."""
 
     __tablename__ = "catalogue"
 

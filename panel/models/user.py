@@ -1,4 +1,4 @@
-"""People: customers and operators, and the devices they are signed in on."""
+"""Users (customers and operators), login sessions, two-factor authentication, throttling."""
 
 from datetime import datetime
 
@@ -9,30 +9,30 @@ from panel.db import Base
 
 
 class User(Base):
-    """Someone with an account. `state_version` is bumped whenever something this person's pages show changes."""
+    """A user account. `state_version` is bumped whenever anything shown on this user's pages changes."""
 
     __tablename__ = "users"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(unique=True)
-    # When the person showed that mail to this address reaches them. Until then no notices go there.
+    # When the email address was confirmed. Before that no notifications are sent to it.
     email_confirmed_at: Mapped[datetime | None]
-    # The kinds of notices this person does not want, separated by spaces.
+    # Notification kinds the user has turned off, separated by spaces.
     notices_off: Mapped[str] = mapped_column(default="", server_default="")
-    # When the last mail about orders was queued: what ends soon after goes together into the next.
+    # When the last mail about orders was queued: orders that end soon after are combined in the next one.
     noticed_at: Mapped[datetime | None]
     password_hash: Mapped[str]
     is_operator: Mapped[bool] = mapped_column(default=False)
-    # The secret of the second factor, sealed; empty while there is none.
+    # Encrypted TOTP secret; empty without two-factor authentication.
     sealed_totp: Mapped[str] = mapped_column(default="", server_default="")
-    # The step of time whose code was used last: that code, and every one before it, is used up.
+    # Time step of the last accepted code: this code and earlier ones are rejected (replay protection).
     totp_step: Mapped[int] = mapped_column(default=0, server_default="0")
     state_version: Mapped[int] = mapped_column(default=1)
-    # Since when, and why, an operator keeps this person out; what runs already goes on.
+    # Since when and why an operator has disabled the account; running orders continue.
     disabled_at: Mapped[datetime | None]
     disabled_reason: Mapped[str] = mapped_column(default="", server_default="")
     created_at: Mapped[datetime]
-    # When the account was closed: its email and its devices are gone by then, its orders and its money's lines stay.
+    # When the account was closed: its email and sessions are deleted, its orders and ledger entries stay.
     closed_at: Mapped[datetime | None]
 
 
@@ -49,12 +49,12 @@ class LoginSession(Base):
     signed_in_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
-    # When this device showed the second factor; operators' pages ask for it.
+    # When this session passed two-factor authentication, which the office requires.
     second_factor_at: Mapped[datetime | None]
 
 
 class PendingSession(Base):
-    """A right password whose second factor is yet to be shown. It opens nothing but the page that asks for the code."""
+    """A log-in with a correct password that still waits for the two-factor code. It opens nothing else."""
 
     __tablename__ = "half_sign_ins"
 
@@ -65,7 +65,7 @@ class PendingSession(Base):
 
 
 class RecoveryCode(Base):
-    """A code that stands in for the second factor, once. We hold its hash."""
+    """A single-use recovery code; only its hash is stored."""
 
     __tablename__ = "recovery_codes"
     __table_args__ = (UniqueConstraint("user_id", "code_hash"),)
@@ -77,7 +77,7 @@ class RecoveryCode(Base):
 
 
 class ThrottleHit(Base):
-    """One try that is counted: a wrong password or code, a mail asked for, a sign-up. The bucket says whose."""
+    """A counted attempt (wrong password or code, requested mail, sign-up) in a bucket."""
 
     __tablename__ = "failed_tries"
 

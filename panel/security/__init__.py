@@ -1,4 +1,4 @@
-"""Security of every request: headers, cookies, CSRF, origins, sizes, rate limits, encryption.
+"""Request security: headers, cookies, CSRF, origin check, size limits, rate limits, encryption.
 
 The headers are set around everything, so that errors, static files and responses of the middleware carry them too.
 May import `domain`, `clock` and `settings`.
@@ -28,9 +28,9 @@ from panel.settings import Settings
 LARGEST_BODY_BYTES = 1024 * 1024
 MOST_FORM_PARTS = 200
 REQUESTS_A_MINUTE = 1200
-# Called by programs that hold a key and no cookie.
+# Called by programs with an API key and no cookie.
 API_PATHS = ("/api/v2", "/api/v2/")
-# A mail program's one click comes from the mail program's own site. The token in the address is the right to it.
+# One-click unsubscribe requests come from the mail program's site; the token in the URL authorizes them.
 CROSS_SITE_ENDPOINTS = frozenset({"notices.unsubscribe"})
 LIMITER = "panel.limiter"
 
@@ -65,7 +65,7 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None,
 
 
 def init_app(app: Flask) -> None:
-    """Cookies, CSRF, origins, sizes and limits. `wrap` adds the headers, as the outermost layer."""
+    """Set up cookies, CSRF, origin check, sizes and limits. `add_middleware` adds the headers."""
     settings: Settings = app.config["PANEL"]
     app.config.update(
         SESSION_COOKIE_NAME=session_cookie_name(settings),
@@ -104,7 +104,7 @@ def session_cookie_name(settings: Settings) -> str:
 
 
 def reject_cross_site_requests() -> None:
-    """A change that another site's page asked for is a 403, token or not."""
+    """Reject unsafe cross-site requests with a 403, with or without a CSRF token."""
     if request.method in SAFE_METHODS or request.path in API_PATHS or request.endpoint in CROSS_SITE_ENDPOINTS:
         return
     fetch_site = request.headers.get("Sec-Fetch-Site")
@@ -123,12 +123,12 @@ def _own_origins() -> tuple[str, str]:
 
 
 def client_network() -> str:
-    """Whom a request limit counts: the network that the request came from."""
+    """Rate limit key: the network that the request came from."""
     return network_of(request.remote_addr or "")
 
 
 def network_of(client: str) -> str:
-    """An IPv4 address, or the /64 that an IPv6 customer is given."""
+    """The IPv4 address, or the /64 of an IPv6 address."""
     try:
         address = ipaddress.ip_address(client)
     except ValueError:
@@ -142,12 +142,12 @@ def network_of(client: str) -> str:
 
 
 def is_api_call() -> bool:
-    """Calls of the API are counted by their key, not by the network they come from."""
+    """Whether this is an API call: those are counted by key, not by network."""
     return request.path in API_PATHS
 
 
 def hit_rate_limit(app: Flask, who: str, *, most_a_minute: int) -> int | None:
-    """Count one request of `who` in the present minute. How long to wait when there were too many, else None."""
+    """Count one request of `who` in this minute. Returns the seconds to wait if there were too many, else None."""
     rates: RateLimiter = app.extensions[LIMITER].limiter
     limit = RateLimitItemPerMinute(most_a_minute)
     if rates.hit(limit, who):
@@ -156,7 +156,7 @@ def hit_rate_limit(app: Flask, who: str, *, most_a_minute: int) -> int | None:
 
 
 def is_direct_loopback() -> bool:
-    """Whether the request comes from this machine itself, and through no proxy that says so."""
+    """Whether the request comes from loopback and not through a proxy."""
     original = request.environ.get("werkzeug.proxy_fix.orig", {}).get("REMOTE_ADDR", request.remote_addr)
     if any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")):
         return False
@@ -167,7 +167,7 @@ def is_direct_loopback() -> bool:
 
 
 def add_middleware(app: Flask) -> None:
-    """Put the headers, and the reading of proxies' headers, around all that answers. Call this last."""
+    """Wrap the application with the response headers and the proxy headers. Call this last."""
     settings: Settings = app.config["PANEL"]
     if settings.trusted_proxies:
         count = settings.trusted_proxies

@@ -14,11 +14,11 @@ KEY_FILE = "seal_key"
 
 
 class DecryptionFailed(Exception):
-    """The sealed text was made under another key, or has been changed."""
+    """The ciphertext was made with another key, or was changed."""
 
 
 def has_key(settings: Settings) -> bool:
-    """Whether there is a key, set or kept. Where there is none, the first secret that is sealed makes one."""
+    """Whether a key exists. Without one, the first encrypted secret creates it."""
     return bool(settings.seal_key) or (settings.instance / KEY_FILE).exists()
 
 
@@ -27,7 +27,7 @@ def seal(text: str, *, settings: Settings) -> str:
 
 
 def unseal(sealed: str, *, settings: Settings) -> str:
-    """The text that was sealed. Raises DecryptionFailed."""
+    """Decrypt a sealed text. Raises DecryptionFailed."""
     try:
         return _fernet(settings).decrypt(sealed.encode()).decode()
     except InvalidToken as error:

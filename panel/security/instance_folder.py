@@ -13,12 +13,12 @@ from pathlib import Path
 from panel.settings import InvalidSetting, Settings
 
 OWNER_ONLY = 0o077
-# The databases with what SQLite lays beside them, the keys, the locks, and mails that became files.
+# Databases with SQLite's side files, keys, locks, and mails written as files.
 PRIVATE_FILES = ("panel.db*", "jobs.db*", "secret_key", "seal_key", "worker-*.lock", "mail", "mail/*")
 
 
 def prepare(settings: Settings) -> None:
-    """Make the folder and close its files to others. Raises InvalidSetting when it cannot be made or written."""
+    """Create the folder and restrict its files to the owner. Raises InvalidSetting if that fails."""
     os.umask(OWNER_ONLY)
     folder = settings.instance
     try:
@@ -42,7 +42,7 @@ def _files(settings: Settings) -> Iterator[Path]:
 
 
 def _close_to_others(path: Path) -> None:
-    # Gone meanwhile, or another user's: then it is not ours to change.
+    # Deleted in the meantime, or owned by another user.
     with suppress(OSError):
         mode = path.lstat().st_mode
         if not stat.S_ISLNK(mode) and mode & OWNER_ONLY:

@@ -1,4 +1,4 @@
-"""Where request limits are counted: in memory, or in Redis for several machines, and in memory while Redis is away."""
+"""Rate limit storage: in memory, or in Redis for several machines with memory as its fallback."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 FORGET_SECONDS = 10.0
-# Every request counts, so a store that hangs may cost it little, and is left alone for a while.
+# Every request counts here, so a hanging Redis gets a short timeout and is then skipped for a while.
 ANSWER_SECONDS = 0.25
 AWAY_SECONDS = 5.0
 MEMORY, SHARED = "process-memory", "fallback-"
@@ -23,7 +23,7 @@ log = structlog.get_logger("panel.limits")
 
 
 def storage_url(limits_url: str) -> str:
-    """The address by which the library finds our own storages, for the one of `PANEL_LIMITS_URL`."""
+    """Storage URL of our own storage classes, for the one in `PANEL_LIMITS_URL`."""
     return f"{MEMORY}://" if limits_url == "memory://" else f"{SHARED}{limits_url}"
 
 
@@ -78,7 +78,7 @@ class ProcessMemoryStorage(Storage):
             self.windows.pop(key, None)
 
     def _remove_expired(self, now: float) -> None:
-        # The wall clock may be set back: then wait no longer than usual.
+        # The wall clock may have been set back: never wait longer than a full window.
         if self._remove_expired_at - FORGET_SECONDS <= now < self._remove_expired_at:
             return
         self._remove_expired_at = now + FORGET_SECONDS
@@ -87,7 +87,7 @@ class ProcessMemoryStorage(Storage):
 
 
 class RedisWithFallbackStorage(Storage):
-    """Counts in Redis. While that is away each process counts for itself, and the log says so once."""
+    """Counts in Redis. While Redis is unavailable each process counts in memory, and one log line says so."""
 
     STORAGE_SCHEME = [f"{SHARED}redis", f"{SHARED}rediss", f"{SHARED}redis+unix"]
 

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 URLENCODED = "application/x-www-form-urlencoded"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-# A server joins two Host headers with a comma, and gives an empty one where there is none.
+# The server joins two Host headers with a comma, and passes an empty one if there is none.
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _NO_HOST = b"This request has no Host header, more than one, or one that names no host.\n"
 
 
 def require_one_host_header(inner: "WSGIApplication") -> "WSGIApplication":
-    """The application for requests with one Host header; others get a 400."""
+    """Reject requests without exactly one Host header with a 400."""
 
     def application(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         if _HOST.fullmatch(environ.get("HTTP_HOST", "")) is not None:
@@ -41,7 +41,7 @@ def require_one_host_header(inner: "WSGIApplication") -> "WSGIApplication":
 def check_fields() -> None:
     """404 for such a path, 413 for too many fields, 422 for fields and headers with text that can't be stored.
 
-    The API reads its fields in its own way, and refuses in its own words.
+    The API checks its own fields and answers in its own format.
     """
     if not is_storable(request.path):
         abort(404)
@@ -51,7 +51,7 @@ def check_fields() -> None:
     _check_headers(request.environ)
     _check_all(_both(request.args))
     if request.url_rule is not None and request.method not in SAFE_METHODS:
-        # Counted as text, before a parser makes an object of each.
+        # Counted in the raw text, before a parser creates an object for each.
         _check_count(request.get_data() if request.mimetype == URLENCODED else b"")
         _check_all(_both(request.form))
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 THEME_COOKIE = "theme"
 THEMES = frozenset({"light", "dark"})
-# Headers longer than this are parsed each time, so that what is remembered stays small.
+# Longer headers are not cached, which bounds the memory.
 LONGEST_REMEMBERED = 2048
 
 # Where Flask's side leaves, in the request's environ, whom it made the answer for: the token of a person who is
