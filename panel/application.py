@@ -44,6 +44,7 @@ from panel.blueprints.orders import detail as orders_detail
 from panel.blueprints.orders import history as orders_history
 from panel.blueprints.orders import mass as orders_mass
 from panel.blueprints.orders import new as orders_new
+from panel.blueprints.orders import selection as orders_selection
 from panel.blueprints.public import (
     health,
     help,
@@ -77,6 +78,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     orders_detail.bp,
     orders_new.bp,
     orders_history.bp,
+    orders_selection.bp,
     data_and_closing.bp,
     password_reset.bp,
     platform_status.bp,

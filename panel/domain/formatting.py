@@ -13,6 +13,12 @@ def when(at: datetime) -> str:
     return f"{day(at)}, {_utc(at):%H:%M} UTC"
 
 
+def short(at: datetime, *, year: int) -> str:
+    """A moment in a table: `27 Nov, 02:49`, or `27 Nov 2025` when it is not of this year."""
+    moment = _utc(at)
+    return f"{moment.day} {moment:%b}, {moment:%H:%M}" if moment.year == year else f"{moment.day} {moment:%b %Y}"
+
+
 def clock(at: datetime) -> str:
     return f"{_utc(at):%H:%M:%S} UTC"
 

@@ -92,3 +92,12 @@ def _passes(link: str, *, pattern: str, hint: str) -> bool:
     except BadLink:
         return False
     return True
+
+
+_SHOWN_END = 12
+
+
+def in_two(link: str) -> tuple[str, str]:
+    """A link as tables show it: without its scheme, in a start that may be cut and an end that stays."""
+    shown = link.removeprefix("https://").removeprefix("http://")
+    return (shown[:-_SHOWN_END], shown[-_SHOWN_END:]) if len(shown) > 2 * _SHOWN_END else (shown, "")

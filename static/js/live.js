@@ -1,10 +1,12 @@
 // The small script beside htmx, for pages with section#live: it skips polls of hidden tabs, swaps nothing but answers of
-// this site (a proxy's page has no HX-PTag, whatever its status), stamps when the list was last right, says when updates
-// stop or the session ended, speaks of status changes and answers, and shows the balance that came with them.
+// this site (a proxy's page has no HX-PTag, whatever its status), stamps when the list was last right by the server's
+// clock, says when updates stop, end, or the session ended, announces status changes and answers, marks what changed,
+// and shows the balance that came with it.
 const OURS = "HX-PTag";
 const SILENCE_SECONDS = 20;
 const SPEECH_APART_MS = 15000;
-const CHANGE_SHOWN_MS = 600;
+const CHANGE_SHOWN_MS = 1500;
+const isStill = matchMedia("(prefers-reduced-motion: reduce)");
 
 const live = () => document.getElementById("live");
 const part = (name) => document.querySelector(`[data-live-bar] [data-${name}]`);
@@ -21,13 +23,17 @@ let ticketState = "";
 let toSay = new Map();
 let saidAt = -Infinity;
 let waiting = 0;
+let tags = new Map();
+let checked = [];
+const moved = new Set();
+const shownRows = new Set([...(live()?.querySelectorAll("tr[id^='order-']") ?? [])].map((row) => row.id));
 
-function answered() {
+function answered(response) {
   silentSeconds = 0;
-  const now = new Date();
+  const at = new Date(response.raw?.headers.get("date") ?? Date.now());
   const time = document.createElement("time");
-  time.dateTime = `${now.toISOString().slice(0, 19)}Z`;
-  time.textContent = `${now.toISOString().slice(11, 19)} UTC`;
+  time.dateTime = `${at.toISOString().slice(0, 19)}Z`;
+  time.textContent = `${at.toISOString().slice(11, 19)} UTC`;
   part("checked")?.replaceChildren(time);
   show("stale", false);
 }
@@ -54,15 +60,72 @@ function readFigures() {
   return new Map([...(live()?.querySelectorAll("[id^='count-']") ?? [])].map((figure) => [figure.id, figure.textContent]));
 }
 
+// A changed figure is tinted for a moment. Without motion the tint stays until the row was looked at.
 function markFigures() {
   const fresh = readFigures();
   for (const [id, text] of fresh) {
     if (!figures.has(id) || figures.get(id) === text) continue;
     const figure = document.getElementById(id);
     figure.setAttribute("data-changed", "");
-    setTimeout(() => figure.removeAttribute("data-changed"), CHANGE_SHOWN_MS);
+    if (isStill.matches) seenLater(figure, "data-changed");
+    else setTimeout(() => figure.removeAttribute("data-changed"), CHANGE_SHOWN_MS);
   }
   figures = fresh;
+}
+
+// A row whose status changed keeps a mark until the pointer or the focus was in it; the old tag fades over the new one.
+function markRow(id) {
+  const row = document.getElementById(id);
+  const cell = row.querySelector(".order-table__status");
+  moved.add(id);
+  if (!cell || !tags.has(id) || isStill.matches) return;
+  const old = tags.get(id);
+  old.setAttribute("data-leaving", "");
+  old.setAttribute("aria-hidden", "true");
+  old.addEventListener("animationend", () => old.remove());
+  cell.append(old);
+}
+
+function seenLater(element, mark) {
+  const row = element.closest("tr, [data-status]") ?? element;
+  for (const kind of ["pointerenter", "focusin"]) row.addEventListener(kind, () => element.removeAttribute(mark), { once: true });
+}
+
+function readTags() {
+  return new Map([...(live()?.querySelectorAll("tr[data-status]") ?? [])].map((row) => [row.id, row.querySelector(".status").cloneNode(true)]));
+}
+
+// The server knows nothing of marks and checked boxes, so each swap sets them again.
+function keepMarks() {
+  for (const id of moved) document.getElementById(id)?.setAttribute("data-moved", "");
+  for (const id of checked) {
+    const box = document.getElementById(id);
+    if (box) box.checked = true;
+  }
+}
+
+function forget(event) {
+  const row = event.target.closest?.("[data-moved]");
+  if (!row) return;
+  moved.delete(row.id);
+  row.removeAttribute("data-moved");
+}
+
+// Orders placed since the page was opened don't push the rows down: a link says how many there are.
+function holdNewRows() {
+  const rows = [...(live()?.querySelectorAll("tr[id^='order-']") ?? [])];
+  const known = rows.findIndex((row) => shownRows.has(row.id));
+  const fresh = known > 0 ? rows.slice(0, known).filter((row) => !shownRows.has(row.id)) : [];
+  for (const row of fresh) row.hidden = true;
+  const link = part("newer");
+  if (!link) return;
+  link.textContent = fresh.length === 1 ? "1 new order" : `${fresh.length} new orders`;
+  show("newer", fresh.length > 0);
+}
+
+function showEnd() {
+  const bar = document.querySelector("[data-live-bar]");
+  if (bar?.dataset.state === "live" && live() && !live().dataset.hxGet) bar.dataset.state = "ended";
 }
 
 function noticeChanges() {
@@ -71,6 +134,7 @@ function noticeChanges() {
     if (!statuses.has(id) || statuses.get(id) === status) continue;
     const words = document.querySelector(`#${id} .status`)?.textContent.trim() ?? status;
     toSay.set(id, `Order ${id.slice("order-".length)} is now ${words}.`);
+    markRow(id);
   }
   statuses = fresh;
   noticeAnswers();
@@ -129,7 +193,7 @@ document.addEventListener("htmx:before:response", (event) => {
 document.addEventListener("htmx:after:request", (event) => {
   const { status } = event.detail.ctx.response;
   if (!isAboutLive(event)) return status < 400 ? undefined : hidePrice();
-  if (status < 400) return answered();
+  if (status < 400) return answered(event.detail.ctx.response);
   isSignedOut = status === 401;
   show("logged-out", isSignedOut);
   if (isSignedOut) show("stale", false);
@@ -142,11 +206,32 @@ document.addEventListener("htmx:error", (event) => {
   else hidePrice();
 });
 
+document.addEventListener("htmx:before:swap", (event) => {
+  if (!isAboutLive(event)) return;
+  checked = [...live().querySelectorAll("input:checked")].map((box) => box.id);
+  tags = readTags();
+});
+
 document.addEventListener("htmx:after:swap", (event) => {
   if (!isAboutLive(event)) return;
   takeBalance();
   markFigures();
   noticeChanges();
+  keepMarks();
+  holdNewRows();
+  showEnd();
+});
+
+document.addEventListener("pointerover", forget);
+document.addEventListener("focusin", forget);
+
+// Where there is a dialog that asks first, it opens in place of the page that asks.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("a[data-opens]");
+  const dialog = link && document.getElementById(link.dataset.opens);
+  if (!dialog?.showModal || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  dialog.showModal();
 });
 
 document.addEventListener("visibilitychange", () => {

@@ -250,5 +250,5 @@ def test_the_whole_way_also_goes_without_scripts(tabs: Tabs) -> None:
     page.get_by_role("link", name="Refresh the list").click()
 
     expect(row).to_have_attribute("data-status", "partial")
-    expect(row).to_contain_text("$0.96 returned")
+    expect(row).to_contain_text("returned $0.96")
     expect(page.locator("#balance")).to_have_attribute("data-nanos", str(money.parse_nanos("8.56")))

@@ -22,8 +22,8 @@ MUTANTS = (
     *in_file(
         "templates/orders/_row.html",
         HISTORY,
-        ("amount(row.charge_nanos)", "amount(row.charge_nanos - row.returned_nanos)"),
-        ("amount(row.returned_nanos) }} returned", "amount(row.charge_nanos) }} returned"),
+        ("aligned(row.charge_nanos)", "aligned(row.charge_nanos - row.returned_nanos)"),
+        ("returned {{ aligned(row.returned_nanos)", "returned {{ aligned(row.charge_nanos)"),
     ),
     *in_file(
         "panel/blueprints/orders/history_rows.py",

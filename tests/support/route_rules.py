@@ -147,6 +147,7 @@ RULES = {
         POST /orders/mass
         GET /orders/new
         GET /orders/price
+        POST /orders/selection
         GET /orders/waiting
         GET /tickets
         POST /tickets

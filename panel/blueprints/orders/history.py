@@ -4,15 +4,17 @@ The region is rendered in one place. It holds nothing of one session but whether
 the hash it carries is the one that `panel/middleware/live_poll_304.py` compares.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from markupsafe import Markup
+from sqlalchemy import Row
 
 from panel.blueprints.orders import history_rows
 from panel.blueprints.shared.csv_files import csv_stream
@@ -30,6 +32,9 @@ bp = Blueprint("orders", __name__)
 bp.record_once(lambda state: history_rows.init_app(state.app))
 
 PAGE, LIVE, FILE = "/orders", "/orders/live", "/orders.csv"
+
+# What a region has in it when it lists orders, and when it asks for updates. No text of a user can contain these.
+_ROW, _POLLS = '<tr id="order-', ' data-hx-get="'
 
 MOVING = frozenset(status.value for status in Status if status.is_moving)
 
@@ -63,17 +68,6 @@ class HistoryView:
     is_here: bool
 
 
-@dataclass(frozen=True, slots=True)
-class TypedFilters:
-    """The filters as the form shows them, readable or not."""
-
-    q: str
-    status: str
-    tool: str
-    first: str
-    last: str
-
-
 @bp.get(PAGE)
 @login_required
 def index() -> ResponseReturnValue:
@@ -85,10 +79,13 @@ def index() -> ResponseReturnValue:
     if "live" in request.args:
         return pause_or_resume(_address(PAGE, filters))
     polls, typed, here = is_live(), _typed(filters), _address(PAGE, filters)
+    region = _region(filters, versions, is_live=polls)
     return render_template(
         "orders/index.html",
         form=history_rows.filter_form(typed, _tool_choices(versions, typed.tool)),
-        region=_region(filters, versions, is_live=polls),
+        region=region,
+        has_rows=_ROW in region,
+        has_ended=polls and _POLLS not in region,
         page_url=here,
         csv_url=_address(FILE, filters.at(None)),
         log_in_url=f"/log-in?{urlencode({'next': here})}",
@@ -118,7 +115,7 @@ def as_file() -> ResponseReturnValue:
     except BadFilters as error:
         return _refused(error, versions)
     names = history_rows.tool_names(versions.catalogue_version)
-    return csv_stream("orders.csv", head=CSV_HEAD, rows=_csv_rows(current_user.id, filters, names))
+    return csv_stream("orders.csv", head=CSV_HEAD, rows=_csv_pages(current_user.id, filters, names))
 
 
 def _versions() -> PageVersions:
@@ -218,14 +215,14 @@ def _tool_choices(versions: PageVersions, chosen: str) -> list[tuple[str, str]]:
     return [("", "Every tool"), *((tool.slug, tool.name) for tool in sorted(shown, key=lambda tool: tool.name))]
 
 
-def _typed(filters: OrderFilters) -> TypedFilters:
+def _typed(filters: OrderFilters) -> history_rows.TypedFilters:
     given = dict(filters.pairs())
-    return TypedFilters(*(given.get(name, "") for name in ("q", "status", "tool", "from", "to")))
+    return history_rows.TypedFilters(*(given.get(name, "") for name in ("q", "status", "tool", "from", "to")))
 
 
 def _refused(error: BadFilters, versions: PageVersions) -> ResponseReturnValue:
     """The form with what was typed and what is wrong with it; no list, since none was asked for rightly."""
-    typed = TypedFilters(*(request.args.get(name, "") for name in ("q", "status", "tool", "from", "to")))
+    typed = history_rows.TypedFilters(*(request.args.get(name, "") for name in ("q", "status", "tool", "from", "to")))
     form = history_rows.filter_form_with_errors(typed, _tool_choices(versions, typed.tool), error.errors)
     return render_template("orders/index.html", form=form, region="", errors=error.errors), 422
 
@@ -235,30 +232,38 @@ def _address(path: str, filters: OrderFilters) -> str:
     return f"{path}?{query}" if query else path
 
 
-def _csv_rows(user_id: int, filters: OrderFilters, names: dict[int, order_history.ToolName]) -> Iterator[list[object]]:
+def _csv_pages(user_id: int, filters: OrderFilters, names: dict[int, order_history.ToolName]) -> Iterator[list[object]]:
     while batch := order_history.history_batch(user_id, filters=filters):
         # A slow reader must not keep a database transaction open.
         db.session.rollback()
-        for row in batch:
-            tool = names[row.tool_id]
-            yield [
-                row.id,
-                _moment(row.placed_at),
-                tool.slug,
-                row.tool_name,
-                row.link,
-                Status(row.status).label,
-                row.quantity,
-                row.quantity - row.remains,
-                row.remains,
-                row.start_count,
-                money.plain_price(row.price_micros_per_thousand),
-                money.plain(row.charge_nanos),
-                money.plain(row.returned_nanos),
-                _moment(row.started_at),
-                _moment(row.ended_at),
-            ]
+        yield from (_csv_row(row, names) for row in batch)
         filters = filters.at(batch[-1].id)
+
+
+def csv_rows(rows: Sequence[Row[*tuple[Any, ...]]]) -> list[list[object]]:
+    """These orders as lines of a file."""
+    names = history_rows.tool_names(_versions().catalogue_version)
+    return [_csv_row(row, names) for row in rows]
+
+
+def _csv_row(row: Row[*tuple[Any, ...]], names: dict[int, order_history.ToolName]) -> list[object]:
+    return [
+        row.id,
+        _moment(row.placed_at),
+        names[row.tool_id].slug,
+        row.tool_name,
+        row.link,
+        Status(row.status).label,
+        row.quantity,
+        row.quantity - row.remains,
+        row.remains,
+        row.start_count,
+        money.plain_price(row.price_micros_per_thousand),
+        money.plain(row.charge_nanos),
+        money.plain(row.returned_nanos),
+        _moment(row.started_at),
+        _moment(row.ended_at),
+    ]
 
 
 def _moment(at: datetime | None) -> str:

@@ -17,6 +17,8 @@ from markupsafe import Markup
 from sqlalchemy import Row
 
 from panel.blueprints.shared import incident_banner
+from panel.clock import utc_now
+from panel.domain import formatting, links
 from panel.domain.next_step import NextStepFacts, next_step
 from panel.domain.status import Status
 from panel.lru_cache import LRUCache
@@ -39,6 +41,24 @@ class _Caches:
     tools_used: LRUCache[tuple[int, int], list[int]]
     forms: LRUCache[Hashable, Markup]
     regions: LRUCache[Hashable, Markup]
+    badges: LRUCache[Status, Markup]
+
+
+@dataclass(frozen=True, slots=True)
+class TypedFilters:
+    """The filters as the form shows them, readable or not."""
+
+    q: str
+    status: str
+    tool: str
+    first: str
+    last: str
+
+    @property
+    def active(self) -> int:
+        """How many filters are set beside the search. A status alone is a tab, and its tab is marked."""
+        others = sum(map(bool, (self.tool, self.first, self.last)))
+        return others + bool(self.status and (others or self.q))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +67,17 @@ class ShownRow:
 
     id: int
     status: Status
+    badge: Markup
     tool_name: str
     link: str
+    link_start: str
+    link_end: str
     quantity: int
     delivered: int
     charge_nanos: int
     returned_nanos: int
     placed_at: datetime
+    placed: str
     note: str
 
 
@@ -64,6 +88,7 @@ def init_app(app: App) -> None:
         tools_used=LRUCache(MAX_CUSTOMERS),
         forms=LRUCache(MAX_FORMS),
         regions=LRUCache(MAX_REGIONS),
+        badges=LRUCache(len(Status)),
     )
 
 
@@ -97,14 +122,16 @@ def pages_links(first: str | None, following: str | None) -> Markup:
     return _fragment("orders/_pages.html", first=first, following=following)
 
 
-def filter_form(typed: Hashable, tools: Sequence[tuple[str, str]]) -> Markup:
+def filter_form(typed: TypedFilters, tools: Sequence[tuple[str, str]]) -> Markup:
     """The form of the filters, with these typed and these tools to choose from."""
     return _caches().forms.get_or_make((typed, tuple(tools)), lambda: filter_form_with_errors(typed, tools, {}))
 
 
-def filter_form_with_errors(typed: object, tools: Sequence[tuple[str, str]], errors: Mapping[str, str]) -> Markup:
+def filter_form_with_errors(typed: TypedFilters, tools: Sequence[tuple[str, str]], errors: Mapping[str, str]) -> Markup:
     statuses = [("", "Every status"), *((status.slug, status.label) for status in Status)]
-    return _fragment("orders/_filters.html", typed=typed, statuses=statuses, tools=tools, errors=errors)
+    return _fragment(
+        "orders/_filters.html", typed=typed, statuses=statuses, tools=tools, errors=errors, active=typed.active
+    )
 
 
 def _fragment(name: str, **context: object) -> Markup:
@@ -114,33 +141,50 @@ def _fragment(name: str, **context: object) -> Markup:
 
 def rendered(rows: Sequence[Row[*tuple[Any, ...]]], *, customer_id: int, catalogue_version: int) -> Markup:
     """The rows of a page as HTML. Only those not cached are read in full, and rendered."""
-    keys = [(*row[:2], *row[3:6], catalogue_version) for row in rows]
+    # Times are short: those of another year show the year, so a row is cached for one year.
+    as_of = (catalogue_version, utc_now().year)
+    keys = [(*row[:2], *row[3:6], *as_of) for row in rows]
     cache = _caches().rows
     html: dict[tuple[Hashable, ...], str] = cache.get_many(keys)
     if missing := [key[0] for key in keys if key not in html]:
         for row in order_history.in_full(customer_id, order_ids=missing):
             # The order may have moved on meanwhile: its row is cached under the version that was read.
-            key = (row.id, row.version, row.is_unconfirmed, row.stop, row.is_held_back, catalogue_version)
-            html[key] = cache.get_or_make(key, partial(_render, row, catalogue_version))
+            key = (row.id, row.version, row.is_unconfirmed, row.stop, row.is_held_back, *as_of)
+            html[key] = cache.get_or_make(key, partial(_render, row, *as_of))
     by_id = {key[0]: text for key, text in html.items()}
     return Markup("\n".join([by_id[key[0]] for key in keys]))  # noqa: S704  (rendered, and escaped, by its template)
 
 
-def _render(row: Row[*tuple[Any, ...]], catalogue_version: int) -> str:
+def _render(row: Row[*tuple[Any, ...]], catalogue_version: int, year: int) -> str:
     incident = incident_banner.delaying(row.provider_id, catalogue_version=catalogue_version)
+    status = Status(row.status)
     facts = NextStepFacts(
-        Status(row.status), row.is_unconfirmed, row.stop or "", row.is_held_back, has_incident=incident is not None
+        status, row.is_unconfirmed, row.stop or "", row.is_held_back, has_incident=incident is not None
     )
+    link_start, link_end = links.in_two(row.link)
     shown = ShownRow(
         id=row.id,
-        status=Status(row.status),
+        status=status,
+        badge=_badge(status),
         tool_name=row.tool_name,
         link=row.link,
+        link_start=link_start,
+        link_end=link_end,
         quantity=row.quantity,
         delivered=row.quantity - row.remains,
         charge_nanos=row.charge_nanos,
         returned_nanos=row.returned_nanos,
         placed_at=row.placed_at,
+        placed=formatting.short(row.placed_at, year=year),
         note=next_step(facts).note,
     )
-    return current_app.jinja_env.get_template("orders/_row.html").render(row=shown)
+    return str(_macros("orders/_row.html").order_row(shown))
+
+
+def _badge(status: Status) -> Markup:
+    return _caches().badges.get_or_make(status, lambda: _macros("components/status.html").status_badge(status))
+
+
+def _macros(name: str) -> Any:
+    """A template's macros. Jinja makes them once for each template, so that a row costs one call."""
+    return current_app.jinja_env.get_template(name).module

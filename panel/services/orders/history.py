@@ -105,6 +105,18 @@ def in_full(customer_id: int, *, order_ids: Sequence[int]) -> Sequence[Row[*tupl
     return db.session.execute(_IN_FULL, {"customer_id": customer_id, "ids": order_ids}).all()
 
 
+_WRITTEN_IN_FULL = (
+    select(*_WRITTEN)
+    .where(ORDERS.c.customer_id == bindparam("customer_id"), ORDERS.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(ORDERS.c.id.desc())
+)
+
+
+def written_in_full(customer_id: int, *, order_ids: Sequence[int]) -> Sequence[Row[*tuple[Any, ...]]]:
+    """All that a file holds, of these orders of this customer."""
+    return db.session.execute(_WRITTEN_IN_FULL, {"customer_id": customer_id, "ids": order_ids}).all()
+
+
 def history_batch(customer_id: int, *, filters: OrderFilters) -> Sequence[Row[*tuple[Any, ...]]]:
     """The next thousand for a file, with more columns than a page shows; none when there are no more."""
     return _read(_WRITTEN, customer_id, filters=filters, most=BATCH_SIZE)

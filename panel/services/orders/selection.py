@@ -1,0 +1,67 @@
+"""Bulk actions on a customer's selected orders: what each action would do to each order, and doing it.
+
+The route does each order in its own transaction: one that can't be done, or that changed meanwhile, holds no other up.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from panel.domain.status import Status
+from panel.services.catalogue import tools
+from panel.services.orders import cancellations, refills
+from panel.services.orders import detail as order_detail
+from panel.services.orders.detail import OwnOrder
+
+MOST_ORDERS = 100
+
+
+class Action(StrEnum):
+    """What can be done with several orders at once."""
+
+    AGAIN = "again"
+    REFILL = "refill"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedAction:
+    """One selected order, and why the action is refused for it; empty where it can be done."""
+
+    own: OwnOrder
+    refusal: str
+    # Cancel alone: whether nobody has the order yet, so that it ends at once and the whole charge is returned.
+    ends_at_once: bool = False
+
+    @property
+    def line(self) -> str:
+        """The order as a line of a mass order."""
+        return f"{self.own.tool.slug} | {self.own.order.link} | {self.own.again_quantity}"
+
+
+def plan(order_ids: Iterable[int], action: Action, *, customer_id: int, now: datetime) -> list[PlannedAction]:
+    """What the action would do to each of these orders of the customer; somebody else's are left out."""
+    found = (order_detail.find(order_id, customer_id=customer_id) for order_id in order_ids)
+    return [_planned(own, action, now=now) for own in found if own is not None]
+
+
+def _planned(own: OwnOrder, action: Action, *, now: datetime) -> PlannedAction:
+    match action:
+        case Action.AGAIN:
+            is_gone = tools.find(own.tool.slug) is None
+            return PlannedAction(own, "This tool is no longer offered." if is_gone else "")
+        case Action.REFILL:
+            return PlannedAction(own, refills.refusal_reason(own.id, now=now) or "")
+        case Action.CANCEL:
+            refusal = cancellations.refusal_reason(own.id) or ""
+            is_here = own.status is Status.PENDING and not cancellations.may_provider_have_order(own.id)
+            return PlannedAction(own, refusal, ends_at_once=is_here and not refusal)
+
+
+def do(order_id: int, action: Action, *, customer_id: int, now: datetime) -> None:
+    """Request the refill or the cancellation. Raises PanelError with the reason why not."""
+    if action is Action.CANCEL:
+        cancellations.request_cancellation(order_id, customer_id=customer_id, now=now)
+    else:
+        refills.request_refill(order_id, customer_id=customer_id, now=now)
