@@ -1,7 +1,8 @@
 """Share images (Open Graph): one per status with a large tag, and one for all other pages.
 
-Rendered at the first request, in the colors of `static/css/tokens.css`, and stored in the instance folder. The name
-holds a digest of all that the picture depends on, so that a picture may be cached for ever.
+An SVG with the icons of `templates/components/icons` and the colors of `static/css/tokens.css`, rendered by resvg at
+the first request and stored in the instance folder. The file name holds a digest of everything the image depends on,
+so that it may be cached for ever.
 """
 
 import hashlib
@@ -10,32 +11,35 @@ import math
 import os
 import re
 import secrets
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from html import escape
 from pathlib import Path
+from typing import IO
 
 import PIL
-from PIL import Image, ImageDraw, ImageFont
+import resvg_py
+from PIL import Image, ImageFont
 
 from panel.domain.status import Status
 from panel.settings import ROOT
 
 WIDTH, HEIGHT = 1200, 630
-# Rendered larger and scaled down for smooth edges.
-TIMES = 2
 MARGIN = 84
-TAG_HEIGHT = 168
+TAG_TOP, TAG_HEIGHT, TAG_ICON, TAG_FONT = 178, 168, 96, 92
+LINE_HEIGHT = 1.25
+PALETTE_COLORS = 128
 TOKENS = ROOT / "static" / "css" / "tokens.css"
+ICONS = ROOT / "templates" / "components" / "icons"
 
 Color = tuple[int, int, int]
-Box = tuple[float, float, float, float]
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What is to be seen: the tag of a status or a heading alone, a sentence, and the site's name."""
+    """Content of an image: a heading and a sentence, with the tag of a status above them or without one."""
 
     name: str
     heading: str
@@ -45,16 +49,16 @@ class Picture:
 
     @property
     def file_name(self) -> str:
-        """`partial-3f9c….png`: other after every change to the text, the colors, the drawing or its library."""
+        """`partial-3f9c….png`: a digest of the text, the colors, the icons, this module and its libraries."""
         digest = hashlib.blake2b(digest_size=8)
-        for part in (repr(self), PIL.__version__):
+        for part in (repr(self), PIL.__version__, resvg_py.__version__):
             digest.update(part.encode())
         digest.update(_digest_source())
         return f"{self.name}-{digest.hexdigest()}.png"
 
 
 def kept(picture: Picture, *, folder: Path) -> bytes:
-    """The picture as a PNG file, rendered if the folder does not have it yet."""
+    """The PNG file from the folder, rendered first if it isn't there yet."""
     path = folder / picture.file_name
     if path.exists():
         return path.read_bytes()
@@ -68,20 +72,24 @@ def kept(picture: Picture, *, folder: Path) -> bytes:
 
 def draw(picture: Picture) -> bytes:
     """Render the picture as a PNG file."""
-    image = Image.new("RGB", (WIDTH * TIMES, HEIGHT * TIMES), colors()["page"])
-    pen = ImageDraw.Draw(image)
-    _write(pen, picture.site_name, top=62, size=38, color="ink-soft")
-    if picture.status is None:
-        below = _write(pen, picture.heading, top=180, size=84, color="ink")
-    else:
-        _tag(pen, picture.status)
-        below = _write(pen, picture.heading, top=388, size=50, color="ink")
-    _write(pen, picture.sentence, top=below + 22, size=36, color="ink-soft")
-    pen.rectangle(_scaled((0, HEIGHT - 14, WIDTH, HEIGHT)), fill=colors()["act"])
-    smooth = image.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
+    rendered = resvg_py.svg_to_bytes(svg_string=svg(picture), skip_system_fonts=True, font_files=[_font_file().name])
     file = io.BytesIO()
-    smooth.quantize(128).save(file, "PNG", optimize=True)
+    Image.open(io.BytesIO(rendered)).convert("RGB").quantize(PALETTE_COLORS).save(file, "PNG", optimize=True)
     return file.getvalue()
+
+
+def svg(picture: Picture) -> str:
+    """The picture as SVG, its text already broken into lines."""
+    tag = "" if picture.status is None else _tag(picture.status)
+    heading, below = _text(picture.heading, top=388 if tag else 180, size=50 if tag else 84, color="ink")
+    sentence, _end = _text(picture.sentence, top=below + 22, size=36, color="ink-soft")
+    site_name, _end = _text(picture.site_name, top=62, size=38, color="ink-soft")
+    return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"
+ font-family="{_font(TAG_FONT).getname()[0]}">
+<rect width="{WIDTH}" height="{HEIGHT}" fill="{_css("page")}"/>
+{site_name}{tag}{heading}{sentence}
+<rect y="{HEIGHT - 14}" width="{WIDTH}" height="14" fill="{_css("act")}"/>
+</svg>"""
 
 
 @cache
@@ -93,7 +101,7 @@ def colors() -> Mapping[str, Color]:
 
 @cache
 def _digest_source() -> bytes:
-    return Path(__file__).read_bytes() + TOKENS.read_bytes()
+    return b"".join(path.read_bytes() for path in (Path(__file__), TOKENS, *sorted(ICONS.glob("*.svg"))))
 
 
 def _rgb(light: float, chroma: float, hue: float) -> Color:
@@ -113,127 +121,62 @@ def _byte(linear: float) -> int:
     return round(255 * min(1.0, max(0.0, shown)))
 
 
-def _tag(pen: ImageDraw.ImageDraw, status: Status) -> None:
-    """The tag as pages show it: Completed is the quietest, and Pending has a dashed outline."""
+def _css(token: str) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*colors()[token])
+
+
+def _tag(status: Status) -> str:
+    """The tag as on pages: Completed has no outline, Pending a dashed one, final statuses have square corners."""
     tone = status.facts.tone
-    color, tint = colors()[f"{tone}-fg"], colors()[f"{tone}-bg"]
-    font = _font(92)
     is_bare = status is Status.COMPLETED
-    left, top = MARGIN - (50 if is_bare else 0), 178
-    box = (left, top, left + 260 + pen.textlength(status.label, font=font) / TIMES, top + TAG_HEIGHT)
-    if not is_bare:
-        radius = (TAG_HEIGHT // 2 if status.is_moving else 18) * TIMES
-        pen.rounded_rectangle(_scaled(box), radius, fill=tint, outline=color, width=6 * TIMES)
-    if status is Status.PENDING:
-        _gaps(pen, box, tint)
-    _SIGNS[status](pen, (left + 50, top + 36, left + 146, top + 132), color)
-    pen.text((_times(left + 180), _times(top + TAG_HEIGHT / 2)), status.label, font=font, fill=color, anchor="lm")
+    left, middle = MARGIN - (50 if is_bare else 0), TAG_TOP + TAG_HEIGHT / 2
+    width = 260 + _font(TAG_FONT).getlength(status.label)
+    color, ground = _css(f"{tone}-fg"), _css(f"{tone}-bg")
+    radius = TAG_HEIGHT // 2 if status.is_moving else 18
+    dashes = "22 12" if status is Status.PENDING else "none"
+    outline = (
+        f'<rect x="{left}" y="{TAG_TOP}" width="{width:.0f}" height="{TAG_HEIGHT}" rx="{radius}"'
+        f' fill="{ground}" stroke="{color}" stroke-width="6" stroke-dasharray="{dashes}"/>'
+    )
+    icon = (ICONS / f"{status.slug}.svg").read_text().replace("currentColor", color)
+    scale = TAG_ICON / 16
+    return f"""{"" if is_bare else outline}
+<g transform="translate({left + 50} {middle - TAG_ICON / 2}) scale({scale})">{icon}</g>
+<text x="{left + 180}" y="{middle + 0.35 * TAG_FONT:.0f}" font-size="{TAG_FONT}"
+ fill="{color}">{escape(status.label)}</text>"""
 
 
-def _gaps(pen: ImageDraw.ImageDraw, box: Box, tint: Color) -> None:
-    """Cut the outline of a tag into dashes."""
-    left, top, right, bottom = box
-    for x in range(round(left + TAG_HEIGHT / 2), round(right - TAG_HEIGHT / 2), 34):
-        pen.rectangle(_scaled((x, top, x + 12, top + 6)), fill=tint)
-        pen.rectangle(_scaled((x, bottom - 6, x + 12, bottom)), fill=tint)
-    for start in range(90, 270, 23):
-        pen.arc(_scaled((left, top, left + TAG_HEIGHT, bottom)), start, start + 8, fill=tint, width=7 * TIMES)
-        pen.arc(_scaled((right - TAG_HEIGHT, top, right, bottom)), start - 180, start - 172, fill=tint, width=7 * TIMES)
-
-
-def _write(pen: ImageDraw.ImageDraw, text: str, *, top: int, size: int, color: str) -> int:
-    """A text in lines that fit between the margins; where it ends."""
-    font, lines = _font(size), [""]
+def _text(text: str, *, top: float, size: int, color: str) -> tuple[str, float]:
+    """The text in lines that fit between the margins, and the y coordinate where it ends."""
+    lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()
-        if pen.textlength(longer, font=font) <= (WIDTH - 2 * MARGIN) * TIMES:
+        if _font(size).getlength(longer) <= WIDTH - 2 * MARGIN:
             lines[-1] = longer
         else:
             lines.append(word)
-    whole, spacing, place = "\n".join(lines), size * TIMES // 3, (MARGIN * TIMES, top * TIMES)
-    pen.multiline_text(place, whole, font=font, fill=colors()[color], spacing=spacing)
-    return round(pen.multiline_textbbox(place, whole, font=font, spacing=spacing)[3] / TIMES)
+    step = size * LINE_HEIGHT
+    rendered = "".join(
+        f'<text x="{MARGIN}" y="{top + size + row * step:.0f}" font-size="{size}" fill="{_css(color)}">'
+        f"{escape(line)}</text>"
+        for row, line in enumerate(lines)
+    )
+    return rendered, top + len(lines) * step
 
 
 @cache
-def _font(size: int) -> Font:
-    # The library's own open font: nothing to fetch, and the same on every machine.
-    return ImageFont.load_default(size=size * TIMES)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    # Pillow ships this open font: nothing to download, and the same on every machine.
+    font = ImageFont.load_default(size=size)
+    if not isinstance(font, ImageFont.FreeTypeFont):
+        raise RuntimeError("Pillow was built without FreeType, so it has no scalable font.")
+    return font
 
 
-def _times(length: float) -> int:
-    return round(length * TIMES)
-
-
-def _scaled(box: Box) -> Box:
-    return (box[0] * TIMES, box[1] * TIMES, box[2] * TIMES, box[3] * TIMES)
-
-
-def _inside(box: Box, left: float, top: float, right: float, bottom: float) -> Box:
-    """A part of a sign's box, in sixteenths of it as in the icons' own drawings."""
-    unit = (box[2] - box[0]) / 16
-    return _scaled((box[0] + left * unit, box[1] + top * unit, box[0] + right * unit, box[1] + bottom * unit))
-
-
-def _line(box: Box) -> int:
-    """How wide a sign's lines are."""
-    return _times((box[2] - box[0]) / 8)
-
-
-def _ring(pen: ImageDraw.ImageDraw, box: Box, color: Color) -> None:
-    pen.ellipse(_inside(box, 1, 1, 15, 15), outline=color, width=_line(box))
-
-
-def _square(pen: ImageDraw.ImageDraw, box: Box, color: Color) -> None:
-    pen.rounded_rectangle(_inside(box, 1, 1, 15, 15), _line(box), outline=color, width=_line(box))
-
-
-def _dashed_ring(pen: ImageDraw.ImageDraw, box: Box, color: Color) -> None:
-    for start in range(0, 360, 45):
-        pen.arc(_inside(box, 1, 1, 15, 15), start, start + 26, fill=color, width=_line(box))
-
-
-def _quarter(pen: ImageDraw.ImageDraw, box: Box, color: Color) -> None:
-    _ring(pen, box, color)
-    pen.pieslice(_inside(box, 3.5, 3.5, 12.5, 12.5), 270, 360, fill=color)
-
-
-def _half(pen: ImageDraw.ImageDraw, box: Box, color: Color) -> None:
-    _ring(pen, box, color)
-    pen.pieslice(_inside(box, 3.5, 3.5, 12.5, 12.5), 270, 450, fill=color)
-
-
-def _tick(pen: ImageDraw.ImageDraw, box: Box, color: Color) -> None:
-    pen.rounded_rectangle(_inside(box, 1, 1, 15, 15), _line(box), fill=color)
-    start, turn = _inside(box, 4.1, 8, 6.9, 10.9)[:2], _inside(box, 6.9, 10.9, 12, 4.6)
-    pen.line([start, turn[:2], turn[2:]], fill=colors()["card"], width=_line(box), joint="curve")
-
-
-def _lower_half(pen: ImageDraw.ImageDraw, box: Box, color: Color) -> None:
-    _square(pen, box, color)
-    pen.rectangle(_inside(box, 4.2, 8.2, 11.8, 11.8), fill=color)
-
-
-def _cross(pen: ImageDraw.ImageDraw, box: Box, color: Color) -> None:
-    _square(pen, box, color)
-    pen.line(_inside(box, 5.2, 5.2, 10.8, 10.8), fill=color, width=_line(box))
-    left, top, right, bottom = _inside(box, 5.2, 5.2, 10.8, 10.8)
-    pen.line((left, bottom, right, top), fill=color, width=_line(box))
-
-
-def _ring_arrow(pen: ImageDraw.ImageDraw, box: Box, color: Color) -> None:
-    pen.arc(_inside(box, 1, 1, 15, 15), 8, 318, fill=color, width=_line(box))
-    left, top, right, bottom = _inside(box, 9.6, 1.6, 14.8, 6.8)
-    pen.polygon([(right, top), (right, bottom), (left, bottom)], fill=color)
-
-
-# Every status has its sign, as in `templates/components/icons`.
-_SIGNS: Mapping[Status, Callable[[ImageDraw.ImageDraw, Box, Color], None]] = {
-    Status.PENDING: _dashed_ring,
-    Status.PROCESSING: _quarter,
-    Status.IN_PROGRESS: _half,
-    Status.COMPLETED: _tick,
-    Status.PARTIAL: _lower_half,
-    Status.CANCELED: _cross,
-    Status.REFILL: _ring_arrow,
-}
+@cache
+def _font_file() -> IO[bytes]:
+    """The same font as a file, which resvg needs. It is deleted when the process ends."""
+    file = tempfile.NamedTemporaryFile(suffix=".ttf")  # noqa: SIM115
+    file.write(_font(TAG_FONT).font_bytes)
+    file.flush()
+    return file
