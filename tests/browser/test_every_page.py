@@ -131,13 +131,13 @@ def test_pages_on_which_people_check_what_they_do_are_as_sound(
         (
             "operator",
             f"/office/customers/{customer}",
-            f"/office/customers/{customer}/money/check",
+            f"/office/customers/{customer}/money",
             {"kind": "credit", "amount": "1.50", "reason": "It was late."},
         ),
         (
             "operator",
             f"/office/deposits/{top_up}",
-            f"/office/deposits/{top_up}/check",
+            f"/office/deposits/{top_up}/confirmation",
             {"amount": "25", "paid_as": "TX-1"},
         ),
         ("operator", f"/office/tools/{tool}", f"/office/tools/{tool}/check", {"name": "Another name"}),

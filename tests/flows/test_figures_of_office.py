@@ -142,7 +142,7 @@ def test_check_before_a_balance_is_changed_shows_both_balances(office: FlaskClie
     before, amount = ledger_figures.balance(world.customer_id), nanos_of("3.217")
     form = {"kind": kind, "amount": "3.217", "reason": "A correction."}
 
-    answer = office.post(f"/office/customers/{world.customer_id}/money/check", data=form)
+    answer = office.post(f"/office/customers/{world.customer_id}/money", data=form)
 
     page = Page(answer.text)
     assert answer.status_code == 200
@@ -160,7 +160,7 @@ def test_top_up_shows_what_was_asked_for_and_what_it_does(office: FlaskClient, w
     listed = page_of(office, "/office/deposits")
     one = page_of(office, f"/office/deposits/{reference}")
     form = {"amount": arrived, "paid_as": "Bank 7"}
-    checked = Page(office.post(f"/office/deposits/{reference}/check", data=form).text)
+    checked = Page(office.post(f"/office/deposits/{reference}/confirmation", data=form).text)
 
     assert listed.beside("Amount asked for") == one.beside("Amount asked for") == [asked]
     assert only(checked.beside("Amount asked for")) == asked
@@ -214,7 +214,9 @@ def test_canceling_many_shows_what_goes_back(office: FlaskClient, world: World) 
     chosen = [world.orders["pending"], another.id]
     held = [order_money(number).held for number in chosen]
 
-    answer = office.post("/office/orders/acts", data={"act": "cancel", "order": chosen, "reason": "It stands still."})
+    answer = office.post(
+        "/office/orders/actions", data={"act": "cancel", "order": chosen, "reason": "It stands still."}
+    )
 
     page = Page(answer.text)
     assert answer.status_code == 200

@@ -141,7 +141,7 @@ def test_unconfirmed_order_is_returned_once_by_operators_and_by_time_at_once(app
 
 def test_one_of_two_operators_gets_an_order_that_both_claim(app: Flask) -> None:
     order_id, (first, second) = an_order(provider="manual").id, (an_operator(), an_operator())
-    address = f"/office/orders/{order_id}/claim"
+    address = f"/office/orders/{order_id}/assignment"
 
     answers = run_concurrently(app, posts(app, first, address, {}, times=4) + posts(app, second, address, {}, times=4))
 

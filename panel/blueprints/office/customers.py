@@ -4,15 +4,8 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask.typing import ResponseReturnValue
 
 from panel.blueprints.office.access import office_blueprint
-from panel.blueprints.office.forms import (
-    after,
-    form_key,
-    limit_nanos,
-    operator,
-    status_of,
-    typed,
-)
-from panel.blueprints.office.money_forms import agree, checked_key, effect_page, has_balance_moved, said
+from panel.blueprints.office.forms import after, limit_nanos, operator, status_of, typed
+from panel.blueprints.office.money_forms import MoneyForm, account_link, submit
 from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import begin_snapshot, transaction
@@ -46,54 +39,40 @@ def show(customer_id: int) -> ResponseReturnValue:
 
 
 @bp.get("/customers/<int:customer_id>/money")
-@bp.get("/customers/<int:customer_id>/money/check")
 def back(customer_id: int) -> ResponseReturnValue:
     """Whoever reloads the address of a form finds the customer."""
     return redirect(url_for("office_customers.show", customer_id=_found(customer_id).id), code=303)
 
 
-@bp.post("/customers/<int:customer_id>/money/check")
-def check_money(customer_id: int) -> ResponseReturnValue:
-    """The effect of a credit or a debit, before it happens."""
-    user = _found(customer_id)
-    try:
-        wanted = _wanted(user, key=second_approval.new_form_key())
-        return _check_page(user, wanted)
-    except PanelError as error:
-        return _page(user, error), status_of(error)
-
-
 @bp.post("/customers/<int:customer_id>/money")
 def move_money(customer_id: int) -> ResponseReturnValue:
+    """Credit or debit, after its effect was shown."""
     user = _found(customer_id)
-    try:
-        wanted = _wanted(user, key=form_key())
-        done = agree(wanted)
-    except PanelError as error:
-        if has_balance_moved(error):
-            return _check_page(user, wanted, reason=error.message), 409
-        return _page(_found(customer_id), error), status_of(error)
-    flash(said(done, wanted.amount_nanos))
-    return redirect(url_for("office_customers.show", customer_id=customer_id), code=303)
-
-
-def _wanted(user: User, *, key: str) -> BalanceChange:
     kind = typed("kind")
+    address = url_for("office_customers.show", customer_id=customer_id)
+    form = MoneyForm(
+        read=lambda key: _wanted(user, kind, key=key),
+        title=f"Check the {kind}",
+        facts=lambda wanted: [("Account", account_link(user)), ("Reason", wanted.reason)],
+        verb=kind.capitalize(),
+        refused=lambda error: _page(_found(customer_id), error),
+        away=f"{address}#money",
+        done_url=address,
+    )
+    return submit(form)
+
+
+def _wanted(user: User, kind: str, *, key: str) -> BalanceChange:
     if kind not in (ProposalKind.CREDIT, ProposalKind.DEBIT):
         raise BadInput("Choose credit or debit.", field="kind")
-    key = checked_key(key)
     amount_nanos = deposits.parse_amount(typed("amount"))
     person = operator()
     return BalanceChange(ProposalKind(kind), user.id, amount_nanos, typed("reason"), key, person.id, person.email)
 
 
-def _check_page(user: User, wanted: BalanceChange, *, reason: str = "") -> str:
-    return effect_page("office/customers/money.html", wanted, reason=reason, user=user)
-
-
 @bp.post("/customers/<int:customer_id>/disable")
 def disable(customer_id: int) -> ResponseReturnValue:
-    done = "The account is disabled. Every device is logged out, and its API keys do not work."
+    done = "The account is disabled. Every device is logged out, and its API keys no longer work."
     return _change_access(customer_id, ProposalKind.DISABLE, done, form="access")
 
 
@@ -118,7 +97,7 @@ def _change_access(customer_id: int, kind: ProposalKind, done: str, *, form: str
             proposal_id = second_approval.change_access(change, now=utc_now()).proposal_id
     except PanelError as error:
         return _page(user, error, form=form), status_of(error)
-    asked = f"A second operator must approve this. Nothing changed yet: it is proposal {proposal_id}."
+    asked = f"Proposal {proposal_id} is waiting for a second operator. Nothing has changed yet."
     flash(done if proposal_id is None else asked)
     return redirect(url_for("office_customers.show", customer_id=customer_id), code=303)
 
@@ -133,7 +112,7 @@ def confirm_email(customer_id: int) -> ResponseReturnValue:
             email_confirmation.confirm_account(customer_id, detail=reason, actor=operator().email, now=utc_now())
     except PanelError as error:
         return _page(user, error, form="email"), status_of(error)
-    flash("The email is confirmed. API keys, webhooks and two-factor authentication are open to this customer now.")
+    flash("The email is confirmed. This customer can now use API keys, webhooks and two-factor authentication.")
     return redirect(url_for("office_customers.show", customer_id=customer_id), code=303)
 
 

@@ -2,23 +2,18 @@
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
+from panel.blueprints.office import layout
 from panel.blueprints.office.access import office_blueprint
-from panel.blueprints.office.forms import (
-    after,
-    form_key,
-    limit_nanos,
-    operator,
-    status_of,
-    typed,
-)
-from panel.blueprints.office.money_forms import agree, checked_key, effect_page, has_balance_moved, said
+from panel.blueprints.office.forms import after, limit_nanos, operator, status_of, typed
+from panel.blueprints.office.money_forms import MoneyForm, account_link, shown, submit
 from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
-from panel.db import transaction
+from panel.db import db, transaction
 from panel.domain import money
 from panel.domain.errors import BadInput, NotFound, PanelError
-from panel.models import DepositRequest, ProposalKind
+from panel.models import DepositRequest, ProposalKind, User
 from panel.services import audit_log
 from panel.services.money import deposits
 from panel.services.office import approval_list, customers, second_approval
@@ -44,7 +39,7 @@ def _go_to(reference: str) -> ResponseReturnValue:
     except NotFound:
         found = None
     if found is None:
-        return _index(q=reference, errors={"q": "There is no request with this reference."}), 422
+        return _index(q=reference, errors={"q": "There is no deposit with this reference."}), 422
     return redirect(url_for("office_deposits.show", reference=found.reference), code=303)
 
 
@@ -66,47 +61,44 @@ def show(reference: str) -> ResponseReturnValue:
     return _page(_found(reference))
 
 
-@bp.get("/deposits/<reference>/check")
 @bp.get("/deposits/<reference>/confirmation")
 def back(reference: str) -> ResponseReturnValue:
-    """Whoever reloads the address of a form finds the request."""
+    """Whoever reloads the address of a form finds the deposit."""
     return redirect(url_for("office_deposits.show", reference=_found(reference).reference), code=303)
-
-
-@bp.post("/deposits/<reference>/check")
-def check(reference: str) -> ResponseReturnValue:
-    """The effect of the confirmation, before it happens."""
-    top_up = _found(reference)
-    try:
-        return _check_page(top_up, _wanted(top_up, key=second_approval.new_form_key()))
-    except PanelError as error:
-        return _page(top_up, error), status_of(error)
 
 
 @bp.post("/deposits/<reference>/confirmation")
 def confirm(reference: str) -> ResponseReturnValue:
-    top_up = _found(reference)
-    try:
-        wanted = _wanted(top_up, key=form_key())
-        done = agree(wanted)
-    except PanelError as error:
-        if has_balance_moved(error):
-            return _check_page(top_up, wanted, reason=error.message), 409
-        return _page(_found(reference), error), status_of(error)
-    flash(said(done, wanted.amount_nanos))
-    return redirect(url_for("office_deposits.index"), code=303)
+    """Add what arrived to the balance, after its effect was shown."""
+    deposit = _found(reference)
+    user = db.session.get_one(User, deposit.customer_id)
+    form = MoneyForm(
+        read=lambda key: _wanted(deposit, key=key),
+        title="Check the payment",
+        facts=lambda _wanted: [
+            ("Deposit", Markup('<span class="id">{}</span>').format(deposit.reference)),
+            ("Account", account_link(user)),
+            ("Amount requested", shown(deposit.amount_nanos)),
+            ("Payment reference", typed("paid_as")),
+        ],
+        verb="Add",
+        refused=lambda error: _page(_found(reference), error),
+        away=url_for("office_deposits.show", reference=reference),
+        done_url=url_for("office_deposits.index"),
+    )
+    return submit(form)
 
 
 @bp.post("/deposits/<reference>/refusal")
 def refuse(reference: str) -> ResponseReturnValue:
-    top_up = _found(reference)
+    deposit = _found(reference)
     try:
         reason = audit_log.checked_reason(typed("refusal"))
         with transaction():
-            second_approval.refuse_top_up(top_up.reference, reason=reason, actor=operator().email, now=utc_now())
+            second_approval.refuse_top_up(deposit.reference, reason=reason, actor=operator().email, now=utc_now())
     except PanelError as error:
         return _page(_found(reference), error, form="refusal"), status_of(error)
-    flash(f"The request {top_up.reference} is refused. Nothing was added.")
+    flash(f"Deposit {deposit.reference} is refused. No money was added.")
     return redirect(url_for("office_deposits.index"), code=303)
 
 
@@ -116,55 +108,44 @@ def _found(reference: str) -> DepositRequest:
     return deposits.find(reference)
 
 
-def _wanted(top_up: DepositRequest, *, key: str) -> BalanceChange:
+def _wanted(deposit: DepositRequest, *, key: str) -> BalanceChange:
     """What arrived, and under which reference of the payment; the customer reads both in the statement."""
-    key = checked_key(key)
     amount_nanos = deposits.parse_amount(typed("amount"))
     paid_as = typed("paid_as")
     if not paid_as or len(paid_as) > MOST_REFERENCE_LENGTH or not paid_as.isprintable():
         raise BadInput(
-            f"Write the reference of the payment in 1 to {MOST_REFERENCE_LENGTH} characters on one line.",
+            f"Enter the payment reference in 1 to {MOST_REFERENCE_LENGTH} characters on one line.",
             field="paid_as",
         )
     person, note = operator(), f"Payment {paid_as}"
     return BalanceChange(
         ProposalKind.TOP_UP,
-        top_up.customer_id,
+        deposit.customer_id,
         amount_nanos,
         note,
         key,
         person.id,
         person.email,
-        top_up_id=top_up.id,
+        top_up_id=deposit.id,
     )
 
 
-def _check_page(top_up: DepositRequest, wanted: BalanceChange, *, reason: str = "") -> str:
-    return effect_page(
-        "office/deposits/check.html",
-        wanted,
-        reason=reason,
-        top_up=top_up,
-        user=customers.find(top_up.customer_id),
-        paid_as=typed("paid_as"),
-    )
-
-
-def _page(top_up: DepositRequest, error: PanelError | None = None, *, form: str = "amount") -> str:
+def _page(deposit: DepositRequest, error: PanelError | None = None, *, form: str = "amount") -> str:
     errors = by_field(error)
     if form == "refusal" and "reason" in errors:
         errors["refusal"] = errors.pop("reason")
-    waiting = approval_list.of_customer(top_up.customer_id, now=utc_now())
+    waiting = approval_list.of_customer(deposit.customer_id, now=utc_now())
     return render_template(
         "office/deposits/show.html",
-        top_up=top_up,
-        user=customers.find(top_up.customer_id),
-        proposal=next((each for each in waiting if each.row.top_up_id == top_up.id), None),
+        deposit=deposit,
+        user=customers.find(deposit.customer_id),
+        proposal=next((each for each in waiting if each.row.top_up_id == deposit.id), None),
         typed={
-            "amount": request.form.get("amount", money.plain(top_up.amount_nanos)),
+            "amount": request.form.get("amount", money.plain(deposit.amount_nanos)),
             "paid_as": request.form.get("paid_as", ""),
             "refusal": request.form.get("refusal", ""),
         },
         errors=errors,
         limit_nanos=limit_nanos(),
+        away=layout.back(url_for("office_deposits.index")),
     )

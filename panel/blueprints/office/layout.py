@@ -1,7 +1,6 @@
-"""What the office's pages share: who acts, what the settings call late, live regions, ways back, and previews."""
+"""Shared parts of the office's pages: the operator, limits of lateness, live regions and links back."""
 
 import hashlib
-from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from flask import Response, current_app, g, render_template, request
@@ -96,31 +95,6 @@ def region_alone(found: tuple[Markup, str]) -> Response:
     """The region for an open page: 304 when it shows the same."""
     html, shown = found
     return region_or_304(shown, lambda: html)
-
-
-def confirm(
-    *,
-    title: str,
-    lead: str,
-    facts: list[tuple[str, object]],
-    action: str,
-    typed: Mapping[str, str],
-    button: str,
-    away: str,
-    is_danger: bool = False,
-) -> ResponseReturnValue:
-    """What an act would do, before it is done: the same form again, as hidden fields, with one button."""
-    return render_template(
-        "office/confirm.html",
-        title=title,
-        lead=lead,
-        facts=facts,
-        action=action,
-        typed=[(name, value) for name, value in typed.items() if name not in ("csrf_token", "confirmed")],
-        button=button,
-        away=away,
-        is_danger=is_danger,
-    )
 
 
 def currency() -> str:

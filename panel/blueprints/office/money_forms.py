@@ -1,51 +1,103 @@
-"""Money moved by hand: the effect is shown first, and what was seen is what is agreed to."""
+"""Forms that move a customer's money: the effect is shown first, and what was seen is what is confirmed."""
 
-from flask import current_app, render_template
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from panel.blueprints.office.forms import limit_nanos, seen_nanos
+from flask import current_app, flash, redirect, url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from panel.blueprints.office import confirmation
+from panel.blueprints.office.confirmation import Confirmation
+from panel.blueprints.office.forms import form_key, limit_nanos, seen_nanos, status_of
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money
 from panel.domain.errors import BadInput, PanelError
+from panel.models import ProposalKind, User
 from panel.services.office import balance_changes, second_approval
 from panel.services.office.balance_changes import BalanceChange
 from panel.services.office.second_approval import Done
 
 
-def checked_key(key: str) -> str:
-    """The key of the form. Raises BadInput where it has none of ours."""
+@dataclass(frozen=True, slots=True)
+class MoneyForm:
+    """One form: how its change is read for a key, what its confirmation page says, and where it leads.
+
+    `read` raises PanelError; `refused` shows the page of the form with the error.
+    """
+
+    read: Callable[[str], BalanceChange]
+    title: str
+    facts: Callable[[BalanceChange], Sequence[tuple[str, object]]]
+    verb: str
+    refused: Callable[[PanelError], str]
+    away: str
+    done_url: str
+
+
+def submit(form: MoneyForm) -> ResponseReturnValue:
+    """Show what the form would move; once confirmed, move it, or propose it above the limit."""
+    try:
+        if not confirmation.is_confirmed():
+            return _question(form, form.read(second_approval.new_form_key()))
+        wanted = form.read(_checked_key(form_key()))
+        done = _move(wanted)
+    except PanelError as error:
+        if _has_balance_moved(error):
+            return _question(form, wanted, notice=error.message), 409
+        return form.refused(error), status_of(error)
+    flash(said(done, wanted.amount_nanos))
+    return redirect(form.done_url, code=303)
+
+
+def _question(form: MoneyForm, wanted: BalanceChange, *, notice: str = "") -> str:
+    effect = balance_changes.effect(wanted, limit_nanos=limit_nanos(), now=utc_now())
+    amount = shown(wanted.amount_nanos)
+    name = form.verb.lower()
+    asked = Confirmation(
+        title=form.title,
+        facts=form.facts(wanted),
+        button=f"Propose to {name} {amount}" if effect.needs_second else f"{form.verb} {amount}",
+        away=form.away,
+        effect=effect,
+        change_nanos=-wanted.amount_nanos if wanted.kind is ProposalKind.DEBIT else wanted.amount_nanos,
+        limit_nanos=limit_nanos(),
+        form_key=wanted.form_key,
+        notice=notice,
+    )
+    return confirmation.page(asked)
+
+
+def _checked_key(key: str) -> str:
     if not key:
-        raise BadInput("This form has no key of its own. Look at the effect again.", field="")
+        raise BadInput("This form has expired. Check the effect again.", field="")
     return key
 
 
-def effect_page(template: str, wanted: BalanceChange, *, reason: str = "", **about: object) -> str:
-    """What would happen, before it does. Raises what `money_moves.effect` raises."""
-    return render_template(
-        template,
-        wanted=wanted,
-        effect=balance_changes.effect(wanted, limit_nanos=limit_nanos(), now=utc_now()),
-        amount=money.plain(wanted.amount_nanos),
-        limit_nanos=limit_nanos(),
-        reason=reason,
-        **about,
-    )
-
-
-def agree(wanted: BalanceChange) -> Done:
-    """Move what the form showed, or propose it. Raises what `proposals.act` raises."""
+def _move(wanted: BalanceChange) -> Done:
     with transaction():
         return second_approval.act(wanted, balance_nanos=seen_nanos(), limit_nanos=limit_nanos(), now=utc_now())
 
 
-def has_balance_moved(error: PanelError) -> bool:
-    """Whether the effect must be shown again, because the balance is no longer what the form showed."""
+def _has_balance_moved(error: PanelError) -> bool:
     return error.code == "stale_form" and error.message == second_approval.MOVED_BALANCE
 
 
 def said(done: Done, amount_nanos: int) -> str:
     """What came of it, in a sentence."""
-    amount = money.shown(amount_nanos, currency=current_app.config["PANEL"].currency)
+    amount = shown(amount_nanos)
     if done.proposal_id is not None:
-        return f"A second operator must approve {amount}. Nothing moved yet: it is proposal {done.proposal_id}."
+        return f"Proposal {done.proposal_id} for {amount} is waiting for a second operator. No money has moved yet."
     return f"{amount} was moved: line {done.transfer_id} of the ledger."
+
+
+def shown(nanos: int) -> str:
+    """An amount in the panel's currency."""
+    return money.shown(nanos, currency=current_app.config["PANEL"].currency)
+
+
+def account_link(user: User) -> Markup:
+    """The account as a fact of a confirmation page."""
+    address = url_for("office_customers.show", customer_id=user.id)
+    return Markup('<a class="break" href="{}">{}</a>').format(address, user.email)

@@ -2,15 +2,15 @@
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from markupsafe import Markup
 
-from panel.blueprints.office import layout
+from panel.blueprints.office import confirmation, layout
 from panel.blueprints.office.access import office_blueprint
+from panel.blueprints.office.confirmation import Confirmation
 from panel.blueprints.office.forms import limit_nanos
+from panel.blueprints.office.money_forms import shown
 from panel.blueprints.shared.forms import whole_number
 from panel.clock import utc_now
 from panel.db import transaction
-from panel.domain import money
 from panel.domain.errors import BadInput, PanelError
 from panel.domain.provider_report import read_count
 from panel.domain.settlement import Settlement
@@ -34,6 +34,12 @@ LIST = "/office/orders"
 # What the page's forms hold, shown again where nothing could be done.
 TYPED = ("to", "remains", "start_count", "reason", "amount", "words", "act", "why")
 _ACTS = {act.value: act for act in (Act.CANCEL, Act.ASK, Act.REVIEW)}
+_DONE = {
+    Act.CANCEL: "The order is canceled.",
+    Act.ASK: "The order is first in line for the worker’s next pass.",
+    Act.REVIEW: "A review is open.",
+}
+READ_REASON = "Reason, shown to the customer"
 
 
 @bp.get("/orders/<int:order_id>")
@@ -41,14 +47,14 @@ def show(order_id: int) -> ResponseReturnValue:
     return _page(order_id)
 
 
-@bp.post("/orders/<int:order_id>/claim")
-def claim(order_id: int) -> ResponseReturnValue:
+@bp.post("/orders/<int:order_id>/assignment")
+def assign(order_id: int) -> ResponseReturnValue:
     try:
         with transaction():
             assignments.assign(order_id, operator_id=layout.operator_id(), actor=layout.actor(), now=utc_now())
     except PanelError as error:
         return _refused(order_id, error)
-    return _done(order_id, "You work on this order now. Nobody else can move it by hand meanwhile.")
+    return _done(order_id, "You are working on this order. Until you release it, no other operator can change it.")
 
 
 @bp.post("/orders/<int:order_id>/release")
@@ -58,7 +64,7 @@ def release(order_id: int) -> ResponseReturnValue:
             assignments.release(order_id, operator_id=layout.operator_id(), actor=layout.actor(), now=utc_now())
     except PanelError as error:
         return _refused(order_id, error)
-    return _done(order_id, "You have let the order go.")
+    return _done(order_id, "You have released the order.")
 
 
 @bp.post("/orders/<int:order_id>/status")
@@ -72,22 +78,22 @@ def set_status(order_id: int) -> ResponseReturnValue:
             effect = manual_orders.effect(order, work.to, remains=work.remains)
             moves_money = bool(effect.kept_nanos or effect.returned_nanos)
             if moves_money and not work.reason.strip():
-                raise BadInput("Money moves with this: write the reason. The customer reads it.", field="reason")
-            is_done = not moves_money or "confirmed" in request.form
+                raise BadInput("This moves money, so it needs a reason. The customer reads it.", field="reason")
+            is_done = not moves_money or confirmation.is_confirmed()
             if is_done:
                 manual_orders.set_order(order_id, work, now=utc_now())
             else:
                 manual_orders.check(order, work, now=utc_now())
     except PanelError as error:
         return _refused(order_id, error)
-    return (
-        _done(order_id, f"Order {order_id} is {work.to.label}.") if is_done else _confirm_status(order_id, work, effect)
-    )
+    if is_done:
+        return _done(order_id, f"Order {order_id} is {work.to.label}.")
+    return confirmation.page(_status_question(order_id, work, effect))
 
 
-@bp.post("/orders/<int:order_id>/acts")
+@bp.post("/orders/<int:order_id>/actions")
 def act(order_id: int) -> ResponseReturnValue:
-    """Cancel what nobody has yet, ask the provider now, or open a review."""
+    """Cancel an order that no provider has yet, ask its provider now, or open a review."""
     try:
         if request.form.get("act") not in _ACTS:
             raise BadInput("Choose what to do with this order.", field="act")
@@ -97,26 +103,24 @@ def act(order_id: int) -> ResponseReturnValue:
             order = transitions.lock_order(order_id)
             manual_orders.check_version(order, _version())
             effect = order_actions.effect(order, deed, now=utc_now())
-            is_done = not effect.money.returned_nanos or "confirmed" in request.form
+            is_done = not effect.money.returned_nanos or confirmation.is_confirmed()
             if is_done:
                 order_actions.do(order_id, deed, version=_version(), now=utc_now())
     except PanelError as error:
         return _refused(order_id, error, reason="why")
-    if not is_done:
-        return layout.confirm(
+    if is_done:
+        return _done(order_id, _DONE[deed.act])
+    returned = effect.money.returned_nanos
+    return confirmation.page(
+        Confirmation(
             title=f"Cancel order {order_id}",
             lead=effect.words,
-            facts=[
-                *_money_facts(effect.money),
-                ("Reason, which the customer reads", deed.reason.strip()),
-            ],
-            action=url_for("office_order.act", order_id=order_id),
-            typed=request.form,
-            button=f"Cancel and return {_shown(effect.money.returned_nanos)}",
+            facts=[*_money_facts(effect.money), (READ_REASON, deed.reason.strip())],
+            button=f"Cancel order and return {shown(returned)}",
             away=_address(order_id),
             is_danger=True,
         )
-    return _done(order_id, f"{deed.act.label}: done.")
+    )
 
 
 @bp.post("/orders/<int:order_id>/goodwill")
@@ -126,16 +130,36 @@ def give(order_id: int) -> ResponseReturnValue:
         amount_nanos = parse_amount(request.form.get("amount", ""))
         words, number = request.form.get("words", ""), _count("number") or 0
         gift = Gift(amount_nanos, words, number, layout.actor(), layout.operator_id(), limit_nanos())
-        if "confirmed" in request.form:
+        if confirmation.is_confirmed():
             with transaction():
                 goodwill.give(order_id, gift, now=utc_now())
         else:
             goodwill.check(order_id, gift, now=utc_now())
     except PanelError as error:
         return _refused(order_id, error, reason="words")
-    if "confirmed" not in request.form:
-        return _confirm_gift(order_id, gift)
-    return _done(order_id, f"{_shown(amount_nanos)} is back on the customer’s balance.")
+    if not confirmation.is_confirmed():
+        return confirmation.page(_gift_question(order_id, gift))
+    return _done(order_id, f"{shown(amount_nanos)} was returned to the customer’s balance.")
+
+
+def _gift_question(order_id: int, gift: Gift) -> Confirmation:
+    story = _story(order_id)
+    left, balance = goodwill.room(order_id).left_nanos, ledger.balance_nanos(story.customer.id)
+    amount = shown(gift.amount_nanos)
+    return Confirmation(
+        title=f"Return {amount} for order {order_id}",
+        lead="The order’s status and counts do not change.",
+        facts=[
+            ("Customer", story.customer.email),
+            ("Balance now", shown(balance)),
+            ("Balance after", shown(balance + gift.amount_nanos)),
+            ("Kept for this order now", shown(left)),
+            ("Kept for this order after", shown(left - gift.amount_nanos)),
+            ("Message to the customer", gift.words.strip()),
+        ],
+        button=f"Return {amount}",
+        away=_address(order_id),
+    )
 
 
 def _hand_work() -> HandWork:
@@ -160,7 +184,7 @@ def _count(field: str) -> int | None:
         return None
     number = read_count(text, most=MOST_COUNT)
     if number is None:
-        raise BadInput("Write a whole number in digits, 0 or above.", field=field)
+        raise BadInput("Enter a whole number, 0 or above.", field=field)
     return number
 
 
@@ -168,54 +192,30 @@ def _version() -> int:
     return read_count(request.form.get("version", "")) or 0
 
 
-def _confirm_status(order_id: int, work: HandWork, effect: Settlement) -> ResponseReturnValue:
-    facts: list[tuple[str, object]] = [("The order becomes", work.to.label)]
+def _status_question(order_id: int, work: HandWork, effect: Settlement) -> Confirmation:
+    facts: list[tuple[str, object]] = [("New status", work.to.label)]
     if work.remains is not None:
         facts.append(("Not delivered", f"{work.remains:,}"))
-    facts += [*_money_facts(effect), ("Reason, which the customer reads", work.reason.strip())]
-    return layout.confirm(
-        title=f"Order {order_id} becomes {work.to.label}",
-        lead="What this does to the money cannot be undone, only put right by a new transfer.",
-        facts=facts,
-        action=url_for("office_order.set_status", order_id=order_id),
-        typed=request.form,
-        button=f"Set to {work.to.label}"
-        + (f" and return {_shown(returned)}" if (returned := effect.returned_nanos) else ""),
+    returned = effect.returned_nanos
+    return Confirmation(
+        title=f"Set order {order_id} to {work.to.label}",
+        lead="Money that moves now can only be corrected with another transfer.",
+        facts=[*facts, *_money_facts(effect), (READ_REASON, work.reason.strip())],
+        button=_set_to(work.to) + (f" and return {shown(returned)}" if returned else ""),
         away=_address(order_id),
+        is_danger=work.to is Status.CANCELED,
     )
 
 
-def _confirm_gift(order_id: int, gift: Gift) -> ResponseReturnValue:
-    story = _story(order_id)
-    left = goodwill.room(order_id).left_nanos
-    balance = ledger.balance_nanos(story.customer.id)
-    return layout.confirm(
-        title=f"Return {_shown(gift.amount_nanos)} for order {order_id}",
-        lead="The status and the counts of the order stay as they are.",
-        facts=[
-            ("Customer", story.customer.email),
-            ("Their balance now", _shown(balance)),
-            ("Their balance after", _shown(balance + gift.amount_nanos)),
-            ("Kept for this order now", _shown(left)),
-            ("Kept for this order after", _shown(left - gift.amount_nanos)),
-            ("Words, which the customer reads", gift.words.strip()),
-        ],
-        action=url_for("office_order.give", order_id=order_id),
-        typed=request.form,
-        button=f"Return {_shown(gift.amount_nanos)}",
-        away=_address(order_id),
-    )
+def _set_to(status: Status) -> str:
+    return "Cancel order" if status is Status.CANCELED else f"Set to {status.label}"
 
 
 def _money_facts(effect: Settlement) -> list[tuple[str, object]]:
     return [
-        ("Returned to the customer’s balance", _shown(effect.returned_nanos)),
-        ("Kept for what ran", _shown(effect.kept_nanos)),
+        ("Returned to the customer’s balance", shown(effect.returned_nanos)),
+        ("Kept for what was delivered", shown(effect.kept_nanos)),
     ]
-
-
-def _shown(nanos: int) -> Markup | str:
-    return money.shown(nanos, currency=layout.currency())
 
 
 def _story(order_id: int) -> OrderDetail:
@@ -249,6 +249,8 @@ def _page(order_id: int, *, refusal: str = "", errors: dict[str, str] | None = N
         story=story,
         own=story.own,
         money_lines=customer_order_detail.money(story.own),
+        actions=_offered(story),
+        statuses=_statuses(story),
         timeline=customer_order_detail.timeline(story.own, page=_page_number()),
         refusal=refusal,
         errors=errors or {},
@@ -257,6 +259,29 @@ def _page(order_id: int, *, refusal: str = "", errors: dict[str, str] | None = N
         operator_id=layout.operator_id(),
         away=layout.back(LIST),
     )
+
+
+def _offered(story: OrderDetail) -> list[tuple[str, str, str, bool]]:
+    """The actions that would succeed now: value, button, effect in words, and whether it ends the order."""
+    row = transitions.read_order(story.own.id)
+    if row is None:
+        return []
+    found = []
+    for each in order_actions.offered(row, operator_id=layout.operator_id(), now=utc_now()):
+        returned = each.effect.money.returned_nanos
+        button = each.act.label + (f" and return {shown(returned)}" if returned else "")
+        found.append((each.act.value, button, each.effect.words, each.act is Act.CANCEL))
+    return found
+
+
+def _statuses(story: OrderDetail) -> list[tuple[str, str, bool]]:
+    """The statuses that can be set by hand now, as buttons; the first one saves counts alone."""
+    row = transitions.read_order(story.own.id)
+    if row is None:
+        return []
+    found = order_actions.offered_statuses(row, operator_id=layout.operator_id(), now=utc_now())
+    steps = [(to.value, _set_to(to), to is Status.CANCELED) for to in found if to is not row.status]
+    return [(row.status.value, "Save counts", False), *steps] if found else []
 
 
 def _page_number() -> int:

@@ -6,8 +6,9 @@ from flask import Response, render_template, request
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from panel.blueprints.office import layout
+from panel.blueprints.office import confirmation, layout
 from panel.blueprints.office.access import office_blueprint
+from panel.blueprints.office.money_forms import shown
 from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
@@ -26,6 +27,15 @@ bp = office_blueprint("orders")
 
 PAGE, LIVE = "/office/orders", "/office/orders/live"
 QUEUES = tuple(name for name, _label in queues.ORDER_QUEUES)
+# The name of each action and its button; each leads to a page that shows the effect first.
+BULK_ACTIONS = (
+    (Act.ASK.value, "Ask the provider"),
+    (Act.REVIEW.value, "Open reviews"),
+    *((f"{Act.MOVE}:{status}", f"Set to {status.label}") for status in bulk_actions.BULK_STATUSES if status.is_open),
+    (f"{Act.MOVE}:{Status.COMPLETED}", "Set to Completed"),
+    (f"{Act.MOVE}:{Status.CANCELED}", "Cancel manual orders"),
+    (Act.CANCEL.value, "Cancel unsent orders"),
+)
 FIELDS = ("q", "status", "tool", "provider", "customer", "queue", "from", "to")
 
 
@@ -47,14 +57,14 @@ def live() -> Response:
     return layout.region_alone(_region(office_order_filters.parse(request.args, queues=QUEUES)))
 
 
-@bp.post("/orders/acts")
+@bp.post("/orders/actions")
 def act_on_many() -> ResponseReturnValue:
     """Without `confirmed` what would happen to each chosen order; with it, what came of each."""
     now, chosen = utc_now(), [number for text in request.form.getlist("order") if (number := _number(text))]
     try:
         deed = bulk_actions.deed(request.form, actor=layout.actor(), operator_id=layout.operator_id())
         bulk_actions.check_choice(chosen)
-        if "confirmed" not in request.form:
+        if not confirmation.is_confirmed():
             return _preview(chosen, deed, now=now)
         audit_log.checked_reason(deed.reason)
     except BadInput as error:
@@ -63,7 +73,9 @@ def act_on_many() -> ResponseReturnValue:
         return _chosen_again(error)
     versions = {order_id: _number(request.form.get(f"version-{order_id}", "")) for order_id in chosen}
     results = [_do(order_id, deed, version=versions[order_id], now=utc_now()) for order_id in chosen]
-    return render_template("office/bulk_done.html", results=results, deed=deed, away=layout.back(PAGE))
+    return render_template(
+        "office/bulk_done.html", results=results, title=bulk_actions.title(deed, len(results)), away=layout.back(PAGE)
+    )
 
 
 def _do(order_id: int, deed: Deed, *, version: int, now: datetime) -> Result:
@@ -79,8 +91,18 @@ def _do(order_id: int, deed: Deed, *, version: int, now: datetime) -> Result:
 def _preview(chosen: list[int], deed: Deed, *, now: datetime, errors: dict[str, str] | None = None) -> str:
     with transaction():
         preview = bulk_actions.preview(chosen, deed, now=now)
+    possible, returned = len(preview.possible), preview.returned_nanos
     return render_template(
-        "office/bulk.html", preview=preview, deed=deed, Act=Act, errors=errors or {}, away=layout.back(PAGE)
+        "office/bulk.html",
+        preview=preview,
+        title=bulk_actions.title(deed, len(chosen)),
+        action=bulk_actions.named(deed),
+        button=bulk_actions.title(deed, possible) + (f" and return {shown(returned)}" if returned else ""),
+        is_danger=deed.act is Act.CANCEL or deed.to is Status.CANCELED,
+        is_read_by_customers=deed.act in (Act.CANCEL, Act.MOVE),
+        reason=deed.reason,
+        errors=errors or {},
+        away=layout.back(PAGE),
     )
 
 
@@ -100,13 +122,12 @@ def _form(*, region: Markup | None, wanted: OfficeOrderFilters | None, errors: d
         region=region,
         typed=typed,
         errors=errors,
-        statuses=[("", "Every status"), *((status.slug, status.label) for status in Status)],
-        tools=[("", "Every tool"), *order_table.tools()],
-        providers=[("", "Every provider"), *order_table.providers()],
-        queues=[("", "No queue"), *queues.ORDER_QUEUES],
+        statuses=[("", "All statuses"), *((status.slug, status.label) for status in Status)],
+        tools=[("", "All tools"), *order_table.tools()],
+        providers=[("", "All providers"), *order_table.providers()],
+        queues=[("", "Any queue"), *queues.ORDER_QUEUES],
         heading=dict(queues.ORDER_QUEUES).get(wanted.queue if wanted else "", "Orders"),
-        acts=[("", "Choose an act"), *((act.value, act.label) for act in Act)],
-        moves=[("", "For a move by hand"), *((status.value, status.label) for status in bulk_actions.BULK_STATUSES)],
+        actions=BULK_ACTIONS,
         page_url=page_url,
         kept=[*(wanted.pairs() if wanted else []), *([("after", wanted.after)] if wanted and wanted.after else [])],
         is_live=layout.is_live(),

@@ -3,17 +3,18 @@
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from panel.blueprints.office import layout
+from panel.blueprints.office import confirmation, layout
 from panel.blueprints.office.access import office_blueprint
+from panel.blueprints.office.confirmation import Confirmation
+from panel.blueprints.office.money_forms import shown
 from panel.blueprints.shared.forms import whole_number
 from panel.clock import utc_now
 from panel.db import transaction
-from panel.domain import money
 from panel.domain.errors import BadInput, PanelError
 from panel.services import audit_log
 from panel.services.office import review_list, review_resolution
 from panel.services.office.review_list import Cursor, ReviewRow, Stake
-from panel.services.office.review_resolution import ASKS_ABOUT, Decision, Resolution
+from panel.services.office.review_resolution import Decision, Resolution
 
 bp = office_blueprint("reviews")
 
@@ -55,8 +56,8 @@ def resolve(review_id: int) -> ResponseReturnValue:
         if resolution.decision is not Decision.SENT_AS:
             resolution = Resolution(resolution.decision, resolution.reason, resolution.actor)
         returns = _returns(line, resolution)
-        if returns is not None and "confirmed" not in request.form:
-            return _confirm(review_id, returns)
+        if returns is not None and not confirmation.is_confirmed():
+            return confirmation.page(_question(review_id, returns))
         with transaction():
             review_resolution.resolve(review_id, resolution, now=utc_now())
     except PanelError as error:
@@ -71,7 +72,7 @@ def _decision() -> Decision:
     try:
         return Decision(request.form.get("decision", ""))
     except ValueError:
-        raise BadInput("Choose what became of it.", field="decision") from None
+        raise BadInput("Choose what happened.", field="decision") from None
 
 
 def _returns(line: ReviewRow, resolution: Resolution) -> Stake | None:
@@ -84,20 +85,17 @@ def _returns(line: ReviewRow, resolution: Resolution) -> Stake | None:
     return stake if stake.held_nanos else None
 
 
-def _confirm(review_id: int, stake: Stake) -> ResponseReturnValue:
-    amount = money.shown(stake.held_nanos, currency=layout.currency())
-    line = _line(review_id)
-    return layout.confirm(
-        title=f"Cancel order {line.review.order_id} and return its money",
-        lead="The order is Canceled. If the provider has it after all, what it reports later opens a review.",
+def _question(review_id: int, stake: Stake) -> Confirmation:
+    order_id, amount = _line(review_id).review.order_id, shown(stake.held_nanos)
+    return Confirmation(
+        title=f"Cancel order {order_id} and return its money",
+        lead="The order becomes Canceled. If the provider has it after all, its next report opens a review.",
         facts=[
             ("Customer", stake.customer),
-            ("Returned to their balance", amount),
-            ("Reason, for the log", request.form.get("reason", "").strip()),
+            ("Returned to the customer’s balance", amount),
+            ("Reason, for the audit log", request.form.get("reason", "").strip()),
         ],
-        action=url_for("office_reviews.resolve", review_id=review_id),
-        typed=request.form,
-        button=f"Cancel and return {amount}",
+        button=f"Cancel order and return {amount}",
         away=layout.with_back(url_for("office_reviews.show", review_id=review_id)),
         is_danger=True,
     )
@@ -119,7 +117,7 @@ def _page(review_id: int, *, refusal: str = "", errors: dict[str, str] | None = 
         review=line.review,
         stake=review_list.stake(order_id) if order_id is not None else None,
         waiting=review_resolution.open_request(line.review),
-        asks_about_a_call=line.review.kind in ASKS_ABOUT,
+        asks_about_a_call=review_resolution.is_unconfirmed(line.review),
         is_refill=line.review.kind == "unconfirmed_refill",
         refusal=refusal,
         errors=errors or {},

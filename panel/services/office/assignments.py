@@ -45,9 +45,9 @@ def assign(order_id: int, *, operator_id: int, actor: str, now: datetime) -> Non
     """Take the order for half an hour, or hold it longer. Raises NotFound or Refused."""
     order = transitions.lock_order(order_id)
     if not is_by_hand(order.provider_id):
-        raise ActionRefused(f"Order {order_id} is delivered by a provider. Only orders fulfilled by hand are claimed.")
+        raise ActionRefused(f"Order {order_id} is delivered by a provider. Only manual orders can be assigned.")
     if not order.status.is_moving:
-        raise ActionRefused(f"Order {order_id} has ended as {order.status.label}: there is nothing left to do by hand.")
+        raise ActionRefused(f"Order {order_id} has ended as {order.status.label}. Nothing is left to do.")
     check_unassigned(order_id, operator_id=operator_id, now=now)
     write_assignment(order_id, operator_id=operator_id, now=now)
     audit_log.write("orders claim", actor=actor, subject=f"order {order_id}", now=now)
@@ -69,7 +69,7 @@ def check_unassigned(order_id: int, *, operator_id: int, now: datetime) -> None:
     held = assignment_of(order_id, now=now)
     if held is not None and held.operator_id != operator_id:
         raise ActionRefused(
-            f"{held.operator} works on order {order_id}, until {formatting.when(held.until)} or let go before."
+            f"{held.operator} is working on order {order_id}, until {formatting.when(held.until)} or its release."
         )
 
 

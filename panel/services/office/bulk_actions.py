@@ -1,6 +1,6 @@
-"""One act on many orders: first what it would do to each, then each on its own, and what came of it.
+"""Bulk actions on orders: a preview of the effect on each, then one transaction per order, and the results.
 
-A page of orders is looked at before it is changed. What moved between the two is reported and left as it is.
+An order that moved between preview and action is reported and left as it is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,9 +51,9 @@ class BulkPreview:
 def check_choice(order_ids: Sequence[int]) -> None:
     """Raises BadInput for none or too many."""
     if not order_ids:
-        raise BadInput("Choose at least one order: tick the box at the start of its row.", field="order")
+        raise BadInput("Select at least one order with the checkbox in its row.", field="order")
     if len(order_ids) > MOST:
-        raise BadInput(f"Choose at most {MOST} orders at once.", field="order")
+        raise BadInput(f"Select at most {MOST} orders at once.", field="order")
 
 
 def preview(order_ids: Sequence[int], deed: Deed, *, now: datetime) -> BulkPreview:
@@ -83,12 +83,29 @@ class Result:
 
 
 def deed(typed: Mapping[str, str], *, actor: str, operator_id: int) -> Deed:
-    """The act that a form names. Raises BadInput where it names none, or a move without its status."""
+    """The action that a form names: `cancel`, or `move:completed` with its status. Raises BadInput for none."""
+    name, _colon, status = typed.get("act", "").partition(":")
     try:
-        act = Act(typed.get("act", ""))
+        act = Act(name)
     except ValueError:
         raise BadInput("Choose what to do with these orders.", field="act") from None
-    to = next((status for status in BULK_STATUSES if status.value == typed.get("to", "")), None)
+    to = next((each for each in BULK_STATUSES if each.value == status), None)
     if act is Act.MOVE and to is None:
-        raise BadInput("Choose the status that these orders get by hand.", field="to")
+        raise BadInput("Choose the status to set.", field="act")
     return Deed(act, typed.get("reason", ""), actor, operator_id, to if act is Act.MOVE else None)
+
+
+def named(deed: Deed) -> str:
+    """The action as a form names it."""
+    return f"{deed.act}:{deed.to}" if deed.to else deed.act.value
+
+
+def title(deed: Deed, count: int) -> str:
+    """The action on so many orders, as its button says it."""
+    orders = f"{count} order{'' if count == 1 else 's'}"
+    return {
+        Act.CANCEL: f"Cancel {orders}",
+        Act.ASK: f"Ask the provider about {orders}",
+        Act.REVIEW: f"Open a review for {orders}",
+        Act.MOVE: f"Set {orders} to {deed.to.label if deed.to else ''}",
+    }[deed.act]

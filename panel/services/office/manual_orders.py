@@ -50,18 +50,18 @@ def set_order(order_id: int, work: HandWork, *, now: datetime) -> None:
 def check(order: OrderRow, work: HandWork, *, now: datetime) -> None:
     """Whether this may be written now. Raises Refused, BadInput or IllegalTransition."""
     if not assignments.is_by_hand(order.provider_id):
-        raise ActionRefused(f"Order {order.id} is delivered by a provider; only orders fulfilled by hand can be set.")
+        raise ActionRefused(f"Order {order.id} is delivered by a provider. Only manual orders can be set.")
     assignments.check_unassigned(order.id, operator_id=work.operator_id, now=now)
     if work.to is not order.status and not order.status.may_become(work.to):
-        raise IllegalTransition(f"Order {order.id} is {order.status.label} and cannot become {work.to.label}.")
+        raise IllegalTransition(f"Order {order.id} is {order.status.label} and can’t be set to {work.to.label}.")
 
 
 def check_version(order: OrderRow, version: int) -> None:
     """Raises StaleOrder when the order has moved since a page showed it with this version."""
     if order.version != version:
         raise StaleOrder(
-            f"Order {order.id} moved since you opened it: it is {order.status.label} now. "
-            "Nothing was changed. Look at it again, then decide."
+            f"Order {order.id} changed since you opened it: it is {order.status.label} now. "
+            "Nothing was changed. Check it again, then decide."
         )
 
 

@@ -1,6 +1,6 @@
-"""What operators do to orders one at a time: cancel what nobody has yet, have a provider asked now, open a review.
+"""Operator actions on one order: cancel it while nobody has it, ask its provider now, open a review, set a status.
 
-Each act names the version of the order that its page showed, so that an order that moved meanwhile is left alone.
+Each action names the version of the order that its page showed, so that an order that moved meanwhile is left alone.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from enum import StrEnum
 from sqlalchemy import select
 
 from panel.db import db
-from panel.domain.errors import ActionRefused
+from panel.domain.errors import ActionRefused, IllegalTransition
 from panel.domain.settlement import Settlement
 from panel.domain.status import Status
 from panel.models import Order
@@ -33,10 +33,10 @@ class Act(StrEnum):
 
 
 _LABELS = {
-    Act.CANCEL: "Cancel and return everything",
+    Act.CANCEL: "Cancel order",
     Act.ASK: "Ask the provider now",
     Act.REVIEW: "Open a review",
-    Act.MOVE: "Move by hand",
+    Act.MOVE: "Set status",
 }
 
 NO_MONEY = Settlement(kept_nanos=0, returned_nanos=0)
@@ -61,17 +61,51 @@ class ActionEffect:
     money: Settlement = NO_MONEY
 
 
+@dataclass(frozen=True, slots=True)
+class OfferedAction:
+    """An action that would succeed now, with its effect."""
+
+    act: Act
+    effect: ActionEffect
+
+
+def offered(order: OrderRow, *, operator_id: int, now: datetime) -> tuple[OfferedAction, ...]:
+    """The actions on this order that would succeed now; none is offered that would be refused."""
+    found = []
+    for act in (Act.ASK, Act.REVIEW, Act.CANCEL):
+        try:
+            found.append(OfferedAction(act, effect(order, Deed(act, "", "", operator_id), now=now)))
+        except ActionRefused:
+            continue
+    return tuple(found)
+
+
+def offered_statuses(order: OrderRow, *, operator_id: int, now: datetime) -> tuple[Status, ...]:
+    """The statuses that this operator may set by hand now; the present one is for new counts."""
+    return tuple(to for to in Status if _may_set(order, to, operator_id=operator_id, now=now))
+
+
+def _may_set(order: OrderRow, to: Status, *, operator_id: int, now: datetime) -> bool:
+    if not order.status.is_open or to is Status.REFILL:
+        return False
+    try:
+        manual_orders.check(order, HandWork(to, None, None, "", order.version, operator_id, ""), now=now)
+    except (ActionRefused, IllegalTransition):
+        return False
+    return True
+
+
 def effect(order: OrderRow, deed: Deed, *, now: datetime) -> ActionEffect:
     """What would happen now. Raises what the act itself would raise; changes nothing."""
     match deed.act:
         case Act.CANCEL:
             _check_unsent(order)
             back = Settlement(kept_nanos=0, returned_nanos=order.charge_nanos)
-            return ActionEffect("Becomes Canceled. Nobody has it yet, so nothing ran.", back)
+            return ActionEffect("The order becomes Canceled. No provider has it yet, so nothing was delivered.", back)
         case Act.ASK:
             return ActionEffect(_due(order.id)[1])
         case Act.REVIEW:
-            return ActionEffect("Gets a review with your reason. The order itself stays as it is.")
+            return ActionEffect("A review with your reason is opened. The order itself does not change.")
         case Act.MOVE:
             return _move_effect(order, deed, now=now)
 
@@ -79,11 +113,11 @@ def effect(order: OrderRow, deed: Deed, *, now: datetime) -> ActionEffect:
 def _move_effect(order: OrderRow, deed: Deed, *, now: datetime) -> ActionEffect:
     to = _wanted(deed)
     if not assignments.is_by_hand(order.provider_id):
-        raise ActionRefused("A provider delivers this order; only orders fulfilled by hand are moved.")
+        raise ActionRefused("A provider delivers this order. Only manual orders can be set.")
     assignments.check_unassigned(order.id, operator_id=deed.operator_id, now=now)
     if not order.status.may_become(to) or to is Status.REFILL:
-        raise ActionRefused(f"It is {order.status.label} and cannot become {to.label} by hand.")
-    return ActionEffect(f"Becomes {to.label}.", manual_orders.effect(order, to, remains=None))
+        raise ActionRefused(f"It is {order.status.label} and can’t be set to {to.label}.")
+    return ActionEffect(f"The order becomes {to.label}.", manual_orders.effect(order, to, remains=None))
 
 
 def _wanted(deed: Deed) -> Status:
@@ -122,18 +156,20 @@ def do(order_id: int, deed: Deed, *, version: int, now: datetime) -> None:
 
 def _check_unsent(order: OrderRow) -> None:
     if order.status is not Status.PENDING:
-        raise ActionRefused(f"It is {order.status.label}. Only Pending orders that nobody has yet are canceled here.")
+        raise ActionRefused(f"It is {order.status.label}. Only Pending orders that no provider has can be canceled.")
     if cancellations.may_provider_have_order(order.id):
-        raise ActionRefused("It was handed over, or may have been. Only what nobody has yet is canceled here.")
+        raise ActionRefused(
+            "It was, or may have been, sent to a provider. Only orders that no provider has can be canceled."
+        )
 
 
 def _due(order_id: int) -> tuple[str, str]:
     """Which of the two times of the order is brought forward, and what happens then. Raises Refused."""
     row = db.session.execute(select(Order.dispatch_at, Order.sync_at).where(Order.id == order_id)).one()
     if row.sync_at is not None:
-        return "sync_at", "Its provider is asked about it with the next sweep."
+        return "sync_at", "The worker asks its provider about it on its next pass."
     if row.dispatch_at is not None:
-        return "dispatch_at", "It is handed over with the next sweep."
+        return "dispatch_at", "The worker sends it to its provider on its next pass."
     raise ActionRefused(
-        "No sweep is due for it: it has ended, is fulfilled by hand, or waits for your decision in a review."
+        "There is nothing to ask: it has ended, is a manual order, or waits for a decision in a review."
     )

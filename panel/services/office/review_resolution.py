@@ -53,11 +53,11 @@ class Waiting:
 
     @property
     def label(self) -> str:
-        return f"{'Refill' if self.kind == 'refill' else 'Request'} {self.id}"
+        return f"{'Refill' if self.kind == 'refill' else 'Cancellation request'} {self.id}"
 
     @property
     def act(self) -> str:
-        return f"Begin or end refill {self.id}" if self.kind == "refill" else f"Answer request {self.id}"
+        return f"Start or end refill {self.id}" if self.kind == "refill" else f"Answer cancellation request {self.id}"
 
     @property
     def place(self) -> str:
@@ -100,6 +100,15 @@ def open_request(review: Review) -> Waiting | None:
         stop_id = db.session.scalar(asked.order_by(Cancellation.id).limit(1))
         return None if stop_id is None else Waiting("cancellation", stop_id, review.order_id)
     return None
+
+
+def is_unconfirmed(review: Review) -> bool:
+    """Whether the review still asks what became of an attempt; once that is known it is only marked as resolved."""
+    kind = ASKS_ABOUT.get(review.kind)
+    if kind is None or review.order_id is None:
+        return False
+    unknown = (Attempt.order_id == review.order_id, Attempt.kind == kind, Attempt.state == AttemptState.UNKNOWN)
+    return db.session.scalar(select(Attempt.id).where(*unknown).limit(1)) is not None
 
 
 def _held_review(review_id: int) -> Review:

@@ -96,8 +96,14 @@ def lock_orders(order_ids: Collection[int]) -> dict[int, OrderRow]:
     return {row[0]: OrderRow(row[0], row[1], Status(row[2]), *(*row[3:-1], accounts[row[1]])) for row in rows}
 
 
+def read_order(order_id: int) -> OrderRow | None:
+    """The order as it is, without holding it: to show what could be done, never to do it."""
+    row = db.session.execute(_CLAIMED.where(ORDERS.c.id == order_id)).first()
+    return None if row is None else OrderRow(row[0], row[1], Status(row[2]), *(*row[3:], 0))
+
+
 def lock_order(order_id: int) -> OrderRow:
-    """As `claim`, for one order. Raises NotFound."""
+    """As `lock_orders`, for one order. Raises NotFound."""
     row = lock_orders([order_id]).get(order_id)
     if row is None:
         raise NotFound(f"There is no order {order_id}.")

@@ -32,7 +32,7 @@ def hidden(page: str) -> dict[str, str]:
 
 def checked(client: FlaskClient, customer: User, **fields: str) -> TestResponse:
     data = {"kind": "credit", "amount": "5", "reason": "Paid by card."} | fields
-    return client.post(f"/office/customers/{customer.id}/money/check", data=data)
+    return client.post(f"/office/customers/{customer.id}/money", data=data)
 
 
 def balance(customer: User) -> str:
@@ -72,7 +72,7 @@ def test_one_page_shows_a_customer_from_all_sides(office: FlaskClient) -> None:
     assert f'href="/office/ledger?order={order.id}"' in page
     assert f'href="/office/deposits/{reference}"' in page
     assert "2: 1 Pending, 1 Partial" in page
-    assert re.search(r"Held for moving orders</dt><dd><data[^>]*>\$0\.09<", page)
+    assert re.search(r"On hold for open orders</dt><dd><data[^>]*>\$0\.09<", page)
     assert office.get("/office/customers/999999").status_code == 404
 
 
@@ -170,8 +170,8 @@ def test_a_top_up_is_confirmed_with_what_arrived(office: FlaskClient) -> None:
     address = f"/office/deposits/{reference}"
 
     listed = office.get("/office/deposits").text
-    bad = office.post(f"{address}/check", data={"amount": "24.50", "paid_as": ""})
-    looked = office.post(f"{address}/check", data={"amount": "24.50", "paid_as": "SEPA 77"})
+    bad = office.post(f"{address}/confirmation", data={"amount": "24.50", "paid_as": ""})
+    looked = office.post(f"{address}/confirmation", data={"amount": "24.50", "paid_as": "SEPA 77"})
     first, second = (office.post(f"{address}/confirmation", data=hidden(looked.text)) for _ in range(2))
 
     assert reference in listed
@@ -181,7 +181,7 @@ def test_a_top_up_is_confirmed_with_what_arrived(office: FlaskClient) -> None:
     assert (first.status_code, second.status_code) == (303, 409)
     assert balance(customer) == "24.50"
     assert ledger.last_entries(customer.id, count=1)[0].note == "Payment SEPA 77"
-    assert "No request waits." in office.get("/office/deposits").text
+    assert "No deposits are waiting." in office.get("/office/deposits").text
     assert office.get("/office/deposits/T-XXXXXX").status_code == 404
 
 
@@ -281,7 +281,7 @@ def test_pages_and_files_of_the_office_are_kept_by_nobody_and_shown_to_no_custom
 def test_money_forms_need_their_token(office: FlaskClient, csrf: None) -> None:
     customer = a_customer("10")
 
-    for path in ("money", "money/check", "disable", "enable", "sign-out"):
+    for path in ("money", "disable", "enable", "sign-out"):
         assert office.post(f"/office/customers/{customer.id}/{path}").status_code == 400
 
 
@@ -304,7 +304,7 @@ def test_another_operators_access_and_role_change_with_a_second_operators_approv
     assert [answer.status_code for answer in asked] == [303, 303]
     assert (unreasoned.status_code, twice.status_code) == (422, 409)
     assert 'id="role-reason-error"' in unreasoned.text
-    assert "Nothing changed yet" in between and "Propose to disable" in between
+    assert "Nothing has changed yet" in between and "Propose to disable" in between
     assert "You proposed it. Another operator must approve it." in own
     assert still == (None, True)
     assert [answer.status_code for answer in approved] == [303, 303]

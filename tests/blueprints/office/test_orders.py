@@ -43,7 +43,9 @@ def test_what_is_not_there_is_not_found(office: FlaskClient) -> None:
     paths = ("/office/orders/9", "/office/reviews/9")
 
     assert {office.get(path).status_code for path in paths} == {404}
-    assert {office.post(f"{path}{act}").status_code for path in paths for act in ("/claim", "/resolution")} == {404}
+    assert {office.post(f"{path}{act}").status_code for path in paths for act in ("/assignment", "/resolution")} == {
+        404
+    }
 
 
 def test_region_alone_is_the_region_in_the_page_and_304_while_it_shows_the_same(office: FlaskClient) -> None:
@@ -119,11 +121,11 @@ FORMS_THAT_DO_NOT_FIT = (
     ({"to": "partial", "remains": ""}, 422, "what was not delivered"),
     ({"remains": "many"}, 422, "whole number"),
     ({"remains": "1001"}, 422, "from 0 to 1000"),
-    ({"to": "completed", "reason": ""}, 422, "write the reason"),
+    ({"to": "completed", "reason": ""}, 422, "needs a reason"),
     ({"to": "pending"}, 409, "cannot become Pending"),
     ({"to": "refill"}, 409, "requested by the customer"),
     ({"to": "sold"}, 422, "Choose a status"),
-    ({"version": "1"}, 409, "moved since you opened it"),
+    ({"version": "1"}, 409, "changed since you opened it"),
 )
 
 
@@ -143,10 +145,10 @@ def test_order_that_another_operator_holds_is_refused(office: FlaskClient) -> No
     with transaction():
         assignments.assign(order.id, operator_id=otto, actor="otto@example.com", now=utc_now())
 
-    status, text = post(office, f"/office/orders/{order.id}/claim")
+    status, text = post(office, f"/office/orders/{order.id}/assignment")
 
     assert status == 409
-    assert "otto@example.com works on order" in text
+    assert "otto@example.com is working on order" in text
 
 
 def test_goodwill_shows_both_balances_before_it_is_given(office: FlaskClient) -> None:
@@ -186,35 +188,35 @@ def test_cancel_shows_its_money_and_then_returns_it(office: FlaskClient) -> None
     order = an_order()
     form = {"act": "cancel", "why": "The page is gone.", "version": str(order.version)}
 
-    assert "Cancel and return $0.90" in post(office, f"/office/orders/{order.id}/acts", **form)[1]
+    assert "Cancel order and return $0.90" in post(office, f"/office/orders/{order.id}/actions", **form)[1]
     assert reload(order).status == Status.PENDING
-    assert post(office, f"/office/orders/{order.id}/acts", **form, confirmed="yes")[0] == 303
+    assert post(office, f"/office/orders/{order.id}/actions", **form, confirmed="yes")[0] == 303
     assert reload(order).status == Status.CANCELED
 
 
 def test_act_without_reason_or_name_is_refused_under_its_field(office: FlaskClient) -> None:
     order = an_order()
 
-    assert post(office, f"/office/orders/{order.id}/acts", act="review", why="", version="1")[0] == 422
-    assert post(office, f"/office/orders/{order.id}/acts", act="sell", why="x", version="1")[0] == 422
+    assert post(office, f"/office/orders/{order.id}/actions", act="review", why="", version="1")[0] == 422
+    assert post(office, f"/office/orders/{order.id}/actions", act="sell", why="x", version="1")[0] == 422
 
 
 def test_bulk_act_is_previewed_then_done_row_by_row(office: FlaskClient) -> None:
     first, second, runs = an_order(), an_order(), an_order(status=Status.IN_PROGRESS)
     chosen = [str(order.id) for order in (first, second, runs)]
 
-    preview = office.post("/office/orders/acts", data={"act": "cancel", "to": "", "order": chosen}).text
+    preview = office.post("/office/orders/actions", data={"act": "cancel", "to": "", "order": chosen}).text
 
-    assert "This would be done to 2 of 3 chosen orders" in preview
-    assert "Do it and return" in preview
+    assert "2 of 3 selected orders can be changed this way" in preview
+    assert "Cancel 2 orders and return $1.80" in preview
     assert reload(first).status == Status.PENDING
     with transaction():
         cancellations.request_cancellation(second.id, customer_id=second.customer_id, now=NOON)
     confirmed = {"act": "cancel", "reason": "Gone.", "confirmed": "yes", "order": chosen[:2]}
     versions = {f"version-{order_id}": "1" for order_id in chosen}
-    done = office.post("/office/orders/acts", data=confirmed | versions).text
+    done = office.post("/office/orders/actions", data=confirmed | versions).text
     assert "1 done, 1 not changed" in done
-    assert "moved since you opened it" in done
+    assert "changed since you opened it" in done
     assert (reload(first).status, first.reason) == (Status.CANCELED, "Gone.")
     assert reload(runs).status == Status.IN_PROGRESS
     ledger_oracle.assert_consistent()
@@ -225,13 +227,13 @@ def test_bulk_act_needs_orders_an_act_a_status_and_a_reason(office: FlaskClient)
     untouched = ledger_oracle.all_rows()
 
     for form, said in (
-        ({"act": "cancel"}, "Choose at least one order"),
+        ({"act": "cancel"}, "Select at least one order"),
         ({"act": "", "order": order}, "Choose what to do"),
-        ({"act": "move", "to": "", "order": order}, "Choose the status"),
+        ({"act": "move", "order": order}, "Choose the status"),
         ({"act": "review", "order": order, "confirmed": "yes", "reason": ""}, "Write a reason"),
         ({"act": "review", "order": [str(number) for number in range(1, 200)]}, "at most 100"),
     ):
-        answer = office.post("/office/orders/acts", data=form)
+        answer = office.post("/office/orders/actions", data=form)
         assert answer.status_code == 422
         assert said in answer.text
     assert ledger_oracle.all_rows() == untouched
@@ -244,7 +246,7 @@ def test_strange_pages_and_cursors_are_the_first(office: FlaskClient) -> None:
     assert {office.get(f"/office/orders/{order.id}?page={text}").status_code for text in odd} == {200}
     assert {office.get(f"/office/reviews?after={text}").status_code for text in odd} == {200}
     assert {office.get(f"/office/orders?after={text}").status_code for text in odd} == {422}
-    assert office.post("/office/orders/acts", data={"act": "ask", "order": ["²", "x", "9" * 30]}).status_code == 422
+    assert office.post("/office/orders/actions", data={"act": "ask", "order": ["²", "x", "9" * 30]}).status_code == 422
 
 
 def test_way_back_leads_nowhere_but_into_the_office(office: FlaskClient) -> None:
@@ -252,3 +254,15 @@ def test_way_back_leads_nowhere_but_into_the_office(office: FlaskClient) -> None
 
     for wanted in ("https://evil.example/", "//evil.example", "/orders", "/officer", "/office\\@evil.example"):
         assert 'href="/office/orders" data-back' in office.get(f"/office/orders/{order.id}?back={quote(wanted)}").text
+
+
+def test_page_offers_a_button_with_its_name_for_each_action_that_can_be_done(office: FlaskClient) -> None:
+    pages = [office.get(f"/office/orders/{an_order(provider=kind).id}").text for kind in ("simulated", "manual")]
+    actions = [page.partition('id="money"')[0].partition('id="actions"')[2] for page in pages]
+
+    assert all("Cancel order and return $0.90" in shown and "Open a review" in shown for shown in actions)
+    assert ["Set to Processing" in shown for shown in actions] == [False, True]
+    assert not any("<select" in shown for shown in actions)
+    ended = office.get(f"/office/orders/{an_order(status=Status.COMPLETED).id}").text
+    assert "Cancel order" not in ended
+    assert "Ask the provider now" not in ended

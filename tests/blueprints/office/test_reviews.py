@@ -51,10 +51,10 @@ def test_review_of_a_request_leads_to_its_answer_and_is_not_done_before(office: 
     places = {of_stop: f"{stopped.id}?back=/office/reviews#cancellation-{stop}"}
     places[of_refill] = f"{refilled.id}?back=/office/reviews#refill-{refill}"
 
-    assert f">Answer request {stop}</a>" in office.get(f"/office/reviews/{of_stop}").text
+    assert f">Answer cancellation request {stop}</a>" in office.get(f"/office/reviews/{of_stop}").text
     for review, place in places.items():
         page = office.get(f"/office/reviews/{review}").text
-        assert f'href="/office/orders/{place}"' in page and "Mark as done" not in page
+        assert f'href="/office/orders/{place}"' in page and "Mark as resolved" not in page
         assert post(office, f"/office/reviews/{review}/resolution", decision="done", reason="Seen.")[0] == 409
     post(office, f"/office/cancellations/{stop}/answer", state="accepted", reason="Fine")
 
@@ -70,12 +70,12 @@ def test_review_is_resolved_as_its_kind_asks(office: FlaskClient) -> None:
     review = db.session.scalars(select(Review.id)).one()
     address = f"/office/reviews/{review}/resolution"
 
-    assert "Settled by time" in office.get(f"/office/reviews/{review}").text
+    assert "Ends automatically" in office.get(f"/office/reviews/{review}").text
     assert post(office, address, decision="", reason="Looked.")[0] == 422
     assert post(office, address, decision="sent-as", sent_as="", reason="Looked.")[0] == 422
-    assert "Cancel and return $0.90" in post(office, address, decision="return", reason="Looked.")[1]
+    assert "Cancel order and return $0.90" in post(office, address, decision="return", reason="Looked.")[1]
     assert reload(order).status == Status.PENDING
     assert post(office, address, decision="sent-as", sent_as="77", reason="Looked.")[0] == 303
     assert reload(order).provider_order_id == "77"
     assert post(office, address, decision="done", reason="Again.")[0] == 409
-    assert "No review is open" in office.get("/office/reviews").text
+    assert "No open reviews" in office.get("/office/reviews").text
