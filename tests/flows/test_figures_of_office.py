@@ -12,7 +12,7 @@ from sqlalchemy import select
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain import money as words
-from panel.models import ProposalKind, Transfer
+from panel.models import Attempt, AttemptState, Order, ProposalKind, Transfer
 from panel.services import reviews
 from panel.services.money import deposits
 from panel.services.office import second_approval
@@ -79,7 +79,7 @@ def test_page_of_a_customer_shows_balance_orders_and_lines(office: FlaskClient, 
     page = page_of(office, f"/office/customers/{world.customer_id}")
 
     assert only(page.beside("Balance")[:1]) == lines[-1].balance
-    assert only(page.beside("Held")) == ledger_figures.held(world.customer_id)
+    assert only(page.beside("On hold for open orders")) == ledger_figures.held(world.customer_id)
     newest = [order_money(number) for number in sorted(world.orders.values(), reverse=True)]
     charged = [figure.nanos for figure in page.figures if figure.label == "Charged"]
     returned = [figure.nanos for figure in page.figures if figure.label == "Returned"]
@@ -162,8 +162,8 @@ def test_top_up_shows_what_was_asked_for_and_what_it_does(office: FlaskClient, w
     form = {"amount": arrived, "paid_as": "Bank 7"}
     checked = Page(office.post(f"/office/deposits/{reference}/confirmation", data=form).text)
 
-    assert listed.beside("Amount asked for") == one.beside("Amount asked for") == [asked]
-    assert only(checked.beside("Amount asked for")) == asked
+    assert listed.beside("Requested") == one.beside("Amount requested") == [asked]
+    assert only(checked.beside("Amount requested")) == asked
     assert only(checked.beside("Balance now")) == before
     assert only(checked.beside("Added")) == nanos_of(arrived)
     assert only(checked.beside("Balance after")) == before + nanos_of(arrived)
@@ -198,6 +198,9 @@ def test_proposal_shows_its_amount_and_both_balances(client: FlaskClient, world:
 def test_review_says_what_goes_back_if_nobody_can_tell(office: FlaskClient, world: World) -> None:
     order_id = world.orders["in progress"]
     with transaction():
+        provider_id = db.session.get_one(Order, order_id).provider_id
+        call = {"order_id": order_id, "provider_id": provider_id, "kind": "add", "at": NOON, "lease_until": NOON}
+        db.session.add(Attempt(**call, state=AttemptState.UNKNOWN))
         reviews.open_review("unconfirmed", order_id=order_id, text="Is it there?", now=NOON)
 
     listed = office.get("/office/reviews").text
@@ -205,7 +208,7 @@ def test_review_says_what_goes_back_if_nobody_can_tell(office: FlaskClient, worl
     assert number is not None
     page = page_of(office, f"/office/reviews/{number[1]}")
 
-    told = re.search(r"cancel it and return (\$[0-9.]+)", page.line)
+    told = re.search(r"cancel order and return (\$[0-9.]+)", page.line)
     assert told is not None and nanos_of(told[1]) == order_money(order_id).held
 
 
@@ -233,7 +236,7 @@ def test_ticket_in_the_office_shows_balance_held_and_charges(office: FlaskClient
     page = page_of(office, f"/office/tickets/{ticket.id}")
 
     assert only(page.beside("Balance")) == ledger_figures.balance(world.customer_id)
-    assert only(page.beside("Held")) == ledger_figures.held(world.customer_id)
+    assert only(page.beside("On hold for open orders")) == ledger_figures.held(world.customer_id)
     assert page.beside("Charged") == [money.charged, money.returned]
     beside = {
         int(number): nanos_of(amount) for number, amount in re.findall(r"Order (\d+) [^$]*?, (\$[0-9.]+),", page.line)

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from panel.blueprints.office import layout
 from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.office.forms import after, limit_nanos, operator, status_of, typed
-from panel.blueprints.office.money_forms import MoneyForm, account_link, shown, submit
+from panel.blueprints.office.money_forms import MoneyForm, account_link, amount, submit
 from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import db, transaction
@@ -78,7 +78,7 @@ def confirm(reference: str) -> ResponseReturnValue:
         facts=lambda _wanted: [
             ("Deposit", Markup('<span class="id">{}</span>').format(deposit.reference)),
             ("Account", account_link(user)),
-            ("Amount requested", shown(deposit.amount_nanos)),
+            ("Amount requested", amount(deposit.amount_nanos)),
             ("Payment reference", typed("paid_as")),
         ],
         verb="Add",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from flask import current_app, flash, redirect, url_for
+from flask import current_app, flash, get_template_attribute, redirect, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
@@ -53,12 +53,12 @@ def submit(form: MoneyForm) -> ResponseReturnValue:
 
 def _question(form: MoneyForm, wanted: BalanceChange, *, notice: str = "") -> str:
     effect = balance_changes.effect(wanted, limit_nanos=limit_nanos(), now=utc_now())
-    amount = shown(wanted.amount_nanos)
+    words = shown(wanted.amount_nanos)
     name = form.verb.lower()
     asked = Confirmation(
         title=form.title,
         facts=form.facts(wanted),
-        button=f"Propose to {name} {amount}" if effect.needs_second else f"{form.verb} {amount}",
+        button=f"Propose to {name} {words}" if effect.needs_second else f"{form.verb} {words}",
         away=form.away,
         effect=effect,
         change_nanos=-wanted.amount_nanos if wanted.kind is ProposalKind.DEBIT else wanted.amount_nanos,
@@ -86,15 +86,21 @@ def _has_balance_moved(error: PanelError) -> bool:
 
 def said(done: Done, amount_nanos: int) -> str:
     """What came of it, in a sentence."""
-    amount = shown(amount_nanos)
+    words = shown(amount_nanos)
     if done.proposal_id is not None:
-        return f"Proposal {done.proposal_id} for {amount} is waiting for a second operator. No money has moved yet."
-    return f"{amount} was moved: line {done.transfer_id} of the ledger."
+        return f"Proposal {done.proposal_id} for {words} is waiting for a second operator. No money has moved yet."
+    return f"{words} was moved: line {done.transfer_id} of the ledger."
 
 
 def shown(nanos: int) -> str:
     """An amount in the panel's currency."""
     return money.shown(nanos, currency=current_app.config["PANEL"].currency)
+
+
+def amount(nanos: int) -> Markup:
+    """An amount as a fact of a confirmation page."""
+    rendered: Markup = get_template_attribute("components/money.html", "amount")(nanos)
+    return rendered
 
 
 def account_link(user: User) -> Markup:

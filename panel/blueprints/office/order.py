@@ -7,7 +7,7 @@ from panel.blueprints.office import confirmation, layout
 from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.office.confirmation import Confirmation
 from panel.blueprints.office.forms import limit_nanos
-from panel.blueprints.office.money_forms import shown
+from panel.blueprints.office.money_forms import amount, shown
 from panel.blueprints.shared.forms import whole_number
 from panel.clock import utc_now
 from panel.db import transaction
@@ -145,19 +145,19 @@ def give(order_id: int) -> ResponseReturnValue:
 def _gift_question(order_id: int, gift: Gift) -> Confirmation:
     story = _story(order_id)
     left, balance = goodwill.room(order_id).left_nanos, ledger.balance_nanos(story.customer.id)
-    amount = shown(gift.amount_nanos)
+    words = shown(gift.amount_nanos)
     return Confirmation(
-        title=f"Return {amount} for order {order_id}",
+        title=f"Return {words} for order {order_id}",
         lead="The order’s status and counts do not change.",
         facts=[
             ("Customer", story.customer.email),
-            ("Balance now", shown(balance)),
-            ("Balance after", shown(balance + gift.amount_nanos)),
-            ("Kept for this order now", shown(left)),
-            ("Kept for this order after", shown(left - gift.amount_nanos)),
+            ("Balance now", amount(balance)),
+            ("Balance after", amount(balance + gift.amount_nanos)),
+            ("Kept for this order now", amount(left)),
+            ("Kept for this order after", amount(left - gift.amount_nanos)),
             ("Message to the customer", gift.words.strip()),
         ],
-        button=f"Return {amount}",
+        button=f"Return {words}",
         away=_address(order_id),
     )
 
@@ -213,8 +213,8 @@ def _set_to(status: Status) -> str:
 
 def _money_facts(effect: Settlement) -> list[tuple[str, object]]:
     return [
-        ("Returned to the customer’s balance", shown(effect.returned_nanos)),
-        ("Kept for what was delivered", shown(effect.kept_nanos)),
+        ("Returned to the customer’s balance", amount(effect.returned_nanos)),
+        ("Kept for what was delivered", amount(effect.kept_nanos)),
     ]
 
 

@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from panel.blueprints.office import confirmation, layout
 from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.office.confirmation import Confirmation
-from panel.blueprints.office.money_forms import shown
+from panel.blueprints.office.money_forms import amount, shown
 from panel.blueprints.shared.forms import whole_number
 from panel.clock import utc_now
 from panel.db import transaction
@@ -86,16 +86,16 @@ def _returns(line: ReviewRow, resolution: Resolution) -> Stake | None:
 
 
 def _question(review_id: int, stake: Stake) -> Confirmation:
-    order_id, amount = _line(review_id).review.order_id, shown(stake.held_nanos)
+    order_id = _line(review_id).review.order_id
     return Confirmation(
         title=f"Cancel order {order_id} and return its money",
         lead="The order becomes Canceled. If the provider has it after all, its next report opens a review.",
         facts=[
             ("Customer", stake.customer),
-            ("Returned to the customer’s balance", amount),
+            ("Returned to the customer’s balance", amount(stake.held_nanos)),
             ("Reason, for the audit log", request.form.get("reason", "").strip()),
         ],
-        button=f"Cancel order and return {amount}",
+        button=f"Cancel order and return {shown(stake.held_nanos)}",
         away=layout.with_back(url_for("office_reviews.show", review_id=review_id)),
         is_danger=True,
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-
 from panel.db import db, transaction
 from panel.domain.errors import PanelError
 from panel.domain.status import Status
