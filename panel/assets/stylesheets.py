@@ -23,7 +23,16 @@ SHEETS = {
     # For visitors' pages with a form of more than one field.
     "forms.css": ("css/forms",),
     # On every page of a logged-in user.
-    "members.css": ("css/sides", "css/forms", "css/timeline", "css/members", "css/live", "css/orders", "css/tickets"),
+    "members.css": (
+        "css/sides",
+        "css/forms",
+        "css/timeline",
+        "css/members",
+        "css/live",
+        "css/orders",
+        "css/order",
+        "css/tickets",
+    ),
     "platform.css": ("css/timeline", "css/platform"),
     # Instead of members.css on the office's pages.
     "office.css": ("css/sides", "css/forms", "css/timeline", "css/members", "css/live", "css/tickets", "css/office"),

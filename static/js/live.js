@@ -227,7 +227,11 @@ document.addEventListener("focusin", forget);
 
 // Where there is a dialog that asks first, it opens in place of the page that asks.
 document.addEventListener("click", (event) => {
-  const link = event.target.closest?.("a[data-opens]");
+  const link = event.target.closest?.("a[data-opens], dialog a[data-closes]");
+  if (link?.hasAttribute("data-closes")) {
+    event.preventDefault();
+    return link.closest("dialog").close();
+  }
   const dialog = link && document.getElementById(link.dataset.opens);
   if (!dialog?.showModal || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();

@@ -63,3 +63,16 @@ document.addEventListener("click", (event) => {
 });
 
 document.documentElement.dataset.scripts = "on";
+
+// A copy button says that it has copied, then goes back to its name.
+const COPIED_SHOWN_MS = 2000;
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest?.("[data-copies]");
+  if (!button) return;
+  await navigator.clipboard.writeText(button.dataset.copies);
+  const words = button.textContent;
+  if (words === "Copied") return;
+  button.textContent = "Copied";
+  setTimeout(() => { button.textContent = words; }, COPIED_SHOWN_MS);
+});

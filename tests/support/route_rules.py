@@ -167,6 +167,7 @@ RULES = {
         POST /account/webhooks/<int:receiver_id>/secret
         POST /account/webhooks/<int:receiver_id>/tests
         GET /orders/<int:order_id>
+        GET /orders/<int:order_id>/cancellation
         POST /orders/<int:order_id>/cancellation
         GET /orders/<int:order_id>/live
         GET /orders/<int:order_id>/receipt

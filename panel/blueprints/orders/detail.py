@@ -1,5 +1,7 @@
 """Order detail: the live page, the receipt, and the customer's refill and cancellation requests."""
 
+from datetime import datetime, timedelta
+
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
@@ -14,6 +16,7 @@ from panel.domain.errors import CancelNotAvailable, IllegalTransition, PanelErro
 from panel.domain.status import Status
 from panel.services import delivery_times
 from panel.services.accounts.sessions import PageVersions
+from panel.services.delivery_times import Measure
 from panel.services.orders import cancellations, goodwill, refills, request_progress
 from panel.services.orders import detail as order_detail
 from panel.services.orders.detail import Acts, OwnOrder
@@ -68,6 +71,17 @@ def request_refill(order_id: int) -> ResponseReturnValue:
     return redirect(url_for("order.show", order_id=order_id), code=303)
 
 
+@bp.get("/cancellation")
+@login_required
+def ask_to_cancel(order_id: int) -> ResponseReturnValue:
+    """Ask before the order is canceled. One that can't be shows its page with the reason."""
+    own = _own_or_404(order_id)
+    reason = order_detail.acts(own, now=utc_now()).why_no_cancellation
+    if reason is not None:
+        return _page(own, _versions(), refusal=reason), 409
+    return render_template("orders/cancel.html", own=own)
+
+
 @bp.post("/cancellation")
 @login_required
 def request_cancellation(order_id: int) -> ResponseReturnValue:
@@ -112,9 +126,6 @@ def _page(own: OwnOrder, versions: PageVersions, *, refusal: str = "") -> str:
         region=_region(own, acts, versions),
         is_live=is_live(),
         refusal=refusal,
-        started=delivery_times.time_to_start(own.tool.id, now=now),
-        completed=delivery_times.time_to_completion(own.tool.id, now=now),
-        days=delivery_times.WINDOW.days,
     )
 
 
@@ -123,6 +134,8 @@ def _region(own: OwnOrder, acts: Acts, versions: PageVersions) -> Markup:
     page = _page_number()
     polls = own.status.is_moving and page == 1 and is_live()
     incident = incident_banner.delaying(own.order.provider_id, catalogue_version=versions.catalogue_version)
+    now = utc_now()
+    completed = delivery_times.time_to_completion(own.tool.id, now=now)
     html = render_template(
         "orders/_live_order.html",
         own=own,
@@ -135,9 +148,20 @@ def _region(own: OwnOrder, acts: Acts, versions: PageVersions) -> Markup:
         refills=request_progress.refill_stories(own.id),
         cancellations=request_progress.cancellation_stories(own.id),
         tickets=customer_list.about_order(own.id),
+        started=delivery_times.time_to_start(own.tool.id, now=now),
+        completed=completed,
+        days=delivery_times.WINDOW.days,
+        expected=completed and _expected(own, completed),
         shown=_shown(own.id, versions) if polls else None,
     )
     return Markup(html)  # noqa: S704  (rendered, and escaped, by its template)
+
+
+def _expected(own: OwnOrder, completed: Measure) -> tuple[datetime, datetime]:
+    """By when half, and 9 of 10, of such orders were completed."""
+    seconds = (completed.median_seconds, completed.p90_seconds)
+    median, p90 = (own.order.placed_at + timedelta(seconds=each) for each in seconds)
+    return median, p90
 
 
 def _shown(order_id: int, versions: PageVersions) -> str:

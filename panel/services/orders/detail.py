@@ -5,6 +5,7 @@ Every read names the customer: another customer's order is simply not found.
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
 from sqlalchemy import func, or_, select, text
 
@@ -109,6 +110,11 @@ class TimelineEvent:
     moved_to: Status | None
     sentence: str
     raw: str
+    delivered: int
+    is_count: bool
+
+
+LEAST_RUN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,15 @@ class Timeline:
     lines: tuple[TimelineEvent, ...]
     page: int
     pages: int
+
+    @property
+    def runs(self) -> list[tuple[TimelineEvent, ...]]:
+        """The lines, with counts that follow each other in one run; fewer than three stand alone."""
+        found: list[tuple[TimelineEvent, ...]] = []
+        for is_count, events in groupby(self.lines, key=lambda line: line.is_count):
+            run = tuple(events)
+            found += [run] if is_count and len(run) >= LEAST_RUN else [(line,) for line in run]
+        return found
 
     @property
     def newer(self) -> int | None:
@@ -213,6 +228,8 @@ def _line(event: OrderEvent, quantity: int) -> TimelineEvent:
         moved_to=Status(event.status) if is_move else None,
         sentence=sentence,
         raw=event.raw,
+        delivered=quantity - event.remains,
+        is_count=event.kind == "counted" and not is_move and not event.raw,
     )
 
 
@@ -220,7 +237,7 @@ def money(own: OwnOrder) -> tuple[MoneyLine, ...]:
     """What the charge became, as a sum: kept, returned and held are together the charge, which stands last."""
     order, moved = own.order, settling_transfers(own.id)
     return (
-        MoneyLine("Kept for what ran", order.kept_nanos),
+        MoneyLine("Kept for what was delivered", order.kept_nanos),
         MoneyLine("Returned to your balance", order.returned_nanos, *moved.get(TransferKind.RETURN, ())),
         MoneyLine("Held until the order ends", own.held_nanos),
         MoneyLine("Charged", order.charge_nanos, *moved[TransferKind.CHARGE]),

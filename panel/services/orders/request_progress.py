@@ -45,9 +45,9 @@ def refill_stories(order_id: int) -> list[RequestProgress]:
 def _refill_story(refill: Refill) -> RequestProgress:
     state = RefillState(refill.state)
     steps = [
-        Step("Asked", refill.asked_at, "You asked for it. There is no charge."),
-        Step("Accepted", refill.accepted_at, "It was taken up by whoever delivers this order."),
-        Step("Running", refill.running_at, "Delivery of what dropped began."),
+        Step("Asked", refill.asked_at, "You requested it. There is no charge."),
+        Step("Accepted", refill.accepted_at, "The provider accepted the refill."),
+        Step("Running", refill.running_at, "What dropped is being delivered again."),
     ]
     if not state.is_open:
         # What was not seen on the way is left out: a short top-up can end before anybody looked.
@@ -68,13 +68,13 @@ def cancellation_stories(order_id: int) -> list[RequestProgress]:
 def _cancellation_story(cancellation: Cancellation) -> RequestProgress:
     state = CancellationState(cancellation.state)
     answers = {
-        CancellationState.ASKED: Step("Answered", None, "Whoever delivers this order has not answered yet."),
+        CancellationState.ASKED: Step("Answered", None, "The provider has not answered yet."),
         CancellationState.ACCEPTED: Step(
             "Accepted",
             cancellation.answered_at,
-            "What did not run comes back to your balance when the order ends, not before.",
+            "What is not delivered is returned to your balance when the order ends.",
         ),
         CancellationState.REFUSED: Step("Refused", cancellation.answered_at, cancellation.reason),
     }
-    steps = (Step("Asked", cancellation.asked_at, "You asked for the order to be stopped."), answers[state])
+    steps = (Step("Asked", cancellation.asked_at, "You asked to cancel the order."), answers[state])
     return RequestProgress(cancellation.id, state.value, state is CancellationState.ASKED, steps)

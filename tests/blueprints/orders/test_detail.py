@@ -144,7 +144,7 @@ def test_someone_elses_order_is_not_found_anywhere(client: FlaskClient) -> None:
     order = an_order(status=Status.PARTIAL)
     signed_in(client, a_customer("10"))
 
-    for path in ("", "/live", "/receipt"):
+    for path in ("", "/live", "/receipt", "/cancellation"):
         assert client.get(f"/orders/{order.id}{path}").status_code == 404
     for path in ("/refills", "/cancellation"):
         assert client.post(f"/orders/{order.id}{path}").status_code == 404
@@ -154,7 +154,7 @@ def test_someone_elses_order_is_not_found_anywhere(client: FlaskClient) -> None:
 def test_order_that_does_not_exist_is_not_found(client: FlaskClient, number: str) -> None:
     signed_in(client, a_customer())
 
-    for path in ("", "/live", "/receipt"):
+    for path in ("", "/live", "/receipt", "/cancellation"):
         assert client.get(f"/orders/{number}{path}").status_code == 404
     for path in ("/refills", "/cancellation"):
         assert client.post(f"/orders/{number}{path}").status_code == 404
@@ -217,6 +217,39 @@ def test_pending_order_is_canceled_at_once_with_all_money_back(client: FlaskClie
     assert ledger.balance_nanos(customer.id) == 10_000_000_000
 
 
+def test_cancel_asks_before_it_acts_and_names_the_money(client: FlaskClient) -> None:
+    customer = a_customer("10")
+    order = an_order(customer=customer, price="0.90", can_cancel=True)
+    ended = an_order(customer=customer, status=Status.COMPLETED)
+    signed_in(client, customer)
+
+    page = client.get(f"/orders/{order.id}").text
+    asked, refused = (client.get(f"/orders/{each.id}/cancellation") for each in (order, ended))
+
+    assert f'href="/orders/{order.id}/cancellation" data-opens="cancel-dialog"' in page
+    for text in (page[page.index("<dialog") :], asked.text):
+        assert 'value="0.90"' in text and f"Cancel order {order.id}?" in text
+        assert f'action="/orders/{order.id}/cancellation"' in text
+    assert (refused.status_code, ledger.balance_nanos(customer.id)) == (409, 8_200_000_000)
+    assert "The order has ended as Completed." in refused.text
+
+
+def test_runs_of_counts_are_folded_into_one_line(client: FlaskClient) -> None:
+    customer = a_customer("10")
+    order = an_order(customer=customer, status=Status.IN_PROGRESS, quantity=1_000, remains=900)
+    for remains in (800, 700, 600):
+        with transaction():
+            held = transitions.lock_order(order.id)
+            transitions.apply_moves([Move(held, Status.IN_PROGRESS, remains, source="provider")], now=NOON)
+
+    page = signed_in(client, customer).get(f"/orders/{order.id}").text
+
+    assert "<summary>Delivered 200 to 400 of 1,000, in 3 counts</summary>" in page
+    assert page.count("<summary>Delivered") == 1
+    folded = page[page.index("<summary>Delivered") : page.index("</details>", page.index("<summary>Delivered"))]
+    assert folded.count('id="event-') == 3
+
+
 def test_cancellation_that_the_terms_do_not_offer_is_a_409_with_the_reason(client: FlaskClient) -> None:
     customer = a_customer("10")
     order = an_order(customer=customer, can_cancel=False)
@@ -226,7 +259,8 @@ def test_cancellation_that_the_terms_do_not_offer_is_a_409_with_the_reason(clien
 
     assert answer.status_code == 409
     assert answer.text.count("This tool does not offer cancel.") == 2
-    assert 'form="cancel"' not in client.get(f"/orders/{order.id}").text
+    page = client.get(f"/orders/{order.id}").text
+    assert f'href="/orders/{order.id}/cancellation"' not in page and 'id="cancel-dialog"' not in page
 
 
 def test_refill_is_requested_once(client: FlaskClient) -> None:
