@@ -42,26 +42,26 @@ class ErrorText:
 
 
 ERROR_TEXTS = {
-    400: ErrorText("This request could not be read", "Something in it was missing or damaged. Nothing was changed."),
-    401: ErrorText("Log in first", "This page belongs to an account. Log in, then open it again."),
+    400: ErrorText("This request could not be read", "Part of it was missing or damaged. Nothing was changed."),
+    401: ErrorText("Log in first", "You need to be logged in to see this page. Log in, then open it again."),
     403: ErrorText(
-        "This was not accepted",
-        "The request came from another site, or from a page that is too old. Nothing was changed.",
+        "We didn't accept this request",
+        "It came from another site, or from a page that was open for too long. Nothing was changed.",
     ),
-    404: ErrorText("Page not found", "There is nothing at this address, or it is not yours to see."),
+    404: ErrorText("Page not found", "Nothing is at this address, or it belongs to another account."),
     405: ErrorText(
-        "This page cannot be used that way",
-        "The address exists, but not for this kind of request. Nothing was changed.",
+        "This page can't be used that way",
+        "The address doesn't accept this kind of request. Nothing was changed.",
     ),
     409: ErrorText(
-        "Something changed meanwhile",
-        "Somebody else was faster. Nothing was changed. Look at the present state, then decide again.",
+        "Something changed in the meantime",
+        "Someone else made a change first. Nothing of yours was saved. Check how it is now, then decide again.",
     ),
-    413: ErrorText("That was too much at once", "What you sent is larger than we accept. Nothing was changed."),
-    422: ErrorText("This could not be done", "Something in the form is not as it must be. Nothing was changed."),
-    429: ErrorText("Too many requests", "You are faster than our limit. Nothing was changed. Try again in one minute."),
-    500: ErrorText("Something failed on our side", "It was recorded, and it is ours to repair."),
-    503: ErrorText("Not available right now", "The site is being worked on. Try again in one minute."),
+    413: ErrorText("That is too large", "What you sent is larger than we accept. Nothing was changed."),
+    422: ErrorText("This could not be done", "Something in the form isn't right. Nothing was changed."),
+    429: ErrorText("Too many requests", "You sent more requests than we allow. Nothing was changed. Try again in a minute."),
+    500: ErrorText("Something failed on our side", "We recorded the error and will fix it."),
+    503: ErrorText("Not available right now", "We are working on the site. Try again in a minute."),
 }
 TRY_DATABASE_AGAIN_SECONDS = 5
 AWAY_WORDS = "Our database is busy or can't be reached."

@@ -40,7 +40,7 @@ def test_page_of_a_refusal_has_its_status_the_bar_and_a_way_on(failing: FlaskCli
     assert answer.status_code == status
     assert '<meta name="robots" content="noindex">' in answer.text
     assert answer.text.count("<h1>") == 1
-    assert "Where to go from here" in answer.text
+    assert "Other pages" in answer.text
     assert answer.headers["Cache-Control"] == "no-store"
 
 

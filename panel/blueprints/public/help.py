@@ -58,12 +58,11 @@ def texts() -> Content:
 
 @bp.context_processor
 def _known() -> dict[str, object]:
-    """What every page of this section may say: how figures are counted, and where to write."""
+    """What every page of this section may say: how figures are counted."""
     return {
         "window_days": delivery_times.WINDOW.days,
         "newest_orders": delivery_times.NEWEST_ORDERS,
         "least_sample": delivery_times.LEAST_SAMPLE,
-        "support_email": current_app.config["PANEL"].support_email,
     }
 
 
@@ -92,6 +91,7 @@ def show_status(slug: str) -> ResponseReturnValue:
         page=page,
         status=status,
         part_ids=PART_IDS,
+        contents=[*((anchor, heading) for heading, anchor in PART_IDS.items()), ("related", "Related")],
         own_orders=_own_orders(status),
         before=possible_sources(status),
         is_first=status is FIRST,
@@ -113,7 +113,7 @@ def show_questions() -> ResponseReturnValue:
         "help/faq.html",
         page=page,
         groups=groups,
-        questions=content.questions,
+        contents=[(each.id, each.page.keys.question) for each in content.questions],
         changed=content.questions_changed,
         data=structured_data.questions_page(content),
     )
@@ -149,13 +149,8 @@ def show_reliability() -> ResponseReturnValue:
 
 @bp.get("/contact")
 def show_contact() -> ResponseReturnValue:
-    page, settings = texts().guides["contact"], current_app.config["PANEL"]
-    return render_template(
-        "help/contact.html",
-        page=page,
-        company={"name": "", "address": "", "email": settings.support_email},
-        data=structured_data.guide_page(page, path="/contact"),
-    )
+    page = texts().guides["contact"]
+    return render_template("help/contact.html", page=page, data=structured_data.guide_page(page, path="/contact"))
 
 
 def without_final_slash(page: str) -> ResponseReturnValue:

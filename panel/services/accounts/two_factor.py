@@ -34,11 +34,11 @@ _SIGNS = "abcdefghjkmnpqrstuvwxyz23456789"
 class _Change(Enum):
     """What happened, as a mail begins with it; the name is the log's."""
 
-    SET_UP = "The second factor of your account was turned on"
-    REPLACED = "The second factor of your account was replaced"
-    TURNED_OFF = "The second factor of your account was turned off"
-    RESET = "We took the second factor off your account"
-    NEW_CODES = "New recovery codes were made for your account"
+    SET_UP = "Two-factor authentication was turned on for your account"
+    REPLACED = "The authenticator app of your account was replaced"
+    TURNED_OFF = "Two-factor authentication was turned off for your account"
+    RESET = "We turned off two-factor authentication for your account"
+    NEW_CODES = "New recovery codes were created for your account"
     CODE_USED = "A recovery code of your account was used"
 
 

@@ -40,7 +40,7 @@ def _environment() -> Environment:
     if found is None:
         found = current_app.jinja_env.overlay(autoescape=False, finalize=_on_one_line, keep_trailing_newline=True)
         settings: Settings = current_app.config["PANEL"]
-        ours = {"site_url": settings.public_url, "support_email": settings.support_email}
+        ours = {"site_url": settings.public_url}
         found.globals = {**current_app.jinja_env.globals, **ours}
         current_app.extensions[EXTENSION] = found
     return found

@@ -251,10 +251,10 @@ def test_owner_is_told_by_mail_of_every_change_and_no_secret_is_in_it() -> None:
 
     mails = db.session.query(Mail).filter(Mail.kind == "second_factor").order_by(Mail.id).all()
     assert [mail.subject for mail in mails] == [
-        "The second factor of your account was turned on",
-        "New recovery codes were made for your account",
+        "Two-factor authentication was turned on for your account",
+        "New recovery codes were created for your account",
         "A recovery code of your account was used",
-        "The second factor of your account was turned off",
+        "Two-factor authentication was turned off for your account",
     ]
     assert {mail.email for mail in mails} == {user.email}
     assert not any(secret in mail.text or recovery in mail.text for mail in mails)

@@ -133,7 +133,7 @@ def test_a_refill_that_ends_has_a_mail_of_its_own_and_no_second_one_about_the_or
     mail = told(now=LATER)[-1]
 
     assert mail.subject == f"The refill of order {order.id} was refused"
-    assert "The reason: It has not dropped." in mail.text
+    assert "Reason: It has not dropped." in mail.text
     assert len(told(now=LATER)) == 2
 
 

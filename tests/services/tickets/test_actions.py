@@ -271,7 +271,7 @@ def test_support_is_mailed_of_each_word_of_a_customer(app: Flask) -> None:
     mails = list(db.session.scalars(select(Mail).where(Mail.email == "support@example.com").order_by(Mail.id)))
     assert [mail.subject for mail in mails] == [
         f"Ticket {ticket.id} opened: {{{{ 7 * 7 }}}}",
-        f"Ticket {ticket.id}, a new message: {{{{ 7 * 7 }}}}",
+        f"Ticket {ticket.id}: new message: {{{{ 7 * 7 }}}}",
     ]
     assert "<b>First</b> Bcc: all@example.com" in mails[0].text
     assert f"/office/tickets/{ticket.id}" in mails[1].text
