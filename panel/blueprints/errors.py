@@ -59,7 +59,7 @@ ERROR_TEXTS = {
     ),
     413: ErrorText("That is too large", "What you sent is larger than we accept. Nothing was changed."),
     422: ErrorText("This could not be done", "Something in the form isn't right. Nothing was changed."),
-    429: ErrorText("Too many requests", "You sent more requests than we allow. Nothing was changed. Try again in a minute."),
+    429: ErrorText("Too many requests", "You sent too many requests. Nothing was changed. Try again in a minute."),
     500: ErrorText("Something failed on our side", "We recorded the error and will fix it."),
     503: ErrorText("Not available right now", "We are working on the site. Try again in a minute."),
 }

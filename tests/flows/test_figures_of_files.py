@@ -119,7 +119,7 @@ def test_mail_about_orders_that_ended_has_their_money_and_the_sums(world: World)
             order_notifications.notify_customer(customer_id, now=NOON)
 
     mail = db.session.scalars(select(Mail).where(Mail.email == world.customer.email)).one()
-    parts = {int(number): text for number, text in re.findall(r"^Order (\d+) is (.*?View the order)", mail.text, re.M | re.S)}
+    parts = {int(number): text for number, text in re.findall(r"^Order (\d+) is (.*?View the)", mail.text, re.M | re.S)}
     told = {world.orders[name] for name in ENDED} | {world.orders["in refill"]}
     assert set(parts) == told
     for order_id in told:
