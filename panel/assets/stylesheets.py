@@ -34,6 +34,7 @@ SHEETS = {
         "css/tickets",
     ),
     "platform.css": ("css/timeline", "css/platform"),
+    "ordering.css": ("css/ordering",),
     # Instead of members.css on the office's pages.
     "office.css": ("css/sides", "css/forms", "css/timeline", "css/members", "css/live", "css/tickets", "css/office"),
 }

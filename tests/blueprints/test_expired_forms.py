@@ -47,7 +47,7 @@ def test_order_form_comes_back_filled_and_nothing_is_placed(
     assert answer.headers["Cache-Control"] == "no-store"
     assert REASON in answer.text
     assert '<form method="post" action="/orders/check">' in answer.text
-    assert '<option value="page-visits" selected>' in answer.text
+    assert '<input id="order-tool" type="hidden" name="tool" value="page-visits">' in answer.text
     assert f'value="{LINK}"' in answer.text
     assert 'value="1000"' in answer.text
     assert 'value="request-of-this-form"' in answer.text

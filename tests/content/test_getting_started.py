@@ -81,11 +81,12 @@ def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Rea
     # 5. Fill in the form: a wrong link is explained, too little money is said, and neither charges anything.
     reader.open(GUIDE)
     reader.follow("New order", step="fill-in-the-form")
+    reader.follow(tool.name)
     reader.press("Check your order", tool=tool.slug, link=tool.link_counter_example, quantity="100")
     assert reader.status == 422 and tool.link_example in reader.words
     reader.press("Check your order", tool=tool.slug, link=tool.link_example, quantity=str(tool.maximum))
     assert "Not enough funds" in reader.words and "Nothing was charged" in reader.words
-    reader.open("/orders/new")
+    reader.open(f"/orders/new?tool={tool.slug}")
     reader.press("Check your order", tool=tool.slug, link=tool.link_example, quantity="1000")
     assert "Balance now" in reader.words and "Balance after" in reader.words
     assert ledger.balance_nanos(customer().id) == 5 * deposits.LEAST_NANOS

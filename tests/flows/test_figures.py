@@ -248,7 +248,9 @@ def test_form_that_was_used_shows_the_charge_of_its_order(client: FlaskClient, w
 def test_form_shows_the_price_of_what_is_typed(client: FlaskClient, world: World) -> None:
     page = page_of(client, "/orders/price?tool=odd-visits&quantity=2111")
 
-    assert [figure.nanos for figure in page.figures][-1] == 2_111 * PRICE_NANOS // 1_000
+    charge = 2_111 * PRICE_NANOS // 1_000
+    after = ledger_figures.balance(world.customer_id) - charge
+    assert [figure.nanos for figure in page.figures][:3] == [PRICE_NANOS, charge, after]
 
 
 def test_requests_to_add_money_show_what_was_asked_for(client: FlaskClient, world: World) -> None:

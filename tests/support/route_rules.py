@@ -148,6 +148,7 @@ RULES = {
         GET /orders/new
         GET /orders/price
         POST /orders/selection
+        GET /orders/tools
         GET /orders/waiting
         GET /tickets
         POST /tickets

@@ -9,7 +9,7 @@ from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import PanelError, StaleForm
-from panel.services.catalogue import tool_settings
+from panel.services.catalogue import terms_history, tool_settings
 from panel.services.catalogue import tools as catalogue_tools
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.office import tool_editor
@@ -165,7 +165,7 @@ def _choices() -> list[tuple[str, str]]:
 
 
 def _page(tool: ToolOffer, fields: dict[str, str], errors: dict[str, str] | None = None, *, version: str = "") -> str:
-    log = catalogue_tools.terms_log(tool.tool_id)
+    log = terms_history.terms_log(tool.tool_id)
     return render_template(
         "office/tools/show.html",
         tool=tool,

@@ -16,7 +16,7 @@ from panel.domain import settlement
 from panel.domain.settlement import Settlement
 from panel.domain.status import Status
 from panel.services import delivery_times
-from panel.services.catalogue import favorites, tool_texts
+from panel.services.catalogue import favorites, terms_history, tool_texts
 from panel.services.catalogue import tools as catalogue_tools
 from panel.services.catalogue.tool_texts import ToolText
 from panel.services.catalogue.tools import ToolOffer
@@ -84,7 +84,7 @@ def show(slug: str) -> ResponseReturnValue:
     if tool is None:
         abort(404)
     now = utc_now()
-    quantity, log = _example_quantity(tool), catalogue_tools.terms_log(tool.tool_id)
+    quantity, log = _example_quantity(tool), terms_history.terms_log(tool.tool_id)
     return render_template(
         "tools/show.html",
         tool=tool,

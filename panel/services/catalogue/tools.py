@@ -53,6 +53,7 @@ class ToolOffer:
     provider_name: str
     provider_kind: str
     provider_paused_at: datetime | None
+    provider_add_after: datetime | None
     provider_service: str
 
     @property
@@ -70,6 +71,11 @@ class ToolOffer:
         return not self.is_hidden and not self.link_fault and simulated_tools.is_sold(self)
 
     @property
+    def is_held_back(self) -> bool:
+        """Whether new orders wait: the provider is paused, or gets one order at a time after unclear answers."""
+        return self.provider_paused_at is not None or self.provider_add_after is not None
+
+    @property
     def is_simulated(self) -> bool:
         """Whether its orders only seem to be delivered."""
         return self.provider_kind == simulated_tools.KIND
@@ -84,17 +90,6 @@ class ToolOffer:
 
 
 @dataclass(frozen=True, slots=True)
-class TermsVersion:
-    """One version of a tool's terms, with the moment from which it held."""
-
-    terms_id: int
-    version: int
-    since: datetime
-    name: str
-    terms: TermsWritten
-
-
-@dataclass(frozen=True, slots=True)
 class Imported:
     """What an import did, by slug."""
 
@@ -103,7 +98,7 @@ class Imported:
     unchanged: tuple[str, ...]
 
 
-_TERMS = (
+TERMS_COLUMNS = (
     Terms.price_micros_per_thousand,
     Terms.minimum,
     Terms.maximum,
@@ -124,15 +119,15 @@ _TOOL = (
     Tool.is_hidden,
     Tool.changed_at,
 )
-_PROVIDER = (Provider.id, Provider.name, Provider.kind, Provider.paused_at, Tool.provider_service)
-_OFFER: Select[*tuple[Any, ...]] = (
-    select(*_TOOL, Terms.id, Terms.version, *_TERMS, *_PROVIDER)
+_PROVIDER = (Provider.id, Provider.name, Provider.kind, Provider.paused_at, Provider.add_after, Tool.provider_service)
+OFFERS: Select[*tuple[Any, ...]] = (
+    select(*_TOOL, Terms.id, Terms.version, *TERMS_COLUMNS, *_PROVIDER)
     .join(Terms, Terms.id == Tool.terms_id)
     .join(Provider, Provider.id == Tool.provider_id)
 )
-_BY_SLUG = _OFFER.where(Tool.slug == bindparam("slug"))
-_BY_ID = _OFFER.where(Tool.id == bindparam("tool_id"))
-_VISIBLE = _OFFER.where(Tool.is_hidden.is_(False)).order_by(Tool.name, Tool.id)
+_BY_SLUG = OFFERS.where(Tool.slug == bindparam("slug"))
+_BY_ID = OFFERS.where(Tool.id == bindparam("tool_id"))
+_VISIBLE = OFFERS.where(Tool.is_hidden.is_(False)).order_by(Tool.name, Tool.id)
 
 
 def listed(*, category: str | None = None, refill: bool | None = None) -> list[ToolOffer]:
@@ -142,13 +137,13 @@ def listed(*, category: str | None = None, refill: bool | None = None) -> list[T
         statement = statement.where(Tool.category == category)
     if refill is not None:
         statement = statement.where(Terms.refill_days.is_not(None) if refill else Terms.refill_days.is_(None))
-    return [tool for row in db.session.execute(statement) if (tool := _offer(row)).is_offered]
+    return [tool for row in db.session.execute(statement) if (tool := to_offer(row)).is_offered]
 
 
 def listed_all() -> list[ToolOffer]:
     """Every tool, hidden ones too, by slug; but for the one that the panel's own test orders are of."""
-    customers = _OFFER.where(Tool.slug != test_orders.TOOL_SLUG)
-    return [_offer(row) for row in db.session.execute(customers.order_by(Tool.slug))]
+    customers = OFFERS.where(Tool.slug != test_orders.TOOL_SLUG)
+    return [to_offer(row) for row in db.session.execute(customers.order_by(Tool.slug))]
 
 
 def categories() -> list[str]:
@@ -166,22 +161,13 @@ def find(slug: str) -> ToolOffer | None:
 def find_any(slug: str) -> ToolOffer | None:
     """The tool of this slug, hidden or not."""
     row = db.session.execute(_BY_SLUG, {"slug": slug}).first()
-    return None if row is None else _offer(row)
+    return None if row is None else to_offer(row)
 
 
 def offer(tool_id: int) -> ToolOffer | None:
     """The tool of this number, hidden or not."""
     row = db.session.execute(_BY_ID, {"tool_id": tool_id}).first()
-    return None if row is None else _offer(row)
-
-
-def terms_log(tool_id: int) -> list[TermsVersion]:
-    """Every version of the tool's terms, newest first."""
-    statement: Select[*tuple[Any, ...]] = select(Terms.id, Terms.version, Terms.since, Terms.name, *_TERMS).where(
-        Terms.tool_id == tool_id
-    )
-    rows = db.session.execute(statement.order_by(Terms.version.desc()))
-    return [TermsVersion(row[0], row[1], row[2], row[3], TermsWritten(*row[4:])) for row in rows]
+    return None if row is None else to_offer(row)
 
 
 _VERSION = select(table_of(Catalogue).c.version)
@@ -296,5 +282,6 @@ def terms_of(tool: ToolOffer) -> TermsWritten:
     return TermsWritten(**{field.name: getattr(tool, field.name) for field in fields(TermsWritten)})
 
 
-def _offer(row: Sequence[Any]) -> ToolOffer:
+def to_offer(row: Sequence[Any]) -> ToolOffer:
+    """A row of OFFERS as the tool it is of."""
     return ToolOffer(*row)

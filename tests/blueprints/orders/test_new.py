@@ -35,7 +35,7 @@ def test_form_keeps_the_tool_of_the_link_and_shows_its_terms(client: FlaskClient
 
     page = signed_in(client, a_customer()).get("/orders/new?tool=page-visits&quantity=2000").text
 
-    assert '<option value="page-visits" selected>' in page
+    assert '<input id="order-tool" type="hidden" name="tool" value="page-visits">' in page
     assert "Terms of Page visits" in page
     assert re.search(r"2,000 visits × .*\$0\.90.* ÷ 1,000 = .*\$1\.80", page)
     assert _hidden(page, "terms") == str(tool.terms_id)
@@ -46,7 +46,7 @@ def test_each_form_has_a_number_of_its_own(client: FlaskClient) -> None:
     a_tool("page-visits")
     signed_in(client, a_customer())
 
-    numbers = {_hidden(client.get("/orders/new").text, "request_id") for _ in range(3)}
+    numbers = {_hidden(client.get("/orders/new?tool=page-visits").text, "request_id") for _ in range(3)}
 
     assert len(numbers) == 3
 
@@ -158,7 +158,8 @@ def test_link_that_only_opens_on_a_private_network_is_refused_before_money_moves
 def test_fields_for_addresses_and_figures_are_left_as_they_are_typed(client: FlaskClient) -> None:
     a_tool("page-visits")
 
-    pages = [signed_in(client, a_customer()).get(path).text for path in ("/orders/new", "/balance/add", "/orders/mass")]
+    paths = ("/orders/new?tool=page-visits", "/balance/add", "/orders/mass")
+    pages = [signed_in(client, a_customer()).get(path).text for path in paths]
 
     for name, page in zip(("link", "amount", "lines"), pages, strict=True):
         tag = re.search(rf'<(?:input|textarea) id="{name}"[^>]*>', page)
@@ -224,7 +225,7 @@ def test_order_again_is_filled_in_from_the_earlier_order(
 
     page = signed_in(client, customer).get(f"/orders/new?again={order.id}").text
 
-    assert '<option value="page-visits" selected>' in page
+    assert '<input id="order-tool" type="hidden" name="tool" value="page-visits">' in page
     assert f'value="{LINK}"' in page
     assert f'name="quantity" type="text" value="{quantity}"' in page
 

@@ -27,7 +27,22 @@ def _transfers() -> int:
     return db.session.scalar(select(func.count()).select_from(Transfer)) or 0
 
 
-WRONG_QUANTITIES = ["-1", "0", "", "1e3", "1.5", " 100", "１００", "49", "2001", str(2**63), str(10**30), "9" * 5_000]
+WRONG_QUANTITIES = [
+    "-1",
+    "0",
+    "",
+    "1e3",
+    "1.5",
+    "1,00",
+    "1.000",
+    "1,000 000",
+    "１００",
+    "49",
+    "2001",
+    str(2**63),
+    str(10**30),
+    "9" * 5_000,
+]
 
 
 @pytest.mark.parametrize("path", ["/orders", "/orders/check"])

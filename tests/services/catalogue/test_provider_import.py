@@ -6,7 +6,7 @@ from sqlalchemy import select
 from panel.db import db, transaction
 from panel.domain.errors import ActionRefused
 from panel.models import AuditLogEntry, Review, Tool
-from panel.services.catalogue import tool_settings, tools
+from panel.services.catalogue import terms_history, tool_settings, tools
 from tests.support.catalogue_imports import a_row, imported, offered
 from tests.support.factories import NOON
 
@@ -49,7 +49,7 @@ def test_a_second_import_updates_price_and_limits_as_new_terms() -> None:
     tool = offered()
     assert did.changed == ["page-visits-1"]
     assert (tool.price_micros_per_thousand, tool.maximum, tool.refill_days) == (950_000, 20_000, None)
-    assert [each.version for each in tools.terms_log(tool.tool_id)] == [2, 1]
+    assert [each.version for each in terms_history.terms_log(tool.tool_id)] == [2, 1]
 
 
 def test_the_same_catalogue_again_changes_nothing() -> None:

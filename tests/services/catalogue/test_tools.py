@@ -9,7 +9,7 @@ from panel.db import db, transaction
 from panel.domain import money
 from panel.domain.errors import BadCatalogue
 from panel.models import Terms, Tool
-from panel.services.catalogue import file_format, tools
+from panel.services.catalogue import file_format, terms_history, tools
 from tests.support.factories import NOON, a_provider, a_tool
 
 LATER = NOON.replace(hour=15)
@@ -216,7 +216,7 @@ def test_other_terms_become_the_next_version(old: str, new: str, field: str, val
     assert did.changed == ("page-visits",)
     assert getattr(tool, field) == value
     assert (tool.terms_version, tool.changed_at, tools.version()) == (2, LATER, version + 1)
-    log = tools.terms_log(tool.tool_id)
+    log = terms_history.terms_log(tool.tool_id)
     assert [(each.version, each.since, each.terms_id) for each in log] == [
         (2, LATER, tool.terms_id),
         (1, NOON, first.terms_id),

@@ -1,0 +1,25 @@
+"""Quick amounts of the order form: the minimum, 500, 1,000 and the most that the balance pays for."""
+
+from dataclasses import dataclass
+
+from panel.services.catalogue.tools import ToolOffer
+
+USUAL = (500, 1_000)
+
+
+@dataclass(frozen=True, slots=True)
+class QuickAmount:
+    """A quantity to choose with one press, and what it is besides a number."""
+
+    quantity: int
+    words: str = ""
+
+
+def of(tool: ToolOffer, *, balance_nanos: int) -> list[QuickAmount]:
+    """The amounts this tool takes, each once, smallest first."""
+    affordable = min(tool.maximum, balance_nanos // tool.price_micros_per_thousand)
+    amounts = {quantity: QuickAmount(quantity) for quantity in USUAL if tool.minimum <= quantity <= tool.maximum}
+    if affordable >= tool.minimum:
+        amounts[affordable] = QuickAmount(affordable, "Maximum" if affordable == tool.maximum else "Max for balance")
+    amounts[tool.minimum] = QuickAmount(tool.minimum, "Minimum")
+    return sorted(amounts.values(), key=lambda amount: amount.quantity)

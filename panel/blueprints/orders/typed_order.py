@@ -1,0 +1,87 @@
+"""The order form's fields as they were typed, and everything that is wrong with them.
+
+Nothing typed or hidden in a form is believed: each field comes once or is refused.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from flask import request
+
+from panel.domain import pricing
+from panel.domain.errors import PanelError, UnknownTool
+from panel.services.orders import placing as order_placing
+from panel.services.orders import waiting_order
+from panel.services.orders.placing import Placing, Quote
+from panel.services.orders.waiting_order import WaitingOrder
+
+_TERMS_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+CAME_TWICE = "This field came more than once. Send it once."
+NO_NUMBER = "The form came without a usable number of its own. It has a new one now: look at it and send it again."
+NO_TERMS = "The form did not say which terms you saw. Check the order again."
+
+
+@dataclass(frozen=True)
+class TypedOrder:
+    """What is in the form's fields, and what is wrong with how they came."""
+
+    tool: str = ""
+    link: str = ""
+    quantity: str = ""
+    request_id: str = ""
+    terms: str = ""
+    errors: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def plain_quantity(self) -> str:
+        """The quantity without thousands separators: services take plain digits only."""
+        return pricing.ungrouped(self.quantity)
+
+    def placing(self) -> Placing:
+        terms_id = int(self.terms) if self.terms else None
+        return Placing(self.tool, self.link, self.plain_quantity, request_id=self.request_id, terms_id=terms_id)
+
+    def quote(self) -> Quote:
+        """The order as it would be placed now. Raises what `placing.quote` raises."""
+        return order_placing.quote(self.tool, link=self.link, quantity=self.plain_quantity)
+
+    def kept_path(self, customer_id: int, *, now: datetime) -> str:
+        """The address that brings this customer back to the check page of this order."""
+        kept = WaitingOrder(self.tool, self.link, self.plain_quantity, self.request_id)
+        return waiting_order.path_of(kept, customer_id=customer_id, now=now)
+
+
+def from_form() -> TypedOrder:
+    """The form's fields, each of which has to come once; further fields are not read."""
+    names = ("tool", "link", "quantity", "request_id", "terms")
+    errors = [(name, CAME_TWICE) for name in names if len(request.form.getlist(name)) > 1]
+    terms = request.form.get("terms")
+    if terms is not None and not _TERMS_ID.fullmatch(terms):
+        errors.append(("terms", NO_TERMS))
+    tool, link, quantity, request_id, _terms = (request.form.get(name, "") for name in names)
+    return TypedOrder(tool, link, quantity, request_id, terms=terms or "", errors=tuple(errors))
+
+
+def with_request_id(typed: TypedOrder) -> TypedOrder:
+    """The same with an idempotency key, if it came without one."""
+    if typed.request_id or "request_id" in dict(typed.errors):
+        return typed
+    return replace(typed, request_id=order_placing.new_request_id())
+
+
+def with_faults(typed: TypedOrder, raised: PanelError | None = None) -> TypedOrder:
+    """The fields together with everything that is wrong with them, one sentence a field."""
+    errors = dict(typed.errors)
+    if raised is not None:
+        errors.setdefault(raised.field or "", raised.message)
+    if not order_placing.is_request_id(typed.request_id):
+        errors["request_id"] = NO_NUMBER
+    try:
+        offer = order_placing.offer_of(typed.tool)
+    except UnknownTool as error:
+        errors.setdefault("tool", error.message if typed.tool else "Choose a tool.")
+    else:
+        for fault in order_placing.faults(offer, link=typed.link, quantity=typed.plain_quantity):
+            errors.setdefault(fault.field or "", fault.message)
+    return replace(typed, errors=tuple(errors.items()))
