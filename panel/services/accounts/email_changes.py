@@ -1,4 +1,4 @@
-"""Whether an account's email is its owner's: confirmed by a link at sign-up, changed by a link in each mailbox."""
+"""Email confirmation and email changes: a link confirms a new account, and a change needs a link in both mailboxes."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,13 +19,13 @@ from panel.services.mail import templates as mail_templates
 
 CONFIRM_WITHIN = timedelta(days=3)
 CHANGE_WITHIN = timedelta(hours=24)
-# An address that nobody has confirmed may be a stranger's: this seldom it gets a mail of one kind.
+# Minimum time between mails of one kind to an unconfirmed address, which may be a stranger's.
 UNCONFIRMED_EVERY = timedelta(hours=1)
 AGAIN = "Look in the spam folder too, or send another link in {wait}."
 
 
 class Opened(StrEnum):
-    """What came of opening a link for a change of email."""
+    """Result of opening a link of an email change."""
 
     WAITING = "waiting"
     DONE = "done"
@@ -34,7 +34,7 @@ class Opened(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ConfirmationSide:
-    """One of the two links of a change: the change, and whether this is the link to the new address."""
+    """One of the two links of an email change, with its side (old or new address)."""
 
     change: EmailChange
     is_new: bool
@@ -45,7 +45,7 @@ class ConfirmationSide:
 
 
 def ask_to_confirm(user_id: int, *, now: datetime) -> bool:
-    """Mail a link that confirms the address. False when it is confirmed already. Raises Refused for a closed one."""
+    """Mail a confirmation link. False if the address is already confirmed. Raises Refused for a closed account."""
     email_links.hold_open(user_id)
     user = users.find(user_id)
     if user.email_confirmed_at is not None:
@@ -75,7 +75,7 @@ def find_confirmation(token: str, *, now: datetime) -> EmailLink | None:
 
 
 def confirm(token: str, *, now: datetime) -> None:
-    """The address is its owner's. Raises LinkIsSpent, also when the account has another address by now."""
+    """Confirm the address. Raises LinkIsSpent, also if the account has another address by now."""
     link = email_links.use(token, LinkPurpose.CONFIRM, now=now)
     same = update(User).where(User.id == link.user_id, User.email == link.email, User.closed_at.is_(None))
     if not execute_write(same.values(email_confirmed_at=now)):
@@ -86,14 +86,14 @@ def confirm(token: str, *, now: datetime) -> None:
 def ask_to_change(user_id: int, new_email: str, *, now: datetime) -> EmailChange:
     """Mail a link to both addresses; the change happens when both were opened. Raises BadInput or Refused.
 
-    What was asked before is void. An address that has an account gets no link, and the requester does not learn of it.
+    Replaces an earlier request. An address with an account gets no link, and the requester can't tell.
     """
     new_email = users.normalize_email(new_email)
     email_links.hold_open(user_id)
     user = users.find(user_id)
     if user.email in email_address.spellings(new_email):
         raise BadInput("This is your email already.", field="email")
-    # By this person: what others ask for must not keep anybody from an address.
+    # Counted per requester: others' requests must not block anybody's own change.
     asked_before = (EmailChange.user_id == user_id, EmailChange.new_email == new_email)
     last = db.session.scalar(select(func.max(EmailChange.asked_at)).where(*asked_before))
     if last is not None:
@@ -148,7 +148,7 @@ def _mail_link(
 
 
 def open_change(user_id: int, *, now: datetime) -> EmailChange | None:
-    """The change that waits for its links to be opened."""
+    """The pending email change."""
     return db.session.scalar(
         select(EmailChange).where(
             EmailChange.user_id == user_id, EmailChange.ended_at.is_(None), EmailChange.expires_at > now
@@ -157,7 +157,7 @@ def open_change(user_id: int, *, now: datetime) -> EmailChange | None:
 
 
 def find_side(token: str, *, now: datetime) -> ConfirmationSide | None:
-    """The change that this link belongs to, while it works."""
+    """The pending change this link belongs to; None if the link has expired."""
     hashed = token_hash(token)
     found = db.session.scalar(
         select(EmailChange).where(
@@ -170,11 +170,11 @@ def find_side(token: str, *, now: datetime) -> ConfirmationSide | None:
 
 
 def open_side(token: str, *, now: datetime) -> Opened:
-    """Open one of the two links; with the second one the account has its new email. Raises LinkIsSpent."""
+    """Open one of the two links; the second one completes the change. Raises LinkIsSpent."""
     side = find_side(token, now=now)
     if side is None:
         raise LinkIsSpent("This link works no more: it was used, it is too old, or a newer change took its place.")
-    # Held, so that both links opened at once do not each miss the other.
+    # Locked, so that two links opened at the same time see each other.
     asked = db.session.execute(
         lock_rows(select(EmailChange).where(EmailChange.id == side.change.id)).execution_options(populate_existing=True)
     ).scalar_one()
@@ -190,7 +190,7 @@ def open_side(token: str, *, now: datetime) -> Opened:
 
 
 def _make(asked: EmailChange, *, now: datetime) -> Opened:
-    """The account gets its new email, unless somebody opened an account with it meanwhile."""
+    """Set the new email, unless somebody has opened an account with it in the meantime."""
     asked.ended_at = now
     db.session.flush()
     if users.id_by_email(asked.new_email) not in (None, asked.user_id):

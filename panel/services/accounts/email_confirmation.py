@@ -1,7 +1,7 @@
-"""Email confirmation as a condition: API keys, webhooks and a second factor need an email that its owner has confirmed.
+"""Confirmed email requirement for API keys, webhooks and two-factor authentication.
 
-Until then the account may be a stranger's who typed somebody else's address: nothing that outlives a password may be
-made in it.
+Before confirmation the account may belong to a stranger who typed somebody else's address, so nothing that survives a
+password reset may be created.
 """
 
 from datetime import datetime
@@ -21,7 +21,7 @@ NOT_YET = "Confirm your email first: open the link that we sent there. Nothing w
 
 
 def hold_confirmed(user_id: int) -> None:
-    """Hold this person's account until the transaction ends. Raises Refused where it is closed, EmailNotConfirmed."""
+    """Lock the user until the transaction ends. Raises Refused if the account is closed, and EmailNotConfirmed."""
     ledger.lock_accounts([user_id])
     check_open([user_id])
     if db.session.scalar(select(User.email_confirmed_at).where(User.id == user_id)) is None:
@@ -31,7 +31,7 @@ def hold_confirmed(user_id: int) -> None:
 def hold_own(person: SignedIn, *, now: datetime) -> None:
     """Lock the user's own account, and check again whether this device is still logged in.
 
-    A password reset that came first ended it: what a stranger had sent just before must not be made after. Raises
+    A password reset may have ended the session: a request sent just before must not take effect after it. Raises
     StaleForm.
     """
     ledger.lock_accounts([person.id])
@@ -40,7 +40,7 @@ def hold_own(person: SignedIn, *, now: datetime) -> None:
 
 
 def confirm_by_hand(email: str, *, detail: str = "", actor: str, now: datetime) -> None:
-    """Confirm the email of an account for its owner, as an operator. Raises NotFound, or Refused if it is confirmed."""
+    """Confirm an account's email as an operator. Raises NotFound, or Refused if it is already confirmed."""
     user_id = users.id_by_email(email)
     if user_id is None:
         raise NotFound(f"There is no account with the email {email}.")
@@ -48,7 +48,7 @@ def confirm_by_hand(email: str, *, detail: str = "", actor: str, now: datetime) 
 
 
 def confirm_account(user_id: int, *, detail: str, actor: str, now: datetime) -> None:
-    """As `confirm_by_hand`, for the account of this number."""
+    """Same as `confirm_by_hand`, by user id."""
     ledger.lock_accounts([user_id])
     check_open([user_id])
     unconfirmed = update(User).where(User.id == user_id, User.email_confirmed_at.is_(None))

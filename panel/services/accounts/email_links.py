@@ -1,4 +1,4 @@
-"""Links that are mailed and work once: the mail holds a random token, we hold its hash."""
+"""Mailed single-use links: the mail has a random token, the database its hash."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -21,11 +21,11 @@ def new_token() -> str:
 
 
 def make(user_id: int, purpose: LinkPurpose, *, email: str, lasts: timedelta, now: datetime) -> str:
-    """The token of a fresh link. Those that confirm an email and were mailed before stop working.
+    """Create a link and return its token. Earlier confirmation links stop working.
 
-    Those that set a password go on until one is used: else whoever requests another stops the one that is on its way
-    to the owner. The account is held, so that of two that are made at once the earlier one ends too. Raises Refused
-    where it is closed.
+    Password reset links stay valid until one is used; otherwise anyone could cancel the owner's link by requesting
+    another. The user is locked, so that of two links created at once the earlier one ends too. Raises Refused if the
+    account is closed.
     """
     hold_open(user_id)
     if purpose is not LinkPurpose.RESET:
@@ -45,13 +45,13 @@ def make(user_id: int, purpose: LinkPurpose, *, email: str, lasts: timedelta, no
 
 
 def hold_open(user_id: int) -> None:
-    """Hold this person's account until the transaction ends, as its closing does. Raises Refused where it is closed."""
+    """Lock the user until the transaction ends, as closing does. Raises Refused if the account is closed."""
     ledger.lock_accounts([user_id])
     check_open([user_id])
 
 
 def find(token: str, purpose: LinkPurpose, *, now: datetime) -> EmailLink | None:
-    """The link with this token, while it works."""
+    """The link with this token; None if it was used or has expired."""
     return db.session.scalar(
         select(EmailLink).where(
             EmailLink.token_hash == token_hash(token),
@@ -63,7 +63,7 @@ def find(token: str, purpose: LinkPurpose, *, now: datetime) -> EmailLink | None
 
 
 def use(token: str, purpose: LinkPurpose, *, now: datetime) -> EmailLink:
-    """Use the link up. Raises LinkIsSpent when it works no more, or another one at once was faster."""
+    """Mark the link as used. Raises LinkIsSpent if it no longer works or a concurrent request was first."""
     link = find(token, purpose, now=now)
     if link is not None:
         mine = update(EmailLink).where(EmailLink.id == link.id, EmailLink.ended_at.is_(None))
@@ -73,13 +73,13 @@ def use(token: str, purpose: LinkPurpose, *, now: datetime) -> EmailLink:
 
 
 def last_made(email: str, purpose: LinkPurpose) -> datetime | None:
-    """When a link for this purpose was last mailed to this address."""
+    """When the last link for this purpose was mailed to this address."""
     made = select(func.max(EmailLink.made_at)).where(EmailLink.email == email, EmailLink.purpose == purpose)
     return db.session.scalar(made)
 
 
 def end_all(user_id: int, purpose: LinkPurpose | None = None, *, now: datetime) -> None:
-    """Whatever was mailed to this person for this purpose, or for any, works no more."""
+    """Revoke this user's links for one purpose, or all of them."""
     open_links = update(EmailLink).where(EmailLink.user_id == user_id, EmailLink.ended_at.is_(None))
     if purpose is not None:
         open_links = open_links.where(EmailLink.purpose == purpose)
@@ -87,20 +87,20 @@ def end_all(user_id: int, purpose: LinkPurpose | None = None, *, now: datetime) 
 
 
 def end_changes(user_id: int, *, now: datetime) -> None:
-    """No change of this person's email waits any more."""
+    """Cancel this user's pending email changes."""
     execute_write(
         update(EmailChange).where(EmailChange.user_id == user_id, EmailChange.ended_at.is_(None)).values(ended_at=now)
     )
 
 
 def end_everyones(*, now: datetime) -> None:
-    """No link that was mailed to anybody works any more, and no change of an email waits."""
+    """Revoke all mailed links and pending email changes of all users."""
     for model in (EmailLink, EmailChange):
         execute_write(update(model).where(model.ended_at.is_(None)).values(ended_at=now))
 
 
 def purge(*, now: datetime) -> int:
-    """Drop links and changes of email that ran out long ago. How many."""
+    """Delete links and email changes that expired long ago. Returns their number."""
     before = now - KEPT_FOR
     links = execute_write(delete(EmailLink).where(EmailLink.expires_at < before))
     return links + execute_write(delete(EmailChange).where(EmailChange.expires_at < before))

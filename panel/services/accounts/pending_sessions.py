@@ -1,6 +1,6 @@
 """Pending sessions: the password was correct, the two-factor code is still needed.
 
-It is no session: it opens nothing, lasts ten minutes, and ends when the code is right or the password changes.
+A pending session gives no access, lasts ten minutes, and ends with the right code or a password change.
 """
 
 import secrets
@@ -18,7 +18,7 @@ LASTS = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class HalfSignedIn:
-    """Whose password was right, and the token of the browser that showed it."""
+    """A log-in that waits for its code: the user, and the browser's token."""
 
     token: str
     half_id: int
@@ -27,7 +27,7 @@ class HalfSignedIn:
 
 
 def begin(user: User, *, now: datetime) -> HalfSignedIn:
-    """Keep that this person's password was right. Those that were never finished are forgotten on the way.
+    """Start a pending session, and delete expired ones.
 
     Raises AccountDisabled.
     """
@@ -53,7 +53,7 @@ def find(token: str, *, now: datetime) -> HalfSignedIn | None:
 
 
 def finish(half_id: int) -> bool:
-    """Use it up. False when that was done before, or when the password has changed meanwhile."""
+    """Consume the pending session. False if it was used or the password has changed in the meantime."""
     ended = db.session.execute(delete(PendingSession).where(PendingSession.id == half_id).returning(PendingSession.id))
     return ended.first() is not None
 

@@ -1,6 +1,6 @@
-"""Signed-in devices.
+"""Login sessions, one per device.
 
-The cookie holds a random token, the table its hash. Ending a row here signs the device out at once.
+The cookie has a random token, the table its hash. Ending the row logs the device out immediately.
 """
 
 import hashlib
@@ -16,19 +16,19 @@ from panel.domain.errors import AccountDisabled
 from panel.models import Account, Catalogue, LoginSession, User
 from panel.services.mail import security_alerts
 
-# Where the session cookie keeps the token. Flask-Login reads and writes it under this name.
+# Key of the token in the session cookie; Flask-Login uses this name.
 TOKEN_KEY = "_user_id"  # noqa: S105
-# Where a layer before Flask leaves whom it has read, for the request that goes on.
+# WSGI environ key under which the middleware passes on the user it has already read.
 SIGNED_IN = "panel.signed_in"
 LASTS = timedelta(days=30)
-# An operator's session ends after this long without use. A page that asks for news by itself is no use.
+# Idle timeout of operators' sessions. Automatic polling doesn't count as use.
 OPERATORS_IDLE = timedelta(hours=12)
 USE_NOTED_EVERY = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
 class PageVersions:
-    """What a page of one person depends on, as read from the database before the page's own reads."""
+    """Versions that a user's page depends on, read before the page's own queries."""
 
     user_id: int
     state_version: int
@@ -37,7 +37,7 @@ class PageVersions:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """The logged-in user and device: all that a request needs to know, and what Flask-Login asks of a user."""
+    """The logged-in user and device, with the interface Flask-Login expects of a user."""
 
     token: str
     id: int
@@ -49,7 +49,7 @@ class SignedIn:
     balance_nanos: int
     has_second_factor: bool
     has_confirmed_email: bool
-    # Whether this use of an operator's session must be noted, so that it goes on.
+    # Whether this use must be recorded to keep an operator's session alive.
     is_use_due: bool
 
     is_authenticated = True
@@ -69,10 +69,10 @@ _MOMENT = SIGN_INS.c.seen_at.type
 
 
 def is_login_allowed() -> ColumnElement[bool]:
-    """What holds of everyone who is signed in, whichever way they came: asked with every request.
+    """Conditions for every logged-in request.
 
-    The account is open, no operator has disabled it, and where it has a second factor, this device has shown it.
-    An operator has used the session in the last hours. Takes the values of `moments`.
+    The account is open and not disabled; with two-factor authentication, this session has passed it; an operator's
+    session is not idle. Takes the values of `time_bounds`.
     """
     in_use = or_(USERS.c.is_operator.is_(False), SIGN_INS.c.seen_at > bindparam("idle_since", type_=_MOMENT))
     has_shown = or_(USERS.c.sealed_totp == literal_column("''"), SIGN_INS.c.second_factor_at.is_not(None))
@@ -80,12 +80,12 @@ def is_login_allowed() -> ColumnElement[bool]:
 
 
 def time_bounds(now: datetime) -> dict[str, datetime]:
-    """The values that FIND and PRESENT compare times with."""
+    """Bound values for the time comparisons of FIND and PRESENT."""
     return {"since": now - LASTS, "idle_since": now - OPERATORS_IDLE, "noted_since": now - USE_NOTED_EVERY}
 
 
-# Asked by every request: a statement of Core, which costs a third of one of the ORM, and one statement for what
-# nearly every page shows or depends on.
+# Executed for every request, so it is a Core statement (a third of the ORM's cost), and it reads everything that nearly
+# every page needs.
 FIND = (
     select(
         USERS.c.id,
@@ -112,18 +112,18 @@ FIND = (
 
 
 def token_hash(token: str) -> str:
-    """What the table keeps of a token."""
+    """Hash of a token, as stored."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def find(token: str, *, now: datetime) -> SignedIn | None:
-    """Who holds this token, unless that device was signed out or signed in more than 30 days ago."""
+    """The user of this token; None if the session has ended or is older than 30 days."""
     row = db.session.execute(FIND, {"token_hash": token_hash(token), **time_bounds(now)}).first()
     return None if row is None else SignedIn(token, *row)
 
 
 def from_row(token: str, row: tuple[Any, ...]) -> SignedIn:
-    """Who this is, from a row of `FIND` as a driver gives it: SQLite has whole numbers for yes and no."""
+    """Build the user from a raw driver row of `FIND`; SQLite returns integers for booleans."""
     *told, has_second_factor, has_confirmed_email, is_use_due = row
     user_id, email, is_operator, state, sign_in_id, catalogue, balance_nanos = told
     facts = map(bool, (has_second_factor, has_confirmed_email, is_use_due))
@@ -131,7 +131,7 @@ def from_row(token: str, row: tuple[Any, ...]) -> SignedIn:
 
 
 def check_not_disabled(user: User) -> None:
-    """Raises AccountDisabled for a person whom an operator keeps out: told only to whoever knew the password."""
+    """Raises AccountDisabled for a disabled account. Call it only after the password was correct."""
     if user.disabled_at is not None:
         raise AccountDisabled(
             "This account is disabled. Its orders go on, and what comes back from them is kept on its balance."
@@ -139,7 +139,7 @@ def check_not_disabled(user: User) -> None:
 
 
 def log_in(user: User, *, device: str, network: str, has_shown_second_factor: bool = False, now: datetime) -> SignedIn:
-    """Sign a device in with a fresh token. An account with a second factor takes no device that has not shown it."""
+    """Start a session with a new token. With two-factor authentication the session must have passed it."""
     check_not_disabled(user)
     token = secrets.token_urlsafe(32)
     row = LoginSession(
@@ -161,19 +161,19 @@ def log_in(user: User, *, device: str, network: str, has_shown_second_factor: bo
 
 
 def note_use(sign_in_id: int, *, now: datetime) -> None:
-    """This device was used just now."""
+    """Record that the session was used now."""
     db.session.execute(
         update(LoginSession).where(LoginSession.id == sign_in_id, LoginSession.seen_at < now).values(seen_at=now)
     )
 
 
 def note_second_factor(sign_in_id: int, *, now: datetime) -> None:
-    """This device has shown the second factor of its account."""
+    """Record that the session passed two-factor authentication."""
     db.session.execute(update(LoginSession).where(LoginSession.id == sign_in_id).values(second_factor_at=now))
 
 
 def devices(user_id: int, *, now: datetime) -> list[LoginSession]:
-    """The devices that are signed in, the newest first."""
+    """Active sessions, newest first."""
     is_operator = select(User.is_operator).where(User.id == user_id).scalar_subquery()
     in_use = or_(is_operator.is_(False), LoginSession.seen_at > now - OPERATORS_IDLE)
     return list(
@@ -191,7 +191,7 @@ def devices(user_id: int, *, now: datetime) -> list[LoginSession]:
 
 
 def end_session(sign_in_id: int, *, user_id: int, now: datetime) -> bool:
-    """Sign one of this person's devices out. False when there is none such."""
+    """End one of this user's sessions. False if there is no such session."""
     ended = db.session.execute(
         update(LoginSession)
         .where(LoginSession.id == sign_in_id, LoginSession.user_id == user_id, LoginSession.ended_at.is_(None))
@@ -202,7 +202,7 @@ def end_session(sign_in_id: int, *, user_id: int, now: datetime) -> bool:
 
 
 def end_others(user_id: int, *, keep: int, now: datetime) -> None:
-    """Sign out every device of this person but one."""
+    """End all sessions of this user except one."""
     db.session.execute(
         update(LoginSession)
         .where(LoginSession.user_id == user_id, LoginSession.id != keep, LoginSession.ended_at.is_(None))
@@ -211,7 +211,7 @@ def end_others(user_id: int, *, keep: int, now: datetime) -> None:
 
 
 def end_all(user_id: int, *, now: datetime) -> None:
-    """Sign out every device of this person."""
+    """End all sessions of this user."""
     db.session.execute(
         update(LoginSession)
         .where(LoginSession.user_id == user_id, LoginSession.ended_at.is_(None))
@@ -220,5 +220,5 @@ def end_all(user_id: int, *, now: datetime) -> None:
 
 
 def end_everyones(*, now: datetime) -> None:
-    """Sign every device of everybody out."""
+    """End all sessions of all users."""
     db.session.execute(update(LoginSession).where(LoginSession.ended_at.is_(None)).values(ended_at=now))

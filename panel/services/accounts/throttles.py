@@ -1,7 +1,7 @@
-"""Throttles of logins, codes, mails and sign-ups: counted in the database, by account and network together.
+"""Throttling of log-ins, codes, mails and sign-ups, counted in the database per account and network.
 
-Nobody can lock somebody else out. A network is refused for what came from that network; a device that has logged in
-before has a count of its own; what comes from all networks together only slows strangers down.
+Nobody can lock out somebody else: a network is limited by its own attempts, known devices have a separate count, and
+the total over all networks only slows down unknown devices.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from panel.domain import email_address, mail_hosts
 from panel.domain.errors import TooManyTries
 from panel.models import ThrottleHit
 
-# How long a browser that has logged in is known as a device of that account.
+# How long a browser stays a known device of an account.
 DEVICE_KNOWN_FOR = timedelta(days=400)
 TRIES_WINDOW = timedelta(minutes=15)
 LONGEST_WINDOW = timedelta(hours=1)
@@ -23,18 +23,18 @@ LONGEST_WINDOW = timedelta(hours=1)
 PASSWORDS_PER_ACCOUNT_AND_NETWORK = 10
 PASSWORDS_PER_NETWORK = 50
 PASSWORDS_PER_DEVICE = 10
-# Beyond this many, over all networks, strangers are slowed down: each network has few tries and waits between them.
+# Beyond this total over all networks, unknown devices are slowed down: few attempts per network, with waits.
 PASSWORDS_BEFORE_SLOWING = 50
 SLOWED_PASSWORDS_PER_NETWORK = 3
 FIRST_WAIT = timedelta(seconds=5)
-# Fewer than passwords: three of a million codes are right at any time.
+# Fewer than for passwords: three of a million codes are valid at any time.
 CODES_PER_ACCOUNT_AND_NETWORK = 5
 CODES_PER_NETWORK = 50
 CODES_PER_DEVICE = 5
-# Beyond this many, over all networks, there is a wait after each code of a stranger, whoever sends the next.
+# Beyond this total over all networks, unknown devices wait after each code.
 CODES_BEFORE_SLOWING = 20
 LONGEST_CODE_WAIT = timedelta(minutes=1)
-# Beyond this many, the known devices of one account are strangers too: somebody has collected their cookies.
+# Beyond this number, an account's known devices count as unknown: their cookies may have been stolen.
 TRIES_OF_KNOWN_DEVICES = 50
 MAILS_PER_ADDRESS = 3
 MAILS_PER_PERSON = 5
@@ -45,7 +45,7 @@ TOO_MANY = "There were too many tries. Try again in {wait}."
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most so many in a bucket within a window, and what whoever comes too often is told."""
+    """A limit: attempts per window, and the error message."""
 
     bucket: str
     most: int
@@ -55,14 +55,14 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """What is being tried: counted before the password or the code is looked at, forgotten when it was right."""
+    """The counted attempt: recorded before the check, removed after a correct password or code."""
 
     bucket: str
     try_ids: tuple[int, ...]
 
 
 def count_log_in(email: str, *, network: str, device: str | None, now: datetime) -> Tries:
-    """Count one log-in before its password is looked at. `device`: one that has logged in to this account before.
+    """Count a log-in before its password is checked. `device`: a known device of this account.
 
     Raises TooManyTries.
     """
@@ -79,19 +79,19 @@ def count_log_in(email: str, *, network: str, device: str | None, now: datetime)
 
 
 def count_own_password(session_id: int, *, now: datetime) -> Tries:
-    """Count one try of the password by whoever is logged in on this device: nobody else can use these up."""
+    """Count a password check by the logged-in user; others can't use up these attempts."""
     return _count([Limit(f"session:{session_id}", PASSWORDS_PER_DEVICE)], now=now)
 
 
 def count_code(user_id: int, *, network: str, device: str | None, now: datetime) -> Tries:
-    """Count one code before it is looked at. Apart from passwords: a right password gives no more codes to try."""
+    """Count a two-factor code before it is checked, independent of the password count."""
     devices, everywhere = f"code devices:{user_id}", f"code everywhere:{user_id}"
     _queue_up([devices, everywhere])
     if device is not None and _count_of(devices, now=now) < TRIES_OF_KNOWN_DEVICES:
         return _count([Limit(f"code device:{device}:{user_id}", CODES_PER_DEVICE)], also=[devices], now=now)
     over = _count_of(everywhere, now=now) - CODES_BEFORE_SLOWING
     if over >= 0:
-        # Over all networks: a password that is known and many networks must not make a code guessable.
+        # Over all networks: a known password and many networks must not make codes guessable.
         _wait_after(everywhere, min(LONGEST_CODE_WAIT, FIRST_WAIT * 2 ** min(over // 5, 10)), now=now)
     limits = [
         Limit(f"code:{user_id} network:{network}", CODES_PER_ACCOUNT_AND_NETWORK),
@@ -101,14 +101,14 @@ def count_code(user_id: int, *, network: str, device: str | None, now: datetime)
 
 
 def count_own_code(session_id: int, *, now: datetime) -> Tries:
-    """Count one code of whoever is logged in on this device."""
+    """Count a code entered by the logged-in user."""
     return _count([Limit(f"code session:{session_id}", CODES_PER_DEVICE)], now=now)
 
 
 def count_reset(email: str, *, network: str, now: datetime) -> bool:
-    """Count one mail asked for by whoever forgot a password, known to us or not. Raises TooManyTries by the network.
+    """Count a password reset request, for a known or unknown address. Raises TooManyTries per network.
 
-    False when this address has been sent enough of late, by whomever it was asked for: the links sent still work.
+    False if this address got enough mails lately, whoever requested them; links already sent still work.
     """
     account = account_bucket(email)
     limits = [
@@ -123,7 +123,7 @@ def count_reset(email: str, *, network: str, now: datetime) -> bool:
 
 
 def count_mail(user_id: int, *, network: str, now: datetime) -> None:
-    """Count one mail that this person asks for while logged in: to any address, by no other's doing.
+    """Count a mail requested by the logged-in user, to any address.
 
     Raises TooManyTries.
     """
@@ -135,9 +135,9 @@ def count_mail(user_id: int, *, network: str, now: datetime) -> None:
 
 
 def count_sign_up(email: str, *, network: str, most_an_hour: int, now: datetime) -> None:
-    """Count one account that somebody opens. Raises TooManyTries by the network, and by the host of a rare address.
+    """Count a sign-up. Raises TooManyTries per network, and per mail host for uncommon hosts.
 
-    Whoever has a mail host of their own can make up any number of addresses there; at the large ones they cannot.
+    The owner of a mail host can create any number of addresses there, unlike at the large providers.
     """
     network_message = "Many accounts were opened from your network within the last hour. Try again in {wait}."
     host_message = "Many accounts were opened with addresses at this host within the last hour. Try again in {wait}."
@@ -149,14 +149,14 @@ def count_sign_up(email: str, *, network: str, most_an_hour: int, now: datetime)
 
 
 def forget(tries: Tries) -> None:
-    """What was tried was right: its own count starts at none again, and others are not charged for it."""
+    """Forget a successful attempt: reset its own count, and remove it from the shared ones."""
     db.session.execute(
         delete(ThrottleHit).where((ThrottleHit.bucket == tries.bucket) | ThrottleHit.id.in_(tries.try_ids))
     )
 
 
 def reset_counts(email: str, *, user_id: int) -> None:
-    """Whoever holds the mailbox of this account has shown so: what was tried before counts no more."""
+    """Reset all counts of an account after its owner has proved access to the mailbox."""
     account, buckets = account_bucket(email), ThrottleHit.bucket
     for mine in (f"{account} ", f"code:{user_id} "):
         db.session.execute(delete(ThrottleHit).where(buckets.startswith(mine, autoescape=True)))
@@ -165,7 +165,7 @@ def reset_counts(email: str, *, user_id: int) -> None:
 
 
 def account_bucket(email: str) -> str:
-    """The account that this email names. Hashed: what people type into that field is not always an email."""
+    """Bucket of the account with this email. Hashed, because people also type passwords into that field."""
     return f"account:{hashlib.sha256(email_address.one_spelling(email).encode(errors='replace')).hexdigest()}"
 
 
@@ -182,8 +182,8 @@ def _count(limits: list[Limit], *, also: list[str] | None = None, now: datetime)
 
 
 def _queue_up(buckets: list[str]) -> None:
-    # Two tries at once must not both be the tenth. SQLite has one writer anyway; always in the same sequence, so that
-    # no two wait for each other.
+    # Two concurrent attempts must not both be the tenth. Locked in a fixed order to avoid deadlocks; SQLite has only one
+    # writer.
     if db.engine.dialect.name == "postgresql":
         for bucket in sorted(buckets):
             db.session.execute(select(func.pg_advisory_xact_lock(func.hashtext(bucket))))
@@ -210,7 +210,7 @@ def _refuse_beyond(limit: Limit, *, now: datetime) -> None:
 
 
 def too_many(message: str, *, left: timedelta) -> TooManyTries:
-    """The refusal with the time that is left, in words and for machines."""
+    """The error with the remaining time, as text and as a number."""
     seconds = max(1, -(-left // timedelta(seconds=1)))
     amount, unit = (seconds, "second") if seconds <= 60 else (-(-seconds // 60), "minute")
     wait = f"{amount} {unit}" if amount == 1 else f"{amount} {unit}s"

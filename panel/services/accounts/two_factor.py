@@ -1,6 +1,6 @@
-"""The second factor: codes that change with time, from a secret that we keep sealed, and recovery codes for bad days.
+"""Two-factor authentication: TOTP codes (RFC 6238) from an encrypted secret, and recovery codes.
 
-A code is taken once: whoever watches one being typed can do nothing with it. Recovery codes are kept as hashes.
+Each code is accepted once, which prevents replay. Recovery codes are stored as hashes.
 """
 
 import hashlib
@@ -23,16 +23,16 @@ from panel.settings import Settings
 
 DIGITS = 6
 STEP_SECONDS = 30
-# How many steps a phone's clock may be ahead or behind.
+# Accepted clock difference of a phone, in time steps.
 STEPS_AROUND = 1
 RECOVERY_CODES = 10
 GROUPS, GROUP_LENGTH = 4, 4
-# Without signs that look alike. Sixteen of them are 79 bits: nobody tries them all, not even against the hash.
+# Without characters that look alike. Sixteen of them have 79 bits, too many to try even against the hash.
 _SIGNS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 class _Change(Enum):
-    """What happened, as a mail begins with it; the name is the log's."""
+    """A change of two-factor settings: its name in the audit log, and the first sentence of the mail."""
 
     SET_UP = "Two-factor authentication was turned on for your account"
     REPLACED = "The authenticator app of your account was replaced"
@@ -43,23 +43,23 @@ class _Change(Enum):
 
 
 def new_secret() -> str:
-    """A fresh secret, in the letters that an app takes it in."""
+    """A new secret in base32."""
     return pyotp.random_base32()
 
 
 def provisioning_uri(secret: str, *, email: str, site_name: str) -> str:
-    """The secret as the address that apps read from a picture."""
-    # A colon parts the site from the account in it, so the name may hold none.
+    """The `otpauth://` URI for the QR code."""
+    # A colon separates issuer and account, so the name must not contain one.
     return pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name=site_name.replace(":", " "))
 
 
 def seal_offer(secret: str, *, user_id: int, settings: Settings) -> str:
-    """A secret that is offered to one person and kept nowhere until a code of it is shown, for a form to carry."""
+    """Encrypt a new secret for a hidden form field; it is stored only after a code proves it."""
     return seal(f"totp offer:{user_id}:{secret}", settings=settings)
 
 
 def open_offer(sealed: str, *, user_id: int, settings: Settings) -> str:
-    """The secret that was offered to this person. Raises StaleForm."""
+    """Decrypt the secret offered to this user. Raises StaleForm."""
     try:
         text = unseal(sealed, settings=settings)
     except DecryptionFailed:
@@ -71,14 +71,14 @@ def open_offer(sealed: str, *, user_id: int, settings: Settings) -> str:
 
 
 def is_enabled(user_id: int) -> bool:
-    """Whether this account asks for a second factor."""
+    """Whether two-factor authentication is on for this account."""
     return bool(db.session.scalar(select(User.sealed_totp).where(User.id == user_id)))
 
 
 def enable(user_id: int, *, secret: str, code: str, settings: Settings, now: datetime) -> list[str]:
-    """Keep this secret, once a code of it is shown; the recovery codes, which are shown this once.
+    """Turn on two-factor authentication after a correct code. Returns the recovery codes, which are shown only once.
 
-    Raises EmailNotConfirmed, BadInput for a wrong code, and StaleForm where there is a second factor already.
+    Raises EmailNotConfirmed, BadInput for a wrong code, and StaleForm if it is already on.
     """
     email_confirmation.hold_confirmed(user_id)
     user = _locked(user_id)
@@ -91,7 +91,7 @@ def enable(user_id: int, *, secret: str, code: str, settings: Settings, now: dat
 
 
 def replace(user_id: int, *, secret: str, code: str, settings: Settings, now: datetime) -> list[str]:
-    """Keep this secret instead of the one there is; call `show` with a code of that one first. As `turn_on`."""
+    """Replace the secret; call `verify_code` with a code of the old one first. Returns and raises like `enable`."""
     user = _locked(user_id)
     if not user.sealed_totp:
         raise StaleForm("Your second factor is off. There is nothing to replace.")
@@ -99,9 +99,9 @@ def replace(user_id: int, *, secret: str, code: str, settings: Settings, now: da
 
 
 def verify_code(user_id: int, *, code: str, field: str = "code", settings: Settings, now: datetime) -> int | None:
-    """Take a code, once: None for one of the app; for a recovery code, how many of those are left.
+    """Verify and use up a code. Returns None for an app code, and the number left for a recovery code.
 
-    Raises BadInput for a code that is wrong, too old or used.
+    Raises BadInput for a code that is wrong, expired or already used.
     """
     user = _locked(user_id)
     try:
@@ -123,7 +123,7 @@ def _take(user: User, typed: str, *, settings: Settings, now: datetime) -> int |
 
 
 def disable(user_id: int, *, now: datetime) -> None:
-    """Ask this account for its password alone from now on. Raises Refused for operators, who can only replace it."""
+    """Turn off two-factor authentication. Raises Refused for operators, who can only replace it."""
     user = _locked(user_id)
     if user.is_operator:
         raise ActionRefused("An operator's second factor can't be turned off. You can replace it.")
@@ -132,12 +132,12 @@ def disable(user_id: int, *, now: datetime) -> None:
 
 
 def remove(user_id: int) -> None:
-    """Forget the second factor of an account that was never its owner's, without a word to anybody."""
+    """Remove two-factor authentication of an account that a stranger opened, without a notification."""
     _forget(_locked(user_id))
 
 
 def new_recovery_codes(user_id: int, *, now: datetime) -> list[str]:
-    """Ten new recovery codes, shown this once; those of before are worth nothing from now on."""
+    """Create ten new recovery codes, shown only once; the old ones stop working."""
     user = _locked(user_id)
     if not user.sealed_totp:
         raise StaleForm("Your second factor is off, so there is nothing to recover.")
@@ -151,7 +151,7 @@ def recovery_codes_left(user_id: int) -> int:
 
 
 def reset(email: str, *, reason: str, actor: str, now: datetime) -> None:
-    """Take the second factor off an account whose owner lost it, and log all its devices out. Raises NotFound."""
+    """Remove two-factor authentication for an owner who lost the device, and end all sessions. Raises NotFound."""
     reason = audit_log.checked_reason(reason)
     user = users.find_by_email(email, is_locked=True)
     if user is None:
@@ -164,12 +164,12 @@ def reset(email: str, *, reason: str, actor: str, now: datetime) -> None:
 
 
 def code_at(secret: str, *, at: datetime) -> str:
-    """The code that an app with this secret shows at a moment."""
+    """The TOTP code of this secret at a time."""
     return pyotp.TOTP(secret).at(at)
 
 
 def next_code(email: str, *, settings: Settings, now: datetime) -> str:
-    """A code that will be taken now: the present one or, where that is used, the next. Raises NotFound and Refused."""
+    """A code that is valid now: the current one, or the next if it was used. Raises NotFound and Refused."""
     user = users.find_by_email(email)
     if user is None:
         raise NotFound(f"There is no account with the email {email}.")
@@ -194,7 +194,7 @@ def _secret(user: User, *, settings: Settings) -> str:
     try:
         return unseal(user.sealed_totp, settings=settings)
     except DecryptionFailed:
-        # Restored without the key that it was sealed under. Recovery codes are hashes and need none.
+        # Restored without the encryption key. Recovery codes are hashes and don't need it.
         raise ActionRefused(
             "Codes of your app can't be checked here any more. Use a recovery code, or ask us to reset your second "
             "factor."
@@ -202,7 +202,7 @@ def _secret(user: User, *, settings: Settings) -> str:
 
 
 def _keep(user: User, *, secret: str, code: str, settings: Settings, what: _Change, now: datetime) -> list[str]:
-    """The secret as proven by a code, and nobody who has not shown it signed in."""
+    """Store the proven secret and end all other sessions."""
     typed = "".join(code.split())
     if not typed:
         raise BadInput("The code is missing.", field="code")
@@ -222,7 +222,7 @@ def _step_of(typed: str, *, secret: str, now: datetime) -> int:
 
 
 def _take_step(user: User, step: int) -> None:
-    """Compared and set in one statement: of two who show the same code at once, one is let in."""
+    """Compare-and-set in one statement: of two concurrent uses of a code, one succeeds."""
     if not execute_write(update(User).where(User.id == user.id, User.totp_step < step).values(totp_step=step)):
         raise BadInput(
             f"This code has been used. Wait for the next one: your app shows it within {STEP_SECONDS} seconds.",
@@ -260,7 +260,7 @@ def _forget(user: User) -> None:
 
 
 def _tell(what: _Change, *, user: User, actor: str = "", detail: str = "", now: datetime) -> None:
-    """The owner by mail; and the log, of what operators do with theirs or with somebody's."""
+    """Notify the owner by mail, and write operators' changes to the audit log."""
     security_alerts.second_factor_changed(user.id, what.value, now=now)
     if actor or user.is_operator:
         act, subject = f"second factor {what.name.lower().replace('_', ' ')}", f"customer {user.id}"

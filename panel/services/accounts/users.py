@@ -1,6 +1,6 @@
-"""People with an account: opening one, checking a password, changing it.
+"""User accounts: creation, password hashing and verification, look-up by email.
 
-Hashing takes some thirty milliseconds and happens outside transactions: functions that write take the hash.
+Hashing takes some thirty milliseconds and happens outside transactions, so functions that write take the hash.
 """
 
 import re
@@ -25,13 +25,13 @@ LONGEST_PASSWORD = 200
 WHAT_IS_RIGHT = "Choose a few words that don't belong together, or let a password manager make one."
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
-# Of a random password that was thrown away: an unknown email is checked against it and takes as long as a known one.
+# Hash of a discarded random password, checked for unknown emails so that timing doesn't reveal accounts.
 NOBODYS_HASH = "$argon2id$v=19$m=19456,t=2,p=1$1X7qPkGUhvp3xWE4TdKDfg$3NeypiNvM1v7DfldKActO+b/UFAS0FsRAbXxNPD/+34"
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
 def normalize_email(text: str) -> str:
-    """The address in its one spelling: trimmed, in lower case, the host in its own letters. Raises BadInput."""
+    """Canonical email address: trimmed, lower case, Unicode host. Raises BadInput."""
     email = text.strip().lower()
     if not email:
         raise BadInput("The email is missing. It should look like name@example.com.", field="email")
@@ -56,7 +56,7 @@ def normalize_email(text: str) -> str:
 
 
 def check_new_password(password: str, *, email: str, site_name: str) -> None:
-    """Raises BadInput unless the password has 10 to 200 characters and is not one that a stranger would try first."""
+    """Raises BadInput unless the password has 10 to 200 characters and isn't a common one."""
     password = weak_passwords.normalize(password)
     if len(password) < SHORTEST_PASSWORD:
         raise BadInput(f"The password needs at least {SHORTEST_PASSWORD} characters.", field="password")
@@ -74,21 +74,21 @@ def check_new_password(password: str, *, email: str, site_name: str) -> None:
 
 
 def hash_password(password: str) -> str:
-    """The Argon2id hash to keep. Slow on purpose: call it outside a transaction."""
+    """Argon2id hash of the password. Slow by design: call it outside transactions."""
     return _hasher.hash(weak_passwords.normalize(password))
 
 
 def is_password(password: str, password_hash: str | None) -> bool:
-    """Whether the password made this hash. Without a hash (no such account) it takes as long and says no.
+    """Whether the password matches the hash. Without a hash (no such account) it takes equally long and returns False.
 
-    Older versions hashed what was typed as it came: those forms are tried too.
+    Older versions hashed passwords without Unicode normalization, so those forms are tried too.
     """
     kept = password_hash or NOBODYS_HASH
     return any(_verifies(kept, form) for form in _forms(password)) and password_hash is not None
 
 
 def fresh_hash(password: str, password_hash: str | None) -> str | None:
-    """A new hash of a right password when the kept one has other parameters or is of another form of it, else None."""
+    """A new hash of a correct password if the stored one has outdated parameters or normalization, else None."""
     if password_hash is None:
         return None
     is_of_another_form = not password.isascii() and not _verifies(password_hash, weak_passwords.normalize(password))
@@ -96,7 +96,7 @@ def fresh_hash(password: str, password_hash: str | None) -> str | None:
 
 
 def _forms(password: str) -> list[str]:
-    """What may have been hashed for what is typed now: for plain letters that is one form."""
+    """Unicode forms under which this password may have been hashed; one for ASCII."""
     normal = weak_passwords.normalize(password)
     return list(dict.fromkeys((normal, password, unicodedata.normalize("NFD", normal))))
 
@@ -111,9 +111,9 @@ def _verifies(password_hash: str, form: str) -> bool:
 def add_user(
     email: str, *, password_hash: str, is_operator: bool = False, is_confirmed: bool = True, now: datetime
 ) -> User:
-    """Open an account with an empty balance. Raises BadInput or EmailTaken.
+    """Create an account with a zero balance. Raises BadInput or EmailTaken.
 
-    Whoever is added by us counts as confirmed; whoever signs up has yet to show that the email is theirs.
+    Accounts created by operators count as confirmed; a new customer's email must still be confirmed.
     """
     email = normalize_email(email)
     if find_by_email(email) is not None:
@@ -139,9 +139,9 @@ def find(user_id: int) -> User:
 
 
 def find_by_email(email: str, *, is_locked: bool = False) -> User | None:
-    """Whose email this is, in whichever spelling; with `is_locked` nobody else changes it until the transaction ends.
+    """Find a user by email in any spelling; `is_locked` locks the row until the transaction ends.
 
-    Of two accounts that an older version kept under two spellings, the one that is spelled as it was typed.
+    If an older version stored two spellings as two accounts, the exact spelling wins.
     """
     user_id = id_by_email(email)
     if user_id is None:
@@ -161,7 +161,7 @@ def password_hash_by_email(email: str) -> str | None:
 
 
 def set_password(user_id: int, *, password_hash: str) -> None:
-    """Keep a new hash. Pending sessions end; login sessions are ended by `sessions`."""
+    """Store a new hash and end pending sessions; `sessions` ends login sessions."""
     db.session.execute(update(User).where(User.id == user_id).values(password_hash=password_hash))
     pending_sessions.end_all(user_id)
 
