@@ -182,7 +182,7 @@ def _count(limits: list[Limit], *, also: list[str] | None = None, now: datetime)
 
 
 def _queue_up(buckets: list[str]) -> None:
-    # Two concurrent attempts must not both be the tenth. Locked in a fixed order to avoid deadlocks; SQLite has only one
+    # Two concurrent attempts must not both be the tenth. Locked in a fixed order to avoid deadlocks; SQLite has one
     # writer.
     if db.engine.dialect.name == "postgresql":
         for bucket in sorted(buckets):
