@@ -1,6 +1,6 @@
-"""Keys to the API: made at random, shown once, kept as hashes, and looked up with one indexed read.
+"""API keys: random, shown once, stored as hashes, looked up with one indexed read.
 
-A key that is wrong, revoked or used from a foreign network is no key: the caller gets the same error.
+A wrong key, a revoked one and one used from another network all get the same error.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ SHOWN_SIGNS = 10
 LONGEST_NAME = 60
 MOST_KEYS = 20
 MOST_NETWORKS = 20
-# The last use is written down at most this often.
+# The last use is recorded at most this often.
 USE_NOTED_EVERY = timedelta(minutes=1)
 
 KEYS = table_of(ApiKey)
@@ -37,7 +37,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who calls: the key that was used, and whose it is."""
+    """The authenticated caller: the key and its owner."""
 
     key_id: int
     user_id: int
@@ -48,13 +48,13 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A key that was just made. `text` is the key itself, which is nowhere else."""
+    """A new key. `text` is the key itself, which isn't stored."""
 
     key_id: int
     text: str
 
 
-# The keys of a disabled account are no keys until it is enabled again; a closed account has none.
+# Keys of a disabled account are rejected until it is enabled again; a closed account has none.
 _IS_HOLDER_IN = and_(USERS.c.id == KEYS.c.user_id, USERS.c.disabled_at.is_(None), USERS.c.closed_at.is_(None))
 _FIND = (
     select(KEYS.c.id, KEYS.c.user_id, KEYS.c.networks, KEYS.c.used_at, USERS.c.email_confirmed_at.is_not(None))
@@ -87,12 +87,12 @@ _NOTE = (
 
 
 def key_hash(key: str) -> str:
-    """What the table keeps of a key. A key is random and long, so a plain hash gives nothing away."""
+    """Hash of a key, as stored. Keys are long and random, so a plain hash is enough."""
     return hashlib.sha256(key.encode(errors="replace")).hexdigest()
 
 
 def find(key: str, *, address: str | None) -> Holder | None:
-    """Who holds this key, if it is valid and may be used from this address."""
+    """The owner of this key, if it is valid and allowed from this IP address."""
     row = db.session.execute(_FIND, {"key_hash": key_hash(key)}).first()
     if row is None:
         return None
@@ -101,25 +101,25 @@ def find(key: str, *, address: str | None) -> Holder | None:
 
 
 def rate_name(key_id: int) -> str:
-    """Under which name the calls of a key are counted."""
+    """Rate limit key of an API key."""
     return f"key:{key_id}"
 
 
 def is_use_due(holder: Holder, *, now: datetime) -> bool:
-    """Whether `note_use` has something to write."""
+    """Whether `note_use` would write anything."""
     return holder.used_at is None or not timedelta() <= now - holder.used_at < USE_NOTED_EVERY
 
 
 def note_use(holder: Holder, *, now: datetime) -> None:
-    """Write down that the key was used, unless that was done less than a minute ago."""
+    """Record the last use, at most once a minute."""
     db.session.execute(_NOTE, {"key_id": holder.key_id, "long_ago": now - USE_NOTED_EVERY, "at": now})
 
 
 def make(user_id: int, *, name: str, networks: str = "", newest_id: int | None = None, now: datetime) -> Made:
-    """Make a key. With `newest_id`, only while the person's newest key is still that one.
+    """Create a key. `newest_id`: only if the user's newest key is still this one.
 
-    Raises BadInput for a name or a network, EmailNotConfirmed, Refused beyond MOST_KEYS, and StaleForm when another
-    key was made meanwhile: a form sent twice makes one key.
+    Raises BadInput for the name or a network, EmailNotConfirmed, Refused beyond MOST_KEYS, and StaleForm if another
+    key was created in the meantime, so that a form sent twice creates one key.
     """
     name = _checked_name(name)
     networks = checked_networks(networks)
@@ -128,7 +128,7 @@ def make(user_id: int, *, name: str, networks: str = "", newest_id: int | None =
 
 
 def make_for(user_id: int, *, name: str, networks: str = "", now: datetime) -> Made:
-    """Make a key for somebody else, as an operator's command does: also before the email is confirmed."""
+    """Create a key for another user by command, also before the email is confirmed."""
     ledger.lock_accounts([user_id])
     return _make(user_id, name=_checked_name(name), networks=checked_networks(networks), newest_id=None, now=now)
 
@@ -156,18 +156,18 @@ def _make(user_id: int, *, name: str, networks: str, newest_id: int | None, now:
 
 
 def listed(user_id: int) -> list[ApiKey]:
-    """The keys of this person that work, newest first."""
+    """Active keys of this user, newest first."""
     statement = select(ApiKey).where(ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
     return list(db.session.scalars(statement.order_by(ApiKey.id.desc())))
 
 
 def newest(user_id: int) -> int:
-    """The number of the key this person made last, revoked or not; 0 before the first."""
+    """Id of this user's newest key, revoked or not; 0 without one."""
     return db.session.scalar(select(func.max(ApiKey.id)).where(ApiKey.user_id == user_id)) or 0
 
 
 def revoke(key_id: int, *, user_id: int, now: datetime) -> None:
-    """End one of this person's keys, at once. Raises NotFound when there is none such."""
+    """Revoke one of this user's keys immediately. Raises NotFound."""
     ended = db.session.execute(
         update(KEYS)
         .where(KEYS.c.id == key_id, KEYS.c.user_id == user_id, KEYS.c.revoked_at.is_(None))
@@ -179,14 +179,14 @@ def revoke(key_id: int, *, user_id: int, now: datetime) -> None:
 
 
 def revoke_all(user_id: int, *, now: datetime) -> None:
-    """End every key of this person, at once."""
+    """Revoke all keys of this user immediately."""
     db.session.execute(
         update(KEYS).where(KEYS.c.user_id == user_id, KEYS.c.revoked_at.is_(None)).values(revoked_at=now)
     )
 
 
 def checked_networks(text: str) -> str:
-    """The networks as they are kept: separated by spaces, each in its usual form. Raises BadInput."""
+    """Validate and normalize the networks, separated by spaces. Raises BadInput."""
     networks: dict[str, None] = {}
     for word in re.split(r"[\s,;]+", text.strip()):
         if word:
@@ -217,7 +217,7 @@ def _checked_name(name: str) -> str:
 
 
 def is_allowed(address: str | None, *, networks: str) -> bool:
-    """Whether a key that is bound to these networks may be used from the address. Bound to none: from anywhere."""
+    """Whether the IP address is in one of these networks; without networks every address is allowed."""
     if not networks:
         return True
     try:

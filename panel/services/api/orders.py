@@ -1,6 +1,6 @@
-"""Orders as the API sees them: statuses of many in one read, and an order from a program that may ask twice.
+"""Orders for the API: statuses of many orders in one read, and idempotent placing.
 
-The reads are prebuilt and give plain tuples: resellers ask for a hundred orders at a time, all day.
+The reads are compiled statements that return plain tuples: resellers poll a hundred orders at a time.
 """
 
 import re
@@ -27,7 +27,7 @@ from panel.services.orders.placing import Placing
 ORDERS = table_of(Order)
 REFILLS = table_of(Refill)
 
-# Two equal orders without a request id, this close together, may be one that was sent twice.
+# Two identical orders without a request id within this time may be one request sent twice.
 LIKELY_TWICE = timedelta(seconds=60)
 LONGEST_REQUEST_ID = 80
 _REQUEST_ID = re.compile(rf"[A-Za-z0-9_.:-]{{1,{LONGEST_REQUEST_ID}}}", re.ASCII)
@@ -54,7 +54,7 @@ class Service(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """The order of a request, and the one shortly before that looks the same, if there is one."""
+    """A placed order, with a possible duplicate placed shortly before."""
 
     order_id: int
     possible_duplicate: int | None
@@ -122,12 +122,12 @@ def services() -> list[Service]:
 
 
 def statuses(customer_id: int, *, order_ids: Collection[int], currency: str) -> dict[int, str]:
-    """What the API says of these orders, as JSON text, as far as they are this customer's; in one read."""
+    """API status of those orders that belong to this customer, as JSON text, in one read."""
     return status_texts(_read(STATUSES, customer_id, order_ids), currency=currency)
 
 
 def status_texts(rows: Iterable[Sequence[Any]], *, currency: str) -> dict[int, str]:
-    """The rows of STATUSES as JSON text by order. Its values are digits and words of ours: nothing to escape."""
+    """Rows of STATUSES as JSON text by order id. All values are digits and our own words, so nothing needs escaping."""
     end = f'","currency":"{currency}"}}'
     return {
         order_id: f'{{"charge":"{_charge(nanos)}","start_count":"{start_count or 0}","status":"{_WORDS[status]}",'
@@ -141,7 +141,7 @@ _charge = lru_cache(maxsize=10_000)(money.plain)
 
 
 def refill_words(customer_id: int, *, refill_ids: Collection[int]) -> dict[int, str]:
-    """How these refills stand, in the API's words, as far as they are this customer's."""
+    """API status of those refills that belong to this customer."""
     rows = _read(_REFILLS, customer_id, refill_ids)
     return {refill_id: RefillState(state).api_word for refill_id, state in rows}
 
@@ -152,7 +152,7 @@ def _read(statements: dict[str, Select[Any]], customer_id: int, ids: Collection[
 
 
 def ids_value(ids: Collection[int], *, engine: str) -> str | list[int]:
-    """The ids as the one value that a statement of this engine takes."""
+    """The ids as a single bound value for this engine."""
     return f"[{','.join(map(str, ids))}]" if engine == "sqlite" else list(ids)
 
 
@@ -166,7 +166,7 @@ def place(
     request_id: str | None,
     now: datetime,
 ) -> Placed:
-    """Place an order for a program; asked again with the same request id, the order made then.
+    """Place an order, or return the existing one with the same request id.
 
     Raises what `ordering.place_order` raises, and BadInput for a request id of another form.
     """
@@ -182,7 +182,7 @@ def place(
 
 
 def alike(order: Order, *, key_id: int) -> Select[int]:
-    """The newest order of the minute before that the same key placed with the same words."""
+    """The newest order of the last minute placed with the same key and parameters."""
     by_this_key = or_(
         ORDERS.c.request_id.startswith(f"{API_UNNAMED}{key_id}:", autoescape=True),
         ORDERS.c.request_id.startswith(API_NAMED, autoescape=True),

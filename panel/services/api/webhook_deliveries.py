@@ -1,7 +1,7 @@
-"""Webhooks on their way: each receiver has a queue of its own, emptied in the order in which things happened.
+"""Webhook delivery queue, one per endpoint, in the order of events.
 
-Only the first of a queue is ever sent; what comes behind waits for it. A webhook is sent until it is taken,
-or 72 hours have passed since it was made: at least once, and perhaps twice, always with the same id and body.
+Only the head of a queue is sent; the rest waits. A webhook is retried until it is accepted or 72 hours old: delivery is
+at least once, always with the same id and body.
 """
 
 import hashlib
@@ -20,10 +20,10 @@ DELIVERIES = table_of(WebhookDelivery)
 WEBHOOKS = table_of(Webhook)
 RECEIVERS = table_of(WebhookEndpoint)
 
-# How long a receiver has to answer.
+# Response timeout of an endpoint.
 TIMEOUT_SECONDS = 10
 KEPT_FOR = timedelta(hours=72)
-# How long to wait after the first failure, the second, and so on; the last holds for all further ones.
+# Back-off after the first failure, the second, and so on; the last value repeats.
 WAITS = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 1_800, 7_200, 21_600))
 TAKEN = range(200, 300)
 NEVER_SENT = "Not sent: what came before it was not taken for 72 hours."
@@ -31,7 +31,7 @@ NEVER_SENT = "Not sent: what came before it was not taken for 72 hours."
 
 @dataclass(frozen=True)
 class Parcel:
-    """A webhook that a worker has taken up, with all it needs to be sent."""
+    """A leased delivery with everything needed to send it."""
 
     delivery_id: int
     receiver_id: int
@@ -44,7 +44,7 @@ class Parcel:
 
 @dataclass(frozen=True)
 class DeliveryRow:
-    """A line of a receiver's log."""
+    """A row of an endpoint's delivery log."""
 
     id: int
     kind: str
@@ -63,13 +63,13 @@ class DeliveryRow:
 
 
 def sign(body: str, *, secrets: Sequence[str], timestamp: int) -> str:
-    """The value of `Webhook-Signature`: one signature a secret, the newest first, with a space between."""
+    """Value of the `Webhook-Signature` header: one signature per secret, newest first, separated by spaces."""
     signed = f"{timestamp}.{body}".encode()
     return " ".join(f"v1={hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()}" for secret in secrets)
 
 
 def endpoints_with_work(*, now: datetime) -> list[int]:
-    """The receivers the first of whose queue is due."""
+    """Endpoints with a due delivery."""
     first_due = (
         select(DELIVERIES.c.due_at)
         .where(DELIVERIES.c.receiver_id == RECEIVERS.c.id, DELIVERIES.c.due_at.is_not(None))
@@ -82,7 +82,7 @@ def endpoints_with_work(*, now: datetime) -> list[int]:
 
 
 def lease_delivery(receiver_id: int, *, lease_seconds: float, now: datetime) -> Parcel | None:
-    """Take up the first of the queue if it is due, and move it ahead so that nobody else does; None when it is not."""
+    """Lease the head of the queue if it is due, so that no other worker sends it; None if it isn't due."""
     first = db.session.scalar(
         lock_rows(
             select(WebhookDelivery)
@@ -113,7 +113,7 @@ def lease_delivery(receiver_id: int, *, lease_seconds: float, now: datetime) -> 
 
 
 def record_outcome(parcel: Parcel, *, status: int | None, answer: str, now: datetime) -> bool:
-    """Write down what came of sending it: `status` is None without an answer. Whether it was taken."""
+    """Record the outcome of an attempt; `status` is None without a response. Returns whether it was accepted."""
     delivery = db.session.scalars(
         lock_rows(select(WebhookDelivery).where(WebhookDelivery.id == parcel.delivery_id))
     ).one()
@@ -132,7 +132,7 @@ def record_outcome(parcel: Parcel, *, status: int | None, answer: str, now: date
 
 
 def _give_up(receiver_id: int, *, tried: WebhookDelivery, now: datetime) -> None:
-    """End what is older than the time it is kept for; what comes next waits as long as what was tried."""
+    """Give up deliveries that are too old; the next one waits as long as the failed one would have."""
     old = select(WEBHOOKS.c.id).where(WEBHOOKS.c.id == DELIVERIES.c.webhook_id, WEBHOOKS.c.at <= now - KEPT_FOR)
     waiting = (DELIVERIES.c.receiver_id == receiver_id, DELIVERIES.c.due_at.is_not(None))
     ended = update(DELIVERIES).where(*waiting, old.exists()).values(state=DeliveryState.GIVEN_UP, due_at=None)
@@ -151,7 +151,7 @@ def _give_up(receiver_id: int, *, tried: WebhookDelivery, now: datetime) -> None
 
 
 def send_again(delivery_id: int, *, receiver_id: int, now: datetime) -> None:
-    """Put it into its place in the queue again, and let the queue go on now. Raises NotFound."""
+    """Requeue a delivery at its original position, and resume the queue now. Raises NotFound."""
     delivery = db.session.scalar(
         lock_rows(
             select(WebhookDelivery).where(WebhookDelivery.id == delivery_id, WebhookDelivery.receiver_id == receiver_id)
@@ -167,13 +167,13 @@ def send_again(delivery_id: int, *, receiver_id: int, now: datetime) -> None:
 
 
 def resume_queue(receiver_id: int, *, now: datetime) -> None:
-    """Do not wait any longer: the first of the queue is due now."""
+    """Make the head of the queue due now."""
     waiting = (DELIVERIES.c.receiver_id == receiver_id, DELIVERIES.c.due_at > now)
     db.session.execute(update(DELIVERIES).where(*waiting).values(due_at=now))
 
 
 def recent_deliveries(receiver_id: int, *, count: int) -> list[DeliveryRow]:
-    """The newest deliveries of a receiver, newest first."""
+    """Latest deliveries of an endpoint, newest first."""
     rows = db.session.execute(
         select(
             DELIVERIES.c.id,
@@ -196,7 +196,7 @@ def recent_deliveries(receiver_id: int, *, count: int) -> list[DeliveryRow]:
 
 
 def counts(receiver_ids: Sequence[int]) -> dict[int, dict[DeliveryState, int]]:
-    """How many deliveries of each state these receivers have."""
+    """Number of deliveries by state, for these endpoints."""
     found: dict[int, dict[DeliveryState, int]] = {each: dict.fromkeys(DeliveryState, 0) for each in receiver_ids}
     rows = db.session.execute(
         select(DELIVERIES.c.receiver_id, DELIVERIES.c.state, func.count())

@@ -1,4 +1,4 @@
-"""Receivers: the addresses a customer wants webhooks at, each with a secret that is shown once and kept sealed."""
+"""Webhook endpoints of a customer, each with an encrypted signing secret that is shown once."""
 
 import hashlib
 import secrets
@@ -25,7 +25,7 @@ REMOVED = "Not sent: the receiver was removed."
 
 @dataclass(frozen=True)
 class EndpointSummary:
-    """A receiver with what became of the webhooks it was to get."""
+    """An endpoint with its delivery counts."""
 
     receiver: WebhookEndpoint
     waiting: int
@@ -35,14 +35,14 @@ class EndpointSummary:
 
 @dataclass(frozen=True)
 class NewSecret:
-    """A receiver with its fresh secret, which is never to be had again."""
+    """An endpoint with its new secret, which is never shown again."""
 
     receiver: WebhookEndpoint
     secret: str
 
 
 def listed(user_id: int) -> list[EndpointSummary]:
-    """The customer's receivers, oldest first."""
+    """The customer's endpoints, oldest first."""
     found = db.session.scalars(_live(user_id).order_by(WebhookEndpoint.id)).all()
     counts = webhook_deliveries.counts([receiver.id for receiver in found])
     return [
@@ -57,7 +57,7 @@ def listed(user_id: int) -> list[EndpointSummary]:
 
 
 def find(receiver_id: int, *, user_id: int) -> WebhookEndpoint:
-    """The customer's own receiver. Raises NotFound."""
+    """The customer's endpoint with this id. Raises NotFound."""
     receiver = db.session.scalar(_live(user_id).where(WebhookEndpoint.id == receiver_id))
     if receiver is None:
         raise NotFound("There is no such receiver.")
@@ -65,7 +65,7 @@ def find(receiver_id: int, *, user_id: int) -> WebhookEndpoint:
 
 
 def add(user_id: int, *, url: str, balance_low_nanos: int | None, settings: Settings, now: datetime) -> NewSecret:
-    """Add a receiver. Raises EmailNotConfirmed; BadInput for an address that is none or is there, or one too many."""
+    """Add an endpoint. Raises EmailNotConfirmed, and BadInput for an invalid or duplicate URL or too many endpoints."""
     url = public_ip_rules.check_url(url, test_hosts=public_ip_rules.read_pairs(settings.egress_test_hosts))
     email_confirmation.hold_confirmed(user_id)
     present = db.session.scalars(_live(user_id)).all()
@@ -87,14 +87,14 @@ def add(user_id: int, *, url: str, balance_low_nanos: int | None, settings: Sett
 
 
 def mark_of(receiver: WebhookEndpoint) -> str:
-    """What a form carries to say which secret it means to replace; it tells nothing of the secret."""
+    """Form token that identifies the secret to replace without revealing it."""
     return hashlib.sha256(receiver.sealed_secret.encode()).hexdigest()[:16]
 
 
 def rotate(receiver_id: int, *, user_id: int, mark: str, settings: Settings, now: datetime) -> NewSecret:
-    """Give the receiver another secret; the one before signs too, for 24 hours more.
+    """Rotate the secret; the previous one also signs for another 24 hours.
 
-    Raises NotFound, and Refused when the form was opened before another change: it must not undo that promise.
+    Raises NotFound, and Refused if the secret was rotated after the form was opened.
     """
     ledger.lock_accounts([user_id])
     receiver = find(receiver_id, user_id=user_id)
@@ -109,14 +109,14 @@ def rotate(receiver_id: int, *, user_id: int, mark: str, settings: Settings, now
 
 
 def set_balance_low(receiver_id: int, *, user_id: int, nanos: int | None) -> None:
-    """Say below which balance the receiver is told, or with None that it is not. Raises NotFound."""
+    """Set the low balance threshold of the endpoint; None turns it off. Raises NotFound."""
     ledger.lock_accounts([user_id])
     find(receiver_id, user_id=user_id).balance_low_nanos = nanos
     db.session.flush()
 
 
 def remove(receiver_id: int, *, user_id: int, now: datetime) -> None:
-    """Send nothing more to it, what waits included. Raises NotFound."""
+    """Remove the endpoint and its pending deliveries. Raises NotFound."""
     ledger.lock_accounts([user_id])
     find(receiver_id, user_id=user_id).removed_at = now
     db.session.flush()
@@ -126,13 +126,13 @@ def remove(receiver_id: int, *, user_id: int, now: datetime) -> None:
 
 
 def remove_all(user_id: int, *, now: datetime) -> None:
-    """Send nothing more to any of this person's receivers."""
+    """Remove all endpoints of this user."""
     for receiver_id in db.session.scalars(select(WebhookEndpoint.id).where(*_is_live(user_id))).all():
         remove(receiver_id, user_id=user_id, now=now)
 
 
 def send_test(receiver_id: int, *, user_id: int, now: datetime) -> None:
-    """Queue a test, and let the queue go on now. Raises NotFound."""
+    """Queue a test event and resume the queue now. Raises NotFound."""
     ledger.lock_accounts([user_id])
     receiver = find(receiver_id, user_id=user_id)
     webhooks.queue_test_event(receiver.id, user_id=user_id, now=now)
@@ -140,7 +140,7 @@ def send_test(receiver_id: int, *, user_id: int, now: datetime) -> None:
 
 
 def send_again(delivery_id: int, *, receiver_id: int, user_id: int, now: datetime) -> None:
-    """Send a delivery of the customer's own receiver again. Raises NotFound."""
+    """Requeue a delivery of one of the customer's endpoints. Raises NotFound."""
     ledger.lock_accounts([user_id])
     receiver = find(receiver_id, user_id=user_id)
     webhook_deliveries.send_again(delivery_id, receiver_id=receiver.id, now=now)

@@ -1,4 +1,4 @@
-"""The text on webhooks of `content/webhooks.md`, with its figures from the code that sends them."""
+"""Webhook documentation from `content/webhooks.md`, with figures from the delivery code."""
 
 from datetime import timedelta
 from functools import cache
@@ -15,7 +15,7 @@ _HOUR, _SECOND = timedelta(hours=1), timedelta(seconds=1)
 
 @cache
 def guide() -> Prose:
-    """What is sent, what is to be answered, and how to check a signature."""
+    """The rendered guide: events, expected responses, signature verification."""
     waits = [formatting.duration(wait // _SECOND) for wait in webhook_deliveries.WAITS]
     facts = {
         "first_wait": waits[0],

@@ -1,4 +1,4 @@
-"""Making a backup while the panel runs: all tables as of one moment, in a file that is whole or not there."""
+"""Online backup: a snapshot of all tables in one file, written atomically."""
 
 import gzip
 import json
@@ -20,7 +20,7 @@ COMPRESSION = 6
 
 
 def write(path: Path, *, now: datetime) -> int:
-    """Write every row to a new file, readable by its owner alone; how many rows. Raises Refused where it exists."""
+    """Write all rows to a new file with mode 600. Returns the number of rows. Raises Refused if the file exists."""
     if path.exists():
         raise ActionRefused(f"{path} is there already. Name a file that does not exist.")
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
@@ -33,7 +33,7 @@ def write(path: Path, *, now: datetime) -> int:
                     count += isinstance(line, list)
             file.flush()
             os.fsync(file.fileno())
-        # Unlike a rename, a link never replaces what another has put there meanwhile.
+        # Unlike a rename, a hard link never overwrites an existing file.
         os.link(part, path)
     except FileExistsError:
         raise ActionRefused(f"{path} is there already. Name a file that does not exist.") from None
@@ -48,7 +48,7 @@ def _lines(*, now: datetime) -> Iterator[dict[str, Any] | list[Any]]:
     engine = db.engine
     if engine.dialect.name == "postgresql":
         engine = engine.execution_options(isolation_level="REPEATABLE READ")
-    # One read transaction from first to last: what moves meanwhile is not in it. On SQLite writers go on beside it.
+    # One read transaction for all tables, so the backup is consistent. On SQLite (WAL) writers continue.
     with engine.connect() as connection:
         yield {"kind": KIND, "format": FORMAT, "made_at": now.isoformat(), "revision": revision_of(connection)}
         count = 0

@@ -1,7 +1,7 @@
-"""What a backup file is: gzipped lines of JSON, the same for both engines.
+"""Backup file format: gzipped JSON lines, the same for both engines.
 
-First what it is and of which revision of the tables; then each table's name and columns, followed by its rows as
-lists; last how many rows there were. A file that was cut off has no last line.
+A header with the migration revision; then each table's name and columns, followed by its rows as lists; finally the row
+count, which a truncated file lacks.
 """
 
 import gzip
@@ -25,7 +25,7 @@ REVISIONS = "alembic_version"
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The first line: when it was made, and at which revision the tables stood."""
+    """Header: creation time and migration revision."""
 
     made_at: str
     revision: str
@@ -33,7 +33,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class BackupRow:
-    """One row, with the table and the columns it belongs to."""
+    """A row with its table and columns."""
 
     table: str
     columns: tuple[str, ...]
@@ -41,14 +41,14 @@ class BackupRow:
 
 
 def tables_of(connection: Connection) -> list[Table]:
-    """The tables as the database has them, each after those that it points to; without that of the revisions."""
+    """The database's tables in foreign key order, without the migration table."""
     metadata = MetaData()
     metadata.reflect(connection)
     return [table for table in metadata.sorted_tables if table.name != REVISIONS]
 
 
 def revision_of(connection: Connection) -> str | None:
-    """At which revision the tables stand; None where there are none."""
+    """The database's migration revision; None without tables."""
     if not connection.dialect.has_table(connection, REVISIONS):
         return None
     found: str | None = connection.execute(text(f"SELECT version_num FROM {REVISIONS}")).scalar()  # noqa: S608
@@ -56,14 +56,14 @@ def revision_of(connection: Connection) -> str | None:
 
 
 def as_text(value: Any) -> Any:
-    """A value as JSON has it; moments are ISO 8601 in UTC, days are ISO 8601."""
+    """A value for JSON; datetimes are ISO 8601 in UTC."""
     if isinstance(value, datetime):
         return (value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)).isoformat()
     return value.isoformat() if isinstance(value, date) else value
 
 
 def as_value(value: Any, kind: TypeEngine[Any], *, is_sqlite: bool) -> Any:
-    """What `as_text` wrote, for a column of this kind."""
+    """The inverse of `as_text`, by column type."""
     if value is not None and isinstance(kind, Date):
         return date.fromisoformat(value)
     if value is None or not isinstance(kind, DateTime):
@@ -73,7 +73,7 @@ def as_value(value: Any, kind: TypeEngine[Any], *, is_sqlite: bool) -> Any:
 
 
 def read_head(path: Path) -> Head:
-    """The first line. Raises Refused for anything that is no backup, or one of another form."""
+    """Read the header. Raises Refused if the file isn't a backup or has another format version."""
     first = next(_lines(path), None)
     if not isinstance(first, dict) or first.get("kind") != KIND:
         raise ActionRefused(f"{path.name} is not a backup of this panel.")
@@ -83,7 +83,7 @@ def read_head(path: Path) -> Head:
 
 
 def read_rows(path: Path) -> Iterator[BackupRow]:
-    """Every row. Raises Refused where the file is damaged or ends too early: check it so before anything is written."""
+    """Iterate over all rows. Raises Refused if the file is damaged or truncated, so check before writing."""
     lines, table, columns, count = _lines(path), "", (), 0  # type: tuple[Iterator[Any], str, tuple[str, ...], int]
     next(lines, None)
     for line in lines:

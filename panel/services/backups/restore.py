@@ -1,4 +1,4 @@
-"""Putting a backup into an empty database, and holding what may have been sent after it was made.
+"""Restore into an empty database, and hold orders that may have been sent after the backup.
 
 A backup is behind the panel it was made of: an order that waited in it may be at its provider by now. Each such
 order becomes unconfirmed, with a review, as after a call that nobody heard the answer of; an operator or time
@@ -24,14 +24,14 @@ from panel.services.orders import dispatch, refills, transitions
 
 ROWS_AT_ONCE = 1000
 VERSIONS_AHEAD = 1_000_000
-# What migrations themselves put into fresh tables; a backup brings its own.
+# Rows that migrations insert into new tables; the backup has its own.
 SEEDED = frozenset({"accounts", "catalogue"})
 WAITED = "Restored from a backup in which this waited: it may have been sent after the backup was made."
 WAS_UNDER_WAY = "Restored from a backup made while the call was under way."
 
 
 def check(path: Path) -> int:
-    """Read the whole file; how many rows it has. Raises Refused when it is damaged."""
+    """Read the whole file and return its number of rows. Raises Refused if it is damaged."""
     return sum(1 for _ in read_rows(path))
 
 
@@ -82,7 +82,7 @@ def _row(piece: BackupRow, kinds: list[tuple[str, Any]], *, is_sqlite: bool) -> 
 
 
 def _go_on_counting(connection: Connection, tables: dict[str, Table]) -> None:
-    """New rows take numbers after those that were restored."""
+    """Set the sequences so that new rows get ids after the restored ones."""
     for table in tables.values():
         if "id" not in table.c:
             continue
@@ -102,7 +102,7 @@ def hold(*, now: datetime) -> tuple[int, int]:
     email_links.end_everyones(now=now)
     sessions.end_everyones(now=now)
     for versioned in (User.state_version, Catalogue.version):
-        # Versions that pages may have been rendered under after the backup was made are never given again.
+        # Never reuse versions under which pages may have been rendered after the backup.
         db.session.execute(update(versioned.class_).values({versioned: versioned + VERSIONS_AHEAD}))
     _doubt_what_was_under_way(now=now)
     orders = db.session.scalars(_not_handed_over()).all()
@@ -161,7 +161,7 @@ def _refills_not_asked_for() -> Any:
 
 
 def _attempt(order: transitions.OrderRow, kind: AttemptKind, *, now: datetime) -> Attempt:
-    """An intent of which nothing more is known; whoever doubts it next says why."""
+    """An intent with an unknown outcome."""
     values = {
         "order_id": order.id,
         "provider_id": order.provider_id,

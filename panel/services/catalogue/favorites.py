@@ -1,4 +1,4 @@
-"""A customer's favorite tools: chosen on a tool's page or the list, and first in the order form."""
+"""Favorite tools of a customer, listed first in the order form."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -16,12 +16,12 @@ FAVORITES = table_of(Favorite)
 
 
 def tool_ids(user_id: int) -> frozenset[int]:
-    """The numbers of this person's favorites; tools that are hidden by now are among them."""
+    """Ids of this user's favorites, including hidden tools."""
     return frozenset(db.session.scalars(select(Favorite.tool_id).where(Favorite.user_id == user_id)))
 
 
 def choose(user_id: int, tool_id: int, *, now: datetime) -> None:
-    """Make the tool one of this person's favorites. Twice is the same as once. Raises Refused for a closed account."""
+    """Add a favorite (idempotent). Raises Refused for a closed account."""
     ledger.lock_accounts([user_id])
     check_open([user_id])
     chosen = {"user_id": user_id, "tool_id": tool_id, "chosen_at": now}
@@ -30,7 +30,7 @@ def choose(user_id: int, tool_id: int, *, now: datetime) -> None:
 
 
 def drop(user_id: int, tool_id: int) -> None:
-    """The tool is no longer a favorite of this person, if it was one."""
+    """Remove a favorite, if it was one."""
     if execute_write(delete(Favorite).where(Favorite.user_id == user_id, Favorite.tool_id == tool_id)):
         customer_version.bump([user_id])
 

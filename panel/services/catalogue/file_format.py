@@ -1,7 +1,7 @@
-"""Reads a catalogue file: a YAML list of tools, checked field by field before anything is believed.
+"""Catalogue file parser: a YAML list of tools, validated field by field.
 
-Every refusal is a BadCatalogue that names the file, the line and the field. Only plain YAML is read:
-no anchors, no aliases, no tags of its own, nothing deeper than a tool's own fields.
+Every error is a BadCatalogue that names file, line and field. Only plain YAML is accepted: no anchors, aliases or
+tags, and no nesting beyond a tool's fields.
 """
 
 import re
@@ -71,7 +71,7 @@ class ToolWritten:
 
 
 def read(data: bytes, *, name: str) -> list[ToolWritten]:
-    """The tools of a file called `name`, in its order. Raises BadCatalogue at the first thing amiss."""
+    """Parse the tools of the file `name`, in order. Raises BadCatalogue at the first error."""
     root = _compose(_decode(data, name=name), name=name)
     if not isinstance(root, yaml.SequenceNode) or not root.value:
         raise refusal(name, 1 if root is None else _line(root), "file", "A catalogue is a list of tools.")
@@ -241,7 +241,7 @@ def _decode(data: bytes, *, name: str) -> str:
 
 
 def _compose(text: str, *, name: str) -> yaml.Node | None:
-    """The tree of the text, after a first pass that refuses what could make it grow or run deep."""
+    """Compose the YAML tree after a first pass that rejects aliases and deep nesting."""
     try:
         _refuse_growth(text, name=name)
         return _root(text)
@@ -280,5 +280,5 @@ def _line(part: yaml.Node | yaml.Event) -> int:
 
 
 def _shown(word: str) -> str:
-    """A word of the file as an error may repeat it: short and printable."""
+    """A word of the file for an error message: short and printable."""
     return "".join(sign if sign.isprintable() else "·" for sign in word)[:40]

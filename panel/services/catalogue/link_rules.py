@@ -1,6 +1,6 @@
-"""Stored link patterns that can't be used any more: each tool with one is a review for operators.
+"""Invalid stored link patterns: opens a review for each tool that has one.
 
-Patterns are checked when they are saved. One from an earlier version, or put in by hand, is found here.
+Patterns are validated on save; this finds those of earlier versions or manual edits.
 """
 
 from datetime import datetime
@@ -14,7 +14,7 @@ from panel.services import reviews
 
 
 def unusable() -> list[tuple[str, str]]:
-    """The tools that nobody can order, hidden ones too, by slug, each with the reason."""
+    """Tools with an invalid pattern, including hidden ones, by slug, with the reason."""
     rows = db.session.execute(
         select(Tool.slug, Terms.link_pattern, Terms.link_example)
         .join(Terms, Terms.id == Tool.terms_id)
@@ -24,6 +24,6 @@ def unusable() -> list[tuple[str, str]]:
 
 
 def review_unusable(found: list[tuple[str, str]], *, now: datetime) -> int:
-    """Open a review for each; one that was opened before is not opened again. How many are new."""
+    """Open a review for each, once. Returns the number of new reviews."""
     texts = [f"Nobody can order {slug}: its link pattern {fault}." for slug, fault in found]
     return sum(reviews.open_review("link_pattern", text=text, now=now) for text in texts)

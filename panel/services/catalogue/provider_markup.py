@@ -1,7 +1,7 @@
-"""From a provider's rates to our prices: margin and rate of exchange of an import, remembered with the provider.
+"""Margin and exchange rate of a catalogue import, stored with the provider.
 
-A price is never made from a bare number whose currency isn't known to be ours, and never falls back to cost because
-an option was left out.
+A rate in an unknown currency is never used as a price, and prices never fall back to cost because an option was left
+out.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from panel.domain.errors import ActionRefused
 from panel.models import Provider, Tool
 from panel.services.catalogue import provider_rows
 
-# More falling prices than this, or than half of the tools that an import follows, ask for a yes.
+# More falling prices than this, or than half of the updated tools, need a confirmation.
 MOST_FALLS = 10
 
 
@@ -45,7 +45,7 @@ class PriceChange:
 
 
 class PricesWouldFall(ActionRefused):
-    """Many prices would fall: an operator has to look at them and agree."""
+    """Many prices would fall: an operator must confirm them."""
 
     code = "prices_would_fall"
 
@@ -59,7 +59,7 @@ class PricesWouldFall(ActionRefused):
 
 
 def said_currency(answer: list[object], *, balance_currency: str) -> str:
-    """The currency of a catalogue: as its rows name it, else as our balance there is in. Raises Refused for several."""
+    """Currency of a catalogue: from its rows, else from our balance there. Raises Refused if there are several."""
     named = provider_rows.currencies(answer)
     if len(named) > 1:
         raise ActionRefused(f"The catalogue has prices in several currencies: {', '.join(sorted(named)[:5])}.")
@@ -74,7 +74,7 @@ def choose(
     said_currency: str,
     our_currency: str,
 ) -> Markup:
-    """Margin and rate as given, else as remembered from the last import. Raises Refused where neither is known."""
+    """Margin and exchange rate as given, else those of the last import. Raises Refused without either."""
     exchange = _exchange(provider, given=exchange_nanos, said=said_currency, ours=our_currency)
     return Markup(_margin(provider, given=margin_millionths), exchange, said_currency)
 
@@ -112,7 +112,7 @@ def _exchange(provider: Provider, *, given: int | None, said: str, ours: str) ->
 
 
 def remember(provider: Provider, markup: Markup) -> None:
-    """Keep it for the next import."""
+    """Store it for the next import."""
     provider.margin_millionths = markup.margin_millionths
     provider.exchange_nanos = markup.exchange_nanos
     provider.catalogue_currency = markup.currency
@@ -120,7 +120,7 @@ def remember(provider: Provider, markup: Markup) -> None:
 
 
 def check_falls(changes: Sequence[PriceChange], *, followed: int) -> None:
-    """Raises PricesWouldFall when more prices fall than may without anybody looking at them."""
+    """Raises PricesWouldFall if more prices fall than allowed without confirmation."""
     falls = sum(change.falls for change in changes)
     if falls > MOST_FALLS or 2 * falls > followed:
         raise PricesWouldFall(changes)

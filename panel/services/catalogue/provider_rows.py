@@ -1,6 +1,6 @@
-"""Reads one row of a provider's catalogue, which may hold anything: every field is checked, or the row is skipped.
+"""Parser for rows of a provider's catalogue (untrusted): every field is validated, or the row is skipped.
 
-Words are text, whatever stands in them: HTML entities are resolved once, angle brackets stay, pages escape them.
+Names are plain text: HTML entities are decoded once, angle brackets stay, and pages escape them.
 """
 
 import html
@@ -14,9 +14,9 @@ MOST_NAME_LENGTH = 200
 MOST_CATEGORY_LENGTH = 100
 # A bound for the column alone: what can be charged here is only known in our currency.
 MOST_RATE_MICROS = 10**15
-# Where a provider gives a row no category.
+# Fallback for rows without a category.
 NO_CATEGORY = "Other"
-# Beyond this nothing is read; a name that is only longer than its column is cut.
+# Longer texts are rejected; names that only exceed their column are cut.
 MOST_TEXT = 2_000
 
 _TRUE = (True, 1, "1", "true")
@@ -24,7 +24,7 @@ _FALSE = (False, 0, "0", "false", "", None)
 
 
 class BadRow(Exception):
-    """This row can't be sold; the text says why."""
+    """This row can't be imported, for the reason in the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,12 @@ class ProviderRow:
 
     @property
     def rate_micros(self) -> int:
-        """The rate as it is kept and shown, to the micro above."""
+        """The rate in micros, rounded up."""
         return resale.micros_of(self.rate)
 
 
 def read(answer: list[object]) -> tuple[list[ProviderRow], list[str]]:
-    """The rows that can be sold, and of each other row a sentence that says why not. An id counts once."""
+    """Parse all rows: the usable ones (unique ids), and a sentence for each skipped one."""
     rows: dict[str, ProviderRow] = {}
     skipped = []
     for place, given in enumerate(answer, start=1):
@@ -64,7 +64,7 @@ def read(answer: list[object]) -> tuple[list[ProviderRow], list[str]]:
 
 
 def currencies(answer: list[object]) -> set[str]:
-    """The currencies that rows of the catalogue name, where they do."""
+    """Currencies named by rows of the catalogue."""
     return {resale.currency_named(given.get("currency")) for given in answer if isinstance(given, dict)} - {""}
 
 
@@ -147,6 +147,6 @@ def _truth(given: dict[str, object], field: str) -> bool:
 
 
 def _called(given: object) -> str:
-    """Which service the row is about, as far as that can be said on one short line."""
+    """Short description of the row for messages."""
     number = read_count(given.get("service")) if isinstance(given, dict) else None
     return f" (service {number})" if number else ""

@@ -1,4 +1,4 @@
-"""What an operator sets by hand on one tool. A provider's import leaves it as it is from then on."""
+"""Manual settings of a tool, which imports leave unchanged from then on."""
 
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -20,7 +20,7 @@ FIELDS = (*TERMS, *WORDS, "hidden")
 
 
 def set_field(slug: str, field: str, text: str, *, actor: str, now: datetime) -> None:
-    """Set one field of a tool, as new terms where it is one of them. Raises NotFound or BadInput."""
+    """Set a field of a tool; a field of its terms creates a new version. Raises NotFound or BadInput."""
     if field not in FIELDS:
         raise BadInput(f"The field must be one of {', '.join(FIELDS)}.", field="field")
     tool = _held(slug)
@@ -43,7 +43,7 @@ def set_field(slug: str, field: str, text: str, *, actor: str, now: datetime) ->
 
 
 def leave_to_import(slug: str, field: str, *, actor: str, now: datetime) -> None:
-    """Let the next import set this field again; until then it stays. Raises NotFound or BadInput."""
+    """Let the next import update this field again. Raises NotFound or BadInput."""
     tool = _held(slug)
     by_hand = set(tool.set_by_hand.split())
     if field not in by_hand:

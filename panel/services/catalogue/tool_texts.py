@@ -1,4 +1,4 @@
-"""What `content/tools/` says of single tools beyond their terms, read and checked once at the start.
+"""Additional texts of tools from `content/tools/`, validated at startup.
 
 A tool needs no text, and a text without its tool is not shown. A file is called as the tool's slug; under a
 front matter with the day of its last change it has an introduction and any of the known parts.

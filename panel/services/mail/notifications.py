@@ -1,4 +1,4 @@
-"""Notices: what customers are told by mail, to confirmed addresses only, and only what they have not switched off."""
+"""Email notifications to customers: confirmed addresses only, without the kinds they turned off."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _SALT = "unsubscribe"
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Someone who may be told something: where, and which kinds they do not want."""
+    """Recipient of notifications: the address, and the kinds turned off."""
 
     user_id: int
     email: str
@@ -33,7 +33,7 @@ class Reader:
 
 
 def find_recipient(user_id: int) -> Reader | None:
-    """The person, if mail may go there: the address is confirmed, the account neither closed nor disabled."""
+    """The recipient, if the address is confirmed and the account is neither closed nor disabled."""
     row = db.session.execute(
         select(USERS.c.id, USERS.c.email, USERS.c.notices_off).where(
             USERS.c.id == user_id,
@@ -50,7 +50,7 @@ def _reader(row: Row[int, str, str]) -> Reader:
 
 
 def notify(user_id: int, kind: Notice, *, key: str, now: datetime, **facts: Any) -> bool:
-    """Queue the mail `templates/mails/<kind>.txt` with these facts, once for this key, unless it is not wanted."""
+    """Queue the mail `templates/mails/<kind>.txt` once per key, unless this kind is turned off."""
     to = find_recipient(user_id)
     if to is None or kind in to.off:
         return False
@@ -58,7 +58,7 @@ def notify(user_id: int, kind: Notice, *, key: str, now: datetime, **facts: Any)
 
 
 def send(to: Reader, kinds: Collection[Notice], *, template: str, key: str, now: datetime, **facts: Any) -> bool:
-    """Queue one mail about these kinds of things, with its way out."""
+    """Queue a mail about these kinds, with an unsubscribe link."""
     unsubscribe = unsubscribe_path(to.user_id, kinds)
     written = mail_templates.write(template, unsubscribe=unsubscribe, **facts)
     return outbox.queue(
@@ -74,7 +74,7 @@ def send(to: Reader, kinds: Collection[Notice], *, template: str, key: str, now:
 
 
 def notify_refill_ended(refill_id: int, state: RefillState, *, order_id: int, reason: str, now: datetime) -> None:
-    """Tell that a refill has ended. Of orders that came through the API the reseller's own program tells."""
+    """Notify about a finished refill. Not for API orders: the reseller's program handles those."""
     customer_id = db.session.scalar(select(ORDERS.c.customer_id).where(ORDERS.c.id == order_id, ~came_through_api()))
     if customer_id is not None:
         is_completed = state is RefillState.COMPLETED
@@ -96,7 +96,7 @@ def came_through_api() -> ColumnElement[bool]:
 
 
 def preferences(user_id: int) -> dict[Notice, bool]:
-    """Which kinds this person wants."""
+    """The kinds this user wants."""
     off = kinds_of_notices.parse_kinds(
         db.session.scalars(select(USERS.c.notices_off).where(USERS.c.id == user_id)).one()
     )
@@ -104,13 +104,13 @@ def preferences(user_id: int) -> dict[Notice, bool]:
 
 
 def set_preferences(user_id: int, *, wanted: Collection[Notice]) -> None:
-    """From now on exactly these kinds."""
+    """Set the wanted kinds."""
     off = kinds_of_notices.serialize_kinds(frozenset(Notice) - frozenset(wanted))
     execute_write(update(USERS).where(USERS.c.id == user_id).values(notices_off=off))
 
 
 def switch_off(user_id: int, kinds: Collection[Notice]) -> None:
-    """No more mails of these kinds; the others stay as they are."""
+    """Turn off these kinds."""
     kept = db.session.scalar(lock_rows(select(USERS.c.notices_off).where(USERS.c.id == user_id)))
     if kept is not None:
         off = kinds_of_notices.parse_kinds(kept) | frozenset(kinds)
@@ -120,12 +120,12 @@ def switch_off(user_id: int, kinds: Collection[Notice]) -> None:
 
 
 def unsubscribe_path(user_id: int, kinds: Collection[Notice]) -> str:
-    """The address that ends mails of these kinds for this person, for whoever holds the mail."""
+    """Signed unsubscribe path for these kinds and this user."""
     return f"/unsubscribe/{_signer().dumps([user_id, *sorted(kinds)])}"
 
 
 def read_unsubscribe(token: str) -> tuple[int, frozenset[Notice]] | None:
-    """Whose mails of which kinds this token ends; None when it is none of ours."""
+    """User and kinds of an unsubscribe token; None if it is invalid."""
     try:
         user_id, *words = _signer().loads(token)
     except (BadSignature, ValueError):

@@ -1,7 +1,7 @@
-"""Mails about orders that ended. Transitions only mark an order; the sweep here queues the mails.
+"""Mails about ended orders: transitions mark the order, and the sweep queues the mails.
 
-Whatever ended for one customer goes into one mail, and the next comes five minutes later at the earliest: whoever
-places a hundred orders at once is not sent a hundred mails.
+All orders of a customer that ended are combined in one mail, at most every five minutes, so that a hundred orders
+don't cause a hundred mails.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ MOST_LISTED = 50
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An order that ended, as its mail says it."""
+    """An ended order with the facts for its mail."""
 
     id: int
     status: Status
@@ -46,7 +46,7 @@ class Ended:
 
 
 def customers_with_news(*, now: datetime) -> list[int]:
-    """Customers with orders that ended, who have had no mail about orders in the last five minutes."""
+    """Customers with ended orders and no mail about orders in the last five minutes."""
     marked = select(ORDERS.c.customer_id).where(ORDERS.c.notice_at.is_not(None))
     found = select(USERS.c.id).where(USERS.c.id.in_(marked), _may_be_told(now))
     return list(db.session.scalars(found.order_by(USERS.c.id).limit(CUSTOMERS_A_SWEEP)))
@@ -57,7 +57,7 @@ def _may_be_told(now: datetime) -> Any:
 
 
 def notify_customer(customer_id: int, *, now: datetime) -> bool:
-    """Make one mail of all that ended for this customer, and take the marks off. Whether a mail was queued."""
+    """Queue one mail about all ended orders of this customer, and clear the marks. Whether a mail was queued."""
     rows = db.session.execute(lock_rows(_MARKED.where(ORDERS.c.customer_id == customer_id), of=ORDERS)).all()
     if not rows:
         return False
@@ -68,7 +68,7 @@ def notify_customer(customer_id: int, *, now: datetime) -> bool:
         return False
     execute_write(update(USERS).where(USERS.c.id == customer_id).values(noticed_at=now))
     kinds = {Notice(order.status) for order in wanted}
-    # An order is marked once, so no other mail begins with this one.
+    # Each order is marked once, so this key is unique.
     key = f"orders:{wanted[0].id}"
     return notifications.send(to, kinds, template=TEMPLATE, key=key, now=now, **_facts(wanted, customer_id, at=now))
 
@@ -93,7 +93,7 @@ _MARKED = (
 
 
 def _ended(row: Row[*tuple[Any, ...]]) -> Ended:
-    # What is in Refill by now was Completed when it was marked.
+    # An order that is in Refill by now was Completed when it was marked.
     status = Status.COMPLETED if row.status == Status.REFILL else Status(row.status)
     return Ended(row.id, status, *row[2:])
 

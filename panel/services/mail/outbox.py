@@ -1,7 +1,7 @@
-"""The outbox: a mail is queued in the transaction in which its cause happened, and sent later by a job.
+"""Mail outbox: mails are queued in the transaction of their cause and sent later by a job.
 
-A mail is sent until a server takes it, or 72 hours have passed: at least once, and perhaps twice (when a worker dies
-between the sending and its note), always with the same text and the same Message-ID.
+A mail is retried until a server accepts it or for 72 hours: at least once, and twice if a worker dies between sending
+and recording it, always with the same text and Message-ID.
 """
 
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ from panel.settings import Settings
 MAILS = table_of(Mail)
 
 KEPT_TRYING_FOR = timedelta(hours=72)
-# How long to wait after the first failure, the second, and so on; the last holds for all further ones.
+# Back-off after the first failure, the second, and so on; the last value repeats.
 WAITS = tuple(timedelta(seconds=seconds) for seconds in (30, 120, 600, 1_800, 7_200, 21_600))
-# How long a mail that is done with is kept, so that it can be said what was sent and when.
+# Retention of finished mails, to be able to answer what was sent and when.
 KEPT_FOR = timedelta(days=30)
 MOST_ERROR_LENGTH = 200
-# What keeps a line of text from being cut by a server.
+# Line length limit of mail servers.
 MOST_SUBJECT_LENGTH = 150
 
 
 @dataclass(frozen=True)
 class Letter:
-    """A mail that a worker has taken up."""
+    """A leased mail."""
 
     id: int
     key: str
@@ -46,7 +46,7 @@ class Letter:
 
 @dataclass(frozen=True)
 class Outbox:
-    """How the outbox stands: what waits, since when the oldest, and what nobody took in the last days."""
+    """Outbox statistics: waiting mails, age of the oldest, recent failures."""
 
     waiting: int
     oldest_at: datetime | None
@@ -65,10 +65,10 @@ def queue(
     is_secret: bool = False,
     now: datetime,
 ) -> bool:
-    """Add a mail in the caller's transaction; False when one with this key was queued before.
+    """Queue a mail in the caller's transaction. False if one with this key exists.
 
-    `unsubscribe` is the path that ends mails of this kind. What `is_secret` (a link that acts for whoever opens it)
-    is sealed until it is sent, and then forgotten.
+    `unsubscribe`: path that turns this kind off. `is_secret`: the text has a link with a token, so it is encrypted and
+    deleted after sending.
     """
     text = plain_text.lines(text)
     row = {
@@ -100,9 +100,9 @@ def is_any_due(*, now: datetime) -> bool:
 
 
 def lease_mail(*, lease_seconds: float, now: datetime) -> Letter | None:
-    """Take up one mail that is due and move it ahead so that nobody else does; None when there is none.
+    """Lease one due mail, so that no other worker sends it; None if there is none.
 
-    What cannot be switched off (a link that was asked for, a warning) goes before notices.
+    Mandatory mails (requested links, security alerts) go before notifications.
     """
     first = select(Mail).where(Mail.due_at.is_not(None), Mail.due_at <= now).order_by(Mail.rank, Mail.due_at).limit(1)
     mail = db.session.scalar(lock_rows(first, skip_locked=True))
@@ -126,7 +126,7 @@ def lease_mail(*, lease_seconds: float, now: datetime) -> Letter | None:
 
 
 def note_sent(letter: Letter, *, now: datetime) -> None:
-    """A server took it, or it lies in its file."""
+    """Record that the mail was sent."""
     mail = _still_waiting(letter)
     if mail is not None:
         mail.sent_at, mail.due_at, mail.error = now, None, ""
@@ -134,7 +134,7 @@ def note_sent(letter: Letter, *, now: datetime) -> None:
 
 
 def note_failure(letter: Letter, *, error: str, is_final: bool, now: datetime) -> None:
-    """It was not taken: try later, or give up when trying again is no use or has lasted 72 hours."""
+    """Record a failure: retry later, or give up after a permanent error or 72 hours."""
     mail = _still_waiting(letter)
     if mail is None or mail.due_at != letter.lease_until:
         return
@@ -159,7 +159,7 @@ def _forget_secret(mail: Mail) -> None:
 
 
 def outbox(*, given_up_since: datetime) -> Outbox:
-    """How the outbox stands now."""
+    """Current outbox statistics."""
     waiting, oldest_at = db.session.execute(
         select(func.count(), func.min(MAILS.c.queued_at)).where(MAILS.c.due_at.is_not(None))
     ).one()
@@ -168,11 +168,11 @@ def outbox(*, given_up_since: datetime) -> Outbox:
 
 
 def purge(*, now: datetime) -> int:
-    """Drop mails that were done with 30 days ago. How many."""
+    """Delete mails that were finished 30 days ago. Returns their number."""
     before = now - KEPT_FOR
     return execute_write(delete(MAILS).where((MAILS.c.sent_at < before) | (MAILS.c.given_up_at < before)))
 
 
 def delete_mails_of(user_id: int) -> None:
-    """Drop every mail of this person, sent or not: their account is closed."""
+    """Delete all mails of this user, whose account is closed."""
     execute_write(delete(MAILS).where(MAILS.c.user_id == user_id))

@@ -1,6 +1,6 @@
-"""Mails about the safety of an account. They cannot be switched off, and go to confirmed addresses only.
+"""Security alert mails. They can't be turned off and go to confirmed addresses only.
 
-An address that nobody confirmed may be a stranger's: it gets the links that were asked for, and nothing else.
+An unconfirmed address may be a stranger's, so it gets requested links and nothing else.
 """
 
 from datetime import datetime
@@ -15,14 +15,14 @@ from panel.services.mail import templates as mail_templates
 
 
 def password_changed(user_id: int, *, now: datetime) -> None:
-    """The password is another one now, by whatever way."""
+    """The password was changed."""
     _tell(_person(user_id), "password_changed", key=f"password:{user_id}:{now.isoformat()}", now=now, at=now)
 
 
 def new_device(user_id: int, *, sign_in_id: int, device: str, network: str, now: datetime) -> None:
-    """Someone logged in on a device, or from a network, that this account has not been used with before.
+    """A log-in on a device or network that is new to this account.
 
-    Says nothing of the first device ever: that is whoever opened the account.
+    Not sent for the first device, which belongs to whoever opened the account.
     """
     others = select(LoginSession.id).where(LoginSession.user_id == user_id, LoginSession.id != sign_in_id)
     alike = others.where(LoginSession.device == device, LoginSession.network == network)
@@ -35,7 +35,7 @@ def new_device(user_id: int, *, sign_in_id: int, device: str, network: str, now:
 
 
 def email_changed(user_id: int, *, change_id: int, old_email: str | None, new_email: str, now: datetime) -> None:
-    """The account has another email: both addresses are told. `old_email` is None where nobody had confirmed it."""
+    """The email was changed: sent to both addresses. `old_email` is None if it was never confirmed."""
     facts = {"old_email": old_email or "", "new_email": new_email, "at": now}
     for side, email in (("old", old_email), ("new", new_email)):
         if email is not None:
@@ -44,7 +44,7 @@ def email_changed(user_id: int, *, change_id: int, old_email: str | None, new_em
 
 
 def second_factor_changed(user_id: int, happened: str, *, now: datetime) -> None:
-    """Something about the second factor is another than before; `happened` says what, in one clause."""
+    """Two-factor settings were changed; `happened` describes the change in one clause."""
     key = f"second factor:{user_id}:{now.isoformat()}"
     _tell(_person(user_id), "second_factor", key=key, now=now, happened=happened, at=now)
 

@@ -1,6 +1,6 @@
-"""What mails say: the plain texts of `templates/mails`, whose first line is the subject.
+"""Mail templates: plain texts in `templates/mails`, whose first line is the subject.
 
-Whatever is put into such a text is put in as one plain line: nothing that a stranger named can add a line or hide one.
+Every inserted value is reduced to one plain line, so that user input can't add or hide lines.
 """
 
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ _SUBJECT = "Subject: "
 
 @dataclass(frozen=True)
 class Text:
-    """A mail's words."""
+    """Subject and text of a mail."""
 
     subject: str
     text: str
 
 
 def write(name: str, **facts: Any) -> Text:
-    """The mail of this name, with these facts."""
+    """Render the mail template of this name."""
     rendered = _environment().get_template(f"mails/{name}.txt").render(**facts)
     first, _, rest = rendered.lstrip().partition("\n")
     if not first.startswith(_SUBJECT):
@@ -35,7 +35,7 @@ def write(name: str, **facts: Any) -> Text:
 
 
 def _environment() -> Environment:
-    """The site's templates, filters and names, for plain text."""
+    """The site's Jinja environment for plain text."""
     found: Environment | None = current_app.extensions.get(EXTENSION)
     if found is None:
         found = current_app.jinja_env.overlay(autoescape=False, finalize=_on_one_line, keep_trailing_newline=True)
