@@ -19,6 +19,7 @@ SHEETS = {
         "css/utilities",
     ),
     "lifecycle.css": ("css/lifecycle",),
+    "home.css": ("css/home",),
     "guide.css": ("css/sides", "css/guide"),
     # For visitors' pages with a form of more than one field.
     "forms.css": ("css/forms",),

@@ -89,6 +89,7 @@ RULES = {
         GET /sitemap.xml
         GET /terms-of-service
         GET /terms-of-service/
+        GET /test-order/live
         GET /tools
         GET /tools/<slug>
         """,

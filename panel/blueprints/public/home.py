@@ -1,41 +1,112 @@
 """Home page. It only shows figures that were measured from this panel's own orders."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from flask import Blueprint, current_app, render_template
 from flask.typing import ResponseReturnValue
 
-from panel.blueprints.shared import structured_data
+from panel.assets.build_id import digest
+from panel.blueprints.public.help import texts
+from panel.blueprints.shared import htmx, structured_data
 from panel.clock import utc_now
 from panel.domain.status import Status
 from panel.services import delivery_times
 from panel.services.catalogue import tools as catalogue_tools
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.help.worked_examples import worked_sum
-from panel.services.platform import audit_runs
+from panel.services.money import deposits
+from panel.services.platform import audit_runs, latest_test_order
 from panel.services.platform import current as platform
+from panel.services.platform.latest_test_order import LatestTestOrder
+from panel.settings import Settings
 
-TOOLS_SHOWN = 3
-# What was not delivered in the worked example of a part delivery.
+# What was not delivered in the example of a part delivery.
 EXAMPLE_REMAINS = 400
+TOOLS_NAMED = 3
+# The questions that people have before they sign up, by the name of their file in `content/faq/`.
+TEASERS = ("how-long", "what-partial-means", "add-money", "canceled-money")
 
 bp = Blueprint("home", __name__)
+
+
+@dataclass(frozen=True)
+class Category:
+    """A category of the catalogue, with its lowest price and the names of its first tools."""
+
+    name: str
+    tools: tuple[ToolOffer, ...]
+
+    @property
+    def from_micros(self) -> int:
+        return min(tool.price_micros_per_thousand for tool in self.tools)
+
+    @property
+    def named(self) -> tuple[ToolOffer, ...]:
+        return self.tools[:TOOLS_NAMED]
+
+    @property
+    def unnamed_count(self) -> int:
+        return len(self.tools) - len(self.named)
 
 
 @bp.get("/")
 def show() -> ResponseReturnValue:
     now = utc_now()
-    tools = sorted(catalogue_tools.listed(), key=_most_offered_first)[:TOOLS_SHOWN]
+    tools = catalogue_tools.listed()
+    settings: Settings = current_app.config["PANEL"]
+    completion = delivery_times.time_to_completion(now=now)
     return render_template(
         "home.html",
-        tools=[(tool, delivery_times.time_to_start(tool.tool_id, now=now)) for tool in tools],
+        categories=_categories(tools),
+        tools_count=len(tools),
+        from_micros=min((tool.price_micros_per_thousand for tool in tools), default=None),
         share=delivery_times.share_completed(now=now),
+        completion=completion,
+        median_seconds=_in_round_figures(completion.median_seconds) if completion else None,
         window_days=delivery_times.WINDOW.days,
-        sum=worked_sum(Status.PARTIAL, remains=EXAMPLE_REMAINS),
         audit=audit_runs.newest(now=now),
-        platform=platform.summary(interval_seconds=current_app.config["PANEL"].probe_seconds, now=now),
+        platform=platform.summary(interval_seconds=settings.probe_seconds, now=now),
+        is_demo=latest_test_order.is_demo(now=now),
+        deposit_limits=(deposits.LEAST_NANOS, deposits.MOST_NANOS),
+        questions=[question for question in texts().questions if question.id in TEASERS],
         data=structured_data.site(),
+        **_card(_test_order()),
     )
 
 
-def _most_offered_first(tool: ToolOffer) -> tuple[bool, bool, str]:
-    """Tools with refill and with cancellation come first, then by name."""
-    return (not tool.can_refill, not tool.can_cancel, tool.name)
+@bp.get("/test-order/live")
+def show_test_order() -> ResponseReturnValue:
+    """The card with the newest test order, for the script that keeps it current: 304 while it is the same."""
+    order = _test_order()
+    shown = f"{order.id}.{order.version}.{order.reached}.{digest()}" if order else f"none.{digest()}"
+    return htmx.region_or_304(shown, lambda: render_template("home/_test_order.html", **_card(order)))
+
+
+def _test_order() -> LatestTestOrder | None:
+    settings: Settings = current_app.config["PANEL"]
+    return latest_test_order.read(now=utc_now()) if settings.canary_seconds else None
+
+
+def _card(order: LatestTestOrder | None) -> dict[str, object]:
+    settings: Settings = current_app.config["PANEL"]
+    return {
+        "test_order": order,
+        "every_seconds": settings.canary_seconds,
+        "example": worked_sum(Status.PARTIAL, remains=EXAMPLE_REMAINS),
+        "example_status": Status.PARTIAL,
+    }
+
+
+def _in_round_figures(seconds: int) -> int:
+    """Whole minutes above ten of them, rounded up: a headline needs no seconds and must not flatter."""
+    return seconds if seconds <= 10 * 60 else -(-seconds // 60) * 60
+
+
+def _categories(tools: Iterable[ToolOffer]) -> list[Category]:
+    """By name; the tools within by price, lowest first."""
+    found: dict[str, list[ToolOffer]] = {}
+    for tool in tools:
+        found.setdefault(tool.category, []).append(tool)
+    by_price = {name: sorted(each, key=lambda tool: tool.price_micros_per_thousand) for name, each in found.items()}
+    return [Category(name, tuple(by_price[name])) for name in sorted(by_price)]

@@ -15,7 +15,7 @@ from panel.services.platform import incident_reads
 bp = Blueprint("machines", __name__)
 
 # Pieces of pages, which are of no use alone. All else may be read: a blocked page's noindex never is.
-FRAGMENTS = ("/orders/live", "/orders/price")
+FRAGMENTS = ("/orders/live", "/orders/price", "/test-order/live")
 MOST_INCIDENTS = 1_000
 STATUS = "/platform-status"
 TICKET = "/tickets/new"

@@ -45,7 +45,7 @@ def _picture(name: str) -> Picture | None:
     site_name, content = current_app.config["PANEL"].site_name, texts()
     if name == DEFAULT:
         guide = content.guides["order-statuses"]
-        return Picture(DEFAULT, "Orders you can follow to the last unit", guide.prose.first_sentence, site_name)
+        return Picture(DEFAULT, "Promotion for your page, podcast or newsletter", guide.prose.first_sentence, site_name)
     status = from_slug(name)
     if status is None:
         return None

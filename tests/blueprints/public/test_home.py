@@ -1,8 +1,10 @@
 """The landing page: what one can do, and no figure that was not measured."""
 
 import re
+from datetime import timedelta
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from panel.clock import utc_now
@@ -10,7 +12,7 @@ from panel.db import timed_cache, transaction
 from panel.domain.status import Status
 from panel.services import delivery_times
 from panel.services.money.audit import audit
-from panel.services.platform import audit_runs
+from panel.services.platform import audit_runs, canary
 from tests.support.factories import a_customer, a_tool, an_order, signed_in
 
 
@@ -28,30 +30,44 @@ def test_visitors_are_asked_in_and_customers_to_their_orders(client: FlaskClient
     for_visitors = client.get("/").text
     for_customers = signed_in(client, a_customer()).get("/").text
 
-    assert 'class="button" href="/sign-up"' in for_visitors and 'href="/log-in"' in for_visitors
-    assert 'class="button" href="/orders"' in for_customers
+    assert 'class="button" href="/sign-up">Create account' in for_visitors
+    assert 'href="/tools">See tools' in for_visitors
+    assert 'class="button" href="/orders/new"' in for_customers
     assert "/sign-up" not in for_customers
 
 
-def test_an_empty_panel_shows_no_measured_figure(client: FlaskClient) -> None:
+def test_first_lines_say_what_is_sold_and_from_which_price(client: FlaskClient) -> None:
+    a_tool("cheap", price="0.45")
+    a_tool("dear", price="3")
+
     page = words(client.get("/").text)
 
-    assert "ended Completed" not in page
-    assert "Measured" not in page
-    assert "accounted for" not in page
-    assert "Of an order for $2.40 with 400 of 1,000 not delivered, $0.96 goes back to your balance" in page
+    assert page.index("Promotion for your page, podcast or newsletter") < 100
+    assert "Buy plays, reads, visits and sign-ups from $0.45 per 1,000." in page[:400]
 
 
-def test_the_share_is_shown_once_there_are_enough_orders(client: FlaskClient) -> None:
+def test_an_empty_panel_shows_no_measured_figure_and_an_example_that_says_so(client: FlaskClient) -> None:
+    page = words(client.get("/").text)
+
+    assert "of orders completed" not in page
+    assert "median time" not in page
+    assert "orders audited" not in page
+    assert "This is a demo" not in page
+    assert "This is an example, not a customer’s order." in page
+    assert "Delivered600 of 1,000 Charged$2.40 Kept$1.44 Returned to the balance$0.96" in page
+
+
+def test_the_share_and_the_median_are_shown_once_there_are_enough_orders(client: FlaskClient) -> None:
     customer = a_customer("1000")
-    ends = [Status.COMPLETED] * (delivery_times.LEAST_SAMPLE - 1) + [Status.CANCELED]
+    ends = [Status.COMPLETED] * delivery_times.LEAST_SAMPLE + [Status.CANCELED]
     for status in ends:
         an_order(customer=customer, status=status, now=utc_now())
 
     page = words(client.get("/").text)
 
-    assert f"{(len(ends) - 1) * 100 // len(ends)}% ended Completed" in page
+    assert f"{(len(ends) - 1) * 100 // len(ends)}% of orders completed" in page
     assert f"{len(ends) - 1} of {len(ends)} orders that ended in the last {delivery_times.WINDOW.days} days" in page
+    assert "median time to complete" in page
 
 
 def test_the_last_audit_stands_there_when_it_found_nothing(client: FlaskClient) -> None:
@@ -61,14 +77,57 @@ def test_the_last_audit_stands_there_when_it_found_nothing(client: FlaskClient) 
 
     page = words(client.get("/").text)
 
-    assert "the money of every order, 1 in all, was computed again from the ledger. Nothing differed." in page
+    assert "1 orders audited, no differences We recomputed the money of every order from the ledger on" in page
 
 
-def test_three_tools_stand_there_with_their_price(client: FlaskClient) -> None:
-    for name in "abcd":
-        a_tool(f"tool-{name}", price="0.864")
+def test_categories_stand_there_with_their_lowest_price(client: FlaskClient) -> None:
+    for name, price in (("a", "3"), ("b", "0.864"), ("c", "2"), ("d", "2.5")):
+        a_tool(f"tool-{name}", price=price)
 
-    page = client.get("/").text
+    page = words(client.get("/").text)
 
-    assert re.findall(r'<h3><a href="/tools/(tool-.)">', page) == ["tool-a", "tool-b", "tool-c"]
-    assert words(page).count("$0.864 per 1,000") == 3
+    assert page.count("from $0.864 per 1,000") == 2
+    assert "and 1 more" in page
+    assert "See all 4 tools" in page
+
+
+def test_newest_test_order_is_shown_and_polled_without_a_new_answer_for_nothing_new(client: FlaskClient) -> None:
+    with transaction():
+        canary.prepare(key="key-of-the-canary", now=utc_now())
+        canary.place(now=utc_now() - timedelta(minutes=5))
+    timed_cache.clear()
+
+    page, first = client.get("/?live").text, client.get("/test-order/live")
+    again = client.get("/test-order/live", headers={"HX-PTag": first.headers["HX-PTag"]})
+    with transaction():
+        canary.place(now=utc_now())
+    timed_cache.clear()
+    newer = client.get("/test-order/live", headers={"HX-PTag": first.headers["HX-PTag"]})
+
+    assert "Our latest test order" in page
+    assert first.text.strip() in page
+    assert again.status_code == 304 and again.headers["HX-PTag"] == first.headers["HX-PTag"]
+    assert newer.status_code == 200 and newer.headers["HX-PTag"] != first.headers["HX-PTag"]
+
+
+def test_refund_of_a_test_order_is_said_when_it_has_ended(app: Flask, client: FlaskClient) -> None:
+    assert app.test_cli_runner().invoke(args=["demo"]).exit_code == 0
+    timed_cache.clear()
+
+    page = words(client.get("/").text)
+
+    assert "Our latest test order Partial" in page
+    assert re.search(r"Refunded in full\d\d:\d\d:\d\d UTC", page)
+    assert "Its whole charge, $0.000000001, came back." in page
+    assert "This is a demo: its orders, incidents and customers are made up." in page
+
+
+def test_page_with_all_it_loads_stays_within_the_public_budget(app: Flask, client: FlaskClient) -> None:
+    assert app.test_cli_runner().invoke(args=["demo"]).exit_code == 0
+    timed_cache.clear()
+
+    page = client.get("/")
+    loaded = set(re.findall(r'<(?:link rel="(?:stylesheet|icon)" href|script src)="([^"]+)"', page.text))
+
+    assert len(loaded) + 1 <= 5
+    assert len(page.data) + sum(len(client.get(path).data) for path in loaded) <= 40_000

@@ -170,9 +170,9 @@ def test_head_names_the_page_for_search_engines(app: Flask, client: FlaskClient)
     public = app.config["PANEL"].public_url
 
     assert '<html lang="en">' in page
-    assert "<title>Orders you can follow to the last unit | SmmPanelUS</title>" in page
+    assert "<title>Promotion for your page, podcast or newsletter | SmmPanelUS</title>" in page
     assert f'<link rel="canonical" href="{public}/">' in page
-    assert 'property="og:title" content="Orders you can follow to the last unit"' in page
+    assert 'property="og:title" content="Promotion for your page, podcast or newsletter"' in page
     assert page.count('rel="stylesheet"') == 3
 
 

@@ -1,0 +1,105 @@
+"""The panel's newest test order as visitors see it: its status, and when each step was reached.
+
+Read at most once a second for all visitors together.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from panel.db import db, timed_cache
+from panel.domain.status import Status
+from panel.models import Attempt, AttemptKind, AttemptState, Order, Transfer
+from panel.services import test_orders
+
+MAX_AGE = timedelta(seconds=1)
+CACHED_AS = "latest test order"
+# The demo's first deposit: where it is, the figures come from made-up orders.
+DEMO_DEPOSIT = "deposit:demo"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a test order; `at` is None while it has not been reached."""
+
+    label: str
+    at: datetime | None
+
+
+@dataclass(frozen=True)
+class LatestTestOrder:
+    """The newest test order. With the steps reached, `version` tells whether the card has changed."""
+
+    id: int
+    version: int
+    status: Status
+    placed_at: datetime
+    handed_over_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    charge_nanos: int
+    returned_nanos: int
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return (
+            Step("Placed", self.placed_at),
+            Step("Handed over", self.handed_over_at),
+            Step("Started", self.started_at),
+            Step("Refunded in full" if self.is_refunded else "Ended", self.ended_at),
+        )
+
+    @property
+    def reached(self) -> int:
+        """How many steps have been reached: the last one counts whatever was left out before it."""
+        return max(number for number, step in enumerate(self.steps, start=1) if step.at is not None)
+
+    @property
+    def is_refunded(self) -> bool:
+        return self.ended_at is None or self.returned_nanos == self.charge_nanos
+
+    @property
+    def took_seconds(self) -> int | None:
+        """From placing to the end."""
+        return None if self.ended_at is None else (self.ended_at - self.placed_at) // timedelta(seconds=1)
+
+
+def read(*, now: datetime) -> LatestTestOrder | None:
+    """The newest test order; None before the first."""
+    return timed_cache.cached(CACHED_AS, _read, max_age=MAX_AGE, now=now)
+
+
+def _read() -> LatestTestOrder | None:
+    handed_over = (
+        select(Attempt.answered_at)
+        .where(Attempt.order_id == Order.id, Attempt.kind == AttemptKind.ADD, Attempt.state == AttemptState.SENT)
+        .limit(1)
+        .scalar_subquery()
+    )
+    row = db.session.execute(
+        select(
+            Order.id,
+            Order.version,
+            Order.status,
+            Order.placed_at,
+            handed_over,
+            Order.started_at,
+            Order.ended_at,
+            Order.charge_nanos,
+            Order.returned_nanos,
+        )
+        .where(Order.customer_id == test_orders.customer_id())
+        .order_by(Order.id.desc())
+        .limit(1)
+    ).first()
+    return None if row is None else LatestTestOrder(row[0], row[1], Status(row[2]), *row[3:])
+
+
+def is_demo(*, now: datetime) -> bool:
+    """Whether this panel's orders are the demo's, so that its figures say so."""
+    return timed_cache.cached("is demo", _is_demo, max_age=timedelta(minutes=1), now=now)
+
+
+def _is_demo() -> bool:
+    return db.session.scalar(select(Transfer.id).where(Transfer.reason == DEMO_DEPOSIT)) is not None
