@@ -129,5 +129,6 @@ def test_page_with_all_it_loads_stays_within_the_public_budget(app: Flask, clien
     page = client.get("/")
     loaded = set(re.findall(r'<(?:link rel="(?:stylesheet|icon)" href|script src)="([^"]+)"', page.text))
 
-    assert len(loaded) + 1 <= 5
+    # One more than other public pages: the script of the live card (see DECISIONS).
+    assert len(loaded) + 1 <= 6
     assert len(page.data) + sum(len(client.get(path).data) for path in loaded) <= 40_000

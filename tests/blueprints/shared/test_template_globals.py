@@ -173,7 +173,7 @@ def test_head_names_the_page_for_search_engines(app: Flask, client: FlaskClient)
     assert "<title>Promotion for your page, podcast or newsletter | SmmPanelUS</title>" in page
     assert f'<link rel="canonical" href="{public}/">' in page
     assert 'property="og:title" content="Promotion for your page, podcast or newsletter"' in page
-    assert page.count('rel="stylesheet"') == 3
+    assert page.count('rel="stylesheet"') == 2
 
 
 def test_styles_hold_to_the_rules_of_the_house() -> None:
