@@ -1,6 +1,5 @@
-// Keeps the newest test order on the home page current: it polls the card's address, sends the hash it has (HX-PTag), and
-// replaces the card when the server sends a new one. Small, so that the page needs no htmx. Answers without the hash, such
-// as a proxy's error page, change nothing; hidden tabs don't poll; visitors can pause.
+// Polls for the newest test order and replaces its card, without htmx. An answer without our hash (HX-PTag), such as a
+// proxy's error page, changes nothing; hidden tabs don't poll; visitors can pause.
 const ADDRESS = "/test-order/live";
 const OURS = "HX-PTag";
 const RUNNING_MS = 2000;
@@ -47,7 +46,6 @@ function schedule() {
 }
 
 if (foot && card()) {
-  document.documentElement.dataset.scripts = "on";
   button.addEventListener("click", () => {
     isPaused = !isPaused;
     button.textContent = isPaused ? "Resume updates" : "Pause updates";
