@@ -2,10 +2,11 @@
 
 import sys
 
-from tests.bench import api, history, money, pages, slow_clients, sync
+from tests.bench import api, backfill, history, money, pages, slow_clients, sync
 
 BENCHES = {
     "api": api.main,
+    "backfill": backfill.main,
     "history": history.main,
     "money": money.main,
     "pages": pages.main,

@@ -112,4 +112,21 @@ MUTANTS = (
         (".offset((number - 1) * ROWS_PER_PAGE)", ".offset((number - 1) * (ROWS_PER_PAGE + 1))"),
         ("Ticket.waits_since, Ticket.id)", "Ticket.waits_since)"),
     ),
+    *in_file(
+        "panel/services/office/account_access.py",
+        "tests/services/office/test_account_access.py tests/services/office/test_second_approval.py",
+        ("return user.is_operator or change.kind in _ROLES", "return change.kind in _ROLES"),
+        ("return user.is_operator or change.kind in _ROLES", "return user.is_operator"),
+        ("if change.kind is not ProposalKind.ENABLE:", "if change.kind is ProposalKind.DISABLE:"),
+        ("if user.id == change.operator_id:", "if False:"),
+        ("where(User.is_operator, User.disabled_at.is_(None))", "where(User.is_operator)"),
+        ("User.id == user_id, User.is_operator, User.disabled_at.is_(None)", "User.id == user_id, User.is_operator"),
+        ("user.closed_at is not None or user.disabled_at is not None:", "user.closed_at is not None:"),
+        (
+            "case ProposalKind.MAKE_OPERATOR if user.email_confirmed_at is None:",
+            "case ProposalKind.MAKE_OPERATOR if False:",
+        ),
+        ('user.disabled_at, user.disabled_reason = None, ""', "user.disabled_at = None"),
+        ("LoginSession.user_id == user_id, LoginSession.ended_at.is_(None)", "LoginSession.user_id == user_id"),
+    ),
 )
