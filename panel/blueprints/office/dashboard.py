@@ -1,11 +1,14 @@
-"""Office dashboard: queues that need attention, the most urgent first."""
+"""Office dashboard: what needs attention, the most urgent first; today's figures; the first-run checklist."""
 
-from flask import Response, render_template, request
+from flask import Response, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from panel.blueprints.office import layout
 from panel.blueprints.office.access import office_blueprint
+from panel.clock import utc_now
+from panel.services.office import setup_checklist, today
+from panel.settings import Settings
 
 bp = office_blueprint("home")
 bp.record_once(lambda state: layout.init_app(state.app))
@@ -16,7 +19,14 @@ def index() -> ResponseReturnValue:
     if "live" in request.args:
         return layout.choose_updates("/office")
     region, _shown = _region()
-    return render_template("office/dashboard.html", region=region, is_live=layout.is_live())
+    settings: Settings = current_app.config["PANEL"]
+    return render_template(
+        "office/dashboard.html",
+        region=region,
+        is_live=layout.is_live(),
+        today=today.figures(now=utc_now()),
+        steps=setup_checklist.steps(instance=settings.instance, sends_mail=settings.mail_server is not None),
+    )
 
 
 @bp.get("/live")
@@ -26,4 +36,10 @@ def live() -> Response:
 
 
 def _region() -> tuple[Markup, str]:
-    return layout.region("office/_queues.html", live_url="/office/live", label="What waits", queues=layout.waiting())
+    return layout.region(
+        "office/_queues.html",
+        live_url="/office/live",
+        label="Needs attention",
+        waiting=[queue for queue in layout.waiting() if queue.count],
+        clear=[queue for queue in layout.waiting() if not queue.count],
+    )

@@ -1,0 +1,81 @@
+"""First-run checklist of the office: what a new panel needs before it can sell, each read from its real state."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+
+from panel.db import db
+from panel.models import Tool
+from panel.services import test_orders
+from panel.services.catalogue import tools
+from panel.services.money import deposits
+from panel.services.office import account_access
+from panel.services.providers import registry
+
+NEEDED_OPERATORS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class SetupStep:
+    """One step: what to do, how, and the page where it is done or shows."""
+
+    name: str
+    label: str
+    how: str
+    url: str
+    is_done: bool
+
+
+def steps(*, instance: Path, sends_mail: bool) -> list[SetupStep]:
+    """Every step in order; an empty list once all are done."""
+    found = [
+        SetupStep(
+            "payment",
+            "Tell customers how to pay",
+            "Write the payment instructions into payment.txt in the instance folder.",
+            "/office/deposits",
+            bool(deposits.payment_instructions(instance)),
+        ),
+        SetupStep(
+            "provider",
+            "Add a provider",
+            "A provider delivers the orders. Choose “manual” to fulfill orders yourself.",
+            "/office/providers/new",
+            bool(registry.listed()),
+        ),
+        SetupStep(
+            "catalogue",
+            "Add tools",
+            "Import the provider’s catalogue, or add the first tool.",
+            "/office/tools/new",
+            _has_tools(),
+        ),
+        SetupStep(
+            "visible",
+            "Offer the first tool",
+            "Customers see a tool once it is offered and can be ordered.",
+            "/office/tools",
+            bool(tools.listed()),
+        ),
+        SetupStep(
+            "mail",
+            "Set up email",
+            "Set PANEL_SMTP_URL. Until then, emails are saved as files in the instance folder.",
+            "/office/customers",
+            sends_mail,
+        ),
+        SetupStep(
+            "operators",
+            "Add a second operator",
+            "Large amounts and changes to operators need a second operator’s approval.",
+            "/office/customers",
+            account_access.active_operators() >= NEEDED_OPERATORS,
+        ),
+    ]
+    return [] if all(step.is_done for step in found) else found
+
+
+def _has_tools() -> bool:
+    own = select(Tool.id).where(Tool.slug != test_orders.TOOL_SLUG).limit(1)
+    return db.session.scalar(own) is not None
