@@ -19,7 +19,7 @@ const acts = {
   j: () => move(1),
   k: () => move(-1),
   x: () => document.activeElement?.closest("[data-keys] tbody tr")?.querySelector("input[type=checkbox]")?.click(),
-  u: () => document.querySelector("[data-back]")?.click(),
+  u: () => (document.querySelector("[data-back]") ?? document.querySelector(".office-bar a[href='/office']"))?.click(),
   "/": () => {
     const search = document.querySelector("input[type=search]");
     const box = search?.closest("details");
@@ -81,5 +81,12 @@ document.addEventListener("htmx:before:swap", (event) => {
   showHeld(newer ? `${newer} newer.` : "Some rows have changed.");
 });
 
+// Back at the row that one came from: its link has the focus, so that j and k go on from there.
+function focusRow() {
+  const row = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  row?.closest("[data-keys] tbody tr")?.querySelector("a[id^='open-']")?.focus({ preventScroll: true });
+}
+
 document.documentElement.dataset.scripts = "on";
 showSwitch();
+focusRow();

@@ -43,14 +43,13 @@ def test_operator_works_a_queue_by_keyboard_alone(tabs: Tabs) -> None:
     press(page, "Enter")
     expect(page.locator("h1")).to_have_text(f"Order #{first.id}")
 
-    reach(page, "to")
-    press(page, "P")
     reach(page, "remains")
     page.keyboard.type("360")
     reach(page, "reason")
     page.keyboard.type("j and k are letters here.")
+    reach(page, "to-partial")
     press(page, "Enter")
-    expect(page.locator("h1")).to_have_text(f"Order {first.id} becomes Partial")
+    expect(page.locator("h1")).to_have_text(f"Set order {first.id} to Partial")
     assert reload(first).status == Status.IN_PROGRESS
     for _ in range(60):
         press(page, "Tab")
@@ -102,3 +101,43 @@ def test_keys_can_be_turned_off_and_stay_off(tabs: Tabs) -> None:
     page.get_by_role("button", name="Turn keys on").click()
     press(page, "j")
     assert str(page.evaluate("document.activeElement.id")).startswith("open-")
+
+
+def test_u_leads_back_to_the_row_one_came_from_and_home_from_a_list(tabs: Tabs) -> None:
+    customer = a_customer("1000")
+    orders = [an_order(customer=customer, quantity=10) for _ in range(12)]
+    page = tabs.open(an_operator()).page
+    page.goto("/office/orders?live=off")
+    page.goto("/office/orders?status=pending")
+    press(page, *["j"] * 8)
+    expect(page.locator(f"#open-{orders[4].id}")).to_be_focused()
+    press(page, "Enter")
+    expect(page.locator("h1")).to_have_text(f"Order #{orders[4].id}")
+
+    press(page, "u")
+
+    expect(page.locator("h1")).to_have_text("Orders")
+    expect(page.locator(f"#open-{orders[4].id}")).to_be_focused()
+    expect(page.locator(f"#open-{orders[4].id}")).to_be_in_viewport()
+    press(page, "j")
+    expect(page.locator(f"#open-{orders[3].id}")).to_be_focused()
+    press(page, "u")
+    expect(page.locator("h1")).to_have_text("Dashboard")
+
+
+def test_tables_fit_or_scroll_visibly_by_keyboard_at_768_pixels(tabs: Tabs) -> None:
+    order = an_order(provider="manual")
+    page = tabs.open(an_operator()).page
+    page.set_viewport_size({"width": 768, "height": 900})
+    for address in ("/office", "/office/orders", "/office/reviews", "/office/customers", f"/office/orders/{order.id}"):
+        page.goto(address)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
+        wrong = page.evaluate(
+            """[...document.querySelectorAll("main table")].filter((table) => {
+              const frame = table.closest("[role=region][tabindex='0'][aria-label]");
+              const isCut = table.scrollWidth > (frame ?? table.parentElement).clientWidth + 1;
+              return isCut && !(frame && getComputedStyle(frame).overflowX === "auto"
+                && parseFloat(getComputedStyle(frame).borderInlineEndWidth) > 0);
+            }).length"""
+        )
+        assert wrong == 0, address

@@ -20,7 +20,9 @@ from panel.settings import Settings
 
 def init_app(app: App) -> None:
     """Give the office's frame its queues, read at most once a request."""
-    app.jinja_env.globals.update(office_queues=waiting, office_waiting=waiting_by_page)
+    app.jinja_env.globals.update(
+        office_queues=waiting, office_waiting=waiting_by_page, office_here=here, office_back=back
+    )
 
 
 def waiting() -> list[Queue]:
@@ -57,9 +59,14 @@ def operator_id() -> int:
 def back(default: str) -> str:
     """The page of the office that one came from, where the address or the form names one, else the default."""
     wanted = request.values.get("back", "")
-    path = wanted.partition("?")[0]
+    path = wanted.partition("#")[0].partition("?")[0]
     is_ours = is_local_page(wanted) and (path == "/office" or path.startswith("/office/"))
     return wanted if is_ours else default
+
+
+def here() -> str:
+    """The address of this page, to come back to."""
+    return request.full_path.removesuffix("?")
 
 
 def with_back(address: str) -> str:

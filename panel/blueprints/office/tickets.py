@@ -228,7 +228,7 @@ def _queue_region(filters: QueueFilters, number: int) -> tuple[Markup, str]:
         filters=filters,
         newer=_address(LIST, filters, page=number - 1) if number > 1 else None,
         older=_address(LIST, filters, page=number + 1) if page.has_more else None,
-        back=urlencode({"back": here}),
+        here=here,
     )
 
 

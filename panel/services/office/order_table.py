@@ -18,8 +18,7 @@ from panel.services.office.assignments import Held
 from panel.services.office.queues import LatenessLimits
 from panel.services.orders.history import like_pattern
 
-# As many as stay under 80 kB with long links.
-PAGE_SIZE = 20
+PAGE_SIZE = 40
 ORDERS, USERS, TERMS, TOOLS, PROVIDERS = (table_of(model) for model in (Order, User, Terms, Tool, Provider))
 
 

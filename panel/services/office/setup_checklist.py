@@ -18,7 +18,7 @@ NEEDED_OPERATORS = 2
 
 @dataclass(frozen=True, slots=True)
 class SetupStep:
-    """One step: what to do, how, and the page where it is done or shows."""
+    """One step: what to do, how, and the page where it is done, if the office has one."""
 
     name: str
     label: str
@@ -34,7 +34,7 @@ def steps(*, instance: Path, sends_mail: bool) -> list[SetupStep]:
             "payment",
             "Tell customers how to pay",
             "Write the payment instructions into payment.txt in the instance folder.",
-            "/office/deposits",
+            "",
             bool(deposits.payment_instructions(instance)),
         ),
         SetupStep(
@@ -62,7 +62,7 @@ def steps(*, instance: Path, sends_mail: bool) -> list[SetupStep]:
             "mail",
             "Set up email",
             "Set PANEL_SMTP_URL. Until then, emails are saved as files in the instance folder.",
-            "/office/customers",
+            "",
             sends_mail,
         ),
         SetupStep(

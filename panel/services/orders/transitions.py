@@ -99,7 +99,7 @@ def lock_orders(order_ids: Collection[int]) -> dict[int, OrderRow]:
 def read_order(order_id: int) -> OrderRow | None:
     """The order as it is, without holding it: to show what could be done, never to do it."""
     row: Any = db.session.execute(_CLAIMED.where(ORDERS.c.id == order_id)).first()
-    return None if row is None else OrderRow(row[0], row[1], Status(row[2]), *(*row[3:], 0))
+    return None if row is None else OrderRow(row[0], row[1], Status(row[2]), *(*row[3:-1], 0))
 
 
 def lock_order(order_id: int) -> OrderRow:

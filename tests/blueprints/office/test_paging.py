@@ -88,7 +88,7 @@ LISTS = [
     ("/office/ledger", "line", _orders, select(Transfer.id)),
     ("/office/audit-log", "log", _log, select(AuditLogEntry.id)),
     ("/office/reviews", "review", _reviews, select(Review.id)),
-    ("/office/deposits", "top-up", _top_ups, select(DepositRequest.id)),
+    ("/office/deposits", "deposit", _top_ups, select(DepositRequest.id)),
     ("/office/tickets", "ticket", _tickets, select(Ticket.id)),
 ]
 
