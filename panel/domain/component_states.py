@@ -115,12 +115,12 @@ UPDATE = SpeedLimits(slow_ms=120_000, fails_ms=600_000)
 COMPONENTS = {
     Component.PLATFORM: ComponentFacts("Whole platform", "The worst of the components.", needs_worker=True),
     Component.SITE: ComponentFacts(
-        "Site", "A page is asked for over HTTP, as a browser does.", timed="answered in", limits=ANSWER
+        "Site", "A page is asked for over HTTP, as a browser does.", timed="response time", limits=ANSWER
     ),
     Component.ORDERING: ComponentFacts(
         "Ordering",
         "A test order is checked and the database asked for the right to write; every few minutes an order is placed.",
-        timed="checked in",
+        timed="check time",
         limits=WRITE,
     ),
     Component.DISPATCH: ComponentFacts(
@@ -133,7 +133,7 @@ COMPONENTS = {
     Component.UPDATES: ComponentFacts(
         "Order updates",
         "How late the latest question to a provider is, and whether the test order moves to its end.",
-        timed="latest by",
+        timed="delay of updates",
         limits=UPDATE,
         needs_worker=True,
     ),
@@ -143,7 +143,10 @@ COMPONENTS = {
         needs_worker=True,
     ),
     Component.API: ComponentFacts(
-        "API", "The balance of the test account is asked for over HTTP with a key.", timed="answered in", limits=ANSWER
+        "API",
+        "The balance of the test account is asked for over HTTP with a key.",
+        timed="response time",
+        limits=ANSWER,
     ),
 }
 # As the page lists them. A failure of one of these is a failure of the platform.

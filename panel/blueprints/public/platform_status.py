@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
 
 from flask import Blueprint, Response, abort, current_app, jsonify, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -35,8 +36,6 @@ KEPT_BY_READERS = "public, max-age=15"
 TITLE = "Platform status"
 HOME = ("Home", "/")
 ALL = (TITLE, "/platform-status")
-# Beyond this, milliseconds say no more than seconds.
-SHOWN_AS_SECONDS_FROM_MS = 10_000
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,15 @@ class ComponentRow:
     bars: charts.DayBars
     days_in_words: str
     time_in_words: str
+    probe: str
+
+
+@dataclass(frozen=True)
+class Month:
+    """The incidents that began in one month, newest first."""
+
+    label: str
+    incidents: tuple[Told, ...]
 
 
 @bp.app_template_global()
@@ -63,6 +71,7 @@ def show() -> ResponseReturnValue:
             "platform_status/show.html",
             board=found,
             lines=[_line(row) for row in found.rows],
+            months=_months(found),
             core=[COMPONENTS[key] for key in CORE],
             data=structured_data.graph(
                 structured_data.web_page(ALL[1], name=TITLE, changed=None), structured_data.breadcrumbs(HOME, ALL)
@@ -185,8 +194,17 @@ def _probe(key: str) -> str:
     return Component(key).facts.probe if key in set(Component) else str(_rules()["provider_probe"])
 
 
+def _months(board: Board) -> list[Month]:
+    """The incidents of the days that the bars show, by month, the newest first."""
+    first = board.present.at - timedelta(days=SHOWN_DAYS)
+    shown = [incident for incident in board.past if incident.began_at >= first]
+    by_month = groupby(shown, key=lambda incident: f"{incident.began_at:%B %Y}")
+    return [Month(label, tuple(incidents)) for label, incidents in by_month]
+
+
 def _line(row: ComponentDays) -> ComponentRow:
-    return ComponentRow(row, charts.day_bars(row.days), _in_words(row), _time_in_words(row))
+    probe = _probe(row.now.key)
+    return ComponentRow(row, charts.day_bars(row.days), _in_words(row), _time_in_words(row), probe)
 
 
 def _in_words(row: ComponentDays) -> str:
@@ -207,16 +225,14 @@ def _in_words(row: ComponentDays) -> str:
 def _time_in_words(row: ComponentDays) -> str:
     if row.typical is None or not row.timed:
         return ""
-    typical = row.typical
-    return (
-        f"{row.timed} {_length(typical.median_ms)} in the median, {_length(typical.p90_ms)} in 90 of 100 "
-        f"(last 24 hours, {count(typical.count)} measurements)"
-    )
+    median, p90 = _length(row.typical.median_ms), _length(row.typical.p90_ms)
+    times = f"{p90} in" if median == p90 else f"{median} in the median, at most {p90} in"
+    of = f"{count(row.typical.count)} measurements, last 24 hours"
+    return f"{row.timed.capitalize()}: {times} 9 out of 10 cases ({of})"
 
 
 def _length(milliseconds: int) -> str:
-    if milliseconds < SHOWN_AS_SECONDS_FROM_MS:
-        return f"{count(milliseconds)} ms"
+    """A duration in whole seconds: nobody who reads the page needs milliseconds."""
     return duration(milliseconds // 1_000)
 
 

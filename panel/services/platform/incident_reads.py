@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, select
 
@@ -65,6 +65,11 @@ class Told:
     def changed_at(self) -> datetime:
         """When something was last said of it."""
         return self.updates[0].at if self.updates else self.began_at
+
+    @property
+    def lasted_seconds(self) -> int:
+        """From its beginning to its end; 0 while it is open."""
+        return 0 if self.resolved_at is None else (self.resolved_at - self.began_at) // timedelta(seconds=1)
 
     def is_under_way(self, now: datetime) -> bool:
         """Whether it concerns the present: an open incident, or planned work within its window."""

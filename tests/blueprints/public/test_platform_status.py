@@ -1,19 +1,19 @@
 """The status page and what machines read of it: true without measurements, and safe with hostile words."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from xml.etree import ElementTree
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from panel.clock import utc_now
 from panel.db import db, timed_cache, transaction
 from panel.domain.component_states import Component, Finding, State, provider_key
 from panel.domain.incidents import Phase
 from panel.domain.status import Status
-from panel.models import ComponentDay, Provider
+from panel.models import ComponentDay, Incident, Provider
 from panel.services import delivery_times, health
 from panel.services.platform import incidents, measurements
 from panel.services.platform.incidents import UpdateText
@@ -164,7 +164,45 @@ def test_days_stand_in_a_table_of_text(client: FlaskClient) -> None:
 
     assert page.count('<tr><th scope="row">') == 90
     assert "Major outage 1 minute" in page
-    assert page.count("Nothing was measured") == 89 + page.count("Nothing was measured.")
+    assert page.count("Not measured") == 89
+
+
+def test_history_stands_by_month_with_how_long_each_incident_lasted(client: FlaskClient) -> None:
+    now = utc_now()
+    empty = client.get("/platform-status").text
+    for days_ago in (70, 8, 7, 100):
+        began = now - timedelta(days=days_ago)
+        slug = incident(f"Trouble {days_ago}", now=began)
+        with transaction():
+            found = db.session.scalars(select(Incident.id).where(Incident.slug == slug)).one()
+            over = UpdateText(Phase.RESOLVED, "It is over.", {})
+            incidents.update(found, over, actor="o", now=began + timedelta(minutes=42))
+    timed_cache.clear()
+
+    page = client.get("/platform-status?history").text
+
+    assert "No incidents in the last 90 days." in empty
+    months = [f"<h3>{now - timedelta(days=days):%B %Y}</h3>" for days in (7, 8, 70)]
+    assert [page.count(month) for month in months] == [1, 1, 1]
+    assert page.index("Trouble 7") < page.index("Trouble 8") < page.index("Trouble 70")
+    assert "Trouble 100" not in page
+    assert page.count(", 42 minutes</span>") == 3
+
+
+def test_times_are_in_plain_words(client: FlaskClient) -> None:
+    now = utc_now()
+    for minutes in range(25, 0, -1):
+        with transaction():
+            site = Finding(Component.SITE, State.OPERATIONAL, 12)
+            findings = [site, Finding(Component.API, State.DEGRADED, 1_000 * minutes)]
+            measurements.record(findings, interval_seconds=60, now=now - timedelta(minutes=minutes))
+    timed_cache.clear()
+
+    page = client.get("/platform-status?times").text
+
+    assert "Response time: under a second in 9 out of 10 cases (25 measurements, last 24 hours)." in page
+    assert "Response time: 13 seconds in the median, at most 23 seconds in 9 out of 10 cases" in page
+    assert " ms" not in page[page.index("<main") :]
 
 
 def measured(state: State, *, at: object = None) -> None:
@@ -176,10 +214,10 @@ def measured(state: State, *, at: object = None) -> None:
     timed_cache.clear()
 
 
-def incident(title: str) -> str:
+def incident(title: str, *, now: datetime | None = None) -> str:
     words = UpdateText(Phase.INVESTIGATING, title, {"site": State.DEGRADED}, impact=title, cost=title)
     with transaction():
-        return incidents.open_incident(title, words, request_id=f"form-{title}", actor="o", now=utc_now()).slug
+        return incidents.open_incident(title, words, request_id=f"form-{title}", actor="o", now=now or utc_now()).slug
 
 
 def test_tool_page_draws_how_long_its_orders_took(client: FlaskClient) -> None:
