@@ -2,7 +2,10 @@
 
 import os
 
+from flask import Flask
+
 from app import app, create_app
+from panel.blueprints.public import styles
 from panel.processes import connections
 from panel.processes.file_changes import RELOAD
 from panel.processes.reload import ReloadedApp
@@ -16,7 +19,15 @@ WAITING_THREADS_A_NETWORK = 3
 _settings: Settings = app.config["PANEL"]
 _has_proxy = _settings.trusted_proxies > 0
 
-_site = ReloadedApp(app, lambda: create_app(is_web=True)) if RELOAD in os.environ else app
+
+def _with_styles(site: Flask) -> Flask:
+    """The site with the gallery of components, which developers alone are shown."""
+    site.register_blueprint(styles.bp)
+    return site
+
+
+_is_development = RELOAD in os.environ
+_site = ReloadedApp(_with_styles(app), lambda: _with_styles(create_app(is_web=True))) if _is_development else app
 # A proxy in front buffers requests, and they all come from its address.
 application = with_bulkhead(_site, Slots(WAITING_THREADS, None if _has_proxy else WAITING_THREADS_A_NETWORK))
 connections.watch(has_proxy=_has_proxy)

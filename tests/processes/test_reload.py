@@ -113,3 +113,7 @@ def test_production_refuses_the_reloader(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert done.stderr == "--reload is refused with PANEL_ENV=production.\n"
+
+
+def test_developers_are_shown_the_gallery_of_components(site: Panel) -> None:
+    assert "Every component in every state" in get(site, "/styles")

@@ -1,0 +1,62 @@
+"""Gallery of components at /styles: for developers alone, and with every component."""
+
+import re
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from jinja2 import meta
+
+from panel.blueprints.public import styles
+from panel.settings import ROOT
+
+TEMPLATES = ROOT / "templates"
+COMPONENTS = sorted((TEMPLATES / "components").glob("*.*"))
+GALLERY = "".join(path.read_text() for path in sorted((TEMPLATES / "styles").glob("*.html")))
+
+
+def test_gallery_is_no_page_of_the_product(client: FlaskClient) -> None:
+    answer = client.get("/styles")
+
+    assert answer.status_code == 404
+
+
+def test_gallery_shows_every_status_field_and_chart(app: Flask) -> None:
+    app.register_blueprint(styles.bp)
+
+    answer = app.test_client().get("/styles")
+
+    assert answer.status_code == 200
+    shown = ('data-tone="refill"', 'aria-invalid="true"', 'class="chart"', "data-sums", 'class="contents"', "<progress")
+    assert [part for part in shown if part not in answer.text] == []
+
+
+def test_gallery_shows_every_file_of_components(app: Flask) -> None:
+    shown = _reached(app, "styles/show.html")
+
+    assert [path.name for path in COMPONENTS if f"components/{path.name}" not in shown] == []
+
+
+@pytest.mark.parametrize("path", [path for path in COMPONENTS if "{% macro" in path.read_text()], ids=lambda path: path.stem)
+def test_gallery_calls_every_macro(path: Path) -> None:
+    text = path.read_text()
+    macros = re.findall(r"{% macro ([a-z]\w*)\(", text)
+    # What only its own file uses is part of the macros there.
+    inner = {name for name in macros if len(re.findall(rf"\b{name}\(", text)) > 1}
+
+    assert [name for name in macros if name not in inner and f"{name}(" not in GALLERY] == []
+
+
+def _reached(app: Flask, name: str) -> set[str]:
+    """The templates that one extends, includes and imports, and theirs; and those that Python renders for the bar."""
+    found: set[str] = set()
+    waiting = [name, "components/bar_links.html", "components/account_links.html", "components/footer_map.html"]
+    while waiting:
+        here = waiting.pop()
+        if here in found:
+            continue
+        found.add(here)
+        source = (TEMPLATES / here).read_text()
+        waiting += [each for each in meta.find_referenced_templates(app.jinja_env.parse(source)) if each]
+    return found
