@@ -125,3 +125,10 @@ def test_no_more_than_a_page_of_places_is_shown() -> None:
     index = Index([Document(f"/{number}", "Help", "Same", "Same words.") for number in range(100)])
 
     assert len(index.find("same")) == MOST_HITS
+
+
+def test_page_says_how_many_results_there_are(client: FlaskClient) -> None:
+    few, many = words(client.get("/search?q=cookies").text), words(client.get("/search?q=order").text)
+
+    assert re.search(r"\b\d+ results? for “cookies”", few)
+    assert f"{MOST_HITS} best results for “order”" in many

@@ -12,7 +12,7 @@ from panel.blueprints.public import help
 from panel.services.catalogue import tools
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.help.content import Content
-from panel.services.help.search import LONGEST_QUERY, Document, Index, joined
+from panel.services.help.search import LONGEST_QUERY, MOST_HITS, Document, Index, joined
 
 bp = Blueprint("search", __name__)
 
@@ -37,7 +37,7 @@ def begin(state: BlueprintSetupState) -> None:
 def show() -> ResponseReturnValue:
     asked = " ".join(request.args.get("q", "").split())[:LONGEST_QUERY]
     hits = _index().find(asked) if asked else []
-    return render_template("search/show.html", asked=asked, hits=hits)
+    return render_template("search/show.html", asked=asked, hits=hits, is_cut=len(hits) == MOST_HITS)
 
 
 def _index() -> Index:
@@ -75,7 +75,7 @@ def _help(content: Content) -> list[Document]:
         heading = guide.keys.heading
         found.append(Document(f"/{name}", "Help", heading, joined([guide.prose.plain_intro, guide.keys.description])))
         for part in guide.prose.parts:
-            found.append(Document(f"/{name}#{part.id}", "Help", f"{heading}: {part.heading}", part.plain))
+            found.append(Document(f"/{name}#{part.id}", "Help", f"{heading}: {part.title}", part.plain))
     return found
 
 

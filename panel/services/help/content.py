@@ -162,7 +162,7 @@ class Content:
         labels = {f"/{name}": page.keys.heading for name, page in self.guides.items()}
         labels |= {f"/order-statuses/{status.slug}": page.keys.heading for status, page in self.statuses.items()}
         labels |= {
-            f"/{name}#{part.id}": f"{page.keys.heading}: {part.heading.lstrip('0123456789. ')}"
+            f"/{name}#{part.id}": f"{page.keys.heading}: {part.title}"
             for name, page in self.guides.items()
             for part in page.prose.parts
         }

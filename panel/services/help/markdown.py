@@ -28,6 +28,11 @@ class Part:
     plain: str
     links: tuple[str, ...]
 
+    @property
+    def title(self) -> str:
+        """The heading without the number of a step."""
+        return self.heading.lstrip("0123456789. ")
+
 
 @dataclass(frozen=True)
 class Prose:
