@@ -42,12 +42,10 @@ STILL_REWRITTEN = (
     "content/api.md",
     "templates/account/",
     "templates/balance/",
-    "templates/home.html",
     "templates/office/",
     "templates/orders/",
     "templates/platform_status/",
     "templates/tools/",
-    "templates/webhooks/",
 )
 
 
