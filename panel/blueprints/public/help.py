@@ -113,7 +113,7 @@ def show_questions() -> ResponseReturnValue:
         "help/faq.html",
         page=page,
         groups=groups,
-        contents=[(each.id, each.page.keys.question) for each in content.questions],
+        contents=[(group.lower().replace(" ", "-"), group) for group in groups],
         changed=content.questions_changed,
         data=structured_data.questions_page(content),
     )
