@@ -71,7 +71,7 @@ def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Rea
     reader.follow("Newsletter readers")
     tool = tools.find("newsletter-readers")
     assert tool
-    for said in ("What is delivered", "Price per 1,000", "Least of one order", "Most of one order", "Refill", "Cancel"):
+    for said in ("What is delivered", "Price per 1,000", "Minimum order", "Maximum order", "Refill", "Cancel"):
         assert said in reader.words
 
     # 4. Get the link ready: a good and a bad example.

@@ -84,3 +84,32 @@ def test_any_text_is_a_number_or_refused_and_never_a_crash(text: str) -> None:
         assert not (text.isascii() and text.isdigit() and len(text) <= 31)
     else:
         assert quantity >= 0 and text.isascii() and text.isdigit()
+
+
+SEPARATORS = [",", " ", "\u00a0", "\u202f", "\u2009", "\u2007"]
+
+
+@given(st.integers(0, pricing.MOST_QUANTITY), st.sampled_from(SEPARATORS), st.sampled_from(["", " ", "\n"]))
+def test_quantity_with_one_kind_of_thousands_separator_is_read_exactly(
+    quantity: int, separator: str, around: str
+) -> None:
+    typed = around + f"{quantity:,}".replace(",", separator) + around
+
+    assert pricing.parse_quantity(pricing.ungrouped(typed)) == quantity
+
+
+@given(st.text(alphabet="0123456789,. \u00a0\u2009-+e", max_size=15))
+def test_text_is_read_as_a_quantity_only_where_groups_are_of_three_and_alike(typed: str) -> None:
+    try:
+        quantity = pricing.parse_quantity(pricing.ungrouped(typed))
+    except BadQuantity:
+        return
+
+    forms = {f"{quantity:,}".replace(",", separator) for separator in SEPARATORS}
+    assert typed.strip() in forms or (typed.strip().isdigit() and int(typed) == quantity)
+
+
+@pytest.mark.parametrize("text", ["1,00", "1.000", "1,0000", "1,000 000", "0,100", ",100", "1,,000", "1000,000"])
+def test_doubtful_groups_are_refused(text: str) -> None:
+    with pytest.raises(BadQuantity):
+        pricing.parse_quantity(pricing.ungrouped(text))

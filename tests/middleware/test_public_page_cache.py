@@ -140,7 +140,7 @@ def test_what_another_process_changed_shows_a_moment_later(
 @pytest.mark.both_engines
 def test_a_paused_provider_and_a_resumed_one_show_at_once(client: FlaskClient) -> None:
     tool = a_tool()
-    waits = "waits for its provider"
+    waits = "takes no new orders right now"
     shown = []
     for act in (
         lambda: None,

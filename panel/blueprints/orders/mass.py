@@ -7,18 +7,21 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
+from panel.blueprints.shared import tool_state
 from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import BadInput, ExpiredForm, PanelError
-from panel.services.catalogue import tools
+from panel.services.catalogue import favorites, tool_search
+from panel.services.catalogue.tool_search import ToolFilter
 from panel.services.money import ledger
-from panel.services.orders import mass_placing, placing
+from panel.services.orders import duplicates, mass_placing, placing, waiting_order
 from panel.services.orders.mass_placing import Checked, MassOrderLine
 
 bp = Blueprint("mass_orders", __name__, url_prefix="/orders/mass")
 
 _AGREED = re.compile(r"(\S{1,100})=([1-9][0-9]{0,17})", re.ASCII)
+MOST_EXAMPLES = 10
 # A line's own id is this and the line's number.
 _LONGEST_REQUEST_ID = 90
 
@@ -70,19 +73,23 @@ def _check(lines: list[MassOrderLine], *, text: str, request_id: str) -> Respons
     quotes = [each.quote for each in checked if each.quote is not None]
     balance_nanos = ledger.balance_nanos(current_user.id)
     total_nanos = sum(quote.charge_nanos for quote in quotes)
+    missing_nanos = max(0, total_nanos - balance_nanos)
     page = render_template(
         "orders/mass_check.html",
-        checked=checked,
+        wrong=[each for each in checked if each.quote is None],
+        good=[each for each in checked if each.quote is not None],
         text=text,
         request_id=request_id,
         terms=_terms_shown(checked),
-        good=len(quotes),
+        running=duplicates.running(current_user.id, quotes),
+        states=tool_state.of_tools({quote.offer.tool_id: quote.offer for quote in quotes}.values()),
         total_nanos=total_nanos,
         balance_nanos=balance_nanos,
         after_nanos=balance_nanos - total_nanos,
-        missing_nanos=max(0, total_nanos - balance_nanos),
+        missing_nanos=missing_nanos,
+        add_nanos=waiting_order.amount_to_add(missing_nanos),
     )
-    return page, 200 if quotes and total_nanos <= balance_nanos else 422
+    return page, 200 if quotes and not missing_nanos else 422
 
 
 def _place(lines: list[MassOrderLine], *, request_id: str, terms: dict[str, int] | None) -> ResponseReturnValue:
@@ -90,8 +97,8 @@ def _place(lines: list[MassOrderLine], *, request_id: str, terms: dict[str, int]
     placed = [each for each in answers if each.order_id is not None]
     page = render_template(
         "orders/mass_placed.html",
-        answers=answers,
-        placed=len(placed),
+        wrong=[each for each in answers if each.order_id is None],
+        placed=placed,
         total_nanos=sum(each.charge_nanos for each in placed),
         balance_nanos=ledger.balance_nanos(current_user.id),
         left="\n".join(each.line.text for each in answers if each.order_id is None),
@@ -138,11 +145,15 @@ def _agreed() -> dict[str, int] | None:
 
 
 def _form(text: str, errors: dict[str, str], *, request_id: str | None = None) -> str:
+    chosen = favorites.tool_ids(current_user.id)
+    examples = tool_search.search(ToolFilter(only=chosen), most=MOST_EXAMPLES) if chosen else None
+    if examples is None or not examples.tools:
+        examples = tool_search.search(ToolFilter(), most=MOST_EXAMPLES)
     return render_template(
         "orders/mass.html",
         text=text,
         errors=errors,
         request_id=request_id or placing.new_request_id(),
-        tools=tools.listed(),
+        tools=examples.tools,
         most_lines=mass_placing.MOST_LINES,
     )

@@ -11,8 +11,7 @@ from panel.blueprints.shared.forms import whole_number
 from panel.blueprints.shared.tool_state import ToolState
 from panel.clock import utc_now
 from panel.services import delivery_times
-from panel.services.catalogue import favorites, tool_search
-from panel.services.catalogue import tools as catalogue_tools
+from panel.services.catalogue import favorites, search_index, tool_search
 from panel.services.catalogue.tool_search import ToolFilter, ToolPage
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.delivery_times import Measure
@@ -33,7 +32,7 @@ class PickerResult:
 
 def page(*, link: str, quantity: str) -> dict[str, object]:
     """What `orders/_tool_picker.html` needs."""
-    choices = [("", "All categories"), *((each, each) for each in catalogue_tools.categories())]
+    choices = [("", "All categories"), *((each, each) for each in search_index.current().categories)]
     return {"categories": choices, **results(link=link, quantity=quantity)}
 
 

@@ -1,14 +1,16 @@
 """Public catalogue: the list of tools, and a page for each tool with its terms."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from flask import Blueprint, abort, current_app, redirect, render_template, request, url_for
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from panel.blueprints.shared import structured_data
+from panel.blueprints.shared import structured_data, tool_state
 from panel.blueprints.shared.auth import login_required
+from panel.blueprints.shared.forms import whole_number
 from panel.blueprints.shared.template_globals import me
 from panel.clock import utc_now
 from panel.db import transaction
@@ -16,8 +18,9 @@ from panel.domain import settlement
 from panel.domain.settlement import Settlement
 from panel.domain.status import Status
 from panel.services import delivery_times
-from panel.services.catalogue import favorites, terms_history, tool_texts
+from panel.services.catalogue import favorites, search_index, terms_history, tool_search, tool_texts
 from panel.services.catalogue import tools as catalogue_tools
+from panel.services.catalogue.tool_search import ToolFilter
 from panel.services.catalogue.tool_texts import ToolText
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.platform import figures
@@ -39,42 +42,45 @@ def load_texts(state: BlueprintSetupState) -> None:
 
 @bp.get("/tools")
 def listed() -> ResponseReturnValue:
-    category = request.args.get("category", "")
+    words, category = request.args.get("q", "").strip(), request.args.get("category", "")
+    start = whole_number(request.args.get("start", ""), digits=6) or 0
     refill = request.args.get("refill", "")
     refill = refill if refill in REFILL_CHOICES else ""
     sort = BY_PRICE if request.args.get("sort") == BY_PRICE else ""
-    tools = catalogue_tools.listed(category=category or None, refill=REFILL_CHOICES.get(refill))
-    if sort:
-        tools.sort(key=lambda tool: tool.price_micros_per_thousand)
     chosen, only_favorites = _favorites(), request.args.get("favorites") == "yes"
-    if only_favorites:
-        tools, _others = favorites.first(tools, chosen)
-    now = utc_now()
-    changed_at = max((tool.changed_at for tool in tools), default=None)
+    wanted = ToolFilter(
+        words, category, REFILL_CHOICES.get(refill), by_price=bool(sort), only=chosen if only_favorites else None
+    )
+    index, found = search_index.current(), tool_search.search(wanted, start=start)
+    filters: dict[str, Any] = {
+        "q": words or None,
+        "category": category or None,
+        "refill": refill or None,
+        "sort": sort or None,
+        "favorites": "yes" if only_favorites else None,
+    }
+    now, tools, changed_at = utc_now(), found.tools, index.changed_at
     return render_template(
         "tools/list.html",
         tools=tools,
-        categories=[("", "All categories"), *((each, each) for each in catalogue_tools.categories())],
+        categories=[("", "All categories"), *((each, each) for each in index.categories)],
+        search=words,
         category=category,
         refill=refill,
         sort=sort,
         favorites=chosen,
         only_favorites=only_favorites,
+        is_filtered=any(filters.values()),
+        states=tool_state.of_tools(tools),
+        first_path=url_for(".listed", **filters) if start else "",
+        more_path=url_for(".listed", **filters, start=found.next_start) if found.next_start else "",
         started={tool.tool_id: delivery_times.time_to_start(tool.tool_id, now=now) for tool in tools},
         completed={tool.tool_id: delivery_times.time_to_completion(tool.tool_id, now=now) for tool in tools},
         days=delivery_times.WINDOW.days,
         changed_at=changed_at,
         data=structured_data.tools_page(changed=changed_at.date() if changed_at else None),
-        # The canonical URL of a filtered list has its filters and no other parameters.
-        canonical=structured_data.absolute(
-            url_for(
-                ".listed",
-                category=category or None,
-                refill=refill or None,
-                sort=sort or None,
-                favorites="yes" if only_favorites else None,
-            )
-        ),
+        # The canonical URL of a filtered list has its filters, its place and no other parameters.
+        canonical=structured_data.absolute(url_for(".listed", **filters, start=start or None)),
     )
 
 
@@ -88,6 +94,7 @@ def show(slug: str) -> ResponseReturnValue:
     return render_template(
         "tools/show.html",
         tool=tool,
+        state=tool_state.of_tool(tool),
         text=_texts().get(tool.slug),
         statuses=catalogue_tools.statuses_of(tool),
         prices=[(each, tool.charge_nanos(each)) for each in sorted({tool.minimum, quantity, tool.maximum})],

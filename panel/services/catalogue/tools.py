@@ -146,12 +146,6 @@ def listed_all() -> list[ToolOffer]:
     return [to_offer(row) for row in db.session.execute(customers.order_by(Tool.slug))]
 
 
-def categories() -> list[str]:
-    """The categories that have a tool customers see, by name."""
-    statement = select(Tool.category).where(Tool.is_hidden.is_(False), Tool.terms_id.is_not(None)).distinct()
-    return sorted(db.session.execute(statement).scalars())
-
-
 def find(slug: str) -> ToolOffer | None:
     """The tool of this slug, if customers may see it."""
     found = find_any(slug)

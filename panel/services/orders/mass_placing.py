@@ -4,31 +4,48 @@ A line's request id is the form's and the line's number, so that sending the for
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from panel.domain import pricing
 from panel.domain.errors import BadInput, PanelError
+from panel.services.catalogue import tool_search
 from panel.services.orders import placing as order_placing
 from panel.services.orders.placing import Placing, Quote
 
 MOST_LINES = 100
+PARTS = "A line has three parts with | between them: tool | link | quantity."
+# Names of tools in a message are cut here.
+_LONGEST_NAME = 80
 
 
 @dataclass(frozen=True, slots=True)
 class MassOrderLine:
-    """A line as it was typed, under its number in the text."""
+    """A line as it was typed, under its number in the text, and what it orders or why it can't be read."""
 
     number: int
     text: str
+    tool: str = ""
+    link: str = ""
+    quantity: str = ""
+    fault: str = ""
+
+    def quote(self) -> Quote:
+        """The order as it would be placed now. Raises what is wrong with the line."""
+        if self.fault:
+            raise BadInput(self.fault)
+        return order_placing.quote(self.tool, link=self.link, quantity=self.quantity)
 
     def placing(self, *, request_id: str, terms: Mapping[str, int] | None) -> Placing:
         """The line as a request to place an order under the terms agreed to. Raises BadInput."""
-        tool, link, quantity = _parts(self.text)
-        if terms is not None and tool not in terms:
+        if self.fault:
+            raise BadInput(self.fault)
+        if terms is not None and self.tool not in terms:
             # Its check failed, and what was wrong with it is what the customer has to know.
-            order_placing.quote(tool, link=link, quantity=quantity)
+            self.quote()
             raise BadInput("This line could not be ordered when you checked it, and can be now. Check it again.")
-        terms_id = None if terms is None else terms[tool]
-        return Placing(tool, link, quantity, request_id=f"{request_id}:{self.number}", terms_id=terms_id)
+        terms_id = None if terms is None else terms[self.tool]
+        request_id = f"{request_id}:{self.number}"
+        return Placing(self.tool, self.link, self.quantity, request_id=request_id, terms_id=terms_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +60,14 @@ class Checked:
 def read(text: str) -> list[MassOrderLine]:
     """The lines that have something in them. Raises BadInput when there are none, or too many."""
     written = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    lines = [MassOrderLine(number, line.strip()) for number, line in enumerate(written, start=1) if line.strip()]
+    lines = [_parsed(number, line.strip()) for number, line in enumerate(written, start=1) if line.strip()]
     if not lines:
-        raise BadInput("Write one order a line: tool | link | quantity.", field="lines")
+        raise BadInput("Enter one order per line: tool | link | quantity.", field="lines")
     if len(lines) > MOST_LINES:
         message = f"These are {len(lines):,} lines. Send at most {MOST_LINES} at once."
         raise BadInput(message, field="lines")
-    return lines
+    slugs = tool_search.slugs_named({line.tool for line in lines if line.tool})
+    return [_with_tool(line, slugs.get(line.tool, [])) for line in lines]
 
 
 def check(lines: list[MassOrderLine]) -> list[Checked]:
@@ -59,16 +77,27 @@ def check(lines: list[MassOrderLine]) -> list[Checked]:
 
 def _check(line: MassOrderLine) -> Checked:
     try:
-        tool, link, quantity = _parts(line.text)
-        return Checked(line, order_placing.quote(tool, link=link, quantity=quantity), "")
+        return Checked(line, line.quote(), "")
     except PanelError as error:
         return Checked(line, None, error.message)
 
 
-def _parts(text: str) -> tuple[str, str, str]:
+def _parsed(number: int, text: str) -> MassOrderLine:
     """Tool, link and quantity: the first and the last | part the line, since a link may have some of its own."""
     tool, _, rest = text.partition("|")
     link, bar, quantity = rest.rpartition("|")
     if not bar:
-        raise BadInput("A line has three parts with | between them: tool | link | quantity.")
-    return tool.strip().lower(), link.strip(), quantity.strip()
+        return MassOrderLine(number, text, fault=PARTS)
+    return MassOrderLine(number, text, tool.strip(), link.strip(), pricing.ungrouped(quantity))
+
+
+def _with_tool(line: MassOrderLine, slugs: list[str]) -> MassOrderLine:
+    """The line with its tool's short name, whichever of short name, number and name was typed."""
+    if line.fault or not line.tool:
+        return replace(line, fault=line.fault or f"The tool is missing. {PARTS}")
+    called = line.tool[:_LONGEST_NAME]
+    if len(slugs) > 1:
+        which = ", ".join(slugs)
+        return replace(line, fault=f"Several tools are called “{called}”. Use a short name: {which}.")
+    # A tool that is unknown or hidden is refused later, so that a line that was placed before is found again.
+    return replace(line, tool=slugs[0] if slugs else line.tool.lower())

@@ -51,7 +51,7 @@ def test_the_list_shows_price_limits_refill_and_cancel_by_name(client: FlaskClie
     assert page.index("Apple visits") < page.index("Zebra visits")
     assert "Hidden visits" not in page
     row = page[page.index('<tr id="tool-zebra-visits">') :]
-    for words in ("$0.90", "50 to 10,000", "30 days", ">No<", "Not enough orders yet"):
+    for words in ("$0.90", "50–10,000", "30 days", ">No<", "Not enough data yet"):
         assert words in row
 
 

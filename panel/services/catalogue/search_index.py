@@ -1,0 +1,77 @@
+"""Search index of the catalogue, in memory: one short entry a visible tool, read once for each catalogue version.
+
+Every change of a tool bumps the catalogue's version, so an entry is never older than the page that shows it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from panel.db import db
+from panel.lru_cache import LRUCache
+from panel.models import Terms, Tool
+from panel.services.catalogue import tools
+
+# One for each database, and the one before.
+MAX_INDEXES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class IndexEntry:
+    """What is searched and sorted by; name and text are in lower case."""
+
+    tool_id: int
+    name: str
+    text: str
+    category: str
+    has_refill: bool
+    price_micros_per_thousand: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchIndex:
+    """The visible tools by name, their categories by name, and when one of them last changed."""
+
+    entries: tuple[IndexEntry, ...]
+    categories: tuple[str, ...]
+    changed_at: datetime | None
+
+
+_indexes: LRUCache[tuple[str, int], SearchIndex] = LRUCache(MAX_INDEXES)
+
+
+def current() -> SearchIndex:
+    """The index of the catalogue as it is now."""
+    return _indexes.get_or_make((str(db.engine.url), tools.version()), _read)
+
+
+def _read() -> SearchIndex:
+    rows = db.session.execute(
+        select(
+            Tool.id,
+            Tool.name,
+            Tool.category,
+            Tool.summary,
+            Tool.slug,
+            Terms.refill_days,
+            Terms.price_micros_per_thousand,
+            Tool.changed_at,
+        )
+        .join(Terms, Terms.id == Tool.terms_id)
+        .where(Tool.is_hidden.is_(False))
+        .order_by(Tool.name, Tool.id)
+    ).all()
+    entries = tuple(
+        IndexEntry(
+            tool_id,
+            name.lower(),
+            f"{name}\n{category}\n{summary}\n{slug}".lower(),
+            category,
+            refill_days is not None,
+            price,
+        )
+        for tool_id, name, category, summary, slug, refill_days, price, _changed_at in rows
+    )
+    categories = tuple(sorted({entry.category for entry in entries}))
+    return SearchIndex(entries, categories, max((row.changed_at for row in rows), default=None))

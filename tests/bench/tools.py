@@ -1,0 +1,51 @@
+"""The list of tools and the tool picker with 5,000 tools, against the same pages with 20. Goal: at most twice the time.
+
+`python -m tests.bench.tools`. Both panels answer in turns in this process, so that other work meets them alike.
+"""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from panel.application import create_app
+from tests.support import databases
+from tests.support.factories import a_customer, signed_in
+from tests.support.large_catalogue import fill_catalogue
+
+PATHS = ("/tools", "/tools?q=00019", "/orders/new", "/orders/tools?q=tool", "/orders/mass")
+FEW, MANY = 20, 5_000
+ROUNDS, GOAL = 60, 2.0
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as few, tempfile.TemporaryDirectory() as many:
+        visits = [_visitor(Path(few), FEW), _visitor(Path(many), MANY)]
+        print(f"{'page':<24} {f'{FEW} tools':>12} {f'{MANY:,} tools':>12} {'ratio':>6}   (goal: {GOAL:g})")
+        for path in PATHS:
+            rounds = [[visit(path) for visit in visits] for _ in range(ROUNDS)]
+            medians = [statistics.median(each) for each in zip(*rounds, strict=True)]
+            shown = " ".join(f"{each * 1000:>9.1f} ms" for each in medians)
+            print(f"{path:<24} {shown} {medians[1] / medians[0]:>6.2f}")
+
+
+def _visitor(instance: Path, count: int) -> Callable[[str], float]:
+    """What asks a panel with so many tools for a page, and says how many seconds that took."""
+    databases.make_sqlite_template(instance)
+    app = create_app(databases.settings_for(instance))
+    client = app.test_client()
+    with app.app_context():
+        fill_catalogue(count)
+        signed_in(client, a_customer())
+
+    def visit(path: str) -> float:
+        began = time.perf_counter()
+        client.get(path)
+        return time.perf_counter() - began
+
+    return visit
+
+
+if __name__ == "__main__":
+    main()
