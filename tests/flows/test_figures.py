@@ -199,11 +199,11 @@ def test_mass_order_shows_each_charge_and_their_sum(client: FlaskClient, world: 
 
     assert checked.beside("Charge") == placed.beside("Charge") == charges
     assert only(checked.beside("Balance now")) == before
-    assert only(checked.beside("Together")) == sum(charges)
+    assert only(checked.beside("Total of 2 orders")) == sum(charges)
     assert only(checked.beside("Balance after")) == before - sum(charges)
     after = ledger_figures.balance(world.customer_id)
     assert after == before - sum(charges)
-    said = re.search(r"(\$[0-9.]+) is charged for them\. Your balance is (\$[0-9.]+)\.", placed.line)
+    said = re.search(r"(\$[0-9.]+) was charged\. Your balance is (\$[0-9.]+)\.", placed.line)
     assert said is not None and [nanos_of(amount) for amount in said.groups()] == [sum(charges), after]
 
 
