@@ -123,6 +123,8 @@ def test_whom_to_tell_of_a_weakness_is_the_operator_or_else_a_ticket(app: Flask,
     assert without.status_code == (200 if has_page("/tickets/new") else 404)
 
     app.config["PANEL"].support_email = "help@example.com"
+    # The footer reads its settings once, when the application is created.
+    app.jinja_env.globals["contact_email"] = "help@example.com"
 
     text = client.get("/.well-known/security.txt").text
     assert "Contact: mailto:help@example.com" in text and "Expires: 20" in text

@@ -139,7 +139,7 @@ MUTANTS = (
         ("row.charge_nanos - row.returned_nanos", "row.charge_nanos"),
     ),
     *in_file(
-        "templates/base.html",
+        "templates/components/site_bar.html",
         f"{FIGURES}::test_bar_and_live_regions_show_the_balance_everywhere",
         ('<data id="balance" data-nanos="{{ my_balance_nanos() }}"', '<data id="balance" data-nanos="0"'),
     ),
@@ -205,6 +205,6 @@ MUTANTS = (
         "templates/office/bulk.html",
         f"{OFFICE}::test_canceling_many_shows_what_goes_back",
         ("amount(preview.returned_nanos)", "amount(preview.kept_nanos)"),
-        ("return {{ preview.returned_nanos | money }}", "return {{ preview.kept_nanos | money }}"),
+        ("amount(row.effect.money.returned_nanos)", "amount(row.effect.money.kept_nanos)"),
     ),
 )

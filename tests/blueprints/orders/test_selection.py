@@ -47,7 +47,7 @@ def test_check_page_says_what_happens_to_each_order_and_changes_nothing(client: 
 
     page = send(client, "cancel", fresh, handed_over, ended, fixed)
 
-    assert "canceled at once" in said_of(page, fresh) and 'value="0.90"' in said_of(page, fresh)
+    assert "canceled right away" in said_of(page, fresh) and 'value="0.90"' in said_of(page, fresh)
     assert "The provider is asked to stop it." in said_of(page, handed_over)
     assert said_of(page, ended) == "The order has ended as Completed."
     assert said_of(page, fixed) == "This tool does not offer cancel."
