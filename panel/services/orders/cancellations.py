@@ -1,4 +1,4 @@
-"""Cancellations: an order nobody has yet ends at once; one a provider has is asked to stop, and its report decides."""
+"""Cancellations: immediate while no provider has the order; otherwise requested, and the provider's report decides."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,16 +23,16 @@ NOT_UNDERSTOOD = (
     "The order goes on meanwhile."
 )
 RETRY_SECONDS = 30
-# After how many answers in words we don't know, or without any answer, a request is left to operators.
+# After this many unclear or missing answers, a request goes to operators.
 MOST_ASKS = 3
 MOST_ASKS_UNANSWERED = 10
-# How many of one provider a sweep takes up.
+# Requests of one provider per sweep.
 BATCH = 200
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request to stop that a sweep has taken up."""
+    """A cancellation request leased by a sweep."""
 
     cancellation_id: int
     provider_id: int
@@ -40,7 +40,7 @@ class Request:
 
 
 def refusal_reason(order_id: int) -> str | None:
-    """Why this order can't be canceled now, as a sentence; None when it can, or when stopping it can be asked for."""
+    """Why this order can't be canceled now, as a sentence; None if it can, or if cancellation can be requested."""
     row = db.session.execute(
         select(Order.status, Terms.can_cancel).join(Terms, Terms.id == Order.terms_id).where(Order.id == order_id)
     ).one()
@@ -61,14 +61,14 @@ def refusal_reason(order_id: int) -> str | None:
 
 
 def newest_cancellation(order_id: int) -> Cancellation | None:
-    """The order's last cancellation, whatever came of it."""
+    """The order's latest cancellation, in any state."""
     return db.session.scalar(
         select(Cancellation).where(Cancellation.order_id == order_id).order_by(Cancellation.id.desc()).limit(1)
     )
 
 
 def request_cancellation(order_id: int, *, customer_id: int, now: datetime) -> Cancellation:
-    """Cancel at once, all money back, while nobody can have the order; else ask for it to be stopped.
+    """Cancel immediately with a full refund if no provider can have the order; otherwise request it from the provider.
 
     Raises NotFound, or CancelNotAvailable with the reason.
     """
@@ -106,14 +106,14 @@ def request_cancellation(order_id: int, *, customer_id: int, now: datetime) -> C
 
 
 def may_provider_have_order(order_id: int) -> bool:
-    """Whether some attempt was open or got through: then the provider may have the order."""
+    """Whether an attempt is open or succeeded, so that the provider may have the order."""
     harmless = (AttemptState.NOT_SENT, AttemptState.REFUSED)
     taken = select(Attempt.id).where(Attempt.order_id == order_id, Attempt.state.not_in(harmless)).limit(1)
     return db.session.scalar(taken) is not None
 
 
 def providers_with_work(*, now: datetime) -> list[int]:
-    """The providers that may be called and have requests to pass on now."""
+    """Callable providers with due cancellation requests."""
     at_provider = (
         select(Cancellation.id).join(Order, Order.id == Cancellation.order_id).where(Order.provider_id == Provider.id)
     )
@@ -122,7 +122,7 @@ def providers_with_work(*, now: datetime) -> list[int]:
 
 
 def due_ids(provider_id: int, *, now: datetime) -> list[int]:
-    """The ids of this provider's requests to pass on now, the oldest first."""
+    """Ids of this provider's due cancellation requests, oldest first."""
     mine = (
         select(Cancellation.id).join(Order, Order.id == Cancellation.order_id).where(Order.provider_id == provider_id)
     )
@@ -130,7 +130,7 @@ def due_ids(provider_id: int, *, now: datetime) -> list[int]:
 
 
 def lease_request(cancellation_id: int, *, now: datetime) -> Request | None:
-    """Take one request up; None when another worker has it, or it was answered meanwhile."""
+    """Lease one request; None if another worker has it or it was answered in the meantime."""
     cancellation = db.session.scalar(lock_rows(select(Cancellation).where(Cancellation.id == cancellation_id)))
     if cancellation is None or cancellation.due_at is None or cancellation.due_at > now:
         return None
@@ -141,7 +141,7 @@ def lease_request(cancellation_id: int, *, now: datetime) -> Request | None:
 
 
 def record_outcome(request: Request, outcome: Outcome, *, now: datetime) -> None:
-    """Write down the provider's answer. Money moves only on its final report; an unclear answer is asked again."""
+    """Record the provider's answer. Money moves only with its final report; an unclear answer is retried."""
     order = transitions.lock_order(request.ask.order_id)
     cancellation = db.session.get_one(Cancellation, request.cancellation_id)
     if cancellation.state != CancellationState.ASKED:
@@ -161,7 +161,7 @@ def record_outcome(request: Request, outcome: Outcome, *, now: datetime) -> None
 
 
 def _ask_again(cancellation: Cancellation, order: OrderRow, outcome: Unclear, *, now: datetime) -> None:
-    """Ask again later; after a few times operators ask, since the provider may repeat itself without end."""
+    """Retry later; after a few retries hand the request to operators, since the answer may never change."""
     cancellation.asks += 1
     cancellation.due_at = now + timedelta(seconds=RETRY_SECONDS * cancellation.asks)
     if cancellation.asks >= (MOST_ASKS if outcome.is_in_words else MOST_ASKS_UNANSWERED):
@@ -181,7 +181,7 @@ def _ask_again(cancellation: Cancellation, order: OrderRow, outcome: Unclear, *,
 
 @dataclass(frozen=True, slots=True)
 class OpenCancellation:
-    """A request to stop that has no answer yet: of which order, at which provider, since when."""
+    """An unanswered cancellation request, with its order and provider."""
 
     id: int
     order_id: int
@@ -191,7 +191,7 @@ class OpenCancellation:
 
 
 def open_cancellations() -> list[OpenCancellation]:
-    """All requests to stop that wait for an answer, the oldest first."""
+    """All unanswered cancellation requests, oldest first."""
     rows = db.session.execute(
         select(
             Cancellation.id,
@@ -211,9 +211,9 @@ def open_cancellations() -> list[OpenCancellation]:
 def answer_by_operator(
     cancellation_id: int, state: CancellationState, *, reason: str, actor: str, now: datetime
 ) -> None:
-    """Accept or refuse a request to stop. Money moves with the order's end alone. Raises NotFound, BadInput or Refused.
+    """Accept or refuse a cancellation request. Raises NotFound, BadInput or Refused.
 
-    Of a refused request the customer reads the reason.
+    Money moves only when the order ends. The customer sees the reason of a refusal.
     """
     reason = audit_log.checked_reason(reason)
     if state is CancellationState.ASKED:

@@ -1,4 +1,4 @@
-"""What an order's end does to requests to stop it: it answers them, and nobody has to look at them any more."""
+"""Closes cancellation requests, and their reviews, of orders that have reached a final status."""
 
 from datetime import datetime
 
@@ -13,12 +13,12 @@ ORDERS = table_of(Order)
 CANCELLATIONS = table_of(Cancellation)
 REVIEWS = table_of(Review)
 
-# The kind of the review of a request to stop that operators answer.
+# Review kind of cancellation requests that operators answer.
 BY_HAND = "cancel_by_hand"
 
 _ENDED = select(ORDERS.c.status).where(ORDERS.c.id == CANCELLATIONS.c.order_id).scalar_subquery()
 _RAN_IN_FULL = _ENDED == Status.COMPLETED
-_CLOSE = CompiledStatement(
+_CLOSE_REQUESTS = CompiledStatement(
     lambda: (
         update(CANCELLATIONS)
         .where(in_list(CANCELLATIONS.c.order_id, "ids"), CANCELLATIONS.c.state == CancellationState.ASKED)
@@ -30,7 +30,7 @@ _CLOSE = CompiledStatement(
         )
     )
 )
-_LOOKED_AT = CompiledStatement(
+_CLOSE_REVIEWS = CompiledStatement(
     lambda: (
         update(REVIEWS)
         .where(in_list(REVIEWS.c.order_id, "ids"), REVIEWS.c.kind == BY_HAND, REVIEWS.c.resolved_at.is_(None))
@@ -40,6 +40,6 @@ _LOOKED_AT = CompiledStatement(
 
 
 def close(order_ids: list[int], *, now: datetime) -> None:
-    """Answer the open requests to stop these orders, which have ended."""
-    _CLOSE.execute([{"ids": order_ids, "b_now": now}])
-    _LOOKED_AT.execute([{"ids": order_ids, "b_now": now}])
+    """Close the open cancellation requests of these orders, which have reached a final status."""
+    _CLOSE_REQUESTS.execute([{"ids": order_ids, "b_now": now}])
+    _CLOSE_REVIEWS.execute([{"ids": order_ids, "b_now": now}])

@@ -1,6 +1,6 @@
-"""What one order's own page shows: the order with its tool and terms, its timeline, its money, and what may be done.
+"""Order page: the order with its tool and terms, timeline, money and available actions.
 
-Every read names the customer: another customer's order is simply not found.
+Every query filters by customer: another customer's order is not found.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from panel.services.orders.goodwill import Given
 
 EVENTS_PER_PAGE = 100
 
-# Word for word the condition of the index on settling transfers, so that the index is used.
+# Must match the predicate of the partial index on settling transfers, or the index isn't used.
 _SETTLING = text("kind IN ('charge', 'keep', 'return')")
 _TAKES_NONE = or_(Provider.paused_at.is_not(None), Provider.add_after.is_not(None))
 _NEWEST_STOP = (
@@ -37,18 +37,18 @@ _SAY_HOW_FAR = (Status.IN_PROGRESS, Status.PARTIAL)
 
 @dataclass(frozen=True, slots=True)
 class OwnOrder:
-    """An order of this customer, with the tool and the terms it was placed under."""
+    """A customer's order with its tool and the terms it was placed under."""
 
     order: Order
     tool: Tool
     terms: Terms
-    # Whether its provider takes no new orders now, and the state of its newest request to stop.
+    # Whether the provider takes no new orders now, and the state of the latest cancellation request.
     is_provider_paused: bool
     stop: str | None
     is_simulated: bool
 
     def next_step(self, *, has_incident: bool) -> NextStep:
-        """What happens next, and what the customer does."""
+        """What happens next, and what the customer can do."""
         order = self.order
         return next_step(
             NextStepFacts(
@@ -79,30 +79,30 @@ class OwnOrder:
 
     @property
     def has_receipt(self) -> bool:
-        """Whether the order ended in a way that returns money."""
+        """Whether the status is final, so that there may be a refund to show."""
         return self.status.is_final
 
     @property
     def again_quantity(self) -> int:
-        """What to order again: the undelivered rest of a Partial order, else as much as before."""
+        """Quantity for "Order again": the undelivered rest of a Partial order, otherwise the same quantity."""
         is_rest = self.status is Status.PARTIAL and self.order.remains > 0
         return self.order.remains if is_rest else self.order.quantity
 
     @property
     def next_statuses(self) -> tuple[Status, ...]:
-        """What the order can become from here, under its own terms."""
+        """Statuses the order can move to from here, under its terms."""
         offers_refill = self.terms.refill_days is not None
         return tuple(status for status in self.status.facts.next if offers_refill or status is not Status.REFILL)
 
     @property
     def doubt(self) -> str:
-        """The sentence beside the tag while it is not known whether the provider has the order."""
+        """Note beside the status while it is unconfirmed whether the provider has the order."""
         return dispatch.UNCONFIRMED if self.order.unconfirmed_at and self.status.is_open else ""
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineEvent:
-    """One event of the timeline, as it was written down."""
+    """One stored event of the timeline."""
 
     id: int
     at: datetime
@@ -127,7 +127,7 @@ class Timeline:
 
     @property
     def runs(self) -> list[tuple[TimelineEvent, ...]]:
-        """The lines, with counts that follow each other in one run; fewer than three stand alone."""
+        """The events, with runs of three or more consecutive counts grouped."""
         found: list[tuple[TimelineEvent, ...]] = []
         for is_count, events in groupby(self.lines, key=lambda line: line.is_count):
             run = tuple(events)
@@ -145,7 +145,7 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class MoneyLine:
-    """Money that moved for the order. `line` is its number in the statement, where it touched the balance."""
+    """A transfer of this order. `line` is its number in the statement, if it changed the balance."""
 
     label: str
     amount_nanos: int
@@ -155,7 +155,7 @@ class MoneyLine:
 
 @dataclass(frozen=True, slots=True)
 class Acts:
-    """What the customer may do now, or could once the order moves; where it may not be done, why."""
+    """Actions available to the customer now or later, and the reason for each one that isn't available."""
 
     why_no_refill: str | None
     why_no_cancellation: str | None
@@ -174,7 +174,7 @@ class Acts:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What came back for an order: when it ended, with the sum that gives the amount, and later, as goodwill."""
+    """Receipt of a refund: when the order ended, how the amount was calculated, and later goodwill credits."""
 
     number: str
     at: datetime
@@ -190,7 +190,7 @@ class Receipt:
 
 
 def find(order_id: int, *, customer_id: int) -> OwnOrder | None:
-    """The order, if it is this customer's."""
+    """The order, if it belongs to this customer."""
     if not 0 < order_id <= LARGEST_ID:
         return None
     row = db.session.execute(
@@ -204,7 +204,7 @@ def find(order_id: int, *, customer_id: int) -> OwnOrder | None:
 
 
 def timeline(own: OwnOrder, *, page: int) -> Timeline:
-    """The order's events, newest first; a page beyond the last is the last."""
+    """The order's events, newest first; a page number beyond the last shows the last page."""
     of_order = OrderEvent.order_id == own.id
     events = db.session.scalar(select(func.count()).select_from(OrderEvent).where(of_order)) or 0
     pages = max(1, -(-events // EVENTS_PER_PAGE))
@@ -234,7 +234,7 @@ def _line(event: OrderEvent, quantity: int) -> TimelineEvent:
 
 
 def money(own: OwnOrder) -> tuple[MoneyLine, ...]:
-    """What the charge became, as a sum: kept, returned and held are together the charge, which stands last."""
+    """How the charge divides into kept, returned and held, with the charge as the total in the last row."""
     order, moved = own.order, settling_transfers(own.id)
     return (
         MoneyLine("Kept for what was delivered", order.kept_nanos),
@@ -253,7 +253,7 @@ def settling_transfers(order_id: int) -> dict[TransferKind, tuple[int, datetime]
 
 
 def acts(own: OwnOrder, *, now: datetime) -> Acts:
-    """What may be done with the order now, and why not."""
+    """Available actions, and the reasons for those that aren't available."""
     why_no_refill = refills.refusal_reason(own.id, now=now)
     until = None
     if why_no_refill is None and own.order.completed_at is not None and own.terms.refill_days is not None:
@@ -268,7 +268,7 @@ def acts(own: OwnOrder, *, now: datetime) -> Acts:
 
 
 def receipt(own: OwnOrder) -> Receipt | None:
-    """The receipt of an order that ended as Partial or Canceled, or that money was returned for later; else None."""
+    """The receipt of a Partial or Canceled order, or of one with goodwill credits; otherwise None."""
     order, gifts = own.order, tuple(goodwill.given(own.id))
     if order.ended_at is None or not (own.has_receipt or gifts):
         return None

@@ -1,8 +1,8 @@
-"""Handing orders over to providers so that none is ever handed over twice.
+"""Order dispatch: sends each order to its provider at most once.
 
-An attempt is committed as an intent before the call and settled after it. At most one is open for an order, by a
-unique index. Only an answer that proves "not taken" lets a later attempt happen; everything else is
-unknown, and an unknown attempt is settled by an operator or by time, never by a second call.
+Every attempt is committed as an intent before the call, and its outcome is recorded after it. A unique index allows one
+open attempt per order. An order is retried only after an answer that proves it was not accepted. Any other outcome is
+unknown, and is resolved by an operator or a timeout, never by a second call.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ UNCONFIRMED = (
     "it is confirmed, or canceled and the whole amount returned to your balance."
 )
 STOPPED = "Canceled at your request before it was handed over."
-# What an attempt is called whose call was not even begun.
+# Reason of an attempt whose call was never started.
 NOT_CALLED = "The call was not made."
 FIRST_WAIT_SECONDS = 5
 LONGEST_WAIT_SECONDS = 300
@@ -42,7 +42,7 @@ LONGEST_WAIT_SECONDS = 300
 
 @dataclass(frozen=True)
 class Assignment:
-    """One order to hand over now, under an intent that is already committed."""
+    """An order to send now, whose intent is already committed."""
 
     attempt_id: int
     order: NewOrder
@@ -55,12 +55,12 @@ OPEN = (AttemptState.INTENT, AttemptState.UNKNOWN)
 
 
 def providers_with_work(*, now: datetime) -> list[int]:
-    """The providers that may be called and have orders waiting to be handed over."""
+    """Callable providers with orders waiting to be sent."""
     return list(db.session.scalars(_with_work(now)))
 
 
 def has_work(provider_id: int, *, now: datetime) -> bool:
-    """Whether this provider may be called and has orders waiting: the same question, without the other providers."""
+    """Whether this provider can be called and has orders waiting; doesn't query the other providers."""
     return db.session.scalar(_with_work(now).where(Provider.id == provider_id)) is not None
 
 
@@ -72,9 +72,9 @@ def _with_work(now: datetime) -> Select[int]:
 def open_attempts(
     provider_id: int, *, most: int, lease_seconds: float, after_customer: int = 0, now: datetime
 ) -> list[Assignment]:
-    """Write intents for orders that are due at this provider; whoever gets them calls once, within the lease.
+    """Commit intents for due orders of this provider; the caller makes each call once, within the lease.
 
-    Customers take turns: the next one by number after `after_customer` who has an order waiting comes first.
+    Round-robin between customers: the next customer after `after_customer` with an order waiting comes first.
     """
     lease_until = now + timedelta(seconds=lease_seconds)
     rows = _due(provider_id, Order.customer_id > after_customer, most=most, now=now)
@@ -109,7 +109,7 @@ def open_attempts(
 
 
 def _due(provider_id: int, whose: ColumnElement[bool], *, most: int, now: datetime) -> Sequence[Row[Any]]:
-    """The first orders to hand over, by customer, held until the transaction ends."""
+    """The next due orders, ordered by customer, locked until the transaction ends."""
     due = (
         select(Order.id, Order.provider_service, Order.link, Order.quantity, Order.customer_id)
         .where(Order.provider_id == provider_id, Order.dispatch_at <= now, Order.status == Status.PENDING, whose)
@@ -120,7 +120,7 @@ def _due(provider_id: int, whose: ColumnElement[bool], *, most: int, now: dateti
 
 
 def record_outcome(attempt_id: int, outcome: Outcome, *, now: datetime) -> None:
-    """Write down what came of a call. A late answer to an order that has ended changes nothing but the record."""
+    """Record the outcome of a call. A late answer for an order that has ended changes only the attempt."""
     order_id = db.session.scalars(select(Attempt.order_id).where(Attempt.id == attempt_id)).one()
     order = transitions.lock_order(order_id)
     attempt = lock_attempt(attempt_id)
@@ -149,7 +149,7 @@ def record_outcome(attempt_id: int, outcome: Outcome, *, now: datetime) -> None:
 
 
 def release_assignments(assignments: Sequence[Assignment], *, now: datetime) -> None:
-    """These calls were not begun and will not be: the orders are due again at once."""
+    """Give back intents whose calls were never started: the orders are due again immediately."""
     orders = transitions.lock_orders([assignment.order.order_id for assignment in assignments])
     for assignment in assignments:
         order = orders[assignment.order.order_id]
@@ -164,7 +164,7 @@ def lock_attempt(attempt_id: int) -> Attempt:
 
 
 def accept(attempt: Attempt, order: OrderRow, *, given: str, now: datetime) -> None:
-    """The provider has the order under this id, which no other order has."""
+    """Record that the provider accepted the order under this id, which must be unique."""
     record_answer(attempt, AttemptState.SENT, given, now=now)
     transitions.set_schedule(order, provider_order_id=given, sync_at=now, dispatch_at=None, unconfirmed_at=None)
     transitions.add_notes([Note(order, "Handed over for delivery.")], now=now)
@@ -173,13 +173,13 @@ def accept(attempt: Attempt, order: OrderRow, *, given: str, now: datetime) -> N
 
 
 def is_provider_id_taken(provider_id: int, given: str) -> bool:
-    """Whether an order at this provider has this id there."""
+    """Whether another order at this provider already has this provider order id."""
     taken = select(Order.id).where(Order.provider_id == provider_id, Order.provider_order_id == given)
     return db.session.scalar(taken) is not None
 
 
 def mark_unconfirmed(attempt: Attempt, order: OrderRow, *, text: str, now: datetime) -> None:
-    """It is not known whether the provider has the order: say so, open a review, and never send it again."""
+    """Mark an order as unconfirmed: it may or may not have been accepted, so open a review and never retry."""
     is_known = attempt.state == AttemptState.UNKNOWN
     record_answer(attempt, AttemptState.UNKNOWN, text, now=now)
     if is_known:
@@ -197,7 +197,7 @@ def mark_unconfirmed(attempt: Attempt, order: OrderRow, *, text: str, now: datet
 
 
 def cancel_order(order: OrderRow, *, reason: str, now: datetime) -> None:
-    """End the order as Canceled with all money back."""
+    """Cancel the order with a full refund."""
     transitions.move_order(order, Status.CANCELED, remains=order.quantity, reason=reason, text=reason, now=now)
 
 
@@ -207,7 +207,7 @@ def record_answer(attempt: Attempt, state: AttemptState, text: str, *, now: date
 
 
 def _wait(order: OrderRow, *, now: datetime) -> None:
-    """Queue the order again, later each time."""
+    """Requeue the order with back-off."""
     calls = select(Attempt.id).where(Attempt.order_id == order.id, Attempt.answer != NOT_CALLED)
     tries = len(db.session.scalars(calls).all())
     seconds = min(FIRST_WAIT_SECONDS * 2 ** min(tries - 1, 10), LONGEST_WAIT_SECONDS)
@@ -215,7 +215,7 @@ def _wait(order: OrderRow, *, now: datetime) -> None:
 
 
 def queue_again(order: OrderRow, *, at: datetime, now: datetime) -> None:
-    """Nobody has the order: it is handed over at this time, or ends now where the customer asked for that."""
+    """Requeue an order no provider has at this time, or cancel it now if the customer requested that."""
     resolve_review(order, "The provider does not have the order.", now=now)
     asked = select(Cancellation.id).where(
         Cancellation.order_id == order.id, Cancellation.state == CancellationState.ASKED
@@ -229,7 +229,7 @@ def queue_again(order: OrderRow, *, at: datetime, now: datetime) -> None:
 
 
 def _pass_on_cancellation(order_id: int, *, now: datetime) -> None:
-    """A customer who asked for a stop while the call was under way has it passed on now."""
+    """Pass on a cancellation that the customer requested while the call was running."""
     db.session.execute(
         update(Cancellation)
         .where(Cancellation.order_id == order_id, Cancellation.state == CancellationState.ASKED)

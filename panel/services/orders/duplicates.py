@@ -1,6 +1,6 @@
-"""Duplicate orders: a customer's orders that still move, for the same tool and link as one that is being placed.
+"""Duplicate orders: the customer's active orders for the same tool and link as a new order.
 
-Two orders for one link count each other's deliveries, so the start count and what remains can no longer be told apart.
+Two active orders for one link count each other's deliveries, so their start counts and remains become unreliable.
 """
 
 from collections.abc import Collection
@@ -16,7 +16,7 @@ _MOVING = tuple(status for status in Status if status.is_moving)
 
 
 def running(customer_id: int, wanted: Collection[Quote]) -> dict[tuple[int, str], int]:
-    """The newest order that moves for each tool and link of these quotes, by the tool's number and the link."""
+    """The newest active order by tool id and link, for these quotes."""
     pairs = {(quote.offer.tool_id, quote.link) for quote in wanted}
     if not pairs:
         return {}

@@ -1,7 +1,7 @@
-"""Inserts order events, each with its hash: the only way a line gets into a timeline.
+"""Order events as a hash chain: the only code that inserts into timelines.
 
-An order's events are a hash chain (`domain/chain.py`). Its head is in the order's own row, which the writer holds
-anyway: `transitions.lock_orders` reads the head with the lock.
+The chain (`domain/chain.py`) has its head in the order's row, which the writer has locked anyway:
+`transitions.lock_orders` reads the head together with the lock.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -27,21 +27,21 @@ _SET_HEAD = CompiledStatement(
 
 
 def start(order_ids: Collection[int]) -> None:
-    """Begin the chains of orders that this transaction has just inserted."""
+    """Start the chains of orders inserted in this transaction."""
     chain_heads(ORDERS).update(dict.fromkeys(order_ids, chain.START))
 
 
 def append(events: Sequence[dict[str, Any]]) -> None:
-    """Insert events, oldest first for each order, and write the orders' new heads. The orders must be locked."""
+    """Append events, oldest first for each order, and update the chain heads. The orders must be locked."""
     heads = link(events)
     _SET_HEAD.execute([{"order": order_id, "head": head} for order_id, head in sorted(heads.items())])
     write(events, heads=heads)
 
 
 def link(events: Sequence[dict[str, Any]]) -> dict[int, str]:
-    """Give each event its hash. The heads that the caller must write into the orders' rows, by order.
+    """Hash the events. Returns the new heads by order, which the caller must write into the orders' rows.
 
-    Raises StaleOrder for an order that this transaction has not locked.
+    Raises StaleOrder for an order that isn't locked by this transaction.
     """
     known, heads = chain_heads(ORDERS), dict[int, str]()
     for event in events:
@@ -53,6 +53,6 @@ def link(events: Sequence[dict[str, Any]]) -> dict[int, str]:
 
 
 def write(events: Sequence[dict[str, Any]], *, heads: Mapping[int, str]) -> None:
-    """Insert events that `link` has been given, after the orders' rows have got these heads."""
+    """Insert events hashed by `link`, after their orders' rows have the new heads."""
     _INSERT.execute(events)
     chain_heads(ORDERS).update(heads)

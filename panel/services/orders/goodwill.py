@@ -1,7 +1,7 @@
-"""Goodwill: money returned for an order after it was settled, as an operator decided, never above what was kept.
+"""Goodwill refunds: money returned by an operator after settlement, never more than was kept.
 
-Each amount is a transfer of its own out of `adjustments`, numbered within its order. A form names the number it
-means to make, so that the same decision taken by two operators, or sent twice, returns the money once.
+Each amount is a separate transfer out of `adjustments`, numbered within its order. The form carries the number it
+expects to create, so that a form sent twice, or by two operators, refunds once.
 """
 
 from dataclasses import dataclass
@@ -23,15 +23,15 @@ from panel.services.orders.transitions import Note
 TRANSFERS = table_of(Transfer)
 ASK_FOR_APPROVAL = "Propose a credit on the customer’s page: a second operator then approves it."
 
-# Word for word the condition of the index on adjustments, so that the index is used.
+# Must match the predicate of the partial index on adjustments, or the index isn't used.
 _ADJUSTMENT = text("kind = 'adjustment'")
 
 
 @dataclass(frozen=True, slots=True)
 class Gift:
-    """What an operator means to return: how much, in which words to the customer, as which number of this order.
+    """A goodwill refund to make: amount, message to the customer, and expected number within the order.
 
-    `limit_nanos`: what may be returned without a second operator: for one order in all, and in 24 hours.
+    `limit_nanos`: allowed without a second operator's approval, per order and within 24 hours.
     """
 
     amount_nanos: int
@@ -44,7 +44,7 @@ class Gift:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """One amount that was returned. `line` is its number in the customer's statement."""
+    """A goodwill refund that was made. `line` is its number in the customer's statement."""
 
     line: int
     at: datetime
@@ -54,14 +54,14 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How much may still be returned for an order, and the number that the next amount has."""
+    """The amount that can still be refunded for an order, and the number of the next refund."""
 
     left_nanos: int
     number: int
 
 
 def given(order_id: int) -> list[Given]:
-    """What was returned for this order after it was settled, the oldest first."""
+    """Goodwill refunds of this order, oldest first."""
     rows = db.session.execute(
         select(TRANSFERS.c.id, TRANSFERS.c.at, TRANSFERS.c.amount_nanos, TRANSFERS.c.note)
         .where(TRANSFERS.c.order_id == order_id, _ADJUSTMENT)
@@ -71,7 +71,7 @@ def given(order_id: int) -> list[Given]:
 
 
 def room(order_id: int) -> Room:
-    """What of the order's charge is still kept and not returned since."""
+    """The part of the charge that is still kept."""
     kept = db.session.scalar(select(Order.kept_nanos).where(Order.id == order_id))
     return _room(order_id, kept_nanos=kept or 0)
 
@@ -86,17 +86,17 @@ def _room(order_id: int, *, kept_nanos: int) -> Room:
 
 
 def check(order_id: int, gift: Gift, *, now: datetime) -> None:
-    """Whether this may be returned now. Raises BadInput, BadMoney or Refused."""
+    """Validate a goodwill refund. Raises BadInput, BadMoney or Refused."""
     audit_log.checked_reason(gift.words)
     owner, kept = db.session.execute(select(Order.customer_id, Order.kept_nanos).where(Order.id == order_id)).one()
     _check(owner, kept, _room(order_id, kept_nanos=kept), gift, now=now)
 
 
 def give(order_id: int, gift: Gift, *, now: datetime) -> int:
-    """Return the amount to the customer's balance; the transfer's id.
+    """Refund the amount to the customer's balance; returns the transfer id.
 
-    Raises NotFound, BadInput without words, StaleForm where another amount was returned meanwhile, BadMoney for
-    nothing or more than is kept, and Refused while nothing is kept, above the limit, or for an order of one's own.
+    Raises NotFound, BadInput without a message, StaleForm if another amount was refunded in the meantime, BadMoney for
+    zero or more than is kept, and Refused if nothing is kept, above the limit, or for the operator's own order.
     """
     words = audit_log.checked_reason(gift.words)
     owner = db.session.scalar(select(Order.customer_id).where(Order.id == order_id))

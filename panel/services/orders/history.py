@@ -1,7 +1,7 @@
-"""What customers read of their orders: pages of the history, the counts beside its views, and the whole for a file.
+"""Order history: keyset-paginated lists with filters, counts by status, and batches for file export.
 
-The statements are built once for each combination of filters; rows come as tuples. A page costs the same
-however many orders there are before or after it.
+Statements are built once for each combination of filters and return tuples. A page costs the same however many orders
+come before or after it.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from panel.models import Cancellation, Order, OrderCount, Provider, Terms, Tool
 
 PAGE_SIZE = 25
 BATCH_SIZE = 1_000
-# Ids and times of placing run in step, but for what two clocks may differ by.
+# Ids follow the time of placing, except for the difference between the clocks of two machines.
 CLOCKS_APART = timedelta(hours=1)
 
 ORDERS = table_of(Order)
@@ -40,7 +40,7 @@ _STOP = (
 _TAKES_NONE = or_(PROVIDERS.c.paused_at.is_not(None), PROVIDERS.c.add_after.is_not(None))
 _IS_PAUSED = select(_TAKES_NONE).where(PROVIDERS.c.id == ORDERS.c.provider_id)
 _IS_HELD_BACK = and_(ORDERS.c.dispatch_at.is_not(None), _IS_PAUSED.scalar_subquery()).label("is_held_back")
-# What tells whether a row that was rendered before is still true: few columns, since a page reads them each time.
+# Columns that validate a cached row; few, since every page reads them.
 _KNOWN = (
     ORDERS.c.id,
     ORDERS.c.version,
@@ -49,7 +49,7 @@ _KNOWN = (
     _STOP,
     _IS_HELD_BACK,
 )
-# As the tool was called when the order was placed. Not as a join, which SQLite might read from the terms' side.
+# The tool's name when the order was placed. Not a join, which SQLite might start from the terms.
 _TOOL_NAME = select(TERMS.c.name).where(TERMS.c.id == ORDERS.c.terms_id).scalar_subquery().label("tool_name")
 _SHOWN = (
     *_KNOWN,
@@ -63,7 +63,7 @@ _SHOWN = (
     ORDERS.c.returned_nanos,
     ORDERS.c.placed_at,
 )
-_WRITTEN = (
+_EXPORTED = (
     *_SHOWN,
     ORDERS.c.start_count,
     ORDERS.c.price_micros_per_thousand,
@@ -74,7 +74,7 @@ _WRITTEN = (
 
 @dataclass(frozen=True, slots=True)
 class ToolName:
-    """What a tool is called now."""
+    """Current name of a tool."""
 
     name: str
     slug: str
@@ -82,14 +82,14 @@ class ToolName:
 
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
-    """Orders of a history, newest first, and the order after which the next page begins."""
+    """A page of the history, newest first, and the cursor of the next page."""
 
     rows: Sequence[Row[*tuple[Any, ...]]]
     next_after: int | None
 
 
 def history_page(customer_id: int, *, filters: OrderFilters) -> HistoryPage:
-    """One page of this customer's orders: id, version, status and whether it is unconfirmed, of each."""
+    """One page of this customer's orders: id, version, status and whether it is unconfirmed."""
     rows = _read(_KNOWN, customer_id, filters=filters, most=PAGE_SIZE + 1)
     has_more = len(rows) > PAGE_SIZE
     return HistoryPage(rows[:PAGE_SIZE], rows[PAGE_SIZE - 1].id if has_more else None)
@@ -101,32 +101,32 @@ _IN_FULL = select(*_SHOWN).where(
 
 
 def in_full(customer_id: int, *, order_ids: Sequence[int]) -> Sequence[Row[*tuple[Any, ...]]]:
-    """All that a row of the history shows, of these orders of this customer."""
+    """All displayed columns of these orders of this customer."""
     return db.session.execute(_IN_FULL, {"customer_id": customer_id, "ids": order_ids}).all()
 
 
-_WRITTEN_IN_FULL = (
-    select(*_WRITTEN)
+_EXPORTED_IN_FULL = (
+    select(*_EXPORTED)
     .where(ORDERS.c.customer_id == bindparam("customer_id"), ORDERS.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(ORDERS.c.id.desc())
 )
 
 
 def written_in_full(customer_id: int, *, order_ids: Sequence[int]) -> Sequence[Row[*tuple[Any, ...]]]:
-    """All that a file holds, of these orders of this customer."""
-    return db.session.execute(_WRITTEN_IN_FULL, {"customer_id": customer_id, "ids": order_ids}).all()
+    """All exported columns of these orders of this customer."""
+    return db.session.execute(_EXPORTED_IN_FULL, {"customer_id": customer_id, "ids": order_ids}).all()
 
 
 def history_batch(customer_id: int, *, filters: OrderFilters) -> Sequence[Row[*tuple[Any, ...]]]:
-    """The next thousand for a file, with more columns than a page shows; none when there are no more."""
-    return _read(_WRITTEN, customer_id, filters=filters, most=BATCH_SIZE)
+    """The next batch for a file export, up to a thousand orders; empty at the end."""
+    return _read(_EXPORTED, customer_id, filters=filters, most=BATCH_SIZE)
 
 
 _COUNTS = select(COUNTS.c.status, COUNTS.c.orders).where(COUNTS.c.customer_id == bindparam("customer_id"))
 
 
 def counts_by_status(customer_id: int) -> dict[Status, int]:
-    """How many orders of each status this customer has, as the moves have counted them."""
+    """Number of this customer's orders by status, from the maintained counters."""
     counted = {row.status: row.orders for row in db.session.execute(_COUNTS, {"customer_id": customer_id})}
     return {status: counted.get(status.value, 0) for status in Status}
 
@@ -135,11 +135,11 @@ _TOOL_NAMES = select(TOOLS.c.id, TOOLS.c.name, TOOLS.c.slug)
 
 
 def tool_names() -> dict[int, ToolName]:
-    """The names of all tools, hidden ones too: an order keeps its tool."""
+    """Names of all tools, including hidden ones, since orders keep their tool."""
     return {tool_id: ToolName(name, slug) for tool_id, name, slug in db.session.execute(_TOOL_NAMES)}
 
 
-# The tools of a customer with a million orders, in one step of the index for each tool.
+# A loose index scan: one index step per tool, also for customers with a million orders.
 _MINE = ORDERS.c.customer_id == bindparam("customer_id")
 _FIRST = select(func.min(ORDERS.c.tool_id).label("tool_id")).where(_MINE).cte("steps", recursive=True)
 _NEXT = select(func.min(ORDERS.c.tool_id)).where(_MINE, ORDERS.c.tool_id > _FIRST.c.tool_id).scalar_subquery()
@@ -148,7 +148,7 @@ _TOOLS_USED = select(_STEPS.c.tool_id).where(_STEPS.c.tool_id.is_not(None))
 
 
 def tools_used(customer_id: int) -> list[int]:
-    """The numbers of the tools that this customer has ever ordered."""
+    """Ids of the tools this customer has ever ordered."""
     return list(db.session.execute(_TOOLS_USED, {"customer_id": customer_id}).scalars())
 
 
@@ -158,7 +158,7 @@ _PROVIDERS_USED = (
 
 
 def providers_used(customer_id: int) -> list[int]:
-    """The providers of the tools that this customer has ever ordered."""
+    """Ids of the providers of the tools this customer has ever ordered."""
     return list(db.session.execute(_PROVIDERS_USED, {"customer_id": customer_id}).scalars())
 
 
@@ -184,14 +184,14 @@ def _read(
 
 
 def like_pattern(search: str) -> str:
-    """The search as an SQL pattern in which nothing but itself has a meaning."""
+    """The search text as a LIKE pattern with its wildcards escaped."""
     escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
 
 
 @cache
 def _history(columns: tuple[Any, ...], given: frozenset[str]) -> Select[Any]:
-    """The statement for one combination of filters, whose values it takes by name."""
+    """The statement for one combination of filters, with named parameters."""
     statement = select(*columns).where(ORDERS.c.customer_id == bindparam("customer_id"))
     if "after" in given:
         statement = statement.where(ORDERS.c.id < bindparam("after"))
@@ -210,7 +210,7 @@ def _history(columns: tuple[Any, ...], given: frozenset[str]) -> Select[Any]:
 
 
 def _placed_within() -> tuple[ColumnElement[bool], ...]:
-    """Placed in the period. The bounds on the id narrow nothing; they let the read begin and end near it."""
+    """Placed within the period. The bounds on the id only limit the index range that is read."""
     mine = ORDERS.alias("mine")
     at, time = mine.c.placed_at, ORDERS.c.placed_at.type
     ids = select(mine.c.id).where(mine.c.customer_id == bindparam("customer_id"))

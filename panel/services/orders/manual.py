@@ -1,4 +1,4 @@
-"""Orders fulfilled by hand: an operator writes status and counts, under the same table as everyone."""
+"""Manual orders: an operator sets status and counts, under the same transitions as for providers."""
 
 from datetime import datetime
 
@@ -23,7 +23,7 @@ def set_order(
     reason: str | None,
     now: datetime,
 ) -> None:
-    """Move an order whose tool's provider is manual. Raises NotFound, Refused, BadInput or IllegalTransition."""
+    """Move an order of a manual provider. Raises NotFound, Refused, BadInput or IllegalTransition."""
     order = transitions.lock_order(order_id)
     if db.session.scalar(select(Provider.kind).where(Provider.id == order.provider_id)) != "manual":
         raise ActionRefused(f"Order {order_id} is delivered by a provider; only orders fulfilled by hand can be set.")
@@ -47,7 +47,7 @@ def set_order(
 
 
 def remains_for(order: OrderRow, to: Status, *, given: int | None) -> int:
-    """What is not delivered when the order gets this status: as typed, or as follows from it. Raises BadInput."""
+    """The remains for this status: as entered, or implied by the status. Raises BadInput."""
     if given is not None and not 0 <= given <= order.quantity:
         raise BadInput(f"Remains must be a whole number from 0 to {order.quantity}.", field="remains")
     if to.is_final and order.status.is_final:

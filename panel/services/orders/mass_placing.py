@@ -1,6 +1,7 @@
-"""Many orders from one text: `tool | link | quantity` a line, each line an order of its own or a reason why not.
+"""Mass orders: one `tool | link | quantity` per line; each line becomes an order or gets an error.
 
-A line's request id is the form's and the line's number, so that sending the form again buys nothing twice.
+The idempotency key of a line is the form's key plus the line number, so that sending the form again orders nothing
+twice.
 """
 
 from collections.abc import Mapping
@@ -14,13 +15,13 @@ from panel.services.orders.placing import Placing, Quote
 
 MOST_LINES = 100
 PARTS = "A line has three parts with | between them: tool | link | quantity."
-# Names of tools in a message are cut here.
+# Tool names in messages are truncated to this length.
 _LONGEST_NAME = 80
 
 
 @dataclass(frozen=True, slots=True)
 class MassOrderLine:
-    """A line as it was typed, under its number in the text, and what it orders or why it can't be read."""
+    """A line with its number in the text, and the parsed order or the reason why it can't be parsed."""
 
     number: int
     text: str
@@ -30,17 +31,17 @@ class MassOrderLine:
     fault: str = ""
 
     def quote(self) -> Quote:
-        """The order as it would be placed now. Raises what is wrong with the line."""
+        """Quote the order under the current terms. Raises the line's error."""
         if self.fault:
             raise BadInput(self.fault)
         return order_placing.quote(self.tool, link=self.link, quantity=self.quantity)
 
     def placing(self, *, request_id: str, terms: Mapping[str, int] | None) -> Placing:
-        """The line as a request to place an order under the terms agreed to. Raises BadInput."""
+        """The line as a request to place an order under the agreed terms. Raises BadInput."""
         if self.fault:
             raise BadInput(self.fault)
         if terms is not None and self.tool not in terms:
-            # Its check failed, and what was wrong with it is what the customer has to know.
+            # The check failed for this line: show that error first, if it still applies.
             self.quote()
             raise BadInput("This line could not be ordered when you checked it, and can be now. Check it again.")
         terms_id = None if terms is None else terms[self.tool]
@@ -50,7 +51,7 @@ class MassOrderLine:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A line with what it would order, or why it can't be ordered."""
+    """A line with its quote, or the reason why it can't be ordered."""
 
     line: MassOrderLine
     quote: Quote | None
@@ -58,7 +59,7 @@ class Checked:
 
 
 def read(text: str) -> list[MassOrderLine]:
-    """The lines that have something in them. Raises BadInput when there are none, or too many."""
+    """Parse the non-empty lines. Raises BadInput for none or too many."""
     written = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     lines = [_parsed(number, line.strip()) for number, line in enumerate(written, start=1) if line.strip()]
     if not lines:
@@ -71,7 +72,7 @@ def read(text: str) -> list[MassOrderLine]:
 
 
 def check(lines: list[MassOrderLine]) -> list[Checked]:
-    """Each line with its quote or its fault; nothing is written."""
+    """Each line with its quote or its error; nothing is written."""
     return [_check(line) for line in lines]
 
 
@@ -83,7 +84,7 @@ def _check(line: MassOrderLine) -> Checked:
 
 
 def _parsed(number: int, text: str) -> MassOrderLine:
-    """Tool, link and quantity: the first and the last | part the line, since a link may have some of its own."""
+    """Tool, link and quantity, split at the first and last |, since a link may contain |."""
     tool, _, rest = text.partition("|")
     link, bar, quantity = rest.rpartition("|")
     if not bar:
@@ -92,12 +93,12 @@ def _parsed(number: int, text: str) -> MassOrderLine:
 
 
 def _with_tool(line: MassOrderLine, slugs: list[str]) -> MassOrderLine:
-    """The line with its tool's short name, whichever of short name, number and name was typed."""
+    """The line with the tool's slug, which may be entered as slug, id or name."""
     if line.fault or not line.tool:
         return replace(line, fault=line.fault or f"The tool is missing. {PARTS}")
     called = line.tool[:_LONGEST_NAME]
     if len(slugs) > 1:
         which = ", ".join(slugs)
         return replace(line, fault=f"Several tools are called “{called}”. Use a short name: {which}.")
-    # A tool that is unknown or hidden is refused later, so that a line that was placed before is found again.
+    # Unknown and hidden tools are refused later, so that a line that was already placed is still found by its key.
     return replace(line, tool=slugs[0] if slugs else line.tool.lower())

@@ -1,7 +1,7 @@
-"""Bulk insert of orders that have ended already, with events, transfers, attempts and refills, each at its own time.
+"""Bulk insert of ended orders with events, transfers, attempts and refills, each with its own timestamp.
 
-For history that is written at once, such as the demo's. The rules are those of `transitions`: a step that the table of
-statuses does not allow is refused, and `refunds` divides the money.
+For history written in one go, such as the demo's. The rules are those of `transitions`: a step that is not an allowed
+transition is refused, and `refunds` divides the money.
 """
 
 from collections import Counter
@@ -24,13 +24,13 @@ from panel.services.money.ledger import Posting
 from panel.services.orders import event_chain, refunds
 
 LEASE = timedelta(seconds=60)
-# What the state of an order is, as its events repeat it.
+# Columns of an order's state, which its events repeat.
 _STATE = ("status", "remains", "start_count", "kept_nanos", "returned_nanos", "version")
 
 
 @dataclass(frozen=True)
 class PastStep:
-    """One line of the timeline after the first: a move, a new count (the same status), or a note (no status)."""
+    """A timeline event after the first: a move, a new count (same status), or a note (no status)."""
 
     at: datetime
     to: Status | None
@@ -42,7 +42,7 @@ class PastStep:
 
 @dataclass(frozen=True)
 class PastRefill:
-    """A refill that was completed; the order's steps hold its moves."""
+    """A completed refill; its moves are among the order's steps."""
 
     asked_at: datetime
     accepted_at: datetime
@@ -52,7 +52,7 @@ class PastRefill:
 
 @dataclass(frozen=True)
 class PastOrder:
-    """An order from placing to its end. `handed_over_at`: when the provider took it; None where operators deliver."""
+    """An order from placing to its final status. `handed_over_at`: time of acceptance; None for manual orders."""
 
     customer_id: int
     offer: ToolOffer
@@ -68,18 +68,18 @@ class PastOrder:
 
 @dataclass(frozen=True)
 class _Row:
-    """An order's row, its events and its transfers, before the order has a number."""
+    """An order's row, events and transfers before it has an id."""
 
     order: PastOrder
     values: dict[str, Any]
     events: list[dict[str, Any]]
     ended: Status
-    # The step that settled the money, with the status and what remained.
+    # The step that settled the money, with its status and remains.
     settled: PastStep | None
 
 
 def insert_orders(orders: Sequence[PastOrder], *, postings: Sequence[Posting] = ()) -> list[int]:
-    """Insert the orders, oldest first, and make their transfers together with these, by time; the orders' numbers.
+    """Insert the orders, oldest first, with their transfers and these, sorted by time; returns the order ids.
 
     Raises IllegalTransition for a step that is not allowed, and InsufficientBalance.
     """
@@ -108,7 +108,7 @@ def _moment(posting: Posting) -> datetime:
 
 
 def _row(order: PastOrder) -> _Row:
-    """Replay the steps: each changes the state as a move, a count or a note does."""
+    """Replay the steps, each a move, a count or a note."""
     state: dict[str, Any] = dict(zip(_STATE, (FIRST, order.quantity, None, 0, 0, 1), strict=True))
     times: dict[str, datetime | None] = dict.fromkeys(("started_at", "completed_at", "ended_at"))
     events = [_event("placed", "you", None, state, text="Order placed and charged.", at=order.placed_at)]
@@ -195,7 +195,7 @@ def _transfers(order_id: int, row: _Row) -> list[Posting]:
 
 
 def _insert_attempts(ids: Sequence[int], orders: Sequence[PastOrder]) -> None:
-    """The calls that handed over orders and refills, and the refills themselves."""
+    """Insert the dispatch and refill attempts, and the refills."""
     attempts, tasks = [], []
     for order_id, order in zip(ids, orders, strict=True):
         if order.handed_over_at is not None:

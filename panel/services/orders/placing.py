@@ -1,6 +1,6 @@
-"""Placing an order: everything is checked before money moves, and the same request makes the same order.
+"""Order placing: validation before any money moves, and an idempotency key per request.
 
-The price is always computed here, from the terms that hold at the commit; what a form says of money is not read.
+The charge is always computed here, from the terms valid at commit; amounts sent by a form are ignored.
 """
 
 import re
@@ -28,7 +28,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,100}", re.ASCII)
 
 @dataclass(frozen=True)
 class Quote:
-    """An order as it would be placed now, with nothing written yet."""
+    """Quote of an order under the current terms; nothing is written."""
 
     offer: ToolOffer
     link: str
@@ -41,7 +41,7 @@ class Quote:
 
 @dataclass(frozen=True)
 class Placing:
-    """One request to place an order, as it came in: link and quantity are still text."""
+    """A request to place an order, as received: link and quantity are unparsed text."""
 
     tool: str
     link: str
@@ -51,17 +51,17 @@ class Placing:
 
 
 def new_request_id() -> str:
-    """A fresh idempotency key for one form."""
+    """A new idempotency key for a form."""
     return secrets.token_urlsafe(18)
 
 
 def is_request_id(text: str) -> bool:
-    """Whether the text can be an idempotency key."""
+    """Whether the text is a valid idempotency key."""
     return _REQUEST_ID.fullmatch(text) is not None
 
 
 def offer_of(slug: str, *, of_hidden_tools: bool = False) -> ToolOffer:
-    """The tool as offered now. Raises UnknownTool when there is none, or it is hidden and those are not meant too."""
+    """The tool as currently offered. Raises UnknownTool if there is none, or it is hidden and that isn't allowed."""
     offer = tools.find_any(slug) if of_hidden_tools else tools.find(slug)
     if offer is None:
         hidden = tools.find_any(slug)
@@ -72,13 +72,13 @@ def offer_of(slug: str, *, of_hidden_tools: bool = False) -> ToolOffer:
 
 
 def quote(slug: str, *, link: str, quantity: str, of_hidden_tools: bool = False) -> Quote:
-    """Check tool, quantity and link. Raises UnknownTool, BadQuantity or BadLink; each names its field."""
+    """Validate tool, quantity and link. Raises UnknownTool, BadQuantity or BadLink, each with its field."""
     offer = offer_of(slug, of_hidden_tools=of_hidden_tools)
     return Quote(offer=offer, link=_checked_link(offer, link), quantity=checked_quantity(offer, quantity))
 
 
 def faults(offer: ToolOffer, *, link: str, quantity: str) -> list[PanelError]:
-    """All that `quote` would raise for this link and quantity, so that a form can say it at once."""
+    """All errors that `quote` would raise for this link and quantity, so that a form shows them together."""
     found: list[PanelError] = []
     try:
         _checked_link(offer, link)
@@ -92,7 +92,7 @@ def faults(offer: ToolOffer, *, link: str, quantity: str) -> list[PanelError]:
 
 
 def checked_quantity(offer: ToolOffer, quantity: str) -> int:
-    """The quantity as a number. Raises BadQuantity for what is no whole number, and outside the tool's limits."""
+    """The parsed quantity. Raises BadQuantity unless it is a whole number within the tool's limits."""
     pieces = pricing.parse_quantity(quantity)
     pricing.check_quantity(pieces, minimum=offer.minimum, maximum=offer.maximum)
     return pieces
@@ -103,10 +103,10 @@ def _checked_link(offer: ToolOffer, link: str) -> str:
 
 
 def place_order(customer_id: int, *, asked: Placing, of_hidden_tools: bool = False, now: datetime) -> Order:
-    """Charge the customer and queue the order; asked again with the same request id, the order made then.
+    """Charge the customer and queue the order, or return the existing order with the same request id.
 
-    Raises what `quote` raises, BadInput for an unusable request id, RequestIdUsed when the id came before
-    with other words, TermsChanged when other terms hold by now, and InsufficientBalance.
+    Raises what `quote` raises, BadInput for an invalid request id, RequestIdUsed if the id was used with other
+    parameters, TermsChanged if the terms have changed since, and InsufficientBalance.
     """
     if not is_request_id(asked.request_id):
         raise BadInput("The request id must have 8 to 100 letters, digits or one of _ . : -", field="request_id")
@@ -122,7 +122,7 @@ def place_order(customer_id: int, *, asked: Placing, of_hidden_tools: bool = Fal
 
 
 def find_by_request(customer_id: int, *, request_id: str) -> Order | None:
-    """The order that this customer's request made, if it did."""
+    """The order that this customer placed with this idempotency key, if any."""
     return db.session.scalar(select(Order).where(Order.customer_id == customer_id, Order.request_id == request_id))
 
 

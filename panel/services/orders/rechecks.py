@@ -1,6 +1,6 @@
-"""Ended orders asked about again, less and less often, so that a provider that contradicts an end is noticed.
+"""Rechecks of ended orders, at growing intervals, to notice providers that contradict a final status.
 
-What it says then changes nothing: a contradiction opens a review, as the table of reports has it.
+A recheck changes nothing: as for any report, a contradiction opens a review.
 """
 
 from datetime import datetime, timedelta
@@ -20,14 +20,14 @@ ORDERS = table_of(Order)
 
 
 def providers_with_work(*, now: datetime) -> list[int]:
-    """The upstream panels that may be called and have ended orders to ask about."""
+    """Callable upstream panels with ended orders to recheck."""
     due = select(Order.id).where(Order.provider_id == Provider.id, Order.recheck_at <= now).exists()
     upstream = (Provider.kind == "panel_api", *provider_health.callable_now(now))
     return list(db.session.scalars(select(Provider.id).where(due, *upstream)))
 
 
 def take_batch(provider_id: int, *, now: datetime) -> list[Ask]:
-    """Up to a hundred ended orders to ask about now. Each one's next question is as far away again as its end."""
+    """Up to a hundred ended orders to recheck now. Each waits as long as the order has been over."""
     due = (
         select(
             Order.id,
@@ -51,7 +51,7 @@ def take_batch(provider_id: int, *, now: datetime) -> list[Ask]:
 
 
 def next_at(ended_at: datetime | None, refill_days: int | None, *, now: datetime) -> datetime | None:
-    """When an order that has ended is asked about next; None once its refill window, or 30 days, are over."""
+    """Time of the next recheck; None once the refill window, or 30 days, are over."""
     if ended_at is None:
         return None
     last = ended_at + max(timedelta(days=refill_days or 0), LEAST_WINDOW)

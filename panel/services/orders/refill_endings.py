@@ -1,4 +1,4 @@
-"""Refills that do not end by themselves: an operator sees those that are open, and ends them."""
+"""Refills ended by operators, because they don't end by themselves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from panel.services.orders.transitions import Note, OrderRow
 
 @dataclass(frozen=True, slots=True)
 class OpenRefill:
-    """A refill under way: of which order, at which provider, since when."""
+    """An open refill with its order and provider."""
 
     id: int
     order_id: int
@@ -28,7 +28,7 @@ class OpenRefill:
 
 
 def open_refills() -> list[OpenRefill]:
-    """All refills under way, the oldest first."""
+    """All open refills, oldest first."""
     rows = db.session.execute(
         select(
             Refill.id,
@@ -47,8 +47,8 @@ def open_refills() -> list[OpenRefill]:
 
 
 def begin_by_operator(refill_id: int, *, actor: str, now: datetime) -> None:
-    """Note that the top-up of an order fulfilled by hand has begun. Raises NotFound or Refused."""
-    order, refill = _held(refill_id)
+    """Record that the refill of a manual order has started. Raises NotFound or Refused."""
+    order, refill = _locked(refill_id)
     if refills.provider_kind(order.provider_id) != "manual":
         raise ActionRefused(f"Refill {refill_id} is a provider's: what the provider says of it moves it.")
     if RefillState(refill.state) is not RefillState.REQUESTED:
@@ -60,14 +60,14 @@ def begin_by_operator(refill_id: int, *, actor: str, now: datetime) -> None:
 
 
 def end_by_operator(refill_id: int, state: RefillState, *, reason: str, actor: str, now: datetime) -> None:
-    """End an open refill of any provider; later answers find it ended. Raises NotFound, BadInput or Refused.
+    """End an open refill of any provider; later answers are ignored. Raises NotFound, BadInput or Refused.
 
-    Of a refused refill the customer reads the reason.
+    The customer sees the reason of a refusal.
     """
     reason = audit_log.checked_reason(reason)
     if state.is_open:
         raise ValueError(f"{state} is no end of a refill")
-    order, refill = _held(refill_id)
+    order, refill = _locked(refill_id)
     if not RefillState(refill.state).is_open:
         raise ActionRefused(f"Refill {refill_id} has ended already: it is {refill.state}.")
     for attempt in _open_attempts(order.id):
@@ -77,8 +77,8 @@ def end_by_operator(refill_id: int, state: RefillState, *, reason: str, actor: s
     audit_log.write("refills end", actor=actor, subject=f"refill {refill_id}", detail=detail, now=now)
 
 
-def _held(refill_id: int) -> tuple[OrderRow, Refill]:
-    """The refill with its order, both as they are and held until the transaction ends."""
+def _locked(refill_id: int) -> tuple[OrderRow, Refill]:
+    """The refill and its order, both locked and read after locking."""
     order_id = db.session.scalar(select(Refill.order_id).where(Refill.id == refill_id))
     if order_id is None:
         raise NotFound(f"There is no refill {refill_id}.")
@@ -93,7 +93,7 @@ def _open_attempts(order_id: int) -> Sequence[Attempt]:
 
 
 def review_slow(*, asked_before: datetime, now: datetime) -> int:
-    """Open one review for each refill under way since before this time. How many are new."""
+    """Open one review for each refill that has been open since before this time. Returns how many are new."""
     known = select(Review.id).where(
         Review.kind == refills.SLOW, Review.order_id == Refill.order_id, Review.opened_at >= Refill.asked_at
     )
@@ -104,7 +104,7 @@ def review_slow(*, asked_before: datetime, now: datetime) -> int:
         .order_by(Refill.asked_at, Refill.id)
         .limit(100)
     ).all()
-    # Held, so that no refill ends between the look and its review.
+    # Locked, so that no refill ends between this check and its review.
     transitions.lock_orders([order_id for _, order_id, _ in slow])
     return sum(_review(*row, now=now) for row in slow)
 

@@ -1,4 +1,4 @@
-"""Refills: a top-up task beside a Completed order. Only the task moves the order out of Refill again."""
+"""Refills: a task beside a Completed order. Only the end of the task moves the order out of Refill."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,18 +20,18 @@ from panel.services.orders.transitions import Note, OrderRow
 from panel.services.providers import health as provider_health
 
 RETRY_SECONDS = 30
-# How many of one provider a sweep takes up.
+# Refills of one provider per sweep.
 BATCH = 200
-# The kind of the review of a refill that is open for too long.
+# Review kind of refills that are open for too long.
 SLOW = "refill_slow"
-# The kind of the review of a refill that operators carry out.
+# Review kind of refills that operators carry out.
 BY_HAND = "refill_by_hand"
 OPEN = (AttemptState.INTENT, AttemptState.UNKNOWN)
 
 
 @dataclass(frozen=True)
 class Task:
-    """A refill a sweep has taken up: to ask the provider for (`attempt_id`), or about (`provider_refill_id`)."""
+    """A leased refill: to request from the provider (`attempt_id`), or to poll (`provider_refill_id`)."""
 
     refill_id: int
     provider_id: int
@@ -42,7 +42,7 @@ class Task:
 
 
 def refusal_reason(order_id: int, *, now: datetime) -> str | None:
-    """Why this order can't be refilled now, as a sentence; None when it can."""
+    """Why this order can't be refilled now, as a sentence; None if it can."""
     row = db.session.execute(
         select(Order.status, Order.completed_at, Terms.refill_days)
         .join(Terms, Terms.id == Order.terms_id)
@@ -58,7 +58,7 @@ def refusal_reason(order_id: int, *, now: datetime) -> str | None:
 
 
 def request_refill(order_id: int, *, customer_id: int, now: datetime) -> Refill:
-    """Ask for a top-up; the order is in Refill from now on. Raises NotFound or RefillNotAvailable with the reason."""
+    """Request a refill; the order moves to Refill. Raises NotFound or RefillNotAvailable with the reason."""
     order = transitions.lock_order(order_id)
     if order.customer_id != customer_id:
         raise NotFound(f"There is no order {order_id}.")
@@ -79,7 +79,7 @@ def request_refill(order_id: int, *, customer_id: int, now: datetime) -> Refill:
 
 
 def provider_kind(provider_id: int) -> str | None:
-    """By whom this provider's orders are delivered."""
+    """Kind of this provider."""
     return db.session.scalar(select(Provider.kind).where(Provider.id == provider_id))
 
 
@@ -94,21 +94,21 @@ def refills_of_order(order_id: int) -> list[Refill]:
 
 
 def providers_with_work(*, now: datetime) -> list[int]:
-    """The providers that may be called and have tasks to take up now."""
+    """Callable providers with due refills."""
     at_provider = select(Refill.id).join(Order, Order.id == Refill.order_id).where(Order.provider_id == Provider.id)
     is_due = at_provider.where(Refill.due_at <= now).exists()
     return list(db.session.scalars(select(Provider.id).where(is_due, *provider_health.callable_now(now))))
 
 
 def due_ids(provider_id: int, *, now: datetime) -> list[int]:
-    """The ids of this provider's tasks to take up now, the oldest first."""
+    """Ids of this provider's due refills, oldest first."""
     mine = select(Refill.id).join(Order, Order.id == Refill.order_id).where(Order.provider_id == provider_id)
     return list(db.session.scalars(mine.where(Refill.due_at <= now).order_by(Refill.due_at).limit(BATCH)))
 
 
 def lease_task(refill_id: int, *, again_seconds: float, lease_seconds: float, now: datetime) -> Task | None:
-    """Take one task up, writing an intent where the call must not happen twice; None when another worker has it."""
-    # The order's row comes before the refill's, as for everyone who ends a refill.
+    """Lease one refill, with an intent if the call must not happen twice; None if another worker has it."""
+    # Lock order: the order's row before the refill's, as everywhere that ends a refill.
     mine = select(Refill.order_id).where(Refill.id == refill_id).scalar_subquery()
     db.session.execute(lock_rows(select(Order.id).where(Order.id == mine)))
     refill = db.session.scalar(lock_rows(select(Refill).where(Refill.id == refill_id)))
@@ -140,7 +140,7 @@ def lease_task(refill_id: int, *, again_seconds: float, lease_seconds: float, no
 
 
 def record_outcome(task: Task, outcome: Outcome, *, now: datetime) -> None:
-    """Write down what came of asking the provider for a refill."""
+    """Record the outcome of requesting a refill from the provider."""
     order = transitions.lock_order(task.ask.order_id)
     attempt = lock_attempt(task.attempt_id)
     refill = db.session.get_one(Refill, task.refill_id)
@@ -166,7 +166,7 @@ def record_outcome(task: Task, outcome: Outcome, *, now: datetime) -> None:
 
 
 def accept(attempt: Attempt, refill: Refill, order: OrderRow, *, given: str, now: datetime) -> None:
-    """The provider has the refill under this id."""
+    """Record that the provider accepted the refill under this id."""
     _answer(attempt, AttemptState.SENT, given, now=now)
     refill.state, refill.provider_refill_id, refill.due_at = RefillState.RUNNING, given, now
     refill.accepted_at = now
@@ -185,7 +185,7 @@ def is_provider_id_taken(provider_id: int, given: str) -> bool:
 
 
 def _too_late(order: OrderRow, outcome: Outcome, *, now: datetime) -> None:
-    """The refill had been settled when the provider took it: a line in the timeline, and a review."""
+    """The provider accepted a refill that has already ended: add a note to the timeline and open a review."""
     if not isinstance(outcome, Accepted):
         return
     text = "The provider took the refill after it had been settled."
@@ -201,7 +201,7 @@ def _too_late(order: OrderRow, outcome: Outcome, *, now: datetime) -> None:
 
 
 def apply_provider_state(task: Task, word: object, *, now: datetime) -> None:
-    """Believe the provider's word for a running refill when it is one we know; else open a review."""
+    """Apply the provider's state of a running refill; an unknown word opens a review."""
     order = transitions.lock_order(task.ask.order_id)
     refill = db.session.get_one(Refill, task.refill_id)
     if not RefillState(refill.state).is_open:
@@ -222,7 +222,7 @@ def apply_provider_state(task: Task, word: object, *, now: datetime) -> None:
 
 
 def end_refill(refill: Refill, order: OrderRow, state: RefillState, *, reason: str, now: datetime) -> None:
-    """End the task, and with it the order's Refill: the order is Completed again, its count as it was."""
+    """End the refill; the order is Completed again, with its count unchanged."""
     refill.state, refill.reason, refill.ended_at, refill.due_at = state, reason, now, None
     db.session.flush()
     text = "The refill was completed." if state is RefillState.COMPLETED else f"The refill was refused. {reason}"
@@ -234,14 +234,14 @@ def end_refill(refill: Refill, order: OrderRow, state: RefillState, *, reason: s
 
 
 def notify_webhooks(refill: Refill, order: OrderRow, *, now: datetime) -> None:
-    """Tell the customer's receivers which state the refill now has."""
+    """Queue webhooks about the refill's state to the customer's endpoints."""
     db.session.flush()
     state = RefillState(refill.state)
     webhooks.queue_refill_event(refill.id, state, order_id=order.id, customer_id=order.customer_id, now=now)
 
 
 def end_manual_refill(order: OrderRow, *, state: RefillState, reason: str, now: datetime) -> None:
-    """An operator ended the open refill of an order that is fulfilled by hand. Raises NotFound without one."""
+    """End the open refill of a manual order. Raises NotFound without one."""
     refill = open_refill_of(order.id)
     if refill is None:
         raise NotFound(f"Order {order.id} has no open refill.")
@@ -249,14 +249,14 @@ def end_manual_refill(order: OrderRow, *, state: RefillState, reason: str, now: 
 
 
 def retry_unconfirmed(attempt: Attempt, refill: Refill, order: OrderRow, *, now: datetime) -> None:
-    """An operator found that the provider does not have the refill: it is asked for again, at once."""
+    """Retry immediately: an operator found that the provider doesn't have the refill."""
     _answer(attempt, AttemptState.NOT_SENT, "An operator found that it was not sent.", now=now)
     refill.due_at = now
     _confirmed(order, "The refill is asked for again.", now=now)
 
 
 def refuse_unconfirmed(attempt: Attempt, order: OrderRow, *, reason: str, now: datetime) -> None:
-    """Settle an attempt that stayed unknown: the refill is refused and may be asked for again."""
+    """Refuse a refill that stayed unconfirmed; the customer can request another."""
     resolve_attempt(attempt, order, resolution="The refill was refused.", now=now)
     refill = open_refill_of(order.id)
     if refill is not None:
@@ -264,7 +264,7 @@ def refuse_unconfirmed(attempt: Attempt, order: OrderRow, *, reason: str, now: d
 
 
 def resolve_attempt(attempt: Attempt, order: OrderRow, *, resolution: str, now: datetime) -> None:
-    """Nobody waits for this attempt's answer any more."""
+    """Close this attempt; no answer is expected any more."""
     _answer(attempt, AttemptState.SETTLED, attempt.answer, now=now)
     _confirmed(order, resolution, now=now)
 
@@ -274,7 +274,7 @@ def _confirmed(order: OrderRow, resolution: str, *, now: datetime) -> None:
 
 
 def mark_unconfirmed(attempt: Attempt, order: OrderRow, *, text: str, now: datetime) -> None:
-    """It is not known whether the provider has the refill: say so, open a review, and never ask again."""
+    """Mark a refill as unconfirmed: it may or may not have been accepted, so open a review and never retry."""
     is_known = attempt.state == AttemptState.UNKNOWN
     _answer(attempt, AttemptState.UNKNOWN, text, now=now)
     if is_known:

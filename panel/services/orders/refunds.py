@@ -1,4 +1,4 @@
-"""How the held charge of an ending order is settled: kept, returned, or divided, exactly once."""
+"""Settlement of an ending order: the held charge is kept, returned or divided, exactly once."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from panel.services.money.ledger import Posting
 
 @dataclass(frozen=True)
 class Charge:
-    """What was charged for an order, and what of it has been settled so far."""
+    """The charge of an order and how much of it is settled."""
 
     order_id: int
     customer_id: int
@@ -20,9 +20,9 @@ class Charge:
 
 
 def settlement_of(charge: Charge, *, to: Status, remains: int) -> tuple[Settlement | None, list[Posting]]:
-    """What settles when the order gets the status `to`, and the transfers that do it.
+    """The settlement for a move to the status `to`, and its transfers.
 
-    None and no transfers while money stays held, and when it was settled before: a second refund cannot exist.
+    None and no transfers while money stays held, or if it was settled before: a second refund is impossible.
     """
     if to.is_open or charge.settled_nanos:
         return None, []

@@ -1,4 +1,4 @@
-"""What became of each request that a customer made about an order: its refills and its cancellations, step by step."""
+"""Progress of each refill and cancellation that a customer requested for an order, step by step."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,7 @@ _REFILL_LABELS = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a request; `at` is None while it has not been reached."""
+    """A step of a request; `at` is None until it is reached."""
 
     label: str
     at: datetime | None
@@ -28,7 +28,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class RequestProgress:
-    """One request with its steps in their order, as far as they have come and are still to come."""
+    """A request with its steps in order, both reached and still to come."""
 
     id: int
     label: str
@@ -37,7 +37,7 @@ class RequestProgress:
 
 
 def refill_stories(order_id: int) -> list[RequestProgress]:
-    """The refills of an order, newest first."""
+    """Refills of an order, newest first."""
     rows = db.session.scalars(select(Refill).where(Refill.order_id == order_id).order_by(Refill.id.desc()))
     return [_refill_story(refill) for refill in rows]
 
@@ -50,7 +50,7 @@ def _refill_story(refill: Refill) -> RequestProgress:
         Step("Running", refill.running_at, "What dropped is being delivered again."),
     ]
     if not state.is_open:
-        # What was not seen on the way is left out: a short top-up can end before anybody looked.
+        # Leave out steps nobody saw: a short refill can end before its first poll.
         steps = [step for step in steps if step.at is not None]
     if state is RefillState.REFUSED:
         steps.append(Step("Refused", refill.ended_at, refill.reason))
@@ -60,7 +60,7 @@ def _refill_story(refill: Refill) -> RequestProgress:
 
 
 def cancellation_stories(order_id: int) -> list[RequestProgress]:
-    """The requests to stop an order, newest first."""
+    """Cancellation requests of an order, newest first."""
     mine = select(Cancellation).where(Cancellation.order_id == order_id)
     return [_cancellation_story(each) for each in db.session.scalars(mine.order_by(Cancellation.id.desc()))]
 

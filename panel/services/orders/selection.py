@@ -1,6 +1,6 @@
-"""Bulk actions on a customer's selected orders: what each action would do to each order, and doing it.
+"""Bulk actions on a customer's selected orders: preview what would happen to each, and apply.
 
-The route does each order in its own transaction: one that can't be done, or that changed meanwhile, holds no other up.
+The route uses one transaction per order, so that an order that fails or has changed doesn't block the others.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ MOST_ORDERS = 100
 
 
 class Action(StrEnum):
-    """What can be done with several orders at once."""
+    """Bulk actions."""
 
     AGAIN = "again"
     REFILL = "refill"
@@ -27,11 +27,11 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlannedAction:
-    """One selected order, and why the action is refused for it; empty where it can be done."""
+    """A selected order, and why the action isn't available for it; empty if it is."""
 
     own: OwnOrder
     refusal: str
-    # Cancel alone: whether nobody has the order yet, so that it ends at once and the whole charge is returned.
+    # Cancel only: whether no provider has the order yet, so that it ends immediately with a full refund.
     ends_at_once: bool = False
 
     @property
@@ -41,7 +41,7 @@ class PlannedAction:
 
 
 def plan(order_ids: Iterable[int], action: Action, *, customer_id: int, now: datetime) -> list[PlannedAction]:
-    """What the action would do to each of these orders of the customer; somebody else's are left out."""
+    """Preview of the action for each of these orders of the customer; orders of others are left out."""
     found = (order_detail.find(order_id, customer_id=customer_id) for order_id in order_ids)
     return [_planned(own, action, now=now) for own in found if own is not None]
 

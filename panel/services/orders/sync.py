@@ -1,4 +1,4 @@
-"""What providers report, judged by the table of reports, written in batches, doubted where it does not fit."""
+"""Order sync: polls providers, judges their reports by the table of reports, and applies them in batches."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -17,14 +17,14 @@ from panel.services.orders.transitions import Move, Note, OrderRow
 from panel.services.providers import health as provider_health
 
 BATCH = 100
-# How much later an order is asked about again that made the provider's answer fail.
+# Polling interval of an order whose id makes the provider's answer fail.
 SINGLED_OUT_WAIT = timedelta(minutes=5)
 NO_USABLE_ANSWER = "The provider gives no usable answer about this order."
 ORDERS = table_of(Order)
 
 
 def providers_with_work(*, now: datetime) -> list[int]:
-    """The providers that may be called and have open orders whose next question is due."""
+    """Callable providers with open orders due for polling."""
     due = select(Order.id).where(Order.provider_id == Provider.id, Order.sync_at <= now).exists()
     return list(db.session.scalars(select(Provider.id).where(due, *provider_health.callable_now(now))))
 
@@ -54,7 +54,7 @@ _NEXT = CompiledStatement(lambda: update(ORDERS).where(in_list(ORDERS.c.id, "ids
 
 
 def take_batch(provider_id: int, *, again_seconds: float, now: datetime) -> list[Ask]:
-    """Up to a hundred orders to ask about now. Their next question moves ahead at once, so no two workers ask."""
+    """Up to a hundred orders to poll now, with their next poll already scheduled, so that no two workers poll them."""
     rows = _DUE.fetch({"provider_id": provider_id, "now": now})
     if rows:
         _NEXT.execute([{"ids": [row[0] for row in rows], "next": now + timedelta(seconds=again_seconds)}])
@@ -62,11 +62,11 @@ def take_batch(provider_id: int, *, again_seconds: float, now: datetime) -> list
 
 
 def apply_reports(asked: Sequence[Ask], reports: Mapping[int, Report], *, now: datetime) -> int:
-    """Believe what the table of reports allows about the orders asked for; a missing one is no news. How many moved."""
-    told = {ask.order_id: reports[ask.order_id] for ask in asked if ask.order_id in reports}
+    """Apply reports as far as the table allows; a missing report changes nothing. Returns how many orders moved."""
+    received = {ask.order_id: reports[ask.order_id] for ask in asked if ask.order_id in reports}
     moves, doubts = [], []
-    for order in transitions.lock_orders(told).values():
-        report = told[order.id]
+    for order in transitions.lock_orders(received).values():
+        report = received[order.id]
         if report.is_error and not order.status.is_open:
             # Providers forget old orders.
             continue
@@ -82,7 +82,7 @@ def apply_reports(asked: Sequence[Ask], reports: Mapping[int, Report], *, now: d
 
 
 def single_out(ask: Ask, why: str, *, now: datetime) -> None:
-    """This order makes the provider's answer fail: an operator is told, and it is asked about less often."""
+    """Single out an order that makes the provider's answer fail: open a review and poll it less often."""
     order = transitions.lock_order(ask.order_id)
     text = NO_USABLE_ANSWER
     is_new = reviews.open_report(
@@ -96,11 +96,11 @@ def single_out(ask: Ask, why: str, *, now: datetime) -> None:
 
 
 def was_singled_out(order_id: int) -> bool:
-    """Whether this order is known to make the provider's answer fail: by itself it says nothing of the provider."""
-    told = select(Review.id).where(
+    """Whether this order is singled out, so that a failure of it alone doesn't count against the provider."""
+    found = select(Review.id).where(
         Review.order_id == order_id, Review.kind == "report", Review.text.startswith(NO_USABLE_ANSWER)
     )
-    return db.session.scalar(told.limit(1)) is not None
+    return db.session.scalar(found.limit(1)) is not None
 
 
 def _move(order: OrderRow, report: Report, verdict: Verdict) -> Move:
@@ -117,7 +117,7 @@ def _move(order: OrderRow, report: Report, verdict: Verdict) -> Move:
 
 
 def _doubt(order: OrderRow, report: Report, verdict: Verdict, *, now: datetime) -> None:
-    """Open a review, of few for one order; a report that changed nothing also gets its line in the timeline, once."""
+    """Open a review, with a cap per order; a report that changed nothing also gets one note in the timeline."""
     is_new = reviews.open_report(
         "report",
         order_id=order.id,

@@ -1,8 +1,8 @@
-"""Rate limit on time rules that move money, with a hold that an operator ends.
+"""Circuit breaker for timeouts that move money: an hourly cap, and a hold that an operator ends.
 
-Time cancels orders that could not be sent or confirmed. A wrong clock, or a provider that was away for a day, makes
-many of them due at once. So time may end only so many in an hour; then, or when the clock can't be right, the rules
-stop, open a review and wait for an operator.
+Timeouts cancel orders that could not be sent or confirmed. A wrong clock or a provider outage of a day makes many of
+them due together. Above the hourly cap, or when the clock can't be right, the timeouts stop, a review opens and an
+operator decides.
 """
 
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from panel.models import Heartbeat, OrderCount, OrderEvent, TimeRules, Transfer
 from panel.services import audit_log, health, reviews
 
 HOUR = timedelta(hours=1)
-# A clock that is set forward by more than this while the panel runs is not believed.
+# A clock that jumps ahead by more than this while the panel runs is not trusted.
 MOST_STEP = timedelta(hours=1)
-# As long may no worker have been seen: a panel that runs `worker --once` each day stays below.
+# Allowed time without a worker: more than a day, so that `worker --once` each day is enough.
 MOST_SILENCE = timedelta(hours=26)
-# What the clocks of two machines may differ by.
+# Allowed difference between the clocks of two machines.
 CLOCKS_APART = timedelta(minutes=5)
 REVIEW = "time_rules"
 PAGE = "/office/time-rules"
@@ -28,7 +28,7 @@ PAGE = "/office/time-rules"
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """How many orders time may end in an hour: so many, or this share of the open orders where that is more."""
+    """Hourly cap on timed-out orders: a number, or a share of the open orders if that is more."""
 
     orders: int
     percent: int
@@ -36,21 +36,21 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why the rules are on hold, and since when."""
+    """Why the timeouts are on hold, and since when."""
 
     why: str
     since: datetime
 
 
 def cap_now(cap: Cap) -> int:
-    """The cap as a number of orders, by how many are open now."""
+    """The cap as a number of orders, given how many are open."""
     words = [status.value for status in Status if status.is_open]
     open_orders = db.session.scalar(select(func.sum(OrderCount.orders)).where(OrderCount.status.in_(words)))
     return max(cap.orders, int(open_orders or 0) * cap.percent // 100)
 
 
 def left(cap: Cap, *, now: datetime) -> int:
-    """How many orders time may end now; 0 on hold. Holds the row, so that two workers share one count."""
+    """How many more orders may time out now; 0 on hold. Locks the row, so that all workers share one count."""
     rules = _locked()
     if _hold(rules, now=now) is not None:
         return 0
@@ -62,7 +62,7 @@ def left(cap: Cap, *, now: datetime) -> int:
 
 
 def count(ended: int, *, cap: Cap, waiting: int, now: datetime) -> Hold | None:
-    """Count what time has ended just now. The hold that operators are asked to end, where that is news.
+    """Count timed-out orders. Returns the hold if it is new, so that operators can be notified.
 
     `waiting`: how many are due and were not ended.
     """
@@ -80,7 +80,7 @@ def count(ended: int, *, cap: Cap, waiting: int, now: datetime) -> Hold | None:
 
 
 def hold_for_clock(why: str, *, now: datetime) -> bool:
-    """Put the rules on hold until an operator says that the clock is right; whether they were not on hold before."""
+    """Hold the timeouts until an operator confirms the clock; returns whether the hold is new."""
     rules = _locked()
     if rules.held_at is not None:
         return False
@@ -90,19 +90,19 @@ def hold_for_clock(why: str, *, now: datetime) -> bool:
 
 
 def current(*, now: datetime) -> Hold | None:
-    """Why the rules are on hold now, if they are."""
+    """The current hold, if any."""
     rules = db.session.get(TimeRules, 1)
     return None if rules is None else _hold(rules, now=now)
 
 
 def last_sign() -> datetime | None:
-    """When the panel was last known to run: a worker was seen, or an operator let the rules go on."""
+    """When the panel was last known to run: a worker heartbeat, or an operator's resume."""
     trusted = db.session.scalar(select(TimeRules.trusted_until).where(TimeRules.id == 1))
     return max((at for at in (health.newest_heartbeat(), trusted) if at is not None), default=None)
 
 
 def resume(*, waiting: int, reason: str, actor: str, now: datetime) -> None:
-    """Let the rules go on, with as many as wait now besides the cap. The clock and what is stored count as right."""
+    """Resume the timeouts, with the number waiting now on top of the cap, and trust the clock and the stored times."""
     reason = audit_log.checked_reason(reason)
     rules = _locked()
     rules.held_at, rules.held_why, rules.asked_at = None, "", None
@@ -115,7 +115,7 @@ def resume(*, waiting: int, reason: str, actor: str, now: datetime) -> None:
 
 
 def newest_stored() -> datetime | None:
-    """The newest moment that the database knows: of a worker, an event or a transfer."""
+    """The newest time stored in the database, of a worker, an event or a transfer."""
     moments = (
         select(func.max(Heartbeat.at)),
         select(OrderEvent.at).order_by(OrderEvent.id.desc()).limit(1),

@@ -1,4 +1,4 @@
-"""What time settles: callers that vanished, orders that stayed unconfirmed, orders that could not be handed over."""
+"""Timeouts: expired leases, orders that stayed unconfirmed, and orders that could not be sent."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from panel.models import IS_OPEN_ATTEMPT, Attempt, AttemptKind, AttemptState, Or
 from panel.services.orders import dispatch, refill_endings, refills, transitions
 from panel.services.orders.transitions import OrderRow
 
-# What one transaction ends at most.
+# Batch size of one transaction.
 BATCH = 100
 NOT_DELIVERED = "The order could not be handed over to its provider in time. Nothing ran."
 NEVER_CONFIRMED = "The provider never confirmed this order."
@@ -20,7 +20,7 @@ REFILL_NEVER_CONFIRMED = "The provider never confirmed the refill. You may ask f
 
 
 def expire_leases(*, now: datetime) -> int:
-    """Intents whose holder has vanished: whether the call happened is unknown. How many there were."""
+    """Expire leases of dispatch attempts: whether the call was made is unknown. Returns how many."""
     attempts = _open_attempts(AttemptState.INTENT, Attempt.lease_until <= now)
     return _each(attempts, _expire, now=now)
 
@@ -31,7 +31,7 @@ def _expire(attempt: Attempt, order: OrderRow, *, now: datetime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What time would end now: so many orders, with the money they would return, and so many refills."""
+    """What would time out now: the number of orders, the money they would return, and the number of refills."""
 
     orders: int
     returned_nanos: int
@@ -43,7 +43,7 @@ class Due:
 
 
 def due(*, unconfirmed_hours: float, dispatch_hours: float, now: datetime) -> Due:
-    """What has been unconfirmed or could not be sent for too long."""
+    """Orders and refills that have been unconfirmed or unsent for too long."""
     long_ago = now - timedelta(hours=unconfirmed_hours)
     unclear = _open_in(AttemptState.UNKNOWN, Attempt.at <= long_ago).subquery()
     waiting = _waiting(placed_before=now - timedelta(hours=dispatch_hours)).subquery()
@@ -61,17 +61,17 @@ def due(*, unconfirmed_hours: float, dispatch_hours: float, now: datetime) -> Du
 
 
 def give_up(*, unconfirmed_hours: float, dispatch_hours: float, most: int = BATCH, now: datetime) -> int:
-    """Cancel, with all money back, what was unconfirmed or could not be sent for too long. How many there were."""
+    """Cancel with a full refund orders that were unconfirmed or unsent for too long. Returns how many."""
     most = min(most, BATCH)
     unconfirmed = _open_attempts(
         AttemptState.UNKNOWN, Attempt.at <= now - timedelta(hours=unconfirmed_hours), most=most
     )
     found = _waiting(placed_before=now - timedelta(hours=dispatch_hours)).limit(most - len(unconfirmed))
     waiting = db.session.scalars(found).all()
-    claimed = transitions.lock_orders([*waiting, *(order_id for _, order_id in unconfirmed)])
+    locked = transitions.lock_orders([*waiting, *(order_id for _, order_id in unconfirmed)])
     ended = _each(unconfirmed, _give_up, now=now)
-    for order in (claimed[order_id] for order_id in waiting):
-        # Meanwhile it may have been handed over.
+    for order in (locked[order_id] for order_id in waiting):
+        # It may have been sent since.
         is_ours = order.status is Status.PENDING and order.provider_order_id is None
         if is_ours and not _has_open_attempt(order.id):
             dispatch.cancel_order(order, reason=NOT_DELIVERED, now=now)
@@ -80,8 +80,8 @@ def give_up(*, unconfirmed_hours: float, dispatch_hours: float, most: int = BATC
 
 
 def _waiting(*, placed_before: datetime) -> Select[int]:
-    """The numbers of the orders that wait to be handed over and were placed before this moment."""
-    # An operator who settled an attempt as not sent has given the order its whole time again.
+    """Ids of the orders that wait to be sent and were placed before this time."""
+    # When an operator resolves an attempt as not sent, the order's time starts again.
     settled_lately = select(Review.id).where(
         Review.order_id == Order.id, Review.kind == "unconfirmed", Review.resolved_at > placed_before
     )
@@ -122,13 +122,13 @@ def _each(found: Sequence[tuple[int, int]], act: Callable[..., None], *, now: da
 
 
 def expire_refills(*, unconfirmed_hours: float, most: int = BATCH, now: datetime) -> int:
-    """The same for refills: what vanished callers left is unknown, what stayed unknown is refused. How many."""
+    """The same for refills: expired leases become unknown, and what stayed unknown is refused. Returns how many."""
     count = expire_refill_leases(now=now)
     return count + refuse_refills(unconfirmed_hours=unconfirmed_hours, most=most, now=now)
 
 
 def expire_refill_leases(*, now: datetime) -> int:
-    """Calls for a refill whose holder has vanished: whether the provider has it is unknown. How many there were."""
+    """Expire leases of refill attempts: whether the provider has the refill is unknown. Returns how many."""
     found = _refill_attempts().where(Attempt.state == AttemptState.INTENT, Attempt.lease_until <= now)
     count = 0
     for order, attempt in _still(AttemptState.INTENT, found, most=BATCH):
@@ -138,7 +138,7 @@ def expire_refill_leases(*, now: datetime) -> int:
 
 
 def refuse_refills(*, unconfirmed_hours: float, most: int = BATCH, now: datetime) -> int:
-    """Refuse the refills that stayed unconfirmed for too long. How many there were."""
+    """Refuse refills that stayed unconfirmed for too long. Returns how many."""
     found = _unclear_refills(asked_before=now - timedelta(hours=unconfirmed_hours))
     count = 0
     for order, attempt in _still(AttemptState.UNKNOWN, found, most=min(most, BATCH)):
@@ -156,12 +156,12 @@ def _refill_attempts() -> Select[int, int]:
 
 
 def review_slow_refills(*, unconfirmed_hours: float, now: datetime) -> int:
-    """A refill that is under way for too long may never end: an operator is told, once. How many are new."""
+    """Open a review, once, for each refill that has been open for too long. Returns how many are new."""
     return refill_endings.review_slow(asked_before=now - timedelta(hours=unconfirmed_hours), now=now)
 
 
 def _still(state: AttemptState, found: Select[int, int], *, most: int) -> Iterator[tuple[OrderRow, Attempt]]:
-    """These attempts with their orders, held; without those that a caller has settled while we were looking."""
+    """Those of these attempts that are still open, with their orders, locked."""
     rows = db.session.execute(found.limit(most)).all()
     transitions.lock_orders([order_id for _, order_id in rows])
     for attempt_id, order_id in rows:

@@ -1,7 +1,7 @@
-"""Order transitions, the only way an order changes: claim, event, money, counts, and the customer's state version.
+"""Order transitions, the only code that changes orders: event, money, counters and the customer's version together.
 
-A change comes as a Move. A batch of moves costs a fixed number of statements, each run once for all
-rows, so that a sync of a hundred orders is not a hundred times one.
+A change is a Move. A batch of moves takes a fixed number of statements, each executed once for all rows, however many
+orders a sync returns.
 """
 
 from collections import Counter
@@ -27,13 +27,13 @@ from panel.services.webhooks import Moved
 
 ORDERS = table_of(Order)
 CANCELLATIONS = table_of(Cancellation)
-# When the provider of an order that has just ended is first asked again, and how close two questions may come.
+# First recheck after an order ends, and the shortest interval between two rechecks.
 RECHECK_AFTER = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
-    """An order as it stands in the database while its customer's account is held."""
+    """An order as read while its customer's account is locked."""
 
     id: int
     customer_id: int
@@ -52,7 +52,7 @@ class OrderRow:
     ended_at: datetime | None
     provider_id: int
     provider_order_id: str | None
-    # Whether the customer has asked for it to be stopped and got no answer yet.
+    # Whether a cancellation request is open.
     is_asked_to_stop: bool
     # Whether the customer has a webhook endpoint to notify.
     is_watched: bool
@@ -65,7 +65,7 @@ class OrderRow:
 
 @dataclass(frozen=True)
 class Move:
-    """What an order shall become, from whom we know it, and the sentence for its timeline."""
+    """A change of an order: the new status and counts, their source, and the text for the timeline."""
 
     order: OrderRow
     to: Status
@@ -86,9 +86,9 @@ _ROWS = CompiledStatement(lambda: lock_rows(_CLAIMED.where(in_list(ORDERS.c.id, 
 
 
 def lock_orders(order_ids: Collection[int]) -> dict[int, OrderRow]:
-    """Hold these orders until the transaction ends and read them as they are; unknown ids are left out.
+    """Lock these orders until the transaction ends, and read them; unknown ids are left out.
 
-    The customers' accounts come first, then the orders' own rows: a hand-over takes up only the latter.
+    Lock order: the customers' accounts first, then the orders' rows. Dispatch locks only the latter.
     """
     accounts = ledger.lock_accounts_of(order_ids)
     rows = _ROWS.fetch({"ids": list(order_ids)})
@@ -97,7 +97,7 @@ def lock_orders(order_ids: Collection[int]) -> dict[int, OrderRow]:
 
 
 def read_order(order_id: int) -> OrderRow | None:
-    """The order as it is, without holding it: to show what could be done, never to do it."""
+    """Read the order without a lock: to display what could be done, never to do it."""
     row: Any = db.session.execute(_CLAIMED.where(ORDERS.c.id == order_id)).first()
     return None if row is None else OrderRow(row[0], row[1], Status(row[2]), *(*row[3:-1], 0))
 
@@ -120,7 +120,7 @@ def move_order(
     reason: str | None = None,
     now: datetime,
 ) -> None:
-    """Move one order: `apply` for a batch of one. Raises IllegalTransition or StaleOrder."""
+    """Move one order: `apply_moves` for a batch of one. Raises IllegalTransition or StaleOrder."""
     move = Move(order, to, remains, start_count=order.start_count, source=source, text=text, reason=reason)
     apply_moves([move], now=now)
 
@@ -142,7 +142,7 @@ _CHANGE = (
         chain_hash=bindparam("b_chain_hash"),
     )
 )
-# An order that ends is due for nothing any more but a mail, and now and then the question whether it stays so.
+# Nothing more is due for an order that ends, except an email and the rechecks.
 _UNDUE = {"dispatch_at": null(), "sync_at": null(), "unconfirmed_at": null()}
 _RECHECK_AT = case(
     (ORDERS.c.provider_order_id.is_not(None), bindparam("b_recheck_at", type_=ORDERS.c.recheck_at.type)), else_=null()
@@ -154,9 +154,9 @@ _CLAIM = CompiledStatement(lambda: _CHANGE)
 
 
 def apply_moves(moves: Sequence[Move], *, now: datetime) -> None:
-    """Write all moves, or none and raise IllegalTransition or StaleOrder: rows, events, money, counts together.
+    """Write all moves, or none and raise IllegalTransition or StaleOrder: rows, events, money and counters.
 
-    The orders must have been claimed in this transaction. Two moves of one order do not fit in one batch.
+    The orders must be locked in this transaction. A batch can't have two moves of one order.
     """
     if not moves:
         return
@@ -255,7 +255,7 @@ def _event(move: Move, row: dict[str, Any], *, now: datetime) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Note:
-    """A line for the timeline of an order that itself stays as it is."""
+    """An event for the timeline that doesn't change the order."""
 
     order: OrderRow
     text: str
@@ -264,7 +264,7 @@ class Note:
 
 
 def add_notes(notes: Sequence[Note], *, now: datetime) -> None:
-    """Add lines to timelines. The orders must have been claimed and not moved in this transaction."""
+    """Add notes to timelines. The orders must be locked, and not moved, in this transaction."""
     if not notes:
         return
     events = [
@@ -290,7 +290,7 @@ def add_notes(notes: Sequence[Note], *, now: datetime) -> None:
 
 
 def set_schedule(order: OrderRow, **values: Any) -> None:
-    """Write what the sweeps use: when the order is due, and the provider's id; never status, counts or money."""
+    """Write the sweeps' columns: due times and the provider's id; never status, counts or money."""
     allowed = {"dispatch_at", "sync_at", "unconfirmed_at", "provider_order_id"}
     if not values.keys() <= allowed:
         raise ValueError(f"{values.keys() - allowed} change only by a move")

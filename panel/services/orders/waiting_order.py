@@ -1,8 +1,8 @@
-"""Waiting order: an order kept in a signed address while its customer adds funds, and read from there again.
+"""Waiting order: a checked order kept in a signed URL while its customer adds funds.
 
-The check page links to `/balance/add?amount=…&next=<path>`. Pages that add funds carry `next` along unread and call
-`find(next, ...)`, the one function they need: it answers what the order costs now, how much is still missing and the
-path back to the check page, or None for every `next` that is not a waiting order of this customer.
+The check page links to `/balance/add?amount=…&next=<path>`. Pages that add funds pass `next` through and call
+`find(next, ...)`, the only function they need: it returns the current cost, the missing amount and the path back to the
+check page, or None for every `next` that is not a waiting order of this customer.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _SALT = "waiting-order"
 
 @dataclass(frozen=True, slots=True)
 class WaitingOrder:
-    """What was to be ordered when the funds did not suffice, as it was typed."""
+    """An order that the balance didn't cover, as entered."""
 
     tool: str
     link: str
@@ -38,7 +38,7 @@ class WaitingOrder:
 
 @dataclass(frozen=True, slots=True)
 class WaitingQuote:
-    """A waiting order as it would be placed now."""
+    """A waiting order with its current quote."""
 
     path: str
     quote: Quote
@@ -50,22 +50,22 @@ class WaitingQuote:
 
 
 def path_of(waiting: WaitingOrder, *, customer_id: int, now: datetime) -> str:
-    """The address that brings this customer, and nobody else, back to the check page of the order."""
+    """The signed path back to the check page, valid for this customer only."""
     until = int((now + KEPT_FOR).timestamp())
     fields = [customer_id, until, waiting.tool, waiting.link, waiting.quantity, waiting.request_id]
     return f"{PATH}?{urlencode({PARAMETER: _signer().dumps(fields)})}"
 
 
 def amount_to_add(missing_nanos: int) -> int:
-    """What to add so that the missing amount is there: whole cents, within the limits of one deposit."""
+    """The deposit that covers the missing amount: whole cents, within the limits of one deposit."""
     in_cents = -(-missing_nanos // _NANOS_PER_CENT) * _NANOS_PER_CENT
     return min(max(in_cents, deposits.LEAST_NANOS), deposits.MOST_NANOS)
 
 
 def find(path: str, *, customer_id: int, now: datetime) -> WaitingQuote | None:
-    """The waiting order at this address with its cost and what is missing; None if it can't be placed any more.
+    """The waiting order at this path with its cost and the missing amount; None if it can't be placed any more.
 
-    None too for any other address, another customer's order, and an order that has been placed meanwhile.
+    Also None for any other path, another customer's order, and an order that has been placed in the meantime.
     """
     waiting = read(_token(path), customer_id=customer_id, now=now)
     if waiting is None or placing.find_by_request(customer_id, request_id=waiting.request_id) is not None:
@@ -79,7 +79,7 @@ def find(path: str, *, customer_id: int, now: datetime) -> WaitingQuote | None:
 
 
 def read(token: str, *, customer_id: int, now: datetime) -> WaitingOrder | None:
-    """What the token keeps, if it is this customer's and has not expired."""
+    """Decode the token, if it is this customer's and has not expired."""
     try:
         owner_id, until, *fields = _signer().loads(token)
     except (BadSignature, ValueError):
