@@ -20,6 +20,7 @@ SHEETS = {
     ),
     "lifecycle.css": ("css/lifecycle",),
     "home.css": ("css/home",),
+    "api.css": ("css/api",),
     "guide.css": ("css/sides", "css/guide"),
     # For visitors' pages with a form of more than one field.
     "forms.css": ("css/forms",),

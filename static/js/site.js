@@ -70,7 +70,7 @@ const COPIED_SHOWN_MS = 2000;
 document.addEventListener("click", async (event) => {
   const button = event.target.closest?.("[data-copies]");
   if (!button) return;
-  await navigator.clipboard.writeText(button.dataset.copies);
+  await navigator.clipboard.writeText(button.dataset.copies || button.parentElement.querySelector("code").textContent);
   const words = button.textContent;
   if (words === "Copied") return;
   button.textContent = "Copied";

@@ -88,6 +88,12 @@ def show() -> ResponseReturnValue:
         python_start=python_start(address, key=KEY),
         php_start=php_start(address, key=KEY),
         actions=[(action, examples_of(action, address=address, key=KEY)) for action in ACTIONS.values()],
+        contents=(
+            *page.prose.contents,
+            ("start", "Before the first call"),
+            *((f"action-{name}", name) for name in ACTIONS),
+            ("errors", "Errors"),
+        ),
         faults=FAULTS,
         data=structured_data.guide_page(page, path="/api"),
     )

@@ -154,6 +154,22 @@ def test_page_shows_every_action_field_example_and_error(client: FlaskClient) ->
         assert f"<code>{fault.code}</code>" in page.text
 
 
+def test_page_has_contents_one_language_at_a_time_and_copy_buttons(client: FlaskClient) -> None:
+    page = client.get("/api").text
+    main = " ".join(page.partition("<main")[2].split())
+
+    contents = main.partition('aria-label="On this page"')[2].partition("</nav>")[0]
+    assert all(f'href="#action-{name}"' in contents for name in ACTIONS)
+    languages = re.findall(r'<input type="radio" name="language" id="in-(\w+)"( checked)?>', main)
+    assert languages == [("curl", " checked"), ("python", ""), ("php", "")]
+    examples = sum(len(action.ways) for action in ACTIONS.values())
+    counts = {name: len(re.findall(rf'<section [^>]*data-language="{name}"', main)) for name, _ in languages}
+    assert counts == {"curl": examples, "python": examples + 1, "php": examples + 1}
+    assert main.count("data-copies") == main.count("<pre")
+    assert main.count("services are our tools") == 1
+    assert "<code>email_not_confirmed</code>" in main
+
+
 def test_page_leads_only_to_pages_that_are_there(client: FlaskClient) -> None:
     page = client.get("/api").text
 
