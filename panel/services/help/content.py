@@ -1,7 +1,7 @@
-"""The help texts of `content/`, read and checked once at the start.
+"""Help content: the texts of `content/`, loaded and validated at start.
 
-A text that breaks a rule here stops the start with one line that names the file and the key. What the
-running system knows (labels, meanings, transitions, sums, deadlines) is not in the files at all.
+An invalid text stops the start with one line that names the file and the key. What the running system knows (labels,
+meanings, transitions, sums, deadlines) isn't in the files at all.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -28,7 +28,7 @@ PARTS = (
     "How long it takes",
     "When to contact us",
 )
-# Where each part stands on a status's page.
+# Sections of a status page, in order, with their anchors.
 PART_IDS = dict(zip(PARTS, ("meaning", "act", "before-and-after", "money", "how-long", "contact"), strict=True))
 GUIDES = (
     "acceptable-use",
@@ -49,11 +49,11 @@ Description = Annotated[str, Field(min_length=50, max_length=170)]
 
 
 class WrongContent(SystemExit):
-    """A help text that cannot be used. As a SystemExit it ends the start with its one line."""
+    """A text that can't be used. As a SystemExit it ends the start with its one-line message."""
 
 
 class _Keys(BaseModel):
-    """The front matter of a text: exactly these keys."""
+    """Front matter of a text: exactly these keys."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
     changed: date
@@ -66,7 +66,7 @@ class PageKeys(_Keys):
 
 
 class GuideKeys(PageKeys):
-    """`next` is the page that is most useful after this one."""
+    """Front matter of a guide; `next` is the most useful page to read next."""
 
     next: str
     next_label: str
@@ -91,20 +91,20 @@ Keys_co = TypeVar("Keys_co", bound=_Keys, covariant=True)
 
 @dataclass(frozen=True)
 class ContentPage(Generic[Keys_co]):
-    """One text: the file it came from, its keys and its prose."""
+    """A text: its file, front matter and prose."""
 
     file: str
     keys: Keys_co
     prose: Prose
 
     def part(self, heading: str) -> Markup:
-        """What stands under one heading. Raises StopIteration where there is none."""
+        """The section under one heading. Raises StopIteration if there is none."""
         return next(part.html for part in self.prose.parts if part.heading == heading)
 
 
 @dataclass(frozen=True)
 class Question:
-    """One question of the FAQ. `id` is its place on the page."""
+    """A question of the FAQ. `id` is its anchor on the page."""
 
     id: str
     page: ContentPage[QuestionKeys]
@@ -112,7 +112,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Content:
-    """All texts of the help section."""
+    """All help texts."""
 
     statuses: Mapping[Status, ContentPage[StatusKeys]]
     guides: Mapping[str, ContentPage[GuideKeys]]
@@ -120,11 +120,11 @@ class Content:
 
     @property
     def questions_changed(self) -> date:
-        """When the FAQ last changed in substance: the newest of its page and its answers."""
+        """Date of the last change to the FAQ: the latest of its page and its answers."""
         return max(self.guides["faq"].keys.changed, *(each.page.keys.changed for each in self.questions))
 
     def check_links(self, leads_somewhere: Callable[[str], bool]) -> None:
-        """Raises WrongContent for the first link inside the site that leads nowhere."""
+        """Raises WrongContent for the first internal link that is broken."""
         for file, address in self._links():
             path, _, anchor = address.partition("#")
             known = self._anchors(path)
@@ -154,7 +154,7 @@ class Content:
         return {f"/order-statuses/{status.slug}" for status in self.statuses}
 
     def label_of(self, address: str) -> str:
-        """What a link to a page or question of the help section says. Raises KeyError for others."""
+        """Label of a link to a help page or question. Raises KeyError for other links."""
         return self._labels[address]
 
     @cached_property
@@ -170,7 +170,7 @@ class Content:
 
 
 def load(folder: Path, *, facts: Mapping[str, str]) -> Content:
-    """Read every text of the folder. Raises WrongContent with one line for the first that breaks a rule."""
+    """Load all texts of the folder. Raises WrongContent with one line for the first that breaks a rule."""
     statuses = _read_folder(folder / "statuses", StatusKeys, facts=facts, expected=tuple(Status))
     guides = _read_folder(folder / "guides", GuideKeys, facts=facts, expected=GUIDES)
     questions = _read_folder(folder / "faq", QuestionKeys, facts=facts)
@@ -188,7 +188,7 @@ def load(folder: Path, *, facts: Mapping[str, str]) -> Content:
 
 
 def read_page(path: Path, *, facts: Mapping[str, str]) -> ContentPage[PageKeys]:
-    """One text that stands alone. Raises WrongContent."""
+    """Load one standalone text. Raises WrongContent."""
     return _read_page(path, PageKeys, facts=facts)
 
 
@@ -228,7 +228,7 @@ def _read_page(path: Path, keys: type[Keys], *, facts: Mapping[str, str]) -> Con
 
 
 def _filled(metadata: Mapping[str, Any], *, facts: Mapping[str, str]) -> dict[str, Any]:
-    """The front matter with the facts in its texts."""
+    """The front matter with facts filled into its texts."""
     return {key: fill_in(value, facts=facts) if isinstance(value, str) else value for key, value in metadata.items()}
 
 
@@ -262,5 +262,5 @@ _REMAINS = {
 
 
 def _name(path: Path) -> str:
-    """The file as the one line names it: `content/statuses/partial.md`."""
+    """The file's name in error messages: `content/statuses/partial.md`."""
     return "/".join(path.parts[-3 if path.suffix else -2 :])

@@ -1,7 +1,7 @@
-"""What a text of `content/` may name as `{{ name }}`: statuses, rules and figures, as words.
+"""Template variables for `content/`, used as `{{ name }}`: statuses, rules and figures, as words.
 
-All of it is read from the table of statuses, the settings, and the constants of the code that keeps the
-rule, so that a page can't state another figure than the one that holds.
+All come from the table of statuses, the settings, and the constants of the code that enforces the rule, so that a page
+can't state an outdated figure.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from panel.services.mail import outbox
 from panel.services.money import deposits
 from panel.settings import Settings
 
-# The rules that every page is built to, by the name of their edition.
+# The accessibility standard that every page meets, with its version.
 WCAG = "WCAG 2.2, level AA"
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -46,24 +46,24 @@ def facts_for_prose(settings: Settings) -> dict[str, str]:
 
 
 def in_words(number: int) -> str:
-    """A small count as prose writes it: `seven`."""
+    """A small number in words: `seven`."""
     return _NUMBERS[number] if number < len(_NUMBERS) else f"{number:,}"
 
 
 def either(words: Iterable[str], *, last: str = "or") -> str:
-    """Words in one phrase: `Pending, Processing or In progress`."""
+    """Items joined with "or": `Pending, Processing or In progress`."""
     first = [*words]
     end = first.pop()
     return f"{', '.join(first)} {last} {end}" if first else end
 
 
 def listed(statuses: Iterable[Status], *, last: str) -> str:
-    """Statuses by name in one phrase."""
+    """Names of these statuses, joined in one phrase."""
     return either([status.label for status in statuses], last=last)
 
 
 def page_link(status: Status) -> str:
-    """The name of a status that leads to its page, in Markdown."""
+    """Markdown link with the status name, to its page."""
     return f"[{status.label}](/order-statuses/{status.slug})"
 
 

@@ -1,4 +1,4 @@
-"""Markdown of `content/` as parts of a page. HTML in it stays text, and links lead only inside the site."""
+"""Markdown renderer for `content/`. HTML is escaped, and only internal links are allowed."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -15,12 +15,12 @@ _FACT = re.compile(r"\{\{ ?([a-z_]+) ?\}\}")
 
 
 class BadProse(Exception):
-    """Text that cannot be shown; the message says what is wrong with it."""
+    """Text that can't be rendered; the message says why."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a text: its heading, the heading's id, what stands under it, and the addresses it links to."""
+    """A section of a text: heading, its id, content, and the URLs it links to."""
 
     heading: str
     id: str
@@ -30,13 +30,13 @@ class Part:
 
     @property
     def title(self) -> str:
-        """The heading without the number of a step."""
+        """The heading without its step number."""
         return self.heading.lstrip("0123456789. ")
 
 
 @dataclass(frozen=True)
 class Prose:
-    """A whole text: what stands before the first heading, the parts, and all addresses it links to."""
+    """A whole text: the introduction, the sections, and all URLs it links to."""
 
     intro: Markup
     plain_intro: str
@@ -45,7 +45,7 @@ class Prose:
 
     @property
     def contents(self) -> tuple[tuple[str, str], ...]:
-        """Table of contents: the id and the words of each heading, for `components/on_this_page.html`."""
+        """Table of contents: id and text of each heading, for `components/on_this_page.html`."""
         return tuple((part.id, part.heading) for part in self.parts)
 
     @property
@@ -54,7 +54,7 @@ class Prose:
 
 
 def _slug(heading: str) -> str:
-    """An id that starts with a letter, so that a step's number is no part of its address."""
+    """An id that starts with a letter, without the step number."""
     return re.sub(r"[^a-z0-9]+", "-", re.sub("['’]", "", heading.lower())).strip("-0123456789")
 
 
@@ -65,7 +65,7 @@ _make_anchors(_markdown, min_level=2, max_level=3, slug_func=_slug)
 
 
 def _render_code(renderer: RendererHTML, tokens: Sequence[Token], at: int, _options: object, _env: object) -> str:
-    """A block of code that the keyboard reaches too, since its long lines scroll."""
+    """Render a code block that is keyboard-focusable, since its long lines scroll."""
     code = escapeHtml(tokens[at].content)
     return f'<pre tabindex="0"><code>{code}</code></pre>\n'
 
@@ -88,7 +88,7 @@ def read_prose(text: str, *, facts: Mapping[str, str]) -> Prose:
 
 
 def fill_in(text: str, *, facts: Mapping[str, str]) -> str:
-    """The text with each `{{ name }}` replaced by its fact. Raises BadProse for a name that is none."""
+    """Replace each `{{ name }}` with its fact. Raises BadProse for an unknown name."""
 
     def fact(match: re.Match[str]) -> str:
         if match[1] not in facts:
@@ -109,7 +109,7 @@ def _part(tokens: list[Token]) -> Part:
 
 
 def _render(tokens: list[Token]) -> Markup:
-    # Safe to mark: the parser has no raw HTML and escapes every text.
+    # Safe to mark: the parser has no raw HTML and escapes all text.
     return Markup(_markdown.renderer.render(tokens, _markdown.options, {}))  # noqa: S704
 
 

@@ -1,6 +1,6 @@
-"""The search over help and tools: few texts, held in memory, ranked by whole numbers.
+"""Full-text search over help pages and tools: an in-memory index, ranked by integer scores.
 
-A page counts more the more of the words asked for it has, the rarer these are, and when they stand in its title.
+The score grows with the number of matching words, with their rarity, and with matches in the title.
 """
 
 import re
@@ -14,7 +14,7 @@ MOST_HITS = 20
 EXCERPT_LENGTH = 200
 LEAD_LENGTH = 60
 
-# What a page gains for each word asked for that it has, in its title, and in its text (for so many times).
+# Scores per matching word: for being there, in the title, and in the text (up to so many times).
 FOR_HAVING = 1_000
 IN_TITLE = 12
 IN_TEXT_MOST_TIMES = 3
@@ -23,9 +23,9 @@ FROM_START_OF_WORD = 2
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 _ENDINGS = ("ings", "ing", "ies", "ied", "ed", "es", "s", "e", "y")
 _SHORTEST_STEM = 3
-# Words that a reader may use for one of ours.
+# Synonyms: a reader's word, and ours.
 _SAME = {"cancelled": "canceled", "cancelling": "canceled", "refund": "return", "refunds": "return", "cost": "price"}
-# Words that say nothing of what is looked for.
+# Stop words.
 _COMMON_TEXT = """
     a an and are at be by can do does for from has have how i if in is it me my of on or so that the this to was what
     when where which who why will with you your
@@ -35,7 +35,7 @@ _COMMON = frozenset(_COMMON_TEXT.split())
 
 @dataclass(frozen=True)
 class Document:
-    """One place that can be found: a page or a part of one."""
+    """A search document: a page or a section of one."""
 
     path: str
     kind: str
@@ -45,7 +45,7 @@ class Document:
 
 @dataclass(frozen=True)
 class ExcerptPiece:
-    """A piece of an excerpt, and whether it is one of the words asked for."""
+    """Part of an excerpt; `is_match` parts are highlighted."""
 
     text: str
     is_match: bool
@@ -53,7 +53,7 @@ class ExcerptPiece:
 
 @dataclass(frozen=True)
 class Hit:
-    """A place that was found, with its title and an excerpt cut into pieces."""
+    """A search result: the document, with title and excerpt split for highlighting."""
 
     document: Document
     title: tuple[ExcerptPiece, ...]
@@ -61,7 +61,7 @@ class Hit:
 
 
 class Index:
-    """All documents with their words. Built once for each version of what it holds."""
+    """The index over all documents. Rebuilt for each version of its content."""
 
     def __init__(self, documents: Iterable[Document]) -> None:
         self.documents = tuple(documents)
@@ -73,7 +73,7 @@ class Index:
                 self._having[stem].add(number)
 
     def find(self, query: str) -> list[Hit]:
-        """The places that fit best, the best first; none for a query without words."""
+        """The best matches, best first; none for a query without words."""
         asked = wanted(query)
         scores: Counter[int] = Counter()
         shown: set[str] = set()
@@ -86,7 +86,7 @@ class Index:
         return [self._hit(self.documents[number], shown) for number in best]
 
     def _alike(self, stem: str) -> set[str]:
-        """The known words that are this one, or begin with it where it is long enough to say something."""
+        """Indexed words equal to this one, or with it as a prefix if it is long enough."""
         if len(stem) < _SHORTEST_STEM:
             return {stem} & self._having.keys()
         return {known for known in self._having if known.startswith(stem)}
@@ -104,7 +104,7 @@ class Index:
 
 
 def wanted(query: str) -> list[str]:
-    """The words of a query that are looked for, as stems: the common ones only where there are no others."""
+    """The query's stems, without stop words unless there are no others."""
     words = [word.lower() for word in _WORD.findall(query[:LONGEST_QUERY])][:MOST_WORDS]
     telling = [word for word in words if word not in _COMMON]
     return list(dict.fromkeys(_stem(word) for word in telling or words))
@@ -115,7 +115,7 @@ def stems(text: str) -> list[str]:
 
 
 def pieces(text: str, shown: set[str]) -> tuple[ExcerptPiece, ...]:
-    """The text cut where words asked for begin and end."""
+    """Split the text at the boundaries of matching words."""
     found: list[ExcerptPiece] = []
     at = 0
     for match in _WORD.finditer(text):
@@ -127,7 +127,7 @@ def pieces(text: str, shown: set[str]) -> tuple[ExcerptPiece, ...]:
 
 
 def _excerpt(text: str, shown: set[str]) -> str:
-    """The part of the text around the first word asked for, cut between words."""
+    """The text around the first match, cut between words."""
     first = next((match.start() for match in _WORD.finditer(text) if _stem(match[0].lower()) in shown), 0)
     start = 0 if first <= LEAD_LENGTH else text.rfind(" ", 0, first - LEAD_LENGTH) + 1
     if len(text) - start <= EXCERPT_LENGTH:
@@ -145,5 +145,5 @@ def _stem(word: str) -> str:
 
 
 def joined(texts: Sequence[str]) -> str:
-    """Texts that stand one after another, as one."""
+    """Texts joined into one, with single spaces."""
     return " ".join(" ".join(text.split()) for text in texts if text)

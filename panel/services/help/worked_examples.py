@@ -1,18 +1,18 @@
-"""The example order of the help pages: its money in each status, divided by the rule that runs orders."""
+"""Worked examples of the help pages: one order's money in each status, divided by the settlement code itself."""
 
 from dataclasses import dataclass
 
 from panel.domain import pricing, settlement
 from panel.domain.status import Status
 
-# The order of every worked sum, so that the seven pages can be compared.
+# The same order on all seven pages, so that they can be compared.
 EXAMPLE_QUANTITY = 1_000
 EXAMPLE_PRICE_MICROS = 2_400_000
 
 
 @dataclass(frozen=True)
 class WorkedSum:
-    """An order of the example's size in one status, with its money divided by the rule that runs orders."""
+    """The example order in one status, with its money divided by the settlement code."""
 
     quantity: int
     price_micros_per_thousand: int
@@ -28,7 +28,7 @@ class WorkedSum:
 
 
 def worked_sum(status: Status, *, remains: int) -> WorkedSum:
-    """The example order in this status: what was charged, and where each part of it is."""
+    """The example order in this status: the charge, and where each part of it is."""
     charge = pricing.charge_nanos(quantity=EXAMPLE_QUANTITY, price_micros_per_thousand=EXAMPLE_PRICE_MICROS)
     settled = settlement.settle(
         status, quantity=EXAMPLE_QUANTITY, remains=remains, price_micros_per_thousand=EXAMPLE_PRICE_MICROS

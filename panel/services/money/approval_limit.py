@@ -1,6 +1,6 @@
-"""Approval limit: how much money was moved by hand without a second operator's approval in the last 24 hours.
+"""Approval limit: money moved manually without a second operator's approval in the last 24 hours.
 
-It is counted per customer and per operator, so that an amount above the limit can't be split into several below it.
+Counted per customer and per operator, so that an amount above the limit can't be split into several below it.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ UNAPPROVED = table_of(UnapprovedTransfer)
 
 @dataclass(frozen=True, slots=True)
 class Unapproved:
-    """What was moved without approval within the window: for this customer, and by this operator."""
+    """Amounts moved without approval within the window, for this customer and by this operator."""
 
     customer_nanos: int
     operator_nanos: int
@@ -30,16 +30,16 @@ class Unapproved:
 
 
 def lock(customer_id: int, *, operator_id: int | None) -> None:
-    """Lock the accounts that both sums belong to, until the transaction ends.
+    """Lock the accounts behind both sums until the transaction ends.
 
-    Two operators at one customer wait for each other, and so do two requests of one operator at two customers. Both
-    rows are locked by one statement in the ledger's order, so that nobody deadlocks.
+    Serializes two operators at one customer, and two requests of one operator at two customers. One statement locks
+    both rows in the ledger's lock order, so that there is no deadlock.
     """
     ledger.lock_accounts([customer_id] if operator_id is None else [customer_id, operator_id])
 
 
 def sums(customer_id: int, *, operator_id: int | None, now: datetime) -> Unapproved:
-    """Both sums. They hold for as long as `lock` does."""
+    """Both sums. They are stable only while `lock` is held."""
     by_operator = 0 if operator_id is None else _sum(UNAPPROVED.c.operator_id == operator_id, now=now)
     return Unapproved(_sum(UNAPPROVED.c.customer_id == customer_id, now=now), by_operator)
 
@@ -50,7 +50,7 @@ def _sum(whose: ColumnElement[bool], *, now: datetime) -> int:
 
 
 def record(transfer_id: int, *, customer_id: int, operator_id: int | None, amount_nanos: int, now: datetime) -> None:
-    """Count this transfer toward both sums. `operator_id`: None for the command line."""
+    """Add this transfer to both sums. `operator_id`: None for the command line."""
     row = {
         "transfer_id": transfer_id,
         "customer_id": customer_id,

@@ -1,7 +1,7 @@
-"""The audit: everything that is cached or summed, computed again from transfers and events, and compared.
+"""Ledger audit: recompute everything cached or summed from transfers and events, and compare.
 
-It reads everything as of one moment, so it may run beside a living system. It changes nothing; `record` writes down
-how far the hash chains were verified.
+It reads one snapshot, so it can run on a live system, and changes nothing; `record` saves how far the hash chains were
+verified.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,8 +27,10 @@ ACCOUNTS = table_of(Account)
 
 @dataclass(frozen=True)
 class Audit:
-    """How much there is of customers', and every difference as a sentence. The panel's own test orders are
-    looked at as well, and not counted."""
+    """Totals of customers' money and orders, and each difference as a sentence.
+
+    The panel's own test orders are checked too, but not counted.
+    """
 
     orders: int
     transfers: int
@@ -41,9 +43,9 @@ class Audit:
 
 
 def audit(*, from_start: bool = False, noted: Sequence[Mark] = (), now: datetime | None = None) -> Audit:
-    """Compare balances, orders, events and counts with what transfers and events say they must be.
+    """Compare balances, orders, events and counters with their transfers and events.
 
-    The hash chains are verified from the last checkpoint on, or from the first row, with the digests that were noted.
+    Hash chains are verified from the last checkpoint or from the first row, and compared with earlier digests.
     """
     begin_snapshot()
     chains = chain_verification.verify(from_start=from_start, noted=noted, now=now)
@@ -67,7 +69,7 @@ def audit(*, from_start: bool = False, noted: Sequence[Mark] = (), now: datetime
 
 
 def record(found: Audit, *, now: datetime) -> None:
-    """Write down how far the hash chains were verified."""
+    """Save how far the hash chains were verified."""
     chain_verification.record(found.chains, now=now)
 
 
@@ -76,7 +78,7 @@ def _count(table: Table, *conditions: ColumnElement[bool]) -> int:
 
 
 def _accounts() -> Iterator[str]:
-    """Cached balances equal their sums; what orders hold equals what lies in holds; nothing is below zero."""
+    """Cached balances equal their sums; the orders' holds equal the holds account; nothing is negative."""
     came = select(TRANSFERS.c.to_account_id.label("account"), func.sum(TRANSFERS.c.amount_nanos).label("nanos"))
     went = select(TRANSFERS.c.from_account_id.label("account"), func.sum(TRANSFERS.c.amount_nanos).label("nanos"))
     came_in = came.group_by(TRANSFERS.c.to_account_id).subquery()
@@ -122,7 +124,7 @@ def _moved() -> Subquery:
 
 
 def _money_of_orders() -> Iterator[str]:
-    """What an order says was charged, kept and returned is what its transfers moved."""
+    """Charged, kept and returned of each order equal its transfers."""
     moved = _moved()
     charged, kept, returned = (func.coalesce(moved.c[name], 0) for name in ("charged", "kept", "returned"))
     rows = db.session.execute(
@@ -169,7 +171,7 @@ def _settlements() -> Iterator[str]:
 
 
 def _events() -> Iterator[str]:
-    """The newest event of an order is the order; events follow one another without a gap."""
+    """The latest event of an order matches the order, and events have no gaps."""
     last = EVENTS.alias()
     newest = select(func.max(last.c.id)).where(last.c.order_id == ORDERS.c.id).correlate(ORDERS).scalar_subquery()
     same = [EVENTS.c[name] == ORDERS.c[name] for name in _OF_THE_ORDER]
@@ -198,14 +200,14 @@ def _events() -> Iterator[str]:
             yield f"Some order went from {old} to {new}, which the table of statuses does not allow."
 
 
-# What an event says of the order after it.
+# Columns of the order's state after an event.
 _STATE = ("status", "remains", "start_count", "kept_nanos", "returned_nanos", "version")
-# What the order's own row has of that, and the head of its chain. `start_count` can be empty: it is compared apart.
+# The matching columns of the order's row and the head of its chain. `start_count` is nullable and compared separately.
 _OF_THE_ORDER = ("status", "remains", "kept_nanos", "returned_nanos", "version", "chain_hash")
 
 
 def _before(name: str) -> ColumnElement[Any]:
-    """The same column of the event before, of the same order."""
+    """The same column of the order's previous event."""
     return func.lag(EVENTS.c[name]).over(partition_by=EVENTS.c.order_id, order_by=EVENTS.c.id).label(f"{name}_before")
 
 
@@ -214,7 +216,7 @@ def _differs(line: Subquery, name: str) -> ColumnElement[bool]:
 
 
 def _counts() -> Iterator[str]:
-    """The counts beside the views equal the orders counted."""
+    """Counters of orders by status equal a fresh count."""
     counted = (
         select(ORDERS.c.customer_id, ORDERS.c.status, func.count().label("orders"))
         .group_by(ORDERS.c.customer_id, ORDERS.c.status)

@@ -1,6 +1,6 @@
-"""The audit's checks of single transfers: each runs between the accounts that its kind says.
+"""Audit checks of single transfers: each kind runs only between its own kinds of accounts.
 
-A part of `audit.py`, which reads all in one snapshot.
+Part of `audit.py`, which reads everything in one snapshot.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ ACCOUNTS = table_of(Account)
 
 
 def between_wrong_accounts() -> Iterator[str]:
-    """Transfers run between the right accounts: the order's own customer, holds and sales; the rest with customers."""
+    """Transfers between wrong accounts: an order's use its customer, holds and sales; all others involve a customer."""
     account_of = {kind: db.session.scalar(select(ACCOUNTS.c.id).where(ACCOUNTS.c.kind == kind)) for kind in _HOUSE}
     own = select(ACCOUNTS.c.id).where(ACCOUNTS.c.user_id == ORDERS.c.customer_id).scalar_subquery()
     joined = select(TRANSFERS.c.id, TRANSFERS.c.order_id).join(ORDERS, ORDERS.c.id == TRANSFERS.c.order_id)
@@ -50,7 +50,7 @@ _HOUSE = (AccountKind.HOLDS, AccountKind.SALES, AccountKind.DEPOSITS, AccountKin
 
 
 def wrong_adjustments() -> Iterator[str]:
-    """Adjustments run between that account and a customer; those of an order to its own, never above what was kept."""
+    """Adjustments between wrong accounts, for another customer than the order's, or of more than was kept."""
     adjusted = TRANSFERS.c.kind == TransferKind.ADJUSTMENT
     pot = db.session.scalar(select(ACCOUNTS.c.id).where(ACCOUNTS.c.kind == AccountKind.ADJUSTMENTS))
     owner = ACCOUNTS.alias("owner")

@@ -1,8 +1,8 @@
-"""Verifies the hash chains of transfers and events, from the last checkpoint on or from the first row.
+"""Verification of the hash chains of transfers and events, from the last checkpoint or from the first row.
 
-It reads in the caller's snapshot and changes nothing; `record` writes the checkpoints later, in a transaction. A
-checkpoint proves nothing by itself: whoever can change rows can change it too. So it is trusted for a day, then all is
-verified from the first row on, and the digest that the checkpoint has must come out again.
+It reads in the caller's snapshot and changes nothing; `record` saves the checkpoints later, in a transaction. A
+checkpoint proves nothing by itself, since an attacker who can change rows can change it too. So it is trusted for a
+day; then all rows are verified again and must lead to the same digest.
 """
 
 import itertools
@@ -25,8 +25,8 @@ ORDERS = table_of(Order)
 CHECKPOINTS = table_of(ChainCheckpoint)
 
 ROWS_AT_ONCE = 5_000
-# On PostgreSQL a row may appear after one with a higher id. No transaction is open for so long, so no row is still to
-# come behind a checkpoint.
+# On PostgreSQL a row may become visible after one with a higher id. No transaction stays open this long, so no row can
+# appear before a checkpoint later.
 SETTLED_AFTER = timedelta(hours=1)
 FROM_START_EVERY = timedelta(days=1)
 TABLES = (CheckpointKind.TRANSFERS, CheckpointKind.EVENTS)
@@ -34,7 +34,7 @@ TABLES = (CheckpointKind.TRANSFERS, CheckpointKind.EVENTS)
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """The digest over a table's rows up to one of them."""
+    """The digest over a table's rows up to this id."""
 
     kind: CheckpointKind
     up_to_id: int
@@ -43,28 +43,28 @@ class Mark:
 
 @dataclass
 class ChainReport:
-    """What was verified: differences as sentences, and where the next checkpoints may be."""
+    """Result of a verification: differences as sentences, and the possible next checkpoints."""
 
     is_from_start: bool
     differences: list[str] = field(default_factory=list)
-    # Where the run began, and where a checkpoint may be now, by table.
+    # By table: where the run started, and where the next checkpoint can be.
     began: dict[CheckpointKind, Mark] = field(default_factory=dict)
     marks: dict[CheckpointKind, Mark] = field(default_factory=dict)
-    # The hash of the newest transfer up to the mark, for accounts whose checkpoint has another one.
+    # The chain heads that accounts had at the mark, as far as they differ from the last checkpoint.
     accounts: dict[int, str] = field(default_factory=dict)
 
 
 def is_from_start_due(*, now: datetime) -> bool:
-    """Whether the last verification from the first row on is a day old, or none is known."""
+    """Whether the last verification from the first row is a day old, or there was none."""
     last = db.session.scalar(select(func.min(ChainCheckpoint.from_start_at)).where(ChainCheckpoint.kind.in_(TABLES)))
     return last is None or not now - FROM_START_EVERY < last <= now
 
 
 def verify(*, from_start: bool, noted: Sequence[Mark] = (), now: datetime | None) -> ChainReport:
-    """Verify all rows after the checkpoints, or all there are. `noted`: digests that must come out again.
+    """Verify the rows after the checkpoints, or all rows. `noted`: earlier digests that must match.
 
-    Where a checkpoint is missing, or the last run found a difference, it begins at the first row whatever is asked for.
-    Without `now` no new checkpoint is made.
+    Starts at the first row in any case if a checkpoint is missing or the last run found a difference. Without `now` no
+    new checkpoint is made.
     """
     stored = {CheckpointKind(row.kind): row for row in db.session.execute(_stored())}
     is_whole = len(stored) == len(TABLES) and all(row.broken_at is None for row in stored.values())
@@ -90,7 +90,7 @@ def _is_there(mark: Mark) -> bool:
 
 
 class _Walk:
-    """One pass over a table by id: the running digest, and the newest row that a checkpoint may include."""
+    """One pass over a table by id: the running digest, and the newest row a checkpoint may include."""
 
     def __init__(self, report: ChainReport, after: Mark, expected: list[Mark], until: datetime | None) -> None:
         self.report, self.kind, self.after = report, after.kind, after.up_to_id
@@ -98,7 +98,7 @@ class _Walk:
         self._expected = sorted(expected, key=lambda mark: mark.up_to_id, reverse=True)
 
     def step(self, row: Mapping[str, Any], *, right: str) -> bool:
-        """Take the next row, whose hash must be `right`. Whether a checkpoint may include it."""
+        """Add the next row, whose hash must be `right`. Returns whether a checkpoint may include it."""
         while self._expected and self._expected[-1].up_to_id < row["id"]:
             self._compare(self._expected.pop())
         if row["chain_hash"] != right:
@@ -120,7 +120,7 @@ class _Walk:
         self.report.differences.append(sentence)
 
     def _compare(self, noted: Mark) -> None:
-        """The pass is just behind the row that the digest was noted at; a pass from a checkpoint may begin later."""
+        """Compare the digest at this point with an earlier one, unless the pass started after it."""
         if noted.up_to_id < self.after or noted.digest == self._digest:
             return
         self.differ(f"The {self.kind} up to {noted.up_to_id} are not those whose digest was noted before.")
@@ -134,7 +134,7 @@ def _stored() -> Any:
 
 
 def _transfers(walk: _Walk) -> None:
-    """Each customer's transfers follow one another, and the newest one is the account's head."""
+    """Each customer's transfers form an unbroken chain that ends at the account's head."""
     before = _known_accounts()
     columns = (ACCOUNTS.c.id, ACCOUNTS.c.user_id, ACCOUNTS.c.chain_hash)
     accounts = {row.id: row for row in db.session.execute(select(*columns))}
@@ -169,7 +169,7 @@ _CHAINED_TRANSFERS = (
 
 
 def _account_of(row: Mapping[str, Any], accounts: Mapping[int, Any]) -> int | None:
-    """Whose chain a transfer belongs to, as `ledger.Posting.chained_to` decides: None for the house's own."""
+    """Whose chain a transfer belongs to, as in `ledger.Posting.chained_to`: None if no customer is involved."""
     for end in ("from_account_id", "to_account_id"):
         if (account := accounts.get(row[end])) is not None and account.user_id is not None:
             return int(row[end])
@@ -178,7 +178,7 @@ def _account_of(row: Mapping[str, Any], accounts: Mapping[int, Any]) -> int | No
 
 
 def _events(walk: _Walk) -> None:
-    """Each order's events follow one another. That the newest one is the order is for the audit to compare."""
+    """Each order's events form an unbroken chain. The audit compares the latest one with the order."""
     after = walk.after
     for page in _pages(select(EVENTS), after=after):
         heads = _events_before(page, after=after)
@@ -190,7 +190,7 @@ def _events(walk: _Walk) -> None:
 
 
 def _events_before(page: Sequence[Mapping[str, Any]], *, after: int) -> dict[int, str]:
-    """The newest hash of each of these orders up to that event."""
+    """Hash of the latest event of each of these orders, up to that event id."""
     if not after:
         return {}
     newest = select(func.max(EVENTS.c.id)).where(in_list(EVENTS.c.order_id, "orders"), EVENTS.c.id <= after)
@@ -202,7 +202,7 @@ def _events_before(page: Sequence[Mapping[str, Any]], *, after: int) -> dict[int
 
 
 def _pages(statement: Select[Any], *, after: int) -> Iterator[list[dict[str, Any]]]:
-    """The rows after that id, by id, in lists."""
+    """The rows after that id, ordered by id, in batches."""
     row_id = statement.selected_columns["id"]
     paged = statement.where(row_id > bindparam("after")).order_by(row_id).limit(ROWS_AT_ONCE)
     while found := db.session.execute(paged, {"after": after}).all():
@@ -213,9 +213,9 @@ def _pages(statement: Select[Any], *, after: int) -> Iterator[list[dict[str, Any
 
 
 def record(report: ChainReport, *, now: datetime) -> None:
-    """Write the new checkpoints; after a difference, only that there was one.
+    """Save the new checkpoints; after a difference, only that there was one.
 
-    Where another run has moved them meanwhile, they stay: marks of two runs must not be mixed.
+    If another run has saved checkpoints in the meantime, they stay: marks of two runs must not be mixed.
     """
     rows = [{"kind": kind, "chain_id": 0, "up_to_id": 0, "digest": chain.START} for kind in TABLES]
     db.session.execute(upsert(CHECKPOINTS).on_conflict_do_nothing(), rows)

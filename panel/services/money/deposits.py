@@ -1,4 +1,4 @@
-"""Requests to add money: a customer asks and gets a reference, an operator confirms what arrived."""
+"""Deposits: a customer requests one and gets a payment reference; an operator confirms the payment."""
 
 import secrets
 from datetime import datetime
@@ -19,13 +19,13 @@ MOST_NANOS = 10_000 * NANOS_PER_UNIT
 MOST_OPEN = 10
 
 _NANOS_PER_CENT = NANOS_PER_UNIT // 100
-# Without the letters and digits that are mistaken for one another when read aloud or copied by hand.
+# Without letters and digits that are easily confused when read aloud or copied by hand.
 _REFERENCE_SIGNS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 _REFERENCE_LENGTH = 6
 
 
 def parse_amount(text: str) -> int:
-    """The amount typed, in nanos. Raises BadMoney about the field `amount`."""
+    """Parse the amount into nano-dollars. Raises BadMoney with the field `amount`."""
     if not text.strip():
         raise BadMoney("The amount is missing. Write it in digits, such as 25 or 12.50.", field="amount")
     try:
@@ -35,7 +35,7 @@ def parse_amount(text: str) -> int:
 
 
 def request_deposit(customer_id: int, *, amount_nanos: int, now: datetime) -> DepositRequest:
-    """Note that the customer means to pay this amount. The same amount asked for twice, or at once, is one request.
+    """Create a deposit request; requesting the same amount again returns the open one.
 
     Raises BadMoney for the amount, and Refused beyond MOST_OPEN or for a closed account.
     """
@@ -60,7 +60,7 @@ def request_deposit(customer_id: int, *, amount_nanos: int, now: datetime) -> De
 
 
 def open_requests(customer_id: int) -> list[DepositRequest]:
-    """What this customer asked for and no operator has confirmed or refused yet, the newest first."""
+    """This customer's open requests, newest first."""
     return list(
         db.session.scalars(
             select(DepositRequest)
@@ -75,7 +75,7 @@ def open_requests(customer_id: int) -> list[DepositRequest]:
 
 
 def references(customer_id: int) -> dict[int, str]:
-    """The references of this customer's confirmed requests, by the transfer that confirmed them."""
+    """References of this customer's confirmed requests, by the id of the confirming transfer."""
     rows = db.session.execute(
         select(DepositRequest.transfer_id, DepositRequest.reference).where(
             DepositRequest.customer_id == customer_id, DepositRequest.transfer_id.is_not(None)
@@ -85,15 +85,15 @@ def references(customer_id: int) -> dict[int, str]:
 
 
 def find(reference: str) -> DepositRequest:
-    """The request with this reference, however it was typed. Raises NotFound."""
+    """The request with this reference, in any spelling. Raises NotFound."""
     return _found(
         db.session.scalar(select(DepositRequest).where(DepositRequest.reference == _as_kept(reference))), reference
     )
 
 
 def confirm(reference: str, *, amount_nanos: int, note: str, now: datetime) -> int:
-    """Add what arrived to the customer's balance, once; the transfer's id. Raises NotFound or Refused."""
-    top_up = _held_open(reference)
+    """Credit the payment to the customer's balance, once; returns the transfer id. Raises NotFound or Refused."""
+    top_up = _lock_open(reference)
     transfer_id = ledger.deposit(
         top_up.customer_id,
         amount_nanos=amount_nanos,
@@ -108,8 +108,8 @@ def confirm(reference: str, *, amount_nanos: int, note: str, now: datetime) -> i
 
 
 def refuse(reference: str, *, reason: str, now: datetime) -> DepositRequest:
-    """End a request without adding anything; the customer reads the reason. Raises NotFound or Refused."""
-    top_up = _held_open(reference)
+    """Refuse a request; the customer sees the reason. Raises NotFound or Refused."""
+    top_up = _lock_open(reference)
     top_up.refused_at, top_up.refused_reason = now, reason
     db.session.flush()
     customer_version.bump([top_up.customer_id])
@@ -117,25 +117,25 @@ def refuse(reference: str, *, reason: str, now: datetime) -> DepositRequest:
 
 
 def refused_requests(customer_id: int, *, since: datetime) -> list[DepositRequest]:
-    """What operators have refused this customer since then, the newest first."""
+    """This customer's requests refused since then, newest first."""
     mine = select(DepositRequest).where(DepositRequest.customer_id == customer_id, DepositRequest.refused_at >= since)
     return list(db.session.scalars(mine.order_by(DepositRequest.id.desc())))
 
 
 def waiting_deposits(*, after: int | None, most: int) -> list[DepositRequest]:
-    """All requests that wait for an operator, the oldest first, beyond the one numbered `after`."""
+    """Open requests of all customers, oldest first; `after` is the pagination cursor."""
     statement = select(DepositRequest).where(
         DepositRequest.transfer_id.is_(None), DepositRequest.refused_at.is_(None), DepositRequest.id > (after or 0)
     )
     return list(db.session.scalars(statement.order_by(DepositRequest.id).limit(most)))
 
 
-def _held_open(reference: str) -> DepositRequest:
-    """The request, held until the transaction ends. Raises NotFound, or Refused when it was decided before."""
-    # The customer's account comes first, as for everyone who moves that customer's money.
+def _lock_open(reference: str) -> DepositRequest:
+    """The request, locked until the transaction ends. Raises NotFound, or Refused if it was decided before."""
+    # Lock order: the customer's account first, as everywhere that moves the customer's money.
     ledger.lock_accounts([find(reference).customer_id])
     statement = lock_rows(select(DepositRequest).where(DepositRequest.reference == _as_kept(reference)))
-    # It may have been read before it was held, and be another's by now.
+    # Refresh: it may have been read before it was locked.
     top_up = _found(db.session.scalar(statement, execution_options={"populate_existing": True}), reference)
     if top_up.transfer_id is not None:
         raise ActionRefused(f"The request {top_up.reference} was confirmed before. Nothing was added again.")
@@ -145,7 +145,7 @@ def _held_open(reference: str) -> DepositRequest:
 
 
 def payment_instructions(instance: Path) -> list[list[str]]:
-    """The operator's words on how to pay, as paragraphs of lines: `payment.txt` in the instance folder."""
+    """The operator's payment instructions, as paragraphs of lines: `payment.txt` in the instance folder."""
     file = instance / "payment.txt"
     text = file.read_text(encoding="utf-8") if file.is_file() else ""
     return [paragraph.strip().splitlines() for paragraph in text.split("\n\n") if paragraph.strip()]

@@ -1,6 +1,6 @@
-"""Ledger export as plain rows: everything that another program needs to check orders and money again.
+"""Ledger export as plain rows, with everything another program needs to verify orders and money.
 
-The panel's own test orders are left out, with their money and all that hangs on them: what is left still adds up.
+The panel's own test orders are left out together with their money, so that the rest still adds up.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ KINDS: tuple[tuple[str, type[Base]], ...] = (
 
 
 def rows() -> Iterator[dict[str, Any]]:
-    """Every row of every kind, as of one moment, each with its `kind` and its columns; moments are ISO 8601."""
+    """All rows of all kinds from one snapshot, each with its `kind` and its columns; times are ISO 8601."""
     engine = db.engine
     if engine.dialect.name == "postgresql":
         engine = engine.execution_options(isolation_level="REPEATABLE READ")
@@ -41,7 +41,7 @@ def _of_kind(connection: Connection, kind: str, model: type[Base]) -> Iterator[d
         select(table).where(not_(_is_own(table))).order_by(table.c.id)
     )
     for row in found.mappings():
-        # A column that is called `kind` itself becomes `transfer_kind`, `event_kind` and so on.
+        # A column named `kind` becomes `transfer_kind`, `event_kind` and so on.
         columns = {f"{kind}_kind" if name == "kind" else str(name): value for name, value in row.items()}
         yield {"kind": kind} | {name: _plain(value) for name, value in columns.items()}
 

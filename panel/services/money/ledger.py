@@ -1,7 +1,7 @@
-"""The ledger: money moves between accounts by transfers that are added and never changed.
+"""Double-entry ledger: append-only transfers between accounts.
 
-Only this module writes `accounts` and `transfers`. A customer's cached balance changes together with the
-transfers behind it, and only while `lock_accounts` holds the customer's row, so that it can't be lost in a race.
+Only this module writes `accounts` and `transfers`. A customer's cached balance changes together with its transfers, and
+only while `lock_accounts` holds a lock on the customer's row, so that no update is lost.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -31,7 +31,7 @@ _FROM_OUTSIDE = frozenset({TransferKind.DEPOSIT, TransferKind.ADJUSTMENT})
 
 @dataclass(frozen=True)
 class Posting:
-    """One transfer to be made. A whole number names a customer by user id; an AccountKind names a house account."""
+    """A transfer to make. An integer is a customer's user id; an AccountKind is a house account."""
 
     source: int | AccountKind
     target: int | AccountKind
@@ -40,20 +40,20 @@ class Posting:
     reason: str
     order_id: int | None = None
     note: str = ""
-    # When it happened, where that was before now: `services/orders/past_orders` alone writes history.
+    # Timestamp of a past transfer; only `services/orders/past_orders` sets it.
     at: datetime | None = None
-    # Whose hash chain covers it, where neither end is a customer.
+    # Whose hash chain includes it, if neither account is a customer's.
     customer_id: int | None = None
 
     @property
     def chained_to(self) -> int | None:
-        """The customer whose chain it is a link of: who pays, or else who gets, or else whose order it settles."""
+        """The customer whose hash chain includes it: the payer, otherwise the payee, otherwise the order's customer."""
         return next((end for end in (self.source, self.target) if isinstance(end, int)), self.customer_id)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of a customer's statement, with the balance after it."""
+    """An entry of a customer's statement, with the balance after it."""
 
     id: int
     at: datetime
@@ -74,7 +74,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Statement:
-    """A period of one customer's account: opening + entries = closing, as `is_checked` says."""
+    """A period of a customer's account: opening + entries = closing, verified by `is_checked`."""
 
     opening_nanos: int
     entries: tuple[Entry, ...]
@@ -86,7 +86,7 @@ class Statement:
 
 
 def open_account(user_id: int) -> None:
-    """Give a new customer an empty account."""
+    """Open an empty account for a new customer."""
     db.session.execute(insert(ACCOUNTS), [{"kind": AccountKind.CUSTOMER, "user_id": user_id, "balance_nanos": 0}])
 
 
@@ -95,15 +95,15 @@ _LOCK = CompiledStatement(lambda: lock_rows(_OWNED.where(in_list(ACCOUNTS.c.user
 
 
 def lock_accounts(user_ids: Collection[int]) -> dict[int, int]:
-    """Hold these customers' accounts until the transaction ends; account id by user id.
+    """Lock these customers' accounts until the transaction ends; returns account id by user id.
 
-    This is the first thing that a change around a customer's orders or money does, always in the
-    same sequence of rows, so that two such changes queue up and never block each other for good.
+    Every change of a customer's orders or money takes this lock first, always in the same row order, so that concurrent
+    changes queue up without deadlocks.
     """
-    return _held(_LOCK.fetch({"user_ids": sorted(set(user_ids))}))
+    return _account_ids(_LOCK.fetch({"user_ids": sorted(set(user_ids))}))
 
 
-def _held(rows: Sequence[Sequence[Any]]) -> dict[int, int]:
+def _account_ids(rows: Sequence[Sequence[Any]]) -> dict[int, int]:
     chain_heads(ACCOUNTS).update({row[1]: row[2] for row in rows})
     return {row[0]: row[1] for row in rows}
 
@@ -117,8 +117,8 @@ _LOCK_OF_ORDERS = CompiledStatement(_lock_of_orders)
 
 
 def lock_accounts_of(order_ids: Collection[int]) -> dict[int, int]:
-    """As `lock_accounts`, for the customers who have these orders."""
-    return _held(_LOCK_OF_ORDERS.fetch({"order_ids": list(order_ids)}))
+    """As `lock_accounts`, for the customers of these orders."""
+    return _account_ids(_LOCK_OF_ORDERS.fetch({"order_ids": list(order_ids)}))
 
 
 _TAKE = CompiledStatement(
@@ -134,11 +134,10 @@ _ADD = CompiledStatement(
 
 
 def post(postings: Sequence[Posting], *, held: Mapping[int, int] | None = None, now: datetime) -> None:
-    """Make the transfers. Raises InsufficientBalance when a balance would go below 0.
+    """Make the transfers. Raises InsufficientBalance if a balance would become negative.
 
-    A reason that was used before fails in the database: nothing can be posted twice. Raises Refused for money from
-    outside onto a closed account. `held`: the accounts of these customers, by user id, where this transaction holds
-    them already.
+    The reason is an idempotency key: using one again fails in the database. Raises Refused for a deposit to a closed
+    account. `held`: account ids by user id, if this transaction has locked them already.
     """
     if not postings:
         return
@@ -148,7 +147,7 @@ def post(postings: Sequence[Posting], *, held: Mapping[int, int] | None = None, 
     accounts: dict[int | AccountKind, int] = {}
     accounts.update(_house().items())
     accounts.update(known.items())
-    # What an order returns always finds its account open: none is closed while orders move.
+    # Refunds need no check: an account can't be closed while orders are active.
     from_outside = {posting.target for posting in postings if posting.kind in _FROM_OUTSIDE}
     if credited := customers & from_outside:
         check_open(credited)
@@ -198,7 +197,7 @@ _HOUSE = CompiledStatement(lambda: select(ACCOUNTS.c.kind, ACCOUNTS.c.id).where(
 
 
 def _house() -> dict[AccountKind, int]:
-    """The ids of the four house accounts: made by the first migration, so they are looked up once."""
+    """Ids of the four house accounts. The first migration creates them, so they are looked up once."""
     kept: dict[AccountKind, int] | None = current_app.extensions.get("panel.house_accounts")
     if kept is None:
         kept = {AccountKind(row[0]): row[1] for row in _HOUSE.fetch({})}
@@ -207,9 +206,9 @@ def _house() -> dict[AccountKind, int]:
 
 
 def deposit(user_id: int, *, amount_nanos: int, reason: str, note: str, now: datetime) -> int:
-    """Add money that arrived from outside; the transfer's id. The reason is used once, ever.
+    """Credit money that arrived from outside; returns the transfer id. A reason can be used only once.
 
-    Raises BadMoney where the balance would come near what a 64-bit column holds.
+    Raises BadMoney if the balance would come near the limit of a 64-bit column.
     """
     lock_accounts([user_id])
     if balance_nanos(user_id) + amount_nanos > MOST_BALANCE_NANOS:
@@ -223,12 +222,12 @@ _BALANCE = select(ACCOUNTS.c.balance_nanos).where(ACCOUNTS.c.user_id == bindpara
 
 
 def balance_nanos(user_id: int) -> int:
-    """What the customer can spend now."""
+    """The customer's available balance."""
     return int(db.session.execute(_BALANCE, {"user_id": user_id}).scalar() or 0)
 
 
 def held_nanos(user_id: int) -> int:
-    """What is charged and held for the customer's orders that are still moving."""
+    """Money on hold for the customer's active orders."""
     held = func.sum(Order.charge_nanos - Order.kept_nanos - Order.returned_nanos)
     open_statuses = [status for status in Status if status.is_open]
     return int(
@@ -239,7 +238,7 @@ def held_nanos(user_id: int) -> int:
 def statement(user_id: int, *, since: datetime, until: datetime) -> Statement:
     """The customer's account from `since` up to, not including, `until`.
 
-    The closing balance is summed on its own, not carried forward, so that the check means something.
+    The closing balance is summed independently, not carried forward, so that the check is meaningful.
     """
     opening = _sum(user_id, before=since)
     entries = _entries(user_id, since=since, until=until, opening_nanos=opening)
@@ -247,7 +246,7 @@ def statement(user_id: int, *, since: datetime, until: datetime) -> Statement:
 
 
 def last_entries(user_id: int, *, count: int) -> list[Entry]:
-    """The newest lines of the customer's account, newest first."""
+    """The latest entries of the customer's account, newest first."""
     lines = _lines(user_id).subquery()
     rows = db.session.execute(select(lines).order_by(lines.c.id.desc()).limit(count)).all()
     balance = balance_nanos(user_id)
@@ -259,19 +258,19 @@ def last_entries(user_id: int, *, count: int) -> list[Entry]:
 
 
 def entry_of(order_id: int, *, kind: TransferKind, user_id: int) -> Entry | None:
-    """The customer's own line for one settling transfer of an order, with the balance after it."""
+    """The customer's statement entry for one settling transfer of an order, with the balance after it."""
     lines = _lines(user_id).subquery()
     row = db.session.execute(select(lines).where(lines.c.order_id == order_id, lines.c.kind == kind)).first()
     if row is None:
         return None
-    # From the present balance backwards, in one read: most receipts are looked at while they are new.
+    # Calculated backwards from the current balance in one query, since most receipts are viewed while they are new.
     later = select(func.coalesce(func.sum(lines.c.change), 0)).where(lines.c.id > row.id).scalar_subquery()
     balance = db.session.execute(select(ACCOUNTS.c.balance_nanos - later).where(ACCOUNTS.c.user_id == user_id)).scalar()
     return _entry(row, balance=int(balance or 0))
 
 
 def _lines(user_id: int) -> CompoundSelect[Any]:
-    """The transfers that touch one customer, as changes of that customer's balance."""
+    """Transfers of one customer, as changes of the balance."""
     account = select(ACCOUNTS.c.id).where(ACCOUNTS.c.user_id == user_id).scalar_subquery()
     columns = (TRANSFERS.c.id, TRANSFERS.c.at, TRANSFERS.c.kind, TRANSFERS.c.order_id, TRANSFERS.c.note)
     return union_all(

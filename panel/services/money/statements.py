@@ -1,4 +1,4 @@
-"""What each line of a customer's account was for: its order, its top-up request, the line that it reverses."""
+"""Statement details: the order, deposit request or reversed charge behind each entry of a customer's account."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _ORDERS_AT_ONCE = 1_000
 
 @dataclass(frozen=True)
 class StatementLine:
-    """An entry with what it belongs to: `reference` of a request to add money, `reverses` the line of a charge."""
+    """An entry with its details: `reference` of a deposit request, `reverses` the number of a charge."""
 
     entry: Entry
     reference: str
@@ -23,7 +23,7 @@ class StatementLine:
 
 
 def lines(entries: Sequence[Entry], *, customer_id: int) -> list[StatementLine]:
-    """The entries of this customer's account, each with what it belongs to."""
+    """These entries of the customer's account, with their details."""
     references = deposits.references(customer_id)
     returned = [entry.order_id for entry in entries if entry.kind is TransferKind.RETURN and entry.order_id]
     charges = _charge_lines(returned)

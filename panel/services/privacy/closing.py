@@ -1,7 +1,7 @@
-"""Closing an account: money first, then all that tells who it was is erased. Orders and the ledger stay, nameless.
+"""Account closing: settles the money, then erases personal data. Orders and the ledger stay, without a name.
 
-It holds the customer's account from the first check to the last change, as every order and every movement of money
-does: an order that is placed at the same moment comes first and hinders the closing, or comes too late.
+The customer's account is locked from the first check to the last change, like for every order and transfer. A
+concurrent order either comes first and prevents closing, or is refused.
 """
 
 import secrets
@@ -48,7 +48,7 @@ TOP_UP_ENDED = "The account was closed."
 
 @dataclass(frozen=True, slots=True)
 class ClosingCheck:
-    """What stands between an account and its end."""
+    """What prevents closing an account."""
 
     is_operator: bool
     moving_orders: int
@@ -57,12 +57,12 @@ class ClosingCheck:
 
     @property
     def is_hindered(self) -> bool:
-        """Whether something must end first. Money on the balance may be given up; the rest can only be waited for."""
+        """Whether something must end first. A balance can be given up; the rest can only be waited for."""
         return self.is_operator or self.moving_orders > 0
 
 
 def standing(user_id: int) -> ClosingCheck:
-    """How it stands now; `close` looks again."""
+    """The current check; `close` checks again."""
     moving = [status for status in Status if status.is_moving]
     counted = select(func.count()).where(Order.customer_id == user_id, Order.status.in_(moving))
     return ClosingCheck(
@@ -74,19 +74,19 @@ def standing(user_id: int) -> ClosingCheck:
 
 
 def close(user_id: int, *, given_up_nanos: int, now: datetime) -> None:
-    """Close the account for good. `given_up_nanos`: what the customer leaves on the balance, as their page showed it.
+    """Close the account for good. `given_up_nanos`: balance the customer gives up, as shown on the page.
 
-    Raises Refused while orders move or money is left that was not given up, and where it is closed already; StaleForm
-    when the balance has moved.
+    Raises Refused if orders are active, if money would be left that wasn't given up, or if the account is closed
+    already; StaleForm if the balance has changed.
     """
     ledger.lock_accounts([user_id])
     check_open([user_id])
     _check(standing(user_id), given_up_nanos=given_up_nanos)
     if given_up_nanos:
         _give_up(user_id, given_up_nanos, now=now)
-    _end_what_acts(user_id, now=now)
-    _forget_texts(user_id, now=now)
-    _forget_person(user_id, now=now)
+    _revoke_access(user_id, now=now)
+    _erase_texts(user_id, now=now)
+    _anonymize_user(user_id, now=now)
 
 
 def _check(found: ClosingCheck, *, given_up_nanos: int) -> None:
@@ -108,8 +108,8 @@ def _give_up(user_id: int, amount_nanos: int, *, now: datetime) -> None:
     ledger.post([Posting(user_id, AccountKind.ADJUSTMENTS, amount_nanos, kind, reason, note=note)], now=now)
 
 
-def _end_what_acts(user_id: int, *, now: datetime) -> None:
-    """Keys, receivers, mailed links and requests: whatever could still do something in this person's name."""
+def _revoke_access(user_id: int, *, now: datetime) -> None:
+    """Revoke everything that could still act for this user: keys, webhook endpoints, mailed links and requests."""
     webhook_endpoints.remove_all(user_id, now=now)
     for model in (ApiKey, EmailLink, EmailChange, Favorite):
         db.session.execute(delete(model).where(model.user_id == user_id))
@@ -121,8 +121,8 @@ def _end_what_acts(user_id: int, *, now: datetime) -> None:
     db.session.execute(update(DepositRequest).where(*still_open).values(refused_at=now, refused_reason=TOP_UP_ENDED))
 
 
-def _forget_texts(user_id: int, *, now: datetime) -> None:
-    """What this person wrote or was told: links of orders, threads of tickets, webhooks, mails."""
+def _erase_texts(user_id: int, *, now: datetime) -> None:
+    """Erase text written by or to this user: links of orders, ticket threads, webhooks, emails."""
     db.session.execute(update(Order).where(Order.customer_id == user_id).values(link=""))
     db.session.execute(
         update(Ticket)
@@ -138,16 +138,16 @@ def _forget_texts(user_id: int, *, now: datetime) -> None:
     outbox.delete_mails_of(user_id)
 
 
-def _forget_person(user_id: int, *, now: datetime) -> None:
-    """The row stays, as the orders and the ledger hang on it. Its email is free for a new account.
+def _anonymize_user(user_id: int, *, now: datetime) -> None:
+    """Anonymize the user's row, which orders and the ledger refer to. The email becomes available again.
 
-    It is held last, as by everyone: what others lock before a person's row is done with by now.
+    Lock order: users come last, after the rows that other code locks before a user's row.
     """
     user = db.session.scalars(
         lock_rows(select(User).where(User.id == user_id)).execution_options(populate_existing=True)
     ).one()
-    _say_goodbye(user, now=now)
-    # One that is being answered is left to whoever answers it, who waits for this account.
+    _send_last_email(user, now=now)
+    # A request that is being processed is left to its worker, which waits for this account's lock.
     asked = lock_rows(
         select(ResetRequest.id).where(ResetRequest.email.in_(email_address.spellings(user.email))), skip_locked=True
     )
@@ -155,7 +155,7 @@ def _forget_person(user_id: int, *, now: datetime) -> None:
     for model in (LoginSession, RecoveryCode):
         db.session.execute(delete(model).where(model.user_id == user_id))
     users.set_password(user_id, password_hash="")
-    # With signs by chance, so that nobody can have signed up under this address before.
+    # With random characters, so that nobody can have signed up with this address before.
     user.email = f"closed-{user.id}-{secrets.token_hex(6)}@closed.invalid"
     user.sealed_totp, user.totp_step, user.notices_off = "", 0, ""
     user.email_confirmed_at = user.noticed_at = None
@@ -164,8 +164,8 @@ def _forget_person(user_id: int, *, now: datetime) -> None:
     db.session.flush()
 
 
-def _say_goodbye(user: User, *, now: datetime) -> None:
-    """One last mail, to an address that was confirmed; it names no account any more."""
+def _send_last_email(user: User, *, now: datetime) -> None:
+    """Queue a last email to a confirmed address; it isn't linked to the account any more."""
     if user.email_confirmed_at is not None:
         written = mail_templates.write("account_closed", at=now)
         key = f"closed:{user.id}"

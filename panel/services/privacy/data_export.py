@@ -1,4 +1,4 @@
-"""Tables that are read in batches, so that a million orders take no more memory than a hundred; all as plain text."""
+"""Data export tables, read in batches so that memory use doesn't depend on the number of rows; all values are text."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Row = Sequence[object]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table of the export: its name, what it holds, what its columns are called, and its rows as they are read."""
+    """A table of the export: name, description, column names and an iterator over its rows."""
 
     name: str
     about: str
@@ -27,13 +27,13 @@ class Table:
 
 
 def table(name: str, about: str, statement: Select[*tuple[Any, ...]], *, key: Any = None) -> Table:
-    """The table of this name that the statement reads, in the order of the key; without one it has a single row."""
+    """The table of this name for a statement, ordered by its key; without a key it has a single row."""
     head = tuple(column.name for column in statement.selected_columns)
     return Table(name, about, head, lambda: _read(statement, head, key))
 
 
 def _read(statement: Select[*tuple[Any, ...]], head: Sequence[str], key: Any) -> Iterator[Row]:
-    """The rows in the order of their keys. Between two batches no transaction is open: the reader may be slow."""
+    """Rows by keyset pagination. No transaction is open between two batches, since the reader may be slow."""
     if key is None:
         yield from ([_plain(name, value) for name, value in zip(head, row, strict=True)] for row in _rows(statement))
         return

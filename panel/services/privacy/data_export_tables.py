@@ -1,4 +1,4 @@
-"""What we keep of one customer, table by table. Secrets, hashes and operators' notes among themselves are not in it."""
+"""All data we store about one customer, table by table, without secrets, hashes and operators' internal notes."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ from panel.services.privacy.data_export import Table, table
 
 
 def tables(user_id: int) -> list[Table]:
-    """All tables of this customer. Reading the rows of one asks the database; making the list does not."""
+    """All tables of this customer. They are lazy: only reading rows queries the database."""
     of_orders = select(Order.id).where(Order.customer_id == user_id)
     of_tickets = select(Ticket.id).where(Ticket.customer_id == user_id)
     mine = select(Account.id).where(Account.user_id == user_id).scalar_subquery()
@@ -183,7 +183,7 @@ def _tickets(user_id: int) -> Select[*tuple[Any, ...]]:
 
 
 def _messages(of_tickets: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    """The threads as their customer sees them: operators' notes among themselves are not part of that."""
+    """Ticket threads as the customer sees them, without operators' internal notes."""
     who = case((TicketEntry.is_ours, "us"), else_="you")
     return select(
         TicketEntry.ticket_id.label("ticket"),
@@ -240,7 +240,7 @@ def _deliveries(user_id: int) -> Select[*tuple[Any, ...]]:
 
 
 def _mails(user_id: int) -> Select[*tuple[Any, ...]]:
-    """The text of mails that held a link which acts for whoever opens it is left out: it is a secret."""
+    """Emails. The text is left out if it contained a secret link that acts for anyone who opens it."""
     text = case((Mail.is_sealed, ""), else_=Mail.text)
     return select(Mail.kind, Mail.email, Mail.subject, text.label("text"), Mail.queued_at, Mail.sent_at).where(
         Mail.user_id == user_id

@@ -1,4 +1,4 @@
-"""Tickets: opened by customers, answered by operators. Lines of a thread are added and never changed.
+"""Tickets: opened by customers, answered by operators. Threads are append-only.
 
 May import `orders` and what is below it.
 """

@@ -1,4 +1,4 @@
-"""The one way to add a line to a thread: the ticket is held, the line gets the next number, the state follows."""
+"""Appends to a ticket's thread, the only way: lock the ticket, number the entry, update the state."""
 
 from datetime import datetime
 
@@ -12,13 +12,13 @@ from panel.models import Ticket, TicketEntry
 
 
 def lock(ticket_id: int, *, customer_id: int | None = None) -> Ticket:
-    """The ticket, held until the transaction ends. Raises NotFound, also when it is not this customer's."""
+    """The ticket, locked until the transaction ends. Raises NotFound, also for another customer's ticket."""
     statement = select(Ticket).where(Ticket.id == ticket_id)
     if customer_id is not None:
         statement = statement.where(Ticket.customer_id == customer_id)
     ticket: Ticket | None = None
     if 0 < ticket_id <= LARGEST_ID:
-        # It may have been read before it was held.
+        # Refresh: it may have been read before it was locked.
         ticket = db.session.scalar(lock_rows(statement), execution_options={"populate_existing": True})
     if ticket is None:
         raise NotFound(f"There is no ticket {ticket_id}.")
@@ -26,7 +26,7 @@ def lock(ticket_id: int, *, customer_id: int | None = None) -> Ticket:
 
 
 def find_by_request(ticket: Ticket, *, request_id: str) -> TicketEntry | None:
-    """The line that this form added before, if it did."""
+    """The entry this form created before, if any (idempotency key)."""
     return db.session.scalar(
         select(TicketEntry).where(TicketEntry.ticket_id == ticket.id, TicketEntry.request_id == request_id)
     )
@@ -42,7 +42,7 @@ def add(
     request_id: str | None = None,
     now: datetime,
 ) -> TicketEntry:
-    """Add the next line to a ticket that is held."""
+    """Append an entry to a locked ticket."""
     ticket.version += 1
     entry = TicketEntry(
         ticket_id=ticket.id,
@@ -62,6 +62,6 @@ def add(
 
 
 def move(ticket: Ticket, to: TicketState, *, now: datetime) -> None:
-    """Say who must act next. It goes on waiting since when it began to."""
+    """Change who must act next. The waiting time starts only when the state changes."""
     if ticket.state != to:
         ticket.state, ticket.waits_since = to, now

@@ -1,6 +1,6 @@
-"""Canned answers: texts that operators start from, with a few placeholders that the ticket fills.
+"""Canned answers: text templates for operators, with placeholders filled from the ticket.
 
-A text is filled in one pass, so that what is put in is never read as a placeholder itself.
+A template is filled in one pass, so that inserted text is never read as a placeholder.
 """
 
 import re
@@ -18,7 +18,7 @@ from panel.services.tickets.detail import OwnTicket
 
 LONGEST_NAME = 80
 MOST_ANSWERS = 200
-# What can stand in a text, and what it becomes.
+# The placeholders and their values.
 PLACEHOLDERS = {
     "ticket": "the number of the ticket",
     "order": "the number of the order",
@@ -30,7 +30,7 @@ _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 
 def listed() -> list[CannedAnswer]:
-    """Every canned answer, by name."""
+    """All canned answers, by name."""
     return list(db.session.scalars(select(CannedAnswer).order_by(func.lower(CannedAnswer.name), CannedAnswer.id)))
 
 
@@ -39,13 +39,13 @@ def find(answer_id: int) -> CannedAnswer | None:
 
 
 def fitting(own: OwnTicket) -> list[CannedAnswer]:
-    """Those that this ticket can fill: one that speaks of an order fits no ticket without one."""
+    """Answers this ticket can fill: one that mentions an order needs a ticket with an order."""
     known = _values(own).keys()
     return [answer for answer in listed() if set(_PLACEHOLDER.findall(answer.text)) <= known]
 
 
 def filled(answer: CannedAnswer, own: OwnTicket) -> str:
-    """The text with the ticket's own numbers in it. Raises NotFound when the ticket lacks one of them."""
+    """The text with the ticket's values. Raises NotFound if the ticket lacks one of them."""
     values = _values(own)
     if not set(_PLACEHOLDER.findall(answer.text)) <= values.keys():
         raise NotFound("This canned answer does not fit the ticket.")
@@ -53,7 +53,7 @@ def filled(answer: CannedAnswer, own: OwnTicket) -> str:
 
 
 def add(*, name: str, text: str, actor: str, now: datetime) -> CannedAnswer:
-    """Keep a new one. Raises BadInput."""
+    """Create an answer. Raises BadInput."""
     answer = CannedAnswer(name=_checked_name(name), text=_checked_text(text), version=1, changed_at=now)
     if (db.session.scalar(select(func.count()).select_from(CannedAnswer)) or 0) >= MOST_ANSWERS:
         raise BadInput(f"There are {MOST_ANSWERS} canned answers, which is the limit. Remove one first.")
@@ -65,7 +65,7 @@ def add(*, name: str, text: str, actor: str, now: datetime) -> CannedAnswer:
 
 
 def edit(answer_id: int, *, name: str, text: str, seen: int, actor: str, now: datetime) -> CannedAnswer:
-    """Change one. Raises NotFound, BadInput, or StaleForm when somebody changed it meanwhile."""
+    """Change an answer. Raises NotFound, BadInput, or StaleForm if it was changed in the meantime."""
     name, text = _checked_name(name), _checked_text(text)
     answer = _held(answer_id, seen=seen)
     if (answer.name, answer.text) != (name, text):
@@ -76,7 +76,7 @@ def edit(answer_id: int, *, name: str, text: str, seen: int, actor: str, now: da
 
 
 def remove(answer_id: int, *, seen: int, actor: str, now: datetime) -> None:
-    """Take one away. Answers that were sent keep their words. Raises NotFound or StaleForm."""
+    """Delete an answer. Replies already sent keep their text. Raises NotFound or StaleForm."""
     answer = _held(answer_id, seen=seen)
     audit_log.write(
         "canned-answers remove", actor=actor, subject=f"canned answer {answer.id}", detail=answer.name, now=now

@@ -1,4 +1,4 @@
-"""What a customer does with an open thread: answer it, close it, open it again."""
+"""Customer's actions on a ticket: reply, close, reopen."""
 
 from datetime import datetime
 
@@ -15,7 +15,7 @@ NO_NUMBER = "The form came without a usable number of its own. It has a new one 
 
 
 def answer(ticket_id: int, *, customer_id: int, text: str, request_id: str, now: datetime) -> TicketEntry:
-    """Add the customer's message, once; a closed ticket is open again. Raises NotFound, BadInput or TooManyTries."""
+    """Add the customer's reply, once; reopens a closed ticket. Raises NotFound, BadInput or TooManyTries."""
     ledger.lock_accounts([customer_id])
     check_open([customer_id])
     ticket = append.lock(ticket_id, customer_id=customer_id)
@@ -33,7 +33,7 @@ def answer(ticket_id: int, *, customer_id: int, text: str, request_id: str, now:
 
 
 def sent_before(ticket: Ticket, *, text: str, request_id: str) -> TicketEntry | None:
-    """The line that this very form added before. Raises BadInput, or RequestIdUsed for other words."""
+    """The entry this form created before. Raises BadInput, or RequestIdUsed if the text was different."""
     if not placing.is_request_id(request_id):
         raise BadInput(NO_NUMBER)
     earlier = append.find_by_request(ticket, request_id=request_id)
@@ -46,7 +46,7 @@ def sent_before(ticket: Ticket, *, text: str, request_id: str) -> TicketEntry | 
 
 
 def close(ticket_id: int, *, customer_id: int, now: datetime) -> bool:
-    """Close the customer's ticket; False when it was closed before. Raises NotFound."""
+    """Close the customer's ticket; False if it was closed already. Raises NotFound."""
     ticket = append.lock(ticket_id, customer_id=customer_id)
     if not TicketState(ticket.state).is_open:
         return False
@@ -57,7 +57,7 @@ def close(ticket_id: int, *, customer_id: int, now: datetime) -> bool:
 
 
 def reopen(ticket_id: int, *, customer_id: int, now: datetime) -> bool:
-    """Open a closed ticket again; False when it was open. Raises NotFound or TooManyTries."""
+    """Reopen a closed ticket; False if it was open. Raises NotFound or TooManyTries."""
     ledger.lock_accounts([customer_id])
     check_open([customer_id])
     ticket = append.lock(ticket_id, customer_id=customer_id)

@@ -1,4 +1,4 @@
-"""What an operator sees beside a ticket: who the customer is, and what else they have with us."""
+"""Customer context beside a ticket in the office: the account, recent orders and other tickets."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +27,7 @@ class PastOrder:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """The customer of a ticket, as an operator needs to know them."""
+    """The customer of a ticket, for operators."""
 
     id: int
     email: str
@@ -41,7 +41,7 @@ class Customer:
 
 
 def customer_of(ticket: Ticket) -> Customer:
-    """The customer with their newest orders and their other tickets."""
+    """The ticket's customer with the latest orders and other tickets."""
     user = db.session.get_one(User, ticket.customer_id)
     counts = db.session.execute(
         select(OrderCount.status, OrderCount.orders).where(OrderCount.customer_id == user.id, OrderCount.orders > 0)

@@ -1,4 +1,4 @@
-"""A customer's tickets as a list, the last word first, with how many stand in each state."""
+"""A customer's ticket list, latest activity first, with counts by state."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ TICKETS_PER_PAGE = 25
 
 @dataclass(frozen=True, slots=True)
 class OwnTicketRow:
-    """One ticket of the list. `about` is empty where the ticket carries nothing."""
+    """A row of the list. `about` is empty for a ticket that is about nothing in particular."""
 
     id: int
     subject: str
@@ -27,7 +27,7 @@ class OwnTicketRow:
 
 @dataclass(frozen=True, slots=True)
 class OwnTicketPage:
-    """A page of the list, and whether another follows."""
+    """A page of the list, and whether there is a next one."""
 
     rows: tuple[OwnTicketRow, ...]
     page: int
@@ -35,7 +35,7 @@ class OwnTicketPage:
 
 
 def counts(customer_id: int) -> dict[TicketState, int]:
-    """How many of the customer's tickets are in each state."""
+    """Number of the customer's tickets by state."""
     rows = db.session.execute(
         select(Ticket.state, func.count()).where(Ticket.customer_id == customer_id).group_by(Ticket.state)
     )
@@ -44,7 +44,7 @@ def counts(customer_id: int) -> dict[TicketState, int]:
 
 
 def page(customer_id: int, *, state: TicketState | None = None, number: int = 1) -> OwnTicketPage:
-    """A page of the customer's tickets, in one state or in all."""
+    """A page of the customer's tickets, in one state or all."""
     statement = select(Ticket).where(Ticket.customer_id == customer_id)
     if state is not None:
         statement = statement.where(Ticket.state == state)
@@ -59,7 +59,7 @@ def page(customer_id: int, *, state: TicketState | None = None, number: int = 1)
 
 
 def about_order(order_id: int) -> list[OwnTicketRow]:
-    """The tickets that carry this order, the newest first."""
+    """Tickets about this order, newest first."""
     found = db.session.scalars(select(Ticket).where(Ticket.order_id == order_id).order_by(Ticket.id.desc()))
     return [_row(ticket) for ticket in found]
 

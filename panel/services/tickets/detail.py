@@ -1,4 +1,4 @@
-"""A thread as it is shown: to its customer without the notes, to operators with everything."""
+"""Ticket page: the thread without internal notes for its customer, and with everything for operators."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ ENTRIES_PER_PAGE = 100
 
 @dataclass(frozen=True, slots=True)
 class ThreadLine:
-    """One line of the thread."""
+    """An entry of the thread."""
 
     id: int
     number: int
@@ -37,7 +37,7 @@ class ThreadLine:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A page of a thread, oldest line first; the last page is the one that goes on."""
+    """A page of a thread, oldest entry first; new entries are on the last page."""
 
     lines: tuple[ThreadLine, ...]
     page: int
@@ -58,7 +58,7 @@ class Thread:
 
 @dataclass(frozen=True, slots=True)
 class OwnTicket:
-    """A ticket with what it carries."""
+    """A ticket with the order, refill or statement entry it is about."""
 
     ticket: Ticket
     thing: Thing
@@ -77,12 +77,12 @@ class OwnTicket:
 
 
 def find(ticket_id: int, *, customer_id: int) -> OwnTicket | None:
-    """The ticket, if it is this customer's."""
+    """The ticket, if it belongs to this customer."""
     return _found(ticket_id, Ticket.customer_id == customer_id)
 
 
 def find_any(ticket_id: int) -> OwnTicket | None:
-    """The ticket, whoever's it is; for the office."""
+    """Any customer's ticket, for the office."""
     return _found(ticket_id)
 
 
@@ -94,17 +94,17 @@ def _found(ticket_id: int, *whose: ColumnElement[bool]) -> OwnTicket | None:
 
 
 def thread(ticket_id: int, *, page: int | None = None) -> Thread:
-    """What the customer sees, by default the newest page; a page beyond the last is the last."""
+    """The customer's view, by default the last page; a page number beyond it shows the last page."""
     return _thread(ticket_id, TicketEntry.kind != EntryKind.NOTE, page=page)
 
 
 def whole_thread(ticket_id: int, *, page: int | None = None) -> Thread:
-    """What operators see: every line, notes and names included."""
+    """The operators' view: all entries, with notes and operator names."""
     return _thread(ticket_id, page=page)
 
 
 def lines_after(ticket_id: int, *, number: int) -> tuple[ThreadLine, ...]:
-    """What came to the thread after this line, notes included."""
+    """Entries after this one, with notes."""
     return _lines(ticket_id, TicketEntry.number > number)
 
 

@@ -1,4 +1,4 @@
-"""How much a customer may write in an hour. Counted in the database while the customer's account is held."""
+"""Rate limits of tickets and messages per customer and hour, counted in the database under the account's lock."""
 
 from datetime import datetime, timedelta
 
@@ -16,13 +16,13 @@ MOST_MESSAGES = 60
 
 
 def check_new_ticket(customer_id: int, *, now: datetime) -> None:
-    """Raises TooManyTries when the customer has opened as many tickets as fit in an hour."""
+    """Raises TooManyTries if the customer has reached the hourly limit of new tickets."""
     what = f"You have opened {MOST_NEW_TICKETS} tickets within an hour, which is the limit"
     _refuse_beyond(MOST_NEW_TICKETS, Ticket.opened_at, Ticket.customer_id == customer_id, what=what, now=now)
 
 
 def check_message(customer_id: int, *, now: datetime) -> None:
-    """Raises TooManyTries when the customer has sent as many messages as fit in an hour."""
+    """Raises TooManyTries if the customer has reached the hourly limit of messages."""
     is_theirs = (
         (TicketEntry.author_id == customer_id) & TicketEntry.is_ours.is_(False) & (TicketEntry.kind != EntryKind.NOTE)
     )

@@ -1,4 +1,4 @@
-"""Whom a new line of a thread is told to by mail: the customer of an answer, the operators of a customer's word."""
+"""Emails about new ticket entries: to the customer about answers, to support about customers' messages."""
 
 from datetime import datetime
 
@@ -16,7 +16,7 @@ FOR_US = "ticket_for_us"
 
 
 def notify_operators(ticket: Ticket, entry: TicketEntry, *, now: datetime) -> None:
-    """Mail the customer's message to the address of support, where one is set."""
+    """Email the customer's message to the support address, if one is configured."""
     settings: Settings = current_app.config["PANEL"]
     if not settings.support_email:
         return
@@ -34,7 +34,7 @@ def notify_operators(ticket: Ticket, entry: TicketEntry, *, now: datetime) -> No
 
 
 def forget(customer_id: int) -> None:
-    """Drop the mails to support that hold this customer's words: their account is closed."""
+    """Delete queued support emails that contain this customer's messages, when the account is closed."""
     number = cast(TicketEntry.id, Text)
     keys = (
         select(literal("ticket-entry:").concat(number).concat(":us"))
@@ -45,7 +45,7 @@ def forget(customer_id: int) -> None:
 
 
 def notify_customer(ticket: Ticket, entry: TicketEntry, *, now: datetime) -> None:
-    """Mail the customer that an answer is there, unless they switched that off. The answer itself stays here."""
+    """Email the customer about an answer, unless turned off. The email doesn't contain the answer."""
     key = f"ticket-entry:{entry.id}:customer"
     notifications.notify(
         ticket.customer_id, Notice.TICKET, key=key, now=now, ticket_id=ticket.id, subject=ticket.subject

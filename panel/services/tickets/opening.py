@@ -1,4 +1,4 @@
-"""Opening a ticket: checked, counted against the customer's limit, and made once however often its form is sent."""
+"""Opening tickets: validation, rate limit and an idempotency key per form."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +19,7 @@ from panel.services.tickets.subjects import SubjectNumbers
 
 @dataclass(frozen=True)
 class Asked:
-    """One request to open a ticket, as it came in."""
+    """A request to open a ticket, as received."""
 
     kind: str
     subject: str
@@ -29,7 +29,7 @@ class Asked:
 
 
 def faults(asked: Asked) -> list[PanelError]:
-    """All that is wrong with what was typed, so that a form can say it at once."""
+    """All validation errors, so that a form shows them together."""
     found: list[PanelError] = []
     for check in (_checked_kind, _checked_subject, _checked_text):
         try:
@@ -40,10 +40,10 @@ def faults(asked: Asked) -> list[PanelError]:
 
 
 def open_ticket(customer_id: int, *, asked: Asked, now: datetime) -> Ticket:
-    """Open a ticket; asked again with the same request id, the ticket made then.
+    """Open a ticket, or return the existing one with the same request id.
 
-    Raises BadInput for what was typed, NotFound for a thing that is not the customer's, RequestIdUsed when the id
-    came before with other words, and TooManyTries beyond the limit.
+    Raises BadInput for invalid input, NotFound for a record that isn't the customer's, RequestIdUsed if the id was
+    used with other input, and TooManyTries beyond the limit.
     """
     kind, subject, text = _checked_kind(asked), _checked_subject(asked), _checked_text(asked)
     if not placing.is_request_id(asked.request_id):
@@ -83,7 +83,7 @@ def open_ticket(customer_id: int, *, asked: Asked, now: datetime) -> Ticket:
 
 
 def find_by_request(customer_id: int, *, request_id: str) -> Ticket | None:
-    """The ticket that this customer's form made, if it did."""
+    """The ticket this customer's form created before, if any (idempotency key)."""
     return db.session.scalar(select(Ticket).where(Ticket.customer_id == customer_id, Ticket.request_id == request_id))
 
 

@@ -1,7 +1,7 @@
-"""What operators do with a ticket: answer, note, assign, close, reopen. Each act is a line of the audit log.
+"""Operators' actions on a ticket: answer, note, assign, close, reopen, each with an audit log entry.
 
-An answer, a closing or a reopening names the last line its operator saw. If another stands there by now, nothing
-is done and the operator is told.
+Optimistic locking: answering, closing and reopening name the last entry the operator saw. If there is a newer one,
+nothing is done and StaleForm tells the operator.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from panel.services.tickets.customer_actions import sent_before
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Who acts."""
+    """The operator who acts."""
 
     id: int
     email: str
@@ -37,12 +37,12 @@ def answer(
     closes: bool = False,
     now: datetime,
 ) -> TicketEntry:
-    """Send an answer, once, and close the ticket with it where so asked; an answer takes a ticket nobody has.
+    """Send an answer, once, and optionally close the ticket; an unassigned ticket is assigned to the operator.
 
-    Raises NotFound, BadInput, RequestIdUsed, StaleForm when something came after the line last seen, and Refused when
-    the customer has closed the account.
+    Raises NotFound, BadInput, RequestIdUsed, StaleForm if there is an entry after the last one seen, and Refused if the
+    customer has closed the account.
     """
-    ticket = _held(ticket_id)
+    ticket = _lock(ticket_id)
     text = checked_text(text)
     if (earlier := sent_before(ticket, text=text, request_id=request_id)) is not None:
         return earlier
@@ -65,8 +65,8 @@ def answer(
 
 
 def note(ticket_id: int, *, operator: Operator, text: str, request_id: str, now: datetime) -> TicketEntry:
-    """Keep a note among operators, once. The customer's pages do not change. Raises NotFound, BadInput or Refused."""
-    ticket = _held(ticket_id)
+    """Add an internal note, once. The customer's pages don't change. Raises NotFound, BadInput or Refused."""
+    ticket = _lock(ticket_id)
     text = checked_text(text, field="note")
     if (earlier := sent_before(ticket, text=text, request_id=request_id)) is not None:
         return earlier
@@ -78,7 +78,7 @@ def note(ticket_id: int, *, operator: Operator, text: str, request_id: str, now:
 
 
 def assign(ticket_id: int, *, operator: Operator, assignee_id: int | None, was_id: int | None, now: datetime) -> None:
-    """Give the ticket to an operator, or to nobody. Raises NotFound, or StaleForm when another has it by now."""
+    """Assign the ticket to an operator, or to nobody. Raises NotFound, or StaleForm if it was reassigned."""
     ticket = append.lock(ticket_id)
     if assignee_id == ticket.assignee_id:
         return
@@ -90,7 +90,7 @@ def assign(ticket_id: int, *, operator: Operator, assignee_id: int | None, was_i
 
 
 def close(ticket_id: int, *, operator: Operator, seen: int, now: datetime) -> bool:
-    """Close the ticket; False when it was closed before. Raises NotFound or StaleForm."""
+    """Close the ticket; False if it was closed already. Raises NotFound or StaleForm."""
     ticket = append.lock(ticket_id)
     if not TicketState(ticket.state).is_open:
         return False
@@ -102,8 +102,8 @@ def close(ticket_id: int, *, operator: Operator, seen: int, now: datetime) -> bo
 
 
 def reopen(ticket_id: int, *, operator: Operator, now: datetime) -> bool:
-    """Open a closed ticket again, for us to act on; False when it was open. Raises NotFound or Refused."""
-    ticket = _held(ticket_id)
+    """Reopen a closed ticket, waiting for us; False if it was open. Raises NotFound or Refused."""
+    ticket = _lock(ticket_id)
     if TicketState(ticket.state).is_open:
         return False
     append.add(ticket, EntryKind.REOPENED, author_id=operator.id, is_ours=True, now=now)
@@ -114,13 +114,13 @@ def reopen(ticket_id: int, *, operator: Operator, now: datetime) -> bool:
 
 
 def operators() -> list[tuple[int, str]]:
-    """Everybody a ticket can be given to: id and email, by email."""
+    """Everyone a ticket can be assigned to: id and email, sorted by email."""
     rows = db.session.execute(select(User.id, User.email).where(User.is_operator).order_by(User.email))
     return [(number, email) for number, email in rows]
 
 
-def _held(ticket_id: int) -> Ticket:
-    """The ticket, to be written in. What a closed account left is emptied, and nothing new is put there."""
+def _lock(ticket_id: int) -> Ticket:
+    """The ticket, locked for writing. Raises Refused if its customer's account is closed."""
     ticket = append.lock(ticket_id)
     check_open([ticket.customer_id])
     return ticket

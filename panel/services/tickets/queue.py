@@ -1,4 +1,4 @@
-"""The operators' queue: what waits for us first, and of that what has waited longest."""
+"""Ticket queue for operators: tickets waiting for us first, longest waiting on top."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,7 +20,7 @@ _Customer, _Assignee = aliased(User), aliased(User)
 
 
 class Whose(StrEnum):
-    """Which tickets an operator looks at, by who has them."""
+    """Filter by assignee."""
 
     ALL = "all"
     MINE = "mine"
@@ -35,7 +35,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class QueueFilters:
-    """What of the tickets is asked for."""
+    """Filters of the queue."""
 
     whose: Whose = Whose.ALL
     stage: Stage = Stage.OPEN
@@ -65,7 +65,7 @@ class QueuePage:
 
 
 def page(*, filters: QueueFilters, operator_id: int, number: int = 1) -> QueuePage:
-    """A page of the tickets: open ones in the order of the queue, closed ones after them, the last closed first."""
+    """A page of tickets: open ones in queue order, then closed ones, last closed first."""
     rank = case(
         (Ticket.state == TicketState.WAITING_FOR_US, 0), (Ticket.state == TicketState.WAITING_FOR_YOU, 1), else_=2
     )
@@ -83,7 +83,7 @@ def page(*, filters: QueueFilters, operator_id: int, number: int = 1) -> QueuePa
 
 
 def counts(*, filters: QueueFilters, operator_id: int) -> dict[Whose, int]:
-    """How many tickets of this stage there are, by who has them."""
+    """Number of tickets at this stage, by assignee."""
     return {whose: _count(replace(filters, whose=whose), operator_id=operator_id) for whose in Whose}
 
 
@@ -109,7 +109,7 @@ def _which(filters: QueueFilters, *, operator_id: int) -> list[ColumnElement[boo
 
 
 def _fits(search: str) -> ColumnElement[bool]:
-    """A number of a ticket or an order, or a part of a subject or of a customer's email."""
+    """Search by ticket or order number, or by part of the subject or the customer's email."""
     text = search.lower()
     forms = email_address.search_forms(search)
     customers = select(User.id).where(or_(*(User.email.contains(form, autoescape=True) for form in forms)))

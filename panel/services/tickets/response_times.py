@@ -1,4 +1,4 @@
-"""How long customers waited for the first answer to a ticket, measured from the tickets themselves."""
+"""First response time of tickets, measured from the tickets themselves."""
 
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ NEWEST_TICKETS = 20_000
 
 
 def first_answers(*, now: datetime) -> Measure | None:
-    """From opening to the first answer of an operator, over tickets first answered in the window; None when few."""
+    """Time to an operator's first answer, over tickets first answered in the window; None if there are too few."""
     rows = db.session.execute(
         select(Ticket.opened_at, Ticket.first_answer_at)
         .where(Ticket.first_answer_at > now - WINDOW, Ticket.first_answer_at <= now)
@@ -29,6 +29,6 @@ def first_answers(*, now: datetime) -> Measure | None:
     count = len(seconds)
     if count < LEAST_SAMPLE:
         return None
-    # The smallest wait that covers the share, so that every figure is one that a customer really had.
+    # Nearest-rank percentile, so that each figure is a time that really occurred.
     median, p90 = seconds[(count + 1) // 2 - 1], seconds[-(-count * 9 // 10) - 1]
     return Measure(median_seconds=median, p90_seconds=p90, sample=count)

@@ -1,4 +1,4 @@
-"""What a ticket can carry: an order, a refill, or a line of the statement; only ever one of the customer's own."""
+"""What a ticket is about: one of the customer's own orders, refills or statement entries."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from panel.models import Account, Order, Refill, Terms, Ticket, Transfer, Transf
 
 @dataclass(frozen=True, slots=True)
 class SubjectNumbers:
-    """What a ticket is asked to carry, by number; at most one of the three."""
+    """Ids of what a ticket is about, at most one of the three."""
 
     order_id: int | None = None
     refill_id: int | None = None
@@ -29,7 +29,7 @@ class SubjectNumbers:
 
 @dataclass(frozen=True, slots=True)
 class OrderFacts:
-    """The order that a ticket is about, as it is now."""
+    """The order a ticket is about, as it is now."""
 
     id: int
     tool_name: str
@@ -57,7 +57,7 @@ class RefillFacts:
 
 @dataclass(frozen=True, slots=True)
 class LineFacts:
-    """A line of the customer's statement."""
+    """A statement entry."""
 
     id: int
     kind: TransferKind
@@ -69,7 +69,7 @@ class LineFacts:
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """What a ticket carries: nothing, or an order, with the refill or the line that leads to it."""
+    """What a ticket is about: nothing, or an order, possibly with a refill or statement entry of it."""
 
     order: OrderFacts | None = None
     refill: RefillFacts | None = None
@@ -77,14 +77,14 @@ class Thing:
 
     @property
     def kind(self) -> TicketKind:
-        """The kind that a form about this begins with."""
+        """The preselected ticket kind for this."""
         if self.line is not None:
             return TicketKind.MONEY
         return TicketKind.ORDER if self.order is not None else TicketKind.OTHER
 
     @property
     def name(self) -> str:
-        """What it is, as the end of a sentence; empty when the ticket carries nothing."""
+        """Its name, to end a sentence with; empty for nothing."""
         return name_of(
             order_id=self.order.id if self.order else None,
             refill_id=self.refill.id if self.refill else None,
@@ -93,7 +93,7 @@ class Thing:
 
 
 def name_of(*, order_id: int | None, refill_id: int | None, transfer_id: int | None) -> str:
-    """The name of what is carried under these numbers; empty for nothing."""
+    """The name from the ids; empty for nothing."""
     if transfer_id is not None:
         return f"statement line {transfer_id}"
     if refill_id is not None:
@@ -102,7 +102,7 @@ def name_of(*, order_id: int | None, refill_id: int | None, transfer_id: int | N
 
 
 def find(customer_id: int, *, wanted: SubjectNumbers) -> Thing:
-    """What the customer wants to ask about. Raises NotFound for what is not there or not this customer's."""
+    """What a new ticket is about, by its ids. Raises NotFound if it doesn't exist or isn't the customer's."""
     if len(wanted.numbers) > 1:
         raise NotFound("A ticket is about one thing.")
     if not all(0 < number <= LARGEST_ID for number in wanted.numbers):
@@ -119,7 +119,7 @@ def find(customer_id: int, *, wanted: SubjectNumbers) -> Thing:
 
 
 def carried_by(ticket: Ticket) -> Thing:
-    """What a ticket carries, as it is now."""
+    """What this ticket is about, as it is now."""
     return find(
         ticket.customer_id,
         wanted=SubjectNumbers(
