@@ -1,4 +1,4 @@
-"""The audit log: each act of an operator, by whom, on what, and why. Lines are added and never changed."""
+"""Audit log of operators' actions: who, on what, and why. Append-only."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ MOST_REASON_LENGTH = 200
 
 
 def checked_reason(typed: str) -> str:
-    """An operator's reason as the log keeps it. Raises BadInput."""
+    """Validate an operator's reason. Raises BadInput."""
     reason = typed.strip()
     if not reason or len(reason) > MOST_REASON_LENGTH or not reason.isprintable():
         raise BadInput(f"Write a reason of 1 to {MOST_REASON_LENGTH} characters on one line.", field="reason")
@@ -18,6 +18,6 @@ def checked_reason(typed: str) -> str:
 
 
 def write(act: str, *, actor: str, subject: str, detail: str = "", now: datetime) -> None:
-    """Add one line, in the transaction of the act itself."""
+    """Add an entry in the transaction of the action itself."""
     db.session.add(AuditLogEntry(actor=actor, act=act, subject=subject, detail=detail, at=now))
     db.session.flush()

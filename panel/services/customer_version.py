@@ -1,4 +1,4 @@
-"""What a customer's open pages go by: the version that says "something changed", and the counts beside the views."""
+"""Customer version, which invalidates the customer's cached pages, and counters of orders by status."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ _ADD = CompiledStatement(_adding, columns=["customer_id", "status", "orders"])
 
 
 def count_orders(changes: Counter[tuple[int, Status]]) -> None:
-    """Add to the counts that the history shows beside its views."""
+    """Add to the counters of orders by status."""
     rows = [
         {"customer_id": customer_id, "status": status, "orders": delta}
         for (customer_id, status), delta in sorted(changes.items())
@@ -45,5 +45,5 @@ _BUMP = CompiledStatement(
 
 
 def bump(user_ids: Iterable[int]) -> None:
-    """Tell open pages of these customers that something they show has changed."""
+    """Invalidate the cached pages of these customers."""
     _BUMP.execute([{"ids": sorted(user_ids)}])

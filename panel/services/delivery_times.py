@@ -1,6 +1,6 @@
-"""How long orders took and how they ended, measured from this panel's own orders; None where they are few.
+"""Delivery times and outcomes, measured from this panel's own orders; None below a minimum sample.
 
-One read of the newest orders serves every figure of every page for a minute.
+The newest orders are read once a minute for all figures of all pages.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ ORDERS, REFILLS = Order.__table__, Refill.__table__
 
 @dataclass(frozen=True)
 class Measure:
-    """How long orders took: half of them at most the median, 90 of 100 at most `p90_seconds`."""
+    """Median and 90th percentile of a duration."""
 
     median_seconds: int
     p90_seconds: int
@@ -36,20 +36,20 @@ class Measure:
 
 @dataclass(frozen=True)
 class Share:
-    """How many of the orders that ended were delivered in full."""
+    """How many of the ended orders were Completed."""
 
     completed: int
     ended: int
 
     @property
     def percent(self) -> int:
-        """Whole percent, never rounded up: 100 means every single one."""
+        """Whole percent, rounded down: 100 means all of them."""
         return self.completed * 100 // self.ended
 
 
 @dataclass(frozen=True)
 class Returns:
-    """How many orders that ended without delivering all had the unused money back, and how much came back to all."""
+    """How many orders that ended undelivered or in part were refunded in full, and the sum of all refunds."""
 
     in_full: int
     due: int
@@ -72,7 +72,7 @@ class _Ended:
 
     @property
     def due_nanos(self) -> int:
-        """What had to come back, by the rule that ends orders."""
+        """The refund due under the settlement rules."""
         settled = settlement.settle(
             Status(self.status),
             quantity=self.quantity,
@@ -85,12 +85,12 @@ class _Ended:
 @dataclass(frozen=True)
 class _Reading:
     orders: tuple[_Ended, ...]
-    # The same by tool: the office and the catalogue ask tool by tool.
+    # The same by tool, since the office and the catalogue ask for each tool.
     of_tools: dict[int, list[_Ended]]
 
 
 def time_to_completion(tool_id: int | None = None, *, now: datetime) -> Measure | None:
-    """From placing to Completed, over orders ended in the window; None when too few."""
+    """From placing to Completed, over orders ended in the window; None if there are too few."""
     return _measure(
         (order.completed_at - order.placed_at) // timedelta(seconds=1)
         for order in _ended_orders(tool_id, now=now)
@@ -99,7 +99,7 @@ def time_to_completion(tool_id: int | None = None, *, now: datetime) -> Measure 
 
 
 def time_to_start(tool_id: int | None = None, *, provider_id: int | None = None, now: datetime) -> Measure | None:
-    """From placing until the count moved, over orders ended in the window; None when too few."""
+    """From placing to the first delivery, over orders ended in the window; None if there are too few."""
     return _measure(
         (order.started_at - order.placed_at) // timedelta(seconds=1)
         for order in _ended_orders(tool_id, now=now)
@@ -108,7 +108,7 @@ def time_to_start(tool_id: int | None = None, *, provider_id: int | None = None,
 
 
 def time_to_end(status: Status, *, now: datetime) -> Measure | None:
-    """From placing to the end, over orders of the window that ended in this status; None when too few."""
+    """From placing to the end, over orders that ended with this status in the window; None if there are too few."""
     return _measure(
         (order.ended_at - order.placed_at) // timedelta(seconds=1)
         for order in _ended_orders(now=now)
@@ -117,7 +117,7 @@ def time_to_end(status: Status, *, now: datetime) -> Measure | None:
 
 
 def time_of_refills(*, now: datetime) -> Measure | None:
-    """From asking for a refill until it was completed, over those of the window; None when too few."""
+    """From requesting a refill to its completion, over refills in the window; None if there are too few."""
     newest = select(func.max(REFILLS.c.id)).scalar_subquery()
     rows = db.session.execute(
         select(REFILLS.c.asked_at, REFILLS.c.ended_at).where(
@@ -130,7 +130,7 @@ def time_of_refills(*, now: datetime) -> Measure | None:
 
 
 def share_completed(*, now: datetime) -> Share | None:
-    """The orders that were Completed among those that ended in the window; None when they are too few."""
+    """Share of Completed orders among those that ended in the window; None if there are too few."""
     orders = _ended_orders(now=now)
     if len(orders) < LEAST_SAMPLE:
         return None
@@ -138,7 +138,7 @@ def share_completed(*, now: datetime) -> Share | None:
 
 
 def returns(*, now: datetime) -> Returns | None:
-    """The orders that had unused money back in full, among those of the window that it was due to; None when few."""
+    """Share of full refunds among the orders in the window with a refund due; None if there are too few."""
     ended = [order for order in _ended_orders(now=now) if Status(order.status).is_final]
     if len(ended) < LEAST_SAMPLE:
         return None
@@ -150,7 +150,7 @@ def returns(*, now: datetime) -> Returns | None:
 
 
 def read_at(database: str, *, now: datetime) -> datetime | None:
-    """When the orders of this database were read for the figures shown now; None if they will be read again."""
+    """When the orders behind the current figures were read; None if the cache is empty or has expired."""
     return timed_cache.cached_at(CACHED_AS, database=database, now=now)
 
 
@@ -159,7 +159,7 @@ def clear_cache() -> None:
 
 
 def completions(tool_id: int | None = None, *, now: datetime) -> list[tuple[datetime, int]]:
-    """When each order was Completed, and how many seconds after it was placed; of the orders ended in the window."""
+    """Time of completion and seconds since placing, of each order Completed and ended in the window."""
     return [
         (order.completed_at, (order.completed_at - order.placed_at) // timedelta(seconds=1))
         for order in _ended_orders(tool_id, now=now)
@@ -168,13 +168,13 @@ def completions(tool_id: int | None = None, *, now: datetime) -> list[tuple[date
 
 
 def median_and_p90(ordered: Sequence[int]) -> tuple[int, int]:
-    """The smallest values that cover half and nine tenths, so that each is one that really occurred."""
+    """Median and 90th percentile by nearest rank, so that each is a value that really occurred."""
     count = len(ordered)
     return ordered[(count + 1) // 2 - 1], ordered[-(-count * 9 // 10) - 1]
 
 
 def _measure(durations: Iterable[int]) -> Measure | None:
-    # Less than nothing is a clock that was set back meanwhile, and measures nothing.
+    # A negative duration means the clock was set back in between.
     seconds = sorted(each for each in durations if each >= 0)
     count = len(seconds)
     if count < LEAST_SAMPLE:

@@ -1,4 +1,4 @@
-"""Due times after the clock was set back: nothing waits for as long as the clock went back."""
+"""Due times after the clock was set back: pulls them in, so that nothing waits until the clock catches up."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from sqlalchemy import delete, update
 from panel.db import db, execute_write
 from panel.models import Cancellation, Heartbeat, Mail, Order, Provider, Refill, WebhookDelivery
 
-# When a sweep next takes something up. A lease is among them, so nothing is due before a lease has run out.
+# Due columns of all sweeps. They include leases, so `latest` must not be earlier than a lease can expire.
 COLUMNS = (
     Order.dispatch_at,
     Order.sync_at,
@@ -24,7 +24,7 @@ COLUMNS = (
 
 
 def pull_in(*, latest: datetime) -> int:
-    """Make due at `latest` whatever is due later; how many. Workers that were seen after it are forgotten."""
+    """Pull later due times in to `latest`; returns how many. Heartbeats after it are deleted."""
     db.session.execute(delete(Heartbeat).where(Heartbeat.at > latest))
     return sum(
         execute_write(update(column.class_).where(column > latest).values({column: latest})) for column in COLUMNS

@@ -1,4 +1,4 @@
-"""Whether the product can do its work, and the numbers that say how it is doing."""
+"""Health checks, and the metrics of `/metrics`."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,16 +14,16 @@ from panel.services import test_orders
 from panel.services.mail import outbox as mail_outbox
 
 BEAT_SECONDS = 5
-# Three beats that did not come.
+# Three missed heartbeats.
 STALE_SECONDS = 3 * BEAT_SECONDS
 FORGOTTEN_SECONDS = 24 * 3600
-# What the clocks of two machines may differ by, so that a beat counts that seems to be still to come.
+# Allowed difference between the clocks of two machines, for heartbeats that seem to be in the future.
 AHEAD = timedelta(seconds=BEAT_SECONDS)
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """What `/metrics` prints. Ages are None where there is nothing to measure."""
+    """Values for `/metrics`. Ages are None if there is nothing to measure."""
 
     orders_by_status: dict[Status, int]
     open_reviews: int
@@ -35,19 +35,19 @@ class Numbers:
 
 
 def beat(worker: str, *, now: datetime) -> None:
-    """Note that a worker is alive and its engine runs jobs. Single runs on one machine share a name."""
+    """Record the worker's heartbeat. Single runs on one machine share a name."""
     note = upsert(table_of(Heartbeat)).values(worker=worker, at=now)
     db.session.execute(note.on_conflict_do_update(index_elements=[Heartbeat.worker], set_={"at": note.excluded.at}))
 
 
 def forget_workers(*, before: datetime) -> int:
-    """Drop workers not seen since. Returns how many."""
+    """Delete workers not seen since. Returns how many."""
     gone = db.session.execute(delete(Heartbeat).where(Heartbeat.at < before).returning(Heartbeat.worker))
     return len(gone.all())
 
 
 def problems(*, migrations: Path, now: datetime) -> list[str]:
-    """What keeps the product from working, each in a few words; empty when all is well."""
+    """What is unhealthy, each in a few words; empty if everything is well."""
     if not can_write():
         return ["database"]
     if not schema_check.is_migrated(migrations):
@@ -57,11 +57,11 @@ def problems(*, migrations: Path, now: datetime) -> list[str]:
 
 
 def can_write() -> bool:
-    """Take the right to write, and give it back unused."""
+    """Acquire the database's write lock, and release it without writing."""
     try:
         with db.engine.connect().execution_options(**{WRITES: True}) as connection:
             if db.engine.dialect.name == "postgresql":
-                # A standby answers reads and refuses writes.
+                # A standby accepts reads and rejects writes.
                 return connection.scalar(text("SELECT NOT pg_is_in_recovery()")) is True
             connection.execute(text("SELECT 1"))
             connection.rollback()
@@ -71,19 +71,19 @@ def can_write() -> bool:
 
 
 def newest_heartbeat() -> datetime | None:
-    """The newest heartbeat that is stored, even one that is still to come."""
+    """The newest stored heartbeat, even one in the future."""
     newest: datetime | None = db.session.scalar(select(func.max(Heartbeat.at)))
     return newest
 
 
 def heartbeat_age_seconds(*, now: datetime) -> float | None:
-    """How long ago a worker was last seen. A heartbeat that is still to come says nothing: the clock was wrong."""
+    """Age of the newest heartbeat. One in the future is ignored, since the clock was wrong."""
     seen = db.session.scalar(select(func.max(Heartbeat.at)).where(Heartbeat.at <= now + AHEAD))
     return max((now - seen).total_seconds(), 0.0) if seen is not None else None
 
 
 def numbers(*, now: datetime) -> Numbers:
-    """Count what there is. One short read each; customers' orders are counted from the kept counts."""
+    """Collect the metrics with one short query each; customers' orders come from the counters."""
     is_customers = OrderCount.customer_id.is_distinct_from(test_orders.customer_id())
     counts = select(OrderCount.status, func.sum(OrderCount.orders)).where(is_customers).group_by(OrderCount.status)
     rows = db.session.execute(counts)

@@ -1,8 +1,7 @@
-"""The one hot question of an open page: is what it shows still so?
+"""Page ETag, and the query that validates it.
 
-A page carries the hash of what it shows. Whoever computes it again from what the database says now, and
-finds the same, knows that nothing has changed: every change that this person's pages show bumps the
-`state_version`, and every change to a tool the catalogue's.
+Every change that a user's pages show bumps the user's `state_version`, and every change to a tool bumps the catalogue's
+version. So an equal hash of both means that the page is unchanged.
 """
 
 import hashlib
@@ -13,7 +12,7 @@ from panel.assets.build_id import digest
 from panel.models import Catalogue, LoginSession, User
 from panel.services.accounts.sessions import PageVersions, is_login_allowed
 
-# The least that says whether anything is new: a fifth more answers than by all that a whole page needs to know.
+# Only the columns that validation needs: a fifth more responses per second than with all columns of a page.
 PAGE_VERSIONS = (
     select(User.id, User.state_version, Catalogue.version)
     .join_from(LoginSession, User, User.id == LoginSession.user_id)
@@ -28,6 +27,6 @@ PAGE_VERSIONS = (
 
 
 def page_etag(versions: PageVersions, *, address: str) -> str:
-    """The hash of what `address` (path and query) shows to this person."""
+    """ETag of the page at `address` (path and query) for this user."""
     what = f"{digest()}|{versions.user_id}|{versions.state_version}|{versions.catalogue_version}|{address}"
     return hashlib.blake2b(what.encode(), digest_size=16).hexdigest()

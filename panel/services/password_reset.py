@@ -1,7 +1,7 @@
-"""Password reset: requested with an email address, answered by mail, done with the link.
+"""Password reset: requested by email address, answered by email, completed with the link.
 
-The response does not reveal whether the address is known. The request only writes the address down, known or not; the
-worker looks it up. So both take the same time and leave the same marks.
+Against user enumeration, the request only stores the address, known or not, and the worker looks it up. So both cases
+take the same time and leave the same traces.
 """
 
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ LASTS = timedelta(hours=1)
 
 
 def ask(email: str, *, now: datetime) -> None:
-    """Write down that someone forgot the password of the account with this address, if there is one."""
+    """Store a reset request for this email address, known or not."""
     db.session.add(ResetRequest(email=users.normalize_email(email), asked_at=now))
     db.session.flush()
 
@@ -33,7 +33,7 @@ def is_any_asked() -> bool:
 
 
 def answer_next(*, now: datetime) -> bool:
-    """Take up one request: queue the mail where the address is known, forget it otherwise. False when none waits."""
+    """Process one request: queue the email if the address is known, otherwise drop it. False if there is none."""
     asked = db.session.scalar(lock_rows(select(ResetRequest).order_by(ResetRequest.id).limit(1), skip_locked=True))
     if asked is None:
         return False
@@ -47,7 +47,7 @@ def _answer(asked: ResetRequest, *, now: datetime) -> None:
     user_id = users.id_by_email(asked.email)
     if user_id is None:
         return
-    # Held before it is looked at: an account that is closed meanwhile has another email by then.
+    # Locked before it is checked: an account that was closed in between has another email.
     ledger.lock_accounts([user_id])
     user = users.find_by_email(asked.email)
     if user is not None and user.closed_at is None and _may_mail(user, now=now):
@@ -55,7 +55,7 @@ def _answer(asked: ResetRequest, *, now: datetime) -> None:
 
 
 def _may_mail(user: User, *, now: datetime) -> bool:
-    """To an address that nobody has confirmed, one link an hour: the one that was sent still works."""
+    """Rate limit: one link an hour to an unconfirmed address; the earlier one still works."""
     last = email_links.last_made(user.email, LinkPurpose.RESET)
     return user.email_confirmed_at is not None or last is None or now - last >= LASTS
 
@@ -76,21 +76,21 @@ def _mail_link(user: User, *, asked_at: datetime, now: datetime) -> None:
 
 
 def find(token: str, *, now: datetime) -> EmailLink | None:
-    """The link that sets a password, while it works."""
+    """The password reset link, if it is still valid."""
     return email_links.find(token, LinkPurpose.RESET, now=now)
 
 
 def set_password(
     token: str, *, password_hash: str, ends_keys: bool = False, ends_webhooks: bool = False, now: datetime
 ) -> None:
-    """Use the link up and keep the new password: every device is logged out. Raises LinkIsSpent.
+    """Set the password with a one-time link and log out all devices. Raises LinkIsSpent.
 
-    It logs nobody in: whoever set the password logs in with it, and shows the second factor where one is set up. In an
-    account whose email nobody had confirmed, whatever was made before is a stranger's: it all ends.
+    It doesn't log the user in: that takes the new password, and the second factor if there is one. If the email was
+    never confirmed, everything created in the account before may be a stranger's, and is revoked.
     """
     if (found := find(token, now=now)) is not None:
-        # Held first, as by whoever makes a key: what is made at the same moment comes before this and ends with it,
-        # or comes too late.
+        # Locked first, like when keys are created: a key created concurrently either exists before and is revoked, or
+        # is created after.
         ledger.lock_accounts([found.user_id])
     link = email_links.use(token, LinkPurpose.RESET, now=now)
     is_new_owner = users.find(link.user_id).email_confirmed_at is None

@@ -1,4 +1,4 @@
-"""Reviews: what an operator must look at. Opening the same one again does nothing."""
+"""Reviews: the operators' to-do list. Opening the same review again does nothing."""
 
 import hashlib
 from datetime import datetime
@@ -21,7 +21,7 @@ def open_review(
     raw: str = "",
     now: datetime,
 ) -> bool:
-    """Open a review unless this very one was opened before; whether it is new."""
+    """Open a review unless the same one exists already; returns whether it is new."""
     fingerprint = hashlib.sha256(f"{kind}|{order_id}|{provider_id}|{text}|{raw}".encode()).hexdigest()
     add = upsert(table_of(Review)).values(
         kind=kind,
@@ -46,7 +46,7 @@ def open_report(
     raw: str,
     now: datetime,
 ) -> bool:
-    """As `open_review`, for what a provider says in ever new words: MOST_REPORTS of a kind for one order, no more."""
+    """As `open_review`, for provider texts that keep changing: at most MOST_REPORTS of a kind per order."""
     mine = select(func.count()).select_from(Review).where(Review.kind == kind, Review.order_id == order_id)
     known = db.session.scalar(mine) or 0
     if known >= MOST_REPORTS:
@@ -66,7 +66,7 @@ def close(
     resolution: str,
     now: datetime,
 ) -> int:
-    """What these reviews asked has been answered otherwise; how many were open."""
+    """Resolve these reviews, which no longer need an operator; returns how many were open."""
     about = Review.order_id == order_id if order_id is not None else Review.provider_id == provider_id
     statement = update(Review).where(Review.kind == kind, Review.resolved_at.is_(None), about)
     return execute_write(statement.values(resolved_at=now, resolution=resolution))

@@ -1,4 +1,4 @@
-"""The seal key at start: a panel whose sealed secrets do not open with it says so, before anything fails by it."""
+"""Encryption key check at start: fails early if stored secrets can't be decrypted with the configured key."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ WHERE = "PANEL_SEAL_KEY, or the file seal_key in the instance folder"
 
 
 def check(settings: Settings) -> None:
-    """Raises Refused when there are sealed secrets, and the newest of a kind does not open."""
+    """Raises Refused if there are encrypted secrets and the newest of a kind can't be decrypted."""
     for column in SEALED:
         newest = select(column).where(column != "").order_by(column.class_.id.desc()).limit(1)
         if (sealed := db.session.scalar(newest)) is None:

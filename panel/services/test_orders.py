@@ -1,7 +1,7 @@
-"""The panel's own test orders: how to tell them from customers'.
+"""The panel's own test orders, and conditions to exclude them.
 
-They are ordinary orders of an ordinary customer, placed and followed by the same services. Whatever counts, lists
-or measures customers' orders leaves these out by the conditions below.
+They are ordinary orders of an ordinary customer, placed and processed by the same services. Everything that counts,
+lists or measures customers' orders excludes them with the conditions below.
 """
 
 from sqlalchemy import ColumnElement, ScalarSelect, Table, or_, select
@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, ScalarSelect, Table, or_, select
 from panel.db import table_of
 from panel.models import Account, Order, Tool, User
 
-# No address has this form, so nobody can sign up with it and no mail can reach it.
+# Not a valid email address, so nobody can sign up with it and no email is sent to it.
 CUSTOMER_EMAIL = "canary"
-# No catalogue file can name this slug: it has an underscore.
+# Not a valid slug in catalogue files, because of the underscore.
 TOOL_SLUG = "canary_order"
 PROVIDER_NAME = "canary (test orders)"
 
@@ -19,33 +19,33 @@ _USERS, _TOOLS = table_of(User), table_of(Tool)
 
 
 def customer_id() -> ScalarSelect[int]:
-    """The test customer's number, as part of a statement; NULL before there is one."""
+    """The test customer's id as a subquery; NULL if there is none."""
     return select(_USERS.c.id).where(_USERS.c.email == CUSTOMER_EMAIL).scalar_subquery()
 
 
 def tool_id() -> ScalarSelect[int]:
-    """The number of the tool that only test orders are of."""
+    """Id of the tool used only by test orders, as a subquery."""
     return select(_TOOLS.c.id).where(_TOOLS.c.slug == TOOL_SLUG).scalar_subquery()
 
 
 def provider_id() -> ScalarSelect[int]:
-    """The number of the simulated provider that only test orders go to."""
+    """Id of the simulated provider used only by test orders, as a subquery."""
     return select(_TOOLS.c.provider_id).where(_TOOLS.c.slug == TOOL_SLUG).scalar_subquery()
 
 
 def account_id() -> ScalarSelect[int]:
-    """The number of the test customer's account."""
+    """Id of the test customer's account, as a subquery."""
     accounts = table_of(Account)
     return select(accounts.c.id).where(accounts.c.user_id == customer_id()).scalar_subquery()
 
 
 def is_own_transfer(transfers: Table) -> ColumnElement[bool]:
-    """Whether a transfer is of the test customer's money: each of its orders has one end there."""
+    """Whether a transfer belongs to the test customer: all of them have one end in that account."""
     own = account_id()
     return or_(transfers.c.from_account_id == own, transfers.c.to_account_id == own)
 
 
 def is_own_order(order_ids: ColumnElement[int]) -> ColumnElement[bool]:
-    """Whether the number is that of a test order."""
+    """Whether this is the id of a test order."""
     orders = table_of(Order)
     return order_ids.in_(select(orders.c.id).where(orders.c.customer_id == customer_id()))

@@ -1,7 +1,7 @@
-"""Webhooks are made here, in the transaction in which the thing they tell happened, or not at all.
+"""Webhook events, written to the outbox in the transaction of the change they report.
 
-The body is fixed when it is made. Those about an order are numbered 1, 2, 3 without a gap, which holds because
-whoever makes one holds the customer's account. A move of a customer without a receiver costs nothing here.
+The body is fixed when the event is created. Events of an order are numbered 1, 2, 3 without a gap, which holds because
+the writer has locked the customer's account. For a customer without endpoints nothing is written.
 """
 
 import json
@@ -38,7 +38,7 @@ TEST = "test"
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """An order that has just got another status, and what of its charge went back with that."""
+    """An order that has just moved to another status, and the amount refunded with that move."""
 
     order_id: int
     customer_id: int
@@ -46,23 +46,23 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class _News:
-    """One webhook to be made: what it tells, and which receivers are told."""
+class _Event:
+    """A webhook event to create, and the endpoints to notify."""
 
     kind: str
     user_id: int
     receiver_ids: tuple[int, ...]
-    told: Mapping[str, Any]
+    data: Mapping[str, Any]
     order_id: int | None = None
 
 
-# Those of an account whose email was never confirmed, as older versions allowed, are told nothing until it is.
-_IS_TOLD = and_(
+# Older versions allowed endpoints before the email was confirmed; those get nothing until it is.
+_IS_NOTIFIED = and_(
     RECEIVERS.c.removed_at.is_(None),
     select(USERS.c.id).where(USERS.c.id == RECEIVERS.c.user_id, USERS.c.email_confirmed_at.is_not(None)).exists(),
 )
 _WATCHING = select(RECEIVERS.c.user_id, RECEIVERS.c.id).where(
-    RECEIVERS.c.user_id.in_(bindparam("user_ids", expanding=True)), _IS_TOLD
+    RECEIVERS.c.user_id.in_(bindparam("user_ids", expanding=True)), _IS_NOTIFIED
 )
 _ORDERS = select(
     ORDERS.c.id,
@@ -83,34 +83,34 @@ _QUEUE = insert(DELIVERIES)
 
 
 def is_watched(user_id: ColumnElement[int]) -> ColumnElement[bool]:
-    """Whether this customer has a receiver: for reading together with what may be told."""
+    """Whether this customer has an endpoint, as a column for queries that may lead to events."""
     return select(RECEIVERS.c.id).where(RECEIVERS.c.user_id == user_id, RECEIVERS.c.removed_at.is_(None)).exists()
 
 
 def queue_order_events(moved: Sequence[Moved], *, now: datetime) -> None:
-    """Tell of orders that were moved, and of what came back, as the rows now stand."""
+    """Queue events about moved orders and their refunds, from the rows as they are now."""
     watching = _watching({move.customer_id for move in moved})
     if not watching:
         return
     moved = [move for move in moved if move.customer_id in watching]
     orders = _orders([move.order_id for move in moved])
-    news = []
+    events = []
     for move in moved:
-        told: dict[str, Any] = {"order": orders[move.order_id]}
+        data: dict[str, Any] = {"order": orders[move.order_id]}
         to = watching[move.customer_id]
-        news.append(_News(STATUS_CHANGED, move.customer_id, to, told, move.order_id))
+        events.append(_Event(STATUS_CHANGED, move.customer_id, to, data, move.order_id))
         if move.returned_nanos:
-            told = {**told, "returned": money.plain(move.returned_nanos)}
-            news.append(_News(REFUNDED, move.customer_id, to, told, move.order_id))
-    _make(news, now=now)
+            data = {**data, "returned": money.plain(move.returned_nanos)}
+            events.append(_Event(REFUNDED, move.customer_id, to, data, move.order_id))
+    _make(events, now=now)
 
 
 def queue_refill_event(refill_id: int, state: RefillState, *, order_id: int, customer_id: int, now: datetime) -> None:
-    """Tell of a refill that has another state. The customer's account must be held."""
+    """Queue an event about a refill's new state. The customer's account must be locked."""
     watching = _watching([customer_id])
     if watching:
-        told = {"order": _orders([order_id])[order_id], "refill": {"id": refill_id, "status": state.api_word}}
-        _make([_News(REFILL_CHANGED, customer_id, watching[customer_id], told, order_id)], now=now)
+        data = {"order": _orders([order_id])[order_id], "refill": {"id": refill_id, "status": state.api_word}}
+        _make([_Event(REFILL_CHANGED, customer_id, watching[customer_id], data, order_id)], now=now)
 
 
 _FALLEN = (
@@ -118,7 +118,7 @@ _FALLEN = (
     .join(ACCOUNTS, ACCOUNTS.c.user_id == RECEIVERS.c.user_id)
     .where(
         RECEIVERS.c.user_id.in_(bindparam("user_ids", expanding=True)),
-        _IS_TOLD,
+        _IS_NOTIFIED,
         ACCOUNTS.c.balance_nanos < RECEIVERS.c.balance_low_nanos,
     )
     .order_by(RECEIVERS.c.id)
@@ -126,13 +126,13 @@ _FALLEN = (
 
 
 def queue_low_balance_events(spent_nanos: Mapping[int, int], *, now: datetime) -> None:
-    """Tell each receiver whose bound a balance has just fallen below. The accounts must be held and written."""
+    """Notify endpoints whose threshold a balance has just crossed. The accounts must be locked and already written."""
     crossed: dict[tuple[int, int, int], list[int]] = defaultdict(list)
     for row in db.session.execute(_FALLEN, {"user_ids": list(spent_nanos)}):
         if row.balance_nanos + spent_nanos[row.user_id] >= row.balance_low_nanos:
             crossed[row.user_id, row.balance_low_nanos, row.balance_nanos].append(row.id)
-    news = [
-        _News(
+    events = [
+        _Event(
             BALANCE_LOW,
             user_id,
             tuple(receiver_ids),
@@ -140,16 +140,16 @@ def queue_low_balance_events(spent_nanos: Mapping[int, int], *, now: datetime) -
         )
         for (user_id, bound, balance), receiver_ids in crossed.items()
     ]
-    _make(news, now=now)
+    _make(events, now=now)
 
 
 def queue_test_event(receiver_id: int, *, user_id: int, now: datetime) -> None:
-    """Send one receiver something that means nothing."""
-    _make([_News(TEST, user_id, (receiver_id,), {"text": "This is a test. Nothing happened."})], now=now)
+    """Queue a test event for one endpoint."""
+    _make([_Event(TEST, user_id, (receiver_id,), {"text": "This is a test. Nothing happened."})], now=now)
 
 
 def _watching(user_ids: Collection[int]) -> dict[int, tuple[int, ...]]:
-    """Which of these customers have receivers, and which."""
+    """The endpoints of those customers who have any."""
     found: dict[int, tuple[int, ...]] = {}
     for user_id, receiver_id in db.session.execute(_WATCHING, {"user_ids": list(user_ids)}):
         found[user_id] = (*found.get(user_id, ()), receiver_id)
@@ -157,12 +157,12 @@ def _watching(user_ids: Collection[int]) -> dict[int, tuple[int, ...]]:
 
 
 def _orders(order_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
-    """The orders in the words and strings of the API's `status`."""
+    """The orders in the format of the API's `status`."""
     return {row.id: _order(row) for row in db.session.execute(_ORDERS, {"ids": list(order_ids)})}
 
 
 def _order(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
-    told = {
+    data = {
         "id": row.id,
         "status": Status(row.status).api_word,
         "panel_status": Status(row.status).label,
@@ -172,22 +172,22 @@ def _order(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
         "currency": _currency(),
     }
     named = named_by_reseller(row.request_id)
-    return told if named is None else {**told, "request_id": named}
+    return data if named is None else {**data, "request_id": named}
 
 
 def _currency() -> str:
     return str(current_app.config["PANEL"].currency)
 
 
-def _make(news: Sequence[_News], *, now: datetime) -> None:
-    if not news:
+def _make(events: Sequence[_Event], *, now: datetime) -> None:
+    if not events:
         return
-    order_ids = {each.order_id for each in news if each.order_id is not None}
+    order_ids = {each.order_id for each in events if each.order_id is not None}
     last: dict[int | None, int] = {}
     if order_ids:
         last.update((order_id, number) for order_id, number in db.session.execute(_NUMBERS, {"ids": list(order_ids)}))
     rows = []
-    for each in news:
+    for each in events:
         number = None
         if each.order_id is not None:
             number = last[each.order_id] = last.get(each.order_id, 0) + 1
@@ -202,24 +202,24 @@ def _make(news: Sequence[_News], *, now: datetime) -> None:
             "due_at": now,
             "answer": "",
         }
-        for each, webhook_id in zip(news, webhook_ids, strict=True)
+        for each, webhook_id in zip(events, webhook_ids, strict=True)
         for receiver_id in each.receiver_ids
     ]
     db.session.execute(_QUEUE, deliveries)
 
 
-def _row(news: _News, *, number: int | None, now: datetime) -> dict[str, Any]:
+def _row(event: _Event, *, number: int | None, now: datetime) -> dict[str, Any]:
     public_id = f"evt_{secrets.token_hex(12)}"
     at = now.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    told = {"id": public_id, "kind": news.kind, "at": at, **news.told}
+    data = {"id": public_id, "kind": event.kind, "at": at, **event.data}
     if number is not None:
-        told["number"] = number
+        data["number"] = number
     return {
         "public_id": public_id,
-        "user_id": news.user_id,
-        "kind": news.kind,
-        "order_id": news.order_id,
+        "user_id": event.user_id,
+        "kind": event.kind,
+        "order_id": event.order_id,
         "number": number,
-        "body": json.dumps(told, separators=(",", ":"), sort_keys=True),
+        "body": json.dumps(data, separators=(",", ":"), sort_keys=True),
         "at": now,
     }

@@ -39,7 +39,6 @@ ALLOWED: dict[str, set[str]] = {
     "panel/services/accounts/email_changes.py": {"works no more"},
     "panel/services/accounts/email_links.py": {"works no more"},
     "panel/services/accounts/two_factor.py": {"anew"},
-    "panel/services/platform/checks.py": {"the books"},
     "tests/content/rules.py": {"unasked"},
 }
 

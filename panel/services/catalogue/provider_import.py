@@ -1,7 +1,7 @@
-"""A provider's catalogue as tools: new ones are added, known ones follow its rates and limits as new terms.
+"""Import of a provider's services as tools: new ones are added, changed rates and limits become new terms.
 
-What an operator set by hand is never touched. A tool that vanished from the catalogue is hidden until it returns.
-The catalogue is fetched before the transaction; here nothing waits for anybody.
+What an operator edited stays as it is. A tool missing from the provider's list is hidden until it returns. The list is
+fetched before the transaction, so that no network call happens inside it.
 """
 
 import re
@@ -24,7 +24,7 @@ from panel.services.catalogue.provider_markup import Markup, PriceChange
 from panel.services.catalogue.provider_rows import ProviderRow
 from panel.services.catalogue.tools import TERMS_WORDS
 
-# The API says only whether there is refill: this is the window until an operator sets another.
+# The API only says whether there is a refill: this is its window until an operator sets another.
 REFILL_DAYS = 30
 LINK_PATTERN = r"https?://\S+"
 LINK_EXAMPLE = "https://example.com/page"
@@ -42,7 +42,7 @@ TERMS = table_of(Terms)
 
 @dataclass
 class Import:
-    """What an import did, by slug, and a sentence for every row it could not use."""
+    """Result of an import: slugs by what was done, and a message for every row that could not be used."""
 
     added: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Import:
 
 @dataclass(frozen=True)
 class _Known:
-    """A tool of this provider as it stands, with its present terms."""
+    """A tool of this provider with its current terms."""
 
     tool: Any
     terms: TermsWritten
@@ -75,9 +75,9 @@ def import_services(
     on_progress: Callable[[int, int], None] = lambda done, of: None,
     now: datetime,
 ) -> Import:
-    """Make the provider's services tools of the panel. Raises Refused when there is not one usable row.
+    """Import the provider's services. Raises Refused if no row is usable.
 
-    Raises PricesWouldFall when many prices would fall and that was not agreed to (`may_fall`).
+    Raises PricesWouldFall if many prices would fall, unless that is allowed (`may_fall`).
     """
     rows, skipped = provider_rows.read(answer)
     if not rows:
@@ -183,7 +183,7 @@ def _follow(
     changes: list[dict[str, Any]],
     now: datetime,
 ) -> None:
-    """Bring a known tool to what the provider says now, but for what was set by hand."""
+    """Update a known tool to the provider's current values, except for what an operator edited."""
     tool, slug = present.tool, present.tool.slug
     _alert(tool, row, now=now)
     kept = {column for name in present.by_hand for column in _BY_HAND.get(name, ())}
@@ -210,7 +210,7 @@ def _follow(
 
 
 def _alert(tool: Any, row: ProviderRow, *, now: datetime) -> None:
-    """Open a review where the service may have become another one, and where its rate has moved far."""
+    """Open a review if the service may have become another one, or if its rate has changed a lot."""
     if tool.provider_name and tool.provider_name != row.name and tool.provider_category != row.category:
         text = (
             f"Service {row.service}, sold as {tool.slug}, was {tool.provider_name} in {tool.provider_category} "
@@ -238,7 +238,7 @@ def _as_it_is(tool: Any) -> dict[str, Any]:
 
 
 def _slug(row: ProviderRow, *, taken: set[str]) -> str:
-    """The name in letters and digits, with the service id; where that is taken, with a number behind."""
+    """Slug from the name and the service id, with a number added if it is taken."""
     plain = unicodedata.normalize("NFKD", row.name).encode("ascii", "ignore").decode().lower()
     words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "service"
     ending = f"-{row.service}"
@@ -257,7 +257,7 @@ def _write(
     on_progress: Callable[[int, int], None],
     now: datetime,
 ) -> None:
-    """Write all of it in few statements, and tell open pages that the catalogue changed."""
+    """Write all changes in few statements, and bump the catalogue's version."""
     if not new and not terms and not changes:
         return
     for some in _some(new):

@@ -1,4 +1,4 @@
-"""Simulated tools: nothing is delivered by them, so production sells them only where a setting allows it."""
+"""Simulated tools: they deliver nothing, so production offers them only if a setting allows it."""
 
 from typing import Protocol
 
@@ -11,7 +11,7 @@ KIND = "simulated"
 
 
 class Delivered(Protocol):
-    """A tool, as far as it says who delivers it."""
+    """A tool with the kind of its provider."""
 
     @property
     def provider_kind(self) -> str: ...
@@ -21,7 +21,7 @@ class Delivered(Protocol):
 
 
 def is_sold(tool: Delivered) -> bool:
-    """Whether customers may order this tool, by its provider; never one of the panel's own test provider."""
+    """Whether customers may order this tool, given its provider; never one of the panel's own test provider."""
     if tool.provider_name == test_orders.PROVIDER_NAME:
         return False
     settings: Settings = current_app.config["PANEL"]

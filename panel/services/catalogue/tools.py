@@ -1,6 +1,6 @@
-"""Tools and their terms: what is sold now, every version of a tool's terms, and saving a catalogue file.
+"""Tools and their versioned terms: what is offered now, all versions, and importing a catalogue file.
 
-Terms are only ever added: an order keeps the version it was placed under.
+Terms are append-only: an order keeps the version it was placed under.
 """
 
 from collections.abc import Sequence
@@ -21,14 +21,14 @@ from panel.services.providers import registry as provider_registry
 from panel.settings import ROOT
 
 ALL_BY_HAND = "cancel category link maximum minimum name price_per_thousand refill_days summary"
-TERMS_WORDS = frozenset({"name", "category", "unit"})  # a tool that is called otherwise has new terms
+TERMS_WORDS = frozenset({"name", "category", "unit"})  # a new name makes a new version of the terms
 DEMO_FILE = ROOT / "content" / "tools" / "catalogue.yaml"
 DEMO_PROVIDERS = {"simulator": "simulated", "by-hand": "manual"}
 
 
 @dataclass(frozen=True, slots=True)
 class ToolOffer:
-    """A tool as it can be ordered now: what it is, its present terms, and who delivers."""
+    """A tool as it can be ordered now, with its current terms and provider."""
 
     tool_id: int
     slug: str
@@ -62,27 +62,27 @@ class ToolOffer:
 
     @property
     def link_fault(self) -> str:
-        """Why the tool's link pattern can't be used, so that nobody can order it; empty where it can."""
+        """Why the tool's link pattern is unusable, so that nobody can order it; empty if it is usable."""
         return links.stored_fault(self.link_pattern, self.link_example)
 
     @property
     def is_offered(self) -> bool:
-        """Whether customers see and can order it."""
+        """Whether customers see it and can order it."""
         return not self.is_hidden and not self.link_fault and simulated_tools.is_sold(self)
 
     @property
     def is_held_back(self) -> bool:
-        """Whether new orders wait: the provider is paused, or gets one order at a time after unclear answers."""
+        """Whether new orders wait: the provider is paused, or probed with one order at a time."""
         return self.provider_paused_at is not None or self.provider_add_after is not None
 
     @property
     def is_simulated(self) -> bool:
-        """Whether its orders only seem to be delivered."""
+        """Whether its orders are only simulated."""
         return self.provider_kind == simulated_tools.KIND
 
     @property
     def least_charge_nanos(self) -> int:
-        """What the smallest order of this tool costs."""
+        """The charge for the smallest order of this tool."""
         return self.charge_nanos(self.minimum)
 
     def charge_nanos(self, quantity: int) -> int:
@@ -91,7 +91,7 @@ class ToolOffer:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import did, by slug."""
+    """Result of an import, by slug."""
 
     added: tuple[str, ...]
     changed: tuple[str, ...]
@@ -131,7 +131,7 @@ _VISIBLE = OFFERS.where(Tool.is_hidden.is_(False)).order_by(Tool.name, Tool.id)
 
 
 def listed(*, category: str | None = None, refill: bool | None = None) -> list[ToolOffer]:
-    """The tools that customers see, by name; of one category, and with or without refill, where asked."""
+    """Tools visible to customers, by name, optionally of one category, with or without refill."""
     statement = _VISIBLE
     if category is not None:
         statement = statement.where(Tool.category == category)
@@ -141,25 +141,25 @@ def listed(*, category: str | None = None, refill: bool | None = None) -> list[T
 
 
 def listed_all() -> list[ToolOffer]:
-    """Every tool, hidden ones too, by slug; but for the one that the panel's own test orders are of."""
+    """All tools by slug, with hidden ones, without the one for the panel's own test orders."""
     customers = OFFERS.where(Tool.slug != test_orders.TOOL_SLUG)
     return [to_offer(row) for row in db.session.execute(customers.order_by(Tool.slug))]
 
 
 def find(slug: str) -> ToolOffer | None:
-    """The tool of this slug, if customers may see it."""
+    """The tool with this slug, if it is visible to customers."""
     found = find_any(slug)
     return found if found is not None and found.is_offered else None
 
 
 def find_any(slug: str) -> ToolOffer | None:
-    """The tool of this slug, hidden or not."""
+    """The tool with this slug, visible or hidden."""
     row = db.session.execute(_BY_SLUG, {"slug": slug}).first()
     return None if row is None else to_offer(row)
 
 
 def offer(tool_id: int) -> ToolOffer | None:
-    """The tool of this number, hidden or not."""
+    """The tool with this id, visible or hidden."""
     row = db.session.execute(_BY_ID, {"tool_id": tool_id}).first()
     return None if row is None else to_offer(row)
 
@@ -168,13 +168,13 @@ _VERSION = select(table_of(Catalogue).c.version)
 
 
 def version() -> int:
-    """The catalogue's version: another number whenever a tool or its terms changed."""
+    """Version of the catalogue, which changes with every tool and its terms."""
     found: int = db.session.execute(_VERSION).scalar_one()
     return found
 
 
 def statuses_of(tool: ToolOffer) -> tuple[Status, ...]:
-    """The statuses that an order of this tool can have: Refill only where the terms offer it."""
+    """The statuses an order of this tool can have: Refill only if the terms include it."""
     reached = {FIRST}
     waiting = [FIRST]
     while waiting:
@@ -186,10 +186,10 @@ def statuses_of(tool: ToolOffer) -> tuple[Status, ...]:
 
 
 def import_tools(data: bytes, *, name: str, now: datetime) -> Imported:
-    """Make the tools of a catalogue file called `name` those of the panel, all of them or none.
+    """Import the tools of a catalogue file called `name`: all of them or none.
 
-    A tool that is new is added, one that differs is changed, and other terms become its next version;
-    tools that the file does not name stay as they are. Raises BadCatalogue.
+    New tools are added, changed ones updated, and changed terms become a new version; tools that the file doesn't name
+    stay as they are. Raises BadCatalogue.
     """
     written = file_format.read(data, name=name)
     db.session.execute(lock_rows(select(Catalogue.version))).all()
@@ -214,7 +214,7 @@ def import_tools(data: bytes, *, name: str, now: datetime) -> Imported:
 
 
 def import_demo(*, now: datetime) -> Imported:
-    """Add the two providers of the demo where they are missing, and import its catalogue."""
+    """Add the demo's two providers if missing, and import the demo's catalogue."""
     for provider, kind in DEMO_PROVIDERS.items():
         if provider_registry.find(provider) is None:
             provider_registry.add_provider(provider, kind=kind, now=now)
@@ -222,7 +222,7 @@ def import_demo(*, now: datetime) -> Imported:
 
 
 def _provider_ids(written: list[ToolWritten], *, name: str) -> dict[str, int]:
-    """The providers' numbers by name. Raises BadCatalogue at the first tool whose provider is not there."""
+    """Provider ids by name. Raises BadCatalogue at the first tool with an unknown provider."""
     ids = {provider.name: provider.id for provider in provider_registry.listed()}
     for tool in written:
         if tool.provider not in ids:
@@ -240,13 +240,13 @@ def _add(written: ToolWritten, *, provider_id: int, now: datetime) -> None:
 
 
 def _change(tool: Tool, written: ToolWritten, *, provider_id: int, terms: TermsWritten | None, now: datetime) -> bool:
-    """Bring the tool to what is written; whether anything differed."""
+    """Update the tool from the file; returns whether anything differed."""
     wanted = {**_plain_fields(written), "provider_id": provider_id}
     differs = {field: value for field, value in wanted.items() if getattr(tool, field) != value}
     for field, value in differs.items():
         setattr(tool, field, value)
     if tool.provider_rate_micros is not None:
-        # A file is an operator's hand: the provider's own catalogue changes this tool no more.
+        # A file counts as an operator's edit: the provider's list no longer changes this tool.
         tool.set_by_hand = ALL_BY_HAND
     if terms != written.terms or differs.keys() & TERMS_WORDS:
         tool.terms_id = next_terms(tool.id, written.terms, now=now)
@@ -257,12 +257,12 @@ def _change(tool: Tool, written: ToolWritten, *, provider_id: int, terms: TermsW
 
 
 def _plain_fields(written: ToolWritten) -> dict[str, str]:
-    """The columns of a tool that a file gives as text and that are no terms."""
+    """The text columns of a tool that a file sets and that aren't terms."""
     return {field: getattr(written, field) for field in ("name", "category", "summary", "unit", "provider_service")}
 
 
 def next_terms(tool_id: int, written: TermsWritten, *, now: datetime) -> int:
-    """Add these terms as the tool's next version, under what it is called now; their number."""
+    """Add these terms as the tool's next version, with its current name; returns their id."""
     last = db.session.execute(select(func.max(Terms.version)).where(Terms.tool_id == tool_id)).scalar()
     tool = db.session.get_one(Tool, tool_id)
     words = {word: getattr(tool, word) for word in TERMS_WORDS}
@@ -277,5 +277,5 @@ def terms_of(tool: ToolOffer) -> TermsWritten:
 
 
 def to_offer(row: Sequence[Any]) -> ToolOffer:
-    """A row of OFFERS as the tool it is of."""
+    """A row of OFFERS as a ToolOffer."""
     return ToolOffer(*row)

@@ -1,7 +1,7 @@
-"""The worker's own audits: when the next is due, and what the last one found.
+"""Scheduled ledger audits: when the next is due, and the result of the last one.
 
-An audit reads every order, so it comes the more seldom the longer it takes: it never runs more than one hundredth
-of the time, and at most once an hour.
+An audit reads all orders, so its interval grows with its duration: at most one percent of the time, and at most once an
+hour.
 """
 
 from datetime import datetime, timedelta
@@ -19,12 +19,12 @@ MOST_DIFFERENCES = 20
 
 
 def newest(*, now: datetime) -> AuditRun | None:
-    """The last audit. One that is still to come, by a clock that was wrong, says nothing."""
+    """The last audit. One in the future, from a wrong clock, is ignored."""
     return db.session.scalar(select(AuditRun).where(AuditRun.at <= now).order_by(AuditRun.id.desc()).limit(1))
 
 
 def is_due(*, now: datetime) -> bool:
-    """Whether it is time for another."""
+    """Whether the next audit is due."""
     last = newest(now=now)
     if last is None:
         return True
@@ -33,7 +33,7 @@ def is_due(*, now: datetime) -> bool:
 
 
 def record(found: Audit, *, took_ms: int, now: datetime) -> AuditRun:
-    """Write down what an audit found, and forget those of long ago."""
+    """Record the result of an audit, and delete old ones."""
     db.session.execute(delete(AuditRun).where(AuditRun.at < now - KEPT_FOR))
     run = AuditRun(
         at=now,

@@ -1,7 +1,7 @@
-"""The test order: placed, handed over, followed and settled by the same services as every other order.
+"""Canary test order: placed, sent, synced and settled by the same services as every other order.
 
-It costs one nano-dollar of money that the panel gave its test customer, once, from its own account for adjustments.
-It always ends Partial with nothing delivered, so that the money comes back and no sale is ever booked.
+It costs one nano-dollar, credited once to the test customer from the adjustments account. It always ends Partial with
+nothing delivered, so that the money comes back and no sale is booked.
 """
 
 import base64
@@ -26,17 +26,17 @@ from panel.services.providers import registry as provider_registry
 
 LINK = "https://example.com/canary"
 QUANTITY = 1
-# Enough for a thousand test orders that are held at once; in truth one is.
+# Enough for a thousand open test orders; normally one is open.
 FLOAT_NANOS = 1_000
-# The scenario of the simulator that ends Partial; of one unit, that one stays undelivered.
+# The simulator's scenario that ends Partial; with a quantity of one, nothing is delivered.
 SCENARIO = "partial"
-# One that has not ended by then is left to the services that end such orders; the next one is placed.
+# After this time, an open test order is left to the timeouts and the next one is placed.
 GIVEN_UP_AFTER = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class Canary:
-    """The newest test order: how far it came, and when."""
+    """The latest test order and when it reached each step."""
 
     order_id: int
     placed_at: datetime
@@ -52,12 +52,12 @@ class Canary:
 
 
 def is_prepared() -> bool:
-    """Whether the test customer and the test tool are there."""
+    """Whether the test customer and the test tool exist."""
     return db.session.scalar(select(test_orders.customer_id())) is not None
 
 
 def prepare(*, key: str, now: datetime) -> None:
-    """Make the test customer, its money, its key, its tool and the simulated provider that delivers it."""
+    """Create the test customer with money and API key, the test tool, and its simulated provider."""
     provider = provider_registry.find(test_orders.PROVIDER_NAME)
     if provider is None:
         provider = provider_registry.add_provider(test_orders.PROVIDER_NAME, kind="simulated", now=now)
@@ -121,13 +121,13 @@ def _add_tool(provider_id: int, *, now: datetime) -> None:
 
 
 def key_of(secret: str) -> str:
-    """The test customer's API key: it follows from the installation's secret, so that no worker has to keep it."""
+    """The test customer's API key, derived from the installation's secret so that no worker has to store it."""
     digest = hashlib.sha256(f"canary api key of {secret}".encode()).digest()
     return api_keys.PREFIX + base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def use_key(key: str) -> None:
-    """Let the test customer's key be this one: the installation's secret may have changed."""
+    """Set the test customer's key, since the installation's secret may have changed."""
     mine = select(ApiKey).where(ApiKey.user_id == test_orders.customer_id(), ApiKey.revoked_at.is_(None))
     for kept in db.session.scalars(mine):
         kept.key_hash = api_keys.key_hash(key)
@@ -142,12 +142,12 @@ def has_key(key: str) -> bool:
 
 
 def check() -> None:
-    """Check a test order as every order is checked before it is placed; nothing is written."""
+    """Quote a test order like any other; nothing is written."""
     placing.quote(test_orders.TOOL_SLUG, link=LINK, quantity=str(QUANTITY), of_hidden_tools=True)
 
 
 def place(*, now: datetime) -> Order:
-    """Place the next test order. Raises what `ordering.place_order` raises."""
+    """Place the next test order. Raises what `placing.place_order` raises."""
     customer_id = db.session.scalar(select(test_orders.customer_id()))
     assert customer_id is not None, "prepare comes first"
     asked = Placing(test_orders.TOOL_SLUG, LINK, str(QUANTITY), request_id=f"canary:{now:%Y%m%dT%H%M%S}")
@@ -155,26 +155,26 @@ def place(*, now: datetime) -> Order:
 
 
 def offer_and_customer() -> tuple[ToolOffer, int]:
-    """What a test order is of, and whose it is; `prepare` comes first."""
+    """The test tool and the test customer; `prepare` comes first."""
     offer, customer_id = tools.find_any(test_orders.TOOL_SLUG), db.session.scalar(select(test_orders.customer_id()))
     assert offer is not None and customer_id is not None, "prepare comes first"
     return offer, customer_id
 
 
 def is_due(newest: Canary | None, *, every_seconds: int, now: datetime) -> bool:
-    """Whether to place the next one: the last has ended, and was placed long enough ago."""
+    """Whether to place the next one: the last has ended, and the interval is over."""
     if newest is None:
         return True
     age = now - newest.placed_at
     if age < timedelta():
-        # Placed by a clock that was ahead: nothing says how long ago that was.
+        # The clock was ahead when it was placed, so its age is unknown.
         return True
     has_ended = newest.ended_at is not None or age >= GIVEN_UP_AFTER
     return has_ended and age >= timedelta(seconds=every_seconds)
 
 
 def newest() -> Canary | None:
-    """The newest test order, if there is one."""
+    """The latest test order, if there is one."""
     handed_over = (
         select(Attempt.answered_at)
         .where(Attempt.order_id == Order.id, Attempt.kind == AttemptKind.ADD, Attempt.state == AttemptState.SENT)

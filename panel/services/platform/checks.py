@@ -1,4 +1,4 @@
-"""What the database tells of each component: how long things have waited, who answers, whether the money is right."""
+"""Component checks from the database: waiting times, provider answers and the audit's result."""
 
 from datetime import datetime, timedelta
 
@@ -11,15 +11,15 @@ from panel.services.platform import audit_runs, components
 from panel.services.platform.canary import Canary
 from panel.services.providers import health as provider_health
 
-# A test order ends within a minute of being handed over; questions come on top.
+# A test order ends within a minute of being sent, plus the polling interval.
 CANARY_ENDS_AFTER = timedelta(seconds=60)
 MILLISECOND = timedelta(milliseconds=1)
-# A provider that has answered this recently counts as asked.
+# A provider that has answered within this time counts as reachable.
 ASKED_WITHIN = timedelta(minutes=10)
 
 
 def dispatch(*, now: datetime) -> Finding:
-    """How long the oldest order has waited for a provider that can be given orders; test orders wait among them."""
+    """Age of the oldest order waiting for an available provider, including test orders."""
     first_due = select(func.min(Order.dispatch_at)).where(
         Order.provider_id == Provider.id, Order.dispatch_at.is_not(None)
     )
@@ -34,7 +34,7 @@ def dispatch(*, now: datetime) -> Finding:
 
 
 def updates(canary: Canary | None, *, sync_seconds: int, now: datetime) -> Finding:
-    """How late the latest question about an order is, at providers that can be asked; the test order must end too."""
+    """Delay of the most overdue poll at available providers; the test order must also have ended in time."""
     next_due = select(func.min(Order.sync_at)).where(Order.provider_id == Provider.id, Order.sync_at.is_not(None))
     well = (*provider_health.callable_now(now), Provider.failures == 0)
     found = db.session.scalars(select(next_due.correlate(Provider).scalar_subquery()).where(*well))
@@ -47,7 +47,7 @@ def updates(canary: Canary | None, *, sync_seconds: int, now: datetime) -> Findi
 
 
 def refunds(canary: Canary | None, *, now: datetime) -> Finding:
-    """Whether the last test order got its charge back, and whether the last audit found the money sound."""
+    """Whether the last test order was refunded, and the last audit found no difference."""
     audit = audit_runs.newest(now=now)
     if audit is not None and not audit.is_sound:
         return Finding(Component.REFUNDS, State.MAJOR, text="The audit of all money found a difference.")
@@ -57,13 +57,13 @@ def refunds(canary: Canary | None, *, now: datetime) -> Finding:
         return Finding(Component.REFUNDS, State.UNKNOWN, text="No test order has ended and no audit was run yet.")
     took_ms = None if canary is None or canary.ended_at is None else (canary.ended_at - canary.placed_at) // MILLISECOND
     if took_ms is not None and took_ms < 0:
-        # The clock was set back meanwhile.
+        # The clock was set back in between.
         took_ms = None
-    return Finding(Component.REFUNDS, State.OPERATIONAL, took_ms, "The books are sound.")
+    return Finding(Component.REFUNDS, State.OPERATIONAL, took_ms, "Refunds and balances add up.")
 
 
 def providers(*, now: datetime) -> list[Finding]:
-    """Each provider that delivers a tool customers see, by the calls that orders need anyway."""
+    """Each provider of a visible tool, judged by its regular calls."""
     is_asked = select(Order.id).where(Order.provider_id == Provider.id, Order.sync_at.is_not(None)).exists()
     is_held = or_(Provider.paused_at.is_not(None), Provider.unclear_adds >= provider_health.UNCLEAR_AFTER)
     rows = db.session.execute(
@@ -97,7 +97,7 @@ def _provider(provider_id: int, *, is_paused: bool, failures: int, is_asked: boo
 
 
 def whole(core: list[Finding], others: list[Finding]) -> Finding:
-    """The whole platform, as a component of its own, so that its days can be counted too."""
+    """The whole platform as a component of its own, so that its uptime can be counted too."""
     return Finding(Component.PLATFORM, overall((each.state for each in core), (each.state for each in others)))
 
 

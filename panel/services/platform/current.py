@@ -1,7 +1,7 @@
-"""How each component does at this moment: the last round of probes, and what open incidents say of it.
+"""Current state of each component: the last round of probes combined with open incidents.
 
-A round that is too old, or whose worker has not been seen since, says nothing any more. Then what only the worker
-keeps going is down, and of the rest nothing is known; "operational" is never said without a measurement behind it.
+A round is stale if it is too old or its worker has disappeared. Then components that only the worker keeps going are
+down, and the rest is unknown; "operational" always has a current measurement behind it.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ NOT_MEASURED = "Nothing was measured."
 
 @dataclass(frozen=True)
 class ComponentNow:
-    """One component as it stands now."""
+    """Current state of a component."""
 
     key: str
     label: str
@@ -41,7 +41,7 @@ class ComponentNow:
 
 @dataclass(frozen=True)
 class PlatformNow:
-    """The whole platform now. `measured_at`: the last round of probes; None before the first."""
+    """Current state of the platform. `measured_at`: the last round of probes; None before the first."""
 
     at: datetime
     measured_at: datetime | None
@@ -63,7 +63,7 @@ class PlatformNow:
 
 @dataclass(frozen=True)
 class PlatformSummary:
-    """The platform in one line, for pages that are about something else."""
+    """One-line summary of the platform, for other pages."""
 
     state: State
     sentence: str
@@ -71,18 +71,18 @@ class PlatformSummary:
 
 
 def summary(*, interval_seconds: int = 60, now: datetime) -> PlatformSummary:
-    """The platform in one line. Cheap: it is read at most every ten seconds."""
+    """The one-line summary, cached for ten seconds."""
     present = read(interval_seconds=interval_seconds, now=now)
     return PlatformSummary(present.state, present.sentence, present.measured_at)
 
 
 def read(*, interval_seconds: int, now: datetime) -> PlatformNow:
-    """How each component does now."""
+    """Current state of all components."""
     return timed_cache.cached("now", lambda: _read(interval_seconds=interval_seconds, now=now), now=now)
 
 
 def is_late(measured_at: datetime | None, *, interval_seconds: int, now: datetime) -> bool:
-    """Whether the last round is so old that it says nothing of the present."""
+    """Whether the last round is too old to describe the present."""
     return measured_at is None or now - measured_at > timedelta(seconds=late_seconds(interval_seconds))
 
 
@@ -92,9 +92,9 @@ def _read(*, interval_seconds: int, now: datetime) -> PlatformNow:
     is_gone = seen_seconds is None or seen_seconds > health.STALE_SECONDS
     stale = is_gone or is_late(measured_at, interval_seconds=interval_seconds, now=now)
     found = _last_round(measured_at)
-    told = incident_reads.affected_now(now=now)
+    announced = incident_reads.affected_now(now=now)
     standings = tuple(
-        _standing(key, label, found.get(key), is_stale=stale, was_ever=measured_at is not None, told=told)
+        _standing(key, label, found.get(key), is_stale=stale, was_ever=measured_at is not None, announced=announced)
         for key, label in components.labels().items()
     )
     core = [each.state for each in standings if not each.key.startswith(PROVIDER_PREFIX)]
@@ -112,14 +112,14 @@ def _last_round(at: datetime | None) -> dict[str, Finding]:
 
 
 def _standing(
-    key: str, label: str, found: Finding | None, *, is_stale: bool, was_ever: bool, told: Mapping[str, State]
+    key: str, label: str, found: Finding | None, *, is_stale: bool, was_ever: bool, announced: Mapping[str, State]
 ) -> ComponentNow:
-    """The worse of what was measured and what operators say."""
+    """The worse of the measured state and the one in open incidents."""
     if is_stale:
         measured, text = State.UNKNOWN, NOT_MEASURED
         if was_ever and needs_worker(key):
             measured, text = State.MAJOR, NOT_RUNNING
     else:
         measured, text = (State.UNKNOWN, NOT_MEASURED) if found is None else (found.state, found.text)
-    state = worst([measured, told[key]]) if key in told else measured
+    state = worst([measured, announced[key]]) if key in announced else measured
     return ComponentNow(key, label, state, text if state is measured else "See the incident above.")

@@ -1,7 +1,7 @@
-"""Figures of the platform and of customers' orders, day by day: for the office, for reliability, for a tool's page.
+"""Daily figures of the platform and of customers' orders, for the office, the reliability page and tool pages.
 
-Orders are counted over at most the newest of them, so that a page costs the same however many there are. The panel's
-own test orders are never among them.
+Only a limited number of the newest orders is counted, so that a page costs the same however many there are. The panel's
+own test orders are excluded.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from panel.services.platform import components, status_page
 SHOWN_DAYS = 30
 NEWEST_ORDERS = 100_000
 MAX_AGE = timedelta(minutes=1)
-# Completion times of a tool, each up to so many seconds; the last group has no end.
+# Upper bounds of a tool's completion times, in seconds; the last group has none.
 GROUPS_SECONDS = (60, 300, 900, 3_600, 21_600, 86_400)
 
 BAR_LENGTH = 120
@@ -30,7 +30,7 @@ ORDERS = table_of(Order)
 
 @dataclass(frozen=True)
 class Day:
-    """What happened on one UTC day: orders placed, those that got money back, how much, and completion times."""
+    """One UTC day: orders placed, orders refunded, the amount, and completion times."""
 
     day: date
     placed: int
@@ -43,7 +43,7 @@ class Day:
 
 @dataclass(frozen=True)
 class PlatformUptime:
-    """The measured share of the last 90 days in which no essential part of the platform was out."""
+    """Share of the measured time in the last 90 days without an outage of a core component."""
 
     uptime: Uptime
     measured_days: int
@@ -52,7 +52,7 @@ class PlatformUptime:
 
 @dataclass(frozen=True)
 class ProviderDays:
-    """How a provider did, day by day."""
+    """Daily states of a provider."""
 
     key: str
     label: str
@@ -62,16 +62,16 @@ class ProviderDays:
 
 @dataclass(frozen=True)
 class Group:
-    """How many orders were Completed within a time, and later than the group before; None: however long it took."""
+    """Histogram bin: orders Completed within a time, but later than the previous bin; None: no upper bound."""
 
     within_seconds: int | None
     orders: int
-    # How long its bar is, where the largest group's is BAR_LENGTH.
+    # Length of its bar; the largest bin has BAR_LENGTH.
     bar: int = 0
 
 
 def platform_uptime(*, interval_seconds: int = 60, now: datetime) -> PlatformUptime | None:
-    """Of the whole platform; None where nothing was measured."""
+    """Uptime of the whole platform; None without measurements."""
     days = status_page.days_of(Component.PLATFORM, interval_seconds=interval_seconds, now=now)
     found = uptime(days)
     if found is None:
@@ -80,12 +80,12 @@ def platform_uptime(*, interval_seconds: int = 60, now: datetime) -> PlatformUpt
 
 
 def by_day(*, now: datetime) -> list[Day]:
-    """The last thirty days, the oldest first."""
+    """The last thirty days, oldest first."""
     return timed_cache.cached("figures", lambda: _by_day(now=now), max_age=MAX_AGE, now=now)
 
 
 def providers(*, interval_seconds: int, now: datetime) -> list[ProviderDays]:
-    """Every provider that the status page shows."""
+    """All providers on the status page."""
     found = []
     for key, label in components.names_of_providers().items():
         days = status_page.days_of(key, interval_seconds=interval_seconds, now=now)
@@ -94,7 +94,7 @@ def providers(*, interval_seconds: int, now: datetime) -> list[ProviderDays]:
 
 
 def completion_groups(tool_id: int, *, now: datetime) -> list[Group] | None:
-    """A tool's completion times in groups, over the orders that `measures` counts; None where they are too few."""
+    """Histogram of a tool's completion times, over the orders that `measures` counts; None if there are too few."""
     times = [seconds for _at, seconds in delivery_times.completions(tool_id, now=now)]
     if len(times) < delivery_times.LEAST_SAMPLE:
         return None
@@ -136,7 +136,7 @@ def _placed(first: date, *, now: datetime) -> dict[date, int]:
 
 
 def _returned(first: date) -> dict[date, tuple[int, int]]:
-    """By the day on which the order ended, which is when its unused money goes back."""
+    """Refunds by the day on which the order ended, when they are paid."""
     day = _day_of(ORDERS.c.ended_at)
     rows = db.session.execute(
         select(day, func.count(), func.sum(ORDERS.c.returned_nanos))
@@ -160,7 +160,7 @@ def _newest_id() -> ColumnElement[int]:
 
 
 def _day_of(moment: ColumnElement[datetime]) -> ColumnElement[str]:
-    """The UTC day of a moment as text, in the words of the engine in use."""
+    """The UTC day of a timestamp as text, in this engine's SQL."""
     if db.engine.dialect.name == "postgresql":
         return func.to_char(func.timezone("UTC", moment), "YYYY-MM-DD")
     return func.substr(moment, 1, 10)

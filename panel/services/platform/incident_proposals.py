@@ -1,4 +1,4 @@
-"""When the probes propose an incident: a component has been out for minutes, and no operator has spoken of it yet."""
+"""Incident proposals from the probes: a component is down for minutes and no incident names it yet."""
 
 from datetime import datetime, timedelta
 
@@ -15,11 +15,11 @@ OUT = (State.PARTIAL, State.MAJOR)
 
 
 def propose(findings: list[Finding], *, gap: Gap | None, now: datetime) -> list[Incident]:
-    """Propose what has lasted, and a long gap in which the worker did not run; those that are new."""
-    known, told = components.labels(), incident_reads.affected_now(now=now)
+    """Propose incidents for lasting outages, and for a long gap without a worker; returns the new ones."""
+    known, announced = components.labels(), incident_reads.affected_now(now=now)
     made = []
     for finding in findings:
-        if finding.component in known and finding.component not in told and finding.state.is_outage:
+        if finding.component in known and finding.component not in announced and finding.state.is_outage:
             made.append(_propose_lasting(finding, label=known[finding.component], now=now))
     if gap is not None and gap.until - gap.since >= PROPOSE_AFTER:
         made.append(_propose_gap(gap, now=now))
@@ -40,7 +40,7 @@ def _propose_lasting(finding: Finding, *, label: str, now: datetime) -> Incident
 
 
 def _out_since(component: str) -> datetime | None:
-    """The first measurement of the outage that the component is in."""
+    """The first measurement of the component's current outage."""
     mine = Measurement.component == component
     well = select(func.max(Measurement.at)).where(mine, Measurement.state.not_in(OUT)).scalar_subquery()
     first: datetime | None = db.session.scalar(
@@ -50,7 +50,7 @@ def _out_since(component: str) -> datetime | None:
 
 
 def _was_dismissed(component: str, *, since: datetime) -> bool:
-    """Whether an operator has decided already that this very outage is no incident, or that it is over."""
+    """Whether an operator has already dismissed or resolved an incident for this outage."""
     decided = select(Incident.id).where(
         Incident.proposed_for == component, (Incident.dismissed_at >= since) | (Incident.resolved_at >= since)
     )

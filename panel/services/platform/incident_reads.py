@@ -1,4 +1,4 @@
-"""What is read of incidents: those open, those past, one with all that was said of it, and the components affected."""
+"""Incident queries: open, past, one with all updates, and the affected components."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ MOST_IN_FEED = 50
 
 @dataclass(frozen=True)
 class Update:
-    """One thing said, with the components it names and their states."""
+    """An update, with the affected components and their states."""
 
     id: int
     phase: Phase
@@ -31,7 +31,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Told:
-    """An incident or planned work with all that was said of it, newest first."""
+    """An incident or planned maintenance with its updates, newest first."""
 
     id: int
     slug: str
@@ -58,27 +58,27 @@ class Told:
 
     @property
     def parts(self) -> tuple[tuple[str, State], ...]:
-        """The components affected, as the newest update has them."""
+        """The affected components in the latest update."""
         return self.updates[0].parts if self.updates else ()
 
     @property
     def changed_at(self) -> datetime:
-        """When something was last said of it."""
+        """Time of the latest update."""
         return self.updates[0].at if self.updates else self.began_at
 
     @property
     def lasted_seconds(self) -> int:
-        """From its beginning to its end; 0 while it is open."""
+        """Duration; 0 while it is open."""
         return 0 if self.resolved_at is None else (self.resolved_at - self.began_at) // timedelta(seconds=1)
 
     def is_under_way(self, now: datetime) -> bool:
-        """Whether it concerns the present: an open incident, or planned work within its window."""
+        """Whether it is current: an open incident, or maintenance within its window."""
         if self.planned_from is None or self.planned_until is None:
             return self.is_open
         return self.is_open and self.planned_from <= now < self.planned_until
 
     def said(self, now: datetime) -> str:
-        """Its phase in one word or two."""
+        """Its phase in one or two words."""
         if self.planned_until is None or not self.is_open:
             return self.phase.label
         if self.is_under_way(now):
@@ -91,51 +91,51 @@ IS_PROPOSAL = (Incident.published_at.is_(None), Incident.dismissed_at.is_(None))
 
 
 def open_now() -> list[Told]:
-    """Published incidents that are not over, newest first."""
-    return _told(PUBLISHED, Incident.resolved_at.is_(None), Incident.planned_from.is_(None), most=MOST_LISTED)
+    """Published open incidents, newest first."""
+    return _with_updates(PUBLISHED, Incident.resolved_at.is_(None), Incident.planned_from.is_(None), most=MOST_LISTED)
 
 
 def planned(*, now: datetime) -> list[Told]:
-    """Published work that lies ahead or is under way, the next first."""
-    ahead = _told(PUBLISHED, Incident.resolved_at.is_(None), Incident.planned_until > now, most=MOST_LISTED)
+    """Published maintenance that is planned or in progress, next first."""
+    ahead = _with_updates(PUBLISHED, Incident.resolved_at.is_(None), Incident.planned_until > now, most=MOST_LISTED)
     return sorted(ahead, key=lambda work: (work.planned_from or now, work.id))
 
 
 def past(*, now: datetime, most: int = MOST_SHOWN) -> list[Told]:
-    """What is over: resolved incidents, and work whose window has passed; newest first."""
+    """Past ones: resolved incidents and completed maintenance, newest first."""
     is_over = Incident.resolved_at.is_not(None) | (Incident.planned_until <= now)
-    return _told(PUBLISHED, is_over, most=most)
+    return _with_updates(PUBLISHED, is_over, most=most)
 
 
 def newest_published(*, most: int = MOST_IN_FEED) -> list[Told]:
-    """All kinds, newest first: what a feed tells."""
-    return _told(PUBLISHED, most=most)
+    """All published ones, newest first, for the feed."""
+    return _with_updates(PUBLISHED, most=most)
 
 
 def proposals() -> list[Told]:
-    """What the probes propose and no operator has decided on."""
-    return _told(*IS_PROPOSAL, most=MOST_LISTED)
+    """Proposals from the probes that no operator has decided on."""
+    return _with_updates(*IS_PROPOSAL, most=MOST_LISTED)
 
 
 def dismissed(*, most: int = MOST_SHOWN) -> list[Told]:
-    """Proposals that an operator has dismissed, newest first."""
-    return _told(Incident.dismissed_at.is_not(None), most=most)
+    """Dismissed proposals, newest first."""
+    return _with_updates(Incident.dismissed_at.is_not(None), most=most)
 
 
 def published(slug: str) -> Told:
-    """The published incident at this address. Raises NotFound."""
-    return _only(_told(PUBLISHED, Incident.slug == slug, most=1))
+    """The published incident with this slug. Raises NotFound."""
+    return _only(_with_updates(PUBLISHED, Incident.slug == slug, most=1))
 
 
 def any_of(incident_id: int) -> Told:
-    """The incident of this number, published or not. Raises NotFound."""
-    return _only(_told(Incident.id == incident_id, most=1))
+    """The incident with this id, published or not. Raises NotFound."""
+    return _only(_with_updates(Incident.id == incident_id, most=1))
 
 
 def affected_now(*, now: datetime) -> dict[str, State]:
-    """What operators say of each component: the worst of what open incidents and work under way have of it."""
+    """The worst state of each component in open incidents and current maintenance."""
     said: dict[str, State] = {}
-    published_open = _told(PUBLISHED, Incident.resolved_at.is_(None), most=MOST_LISTED)
+    published_open = _with_updates(PUBLISHED, Incident.resolved_at.is_(None), most=MOST_LISTED)
     for incident in published_open:
         if incident.is_under_way(now):
             for component, state in incident.parts:
@@ -149,8 +149,8 @@ def _only(found: list[Told]) -> Told:
     return found[0]
 
 
-def _told(*conditions: ColumnElement[bool], most: int) -> list[Told]:
-    """Incidents with their updates, in three reads however many there are."""
+def _with_updates(*conditions: ColumnElement[bool], most: int) -> list[Told]:
+    """Incidents with their updates, in three queries however many there are."""
     statement = select(Incident).where(*conditions).order_by(Incident.began_at.desc(), Incident.id.desc()).limit(most)
     incidents = db.session.scalars(statement).all()
     updates = _updates([incident.id for incident in incidents])

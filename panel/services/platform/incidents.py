@@ -1,6 +1,6 @@
-"""What operators say of incidents and planned work: opened, updated, resolved; or proposed by the probes first.
+"""Incidents and planned maintenance: open, update, resolve; or proposed by the probes first.
 
-An update is added and never changed. What is resolved stays so: what comes back is another incident.
+Updates are append-only. Resolved is final: if the problem returns, that is a new incident.
 """
 
 from collections.abc import Mapping
@@ -26,19 +26,19 @@ MOST_WINDOW = timedelta(days=14)
 
 @dataclass(frozen=True)
 class UpdateText:
-    """What an update says: its phase, its text, and the components affected with their states."""
+    """An update: phase, text, and the affected components with their states."""
 
     phase: Phase
     text: str
     parts: Mapping[str, State] = field(default_factory=dict)
-    # What customers noticed, and what it cost them and was returned; an empty one leaves what was said before.
+    # Impact on customers, and its cost and refunds; an empty one leaves the earlier text.
     impact: str = ""
     cost: str = ""
 
 
 @dataclass(frozen=True)
 class Window:
-    """When planned work is done."""
+    """Window of planned maintenance."""
 
     since: datetime
     until: datetime
@@ -47,7 +47,7 @@ class Window:
 def open_incident(
     title: str, words: UpdateText, *, request_id: str, window: Window | None = None, actor: str, now: datetime
 ) -> Incident:
-    """Publish a new incident, or work planned for a window. The same request again gives the one made then."""
+    """Publish an incident, or planned maintenance if there is a `window`. Idempotent by request id."""
     made = _made(request_id)
     if made is not None:
         return made
@@ -65,7 +65,7 @@ def open_incident(
                 planned_until=window.until if window else None,
             )
     except IntegrityError:
-        return _made_meanwhile(request_id)
+        return _made_concurrently(request_id)
     _say(incident, words, actor=actor, now=now)
     _log("incidents plan" if window else "incidents open", incident, incident.title, actor=actor, now=now)
     return incident
@@ -75,8 +75,8 @@ def _made(request_id: str) -> Incident | None:
     return db.session.scalar(select(Incident).where(Incident.request_id == request_id))
 
 
-def _made_meanwhile(request_id: str) -> Incident:
-    """What the same form made in the same moment. Raises Refused where it was another, of the same title."""
+def _made_concurrently(request_id: str) -> Incident:
+    """The incident a concurrent request of the same form created. Raises Refused if only the title is the same."""
     made = _made(request_id)
     if made is None:
         raise ActionRefused("Another incident with this title was opened in the same moment. Read it, then decide.")
@@ -86,11 +86,12 @@ def _made_meanwhile(request_id: str) -> Incident:
 def update(
     incident_id: int, words: UpdateText, *, seen_updates: int | None = None, actor: str, now: datetime
 ) -> Incident:
-    """Say more of a published incident; with the phase Resolved, end it.
+    """Add an update to a published incident; the phase Resolved ends it.
 
-    `seen_updates`: how many there were when the form was opened; StaleForm when there are others by now.
+    `seen_updates`: number of updates when the form was opened, for optimistic locking; raises StaleForm if there are
+    more.
     """
-    incident = _held(incident_id)
+    incident = _lock(incident_id)
     if incident.published_at is None:
         raise ActionRefused("This is a proposal. Publish or dismiss it first.")
     if seen_updates is not None and seen_updates != incident.updates:
@@ -106,7 +107,7 @@ def update(
 
 
 def propose(component: str, *, title: str, text: str, began_at: datetime, now: datetime) -> Incident | None:
-    """Propose an incident that the probes saw, unless one of this component waits already; an operator decides."""
+    """Propose an incident seen by the probes, unless one of this component is waiting for a decision."""
     waiting = select(Incident.id).where(
         Incident.proposed_for == component, Incident.published_at.is_(None), Incident.dismissed_at.is_(None)
     )
@@ -123,12 +124,12 @@ def propose(component: str, *, title: str, text: str, began_at: datetime, now: d
 
 
 def publish(incident_id: int, title: str, words: UpdateText, *, actor: str, now: datetime) -> Incident:
-    """Make a proposal an incident that customers read, in the operator's own words."""
+    """Publish a proposal in the operator's own words."""
     incident = _proposal(incident_id)
     words = _checked(words)
     _check_beginning(words, None, now=now)
     incident.title, incident.phase, incident.published_at = _line(title, field="title"), words.phase, now
-    # The probes' own sentence was for operators.
+    # The probes' own text was written for operators.
     incident.impact = ""
     _say(incident, words, actor=actor, now=now)
     _log("incidents publish", incident, incident.title, actor=actor, now=now)
@@ -136,7 +137,7 @@ def publish(incident_id: int, title: str, words: UpdateText, *, actor: str, now:
 
 
 def dismiss(incident_id: int, *, reason: str, actor: str, now: datetime) -> None:
-    """Decide that a proposal is no incident; what was measured stays in the bars."""
+    """Dismiss a proposal; the measurements stay in the uptime bars."""
     reason = audit_log.checked_reason(reason)
     incident = _proposal(incident_id)
     incident.dismissed_at = now
@@ -144,7 +145,7 @@ def dismiss(incident_id: int, *, reason: str, actor: str, now: datetime) -> None
     _log("incidents dismiss", incident, reason, actor=actor, now=now)
 
 
-def _held(incident_id: int) -> Incident:
+def _lock(incident_id: int) -> Incident:
     incident: Incident | None = db.session.scalar(lock_rows(select(Incident).where(Incident.id == incident_id)))
     if incident is None:
         raise NotFound("There is no such incident.")
@@ -152,7 +153,7 @@ def _held(incident_id: int) -> Incident:
 
 
 def _proposal(incident_id: int) -> Incident:
-    incident = _held(incident_id)
+    incident = _lock(incident_id)
     if incident.published_at is not None or incident.dismissed_at is not None:
         raise ActionRefused("This proposal has been decided on already.")
     return incident
@@ -185,7 +186,7 @@ def _checked(words: UpdateText) -> UpdateText:
     unknown = [component for component in words.parts if component not in known]
     if unknown:
         raise BadInput(f"There is no component {unknown[0][:40]}. There are: {', '.join(known)}.", field="components")
-    # When it is over, nothing is affected any more.
+    # A resolved incident affects nothing any more.
     parts = {} if words.phase is Phase.RESOLVED else dict(words.parts)
     return UpdateText(
         words.phase,
@@ -204,7 +205,7 @@ def _line(text: str, *, field: str) -> str:
 
 
 def _text(text: str, *, field: str, least: int = 0) -> str:
-    """A text of several lines. Signs that cannot be shown are refused: a feed with one is no feed any more."""
+    """Validate a multi-line text. Control characters are rejected, since they would break the feed's XML."""
     said = "\n".join(line.rstrip() for line in text.replace("\r\n", "\n").strip().split("\n"))
     if len(said) < least or len(said) > MOST_TEXT or not said.replace("\n", "").isprintable():
         raise BadInput(f"Write {least or 'up'} to {MOST_TEXT} characters that can be shown.", field=field)
@@ -237,7 +238,7 @@ def _say(incident: Incident, words: UpdateText, *, actor: str, now: datetime) ->
     incident.impact = words.impact or incident.impact
     incident.cost = words.cost or incident.cost
     db.session.flush()
-    # Customers' pages are cached by this version: the banner and what their orders say must follow.
+    # Customers' pages are cached under this version: the banner and the orders' next steps must follow.
     db.session.execute(update_rows(Catalogue).values(version=Catalogue.version + 1))
     timed_cache.clear("board", "now", "figures", "times")
 

@@ -1,4 +1,4 @@
-"""The panel's newest test order as visitors see it: its status, and when each step was reached.
+"""The panel's latest test order for visitors: its status, and when each step was reached.
 
 Read at most once a second for all visitors together.
 """
@@ -15,13 +15,13 @@ from panel.services import test_orders
 
 MAX_AGE = timedelta(seconds=1)
 CACHED_AS = "latest test order"
-# The demo's first deposit: where it is, the figures come from made-up orders.
+# Reason of the demo's first deposit: its presence means that the orders are made up.
 DEMO_DEPOSIT = "deposit:demo"
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a test order; `at` is None while it has not been reached."""
+    """A step of a test order; `at` is None until it is reached."""
 
     label: str
     at: datetime | None
@@ -29,7 +29,7 @@ class Step:
 
 @dataclass(frozen=True)
 class LatestTestOrder:
-    """The newest test order. With the steps reached, `version` tells whether the card has changed."""
+    """The latest test order. `version` and `reached` together change whenever the card does."""
 
     id: int
     version: int
@@ -52,7 +52,7 @@ class LatestTestOrder:
 
     @property
     def reached(self) -> int:
-        """How many steps have been reached: the last one counts whatever was left out before it."""
+        """Number of steps reached; skipped earlier steps count as reached."""
         return max(number for number, step in enumerate(self.steps, start=1) if step.at is not None)
 
     @property
@@ -61,12 +61,12 @@ class LatestTestOrder:
 
     @property
     def took_seconds(self) -> int | None:
-        """From placing to the end."""
+        """Seconds from placing to the end."""
         return None if self.ended_at is None else (self.ended_at - self.placed_at) // timedelta(seconds=1)
 
 
 def read(*, now: datetime) -> LatestTestOrder | None:
-    """The newest test order; None before the first."""
+    """The latest test order; None before the first."""
     return timed_cache.cached(CACHED_AS, _read, max_age=MAX_AGE, now=now)
 
 
@@ -97,7 +97,7 @@ def _read() -> LatestTestOrder | None:
 
 
 def is_demo(*, now: datetime) -> bool:
-    """Whether this panel's orders are the demo's, so that its figures say so."""
+    """Whether the orders are the demo's, so that figures can be labelled as made up."""
     return timed_cache.cached("is demo", _is_demo, max_age=timedelta(minutes=1), now=now)
 
 

@@ -1,7 +1,7 @@
-"""Writes measurements down: a row a round for two days, and for each day how long each state held.
+"""Measurements of the probes: one row per round for two days, and seconds per state for each day.
 
-A round stands for the time since the round before. A longer gap than that is nobody's measurement: it counts as an
-outage of what only the worker keeps going, and as unknown for the rest.
+A round covers the time since the previous one. A longer gap counts as an outage of what only the worker keeps going,
+and as unknown for the rest.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,22 +25,22 @@ MOST_TEXT = 200
 
 @dataclass(frozen=True)
 class Gap:
-    """A time in which nothing was measured."""
+    """A period without measurements."""
 
     since: datetime
     until: datetime
 
 
 def newest_at(*, now: datetime) -> datetime | None:
-    """When the last round was. One that is still to come, by a clock that was wrong, says nothing."""
+    """Time of the last round. One in the future, from a wrong clock, is ignored."""
     newest: datetime | None = db.session.scalar(select(func.max(MEASUREMENTS.c.at)).where(MEASUREMENTS.c.at <= now))
     return newest
 
 
 def record(findings: Sequence[Finding], *, interval_seconds: int, now: datetime) -> Gap | None:
-    """Write one round down and add it to the day; the gap before it, if there was one.
+    """Record a round and add it to the day; returns the gap before it, if there was one.
 
-    A round that comes right after another, as two workers might make them, is dropped.
+    A round right after another one, for example from two workers, is dropped.
     """
     _queue_up()
     db.session.execute(delete(MEASUREMENTS).where(MEASUREMENTS.c.at > now))
@@ -67,7 +67,7 @@ def record(findings: Sequence[Finding], *, interval_seconds: int, now: datetime)
 
 
 def _queue_up() -> None:
-    # Two rounds at once must not both count the time since the one before. SQLite has one writer anyway.
+    # Advisory lock: concurrent rounds must not both count the time since the last one. SQLite has one writer anyway.
     if db.engine.dialect.name == "postgresql":
         db.session.execute(select(func.pg_advisory_xact_lock(func.hashtext(MEASUREMENTS.name))))
 
@@ -87,7 +87,7 @@ def _row(finding: Finding, *, at: datetime) -> dict[str, object]:
 
 
 def add_up(stretches: Iterable[tuple[str, State, datetime, datetime]]) -> None:
-    """Add each stretch to the days it touches, all in the same order, so that two writers never block each other."""
+    """Add each period to the days it covers, always in the same row order, to avoid deadlocks."""
     sums: dict[tuple[str, date], dict[str, int]] = {}
     for component, state, since, until in stretches:
         for day, seconds in split(since, until):

@@ -1,4 +1,4 @@
-"""The whole status page as facts: each component now, its last 90 days, how long what is timed took, and incidents."""
+"""Status page data: current states, daily states of the last 90 days, typical times and incidents."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -25,7 +25,7 @@ DAYS = table_of(ComponentDay)
 
 @dataclass(frozen=True)
 class Typical:
-    """How long what a probe times took: half of the times at most the median, 90 of 100 at most `p90_ms`."""
+    """Median and 90th percentile of a probe's times."""
 
     median_ms: int
     p90_ms: int
@@ -34,7 +34,7 @@ class Typical:
 
 @dataclass(frozen=True)
 class ComponentDays:
-    """One component on the page."""
+    """A component's row of the page."""
 
     now: ComponentNow
     days: tuple[DayTimes, ...]
@@ -50,7 +50,7 @@ class ComponentDays:
 
 @dataclass(frozen=True)
 class Board:
-    """All that the page tells."""
+    """All data of the page."""
 
     present: PlatformNow
     rows: tuple[ComponentDays, ...]
@@ -60,12 +60,12 @@ class Board:
 
 
 def read(*, interval_seconds: int, now: datetime) -> Board:
-    """The page's facts, read at most every ten seconds."""
+    """The page's data, cached for ten seconds."""
     return timed_cache.cached("board", lambda: _read(interval_seconds=interval_seconds, now=now), now=now)
 
 
 def days_of(key: str, *, interval_seconds: int, now: datetime) -> tuple[DayTimes, ...]:
-    """The last 90 days of one component, the oldest first; the time that nobody measures at present included."""
+    """The last 90 days of a component, oldest first, including the current gap in measurements."""
     return _days({key}, interval_seconds=interval_seconds, now=now)[key]
 
 
@@ -109,7 +109,7 @@ def _days(keys: set[str], *, interval_seconds: int, now: datetime) -> dict[str, 
 def _add_present_gap(
     known: dict[tuple[str, date], dict[State, int]], keys: set[str], *, interval_seconds: int, now: datetime
 ) -> None:
-    """While nobody measures, the time since the last round counts as it will when the worker is back."""
+    """Add the time since the last round, counted as it will be once the worker is back."""
     at = newest_at(now=now)
     if at is None or not present.is_late(at, interval_seconds=interval_seconds, now=now):
         return
@@ -125,7 +125,7 @@ def _timed(key: str) -> str:
 
 
 def _start(key: str, *, now: datetime) -> Measure | None:
-    """How long customers' orders took to start: of all providers beside Dispatch, of its own beside a provider."""
+    """Typical time to start of customers' orders: of all providers for Dispatch, or of one provider."""
     if key == Component.DISPATCH:
         return delivery_times.time_to_start(now=now)
     if key.startswith(PROVIDER_PREFIX):
@@ -134,7 +134,7 @@ def _start(key: str, *, now: datetime) -> Measure | None:
 
 
 def _times(*, now: datetime) -> dict[str, Typical]:
-    """What the probes timed in the last day, where they timed it often enough."""
+    """Typical times of the last day's probes, where there are enough of them."""
     values: dict[str, list[int]] = {}
     rows = db.session.execute(
         select(Measurement.component, Measurement.value_ms).where(

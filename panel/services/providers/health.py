@@ -1,4 +1,4 @@
-"""Whether a provider may be called now: the pause an operator sees, and the breaker that backs off by itself."""
+"""Provider health: manual pause, rate limit wait and circuit breaker with back-off."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,34 +16,34 @@ LONGEST_WAIT_SECONDS = 120
 AS_NEW: dict[str, Any] = {"failures": 0, "call_after": None, "unclear_adds": 0, "add_after": None}
 NOTED_EVERY = timedelta(minutes=1)
 RATE_LIMIT_WAIT_SECONDS = 60
-# So many orders in a row without a clear answer, and a provider takes no more; it is tried again after a wait.
+# Circuit breaker for new orders: it opens after this many unclear answers in a row, then allows probes with back-off.
 UNCLEAR_AFTER = 3
 PROBE_AFTER = timedelta(minutes=1)
 LONGEST_PROBE_WAIT = timedelta(minutes=15)
 
 
 def callable_now(now: datetime) -> tuple[Any, ...]:
-    """The conditions on `Provider` under which it may be asked about what it has: the breaker is closed."""
+    """Conditions on `Provider` to query its existing orders: the circuit breaker is closed."""
     return (or_(Provider.call_after.is_(None), Provider.call_after <= now),)
 
 
 def takes_orders(now: datetime) -> tuple[Any, ...]:
-    """The conditions on `Provider` under which it may be given more to do: as `callable_now`, and not held."""
+    """Conditions on `Provider` to send it new orders: `callable_now`, and neither paused nor held back."""
     may_add = or_(Provider.add_after.is_(None), Provider.add_after <= now)
     return (Provider.paused_at.is_(None), may_add, *callable_now(now))
 
 
 def heard_of_order(provider_id: int, outcome: Outcome, *, now: datetime) -> None:
-    """As `heard`, for an order handed over. Unclear ones are counted apart: good answers to other calls forgive none.
+    """As `heard`, for a new order. Unclear answers are counted separately from those to other calls.
 
-    After several in a row the provider gets no order but one at a time, to see whether it answers again.
+    After several unclear answers in a row, orders are sent one at a time as probes, until one gets a clear answer.
     """
     mine = Provider.id == provider_id
     unclear_adds = select(Provider.unclear_adds).where(mine)
     is_unclear = isinstance(outcome, Unclear) and not outcome.is_in_words
     is_counted = not isinstance(outcome, NotSent) and (is_unclear or bool(db.session.scalar(unclear_adds)))
     if is_counted:
-        # Before the provider's row, as in imports: the other way around, the two deadlock on PostgreSQL.
+        # Lock order: the catalogue before the provider, as in imports. The other way around deadlocks on PostgreSQL.
         db.session.execute(lock_rows(select(Catalogue.version))).all()
     heard(provider_id, outcome, now=now)
     if not is_counted:
@@ -54,12 +54,12 @@ def heard_of_order(provider_id: int, outcome: Outcome, *, now: datetime) -> None
         if execute_write(cleared) and reviews.close(
             "provider_unclear", provider_id=provider_id, resolution=said, now=now
         ):
-            _tell_open_pages()
+            _invalidate_pages()
         return
     count = (db.session.scalar(unclear_adds) or 0) + 1
     db.session.execute(update(Provider).where(mine).values(unclear_adds=count, add_after=_add_after(count, now=now)))
     if count == UNCLEAR_AFTER:
-        _tell_open_pages()
+        _invalidate_pages()
         reviews.open_review(
             "provider_unclear",
             provider_id=provider_id,
@@ -78,7 +78,7 @@ def _add_after(unclear: int, *, now: datetime) -> datetime | None:
 
 
 def may_probe(provider_id: int, *, until: datetime, now: datetime) -> bool:
-    """Whether an order may go to this provider now. Of one that takes none, until then, only the first caller."""
+    """Whether an order may be sent to this provider now; while it is held back, only one caller gets to probe it."""
     unclear = db.session.scalar(select(Provider.unclear_adds).where(Provider.id == provider_id)) or 0
     if unclear < UNCLEAR_AFTER:
         return True
@@ -87,7 +87,7 @@ def may_probe(provider_id: int, *, until: datetime, now: datetime) -> bool:
 
 
 def heard(provider_id: int, outcome: Outcome, *, now: datetime) -> None:
-    """What the outcome of a call says about the provider itself. A refusal is an answer, also in unknown words."""
+    """Update the provider's health from the outcome of a call. A refusal counts as an answer, even if unclear."""
     match outcome:
         case Accepted() | Refused(is_final=True) | Unclear(is_in_words=True):
             answered(provider_id, now=now)
@@ -98,7 +98,7 @@ def heard(provider_id: int, outcome: Outcome, *, now: datetime) -> None:
 
 
 def silent(provider_id: int, silence: ProviderSilent, *, now: datetime) -> None:
-    """A question got no usable answer. A refusal in words is not the provider failing: operators are notified."""
+    """A query got no usable answer. A refusal in words doesn't count as a failure, but opens a review."""
     text = str(silence)[:200]
     if silence.asks_to_wait:
         refused(provider_id, text=text, stops=False, now=now)
@@ -111,18 +111,18 @@ def silent(provider_id: int, silence: ProviderSilent, *, now: datetime) -> None:
 
 
 def answered(provider_id: int, *, now: datetime) -> None:
-    """A call got a proper answer: the breaker closes. When it came is noted at most once a minute."""
+    """Record a success and close the circuit breaker. The time is stored at most once a minute."""
     is_news = or_(
         Provider.failures > 0, Provider.answered_at.is_(None), ~Provider.answered_at.between(now - NOTED_EVERY, now)
     )
-    # A wait that the provider asked for is not ended by an answer.
+    # An answer doesn't end a wait that the provider asked for.
     call_after = case((Provider.failures > 0, null()), else_=Provider.call_after)
     statement = update(Provider).where(Provider.id == provider_id, is_news)
     db.session.execute(statement.values(failures=0, call_after=call_after, answered_at=now))
 
 
 def failed(provider_id: int, *, text: str, now: datetime) -> None:
-    """A call got no usable answer: wait longer each time, and tell operators after several in a row."""
+    """Record a failure with back-off, and open a review after several in a row."""
     failures = (db.session.scalar(select(Provider.failures).where(Provider.id == provider_id)) or 0) + 1
     seconds = min(WAIT_SECONDS * failures, LONGEST_WAIT_SECONDS)
     db.session.execute(
@@ -141,20 +141,20 @@ def failed(provider_id: int, *, text: str, now: datetime) -> None:
 
 
 def pause(provider_id: int, *, reason: str, now: datetime) -> bool:
-    """Give the provider nothing more to do until it is resumed; whether it was not paused before."""
+    """Stop sending orders to the provider until it is resumed; returns whether it wasn't paused before."""
     if db.session.scalar(select(Provider.paused_at).where(Provider.id == provider_id)) is not None:
         return False
-    _tell_open_pages()
+    _invalidate_pages()
     statement = update(Provider).where(Provider.id == provider_id, Provider.paused_at.is_(None))
     return execute_write(statement.values(paused_at=now, pause_reason=reason[:200])) == 1
 
 
 def resume(provider_id: int, *, now: datetime) -> bool:
-    """Hand over again, at once, what waited; whether the provider was paused, or got one order at a time."""
-    # Orders, catalogue, provider: the order in which the result of a hand-over locks them.
+    """Send waiting orders again immediately; returns whether the provider was paused or held back."""
+    # Lock order: orders, catalogue, provider, as when recording the outcome of a dispatch.
     waiting = select(Order.id).where(Order.provider_id == provider_id, Order.dispatch_at > now).order_by(Order.id)
     orders = db.session.scalars(lock_rows(waiting)).all()
-    _tell_open_pages()
+    _invalidate_pages()
     is_held = or_(Provider.paused_at.is_not(None), Provider.unclear_adds >= UNCLEAR_AFTER)
     statement = update(Provider).where(Provider.id == provider_id, is_held)
     was_held = execute_write(statement.values(paused_at=None, pause_reason="")) == 1
@@ -167,13 +167,13 @@ def resume(provider_id: int, *, now: datetime) -> bool:
     return was_held
 
 
-def _tell_open_pages() -> None:
-    """Orders that wait for the provider say so. The catalogue's row comes before the provider's, as in imports."""
+def _invalidate_pages() -> None:
+    """Invalidate pages that show orders waiting for the provider. Lock order: the catalogue before the provider."""
     db.session.execute(update(Catalogue).values(version=Catalogue.version + 1))
 
 
 def refused(provider_id: int, *, text: str, stops: bool, now: datetime) -> None:
-    """The provider itself can't take orders now: pause it until an operator resumes it, or wait a minute."""
+    """The provider can't take orders now: pause it until an operator resumes it, or wait for its rate limit."""
     if not stops:
         later = now + timedelta(seconds=RATE_LIMIT_WAIT_SECONDS)
         db.session.execute(update(Provider).where(Provider.id == provider_id).values(call_after=later))

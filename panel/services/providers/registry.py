@@ -1,4 +1,4 @@
-"""Who delivers: upstream panels, operators by hand, and the simulator. A key given to us is kept sealed."""
+"""Provider registry: upstream panels, manual delivery and the simulator, with encrypted API keys."""
 
 import hashlib
 from datetime import datetime
@@ -20,7 +20,7 @@ MOST_URL_LENGTH = 500
 
 
 def add_provider(name: str, *, kind: str, url: str = "", sealed_key: str = "", now: datetime) -> Provider:
-    """Add a provider. Raises BadInput for a wrong name, kind, address or key, Refused for a name in use."""
+    """Add a provider. Raises BadInput for an invalid name, kind, URL or key, Refused for a name in use."""
     if not name or len(name) > MOST_NAME_LENGTH or not name.isprintable() or name != name.strip():
         raise BadInput(f"Write a name of 1 to {MOST_NAME_LENGTH} characters on one line.", field="name")
     if kind not in KINDS:
@@ -42,28 +42,28 @@ def add_provider(name: str, *, kind: str, url: str = "", sealed_key: str = "", n
 
 
 def find(name: str) -> Provider | None:
-    """The provider of this name."""
+    """The provider with this name."""
     return db.session.execute(select(Provider).where(Provider.name == name)).scalar()
 
 
 def listed() -> list[Provider]:
-    """Every provider, by name; without the one that only the panel's own test orders go to."""
+    """All providers, by name, without the one for the panel's own test orders."""
     others = select(Provider).where(Provider.name != test_orders.PROVIDER_NAME)
     return list(db.session.execute(others.order_by(Provider.name)).scalars())
 
 
 def public_name(provider: Provider) -> str:
-    """How customers' pages call this provider: never by the name it has here, unless an operator chose so."""
+    """The provider's name on customers' pages: never its internal name, unless an operator chose that."""
     return provider.public_name or f"Provider {provider.id}"
 
 
 def key_mark(provider: Provider) -> str:
-    """Tells one sealed key from another, and nothing of either."""
+    """Fingerprint of an encrypted key, to notice changes without revealing the key."""
     return hashlib.sha256(provider.sealed_key.encode()).hexdigest()[:16]
 
 
 def seal(key: str, *, settings: Settings) -> str:
-    """The key as the database may hold it. Raises BadInput for an empty key or one of several lines."""
+    """Encrypt the key. Raises BadInput for an empty or multi-line key."""
     key = key.strip()
     if not key or not key.isprintable():
         raise BadInput("Write the key as one line of text.", field="key")
@@ -71,7 +71,7 @@ def seal(key: str, *, settings: Settings) -> str:
 
 
 def unseal(sealed_key: str, *, settings: Settings) -> str:
-    """The key as the provider gave it. Raises Refused when this installation can't open it."""
+    """Decrypt the key. Raises Refused if this installation can't decrypt it."""
     try:
         return encryption.unseal(sealed_key, settings=settings)
     except DecryptionFailed as error:
