@@ -1,8 +1,8 @@
-"""Hash chain: each row's hash covers its fields and the hash of the row before, so a change shows in all later hashes.
+"""Hash chain: each row's hash covers its fields and the previous hash, so that a change shows in all later hashes.
 
-The format is versioned and fixed: what was written under version 1 is verified under version 1 forever. Numbers are
-separated by commas, each text has its length before it, so two different rows never become the same text. The row's id
-is not covered, since it isn't known before the row is written; the order of the rows is.
+The format is versioned and fixed: rows written under version 1 are verified under version 1 forever. Numbers are
+separated by commas and texts are length-prefixed, so two different rows never serialize to the same text. The row's id
+isn't covered, since it isn't known before the row is written; the order of the rows is.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
-# The hash before the first row of a chain, and that of a row which belongs to none.
+# The previous hash of a chain's first row, and the hash of a row that belongs to no chain.
 START = ""
 DIGEST_BYTES = 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,7 +36,7 @@ EVENT_FIELDS = (
 
 
 def transfer_hash(previous: str, row: Mapping[str, Any], *, account_id: int) -> str:
-    """The hash of a transfer in the chain of this customer's account. `row` has all TRANSFER_FIELDS."""
+    """Hash of a transfer in the chain of this customer's account. `row` has all TRANSFER_FIELDS."""
     kind, reason, note = row["kind"], row["reason"], row["note"]
     return _digest(
         f"{previous}\ntransfer/1 {account_id},{row['from_account_id']},{row['to_account_id']},{row['amount_nanos']},"
@@ -46,7 +46,7 @@ def transfer_hash(previous: str, row: Mapping[str, Any], *, account_id: int) -> 
 
 
 def event_hash(previous: str, row: Mapping[str, Any]) -> str:
-    """The hash of an event in the chain of its order. `row` has all EVENT_FIELDS."""
+    """Hash of an event in the chain of its order. `row` has all EVENT_FIELDS."""
     kind, source, old, status = row["kind"], row["source"], row["old_status"], row["status"]
     text, raw = row["text"], row["raw"]
     return _digest(
@@ -58,16 +58,16 @@ def event_hash(previous: str, row: Mapping[str, Any]) -> str:
 
 
 def running_digest(previous: str, row_id: int, row_hash: str) -> str:
-    """The digest over all rows of a table up to this one: a number to note down and to compare later."""
+    """Running digest over all rows of a table up to this one, for checkpoints."""
     return _digest(f"{previous}\nrow/1 {row_id} {row_hash}")
 
 
 def _digest(text: str) -> str:
-    # What the database can't store is for the database to refuse, so half a surrogate pair is no error here.
+    # surrogatepass: text that can't be stored is for the database to reject, so it must not fail here.
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=DIGEST_BYTES).hexdigest()
 
 
 @lru_cache(maxsize=64)
 def _microseconds(at: datetime) -> int:
-    """The moment as both engines store it. A batch repeats the same one."""
+    """The timestamp in microseconds, as both engines store it. Cached, since a batch repeats the same one."""
     return (at - _EPOCH) // _MICROSECOND

@@ -1,6 +1,6 @@
-"""Chart geometry in whole numbers: day bars, columns of counts, lines of durations.
+"""SVG chart geometry in integers: day bars, columns of counts, lines of durations.
 
-A template turns it into SVG. Nothing here knows of HTML, and every drawing stands beside a table of its figures.
+Templates turn it into SVG. There is no HTML here, and every chart has a table of its values beside it.
 """
 
 from collections.abc import Sequence
@@ -11,21 +11,21 @@ from panel.domain.uptime_days import DayTimes
 
 DAY_WIDTH = 4
 BAR_HEIGHT = 28
-# A day of which nothing is known is a low stub, so that its colour is not the only sign.
+# Days without data get a short stub, so that color is not the only sign.
 STUB_HEIGHT = 6
-# However short a trouble was, it can be seen.
+# Minimum height, so that a short outage stays visible.
 LEAST_HEIGHT = 4
 
 WIDTH = 600
 HEIGHT = 200
 MOST_TICKS = 5
-# Seconds that read well beside a scale of durations.
+# Round values for a scale of durations, in seconds.
 DURATION_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400)
 
 
 @dataclass(frozen=True)
 class Path:
-    """One path of a drawing: what it shows, and its `d`."""
+    """An SVG path: its state and its `d`."""
 
     state: State
     d: str
@@ -33,7 +33,7 @@ class Path:
 
 @dataclass(frozen=True)
 class DayBars:
-    """A bar for each day, all in a few paths."""
+    """A bar for each day, combined into a few paths."""
 
     width: int
     height: int
@@ -41,7 +41,7 @@ class DayBars:
 
 
 def day_bars(days: Sequence[DayTimes]) -> DayBars:
-    """A full bar for a day with measurements, a stub for one without; trouble fills it from below by its share."""
+    """A full bar for a day with measurements, a stub otherwise; outages fill it from below by their share."""
     base: dict[State, list[str]] = {State.OPERATIONAL: [], State.UNKNOWN: []}
     trouble: dict[State, list[str]] = {State.DEGRADED: [], State.PARTIAL: [], State.MAJOR: []}
     start = 0
@@ -49,7 +49,7 @@ def day_bars(days: Sequence[DayTimes]) -> DayBars:
         is_known = days[start].known_seconds > 0
         if place < len(days) and (days[place].known_seconds > 0) is is_known:
             continue
-        # A dashed line draws all the bars of a run at once: three wide, one apart.
+        # A dashed line draws all the bars of a run in one path: three wide, one apart.
         middle = BAR_HEIGHT // 2 if is_known else BAR_HEIGHT - STUB_HEIGHT // 2
         run = f"M{start * DAY_WIDTH}.5 {middle}h{(place - start) * DAY_WIDTH}"
         base[State.OPERATIONAL if is_known else State.UNKNOWN].append(run)
@@ -68,7 +68,7 @@ def day_bars(days: Sequence[DayTimes]) -> DayBars:
 
 @dataclass(frozen=True)
 class Tick:
-    """A line across the drawing, and the value that it stands for."""
+    """A grid line and its value."""
 
     y: int
     value: int
@@ -76,7 +76,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Column:
-    """One value of a chart: where its column stands, and how tall it is."""
+    """A column: its position, height and value."""
 
     x: int
     y: int
@@ -86,7 +86,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Columns:
-    """Columns above one line, with a scale that starts at 0."""
+    """Columns on a common baseline, with a scale that starts at 0."""
 
     ticks: tuple[Tick, ...]
     columns: tuple[Column, ...]
@@ -94,14 +94,14 @@ class Columns:
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines over the same days, each as the `d` of a path; a day without a value breaks its line."""
+    """Lines over the same days, each as the `d` of a path; a day without a value interrupts its line."""
 
     ticks: tuple[Tick, ...]
     paths: tuple[str, ...]
 
 
 def columns(values: Sequence[int]) -> Columns:
-    """A column for each value, in the order given."""
+    """One column for each value, in the order given."""
     top, ticks = scale(max(values, default=0))
     step = WIDTH // len(values) if values else WIDTH
     width = max(1, step - max(1, step // 5))
@@ -122,7 +122,7 @@ def lines(*series: Sequence[int | None], steps: Sequence[int] = ()) -> Lines:
 
 
 def scale(most: int, *, steps: Sequence[int] = ()) -> tuple[int, tuple[Tick, ...]]:
-    """The top of a scale that holds the value, and round values up to it: by the first of `steps` that is enough."""
+    """Top of the axis and round tick values up to it: the first of `steps` that needs no more than MOST_TICKS."""
     step = next((each for each in steps if each * MOST_TICKS >= most), 1)
     while step * MOST_TICKS < most:
         # 1, 2, 5, 10, 20, 50 …
@@ -132,7 +132,7 @@ def scale(most: int, *, steps: Sequence[int] = ()) -> tuple[int, tuple[Tick, ...
 
 
 def _tall(value: int, *, top: int) -> int:
-    """The height of a value; a little more than nothing for whatever is not 0."""
+    """Height of a value, with a minimum for everything above 0."""
     return max(1, HEIGHT * value // top) if value else 0
 
 
@@ -141,7 +141,7 @@ def _line(values: Sequence[int | None], *, top: int) -> str:
     parts, is_drawing = [], False
     for place, value in enumerate(values):
         if value is not None:
-            # A dot of no length has a round cap: a lone value is seen too.
+            # A zero-length segment has a round cap, so that a single value is visible.
             parts.append(f"{'L' if is_drawing else 'M'}{place * step + step // 2} {HEIGHT - _tall(value, top=top)}h0")
         is_drawing = value is not None
     return "".join(parts)

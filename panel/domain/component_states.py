@@ -1,6 +1,6 @@
-"""The states a component can be in, what is measured of it, and the limits by which a measurement becomes a state.
+"""Component states of the status page, their thresholds, and how each component is measured.
 
-The status page prints its rules from here, so that the page and the probes cannot disagree.
+The status page prints its rules from here, so that the page and the probes can't disagree.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ PROVIDER_PREFIX = "provider-"
 
 
 class State(StrEnum):
-    """How a component does. `unknown` is said as "No data"; it is neither good nor bad."""
+    """State of a component. `unknown` is displayed as "No data"; it is neither good nor bad."""
 
     OPERATIONAL = "operational"
     DEGRADED = "degraded"
@@ -29,7 +29,7 @@ class State(StrEnum):
 
     @property
     def tone(self) -> str:
-        """The tone of its status tag."""
+        """Tone of its status tag."""
         return _FACTS[self].tone
 
     @property
@@ -52,13 +52,13 @@ _FACTS = {
     State.UNKNOWN: StateFacts("No data", "Nothing was measured. It counts neither as up nor as down.", "pending"),
 }
 
-# From what is no concern to what is most.
+# In order of severity.
 _BY_CONCERN = (State.OPERATIONAL, State.UNKNOWN, State.DEGRADED, State.PARTIAL, State.MAJOR)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one round of probes found of one component: its state, what was timed, and why, in customers' words."""
+    """Result of one probe of a component: state, measured time, and a reason in customers' words."""
 
     component: str
     state: State
@@ -68,20 +68,20 @@ class Finding:
 
 @dataclass(frozen=True)
 class SpeedLimits:
-    """Up to the first it is operational, up to the last degraded, beyond it a major outage. In milliseconds."""
+    """Thresholds in milliseconds: up to the first operational, up to the last degraded, above it a major outage."""
 
     slow_ms: int
     fails_ms: int
 
     def judge(self, took_ms: int | None) -> State:
-        """The state that a time means. None: there was no answer at all."""
+        """The state for a measured time. None: there was no answer."""
         if took_ms is None or took_ms > self.fails_ms:
             return State.MAJOR
         return State.DEGRADED if took_ms > self.slow_ms else State.OPERATIONAL
 
 
 class Component(StrEnum):
-    """What is measured, but for the providers, which have keys of their own: `provider-3`."""
+    """Components except for providers, whose keys have the form `provider-3`."""
 
     PLATFORM = "platform"
     SITE = "site"
@@ -98,7 +98,7 @@ class Component(StrEnum):
 
 @dataclass(frozen=True)
 class ComponentFacts:
-    """What a component is called, how it is measured, and whether only the worker keeps it going."""
+    """A component's label, how it is measured, and whether only the worker keeps it going."""
 
     label: str
     probe: str
@@ -149,7 +149,7 @@ COMPONENTS = {
         limits=ANSWER,
     ),
 }
-# As the page lists them. A failure of one of these is a failure of the platform.
+# In the page's order. An outage of one of these is an outage of the platform.
 CORE = (
     Component.SITE,
     Component.ORDERING,
@@ -172,12 +172,12 @@ def provider_key(provider_id: int) -> str:
 
 
 def needs_worker(component: str) -> bool:
-    """Whether a time that no worker measured is an outage of this component."""
+    """Whether time without a worker counts as an outage of this component."""
     return component in set(Component) and Component(component).facts.needs_worker
 
 
 def provider_state(*, is_paused: bool, failures: int, is_asked: bool) -> State:
-    """How a provider does, by its calls: those that failed in a row, and whether there are any at all."""
+    """A provider's state from its calls: consecutive failures, and whether there are any calls."""
     if failures >= PROVIDER_MAJOR_AFTER:
         return State.MAJOR
     if is_paused:
@@ -188,18 +188,18 @@ def provider_state(*, is_paused: bool, failures: int, is_asked: bool) -> State:
 
 
 def worst(states: Iterable[State]) -> State:
-    """The one of most concern; "No data" where there is none."""
+    """The most severe state; "No data" for none."""
     return max(states, key=_BY_CONCERN.index, default=State.UNKNOWN)
 
 
 def overall(core: Iterable[State], providers: Iterable[State]) -> State:
-    """The whole platform: its worst component. A provider concerns only its own tools, so it counts one step less."""
+    """State of the platform: its worst component. A provider affects only its tools, so it counts one step less."""
     softer = {State.MAJOR: State.PARTIAL, State.PARTIAL: State.DEGRADED, State.UNKNOWN: State.OPERATIONAL}
     return worst([*core, *(softer.get(state, state) for state in providers)])
 
 
 def sentence(state: State) -> str:
-    """The whole platform in one sentence."""
+    """State of the whole platform as a sentence."""
     return _SENTENCES[state]
 
 

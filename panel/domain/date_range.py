@@ -1,4 +1,4 @@
-"""A period of whole days in UTC, first and last day included."""
+"""Date range of whole days in UTC, inclusive."""
 
 import re
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ class Period:
 
     @property
     def since(self) -> datetime:
-        """Where the first day begins."""
+        """Start of the first day."""
         return datetime.combine(self.first, time.min, UTC)
 
     @property
     def until(self) -> datetime:
-        """Where the day after the last begins: the first moment that is no longer inside."""
+        """End of the range, exclusive: the start of the day after the last."""
         return datetime.combine(self.last + timedelta(days=1), time.min, UTC)
 
     @property
     def last_moment(self) -> datetime:
-        """A moment on the last day, to print that day."""
+        """A time on the last day, for displaying that day."""
         return self.until - timedelta(seconds=1)
 
 
@@ -37,7 +37,7 @@ def this_month(today: date) -> Period:
 
 
 def parse_period(first: str, last: str, *, today: date) -> Period:
-    """The days typed; an empty one is that of this month. Raises BadInput with the field `from` or `to`."""
+    """Parse two days; an empty one defaults to this month's. Raises BadInput with the field `from` or `to`."""
     usual = this_month(today)
     period = Period(_parse(first, usual.first, field="from"), _parse(last, usual.last, field="to"))
     if period.first > period.last:
@@ -50,7 +50,7 @@ def _parse(text: str, usual: date, *, field: str) -> date:
 
 
 def parse_day(text: str, *, field: str) -> date:
-    """The day written as `2026-11-20`. Raises BadInput with the field."""
+    """Parse a day such as `2026-11-20`. Raises BadInput with the field."""
     text = text.strip()
     try:
         day = date.fromisoformat(text) if _DAY.fullmatch(text) else None

@@ -1,6 +1,6 @@
-"""Email addresses: one plain address, whose host has one spelling here (IDNA 2008 with UTS 46, as browsers have it).
+"""Email address normalization and validation, with internationalized domains (IDNA 2008 with UTS 46, like browsers).
 
-`ada@bücher.example` and `ada@xn--bcher-kva.example` are one mailbox. Browsers send the second for the first.
+`ada@bücher.example` and `ada@xn--bcher-kva.example` are the same mailbox. Browsers send the second for the first.
 """
 
 import re
@@ -9,21 +9,21 @@ import idna
 
 LONGEST_LOCAL_PART = 64
 
-# Nothing but one address: no list, no name, no quotes. Few servers take other letters before the @.
+# A single address without name, list or quotes. Few mail servers accept other characters before the @.
 _LOCAL = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
 _HOST = re.compile(r"[a-zA-Z0-9-]{1,63}(\.[a-zA-Z0-9-]{1,63})*", re.ASCII)
 
 
 class BadLocalPart(ValueError):
-    """What stands before the @ is nothing that mail servers take."""
+    """The part before the @ is not accepted by mail servers."""
 
 
 class BadHost(ValueError):
-    """What stands after the @ is no name of a mail host."""
+    """The part after the @ is not a valid mail domain."""
 
 
 def canonical(address: str) -> str:
-    """The address in its one spelling: lower case, the host in its own letters. Raises BadLocalPart or BadHost."""
+    """Normalize the address: lower case, with a Unicode domain. Raises BadLocalPart or BadHost."""
     local, _, host = address.strip().lower().rpartition("@")
     if not _LOCAL.fullmatch(local) or len(local) > LONGEST_LOCAL_PART:
         raise BadLocalPart(local)
@@ -31,7 +31,7 @@ def canonical(address: str) -> str:
 
 
 def _host(host: str) -> str:
-    """The host in its own letters. Raises BadHost for what can't be one: `-a.com`, `a.123`, `localhost`."""
+    """The domain in Unicode. Raises BadHost for an invalid one: `-a.com`, `a.123`, `localhost`."""
     try:
         ascii_form = idna.encode(host, uts46=True).decode()
         own_letters = idna.decode(ascii_form)
@@ -44,9 +44,9 @@ def _host(host: str) -> str:
 
 
 def spellings(typed: str) -> tuple[str, ...]:
-    """Every spelling under which an account may be kept: as typed, with the host's own letters, in ASCII.
+    """All spellings under which an account may be stored: as entered, with a Unicode domain, in ASCII.
 
-    Older versions kept the host as it was typed.
+    Older versions stored the domain as entered.
     """
     plain = typed.strip().lower()
     try:
@@ -57,7 +57,7 @@ def spellings(typed: str) -> tuple[str, ...]:
 
 
 def one_spelling(typed: str) -> str:
-    """The address in its one spelling; what is no address, in lower case."""
+    """The normalized address; an invalid one in lower case."""
     try:
         return canonical(typed)
     except ValueError:
@@ -65,7 +65,7 @@ def one_spelling(typed: str) -> str:
 
 
 def search_forms(text: str) -> tuple[str, ...]:
-    """A part of an address as it may be written in one that is kept: its host's labels in either spelling."""
+    """Part of an address in all the spellings a stored one may have: domain labels in Unicode or ASCII."""
     plain = text.strip().lower()
     forms = [plain]
     for convert in (_label_in_own_letters, _label_in_ascii):
@@ -89,9 +89,9 @@ def _label_in_ascii(label: str) -> str:
 
 
 def in_ascii(address: str) -> str:
-    """The address as a mail carries it. Raises ValueError unless it is one plain address.
+    """The address in ASCII for email headers. Raises ValueError unless it is a single valid address.
 
-    A host that is not in its one spelling is refused: the mail could reach somebody else than who is shown.
+    An address that isn't normalized is rejected: the email could reach someone other than the page shows.
     """
     local, _, host = address.rpartition("@")
     if not host.isascii():

@@ -1,8 +1,8 @@
-"""Exceptions for expected failures. Each message is a whole sentence that a customer may read."""
+"""Exceptions for expected failures. Each message is a whole sentence that customers may see."""
 
 
 class PanelError(Exception):
-    """An expected failure: `code` is stable for machines, `field` names the form field it is about."""
+    """An expected failure: `code` is stable for programs, `field` is the form field it is about."""
 
     code = "panel_error"
     http_status = 422
@@ -16,13 +16,13 @@ class PanelError(Exception):
 
 
 class BadInput(PanelError):
-    """Something typed or sent is not of the form it must have."""
+    """Invalid input."""
 
     code = "bad_input"
 
 
 class UnreadableText(BadInput):
-    """A field, a query or a header holds NUL or half of a surrogate pair."""
+    """A field, the query string or a header contains NUL or half of a surrogate pair."""
 
     code = "unreadable_text"
 
@@ -59,14 +59,14 @@ class InsufficientBalance(PanelError):
 
 
 class RequestIdUsed(PanelError):
-    """The same idempotency key came with other parameters."""
+    """The idempotency key was used before with other parameters."""
 
     code = "request_id_used"
     http_status = 409
 
 
 class TermsChanged(PanelError):
-    """The tool's terms moved between the form and the order."""
+    """The tool's terms have changed between form and order."""
 
     code = "terms_changed"
     http_status = 409
@@ -78,28 +78,28 @@ class IllegalTransition(PanelError):
 
 
 class StaleOrder(PanelError):
-    """Somebody else moved the order first."""
+    """Optimistic locking: the order has changed in the meantime."""
 
     code = "stale_order"
     http_status = 409
 
 
 class StaleForm(PanelError):
-    """What the form was about has moved since it was opened, perhaps by the form itself."""
+    """Optimistic locking: what the form is about has changed since it was opened, perhaps by the same form."""
 
     code = "stale_form"
     http_status = 409
 
 
 class ExpiredForm(PanelError):
-    """The form's token is missing or that of another session; nothing the form asks for was done."""
+    """CSRF token missing or of another session; nothing was done."""
 
     code = "expired_form"
     http_status = 403
 
 
 class NotFound(PanelError):
-    """Not there, or not yours: the answer is the same."""
+    """The record doesn't exist or belongs to someone else: the response is the same."""
 
     code = "not_found"
     http_status = 404
@@ -121,14 +121,14 @@ class EmailTaken(PanelError):
 
 
 class EmailNotConfirmed(PanelError):
-    """The account's email must be confirmed before this opens."""
+    """The account's email must be confirmed first."""
 
     code = "email_not_confirmed"
     http_status = 403
 
 
 class LinkIsSpent(PanelError):
-    """A mailed link that no longer works: used, replaced or expired."""
+    """A link from an email that no longer works: used, replaced or expired."""
 
     code = "link_is_spent"
     http_status = 410
@@ -156,13 +156,13 @@ class TooManyTries(PanelError):
 
 
 class BadCatalogue(PanelError):
-    """A catalogue file that cannot be imported; the message names file, line and field."""
+    """A catalogue file that can't be imported; the message names file, line and field."""
 
     code = "bad_catalogue"
 
 
 class ActionRefused(PanelError):
-    """An operator's action that the current state does not allow."""
+    """An operator's action that the current state doesn't allow."""
 
     code = "refused"
     http_status = 409

@@ -1,11 +1,11 @@
-"""Figures, moments and durations in the words that pages use."""
+"""Formatting of numbers, times and durations for pages."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 
 def count(number: int) -> str:
-    """A figure with thousands commas: `1,204`."""
+    """A number with thousands separators: `1,204`."""
     return f"{number:,}"
 
 
@@ -14,7 +14,7 @@ def when(at: datetime) -> str:
 
 
 def short(at: datetime, *, year: int) -> str:
-    """A moment in a table: `27 Nov, 02:49`, or `27 Nov 2025` when it is not of this year."""
+    """A time in a table: `27 Nov, 02:49`, or `27 Nov 2025` if it is not this year."""
     moment = _utc(at)
     return f"{moment.day} {moment:%b}, {moment:%H:%M}" if moment.year == year else f"{moment.day} {moment:%b %Y}"
 
@@ -29,7 +29,7 @@ def day(at: datetime) -> str:
 
 
 def iso(at: datetime) -> str:
-    """The moment as the `datetime` of a `time` element."""
+    """ISO 8601 for the `datetime` attribute of a `time` element."""
     return f"{_utc(at):%Y-%m-%dT%H:%M:%SZ}"
 
 

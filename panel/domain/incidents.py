@@ -1,4 +1,4 @@
-"""The phases of an incident and of planned work, and which may follow which."""
+"""Phases of incidents and of planned maintenance, and their transitions."""
 
 import re
 import unicodedata
@@ -9,7 +9,7 @@ MOST_SLUG_LENGTH = 60
 
 
 class Phase(StrEnum):
-    """Where the work on an incident stands. Planned work has one phase until it ends; its window says the rest."""
+    """Phase of an incident. Planned maintenance has one phase until it ends; its window says the rest."""
 
     INVESTIGATING = "investigating"
     IDENTIFIED = "identified"
@@ -30,7 +30,7 @@ class Phase(StrEnum):
         return _TONES[self]
 
     def may_become(self, next_phase: "Phase") -> bool:
-        """An open incident may move to any open phase or be resolved. Resolved is final."""
+        """Whether the transition is allowed: from any open phase to another one or to Resolved, which is final."""
         if self is Phase.RESOLVED:
             return False
         if self is Phase.PLANNED:
@@ -57,7 +57,7 @@ OPEN_PHASES = (Phase.INVESTIGATING, Phase.IDENTIFIED, Phase.MONITORING)
 
 
 def slug_of(title: str, *, day: date) -> str:
-    """The address of an incident: its day, and what of the title is plain letters and digits."""
+    """Slug of the incident's URL: its day, and the ASCII letters and digits of its title."""
     plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
     words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:MOST_SLUG_LENGTH].strip("-")
     return f"{day.isoformat()}-{words or 'incident'}"

@@ -1,6 +1,6 @@
-"""The link rule: a link is public, complete and of the form its tool asks for, before money moves.
+"""Link validation: public, complete and matching the tool's pattern, before any money moves.
 
-Links are kept in one canonical spelling: scheme and host in lower case, the rest as it was typed.
+Links are stored normalized: scheme and host in lower case, the rest as entered.
 """
 
 from functools import lru_cache
@@ -15,7 +15,7 @@ _SCHEMES = ("https", "http")
 
 
 def check_link(link: str, *, pattern: str, example: str, hint: str) -> str:
-    """The link in its canonical spelling. Raises BadLink that says what is wrong and how it should look."""
+    """Validate and normalize the link. Raises BadLink that says what is wrong and how it should look."""
     link = link.strip()
     should = f"It should look like {example}. {hint}".strip()
     if not link:
@@ -36,7 +36,7 @@ def check_link(link: str, *, pattern: str, example: str, hint: str) -> str:
 
 
 def canonical(link: str) -> str:
-    """The link without spaces around it, its scheme and host in lower case."""
+    """Normalize the link: no surrounding spaces, scheme and host in lower case."""
     scheme, separator, rest = link.strip().partition("://")
     if not separator:
         return link.strip()
@@ -64,7 +64,7 @@ def _check_address(link: str, *, should: str) -> None:
 
 
 def check_rule(*, pattern: str, example: str, counter_example: str, hint: str) -> None:
-    """Raises BadCatalogue when the rule is not usable: its good example must pass, its bad one must not."""
+    """Validate a tool's link rule: its good example must match and its bad one must not. Raises BadCatalogue."""
     fault = patterns.fault(pattern)
     if fault:
         raise BadCatalogue(f"link.pattern {fault}.")
@@ -76,9 +76,9 @@ def check_rule(*, pattern: str, example: str, counter_example: str, hint: str) -
 
 @lru_cache(maxsize=10_000)
 def stored_fault(pattern: str, example: str) -> str:
-    """Why a stored rule can't be used, as the end of a sentence about its pattern; empty for one that can.
+    """Why a stored rule is unusable, as the end of a sentence about its pattern; empty if it is usable.
 
-    A rule from before links were kept canonical and public may match none of the links that are taken now.
+    A rule from before links were normalized and public may match none of the links accepted now.
     """
     found = patterns.fault(pattern)
     if found or _passes(example, pattern=pattern, hint=""):
@@ -98,6 +98,6 @@ _SHOWN_END = 12
 
 
 def in_two(link: str) -> tuple[str, str]:
-    """A link as tables show it: without its scheme, in a start that may be cut and an end that stays."""
+    """A link split for tables, without its scheme: a start that may be truncated, and an end that stays visible."""
     shown = link.removeprefix("https://").removeprefix("http://")
     return (shown[:-_SHOWN_END], shown[-_SHOWN_END:]) if len(shown) > 2 * _SHOWN_END else (shown, "")

@@ -9,14 +9,14 @@ from urllib.parse import urlencode
 from panel.domain.date_range import Period, parse_day
 from panel.domain.errors import BadInput
 
-# The largest number that a row of the database can have.
+# The largest possible row id in the database.
 LARGEST_ID = 2**63 - 1
-# For a period without a first or a last day.
+# For a date range without a first or last day.
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2200, 12, 31)
 
 
 class BadFilters(BadInput):
-    """Something in the address cannot be read: a message for each field, under the empty name the rest."""
+    """Invalid query string: a message per field, and under the empty name for everything else."""
 
     code = "bad_filters"
 
@@ -27,14 +27,14 @@ class BadFilters(BadInput):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DaysAndPage:
-    """The days that narrow a list, and `after` which row its page begins. Each list adds what else narrows it."""
+    """Date range and pagination cursor (`after`) of a list. Each list adds its own filters."""
 
     first: date | None = None
     last: date | None = None
     after: int | None = None
 
     def named(self) -> Iterable[tuple[str, object]]:
-        """What else narrows the list: the name in the address, and the value, which is empty where it is not set."""
+        """Further filters: query parameter and value, empty if not set."""
         return ()
 
     @property
@@ -44,12 +44,12 @@ class DaysAndPage:
         return Period(self.first or FIRST_DAY, self.last or LAST_DAY)
 
     def pairs(self) -> list[tuple[str, str]]:
-        """What is set, as names and values of an address, without the page."""
+        """The filters that are set, as query parameters, without the page."""
         days = (("from", self.first and self.first.isoformat()), ("to", self.last and self.last.isoformat()))
         return [(name, str(value)) for name, value in (*self.named(), *days) if value]
 
     def query(self) -> str:
-        """The query string, the same for the same filters and page."""
+        """Query string; equal filters and page give an equal one."""
         page = [] if self.after is None else [("after", str(self.after))]
         return urlencode(self.pairs() + page)
 
@@ -59,7 +59,7 @@ class DaysAndPage:
 
 
 def days_of(given: Mapping[str, str], errors: dict[str, str]) -> tuple[date | None, date | None]:
-    """The first and the last day asked for; what cannot be read is said in `errors`."""
+    """The first and last day; what can't be parsed is added to `errors`."""
     first, last = (_day(given.get(name, ""), name, errors) for name in ("from", "to"))
     if first and last and first > last:
         errors["from"] = "The first day is after the last day. Swap them or change one."
@@ -67,7 +67,7 @@ def days_of(given: Mapping[str, str], errors: dict[str, str]) -> tuple[date | No
 
 
 def is_row_number(text: str) -> bool:
-    """Whether the text is a whole number that a row can have."""
+    """Whether the text is a valid row id."""
     return text.isascii() and text.isdigit() and len(text) <= 19 and 0 < int(text) <= LARGEST_ID
 
 

@@ -1,4 +1,4 @@
-"""Mail hosts that give addresses to everybody, where one person cannot make up any number of them."""
+"""Public email providers, where one person can't create any number of addresses."""
 
 _NAMES = """
     126.com 163.com aol.com bk.ru btinternet.com comcast.net duck.com fastmail.com free.fr gmail.com gmx.at gmx.de

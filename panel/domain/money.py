@@ -1,7 +1,7 @@
 """Money is an integer of nano-dollars (10⁻⁹), a price an integer of micro-dollars (10⁻⁶) per thousand.
 
-So quantity × price is the charge in nanos and nothing is ever rounded. Text is parsed here, once,
-at the edge, and printed here, once. No float and no Decimal takes part.
+So quantity × price is the charge in nanos, and nothing is ever rounded. All parsing and formatting of amounts is here,
+without float or Decimal.
 """
 
 import re
@@ -18,12 +18,12 @@ _AMOUNT = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,9}))?", re.ASCII)
 
 
 def parse_nanos(text: str) -> int:
-    """The amount written as `12.5`, in nanos. Raises BadMoney for anything else, signs and exponents included."""
+    """Parse an amount such as `12.5` into nanos. Raises BadMoney for anything else, also signs and exponents."""
     return _parse(text, digits=NANO_DIGITS)
 
 
 def parse_price_micros(text: str) -> int:
-    """The price per thousand written as `0.90`, in micros. Raises BadMoney when it is finer than a micro."""
+    """Parse a price per thousand such as `0.90` into micros. Raises BadMoney if it is finer than a micro."""
     return _parse(text, digits=MICRO_DIGITS)
 
 
@@ -39,7 +39,7 @@ def _parse(text: str, *, digits: int) -> int:
 
 
 def plain(nanos: int, *, least_digits: int = 2) -> str:
-    """The amount in digits: at least two after the point, then as many as are not zero."""
+    """The amount in digits: at least two decimals, and more if needed."""
     return _plain(nanos, digits=NANO_DIGITS, least_digits=least_digits)
 
 
@@ -56,7 +56,7 @@ def _plain(units: int, *, digits: int, least_digits: int) -> str:
 
 
 def shown(nanos: int, *, currency: str = "USD") -> str:
-    """The amount as a page shows it: `$1,204.864`."""
+    """The amount for pages: `$1,204.864`."""
     return _shown(plain(nanos), currency=currency)
 
 

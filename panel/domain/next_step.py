@@ -1,20 +1,20 @@
-"""What happens next with an order, and what its customer does: one answer from all the facts of the order.
+"""What happens next with an order, and what its customer can do, from all facts of the order.
 
-The status alone is not enough: an order that is Pending may be waiting for a paused provider, may be unconfirmed, or
-may have been asked to stop. Every page that says what happens next asks here.
+The status alone is not enough: a Pending order may be waiting for a paused provider, be unconfirmed, or have a
+cancellation requested. All pages that say what happens next use this.
 """
 
 from dataclasses import dataclass
 
 from panel.domain.status import Status
 
-# The states of a request to stop, as the database has them; "" without one.
+# States of a cancellation request, as stored; "" without one.
 ASKED, ACCEPTED = "asked", "accepted"
 
 
 @dataclass(frozen=True, slots=True)
 class NextStepFacts:
-    """What decides it. `is_held_back`: not sent yet, and its provider takes no orders at the moment."""
+    """The facts behind the next step. `is_held_back`: not sent yet, and the provider takes no orders right now."""
 
     status: Status
     is_unconfirmed: bool = False
@@ -26,9 +26,9 @@ class NextStepFacts:
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """The sentences for the order's own page, and the few words beside its status in a list; empty on the usual way.
+    """Sentences for the order page, and a short note beside the status in lists; empty in the normal case.
 
-    `is_usual`: nothing stands in the way, so that measured times say when to expect it.
+    `is_usual`: no delay, so that measured times say when to expect the next status.
     """
 
     you_do: str
@@ -40,7 +40,7 @@ _INCIDENT = "An incident is open that can delay this order."
 
 
 def next_step(facts: NextStepFacts) -> NextStep:
-    """What happens next: the most particular fact decides, and an open incident is said beside it."""
+    """The next step: the most specific fact decides, and an open incident is mentioned with it."""
     found = _without_incident(facts)
     if not (facts.has_incident and facts.status.is_moving):
         return found

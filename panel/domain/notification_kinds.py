@@ -6,7 +6,7 @@ from panel.domain.status import Status
 
 
 class Notice(StrEnum):
-    """A kind of notice. Those about how an order ended bear the name of its status."""
+    """A notification kind. Those about how an order ended have the status as their name."""
 
     COMPLETED = "completed"
     PARTIAL = "partial"
@@ -28,7 +28,7 @@ LABELS = {
 
 
 def parse_kinds(words: str) -> frozenset[Notice]:
-    """The kinds named in a text, separated by spaces; what is none is left out."""
+    """Parse space-separated kinds; unknown ones are ignored."""
     return frozenset(kind for kind in Notice if kind in words.split())
 
 

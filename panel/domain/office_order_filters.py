@@ -18,7 +18,7 @@ _OWN = {"q", "status", "tool", "from", "to", "after"}
 
 @dataclass(frozen=True, slots=True)
 class OfficeOrderFilters:
-    """What narrows the table: what a customer's history has, and whose orders, whose work, which queue."""
+    """Filters of the table: those of a customer's history, plus customer, assignee and queue."""
 
     filters: OrderFilters
     provider: int | None = None
@@ -35,11 +35,11 @@ class OfficeOrderFilters:
 
     @property
     def email(self) -> str:
-        """The search as an email address or a part of one; empty where it can be none."""
+        """The search as an email address or part of one; empty if it can't be one."""
         return self.filters.search.lower() if "@" in self.filters.search else ""
 
     def pairs(self) -> list[tuple[str, str]]:
-        """What is set, as names and values of an address, without the page."""
+        """The filters that are set, as query parameters, without the page."""
         own = (
             ("provider", str(self.provider) if self.provider is not None else ""),
             ("customer", self.customer),
@@ -52,12 +52,12 @@ class OfficeOrderFilters:
         return urlencode(self.pairs() + page)
 
     def at(self, after: int | None) -> "OfficeOrderFilters":
-        """The same on another page; None is the first."""
+        """The same filters on another page; None is the first."""
         return replace(self, filters=self.filters.at(after))
 
 
 def parse(given: Mapping[str, str], *, queues: tuple[str, ...]) -> OfficeOrderFilters:
-    """What the address asks for. Raises BadFilters with a message for each field that can't be read."""
+    """Parse the query string. Raises BadFilters with a message for each invalid field."""
     errors: dict[str, str] = {}
     filters = OrderFilters()
     try:

@@ -1,4 +1,4 @@
-"""Which orders of a history are asked for: what stands in the address, read strictly and written back in one way."""
+"""Filters of the order history in the query string, parsed strictly and serialized in one form."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ _SLUG = re.compile(r"[a-z0-9-]{1,100}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class OrderFilters(DaysAndPage):
-    """What narrows a history, and `after` which order the page begins."""
+    """Filters of a history, and its pagination cursor `after`."""
 
     status: Status | None = None
     tool: str = ""
@@ -23,7 +23,7 @@ class OrderFilters(DaysAndPage):
 
     @property
     def is_narrow(self) -> bool:
-        """Whether some orders may be left out, other than by the page."""
+        """Whether any filter other than the page is set."""
         return bool(self.status or self.tool or self.search or self.first or self.last)
 
     @property
@@ -32,7 +32,7 @@ class OrderFilters(DaysAndPage):
 
     @property
     def order_id(self) -> int | None:
-        """The order that the search names by its number, if it can be read so."""
+        """The order id in the search text, if there is one."""
         return number_named(self.search, thing="order")
 
     def named(self) -> Iterable[tuple[str, object]]:
@@ -40,13 +40,13 @@ class OrderFilters(DaysAndPage):
 
 
 def number_named(text: str, *, thing: str) -> int | None:
-    """The number in `62`, `#62`, `order 62` or `Order #62`, as our pages and mails write it; None for other text."""
+    """The number in `62`, `#62`, `order 62` or `Order #62`, as written on pages and in emails; None for other text."""
     found = re.fullmatch(rf"(?:{thing}\b)?\s*#?\s*({_ID.pattern})", text.strip(), re.ASCII | re.IGNORECASE)
     return int(found[1]) if found and int(found[1]) <= LARGEST_ID else None
 
 
 def parse(given: Mapping[str, str]) -> OrderFilters:
-    """The filters of an address; an empty value is none. Raises BadFilters with a message for each bad field."""
+    """Parse the query string; empty values are ignored. Raises BadFilters with a message for each invalid field."""
     errors: dict[str, str] = {}
     status, tool = given.get("status", "").strip(), given.get("tool", "").strip()
     search, after = given.get("q", "").strip(), given.get("after", "").strip()

@@ -1,7 +1,7 @@
-"""Regular expressions that operators write, matched by RE2: in linear time, so that none can hang a process.
+"""Operators' regular expressions, matched by RE2 in linear time, so that none can hang a process (ReDoS).
 
-Python's own `re` backtracks: one pattern and 24 letters can keep it busy for minutes. RE2 refuses what it could
-not match in linear time (look-around, back-references, `\\Z`), and a pattern that would grow too large.
+Python's own `re` backtracks: one pattern and 24 letters can keep it busy for minutes. RE2 rejects what it can't match
+in linear time (look-around, back-references, end-of-text escapes), and patterns that compile too large.
 """
 
 from functools import lru_cache
@@ -11,7 +11,7 @@ import re2
 from panel.domain.errors import BadInput
 
 MOST_LENGTH = 500
-# Bounds the compiled program: the longest link takes at most some 10 ms with any pattern that fits.
+# Limits the compiled program: the longest link takes at most about 10 ms with any pattern that fits.
 _MOST_MEMORY_BYTES = 256 * 1024
 _OPTIONS = re2.Options()
 _OPTIONS.max_mem = _MOST_MEMORY_BYTES
@@ -20,13 +20,13 @@ _OPTIONS.log_errors = False
 
 
 class BadPattern(BadInput):
-    """A pattern that can't be used; the message says why."""
+    """An unusable pattern; the message says why."""
 
     code = "bad_pattern"
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether the whole text matches the pattern. Raises BadPattern for a pattern that can't be used."""
+    """Whether the whole text matches. Raises BadPattern for an unusable pattern."""
     found = fault(pattern)
     if found:
         raise BadPattern(found)
@@ -38,7 +38,7 @@ def matches(pattern: str, text: str) -> bool:
 
 @lru_cache(maxsize=10_000)
 def fault(pattern: str) -> str:
-    """Why the pattern can't be used, as the end of a sentence; empty for one that can."""
+    """Why the pattern is unusable, as the end of a sentence; empty if it is usable."""
     if len(pattern) > MOST_LENGTH:
         return f"is longer than {MOST_LENGTH} characters"
     try:

@@ -1,7 +1,7 @@
-"""What a provider's report does to an order: the table of reports of DESIGN §3, and nothing else.
+"""The table of reports: what a provider's report changes about an order (DESIGN §3).
 
-A report is believed only as far as this table goes. What it does not know changes neither status nor
-money; it is kept as an event with the raw text and opens a review.
+A report is trusted only as far as this table goes. Anything else changes neither status nor money; it is stored as an
+event with the raw text and opens a review.
 """
 
 import re
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from panel.domain.status import Status
 
-# The words of the de-facto panel API, in any case and with either spelling of "canceled".
+# Status words of the common panel API, in lower case, with both spellings of "canceled".
 WORDS: dict[str, Status] = {
     **{status.label.lower(): status for status in Status if status is not Status.REFILL},
     "cancelled": Status.CANCELED,
@@ -24,13 +24,13 @@ _BELOW_ZERO = re.compile(r"-[0-9]{1,18}", re.ASCII)
 
 @dataclass(frozen=True)
 class Report:
-    """What a provider said about one order, as it said it: nothing here has been believed yet."""
+    """A provider's untrusted report about one order, as received."""
 
     status: object
     remains: object = None
     start_count: object = None
     reason: str = ""
-    # Whether this is the provider's refusal to say anything about the order.
+    # Whether the provider returned an error for this order.
     is_error: bool = False
 
     @property
@@ -42,7 +42,7 @@ class Report:
 
 @dataclass(frozen=True)
 class OrderProgress:
-    """How an order stands as we know it, before the report is read."""
+    """The order's progress before the report."""
 
     status: Status
     quantity: int
@@ -52,7 +52,7 @@ class OrderProgress:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What follows: the status and counts to write, and a review where something does not fit."""
+    """The resulting status and counts, and a review if something doesn't fit."""
 
     to: Status
     remains: int
@@ -66,7 +66,7 @@ class Verdict:
 
 
 def read_count(value: object, *, most: int | None = None) -> int | None:
-    """A strict whole number from an int or plain digits, at most `most`; None for anything else."""
+    """Strictly parse a whole number from an int or plain digits, at most `most`; None for anything else."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
@@ -77,23 +77,23 @@ def read_count(value: object, *, most: int | None = None) -> int | None:
 
 
 def read_running(value: object, *, most: int) -> int | None:
-    """The remains of an order that runs: below zero, more than the quantity was delivered and nothing remains."""
+    """Remains of a running order: negative means that more was delivered than ordered, and nothing remains."""
     is_below_zero = value < 0 if isinstance(value, int) else isinstance(value, str) and _BELOW_ZERO.fullmatch(value)
     return 0 if is_below_zero else read_count(value, most=most)
 
 
 def is_missing(value: object) -> bool:
-    """Whether a field was left out, or sent empty, which many panels do for an order that has not begun."""
+    """Whether a field is missing or empty; many panels send it empty before the order starts."""
     return value is None or (isinstance(value, str) and not value.strip())
 
 
 def read_word(value: object) -> Status | None:
-    """The status a provider's word means, or None for an unknown word or something that is no text."""
+    """The status for a provider's word, or None if it is unknown or not text."""
     return WORDS.get(value.strip().lower()) if isinstance(value, str) else None
 
 
 def judge(report: Report, standing: OrderProgress) -> Verdict:
-    """Decide by the table what one report does to an order that stands as given."""
+    """Judge one report about an order with this progress, by the table."""
     word = read_word(report.status)
     if word is None:
         return _bad(standing, "The provider used a word for the status that we do not know.")
@@ -117,7 +117,7 @@ def _bad(standing: OrderProgress, why: str) -> Verdict:
 
 
 def _after_the_end(word: Status, report: Report, standing: OrderProgress) -> Verdict:
-    """The same end told again is no news; any other word, or another count, contradicts what was settled."""
+    """A repeated final status is ignored; any other status or count contradicts the settlement and opens a review."""
     is_same_count = is_missing(report.remains) or read_count(report.remains) == standing.remains
     told_again = word is standing.status and (word is Status.CANCELED or is_same_count)
     if told_again:
@@ -144,7 +144,7 @@ def _ending(word: Status, report: Report, standing: OrderProgress) -> Verdict:
         odd = f"The provider says Completed with {said} remaining." if said else None
         return Verdict(to=word, remains=counted or 0, start_count=start, review=odd)
     if word is Status.CANCELED:
-        # Panels commonly say 0 remaining of an order that never ran: only a count in between is believed.
+        # Panels often report 0 remaining for an order that never started, so only a partial count is trusted.
         odd = f"The provider says Canceled with {counted} of {standing.quantity} remaining." if is_between else None
         remains = counted if counted and is_between else standing.quantity
         return Verdict(to=word, remains=remains, start_count=start, review=odd)

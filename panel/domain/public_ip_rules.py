@@ -1,7 +1,7 @@
-"""Which addresses that customers choose may be called: those of the public internet, and no other.
+"""SSRF protection: customers' webhook URLs may only reach public IP addresses.
 
-An address passes only when it lies in a range that is given out to the public and in none of the special
-ones (RFC 6890 and the registries behind it). What is not known to be public is refused, in every spelling.
+An address passes only if it lies in a range allocated to the public internet, and in no special-purpose range (RFC 6890
+and its registries). Anything not known to be public is rejected, in every spelling.
 """
 
 import ipaddress
@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 from panel.domain.errors import BadInput
 
 LONGEST_URL = 500
-# Where a web server of the public listens. Any other port would let a customer try the ports of a machine.
+# Ports of public web servers. With other ports a customer could scan a machine's ports.
 PORTS = (443, 80)
 EXAMPLE = "https://panel.example.com/webhooks"
 
@@ -25,9 +25,9 @@ _SPECIAL_V4 = tuple(
         (
             "0.0.0.0/8",  # this network
             "10.0.0.0/8",
-            "100.64.0.0/10",  # behind a carrier's NAT
+            "100.64.0.0/10",  # carrier-grade NAT
             "127.0.0.0/8",
-            "169.254.0.0/16",  # link-local, and the machines' own metadata
+            "169.254.0.0/16",  # link-local, with cloud metadata services
             "172.16.0.0/12",
             "192.0.0.0/24",  # protocol assignments
             "192.0.2.0/24",  # documentation
@@ -50,15 +50,15 @@ _SPECIAL_V6 = tuple(
         (
             "2001::/23",  # protocol assignments: Teredo, ORCHID, benchmarks
             "2001:db8::/32",  # documentation
-            "2002::/16",  # 6to4, which holds any IPv4 address
+            "2002::/16",  # 6to4, which can embed any IPv4 address
             "2620:4f:8000::/48",  # AS112
-            "3ffe::/16",  # given back
+            "3ffe::/16",  # deprecated
             "3fff::/20",  # documentation
         ),
     )
 )
 
-# Domains that only a home's or a company's own network knows (RFC 6761, RFC 6762, RFC 8375, and ICANN's `internal`).
+# Domains of local networks only (RFC 6761, RFC 6762, RFC 8375, and ICANN's `internal`).
 _LOCAL_DOMAINS = (
     "localhost",
     "localdomain",
@@ -74,12 +74,12 @@ _LOCAL_DOMAINS = (
     "invalid",
 )
 _LABEL = re.compile(r"[\w-]{1,63}")
-# A host whose last part looks so is an address to every browser: `2130706433`, `0x7f.1` and `0177.0.0.1` are one.
+# Browsers read such a host as an IPv4 address: `2130706433`, `0x7f.1` and `0177.0.0.1` are all one.
 _NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 
 
 def read_pairs(text: str) -> Pairs:
-    """The `ip:port` pairs of a setting, such as `127.0.0.1:8210,[::1]:8210`. Raises ValueError."""
+    """Parse the `ip:port` pairs of a setting, such as `127.0.0.1:8210,[::1]:8210`. Raises ValueError."""
     pairs = set()
     for written in re.split(r"[\s,]+", text.strip()) if text.strip() else ():
         host, _, port = written.rpartition(":")
@@ -88,17 +88,17 @@ def read_pairs(text: str) -> Pairs:
 
 
 def is_public(address: Address) -> bool:
-    """Whether the address belongs to the public internet."""
+    """Whether the IP address belongs to the public internet."""
     if isinstance(address, ipaddress.IPv4Address):
         return not any(address in network for network in _SPECIAL_V4)
     return address in _PUBLIC_V6 and not any(address in network for network in _SPECIAL_V6)
 
 
 def is_public_host(host: str) -> bool:
-    """Whether the host, as it is written, can be on the public internet.
+    """Whether the host, as written, can be on the public internet.
 
-    A name has two parts or more and is in no local domain; what it leads to is only known to a resolver. An address
-    is public and in its usual spelling. Full-width digits and dots are read as what browsers make of them.
+    A name needs two labels or more, outside the local domains; what it resolves to is checked later. An IP address must
+    be public and in its canonical form. Full-width digits and dots are read like browsers read them.
     """
     plain = unicodedata.normalize("NFKC", host).lower().replace("\N{IDEOGRAPHIC FULL STOP}", ".").removesuffix(".")
     labels = plain.split(".")
@@ -111,7 +111,7 @@ def is_public_host(host: str) -> bool:
 
 
 def _address(written: str) -> Address | None:
-    """The address, an IPv4 one in an IPv6 coat as what it is; None for text that is none, and for one with a zone."""
+    """The IP address, with an IPv4-mapped one as IPv4; None for other text, and for an address with a zone."""
     try:
         address: Address = ipaddress.ip_address(written)
     except ValueError:
@@ -122,10 +122,10 @@ def _address(written: str) -> Address | None:
 
 
 def allowed(written: str, *, port: int, is_tls: bool, test_hosts: Pairs) -> str | None:
-    """The resolved address in the spelling to connect to, or None where it may not be called.
+    """The resolved address to connect to, or None if it isn't allowed.
 
-    An IPv4 address in an IPv6 coat is judged, and called, as what it is. Without TLS, and on other ports than those
-    of the web, only test hosts pass.
+    An IPv4-mapped IPv6 address is checked, and connected to, as IPv4. Without TLS, and on other ports than those of the
+    web, only test hosts pass.
     """
     address = _address(written)
     if address is None:
@@ -136,9 +136,9 @@ def allowed(written: str, *, port: int, is_tls: bool, test_hosts: Pairs) -> str 
 
 
 def check_url(url: str, *, test_hosts: Pairs) -> str:
-    """A customer's address without spaces around it. Raises BadInput with a sentence for the field `url`.
+    """Validate a customer's webhook URL. Raises BadInput with the field `url`.
 
-    What a name leads to is only known at the call, and checked there.
+    What a name resolves to is checked when it is called.
     """
     url = url.strip()
     parts, port = _split(url)
@@ -151,7 +151,7 @@ def check_url(url: str, *, test_hosts: Pairs) -> str:
         raise BadInput("The address must start with https://.", field="url")
     if not is_public_host(host):
         raise BadInput("This address is not on the public internet.", field="url")
-    # A name may lead to a test host, whose port is then judged with the address.
+    # A name may resolve to a test host; its port is then checked together with the address.
     if port not in PORTS and all(port != of_test_host for _, of_test_host in test_hosts):
         raise BadInput(f"Webhooks go to port 443. Leave out the port {port}.", field="url")
     return url
@@ -161,7 +161,7 @@ def _split(url: str) -> tuple[SplitResult, int]:
     malformed = BadInput(f"The address must look like {EXAMPLE}.", field="url")
     if len(url) > LONGEST_URL:
         raise BadInput(f"The address must have at most {LONGEST_URL} signs.", field="url")
-    # Two readers of one odd address could see two hosts in it, so that odd ones are refused.
+    # Two URL parsers may find different hosts in an unusual URL, so unusual ones are rejected.
     if not url.isascii() or not url.isprintable() or re.search(r"[\s\\<>\"^`{|}]", url):
         raise malformed
     try:
@@ -177,6 +177,6 @@ def _split(url: str) -> tuple[SplitResult, int]:
 
 
 def _literal(host: str) -> str | None:
-    """The host as an address, if it is one in the usual spelling."""
+    """The host as an IP address, if it is one in canonical form."""
     address = _address(host)
     return None if address is None else str(address)

@@ -1,4 +1,4 @@
-"""When an order's refill may be asked for, and the words of a refill task."""
+"""Refill window, and the states of a refill."""
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -7,7 +7,7 @@ from panel.domain.status import Status
 
 
 class RefillState(StrEnum):
-    """A refill task: requested → running → completed | refused."""
+    """A refill's states: requested → running → completed | refused."""
 
     REQUESTED = "requested"
     RUNNING = "running"
@@ -34,7 +34,7 @@ _API_WORDS = {
     RefillState.REFUSED: "Rejected",
 }
 
-# What providers say of a refill, in lower case.
+# Providers' words for a refill's state, in lower case.
 REPORTED_STATES = {word.lower(): state for state, word in _API_WORDS.items()} | {
     "inprogress": RefillState.RUNNING,
     "processing": RefillState.RUNNING,
@@ -44,14 +44,14 @@ REPORTED_STATES = {word.lower(): state for state, word in _API_WORDS.items()} | 
 
 
 def window_ends(*, completed_at: datetime, refill_days: int) -> datetime:
-    """The last moment at which a refill may be asked for, counted from the first Completed."""
+    """The end of the refill window, counted from the first Completed."""
     return completed_at.astimezone(UTC) + timedelta(days=refill_days)
 
 
 def why_not(
     *, status: Status, refill_days: int | None, completed_at: datetime | None, is_open: bool, now: datetime
 ) -> str | None:
-    """Why a refill cannot be asked for now, as a sentence for the customer; None when it can."""
+    """Why a refill can't be requested now, as a sentence for the customer; None if it can."""
     if refill_days is None:
         return "This tool does not offer refill."
     if is_open or status is Status.REFILL:

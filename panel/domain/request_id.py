@@ -1,4 +1,4 @@
-"""How an order's request id says where the request came from: orders of the API have ids apart from those of forms."""
+"""Request id namespaces: idempotency keys from the API never collide with those from forms."""
 
 OF_API = "api:"
 API_NAMED = f"{OF_API}request:"
@@ -6,5 +6,5 @@ API_UNNAMED = f"{OF_API}key:"
 
 
 def named_by_reseller(request_id: str) -> str | None:
-    """The request id as a program sent it to the API; None for an order that came otherwise, or without one."""
+    """The request id an API client sent; None for an order without one, or from elsewhere."""
     return request_id.removeprefix(API_NAMED) if request_id.startswith(API_NAMED) else None

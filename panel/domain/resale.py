@@ -1,7 +1,7 @@
-"""Resale price: a provider's rate, exchanged into our currency, with the margin on it.
+"""Resale price: the provider's rate, converted to our currency, plus the margin.
 
-Exact integers from the text to the price, no float and no Decimal. The one rounding is at the end: up to a whole
-micro-dollar per thousand, so that no price is ever below its cost.
+Exact integers throughout, without float or Decimal. It is rounded once, at the end: up to a whole micro-dollar per
+thousand, so that no price is below its cost.
 """
 
 import re
@@ -9,7 +9,7 @@ import re
 from panel.domain import pricing
 from panel.domain.errors import BadInput
 
-# A rate is kept in units of 10⁻¹⁸ per thousand while it is worked with.
+# Rates are integers of 10⁻¹⁸ per thousand.
 RATE_DIGITS = 18
 RATE_UNITS_A_MICRO = 10**12
 EXCHANGE_DIGITS = 9
@@ -18,7 +18,7 @@ MARGIN_DIGITS = 4
 ONE_PERCENT = 10_000
 PARTS_OF_ONE = 100 * ONE_PERCENT
 MOST_PERCENT = 1_000
-# A provider's number is cut to 40 characters when its answer is read, so that a longer one may not be whole.
+# A provider's number is truncated to 40 characters when parsed, so a longer one may be incomplete.
 LONGEST_RATE = 39
 MOST_EXPONENT = 40
 
@@ -29,7 +29,7 @@ _NAMES = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "₹": "INR", "�
 
 
 def read_rate(text: str) -> int:
-    """A provider's rate such as `0.90`, `0.5000000000` or `1e-05`, in units of 10⁻¹⁸. Raises ValueError."""
+    """Parse a provider's rate such as `0.90`, `0.5000000000` or `1e-05` into units of 10⁻¹⁸. Raises ValueError."""
     text = text.strip()
     match = _RATE.fullmatch(text) if len(text) <= LONGEST_RATE else None
     whole, part, exponent = match.groups("") if match else ("", "", "")
@@ -47,12 +47,12 @@ def read_rate(text: str) -> int:
 
 
 def micros_of(rate: int) -> int:
-    """The rate in millionths per thousand, to the millionth above."""
+    """The rate in millionths per thousand, rounded up."""
     return -(-rate // RATE_UNITS_A_MICRO)
 
 
 def read_margin(text: str) -> int:
-    """A margin such as `20%` or `12.5%`, in millionths. Raises BadInput."""
+    """Parse a margin such as `20%` or `12.5%` into millionths. Raises BadInput."""
     match = _MARGIN.fullmatch(text.strip())
     if match is None or int(match.group(1)) > MOST_PERCENT:
         raise BadInput(f"Write the margin in percent, such as 20% or 12.5%, at most {MOST_PERCENT}%.", field="margin")
@@ -60,12 +60,12 @@ def read_margin(text: str) -> int:
 
 
 def shown_margin(millionths: int) -> str:
-    """The margin as `read_margin` takes it: `12.5%`."""
+    """Format a margin for `read_margin`: `12.5%`."""
     return f"{_digits(millionths, MARGIN_DIGITS)}%"
 
 
 def read_exchange(text: str) -> int:
-    """How much of our currency one of the provider's is worth, such as `1.0825`, in nanos. Raises BadInput."""
+    """Parse an exchange rate such as `1.0825` (ours for one of the provider's) into nanos. Raises BadInput."""
     match = _EXCHANGE.fullmatch(text.strip())
     nanos = 0 if match is None else int(match.group(1) + (match.group(2) or "").ljust(EXCHANGE_DIGITS, "0"))
     if not nanos:
@@ -74,7 +74,7 @@ def read_exchange(text: str) -> int:
 
 
 def shown_exchange(nanos: int) -> str:
-    """The rate of exchange as `read_exchange` takes it."""
+    """Format an exchange rate for `read_exchange`."""
     return _digits(nanos, EXCHANGE_DIGITS)
 
 
@@ -85,7 +85,7 @@ def _digits(units: int, digits: int) -> str:
 
 
 def price_micros(rate: int, *, exchange_nanos: int, margin_millionths: int) -> int:
-    """The price per thousand in our micro-dollars, rounded up once."""
+    """The price per thousand in micro-dollars, rounded up once."""
     exact = rate * exchange_nanos * (PARTS_OF_ONE + margin_millionths)
     return -(-exact // (RATE_UNITS_A_MICRO * NO_EXCHANGE * PARTS_OF_ONE))
 
@@ -95,7 +95,7 @@ def is_sellable(micros: int) -> bool:
 
 
 def currency_named(text: object) -> str:
-    """A currency by its letters, such as `USD`; empty where the text names none."""
+    """Currency code such as `USD`; empty if the text isn't a known currency."""
     word = text.strip().upper() if isinstance(text, str) else ""
     word = _NAMES.get(word, word)
     return word if 0 < len(word) <= 10 and word.isascii() and word.isalnum() else ""

@@ -1,4 +1,4 @@
-"""How the charge of an order is divided when the order ends."""
+"""Settlement: how the charge of an order is divided when the order ends."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,14 @@ from panel.domain.status import ChargeState, Status
 
 @dataclass(frozen=True)
 class Settlement:
-    """What is kept and what goes back, in nanos. Together they are the charge, or nothing while it is held."""
+    """Kept and returned amounts in nanos. They add up to the charge, or are both 0 while it is on hold."""
 
     kept_nanos: int
     returned_nanos: int
 
 
 def settle(status: Status, *, quantity: int, remains: int, price_micros_per_thousand: int) -> Settlement:
-    """Divide the charge as the status says. Raises ValueError for remains outside 0..quantity."""
+    """Divide the charge by the status. Raises ValueError for remains outside 0..quantity."""
     if not 0 <= remains <= quantity:
         raise ValueError(f"remains {remains} is outside 0..{quantity}")
     charge = quantity * price_micros_per_thousand

@@ -1,8 +1,8 @@
-"""The one table of statuses and of the ways between them (DESIGN §3).
+"""Order statuses and their transitions, the single source for both (DESIGN §3).
 
-Everything that speaks of a status reads it here: the database's CHECK, badges, filters, help pages,
-the lifecycle drawing, the API's words and the stylesheet's tones. Writing one of these facts a second
-time is a defect; `tests/rules/test_status_readers.py` binds each reader.
+Everything about statuses is read from here: the database's CHECK, badges, filters, help pages, the lifecycle diagram,
+the API's words and the stylesheet's tones. Don't write one of these facts a second time;
+`tests/rules/test_status_readers.py` checks each reader.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """The seven stages of an order, in the order in which a customer meets them."""
+    """The seven order statuses, in the order in which a customer meets them."""
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -30,22 +30,22 @@ class Status(StrEnum):
 
     @property
     def slug(self) -> str:
-        """The word in addresses: `in-progress`."""
+        """The status in URLs: `in-progress`."""
         return self.value.replace("_", "-")
 
     @property
     def api_word(self) -> str:
-        """The word of the resellers' API, which knows six: an order in Refill is Completed there."""
+        """The status in the resellers' API, which has six: an order in Refill is Completed there."""
         return Status.COMPLETED.label if self is Status.REFILL else self.label
 
     @property
     def is_open(self) -> bool:
-        """Whether money is still held for an order in this status."""
+        """Whether money is on hold for an order in this status."""
         return FACTS[self].money is ChargeState.HELD
 
     @property
     def is_moving(self) -> bool:
-        """Whether the order may still change without the customer doing anything."""
+        """Whether the order can still change without the customer doing anything."""
         return self.is_open or self is Status.REFILL
 
     @property
@@ -56,12 +56,12 @@ class Status(StrEnum):
         return to in FACTS[self].next
 
     def is_behind(self, other: "Status") -> bool:
-        """Whether this stage of delivery comes before the other on the usual way."""
+        """Whether this status comes before the other one in a normal delivery."""
         return USUAL_PATH.index(self) < USUAL_PATH.index(other)
 
 
 class ChargeState(StrEnum):
-    """Where the charge of an order is while the order has a status."""
+    """Where the charge of an order is, given its status."""
 
     HELD = "held"
     KEPT = "kept"
@@ -71,7 +71,7 @@ class ChargeState(StrEnum):
 
 @dataclass(frozen=True)
 class StatusFacts:
-    """What is true of every order in one status."""
+    """Facts about all orders in a status."""
 
     label: str
     tone: str
@@ -156,10 +156,10 @@ FIRST = Status.PENDING
 
 
 def possible_sources(status: Status) -> tuple[Status, ...]:
-    """The statuses an order may have had just before this one."""
+    """The statuses from which an order can move to this one."""
     return tuple(before for before in Status if before.may_become(status))
 
 
 def from_slug(slug: str) -> Status | None:
-    """The status of an address word such as `in-progress`, or None."""
+    """The status with this slug, or None."""
     return next((status for status in Status if status.slug == slug), None)

@@ -1,6 +1,6 @@
-"""Lifecycle diagram: boxes, arrows and the same in words, all from the status table.
+"""Lifecycle diagram: boxes, arrows and a text alternative, all from the status table.
 
-An arrow that only skips a stage (a check can miss one) is folded: only the words mention it.
+An arrow that only skips a status (polling can miss one) is left out of the picture and mentioned in the text.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ COLUMNS = (78, 256, 434, 612)
 BOTH_WAYS_APART = 14
 CORRIDOR = 100
 
-# Where each box stands: the usual way above, the other ends and the top-up below.
+# Positions of the boxes: the normal path on top, other final statuses and Refill below.
 CENTERS: dict[Status, tuple[int, int]] = {
     **{status: (x, UPPER) for status, x in zip(USUAL_PATH, COLUMNS, strict=True)},
     Status.CANCELED: (COLUMNS[1], LOWER),
@@ -27,7 +27,7 @@ Pair = tuple[Status, Status]
 
 @dataclass(frozen=True)
 class Node:
-    """One box; `corner` is round for what moves and square for what has ended."""
+    """A box; `corner` is round for active statuses and square for final ones."""
 
     status: Status
     left: int
@@ -38,7 +38,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Arrow:
-    """One arrow, as the `d` of an SVG path. Those off the usual way are `is_aside`."""
+    """An arrow, as the `d` of an SVG path. Those outside the normal path are `is_aside`."""
 
     pair: Pair
     path: str
@@ -47,7 +47,7 @@ class Arrow:
 
 @dataclass(frozen=True)
 class Drawing:
-    """Everything that the template prints."""
+    """All template variables."""
 
     nodes: tuple[Node, ...]
     arrows: tuple[Arrow, ...]
@@ -55,12 +55,12 @@ class Drawing:
 
 
 def pairs() -> tuple[Pair, ...]:
-    """Every move that the table allows."""
+    """All transitions in the table."""
     return tuple((before, after) for before in Status for after in FACTS[before].next)
 
 
 def is_folded(pair: Pair) -> bool:
-    """Whether the move only skips a stage that could have come between. To be canceled skips nothing."""
+    """Whether the transition only skips a status in between. Cancellation skips none."""
     before, after = pair
     if before not in USUAL_PATH or after.facts.money is ChargeState.RETURNED:
         return False
@@ -77,7 +77,7 @@ def folded_pairs() -> tuple[Pair, ...]:
 
 
 def drawing(here: Status | None = None) -> Drawing:
-    """The drawing with the given status marked, for a page that is about it."""
+    """The diagram with this status highlighted."""
     return Drawing(
         nodes=tuple(_node(status, is_here=status is here) for status in Status),
         arrows=tuple(_arrow(pair) for pair in shown_pairs()),
@@ -86,7 +86,7 @@ def drawing(here: Status | None = None) -> Drawing:
 
 
 def words(here: Status | None = None) -> str:
-    """The whole drawing in sentences, and the folded moves with it."""
+    """Text alternative of the diagram, including the transitions left out of the picture."""
     moves = [f"{status.label} becomes {_either(status.facts.next)}." for status in Status if status.facts.next]
     ends = [status.label for status in Status if status.is_final]
     skips = "; ".join(f"{before.label} to {after.label}" for before, after in folded_pairs())

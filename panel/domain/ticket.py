@@ -9,13 +9,13 @@ from panel.domain.errors import BadInput
 LONGEST_SUBJECT = 120
 LONGEST_TEXT = 5_000
 
-# Signs that make a line read in another direction than it is written: a subject stands inside our own sentences.
+# Bidirectional control characters. They are rejected because a subject is embedded in our own sentences.
 _TURNS_DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _LINE_ENDS = re.compile(r"\r\n?")
 
 
 class TicketKind(StrEnum):
-    """What a ticket is about, as its customer chose."""
+    """What a ticket is about, chosen by its customer."""
 
     ORDER = "order"
     MONEY = "money"
@@ -28,7 +28,7 @@ class TicketKind(StrEnum):
 
 
 class TicketState(StrEnum):
-    """Who must act next. The words are said from the customer's side; the office has its own."""
+    """Who must act next. The labels are for customers; the office has its own."""
 
     WAITING_FOR_US = "waiting_for_us"
     WAITING_FOR_YOU = "waiting_for_you"
@@ -57,7 +57,7 @@ class TicketState(StrEnum):
 
 
 class EntryKind(StrEnum):
-    """A line of a thread. Notes are the operators' own and are shown to no customer."""
+    """Kind of thread entry. Notes are internal and never shown to customers."""
 
     MESSAGE = "message"
     NOTE = "note"
@@ -89,7 +89,7 @@ _OFFICE_LABELS = {
 
 
 def checked_subject(typed: str) -> str:
-    """The subject as it is kept: one line of plain signs. Raises BadInput."""
+    """Validate the subject: one line without control characters. Raises BadInput."""
     subject = typed.strip()
     if not subject:
         raise BadInput("The subject is missing. Say in a few words what it is about.", field="subject")
@@ -106,7 +106,7 @@ def checked_subject(typed: str) -> str:
 
 
 def checked_text(typed: str, *, field: str = "text") -> str:
-    """The text as it is kept, its lines ended alike. Raises BadInput about the field."""
+    """Validate the text and normalize its line endings. Raises BadInput with the field."""
     text = _LINE_ENDS.sub("\n", typed).strip()
     if not text:
         raise BadInput("The text is missing. Write at least a few words.", field=field)
@@ -126,5 +126,5 @@ def checked_text(typed: str, *, field: str = "text") -> str:
 
 
 def _is_control(sign: str) -> bool:
-    """Whether this is NUL or another control sign, a separator of lines, or half of a broken pair."""
+    """Whether this is a control character, a line separator, or half of a surrogate pair."""
     return unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp")

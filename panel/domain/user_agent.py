@@ -29,7 +29,7 @@ _SYSTEMS = (
 
 
 def device_of(user_agent: str) -> str:
-    """A few words such as "Firefox on Linux". What is not known by name stays "Unknown device"."""
+    """Short name such as "Firefox on Linux", or "Unknown device"."""
     browser = _first(user_agent, _BROWSERS)
     system = _first(user_agent, _SYSTEMS)
     if browser and system:
@@ -38,7 +38,7 @@ def device_of(user_agent: str) -> str:
 
 
 def network_of(address: str | None) -> str:
-    """The /24 (IPv4) or /48 (IPv6) that an address lies in: enough to know a place and to count tries."""
+    """The /24 (IPv4) or /48 (IPv6) of an IP address: precise enough for a location and for rate limits."""
     try:
         parsed = ip_address(address or "")
     except ValueError:

