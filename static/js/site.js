@@ -64,13 +64,24 @@ document.addEventListener("click", (event) => {
 
 document.documentElement.dataset.scripts = "on";
 
+// Code that is worth copying gets its button here.
+for (const code of document.querySelectorAll("[data-copied]")) {
+  const button = document.createElement("button");
+  button.className = "code__copy";
+  button.type = "button";
+  button.dataset.copies = "";
+  button.textContent = "Copy";
+  button.setAttribute("aria-label", `Copy ${code.parentElement.getAttribute("aria-label")}`);
+  code.before(button);
+}
+
 // A copy button says that it has copied, then goes back to its name.
 const COPIED_SHOWN_MS = 2000;
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest?.("[data-copies]");
   if (!button) return;
-  await navigator.clipboard.writeText(button.dataset.copies || button.parentElement.querySelector("code").textContent);
+  await navigator.clipboard.writeText(button.dataset.copies || button.parentElement.querySelector("pre").textContent);
   const words = button.textContent;
   if (words === "Copied") return;
   button.textContent = "Copied";

@@ -165,7 +165,7 @@ def test_page_has_contents_one_language_at_a_time_and_copy_buttons(client: Flask
     examples = sum(len(action.ways) for action in ACTIONS.values())
     counts = {name: len(re.findall(rf'<section [^>]*data-language="{name}"', main)) for name, _ in languages}
     assert counts == {"curl": examples, "python": examples + 1, "php": examples + 1}
-    assert main.count("data-copies") == main.count("<pre")
+    assert main.count("data-copied") == main.count("<pre")
     assert main.count("services are our tools") == 1
     assert "<code>email_not_confirmed</code>" in main
 
