@@ -90,7 +90,7 @@ def words(here: Status | None = None) -> str:
     moves = [f"{status.label} becomes {_either(status.facts.next)}." for status in Status if status.facts.next]
     ends = [status.label for status in Status if status.is_final]
     skips = "; ".join(f"{before.label} to {after.label}" for before, after in folded_pairs())
-    parts = [*moves, f"{' and '.join(ends)} are final.", f"Not drawn, since they only skip a stage: {skips}."]
+    parts = [*moves, f"{' and '.join(ends)} are final.", f"Not shown, since they only skip a status: {skips}."]
     if here is not None:
         parts.append(f"This page is about {here.label}.")
     return " ".join(parts)

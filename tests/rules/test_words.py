@@ -31,14 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "tests/rules/test_words.py": {"*"},
     "tests/rules/test_documents.py": {"*"},
     "tests/rules/test_page_words.py": {"*"},
-    # Sentences that customers read: rewritten with the pages (issue 11).
-    "panel/blueprints/account/email.py": {"works no more"},
-    "panel/blueprints/account/notifications.py": {"works no more"},
-    "panel/blueprints/account/password_reset.py": {"works no more"},
-    "panel/domain/status_diagram.py": {"drawn"},
-    "panel/services/accounts/email_changes.py": {"works no more"},
-    "panel/services/accounts/email_links.py": {"works no more"},
-    "panel/services/accounts/two_factor.py": {"anew"},
+    # A rule for content that forbids the word.
     "tests/content/rules.py": {"unasked"},
 }
 

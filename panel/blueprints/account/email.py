@@ -51,7 +51,7 @@ def send_again() -> ResponseReturnValue:
             is_sent = email_changes.ask_to_confirm(current_user.id, now=utc_now())
     except PanelError as error:
         return refused(_page(error), error)
-    flash("The link is on its way. Older links work no more." if is_sent else "Your email is confirmed already.")
+    flash("The link is on its way. Older links no longer work." if is_sent else "Your email is confirmed already.")
     return redirect(url_for("emails.show"), code=303)
 
 
@@ -105,7 +105,7 @@ def open_change(token: str) -> ResponseReturnValue:
 
 
 def _spent() -> Response:
-    return token_page("account/email/spent.html", error=LinkIsSpent("This link works no more."))
+    return token_page("account/email/spent.html", error=LinkIsSpent("This link no longer works."))
 
 
 def _done(title: str, text: str) -> Response:

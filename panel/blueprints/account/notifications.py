@@ -63,4 +63,4 @@ def _labels(kinds: frozenset[Notice]) -> list[str]:
 
 
 def _unknown() -> Response:
-    return token_page("account/notifications/unknown.html", error=LinkIsSpent("This link works no more."))
+    return token_page("account/notifications/unknown.html", error=LinkIsSpent("This link no longer works."))

@@ -71,7 +71,7 @@ def _ends() -> dict[str, bool]:
 def _set_password(token: str, password: str, *, ends: dict[str, bool]) -> None:
     link = password_reset.find(token, now=utc_now())
     if link is None:
-        raise LinkIsSpent("This link works no more. Nothing was changed.")
+        raise LinkIsSpent("This link no longer works. Nothing was changed.")
     users.check_new_password(password, email=link.email, site_name=current_app.config["PANEL"].site_name)
     password_hash = users.hash_password(password)
     with transaction():
@@ -83,7 +83,7 @@ def _set_password(token: str, password: str, *, ends: dict[str, bool]) -> None:
 def _form(token: str, error: PanelError | None = None) -> Response:
     link = password_reset.find(token, now=utc_now())
     if link is None:
-        return token_page("account/reset/spent.html", error=LinkIsSpent("This link works no more."))
+        return token_page("account/reset/spent.html", error=LinkIsSpent("This link no longer works."))
     return token_page(
         "account/reset/form.html",
         error=error,

@@ -79,7 +79,7 @@ def confirm(token: str, *, now: datetime) -> None:
     link = email_links.use(token, LinkPurpose.CONFIRM, now=now)
     same = update(User).where(User.id == link.user_id, User.email == link.email, User.closed_at.is_(None))
     if not execute_write(same.values(email_confirmed_at=now)):
-        raise LinkIsSpent("This link works no more: the account has another email now.")
+        raise LinkIsSpent("This link no longer works: the account has another email now.")
     customer_version.bump([link.user_id])
 
 
@@ -173,13 +173,13 @@ def open_side(token: str, *, now: datetime) -> Opened:
     """Open one of the two links; the second one completes the change. Raises LinkIsSpent."""
     side = find_side(token, now=now)
     if side is None:
-        raise LinkIsSpent("This link works no more: it was used, it is too old, or a newer change took its place.")
+        raise LinkIsSpent("This link no longer works: it was used, it expired, or a newer change replaced it.")
     # Locked, so that two links opened at the same time see each other.
     asked = db.session.execute(
         lock_rows(select(EmailChange).where(EmailChange.id == side.change.id)).execution_options(populate_existing=True)
     ).scalar_one()
     if asked.ended_at is not None:
-        raise LinkIsSpent("This link works no more: the change has been made, or a newer one took its place.")
+        raise LinkIsSpent("This link no longer works: the change was made, or a newer one replaced it.")
     if side.is_new:
         asked.new_opened_at = asked.new_opened_at or now
     else:
@@ -199,7 +199,7 @@ def _make(asked: EmailChange, *, now: datetime) -> Opened:
     try:
         with db.session.begin_nested():
             if not execute_write(mine.values(email=asked.new_email, email_confirmed_at=now)):
-                raise LinkIsSpent("This link works no more: the account has another email now.")
+                raise LinkIsSpent("This link no longer works: the account has another email now.")
     except IntegrityError:
         return Opened.TAKEN
     email_links.end_all(asked.user_id, now=now)

@@ -69,7 +69,7 @@ def use(token: str, purpose: LinkPurpose, *, now: datetime) -> EmailLink:
         mine = update(EmailLink).where(EmailLink.id == link.id, EmailLink.ended_at.is_(None))
         if execute_write(mine.values(ended_at=now)):
             return link
-    raise LinkIsSpent("This link works no more: it was used, it is too old, or a newer one took its place.")
+    raise LinkIsSpent("This link no longer works: it was used, it expired, or a newer one replaced it.")
 
 
 def last_made(email: str, purpose: LinkPurpose) -> datetime | None:

@@ -269,7 +269,7 @@ def _tell(what: _Change, *, user: User, actor: str = "", detail: str = "", now: 
 
 def _wrong() -> BadInput:
     return BadInput(
-        "This code is not right. Look at the code in your app and type it anew; if it fails again, check the time on "
-        "your phone.",
+        "This code is not right. Enter the code that your app shows now. If it fails again, check the time on your "
+        "phone.",
         field="code",
     )
