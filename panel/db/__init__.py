@@ -53,8 +53,8 @@ LONG_WAIT_SECONDS = 30.0
 # PostgreSQL ends transactions that are idle this long, so that a hanging process loses its locks.
 IDLE_IN_TRANSACTION_SECONDS = 15
 CONNECT_SECONDS = 3
-# How many threads of a web process may be in a transaction at once, and how long one more waits for its turn. A
-# process has twice as many threads: what holds all writes up leaves half of them to those who read.
+# How many threads of a web process may be in a transaction together, and how long another one waits for its turn. A
+# process has twice as many threads, so that slow writes leave half of them for reads.
 MAX_WRITERS = 8
 WRITE_SLOT_WAIT_SECONDS = 0.25
 # Key in a table's `info`: append-only, so triggers reject UPDATE and DELETE.
@@ -106,7 +106,7 @@ _counting = threading.Lock()
 def init_app(app: Flask, *, url: str, is_web: bool = False) -> None:
     """Bind the database to the app, and configure SQLite's transactions.
 
-    In a web process nobody waits long: writes give up after a few seconds, and only some threads may wait at once.
+    In a web process writes give up after a few seconds, and only some threads may wait together, so that reads go on.
     """
     wait_seconds = WEB_WAIT_SECONDS if is_web else LONG_WAIT_SECONDS
     app.config["SQLALCHEMY_DATABASE_URI"] = url
@@ -128,7 +128,7 @@ def _engine_options(url: str, *, wait_seconds: float) -> dict[str, Any]:
     if url.startswith("sqlite"):
         return {**always, "connect_args": {"isolation_level": None, "timeout": wait_seconds}, "pool_size": 20}
     given = str(make_url(url).query.get("options", ""))
-    # Whoever queues for a row waits for those before, then for its holder: twice, each time for so long at most.
+    # A lock waits first for the writers ahead in the queue and then for the holder, each with this timeout.
     lock_milliseconds = round(wait_seconds * 1000 / 2)
     own = f"-c lock_timeout={lock_milliseconds}ms -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_SECONDS}s"
     connect = {"connect_timeout": CONNECT_SECONDS, "options": f"{own} {given}".strip()}
@@ -160,11 +160,11 @@ def _prepare_sqlite(engine: Engine) -> None:
 
 @contextmanager
 def transaction(*, waits: bool = True, is_note: bool = False) -> Iterator[None]:
-    """Commit what happens inside, once, or nothing of it.
+    """Commit everything inside once, or nothing of it.
 
     Objects read before are expired, so checks inside see the current rows. Nesting raises RuntimeError. With
-    `waits=False` it fails immediately when another transaction holds the lock.
-    A note beside the request's own change (when a key was used) does not count as something saved.
+    `waits=False` it fails immediately if another transaction holds the lock. Recording when an API key was used doesn't
+    count as a change of the request.
     """
     session = db.session()
     if session.info.get(WRITES):
@@ -242,7 +242,8 @@ def current_connection() -> Connection:
 def chain_heads(table: Table) -> dict[int, str]:
     """Heads of the hash chains whose rows of this table the transaction has locked, by row id.
 
-    Whoever locks such a row puts its head here; whoever writes the next link takes it from here, without a read.
+    The code that locks a row stores its head here, and the code that writes the next link takes it from here without a
+    read.
     """
     heads: dict[str, dict[int, str]] = db.session().info.setdefault(CHAIN_HEADS, {})
     return heads.setdefault(table.name, {})
@@ -261,12 +262,12 @@ def table_of(model: type[Base]) -> Table:
 
 
 def execute_write(statement: Any, values: Any = None) -> int:
-    """Run an INSERT, UPDATE or DELETE; how many rows it changed, summed where `values` is a list."""
+    """Run an INSERT, UPDATE or DELETE; returns the number of changed rows, summed if `values` is a list."""
     return cast("CursorResult[Any]", db.session.execute(statement, values)).rowcount
 
 
 def upsert(table: Table) -> Any:
-    """An INSERT that can say what happens on a conflict, in the words of the engine in use."""
+    """An INSERT with an ON CONFLICT clause, in this engine's dialect."""
     return _INSERTS[db.engine.dialect.name](table)
 
 
@@ -274,7 +275,7 @@ _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.in
 
 
 def lock_rows(statement: Any, *, of: Any = None, skip_locked: bool = False) -> Any:
-    """The statement with FOR UPDATE where the engine has row locks; on SQLite BEGIN IMMEDIATE holds the file."""
+    """The statement with FOR UPDATE, if the engine has row locks; on SQLite, BEGIN IMMEDIATE locks the file."""
     return (
         statement if db.engine.dialect.name == "sqlite" else statement.with_for_update(of=of, skip_locked=skip_locked)
     )

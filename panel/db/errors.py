@@ -1,6 +1,6 @@
 """Database errors that mean "unavailable": down, locked, full or read-only. Any other error is a bug.
 
-What is not now is a 503 to people, a line in the log of the worker, and a one-line refusal of a command.
+An unavailable database is a 503 for requests, a log line of the worker, and a one-line error of a command.
 """
 
 import sqlite3

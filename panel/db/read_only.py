@@ -1,7 +1,7 @@
-"""Reads that bypass the session, for the few questions that are asked all the time: one prepared statement each.
+"""Read-only prepared statements that bypass the session, for the most frequent queries.
 
-A reader gives the rows as plain tuples, as the newest commit has them, or None when it could not read:
-whoever asked then goes the ordinary way, which says what is wrong.
+A reader returns the rows of the latest commit as plain tuples, or None if it could not read. The caller then takes the
+regular path, which reports the error.
 """
 
 import json
@@ -26,19 +26,19 @@ _turn = threading.Lock()
 
 
 def read_lock(engine: Engine) -> AbstractContextManager[object]:
-    """To be held while a quick answer is made: on SQLite one thread of a process makes one at a time.
+    """Lock around fast responses: on SQLite only one thread of a process computes one.
 
-    Each read gives the interpreter's lock away and must win it back. Threads that wait here instead take no part in
-    that: a fifth more answers, measured. On PostgreSQL a read waits for a server, and others go on meanwhile.
+    Each read releases the GIL and must acquire it again. Threads that wait for this lock don't compete for the GIL: a
+    fifth more responses per second, measured. On PostgreSQL a read waits for the server, so there is no lock.
     """
     return _turn if engine.dialect.name == "sqlite" else nullcontext()
 
 
 def reader(engine: Engine, statement: Select[*tuple[Any, ...]], *, has_many_rows: bool = False) -> Reader:
-    """A reader of this statement, which takes its values by name. Columns of moments are no use here.
+    """A reader of this statement, with named parameters. It can't return datetime columns.
 
-    `has_many_rows`: SQLite gives them as one JSON text. The driver hands the interpreter's lock over at each row, and
-    where threads wait for it, a hundred rows cost several times what one does.
+    `has_many_rows`: SQLite returns the rows as one JSON text. The driver releases the GIL at each row, and when threads
+    compete for it, a hundred rows cost several times as much.
     """
     if engine.dialect.name == "sqlite":
         return _SqliteReader(engine, _as_one_row(statement) if has_many_rows else statement, is_packed=has_many_rows)
@@ -51,10 +51,10 @@ def _as_one_row(statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]
 
 
 class _SqliteReader:
-    """Reads through a connection for each thread, opened for reading alone, with its statement prepared once.
+    """One read-only connection per thread, with the statement prepared once.
 
-    Outside a transaction each read sees the newest commit. A forked process opens its own connections: SQLite
-    allows no other, not even to close them there.
+    Outside a transaction each read sees the latest commit. A forked process opens its own connections, since SQLite
+    doesn't allow using, or even closing, the parent's.
     """
 
     def __init__(self, engine: Engine, statement: Select[*tuple[Any, ...]], *, is_packed: bool) -> None:

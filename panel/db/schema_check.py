@@ -1,8 +1,8 @@
 """Schema check: compares the tables of the database with the models.
 
 Both sides become lines of the same form (a column with its type, an index with its columns, a constraint, a trigger),
-so that what differs is a difference of two sets. The text of a CHECK and of a partial index's condition is compared by
-the tests alone: engines write it in their own way.
+and the difference of the two sets is reported. Only the tests compare the text of a CHECK and of a partial index's
+condition, since engines rewrite it.
 """
 
 from collections.abc import Iterator

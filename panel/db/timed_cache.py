@@ -1,6 +1,6 @@
 """Cache with a maximum age, for measured figures: the result of a query is reused until it is `max_age` old.
 
-For figures that many pages show and that may lag behind. What must be right now is cached by a version instead:
+For figures that many pages show and that may lag behind. What must be current is cached by version instead:
 `panel/middleware/response_cache.py`.
 """
 
@@ -32,7 +32,7 @@ _locks: defaultdict[str, RLock] = defaultdict(RLock)
 
 
 def cached(name: str, read: Callable[[], Value], *, max_age: timedelta = MAX_AGE, now: datetime) -> Value:
-    """What `read` returned less than `max_age` ago, or returns now."""
+    """The cached result of `read`, or a new one if it is older than `max_age`."""
     key = (str(db.engine.url), name)
     with _locks[name]:
         entry = _entries.get(key)
@@ -43,12 +43,12 @@ def cached(name: str, read: Callable[[], Value], *, max_age: timedelta = MAX_AGE
 
 
 def cached_at(name: str, *, database: str, now: datetime) -> datetime | None:
-    """When this database was read for the value that is cached now; None if it will be read again."""
+    """When this database was read for the cached value; None if it is missing or expired."""
     entry = _entries.get((database, name))
     return entry.at if entry is not None and entry.is_fresh(now=now) else None
 
 
 def clear(*names: str) -> None:
-    """Drop the values of these names, or all, in this process."""
+    """Clear the values with these names, or all, in this process."""
     for key in [key for key in list(_entries) if not names or key[1] in names]:
         _entries.pop(key, None)

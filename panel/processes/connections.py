@@ -1,8 +1,8 @@
 """Slow client protection (slowloris): closes connections whose request is late (408), caps connections per address.
 
-The web server has a time-out for headers, none for bodies, and no cap. The kernel knows of each connection how many
-bytes came in and how many of ours arrived; a thread looks at that twice a second and shuts down what is too slow.
-Linux only (`TCP_INFO`, `/proc/self/fd`); elsewhere only the web server's own time-out for headers holds.
+The web server has a timeout for headers, none for bodies, and no cap. The kernel knows for each connection how many
+bytes were received and how many sent bytes were acknowledged; a thread checks both twice a second and shuts down what
+is too slow. Linux only (`TCP_INFO`, `/proc/self/fd`); elsewhere only the web server's own header timeout applies.
 """
 
 import os
@@ -29,7 +29,7 @@ MAX_CONNECTIONS_PER_NETWORK = 64
 # A request that is younger than this is not slow yet.
 SLOW_SECONDS = 1.0
 
-# In the kernel's struct tcp_info: bytes of ours that the other side has, bytes that we received.
+# In the kernel's struct tcp_info: our bytes that the peer acknowledged, and bytes received.
 _COUNTS = struct.Struct("=QQ")
 _COUNTS_AT = 120
 _INFO_BYTES = 256

@@ -1,7 +1,7 @@
-"""Session and theme cookies of a request, read by Flask's own parser, and the mark of whom an answer was made for.
+"""Session and theme cookies of a request, and the mark of the user a response was made for.
 
-Every middleware uses this module. If two parsers read a Cookie header differently, one person's page could be cached
-for everybody.
+Every middleware uses this module, with Flask's own cookie parser. If two parsers read a Cookie header differently, one
+user's page could be cached for everyone.
 """
 
 from collections.abc import Mapping
@@ -18,20 +18,20 @@ THEMES = frozenset({"light", "dark"})
 # Longer headers are not cached, which bounds the memory.
 LONGEST_REMEMBERED = 2048
 
-# Where Flask's side leaves, in the request's environ, whom it made the answer for: the token of a person who is
-# logged in, or VISITOR when neither a session nor a person had a part in it. Without the mark nothing is kept.
+# Key in the WSGI environ where Flask stores whom the response was made for: the session token of a logged-in
+# user, or VISITOR if neither a session nor a user was involved. Responses without it are not cached.
 MADE_FOR = "panel.made_for"
 VISITOR = ""
 
 
 def cookies_of(environ: "WSGIEnvironment") -> Mapping[str, str]:
-    """The cookies as `flask.request.cookies` has them: of two with one name, the first."""
+    """The cookies as in `flask.request.cookies`: the first of two with the same name."""
     header: str = environ.get("HTTP_COOKIE", "")
     return _remembered(header) if len(header) <= LONGEST_REMEMBERED else _parsed(header)
 
 
 def theme_of(environ: "WSGIEnvironment") -> str:
-    """The choice of colors: `light` or `dark`, else empty."""
+    """The color scheme: `light` or `dark`, otherwise empty."""
     chosen = cookies_of(environ).get(THEME_COOKIE, "")
     return chosen if chosen in THEMES else ""
 

@@ -1,8 +1,8 @@
 """Restore into an empty database, and hold orders that may have been sent after the backup.
 
-A backup is behind the panel it was made of: an order that waited in it may be at its provider by now. Each such
-order becomes unconfirmed, with a review, as after a call that nobody heard the answer of; an operator or time
-settles it, and no machine sends it again.
+An order that waited when the backup was made may be at its provider by now. Each such order becomes unconfirmed, with a
+review, like after a call without an answer: an operator or a timeout resolves it, and it is never sent again
+automatically.
 """
 
 import itertools
@@ -36,9 +36,9 @@ def check(path: Path) -> int:
 
 
 def load(path: Path) -> int:
-    """Put every row into the tables, which must be those of the backup's revision. Raises Refused.
+    """Insert all rows into the tables, which must be those of the backup's revision. Raises Refused.
 
-    Nothing is due for handing over afterwards: `hold` says which orders wait, and for what.
+    No order is due for dispatch afterwards: `hold` decides which orders wait, and for what.
     """
     connection = db.session.connection()
     tables = {table.name: table for table in tables_of(connection)}
@@ -93,11 +93,11 @@ def _go_on_counting(connection: Connection, tables: dict[str, Table]) -> None:
 
 
 def hold(*, now: datetime) -> tuple[int, int]:
-    """Make everything unconfirmed that may have been sent meanwhile; how many orders and how many refills.
+    """Mark everything that may have been sent since as unconfirmed; returns the number of orders and of refills.
 
-    Mailed links end and everybody is logged out: a link that was used, or a device that was signed out, after the
-    backup was made must not work again. Mails that waited are sent;
-    where they were sent already, they come again with the same Message-ID. Open pages are rendered again.
+    Mailed links are revoked and everyone is logged out: a link that was used, or a device that was logged out, after
+    the backup must not work again. Waiting emails are sent; if they were sent before, they come again with the same
+    Message-ID. Open pages are rendered again.
     """
     email_links.end_everyones(now=now)
     sessions.end_everyones(now=now)
@@ -125,7 +125,7 @@ def _doubt_what_was_under_way(*, now: datetime) -> None:
 
 
 def _not_handed_over() -> Any:
-    """Orders that no provider is known to have and nobody has asked about; those done by hand are sent nowhere."""
+    """Pending orders that no provider has, without an open attempt; manual orders are excluded."""
     has_open = select(Attempt.id).where(
         Attempt.order_id == Order.id, Attempt.kind == AttemptKind.ADD, Attempt.state.in_(dispatch.OPEN)
     )

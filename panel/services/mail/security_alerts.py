@@ -22,7 +22,7 @@ def password_changed(user_id: int, *, now: datetime) -> None:
 def new_device(user_id: int, *, sign_in_id: int, device: str, network: str, now: datetime) -> None:
     """A log-in on a device or network that is new to this account.
 
-    Not sent for the first device, which belongs to whoever opened the account.
+    Not sent for the first device, where the account was created.
     """
     others = select(LoginSession.id).where(LoginSession.user_id == user_id, LoginSession.id != sign_in_id)
     alike = others.where(LoginSession.device == device, LoginSession.network == network)
