@@ -78,7 +78,7 @@ def ask_to_cancel(order_id: int) -> ResponseReturnValue:
     own = _own_or_404(order_id)
     reason = order_detail.acts(own, now=utc_now()).why_no_cancellation
     if reason is not None:
-        return _page(own, _versions(), refusal=reason), 409
+        return _page(own, _versions(), refusal=reason)
     return render_template("orders/cancel.html", own=own)
 
 
