@@ -129,14 +129,15 @@ MUTANTS = (
     ),
     *in_file(
         "panel/services/money/ledger.py",
-        f"{CHAINS}::test_books_as_they_are_kept_are_whole_chains",
+        f"{CHAINS}::test_books_as_they_are_kept_are_whole_chains "
+        f"{CHAINS}::test_what_is_written_twice_under_one_lock_are_two_links",
         ("self.customer_id)", "None)"),
         ("heads[account] = chain.transfer_hash(", "chain.transfer_hash("),
         ("    chain_heads(ACCOUNTS).update(heads)\n", ""),
     ),
     *in_file(
         "panel/services/orders/event_chain.py",
-        f"{CHAINS}::test_books_as_they_are_kept_are_whole_chains tests/services/orders/test_transitions.py",
+        f"{CHAINS}::test_what_is_written_twice_under_one_lock_are_two_links tests/services/orders/test_transitions.py",
         ("    chain_heads(ORDERS).update(heads)\n", ""),
         ("if order_id not in known:", "if False:"),
     ),
@@ -147,6 +148,8 @@ MUTANTS = (
             for name in (
                 "rows_after_a_checkpoint_are_verified_without_those_before",
                 "rows_of_the_last_hour_are_behind_no_checkpoint",
+                "a_checkpoint_stays_before_the_first_row_of_the_last_hour_whatever_comes_after_it",
+                "digests_are_checked_from_the_first_row_on_also_behind_a_checkpoint",
                 "all_is_verified_from_the_start_once_a_day",
                 "a_run_that_began_before_another_was_recorded_moves_no_checkpoint",
                 "pages_of_rows_follow_one_another",
@@ -154,7 +157,7 @@ MUTANTS = (
             )
         ),
         ("            self._until = None\n", "            pass\n"),
-        ("if noted.up_to_id < self.after or", "if"),
+        ("from_start or bool(noted) or not", "from_start or not"),
         ("EVENTS.c.id <= after)", "EVENTS.c.id < after)"),
         ("if before.get(account) != head}", "if before.get(account) == head}"),
         ("all(row.broken_at is None for row in stored.values())", "True"),

@@ -63,12 +63,12 @@ def is_from_start_due(*, now: datetime) -> bool:
 def verify(*, from_start: bool, noted: Sequence[Mark] = (), now: datetime | None) -> ChainReport:
     """Verify the rows after the checkpoints, or all rows. `noted`: earlier digests that must match.
 
-    Starts at the first row in any case if a checkpoint is missing or the last run found a difference. Without `now` no
-    new checkpoint is made.
+    Starts at the first row in any case with digests, without a checkpoint, or after a run that found a difference.
+    Without `now` no new checkpoint is made.
     """
     stored = {CheckpointKind(row.kind): row for row in db.session.execute(_stored())}
     is_whole = len(stored) == len(TABLES) and all(row.broken_at is None for row in stored.values())
-    report = ChainReport(is_from_start=from_start or not is_whole)
+    report = ChainReport(is_from_start=from_start or bool(noted) or not is_whole)
     until = None if now is None else now - SETTLED_AFTER
     for kind in TABLES:
         row = stored.get(kind)
@@ -120,10 +120,9 @@ class _Walk:
         self.report.differences.append(sentence)
 
     def _compare(self, noted: Mark) -> None:
-        """Compare the digest at this point with an earlier one, unless the pass started after it."""
-        if noted.up_to_id < self.after or noted.digest == self._digest:
-            return
-        self.differ(f"The {self.kind} up to {noted.up_to_id} are not those whose digest was noted before.")
+        """Compare the digest at this point with an earlier one."""
+        if noted.digest != self._digest:
+            self.differ(f"The {self.kind} up to {noted.up_to_id} are not those whose digest was noted before.")
 
 
 _WORDS = {CheckpointKind.TRANSFERS: "Transfer", CheckpointKind.EVENTS: "Event"}

@@ -146,6 +146,30 @@ def test_who_lost_access_neither_acts_nor_approves_nor_has_open_proposals_approv
         acted(wanted(customer, first, "1"))
 
 
+def test_a_disabled_operator_is_none_who_could_approve_and_enabling_forgets_the_reason() -> None:
+    user = an_operator()
+    others = account_access.active_operators(without=(user.id,))
+    with transaction():
+        account_access.apply(AccessChange(DISABLE, user.id, "A slip.", None, "root"), now=NOON)
+    disabled = (account_access.active_operators(), reload(user).disabled_reason)
+    with transaction():
+        account_access.apply(AccessChange(ENABLE, user.id, "It was one.", None, "root"), now=NOON)
+
+    assert disabled == (others, "A slip.")
+    assert (account_access.active_operators(), reload(user).disabled_reason) == (others + 1, "")
+
+
+def test_logging_out_everywhere_counts_the_devices_that_were_logged_in() -> None:
+    user, counts = a_customer(), []
+    for devices in (2, 1, 0):
+        with transaction():
+            for _ in range(devices):
+                sessions.log_in(user, device="A", network="n", now=NOON)
+            counts.append(account_access.sign_out_everywhere(user.id, reason="Lost.", actor="root", now=NOON))
+
+    assert counts == [2, 1, 0]
+
+
 def test_a_change_of_role_and_disabling_log_every_device_out() -> None:
     first, second = an_operator(), an_operator()
     for kind in (DISABLE, MAKE_CUSTOMER):
