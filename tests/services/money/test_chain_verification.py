@@ -229,6 +229,8 @@ def test_what_is_written_twice_under_one_lock_are_two_links() -> None:
 def test_digests_are_checked_from_the_first_row_on_also_behind_a_checkpoint() -> None:
     books()
     right = tuple(audited().chains.marks.values())
+    there_and_back(1, unique=":again")
+    assert audited().chains.marks[CheckpointKind.TRANSFERS].up_to_id == newest_transfer()
 
     assert audited(noted=right).differences == ()
     told = audited(noted=(Mark(CheckpointKind.TRANSFERS, 2, "x"),)).differences
