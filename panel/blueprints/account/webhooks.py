@@ -17,10 +17,10 @@ bp = Blueprint("receivers", __name__, url_prefix="/account/webhooks")
 
 LINES = 100
 SAID = {
-    "removed": "The receiver is removed. Nothing more is sent to it.",
-    "balance": "The bound for your balance is saved.",
-    "test": "A test is on its way. Its line stands first in the log.",
-    "again": "It is on its way again. Its line says what came of it.",
+    "removed": "Endpoint removed. Nothing more is sent to it.",
+    "balance": "Threshold saved.",
+    "test": "A test is on its way. It is the first line of the log.",
+    "again": "The webhook is on its way again. The log shows the result.",
 }
 
 

@@ -59,7 +59,7 @@ class DeliveryRow:
 
     @property
     def state_label(self) -> str:
-        return self.state.replace("_", " ").capitalize()
+        return "Failed" if self.state == DeliveryState.GIVEN_UP else self.state.capitalize()
 
 
 def sign(body: str, *, secrets: Sequence[str], timestamp: int) -> str:

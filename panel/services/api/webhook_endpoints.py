@@ -20,7 +20,7 @@ from panel.settings import Settings
 
 MOST = 5
 OLD_SIGNS_FOR = timedelta(hours=24)
-REMOVED = "Not sent: the receiver was removed."
+REMOVED = "Not sent: the endpoint was removed."
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def find(receiver_id: int, *, user_id: int) -> WebhookEndpoint:
     """The customer's endpoint with this id. Raises NotFound."""
     receiver = db.session.scalar(_live(user_id).where(WebhookEndpoint.id == receiver_id))
     if receiver is None:
-        raise NotFound("There is no such receiver.")
+        raise NotFound("This endpoint doesn't exist.")
     return receiver
 
 
@@ -70,9 +70,9 @@ def add(user_id: int, *, url: str, balance_low_nanos: int | None, settings: Sett
     email_confirmation.hold_confirmed(user_id)
     present = db.session.scalars(_live(user_id)).all()
     if url in {receiver.url for receiver in present}:
-        raise BadInput("Webhooks are sent to this address already. Nothing was added.", field="url")
+        raise BadInput("This endpoint exists already. Nothing was added.", field="url")
     if len(present) >= MOST:
-        raise BadInput(f"An account has at most {MOST} receivers. Remove one first.", field="url")
+        raise BadInput(f"An account has at most {MOST} endpoints. Remove one first.", field="url")
     secret = _new_secret()
     receiver = WebhookEndpoint(
         user_id=user_id,

@@ -47,7 +47,7 @@ def tables(user_id: int) -> list[Table]:
         table("ticket_messages", "What you and we wrote in them", _messages(of_tickets), key=TicketEntry.id),
         table("api_keys", "Your API keys by name; never a key itself", _keys(user_id), key=ApiKey.id),
         table("webhook_receivers", "Where your webhooks go", _receivers(user_id), key=WebhookEndpoint.id),
-        table("webhooks", "What your receivers were told", _webhooks(user_id), key=Webhook.id),
+        table("webhooks", "Webhooks sent to your endpoints", _webhooks(user_id), key=Webhook.id),
         table("webhook_deliveries", "How each of these was delivered", _deliveries(user_id), key=WebhookDelivery.id),
         table("mails", "The mails we sent you in the last 30 days", _mails(user_id), key=Mail.id),
         table("favorites", "Your favorite tools", _favorites(user_id), key=Tool.id),

@@ -94,7 +94,7 @@ def test_another_secret_is_given_and_a_page_from_before_cannot_give_a_third(mine
     assert again.status_code == 409 and "whsec_" not in again.text
     settings = mine.application.config["PANEL"]
     assert encryption.unseal(the_receiver().sealed_old_secret, settings=settings) == first
-    assert "signs too, until" in mine.get(f"{PAGE}/{receiver_id}").text
+    assert "also signs until" in mine.get(f"{PAGE}/{receiver_id}").text
 
 
 def test_a_test_stands_in_the_log_and_can_be_sent_again(mine: FlaskClient) -> None:
