@@ -61,7 +61,7 @@ class Sweep:
     name: str
     run: Callable[..., int]
     seconds: int
-    # Whether the sweep starts background lanes and can be told to wait for them.
+    # Whether the sweep starts background lanes and can be asked to wait for them.
     has_lanes: bool = False
     # Whether the sweep monitors a running panel and is left out of single runs.
     is_for_living: bool = False

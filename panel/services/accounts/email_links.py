@@ -24,8 +24,8 @@ def make(user_id: int, purpose: LinkPurpose, *, email: str, lasts: timedelta, no
     """Create a link and return its token. Earlier confirmation links stop working.
 
     Password reset links stay valid until one is used; otherwise anyone could cancel the owner's link by requesting
-    another. The user is locked, so that of two links created at once the earlier one ends too. Raises Refused if the
-    account is closed.
+    another. The user is locked, so that of two concurrent links the earlier one ends too. Raises Refused if the account
+    is closed.
     """
     hold_open(user_id)
     if purpose is not LinkPurpose.RESET:

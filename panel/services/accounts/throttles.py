@@ -108,7 +108,7 @@ def count_own_code(session_id: int, *, now: datetime) -> Tries:
 def count_reset(email: str, *, network: str, now: datetime) -> bool:
     """Count a password reset request, for a known or unknown address. Raises TooManyTries per network.
 
-    False if this address got enough mails lately, whoever requested them; links already sent still work.
+    False if too many mails were sent to this address lately, by any requester; links already sent still work.
     """
     account = account_bucket(email)
     limits = [

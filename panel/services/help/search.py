@@ -14,7 +14,7 @@ MOST_HITS = 20
 EXCERPT_LENGTH = 200
 LEAD_LENGTH = 60
 
-# Scores per matching word: for being there, in the title, and in the text (up to so many times).
+# Scores per matching word: for being there, in the title, and in the text (up to a maximum number of times).
 FOR_HAVING = 1_000
 IN_TITLE = 12
 IN_TEXT_MOST_TIMES = 3
