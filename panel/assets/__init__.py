@@ -23,6 +23,9 @@ from flask import Flask, current_app
 from panel.assets import stylesheets
 from panel.settings import ROOT, Settings
 
+# One request where a page needs both: `menus.js` is also served alone, for visitors' pages of text.
+JOINED_SCRIPTS = {"site.js": ("menus.js", "site.js")}
+
 HTMX = "htmx.org@4.0.1"
 # The parts of our script in order, each with its pinned SHA-256.
 PARTS = (
@@ -117,6 +120,7 @@ def collect_assets(settings: Settings) -> Assets:
     contents = stylesheets.sheets(static)
     for path in sorted([*static.glob("js/*.js"), *static.glob("*.svg"), *static.glob("img/*.*")]):
         contents[path.name] = path.read_bytes()
+    contents |= {name: b"\n".join(contents[part] for part in parts) for name, parts in JOINED_SCRIPTS.items()}
     htmx = read_htmx(settings)
     if htmx is not None:
         contents["htmx.js"] = htmx

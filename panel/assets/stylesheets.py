@@ -18,15 +18,17 @@ SHEETS = {
         "css/components",
         "css/utilities",
     ),
-    "lifecycle.css": ("css/lifecycle",),
+    "lifecycle.css": ("css/contents", "css/lifecycle"),
+    "status.css": ("css/contents", "css/facts", "css/lifecycle"),
     "home.css": ("css/home",),
-    "api.css": ("css/api",),
-    "guide.css": ("css/sides", "css/guide"),
+    "api.css": ("css/contents", "css/facts", "css/api"),
+    "guide.css": ("css/sides", "css/contents", "css/facts", "css/guide"),
     # For visitors' pages with a form of more than one field.
     "forms.css": ("css/forms",),
     # On every page of a logged-in user.
     "members.css": (
         "css/sides",
+        "css/facts",
         "css/forms",
         "css/timeline",
         "css/members",
@@ -35,10 +37,21 @@ SHEETS = {
         "css/order",
         "css/tickets",
     ),
-    "platform.css": ("css/timeline", "css/platform"),
+    "platform.css": ("css/platform",),
+    # Instead of platform.css for one incident or component, and for figures.
+    "platform_details.css": ("css/timeline", "css/facts", "css/charts", "css/platform"),
     "ordering.css": ("css/ordering",),
     # Instead of members.css on the office's pages.
-    "office.css": ("css/sides", "css/forms", "css/timeline", "css/members", "css/live", "css/tickets", "css/office"),
+    "office.css": (
+        "css/sides",
+        "css/facts",
+        "css/forms",
+        "css/timeline",
+        "css/members",
+        "css/live",
+        "css/tickets",
+        "css/office",
+    ),
 }
 
 

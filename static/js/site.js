@@ -1,23 +1,5 @@
-// On every page: menus that close, show/hide password, and a busy state while a form is being submitted.
-// All of it works without this script: menus are `details`, and the server accepts a form once.
-
-// Menus close on Escape, which gives the focus back, on a click outside, and when the focus leaves them.
-const openMenus = () => [...document.querySelectorAll("details[data-menu][open]")];
-
-document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape") return;
-  const menu = openMenus().findLast((each) => each.contains(document.activeElement));
-  if (!openMenus().length) return;
-  event.preventDefault();
-  for (const each of menu ? [menu] : openMenus()) each.open = false;
-  menu?.querySelector("summary").focus();
-});
-
-for (const type of ["click", "focusin"]) {
-  document.addEventListener(type, (event) => {
-    for (const menu of openMenus()) if (!menu.contains(event.target)) menu.open = false;
-  });
-}
+// For pages with forms or something to copy: show/hide password, a busy state while a form is being submitted, copy buttons.
+// All of it works without this script: the server accepts a form once.
 
 const LONGEST_BUSY_MS = 10000;
 const busy = new Map();
@@ -61,8 +43,6 @@ document.addEventListener("click", (event) => {
   field.setAttribute("data-shown", "");
   control.textContent = "Hide password";
 });
-
-document.documentElement.dataset.scripts = "on";
 
 // Code that is worth copying gets its button here.
 for (const code of document.querySelectorAll("[data-copied]")) {

@@ -62,8 +62,9 @@ def statuses_page(page: ContentPage[PageKeys]) -> Node:
 
 def status_page(page: ContentPage[StatusKeys], *, status: Status) -> Node:
     path = f"/order-statuses/{status.slug}"
+    term = _term(status) | {"inDefinedTermSet": absolute("/order-statuses")}
     return graph(
-        web_page(path, name=page.keys.heading, changed=page.keys.changed, mainEntity=_term(status)),
+        web_page(path, name=page.keys.heading, changed=page.keys.changed, mainEntity=term),
         breadcrumbs(("Home", "/"), ("Order statuses", "/order-statuses"), (status.label, path)),
     )
 
@@ -147,5 +148,4 @@ def _term(status: Status) -> Node:
         "name": status.label,
         "description": status.facts.means,
         "url": absolute(f"/order-statuses/{status.slug}"),
-        "inDefinedTermSet": absolute("/order-statuses"),
     }
