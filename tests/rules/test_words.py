@@ -59,7 +59,6 @@ PROSE_WORDS = {
     r"what time settles": "timeout",
     r"word for word": "exactly as",
     r"good answers?": "success",
-    r"an enemy|by an enemy": "untrusted",
     r"the house('s)?": "the panel",
 }
 PROSE_DIALECT = re.compile(rf"\b({'|'.join(PROSE_WORDS)})\b", re.IGNORECASE)
