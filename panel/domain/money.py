@@ -33,7 +33,7 @@ def _parse(text: str, *, digits: int) -> int:
         raise BadMoney("Write an amount in digits with a point, such as 25 or 12.50.")
     whole, part = match.group(1), match.group(2) or ""
     if len(part.rstrip("0")) > digits:
-        raise BadMoney(f"An amount here has at most {digits} digits after the point.")
+        raise BadMoney(f"Enter an amount with at most {digits} decimals.")
     scale: int = 10**digits
     return int(whole) * scale + int(part.ljust(digits, "0")[:digits])
 

@@ -160,7 +160,7 @@ def check_url(url: str, *, test_hosts: Pairs) -> str:
 def _split(url: str) -> tuple[SplitResult, int]:
     malformed = BadInput(f"The address must look like {EXAMPLE}.", field="url")
     if len(url) > LONGEST_URL:
-        raise BadInput(f"The address must have at most {LONGEST_URL} signs.", field="url")
+        raise BadInput(f"The address must have at most {LONGEST_URL} characters.", field="url")
     # Two URL parsers may find different hosts in an unusual URL, so unusual ones are rejected.
     if not url.isascii() or not url.isprintable() or re.search(r"[\s\\<>\"^`{|}]", url):
         raise malformed

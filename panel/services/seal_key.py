@@ -21,8 +21,8 @@ def check(settings: Settings) -> None:
         if (sealed := db.session.scalar(newest)) is None:
             continue
         if not has_key(settings):
-            raise ActionRefused(f"The key that sealed this panel's secrets is lost: put back {WHERE}.")
+            raise ActionRefused(f"The key that encrypted this panel's secrets is lost: put back {WHERE}.")
         try:
             unseal(sealed, settings=settings)
         except DecryptionFailed as error:
-            raise ActionRefused(f"This panel's secrets were sealed with another key: put back {WHERE}.") from error
+            raise ActionRefused(f"This panel's secrets were encrypted with another key: put back {WHERE}.") from error

@@ -159,7 +159,14 @@ def test_an_order_that_nobody_has_is_canceled_once_with_all_its_money(app: Flask
         ("refills", "refill", {"refill_days": None}, Status.COMPLETED, 1, "This tool does not offer refill."),
         ("refills", "refill", {"refill_days": 30}, Status.COMPLETED, 40, "this order completed 40 days ago."),
         ("refills", "refill", {"refill_days": 30}, Status.IN_PROGRESS, 0, "once the order is Completed."),
-        ("cancellation", "cancel", {"can_cancel": False}, Status.IN_PROGRESS, 0, "This tool does not offer cancel."),
+        (
+            "cancellation",
+            "cancel",
+            {"can_cancel": False},
+            Status.IN_PROGRESS,
+            0,
+            "This tool does not offer cancellation.",
+        ),
         ("cancellation", "cancel", {"can_cancel": True}, Status.COMPLETED, 1, "The order has ended as Completed."),
     ],
 )

@@ -103,7 +103,7 @@ def test_waiting_order_is_seen_by_its_age() -> None:
 
     found = checks.dispatch(now=utc_now())
 
-    assert (found.state, found.text) == (State.DEGRADED, "The oldest order has waited 90 seconds to be handed over.")
+    assert (found.state, found.text) == (State.DEGRADED, "The oldest order has waited 90 seconds to be sent.")
 
 
 def test_orders_of_a_provider_that_does_not_answer_are_its_own_trouble() -> None:

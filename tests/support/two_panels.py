@@ -85,7 +85,7 @@ class Browser:
         self.send(self.open(f"/orders/{order_id}"), action=f"/orders/{order_id}/refills")
 
     def is_handed_over(self, order_id: int) -> bool:
-        return "Handed over for delivery." in self.open(f"/orders/{order_id}").text
+        return "Sent to the provider." in self.open(f"/orders/{order_id}").text
 
     def orders(self) -> dict[int, dict[str, str]]:
         """This person's orders by number, as the history has them."""

@@ -123,7 +123,7 @@ def _request_id() -> str:
     if given is None:
         return placing.new_request_id()
     if not placing.is_request_id(given) or len(given) > _LONGEST_REQUEST_ID:
-        raise BadInput("The form came without a usable number of its own. It has a new one now: check the lines again.")
+        raise BadInput("The form was incomplete. Check the lines again.")
     return given
 
 

@@ -18,7 +18,7 @@ from panel.services.orders.waiting_order import WaitingOrder
 
 _TERMS_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 CAME_TWICE = "This field came more than once. Send it once."
-NO_NUMBER = "The form came without a usable number of its own. It has a new one now: look at it and send it again."
+NO_NUMBER = "The form was incomplete. Check it and send it again."
 NO_TERMS = "The form did not say which terms you saw. Check the order again."
 
 

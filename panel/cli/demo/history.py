@@ -109,7 +109,7 @@ def _steps(
     # By hand it takes hours where a provider takes minutes.
     pace = 1.0 if handed_over else 12.0
     source = "provider" if handed_over else "us"
-    steps = [PastStep(handed_over, None, source="us", text="Handed over for delivery.")] if handed_over else []
+    steps = [PastStep(handed_over, None, source="us", text="Sent to the provider.")] if handed_over else []
     at = (handed_over or placed_at) + timedelta(seconds=draw.uniform(15, 150) * pace)
     steps.append(PastStep(at, Status.PROCESSING, quantity, source=source))
     fate = draw.randrange(1_000)
@@ -145,7 +145,7 @@ def _refill(draw: random.Random, completed_at: datetime, *, latest: datetime) ->
 def _refill_steps(refill: PastRefill, last: PastStep) -> list[PastStep]:
     return [
         PastStep(refill.asked_at, Status.REFILL, last.remains, last.start_count, "you", "Refill requested."),
-        PastStep(refill.accepted_at, None, source="us", text="The refill was handed over for delivery."),
+        PastStep(refill.accepted_at, None, source="us", text="The refill was sent to the provider."),
         PastStep(refill.running_at, None, text="The refill is running."),
         PastStep(refill.ended_at, Status.COMPLETED, last.remains, last.start_count, "us", "The refill was completed."),
     ]

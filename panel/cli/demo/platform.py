@@ -142,7 +142,7 @@ def _place_test_orders(*, now: datetime) -> None:
         )
         start = draw.randint(0, 5_000)
         steps = (
-            PastStep(handed, None, source="us", text="Handed over for delivery."),
+            PastStep(handed, None, source="us", text="Sent to the provider."),
             PastStep(picked, Status.PROCESSING, canary.QUANTITY),
             PastStep(ran, Status.IN_PROGRESS, canary.QUANTITY, start),
             PastStep(ended, Status.PARTIAL, canary.QUANTITY, start),

@@ -153,11 +153,11 @@ def payment_instructions(instance: Path) -> list[list[str]]:
 
 def _check_amount(amount_nanos: int) -> None:
     if amount_nanos < LEAST_NANOS:
-        raise BadMoney("The least amount to add is $1.00.", field="amount")
+        raise BadMoney("The minimum deposit is $1.00.", field="amount")
     if amount_nanos > MOST_NANOS:
-        raise BadMoney("The most you can add at once is $10,000.00.", field="amount")
+        raise BadMoney("The maximum deposit is $10,000.00.", field="amount")
     if amount_nanos % _NANOS_PER_CENT:
-        raise BadMoney("An amount to pay has at most two digits after the point.", field="amount")
+        raise BadMoney("Enter an amount with at most two decimals.", field="amount")
 
 
 def _free_reference() -> str:

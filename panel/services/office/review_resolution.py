@@ -153,7 +153,7 @@ def _settle_order(attempt: Attempt, order: OrderRow, resolution: Resolution, *, 
             dispatch.accept(attempt, order, given=given, now=now)
         case Decision.NOT_SENT:
             dispatch.record_answer(attempt, AttemptState.NOT_SENT, "An operator found that it was not sent.", now=now)
-            text = "The provider does not have this order. It will be handed over again."
+            text = "The provider does not have this order. It will be sent again."
             transitions.add_notes([Note(order, text)], now=now)
             dispatch.queue_again(order, at=now, now=now)
         case _:

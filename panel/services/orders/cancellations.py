@@ -16,8 +16,8 @@ from panel.services.orders import cancellations_on_end, transitions
 from panel.services.orders.transitions import Note, OrderRow
 from panel.services.providers import health as provider_health
 
-BY_CUSTOMER = "Canceled at your request before it was handed over."
-ACCEPTED_BY_HAND = "The order is being stopped. What did not run comes back to your balance when it has ended."
+BY_CUSTOMER = "Canceled at your request before it was sent to the provider."
+ACCEPTED_BY_HAND = "The order is being canceled. What isn't delivered is refunded to your balance when it ends."
 NOT_UNDERSTOOD = (
     "The provider was asked several times to stop this order and gave no clear answer. An operator is looking into it. "
     "The order goes on meanwhile."
@@ -45,7 +45,7 @@ def refusal_reason(order_id: int) -> str | None:
         select(Order.status, Terms.can_cancel).join(Terms, Terms.id == Order.terms_id).where(Order.id == order_id)
     ).one()
     if not row.can_cancel:
-        return "This tool does not offer cancel."
+        return "This tool does not offer cancellation."
     if not Status(row.status).is_open:
         return (
             f"The order has ended as {Status(row.status).label}."
@@ -54,9 +54,9 @@ def refusal_reason(order_id: int) -> str | None:
         )
     newest = newest_cancellation(order_id)
     if newest is not None and newest.state == CancellationState.ASKED:
-        return "You have asked for this order to be stopped. The provider has not answered yet."
+        return "You requested cancellation of this order. The provider has not answered yet."
     if newest is not None and newest.state == CancellationState.ACCEPTED:
-        return "The provider is stopping this order. What did not run comes back to your balance."
+        return "The provider is canceling this order. What isn't delivered is refunded to your balance."
     return None
 
 
@@ -93,7 +93,7 @@ def request_cancellation(order_id: int, *, customer_id: int, now: datetime) -> C
             now=now,
         )
         return cancellation
-    transitions.add_notes([Note(order, "You asked for this order to be stopped.", source="you")], now=now)
+    transitions.add_notes([Note(order, "You requested cancellation.", source="you")], now=now)
     if order.provider_order_id is not None:
         cancellation.due_at = now
     else:
@@ -149,7 +149,7 @@ def record_outcome(request: Request, outcome: Outcome, *, now: datetime) -> None
     match outcome:
         case Accepted():
             _answer(cancellation, CancellationState.ACCEPTED, "", now=now)
-            text = "The provider is stopping the order. What did not run comes back to your balance."
+            text = "The provider is canceling the order. What isn't delivered is refunded to your balance."
             transitions.add_notes([Note(order, text)], now=now)
             transitions.set_schedule(order, sync_at=now)
         case Refused(is_final=True, text=text):

@@ -33,7 +33,7 @@ UNCONFIRMED = (
     "The provider has not confirmed that it received this order. It will not be sent again by itself: "
     "it is confirmed, or canceled and the whole amount returned to your balance."
 )
-STOPPED = "Canceled at your request before it was handed over."
+STOPPED = "Canceled at your request before it was sent to the provider."
 # Reason of an attempt whose call was never started.
 NOT_CALLED = "The call was not made."
 FIRST_WAIT_SECONDS = 5
@@ -167,7 +167,7 @@ def accept(attempt: Attempt, order: OrderRow, *, given: str, now: datetime) -> N
     """Record that the provider accepted the order under this id, which must be unique."""
     record_answer(attempt, AttemptState.SENT, given, now=now)
     transitions.set_schedule(order, provider_order_id=given, sync_at=now, dispatch_at=None, unconfirmed_at=None)
-    transitions.add_notes([Note(order, "Handed over for delivery.")], now=now)
+    transitions.add_notes([Note(order, "Sent to the provider.")], now=now)
     _pass_on_cancellation(order.id, now=now)
     resolve_review(order, "The provider confirmed the order.", now=now)
 

@@ -52,7 +52,7 @@ def begin_by_operator(refill_id: int, *, actor: str, now: datetime) -> None:
     if refills.provider_kind(order.provider_id) != "manual":
         raise ActionRefused(f"Refill {refill_id} is a provider's: what the provider says of it moves it.")
     if RefillState(refill.state) is not RefillState.REQUESTED:
-        raise ActionRefused(f"Refill {refill_id} was begun already: it is {refill.state}.")
+        raise ActionRefused(f"Refill {refill_id} was started already: it is {refill.state}.")
     refill.state, refill.accepted_at, refill.running_at = RefillState.RUNNING, now, now
     refills.notify_webhooks(refill, order, now=now)
     transitions.add_notes([Note(order, "The refill is running, by hand.")], now=now)

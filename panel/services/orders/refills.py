@@ -171,7 +171,7 @@ def accept(attempt: Attempt, refill: Refill, order: OrderRow, *, given: str, now
     refill.state, refill.provider_refill_id, refill.due_at = RefillState.RUNNING, given, now
     refill.accepted_at = now
     notify_webhooks(refill, order, now=now)
-    transitions.add_notes([Note(order, "The refill was handed over for delivery.")], now=now)
+    transitions.add_notes([Note(order, "The refill was sent to the provider.")], now=now)
     _confirmed(order, "The provider confirmed the refill.", now=now)
 
 

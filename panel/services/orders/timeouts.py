@@ -14,9 +14,9 @@ from panel.services.orders.transitions import OrderRow
 
 # Batch size of one transaction.
 BATCH = 100
-NOT_DELIVERED = "The order could not be handed over to its provider in time. Nothing ran."
+NOT_DELIVERED = "The order could not be sent to the provider in time. Nothing was delivered."
 NEVER_CONFIRMED = "The provider never confirmed this order."
-REFILL_NEVER_CONFIRMED = "The provider never confirmed the refill. You may ask for it again."
+REFILL_NEVER_CONFIRMED = "The provider never confirmed the refill. You can request it again."
 
 
 def expire_leases(*, now: datetime) -> int:

@@ -27,9 +27,9 @@ def dispatch(*, now: datetime) -> Finding:
     found = db.session.scalars(select(first_due.correlate(Provider).scalar_subquery()).where(*well))
     due = [at for at in found if at is not None and at <= now]
     if not due:
-        return Finding(Component.DISPATCH, State.OPERATIONAL, 0, "No order waits to be handed over.")
+        return Finding(Component.DISPATCH, State.OPERATIONAL, 0, "No order is waiting to be sent.")
     waited_ms = (now - min(due)) // MILLISECOND
-    text = f"The oldest order has waited {_about(waited_ms)} to be handed over."
+    text = f"The oldest order has waited {_about(waited_ms)} to be sent."
     return _timed(Component.DISPATCH, waited_ms, text)
 
 
@@ -42,7 +42,7 @@ def updates(canary: Canary | None, *, sync_seconds: int, now: datetime) -> Findi
     if canary is not None and canary.handed_over_at is not None and canary.ended_at is None:
         due.append(canary.handed_over_at + CANARY_ENDS_AFTER + timedelta(seconds=2 * sync_seconds))
     late_ms = max(0, (now - min(due)) // MILLISECOND) if due else 0
-    text = "Every question to a provider is on time." if late_ms < 1_000 else f"Updates are {_about(late_ms)} late."
+    text = "All status updates are on time." if late_ms < 1_000 else f"Updates are {_about(late_ms)} late."
     return _timed(Component.UPDATES, late_ms, text)
 
 

@@ -25,7 +25,7 @@ from panel.models import Measurement
 from panel.services import health
 from panel.services.platform import components, incident_reads, measurements
 
-NOT_RUNNING = "Our worker does not run. Orders wait; none is lost."
+NOT_RUNNING = "Our worker isn't running. Orders wait; none is lost."
 NOT_MEASURED = "Nothing was measured."
 
 

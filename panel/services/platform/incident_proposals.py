@@ -60,7 +60,7 @@ def _was_dismissed(component: str, *, since: datetime) -> bool:
 def _propose_gap(gap: Gap, *, now: datetime) -> Incident | None:
     return incidents.propose(
         Component.DISPATCH,
-        title="Orders were not handed over",
+        title="Orders were not sent",
         text=f"No worker ran from {gap.since:%d %B, %H:%M} to {gap.until:%d %B, %H:%M} UTC. It runs again.",
         began_at=gap.since,
         now=now,

@@ -95,7 +95,7 @@ def update(
     if incident.published_at is None:
         raise ActionRefused("This is a proposal. Publish or dismiss it first.")
     if seen_updates is not None and seen_updates != incident.updates:
-        raise StaleForm("Something was said of this incident since you opened the form. Read it, then decide.")
+        raise StaleForm("This incident was updated since you opened the form. Read the update, then decide.")
     _check_step(incident, words)
     words = _checked(words)
     if words.phase is Phase.RESOLVED:
@@ -176,7 +176,7 @@ def _check_beginning(words: UpdateText, window: Window | None, *, now: datetime)
 def _check_step(incident: Incident, words: UpdateText) -> None:
     phase = Phase(incident.phase)
     if phase is Phase.RESOLVED:
-        raise ActionRefused("This incident is resolved. What comes back is another incident.")
+        raise ActionRefused("This incident is resolved. If the problem is back, open a new incident.")
     if not phase.may_become(words.phase):
         raise BadInput(f"From {phase.label} it cannot become {words.phase.label}.", field="phase")
 

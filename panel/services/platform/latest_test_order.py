@@ -45,7 +45,7 @@ class LatestTestOrder:
     def steps(self) -> tuple[Step, ...]:
         return (
             Step("Placed", self.placed_at),
-            Step("Handed over", self.handed_over_at),
+            Step("Sent", self.handed_over_at),
             Step("Started", self.started_at),
             Step("Refunded in full" if self.is_refunded else "Ended", self.ended_at),
         )

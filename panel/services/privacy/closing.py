@@ -97,7 +97,7 @@ def _check(found: ClosingCheck, *, given_up_nanos: int) -> None:
             "Some of your orders still move. Close the account when all have ended. Nothing was changed."
         )
     if found.balance_nanos and not given_up_nanos:
-        raise ActionRefused("There is money on your balance. Say first what is to become of it. Nothing was changed.")
+        raise ActionRefused("You still have a balance. Choose what to do with it first. Nothing was changed.")
     if found.balance_nanos != given_up_nanos:
         raise StaleForm("Your balance has changed since you opened this page. Nothing was changed. Look at it again.")
 

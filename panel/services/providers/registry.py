@@ -75,7 +75,9 @@ def unseal(sealed_key: str, *, settings: Settings) -> str:
     try:
         return encryption.unseal(sealed_key, settings=settings)
     except DecryptionFailed as error:
-        raise ActionRefused("A provider's key can't be opened: it was sealed under another key than ours.") from error
+        raise ActionRefused(
+            "A provider's key can't be decrypted: it was encrypted with another key than ours."
+        ) from error
 
 
 def _check_url(url: str) -> None:

@@ -93,7 +93,7 @@ def _held(answer_id: int, *, seen: int) -> CannedAnswer:
     if answer is None:
         raise NotFound("There is no such canned answer.")
     if answer.version != seen:
-        raise StaleForm("Somebody changed this canned answer meanwhile. Nothing was changed. Look at it as it is now.")
+        raise StaleForm("This canned answer was changed in the meantime. Nothing was saved. Check it, then try again.")
     return answer
 
 

@@ -11,7 +11,7 @@ from panel.services.money import ledger
 from panel.services.orders import placing
 from panel.services.tickets import append, limits, notifications
 
-NO_NUMBER = "The form came without a usable number of its own. It has a new one now: look at it and send it again."
+NO_NUMBER = "The form was incomplete. Check it and send it again."
 
 
 def answer(ticket_id: int, *, customer_id: int, text: str, request_id: str, now: datetime) -> TicketEntry:

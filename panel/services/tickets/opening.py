@@ -47,7 +47,7 @@ def open_ticket(customer_id: int, *, asked: Asked, now: datetime) -> Ticket:
     """
     kind, subject, text = _checked_kind(asked), _checked_subject(asked), _checked_text(asked)
     if not placing.is_request_id(asked.request_id):
-        raise BadInput("The form came without a usable number of its own. Open it again.", field="request_id")
+        raise BadInput("The form was incomplete. Open it again.", field="request_id")
     ledger.lock_accounts([customer_id])
     check_open([customer_id])
     earlier = find_by_request(customer_id, request_id=asked.request_id)

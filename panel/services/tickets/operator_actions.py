@@ -83,7 +83,7 @@ def assign(ticket_id: int, *, operator: Operator, assignee_id: int | None, was_i
     if assignee_id == ticket.assignee_id:
         return
     if was_id != ticket.assignee_id:
-        raise StaleForm("Somebody assigned this ticket meanwhile. Nothing was changed. Look who has it, then decide.")
+        raise StaleForm("This ticket was assigned in the meantime. Nothing was changed. Check who has it, then decide.")
     name = _operator_email(assignee_id) if assignee_id is not None else "nobody"
     ticket.assignee_id = assignee_id
     _log("tickets assign", ticket, operator, detail=f"To {name}.", now=now)

@@ -190,4 +190,4 @@ def _line(transfer_id: int, *, customer_id: int) -> LineFacts:
 
 
 def _nothing() -> NotFound:
-    return NotFound("There is nothing of yours under this number.")
+    return NotFound("You have nothing with this number.")

@@ -258,7 +258,7 @@ def test_cancellation_that_the_terms_do_not_offer_is_a_409_with_the_reason(clien
     answer = client.post(f"/orders/{order.id}/cancellation")
 
     assert answer.status_code == 409
-    assert answer.text.count("This tool does not offer cancel.") == 2
+    assert answer.text.count("This tool does not offer cancellation.") == 2
     page = client.get(f"/orders/{order.id}").text
     assert f'href="/orders/{order.id}/cancellation"' not in page and 'id="cancel-dialog"' not in page
 

@@ -51,7 +51,7 @@ def test_check_page_says_what_happens_to_each_order_and_changes_nothing(client: 
     assert "canceled right away" in said_of(page, fresh) and 'value="0.90"' in said_of(page, fresh)
     assert "The provider is asked to stop it." in said_of(page, handed_over)
     assert said_of(page, ended) == "The order has ended as Completed."
-    assert said_of(page, fixed) == "This tool does not offer cancel."
+    assert said_of(page, fixed) == "This tool does not offer cancellation."
     assert "Cancel 2 orders" in page
     assert [reload(each).status for each in (fresh, handed_over)] == ["pending", "in_progress"]
     assert ledger.balance_nanos(customer.id) == balance

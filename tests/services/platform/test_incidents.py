@@ -188,7 +188,7 @@ def test_long_gap_is_proposed_when_the_worker_is_back() -> None:
         [made] = incident_proposals.propose([], gap=gap, now=NOON + 16 * MINUTE)
         title, began_at = made.title, made.began_at
 
-    assert (title, began_at) == ("Orders were not handed over", NOON)
+    assert (title, began_at) == ("Orders were not sent", NOON)
 
 
 def test_nothing_measured_is_said_and_never_operational() -> None:
