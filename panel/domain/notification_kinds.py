@@ -13,6 +13,7 @@ class Notice(StrEnum):
     CANCELED = "canceled"
     REFILL = "refill"
     TICKET = "ticket"
+    DEPOSIT = "deposit"
 
     @property
     def label(self) -> str:
@@ -24,6 +25,7 @@ LABELS = {
     **{kind: f"An order is {Status(kind).label}" for kind in ABOUT_ORDERS},
     Notice.REFILL: "A refill has ended",
     Notice.TICKET: "Your ticket is answered",
+    Notice.DEPOSIT: "A deposit is confirmed or refused",
 }
 
 

@@ -13,8 +13,8 @@ from panel.services.page_version import page_etag
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# The live regions: the history's, each order's, and each ticket's.
-PATH_BEGINS, PATH_ENDS = ("/orders/", "/tickets/"), "/live"
+# The live regions: the history's, and those of each order, ticket and deposit.
+PATH_BEGINS, PATH_ENDS = ("/orders/", "/tickets/", "/balance/"), "/live"
 
 
 class LivePoll304:

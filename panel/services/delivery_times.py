@@ -91,7 +91,7 @@ class _Reading:
 
 def time_to_completion(tool_id: int | None = None, *, now: datetime) -> Measure | None:
     """From placing to Completed, over orders ended in the window; None if there are too few."""
-    return _measure(
+    return measure(
         (order.completed_at - order.placed_at) // timedelta(seconds=1)
         for order in _ended_orders(tool_id, now=now)
         if order.completed_at is not None
@@ -100,7 +100,7 @@ def time_to_completion(tool_id: int | None = None, *, now: datetime) -> Measure 
 
 def time_to_start(tool_id: int | None = None, *, provider_id: int | None = None, now: datetime) -> Measure | None:
     """From placing to the first delivery, over orders ended in the window; None if there are too few."""
-    return _measure(
+    return measure(
         (order.started_at - order.placed_at) // timedelta(seconds=1)
         for order in _ended_orders(tool_id, now=now)
         if order.started_at is not None and provider_id in (None, order.provider_id)
@@ -109,7 +109,7 @@ def time_to_start(tool_id: int | None = None, *, provider_id: int | None = None,
 
 def time_to_end(status: Status, *, now: datetime) -> Measure | None:
     """From placing to the end, over orders that ended with this status in the window; None if there are too few."""
-    return _measure(
+    return measure(
         (order.ended_at - order.placed_at) // timedelta(seconds=1)
         for order in _ended_orders(now=now)
         if order.status == status
@@ -126,7 +126,7 @@ def time_of_refills(*, now: datetime) -> Measure | None:
             REFILLS.c.ended_at.between(now - WINDOW, now),
         )
     )
-    return _measure((ended - asked) // timedelta(seconds=1) for asked, ended in rows)
+    return measure((ended - asked) // timedelta(seconds=1) for asked, ended in rows)
 
 
 def share_completed(*, now: datetime) -> Share | None:
@@ -173,7 +173,8 @@ def median_and_p90(ordered: Sequence[int]) -> tuple[int, int]:
     return ordered[(count + 1) // 2 - 1], ordered[-(-count * 9 // 10) - 1]
 
 
-def _measure(durations: Iterable[int]) -> Measure | None:
+def measure(durations: Iterable[int]) -> Measure | None:
+    """Median and 90th percentile of these seconds; None if there are too few."""
     # A negative duration means the clock was set back in between.
     seconds = sorted(each for each in durations if each >= 0)
     count = len(seconds)

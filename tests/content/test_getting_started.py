@@ -53,9 +53,9 @@ def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Rea
     # 2. Add funds: a reference, listed while it is not confirmed, then a line of the balance.
     reader.open(GUIDE)
     reader.follow("Add funds", step="add-funds")
-    reader.press("Get a reference", amount="0.99")
+    reader.press("Continue to payment", amount="0.99")
     assert reader.status == 422
-    reader.press("Get a reference", amount=money.plain(deposits.LEAST_NANOS))
+    reader.press("Continue to payment", amount=money.plain(deposits.LEAST_NANOS))
     reader.open("/balance/add")
     reference = deposits.open_requests(customer().id)[0].reference
     assert reference in reader.words and ledger.balance_nanos(customer().id) == 0

@@ -147,8 +147,8 @@ def test_statement_page_shows_each_line_and_its_sums(client: FlaskClient, world:
     page = page_of(client, f"/balance/statement?from={DAY}&to={DAY}")
 
     assert only(page.beside("Opening")) == 0
-    assert only(page.beside("Came in")) == sum(line.into for line in lines)
-    assert only(page.beside("Went out")) == sum(line.out for line in lines)
+    assert only(page.beside("Total in")) == sum(line.into for line in lines)
+    assert only(page.beside("Total out")) == sum(line.out for line in lines)
     assert only(page.beside("Closing")) == lines[-1].balance
     for line in lines:
         columns = [page.in_row(f"line-{line.id}", label) for label in ("Out", "In", "Balance")]

@@ -135,6 +135,8 @@ RULES = {
         GET /balance
         GET /balance/add
         POST /balance/add
+        GET /balance/deposits/<reference>
+        GET /balance/deposits/<reference>/live
         GET /balance/statement
         GET /balance/statement.csv
         POST /log-out

@@ -1,9 +1,8 @@
-"""Balance, deposits and statement pages of a customer."""
+"""Balance and statement pages of a customer."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -11,7 +10,7 @@ from panel.blueprints.shared.auth import login_required
 from panel.blueprints.shared.csv_files import csv_file
 from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
-from panel.db import begin_snapshot, transaction
+from panel.db import begin_snapshot
 from panel.domain import money
 from panel.domain.date_range import Period, parse_period, this_month
 from panel.domain.errors import PanelError
@@ -22,8 +21,9 @@ from panel.services.money.statements import StatementLine
 bp = Blueprint("balance", __name__, url_prefix="/balance")
 
 LAST_ENTRIES = 10
-ENTRIES_PER_PAGE = 500
-REFUSALS_SHOWN = timedelta(days=30)
+ENTRIES_PER_PAGE = 50
+# `?page=all`: the whole statement, for printing.
+WHOLE = "all"
 
 
 @bp.get("")
@@ -42,38 +42,6 @@ def show() -> ResponseReturnValue:
     )
 
 
-@bp.get("/add")
-@login_required
-def show_add() -> ResponseReturnValue:
-    return _add_page()
-
-
-@bp.post("/add")
-@login_required
-def add() -> ResponseReturnValue:
-    try:
-        amount_nanos = deposits.parse_amount(request.form.get("amount", ""))
-        with transaction():
-            top_up = deposits.request_deposit(current_user.id, amount_nanos=amount_nanos, now=utc_now())
-            reference = top_up.reference
-    except PanelError as error:
-        return _add_page(error), 422
-    return redirect(url_for("balance.show_add", _anchor=reference), code=303)
-
-
-def _add_page(error: PanelError | None = None) -> str:
-    return render_template(
-        "balance/add.html",
-        amount=request.form.get("amount", ""),
-        errors=by_field(error),
-        open_requests=deposits.open_requests(current_user.id),
-        refused_requests=deposits.refused_requests(current_user.id, since=utc_now() - REFUSALS_SHOWN),
-        instructions=deposits.payment_instructions(current_app.config["PANEL"].instance),
-        least_nanos=deposits.LEAST_NANOS,
-        most_nanos=deposits.MOST_NANOS,
-    )
-
-
 @bp.get("/statement")
 @login_required
 def show_statement() -> ResponseReturnValue:
@@ -82,7 +50,10 @@ def show_statement() -> ResponseReturnValue:
     except PanelError as error:
         return _refused_period(error)
     found = _statement(period)
+    is_whole = request.args.get("page") == WHOLE
     page = min(_page_asked_for(), _pages(found))
+    shown = found.entries if is_whole else found.entries[(page - 1) * ENTRIES_PER_PAGE : page * ENTRIES_PER_PAGE]
+    months = statements.by_month(found)
     return render_template(
         "balance/statement.html",
         period=period,
@@ -92,9 +63,11 @@ def show_statement() -> ResponseReturnValue:
         statement=found,
         in_nanos=sum(entry.in_nanos for entry in found.entries),
         out_nanos=sum(entry.out_nanos for entry in found.entries),
-        lines=_lines(found.entries[(page - 1) * ENTRIES_PER_PAGE : page * ENTRIES_PER_PAGE]),
+        lines=_lines(shown),
+        months=months if len(months) > 1 else [],
+        per_page=ENTRIES_PER_PAGE,
         page=page,
-        pages=_pages(found),
+        pages=1 if is_whole else _pages(found),
     )
 
 

@@ -51,7 +51,7 @@ TOO_LARGE = Fault(
     QuantityTooLarge.code, "Quantity more than maximum {limit}", "The quantity is above the tool's maximum."
 )
 NO_FUNDS = Fault(
-    InsufficientBalance.code, "Not enough funds on balance", "The order costs more than your balance. Add money first."
+    InsufficientBalance.code, "Not enough funds on balance", "The order costs more than your balance. Add funds first."
 )
 NOT_CONFIRMED = Fault(
     EmailNotConfirmed.code,

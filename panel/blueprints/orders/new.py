@@ -244,7 +244,7 @@ def _funds_to_add(typed: TypedOrder, *, missing_nanos: int) -> dict[str, object]
         return {"add_nanos": 0, "add_funds_path": ""}
     add_nanos = waiting_order.amount_to_add(missing_nanos)
     back = typed.kept_path(current_user.id, now=utc_now())
-    add_funds_path = url_for("balance.show_add", amount=money.plain(add_nanos), next=back)
+    add_funds_path = url_for("deposit.show_add", amount=money.plain(add_nanos), next=back)
     return {"add_nanos": add_nanos, "add_funds_path": add_funds_path}
 
 

@@ -1,27 +1,54 @@
 """Deposits: a customer requests one and gets a payment reference; an operator confirms the payment."""
 
 import secrets
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import func, select
 
-from panel.db import db, lock_rows
+from panel.db import db, lock_rows, timed_cache
 from panel.domain.errors import ActionRefused, BadMoney, NotFound
 from panel.domain.money import NANOS_PER_UNIT, parse_nanos
-from panel.models import DepositRequest
-from panel.services import customer_version
+from panel.domain.notification_kinds import Notice
+from panel.models import DepositRequest, Transfer
+from panel.services import customer_version, delivery_times
 from panel.services.closed_accounts import check_open
+from panel.services.delivery_times import Measure
+from panel.services.mail import notifications
 from panel.services.money import ledger
 
 LEAST_NANOS = 1 * NANOS_PER_UNIT
 MOST_NANOS = 10_000 * NANOS_PER_UNIT
 MOST_OPEN = 10
+# Amounts offered as buttons.
+QUICK_AMOUNTS = tuple(units * NANOS_PER_UNIT for units in (10, 25, 50, 100))
+# The time to confirmation is measured over these deposits.
+MEASURED = timedelta(days=90)
+NEWEST_DEPOSITS = 1_000
 
 _NANOS_PER_CENT = NANOS_PER_UNIT // 100
 # Without letters and digits that are easily confused when read aloud or copied by hand.
 _REFERENCE_SIGNS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 _REFERENCE_LENGTH = 6
+
+
+@dataclass(frozen=True, slots=True)
+class OwnDeposit:
+    """A customer's deposit: waiting, confirmed (with the credited amount and its statement line) or refused."""
+
+    reference: str
+    amount_nanos: int
+    requested_at: datetime
+    refused_at: datetime | None
+    refused_reason: str
+    line: int | None
+    credited_nanos: int | None
+    confirmed_at: datetime | None
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.line is None and self.refused_at is None
 
 
 def parse_amount(text: str) -> int:
@@ -48,7 +75,7 @@ def request_deposit(customer_id: int, *, amount_nanos: int, now: datetime) -> De
             return top_up
     if len(asked) >= MOST_OPEN:
         raise ActionRefused(
-            f"You have {MOST_OPEN} open requests already. Pay one of them with its own reference first.",
+            f"You already have {MOST_OPEN} deposits waiting for a payment. Pay one of them first.",
             field="amount",
         )
     top_up = DepositRequest(
@@ -72,6 +99,45 @@ def open_requests(customer_id: int) -> list[DepositRequest]:
             .order_by(DepositRequest.id.desc())
         )
     )
+
+
+def find_own(reference: str, *, customer_id: int) -> OwnDeposit:
+    """This customer's deposit. Raises NotFound, also for another customer's."""
+    statement = (
+        select(
+            DepositRequest.reference,
+            DepositRequest.amount_nanos,
+            DepositRequest.requested_at,
+            DepositRequest.refused_at,
+            DepositRequest.refused_reason,
+            DepositRequest.transfer_id,
+            Transfer.amount_nanos,
+            Transfer.at,
+        )
+        .outerjoin(Transfer, Transfer.id == DepositRequest.transfer_id)
+        .where(DepositRequest.reference == _as_kept(reference), DepositRequest.customer_id == customer_id)
+    )
+    row = db.session.execute(statement).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no deposit with the reference {reference.strip()}.")
+    return OwnDeposit(*row)
+
+
+def time_to_confirmation(*, now: datetime) -> Measure | None:
+    """How long confirmation took, measured over the deposits of the last 90 days; None where they are few."""
+    return timed_cache.cached("deposit times", lambda: _measure(now=now), max_age=delivery_times.MAX_AGE, now=now)
+
+
+def _measure(*, now: datetime) -> Measure | None:
+    statement = (
+        select(DepositRequest.requested_at, Transfer.at)
+        .join(Transfer, Transfer.id == DepositRequest.transfer_id)
+        .where(DepositRequest.requested_at >= now - MEASURED)
+        .order_by(DepositRequest.id.desc())
+        .limit(NEWEST_DEPOSITS)
+    )
+    rows = db.session.execute(statement)
+    return delivery_times.measure(int((confirmed - requested).total_seconds()) for requested, confirmed in rows)
 
 
 def references(customer_id: int) -> dict[int, str]:
@@ -104,6 +170,7 @@ def confirm(reference: str, *, amount_nanos: int, note: str, now: datetime) -> i
     top_up.transfer_id = transfer_id
     db.session.flush()
     customer_version.bump([top_up.customer_id])
+    _notify(top_up, credited_nanos=amount_nanos, reason="", now=now)
     return transfer_id
 
 
@@ -113,7 +180,22 @@ def refuse(reference: str, *, reason: str, now: datetime) -> DepositRequest:
     top_up.refused_at, top_up.refused_reason = now, reason
     db.session.flush()
     customer_version.bump([top_up.customer_id])
+    _notify(top_up, credited_nanos=0, reason=reason, now=now)
     return top_up
+
+
+def _notify(top_up: DepositRequest, *, credited_nanos: int, reason: str, now: datetime) -> None:
+    notifications.notify(
+        top_up.customer_id,
+        Notice.DEPOSIT,
+        key=f"deposit:{top_up.id}:decided",
+        now=now,
+        reference=top_up.reference,
+        amount_nanos=top_up.amount_nanos,
+        credited_nanos=credited_nanos,
+        balance_nanos=ledger.balance_nanos(top_up.customer_id),
+        reason=reason,
+    )
 
 
 def refused_requests(customer_id: int, *, since: datetime) -> list[DepositRequest]:
@@ -138,9 +220,9 @@ def _lock_open(reference: str) -> DepositRequest:
     # Refresh: it may have been read before it was locked.
     top_up = _found(db.session.scalar(statement, execution_options={"populate_existing": True}), reference)
     if top_up.transfer_id is not None:
-        raise ActionRefused(f"The request {top_up.reference} was confirmed before. Nothing was added again.")
+        raise ActionRefused(f"The deposit {top_up.reference} is already confirmed. Nothing was added again.")
     if top_up.refused_at is not None:
-        raise ActionRefused(f"The request {top_up.reference} was refused before. Nothing was added.")
+        raise ActionRefused(f"The deposit {top_up.reference} was refused. Nothing was added.")
     return top_up
 
 
@@ -173,5 +255,5 @@ def _as_kept(reference: str) -> str:
 
 def _found(top_up: DepositRequest | None, reference: str) -> DepositRequest:
     if top_up is None:
-        raise NotFound(f"There is no request with the reference {reference.strip()}.")
+        raise NotFound(f"There is no deposit with the reference {reference.strip()}.")
     return top_up

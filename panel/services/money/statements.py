@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import groupby
 
 from sqlalchemy import select
 
 from panel.db import db
 from panel.models import Transfer, TransferKind
 from panel.services.money import deposits
-from panel.services.money.ledger import Entry
+from panel.services.money.ledger import Entry, Statement
 
 _ORDERS_AT_ONCE = 1_000
 
@@ -20,6 +22,38 @@ class StatementLine:
     entry: Entry
     reference: str
     reverses: int | None
+
+
+@dataclass(frozen=True)
+class Month:
+    """The entries of one calendar month (UTC) in sums, within the days of the statement."""
+
+    first: date
+    entries: int
+    in_nanos: int
+    out_nanos: int
+    balance_nanos: int
+
+    @property
+    def last(self) -> date:
+        return (self.first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+
+
+def by_month(statement: Statement) -> list[Month]:
+    """The months of the statement that have entries, oldest first, with the balance after each."""
+    months = []
+    for first, group in groupby(statement.entries, key=lambda entry: entry.at.date().replace(day=1)):
+        entries = list(group)
+        months.append(
+            Month(
+                first,
+                len(entries),
+                in_nanos=sum(entry.in_nanos for entry in entries),
+                out_nanos=sum(entry.out_nanos for entry in entries),
+                balance_nanos=entries[-1].balance_nanos,
+            )
+        )
+    return months
 
 
 def lines(entries: Sequence[Entry], *, customer_id: int) -> list[StatementLine]:

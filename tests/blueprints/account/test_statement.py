@@ -45,7 +45,7 @@ def test_confirmed_request_is_named_in_the_statement(client: FlaskClient) -> Non
         deposits.confirm(reference, amount_nanos=amount, note="Arrived.", now=NOON)
     signed_in(client, customer)
 
-    assert f'Added, request <span class="id">{reference}</span>: Arrived.' in " ".join(
+    assert f'Added, reference <span class="id">{reference}</span>: Arrived.' in " ".join(
         client.get(f"/balance/statement?{NOVEMBER}").text.split()
     )
     assert [row["top_up"] for row in rows_of(client.get(f"/balance/statement.csv?{NOVEMBER}"))] == ["", reference, ""]
@@ -61,8 +61,8 @@ def test_statement_adds_up_and_says_so(client: FlaskClient) -> None:
 
     assert re.search(r"Opening balance</dt><dd><data[^>]*>\$9\.46", page)
     assert re.search(r"Closing balance</dt><dd><data[^>]*>\$9\.46", page)
-    assert re.search(r"Came in</dt><dd><data[^>]*>\$0\.90", page)
-    assert "Sums: checked." in page and "2 entries" in page
+    assert re.search(r"Total in</dt><dd><data[^>]*>\$0\.90", page)
+    assert "Sums checked:" in page and "2 entries" in page
 
 
 def test_statement_that_does_not_add_up_says_so(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +70,7 @@ def test_statement_that_does_not_add_up_says_so(client: FlaskClient, monkeypatch
 
     page = signed_in(client, a_customer()).get("/balance/statement").text
 
-    assert "Sums: not equal." in page and "Sums: checked" not in page
+    assert "The sums differ" in page and "Sums checked" not in page
 
 
 def test_statement_of_this_month_comes_first(client: FlaskClient) -> None:
