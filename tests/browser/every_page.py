@@ -85,6 +85,8 @@ def fill(app: Flask) -> Filled:
         "provider_id": str(tool.provider_id),
         "review_id": "1",
         "reference": reference,
+        # Of former addresses, which lead to the ones of today.
+        "rest": "1",
         "answer_id": str(answer.id),
         "proposal_id": str(proposed.proposal_id),
         "ticket_id": str(ticket.id),
