@@ -38,7 +38,7 @@ def open_reviews() -> list[Review]:
     return list(db.session.scalars(select(Review).where(Review.resolved_at.is_(None))))
 
 
-@pytest.mark.parametrize(("state", "sentence"), [(ACCEPTED, "is being stopped"), (REFUSED, "It is nearly done.")])
+@pytest.mark.parametrize(("state", "sentence"), [(ACCEPTED, "is being canceled"), (REFUSED, "It is nearly done.")])
 def test_an_operators_answer_is_told_and_moves_no_money(state: CancellationState, sentence: str) -> None:
     order, cancellation_id = asked()
     waiting = [each.id for each in cancellations.open_cancellations()]
@@ -86,7 +86,7 @@ def test_a_refused_customer_may_ask_again_and_an_accepted_one_need_not() -> None
     answered(second, ACCEPTED)
 
     assert cancellations.refusal_reason(order.id) is None
-    assert "is stopping this order" in (cancellations.refusal_reason(other.id) or "")
+    assert "is canceling this order" in (cancellations.refusal_reason(other.id) or "")
 
 
 def test_of_many_answers_at_once_one_counts(app: Flask) -> None:
