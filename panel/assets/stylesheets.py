@@ -35,12 +35,12 @@ SHEETS = {
         "css/live",
         "css/orders",
         "css/order",
+        "css/ordering",
         "css/tickets",
     ),
     "platform.css": ("css/platform",),
     # Instead of platform.css for one incident or component, and for figures.
     "platform_details.css": ("css/timeline", "css/facts", "css/charts", "css/platform"),
-    "ordering.css": ("css/ordering",),
     # Instead of members.css on the office's pages.
     "office.css": (
         "css/sides",

@@ -127,8 +127,8 @@ def test_pages_on_which_people_check_what_they_do_are_as_sound(
     tool, customer, top_up = values["/tools/<slug>"], values["customer_id"], values["reference"]
     wrong = []
     for role, path, action, typed in (
-        ("customer", "/orders/new", "/orders/check", {"tool": tool, "link": LINK, "quantity": "100"}),
-        ("customer", "/orders/new", "/orders/check", {"tool": tool, "link": LINK, "quantity": "1e9"}),
+        ("customer", f"/orders/new?tool={tool}", "/orders/check", {"link": LINK, "quantity": "100"}),
+        ("customer", f"/orders/new?tool={tool}", "/orders/check", {"link": LINK, "quantity": "1e9"}),
         ("customer", "/orders/mass", "/orders/mass", {"lines": f"{tool} | {LINK} | 100\nno | such | line"}),
         (
             "operator",

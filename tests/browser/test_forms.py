@@ -70,25 +70,20 @@ def test_an_order_pressed_twice_is_marked_busy_and_placed_once(tabs: Tabs, custo
 
 
 @pytest.mark.parametrize("has_scripts", [True, False])
-def test_the_filters_wait_behind_a_line_on_a_narrow_screen(tabs: Tabs, customer: User, has_scripts: bool) -> None:
+def test_the_filters_wait_behind_a_button(tabs: Tabs, customer: User, has_scripts: bool) -> None:
     an_order(customer=customer)
     page = tabs.open(customer, viewport=NARROW, java_script_enabled=has_scripts).page
     page.goto("/orders")
 
-    field = page.get_by_label("Order number or link")
-    expect(field).to_be_hidden()
+    search, status = page.get_by_label("Order number or link"), page.get_by_label("Status", exact=True)
+    expect(search).to_be_visible()
+    expect(status).to_be_hidden()
     expect(page.locator("tr[id^=order-]")).to_be_in_viewport()
-    page.get_by_text("Find orders").click()
-    field.fill("example")
+    search.fill("example")
+    page.get_by_text("Filters").click()
+    status.select_option("Pending")
     page.get_by_role("button", name="Show orders").click()
 
-    expect(field).to_have_value("example")
+    expect(search).to_have_value("example")
+    expect(page.get_by_text("1 active")).to_be_attached()
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
-
-
-def test_the_filters_stand_open_where_there_is_room(tabs: Tabs, customer: User) -> None:
-    page = tabs.open(customer).page
-    page.goto("/orders")
-
-    expect(page.get_by_label("Order number or link")).to_be_visible()
-    expect(page.get_by_text("Find orders")).to_be_hidden()
