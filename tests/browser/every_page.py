@@ -97,8 +97,6 @@ def fill(app: Flask) -> Filled:
         "/unsubscribe/<token>": notifications.unsubscribe_path(customer.id, list(Notice)).rpartition("/")[2],
         # Only a mail holds this token, so the page for a link that no longer works is checked.
         "/change-email/<token>": "spent",
-        # Old addresses, each of which leads on.
-        "rest": "1",
         "/pictures/<name>.png": f"{Status.PARTIAL.slug}-0",
         "/order-statuses/<slug>": Status.PARTIAL.slug,
         "/tools/<slug>": tool.slug,

@@ -134,7 +134,7 @@ def test_tables_fit_or_scroll_visibly_by_keyboard_at_768_pixels(tabs: Tabs) -> N
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
         wrong = page.evaluate(
             """[...document.querySelectorAll("main table")].filter((table) => {
-              const frame = table.closest("[role=region][tabindex='0'][aria-label]");
+              const frame = table.closest("section[tabindex='0'][aria-label]");
               const isCut = table.scrollWidth > (frame ?? table.parentElement).clientWidth + 1;
               return isCut && !(frame && getComputedStyle(frame).overflowX === "auto"
                 && parseFloat(getComputedStyle(frame).borderInlineEndWidth) > 0);
