@@ -192,9 +192,11 @@ def _events_before(page: Sequence[Mapping[str, Any]], *, after: int) -> dict[int
     """Hash of the latest event of each of these orders, up to that event id."""
     if not after:
         return {}
-    newest = select(func.max(EVENTS.c.id)).where(in_list(EVENTS.c.order_id, "orders"), EVENTS.c.id <= after)
+    # By the index backward for each order: an aggregate would read all earlier events of it.
+    newest = select(EVENTS.c.chain_hash).where(EVENTS.c.order_id == ORDERS.c.id, EVENTS.c.id <= after)
+    newest = newest.order_by(EVENTS.c.id.desc()).limit(1)
     found = db.session.execute(
-        select(EVENTS.c.order_id, EVENTS.c.chain_hash).where(EVENTS.c.id.in_(newest.group_by(EVENTS.c.order_id))),
+        select(ORDERS.c.id, func.coalesce(newest.scalar_subquery(), chain.START)).where(in_list(ORDERS.c.id, "orders")),
         {"orders": sorted({row["order_id"] for row in page})},
     )
     return {row[0]: row[1] for row in found}
