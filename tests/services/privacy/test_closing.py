@@ -132,7 +132,7 @@ def test_no_account_closes_while_an_order_moves(status: Status) -> None:
 def test_money_is_spent_paid_out_or_given_up_in_figures_first() -> None:
     user = a_customer("0.50")
 
-    with pytest.raises(ActionRefused, match="There is money on your balance"):
+    with pytest.raises(ActionRefused, match="You still have a balance"):
         close(user)
     with pytest.raises(StaleForm, match="has changed"):
         close(user, given_up_nanos=1)
