@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from panel.blueprints import tickets
-from panel.blueprints.account import sign_up_and_log_in
+from panel.blueprints.account import api_keys, deposits, sign_up_and_log_in, webhooks
 from panel.blueprints.office import tickets as office_tickets
 from panel.blueprints.orders import mass as orders_mass
 from panel.blueprints.orders import new as orders_new
@@ -88,9 +88,12 @@ EXPIRED_FORM_AGAIN = (
 FORM_RENDERERS: Mapping[str, Callable[[ExpiredForm], ResponseReturnValue]] = {
     "accounts.log_in": sign_up_and_log_in.log_in_again,
     "accounts.sign_up": sign_up_and_log_in.sign_up_again,
+    "deposit.add": deposits.form_again,
+    "keys.make": api_keys.form_again,
     "mass_orders.answer": orders_mass.form_again,
     "ordering.check": orders_new.form_again,
     "ordering.place": orders_new.form_again,
+    "receivers.add": webhooks.form_again,
     "tickets.open_ticket": tickets.form_again,
     "tickets.answer": tickets.answer_again,
     "office_tickets.answer": office_tickets.answer_again,

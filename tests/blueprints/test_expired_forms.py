@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from panel.db import db
-from panel.models import LoginSession, Order, ThrottleHit, User
+from panel.models import ApiKey, DepositRequest, LoginSession, Order, ThrottleHit, User, WebhookEndpoint
 from panel.services.money import ledger
 from tests.support.factories import LINK, PASSWORD, a_customer, a_tool, signed_in
 
@@ -19,6 +19,12 @@ FORM = {"tool": "page-visits", "link": LINK, "quantity": "1000", "request_id": "
 TOKENS = [{}, {"csrf_token": ""}, {"csrf_token": "that of another session"}]
 ORDER_PATHS = ["/orders", "/orders/check"]
 DOORS = ["/log-in", "/sign-up"]
+# Address, fields, and what of them must come back.
+TYPED_FORMS = [
+    ("/account/webhooks", {"url": "https://example.com/hook", "balance_low": "25"}),
+    ("/account/keys", {"name": "My reseller panel", "networks": "192.0.2.0/24"}),
+    ("/balance/add", {"amount": "12.34"}),
+]
 
 
 def count(model: type) -> int:
@@ -126,3 +132,33 @@ def test_form_of_another_site_is_no_form_of_ours(client: FlaskClient, path: str)
     assert answer.status_code == 403
     assert REASON not in answer.text
     assert LINK not in answer.text
+
+
+@pytest.mark.parametrize(("path", "typed"), TYPED_FORMS)
+def test_account_form_comes_back_filled_and_does_nothing(client: FlaskClient, path: str, typed: dict[str, str]) -> None:
+    signed_in(client, a_customer())
+
+    answer = client.post(path, data=typed)
+
+    assert answer.status_code == 403
+    assert REASON in answer.text
+    assert all(value in answer.text for value in typed.values())
+    assert [count(model) for model in (ApiKey, DepositRequest, WebhookEndpoint)] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(("path", "typed"), TYPED_FORMS)
+def test_account_form_of_an_ended_session_survives_the_login(
+    client: FlaskClient, path: str, typed: dict[str, str]
+) -> None:
+    customer = a_customer()
+
+    logged_out = client.post(path, data=typed)
+    kept = dict(re.findall(r'<input[^>]* name="([a-z_]+)"[^>]* value="([^"]*)"', logged_out.text))
+    client.post("/log-in", data={"email": customer.email, "password": PASSWORD, "csrf_token": kept["csrf_token"]})
+    answer = client.post(path, data={name: kept[name] for name in typed} | {"csrf_token": kept["csrf_token"]})
+
+    assert (logged_out.status_code, "You’ve been logged out" in logged_out.text) == (403, True)
+    assert answer.status_code == 403
+    assert all(value in answer.text for value in typed.values())
+    again = client.post(path, data=typed | {"csrf_token": token_in(answer.text), "newest": "0"})
+    assert again.status_code in (201, 200, 303)

@@ -9,7 +9,7 @@ from panel.blueprints.shared.auth import login_required
 from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
-from panel.domain.errors import PanelError
+from panel.domain.errors import ExpiredForm, PanelError
 from panel.security import PRIVATE
 from panel.services.api import keys as api_keys
 
@@ -45,6 +45,13 @@ def make() -> ResponseReturnValue:
     response = make_response(page)
     response.headers.extend([PRIVATE])
     return response
+
+
+@login_required
+def form_again(error: ExpiredForm) -> ResponseReturnValue:
+    """The form with the typed values and the error; logged-out users log in first."""
+    name, networks = request.form.get("name", ""), request.form.get("networks", "")
+    return _page(error, name=name, networks=networks), error.http_status
 
 
 @bp.post("/account/keys/<int:key_id>/revocation")

@@ -12,7 +12,7 @@ from panel.blueprints.shared.forms import by_field
 from panel.blueprints.shared.htmx import is_live, pause_or_resume, region_or_304
 from panel.clock import utc_now
 from panel.db import transaction
-from panel.domain.errors import NotFound, PanelError
+from panel.domain.errors import ExpiredForm, NotFound, PanelError
 from panel.services.accounts.sessions import PageVersions
 from panel.services.money import deposits
 from panel.services.money.deposits import OwnDeposit
@@ -43,6 +43,12 @@ def add() -> ResponseReturnValue:
     except PanelError as error:
         return _add_page(amount, error), 422
     return redirect(url_for("deposit.show", reference=reference, next=_next() or None), code=303)
+
+
+@login_required
+def form_again(error: ExpiredForm) -> ResponseReturnValue:
+    """The form with the typed amount and the error; logged-out users log in first."""
+    return _add_page(request.form.get("amount", ""), error), error.http_status
 
 
 @bp.get("/deposits/<reference>")

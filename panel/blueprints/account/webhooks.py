@@ -10,7 +10,7 @@ from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money
-from panel.domain.errors import BadMoney, PanelError
+from panel.domain.errors import BadMoney, ExpiredForm, PanelError
 from panel.services.api import webhook_deliveries, webhook_endpoints, webhook_guide
 
 bp = Blueprint("receivers", __name__, url_prefix="/account/webhooks")
@@ -47,6 +47,12 @@ def add() -> ResponseReturnValue:
     except PanelError as error:
         return _index_page(error), error.http_status
     return render_template("webhooks/secret.html", receiver=shown.receiver, secret=shown.secret, is_new=True), 201
+
+
+@login_required
+def form_again(error: ExpiredForm) -> ResponseReturnValue:
+    """The form with the typed values and the error; logged-out users log in first."""
+    return _index_page(error), error.http_status
 
 
 @bp.get("/<int:receiver_id>")

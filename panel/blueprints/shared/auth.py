@@ -30,9 +30,17 @@ login_required: Callable[[View], View] = _login_required
 AFTER_LOG_IN = "/orders"
 OPERATORS_AFTER_LOG_IN = "/office"
 ORDER_FORMS = ("ordering.check", "ordering.place")
-# Forms with a long text, by the name of its field. Sent while logged out, they are shown again with the typed values,
-# and again with a new CSRF token after the login (`errors.FORM_RENDERERS`).
-LONG_FORMS = {"tickets.open_ticket": "text", "tickets.answer": "text", "mass_orders.answer": "lines"}
+# Forms that someone types into, by the name of the main field. Sent while logged out, they are shown again with the
+# typed values, and again with a new CSRF token after the login (`errors.FORM_RENDERERS`).
+TYPED_FORMS = {
+    "tickets.open_ticket": "text",
+    "tickets.answer": "text",
+    "mass_orders.answer": "lines",
+    "receivers.add": "url",
+    "keys.make": "name",
+    "deposit.add": "amount",
+}
+_ONE_LINE = ("url", "name", "amount")
 _NOT_AFTER_LOG_IN = ("/log-in", "/log-in/second-factor", "/log-out", "/sign-up")
 # Session key for the token of a pending session (password correct, code still needed). Flask-Login does not use it.
 PENDING_SESSION_KEY = "half"
@@ -179,17 +187,21 @@ def _ask_to_log_in() -> ResponseReturnValue:
     if wants_fragment():
         return logged_out()
     wanted = _page_asked_for()
-    long_field = LONG_FORMS.get(request.endpoint or "")
-    if long_field is not None and request.form.get(long_field):
-        return _kept_form(long_field, log_in_url=url_for("accounts.show_log_in", next=wanted or None))
+    typed_field = TYPED_FORMS.get(request.endpoint or "")
+    if typed_field is not None and request.form.get(typed_field):
+        return _kept_form(typed_field, log_in_url=url_for("accounts.show_log_in", next=wanted or None))
     return redirect(url_for("accounts.show_log_in", next=wanted or None), code=303)
 
 
-def _kept_form(long_field: str, *, log_in_url: str) -> ResponseReturnValue:
-    """Show a long form again with a link to the login: its text is too long for a query string."""
-    others = [(name, value) for name, value in request.form.items() if name not in (long_field, "csrf_token")]
-    fields = [*others, (long_field, request.form[long_field])]
-    return render_template("account/logged_out_form.html", fields=fields, log_in_url=log_in_url), 403
+def _kept_form(typed_field: str, *, log_in_url: str) -> ResponseReturnValue:
+    """Show a form again with a link to the login: what was typed may be too long, or private, for a query string."""
+    others = [(name, value) for name, value in request.form.items() if name not in (typed_field, "csrf_token")]
+    fields = [*others, (typed_field, request.form[typed_field])]
+    is_one_line = typed_field in _ONE_LINE
+    page = render_template(
+        "account/logged_out_form.html", fields=fields, is_one_line=is_one_line, log_in_url=log_in_url
+    )
+    return page, 403
 
 
 def _page_asked_for() -> str:
