@@ -126,7 +126,7 @@ def test_keys_of_others_are_out_of_reach(client: FlaskClient) -> None:
 def test_keys_are_asked_for_after_log_in_only(client: FlaskClient, csrf: None) -> None:
     assert client.get("/account/keys").location == "/log-in?next=/account/keys"
     signed_in(client, a_customer())
-    assert client.post("/account/keys", data={"name": "x"}).status_code == 400
+    assert client.post("/account/keys", data={"name": "x"}).status_code == 403
     assert 'href="/account/keys"' in client.get("/account").text
     page = client.get("/account/keys")
     assert 'content="noindex"' in page.text
