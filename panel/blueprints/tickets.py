@@ -53,7 +53,7 @@ def index() -> ResponseReturnValue:
     slug = request.args.get("state", "")
     state = next((state for state in TicketState if state.slug == slug), None)
     if slug and state is None:
-        return _list_page(None, error="There is no such state. Choose one of the views."), 422
+        return _list_page(None, error="This filter doesn’t exist. Choose one of the filters above the list."), 422
     return _list_page(state)
 
 
@@ -121,7 +121,7 @@ def answer(ticket_id: int) -> ResponseReturnValue:
             ).id
     except PanelError as error:
         return _answer_again(ticket_id, error)
-    flash(_said("Your answer is sent.", ticket_id))
+    flash(_said("Your reply is sent.", ticket_id))
     return redirect(url_for("tickets.show", ticket_id=ticket_id, _anchor=f"message-{entry_id}"), code=303)
 
 
@@ -137,7 +137,7 @@ def answer_again(error: ExpiredForm) -> ResponseReturnValue:
 def close(ticket_id: int) -> ResponseReturnValue:
     with transaction():
         customer_actions.close(ticket_id, customer_id=current_user.id, now=utc_now())
-    flash(f"Ticket {ticket_id} is closed. An answer of yours opens it again.")
+    flash(f"Ticket {ticket_id} is closed. You can reply to reopen it.")
     return redirect(url_for("tickets.show", ticket_id=ticket_id), code=303)
 
 
@@ -157,7 +157,7 @@ def reopen(ticket_id: int) -> ResponseReturnValue:
 def _said(done: str, ticket_id: int) -> str:
     """What was done and who acts next, as the ticket stands: a form that is sent twice may find it moved on."""
     state = _own_or_404(ticket_id).state
-    return f"{done} {state.who_acts}" if state.is_open else f"{done} The ticket was closed meanwhile."
+    return f"{done} {state.who_acts}" if state.is_open else f"{done} The ticket was closed in the meantime."
 
 
 def _own_or_404(ticket_id: int) -> OwnTicket:

@@ -55,8 +55,8 @@ def test_form_sent_once_more_after_we_answered_does_not_say_that_we_answer_next(
     answered(ticket, operator=an_operator())
     second = client.post(f"/tickets/{ticket.id}/answers", data=sent, follow_redirects=True).text
 
-    assert "Your answer is sent. We answer next." in first
-    assert "Your answer is sent. We have answered." in second
+    assert "Your reply is sent. We answer next." in first
+    assert "Your reply is sent. We have answered." in second
 
 
 @pytest.mark.parametrize(("text", "status"), [("", 422), ("a\x01b", 422), ("x" * 5_001, 422)])

@@ -57,8 +57,8 @@ def test_list_says_who_must_act_and_its_views_narrow_it(client: FlaskClient, cus
     assert f'id="ticket-{done.id}" data-state="waiting-for-you"' in everything
     assert "We have answered. Write back, or close the ticket." in everything
     assert f"ticket-{done.id}" in for_you and f"ticket-{waiting.id}" not in for_you
-    assert "None of your tickets is closed." in none
-    assert (wrong.status_code, "There is no such state." in wrong.text) == (422, True)
+    assert "You have no tickets that are closed." in none
+    assert (wrong.status_code, "This filter doesn’t exist." in wrong.text) == (422, True)
 
 
 def test_ticket_opens_and_shows_its_thread(client: FlaskClient, customer: User) -> None:

@@ -38,7 +38,7 @@ def test_answer_appears_without_a_reload_and_half_typed_words_stay(tabs: Tabs) -
     page.wait_for_timeout(TWO_POLLS_MS)
 
     assert polls == []
-    page.get_by_role("button", name="Send the answer").click()
+    page.get_by_role("button", name="Send reply").click()
     expect(page.locator("#ticket-state")).to_contain_text("Waiting for us")
     expect(page.locator("[data-by=you]").last).to_contain_text("half-typed words")
 
@@ -51,13 +51,13 @@ def test_tickets_also_go_without_scripts(tabs: Tabs) -> None:
     page.goto("/tickets")
     page.get_by_role("link", name="Open a ticket").click()
     page.get_by_label("Subject").fill("A question")
-    page.get_by_label("Your question").fill(" \n ")
-    page.get_by_role("button", name="Open the ticket").click()
-    expect(page.get_by_role("alert")).to_have_text("The ticket was not opened")
+    page.get_by_label("Message").fill(" \n ")
+    page.get_by_role("button", name="Send ticket").click()
+    expect(page.get_by_role("alert")).to_have_text("The ticket was not sent")
     expect(page.get_by_label("Subject")).to_have_value("A question")
 
-    page.get_by_label("Your question").fill("When does it start?")
-    page.get_by_role("button", name="Open the ticket").click()
+    page.get_by_label("Message").fill("When does it start?")
+    page.get_by_role("button", name="Send ticket").click()
     expect(page.locator("#ticket-state")).to_contain_text("Waiting for us")
     number = int(page.url.rpartition("/")[2])
     answered(db.session.get_one(Ticket, number), operator=operator, now=utc_now())
@@ -66,5 +66,5 @@ def test_tickets_also_go_without_scripts(tabs: Tabs) -> None:
     expect(page.locator("[data-by=us]")).to_contain_text("It starts today.")
     page.get_by_role("button", name="Close the ticket").click()
     expect(page.locator("#ticket-state")).to_contain_text("Closed")
-    page.get_by_role("button", name="Open the ticket again").click()
+    page.get_by_role("button", name="Reopen ticket").click()
     expect(page.locator("#ticket-state")).to_contain_text("Waiting for us")

@@ -121,7 +121,7 @@ def _close() -> None:
         _prove_code(request.form.get("code", ""))
     with transaction():
         if two_factor.is_enabled(current_user.id) != asks_for_code:
-            raise StaleForm("Your second factor has changed since you opened this page. Look at it again.")
+            raise StaleForm("Your two-factor settings changed after you opened this page. Check them again.")
         closing.close(current_user.id, given_up_nanos=given_up_nanos, now=utc_now())
 
 

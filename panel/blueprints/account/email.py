@@ -79,7 +79,7 @@ def confirm(token: str) -> ResponseReturnValue:
             email_changes.confirm(token, now=utc_now())
     except LinkIsSpent:
         return _spent()
-    return _done("Your email is confirmed", "Mails about your orders, refills and tickets go there from now on.")
+    return _done("Your email is confirmed", "We’ll now email you about your orders, refills and tickets.")
 
 
 @bp.get("/change-email/<token>")
@@ -96,12 +96,12 @@ def open_change(token: str) -> ResponseReturnValue:
     except LinkIsSpent:
         return _spent()
     if opened is Opened.TAKEN:
-        taken = StaleForm("Somebody opened an account with the new address meanwhile.")
+        taken = StaleForm("Someone else created an account with the new address in the meantime.")
         return token_page("account/email/taken.html", error=taken)
     if opened is Opened.WAITING:
-        text = "Now open the link in the other mailbox. The change happens when both were opened."
+        text = "Now open the link we sent to the other address to finish the change."
         return _done("This address is confirmed", text)
-    return _done("Your email is changed", "Log in with the new one from now on.")
+    return _done("Your email is changed", "Use the new one to log in.")
 
 
 def _spent() -> Response:

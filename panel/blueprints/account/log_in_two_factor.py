@@ -41,7 +41,7 @@ def log_in() -> ResponseReturnValue:
     if codes_left is not None:
         flash(
             f"You used a recovery code. {codes_left} of {two_factor.RECOVERY_CODES} are left. If your app is lost, "
-            "replace your second factor now: Account, then Second factor."
+            "replace it now: Account, then Two-factor authentication."
         )
     return redirect(auth.redirect_path(signed_in), code=303)
 
@@ -57,7 +57,7 @@ def _let_in(half: HalfSignedIn, code: str) -> tuple[SignedIn, int | None]:
         )
         user = users.find(half.user_id)
         if user.closed_at is not None or not pending_sessions.finish(half.half_id):
-            raise StaleForm("The password was shown too long ago, or has changed. Log in again.")
+            raise StaleForm("It’s been too long since you entered your password, or it has changed. Log in again.")
         throttles.forget(tries)
         signed_in = sessions.log_in(
             user, device=auth.device(), network=auth.network(), has_shown_second_factor=True, now=utc_now()

@@ -32,7 +32,7 @@ def choose() -> ResponseReturnValue:
     wanted = [kind for kind in Notice if kind in request.form]
     with transaction():
         notifications.set_preferences(current_user.id, wanted=wanted)
-    flash("Your choice is kept.")
+    flash("Your email notifications are saved.")
     return redirect(url_for("notices.show"), code=303)
 
 
@@ -48,7 +48,7 @@ def show_unsubscribe(token: str) -> ResponseReturnValue:
 @bp.post("/unsubscribe/<token>")
 @csrf.exempt
 def unsubscribe(token: str) -> ResponseReturnValue:
-    """Stop these mails. Mail programs call this by themselves (RFC 8058), without a cookie: the token is the right."""
+    """Unsubscribe. Mail programs call this by themselves (RFC 8058), without a cookie: the token is the right."""
     read = notifications.read_unsubscribe(token)
     if read is None:
         return _unknown()

@@ -127,7 +127,7 @@ def _let_in(email: str, password: str) -> SignedIn | HalfSignedIn:
 
 
 def _wrong() -> BadCredentials:
-    return BadCredentials("This email and this password do not belong together. Check both and try again.")
+    return BadCredentials("The email or the password is wrong. Check both and try again.")
 
 
 def _log_in_page(error: PanelError | None = None) -> str:

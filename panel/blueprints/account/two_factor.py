@@ -67,7 +67,7 @@ def turn_on() -> ResponseReturnValue:
             _keep_this_device_alone(tries)
     except PanelError as error:
         return _refused(_page(error), error)
-    return _codes_page(codes, title="Your second factor is on")
+    return _codes_page(codes, title="Two-factor authentication is on")
 
 
 @bp.get("/account/second-factor/replacement")
@@ -93,7 +93,7 @@ def replace() -> ResponseReturnValue:
             _keep_this_device_alone(tries)
     except PanelError as error:
         return _refused(_replacement_page(error), error)
-    return _codes_page(codes, title="Your second factor is replaced")
+    return _codes_page(codes, title="Your authenticator app is replaced")
 
 
 @bp.get("/account/second-factor/recovery-codes")
@@ -138,7 +138,7 @@ def turn_off() -> ResponseReturnValue:
             throttles.forget(tries)
     except PanelError as error:
         return _refused(_proof_page("removal", error), error)
-    flash("Your second factor is off. Logging in takes your email and your password.")
+    flash("Two-factor authentication is off. You log in with your email and password.")
     return _to_page()
 
 

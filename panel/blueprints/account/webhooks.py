@@ -17,10 +17,10 @@ bp = Blueprint("receivers", __name__, url_prefix="/account/webhooks")
 
 LINES = 100
 SAID = {
-    "removed": "Endpoint removed. Nothing more is sent to it.",
-    "balance": "Threshold saved.",
-    "test": "A test is on its way. It is the first line of the log.",
-    "again": "The webhook is on its way again. The log shows the result.",
+    "removed": "The endpoint is removed. We no longer send webhooks to it.",
+    "balance": "The low balance notification is saved.",
+    "test": "The test is on its way. It’s the first in the list of deliveries.",
+    "again": "The delivery is on its way again. The list shows the result.",
 }
 
 

@@ -84,8 +84,8 @@ def enable(user_id: int, *, secret: str, code: str, settings: Settings, now: dat
     user = _locked(user_id)
     if user.sealed_totp:
         raise StaleForm(
-            "Your second factor is on already, perhaps by this very form. Nothing was changed now. Recovery codes "
-            "can't be shown twice: if you have not kept them, make new ones."
+            "Two-factor authentication is already on. You may have sent this form twice. Nothing was changed now. "
+            "Recovery codes can't be shown twice. If you didn't save them, get new ones."
         )
     return _keep(user, secret=secret, code=code, settings=settings, what=_Change.SET_UP, now=now)
 
@@ -94,7 +94,7 @@ def replace(user_id: int, *, secret: str, code: str, settings: Settings, now: da
     """Replace the secret; call `verify_code` with a code of the old one first. Returns and raises like `enable`."""
     user = _locked(user_id)
     if not user.sealed_totp:
-        raise StaleForm("Your second factor is off. There is nothing to replace.")
+        raise StaleForm("Two-factor authentication is off, so there is nothing to replace.")
     return _keep(user, secret=secret, code=code, settings=settings, what=_Change.REPLACED, now=now)
 
 
@@ -126,7 +126,9 @@ def disable(user_id: int, *, now: datetime) -> None:
     """Turn off two-factor authentication. Raises Refused for operators, who can only replace it."""
     user = _locked(user_id)
     if user.is_operator:
-        raise ActionRefused("An operator's second factor can't be turned off. You can replace it.")
+        raise ActionRefused(
+            "Operators can’t turn off two-factor authentication. You can replace the authenticator app."
+        )
     _forget(user)
     _tell(_Change.TURNED_OFF, user=user, now=now)
 
@@ -140,7 +142,7 @@ def new_recovery_codes(user_id: int, *, now: datetime) -> list[str]:
     """Create ten new recovery codes, shown only once; the old ones stop working."""
     user = _locked(user_id)
     if not user.sealed_totp:
-        raise StaleForm("Your second factor is off, so there is nothing to recover.")
+        raise StaleForm("Two-factor authentication is off, so there are no recovery codes.")
     _tell(_Change.NEW_CODES, user=user, now=now)
     return _fresh_codes(user.id)
 
@@ -157,7 +159,7 @@ def reset(email: str, *, reason: str, actor: str, now: datetime) -> None:
     if user is None:
         raise NotFound(f"There is no account with the email {email}.")
     if not user.sealed_totp:
-        raise ActionRefused(f"{user.email} has no second factor.")
+        raise ActionRefused(f"{user.email} doesn't use two-factor authentication.")
     _forget(user)
     sessions.end_others(user.id, keep=0, now=now)
     _tell(_Change.RESET, user=user, actor=actor, detail=reason, now=now)
@@ -190,7 +192,7 @@ def _locked(user_id: int) -> User:
 
 def _secret(user: User, *, settings: Settings) -> str:
     if not user.sealed_totp:
-        raise StaleForm("This account has no second factor: there is no code to show.")
+        raise StaleForm("This account doesn’t use two-factor authentication, so there is no code to show.")
     try:
         return unseal(user.sealed_totp, settings=settings)
     except DecryptionFailed:

@@ -150,7 +150,7 @@ def test_closing_logs_out_says_so_and_leaves_no_way_back(client: FlaskClient, ap
     email = user.email
     other = signed_in(app.test_client(), user)
     signed_in(client, user)
-    assert "Nothing: no order moves" in client.get("/account/closing").text
+    assert "Nothing. You have no orders in progress" in client.get("/account/closing").text
 
     answer = close(client)
 
@@ -181,8 +181,8 @@ def test_each_hindrance_is_told_in_words(client: FlaskClient) -> None:
 
     page = client.get("/account/closing").text
 
-    assert "1 of your orders still moves" in page and "$0.90 is on your balance" in page
-    assert "Close account for good" not in page
+    assert "1 of your orders is still in progress" in page and "$0.90 is on your balance" in page
+    assert "Close account permanently" not in page
     answer = close(client)
     assert answer.status_code == 409 and "Some of your orders still move" in answer.text
 

@@ -101,7 +101,7 @@ def test_an_email_is_changed_with_the_password_and_both_links(app: Flask, client
     stranger = app.test_client()
     old, new = link(app, "change_email_old"), link(app, "change_email_new")
     assert "old@example.com" not in stranger.get(new).text, "a mistyped address must not learn the account's email"
-    assert "Now open the link in the other mailbox" in stranger.post(new).text
+    assert "Now open the link we sent to the other address" in stranger.post(new).text
     assert "opened <time" in client.get("/account/email").text
     assert "Your email is changed" in stranger.post(old).text
 

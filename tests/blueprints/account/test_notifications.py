@@ -23,7 +23,7 @@ def test_a_customer_switches_each_kind_of_notice(client: FlaskClient) -> None:
     }
     page = client.get("/account/notices").text
     assert page.count(" checked") == 2
-    assert "Orders placed through the API are not mailed" in page
+    assert "We don’t send emails about orders placed through the API" in page
 
 
 def test_one_click_ends_the_kinds_of_a_mail_and_no_others(app: Flask, client: FlaskClient) -> None:

@@ -197,7 +197,7 @@ def test_account_lists_devices_by_name_and_network(client: FlaskClient) -> None:
 
     assert "Firefox on Linux" in page and "(this device)" in page
     assert "203.0.113.0/24" in page and "203.0.113.77" not in page
-    assert "No other device is logged in." in page
+    assert "You’re not logged in on any other device." in page
 
 
 def test_changing_the_password_signs_out_the_other_devices(client: FlaskClient, app: Flask) -> None:

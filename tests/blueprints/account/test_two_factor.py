@@ -83,7 +83,7 @@ def test_damaged_offer_and_a_form_sent_twice_are_409(client: FlaskClient) -> Non
 
     answer = client.post(PAGE, data=form | {"code": code(secret, steps=1)})
 
-    assert answer.status_code == 409 and "on already" in answer.text
+    assert answer.status_code == 409 and "already on" in answer.text
 
 
 def test_operator_without_one_sets_it_up_before_the_office_opens(client: FlaskClient) -> None:
@@ -93,7 +93,7 @@ def test_operator_without_one_sets_it_up_before_the_office_opens(client: FlaskCl
     asked = client.get("/office?a=1&b=2")
 
     assert asked.location == "/account/second-factor?next=/office?a%3D1%26b%3D2"
-    assert "The office opens once" in client.get(asked.location).text
+    assert "The office requires two-factor authentication" in client.get(asked.location).text
     _, answer = set_up(client, next="/office")
     assert 'href="/office"' in answer.text
     assert client.get("/office").status_code == 200
@@ -111,7 +111,7 @@ def test_replacing_takes_the_old_code_the_new_one_and_the_password(client: Flask
     assert refused.status_code == 422 and 'id="present_code-error"' in refused.text
     answer = client.post(f"{PAGE}/replacement", data=form | {"present_code": code(old), "code": code(new)})
 
-    assert answer.status_code == 200 and "Your second factor is replaced" in answer.text
+    assert answer.status_code == 200 and "Your authenticator app is replaced" in answer.text
     fresh = app.test_client()
     show_password(fresh, operator)
     assert show_code(fresh, code(old, steps=1)).status_code == 422
@@ -166,10 +166,10 @@ def test_pages_are_private(client: FlaskClient, below: str) -> None:
 def test_list_of_devices_says_when_each_showed_it(client: FlaskClient) -> None:
     user = a_customer()
     signed_in(client, user)
-    assert '<th scope="col">Second factor</th>' not in client.get("/account").text
+    assert '<th scope="col">Two-factor</th>' not in client.get("/account").text
     with_second_factor(user)
     signed_in(client, user, second_factor=True)
 
     page = client.get("/account").text
 
-    assert page.count('data-label="Second factor"><span>Shown <time') == 1 and "(this device)" in page
+    assert page.count('data-label="Two-factor"><span>Code entered <time') == 1 and "(this device)" in page

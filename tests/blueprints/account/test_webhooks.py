@@ -26,7 +26,7 @@ def mine(client: FlaskClient, customer: User) -> FlaskClient:
 
 
 def add(client: FlaskClient, *, url: str = URL, balance_low: str = "") -> tuple[int, str]:
-    """Add a receiver through its form; its id and its secret."""
+    """Add an endpoint through its form; its id and its secret."""
     answer = client.post(PAGE, data={"url": url, "balance_low": balance_low})
     assert answer.status_code == 201, answer.text
     secret = re.search(r'<code id="secret"[^>]*>(whsec_[\w-]+)</code>', answer.text)
@@ -107,7 +107,7 @@ def test_a_test_stands_in_the_log_and_can_be_sent_again(mine: FlaskClient) -> No
     assert (answer.status_code, again.status_code) == (303, 303)
     page = mine.get(answer.location).text
     assert f'id="delivery-{delivery.id}" data-state="waiting"' in page
-    assert "A test is on its way." in page
+    assert "The test is on its way." in page
 
 
 def test_the_bound_for_the_balance_is_changed_and_taken_away(mine: FlaskClient) -> None:
