@@ -112,13 +112,13 @@ def test_wrong_method_names_the_right_ones(client: FlaskClient) -> None:
 
 @pytest.mark.usefixtures("csrf")
 def test_form_without_its_token_is_refused_with_a_way_back_to_the_form(client: FlaskClient) -> None:
-    form = "http://localhost/balance/add?amount=5"
+    form = "http://localhost/account/notices?of=orders"
 
-    answer = client.post("/balance/add", data={"amount": "5"}, headers={"Referer": form})
+    answer = client.post("/account/notices", headers={"Referer": form})
 
     assert answer.status_code == 400
     assert "This form is too old" in answer.text
-    assert 'href="/balance/add?amount=5"' in answer.text
+    assert 'href="/account/notices?of=orders"' in answer.text
 
 
 def test_way_back_never_leads_to_another_site(failing: FlaskClient) -> None:

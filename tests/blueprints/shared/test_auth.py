@@ -105,10 +105,12 @@ def test_signed_out_pages_lead_to_log_in_and_back(client: FlaskClient, path: str
 
 
 def test_form_sent_while_signed_out_leads_back_to_its_page(client: FlaskClient) -> None:
-    answer = client.post("/balance/add", data={"amount": "5"}, headers={"Referer": "http://localhost/balance/add"})
+    path = "/account/notices"
 
-    assert answer.location == "/log-in?next=/balance/add"
-    other = client.post("/balance/add", headers={"Referer": "https://evil.example/balance/add"})
+    answer = client.post(path, headers={"Referer": f"http://localhost{path}"})
+
+    assert answer.location == f"/log-in?next={path}"
+    other = client.post(path, headers={"Referer": f"https://evil.example{path}"})
     assert other.location == "/log-in"
 
 
