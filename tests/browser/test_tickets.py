@@ -64,7 +64,7 @@ def test_tickets_also_go_without_scripts(tabs: Tabs) -> None:
     page.get_by_role("link", name="Refresh the thread").click()
 
     expect(page.locator("[data-by=us]")).to_contain_text("It starts today.")
-    page.get_by_role("button", name="Close the ticket").click()
+    page.get_by_role("button", name="Close ticket").click()
     expect(page.locator("#ticket-state")).to_contain_text("Closed")
     page.get_by_role("button", name="Reopen ticket").click()
     expect(page.locator("#ticket-state")).to_contain_text("Waiting for us")
