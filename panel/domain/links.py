@@ -35,6 +35,11 @@ def check_link(link: str, *, pattern: str, example: str, hint: str) -> str:
     return link
 
 
+def is_web_link(link: str) -> bool:
+    """Whether a browser may follow the link: https or http, and no other scheme."""
+    return link.partition("://")[0] in _SCHEMES
+
+
 def canonical(link: str) -> str:
     """Normalize the link: no surrounding spaces, scheme and host in lower case."""
     scheme, separator, rest = link.strip().partition("://")

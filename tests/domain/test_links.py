@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panel.domain.errors import BadCatalogue, BadLink
-from panel.domain.links import MOST_LENGTH, canonical, check_link, check_rule
+from panel.domain.links import MOST_LENGTH, canonical, check_link, check_rule, is_web_link
 from tests.support.time_limit import run_in_subprocess
 
 PATTERN = r"https://example\.com/[a-z0-9-]+"
@@ -214,3 +214,18 @@ def test_no_pattern_is_slow_on_any_link(pattern: str) -> None:
 def test_unusable_stored_pattern_refuses_every_link_and_says_that_it_is_not_the_links_fault() -> None:
     with pytest.raises(BadLink, match="can't be checked right now"):
         checked(EXAMPLE, pattern="(?=x)")
+
+
+@pytest.mark.parametrize(
+    ("link", "is_web"),
+    [
+        ("https://example.com/a", True),
+        ("http://example.com/a", True),
+        ("javascript://example.com/%0aalert(1)", False),
+        ("data:text/html,https://example.com", False),
+        (" https://example.com", False),
+        ("", False),
+    ],
+)
+def test_only_web_links_may_be_followed(link: str, is_web: bool) -> None:
+    assert is_web_link(link) is is_web

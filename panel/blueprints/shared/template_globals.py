@@ -18,7 +18,7 @@ from werkzeug.local import LocalProxy
 from panel.assets import asset
 from panel.blueprints.shared.navigation import ACCOUNT, BAR, FOOTER, HELP, OFFICE, Link
 from panel.clock import utc_now
-from panel.domain import formatting, money, status_diagram
+from panel.domain import formatting, links, money, status_diagram
 from panel.domain.status import Status
 from panel.lru_cache import LRUCache
 from panel.services.accounts.sessions import SignedIn
@@ -61,6 +61,7 @@ def init_app(app: Flask) -> None:
         iso=formatting.iso,
         duration=formatting.duration,
     )
+    environment.tests["web_link"] = links.is_web_link
     environment.globals.update(
         site_name=settings.site_name,
         currency=settings.currency,
