@@ -7,13 +7,12 @@ macros and filters, for each row.
 
 import os
 
-from flask import Flask, render_template
+from flask import Flask, get_template_attribute, render_template
 from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader
 
 from panel.blueprints.orders.history_rows import ShownRow
-from panel.domain import formatting, money
+from panel.domain import formatting, links, money
 from panel.domain.status import Status
-from panel.services.orders.history import ToolName
 from panel.settings import ROOT
 from tests.support.factories import NOON
 
@@ -61,8 +60,9 @@ SAME_ROWS = """<!DOCTYPE html>
 <body>
 <table class="table order-table">
   <tbody>
+{% from "orders/_row.html" import order_row %}
 {% for row in rows %}
-{% include "orders/_row.html" %}
+{{ order_row(row) }}
 {% endfor %}
   </tbody>
 </table>
@@ -70,23 +70,6 @@ SAME_ROWS = """<!DOCTYPE html>
 </body>
 </html>
 """
-SHOWN = [
-    ShownRow(
-        id=row["id"],
-        status=Status.IN_PROGRESS,
-        link=row["link"],
-        quantity=1_000,
-        delivered=640,
-        charge_nanos=900_000_000,
-        returned_nanos=0,
-        placed_at=NOON,
-        tool_name="Instagram likes",
-        note="",
-    )
-    for row in ROWS
-]
-TOOL = ToolName("Product page visits", "product-page-visits")
-
 app = Flask(__name__)
 app.jinja_loader = ChoiceLoader(
     [DictLoader({"page.html": PAGE, "same_rows.html": SAME_ROWS}), FileSystemLoader(ROOT / "templates")]
@@ -98,16 +81,40 @@ app.jinja_env.filters.update(clock=formatting.clock, day=formatting.day, price=m
 app.jinja_env.filters.update(plain_price=money.plain_price)
 
 
+def _shown_rows() -> list[ShownRow]:
+    badge = get_template_attribute("components/status.html", "status_badge")(Status.IN_PROGRESS)
+    return [
+        ShownRow(
+            id=row["id"],
+            status=Status.IN_PROGRESS,
+            badge=badge,
+            tool_name=row["tool"],
+            link=row["link"],
+            link_start=links.in_two(row["link"])[0],
+            link_end=links.in_two(row["link"])[1],
+            quantity=1_000,
+            delivered=640,
+            charge_nanos=900_000_000,
+            returned_nanos=0,
+            placed_at=NOON,
+            placed=formatting.short(NOON, year=NOON.year),
+            note="",
+        )
+        for row in ROWS
+    ]
+
+
 def _rendered(padding: str) -> str:
     return render_template("page.html", title="Orders", rows=ROWS, padding=padding)
 
 
 def _rendered_rows(padding: str) -> str:
-    return render_template("same_rows.html", title="Orders", rows=SHOWN, tool=TOOL, padding=padding)
+    return render_template("same_rows.html", title="Orders", rows=SHOWN, padding=padding)
 
 
 WANTED = int(os.environ.get("BENCH_BYTES", "0"))
 with app.app_context():
+    SHOWN = _shown_rows()
     PADDING = "x" * max(0, WANTED - len(_rendered("")))
     PADDING_ROWS = "x" * max(0, WANTED - len(_rendered_rows("")))
 
