@@ -112,7 +112,9 @@ function forget(event) {
 }
 
 // Orders placed since the page was opened don't push the rows down: a link says how many there are.
+// The office holds its rows in a way of its own (office.js).
 function holdNewRows() {
+  if (live()?.hasAttribute("data-holds")) return;
   const rows = [...(live()?.querySelectorAll("tr[id^='order-']") ?? [])];
   const known = rows.findIndex((row) => shownRows.has(row.id));
   const fresh = known > 0 ? rows.slice(0, known).filter((row) => !shownRows.has(row.id)) : [];

@@ -95,7 +95,7 @@ def note(ticket_id: int) -> ResponseReturnValue:
         text, request_id = request.form.get("note", ""), request.form.get("request_id", "")
         operator_actions.note(ticket_id, operator=_operator(), text=text, request_id=request_id, now=utc_now())
 
-    return _done(own.id, act, said="The note is kept. The customer does not see it.")
+    return _done(own.id, act, said="The note is saved. The customer doesn’t see it.")
 
 
 @bp.post("/tickets/<int:ticket_id>/assignee")
@@ -106,7 +106,7 @@ def assign(ticket_id: int) -> ResponseReturnValue:
         to, was = (_number(request.form.get(name, "")) or None for name in ("assignee", "was"))
         operator_actions.assign(ticket_id, operator=_operator(), assignee_id=to, was_id=was, now=utc_now())
 
-    return _done(own.id, act, said=f"It is noted who has ticket {own.id}.")
+    return _done(own.id, act, said=f"The assignment of ticket {own.id} is saved.")
 
 
 @bp.post("/tickets/<int:ticket_id>/closing")
@@ -127,7 +127,7 @@ def reopen(ticket_id: int) -> ResponseReturnValue:
     def act() -> None:
         operator_actions.reopen(ticket_id, operator=_operator(), now=utc_now())
 
-    return _done(own.id, act, said=f"Ticket {own.id} is open again and waits for us.")
+    return _done(own.id, act, said=f"Ticket {own.id} is open again and waiting for us.")
 
 
 def answer_again(error: ExpiredForm) -> ResponseReturnValue:
@@ -177,7 +177,6 @@ def _page(
 ) -> str:
     thread = detail.whole_thread(own.id, page=_page_number() if "page" in request.args else None)
     operators = operator_actions.operators()
-    fitting = canned_answers.fitting(own)
     return render_template(
         "office/tickets/show.html",
         own=own,
@@ -186,7 +185,7 @@ def _page(
         operators=[("", "Nobody"), *((str(number), email) for number, email in operators)],
         assignee=dict(operators).get(own.ticket.assignee_id or 0, ""),
         my_id=layout.operator_id(),
-        canned=[(str(answer.id), answer.name) for answer in fitting],
+        canned=_canned(own),
         canned_id=str(canned_id or ""),
         text=text,
         note=note,
@@ -197,6 +196,12 @@ def _page(
         longest_text=LONGEST_TEXT,
         back=layout.back(LIST),
     )
+
+
+def _canned(own: OwnTicket) -> list[tuple[str, str | list[tuple[str, str]]]]:
+    """The canned answers that fit, as options: those about the order's status come first."""
+    suggested, others = ([(str(answer.id), answer.name) for answer in part] for part in canned_answers.suggested(own))
+    return [("Suggested", suggested), ("Others", others)] if suggested and others else [*(suggested or others)]
 
 
 def _ticket_or_404(ticket_id: int) -> OwnTicket:

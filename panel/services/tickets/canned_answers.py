@@ -27,6 +27,7 @@ PLACEHOLDERS = {
     "line": "the number of the statement’s line",
 }
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_WORD = re.compile(r"[a-z]+")
 
 
 def listed() -> list[CannedAnswer]:
@@ -42,6 +43,32 @@ def fitting(own: OwnTicket) -> list[CannedAnswer]:
     """Answers this ticket can fill: one that mentions an order needs a ticket with an order."""
     known = _values(own).keys()
     return [answer for answer in listed() if set(_PLACEHOLDER.findall(answer.text)) <= known]
+
+
+def suggested(own: OwnTicket) -> tuple[list[CannedAnswer], list[CannedAnswer]]:
+    """The fitting answers in two parts: those whose name tells the order's status or what it is about, and the rest.
+
+    An answer named "Partial: what was delivered" is suggested on a ticket about an order that is Partial.
+    """
+    topics = _topics(own)
+    first: list[CannedAnswer] = []
+    rest: list[CannedAnswer] = []
+    for answer in fitting(own):
+        words = set(_WORD.findall(answer.name.lower()))
+        (first if any(set(topic.split()) <= words for topic in topics) else rest).append(answer)
+    return first, rest
+
+
+def _topics(own: OwnTicket) -> list[str]:
+    """What the ticket is about, in the words of a name: the order's status, a refill, or a line of the statement."""
+    thing, topics = own.thing, []
+    if thing.order is not None:
+        topics.append(thing.order.status.label.lower())
+    if thing.refill is not None:
+        topics.append("refill")
+    if thing.line is not None:
+        topics.append("statement")
+    return topics
 
 
 def filled(answer: CannedAnswer, own: OwnTicket) -> str:

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from panel.db import db, transaction
+from panel.domain.status import Status
 from panel.models import CannedAnswer, TicketEntry, User
 from panel.services.tickets import canned_answers
 from tests.support.factories import NOON, a_customer, a_tool, an_operator, an_order, reload, signed_in
@@ -47,7 +48,7 @@ def test_queue_lists_what_waits_for_us_first_with_rows_for_the_keys(client: Flas
     assert page.index(f'id="open-{ours.id}"') < page.index(f'id="open-{theirs.id}"')
     assert "data-keys" in page and "No answer yet" in page
     assert html.escape(HOSTILE).replace("&quot;", "&#34;") in page and "<script>alert" not in page
-    assert "not enough tickets yet" in page
+    assert "not enough data yet" in page
 
 
 def test_views_narrow_the_queue_to_mine_and_nobodys(client: FlaskClient, operator: User) -> None:
@@ -59,7 +60,7 @@ def test_views_narrow_the_queue_to_mine_and_nobodys(client: FlaskClient, operato
     assert f'id="open-{mine.id}"' in shown["mine"] and f'id="open-{nobodys.id}"' not in shown["mine"]
     assert f'id="open-{nobodys.id}"' in shown["nobodys"] and f'id="open-{mine.id}"' not in shown["nobodys"]
     assert all(f'id="open-{each.id}"' in shown[view] for view in ("all", "odd") for each in (mine, nobodys))
-    assert "No ticket fits" in client.get("/office/tickets?q=nothing-like-this").text
+    assert "No tickets match" in client.get("/office/tickets?q=nothing-like-this").text
     assert "Tickets of one customer." in client.get(f"/office/tickets?customer={mine.customer_id}").text
 
 
@@ -117,7 +118,7 @@ def test_second_operator_is_told_what_came_meanwhile_and_keeps_the_typed_text(
     seen = re.findall(r'name="seen" value="(\d+)"', answer.text)
 
     assert (answer.status_code, closing.status_code) == (409, 409)
-    assert "What came meanwhile" in answer.text and "Another’s answer." not in answer.text
+    assert "New since you opened the ticket" in answer.text and "Another’s answer." not in answer.text
     assert "Another&#39;s answer." in answer.text
     assert "My own words.</textarea>" in answer.text
     assert set(seen) == {"2"}
@@ -222,3 +223,17 @@ def test_ticket_that_is_not_there_is_not_found(client: FlaskClient, operator: Us
     assert client.get(f"/office/tickets/{number}").status_code == 404
     for act in ("answers", "notes", "assignee", "closing", "reopening"):
         assert client.post(f"/office/tickets/{number}/{act}", data=sent(1, note="x")).status_code == 404
+
+
+def test_canned_answers_named_after_the_orders_status_are_suggested_first(client: FlaskClient, operator: User) -> None:
+    customer = a_customer("1000")
+    partial = a_ticket(customer=customer, order=an_order(customer=customer, status=Status.PARTIAL, remains=10).id)
+    pending = a_ticket(customer=customer, order=an_order(customer=customer).id)
+    a_canned("Partial: what was delivered")
+    a_canned("How long Pending takes")
+
+    pages = [client.get(f"/office/tickets/{ticket.id}").text for ticket in (partial, pending)]
+
+    suggested = [page.partition('<optgroup label="Suggested">')[2].partition("</optgroup>")[0] for page in pages]
+    assert [("Partial" in shown, "Pending" in shown) for shown in suggested] == [(True, False), (False, True)]
+    assert all("Partial: what" in page and "How long Pending" in page for page in pages)
