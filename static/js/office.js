@@ -89,4 +89,5 @@ function focusRow() {
 
 document.documentElement.dataset.scripts = "on";
 showSwitch();
-focusRow();
+// After the browser has scrolled to the row, which takes the focus away.
+addEventListener("load", () => setTimeout(focusRow));
