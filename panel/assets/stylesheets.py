@@ -55,12 +55,22 @@ SHEETS = {
 }
 
 
+class InvalidStylesheet(SystemExit):
+    """CSS that can't be parsed. As a SystemExit it ends the start with its one line, which names the file."""
+
+
 def sheets(static: Path) -> dict[str, bytes]:
-    """Every stylesheet by its name, joined and minified. Raises ValueError where a file is not valid CSS."""
+    """Every stylesheet by its name, joined and minified. Raises InvalidStylesheet."""
     return {
-        name: "".join(minify((static / f"{part}.css").read_text()) for part in parts).encode()
-        for name, parts in SHEETS.items()
+        name: "".join(_minified(static / f"{part}.css") for part in parts).encode() for name, parts in SHEETS.items()
     }
+
+
+def _minified(path: Path) -> str:
+    try:
+        return minify(path.read_text())
+    except ValueError as error:
+        raise InvalidStylesheet(f"Wrong stylesheet {path.name}: {error}") from error
 
 
 def minify(css: str) -> str:

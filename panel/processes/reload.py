@@ -42,7 +42,7 @@ class ReloadedApp:
         try:
             fresh = self._build()
         except SystemExit as problem:
-            log.error("a content file is wrong: the version before it is still shown", why=str(problem))
+            log.error("a content file or stylesheet is wrong: the version before it is shown", why=str(problem))
             return
         with self._app.app_context():
             db.engine.dispose()

@@ -63,7 +63,7 @@ def test_edited_template_shows_on_the_next_request(site: Panel) -> None:
 def test_edited_stylesheet_shows_on_the_next_request(site: Panel) -> None:
     get(site, "/faq")
 
-    edit(site, "static/css/base.css", "{", "{ --edited: 1;")
+    edit(site, "static/css/base.css", "  html {", "  html { --edited: 1;")
 
     assert "--edited:1" in asset(site, r"/static/site-\w+\.css", "/faq")
 
@@ -93,6 +93,16 @@ def test_content_with_an_error_keeps_the_site_up(site: Panel) -> None:
     assert "<h1" in get(site, "/privacy")
     assert "Wrong content content/guides/privacy.md" in site.log
     (site.root / "content" / "guides" / "privacy.md").write_text(text)
+
+
+def test_stylesheet_with_an_error_keeps_the_site_up(site: Panel) -> None:
+    text = (site.root / "static" / "css" / "base.css").read_text()
+
+    edit(site, "static/css/base.css", "  html {", "  :is() html { }} {")
+
+    assert "<h1" in get(site, "/privacy")
+    assert "Wrong stylesheet base.css" in site.log
+    (site.root / "static" / "css" / "base.css").write_text(text)
 
 
 def test_edited_python_restarts_the_web_process(site: Panel) -> None:
