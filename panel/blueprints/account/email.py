@@ -69,7 +69,7 @@ def _page(error: PanelError | None = None, *, email: str = "") -> str:
 def show_confirmation(token: str) -> ResponseReturnValue:
     """One button. Opening the page confirms nothing: mail scanners open links too."""
     link = email_changes.find_confirmation(token, now=utc_now())
-    return _spent() if link is None else token_page("account/email/confirm.html", email=link.email)
+    return _ended(token) if link is None else token_page("account/email/confirm.html", email=link.email)
 
 
 @bp.post("/confirm-email/<token>")
@@ -78,7 +78,16 @@ def confirm(token: str) -> ResponseReturnValue:
         with transaction():
             email_changes.confirm(token, now=utc_now())
     except LinkIsSpent:
-        return _spent()
+        return _ended(token)
+    return _confirmed()
+
+
+def _ended(token: str) -> ResponseReturnValue:
+    """A link that no longer works: opened a second time, it says what the first time did."""
+    return _confirmed() if email_changes.has_confirmed(token) else _spent()
+
+
+def _confirmed() -> ResponseReturnValue:
     return _done("Your email is confirmed", "We’ll now email you about your orders, refills and tickets.")
 
 

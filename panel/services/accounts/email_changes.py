@@ -83,6 +83,23 @@ def confirm(token: str, *, now: datetime) -> None:
     customer_version.bump([link.user_id])
 
 
+def has_confirmed(token: str) -> bool:
+    """Whether this is a confirmation link that has ended, of an account whose email is confirmed by now."""
+    ended = (
+        select(EmailLink.id)
+        .join(User, User.id == EmailLink.user_id)
+        .where(
+            EmailLink.token_hash == token_hash(token),
+            EmailLink.purpose == LinkPurpose.CONFIRM,
+            EmailLink.ended_at.is_not(None),
+            User.email == EmailLink.email,
+            User.email_confirmed_at.is_not(None),
+            User.closed_at.is_(None),
+        )
+    )
+    return db.session.scalar(ended) is not None
+
+
 def ask_to_change(user_id: int, new_email: str, *, now: datetime) -> EmailChange:
     """Mail a link to both addresses; the change happens when both were opened. Raises BadInput or Refused.
 

@@ -134,7 +134,8 @@ def check_not_disabled(user: User) -> None:
     """Raises AccountDisabled for a disabled account. Call it only after the password was correct."""
     if user.disabled_at is not None:
         raise AccountDisabled(
-            "This account is disabled. Its orders go on, and what comes back from them is kept on its balance."
+            "This account is disabled. Running orders continue, and their refunds stay on the balance. "
+            "To ask why, write to us: the address is on the Contact page."
         )
 
 
