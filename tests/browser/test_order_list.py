@@ -93,8 +93,13 @@ def test_first_row_stands_near_the_top_of_a_phone(tabs: Tabs, customer: User) ->
     page.goto("/orders")
 
     box = page.locator(".order-table tbody tr").first.bounding_box()
+    # An open incident of another test stands above everything while it lasts.
+    banners = page.evaluate("""() => [...document.querySelectorAll(".incident-banner")].reduce((sum, each) => {
+        const style = getComputedStyle(each);
+        return sum + each.offsetHeight + parseFloat(style.marginTop) + parseFloat(style.marginBottom);
+    }, 0)""")
 
-    assert box is not None and box["y"] < 320
+    assert box is not None and box["y"] - banners < 320
 
 
 def test_rows_are_one_line_and_columns_keep_still_while_rows_change(tabs: Tabs, customer: User) -> None:

@@ -83,7 +83,7 @@ def test_what_is_no_plain_amount_is_refused(text: str) -> None:
 def test_price_finer_than_a_micro_is_refused() -> None:
     assert money.parse_price_micros("0.000001") == 1
     assert money.parse_price_micros("0.900000000") == 900_000
-    with pytest.raises(BadMoney, match="at most 6 digits"):
+    with pytest.raises(BadMoney, match="at most 6 decimals"):
         money.parse_price_micros("0.0000001")
 
 

@@ -53,6 +53,7 @@ def _cost(client: FlaskClient, path: str) -> _Cost:
 
 
 def _seconds(client: FlaskClient, path: str) -> float:
-    began = time.perf_counter()
+    # Of this thread alone: other processes share the machine.
+    began = time.thread_time()
     client.get(path)
-    return time.perf_counter() - began
+    return time.thread_time() - began

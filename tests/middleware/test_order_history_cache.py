@@ -19,7 +19,7 @@ from tests.support.factories import NOON, a_customer, an_order, signed_in
 
 pytestmark = pytest.mark.both_engines
 
-STAMP = re.compile(r'Checked <span data-checked>\s*<time datetime="([^"]+)">([^<]+)</time>')
+STAMP = re.compile(r'checked <span data-checked>\s*<time datetime="([^"]+)">([^<]+)</time>')
 
 
 class Counted:

@@ -38,7 +38,7 @@ def test_round_to_come_says_nothing_of_the_present(client: FlaskClient) -> None:
     page = client.get("/platform-status").text
 
     assert found.measured_at is None and found.state is not State.OPERATIONAL
-    assert "No probe has run." in page and "Every part of the platform works." not in page
+    assert "No measurement yet." in page and "Every part of the platform works." not in page
     assert client.get("/platform-status.json").get_json()["measured_at"] is None
     assert all(row.typical is None for row in status_page.read(interval_seconds=60, now=utc_now()).rows)
 

@@ -3,7 +3,7 @@
 Numbers of tools are found and sorted in `search_index.py`, and only the tools of one page are read from the database.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, or_, select
@@ -96,21 +96,26 @@ def _offers(tool_ids: Collection[int]) -> list[ToolOffer | None]:
 
 
 def _matching(wanted: ToolFilter) -> list[int]:
-    """The numbers of the tools that match, sorted."""
+    """The numbers of the tools that match, sorted. One pass for each condition that is set: most searches have one."""
     words = wanted.words[:MOST_LENGTH].lower().split()[:MOST_WORDS]
-    entries = [entry for entry in search_index.current().entries if _matches(entry, wanted, words)]
+    entries: Sequence[IndexEntry] = search_index.current().entries
+    if wanted.category:
+        entries = [entry for entry in entries if entry.category == wanted.category]
+    if wanted.has_refill is not None:
+        entries = [entry for entry in entries if entry.has_refill == wanted.has_refill]
+    if wanted.only is not None:
+        entries = [entry for entry in entries if entry.tool_id in wanted.only]
+    if wanted.without:
+        entries = [entry for entry in entries if entry.tool_id not in wanted.without]
+    for word in words:
+        entries = [entry for entry in entries if word in entry.text or word == str(entry.tool_id)]
     if wanted.by_price:
-        entries.sort(key=lambda entry: entry.price_micros_per_thousand)
+        entries = sorted(entries, key=lambda entry: entry.price_micros_per_thousand)
     elif words:
-        entries.sort(key=lambda entry: words[0] not in entry.name)
+        # Those whose name has the word come first.
+        first = words[0]
+        entries = [
+            *(entry for entry in entries if first in entry.name),
+            *(entry for entry in entries if first not in entry.name),
+        ]
     return [entry.tool_id for entry in entries]
-
-
-def _matches(entry: IndexEntry, wanted: ToolFilter, words: list[str]) -> bool:
-    return (
-        (not wanted.category or entry.category == wanted.category)
-        and (wanted.has_refill is None or entry.has_refill == wanted.has_refill)
-        and (wanted.only is None or entry.tool_id in wanted.only)
-        and entry.tool_id not in wanted.without
-        and all(word in entry.text or word == str(entry.tool_id) for word in words)
-    )
