@@ -152,6 +152,7 @@ def test_an_order_is_placed_stopped_and_paid_back_without_scripts(tabs: Tabs, cu
     expect(page.locator(".status").first).to_have_text(Status.CANCELED.label)
     page.goto("/balance/statement")
     assert page.get_by_text("$2.40").count() >= 2
+    page.locator("summary", has_text=customer.email).click()
     page.get_by_role("button", name="Log out").click()
     page.goto("/orders")
     assert "/log-in" in page.url
