@@ -81,7 +81,7 @@ class ToolOffer:
         return self.provider_kind == simulated_tools.KIND
 
     @property
-    def least_charge_nanos(self) -> int:
+    def minimum_charge_nanos(self) -> int:
         """The charge for the smallest order of this tool."""
         return self.charge_nanos(self.minimum)
 

@@ -69,7 +69,7 @@ class Draft:
     terms: TermsWritten
 
     @property
-    def least_charge_nanos(self) -> int:
+    def minimum_charge_nanos(self) -> int:
         """What the smallest order would cost."""
         return self.terms.minimum * self.terms.price_micros_per_thousand
 
@@ -86,12 +86,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ToolPreview:
-    """What saving would change, with the price of the least order before and after."""
+    """What saving would change, with the price of the minimum order before and after."""
 
     changes: tuple[Change, ...]
     has_new_terms: bool
-    least_before_nanos: int
-    least_after_nanos: int
+    minimum_before_nanos: int
+    minimum_after_nanos: int
 
 
 def typed_of(tool: ToolOffer) -> dict[str, str]:
@@ -178,7 +178,7 @@ def preview(tool: ToolOffer, typed: Mapping[str, str]) -> ToolPreview:
     differing = [field for field in LABELS if old[field] != new[field]]
     changes = tuple(Change(field, LABELS[field], old[field], new[field]) for field in differing)
     has_new_terms = draft.terms != tools.terms_of(tool) or bool(tools.TERMS_WORDS & set(differing))
-    return ToolPreview(changes, has_new_terms, tool.least_charge_nanos, draft.least_charge_nanos)
+    return ToolPreview(changes, has_new_terms, tool.minimum_charge_nanos, draft.minimum_charge_nanos)
 
 
 def _as_typed(draft: Draft) -> dict[str, str]:

@@ -8,8 +8,10 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from panel.db import db
 from panel.models import AccountKind, ApiKey, Attempt, AttemptKind, AttemptState, Order, Terms, Tool, TransferKind, User
@@ -32,6 +34,14 @@ FLOAT_NANOS = 1_000
 SCENARIO = "partial"
 # After this time, an open test order is left to the timeouts and the next one is placed.
 GIVEN_UP_AFTER = timedelta(hours=1)
+
+# When the provider accepted the order of the enclosing statement.
+HANDED_OVER_AT = (
+    select(Attempt.answered_at)
+    .where(Attempt.order_id == Order.id, Attempt.kind == AttemptKind.ADD, Attempt.state == AttemptState.SENT)
+    .limit(1)
+    .scalar_subquery()
+)
 
 
 @dataclass(frozen=True)
@@ -175,24 +185,20 @@ def is_due(newest: Canary | None, *, every_seconds: int, now: datetime) -> bool:
 
 def newest() -> Canary | None:
     """The latest test order, if there is one."""
-    handed_over = (
-        select(Attempt.answered_at)
-        .where(Attempt.order_id == Order.id, Attempt.kind == AttemptKind.ADD, Attempt.state == AttemptState.SENT)
-        .limit(1)
-        .scalar_subquery()
+    row = newest_order(
+        Order.id,
+        Order.placed_at,
+        HANDED_OVER_AT,
+        Order.started_at,
+        Order.ended_at,
+        Order.charge_nanos,
+        Order.returned_nanos,
     )
-    row = db.session.execute(
-        select(
-            Order.id,
-            Order.placed_at,
-            handed_over,
-            Order.started_at,
-            Order.ended_at,
-            Order.charge_nanos,
-            Order.returned_nanos,
-        )
-        .where(Order.customer_id == test_orders.customer_id())
-        .order_by(Order.id.desc())
-        .limit(1)
-    ).first()
     return None if row is None else Canary(*row)
+
+
+def newest_order(*columns: ColumnElement[Any] | InstrumentedAttribute[Any]) -> tuple[Any, ...] | None:
+    """These columns of the latest test order's row; None before the first."""
+    newest_first = select(*columns).where(Order.customer_id == test_orders.customer_id()).order_by(Order.id.desc())
+    row = db.session.execute(newest_first.limit(1)).first()
+    return None if row is None else tuple(row)

@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from panel.db import db, timed_cache
 from panel.domain.status import Status
-from panel.models import Attempt, AttemptKind, AttemptState, Order, Transfer
-from panel.services import test_orders
+from panel.models import Order, Transfer
+from panel.services.platform import canary
 
 MAX_AGE = timedelta(seconds=1)
 CACHED_AS = "latest test order"
@@ -71,28 +71,17 @@ def read(*, now: datetime) -> LatestTestOrder | None:
 
 
 def _read() -> LatestTestOrder | None:
-    handed_over = (
-        select(Attempt.answered_at)
-        .where(Attempt.order_id == Order.id, Attempt.kind == AttemptKind.ADD, Attempt.state == AttemptState.SENT)
-        .limit(1)
-        .scalar_subquery()
+    row = canary.newest_order(
+        Order.id,
+        Order.version,
+        Order.status,
+        Order.placed_at,
+        canary.HANDED_OVER_AT,
+        Order.started_at,
+        Order.ended_at,
+        Order.charge_nanos,
+        Order.returned_nanos,
     )
-    row = db.session.execute(
-        select(
-            Order.id,
-            Order.version,
-            Order.status,
-            Order.placed_at,
-            handed_over,
-            Order.started_at,
-            Order.ended_at,
-            Order.charge_nanos,
-            Order.returned_nanos,
-        )
-        .where(Order.customer_id == test_orders.customer_id())
-        .order_by(Order.id.desc())
-        .limit(1)
-    ).first()
     return None if row is None else LatestTestOrder(row[0], row[1], Status(row[2]), *row[3:])
 
 

@@ -58,8 +58,8 @@ def test_old_and_new_are_shown_with_the_least_orders_price_before_anything_is_sa
 
     assert re.findall(r'<tr id="change-(\w+)"', page) == ["price_per_thousand", "maximum", "refill_days"]
     assert "<del>0.90</del>" in page and "<ins>1.10</ins>" in page
-    assert re.search(r"least order costs now</dt><dd><data[^>]*>\$0\.09<", page)
-    assert re.search(r"least order would cost</dt><dd><data[^>]*>\$0\.11<", page)
+    assert re.search(r"minimum order costs now</dt><dd><data[^>]*>\$0\.09<", page)
+    assert re.search(r"minimum order would cost</dt><dd><data[^>]*>\$0\.11<", page)
     assert offer().price_micros_per_thousand == 900_000
 
 
