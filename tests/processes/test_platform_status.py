@@ -44,6 +44,8 @@ def test_killed_worker_is_told_of_and_its_outage_is_in_the_bars(tmp_path: Path) 
             "orders": 0,
             "transfers": 0,
             "differences": [],
+            "chains_from_start": False,
+            "digests": [],
         }
 
 
