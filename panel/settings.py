@@ -70,6 +70,8 @@ class Settings(BaseSettings):
     seal_key: str = Field("", description="encrypts providers' keys; empty: generated once in the instance folder")
     web_workers: int = Field(2, ge=1, le=64, description="number of web processes")
     worker: bool = Field(True, description="whether `python app.py` also starts the worker")
+    hub: bool = Field(True, description="whether pages listen to the push hub, which `python app.py` also starts")
+    hub_port: int = Field(0, ge=0, le=65535, description="port of the push hub; 0: the port after PANEL_PORT")
     sync_seconds: int = Field(10, ge=1, le=3600, description="seconds between status checks of an open order")
     dispatch_seconds: int = Field(1, ge=1, le=59, description="seconds between dispatches of new orders to providers")
     probe_seconds: int = Field(60, ge=1, le=60, description="seconds between the worker's measurements of the platform")
@@ -166,6 +168,20 @@ class Settings(BaseSettings):
     @property
     def public_url(self) -> str:
         return (self.base_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def push_port(self) -> int:
+        return self.hub_port or self.port + 1
+
+    @property
+    def push_origin(self) -> str:
+        """Where browsers find the push hub, if not at the site itself, whose proxy then passes `/push` on."""
+        return "" if self.base_url or self.trusted_proxies else f"http://{self.host}:{self.push_port}"
+
+    @property
+    def push_url(self) -> str:
+        """The address that pages listen to; empty without a push hub."""
+        return f"{self.push_origin}/push" if self.hub else ""
 
     @property
     def mail_server(self) -> MailServer | None:

@@ -24,7 +24,7 @@ from panel.assets import stylesheets
 from panel.settings import ROOT, Settings
 
 # One request where a page needs both: `menus.js` is also served alone, for visitors' pages of text.
-JOINED_SCRIPTS = {"site.js": ("menus.js", "site.js")}
+JOINED_SCRIPTS = {"live.js": ("live.js", "push.js"), "site.js": ("menus.js", "site.js")}
 
 HTMX = "htmx.org@4.0.1"
 # The parts of our script in order, each with its pinned SHA-256.

@@ -30,6 +30,7 @@ def init_app(app: Flask) -> None:
     check.init_app(app)
     app.cli.add_command(init_and_worker.init)
     app.cli.add_command(init_and_worker.worker)
+    app.cli.add_command(init_and_worker.hub)
     app.cli.add_command(demo.demo)
     app.cli.add_command(tools.tools_group)
     app.cli.add_command(providers.providers_group)

@@ -1,4 +1,6 @@
-"""`flask init` and `flask worker`: preparing the installation, and doing the background work."""
+"""`flask init`, `flask worker` and `flask hub`: preparing the installation, background work, and push."""
+
+import os
 
 import click
 import flask_migrate
@@ -10,6 +12,7 @@ from panel import settings as settings_module
 from panel import worker as work
 from panel.cli.errors import clean_errors
 from panel.db import schema_check
+from panel.processes import supervisor
 from panel.services import seal_key
 from panel.settings import Settings
 
@@ -42,3 +45,11 @@ def worker(once: bool) -> None:
         work.work(app)
     elif not work.run_once(app):
         raise click.ClickException("A sweep failed; the log says which.")
+
+
+@click.command("hub")
+@with_appcontext
+def hub() -> None:
+    """Run the push hub, which tells open pages of changes, until stopped."""
+    command = supervisor.hub_command(current_app.config["PANEL"])
+    os.execv(command[0], command)  # noqa: S606

@@ -42,6 +42,14 @@ class SessionLookup:
     def cookie_of(self, environ: "WSGIEnvironment") -> str | None:
         return cookies_of(environ).get(self.cookie_name)
 
+    def token_hash_of(self, environ: "WSGIEnvironment") -> str | None:
+        """The hash of the session token in the cookie; None without a cookie of ours."""
+        cookie = self.cookie_of(environ)
+        try:
+            return self._token_of(cookie)[1] if cookie else None
+        except BadSignature:
+            return None
+
     def page_versions(self, environ: "WSGIEnvironment") -> PageVersions | None:
         """The versions alone."""
         found = self._read(environ, self.read_versions)

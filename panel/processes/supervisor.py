@@ -31,6 +31,9 @@ DEMO_SYNC_SECONDS = "2"
 # Threads per web process: twelve may wait for slow clients (`web.py`), four never do.
 BLOCKING_THREADS = 16
 WEB_TARGET = "panel.processes.web:application"
+HUB_TARGET = "panel.hub.process:application"
+# Open connections of the hub (`panel/hub/streams.py`), with some left for those that are refused.
+MAX_STREAMS = 21_000
 # Open connections per web process; more wait in the backlog.
 MOST_CONNECTIONS = 4096
 # Granian's shutdown timeout for its workers: shorter than ours for Granian.
@@ -53,9 +56,11 @@ def main(arguments: Sequence[str]) -> int:
         if getattr(given, option) and settings.env == "production":
             _say(f"--{option} is refused with PANEL_ENV=production.")
             return 1
-    if (problem := _why_port_is_not_free(settings)) is not None:
+    if (problem := _why_port_is_not_free(settings.host, settings.port, name="PANEL_PORT")) is not None:
         _say(problem)
         return 1
+    if settings.hub:
+        _require_port_of_hub(settings)
 
     if wants_demo and "sync_seconds" not in settings.model_fields_set:
         # Calls to the simulator are free, and frequent changes make the demo lively.
@@ -95,6 +100,8 @@ def _keep_running(settings: Settings, stopping: _StopRequest) -> int:
     wanted = [Child("web server", web_command(settings))]
     if settings.worker:
         wanted.append(Child("worker", flask_command("worker")))
+    if settings.hub:
+        wanted.append(Child("push hub", hub_command(settings)))
     for child in wanted:
         processe_child.start(child)
     python_files = snapshot(PYTHON, pattern="*.py")
@@ -157,19 +164,44 @@ def web_command(settings: Settings) -> list[str]:
     return [sys.executable, "-m", "granian", *flat, "--no-ws", "--respawn-failed-workers", WEB_TARGET]
 
 
-def _why_port_is_not_free(settings: Settings) -> str | None:
-    where = f"{settings.host}:{settings.port}"
+def hub_command(settings: Settings) -> list[str]:
+    """Granian command line of the push hub: ASGI, one process."""
+    options = {
+        "--interface": "asgi",
+        "--http": "1",
+        "--host": settings.host,
+        "--port": str(settings.push_port),
+        "--workers": "1",
+        "--backlog": str(BACKLOG),
+        "--backpressure": str(MAX_STREAMS),
+        "--workers-kill-timeout": str(WEB_STOP_SECONDS),
+        "--log-level": "error",
+    }
+    flat = [word for pair in options.items() for word in pair]
+    return [sys.executable, "-m", "granian", *flat, "--no-ws", "--respawn-failed-workers", HUB_TARGET]
+
+
+def _require_port_of_hub(settings: Settings) -> None:
+    """Go on without the hub when its port is not free: pages poll then."""
+    problem = _why_port_is_not_free(settings.host, settings.push_port, name="PANEL_HUB_PORT")
+    if problem is not None:
+        _say(f"{problem} Until then pages poll every 3 seconds.")
+        settings.hub = False
+        os.environ["PANEL_HUB"] = "false"
+
+
+def _why_port_is_not_free(host: str, port: int, *, name: str) -> str | None:
     try:
         family, kind, protocol, _name, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            return f"Port {settings.port} is already in use on {settings.host}. Set PANEL_PORT to a free one."
-        return f"Cannot listen on {where}: {error.strerror}."
+            return f"Port {port} is already in use on {host}. Set {name} to a free one."
+        return f"Cannot listen on {host}:{port}: {error.strerror}."
     return None
 
 

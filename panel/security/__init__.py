@@ -34,21 +34,17 @@ API_PATHS = ("/api/v2", "/api/v2/")
 CROSS_SITE_ENDPOINTS = frozenset({"notices.unsubscribe"})
 LIMITER = "panel.limiter"
 
-POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "connect-src 'self'",
-        "manifest-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    )
+POLICY = (
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    "manifest-src 'self'",
+    "form-action 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
 )
 HEADERS = (
-    ("Content-Security-Policy", POLICY),
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
     ("Referrer-Policy", "same-origin"),
@@ -176,9 +172,16 @@ def add_middleware(app: Flask) -> None:
     app.wsgi_app = with_headers(app.wsgi_app, settings)  # type: ignore[method-assign, assignment]
 
 
+def content_security_policy(settings: Settings) -> str:
+    """The policy: nothing from other hosts, except that scripts may connect to a push hub on a port of its own."""
+    hub = f" {settings.push_origin}" if settings.hub and settings.push_origin else ""
+    return "; ".join((*POLICY, f"connect-src 'self'{hub}"))
+
+
 def with_headers(inner: WSGIApplication, settings: Settings) -> WSGIApplication:
     """Add the headers that a response lacks, a request id, and `no-store` unless it is marked as made for a visitor."""
-    always = (*HEADERS, TRANSPORT) if settings.is_https else HEADERS
+    policy = ("Content-Security-Policy", content_security_policy(settings))
+    always = (policy, *HEADERS, TRANSPORT) if settings.is_https else (policy, *HEADERS)
     cookie = session_cookie_name(settings)
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -177,7 +177,9 @@ function say() {
 }
 
 document.addEventListener("htmx:before:request", (event) => {
-  if (isAboutLive(event) && (document.hidden || isSignedOut)) event.preventDefault();
+  if (!isAboutLive(event)) return;
+  if (document.hidden || isSignedOut || mayRest()) event.preventDefault();
+  else asked = unseen;
 });
 
 // Runs before htmx reads the body or applies response headers.
@@ -195,8 +197,12 @@ document.addEventListener("htmx:before:response", (event) => {
 document.addEventListener("htmx:after:request", (event) => {
   const { status } = event.detail.ctx.response;
   if (!isAboutLive(event)) return status < 400 ? undefined : hidePrice();
-  if (status < 400) return answered(event.detail.ctx.response);
+  if (status < 400) {
+    answered(event.detail.ctx.response);
+    return answeredPush();
+  }
   isSignedOut = status === 401;
+  if (isSignedOut) closeStream();
   show("logged-out", isSignedOut);
   if (isSignedOut) show("stale", false);
   else stopped();
@@ -222,6 +228,7 @@ document.addEventListener("htmx:after:swap", (event) => {
   keepMarks();
   holdNewRows();
   showEnd();
+  followPage();
 });
 
 document.addEventListener("pointerover", forget);
@@ -247,7 +254,7 @@ document.addEventListener("visibilitychange", () => {
 setInterval(() => {
   if (document.hidden || !isPolling()) return;
   silentSeconds += 1;
-  if (silentSeconds >= SILENCE_SECONDS) stopped();
+  if (silentSeconds >= (isPushed() ? SILENCE_WITH_STREAM_SECONDS : SILENCE_SECONDS)) stopped();
 }, 1000);
 
 document.documentElement.dataset.scripts = "on";

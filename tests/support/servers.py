@@ -127,6 +127,10 @@ class Panel:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def hub_url(self) -> str:
+        return f"http://127.0.0.1:{self.environment['PANEL_HUB_PORT']}"
+
+    @property
     def log(self) -> str:
         """What the processes printed since the first start."""
         return (self.instance / "output.log").read_text(errors="replace")
@@ -197,7 +201,14 @@ def a_panel(instance: Path, *arguments: str, **settings: str) -> Panel:
     instance.mkdir(parents=True, exist_ok=True)
     if (script := _scripts()) is not None:
         shutil.copyfile(script, instance / script.name)
-    own = {"PANEL_INSTANCE": str(instance), "PANEL_PORT": str(port), "PANEL_WEB_WORKERS": "1"}
+    own = {
+        "PANEL_INSTANCE": str(instance),
+        "PANEL_PORT": str(port),
+        "PANEL_WEB_WORKERS": "1",
+        # Only tests of push start the hub.
+        "PANEL_HUB": "false",
+        "PANEL_HUB_PORT": str(free_port()),
+    }
     return Panel(instance=instance, port=port, environment=kept | own | settings, arguments=arguments)
 
 

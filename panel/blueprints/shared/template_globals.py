@@ -70,6 +70,7 @@ def init_app(app: Flask) -> None:
         contact_email=settings.contact_email or settings.support_email,
         Status=Status,
         asset=asset,
+        push_url=settings.push_url,
         lifecycle_drawing=status_diagram.drawing,
         signed_in=LocalProxy(lambda: me() is not None),
         me=LocalProxy(me),

@@ -1,0 +1,175 @@
+"""ASGI application of the hub: `GET /push` is a stream of server-sent events for the session that asks.
+
+An event says that the pages of this session have changed, and has the versions as its id; a browser repeats the last id
+when it connects again, so nothing is missed. Protocol: https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask
+
+from panel.db import db
+from panel.hub.commits import Commits, commits_of
+from panel.hub.streams import Stream, Streams, TooManyStreams
+from panel.hub.watched_sessions import WatchedSessions
+from panel.middleware.session_lookup import SessionLookup
+from panel.settings import Settings
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+PATH = "/push"
+# Sessions that end by time alone are noticed by this.
+PROOF_SECONDS = 30.0
+# Comments that keep proxies from closing a quiet stream, spread so that not all are sent together.
+HEARTBEAT_SECONDS = (20.0, 30.0)
+# How long browsers wait before they connect again, spread for the same reason.
+RETRY_MILLISECONDS = (500, 5_000)
+# An operator's page is told of a busy panel at most once in this time.
+OPERATOR_SECONDS = 1.0
+# After a look at all sessions, the next one waits for this multiple of the time it took: at most a tenth of a core.
+REST = 9
+
+
+class Hub:
+    """The ASGI application."""
+
+    def __init__(self, app: Flask) -> None:
+        settings: Settings = app.config["PANEL"]
+        self._lookup = SessionLookup(app)
+        self._origin = settings.public_url
+        with app.app_context():
+            self._commits: Commits = commits_of(db.engine)
+        self._sessions = WatchedSessions(app)
+        self.streams = Streams(self._sessions)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            await self._respond(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        tasks = [asyncio.create_task(self._watch_commits()), asyncio.create_task(self._prove())]
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        for task in tasks:
+            task.cancel()
+        for stream in self.streams:
+            stream.has_ended = True
+            stream.wake.set()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _watch_commits(self) -> None:
+        while True:
+            await self.streams.wait_for_some()
+            await self._commits.next()
+            began = time.perf_counter()
+            self.streams.update()
+            await asyncio.sleep((time.perf_counter() - began) * REST)
+
+    async def _prove(self) -> None:
+        while True:
+            await asyncio.sleep(PROOF_SECONDS)
+            if self.streams:
+                self.streams.update()
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        origin = headers.get("origin")
+        if scope["path"] == "/healthz":
+            return await _answer(send, HTTPStatus.OK)
+        if scope["path"] != PATH:
+            return await _answer(send, HTTPStatus.NOT_FOUND)
+        if scope["method"] != "GET":
+            return await _answer(send, HTTPStatus.METHOD_NOT_ALLOWED, ("allow", "GET"))
+        is_foreign = origin not in (None, self._origin) or headers.get("sec-fetch-site") == "cross-site"
+        if is_foreign and urlsplit(origin or "").netloc != headers.get("host"):
+            return await _answer(send, HTTPStatus.FORBIDDEN)
+        token_hash = self._lookup.token_hash_of({"HTTP_COOKIE": headers.get("cookie", "")})
+        try:
+            told = headers.get("last-event-id", "")
+            stream = None if token_hash is None else self.streams.open(token_hash, told=told)
+        except TooManyStreams:
+            # The answer after which browsers don't connect again by themselves: the page polls.
+            return await _answer(send, HTTPStatus.NO_CONTENT, *self._allowed(origin))
+        if stream is None:
+            return await _answer(send, HTTPStatus.UNAUTHORIZED, *self._allowed(origin))
+        try:
+            await _start(send, *self._allowed(origin))
+            await _serve(stream, receive, send)
+        finally:
+            self.streams.close(stream)
+
+    def _allowed(self, origin: str | None) -> tuple[tuple[str, str], ...]:
+        """The headers that let the site's pages read answers of this port (CORS)."""
+        if origin is None:
+            return ()
+        return (
+            ("access-control-allow-origin", origin),
+            ("access-control-allow-credentials", "true"),
+            ("vary", "Origin"),
+        )
+
+
+async def _answer(send: Send, status: HTTPStatus, *headers: tuple[str, str]) -> None:
+    await _head(send, status, *headers, ("content-length", "0"))
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _start(send: Send, *headers: tuple[str, str]) -> None:
+    # nginx would otherwise keep events back until its buffer is full.
+    await _head(send, HTTPStatus.OK, *headers, ("content-type", "text/event-stream"), ("x-accel-buffering", "no"))
+    await _write(send, f"retry: {random.randint(*RETRY_MILLISECONDS)}\n\n")  # noqa: S311
+
+
+async def _head(send: Send, status: HTTPStatus, *headers: tuple[str, str]) -> None:
+    sent = (*headers, ("cache-control", "no-store"), ("x-content-type-options", "nosniff"))
+    pairs = [(name.encode(), value.encode()) for name, value in sent]
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
+
+
+async def _write(send: Send, text: str) -> None:
+    await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+
+
+async def _serve(stream: Stream, receive: Receive, send: Send) -> None:
+    """Send this stream's events until its session ends or its browser is gone."""
+    gone = asyncio.ensure_future(_gone(stream, receive))
+    try:
+        while not (stream.has_ended or gone.done()):
+            await _serve_next(stream, send)
+        if not gone.done():
+            await _write(send, "event: ended\ndata: ended\n\n")
+            await send({"type": "http.response.body", "body": b""})
+    finally:
+        gone.cancel()
+
+
+async def _serve_next(stream: Stream, send: Send) -> None:
+    if stream.is_due:
+        stream.is_due, stream.told = False, stream.versions
+        await _write(send, f"event: changed\nid: {stream.told}\ndata: {stream.told}\n\n")
+        if stream.is_operator:
+            await asyncio.sleep(OPERATOR_SECONDS)
+        return
+    stream.wake.clear()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stream.wake.wait(), random.uniform(*HEARTBEAT_SECONDS))  # noqa: S311
+        return
+    await _write(send, ":\n\n")
+
+
+async def _gone(stream: Stream, receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    stream.wake.set()
