@@ -59,6 +59,8 @@ MAX_WRITERS = 8
 WRITE_SLOT_WAIT_SECONDS = 0.25
 # Key in a table's `info`: append-only, so triggers reject UPDATE and DELETE.
 APPEND_ONLY = "append_only"
+# Key in a table's `info`: open pages depend on it, so on PostgreSQL a trigger notifies the push hub.
+NOTIFIES_HUB = "notifies_hub"
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from panel.db import APPEND_ONLY, Base, db
+from panel.db import APPEND_ONLY, NOTIFIES_HUB, Base, db
 from panel.domain.errors import ActionRefused
 
 REVISIONS = "alembic_version"
@@ -122,6 +122,8 @@ def _wanted_triggers(table: Table, dialect: Dialect) -> Iterator[str]:
     if table.info.get(APPEND_ONLY):
         for what in ("update", "delete") if dialect.name == "sqlite" else ("change",):
             yield f"{table.name}: trigger {table.name}_no_{what}"
+    if table.info.get(NOTIFIES_HUB) and dialect.name == "postgresql":
+        yield f"{table.name}: trigger {table.name}_notify_hub"
 
 
 def _present(connection: Connection) -> Iterator[str]:

@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
+import structlog
 from flask import Flask
 
 from panel.db import db
@@ -22,21 +23,24 @@ from panel.hub.watched_sessions import WatchedSessions
 from panel.middleware.session_lookup import SessionLookup
 from panel.settings import Settings
 
+log = structlog.get_logger()
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PATH = "/push"
-# Sessions that end by time alone are noticed by this.
+# Sessions are checked soon after something was committed, such as a log-out, and now and then for those that expire.
+PROOF_SECONDS_AFTER_COMMIT = 1.0
 PROOF_SECONDS = 30.0
 # Comments that keep proxies from closing a quiet stream, spread so that not all are sent together.
-HEARTBEAT_SECONDS = (20.0, 30.0)
+HEARTBEAT_SECONDS = (40.0, 55.0)
 # How long browsers wait before they connect again, spread for the same reason.
 RETRY_MILLISECONDS = (500, 5_000)
-# An operator's page is told of a busy panel at most once in this time.
+# An operator’s page hears of a busy panel at most once in this time.
 OPERATOR_SECONDS = 1.0
-# After a look at all sessions, the next one waits for this multiple of the time it took: at most a tenth of a core.
-REST = 9
+# After a read the next one waits for this multiple of the time it took: reads take at most a quarter of a core.
+REST = 3
 
 
 class Hub:
@@ -48,8 +52,8 @@ class Hub:
         self._origin = settings.public_url
         with app.app_context():
             self._commits: Commits = commits_of(db.engine)
-        self._sessions = WatchedSessions(app)
-        self.streams = Streams(self._sessions)
+        self.streams = Streams(WatchedSessions(app))
+        self._has_committed = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -64,24 +68,29 @@ class Hub:
         await receive()
         for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._commits.close()
         for stream in self.streams:
-            stream.has_ended = True
-            stream.wake.set()
+            stream.end()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _watch_commits(self) -> None:
         while True:
             await self.streams.wait_for_some()
             await self._commits.next()
+            self._has_committed = True
             began = time.perf_counter()
-            self.streams.update()
+            _try(self.streams.update)
             await asyncio.sleep((time.perf_counter() - began) * REST)
 
     async def _prove(self) -> None:
         while True:
-            await asyncio.sleep(PROOF_SECONDS)
-            if self.streams:
-                self.streams.update()
+            await self.streams.wait_for_some()
+            _try(self.streams.end_logged_out)
+            self._has_committed = False
+            again_at = time.monotonic() + PROOF_SECONDS
+            while not self._has_committed and time.monotonic() < again_at:
+                await asyncio.sleep(PROOF_SECONDS_AFTER_COMMIT)
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -97,8 +106,8 @@ class Hub:
             return await _answer(send, HTTPStatus.FORBIDDEN)
         token_hash = self._lookup.token_hash_of({"HTTP_COOKIE": headers.get("cookie", "")})
         try:
-            told = headers.get("last-event-id", "")
-            stream = None if token_hash is None else self.streams.open(token_hash, told=told)
+            known = headers.get("last-event-id", "")
+            stream = None if token_hash is None else self.streams.open(token_hash, known=known)
         except TooManyStreams:
             # The answer after which browsers don't connect again by themselves: the page polls.
             return await _answer(send, HTTPStatus.NO_CONTENT, *self._allowed(origin))
@@ -119,6 +128,14 @@ class Hub:
             ("access-control-allow-credentials", "true"),
             ("vary", "Origin"),
         )
+
+
+def _try(read: Callable[[], None]) -> None:
+    try:
+        read()
+    except Exception:
+        # Pages still poll every thirty seconds; a hub that no longer looked would keep them waiting for that.
+        log.exception("hub_could_not_read")
 
 
 async def _answer(send: Send, status: HTTPStatus, *headers: tuple[str, str]) -> None:
@@ -157,9 +174,9 @@ async def _serve(stream: Stream, receive: Receive, send: Send) -> None:
 
 async def _serve_next(stream: Stream, send: Send) -> None:
     if stream.is_due:
-        stream.is_due, stream.told = False, stream.versions
-        await _write(send, f"event: changed\nid: {stream.told}\ndata: {stream.told}\n\n")
-        if stream.is_operator:
+        stream.is_due, stream.known = False, stream.versions
+        await _write(send, f"event: changed\nid: {stream.known}\ndata: {stream.known}\n\n")
+        if stream.owner.is_operator:
             await asyncio.sleep(OPERATOR_SECONDS)
         return
     stream.wake.clear()

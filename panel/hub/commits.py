@@ -6,6 +6,7 @@ migration 0018 notify when a person, a session, the catalogue or an office queue
 
 import asyncio
 import sqlite3
+import time
 from typing import Protocol
 
 import psycopg
@@ -13,7 +14,10 @@ from sqlalchemy import Engine, make_url
 
 # The channel of migration 0018.
 CHANNEL = "panel_changed"
-LOOK_SECONDS = 0.01
+# Between two looks at SQLite's file: soon after a commit more often, so that a busy panel is seen at once.
+LOOK_SECONDS = 0.05
+BUSY_LOOK_SECONDS = 0.004
+BUSY_FOR_SECONDS = 2.0
 RECONNECT_SECONDS = 1.0
 
 
@@ -22,6 +26,9 @@ class Commits(Protocol):
 
     async def next(self) -> None:
         """Return when something was committed since the last call, or when that can't be ruled out."""
+
+    async def close(self) -> None:
+        """Give back the connection."""
 
 
 def commits_of(engine: Engine) -> Commits:
@@ -32,16 +39,19 @@ def commits_of(engine: Engine) -> Commits:
 
 
 class SqliteCommits:
-    """Looks at the version of the file a hundred times a second: some ten microseconds each."""
+    """Looks at the version of the file, which takes some ten microseconds."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = None
         self._version: int | None = None
+        self._busy_until = 0.0
 
     async def next(self) -> None:
         while not self._has_changed():
-            await asyncio.sleep(LOOK_SECONDS)
+            is_busy = time.monotonic() < self._busy_until
+            await asyncio.sleep(BUSY_LOOK_SECONDS if is_busy else LOOK_SECONDS)
+        self._busy_until = time.monotonic() + BUSY_FOR_SECONDS
 
     def _has_changed(self) -> bool:
         try:
@@ -56,6 +66,10 @@ class SqliteCommits:
             return False
         has_changed, self._version = version != self._version, version
         return has_changed
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
 
 
 class PostgresqlCommits:
@@ -81,3 +95,7 @@ class PostgresqlCommits:
     async def _connect(self) -> None:
         self._connection = await psycopg.AsyncConnection.connect(self._address, autocommit=True)
         await self._connection.execute(f"LISTEN {CHANNEL}")
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            await self._connection.close()

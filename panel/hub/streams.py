@@ -1,11 +1,11 @@
-"""Streams: the open connections of the hub, each with the session it belongs to and what it was last told."""
+"""Streams: the open connections of the hub, each with the session it belongs to and what its page knows."""
 
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from panel.hub.watched_sessions import SessionState, WatchedSessions
+from panel.hub.watched_sessions import Owner, WatchedSessions
 
 MAX_STREAMS = 20_000
 # One fewer than a browser's connections to one host (HTTP/1.1), so that pages still load.
@@ -18,30 +18,30 @@ class TooManyStreams(Exception):
 
 @dataclass(slots=True, eq=False)
 class Stream:
-    """An open stream. `told` are the versions that its page knows; `wake` is set when there is something to do."""
+    """An open stream. `known` are the versions that its page was sent last; `wake` is set when there is work."""
 
     token_hash: str
-    told: str
+    owner: Owner
+    known: str
     versions: str = ""
-    is_operator: bool = False
     has_ended: bool = False
     is_due: bool = False
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def take(self, state: SessionState | None) -> None:
-        """What the database says now of the session; None: it has ended."""
-        if state is None:
-            self.has_ended = True
-        else:
-            self.versions, self.is_operator = state.versions, state.is_operator
-            # Office pages show everybody's data, so for an operator every commit may matter.
-            self.is_due = self.is_due or state.is_operator or state.versions != self.told
-        if self.has_ended or self.is_due:
+    def update(self, versions: str) -> None:
+        self.versions = versions
+        # Office pages show everyone's data, so for an operator every commit may matter.
+        if self.owner.is_operator or versions != self.known:
+            self.is_due = True
             self.wake.set()
+
+    def end(self) -> None:
+        self.has_ended = True
+        self.wake.set()
 
 
 class Streams:
-    """All open streams, and the one query that brings them up to date."""
+    """All open streams, and the reads that bring them up to date."""
 
     def __init__(self, sessions: WatchedSessions) -> None:
         self._sessions = sessions
@@ -55,18 +55,19 @@ class Streams:
     def __iter__(self) -> Iterator[Stream]:
         return iter(tuple(self._open))
 
-    def open(self, token_hash: str, *, told: str) -> Stream | None:
+    def open(self, token_hash: str, *, known: str) -> Stream | None:
         """A new stream of this session; None if the session has ended. Raises TooManyStreams."""
         if len(self._open) >= MAX_STREAMS or self._by_session[token_hash] >= MAX_STREAMS_A_SESSION:
             raise TooManyStreams
-        states = self._sessions.states([token_hash])
-        if not states:
+        owners = self._sessions.owners([token_hash])
+        if not owners:
             return None
-        stream = Stream(token_hash, told)
+        stream = Stream(token_hash, owners[token_hash], known)
         self._open.add(stream)
         self._by_session[token_hash] += 1
-        stream.take(states[token_hash])
         self._has_some.set()
+        for versions in (self._sessions.versions([stream.owner.user_id]) or {}).values():
+            stream.update(versions)
         return stream
 
     def close(self, stream: Stream) -> None:
@@ -82,9 +83,16 @@ class Streams:
         await self._has_some.wait()
 
     def update(self) -> None:
-        """Read the states of all sessions and wake the streams whose page has to do something."""
-        states = self._sessions.states(self._by_session)
-        if states is None:
-            return
-        for stream in self:
-            stream.take(states.get(stream.token_hash))
+        """Wake the streams whose pages have changed."""
+        versions = self._sessions.versions({stream.owner.user_id for stream in self._open})
+        if versions is not None:
+            for stream in self._open:
+                stream.update(versions[stream.owner.user_id])
+
+    def end_logged_out(self) -> None:
+        """End the streams whose sessions are no longer logged in."""
+        owners = self._sessions.owners(self._by_session)
+        if owners is not None:
+            for stream in self._open:
+                if owners.get(stream.token_hash) != stream.owner:
+                    stream.end()

@@ -1,4 +1,4 @@
-"""Session states: one query for the versions that the pages of all connected sessions depend on."""
+"""Session reads of the hub: the versions that pages depend on, and which sessions are still logged in."""
 
 import json
 from collections.abc import Collection
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import ARRAY, ColumnElement, Engine, Text, any_, bindparam, func, literal_column, select
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Engine, Text, any_, bindparam, func, literal_column, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from panel.clock import utc_now
 from panel.db import db
@@ -16,40 +17,43 @@ from panel.services.accounts.sessions import is_login_allowed, time_bounds
 
 
 @dataclass(frozen=True, slots=True)
-class SessionState:
-    """What the pages of a session depend on. `versions` is the id of a stream's events."""
+class Owner:
+    """Who a session belongs to."""
 
-    versions: str
+    user_id: int
     is_operator: bool
 
 
 class WatchedSessions:
-    """Reads the states of sessions, in one query for all of them."""
+    """Reads for all connected sessions together. Each returns None if the database can't be read."""
 
     def __init__(self, app: Flask) -> None:
         with app.app_context():
-            self._is_sqlite = db.engine.dialect.name == "sqlite"
-            self._read = reader(db.engine, _states_of_sessions(db.engine), has_many_rows=True)
+            engine = db.engine
+            self._is_sqlite = engine.dialect.name == "sqlite"
+            self._read_owners = reader(engine, _owners(engine), has_many_rows=True)
+            self._read_versions = reader(engine, _versions(engine), has_many_rows=True)
 
-    def states(self, token_hashes: Collection[str]) -> dict[str, SessionState] | None:
-        """The states of these sessions; those that have ended are missing. None if the database can't be read."""
-        given: Any = json.dumps(list(token_hashes)) if self._is_sqlite else list(token_hashes)
-        rows = self._read({"token_hashes": given, **time_bounds(utc_now())})
-        if rows is None:
-            return None
-        return {
-            token_hash: SessionState(f"{state_version}.{catalogue_version}", bool(is_operator))
-            for token_hash, state_version, catalogue_version, is_operator in rows
-        }
+    def owners(self, token_hashes: Collection[str]) -> dict[str, Owner] | None:
+        """The sessions among these that are logged in now, each with its owner."""
+        rows = self._read_owners({"given": self._list(token_hashes), **time_bounds(utc_now())})
+        return None if rows is None else {row[0]: Owner(row[1], bool(row[2])) for row in rows}
+
+    def versions(self, user_ids: Collection[int]) -> dict[int, str] | None:
+        """The versions that the pages of these users depend on, as one text each."""
+        rows = self._read_versions({"given": self._list(user_ids)})
+        return None if rows is None else {user_id: f"{state}.{catalogue}" for user_id, state, catalogue in rows}
+
+    def _list(self, values: Collection[Any]) -> Any:
+        return json.dumps(list(values)) if self._is_sqlite else list(values)
 
 
-def _states_of_sessions(engine: Engine) -> Any:
+def _owners(engine: Engine) -> Any:
     return (
-        select(LoginSession.token_hash, User.state_version, Catalogue.version, User.is_operator)
+        select(LoginSession.token_hash, User.id, User.is_operator)
         .join_from(LoginSession, User, User.id == LoginSession.user_id)
-        .join(Catalogue, Catalogue.id == literal_column("1"))
         .where(
-            _is_one_of(engine),
+            _is_given(engine, LoginSession.token_hash, Text),
             LoginSession.ended_at.is_(None),
             LoginSession.signed_in_at > bindparam("since", type_=LoginSession.signed_in_at.type),
             is_login_allowed(),
@@ -57,9 +61,14 @@ def _states_of_sessions(engine: Engine) -> Any:
     )
 
 
-def _is_one_of(engine: Engine) -> ColumnElement[bool]:
-    """The session's hash is one of a list of any length: JSON on SQLite, which has no arrays."""
+def _versions(engine: Engine) -> Any:
+    catalogue = select(Catalogue.version).where(Catalogue.id == literal_column("1")).scalar_subquery()
+    return select(User.id, User.state_version, catalogue).where(_is_given(engine, User.id, BigInteger))
+
+
+def _is_given(engine: Engine, column: InstrumentedAttribute[Any], kind: type[Any]) -> ColumnElement[bool]:
+    """The column is in a list of any length: JSON on SQLite, which has no arrays."""
     if engine.dialect.name == "sqlite":
-        values = func.json_each(bindparam("token_hashes", type_=Text())).table_valued("value")
-        return LoginSession.token_hash.in_(select(values.c.value))
-    return LoginSession.token_hash == any_(bindparam("token_hashes", type_=ARRAY(Text)))
+        values = func.json_each(bindparam("given", type_=Text())).table_valued("value")
+        return column.in_(select(values.c.value))
+    return column == any_(bindparam("given", type_=ARRAY(kind)))

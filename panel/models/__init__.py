@@ -3,6 +3,7 @@
 May import `db` and below, never services.
 """
 
+from panel.db import NOTIFIES_HUB, table_of
 from panel.models.api_and_webhooks import ApiKey, DeliveryState, Webhook, WebhookDelivery, WebhookEndpoint
 from panel.models.assignment import OrderAssignment
 from panel.models.favorite import Favorite
@@ -40,6 +41,10 @@ from panel.models.provider_work import (
 from panel.models.ticket import CannedAnswer, Ticket, TicketEntry
 from panel.models.tool import Catalogue, Provider, Terms, Tool
 from panel.models.user import LoginSession, PendingSession, RecoveryCode, ThrottleHit, User
+
+# Customers' pages depend on users, sessions and the catalogue, the office's pages also on what waits in its queues.
+for _model in (User, LoginSession, Catalogue, DepositRequest, Proposal, Provider, Review, Ticket):
+    table_of(_model).info[NOTIFIES_HUB] = True
 
 __all__ = [
     "IS_OPEN_ATTEMPT",

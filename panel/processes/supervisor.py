@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     wants_demo = given.demo
 
     os.chdir(ROOT)
-    _allow_many_connections()
+    allow_many_connections()
     settings = settings_module.load()
     instance_folder.prepare(settings)
     for option in ("demo", "reload"):
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str]) -> int:
     return _keep_running(settings, stopping)
 
 
-def _allow_many_connections() -> None:
+def allow_many_connections() -> None:
     """Raise the soft limit of open files to the hard limit."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

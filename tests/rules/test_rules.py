@@ -9,6 +9,7 @@ EDGES = (
     "application",
     "blueprints",
     "cli",
+    "hub",
     "jobs",
     "middleware",
     "processes",

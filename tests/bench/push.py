@@ -1,0 +1,216 @@
+"""Bench of the push hub: from commit to signal, CPU and memory of idle viewers, and a restart with all of them.
+
+Polling is measured beside it: the CPU time of the same number of unchanged polls every three seconds.
+"""
+
+import asyncio
+import contextlib
+import http.client
+import multiprocessing
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from panel.application import create_app
+from panel.db import transaction
+from panel.hub.commits import BUSY_FOR_SECONDS
+from panel.processes.supervisor import allow_many_connections, hub_command, web_command
+from panel.services import customer_version
+from panel.settings import ROOT, Settings
+from tests.support import databases
+from tests.support.factories import a_customer
+from tests.support.repeats import repetitions
+from tests.support.servers import free_port, wait_for_port
+from tests.support.session_cookies import session_cookie
+
+VIEWERS = repetitions(2_000, long=10_000)
+COMMITS_A_SECOND = 100
+SECONDS = 15
+POLLS, POLL_SECONDS = 2_000, 3
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass
+class Viewer:
+    """A page with an open stream: when it was sent which versions, and how often it connected."""
+
+    user_id: int
+    cookie: str
+    port: int
+    sent: list[tuple[int, float]] = field(default_factory=list)
+    connected: int = 0
+
+    async def watch(self) -> None:
+        last, retry = "", 1.0
+        while True:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                head = f"GET /push HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: session={self.cookie}\r\n"
+                writer.write(f"{head}{f'Last-Event-ID: {last}' + chr(13) + chr(10) if last else ''}\r\n".encode())
+                while line := await reader.readline():
+                    text = line.decode().strip()
+                    if text.startswith("HTTP/1.1 200"):
+                        self.connected += 1
+                    elif text.startswith("retry: "):
+                        retry = int(text[7:]) / 1000
+                    elif text.startswith("id: "):
+                        last = text[4:]
+                        self.sent.append((int(last.partition(".")[0]), time.monotonic()))
+            await asyncio.sleep(retry)
+
+
+def _watch_all(viewers: list[Viewer], pipe: Connection) -> None:
+    """The viewers in a process of their own. Answers each message with what they were sent since the last."""
+
+    async def run() -> None:
+        tasks = [asyncio.create_task(viewer.watch()) for viewer in viewers]
+        while await asyncio.to_thread(pipe.recv) is not None:
+            pipe.send(([(each.user_id, *row) for each in viewers for row in each.sent], [v.connected for v in viewers]))
+            for viewer in viewers:
+                viewer.sent.clear()
+        for task in tasks:
+            task.cancel()
+
+    allow_many_connections()
+    asyncio.run(run())
+
+
+def main() -> None:
+    allow_many_connections()
+    with contextlib.ExitStack() as stack:
+        instance = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        databases.make_sqlite_template(instance)
+        app = create_app(databases.settings_for(instance))
+        with app.app_context():
+            _bench(instance, [(user.id, session_cookie(app, user)) for user in (a_customer() for _ in range(VIEWERS))])
+        databases.close(app)
+
+
+def _bench(instance: Path, people: list[tuple[int, str]]) -> None:
+    port = free_port()
+    with _served(instance, hub_command(Settings(hub_port=port)), port) as hub:
+        empty = _memory(hub)
+        mine, theirs = multiprocessing.Pipe()
+        viewers = [Viewer(user_id, cookie, port) for user_id, cookie in people]
+        process = multiprocessing.get_context("spawn").Process(target=_watch_all, args=(viewers, theirs), daemon=True)
+        process.start()
+        _wait_until_connected(mine, times=1)
+        print(f"{VIEWERS:,} viewers: {(_memory(hub) - empty) / VIEWERS:.1f} KiB each (at most 60)", flush=True)
+        # Right after the streams were opened it looks more often.
+        time.sleep(BUSY_FOR_SECONDS + 1)
+        began = _cpu(hub)
+        time.sleep(SECONDS)
+        idle = (_cpu(hub) - began) / SECONDS / VIEWERS * 1000
+        _print_delays(mine, [user_id for user_id, _cookie in people])
+    with _served(instance, hub_command(Settings(hub_port=port)), port):
+        began = time.monotonic()
+        changed = people[0][0]
+        with transaction():
+            customer_version.bump([changed])
+        rows = _wait_until_connected(mine, times=2)
+        print(f"after a restart all were back within {time.monotonic() - began:.1f} s (at most 10)", flush=True)
+        print(f"the one that changed in between was told: {any(user_id == changed for user_id, *_ in rows)}")
+    mine.send(None)
+    polling = _polling(instance, people)
+    print(f"idle CPU per 1,000 viewers: {idle:.4f} of a core, {idle / polling:.3f} of polling's (at most 0.05)")
+
+
+def _print_delays(pipe: Connection, user_ids: list[int]) -> None:
+    _ask(pipe)
+    committed: dict[int, list[float]] = {}
+    starts_at = time.monotonic()
+    for number in range(COMMITS_A_SECOND * SECONDS):
+        time.sleep(max(0.0, starts_at + number / COMMITS_A_SECOND - time.monotonic()))
+        user_id = random.choice(user_ids)
+        with transaction():
+            customer_version.bump([user_id])
+        committed.setdefault(user_id, []).append(time.monotonic())
+    time.sleep(1)
+    rows, _connected = _ask(pipe)
+    delays, missed = [], 0
+    for user_id, times in committed.items():
+        told = sorted(at for other, _version, at in rows if other == user_id)
+        for moment in times:
+            later = [at for at in told if at > moment - 0.005]
+            if later:
+                delays.append(max(0.0, later[0] - moment))
+            else:
+                missed += 1
+    cuts = statistics.quantiles(delays, n=100)
+    print(
+        f"{COMMITS_A_SECOND} commits a second, commit to signal: p50 {cuts[49] * 1000:.0f}, p95 {cuts[94] * 1000:.0f} "
+        f"(at most 25), p99 {cuts[98] * 1000:.0f} ms; {missed} missed",
+        flush=True,
+    )
+
+
+def _ask(pipe: Connection) -> tuple[list[tuple[int, int, float]], list[int]]:
+    pipe.send("what was sent?")
+    answer: tuple[list[tuple[int, int, float]], list[int]] = pipe.recv()
+    return answer
+
+
+def _wait_until_connected(pipe: Connection, *, times: int) -> list[tuple[int, int, float]]:
+    rows = []
+    while True:
+        fresh, connected = _ask(pipe)
+        rows += fresh
+        if min(connected) >= times:
+            return rows
+        time.sleep(0.1)
+
+
+def _polling(instance: Path, people: list[tuple[int, str]]) -> float:
+    """CPU time a second that polls of 1,000 pages every three seconds take, each answered with 304."""
+    port = free_port()
+    with _served(instance, web_command(Settings(port=port, web_workers=1)), port) as web:
+        cookie = people[0][1]
+        headers = {"Cookie": f"session={cookie}", "HX-Request": "true"}
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        began = 0.0
+        for number in range(POLLS + 1):
+            connection.request("GET", "/orders/live", headers=headers)
+            answer = connection.getresponse()
+            answer.read()
+            headers["HX-PTag"] = answer.headers["HX-PTag"]
+            if number == 0:
+                began = _cpu(web)
+        assert answer.status == http.HTTPStatus.NOT_MODIFIED
+        return (_cpu(web) - began) / POLLS * 1000 / POLL_SECONDS
+
+
+@contextlib.contextmanager
+def _served(instance: Path, command: list[str], port: int) -> Iterator[int]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PANEL_")}
+    server = subprocess.Popen(command, cwd=ROOT, env=kept | {"PANEL_INSTANCE": str(instance)}, stderr=sys.stderr)
+    try:
+        wait_for_port(port, server)
+        yield server.pid
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _family(process: int) -> list[int]:
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return [process, *(each for child in children for each in _family(int(child)))]
+
+
+def _cpu(process: int) -> float:
+    """CPU seconds of a server and its children so far."""
+    fields = (Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split() for each in _family(process))
+    return sum(int(each[11]) + int(each[12]) for each in fields) / TICKS_A_SECOND
+
+
+def _memory(process: int) -> int:
+    """Proportional memory of a server and its children in KiB."""
+    rollups = (Path(f"/proc/{each}/smaps_rollup").read_text() for each in _family(process))
+    return sum(int(line.split()[1]) for rollup in rollups for line in rollup.splitlines() if line.startswith("Pss:"))

@@ -1,0 +1,251 @@
+"""The push hub: who may listen, what a stream says, and when it ends; on both engines."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import update
+
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.hub import application
+from panel.hub.application import Hub
+from panel.models import User
+from panel.services import customer_version
+from panel.services.accounts import sessions
+from tests.support.factories import a_customer, an_operator
+from tests.support.session_cookies import session_cookie
+
+SITE = "http://127.0.0.1:8000"
+WITHIN_SECONDS = 5.0
+# Long enough for a wrong event to come: a hundred looks at SQLite's file, and many notifications of PostgreSQL.
+QUIET_SECONDS = 0.3
+
+
+@dataclass
+class Listener:
+    """A browser at the hub: what it was sent so far."""
+
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    text: str = ""
+    is_over: bool = False
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def receive(self) -> dict[str, Any]:
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.headers = {name.decode(): value.decode() for name, value in message["headers"]}
+        else:
+            self.text += message["body"].decode()
+            self.is_over = not message.get("more_body", False)
+        self.news.set()
+
+    @property
+    def ids(self) -> list[str]:
+        return [line.removeprefix("id: ") for line in self.text.splitlines() if line.startswith("id: ")]
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(WITHIN_SECONDS):
+            while not holds():
+                self.news.clear()
+                await self.news.wait()
+
+
+@contextlib.asynccontextmanager
+async def listening(hub: Hub, cookie: str = "", *, method: str = "GET", **headers: str) -> AsyncIterator[Listener]:
+    given = {"host": "127.0.0.1:8001", "cookie": f"session={cookie}" if cookie else ""} | headers
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": application.PATH,
+        "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in given.items()],
+    }
+    listener = Listener()
+    answer = asyncio.create_task(hub(scope, listener.receive, listener.send))
+    try:
+        yield listener
+    finally:
+        listener.gone.set()
+        await answer
+
+
+@contextlib.asynccontextmanager
+async def running(hub: Hub) -> AsyncIterator[None]:
+    """The hub between its start and its stop."""
+    stop, started = asyncio.Event(), asyncio.Event()
+    messages = iter(({"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}))
+
+    async def receive() -> dict[str, str]:
+        message = next(messages)
+        if message["type"].endswith("shutdown"):
+            await stop.wait()
+        return message
+
+    async def send(_message: Any) -> None:
+        started.set()
+
+    life = asyncio.create_task(hub({"type": "lifespan"}, receive, send))
+    await started.wait()
+    try:
+        yield
+    finally:
+        stop.set()
+        await life
+
+
+def bump(user: User) -> None:
+    with transaction():
+        customer_version.bump([user.id])
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(test())  # type: ignore[arg-type]
+
+
+@pytest.mark.both_engines
+def test_stream_says_that_its_customer_changed_and_nothing_of_others(app: Flask) -> None:
+    mine, other = a_customer(), a_customer()
+    cookies = session_cookie(app, mine), session_cookie(app, other)
+    hub = Hub(app)
+
+    async def test() -> None:
+        async with running(hub), listening(hub, cookies[0]) as my, listening(hub, cookies[1]) as others:
+            await my.until(lambda: len(my.ids) == 1)
+            await others.until(lambda: len(others.ids) == 1)
+
+            bump(mine)
+
+            await my.until(lambda: len(my.ids) == 2)
+            await asyncio.sleep(QUIET_SECONDS)
+            assert len(set(my.ids)) == 2
+            assert len(others.ids) == 1
+            assert my.headers["content-type"] == "text/event-stream"
+
+    run(test)
+
+
+def test_page_that_knows_the_versions_is_told_nothing_and_one_that_missed_some_at_once(app: Flask) -> None:
+    customer = a_customer()
+    cookie = session_cookie(app, customer)
+    hub = Hub(app)
+
+    async def test() -> None:
+        async with running(hub):
+            async with listening(hub, cookie) as first:
+                await first.until(lambda: len(first.ids) == 1)
+            async with listening(hub, cookie, last_event_id=first.ids[0]) as second:
+                await second.until(lambda: "retry: " in second.text)
+                await asyncio.sleep(QUIET_SECONDS)
+                assert second.ids == []
+            bump(customer)
+            async with listening(hub, cookie, last_event_id=first.ids[0]) as third:
+                await third.until(lambda: len(third.ids) == 1)
+                assert third.ids != first.ids
+
+    run(test)
+
+
+@pytest.mark.both_engines
+@pytest.mark.parametrize("how", ["log_out", "disable"])
+def test_session_that_ends_ends_its_stream(app: Flask, how: str) -> None:
+    customer = a_customer()
+    cookie = session_cookie(app, customer)
+    hub = Hub(app)
+
+    def end() -> None:
+        with transaction():
+            if how == "log_out":
+                sessions.end_all(customer.id, now=utc_now())
+            else:
+                db.session.execute(update(User).where(User.id == customer.id).values(disabled_at=utc_now()))
+
+    async def test() -> None:
+        async with running(hub), listening(hub, cookie) as stream:
+            await stream.until(lambda: len(stream.ids) == 1)
+
+            end()
+
+            await stream.until(lambda: stream.is_over)
+            assert "event: ended" in stream.text
+        assert len(hub.streams) == 0
+
+    run(test)
+
+
+@pytest.mark.both_engines
+def test_operator_is_told_of_what_any_customer_does(app: Flask) -> None:
+    customer, operator = a_customer(), an_operator()
+    cookie = session_cookie(app, operator)
+    hub = Hub(app)
+
+    async def test() -> None:
+        async with running(hub), listening(hub, cookie) as stream:
+            await stream.until(lambda: len(stream.ids) >= 1)
+            seen = len(stream.ids)
+
+            bump(customer)
+
+            await stream.until(lambda: len(stream.ids) > seen)
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "request_"),
+    [
+        (401, {}),
+        (403, {"origin": "https://evil.example"}),
+        (403, {"sec_fetch_site": "cross-site"}),
+        (405, {"method": "POST"}),
+    ],
+)
+def test_strangers_and_foreign_sites_get_no_stream(app: Flask, wanted: int, request_: dict[str, str]) -> None:
+    cookie = session_cookie(app, a_customer()) if wanted == 403 else ""
+    hub = Hub(app)
+
+    async def test() -> None:
+        async with listening(hub, cookie, **request_) as listener:
+            await listener.until(lambda: listener.is_over)
+            assert (listener.status, listener.text) == (wanted, "")
+
+    run(test)
+
+
+def test_site_on_the_port_beside_may_read_the_stream(app: Flask) -> None:
+    cookie = session_cookie(app, a_customer())
+    hub = Hub(app)
+
+    async def test() -> None:
+        async with listening(hub, cookie, origin=SITE, sec_fetch_site="same-site") as listener:
+            await listener.until(lambda: listener.status == 200)
+            assert listener.headers["access-control-allow-origin"] == SITE
+            assert listener.headers["access-control-allow-credentials"] == "true"
+
+    run(test)
+
+
+def test_sixth_stream_of_a_session_is_refused_until_one_closes(app: Flask) -> None:
+    cookie = session_cookie(app, a_customer())
+    hub = Hub(app)
+
+    async def test() -> None:
+        async with contextlib.AsyncExitStack() as opened:
+            for _number in range(4):
+                await opened.enter_async_context(listening(hub, cookie))
+            async with listening(hub, cookie) as fifth, listening(hub, cookie) as sixth:
+                await fifth.until(lambda: fifth.status == 200)
+                await sixth.until(lambda: sixth.status == 204)
+            async with listening(hub, cookie) as again:
+                await again.until(lambda: again.status == 200)
+
+    run(test)
