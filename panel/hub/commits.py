@@ -14,7 +14,7 @@ from sqlalchemy import Engine, make_url
 
 # The channel of migration 0018.
 CHANNEL = "panel_changed"
-# Between two looks at SQLite's file: soon after a commit more often, so that a busy panel is seen at once.
+# Between two looks at SQLite's file: soon after a commit more often, as more may follow.
 LOOK_SECONDS = 0.05
 BUSY_LOOK_SECONDS = 0.004
 BUSY_FOR_SECONDS = 2.0
