@@ -139,3 +139,13 @@ def test_an_old_order_found_unsent_gets_its_whole_time_again(server: HostileProv
 
     assert ended == 0
     assert reload(order).status == Status.PENDING
+
+
+def test_resolved_review_is_not_resolved_again(server: HostileProvider) -> None:
+    order, review_id = unconfirmed(server)
+    resolved(review_id, Decision.SENT_AS, "0815")
+
+    with pytest.raises(ActionRefused, match="was resolved already"):
+        resolved(review_id, Decision.SENT_AS, "0816")
+
+    assert reload(order).provider_order_id == "815"

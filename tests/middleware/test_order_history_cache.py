@@ -203,3 +203,12 @@ def test_the_page_not_asked_for_longest_is_dropped(client: FlaskClient, site: Co
     client.get("/orders?q=1")
 
     assert site.asked == asked + 1
+
+
+def test_each_theme_has_a_page_of_its_own(client: FlaskClient, customer: User) -> None:
+    pages = []
+    for theme in ("light", "dark", "light"):
+        client.set_cookie("theme", theme)
+        pages.append(client.get("/orders").text)
+
+    assert [re.findall(r'<html[^>]*data-theme="(\w+)"', page) for page in pages] == [["light"], ["dark"], ["light"]]

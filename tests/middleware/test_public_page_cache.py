@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import brotli
 import pytest
-from flask import Flask, request
+from flask import Flask, request, session
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
@@ -268,3 +268,14 @@ def test_every_page_for_search_engines_is_kept_and_no_other(app: Flask) -> None:
 
     assert indexable == {rule for rule in PAGES if rule in asked and asked[rule].status_code == 200}
     assert indexable == {rule for rule, answer in asked.items() if "ETag" in answer.headers and "<html" in answer.text}
+
+
+def test_page_that_began_a_session_is_rendered_for_each_visitor(app: Flask, rendered: list[str]) -> None:
+    @app.before_request
+    def begin_session() -> None:
+        session["visit"] = request.path
+
+    answers = [app.test_client().get("/tools") for _ in range(2)]
+
+    assert rendered == ["/tools", "/tools"]
+    assert all("Set-Cookie" in answer.headers for answer in answers)

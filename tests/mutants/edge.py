@@ -108,9 +108,9 @@ MUTANTS = (
     ),
     *in_file(
         "panel/services/tickets/queue.py",
-        PAGES,
+        f"{PAGES} tests/services/tickets/test_customer_list.py",
         (".offset((number - 1) * ROWS_PER_PAGE)", ".offset((number - 1) * (ROWS_PER_PAGE + 1))"),
-        ("Ticket.waits_since, Ticket.id)", "Ticket.waits_since)"),
+        ("Ticket.waits_since, Ticket.id)", "Ticket.waits_since, Ticket.id.desc())"),
     ),
     *in_file(
         "panel/services/office/account_access.py",

@@ -135,7 +135,7 @@ MUTANTS = (
     *in_file(
         "panel/services/orders/refills.py",
         "tests/jobs/test_refills.py tests/services/orders/test_refill_endings.py "
-        "tests/blueprints/orders/test_detail.py",
+        "tests/services/orders/test_refills.py tests/blueprints/orders/test_detail.py",
         ("if order.customer_id != customer_id:", "if False:"),
         ("is_open=open_refill_of(order_id) is not None,", "is_open=False,"),
     ),

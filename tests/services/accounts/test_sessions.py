@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from panel.db import db, transaction
 from panel.models import LoginSession, User
@@ -67,3 +68,15 @@ def test_device_is_signed_out_after_thirty_days() -> None:
 
     assert sessions.find(device.token, now=NOON + timedelta(days=30, seconds=-1)) is not None
     assert sessions.find(device.token, now=NOON + timedelta(days=30)) is None
+
+
+@pytest.mark.both_engines
+@pytest.mark.parametrize("column", ["disabled_at", "closed_at"])
+def test_session_of_a_disabled_or_closed_account_is_not_logged_in(column: str) -> None:
+    device = sign_in(a_customer())
+
+    with transaction():
+        # The session itself has not ended.
+        db.session.execute(update(User).where(User.id == device.id).values({column: NOON}))
+
+    assert sessions.find(device.token, now=NOON) is None
