@@ -121,6 +121,6 @@ def test_beside_a_ticket_stand_the_customers_orders_and_other_tickets() -> None:
 
 def test_tickets_that_have_waited_equally_long_stand_in_the_order_they_came() -> None:
     operator = an_operator()
-    first, second, third = (a_ticket(now=NOON).id for _ in range(3))
+    ids = [a_ticket(now=NOON).id for _ in range(3)]
 
-    assert [row.id for row in queue.page(filters=QueueFilters(), operator_id=operator.id).rows] == [first, second, third]
+    assert [row.id for row in queue.page(filters=QueueFilters(), operator_id=operator.id).rows] == ids
