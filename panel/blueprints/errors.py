@@ -15,10 +15,19 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from panel.blueprints import tickets
-from panel.blueprints.account import api_keys, deposits, sign_up_and_log_in, webhooks
+from panel.blueprints.account import api_keys, deposits, log_in_two_factor, sign_up_and_log_in, webhooks
+from panel.blueprints.office import access
+from panel.blueprints.office import canned_answers as office_canned_answers
+from panel.blueprints.office import customers as office_customers
+from panel.blueprints.office import deposits as office_deposits
+from panel.blueprints.office import incidents as office_incidents
+from panel.blueprints.office import order as office_order
+from panel.blueprints.office import reviews as office_reviews
 from panel.blueprints.office import tickets as office_tickets
+from panel.blueprints.office import tools as office_tools
 from panel.blueprints.orders import mass as orders_mass
 from panel.blueprints.orders import new as orders_new
+from panel.blueprints.shared import kept_forms
 from panel.blueprints.shared.htmx import logged_out, wants_fragment
 from panel.db import may_have_committed
 from panel.db.errors import driver_message, is_unavailable
@@ -84,24 +93,51 @@ EXPIRED_FORM_AGAIN = (
     "This form was too old: you logged in or out after it was opened, or its cookie is gone. "
     "Nothing was changed. Look at it once more, then send it again."
 )
-# Forms that come back with what was typed, by the endpoint that they are sent to.
-FORM_RENDERERS: Mapping[str, Callable[[ExpiredForm], ResponseReturnValue]] = {
+# Forms to log in and sign up, which come back when their token has expired.
+LOG_IN_RENDERERS: Mapping[str, Callable[[ExpiredForm], ResponseReturnValue]] = {
     "accounts.log_in": sign_up_and_log_in.log_in_again,
     "accounts.sign_up": sign_up_and_log_in.sign_up_again,
+    "log_in_code.log_in": log_in_two_factor.log_in_again,
+}
+# Forms that come back with what was typed, by the endpoint that they are sent to: when their token has expired, and
+# after the log-in when the session had ended.
+FORM_RENDERERS: Mapping[str, Callable[[ExpiredForm], ResponseReturnValue]] = {
     "deposit.add": deposits.form_again,
     "keys.make": api_keys.form_again,
     "mass_orders.answer": orders_mass.form_again,
     "ordering.check": orders_new.form_again,
     "ordering.place": orders_new.form_again,
     "receivers.add": webhooks.form_again,
+    "receivers.set_balance_low": webhooks.threshold_again,
     "tickets.open_ticket": tickets.form_again,
     "tickets.answer": tickets.answer_again,
+}
+# Those of the office, which is not there for anyone but operators.
+OFFICE_FORM_RENDERERS: Mapping[str, Callable[[ExpiredForm], ResponseReturnValue]] = {
+    "office_canned_answers.add": office_canned_answers.form_again,
+    "office_canned_answers.edit": office_canned_answers.form_again,
+    "office_customers.move_money": office_customers.money_again,
+    "office_deposits.confirm": office_deposits.form_again,
+    "office_deposits.refuse": office_deposits.form_again,
+    "office_incidents.open_incident": office_incidents.form_again,
+    "office_incidents.publish": office_incidents.form_again,
+    "office_incidents.update": office_incidents.form_again,
+    "office_order.act": office_order.form_again,
+    "office_order.give": office_order.form_again,
+    "office_order.set_status": office_order.form_again,
+    "office_reviews.resolve": office_reviews.form_again,
     "office_tickets.answer": office_tickets.answer_again,
     "office_tickets.note": office_tickets.answer_again,
+    "office_tools.add": office_tools.form_again,
+    "office_tools.check": office_tools.form_again,
+    "office_tools.check_new": office_tools.form_again,
+    "office_tools.save": office_tools.form_again,
 }
 
 
 def init_app(app: Flask) -> None:
+    office_forms = {endpoint: access.shown_to_operators(render) for endpoint, render in OFFICE_FORM_RENDERERS.items()}
+    kept_forms.init_app(app, {**FORM_RENDERERS, **office_forms})
     app.register_error_handler(PanelError, handle_panel_error)
     app.register_error_handler(CSRFError, handle_csrf_error)
     app.register_error_handler(SQLAlchemyError, handle_database_error)
@@ -132,7 +168,7 @@ def handle_database_error(error: SQLAlchemyError) -> Response:
 def handle_csrf_error(error: CSRFError) -> Response:
     """Reject a form with an invalid CSRF token; long forms are shown again with the typed values."""
     log.info("form without a valid token", path=redact_path(request.path), why=error.description)
-    again = FORM_RENDERERS.get(request.endpoint or "")
+    again = LOG_IN_RENDERERS.get(request.endpoint or "") or kept_forms.renderer_of(request.endpoint)
     if again is None or wants_fragment():
         return _answer(400, EXPIRED_FORM, code=ExpiredForm.code)
     response = make_response(again(ExpiredForm(EXPIRED_FORM_AGAIN)))

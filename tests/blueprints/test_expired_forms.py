@@ -1,7 +1,6 @@
 """A form whose token has expired does nothing, and comes back as it was typed, with the reason and a new token."""
 
 import re
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask.testing import FlaskClient
@@ -81,18 +80,6 @@ def test_what_is_wrong_or_hostile_in_an_expired_form_stays_text(client: FlaskCli
     assert "<script>x" not in answer.text
 
 
-@pytest.mark.parametrize("path", ORDER_PATHS)
-def test_who_is_signed_out_logs_in_first_and_finds_the_order_as_typed(client: FlaskClient, path: str) -> None:
-    a_tool("page-visits")
-
-    answer = client.post(path, data=FORM)
-
-    (wanted,) = parse_qs(urlsplit(answer.location).query)["next"]
-    assert (answer.status_code, urlsplit(answer.location).path) == (303, "/log-in")
-    assert parse_qs(urlsplit(wanted).query) == {"tool": ["page-visits"], "link": [LINK], "quantity": ["1000"]}
-    assert count(Order) == 0
-
-
 @pytest.mark.parametrize("path", DOORS)
 @pytest.mark.parametrize("token", TOKENS, ids=range(3))
 def test_door_comes_back_with_the_email_and_without_the_password(
@@ -144,21 +131,3 @@ def test_account_form_comes_back_filled_and_does_nothing(client: FlaskClient, pa
     assert REASON in answer.text
     assert all(value in answer.text for value in typed.values())
     assert [count(model) for model in (ApiKey, DepositRequest, WebhookEndpoint)] == [0, 0, 0]
-
-
-@pytest.mark.parametrize(("path", "typed"), TYPED_FORMS)
-def test_account_form_of_an_ended_session_survives_the_login(
-    client: FlaskClient, path: str, typed: dict[str, str]
-) -> None:
-    customer = a_customer()
-
-    logged_out = client.post(path, data=typed)
-    kept = dict(re.findall(r'<input[^>]* name="([a-z_]+)"[^>]* value="([^"]*)"', logged_out.text))
-    client.post("/log-in", data={"email": customer.email, "password": PASSWORD, "csrf_token": kept["csrf_token"]})
-    answer = client.post(path, data={name: kept[name] for name in typed} | {"csrf_token": kept["csrf_token"]})
-
-    assert (logged_out.status_code, "You’ve been logged out" in logged_out.text) == (403, True)
-    assert answer.status_code == 403
-    assert all(value in answer.text for value in typed.values())
-    again = client.post(path, data=typed | {"csrf_token": token_in(answer.text), "newest": "0"})
-    assert again.status_code in (201, 200, 303)

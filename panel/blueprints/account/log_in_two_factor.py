@@ -4,16 +4,18 @@ from flask import Blueprint, current_app, flash, redirect, render_template, requ
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from panel.blueprints.shared import auth, known_devices
+from panel.blueprints.shared import auth, kept_forms, known_devices
 from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
-from panel.domain.errors import PanelError, StaleForm, TooManyTries
+from panel.domain.errors import ExpiredForm, PanelError, StaleForm, TooManyTries
 from panel.services.accounts import pending_sessions, sessions, throttles, two_factor, users
 from panel.services.accounts.pending_sessions import HalfSignedIn
 from panel.services.accounts.sessions import SignedIn
 
 bp = Blueprint("log_in_code", __name__)
+
+_TOO_LATE = StaleForm("It’s been too long since you entered your password, or it has changed. Log in again.")
 
 
 @bp.get("/log-in/second-factor")
@@ -21,29 +23,32 @@ def show() -> ResponseReturnValue:
     if current_user.is_authenticated:
         return redirect(auth.next_path(), code=303)
     half = auth.pending_session()
-    return _to_log_in() if half is None else _page(half)
+    return _to_log_in() if half is None else code_page(half)
 
 
 @bp.post("/log-in/second-factor")
 def log_in() -> ResponseReturnValue:
     if current_user.is_authenticated:
-        return redirect(auth.next_path(), code=303)
+        return auth.after_log_in(current_user)
     half = auth.pending_session()
     if half is None:
         return _to_log_in()
+    if "choose" in request.form:
+        # The other kind of code, from a page that carries a form and so can't be left by a link.
+        return code_page(half)
     try:
         signed_in, codes_left = _let_in(half, request.form.get("code", ""))
     except StaleForm:
         return _to_log_in()
     except PanelError as error:
-        return _refused(_page(half, error), error)
+        return _refused(code_page(half, error), error)
     auth.set_session_cookie(signed_in)
     if codes_left is not None:
         flash(
             f"You used a recovery code. {codes_left} of {two_factor.RECOVERY_CODES} are left. If your app is lost, "
             "replace it now: Account, then Two-factor authentication."
         )
-    return redirect(auth.redirect_path(signed_in), code=303)
+    return auth.after_log_in(signed_in)
 
 
 def _let_in(half: HalfSignedIn, code: str) -> tuple[SignedIn, int | None]:
@@ -57,7 +62,7 @@ def _let_in(half: HalfSignedIn, code: str) -> tuple[SignedIn, int | None]:
         )
         user = users.find(half.user_id)
         if user.closed_at is not None or not pending_sessions.finish(half.half_id):
-            raise StaleForm("It’s been too long since you entered your password, or it has changed. Log in again.")
+            raise _TOO_LATE
         throttles.forget(tries)
         signed_in = sessions.log_in(
             user, device=auth.device(), network=auth.network(), has_shown_second_factor=True, now=utc_now()
@@ -65,17 +70,28 @@ def _let_in(half: HalfSignedIn, code: str) -> tuple[SignedIn, int | None]:
     return signed_in, codes_left
 
 
-def _page(half: HalfSignedIn, error: PanelError | None = None) -> str:
+def log_in_again(error: ExpiredForm) -> ResponseReturnValue:
+    """The code page, or the log-in, with the reason; a form that it carries is carried on."""
+    if current_user.is_authenticated:
+        return auth.after_log_in(current_user)
+    half = auth.pending_session()
+    return _to_log_in() if half is None else (code_page(half, error), error.http_status)
+
+
+def code_page(half: HalfSignedIn, error: PanelError | None = None) -> str:
     return render_template(
         "account/two_factor/log_in.html",
         email=half.email,
         next=auth.next_path(""),
+        kept_form=kept_forms.carried(),
         errors=by_field(error),
         with_recovery_code=request.values.get("with") == "recovery-code",
     )
 
 
 def _to_log_in() -> ResponseReturnValue:
+    if kept_forms.carried():
+        return auth.log_in_page(_TOO_LATE), _TOO_LATE.http_status
     return redirect(url_for("accounts.show_log_in", next=auth.next_path("") or None), code=303)
 
 

@@ -4,7 +4,8 @@ from flask import Blueprint, abort, current_app, redirect, render_template, requ
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from panel.blueprints.shared import auth, known_devices
+from panel.blueprints.account import log_in_two_factor
+from panel.blueprints.shared import auth, kept_forms, known_devices
 from panel.blueprints.shared.auth import login_required
 from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
@@ -81,26 +82,31 @@ def _sign_up_page(error: PanelError | None = None) -> str:
 def show_log_in() -> ResponseReturnValue:
     if current_user.is_authenticated:
         return redirect(auth.next_path(), code=303)
-    return _log_in_page()
+    return auth.log_in_page()
 
 
 @bp.post("/log-in")
 def log_in() -> ResponseReturnValue:
     if current_user.is_authenticated:
-        return redirect(auth.next_path(), code=303)
+        return auth.after_log_in(current_user)
     try:
         signed_in = _let_in(request.form.get("email", ""), request.form.get("password", ""))
     except PanelError as error:
-        return _refused(_log_in_page(error), error)
+        return _refused(auth.log_in_page(error), error)
     auth.set_session_cookie(signed_in)
+    if isinstance(signed_in, SignedIn):
+        return auth.after_log_in(signed_in)
+    if kept_forms.carried():
+        # A redirect would lose the form that the page carries.
+        return log_in_two_factor.code_page(signed_in)
     return redirect(auth.redirect_path(signed_in), code=303)
 
 
 def log_in_again(error: ExpiredForm) -> ResponseReturnValue:
     """The form with its email and the reason why it was not taken."""
     if current_user.is_authenticated:
-        return redirect(auth.next_path(), code=303)
-    return _log_in_page(error), error.http_status
+        return auth.after_log_in(current_user)
+    return auth.log_in_page(error), error.http_status
 
 
 def _let_in(email: str, password: str) -> SignedIn | HalfSignedIn:
@@ -128,15 +134,6 @@ def _let_in(email: str, password: str) -> SignedIn | HalfSignedIn:
 
 def _wrong() -> BadCredentials:
     return BadCredentials("The email or the password is wrong. Check both and try again.")
-
-
-def _log_in_page(error: PanelError | None = None) -> str:
-    return render_template(
-        "account/log_in.html",
-        email=request.form.get("email", ""),
-        next=auth.next_path(""),
-        errors=by_field(error),
-    )
 
 
 @bp.post("/log-out")

@@ -55,6 +55,12 @@ def form_again(error: ExpiredForm) -> ResponseReturnValue:
     return _index_page(error), error.http_status
 
 
+@login_required
+def threshold_again(error: ExpiredForm) -> ResponseReturnValue:
+    """The endpoint with the typed threshold and the error."""
+    return _receiver_page((request.view_args or {})["receiver_id"], error), error.http_status
+
+
 @bp.get("/<int:receiver_id>")
 @login_required
 def show(receiver_id: int) -> ResponseReturnValue:

@@ -3,8 +3,13 @@
 from flask import Blueprint, Flask, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
+from panel.blueprints.shared import auth, kept_forms, known_devices
 from panel.blueprints.shared.htmx import logged_out, wants_fragment
 from panel.blueprints.shared.template_globals import me
+from panel.domain.errors import ExpiredForm
+from panel.security import reject_cross_site_requests
+from panel.security.request_checks import check_fields
+from panel.services.accounts import users
 
 PREFIX = "/office"
 
@@ -25,6 +30,8 @@ def require_operator() -> ResponseReturnValue | None:
     if not f"/{request.path.lstrip('/')}/".startswith(f"{PREFIX}/"):
         return None
     person = me()
+    if person is None and _is_form_of_operators_browser():
+        return auth.ask_to_log_in()
     if person is None or not person.is_operator:
         abort(404)
     if person.has_second_factor:
@@ -34,3 +41,25 @@ def require_operator() -> ResponseReturnValue | None:
         return logged_out()
     wanted = request.full_path.removesuffix("?") if request.method in ("GET", "HEAD") else "/office"
     return redirect(url_for("second_factor.show", next=wanted), code=303)
+
+
+def shown_to_operators(render: kept_forms.Renderer) -> kept_forms.Renderer:
+    """A form of the office that is shown again; to all but operators nothing is here."""
+
+    def again(error: ExpiredForm) -> ResponseReturnValue:
+        kept_out = require_operator()
+        return render(error) if kept_out is None else kept_out
+
+    return again
+
+
+def _is_form_of_operators_browser() -> bool:
+    """Whether an operator whose session has ended sent this form.
+
+    The browser's signed cookie of known devices names an operator's account, so it has logged in to the office before.
+    """
+    if request.method != "POST" or wants_fragment() or not users.has_operator(known_devices.account_ids()):
+        return False
+    reject_cross_site_requests()
+    check_fields()
+    return kept_forms.is_request_kept()

@@ -8,7 +8,7 @@ from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
-from panel.domain.errors import NotFound, PanelError
+from panel.domain.errors import ExpiredForm, NotFound, PanelError
 from panel.domain.ticket import LONGEST_TEXT
 from panel.services.tickets import canned_answers
 
@@ -62,6 +62,13 @@ def remove(answer_id: int) -> ResponseReturnValue:
         return make_response(_answer_page(answer_id, error), error.http_status)
     flash("The canned answer is removed. Answers that were sent keep their words.")
     return redirect(url_for("office_canned_answers.index"), code=303)
+
+
+def form_again(error: ExpiredForm) -> ResponseReturnValue:
+    """The form with the typed words and the error."""
+    answer_id: int | None = (request.view_args or {}).get("answer_id")
+    page = _index_page(error) if answer_id is None else _answer_page(answer_id, error)
+    return page, error.http_status
 
 
 def _typed() -> tuple[str, str]:

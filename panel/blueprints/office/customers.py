@@ -9,7 +9,7 @@ from panel.blueprints.office.money_forms import MoneyForm, account_link, submit
 from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import begin_snapshot, transaction
-from panel.domain.errors import BadInput, PanelError
+from panel.domain.errors import BadInput, ExpiredForm, PanelError
 from panel.models import ProposalKind, User
 from panel.services import audit_log
 from panel.services.accounts import email_confirmation
@@ -60,6 +60,11 @@ def move_money(customer_id: int) -> ResponseReturnValue:
         done_url=address,
     )
     return submit(form)
+
+
+def money_again(error: ExpiredForm) -> ResponseReturnValue:
+    """The customer with the typed credit or debit and the error."""
+    return _page(_found((request.view_args or {})["customer_id"]), error), error.http_status
 
 
 def _wanted(user: User, kind: str, *, key: str) -> BalanceChange:

@@ -12,7 +12,7 @@ from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain import money
-from panel.domain.errors import BadInput, NotFound, PanelError
+from panel.domain.errors import BadInput, ExpiredForm, NotFound, PanelError
 from panel.models import DepositRequest, ProposalKind, User
 from panel.services import audit_log
 from panel.services.money import deposits
@@ -100,6 +100,11 @@ def refuse(reference: str) -> ResponseReturnValue:
         return _page(_found(reference), error, form="refusal"), status_of(error)
     flash(f"Deposit {deposit.reference} is refused. No money was added.")
     return redirect(url_for("office_deposits.index"), code=303)
+
+
+def form_again(error: ExpiredForm) -> ResponseReturnValue:
+    """The deposit with what was typed and the error."""
+    return _page(_found((request.view_args or {})["reference"]), error), error.http_status
 
 
 def _found(reference: str) -> DepositRequest:

@@ -13,7 +13,7 @@ from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.component_states import State
-from panel.domain.errors import BadInput, PanelError
+from panel.domain.errors import BadInput, ExpiredForm, PanelError
 from panel.domain.incidents import OPEN_PHASES, Phase
 from panel.services.orders import placing
 from panel.services.platform import components, incident_reads, incidents
@@ -133,6 +133,14 @@ def dismiss(incident_id: int) -> ResponseReturnValue:
     except PanelError as error:
         return _page(incident_reads.any_of(incident_id), error=error, reason=reason), error.http_status
     return redirect(url_for("office_incidents.index"), code=303)
+
+
+def form_again(error: ExpiredForm) -> ResponseReturnValue:
+    """The form with the typed words and the error."""
+    typed, incident_id = _typed(), (request.view_args or {}).get("incident_id")
+    if incident_id is None:
+        return _new_page(typed, error=error, is_plan=typed.phase == Phase.PLANNED), error.http_status
+    return _page(incident_reads.any_of(incident_id), typed=typed, error=error), error.http_status
 
 
 def _new_page(typed: TypedIncident, *, error: PanelError | None = None, is_plan: bool = False) -> str:

@@ -11,7 +11,7 @@ from panel.blueprints.office.money_forms import amount, shown
 from panel.blueprints.shared.forms import whole_number
 from panel.clock import utc_now
 from panel.db import transaction
-from panel.domain.errors import BadInput, PanelError
+from panel.domain.errors import BadInput, ExpiredForm, PanelError
 from panel.domain.provider_report import read_count
 from panel.domain.settlement import Settlement
 from panel.domain.status import Status
@@ -140,6 +140,11 @@ def give(order_id: int) -> ResponseReturnValue:
     if not confirmation.is_confirmed():
         return confirmation.page(_gift_question(order_id, gift))
     return _done(order_id, f"{shown(amount_nanos)} was returned to the customer’s balance.")
+
+
+def form_again(error: ExpiredForm) -> ResponseReturnValue:
+    """The order with what was typed and the error."""
+    return _refused((request.view_args or {})["order_id"], error)
 
 
 def _gift_question(order_id: int, gift: Gift) -> Confirmation:

@@ -10,7 +10,7 @@ from panel.blueprints.office.money_forms import amount, shown
 from panel.blueprints.shared.forms import whole_number
 from panel.clock import utc_now
 from panel.db import transaction
-from panel.domain.errors import BadInput, PanelError
+from panel.domain.errors import BadInput, ExpiredForm, PanelError
 from panel.services import audit_log
 from panel.services.office import review_list, review_resolution
 from panel.services.office.review_list import Cursor, ReviewRow, Stake
@@ -66,6 +66,11 @@ def resolve(review_id: int) -> ResponseReturnValue:
         return _page(review_id, refusal=error.message), error.http_status
     flash(f"Review {review_id} is resolved.")
     return redirect(layout.back(LIST), code=303)
+
+
+def form_again(error: ExpiredForm) -> ResponseReturnValue:
+    """The review with the typed decision and the error."""
+    return _page((request.view_args or {})["review_id"], refusal=error.message), error.http_status
 
 
 def _decision() -> Decision:

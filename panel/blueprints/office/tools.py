@@ -8,7 +8,7 @@ from panel.blueprints.office.forms import operator, status_of, typed
 from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
-from panel.domain.errors import PanelError, StaleForm
+from panel.domain.errors import ExpiredForm, PanelError, StaleForm
 from panel.services.catalogue import terms_history, tool_settings
 from panel.services.catalogue import tools as catalogue_tools
 from panel.services.catalogue.tools import ToolOffer
@@ -138,6 +138,14 @@ def leave_to_import(slug: str) -> ResponseReturnValue:
         return _refused(slug, error)
     flash(f"The next import sets {typed('field')} again.")
     return redirect(url_for("office_tools.show", slug=slug), code=303)
+
+
+def form_again(error: ExpiredForm) -> ResponseReturnValue:
+    """The editor with the typed fields and the error."""
+    slug: str = (request.view_args or {}).get("slug", "")
+    if not slug:
+        return _new_page(typed("slug"), _fields(), by_field(error)), error.http_status
+    return _page(_found(slug), _fields(), by_field(error), version=typed("version")), error.http_status
 
 
 def _fields() -> dict[str, str]:

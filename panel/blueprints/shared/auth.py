@@ -4,17 +4,18 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, g, redirect, render_template, request, session, url_for
+from flask import Flask, Response, flash, g, make_response, redirect, render_template, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user, login_user, logout_user
 from flask_login import login_required as _login_required
 
-from panel.blueprints.shared import known_devices
+from panel.blueprints.shared import kept_forms, known_devices
+from panel.blueprints.shared.forms import by_field
 from panel.blueprints.shared.htmx import logged_out, wants_fragment
 from panel.clock import utc_now
 from panel.db import transaction, write_if_unlocked
-from panel.domain.errors import BadInput
+from panel.domain.errors import BadInput, PanelError
 from panel.domain.user_agent import device_of, network_of
 from panel.models import User
 from panel.security.request_identity import MADE_FOR, VISITOR
@@ -29,18 +30,6 @@ login_required: Callable[[View], View] = _login_required
 
 AFTER_LOG_IN = "/orders"
 OPERATORS_AFTER_LOG_IN = "/office"
-ORDER_FORMS = ("ordering.check", "ordering.place")
-# Forms that someone types into, by the name of the main field. Sent while logged out, they are shown again with the
-# typed values, and again with a new CSRF token after the login (`errors.FORM_RENDERERS`).
-TYPED_FORMS = {
-    "tickets.open_ticket": "text",
-    "tickets.answer": "text",
-    "mass_orders.answer": "lines",
-    "receivers.add": "url",
-    "keys.make": "name",
-    "deposit.add": "amount",
-}
-_ONE_LINE = ("url", "name", "amount")
 _NOT_AFTER_LOG_IN = ("/log-in", "/log-in/second-factor", "/log-out", "/sign-up")
 # Session key for the token of a pending session (password correct, code still needed). Flask-Login does not use it.
 PENDING_SESSION_KEY = "half"
@@ -67,7 +56,7 @@ def init_app(app: Flask) -> None:
     manager = LoginManager()
     manager.session_protection = None
     manager.user_loader(_load)
-    manager.unauthorized_handler(_ask_to_log_in)
+    manager.unauthorized_handler(ask_to_log_in)
     manager.init_app(app, add_context_processor=False)
     app.after_request(_end)
 
@@ -183,37 +172,44 @@ def is_local_page(text: str) -> bool:
     return not parts.scheme and not parts.netloc and parts.path not in _NOT_AFTER_LOG_IN
 
 
-def _ask_to_log_in() -> ResponseReturnValue:
+def after_log_in(whom: SignedIn, default: str = AFTER_LOG_IN) -> ResponseReturnValue:
+    """The form that was sent while logged out, as it was typed, otherwise a redirect to the page asked for."""
+    again = kept_forms.shown_again(whom)
+    if again is not None:
+        return again
+    if kept_forms.FIELD in request.form:
+        flash(kept_forms.CANNOT_SHOW)
+    return redirect(redirect_path(whom, default), code=303)
+
+
+def log_in_page(error: PanelError | None = None, *, kept_form: str | None = None, next: str | None = None) -> str:
+    """The log-in form. It carries the form that was sent while logged out, if there is one."""
+    return render_template(
+        "account/log_in.html",
+        email=request.form.get("email", "") if kept_form is None else "",
+        next=next_path("") if next is None else next,
+        kept_form=kept_forms.carried() if kept_form is None else kept_form,
+        is_too_long=kept_form == "",
+        errors=by_field(error),
+    )
+
+
+def ask_to_log_in() -> ResponseReturnValue:
+    """Redirect to the log-in; a form that someone typed into is kept in the log-in page itself."""
     if wants_fragment():
         return logged_out()
     wanted = _page_asked_for()
-    typed_field = TYPED_FORMS.get(request.endpoint or "")
-    if typed_field is not None and request.form.get(typed_field):
-        return _kept_form(typed_field, log_in_url=url_for("accounts.show_log_in", next=wanted or None))
-    return redirect(url_for("accounts.show_log_in", next=wanted or None), code=303)
-
-
-def _kept_form(typed_field: str, *, log_in_url: str) -> ResponseReturnValue:
-    """Show a form again with a link to the login: what was typed may be too long, or private, for a query string."""
-    others = [(name, value) for name, value in request.form.items() if name not in (typed_field, "csrf_token")]
-    fields = [*others, (typed_field, request.form[typed_field])]
-    is_one_line = typed_field in _ONE_LINE
-    page = render_template(
-        "account/logged_out_form.html", fields=fields, is_one_line=is_one_line, log_in_url=log_in_url
-    )
-    return page, 403
+    if not kept_forms.is_request_kept():
+        return redirect(url_for("accounts.show_log_in", next=wanted or None), code=303)
+    response = make_response(log_in_page(kept_form=kept_forms.seal_request(), next=wanted), 403)
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _page_asked_for() -> str:
-    """The page to return to after the login: the requested page, or the page that holds the submitted form.
-
-    The fields of an order form are put into the query string, so that nothing must be typed again.
-    """
+    """The page to return to after the login: the requested page, or the page that holds the submitted form."""
     if request.method in ("GET", "HEAD"):
         wanted = request.full_path.removesuffix("?")
-    elif request.endpoint in ORDER_FORMS:
-        tool, link, quantity = (request.form.get(name) or None for name in ("tool", "link", "quantity"))
-        wanted = url_for("ordering.new", tool=tool, link=link, quantity=quantity)
     else:
         parts = urlsplit(request.referrer or "")
         wanted = f"{parts.path}?{parts.query}".removesuffix("?") if parts.netloc == request.host else ""

@@ -21,6 +21,11 @@ def device_name(user_id: int | None) -> str | None:
     return None if user_id is None else _read().get(str(user_id))
 
 
+def account_ids() -> list[int]:
+    """The accounts that this browser has logged in to, the latest last."""
+    return [int(user_id) for user_id in _read()]
+
+
 def remember(user_id: int) -> None:
     """Set the cookie on the response: this browser is now a known device of the account."""
     devices = _read()

@@ -122,6 +122,11 @@ def find(token: str, *, now: datetime) -> SignedIn | None:
     return None if row is None else SignedIn(token, *row)
 
 
+def owner_id(token: str) -> int | None:
+    """The account of this session, whether it has ended or not."""
+    return db.session.scalar(select(LoginSession.user_id).where(LoginSession.token_hash == token_hash(token)))
+
+
 def from_row(token: str, row: tuple[Any, ...]) -> SignedIn:
     """Build the user from a raw driver row of `FIND`; SQLite returns integers for booleans."""
     *told, has_second_factor, has_confirmed_email, is_use_due = row

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import select, update
+from sqlalchemy import and_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from panel.db import db, lock_rows
@@ -148,6 +148,12 @@ def find_by_email(email: str, *, is_locked: bool = False) -> User | None:
         return None
     statement = select(User).where(User.id == user_id, User.email.in_(email_address.spellings(email)))
     return db.session.scalar(lock_rows(statement) if is_locked else statement)
+
+
+def has_operator(user_ids: list[int]) -> bool:
+    """Whether one of these accounts is an operator's, and neither closed nor disabled."""
+    is_active = and_(User.is_operator.is_(True), User.closed_at.is_(None), User.disabled_at.is_(None))
+    return db.session.scalar(select(User.id).where(User.id.in_(user_ids), is_active).limit(1)) is not None
 
 
 def id_by_email(email: str) -> int | None:

@@ -154,8 +154,9 @@ def test_expired_form_of_the_code_changes_nothing(client: FlaskClient, csrf: Non
     token = found(r'name="csrf_token" value="([^"]+)"', client.get("/log-in").text)
     show_password(client, user, csrf_token=token)
 
-    assert show_code(client, code(secret)).status_code == 400
-    token = found(r'name="csrf_token" value="([^"]+)"', client.get("/log-in/second-factor").text)
+    again = show_code(client, code(secret))
+    assert (again.status_code, "This form was too old" in again.text) == (403, True)
+    token = found(r'name="csrf_token" value="([^"]+)"', again.text)
     assert show_code(client, code(secret), csrf_token=token).status_code == 303
 
 
