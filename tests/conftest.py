@@ -20,7 +20,7 @@ os.environ.pop("DATABASE_URL", None)
 
 from panel.application import create_app
 from panel.db import db
-from tests.support import databases, private_servers, servers
+from tests.support import databases, private_servers, servers, shared_start
 from tests.support.repeats import repetitions
 
 TESTS = Path(__file__).parent
@@ -36,6 +36,7 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("panel")
+shared_start.share()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -100,13 +101,15 @@ def database_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) ->
 
 
 @pytest.fixture
-def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
+def app(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[Flask]:
     """The site on a fresh database, its context pushed. Threads push a context of their own."""
     app = create_app(databases.settings_for(tmp_path / "instance", database_url=database_url))
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
     app.test_client_class = Client
     try:
         with app.app_context():
+            if request.node.get_closest_marker("durable") is None:
+                databases.write_without_waiting_for_the_disk(db.engine)
             yield app
     finally:
         databases.close(app)

@@ -19,6 +19,8 @@ from panel.jobs import engine
 from panel.models import User
 from tests.support.factories import a_customer, signed_in
 
+pytestmark = pytest.mark.durable
+
 # What every connection that may write must say of itself. FULL is 2: a commit that was answered outlives the power.
 RIGHT = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 

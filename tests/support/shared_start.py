@@ -1,0 +1,94 @@
+"""Share between the apps of one test process what each would compute again from the same text.
+
+Every test makes an app of its own, and most of a start is spent on URL rules, templates, content and stylesheets.
+Each result is kept by the whole text that it is made from, so a changed text is read anew. Nothing that an app or a
+database holds is shared. Real processes (`tests/processes`, `tests/browser`) start without this.
+"""
+
+import copy
+import functools
+import inspect
+from collections.abc import Mapping
+from types import CodeType
+from typing import Any, ClassVar
+
+from flask import Flask
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
+from werkzeug.routing import Rule
+
+from panel.assets import stylesheets
+from panel.services.help import content
+from panel.services.help.markdown import Prose
+
+
+class SharedRule(Rule):
+    """A URL rule whose compiled form is copied from an equal rule of an earlier app."""
+
+    compiled: ClassVar[dict[object, dict[str, Any]]] = {}
+
+    def compile(self) -> None:
+        """Copy what the same rule set in itself when it was compiled for the first time."""
+        key = self._everything_it_depends_on()
+        if key not in self.compiled:
+            before = {name: copy.copy(value) for name, value in vars(self).items()}
+            super().compile()
+            self.compiled[key] = {
+                name: value for name, value in vars(self).items() if name not in before or value != before[name]
+            }
+            return
+        for name, value in self.compiled[key].items():
+            if inspect.ismethod(value):
+                setattr(self, name, value.__func__.__get__(self, None))
+            else:
+                setattr(self, name, copy.copy(value))
+
+    def _everything_it_depends_on(self) -> object:
+        return (
+            self.rule,
+            self.host,
+            self.subdomain,
+            self.merge_slashes,
+            repr(self.defaults),
+            self.map.host_matching,
+            tuple(self.map.converters.items()),
+        )
+
+
+class SharedTemplates(BytecodeCache):
+    """Jinja's compiled templates, by name, source and what the environment adds to the code."""
+
+    def __init__(self) -> None:
+        self.codes: dict[object, CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self.codes.get(self._key(bucket))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if bucket.code is not None:
+            self.codes[self._key(bucket)] = bucket.code
+
+    def _key(self, bucket: Bucket) -> object:
+        environment = bucket.environment
+        escapes = environment.autoescape if isinstance(environment.autoescape, bool) else "by name"
+        return (bucket.key, bucket.checksum, escapes, environment.finalize, environment.keep_trailing_newline)
+
+
+def share() -> None:
+    """From now on, the apps of this process share these results."""
+    Flask.url_rule_class = SharedRule
+    Flask.jinja_options = {"bytecode_cache": SharedTemplates()}
+    stylesheets.minify = functools.cache(stylesheets.minify)
+    content.read_prose = _shared_prose(content.read_prose)
+
+
+def _shared_prose(read_prose: Any) -> Any:
+    @functools.cache
+    def read(text: str, facts: tuple[tuple[str, str], ...]) -> Prose:
+        prose: Prose = read_prose(text, facts=dict(facts))
+        return prose
+
+    def shared(text: str, *, facts: Mapping[str, str]) -> Prose:
+        return read(text, tuple(sorted(facts.items())))
+
+    return shared
