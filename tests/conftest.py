@@ -4,6 +4,7 @@ A test marked `both_engines` runs once on SQLite and once on PostgreSQL; the oth
 inside the app's context unless their folder is named in WITHOUT_APP.
 """
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,6 +51,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.relative_to(TESTS).as_posix().startswith(ALONE):
             item.add_marker("alone")
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay until the end: the garbage collector need not look at them again."""
+    gc.collect()
+    gc.freeze()
+    # An app is a circle of 30,000 objects: collect several at once.
+    gc.set_threshold(700, 10, 40)
 
 
 @pytest.fixture(scope="session")

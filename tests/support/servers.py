@@ -6,6 +6,7 @@
 import contextlib
 import functools
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -27,6 +28,7 @@ from panel import settings as settings_module
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 10
+FIRST_PORT, PORTS_OF_A_WORKER = 16_000, 2_000
 LOOK_AGAIN_SECONDS = 0.05
 
 
@@ -97,9 +99,17 @@ def php() -> str:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody takes until its server is there, and while that server is away.
+
+    Below the ports that Linux gives to clients (32768 and above), and of those that only this test process uses.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = FIRST_PORT + worker % 8 * PORTS_OF_A_WORKER
+    while True:
+        port = first + secrets.randbelow(PORTS_OF_A_WORKER)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_for_port(port: int, server: subprocess.Popen[bytes]) -> None:

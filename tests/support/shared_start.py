@@ -18,7 +18,8 @@ from jinja2.bccache import Bucket
 from werkzeug.routing import Rule
 
 from panel.assets import stylesheets
-from panel.services.help import content
+from panel.services.catalogue import tool_texts
+from panel.services.help import content, markdown
 from panel.services.help.markdown import Prose
 
 
@@ -79,7 +80,9 @@ def share() -> None:
     Flask.url_rule_class = SharedRule
     Flask.jinja_options = {"bytecode_cache": SharedTemplates()}
     stylesheets.minify = functools.cache(stylesheets.minify)
-    content.read_prose = _shared_prose(content.read_prose)
+    read_prose = _shared_prose(markdown.read_prose)
+    for module in (content, tool_texts):
+        setattr(module, "read_prose", read_prose)  # noqa: B010
 
 
 def _shared_prose(read_prose: Any) -> Any:
