@@ -68,6 +68,15 @@ class Tab:
         self.page.on("request", lambda request: seen.append(request.url) if "/live" in request.url else None)
         return seen
 
+    def has_clock(self) -> None:
+        """Before the page is opened: its clock can be set forward."""
+        self.page.clock.install()
+
+    def set_forward(self, milliseconds: int) -> None:
+        """Let all that the page would do in this time begin now. Its requests have been seen afterwards."""
+        self.page.clock.fast_forward(milliseconds)
+        self.page.evaluate("fetch('/healthz').then((answer) => answer.text())")
+
 
 class Tabs:
     """Opens pages, and afterwards says what was wrong with any of them."""

@@ -3,6 +3,8 @@
 So too for what each form answers when it is sent empty, and for the pages on which people check what they do.
 """
 
+from collections.abc import Iterator
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
@@ -11,7 +13,7 @@ from playwright.sync_api import Page
 from tests.browser.conftest import Tabs
 from tests.browser.every_page import ROLES, Filled, fill, pages
 from tests.support.factories import LINK, a_customer
-from tests.support.servers import Panel
+from tests.support.servers import Panel, running_panel
 
 NARROW = {"width": 320, "height": 640}
 # Of a page and all that it loads: for visitors as it is before it is zipped, for others as it is sent.
@@ -48,6 +50,13 @@ EMPTY = {"*": ""}
 COLORS = {"runOnly": {"type": "rule", "values": ["color-contrast"]}, "resultTypes": ["violations"]}
 
 _kept: dict[str, tuple[Filled, dict[str, list[str]]]] = {}
+
+
+@pytest.fixture(scope="module")
+def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
+    """A panel of its own: how large a list is does not depend on the tests before."""
+    with running_panel(tmp_path_factory.mktemp("every-page"), PANEL_WORKER="false") as panel:
+        yield panel
 
 
 @pytest.fixture

@@ -116,12 +116,13 @@ def test_focus_and_selection_inside_the_list_survive(tabs: Tabs, customer: User)
 def test_polling_ends_when_all_have_ended(tabs: Tabs, customer: User) -> None:
     order = an_order(customer=customer, status=Status.IN_PROGRESS)
     tab = tabs.open(customer)
+    tab.has_clock()
     tab.page.goto("/orders")
 
     move(order.id, Status.COMPLETED, remains=0)
     expect(tab.page.locator(f"#order-{order.id}")).to_have_attribute("data-status", "completed", timeout=WITHIN_MS)
     polls = tab.polls()
-    tab.page.wait_for_timeout(TWO_POLLS_MS)
+    tab.set_forward(TWO_POLLS_MS)
 
     assert polls == []
 
@@ -129,12 +130,13 @@ def test_polling_ends_when_all_have_ended(tabs: Tabs, customer: User) -> None:
 def test_a_hidden_tab_does_not_poll_and_goes_on_when_it_is_seen_again(tabs: Tabs, customer: User) -> None:
     an_order(customer=customer)
     tab = tabs.open(customer)
+    tab.has_clock()
     tab.page.add_init_script(HIDE)
     tab.page.goto("/orders")
 
     tab.page.evaluate("window.isHidden = true; document.dispatchEvent(new Event('visibilitychange'))")
     polls = tab.polls()
-    tab.page.wait_for_timeout(TWO_POLLS_MS)
+    tab.set_forward(TWO_POLLS_MS)
     while_hidden = list(polls)
     with tab.page.expect_request("**/orders/live", timeout=WITHIN_MS):
         tab.page.evaluate("window.isHidden = false; document.dispatchEvent(new Event('visibilitychange'))")
@@ -145,17 +147,18 @@ def test_a_hidden_tab_does_not_poll_and_goes_on_when_it_is_seen_again(tabs: Tabs
 def test_paused_updates_stay_paused_until_resumed(tabs: Tabs, customer: User) -> None:
     an_order(customer=customer)
     tab = tabs.open(customer)
+    tab.has_clock()
     tab.page.goto("/orders")
 
     tab.page.get_by_role("button", name="Pause updates").click()
     expect(tab.page.get_by_role("button", name="Resume updates")).to_be_visible()
     polls = tab.polls()
-    tab.page.wait_for_timeout(POLL_MS + 1_000)
+    tab.set_forward(TWO_POLLS_MS)
     while_paused = list(polls)
     tab.page.get_by_role("button", name="Resume updates").click()
 
     with tab.page.expect_request("**/orders/live", timeout=WITHIN_MS):
-        pass
+        tab.set_forward(POLL_MS)
     assert while_paused == []
 
 

@@ -68,7 +68,9 @@ def test_operator_works_a_queue_by_keyboard_alone(tabs: Tabs) -> None:
 def test_list_keeps_still_while_a_row_is_in_use_and_says_how_many_are_newer(tabs: Tabs) -> None:
     customer = a_customer("1000")
     known = an_order(customer=customer)
-    page = tabs.open(an_operator()).page
+    tab = tabs.open(an_operator())
+    tab.has_clock()
+    page = tab.page
     page.goto("/office/orders")
     expect(page.locator(f"#open-{known.id}")).to_be_visible()
     press(page, "j")
@@ -81,7 +83,7 @@ def test_list_keeps_still_while_a_row_is_in_use_and_says_how_many_are_newer(tabs
     expect(page.locator(f"#open-{fresh.id}")).to_have_count(0)
     assert page.evaluate("document.activeElement.id") == newest
     press(page, "x", "Escape")
-    page.wait_for_timeout(POLL_MS + 500)
+    tab.set_forward(TWO_POLLS_MS)
     expect(page.locator(f"#open-{fresh.id}")).to_have_count(0)
     press(page, "j", "x", "Escape")
     expect(page.locator(f"#open-{fresh.id}")).to_be_visible(timeout=TWO_POLLS_MS)

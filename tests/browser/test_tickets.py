@@ -17,6 +17,7 @@ def test_answer_appears_without_a_reload_and_half_typed_words_stay(tabs: Tabs) -
     customer, operator = a_customer(), an_operator()
     ticket = a_ticket(customer=customer, now=utc_now())
     tab = tabs.open(customer)
+    tab.has_clock()
     page = tab.page
     page.goto(f"/tickets/{ticket.id}")
     page.evaluate("window.isSamePage = true")
@@ -35,7 +36,7 @@ def test_answer_appears_without_a_reload_and_half_typed_words_stay(tabs: Tabs) -
     answered(ticket, operator=operator, text="And done.", closes=True, now=utc_now())
     expect(page.locator("#ticket-state")).to_contain_text("Closed", timeout=WITHIN_MS)
     polls = tab.polls()
-    page.wait_for_timeout(TWO_POLLS_MS)
+    tab.set_forward(TWO_POLLS_MS)
 
     assert polls == []
     page.get_by_role("button", name="Send reply").click()
