@@ -25,8 +25,25 @@ from tests.support import databases, private_servers, servers, shared_start
 from tests.support.repeats import repetitions
 
 TESTS = Path(__file__).parent
-# What starts processes, kills them, or watches a clock in a browser: run with nothing else beside it.
-ALONE = ("browser", "processes", "jobs/test_kills.py", "flows/test_races.py", "flows/test_placing_races.py")
+# What allows the product a few seconds only: run with nothing else beside it.
+ALONE = (
+    "flows/test_races.py",
+    "flows/test_placing_races.py",
+    "processes/test_platform_status.py",
+    "processes/test_slow_clients.py",
+    "processes/test_supervisor.py",
+    "processes/test_worker.py",
+)
+# What starts the product or a browser: two files at a time. The first three wait much and compute little, so they
+# come first, each beside one that computes.
+PROCESSES = (
+    "processes/test_scaled.py",
+    "processes/test_bad_starts.py",
+    "processes/test_two_panels.py",
+    "processes",
+    "jobs/test_kills.py",
+    "browser",
+)
 WITHOUT_APP = {"domain", "rules", "browser", "bench", "processes"}
 ENGINES = ("sqlite", "postgresql")
 
@@ -47,10 +64,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Browser tests come last: their event loop, once started, is in the way of others."""
-    items.sort(key=lambda item: "browser" in item.path.relative_to(TESTS).parts)
+    items.sort(key=_turn)
     for item in items:
-        if item.path.relative_to(TESTS).as_posix().startswith(ALONE):
+        if _path(item).startswith(ALONE):
             item.add_marker("alone")
+        elif _turn(item) >= 0:
+            item.add_marker("processes")
+
+
+def _path(item: pytest.Item) -> str:
+    return item.path.relative_to(TESTS).as_posix()
+
+
+def _turn(item: pytest.Item) -> int:
+    return next((turn for turn, start in enumerate(PROCESSES) if _path(item).startswith(start)), -1)
 
 
 def pytest_collection_finish() -> None:
