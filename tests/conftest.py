@@ -4,7 +4,6 @@ A test marked `both_engines` runs once on SQLite and once on PostgreSQL; the oth
 inside the app's context unless their folder is named in WITHOUT_APP.
 """
 
-import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,29 +20,10 @@ os.environ.pop("DATABASE_URL", None)
 
 from panel.application import create_app
 from panel.db import db
-from tests.support import databases, private_servers, servers, shared_start
+from tests.support import databases, groups, private_servers, servers, shared_start
 from tests.support.repeats import repetitions
 
 TESTS = Path(__file__).parent
-# What allows the product a few seconds only: run with nothing else beside it.
-ALONE = (
-    "flows/test_races.py",
-    "flows/test_placing_races.py",
-    "processes/test_platform_status.py",
-    "processes/test_slow_clients.py",
-    "processes/test_supervisor.py",
-    "processes/test_worker.py",
-)
-# What starts the product or a browser: two files at a time. The first three wait much and compute little, so they
-# come first, each beside one that computes.
-PROCESSES = (
-    "processes/test_scaled.py",
-    "processes/test_bad_starts.py",
-    "processes/test_two_panels.py",
-    "processes",
-    "jobs/test_kills.py",
-    "browser",
-)
 WITHOUT_APP = {"domain", "rules", "browser", "bench", "processes"}
 ENGINES = ("sqlite", "postgresql")
 
@@ -64,28 +44,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Browser tests come last: their event loop, once started, is in the way of others."""
-    items.sort(key=_turn)
+    items.sort(key=lambda item: groups.turn(_path(item)))
     for item in items:
-        if _path(item).startswith(ALONE):
-            item.add_marker("alone")
-        elif _turn(item) >= 0:
-            item.add_marker("processes")
+        if (mark := groups.mark_of(_path(item))) is not None:
+            item.add_marker(mark)
 
 
 def _path(item: pytest.Item) -> str:
     return item.path.relative_to(TESTS).as_posix()
 
 
-def _turn(item: pytest.Item) -> int:
-    return next((turn for turn, start in enumerate(PROCESSES) if _path(item).startswith(start)), -1)
-
-
 def pytest_collection_finish() -> None:
-    """Modules and tests stay until the end: the garbage collector need not look at them again."""
-    gc.collect()
-    gc.freeze()
-    # An app is a circle of 30,000 objects: collect several at once.
-    gc.set_threshold(700, 10, 40)
+    shared_start.freeze()
 
 
 @pytest.fixture(scope="session")
