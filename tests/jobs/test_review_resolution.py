@@ -9,7 +9,7 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.errors import ActionRefused, PanelError
 from panel.domain.status import Status
-from panel.models import AuditLogEntry, Cancellation, Order
+from panel.models import Attempt, AuditLogEntry, Cancellation, Order
 from panel.services.money import ledger
 from panel.services.office import review_resolution
 from panel.services.office.review_resolution import Decision, Resolution
@@ -139,6 +139,22 @@ def test_an_old_order_found_unsent_gets_its_whole_time_again(server: HostileProv
 
     assert ended == 0
     assert reload(order).status == Status.PENDING
+
+
+@pytest.mark.parametrize(("hours", "status"), [(71.99, Status.PENDING), (72, Status.CANCELED)])
+def test_unconfirmed_order_ends_after_its_hours_and_not_before(
+    server: HostileProvider, hours: float, status: Status
+) -> None:
+    order, _review_id = unconfirmed(server)
+    now = utc_now()
+    with transaction():
+        db.session.execute(update(Attempt).values(at=now - timedelta(hours=hours)))
+
+    with transaction():
+        timeouts.give_up(unconfirmed_hours=72, dispatch_hours=24, now=now)
+
+    assert reload(order).status == status
+    assert_ledgers_match()
 
 
 def test_resolved_review_is_not_resolved_again(server: HostileProvider) -> None:

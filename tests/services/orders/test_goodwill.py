@@ -1,5 +1,7 @@
 """Goodwill: what an operator returns later, never above what was kept, and never twice for one decision."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import event, select
 
@@ -128,6 +130,16 @@ def test_more_than_one_operator_may_return_for_one_order_is_refused_however_it_i
 
     refused(order, ActionRefused, 400_000_001, number=2)
     give(order, 400_000_000, number=2)
+
+
+def test_limit_of_one_order_holds_beyond_the_24_hours_that_are_summed() -> None:
+    order, operator_id = an_order(status=Status.COMPLETED, quantity=2_000), an_operator().id
+    give(order, 600_000_000)
+    a_day_later = NOON + timedelta(hours=25)
+
+    goodwill.check(order.id, Gift(400_000_000, "It ran late.", 2, OLGA, operator_id, LIMIT), now=a_day_later)
+    with pytest.raises(ActionRefused, match="for one order"):
+        goodwill.check(order.id, Gift(400_000_001, "It ran late.", 2, OLGA, operator_id, LIMIT), now=a_day_later)
 
 
 def test_receipt_of_an_order_that_ran_in_full_names_what_came_back_later() -> None:

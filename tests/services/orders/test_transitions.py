@@ -79,6 +79,20 @@ def test_stale_version_is_refused_and_nothing_is_written() -> None:
     assert ledger_oracle.all_rows() == untouched
 
 
+def test_row_that_was_read_before_its_lock_is_stale_too() -> None:
+    order = an_order(status=Status.IN_PROGRESS)
+    with transaction():
+        old = transitions.lock_order(order.id)
+    move(order.id, Status.IN_PROGRESS, remains=100)
+    untouched = ledger_oracle.all_rows()
+
+    with pytest.raises(StaleOrder), transaction():
+        transitions.lock_order(order.id)
+        transitions.move_order(old, Status.CANCELED, remains=old.quantity, now=NOON)
+
+    assert ledger_oracle.all_rows() == untouched
+
+
 @pytest.mark.parametrize("flaw", ["illegal", "stale"])
 def test_batch_of_a_hundred_with_one_flaw_writes_none(flaw: str) -> None:
     customer, tool = a_customer("1000"), a_tool()
