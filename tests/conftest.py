@@ -43,15 +43,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests come last: their event loop, once started, is in the way of others."""
-    items.sort(key=lambda item: groups.turn(_path(item)))
-    for item in items:
-        if (mark := groups.mark_of(_path(item))) is not None:
-            item.add_marker(mark)
-
-
-def _path(item: pytest.Item) -> str:
-    return item.path.relative_to(TESTS).as_posix()
+    groups.sort_and_mark(items)
 
 
 def pytest_collection_finish() -> None:

@@ -1,5 +1,10 @@
 """Which test files run beside others, which two at a time, and which alone: each with its mark, in order."""
 
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent.parent
 # What allows the product a few seconds only: run with nothing else beside it.
 ALONE = (
     "flows/test_races.py",
@@ -21,13 +26,19 @@ PROCESSES = (
 )
 
 
-def mark_of(path: str) -> str | None:
-    """The mark of a file, given its path below `tests`; None for those that run beside all others."""
-    if path.startswith(ALONE):
-        return "alone"
-    return "processes" if path.startswith(PROCESSES) else None
+def sort_and_mark(items: list[pytest.Item]) -> None:
+    """Browser tests come last: their event loop, once started, is in the way of others."""
+    items.sort(key=lambda item: _turn(_path(item)))
+    for item in items:
+        if _path(item).startswith(ALONE):
+            item.add_marker("alone")
+        elif _path(item).startswith(PROCESSES):
+            item.add_marker("processes")
 
 
-def turn(path: str) -> int:
-    """When it is a file's turn: those without processes are first, and browsers last."""
+def _path(item: pytest.Item) -> str:
+    return item.path.relative_to(TESTS).as_posix()
+
+
+def _turn(path: str) -> int:
     return next((number for number, start in enumerate(PROCESSES) if path.startswith(start)), -1)
