@@ -42,12 +42,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("engine", ENGINES, indirect=True)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    groups.sort_and_mark(items)
-
-
-def pytest_collection_finish() -> None:
-    shared_start.freeze()
+pytest_collection_modifyitems = groups.sort_and_mark
+pytest_collection_finish = shared_start.freeze
 
 
 @pytest.fixture(scope="session")
