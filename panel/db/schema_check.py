@@ -1,8 +1,9 @@
 """Schema check: compares the tables of the database with the models.
 
 Both sides become lines of the same form (a column with its type, an index with its columns, a constraint, a trigger),
-and the difference of the two sets is reported. Only the tests compare the text of a CHECK and of a partial index's
-condition, since engines rewrite it.
+and the difference of the two sets is reported. The text of a CHECK is compared on SQLite, which keeps it as written;
+PostgreSQL rewrites it (`IN` becomes `= ANY (ARRAY[…])` with casts), so there, and for the condition of a partial index,
+only the tests compare it.
 """
 
 from collections.abc import Iterator
@@ -105,7 +106,8 @@ def _wanted(dialect: Dialect) -> Iterator[str]:
         for constraint in table.constraints:
             match constraint:
                 case CheckConstraint():
-                    yield f"{table.name}: CHECK {constraint.name}"
+                    words = str(constraint.sqltext.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+                    yield _check(table.name, constraint.name, words, dialect=dialect)
                 case UniqueConstraint():
                     yield f"{table.name}: unique ({_names(constraint.columns.keys())})"
                 case ForeignKeyConstraint():
@@ -137,7 +139,8 @@ def _present(connection: Connection) -> Iterator[str]:
     for table, key in _of(inspector.get_multi_pk_constraint()):
         yield f"{table}: primary key ({_names(key['constrained_columns'])})"
     for table, checks in _of(inspector.get_multi_check_constraints()):
-        yield from (f"{table}: CHECK {constraint['name']}" for constraint in checks)
+        for constraint in checks:
+            yield _check(table, constraint["name"], constraint["sqltext"], dialect=connection.dialect)
     for table, uniques in _of(inspector.get_multi_unique_constraints()):
         yield from (f"{table}: unique ({_names(constraint['column_names'])})" for constraint in uniques)
     for table, keys in _of(inspector.get_multi_foreign_keys()):
@@ -173,6 +176,11 @@ def _present_triggers(connection: Connection) -> Iterator[str]:
 
 def _column(table: str, name: str, kind: str, *, is_nullable: bool) -> str:
     return f"{table}: column {name} {kind}{'' if is_nullable else ' not null'}"
+
+
+def _check(table: str, name: object, words: str, *, dialect: Dialect) -> str:
+    normalized = f" ({' '.join(words.replace(chr(34), '').split())})" if dialect.name == "sqlite" else ""
+    return f"{table}: CHECK {name}{normalized}"
 
 
 def _index(table: str, name: str | None, columns: str, *, is_unique: bool, is_partial: bool) -> str:

@@ -48,6 +48,19 @@ def test_commands_refuse_tables_that_forget_to_forbid_changes(app: Flask, engine
     assert "transfers: trigger transfers_no_" in refusal(app, "audit")
 
 
+def test_commands_refuse_a_check_that_is_gone_and_on_sqlite_one_with_another_text(app: Flask, engine: str) -> None:
+    name = "ck_accounts_balance_not_negative"
+    if engine == "sqlite":
+        change = "UPDATE sqlite_master SET sql = replace(sql, 'balance_nanos >= 0', 'balance_nanos >= -1')"
+        execute("PRAGMA writable_schema = ON", f"{change} WHERE name = 'accounts'", "PRAGMA writable_schema = OFF")
+        db.engine.dispose()
+    else:
+        execute(f"ALTER TABLE accounts DROP CONSTRAINT {name}")
+
+    text_there = " (balance_nanos >= 0)" if engine == "sqlite" else ""
+    assert f"accounts: CHECK {name}{text_there} is missing" in refusal(app, "audit")
+
+
 @pytest.mark.parametrize("command", ["init", "worker", "audit", "export"])
 def test_command_refuses_a_revision_that_it_does_not_know(app: Flask, command: str) -> None:
     execute("UPDATE alembic_version SET version_num = '9876'")
