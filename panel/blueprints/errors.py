@@ -12,7 +12,7 @@ from flask import Flask, Response, g, jsonify, make_response, render_template, r
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound
 
 from panel.blueprints import tickets
 from panel.blueprints.account import api_keys, deposits, log_in_two_factor, sign_up_and_log_in, webhooks
@@ -171,7 +171,11 @@ def handle_csrf_error(error: CSRFError) -> Response:
     again = LOG_IN_RENDERERS.get(request.endpoint or "") or kept_forms.renderer_of(request.endpoint)
     if again is None or wants_fragment():
         return _answer(400, EXPIRED_FORM, code=ExpiredForm.code)
-    response = make_response(again(ExpiredForm(EXPIRED_FORM_AGAIN)))
+    try:
+        response = make_response(again(ExpiredForm(EXPIRED_FORM_AGAIN)))
+    except (NotFound, PanelError):
+        # What the form is about is gone, so there is no page to show it on.
+        return _answer(400, EXPIRED_FORM, code=ExpiredForm.code)
     response.headers["Cache-Control"] = "no-store"
     return response
 
