@@ -10,18 +10,13 @@ from flask import Flask
 
 from panel.settings import ROOT
 
-IN_PARALLEL = ("--dist", "loadfile")
 STEPS = (
     ("ruff check", ("ruff", "check", "--output-format", "concise", ".")),
     ("ruff format", ("ruff", "format", "--check", "--output-format", "concise", ".")),
     ("mypy", ("mypy",)),
     ("import-linter", ("lint-imports", "--no-logo")),
     ("djlint", ("djlint", "--lint", "--quiet", "templates")),
-    ("pytest", ("pytest", "-m", "not alone and not processes", *IN_PARALLEL, "-n", "auto", "--maxprocesses", "4")),
-    (
-        "pytest, two files of processes at a time",
-        ("pytest", "-m", "processes and not alone", *IN_PARALLEL, "-n", "2", "--no-loadscope-reorder"),
-    ),
+    ("pytest", ("pytest", "-m", "not alone", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")),
     ("pytest, one test at a time", ("pytest", "-m", "alone")),
 )
 
