@@ -5,6 +5,7 @@ removed.
 """
 
 import contextlib
+import functools
 import itertools
 import os
 import pwd
@@ -13,11 +14,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
 from tests.support.servers import (
+    LOOK_AGAIN_SECONDS,
     ROOT,
     START_SECONDS,
     NotInstalled,
@@ -138,7 +143,8 @@ def keep_postgresql() -> None:
             *(f"--{key}={value}" for key, value in settings.items()),
         ]
         url = f"postgresql+psycopg://panel@127.0.0.1:{port}/postgres"
-        _keep(list(map(str, run)), port, url, folder=folder, user=user)
+        answers = functools.partial(_wait_until_postgresql_answers, url)
+        _keep(list(map(str, run)), port, url, folder=folder, user=user, answers=answers)
 
 
 @contextlib.contextmanager
@@ -150,7 +156,28 @@ def _folder(prefix: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _keep(command: list[str], port: int, url: str, *, folder: Path, user: int | None = None) -> None:
+def _wait_until_postgresql_answers(url: str) -> None:
+    """Its port is open a moment before its databases are: until then it says that it is starting up."""
+    until = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            psycopg.connect(url.replace("+psycopg", ""), connect_timeout=5).close()
+            return
+        except psycopg.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(LOOK_AGAIN_SECONDS)
+
+
+def _keep(
+    command: list[str],
+    port: int,
+    url: str,
+    *,
+    folder: Path,
+    user: int | None = None,
+    answers: Callable[[], None] = lambda: None,
+) -> None:
     """Start, and do what is said on standard input, which ends when whoever started us is gone."""
     server: subprocess.Popen[bytes] | None = None
     with (folder / "server.log").open("wb") as log:
@@ -162,6 +189,7 @@ def _keep(command: list[str], port: int, url: str, *, folder: Path, user: int | 
                 if word == "start":
                     server = subprocess.Popen(command, user=user, stdout=log, stderr=log, cwd=folder)
                     wait_for_port(port, server)
+                    answers()
                 # The first answer is the address, later ones repeat what was asked.
                 print(url or word, flush=True)
                 url = ""
