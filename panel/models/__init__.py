@@ -8,6 +8,8 @@ from panel.models.api_and_webhooks import ApiKey, DeliveryState, Webhook, Webhoo
 from panel.models.assignment import OrderAssignment
 from panel.models.favorite import Favorite
 from panel.models.ledger import (
+    IS_ADJUSTMENT,
+    IS_SETTLING,
     SETTLING_KINDS,
     Account,
     AccountKind,
@@ -22,7 +24,7 @@ from panel.models.ledger import (
     UnapprovedTransfer,
 )
 from panel.models.mail import EmailChange, EmailLink, LinkPurpose, Mail, ResetRequest
-from panel.models.order import Order, OrderCount, OrderEvent
+from panel.models.order import IS_NOT_COMPLETED, Order, OrderCount, OrderEvent
 from panel.models.platform import AuditRun, ComponentDay, Incident, IncidentPart, IncidentUpdate, Measurement
 from panel.models.provider_work import (
     IS_OPEN_ATTEMPT,
@@ -47,8 +49,11 @@ for _model in (User, LoginSession, Catalogue, DepositRequest, Proposal, Provider
     table_of(_model).info[NOTIFIES_HUB] = True
 
 __all__ = [
+    "IS_ADJUSTMENT",
+    "IS_NOT_COMPLETED",
     "IS_OPEN_ATTEMPT",
     "IS_OPEN_REFILL",
+    "IS_SETTLING",
     "SETTLING_KINDS",
     "Account",
     "AccountKind",

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import APPEND_ONLY, Base
@@ -83,6 +83,7 @@ class Transfer(Base):
         CheckConstraint(f"kind IN ({kind_label(TransferKind)})", name="kind"),
         Index("ix_transfers_from", "from_account_id", "id"),
         Index("ix_transfers_to", "to_account_id", "id"),
+        Index("ix_transfers_at", "at"),
         Index(
             "uq_transfers_settling",
             "order_id",
@@ -137,6 +138,11 @@ class ChainCheckpoint(Base):
     from_start_at: Mapped[datetime | None]
     # Since when something differs: each audit then verifies from the first row on, until nothing does.
     broken_at: Mapped[datetime | None]
+
+
+# Literals, as in the partial indexes: with bound parameters SQLite would not use these indexes.
+IS_SETTLING = Transfer.kind.in_([literal_column(f"'{kind}'") for kind in ("charge", "keep", "return")])
+IS_ADJUSTMENT = Transfer.kind == literal_column("'adjustment'")
 
 
 class DepositRequest(Base):

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import APPEND_ONLY, Base
@@ -28,6 +28,23 @@ class Order(Base):
         Index("ix_orders_by_status", "customer_id", "status", "id"),
         Index("ix_orders_by_tool", "customer_id", "tool_id", "id"),
         Index("ix_orders_by_day", "customer_id", "placed_at"),
+        Index("ix_orders_by_provider", "provider_id", "id"),
+        Index("ix_orders_placed", "placed_at"),
+        Index("ix_orders_by_tool_and_status", "customer_id", "tool_id", "status", "id"),
+        Index(
+            "ix_orders_not_completed",
+            "status",
+            "id",
+            sqlite_where=text("status <> 'completed'"),
+            postgresql_where=text("status <> 'completed'"),
+        ),
+        Index(
+            "ix_orders_provider_number",
+            "provider_id",
+            "provider_order_id",
+            sqlite_where=text("provider_order_id IS NOT NULL"),
+            postgresql_where=text("provider_order_id IS NOT NULL"),
+        ),
         Index(
             "ix_orders_dispatch",
             "provider_id",
@@ -103,6 +120,10 @@ class Order(Base):
     notice_at: Mapped[datetime | None]
     # The hash of the order's newest event.
     chain_hash: Mapped[str] = mapped_column(default="", server_default="")
+
+
+# A literal, as in the partial index: with a bound parameter SQLite would not use it.
+IS_NOT_COMPLETED = Order.status != literal_column("'completed'")
 
 
 class OrderEvent(Base):

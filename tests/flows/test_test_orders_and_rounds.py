@@ -54,7 +54,7 @@ def test_office_ledger_has_no_lines_of_test_orders_unless_their_customer_is_name
 
     def shown() -> tuple[list[int], list[ledger_search.Sums]]:
         lines = [line.id for line in ledger_search.page(everything).lines]
-        return lines, [ledger_search.sums(filters) for filters in (everything, held)]
+        return lines, [ledger_search.page(filters).sums for filters in (everything, held)]
 
     before = shown()
     a_test_order()

@@ -175,8 +175,8 @@ MUTANTS = (
     *in_file(
         "templates/office/ledger/index.html",
         OFFICE_LEDGER,
-        ("amount(sums.out_nanos)", "amount(sums.in_nanos)"),
-        ("amount(sums.amount_nanos)", "amount(sums.in_nanos)"),
+        ("amount(page.sums.out_nanos)", "amount(page.sums.in_nanos)"),
+        ("amount(page.sums.amount_nanos)", "amount(page.sums.in_nanos)"),
     ),
     *in_file(
         "panel/services/office/ledger_search.py",

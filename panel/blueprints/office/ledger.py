@@ -66,7 +66,7 @@ def _page(filters: LedgerFilters | None, errors: dict[str, str]) -> str:
         filters=filters,
         customer=customer,
         page=ledger_search.page(filters) if filters else None,
-        sums=ledger_search.sums(filters) if filters else None,
+        searched=ledger_search.SEARCHED_LINES,
         typed={name: request.args.get(name, "") for name in FIELDS},
         errors=errors,
         kinds=KINDS,

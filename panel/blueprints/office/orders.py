@@ -143,6 +143,8 @@ def _region(wanted: OfficeOrderFilters) -> tuple[Markup, str]:
         live_url=_address(LIVE, wanted),
         label="Orders",
         page=page,
+        searched=order_table.SEARCHED_ORDERS if page.is_part_searched else 0,
+        has_days=wanted.filters.period is not None,
         is_narrow=wanted.is_narrow,
         is_beyond=wanted.after is not None and not page.lines,
         here=_address(PAGE, wanted),

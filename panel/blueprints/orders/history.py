@@ -152,6 +152,7 @@ def _rendered(filters: OrderFilters, versions: PageVersions, *, is_live: bool) -
         views=history_rows.views_list(_views(filters, counts)),
         pages=_pages(filters, page.next_after),
         is_beyond=filters.after is not None and not page.rows,
+        searched=order_history.SEARCHED_ORDERS if page.is_part_searched else 0,
         filters=_in_words(filters, versions),
         clear_url=PAGE,
         live_url=live_url,

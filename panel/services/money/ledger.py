@@ -10,14 +10,14 @@ from datetime import datetime
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import CompoundSelect, Row, bindparam, func, insert, select, union_all, update
+from sqlalchemy import ColumnElement, CompoundSelect, Row, bindparam, func, insert, select, union_all, update
 
 from panel.db import chain_heads, db, lock_rows, table_of
 from panel.db.compiled_statements import CompiledStatement, in_list
 from panel.domain import chain
 from panel.domain.errors import BadMoney, InsufficientBalance
 from panel.domain.status import Status
-from panel.models import Account, AccountKind, Order, Transfer, TransferKind
+from panel.models import IS_SETTLING, Account, AccountKind, Order, Transfer, TransferKind
 from panel.services import webhooks
 from panel.services.closed_accounts import check_open
 
@@ -247,7 +247,7 @@ def statement(user_id: int, *, since: datetime, until: datetime) -> Statement:
 
 def last_entries(user_id: int, *, count: int) -> list[Entry]:
     """The latest entries of the customer's account, newest first."""
-    lines = _lines(user_id).subquery()
+    lines = _lines(user_id, newest=count).subquery()
     rows = db.session.execute(select(lines).order_by(lines.c.id.desc()).limit(count)).all()
     balance = balance_nanos(user_id)
     entries = []
@@ -259,24 +259,31 @@ def last_entries(user_id: int, *, count: int) -> list[Entry]:
 
 def entry_of(order_id: int, *, kind: TransferKind, user_id: int) -> Entry | None:
     """The customer's statement entry for one settling transfer of an order, with the balance after it."""
-    lines = _lines(user_id).subquery()
-    row = db.session.execute(select(lines).where(lines.c.order_id == order_id, lines.c.kind == kind)).first()
+    own = _lines(user_id, IS_SETTLING, TRANSFERS.c.order_id == order_id, TRANSFERS.c.kind == kind).subquery()
+    row = db.session.execute(select(own)).first()
     if row is None:
         return None
+    lines = _lines(user_id).subquery()
     # Calculated backwards from the current balance in one query, since most receipts are viewed while they are new.
     later = select(func.coalesce(func.sum(lines.c.change), 0)).where(lines.c.id > row.id).scalar_subquery()
     balance = db.session.execute(select(ACCOUNTS.c.balance_nanos - later).where(ACCOUNTS.c.user_id == user_id)).scalar()
     return _entry(row, balance=int(balance or 0))
 
 
-def _lines(user_id: int) -> CompoundSelect[Any]:
-    """Transfers of one customer, as changes of the balance."""
+def _lines(user_id: int, *which: ColumnElement[bool], newest: int | None = None) -> CompoundSelect[Any]:
+    """Transfers of one customer, or those that `which` leaves, as changes of the balance.
+
+    `newest`: at most this many into the account and as many out of it, so that no index is read to its end.
+    """
     account = select(ACCOUNTS.c.id).where(ACCOUNTS.c.user_id == user_id).scalar_subquery()
     columns = (TRANSFERS.c.id, TRANSFERS.c.at, TRANSFERS.c.kind, TRANSFERS.c.order_id, TRANSFERS.c.note)
-    return union_all(
-        select(*columns, TRANSFERS.c.amount_nanos.label("change")).where(TRANSFERS.c.to_account_id == account),
-        select(*columns, (-TRANSFERS.c.amount_nanos).label("change")).where(TRANSFERS.c.from_account_id == account),
-    )
+    amount = TRANSFERS.c.amount_nanos
+    into = select(*columns, amount.label("change")).where(TRANSFERS.c.to_account_id == account, *which)
+    out_of = select(*columns, (-amount).label("change")).where(TRANSFERS.c.from_account_id == account, *which)
+    if newest is None:
+        return union_all(into, out_of)
+    sides = (side.order_by(TRANSFERS.c.id.desc()).limit(newest).subquery() for side in (into, out_of))
+    return union_all(*(select(side) for side in sides))
 
 
 def _sum(user_id: int, *, before: datetime) -> int:

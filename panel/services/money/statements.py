@@ -8,7 +8,7 @@ from itertools import groupby
 from sqlalchemy import select
 
 from panel.db import db
-from panel.models import Transfer, TransferKind
+from panel.models import IS_SETTLING, Transfer, TransferKind
 from panel.services.money import deposits
 from panel.services.money.ledger import Entry, Statement
 
@@ -76,6 +76,7 @@ def _charge_lines(order_ids: Sequence[int]) -> dict[int, int]:
     for start in range(0, len(order_ids), _ORDERS_AT_ONCE):
         rows = db.session.execute(
             select(Transfer.order_id, Transfer.id).where(
+                IS_SETTLING,
                 Transfer.kind == TransferKind.CHARGE,
                 Transfer.order_id.in_(order_ids[start : start + _ORDERS_AT_ONCE]),
             )

@@ -13,12 +13,15 @@ from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, sele
 from sqlalchemy.orm import aliased
 
 from panel.db import db, table_of
-from panel.models import Account, AccountKind, Order, Transfer, TransferKind, User
+from panel.db.id_search import ids_within, newest_id
+from panel.models import IS_ADJUSTMENT, IS_SETTLING, Account, AccountKind, Order, Transfer, TransferKind, User
 from panel.services import test_orders
 from panel.services.office.ledger_filters import LedgerFilters
 
 PAGE_SIZE = 50
 BATCH_SIZE = 1_000
+# At most this many of the newest lines (of the period, where there is one) are searched for what has no index.
+SEARCHED_LINES = 200_000
 
 TRANSFERS = table_of(Transfer)
 ORDERS = table_of(Order)
@@ -58,10 +61,15 @@ class LedgerRow:
 
 @dataclass(frozen=True, slots=True)
 class LedgerPage:
-    """Lines, newest first, and the line after which the next page begins."""
+    """Lines, newest first, and the line after which the next page begins.
+
+    `is_part_searched`: only the newest lines were searched and summed, and there are older ones.
+    """
 
     lines: Sequence[LedgerRow]
     next_after: int | None
+    sums: "Sums"
+    is_part_searched: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +87,18 @@ class Sums:
 
 
 def page(filters: LedgerFilters) -> LedgerPage:
-    """One page of what is found, newest first."""
-    lines = _read(filters, most=PAGE_SIZE + 1)
+    """One page of what is found, newest first, and what all pages come to."""
+    conditions, is_part_searched = _bounded(filters)
+    lines = _read(filters, conditions, most=PAGE_SIZE + 1)
     has_more = len(lines) > PAGE_SIZE
-    return LedgerPage(lines[:PAGE_SIZE], lines[PAGE_SIZE - 1].id if has_more else None)
+    next_after = lines[PAGE_SIZE - 1].id if has_more else None
+    return LedgerPage(lines[:PAGE_SIZE], next_after, _sums(filters, conditions), is_part_searched)
 
 
 def all_lines(filters: LedgerFilters) -> Iterator[LedgerRow]:
     """Everything that is found, for a file: a thousand at a time."""
-    filters = filters.at(None)
-    while lines := _read(filters, most=BATCH_SIZE):
+    filters, conditions = filters.at(None), [*_conditions(filters), *_in_period(filters)]
+    while lines := _read(filters, conditions, most=BATCH_SIZE):
         yield from lines
         filters = filters.at(lines[-1].id)
 
@@ -116,8 +126,8 @@ _LINES: Select[*tuple[Any, ...]] = (
 )
 
 
-def _read(filters: LedgerFilters, *, most: int) -> list[LedgerRow]:
-    statement = _LINES.where(*_conditions(filters))
+def _read(filters: LedgerFilters, conditions: list[ColumnElement[bool]], *, most: int) -> list[LedgerRow]:
+    statement = _LINES.where(*conditions)
     if filters.after is not None:
         statement = statement.where(TRANSFERS.c.id < filters.after)
     rows = db.session.execute(statement.order_by(TRANSFERS.c.id.desc()).limit(most))
@@ -134,8 +144,24 @@ def _side(kind: str, user_id: int | None, email: str | None) -> TransferSide:
     return TransferSide(email or HOUSE[AccountKind(kind)], user_id)
 
 
-def sums(filters: LedgerFilters) -> Sums:
-    """What all that is found comes to, on every page."""
+def _bounded(filters: LedgerFilters) -> tuple[list[ColumnElement[bool]], bool]:
+    """The conditions, bounded to the newest lines where no index helps, and whether that leaves older ones out."""
+    conditions = [*_conditions(filters), *_in_period(filters)]
+    if not (filters.line is filters.order is filters.customer is None):
+        return conditions, False
+    if (period := filters.period) is not None:
+        ids = ids_within(TRANSFERS.c.at, period.since, period.until, most=SEARCHED_LINES)
+        return [*conditions, TRANSFERS.c.id.between(ids.first, ids.last)], ids.is_part
+    oldest = newest_id(TRANSFERS) - SEARCHED_LINES
+    return ([*conditions, TRANSFERS.c.id > oldest], True) if oldest > 0 else (conditions, False)
+
+
+def _in_period(filters: LedgerFilters) -> list[ColumnElement[bool]]:
+    period, at = filters.period, TRANSFERS.c.at
+    return [] if period is None else [at >= period.since, at < period.until]
+
+
+def _sums(filters: LedgerFilters, conditions: list[ColumnElement[bool]]) -> Sums:
     amount = TRANSFERS.c.amount_nanos
     came, went = _of_account(filters)
     counted = select(
@@ -143,7 +169,7 @@ def sums(filters: LedgerFilters) -> Sums:
         func.coalesce(func.sum(amount), 0),
         func.coalesce(func.sum(case((came, amount), else_=0)), 0),
         func.coalesce(func.sum(case((went, amount), else_=0)), 0),
-    ).where(*_conditions(filters))
+    ).where(*conditions)
     return Sums(*(int(value) for value in db.session.execute(counted).one()))
 
 
@@ -172,8 +198,6 @@ def _conditions(filters: LedgerFilters) -> list[ColumnElement[bool]]:
         found.append(or_(*(column.icontains(filters.words, autoescape=True) for column in said)))
     if filters.amount_nanos is not None:
         found.append(TRANSFERS.c.amount_nanos == filters.amount_nanos)
-    if filters.period is not None:
-        found += [TRANSFERS.c.at >= filters.period.since, TRANSFERS.c.at < filters.period.until]
     if filters.line is filters.order is filters.customer is None:
         # The panel's own test orders are shown where they are asked for.
         found.append(~func.coalesce(test_orders.is_own_transfer(TRANSFERS), false()))
@@ -182,13 +206,12 @@ def _conditions(filters: LedgerFilters) -> list[ColumnElement[bool]]:
 
 def _is_of_order(is_of: ColumnElement[bool]) -> ColumnElement[bool]:
     """The condition once for each of the two indexes on orders, so that both can be used."""
-    settling = TRANSFERS.c.kind.in_(["charge", "keep", "return"])
-    return or_(and_(is_of, settling), and_(is_of, TRANSFERS.c.kind == "adjustment"))
+    return or_(and_(is_of, IS_SETTLING), and_(is_of, IS_ADJUSTMENT))
 
 
 def _is_about(customer_id: int) -> ColumnElement[bool]:
     """Into or out of the customer's account, or kept of what one of the customer's orders held."""
     own = select(Account.id).where(Account.user_id == customer_id).scalar_subquery()
     orders = select(ORDERS.c.id).where(ORDERS.c.customer_id == customer_id)
-    kept = and_(TRANSFERS.c.kind == TransferKind.KEEP, TRANSFERS.c.order_id.in_(orders))
+    kept = and_(IS_SETTLING, TRANSFERS.c.kind == TransferKind.KEEP, TRANSFERS.c.order_id.in_(orders))
     return or_(TRANSFERS.c.from_account_id == own, TRANSFERS.c.to_account_id == own, kept)

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, select
 
 from panel.db import db, table_of
+from panel.db.id_search import ids_within, newest_id
 from panel.domain import email_address
 from panel.domain.office_order_filters import OfficeOrderFilters
 from panel.domain.status import Status
-from panel.models import Order, Provider, Terms, Tool, User
+from panel.models import IS_NOT_COMPLETED, Order, Provider, Terms, Tool, User
 from panel.services import test_orders
 from panel.services.office import assignments, queues
 from panel.services.office.assignments import Held
@@ -19,6 +20,9 @@ from panel.services.office.queues import LatenessLimits
 from panel.services.orders.history import like_pattern
 
 PAGE_SIZE = 40
+# A part of a link is searched in this many of the newest orders, or in all orders of a period.
+SEARCHED_ORDERS = 100_000
+MAX_PEOPLE = 100
 ORDERS, USERS, TERMS, TOOLS, PROVIDERS = (table_of(model) for model in (Order, User, Terms, Tool, Provider))
 
 
@@ -50,10 +54,14 @@ class OrderTableRow:
 
 @dataclass(frozen=True, slots=True)
 class OrderPage:
-    """Orders, newest first, and the order after which the next page begins."""
+    """Orders, newest first, and the order after which the next page begins.
+
+    `is_part_searched`: a part of a link was searched in the newest orders alone, and there are older ones.
+    """
 
     lines: tuple[OrderTableRow, ...]
     next_after: int | None
+    is_part_searched: bool
 
 
 _COLUMNS = (
@@ -84,10 +92,11 @@ _JOINED = (
 
 def page(wanted: OfficeOrderFilters, limits: LatenessLimits, *, now: datetime) -> OrderPage:
     """One page of the orders that the filters leave."""
-    found = _JOINED.where(*_conditions(wanted, limits, now=now))
+    search, is_part_searched = _search(wanted)
+    found = _JOINED.where(*_conditions(wanted, limits, now=now), *search)
     rows = db.session.execute(found.order_by(ORDERS.c.id.desc()).limit(PAGE_SIZE + 1)).all()
     shown = _lines(rows[:PAGE_SIZE], now=now)
-    return OrderPage(shown, shown[-1].id if len(rows) > PAGE_SIZE else None)
+    return OrderPage(shown, shown[-1].id if len(rows) > PAGE_SIZE else None, is_part_searched)
 
 
 def of_ids(order_ids: Sequence[int], *, now: datetime) -> dict[int, OrderTableRow]:
@@ -116,16 +125,20 @@ def _conditions(wanted: OfficeOrderFilters, limits: LatenessLimits, *, now: date
         narrow.append(ORDERS.c.id < filters.after)
     if filters.status is not None:
         narrow.append(ORDERS.c.status == filters.status)
+        if filters.status is not Status.COMPLETED:
+            narrow.append(IS_NOT_COMPLETED)
     if filters.tool:
         narrow.append(TOOLS.c.slug == filters.tool)
     if wanted.provider is not None:
         narrow.append(ORDERS.c.provider_id == wanted.provider)
     if wanted.customer:
-        narrow.append(USERS.c.email.in_(email_address.spellings(wanted.customer)))
-    if filters.period is not None:
-        narrow += [ORDERS.c.placed_at >= filters.period.since, ORDERS.c.placed_at < filters.period.until]
-    if filters.search:
-        narrow.append(_found(wanted))
+        people = select(USERS.c.id).where(USERS.c.email.in_(email_address.spellings(wanted.customer)))
+        narrow.append(ORDERS.c.customer_id.in_(people))
+    if (period := filters.period) is not None:
+        ids = ids_within(ORDERS.c.placed_at, period.since, period.until, most=SEARCHED_ORDERS)
+        narrow += [ORDERS.c.placed_at >= period.since, ORDERS.c.placed_at < period.until]
+        if filters.search or not ids.is_part:
+            narrow.append(ORDERS.c.id.between(ids.first, ids.last))
     queue = queues.orders_in(wanted.queue, limits, now=now)
     if queue is not None:
         narrow.append(ORDERS.c.id.in_(select(queue.c.id)))
@@ -135,15 +148,43 @@ def _conditions(wanted: OfficeOrderFilters, limits: LatenessLimits, *, now: date
     return narrow
 
 
-def _found(wanted: OfficeOrderFilters) -> ColumnElement[bool]:
-    """What the search names: an order's number, its id at the provider, its customer, or a part of its link."""
+def _search(wanted: OfficeOrderFilters) -> tuple[list[ColumnElement[bool]], bool]:
+    """What the search names, the first that is found: a number, a customer, or a part of a link.
+
+    A number is an order's, or its number at a provider. Also returns whether only the newest orders were searched.
+    """
     search = wanted.filters.search
-    ways = [ORDERS.c.link.ilike(like_pattern(search), escape="\\"), ORDERS.c.provider_order_id == search]
+    if not search:
+        return [], False
+    if numbers := _numbered(wanted):
+        return [ORDERS.c.id.in_(numbers)], False
+    if wanted.email and (people := _people(wanted.email)):
+        return [ORDERS.c.customer_id.in_(people)], False
+    found: list[ColumnElement[bool]] = [ORDERS.c.link.ilike(like_pattern(search), escape="\\")]
+    if (period := wanted.filters.period) is not None:
+        ids = ids_within(ORDERS.c.placed_at, period.since, period.until, most=SEARCHED_ORDERS)
+        return found, ids.is_part
+    oldest = newest_id(ORDERS) - SEARCHED_ORDERS
+    return ([*found, ORDERS.c.id > oldest], True) if oldest > 0 else (found, False)
+
+
+def _numbered(wanted: OfficeOrderFilters) -> list[int]:
+    """The order of this number, and those that providers know under it."""
+    at_provider = select(ORDERS.c.id).where(
+        ORDERS.c.provider_id.in_(select(PROVIDERS.c.id)),
+        ORDERS.c.provider_order_id.is_not(None),
+        ORDERS.c.provider_order_id == wanted.filters.search,
+    )
+    found = list(db.session.scalars(at_provider))
     if wanted.filters.order_id is not None:
-        ways.append(ORDERS.c.id == wanted.filters.order_id)
-    if wanted.email:
-        ways.append(USERS.c.email.ilike(like_pattern(wanted.email), escape="\\"))
-    return or_(*ways)
+        found += db.session.scalars(select(ORDERS.c.id).where(ORDERS.c.id == wanted.filters.order_id))
+    return found
+
+
+def _people(email: str) -> list[int]:
+    """The customers whose email has this part: the newest of them, if there are very many."""
+    found = select(USERS.c.id).where(USERS.c.email.ilike(like_pattern(email), escape="\\"))
+    return list(db.session.scalars(found.order_by(USERS.c.id.desc()).limit(MAX_PEOPLE)))
 
 
 def tools() -> list[tuple[str, str]]:

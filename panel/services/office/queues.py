@@ -1,7 +1,7 @@
 """Work queues of the office, the most urgent first: each with its rule, its count and its oldest item.
 
-The order of the queues is fixed, so that a row never moves under the pointer. Open orders are reached through the
-counts per customer and status and the index beside them, however many orders have ended.
+The order of the queues is fixed, so that a row never moves under the pointer. Open orders have an index of their own,
+however many orders have ended.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Subquery, and_, case, func, literal, or_, select, tuple_
+from sqlalchemy import Subquery, and_, case, func, literal, or_, select
 
 from panel.db import UtcDateTime, db, table_of
 from panel.domain.status import Status
 from panel.domain.ticket import TicketState
 from panel.models import (
+    IS_NOT_COMPLETED,
     IS_OPEN_ATTEMPT,
     IS_OPEN_REFILL,
     Attempt,
@@ -24,7 +25,6 @@ from panel.models import (
     CancellationState,
     DepositRequest,
     Order,
-    OrderCount,
     OrderEvent,
     Proposal,
     ProposalState,
@@ -41,7 +41,7 @@ from panel.services.providers import health as provider_health
 # However fast the tool usually starts: nobody is called for a delay of seconds.
 LEAST_LATE = timedelta(minutes=5)
 
-ORDERS, COUNTS, EVENTS = table_of(Order), table_of(OrderCount), table_of(OrderEvent)
+ORDERS, EVENTS = table_of(Order), table_of(OrderEvent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,11 +277,9 @@ ORDER_QUEUES = (("late", "Late to start"), ("stalled", "Stalled"), ("manual", "M
 
 
 def _open(statuses: Sequence[Status]) -> Any:
-    """Orders of these statuses, found customer by customer: few have any."""
+    """Orders of these open statuses, by the index of those that are not completed."""
     words: list[str] = [status.value for status in statuses]
-    some = select(COUNTS.c.customer_id, COUNTS.c.status).where(COUNTS.c.status.in_(words), COUNTS.c.orders > 0)
-    # As a pair and not as a join, which SQLite reads from the orders' side: all that ever were.
-    return select(ORDERS.c.id, ORDERS.c.placed_at).where(tuple_(ORDERS.c.customer_id, ORDERS.c.status).in_(some))
+    return select(ORDERS.c.id, ORDERS.c.placed_at).where(IS_NOT_COMPLETED, ORDERS.c.status.in_(words))
 
 
 def _counted(statement: Any) -> tuple[int, datetime | None]:

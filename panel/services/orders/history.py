@@ -19,6 +19,8 @@ from panel.models import Cancellation, Order, OrderCount, Provider, Terms, Tool
 
 PAGE_SIZE = 25
 BATCH_SIZE = 1_000
+# A part of a link is searched in this many of a customer's newest orders, or in all orders of a period.
+SEARCHED_ORDERS = 20_000
 # Ids follow the time of placing, except for the difference between the clocks of two machines.
 CLOCKS_APART = timedelta(hours=1)
 
@@ -82,17 +84,22 @@ class ToolName:
 
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
-    """A page of the history, newest first, and the cursor of the next page."""
+    """A page of the history, newest first, and the cursor of the next page.
+
+    `is_part_searched`: a part of a link was searched in the newest orders alone, and there are older ones.
+    """
 
     rows: Sequence[Row[*tuple[Any, ...]]]
     next_after: int | None
+    is_part_searched: bool = False
 
 
 def history_page(customer_id: int, *, filters: OrderFilters) -> HistoryPage:
     """One page of this customer's orders: id, version, status and whether it is unconfirmed."""
-    rows = _read(_KNOWN, customer_id, filters=filters, most=PAGE_SIZE + 1)
+    search = _search(customer_id, filters)
+    rows = _read(_KNOWN, customer_id, filters=filters, search=search, most=PAGE_SIZE + 1)
     has_more = len(rows) > PAGE_SIZE
-    return HistoryPage(rows[:PAGE_SIZE], rows[PAGE_SIZE - 1].id if has_more else None)
+    return HistoryPage(rows[:PAGE_SIZE], rows[PAGE_SIZE - 1].id if has_more else None, "newer_than" in search)
 
 
 _IN_FULL = select(*_SHOWN).where(
@@ -119,7 +126,8 @@ def written_in_full(customer_id: int, *, order_ids: Sequence[int]) -> Sequence[R
 
 def history_batch(customer_id: int, *, filters: OrderFilters) -> Sequence[Row[*tuple[Any, ...]]]:
     """The next batch for a file export, up to a thousand orders; empty at the end."""
-    return _read(_EXPORTED, customer_id, filters=filters, most=BATCH_SIZE)
+    search = {name: value for name, value in _search(customer_id, filters).items() if name != "newer_than"}
+    return _read(_EXPORTED, customer_id, filters=filters, search=search, most=BATCH_SIZE)
 
 
 _COUNTS = select(COUNTS.c.status, COUNTS.c.orders).where(COUNTS.c.customer_id == bindparam("customer_id"))
@@ -162,20 +170,34 @@ def providers_used(customer_id: int) -> list[int]:
     return list(db.session.execute(_PROVIDERS_USED, {"customer_id": customer_id}).scalars())
 
 
+_IS_MINE = select(ORDERS.c.id).where(ORDERS.c.id == bindparam("order_id"), _MINE)
+_OLDEST_SEARCHED = select(ORDERS.c.id).where(_MINE).order_by(ORDERS.c.id.desc()).offset(bindparam("searched")).limit(1)
+
+
+def _search(customer_id: int, filters: OrderFilters) -> dict[str, object]:
+    """How the text is searched: an order's number alone, where it is one of the customer's, else a part of the link."""
+    if not filters.search:
+        return {}
+    by_number = {"customer_id": customer_id, "order_id": filters.order_id}
+    if filters.order_id is not None and db.session.execute(_IS_MINE, by_number).first():
+        return {"order_id": filters.order_id}
+    search: dict[str, object] = {"search": like_pattern(filters.search)}
+    if filters.period is None:
+        oldest = db.session.scalar(_OLDEST_SEARCHED, {"customer_id": customer_id, "searched": SEARCHED_ORDERS})
+        search |= {"newer_than": oldest} if oldest is not None else {}
+    return search
+
+
 def _read(
-    columns: tuple[Any, ...], customer_id: int, *, filters: OrderFilters, most: int
+    columns: tuple[Any, ...], customer_id: int, *, filters: OrderFilters, search: dict[str, object], most: int
 ) -> Sequence[Row[*tuple[Any, ...]]]:
-    values: dict[str, object] = {"customer_id": customer_id, "most": most}
+    values: dict[str, object] = {"customer_id": customer_id, "most": most, **search}
     if filters.after is not None:
         values["after"] = filters.after
     if filters.status is not None:
         values["status"] = filters.status
     if filters.tool:
         values["tool"] = filters.tool
-    if filters.search:
-        values["search"] = like_pattern(filters.search)
-    if filters.order_id is not None:
-        values["order_id"] = filters.order_id
     if (period := filters.period) is not None:
         values |= {"since": period.since, "until": period.until}
         values |= {"long_before": period.since - CLOCKS_APART, "long_after": period.until + CLOCKS_APART}
@@ -201,9 +223,11 @@ def _history(columns: tuple[Any, ...], given: frozenset[str]) -> Select[Any]:
         tool_id = select(TOOLS.c.id).where(TOOLS.c.slug == bindparam("tool")).scalar_subquery()
         statement = statement.where(ORDERS.c.tool_id == tool_id)
     if "search" in given:
-        found = ORDERS.c.link.ilike(bindparam("search"), escape="\\")
-        by_id = ORDERS.c.id == bindparam("order_id")
-        statement = statement.where(or_(by_id, found) if "order_id" in given else found)
+        statement = statement.where(ORDERS.c.link.ilike(bindparam("search"), escape="\\"))
+    if "order_id" in given:
+        statement = statement.where(ORDERS.c.id == bindparam("order_id"))
+    if "newer_than" in given:
+        statement = statement.where(ORDERS.c.id > bindparam("newer_than"))
     if "since" in given:
         statement = statement.where(*_placed_within())
     return statement.order_by(ORDERS.c.id.desc()).limit(bindparam("most"))

@@ -25,7 +25,7 @@ def found(**given: object) -> tuple[list[int], ledger_search.Sums]:
     """The lines that these filters find on all pages, and their sums."""
     filters = ledger_filters.parse({name.rstrip("_"): str(value) for name, value in given.items()})
     db.session.rollback()
-    return [line.id for line in ledger_search.all_lines(filters)], ledger_search.sums(filters)
+    return [line.id for line in ledger_search.all_lines(filters)], ledger_search.page(filters).sums
 
 
 def a_busy_customer() -> User:

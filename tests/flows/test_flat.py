@@ -1,0 +1,144 @@
+"""Pages cost the same however many orders have ended: SQLite's steps are counted, not the time."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import event
+
+from panel.application import create_app
+from panel.db import db
+from panel.services.office import ledger_search, order_table
+from panel.services.orders import history
+from tests.support import databases, large_panel
+from tests.support.factories import NOON, a_customer, an_operator, an_order, signed_in
+from tests.support.session_cookies import session_cookie
+
+FEW, MANY = 1_000, 10_000
+# SQLite calls back every so many steps of its virtual machine.
+STEPS = 100
+# Of what a page may need more: a deeper index, and the bounded searches.
+FACTOR, MARGIN = 1.5, 100
+
+CUSTOMERS = (
+    "/orders",
+    "/orders?status=partial",
+    "/orders?status=refill",
+    "/orders?q=7",
+    "/orders?q=999999999",
+    "/orders?q=https://example.com/none",
+    "/orders?tool=tool-number-2",
+    "/orders?tool=tool-number-2&status=canceled",
+    "/orders?tool=tool-number-2&status=refill",
+    "/orders?from=2026-09-01&to=2026-09-01&q=none",
+    "/orders/new?tool=tool-number-1",
+    "/balance",
+    "/account",
+    "/tickets",
+)
+OFFICE = (
+    "/office",
+    "/office/orders",
+    "/office/orders?status=partial",
+    "/office/orders?status=refill",
+    "/office/orders?q=7",
+    "/office/orders?q=p-7",
+    "/office/orders?q=none",
+    "/office/orders?q=customer7@example.net",
+    "/office/orders?q=nobody@example.net",
+    "/office/orders?customer=customer7@example.net",
+    "/office/orders?provider=1",
+    "/office/orders?provider=2",
+    "/office/orders?queue=late",
+    "/office/orders?queue=stalled",
+    "/office/orders?queue=manual",
+    "/office/ledger",
+    "/office/ledger?account=holds",
+    "/office/ledger?kind=deposit",
+    "/office/ledger?q=none",
+    "/office/ledger?order=77",
+    "/office/providers",
+    "/office/tools",
+    "/office/customers",
+    "/office/reviews",
+    "/office/refills",
+    "/office/audit-log",
+    "/office/deposits",
+)
+
+
+@pytest.fixture(autouse=True)
+def _bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Searches without an index end after a number of rows that the small panel has too."""
+    monkeypatch.setattr(ledger_search, "SEARCHED_LINES", FEW)
+    monkeypatch.setattr(order_table, "SEARCHED_ORDERS", FEW // 2)
+    monkeypatch.setattr(history, "SEARCHED_ORDERS", FEW // 10)
+
+
+def test_every_page_reads_as_much_with_ten_times_the_orders(tmp_path: Path, sqlite_template: Path) -> None:
+    few, many = (steps_of_pages(tmp_path / str(orders), sqlite_template, orders=orders) for orders in (FEW, MANY))
+
+    assert {page: (few[page], many[page]) for page in few if many[page] > few[page] * FACTOR + MARGIN} == {}
+
+
+def test_bounded_searches_say_what_they_searched(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name in (
+        (ledger_search, "SEARCHED_LINES"),
+        (order_table, "SEARCHED_ORDERS"),
+        (history, "SEARCHED_ORDERS"),
+    ):
+        monkeypatch.setattr(module, name, 1)
+    customer = a_customer("1000")
+    old = an_order(customer=customer, link="https://example.com/old", now=NOON - timedelta(days=2))
+    new = an_order(customer=customer, link="https://example.com/new", now=NOON)
+    of_old = "from=2026-11-18&to=2026-11-18"
+    assert (old.placed_at.date().isoformat(), new.placed_at.date().isoformat()) == ("2026-11-18", "2026-11-20")
+
+    def rows(path: str) -> tuple[list[str], bool]:
+        page = client.get(path).text
+        return re.findall(
+            r'<tr id="order-(\d+)"', page
+        ), "earched the newest 1 " in page or "earched your newest 1 " in page
+
+    signed_in(client, customer)
+    assert rows("/orders?q=example.com") == ([str(new.id)], True)
+    assert rows(f"/orders?q=example.com&{of_old}") == ([str(old.id)], False)
+    assert rows("/orders?q=nothing") == ([], True)
+    assert rows(f"/orders?q={old.id}") == ([str(old.id)], False)
+    signed_in(client, an_operator())
+    assert rows("/office/orders?q=example.com") == ([str(new.id)], True)
+    assert rows(f"/office/orders?q=example.com&{of_old}") == ([str(old.id)], False)
+    ledger = client.get("/office/ledger").text
+    assert "Only the newest 1 lines were searched" in ledger
+    assert re.findall(r'<tr id="line-(\d+)"', ledger) == [str(max(re.findall(r"line=(\d+)", ledger), key=int))]
+
+
+def steps_of_pages(instance: Path, template: Path, *, orders: int) -> dict[tuple[str, str], int]:
+    """The steps (in hundreds) of each page, after its first visit has warmed the caches."""
+    databases.copy_sqlite(template, instance)
+    app = create_app(databases.settings_for(instance))
+    counted, steps = [0], {}
+
+    def count(connection: object, _record: object) -> None:
+        connection.set_progress_handler(lambda: counted.__setitem__(0, counted[0] + 1), STEPS)  # type: ignore[attr-defined]
+
+    with app.app_context():
+        panel = large_panel.fill(instance / "panel.db", orders=orders)
+        people = {"large": panel.large, "small": panel.small, "office": panel.operator}
+        cookies = {name: session_cookie(app, user) for name, user in people.items()}
+        own = {"large": CUSTOMERS, "small": (*CUSTOMERS, f"/orders/{panel.order_id}"), "office": OFFICE}
+        event.listen(db.engine, "connect", count)
+        db.session.remove()
+        db.engine.dispose()
+    for name, paths in own.items():
+        client = app.test_client()
+        client.set_cookie("session", cookies[name])
+        for path in paths:
+            assert client.get(path).status_code == 200, path
+            before = counted[0]
+            client.get(f"{path}{'&' if '?' in path else '?'}fresh=1")
+            steps[name, path.rstrip("0123456789") if path.startswith("/orders/") else path] = counted[0] - before
+    databases.close(app)
+    return steps

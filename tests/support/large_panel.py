@@ -1,0 +1,111 @@
+"""A panel with many orders, written by SQL: customers, orders that ended, their transfers and events.
+
+A fifth of the orders are one customer's. The number of open orders is the same whatever the number of all.
+"""
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from panel.db import db
+from panel.models import User
+from tests.support.factories import a_customer, a_tool, an_operator
+
+CUSTOMERS = 50
+OPEN = 40
+
+_CUSTOMERS = """
+WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :customers)
+INSERT INTO users ({columns}) SELECT {values} FROM numbers JOIN users ON users.id = :like
+"""
+_ACCOUNTS = """
+INSERT INTO accounts (kind, user_id, balance_nanos, chain_hash)
+SELECT 'customer', id, 1000000000000, '' FROM users WHERE id NOT IN (SELECT user_id FROM accounts WHERE user_id > 0)
+"""
+_ORDERS = """
+WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < :orders),
+made AS (
+    SELECT n, 500 + n % 1000 AS quantity,
+        CASE WHEN n >= :orders - :open THEN 'in_progress' WHEN n % 20 = 3 THEN 'partial' WHEN n % 20 = 4 THEN 'canceled'
+        ELSE 'completed' END AS status,
+        strftime('%Y-%m-%d %H:%M:%S.000000', '2026-11-20', ((n - :orders) * 8640000 / :orders) || ' seconds') AS at
+    FROM numbers
+),
+counted AS (
+    SELECT *, CASE status WHEN 'completed' THEN 0 WHEN 'canceled' THEN quantity ELSE quantity / 2 END AS remains,
+        status <> 'in_progress' AS has_ended
+    FROM made
+)
+INSERT INTO orders (
+    customer_id, tool_id, terms_id, link, quantity, price_micros_per_thousand, charge_nanos, request_id, placed_at,
+    status, remains, kept_nanos, returned_nanos, reason, version, provider_id, provider_service, started_at, ended_at,
+    provider_order_id, chain_hash
+)
+SELECT CASE WHEN n % 5 = 0 THEN :large ELSE :large + 1 + n / 5 % :customers END, tools.id, tools.terms_id,
+    'https://example.com/page-' || n, quantity, 900000, quantity * 900000, 'large-' || n, at, status, remains,
+    has_ended * (quantity - remains) * 900000, has_ended * remains * 900000,
+    '', 3, tools.provider_id, 'usual', at, CASE WHEN has_ended THEN at END, 'p-' || n, ''
+FROM counted JOIN tools ON tools.id = (SELECT min(id) FROM tools) + n % 2
+ORDER BY n
+"""
+_COUNTS = """
+INSERT INTO order_counts (customer_id, status, orders)
+SELECT customer_id, status, count(*) FROM orders GROUP BY customer_id, status
+"""
+_TRANSFERS = """
+INSERT INTO transfers (from_account_id, to_account_id, amount_nanos, kind, order_id, reason, note, at, chain_hash)
+SELECT * FROM (
+    SELECT mine.id AS source, holds.id AS target, charge_nanos, 'charge', orders.id, 'charge of ' || orders.id, '',
+        placed_at, ''
+    FROM orders JOIN accounts mine ON mine.user_id = customer_id JOIN accounts holds ON holds.kind = 'holds'
+    UNION ALL
+    SELECT holds.id, sales.id, kept_nanos, 'keep', orders.id, 'keep of ' || orders.id, '', ended_at, ''
+    FROM orders JOIN accounts holds ON holds.kind = 'holds' JOIN accounts sales ON sales.kind = 'sales'
+    WHERE kept_nanos > 0
+    UNION ALL
+    SELECT holds.id, mine.id, returned_nanos, 'return', orders.id, 'return of ' || orders.id, '', ended_at, ''
+    FROM orders JOIN accounts mine ON mine.user_id = customer_id JOIN accounts holds ON holds.kind = 'holds'
+    WHERE returned_nanos > 0
+) ORDER BY 8
+"""
+_EVENTS = """
+INSERT INTO events (
+    order_id, kind, source, status, remains, kept_nanos, returned_nanos, version, text, raw, at, chain_hash
+)
+SELECT id, 'placed', 'you', 'pending', quantity, 0, 0, 1, '', '', placed_at, '' FROM orders
+"""
+
+
+@dataclass(frozen=True)
+class LargePanel:
+    """Whom the pages are asked for: a customer with a fifth of all orders, one with few, and an operator."""
+
+    large: User
+    small: User
+    operator: User
+    order_id: int
+
+
+def fill(path: Path, *, orders: int) -> LargePanel:
+    """Fill an empty SQLite database (inside its app's context) with this many orders."""
+    for number in (1, 2):
+        a_tool(f"tool-number-{number}")
+    operator, large = an_operator(), a_customer("1000")
+    operator_id, large_id = operator.id, large.id
+    db.session.remove()
+    connection = sqlite3.connect(path)
+    with connection:
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(users)")]
+        own = {"id": ":like + n", "email": "'customer' || n || '@example.net'"}
+        names, values = ", ".join(columns), ", ".join(own.get(name, f"users.{name}") for name in columns)
+        given = {"like": large_id, "customers": CUSTOMERS}
+        connection.execute(_CUSTOMERS.format(columns=names, values=values), given)
+        connection.execute(_ACCOUNTS)
+        connection.execute(_ORDERS, {"orders": orders, "open": OPEN, "large": large_id, "customers": CUSTOMERS})
+        for statement in (_COUNTS, _TRANSFERS, _EVENTS):
+            connection.execute(statement)
+        newest = "SELECT max(id) FROM orders WHERE customer_id = ? AND status = 'completed'"
+        (order_id,) = connection.execute(newest, (large_id + 1,)).fetchone()
+    connection.close()
+    large, small, operator = (db.session.get_one(User, number) for number in (large_id, large_id + 1, operator_id))
+    return LargePanel(large, small, operator, order_id)
