@@ -19,6 +19,7 @@ from panel.blueprints.account import (
     sign_up_and_log_in,
     two_factor,
     webhooks,
+    welcome,
 )
 from panel.blueprints.api import docs as api_docs
 from panel.blueprints.api import endpoint as api_endpoint
@@ -88,6 +89,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     webhooks.bp,
     search.bp,
     two_factor.bp,
+    welcome.bp,
     tickets.bp,
     tools.bp,
     office_home.bp,

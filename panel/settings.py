@@ -170,20 +170,6 @@ class Settings(BaseSettings):
         return (self.base_url or f"http://{self.host}:{self.port}").rstrip("/")
 
     @property
-    def push_port(self) -> int:
-        return self.hub_port or self.port + 1
-
-    @property
-    def push_origin(self) -> str:
-        """Where browsers find the push hub, if not at the site itself, whose proxy then passes `/push` on."""
-        return "" if self.base_url or self.trusted_proxies else f"http://{self.host}:{self.push_port}"
-
-    @property
-    def push_url(self) -> str:
-        """The address that pages listen to; empty without a push hub."""
-        return f"{self.push_origin}/push" if self.hub else ""
-
-    @property
     def mail_server(self) -> MailServer | None:
         """The server of `smtp_url`; None where mails become files. Raises ValueError when it is no such address."""
         return _mail_server(self.smtp_url) if self.smtp_url else None

@@ -21,6 +21,7 @@ from panel.hub.commits import Commits, commits_of
 from panel.hub.streams import Stream, Streams, TooManyStreams
 from panel.hub.watched_sessions import WatchedSessions
 from panel.middleware.session_lookup import SessionLookup
+from panel.security import push_address
 from panel.settings import Settings
 
 log = structlog.get_logger()
@@ -29,7 +30,6 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-PATH = "/push"
 # Sessions are checked soon after something was committed, such as a log-out, and now and then for those that expire.
 PROOF_SECONDS_AFTER_COMMIT = 1.0
 PROOF_SECONDS = 30.0
@@ -97,7 +97,7 @@ class Hub:
         origin = headers.get("origin")
         if scope["path"] == "/healthz":
             return await _answer(send, HTTPStatus.OK)
-        if scope["path"] != PATH:
+        if scope["path"] != push_address.PATH:
             return await _answer(send, HTTPStatus.NOT_FOUND)
         if scope["method"] != "GET":
             return await _answer(send, HTTPStatus.METHOD_NOT_ALLOWED, ("allow", "GET"))

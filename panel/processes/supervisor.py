@@ -20,7 +20,7 @@ from panel import settings as settings_module
 from panel.processes import child as processe_child
 from panel.processes.child import Child
 from panel.processes.file_changes import PYTHON, RELOAD, snapshot
-from panel.security import instance_folder
+from panel.security import instance_folder, push_address
 from panel.settings import ROOT, Settings
 
 STOP_SECONDS = 4.0
@@ -170,7 +170,7 @@ def hub_command(settings: Settings) -> list[str]:
         "--interface": "asgi",
         "--http": "1",
         "--host": settings.host,
-        "--port": str(settings.push_port),
+        "--port": str(push_address.port(settings)),
         "--workers": "1",
         "--backlog": str(BACKLOG),
         "--backpressure": str(MAX_STREAMS),
@@ -183,7 +183,7 @@ def hub_command(settings: Settings) -> list[str]:
 
 def _require_port_of_hub(settings: Settings) -> None:
     """Go on without the hub when its port is not free: pages poll then."""
-    problem = _why_port_is_not_free(settings.host, settings.push_port, name="PANEL_HUB_PORT")
+    problem = _why_port_is_not_free(settings.host, push_address.port(settings), name="PANEL_HUB_PORT")
     if problem is not None:
         _say(f"{problem} Until then pages poll every 3 seconds.")
         settings.hub = False

@@ -20,7 +20,7 @@ from limits.strategies import RateLimiter
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from panel.logs import REQUEST_ID, new_request_id
-from panel.security import rate_limits
+from panel.security import push_address, rate_limits
 from panel.security.request_checks import SAFE_METHODS, check_fields, require_one_host_header
 from panel.security.request_identity import MADE_FOR, VISITOR, cookies_of
 from panel.settings import Settings
@@ -174,8 +174,8 @@ def add_middleware(app: Flask) -> None:
 
 def content_security_policy(settings: Settings) -> str:
     """The policy: nothing from other hosts, except that scripts may connect to a push hub on a port of its own."""
-    hub = f" {settings.push_origin}" if settings.hub and settings.push_origin else ""
-    return "; ".join((*POLICY, f"connect-src 'self'{hub}"))
+    hub = push_address.origin(settings) if settings.hub else ""
+    return "; ".join((*POLICY, f"connect-src 'self' {hub}".rstrip()))
 
 
 def with_headers(inner: WSGIApplication, settings: Settings) -> WSGIApplication:

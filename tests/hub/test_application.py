@@ -12,9 +12,9 @@ from sqlalchemy import update
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.hub import application
 from panel.hub.application import Hub
 from panel.models import User
+from panel.security import push_address
 from panel.services import customer_version
 from panel.services.accounts import sessions
 from tests.support.factories import a_customer, an_operator
@@ -67,7 +67,7 @@ async def listening(hub: Hub, cookie: str = "", *, method: str = "GET", **header
     scope = {
         "type": "http",
         "method": method,
-        "path": application.PATH,
+        "path": push_address.PATH,
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in given.items()],
     }
     listener = Listener()

@@ -109,6 +109,7 @@ RULES = {
         Rule.PRIVATE,
         """
         GET /account
+        GET /welcome
         GET /account/closing
         POST /account/closing
         GET /account/data

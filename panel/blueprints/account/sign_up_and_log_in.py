@@ -4,7 +4,7 @@ from flask import Blueprint, abort, current_app, redirect, render_template, requ
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from panel.blueprints.account import log_in_two_factor
+from panel.blueprints.account import log_in_two_factor, welcome
 from panel.blueprints.shared import auth, kept_forms, known_devices
 from panel.blueprints.shared.auth import login_required
 from panel.blueprints.shared.forms import by_field
@@ -19,7 +19,6 @@ from panel.services.mail import security_alerts
 
 bp = Blueprint("accounts", __name__)
 
-AFTER_SIGN_UP = "/tools"
 _SAID = {
     "password": "Your password is changed. All other devices are logged out.",
     "elsewhere": "All other devices are logged out.",
@@ -43,7 +42,7 @@ def sign_up() -> ResponseReturnValue:
     except PanelError as error:
         return _refused(_sign_up_page(error), error)
     auth.set_session_cookie(signed_in)
-    return redirect(auth.redirect_path(signed_in, AFTER_SIGN_UP), code=303)
+    return redirect(auth.redirect_path(signed_in, welcome.PATH), code=303)
 
 
 def sign_up_again(error: ExpiredForm) -> ResponseReturnValue:

@@ -21,6 +21,7 @@ from panel.clock import utc_now
 from panel.domain import formatting, links, money, status_diagram
 from panel.domain.status import Status
 from panel.lru_cache import LRUCache
+from panel.security import push_address
 from panel.services.accounts.sessions import SignedIn
 from panel.services.money import ledger
 from panel.settings import Settings
@@ -70,7 +71,7 @@ def init_app(app: Flask) -> None:
         contact_email=settings.contact_email or settings.support_email,
         Status=Status,
         asset=asset,
-        push_url=settings.push_url,
+        push_url=push_address.url(settings),
         lifecycle_drawing=status_diagram.drawing,
         signed_in=LocalProxy(lambda: me() is not None),
         me=LocalProxy(me),

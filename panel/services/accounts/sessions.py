@@ -138,9 +138,10 @@ def from_row(token: str, row: tuple[Any, ...]) -> SignedIn:
 def check_not_disabled(user: User) -> None:
     """Raises AccountDisabled for a disabled account. Call it only after the password was correct."""
     if user.disabled_at is not None:
+        reason = f" Reason: {user.disabled_reason.rstrip('.')}." if user.disabled_reason else ""
         raise AccountDisabled(
-            "This account is disabled. Running orders continue, and their refunds stay on the balance. "
-            "To ask why, write to us: the address is on the Contact page."
+            f"This account is disabled.{reason} Running orders continue, and their refunds stay on the balance. "
+            "If you think this is a mistake, write to us: the address is on the Contact page."
         )
 
 

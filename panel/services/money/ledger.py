@@ -248,10 +248,8 @@ def statement(user_id: int, *, since: datetime, until: datetime) -> Statement:
 def last_entries(user_id: int, *, count: int) -> list[Entry]:
     """The latest entries of the customer's account, newest first."""
     lines = _lines(user_id, newest=count).subquery()
-    rows = db.session.execute(select(lines).order_by(lines.c.id.desc()).limit(count)).all()
-    balance = balance_nanos(user_id)
-    entries = []
-    for row in rows:
+    balance, entries = balance_nanos(user_id), []
+    for row in db.session.execute(select(lines).order_by(lines.c.id.desc()).limit(count)).all():
         entries.append(_entry(row, balance=balance))
         balance -= row.change
     return entries
@@ -271,10 +269,7 @@ def entry_of(order_id: int, *, kind: TransferKind, user_id: int) -> Entry | None
 
 
 def _lines(user_id: int, *which: ColumnElement[bool], newest: int | None = None) -> CompoundSelect[Any]:
-    """Transfers of one customer, or those that `which` leaves, as changes of the balance.
-
-    `newest`: at most this many into the account and as many out of it, so that no index is read to its end.
-    """
+    """Transfers of one customer as changes of the balance; `newest`: at most this many in and as many out."""
     account = select(ACCOUNTS.c.id).where(ACCOUNTS.c.user_id == user_id).scalar_subquery()
     columns = (TRANSFERS.c.id, TRANSFERS.c.at, TRANSFERS.c.kind, TRANSFERS.c.order_id, TRANSFERS.c.note)
     amount = TRANSFERS.c.amount_nanos

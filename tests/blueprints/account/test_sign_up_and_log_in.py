@@ -27,7 +27,7 @@ def log_in(client: FlaskClient, user: User, password: str = PASSWORD, **form: st
 def test_sign_up_opens_an_account_and_signs_in(client: FlaskClient) -> None:
     answer = client.post("/sign-up", data=NEW)
 
-    assert (answer.status_code, answer.location) == (303, "/tools")
+    assert (answer.status_code, answer.location) == (303, "/welcome")
     user = users.find_by_email("ada@example.com")
     assert user is not None and not user.is_operator
     assert ledger.balance_nanos(user.id) == 0

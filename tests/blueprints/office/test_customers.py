@@ -220,7 +220,8 @@ def test_a_disabled_customer_is_out_at_once_everywhere_and_comes_back_when_enabl
     assert done.status_code == 303
     assert out == [303, 401]
     assert refused == [{"error": "Invalid API key"}] * 2
-    assert "This account is disabled." in log_in.text and "disabled" not in wrong.text
+    assert "This account is disabled. Reason: Stolen cards. Running" in log_in.text
+    assert "disabled" not in wrong.text and "Stolen" not in wrong.text
     assert log_in.status_code in (403, 422)
     assert reload(order).status == "pending"
 

@@ -1,0 +1,19 @@
+"""Addresses of the push hub: its port, its origin for the policy and CORS, and what pages listen to."""
+
+from panel.settings import Settings
+
+PATH = "/push"
+
+
+def port(settings: Settings) -> int:
+    return settings.hub_port or settings.port + 1
+
+
+def origin(settings: Settings) -> str:
+    """Where browsers find the hub, if not at the site itself, whose proxy then passes `/push` on."""
+    return "" if settings.base_url or settings.trusted_proxies else f"http://{settings.host}:{port(settings)}"
+
+
+def url(settings: Settings) -> str:
+    """The address that pages listen to; empty without a push hub."""
+    return f"{origin(settings)}{PATH}" if settings.hub else ""
