@@ -112,12 +112,12 @@ def test_ledger_shows_each_transfer_and_the_sums_of_all(office: FlaskClient, wor
 
     for line, amount in of_all.items():
         assert shown.in_row(f"line-{line}") == [amount]
-    assert only(shown.beside("Moved in all")) == sum(of_all.values())
+    assert only(shown.beside("Total amount")) == sum(of_all.values())
     lines = ledger_figures.lines(world.customer_id)
     assert only(of_customer.beside("Into")) == sum(line.into for line in lines)
     assert only(of_customer.beside("Out of")) == sum(line.out for line in lines)
-    assert only(of_customer.beside("In less out")) == lines[-1].balance
-    assert only(of_holds.beside("In less out")) == ledger_figures.held(world.customer_id)
+    assert only(of_customer.beside("Difference")) == lines[-1].balance
+    assert only(of_holds.beside("Difference")) == ledger_figures.held(world.customer_id)
     assert {int(row["line"]): nanos_of(row["amount"]) for row in rows} == of_all
 
 

@@ -37,16 +37,6 @@ FORBIDDEN = re.compile(rf"\b({'|'.join(WORDS)})\b", re.IGNORECASE)
 # What nobody reads: comments, and addresses and ids inside of tags.
 UNREAD = re.compile(r"\{#.*?#\}|\b(?:id|href|action|for|name|aria-\w+by)=\"[^\"]*\"|\]\([^)]*\)", re.DOTALL)
 
-# Folders and files that are still being rewritten. Remove a line when its last offender is gone.
-STILL_REWRITTEN = (
-    "content/api.md",
-    "templates/balance/",
-    "templates/office/",
-    "templates/orders/",
-    "templates/platform_status/",
-    "templates/tools/",
-)
-
 
 def forbidden_words(text: str) -> list[str]:
     return [" ".join(match[0].lower().split()) for match in FORBIDDEN.finditer(UNREAD.sub(" ", text))]
@@ -55,14 +45,9 @@ def forbidden_words(text: str) -> list[str]:
 def test_pages_and_emails_use_none_of_the_old_words() -> None:
     files = [path for folder in ("templates", "content") for path in sorted((ROOT / folder).rglob("*.*"))]
     assert len(files) > 200
-    checked = [path for path in files if not name_of(path).startswith(STILL_REWRITTEN)]
-    found = {name_of(path): forbidden_words(path.read_text(encoding="utf-8")) for path in checked}
+    found = {name_of(path): forbidden_words(path.read_text(encoding="utf-8")) for path in files}
 
     assert {name: words for name, words in found.items() if words} == {}
-
-
-def test_places_that_may_use_old_words_are_there() -> None:
-    assert [name for name in STILL_REWRITTEN if not (ROOT / name).exists()] == []
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_health_is_said_in_words(office: FlaskClient) -> None:
         "well": "Answers",
     }
     assert "&lt;script&gt;" in page and "<script>x" not in page
-    assert "Asked again after" in page
+    assert "Next call after" in page
 
 
 def test_orders_by_hand_count_as_waiting_until_someone_takes_them_up() -> None:

@@ -190,7 +190,7 @@ def test_saving_needs_a_reason_and_a_difference(office: FlaskClient) -> None:
 
     assert save(office, form(name="Other"), reason="") == 422
     assert save(office, form()) == 409
-    assert "Nothing differs" in office.post("/office/tools/page-visits/check", data=form()).text
+    assert "Nothing would change." in office.post("/office/tools/page-visits/check", data=form()).text
 
 
 def test_a_tool_is_hidden_and_shown_with_a_reason_and_its_orders_go_on(app: Flask, office: FlaskClient) -> None:
