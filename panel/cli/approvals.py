@@ -1,6 +1,6 @@
-"""`flask approvals`: what waits for a second operator, approved or refused by whoever runs the server.
+"""`flask approvals`: approve or refuse proposals on the server.
 
-This is the way for a panel with one operator, who can't approve a proposal of their own in the office.
+A panel with one operator needs it, since in the office nobody can approve their own proposal.
 """
 
 import getpass

@@ -37,7 +37,7 @@ def backup(path: Path) -> None:
 @FILE
 @with_appcontext
 def restore(path: Path) -> None:
-    """Put a backup into an empty database; what was not handed over in it waits in reviews. Exits with 1 if unsound."""
+    """Put a backup into an empty database; orders that were not sent yet wait in reviews. Exits with 1 if unsound."""
     with clean_errors():
         head = file_format.read_head(path)
         backup_restore.check(path)

@@ -101,7 +101,7 @@ def change_role(email: str, role: str, reason: str) -> None:
 
 
 def _change_access(email: str, kind: ProposalKind, *, reason: str) -> None:
-    """Whoever has the server's command line needs no second operator."""
+    """The server's command line needs no second operator."""
     with cli_transaction():
         user_id = users.id_by_email(email)
         if user_id is None:

@@ -177,7 +177,7 @@ class PublicPageCache:
         return (*known.row, int(now.timestamp()) // 60, delivery_times.read_at(self._database, now=now))
 
     def read_versions(self) -> _VersionsRead | None:
-        # Noted before the read: after a commit meanwhile it is read again.
+        # Noted before the read, so that a commit during the read leads to another one.
         at, after = time.monotonic(), commit_count()
         with self._lock:
             rows = self._read({})

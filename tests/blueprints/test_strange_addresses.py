@@ -51,17 +51,3 @@ def test_the_address_of_the_check_page_leads_to_the_form(client: FlaskClient) ->
     answer = client.get("/orders/check")
 
     assert (answer.status_code, answer.location) == (303, "/orders/new")
-
-
-def test_an_order_sent_while_signed_out_comes_back_as_it_was_typed(client: FlaskClient) -> None:
-    typed = {"tool": "readers", "link": "https://news.example.com/issues/12", "quantity": "1000"}
-    answer = client.post("/orders/check", data=typed)
-
-    assert answer.status_code == 303
-    assert answer.location.startswith("/log-in?next=/orders/new?tool%3Dreaders")
-    customer = a_customer()
-    a_tool(slug="readers")
-    signed_in(client, customer)
-    form = client.get(answer.location, follow_redirects=True).text
-    assert 'value="https://news.example.com/issues/12"' in form
-    assert 'value="1000"' in form

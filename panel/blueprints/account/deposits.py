@@ -93,7 +93,7 @@ def _add_page(amount: str, error: PanelError | None = None) -> str:
 
 
 def _region(deposit: OwnDeposit, versions: PageVersions) -> Markup:
-    """The live region: what to pay while the deposit waits, and what came of it afterwards."""
+    """The live region: what to pay while the deposit waits, and its outcome afterwards."""
     html = render_template(
         "balance/_live_deposit.html",
         deposit=deposit,

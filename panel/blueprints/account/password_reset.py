@@ -76,7 +76,7 @@ def _set_password(token: str, password: str, *, ends: dict[str, bool]) -> None:
     password_hash = users.hash_password(password)
     with transaction():
         password_reset.set_password(token, password_hash=password_hash, now=utc_now(), **ends)
-    # Whoever opened the mailbox is no stranger: the wrong passwords of others do not count against this browser.
+    # The owner of the mailbox is known now: other people's wrong passwords don't count against this browser.
     known_devices.remember(link.user_id)
 
 

@@ -121,7 +121,7 @@ def _let_in(email: str, password: str) -> SignedIn | HalfSignedIn:
         raise _wrong()
     fresh_hash = users.fresh_hash(password, kept_hash)
     with transaction():
-        # Locked, so that whoever changes the password or closes the account just now ends this too, or comes first.
+        # Locked, so that a concurrent password change or closing of the account also ends this session, or comes first.
         user = users.find_by_email(email, is_locked=True)
         if user is None or user.password_hash != kept_hash:
             raise _wrong()

@@ -27,7 +27,7 @@ SIGNS_A_GROUP = 4
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A secret that is shown to be put into an app: as a picture, as text, and sealed for the form to carry."""
+    """A secret for an authenticator app: as a picture, as text, and encrypted in a hidden field of the form."""
 
     secret: str
     address: str
@@ -149,7 +149,7 @@ def _prove_password_and_count_code() -> Tries:
 
 
 def _keep_this_device_alone(tries: Tries) -> None:
-    """Whoever has not shown the new second factor is signed in no longer."""
+    """Log out every session that has not passed the new second factor."""
     sessions.note_second_factor(current_user.sign_in_id, now=utc_now())
     sessions.end_others(current_user.id, keep=current_user.sign_in_id, now=utc_now())
     throttles.forget(tries)

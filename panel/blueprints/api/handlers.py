@@ -187,7 +187,7 @@ def _order_id(word: str) -> int:
 
 
 def _or_error(act: Callable[[Call, str], int], call: Call, word: str) -> int | dict[str, str]:
-    """What came of one id among many: each stands alone, and one that is refused stops no other."""
+    """Result for one id of a list: an id that is refused doesn't affect the others."""
     try:
         return act(call, word)
     except Refusal as refusal:

@@ -113,7 +113,7 @@ def number_of(word: str) -> int | None:
 
 
 def numbers_of(words: Iterable[str]) -> dict[str, int]:
-    """The ids by how they are written. A word that is none stands for 0, which is nobody's."""
+    """The ids by how they are written. A word that is no id becomes 0, which no order has."""
     return {word: int(word) if _NUMBER.fullmatch(word) else 0 for word in words}
 
 

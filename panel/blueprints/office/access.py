@@ -26,7 +26,7 @@ def init_app(app: Flask) -> None:
 
 def require_operator() -> ResponseReturnValue | None:
     """404 to all but operators; an operator who has not shown the second factor on this device is sent to do so."""
-    # With more slashes in front it would be told to come again with one.
+    # With more leading slashes it would be redirected to the same address with one.
     if not f"/{request.path.lstrip('/')}/".startswith(f"{PREFIX}/"):
         return None
     person = me()

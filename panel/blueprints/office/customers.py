@@ -40,7 +40,7 @@ def show(customer_id: int) -> ResponseReturnValue:
 
 @bp.get("/customers/<int:customer_id>/money")
 def back(customer_id: int) -> ResponseReturnValue:
-    """Whoever reloads the address of a form finds the customer."""
+    """Redirect a reload of a form's address to the customer."""
     return redirect(url_for("office_customers.show", customer_id=_found(customer_id).id), code=303)
 
 

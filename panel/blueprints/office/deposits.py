@@ -63,7 +63,7 @@ def show(reference: str) -> ResponseReturnValue:
 
 @bp.get("/deposits/<reference>/confirmation")
 def back(reference: str) -> ResponseReturnValue:
-    """Whoever reloads the address of a form finds the deposit."""
+    """Redirect a reload of a form's address to the deposit."""
     return redirect(url_for("office_deposits.show", reference=_found(reference).reference), code=303)
 
 

@@ -85,7 +85,7 @@ def _has_balance_moved(error: PanelError) -> bool:
 
 
 def said(done: Done, amount_nanos: int) -> str:
-    """What came of it, in a sentence."""
+    """The outcome in a sentence."""
     words = shown(amount_nanos)
     if done.proposal_id is not None:
         return f"Proposal {done.proposal_id} for {words} is waiting for a second operator. No money has moved yet."

@@ -59,7 +59,7 @@ def live() -> Response:
 
 @bp.post("/orders/actions")
 def act_on_many() -> ResponseReturnValue:
-    """Without `confirmed` what would happen to each chosen order; with it, what came of each."""
+    """Bulk action: without `confirmed` a preview for each selected order; with it, the outcome for each."""
     now, chosen = utc_now(), [number for text in request.form.getlist("order") if (number := _number(text))]
     try:
         deed = bulk_actions.deed(request.form, actor=layout.actor(), operator_id=layout.operator_id())

@@ -72,7 +72,7 @@ def show(slug: str) -> ResponseReturnValue:
 @bp.get("/tools/<slug>/check")
 @bp.get("/tools/new/check")
 def back(slug: str = "new") -> ResponseReturnValue:
-    """Whoever reloads the address of a check finds the form."""
+    """Redirect a reload of a check page's address to the form."""
     return redirect(f"/office/tools/{_found(slug).slug}" if slug != "new" else "/office/tools/new", code=303)
 
 

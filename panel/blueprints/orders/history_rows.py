@@ -148,7 +148,7 @@ def rendered(rows: Sequence[Row[*tuple[Any, ...]]], *, customer_id: int, catalog
     html: dict[tuple[Hashable, ...], str] = cache.get_many(keys)
     if missing := [key[0] for key in keys if key not in html]:
         for row in order_history.in_full(customer_id, order_ids=missing):
-            # The order may have moved on meanwhile: its row is cached under the version that was read.
+            # The order may have changed since: its row is cached under the version that was read.
             key = (row.id, row.version, row.is_unconfirmed, row.stop, row.is_held_back, *as_of)
             html[key] = cache.get_or_make(key, partial(_render, row, *as_of))
     by_id = {key[0]: text for key, text in html.items()}

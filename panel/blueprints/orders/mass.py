@@ -28,7 +28,7 @@ _LONGEST_REQUEST_ID = 90
 
 @dataclass(frozen=True, slots=True)
 class LineResult:
-    """What became of one line: an order, or the reason why there is none."""
+    """The outcome of one line: an order, or the reason why there is none."""
 
     line: MassOrderLine
     order_id: int | None

@@ -67,7 +67,7 @@ def _again(again: str) -> str:
 @bp.get("/tools")
 @login_required
 def find_tools() -> ResponseReturnValue:
-    """The picker's results alone, as one types; the whole page for whoever opens the address."""
+    """Results of the tool picker: the fragment while typing, the whole page for a normal request."""
     link, quantity = request.args.get("link", ""), request.args.get("quantity", "")
     found = tool_picker.results(link=link, quantity=quantity)
     response = make_response(render_template("orders/_tool_results.html", **found))
@@ -129,14 +129,14 @@ def _offer(slug: str) -> ToolOffer | None:
 @bp.get("/check")
 @login_required
 def ask_again() -> ResponseReturnValue:
-    """Whoever opens or reloads the address of the check page finds the form."""
+    """Redirect a visit or reload of the check page's address to the form."""
     return redirect(url_for("ordering.new"), code=303)
 
 
 @bp.get("/waiting")
 @login_required
 def waiting() -> ResponseReturnValue:
-    """The check page of an order that waited for funds, or the order itself when it has been placed meanwhile."""
+    """The check page of an order that waited for funds, or the order itself if it has been placed since."""
     token = request.args.get(waiting_order.PARAMETER, "")
     kept = waiting_order.read(token, customer_id=current_user.id, now=utc_now())
     if kept is None:
@@ -195,7 +195,7 @@ def place() -> ResponseReturnValue:
 
 @login_required
 def form_again(error: ExpiredForm) -> ResponseReturnValue:
-    """The form as it was typed, with the reason why it was not taken; whoever is signed out logs in first."""
+    """The form as it was typed, with the reason why it was not accepted."""
     return _form(replace(typed_order.from_form(), errors=(("", error.message),))), error.http_status
 
 

@@ -177,7 +177,7 @@ def _other_spelling(slug: str) -> ResponseReturnValue:
 
 
 def _own_orders(status: Status) -> list[int]:
-    """The newest orders of whoever reads that have this status."""
+    """The reader's newest orders with this status."""
     person = me()
     if person is None:
         return []

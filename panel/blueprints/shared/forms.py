@@ -15,7 +15,7 @@ def by_field(error: PanelError | None) -> dict[str, str]:
 
 
 def whole_number(text: str, *, digits: int = 18) -> int | None:
-    """The whole number of at most so many ASCII digits that a form or an address holds; None for any other text."""
+    """Parse a whole number of at most `digits` ASCII digits from a form or an address; None for any other text."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
 
 
@@ -29,7 +29,7 @@ def refused(page: ResponseReturnValue, error: PanelError) -> Response:
 
 
 def token_page(template: str, *, error: PanelError | None = None, **context: Any) -> Response:
-    """A page whose address is itself a key: kept nowhere, told to nobody, and not written on the page either.
+    """A page whose address holds a secret token: not cached, not sent as a referrer, and not written on the page.
 
     Not `no-referrer`: with that, browsers send forms with the origin `null`, which we refuse.
     """

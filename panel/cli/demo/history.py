@@ -105,7 +105,7 @@ def _link(draw: random.Random, offer: ToolOffer, buyer: Buyer) -> str:
 def _steps(
     draw: random.Random, offer: ToolOffer, quantity: int, placed_at: datetime, handed_over: datetime | None
 ) -> list[PastStep]:
-    """How the order went: handed over, picked up, counted on its way, and its end."""
+    """The order's course: sent, started, counted on its way, and ended."""
     # By hand it takes hours where a provider takes minutes.
     pace = 1.0 if handed_over else 12.0
     source = "provider" if handed_over else "us"

@@ -62,7 +62,7 @@ def _move(order_id: int, to: Status, *, remains: int | None, hours: int, now: da
 
 
 def _lose_the_answer(order_id: int, offer: ToolOffer, *, at: datetime) -> None:
-    """The order was handed over, and no answer came back."""
+    """The order was sent to the provider, and no answer came back."""
     [taken] = dispatch.open_attempts(offer.provider_id, most=1, lease_seconds=LEASE_SECONDS, now=at)
     if taken.order.order_id != order_id:
         raise ValueError("another order waits at this provider")

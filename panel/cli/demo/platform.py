@@ -100,7 +100,7 @@ def _incident(trouble: Trouble, *, now: datetime) -> None:
 
 
 def _stretches(*, now: datetime) -> Iterator[tuple[str, State, datetime, datetime]]:
-    """The last 90 days of every component: operational but for the incidents."""
+    """The last 90 days of every component: operational except during the incidents."""
     first = now - timedelta(days=SHOWN_DAYS)
     for key in (str(Component.PLATFORM), *components.labels()):
         at = first
@@ -128,7 +128,7 @@ def _rounds(*, now: datetime) -> Iterator[dict[str, object]]:
 
 
 def _place_test_orders(*, now: datetime) -> None:
-    """The test orders of the last hours: handed over, run, and paid back, as the worker's own."""
+    """The test orders of the last hours: sent, delivered and refunded, as the worker does."""
     every = timedelta(seconds=max(current_app.config["PANEL"].canary_seconds, 60))
     began = now - every * (TEST_ORDERS + 1)
     canary.prepare(key=canary.key_of(secret_key(current_app.config["PANEL"])), now=began)

@@ -57,7 +57,7 @@ def check_choice(order_ids: Sequence[int]) -> None:
 
 
 def preview(order_ids: Sequence[int], deed: Deed, *, now: datetime) -> BulkPreview:
-    """What would happen to each order now. Changes nothing; the caller's transaction holds the orders meanwhile."""
+    """Preview of the action for each order. Changes nothing; locks the orders for the caller's transaction."""
     check_choice(order_ids)
     orders = transitions.lock_orders(order_ids)
     lines = order_table.of_ids(list(orders), now=now)
@@ -72,7 +72,7 @@ def preview(order_ids: Sequence[int], deed: Deed, *, now: datetime) -> BulkPrevi
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of the act on one order: done, or why not."""
+    """The outcome of the action on one order: done, or why not."""
 
     order_id: int
     refusal: str
@@ -101,7 +101,7 @@ def named(deed: Deed) -> str:
 
 
 def title(deed: Deed, count: int) -> str:
-    """The action on so many orders, as its button says it."""
+    """Label of the action on this many orders, as on its button."""
     orders = f"{count} order{'' if count == 1 else 's'}"
     return {
         Act.CANCEL: f"Cancel {orders}",

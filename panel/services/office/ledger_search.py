@@ -38,7 +38,7 @@ HOUSE = {
 
 @dataclass(frozen=True, slots=True)
 class TransferSide:
-    """One of a line's two accounts: a person's, or one of the house."""
+    """One of a transfer's two accounts: a customer's or a house account."""
 
     name: str
     customer_id: int | None

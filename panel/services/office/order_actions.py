@@ -1,6 +1,6 @@
-"""Operator actions on one order: cancel it while nobody has it, ask its provider now, open a review, set a status.
+"""Operator actions on one order: cancel it before it was sent, ask its provider now, open a review, set a status.
 
-Each action names the version of the order that its page showed, so that an order that moved meanwhile is left alone.
+Each action names the version of the order that its page showed, so that an order that has changed since is left alone.
 """
 
 from dataclasses import dataclass

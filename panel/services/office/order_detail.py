@@ -158,7 +158,7 @@ def _transfers(order_id: int) -> list[OrderTransfer]:
 
 
 def _name(kind: str, email: str | None) -> str:
-    """An account in words: its owner's email, or what the house calls it."""
+    """An account's label: its owner's email, or the name of the panel’s own account."""
     return email or HOUSE[AccountKind(kind)]
 
 

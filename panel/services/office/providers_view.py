@@ -128,7 +128,7 @@ def listed(*, now: datetime) -> list[ProviderHealth]:
     orders = select(Order.provider_id, func.count()).group_by(Order.provider_id)
     asked = _counted(orders.where(Order.sync_at.is_not(None)))
     waiting = _counted(orders.where(Order.dispatch_at.is_not(None)))
-    # No job hands over or asks about what people fulfil: there the status tells.
+    # No job sends or polls manual orders, so their status is counted.
     by_hand = queues.manual_orders()
     of_people = orders.where(Order.id.in_(select(by_hand.c.id)))
     asked |= _counted(of_people.where(Order.status != Status.PENDING))
@@ -164,7 +164,7 @@ def pause(provider_id: int, *, reason: str, actor: str, now: datetime) -> None:
 
 
 def resume(provider_id: int, *, reason: str, actor: str, now: datetime) -> None:
-    """Hand over again, at once, what waited. Raises NotFound, BadInput or Refused."""
+    """Resume sending orders to the provider, starting with those that wait. Raises NotFound, BadInput or Refused."""
     # Not held: orders come before their provider, and it is compared and set in one statement.
     reason, provider = audit_log.checked_reason(reason), _known(provider_id)
     if not provider_health.resume(provider_id, now=now):
@@ -205,7 +205,7 @@ def add(name: str, *, kind: str, url: str, sealed_key: str, actor: str, now: dat
 
 
 def ask_balance(provider_id: int, *, actor: str, now: datetime) -> None:
-    """Have a job ask for our balance there, at once. Raises NotFound or Refused."""
+    """Schedule a balance check at the provider now. Raises NotFound or Refused."""
     provider = _held(provider_id)
     if provider.kind != "panel_api":
         raise ActionRefused(f"A provider of the kind {provider.kind} has no balance.")

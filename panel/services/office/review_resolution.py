@@ -22,7 +22,7 @@ from panel.services.orders.transitions import Note, OrderRow
 RETURNED = "An operator returned the amount: the provider did not confirm this order."
 REFUSED = "The provider did not confirm the refill. You may ask for it again."
 
-# The reviews that ask what became of a call, and of which kind it was. All others can only be marked as done.
+# Kinds of reviews that ask for the outcome of a call, with the kind of call. Others can only be marked as done.
 ASKS_ABOUT = {"unconfirmed": AttemptKind.ADD, "unconfirmed_refill": AttemptKind.REFILL}
 
 
@@ -103,7 +103,7 @@ def open_request(review: Review) -> Waiting | None:
 
 
 def is_unconfirmed(review: Review) -> bool:
-    """Whether the review still asks what became of an attempt; once that is known it is only marked as resolved."""
+    """Whether the review still asks for the outcome of an attempt; once that is known it is only marked as resolved."""
     kind = ASKS_ABOUT.get(review.kind)
     if kind is None or review.order_id is None:
         return False
@@ -112,7 +112,7 @@ def is_unconfirmed(review: Review) -> bool:
 
 
 def _held_review(review_id: int) -> Review:
-    """The review, still open, and held until the transaction ends; its order, as everywhere, is held before it."""
+    """Lock the open review until the transaction ends; its order is locked first, as everywhere."""
     order_id = db.session.scalar(select(Review.order_id).where(Review.id == review_id))
     if order_id is not None:
         transitions.lock_order(order_id)

@@ -29,7 +29,7 @@ SENT_TWICE = "This form was sent before, and what it asks for was done then. Not
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What came of a form: money that moved as this transfer, a change that was made, or a proposal that waits."""
+    """The outcome of a form: the transfer that moved money, a change that was made, or a proposal that waits."""
 
     transfer_id: int | None = None
     proposal_id: int | None = None

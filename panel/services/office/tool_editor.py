@@ -1,6 +1,6 @@
-"""The editor of tools: what is typed is checked field by field, shown as old and new, and saved as new terms.
+"""Tool editor: validates each field, shows old and new values, and saves new terms.
 
-A form names the version it was opened on. Whoever saves on another one is shown what the tool is now.
+A form names the version it was opened on. If the tool has changed since, its current values are shown instead.
 """
 
 import re
