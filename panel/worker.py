@@ -44,7 +44,7 @@ from panel.models import ThrottleHit
 from panel.services import health
 from panel.settings import Settings
 
-MOST_SLOTS = 256
+MAX_SLOTS = 256
 SECONDS_A_MINUTE = 60
 START_AGAIN_SECONDS = 2
 
@@ -157,7 +157,7 @@ def _folder_mark(settings: Settings) -> str:
 def take_slot(settings: Settings) -> tuple[int, int]:
     """Take the lowest slot number that is free in this folder, with the locked file that reserves it."""
     settings.instance.mkdir(parents=True, exist_ok=True)
-    for slot in range(1, MOST_SLOTS + 1):
+    for slot in range(1, MAX_SLOTS + 1):
         file = os.open(settings.instance / f"worker-{slot}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -165,7 +165,7 @@ def take_slot(settings: Settings) -> tuple[int, int]:
             os.close(file)
             continue
         return slot, file
-    raise SystemExit(f"There are {MOST_SLOTS} workers in this folder already.")
+    raise SystemExit(f"There are {MAX_SLOTS} workers in this folder already.")
 
 
 class _StopSignal:

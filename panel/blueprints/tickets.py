@@ -22,7 +22,7 @@ from panel.blueprints.shared.htmx import is_live, pause_or_resume, region_or_304
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import BadInput, ExpiredForm, NotFound, PanelError, RequestIdUsed, TooManyTries
-from panel.domain.ticket import LONGEST_SUBJECT, LONGEST_TEXT, TicketKind, TicketState
+from panel.domain.ticket import MAX_SUBJECT_LENGTH, MAX_TEXT_LENGTH, TicketKind, TicketState
 from panel.services.accounts.sessions import PageVersions
 from panel.services.orders import placing
 from panel.services.page_version import page_etag
@@ -192,8 +192,8 @@ def _form(asked: Asked, thing: Thing, errors: dict[str, str] | None = None) -> s
         thing=thing,
         kinds=KINDS,
         errors=errors or {},
-        longest_subject=LONGEST_SUBJECT,
-        longest_text=LONGEST_TEXT,
+        longest_subject=MAX_SUBJECT_LENGTH,
+        longest_text=MAX_TEXT_LENGTH,
     )
 
 
@@ -254,7 +254,7 @@ def _page(own: OwnTicket, versions: PageVersions, *, error: PanelError | None = 
         text=request.form.get("text", ""),
         request_id=placing.new_request_id(),
         errors=by_field(error),
-        longest_text=LONGEST_TEXT,
+        longest_text=MAX_TEXT_LENGTH,
     )
 
 

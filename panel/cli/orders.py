@@ -9,7 +9,7 @@ from panel.domain.status import Status
 from panel.services.orders import manual as manual_orders
 
 # A count that a person may well have read somewhere; far below what a column holds.
-MOST_COUNT = 10**15
+MAX_COUNT = 10**15
 
 orders_group = AppGroup("orders", help="Orders.")
 
@@ -18,7 +18,7 @@ orders_group = AppGroup("orders", help="Orders.")
 @click.argument("order_id", metavar="ID", type=int)
 @click.option("--status", type=click.Choice([status.value for status in Status]), required=True)
 @click.option("--remains", type=int, help="What is still to be delivered.")
-@click.option("--start-count", type=click.IntRange(0, MOST_COUNT), help="The count before the order began.")
+@click.option("--start-count", type=click.IntRange(0, MAX_COUNT), help="The count before the order began.")
 @click.option("--reason", help="Why; the customer reads it with the order.")
 def set_order(order_id: int, status: str, remains: int | None, start_count: int | None, reason: str | None) -> None:
     """Say how an order that people fulfil is doing. Refused unless its tool's provider is manual."""

@@ -22,7 +22,7 @@ tools_group = AppGroup("tools", help="What the panel sells.")
 def import_tools(file: Path) -> None:
     """Make the tools of a YAML file those of the panel, all of them or none."""
     with file.open("rb") as opened:
-        written = opened.read(file_format.MOST_BYTES + 1)
+        written = opened.read(file_format.MAX_BYTES + 1)
     with cli_transaction():
         did = catalogue_tools.import_tools(written, name=str(file), now=utc_now())
     for slug in (*did.added, *did.changed):

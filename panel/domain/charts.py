@@ -14,11 +14,11 @@ BAR_HEIGHT = 28
 # Days without data get a short stub, so that color is not the only sign.
 STUB_HEIGHT = 6
 # Minimum height, so that a short outage stays visible.
-LEAST_HEIGHT = 4
+MIN_HEIGHT = 4
 
 WIDTH = 600
 HEIGHT = 200
-MOST_TICKS = 5
+MAX_TICKS = 5
 # Round values for a scale of durations, in seconds.
 DURATION_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400)
 
@@ -59,7 +59,7 @@ def day_bars(days: Sequence[DayTimes]) -> DayBars:
         for state in (State.MAJOR, State.PARTIAL, State.DEGRADED):
             seconds = day.seconds.get(state, 0)
             if seconds and foot > 0:
-                tall = min(foot, max(LEAST_HEIGHT, BAR_HEIGHT * seconds // day.known_seconds))
+                tall = min(foot, max(MIN_HEIGHT, BAR_HEIGHT * seconds // day.known_seconds))
                 trouble[state].append(f"M{place * DAY_WIDTH + DAY_WIDTH // 2} {foot}v-{tall}")
                 foot -= tall
     paths = [Path(state, "".join(parts)) for state, parts in (*base.items(), *trouble.items()) if parts]
@@ -122,9 +122,9 @@ def lines(*series: Sequence[int | None], steps: Sequence[int] = ()) -> Lines:
 
 
 def scale(most: int, *, steps: Sequence[int] = ()) -> tuple[int, tuple[Tick, ...]]:
-    """Top of the axis and round tick values up to it: the first of `steps` that needs no more than MOST_TICKS."""
-    step = next((each for each in steps if each * MOST_TICKS >= most), 1)
-    while step * MOST_TICKS < most:
+    """Top of the axis and round tick values up to it: the first of `steps` that needs no more than MAX_TICKS."""
+    step = next((each for each in steps if each * MAX_TICKS >= most), 1)
+    while step * MAX_TICKS < most:
         # 1, 2, 5, 10, 20, 50 …
         step = step * 5 // 2 if str(step).startswith("2") else step * 2
     top = max(step * -(-most // step), step)

@@ -7,7 +7,7 @@ import re
 
 import idna
 
-LONGEST_LOCAL_PART = 64
+MAX_LOCAL_PART_LENGTH = 64
 
 # A single address without name, list or quotes. Few mail servers accept other characters before the @.
 _LOCAL = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
@@ -25,7 +25,7 @@ class BadHost(ValueError):
 def canonical(address: str) -> str:
     """Normalize the address: lower case, with a Unicode domain. Raises BadLocalPart or BadHost."""
     local, _, host = address.strip().lower().rpartition("@")
-    if not _LOCAL.fullmatch(local) or len(local) > LONGEST_LOCAL_PART:
+    if not _LOCAL.fullmatch(local) or len(local) > MAX_LOCAL_PART_LENGTH:
         raise BadLocalPart(local)
     return f"{local}@{_host(host)}"
 

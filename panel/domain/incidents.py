@@ -5,7 +5,7 @@ import unicodedata
 from datetime import date
 from enum import StrEnum
 
-MOST_SLUG_LENGTH = 60
+MAX_SLUG_LENGTH = 60
 
 
 class Phase(StrEnum):
@@ -59,5 +59,5 @@ OPEN_PHASES = (Phase.INVESTIGATING, Phase.IDENTIFIED, Phase.MONITORING)
 def slug_of(title: str, *, day: date) -> str:
     """Slug of the incident's URL: its day, and the ASCII letters and digits of its title."""
     plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
-    words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:MOST_SLUG_LENGTH].strip("-")
+    words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:MAX_SLUG_LENGTH].strip("-")
     return f"{day.isoformat()}-{words or 'incident'}"

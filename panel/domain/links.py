@@ -10,7 +10,7 @@ from panel.domain import patterns, public_ip_rules
 from panel.domain.errors import BadCatalogue, BadLink
 from panel.domain.patterns import BadPattern
 
-MOST_LENGTH = 2_000
+MAX_LENGTH = 2_000
 _SCHEMES = ("https", "http")
 
 
@@ -20,8 +20,8 @@ def check_link(link: str, *, pattern: str, example: str, hint: str) -> str:
     should = f"It should look like {example}. {hint}".strip()
     if not link:
         raise BadLink(f"The link is missing. {should}")
-    if len(link) > MOST_LENGTH:
-        raise BadLink(f"The link is longer than {MOST_LENGTH:,} characters. {should}")
+    if len(link) > MAX_LENGTH:
+        raise BadLink(f"The link is longer than {MAX_LENGTH:,} characters. {should}")
     if any(sign.isspace() or not sign.isprintable() for sign in link):
         raise BadLink(f"The link has a space or an invisible character in it. {should}")
     link = canonical(link)

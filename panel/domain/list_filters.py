@@ -10,7 +10,7 @@ from panel.domain.date_range import Period, parse_day
 from panel.domain.errors import BadInput
 
 # The largest possible row id in the database.
-LARGEST_ID = 2**63 - 1
+MAX_ID = 2**63 - 1
 # For a date range without a first or last day.
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2200, 12, 31)
 
@@ -68,7 +68,7 @@ def days_of(given: Mapping[str, str], errors: dict[str, str]) -> tuple[date | No
 
 def is_row_number(text: str) -> bool:
     """Whether the text is a valid row id."""
-    return text.isascii() and text.isdigit() and len(text) <= 19 and 0 < int(text) <= LARGEST_ID
+    return text.isascii() and text.isdigit() and len(text) <= 19 and 0 < int(text) <= MAX_ID
 
 
 def _day(text: str, field: str, errors: dict[str, str]) -> date | None:

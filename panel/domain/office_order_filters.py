@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from panel.domain import order_filters
-from panel.domain.list_filters import LARGEST_ID, BadFilters
+from panel.domain.list_filters import MAX_ID, BadFilters
 from panel.domain.order_filters import OrderFilters
 
 LONGEST = 200
@@ -67,7 +67,7 @@ def parse(given: Mapping[str, str], *, queues: tuple[str, ...]) -> OfficeOrderFi
     provider, queue = given.get("provider", "").strip(), given.get("queue", "").strip()
     queue = FORMER_QUEUES.get(queue, queue)
     customer = given.get("customer", "").strip().lower()
-    if provider and not (_NUMBER.fullmatch(provider) and 0 < int(provider) <= LARGEST_ID):
+    if provider and not (_NUMBER.fullmatch(provider) and 0 < int(provider) <= MAX_ID):
         errors["provider"] = "There is no such provider. Choose one from the list."
     if queue and queue not in queues:
         errors["queue"] = "There is no such queue. Choose one from the list."

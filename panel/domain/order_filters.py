@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from panel.domain.list_filters import LARGEST_ID, BadFilters, DaysAndPage, days_of, is_row_number
+from panel.domain.list_filters import MAX_ID, BadFilters, DaysAndPage, days_of, is_row_number
 from panel.domain.status import Status, from_slug
 
-LONGEST_SEARCH = 200
+MAX_SEARCH_LENGTH = 200
 
 _ID = re.compile(r"[0-9]{1,19}", re.ASCII)
 _SLUG = re.compile(r"[a-z0-9-]{1,100}", re.ASCII)
@@ -42,7 +42,7 @@ class OrderFilters(DaysAndPage):
 def number_named(text: str, *, thing: str) -> int | None:
     """The number in `62`, `#62`, `order 62` or `Order #62`, as written on pages and in emails; None for other text."""
     found = re.fullmatch(rf"(?:{thing}\b)?\s*#?\s*({_ID.pattern})", text.strip(), re.ASCII | re.IGNORECASE)
-    return int(found[1]) if found and int(found[1]) <= LARGEST_ID else None
+    return int(found[1]) if found and int(found[1]) <= MAX_ID else None
 
 
 def parse(given: Mapping[str, str]) -> OrderFilters:
@@ -55,8 +55,8 @@ def parse(given: Mapping[str, str]) -> OrderFilters:
         errors["status"] = "There is no such status. Choose one from the list."
     if tool and not _SLUG.fullmatch(tool):
         errors["tool"] = "There is no such tool. Choose one from the list."
-    if len(search) > LONGEST_SEARCH or not search.isprintable():
-        errors["q"] = f"Search for an order number or a part of a link, {LONGEST_SEARCH} characters at most."
+    if len(search) > MAX_SEARCH_LENGTH or not search.isprintable():
+        errors["q"] = f"Search for an order number or a part of a link, {MAX_SEARCH_LENGTH} characters at most."
     first, last = days_of(given, errors)
     if after and not is_row_number(after):
         errors[""] = "There is no such page of your orders. Go to the newest ones."

@@ -10,11 +10,11 @@ import re2
 
 from panel.domain.errors import BadInput
 
-MOST_LENGTH = 500
+MAX_LENGTH = 500
 # Limits the compiled program: the longest link takes at most about 10 ms with any pattern that fits.
-_MOST_MEMORY_BYTES = 256 * 1024
+_MAX_MEMORY_BYTES = 256 * 1024
 _OPTIONS = re2.Options()
-_OPTIONS.max_mem = _MOST_MEMORY_BYTES
+_OPTIONS.max_mem = _MAX_MEMORY_BYTES
 _OPTIONS.never_capture = True
 _OPTIONS.log_errors = False
 
@@ -39,8 +39,8 @@ def matches(pattern: str, text: str) -> bool:
 @lru_cache(maxsize=10_000)
 def fault(pattern: str) -> str:
     """Why the pattern is unusable, as the end of a sentence; empty if it is usable."""
-    if len(pattern) > MOST_LENGTH:
-        return f"is longer than {MOST_LENGTH} characters"
+    if len(pattern) > MAX_LENGTH:
+        return f"is longer than {MAX_LENGTH} characters"
     try:
         _compiled(pattern)
     except re2.error as error:

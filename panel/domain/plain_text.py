@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-MOST_IN_A_LINE = 200
+MAX_IN_A_LINE = 200
 _SPACES = frozenset("\t\n\r\v\f\x85\u2028\u2029")
 # Control, format, surrogate and private-use characters. Characters unknown to this Unicode version stay.
 _HARMFUL = frozenset({"Cc", "Cf", "Cs", "Co"})
@@ -16,7 +16,7 @@ def is_storable(text: str) -> bool:
     return _NOT_STORABLE.search(text) is None
 
 
-def one_line(text: str, *, most: int = MOST_IN_A_LINE) -> str:
+def one_line(text: str, *, most: int = MAX_IN_A_LINE) -> str:
     """The text on one line with single spaces, truncated to this length."""
     line = " ".join("".join(_seen(sign) for sign in text).split())
     return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"

@@ -5,8 +5,8 @@ import re
 from panel.domain.errors import BadQuantity, QuantityTooLarge, QuantityTooSmall
 
 # These two limits keep a charge below 10¹⁸ nanos, well within a signed 64-bit integer.
-MOST_QUANTITY = 1_000_000_000
-MOST_PRICE_MICROS_PER_THOUSAND = 1_000_000_000
+MAX_QUANTITY = 1_000_000_000
+MAX_PRICE_MICROS_PER_THOUSAND = 1_000_000_000
 
 # Commas and all kinds of spaces, the same one between all groups.
 _GROUPED = re.compile(r"[1-9][0-9]{0,2}([, \u00a0\u202f\u2009\u2007])[0-9]{3}(?:\1[0-9]{3}){0,9}", re.ASCII)

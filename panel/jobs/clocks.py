@@ -15,11 +15,11 @@ from panel.services import due_times, health
 from panel.services.orders import time_rules
 
 # Smaller steps come from time synchronization.
-LEAST_STEP = timedelta(seconds=30)
+MIN_STEP = timedelta(seconds=30)
 SECONDS_AN_HOUR = 3600
 
 log = structlog.get_logger()
-clock_steps = ClockSteps(least=LEAST_STEP)
+clock_steps = ClockSteps(least=MIN_STEP)
 
 
 def check_clock() -> timedelta | None:
@@ -43,9 +43,9 @@ def check_clock() -> timedelta | None:
 
 def _why_not_believed(step: timedelta | None, *, last_sign: datetime | None, now: datetime) -> str | None:
     """Why the clock may be too far ahead to let time rules move money; None when the clock can be trusted."""
-    if step is not None and step > time_rules.MOST_STEP:
+    if step is not None and step > time_rules.MAX_STEP:
         return f"The clock was set forward by {_long(step)} while the panel ran."
-    if last_sign is not None and now - last_sign > time_rules.MOST_SILENCE:
+    if last_sign is not None and now - last_sign > time_rules.MAX_SILENCE:
         return f"No worker was seen for {_long(now - last_sign)}: the panel was off, or the clock is wrong."
     return None
 

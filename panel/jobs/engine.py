@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # Any worker may recover runs of any version: a sweep has no input except its time.
 APPLICATION_VERSION = "1"
 APPLICATION_NAME = "panel"
-MOST_THREADS = 16
+MAX_THREADS = 16
 STOP_SECONDS = 3.0
 # How soon the engine notices that its schedules were reset.
 SCHEDULES_READ_SECONDS = 5.0
@@ -41,7 +41,7 @@ def config(settings: Settings, *, executor: str) -> "DBOSConfig":
         "application_version": APPLICATION_VERSION,
         "log_level": "WARNING",
         "enable_otlp": False,
-        "max_executor_threads": MOST_THREADS,
+        "max_executor_threads": MAX_THREADS,
         "sys_db_pool_size": 5,
         "scheduler_polling_interval_sec": SCHEDULES_READ_SECONDS,
     }

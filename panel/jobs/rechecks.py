@@ -7,7 +7,7 @@ from panel.services.orders import rechecks, sync
 from panel.services.providers import health as provider_health
 
 # Batches per run: at a slow provider, open orders come first.
-MOST_BATCHES = 5
+MAX_BATCHES = 5
 
 
 def sweep(*, worker: str, wait: bool = False) -> int:
@@ -20,7 +20,7 @@ def sweep(*, worker: str, wait: bool = False) -> int:
 def serve(provider_id: int) -> int:
     """Ask this provider about some batches. An old order that it no longer knows is ignored."""
     count = 0
-    for _ in range(MOST_BATCHES):
+    for _ in range(MAX_BATCHES):
         with transaction():
             asked = rechecks.take_batch(provider_id, now=utc_now())
         if not asked:

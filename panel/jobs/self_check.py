@@ -13,7 +13,7 @@ from panel.settings import Settings
 DEADLINE_SECONDS = 8.0
 # With a query string, so that the page is rendered: pages without one may be cached.
 PAGE = "/tools?sort=price"
-MOST_BYTES = 1024 * 1024
+MAX_BYTES = 1024 * 1024
 # Set by the supervisor for everything it starts: then the site is on this machine.
 SUPERVISED = "PANEL_TETHERED"
 
@@ -33,7 +33,7 @@ def page_ms(address: str) -> int | None:
     request = urllib.request.Request(f"{address}{PAGE}", headers={"User-Agent": "panel-probe"})  # noqa: S310
     try:
         with _opener.open(request, timeout=DEADLINE_SECONDS) as answer:
-            is_whole = answer.status == http.client.OK and b"</html>" in answer.read(MOST_BYTES)
+            is_whole = answer.status == http.client.OK and b"</html>" in answer.read(MAX_BYTES)
     except (OSError, ValueError, http.client.HTTPException):
         return None
     return _since(began) if is_whole else None

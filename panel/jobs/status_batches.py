@@ -11,10 +11,10 @@ from panel.domain.provider_report import Report
 from panel.jobs.provider_calls import connect_provider
 from panel.providers.base import Ask, ProviderSilent
 
-MOST_CALLS = 64
+MAX_CALLS = 64
 # A provider that has answered nothing by then has failed as a whole; no single order is the cause.
-MOST_CALLS_UNANSWERED = 7
-MOST_SECONDS_UNANSWERED = 60.0
+MAX_CALLS_UNANSWERED = 7
+MAX_SECONDS_UNANSWERED = 60.0
 
 
 @dataclass
@@ -32,7 +32,7 @@ def ask(provider_id: int, asked: Sequence[Ask]) -> Answers:
     answers = Answers()
     began, calls = time.monotonic(), 0
     pending = deque([asked])
-    while pending and calls < MOST_CALLS:
+    while pending and calls < MAX_CALLS:
         part, provider = pending.popleft(), connect_provider(provider_id)
         if provider is None:
             break
@@ -49,7 +49,7 @@ def ask(provider_id: int, asked: Sequence[Ask]) -> Answers:
                 answers.alone.append((part[0], silence))
             else:
                 pending.extend((part[: len(part) // 2], part[len(part) // 2 :]))
-            is_late = calls >= MOST_CALLS_UNANSWERED or time.monotonic() - began > MOST_SECONDS_UNANSWERED
+            is_late = calls >= MAX_CALLS_UNANSWERED or time.monotonic() - began > MAX_SECONDS_UNANSWERED
             is_over = is_late if pending else not all(each.is_in_words for _, each in answers.alone)
             if not answers.is_answered and is_over:
                 answers.alone, answers.silence = [], silence

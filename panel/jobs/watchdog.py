@@ -16,7 +16,7 @@ from panel.clock import ClockSteps
 LOOK_SECONDS = 1.0
 # An engine run that is this late won't happen.
 LATE_SECONDS = 20.0
-LEAST_STEP = timedelta(seconds=5)
+MIN_STEP = timedelta(seconds=5)
 
 log = structlog.get_logger("panel.worker")
 
@@ -30,7 +30,7 @@ class Watchdog:
         self._run, self._restart = run, restart
         self._fired = dict.fromkeys(paces, now)
         self._ran = dict.fromkeys(paces, now)
-        self._steps = ClockSteps(least=LEAST_STEP)
+        self._steps = ClockSteps(least=MIN_STEP)
         self._is_standing_in = False
 
     def fired(self, name: str) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 FORM = "application/x-www-form-urlencoded"
 # A hundred ids of any length that orders have, with all commas escaped.
-LONGEST_BODY = 4096
+MAX_BODY_LENGTH = 4096
 # A parsed form and its answer are some 25 kB.
 MAX_FORMS = 400
 
@@ -134,7 +134,7 @@ def _plain_body(environ: "WSGIEnvironment") -> bytes | None:
     length = environ.get("CONTENT_LENGTH") or ""
     if environ.get("CONTENT_TYPE", "").partition(";")[0].strip() != FORM or environ.get("QUERY_STRING"):
         return None
-    if not (length.isascii() and length.isdigit() and int(length) <= LONGEST_BODY):
+    if not (length.isascii() and length.isdigit() and int(length) <= MAX_BODY_LENGTH):
         return None
     body: bytes = environ["wsgi.input"].read(int(length))
     environ["wsgi.input"] = BytesIO(body)

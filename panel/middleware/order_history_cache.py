@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PATH = "/orders"
 # A page is some 35 kB.
 MAX_PAGES = 300
-LONGEST_ADDRESS = 4096
+MAX_ADDRESS_LENGTH = 4096
 
 # The session cookie, the theme, and the address.
 _Key = tuple[str, str, str]
@@ -56,7 +56,7 @@ class OrderHistoryCache:
         if environ["PATH_INFO"] != PATH or environ["REQUEST_METHOD"] != "GET" or "HTTP_HX_REQUEST" in environ:
             return None
         session, address = self._sessions.cookie_of(environ), address_of(environ)
-        return (session, theme_of(environ), address) if session and len(address) <= LONGEST_ADDRESS else None
+        return (session, theme_of(environ), address) if session and len(address) <= MAX_ADDRESS_LENGTH else None
 
     def _versions_of(self, environ: "WSGIEnvironment", _key: _Key) -> SignedIn | None:
         return self._sessions.signed_in(environ)

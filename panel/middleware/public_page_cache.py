@@ -64,8 +64,8 @@ PAGES = frozenset(
 MAX_PAGES = 2_000
 # Each read hands the interpreter's lock to another thread: one per request would halve the throughput.
 VERSIONS_MAX_AGE_SECONDS = 0.05
-LONGEST_PATH = 250
-LONGEST_ACCEPT_ENCODING = 256
+MAX_PATH_LENGTH = 250
+MAX_ACCEPT_ENCODING_LENGTH = 256
 
 BROTLI_QUALITY = 9
 VARY = ("Vary", "Accept-Encoding, Cookie")
@@ -156,7 +156,7 @@ class PublicPageCache:
         ):
             return None
         path = environ["PATH_INFO"]
-        return (path, theme_of(environ)) if len(path) <= LONGEST_PATH and self._is_public(path) else None
+        return (path, theme_of(environ)) if len(path) <= MAX_PATH_LENGTH and self._is_public(path) else None
 
     def _matches_public_page(self, path: str) -> bool:
         if not is_plain_path(path):
@@ -186,7 +186,7 @@ class PublicPageCache:
 
 def encoding_for(accepted: str) -> str:
     """Content negotiation: the best encoding that an Accept-Encoding header allows, `br`, `gzip` or empty."""
-    return _encoding_for(accepted) if len(accepted) <= LONGEST_ACCEPT_ENCODING else ""
+    return _encoding_for(accepted) if len(accepted) <= MAX_ACCEPT_ENCODING_LENGTH else ""
 
 
 @lru_cache(maxsize=1024)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 MAX_COOKIES = 10_000
-LONGEST_COOKIE = 4096
+MAX_COOKIE_LENGTH = 4096
 _OUR_COOKIE = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -75,7 +75,7 @@ class SessionLookup:
     def _verify(self, cookie: str) -> tuple[str, str]:
         """The session token in this cookie, and its hash. Raises BadSignature."""
         # A signature is also valid with foreign characters in between, but we never send such a cookie.
-        if len(cookie) > LONGEST_COOKIE or _OUR_COOKIE.fullmatch(cookie) is None:
+        if len(cookie) > MAX_COOKIE_LENGTH or _OUR_COOKIE.fullmatch(cookie) is None:
             raise BadSignature("not a cookie of ours")
         token = self._serializer.loads(cookie).get(TOKEN_KEY)
         if not isinstance(token, str):

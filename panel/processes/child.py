@@ -12,7 +12,7 @@ from panel.processes.parent_death import SUPERVISED, die_with_parent
 from panel.settings import ROOT
 
 FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 5.0
+MAX_PAUSE_SECONDS = 5.0
 # A child that has run this long is restarted without back-off.
 HEALTHY_SECONDS = 10.0
 
@@ -46,7 +46,7 @@ def keep_alive(child: Child, *, say: Callable[[str], None]) -> None:
         return
     _end_group(child.process.pid, signal.SIGKILL)
     lived_well = now - child.started_at >= HEALTHY_SECONDS
-    child.pause_seconds = FIRST_PAUSE_SECONDS if lived_well else min(child.pause_seconds * 2, LONGEST_PAUSE_SECONDS)
+    child.pause_seconds = FIRST_PAUSE_SECONDS if lived_well else min(child.pause_seconds * 2, MAX_PAUSE_SECONDS)
     child.process = None
     child.start_again_at = now + child.pause_seconds
     say(f"The {child.name} ended ({_why(code)}); it starts again.")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from panel.security import HEADERS, LARGEST_BODY_BYTES, network_of
+from panel.security import HEADERS, MAX_BODY_BYTES, network_of
 
 BUSY = (
     "503 Service Unavailable",
@@ -77,11 +77,11 @@ def _receive(environ: WSGIEnvironment) -> bool:
     """Read the whole body, at most one byte beyond the limit. Whether its length matched the header."""
     announced = environ.get("CONTENT_LENGTH", "")
     length = int(announced) if announced.isdecimal() else None
-    if length is not None and length > LARGEST_BODY_BYTES:
+    if length is not None and length > MAX_BODY_BYTES:
         environ["wsgi.input"] = io.BytesIO()  # Rejected later because of its length.
         return True
     try:
-        body = environ["wsgi.input"].read(length if length is not None else LARGEST_BODY_BYTES + 1)
+        body = environ["wsgi.input"].read(length if length is not None else MAX_BODY_BYTES + 1)
     except OSError:
         return False
     environ["wsgi.input"] = io.BytesIO(body)

@@ -35,7 +35,7 @@ HUB_TARGET = "panel.hub.process:application"
 # Open connections of the hub (`panel/hub/streams.py`), with some left for those that are refused.
 MAX_STREAMS = 21_000
 # Open connections per web process; more wait in the backlog.
-MOST_CONNECTIONS = 4096
+MAX_CONNECTIONS = 4096
 # Granian's shutdown timeout for its workers: shorter than ours for Granian.
 WEB_STOP_SECONDS = 3
 
@@ -156,7 +156,7 @@ def web_command(settings: Settings) -> list[str]:
         "--workers": str(settings.web_workers),
         "--blocking-threads": str(BLOCKING_THREADS),
         "--backlog": str(BACKLOG),
-        "--backpressure": str(MOST_CONNECTIONS),
+        "--backpressure": str(MAX_CONNECTIONS),
         "--workers-kill-timeout": str(WEB_STOP_SECONDS),
         "--log-level": "error",
     }

@@ -18,11 +18,11 @@ from panel.domain.errors import BadInput
 from panel.domain.public_ip_rules import Pairs
 from panel.providers.http import CONNECT_SECONDS, tls
 
-MOST_BYTES = 64 * 1024
+MAX_BYTES = 64 * 1024
 KEPT_SIGNS = 200
-MOST_ADDRESSES = 4
+MAX_ADDRESSES = 4
 # After the deadline the call still gets a moment to fail with its own error.
-LEAST_SECONDS = 0.001
+MIN_SECONDS = 0.001
 
 # The same text for every connection failure: details would let a customer scan internal machines.
 NO_CONNECTION = (
@@ -71,7 +71,7 @@ def post(
     ends = time.monotonic() + timeout_seconds
     sent = _ByteWatch()
     target = find_target(url, timeout_seconds=timeout_seconds, test_hosts=test_hosts, resolver=resolver)
-    left = max(ends - time.monotonic(), LEAST_SECONDS)
+    left = max(ends - time.monotonic(), MIN_SECONDS)
     try:
         return asyncio.run(asyncio.wait_for(_call(target, body, dict(headers), left, sent), left))
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as error:
@@ -97,7 +97,7 @@ def find_target(url: str, *, timeout_seconds: float, test_hosts: Pairs, resolver
     passed = tuple(address for address in judged if address is not None)
     if not passed or len(passed) != len(judged):
         raise NotReached(NO_CONNECTION)
-    return Target(parsed, passed[:MOST_ADDRESSES])
+    return Target(parsed, passed[:MAX_ADDRESSES])
 
 
 def _resolved(host: str, port: int, *, resolver: Resolver, timeout_seconds: float) -> Sequence[str]:
@@ -161,7 +161,7 @@ async def _send(client: httpx.AsyncClient, request: httpx.Request) -> HttpAnswer
         read = bytearray()
         async for piece in answer.aiter_raw():
             read += piece
-            if len(read) > MOST_BYTES:
+            if len(read) > MAX_BYTES:
                 break
     finally:
         await answer.aclose()

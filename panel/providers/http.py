@@ -21,15 +21,15 @@ from urllib.parse import urlsplit
 import httpx
 
 MEBIBYTE = 1024 * 1024
-MOST_BYTES = MEBIBYTE
-MOST_DIGITS = 40
+MAX_BYTES = MEBIBYTE
+MAX_DIGITS = 40
 OK = range(200, 300)
 # A byte-order mark and JSON white space.
 BEFORE_JSON = "\ufeff \t\r\n"
 CONNECT_SECONDS = 5.0
 # Extra wait beyond the deadline, in case the event loop is busy.
 GRACE_SECONDS = 1.0
-MOST_LOOKUPS = 64
+MAX_LOOKUPS = 64
 
 
 class CallFailed(Exception):
@@ -79,7 +79,7 @@ class _Unusable(Exception):
     """A response or address that is rejected, with the reason."""
 
 
-def post(url: str, fields: Mapping[str, str], *, timeout_seconds: float, most_bytes: int = MOST_BYTES) -> Any:
+def post(url: str, fields: Mapping[str, str], *, timeout_seconds: float, most_bytes: int = MAX_BYTES) -> Any:
     """POST a form and return the parsed JSON of any 2xx response. Raises CallFailed otherwise."""
     sent = _Sent(before=time.monotonic() + timeout_seconds)
     calling = asyncio.wait_for(_call(url, dict(fields), sent, timeout_seconds, most_bytes), timeout_seconds)
@@ -102,7 +102,7 @@ def post(url: str, fields: Mapping[str, str], *, timeout_seconds: float, most_by
 def _loop(_process: int) -> asyncio.AbstractEventLoop:
     """Event loop for all calls of this process. Unlike one loop per call, it never waits for a slow look-up to end."""
     loop = asyncio.new_event_loop()
-    loop.set_default_executor(ThreadPoolExecutor(MOST_LOOKUPS, thread_name_prefix="look-up"))
+    loop.set_default_executor(ThreadPoolExecutor(MAX_LOOKUPS, thread_name_prefix="look-up"))
     threading.Thread(target=loop.run_forever, name="provider-calls", daemon=True).start()
     return loop
 
@@ -191,9 +191,9 @@ def _parse(body: bytes) -> Any:
 
 
 def _whole(digits: str) -> object:
-    return int(digits) if len(digits) <= MOST_DIGITS else _text(digits)
+    return int(digits) if len(digits) <= MAX_DIGITS else _text(digits)
 
 
 def _text(sign: str) -> str:
     """Fractional numbers stay text, so that no count is ever read from them."""
-    return sign[:MOST_DIGITS]
+    return sign[:MAX_DIGITS]

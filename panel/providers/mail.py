@@ -27,7 +27,7 @@ from panel.settings import MailServer, Settings
 CONNECT_SECONDS = 10.0
 # Deadline of each step (connecting with log-in, then each mail), however slowly the server answers.
 DEADLINE_SECONDS = 30.0
-LONGEST_LINE = 900
+MAX_LINE_LENGTH = 900
 CLOSING_SECONDS = 0.1
 _REFUSED_FOR_GOOD = range(500, 600)
 
@@ -103,7 +103,7 @@ def message(mail: OutgoingMail, *, settings: Settings) -> EmailMessage:
         made["List-Unsubscribe"] = f"<{mail.unsubscribe_url}>"
         made["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     lines = mail.text.splitlines()
-    is_simple = mail.text.isascii() and max(map(len, lines), default=0) <= LONGEST_LINE
+    is_simple = mail.text.isascii() and max(map(len, lines), default=0) <= MAX_LINE_LENGTH
     made.set_content(mail.text, cte="7bit" if is_simple else "quoted-printable")
     return made
 

@@ -21,7 +21,7 @@ from panel.providers.refusals import (
 )
 
 # A catalogue of more than 10,000 services is one response.
-MOST_BYTES_OF_SERVICES = 16 * http.MEBIBYTE
+MAX_BYTES_OF_SERVICES = 16 * http.MEBIBYTE
 TIMES_AS_LONG_FOR_SERVICES = 3
 
 
@@ -79,7 +79,7 @@ class PanelApi:
             "services",
             {},
             timeout_seconds=TIMES_AS_LONG_FOR_SERVICES * self.timeout_seconds,
-            most_bytes=MOST_BYTES_OF_SERVICES,
+            most_bytes=MAX_BYTES_OF_SERVICES,
         )
         if not isinstance(answer, list) or not answer:
             raise ProviderSilent(f"the provider's catalogue is empty or no list: {shorten(answer)}")

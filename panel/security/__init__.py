@@ -25,8 +25,8 @@ from panel.security.request_checks import SAFE_METHODS, check_fields, require_on
 from panel.security.request_identity import MADE_FOR, VISITOR, cookies_of
 from panel.settings import Settings
 
-LARGEST_BODY_BYTES = 1024 * 1024
-MOST_FORM_PARTS = 200
+MAX_BODY_BYTES = 1024 * 1024
+MAX_FORM_PARTS = 200
 REQUESTS_A_MINUTE = 1200
 # Called by programs with an API key and no cookie.
 API_PATHS = ("/api/v2", "/api/v2/")
@@ -69,9 +69,9 @@ def init_app(app: Flask) -> None:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.is_https,
         SESSION_COOKIE_PATH="/",
-        MAX_CONTENT_LENGTH=LARGEST_BODY_BYTES,
-        MAX_FORM_MEMORY_SIZE=LARGEST_BODY_BYTES,
-        MAX_FORM_PARTS=MOST_FORM_PARTS,
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
+        MAX_FORM_PARTS=MAX_FORM_PARTS,
         PREFERRED_URL_SCHEME="https" if settings.is_https else "http",
         # The token lives as long as the session. The origin is checked below, with or without https.
         WTF_CSRF_TIME_LIMIT=None,

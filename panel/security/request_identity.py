@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 THEME_COOKIE = "theme"
 THEMES = frozenset({"light", "dark"})
 # Longer headers are not cached, which bounds the memory.
-LONGEST_REMEMBERED = 2048
+MAX_REMEMBERED_LENGTH = 2048
 
 # Key in the WSGI environ where Flask stores whom the response was made for: the session token of a logged-in
 # user, or VISITOR if neither a session nor a user was involved. Responses without it are not cached.
@@ -27,7 +27,7 @@ VISITOR = ""
 def cookies_of(environ: "WSGIEnvironment") -> Mapping[str, str]:
     """The cookies as in `flask.request.cookies`: the first of two with the same name."""
     header: str = environ.get("HTTP_COOKIE", "")
-    return _remembered(header) if len(header) <= LONGEST_REMEMBERED else _parsed(header)
+    return _remembered(header) if len(header) <= MAX_REMEMBERED_LENGTH else _parsed(header)
 
 
 def theme_of(environ: "WSGIEnvironment") -> str:

@@ -6,14 +6,14 @@ from panel.db import db
 from panel.domain.errors import BadInput
 from panel.models import AuditLogEntry
 
-MOST_REASON_LENGTH = 200
+MAX_REASON_LENGTH = 200
 
 
 def checked_reason(typed: str) -> str:
     """Validate an operator's reason. Raises BadInput."""
     reason = typed.strip()
-    if not reason or len(reason) > MOST_REASON_LENGTH or not reason.isprintable():
-        raise BadInput(f"Write a reason of 1 to {MOST_REASON_LENGTH} characters on one line.", field="reason")
+    if not reason or len(reason) > MAX_REASON_LENGTH or not reason.isprintable():
+        raise BadInput(f"Write a reason of 1 to {MAX_REASON_LENGTH} characters on one line.", field="reason")
     return reason
 
 

@@ -18,7 +18,7 @@ from panel.services import test_orders
 
 WINDOW = timedelta(days=30)
 NEWEST_ORDERS = 20_000
-LEAST_SAMPLE = 20
+MIN_SAMPLE = 20
 MAX_AGE = timedelta(minutes=1)
 CACHED_AS = "delivery times"
 
@@ -132,7 +132,7 @@ def time_of_refills(*, now: datetime) -> Measure | None:
 def share_completed(*, now: datetime) -> Share | None:
     """Share of Completed orders among those that ended in the window; None if there are too few."""
     orders = _ended_orders(now=now)
-    if len(orders) < LEAST_SAMPLE:
+    if len(orders) < MIN_SAMPLE:
         return None
     return Share(completed=sum(order.completed_at is not None for order in orders), ended=len(orders))
 
@@ -140,7 +140,7 @@ def share_completed(*, now: datetime) -> Share | None:
 def returns(*, now: datetime) -> Returns | None:
     """Share of full refunds among the orders in the window with a refund due; None if there are too few."""
     ended = [order for order in _ended_orders(now=now) if Status(order.status).is_final]
-    if len(ended) < LEAST_SAMPLE:
+    if len(ended) < MIN_SAMPLE:
         return None
     return Returns(
         in_full=sum(order.returned_nanos >= order.due_nanos for order in ended),
@@ -178,7 +178,7 @@ def measure(durations: Iterable[int]) -> Measure | None:
     # A negative duration means the clock was set back in between.
     seconds = sorted(each for each in durations if each >= 0)
     count = len(seconds)
-    if count < LEAST_SAMPLE:
+    if count < MIN_SAMPLE:
         return None
     median, p90 = median_and_p90(seconds)
     return Measure(median_seconds=median, p90_seconds=p90, sample=count)

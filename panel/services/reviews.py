@@ -8,8 +8,8 @@ from sqlalchemy import func, select, update
 from panel.db import db, execute_write, table_of, upsert
 from panel.models import Review
 
-MOST_REPORTS = 20
-NO_MORE = f"These are {MOST_REPORTS} for this order; further ones are not listed."
+MAX_REPORTS = 20
+NO_MORE = f"These are {MAX_REPORTS} for this order; further ones are not listed."
 
 
 def open_review(
@@ -46,13 +46,13 @@ def open_report(
     raw: str,
     now: datetime,
 ) -> bool:
-    """As `open_review`, for provider texts that keep changing: at most MOST_REPORTS of a kind per order."""
+    """As `open_review`, for provider texts that keep changing: at most MAX_REPORTS of a kind per order."""
     mine = select(func.count()).select_from(Review).where(Review.kind == kind, Review.order_id == order_id)
     known = db.session.scalar(mine) or 0
-    if known >= MOST_REPORTS:
+    if known >= MAX_REPORTS:
         return False
     is_new = open_review(kind, order_id=order_id, provider_id=provider_id, text=text, raw=raw, now=now)
-    if is_new and known + 1 == MOST_REPORTS:
+    if is_new and known + 1 == MAX_REPORTS:
         last = select(func.max(Review.id)).where(Review.kind == kind, Review.order_id == order_id).scalar_subquery()
         db.session.execute(update(Review).where(Review.id == last).values(text=f"{text} {NO_MORE}"))
     return is_new

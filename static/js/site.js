@@ -1,7 +1,7 @@
 // For pages with forms or something to copy: show/hide password, a busy state while a form is being submitted, copy buttons.
 // All of it works without this script: the server accepts a form once.
 
-const LONGEST_BUSY_MS = 10000;
+const MAX_BUSY_MS_LENGTH = 10000;
 const busy = new Map();
 
 function letGo(form) {
@@ -22,7 +22,7 @@ document.addEventListener("submit", (event) => {
   button.style.minInlineSize = `${button.offsetWidth}px`;
   button.textContent = button.dataset.busy;
   button.setAttribute("aria-disabled", "true");
-  busy.set(form, { button, words, timer: setTimeout(() => letGo(form), LONGEST_BUSY_MS) });
+  busy.set(form, { button, words, timer: setTimeout(() => letGo(form), MAX_BUSY_MS_LENGTH) });
 });
 
 // Restored from the back/forward cache.

@@ -157,7 +157,7 @@ def test_form_with_errors_comes_back_as_it_was_typed(client: FlaskClient, custom
 
 def test_eleventh_ticket_of_an_hour_is_a_429_with_the_form_as_typed(client: FlaskClient, customer: User) -> None:
     signed_in(client, customer)
-    for _ in range(limits.MOST_NEW_TICKETS):
+    for _ in range(limits.MAX_NEW_TICKETS):
         assert client.post("/tickets", data=form()).status_code == 303
 
     answer = client.post("/tickets", data=form(text="One too many"))

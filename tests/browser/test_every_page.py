@@ -17,11 +17,11 @@ from tests.support.servers import Panel, running_panel
 
 NARROW = {"width": 320, "height": 640}
 # Of a page and all that it loads: for visitors as it is before it is zipped, for others as it is sent.
-MOST_BYTES = {"visitor": ("decodedBodySize", 40_000), "customer": ("encodedBodySize", 80_000)}
+MAX_BYTES = {"visitor": ("decodedBodySize", 40_000), "customer": ("encodedBodySize", 80_000)}
 # Bytes and requests of the two pages that need more; DECISIONS says why.
 LARGER = {("visitor", "/"): (44_000, 6), ("visitor", "/api"): (54_000, 5)}
-MOST_BYTES["operator"] = MOST_BYTES["customer"]
-MOST_REQUESTS = {"visitor": 5, "customer": 8, "operator": 8}
+MAX_BYTES["operator"] = MAX_BYTES["customer"]
+MAX_REQUESTS = {"visitor": 5, "customer": 8, "operator": 8}
 LOADED = """(size) => {
     const all = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
     // The browser does not always tell of the icon.
@@ -178,9 +178,9 @@ def _sent(page: Page, action: str, typed: dict[str, str], role: str) -> list[str
 def _problems(page: Page, path: str, role: str) -> list[str]:
     """What is wrong with the page that is open."""
     page.emulate_media(color_scheme="light")
-    size, most = MOST_BYTES[role]
+    size, most = MAX_BYTES[role]
     loaded, requests = page.evaluate(LOADED, size)
-    most, most_requests = LARGER.get((role, path), (most, MOST_REQUESTS[role]))
+    most, most_requests = LARGER.get((role, path), (most, MAX_REQUESTS[role]))
     large = [f"{path}: {loaded} bytes"] if loaded > most else []
     many = [f"{path}: {requests} requests"] if requests > most_requests else []
     width = page.evaluate("document.documentElement.scrollWidth")

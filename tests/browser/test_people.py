@@ -27,7 +27,7 @@ FOCUS = """() => {
         seen: box.height > 0 && y >= 0 && y <= innerHeight && (top === here || here.contains(top)),
     };
 }"""
-MOST_PRESSES = 120
+MAX_PRESSES = 120
 PAGE = re.compile(rb"/Type\s*/Page\b")
 
 
@@ -45,7 +45,7 @@ def test_tab_goes_through_the_page_in_its_order_and_is_seen_at_each_stop(tabs: T
     stops = page.evaluate(STOPS)
 
     reached = [_next_stop(page)]
-    while reached[-1]["stop"] != stops[-1] and len(reached) < MOST_PRESSES:
+    while reached[-1]["stop"] != stops[-1] and len(reached) < MAX_PRESSES:
         reached.append(_next_stop(page))
 
     assert len(stops) > 10

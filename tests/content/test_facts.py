@@ -69,7 +69,7 @@ def accounted(path: str, settings: Settings) -> set[str]:
     """Every number that the page may show, each computed from what holds."""
     facts = " ".join(facts_for_prose(settings).values())
     numbers = set(NUMBER.findall(facts)) | set(NUMBER.findall(WCAG)) | {PRICED_PER}
-    numbers |= {str(delivery_times.WINDOW.days), str(delivery_times.LEAST_SAMPLE), f"{delivery_times.NEWEST_ORDERS:,}"}
+    numbers |= {str(delivery_times.WINDOW.days), str(delivery_times.MIN_SAMPLE), f"{delivery_times.NEWEST_ORDERS:,}"}
     for status, text in help_pages.texts().statuses.items():
         if path in ("/order-statuses", f"/order-statuses/{status.slug}"):
             worked = worked_sum(status, remains=text.keys.remains)

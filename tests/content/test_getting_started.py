@@ -44,9 +44,9 @@ def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Rea
 
     # 1. Create an account: logged in at once, with nothing on the balance.
     reader.follow("Sign up", step="create-an-account")
-    reader.press("Create account", email=EMAIL, password="x" * (users.SHORTEST_PASSWORD - 1))
-    assert reader.status == 422 and str(users.SHORTEST_PASSWORD) in reader.words
-    reader.press("Create account", email=EMAIL, password="walks in by herself"[: users.SHORTEST_PASSWORD])
+    reader.press("Create account", email=EMAIL, password="x" * (users.MIN_PASSWORD_LENGTH - 1))
+    assert reader.status == 422 and str(users.MIN_PASSWORD_LENGTH) in reader.words
+    reader.press("Create account", email=EMAIL, password="walks in by herself"[: users.MIN_PASSWORD_LENGTH])
     assert reader.status == 200 and "Log out" in reader.words
     assert f"Balance {money.shown(0)}" in reader.words.replace("\xa0", " ")
 
@@ -55,15 +55,15 @@ def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Rea
     reader.follow("Add funds", step="add-funds")
     reader.press("Continue to payment", amount="0.99")
     assert reader.status == 422
-    reader.press("Continue to payment", amount=money.plain(deposits.LEAST_NANOS))
+    reader.press("Continue to payment", amount=money.plain(deposits.MIN_NANOS))
     reader.open("/balance/add")
     reference = deposits.open_requests(customer().id)[0].reference
     assert reference in reader.words and ledger.balance_nanos(customer().id) == 0
     with transaction():
-        deposits.confirm(reference, amount_nanos=5 * deposits.LEAST_NANOS, note="Arrived.", now=utc_now())
+        deposits.confirm(reference, amount_nanos=5 * deposits.MIN_NANOS, note="Arrived.", now=utc_now())
     reader.open(GUIDE)
     reader.follow("balance", step="add-funds")
-    assert "Added" in reader.words and money.shown(5 * deposits.LEAST_NANOS) in reader.words
+    assert "Added" in reader.words and money.shown(5 * deposits.MIN_NANOS) in reader.words
 
     # 3. Choose a tool: its page says what is delivered, the price, the limits, refill and cancel.
     reader.open(GUIDE)
@@ -89,7 +89,7 @@ def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Rea
     reader.open(f"/orders/new?tool={tool.slug}")
     reader.press("Check your order", tool=tool.slug, link=tool.link_example, quantity="1000")
     assert "Balance now" in reader.words and "Balance after" in reader.words
-    assert ledger.balance_nanos(customer().id) == 5 * deposits.LEAST_NANOS
+    assert ledger.balance_nanos(customer().id) == 5 * deposits.MIN_NANOS
 
     # 6. Place the order: the button says the sum, and a second press buys nothing.
     checked = reader.page
@@ -99,7 +99,7 @@ def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Rea
     assert re.fullmatch(r"/orders/\d+", first) and f"#{first.rpartition('/')[2]}" in reader.words
     reader.page = checked
     reader.press("Place order for")
-    assert ledger.balance_nanos(customer().id) == 5 * deposits.LEAST_NANOS - tool.charge_nanos(1000)
+    assert ledger.balance_nanos(customer().id) == 5 * deposits.MIN_NANOS - tool.charge_nanos(1000)
 
     # 7. Watch it: it stands in the history, and what could not be delivered is back by itself.
     order = db.session.execute(select(Order)).scalar_one()
@@ -108,7 +108,7 @@ def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Rea
     reader.open(GUIDE)
     reader.follow("your orders", step="watch-it")
     assert Status.PARTIAL.label in reader.words and f"#{reload(order).id}" in reader.words.replace("Order ", "#")
-    assert ledger.balance_nanos(customer().id) == 5 * deposits.LEAST_NANOS - tool.charge_nanos(600)
+    assert ledger.balance_nanos(customer().id) == 5 * deposits.MIN_NANOS - tool.charge_nanos(600)
     reader.open(GUIDE)
     reader.follow("what the status means", step="watch-it")
     assert reader.status == 200

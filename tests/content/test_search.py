@@ -10,7 +10,7 @@ from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.status import Status
 from panel.services.catalogue import tools
-from panel.services.help.search import LONGEST_QUERY, MOST_HITS, Document, Index
+from panel.services.help.search import MAX_HITS, MAX_QUERY_LENGTH, Document, Index
 from tests.content.pages import main_of, words
 from tests.support.factories import a_customer, a_tool, new_terms, signed_in
 
@@ -93,7 +93,7 @@ def test_an_endless_question_is_cut_and_answered(client: FlaskClient) -> None:
     answer = client.get("/search", query_string={"q": "partial " * 5_000})
 
     assert answer.status_code == 200
-    assert len(re.search(r'name="q"[^>]*value="([^"]*)"', answer.text)[1]) <= LONGEST_QUERY
+    assert len(re.search(r'name="q"[^>]*value="([^"]*)"', answer.text)[1]) <= MAX_QUERY_LENGTH
 
 
 def test_a_missing_page_offers_the_search(client: FlaskClient) -> None:
@@ -124,11 +124,11 @@ def test_a_long_text_is_shown_around_the_first_word() -> None:
 def test_no_more_than_a_page_of_places_is_shown() -> None:
     index = Index([Document(f"/{number}", "Help", "Same", "Same words.") for number in range(100)])
 
-    assert len(index.find("same")) == MOST_HITS
+    assert len(index.find("same")) == MAX_HITS
 
 
 def test_page_says_how_many_results_there_are(client: FlaskClient) -> None:
     few, many = words(client.get("/search?q=cookies").text), words(client.get("/search?q=order").text)
 
     assert re.search(r"\b\d+ results? for “cookies”", few)
-    assert f"{MOST_HITS} best results for “order”" in many
+    assert f"{MAX_HITS} best results for “order”" in many

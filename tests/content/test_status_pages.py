@@ -11,8 +11,8 @@ from panel.domain.status import Status
 from panel.settings import ROOT
 from tests.content.pages import main_of, page
 
-LEAST_WORDS = 250
-MOST_SHARED_WORDS = 8
+MIN_WORDS = 250
+MAX_SHARED_WORDS = 8
 FOLDER = ROOT / "content" / "statuses"
 WORD = re.compile(r"[\w’'-]+")
 
@@ -25,12 +25,12 @@ def prose(path: Path) -> str:
 
 def sentences(text: str) -> set[tuple[str, ...]]:
     found = {tuple(WORD.findall(sentence.lower())) for sentence in re.split(r"(?<=[.?:])\s+", text)}
-    return {sentence for sentence in found if len(sentence) > MOST_SHARED_WORDS}
+    return {sentence for sentence in found if len(sentence) > MAX_SHARED_WORDS}
 
 
 @pytest.mark.parametrize("status", Status)
 def test_status_page_has_prose_of_its_own(status: Status) -> None:
-    assert len(WORD.findall(prose(FOLDER / f"{status}.md"))) >= LEAST_WORDS
+    assert len(WORD.findall(prose(FOLDER / f"{status}.md"))) >= MIN_WORDS
 
 
 def test_no_sentence_stands_on_two_status_pages() -> None:

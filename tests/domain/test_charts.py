@@ -62,7 +62,7 @@ def test_columns_stand_on_the_line_and_rise_with_their_values(values: list[int])
     assert all(bool(column.height) == bool(value) for column, value in zip(chart.columns, values, strict=True))
     assert chart.columns[-1].x + chart.columns[-1].width <= charts.WIDTH
     assert chart.ticks[0].value == 0 and chart.ticks[-1].value >= max(values)
-    assert len(chart.ticks) <= charts.MOST_TICKS + 1
+    assert len(chart.ticks) <= charts.MAX_TICKS + 1
 
 
 def test_scale_has_round_steps() -> None:

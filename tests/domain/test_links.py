@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panel.domain.errors import BadCatalogue, BadLink
-from panel.domain.links import MOST_LENGTH, canonical, check_link, check_rule, is_web_link
+from panel.domain.links import MAX_LENGTH, canonical, check_link, check_rule, is_web_link
 from tests.support.time_limit import run_in_subprocess
 
 PATTERN = r"https://example\.com/[a-z0-9-]+"
@@ -26,7 +26,7 @@ def test_link_of_the_right_form_passes_without_the_spaces_around_it() -> None:
     [
         ("", "missing"),
         ("   ", "missing"),
-        (f"https://example.com/{'a' * MOST_LENGTH}", "longer than 2,000"),
+        (f"https://example.com/{'a' * MAX_LENGTH}", "longer than 2,000"),
         ("https://example.com/my page", "space"),
         ("https://example.com/my\u200bpage", "invisible"),
         ("https://example.com/my\u202epage", "invisible"),

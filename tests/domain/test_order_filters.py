@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.domain.list_filters import LARGEST_ID, BadFilters
+from panel.domain.list_filters import MAX_ID, BadFilters
 from panel.domain.order_filters import OrderFilters, parse
 from panel.domain.status import Status
 
@@ -19,7 +19,7 @@ filters = st.builds(
     search=st.text(max_size=50).map(str.strip).filter(str.isprintable),
     first=days,
     last=days,
-    after=st.none() | st.integers(1, LARGEST_ID),
+    after=st.none() | st.integers(1, MAX_ID),
 ).filter(lambda made: not (made.first and made.last and made.first > made.last))
 
 
@@ -58,7 +58,7 @@ def test_what_cannot_be_read_is_a_message_at_its_field(name: str, value: str) ->
     assert set(refused.value.errors) == {name}
 
 
-@pytest.mark.parametrize("after", ["0", "-1", "1.5", "1e3", "９", str(LARGEST_ID + 1), "x"])
+@pytest.mark.parametrize("after", ["0", "-1", "1.5", "1e3", "９", str(MAX_ID + 1), "x"])
 def test_a_page_that_cannot_be_is_refused(after: str) -> None:
     with pytest.raises(BadFilters) as refused:
         parse({"after": after})
@@ -74,7 +74,7 @@ def test_days_in_the_wrong_order_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("search", "order_id"), [("12", 12), ("#12", 12), ("12a", None), ("１２", None), (str(LARGEST_ID + 1), None)]
+    ("search", "order_id"), [("12", 12), ("#12", 12), ("12a", None), ("１２", None), (str(MAX_ID + 1), None)]
 )
 def test_a_search_for_digits_names_an_order(search: str, order_id: int | None) -> None:
     assert OrderFilters(search=search).order_id == order_id

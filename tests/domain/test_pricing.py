@@ -9,8 +9,8 @@ from panel.domain.errors import BadQuantity, QuantityTooLarge, QuantityTooSmall
 
 
 @given(
-    st.integers(1, pricing.MOST_QUANTITY),
-    st.integers(1, pricing.MOST_PRICE_MICROS_PER_THOUSAND),
+    st.integers(1, pricing.MAX_QUANTITY),
+    st.integers(1, pricing.MAX_PRICE_MICROS_PER_THOUSAND),
 )
 def test_charge_of_any_order_fits_a_64_bit_column(quantity: int, price: int) -> None:
     charge = pricing.charge_nanos(quantity=quantity, price_micros_per_thousand=price)
@@ -89,7 +89,7 @@ def test_any_text_is_a_number_or_refused_and_never_a_crash(text: str) -> None:
 SEPARATORS = [",", " ", "\u00a0", "\u202f", "\u2009", "\u2007"]
 
 
-@given(st.integers(0, pricing.MOST_QUANTITY), st.sampled_from(SEPARATORS), st.sampled_from(["", " ", "\n"]))
+@given(st.integers(0, pricing.MAX_QUANTITY), st.sampled_from(SEPARATORS), st.sampled_from(["", " ", "\n"]))
 def test_quantity_with_one_kind_of_thousands_separator_is_read_exactly(
     quantity: int, separator: str, around: str
 ) -> None:

@@ -8,8 +8,8 @@ from panel.domain import money, pricing
 from panel.domain.settlement import settle
 from panel.domain.status import Status
 
-QUANTITY = st.integers(1, pricing.MOST_QUANTITY)
-PRICE = st.integers(1, pricing.MOST_PRICE_MICROS_PER_THOUSAND)
+QUANTITY = st.integers(1, pricing.MAX_QUANTITY)
+PRICE = st.integers(1, pricing.MAX_PRICE_MICROS_PER_THOUSAND)
 
 
 @given(st.sampled_from(Status), QUANTITY, PRICE, st.data())

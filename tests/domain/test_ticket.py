@@ -3,7 +3,14 @@
 import pytest
 
 from panel.domain.errors import BadInput
-from panel.domain.ticket import LONGEST_SUBJECT, LONGEST_TEXT, TicketKind, TicketState, checked_subject, checked_text
+from panel.domain.ticket import (
+    MAX_SUBJECT_LENGTH,
+    MAX_TEXT_LENGTH,
+    TicketKind,
+    TicketState,
+    checked_subject,
+    checked_text,
+)
 
 
 def test_lines_end_alike_and_what_stands_around_is_dropped() -> None:
@@ -20,7 +27,7 @@ def test_lines_end_alike_and_what_stands_around_is_dropped() -> None:
         "שלום \u202e abc",
         "👩\u200d🚀 moved",
         "a\tb",
-        "x" * LONGEST_TEXT,
+        "x" * MAX_TEXT_LENGTH,
     ],
 )
 def test_odd_but_readable_text_is_kept_as_it_is(text: str) -> None:
@@ -44,14 +51,16 @@ def test_nothing_written_is_refused(typed: str) -> None:
 
 
 def test_length_is_counted_as_the_browser_counts_it() -> None:
-    longest = "\r\n".join(["x" * 99] * (LONGEST_TEXT // 100)) + "x"
+    longest = "\r\n".join(["x" * 99] * (MAX_TEXT_LENGTH // 100)) + "x"
 
-    assert len(checked_text(longest)) == LONGEST_TEXT
+    assert len(checked_text(longest)) == MAX_TEXT_LENGTH
     with pytest.raises(BadInput, match="5,001 characters"):
         checked_text(longest + "x")
 
 
-@pytest.mark.parametrize("typed", ["one\ntwo", "one\x00", "one\u202etwo", "one\u2066two", "x" * (LONGEST_SUBJECT + 1)])
+@pytest.mark.parametrize(
+    "typed", ["one\ntwo", "one\x00", "one\u202etwo", "one\u2066two", "x" * (MAX_SUBJECT_LENGTH + 1)]
+)
 def test_subject_is_one_short_line_that_turns_nothing_round(typed: str) -> None:
     with pytest.raises(BadInput) as refused:
         checked_subject(typed)

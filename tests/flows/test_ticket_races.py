@@ -56,8 +56,8 @@ def test_limit_of_new_tickets_holds_at_once(app: Flask) -> None:
 
     made = run_concurrently(app, [opens(customer_id, asking()) for _ in range(14)], expected=TooManyTries)
 
-    assert sum(isinstance(each, int) for each in made) == limits.MOST_NEW_TICKETS
-    assert count(Ticket) == limits.MOST_NEW_TICKETS
+    assert sum(isinstance(each, int) for each in made) == limits.MAX_NEW_TICKETS
+    assert count(Ticket) == limits.MAX_NEW_TICKETS
 
 
 def test_of_operators_who_answer_at_once_one_is_heard_and_the_others_are_told(app: Flask) -> None:

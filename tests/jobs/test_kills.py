@@ -27,7 +27,7 @@ from tests.support.hostile_provider import Call, HostileProvider, hostile_provid
 pytestmark = pytest.mark.both_engines
 
 LEASE_SECONDS = 1.0
-MOST_SECONDS = 60
+MAX_SECONDS = 60
 
 ON_ADD = """
 import os, signal
@@ -63,7 +63,7 @@ class Workers:
         """A whole round, with our own back-off taken as over."""
         with transaction():
             db.session.execute(update(Provider).values(call_after=None))
-        assert self.start().wait(MOST_SECONDS) == 0
+        assert self.start().wait(MAX_SECONDS) == 0
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def attempts(order: Order) -> list[str]:
 
 
 def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + MOST_SECONDS
+    end = time.monotonic() + MAX_SECONDS
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.02)
@@ -126,7 +126,7 @@ def test_killed_between_intent_and_call(server: HostileProvider, workers: Worker
     server.takes_orders()
     [order] = placed()
 
-    assert workers.start("-c", ON_ADD.format(sign="SIGKILL")).wait(MOST_SECONDS) == -signal.SIGKILL
+    assert workers.start("-c", ON_ADD.format(sign="SIGKILL")).wait(MAX_SECONDS) == -signal.SIGKILL
     left = attempts(order)
     until_lease_ends(order)
     workers.run()
@@ -145,7 +145,7 @@ def test_killed_between_acceptance_and_commit(server: HostileProvider, workers: 
     server.answers["add"] = accept_and_kill
     [order] = placed()
 
-    assert workers.start().wait(MOST_SECONDS) == -signal.SIGKILL
+    assert workers.start().wait(MAX_SECONDS) == -signal.SIGKILL
     until_lease_ends(order)
     server.takes_orders()
     workers.run()
@@ -165,7 +165,7 @@ def test_stopped_past_its_lease_before_the_call(server: HostileProvider, workers
     workers.run()
     seen = attempts(order)
     stopped.send_signal(signal.SIGCONT)
-    stopped.wait(MOST_SECONDS)
+    stopped.wait(MAX_SECONDS)
     workers.run()
 
     assert (seen, attempts(order), server.count("add")) == (["unknown"], ["sent"], 1)
@@ -189,7 +189,7 @@ def test_stopped_past_its_lease_during_the_call(server: HostileProvider, workers
     workers.run()
     seen = attempts(order)
     stopped.send_signal(signal.SIGCONT)
-    stopped.wait(MOST_SECONDS)
+    stopped.wait(MAX_SECONDS)
     workers.run()
 
     assert (seen, attempts(order), server.count("add")) == (["unknown"], ["sent"], 1)
@@ -201,7 +201,7 @@ def test_two_workers_at_once_hand_each_order_over_once(server: HostileProvider, 
     orders = placed(15)
 
     both = [workers.start(), workers.start()]
-    codes = [worker.wait(MOST_SECONDS) for worker in both]
+    codes = [worker.wait(MAX_SECONDS) for worker in both]
     workers.run()
 
     assert codes == [0, 0]

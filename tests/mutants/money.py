@@ -27,7 +27,7 @@ MUTANTS = (
         LEDGER,
         ('.balance_nanos + bindparam("delta") >= 0', '.balance_nanos + bindparam("delta") > 0'),
         ("deltas[source] -= posting.amount_nanos", "deltas[source] += posting.amount_nanos"),
-        ("+ amount_nanos > MOST_BALANCE_NANOS", "+ amount_nanos >= MOST_BALANCE_NANOS"),
+        ("+ amount_nanos > MAX_BALANCE_NANOS", "+ amount_nanos >= MAX_BALANCE_NANOS"),
         ("balance -= row.change", "balance += row.change"),
     ),
     *in_file(
@@ -92,8 +92,8 @@ MUTANTS = (
     *in_file(
         "panel/services/money/deposits.py",
         "tests/services/money/test_deposits.py",
-        ("if amount_nanos > MOST_NANOS", "if amount_nanos >= MOST_NANOS"),
-        ("if amount_nanos < LEAST_NANOS", "if amount_nanos <= LEAST_NANOS"),
+        ("if amount_nanos > MAX_NANOS", "if amount_nanos >= MAX_NANOS"),
+        ("if amount_nanos < MIN_NANOS", "if amount_nanos <= MIN_NANOS"),
         ("if top_up.refused_at is not None:", "if False:"),
     ),
     *in_file(

@@ -148,6 +148,6 @@ MUTANTS = (
     *in_file(
         "panel/services/reviews.py",
         "tests/jobs/test_sync_report_flood.py tests/jobs/test_sync.py",
-        ("if known >= MOST_REPORTS:", "if known > MOST_REPORTS:"),
+        ("if known >= MAX_REPORTS:", "if known > MAX_REPORTS:"),
     ),
 )

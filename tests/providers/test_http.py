@@ -24,7 +24,7 @@ from tests.support.hostile_provider import (
 
 SECONDS = 1.0
 SLACK_SECONDS = 1.5
-MOST_KILOBYTES = 50 * 1024
+MAX_KILOBYTES = 50 * 1024
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_a_hostile_answer_fails_as_sent_in_time_and_in_little_memory(server: Hos
 
     assert failed.was_sent
     assert time.monotonic() - began < SECONDS + SLACK_SECONDS
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < MOST_KILOBYTES
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < MAX_KILOBYTES
     assert len(server.calls) == 1
 
 

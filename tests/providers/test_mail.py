@@ -96,7 +96,7 @@ def test_hostile_subjects_and_texts_stay_one_header_and_one_text(app: Flask) -> 
     assert taken.to == ["customer@example.com"]
     assert taken.message["Bcc"] is None
     assert taken.message["Subject"].startswith("Answer Bcc: victim@example.com and more")
-    assert len(taken.message["Subject"]) == outbox.MOST_SUBJECT_LENGTH
+    assert len(taken.message["Subject"]) == outbox.MAX_SUBJECT_LENGTH
     text = taken.message.get_content().replace("\r\n", "\n")
     assert text.startswith("One\n.\nMAIL FROM:<evil@example.com>\n[31mtwoüü")
 

@@ -22,8 +22,8 @@ DOCUMENTS = [path for path in own_files() if path.suffix == ".md" and "content" 
 # Says what changed, so it may name what is gone.
 HISTORY = ROOT / ".github" / "CHANGELOG.md"
 
-MOST_LINES_OF_README = 200
-MOST_BYTES_OF_IMAGE = 80_000
+MAX_LINES_OF_README = 200
+MAX_BYTES_OF_IMAGE = 80_000
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)|<img src=\"([^\"]+)\"")
 CODE = re.compile(r"`([^`\n]+)`")
 PATH = re.compile(r"[\w./-]+/?")
@@ -110,14 +110,14 @@ def test_packages_of_services_name_the_layer_below_them() -> None:
 
 
 def test_readme_is_short() -> None:
-    assert len(README.read_text().splitlines()) <= MOST_LINES_OF_README
+    assert len(README.read_text().splitlines()) <= MAX_LINES_OF_README
 
 
 def test_readme_shows_two_small_screenshots() -> None:
     images = [ROOT / second for _, second in LINK.findall(README.read_text()) if second]
 
     assert len(images) == 2
-    assert [name_of(image) for image in images if image.stat().st_size > MOST_BYTES_OF_IMAGE] == []
+    assert [name_of(image) for image in images if image.stat().st_size > MAX_BYTES_OF_IMAGE] == []
 
 
 def test_workflow_runs_the_test_command() -> None:

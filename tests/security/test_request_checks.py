@@ -14,7 +14,7 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.middleware.session_lookup import SessionLookup
 from panel.models import LoginSession, User
-from panel.security import MOST_FORM_PARTS
+from panel.security import MAX_FORM_PARTS
 from panel.services.accounts import sessions
 from tests.support.api_clients import PATH, a_key
 from tests.support.factories import LINK, NOON, a_customer, a_tool, an_operator, signed_in
@@ -146,14 +146,14 @@ def test_a_form_has_so_many_fields_at_most(client: FlaskClient, content_type: st
         fields = {f"field{number}": "x" for number in range(count)}
         return client.post("/log-in", data=fields, content_type=content_type).status_code
 
-    assert (post(MOST_FORM_PARTS), post(MOST_FORM_PARTS + 1)) == (422, 413)
+    assert (post(MAX_FORM_PARTS), post(MAX_FORM_PARTS + 1)) == (422, 413)
 
 
 def test_too_many_fields_are_never_parsed(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("werkzeug.formparser.parse_qsl", lambda *_args, **_more: pytest.fail("parsed"))
 
     answers = [client.post("/log-in", data=b"&" * 500_000, content_type="application/x-www-form-urlencoded")]
-    answers.append(client.get("/log-in?" + "&" * MOST_FORM_PARTS))
+    answers.append(client.get("/log-in?" + "&" * MAX_FORM_PARTS))
 
     assert [answer.status_code for answer in answers] == [413, 413]
     assert "too large" in answers[0].text

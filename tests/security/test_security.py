@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from panel.application import create_app
 from panel.assets import asset
-from panel.security import HEADERS, LARGEST_BODY_BYTES, REQUESTS_A_MINUTE, rate_limits
+from panel.security import HEADERS, MAX_BODY_BYTES, REQUESTS_A_MINUTE, rate_limits
 from panel.security.rate_limits import ProcessMemoryStorage
 from tests.support import databases
 
@@ -122,7 +122,7 @@ def test_body_that_is_too_large_is_refused(app: Flask, client: FlaskClient) -> N
     add_routes(app)
     app.config["WTF_CSRF_ENABLED"] = True
 
-    answer = client.post("/-/change", data={"text": "x" * (LARGEST_BODY_BYTES + 1)})
+    answer = client.post("/-/change", data={"text": "x" * (MAX_BODY_BYTES + 1)})
 
     assert answer.status_code == 413
 

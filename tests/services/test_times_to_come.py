@@ -106,7 +106,7 @@ def test_balance_to_come_is_no_data_and_an_answer_is_an_answer(client: FlaskClie
 def test_delivery_times_to_come_or_below_nothing_are_not_measured() -> None:
     customer, tool = a_customer("1000"), a_tool()
     now = utc_now()
-    for number in range(2 * delivery_times.LEAST_SAMPLE):
+    for number in range(2 * delivery_times.MIN_SAMPLE):
         order = an_order(customer=customer, tool=tool, quantity=10, status=Status.COMPLETED, now=now)
         ended = now + HOUR if number % 2 else now - HOUR
         with transaction():

@@ -87,8 +87,8 @@ def _add_page(amount: str, error: PanelError | None = None) -> str:
         quick_amounts=deposits.QUICK_AMOUNTS,
         confirmed=deposits.time_to_confirmation(now=now),
         days=deposits.MEASURED.days,
-        minimum_nanos=deposits.LEAST_NANOS,
-        maximum_nanos=deposits.MOST_NANOS,
+        minimum_nanos=deposits.MIN_NANOS,
+        maximum_nanos=deposits.MAX_NANOS,
     )
 
 

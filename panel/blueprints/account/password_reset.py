@@ -94,8 +94,8 @@ def _form(token: str, error: PanelError | None = None) -> Response:
         has_second_factor=two_factor.is_enabled(link.user_id),
         ends=_ends(),
         errors=by_field(error),
-        shortest=users.SHORTEST_PASSWORD,
-        longest=users.LONGEST_PASSWORD,
+        shortest=users.MIN_PASSWORD_LENGTH,
+        longest=users.MAX_PASSWORD_LENGTH,
     )
 
 

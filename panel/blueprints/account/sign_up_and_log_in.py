@@ -72,8 +72,8 @@ def _sign_up_page(error: PanelError | None = None) -> str:
         next=auth.next_path(""),
         errors=by_field(error),
         is_taken=isinstance(error, EmailTaken),
-        shortest=users.SHORTEST_PASSWORD,
-        longest=users.LONGEST_PASSWORD,
+        shortest=users.MIN_PASSWORD_LENGTH,
+        longest=users.MAX_PASSWORD_LENGTH,
     )
 
 
@@ -202,8 +202,8 @@ def _account_page(error: PanelError | None = None) -> str:
         has_second_factor=two_factor.is_enabled(current_user.id),
         done=_SAID.get(request.args.get("done", "")),
         errors=by_field(error),
-        shortest=users.SHORTEST_PASSWORD,
-        longest=users.LONGEST_PASSWORD,
+        shortest=users.MIN_PASSWORD_LENGTH,
+        longest=users.MAX_PASSWORD_LENGTH,
     )
 
 

@@ -89,8 +89,8 @@ ACTIONS = {
                         Field("quantity", "How many, as a whole number.", "1000", is_number=True),
                         Field(
                             "request_id",
-                            f"Your own id of this request: 1 to {api_orders.LONGEST_REQUEST_ID} letters, digits, dots, "
-                            "colons, hyphens or underscores. Send it again and you get the same order.",
+                            f"Your own id of this request: 1 to {api_orders.MAX_REQUEST_ID_LENGTH} letters, digits, "
+                            "dots, colons, hyphens or underscores. Send it again and you get the same order.",
                             "my-order-7",
                             is_required=False,
                         ),

@@ -16,7 +16,7 @@ from flask.typing import ResponseReturnValue
 
 from panel.blueprints.api.actions import ACTIONS, Action, Way
 from panel.blueprints.api.errors import FAULTS, TOO_MANY
-from panel.blueprints.api.parsing import MOST_IDS
+from panel.blueprints.api.parsing import MAX_IDS
 from panel.blueprints.shared import structured_data
 from panel.domain.status import Status
 from panel.services.api import keys as api_keys
@@ -32,7 +32,7 @@ bp = Blueprint("api_docs", __name__)
 PATH = "/api/v2"
 KEY = "YOUR_KEY"
 OPENAPI = "3.1.0"
-LONGEST_LINE = 40
+MAX_LINE_LENGTH = 40
 FORM = "application/x-www-form-urlencoded"
 _TEXT = "panel.api_text"
 
@@ -54,10 +54,10 @@ def init_app(app: Flask) -> None:
     """Read the page's text once, with the figures that hold."""
     facts = {
         "requests_a_minute": f"{app.config['PANEL'].api_requests_a_minute:,}",
-        "most_ids": str(MOST_IDS),
-        "longest_request_id": str(api_orders.LONGEST_REQUEST_ID),
+        "most_ids": str(MAX_IDS),
+        "longest_request_id": str(api_orders.MAX_REQUEST_ID_LENGTH),
         "likely_twice": f"{api_orders.LIKELY_TWICE.seconds} seconds",
-        "most_keys": str(api_keys.MOST_KEYS),
+        "most_keys": str(api_keys.MAX_KEYS),
         "api_words": help_facts.either(dict.fromkeys(status.api_word for status in Status)),
         "refill_here": Status.REFILL.api_word,
         "currency": app.config["PANEL"].currency,
@@ -159,7 +159,7 @@ def _example(action: Action, way: Way, *, address: str, key: str, values: Mappin
 def _listed(words: list[str]) -> str:
     """The words on one line, or each on its own where that line would be long."""
     line = ", ".join(words)
-    return line if len(line) <= LONGEST_LINE else "".join(f"\n    {word}," for word in words) + "\n"
+    return line if len(line) <= MAX_LINE_LENGTH else "".join(f"\n    {word}," for word in words) + "\n"
 
 
 def _php(text: str) -> str:

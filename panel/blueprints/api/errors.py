@@ -16,7 +16,7 @@ from panel.domain.errors import (
     UnknownTool,
 )
 
-LONGEST_FIELD = 60
+MAX_FIELD_LENGTH = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class Refusal(Exception):
         if self.field is None:
             return {"X-Error-Code": self.fault.code}
         plain = "".join(sign if sign.isascii() and sign.isprintable() else "?" for sign in self.field)
-        return {"X-Error-Code": self.fault.code, "X-Error-Field": plain[:LONGEST_FIELD]}
+        return {"X-Error-Code": self.fault.code, "X-Error-Field": plain[:MAX_FIELD_LENGTH]}
 
 
 def refusal_of(error: PanelError) -> Refusal:

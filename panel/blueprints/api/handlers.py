@@ -33,7 +33,7 @@ from panel.services.orders import cancellations, refills
 ADD_FIELDS = ("service", "link", "quantity", "request_id")
 _WHOLE = re.compile(r"-?[0-9]+", re.ASCII)
 # Longer numbers than any limit; whatever has more digits is as much too large.
-_MOST_DIGITS = 30
+_MAX_DIGITS = 30
 
 
 class Rendered(str):
@@ -103,7 +103,7 @@ def _digits(text: str, *, offer: ToolOffer) -> str:
     if text.startswith("-"):
         raise Refusal(TOO_SMALL, limit=offer.minimum)
     digits = text.lstrip("0") or "0"
-    if len(digits) > _MOST_DIGITS:
+    if len(digits) > _MAX_DIGITS:
         raise Refusal(TOO_LARGE, limit=offer.maximum)
     return digits
 

@@ -18,11 +18,11 @@ from panel.blueprints.api.errors import INCORRECT_REQUEST, Refusal
 from panel.domain.plain_text import is_storable
 from panel.services.api.keys import Holder
 
-MOST_IDS = 100
-MOST_FIELDS = 200
+MAX_IDS = 100
+MAX_FIELDS = 200
 # With so few digits every number fits into a column.
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
-_PLAIN_LIST = re.compile(rf"[0-9]{{1,18}}(?:,[0-9]{{1,18}}){{0,{MOST_IDS - 1}}}", re.ASCII)
+_PLAIN_LIST = re.compile(rf"[0-9]{{1,18}}(?:,[0-9]{{1,18}}){{0,{MAX_IDS - 1}}}", re.ASCII)
 _IDS = frozenset({"order", "orders", "refill", "refills"})
 # The fields of every call.
 ALWAYS = ("key", "action")
@@ -58,7 +58,7 @@ class Call:
     def ids(self, many: str, one: str) -> list[str] | None:
         """The ids of the field `many`, or of the field `one` where a list stands there, each once, as written.
 
-        None where no list is. Refuses the call with more than MOST_IDS, or with a list that has none.
+        None where no list is. Refuses the call with more than MAX_IDS, or with a list that has none.
         """
         if not _says_nothing(self.fields.get(many)):
             return _ids(self.fields[many], name=many)
@@ -87,11 +87,11 @@ def _ids(value: object, *, name: str) -> list[str]:
         except (ValueError, RecursionError) as error:
             raise refusal from error
     given = value if isinstance(value, list) else [value]
-    if len(given) > MOST_IDS or not all(isinstance(each, str | int) and not isinstance(each, bool) for each in given):
+    if len(given) > MAX_IDS or not all(isinstance(each, str | int) and not isinstance(each, bool) for each in given):
         raise refusal
-    words = [word.strip() for each in given for word in str(each).split(",", MOST_IDS)]
+    words = [word.strip() for each in given for word in str(each).split(",", MAX_IDS)]
     ids = list(dict.fromkeys(word for word in words if word))
-    if len(words) > MOST_IDS or not ids:
+    if len(words) > MAX_IDS or not ids:
         raise refusal
     return ids
 
@@ -163,7 +163,7 @@ def _body(body: bytes, *, is_json: bool) -> dict[str, object]:
 
 def form_of(text: bytes) -> dict[str, object]:
     """The fields of a form or a query string, as `_by_name` gives them. Raises ValueError."""
-    pairs = parse_qsl(text.decode(errors="replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    pairs = parse_qsl(text.decode(errors="replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     _check_storable([each for pair in pairs for each in pair])
     return _by_name(pairs)
 

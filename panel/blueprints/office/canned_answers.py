@@ -9,7 +9,7 @@ from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import ExpiredForm, NotFound, PanelError
-from panel.domain.ticket import LONGEST_TEXT
+from panel.domain.ticket import MAX_TEXT_LENGTH
 from panel.services.tickets import canned_answers
 
 bp = office_blueprint("canned_answers")
@@ -89,8 +89,8 @@ def _index_page(error: PanelError | None = None) -> str:
         name=name,
         text=text,
         errors=by_field(error),
-        longest_name=canned_answers.LONGEST_NAME,
-        longest_text=LONGEST_TEXT,
+        longest_name=canned_answers.MAX_NAME_LENGTH,
+        longest_text=MAX_TEXT_LENGTH,
     )
 
 
@@ -105,6 +105,6 @@ def _answer_page(answer_id: int, error: PanelError | None = None) -> str:
         name=request.form.get("name", answer.name),
         text=request.form.get("text", answer.text),
         errors=by_field(error),
-        longest_name=canned_answers.LONGEST_NAME,
-        longest_text=LONGEST_TEXT,
+        longest_name=canned_answers.MAX_NAME_LENGTH,
+        longest_text=MAX_TEXT_LENGTH,
     )

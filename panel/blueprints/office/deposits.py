@@ -22,7 +22,7 @@ from panel.services.office.balance_changes import BalanceChange
 bp: Blueprint = office_blueprint("deposits")
 
 PAGE_SIZE = 40
-MOST_REFERENCE_LENGTH = 100
+MAX_REFERENCE_LENGTH = 100
 
 
 @bp.get("/deposits")
@@ -117,9 +117,9 @@ def _wanted(deposit: DepositRequest, *, key: str) -> BalanceChange:
     """What arrived, and under which reference of the payment; the customer reads both in the statement."""
     amount_nanos = deposits.parse_amount(typed("amount"))
     paid_as = typed("paid_as")
-    if not paid_as or len(paid_as) > MOST_REFERENCE_LENGTH or not paid_as.isprintable():
+    if not paid_as or len(paid_as) > MAX_REFERENCE_LENGTH or not paid_as.isprintable():
         raise BadInput(
-            f"Enter the payment reference in 1 to {MOST_REFERENCE_LENGTH} characters on one line.",
+            f"Enter the payment reference in 1 to {MAX_REFERENCE_LENGTH} characters on one line.",
             field="paid_as",
         )
     person, note = operator(), f"Payment {paid_as}"

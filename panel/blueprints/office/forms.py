@@ -8,7 +8,7 @@ from flask import current_app, request
 from panel.blueprints.shared.forms import whole_number
 from panel.blueprints.shared.template_globals import me
 from panel.domain.errors import PanelError
-from panel.domain.list_filters import LARGEST_ID
+from panel.domain.list_filters import MAX_ID
 from panel.domain.money import NANOS_PER_UNIT
 from panel.services.accounts.sessions import SignedIn
 
@@ -23,7 +23,7 @@ def operator() -> SignedIn:
 def number(text: str) -> int | None:
     """The whole number that was written, if it can be that of a row."""
     found = whole_number(text, digits=19)
-    return found if found is not None and found <= LARGEST_ID else None
+    return found if found is not None and found <= MAX_ID else None
 
 
 def after() -> int | None:

@@ -29,7 +29,7 @@ from panel.services.orders.goodwill import Gift
 bp = office_blueprint("order")
 
 # A count that a person may well have read somewhere; far below what a column holds.
-MOST_COUNT = 10**15
+MAX_COUNT = 10**15
 LIST = "/office/orders"
 # What the page's forms hold, shown again where nothing could be done.
 TYPED = ("to", "remains", "start_count", "reason", "amount", "words", "act", "why")
@@ -187,7 +187,7 @@ def _count(field: str) -> int | None:
     text = request.form.get(field, "").strip()
     if not text:
         return None
-    number = read_count(text, most=MOST_COUNT)
+    number = read_count(text, most=MAX_COUNT)
     if number is None:
         raise BadInput("Enter a whole number, 0 or above.", field=field)
     return number

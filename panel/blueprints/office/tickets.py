@@ -13,7 +13,7 @@ from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import ExpiredForm, NotFound, PanelError, StaleForm
-from panel.domain.ticket import LONGEST_TEXT
+from panel.domain.ticket import MAX_TEXT_LENGTH
 from panel.services.orders import placing
 from panel.services.tickets import canned_answers, customer_context, detail, operator_actions, queue, response_times
 from panel.services.tickets.detail import OwnTicket
@@ -23,7 +23,7 @@ from panel.services.tickets.queue import QueueFilters, Stage, Whose
 bp = office_blueprint("tickets")
 
 LIST, LIVE = "/office/tickets", "/office/tickets/live"
-LONGEST_SEARCH = 200
+MAX_SEARCH_LENGTH = 200
 VIEWS = ((Whose.ALL, "All"), (Whose.MINE, "Mine"), (Whose.NOBODYS, "Nobody’s"))
 STAGES = [(Stage.OPEN, "Open"), (Stage.CLOSED, "Closed"), (Stage.ANY, "Open and closed")]
 
@@ -44,7 +44,7 @@ def index() -> ResponseReturnValue:
         is_live=layout.is_live(),
         first_answers=response_times.first_answers(now=utc_now()),
         days=response_times.WINDOW.days,
-        least=response_times.LEAST_SAMPLE,
+        least=response_times.MIN_SAMPLE,
     )
 
 
@@ -190,7 +190,7 @@ def _page(
         note_request_id=placing.new_request_id(),
         errors=by_field(error),
         meanwhile=meanwhile,
-        longest_text=LONGEST_TEXT,
+        longest_text=MAX_TEXT_LENGTH,
         back=layout.back(LIST),
     )
 
@@ -242,7 +242,7 @@ def _filters() -> QueueFilters:
     return QueueFilters(
         whose=Whose(whose) if whose in set(Whose) else Whose.ALL,
         stage=Stage(stage) if stage in set(Stage) else usual,
-        search=request.args.get("q", "").strip()[:LONGEST_SEARCH],
+        search=request.args.get("q", "").strip()[:MAX_SEARCH_LENGTH],
         customer_id=customer,
     )
 

@@ -21,9 +21,9 @@ from panel.services.orders.mass_placing import Checked, MassOrderLine
 bp = Blueprint("mass_orders", __name__, url_prefix="/orders/mass")
 
 _AGREED = re.compile(r"(\S{1,100})=([1-9][0-9]{0,17})", re.ASCII)
-MOST_EXAMPLES = 10
+MAX_EXAMPLES = 10
 # A line's own id is this and the line's number.
-_LONGEST_REQUEST_ID = 90
+_MAX_REQUEST_ID_LENGTH = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def answer() -> ResponseReturnValue:
 def form_again(error: ExpiredForm) -> ResponseReturnValue:
     """The lines as they were typed, under the form's own number, with the reason why nothing was done."""
     given = request.form.get("request_id", "")
-    request_id = given if placing.is_request_id(given) and len(given) <= _LONGEST_REQUEST_ID else None
+    request_id = given if placing.is_request_id(given) and len(given) <= _MAX_REQUEST_ID_LENGTH else None
     return _form(request.form.get("lines", ""), {"": error.message}, request_id=request_id), error.http_status
 
 
@@ -122,7 +122,7 @@ def _request_id() -> str:
     given = request.form.get("request_id")
     if given is None:
         return placing.new_request_id()
-    if not placing.is_request_id(given) or len(given) > _LONGEST_REQUEST_ID:
+    if not placing.is_request_id(given) or len(given) > _MAX_REQUEST_ID_LENGTH:
         raise BadInput("The form was incomplete. Check the lines again.")
     return given
 
@@ -139,21 +139,21 @@ def _agreed() -> dict[str, int] | None:
     if given is None:
         return None
     matches = [_AGREED.fullmatch(part) for part in given.split()]
-    if None in matches or len(matches) > mass_placing.MOST_LINES:
+    if None in matches or len(matches) > mass_placing.MAX_LINES:
         raise BadInput("The form did not say which terms you saw. Check the lines again.")
     return {match[1]: int(match[2]) for match in matches if match is not None}
 
 
 def _form(text: str, errors: dict[str, str], *, request_id: str | None = None) -> str:
     chosen = favorites.tool_ids(current_user.id)
-    examples = tool_search.search(ToolFilter(only=chosen), most=MOST_EXAMPLES) if chosen else None
+    examples = tool_search.search(ToolFilter(only=chosen), most=MAX_EXAMPLES) if chosen else None
     if examples is None or not examples.tools:
-        examples = tool_search.search(ToolFilter(), most=MOST_EXAMPLES)
+        examples = tool_search.search(ToolFilter(), most=MAX_EXAMPLES)
     return render_template(
         "orders/mass.html",
         text=text,
         errors=errors,
         request_id=request_id or placing.new_request_id(),
         tools=examples.tools,
-        most_lines=mass_placing.MOST_LINES,
+        most_lines=mass_placing.MAX_LINES,
     )

@@ -13,7 +13,7 @@ from panel.blueprints.shared.forms import whole_number
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import PanelError
-from panel.domain.list_filters import LARGEST_ID
+from panel.domain.list_filters import MAX_ID
 from panel.services.orders import history as order_history
 from panel.services.orders import placing, selection
 from panel.services.orders.selection import Action
@@ -47,8 +47,8 @@ def act() -> ResponseReturnValue:
 
 def _selected() -> list[int]:
     """The selected orders, newest first."""
-    numbers = {whole_number(text) for text in request.form.getlist("order")[: selection.MOST_ORDERS]}
-    return sorted((number for number in numbers if number and number <= LARGEST_ID), reverse=True)
+    numbers = {whole_number(text) for text in request.form.getlist("order")[: selection.MAX_ORDERS]}
+    return sorted((number for number in numbers if number and number <= MAX_ID), reverse=True)
 
 
 def _check(order_ids: list[int], action: Action) -> ResponseReturnValue:

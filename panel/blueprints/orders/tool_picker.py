@@ -16,7 +16,7 @@ from panel.services.catalogue.tool_search import ToolFilter, ToolPage
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.delivery_times import Measure
 
-MOST_FAVORITES = 10
+MAX_FAVORITES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def results(*, link: str, quantity: str) -> dict[str, object]:
     chosen = favorites.tool_ids(current_user.id)
     first = ToolPage((), None)
     if chosen and not start:
-        first = tool_search.search(ToolFilter(words, category, only=chosen), most=MOST_FAVORITES)
+        first = tool_search.search(ToolFilter(words, category, only=chosen), most=MAX_FAVORITES)
     found = tool_search.search(ToolFilter(words, category, without=chosen), start=start)
     kept: dict[str, Any] = {"link": link or None, "quantity": quantity or None}
     more: dict[str, Any] = {"q": words or None, "category": category or None, **kept}

@@ -68,7 +68,7 @@ def show() -> ResponseReturnValue:
         audit=audit_runs.newest(now=now),
         platform=platform.summary(interval_seconds=settings.probe_seconds, now=now),
         is_demo=latest_test_order.is_demo(now=now),
-        deposit_limits=(deposits.LEAST_NANOS, deposits.MOST_NANOS),
+        deposit_limits=(deposits.MIN_NANOS, deposits.MAX_NANOS),
         questions=[question for question in texts().questions if question.id in TEASERS],
         data=structured_data.site(),
         **_card(_test_order()),

@@ -29,7 +29,7 @@ from panel.settings import Settings
 
 bp = Blueprint("platform_status", __name__)
 
-MOST_IN_ARCHIVE = 200
+MAX_IN_ARCHIVE = 200
 # When a feed without entries was last changed.
 EMPTY_FEED_UPDATED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 KEPT_BY_READERS = "public, max-age=15"
@@ -98,8 +98,8 @@ def list_incidents() -> ResponseReturnValue:
     return render_template(
         "platform_status/incidents.html",
         open_incidents=[*incident_reads.open_now(), *incident_reads.planned(now=now)],
-        past=incident_reads.past(most=MOST_IN_ARCHIVE, now=now),
-        most=MOST_IN_ARCHIVE,
+        past=incident_reads.past(most=MAX_IN_ARCHIVE, now=now),
+        most=MAX_IN_ARCHIVE,
         now=now,
         names=components.labels(),
     )
@@ -146,7 +146,7 @@ def as_atom() -> ResponseReturnValue:
         ((incident, update) for incident in told for update in incident.updates),
         key=lambda entry: entry[1].id,
         reverse=True,
-    )[: incident_reads.MOST_IN_FEED]
+    )[: incident_reads.MAX_IN_FEED]
     body = render_template(
         "platform_status/feed.xml",
         entries=entries,

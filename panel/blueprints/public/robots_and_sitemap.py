@@ -16,7 +16,7 @@ bp = Blueprint("machines", __name__)
 
 # Pieces of pages, which are of no use alone. All else may be read: a blocked page's noindex never is.
 FRAGMENTS = ("/orders/live", "/orders/price", "/test-order/live")
-MOST_INCIDENTS = 1_000
+MAX_INCIDENTS = 1_000
 STATUS = "/platform-status"
 TICKET = "/tickets/new"
 SECURITY_VALID_FOR = timedelta(days=90)
@@ -59,7 +59,7 @@ def security() -> Response:
 
 def _pages() -> list[tuple[str, date | None]]:
     """Every page with the day of its last change. A page that shows others' changes has the newest of these."""
-    content, tools, told = texts(), catalogue_tools.listed(), incident_reads.newest_published(most=MOST_INCIDENTS)
+    content, tools, told = texts(), catalogue_tools.listed(), incident_reads.newest_published(most=MAX_INCIDENTS)
     newest_tool = max((tool.changed_at.date() for tool in tools), default=None)
     first_changes = (newest_tool, content.guides["order-statuses"].keys.changed)
     pages: dict[str, date | None] = {

@@ -12,7 +12,7 @@ from panel.blueprints.public import help
 from panel.services.catalogue import tools
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.help.content import Content
-from panel.services.help.search import LONGEST_QUERY, MOST_HITS, Document, Index, joined
+from panel.services.help.search import MAX_HITS, MAX_QUERY_LENGTH, Document, Index, joined
 
 bp = Blueprint("search", __name__)
 
@@ -35,9 +35,9 @@ def begin(state: BlueprintSetupState) -> None:
 
 @bp.get("/search")
 def show() -> ResponseReturnValue:
-    asked = " ".join(request.args.get("q", "").split())[:LONGEST_QUERY]
+    asked = " ".join(request.args.get("q", "").split())[:MAX_QUERY_LENGTH]
     hits = _index().find(asked) if asked else []
-    return render_template("search/show.html", asked=asked, hits=hits, is_cut=len(hits) == MOST_HITS)
+    return render_template("search/show.html", asked=asked, hits=hits, is_cut=len(hits) == MAX_HITS)
 
 
 def _index() -> Index:

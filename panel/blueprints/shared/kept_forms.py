@@ -29,7 +29,7 @@ Renderer = Callable[[ExpiredForm], ResponseReturnValue]
 FIELD = "kept_form"
 LASTS = timedelta(hours=12)
 # Encrypted, this still fits into a request.
-MOST_CHARACTERS = 200_000
+MAX_CHARACTERS = 200_000
 OFFICE = "/office/"
 # Never kept. Passwords, codes and provider keys are typed again.
 _SECRETS = frozenset({"csrf_token", "password", "current_password", "code", "key", "secret", FIELD})
@@ -73,13 +73,13 @@ def seal_request() -> str:
     fields = [(name, value) for name, value in request.form.items(multi=True) if name not in _SECRETS]
     expires_at = (utc_now() + LASTS).isoformat()
     text = json.dumps([request.path, request.query_string.decode("latin-1"), fields, _owner_id(), expires_at])
-    return "" if len(text) > MOST_CHARACTERS else encryption.seal(text, settings=current_app.config["PANEL"])
+    return "" if len(text) > MAX_CHARACTERS else encryption.seal(text, settings=current_app.config["PANEL"])
 
 
 def carried() -> str:
     """The encrypted form that the log-in form in this request carries."""
     text = request.form.get(FIELD, "")
-    return text if len(text) <= 2 * MOST_CHARACTERS else ""
+    return text if len(text) <= 2 * MAX_CHARACTERS else ""
 
 
 def shown_again(person: SignedIn) -> Response | None:

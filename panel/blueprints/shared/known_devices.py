@@ -12,7 +12,7 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from panel.services.accounts import throttles
 from panel.settings import Settings
 
-MOST_ACCOUNTS = 5
+MAX_ACCOUNTS = 5
 TOKEN_BYTES = 12
 
 
@@ -30,7 +30,7 @@ def remember(user_id: int) -> None:
     """Set the cookie on the response: this browser is now a known device of the account."""
     devices = _read()
     devices[str(user_id)] = devices.pop(str(user_id), "") or secrets.token_urlsafe(TOKEN_BYTES)
-    kept = dict(list(devices.items())[-MOST_ACCOUNTS:])
+    kept = dict(list(devices.items())[-MAX_ACCOUNTS:])
     settings: Settings = current_app.config["PANEL"]
 
     @after_this_request

@@ -22,7 +22,7 @@ DAYS = 90
 # The newest history is older than the demo's other orders, which need a person or are moving.
 SETTLED_BEFORE = timedelta(hours=32)
 QUANTITIES = (10, 20, 25, 50, 100, 200, 250, 500, 1_000, 1_500, 2_000, 2_500, 4_000, 5_000)
-MOST_CHARGE_NANOS = 15 * 10**9
+MAX_CHARGE_NANOS = 15 * 10**9
 CANCEL_REASON = "The link could not be reached. It may be private."
 # Of 1,000 orders, how many end Canceled, Partial, and how many of the Completed ones get a refill where there is one.
 CANCELED, PARTIAL, REFILLED = 45, 45, 130
@@ -91,7 +91,7 @@ def _order(
 
 
 def _is_usual(offer: ToolOffer, quantity: int) -> bool:
-    return offer.minimum <= quantity <= offer.maximum and offer.charge_nanos(quantity) <= MOST_CHARGE_NANOS
+    return offer.minimum <= quantity <= offer.maximum and offer.charge_nanos(quantity) <= MAX_CHARGE_NANOS
 
 
 def _link(draw: random.Random, offer: ToolOffer, buyer: Buyer) -> str:

@@ -18,7 +18,7 @@ from panel.models import ThrottleHit
 # How long a browser stays a known device of an account.
 DEVICE_KNOWN_FOR = timedelta(days=400)
 TRIES_WINDOW = timedelta(minutes=15)
-LONGEST_WINDOW = timedelta(hours=1)
+MAX_WINDOW = timedelta(hours=1)
 
 PASSWORDS_PER_ACCOUNT_AND_NETWORK = 10
 PASSWORDS_PER_NETWORK = 50
@@ -33,7 +33,7 @@ CODES_PER_NETWORK = 50
 CODES_PER_DEVICE = 5
 # Beyond this total over all networks, unknown devices wait after each code.
 CODES_BEFORE_SLOWING = 20
-LONGEST_CODE_WAIT = timedelta(minutes=1)
+MAX_CODE_WAIT = timedelta(minutes=1)
 # Beyond this number, an account's known devices count as unknown: their cookies may have been stolen.
 TRIES_OF_KNOWN_DEVICES = 50
 MAILS_PER_ADDRESS = 3
@@ -92,7 +92,7 @@ def count_code(user_id: int, *, network: str, device: str | None, now: datetime)
     over = _count_of(everywhere, now=now) - CODES_BEFORE_SLOWING
     if over >= 0:
         # Over all networks: a known password and many networks must not make codes guessable.
-        _wait_after(everywhere, min(LONGEST_CODE_WAIT, FIRST_WAIT * 2 ** min(over // 5, 10)), now=now)
+        _wait_after(everywhere, min(MAX_CODE_WAIT, FIRST_WAIT * 2 ** min(over // 5, 10)), now=now)
     limits = [
         Limit(f"code:{user_id} network:{network}", CODES_PER_ACCOUNT_AND_NETWORK),
         Limit(f"code network:{network}", CODES_PER_NETWORK),
@@ -141,10 +141,10 @@ def count_sign_up(email: str, *, network: str, most_an_hour: int, now: datetime)
     """
     network_message = "Many accounts were opened from your network within the last hour. Try again in {wait}."
     host_message = "Many accounts were opened with addresses at this host within the last hour. Try again in {wait}."
-    limits = [Limit(f"sign-up network:{network}", most_an_hour, LONGEST_WINDOW, network_message)]
+    limits = [Limit(f"sign-up network:{network}", most_an_hour, MAX_WINDOW, network_message)]
     host = email.rpartition("@")[2]
     if not mail_hosts.is_common(host):
-        limits.append(Limit(f"sign-up host:{host}", most_an_hour, LONGEST_WINDOW, host_message))
+        limits.append(Limit(f"sign-up host:{host}", most_an_hour, MAX_WINDOW, host_message))
     _count(limits, now=now)
 
 
@@ -172,7 +172,7 @@ def account_bucket(email: str) -> str:
 def _count(limits: list[Limit], *, also: list[str] | None = None, now: datetime) -> Tries:
     buckets = [*(limit.bucket for limit in limits), *(also or [])]
     _queue_up(buckets)
-    db.session.execute(delete(ThrottleHit).where(ThrottleHit.at <= now - LONGEST_WINDOW))
+    db.session.execute(delete(ThrottleHit).where(ThrottleHit.at <= now - MAX_WINDOW))
     for limit in limits:
         _refuse_beyond(limit, now=now)
     tries = [ThrottleHit(bucket=bucket, at=now) for bucket in buckets]

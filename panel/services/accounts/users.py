@@ -19,9 +19,9 @@ from panel.models import User
 from panel.services.accounts import pending_sessions
 from panel.services.money import ledger
 
-LONGEST_EMAIL = 254
-SHORTEST_PASSWORD = 10
-LONGEST_PASSWORD = 200
+MAX_EMAIL_LENGTH = 254
+MIN_PASSWORD_LENGTH = 10
+MAX_PASSWORD_LENGTH = 200
 WHAT_IS_RIGHT = "Choose a few words that don't belong together, or let a password manager make one."
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
@@ -35,14 +35,14 @@ def normalize_email(text: str) -> str:
     email = text.strip().lower()
     if not email:
         raise BadInput("The email is missing. It should look like name@example.com.", field="email")
-    if len(email) > LONGEST_EMAIL:
-        raise BadInput(f"The email is longer than {LONGEST_EMAIL} characters.", field="email")
+    if len(email) > MAX_EMAIL_LENGTH:
+        raise BadInput(f"The email is longer than {MAX_EMAIL_LENGTH} characters.", field="email")
     if _EMAIL.fullmatch(email) is None or not email.isprintable():
         raise BadInput("This email is not complete. It should look like name@example.com.", field="email")
     try:
         return email_address.canonical(email)
     except email_address.BadLocalPart as error:
-        most = email_address.LONGEST_LOCAL_PART
+        most = email_address.MAX_LOCAL_PART_LENGTH
         raise BadInput(
             "Mail can't reach this email: the part before the @ has letters that mail servers don't take, or more than "
             f"{most} characters.",
@@ -58,10 +58,10 @@ def normalize_email(text: str) -> str:
 def check_new_password(password: str, *, email: str, site_name: str) -> None:
     """Raises BadInput unless the password has 10 to 200 characters and isn't a common one."""
     password = weak_passwords.normalize(password)
-    if len(password) < SHORTEST_PASSWORD:
-        raise BadInput(f"The password needs at least {SHORTEST_PASSWORD} characters.", field="password")
-    if len(password) > LONGEST_PASSWORD:
-        raise BadInput(f"The password may have at most {LONGEST_PASSWORD} characters.", field="password")
+    if len(password) < MIN_PASSWORD_LENGTH:
+        raise BadInput(f"The password needs at least {MIN_PASSWORD_LENGTH} characters.", field="password")
+    if len(password) > MAX_PASSWORD_LENGTH:
+        raise BadInput(f"The password may have at most {MAX_PASSWORD_LENGTH} characters.", field="password")
     if weak_passwords.is_variant_of(password, (email, email.partition("@")[0], site_name)):
         raise BadInput(
             f"This password is too close to your email or to the name of this site. {WHAT_IS_RIGHT}", field="password"

@@ -22,9 +22,9 @@ from panel.services.money import ledger
 PREFIX = "smm_"
 RANDOM_BYTES = 32
 SHOWN_SIGNS = 10
-LONGEST_NAME = 60
-MOST_KEYS = 20
-MOST_NETWORKS = 20
+MAX_NAME_LENGTH = 60
+MAX_KEYS = 20
+MAX_NETWORKS = 20
 # The last use is recorded at most this often.
 USE_NOTED_EVERY = timedelta(minutes=1)
 
@@ -118,7 +118,7 @@ def note_use(holder: Holder, *, now: datetime) -> None:
 def make(user_id: int, *, name: str, networks: str = "", newest_id: int | None = None, now: datetime) -> Made:
     """Create a key. `newest_id`: only if the user's newest key is still this one.
 
-    Raises BadInput for the name or a network, EmailNotConfirmed, Refused beyond MOST_KEYS, and StaleForm if another
+    Raises BadInput for the name or a network, EmailNotConfirmed, Refused beyond MAX_KEYS, and StaleForm if another
     key was created in the meantime, so that a form sent twice creates one key.
     """
     name = _checked_name(name)
@@ -139,8 +139,8 @@ def _make(user_id: int, *, name: str, networks: str, newest_id: int | None, now:
         raise StaleForm(
             "A key was made since this form was opened, perhaps by it. It can't be shown again. No other was made."
         )
-    if len(listed(user_id)) >= MOST_KEYS:
-        raise ActionRefused(f"You have {MOST_KEYS} keys, the most there can be. Revoke one that you no longer use.")
+    if len(listed(user_id)) >= MAX_KEYS:
+        raise ActionRefused(f"You have {MAX_KEYS} keys, the most there can be. Revoke one that you no longer use.")
     text = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
     key = ApiKey(
         user_id=user_id,
@@ -191,8 +191,8 @@ def checked_networks(text: str) -> str:
     for word in re.split(r"[\s,;]+", text.strip()):
         if word:
             networks[_network(word).compressed] = None
-    if len(networks) > MOST_NETWORKS:
-        raise BadInput(f"A key can have at most {MOST_NETWORKS} networks.", field="networks")
+    if len(networks) > MAX_NETWORKS:
+        raise BadInput(f"A key can have at most {MAX_NETWORKS} networks.", field="networks")
     return " ".join(networks)
 
 
@@ -211,8 +211,8 @@ def _checked_name(name: str) -> str:
     name = name.strip()
     if not name:
         raise BadInput("The name is missing. It tells this key from your others.", field="name")
-    if len(name) > LONGEST_NAME or not name.isprintable():
-        raise BadInput(f"A name has at most {LONGEST_NAME} characters, on one line.", field="name")
+    if len(name) > MAX_NAME_LENGTH or not name.isprintable():
+        raise BadInput(f"A name has at most {MAX_NAME_LENGTH} characters, on one line.", field="name")
     return name
 
 

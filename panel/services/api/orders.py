@@ -29,8 +29,8 @@ REFILLS = table_of(Refill)
 
 # Two identical orders without a request id within this time may be one request sent twice.
 LIKELY_TWICE = timedelta(seconds=60)
-LONGEST_REQUEST_ID = 80
-_REQUEST_ID = re.compile(rf"[A-Za-z0-9_.:-]{{1,{LONGEST_REQUEST_ID}}}", re.ASCII)
+MAX_REQUEST_ID_LENGTH = 80
+_REQUEST_ID = re.compile(rf"[A-Za-z0-9_.:-]{{1,{MAX_REQUEST_ID_LENGTH}}}", re.ASCII)
 
 _WORDS = {status.value: status.api_word for status in Status}
 

@@ -13,9 +13,9 @@ import yaml
 from panel.domain import links, money, patterns, pricing
 from panel.domain.errors import BadCatalogue, BadMoney
 
-MOST_BYTES = 1_048_576
-MOST_DEPTH = 3
-MOST_REFILL_DAYS = 3_650
+MAX_BYTES = 1_048_576
+MAX_DEPTH = 3
+MAX_REFILL_DAYS = 3_650
 
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
@@ -30,9 +30,9 @@ LENGTHS = {
     "price_per_thousand": 20,
     "provider": 60,
     "provider_service": 100,
-    "link.pattern": patterns.MOST_LENGTH,
-    "link.example": links.MOST_LENGTH,
-    "link.counter_example": links.MOST_LENGTH,
+    "link.pattern": patterns.MAX_LENGTH,
+    "link.example": links.MAX_LENGTH,
+    "link.counter_example": links.MAX_LENGTH,
     "link.hint": 300,
 }
 _OTHER_FIELDS = ("minimum", "maximum", "link", "refill", "cancel")
@@ -109,8 +109,8 @@ def _tool(fields: "_Fields") -> ToolWritten:
 
 
 def _terms(fields: "_Fields") -> TermsWritten:
-    minimum = fields.whole("minimum", least=1, most=pricing.MOST_QUANTITY)
-    maximum = fields.whole("maximum", least=1, most=pricing.MOST_QUANTITY)
+    minimum = fields.whole("minimum", least=1, most=pricing.MAX_QUANTITY)
+    maximum = fields.whole("maximum", least=1, most=pricing.MAX_QUANTITY)
     if maximum < minimum:
         raise fields.refusal("maximum", f"The maximum {maximum} is below the minimum {minimum}.")
     link = _link(fields)
@@ -137,8 +137,8 @@ def _price(fields: "_Fields") -> int:
         micros = money.parse_price_micros(fields.text("price_per_thousand"))
     except BadMoney as error:
         raise fields.refusal("price_per_thousand", error.message) from error
-    if not 0 < micros <= pricing.MOST_PRICE_MICROS_PER_THOUSAND:
-        most = money.plain_price(pricing.MOST_PRICE_MICROS_PER_THOUSAND)
+    if not 0 < micros <= pricing.MAX_PRICE_MICROS_PER_THOUSAND:
+        most = money.plain_price(pricing.MAX_PRICE_MICROS_PER_THOUSAND)
         raise fields.refusal("price_per_thousand", f"The price must be above 0 and at most {most}.")
     return micros
 
@@ -161,7 +161,7 @@ def _refill_days(fields: "_Fields") -> int | None:
     if not isinstance(node, yaml.MappingNode):
         raise fields.refusal("refill", "Write null where no refill is offered, or days under it.")
     inner = _Fields.of(node, name=fields.name, allowed=frozenset({"days"}), prefix="refill.")
-    return inner.whole("days", least=1, most=MOST_REFILL_DAYS)
+    return inner.whole("days", least=1, most=MAX_REFILL_DAYS)
 
 
 @dataclass(frozen=True)
@@ -231,8 +231,8 @@ class _Fields:
 
 
 def _decode(data: bytes, *, name: str) -> str:
-    if len(data) > MOST_BYTES:
-        raise refusal(name, 1, "file", f"The file is larger than {MOST_BYTES:,} bytes.")
+    if len(data) > MAX_BYTES:
+        raise refusal(name, 1, "file", f"The file is larger than {MAX_BYTES:,} bytes.")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -263,7 +263,7 @@ def _refuse_growth(text: str, *, name: str) -> None:
             depth += 1
         if isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
-        if depth > MOST_DEPTH:
+        if depth > MAX_DEPTH:
             raise refusal(name, _line(event), "file", "The file is nested too deep for a list of tools.")
 
 

@@ -31,7 +31,7 @@ LINK_EXAMPLE = "https://example.com/page"
 LINK_COUNTER_EXAMPLE = "example.com/page"
 LINK_HINT = "Copy the whole address of a public page."
 UNIT = "pieces"
-MOST_SLUG_LENGTH = 48
+MAX_SLUG_LENGTH = 48
 MOVED_PARTS = 5
 ROWS_AT_ONCE = 500
 FOLLOWED = ("name", "category", "summary", "provider_rate_micros", "provider_name", "provider_category", "is_hidden")
@@ -242,7 +242,7 @@ def _slug(row: ProviderRow, *, taken: set[str]) -> str:
     plain = unicodedata.normalize("NFKD", row.name).encode("ascii", "ignore").decode().lower()
     words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "service"
     ending = f"-{row.service}"
-    slug = words[: MOST_SLUG_LENGTH - len(ending)].strip("-") + ending
+    slug = words[: MAX_SLUG_LENGTH - len(ending)].strip("-") + ending
     number = 2
     while (numbered := slug if number == 2 else f"{slug}-{number - 1}") in taken:
         number += 1

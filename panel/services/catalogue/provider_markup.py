@@ -16,7 +16,7 @@ from panel.models import Provider, Tool
 from panel.services.catalogue import provider_rows
 
 # More falling prices than this, or than half of the updated tools, need a confirmation.
-MOST_FALLS = 10
+MAX_FALLS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,5 +122,5 @@ def remember(provider: Provider, markup: Markup) -> None:
 def check_falls(changes: Sequence[PriceChange], *, followed: int) -> None:
     """Raises PricesWouldFall if more prices fall than allowed without confirmation."""
     falls = sum(change.falls for change in changes)
-    if falls > MOST_FALLS or 2 * falls > followed:
+    if falls > MAX_FALLS or 2 * falls > followed:
         raise PricesWouldFall(changes)

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from panel.domain import pricing, resale
 from panel.domain.provider_report import read_count
 
-MOST_NAME_LENGTH = 200
-MOST_CATEGORY_LENGTH = 100
+MAX_NAME_LENGTH = 200
+MAX_CATEGORY_LENGTH = 100
 # A bound for the column alone: what can be charged here is only known in our currency.
-MOST_RATE_MICROS = 10**15
+MAX_RATE_MICROS = 10**15
 # Fallback for rows without a category.
 NO_CATEGORY = "Other"
 # Longer texts are rejected; names that only exceed their column are cut.
-MOST_TEXT = 2_000
+MAX_TEXT = 2_000
 
 _TRUE = (True, 1, "1", "true")
 _FALSE = (False, 0, "0", "false", "", None)
@@ -83,7 +83,7 @@ def _row(given: object) -> ProviderRow:
     minimum, maximum = _limits(given)
     return ProviderRow(
         service=str(service),
-        name=_text(given["name"], "name", most=MOST_NAME_LENGTH),
+        name=_text(given["name"], "name", most=MAX_NAME_LENGTH),
         category=_category(given.get("category")),
         rate=_rate(given["rate"]),
         minimum=minimum,
@@ -99,9 +99,9 @@ def _limits(given: dict[str, object]) -> tuple[int, int]:
         raise BadRow("its limits are no whole numbers above 0")
     if minimum > maximum:
         raise BadRow("its minimum is above its maximum")
-    if minimum > pricing.MOST_QUANTITY:
+    if minimum > pricing.MAX_QUANTITY:
         raise BadRow("its minimum is more than can be ordered here")
-    return minimum, min(maximum, pricing.MOST_QUANTITY)
+    return minimum, min(maximum, pricing.MAX_QUANTITY)
 
 
 def _rate(value: object) -> int:
@@ -111,7 +111,7 @@ def _rate(value: object) -> int:
         rate = resale.read_rate(str(value))
     except ValueError as error:
         raise BadRow("its rate is no price that can be read exactly") from error
-    if not 0 < resale.micros_of(rate) <= MOST_RATE_MICROS:
+    if not 0 < resale.micros_of(rate) <= MAX_RATE_MICROS:
         raise BadRow("its rate is 0, or more than any price")
     return rate
 
@@ -119,14 +119,14 @@ def _rate(value: object) -> int:
 def _category(value: object) -> str:
     if value is None or (isinstance(value, str) and not value.strip()):
         return NO_CATEGORY
-    return _text(value, "category", most=MOST_CATEGORY_LENGTH)
+    return _text(value, "category", most=MAX_CATEGORY_LENGTH)
 
 
 def _text(value: object, field: str, *, most: int) -> str:
     """One line of text; what cannot be shown, and marks that only join or direct signs, are left out."""
     if not isinstance(value, str):
         raise BadRow(f"its {field} is no text")
-    plain = html.unescape(value[:MOST_TEXT])
+    plain = html.unescape(value[:MAX_TEXT])
     shown = (" " if sign.isspace() else sign for sign in plain if unicodedata.category(sign) != "Cf")
     line = " ".join("".join(sign for sign in shown if sign.isprintable()).split())
     if not line:

@@ -16,8 +16,8 @@ from panel.services.catalogue.tools import OFFERS, ToolOffer, to_offer
 
 PAGE = 20
 # Further words narrow nothing that a person reads.
-MOST_WORDS = 8
-MOST_LENGTH = 100
+MAX_WORDS = 8
+MAX_LENGTH = 100
 # Tools are read in blocks: tools that can't be ordered are skipped, and the page is still full.
 _BLOCK = 100
 
@@ -97,7 +97,7 @@ def _offers(tool_ids: Collection[int]) -> list[ToolOffer | None]:
 
 def _matching(wanted: ToolFilter) -> list[int]:
     """The numbers of the tools that match, sorted. One pass for each condition that is set: most searches have one."""
-    words = wanted.words[:MOST_LENGTH].lower().split()[:MOST_WORDS]
+    words = wanted.words[:MAX_LENGTH].lower().split()[:MAX_WORDS]
     entries: Sequence[IndexEntry] = search_index.current().entries
     if wanted.category:
         entries = [entry for entry in entries if entry.category == wanted.category]

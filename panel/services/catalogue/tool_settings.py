@@ -79,8 +79,8 @@ def _changed(terms: TermsWritten, field: str, text: str) -> TermsWritten:
 def read_price(text: str, field: str) -> int:
     """The price in micros. Raises BadInput about the field."""
     micros = money.parse_price_micros(text)
-    if not 0 < micros <= pricing.MOST_PRICE_MICROS_PER_THOUSAND:
-        most = money.plain_price(pricing.MOST_PRICE_MICROS_PER_THOUSAND)
+    if not 0 < micros <= pricing.MAX_PRICE_MICROS_PER_THOUSAND:
+        most = money.plain_price(pricing.MAX_PRICE_MICROS_PER_THOUSAND)
         raise BadInput(f"The price must be above 0 and at most {most}.", field=field)
     return micros
 
@@ -88,8 +88,8 @@ def read_price(text: str, field: str) -> int:
 def read_pieces(text: str, field: str) -> int:
     """A limit of one order. Raises BadInput about the field."""
     pieces = pricing.parse_quantity(text)
-    if not 0 < pieces <= pricing.MOST_QUANTITY:
-        raise BadInput(f"The {field} must be from 1 to {pricing.MOST_QUANTITY:,}.", field=field)
+    if not 0 < pieces <= pricing.MAX_QUANTITY:
+        raise BadInput(f"The {field} must be from 1 to {pricing.MAX_QUANTITY:,}.", field=field)
     return pieces
 
 
@@ -98,8 +98,8 @@ def read_days(text: str, field: str) -> int | None:
     if text == "none":
         return None
     days = int(text) if text.isascii() and text.isdigit() and len(text) <= 5 else 0
-    if not 0 < days <= file_format.MOST_REFILL_DAYS:
-        raise BadInput(f"Write the days from 1 to {file_format.MOST_REFILL_DAYS:,}, or none.", field=field)
+    if not 0 < days <= file_format.MAX_REFILL_DAYS:
+        raise BadInput(f"Write the days from 1 to {file_format.MAX_REFILL_DAYS:,}, or none.", field=field)
     return days
 
 

@@ -8,9 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-LONGEST_QUERY = 100
-MOST_WORDS = 12
-MOST_HITS = 20
+MAX_QUERY_LENGTH = 100
+MAX_WORDS = 12
+MAX_HITS = 20
 EXCERPT_LENGTH = 200
 LEAD_LENGTH = 60
 
@@ -22,7 +22,7 @@ FROM_START_OF_WORD = 2
 
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 _ENDINGS = ("ings", "ing", "ies", "ied", "ed", "es", "s", "e", "y")
-_SHORTEST_STEM = 3
+_MIN_STEM_LENGTH = 3
 # Synonyms: a reader's word, and ours.
 _SAME = {"cancelled": "canceled", "cancelling": "canceled", "refund": "return", "refunds": "return", "cost": "price"}
 # Stop words.
@@ -82,12 +82,12 @@ class Index:
             shown |= alike
             for number in {number for one in alike for number in self._having[one]}:
                 scores[number] += FOR_HAVING + self._score(number, stem, alike)
-        best = sorted(scores, key=lambda number: (-scores[number], number))[:MOST_HITS]
+        best = sorted(scores, key=lambda number: (-scores[number], number))[:MAX_HITS]
         return [self._hit(self.documents[number], shown) for number in best]
 
     def _alike(self, stem: str) -> set[str]:
         """Indexed words equal to this one, or with it as a prefix if it is long enough."""
-        if len(stem) < _SHORTEST_STEM:
+        if len(stem) < _MIN_STEM_LENGTH:
             return {stem} & self._having.keys()
         return {known for known in self._having if known.startswith(stem)}
 
@@ -105,7 +105,7 @@ class Index:
 
 def wanted(query: str) -> list[str]:
     """The query's stems, without stop words unless there are no others."""
-    words = [word.lower() for word in _WORD.findall(query[:LONGEST_QUERY])][:MOST_WORDS]
+    words = [word.lower() for word in _WORD.findall(query[:MAX_QUERY_LENGTH])][:MAX_WORDS]
     telling = [word for word in words if word not in _COMMON]
     return list(dict.fromkeys(_stem(word) for word in telling or words))
 
@@ -139,7 +139,7 @@ def _excerpt(text: str, shown: set[str]) -> str:
 def _stem(word: str) -> str:
     word = _SAME.get(word, word)
     for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= _SHORTEST_STEM:
+        if word.endswith(ending) and len(word) - len(ending) >= _MIN_STEM_LENGTH:
             return word[: -len(ending)]
     return word
 

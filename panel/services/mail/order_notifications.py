@@ -22,8 +22,8 @@ ORDERS, USERS, TERMS, ACCOUNTS = (table_of(model) for model in (Order, User, Ter
 TEMPLATE = "orders"
 GAP = timedelta(minutes=5)
 CUSTOMERS_A_SWEEP = 100
-MOST_IN_A_MAIL = 1_000
-MOST_LISTED = 50
+MAX_IN_A_MAIL = 1_000
+MAX_LISTED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ _MARKED = (
     .join(TERMS, TERMS.c.id == ORDERS.c.terms_id)
     .where(ORDERS.c.notice_at.is_not(None))
     .order_by(ORDERS.c.id)
-    .limit(MOST_IN_A_MAIL)
+    .limit(MAX_IN_A_MAIL)
 )
 
 
@@ -101,8 +101,8 @@ def _ended(row: Row[*tuple[Any, ...]]) -> Ended:
 def _facts(ended: Sequence[Ended], customer_id: int, *, at: datetime) -> dict[str, Any]:
     balance = db.session.scalars(select(ACCOUNTS.c.balance_nanos).where(ACCOUNTS.c.user_id == customer_id)).one()
     return {
-        "orders": ended[:MOST_LISTED],
-        "unlisted": max(0, len(ended) - MOST_LISTED),
+        "orders": ended[:MAX_LISTED],
+        "unlisted": max(0, len(ended) - MAX_LISTED),
         "count_of_orders": len(ended),
         "charge_nanos": sum(order.charge_nanos for order in ended),
         "returned_nanos": sum(order.returned_nanos for order in ended),

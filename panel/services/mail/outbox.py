@@ -23,9 +23,9 @@ KEPT_TRYING_FOR = timedelta(hours=72)
 WAITS = tuple(timedelta(seconds=seconds) for seconds in (30, 120, 600, 1_800, 7_200, 21_600))
 # Retention of finished mails, to be able to answer what was sent and when.
 KEPT_FOR = timedelta(days=30)
-MOST_ERROR_LENGTH = 200
+MAX_ERROR_LENGTH = 200
 # Line length limit of mail servers.
-MOST_SUBJECT_LENGTH = 150
+MAX_SUBJECT_LENGTH = 150
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def queue(
         "kind": kind,
         "user_id": user_id,
         "email": to,
-        "subject": plain_text.one_line(subject, most=MOST_SUBJECT_LENGTH),
+        "subject": plain_text.one_line(subject, most=MAX_SUBJECT_LENGTH),
         "text": encryption.seal(text, settings=_settings()) if is_secret else text,
         "is_sealed": is_secret,
         "unsubscribe": unsubscribe,
@@ -138,7 +138,7 @@ def note_failure(letter: Letter, *, error: str, is_final: bool, now: datetime) -
     mail = _still_waiting(letter)
     if mail is None or mail.due_at != letter.lease_until:
         return
-    mail.error = plain_text.one_line(error, most=MOST_ERROR_LENGTH)
+    mail.error = plain_text.one_line(error, most=MAX_ERROR_LENGTH)
     if is_final or now - mail.queued_at >= KEPT_TRYING_FOR:
         mail.given_up_at, mail.due_at = now, None
         _forget_secret(mail)

@@ -13,7 +13,7 @@ from panel.domain import plain_text
 from panel.settings import Settings
 
 EXTENSION = "panel.letters"
-MOST_VALUE_LENGTH = 500
+MAX_VALUE_LENGTH = 500
 _SUBJECT = "Subject: "
 
 
@@ -47,4 +47,4 @@ def _environment() -> Environment:
 
 
 def _on_one_line(value: Any) -> str:
-    return plain_text.one_line(str(value), most=MOST_VALUE_LENGTH)
+    return plain_text.one_line(str(value), most=MAX_VALUE_LENGTH)

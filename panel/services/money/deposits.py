@@ -18,9 +18,9 @@ from panel.services.delivery_times import Measure
 from panel.services.mail import notifications
 from panel.services.money import ledger
 
-LEAST_NANOS = 1 * NANOS_PER_UNIT
-MOST_NANOS = 10_000 * NANOS_PER_UNIT
-MOST_OPEN = 10
+MIN_NANOS = 1 * NANOS_PER_UNIT
+MAX_NANOS = 10_000 * NANOS_PER_UNIT
+MAX_OPEN = 10
 # Amounts offered as buttons.
 QUICK_AMOUNTS = tuple(units * NANOS_PER_UNIT for units in (10, 25, 50, 100))
 # The time to confirmation is measured over these deposits.
@@ -64,7 +64,7 @@ def parse_amount(text: str) -> int:
 def request_deposit(customer_id: int, *, amount_nanos: int, now: datetime) -> DepositRequest:
     """Create a deposit request; requesting the same amount again returns the open one.
 
-    Raises BadMoney for the amount, and Refused beyond MOST_OPEN or for a closed account.
+    Raises BadMoney for the amount, and Refused beyond MAX_OPEN or for a closed account.
     """
     _check_amount(amount_nanos)
     ledger.lock_accounts([customer_id])
@@ -73,9 +73,9 @@ def request_deposit(customer_id: int, *, amount_nanos: int, now: datetime) -> De
     for top_up in asked:
         if top_up.amount_nanos == amount_nanos:
             return top_up
-    if len(asked) >= MOST_OPEN:
+    if len(asked) >= MAX_OPEN:
         raise ActionRefused(
-            f"You already have {MOST_OPEN} deposits waiting for a payment. Pay one of them first.",
+            f"You already have {MAX_OPEN} deposits waiting for a payment. Pay one of them first.",
             field="amount",
         )
     top_up = DepositRequest(
@@ -234,9 +234,9 @@ def payment_instructions(instance: Path) -> list[list[str]]:
 
 
 def _check_amount(amount_nanos: int) -> None:
-    if amount_nanos < LEAST_NANOS:
+    if amount_nanos < MIN_NANOS:
         raise BadMoney("The minimum deposit is $1.00.", field="amount")
-    if amount_nanos > MOST_NANOS:
+    if amount_nanos > MAX_NANOS:
         raise BadMoney("The maximum deposit is $10,000.00.", field="amount")
     if amount_nanos % _NANOS_PER_CENT:
         raise BadMoney("Enter an amount with at most two decimals.", field="amount")

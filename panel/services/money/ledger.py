@@ -25,7 +25,7 @@ ACCOUNTS = table_of(Account)
 TRANSFERS = table_of(Transfer)
 ORDERS = table_of(Order)
 
-MOST_BALANCE_NANOS = 4 * 10**18
+MAX_BALANCE_NANOS = 4 * 10**18
 _FROM_OUTSIDE = frozenset({TransferKind.DEPOSIT, TransferKind.ADJUSTMENT})
 
 
@@ -211,7 +211,7 @@ def deposit(user_id: int, *, amount_nanos: int, reason: str, note: str, now: dat
     Raises BadMoney if the balance would come near the limit of a 64-bit column.
     """
     lock_accounts([user_id])
-    if balance_nanos(user_id) + amount_nanos > MOST_BALANCE_NANOS:
+    if balance_nanos(user_id) + amount_nanos > MAX_BALANCE_NANOS:
         raise BadMoney("This would bring the balance above what an account can hold.", field="amount")
     posting = Posting(AccountKind.DEPOSITS, user_id, amount_nanos, TransferKind.DEPOSIT, reason, note=note)
     post([posting], now=now)

@@ -11,7 +11,7 @@ from panel.models import AuditLogEntry
 
 PAGE_SIZE = 50
 BATCH_SIZE = 1_000
-LONGEST_WORDS = 254
+MAX_WORDS_LENGTH = 254
 WORDS = ("actor", "act", "subject", "detail")
 
 
@@ -41,8 +41,8 @@ def parse(given: Mapping[str, str]) -> AuditLogFilters:
     errors: dict[str, str] = {}
     words = {name: given.get(name, "").strip() for name in WORDS}
     for name, text in words.items():
-        if len(text) > LONGEST_WORDS or not text.isprintable():
-            errors[name] = f"Write at most {LONGEST_WORDS} characters on one line."
+        if len(text) > MAX_WORDS_LENGTH or not text.isprintable():
+            errors[name] = f"Write at most {MAX_WORDS_LENGTH} characters on one line."
     first, last = days_of(given, errors)
     after = given.get("after", "")
     if after and not is_row_number(after):

@@ -64,7 +64,7 @@ def effect(wanted: BalanceChange, *, limit_nanos: int | None, now: datetime) -> 
     after = before - wanted.amount_nanos if is_debit else before + wanted.amount_nanos
     if after < 0:
         raise BadMoney(f"The balance is {money.plain(before)}. A debit never takes more than that.", field="amount")
-    if after > ledger.MOST_BALANCE_NANOS:
+    if after > ledger.MAX_BALANCE_NANOS:
         raise BadMoney("This would bring the balance above what an account can hold.", field="amount")
     unapproved = approval_limit.sums(wanted.customer_id, operator_id=wanted.operator_id, now=now)
     is_above = limit_nanos is not None and unapproved.needs_approval(wanted.amount_nanos, limit_nanos=limit_nanos)

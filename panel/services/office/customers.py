@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, or_, select
 from panel.db import db, table_of
 from panel.domain import email_address
 from panel.domain.errors import BadInput
-from panel.domain.list_filters import LARGEST_ID
+from panel.domain.list_filters import MAX_ID
 from panel.domain.status import Status
 from panel.models import (
     Account,
@@ -36,7 +36,7 @@ from panel.services.tickets.customer_list import OwnTicketRow as Ticket
 
 PAGE_SIZE = 40
 SHOWN = 10
-LONGEST_SEARCH = 254
+MAX_SEARCH_LENGTH = 254
 
 ACCOUNTS = table_of(Account)
 
@@ -107,8 +107,8 @@ class Whole:
 def checked_search(text: str) -> str:
     """What is searched for: a number, or a part of an email. Raises BadInput."""
     text = text.strip()
-    if len(text) > LONGEST_SEARCH or not text.isprintable():
-        raise BadInput(f"Search for a number or a part of an email, {LONGEST_SEARCH} characters at most.", field="q")
+    if len(text) > MAX_SEARCH_LENGTH or not text.isprintable():
+        raise BadInput(f"Search for a number or a part of an email, {MAX_SEARCH_LENGTH} characters at most.", field="q")
     return text
 
 
@@ -149,12 +149,12 @@ def _row(*columns: Any) -> CustomerRow:
 def _number(text: str) -> int | None:
     digits = text.removeprefix("#")
     is_number = digits.isascii() and digits.isdigit() and len(digits) <= 19
-    return int(digits) if is_number and int(digits) <= LARGEST_ID else None
+    return int(digits) if is_number and int(digits) <= MAX_ID else None
 
 
 def find(customer_id: int) -> User | None:
     """The person of this number."""
-    return db.session.get(User, customer_id) if 0 < customer_id <= LARGEST_ID else None
+    return db.session.get(User, customer_id) if 0 < customer_id <= MAX_ID else None
 
 
 def emails(customer_ids: Collection[int]) -> dict[int, str]:

@@ -9,7 +9,7 @@ from panel.domain.list_filters import BadFilters, DaysAndPage, days_of, is_row_n
 from panel.models import AccountKind, TransferKind
 from panel.services.accounts import users
 
-LONGEST_WORDS = 200
+MAX_WORDS_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ def parse(given: Mapping[str, str]) -> LedgerFilters:
     """The filters of an address; an empty value is none. Raises BadFilters with a message for each bad field."""
     errors: dict[str, str] = {}
     words = given.get("q", "").strip()
-    if len(words) > LONGEST_WORDS or not words.isprintable():
-        errors["q"] = f"Search for a part of a reason or a note, {LONGEST_WORDS} characters at most."
+    if len(words) > MAX_WORDS_LENGTH or not words.isprintable():
+        errors["q"] = f"Search for a part of a reason or a note, {MAX_WORDS_LENGTH} characters at most."
     first, last = days_of(given, errors)
     filters = LedgerFilters(
         line=_number(given, "line", errors),

@@ -33,7 +33,7 @@ from panel.services.orders import goodwill
 from panel.services.orders.detail import OwnOrder
 from panel.services.orders.goodwill import Room
 
-MOST_LINES = 200
+MAX_LINES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +105,14 @@ def find(order_id: int, *, now: datetime) -> OrderDetail | None:
         select(Cancellation).where(Cancellation.order_id == order_id).order_by(Cancellation.id.desc())
     ).all()
     reviews = db.session.scalars(
-        select(Review).where(Review.order_id == order_id).order_by(Review.id.desc()).limit(MOST_LINES)
+        select(Review).where(Review.order_id == order_id).order_by(Review.id.desc()).limit(MAX_LINES)
     ).all()
     return OrderDetail(
         own=own,
         customer=db.session.get_one(User, own.order.customer_id),
         provider=db.session.get_one(Provider, own.order.provider_id),
         attempts=db.session.scalars(
-            select(Attempt).where(Attempt.order_id == order_id).order_by(Attempt.id.desc()).limit(MOST_LINES)
+            select(Attempt).where(Attempt.order_id == order_id).order_by(Attempt.id.desc()).limit(MAX_LINES)
         ).all(),
         refills=refills,
         cancellations=stops,
@@ -178,4 +178,4 @@ def _log(
         *(f"review {review.id}" for review in reviews),
     ]
     lines = select(AuditLogEntry).where(AuditLogEntry.subject.in_(subjects)).order_by(AuditLogEntry.id.desc())
-    return db.session.scalars(lines.limit(MOST_LINES)).all()
+    return db.session.scalars(lines.limit(MAX_LINES)).all()

@@ -17,7 +17,7 @@ from panel.services.providers import health as provider_health
 from panel.services.providers import registry as provider_registry
 
 LAST_ATTEMPTS = 10
-MOST_PUBLIC_NAME_LENGTH = 40
+MAX_PUBLIC_NAME_LENGTH = 40
 ASK_AGAIN = timedelta(hours=1)
 ASK_AGAIN_AFTER_SILENCE = timedelta(minutes=10)
 # How far back the newest calls are looked for.
@@ -175,8 +175,8 @@ def resume(provider_id: int, *, reason: str, actor: str, now: datetime) -> None:
 def set_public_name(provider_id: int, name: str, *, actor: str, now: datetime) -> None:
     """How customers' pages call it; empty: by its number. Raises NotFound, BadInput or Refused."""
     name, provider = name.strip(), _held(provider_id)
-    if len(name) > MOST_PUBLIC_NAME_LENGTH or not name.isprintable():
-        raise BadInput(f"Write at most {MOST_PUBLIC_NAME_LENGTH} characters on one line.", field="public_name")
+    if len(name) > MAX_PUBLIC_NAME_LENGTH or not name.isprintable():
+        raise BadInput(f"Write at most {MAX_PUBLIC_NAME_LENGTH} characters on one line.", field="public_name")
     taken = select(Provider.id).where(Provider.public_name == name, Provider.id != provider_id)
     if name and db.session.scalar(taken) is not None:
         raise ActionRefused("Another provider has this public name.", field="public_name")

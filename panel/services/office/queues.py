@@ -39,7 +39,7 @@ from panel.services.orders import time_rules, timeouts
 from panel.services.providers import health as provider_health
 
 # However fast the tool usually starts: nobody is called for a delay of seconds.
-LEAST_LATE = timedelta(minutes=5)
+MIN_LATE = timedelta(minutes=5)
 
 ORDERS, EVENTS = table_of(Order), table_of(OrderEvent)
 
@@ -220,7 +220,7 @@ def late_orders(limits: LatenessLimits, *, now: datetime) -> Subquery[Any]:
     """Open orders that have not started and should have: id and placed_at. Unconfirmed ones have their own queue."""
     usual = literal(now - timedelta(hours=limits.dispatch_hours), UtcDateTime())
     cutoffs = {
-        tool_id: literal(now - max(timedelta(seconds=p90), LEAST_LATE), UtcDateTime())
+        tool_id: literal(now - max(timedelta(seconds=p90), MIN_LATE), UtcDateTime())
         for tool_id, p90 in _usual_starts(now=now).items()
     }
     cutoff: Any = case(cutoffs, value=ORDERS.c.tool_id, else_=usual) if cutoffs else usual

@@ -24,8 +24,8 @@ NOT_UNDERSTOOD = (
 )
 RETRY_SECONDS = 30
 # After this many unclear or missing answers, a request goes to operators.
-MOST_ASKS = 3
-MOST_ASKS_UNANSWERED = 10
+MAX_ASKS = 3
+MAX_ASKS_UNANSWERED = 10
 # Requests of one provider per sweep.
 BATCH = 200
 
@@ -164,7 +164,7 @@ def _ask_again(cancellation: Cancellation, order: OrderRow, outcome: Unclear, *,
     """Retry later; after a few retries hand the request to operators, since the answer may never change."""
     cancellation.asks += 1
     cancellation.due_at = now + timedelta(seconds=RETRY_SECONDS * cancellation.asks)
-    if cancellation.asks >= (MOST_ASKS if outcome.is_in_words else MOST_ASKS_UNANSWERED):
+    if cancellation.asks >= (MAX_ASKS if outcome.is_in_words else MAX_ASKS_UNANSWERED):
         cancellation.due_at = None
         transitions.add_notes([Note(order, NOT_UNDERSTOOD, raw=outcome.text[:200])], now=now)
         reviews.open_review(

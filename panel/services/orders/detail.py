@@ -11,7 +11,7 @@ from sqlalchemy import func, or_, select, text
 
 from panel.db import db
 from panel.domain import refill as rules
-from panel.domain.list_filters import LARGEST_ID
+from panel.domain.list_filters import MAX_ID
 from panel.domain.next_step import NextStep, NextStepFacts, next_step
 from panel.domain.status import Status
 from panel.models import Cancellation, Order, OrderEvent, Provider, Terms, Tool, Transfer, TransferKind
@@ -114,7 +114,7 @@ class TimelineEvent:
     is_count: bool
 
 
-LEAST_RUN = 3
+MIN_RUN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class Timeline:
         found: list[tuple[TimelineEvent, ...]] = []
         for is_count, events in groupby(self.lines, key=lambda line: line.is_count):
             run = tuple(events)
-            found += [run] if is_count and len(run) >= LEAST_RUN else [(line,) for line in run]
+            found += [run] if is_count and len(run) >= MIN_RUN else [(line,) for line in run]
         return found
 
     @property
@@ -191,7 +191,7 @@ class Receipt:
 
 def find(order_id: int, *, customer_id: int) -> OwnOrder | None:
     """The order, if it belongs to this customer."""
-    if not 0 < order_id <= LARGEST_ID:
+    if not 0 < order_id <= MAX_ID:
         return None
     row = db.session.execute(
         select(Order, Tool, Terms, _TAKES_NONE, _NEWEST_STOP, Provider.kind == "simulated")

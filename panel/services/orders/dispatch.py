@@ -37,7 +37,7 @@ STOPPED = "Canceled at your request before it was sent to the provider."
 # Reason of an attempt whose call was never started.
 NOT_CALLED = "The call was not made."
 FIRST_WAIT_SECONDS = 5
-LONGEST_WAIT_SECONDS = 300
+MAX_WAIT_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,7 @@ def _wait(order: OrderRow, *, now: datetime) -> None:
     """Requeue the order with back-off."""
     calls = select(Attempt.id).where(Attempt.order_id == order.id, Attempt.answer != NOT_CALLED)
     tries = len(db.session.scalars(calls).all())
-    seconds = min(FIRST_WAIT_SECONDS * 2 ** min(tries - 1, 10), LONGEST_WAIT_SECONDS)
+    seconds = min(FIRST_WAIT_SECONDS * 2 ** min(tries - 1, 10), MAX_WAIT_SECONDS)
     queue_again(order, at=now + timedelta(seconds=seconds), now=now)
 
 

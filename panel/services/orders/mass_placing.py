@@ -13,10 +13,10 @@ from panel.services.catalogue import tool_search
 from panel.services.orders import placing as order_placing
 from panel.services.orders.placing import Placing, Quote
 
-MOST_LINES = 100
+MAX_LINES = 100
 PARTS = "A line has three parts with | between them: tool | link | quantity."
 # Tool names in messages are truncated to this length.
-_LONGEST_NAME = 80
+_MAX_NAME_LENGTH = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,8 @@ def read(text: str) -> list[MassOrderLine]:
     lines = [_parsed(number, line.strip()) for number, line in enumerate(written, start=1) if line.strip()]
     if not lines:
         raise BadInput("Enter one order per line: tool | link | quantity.", field="lines")
-    if len(lines) > MOST_LINES:
-        message = f"These are {len(lines):,} lines. Send at most {MOST_LINES} at once."
+    if len(lines) > MAX_LINES:
+        message = f"These are {len(lines):,} lines. Send at most {MAX_LINES} at once."
         raise BadInput(message, field="lines")
     slugs = tool_search.slugs_named({line.tool for line in lines if line.tool})
     return [_with_tool(line, slugs.get(line.tool, [])) for line in lines]
@@ -96,7 +96,7 @@ def _with_tool(line: MassOrderLine, slugs: list[str]) -> MassOrderLine:
     """The line with the tool's slug, which may be entered as slug, id or name."""
     if line.fault or not line.tool:
         return replace(line, fault=line.fault or f"The tool is missing. {PARTS}")
-    called = line.tool[:_LONGEST_NAME]
+    called = line.tool[:_MAX_NAME_LENGTH]
     if len(slugs) > 1:
         which = ", ".join(slugs)
         return replace(line, fault=f"Several tools are called “{called}”. Use a short name: {which}.")

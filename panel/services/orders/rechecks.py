@@ -14,7 +14,7 @@ from panel.services.orders.transitions import RECHECK_AFTER
 from panel.services.providers import health as provider_health
 
 BATCH = 100
-LEAST_WINDOW = timedelta(days=30)
+MIN_WINDOW = timedelta(days=30)
 
 ORDERS = table_of(Order)
 
@@ -54,7 +54,7 @@ def next_at(ended_at: datetime | None, refill_days: int | None, *, now: datetime
     """Time of the next recheck; None once the refill window, or 30 days, are over."""
     if ended_at is None:
         return None
-    last = ended_at + max(timedelta(days=refill_days or 0), LEAST_WINDOW)
+    last = ended_at + max(timedelta(days=refill_days or 0), MIN_WINDOW)
     if now >= last:
         return None
     return min(now + max(now - ended_at, RECHECK_AFTER), last)

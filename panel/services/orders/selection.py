@@ -14,7 +14,7 @@ from panel.services.orders import cancellations, refills
 from panel.services.orders import detail as order_detail
 from panel.services.orders.detail import OwnOrder
 
-MOST_ORDERS = 100
+MAX_ORDERS = 100
 
 
 class Action(StrEnum):

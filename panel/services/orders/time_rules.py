@@ -17,9 +17,9 @@ from panel.services import audit_log, health, reviews
 
 HOUR = timedelta(hours=1)
 # A clock that jumps ahead by more than this while the panel runs is not trusted.
-MOST_STEP = timedelta(hours=1)
+MAX_STEP = timedelta(hours=1)
 # Allowed time without a worker: more than a day, so that `worker --once` each day is enough.
-MOST_SILENCE = timedelta(hours=26)
+MAX_SILENCE = timedelta(hours=26)
 # Allowed difference between the clocks of two machines.
 CLOCKS_APART = timedelta(minutes=5)
 REVIEW = "time_rules"

@@ -59,7 +59,7 @@ def path_of(waiting: WaitingOrder, *, customer_id: int, now: datetime) -> str:
 def amount_to_add(missing_nanos: int) -> int:
     """The deposit that covers the missing amount: whole cents, within the limits of one deposit."""
     in_cents = -(-missing_nanos // _NANOS_PER_CENT) * _NANOS_PER_CENT
-    return min(max(in_cents, deposits.LEAST_NANOS), deposits.MOST_NANOS)
+    return min(max(in_cents, deposits.MIN_NANOS), deposits.MAX_NANOS)
 
 
 def find(path: str, *, customer_id: int, now: datetime) -> WaitingQuote | None:

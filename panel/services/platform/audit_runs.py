@@ -12,10 +12,10 @@ from panel.db import db
 from panel.models import AuditRun
 from panel.services.money.audit import Audit
 
-LEAST_PAUSE = timedelta(hours=1)
+MIN_PAUSE = timedelta(hours=1)
 TIMES_ITS_LENGTH = 100
 KEPT_FOR = timedelta(days=90)
-MOST_DIFFERENCES = 20
+MAX_DIFFERENCES = 20
 
 
 def newest(*, now: datetime) -> AuditRun | None:
@@ -28,7 +28,7 @@ def is_due(*, now: datetime) -> bool:
     last = newest(now=now)
     if last is None:
         return True
-    pause = max(LEAST_PAUSE, timedelta(milliseconds=last.took_ms) * TIMES_ITS_LENGTH)
+    pause = max(MIN_PAUSE, timedelta(milliseconds=last.took_ms) * TIMES_ITS_LENGTH)
     return now >= last.at + pause
 
 
@@ -40,7 +40,7 @@ def record(found: Audit, *, took_ms: int, now: datetime) -> AuditRun:
         took_ms=took_ms,
         orders=found.orders,
         is_sound=found.is_sound,
-        differences="\n".join(found.differences[:MOST_DIFFERENCES]),
+        differences="\n".join(found.differences[:MAX_DIFFERENCES]),
     )
     db.session.add(run)
     db.session.flush()

@@ -96,7 +96,7 @@ def providers(*, interval_seconds: int, now: datetime) -> list[ProviderDays]:
 def completion_groups(tool_id: int, *, now: datetime) -> list[Group] | None:
     """Histogram of a tool's completion times, over the orders that `measures` counts; None if there are too few."""
     times = [seconds for _at, seconds in delivery_times.completions(tool_id, now=now)]
-    if len(times) < delivery_times.LEAST_SAMPLE:
+    if len(times) < delivery_times.MIN_SAMPLE:
         return None
     ends: Sequence[int | None] = (*GROUPS_SECONDS, None)
     begin, groups = -1, []

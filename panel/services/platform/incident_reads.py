@@ -12,9 +12,9 @@ from panel.domain.errors import NotFound
 from panel.domain.incidents import Phase
 from panel.models import Incident, IncidentPart, IncidentUpdate
 
-MOST_SHOWN = 10
-MOST_LISTED = 200
-MOST_IN_FEED = 50
+MAX_SHOWN = 10
+MAX_LISTED = 200
+MAX_IN_FEED = 50
 
 
 @dataclass(frozen=True)
@@ -92,32 +92,32 @@ IS_PROPOSAL = (Incident.published_at.is_(None), Incident.dismissed_at.is_(None))
 
 def open_now() -> list[Told]:
     """Published open incidents, newest first."""
-    return _with_updates(PUBLISHED, Incident.resolved_at.is_(None), Incident.planned_from.is_(None), most=MOST_LISTED)
+    return _with_updates(PUBLISHED, Incident.resolved_at.is_(None), Incident.planned_from.is_(None), most=MAX_LISTED)
 
 
 def planned(*, now: datetime) -> list[Told]:
     """Published maintenance that is planned or in progress, next first."""
-    ahead = _with_updates(PUBLISHED, Incident.resolved_at.is_(None), Incident.planned_until > now, most=MOST_LISTED)
+    ahead = _with_updates(PUBLISHED, Incident.resolved_at.is_(None), Incident.planned_until > now, most=MAX_LISTED)
     return sorted(ahead, key=lambda work: (work.planned_from or now, work.id))
 
 
-def past(*, now: datetime, most: int = MOST_SHOWN) -> list[Told]:
+def past(*, now: datetime, most: int = MAX_SHOWN) -> list[Told]:
     """Past ones: resolved incidents and completed maintenance, newest first."""
     is_over = Incident.resolved_at.is_not(None) | (Incident.planned_until <= now)
     return _with_updates(PUBLISHED, is_over, most=most)
 
 
-def newest_published(*, most: int = MOST_IN_FEED) -> list[Told]:
+def newest_published(*, most: int = MAX_IN_FEED) -> list[Told]:
     """All published ones, newest first, for the feed."""
     return _with_updates(PUBLISHED, most=most)
 
 
 def proposals() -> list[Told]:
     """Proposals from the probes that no operator has decided on."""
-    return _with_updates(*IS_PROPOSAL, most=MOST_LISTED)
+    return _with_updates(*IS_PROPOSAL, most=MAX_LISTED)
 
 
-def dismissed(*, most: int = MOST_SHOWN) -> list[Told]:
+def dismissed(*, most: int = MAX_SHOWN) -> list[Told]:
     """Dismissed proposals, newest first."""
     return _with_updates(Incident.dismissed_at.is_not(None), most=most)
 
@@ -135,7 +135,7 @@ def any_of(incident_id: int) -> Told:
 def affected_now(*, now: datetime) -> dict[str, State]:
     """The worst state of each component in open incidents and current maintenance."""
     said: dict[str, State] = {}
-    published_open = _with_updates(PUBLISHED, Incident.resolved_at.is_(None), most=MOST_LISTED)
+    published_open = _with_updates(PUBLISHED, Incident.resolved_at.is_(None), most=MAX_LISTED)
     for incident in published_open:
         if incident.is_under_way(now):
             for component, state in incident.parts:

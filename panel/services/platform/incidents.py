@@ -19,9 +19,9 @@ from panel.models import Catalogue, Incident, IncidentPart, IncidentUpdate
 from panel.services import audit_log
 from panel.services.platform import components
 
-MOST_TITLE = 120
-MOST_TEXT = 2_000
-MOST_WINDOW = timedelta(days=14)
+MAX_TITLE = 120
+MAX_TEXT = 2_000
+MAX_WINDOW = timedelta(days=14)
 
 
 @dataclass(frozen=True)
@@ -169,8 +169,8 @@ def _check_beginning(words: UpdateText, window: Window | None, *, now: datetime)
             raise BadInput("The work must end after it begins.", field="until")
         if window.until <= now:
             raise BadInput("This window is over. Planned work lies ahead.", field="until")
-        if window.until - window.since > MOST_WINDOW:
-            raise BadInput(f"A window has at most {MOST_WINDOW.days} days.", field="until")
+        if window.until - window.since > MAX_WINDOW:
+            raise BadInput(f"A window has at most {MAX_WINDOW.days} days.", field="until")
 
 
 def _check_step(incident: Incident, words: UpdateText) -> None:
@@ -199,16 +199,16 @@ def _checked(words: UpdateText) -> UpdateText:
 
 def _line(text: str, *, field: str) -> str:
     line = text.strip()
-    if not line or len(line) > MOST_TITLE or not line.isprintable():
-        raise BadInput(f"Write a title of 1 to {MOST_TITLE} characters on one line.", field=field)
+    if not line or len(line) > MAX_TITLE or not line.isprintable():
+        raise BadInput(f"Write a title of 1 to {MAX_TITLE} characters on one line.", field=field)
     return line
 
 
 def _text(text: str, *, field: str, least: int = 0) -> str:
     """Validate a multi-line text. Control characters are rejected, since they would break the feed's XML."""
     said = "\n".join(line.rstrip() for line in text.replace("\r\n", "\n").strip().split("\n"))
-    if len(said) < least or len(said) > MOST_TEXT or not said.replace("\n", "").isprintable():
-        raise BadInput(f"Write {least or 'up'} to {MOST_TEXT} characters that can be shown.", field=field)
+    if len(said) < least or len(said) > MAX_TEXT or not said.replace("\n", "").isprintable():
+        raise BadInput(f"Write {least or 'up'} to {MAX_TEXT} characters that can be shown.", field=field)
     return said
 
 

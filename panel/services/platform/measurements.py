@@ -19,8 +19,8 @@ MEASUREMENTS = table_of(Measurement)
 DAYS = table_of(ComponentDay)
 KEPT_FOR = timedelta(days=2)
 DAYS_KEPT_FOR = timedelta(days=400)
-LONGEST_GAP = timedelta(days=SHOWN_DAYS)
-MOST_TEXT = 200
+MAX_GAP = timedelta(days=SHOWN_DAYS)
+MAX_TEXT = 200
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def record(findings: Sequence[Finding], *, interval_seconds: int, now: datetime)
         if at - before <= timedelta(seconds=late_seconds(interval_seconds)):
             since = before
         else:
-            gap = Gap(max(before, at - LONGEST_GAP), since)
+            gap = Gap(max(before, at - MAX_GAP), since)
     if gap is not None:
         known = set(db.session.scalars(select(DAYS.c.component).distinct()))
         add_up((key, _while_unmeasured(key), gap.since, gap.until) for key in known)
@@ -82,7 +82,7 @@ def _row(finding: Finding, *, at: datetime) -> dict[str, object]:
         "at": at,
         "state": finding.state,
         "value_ms": finding.value_ms,
-        "text": finding.text[:MOST_TEXT],
+        "text": finding.text[:MAX_TEXT],
     }
 
 

@@ -19,7 +19,7 @@ from panel.services.platform.measurements import newest_at
 
 TIMED_WITHIN = timedelta(hours=24)
 TIMES_MAX_AGE = timedelta(minutes=1)
-LEAST_TIMES = 20
+MIN_TIMES = 20
 DAYS = table_of(ComponentDay)
 
 
@@ -146,5 +146,5 @@ def _times(*, now: datetime) -> dict[str, Typical]:
     return {
         component: Typical(*delivery_times.median_and_p90(sorted(times)), len(times))
         for component, times in values.items()
-        if len(times) >= LEAST_TIMES
+        if len(times) >= MIN_TIMES
     }

@@ -12,14 +12,14 @@ from panel.services import reviews
 
 SILENT_AFTER = 5
 WAIT_SECONDS = 2
-LONGEST_WAIT_SECONDS = 120
+MAX_WAIT_SECONDS = 120
 AS_NEW: dict[str, Any] = {"failures": 0, "call_after": None, "unclear_adds": 0, "add_after": None}
 NOTED_EVERY = timedelta(minutes=1)
 RATE_LIMIT_WAIT_SECONDS = 60
 # Circuit breaker for new orders: it opens after this many unclear answers in a row, then allows probes with back-off.
 UNCLEAR_AFTER = 3
 PROBE_AFTER = timedelta(minutes=1)
-LONGEST_PROBE_WAIT = timedelta(minutes=15)
+MAX_PROBE_WAIT = timedelta(minutes=15)
 
 
 def callable_now(now: datetime) -> tuple[Any, ...]:
@@ -74,7 +74,7 @@ def _add_after(unclear: int, *, now: datetime) -> datetime | None:
     if unclear < UNCLEAR_AFTER:
         return None
     doublings = min(unclear - UNCLEAR_AFTER, 10)
-    return now + min(PROBE_AFTER * (1 << doublings), LONGEST_PROBE_WAIT)
+    return now + min(PROBE_AFTER * (1 << doublings), MAX_PROBE_WAIT)
 
 
 def may_probe(provider_id: int, *, until: datetime, now: datetime) -> bool:
@@ -124,7 +124,7 @@ def answered(provider_id: int, *, now: datetime) -> None:
 def failed(provider_id: int, *, text: str, now: datetime) -> None:
     """Record a failure with back-off, and open a review after several in a row."""
     failures = (db.session.scalar(select(Provider.failures).where(Provider.id == provider_id)) or 0) + 1
-    seconds = min(WAIT_SECONDS * failures, LONGEST_WAIT_SECONDS)
+    seconds = min(WAIT_SECONDS * failures, MAX_WAIT_SECONDS)
     db.session.execute(
         update(Provider)
         .where(Provider.id == provider_id)

@@ -15,14 +15,14 @@ from panel.services import test_orders
 from panel.settings import Settings
 
 KINDS = ("panel_api", "manual", "simulated")
-MOST_NAME_LENGTH = 60
-MOST_URL_LENGTH = 500
+MAX_NAME_LENGTH = 60
+MAX_URL_LENGTH = 500
 
 
 def add_provider(name: str, *, kind: str, url: str = "", sealed_key: str = "", now: datetime) -> Provider:
     """Add a provider. Raises BadInput for an invalid name, kind, URL or key, Refused for a name in use."""
-    if not name or len(name) > MOST_NAME_LENGTH or not name.isprintable() or name != name.strip():
-        raise BadInput(f"Write a name of 1 to {MOST_NAME_LENGTH} characters on one line.", field="name")
+    if not name or len(name) > MAX_NAME_LENGTH or not name.isprintable() or name != name.strip():
+        raise BadInput(f"Write a name of 1 to {MAX_NAME_LENGTH} characters on one line.", field="name")
     if kind not in KINDS:
         raise BadInput(f"The kind must be one of {', '.join(KINDS)}.", field="kind")
     if kind == "panel_api":
@@ -81,7 +81,7 @@ def unseal(sealed_key: str, *, settings: Settings) -> str:
 
 
 def _check_url(url: str) -> None:
-    if len(url) > MOST_URL_LENGTH or not url.isprintable() or " " in url:
+    if len(url) > MAX_URL_LENGTH or not url.isprintable() or " " in url:
         raise BadInput("Write the provider's address in full, such as https://panel.example/api/v2.", field="url")
     try:
         http.check_url(url)

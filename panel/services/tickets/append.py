@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from panel.db import db, lock_rows
 from panel.domain.errors import NotFound
-from panel.domain.list_filters import LARGEST_ID
+from panel.domain.list_filters import MAX_ID
 from panel.domain.ticket import EntryKind, TicketState
 from panel.models import Ticket, TicketEntry
 
@@ -17,7 +17,7 @@ def lock(ticket_id: int, *, customer_id: int | None = None) -> Ticket:
     if customer_id is not None:
         statement = statement.where(Ticket.customer_id == customer_id)
     ticket: Ticket | None = None
-    if 0 < ticket_id <= LARGEST_ID:
+    if 0 < ticket_id <= MAX_ID:
         # Refresh: it may have been read before it was locked.
         ticket = db.session.scalar(lock_rows(statement), execution_options={"populate_existing": True})
     if ticket is None:

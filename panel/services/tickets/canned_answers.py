@@ -16,8 +16,8 @@ from panel.models import CannedAnswer
 from panel.services import audit_log
 from panel.services.tickets.detail import OwnTicket
 
-LONGEST_NAME = 80
-MOST_ANSWERS = 200
+MAX_NAME_LENGTH = 80
+MAX_ANSWERS = 200
 # The placeholders and their values.
 PLACEHOLDERS = {
     "ticket": "the number of the ticket",
@@ -82,8 +82,8 @@ def filled(answer: CannedAnswer, own: OwnTicket) -> str:
 def add(*, name: str, text: str, actor: str, now: datetime) -> CannedAnswer:
     """Create an answer. Raises BadInput."""
     answer = CannedAnswer(name=_checked_name(name), text=_checked_text(text), version=1, changed_at=now)
-    if (db.session.scalar(select(func.count()).select_from(CannedAnswer)) or 0) >= MOST_ANSWERS:
-        raise BadInput(f"There are {MOST_ANSWERS} canned answers, which is the limit. Remove one first.")
+    if (db.session.scalar(select(func.count()).select_from(CannedAnswer)) or 0) >= MAX_ANSWERS:
+        raise BadInput(f"There are {MAX_ANSWERS} canned answers, which is the limit. Remove one first.")
     _keep(answer)
     audit_log.write(
         "canned-answers add", actor=actor, subject=f"canned answer {answer.id}", detail=answer.name, now=now
@@ -139,8 +139,8 @@ def _keep(answer: CannedAnswer) -> None:
 
 def _checked_name(typed: str) -> str:
     name = typed.strip()
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise BadInput(f"Write a name of 1 to {LONGEST_NAME} characters on one line.", field="name")
+    if not name or len(name) > MAX_NAME_LENGTH or not name.isprintable():
+        raise BadInput(f"Write a name of 1 to {MAX_NAME_LENGTH} characters on one line.", field="name")
     return name
 
 

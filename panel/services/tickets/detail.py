@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, select
 
 from panel.db import db
-from panel.domain.list_filters import LARGEST_ID
+from panel.domain.list_filters import MAX_ID
 from panel.domain.ticket import EntryKind, TicketKind, TicketState
 from panel.models import Ticket, TicketEntry, User
 from panel.services.tickets.subjects import Thing, carried_by
@@ -87,7 +87,7 @@ def find_any(ticket_id: int) -> OwnTicket | None:
 
 
 def _found(ticket_id: int, *whose: ColumnElement[bool]) -> OwnTicket | None:
-    if not 0 < ticket_id <= LARGEST_ID:
+    if not 0 < ticket_id <= MAX_ID:
         return None
     ticket = db.session.scalar(select(Ticket).where(Ticket.id == ticket_id, *whose))
     return None if ticket is None else OwnTicket(ticket, carried_by(ticket))

@@ -11,14 +11,14 @@ from panel.domain.ticket import EntryKind
 from panel.models import Ticket, TicketEntry
 
 WINDOW = timedelta(hours=1)
-MOST_NEW_TICKETS = 10
-MOST_MESSAGES = 60
+MAX_NEW_TICKETS = 10
+MAX_MESSAGES = 60
 
 
 def check_new_ticket(customer_id: int, *, now: datetime) -> None:
     """Raises TooManyTries if the customer has reached the hourly limit of new tickets."""
-    what = f"You have opened {MOST_NEW_TICKETS} tickets within an hour, which is the limit"
-    _refuse_beyond(MOST_NEW_TICKETS, Ticket.opened_at, Ticket.customer_id == customer_id, what=what, now=now)
+    what = f"You have opened {MAX_NEW_TICKETS} tickets within an hour, which is the limit"
+    _refuse_beyond(MAX_NEW_TICKETS, Ticket.opened_at, Ticket.customer_id == customer_id, what=what, now=now)
 
 
 def check_message(customer_id: int, *, now: datetime) -> None:
@@ -26,8 +26,8 @@ def check_message(customer_id: int, *, now: datetime) -> None:
     is_theirs = (
         (TicketEntry.author_id == customer_id) & TicketEntry.is_ours.is_(False) & (TicketEntry.kind != EntryKind.NOTE)
     )
-    what = f"You have sent {MOST_MESSAGES} messages within an hour, which is the limit"
-    _refuse_beyond(MOST_MESSAGES, TicketEntry.at, is_theirs, what=what, now=now)
+    what = f"You have sent {MAX_MESSAGES} messages within an hour, which is the limit"
+    _refuse_beyond(MAX_MESSAGES, TicketEntry.at, is_theirs, what=what, now=now)
 
 
 def _refuse_beyond(

@@ -9,7 +9,7 @@ from panel.models import Ticket
 from panel.services.delivery_times import Measure
 
 WINDOW = timedelta(days=30)
-LEAST_SAMPLE = 10
+MIN_SAMPLE = 10
 NEWEST_TICKETS = 20_000
 
 
@@ -27,7 +27,7 @@ def first_answers(*, now: datetime) -> Measure | None:
         if answered is not None and answered >= opened
     )
     count = len(seconds)
-    if count < LEAST_SAMPLE:
+    if count < MIN_SAMPLE:
         return None
     # Nearest-rank percentile, so that each figure is a time that really occurred.
     median, p90 = seconds[(count + 1) // 2 - 1], seconds[-(-count * 9 // 10) - 1]

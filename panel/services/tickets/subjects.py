@@ -7,7 +7,7 @@ from sqlalchemy import or_, select
 
 from panel.db import db
 from panel.domain.errors import NotFound
-from panel.domain.list_filters import LARGEST_ID
+from panel.domain.list_filters import MAX_ID
 from panel.domain.refill import RefillState
 from panel.domain.status import Status
 from panel.domain.ticket import TicketKind
@@ -105,7 +105,7 @@ def find(customer_id: int, *, wanted: SubjectNumbers) -> Thing:
     """What a new ticket is about, by its ids. Raises NotFound if it doesn't exist or isn't the customer's."""
     if len(wanted.numbers) > 1:
         raise NotFound("A ticket is about one thing.")
-    if not all(0 < number <= LARGEST_ID for number in wanted.numbers):
+    if not all(0 < number <= MAX_ID for number in wanted.numbers):
         raise _nothing()
     if wanted.transfer_id is not None:
         line = _line(wanted.transfer_id, customer_id=customer_id)

@@ -158,9 +158,9 @@ def test_time_to_confirmation_is_measured_over_real_deposits(client: FlaskClient
     for number in range(20):
         with transaction():
             deposit = deposits.request_deposit(
-                customer.id, amount_nanos=(number + 1) * deposits.LEAST_NANOS, now=now - timedelta(minutes=number + 1)
+                customer.id, amount_nanos=(number + 1) * deposits.MIN_NANOS, now=now - timedelta(minutes=number + 1)
             )
-            deposits.confirm(deposit.reference, amount_nanos=deposits.LEAST_NANOS, note="", now=now)
+            deposits.confirm(deposit.reference, amount_nanos=deposits.MIN_NANOS, note="", now=now)
 
     measured = deposits.time_to_confirmation(now=now + timedelta(minutes=2))
 

@@ -22,13 +22,13 @@ from tests.support.ticket_factories import a_ticket
 
 PAGE = 3
 ROWS = 3 * PAGE + 1
-MOST_PAGES = 20
+MAX_PAGES = 20
 
 
 def walk(client: FlaskClient, path: str, row: str) -> list[int]:
     """The numbers of the rows on all pages, as somebody finds them who goes on to the next one each time."""
     found: list[int] = []
-    for _ in range(MOST_PAGES):
+    for _ in range(MAX_PAGES):
         page = client.get(path)
         assert page.status_code == 200, path
         numbers = [int(number) for number in re.findall(rf'<tr id="{row}-(\d+)"', page.text)]

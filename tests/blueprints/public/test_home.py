@@ -59,7 +59,7 @@ def test_an_empty_panel_shows_no_measured_figure_and_an_example_that_says_so(cli
 
 def test_the_share_and_the_median_are_shown_once_there_are_enough_orders(client: FlaskClient) -> None:
     customer = a_customer("1000")
-    ends = [Status.COMPLETED] * delivery_times.LEAST_SAMPLE + [Status.CANCELED]
+    ends = [Status.COMPLETED] * delivery_times.MIN_SAMPLE + [Status.CANCELED]
     for status in ends:
         an_order(customer=customer, status=status, now=utc_now())
 

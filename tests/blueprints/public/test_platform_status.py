@@ -222,7 +222,7 @@ def incident(title: str, *, now: datetime | None = None) -> str:
 
 def test_tool_page_draws_how_long_its_orders_took(client: FlaskClient) -> None:
     customer, tool = a_customer("1000"), a_tool()
-    for _order in range(delivery_times.LEAST_SAMPLE):
+    for _order in range(delivery_times.MIN_SAMPLE):
         an_order(customer=customer, tool=tool, status=Status.COMPLETED, now=utc_now())
     delivery_times.clear_cache()
 

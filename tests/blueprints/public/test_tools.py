@@ -264,13 +264,13 @@ def test_every_page_of_the_demo_catalogue_is_shown_with_its_text(client: FlaskCl
 
 def test_measured_times_are_shown_once_there_are_enough_orders(client: FlaskClient) -> None:
     customer, tool = a_customer("1000"), a_tool("page-visits")
-    for _ in range(delivery_times.LEAST_SAMPLE):
+    for _ in range(delivery_times.MIN_SAMPLE):
         an_order(customer=customer, tool=tool, status=Status.COMPLETED, now=utc_now())
     delivery_times.clear_cache()
 
     page = client.get("/tools/page-visits").text
 
-    said = f"(last {delivery_times.WINDOW.days} days, {delivery_times.LEAST_SAMPLE} orders)"
+    said = f"(last {delivery_times.WINDOW.days} days, {delivery_times.MIN_SAMPLE} orders)"
     assert term(page, "start").endswith(said)
     assert term(page, "completion").endswith(said)
 

@@ -84,7 +84,7 @@ def test_what_ended_together_comes_in_one_mail_and_what_ends_soon_after_in_the_n
 
 
 def test_a_mail_lists_fifty_orders_and_counts_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(order_notifications, "MOST_LISTED", 2)
+    monkeypatch.setattr(order_notifications, "MAX_LISTED", 2)
     customer, tool = a_customer(), a_tool()
     end([an_order(customer=customer, tool=tool, quantity=100) for _ in range(4)])
 

@@ -44,7 +44,7 @@ def test_deposit_is_spendable_to_the_nano() -> None:
 
 def test_deposit_that_no_column_could_hold_is_refused() -> None:
     customer = a_customer("0")
-    most = ledger.MOST_BALANCE_NANOS
+    most = ledger.MAX_BALANCE_NANOS
     with transaction():
         ledger.deposit(customer.id, amount_nanos=most, reason="deposit:most", note="", now=NOON)
 

@@ -43,7 +43,7 @@ def test_order_is_late_after_the_hours_of_the_setting_while_too_few_were_measure
 
 def test_order_is_late_after_what_ninety_of_a_hundred_of_its_tool_took() -> None:
     tool, other, customer = a_tool(), a_tool(), a_customer("1000")
-    for _ in range(delivery_times.LEAST_SAMPLE):
+    for _ in range(delivery_times.MIN_SAMPLE):
         done = an_order(tool=tool, customer=customer, quantity=10, status=Status.COMPLETED, now=NOON - 3 * HOUR)
         with transaction():
             db.session.execute(update(Order).where(Order.id == done.id).values(started_at=NOON - 2 * HOUR))

@@ -14,7 +14,7 @@ from tests.support import ledger_oracle
 from tests.support.factories import NOON, a_customer, a_tool, an_order, reload
 
 ENDED = [status for status in Status if not status.is_open]
-LARGEST = pricing.MOST_QUANTITY * pricing.MOST_PRICE_MICROS_PER_THOUSAND
+LARGEST = pricing.MAX_QUANTITY * pricing.MAX_PRICE_MICROS_PER_THOUSAND
 
 
 def a_charge(*, quantity: int, price: int, settled_nanos: int = 0) -> Charge:
@@ -22,7 +22,7 @@ def a_charge(*, quantity: int, price: int, settled_nanos: int = 0) -> Charge:
 
 
 @pytest.mark.parametrize("status", Status)
-@pytest.mark.parametrize("price", [1, 333_333, pricing.MOST_PRICE_MICROS_PER_THOUSAND])
+@pytest.mark.parametrize("price", [1, 333_333, pricing.MAX_PRICE_MICROS_PER_THOUSAND])
 def test_every_remains_of_a_small_order_settles_to_the_nano(status: Status, price: int) -> None:
     for quantity in range(1, 8):
         for remains in range(quantity + 1):
@@ -65,9 +65,9 @@ def test_order_that_was_settled_is_never_settled_again(status: Status) -> None:
     ("status", "remains", "returned_nanos"),
     [
         (Status.PARTIAL, 0, 0),
-        (Status.PARTIAL, 1, pricing.MOST_PRICE_MICROS_PER_THOUSAND),
-        (Status.PARTIAL, pricing.MOST_QUANTITY - 1, LARGEST - pricing.MOST_PRICE_MICROS_PER_THOUSAND),
-        (Status.PARTIAL, pricing.MOST_QUANTITY, LARGEST),
+        (Status.PARTIAL, 1, pricing.MAX_PRICE_MICROS_PER_THOUSAND),
+        (Status.PARTIAL, pricing.MAX_QUANTITY - 1, LARGEST - pricing.MAX_PRICE_MICROS_PER_THOUSAND),
+        (Status.PARTIAL, pricing.MAX_QUANTITY, LARGEST),
         (Status.COMPLETED, 0, 0),
         (Status.CANCELED, 0, LARGEST),
     ],
@@ -76,9 +76,9 @@ def test_largest_order_settles_to_the_nano(status: Status, remains: int, returne
     customer = a_customer("999999999.999999999")
     with transaction():
         ledger.deposit(customer.id, amount_nanos=1, reason="deposit:the last nano", note="", now=NOON)
-    price = money.plain_price(pricing.MOST_PRICE_MICROS_PER_THOUSAND)
-    tool = a_tool(price=price, maximum=pricing.MOST_QUANTITY)
-    order = an_order(customer=customer, tool=tool, quantity=pricing.MOST_QUANTITY)
+    price = money.plain_price(pricing.MAX_PRICE_MICROS_PER_THOUSAND)
+    tool = a_tool(price=price, maximum=pricing.MAX_QUANTITY)
+    order = an_order(customer=customer, tool=tool, quantity=pricing.MAX_QUANTITY)
     assert (order.charge_nanos, ledger.balance_nanos(customer.id)) == (LARGEST, 0)
 
     with transaction():

@@ -58,7 +58,7 @@ def test_completion_times_of_a_tool_fall_into_groups_once_there_are_enough() -> 
     customer, tool = a_customer("1000"), a_tool()
     assert figures.completion_groups(tool.id, now=NOON) is None
     orders = [
-        an_order(customer=customer, tool=tool, status=Status.COMPLETED).id for _ in range(delivery_times.LEAST_SAMPLE)
+        an_order(customer=customer, tool=tool, status=Status.COMPLETED).id for _ in range(delivery_times.MIN_SAMPLE)
     ]
     with transaction():
         for order_id, seconds in zip(orders, (60, 61, 100_000), strict=False):
@@ -70,7 +70,7 @@ def test_completion_times_of_a_tool_fall_into_groups_once_there_are_enough() -> 
 
     assert groups is not None
     assert [group.orders for group in groups] == [18, 1, 0, 0, 0, 0, 1]
-    assert sum(group.orders for group in groups) == delivery_times.LEAST_SAMPLE
+    assert sum(group.orders for group in groups) == delivery_times.MIN_SAMPLE
 
 
 def test_office_shows_every_figure_as_a_drawing_and_in_a_table(client: FlaskClient) -> None:

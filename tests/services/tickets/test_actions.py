@@ -111,7 +111,7 @@ def test_another_customer_finds_nothing() -> None:
 
 def test_messages_of_an_hour_are_limited() -> None:
     ticket = a_ticket(now=LATER)
-    for _ in range(limits.MOST_MESSAGES - 1):
+    for _ in range(limits.MAX_MESSAGES - 1):
         write(ticket)
 
     with pytest.raises(TooManyTries):

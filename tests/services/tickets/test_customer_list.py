@@ -88,7 +88,7 @@ def test_search_finds_numbers_subjects_and_emails_and_takes_no_pattern() -> None
 
 def test_first_answers_are_measured_from_opening_and_only_once_there_are_enough() -> None:
     operator = an_operator()
-    for minutes in range(1, response_times.LEAST_SAMPLE):
+    for minutes in range(1, response_times.MIN_SAMPLE):
         answered(a_ticket(now=NOON), operator=operator, now=NOON + timedelta(minutes=minutes))
     long_ago = a_ticket(now=NOON - timedelta(days=40))
     answered(long_ago, operator=operator, now=NOON - timedelta(days=31))
