@@ -69,6 +69,7 @@ def show() -> ResponseReturnValue:
         platform=platform.summary(interval_seconds=settings.probe_seconds, now=now),
         is_demo=latest_test_order.is_demo(now=now),
         deposit_limits=(deposits.MIN_NANOS, deposits.MAX_NANOS),
+        payment_methods=deposits.payment_methods(settings.instance),
         questions=[question for question in texts().questions if question.id in TEASERS],
         data=structured_data.site(),
         **_card(_test_order()),

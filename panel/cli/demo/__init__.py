@@ -36,7 +36,8 @@ PASSWORD_BYTES = 9
 TIMES_MINIMUM = 4
 LEASE_SECONDS = 60
 HOW_TO_PAY = (
-    "This is a demonstration: nothing is paid.\n\nThe operator confirms your request in the office, under Deposits.\n"
+    "# Bank transfer (demo)\n\nThis is a demonstration: nothing is paid.\n\n"
+    "The operator confirms your request in the office, under Deposits.\n"
 )
 # Since when the customer has been here: the history begins the day after.
 BEGAN_BEFORE = timedelta(days=history.DAYS + 1)

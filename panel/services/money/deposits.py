@@ -1,5 +1,6 @@
 """Deposits: a customer requests one and gets a payment reference; an operator confirms the payment."""
 
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +27,8 @@ QUICK_AMOUNTS = tuple(units * NANOS_PER_UNIT for units in (10, 25, 50, 100))
 # The time to confirmation is measured over these deposits.
 MEASURED = timedelta(days=90)
 NEWEST_DEPOSITS = 1_000
+# What a line of the payment instructions begins with that names a payment method.
+METHOD = "# "
 
 _NANOS_PER_CENT = NANOS_PER_UNIT // 100
 # Without letters and digits that are easily confused when read aloud or copied by hand.
@@ -227,10 +230,20 @@ def _lock_open(reference: str) -> DepositRequest:
 
 
 def payment_instructions(instance: Path) -> list[list[str]]:
-    """The operator's payment instructions, as paragraphs of lines: `payment.txt` in the instance folder."""
+    """The operator's payment instructions, as paragraphs of lines: `payment.txt` in the instance folder.
+
+    A line that begins with `# ` names a payment method and is a paragraph of its own.
+    """
     file = instance / "payment.txt"
     text = file.read_text(encoding="utf-8") if file.is_file() else ""
-    return [paragraph.strip().splitlines() for paragraph in text.split("\n\n") if paragraph.strip()]
+    text = re.sub(r"^# .*$", r"\n\g<0>\n", text, flags=re.MULTILINE)
+    return [paragraph.strip().splitlines() for paragraph in re.split(r"\n\s*\n", text) if paragraph.strip()]
+
+
+def payment_methods(instance: Path) -> list[str]:
+    """Names of the payment methods in the operator's instructions, in their order."""
+    first_lines = (paragraph[0] for paragraph in payment_instructions(instance))
+    return [line.removeprefix(METHOD).strip() for line in first_lines if line.startswith(METHOD)]
 
 
 def _check_amount(amount_nanos: int) -> None:

@@ -147,3 +147,10 @@ def test_request_that_was_refused_is_decided_for_good() -> None:
         deposits.refuse(top_up.reference, reason="Again.", now=NOON)
 
     assert ledger.balance_nanos(customer.id) == 0
+
+
+def test_lines_that_name_a_method_are_the_payment_methods(tmp_path: Path) -> None:
+    (tmp_path / "payment.txt").write_text("# Bank transfer\nPay to\nBank 12\n\n# PayPal \n\nPay to x@example.com\n")
+
+    assert deposits.payment_methods(tmp_path) == ["Bank transfer", "PayPal"]
+    assert deposits.payment_instructions(tmp_path)[:2] == [["# Bank transfer"], ["Pay to", "Bank 12"]]
