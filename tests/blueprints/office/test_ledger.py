@@ -155,3 +155,20 @@ def test_the_log_is_searched_by_who_what_and_when_in_pages(office: FlaskClient) 
     assert "No entries match these filters." in log(**{"from": "2026-11-21"})
     assert office.get("/office/audit-log?actor=%00").status_code == 422
     assert db.session.query(AuditLogEntry).count() == audit_log_search.PAGE_SIZE + 2
+
+
+@pytest.mark.parametrize(
+    ("path", "none_at_all", "none_for_filter"),
+    [
+        ("/office/ledger", "No entries yet.", "/office/ledger?q=nothing"),
+        ("/office/audit-log", "No entries yet.", "/office/audit-log?actor=nobody"),
+        ("/office/tools", "No tools yet.", "/office/tools?q=nothing"),
+    ],
+)
+def test_empty_list_says_whether_there_is_none_or_none_that_matches(
+    office: FlaskClient, path: str, none_at_all: str, none_for_filter: str
+) -> None:
+    empty, filtered = office.get(path).text, office.get(none_for_filter).text
+
+    assert none_at_all in empty and "match" not in empty.partition(none_at_all)[2][:100]
+    assert none_at_all not in filtered and "Show all" in filtered
