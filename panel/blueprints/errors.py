@@ -112,7 +112,7 @@ FORM_RENDERERS: Mapping[str, Callable[[ExpiredForm], ResponseReturnValue]] = {
     "tickets.open_ticket": tickets.form_again,
     "tickets.answer": tickets.answer_again,
 }
-# Those of the office, which is not there for anyone but operators.
+# The same for the office, whose pages are a 404 to everyone but operators.
 OFFICE_FORM_RENDERERS: Mapping[str, Callable[[ExpiredForm], ResponseReturnValue]] = {
     "office_canned_answers.add": office_canned_answers.form_again,
     "office_canned_answers.edit": office_canned_answers.form_again,
@@ -174,7 +174,7 @@ def handle_csrf_error(error: CSRFError) -> Response:
     try:
         response = make_response(again(ExpiredForm(EXPIRED_FORM_AGAIN)))
     except (NotFound, PanelError):
-        # What the form is about is gone, so there is no page to show it on.
+        # The form's object no longer exists, so there is no page to show it on.
         return _answer(400, EXPIRED_FORM, code=ExpiredForm.code)
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -155,7 +155,7 @@ def reopen(ticket_id: int) -> ResponseReturnValue:
 
 
 def _said(done: str, ticket_id: int) -> str:
-    """What was done and who acts next, as the ticket stands: a form that is sent twice may find it moved on."""
+    """Flash message by the ticket's current state, which may have changed before the form is sent a second time."""
     state = _own_or_404(ticket_id).state
     return f"{done} {state.who_acts}" if state.is_open else f"{done} The ticket was closed in the meantime."
 
@@ -168,12 +168,12 @@ def _own_or_404(ticket_id: int) -> OwnTicket:
 
 
 def _versions() -> PageVersions:
-    # The versions are read first: what is read after them can only be newer, and is then fetched once more.
+    # Versions are read first: data read later can only be newer, and the next poll then fetches it again.
     return PageVersions(current_user.id, current_user.state_version, current_user.catalogue_version)
 
 
 def _wanted(fields: dict[str, str]) -> SubjectNumbers:
-    """What the address or the form asks to carry; anything that is no number is nothing there is."""
+    """Ids of the order, refill or ledger line that the ticket is about. Anything but a whole number is a 404."""
     typed = [fields.get(name, "") for name in ("order", "refill", "line")]
     if any(text and whole_number(text) is None for text in typed):
         abort(404)
@@ -198,7 +198,7 @@ def _form(asked: Asked, thing: Thing, errors: dict[str, str] | None = None) -> s
 
 
 def _form_again(asked: Asked, error: PanelError) -> ResponseReturnValue:
-    """The form as it was typed with all that is wrong, under a number of its own where the old one is used up."""
+    """The form with the typed values and errors, and a new idempotency key if the old one is used."""
     thing = subjects.find(current_user.id, wanted=asked.wanted)
     errors = {fault.field or "": fault.message for fault in opening.faults(asked)} if _is_about_words(error) else {}
     errors.setdefault("" if error.field == "request_id" else error.field or "", error.message)
@@ -234,7 +234,7 @@ def _list_page(state: TicketState | None, *, error: str = "") -> str:
 def _views(counts: dict[TicketState, int], *, here: str | None) -> list[TicketView]:
     address = url_for("tickets.index")
     every = TicketView("all", "All", address, sum(counts.values()), here == "all")
-    # What waits for the reader stands before what waits for us.
+    # Tickets that wait for the customer come before tickets that wait for us.
     order = (TicketState.WAITING_FOR_YOU, TicketState.WAITING_FOR_US, TicketState.CLOSED)
     return [
         every,
@@ -259,13 +259,13 @@ def _page(own: OwnTicket, versions: PageVersions, *, error: PanelError | None = 
 
 
 def _answer_again(ticket_id: int, error: PanelError) -> ResponseReturnValue:
-    """The thread as it is now, with what was typed and why it was not sent."""
+    """The current thread with the typed answer and the error."""
     versions = _versions()
     return _with_wait(_page(_own_or_404(ticket_id), versions, error=error), error)
 
 
 def _region(own: OwnTicket, versions: PageVersions) -> Markup:
-    """The one rendering of section#live. It follows the newest page of the thread alone."""
+    """Render section#live, the only place that does. Only the newest page of the thread is live."""
     shown_thread = detail.thread(own.id, page=_page_number())
     polls = own.state.is_open and shown_thread.is_last and is_live()
     html = render_template(

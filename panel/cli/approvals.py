@@ -29,7 +29,7 @@ def list_waiting() -> None:
 @approvals_group.command("approve")
 @click.argument("proposal_id", type=int)
 def approve(proposal_id: int) -> None:
-    """Do what was proposed."""
+    """Approve a proposal and carry it out."""
     with cli_transaction():
         second_approval.confirm(proposal_id, operator_id=None, actor=actor(), balance_nanos=None, now=utc_now())
     click.echo(f"Proposal {proposal_id} is approved.", err=True)
@@ -39,7 +39,7 @@ def approve(proposal_id: int) -> None:
 @click.argument("proposal_id", type=int)
 @click.option("--reason", required=True, help="Why; the audit log keeps it.")
 def refuse(proposal_id: int, reason: str) -> None:
-    """End a proposal without doing anything."""
+    """Refuse a proposal. Nothing is changed."""
     with cli_transaction():
         second_approval.refuse(proposal_id, reason=reason, operator_id=None, actor=actor(), now=utc_now())
     click.echo(f"Proposal {proposal_id} is refused.", err=True)

@@ -33,7 +33,7 @@ def audit(as_json: bool, full: bool, noted: tuple[str, ...]) -> None:
         schema_check.check(current_app.config["MIGRATIONS"])
     now = utc_now()
     found = auditing.audit(from_start=full, noted=marks, now=now)
-    # Where another process writes just now, the next audit verifies these rows again.
+    # If another process is writing at this moment, the next audit verifies these rows again.
     write_if_unlocked(lambda: auditing.record(found, now=now))
     digests = [f"{mark.kind}:{mark.up_to_id}:{mark.digest}" for mark in found.chains.marks.values() if mark.up_to_id]
     if as_json:

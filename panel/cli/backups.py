@@ -26,7 +26,7 @@ FILE = click.argument("path", metavar="FILE", type=click.Path(path_type=Path, di
 @FILE
 @with_appcontext
 def backup(path: Path) -> None:
-    """Write every row, as of one moment, to a new file, while orders move on. The secrets' files are not in it."""
+    """Write a consistent snapshot of every row to a new file, while the panel runs. Secret files are not included."""
     with clean_errors():
         schema_check.check(current_app.config["MIGRATIONS"])
         count = dump.write(path, now=utc_now())

@@ -38,7 +38,7 @@ def cli_transaction() -> Iterator[None]:
 
 
 def catch_database_errors(command: click.Command) -> None:
-    """Let this command, and those below it, say in one line that the database is away or was never set up."""
+    """Make this command and its subcommands report an unreachable or missing database in one line."""
     for inner in getattr(command, "commands", {}).values():
         catch_database_errors(inner)
     if command.callback is not None and not hasattr(command.callback, _MARK):

@@ -1,4 +1,4 @@
-"""`flask incidents`: what customers read of incidents and planned work, from the command line."""
+"""`flask incidents`: publish and update incidents and planned maintenance."""
 
 import getpass
 import json
@@ -90,7 +90,7 @@ def open_incident(
 def update_incident(
     incident_id: int, *, text: str, phase: str | None, affected: tuple[str, ...], impact: str, cost: str
 ) -> None:
-    """Say more of an incident. Without --affects nothing is affected any more."""
+    """Add an update to an incident. Without --affects, no component is affected any longer."""
     with clean_errors():
         words = UpdateText(
             Phase(phase) if phase else incident_reads.any_of(incident_id).phase,
@@ -109,7 +109,7 @@ def update_incident(
 @click.option("--text", required=True, help="What to tell customers.")
 @cost
 def resolve_incident(incident_id: int, *, text: str, cost: str) -> None:
-    """Say that an incident or planned work is over."""
+    """Resolve an incident or planned work."""
     with cli_transaction():
         incidents.update(
             incident_id, UpdateText(Phase.RESOLVED, text, cost=cost), actor=getpass.getuser(), now=utc_now()
@@ -121,7 +121,7 @@ def resolve_incident(incident_id: int, *, text: str, cost: str) -> None:
 @click.argument("incident_id", metavar="ID", type=int)
 @click.option("--reason", required=True, help="Why; the audit log keeps it.")
 def dismiss_proposal(incident_id: int, *, reason: str) -> None:
-    """Decide that a proposal of the probes is no incident."""
+    """Dismiss an incident that the probes proposed."""
     with cli_transaction():
         incidents.dismiss(incident_id, reason=reason, actor=getpass.getuser(), now=utc_now())
     click.echo(f"Proposal {incident_id} is dismissed.", err=True)

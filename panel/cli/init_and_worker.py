@@ -20,7 +20,7 @@ from panel.settings import Settings
 @click.command("init")
 @with_appcontext
 def init() -> None:
-    """Make folder and secrets, bring the database up to date, fetch the scripts. Safe to repeat."""
+    """Create the instance folder and secrets, migrate the database, fetch the scripts. Safe to repeat."""
     settings: Settings = current_app.config["PANEL"]
     settings_module.secret_key(settings)
     with clean_errors():

@@ -8,7 +8,7 @@ from panel.clock import utc_now
 from panel.domain.status import Status
 from panel.services.orders import manual as manual_orders
 
-# A count that a person may well have read somewhere; far below what a column holds.
+# Upper limit for a typed count, far below what the column holds.
 MAX_COUNT = 10**15
 
 orders_group = AppGroup("orders", help="Orders.")
@@ -21,7 +21,7 @@ orders_group = AppGroup("orders", help="Orders.")
 @click.option("--start-count", type=click.IntRange(0, MAX_COUNT), help="The count before the order began.")
 @click.option("--reason", help="Why; the customer reads it with the order.")
 def set_order(order_id: int, status: str, remains: int | None, start_count: int | None, reason: str | None) -> None:
-    """Say how an order that people fulfil is doing. Refused unless its tool's provider is manual."""
+    """Set status and counts of a manual order. Refused unless its tool's provider is manual."""
     with cli_transaction():
         manual_orders.set_order(
             order_id, Status(status), remains=remains, start_count=start_count, reason=reason, now=utc_now()

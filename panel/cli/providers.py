@@ -1,4 +1,4 @@
-"""`flask providers`: who delivers, whether they answer, and their catalogues as tools."""
+"""`flask providers`: add, list and test providers, import their catalogues, pause and resume them."""
 
 import getpass
 import sys
@@ -163,7 +163,7 @@ def _progress(done: int, of: int) -> None:
 @click.argument("name")
 @click.option("--reason", required=True, help="Why; the audit log keeps it.")
 def pause(name: str, reason: str) -> None:
-    """Hand no more orders over to this provider; those it has are followed on."""
+    """Stop sending orders to this provider; orders that it has already are still synced."""
     with cli_transaction():
         if not provider_health.pause(_found(name).id, reason=reason, now=utc_now()):
             raise ActionRefused(f"{name} is paused already.")

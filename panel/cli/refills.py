@@ -1,4 +1,4 @@
-"""`flask refills`: refills under way, and ending one that its provider never ends."""
+"""`flask refills`: list open refills, and close one that its provider never finishes."""
 
 import getpass
 import json

@@ -1,4 +1,4 @@
-"""`flask reviews`: what an operator must look at."""
+"""`flask reviews`: list and resolve reviews."""
 
 import getpass
 import json
@@ -56,7 +56,7 @@ def _as_json(review: Review) -> dict[str, object]:
 def resolve_review(
     review_id: int, *, sent_as: str | None, not_sent: bool, is_returned: bool, done: bool, reason: str
 ) -> None:
-    """Settle what a review asks, in one of four ways."""
+    """Resolve a review with one of four decisions."""
     chosen = {
         Decision.SENT_AS: sent_as is not None,
         Decision.NOT_SENT: not_sent,

@@ -1,4 +1,4 @@
-"""`flask tools`: what the panel sells."""
+"""`flask tools`: import, list and edit the catalogue."""
 
 import getpass
 import json
@@ -34,7 +34,7 @@ def import_tools(file: Path) -> None:
 @tools_group.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON list, with refill, cancel and provider.")
 def list_tools(as_json: bool) -> None:
-    """Print slug, id, price per thousand, least and most of every tool, hidden ones too."""
+    """Print slug, id, price per 1,000, minimum and maximum order of every tool, including hidden ones."""
     tools = catalogue_tools.listed_all()
     for tool in tools:
         if tool.link_fault:
@@ -66,7 +66,7 @@ def _as_json(tool: ToolOffer) -> dict[str, object]:
 @click.argument("field", type=click.Choice(tool_settings.FIELDS))
 @click.argument("value")
 def set_field(slug: str, field: str, value: str) -> None:
-    """Set one field of a tool by hand; imports leave it alone from then on."""
+    """Set one field of a tool. Imports no longer change this field."""
     with cli_transaction():
         tool_settings.set_field(slug, field, value, actor=getpass.getuser(), now=utc_now())
     click.echo(f"{slug}: {field} is {value}.", err=True)

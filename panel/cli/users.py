@@ -1,4 +1,4 @@
-"""`flask users`: accounts, by hand."""
+"""`flask users`: add, disable and change accounts."""
 
 import getpass
 import secrets
@@ -27,7 +27,7 @@ users_group = AppGroup("users", help="People with an account.")
 @click.option("--operator", is_flag=True, help="May use the office.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 def add_user(email: str, operator: bool, password_stdin: bool) -> None:
-    """Add an account and print its id. Without a given password one is made up and said on standard error."""
+    """Add an account and print its id. Without a password, one is generated and printed to standard error."""
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(PASSWORD_BYTES)
     with clean_errors():
         email = users.normalize_email(email)
@@ -45,7 +45,7 @@ def add_user(email: str, operator: bool, password_stdin: bool) -> None:
 @click.option("--name", default="Command line", show_default=True, help="How the person's list of keys calls it.")
 @click.option("--network", "networks", multiple=True, help="A network the key may be used from; else from anywhere.")
 def make_api_key(email: str, name: str, networks: tuple[str, ...]) -> None:
-    """Make a key to the API for an account and print it. It is shown this once."""
+    """Create an API key for an account and print it. It is shown only once."""
     with cli_transaction():
         user = users.find_by_email(email)
         if user is None:
@@ -65,7 +65,7 @@ def make_api_key(email: str, name: str, networks: tuple[str, ...]) -> None:
 @click.argument("email")
 @click.option("--reason", default="", help="How you know whose address it is; the audit log keeps it.")
 def confirm_email(email: str, reason: str) -> None:
-    """Confirm the email of an account for its owner, as if its link had been opened. The audit log keeps it."""
+    """Confirm the email of an account for its owner, as if its link had been opened. Written to the audit log."""
     with cli_transaction():
         email_confirmation.confirm_by_hand(email, detail=reason.strip(), actor=getpass.getuser(), now=utc_now())
     click.echo(f"The email {email} is confirmed.", err=True)
@@ -117,7 +117,7 @@ def reset_second_factor(email: str, reason: str) -> None:
     """Turn off two-factor authentication for an account whose owner has lost the device.
 
     All its devices are logged out. A customer then logs in with the password alone; an operator sets up a new second
-    factor before the office opens. Be sure who is asking: afterwards the password alone is enough.
+    factor before the office opens. Verify who is asking: afterwards the password alone is enough.
     """
     with cli_transaction():
         two_factor.reset(email, reason=reason, actor=getpass.getuser(), now=utc_now())

@@ -13,7 +13,7 @@ from panel.middleware.session_lookup import SessionLookup
 
 
 def init_app(app: Flask) -> None:
-    """Put the caches around the application, the one asked most often outermost."""
+    """Wrap the WSGI application in the caches, the most frequently used one outermost."""
     sessions = SessionLookup(app)
     site = PublicPageCache(ApiStatusCache(app.wsgi_app, app), app)
     app.wsgi_app = LivePoll304(OrderHistoryCache(site, sessions), sessions)  # type: ignore[method-assign]

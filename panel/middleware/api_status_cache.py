@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 FORM = "application/x-www-form-urlencoded"
 # A hundred ids of any length that orders have, with all commas escaped.
 MAX_BODY_LENGTH = 4096
-# A parsed form and its answer are some 25 kB.
+# A parsed form and its response are about 25 kB.
 MAX_FORMS = 400
 
 

@@ -58,18 +58,18 @@ class CapturedResponse:
         self._made_for = environ.get(MADE_FOR)
 
     def may_be_cached_for(self, token: str) -> bool:
-        """Whether Flask marked it as made for the holder of this token (or VISITOR) and it is good for a second use.
+        """Whether Flask marked it as rendered for this session token (or VISITOR) and it may be sent again.
 
         A response that sets a cookie also shows something once, as a flash message; the next one can be cached.
         """
         return self.status == "200 OK" and self._made_for == token and not self.has("set-cookie")
 
     def has(self, name: str) -> bool:
-        """Whether it has this header, named in lower case."""
+        """Whether the response has this header; `name` in lower case."""
         return any(given.lower() == name for given, _value in self.headers)
 
     def send(self, start_response: "StartResponse") -> tuple[bytes]:
-        """Send it, with the current time filled in."""
+        """Send the response as WSGI, with the current time filled in."""
         return send(self.status, self.headers, fill_times(self.pieces), start_response)
 
     def _start(self, status: str, headers: Headers, _exc_info: Any = None, /) -> Callable[[bytes], object]:
@@ -78,7 +78,7 @@ class CapturedResponse:
 
 
 def send(status: str, headers: Headers, body: bytes, start_response: "StartResponse") -> tuple[bytes]:
-    """Send a body with its length."""
+    """Send this body with its Content-Length."""
     start_response(status, [*headers, ("Content-Length", str(len(body)))])
     return (body,)
 

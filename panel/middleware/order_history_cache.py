@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 PATH = "/orders"
-# A page is some 35 kB.
+# A page is about 35 kB.
 MAX_PAGES = 300
 MAX_ADDRESS_LENGTH = 4096
 

@@ -85,7 +85,7 @@ VERSIONS = select(
 
 @dataclass(frozen=True, slots=True)
 class _VersionsRead:
-    """What the database said of the versions: since when that is valid, and the number of our commits before it."""
+    """Versions as last read from the database, with the time of the read and this process's commit count before it."""
 
     row: tuple[object, ...]
     at: float
@@ -119,7 +119,7 @@ class PublicPageCache:
         self._is_public = lru_cache(MAX_PAGES)(self._matches_public_page)
         self._session_cookie: str = app.config["SESSION_COOKIE_NAME"]
         self._public_url: str = app.config["PANEL"].public_url
-        # The time of rendering is no news, and no part of what the ETag stands for.
+        # The time of rendering is not a change, so it is left out of the ETag.
         self._times = TimePlaceholders()
         self._versions_read: _VersionsRead | None = None
         self.cache: ResponseCache[_Key, _Versions, CachedPage] = ResponseCache(
@@ -177,7 +177,7 @@ class PublicPageCache:
         return (*known.row, int(now.timestamp()) // 60, delivery_times.read_at(self._database, now=now))
 
     def read_versions(self) -> _VersionsRead | None:
-        # Noted before the read, so that a commit during the read leads to another one.
+        # Counted before the read, so that a commit during the read causes another read.
         at, after = time.monotonic(), commit_count()
         with self._lock:
             rows = self._read({})

@@ -29,7 +29,7 @@ class Lookup(NamedTuple, Generic[Key, Versions, Cached]):
 class ResponseCache(Generic[Key, Versions, Cached]):
     """Responses by key.
 
-    `key_of`: which response a request asks for; None for a request that is not this cache's to answer.
+    `key_of`: which response a request asks for; None for a request that this cache does not handle.
     `versions_of`: what that response depends on, as it is now; None if it can't be read, or must not be answered.
     """
 

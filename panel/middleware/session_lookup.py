@@ -56,7 +56,7 @@ class SessionLookup:
         return None if found is None else PageVersions(*found[1])
 
     def signed_in(self, environ: "WSGIEnvironment") -> SignedIn | None:
-        """Everything that a page needs to know of the person."""
+        """The logged-in user's row with everything a page needs, and the versions."""
         found = self._read(environ, self._read_signed_in)
         return None if found is None else from_row(*found)
 

@@ -25,7 +25,7 @@ def index() -> ResponseReturnValue:
 @bp.post("/account/keys")
 @login_required
 def make() -> ResponseReturnValue:
-    """Make a key and show it in the answer itself: it is kept nowhere from which it could be shown again."""
+    """Create a key and show it in this response. Only its hash is stored, so it can't be shown again."""
     name, networks = request.form.get("name", ""), request.form.get("networks", "")
     newest = whole_number(request.form.get("newest", ""))
     try:

@@ -40,7 +40,7 @@ def show() -> ResponseReturnValue:
 @bp.get("/account/data.zip")
 @login_required
 def download() -> ResponseReturnValue:
-    """One archive, made while it is sent: everything as JSON, and each table as CSV."""
+    """Stream a ZIP file: all tables as one JSON file, and each table as CSV."""
     pieces = _archive(tables(current_user.id))
     answer = Response(stream_with_context(pieces), content_type="application/zip")
     answer.headers.set("Content-Disposition", "attachment", filename=f"account-data-{utc_now():%Y-%m-%d}.zip")
@@ -73,7 +73,7 @@ def _json(found: list[Table]) -> Iterator[str]:
 
 
 class _Outgoing(io.RawIOBase):
-    """Where the archive is written to, and taken from for sending. It can't go back, so the archive never does."""
+    """Write-only buffer that the ZIP file is streamed from. It can't seek, so `zipfile` writes without seeking."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -126,7 +126,7 @@ def _close() -> None:
 
 
 def _prove_code(code: str) -> None:
-    """In a transaction of its own: it holds the person's row, which the closing comes to last."""
+    """Check the code in its own transaction: it locks the user's row, which closing must lock last."""
     with transaction():
         tries = throttles.count_own_code(current_user.sign_in_id, now=utc_now())
     with transaction():
@@ -135,7 +135,7 @@ def _prove_code(code: str) -> None:
 
 
 def _given_up() -> int:
-    """What the customer gives up, as the form said it: 0 without a tick."""
+    """The balance in nanos that the customer agreed to forfeit; 0 if the box is not checked."""
     shown = request.form.get("balance", "0")
     if request.form.get("give_up") != "yes":
         return 0

@@ -120,7 +120,7 @@ def _instructions() -> list[list[str]]:
 
 
 def _next() -> str:
-    """The path of the waiting order, passed through unread; only `waiting_order` decides what it is."""
+    """The `next` path of the waiting order, passed through unchecked; `waiting_order` validates it."""
     return request.values.get("next", "")
 
 
@@ -133,7 +133,7 @@ def _address(reference: str) -> str:
 
 
 def _versions() -> PageVersions:
-    # Read before everything else: what is read later can only be newer, and is then fetched once more.
+    # Read first: anything read later can only be newer, and the next poll then fetches it again.
     return PageVersions(current_user.id, current_user.state_version, current_user.catalogue_version)
 
 

@@ -83,7 +83,7 @@ def confirm(token: str) -> ResponseReturnValue:
 
 
 def _ended(token: str) -> ResponseReturnValue:
-    """A link that no longer works: opened a second time, it says what the first time did."""
+    """The page of a link that no longer works; after a second opening, it says what the first one did."""
     return _confirmed() if email_changes.has_confirmed(token) else _spent()
 
 

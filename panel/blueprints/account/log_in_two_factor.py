@@ -34,7 +34,7 @@ def log_in() -> ResponseReturnValue:
     if half is None:
         return _to_log_in()
     if "choose" in request.form:
-        # The other kind of code, from a page that carries a form and so can't be left by a link.
+        # Submit button for the other kind of code: a page that carries a form would lose it on a link.
         return code_page(half)
     try:
         signed_in, codes_left = _let_in(half, request.form.get("code", ""))
@@ -52,7 +52,7 @@ def log_in() -> ResponseReturnValue:
 
 
 def _let_in(half: HalfSignedIn, code: str) -> tuple[SignedIn, int | None]:
-    """Signed in, and how many recovery codes are left if one was used. Raises StaleForm when it took too long."""
+    """Log in; returns the remaining recovery codes if one was used. Raises StaleForm if the pending session expired."""
     with transaction():
         device = known_devices.device_name(half.user_id)
         tries = throttles.count_code(half.user_id, network=auth.network(), device=device, now=utc_now())

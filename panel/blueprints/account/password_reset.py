@@ -24,7 +24,7 @@ def show_forgotten() -> ResponseReturnValue:
 
 @bp.post("/forgot-password")
 def forgotten() -> ResponseReturnValue:
-    """The same answer, after the same work, whether the address is known or not."""
+    """Same response and same amount of work whether or not the email has an account."""
     typed = request.form.get("email", "")
     try:
         email = users.normalize_email(typed)
@@ -64,7 +64,7 @@ def done() -> ResponseReturnValue:
 
 
 def _ends() -> dict[str, bool]:
-    """What is to end with the old password, as the form's boxes say."""
+    """Which accesses to end with the old password, as checked in the form."""
     return {f"ends_{name}": request.form.get(f"end_{name}") == "yes" for name in ("keys", "webhooks")}
 
 

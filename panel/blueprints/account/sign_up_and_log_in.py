@@ -1,4 +1,4 @@
-"""Sign-up, login, logout, and the account page with password and logged-in devices."""
+"""Sign-up, log-in, log-out, and the account page with password and logged-in devices."""
 
 from flask import Blueprint, abort, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue

@@ -35,7 +35,7 @@ class Offer:
 
     @property
     def in_groups(self) -> str:
-        """The secret as it is best copied by hand."""
+        """The secret in groups of four characters, for typing."""
         starts = range(0, len(self.secret), SIGNS_A_GROUP)
         return " ".join(self.secret[at : at + SIGNS_A_GROUP] for at in starts)
 
@@ -49,7 +49,7 @@ class Offer:
 @bp.get("/account/second-factor")
 @login_required
 def show() -> ResponseReturnValue:
-    """What there is; where there is nothing yet, the way to set it up."""
+    """Two-factor settings, or the setup page if it is off."""
     return _page()
 
 
@@ -105,7 +105,7 @@ def show_recovery_codes() -> ResponseReturnValue:
 @bp.post("/account/second-factor/recovery-codes")
 @login_required
 def make_recovery_codes() -> ResponseReturnValue:
-    """Show the new codes in the answer itself: they are kept nowhere from which they could be shown again."""
+    """Show the new codes in this response. Only their hashes are stored, so they can't be shown again."""
     try:
         tries = _prove_password_and_count_code()
         with transaction():
@@ -182,7 +182,7 @@ def _offer_page(name: str, error: PanelError | None) -> str:
 
 
 def _proof_page(name: str, error: PanelError | None = None) -> str:
-    """A page that asks for password and code before it does its one thing."""
+    """Confirmation page that asks for password and code."""
     return render_template(f"account/two_factor/{name}.html", email=current_user.email, errors=by_field(error))
 
 
@@ -199,7 +199,7 @@ def _codes_page(codes: list[str], *, title: str) -> ResponseReturnValue:
 
 
 def _offer() -> Offer:
-    """The secret of the form that was just sent, so that it need not be put into the app again, or a fresh one."""
+    """The secret of the submitted form, so that the app needn't be set up again; otherwise a new one."""
     try:
         secret = _offered_secret()
     except StaleForm:

@@ -124,7 +124,7 @@ def _back(receiver_id: int, done: str) -> ResponseReturnValue:
 
 
 def _bound(text: str) -> int | None:
-    """The amount typed; none where nothing, or 0, was typed. Raises BadMoney for the field."""
+    """The typed threshold in nanos; None if empty or 0. Raises BadMoney for the field."""
     if not text.strip():
         return None
     try:

@@ -1,4 +1,4 @@
-"""Welcome page after sign-up: the three first steps, and where the customer stands."""
+"""Welcome page after sign-up: the three first steps, and which of them the customer has done."""
 
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue

@@ -24,12 +24,12 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to call an action: which fields it takes, and an answer of exactly the shape it gives."""
+    """One call signature of an action: its fields, and an example response of exactly the shape returned."""
 
     means: str
     fields: tuple[Field, ...]
     answer: Any
-    # Whether the answer is an object whose keys are ids.
+    # Whether the response is an object whose keys are ids.
     is_by_id: bool = False
 
 
@@ -111,7 +111,7 @@ ACTIONS = {
         ),
         Action(
             "refill",
-            "Asks for a top-up of a Completed order, where the tool offers refill. The answer is the refill's number.",
+            "Requests a refill of a Completed order, where the tool offers refill. The answer is the refill's number.",
             api_handlers.refill,
             (
                 Way("One order", (_ORDER,), {"refill": "1"}),

@@ -51,7 +51,7 @@ class Example:
 
 
 def init_app(app: Flask) -> None:
-    """Read the page's text once, with the figures that hold."""
+    """Read the page's text once, with the current limits filled in."""
     facts = {
         "requests_a_minute": f"{app.config['PANEL'].api_requests_a_minute:,}",
         "most_ids": str(MAX_IDS),
@@ -66,13 +66,13 @@ def init_app(app: Flask) -> None:
 
 
 def changed() -> date:
-    """When the page's text last changed in substance."""
+    """When the page's text was last updated."""
     page: ContentPage[PageKeys] = current_app.extensions[_TEXT]
     return page.keys.changed
 
 
 def document() -> Document:
-    """The page as the search finds it."""
+    """The page as a document of the search index."""
     page: ContentPage[PageKeys] = current_app.extensions[_TEXT]
     text = joined([page.prose.plain_intro, *(part.plain for part in page.prose.parts)])
     return Document("/api", "Help", page.keys.heading, text)
@@ -157,7 +157,7 @@ def _example(action: Action, way: Way, *, address: str, key: str, values: Mappin
 
 
 def _listed(words: list[str]) -> str:
-    """The words on one line, or each on its own where that line would be long."""
+    """The words on one line, or one per line if that would be too long."""
     line = ", ".join(words)
     return line if len(line) <= MAX_LINE_LENGTH else "".join(f"\n    {word}," for word in words) + "\n"
 

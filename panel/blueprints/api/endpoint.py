@@ -26,7 +26,7 @@ FAILED_KEYS_A_MINUTE = 60
 
 
 class TooMany(Exception):
-    """This key, or this network with wrong keys, has asked too often in this minute."""
+    """Rate limit: too many calls this minute with this key, or with wrong keys from this network."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__(seconds)
@@ -66,9 +66,9 @@ def _answer() -> ApiAnswer:
 
 
 def _holder(key: str, *, only_reads: bool) -> Holder:
-    """Whose key it is. That it was used is written down first: what follows may charge, and must not fail after.
+    """The owner of the API key. Its use is recorded first: the action may charge, and must not fail afterwards.
 
-    A call that only reads does not wait for others' writes: then its use is written down by a later one.
+    A call that only reads doesn't wait for other writes: then a later call records the use.
     """
     holder = api_keys.find(key, address=request.remote_addr)
     if holder is None:

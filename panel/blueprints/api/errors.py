@@ -21,7 +21,7 @@ MAX_FIELD_LENGTH = 60
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way to refuse: the text of the answer, the code in its header, and what it means to the caller."""
+    """An API error: the response's text, the code in its header, and what it means to the caller."""
 
     code: str
     text: str
@@ -121,7 +121,7 @@ class Refusal(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
-        """The code for machines, and the field, whose name comes from the caller: only plain signs of it are said."""
+        """Headers with the error code and the field. The caller chose its name, so only plain characters are sent."""
         if self.field is None:
             return {"X-Error-Code": self.fault.code}
         plain = "".join(sign if sign.isascii() and sign.isprintable() else "?" for sign in self.field)
@@ -129,11 +129,11 @@ class Refusal(Exception):
 
 
 def refusal_of(error: PanelError) -> Refusal:
-    """The refusal that says one of our own errors to a program."""
+    """Map one of the panel's exceptions to an API error."""
     fault = _BY_ERROR.get(type(error), INCORRECT_REQUEST)
     return Refusal(fault, field=error.field if fault is INCORRECT_REQUEST else None)
 
 
 def said(fault: Fault) -> dict[str, str]:
-    """The fault as an answer, or as the line of one bad id among many."""
+    """The error as JSON, for the whole response or for one bad id among many."""
     return {"error": fault.text}

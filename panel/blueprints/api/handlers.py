@@ -32,17 +32,17 @@ from panel.services.orders import cancellations, refills
 
 ADD_FIELDS = ("service", "link", "quantity", "request_id")
 _WHOLE = re.compile(r"-?[0-9]+", re.ASCII)
-# Longer numbers than any limit; whatever has more digits is as much too large.
+# More digits than any limit has; a longer number is too large in any case.
 _MAX_DIGITS = 30
 
 
 class Rendered(str):
-    """An answer that is JSON text already."""
+    """A response that is JSON text already."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApiAnswer:
-    """What an action says, ready to become JSON, and the headers that go with it."""
+    """An action's result before JSON encoding, with its response headers."""
 
     body: Any
     headers: dict[str, str] = field(default_factory=dict)
@@ -97,7 +97,7 @@ def add(call: Call) -> ApiAnswer:
 
 
 def _digits(text: str, *, offer: ToolOffer) -> str:
-    """A whole number in its plain digits; what is far outside of any limit is refused here."""
+    """Parse a whole number to plain digits; refuses a number far outside any limit."""
     if not _WHOLE.fullmatch(text):
         raise Refusal(INCORRECT_REQUEST, field="quantity")
     if text.startswith("-"):
@@ -122,7 +122,7 @@ def status(call: Call) -> ApiAnswer:
 
 
 def by_word(order_ids: dict[str, int], found: dict[int, str]) -> Rendered:
-    """The statuses of many orders under the ids as they were asked for, those that are not found among them."""
+    """Statuses of many orders by the ids as the caller wrote them, including the ones not found."""
     unknown = json.dumps(said(INCORRECT_ORDER), separators=(",", ":"))
     lines = [
         f'"{word}":{found[order_id]}' if order_id in found else f"{json.dumps(word)}:{unknown}"
@@ -197,6 +197,6 @@ def _or_error(act: Callable[[Call, str], int], call: Call, word: str) -> int | d
 
 
 def _echo(word: str) -> int | str:
-    """An id as it is said back: as a number, or as it was written where it is none."""
+    """The id as echoed in the response: a number, or the caller's text if it isn't one."""
     number = number_of(word)
     return word if number is None else number

@@ -1,6 +1,6 @@
 """Strict parsing of API calls: fields from a form, from JSON or from the query string.
 
-Clients differ in how they send what they mean, so the way in is wide; values are text or whole numbers, and
+Clients differ in how they encode a call, so all three are accepted; values are text or whole numbers, and
 anything else is refused.
 """
 
@@ -20,13 +20,13 @@ from panel.services.api.keys import Holder
 
 MAX_IDS = 100
 MAX_FIELDS = 200
-# With so few digits every number fits into a column.
+# A number with at most this many digits fits into a BIGINT column.
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 _PLAIN_LIST = re.compile(rf"[0-9]{{1,18}}(?:,[0-9]{{1,18}}){{0,{MAX_IDS - 1}}}", re.ASCII)
 _IDS = frozenset({"order", "orders", "refill", "refills"})
 # The fields of every call.
 ALWAYS = ("key", "action")
-# What clients write into a field that they leave out.
+# Values that clients send for an omitted field.
 _NOTHING = frozenset({"undefined", "null"})
 
 Fields = Mapping[str, object]
@@ -34,7 +34,7 @@ Fields = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call whose key is right."""
+    """An authenticated API call."""
 
     holder: Holder
     fields: Fields
@@ -45,14 +45,14 @@ class Call:
         return self.holder.user_id
 
     def required(self, name: str) -> str:
-        """The field as text, empty where it says nothing. Refuses the call that has no such field."""
+        """The field as text, empty if it has no value. Refuses a call without this field."""
         text = text_of(self.fields, name)
         if text is None:
             raise Refusal(INCORRECT_REQUEST, field=name)
         return text
 
     def optional(self, name: str) -> str | None:
-        """The field as text, or None where it is left out or says nothing."""
+        """The field as text, or None if it is missing or has no value."""
         return text_of(self.fields, name) or None
 
     def ids(self, many: str, one: str) -> list[str] | None:
@@ -67,14 +67,14 @@ class Call:
         return _ids(given, name=one) if is_list else None
 
     def refuse_others(self, *names: str) -> None:
-        """Refuse the call when a field says something that is none of these: it asks for what would not be done."""
+        """Refuse a call with values in any other field, since they would be ignored."""
         for name, value in self.fields.items():
             if name not in (*ALWAYS, *names) and not _says_nothing(value):
                 raise Refusal(INCORRECT_REQUEST, field=name)
 
 
 def _says_nothing(value: object) -> bool:
-    """Whether a field is as good as left out."""
+    """Whether a field counts as omitted."""
     return value is None or value in ("", [], {}) or (isinstance(value, str) and value.strip() in {"", *_NOTHING})
 
 
@@ -118,7 +118,7 @@ def numbers_of(words: Iterable[str]) -> dict[str, int]:
 
 
 def plain_numbers(text: str) -> dict[str, int] | None:
-    """As `numbers_of` for a list that is written as simply as it can be; None for any other."""
+    """Fast path of `numbers_of` for a plain comma-separated list; None for any other."""
     if not _PLAIN_LIST.fullmatch(text):
         return None
     words = text.split(",")
@@ -126,7 +126,7 @@ def plain_numbers(text: str) -> dict[str, int] | None:
 
 
 def fields_of(request: Request) -> Fields:
-    """All fields of the call; those of the body win over those of the address. Refuses what cannot be read."""
+    """All fields of the call; the body overrides the query string. Refuses what can't be parsed."""
     fields: dict[str, object] = {}
     try:
         if request.query_string:

@@ -15,18 +15,18 @@ PREFIX = "/office"
 
 
 def office_blueprint(name: str) -> Blueprint:
-    """A blueprint whose every route lies under /office, and so behind the gate."""
+    """Blueprint under /office, whose routes `require_operator` protects."""
     return Blueprint(f"office_{name}", __name__, url_prefix=PREFIX)
 
 
 def init_app(app: Flask) -> None:
-    """Stand before all else that looks at a request: not even a missing token or a wrong method tells of a page."""
+    """Register the check before all others, so that a CSRF error or a 405 doesn't reveal that a page exists."""
     app.before_request(require_operator)
 
 
 def require_operator() -> ResponseReturnValue | None:
-    """404 to all but operators; an operator who has not shown the second factor on this device is sent to do so."""
-    # With more leading slashes it would be redirected to the same address with one.
+    """404 to all but operators; redirects an operator without two-factor authentication to its setup."""
+    # Several leading slashes would be redirected to the same path with one.
     if not f"/{request.path.lstrip('/')}/".startswith(f"{PREFIX}/"):
         return None
     person = me()
@@ -36,7 +36,7 @@ def require_operator() -> ResponseReturnValue | None:
         abort(404)
     if person.has_second_factor:
         return None
-    # Who has one and is signed in has shown it: this operator has none yet, and sets it up first.
+    # A logged-in operator with a second factor has used it, so this one has none yet and sets it up first.
     if wants_fragment():
         return logged_out()
     wanted = request.full_path.removesuffix("?") if request.method in ("GET", "HEAD") else "/office"
@@ -44,7 +44,7 @@ def require_operator() -> ResponseReturnValue | None:
 
 
 def shown_to_operators(render: kept_forms.Renderer) -> kept_forms.Renderer:
-    """A form of the office that is shown again; to all but operators nothing is here."""
+    """Wrap a form that is shown again: a 404 to all but operators."""
 
     def again(error: ExpiredForm) -> ResponseReturnValue:
         kept_out = require_operator()

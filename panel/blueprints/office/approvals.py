@@ -81,7 +81,7 @@ def _page(proposal_id: int, error: PanelError | None = None) -> str:
 
 
 def _effect(shown: ProposalDetail) -> tuple[BalanceEffect | None, str]:
-    """What confirming would do now; where it can't be done by this operator, why."""
+    """The effect of approving now, or the reason why this operator can't."""
     person = operator()
     if not shown.is_open:
         return None, ""

@@ -10,15 +10,15 @@ from flask import render_template, request
 
 from panel.services.office.balance_changes import BalanceEffect
 
-# What the confirmation page adds to a form, and the token that every form has of its own.
+# Fields that are not copied: the confirmation's own, and the CSRF token.
 _OWN_FIELDS = frozenset({"csrf_token", "confirmed", "form_key", "balance"})
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What is asked: the action with its facts, and the name of its button.
+    """Contents of a confirmation page: the action with its facts, and the button's label.
 
-    `effect`: the balance before and after, where one customer's balance moves; `notice`: why it is asked again.
+    `effect`: the balance before and after, where one customer's balance moves; `notice`: why it is shown again.
     """
 
     title: str

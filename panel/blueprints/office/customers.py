@@ -147,7 +147,7 @@ def _page(user: User, error: PanelError | None = None, *, form: str = "money") -
     now = utc_now()
     user, errors = _found(user.id), by_field(error)
     if form != "money" and "reason" in errors:
-        # Each form of the page has a reason of its own.
+        # Each form on the page has its own reason field.
         errors = {f"{form}-reason": errors["reason"]}
     return render_template(
         "office/customers/show.html",

@@ -114,7 +114,7 @@ def _found(reference: str) -> DepositRequest:
 
 
 def _wanted(deposit: DepositRequest, *, key: str) -> BalanceChange:
-    """What arrived, and under which reference of the payment; the customer reads both in the statement."""
+    """The typed amount and payment reference; the statement shows both to the customer."""
     amount_nanos = deposits.parse_amount(typed("amount"))
     paid_as = typed("paid_as")
     if not paid_as or len(paid_as) > MAX_REFERENCE_LENGTH or not paid_as.isprintable():

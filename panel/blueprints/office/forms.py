@@ -1,4 +1,4 @@
-"""What the forms and lists of the office have in common: who acts, which page, and what is wrong with a field."""
+"""What the forms and lists of the office have in common: the operator, pagination, and field errors."""
 
 import re
 from typing import cast
@@ -16,44 +16,44 @@ _KEY = re.compile(r"[0-9a-f]{24}", re.ASCII)
 
 
 def operator() -> SignedIn:
-    """Who acts. Behind the gate there is always somebody."""
+    """The logged-in operator. `require_operator` guarantees that there is one."""
     return cast(SignedIn, me())
 
 
 def number(text: str) -> int | None:
-    """The whole number that was written, if it can be that of a row."""
+    """Parse a row id; None for any other text."""
     found = whole_number(text, digits=19)
     return found if found is not None and found <= MAX_ID else None
 
 
 def after() -> int | None:
-    """Beyond which row the page of a list begins."""
+    """Pagination cursor: the id after which the page starts."""
     return number(request.args.get("after", ""))
 
 
 def typed(name: str) -> str:
-    """What stands in a field of the form."""
+    """A form field as it was typed."""
     return request.form.get(name, "").strip()
 
 
 def form_key() -> str:
-    """The key of the form that was sent; an empty one where it has none of ours."""
+    """Idempotency key of the form; empty if it has none of ours."""
     key = request.form.get("form_key", "")
     return key if _KEY.fullmatch(key) else ""
 
 
 def seen_nanos() -> int:
-    """The balance that the form showed; one that no balance can be where it does not say."""
+    """The balance in nanos that the form showed; an impossible value if it has none."""
     found = number(request.form.get("balance", ""))
     return -1 if found is None else found
 
 
 def limit_nanos() -> int:
-    """Above which amount a second operator must agree."""
+    """Amount in nanos above which a second operator must approve."""
     amount: int = current_app.config["PANEL"].second_operator_amount
     return amount * NANOS_PER_UNIT
 
 
 def status_of(error: PanelError) -> int:
-    """422 for what was typed, 409 for what the present state does not allow."""
+    """HTTP status of an error: 422 for bad input, 409 for a state that doesn't allow the action."""
     return error.http_status if error.http_status in (404, 409) else 422

@@ -30,7 +30,7 @@ _MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2})(?::\d{2})?", re.ASCI
 
 @dataclass(frozen=True)
 class TypedIncident:
-    """What stands in a form: as it was typed, or as it is first shown."""
+    """Field values of an incident form, as typed or as first shown."""
 
     title: str = ""
     text: str = ""

@@ -1,4 +1,4 @@
-"""Shared parts of the office's pages: the operator, limits of lateness, live regions and links back."""
+"""Shared parts of the office's pages: the operator, lateness limits, live regions and back links."""
 
 import hashlib
 from urllib.parse import urlencode
@@ -19,7 +19,7 @@ from panel.settings import Settings
 
 
 def init_app(app: App) -> None:
-    """Give the office's frame its queues, read at most once a request."""
+    """Register the template globals of the office layout; queues are read at most once per request."""
     app.jinja_env.globals.update(
         office_queues=waiting, office_waiting=waiting_by_page, office_here=here, office_back=back
     )
@@ -34,7 +34,7 @@ def waiting() -> list[Queue]:
 
 
 def waiting_by_page() -> dict[str, int]:
-    """How many wait on each page of the office. Unconfirmed orders are reviews too, and count once."""
+    """Queue counts by office page, for the navigation. Unconfirmed orders are reviews too, and count once."""
     counts: dict[str, int] = {}
     for queue in waiting():
         if queue.name != "unconfirmed":
@@ -57,7 +57,7 @@ def operator_id() -> int:
 
 
 def back(default: str) -> str:
-    """The page of the office that one came from, where the address or the form names one, else the default."""
+    """Back link: the office page in the `back` parameter of the URL or form, otherwise the default."""
     wanted = request.values.get("back", "")
     path = wanted.partition("#")[0].partition("?")[0]
     is_ours = is_local_page(wanted) and (path == "/office" or path.startswith("/office/"))
@@ -65,12 +65,12 @@ def back(default: str) -> str:
 
 
 def here() -> str:
-    """The address of this page, to come back to."""
+    """The current page's URL, as the `back` parameter of its links."""
     return request.full_path.removesuffix("?")
 
 
 def with_back(address: str) -> str:
-    """The address, still knowing where one came from."""
+    """The URL with the current `back` parameter."""
     wanted = back("")
     return f"{address}?{urlencode({'back': wanted})}" if wanted else address
 
@@ -85,7 +85,7 @@ def choose_updates(address: str) -> ResponseReturnValue:
 
 
 def region(template: str, *, live_url: str, label: str, **context: object) -> tuple[Markup, str]:
-    """A live region around the template, and the hash of what it shows; without polling while updates are paused."""
+    """Render the template as a live region, with its hash; without polling while updates are paused."""
     inner = render_template(template, **context)
     shown = hashlib.blake2b(inner.encode(), digest_size=16).hexdigest()
     html = render_template(
@@ -99,7 +99,7 @@ def region(template: str, *, live_url: str, label: str, **context: object) -> tu
 
 
 def region_alone(found: tuple[Markup, str]) -> Response:
-    """The region for an open page: 304 when it shows the same."""
+    """The live region alone, or 304 if it hasn't changed."""
     html, shown = found
     return region_or_304(shown, lambda: html)
 

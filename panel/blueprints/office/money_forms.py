@@ -1,4 +1,4 @@
-"""Forms that move a customer's money: the effect is shown first, and what was seen is what is confirmed."""
+"""Forms that move a customer's money: the effect is shown first, and exactly that effect is confirmed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -85,7 +85,7 @@ def _has_balance_moved(error: PanelError) -> bool:
 
 
 def said(done: Done, amount_nanos: int) -> str:
-    """The outcome in a sentence."""
+    """Flash message with the outcome."""
     words = shown(amount_nanos)
     if done.proposal_id is not None:
         return f"Proposal {done.proposal_id} for {words} is waiting for a second operator. No money has moved yet."

@@ -1,4 +1,4 @@
-"""Permanent redirects from former addresses of the office to the ones of today, for bookmarks and old mails."""
+"""Permanent redirects from former office URLs to the current ones, for bookmarks and old emails."""
 
 from flask import redirect, request
 from flask.typing import ResponseReturnValue
@@ -17,7 +17,7 @@ NEW_NAMES = {
 
 
 def moved(rest: str = "") -> ResponseReturnValue:
-    """The same page under its new address, with its query."""
+    """Redirect (301) to the new URL, with the query string."""
     old = request.path.removeprefix(f"{PREFIX}/").partition("/")[0]
     path = f"{PREFIX}/{NEW_NAMES[old]}{f'/{rest}' if rest else ''}"
     query = request.query_string.decode("latin-1")

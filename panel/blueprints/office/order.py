@@ -28,10 +28,10 @@ from panel.services.orders.goodwill import Gift
 
 bp = office_blueprint("order")
 
-# A count that a person may well have read somewhere; far below what a column holds.
+# Upper limit for a typed count, far below what the column holds.
 MAX_COUNT = 10**15
 LIST = "/office/orders"
-# What the page's forms hold, shown again where nothing could be done.
+# Fields that are shown again as typed after an error.
 TYPED = ("to", "remains", "start_count", "reason", "amount", "words", "act", "why")
 _ACTS = {act.value: act for act in (Act.CANCEL, Act.ASK, Act.REVIEW)}
 _DONE = {
@@ -69,7 +69,7 @@ def release(order_id: int) -> ResponseReturnValue:
 
 @bp.post("/orders/<int:order_id>/status")
 def set_status(order_id: int) -> ResponseReturnValue:
-    """Move an order that people fulfil; where money moves, after its effect was shown."""
+    """Set the status of a manual order; if money moves, after a confirmation page."""
     try:
         work = _hand_work()
         with transaction():
@@ -125,7 +125,7 @@ def act(order_id: int) -> ResponseReturnValue:
 
 @bp.post("/orders/<int:order_id>/goodwill")
 def give(order_id: int) -> ResponseReturnValue:
-    """Return money that was kept: shown first, then done, once for each number of the form."""
+    """Goodwill refund of kept money: a confirmation page first, then once per idempotency key."""
     try:
         amount_nanos = parse_amount(request.form.get("amount", ""))
         words, number = request.form.get("words", ""), _count("number") or 0
@@ -143,7 +143,7 @@ def give(order_id: int) -> ResponseReturnValue:
 
 
 def form_again(error: ExpiredForm) -> ResponseReturnValue:
-    """The order with what was typed and the error."""
+    """The order with the typed values and the error."""
     return _refused((request.view_args or {})["order_id"], error)
 
 
@@ -168,7 +168,7 @@ def _gift_question(order_id: int, gift: Gift) -> Confirmation:
 
 
 def _hand_work() -> HandWork:
-    """What the form says. Raises BadInput."""
+    """Parse the form for a manual order. Raises BadInput."""
     to = next((status for status in Status if status.value == request.form.get("to")), None)
     if to is None:
         raise BadInput("Choose a status.", field="to")
@@ -240,7 +240,7 @@ def _address(order_id: int) -> str:
 
 
 def _refused(order_id: int, error: PanelError, *, reason: str = "reason") -> ResponseReturnValue:
-    """The order as it is now, with what was typed and why nothing was changed. `reason`: that field in this form."""
+    """The order's current page, with the typed values and the error. `reason`: the typed reason of this form."""
     field = reason if error.field == "reason" else error.field
     if isinstance(error, BadInput) and field:
         return _page(order_id, errors={field: error.message}), error.http_status

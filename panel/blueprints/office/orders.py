@@ -27,7 +27,7 @@ bp = office_blueprint("orders")
 
 PAGE, LIVE = "/office/orders", "/office/orders/live"
 QUEUES = tuple(name for name, _label in queues.ORDER_QUEUES)
-# The name of each action and its button; each leads to a page that shows the effect first.
+# Bulk actions with their buttons; each shows a preview first.
 BULK_ACTIONS = (
     (Act.ASK.value, "Ask the provider"),
     (Act.REVIEW.value, "Open reviews"),
@@ -53,7 +53,7 @@ def index() -> ResponseReturnValue:
 
 @bp.get("/orders/live")
 def live() -> Response:
-    """304 when the table shows the same, else the region with its new hash."""
+    """The live table, or 304 if it hasn't changed."""
     return layout.region_alone(_region(office_order_filters.parse(request.args, queues=QUEUES)))
 
 
@@ -79,7 +79,7 @@ def act_on_many() -> ResponseReturnValue:
 
 
 def _do(order_id: int, deed: Deed, *, version: int, now: datetime) -> Result:
-    """Each order in a transaction of its own: one that is refused stands in the way of no other."""
+    """Run the action on each order in its own transaction, so that a refused one doesn't block the others."""
     try:
         with transaction():
             order_actions.do(order_id, deed, version=version, now=now)
@@ -107,14 +107,14 @@ def _preview(chosen: list[int], deed: Deed, *, now: datetime, errors: dict[str, 
 
 
 def _chosen_again(error: BadInput) -> ResponseReturnValue:
-    """The table once more, with what is wrong with the choice."""
+    """The table again, with the error in the selection."""
     wanted = OfficeOrderFilters(OrderFilters())
     region, _shown = _region(wanted)
     return _form(region=region, wanted=wanted, errors=by_field(error)), 422
 
 
 def _form(*, region: Markup | None, wanted: OfficeOrderFilters | None, errors: dict[str, str]) -> str:
-    """The page around the region; without one where the filters can't be read."""
+    """The page around the live region; without it if the filters are invalid."""
     typed = {name: request.args.get(name, "").strip() for name in FIELDS}
     page_url = _address(PAGE, wanted) if wanted else PAGE
     return render_template(

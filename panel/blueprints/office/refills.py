@@ -61,7 +61,7 @@ def answer(cancellation_id: int) -> ResponseReturnValue:
 
 
 def _do(act: Callable[[], None], words: str) -> ResponseReturnValue:
-    """Do it and go back, or show what waits with the reason why nothing was changed."""
+    """Run the action and redirect, or show the queue with the error."""
     try:
         with transaction():
             act()

@@ -44,7 +44,7 @@ def show() -> ResponseReturnValue:
 
 
 def _short(seconds: int) -> str:
-    """A duration beside a scale: `40 s`, `15 min`, `2 h`."""
+    """A duration as an axis label: `40 s`, `15 min`, `2 h`."""
     if seconds and seconds % 3_600 == 0:
         return f"{count(seconds // 3_600)} h"
     if seconds and seconds % 60 == 0:

@@ -44,7 +44,7 @@ def show(review_id: int) -> ResponseReturnValue:
 
 @bp.post("/reviews/<int:review_id>/resolution")
 def resolve(review_id: int) -> ResponseReturnValue:
-    """Do what was decided; a return of money is shown first."""
+    """Resolve the review; a refund needs a confirmation page first."""
     line = _line(review_id)
     try:
         resolution = Resolution(
@@ -81,7 +81,7 @@ def _decision() -> Decision:
 
 
 def _returns(line: ReviewRow, resolution: Resolution) -> Stake | None:
-    """What goes back to whom, where the decision is to cancel an order that is still held."""
+    """The refund's effect on the balance, if the decision cancels an unconfirmed order with held money."""
     order_id = line.review.order_id
     is_order = line.review.kind == "unconfirmed" and order_id is not None and line.review.resolved_at is None
     if not is_order or order_id is None or resolution.decision is not Decision.RETURN:
@@ -132,7 +132,7 @@ def _page(review_id: int, *, refusal: str = "", errors: dict[str, str] | None = 
 
 
 def _cursor() -> Cursor | None:
-    """Where the page begins, as the address says; what can't be read is the first page."""
+    """Pagination cursor from the query string; the first page if it is invalid."""
     rank, _dash, number = request.args.get("after", "").partition("-")
     found = whole_number(number)
     return None if rank not in ("0", "1") or found is None else Cursor(int(rank), found)

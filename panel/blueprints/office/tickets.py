@@ -50,7 +50,7 @@ def index() -> ResponseReturnValue:
 
 @bp.get("/tickets/live")
 def live() -> Response:
-    """304 when the rows shown are still so, else the region with its new hash."""
+    """The live queue, or 304 if it hasn't changed."""
     return layout.region_alone(_queue_region(_filters(), _page_number()))
 
 
@@ -68,7 +68,7 @@ def show(ticket_id: int) -> ResponseReturnValue:
 
 @bp.post("/tickets/<int:ticket_id>/answers")
 def answer(ticket_id: int) -> ResponseReturnValue:
-    """Send the answer, unless something came to the ticket that its operator has not seen."""
+    """Send the answer, unless the ticket has messages that the operator hasn't seen."""
     own = _ticket_or_404(ticket_id)
     closes = request.form.get("closes") == "yes"
 
@@ -131,13 +131,13 @@ def reopen(ticket_id: int) -> ResponseReturnValue:
 
 
 def answer_again(error: ExpiredForm) -> ResponseReturnValue:
-    """The ticket with what was typed and the reason why it was not taken."""
+    """The ticket with the typed values and the error."""
     ticket_id: int = (request.view_args or {})["ticket_id"]
     return _refused(ticket_id, error)
 
 
 def _done(ticket_id: int, act: Callable[[], None], *, said: str) -> ResponseReturnValue:
-    """Do it and show the ticket, or show the ticket with why it was not done and what was typed."""
+    """Run the action and redirect to the ticket, or show the ticket with the error and the typed values."""
     try:
         with transaction():
             act()
@@ -196,7 +196,7 @@ def _page(
 
 
 def _canned(own: OwnTicket) -> list[tuple[str, str | list[tuple[str, str]]]]:
-    """The canned answers that fit, as options: those about the order's status come first."""
+    """Select options of canned answers: those for the order's status come first."""
     suggested, others = ([(str(answer.id), answer.name) for answer in part] for part in canned_answers.suggested(own))
     return [("Suggested", suggested), ("Others", others)] if suggested and others else [*(suggested or others)]
 
@@ -235,7 +235,7 @@ def _queue_region(filters: QueueFilters, number: int) -> tuple[Markup, str]:
 
 
 def _filters() -> QueueFilters:
-    """The filters of the address; what is none of them asks for everything that is open."""
+    """Filters from the query string; invalid values mean all open tickets."""
     customer = _number(request.args.get("customer", "")) or None
     whose, stage = request.args.get("whose", ""), request.args.get("stage", "")
     usual = Stage.ANY if customer else Stage.OPEN
@@ -252,7 +252,7 @@ def _with_whose(filters: QueueFilters, whose: Whose) -> QueueFilters:
 
 
 def _pairs(filters: QueueFilters) -> list[tuple[str, str]]:
-    """The filters as the address names them; the usual ones are not named."""
+    """Filters as query parameters, without the defaults."""
     usual = Stage.ANY if filters.customer_id else Stage.OPEN
     pairs = [
         ("whose", filters.whose.value if filters.whose is not Whose.ALL else ""),
@@ -269,7 +269,7 @@ def _address(path: str, filters: QueueFilters, *, page: int = 1) -> str:
 
 
 def _number(text: str) -> int:
-    """The whole number that was written; 0, which no row has, for anything else."""
+    """Parse a row id; 0, which no row has, for any other text."""
     return whole_number(text) or 0
 
 

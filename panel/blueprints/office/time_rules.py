@@ -24,7 +24,7 @@ def show() -> str:
 
 @bp.post("/time-rules/resumption")
 def resume() -> ResponseReturnValue:
-    """Let the rules go on, with as many as the operator saw: more that are due by now are for the cap."""
+    """Resume the rules, for at most as many orders as the operator saw; the cap applies to any that are due since."""
     waiting = whole_number(request.form.get("seen", ""), digits=9) or 0
     try:
         with transaction():

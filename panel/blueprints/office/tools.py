@@ -38,7 +38,7 @@ def new() -> ResponseReturnValue:
 
 @bp.post("/tools/new/check")
 def check_new() -> ResponseReturnValue:
-    """A new tool as it would be, before it is made."""
+    """Check page of a new tool, before it is created."""
     slug, fields = typed("slug"), _fields()
     try:
         draft = tool_editor.check_new(slug, fields)
@@ -78,7 +78,7 @@ def back(slug: str = "new") -> ResponseReturnValue:
 
 @bp.post("/tools/<slug>/check")
 def check(slug: str) -> ResponseReturnValue:
-    """Old and new of each field that would change, before anything is saved."""
+    """Check page with the old and new value of each changed field, before anything is saved."""
     tool, fields = _found(slug), _fields()
     try:
         return _check_page(tool, fields, version=typed("version"), reason="")
@@ -160,7 +160,7 @@ def _found(slug: str) -> ToolOffer:
 
 
 def _refused(slug: str, error: PanelError) -> ResponseReturnValue:
-    """The tool as it is now, with the reason why nothing was changed."""
+    """The tool's current page with the error."""
     tool = _found(slug)
     return _page(tool, tool_editor.typed_of(tool), by_field(error)), status_of(error)
 

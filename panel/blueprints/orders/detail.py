@@ -41,7 +41,7 @@ def show(order_id: int) -> ResponseReturnValue:
 @bp.get("/live")
 @login_required
 def live(order_id: int) -> ResponseReturnValue:
-    """304 when what is shown is still so, else the region with its new hash."""
+    """The live region, or 304 if it hasn't changed."""
     versions = _versions()
     own = _own_or_404(order_id)
     shown = _shown(order_id, versions)
@@ -74,7 +74,7 @@ def request_refill(order_id: int) -> ResponseReturnValue:
 @bp.get("/cancellation")
 @login_required
 def ask_to_cancel(order_id: int) -> ResponseReturnValue:
-    """Ask before the order is canceled. One that can't be shows its page with the reason."""
+    """Confirmation page before a cancellation request. If the order can't be canceled, its page with the reason."""
     own = _own_or_404(order_id)
     reason = order_detail.acts(own, now=utc_now()).why_no_cancellation
     if reason is not None:
@@ -106,12 +106,12 @@ def _own_or_404(order_id: int) -> OwnOrder:
 
 
 def _versions() -> PageVersions:
-    # The versions are read first: what is read after them can only be newer, and is then fetched once more.
+    # Versions are read first: data read later can only be newer, and the next poll then fetches it again.
     return PageVersions(current_user.id, current_user.state_version, current_user.catalogue_version)
 
 
 def _refused(order_id: int, error: PanelError) -> ResponseReturnValue:
-    """The order as it is now, with the reason why nothing was changed."""
+    """The order's current page with the error."""
     versions = _versions()
     return _page(_own_or_404(order_id), versions, refusal=error.message), 409
 
@@ -130,7 +130,7 @@ def _page(own: OwnOrder, versions: PageVersions, *, refusal: str = "") -> str:
 
 
 def _region(own: OwnOrder, acts: Acts, versions: PageVersions) -> Markup:
-    """The one rendering of section#live. It follows the newest page of the timeline alone."""
+    """Render section#live, the only place that does. Only the newest page of the timeline is live."""
     page = _page_number()
     polls = own.status.is_moving and page == 1 and is_live()
     incident = incident_banner.delaying(own.order.provider_id, catalogue_version=versions.catalogue_version)
@@ -158,7 +158,7 @@ def _region(own: OwnOrder, acts: Acts, versions: PageVersions) -> Markup:
 
 
 def _expected(own: OwnOrder, completed: Measure) -> tuple[datetime, datetime]:
-    """By when half, and 9 of 10, of such orders were completed."""
+    """Expected completion: when 50 % and 90 % of such orders were completed."""
     seconds = (completed.median_seconds, completed.p90_seconds)
     median, p90 = (own.order.placed_at + timedelta(seconds=each) for each in seconds)
     return median, p90

@@ -1,6 +1,6 @@
 """Order history: the page, its live region, and the CSV export.
 
-The region is rendered in one place. It holds nothing of one session but whether updates are paused, and
+The region is rendered in one place. The only session state in it is whether updates are paused, and
 the hash it carries is the one that `panel/middleware/live_poll_304.py` compares.
 """
 
@@ -33,7 +33,7 @@ bp.record_once(lambda state: history_rows.init_app(state.app))
 
 PAGE, LIVE, FILE = "/orders", "/orders/live", "/orders.csv"
 
-# What a region has in it when it lists orders, and when it asks for updates. No text of a user can contain these.
+# Markup of a region that lists orders, and of one that polls. No text of a user can contain these.
 _ROW, _POLLS = '<tr id="order-', ' data-hx-get="'
 
 MOVING = frozenset(status.value for status in Status if status.is_moving)
@@ -59,7 +59,7 @@ CSV_HEAD = (
 
 @dataclass(frozen=True, slots=True)
 class HistoryView:
-    """A link above the list, with how many orders stand behind it."""
+    """A filter link above the list, with its number of orders."""
 
     name: str
     label: str
@@ -98,7 +98,7 @@ def index() -> ResponseReturnValue:
 @bp.get(LIVE)
 @login_required
 def live() -> ResponseReturnValue:
-    """304 when what is shown is still so, else the region with its new hash."""
+    """The live region, or 304 if it hasn't changed."""
     versions = _versions()
     filters = _filters(versions)
     shown = page_etag(versions, address=_address(LIVE, filters))
@@ -108,7 +108,7 @@ def live() -> ResponseReturnValue:
 @bp.get(FILE)
 @login_required
 def as_file() -> ResponseReturnValue:
-    """All orders that the filters leave, however many: read and sent a thousand at a time."""
+    """CSV of all matching orders, streamed a thousand at a time."""
     versions = _versions()
     try:
         filters = _filters(versions)
@@ -119,13 +119,13 @@ def as_file() -> ResponseReturnValue:
 
 
 def _versions() -> PageVersions:
-    # The versions were read first: what is read after them can only be newer, and is then fetched once more.
+    # Versions were read first: data read later can only be newer, and the next poll then fetches it again.
     versions: PageVersions = current_user.page_versions
     return versions
 
 
 def _filters(versions: PageVersions) -> OrderFilters:
-    """The filters of the address. Raises BadFilters, also for a tool that there never was."""
+    """Filters from the query string. Raises BadFilters, also for a tool that doesn't exist."""
     filters = order_filters.parse(request.args)
     slugs = {tool.slug for tool in history_rows.tool_names(versions.catalogue_version).values()} if filters.tool else ()
     if filters.tool and filters.tool not in slugs:
@@ -134,7 +134,7 @@ def _filters(versions: PageVersions) -> OrderFilters:
 
 
 def _region(filters: OrderFilters, versions: PageVersions, *, is_live: bool) -> Markup:
-    """The one rendering of section#live, kept as long as the hash of what it shows stays the same."""
+    """Render section#live, the only place that does; cached by the hash of what it shows."""
     shown = page_etag(versions, address=_address(LIVE, filters))
     return history_rows.region((shown, is_live), lambda: _rendered(filters, versions, is_live=is_live))
 
@@ -169,7 +169,7 @@ _VIEWS = (
 
 
 def _views(filters: OrderFilters, counts: dict[Status, int]) -> tuple[HistoryView, ...]:
-    """All orders, then each status in the order of the table."""
+    """Filter links: all orders, then each status in the table's order."""
     is_plain = not filters.is_narrow_beyond_status
     everything = sum(counts.values())
     return tuple(
@@ -185,7 +185,7 @@ def _views(filters: OrderFilters, counts: dict[Status, int]) -> tuple[HistoryVie
 
 
 def _pages(filters: OrderFilters, next_after: int | None) -> Markup:
-    """The links to the first page and the next one, where there are such."""
+    """Pagination links to the first and the next page, if any."""
     first = _address(PAGE, filters.at(None)) if filters.after is not None else None
     following = _address(PAGE, filters.at(next_after)) if next_after is not None else None
     return history_rows.pages_links(first, following)
@@ -209,7 +209,7 @@ def _in_words(filters: OrderFilters, versions: PageVersions) -> str:
 
 
 def _tool_choices(versions: PageVersions, chosen: str) -> list[tuple[str, str]]:
-    """The tools that this person has ordered, by name, and the one that is asked for."""
+    """Tools that this customer has ordered, by name, and the one in the filter."""
     names = history_rows.tool_names(versions.catalogue_version)
     used = set(history_rows.tools_used(versions.user_id, state_version=versions.state_version))
     shown = [tool for tool_id, tool in names.items() if tool_id in used or tool.slug == chosen]
@@ -222,7 +222,7 @@ def _typed(filters: OrderFilters) -> history_rows.TypedFilters:
 
 
 def _refused(error: BadFilters, versions: PageVersions) -> ResponseReturnValue:
-    """The form with what was typed and what is wrong with it; no list, since none was asked for rightly."""
+    """The filter form with the typed values and the errors, without a list."""
     typed = history_rows.TypedFilters(*(request.args.get(name, "") for name in ("q", "status", "tool", "from", "to")))
     form = history_rows.filter_form_with_errors(typed, _tool_choices(versions, typed.tool), error.errors)
     return render_template("orders/index.html", form=form, region="", errors=error.errors), 422
@@ -242,7 +242,7 @@ def _csv_pages(user_id: int, filters: OrderFilters, names: dict[int, order_histo
 
 
 def csv_rows(rows: Sequence[Row[*tuple[Any, ...]]]) -> list[list[object]]:
-    """These orders as lines of a file."""
+    """CSV rows of these orders."""
     names = history_rows.tool_names(_versions().catalogue_version)
     return [_csv_row(row, names) for row in rows]
 

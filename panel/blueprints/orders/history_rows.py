@@ -30,7 +30,7 @@ MAX_ROWS = 20_000
 MAX_CATALOGUES = 4
 MAX_CUSTOMERS = 5_000
 MAX_FORMS = 1_000
-# A region is some 25 kB: the page, its other tabs and the poll after it show the same one.
+# A region is about 25 kB: the page, its other tabs and the next poll share one.
 MAX_REGIONS = 500
 
 
@@ -46,7 +46,7 @@ class _Caches:
 
 @dataclass(frozen=True, slots=True)
 class TypedFilters:
-    """The filters as the form shows them, readable or not."""
+    """Filters as typed in the form, valid or not."""
 
     q: str
     status: str
@@ -63,7 +63,7 @@ class TypedFilters:
 
 @dataclass(frozen=True, slots=True)
 class ShownRow:
-    """An order as its row shows it."""
+    """Template data of an order's row."""
 
     id: int
     status: Status
@@ -98,32 +98,32 @@ def _caches() -> _Caches:
 
 
 def tool_names(catalogue_version: int) -> dict[int, ToolName]:
-    """The tools' names by id, read once for each version of the catalogue."""
+    """Tool names by id, read once per catalogue version."""
     return _caches().names.get_or_make(catalogue_version, order_history.tool_names)
 
 
 def tools_used(user_id: int, *, state_version: int) -> list[int]:
-    """The numbers of the tools that this person has ordered."""
+    """Ids of the tools that this customer has ordered."""
     return _caches().tools_used.get_or_make((user_id, state_version), lambda: order_history.tools_used(user_id))
 
 
 def region(key: Hashable, make: Callable[[], Markup]) -> Markup:
-    """The live region that this hash stands for."""
+    """Cached live region by its hash."""
     return _caches().regions.get_or_make(key, make)
 
 
 def views_list(views: tuple[Hashable, ...]) -> Markup:
-    """The links above the list, with their counts."""
+    """Cached filter links with their counts."""
     return _fragment("orders/_views.html", views=views)
 
 
 def pages_links(first: str | None, following: str | None) -> Markup:
-    """The links to the first page and the next one."""
+    """Cached pagination links."""
     return _fragment("orders/_pages.html", first=first, following=following)
 
 
 def filter_form(typed: TypedFilters, tools: Sequence[tuple[str, str]]) -> Markup:
-    """The form of the filters, with these typed and these tools to choose from."""
+    """Cached filter form with these typed values and tools."""
     return _caches().forms.get_or_make((typed, tuple(tools)), lambda: filter_form_with_errors(typed, tools, {}))
 
 

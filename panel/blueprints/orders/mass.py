@@ -22,13 +22,13 @@ bp = Blueprint("mass_orders", __name__, url_prefix="/orders/mass")
 
 _AGREED = re.compile(r"(\S{1,100})=([1-9][0-9]{0,17})", re.ASCII)
 MAX_EXAMPLES = 10
-# A line's own id is this and the line's number.
+# The idempotency key of a line is this and the line's number.
 _MAX_REQUEST_ID_LENGTH = 90
 
 
 @dataclass(frozen=True, slots=True)
 class LineResult:
-    """The outcome of one line: an order, or the reason why there is none."""
+    """Result of one line: an order, or the reason why none was placed."""
 
     line: MassOrderLine
     order_id: int | None
@@ -45,7 +45,7 @@ def new() -> ResponseReturnValue:
 @bp.post("")
 @login_required
 def answer() -> ResponseReturnValue:
-    """Check the lines, or with `step=place` place them."""
+    """Check page for the lines; with `step=place`, place them."""
     text = request.form.get("lines", "")
     try:
         for name in ("lines", "request_id", "step", "terms"):
@@ -62,7 +62,7 @@ def answer() -> ResponseReturnValue:
 
 @login_required
 def form_again(error: ExpiredForm) -> ResponseReturnValue:
-    """The lines as they were typed, under the form's own number, with the reason why nothing was done."""
+    """The form with the typed lines, its idempotency key and the error."""
     given = request.form.get("request_id", "")
     request_id = given if placing.is_request_id(given) and len(given) <= _MAX_REQUEST_ID_LENGTH else None
     return _form(request.form.get("lines", ""), {"": error.message}, request_id=request_id), error.http_status
@@ -118,7 +118,7 @@ def _place_line(line: MassOrderLine, *, request_id: str, terms: dict[str, int] |
 
 
 def _request_id() -> str:
-    """The form's id; a form without one has nothing to repeat and gets a new one."""
+    """The form's idempotency key; a new one if the form has none."""
     given = request.form.get("request_id")
     if given is None:
         return placing.new_request_id()
@@ -128,13 +128,13 @@ def _request_id() -> str:
 
 
 def _terms_shown(checked: list[Checked]) -> str:
-    """The terms that the check page shows, for the form to carry: `tool=terms` for each tool."""
+    """Terms shown on the check page, as a hidden field: `tool=terms` for each tool."""
     shown = {each.quote.offer.slug: each.quote.offer.terms_id for each in checked if each.quote is not None}
     return " ".join(f"{slug}={terms_id}" for slug, terms_id in sorted(shown.items()))
 
 
 def _agreed() -> dict[str, int] | None:
-    """The terms that the customer saw on the check page; None when the form says nothing of terms."""
+    """Terms the customer saw on the check page, by tool; None if the form has no such field."""
     given = request.form.get("terms")
     if given is None:
         return None

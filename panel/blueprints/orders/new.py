@@ -1,6 +1,6 @@
 """New order: the tool picker, the form, the check page that shows price and terms, and placing the order.
 
-What an order costs is computed by the server alone, from what is read in `typed_order.py`.
+Only the server computes the price, from the fields that `typed_order.py` reads.
 """
 
 import re
@@ -37,7 +37,7 @@ NO_LONGER_KEPT = "This link to your waiting order no longer works. Nothing was c
 @bp.get("/new")
 @login_required
 def new() -> ResponseReturnValue:
-    """Without a tool, the picker; with one, the form for it."""
+    """The order form; without a tool, the tool picker."""
     again = request.args.get("again", "")
     if again:
         return _again(again)
@@ -51,7 +51,7 @@ def new() -> ResponseReturnValue:
 
 
 def _again(again: str) -> str:
-    """The form as an earlier order of this customer would fill it."""
+    """The form filled in from an earlier order of this customer ("order again")."""
     own = None
     if _ORDER_ID.fullmatch(again):
         own = order_detail.find(int(again), customer_id=current_user.id)
@@ -78,7 +78,7 @@ def find_tools() -> ResponseReturnValue:
 @bp.get("/price")
 @login_required
 def price() -> ResponseReturnValue:
-    """The part of the form that shows terms and price of what is typed so far."""
+    """Fragment with terms and price for what is typed so far."""
     offer = _offer(request.args.get("tool", ""))
     response = make_response(render_template("orders/_price.html", **_priced(offer, request.args.get("quantity", ""))))
     response.headers[REGION_TAG] = "price"
@@ -86,7 +86,7 @@ def price() -> ResponseReturnValue:
 
 
 def _priced(offer: ToolOffer | None, quantity: str) -> dict[str, object]:
-    """What `orders/_price.html` needs."""
+    """Template data of `orders/_price.html`."""
     pieces, charge_nanos, problem = None, None, ""
     balance_nanos = ledger.balance_nanos(current_user.id)
     if offer is not None and quantity:
@@ -109,7 +109,7 @@ def _priced(offer: ToolOffer | None, quantity: str) -> dict[str, object]:
 
 
 def _facts(offer: ToolOffer) -> dict[str, object]:
-    """What the form and the check page say of the tool beside its terms."""
+    """Template data about the tool for the form and the check page, apart from its terms."""
     now = utc_now()
     return {
         "state": tool_state.of_tool(offer),
@@ -154,7 +154,7 @@ def waiting() -> ResponseReturnValue:
 @bp.post("/check")
 @login_required
 def check() -> ResponseReturnValue:
-    """Everything about the order before money moves; or the form again, with another quantity or for another tool."""
+    """Check page with everything about the order before it is charged; or the form again, to change something."""
     typed = typed_order.with_request_id(typed_order.from_form())
     if request.form.get("change") == "tool":
         return redirect(
@@ -195,7 +195,7 @@ def place() -> ResponseReturnValue:
 
 @login_required
 def form_again(error: ExpiredForm) -> ResponseReturnValue:
-    """The form as it was typed, with the reason why it was not accepted."""
+    """The form with the typed values and the error."""
     return _form(replace(typed_order.from_form(), errors=(("", error.message),))), error.http_status
 
 
@@ -203,7 +203,7 @@ def _form(typed: TypedOrder, *, again: int | None = None) -> str:
     errors = dict(typed.errors)
     if "request_id" in errors or not typed.request_id:
         typed = replace(typed, request_id=order_placing.new_request_id())
-    # A hidden field has nothing to point at: what is wrong with it concerns the whole form.
+    # The error of a hidden field is shown for the whole form: there is no visible field to show it at.
     whole = [errors.pop(name) for name in ("", "request_id", "terms") if name in errors]
     if whole:
         errors[""] = " ".join(whole)
@@ -218,7 +218,7 @@ def _form(typed: TypedOrder, *, again: int | None = None) -> str:
 
 
 def _check_page(typed: TypedOrder, wanted: Quote, *, status: int, reason: str = "") -> tuple[str, int]:
-    """The check page, with the reason why nothing was placed if there is one, and the sum as it is now."""
+    """The check page with the current price, and the error if the order wasn't placed."""
     balance_nanos = ledger.balance_nanos(current_user.id)
     missing_nanos = max(0, wanted.charge_nanos - balance_nanos)
     running = duplicates.running(current_user.id, [wanted])
@@ -239,7 +239,7 @@ def _check_page(typed: TypedOrder, wanted: Quote, *, status: int, reason: str = 
 
 
 def _funds_to_add(typed: TypedOrder, *, missing_nanos: int) -> dict[str, object]:
-    """The amount to add where funds are missing, and the address that adds it; its `next` leads back to this page."""
+    """Amount to add in nanos if funds are missing, and the Add funds URL for it; its `next` leads back to this page."""
     if not missing_nanos:
         return {"add_nanos": 0, "add_funds_path": ""}
     add_nanos = waiting_order.amount_to_add(missing_nanos)

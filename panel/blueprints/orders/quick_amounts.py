@@ -1,4 +1,4 @@
-"""Quick amounts of the order form: the minimum, 500, 1,000 and the most that the balance pays for."""
+"""Quick amounts of the order form: the minimum, 500, 1,000 and the largest quantity that the balance covers."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ USUAL = (500, 1_000)
 
 @dataclass(frozen=True, slots=True)
 class QuickAmount:
-    """A quantity to choose with one press, and what it is besides a number."""
+    """A suggested quantity and its label."""
 
     quantity: int
     words: str = ""
 
 
 def of(tool: ToolOffer, *, balance_nanos: int) -> list[QuickAmount]:
-    """The amounts this tool takes, each once, smallest first."""
+    """Suggested quantities within the tool's limits, without duplicates, smallest first."""
     affordable = min(tool.maximum, balance_nanos // tool.price_micros_per_thousand)
     amounts = {quantity: QuickAmount(quantity) for quantity in USUAL if tool.minimum <= quantity <= tool.maximum}
     if affordable >= tool.minimum:

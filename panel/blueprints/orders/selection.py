@@ -1,6 +1,6 @@
 """Selected orders of the list: order again, request refills, cancel, export as CSV.
 
-What changes something is checked first: a page says what will happen to each order, and its button does it.
+An action that changes orders has a check page first, which says what will happen to each order.
 """
 
 from flask import Blueprint, flash, redirect, render_template, request
@@ -27,7 +27,7 @@ _DONE = {Action.REFILL: "A refill is requested", Action.CANCEL: "Cancellation is
 @bp.post("/orders/selection")
 @login_required
 def act() -> ResponseReturnValue:
-    """The check page of an action, with `step=do` the action itself, or the CSV of the selected orders."""
+    """The check page of a bulk action, with `step=do` the action itself, or the CSV of the selected orders."""
     order_ids = _selected()
     if not order_ids:
         flash("Select at least one order first.")
@@ -77,7 +77,7 @@ def _do(order_ids: list[int], action: Action) -> ResponseReturnValue:
 
 
 def _reason_why_not(order_id: int, action: Action) -> str:
-    """Do it in a transaction of its own. Returns why it could not be done; empty when it was."""
+    """Run the action in its own transaction. Returns the error message, empty on success."""
     try:
         with transaction():
             selection.do(order_id, action, customer_id=current_user.id, now=utc_now())

@@ -21,7 +21,7 @@ MAX_FAVORITES = 10
 
 @dataclass(frozen=True, slots=True)
 class PickerResult:
-    """One tool to choose, with the address that chooses it and keeps what is typed."""
+    """A search result: the tool, and the URL that selects it and keeps the typed values."""
 
     tool: ToolOffer
     path: str
@@ -31,13 +31,13 @@ class PickerResult:
 
 
 def page(*, link: str, quantity: str) -> dict[str, object]:
-    """What `orders/_tool_picker.html` needs."""
+    """Template data of `orders/_tool_picker.html`."""
     choices = [("", "All categories"), *((each, each) for each in search_index.current().categories)]
     return {"categories": choices, **results(link=link, quantity=quantity)}
 
 
 def results(*, link: str, quantity: str) -> dict[str, object]:
-    """What `orders/_tool_results.html` needs: one page of the tools that match the search in the address."""
+    """Template data of `orders/_tool_results.html`: one page of tools that match the query string's search."""
     words, category = request.args.get("q", "").strip(), request.args.get("category", "")
     start = whole_number(request.args.get("start", ""), digits=6) or 0
     chosen = favorites.tool_ids(current_user.id)

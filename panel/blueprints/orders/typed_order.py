@@ -1,6 +1,6 @@
-"""The order form's fields as they were typed, and everything that is wrong with them.
+"""Order form: its fields as typed, and their validation errors.
 
-Nothing typed or hidden in a form is believed: each field comes once or is refused.
+No field is trusted, hidden ones included: each must occur exactly once.
 """
 
 import re
@@ -24,7 +24,7 @@ NO_TERMS = "The form did not say which terms you saw. Check the order again."
 
 @dataclass(frozen=True)
 class TypedOrder:
-    """What is in the form's fields, and what is wrong with how they came."""
+    """Fields of the order form as typed, with the errors found while reading them."""
 
     tool: str = ""
     link: str = ""
@@ -43,17 +43,17 @@ class TypedOrder:
         return Placing(self.tool, self.link, self.plain_quantity, request_id=self.request_id, terms_id=terms_id)
 
     def quote(self) -> Quote:
-        """The order as it would be placed now. Raises what `placing.quote` raises."""
+        """Price the order as it would be placed now. Raises what `placing.quote` raises."""
         return order_placing.quote(self.tool, link=self.link, quantity=self.plain_quantity)
 
     def kept_path(self, customer_id: int, *, now: datetime) -> str:
-        """The address that brings this customer back to the check page of this order."""
+        """URL of this order's check page, with the order in a signed parameter."""
         kept = WaitingOrder(self.tool, self.link, self.plain_quantity, self.request_id)
         return waiting_order.path_of(kept, customer_id=customer_id, now=now)
 
 
 def from_form() -> TypedOrder:
-    """The form's fields, each of which has to come once; further fields are not read."""
+    """Read the form's fields, each of which must occur exactly once; other fields are ignored."""
     names = ("tool", "link", "quantity", "request_id", "terms")
     errors = [(name, CAME_TWICE) for name in names if len(request.form.getlist(name)) > 1]
     terms = request.form.get("terms")
@@ -71,7 +71,7 @@ def with_request_id(typed: TypedOrder) -> TypedOrder:
 
 
 def with_faults(typed: TypedOrder, raised: PanelError | None = None) -> TypedOrder:
-    """The fields together with everything that is wrong with them, one sentence a field."""
+    """Validate all fields: the same with one error message per invalid field."""
     errors = dict(typed.errors)
     if raised is not None:
         errors.setdefault(raised.field or "", raised.message)

@@ -60,7 +60,7 @@ def _may_read() -> bool:
 
 
 def _gauge(name: str, what: str, value: float | None) -> list[str]:
-    """The lines of one number; what cannot be measured is left out."""
+    """Prometheus lines of one gauge; none if it can't be measured."""
     if value is None:
         return []
     return [f"# HELP {name} {what}", f"# TYPE {name} gauge", f"{name} {value:g}"]

@@ -26,7 +26,7 @@ bp = Blueprint("help", __name__)
 
 CONTENT = "panel_content"
 
-# The guides that are text and nothing else, in the order of the footer.
+# Guides that are plain text, in the order of the footer.
 PLAIN_GUIDES = (
     "getting-started",
     "how-we-work",
@@ -36,29 +36,29 @@ PLAIN_GUIDES = (
     "privacy",
     "accessibility",
 )
-# How many of the reader's own orders a status's page offers to open a ticket about.
+# How many of the customer's own orders a status page offers to open a ticket about.
 OWN_ORDERS = 3
 
-# Which measured time a status page shows: the one that its reader waits for, or waited for.
+# The measured duration that each status page shows: how long that status or the wait before it lasts.
 _WAITS_FOR_START = (Status.PENDING, Status.PROCESSING)
 _WAITS_FOR_END = (Status.IN_PROGRESS, Status.COMPLETED)
 
 
 def init_app(app: Flask) -> None:
-    """Read the texts once. Called when all addresses are known, so that each link can be followed."""
+    """Load the texts once. Called after all routes are registered, so that every link can be checked."""
     content = load(ROOT / "content", facts=facts_for_prose(app.config["PANEL"]))
     content.check_links(lambda path: _leads_somewhere(app, path))
     app.extensions[CONTENT] = content
 
 
 def texts() -> Content:
-    """The texts as they were read at the start."""
+    """The texts, as loaded at the start."""
     return cast(Content, current_app.extensions[CONTENT])
 
 
 @bp.context_processor
 def _known() -> dict[str, object]:
-    """What every page of this section may say: how figures are counted."""
+    """Template data of every help page: how figures are counted."""
     return {
         "window_days": delivery_times.WINDOW.days,
         "newest_orders": delivery_times.NEWEST_ORDERS,
@@ -169,7 +169,7 @@ def status_without_final_slash(slug: str) -> ResponseReturnValue:
 
 
 def _other_spelling(slug: str) -> ResponseReturnValue:
-    """The one address of a status for those who wrote `cancelled`, `in_progress` or `Partial`."""
+    """Redirect target for other spellings of a status, such as `cancelled`, `in_progress` or `Partial`."""
     status = from_slug(slug.lower().replace("_", "-").replace("cancelled", Status.CANCELED))
     if status is None:
         abort(404)
@@ -177,7 +177,7 @@ def _other_spelling(slug: str) -> ResponseReturnValue:
 
 
 def _own_orders(status: Status) -> list[int]:
-    """The reader's newest orders with this status."""
+    """The customer's newest orders with this status."""
     person = me()
     if person is None:
         return []
@@ -186,7 +186,7 @@ def _own_orders(status: Status) -> list[int]:
 
 
 def _measured(status: Status) -> dict[str, str | Measure | None]:
-    """The time that is measured for a status: which stretch it is, what is counted, and the figure."""
+    """The measured duration for a status: its name, what is counted, and the value."""
     now = utc_now()
     if status in _WAITS_FOR_START:
         return _stretch("From placing an order until its count moved", delivery_times.time_to_start(now=now))

@@ -21,10 +21,10 @@ from panel.services.platform import current as platform
 from panel.services.platform.latest_test_order import LatestTestOrder
 from panel.settings import Settings
 
-# What was not delivered in the example of a part delivery.
+# Undelivered count in the example of a Partial order.
 EXAMPLE_REMAINS = 400
 TOOLS_NAMED = 3
-# The questions that people have before they sign up, by the name of their file in `content/faq/`.
+# FAQ entries for visitors, by file name in `content/faq/`.
 TEASERS = ("how-long", "what-partial-means", "add-money", "canceled-money")
 
 bp = Blueprint("home", __name__)
@@ -78,7 +78,7 @@ def show() -> ResponseReturnValue:
 
 @bp.get("/test-order/live")
 def show_test_order() -> ResponseReturnValue:
-    """The card with the newest test order, for the script that keeps it current: 304 while it is the same."""
+    """Fragment with the newest test order, polled by the home page: 304 if it hasn't changed."""
     order = _test_order()
     shown = f"{order.id}.{order.version}.{order.reached}.{digest()}" if order else f"none.{digest()}"
     return htmx.region_or_304(shown, lambda: render_template("home/_test_order.html", **_card(order)))
@@ -100,12 +100,12 @@ def _card(order: LatestTestOrder | None) -> dict[str, object]:
 
 
 def _in_round_figures(seconds: int) -> int:
-    """Whole minutes above ten of them, rounded up: a headline needs no seconds and must not flatter."""
+    """Round up to whole minutes above ten minutes: a headline needs no seconds and must not look better than it is."""
     return seconds if seconds <= 10 * 60 else -(-seconds // 60) * 60
 
 
 def _categories(tools: Iterable[ToolOffer]) -> list[Category]:
-    """By name; the tools within by price, lowest first."""
+    """Categories by name; the tools in each by price, lowest first."""
     found: dict[str, list[ToolOffer]] = {}
     for tool in tools:
         found.setdefault(tool.category, []).append(tool)

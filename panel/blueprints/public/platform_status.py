@@ -40,7 +40,7 @@ ALL = (TITLE, "/platform-status")
 
 @dataclass(frozen=True)
 class ComponentRow:
-    """A component as the page shows it."""
+    """Template data of a component."""
 
     row: ComponentDays
     bars: charts.DayBars
@@ -51,7 +51,7 @@ class ComponentRow:
 
 @dataclass(frozen=True)
 class Month:
-    """The incidents that began in one month, newest first."""
+    """Incidents that began in one month, newest first."""
 
     label: str
     incidents: tuple[Told, ...]
@@ -59,7 +59,7 @@ class Month:
 
 @bp.app_template_global()
 def component_names() -> dict[str, str]:
-    """What each component is called, for pages that name one."""
+    """Display names of the components."""
     return components.labels()
 
 
@@ -85,7 +85,7 @@ def show() -> ResponseReturnValue:
 
 @bp.get("/platform-status/components/<key>")
 def show_component(key: str) -> ResponseReturnValue:
-    """Every day of one component with its states, newest first."""
+    """Page of one component: every day with its states, newest first."""
     row = next((row for row in _board().rows if row.now.key == key), None)
     if row is None:
         abort(404)
@@ -178,7 +178,7 @@ def _for_machines(answer: Response) -> ResponseReturnValue:
 
 
 def _rules() -> dict[str, object]:
-    """What the page says of how it measures, from the limits that the probes go by."""
+    """Template data on how uptime is measured, from the limits of the probes."""
     interval = _settings().probe_seconds
     return {
         "interval_seconds": interval,
@@ -195,7 +195,7 @@ def _probe(key: str) -> str:
 
 
 def _months(board: Board) -> list[Month]:
-    """The incidents of the days that the bars show, by month, the newest first."""
+    """Incidents of the days in the uptime bars, by month, newest first."""
     first = board.present.at - timedelta(days=SHOWN_DAYS)
     shown = [incident for incident in board.past if incident.began_at >= first]
     by_month = groupby(shown, key=lambda incident: f"{incident.began_at:%B %Y}")
@@ -208,7 +208,7 @@ def _line(row: ComponentDays) -> ComponentRow:
 
 
 def _in_words(row: ComponentDays) -> str:
-    """The bars in one sentence or two."""
+    """Text alternative of the uptime bars, in one or two sentences."""
     if row.uptime is None:
         return f"{row.now.label}, last {SHOWN_DAYS} days: no data."
     troubled = [
@@ -232,7 +232,7 @@ def _time_in_words(row: ComponentDays) -> str:
 
 
 def _length(milliseconds: int) -> str:
-    """A duration in whole seconds: nobody who reads the page needs milliseconds."""
+    """Format a duration in whole seconds."""
     return duration(milliseconds // 1_000)
 
 

@@ -14,7 +14,7 @@ from panel.services.platform import incident_reads
 
 bp = Blueprint("machines", __name__)
 
-# Pieces of pages, which are of no use alone. All else may be read: a blocked page's noindex never is.
+# Fragments, which are of no use alone. Nothing else is disallowed: crawlers can't see noindex on a blocked page.
 FRAGMENTS = ("/orders/live", "/orders/price", "/test-order/live")
 MAX_INCIDENTS = 1_000
 STATUS = "/platform-status"
@@ -24,7 +24,7 @@ SECURITY_VALID_FOR = timedelta(days=90)
 
 @bp.get("/sitemap.xml")
 def sitemap() -> Response:
-    """Every page that may be indexed, with the day of its last change in substance."""
+    """sitemap.xml: every page that may be indexed, with the day of its last update."""
     body = render_template("help/sitemap.xml", pages=[(absolute(path), changed) for path, changed in _pages()])
     return Response(body, mimetype="application/xml")
 
@@ -58,7 +58,7 @@ def security() -> Response:
 
 
 def _pages() -> list[tuple[str, date | None]]:
-    """Every page with the day of its last change. A page that shows others' changes has the newest of these."""
+    """Pages with the day of their last update; a page that lists others has the newest of theirs."""
     content, tools, told = texts(), catalogue_tools.listed(), incident_reads.newest_published(most=MAX_INCIDENTS)
     newest_tool = max((tool.changed_at.date() for tool in tools), default=None)
     first_changes = (newest_tool, content.guides["order-statuses"].keys.changed)

@@ -21,7 +21,7 @@ KEPT = "panel.search"
 
 @dataclass
 class _Kept:
-    """The index of one version of the catalogue."""
+    """The search index of one catalogue version."""
 
     lock: threading.Lock
     version: int | None = None
@@ -54,7 +54,7 @@ def _documents() -> list[Document]:
 
 
 def _help(content: Content) -> list[Document]:
-    """Every status, every question, and every guide with each of its parts."""
+    """Search documents of the help: statuses, FAQ, and guides with each section."""
     found = []
     for status, page in content.statuses.items():
         facts = status.facts

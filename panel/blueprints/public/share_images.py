@@ -23,7 +23,7 @@ def add_template_globals(state: BlueprintSetupState) -> None:
 
 @bp.get(f"{FOLDER}/<name>.png")
 def show(name: str) -> ResponseReturnValue:
-    """A picture by its whole name. The name of an earlier version leads to the present one."""
+    """Serve an image by its versioned name; redirects the name of an earlier version to the current one."""
     picture = _picture(name.rpartition("-")[0])
     if picture is None:
         abort(404)
@@ -34,7 +34,7 @@ def show(name: str) -> ResponseReturnValue:
 
 
 def picture_url(name: str = DEFAULT) -> str:
-    """The whole address of the picture of a status's page, by its slug, or of every other page."""
+    """Absolute URL of the image for a status page, by its slug, or of the one for all other pages."""
     picture = _picture(name)
     if picture is None:
         raise ValueError(f"there is no picture called {name}")

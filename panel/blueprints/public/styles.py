@@ -47,7 +47,7 @@ def show() -> ResponseReturnValue:
 
 
 def _seconds(day: int) -> dict[State, int]:
-    """An example of a day: every ninth has an outage of two hours, and every twentieth was not measured."""
+    """Example data of a day: every ninth has an outage of two hours, and every twentieth was not measured."""
     if day % 20 == 0:
         return {}
     return {State.PARTIAL: 7_200, State.OPERATIONAL: 79_200} if day % 9 == 0 else {State.OPERATIONAL: 86_400}

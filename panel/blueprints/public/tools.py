@@ -79,7 +79,7 @@ def listed() -> ResponseReturnValue:
         days=delivery_times.WINDOW.days,
         changed_at=changed_at,
         data=structured_data.tools_page(changed=changed_at.date() if changed_at else None),
-        # The canonical URL of a filtered list has its filters, its place and no other parameters.
+        # The canonical URL of a filtered list has its filters, its page and no other parameters.
         canonical=structured_data.absolute(url_for(".listed", **filters, start=start or None)),
     )
 
@@ -143,7 +143,7 @@ def _example_quantity(tool: ToolOffer) -> int:
 
 
 def _undelivered(quantity: int) -> int:
-    """Two fifths of the order, for the example of a part delivery."""
+    """Undelivered count in the example of a Partial order: 40 % of the quantity."""
     return quantity * 2 // 5
 
 

@@ -1,4 +1,4 @@
-"""How a form that was refused comes back, and how pages that a mailed link opens are served."""
+"""Form errors: show a form again with field errors; and responses for pages opened by a mailed link."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from panel.security import PRIVATE
 
 
 def by_field(error: PanelError | None) -> dict[str, str]:
-    """The error under the field it is about; under the empty name when it is about none."""
+    """The error by field name; by the empty name if it isn't about a field."""
     return {} if error is None else {error.field or "": error.message}
 
 
@@ -20,7 +20,7 @@ def whole_number(text: str, *, digits: int = 18) -> int | None:
 
 
 def refused(page: ResponseReturnValue, error: PanelError) -> Response:
-    """The page with the error's status; too many tries also say when to come back."""
+    """The page with the error's HTTP status, and `Retry-After` for too many tries."""
     response = make_response(page)
     response.status_code = error.http_status if error.http_status in (409, 410, 429) else 422
     if isinstance(error, TooManyTries):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A page in the bar, a menu of it, or the footer. `signed_in` and `operators` narrow whom it is shown to."""
+    """A link in the header, a menu or the footer. `signed_in` and `operators` limit who sees it."""
 
     path: str
     label: str

@@ -14,7 +14,7 @@ Node = dict[str, Any]
 
 
 def absolute(path: str) -> str:
-    """The whole address of a page of this site."""
+    """Absolute URL of a path on this site."""
     return str(current_app.config["PANEL"].public_url) + path
 
 
@@ -92,7 +92,7 @@ def questions_page(content: Content) -> Node:
 
 
 def site() -> Node:
-    """The whole site: what it is called, who runs it, and how it is searched."""
+    """WebSite and Organization: the site's name, address and search URL."""
     name, address = current_app.config["PANEL"].site_name, absolute("/")
     search = {
         "@type": "SearchAction",

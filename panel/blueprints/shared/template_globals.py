@@ -41,7 +41,7 @@ class Flush(Extension):
 
 
 def init_app(app: Flask) -> None:
-    """Set the template environment up. Links to pages that this build does not have are left out."""
+    """Register the globals and filters. Links to pages that don't exist are left out."""
     settings: Settings = app.config["PANEL"]
     app.extensions[EXTENSION_BARS] = LRUCache(MAX_BARS)
     environment = app.jinja_env
@@ -127,12 +127,12 @@ def footer_links() -> list[tuple[str, list[Link]]]:
 
 
 def bar_html() -> Markup:
-    """The links of the bar and its Help menu, with the current page marked."""
+    """Header links and the Help menu, with the current page marked."""
     return _bar_parts().links
 
 
 def account_menu_html() -> Markup:
-    """The links of the account menu, with the current page marked."""
+    """Account menu links, with the current page marked."""
     return _bar_parts().account
 
 
@@ -202,7 +202,7 @@ class _Links:
 
 
 def _links() -> _Links:
-    """The links for visitors, customers or operators: they are the same on every page, and gathered once."""
+    """Links for visitors, customers or operators: the same on every page, so collected once."""
     known: dict[str, _Links] = current_app.extensions.setdefault(f"{EXTENSION}.links", {})
     audience = _audience()
     if audience not in known:

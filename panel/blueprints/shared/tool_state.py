@@ -1,6 +1,6 @@
 """What delays a tool's orders now: a provider that takes none, or an open incident.
 
-The list of tools, a tool's page, the order form, the check page and the mass order say it from here.
+The list of tools, a tool's page, the order form, the check page and the mass order use this state.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from panel.services.platform.incident_notices import OpenIncident
 
 @dataclass(frozen=True, slots=True)
 class ToolState:
-    """Why orders of a tool wait or can be late; nothing of both for a tool that works."""
+    """Why a tool's orders wait or can be late; both empty for a tool that works."""
 
     is_held_back: bool
     incident: OpenIncident | None

@@ -72,7 +72,7 @@ def demo() -> None:
 
 
 def _say_how_to_pay(instance: Path) -> None:
-    """What the page for adding money tells customers; an operator's own words stay."""
+    """Set the payment instructions of the Add funds page, unless an operator has written some."""
     file = instance / "payment.txt"
     if not file.exists():
         file.write_text(HOW_TO_PAY, encoding="utf-8")
@@ -110,13 +110,13 @@ def _write_history(customer: User, offers: list[ToolOffer], *, now: datetime) ->
 
 
 def _give_second_factor(user_id: int, secret: str, *, now: datetime) -> None:
-    """As if its owner had set it up half a minute ago, so that the present code is still to be used."""
+    """Turn on two-factor authentication as of 30 seconds ago, so that the current code is still unused."""
     code = two_factor.code_at(secret, at=now - timedelta(seconds=two_factor.STEP_SECONDS))
     two_factor.enable(user_id, secret=secret, code=code, settings=current_app.config["PANEL"], now=now)
 
 
 def _begin_refill(customer_id: int, offer: ToolOffer, *, now: datetime) -> None:
-    """The first order has run already and its top-up is under way, so that Refill is to be seen too."""
+    """Complete the first order and start a refill of it, so that the demo shows a refill too."""
     order = placing.place_order(customer_id, asked=_example(offer), now=now)
     provider = Simulated(seed=offer.provider_name)
     [taken] = dispatch.open_attempts(offer.provider_id, most=1, lease_seconds=LEASE_SECONDS, now=now)

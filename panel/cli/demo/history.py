@@ -41,7 +41,7 @@ class Buyer:
 
 
 def add_people(customer: User, *, now: datetime) -> list[Buyer]:
-    """The customers of the demo, the one with a password among them."""
+    """Add the demo's customers, including the one with a password."""
     buyers = [Buyer(customer.id, customer.created_at, "studio.example.com")]
     for number, name in enumerate(PEOPLE):
         since = now - timedelta(days=DAYS) + JOINED_EVERY * number
@@ -106,7 +106,7 @@ def _steps(
     draw: random.Random, offer: ToolOffer, quantity: int, placed_at: datetime, handed_over: datetime | None
 ) -> list[PastStep]:
     """The order's course: sent, started, counted on its way, and ended."""
-    # By hand it takes hours where a provider takes minutes.
+    # A manual order takes hours where a provider takes minutes.
     pace = 1.0 if handed_over else 12.0
     source = "provider" if handed_over else "us"
     steps = [PastStep(handed_over, None, source="us", text="Sent to the provider.")] if handed_over else []

@@ -1,4 +1,4 @@
-"""The demo's orders that need a person: something in most queues of the office from the first look on."""
+"""The demo's orders that need a person: so that most queues of the office have an entry."""
 
 from datetime import datetime, timedelta
 
@@ -39,7 +39,7 @@ def fill_late(customer: User, offers: list[ToolOffer], *, now: datetime) -> None
 
 
 def fill_recent(customer: User, offers: list[ToolOffer], *, now: datetime) -> None:
-    """An order without the provider's answer, one that is to be stopped, and a deposit that waits."""
+    """An unconfirmed order, one with a cancellation request, and an unconfirmed deposit."""
     by_hand = next(offer for offer in offers if offer.provider_kind == "manual")
     simulated = next(offer for offer in offers if offer.provider_service == "usual" and offer is not by_hand)
     unconfirmed = _place(customer, simulated, hours=UNCONFIRMED_HOURS, now=now)
@@ -62,7 +62,7 @@ def _move(order_id: int, to: Status, *, remains: int | None, hours: int, now: da
 
 
 def _lose_the_answer(order_id: int, offer: ToolOffer, *, at: datetime) -> None:
-    """The order was sent to the provider, and no answer came back."""
+    """Make an order unconfirmed: sent to the provider, without a response."""
     [taken] = dispatch.open_attempts(offer.provider_id, most=1, lease_seconds=LEASE_SECONDS, now=at)
     if taken.order.order_id != order_id:
         raise ValueError("another order waits at this provider")

@@ -69,7 +69,7 @@ def _deposit(user_id: int, *, at: datetime) -> Posting:
 
 
 def _link_requests(postings: Sequence[Posting]) -> None:
-    """Name in each request the transfer that confirmed it."""
+    """Link each deposit request to the transfer that confirmed it."""
     for posting in postings:
         transfer = select(Transfer.id).where(Transfer.reason == posting.reason).scalar_subquery()
         mine = DepositRequest.id == int(posting.reason.rsplit(":", 1)[1])

@@ -33,7 +33,7 @@ TEST_ORDERS = 12
 
 @dataclass(frozen=True)
 class Trouble:
-    """An incident that is over: what was affected, when, and what was said of it."""
+    """A resolved incident: affected components, times and updates."""
 
     component: Component
     state: State
@@ -100,7 +100,7 @@ def _incident(trouble: Trouble, *, now: datetime) -> None:
 
 
 def _stretches(*, now: datetime) -> Iterator[tuple[str, State, datetime, datetime]]:
-    """The last 90 days of every component: operational except during the incidents."""
+    """Component states of the last 90 days: operational except during the incidents."""
     first = now - timedelta(days=SHOWN_DAYS)
     for key in (str(Component.PLATFORM), *components.labels()):
         at = first
@@ -114,7 +114,7 @@ def _stretches(*, now: datetime) -> Iterator[tuple[str, State, datetime, datetim
 
 
 def _rounds(*, now: datetime) -> Iterator[dict[str, object]]:
-    """What the probes timed in the last day."""
+    """Probe measurements of the last day."""
     draw = random.Random("rounds of the probes")  # noqa: S311
     last = now.replace(microsecond=0)
     keys = (str(Component.PLATFORM), *components.labels())
