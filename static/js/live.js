@@ -6,6 +6,7 @@ const OURS = "HX-PTag";
 const SILENCE_SECONDS = 20;
 const SPEECH_APART_MS = 15000;
 const CHANGE_SHOWN_MS = 1500;
+const SHOWN_STATUS = ".status:not([data-leaving])";
 const isStill = matchMedia("(prefers-reduced-motion: reduce)");
 
 const live = () => document.getElementById("live");
@@ -83,7 +84,8 @@ function markRow(id) {
   old.setAttribute("data-leaving", "");
   old.setAttribute("aria-hidden", "true");
   old.addEventListener("animationend", () => old.remove());
-  cell.append(old);
+  // Before the new tag and outside the flow, it lies exactly over it.
+  cell.prepend(old);
 }
 
 function seenLater(element, mark) {
@@ -92,7 +94,7 @@ function seenLater(element, mark) {
 }
 
 function readTags() {
-  return new Map([...(live()?.querySelectorAll("tr[data-status]") ?? [])].map((row) => [row.id, row.querySelector(".status").cloneNode(true)]));
+  return new Map([...(live()?.querySelectorAll("tr[data-status]") ?? [])].map((row) => [row.id, row.querySelector(SHOWN_STATUS).cloneNode(true)]));
 }
 
 // The server knows nothing of marks and checked boxes, so each swap sets them again.
@@ -134,7 +136,7 @@ function noticeChanges() {
   const fresh = readStatuses();
   for (const [id, status] of fresh) {
     if (!statuses.has(id) || statuses.get(id) === status) continue;
-    const words = document.querySelector(`#${id} .status`)?.textContent.trim() ?? status;
+    const words = document.querySelector(`#${id} ${SHOWN_STATUS}`)?.textContent.trim() ?? status;
     toSay.set(id, `Order ${id.slice("order-".length)} is now ${words}.`);
     markRow(id);
   }

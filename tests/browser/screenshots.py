@@ -46,6 +46,9 @@ def take(panel: Panel, page: Page) -> None:
     partial = page.locator("tr[data-status=partial]").first
     partial.wait_for(timeout=PARTIAL_WITHIN_MILLISECONDS)
     order_id = (partial.get_attribute("id") or "").removeprefix("order-")
+    # Without the marks of what has just changed.
+    page.emulate_media(reduced_motion="reduce")
+    page.reload()
     save(page.screenshot(), "order-history.png")
     page.goto(f"/orders/{order_id}")
     page.locator("section#live").wait_for()
