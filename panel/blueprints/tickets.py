@@ -192,8 +192,8 @@ def _form(asked: Asked, thing: Thing, errors: dict[str, str] | None = None) -> s
         thing=thing,
         kinds=KINDS,
         errors=errors or {},
-        longest_subject=MAX_SUBJECT_LENGTH,
-        longest_text=MAX_TEXT_LENGTH,
+        max_subject_length=MAX_SUBJECT_LENGTH,
+        max_text_length=MAX_TEXT_LENGTH,
     )
 
 
@@ -254,7 +254,7 @@ def _page(own: OwnTicket, versions: PageVersions, *, error: PanelError | None = 
         text=request.form.get("text", ""),
         request_id=placing.new_request_id(),
         errors=by_field(error),
-        longest_text=MAX_TEXT_LENGTH,
+        max_text_length=MAX_TEXT_LENGTH,
     )
 
 

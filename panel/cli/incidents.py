@@ -14,7 +14,7 @@ from panel.domain.errors import BadInput
 from panel.domain.incidents import OPEN_PHASES, Phase
 from panel.services.orders import placing
 from panel.services.platform import incident_reads, incidents
-from panel.services.platform.incident_reads import Told
+from panel.services.platform.incident_reads import IncidentWithUpdates
 from panel.services.platform.incidents import UpdateText, Window
 
 incidents_group = AppGroup("incidents", help="Incidents and planned work on the status page.")
@@ -146,11 +146,11 @@ def _moment(text: str) -> datetime:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
-def _said(incident: Told, *, now: datetime) -> str:
+def _said(incident: IncidentWithUpdates, *, now: datetime) -> str:
     return "Proposed" if incident.published_at is None else incident.said(now)
 
 
-def _as_json(incident: Told, *, now: datetime) -> dict[str, object]:
+def _as_json(incident: IncidentWithUpdates, *, now: datetime) -> dict[str, object]:
     return {
         "id": incident.id,
         "slug": incident.slug,

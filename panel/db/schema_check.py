@@ -41,9 +41,9 @@ def check(migrations: Path) -> None:
         found = differences(connection)
     if found:
         more = f" and {len(found) - MAX_REPORTED} more" if len(found) > MAX_REPORTED else ""
-        told = "; ".join(found[:MAX_REPORTED])
+        listed = "; ".join(found[:MAX_REPORTED])
         raise ActionRefused(
-            f"The tables of the database are not those of this version: {told}{more}. Restore a backup."
+            f"The tables of the database are not those of this version: {listed}{more}. Restore a backup."
         )
 
 

@@ -184,7 +184,7 @@ class ProposalKind(StrEnum):
 
     CREDIT = "credit"
     DEBIT = "debit"
-    TOP_UP = "top_up"
+    DEPOSIT = "top_up"
     DISABLE = "disable"
     ENABLE = "enable"
     MAKE_OPERATOR = "make_operator"
@@ -202,13 +202,13 @@ class ProposalKind(StrEnum):
 _PROPOSAL_LABELS = {
     ProposalKind.CREDIT: "Credit",
     ProposalKind.DEBIT: "Debit",
-    ProposalKind.TOP_UP: "Top-up",
+    ProposalKind.DEPOSIT: "Deposit",
     ProposalKind.DISABLE: "Disable the account",
     ProposalKind.ENABLE: "Enable the account",
     ProposalKind.MAKE_OPERATOR: "Change the role to operator",
     ProposalKind.MAKE_CUSTOMER: "Change the role to customer",
 }
-MONEY_KINDS = (ProposalKind.CREDIT, ProposalKind.DEBIT, ProposalKind.TOP_UP)
+MONEY_KINDS = (ProposalKind.CREDIT, ProposalKind.DEBIT, ProposalKind.DEPOSIT)
 
 
 class ProposalState(StrEnum):

@@ -63,11 +63,11 @@ class PanelApi:
         answer = self._question("status", {"orders": ",".join(ask.provider_order_id for ask in asks)})
         if not isinstance(answer, dict) or error_of(answer) is not None:
             raise silence_of(answer, text=f"the answer to status is not a list of orders: {shorten(answer)}")
-        told = {}
+        reports = {}
         for ask in asks:
             if ask.provider_order_id in answer:
-                told[ask.order_id] = _report(answer[ask.provider_order_id])
-        return told
+                reports[ask.order_id] = _report(answer[ask.provider_order_id])
+        return reports
 
     def refill_status(self, refill_id: str, *, now: datetime) -> object:
         answer = self._question("refill_status", {"refill": refill_id})

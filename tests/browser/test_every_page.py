@@ -133,7 +133,7 @@ def test_pages_on_which_people_check_what_they_do_are_as_sound(
 ) -> None:
     filled, _found = site
     values = filled.values
-    tool, customer, top_up = values["/tools/<slug>"], values["customer_id"], values["reference"]
+    tool, customer, reference = values["/tools/<slug>"], values["customer_id"], values["reference"]
     wrong = []
     for role, path, action, typed in (
         ("customer", f"/orders/new?tool={tool}", "/orders/check", {"link": LINK, "quantity": "100"}),
@@ -147,8 +147,8 @@ def test_pages_on_which_people_check_what_they_do_are_as_sound(
         ),
         (
             "operator",
-            f"/office/deposits/{top_up}",
-            f"/office/deposits/{top_up}/confirmation",
+            f"/office/deposits/{reference}",
+            f"/office/deposits/{reference}/confirmation",
             {"amount": "25", "paid_as": "TX-1"},
         ),
         ("operator", f"/office/tools/{tool}", f"/office/tools/{tool}/check", {"name": "Another name"}),

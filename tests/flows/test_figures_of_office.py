@@ -151,7 +151,7 @@ def test_check_before_a_balance_is_changed_shows_both_balances(office: FlaskClie
     assert only(page.beside("Balance after")) == before + (amount if kind == "credit" else -amount)
 
 
-def test_top_up_shows_what_was_asked_for_and_what_it_does(office: FlaskClient, world: World) -> None:
+def test_deposit_shows_what_was_asked_for_and_what_it_does(office: FlaskClient, world: World) -> None:
     asked, arrived = nanos_of("41.37"), "41.29"
     with transaction():
         reference = deposits.request_deposit(world.customer_id, amount_nanos=asked, now=NOON).reference

@@ -178,7 +178,7 @@ def test_statement_adds_up_while_money_arrives(app: Flask, monkeypatch: pytest.M
     assert float(opening[-1].strip('"')) + came == float(closing[-1].strip('"'))
 
 
-def test_top_up_confirmed_twice_in_one_moment_is_refused_with_a_sentence(app: Flask) -> None:
+def test_deposit_confirmed_twice_in_one_moment_is_refused_with_a_sentence(app: Flask) -> None:
     customer = a_customer("0")
     with transaction():
         reference = deposits.request_deposit(customer.id, amount_nanos=10**10, now=NOON).reference

@@ -94,7 +94,7 @@ MUTANTS = (
         "tests/services/money/test_deposits.py",
         ("if amount_nanos > MAX_NANOS", "if amount_nanos >= MAX_NANOS"),
         ("if amount_nanos < MIN_NANOS", "if amount_nanos <= MIN_NANOS"),
-        ("if top_up.refused_at is not None:", "if False:"),
+        ("if request.refused_at is not None:", "if False:"),
     ),
     *in_file(
         "panel/services/office/balance_changes.py",

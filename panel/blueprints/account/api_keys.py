@@ -71,6 +71,6 @@ def _page(error: PanelError | None = None, *, name: str = "", networks: str = ""
         name=name,
         networks=networks,
         errors=by_field(error),
-        longest_name=api_keys.MAX_NAME_LENGTH,
-        most_keys=api_keys.MAX_KEYS,
+        max_name_length=api_keys.MAX_NAME_LENGTH,
+        max_keys=api_keys.MAX_KEYS,
     )

@@ -57,7 +57,7 @@ def init_app(app: Flask) -> None:
         "most_ids": str(MAX_IDS),
         "longest_request_id": str(api_orders.MAX_REQUEST_ID_LENGTH),
         "likely_twice": f"{api_orders.LIKELY_TWICE.seconds} seconds",
-        "most_keys": str(api_keys.MAX_KEYS),
+        "max_keys": str(api_keys.MAX_KEYS),
         "api_words": help_facts.either(dict.fromkeys(status.api_word for status in Status)),
         "refill_here": Status.REFILL.api_word,
         "currency": app.config["PANEL"].currency,

@@ -89,8 +89,8 @@ def _index_page(error: PanelError | None = None) -> str:
         name=name,
         text=text,
         errors=by_field(error),
-        longest_name=canned_answers.MAX_NAME_LENGTH,
-        longest_text=MAX_TEXT_LENGTH,
+        max_name_length=canned_answers.MAX_NAME_LENGTH,
+        max_text_length=MAX_TEXT_LENGTH,
     )
 
 
@@ -105,6 +105,6 @@ def _answer_page(answer_id: int, error: PanelError | None = None) -> str:
         name=request.form.get("name", answer.name),
         text=request.form.get("text", answer.text),
         errors=by_field(error),
-        longest_name=canned_answers.MAX_NAME_LENGTH,
-        longest_text=MAX_TEXT_LENGTH,
+        max_name_length=canned_answers.MAX_NAME_LENGTH,
+        max_text_length=MAX_TEXT_LENGTH,
     )

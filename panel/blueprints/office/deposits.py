@@ -95,7 +95,7 @@ def refuse(reference: str) -> ResponseReturnValue:
     try:
         reason = audit_log.checked_reason(typed("refusal"))
         with transaction():
-            second_approval.refuse_top_up(deposit.reference, reason=reason, actor=operator().email, now=utc_now())
+            second_approval.refuse_deposit(deposit.reference, reason=reason, actor=operator().email, now=utc_now())
     except PanelError as error:
         return _page(_found(reference), error, form="refusal"), status_of(error)
     flash(f"Deposit {deposit.reference} is refused. No money was added.")
@@ -124,7 +124,7 @@ def _wanted(deposit: DepositRequest, *, key: str) -> BalanceChange:
         )
     person, note = operator(), f"Payment {paid_as}"
     return BalanceChange(
-        ProposalKind.TOP_UP,
+        ProposalKind.DEPOSIT,
         deposit.customer_id,
         amount_nanos,
         note,

@@ -17,7 +17,7 @@ from panel.domain.errors import BadInput, ExpiredForm, PanelError
 from panel.domain.incidents import OPEN_PHASES, Phase
 from panel.services.orders import placing
 from panel.services.platform import components, incident_reads, incidents
-from panel.services.platform.incident_reads import Told
+from panel.services.platform.incident_reads import IncidentWithUpdates
 from panel.services.platform.incidents import UpdateText, Window
 
 bp = office_blueprint("incidents")
@@ -156,7 +156,11 @@ def _new_page(typed: TypedIncident, *, error: PanelError | None = None, is_plan:
 
 
 def _page(
-    incident: Told, *, typed: TypedIncident | None = None, error: PanelError | None = None, reason: str = ""
+    incident: IncidentWithUpdates,
+    *,
+    typed: TypedIncident | None = None,
+    error: PanelError | None = None,
+    reason: str = "",
 ) -> str:
     phases = [phase for phase in Phase if incident.phase.may_become(phase)]
     if incident.published_at is None:

@@ -190,7 +190,7 @@ def _page(
         note_request_id=placing.new_request_id(),
         errors=by_field(error),
         meanwhile=meanwhile,
-        longest_text=MAX_TEXT_LENGTH,
+        max_text_length=MAX_TEXT_LENGTH,
         back=layout.back(LIST),
     )
 

@@ -155,5 +155,5 @@ def _form(text: str, errors: dict[str, str], *, request_id: str | None = None) -
         errors=errors,
         request_id=request_id or placing.new_request_id(),
         tools=examples.tools,
-        most_lines=mass_placing.MAX_LINES,
+        max_lines=mass_placing.MAX_LINES,
     )

@@ -62,7 +62,7 @@ def _known() -> dict[str, object]:
     return {
         "window_days": delivery_times.WINDOW.days,
         "newest_orders": delivery_times.NEWEST_ORDERS,
-        "least_sample": delivery_times.MIN_SAMPLE,
+        "min_sample": delivery_times.MIN_SAMPLE,
     }
 
 
@@ -142,7 +142,7 @@ def show_reliability() -> ResponseReturnValue:
         uptime=figures.platform_uptime(interval_seconds=current_app.config["PANEL"].probe_seconds, now=now),
         answers=ticket_measures.first_answers(now=now),
         answer_days=ticket_measures.WINDOW.days,
-        least_answers=ticket_measures.MIN_SAMPLE,
+        min_answers=ticket_measures.MIN_SAMPLE,
         data=structured_data.guide_page(page, path="/reliability"),
     )
 

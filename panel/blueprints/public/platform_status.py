@@ -23,7 +23,7 @@ from panel.domain.component_states import (
 from panel.domain.formatting import count, duration
 from panel.domain.uptime_days import SHOWN_DAYS, late_seconds
 from panel.services.platform import components, incident_reads, status_page
-from panel.services.platform.incident_reads import Told
+from panel.services.platform.incident_reads import IncidentWithUpdates
 from panel.services.platform.status_page import Board, ComponentDays, Typical
 from panel.settings import Settings
 
@@ -54,7 +54,7 @@ class Month:
     """Incidents that began in one month, newest first."""
 
     label: str
-    incidents: tuple[Told, ...]
+    incidents: tuple[IncidentWithUpdates, ...]
 
 
 @bp.app_template_global()
@@ -98,7 +98,7 @@ def list_incidents() -> ResponseReturnValue:
     return render_template(
         "platform_status/incidents.html",
         open_incidents=[*incident_reads.open_now(), *incident_reads.planned(now=now)],
-        past=incident_reads.past(most=MAX_IN_ARCHIVE, now=now),
+        past=incident_reads.past(limit=MAX_IN_ARCHIVE, now=now),
         most=MAX_IN_ARCHIVE,
         now=now,
         names=components.labels(),
@@ -141,9 +141,9 @@ def as_json() -> ResponseReturnValue:
 
 @bp.get("/platform-status.atom")
 def as_atom() -> ResponseReturnValue:
-    told = incident_reads.newest_published()
+    incidents = incident_reads.newest_published()
     entries = sorted(
-        ((incident, update) for incident in told for update in incident.updates),
+        ((incident, update) for incident in incidents for update in incident.updates),
         key=lambda entry: entry[1].id,
         reverse=True,
     )[: incident_reads.MAX_IN_FEED]
@@ -214,11 +214,11 @@ def _in_words(row: ComponentDays) -> str:
     troubled = [
         (state, sum(day.worst is state for day in row.days)) for state in (State.MAJOR, State.PARTIAL, State.DEGRADED)
     ]
-    told = [f"{days} with a {state.label.lower()}" for state, days in troubled if days and state.is_outage]
-    told += [f"{days} degraded" for state, days in troubled if days and not state.is_outage]
+    parts = [f"{days} with a {state.label.lower()}" for state, days in troubled if days and state.is_outage]
+    parts += [f"{days} degraded" for state, days in troubled if days and not state.is_outage]
     unknown = len(row.days) - row.measured_days
-    told += [f"{unknown} without data"] if unknown else []
-    trouble = f" Of them {', '.join(told)}." if told else " None of them with trouble."
+    parts += [f"{unknown} without data"] if unknown else []
+    trouble = f" Of them {', '.join(parts)}." if parts else " None of them with trouble."
     return f"{row.now.label}, last {SHOWN_DAYS} days: {row.uptime.percent}% up.{trouble}"
 
 
@@ -261,7 +261,7 @@ def _typical_as_json(timed: str, typical: Typical | None) -> Mapping[str, object
     return {"what": timed, "median_ms": typical.median_ms, "p90_ms": typical.p90_ms, "count": typical.count}
 
 
-def _incident_as_json(incident: Told, *, now: datetime) -> Mapping[str, object]:
+def _incident_as_json(incident: IncidentWithUpdates, *, now: datetime) -> Mapping[str, object]:
     return {
         "title": incident.title,
         "page": structured_data.absolute(f"/platform-status/incidents/{incident.slug}"),

@@ -59,7 +59,7 @@ def security() -> Response:
 
 def _pages() -> list[tuple[str, date | None]]:
     """Pages with the day of their last update; a page that lists others has the newest of theirs."""
-    content, tools, told = texts(), catalogue_tools.listed(), incident_reads.newest_published(most=MAX_INCIDENTS)
+    content, tools, incidents = texts(), catalogue_tools.listed(), incident_reads.newest_published(limit=MAX_INCIDENTS)
     newest_tool = max((tool.changed_at.date() for tool in tools), default=None)
     first_changes = (newest_tool, content.guides["order-statuses"].keys.changed)
     pages: dict[str, date | None] = {
@@ -67,11 +67,11 @@ def _pages() -> list[tuple[str, date | None]]:
         "/faq": content.questions_changed,
         "/api": changed(),
         "/tools": newest_tool,
-        STATUS: max((each.changed_at.date() for each in told), default=None),
+        STATUS: max((each.changed_at.date() for each in incidents), default=None),
     }
     for name, guide in content.guides.items():
         pages.setdefault(f"/{name}", guide.keys.changed)
     pages |= {f"/order-statuses/{status.slug}": page.keys.changed for status, page in content.statuses.items()}
     pages |= {f"/tools/{tool.slug}": tool.changed_at.date() for tool in tools}
-    pages |= {f"{STATUS}/incidents/{each.slug}": each.changed_at.date() for each in told}
+    pages |= {f"{STATUS}/incidents/{each.slug}": each.changed_at.date() for each in incidents}
     return [(path, day) for path, day in pages.items() if has_page(path)]

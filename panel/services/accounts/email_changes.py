@@ -137,8 +137,8 @@ def ask_to_change(user_id: int, new_email: str, *, now: datetime) -> EmailChange
 def _mail_both(asked: EmailChange, *, old_token: str | None, new_token: str | None, now: datetime) -> None:
     page, until = "/change-email", asked.expires_at
     if old_token is not None:
-        template, told = "change_email_old", {"new_email": asked.new_email}
-        _mail_link(asked.old_email, asked.user_id, template, page=page, token=old_token, until=until, now=now, **told)
+        template, values = "change_email_old", {"new_email": asked.new_email}
+        _mail_link(asked.old_email, asked.user_id, template, page=page, token=old_token, until=until, now=now, **values)
     if new_token is not None:
         template = "change_email_new"
         _mail_link(asked.new_email, asked.user_id, template, page=page, token=new_token, until=until, now=now)

@@ -129,8 +129,8 @@ def owner_id(token: str) -> int | None:
 
 def from_row(token: str, row: tuple[Any, ...]) -> SignedIn:
     """Build the user from a raw driver row of `FIND`; SQLite returns integers for booleans."""
-    *told, has_second_factor, has_confirmed_email, is_use_due = row
-    user_id, email, is_operator, state, sign_in_id, catalogue, balance_nanos = told
+    *columns, has_second_factor, has_confirmed_email, is_use_due = row
+    user_id, email, is_operator, state, sign_in_id, catalogue, balance_nanos = columns
     facts = map(bool, (has_second_factor, has_confirmed_email, is_use_due))
     return SignedIn(token, user_id, email, bool(is_operator), state, sign_in_id, catalogue, balance_nanos, *facts)
 

@@ -228,8 +228,8 @@ def _counts() -> Iterator[str]:
     uncounted = select(counted.c.customer_id, counted.c.status, is_now, says).outerjoin(kept, same)
     miscounted = select(kept.c.customer_id, kept.c.status, is_now, says).outerjoin(counted, same)
     for statement in (uncounted.where(kept.c.orders.is_(None)), miscounted.where(is_now != says)):
-        for customer_id, status, orders, told in db.session.execute(statement):
-            yield f"Customer {customer_id} has {orders} orders in {status}, the count says {told}."
+        for customer_id, status, orders, counted in db.session.execute(statement):
+            yield f"Customer {customer_id} has {orders} orders in {status}, the count says {counted}."
 
 
 def _refills() -> Iterator[str]:

@@ -73,20 +73,20 @@ def request_deposit(customer_id: int, *, amount_nanos: int, now: datetime) -> De
     ledger.lock_accounts([customer_id])
     check_open([customer_id])
     asked = open_requests(customer_id)
-    for top_up in asked:
-        if top_up.amount_nanos == amount_nanos:
-            return top_up
+    for request in asked:
+        if request.amount_nanos == amount_nanos:
+            return request
     if len(asked) >= MAX_OPEN:
         raise ActionRefused(
             f"You already have {MAX_OPEN} deposits waiting for a payment. Pay one of them first.",
             field="amount",
         )
-    top_up = DepositRequest(
+    request = DepositRequest(
         customer_id=customer_id, reference=_free_reference(), amount_nanos=amount_nanos, requested_at=now
     )
-    db.session.add(top_up)
+    db.session.add(request)
     db.session.flush()
-    return top_up
+    return request
 
 
 def open_requests(customer_id: int) -> list[DepositRequest]:
@@ -162,41 +162,41 @@ def find(reference: str) -> DepositRequest:
 
 def confirm(reference: str, *, amount_nanos: int, note: str, now: datetime) -> int:
     """Credit the payment to the customer's balance, once; returns the transfer id. Raises NotFound or Refused."""
-    top_up = _lock_open(reference)
+    request = _lock_open(reference)
     transfer_id = ledger.deposit(
-        top_up.customer_id,
+        request.customer_id,
         amount_nanos=amount_nanos,
-        reason=f"deposit:top-up:{top_up.id}",
+        reason=f"deposit:top-up:{request.id}",
         note=note,
         now=now,
     )
-    top_up.transfer_id = transfer_id
+    request.transfer_id = transfer_id
     db.session.flush()
-    customer_version.bump([top_up.customer_id])
-    _notify(top_up, credited_nanos=amount_nanos, reason="", now=now)
+    customer_version.bump([request.customer_id])
+    _notify(request, credited_nanos=amount_nanos, reason="", now=now)
     return transfer_id
 
 
 def refuse(reference: str, *, reason: str, now: datetime) -> DepositRequest:
     """Refuse a request; the customer sees the reason. Raises NotFound or Refused."""
-    top_up = _lock_open(reference)
-    top_up.refused_at, top_up.refused_reason = now, reason
+    request = _lock_open(reference)
+    request.refused_at, request.refused_reason = now, reason
     db.session.flush()
-    customer_version.bump([top_up.customer_id])
-    _notify(top_up, credited_nanos=0, reason=reason, now=now)
-    return top_up
+    customer_version.bump([request.customer_id])
+    _notify(request, credited_nanos=0, reason=reason, now=now)
+    return request
 
 
-def _notify(top_up: DepositRequest, *, credited_nanos: int, reason: str, now: datetime) -> None:
+def _notify(request: DepositRequest, *, credited_nanos: int, reason: str, now: datetime) -> None:
     notifications.notify(
-        top_up.customer_id,
+        request.customer_id,
         Notice.DEPOSIT,
-        key=f"deposit:{top_up.id}:decided",
+        key=f"deposit:{request.id}:decided",
         now=now,
-        reference=top_up.reference,
-        amount_nanos=top_up.amount_nanos,
+        reference=request.reference,
+        amount_nanos=request.amount_nanos,
         credited_nanos=credited_nanos,
-        balance_nanos=ledger.balance_nanos(top_up.customer_id),
+        balance_nanos=ledger.balance_nanos(request.customer_id),
         reason=reason,
     )
 
@@ -221,12 +221,12 @@ def _lock_open(reference: str) -> DepositRequest:
     ledger.lock_accounts([find(reference).customer_id])
     statement = lock_rows(select(DepositRequest).where(DepositRequest.reference == _as_kept(reference)))
     # Refresh: it may have been read before it was locked.
-    top_up = _found(db.session.scalar(statement, execution_options={"populate_existing": True}), reference)
-    if top_up.transfer_id is not None:
-        raise ActionRefused(f"The deposit {top_up.reference} is already confirmed. Nothing was added again.")
-    if top_up.refused_at is not None:
-        raise ActionRefused(f"The deposit {top_up.reference} was refused. Nothing was added.")
-    return top_up
+    request = _found(db.session.scalar(statement, execution_options={"populate_existing": True}), reference)
+    if request.transfer_id is not None:
+        raise ActionRefused(f"The deposit {request.reference} is already confirmed. Nothing was added again.")
+    if request.refused_at is not None:
+        raise ActionRefused(f"The deposit {request.reference} was refused. Nothing was added.")
+    return request
 
 
 def payment_instructions(instance: Path) -> list[list[str]]:
@@ -266,7 +266,7 @@ def _as_kept(reference: str) -> str:
     return reference.strip().upper()
 
 
-def _found(top_up: DepositRequest | None, reference: str) -> DepositRequest:
-    if top_up is None:
+def _found(request: DepositRequest | None, reference: str) -> DepositRequest:
+    if request is None:
         raise NotFound(f"There is no deposit with the reference {reference.strip()}.")
-    return top_up
+    return request

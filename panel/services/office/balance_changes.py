@@ -1,4 +1,4 @@
-"""Money that an operator moves on a customer's account: a credit, a debit, a top-up that arrived.
+"""Money that an operator moves on a customer's account: a credit, a debit, a deposit that arrived.
 
 What would happen is computed before it happens, by the same checks that the move itself makes.
 """
@@ -74,7 +74,7 @@ def effect(wanted: BalanceChange, *, limit_nanos: int | None, now: datetime) -> 
 def move(wanted: BalanceChange, *, actor: str, now: datetime) -> int:
     """Move the money, in a transaction that holds the customer's account; the transfer's id."""
     reason = audit_log.checked_reason(wanted.reason)
-    if wanted.kind is ProposalKind.TOP_UP:
+    if wanted.kind is ProposalKind.DEPOSIT:
         reference = db.session.scalars(
             select(DepositRequest.reference).where(DepositRequest.id == wanted.top_up_id)
         ).one()

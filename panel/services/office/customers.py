@@ -86,7 +86,7 @@ class Whole:
     counts: dict[Status, int]
     orders: Sequence[LastOrder]
     lines: Sequence[StatementLine]
-    top_ups: Sequence[DepositRequest]
+    deposits: Sequence[DepositRequest]
     keys: Sequence[ApiKey]
     receivers: Sequence[EndpointSummary]
     tickets: Sequence[Ticket]
@@ -180,7 +180,7 @@ def whole(user: User, *, now: datetime) -> Whole:
         counts={status: number for status, number in counts.items() if number},
         orders=_last_orders(customer_id),
         lines=statements.lines(ledger.last_entries(customer_id, count=SHOWN), customer_id=customer_id),
-        top_ups=db.session.scalars(requests).all(),
+        deposits=db.session.scalars(requests).all(),
         keys=api_keys.listed(customer_id),
         receivers=webhook_endpoints.listed(customer_id),
         tickets=customer_list.page(customer_id).rows[:SHOWN],

@@ -166,13 +166,13 @@ def refuse(proposal_id: int, *, reason: str, operator_id: int | None, actor: str
     _log("take back" if is_own else "refuse", proposal, actor=actor, detail=reason, now=now)
 
 
-def refuse_top_up(reference: str, *, reason: str, actor: str, now: datetime) -> None:
+def refuse_deposit(reference: str, *, reason: str, actor: str, now: datetime) -> None:
     """End a request to add money without adding anything. Raises NotFound, or Refused while a proposal waits."""
-    top_up = deposits.find(reference)
-    customer_id = top_up.customer_id
+    deposit = deposits.find(reference)
+    customer_id = deposit.customer_id
     ledger.lock_accounts([customer_id])
     _expire(customer_id, now=now)
-    if _waiting_for(top_up.id):
+    if _waiting_for(deposit.id):
         raise ActionRefused("A proposal for this request waits for a second operator. Decide that one first.")
     deposits.refuse(reference, reason=reason, now=now)
     subject, detail = f"customer {customer_id}", f"top-up {reference}: {reason}"

@@ -30,7 +30,7 @@ class Update:
 
 
 @dataclass(frozen=True)
-class Told:
+class IncidentWithUpdates:
     """An incident or planned maintenance with its updates, newest first."""
 
     id: int
@@ -90,52 +90,52 @@ PUBLISHED = Incident.published_at.is_not(None)
 IS_PROPOSAL = (Incident.published_at.is_(None), Incident.dismissed_at.is_(None))
 
 
-def open_now() -> list[Told]:
+def open_now() -> list[IncidentWithUpdates]:
     """Published open incidents, newest first."""
-    return _with_updates(PUBLISHED, Incident.resolved_at.is_(None), Incident.planned_from.is_(None), most=MAX_LISTED)
+    return _with_updates(PUBLISHED, Incident.resolved_at.is_(None), Incident.planned_from.is_(None), limit=MAX_LISTED)
 
 
-def planned(*, now: datetime) -> list[Told]:
+def planned(*, now: datetime) -> list[IncidentWithUpdates]:
     """Published maintenance that is planned or in progress, next first."""
-    ahead = _with_updates(PUBLISHED, Incident.resolved_at.is_(None), Incident.planned_until > now, most=MAX_LISTED)
+    ahead = _with_updates(PUBLISHED, Incident.resolved_at.is_(None), Incident.planned_until > now, limit=MAX_LISTED)
     return sorted(ahead, key=lambda work: (work.planned_from or now, work.id))
 
 
-def past(*, now: datetime, most: int = MAX_SHOWN) -> list[Told]:
+def past(*, now: datetime, limit: int = MAX_SHOWN) -> list[IncidentWithUpdates]:
     """Past ones: resolved incidents and completed maintenance, newest first."""
     is_over = Incident.resolved_at.is_not(None) | (Incident.planned_until <= now)
-    return _with_updates(PUBLISHED, is_over, most=most)
+    return _with_updates(PUBLISHED, is_over, limit=limit)
 
 
-def newest_published(*, most: int = MAX_IN_FEED) -> list[Told]:
+def newest_published(*, limit: int = MAX_IN_FEED) -> list[IncidentWithUpdates]:
     """All published ones, newest first, for the feed."""
-    return _with_updates(PUBLISHED, most=most)
+    return _with_updates(PUBLISHED, limit=limit)
 
 
-def proposals() -> list[Told]:
+def proposals() -> list[IncidentWithUpdates]:
     """Proposals from the probes that no operator has decided on."""
-    return _with_updates(*IS_PROPOSAL, most=MAX_LISTED)
+    return _with_updates(*IS_PROPOSAL, limit=MAX_LISTED)
 
 
-def dismissed(*, most: int = MAX_SHOWN) -> list[Told]:
+def dismissed(*, limit: int = MAX_SHOWN) -> list[IncidentWithUpdates]:
     """Dismissed proposals, newest first."""
-    return _with_updates(Incident.dismissed_at.is_not(None), most=most)
+    return _with_updates(Incident.dismissed_at.is_not(None), limit=limit)
 
 
-def published(slug: str) -> Told:
+def published(slug: str) -> IncidentWithUpdates:
     """The published incident with this slug. Raises NotFound."""
-    return _only(_with_updates(PUBLISHED, Incident.slug == slug, most=1))
+    return _only(_with_updates(PUBLISHED, Incident.slug == slug, limit=1))
 
 
-def any_of(incident_id: int) -> Told:
+def any_of(incident_id: int) -> IncidentWithUpdates:
     """The incident with this id, published or not. Raises NotFound."""
-    return _only(_with_updates(Incident.id == incident_id, most=1))
+    return _only(_with_updates(Incident.id == incident_id, limit=1))
 
 
 def affected_now(*, now: datetime) -> dict[str, State]:
     """The worst state of each component in open incidents and current maintenance."""
     said: dict[str, State] = {}
-    published_open = _with_updates(PUBLISHED, Incident.resolved_at.is_(None), most=MAX_LISTED)
+    published_open = _with_updates(PUBLISHED, Incident.resolved_at.is_(None), limit=MAX_LISTED)
     for incident in published_open:
         if incident.is_under_way(now):
             for component, state in incident.parts:
@@ -143,19 +143,19 @@ def affected_now(*, now: datetime) -> dict[str, State]:
     return said
 
 
-def _only(found: list[Told]) -> Told:
+def _only(found: list[IncidentWithUpdates]) -> IncidentWithUpdates:
     if not found:
         raise NotFound("There is no such incident.")
     return found[0]
 
 
-def _with_updates(*conditions: ColumnElement[bool], most: int) -> list[Told]:
+def _with_updates(*conditions: ColumnElement[bool], limit: int) -> list[IncidentWithUpdates]:
     """Incidents with their updates, in three queries however many there are."""
-    statement = select(Incident).where(*conditions).order_by(Incident.began_at.desc(), Incident.id.desc()).limit(most)
+    statement = select(Incident).where(*conditions).order_by(Incident.began_at.desc(), Incident.id.desc()).limit(limit)
     incidents = db.session.scalars(statement).all()
     updates = _updates([incident.id for incident in incidents])
     return [
-        Told(
+        IncidentWithUpdates(
             id=incident.id,
             slug=incident.slug,
             title=incident.title,

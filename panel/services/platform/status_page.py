@@ -14,7 +14,7 @@ from panel.services.delivery_times import Measure
 from panel.services.platform import current as present
 from panel.services.platform import incident_reads
 from panel.services.platform.current import ComponentNow, PlatformNow
-from panel.services.platform.incident_reads import Told
+from panel.services.platform.incident_reads import IncidentWithUpdates
 from panel.services.platform.measurements import newest_at
 
 TIMED_WITHIN = timedelta(hours=24)
@@ -54,9 +54,9 @@ class Board:
 
     present: PlatformNow
     rows: tuple[ComponentDays, ...]
-    open_incidents: tuple[Told, ...]
-    planned: tuple[Told, ...]
-    past: tuple[Told, ...]
+    open_incidents: tuple[IncidentWithUpdates, ...]
+    planned: tuple[IncidentWithUpdates, ...]
+    past: tuple[IncidentWithUpdates, ...]
 
 
 def read(*, interval_seconds: int, now: datetime) -> Board:

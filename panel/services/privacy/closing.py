@@ -43,7 +43,7 @@ from panel.services.money.ledger import Posting
 from panel.services.tickets import notifications
 
 ERASED = "Erased when the account was closed."
-TOP_UP_ENDED = "The account was closed."
+DEPOSIT_ENDED = "The account was closed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class ClosingCheck:
     is_operator: bool
     moving_orders: int
     balance_nanos: int
-    top_ups: tuple[str, ...]
+    deposits: tuple[str, ...]
 
     @property
     def is_hindered(self) -> bool:
@@ -69,7 +69,7 @@ def standing(user_id: int) -> ClosingCheck:
         is_operator=users.find(user_id).is_operator,
         moving_orders=db.session.scalar(counted) or 0,
         balance_nanos=ledger.balance_nanos(user_id),
-        top_ups=tuple(top_up.reference for top_up in deposits.open_requests(user_id)),
+        deposits=tuple(request.reference for request in deposits.open_requests(user_id)),
     )
 
 
@@ -118,7 +118,7 @@ def _revoke_access(user_id: int, *, now: datetime) -> None:
         DepositRequest.transfer_id.is_(None),
         DepositRequest.refused_at.is_(None),
     )
-    db.session.execute(update(DepositRequest).where(*still_open).values(refused_at=now, refused_reason=TOP_UP_ENDED))
+    db.session.execute(update(DepositRequest).where(*still_open).values(refused_at=now, refused_reason=DEPOSIT_ENDED))
 
 
 def _erase_texts(user_id: int, *, now: datetime) -> None:

@@ -42,7 +42,7 @@ def tables(user_id: int) -> list[Table]:
         table("refills", "The refills you asked for", _refills(of_orders), key=Refill.id),
         table("cancellations", "The cancellations you asked for", _cancellations(of_orders), key=Cancellation.id),
         table("statement", "Every line of your balance", _statement(mine), key=Transfer.id),
-        table("top_up_requests", "Your requests to add money", _top_ups(user_id), key=DepositRequest.id),
+        table("top_up_requests", "Your requests to add money", _deposits(user_id), key=DepositRequest.id),
         table("tickets", "Your tickets", _tickets(user_id), key=Ticket.id),
         table("ticket_messages", "What you and we wrote in them", _messages(of_tickets), key=TicketEntry.id),
         table("api_keys", "Your API keys by name; never a key itself", _keys(user_id), key=ApiKey.id),
@@ -156,7 +156,7 @@ def _statement(mine: Any) -> Select[*tuple[Any, ...]]:
     ).where(or_(Transfer.from_account_id == mine, Transfer.to_account_id == mine))
 
 
-def _top_ups(user_id: int) -> Select[*tuple[Any, ...]]:
+def _deposits(user_id: int) -> Select[*tuple[Any, ...]]:
     return select(
         DepositRequest.reference,
         DepositRequest.amount_nanos.label("amount"),

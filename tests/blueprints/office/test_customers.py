@@ -163,7 +163,7 @@ def test_above_the_limit_another_operator_confirms_on_a_page_of_its_own(app: Fla
     assert "No proposals are waiting for approval." in second.get("/office/approvals").text
 
 
-def test_a_top_up_is_confirmed_with_what_arrived(office: FlaskClient) -> None:
+def test_a_deposit_is_confirmed_with_what_arrived(office: FlaskClient) -> None:
     customer = a_customer("0")
     with transaction():
         reference = deposits.request_deposit(customer.id, amount_nanos=25_000_000_000, now=NOON).reference
@@ -185,7 +185,7 @@ def test_a_top_up_is_confirmed_with_what_arrived(office: FlaskClient) -> None:
     assert office.get("/office/deposits/T-XXXXXX").status_code == 404
 
 
-def test_a_refused_top_up_tells_its_customer_why(app: Flask, office: FlaskClient) -> None:
+def test_a_refused_deposit_tells_its_customer_why(app: Flask, office: FlaskClient) -> None:
     customer = a_customer("0")
     with transaction():
         reference = deposits.request_deposit(customer.id, amount_nanos=25_000_000_000, now=NOON).reference

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from panel.blueprints.office import deposits as top_up_pages
+from panel.blueprints.office import deposits as deposit_pages
 from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.models import AuditLogEntry, DepositRequest, Order, Review, Ticket, Transfer, User
@@ -52,7 +52,7 @@ def _customers() -> None:
         a_customer("0")
 
 
-def _top_ups() -> None:
+def _deposits() -> None:
     for _ in range(ROWS):
         customer = a_customer("0")
         with transaction():
@@ -88,14 +88,14 @@ LISTS = [
     ("/office/ledger", "line", _orders, select(Transfer.id)),
     ("/office/audit-log", "log", _log, select(AuditLogEntry.id)),
     ("/office/reviews", "review", _reviews, select(Review.id)),
-    ("/office/deposits", "deposit", _top_ups, select(DepositRequest.id)),
+    ("/office/deposits", "deposit", _deposits, select(DepositRequest.id)),
     ("/office/tickets", "ticket", _tickets, select(Ticket.id)),
 ]
 
 
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (order_history, order_table, customers, ledger_search, audit_log_search, review_list, top_up_pages):
+    for module in (order_history, order_table, customers, ledger_search, audit_log_search, review_list, deposit_pages):
         monkeypatch.setattr(module, "PAGE_SIZE", PAGE)
     monkeypatch.setattr(queue, "ROWS_PER_PAGE", PAGE)
     monkeypatch.setattr(customer_list, "TICKETS_PER_PAGE", PAGE)

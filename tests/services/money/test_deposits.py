@@ -29,10 +29,10 @@ def confirm(reference: str, amount: str = "25") -> int:
 def test_request_has_a_reference_and_moves_no_money() -> None:
     customer = a_customer("0")
 
-    top_up = a_request(customer.id)
+    request = a_request(customer.id)
 
-    assert re.fullmatch(r"T-[2-9A-HJKMNP-TV-Z]{6}", top_up.reference)
-    assert deposits.open_requests(customer.id) == [top_up]
+    assert re.fullmatch(r"T-[2-9A-HJKMNP-TV-Z]{6}", request.reference)
+    assert deposits.open_requests(customer.id) == [request]
     assert ledger.balance_nanos(customer.id) == 0
 
 
@@ -47,16 +47,16 @@ def test_same_amount_asked_for_again_is_the_same_request() -> None:
 @pytest.mark.both_engines
 def test_confirmed_request_adds_what_arrived_once() -> None:
     customer = a_customer("0")
-    top_up = a_request(customer.id)
+    request = a_request(customer.id)
 
-    transfer_id = confirm(f" {top_up.reference.lower()} ", "24.50")
+    transfer_id = confirm(f" {request.reference.lower()} ", "24.50")
 
     assert ledger.balance_nanos(customer.id) == money.parse_nanos("24.50")
     assert deposits.open_requests(customer.id) == []
-    assert deposits.references(customer.id) == {transfer_id: top_up.reference}
-    assert db.session.get_one(Transfer, transfer_id).reason == f"deposit:top-up:{top_up.id}"
+    assert deposits.references(customer.id) == {transfer_id: request.reference}
+    assert db.session.get_one(Transfer, transfer_id).reason == f"deposit:top-up:{request.id}"
     with pytest.raises(ActionRefused, match="already confirmed"):
-        confirm(top_up.reference)
+        confirm(request.reference)
     assert ledger.balance_nanos(customer.id) == money.parse_nanos("24.50")
 
 
@@ -137,14 +137,14 @@ def test_amount_at_a_bound_may_be_asked_for_and_confirmed(amount: str) -> None:
 @pytest.mark.both_engines
 def test_request_that_was_refused_is_decided_for_good() -> None:
     customer = a_customer("0")
-    top_up = a_request(customer.id)
+    request = a_request(customer.id)
     with transaction():
-        deposits.refuse(top_up.reference, reason="Nothing came.", now=NOON)
+        deposits.refuse(request.reference, reason="Nothing came.", now=NOON)
 
     with pytest.raises(ActionRefused, match="was refused"):
-        confirm(top_up.reference)
+        confirm(request.reference)
     with pytest.raises(ActionRefused, match="was refused"), transaction():
-        deposits.refuse(top_up.reference, reason="Again.", now=NOON)
+        deposits.refuse(request.reference, reason="Again.", now=NOON)
 
     assert ledger.balance_nanos(customer.id) == 0
 

@@ -85,9 +85,9 @@ def test_debits_deposits_and_goodwill_count_like_credits() -> None:
     acted(wanted(customer, operator, "30", DEBIT))
     gives(order_id, operator, "30")()
     with transaction():
-        top_up = deposits.request_deposit(customer.id, amount_nanos=money.parse_nanos("30"), now=NOON)
-        top_up_id = top_up.id
-    deposit = wanted(customer, operator, "30", ProposalKind.TOP_UP)
+        request = deposits.request_deposit(customer.id, amount_nanos=money.parse_nanos("30"), now=NOON)
+        top_up_id = request.id
+    deposit = wanted(customer, operator, "30", ProposalKind.DEPOSIT)
     acted(BalanceChange(*(getattr(deposit, name) for name in deposit.__slots__[:-1]), top_up_id=top_up_id))
 
     with pytest.raises(ActionRefused, match=r"90\.00 for this customer and 90\.00 by you"):

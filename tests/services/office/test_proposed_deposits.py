@@ -1,4 +1,4 @@
-"""Top-ups that operators confirm: one deposit each, two operators above the limit, a reason where nothing came."""
+"""Deposits that operators confirm: credited once, two operators above the limit, a reason if nothing arrived."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -26,13 +26,13 @@ def a_request(customer: User, amount: str) -> str:
 
 
 def arrived(reference: str, operator: User, amount: str) -> BalanceChange:
-    top_up = deposits.find(reference)
-    asked = wanted(db.session.get_one(User, top_up.customer_id), operator, amount, ProposalKind.TOP_UP)
-    return replace(asked, top_up_id=top_up.id)
+    request = deposits.find(reference)
+    asked = wanted(db.session.get_one(User, request.customer_id), operator, amount, ProposalKind.DEPOSIT)
+    return replace(asked, top_up_id=request.id)
 
 
 @pytest.mark.both_engines
-def test_a_top_up_is_one_deposit_however_many_confirm_it_at_once(app: Flask) -> None:
+def test_a_deposit_is_one_transfer_however_many_confirm_it_at_once(app: Flask) -> None:
     customer, operator = a_customer("0"), an_operator()
     reference = a_request(customer, "25")
     asked = [arrived(reference, operator, "25") for _ in range(4)]
@@ -51,7 +51,7 @@ def test_a_top_up_is_one_deposit_however_many_confirm_it_at_once(app: Flask) -> 
     ledger_oracle.assert_consistent()
 
 
-def test_a_large_top_up_waits_and_can_be_neither_refused_nor_proposed_again_meanwhile() -> None:
+def test_a_large_deposit_waits_and_can_be_neither_refused_nor_proposed_again_meanwhile() -> None:
     customer, first, second = a_customer("0"), an_operator(), an_operator()
     reference = a_request(customer, "250")
     done = acted(arrived(reference, first, "250"))
@@ -59,7 +59,7 @@ def test_a_large_top_up_waits_and_can_be_neither_refused_nor_proposed_again_mean
     with pytest.raises(ActionRefused, match="waits for a second operator"):
         acted(arrived(reference, second, "250"))
     with pytest.raises(ActionRefused, match="waits for a second operator"), transaction():
-        second_approval.refuse_top_up(reference, reason="It never came.", actor="a", now=NOON)
+        second_approval.refuse_deposit(reference, reason="It never came.", actor="a", now=NOON)
     confirmed(done.proposal_id, second.id)
 
     assert balance_of(customer) == "250.00"
@@ -68,12 +68,12 @@ def test_a_large_top_up_waits_and_can_be_neither_refused_nor_proposed_again_mean
         acted(arrived(reference, first, "50"))
 
 
-def test_a_refused_top_up_adds_nothing_and_its_customer_reads_why() -> None:
+def test_a_refused_deposit_adds_nothing_and_its_customer_reads_why() -> None:
     customer, operator = a_customer("0"), an_operator()
     reference = a_request(customer, "25")
 
     with transaction():
-        second_approval.refuse_top_up(reference, reason="It never came.", actor=operator.email, now=NOON)
+        second_approval.refuse_deposit(reference, reason="It never came.", actor=operator.email, now=NOON)
 
     refused = deposits.refused_requests(customer.id, since=NOON - timedelta(days=1))
     assert [each.refused_reason for each in refused] == ["It never came."]

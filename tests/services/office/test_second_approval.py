@@ -1,4 +1,4 @@
-"""Credits, debits and top-ups by operators: the effect is shown first, and above the limit two of them agree."""
+"""Credits, debits and deposits by operators: the effect is shown first, and above the limit two of them agree."""
 
 from dataclasses import replace
 from datetime import timedelta

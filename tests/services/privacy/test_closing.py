@@ -162,8 +162,8 @@ def test_closed_account_takes_no_money_key_refill_or_ticket() -> None:
     user = spent_out(refill_days=30)
     order_id = db.session.scalars(select(Order.id).where(Order.customer_id == user.id)).one()
     with transaction():
-        top_up = deposits.request_deposit(user.id, amount_nanos=10**9, now=NOON)
-    reference, settings = top_up.reference, current_app.config["PANEL"]
+        request = deposits.request_deposit(user.id, amount_nanos=10**9, now=NOON)
+    reference, settings = request.reference, current_app.config["PANEL"]
     close(user)
     url = "https://example.com/hook"
 
@@ -177,7 +177,7 @@ def test_closed_account_takes_no_money_key_refill_or_ticket() -> None:
     ):
         with pytest.raises(ActionRefused), transaction():
             act()
-    assert db.session.scalars(select(DepositRequest.refused_reason)).one() == closing.TOP_UP_ENDED
+    assert db.session.scalars(select(DepositRequest.refused_reason)).one() == closing.DEPOSIT_ENDED
     assert audit.audit().is_sound
 
 
