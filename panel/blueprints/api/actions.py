@@ -34,7 +34,7 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class ApiAction:
     """One action: what it does, the ways to call it, and the function behind it."""
 
     name: str
@@ -51,7 +51,7 @@ _ORDERS = Field("orders", "Up to 100 orders' numbers, separated by commas, or as
 ACTIONS = {
     action.name: action
     for action in (
-        Action(
+        ApiAction(
             "services",
             "Lists every tool that you can order, with its price per 1,000 and its limits.",
             api_handlers.services,
@@ -76,7 +76,7 @@ ACTIONS = {
                 ),
             ),
         ),
-        Action(
+        ApiAction(
             "add",
             "Places an order and charges your balance.",
             api_handlers.add,
@@ -100,7 +100,7 @@ ACTIONS = {
             ),
             only_reads=False,
         ),
-        Action(
+        ApiAction(
             "status",
             "Says how orders stand. The charge is what you pay by now: what was returned is taken off.",
             api_handlers.status,
@@ -109,7 +109,7 @@ ACTIONS = {
                 Way("Many orders", (_ORDERS,), {"1": _STATUS, "2": said(INCORRECT_ORDER)}, is_by_id=True),
             ),
         ),
-        Action(
+        ApiAction(
             "refill",
             "Requests a refill of a Completed order, where the tool offers refill. The answer is the refill's number.",
             api_handlers.refill,
@@ -123,7 +123,7 @@ ACTIONS = {
             ),
             only_reads=False,
         ),
-        Action(
+        ApiAction(
             "refill_status",
             "Says how refills stand: Pending, In progress, Completed or Rejected.",
             api_handlers.refill_status,
@@ -140,7 +140,7 @@ ACTIONS = {
                 ),
             ),
         ),
-        Action(
+        ApiAction(
             "cancel",
             "Cancels orders that nobody has started, and asks for the others to be stopped, where the tool offers "
             "cancel. An order that was asked to stop ends when its provider says how much of it ran.",
@@ -154,7 +154,7 @@ ACTIONS = {
             ),
             only_reads=False,
         ),
-        Action(
+        ApiAction(
             "balance",
             "Says what you can spend now.",
             api_handlers.balance,

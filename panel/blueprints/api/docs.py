@@ -14,7 +14,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, current_app, render_template
 from flask.typing import ResponseReturnValue
 
-from panel.blueprints.api.actions import ACTIONS, Action, Way
+from panel.blueprints.api.actions import ACTIONS, ApiAction, Way
 from panel.blueprints.api.errors import FAULTS, TOO_MANY
 from panel.blueprints.api.parsing import MAX_IDS
 from panel.blueprints.shared import structured_data
@@ -133,12 +133,12 @@ function call($action, $fields = []) {{
 }}"""
 
 
-def examples_of(action: Action, *, address: str, key: str, values: Mapping[str, str] | None = None) -> list[Example]:
+def examples_of(action: ApiAction, *, address: str, key: str, values: Mapping[str, str] | None = None) -> list[Example]:
     """The examples of each way to call an action. `values` stand in for those of the table, by the field's name."""
     return [_example(action, way, address=address, key=key, values=values or {}) for way in action.ways]
 
 
-def _example(action: Action, way: Way, *, address: str, key: str, values: Mapping[str, str]) -> Example:
+def _example(action: ApiAction, way: Way, *, address: str, key: str, values: Mapping[str, str]) -> Example:
     given = {field.name: values.get(field.name, field.example) for field in way.fields}
     numbers = {field.name for field in way.fields if field.is_number}
     form = {"key": key, "action": action.name, **given}
@@ -211,11 +211,11 @@ def openapi(site: str, *, title: str) -> Schema:
     }
 
 
-def _number(action: Action, way: Way) -> str:
+def _number(action: ApiAction, way: Way) -> str:
     return "" if way is action.ways[0] else "_many"
 
 
-def call_schema(action: Action, way: Way) -> Schema:
+def call_schema(action: ApiAction, way: Way) -> Schema:
     """What a call made this way looks like."""
     fields: Schema = {"key": {"type": "string"}, "action": {"const": action.name}}
     for field in way.fields:

@@ -16,12 +16,12 @@ from panel.domain.errors import PanelError
 from panel.domain.list_filters import MAX_ID
 from panel.services.orders import history as order_history
 from panel.services.orders import placing, selection
-from panel.services.orders.selection import Action
+from panel.services.orders.selection import BulkAction
 
 bp = Blueprint("order_selection", __name__)
 
 CSV = "csv"
-_DONE = {Action.REFILL: "A refill is requested", Action.CANCEL: "Cancellation is requested, or done,"}
+_DONE = {BulkAction.REFILL: "A refill is requested", BulkAction.CANCEL: "Cancellation is requested, or done,"}
 
 
 @bp.post("/orders/selection")
@@ -36,11 +36,11 @@ def act() -> ResponseReturnValue:
     if given == CSV:
         return _csv(order_ids)
     try:
-        action = Action(given)
+        action = BulkAction(given)
     except ValueError:
         flash("Choose what to do with the selected orders.")
         return redirect(history.PAGE, code=303)
-    if request.form.get("step") == "do" and action is not Action.AGAIN:
+    if request.form.get("step") == "do" and action is not BulkAction.AGAIN:
         return _do(order_ids, action)
     return _check(order_ids, action)
 
@@ -51,7 +51,7 @@ def _selected() -> list[int]:
     return sorted((number for number in numbers if number and number <= MAX_ID), reverse=True)
 
 
-def _check(order_ids: list[int], action: Action) -> ResponseReturnValue:
+def _check(order_ids: list[int], action: BulkAction) -> ResponseReturnValue:
     planned = selection.plan(order_ids, action, customer_id=current_user.id, now=utc_now())
     possible = [each for each in planned if not each.refusal]
     return render_template(
@@ -65,7 +65,7 @@ def _check(order_ids: list[int], action: Action) -> ResponseReturnValue:
     )
 
 
-def _do(order_ids: list[int], action: Action) -> ResponseReturnValue:
+def _do(order_ids: list[int], action: BulkAction) -> ResponseReturnValue:
     reasons = {order_id: _reason_why_not(order_id, action) for order_id in order_ids}
     done = [order_id for order_id, reason in reasons.items() if not reason]
     if done:
@@ -76,7 +76,7 @@ def _do(order_ids: list[int], action: Action) -> ResponseReturnValue:
     return redirect(history.PAGE, code=303)
 
 
-def _reason_why_not(order_id: int, action: Action) -> str:
+def _reason_why_not(order_id: int, action: BulkAction) -> str:
     """Run the action in its own transaction. Returns the error message, empty on success."""
     try:
         with transaction():

@@ -50,7 +50,7 @@ class ComponentRow:
 
 
 @dataclass(frozen=True)
-class Month:
+class IncidentMonth:
     """Incidents that began in one month, newest first."""
 
     label: str
@@ -194,12 +194,12 @@ def _probe(key: str) -> str:
     return Component(key).facts.probe if key in set(Component) else str(_rules()["provider_probe"])
 
 
-def _months(board: Board) -> list[Month]:
+def _months(board: Board) -> list[IncidentMonth]:
     """Incidents of the days in the uptime bars, by month, newest first."""
     first = board.present.at - timedelta(days=SHOWN_DAYS)
     shown = [incident for incident in board.past if incident.began_at >= first]
     by_month = groupby(shown, key=lambda incident: f"{incident.began_at:%B %Y}")
-    return [Month(label, tuple(incidents)) for label, incidents in by_month]
+    return [IncidentMonth(label, tuple(incidents)) for label, incidents in by_month]
 
 
 def _line(row: ComponentDays) -> ComponentRow:

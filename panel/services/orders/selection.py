@@ -17,7 +17,7 @@ from panel.services.orders.detail import OwnOrder
 MAX_ORDERS = 100
 
 
-class Action(StrEnum):
+class BulkAction(StrEnum):
     """Bulk actions."""
 
     AGAIN = "again"
@@ -40,28 +40,28 @@ class PlannedAction:
         return f"{self.own.tool.slug} | {self.own.order.link} | {self.own.again_quantity}"
 
 
-def plan(order_ids: Iterable[int], action: Action, *, customer_id: int, now: datetime) -> list[PlannedAction]:
+def plan(order_ids: Iterable[int], action: BulkAction, *, customer_id: int, now: datetime) -> list[PlannedAction]:
     """Preview of the action for each of these orders of the customer; orders of others are left out."""
     found = (order_detail.find(order_id, customer_id=customer_id) for order_id in order_ids)
     return [_planned(own, action, now=now) for own in found if own is not None]
 
 
-def _planned(own: OwnOrder, action: Action, *, now: datetime) -> PlannedAction:
+def _planned(own: OwnOrder, action: BulkAction, *, now: datetime) -> PlannedAction:
     match action:
-        case Action.AGAIN:
+        case BulkAction.AGAIN:
             is_gone = tools.find(own.tool.slug) is None
             return PlannedAction(own, "This tool is no longer offered." if is_gone else "")
-        case Action.REFILL:
+        case BulkAction.REFILL:
             return PlannedAction(own, refills.refusal_reason(own.id, now=now) or "")
-        case Action.CANCEL:
+        case BulkAction.CANCEL:
             refusal = cancellations.refusal_reason(own.id) or ""
             is_here = own.status is Status.PENDING and not cancellations.may_provider_have_order(own.id)
             return PlannedAction(own, refusal, ends_at_once=is_here and not refusal)
 
 
-def do(order_id: int, action: Action, *, customer_id: int, now: datetime) -> None:
+def do(order_id: int, action: BulkAction, *, customer_id: int, now: datetime) -> None:
     """Request the refill or the cancellation. Raises PanelError with the reason why not."""
-    if action is Action.CANCEL:
+    if action is BulkAction.CANCEL:
         cancellations.request_cancellation(order_id, customer_id=customer_id, now=now)
     else:
         refills.request_refill(order_id, customer_id=customer_id, now=now)

@@ -16,7 +16,7 @@ from markupsafe import escape
 from werkzeug.serving import make_server
 
 from panel.blueprints.api import docs as api_docs
-from panel.blueprints.api.actions import ACTIONS, Action, Way
+from panel.blueprints.api.actions import ACTIONS, ApiAction, Way
 from panel.blueprints.api.errors import FAULTS
 from panel.clock import utc_now
 from panel.db import db
@@ -29,7 +29,7 @@ WAYS = [(action, way) for action in ACTIONS.values() for way in action.ways]
 
 
 def name_of(case: object) -> str:
-    return case.name if isinstance(case, Action) else ""
+    return case.name if isinstance(case, ApiAction) else ""
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def schemas_of(client: FlaskClient) -> dict[str, Any]:
     return found
 
 
-def answers_of(address: str, key: str, values: dict[str, str], action: Action, way: Way) -> list[Any]:
+def answers_of(address: str, key: str, values: dict[str, str], action: ApiAction, way: Way) -> list[Any]:
     """What the curl, the Python and the PHP example get, run as they stand on the page."""
     (example,) = (
         each for each in api_docs.examples_of(action, address=address, key=key, values=values) if each.way is way
@@ -109,7 +109,7 @@ def by_php(address: str, key: str, example: str) -> Any:
 
 @pytest.mark.parametrize(("action", "way"), WAYS, ids=name_of)
 def test_each_example_runs_and_its_answer_has_the_shape_shown(
-    client: FlaskClient, address: str, action: Action, way: Way
+    client: FlaskClient, address: str, action: ApiAction, way: Way
 ) -> None:
     key, values = a_reseller(Status.PENDING if action.name == "cancel" else Status.COMPLETED)
     if action.name == "refill_status":
