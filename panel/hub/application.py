@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import structlog
 from flask import Flask
@@ -106,7 +106,8 @@ class Hub:
             return await _answer(send, HTTPStatus.FORBIDDEN)
         token_hash = self._lookup.token_hash_of({"HTTP_COOKIE": headers.get("cookie", "")})
         try:
-            known = headers.get("last-event-id", "")
+            seen = parse_qs(scope["query_string"].decode("latin-1")).get(push_address.SEEN, [""])[0]
+            known = headers.get("last-event-id", seen)
             stream = None if token_hash is None else self.streams.open(token_hash, known=known)
         except TooManyStreams:
             # The answer after which browsers don't connect again by themselves: the page polls.

@@ -67,7 +67,9 @@ class Streams:
         self._by_session[token_hash] += 1
         self._has_some.set()
         for versions in (self._sessions.versions([stream.owner.user_id]) or {}).values():
-            stream.update(versions)
+            stream.versions = versions
+            if versions != known:
+                stream.update(versions)
         return stream
 
     def close(self, stream: Stream) -> None:

@@ -13,7 +13,7 @@ from panel.clock import utc_now
 from panel.db import db
 from panel.db.read_only import reader
 from panel.models import Catalogue, LoginSession, User
-from panel.services.accounts.sessions import is_login_allowed, time_bounds
+from panel.services.accounts.sessions import PageVersions, is_login_allowed, time_bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class WatchedSessions:
     def versions(self, user_ids: Collection[int]) -> dict[int, str] | None:
         """The versions that the pages of these users depend on, as one text each."""
         rows = self._read_versions({"given": self._list(user_ids)})
-        return None if rows is None else {user_id: f"{state}.{catalogue}" for user_id, state, catalogue in rows}
+        return None if rows is None else {row[0]: PageVersions(*row).as_text for row in rows}
 
     def _list(self, values: Collection[Any]) -> Any:
         return json.dumps(list(values)) if self._is_sqlite else list(values)

@@ -3,6 +3,8 @@
 from panel.settings import Settings
 
 PATH = "/push"
+# Parameter with the versions that a page shows. A browser that connects again sends a newer id of its own.
+SEEN = "seen"
 
 
 def port(settings: Settings) -> int:
@@ -14,6 +16,6 @@ def origin(settings: Settings) -> str:
     return "" if settings.base_url or settings.trusted_proxies else f"http://{settings.host}:{port(settings)}"
 
 
-def url(settings: Settings) -> str:
-    """The address that pages listen to; empty without a push hub."""
-    return f"{origin(settings)}{PATH}" if settings.hub else ""
+def url(settings: Settings, *, seen: str) -> str:
+    """The address that a page with these versions listens to; empty without a push hub."""
+    return f"{origin(settings)}{PATH}?{SEEN}={seen}" if settings.hub else ""

@@ -62,12 +62,15 @@ class Listener:
 
 
 @contextlib.asynccontextmanager
-async def listening(hub: Hub, cookie: str = "", *, method: str = "GET", **headers: str) -> AsyncIterator[Listener]:
+async def listening(
+    hub: Hub, cookie: str = "", *, method: str = "GET", query: str = "", **headers: str
+) -> AsyncIterator[Listener]:
     given = {"host": "127.0.0.1:8001", "cookie": f"session={cookie}" if cookie else ""} | headers
     scope = {
         "type": "http",
         "method": method,
         "path": push_address.PATH,
+        "query_string": query.encode(),
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in given.items()],
     }
     listener = Listener()
@@ -143,10 +146,13 @@ def test_page_that_knows_the_versions_is_told_nothing_and_one_that_missed_some_a
         async with running(hub):
             async with listening(hub, cookie) as first:
                 await first.until(lambda: len(first.ids) == 1)
-            async with listening(hub, cookie, last_event_id=first.ids[0]) as second:
+            async with (
+                listening(hub, cookie, last_event_id=first.ids[0]) as second,
+                listening(hub, cookie, query=f"seen={first.ids[0]}") as page,
+            ):
                 await second.until(lambda: "retry: " in second.text)
                 await asyncio.sleep(QUIET_SECONDS)
-                assert second.ids == []
+                assert second.ids == page.ids == []
             bump(customer)
             async with listening(hub, cookie, last_event_id=first.ids[0]) as third:
                 await third.until(lambda: len(third.ids) == 1)

@@ -71,7 +71,7 @@ def init_app(app: Flask) -> None:
         contact_email=settings.contact_email or settings.support_email,
         Status=Status,
         asset=asset,
-        push_url=push_address.url(settings),
+        push_url=lambda: _push_url(settings),
         lifecycle_drawing=status_diagram.drawing,
         signed_in=LocalProxy(lambda: me() is not None),
         me=LocalProxy(me),
@@ -105,6 +105,12 @@ def my_balance_nanos() -> int:
         g.my_balance_nanos = ledger.balance_nanos(current_user.id)
     balance: int = g.my_balance_nanos
     return balance
+
+
+def _push_url(settings: Settings) -> str:
+    """Where this page listens to the push hub, with the versions that it shows; empty without a hub."""
+    user = me()
+    return "" if user is None else push_address.url(settings, seen=user.page_versions.as_text)
 
 
 def page_stamp(form: str) -> str:

@@ -34,6 +34,11 @@ class PageVersions:
     state_version: int
     catalogue_version: int
 
+    @property
+    def as_text(self) -> str:
+        """The versions alone, as the push hub compares them."""
+        return f"{self.state_version}.{self.catalogue_version}"
+
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
