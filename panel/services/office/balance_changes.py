@@ -79,7 +79,7 @@ def move(wanted: BalanceChange, *, actor: str, now: datetime) -> int:
             select(DepositRequest.reference).where(DepositRequest.id == wanted.top_up_id)
         ).one()
         number = deposits.confirm(reference, amount_nanos=wanted.amount_nanos, note=reason, now=now)
-        what = f"top-up {reference}"
+        what = f"deposit {reference}"
     else:
         number, what = _adjust(wanted, reason, now=now), wanted.kind.value
     detail = f"{money.plain(wanted.amount_nanos)}, line {number}: {reason}"

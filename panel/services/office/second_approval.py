@@ -175,8 +175,8 @@ def refuse_deposit(reference: str, *, reason: str, actor: str, now: datetime) ->
     if _waiting_for(deposit.id):
         raise ActionRefused("A proposal for this request waits for a second operator. Decide that one first.")
     deposits.refuse(reference, reason=reason, now=now)
-    subject, detail = f"customer {customer_id}", f"top-up {reference}: {reason}"
-    audit_log.write("top-ups refuse", actor=actor, subject=subject, detail=detail, now=now)
+    subject, detail = f"customer {customer_id}", f"deposit {reference}: {reason}"
+    audit_log.write("deposits refuse", actor=actor, subject=subject, detail=detail, now=now)
 
 
 def _held_open(proposal_id: int, *, operator_id: int | None, now: datetime) -> Proposal:
@@ -233,6 +233,6 @@ def effect_of(proposal: Proposal, *, operator_id: int, actor: str, now: datetime
 
 def _log(act_: str, proposal: Proposal, *, actor: str, detail: str, now: datetime) -> None:
     amount = f" of {money.plain(proposal.amount_nanos)}" if proposal.amount_nanos else ""
-    what = f"proposal {proposal.id}, {proposal.kind}{amount}: {detail}"
+    what = f"proposal {proposal.id}, {ProposalKind(proposal.kind).label}{amount}: {detail}"
     subject = f"customer {proposal.customer_id}"
-    audit_log.write(f"proposals {act_}", actor=actor, subject=subject, detail=what, now=now)
+    audit_log.write(f"approvals {act_}", actor=actor, subject=subject, detail=what, now=now)
