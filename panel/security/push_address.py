@@ -3,12 +3,15 @@
 from panel.settings import Settings
 
 PATH = "/push"
+LAST_PORT = 65_535
 # Parameter with the versions that a page shows. A browser that connects again sends a newer id of its own.
 SEEN = "seen"
 
 
 def port(settings: Settings) -> int:
-    return settings.hub_port or settings.port + 1
+    """The port after the site's, or the one before the last port that there is."""
+    after = settings.port + 1 if settings.port < LAST_PORT else LAST_PORT - 1
+    return settings.hub_port or after
 
 
 def origin(settings: Settings) -> str:

@@ -19,7 +19,9 @@ RULES = {
     "can be canceled from any status in which its money is held": (
         "test_each_pair_of_statuses_is_allowed_or_not_as_designed"
     ),
-    "time limits pause if our server's clock looks wrong": "test_clock_far_ahead_cancels_no_more_than_the_cap_and_then_asks",
+    "time limits pause if our server's clock looks wrong": (
+        "test_clock_far_ahead_cancels_no_more_than_the_cap_and_then_asks"
+    ),
     # Money.
     "is held for this order": "test_money_is_held_while_open_and_settled_at_the_end",
     "is held for it until the order ends": "test_money_is_held_while_open_and_settled_at_the_end",
