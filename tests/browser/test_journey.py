@@ -121,8 +121,10 @@ def confirm(office: Page, reference: str) -> None:
 
 
 def place(page: Page, act: Act, *, tool: str) -> None:
-    """From the list of tools to the placed order."""
-    act(main(page).locator(f'a[href^="/orders/new?tool={tool}"]'))
+    """From the list of tools, which may be long, to the placed order."""
+    write(page, "Search tools", tool, act)
+    act(main(page).get_by_role("button", name="Search", exact=True))
+    act(main(page).locator(f'a[href^="/orders/new?tool={tool}"]').first)
     write(page, "Link", LINK, act)
     write(page, "Quantity", "1,000", act)
     act(main(page).get_by_role("button", name="Check your order").last)
@@ -134,7 +136,7 @@ def test_funded_customer_needs_few_page_views_from_the_landing_to_a_placed_order
     tool, customer = a_tool(), a_customer("100")
     page = tabs.open().page
     views: list[str] = []
-    page.on("request", lambda each: views.append(each.url) if each.is_navigation_request() else None)
+    page.on("domcontentloaded", lambda shown: views.append(shown.url))
 
     page.goto("/")
     page.get_by_role("link", name="Log in").first.click()
@@ -144,4 +146,4 @@ def test_funded_customer_needs_few_page_views_from_the_landing_to_a_placed_order
     page.get_by_role("navigation").get_by_role("link", name="New order").click()
     place(page, by_mouse, tool=tool.slug)
 
-    assert len(views) <= MAX_PAGE_VIEWS, views
+    assert 5 < len(views) <= MAX_PAGE_VIEWS, views
