@@ -13,6 +13,7 @@ from panel.clock import utc_now
 from panel.db import db
 from panel.domain import money, resale
 from panel.domain.errors import ActionRefused, NotFound
+from panel.domain.provider_kind import ProviderKind
 from panel.jobs.provider_calls import connect_provider
 from panel.models import Provider
 from panel.providers.base import ProviderSilent
@@ -29,7 +30,7 @@ providers_group = AppGroup("providers", help="Who delivers.")
 
 @providers_group.command("add")
 @click.argument("name")
-@click.option("--kind", type=click.Choice(provider_registry.KINDS), required=True)
+@click.option("--kind", type=click.Choice(list(ProviderKind)), required=True)
 @click.option("--url", default="", help="Address of its API, for the kind panel_api.")
 @click.option("--key-stdin", is_flag=True, help="Read its key from standard input, for the kind panel_api.")
 def add_provider(name: str, kind: str, url: str, key_stdin: bool) -> None:

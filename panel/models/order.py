@@ -1,6 +1,7 @@
 """Orders, their events, and order counts per status."""
 
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -124,6 +125,15 @@ class Order(Base):
 
 # A literal, as in the partial index: with a bound parameter SQLite would not use it.
 IS_NOT_COMPLETED = Order.status != literal_column("'completed'")
+
+
+class EventKind(StrEnum):
+    """Order event's kind: placed, status changed, count changed, or a note that changes neither."""
+
+    PLACED = "placed"
+    MOVED = "moved"
+    COUNTED = "counted"
+    NOTED = "noted"
 
 
 class OrderEvent(Base):

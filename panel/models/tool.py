@@ -6,13 +6,15 @@ from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import APPEND_ONLY, Base
+from panel.domain.provider_kind import ProviderKind
+from panel.models.ledger import kind_label
 
 
 class Provider(Base):
     """A provider: an upstream panel, manual work by operators, or the simulator."""
 
     __tablename__ = "providers"
-    __table_args__ = (CheckConstraint("kind IN ('panel_api', 'manual', 'simulated')", name="kind"),)
+    __table_args__ = (CheckConstraint(f"kind IN ({kind_label(ProviderKind)})", name="kind"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 
 from panel.db import db, execute_write, table_of, upsert
+from panel.domain.review_kind import ReviewKind
 from panel.models import Review
 
 MAX_REPORTS = 20
@@ -13,7 +14,7 @@ NO_MORE = f"These are {MAX_REPORTS} for this order; further ones are not listed.
 
 
 def open_review(
-    kind: str,
+    kind: ReviewKind,
     *,
     order_id: int | None = None,
     provider_id: int | None = None,
@@ -38,7 +39,7 @@ def open_review(
 
 
 def open_report(
-    kind: str,
+    kind: ReviewKind,
     *,
     order_id: int,
     provider_id: int | None = None,
@@ -59,7 +60,7 @@ def open_report(
 
 
 def close(
-    kind: str,
+    kind: ReviewKind,
     *,
     order_id: int | None = None,
     provider_id: int | None = None,

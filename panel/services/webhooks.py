@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import current_app
 from sqlalchemy import ColumnElement, Row, and_, bindparam, func, insert, select
 
+from panel import app_context
 from panel.db import db, table_of
 from panel.domain import money
 from panel.domain.refill import RefillState
@@ -136,7 +136,7 @@ def queue_low_balance_events(spent_nanos: Mapping[int, int], *, now: datetime) -
             BALANCE_LOW,
             user_id,
             tuple(receiver_ids),
-            {"balance": money.plain(balance), "below": money.plain(bound), "currency": _currency()},
+            {"balance": money.plain(balance), "below": money.plain(bound), "currency": app_context.settings().currency},
         )
         for (user_id, bound, balance), receiver_ids in crossed.items()
     ]
@@ -169,14 +169,10 @@ def _order(row: Row[*tuple[Any, ...]]) -> dict[str, Any]:
         "remains": str(row.remains),
         "start_count": str(row.start_count or 0),
         "charge": money.plain(row.charge_nanos - row.returned_nanos),
-        "currency": _currency(),
+        "currency": app_context.settings().currency,
     }
     named = named_by_reseller(row.request_id)
     return data if named is None else {**data, "request_id": named}
-
-
-def _currency() -> str:
-    return str(current_app.config["PANEL"].currency)
 
 
 def _make(events: Sequence[_Event], *, now: datetime) -> None:

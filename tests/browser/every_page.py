@@ -17,6 +17,7 @@ from panel.domain import money
 from panel.domain.component_states import State
 from panel.domain.incidents import Phase
 from panel.domain.notification_kinds import Notice
+from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
 from panel.models import LinkPurpose, ProposalKind
 from panel.services import reviews
@@ -56,7 +57,7 @@ def fill(app: Flask) -> Filled:
     orders = {status: an_order(customer=customer, tool=tool, status=status) for status in Status}
     with transaction():
         now = utc_now()
-        reviews.open_review("partial_full", order_id=orders[Status.PARTIAL].id, text="Look at this.", now=utc_now())
+        reviews.open_review(ReviewKind.REPORT, order_id=orders[Status.PARTIAL].id, text="Look at this.", now=utc_now())
         reference = deposits.request_deposit(customer.id, amount_nanos=money.parse_nanos("25"), now=now).reference
         said = UpdateText(
             Phase.INVESTIGATING, "Orders start late.", {"ordering": State.DEGRADED}, impact="Late starts."

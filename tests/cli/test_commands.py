@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from panel.db import db, transaction
 from panel.domain.money import NANO_DIGITS
+from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
 from panel.models import Order, Review, Transfer, User
 from panel.services import reviews
@@ -108,12 +109,12 @@ def test_export_is_one_object_a_line(app: Flask) -> None:
 def test_reviews_are_listed_while_they_are_open(app: Flask) -> None:
     order = an_order()
     with transaction():
-        reviews.open_review("bad_report", order_id=order.id, text="It said -5.", now=NOON)
+        reviews.open_review(ReviewKind.REPORT, order_id=order.id, text="It said -5.", now=NOON)
     review = db.session.scalars(select(Review)).one()
 
     listed = flask(app, "reviews", "list")
 
-    assert listed.stdout == f"{review.id}\tbad_report\t{order.id}\tIt said -5.\n"
+    assert listed.stdout == f"{review.id}\treport\t{order.id}\tIt said -5.\n"
 
 
 def test_each_sweep_runs_once_in_the_foreground(app: Flask) -> None:

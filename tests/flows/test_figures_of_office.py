@@ -12,6 +12,7 @@ from sqlalchemy import select
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain import money as words
+from panel.domain.review_kind import ReviewKind
 from panel.models import Attempt, AttemptState, Order, ProposalKind, Transfer
 from panel.services import reviews
 from panel.services.money import deposits
@@ -201,7 +202,7 @@ def test_review_says_what_goes_back_if_nobody_can_tell(office: FlaskClient, worl
         provider_id = db.session.get_one(Order, order_id).provider_id
         call = {"order_id": order_id, "provider_id": provider_id, "kind": "add", "at": NOON, "lease_until": NOON}
         db.session.add(Attempt(**call, state=AttemptState.UNKNOWN))
-        reviews.open_review("unconfirmed", order_id=order_id, text="Is it there?", now=NOON)
+        reviews.open_review(ReviewKind.UNCONFIRMED, order_id=order_id, text="Is it there?", now=NOON)
 
     listed = office.get("/office/reviews").text
     number = re.search(r'<tr id="review-(\d+)"', listed)

@@ -107,9 +107,13 @@ MUTANTS = (
         ("DepositRequest.id > (after or 0)", "DepositRequest.id >= (after or 0)"),
     ),
     *in_file(
+        "panel/services/tickets/ticket_rows.py",
+        f"{PAGES} tests/services/tickets/test_customer_list.py",
+        ("statement.offset((number - 1) * size)", "statement.offset((number - 1) * (size + 1))"),
+    ),
+    *in_file(
         "panel/services/tickets/queue.py",
         f"{PAGES} tests/services/tickets/test_customer_list.py",
-        (".offset((number - 1) * ROWS_PER_PAGE)", ".offset((number - 1) * (ROWS_PER_PAGE + 1))"),
         ("Ticket.waits_since, Ticket.id)", "Ticket.waits_since, Ticket.id.desc())"),
     ),
     *in_file(

@@ -9,16 +9,11 @@ from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import PanelError
+from panel.domain.provider_kind import ProviderKind
 from panel.services.office import providers_view
 from panel.services.providers import registry as provider_registry
 
 bp: Blueprint = office_blueprint("providers")
-
-KINDS = (
-    ("panel_api", "Another panel, over its API"),
-    ("manual", "Operators, by hand"),
-    ("simulated", "The simulator"),
-)
 
 
 @bp.get("/providers")
@@ -123,7 +118,7 @@ def _page(provider_id: int, error: PanelError | None = None) -> str:
 def _new_page(error: PanelError | None = None) -> str:
     return render_template(
         "office/providers/new.html",
-        kinds=KINDS,
+        kinds=[(kind.value, kind.label) for kind in ProviderKind],
         typed={name: request.form.get(name, "") for name in ("name", "kind", "url")},
         errors=by_field(error),
     )

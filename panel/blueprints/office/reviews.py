@@ -11,6 +11,7 @@ from panel.blueprints.shared.forms import whole_number
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import BadInput, ExpiredForm, PanelError
+from panel.domain.review_kind import ReviewKind
 from panel.services import audit_log
 from panel.services.office import review_list, review_resolution
 from panel.services.office.review_list import Cursor, ReviewRow, Stake
@@ -23,7 +24,7 @@ LIST = "/office/reviews"
 
 @bp.get("/reviews")
 def index() -> ResponseReturnValue:
-    kind = request.args.get("kind", "")
+    kind = _kind()
     hours = layout.limits().unconfirmed_hours
     page = review_list.open_page(kind=kind, after=_cursor(), unconfirmed_hours=hours, now=utc_now())
     return render_template(
@@ -31,7 +32,6 @@ def index() -> ResponseReturnValue:
         page=page,
         kind=kind,
         kinds=review_list.counts(),
-        label=review_list.label(kind) if kind else "",
         here=request.full_path.removesuffix("?"),
         is_first=not request.args.get("after"),
     )
@@ -73,6 +73,12 @@ def form_again(error: ExpiredForm) -> ResponseReturnValue:
     return _page((request.view_args or {})["review_id"], refusal=error.message), error.http_status
 
 
+def _kind() -> ReviewKind | None:
+    """Kind of reviews to list from the query string; None, all of them, for a word that is none."""
+    asked = request.args.get("kind", "")
+    return ReviewKind(asked) if asked in list(ReviewKind) else None
+
+
 def _decision() -> Decision:
     try:
         return Decision(request.form.get("decision", ""))
@@ -83,7 +89,7 @@ def _decision() -> Decision:
 def _returns(line: ReviewRow, resolution: Resolution) -> Stake | None:
     """The refund's effect on the balance, if the decision cancels an unconfirmed order with held money."""
     order_id = line.review.order_id
-    is_order = line.review.kind == "unconfirmed" and order_id is not None and line.review.resolved_at is None
+    is_order = line.review.kind == ReviewKind.UNCONFIRMED and order_id is not None and line.review.resolved_at is None
     if not is_order or order_id is None or resolution.decision is not Decision.RETURN:
         return None
     stake = review_list.stake(order_id)
@@ -123,7 +129,7 @@ def _page(review_id: int, *, refusal: str = "", errors: dict[str, str] | None = 
         stake=review_list.stake(order_id) if order_id is not None else None,
         waiting=review_resolution.open_request(line.review),
         asks_about_a_call=review_resolution.is_unconfirmed(line.review),
-        is_refill=line.review.kind == "unconfirmed_refill",
+        is_refill=line.review.kind == ReviewKind.UNCONFIRMED_REFILL,
         refusal=refusal,
         errors=errors or {},
         typed={name: request.form.get(name, "") for name in ("decision", "sent_as", "reason")},

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from panel.domain import links
+from panel.domain.provider_kind import ProviderKind
 from panel.domain.status import Status
 from panel.models import User
 from panel.services.accounts import users
@@ -69,7 +70,7 @@ def _order(
     draw: random.Random, buyer: Buyer, offer: ToolOffer, number: int, placed_at: datetime, *, now: datetime
 ) -> PastOrder:
     quantity = draw.choice([each for each in QUANTITIES if _is_usual(offer, each)] or [offer.minimum])
-    by_hand = offer.provider_kind == "manual"
+    by_hand = offer.provider_kind == ProviderKind.MANUAL
     handed_over = None if by_hand else placed_at + timedelta(seconds=draw.uniform(1, 4))
     steps = _steps(draw, offer, quantity, placed_at, handed_over)
     refill = None

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from panel.domain.money import NANOS_PER_UNIT
+from panel.domain.provider_kind import ProviderKind
 from panel.domain.provider_report import Report
 from panel.domain.status import Status
 from panel.models import User
@@ -26,7 +27,7 @@ UNCONFIRMED_HOURS, STOPPING_HOURS = 5, 3
 
 def fill_late(customer: User, offers: list[ToolOffer], *, now: datetime) -> None:
     """Two orders for operators that should have begun or ended long ago."""
-    by_hand = next(offer for offer in offers if offer.provider_kind == "manual")
+    by_hand = next(offer for offer in offers if offer.provider_kind == ProviderKind.MANUAL)
     stuck, late = (
         _place(customer, by_hand, hours=LATE_HOURS[0], now=now),
         _place(customer, by_hand, hours=LATE_HOURS[1], now=now),
@@ -40,7 +41,7 @@ def fill_late(customer: User, offers: list[ToolOffer], *, now: datetime) -> None
 
 def fill_recent(customer: User, offers: list[ToolOffer], *, now: datetime) -> None:
     """An unconfirmed order, one with a cancellation request, and an unconfirmed deposit."""
-    by_hand = next(offer for offer in offers if offer.provider_kind == "manual")
+    by_hand = next(offer for offer in offers if offer.provider_kind == ProviderKind.MANUAL)
     simulated = next(offer for offer in offers if offer.provider_service == "usual" and offer is not by_hand)
     unconfirmed = _place(customer, simulated, hours=UNCONFIRMED_HOURS, now=now)
     _lose_the_answer(unconfirmed, simulated, at=now - timedelta(hours=UNCONFIRMED_HOURS))

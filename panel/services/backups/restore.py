@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Table, func, insert, select, text, update
 
 from panel.db import db
 from panel.domain.errors import ActionRefused
+from panel.domain.provider_kind import ProviderKind
 from panel.domain.refill import RefillState
 from panel.domain.status import Status
 from panel.models import Attempt, AttemptKind, AttemptState, Catalogue, Order, Provider, Refill, User
@@ -135,7 +136,7 @@ def _not_handed_over() -> Any:
         .where(
             Order.status == Status.PENDING,
             Order.provider_order_id.is_(None),
-            Provider.kind != "manual",
+            Provider.kind != ProviderKind.MANUAL,
             ~has_open.exists(),
         )
         .order_by(Order.id)
@@ -153,7 +154,7 @@ def _refills_not_asked_for() -> Any:
         .where(
             Refill.state == RefillState.REQUESTED,
             Refill.provider_refill_id.is_(None),
-            Provider.kind != "manual",
+            Provider.kind != ProviderKind.MANUAL,
             ~has_open.exists(),
         )
         .order_by(Refill.order_id)

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from panel.db import db
 from panel.domain import links
+from panel.domain.review_kind import ReviewKind
 from panel.models import Terms, Tool
 from panel.services import reviews
 
@@ -26,4 +27,4 @@ def unusable() -> list[tuple[str, str]]:
 def review_unusable(found: list[tuple[str, str]], *, now: datetime) -> int:
     """Open a review for each, once. Returns the number of new reviews."""
     texts = [f"Nobody can order {slug}: its link pattern {fault}." for slug, fault in found]
-    return sum(reviews.open_review("link_pattern", text=text, now=now) for text in texts)
+    return sum(reviews.open_review(ReviewKind.LINK_PATTERN, text=text, now=now) for text in texts)

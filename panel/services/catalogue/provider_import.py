@@ -16,6 +16,7 @@ from sqlalchemy import bindparam, insert, select, update
 from panel.db import db, lock_rows, table_of
 from panel.domain import money, resale
 from panel.domain.errors import ActionRefused
+from panel.domain.review_kind import ReviewKind
 from panel.models import Catalogue, Provider, Terms, Tool
 from panel.services import reviews
 from panel.services.catalogue import provider_markup, provider_rows
@@ -217,13 +218,15 @@ def _alert(tool: Any, row: ProviderRow, *, now: datetime) -> None:
             f"and is now {row.name} in {row.category}. It may be another service: check it, and hide the tool if it is."
         )
         raw = f"service={row.service}"
-        reviews.open_review("service_changed", provider_id=tool.provider_id, text=text, raw=raw, now=now)
+        reviews.open_review(ReviewKind.SERVICE_CHANGED, provider_id=tool.provider_id, text=text, raw=raw, now=now)
     was = tool.provider_rate_micros
     if abs(row.rate_micros - was) * MOVED_PARTS <= was:
         return
     old, new = money.plain_price(was), money.plain_price(row.rate_micros)
     text = f"The provider's rate of {tool.slug} went from {old} to {new} on {now:%Y-%m-%d %H:%M} UTC."
-    reviews.open_review("price_moved", provider_id=tool.provider_id, text=text, raw=f"service={row.service}", now=now)
+    reviews.open_review(
+        ReviewKind.PRICE_MOVED, provider_id=tool.provider_id, text=text, raw=f"service={row.service}", now=now
+    )
 
 
 def _hide(gone: _Known, *, did: Import, changes: list[dict[str, Any]]) -> None:

@@ -2,12 +2,9 @@
 
 from typing import Protocol
 
-from flask import current_app
-
+from panel import app_context
+from panel.domain.provider_kind import ProviderKind
 from panel.services import test_orders
-from panel.settings import Settings
-
-KIND = "simulated"
 
 
 class Delivered(Protocol):
@@ -24,5 +21,5 @@ def is_sold(tool: Delivered) -> bool:
     """Whether customers may order this tool, given its provider; never one of the panel's own test provider."""
     if tool.provider_name == test_orders.PROVIDER_NAME:
         return False
-    settings: Settings = current_app.config["PANEL"]
-    return tool.provider_kind != KIND or settings.env != "production" or settings.simulated_orders
+    settings = app_context.settings()
+    return tool.provider_kind != ProviderKind.SIMULATED or settings.env != "production" or settings.simulated_orders

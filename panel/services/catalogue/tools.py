@@ -12,6 +12,7 @@ from sqlalchemy import Select, bindparam, func, select, update
 
 from panel.db import db, lock_rows, table_of
 from panel.domain import links, pricing
+from panel.domain.provider_kind import ProviderKind
 from panel.domain.status import FIRST, Status
 from panel.models import Catalogue, Provider, Terms, Tool
 from panel.services import test_orders
@@ -23,7 +24,7 @@ from panel.settings import ROOT
 ALL_BY_HAND = "cancel category link maximum minimum name price_per_thousand refill_days summary"
 TERMS_WORDS = frozenset({"name", "category", "unit"})  # a new name makes a new version of the terms
 DEMO_FILE = ROOT / "content" / "tools" / "catalogue.yaml"
-DEMO_PROVIDERS = {"simulator": "simulated", "by-hand": "manual"}
+DEMO_PROVIDERS = {"simulator": ProviderKind.SIMULATED, "by-hand": ProviderKind.MANUAL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class ToolOffer:
     @property
     def is_simulated(self) -> bool:
         """Whether its orders are only simulated."""
-        return self.provider_kind == simulated_tools.KIND
+        return self.provider_kind == ProviderKind.SIMULATED
 
     @property
     def minimum_charge_nanos(self) -> int:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import current_app
 from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import ColumnElement, Row, bindparam, case, func, null, select, update
 
+from panel import app_context
 from panel.db import db, execute_write, lock_rows, table_of
 from panel.domain import notification_kinds as kinds_of_notices
 from panel.domain.notification_kinds import Notice
@@ -134,4 +134,4 @@ def read_unsubscribe(token: str) -> tuple[int, frozenset[Notice]] | None:
 
 
 def _signer() -> URLSafeSerializer:
-    return URLSafeSerializer(current_app.secret_key or "", salt=_SALT)
+    return URLSafeSerializer(app_context.secret_key(), salt=_SALT)

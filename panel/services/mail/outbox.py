@@ -7,14 +7,13 @@ and recording it, always with the same text and Message-ID.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from flask import current_app
 from sqlalchemy import delete, func, select
 
+from panel import app_context
 from panel.db import db, execute_write, lock_rows, table_of, upsert
 from panel.domain import plain_text
 from panel.models import Mail
 from panel.security import encryption
-from panel.settings import Settings
 
 MAILS = table_of(Mail)
 
@@ -77,7 +76,7 @@ def queue(
         "user_id": user_id,
         "email": to,
         "subject": plain_text.one_line(subject, most=MAX_SUBJECT_LENGTH),
-        "text": encryption.seal(text, settings=_settings()) if is_secret else text,
+        "text": encryption.seal(text, settings=app_context.settings()) if is_secret else text,
         "is_sealed": is_secret,
         "unsubscribe": unsubscribe,
         "queued_at": now,
@@ -88,10 +87,6 @@ def queue(
     }
     unless_known = upsert(MAILS).values(row).on_conflict_do_nothing(index_elements=[MAILS.c.key])
     return db.session.scalar(unless_known.returning(MAILS.c.id)) is not None
-
-
-def _settings() -> Settings:
-    return current_app.config["PANEL"]  # type: ignore[no-any-return]
 
 
 def is_any_due(*, now: datetime) -> bool:

@@ -6,11 +6,10 @@ Every inserted value is reduced to one plain line, so that user input can't add 
 from dataclasses import dataclass
 from typing import Any
 
-from flask import current_app
 from jinja2 import Environment
 
+from panel import app_context
 from panel.domain import plain_text
-from panel.settings import Settings
 
 EXTENSION = "panel.letters"
 MAX_VALUE_LENGTH = 500
@@ -36,14 +35,14 @@ def write(name: str, **facts: Any) -> Text:
 
 def _environment() -> Environment:
     """The site's Jinja environment for plain text."""
-    found: Environment | None = current_app.extensions.get(EXTENSION)
-    if found is None:
-        found = current_app.jinja_env.overlay(autoescape=False, finalize=_on_one_line, keep_trailing_newline=True)
-        settings: Settings = current_app.config["PANEL"]
-        ours = {"site_url": settings.public_url}
-        found.globals = {**current_app.jinja_env.globals, **ours}
-        current_app.extensions[EXTENSION] = found
-    return found
+    return app_context.once_per_app(EXTENSION, _make_environment)
+
+
+def _make_environment() -> Environment:
+    site = app_context.jinja_env()
+    plain = site.overlay(autoescape=False, finalize=_on_one_line, keep_trailing_newline=True)
+    plain.globals = {**site.globals, "site_url": app_context.settings().public_url}
+    return plain
 
 
 def _on_one_line(value: Any) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Subquery, Table, case, func, or_, select
 from panel.db import begin_snapshot, db, table_of
 from panel.domain.settlement import settle
 from panel.domain.status import Status
-from panel.models import Account, AccountKind, Order, OrderCount, OrderEvent, Refill, Transfer, TransferKind
+from panel.models import Account, AccountKind, EventKind, Order, OrderCount, OrderEvent, Refill, Transfer, TransferKind
 from panel.services import test_orders
 from panel.services.money import audit_transfers, chain_verification
 from panel.services.money.chain_verification import ChainReport, Mark
@@ -184,17 +184,17 @@ def _events() -> Iterator[str]:
     settled_before = line.c.kept_nanos_before + line.c.returned_nanos_before > 0
     broken = select(line.c.id, line.c.order_id).where(
         or_(
-            (line.c.kind == "placed") != first,
+            (line.c.kind == EventKind.PLACED) != first,
             line.c.old_status != line.c.status_before,
-            (line.c.kind == "moved") & (line.c.old_status == line.c.status),
-            (line.c.kind == "noted") & or_(*(_differs(line, name) for name in _STATE)),
-            (line.c.kind != "noted") & (line.c.version != func.coalesce(line.c.version_before, 0) + 1),
+            (line.c.kind == EventKind.MOVED) & (line.c.old_status == line.c.status),
+            (line.c.kind == EventKind.NOTED) & or_(*(_differs(line, name) for name in _STATE)),
+            (line.c.kind != EventKind.NOTED) & (line.c.version != func.coalesce(line.c.version_before, 0) + 1),
             settled_before & or_(_differs(line, "kept_nanos"), _differs(line, "returned_nanos")),
         )
     )
     for event_id, order_id in db.session.execute(broken):
         yield f"Event {event_id} of order {order_id} does not follow from the one before it."
-    moves = select(EVENTS.c.old_status, EVENTS.c.status).where(EVENTS.c.kind == "moved").distinct()
+    moves = select(EVENTS.c.old_status, EVENTS.c.status).where(EVENTS.c.kind == EventKind.MOVED).distinct()
     for old, new in db.session.execute(moves):
         if not Status(old).may_become(Status(new)):
             yield f"Some order went from {old} to {new}, which the table of statuses does not allow."

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import current_app
 from sqlalchemy import ColumnElement, CompoundSelect, Row, bindparam, func, insert, select, union_all, update
 
+from panel import app_context
 from panel.db import chain_heads, db, lock_rows, table_of
 from panel.db.compiled_statements import CompiledStatement, in_list
 from panel.domain import chain
@@ -198,11 +198,9 @@ _HOUSE = CompiledStatement(lambda: select(ACCOUNTS.c.kind, ACCOUNTS.c.id).where(
 
 def _house() -> dict[AccountKind, int]:
     """Ids of the four house accounts. The first migration creates them, so they are looked up once."""
-    kept: dict[AccountKind, int] | None = current_app.extensions.get("panel.house_accounts")
-    if kept is None:
-        kept = {AccountKind(row[0]): row[1] for row in _HOUSE.fetch({})}
-        current_app.extensions["panel.house_accounts"] = kept
-    return kept
+    return app_context.once_per_app(
+        "panel.house_accounts", lambda: {AccountKind(row[0]): row[1] for row in _HOUSE.fetch({})}
+    )
 
 
 def deposit(user_id: int, *, amount_nanos: int, reason: str, note: str, now: datetime) -> int:

@@ -9,6 +9,7 @@ from sqlalchemy import delete, select
 from panel.db import db, execute_write, table_of, upsert
 from panel.domain import formatting
 from panel.domain.errors import ActionRefused
+from panel.domain.provider_kind import ProviderKind
 from panel.models import OrderAssignment, Provider, User
 from panel.services import audit_log
 from panel.services.orders import transitions
@@ -88,4 +89,4 @@ def end(order_id: int) -> bool:
 
 def is_by_hand(provider_id: int) -> bool:
     """Whether people deliver for this provider."""
-    return db.session.scalar(select(Provider.kind).where(Provider.id == provider_id)) == "manual"
+    return db.session.scalar(select(Provider.kind).where(Provider.id == provider_id)) == ProviderKind.MANUAL

@@ -32,7 +32,7 @@ from panel.services.money import ledger, statements
 from panel.services.money.statements import StatementLine
 from panel.services.orders import history as order_history
 from panel.services.tickets import customer_list
-from panel.services.tickets.customer_list import OwnTicketRow as Ticket
+from panel.services.tickets.ticket_rows import TicketRow as Ticket
 
 PAGE_SIZE = 40
 SHOWN = 10

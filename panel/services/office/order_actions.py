@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from panel.db import db
 from panel.domain.errors import ActionRefused, IllegalTransition
+from panel.domain.review_kind import ReviewKind
 from panel.domain.settlement import Settlement
 from panel.domain.status import Status
 from panel.models import Order
@@ -147,7 +148,7 @@ def do(order_id: int, deed: Deed, *, version: int, now: datetime) -> None:
         case _:
             text = f"{deed.actor}: {reason}"
             reviews.open_review(
-                "by_operator", order_id=order_id, text=text, raw=f"order as of version {version}", now=now
+                ReviewKind.BY_OPERATOR, order_id=order_id, text=text, raw=f"order as of version {version}", now=now
             )
             done = "review opened"
     act = f"orders {deed.act}"

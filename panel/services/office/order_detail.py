@@ -8,6 +8,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import aliased
 
 from panel.db import db
+from panel.domain.provider_kind import ProviderKind
 from panel.domain.refill import RefillState
 from panel.domain.status import Status
 from panel.models import (
@@ -68,7 +69,7 @@ class OrderDetail:
 
     @property
     def is_by_hand(self) -> bool:
-        return self.provider.kind == "manual"
+        return self.provider.kind == ProviderKind.MANUAL
 
     @property
     def open_refill(self) -> Refill | None:

@@ -9,6 +9,7 @@ from sqlalchemy import Select, func, select
 from panel.db import db, lock_rows
 from panel.domain import resale
 from panel.domain.errors import ActionRefused, BadInput, NotFound, StaleForm
+from panel.domain.provider_kind import ProviderKind
 from panel.domain.status import Status
 from panel.models import Attempt, Order, Provider, Tool
 from panel.services import audit_log
@@ -40,7 +41,7 @@ class ProviderHealth:
 
     @property
     def is_upstream(self) -> bool:
-        return self.row.kind == "panel_api"
+        return self.row.kind == ProviderKind.PANEL_API
 
     @property
     def waits_until(self) -> datetime | None:
@@ -94,7 +95,7 @@ class ProviderHealth:
             return f"{self.row.failures} {'call' if self.row.failures == 1 else 'calls'} in a row failed"
         if self.waits_until is not None:
             return "Waits: it asked us to slow down"
-        if self.row.kind == "manual":
+        if self.row.kind == ProviderKind.MANUAL:
             return "By hand: its orders wait for operators"
         if self.answered_at is not None:
             return "Answers"
@@ -188,7 +189,7 @@ def set_public_name(provider_id: int, name: str, *, actor: str, now: datetime) -
 def replace_key(provider_id: int, *, sealed_key: str, mark: str, actor: str, now: datetime) -> None:
     """Use another key from now on. Raises NotFound, Refused for a kind without one, StaleForm for an old form."""
     provider = _held(provider_id)
-    if provider.kind != "panel_api":
+    if provider.kind != ProviderKind.PANEL_API:
         raise ActionRefused(f"A provider of the kind {provider.kind} has no key.")
     if provider_registry.key_mark(provider) != mark:
         raise StaleForm("The key was replaced since you opened this page. Nothing was changed now.")
@@ -207,7 +208,7 @@ def add(name: str, *, kind: str, url: str, sealed_key: str, actor: str, now: dat
 def ask_balance(provider_id: int, *, actor: str, now: datetime) -> None:
     """Schedule a balance check at the provider now. Raises NotFound or Refused."""
     provider = _held(provider_id)
-    if provider.kind != "panel_api":
+    if provider.kind != ProviderKind.PANEL_API:
         raise ActionRefused(f"A provider of the kind {provider.kind} has no balance.")
     provider.balance_due_at = now
     db.session.flush()
@@ -216,7 +217,7 @@ def ask_balance(provider_id: int, *, actor: str, now: datetime) -> None:
 
 def balances_due(*, now: datetime) -> list[int]:
     """The upstream panels whose balance is to be asked for now."""
-    due = select(Provider.id).where(Provider.kind == "panel_api", Provider.balance_due_at <= now)
+    due = select(Provider.id).where(Provider.kind == ProviderKind.PANEL_API, Provider.balance_due_at <= now)
     return list(db.session.scalars(due.order_by(Provider.balance_due_at)))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Subquery, and_, case, func, literal, or_, select
 
 from panel.db import UtcDateTime, db, table_of
+from panel.domain.provider_kind import ProviderKind
 from panel.domain.status import Status
 from panel.domain.ticket import TicketState
 from panel.models import (
@@ -24,6 +25,7 @@ from panel.models import (
     Cancellation,
     CancellationState,
     DepositRequest,
+    EventKind,
     Order,
     OrderEvent,
     Proposal,
@@ -241,7 +243,7 @@ def stalled_orders(limits: LatenessLimits, *, now: datetime) -> Subquery[Any]:
     """Open orders whose status and count have not moved for long: id, placed_at and news_at."""
     news_at = (
         select(EVENTS.c.at)
-        .where(EVENTS.c.order_id == ORDERS.c.id, EVENTS.c.kind != "noted")
+        .where(EVENTS.c.order_id == ORDERS.c.id, EVENTS.c.kind != EventKind.NOTED)
         .order_by(EVENTS.c.id.desc())
         .limit(1)
         .scalar_subquery()
@@ -255,7 +257,7 @@ def stalled_orders(limits: LatenessLimits, *, now: datetime) -> Subquery[Any]:
 
 def manual_orders() -> Subquery[Any]:
     """Open orders that operators fulfill: id and placed_at."""
-    manual = select(Provider.id).where(Provider.kind == "manual")
+    manual = select(Provider.id).where(Provider.kind == ProviderKind.MANUAL)
     open_ones = _open([status for status in Status if status.is_open])
     found: Subquery[Any] = open_ones.where(ORDERS.c.provider_id.in_(manual)).subquery()
     return found

@@ -7,36 +7,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, case, func, or_, select
 
 from panel.db import db
+from panel.domain.review_kind import ReviewKind
 from panel.models import Attempt, AttemptState, Order, Provider, Review, User
 from panel.services.office.review_resolution import ASKS_ABOUT
 
 PAGE_SIZE = 40
 
-# What a review of each kind is called. A kind that is not here shows its own name.
-KINDS = {
-    "unconfirmed": "Unconfirmed send",
-    "unconfirmed_refill": "Unconfirmed refill",
-    "cancel_by_hand": "Cancellation by hand",
-    "refill_by_hand": "Refill by hand",
-    "refill_slow": "Slow refill",
-    "report": "Report that does not fit",
-    "refill_report": "Refill report that does not fit",
-    "late_answer": "Late answer",
-    "provider_silent": "Silent provider",
-    "provider_paused": "Paused provider",
-    "provider_unclear": "Provider without clear answers",
-    "time_rules": "Time rules on hold",
-    "service_changed": "Service that may be another one",
-    "price_moved": "Price that moved at a provider",
-    "link_pattern": "Link pattern that can’t be used",
-    "by_operator": "Opened by an operator",
-}
 # Time settles these by itself; the rest waits for a person.
 _rank: ColumnElement[int] = case((Review.kind.in_(list(ASKS_ABOUT)), 0), else_=1)
-
-
-def label(kind: str) -> str:
-    return KINDS.get(kind, kind.replace("_", " ").capitalize())
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +28,7 @@ class ReviewRow:
 
     @property
     def label(self) -> str:
-        return label(self.review.kind)
+        return ReviewKind(self.review.kind).label
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +50,12 @@ class ReviewPage:
     next_after: Cursor | None
 
 
-def open_page(*, kind: str = "", after: Cursor | None = None, unconfirmed_hours: float, now: datetime) -> ReviewPage:
+def open_page(
+    *, kind: ReviewKind | None = None, after: Cursor | None = None, unconfirmed_hours: float, now: datetime
+) -> ReviewPage:
     """One page of the open reviews, of one kind or of all."""
     found = select(Review, _rank).where(Review.resolved_at.is_(None))
-    if kind:
+    if kind is not None:
         found = found.where(Review.kind == kind)
     if after is not None:
         behind = and_(_rank == after.rank, Review.id > after.review_id)
@@ -92,12 +72,11 @@ def find(review_id: int, *, unconfirmed_hours: float, now: datetime) -> ReviewRo
     return None if review is None else _lines([review], unconfirmed_hours=unconfirmed_hours, now=now)[0]
 
 
-def counts() -> list[tuple[str, str, int]]:
-    """Kind, label and number of the open reviews, by kind, in the order of the kinds."""
+def counts() -> list[tuple[ReviewKind, int]]:
+    """Kinds of the open reviews, in their order, each with its number."""
     open_ones = select(Review.kind, func.count()).where(Review.resolved_at.is_(None)).group_by(Review.kind)
     found = {row[0]: row[1] for row in db.session.execute(open_ones)}
-    known = [kind for kind in KINDS if kind in found]
-    return [(kind, label(kind), found[kind]) for kind in [*known, *sorted(found.keys() - KINDS.keys())]]
+    return [(kind, found[kind]) for kind in ReviewKind if kind in found]
 
 
 def _lines(reviews: Sequence[Review], *, unconfirmed_hours: float, now: datetime) -> tuple[ReviewRow, ...]:

@@ -13,17 +13,19 @@ from sqlalchemy import select, update
 
 from panel.db import db, lock_rows
 from panel.domain.errors import ActionRefused, BadInput, NotFound
+from panel.domain.provider_kind import ProviderKind
 from panel.domain.provider_report import read_count
+from panel.domain.review_kind import ReviewKind
 from panel.models import Attempt, AttemptKind, AttemptState, Cancellation, CancellationState, Provider, Review
 from panel.services import audit_log
-from panel.services.orders import cancellations_on_end, dispatch, refills, transitions
+from panel.services.orders import dispatch, refills, transitions
 from panel.services.orders.transitions import Note, OrderRow
 
 RETURNED = "An operator returned the amount: the provider did not confirm this order."
 REFUSED = "The provider did not confirm the refill. You may ask for it again."
 
 # Kinds of reviews that ask for the outcome of a call, with the kind of call. Others can only be marked as done.
-ASKS_ABOUT = {"unconfirmed": AttemptKind.ADD, "unconfirmed_refill": AttemptKind.REFILL}
+ASKS_ABOUT = {ReviewKind.UNCONFIRMED: AttemptKind.ADD, ReviewKind.UNCONFIRMED_REFILL: AttemptKind.REFILL}
 
 
 class Decision(StrEnum):
@@ -73,7 +75,7 @@ def resolve(review_id: int, resolution: Resolution, *, now: datetime) -> None:
         raise ActionRefused(
             f"{waiting.label} still waits for its answer, which closes this review. Nothing was changed."
         )
-    kind = ASKS_ABOUT.get(review.kind)
+    kind = ASKS_ABOUT.get(ReviewKind(review.kind))
     if kind is None or review.order_id is None:
         if resolution.decision is not Decision.DONE:
             raise ActionRefused("This review asks nothing about an attempt: it can only be marked as done.")
@@ -90,10 +92,10 @@ def open_request(review: Review) -> Waiting | None:
     """The customer's request that this review is about, while it has no answer."""
     if review.order_id is None or review.resolved_at is not None:
         return None
-    if review.kind == refills.BY_HAND:
+    if review.kind == ReviewKind.REFILL_BY_HAND:
         refill = refills.open_refill_of(review.order_id)
         return None if refill is None else Waiting("refill", refill.id, review.order_id)
-    if review.kind == cancellations_on_end.BY_HAND:
+    if review.kind == ReviewKind.CANCEL_BY_HAND:
         asked = select(Cancellation.id).where(
             Cancellation.order_id == review.order_id, Cancellation.state == CancellationState.ASKED
         )
@@ -104,7 +106,7 @@ def open_request(review: Review) -> Waiting | None:
 
 def is_unconfirmed(review: Review) -> bool:
     """Whether the review still asks for the outcome of an attempt; once that is known it is only marked as resolved."""
-    kind = ASKS_ABOUT.get(review.kind)
+    kind = ASKS_ABOUT.get(ReviewKind(review.kind))
     if kind is None or review.order_id is None:
         return False
     unknown = (Attempt.order_id == review.order_id, Attempt.kind == kind, Attempt.state == AttemptState.UNKNOWN)
@@ -182,7 +184,7 @@ def _checked_id(order: OrderRow, given: str) -> str:
     given = given.strip()
     if not given or len(given) > 100 or not given.isprintable():
         raise BadInput("Write the id that the provider gave, on one line.", field="sent_as")
-    if db.session.scalar(select(Provider.kind).where(Provider.id == order.provider_id)) != "panel_api":
+    if db.session.scalar(select(Provider.kind).where(Provider.id == order.provider_id)) != ProviderKind.PANEL_API:
         return given
     number = read_count(given)
     if not number:

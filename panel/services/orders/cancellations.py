@@ -8,11 +8,12 @@ from sqlalchemy import select
 from panel.db import db, lock_rows
 from panel.domain.errors import ActionRefused as Unanswerable
 from panel.domain.errors import CancelNotAvailable, NotFound
+from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
 from panel.models import Attempt, AttemptState, Cancellation, CancellationState, Order, Provider, Terms
 from panel.providers.base import Accepted, Ask, Outcome, Refused, Unclear
 from panel.services import audit_log, reviews
-from panel.services.orders import cancellations_on_end, transitions
+from panel.services.orders import transitions
 from panel.services.orders.transitions import Note, OrderRow
 from panel.services.providers import health as provider_health
 
@@ -98,9 +99,7 @@ def request_cancellation(order_id: int, *, customer_id: int, now: datetime) -> C
         cancellation.due_at = now
     else:
         text = f"The customer asks to stop order {order_id}."
-        reviews.open_review(
-            cancellations_on_end.BY_HAND, order_id=order_id, text=text, raw=str(cancellation.id), now=now
-        )
+        reviews.open_review(ReviewKind.CANCEL_BY_HAND, order_id=order_id, text=text, raw=str(cancellation.id), now=now)
     db.session.flush()
     return cancellation
 
@@ -168,7 +167,7 @@ def _ask_again(cancellation: Cancellation, order: OrderRow, outcome: Unclear, *,
         cancellation.due_at = None
         transitions.add_notes([Note(order, NOT_UNDERSTOOD, raw=outcome.text[:200])], now=now)
         reviews.open_review(
-            cancellations_on_end.BY_HAND,
+            ReviewKind.CANCEL_BY_HAND,
             order_id=order.id,
             provider_id=order.provider_id,
             text=f"The customer asks to stop order {order.id}. The provider was asked {cancellation.asks} times and "
@@ -230,7 +229,7 @@ def answer_by_operator(
     _answer(cancellation, state, "" if is_accepted else reason, now=now)
     text = ACCEPTED_BY_HAND if is_accepted else f"The order could not be stopped. {reason}"
     transitions.add_notes([Note(order, text)], now=now)
-    reviews.close(cancellations_on_end.BY_HAND, order_id=order_id, resolution=text[:200], now=now)
+    reviews.close(ReviewKind.CANCEL_BY_HAND, order_id=order_id, resolution=text[:200], now=now)
     subject, detail = f"cancellation {cancellation_id}", f"as {state}: {reason}"
     audit_log.write("cancellations answer", actor=actor, subject=subject, detail=detail, now=now)
 

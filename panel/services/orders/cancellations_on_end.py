@@ -6,15 +6,13 @@ from sqlalchemy import bindparam, case, null, select, update
 
 from panel.db import table_of
 from panel.db.compiled_statements import CompiledStatement, in_list
+from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
 from panel.models import Cancellation, CancellationState, Order, Review
 
 ORDERS = table_of(Order)
 CANCELLATIONS = table_of(Cancellation)
 REVIEWS = table_of(Review)
-
-# Review kind of cancellation requests that operators answer.
-BY_HAND = "cancel_by_hand"
 
 _ENDED = select(ORDERS.c.status).where(ORDERS.c.id == CANCELLATIONS.c.order_id).scalar_subquery()
 _RAN_IN_FULL = _ENDED == Status.COMPLETED
@@ -33,7 +31,11 @@ _CLOSE_REQUESTS = CompiledStatement(
 _CLOSE_REVIEWS = CompiledStatement(
     lambda: (
         update(REVIEWS)
-        .where(in_list(REVIEWS.c.order_id, "ids"), REVIEWS.c.kind == BY_HAND, REVIEWS.c.resolved_at.is_(None))
+        .where(
+            in_list(REVIEWS.c.order_id, "ids"),
+            REVIEWS.c.kind == ReviewKind.CANCEL_BY_HAND,
+            REVIEWS.c.resolved_at.is_(None),
+        )
         .values(resolved_at=bindparam("b_now"), resolution="The order has ended.")
     )
 )

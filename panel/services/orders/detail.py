@@ -13,8 +13,9 @@ from panel.db import db
 from panel.domain import refill as rules
 from panel.domain.list_filters import MAX_ID
 from panel.domain.next_step import NextStep, NextStepFacts, next_step
+from panel.domain.provider_kind import ProviderKind
 from panel.domain.status import Status
-from panel.models import Cancellation, Order, OrderEvent, Provider, Terms, Tool, Transfer, TransferKind
+from panel.models import Cancellation, EventKind, Order, OrderEvent, Provider, Terms, Tool, Transfer, TransferKind
 from panel.services.money import ledger
 from panel.services.orders import cancellations, dispatch, goodwill, refills
 from panel.services.orders.goodwill import Given
@@ -194,7 +195,7 @@ def find(order_id: int, *, customer_id: int) -> OwnOrder | None:
     if not 0 < order_id <= MAX_ID:
         return None
     row = db.session.execute(
-        select(Order, Tool, Terms, _TAKES_NONE, _NEWEST_STOP, Provider.kind == "simulated")
+        select(Order, Tool, Terms, _TAKES_NONE, _NEWEST_STOP, Provider.kind == ProviderKind.SIMULATED)
         .join(Tool, Tool.id == Order.tool_id)
         .join(Terms, Terms.id == Order.terms_id)
         .join(Provider, Provider.id == Order.provider_id)
@@ -218,9 +219,9 @@ def _line(event: OrderEvent, quantity: int) -> TimelineEvent:
     is_move = event.old_status != event.status
     counted = f"{quantity - event.remains:,} of {quantity:,} delivered."
     if event.text:
-        sentence = f"{event.text} {counted}" if event.kind == "counted" else event.text
+        sentence = f"{event.text} {counted}" if event.kind == EventKind.COUNTED else event.text
     else:
-        sentence = counted if event.kind == "counted" or Status(event.status) in _SAY_HOW_FAR else ""
+        sentence = counted if event.kind == EventKind.COUNTED or Status(event.status) in _SAY_HOW_FAR else ""
     return TimelineEvent(
         id=event.id,
         at=event.at,
@@ -229,7 +230,7 @@ def _line(event: OrderEvent, quantity: int) -> TimelineEvent:
         sentence=sentence,
         raw=event.raw,
         delivered=quantity - event.remains,
-        is_count=event.kind == "counted" and not is_move and not event.raw,
+        is_count=event.kind == EventKind.COUNTED and not is_move and not event.raw,
     )
 
 

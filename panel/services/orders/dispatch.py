@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, insert, select, update
 
 from panel.db import db, lock_rows
+from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
 from panel.models import (
     Attempt,
@@ -25,7 +26,7 @@ from panel.models import (
 )
 from panel.providers.base import Accepted, NewOrder, NotSent, Outcome, Refused, Unclear
 from panel.services import customer_version, reviews
-from panel.services.orders import cancellations_on_end, transitions
+from panel.services.orders import transitions
 from panel.services.orders.transitions import Note, OrderRow
 from panel.services.providers import health as provider_health
 
@@ -187,7 +188,7 @@ def mark_unconfirmed(attempt: Attempt, order: OrderRow, *, text: str, now: datet
     transitions.set_schedule(order, unconfirmed_at=attempt.at, dispatch_at=None)
     transitions.add_notes([Note(order, UNCONFIRMED)], now=now)
     reviews.open_review(
-        "unconfirmed",
+        ReviewKind.UNCONFIRMED,
         order_id=order.id,
         provider_id=order.provider_id,
         text=f"It is not known whether the provider has order {order.id}.",
@@ -235,11 +236,11 @@ def _pass_on_cancellation(order_id: int, *, now: datetime) -> None:
         .where(Cancellation.order_id == order_id, Cancellation.state == CancellationState.ASKED)
         .values(due_at=now)
     )
-    reviews.close(cancellations_on_end.BY_HAND, order_id=order_id, resolution="Passed on to the provider.", now=now)
+    reviews.close(ReviewKind.CANCEL_BY_HAND, order_id=order_id, resolution="Passed on to the provider.", now=now)
 
 
 def resolve_review(order: OrderRow, resolution: str, *, now: datetime) -> None:
-    reviews.close("unconfirmed", order_id=order.id, resolution=resolution, now=now)
+    reviews.close(ReviewKind.UNCONFIRMED, order_id=order.id, resolution=resolution, now=now)
 
 
 def _too_late(attempt: Attempt, order: OrderRow, outcome: Outcome, *, now: datetime) -> None:
@@ -253,7 +254,7 @@ def _too_late(attempt: Attempt, order: OrderRow, outcome: Outcome, *, now: datet
         now=now,
     )
     reviews.open_review(
-        "late_answer",
+        ReviewKind.LATE_ANSWER,
         order_id=order.id,
         provider_id=order.provider_id,
         text=f"The provider answered for order {order.id} after it had been settled.",

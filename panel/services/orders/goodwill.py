@@ -7,9 +7,9 @@ expects to create, so that a form sent twice, or by two operators, refunds once.
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import current_app
 from sqlalchemy import func, select, text
 
+from panel import app_context
 from panel.db import db, table_of
 from panel.domain import money
 from panel.domain.errors import ActionRefused, BadMoney, StaleForm
@@ -121,7 +121,7 @@ def give(order_id: int, gift: Gift, *, now: datetime) -> int:
         note=words,
     )
     ledger.post([posting], held={order.customer_id: order.account_id}, now=now)
-    amount = money.shown(gift.amount_nanos, currency=current_app.config["PANEL"].currency)
+    amount = money.shown(gift.amount_nanos, currency=app_context.settings().currency)
     transitions.add_notes([Note(order, f"We returned {amount} to your balance. {words}")], now=now)
     detail = f"{money.plain(gift.amount_nanos)} returned: {words}"
     audit_log.write("orders goodwill", actor=gift.actor, subject=f"order {order_id}", detail=detail, now=now)

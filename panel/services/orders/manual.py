@@ -6,7 +6,9 @@ from sqlalchemy import select
 
 from panel.db import db
 from panel.domain.errors import ActionRefused, BadInput
+from panel.domain.provider_kind import ProviderKind
 from panel.domain.refill import RefillState
+from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
 from panel.models import Provider
 from panel.services import reviews
@@ -25,7 +27,7 @@ def set_order(
 ) -> None:
     """Move an order of a manual provider. Raises NotFound, Refused, BadInput or IllegalTransition."""
     order = transitions.lock_order(order_id)
-    if db.session.scalar(select(Provider.kind).where(Provider.id == order.provider_id)) != "manual":
+    if db.session.scalar(select(Provider.kind).where(Provider.id == order.provider_id)) != ProviderKind.MANUAL:
         raise ActionRefused(f"Order {order_id} is delivered by a provider; only orders fulfilled by hand can be set.")
     if order.status is Status.REFILL and to is Status.COMPLETED:
         refills.end_manual_refill(order, state=RefillState.COMPLETED, reason="", now=now)
@@ -43,7 +45,9 @@ def set_order(
     if to is not order.status or (move.remains, move.start_count) != (order.remains, order.start_count):
         transitions.apply_moves([move], now=now)
     if not to.is_open:
-        reviews.close("cancel_by_hand", order_id=order_id, resolution=f"The order ended as {to.label}.", now=now)
+        reviews.close(
+            ReviewKind.CANCEL_BY_HAND, order_id=order_id, resolution=f"The order ended as {to.label}.", now=now
+        )
 
 
 def remains_for(order: OrderRow, to: Status, *, given: int | None) -> int:

@@ -16,7 +16,7 @@ from panel.db import db
 from panel.domain.errors import IllegalTransition
 from panel.domain.refill import RefillState
 from panel.domain.status import FIRST, Status
-from panel.models import AccountKind, Attempt, AttemptKind, AttemptState, Order, Refill, TransferKind
+from panel.models import AccountKind, Attempt, AttemptKind, AttemptState, EventKind, Order, Refill, TransferKind
 from panel.services import customer_version
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.money import ledger
@@ -111,12 +111,12 @@ def _row(order: PastOrder) -> _Row:
     """Replay the steps, each a move, a count or a note."""
     state: dict[str, Any] = dict(zip(_STATE, (FIRST, order.quantity, None, 0, 0, 1), strict=True))
     times: dict[str, datetime | None] = dict.fromkeys(("started_at", "completed_at", "ended_at"))
-    events = [_event("placed", "you", None, state, text="Order placed and charged.", at=order.placed_at)]
+    events = [_event(EventKind.PLACED, "you", None, state, text="Order placed and charged.", at=order.placed_at)]
     settled: PastStep | None = None
     for step in order.steps:
         before: Status = state["status"]
         if step.to is None:
-            events.append(_event("noted", step.source, before, state, text=step.text, at=step.at))
+            events.append(_event(EventKind.NOTED, step.source, before, state, text=step.text, at=step.at))
             continue
         if step.to is not before and not before.may_become(step.to):
             raise IllegalTransition(f"A past order cannot go from {before.label} to {step.to.label}.")
@@ -126,7 +126,7 @@ def _row(order: PastOrder) -> _Row:
             settled = step
             state |= _settled(order, step)
         _note_times(times, step)
-        kind = "counted" if step.to is before else "moved"
+        kind = EventKind.COUNTED if step.to is before else EventKind.MOVED
         events.append(_event(kind, step.source, before, state, text=step.text, at=step.at))
     return _Row(order, _values(order, state, times, settled), events, state["status"], settled)
 
@@ -153,7 +153,7 @@ def _settled(order: PastOrder, step: PastStep) -> dict[str, int]:
 
 
 def _event(
-    kind: str, source: str, before: Status | None, state: dict[str, Any], *, text: str, at: datetime
+    kind: EventKind, source: str, before: Status | None, state: dict[str, Any], *, text: str, at: datetime
 ) -> dict[str, Any]:
     return {"kind": kind, "source": source, "old_status": before, **state, "text": text, "raw": "", "at": at}
 

@@ -14,8 +14,9 @@ from sqlalchemy import insert, select
 from panel.db import db
 from panel.domain import links, pricing
 from panel.domain.errors import BadInput, BadLink, BadQuantity, PanelError, RequestIdUsed, TermsChanged, UnknownTool
+from panel.domain.provider_kind import ProviderKind
 from panel.domain.status import FIRST
-from panel.models import AccountKind, Order, TransferKind
+from panel.models import AccountKind, EventKind, Order, TransferKind
 from panel.services import customer_version
 from panel.services.catalogue import tools
 from panel.services.catalogue.tools import ToolOffer
@@ -159,7 +160,7 @@ def _write(customer_id: int, wanted: Quote, *, request_id: str, now: datetime) -
         "version": 1,
         "provider_id": offer.provider_id,
         "provider_service": offer.provider_service,
-        "dispatch_at": None if offer.provider_kind == "manual" else now,
+        "dispatch_at": None if offer.provider_kind == ProviderKind.MANUAL else now,
     }
     order_id: int = db.session.execute(insert(Order).returning(Order.id), values).scalar_one()
     reason = f"{TransferKind.CHARGE}:order:{order_id}"
@@ -167,7 +168,7 @@ def _write(customer_id: int, wanted: Quote, *, request_id: str, now: datetime) -
     ledger.post([charge], now=now)
     placed = {
         "order_id": order_id,
-        "kind": "placed",
+        "kind": EventKind.PLACED,
         "source": "you",
         "old_status": None,
         "status": FIRST,

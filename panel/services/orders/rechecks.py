@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, select, update
 
 from panel.db import db, lock_rows, table_of
+from panel.domain.provider_kind import ProviderKind
 from panel.models import Order, Provider, Terms
 from panel.providers.base import Ask
 from panel.services.orders.transitions import RECHECK_AFTER
@@ -22,7 +23,7 @@ ORDERS = table_of(Order)
 def providers_with_work(*, now: datetime) -> list[int]:
     """Callable upstream panels with ended orders to recheck."""
     due = select(Order.id).where(Order.provider_id == Provider.id, Order.recheck_at <= now).exists()
-    upstream = (Provider.kind == "panel_api", *provider_health.callable_now(now))
+    upstream = (Provider.kind == ProviderKind.PANEL_API, *provider_health.callable_now(now))
     return list(db.session.scalars(select(Provider.id).where(due, *upstream)))
 
 

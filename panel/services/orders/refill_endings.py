@@ -8,7 +8,9 @@ from sqlalchemy import select
 
 from panel.db import db, lock_rows
 from panel.domain.errors import ActionRefused, NotFound
+from panel.domain.provider_kind import ProviderKind
 from panel.domain.refill import RefillState
+from panel.domain.review_kind import ReviewKind
 from panel.models import IS_OPEN_REFILL, Attempt, AttemptKind, Order, Provider, Refill, Review
 from panel.services import audit_log, reviews
 from panel.services.orders import refills, transitions
@@ -49,7 +51,7 @@ def open_refills() -> list[OpenRefill]:
 def begin_by_operator(refill_id: int, *, actor: str, now: datetime) -> None:
     """Record that the refill of a manual order has started. Raises NotFound or Refused."""
     order, refill = _locked(refill_id)
-    if refills.provider_kind(order.provider_id) != "manual":
+    if refills.provider_kind(order.provider_id) != ProviderKind.MANUAL:
         raise ActionRefused(f"Refill {refill_id} is a provider's: what the provider says of it moves it.")
     if RefillState(refill.state) is not RefillState.REQUESTED:
         raise ActionRefused(f"Refill {refill_id} was started already: it is {refill.state}.")
@@ -95,7 +97,7 @@ def _open_attempts(order_id: int) -> Sequence[Attempt]:
 def review_slow(*, asked_before: datetime, now: datetime) -> int:
     """Open one review for each refill that has been open since before this time. Returns how many are new."""
     known = select(Review.id).where(
-        Review.kind == refills.SLOW, Review.order_id == Refill.order_id, Review.opened_at >= Refill.asked_at
+        Review.kind == ReviewKind.REFILL_SLOW, Review.order_id == Refill.order_id, Review.opened_at >= Refill.asked_at
     )
     slow = db.session.execute(
         select(Refill.id, Refill.order_id, Order.provider_id)
@@ -114,4 +116,4 @@ def _review(refill_id: int, order_id: int, provider_id: int, *, now: datetime) -
     if not RefillState(refill.state).is_open:
         return False
     text = f"Refill {refill_id} of order {order_id} is still {refill.state}. End it by hand if the provider never will."
-    return reviews.open_review(refills.SLOW, order_id=order_id, provider_id=provider_id, text=text, now=now)
+    return reviews.open_review(ReviewKind.REFILL_SLOW, order_id=order_id, provider_id=provider_id, text=text, now=now)

@@ -8,7 +8,9 @@ from sqlalchemy import insert, select
 from panel.db import db, lock_rows
 from panel.domain import refill as rules
 from panel.domain.errors import NotFound, RefillNotAvailable
+from panel.domain.provider_kind import ProviderKind
 from panel.domain.refill import REPORTED_STATES, RefillState
+from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
 from panel.models import Attempt, AttemptKind, AttemptState, Order, Provider, Refill, Terms
 from panel.providers.base import Accepted, Ask, NotSent, Outcome, Refused, Unclear
@@ -22,10 +24,6 @@ from panel.services.providers import health as provider_health
 RETRY_SECONDS = 30
 # Refills of one provider per sweep.
 BATCH = 200
-# Review kind of refills that are open for too long.
-SLOW = "refill_slow"
-# Review kind of refills that operators carry out.
-BY_HAND = "refill_by_hand"
 OPEN = (AttemptState.INTENT, AttemptState.UNKNOWN)
 
 
@@ -66,14 +64,14 @@ def request_refill(order_id: int, *, customer_id: int, now: datetime) -> Refill:
     reason = refusal_reason(order_id, now=now)
     if reason is not None:
         raise RefillNotAvailable(reason)
-    is_manual = provider_kind(order.provider_id) == "manual"
+    is_manual = provider_kind(order.provider_id) == ProviderKind.MANUAL
     refill = Refill(order_id=order_id, state=RefillState.REQUESTED, asked_at=now, due_at=None if is_manual else now)
     db.session.add(refill)
     transitions.move_order(order, Status.REFILL, remains=order.remains, source="you", text="Refill requested.", now=now)
     notify_webhooks(refill, order, now=now)
     if is_manual:
         text = f"Order {order_id} waits for a refill by hand (refill {refill.id})."
-        reviews.open_review(BY_HAND, order_id=order_id, text=text, now=now)
+        reviews.open_review(ReviewKind.REFILL_BY_HAND, order_id=order_id, text=text, now=now)
     db.session.flush()
     return refill
 
@@ -191,7 +189,7 @@ def _too_late(order: OrderRow, outcome: Outcome, *, now: datetime) -> None:
     text = "The provider took the refill after it had been settled."
     transitions.add_notes([Note(order, text, raw=outcome.provider_id[:200])], now=now)
     reviews.open_review(
-        "late_answer",
+        ReviewKind.LATE_ANSWER,
         order_id=order.id,
         provider_id=order.provider_id,
         text=f"The provider took the refill of order {order.id} after it had been settled.",
@@ -209,7 +207,7 @@ def apply_provider_state(task: Task, word: object, *, now: datetime) -> None:
     state = REPORTED_STATES.get(word.strip().lower()) if isinstance(word, str) else None
     if state is None:
         text = f"The provider used a word for refill {refill.id} that we do not know."
-        reviews.open_report("refill_report", order_id=order.id, text=text, raw=repr(word)[:200], now=now)
+        reviews.open_report(ReviewKind.REFILL_REPORT, order_id=order.id, text=text, raw=repr(word)[:200], now=now)
         return
     provider_health.answered(order.provider_id, now=now)
     if not state.is_open:
@@ -227,7 +225,7 @@ def end_refill(refill: Refill, order: OrderRow, state: RefillState, *, reason: s
     db.session.flush()
     text = "The refill was completed." if state is RefillState.COMPLETED else f"The refill was refused. {reason}"
     transitions.move_order(order, Status.COMPLETED, remains=order.remains, text=text.strip(), now=now)
-    for kind in (SLOW, BY_HAND):
+    for kind in (ReviewKind.REFILL_SLOW, ReviewKind.REFILL_BY_HAND):
         reviews.close(kind, order_id=order.id, resolution=text.strip()[:200], now=now)
     notify_webhooks(refill, order, now=now)
     notifications.notify_refill_ended(refill.id, state, order_id=order.id, reason=reason, now=now)
@@ -270,7 +268,7 @@ def resolve_attempt(attempt: Attempt, order: OrderRow, *, resolution: str, now: 
 
 
 def _confirmed(order: OrderRow, resolution: str, *, now: datetime) -> None:
-    reviews.close("unconfirmed_refill", order_id=order.id, resolution=resolution, now=now)
+    reviews.close(ReviewKind.UNCONFIRMED_REFILL, order_id=order.id, resolution=resolution, now=now)
 
 
 def mark_unconfirmed(attempt: Attempt, order: OrderRow, *, text: str, now: datetime) -> None:
@@ -283,7 +281,7 @@ def mark_unconfirmed(attempt: Attempt, order: OrderRow, *, text: str, now: datet
     transitions.add_notes([Note(order, sentence)], now=now)
     review = f"It is not known whether the provider took the refill of order {order.id}."
     reviews.open_review(
-        "unconfirmed_refill",
+        ReviewKind.UNCONFIRMED_REFILL,
         order_id=order.id,
         provider_id=order.provider_id,
         text=review,

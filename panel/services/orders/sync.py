@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, select, update
 from panel.db import db, lock_rows, table_of
 from panel.db.compiled_statements import CompiledStatement, in_list
 from panel.domain.provider_report import Report, Verdict, judge
+from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
 from panel.models import Cancellation, CancellationState, Order, Provider, Review
 from panel.providers.base import Ask
@@ -86,7 +87,7 @@ def single_out(ask: Ask, why: str, *, now: datetime) -> None:
     order = transitions.lock_order(ask.order_id)
     text = NO_USABLE_ANSWER
     is_new = reviews.open_report(
-        "report", order_id=order.id, provider_id=order.provider_id, text=text, raw=why[:200], now=now
+        ReviewKind.REPORT, order_id=order.id, provider_id=order.provider_id, text=text, raw=why[:200], now=now
     )
     if order.status.is_open:
         transitions.set_schedule(order, sync_at=now + SINGLED_OUT_WAIT)
@@ -98,7 +99,7 @@ def single_out(ask: Ask, why: str, *, now: datetime) -> None:
 def was_singled_out(order_id: int) -> bool:
     """Whether this order is singled out, so that a failure of it alone doesn't count against the provider."""
     found = select(Review.id).where(
-        Review.order_id == order_id, Review.kind == "report", Review.text.startswith(NO_USABLE_ANSWER)
+        Review.order_id == order_id, Review.kind == ReviewKind.REPORT, Review.text.startswith(NO_USABLE_ANSWER)
     )
     return db.session.scalar(found.limit(1)) is not None
 
@@ -119,7 +120,7 @@ def _move(order: OrderRow, report: Report, verdict: Verdict) -> Move:
 def _doubt(order: OrderRow, report: Report, verdict: Verdict, *, now: datetime) -> None:
     """Open a review, with a cap per order; a report that changed nothing also gets one note in the timeline."""
     is_new = reviews.open_report(
-        "report",
+        ReviewKind.REPORT,
         order_id=order.id,
         provider_id=order.provider_id,
         text=verdict.review or "",

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 
 from panel.db import db, lock_rows, table_of, upsert
+from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
 from panel.models import Heartbeat, OrderCount, OrderEvent, TimeRules, Transfer
 from panel.services import audit_log, health, reviews
@@ -22,7 +23,6 @@ MAX_STEP = timedelta(hours=1)
 MAX_SILENCE = timedelta(hours=26)
 # Allowed difference between the clocks of two machines.
 CLOCKS_APART = timedelta(minutes=5)
-REVIEW = "time_rules"
 PAGE = "/office/time-rules"
 
 
@@ -109,7 +109,7 @@ def resume(*, waiting: int, reason: str, actor: str, now: datetime) -> None:
     rules.hour_began_at, rules.ended_in_hour, rules.allowance = now, 0, waiting
     rules.trusted_until = max(newest_stored() or now, now)
     db.session.flush()
-    reviews.close(REVIEW, resolution=f"Resumed: {reason}", now=now)
+    reviews.close(ReviewKind.TIME_RULES, resolution=f"Resumed: {reason}", now=now)
     detail = f"{waiting} due: {reason}"
     audit_log.write("time-rules resume", actor=actor, subject="time rules", detail=detail, now=now)
 
@@ -153,4 +153,4 @@ def _ask(rules: TimeRules, hold: Hold, *, waiting: int, now: datetime) -> Hold |
         f"Orders are no longer ended by time: {hold.why} {waiting:,} wait. If the clock is right and they should "
         f"be canceled with their money returned, resume on {PAGE} or with `flask time-rules resume`."
     )
-    return hold if reviews.open_review(REVIEW, text=text, raw=now.isoformat(), now=now) else None
+    return hold if reviews.open_review(ReviewKind.TIME_RULES, text=text, raw=now.isoformat(), now=now) else None

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Select, func, select
 
 from panel.db import db, lock_rows
+from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
 from panel.models import IS_OPEN_ATTEMPT, Attempt, AttemptKind, AttemptState, Order, Review
 from panel.services.orders import dispatch, refill_endings, refills, transitions
@@ -83,7 +84,7 @@ def _waiting(*, placed_before: datetime) -> Select[int]:
     """Ids of the orders that wait to be sent and were placed before this time."""
     # When an operator resolves an attempt as not sent, the order's time starts again.
     settled_lately = select(Review.id).where(
-        Review.order_id == Order.id, Review.kind == "unconfirmed", Review.resolved_at > placed_before
+        Review.order_id == Order.id, Review.kind == ReviewKind.UNCONFIRMED, Review.resolved_at > placed_before
     )
     return select(Order.id).where(
         Order.dispatch_at.is_not(None), Order.placed_at <= placed_before, ~settled_lately.exists()

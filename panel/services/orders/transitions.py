@@ -17,7 +17,7 @@ from panel.db.compiled_statements import CompiledStatement, in_list, pipeline
 from panel.domain.errors import IllegalTransition, NotFound, StaleOrder
 from panel.domain.provider_report import OrderProgress
 from panel.domain.status import Status
-from panel.models import Cancellation, Order
+from panel.models import Cancellation, EventKind, Order
 from panel.services import customer_version, webhooks
 from panel.services.mail import notifications
 from panel.services.money import ledger
@@ -238,7 +238,7 @@ def _after(move: Move, *, now: datetime) -> tuple[dict[str, Any], list[Posting]]
 def _event(move: Move, row: dict[str, Any], *, now: datetime) -> dict[str, Any]:
     return {
         "order_id": move.order.id,
-        "kind": "counted" if move.to is move.order.status else "moved",
+        "kind": EventKind.COUNTED if move.to is move.order.status else EventKind.MOVED,
         "source": move.source,
         "old_status": move.order.status,
         "status": move.to,
@@ -270,7 +270,7 @@ def add_notes(notes: Sequence[Note], *, now: datetime) -> None:
     events = [
         {
             "order_id": note.order.id,
-            "kind": "noted",
+            "kind": EventKind.NOTED,
             "source": note.source,
             "old_status": note.order.status,
             "status": note.order.status,

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from flask import current_app
 from itsdangerous import BadSignature, URLSafeSerializer
 
+from panel import app_context
 from panel.domain.errors import PanelError
 from panel.domain.money import NANOS_PER_UNIT
 from panel.services.money import deposits, ledger
@@ -100,4 +100,4 @@ def _token(path: str) -> str:
 
 
 def _signer() -> URLSafeSerializer:
-    return URLSafeSerializer(current_app.secret_key or "", salt=_SALT)
+    return URLSafeSerializer(app_context.secret_key(), salt=_SALT)

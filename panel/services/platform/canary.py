@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from panel.db import db
+from panel.domain.provider_kind import ProviderKind
 from panel.models import AccountKind, ApiKey, Attempt, AttemptKind, AttemptState, Order, Terms, Tool, TransferKind, User
 from panel.services import test_orders
 from panel.services.accounts.users import NOBODYS_HASH
@@ -70,7 +71,7 @@ def prepare(*, key: str, now: datetime) -> None:
     """Create the test customer with money and API key, the test tool, and its simulated provider."""
     provider = provider_registry.find(test_orders.PROVIDER_NAME)
     if provider is None:
-        provider = provider_registry.add_provider(test_orders.PROVIDER_NAME, kind="simulated", now=now)
+        provider = provider_registry.add_provider(test_orders.PROVIDER_NAME, kind=ProviderKind.SIMULATED, now=now)
         db.session.flush()
     user = User(email=test_orders.CUSTOMER_EMAIL, password_hash=NOBODYS_HASH, created_at=now)
     db.session.add(user)

@@ -4,6 +4,7 @@ from sqlalchemy import ColumnElement, select
 
 from panel.db import db
 from panel.domain.component_states import COMPONENTS, CORE, PROVIDER_PREFIX, provider_key
+from panel.domain.provider_kind import ProviderKind
 from panel.models import Provider, Tool
 
 
@@ -21,7 +22,7 @@ def names_of_providers() -> dict[str, str]:
 def is_public() -> tuple[ColumnElement[bool], ...]:
     """Conditions on `Provider` to be listed on the status page: automatic, with offered tools."""
     offers = select(Tool.id).where(Tool.provider_id == Provider.id, Tool.is_hidden.is_(False)).exists()
-    return (Provider.kind != "manual", offers)
+    return (Provider.kind != ProviderKind.MANUAL, offers)
 
 
 def label_of(key: str, *, known: dict[str, str]) -> str:

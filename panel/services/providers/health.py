@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import case, null, or_, select, update
 
 from panel.db import db, execute_write, lock_rows
+from panel.domain.review_kind import ReviewKind
 from panel.models import Catalogue, Order, Provider
 from panel.providers.base import Accepted, NotSent, Outcome, ProviderSilent, Refused, Unclear
 from panel.services import reviews
@@ -52,7 +53,7 @@ def heard_of_order(provider_id: int, outcome: Outcome, *, now: datetime) -> None
         cleared = update(Provider).where(mine, Provider.unclear_adds > 0).values(unclear_adds=0, add_after=None)
         said = "It answers clearly again."
         if execute_write(cleared) and reviews.close(
-            "provider_unclear", provider_id=provider_id, resolution=said, now=now
+            ReviewKind.PROVIDER_UNCLEAR, provider_id=provider_id, resolution=said, now=now
         ):
             _invalidate_pages()
         return
@@ -61,7 +62,7 @@ def heard_of_order(provider_id: int, outcome: Outcome, *, now: datetime) -> None
     if count == UNCLEAR_AFTER:
         _invalidate_pages()
         reviews.open_review(
-            "provider_unclear",
+            ReviewKind.PROVIDER_UNCLEAR,
             provider_id=provider_id,
             text=f"{count} orders in a row got no clear answer from the provider, until {now:%Y-%m-%d %H:%M} UTC. "
             "It gets no more orders but one at a time, to see whether it answers again.",
@@ -105,7 +106,7 @@ def silent(provider_id: int, silence: ProviderSilent, *, now: datetime) -> None:
     elif silence.is_in_words:
         answered(provider_id, now=now)
         about = "The provider refuses to answer questions about its orders."
-        reviews.open_review("provider_silent", provider_id=provider_id, text=about, raw=text, now=now)
+        reviews.open_review(ReviewKind.PROVIDER_SILENT, provider_id=provider_id, text=about, raw=text, now=now)
     else:
         failed(provider_id, text=text, now=now)
 
@@ -132,7 +133,7 @@ def failed(provider_id: int, *, text: str, now: datetime) -> None:
     )
     if failures == SILENT_AFTER:
         reviews.open_review(
-            "provider_silent",
+            ReviewKind.PROVIDER_SILENT,
             provider_id=provider_id,
             text=f"The provider gave no usable answer {failures} times in a row, until {now:%Y-%m-%d %H:%M} UTC.",
             raw=text[:200],
@@ -162,7 +163,7 @@ def resume(provider_id: int, *, now: datetime) -> bool:
     if orders:
         due = update(Order).where(Order.provider_id == provider_id, Order.dispatch_at > now)
         db.session.execute(due.values(dispatch_at=now))
-    for kind in ("provider_paused", "provider_unclear"):
+    for kind in (ReviewKind.PROVIDER_PAUSED, ReviewKind.PROVIDER_UNCLEAR):
         reviews.close(kind, provider_id=provider_id, resolution="The provider was resumed.", now=now)
     return was_held
 
@@ -180,7 +181,7 @@ def refused(provider_id: int, *, text: str, stops: bool, now: datetime) -> None:
         return
     if pause(provider_id, reason=text, now=now):
         reviews.open_review(
-            "provider_paused",
+            ReviewKind.PROVIDER_PAUSED,
             provider_id=provider_id,
             text=f"The provider was paused at {now:%Y-%m-%d %H:%M:%S} UTC; its orders wait.",
             raw=text[:200],

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from panel.db import db
 from panel.domain.errors import ActionRefused, BadInput
+from panel.domain.provider_kind import ProviderKind
 from panel.models import Provider
 from panel.providers import http
 from panel.security import encryption
@@ -14,7 +15,6 @@ from panel.security.encryption import DecryptionFailed
 from panel.services import test_orders
 from panel.settings import Settings
 
-KINDS = ("panel_api", "manual", "simulated")
 MAX_NAME_LENGTH = 60
 MAX_URL_LENGTH = 500
 
@@ -23,9 +23,9 @@ def add_provider(name: str, *, kind: str, url: str = "", sealed_key: str = "", n
     """Add a provider. Raises BadInput for an invalid name, kind, URL or key, Refused for a name in use."""
     if not name or len(name) > MAX_NAME_LENGTH or not name.isprintable() or name != name.strip():
         raise BadInput(f"Write a name of 1 to {MAX_NAME_LENGTH} characters on one line.", field="name")
-    if kind not in KINDS:
-        raise BadInput(f"The kind must be one of {', '.join(KINDS)}.", field="kind")
-    if kind == "panel_api":
+    if kind not in list(ProviderKind):
+        raise BadInput(f"The kind must be one of {', '.join(ProviderKind)}.", field="kind")
+    if kind == ProviderKind.PANEL_API:
         _check_url(url)
         if not sealed_key:
             raise BadInput("A provider of the kind panel_api needs its key.", field="key")
@@ -34,7 +34,7 @@ def add_provider(name: str, *, kind: str, url: str = "", sealed_key: str = "", n
     if find(name) is not None:
         raise ActionRefused(f"There is already a provider called {name}.", field="name")
     provider = Provider(name=name, kind=kind, url=url, sealed_key=sealed_key, created_at=now)
-    if kind == "panel_api":
+    if kind == ProviderKind.PANEL_API:
         provider.balance_due_at = now
     db.session.add(provider)
     db.session.flush()

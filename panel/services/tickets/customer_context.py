@@ -10,7 +10,7 @@ from panel.domain.status import Status
 from panel.models import Order, OrderCount, Terms, Ticket, User
 from panel.services.money import ledger
 from panel.services.tickets import customer_list
-from panel.services.tickets.customer_list import OwnTicketRow
+from panel.services.tickets.ticket_rows import TicketRow
 
 NEWEST_ORDERS = 5
 NEWEST_TICKETS = 5
@@ -37,7 +37,7 @@ class Customer:
     orders_by_status: dict[Status, int]
     orders: tuple[PastOrder, ...]
     tickets: int
-    other_tickets: tuple[OwnTicketRow, ...]
+    other_tickets: tuple[TicketRow, ...]
 
 
 def customer_of(ticket: Ticket) -> Customer:

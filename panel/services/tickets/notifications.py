@@ -2,22 +2,21 @@
 
 from datetime import datetime
 
-from flask import current_app
 from sqlalchemy import Text, cast, delete, literal, select
 
+from panel import app_context
 from panel.db import db
 from panel.domain.notification_kinds import Notice
 from panel.models import Mail, Ticket, TicketEntry
 from panel.services.mail import notifications, outbox
 from panel.services.mail import templates as mail_templates
-from panel.settings import Settings
 
 FOR_US = "ticket_for_us"
 
 
 def notify_operators(ticket: Ticket, entry: TicketEntry, *, now: datetime) -> None:
     """Email the customer's message to the support address, if one is configured."""
-    settings: Settings = current_app.config["PANEL"]
+    settings = app_context.settings()
     if not settings.support_email:
         return
     written = mail_templates.write(

@@ -1,7 +1,6 @@
 """Ticket queue for operators: tickets waiting for us first, longest waiting on top."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, case, func, or_, select
@@ -10,9 +9,10 @@ from sqlalchemy.orm import aliased
 from panel.db import db
 from panel.domain import email_address
 from panel.domain.order_filters import number_named
-from panel.domain.ticket import TicketKind, TicketState
+from panel.domain.ticket import TicketState
 from panel.models import Ticket, User
-from panel.services.tickets.subjects import name_of
+from panel.services.tickets import ticket_rows
+from panel.services.tickets.ticket_rows import TicketPage, TicketRow
 
 ROWS_PER_PAGE = 40
 
@@ -44,42 +44,27 @@ class QueueFilters:
 
 
 @dataclass(frozen=True, slots=True)
-class QueueRow:
-    id: int
-    subject: str
-    kind: TicketKind
-    about: str
-    state: TicketState
-    waits_since: datetime
+class QueueRow(TicketRow):
     is_answered: bool
     customer_id: int
     customer: str
     assignee: str
 
 
-@dataclass(frozen=True, slots=True)
-class QueuePage:
-    rows: tuple[QueueRow, ...]
-    page: int
-    has_more: bool
-
-
-def page(*, filters: QueueFilters, operator_id: int, number: int = 1) -> QueuePage:
+def page(*, filters: QueueFilters, operator_id: int, number: int = 1) -> TicketPage[QueueRow]:
     """A page of tickets: open ones in queue order, then closed ones, last closed first."""
     rank = case(
         (Ticket.state == TicketState.WAITING_FOR_US, 0), (Ticket.state == TicketState.WAITING_FOR_YOU, 1), else_=2
     )
     closed_at = case((Ticket.state == TicketState.CLOSED, Ticket.waits_since))
-    rows = db.session.execute(
+    queue = (
         select(Ticket, _Customer.email, _Assignee.email)
         .join(_Customer, _Customer.id == Ticket.customer_id)
         .join(_Assignee, _Assignee.id == Ticket.assignee_id, isouter=True)
         .where(*_which(filters, operator_id=operator_id))
         .order_by(rank, closed_at.desc(), Ticket.waits_since, Ticket.id)
-        .offset((number - 1) * ROWS_PER_PAGE)
-        .limit(ROWS_PER_PAGE + 1)
-    ).all()
-    return QueuePage(tuple(_row(*row) for row in rows[:ROWS_PER_PAGE]), number, len(rows) > ROWS_PER_PAGE)
+    )
+    return ticket_rows.read_page(queue, _row, number=number, size=ROWS_PER_PAGE)
 
 
 def counts(*, filters: QueueFilters, operator_id: int) -> dict[Whose, int]:
@@ -123,12 +108,7 @@ def _fits(search: str) -> ColumnElement[bool]:
 
 def _row(ticket: Ticket, customer: str, assignee: str | None) -> QueueRow:
     return QueueRow(
-        id=ticket.id,
-        subject=ticket.subject,
-        kind=TicketKind(ticket.kind),
-        about=name_of(order_id=ticket.order_id, refill_id=ticket.refill_id, transfer_id=ticket.transfer_id),
-        state=TicketState(ticket.state),
-        waits_since=ticket.waits_since,
+        **ticket_rows.fields(ticket),
         is_answered=ticket.first_answer_at is not None,
         customer_id=ticket.customer_id,
         customer=customer,

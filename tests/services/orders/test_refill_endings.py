@@ -12,6 +12,7 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.errors import ActionRefused, BadInput, NotFound
 from panel.domain.refill import RefillState
+from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
 from panel.jobs import timeouts as deadline_sweep
 from panel.models import Attempt, AuditLogEntry, Order, OrderEvent, Refill, Review, Transfer
@@ -90,7 +91,7 @@ def test_a_refill_open_for_too_long_opens_one_review(provider: str) -> None:
     deadline_sweep.sweep(worker="test")
     deadline_sweep.sweep(worker="test")
 
-    (review,) = reviews(refills.SLOW)
+    (review,) = reviews(ReviewKind.REFILL_SLOW)
     assert review.order_id == refill.order_id
     assert f"Refill {refill.id} of order {refill.order_id}" in review.text
     assert reload(refill).state == "requested"
@@ -105,7 +106,7 @@ def test_a_running_refill_is_told_of_too_and_its_end_closes_the_review() -> None
         refills.apply_provider_state(task, "Completed", now=utc_now())
 
     assert (first, second) == (1, 0)
-    assert reviews(refills.SLOW) == []
+    assert reviews(ReviewKind.REFILL_SLOW) == []
     assert slow_reviews() == 0
 
 
@@ -121,8 +122,8 @@ def test_each_refill_of_an_order_has_a_review_of_its_own() -> None:
         told = timeouts.review_slow_refills(unconfirmed_hours=HOURS, now=at + timedelta(hours=HOURS + 1))
 
     assert told == 1
-    assert len(reviews(refills.SLOW, only_open=False)) == 2
-    assert len(reviews(refills.SLOW)) == 1
+    assert len(reviews(ReviewKind.REFILL_SLOW, only_open=False)) == 2
+    assert len(reviews(ReviewKind.REFILL_SLOW)) == 1
 
 
 @pytest.mark.parametrize("provider", ["simulated", "manual"])

@@ -1,0 +1,39 @@
+"""What services need of the running app, without a request: its settings, secret key, templates and a store of its own.
+
+Services import this instead of Flask's `current_app`; `create_app` and each command push the app's context.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import current_app
+from jinja2 import Environment
+
+from panel.settings import Settings
+
+Value = TypeVar("Value")
+
+
+def settings() -> Settings:
+    """The settings with which the running app was created."""
+    found: Settings = current_app.config["PANEL"]
+    return found
+
+
+def secret_key() -> str:
+    """The key that signs links and forms."""
+    return str(current_app.secret_key or "")
+
+
+def jinja_env() -> Environment:
+    """The site's Jinja environment."""
+    return current_app.jinja_env
+
+
+def once_per_app(name: str, make: Callable[[], Value]) -> Value:
+    """The value that `make` returned when this app asked first for this name."""
+    store: dict[str, Any] = current_app.extensions
+    if name not in store:
+        store[name] = make()
+    value: Value = store[name]
+    return value
