@@ -5,7 +5,7 @@ May import everything from `blueprints` down. Nothing but `application` and `pro
 
 from flask import Flask
 
-from panel.middleware.api_status_cache import ApiStatusCache
+from panel.middleware.api_read_cache import ApiReadCache
 from panel.middleware.live_poll_304 import LivePoll304
 from panel.middleware.order_history_cache import OrderHistoryCache
 from panel.middleware.public_page_cache import PublicPageCache
@@ -15,5 +15,5 @@ from panel.middleware.session_lookup import SessionLookup
 def init_app(app: Flask) -> None:
     """Wrap the WSGI application in the caches, the most frequently used one outermost."""
     sessions = SessionLookup(app)
-    site = PublicPageCache(ApiStatusCache(app.wsgi_app, app), app)
+    site = PublicPageCache(ApiReadCache(app.wsgi_app, app), sessions, app)
     app.wsgi_app = LivePoll304(OrderHistoryCache(site, sessions), sessions)  # type: ignore[method-assign]

@@ -16,23 +16,13 @@ Headers = list[tuple[str, str]]
 
 # The length changes with the encoding and the time shown; the id belongs to one request.
 _NOT_CAPTURED = frozenset({"content-length", "x-request-id"})
+# Such a response shows something once, as a flash message, or says itself how long it lasts.
+_NOT_CACHED = frozenset({"set-cookie", "cache-control"})
 
-
-class TimePlaceholders:
-    """Placeholders that a cached page has instead of times. They are random, so no text of a user can contain one."""
-
-    def __init__(self) -> None:
-        secret = secrets.token_hex(8)
-        self._placeholders = {form: f"{secret}:{form};" for form in STAMPS}
-        self._pattern = re.compile(f"{secret}:({'|'.join(STAMPS)});".encode())
-
-    def request(self, environ: "WSGIEnvironment") -> None:
-        """Have the page for this request rendered with placeholders."""
-        environ[STAMP_MARKS] = self._placeholders
-
-    def split(self, body: bytes) -> tuple[bytes, ...]:
-        """The body in pieces: text, name of a time format, text, and so on."""
-        return tuple(self._pattern.split(body))
+# Placeholders that a cached page has instead of times. They are random, so no text of a user can contain one.
+_SECRET = secrets.token_hex(8)
+_PLACEHOLDERS = {form: f"{_SECRET}:{form};" for form in STAMPS}
+_PATTERN = re.compile(f"{_SECRET}:({'|'.join(STAMPS)});".encode())
 
 
 def fill_times(pieces: Sequence[bytes]) -> bytes:
@@ -43,33 +33,30 @@ def fill_times(pieces: Sequence[bytes]) -> bytes:
 
 
 class CapturedResponse:
-    """The response of an application, collected instead of sent."""
+    """The response of an application, collected instead of sent; itself an application that sends it.
 
-    def __init__(self, application: "WSGIApplication", environ: "WSGIEnvironment", times: TimePlaceholders) -> None:
+    `pieces` is the body: text, name of a time format, text, and so on.
+    """
+
+    def __init__(self, application: "WSGIApplication", environ: "WSGIEnvironment") -> None:
         self.status = ""
         self.headers: Headers = []
-        times.request(environ)
+        environ[STAMP_MARKS] = _PLACEHOLDERS
         chunks = application(environ, self._start)
         try:
-            self.pieces = times.split(b"".join(chunks))
+            self.pieces = tuple(_PATTERN.split(b"".join(chunks)))
         finally:
             if (close := getattr(chunks, "close", None)) is not None:
                 close()
         self._made_for = environ.get(MADE_FOR)
 
     def may_be_cached_for(self, token: str) -> bool:
-        """Whether Flask marked it as rendered for this session token (or VISITOR) and it may be sent again.
+        """Whether Flask marked it as made for this session token (or VISITOR), and it may be sent again."""
+        is_lasting = _NOT_CACHED.isdisjoint(name.lower() for name, _value in self.headers)
+        return self.status == "200 OK" and self._made_for == token and is_lasting
 
-        A response that sets a cookie also shows something once, as a flash message; the next one can be cached.
-        """
-        return self.status == "200 OK" and self._made_for == token and not self.has("set-cookie")
-
-    def has(self, name: str) -> bool:
-        """Whether the response has this header; `name` in lower case."""
-        return any(given.lower() == name for given, _value in self.headers)
-
-    def send(self, start_response: "StartResponse") -> tuple[bytes]:
-        """Send the response as WSGI, with the current time filled in."""
+    def __call__(self, _environ: "WSGIEnvironment", start_response: "StartResponse") -> tuple[bytes]:
+        """Send the response, with the current time filled in."""
         return send(self.status, self.headers, fill_times(self.pieces), start_response)
 
     def _start(self, status: str, headers: Headers, _exc_info: Any = None, /) -> Callable[[bytes], object]:

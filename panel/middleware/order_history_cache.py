@@ -6,17 +6,17 @@ on the page is filled in each time. For a new page, Flask gets the session and t
 cached only if it is marked as made for that very session.
 """
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from panel.middleware.captured_response import CapturedResponse, TimePlaceholders
+from panel.middleware.bare_request import bare_environ
+from panel.middleware.captured_response import CapturedResponse
 from panel.middleware.response_cache import ResponseCache
 from panel.middleware.session_lookup import SessionLookup, address_of
-from panel.security.request_identity import MADE_FOR, THEME_COOKIE, theme_of
+from panel.security.request_identity import THEME_COOKIE, theme_of
 from panel.services.accounts.sessions import SIGNED_IN, SignedIn
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 PATH = "/orders"
 # A page is about 35 kB.
@@ -27,36 +27,25 @@ MAX_ADDRESS_LENGTH = 4096
 _Key = tuple[str, str, str]
 
 
-class OrderHistoryCache:
+class OrderHistoryCache(ResponseCache[_Key, SignedIn]):
     def __init__(self, inner: "WSGIApplication", sessions: SessionLookup, *, max_pages: int = MAX_PAGES) -> None:
-        self._inner = inner
+        super().__init__(inner, max_entries=max_pages)
         self._sessions = sessions
-        self._times = TimePlaceholders()
-        self._cache: ResponseCache[_Key, SignedIn, CapturedResponse] = ResponseCache(
-            self._key_of, self._versions_of, max_entries=max_pages
-        )
 
-    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        found = self._cache.look_up(environ)
-        if found is None:
-            return self._inner(environ, start_response)
-        (session, theme, _address), person, page = found
-        if page is None:
-            own = f"{self._sessions.cookie_name}={session}"
-            cookies = f"{own}; {THEME_COOKIE}={theme}" if theme else own
-            environ.update({"HTTP_COOKIE": cookies, SIGNED_IN: person})
-            page = CapturedResponse(self._inner, environ, self._times)
-            if page.may_be_cached_for(person.token):
-                self._cache.store(found.key, person, page)
-        else:
-            environ[MADE_FOR] = person.token
-        return page.send(start_response)
-
-    def _key_of(self, environ: "WSGIEnvironment") -> _Key | None:
+    def key_of(self, environ: "WSGIEnvironment") -> _Key | None:
         if environ["PATH_INFO"] != PATH or environ["REQUEST_METHOD"] != "GET" or "HTTP_HX_REQUEST" in environ:
             return None
         session, address = self._sessions.cookie_of(environ), address_of(environ)
         return (session, theme_of(environ), address) if session and len(address) <= MAX_ADDRESS_LENGTH else None
 
-    def _versions_of(self, environ: "WSGIEnvironment", _key: _Key) -> SignedIn | None:
+    def versions_of(self, environ: "WSGIEnvironment", _key: _Key) -> SignedIn | None:
         return self._sessions.signed_in(environ)
+
+    def make(self, environ: "WSGIEnvironment", key: _Key, versions: SignedIn) -> "WSGIApplication":
+        session, theme, _address = key
+        cookies = {self._sessions.cookie_name: session, THEME_COOKIE: theme}
+        bare = bare_environ(environ, cookies=cookies, public_url=self._sessions.public_url, **{SIGNED_IN: versions})
+        page = CapturedResponse(self.inner, bare)
+        if page.may_be_cached_for(versions.token):
+            self.store(key, versions, page)
+        return page

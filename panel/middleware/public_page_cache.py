@@ -8,31 +8,35 @@ show is as it was before the page was rendered:
 - the minute, for all else that changes with time, such as the platform status.
 
 The versions are read again after VERSIONS_MAX_AGE_SECONDS, or as soon as this process commits something. Only pages of
-PAGES are cached, and only responses that Flask marked as made for a visitor: see `panel/middleware/visitor_request`.
+PAGES are cached, and only responses that Flask marked as made for a visitor: see `panel/middleware/bare_request`.
 """
 
 import gzip
 import hashlib
+import re
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import brotli
 from flask import Flask
 from sqlalchemy import func, select
+from werkzeug.datastructures import Accept
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import parse_accept_header
 from werkzeug.routing import RequestRedirect
 
 from panel.clock import utc_now
 from panel.db import commit_count, db
 from panel.db.read_only import read_lock, reader
-from panel.middleware.captured_response import CapturedResponse, Headers, TimePlaceholders, fill_times, send
+from panel.middleware.bare_request import bare_environ
+from panel.middleware.captured_response import CapturedResponse, fill_times, send
 from panel.middleware.response_cache import ResponseCache
-from panel.middleware.visitor_request import is_plain_path, visitor_environ
+from panel.middleware.session_lookup import SessionLookup
 from panel.models import Catalogue, Incident, IncidentUpdate, Provider
-from panel.security.request_identity import VISITOR, cookies_of, theme_of
+from panel.security.request_identity import THEME_COOKIE, VISITOR, theme_of
 from panel.services import delivery_times
 
 if TYPE_CHECKING:
@@ -65,6 +69,8 @@ MAX_PAGES = 2_000
 # Each read hands the interpreter's lock to another thread: one per request would halve the throughput.
 VERSIONS_MAX_AGE_SECONDS = 0.05
 MAX_PATH_LENGTH = 250
+# How our own links are spelled. Other spellings that lead to a page are answered, but get no cache entry.
+_PLAIN_PATH = re.compile(r"/(?:[a-z0-9-]+(?:/[a-z0-9-]+)*)?")
 MAX_ACCEPT_ENCODING_LENGTH = 256
 
 BROTLI_QUALITY = 9
@@ -83,8 +89,7 @@ VERSIONS = select(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _VersionsRead:
+class _VersionsRead(NamedTuple):
     """Versions as last read from the database, with the time of the read and this process's commit count before it."""
 
     row: tuple[object, ...]
@@ -92,74 +97,63 @@ class _VersionsRead:
     commits: int
 
 
-# The path and the theme; and the versions that every page depends on.
+# The path and the theme; and the versions that every page depends on, the reading of measured figures last.
 _Key = tuple[str, str]
 _Versions = tuple[object, ...]
 
 
-@dataclass(slots=True)
 class CachedPage:
-    """A page as it is sent, and its body in each encoding that was asked for so far."""
+    """A page with its ETag, and its body in each encoding that was asked for so far."""
 
-    headers: Headers
-    tag: str
-    bodies: dict[str, bytes] = field(default_factory=dict)
+    def __init__(self, response: CapturedResponse) -> None:
+        # The time of rendering is not a change, so it is left out of the ETag.
+        digest = hashlib.blake2b(b"".join(response.pieces[::2]), digest_size=16).hexdigest()
+        own = [pair for pair in response.headers if pair[0].lower() != "vary"]
+        self._tag = f'"{digest}"'
+        self._headers = [*own, ("ETag", f"W/{self._tag}"), VARY, REVALIDATE]
+        self._bodies = {"": fill_times(response.pieces)}
 
-    def body(self, encoding: str) -> bytes:
-        found = self.bodies.get(encoding)
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if self._tag in environ.get("HTTP_IF_NONE_MATCH", ""):
+            start_response("304 Not Modified", self._headers[-3:])
+            return ()
+        encoding = encoding_for(environ.get("HTTP_ACCEPT_ENCODING", ""))
+        headers = [*self._headers, ("Content-Encoding", encoding)] if encoding else self._headers
+        body = send("200 OK", headers, self._body(encoding), start_response)
+        return body if environ["REQUEST_METHOD"] == "GET" else ()
+
+    def _body(self, encoding: str) -> bytes:
+        found = self._bodies.get(encoding)
         if found is None:
-            found = self.bodies[encoding] = _COMPRESS[encoding](self.bodies[""])
+            found = self._bodies[encoding] = _COMPRESS[encoding](self._bodies[""])
         return found
 
 
-class PublicPageCache:
-    def __init__(self, inner: "WSGIApplication", app: Flask) -> None:
-        self._inner = inner
+class PublicPageCache(ResponseCache[_Key, _Versions]):
+    def __init__(self, inner: "WSGIApplication", sessions: SessionLookup, app: Flask) -> None:
+        super().__init__(inner, max_entries=MAX_PAGES)
+        self._sessions = sessions
         self._rules = app.url_map.bind("")
         self._is_public = lru_cache(MAX_PAGES)(self._matches_public_page)
-        self._session_cookie: str = app.config["SESSION_COOKIE_NAME"]
-        self._public_url: str = app.config["PANEL"].public_url
-        # The time of rendering is not a change, so it is left out of the ETag.
-        self._times = TimePlaceholders()
         self._versions_read: _VersionsRead | None = None
-        self.cache: ResponseCache[_Key, _Versions, CachedPage] = ResponseCache(
-            self._key_of, self._versions_of, max_entries=MAX_PAGES
-        )
         with app.app_context():
             self._database = str(db.engine.url)
             self._lock = read_lock(db.engine)
             self._read = reader(db.engine, VERSIONS)
 
-    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        found = self.cache.look_up(environ)
-        if found is not None and found.cached is not None:
-            return _send(found.cached, environ, start_response)
-        if found is None or environ["REQUEST_METHOD"] == "HEAD":
-            return self._inner(environ, start_response)
-        visitors = visitor_environ(environ, public_url=self._public_url)
-        response = CapturedResponse(self._inner, visitors, self._times)
-        if not response.may_be_cached_for(VISITOR) or response.has("cache-control"):
-            return response.send(start_response)
-        page, versions = _cached_page(response), found.versions
-        if versions[-1] is None:
-            # The figures were read for this page, if it has any.
-            versions = (*versions[:-1], delivery_times.read_at(self._database, now=utc_now()))
-        self.cache.store(found.key, versions, page)
-        return _send(page, environ, start_response)
-
-    def _key_of(self, environ: "WSGIEnvironment") -> _Key | None:
+    def key_of(self, environ: "WSGIEnvironment") -> _Key | None:
         if (
             environ["REQUEST_METHOD"] not in ("GET", "HEAD")
             or environ.get("QUERY_STRING")
             or "HTTP_HX_REQUEST" in environ
-            or self._session_cookie in cookies_of(environ)
+            or self._sessions.cookie_of(environ) is not None
         ):
             return None
         path = environ["PATH_INFO"]
         return (path, theme_of(environ)) if len(path) <= MAX_PATH_LENGTH and self._is_public(path) else None
 
     def _matches_public_page(self, path: str) -> bool:
-        if not is_plain_path(path):
+        if not _PLAIN_PATH.fullmatch(path):
             return False
         try:
             rule, _values = self._rules.match(path, method="GET", return_rule=True)
@@ -167,14 +161,14 @@ class PublicPageCache:
             return False
         return rule.rule in PAGES
 
-    def _versions_of(self, _environ: "WSGIEnvironment", _key: _Key) -> _Versions | None:
+    def versions_of(self, _environ: "WSGIEnvironment", _key: _Key) -> _Versions | None:
         known = self._versions_read
         if known is None or known.commits != commit_count() or time.monotonic() - known.at >= VERSIONS_MAX_AGE_SECONDS:
             known = self._versions_read = self.read_versions()
-        if known is None:
-            return None
-        now = utc_now()
-        return (*known.row, int(now.timestamp()) // 60, delivery_times.read_at(self._database, now=now))
+        return None if known is None else (*known.row, int(utc_now().timestamp()) // 60, self._figures_read_at())
+
+    def _figures_read_at(self) -> datetime | None:
+        return delivery_times.read_at(self._database, now=utc_now())
 
     def read_versions(self) -> _VersionsRead | None:
         # Counted before the read, so that a commit during the read causes another read.
@@ -182,6 +176,18 @@ class PublicPageCache:
         with self._lock:
             rows = self._read({})
         return _VersionsRead(rows[0], at, after) if rows else None
+
+    def make(self, environ: "WSGIEnvironment", key: _Key, versions: _Versions) -> "WSGIApplication":
+        if environ["REQUEST_METHOD"] == "HEAD":
+            return self.inner
+        visitors = bare_environ(environ, cookies={THEME_COOKIE: key[1]}, public_url=self._sessions.public_url)
+        response = CapturedResponse(self.inner, visitors)
+        if not response.may_be_cached_for(VISITOR):
+            return response
+        page = CachedPage(response)
+        # Without a reading, the figures were read for this page, if it has any.
+        self.store(key, (*versions[:-1], versions[-1] or self._figures_read_at()), page)
+        return page
 
 
 def encoding_for(accepted: str) -> str:
@@ -191,29 +197,7 @@ def encoding_for(accepted: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _encoding_for(accepted: str) -> str:
-    taken = set()
-    for part in accepted.lower().split(","):
-        name, _semicolon, parameters = part.partition(";")
-        if parameters.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000"):
-            taken.add(name.strip())
-    return next((encoding for encoding in ("br", "gzip") if encoding in taken), "")
-
-
-def _cached_page(response: CapturedResponse) -> CachedPage:
-    digest = hashlib.blake2b(b"".join(response.pieces), digest_size=16).hexdigest()
-    own = [pair for pair in response.headers if pair[0].lower() != "vary"]
-    headers = [*own, ("ETag", f'W/"{digest}"'), VARY, REVALIDATE]
-    return CachedPage(headers, f'"{digest}"', {"": fill_times(response.pieces)})
-
-
-def _send(page: CachedPage, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-    if page.tag in environ.get("HTTP_IF_NONE_MATCH", ""):
-        start_response("304 Not Modified", page.headers[-3:])
-        return ()
-    encoding = encoding_for(environ.get("HTTP_ACCEPT_ENCODING", ""))
-    headers = [*page.headers, ("Content-Encoding", encoding)] if encoding else page.headers
-    body = send("200 OK", headers, page.body(encoding), start_response)
-    return body if environ["REQUEST_METHOD"] == "GET" else ()
+    return parse_accept_header(accepted, Accept).best_match(tuple(_COMPRESS), "")
 
 
 _COMPRESS: dict[str, Callable[[bytes], bytes]] = {

@@ -1,65 +1,51 @@
-"""Response cache: an LRU of responses, each reused only while the versions it was made from are current.
+"""Response cache: WSGI middleware that sends a response again while the versions it was made from are current.
 
-The order history, visitors' pages and the API's `status` each use one. What they share is here: when an entry is
-valid, and that the versions are read before the response is made. So a response may be newer than its versions, never
-older.
+The order history, visitors' pages and the API's reads each are one. What they share is here: which requests are
+theirs, when an entry is valid, and that the versions are read before the response is made. So a response may be newer
+than its versions, never older.
 """
 
-from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterable
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from panel.lru_cache import LRUCache
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 Key = TypeVar("Key", bound=Hashable)
 Versions = TypeVar("Versions")
-Cached = TypeVar("Cached")
 
 
-class Lookup(NamedTuple, Generic[Key, Versions, Cached]):
-    """A request's key, the versions as they are now, and the cached response if it was made from those."""
+class ResponseCache(ABC, Generic[Key, Versions]):
+    """Responses by key, each with its versions; every other request goes on to `inner`."""
 
-    key: Key
-    versions: Versions
-    cached: Cached | None
+    def __init__(self, inner: "WSGIApplication", *, max_entries: int) -> None:
+        self.inner = inner
+        self.entries: LRUCache[Key, tuple[Versions, WSGIApplication]] = LRUCache(max_entries)
 
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        key = self.key_of(environ)
+        versions = None if key is None else self.versions_of(environ, key)
+        if key is None or versions is None:
+            return self.inner(environ, start_response)
+        entry = self.entries.get(key)
+        if entry is not None and entry[0] == versions:
+            return entry[1](environ, start_response)
+        return self.make(environ, key, versions)(environ, start_response)
 
-class ResponseCache(Generic[Key, Versions, Cached]):
-    """Responses by key.
+    @abstractmethod
+    def key_of(self, environ: "WSGIEnvironment") -> Key | None:
+        """Which response a request asks for; None for a request that this cache does not handle."""
 
-    `key_of`: which response a request asks for; None for a request that this cache does not handle.
-    `versions_of`: what that response depends on, as it is now; None if it can't be read, or must not be answered.
-    """
+    @abstractmethod
+    def versions_of(self, environ: "WSGIEnvironment", key: Key) -> Versions | None:
+        """What that response depends on, as it is now; None if it can't be read, or must not be answered."""
 
-    def __init__(
-        self,
-        key_of: "Callable[[WSGIEnvironment], Key | None]",
-        versions_of: "Callable[[WSGIEnvironment, Key], Versions | None]",
-        *,
-        max_entries: int,
-    ) -> None:
-        self._key_of = key_of
-        self._versions_of = versions_of
-        self._entries: LRUCache[Key, tuple[Versions, Cached]] = LRUCache(max_entries)
+    @abstractmethod
+    def make(self, environ: "WSGIEnvironment", key: Key, versions: Versions) -> "WSGIApplication":
+        """A new response, or `inner` to leave it to that. Stores the response if it may be sent again."""
 
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def look_up(self, environ: "WSGIEnvironment") -> Lookup[Key, Versions, Cached] | None:
-        """None: leave this request to Flask."""
-        key = self._key_of(environ)
-        if key is None:
-            return None
-        versions = self._versions_of(environ, key)
-        if versions is None:
-            return None
-        entry = self._entries.get(key)
-        if entry is None or entry[0] != versions:
-            return Lookup(key, versions, None)
-        return Lookup(key, versions, entry[1])
-
-    def store(self, key: Key, versions: Versions, response: Cached) -> None:
-        """Cache a response under the versions that were read before it was made."""
-        self._entries.set(key, (versions, response))
+    def store(self, key: Key, versions: Versions, response: "WSGIApplication") -> None:
+        self.entries.set(key, (versions, response))

@@ -31,28 +31,27 @@ class SessionLookup:
         if serializer is None:
             raise ValueError("an app without a secret key has no sessions")
         self.cookie_name: str = app.config["SESSION_COOKIE_NAME"]
+        self.public_url: str = app.config["PANEL"].public_url
         self._serializer = serializer
         # A valid signature stays valid, so it is verified once. What raises is not cached.
-        self._token_of = lru_cache(MAX_COOKIES)(self._verify)
+        self._verified = lru_cache(MAX_COOKIES)(self._verify)
         with app.app_context():
             self._lock = read_lock(db.engine)
-            self.read_versions = reader(db.engine, PAGE_VERSIONS)
+            self._read_versions = reader(db.engine, PAGE_VERSIONS)
             self._read_signed_in = reader(db.engine, FIND)
 
     def cookie_of(self, environ: "WSGIEnvironment") -> str | None:
+        """The session cookie as Flask reads it; None for a visitor."""
         return cookies_of(environ).get(self.cookie_name)
 
     def token_hash_of(self, environ: "WSGIEnvironment") -> str | None:
         """The hash of the session token in the cookie; None without a cookie of ours."""
-        cookie = self.cookie_of(environ)
-        try:
-            return self._token_of(cookie)[1] if cookie else None
-        except BadSignature:
-            return None
+        found = self._tokens_of(environ)
+        return None if found is None else found[1]
 
     def page_versions(self, environ: "WSGIEnvironment") -> PageVersions | None:
         """The versions alone."""
-        found = self._read(environ, self.read_versions)
+        found = self._read(environ, self._read_versions)
         return None if found is None else PageVersions(*found[1])
 
     def signed_in(self, environ: "WSGIEnvironment") -> SignedIn | None:
@@ -61,16 +60,20 @@ class SessionLookup:
         return None if found is None else from_row(*found)
 
     def _read(self, environ: "WSGIEnvironment", read: Reader) -> tuple[str, tuple[Any, ...]] | None:
-        cookie = self.cookie_of(environ)
-        if not cookie:
+        found = self._tokens_of(environ)
+        if found is None:
             return None
-        try:
-            token, hashed = self._token_of(cookie)
-        except BadSignature:
-            return None
+        token, hashed = found
         with self._lock:
             rows = read({"token_hash": hashed, **time_bounds(utc_now())})
         return (token, rows[0]) if rows else None
+
+    def _tokens_of(self, environ: "WSGIEnvironment") -> tuple[str, str] | None:
+        cookie = self.cookie_of(environ)
+        try:
+            return self._verified(cookie) if cookie else None
+        except BadSignature:
+            return None
 
     def _verify(self, cookie: str) -> tuple[str, str]:
         """The session token in this cookie, and its hash. Raises BadSignature."""

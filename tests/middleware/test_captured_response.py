@@ -2,7 +2,7 @@
 
 import pytest
 
-from panel.middleware.captured_response import CapturedResponse, TimePlaceholders
+from panel.middleware.captured_response import CapturedResponse
 from panel.security.request_identity import MADE_FOR, VISITOR
 
 
@@ -15,7 +15,7 @@ def captured(*, made_for: str | None, status: str = "200 OK", cookie: bool = Fal
         start_response(status, [("Set-Cookie", "a=b")] if cookie else [])
         return [b"<p>A page</p>"]
 
-    return CapturedResponse(application, {}, TimePlaceholders())
+    return CapturedResponse(application, {})
 
 
 def test_marked_response_may_be_cached_for_whom_it_was_made() -> None:

@@ -167,12 +167,12 @@ def test_the_layers_before_flask_see_whom_flask_sees(
     "path", ["//faq", "/faq/", "/FAQ", "/faq//", "/./faq", "/faq;a", "/faq%2f", "/order-statuses/Pending", "/faq\0"]
 )
 def test_an_odd_spelling_of_an_address_is_no_page_of_its_own(app: Flask, path: str) -> None:
-    layer = PublicPageCache(app.wsgi_app, app)
+    layer = PublicPageCache(app.wsgi_app, SessionLookup(app), app)
     app.wsgi_app = layer  # type: ignore[method-assign]
 
     ask(app, PATH_INFO=path)
 
-    assert not layer.cache
+    assert not layer.entries
 
 
 def test_headers_that_change_a_page_change_no_kept_page(app: Flask) -> None:

@@ -1,6 +1,7 @@
 """Order history cache: never stale, never another customer's page, always with the current time."""
 
 import re
+from functools import partial
 
 import pytest
 from flask import Flask
@@ -8,6 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 from werkzeug.test import TestResponse
 
+from panel import security
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
@@ -26,7 +28,7 @@ class Counted:
     """The site behind the layer: how often it was asked."""
 
     def __init__(self, app: Flask) -> None:
-        self._inner = app.wsgi_app
+        self._inner = partial(Flask.wsgi_app, app)
         self.asked = 0
 
     def __call__(self, environ: object, start_response: object) -> object:
@@ -36,9 +38,10 @@ class Counted:
 
 @pytest.fixture
 def site(app: Flask) -> Counted:
-    """The app with one more layer of the kind around it, fresh for this test, that counts what passes."""
+    """Flask with this layer alone around it, fresh for this test, and the headers around that; counts what passes."""
     counted = Counted(app)
-    app.wsgi_app = OrderHistoryCache(counted, SessionLookup(app), max_pages=2)  # type: ignore[method-assign, arg-type]
+    layer = OrderHistoryCache(counted, SessionLookup(app), max_pages=2)  # type: ignore[arg-type]
+    app.wsgi_app = security.with_headers(layer, app.config["PANEL"])  # type: ignore[method-assign]
     return counted
 
 

@@ -6,7 +6,7 @@ PAGES = "tests/blueprints/office/test_paging.py"
 UNCHANGED = "tests/middleware/test_live_poll_304.py tests/services/test_page_version.py"
 KEPT_HISTORY = "tests/middleware/test_order_history_cache.py tests/services/test_page_version.py"
 KEPT_PAGES = "tests/middleware/test_public_page_cache.py"
-QUICK = "tests/middleware/test_api_status_cache.py"
+QUICK = "tests/middleware/test_api_read_cache.py"
 
 MUTANTS = (
     *in_file(
@@ -32,39 +32,39 @@ MUTANTS = (
     *in_file(
         "panel/middleware/response_cache.py",
         f"{KEPT_HISTORY} {KEPT_PAGES} {QUICK}",
-        ("if entry is None or entry[0] != versions:", "if entry is None:"),
+        ("if entry is not None and entry[0] == versions:", "if entry is not None:"),
     ),
     *in_file(
         "panel/middleware/captured_response.py",
         f"tests/middleware/test_captured_response.py {KEPT_HISTORY} {KEPT_PAGES}",
         ("and self._made_for == token", ""),
-        ('and not self.has("set-cookie")', ""),
+        ("== token and is_lasting", "== token"),
         ('self.status == "200 OK" and', ""),
     ),
     *in_file(
         "panel/middleware/order_history_cache.py",
         KEPT_HISTORY,
-        ("if page.may_be_cached_for(person.token):", "if True:"),
+        ("if page.may_be_cached_for(versions.token):", "if True:"),
         ("theme_of(environ), address) if session", '"", address) if session'),
     ),
     *in_file(
         "panel/middleware/public_page_cache.py",
         KEPT_PAGES,
         ('or environ.get("QUERY_STRING")', ""),
-        ("if not response.may_be_cached_for(VISITOR) or", "if"),
+        ("if not response.may_be_cached_for(VISITOR):", "if False:"),
         ("known.commits != commit_count() or", ""),
-        ("if page.tag in environ", "if page.tag not in environ"),
-        ("int(now.timestamp()) // 60", "0"),
+        ("if self._tag in environ", "if self._tag not in environ"),
+        ("int(utc_now().timestamp()) // 60", "0"),
     ),
     *in_file(
-        "panel/middleware/api_status_cache.py",
+        "panel/middleware/api_read_cache.py",
         QUICK,
         ("if is_allowed else None", ""),
-        ("or self._is_over_limit(key_id)", ""),
+        ("if self.cache.is_over_limit(self.key_id):", "if False:"),
     ),
     *in_file(
         "panel/services/api/orders.py",
-        "tests/blueprints/api/test_endpoint.py tests/middleware/test_api_status_cache.py",
+        "tests/blueprints/api/test_endpoint.py tests/middleware/test_api_read_cache.py",
         ('literal_column("0") == bindparam("customer_id")', 'literal_column("0") >= literal_column("0")'),
         ("since = order.placed_at - LIKELY_TWICE", "since = order.placed_at"),
     ),

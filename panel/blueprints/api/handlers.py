@@ -40,6 +40,10 @@ class Rendered(str):
     """A response that is JSON text already."""
 
 
+def _rendered(body: object) -> Rendered:
+    return Rendered(json.dumps(body, separators=(",", ":"), allow_nan=False))
+
+
 @dataclass(frozen=True, slots=True)
 class ApiAnswer:
     """An action's result before JSON encoding, with its response headers."""
@@ -49,7 +53,12 @@ class ApiAnswer:
 
 
 def services(call: Call) -> ApiAnswer:
-    return ApiAnswer(
+    return ApiAnswer(services_text())
+
+
+def services_text() -> Rendered:
+    """The tools that can be ordered, as JSON: the same for every caller."""
+    return _rendered(
         [
             {
                 "service": each.tool_id,
@@ -176,7 +185,12 @@ def _cancel(call: Call, word: str) -> int:
 
 def balance(call: Call) -> ApiAnswer:
     nanos = ledger.balance_nanos(call.customer_id)
-    return ApiAnswer({"balance": money.plain(nanos), "currency": current_app.config["PANEL"].currency})
+    return ApiAnswer(balance_text(nanos, currency=current_app.config["PANEL"].currency))
+
+
+def balance_text(nanos: int, *, currency: str) -> Rendered:
+    """A balance as JSON."""
+    return _rendered({"balance": money.plain(nanos), "currency": currency})
 
 
 def _order_id(word: str) -> int:

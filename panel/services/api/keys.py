@@ -10,11 +10,11 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, bindparam, func, or_, select, update
+from sqlalchemy import and_, bindparam, func, literal_column, or_, select, update
 
 from panel.db import db, table_of
 from panel.domain.errors import ActionRefused, BadInput, NotFound, StaleForm
-from panel.models import ApiKey, User
+from panel.models import Account, ApiKey, Catalogue, User
 from panel.services.accounts import email_confirmation
 from panel.services.closed_accounts import check_open
 from panel.services.money import ledger
@@ -61,11 +61,20 @@ _FIND = (
     .join(USERS, _IS_HOLDER_IN)
     .where(KEYS.c.key_hash == bindparam("key_hash"), KEYS.c.revoked_at.is_(None))
 )
-# The same read for those who write nothing down, with the version of all that the customer's orders show: no row
-# while the last use is to be noted.
+# The same read for those who write nothing down, with all that the API's reads depend on: no row while the last use is
+# to be noted.
 FIND_NOTED = (
-    select(KEYS.c.id, KEYS.c.user_id, KEYS.c.networks, USERS.c.state_version)
+    select(
+        KEYS.c.networks,
+        KEYS.c.id,
+        KEYS.c.user_id,
+        USERS.c.state_version,
+        Catalogue.version,
+        Account.balance_nanos,
+    )
     .join(USERS, _IS_HOLDER_IN)
+    .join(Account, Account.user_id == USERS.c.id)
+    .join(Catalogue, Catalogue.id == literal_column("1"))
     .where(
         KEYS.c.key_hash == bindparam("key_hash"),
         KEYS.c.revoked_at.is_(None),

@@ -1,4 +1,4 @@
-"""The quick answer to `status`: the same as the whole way's, never older, and the key's holder's alone."""
+"""The quick answers to the API's reads: the same as the whole way's, never older, and the key's holder's alone."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,10 +12,11 @@ from werkzeug.test import TestResponse
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
-from panel.middleware.api_status_cache import ApiStatusCache
-from panel.models import ApiKey, User
+from panel.middleware.api_read_cache import ApiReadCache
+from panel.models import ApiKey, Catalogue, Tool, User
 from panel.services.api import orders as api_orders
 from panel.services.api.orders import status_texts
+from panel.services.money import ledger
 from panel.services.orders import transitions
 from panel.services.orders.transitions import Move
 from tests.support.api_clients import PATH, Caller, a_caller
@@ -50,7 +51,7 @@ def _marked(app: Flask) -> None:
 @pytest.fixture
 def made(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Made:
     """The app with one more quick way around it, fresh for this test, and what it makes counted."""
-    app.wsgi_app = ApiStatusCache(app.wsgi_app, app, max_forms=3)  # type: ignore[method-assign]
+    app.wsgi_app = ApiReadCache(app.wsgi_app, app, max_calls=3)  # type: ignore[method-assign]
     counted = Made()
     monkeypatch.setattr(api_orders, "status_texts", counted.status_texts)
     return counted
@@ -67,8 +68,8 @@ def is_quick(answer: TestResponse) -> bool:
     return answer.status_code == 200 and BY_FLASK not in answer.headers
 
 
-def whole_way(caller: Caller, **fields: object) -> TestResponse:
-    return caller.client.post(PATH, json={"key": caller.key, "action": "status"} | fields)
+def whole_way(caller: Caller, action: str = "status", **fields: object) -> TestResponse:
+    return caller.client.post(PATH, json={"key": caller.key, "action": action} | fields)
 
 
 @pytest.mark.both_engines
@@ -113,6 +114,31 @@ def test_answer_is_kept_until_something_in_it_has_changed(client: FlaskClient, m
     assert an_order(customer=customer, tool=tool).id == order.id + 1
     is_told_once()
     assert len(set(told)) == len(told)
+
+
+@pytest.mark.both_engines
+def test_balance_and_services_are_quick_and_never_old(client: FlaskClient) -> None:
+    customer, tool = a_customer("12.50"), a_tool()
+    caller, other = a_known_caller(client, customer=customer), a_known_caller(client, customer=a_customer("1"))
+    name, seen = tool.name, []
+    for act in (
+        lambda: None,
+        lambda: ledger.deposit(customer.id, amount_nanos=5_000_000_000, reason="test", note="More.", now=utc_now()),
+        lambda: db.session.execute(update(Tool).values(name="Renamed")),
+    ):
+        with transaction():
+            act()
+            db.session.execute(update(Catalogue).values(version=Catalogue.version + 1))
+        for action in ("balance", "services"):
+            quick = [caller.post(action) for _ in range(2)]
+            assert all(map(is_quick, quick))
+            assert {answer.data for answer in quick} == {whole_way(caller, action).data}
+            seen.append(quick[0].json)
+
+    balances, names = seen[::2], [services[0]["name"] for services in seen[1::2]]
+    assert [each["balance"] for each in balances] == ["12.50", "17.50", "17.50"]
+    assert names == [name, name, "Renamed"]
+    assert other.call("balance")["balance"] == "1.00"
 
 
 def test_kept_answer_is_given_to_nobody_else(client: FlaskClient, made: Made) -> None:
