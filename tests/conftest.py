@@ -64,10 +64,12 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         with private_servers.postgresql_server() as url:
             databases.make_postgresql_template(tmp_path_factory.mktemp("template"), server=url)
             yield url
+            databases.leave_server(url)
         return
     databases.make_postgresql_template(tmp_path_factory.mktemp("template"), server=given)
     yield given
     databases.drop_postgresql_template(server=given)
+    databases.leave_server(given)
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,14 @@
 """What two transactions on PostgreSQL may do to one another between two statements, forced to happen each time."""
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import timedelta
 from itertools import count
-from threading import Thread
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from panel.db import db, transaction
 from panel.domain.errors import ActionRefused
@@ -20,12 +20,12 @@ from panel.services.office import providers_view
 from panel.services.orders import dispatch, refills, timeouts, transitions
 from panel.services.providers import health as provider_health
 from tests.support import ledger_oracle
+from tests.support.concurrently import start_in_thread
 from tests.support.factories import NOON, a_customer, a_tool, an_order, reload, signed_in
 
 pytestmark = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 
 LATER = NOON + timedelta(hours=25)
-WAIT_SECONDS = 0.5
 
 
 class Meanwhile:
@@ -33,29 +33,16 @@ class Meanwhile:
 
     def __init__(self, app: Flask, act: Callable[[], object]) -> None:
         self._app, self._act = app, act
-        self._thread: Thread | None = None
-        self.failures: list[BaseException] = []
+        self._begun: Future[Any] | None = None
 
-    def begin(self, *, wait: float | None = None) -> None:
-        """Start it, once, and give it time to get as far as it can."""
-        if self._thread is None:
-            self._thread = Thread(target=self._run)
-            self._thread.start()
-            self._thread.join(wait)
+    def begin(self) -> None:
+        """Start it, once, and let it get as far as it can: to its end, or to a lock of ours."""
+        if self._begun is None:
+            self._begun = start_in_thread(self._app, self._act)
 
     def end(self) -> None:
-        assert self._thread is not None
-        self._thread.join(30)
-        assert self.failures == []
-
-    def _run(self) -> None:
-        with self._app.app_context():
-            try:
-                self._act()
-            except BaseException as failure:
-                self.failures.append(failure)
-            finally:
-                db.session.remove()
+        assert self._begun is not None
+        self._begun.result(30)
 
 
 def _before(monkeypatch: pytest.MonkeyPatch, place: object, name: str, act: Callable[..., None]) -> None:
@@ -98,7 +85,7 @@ def test_order_handed_over_while_its_time_ran_out_is_not_canceled(app: Flask, mo
             dispatch.record_outcome(assignment.attempt_id, Accepted("given-1"), now=LATER)
 
     meanwhile = Meanwhile(app, hand_over)
-    _before(monkeypatch, transitions, "lock_orders", lambda ids: meanwhile.begin(wait=30) if ids else None)
+    _before(monkeypatch, transitions, "lock_orders", lambda ids: meanwhile.begin() if ids else None)
 
     with transaction():
         timeouts.give_up(unconfirmed_hours=72, dispatch_hours=24, now=LATER)
@@ -114,7 +101,7 @@ def test_giving_calls_back_does_not_block_a_batch_for_good(app: Flask, monkeypat
     taken = _take(one.provider_id)
     assert {assignment.order.order_id for assignment in taken} == {one.id, other.id}
     meanwhile = Meanwhile(app, _claims(one.id, other.id))
-    _before(monkeypatch, dispatch, "lock_attempt", lambda _: meanwhile.begin(wait=WAIT_SECONDS))
+    _before(monkeypatch, dispatch, "lock_attempt", lambda _: meanwhile.begin())
 
     with transaction():
         dispatch.release_assignments(taken, now=LATER)
@@ -129,7 +116,7 @@ def test_deadlines_do_not_block_a_batch_for_good(app: Flask, monkeypatch: pytest
     with transaction():
         dispatch.record_outcome(assignment.attempt_id, Unclear("no answer"), now=LATER)
     meanwhile = Meanwhile(app, _claims(unconfirmed.id, waiting.id))
-    _before(monkeypatch, dispatch, "record_answer", lambda _: meanwhile.begin(wait=WAIT_SECONDS))
+    _before(monkeypatch, dispatch, "record_answer", lambda _: meanwhile.begin())
 
     with transaction():
         ended = timeouts.give_up(unconfirmed_hours=72, dispatch_hours=24, now=LATER + timedelta(hours=73))
@@ -147,7 +134,7 @@ def test_deadlines_of_refills_do_not_block_a_batch_for_good(app: Flask, monkeypa
             refill = refills.request_refill(order.id, customer_id=order.customer_id, now=NOON)
             refills.lease_task(refill.id, again_seconds=10, lease_seconds=60, now=NOON)
     meanwhile = Meanwhile(app, _claims(*[order.id for order in orders]))
-    _before(monkeypatch, dispatch, "lock_attempt", lambda _: meanwhile.begin(wait=WAIT_SECONDS))
+    _before(monkeypatch, dispatch, "lock_attempt", lambda _: meanwhile.begin())
 
     with transaction():
         expired = timeouts.expire_refills(unconfirmed_hours=72, now=LATER)
@@ -158,7 +145,7 @@ def test_deadlines_of_refills_do_not_block_a_batch_for_good(app: Flask, monkeypa
     assert set(db.session.scalars(states)) == {AttemptState.UNKNOWN}
 
 
-def test_statement_adds_up_while_money_arrives(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_statement_adds_up_while_money_arrives(app: Flask) -> None:
     customer = a_customer("10.00")
     user_id = customer.id
     browser = signed_in(app.test_client(), customer)
@@ -168,8 +155,14 @@ def test_statement_adds_up_while_money_arrives(app: Flask, monkeypatch: pytest.M
             ledger.deposit(user_id, amount_nanos=10**9, reason="deposit:meanwhile", note="Arrived.", now=NOON)
 
     meanwhile = Meanwhile(app, deposit)
-    calls = count(1)
-    _before(monkeypatch, ledger, "_sum", lambda _: meanwhile.begin(wait=30) if next(calls) > 1 else None)
+    sums = count(1)
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        # The second sum is the closing balance: the opening one and the lines are read.
+        if "sum(" in statement and next(sums) == 2:
+            meanwhile.begin()
+
+    event.listen(db.engine, "before_cursor_execute", note)
     page = browser.get("/balance/statement.csv?from=2026-11-20&to=2026-11-20")
 
     meanwhile.end()
@@ -190,7 +183,7 @@ def test_deposit_confirmed_twice_in_one_moment_is_refused_with_a_sentence(app: F
     meanwhile = Meanwhile(app, confirm)
     with pytest.raises(ActionRefused), transaction():
         seen: DepositRequest = deposits.find(reference)
-        meanwhile.begin(wait=30)
+        meanwhile.begin()
         deposits.confirm(seen.reference, amount_nanos=10**10, note="Arrived.", now=NOON)
 
     meanwhile.end()
@@ -211,7 +204,7 @@ def test_resuming_a_provider_does_not_block_a_hand_over_for_good(app: Flask, mon
             providers_view.resume(provider_id, reason="Looked", actor="operator", now=before)
 
     meanwhile = Meanwhile(app, resume)
-    _before(monkeypatch, dispatch, "insert", lambda _: meanwhile.begin(wait=WAIT_SECONDS))
+    _before(monkeypatch, dispatch, "insert", lambda _: meanwhile.begin())
 
     taken = _take(provider_id)
 

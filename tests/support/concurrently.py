@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from multiprocessing import Queue
 from pathlib import Path
 from threading import Barrier
 from typing import Any
 
 from flask import Flask
+from sqlalchemy import text
 
 from panel.application import create_app
 from panel.db import db, transaction
@@ -18,7 +19,13 @@ from panel.services.orders.placing import Placing
 from tests.support import databases
 from tests.support.factories import LINK, NOON
 
+# SQLite does not say who waits for its lock, so that a thread is given this time to reach it.
 REACH_LOCK_SECONDS = 0.5
+MAX_SECONDS = 30
+LOOK_AGAIN_SECONDS = 0.01
+WAITING_FOR_LOCKS = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
 
 
 class _Nothing(Exception):
@@ -47,7 +54,7 @@ def run_concurrently(
 
 
 def start_in_thread(app: Flask, act: Callable[[], Any]) -> Future[Any]:
-    """Begin this in another thread and give it the time to come as far as it can, which may be a lock of ours."""
+    """Begin this in another thread; return when it has ended, or waits for a lock of ours."""
 
     def do() -> Any:
         with app.app_context():
@@ -59,8 +66,19 @@ def start_in_thread(app: Flask, act: Callable[[], Any]) -> Future[Any]:
     pool = ThreadPoolExecutor(1)
     begun = pool.submit(do)
     pool.shutdown(wait=False)
-    time.sleep(REACH_LOCK_SECONDS)
+    wait_until_done_or_blocked(begun)
     return begun
+
+
+def wait_until_done_or_blocked(begun: Future[Any]) -> None:
+    """Let the other thread come as far as it can."""
+    if db.engine.dialect.name == "sqlite":
+        wait([begun], timeout=REACH_LOCK_SECONDS)
+        return
+    until = time.monotonic() + MAX_SECONDS
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as looking:
+        while not wait([begun], timeout=LOOK_AGAIN_SECONDS).done and not looking.scalar(WAITING_FOR_LOCKS):
+            assert time.monotonic() < until, "it neither ends nor waits for a lock"
 
 
 def placing(customer_id: int, slug: str, number: int) -> Callable[[], int]:

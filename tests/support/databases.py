@@ -3,6 +3,7 @@
 Tables are append-only, so nothing can be emptied between tests; a copy costs a few milliseconds.
 """
 
+import functools
 import secrets
 import shutil
 import sqlite3
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import flask_migrate
 from flask import Flask
-from sqlalchemy import Engine, NullPool, create_engine, event, text
+from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 
 from panel import settings as settings_module
@@ -19,6 +20,7 @@ from panel.db import db
 from panel.settings import Settings
 
 TEMPLATE = f"template_{secrets.token_hex(4)}"
+FIRST_WITH_STRATEGIES = 150_000
 
 
 def settings_for(instance: Path, *, database_url: str = "", **given: object) -> Settings:
@@ -69,7 +71,9 @@ def make_postgresql_template(folder: Path, *, server: str) -> None:
 
 def copy_postgresql(*, server: str) -> str:
     """The address of a fresh copy of the template."""
-    return create_postgresql(server=server, options=f"TEMPLATE {TEMPLATE}")
+    # Since PostgreSQL 15 a copy would go through its log, which costs twice as much here.
+    strategy = "STRATEGY FILE_COPY" if _version(server) >= FIRST_WITH_STRATEGIES else ""
+    return create_postgresql(server=server, options=f"TEMPLATE {TEMPLATE} {strategy}")
 
 
 def create_postgresql(*, server: str, options: str = "") -> str:
@@ -92,6 +96,21 @@ def _named(server: str, name: str) -> str:
 
 
 def _on_server(server: str, statement: str) -> None:
-    engine = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with engine.connect() as connection:
+    with _connections(server).connect() as connection:
         connection.execute(text(statement))
+
+
+def leave_server(server: str) -> None:
+    """Close the connections to a server that is about to end."""
+    _connections(server).dispose()
+
+
+@functools.cache
+def _version(server: str) -> int:
+    with _connections(server).connect() as connection:
+        return int(connection.scalar(text("SHOW server_version_num")) or 0)
+
+
+@functools.cache
+def _connections(server: str) -> Engine:
+    return create_engine(server, isolation_level="AUTOCOMMIT")

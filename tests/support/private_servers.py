@@ -126,6 +126,7 @@ def keep_postgresql() -> None:
         "fsync": "off",
         "synchronous_commit": "off",
         "full_page_writes": "off",
+        "autovacuum": "off",
     }
     with _folder(f"panel-postgresql-{port}-") as folder:
         cluster, user = folder / "cluster", _ordinary_user(folder)
