@@ -10,7 +10,7 @@ from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import LinkIsSpent, PanelError
 from panel.services import password_reset
-from panel.services.accounts import throttles, two_factor, users
+from panel.services.accounts import hashing_turns, throttles, two_factor, users
 from panel.services.api import keys as api_keys
 from panel.services.api import webhook_endpoints
 
@@ -68,6 +68,7 @@ def _ends() -> dict[str, bool]:
     return {f"ends_{name}": request.form.get(f"end_{name}") == "yes" for name in ("keys", "webhooks")}
 
 
+@hashing_turns.turn()
 def _set_password(token: str, password: str, *, ends: dict[str, bool]) -> None:
     link = password_reset.find(token, now=utc_now())
     if link is None:

@@ -12,7 +12,7 @@ from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import BadCredentials, BadInput, EmailTaken, ExpiredForm, PanelError, TooManyTries
 from panel.models import LinkPurpose
-from panel.services.accounts import email_changes, email_links, sessions, throttles, two_factor, users
+from panel.services.accounts import email_changes, email_links, hashing_turns, sessions, throttles, two_factor, users
 from panel.services.accounts.pending_sessions import HalfSignedIn
 from panel.services.accounts.sessions import SignedIn
 from panel.services.mail import security_alerts
@@ -52,6 +52,7 @@ def sign_up_again(error: ExpiredForm) -> ResponseReturnValue:
     return _sign_up_page(error), error.http_status
 
 
+@hashing_turns.turn()
 def _open_account(email: str, password: str) -> SignedIn | HalfSignedIn:
     email = users.normalize_email(email)
     users.check_new_password(password, email=email, site_name=current_app.config["PANEL"].site_name)
@@ -108,6 +109,7 @@ def log_in_again(error: ExpiredForm) -> ResponseReturnValue:
     return auth.log_in_page(error), error.http_status
 
 
+@hashing_turns.turn()
 def _let_in(email: str, password: str) -> SignedIn | HalfSignedIn:
     if not email.strip():
         raise BadInput("The email is missing.", field="email")
@@ -163,7 +165,8 @@ def change_password() -> ResponseReturnValue:
 def _change_password(current: str, password: str) -> None:
     auth.require_password(current_user, current)
     users.check_new_password(password, email=current_user.email, site_name=current_app.config["PANEL"].site_name)
-    password_hash = users.hash_password(password)
+    with hashing_turns.turn():
+        password_hash = users.hash_password(password)
     with transaction():
         auth.lock_own_account()
         users.set_password(current_user.id, password_hash=password_hash)

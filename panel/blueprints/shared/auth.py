@@ -19,7 +19,7 @@ from panel.domain.errors import BadInput, PanelError
 from panel.domain.user_agent import device_of, network_of
 from panel.models import User
 from panel.security.request_identity import MADE_FOR, VISITOR
-from panel.services.accounts import email_confirmation, pending_sessions, sessions, throttles, users
+from panel.services.accounts import email_confirmation, hashing_turns, pending_sessions, sessions, throttles, users
 from panel.services.accounts.pending_sessions import HalfSignedIn
 from panel.services.accounts.sessions import SignedIn
 
@@ -119,6 +119,7 @@ def pending_session() -> HalfSignedIn | None:
     return pending_sessions.find(token, now=utc_now()) if isinstance(token, str) else None
 
 
+@hashing_turns.turn()
 def require_password(user: SignedIn, typed: str, *, field: str = "current_password") -> None:
     """Check the current password again. Raises BadInput or TooManyTries. Opens its own transactions."""
     with transaction():

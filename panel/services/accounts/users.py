@@ -16,7 +16,7 @@ from panel.db import db, lock_rows
 from panel.domain import email_address, weak_passwords
 from panel.domain.errors import BadInput, EmailTaken
 from panel.models import User
-from panel.services.accounts import pending_sessions
+from panel.services.accounts import hashing_turns, pending_sessions
 from panel.services.money import ledger
 
 MAX_EMAIL_LENGTH = 254
@@ -75,7 +75,8 @@ def check_new_password(password: str, *, email: str, site_name: str) -> None:
 
 def hash_password(password: str) -> str:
     """Argon2id hash of the password. Slow by design: call it outside transactions."""
-    return _hasher.hash(weak_passwords.normalize(password))
+    with hashing_turns.running():
+        return _hasher.hash(weak_passwords.normalize(password))
 
 
 def is_password(password: str, password_hash: str | None) -> bool:
@@ -103,7 +104,8 @@ def _forms(password: str) -> list[str]:
 
 def _verifies(password_hash: str, form: str) -> bool:
     try:
-        return _hasher.verify(password_hash, form)
+        with hashing_turns.running():
+            return _hasher.verify(password_hash, form)
     except (VerificationError, InvalidHashError):
         return False
 

@@ -1,0 +1,51 @@
+"""Turns at password hashing: a busy process answers at once, counts nothing, and hashes one password at a time."""
+
+import threading
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from panel.db import db
+from panel.domain.errors import TooManyTries
+from panel.models import ThrottleHit
+from panel.services.accounts import hashing_turns, users
+from tests.support.browsing import is_signed_in
+from tests.support.factories import PASSWORD, a_customer
+
+
+def test_all_but_two_are_turned_away_and_their_places_come_back() -> None:
+    with hashing_turns.turn(), hashing_turns.turn(), pytest.raises(TooManyTries) as refused, hashing_turns.turn():
+        pass
+
+    assert refused.value.retry_after_seconds == 1
+    with hashing_turns.turn(), hashing_turns.turn():
+        pass
+
+
+def test_a_password_waits_until_the_one_before_it_is_hashed() -> None:
+    is_done = threading.Event()
+
+    def hash_one() -> None:
+        users.hash_password(PASSWORD)
+        is_done.set()
+
+    with hashing_turns.running():
+        threading.Thread(target=hash_one, daemon=True).start()
+        assert not is_done.wait(0.3)
+
+    assert is_done.wait(30)
+
+
+@pytest.mark.parametrize("path", ["/log-in", "/sign-up"])
+def test_busy_log_in_is_429_with_a_second_to_wait_and_counts_no_try(client: FlaskClient, path: str) -> None:
+    email = a_customer().email if path == "/log-in" else "new@example.com"
+
+    with hashing_turns.turn(), hashing_turns.turn():
+        answer = client.post(path, data={"email": email, "password": PASSWORD})
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
+    assert hashing_turns.BUSY in answer.text and f'value="{email}"' in answer.text
+    assert db.session.scalar(select(func.count()).select_from(ThrottleHit)) == 0
+    assert client.post(path, data={"email": email, "password": PASSWORD}).status_code == 303
+    assert is_signed_in(client)
