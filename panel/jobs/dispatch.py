@@ -4,7 +4,7 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.jobs import provider_lanes
 from panel.jobs.provider_calls import connect_provider, panel_settings, record_with_retry
-from panel.providers.base import Provider
+from panel.providers.base import ProviderClient
 from panel.services.orders import dispatch
 from panel.services.orders.dispatch import Assignment
 
@@ -48,7 +48,7 @@ def serve(provider_id: int) -> int:
     return count
 
 
-def _hand_over(provider: Provider, assignment: Assignment) -> None:
+def _hand_over(provider: ProviderClient, assignment: Assignment) -> None:
     """Call the provider once. If the lease has expired, nothing is sent and the order becomes due again."""
     if utc_now() >= assignment.lease_until:
         with transaction():

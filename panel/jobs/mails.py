@@ -8,7 +8,7 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.jobs.provider_calls import panel_settings
 from panel.providers import mail
-from panel.providers.mail import NotSent, OutgoingMail, Transport
+from panel.providers.mail import MailNotSent, OutgoingMail, Transport
 from panel.security import encryption
 from panel.security.encryption import DecryptionFailed
 from panel.services import password_reset
@@ -83,7 +83,7 @@ def _serve(letter: Letter, mail_transport: Transport, *, settings: Settings) -> 
     """Send one mail and record the outcome. False when the server accepts no mail now."""
     try:
         mail_transport.send(_written(letter, settings=settings))
-    except NotSent as failure:
+    except MailNotSent as failure:
         log.warning("mail_not_sent", mail=letter.id, kind=letter.kind, why=str(failure), is_final=failure.is_final)
         with transaction():
             outbox.note_failure(letter, error=str(failure), is_final=failure.is_final, now=utc_now())
@@ -97,6 +97,6 @@ def _written(letter: Letter, *, settings: Settings) -> OutgoingMail:
     try:
         text = encryption.unseal(letter.text, settings=settings) if letter.is_sealed else letter.text
     except DecryptionFailed as error:
-        raise NotSent(CANNOT_OPEN, is_final=True) from error
+        raise MailNotSent(CANNOT_OPEN, is_final=True) from error
     unsubscribe_url = f"{settings.public_url}{letter.unsubscribe}" if letter.unsubscribe else ""
     return OutgoingMail(letter.key, letter.email, letter.subject, text, unsubscribe_url, letter.queued_at)

@@ -11,8 +11,8 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 
 from panel import providers
 from panel.db import db, transaction
-from panel.models import Provider as ProviderRow
-from panel.providers.base import Accepted, Outcome, Provider, Refused, Unclear
+from panel.models import Provider
+from panel.providers.base import Accepted, Outcome, ProviderClient, Refused, Unclear
 from panel.security import encryption
 from panel.settings import Settings
 
@@ -27,9 +27,9 @@ def panel_settings() -> Settings:
     return current_app.config["PANEL"]  # type: ignore[no-any-return]
 
 
-def connect_provider(provider_id: int) -> Provider | None:
+def connect_provider(provider_id: int) -> ProviderClient | None:
     """Adapter of the provider; None for manual orders. Ends the read transaction before the call begins."""
-    row = db.session.get_one(ProviderRow, provider_id)
+    row = db.session.get_one(Provider, provider_id)
     settings = panel_settings()
     key = encryption.unseal(row.sealed_key, settings=settings) if row.sealed_key else ""
     provider = providers.connect(

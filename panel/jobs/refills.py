@@ -4,7 +4,7 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.jobs import provider_lanes
 from panel.jobs.provider_calls import connect_provider, is_answer, panel_settings, record_with_retry
-from panel.providers.base import NotSent, Outcome, Provider, ProviderSilent
+from panel.providers.base import NotSent, Outcome, ProviderClient, ProviderSilent
 from panel.services.orders import refills
 from panel.services.orders.refills import Task
 from panel.services.providers import health as provider_health
@@ -39,7 +39,7 @@ def _serve(provider_id: int) -> int:
     return count
 
 
-def _work(provider: Provider, task: Task) -> bool:
+def _work(provider: ProviderClient, task: Task) -> bool:
     """Request the refill (once), or ask for its status. Whether the provider gave an answer."""
     if task.provider_refill_id is None:
         outcome: Outcome = NotSent("The call was not made in time.")

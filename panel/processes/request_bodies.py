@@ -102,10 +102,10 @@ def _streamed(
     if not slots.take(network):
         _close(answer)
         return _refuse(BUSY, environ, start_response)
-    return Stream(chain((first, second), pieces), answer, slots, network)
+    return StreamedResponse(chain((first, second), pieces), answer, slots, network)
 
 
-class Stream:
+class StreamedResponse:
     """Chunks of a streamed response; releases its slot on close."""
 
     def __init__(self, pieces: Iterator[bytes], answer: Iterable[bytes], slots: Slots, network: str) -> None:

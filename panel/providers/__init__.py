@@ -4,12 +4,12 @@ May import `db` and below, never `models` or services.
 """
 
 from panel.domain.provider_kind import ProviderKind
-from panel.providers.base import Provider
+from panel.providers.base import ProviderClient
 from panel.providers.panel_api import PanelApi
 from panel.providers.simulated import Simulated
 
 
-def connect(kind: str, *, name: str, url: str, key: str, timeout_seconds: float) -> Provider | None:
+def connect(kind: str, *, name: str, url: str, key: str, timeout_seconds: float) -> ProviderClient | None:
     """Adapter for a provider; None for manual orders."""
     match kind:
         case ProviderKind.SIMULATED:

@@ -84,7 +84,7 @@ class ProviderSilent(Exception):
         self.is_in_words, self.concerns_provider, self.asks_to_wait = is_in_words, concerns_provider, asks_to_wait
 
 
-class Provider(Protocol):
+class ProviderClient(Protocol):
     """A provider. Calls may take as long as its timeout and must happen outside transactions."""
 
     def add(self, order: NewOrder, *, now: datetime) -> Outcome: ...

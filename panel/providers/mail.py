@@ -45,7 +45,7 @@ for _name in ("list-unsubscribe", "message-id"):
 POLICY = SMTP.clone(header_factory=_HEADERS)
 
 
-class NotSent(Exception):
+class MailNotSent(Exception):
     """The mail was not sent. `is_final`: a retry would fail too. `stops`: the server accepts no mail now."""
 
     def __init__(self, text: str, *, is_final: bool = False, stops: bool = False) -> None:
@@ -75,7 +75,7 @@ class Transport(Protocol):
     ) -> None: ...
 
     def send(self, mail: OutgoingMail) -> None:
-        """Raises NotSent."""
+        """Raises MailNotSent."""
 
 
 def open_transport(settings: Settings) -> Transport:
@@ -85,7 +85,7 @@ def open_transport(settings: Settings) -> Transport:
 
 
 def message(mail: OutgoingMail, *, settings: Settings) -> EmailMessage:
-    """Build the message with its headers. Raises NotSent if the address or subject is invalid."""
+    """Build the message with its headers. Raises MailNotSent if the address or subject is invalid."""
     made = EmailMessage(policy=POLICY)
     try:
         made["From"] = Address(settings.site_name, addr_spec=settings.mail_sender)
@@ -93,7 +93,7 @@ def message(mail: OutgoingMail, *, settings: Settings) -> EmailMessage:
         # A line break in a header raises ValueError, which prevents header injection.
         made["Subject"] = mail.subject
     except (ValueError, MessageError) as error:
-        raise NotSent(f"This is no address or subject that a mail can have: {error}.", is_final=True) from error
+        raise MailNotSent(f"This is no address or subject that a mail can have: {error}.", is_final=True) from error
     made["Date"] = mail.at
     made["Message-ID"] = f"<{hashlib.sha256(mail.key.encode()).hexdigest()[:32]}@{settings.mail_host}>"
     made["Auto-Submitted"] = "auto-generated"
@@ -134,7 +134,7 @@ class FileTransport:
                 made.as_bytes(policy=POLICY.clone(linesep="\n")),
             )
         except OSError as error:
-            raise NotSent(f"The file could not be written: {error.strerror}", stops=True) from error
+            raise MailNotSent(f"The file could not be written: {error.strerror}", stops=True) from error
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -199,12 +199,12 @@ class SmtpTransport:
             raise _refused(error) from error
         except aiosmtplib.SMTPResponseException as error:
             self._disconnect()
-            raise NotSent(_answer(error), stops=True) from error
+            raise MailNotSent(_answer(error), stops=True) from error
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             self._disconnect()
             # The deadline's own error has no text.
             why = str(error) or f"no answer within {DEADLINE_SECONDS:g} seconds"
-            raise NotSent(f"The mail server could not be reached: {why}", stops=True) from error
+            raise MailNotSent(f"The mail server could not be reached: {why}", stops=True) from error
 
     def _run(self, step: Coroutine[object, object, object]) -> None:
         """Run one step with a total deadline (TimeoutError): the client's own timeout is per answer."""
@@ -224,8 +224,8 @@ class SmtpTransport:
         self._runner.run(close())
 
 
-def _refused(error: aiosmtplib.SMTPResponseException) -> NotSent:
-    return NotSent(_answer(error), is_final=error.code in _REFUSED_FOR_GOOD)
+def _refused(error: aiosmtplib.SMTPResponseException) -> MailNotSent:
+    return MailNotSent(_answer(error), is_final=error.code in _REFUSED_FOR_GOOD)
 
 
 def _answer(error: aiosmtplib.SMTPResponseException) -> str:

@@ -19,7 +19,7 @@ from panel.db import transaction
 from panel.processes.supervisor import WEB_TARGET
 from panel.services.api import keys as api_keys
 from tests.bench.history import ROUNDS, SECONDS, WARM_SECONDS, served
-from tests.bench.load import Target, fetch, requests_per_second
+from tests.bench.load import LoadTarget, fetch, requests_per_second
 from tests.bench.many_orders import panel_with
 from tests.support import databases
 
@@ -37,15 +37,15 @@ def main() -> None:
         port = stack.enter_context(served(WEB_TARGET, **environment))
         ids = ",".join(str(number) for number in range(ORDERS // IDS, ORDERS + 1, ORDERS // IDS))
 
-        def call(name: str, **fields: str) -> Target:
-            return Target(name, port, "/api/v2", body=urlencode({"key": key, **fields}).encode())
+        def call(name: str, **fields: str) -> LoadTarget:
+            return LoadTarget(name, port, "/api/v2", body=urlencode({"key": key, **fields}).encode())
 
         targets = [
             call("status, 100 ids", action="status", orders=ids),
             replace(call("the same, uncached", action="status", orders=ids), is_uncached=True),
             call("status, one id", action="status", order="1"),
             call("balance", action="balance"),
-            Target("hello world", stack.enter_context(served("tests.bench.bare:app")), "/hello"),
+            LoadTarget("hello world", stack.enter_context(served("tests.bench.bare:app")), "/hello"),
         ]
         _check(fetch(targets[0]))
         for target in targets:

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from panel.processes.supervisor import WEB_TARGET, web_command
 from panel.settings import ROOT, Settings
-from tests.bench.load import Target, fetch, requests_per_second
+from tests.bench.load import LoadTarget, fetch, requests_per_second
 from tests.bench.many_orders import panel_with
 from tests.support.servers import free_port, wait_for_port
 from tests.support.session_cookies import session_cookie
@@ -51,15 +51,15 @@ def main() -> None:
                 many, name="unchanged", path="/orders/live", headers={**many.headers, "HX-PTag": tag[1]}, status=304
             ),
             replace(few, name="history of few"),
-            Target("bare page", bare_port, "/page"),
-            Target("same rows", bare_port, "/same-rows"),
-            Target("hello world", bare_port, "/hello"),
+            LoadTarget("bare page", bare_port, "/page"),
+            LoadTarget("same rows", bare_port, "/same-rows"),
+            LoadTarget("hello world", bare_port, "/hello"),
         ]
         sizes = {target.name: len(fetch(target)) for target in targets if target.status == 200}
         _report(_measure(targets), sizes)
 
 
-def _measure(targets: list[Target]) -> list[dict[str, float]]:
+def _measure(targets: list[LoadTarget]) -> list[dict[str, float]]:
     for target in targets:
         requests_per_second(target, seconds=WARM_SECONDS)
     return [{target.name: requests_per_second(target, seconds=SECONDS) for target in targets} for _ in range(ROUNDS)]
@@ -76,11 +76,11 @@ def _report(rounds: list[dict[str, float]], sizes: dict[str, int]) -> None:
         print(f"  {label:<50} {ratio:>7.2f}   (goal: {goal})")
 
 
-def _serve_panel(stack: contextlib.ExitStack, orders: int) -> Target:
+def _serve_panel(stack: contextlib.ExitStack, orders: int) -> LoadTarget:
     settings, app, customer = panel_with(orders)
     cookie = session_cookie(app, customer)
     port = stack.enter_context(served(WEB_TARGET, PANEL_INSTANCE=str(settings.instance)))
-    return Target("history", port, "/orders", {"Cookie": f"{app.config['SESSION_COOKIE_NAME']}={cookie}"})
+    return LoadTarget("history", port, "/orders", {"Cookie": f"{app.config['SESSION_COOKIE_NAME']}={cookie}"})
 
 
 @contextlib.contextmanager

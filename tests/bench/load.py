@@ -14,7 +14,7 @@ _numbers = itertools.count()
 
 
 @dataclass(frozen=True)
-class Target:
+class LoadTarget:
     """One address with its headers, and the status that every answer must have. With a body it is a POST.
 
     With `is_uncached` each request carries a cookie or a field that none carried before, so that no cached response is
@@ -50,7 +50,7 @@ class Target:
 
 
 class _Connection:
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: LoadTarget) -> None:
         self.socket = socket.create_connection(("127.0.0.1", target.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.pieces = b""
@@ -74,7 +74,7 @@ class _Connection:
         return True
 
 
-def requests_per_second(target: Target, *, seconds: float) -> float:
+def requests_per_second(target: LoadTarget, *, seconds: float) -> float:
     """How many answers a second this address gives for so long, with its server kept busy."""
     requests, status = target.requests(), f"http/1.1 {target.status}".encode()
     connections = [_Connection(target) for _ in range(CONNECTIONS)]
@@ -93,18 +93,18 @@ def requests_per_second(target: Target, *, seconds: float) -> float:
     return answered / spent
 
 
-def fetch(target: Target) -> bytes:
+def fetch(target: LoadTarget) -> bytes:
     """The body of one answer."""
     return _answer(target)[1]
 
 
-def fetch_headers(target: Target) -> dict[str, str]:
+def fetch_headers(target: LoadTarget) -> dict[str, str]:
     """The headers of one answer, by their names in lower case."""
     lines = _answer(target)[0].decode().split("\r\n")[1:]
     return {name.lower(): value.strip() for name, _colon, value in (line.partition(":") for line in lines)}
 
 
-def _answer(target: Target) -> tuple[bytes, bytes]:
+def _answer(target: LoadTarget) -> tuple[bytes, bytes]:
     connection = _Connection(target)
     with connection.socket:
         connection.socket.sendall(target.request)

@@ -94,7 +94,7 @@ def _bare(rows: list[Row], *, size: int) -> float:
     house: dict[str, int] = {row.kind: row.id for row in found}
     holds, sales = house[AccountKind.HOLDS], house[AccountKind.SALES]
     db.session.rollback()
-    connection = raw.Raw()
+    connection = raw.RawConnection()
     began = time.perf_counter()
     for start in range(0, len(rows), size):
         some = rows[start : start + size]

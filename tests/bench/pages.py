@@ -18,7 +18,7 @@ from panel.db import transaction
 from panel.processes.supervisor import WEB_TARGET
 from panel.services.catalogue import tools
 from tests.bench.history import served
-from tests.bench.load import Target, fetch, fetch_headers, requests_per_second
+from tests.bench.load import LoadTarget, fetch, fetch_headers, requests_per_second
 from tests.support import databases
 
 ROUNDS = 7
@@ -32,8 +32,8 @@ def main() -> None:
         instance = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         make_panel(instance)
         port = stack.enter_context(served(WEB_TARGET, PANEL_INSTANCE=str(instance)))
-        hello = Target("hello world", stack.enter_context(served("tests.bench.bare:app")), "/hello")
-        pages = [Target(path, port, path, AS_BROWSERS_ASK) for path in _paths(port)]
+        hello = LoadTarget("hello world", stack.enter_context(served("tests.bench.bare:app")), "/hello")
+        pages = [LoadTarget(path, port, path, AS_BROWSERS_ASK) for path in _paths(port)]
         unchanged = [_asked_again(page) for page in pages]
         for target in (hello, *pages, *unchanged):
             requests_per_second(target, seconds=SECONDS)
@@ -51,16 +51,18 @@ def make_panel(instance: Path) -> None:
 
 
 def _paths(port: int) -> list[str]:
-    sitemap = fetch(Target("sitemap", port, "/sitemap.xml")).decode()
+    sitemap = fetch(LoadTarget("sitemap", port, "/sitemap.xml")).decode()
     return [urlsplit(address).path or "/" for address in re.findall("<loc>(.+?)</loc>", sitemap)]
 
 
-def _asked_again(page: Target) -> Target:
+def _asked_again(page: LoadTarget) -> LoadTarget:
     tag = fetch_headers(page)["etag"]
     return replace(page, headers={**page.headers, "If-None-Match": tag}, status=304)
 
 
-def _round(pages: list[Target], unchanged: list[Target], hello: Target) -> dict[str, tuple[float, float, float]]:
+def _round(
+    pages: list[LoadTarget], unchanged: list[LoadTarget], hello: LoadTarget
+) -> dict[str, tuple[float, float, float]]:
     """Answers a second of each page: sent, confirmed as unchanged, and of hello world beside them."""
     found = {}
     for page, again in zip(pages, unchanged, strict=True):
@@ -69,7 +71,7 @@ def _round(pages: list[Target], unchanged: list[Target], hello: Target) -> dict[
     return found
 
 
-def _report(pages: list[Target], rounds: list[dict[str, tuple[float, float, float]]]) -> None:
+def _report(pages: list[LoadTarget], rounds: list[dict[str, tuple[float, float, float]]]) -> None:
     print(f"\nAnswers a second against hello world, medians of {ROUNDS} rounds of {SECONDS:g} s, one web process")
     print(f"(goals: page at least {GOAL}, unchanged at least {GOAL_UNCHANGED}):\n")
     print(f"  {'page':<44} {'bytes':>6} {'packed':>7} {'page':>7} {'ratio':>6} {'304':>7} {'ratio':>6}")

@@ -24,7 +24,7 @@ CUSTOMER = "UPDATE users SET state_version = state_version + 1 WHERE id = ?"
 NEXT = "UPDATE orders SET sync_at = ? WHERE id = ?"
 
 
-class Raw:
+class RawConnection:
     """A connection of the driver's own, outside SQLAlchemy's sessions."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from panel.processes.supervisor import WEB_TARGET, web_command
 from panel.settings import ROOT, Settings
-from tests.bench.load import Target, fetch, requests_per_second
+from tests.bench.load import LoadTarget, fetch, requests_per_second
 from tests.bench.pages import AS_BROWSERS_ASK, make_panel
 from tests.support.servers import free_port, wait_for_port
 
@@ -32,7 +32,7 @@ def main() -> None:
         make_panel(instance)
         protected = stack.enter_context(_served(instance, WEB_TARGET))
         bare = stack.enter_context(_served(instance, "app:app", **{"--blocking-threads": "4"}))
-        page, page_bare = (Target(str(port), port, "/", AS_BROWSERS_ASK) for port in (protected, bare))
+        page, page_bare = (LoadTarget(str(port), port, "/", AS_BROWSERS_ASK) for port in (protected, bare))
         ratios, rates = [], []
         for _ in range(ROUNDS):
             without, having, again = (
@@ -76,7 +76,7 @@ def _probe(port: int) -> list[float]:
                 with contextlib.suppress(OSError):
                     client.sendall(b"1")
             began = time.perf_counter()
-            fetch(Target("healthz", port, "/healthz"))
+            fetch(LoadTarget("healthz", port, "/healthz"))
             times.append(time.perf_counter() - began)
             time.sleep(SECONDS)
     return times

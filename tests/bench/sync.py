@@ -75,7 +75,7 @@ def _ours(provider_id: int, *, remains: int, batches: int) -> float:
 def _bare(*, remains: int, batches: int) -> float:
     """The same rows, two transactions a batch, with everything known beforehand."""
     db.session.rollback()
-    connection = raw.Raw()
+    connection = raw.RawConnection()
     at, later = connection.moment(utc_now()), connection.moment(utc_now() + timedelta(hours=1))
     connection.begin()
     connection.one("SELECT id, version, customer_id FROM orders ORDER BY id DESC LIMIT ?", [batches * BATCH])

@@ -49,7 +49,7 @@ MADE = (ApiKey, CannedAnswer, DepositRequest, Incident, Order, Ticket, TicketEnt
 
 
 @dataclass(frozen=True)
-class Form:
+class KeptFormCase:
     """A form by the endpoint that it is sent to. `path` is filled in with the ids of `things`."""
 
     endpoint: str
@@ -58,30 +58,34 @@ class Form:
 
 
 CUSTOMERS = [
-    Form("tickets.open_ticket", "/tickets", {"kind": "other", "subject": "Late", "text": TEXT}),
-    Form("tickets.answer", "/tickets/{ticket}/answers", {"text": TEXT}),
-    Form("mass_orders.answer", "/orders/mass", {"lines": f"page-visits | {LINK} | 1000\npage-visits | x | 2"}),
-    Form("ordering.check", "/orders/check", {"tool": "page-visits", "link": LINK, "quantity": "1234"}),
-    Form("ordering.place", "/orders", {"tool": "page-visits", "link": LINK, "quantity": "1234", "terms": "1"}),
-    Form("receivers.add", "/account/webhooks", {"url": "https://example.com/hook", "balance_low": "25"}),
-    Form("receivers.set_balance_low", "/account/webhooks/{endpoint}/balance-low", {"balance_low": "37.5"}),
-    Form("keys.make", "/account/keys", {"name": "My reseller panel", "networks": "192.0.2.0/24"}),
-    Form("deposit.add", "/balance/add", {"amount": "12.34"}),
+    KeptFormCase("tickets.open_ticket", "/tickets", {"kind": "other", "subject": "Late", "text": TEXT}),
+    KeptFormCase("tickets.answer", "/tickets/{ticket}/answers", {"text": TEXT}),
+    KeptFormCase("mass_orders.answer", "/orders/mass", {"lines": f"page-visits | {LINK} | 1000\npage-visits | x | 2"}),
+    KeptFormCase("ordering.check", "/orders/check", {"tool": "page-visits", "link": LINK, "quantity": "1234"}),
+    KeptFormCase("ordering.place", "/orders", {"tool": "page-visits", "link": LINK, "quantity": "1234", "terms": "1"}),
+    KeptFormCase("receivers.add", "/account/webhooks", {"url": "https://example.com/hook", "balance_low": "25"}),
+    KeptFormCase("receivers.set_balance_low", "/account/webhooks/{endpoint}/balance-low", {"balance_low": "37.5"}),
+    KeptFormCase("keys.make", "/account/keys", {"name": "My reseller panel", "networks": "192.0.2.0/24"}),
+    KeptFormCase("deposit.add", "/balance/add", {"amount": "12.34"}),
 ]
 OFFICE = [
-    Form("office_tickets.answer", "/office/tickets/{ticket}/answers", {"text": TEXT, "seen": "1"}),
-    Form("office_tickets.note", "/office/tickets/{ticket}/notes", {"note": TEXT}),
-    Form("office_canned_answers.add", "/office/canned-answers", {"name": "Late", "text": TEXT}),
-    Form("office_incidents.open_incident", "/office/incidents", {"title": "Slow", "text": TEXT, "phase": "planned"}),
-    Form("office_customers.move_money", "/office/customers/{customer}/money", {"amount": "12.34", "reason": TEXT}),
-    Form("office_deposits.confirm", "/office/deposits/{deposit}/confirmation", {"paid_as": "ABC-1234"}),
-    Form("office_deposits.refuse", "/office/deposits/{deposit}/refusal", {"refusal": TEXT}),
-    Form("office_order.give", "/office/orders/{order}/goodwill", {"amount": "0.5", "words": TEXT}),
-    Form("office_order.act", "/office/orders/{order}/actions", {"act": "review", "why": TEXT}),
-    Form("office_tools.save", "/office/tools/page-visits", {"name": "Visits", "summary": TEXT}),
-    Form("office_tools.check", "/office/tools/page-visits/check", {"name": "Visits", "summary": TEXT}),
-    Form("office_tools.check_new", "/office/tools/new/check", {"slug": "page-likes", "summary": TEXT}),
-    Form("office_tools.add", "/office/tools/new", {"slug": "page-likes", "summary": TEXT}),
+    KeptFormCase("office_tickets.answer", "/office/tickets/{ticket}/answers", {"text": TEXT, "seen": "1"}),
+    KeptFormCase("office_tickets.note", "/office/tickets/{ticket}/notes", {"note": TEXT}),
+    KeptFormCase("office_canned_answers.add", "/office/canned-answers", {"name": "Late", "text": TEXT}),
+    KeptFormCase(
+        "office_incidents.open_incident", "/office/incidents", {"title": "Slow", "text": TEXT, "phase": "planned"}
+    ),
+    KeptFormCase(
+        "office_customers.move_money", "/office/customers/{customer}/money", {"amount": "12.34", "reason": TEXT}
+    ),
+    KeptFormCase("office_deposits.confirm", "/office/deposits/{deposit}/confirmation", {"paid_as": "ABC-1234"}),
+    KeptFormCase("office_deposits.refuse", "/office/deposits/{deposit}/refusal", {"refusal": TEXT}),
+    KeptFormCase("office_order.give", "/office/orders/{order}/goodwill", {"amount": "0.5", "words": TEXT}),
+    KeptFormCase("office_order.act", "/office/orders/{order}/actions", {"act": "review", "why": TEXT}),
+    KeptFormCase("office_tools.save", "/office/tools/page-visits", {"name": "Visits", "summary": TEXT}),
+    KeptFormCase("office_tools.check", "/office/tools/page-visits/check", {"name": "Visits", "summary": TEXT}),
+    KeptFormCase("office_tools.check_new", "/office/tools/new/check", {"slug": "page-likes", "summary": TEXT}),
+    KeptFormCase("office_tools.add", "/office/tools/new", {"slug": "page-likes", "summary": TEXT}),
 ]
 
 
@@ -135,7 +139,7 @@ def has_all(page: str, typed: dict[str, str]) -> bool:
 
 
 @pytest.mark.parametrize("form", CUSTOMERS, ids=lambda form: form.endpoint)
-def test_customers_form_survives_the_login_and_is_not_sent(client: FlaskClient, form: Form) -> None:
+def test_customers_form_survives_the_login_and_is_not_sent(client: FlaskClient, form: KeptFormCase) -> None:
     customer = a_customer()
     path = form.path.format(**things_of(customer))
     before = rows()
@@ -154,7 +158,7 @@ def test_customers_form_survives_the_login_and_is_not_sent(client: FlaskClient, 
 
 
 @pytest.mark.parametrize("form", OFFICE, ids=lambda form: form.endpoint)
-def test_operators_form_survives_the_login_with_two_factors(client: FlaskClient, form: Form) -> None:
+def test_operators_form_survives_the_login_with_two_factors(client: FlaskClient, form: KeptFormCase) -> None:
     operator = an_operator()
     path = form.path.format(**things_of(a_customer()))
     ended(client, operator)
@@ -289,7 +293,7 @@ def test_form_that_is_too_long_is_refused_in_words(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("form", OFFICE, ids=lambda form: form.endpoint)
-def test_office_is_not_there_for_browsers_that_never_were_an_operators(client: FlaskClient, form: Form) -> None:
+def test_office_is_not_there_for_browsers_that_never_were_an_operators(client: FlaskClient, form: KeptFormCase) -> None:
     customer = a_customer()
     path = form.path.format(**things_of(customer))
 

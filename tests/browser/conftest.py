@@ -37,7 +37,7 @@ def app(panel: Panel) -> Iterator[Flask]:
 
 
 @dataclass
-class Complaints:
+class BrowserErrors:
     """What a browser found wrong. A test that provokes failed answers says so."""
 
     own_hosts: frozenset[str]
@@ -60,7 +60,7 @@ class Tab:
     """A page of somebody who is signed in, and what is found wrong with it."""
 
     page: Page
-    complaints: Complaints
+    complaints: BrowserErrors
 
     def polls(self) -> list[str]:
         """The list to which every poll of the live region is added from now on."""
@@ -91,7 +91,7 @@ class Tabs:
         self._contexts.append(context)
         if user is not None:
             context.add_cookies([{"name": "session", "value": session_cookie(self._app, user), "url": self._panel.url}])
-        complaints = Complaints(frozenset(urlsplit(url).netloc for url in (self._panel.url, self._panel.hub_url)))
+        complaints = BrowserErrors(frozenset(urlsplit(url).netloc for url in (self._panel.url, self._panel.hub_url)))
         page = context.new_page()
         page.on("console", complaints.on_console)
         page.on("pageerror", lambda error: complaints.found.append(f"script: {error}"))

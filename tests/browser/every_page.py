@@ -43,14 +43,14 @@ NOT_FOR_PEOPLE = ("/api/v2", "/healthz", "/readyz", "/metrics", "/.well-known/se
 
 
 @dataclass(frozen=True)
-class Filled:
+class FilledPanel:
     """A panel with something to show on every page: who its people are, and the values of arguments."""
 
     cookies: dict[str, str]
     values: dict[str, str]
 
 
-def fill(app: Flask) -> Filled:
+def fill(app: Flask) -> FilledPanel:
     """Add a customer with an order in each status and one of everything else, and an operator."""
     customer, operator, tool = a_customer("1000"), an_operator(), a_tool()
     values = belongings(customer)
@@ -105,10 +105,10 @@ def fill(app: Flask) -> Filled:
         "/platform-status/incidents/<slug>": incident.slug,
     }
     cookies = {"customer": session_cookie(app, customer), "operator": session_cookie(app, operator)}
-    return Filled(cookies, values)
+    return FilledPanel(cookies, values)
 
 
-def pages(app: Flask, panel: Panel, filled: Filled) -> dict[str, list[str]]:
+def pages(app: Flask, panel: Panel, filled: FilledPanel) -> dict[str, list[str]]:
     """The addresses of all pages by who looks at each; under the empty name those that nobody was shown anything at."""
     found: dict[str, list[str]] = {role: [] for role in (*ROLES, "")}
     rules = [each.rule for each in app.url_map.iter_rules() if "GET" in (each.methods or ())]
@@ -117,7 +117,7 @@ def pages(app: Flask, panel: Panel, filled: Filled) -> dict[str, list[str]]:
     return found
 
 
-def _sort(rules: list[str], found: dict[str, list[str]], client: httpx.Client, filled: Filled) -> None:
+def _sort(rules: list[str], found: dict[str, list[str]], client: httpx.Client, filled: FilledPanel) -> None:
     for rule in rules:
         if rule not in NOT_FOR_PEOPLE:
             path = address_of(rule, filled.values)

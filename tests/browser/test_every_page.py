@@ -11,7 +11,7 @@ from flask import Flask
 from playwright.sync_api import Page
 
 from tests.browser.conftest import Tabs
-from tests.browser.every_page import ROLES, Filled, fill, pages
+from tests.browser.every_page import ROLES, FilledPanel, fill, pages
 from tests.support.factories import LINK, a_customer
 from tests.support.servers import Panel, running_panel
 
@@ -49,7 +49,7 @@ SEND = """([action, fields, values]) => {
 EMPTY = {"*": ""}
 COLORS = {"runOnly": {"type": "rule", "values": ["color-contrast"]}, "resultTypes": ["violations"]}
 
-_kept: dict[str, tuple[Filled, dict[str, list[str]]]] = {}
+_kept: dict[str, tuple[FilledPanel, dict[str, list[str]]]] = {}
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
 
 
 @pytest.fixture
-def site(app: Flask, panel: Panel) -> tuple[Filled, dict[str, list[str]]]:
+def site(app: Flask, panel: Panel) -> tuple[FilledPanel, dict[str, list[str]]]:
     """The filled panel and its pages, found once."""
     if panel.url not in _kept:
         filled = fill(app)
@@ -68,7 +68,7 @@ def site(app: Flask, panel: Panel) -> tuple[Filled, dict[str, list[str]]]:
     return _kept[panel.url]
 
 
-def test_every_address_shows_something_to_somebody(site: tuple[Filled, dict[str, list[str]]]) -> None:
+def test_every_address_shows_something_to_somebody(site: tuple[FilledPanel, dict[str, list[str]]]) -> None:
     _filled, found = site
 
     assert found[""] == [], "say in tests/browser/every_page.py what these addresses are to show"
@@ -76,7 +76,7 @@ def test_every_address_shows_something_to_somebody(site: tuple[Filled, dict[str,
 
 @pytest.mark.parametrize("role", ROLES)
 def test_axe_finds_nothing_and_nothing_is_too_wide_or_too_large(
-    tabs: Tabs, panel: Panel, site: tuple[Filled, dict[str, list[str]]], role: str
+    tabs: Tabs, panel: Panel, site: tuple[FilledPanel, dict[str, list[str]]], role: str
 ) -> None:
     filled, found = site
     page = _tab_of(tabs, panel, filled, role, may_be_refused=role == "visitor")
@@ -91,7 +91,7 @@ def test_axe_finds_nothing_and_nothing_is_too_wide_or_too_large(
 
 
 def test_pages_with_nothing_on_them_yet_are_as_sound(
-    tabs: Tabs, panel: Panel, site: tuple[Filled, dict[str, list[str]]]
+    tabs: Tabs, panel: Panel, site: tuple[FilledPanel, dict[str, list[str]]]
 ) -> None:
     """As someone sees them who has just signed up: no order, no money, no key, no ticket."""
     filled, found = site
@@ -113,7 +113,7 @@ def test_pages_with_nothing_on_them_yet_are_as_sound(
 
 @pytest.mark.parametrize("role", ROLES)
 def test_what_each_form_answers_when_it_is_empty_is_as_sound(
-    tabs: Tabs, panel: Panel, site: tuple[Filled, dict[str, list[str]]], role: str
+    tabs: Tabs, panel: Panel, site: tuple[FilledPanel, dict[str, list[str]]], role: str
 ) -> None:
     filled, found = site
     page = _tab_of(tabs, panel, filled, role)
@@ -132,7 +132,7 @@ def test_what_each_form_answers_when_it_is_empty_is_as_sound(
 
 
 def test_pages_on_which_people_check_what_they_do_are_as_sound(
-    tabs: Tabs, panel: Panel, site: tuple[Filled, dict[str, list[str]]]
+    tabs: Tabs, panel: Panel, site: tuple[FilledPanel, dict[str, list[str]]]
 ) -> None:
     filled, _found = site
     values = filled.values
@@ -162,7 +162,7 @@ def test_pages_on_which_people_check_what_they_do_are_as_sound(
     assert wrong == []
 
 
-def _tab_of(tabs: Tabs, panel: Panel, filled: Filled, role: str, *, may_be_refused: bool = True) -> Page:
+def _tab_of(tabs: Tabs, panel: Panel, filled: FilledPanel, role: str, *, may_be_refused: bool = True) -> Page:
     """A narrow page of this person."""
     tab = tabs.open(viewport=NARROW, color_scheme="light")
     tab.complaints.expects_failed_answers = may_be_refused

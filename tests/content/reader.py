@@ -10,7 +10,7 @@ VOID = {"input", "br", "hr", "meta", "link", "img"}
 
 
 @dataclass
-class Form:
+class PageForm:
     """A form: where it goes, what it holds, and the words on its buttons."""
 
     action: str
@@ -19,13 +19,13 @@ class Form:
     buttons: list[str] = field(default_factory=list)
 
 
-class Page(HTMLParser):
+class ParsedPage(HTMLParser):
     """Links, forms and headings of one page."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.links: list[tuple[str, str, str]] = []
-        self.forms: list[Form] = []
+        self.forms: list[PageForm] = []
         self.text = ""
         self._section = ""
         self._open: list[tuple[str, dict[str, str | None]]] = []
@@ -37,7 +37,7 @@ class Page(HTMLParser):
         if tag == "h2":
             self._section = given.get("id") or ""
         if tag == "form":
-            self.forms.append(Form(given.get("action") or "", given.get("method") or "get"))
+            self.forms.append(PageForm(given.get("action") or "", given.get("method") or "get"))
         if tag == "input" and self.forms and given.get("name"):
             self.forms[-1].fields[str(given["name"])] = given.get("value") or ""
         if tag in ("a", "button"):
@@ -62,14 +62,14 @@ class Page(HTMLParser):
             self.forms[-1].buttons.append(words)
 
 
-class Reader:
+class Visitor:
     """A visitor's browser, without scripts."""
 
     def __init__(self, client: FlaskClient) -> None:
         self.client = client
         self.path = ""
         self.status = 0
-        self.page = Page("")
+        self.page = ParsedPage("")
 
     @property
     def words(self) -> str:
@@ -94,4 +94,4 @@ class Reader:
 
     def _came_to(self, answer) -> None:  # type: ignore[no-untyped-def]
         self.status, self.path = answer.status_code, urlsplit(answer.request.path).path
-        self.page = Page(answer.text)
+        self.page = ParsedPage(answer.text)

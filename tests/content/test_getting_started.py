@@ -15,7 +15,7 @@ from panel.services.accounts import users
 from panel.services.catalogue import tools
 from panel.services.money import deposits, ledger
 from panel.services.orders import transitions
-from tests.content.reader import Reader
+from tests.content.reader import Visitor
 from tests.support.factories import reload
 
 GUIDE = "/getting-started"
@@ -32,13 +32,13 @@ STEPS = (
 
 
 @pytest.fixture
-def reader(client: FlaskClient, csrf: None) -> Reader:
+def reader(client: FlaskClient, csrf: None) -> Visitor:
     with transaction():
         tools.import_demo(now=utc_now())
-    return Reader(client)
+    return Visitor(client)
 
 
-def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Reader) -> None:
+def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Visitor) -> None:
     reader.open(GUIDE)
     assert tuple(re.findall(r'<h2 id="([a-z-]+)">\d', reader.client.get(GUIDE).text)) == STEPS
 
@@ -114,7 +114,7 @@ def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Rea
     assert reader.status == 200
 
 
-def test_who_has_an_account_already_is_led_to_log_in(reader: Reader) -> None:
+def test_who_has_an_account_already_is_led_to_log_in(reader: Visitor) -> None:
     reader.open(GUIDE)
     reader.follow("log in", step="create-an-account")
 

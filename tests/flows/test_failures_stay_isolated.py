@@ -27,7 +27,7 @@ from tests.support.factories import a_customer, a_tool, an_order, reload, signed
 LARGEST = 2**63
 
 
-class Stub:
+class StubProvider:
     """A provider that gives everybody the same answer, and counts."""
 
     def __init__(self, outcome: Outcome) -> None:
@@ -68,7 +68,7 @@ def test_provider_that_hangs_is_asked_for_one_refill_and_no_more(monkeypatch: py
     for order in _three_orders(Status.COMPLETED):
         with transaction():
             refill_service.request_refill(order.id, customer_id=order.customer_id, now=utc_now())
-    hanging = Stub(Unclear("no answer"))
+    hanging = StubProvider(Unclear("no answer"))
     monkeypatch.setattr(refills, "connect_provider", lambda _: hanging)
 
     for _ in range(2):
@@ -85,7 +85,7 @@ def test_provider_that_hangs_is_asked_to_stop_one_order_and_no_more(monkeypatch:
         with transaction():
             cancellation_service.request_cancellation(order.id, customer_id=order.customer_id, now=utc_now())
     assert len(db.session.scalars(select(Cancellation.id).where(Cancellation.due_at.is_not(None))).all()) == 3
-    hanging = Stub(Unclear("no answer"))
+    hanging = StubProvider(Unclear("no answer"))
     monkeypatch.setattr(cancellations, "connect_provider", lambda _: hanging)
 
     for _ in range(2):
@@ -97,7 +97,7 @@ def test_provider_that_hangs_is_asked_to_stop_one_order_and_no_more(monkeypatch:
 @pytest.mark.both_engines
 def test_answer_of_a_provider_survives_a_moment_without_a_database(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     order = an_order(now=utc_now())
-    accepting = Stub(Accepted("given-1"))
+    accepting = StubProvider(Accepted("given-1"))
     monkeypatch.setattr(dispatch, "connect_provider", lambda _: accepting)
     monkeypatch.setattr(provider_calls, "WAITS_SECONDS", (0.0, 0.0, 0.0))
     monkeypatch.setattr(order_dispatch, "record_outcome", _failing_twice(order_dispatch.record_outcome))

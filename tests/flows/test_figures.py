@@ -15,7 +15,7 @@ from tests.support import ledger_figures
 from tests.support.every_outcome import OUTCOMES, PRICE, World, every_outcome
 from tests.support.factories import LINK, NOON, a_customer, a_tool, an_order, signed_in
 from tests.support.ledger_figures import order_money
-from tests.support.shown_figures import Page, amounts_in, nanos_of, only
+from tests.support.shown_figures import PageFigures, amounts_in, nanos_of, only
 from tests.support.ticket_factories import a_ticket
 
 DAY = NOON.date().isoformat()
@@ -29,10 +29,10 @@ def world(client: FlaskClient) -> World:
     return world
 
 
-def page_of(client: FlaskClient, path: str) -> Page:
+def page_of(client: FlaskClient, path: str) -> PageFigures:
     answer = client.get(path)
     assert answer.status_code == 200, path
-    return Page(answer.text)
+    return PageFigures(answer.text)
 
 
 @pytest.mark.both_engines
@@ -65,7 +65,7 @@ def test_order_page_divides_the_charge_as_the_ledger_does(client: FlaskClient, w
         _order_page_is_right(page_of(client, f"/orders/{order_id}"), name, order_id)
 
 
-def _order_page_is_right(page: Page, name: str, order_id: int) -> None:
+def _order_page_is_right(page: PageFigures, name: str, order_id: int) -> None:
     money = order_money(order_id)
     shown = [only(page.beside(words)) for words in ("Kept", "Returned", "Held", "Charged")]
     assert shown == [money.kept, money.returned, money.held, money.charged]
@@ -99,7 +99,7 @@ def test_receipt_shows_what_was_charged_kept_and_returned(client: FlaskClient, w
         _receipt_is_right(page_of(client, f"/orders/{order_id}/receipt"), world, order_id)
 
 
-def _receipt_is_right(page: Page, world: World, order_id: int) -> None:
+def _receipt_is_right(page: PageFigures, world: World, order_id: int) -> None:
     money = order_money(order_id)
     lead = re.search(r"(\$[0-9.]+) of (\$[0-9.]+) was returned", page.line)
     assert lead is not None
@@ -162,7 +162,7 @@ def test_check_page_shows_the_balance_before_and_after(client: FlaskClient, worl
 
     answer = client.post("/orders/check", data={"tool": "odd-visits", "link": LINK, "quantity": "2111"})
 
-    page = Page(answer.text)
+    page = PageFigures(answer.text)
     assert only(page.beside("Balance now")) == balance
     assert only(page.beside("This order")) == charge
     assert only(page.beside("Balance after")) == balance - charge
@@ -180,7 +180,7 @@ def test_check_page_says_how_much_is_missing(client: FlaskClient, world: World) 
 
     assert answer.status_code == 422
     notice = re.search(
-        r"costs (\$[0-9.,]+) and your balance is (\$[0-9.]+): you need (\$[0-9.,]+) more", Page(answer.text).line
+        r"costs (\$[0-9.,]+) and your balance is (\$[0-9.]+): you need (\$[0-9.,]+) more", PageFigures(answer.text).line
     )
     assert notice is not None
     assert [nanos_of(amount) for amount in notice.groups()] == [charge, balance, charge - balance]
@@ -192,8 +192,8 @@ def test_mass_order_shows_each_charge_and_their_sum(client: FlaskClient, world: 
     lines = f"odd-visits | {LINK} | 111\nodd-visits | {LINK} | 223"
     charges = [number * PRICE_NANOS // 1_000 for number in (111, 223)]
 
-    checked = Page(client.post("/orders/mass", data={"lines": lines, "request_id": "mass-form-0001"}).text)
-    placed = Page(
+    checked = PageFigures(client.post("/orders/mass", data={"lines": lines, "request_id": "mass-form-0001"}).text)
+    placed = PageFigures(
         client.post("/orders/mass", data={"lines": lines, "request_id": "mass-form-0001", "step": "place"}).text
     )
 
@@ -210,7 +210,7 @@ def test_mass_order_shows_each_charge_and_their_sum(client: FlaskClient, world: 
 def test_order_just_placed_says_its_charge(client: FlaskClient, world: World) -> None:
     form = {"tool": "odd-visits", "link": LINK, "quantity": "337", "request_id": "a-form-000001"}
 
-    page = Page(client.post("/orders", data=form, follow_redirects=True).text)
+    page = PageFigures(client.post("/orders", data=form, follow_redirects=True).text)
 
     said = re.search(r"is placed, and (\$[0-9.]+) is charged", page.line)
     assert said is not None and nanos_of(said[1]) == 337 * PRICE_NANOS // 1_000 == only(page.beside("Charged"))
@@ -240,7 +240,7 @@ def test_form_that_was_used_shows_the_charge_of_its_order(client: FlaskClient, w
     form = {"tool": "odd-visits", "link": LINK, "quantity": "337", "request_id": "a-form-000001"}
     client.post("/orders", data=form)
 
-    page = Page(client.post("/orders", data=form | {"quantity": "400"}).text)
+    page = PageFigures(client.post("/orders", data=form | {"quantity": "400"}).text)
 
     assert page.beside("Charged") == [337 * PRICE_NANOS // 1_000]
 
@@ -270,7 +270,7 @@ def test_page_that_closes_an_account_shows_its_balance(client: FlaskClient, worl
     text = client.get("/account/closing").text
 
     balance = ledger_figures.balance(world.customer_id)
-    assert f"{words.shown(balance)} is on your balance" in " ".join(Page(text).text.split())
+    assert f"{words.shown(balance)} is on your balance" in " ".join(PageFigures(text).text.split())
 
 
 def test_reliability_page_shows_what_went_back_in_all(client: FlaskClient) -> None:

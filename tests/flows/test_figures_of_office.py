@@ -23,7 +23,7 @@ from tests.support import ledger_figures
 from tests.support.every_outcome import OUTCOMES, World, every_outcome
 from tests.support.factories import NOON, an_operator, an_order, signed_in
 from tests.support.ledger_figures import order_money
-from tests.support.shown_figures import Page, amounts_in, nanos_of, only
+from tests.support.shown_figures import PageFigures, amounts_in, nanos_of, only
 from tests.support.ticket_factories import a_ticket
 
 
@@ -37,10 +37,10 @@ def office(client: FlaskClient, world: World) -> FlaskClient:
     return signed_in(client, an_operator(email="olga@example.com"))
 
 
-def page_of(client: FlaskClient, path: str) -> Page:
+def page_of(client: FlaskClient, path: str) -> PageFigures:
     answer = client.get(path)
     assert answer.status_code == 200, path
-    return Page(answer.text)
+    return PageFigures(answer.text)
 
 
 @pytest.mark.both_engines
@@ -145,7 +145,7 @@ def test_check_before_a_balance_is_changed_shows_both_balances(office: FlaskClie
 
     answer = office.post(f"/office/customers/{world.customer_id}/money", data=form)
 
-    page = Page(answer.text)
+    page = PageFigures(answer.text)
     assert answer.status_code == 200
     assert only(page.beside("Balance now")) == before
     assert only(page.beside("Added" if kind == "credit" else "Taken")) == amount
@@ -161,7 +161,7 @@ def test_deposit_shows_what_was_asked_for_and_what_it_does(office: FlaskClient, 
     listed = page_of(office, "/office/deposits")
     one = page_of(office, f"/office/deposits/{reference}")
     form = {"amount": arrived, "paid_as": "Bank 7"}
-    checked = Page(office.post(f"/office/deposits/{reference}/confirmation", data=form).text)
+    checked = PageFigures(office.post(f"/office/deposits/{reference}/confirmation", data=form).text)
 
     assert listed.beside("Requested") == one.beside("Amount requested") == [asked]
     assert only(checked.beside("Amount requested")) == asked
@@ -222,7 +222,7 @@ def test_canceling_many_shows_what_goes_back(office: FlaskClient, world: World) 
         "/office/orders/actions", data={"act": "cancel", "order": chosen, "reason": "It stands still."}
     )
 
-    page = Page(answer.text)
+    page = PageFigures(answer.text)
     assert answer.status_code == 200
     assert set(held) <= set(page.beside("Returned"))
     assert sum(held) in page.beside("Returned")

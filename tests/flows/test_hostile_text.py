@@ -44,7 +44,7 @@ from panel.services.mail import notifications, order_notifications
 from panel.services.tickets import opening
 from tests.browser import every_page
 from tests.support.factories import NOON
-from tests.support.injection import BRACES, MARK, MARKUP, PRODUCT, Reader, injection_faults, is_page, read_page
+from tests.support.injection import BRACES, MARK, MARKUP, PRODUCT, InjectionParser, injection_faults, is_page, read_page
 from tests.support.route_rules import routes
 from tests.support.ticket_factories import answered, asking
 
@@ -91,7 +91,7 @@ NOT_ON_PAGES = _words(
 
 
 @pytest.fixture
-def filled(app: Flask) -> every_page.Filled:
+def filled(app: Flask) -> every_page.FilledPanel:
     """A panel with something on every page, and harm in every text that somebody can type."""
     filled = every_page.fill(app)
     with transaction():
@@ -119,7 +119,7 @@ def typed_columns() -> list[tuple[Table, Column[Any]]]:
     ]
 
 
-def _add_what_is_rare(filled: every_page.Filled) -> None:
+def _add_what_is_rare(filled: every_page.FilledPanel) -> None:
     """What no page of the others has: work of providers that was refused, failed, or waits."""
     order = db.session.get_one(Order, int(filled.values["order_id"]))
     provider = db.session.get_one(Provider, order.provider_id)
@@ -146,7 +146,7 @@ def _add_what_is_rare(filled: every_page.Filled) -> None:
     db.session.flush()
 
 
-def browsers(app: Flask, filled: every_page.Filled) -> Iterator[tuple[str, FlaskClient]]:
+def browsers(app: Flask, filled: every_page.FilledPanel) -> Iterator[tuple[str, FlaskClient]]:
     for role in reversed(every_page.ROLES):
         client = app.test_client()
         if role in filled.cookies:
@@ -154,7 +154,7 @@ def browsers(app: Flask, filled: every_page.Filled) -> Iterator[tuple[str, Flask
         yield role, client
 
 
-def addresses(app: Flask, filled: every_page.Filled) -> list[str]:
+def addresses(app: Flask, filled: every_page.FilledPanel) -> list[str]:
     rules = [route.rule for route, method in routes(app) if method == "GET"]
     return [every_page.address_of(rule, filled.values) for rule in rules]
 
@@ -170,7 +170,7 @@ def test_every_text_column_is_typed_by_somebody_or_ours(app: Flask) -> None:
     assert sorted(OURS - columns) == []
 
 
-def test_every_address_shows_what_others_typed_as_text(app: Flask, filled: every_page.Filled) -> None:
+def test_every_address_shows_what_others_typed_as_text(app: Flask, filled: every_page.FilledPanel) -> None:
     wrong, shown = [], set()
     for role, client in browsers(app, filled):
         for path in addresses(app, filled):
@@ -189,7 +189,7 @@ def test_every_address_shows_what_others_typed_as_text(app: Flask, filled: every
     assert sorted(typed - shown - NOT_ON_PAGES) == []
 
 
-def test_tables_for_spreadsheets_run_no_formula(app: Flask, filled: every_page.Filled) -> None:
+def test_tables_for_spreadsheets_run_no_formula(app: Flask, filled: every_page.FilledPanel) -> None:
     cells: dict[str, list[str]] = {}
     for _role, client in browsers(app, filled):
         for path in [path for path in addresses(app, filled) if path.endswith((".csv", ".zip"))]:
@@ -211,7 +211,7 @@ def _cells(data: bytes) -> list[str]:
 
 
 def test_feed_and_json_of_the_platform_status_carry_the_words_as_they_are(
-    client: FlaskClient, filled: every_page.Filled
+    client: FlaskClient, filled: every_page.FilledPanel
 ) -> None:
     feed = ET.fromstring(client.get("/platform-status.atom").text)
     told = client.get("/platform-status.json").get_json()
@@ -223,7 +223,7 @@ def test_feed_and_json_of_the_platform_status_carry_the_words_as_they_are(
     assert harm_of("incident_updates.text")[1:] in told["incidents"][0]["updates"][0]["text"]
 
 
-def test_whatever_is_typed_into_addresses_and_forms_stays_text(app: Flask, filled: every_page.Filled) -> None:
+def test_whatever_is_typed_into_addresses_and_forms_stays_text(app: Flask, filled: every_page.FilledPanel) -> None:
     wrong, sent = [], set()
     for role, client in browsers(app, filled):
         pages = [
@@ -251,7 +251,7 @@ def test_whatever_is_typed_into_addresses_and_forms_stays_text(app: Flask, fille
     assert len(sent) > 40
 
 
-def posts(readers: dict[str, Reader]) -> list[tuple[str, dict[str, str]]]:
+def posts(readers: dict[str, InjectionParser]) -> list[tuple[str, dict[str, str]]]:
     """The forms of these pages that change something, but for those after which one is somebody else."""
     forms = [
         (action or path, names)
@@ -262,7 +262,7 @@ def posts(readers: dict[str, Reader]) -> list[tuple[str, dict[str, str]]]:
     return [form for form in forms if not form[0].endswith(ENDS_SESSIONS) and "/reset-password/" not in form[0]]
 
 
-def test_mails_are_plain_text_under_headers_of_one_line(app: Flask, filled: every_page.Filled) -> None:
+def test_mails_are_plain_text_under_headers_of_one_line(app: Flask, filled: every_page.FilledPanel) -> None:
     settings, harm = app.config["PANEL"], harm_of("typed.text")
     with transaction():
         db.session.execute(delete(Mail))

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
 LATER = NOON + timedelta(hours=25)
 
 
-class Meanwhile:
+class ConcurrentAction:
     """Something another process does while this one is between two statements."""
 
     def __init__(self, app: Flask, act: Callable[[], object]) -> None:
@@ -84,7 +84,7 @@ def test_order_handed_over_while_its_time_ran_out_is_not_canceled(app: Flask, mo
         with transaction():
             dispatch.record_outcome(assignment.attempt_id, Accepted("given-1"), now=LATER)
 
-    meanwhile = Meanwhile(app, hand_over)
+    meanwhile = ConcurrentAction(app, hand_over)
     _before(monkeypatch, transitions, "lock_orders", lambda ids: meanwhile.begin() if ids else None)
 
     with transaction():
@@ -100,7 +100,7 @@ def test_giving_calls_back_does_not_block_a_batch_for_good(app: Flask, monkeypat
     one, other = _of_two_customers()
     taken = _take(one.provider_id)
     assert {assignment.order.order_id for assignment in taken} == {one.id, other.id}
-    meanwhile = Meanwhile(app, _claims(one.id, other.id))
+    meanwhile = ConcurrentAction(app, _claims(one.id, other.id))
     _before(monkeypatch, dispatch, "lock_attempt", lambda _: meanwhile.begin())
 
     with transaction():
@@ -115,7 +115,7 @@ def test_deadlines_do_not_block_a_batch_for_good(app: Flask, monkeypatch: pytest
     (assignment,) = _take(unconfirmed.provider_id, most=1)
     with transaction():
         dispatch.record_outcome(assignment.attempt_id, Unclear("no answer"), now=LATER)
-    meanwhile = Meanwhile(app, _claims(unconfirmed.id, waiting.id))
+    meanwhile = ConcurrentAction(app, _claims(unconfirmed.id, waiting.id))
     _before(monkeypatch, dispatch, "record_answer", lambda _: meanwhile.begin())
 
     with transaction():
@@ -133,7 +133,7 @@ def test_deadlines_of_refills_do_not_block_a_batch_for_good(app: Flask, monkeypa
         with transaction():
             refill = refills.request_refill(order.id, customer_id=order.customer_id, now=NOON)
             refills.lease_task(refill.id, again_seconds=10, lease_seconds=60, now=NOON)
-    meanwhile = Meanwhile(app, _claims(*[order.id for order in orders]))
+    meanwhile = ConcurrentAction(app, _claims(*[order.id for order in orders]))
     _before(monkeypatch, dispatch, "lock_attempt", lambda _: meanwhile.begin())
 
     with transaction():
@@ -154,7 +154,7 @@ def test_statement_adds_up_while_money_arrives(app: Flask) -> None:
         with transaction():
             ledger.deposit(user_id, amount_nanos=10**9, reason="deposit:meanwhile", note="Arrived.", now=NOON)
 
-    meanwhile = Meanwhile(app, deposit)
+    meanwhile = ConcurrentAction(app, deposit)
     sums = count(1)
 
     def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
@@ -180,7 +180,7 @@ def test_deposit_confirmed_twice_in_one_moment_is_refused_with_a_sentence(app: F
         with transaction():
             deposits.confirm(reference, amount_nanos=10**10, note="Arrived.", now=NOON)
 
-    meanwhile = Meanwhile(app, confirm)
+    meanwhile = ConcurrentAction(app, confirm)
     with pytest.raises(ActionRefused), transaction():
         seen: DepositRequest = deposits.find(reference)
         meanwhile.begin()
@@ -203,7 +203,7 @@ def test_resuming_a_provider_does_not_block_a_hand_over_for_good(app: Flask, mon
             before = LATER - timedelta(seconds=1)
             providers_view.resume(provider_id, reason="Looked", actor="operator", now=before)
 
-    meanwhile = Meanwhile(app, resume)
+    meanwhile = ConcurrentAction(app, resume)
     _before(monkeypatch, dispatch, "insert", lambda _: meanwhile.begin())
 
     taken = _take(provider_id)

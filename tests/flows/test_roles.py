@@ -21,7 +21,7 @@ from panel.services.api import keys as api_keys
 from panel.services.api import webhook_endpoints
 from tests.support import route_rules
 from tests.support.factories import a_customer, an_operator, an_order, signed_in
-from tests.support.route_rules import Rule, name_of, routes, rule_of
+from tests.support.route_rules import Access, name_of, routes, rule_of
 from tests.support.ticket_factories import a_ticket
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -88,7 +88,7 @@ def test_things_that_are_someones_own_are_known_to_this_test(app: Flask) -> None
     known = set(belongings(a_customer("1000")))
 
     asked_for = {
-        name for route, method in routes(app) if rule_of(route, method) is Rule.OWN for name in route.arguments
+        name for route, method in routes(app) if rule_of(route, method) is Access.OWN for name in route.arguments
     }
     assert asked_for <= known
 
@@ -104,21 +104,21 @@ def test_visitors_are_asked_to_log_in_and_find_no_office(app: Flask, client: Fla
     assert wrong == []
 
 
-def _is_right_for_visitor(rule: Rule | None, answer: TestResponse) -> bool:
-    if rule in (Rule.PRIVATE, Rule.OWN):
+def _is_right_for_visitor(rule: Access | None, answer: TestResponse) -> bool:
+    if rule in (Access.PRIVATE, Access.OWN):
         return leads_to_log_in(answer)
-    if rule is Rule.OFFICE:
+    if rule is Access.OFFICE:
         return answer.status_code == 404
-    if rule is Rule.HOUSE:
+    if rule is Access.HOUSE:
         return answer.status_code in (403, 404)
-    if rule is Rule.KEY:
+    if rule is Access.KEY:
         return answer.status_code == 200 and set(answer.get_json()) == {"error"}
-    return rule is Rule.ENTRY or not leads_to_log_in(answer)
+    return rule is Access.ENTRY or not leads_to_log_in(answer)
 
 
 def test_office_is_not_there_for_visitors_and_customers_by_any_method(app: Flask, client: FlaskClient) -> None:
     customer = signed_in(app.test_client(), a_customer())
-    paths = {path_of(route, {}) for route, method in routes(app) if rule_of(route, method) is Rule.OFFICE}
+    paths = {path_of(route, {}) for route, method in routes(app) if rule_of(route, method) is Access.OFFICE}
     paths |= {"/office/", "/%6Fffice//orders", "/office/nothing-here", "/office/nothing-here/live"}
 
     found = [
@@ -143,7 +143,7 @@ def test_office_leads_operators_without_second_factor_to_set_it_up(app: Flask, c
     signed_in(client, operator, second_factor=False)
     wrong = []
     for route, method in routes(app):
-        if rule_of(route, method) is Rule.OFFICE:
+        if rule_of(route, method) is Access.OFFICE:
             answer = ask(client, method, path_of(route, {}))
             is_led = urlsplit(answer.location or "").path == "/account/second-factor" or answer.status_code == 401
             if not is_led or answer.text.count("<main"):
@@ -156,7 +156,7 @@ def test_office_opens_to_operators_who_have_shown_it(app: Flask, client: FlaskCl
     signed_in(client, an_operator())
     wrong = []
     for route, method in routes(app):
-        if rule_of(route, method) is Rule.OFFICE and method == "GET":
+        if rule_of(route, method) is Access.OFFICE and method == "GET":
             answer = ask(client, method, path_of(route, {}))
             expected = {200, 303} if not route.arguments else {200, 303, 404}
             if route.endpoint.startswith("office_old_addresses."):
@@ -177,12 +177,14 @@ def test_whoever_is_signed_in_uses_what_is_public_and_what_is_theirs(
     wrong = []
     for route, method in routes(app):
         rule = rule_of(route, method)
-        if rule in (Rule.OFFICE, Rule.KEY, Rule.HOUSE) or (rule is Rule.OWN and (is_operator or method != "GET")):
+        if rule in (Access.OFFICE, Access.KEY, Access.HOUSE) or (
+            rule is Access.OWN and (is_operator or method != "GET")
+        ):
             continue
         answer = ask(client, method, path_of(route, things))
         if name_of(route, method) in ENDS_THE_SESSION:
             signed_in(client, person)
-        elif leads_to_log_in(answer) or _has_failed(route, answer) or (rule is Rule.OWN and not _is_shown(answer)):
+        elif leads_to_log_in(answer) or _has_failed(route, answer) or (rule is Access.OWN and not _is_shown(answer)):
             wrong.append((name_of(route, method), answer.status, answer.location))
 
     assert wrong == []
@@ -204,7 +206,7 @@ def test_things_of_another_customer_are_not_there(app: Flask, client: FlaskClien
     for stranger in strangers:
         signed_in(client, stranger)
         for route, method in routes(app):
-            if rule_of(route, method) is Rule.OWN:
+            if rule_of(route, method) is Access.OWN:
                 answer = ask(client, method, path_of(route, things))
                 if answer.status_code != 404:
                     found.append((stranger.email, name_of(route, method), answer.status))
@@ -222,8 +224,8 @@ def test_changes_without_the_token_of_a_form_are_refused(app: Flask, client: Fla
         rule = rule_of(route, method)
         if method == "GET" or route.rule in route_rules.WITHOUT_CSRF:
             continue
-        answer = ask(office if rule is Rule.OFFICE else client, method, path_of(route, things))
-        expected = {303} if rule is Rule.ENTRY else {400, 403}
+        answer = ask(office if rule is Access.OFFICE else client, method, path_of(route, things))
+        expected = {303} if rule is Access.ENTRY else {400, 403}
         # Who is signed in has nothing to do at the entry, and is sent on before the form is looked at.
         if answer.status_code not in expected | {400, 403}:
             taken.append((name_of(route, method), answer.status))
@@ -236,7 +238,7 @@ def test_methods_that_a_page_does_not_offer_do_nothing(app: Flask, client: Flask
     things = belongings(customer)
     signed_in(client, customer)
     wrong = []
-    outside = [route for route, method in routes(app) if rule_of(route, method) is not Rule.OFFICE]
+    outside = [route for route, method in routes(app) if rule_of(route, method) is not Access.OFFICE]
     for path in sorted({path_of(route, things) for route in outside}):
         for method in METHODS:
             if not offers(app, path, method):
@@ -255,7 +257,7 @@ def test_looking_at_a_page_writes_nothing(app: Flask, client: FlaskClient) -> No
     writers = []
     for route, method in routes(app):
         if method == "GET":
-            browser = office if rule_of(route, method) is Rule.OFFICE else client
+            browser = office if rule_of(route, method) is Access.OFFICE else client
             with _written() as written:
                 ask(browser, method, path_of(route, things))
             if written:

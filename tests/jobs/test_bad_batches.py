@@ -12,7 +12,7 @@ from panel.db import db, table_of, transaction
 from panel.jobs import dispatch, sync
 from panel.models import Order, OrderEvent, Provider, Review
 from tests.support.factories import a_customer, a_tool, an_order, reload
-from tests.support.hostile_provider import Call, HostileProvider, drop, http_response
+from tests.support.hostile_provider import HostileProvider, ProviderCall, drop, http_response
 from tests.support.upstream import assert_ledgers_match, open_reviews, upstream
 
 pytestmark = pytest.mark.both_engines
@@ -28,10 +28,10 @@ def sent_orders(server: HostileProvider, count: int) -> list[Order]:
     return [reload(order) for order in orders]
 
 
-def fails_with(poison: set[str], failure: bytes | Callable[[socket.socket, Call], None]) -> object:
+def fails_with(poison: set[str], failure: bytes | Callable[[socket.socket, ProviderCall], None]) -> object:
     """An upstream whose answer about any batch with one of these ids in it is this failure."""
 
-    def answer(connection: socket.socket, call: Call) -> None:
+    def answer(connection: socket.socket, call: ProviderCall) -> None:
         ids = call.fields["orders"].split(",")
         if not poison & set(ids):
             rows = {each: {"status": "Completed", "remains": "0", "start_count": "5"} for each in ids}

@@ -22,7 +22,7 @@ from panel.models import Attempt, Order, Provider
 from panel.services.money import audit, ledger
 from panel.settings import ROOT
 from tests.support.factories import a_customer, a_tool, an_order, reload
-from tests.support.hostile_provider import Call, HostileProvider, hostile_provider, http_response, provider_at
+from tests.support.hostile_provider import HostileProvider, ProviderCall, hostile_provider, http_response, provider_at
 
 pytestmark = pytest.mark.both_engines
 
@@ -138,7 +138,7 @@ def test_killed_between_intent_and_call(server: HostileProvider, workers: Worker
 
 
 def test_killed_between_acceptance_and_commit(server: HostileProvider, workers: Workers) -> None:
-    def accept_and_kill(connection: socket.socket, _call: Call) -> None:
+    def accept_and_kill(connection: socket.socket, _call: ProviderCall) -> None:
         workers.started[0].kill()
         connection.sendall(http_response({"order": 2001}))
 
@@ -176,7 +176,7 @@ def test_stopped_past_its_lease_before_the_call(server: HostileProvider, workers
 def test_stopped_past_its_lease_during_the_call(server: HostileProvider, workers: Workers) -> None:
     [order] = placed()
 
-    def answer_late(connection: socket.socket, _call: Call) -> None:
+    def answer_late(connection: socket.socket, _call: ProviderCall) -> None:
         workers.started[0].send_signal(signal.SIGSTOP)
         server.stopping.wait(LEASE_SECONDS + 0.2)
         connection.sendall(http_response({"order": 2001}))

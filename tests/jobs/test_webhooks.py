@@ -23,12 +23,12 @@ from panel.services.api import webhook_deliveries, webhook_endpoints, webhook_gu
 from panel.services.api.webhook_endpoints import NewSecret
 from panel.services.orders import transitions
 from tests.support.factories import a_customer, an_order
-from tests.support.webhook_listener import Listening, listening
+from tests.support.webhook_listener import WebhookListener, listening
 
 pytestmark = pytest.mark.both_engines
 
 
-def a_receiver(app: Flask, server: Listening, customer: User | None = None) -> NewSecret:
+def a_receiver(app: Flask, server: WebhookListener, customer: User | None = None) -> NewSecret:
     customer = customer or a_customer()
     with transaction():
         return webhook_endpoints.add(

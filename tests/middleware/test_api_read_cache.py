@@ -22,12 +22,12 @@ from panel.services.orders.transitions import Move
 from tests.support.api_clients import PATH, Caller, a_caller
 from tests.support.factories import a_customer, a_tool, an_order
 
-BY_FLASK = "X-Made-By-Flask"
+BY_FLASK = "X-SerializerCounter-By-Flask"
 INVALID_KEY = {"error": "Invalid API key"}
 INCORRECT_ORDER = {"error": "Incorrect order ID"}
 
 
-class Made:
+class SerializerCounter:
     """How many answers were made out of rows."""
 
     def __init__(self) -> None:
@@ -49,10 +49,10 @@ def _marked(app: Flask) -> None:
 
 
 @pytest.fixture
-def made(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Made:
+def made(app: Flask, monkeypatch: pytest.MonkeyPatch) -> SerializerCounter:
     """The app with one more quick way around it, fresh for this test, and what it makes counted."""
     app.wsgi_app = ApiReadCache(app.wsgi_app, app, max_calls=3)  # type: ignore[method-assign]
-    counted = Made()
+    counted = SerializerCounter()
     monkeypatch.setattr(api_orders, "status_texts", counted.status_texts)
     return counted
 
@@ -85,7 +85,7 @@ def test_statuses_are_the_same_whichever_way_they_are_answered(client: FlaskClie
 
 
 @pytest.mark.both_engines
-def test_answer_is_kept_until_something_in_it_has_changed(client: FlaskClient, made: Made) -> None:
+def test_answer_is_kept_until_something_in_it_has_changed(client: FlaskClient, made: SerializerCounter) -> None:
     customer, tool = a_customer("1000"), a_tool()
     order = an_order(customer=customer, tool=tool, status=Status.PENDING)
     caller = a_known_caller(client, customer=customer)
@@ -141,7 +141,7 @@ def test_balance_and_services_are_quick_and_never_old(client: FlaskClient) -> No
     assert other.call("balance")["balance"] == "1.00"
 
 
-def test_kept_answer_is_given_to_nobody_else(client: FlaskClient, made: Made) -> None:
+def test_kept_answer_is_given_to_nobody_else(client: FlaskClient, made: SerializerCounter) -> None:
     customer = a_customer()
     order = an_order(customer=customer, tool=a_tool(), status=Status.PENDING)
     caller, stranger = a_known_caller(client, customer=customer), a_known_caller(client)
@@ -154,7 +154,7 @@ def test_kept_answer_is_given_to_nobody_else(client: FlaskClient, made: Made) ->
     assert caller.call("status", order=order.id) == INVALID_KEY
 
 
-def test_kept_answer_ends_with_the_key(client: FlaskClient, made: Made) -> None:
+def test_kept_answer_ends_with_the_key(client: FlaskClient, made: SerializerCounter) -> None:
     caller = a_known_caller(client)
     assert is_quick(caller.post("status", orders="1,2"))
 
@@ -165,7 +165,7 @@ def test_kept_answer_ends_with_the_key(client: FlaskClient, made: Made) -> None:
 
 
 @pytest.mark.parametrize("column", ["disabled_at", "closed_at"])
-def test_kept_answer_ends_with_the_account(client: FlaskClient, made: Made, column: str) -> None:
+def test_kept_answer_ends_with_the_account(client: FlaskClient, made: SerializerCounter, column: str) -> None:
     caller = a_known_caller(client)
     assert is_quick(caller.post("status", orders="1,2"))
 
@@ -175,7 +175,7 @@ def test_kept_answer_ends_with_the_account(client: FlaskClient, made: Made, colu
     assert caller.call("status", orders="1,2") == INVALID_KEY
 
 
-def test_kept_answers_count_as_calls(app: Flask, client: FlaskClient, made: Made) -> None:
+def test_kept_answers_count_as_calls(app: Flask, client: FlaskClient, made: SerializerCounter) -> None:
     caller = a_known_caller(client)
 
     most = app.config["PANEL"].api_requests_a_minute = 4
@@ -186,7 +186,7 @@ def test_kept_answers_count_as_calls(app: Flask, client: FlaskClient, made: Made
     assert 429 in statuses
 
 
-def test_so_many_answers_are_kept_and_none_for_strangers(client: FlaskClient, made: Made) -> None:
+def test_so_many_answers_are_kept_and_none_for_strangers(client: FlaskClient, made: SerializerCounter) -> None:
     caller = a_known_caller(client)
 
     def ask(*numbers: int) -> int:

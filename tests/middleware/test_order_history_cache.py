@@ -24,7 +24,7 @@ pytestmark = pytest.mark.both_engines
 STAMP = re.compile(r'checked <span data-checked>\s*<time datetime="([^"]+)">([^<]+)</time>')
 
 
-class Counted:
+class RequestCounter:
     """The site behind the layer: how often it was asked."""
 
     def __init__(self, app: Flask) -> None:
@@ -37,16 +37,16 @@ class Counted:
 
 
 @pytest.fixture
-def site(app: Flask) -> Counted:
+def site(app: Flask) -> RequestCounter:
     """Flask with this layer alone around it, fresh for this test, and the headers around that; counts what passes."""
-    counted = Counted(app)
+    counted = RequestCounter(app)
     layer = OrderHistoryCache(counted, SessionLookup(app), max_pages=2)  # type: ignore[arg-type]
     app.wsgi_app = security.with_headers(layer, app.config["PANEL"])  # type: ignore[method-assign]
     return counted
 
 
 @pytest.fixture
-def customer(client: FlaskClient, site: Counted) -> User:
+def customer(client: FlaskClient, site: RequestCounter) -> User:
     customer = a_customer("100")
     an_order(customer=customer)
     signed_in(client, customer)
@@ -58,7 +58,7 @@ def without_time(answer: TestResponse) -> str:
     return re.sub(r"\d\d:\d\d(:\d\d)?( UTC|Z)|<time [^>]+>", "", answer.text)
 
 
-def test_a_page_that_did_not_change_is_rendered_once(client: FlaskClient, site: Counted, customer: User) -> None:
+def test_a_page_that_did_not_change_is_rendered_once(client: FlaskClient, site: RequestCounter, customer: User) -> None:
     first = client.get("/orders")
     asked = site.asked
 
@@ -74,7 +74,7 @@ def test_a_page_that_did_not_change_is_rendered_once(client: FlaskClient, site: 
     assert "Set-Cookie" not in second.headers
 
 
-def test_each_answer_says_its_own_time(client: FlaskClient, site: Counted, customer: User) -> None:
+def test_each_answer_says_its_own_time(client: FlaskClient, site: RequestCounter, customer: User) -> None:
     client.get("/orders")
     before = utc_now().replace(microsecond=0)
 
@@ -85,7 +85,9 @@ def test_each_answer_says_its_own_time(client: FlaskClient, site: Counted, custo
     assert found[2] == f"{found[1][11:19]} UTC"
 
 
-def test_money_that_came_is_on_the_next_page(app: Flask, client: FlaskClient, site: Counted, customer: User) -> None:
+def test_money_that_came_is_on_the_next_page(
+    app: Flask, client: FlaskClient, site: RequestCounter, customer: User
+) -> None:
     before = client.get("/orders").text
     done = app.test_cli_runner().invoke(args=["balance", "add", customer.email, "5", "--note", "A deposit."])
 
@@ -95,7 +97,7 @@ def test_money_that_came_is_on_the_next_page(app: Flask, client: FlaskClient, si
     assert ('data-nanos="99100000000"' in before, 'data-nanos="104100000000"' in after) == (True, True)
 
 
-def test_a_new_catalogue_is_another_page(client: FlaskClient, site: Counted, customer: User) -> None:
+def test_a_new_catalogue_is_another_page(client: FlaskClient, site: RequestCounter, customer: User) -> None:
     client.get("/orders")
     asked = site.asked
     with transaction():
@@ -106,7 +108,7 @@ def test_a_new_catalogue_is_another_page(client: FlaskClient, site: Counted, cus
     assert site.asked == asked + 1
 
 
-def test_a_move_is_on_the_next_page(client: FlaskClient, site: Counted, customer: User) -> None:
+def test_a_move_is_on_the_next_page(client: FlaskClient, site: RequestCounter, customer: User) -> None:
     client.get("/orders")
     order = an_order(customer=customer)
     with transaction():
@@ -117,7 +119,7 @@ def test_a_move_is_on_the_next_page(client: FlaskClient, site: Counted, customer
     assert f'<tr id="order-{order.id}" data-status="processing"' in page
 
 
-def test_whoever_is_signed_out_gets_no_kept_page(client: FlaskClient, site: Counted, customer: User) -> None:
+def test_whoever_is_signed_out_gets_no_kept_page(client: FlaskClient, site: RequestCounter, customer: User) -> None:
     client.get("/orders")
     with transaction():
         db.session.execute(update(LoginSession).values(ended_at=NOON))
@@ -129,7 +131,7 @@ def test_whoever_is_signed_out_gets_no_kept_page(client: FlaskClient, site: Coun
 
 
 def test_another_device_of_the_same_person_gets_a_page_of_its_own(
-    app: Flask, client: FlaskClient, site: Counted, customer: User
+    app: Flask, client: FlaskClient, site: RequestCounter, customer: User
 ) -> None:
     """The form in it carries that session's token."""
     page = client.get("/orders").text
@@ -142,7 +144,9 @@ def test_another_device_of_the_same_person_gets_a_page_of_its_own(
     assert token.findall(page)[0] != token.findall(theirs)[0]
 
 
-def test_the_token_of_a_kept_page_is_taken(client: FlaskClient, site: Counted, customer: User, csrf: None) -> None:
+def test_the_token_of_a_kept_page_is_taken(
+    client: FlaskClient, site: RequestCounter, customer: User, csrf: None
+) -> None:
     client.get("/orders")
     page = client.get("/orders").text
     found = re.search(r'name="csrf_token" value="([^"]+)"', page)
@@ -153,7 +157,7 @@ def test_the_token_of_a_kept_page_is_taken(client: FlaskClient, site: Counted, c
     assert (answer.status_code, answer.headers["Location"]) == (303, "/log-in")
 
 
-def test_another_customer_sees_their_own(app: Flask, client: FlaskClient, site: Counted, customer: User) -> None:
+def test_another_customer_sees_their_own(app: Flask, client: FlaskClient, site: RequestCounter, customer: User) -> None:
     client.get("/orders")
     other = signed_in(app.test_client(), a_customer("1"))
     other.get("/orders")
@@ -161,7 +165,7 @@ def test_another_customer_sees_their_own(app: Flask, client: FlaskClient, site: 
     assert customer.email not in other.get("/orders").text
 
 
-def test_other_filters_are_other_pages(client: FlaskClient, site: Counted, customer: User) -> None:
+def test_other_filters_are_other_pages(client: FlaskClient, site: RequestCounter, customer: User) -> None:
     everything = client.get("/orders").text
 
     completed = client.get("/orders?status=completed").text
@@ -170,7 +174,7 @@ def test_other_filters_are_other_pages(client: FlaskClient, site: Counted, custo
     assert "No order fits" not in everything
 
 
-def test_a_message_is_shown_once(client: FlaskClient, site: Counted, customer: User) -> None:
+def test_a_message_is_shown_once(client: FlaskClient, site: RequestCounter, customer: User) -> None:
     client.get("/orders")
     with client.session_transaction() as session:
         session["_flashes"] = [("message", "Said once.")]
@@ -179,7 +183,7 @@ def test_a_message_is_shown_once(client: FlaskClient, site: Counted, customer: U
     assert "Said once." not in client.get("/orders").text
 
 
-def test_pausing_is_another_page(client: FlaskClient, site: Counted, customer: User) -> None:
+def test_pausing_is_another_page(client: FlaskClient, site: RequestCounter, customer: User) -> None:
     client.get("/orders")
 
     client.get("/orders?live=off")
@@ -187,7 +191,7 @@ def test_pausing_is_another_page(client: FlaskClient, site: Counted, customer: U
     assert "Resume updates" in client.get("/orders").text
 
 
-def test_what_is_refused_is_not_kept(client: FlaskClient, site: Counted, customer: User) -> None:
+def test_what_is_refused_is_not_kept(client: FlaskClient, site: RequestCounter, customer: User) -> None:
     asked = site.asked
 
     answers = [client.get("/orders?from=tomorrow") for _ in range(2)]
@@ -197,7 +201,7 @@ def test_what_is_refused_is_not_kept(client: FlaskClient, site: Counted, custome
     assert STAMP.search(answers[0].text) is None
 
 
-def test_the_page_not_asked_for_longest_is_dropped(client: FlaskClient, site: Counted, customer: User) -> None:
+def test_the_page_not_asked_for_longest_is_dropped(client: FlaskClient, site: RequestCounter, customer: User) -> None:
     for number in (1, 2, 3):
         client.get(f"/orders?q={number}")
     asked = site.asked

@@ -18,7 +18,7 @@ from tests.processes.test_supervisor import until
 from tests.support import databases, two_panels
 from tests.support.private_servers import PrivateServer
 from tests.support.servers import a_panel
-from tests.support.two_panels import CUSTOMER, RESELLER, Browser, Offer, PanelExport, Watch
+from tests.support.two_panels import CUSTOMER, RESELLER, Browser, PanelExport, ResoldTool, Watch
 
 SHARED = {"PANEL_WORKER": "false", "PANEL_SECRET_KEY": "s" * 40, "PANEL_SEAL_KEY": "k" * 40, "PANEL_SYNC_SECONDS": "1"}
 TOOLS = ("newsletter-readers", "always-ends-partial-demo", "always-ends-canceled-demo", "article-reads")
@@ -30,7 +30,7 @@ HANDED_OVER_SECONDS, RUNS_SECONDS, ENDS_SECONDS = 30, 30, 75
 
 
 @dataclass(frozen=True)
-class Polled:
+class Poll:
     """What a web process said, asked for news just after an order was placed through another one."""
 
     number: int
@@ -39,10 +39,10 @@ class Polled:
 
 
 @dataclass(frozen=True)
-class Told:
+class ScaledRun:
     """What was seen on the way, and what was written down in the end."""
 
-    polls: list[Polled]
+    polls: list[Poll]
     seen: dict[int, list[str]]
     ours: PanelExport
     theirs: PanelExport
@@ -50,9 +50,9 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def told(
+def run(
     tmp_path_factory: pytest.TempPathFactory, postgresql_server: str, redis_server: PrivateServer
-) -> Iterator[Told]:
+) -> Iterator[ScaledRun]:
     folder = tmp_path_factory.mktemp("scaled")
     url = databases.copy_postgresql(server=postgresql_server)
     try:
@@ -61,7 +61,7 @@ def told(
         databases.drop_postgresql(url, server=postgresql_server)
 
 
-def _story(folder: Path, *, database_url: str, limits_url: str) -> Told:
+def _story(folder: Path, *, database_url: str, limits_url: str) -> ScaledRun:
     provider = a_panel(folder / "provider", PANEL_SYNC_SECONDS="1")
     shared = {**SHARED, "DATABASE_URL": database_url, "PANEL_LIMITS_URL": limits_url}
     first, second = (a_panel(folder / name, **shared) for name in ("one", "two"))
@@ -96,14 +96,14 @@ def _story(folder: Path, *, database_url: str, limits_url: str) -> Told:
         Watch(there).until(two_panels.have_ended, within_seconds=HANDED_OVER_SECONDS)
 
         books, books_there = two_panels.panel_export(first), two_panels.panel_export(provider)
-        return Told(polls, watch.seen, books, books_there, one.statement())
+        return ScaledRun(polls, watch.seen, books, books_there, one.statement())
 
 
 def _any_runs(orders: dict[int, dict[str, str]]) -> bool:
     return any(order["status"] == "In progress" for order in orders.values())
 
 
-def _order_at(one: Browser, offer: Offer, *, seen_at: Browser) -> Polled:
+def _order_at(one: Browser, offer: ResoldTool, *, seen_at: Browser) -> Poll:
     """Place an order through one web process while the other shows the history; what its next poll answers."""
     before, shown = None, ""
     while before != httpx.codes.NOT_MODIFIED:
@@ -111,26 +111,26 @@ def _order_at(one: Browser, offer: Offer, *, seen_at: Browser) -> Polled:
         before = seen_at.anything_new("/orders/live", shown=shown).status_code
     number = one.place_order(offer, quantity=QUANTITY)
     after = seen_at.anything_new("/orders/live", shown=shown)
-    return Polled(number, after.status_code, f'id="order-{number}"' in after.text)
+    return Poll(number, after.status_code, f'id="order-{number}"' in after.text)
 
 
-def test_each_change_is_in_the_next_poll_of_the_other_web_process(told: Told) -> None:
-    assert [(poll.status, poll.has_order) for poll in told.polls] == [(200, True)] * ORDERS
+def test_each_change_is_in_the_next_poll_of_the_other_web_process(run: ScaledRun) -> None:
+    assert [(poll.status, poll.has_order) for poll in run.polls] == [(200, True)] * ORDERS
 
 
-def test_no_order_was_handed_over_twice(told: Told) -> None:
-    two_panels.assert_each_order_was_handed_over_once(told.ours, told.theirs)
-    assert sorted(told.ours.orders) == sorted(poll.number for poll in told.polls)
+def test_no_order_was_handed_over_twice(run: ScaledRun) -> None:
+    two_panels.assert_each_order_was_handed_over_once(run.ours, run.theirs)
+    assert sorted(run.ours.orders) == sorted(poll.number for poll in run.polls)
 
 
-def test_the_worker_that_is_left_finishes_what_both_began(told: Told) -> None:
-    assert {order["status"] for order in told.ours.orders.values()} >= {"completed", "partial", "canceled"}
-    assert told.ours.way(told.polls[-1].number)[-1] == "canceled"
-    assert any("In progress" in seen for seen in told.seen.values())
+def test_the_worker_that_is_left_finishes_what_both_began(run: ScaledRun) -> None:
+    assert {order["status"] for order in run.ours.orders.values()} >= {"completed", "partial", "canceled"}
+    assert run.ours.statuses(run.polls[-1].number)[-1] == "canceled"
+    assert any("In progress" in seen for seen in run.seen.values())
 
 
-def test_books_are_right_on_both_sides(told: Told) -> None:
-    two_panels.assert_exports_agree(told.ours, told.theirs)
-    two_panels.assert_statement_sums(told.statement, book=told.ours)
-    two_panels.assert_no_problems(told.ours, told.theirs)
-    assert len(told.ours.orders) == ORDERS
+def test_books_are_right_on_both_sides(run: ScaledRun) -> None:
+    two_panels.assert_exports_agree(run.ours, run.theirs)
+    two_panels.assert_statement_sums(run.statement, book=run.ours)
+    two_panels.assert_no_problems(run.ours, run.theirs)
+    assert len(run.ours.orders) == ORDERS

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support import two_panels
 from tests.support.servers import Panel, a_panel
-from tests.support.two_panels import CUSTOMER, RESELLER, Browser, Offer, PanelExport, Watch
+from tests.support.two_panels import CUSTOMER, RESELLER, Browser, PanelExport, ResoldTool, Watch
 
 USUAL, PARTIAL, CANCELED = "newsletter-readers", "always-ends-partial-demo", "always-ends-canceled-demo"
 STOPPED_MIDWAY, STOPPED_EARLY = "podcast-plays", "map-listing-views"
@@ -21,7 +21,7 @@ HANDED_OVER_SECONDS, RUNS_SECONDS, ENDS_SECONDS = 20, 30, 75
 
 
 @dataclass(frozen=True)
-class Told:
+class ResaleRun:
     """All that is left of the orders' journey: what was seen on the way, and what was written down."""
 
     numbers: dict[str, int]
@@ -33,18 +33,18 @@ class Told:
     statement_there: list[dict[str, str]]
     balance_there: dict[str, str]
 
-    def way(self, tool: str) -> list[str]:
-        return self.ours.way(self.numbers[tool])
+    def statuses(self, tool: str) -> list[str]:
+        return self.ours.statuses(self.numbers[tool])
 
-    def way_there(self, tool: str) -> list[str]:
-        return self.theirs.way(int(self.ours.orders[self.numbers[tool]]["provider_order_id"]))
+    def statuses_there(self, tool: str) -> list[str]:
+        return self.theirs.statuses(int(self.ours.orders[self.numbers[tool]]["provider_order_id"]))
 
     def order(self, tool: str) -> two_panels.Row:
         return self.ours.orders[self.numbers[tool]]
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ResaleRun]:
     folder = tmp_path_factory.mktemp("two-panels")
     provider, reseller = (a_panel(folder / name, PANEL_SYNC_SECONDS="1") for name in ("provider", "reseller"))
     with two_panels.running(provider, reseller), Browser(provider) as there, Browser(reseller) as here:
@@ -61,7 +61,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
         numbers = _place_all(here, two_panels.offers(reseller))
         _follow(numbers, watch, watch_there)
 
-        yield Told(
+        yield ResaleRun(
             numbers,
             watch.seen,
             watch_there.seen,
@@ -73,7 +73,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
         )
 
 
-def _place_all(here: Browser, offers: dict[str, Offer]) -> dict[str, int]:
+def _place_all(here: Browser, offers: dict[str, ResoldTool]) -> dict[str, int]:
     slugs = (USUAL, PARTIAL, CANCELED, STOPPED_MIDWAY, STOPPED_EARLY)
     return {slug: here.place_order(offers[slug], quantity=QUANTITY) for slug in slugs}
 
@@ -105,53 +105,53 @@ def _balance(provider: Panel, *, key: str) -> dict[str, str]:
     return balance
 
 
-def test_each_order_here_is_one_order_there(told: Told) -> None:
-    two_panels.assert_each_order_was_handed_over_once(told.ours, told.theirs)
-    assert len(told.ours.orders) == len(told.numbers) == 5
+def test_each_order_here_is_one_order_there(run: ResaleRun) -> None:
+    two_panels.assert_each_order_was_handed_over_once(run.ours, run.theirs)
+    assert len(run.ours.orders) == len(run.numbers) == 5
 
 
-def test_orders_end_as_their_delivery_did_and_run_before_they_end(told: Told) -> None:
+def test_orders_end_as_their_delivery_did_and_run_before_they_end(run: ResaleRun) -> None:
     for tool, end in ((USUAL, "completed"), (PARTIAL, "partial"), (STOPPED_MIDWAY, "partial")):
-        assert "in_progress" in told.way(tool)[:-1]
-        assert end in told.way(tool)
-        assert "In progress" in told.seen[told.numbers[tool]]
-    assert told.way(PARTIAL)[-1] == "partial"
-    assert told.way(CANCELED)[-1] == "canceled"
-    assert "in_progress" not in told.way(CANCELED)
+        assert "in_progress" in run.statuses(tool)[:-1]
+        assert end in run.statuses(tool)
+        assert "In progress" in run.seen[run.numbers[tool]]
+    assert run.statuses(PARTIAL)[-1] == "partial"
+    assert run.statuses(CANCELED)[-1] == "canceled"
+    assert "in_progress" not in run.statuses(CANCELED)
 
 
-def test_refill_travels_there_and_back(told: Told) -> None:
-    for way in (told.way(USUAL), told.way_there(USUAL)):
-        assert way[-3:] == ["completed", "refill", "completed"]
-    assert told.seen[told.numbers[USUAL]][-3:] == ["Completed", "Refill", "Completed"]
-    for book in (told.ours, told.theirs):
+def test_refill_travels_there_and_back(run: ResaleRun) -> None:
+    for statuses in (run.statuses(USUAL), run.statuses_there(USUAL)):
+        assert statuses[-3:] == ["completed", "refill", "completed"]
+    assert run.seen[run.numbers[USUAL]][-3:] == ["Completed", "Refill", "Completed"]
+    for book in (run.ours, run.theirs):
         assert [refill["state"] for refill in book.rows["refill"].values()] == ["completed"]
-    [ours], [theirs] = (book.rows["refill"].values() for book in (told.ours, told.theirs))
+    [ours], [theirs] = (book.rows["refill"].values() for book in (run.ours, run.theirs))
     assert ours["provider_refill_id"] == str(theirs["id"])
-    assert told.order(USUAL)["returned_nanos"] == 0
+    assert run.order(USUAL)["returned_nanos"] == 0
 
 
-def test_stop_before_the_delivery_brings_all_money_back(told: Told) -> None:
-    order = told.order(STOPPED_EARLY)
+def test_stop_before_the_delivery_brings_all_money_back(run: ResaleRun) -> None:
+    order = run.order(STOPPED_EARLY)
 
-    assert told.way(STOPPED_EARLY)[-1] == told.way_there(STOPPED_EARLY)[-1] == "canceled"
+    assert run.statuses(STOPPED_EARLY)[-1] == run.statuses_there(STOPPED_EARLY)[-1] == "canceled"
     assert (order["remains"], order["returned_nanos"]) == (QUANTITY, order["charge_nanos"])
 
 
-def test_stop_midway_brings_the_rest_back(told: Told) -> None:
-    order = told.order(STOPPED_MIDWAY)
+def test_stop_midway_brings_the_rest_back(run: ResaleRun) -> None:
+    order = run.order(STOPPED_MIDWAY)
 
-    assert told.way(STOPPED_MIDWAY)[-1] == told.way_there(STOPPED_MIDWAY)[-1] == "partial"
+    assert run.statuses(STOPPED_MIDWAY)[-1] == run.statuses_there(STOPPED_MIDWAY)[-1] == "partial"
     assert 0 < order["remains"] < QUANTITY
     assert order["returned_nanos"] == order["remains"] * order["price_micros_per_thousand"]
 
 
-def test_both_ledgers_agree(told: Told) -> None:
-    two_panels.assert_exports_agree(told.ours, told.theirs)
-    two_panels.assert_statement_sums(told.statement, book=told.ours)
-    two_panels.assert_statement_sums(told.statement_there, book=told.theirs)
-    assert told.balance_there == {"balance": told.statement_there[-1]["balance"], "currency": "USD"}
+def test_both_ledgers_agree(run: ResaleRun) -> None:
+    two_panels.assert_exports_agree(run.ours, run.theirs)
+    two_panels.assert_statement_sums(run.statement, book=run.ours)
+    two_panels.assert_statement_sums(run.statement_there, book=run.theirs)
+    assert run.balance_there == {"balance": run.statement_there[-1]["balance"], "currency": "USD"}
 
 
-def test_nothing_was_amiss_on_either_side(told: Told) -> None:
-    two_panels.assert_no_problems(told.ours, told.theirs)
+def test_nothing_was_amiss_on_either_side(run: ResaleRun) -> None:
+    two_panels.assert_no_problems(run.ours, run.theirs)

@@ -12,7 +12,7 @@ import pytest
 from panel.domain.public_ip_rules import read_pairs
 from panel.providers import egress
 from panel.providers.egress import NotReached
-from tests.support.webhook_servers import Server, a_server, a_tls_server, answer_of
+from tests.support.webhook_servers import RecordingServer, a_server, a_tls_server, answer_of
 
 
 def resolve_to(*found: str, asked: list[str] | None = None) -> egress.Resolver:
@@ -94,7 +94,7 @@ def test_a_second_answer_of_the_name_is_never_asked_for() -> None:
     assert server.connections == 0
 
 
-def send(server: Server, *, timeout_seconds: float = 5) -> egress.HttpAnswer:
+def send(server: RecordingServer, *, timeout_seconds: float = 5) -> egress.HttpAnswer:
     headers = {"Content-Type": "application/json", "Webhook-Id": "evt_1"}
     return egress.post(
         server.url, b'{"a":1}', headers=headers, timeout_seconds=timeout_seconds, test_hosts=server.pairs

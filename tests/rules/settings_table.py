@@ -16,7 +16,7 @@ _TYPES = {str: "text", int: "whole number", float: "number", bool: "true or fals
 
 
 @dataclass(frozen=True)
-class Line:
+class SettingLine:
     """One setting, as a person reads it."""
 
     name: str
@@ -33,14 +33,14 @@ class Line:
         return f"# {self.meaning[0].upper()}{self.meaning[1:]} ({self.type}).\n#{self.name}={self.default}"
 
 
-def lines() -> list[Line]:
+def lines() -> list[SettingLine]:
     return [_line(name, field) for name, field in Settings.model_fields.items()]
 
 
-def _line(name: str, field: FieldInfo) -> Line:
+def _line(name: str, field: FieldInfo) -> SettingLine:
     default = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
     full = "DATABASE_URL" if name == "database_url" else f"PANEL_{name.upper()}"
-    return Line(name=full, type=_type(field), default=default, meaning=field.description or "")
+    return SettingLine(name=full, type=_type(field), default=default, meaning=field.description or "")
 
 
 def _type(field: FieldInfo) -> str:

@@ -35,7 +35,7 @@ for text in [start + many + end for many in MANY for start in ("", "a@") for end
 """
 
 
-class Written:
+class SourcePattern:
     """A pattern that stands as one text in the source, with its flags and the functions it is used with."""
 
     def __init__(self, call: ast.Call, pattern: str, functions: set[str]) -> None:
@@ -48,7 +48,7 @@ class Written:
         return run_in_subprocess(code.replace("NAMES", repr(self.functions)))
 
 
-def _written(file: Path) -> dict[str, Written]:
+def _written(file: Path) -> dict[str, SourcePattern]:
     """Every pattern of a file, by its line."""
     tree = ast.parse(file.read_text())
     names = {
@@ -64,7 +64,7 @@ def _written(file: Path) -> dict[str, Written]:
         if not (isinstance(function.value, ast.Name) and function.value.id == "re" and isinstance(first, ast.Constant)):
             continue
         used = {function.attr} if function.attr in FUNCTIONS else _used(tree, names.get(id(call), ""))
-        found[f"{file.relative_to(ROOT)}:{call.lineno}"] = Written(call, str(first.value), used or FUNCTIONS)
+        found[f"{file.relative_to(ROOT)}:{call.lineno}"] = SourcePattern(call, str(first.value), used or FUNCTIONS)
     return found
 
 
@@ -99,4 +99,4 @@ def test_a_slow_pattern_is_found_out() -> None:
     assert isinstance(call, ast.Call)
 
     with pytest.raises(pytest.fail.Exception):
-        Written(call, "(a+)+b", {"search"}).seconds()
+        SourcePattern(call, "(a+)+b", {"search"}).seconds()

@@ -65,6 +65,18 @@ def test_models_have_no_hidden_work() -> None:
     assert calling({"listens_for", "listen"}, python_files("panel/models", "panel/services")) == []
 
 
+def test_a_class_name_stands_once() -> None:
+    """One name, one meaning: a search for a class finds one class, in the product and in its tests."""
+    places: dict[str, list[str]] = {}
+    for path in python_files("panel", "tests"):
+        for node in tree_of(path).body:
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(name_of(path))
+
+    assert len(places) > 300
+    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
+
+
 def test_every_file_of_tests_asserts_something() -> None:
     assert [name_of(path) for path in _test_files() if not _asserts(tree_of(path))] == []
 

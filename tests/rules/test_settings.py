@@ -24,7 +24,7 @@ def test_env_example_uncommented_is_a_set_of_good_settings(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("line", settings_table.lines(), ids=lambda line: line.name)
-def test_readme_lists_the_setting_with_type_and_default(line: settings_table.Line) -> None:
+def test_readme_lists_the_setting_with_type_and_default(line: settings_table.SettingLine) -> None:
     assert line.in_readme in (ROOT / "README.md").read_text()
 
 

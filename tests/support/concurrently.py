@@ -28,12 +28,12 @@ WAITING_FOR_LOCKS = text(
 )
 
 
-class _Nothing(Exception):
+class _NoFailure(Exception):
     """Never raised: expecting it is expecting no failure."""
 
 
 def run_concurrently(
-    app: Flask, acts: Sequence[Callable[[], Any]], *, expected: type[Exception] = _Nothing
+    app: Flask, acts: Sequence[Callable[[], Any]], *, expected: type[Exception] = _NoFailure
 ) -> list[Any]:
     """Do all of these in threads that start together; what each returned, or the expected failure it raised."""
     db.session.rollback()

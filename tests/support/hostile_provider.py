@@ -20,14 +20,14 @@ KEY = "a-key-of-the-provider"
 
 
 @dataclass(frozen=True)
-class Call:
+class ProviderCall:
     """One request as it reached the server."""
 
     action: str
     fields: dict[str, str]
 
 
-Answer = bytes | Callable[[socket.socket, Call], None]
+Answer = bytes | Callable[[socket.socket, ProviderCall], None]
 
 
 def http_response(
@@ -47,7 +47,7 @@ class HostileProvider:
 
     listener: socket.socket
     answers: dict[str, Answer] = field(default_factory=dict)
-    calls: list[Call] = field(default_factory=list)
+    calls: list[ProviderCall] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
     orders: int = 1000
 
@@ -66,7 +66,7 @@ class HostileProvider:
         """From now on each order is taken, under the next id."""
         self.answers["add"] = self._take
 
-    def _take(self, connection: socket.socket, _call: Call) -> None:
+    def _take(self, connection: socket.socket, _call: ProviderCall) -> None:
         self.orders += 1
         connection.sendall(http_response({"order": self.orders}))
 
@@ -89,7 +89,7 @@ class HostileProvider:
                 answer(connection, call)
 
 
-def _read(connection: socket.socket) -> Call:
+def _read(connection: socket.socket) -> ProviderCall:
     data = b""
     while b"\r\n\r\n" not in data:
         data += _more(connection)
@@ -100,7 +100,7 @@ def _read(connection: socket.socket) -> Call:
     while len(body) < length:
         body += _more(connection)
     fields = {name: values[0] for name, values in parse_qs(body.decode()).items()}
-    return Call(fields.pop("action"), fields)
+    return ProviderCall(fields.pop("action"), fields)
 
 
 def _more(connection: socket.socket) -> bytes:
@@ -137,13 +137,13 @@ def provider_at(url: str, *, settings: object, name: str = "upstream") -> Provid
 def hang(server: HostileProvider) -> Answer:
     """Send nothing until the server is closed."""
 
-    def answer(_connection: socket.socket, _call: Call) -> None:
+    def answer(_connection: socket.socket, _call: ProviderCall) -> None:
         server.stopping.wait(60)
 
     return answer
 
 
-def drop(connection: socket.socket, _call: Call) -> None:
+def drop(connection: socket.socket, _call: ProviderCall) -> None:
     """Reset the connection immediately."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
 
@@ -151,7 +151,7 @@ def drop(connection: socket.socket, _call: Call) -> None:
 def drip(server: HostileProvider) -> Answer:
     """Send a byte of an endless answer every 50 ms."""
 
-    def answer(connection: socket.socket, _call: Call) -> None:
+    def answer(connection: socket.socket, _call: ProviderCall) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
         while not server.stopping.wait(0.05):
             connection.sendall(b" ")
@@ -159,7 +159,7 @@ def drip(server: HostileProvider) -> Answer:
     return answer
 
 
-def flood(connection: socket.socket, _call: Call) -> None:
+def flood(connection: socket.socket, _call: ProviderCall) -> None:
     """Send a body of 1 GiB, as far as anybody reads it."""
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n")
     piece = b"[" * 1_048_576

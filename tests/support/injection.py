@@ -15,7 +15,7 @@ ADDRESSES = ("href", "src", "action", "formaction", "data-hx-get", "data-hx-post
 SAFE_ADDRESS = re.compile(r"/(?!/)|#|\?|https?://|mailto:|otpauth://totp/|$")
 
 
-class Reader(HTMLParser):
+class InjectionParser(HTMLParser):
     """Reads a page as a browser does, and notes what no template of ours would say."""
 
     def __init__(self) -> None:
@@ -62,8 +62,8 @@ class Reader(HTMLParser):
             self.wrong.append(f"a script stands in the page: {data[:60]!r}")
 
 
-def read_page(text: str) -> Reader:
-    reader = Reader()
+def read_page(text: str) -> InjectionParser:
+    reader = InjectionParser()
     reader.feed(text)
     reader.close()
     return reader

@@ -29,7 +29,7 @@ class OrderMoney:
 
 
 @dataclass(frozen=True)
-class Line:
+class LedgerLine:
     """A transfer as the customer's statement has it."""
 
     id: int
@@ -55,14 +55,14 @@ def order_money(order_id: int) -> OrderMoney:
     return OrderMoney(sum(of_kind["charge"]), sum(of_kind["keep"]), sum(of_kind["return"]), gifts)
 
 
-def lines(user_id: int) -> list[Line]:
+def lines(user_id: int) -> list[LedgerLine]:
     """The customer's statement, the oldest line first."""
     account = db.session.scalars(select(Account.id).where(Account.user_id == user_id)).one()
     balance, found = 0, []
     for row in _transfers((Transfer.from_account_id == account) | (Transfer.to_account_id == account)):
         change = row.amount_nanos if row.to_account_id == account else -row.amount_nanos
         balance += change
-        found.append(Line(row.id, row.kind, row.order_id, row.at, change, balance))
+        found.append(LedgerLine(row.id, row.kind, row.order_id, row.at, change, balance))
     return found
 
 

@@ -16,7 +16,7 @@ from panel.models import Account, Order, OrderCount, OrderEvent, Refill, Transfe
 
 
 @dataclass
-class Replayed:
+class ReplayedOrder:
     """An order as its events tell it."""
 
     status: Status
@@ -39,7 +39,7 @@ ORDER = select(*Order.__table__.c)
 TRANSFER = select(*Transfer.__table__.c)
 
 
-def replay(order_id: int) -> Replayed:
+def replay(order_id: int) -> ReplayedOrder:
     """Walk one order's events from the first to the last, refusing every step that the table does not allow."""
     first, *rest = db.session.execute(EVENT.where(OrderEvent.order_id == order_id)).all()
     assert (first.kind, first.old_status, first.status, first.version) == ("placed", None, "pending", 1)
@@ -62,8 +62,8 @@ def replay(order_id: int) -> Replayed:
     return now
 
 
-def _state(event: Row[Any]) -> Replayed:
-    return Replayed(
+def _state(event: Row[Any]) -> ReplayedOrder:
+    return ReplayedOrder(
         Status(event.status),
         event.remains,
         event.start_count,
@@ -102,7 +102,7 @@ def assert_order(order: Row[Any], moved: Counter[str]) -> None:
         assert returned == charge
     if status.facts.money is ChargeState.KEPT:
         assert kept == charge
-    row = Replayed(status, order.remains, order.start_count, order.kept_nanos, order.returned_nanos, order.version)
+    row = ReplayedOrder(status, order.remains, order.start_count, order.kept_nanos, order.returned_nanos, order.version)
     assert replay(order.id) == row, f"order {order.id} is not what its events tell"
 
 

@@ -8,7 +8,7 @@ from panel.db import db, transaction
 from panel.jobs import mails as job
 from panel.models import Mail
 from panel.services.mail import outbox
-from tests.support.smtp_server import MailServer
+from tests.support.smtp_server import SmtpServer
 
 
 def a_mail(key: str = "order:1:completed", *, to: str = "customer@example.com", **given: object) -> bool:
@@ -21,7 +21,7 @@ def sweep() -> int:
     return job.sweep(worker="test")
 
 
-def sends_to(app: Flask, server: MailServer, url: str = "") -> None:
+def sends_to(app: Flask, server: SmtpServer, url: str = "") -> None:
     app.config["PANEL"].smtp_url = url or server.url
 
 

@@ -11,7 +11,7 @@ from flask import Flask
 from werkzeug.routing import Rule as Route
 
 
-class Rule(Enum):
+class Access(Enum):
     """Who may ask."""
 
     PUBLIC = auto()
@@ -35,13 +35,13 @@ _API_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 WITHOUT_CSRF = frozenset({"/api/v2", "/api/v2/", "/unsubscribe/<token>"})
 
 
-def _all(rule: Rule, lines: str) -> dict[str, Rule]:
+def _all(rule: Access, lines: str) -> dict[str, Access]:
     return {line.strip(): rule for line in lines.strip().splitlines()}
 
 
 RULES = {
     **_all(
-        Rule.PUBLIC,
+        Access.PUBLIC,
         """
         GET /
         GET /.well-known/security.txt
@@ -95,7 +95,7 @@ RULES = {
         """,
     ),
     **_all(
-        Rule.ENTRY,
+        Access.ENTRY,
         """
         GET /log-in
         POST /log-in
@@ -106,7 +106,7 @@ RULES = {
         """,
     ),
     **_all(
-        Rule.PRIVATE,
+        Access.PRIVATE,
         """
         GET /account
         GET /welcome
@@ -161,7 +161,7 @@ RULES = {
         """,
     ),
     **_all(
-        Rule.OWN,
+        Access.OWN,
         """
         POST /account/devices/<int:sign_in_id>/sign-out
         POST /account/keys/<int:key_id>/revocation
@@ -185,7 +185,7 @@ RULES = {
         """,
     ),
     **_all(
-        Rule.TOKEN,
+        Access.TOKEN,
         """
         GET /change-email/<token>
         POST /change-email/<token>
@@ -197,8 +197,8 @@ RULES = {
         POST /unsubscribe/<token>
         """,
     ),
-    **{f"{method} {path}": Rule.KEY for path in ("/api/v2", "/api/v2/") for method in _API_METHODS},
-    "GET /metrics": Rule.HOUSE,
+    **{f"{method} {path}": Access.KEY for path in ("/api/v2", "/api/v2/") for method in _API_METHODS},
+    "GET /metrics": Access.HOUSE,
 }
 
 
@@ -211,10 +211,10 @@ def name_of(route: Route, method: str) -> str:
     return f"{method} {route.rule}"
 
 
-def rule_of(route: Route, method: str) -> Rule | None:
+def rule_of(route: Route, method: str) -> Access | None:
     """The rule of a route, or None where nobody has said it."""
     if route.rule == "/office" or route.rule.startswith("/office/"):
-        return Rule.OFFICE
+        return Access.OFFICE
     return RULES.get(name_of(route, method))
 
 

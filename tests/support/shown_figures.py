@@ -32,7 +32,7 @@ def amounts_in(text: str) -> list[int]:
     return [nanos_of(found) for found in re.findall(r"\$[0-9,]+\.[0-9]{2,9}", text)]
 
 
-class Page(HTMLParser):
+class PageFigures(HTMLParser):
     """A page taken apart; `figures` are its amounts, each shown to people and to machines alike."""
 
     def __init__(self, html: str) -> None:

@@ -23,7 +23,7 @@ USER, PASSWORD = "panel@example.com", "a pass:word/with @ signs"
 
 
 @dataclass(frozen=True)
-class Taken:
+class ReceivedMail:
     """A mail as the server took it: the envelope and the message."""
 
     sender: str
@@ -31,16 +31,16 @@ class Taken:
     message: EmailMessage
 
 
-class MailServer(socketserver.ThreadingTCPServer):
+class SmtpServer(socketserver.ThreadingTCPServer):
     """Answers RCPT and DATA as told, and waits before each answer as long as told."""
 
     daemon_threads = True
     allow_reuse_address = True
 
     def __init__(self, *, tls: ssl.SSLContext | None = None, starttls: ssl.SSLContext | None = None) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", 0), _SmtpHandler)
         self.tls, self.starttls = tls, starttls
-        self.taken: list[Taken] = []
+        self.taken: list[ReceivedMail] = []
         self.connections = 0
         self.log_in: tuple[str, str] | None = None
         self.recipient_answer = "250 fine"
@@ -58,8 +58,8 @@ class MailServer(socketserver.ThreadingTCPServer):
         return f"smtp://127.0.0.1:{self.port}"
 
 
-class _Handler(socketserver.StreamRequestHandler):
-    server: MailServer
+class _SmtpHandler(socketserver.StreamRequestHandler):
+    server: SmtpServer
 
     def handle(self) -> None:
         self.server.connections += 1
@@ -105,7 +105,7 @@ class _Handler(socketserver.StreamRequestHandler):
             lines.append(line[1:] if line.startswith(b".") else line)
         if self.server.data_answer.startswith("2"):
             message = message_from_bytes(b"".join(lines), policy=policy.default)
-            self.server.taken.append(Taken(sender, to, message))
+            self.server.taken.append(ReceivedMail(sender, to, message))
         self._say(self.server.data_answer)
 
     def _protect(self, context: ssl.SSLContext) -> bool:
@@ -134,9 +134,9 @@ def _address(line: str) -> str:
 
 
 @contextmanager
-def mail_server(**given: ssl.SSLContext) -> Iterator[MailServer]:
+def mail_server(**given: ssl.SSLContext) -> Iterator[SmtpServer]:
     """A server that listens until the block ends."""
-    with MailServer(**given) as server:
+    with SmtpServer(**given) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         try:

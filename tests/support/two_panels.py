@@ -71,7 +71,7 @@ class Browser:
     def sign_up(self, email: str) -> None:
         self.send(self.open("/sign-up"), action="/sign-up", email=email, password=PASSWORD)
 
-    def place_order(self, offer: "Offer", *, quantity: int) -> int:
+    def place_order(self, offer: "ResoldTool", *, quantity: int) -> int:
         """Through the form and the page that shows everything before money moves. The number of the order."""
         form = self.open(f"/orders/new?tool={offer.slug}")
         check = self.send(form, action="/orders/check", tool=offer.slug, link=offer.link, quantity=str(quantity))
@@ -188,18 +188,18 @@ def resell(reseller: Panel, provider: Panel, *, key: str) -> None:
 
 
 @dataclass(frozen=True)
-class Offer:
+class ResoldTool:
     """A tool as the reseller sells it, and a link that its provider takes."""
 
     slug: str
     link: str
 
 
-def offers(reseller: Panel) -> dict[str, Offer]:
+def offers(reseller: Panel) -> dict[str, ResoldTool]:
     """What the reseller sells, by the provider's slug: an import keeps the names."""
     slugs = {tool["name"]: tool["slug"] for tool in json.loads(command_output(reseller, "tools", "list", "--json"))}
     tools = yaml.safe_load((ROOT / CATALOGUE).read_text())
-    return {tool["slug"]: Offer(slugs[tool["name"]], tool["link"]["example"]) for tool in tools}
+    return {tool["slug"]: ResoldTool(slugs[tool["name"]], tool["link"]["example"]) for tool in tools}
 
 
 @dataclass
@@ -222,7 +222,7 @@ class PanelExport:
         """What the transfers of an order moved, by their kind."""
         return Counter({row["transfer_kind"]: row["amount_nanos"] for row in self.of_order("transfer", order_id)})
 
-    def way(self, order_id: int) -> list[str]:
+    def statuses(self, order_id: int) -> list[str]:
         """The statuses that the order went through, as its events tell it."""
         return [row["status"] for row in self.of_order("event", order_id) if row["event_kind"] in ("placed", "moved")]
 

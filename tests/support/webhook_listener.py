@@ -11,13 +11,13 @@ from typing import Any
 from flask import Flask
 
 
-class Listening(ThreadingHTTPServer):
+class WebhookListener(ThreadingHTTPServer):
     """A reseller's program: notes each webhook and answers with `status`, after `pause_seconds`."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", 0), _WebhookHandler)
         self.status = 200
         self.pause_seconds = 0.0
         self.came: list[tuple[dict[str, str], bytes]] = []
@@ -31,8 +31,8 @@ class Listening(ThreadingHTTPServer):
         return [json.loads(body) for _headers, body in self.came]
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: Listening
+class _WebhookHandler(BaseHTTPRequestHandler):
+    server: WebhookListener
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -49,9 +49,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def listening(app: Flask) -> Iterator[Listening]:
+def listening(app: Flask) -> Iterator[WebhookListener]:
     """A listening receiver whose address is let through in tests."""
-    server = Listening()
+    server = WebhookListener()
     settings = app.config["PANEL"]
     settings.egress_test_hosts = f"{settings.egress_test_hosts} 127.0.0.1:{server.server_port}".strip()
     thread = threading.Thread(target=server.serve_forever, daemon=True)

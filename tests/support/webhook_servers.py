@@ -22,7 +22,7 @@ from panel.domain.public_ip_rules import Pairs, read_pairs
 from panel.providers.http import tls
 
 
-class Server:
+class RecordingServer:
     """A server on this machine that answers as `answer` says and notes what came."""
 
     def __init__(self, answer: bytes, *, pause_seconds: float) -> None:
@@ -74,8 +74,10 @@ def _request(connection: socket.socket) -> bytes:
 
 
 @contextmanager
-def a_server(answer: bytes = b"HTTP/1.1 204 No Content\r\n\r\n", *, pause_seconds: float = 0) -> Iterator[Server]:
-    server = Server(answer, pause_seconds=pause_seconds)
+def a_server(
+    answer: bytes = b"HTTP/1.1 204 No Content\r\n\r\n", *, pause_seconds: float = 0
+) -> Iterator[RecordingServer]:
+    server = RecordingServer(answer, pause_seconds=pause_seconds)
     thread = threading.Thread(target=server.serve, daemon=True)
     thread.start()
     try:

@@ -35,7 +35,7 @@ MAX_REGIONS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class _Caches:
+class _HistoryCaches:
     rows: LRUCache[tuple[Hashable, ...], str]
     names: LRUCache[int, dict[int, ToolName]]
     tools_used: LRUCache[tuple[int, int], list[int]]
@@ -82,7 +82,7 @@ class ShownRow:
 
 
 def init_app(app: App) -> None:
-    app.extensions[EXTENSION] = _Caches(
+    app.extensions[EXTENSION] = _HistoryCaches(
         rows=LRUCache(MAX_ROWS),
         names=LRUCache(MAX_CATALOGUES),
         tools_used=LRUCache(MAX_CUSTOMERS),
@@ -92,8 +92,8 @@ def init_app(app: App) -> None:
     )
 
 
-def _caches() -> _Caches:
-    caches: _Caches = current_app.extensions[EXTENSION]
+def _caches() -> _HistoryCaches:
+    caches: _HistoryCaches = current_app.extensions[EXTENSION]
     return caches
 
 

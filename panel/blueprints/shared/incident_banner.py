@@ -20,19 +20,19 @@ MAX_CUSTOMERS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Caches:
+class _BannerCaches:
     incidents: LRUCache[int, tuple[OpenIncident, ...]]
     providers: LRUCache[tuple[int, int, int], frozenset[int]]
 
 
 def init_app(app: App) -> None:
-    app.extensions[EXTENSION] = _Caches(LRUCache(MAX_CATALOGUES), LRUCache(MAX_CUSTOMERS))
+    app.extensions[EXTENSION] = _BannerCaches(LRUCache(MAX_CATALOGUES), LRUCache(MAX_CUSTOMERS))
     app.jinja_env.globals.update(my_incidents=my_incidents)
 
 
 def open_incidents(catalogue_version: int) -> tuple[OpenIncident, ...]:
     """The open incidents as of this version of the catalogue."""
-    caches: _Caches = current_app.extensions[EXTENSION]
+    caches: _BannerCaches = current_app.extensions[EXTENSION]
     return caches.incidents.get_or_make(catalogue_version, incident_notices.open_incidents)
 
 
@@ -50,7 +50,7 @@ def my_incidents() -> list[OpenIncident]:
     incidents = open_incidents(user.catalogue_version)
     if not incidents:
         return []
-    caches: _Caches = current_app.extensions[EXTENSION]
+    caches: _BannerCaches = current_app.extensions[EXTENSION]
     providers = caches.providers.get_or_make(
         (user.id, user.state_version, user.catalogue_version),
         lambda: frozenset(order_history.providers_used(user.id)),

@@ -18,7 +18,7 @@ _REFILL_LABELS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class RequestStep:
     """A step of a request; `at` is None until it is reached."""
 
     label: str
@@ -33,7 +33,7 @@ class RequestProgress:
     id: int
     label: str
     is_open: bool
-    steps: tuple[Step, ...]
+    steps: tuple[RequestStep, ...]
 
 
 def refill_stories(order_id: int) -> list[RequestProgress]:
@@ -45,17 +45,17 @@ def refill_stories(order_id: int) -> list[RequestProgress]:
 def _refill_story(refill: Refill) -> RequestProgress:
     state = RefillState(refill.state)
     steps = [
-        Step("Asked", refill.asked_at, "You requested it. There is no charge."),
-        Step("Accepted", refill.accepted_at, "The provider accepted the refill."),
-        Step("Running", refill.running_at, "What dropped is being delivered again."),
+        RequestStep("Asked", refill.asked_at, "You requested it. There is no charge."),
+        RequestStep("Accepted", refill.accepted_at, "The provider accepted the refill."),
+        RequestStep("Running", refill.running_at, "What dropped is being delivered again."),
     ]
     if not state.is_open:
         # Leave out steps nobody saw: a short refill can end before its first poll.
         steps = [step for step in steps if step.at is not None]
     if state is RefillState.REFUSED:
-        steps.append(Step("Refused", refill.ended_at, refill.reason))
+        steps.append(RequestStep("Refused", refill.ended_at, refill.reason))
     else:
-        steps.append(Step("Completed", refill.ended_at, "The order is Completed again."))
+        steps.append(RequestStep("Completed", refill.ended_at, "The order is Completed again."))
     return RequestProgress(refill.id, _REFILL_LABELS[state], state.is_open, tuple(steps))
 
 
@@ -68,13 +68,13 @@ def cancellation_stories(order_id: int) -> list[RequestProgress]:
 def _cancellation_story(cancellation: Cancellation) -> RequestProgress:
     state = CancellationState(cancellation.state)
     answers = {
-        CancellationState.ASKED: Step("Answered", None, "The provider has not answered yet."),
-        CancellationState.ACCEPTED: Step(
+        CancellationState.ASKED: RequestStep("Answered", None, "The provider has not answered yet."),
+        CancellationState.ACCEPTED: RequestStep(
             "Accepted",
             cancellation.answered_at,
             "What is not delivered is returned to your balance when the order ends.",
         ),
-        CancellationState.REFUSED: Step("Refused", cancellation.answered_at, cancellation.reason),
+        CancellationState.REFUSED: RequestStep("Refused", cancellation.answered_at, cancellation.reason),
     }
-    steps = (Step("Asked", cancellation.asked_at, "You asked to cancel the order."), answers[state])
+    steps = (RequestStep("Asked", cancellation.asked_at, "You asked to cancel the order."), answers[state])
     return RequestProgress(cancellation.id, state.value, state is CancellationState.ASKED, steps)

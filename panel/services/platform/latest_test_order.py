@@ -20,7 +20,7 @@ DEMO_DEPOSIT = "deposit:demo"
 
 
 @dataclass(frozen=True)
-class Step:
+class TestOrderStep:
     """A step of a test order; `at` is None until it is reached."""
 
     label: str
@@ -42,12 +42,12 @@ class LatestTestOrder:
     returned_nanos: int
 
     @property
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[TestOrderStep, ...]:
         return (
-            Step("Placed", self.placed_at),
-            Step("Sent", self.handed_over_at),
-            Step("Started", self.started_at),
-            Step("Refunded in full" if self.is_refunded else "Ended", self.ended_at),
+            TestOrderStep("Placed", self.placed_at),
+            TestOrderStep("Sent", self.handed_over_at),
+            TestOrderStep("Started", self.started_at),
+            TestOrderStep("Refunded in full" if self.is_refunded else "Ended", self.ended_at),
         )
 
     @property

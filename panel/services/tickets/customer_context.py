@@ -17,7 +17,7 @@ NEWEST_TICKETS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class PastOrder:
+class RecentOrder:
     id: int
     tool_name: str
     status: Status
@@ -35,7 +35,7 @@ class Customer:
     balance_nanos: int
     held_nanos: int
     orders_by_status: dict[Status, int]
-    orders: tuple[PastOrder, ...]
+    orders: tuple[RecentOrder, ...]
     tickets: int
     other_tickets: tuple[TicketRow, ...]
 
@@ -61,7 +61,7 @@ def customer_of(ticket: Ticket) -> Customer:
     )
 
 
-def _newest_orders(customer_id: int) -> tuple[PastOrder, ...]:
+def _newest_orders(customer_id: int) -> tuple[RecentOrder, ...]:
     rows = db.session.execute(
         select(Order.id, Terms.name, Order.status, Order.charge_nanos, Order.placed_at)
         .join(Terms, Terms.id == Order.terms_id)
@@ -69,4 +69,4 @@ def _newest_orders(customer_id: int) -> tuple[PastOrder, ...]:
         .order_by(Order.id.desc())
         .limit(NEWEST_ORDERS)
     )
-    return tuple(PastOrder(number, name, Status(status), charge, at) for number, name, status, charge, at in rows)
+    return tuple(RecentOrder(number, name, Status(status), charge, at) for number, name, status, charge, at in rows)

@@ -18,7 +18,7 @@ ACTIONS = (Act.ASK, Act.REVIEW, Act.CANCEL)
 PROVIDERS = ("simulated", "manual")
 
 
-class _Undo(Exception):
+class _RollBack(Exception):
     """Takes back what was tried."""
 
 
@@ -47,10 +47,10 @@ def can(order_id: int, deed: Deed, *, version: int) -> bool:
     try:
         with transaction():
             order_actions.do(order_id, deed, version=version, now=NOON)
-            raise _Undo
+            raise _RollBack
     except PanelError:
         return False
-    except _Undo:
+    except _RollBack:
         return True
 
 
@@ -58,10 +58,10 @@ def can_set(order_id: int, work: HandWork) -> bool:
     try:
         with transaction():
             manual_orders.set_order(order_id, work, now=NOON)
-            raise _Undo
+            raise _RollBack
     except PanelError:
         return False
-    except _Undo:
+    except _RollBack:
         return True
 
 
