@@ -107,8 +107,8 @@ FORM_RENDERERS: Mapping[str, Callable[[ExpiredForm], ResponseReturnValue]] = {
     "mass_orders.answer": orders_mass.form_again,
     "ordering.check": orders_new.form_again,
     "ordering.place": orders_new.form_again,
-    "receivers.add": webhooks.form_again,
-    "receivers.set_balance_low": webhooks.threshold_again,
+    "webhooks.add": webhooks.form_again,
+    "webhooks.set_balance_low": webhooks.threshold_again,
     "tickets.open_ticket": tickets.form_again,
     "tickets.answer": tickets.answer_again,
 }

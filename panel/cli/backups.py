@@ -49,8 +49,8 @@ def restore(path: Path) -> None:
         orders, refills = backup_restore.hold(now=utc_now())
     click.echo(f"{count} rows of {head.made_at} are restored.", err=True)
     click.echo(f"{orders} orders and {refills} refills wait in reviews: flask reviews list", err=True)
-    for name in _sealed_under_another_key():
-        click.echo(f"The key of provider {name} does not open: set PANEL_SEAL_KEY as it was.", err=True)
+    for name in _encrypted_with_another_key():
+        click.echo(f"The key of provider {name} cannot be decrypted: set PANEL_SEAL_KEY as it was.", err=True)
     found = auditing.audit(from_start=True)
     for difference in found.differences:
         click.echo(difference)
@@ -76,12 +76,12 @@ def _bring_tables_to(revision: str) -> None:
         )
 
 
-def _sealed_under_another_key() -> list[str]:
+def _encrypted_with_another_key() -> list[str]:
     settings: Settings = current_app.config["PANEL"]
     names = []
-    for provider in db.session.scalars(select(Provider).where(Provider.sealed_key != "")):
+    for provider in db.session.scalars(select(Provider).where(Provider.encrypted_key != "")):
         try:
-            encryption.unseal(provider.sealed_key, settings=settings)
+            encryption.decrypt(provider.encrypted_key, settings=settings)
         except encryption.DecryptionFailed:
             names.append(provider.name)
     return names

@@ -15,8 +15,8 @@ from panel.security.encryption import DecryptionFailed
 
 NO_TABLES = "The database has no tables yet: run flask init first."
 OTHER_SEAL_KEY = (
-    "A secret of this panel does not open: PANEL_SEAL_KEY, or the file seal_key in the instance folder, is not the key "
-    "that sealed it. Put the old one back."
+    "A secret of this panel cannot be decrypted: PANEL_SEAL_KEY, or the file seal_key in the instance folder, is not "
+    "the key that encrypted it. Put the old one back."
 )
 _MARK = "_refuses_in_one_line"
 

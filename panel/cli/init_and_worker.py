@@ -13,7 +13,7 @@ from panel import worker as work
 from panel.cli.errors import clean_errors
 from panel.db import schema_check
 from panel.processes import supervisor
-from panel.services import seal_key
+from panel.services import encryption_key
 from panel.settings import Settings
 
 
@@ -28,7 +28,7 @@ def init() -> None:
     flask_migrate.upgrade()
     with clean_errors():
         schema_check.check(current_app.config["MIGRATIONS"])
-        seal_key.check(settings)
+        encryption_key.check(settings)
     assets.fetch_htmx(settings)
 
 
@@ -40,7 +40,7 @@ def worker(once: bool) -> None:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     with clean_errors():
         schema_check.check(current_app.config["MIGRATIONS"])
-        seal_key.check(app.config["PANEL"])
+        encryption_key.check(app.config["PANEL"])
     if not once:
         work.work(app)
     elif not work.run_once(app):

@@ -37,9 +37,9 @@ def add_provider(name: str, kind: str, url: str, key_stdin: bool) -> None:
     """Add a provider and print its id."""
     settings: Settings = current_app.config["PANEL"]
     with clean_errors():
-        sealed_key = provider_registry.seal(sys.stdin.readline(), settings=settings) if key_stdin else ""
+        encrypted_key = provider_registry.encrypt(sys.stdin.readline(), settings=settings) if key_stdin else ""
     with cli_transaction():
-        number = provider_registry.add_provider(name, kind=kind, url=url, sealed_key=sealed_key, now=utc_now()).id
+        number = provider_registry.add_provider(name, kind=kind, url=url, encrypted_key=encrypted_key, now=utc_now()).id
         _note("providers add", name, f"kind {kind}")
     click.echo(number)
 

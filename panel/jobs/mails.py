@@ -20,7 +20,7 @@ from panel.settings import Settings
 # Longer than connecting and sending can take, so that no other worker sends the same mail.
 LEASE_SECONDS = 180.0
 TURN_SECONDS = 20.0
-CANNOT_OPEN = "The text cannot be opened any more: it was sealed with another key."
+CANNOT_OPEN = "The text cannot be decrypted: it was encrypted with another key."
 
 log = structlog.get_logger()
 
@@ -95,7 +95,7 @@ def _serve(letter: Letter, mail_transport: Transport, *, settings: Settings) -> 
 
 def _written(letter: Letter, *, settings: Settings) -> OutgoingMail:
     try:
-        text = encryption.unseal(letter.text, settings=settings) if letter.is_sealed else letter.text
+        text = encryption.decrypt(letter.text, settings=settings) if letter.is_encrypted else letter.text
     except DecryptionFailed as error:
         raise MailNotSent(CANNOT_OPEN, is_final=True) from error
     unsubscribe_url = f"{settings.public_url}{letter.unsubscribe}" if letter.unsubscribe else ""

@@ -31,7 +31,7 @@ def connect_provider(provider_id: int) -> ProviderClient | None:
     """Adapter of the provider; None for manual orders. Ends the read transaction before the call begins."""
     row = db.session.get_one(Provider, provider_id)
     settings = panel_settings()
-    key = encryption.unseal(row.sealed_key, settings=settings) if row.sealed_key else ""
+    key = encryption.decrypt(row.encrypted_key, settings=settings) if row.encrypted_key else ""
     provider = providers.connect(
         row.kind, name=row.name, url=row.url, key=key, timeout_seconds=settings.provider_timeout_seconds
     )

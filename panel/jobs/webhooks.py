@@ -27,13 +27,13 @@ def sweep(*, worker: str, wait: bool = False) -> int:
     return provider_lanes.run("webhooks", waiting, serve, wait=wait)
 
 
-def serve(receiver_id: int) -> int:
+def serve(endpoint_id: int) -> int:
     """Send this endpoint's deliveries one by one until none is due, one fails, or its time slice is over."""
     ends = time.monotonic() + TURN_SECONDS
     count = 0
     while time.monotonic() < ends:
         with transaction():
-            parcel = webhook_deliveries.lease_delivery(receiver_id, lease_seconds=LEASE_SECONDS, now=utc_now())
+            parcel = webhook_deliveries.lease_delivery(endpoint_id, lease_seconds=LEASE_SECONDS, now=utc_now())
         if parcel is None:
             break
         status, answer = _send(parcel)
@@ -49,7 +49,7 @@ def _send(parcel: Parcel) -> tuple[int | None, str]:
     """POST it once with a current signature. Returns the HTTP status, if any, and the text for the delivery log."""
     settings = panel_settings()
     try:
-        secrets = [encryption.unseal(sealed, settings=settings) for sealed in parcel.sealed_secrets]
+        secrets = [encryption.decrypt(ciphertext, settings=settings) for ciphertext in parcel.encrypted_secrets]
     except DecryptionFailed:
         return None, CANNOT_SIGN
     timestamp = int(utc_now().timestamp())

@@ -35,9 +35,9 @@ class WebhookEndpoint(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     url: Mapped[str]
-    sealed_secret: Mapped[str]
+    encrypted_secret: Mapped[str] = mapped_column("sealed_secret")
     # The previous secret also signs until `old_secret_until`.
-    sealed_old_secret: Mapped[str] = mapped_column(default="")
+    encrypted_old_secret: Mapped[str] = mapped_column("sealed_old_secret", default="")
     old_secret_until: Mapped[datetime | None]
     balance_low_nanos: Mapped[int | None]
     made_at: Mapped[datetime]
@@ -86,7 +86,7 @@ class WebhookDelivery(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    receiver_id: Mapped[int] = mapped_column(ForeignKey("receivers.id"))
+    endpoint_id: Mapped[int] = mapped_column("receiver_id", ForeignKey("receivers.id"))
     webhook_id: Mapped[int] = mapped_column(ForeignKey("webhooks.id"))
     state: Mapped[str]
     tries: Mapped[int] = mapped_column(default=0)

@@ -35,7 +35,7 @@ class Mail(Base):
     email: Mapped[str]
     subject: Mapped[str]
     text: Mapped[str]
-    is_sealed: Mapped[bool] = mapped_column(default=False)
+    is_encrypted: Mapped[bool] = mapped_column("is_sealed", default=False)
     # Unsubscribe path; empty if this kind can't be turned off.
     unsubscribe: Mapped[str] = mapped_column(default="")
     queued_at: Mapped[datetime]

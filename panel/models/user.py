@@ -24,7 +24,7 @@ class User(Base):
     password_hash: Mapped[str]
     is_operator: Mapped[bool] = mapped_column(default=False)
     # Encrypted TOTP secret; empty without two-factor authentication.
-    sealed_totp: Mapped[str] = mapped_column(default="", server_default="")
+    encrypted_totp: Mapped[str] = mapped_column("sealed_totp", default="", server_default="")
     # Time step of the last accepted code: this code and earlier ones are rejected (replay protection).
     totp_step: Mapped[int] = mapped_column(default=0, server_default="0")
     state_version: Mapped[int] = mapped_column(default=1)

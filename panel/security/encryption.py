@@ -1,4 +1,4 @@
-"""Encryption at rest: secrets we must read again are stored in the database encrypted ("sealed") with our key.
+"""Encryption at rest: secrets we must read again are stored in the database encrypted with our key.
 
 The key lies outside the database: in `PANEL_SEAL_KEY`, or in the instance folder with mode 600.
 """
@@ -22,16 +22,16 @@ def has_key(settings: Settings) -> bool:
     return bool(settings.seal_key) or (settings.instance / KEY_FILE).exists()
 
 
-def seal(text: str, *, settings: Settings) -> str:
+def encrypt(text: str, *, settings: Settings) -> str:
     return _fernet(settings).encrypt(text.encode()).decode()
 
 
-def unseal(sealed: str, *, settings: Settings) -> str:
-    """Decrypt a sealed text. Raises DecryptionFailed."""
+def decrypt(ciphertext: str, *, settings: Settings) -> str:
+    """Raises DecryptionFailed."""
     try:
-        return _fernet(settings).decrypt(sealed.encode()).decode()
+        return _fernet(settings).decrypt(ciphertext.encode()).decode()
     except InvalidToken as error:
-        raise DecryptionFailed("a sealed secret does not open with this installation's key") from error
+        raise DecryptionFailed("a secret cannot be decrypted with this installation's key") from error
 
 
 def _fernet(settings: Settings) -> Fernet:

@@ -22,7 +22,7 @@ from panel.domain.request_id import named_by_reseller
 from panel.domain.status import Status
 from panel.models import Account, DeliveryState, Order, User, Webhook, WebhookDelivery, WebhookEndpoint
 
-RECEIVERS = table_of(WebhookEndpoint)
+ENDPOINTS = table_of(WebhookEndpoint)
 WEBHOOKS = table_of(Webhook)
 DELIVERIES = table_of(WebhookDelivery)
 ORDERS = table_of(Order)
@@ -51,18 +51,18 @@ class _Event:
 
     kind: str
     user_id: int
-    receiver_ids: tuple[int, ...]
+    endpoint_ids: tuple[int, ...]
     data: Mapping[str, Any]
     order_id: int | None = None
 
 
 # Older versions allowed endpoints before the email was confirmed; those get nothing until it is.
 _IS_NOTIFIED = and_(
-    RECEIVERS.c.removed_at.is_(None),
-    select(USERS.c.id).where(USERS.c.id == RECEIVERS.c.user_id, USERS.c.email_confirmed_at.is_not(None)).exists(),
+    ENDPOINTS.c.removed_at.is_(None),
+    select(USERS.c.id).where(USERS.c.id == ENDPOINTS.c.user_id, USERS.c.email_confirmed_at.is_not(None)).exists(),
 )
-_WATCHING = select(RECEIVERS.c.user_id, RECEIVERS.c.id).where(
-    RECEIVERS.c.user_id.in_(bindparam("user_ids", expanding=True)), _IS_NOTIFIED
+_WATCHING = select(ENDPOINTS.c.user_id, ENDPOINTS.c.id).where(
+    ENDPOINTS.c.user_id.in_(bindparam("user_ids", expanding=True)), _IS_NOTIFIED
 )
 _ORDERS = select(
     ORDERS.c.id,
@@ -84,7 +84,7 @@ _QUEUE = insert(DELIVERIES)
 
 def is_watched(user_id: ColumnElement[int]) -> ColumnElement[bool]:
     """Whether this customer has an endpoint, as a column for queries that may lead to events."""
-    return select(RECEIVERS.c.id).where(RECEIVERS.c.user_id == user_id, RECEIVERS.c.removed_at.is_(None)).exists()
+    return select(ENDPOINTS.c.id).where(ENDPOINTS.c.user_id == user_id, ENDPOINTS.c.removed_at.is_(None)).exists()
 
 
 def queue_order_events(moved: Sequence[Moved], *, now: datetime) -> None:
@@ -114,14 +114,14 @@ def queue_refill_event(refill_id: int, state: RefillState, *, order_id: int, cus
 
 
 _FALLEN = (
-    select(RECEIVERS.c.user_id, RECEIVERS.c.id, RECEIVERS.c.balance_low_nanos, ACCOUNTS.c.balance_nanos)
-    .join(ACCOUNTS, ACCOUNTS.c.user_id == RECEIVERS.c.user_id)
+    select(ENDPOINTS.c.user_id, ENDPOINTS.c.id, ENDPOINTS.c.balance_low_nanos, ACCOUNTS.c.balance_nanos)
+    .join(ACCOUNTS, ACCOUNTS.c.user_id == ENDPOINTS.c.user_id)
     .where(
-        RECEIVERS.c.user_id.in_(bindparam("user_ids", expanding=True)),
+        ENDPOINTS.c.user_id.in_(bindparam("user_ids", expanding=True)),
         _IS_NOTIFIED,
-        ACCOUNTS.c.balance_nanos < RECEIVERS.c.balance_low_nanos,
+        ACCOUNTS.c.balance_nanos < ENDPOINTS.c.balance_low_nanos,
     )
-    .order_by(RECEIVERS.c.id)
+    .order_by(ENDPOINTS.c.id)
 )
 
 
@@ -135,24 +135,24 @@ def queue_low_balance_events(spent_nanos: Mapping[int, int], *, now: datetime) -
         _Event(
             BALANCE_LOW,
             user_id,
-            tuple(receiver_ids),
+            tuple(endpoint_ids),
             {"balance": money.plain(balance), "below": money.plain(bound), "currency": app_context.settings().currency},
         )
-        for (user_id, bound, balance), receiver_ids in crossed.items()
+        for (user_id, bound, balance), endpoint_ids in crossed.items()
     ]
     _make(events, now=now)
 
 
-def queue_test_event(receiver_id: int, *, user_id: int, now: datetime) -> None:
+def queue_test_event(endpoint_id: int, *, user_id: int, now: datetime) -> None:
     """Queue a test event for one endpoint."""
-    _make([_Event(TEST, user_id, (receiver_id,), {"text": "This is a test. Nothing happened."})], now=now)
+    _make([_Event(TEST, user_id, (endpoint_id,), {"text": "This is a test. Nothing happened."})], now=now)
 
 
 def _watching(user_ids: Collection[int]) -> dict[int, tuple[int, ...]]:
     """The endpoints of those customers who have any."""
     found: dict[int, tuple[int, ...]] = {}
-    for user_id, receiver_id in db.session.execute(_WATCHING, {"user_ids": list(user_ids)}):
-        found[user_id] = (*found.get(user_id, ()), receiver_id)
+    for user_id, endpoint_id in db.session.execute(_WATCHING, {"user_ids": list(user_ids)}):
+        found[user_id] = (*found.get(user_id, ()), endpoint_id)
     return found
 
 
@@ -191,7 +191,7 @@ def _make(events: Sequence[_Event], *, now: datetime) -> None:
     webhook_ids = db.session.execute(_MAKE, rows).scalars().all()
     deliveries = [
         {
-            "receiver_id": receiver_id,
+            "receiver_id": endpoint_id,
             "webhook_id": webhook_id,
             "state": DeliveryState.WAITING,
             "tries": 0,
@@ -199,7 +199,7 @@ def _make(events: Sequence[_Event], *, now: datetime) -> None:
             "answer": "",
         }
         for each, webhook_id in zip(events, webhook_ids, strict=True)
-        for receiver_id in each.receiver_ids
+        for endpoint_id in each.endpoint_ids
     ]
     db.session.execute(_QUEUE, deliveries)
 

@@ -37,10 +37,10 @@ def panel_with_open_orders(engine: str, *, orders: int, url: str, status: Status
         app = create_app(settings)
         stack.enter_context(app.app_context())
         flask_migrate.upgrade()
-        sealed = provider_registry.seal("key", settings=settings)
+        ciphertext = provider_registry.encrypt("key", settings=settings)
         with transaction():
             provider = provider_registry.add_provider(
-                "upstream", kind="panel_api", url=url, sealed_key=sealed, now=NOON
+                "upstream", kind="panel_api", url=url, encrypted_key=ciphertext, now=NOON
             )
         tool = a_tool(provider=provider, provider_service="1")
         for _ in range(CUSTOMERS):

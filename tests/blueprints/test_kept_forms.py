@@ -63,8 +63,8 @@ CUSTOMERS = [
     KeptFormCase("mass_orders.answer", "/orders/mass", {"lines": f"page-visits | {LINK} | 1000\npage-visits | x | 2"}),
     KeptFormCase("ordering.check", "/orders/check", {"tool": "page-visits", "link": LINK, "quantity": "1234"}),
     KeptFormCase("ordering.place", "/orders", {"tool": "page-visits", "link": LINK, "quantity": "1234", "terms": "1"}),
-    KeptFormCase("receivers.add", "/account/webhooks", {"url": "https://example.com/hook", "balance_low": "25"}),
-    KeptFormCase("receivers.set_balance_low", "/account/webhooks/{endpoint}/balance-low", {"balance_low": "37.5"}),
+    KeptFormCase("webhooks.add", "/account/webhooks", {"url": "https://example.com/hook", "balance_low": "25"}),
+    KeptFormCase("webhooks.set_balance_low", "/account/webhooks/{endpoint}/balance-low", {"balance_low": "37.5"}),
     KeptFormCase("keys.make", "/account/keys", {"name": "My reseller panel", "networks": "192.0.2.0/24"}),
     KeptFormCase("deposit.add", "/balance/add", {"amount": "12.34"}),
 ]
@@ -98,7 +98,7 @@ def things_of(customer: User) -> dict[str, object]:
         endpoint = WebhookEndpoint(
             user_id=customer.id,
             url="https://example.com/1",
-            sealed_secret="sealed",
+            encrypted_secret="ciphertext",
             made_at=utc_now(),
         )
         db.session.add(endpoint)
@@ -236,7 +236,7 @@ def test_customer_never_gets_a_form_of_the_office(app: Flask, client: FlaskClien
     expires_at = (utc_now() + timedelta(hours=1)).isoformat()
     text = json.dumps(["/office/canned-answers", "", [["text", TEXT]], customer.id, expires_at])
 
-    answer = log_in(client, customer, encryption.seal(text, settings=app.config["PANEL"]))
+    answer = log_in(client, customer, encryption.encrypt(text, settings=app.config["PANEL"]))
 
     assert (answer.status_code, answer.location) == (303, "/orders")
 
@@ -269,7 +269,7 @@ def test_form_expires_after_twelve_hours(app: Flask, client: FlaskClient, age: t
     expires_at = (utc_now() + kept_forms.LASTS - age).isoformat()
     text = json.dumps(["/balance/add", "", [["amount", "12.34"]], customer.id, expires_at])
 
-    answer = log_in(client, customer, encryption.seal(text, settings=app.config["PANEL"]))
+    answer = log_in(client, customer, encryption.encrypt(text, settings=app.config["PANEL"]))
 
     assert (answer.status_code, "12.34" in answer.text) == (200 if is_shown else 303, is_shown)
 
@@ -279,7 +279,7 @@ def test_kept_form_holds_no_secret_and_names_no_other_site(app: Flask, client: F
     typed = {"amount": "12.34", "password": "p", "current_password": "p", "csrf_token": "t", "code": "1", "next": "//x"}
 
     kept = kept_in(ended(client, customer).post("/balance/add", data=typed).text)
-    path, _query, fields, owner_id, _expires = json.loads(encryption.unseal(kept, settings=app.config["PANEL"]))
+    path, _query, fields, owner_id, _expires = json.loads(encryption.decrypt(kept, settings=app.config["PANEL"]))
 
     assert (path, fields, owner_id) == ("/balance/add", [["amount", "12.34"], ["next", "//x"]], customer.id)
     assert log_in(client, customer, kept).location is None

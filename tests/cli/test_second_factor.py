@@ -81,7 +81,7 @@ def test_codes_are_for_their_owners_alone_in_production(app: Flask, monkeypatch:
 
     assert ended.exit_code == 1 and "refused with PANEL_ENV=production" in ended.stderr
     assert two_factor.code_at(secret, at=utc_now()) not in ended.output
-    assert reload(operator).sealed_totp
+    assert reload(operator).encrypted_totp
 
 
 def test_demo_says_how_its_operator_gets_a_code(app: Flask, client: FlaskClient) -> None:

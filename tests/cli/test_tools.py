@@ -128,8 +128,8 @@ def test_the_key_of_a_provider_is_read_from_standard_input_and_never_shown(app: 
     db.session.rollback()
     found = provider_registry.find("upstream")
     assert found is not None
-    assert "a-secret-key" not in did.output + listed.output + found.sealed_key
-    assert provider_registry.unseal(found.sealed_key, settings=app.config["PANEL"]) == "a-secret-key"
+    assert "a-secret-key" not in did.output + listed.output + found.encrypted_key
+    assert provider_registry.decrypt(found.encrypted_key, settings=app.config["PANEL"]) == "a-secret-key"
     assert listed.stdout == f"upstream\t{found.id}\tpanel_api\thttps://p.example/api/v2\n"
 
 

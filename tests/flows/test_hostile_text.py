@@ -60,7 +60,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Columns that hold words of ours, numbers, hashes and sealed secrets: nobody types them.
+# Columns that hold words of ours, numbers, hashes and encrypted secrets: nobody types them.
 OURS = _words(
     """
     accounts.chain_hash accounts.kind chain_checkpoints.digest chain_checkpoints.kind events.chain_hash

@@ -37,19 +37,19 @@ def belongings(owner: User) -> dict[str, str]:
     with transaction():
         device = sessions.log_in(owner, device="Test browser", network="127.0.0.1", now=utc_now())
         key = api_keys.make(owner.id, name="Test", now=utc_now())
-        receiver = webhook_endpoints.add(
+        endpoint = webhook_endpoints.add(
             owner.id, url="https://example.com/hook", balance_low_nanos=None, settings=settings, now=utc_now()
-        ).receiver
+        ).endpoint
     order = an_order(customer=owner, status=Status.PARTIAL)
     delivery_id = db.session.scalar(
-        select(func.max(WebhookDelivery.id)).where(WebhookDelivery.receiver_id == receiver.id)
+        select(func.max(WebhookDelivery.id)).where(WebhookDelivery.endpoint_id == endpoint.id)
     )
     assert delivery_id is not None
     return {
         "order_id": str(order.id),
         "sign_in_id": str(device.sign_in_id),
         "key_id": str(key.key_id),
-        "receiver_id": str(receiver.id),
+        "endpoint_id": str(endpoint.id),
         "delivery_id": str(delivery_id),
         "ticket_id": str(a_ticket(customer=owner).id),
     }

@@ -25,7 +25,7 @@ def change_row(user: User, **values: datetime | str) -> None:
         db.session.execute(update(User).where(User.id == user.id).values(**values))
 
 
-@pytest.mark.parametrize("what", ["closed_at", "disabled_at", "sealed_totp"])
+@pytest.mark.parametrize("what", ["closed_at", "disabled_at", "encrypted_totp"])
 def test_account_that_is_closed_disabled_or_asks_for_a_code_is_out_at_once(client: FlaskClient, what: str) -> None:
     user = a_customer("100")
     order = an_order(customer=user, status=Status.PENDING)
@@ -38,11 +38,11 @@ def test_account_that_is_closed_disabled_or_asks_for_a_code_is_out_at_once(clien
     for _ in range(2):
         assert "status" in caller.call("status", order=order.id)
 
-    change_row(user, **{what: "sealed" if what == "sealed_totp" else utc_now()})
+    change_row(user, **{what: "ciphertext" if what == "encrypted_totp" else utc_now()})
 
     assert client.get("/orders/live", headers=headers).status_code == 401
     for path in ("/orders", "/account", f"/orders/{order.id}", "/account/data.zip"):
         assert client.get(path).location.startswith("/log-in"), path
     answer = caller.call("status", order=order.id)
     # A key is a credential of its own, and goes on without a code.
-    assert ("status" in answer) if what == "sealed_totp" else (answer == {"error": "Invalid API key"})
+    assert ("status" in answer) if what == "encrypted_totp" else (answer == {"error": "Invalid API key"})

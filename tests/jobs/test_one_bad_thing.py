@@ -255,12 +255,12 @@ def test_a_replaced_key_is_used_for_the_very_next_call(app: Flask, server: Hosti
     tool = a_tool(provider=upstream(), provider_service="7")
     for _ in range(4):
         a_placed_order(tool=tool)
-    sealed = provider_registry.seal("another-key", settings=app.config["PANEL"])
+    ciphertext = provider_registry.encrypt("another-key", settings=app.config["PANEL"])
 
     def replace(connection: object, call: object) -> None:
         if server.count("add") == 2:
             with app.app_context(), transaction():
-                db.session.execute(update(Provider).values(sealed_key=sealed))
+                db.session.execute(update(Provider).values(encrypted_key=ciphertext))
         server._take(connection, call)  # type: ignore[arg-type]
 
     server.answers["add"] = replace

@@ -1,4 +1,4 @@
-"""The webhook sweep against receivers that listen on this machine: signed, in order, at least once, each for itself."""
+"""The webhook sweep against endpoints that listen on this machine: signed, in order, at least once, each for itself."""
 
 import base64
 import hashlib
@@ -28,7 +28,7 @@ from tests.support.webhook_listener import WebhookListener, listening
 pytestmark = pytest.mark.both_engines
 
 
-def a_receiver(app: Flask, server: WebhookListener, customer: User | None = None) -> NewSecret:
+def an_endpoint(app: Flask, server: WebhookListener, customer: User | None = None) -> NewSecret:
     customer = customer or a_customer()
     with transaction():
         return webhook_endpoints.add(
@@ -38,7 +38,7 @@ def a_receiver(app: Flask, server: WebhookListener, customer: User | None = None
 
 def a_test_for(shown: NewSecret) -> None:
     with transaction():
-        webhook_endpoints.send_test(shown.receiver.id, user_id=shown.receiver.user_id, now=utc_now())
+        webhook_endpoints.send_test(shown.endpoint.id, user_id=shown.endpoint.user_id, now=utc_now())
 
 
 def sweep() -> int:
@@ -55,7 +55,7 @@ def states() -> list[str]:
     db.session.rollback()
     return list(
         db.session.scalars(
-            select(WebhookDelivery.state).order_by(WebhookDelivery.receiver_id, WebhookDelivery.webhook_id)
+            select(WebhookDelivery.state).order_by(WebhookDelivery.endpoint_id, WebhookDelivery.webhook_id)
         )
     )
 
@@ -73,7 +73,7 @@ def is_signed(headers: dict[str, str], body: bytes, *, secret: str, place: int =
 def test_an_orders_moves_arrive_signed_in_order_and_once(app: Flask) -> None:
     order = an_order()
     with listening(app) as server:
-        shown = a_receiver(app, server, db.session.get_one(User, order.customer_id))
+        shown = an_endpoint(app, server, db.session.get_one(User, order.customer_id))
         for to, remains in ((Status.PROCESSING, 1_000), (Status.IN_PROGRESS, 900), (Status.PARTIAL, 400)):
             with transaction():
                 transitions.move_order(transitions.lock_order(order.id), to, remains=remains, now=utc_now())
@@ -98,12 +98,12 @@ def test_an_orders_moves_arrive_signed_in_order_and_once(app: Flask) -> None:
 
 def test_during_a_rotation_both_secrets_sign(app: Flask) -> None:
     with listening(app) as server:
-        old = a_receiver(app, server)
+        old = an_endpoint(app, server)
         with transaction():
             new = webhook_endpoints.rotate(
-                old.receiver.id,
-                user_id=old.receiver.user_id,
-                mark=webhook_endpoints.mark_of(old.receiver),
+                old.endpoint.id,
+                user_id=old.endpoint.user_id,
+                mark=webhook_endpoints.mark_of(old.endpoint),
                 settings=app.config["PANEL"],
                 now=utc_now(),
             )
@@ -115,7 +115,7 @@ def test_during_a_rotation_both_secrets_sign(app: Flask) -> None:
         assert is_signed(headers, body, secret=old.secret, place=1)
 
         with transaction():
-            new.receiver.old_secret_until = utc_now() - timedelta(seconds=1)
+            new.endpoint.old_secret_until = utc_now() - timedelta(seconds=1)
         a_test_for(new)
         sweep()
 
@@ -124,7 +124,7 @@ def test_during_a_rotation_both_secrets_sign(app: Flask) -> None:
 
 def test_what_is_not_taken_comes_again_with_the_same_body(app: Flask) -> None:
     with listening(app) as server:
-        shown = a_receiver(app, server)
+        shown = an_endpoint(app, server)
         a_test_for(shown)
         server.status = 410
 
@@ -136,7 +136,7 @@ def test_what_is_not_taken_comes_again_with_the_same_body(app: Flask) -> None:
 
     assert len(server.came) == 2
     assert server.came[0][1] == server.came[1][1]
-    (line,) = webhook_deliveries.recent_deliveries(shown.receiver.id, count=10)
+    (line,) = webhook_deliveries.recent_deliveries(shown.endpoint.id, count=10)
     assert (line.state, line.tries, line.answer) == ("delivered", 2, "201")
 
 
@@ -144,7 +144,7 @@ def test_a_worker_killed_between_the_call_and_its_note_makes_it_come_again(
     app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with listening(app) as server:
-        a_test_for(a_receiver(app, server))
+        a_test_for(an_endpoint(app, server))
 
         with monkeypatch.context() as patch:
             patch.setattr(webhook_deliveries, "record_outcome", _killed)
@@ -162,12 +162,12 @@ def _killed(*_given: object, **_named: object) -> bool:
     raise RuntimeError("as if killed here")
 
 
-def test_a_hanging_receiver_delays_nobody_else(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_endpoint_delays_nobody_else(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhook_deliveries, "TIMEOUT_SECONDS", 3)
     with ExitStack() as stack:
         hanging, quick = (stack.enter_context(listening(app)) for _ in range(2))
         hanging.pause_seconds = 5
-        stuck, served = a_receiver(app, hanging), a_receiver(app, quick)
+        stuck, served = an_endpoint(app, hanging), an_endpoint(app, quick)
         for _ in range(3):
             a_test_for(stuck)
             a_test_for(served)
@@ -188,12 +188,12 @@ def test_a_hanging_receiver_delays_nobody_else(app: Flask, monkeypatch: pytest.M
 
 def _tries(shown: NewSecret) -> list[str]:
     db.session.rollback()
-    return [line.answer for line in reversed(webhook_deliveries.recent_deliveries(shown.receiver.id, count=10))]
+    return [line.answer for line in reversed(webhook_deliveries.recent_deliveries(shown.endpoint.id, count=10))]
 
 
-def test_a_receiver_whose_address_became_an_inner_one_is_not_called(app: Flask) -> None:
+def test_an_endpoint_whose_address_became_an_inner_one_is_not_called(app: Flask) -> None:
     with listening(app) as server:
-        shown = a_receiver(app, server)
+        shown = an_endpoint(app, server)
         a_test_for(shown)
         app.config["PANEL"].egress_test_hosts = ""
 
@@ -203,12 +203,12 @@ def test_a_receiver_whose_address_became_an_inner_one_is_not_called(app: Flask) 
     assert _tries(shown) == ["The address must start with https://."]
 
 
-def test_a_removed_receiver_gets_nothing_more(app: Flask) -> None:
+def test_a_removed_endpoint_gets_nothing_more(app: Flask) -> None:
     with listening(app) as server:
-        shown = a_receiver(app, server)
+        shown = an_endpoint(app, server)
         a_test_for(shown)
         with transaction():
-            webhook_endpoints.remove(shown.receiver.id, user_id=shown.receiver.user_id, now=utc_now())
+            webhook_endpoints.remove(shown.endpoint.id, user_id=shown.endpoint.user_id, now=utc_now())
 
         assert sweep() == 0
 
@@ -217,7 +217,7 @@ def test_a_removed_receiver_gets_nothing_more(app: Flask) -> None:
 
 def test_without_the_sealing_key_nothing_is_sent_unsigned(app: Flask) -> None:
     with listening(app) as server:
-        shown = a_receiver(app, server)
+        shown = an_endpoint(app, server)
         a_test_for(shown)
         (app.config["PANEL"].instance / "seal_key").unlink()
 
@@ -235,11 +235,11 @@ def test_no_database_connection_is_held_during_the_call(app: Flask, monkeypatch:
         return egress.HttpAnswer(200, "")
 
     with listening(app) as server:
-        shown = a_receiver(app, server)
+        shown = an_endpoint(app, server)
         a_test_for(shown)
         db.session.rollback()
         monkeypatch.setattr(egress, "post", look)
-        webhooks.serve(shown.receiver.id)
+        webhooks.serve(shown.endpoint.id)
 
     assert held == [0]
 
@@ -251,7 +251,7 @@ def test_the_example_of_the_guide_checks_what_we_send(app: Flask) -> None:
     exec(source[1], example)
     check = example["is_from_the_panel"]
     with listening(app) as server:
-        shown = a_receiver(app, server)
+        shown = an_endpoint(app, server)
         a_test_for(shown)
         sweep()
 

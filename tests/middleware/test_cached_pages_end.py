@@ -159,6 +159,6 @@ def test_a_page_of_before_a_role_change_is_not_shown_after_the_next_log_in(site:
 
 
 def links_mailed(app: Flask) -> list[str]:
-    sealed = db.session.scalars(select(Mail.text).where(Mail.is_sealed))
-    texts = [encryption.unseal(text, settings=app.config["PANEL"]) for text in sealed]
+    ciphertext = db.session.scalars(select(Mail.text).where(Mail.is_encrypted))
+    texts = [encryption.decrypt(text, settings=app.config["PANEL"]) for text in ciphertext]
     return [found[1] for text in texts if (found := re.search(r"/change-email/([\w-]{40,})\n", text))]

@@ -62,10 +62,7 @@ PROSE_WORDS = {
     r"the house('s)?": "the panel",
 }
 PROSE_DIALECT = re.compile(rf"\b({'|'.join(PROSE_WORDS)})\b", re.IGNORECASE)
-PROSE_ALLOWED: dict[str, set[str]] = {
-    # Says what the word in the names means.
-    "panel/security/encryption.py": {"sealed"},
-}
+PROSE_ALLOWED: dict[str, set[str]] = {}
 
 
 def test_code_and_documents_use_none_of_the_old_words() -> None:

@@ -37,10 +37,10 @@ def answer_all() -> None:
 
 
 def token_mailed(app: Flask, *, template: str = "reset") -> str:
-    """The token in the newest mail of this kind, which the database holds sealed."""
-    sealed = db.session.scalars(select(Mail.text).where(Mail.kind == template).order_by(Mail.id.desc())).first()
-    assert sealed is not None
-    found = re.search(r"/[a-z-]+/([\w-]{40,})\n", encryption.unseal(sealed, settings=app.config["PANEL"]))
+    """The token in the newest mail of this kind, which is encrypted in the database."""
+    ciphertext = db.session.scalars(select(Mail.text).where(Mail.kind == template).order_by(Mail.id.desc())).first()
+    assert ciphertext is not None
+    found = re.search(r"/[a-z-]+/([\w-]{40,})\n", encryption.decrypt(ciphertext, settings=app.config["PANEL"]))
     assert found is not None
     return found[1]
 

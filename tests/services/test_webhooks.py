@@ -1,4 +1,4 @@
-"""What receivers are told, made in the transaction of the change itself."""
+"""What endpoints are told, made in the transaction of the change itself."""
 
 import json
 import threading
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.both_engines
 URL = "https://panel.example.com/webhooks"
 
 
-def a_receiver(app: Flask, customer: User, *, url: str = URL, balance_low_nanos: int | None = None) -> NewSecret:
+def an_endpoint(app: Flask, customer: User, *, url: str = URL, balance_low_nanos: int | None = None) -> NewSecret:
     with transaction():
         return webhook_endpoints.add(
             customer.id, url=url, balance_low_nanos=balance_low_nanos, settings=app.config["PANEL"], now=NOON
@@ -45,11 +45,11 @@ def told(**where: object) -> list[dict[str, Any]]:
     return [json.loads(row.body) for row in rows]
 
 
-def states(receiver_id: int) -> list[str]:
+def states(endpoint_id: int) -> list[str]:
     db.session.rollback()
     found = (
         select(WebhookDelivery.state)
-        .where(WebhookDelivery.receiver_id == receiver_id)
+        .where(WebhookDelivery.endpoint_id == endpoint_id)
         .order_by(WebhookDelivery.webhook_id)
     )
     return list(db.session.scalars(found))
@@ -60,7 +60,7 @@ def test_a_move_and_what_came_back_are_told_in_the_words_of_the_api(app: Flask) 
     placing = Placing(a_tool("visits", price="0.90").slug, LINK, "1000", f"{API_NAMED}mine-1")
     with transaction():
         order = place_order(customer.id, asked=placing, now=NOON)
-    a_receiver(app, customer)
+    an_endpoint(app, customer)
 
     move(order, Status.PARTIAL, remains=250)
 
@@ -87,7 +87,7 @@ def test_a_move_and_what_came_back_are_told_in_the_words_of_the_api(app: Flask) 
 
 def test_a_body_is_compact_and_its_keys_are_sorted(app: Flask) -> None:
     order = an_order()
-    a_receiver(app, db.session.get_one(User, order.customer_id))
+    an_endpoint(app, db.session.get_one(User, order.customer_id))
 
     move(order, Status.PROCESSING, remains=1_000)
 
@@ -97,7 +97,7 @@ def test_a_body_is_compact_and_its_keys_are_sorted(app: Flask) -> None:
 
 def test_a_count_alone_is_not_told_and_forms_have_no_request_id(app: Flask) -> None:
     order = an_order(status=Status.IN_PROGRESS, remains=900)
-    a_receiver(app, db.session.get_one(User, order.customer_id))
+    an_endpoint(app, db.session.get_one(User, order.customer_id))
 
     move(order, Status.IN_PROGRESS, remains=800)
     move(order, Status.COMPLETED, remains=0)
@@ -109,7 +109,7 @@ def test_a_count_alone_is_not_told_and_forms_have_no_request_id(app: Flask) -> N
 
 def test_a_refill_is_told_at_each_state_and_the_api_word_of_the_order_stays(app: Flask) -> None:
     order = an_order(status=Status.COMPLETED)
-    a_receiver(app, db.session.get_one(User, order.customer_id))
+    an_endpoint(app, db.session.get_one(User, order.customer_id))
 
     with transaction():
         refill = refills.request_refill(order.id, customer_id=order.customer_id, now=NOON)
@@ -131,7 +131,7 @@ def test_a_refill_is_told_at_each_state_and_the_api_word_of_the_order_stays(app:
 
 def test_a_rollback_leaves_no_webhook(app: Flask) -> None:
     order = an_order()
-    a_receiver(app, db.session.get_one(User, order.customer_id))
+    an_endpoint(app, db.session.get_one(User, order.customer_id))
 
     with pytest.raises(ZeroDivisionError), transaction():
         transitions.move_order(transitions.lock_order(order.id), Status.CANCELED, remains=1_000, now=NOON)
@@ -143,7 +143,7 @@ def test_a_rollback_leaves_no_webhook(app: Flask) -> None:
 def test_numbers_have_no_gap_when_moves_come_at_once(app: Flask) -> None:
     customer, tool = a_customer("1000"), a_tool()
     orders = [an_order(customer=customer, tool=tool).id for _ in range(4)]
-    a_receiver(app, customer)
+    an_endpoint(app, customer)
     customer_id = customer.id
     db.session.rollback()
     start = threading.Barrier(4)
@@ -167,12 +167,12 @@ def test_numbers_have_no_gap_when_moves_come_at_once(app: Flask) -> None:
     assert len(told(user_id=customer_id)) == 16
 
 
-def test_a_low_balance_is_told_once_a_crossing_to_the_receivers_that_asked(app: Flask) -> None:
+def test_a_low_balance_is_told_once_a_crossing_to_the_endpoints_that_asked(app: Flask) -> None:
     customer = a_customer("10")
     tool = a_tool(price="1")
-    early = a_receiver(app, customer, url=f"{URL}/a", balance_low_nanos=9_000_000_000).receiver.id
-    late = a_receiver(app, customer, url=f"{URL}/b", balance_low_nanos=7_500_000_000).receiver.id
-    never = a_receiver(app, customer, url=f"{URL}/c").receiver.id
+    early = an_endpoint(app, customer, url=f"{URL}/a", balance_low_nanos=9_000_000_000).endpoint.id
+    late = an_endpoint(app, customer, url=f"{URL}/b", balance_low_nanos=7_500_000_000).endpoint.id
+    never = an_endpoint(app, customer, url=f"{URL}/c").endpoint.id
 
     for _ in range(4):
         an_order(customer=customer, tool=tool, quantity=1_000)
@@ -188,7 +188,7 @@ def test_a_low_balance_is_told_once_a_crossing_to_the_receivers_that_asked(app: 
     assert len(states(early)) == 2
 
 
-def test_moves_of_a_customer_without_receivers_cost_no_statement_here(app: Flask) -> None:
+def test_moves_of_a_customer_without_endpoints_cost_no_statement_here(app: Flask) -> None:
     customer, tool = a_customer("1000"), a_tool()
     ids = [an_order(customer=customer, tool=tool).id for _ in range(20)]
     seen: list[str] = []
@@ -202,12 +202,12 @@ def test_moves_of_a_customer_without_receivers_cost_no_statement_here(app: Flask
     assert not [statement for statement in seen if any(table in statement for table in ours)]
 
 
-def test_only_the_customers_own_live_receivers_are_told(app: Flask) -> None:
+def test_only_the_customers_own_live_endpoints_are_told(app: Flask) -> None:
     order = an_order()
     owner = db.session.get_one(User, order.customer_id)
-    live = a_receiver(app, owner).receiver.id
-    gone = a_receiver(app, owner, url=f"{URL}/old").receiver.id
-    foreign = a_receiver(app, a_customer()).receiver.id
+    live = an_endpoint(app, owner).endpoint.id
+    gone = an_endpoint(app, owner, url=f"{URL}/old").endpoint.id
+    foreign = an_endpoint(app, a_customer()).endpoint.id
     with transaction():
         webhook_endpoints.remove(gone, user_id=owner.id, now=NOON)
 

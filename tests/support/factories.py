@@ -90,15 +90,15 @@ def with_second_factor(user: User, *, at: datetime | None = None) -> str:
     return secret
 
 
-def a_provider(kind: str = "simulated", *, name: str | None = None, url: str = "", sealed_key: str = "") -> Provider:
+def a_provider(kind: str = "simulated", *, name: str | None = None, url: str = "", encrypted_key: str = "") -> Provider:
     """The provider of this name, or else of this kind; made where it is missing."""
     name = name or kind
     if (known := provider_registry.find(name)) is not None:
         return known
     if kind == "panel_api":
-        url, sealed_key = url or "https://provider.example/api/v2", sealed_key or "sealed"
+        url, encrypted_key = url or "https://provider.example/api/v2", encrypted_key or "ciphertext"
     with transaction():
-        return provider_registry.add_provider(name, kind=kind, url=url, sealed_key=sealed_key, now=NOON)
+        return provider_registry.add_provider(name, kind=kind, url=url, encrypted_key=encrypted_key, now=NOON)
 
 
 def a_tool(

@@ -128,10 +128,10 @@ def hostile_provider(port: int = 0) -> Iterator[HostileProvider]:
 
 
 def provider_at(url: str, *, settings: object, name: str = "upstream") -> Provider:
-    """A provider of the kind panel_api at this address, with its key sealed as commands seal it."""
-    sealed = provider_registry.seal(KEY, settings=settings)  # type: ignore[arg-type]
+    """A provider of the kind panel_api at this address, with its key encrypted as commands do it."""
+    ciphertext = provider_registry.encrypt(KEY, settings=settings)  # type: ignore[arg-type]
     with transaction():
-        return provider_registry.add_provider(name, kind="panel_api", url=url, sealed_key=sealed, now=NOON)
+        return provider_registry.add_provider(name, kind="panel_api", url=url, encrypted_key=ciphertext, now=NOON)
 
 
 def hang(server: HostileProvider) -> Answer:

@@ -165,12 +165,12 @@ RULES = {
         """
         POST /account/devices/<int:sign_in_id>/sign-out
         POST /account/keys/<int:key_id>/revocation
-        GET /account/webhooks/<int:receiver_id>
-        POST /account/webhooks/<int:receiver_id>/balance-low
-        POST /account/webhooks/<int:receiver_id>/deliveries/<int:delivery_id>/again
-        POST /account/webhooks/<int:receiver_id>/removal
-        POST /account/webhooks/<int:receiver_id>/secret
-        POST /account/webhooks/<int:receiver_id>/tests
+        GET /account/webhooks/<int:endpoint_id>
+        POST /account/webhooks/<int:endpoint_id>/balance-low
+        POST /account/webhooks/<int:endpoint_id>/deliveries/<int:delivery_id>/again
+        POST /account/webhooks/<int:endpoint_id>/removal
+        POST /account/webhooks/<int:endpoint_id>/secret
+        POST /account/webhooks/<int:endpoint_id>/tests
         GET /orders/<int:order_id>
         GET /orders/<int:order_id>/cancellation
         POST /orders/<int:order_id>/cancellation

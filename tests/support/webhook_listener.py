@@ -50,7 +50,7 @@ class _WebhookHandler(BaseHTTPRequestHandler):
 
 @contextmanager
 def listening(app: Flask) -> Iterator[WebhookListener]:
-    """A listening receiver whose address is let through in tests."""
+    """A listening endpoint whose address is let through in tests."""
     server = WebhookListener()
     settings = app.config["PANEL"]
     settings.egress_test_hosts = f"{settings.egress_test_hosts} 127.0.0.1:{server.server_port}".strip()

@@ -10,7 +10,7 @@ from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import ExpiredForm, PanelError, StaleForm, TooManyTries
 from panel.services.accounts import pending_sessions, sessions, throttles, two_factor, users
-from panel.services.accounts.pending_sessions import HalfSignedIn
+from panel.services.accounts.pending_sessions import PendingLogIn
 from panel.services.accounts.sessions import SignedIn
 
 bp = Blueprint("log_in_code", __name__)
@@ -22,26 +22,26 @@ _TOO_LATE = StaleForm("It’s been too long since you entered your password, or 
 def show() -> ResponseReturnValue:
     if current_user.is_authenticated:
         return redirect(auth.next_path(), code=303)
-    half = auth.pending_session()
-    return _to_log_in() if half is None else code_page(half)
+    pending = auth.pending_session()
+    return _to_log_in() if pending is None else code_page(pending)
 
 
 @bp.post("/log-in/second-factor")
 def log_in() -> ResponseReturnValue:
     if current_user.is_authenticated:
         return auth.after_log_in(current_user)
-    half = auth.pending_session()
-    if half is None:
+    pending = auth.pending_session()
+    if pending is None:
         return _to_log_in()
     if "choose" in request.form:
         # Submit button for the other kind of code: a page that carries a form would lose it on a link.
-        return code_page(half)
+        return code_page(pending)
     try:
-        signed_in, codes_left = _let_in(half, request.form.get("code", ""))
+        signed_in, codes_left = _let_in(pending, request.form.get("code", ""))
     except StaleForm:
         return _to_log_in()
     except PanelError as error:
-        return _refused(code_page(half, error), error)
+        return _refused(code_page(pending, error), error)
     auth.set_session_cookie(signed_in)
     if codes_left is not None:
         flash(
@@ -51,17 +51,17 @@ def log_in() -> ResponseReturnValue:
     return auth.after_log_in(signed_in)
 
 
-def _let_in(half: HalfSignedIn, code: str) -> tuple[SignedIn, int | None]:
+def _let_in(pending: PendingLogIn, code: str) -> tuple[SignedIn, int | None]:
     """Log in; returns the remaining recovery codes if one was used. Raises StaleForm if the pending session expired."""
     with transaction():
-        device = known_devices.device_name(half.user_id)
-        tries = throttles.count_code(half.user_id, network=auth.network(), device=device, now=utc_now())
+        device = known_devices.device_name(pending.user_id)
+        tries = throttles.count_code(pending.user_id, network=auth.network(), device=device, now=utc_now())
     with transaction():
         codes_left = two_factor.verify_code(
-            half.user_id, code=code, settings=current_app.config["PANEL"], now=utc_now()
+            pending.user_id, code=code, settings=current_app.config["PANEL"], now=utc_now()
         )
-        user = users.find(half.user_id)
-        if user.closed_at is not None or not pending_sessions.finish(half.half_id):
+        user = users.find(pending.user_id)
+        if user.closed_at is not None or not pending_sessions.finish(pending.pending_id):
             raise _TOO_LATE
         throttles.forget(tries)
         signed_in = sessions.log_in(
@@ -74,14 +74,14 @@ def log_in_again(error: ExpiredForm) -> ResponseReturnValue:
     """The code page, or the log-in, with the reason; a form that it carries is carried on."""
     if current_user.is_authenticated:
         return auth.after_log_in(current_user)
-    half = auth.pending_session()
-    return _to_log_in() if half is None else (code_page(half, error), error.http_status)
+    pending = auth.pending_session()
+    return _to_log_in() if pending is None else (code_page(pending, error), error.http_status)
 
 
-def code_page(half: HalfSignedIn, error: PanelError | None = None) -> str:
+def code_page(pending: PendingLogIn, error: PanelError | None = None) -> str:
     return render_template(
         "account/two_factor/log_in.html",
-        email=half.email,
+        email=pending.email,
         next=auth.next_path(""),
         kept_form=kept_forms.carried(),
         errors=by_field(error),

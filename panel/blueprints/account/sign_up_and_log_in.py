@@ -13,7 +13,7 @@ from panel.db import transaction
 from panel.domain.errors import BadCredentials, BadInput, EmailTaken, ExpiredForm, PanelError, TooManyTries
 from panel.models import LinkPurpose
 from panel.services.accounts import email_changes, email_links, hashing_turns, sessions, throttles, two_factor, users
-from panel.services.accounts.pending_sessions import HalfSignedIn
+from panel.services.accounts.pending_sessions import PendingLogIn
 from panel.services.accounts.sessions import SignedIn
 from panel.services.mail import security_alerts
 
@@ -53,7 +53,7 @@ def sign_up_again(error: ExpiredForm) -> ResponseReturnValue:
 
 
 @hashing_turns.turn()
-def _open_account(email: str, password: str) -> SignedIn | HalfSignedIn:
+def _open_account(email: str, password: str) -> SignedIn | PendingLogIn:
     email = users.normalize_email(email)
     users.check_new_password(password, email=email, site_name=current_app.config["PANEL"].site_name)
     with transaction():
@@ -110,7 +110,7 @@ def log_in_again(error: ExpiredForm) -> ResponseReturnValue:
 
 
 @hashing_turns.turn()
-def _let_in(email: str, password: str) -> SignedIn | HalfSignedIn:
+def _let_in(email: str, password: str) -> SignedIn | PendingLogIn:
     if not email.strip():
         raise BadInput("The email is missing.", field="email")
     if not password:

@@ -31,7 +31,7 @@ class Offer:
 
     secret: str
     address: str
-    sealed: str
+    ciphertext: str
 
     @property
     def in_groups(self) -> str:
@@ -208,12 +208,12 @@ def _offer() -> Offer:
     return Offer(
         secret,
         two_factor.provisioning_uri(secret, email=current_user.email, site_name=settings.site_name),
-        two_factor.seal_offer(secret, user_id=current_user.id, settings=settings),
+        two_factor.encrypt_offer(secret, user_id=current_user.id, settings=settings),
     )
 
 
 def _offered_secret() -> str:
-    return two_factor.open_offer(_typed("offer"), user_id=current_user.id, settings=_settings())
+    return two_factor.decrypt_offer(_typed("offer"), user_id=current_user.id, settings=_settings())
 
 
 def _typed(name: str) -> str:

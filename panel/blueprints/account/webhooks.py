@@ -13,7 +13,7 @@ from panel.domain import money
 from panel.domain.errors import BadMoney, ExpiredForm, PanelError
 from panel.services.api import webhook_deliveries, webhook_endpoints, webhook_guide
 
-bp = Blueprint("receivers", __name__, url_prefix="/account/webhooks")
+bp = Blueprint("webhooks", __name__, url_prefix="/account/webhooks")
 
 LINES = 100
 SAID = {
@@ -46,7 +46,7 @@ def add() -> ResponseReturnValue:
             )
     except PanelError as error:
         return _index_page(error), error.http_status
-    return render_template("webhooks/secret.html", receiver=shown.receiver, secret=shown.secret, is_new=True), 201
+    return render_template("webhooks/secret.html", endpoint=shown.endpoint, secret=shown.secret, is_new=True), 201
 
 
 @login_required
@@ -58,69 +58,69 @@ def form_again(error: ExpiredForm) -> ResponseReturnValue:
 @login_required
 def threshold_again(error: ExpiredForm) -> ResponseReturnValue:
     """The endpoint with the typed threshold and the error."""
-    return _receiver_page((request.view_args or {})["receiver_id"], error), error.http_status
+    return _endpoint_page((request.view_args or {})["endpoint_id"], error), error.http_status
 
 
-@bp.get("/<int:receiver_id>")
+@bp.get("/<int:endpoint_id>")
 @login_required
-def show(receiver_id: int) -> ResponseReturnValue:
-    return _receiver_page(receiver_id)
+def show(endpoint_id: int) -> ResponseReturnValue:
+    return _endpoint_page(endpoint_id)
 
 
-@bp.post("/<int:receiver_id>/secret")
+@bp.post("/<int:endpoint_id>/secret")
 @login_required
-def rotate(receiver_id: int) -> ResponseReturnValue:
+def rotate(endpoint_id: int) -> ResponseReturnValue:
     with transaction():
         auth.lock_own_account()
         shown = webhook_endpoints.rotate(
-            receiver_id,
+            endpoint_id,
             user_id=current_user.id,
             mark=request.form.get("mark", ""),
             settings=current_app.config["PANEL"],
             now=utc_now(),
         )
-    return render_template("webhooks/secret.html", receiver=shown.receiver, secret=shown.secret, is_new=False)
+    return render_template("webhooks/secret.html", endpoint=shown.endpoint, secret=shown.secret, is_new=False)
 
 
-@bp.post("/<int:receiver_id>/balance-low")
+@bp.post("/<int:endpoint_id>/balance-low")
 @login_required
-def set_balance_low(receiver_id: int) -> ResponseReturnValue:
-    webhook_endpoints.find(receiver_id, user_id=current_user.id)
+def set_balance_low(endpoint_id: int) -> ResponseReturnValue:
+    webhook_endpoints.find(endpoint_id, user_id=current_user.id)
     try:
         nanos = _bound(request.form.get("balance_low", ""))
     except PanelError as error:
-        return _receiver_page(receiver_id, error), error.http_status
+        return _endpoint_page(endpoint_id, error), error.http_status
     with transaction():
-        webhook_endpoints.set_balance_low(receiver_id, user_id=current_user.id, nanos=nanos)
-    return _back(receiver_id, "balance")
+        webhook_endpoints.set_balance_low(endpoint_id, user_id=current_user.id, nanos=nanos)
+    return _back(endpoint_id, "balance")
 
 
-@bp.post("/<int:receiver_id>/tests")
+@bp.post("/<int:endpoint_id>/tests")
 @login_required
-def send_test(receiver_id: int) -> ResponseReturnValue:
+def send_test(endpoint_id: int) -> ResponseReturnValue:
     with transaction():
-        webhook_endpoints.send_test(receiver_id, user_id=current_user.id, now=utc_now())
-    return _back(receiver_id, "test")
+        webhook_endpoints.send_test(endpoint_id, user_id=current_user.id, now=utc_now())
+    return _back(endpoint_id, "test")
 
 
-@bp.post("/<int:receiver_id>/deliveries/<int:delivery_id>/again")
+@bp.post("/<int:endpoint_id>/deliveries/<int:delivery_id>/again")
 @login_required
-def send_again(receiver_id: int, delivery_id: int) -> ResponseReturnValue:
+def send_again(endpoint_id: int, delivery_id: int) -> ResponseReturnValue:
     with transaction():
-        webhook_endpoints.send_again(delivery_id, receiver_id=receiver_id, user_id=current_user.id, now=utc_now())
-    return _back(receiver_id, "again")
+        webhook_endpoints.send_again(delivery_id, endpoint_id=endpoint_id, user_id=current_user.id, now=utc_now())
+    return _back(endpoint_id, "again")
 
 
-@bp.post("/<int:receiver_id>/removal")
+@bp.post("/<int:endpoint_id>/removal")
 @login_required
-def remove(receiver_id: int) -> ResponseReturnValue:
+def remove(endpoint_id: int) -> ResponseReturnValue:
     with transaction():
-        webhook_endpoints.remove(receiver_id, user_id=current_user.id, now=utc_now())
-    return redirect(url_for("receivers.index", done="removed"), code=303)
+        webhook_endpoints.remove(endpoint_id, user_id=current_user.id, now=utc_now())
+    return redirect(url_for("webhooks.index", done="removed"), code=303)
 
 
-def _back(receiver_id: int, done: str) -> ResponseReturnValue:
-    return redirect(url_for("receivers.show", receiver_id=receiver_id, done=done), code=303)
+def _back(endpoint_id: int, done: str) -> ResponseReturnValue:
+    return redirect(url_for("webhooks.show", endpoint_id=endpoint_id, done=done), code=303)
 
 
 def _bound(text: str) -> int | None:
@@ -146,17 +146,17 @@ def _index_page(error: PanelError | None = None) -> str:
     )
 
 
-def _receiver_page(receiver_id: int, error: PanelError | None = None) -> str:
-    receiver = webhook_endpoints.find(receiver_id, user_id=current_user.id)
-    typed = money.plain(receiver.balance_low_nanos) if receiver.balance_low_nanos else ""
-    until = receiver.old_secret_until
+def _endpoint_page(endpoint_id: int, error: PanelError | None = None) -> str:
+    endpoint = webhook_endpoints.find(endpoint_id, user_id=current_user.id)
+    typed = money.plain(endpoint.balance_low_nanos) if endpoint.balance_low_nanos else ""
+    until = endpoint.old_secret_until
     return render_template(
         "webhooks/show.html",
-        receiver=receiver,
-        mark=webhook_endpoints.mark_of(receiver),
+        endpoint=endpoint,
+        mark=webhook_endpoints.mark_of(endpoint),
         old_signs_until=until if until is not None and utc_now() < until else None,
         balance_low=request.form.get("balance_low", typed),
-        lines=webhook_deliveries.recent_deliveries(receiver_id, count=LINES),
+        lines=webhook_deliveries.recent_deliveries(endpoint_id, count=LINES),
         newest=LINES,
         errors=by_field(error),
         done=SAID.get(request.args.get("done", "")),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from panel.blueprints.api import handlers as api_handlers
-from panel.blueprints.api.errors import INCORRECT_ORDER, NO_REFILL, said
+from panel.blueprints.api.errors import INCORRECT_ORDER, NO_REFILL, error_body
 from panel.blueprints.api.handlers import ApiAnswer
 from panel.blueprints.api.parsing import Call
 from panel.services.api import orders as api_orders
@@ -23,7 +23,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class CallVariant:
     """One call signature of an action: its fields, and an example response of exactly the shape returned."""
 
     means: str
@@ -35,12 +35,12 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class ApiAction:
-    """One action: what it does, the ways to call it, and the function behind it."""
+    """One action: what it does, its call variants, and the function behind it."""
 
     name: str
     means: str
     run: Callable[[Call], ApiAnswer]
-    ways: tuple[Way, ...]
+    variants: tuple[CallVariant, ...]
     only_reads: bool = True
 
 
@@ -56,7 +56,7 @@ ACTIONS = {
             "Lists every tool that you can order, with its price per 1,000 and its limits.",
             api_handlers.services,
             (
-                Way(
+                CallVariant(
                     "All tools",
                     (),
                     [
@@ -81,7 +81,7 @@ ACTIONS = {
             "Places an order and charges your balance.",
             api_handlers.add,
             (
-                Way(
+                CallVariant(
                     "One order",
                     (
                         Field("service", "The tool's number, as services lists it.", "1", is_number=True),
@@ -105,8 +105,8 @@ ACTIONS = {
             "Says how orders stand. The charge is what you pay by now: what was returned is taken off.",
             api_handlers.status,
             (
-                Way("One order", (_ORDER,), _STATUS),
-                Way("Many orders", (_ORDERS,), {"1": _STATUS, "2": said(INCORRECT_ORDER)}, is_by_id=True),
+                CallVariant("One order", (_ORDER,), _STATUS),
+                CallVariant("Many orders", (_ORDERS,), {"1": _STATUS, "2": error_body(INCORRECT_ORDER)}, is_by_id=True),
             ),
         ),
         ApiAction(
@@ -114,11 +114,11 @@ ACTIONS = {
             "Requests a refill of a Completed order, where the tool offers refill. The answer is the refill's number.",
             api_handlers.refill,
             (
-                Way("One order", (_ORDER,), {"refill": "1"}),
-                Way(
+                CallVariant("One order", (_ORDER,), {"refill": "1"}),
+                CallVariant(
                     "Many orders",
                     (_ORDERS,),
-                    [{"order": 1, "refill": 1}, {"order": 3, "refill": said(INCORRECT_ORDER)}],
+                    [{"order": 1, "refill": 1}, {"order": 3, "refill": error_body(INCORRECT_ORDER)}],
                 ),
             ),
             only_reads=False,
@@ -128,15 +128,15 @@ ACTIONS = {
             "Says how refills stand: Pending, In progress, Completed or Rejected.",
             api_handlers.refill_status,
             (
-                Way(
+                CallVariant(
                     "One refill",
                     (Field("refill", "The refill's number.", "1", is_number=True),),
                     {"status": "Completed"},
                 ),
-                Way(
+                CallVariant(
                     "Many refills",
                     (Field("refills", "Up to 100 refills' numbers, separated by commas, or as a JSON list.", "1,2,3"),),
-                    [{"refill": 1, "status": "Completed"}, {"refill": 3, "status": said(NO_REFILL)}],
+                    [{"refill": 1, "status": "Completed"}, {"refill": 3, "status": error_body(NO_REFILL)}],
                 ),
             ),
         ),
@@ -146,10 +146,10 @@ ACTIONS = {
             "cancel. An order that was asked to stop ends when its provider says how much of it ran.",
             api_handlers.cancel,
             (
-                Way(
+                CallVariant(
                     "Many orders",
                     (_ORDERS,),
-                    [{"order": 9, "cancel": said(INCORRECT_ORDER)}, {"order": 2, "cancel": 1}],
+                    [{"order": 9, "cancel": error_body(INCORRECT_ORDER)}, {"order": 2, "cancel": 1}],
                 ),
             ),
             only_reads=False,
@@ -158,7 +158,7 @@ ACTIONS = {
             "balance",
             "Says what you can spend now.",
             api_handlers.balance,
-            (Way("Your balance", (), {"balance": "100.84292", "currency": "USD"}),),
+            (CallVariant("Your balance", (), {"balance": "100.84292", "currency": "USD"}),),
         ),
     )
 }

@@ -14,8 +14,8 @@ from typing import Any
 from flask import Blueprint, Flask, Response, current_app, render_template
 from flask.typing import ResponseReturnValue
 
-from panel.blueprints.api.actions import ACTIONS, ApiAction, Way
-from panel.blueprints.api.errors import FAULTS, TOO_MANY
+from panel.blueprints.api.actions import ACTIONS, ApiAction, CallVariant
+from panel.blueprints.api.errors import API_ERRORS, TOO_MANY
 from panel.blueprints.api.parsing import MAX_IDS
 from panel.blueprints.shared import structured_data
 from panel.domain.status import Status
@@ -43,7 +43,7 @@ Schema = dict[str, Any]
 class Example:
     """One way to call an action, as three programs do it, and what comes back."""
 
-    way: Way
+    variant: CallVariant
     curl: str
     python: str
     php: str
@@ -94,7 +94,7 @@ def show() -> ResponseReturnValue:
             *((f"action-{name}", name) for name in ACTIONS),
             ("errors", "Errors"),
         ),
-        faults=FAULTS,
+        api_errors=API_ERRORS,
         data=structured_data.guide_page(page, path="/api"),
     )
 
@@ -135,12 +135,12 @@ function call($action, $fields = []) {{
 
 def examples_of(action: ApiAction, *, address: str, key: str, values: Mapping[str, str] | None = None) -> list[Example]:
     """The examples of each way to call an action. `values` stand in for those of the table, by the field's name."""
-    return [_example(action, way, address=address, key=key, values=values or {}) for way in action.ways]
+    return [_example(action, variant, address=address, key=key, values=values or {}) for variant in action.variants]
 
 
-def _example(action: ApiAction, way: Way, *, address: str, key: str, values: Mapping[str, str]) -> Example:
-    given = {field.name: values.get(field.name, field.example) for field in way.fields}
-    numbers = {field.name for field in way.fields if field.is_number}
+def _example(action: ApiAction, variant: CallVariant, *, address: str, key: str, values: Mapping[str, str]) -> Example:
+    given = {field.name: values.get(field.name, field.example) for field in variant.fields}
+    numbers = {field.name for field in variant.fields if field.is_number}
     form = {"key": key, "action": action.name, **given}
     curl = " \\\n  ".join(
         [f"curl {shlex.quote(address)}", *(f"--data-urlencode {shlex.quote(f'{name}={form[name]}')}" for name in form)]
@@ -148,11 +148,13 @@ def _example(action: ApiAction, way: Way, *, address: str, key: str, values: Map
     python = [f"{name}={v if name in numbers else json.dumps(v)}" for name, v in given.items()]
     php = [f"{_php(name)} => {v if name in numbers else _php(v)}" for name, v in given.items()]
     return Example(
-        way=way,
+        variant=variant,
         curl=curl,
         python=f"print(call({_listed([json.dumps(action.name), *python])}))",
         php=f"print_r(call({_php(action.name)}{f', [{_listed(php)}]' if php else ''}));",
-        answer=json.dumps(way.answer, indent=2) if len(json.dumps(way.answer)) > 60 else json.dumps(way.answer),
+        answer=json.dumps(variant.answer, indent=2)
+        if len(json.dumps(variant.answer)) > 60
+        else json.dumps(variant.answer),
     )
 
 
@@ -170,9 +172,11 @@ def _php(text: str) -> str:
 @cache
 def openapi(site: str, *, title: str) -> Schema:
     """The OpenAPI document of the API at this site."""
-    ways = [(action, way) for action in ACTIONS.values() for way in action.ways]
-    calls = {f"{action.name}{_number(action, way)}": call_schema(action, way) for action, way in ways}
-    answers = {f"{name}_answer": answer_schema(way) for name, (_action, way) in zip(calls, ways, strict=True)}
+    variants = [(action, variant) for action in ACTIONS.values() for variant in action.variants]
+    calls = {f"{action.name}{_number(action, variant)}": call_schema(action, variant) for action, variant in variants}
+    answers = {
+        f"{name}_answer": answer_schema(variant) for name, (_action, variant) in zip(calls, variants, strict=True)
+    }
     return {
         "openapi": OPENAPI,
         "info": {"title": title, "version": "2", "description": "The panel for programs. Every call is a POST."},
@@ -190,7 +194,7 @@ def openapi(site: str, *, title: str) -> Schema:
                         "200": {
                             "description": "The action's answer, or why the call was refused.",
                             "headers": {
-                                "X-Error-Code": _header("The code of a refusal.", [fault.code for fault in FAULTS]),
+                                "X-Error-Code": _header("The code of a refusal.", [error.code for error in API_ERRORS]),
                                 "X-Error-Field": _header("The field that a refusal is about, where it is about one."),
                                 "X-Possible-Duplicate": _header(
                                     "On add without request_id: the number of an equal order placed shortly before."
@@ -211,25 +215,25 @@ def openapi(site: str, *, title: str) -> Schema:
     }
 
 
-def _number(action: ApiAction, way: Way) -> str:
-    return "" if way is action.ways[0] else "_many"
+def _number(action: ApiAction, variant: CallVariant) -> str:
+    return "" if variant is action.variants[0] else "_many"
 
 
-def call_schema(action: ApiAction, way: Way) -> Schema:
-    """What a call made this way looks like."""
+def call_schema(action: ApiAction, variant: CallVariant) -> Schema:
+    """JSON schema of a call of this variant."""
     fields: Schema = {"key": {"type": "string"}, "action": {"const": action.name}}
-    for field in way.fields:
+    for field in variant.fields:
         of_type: Schema = {"type": "integer"} if field.is_number else {"type": "string"}
         fields[field.name] = of_type | {"description": field.means, "examples": [field.example]}
-    required = ["key", "action", *(field.name for field in way.fields if field.is_required)]
+    required = ["key", "action", *(field.name for field in variant.fields if field.is_required)]
     return {"type": "object", "description": action.means, "properties": fields, "required": required}
 
 
-def answer_schema(way: Way) -> Schema:
-    """What the answer to a call made this way looks like, as its example shows."""
-    if way.is_by_id:
-        return {"type": "object", "additionalProperties": {"anyOf": [_shape(each) for each in way.answer.values()]}}
-    return _shape(way.answer)
+def answer_schema(variant: CallVariant) -> Schema:
+    """JSON schema of the response to this variant, derived from its example."""
+    if variant.is_by_id:
+        return {"type": "object", "additionalProperties": {"anyOf": [_shape(each) for each in variant.answer.values()]}}
+    return _shape(variant.answer)
 
 
 _ERROR: Schema = {

@@ -20,7 +20,7 @@ MAX_FIELD_LENGTH = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ApiError:
     """An API error: the response's text, the code in its header, and what it means to the caller."""
 
     code: str
@@ -28,61 +28,61 @@ class Fault:
     means: str
 
 
-INVALID_KEY = Fault(
+INVALID_KEY = ApiError(
     "invalid_api_key",
     "Invalid API key",
     "The key is missing, wrong or revoked, or it may not be used from your network.",
 )
-INCORRECT_REQUEST = Fault(
+INCORRECT_REQUEST = ApiError(
     "incorrect_request",
     "Incorrect request",
     "The request is no POST, names no action that exists, or lacks a field; a field is of a wrong type, "
     "a list has more than 100 ids, add got a field that the tool does not take, or the body is larger than 1 MiB. "
     "Where it is about one field, the header X-Error-Field names it.",
 )
-INCORRECT_SERVICE = Fault(
+INCORRECT_SERVICE = ApiError(
     "incorrect_service_id", "Incorrect service ID", "There is no such tool, or it is not offered any more."
 )
-BAD_LINK = Fault(BadLink.code, "Bad link", "The link does not have the form that the tool's page asks for.")
-TOO_SMALL = Fault(
+BAD_LINK = ApiError(BadLink.code, "Bad link", "The link does not have the form that the tool's page asks for.")
+TOO_SMALL = ApiError(
     QuantityTooSmall.code, "Quantity less than minimal {limit}", "The quantity is below the tool's minimum."
 )
-TOO_LARGE = Fault(
+TOO_LARGE = ApiError(
     QuantityTooLarge.code, "Quantity more than maximum {limit}", "The quantity is above the tool's maximum."
 )
-NO_FUNDS = Fault(
+NO_FUNDS = ApiError(
     InsufficientBalance.code, "Not enough funds on balance", "The order costs more than your balance. Add funds first."
 )
-NOT_CONFIRMED = Fault(
+NOT_CONFIRMED = ApiError(
     EmailNotConfirmed.code,
     "Email not confirmed",
     "The account's email is not confirmed yet, so the API places no orders. Open the link that we sent there, then "
     "call again. Nothing was charged.",
 )
-INCORRECT_ORDER = Fault("incorrect_order_id", "Incorrect order ID", "You have no order of this number.")
-NO_REFILL = Fault("refill_not_found", "Refill not found", "You have no refill of this number.")
-REFILL_REFUSED = Fault(
+INCORRECT_ORDER = ApiError("incorrect_order_id", "Incorrect order ID", "You have no order of this number.")
+NO_REFILL = ApiError("refill_not_found", "Refill not found", "You have no refill of this number.")
+REFILL_REFUSED = ApiError(
     RefillNotAvailable.code,
     "Refill is not available",
     "The tool offers no refill, its window has ended, the order is not Completed, or a refill is running.",
 )
-CANCEL_REFUSED = Fault(
+CANCEL_REFUSED = ApiError(
     CancelNotAvailable.code,
     "Cancel is not available",
     "The tool offers no cancel, the order has ended, or you have asked already.",
 )
-ID_USED = Fault(
+ID_USED = ApiError(
     RequestIdUsed.code,
     "Request ID already used",
     "You sent this request id before, with another service, link or quantity. Nothing more was charged.",
 )
-TOO_MANY = Fault(
+TOO_MANY = ApiError(
     "too_many_requests",
     "Too many requests",
     "The status is 429. Wait as many seconds as the header Retry-After says. Nothing was done.",
 )
 
-FAULTS = (
+API_ERRORS = (
     INVALID_KEY,
     INCORRECT_REQUEST,
     INCORRECT_SERVICE,
@@ -99,7 +99,7 @@ FAULTS = (
     TOO_MANY,
 )
 
-_BY_ERROR: dict[type[PanelError], Fault] = {
+_BY_ERROR: dict[type[PanelError], ApiError] = {
     UnknownTool: INCORRECT_SERVICE,
     BadLink: BAD_LINK,
     InsufficientBalance: NO_FUNDS,
@@ -111,29 +111,29 @@ _BY_ERROR: dict[type[PanelError], Fault] = {
 
 
 class Refusal(Exception):
-    """A call is refused with this fault; `field` names the field of the call that it is about."""
+    """A call is refused with this error; `field` names the field of the call that it is about."""
 
-    def __init__(self, fault: Fault, *, limit: int | None = None, field: str | None = None) -> None:
-        super().__init__(fault.code)
-        self.fault = fault
-        self.text = fault.text.format(limit=limit)
+    def __init__(self, api_error: ApiError, *, limit: int | None = None, field: str | None = None) -> None:
+        super().__init__(api_error.code)
+        self.api_error = api_error
+        self.text = api_error.text.format(limit=limit)
         self.field = field
 
     @property
     def headers(self) -> dict[str, str]:
         """Headers with the error code and the field. The caller chose its name, so only plain characters are sent."""
         if self.field is None:
-            return {"X-Error-Code": self.fault.code}
+            return {"X-Error-Code": self.api_error.code}
         plain = "".join(sign if sign.isascii() and sign.isprintable() else "?" for sign in self.field)
-        return {"X-Error-Code": self.fault.code, "X-Error-Field": plain[:MAX_FIELD_LENGTH]}
+        return {"X-Error-Code": self.api_error.code, "X-Error-Field": plain[:MAX_FIELD_LENGTH]}
 
 
 def refusal_of(error: PanelError) -> Refusal:
     """Map one of the panel's exceptions to an API error."""
-    fault = _BY_ERROR.get(type(error), INCORRECT_REQUEST)
-    return Refusal(fault, field=error.field if fault is INCORRECT_REQUEST else None)
+    api_error = _BY_ERROR.get(type(error), INCORRECT_REQUEST)
+    return Refusal(api_error, field=error.field if api_error is INCORRECT_REQUEST else None)
 
 
-def said(fault: Fault) -> dict[str, str]:
+def error_body(api_error: ApiError) -> dict[str, str]:
     """The error as JSON, for the whole response or for one bad id among many."""
-    return {"error": fault.text}
+    return {"error": api_error.text}

@@ -17,8 +17,8 @@ from panel.blueprints.api.errors import (
     TOO_LARGE,
     TOO_SMALL,
     Refusal,
+    error_body,
     refusal_of,
-    said,
 )
 from panel.blueprints.api.parsing import Call, number_of, numbers_of
 from panel.db import transaction
@@ -132,7 +132,7 @@ def status(call: Call) -> ApiAnswer:
 
 def by_word(order_ids: dict[str, int], found: dict[int, str]) -> Rendered:
     """Statuses of many orders by the ids as the caller wrote them, including the ones not found."""
-    unknown = json.dumps(said(INCORRECT_ORDER), separators=(",", ":"))
+    unknown = json.dumps(error_body(INCORRECT_ORDER), separators=(",", ":"))
     lines = [
         f'"{word}":{found[order_id]}' if order_id in found else f"{json.dumps(word)}:{unknown}"
         for word, order_id in order_ids.items()
@@ -161,7 +161,7 @@ def refill_status(call: Call) -> ApiAnswer:
         if not found:
             raise Refusal(NO_REFILL)
         return ApiAnswer({"status": next(iter(found.values()))})
-    numbers, unknown = numbers_of(words), said(NO_REFILL)
+    numbers, unknown = numbers_of(words), error_body(NO_REFILL)
     known = api_orders.refill_words(call.customer_id, refill_ids=numbers.values())
     return ApiAnswer([{"refill": _echo(word), "status": known.get(n, unknown)} for word, n in numbers.items()])
 

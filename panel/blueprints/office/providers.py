@@ -30,13 +30,13 @@ def new() -> ResponseReturnValue:
 def add() -> ResponseReturnValue:
     key = request.form.get("key", "")
     try:
-        sealed_key = provider_registry.seal(key, settings=current_app.config["PANEL"]) if key.strip() else ""
+        encrypted_key = provider_registry.encrypt(key, settings=current_app.config["PANEL"]) if key.strip() else ""
         with transaction():
             provider_id = providers_view.add(
                 typed("name"),
                 kind=typed("kind"),
                 url=typed("url"),
-                sealed_key=sealed_key,
+                encrypted_key=encrypted_key,
                 actor=operator().email,
                 now=utc_now(),
             ).id
@@ -77,10 +77,10 @@ def set_public_name(provider_id: int) -> ResponseReturnValue:
 @bp.post("/providers/<int:provider_id>/key")
 def replace_key(provider_id: int) -> ResponseReturnValue:
     try:
-        sealed_key = provider_registry.seal(request.form.get("key", ""), settings=current_app.config["PANEL"])
+        encrypted_key = provider_registry.encrypt(request.form.get("key", ""), settings=current_app.config["PANEL"])
         with transaction():
             providers_view.replace_key(
-                provider_id, sealed_key=sealed_key, mark=typed("mark"), actor=operator().email, now=utc_now()
+                provider_id, encrypted_key=encrypted_key, mark=typed("mark"), actor=operator().email, now=utc_now()
             )
     except PanelError as error:
         return _page(provider_id, error), status_of(error)

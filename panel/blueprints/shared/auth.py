@@ -20,7 +20,7 @@ from panel.domain.user_agent import device_of, network_of
 from panel.models import User
 from panel.security.request_identity import MADE_FOR, VISITOR
 from panel.services.accounts import email_confirmation, hashing_turns, pending_sessions, sessions, throttles, users
-from panel.services.accounts.pending_sessions import HalfSignedIn
+from panel.services.accounts.pending_sessions import PendingLogIn
 from panel.services.accounts.sessions import SignedIn
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -78,21 +78,21 @@ def _end(response: Response) -> Response:
     return response
 
 
-def begin_session(user: User) -> SignedIn | HalfSignedIn:
+def begin_session(user: User) -> SignedIn | PendingLogIn:
     """Create a session, or a pending session when a two-factor code is needed, inside the caller's transaction.
 
     Call `set_session_cookie` with the result, then redirect to `redirect_path`.
     """
     sessions.check_not_disabled(user)
-    if user.sealed_totp:
+    if user.encrypted_totp:
         return pending_sessions.begin(user, now=utc_now())
     return sessions.log_in(user, device=device(), network=network(), now=utc_now())
 
 
-def set_session_cookie(whom: SignedIn | HalfSignedIn) -> None:
+def set_session_cookie(whom: SignedIn | PendingLogIn) -> None:
     """Replace the session cookie after a correct password or code; nothing of the old session is kept."""
     session.clear()
-    if isinstance(whom, HalfSignedIn):
+    if isinstance(whom, PendingLogIn):
         session[PENDING_SESSION_KEY] = whom.token
         return
     session.permanent = True
@@ -103,17 +103,17 @@ def set_session_cookie(whom: SignedIn | HalfSignedIn) -> None:
     session.pop("_fresh", None)
 
 
-def redirect_path(whom: SignedIn | HalfSignedIn, default: str = AFTER_LOG_IN) -> str:
+def redirect_path(whom: SignedIn | PendingLogIn, default: str = AFTER_LOG_IN) -> str:
     """Redirect target after a login: the code page if a code is needed, otherwise `next` or the default.
 
     Operators go to the office, which asks them to set up two-factor authentication first.
     """
-    if isinstance(whom, HalfSignedIn):
+    if isinstance(whom, PendingLogIn):
         return url_for("log_in_code.show", next=next_path("") or None)
     return next_path(OPERATORS_AFTER_LOG_IN if whom.is_operator else default)
 
 
-def pending_session() -> HalfSignedIn | None:
+def pending_session() -> PendingLogIn | None:
     """The pending session of this browser: password correct, code still needed."""
     token = session.get(PENDING_SESSION_KEY)
     return pending_sessions.find(token, now=utc_now()) if isinstance(token, str) else None
@@ -202,7 +202,7 @@ def ask_to_log_in() -> ResponseReturnValue:
     wanted = _page_asked_for()
     if not kept_forms.is_request_kept():
         return redirect(url_for("accounts.show_log_in", next=wanted or None), code=303)
-    response = make_response(log_in_page(kept_form=kept_forms.seal_request(), next=wanted), 403)
+    response = make_response(log_in_page(kept_form=kept_forms.encrypt_request(), next=wanted), 403)
     response.headers["Cache-Control"] = "no-store"
     return response
 

@@ -68,12 +68,12 @@ def is_request_kept() -> bool:
     return request.method == "POST" and typed and renderer_of(request.endpoint) is not None
 
 
-def seal_request() -> str:
+def encrypt_request() -> str:
     """This request's form, encrypted; empty when it is too long to be kept."""
     fields = [(name, value) for name, value in request.form.items(multi=True) if name not in _SECRETS]
     expires_at = (utc_now() + LASTS).isoformat()
     text = json.dumps([request.path, request.query_string.decode("latin-1"), fields, _owner_id(), expires_at])
-    return "" if len(text) > MAX_CHARACTERS else encryption.seal(text, settings=current_app.config["PANEL"])
+    return "" if len(text) > MAX_CHARACTERS else encryption.encrypt(text, settings=current_app.config["PANEL"])
 
 
 def carried() -> str:
@@ -110,10 +110,10 @@ def _owner_id() -> int | None:
     return owner_id or next(iter(reversed(known_devices.account_ids())), None)
 
 
-def _read(sealed: str) -> KeptForm | None:
+def _read(ciphertext: str) -> KeptForm | None:
     """The kept form; None if it has expired or was not made here."""
     try:
-        parts = json.loads(encryption.unseal(sealed, settings=current_app.config["PANEL"]))
+        parts = json.loads(encryption.decrypt(ciphertext, settings=current_app.config["PANEL"]))
         path, query, fields, owner_id, expires_at = parts
         form = KeptForm(
             path, query, tuple((name, value) for name, value in fields), owner_id, datetime.fromisoformat(expires_at)

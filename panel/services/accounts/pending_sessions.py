@@ -17,16 +17,16 @@ LASTS = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
-class HalfSignedIn:
+class PendingLogIn:
     """A log-in that waits for its code: the user, and the browser's token."""
 
     token: str
-    half_id: int
+    pending_id: int
     user_id: int
     email: str
 
 
-def begin(user: User, *, now: datetime) -> HalfSignedIn:
+def begin(user: User, *, now: datetime) -> PendingLogIn:
     """Start a pending session, and delete expired ones.
 
     Raises AccountDisabled.
@@ -37,10 +37,10 @@ def begin(user: User, *, now: datetime) -> HalfSignedIn:
     row = PendingSession(user_id=user.id, token_hash=token_hash(token), at=now)
     db.session.add(row)
     db.session.flush()
-    return HalfSignedIn(token, row.id, user.id, user.email)
+    return PendingLogIn(token, row.id, user.id, user.email)
 
 
-def find(token: str, *, now: datetime) -> HalfSignedIn | None:
+def find(token: str, *, now: datetime) -> PendingLogIn | None:
     """The pending session with this token, valid for ten minutes after the password."""
     row = db.session.execute(
         select(PendingSession.id, User.id, User.email)
@@ -49,12 +49,14 @@ def find(token: str, *, now: datetime) -> HalfSignedIn | None:
             PendingSession.token_hash == token_hash(token), PendingSession.at > now - LASTS, User.closed_at.is_(None)
         )
     ).first()
-    return None if row is None else HalfSignedIn(token, *row)
+    return None if row is None else PendingLogIn(token, *row)
 
 
-def finish(half_id: int) -> bool:
+def finish(pending_id: int) -> bool:
     """Consume the pending session. False if it was used or the password has changed in the meantime."""
-    ended = db.session.execute(delete(PendingSession).where(PendingSession.id == half_id).returning(PendingSession.id))
+    ended = db.session.execute(
+        delete(PendingSession).where(PendingSession.id == pending_id).returning(PendingSession.id)
+    )
     return ended.first() is not None
 
 

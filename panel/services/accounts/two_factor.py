@@ -15,7 +15,7 @@ from sqlalchemy import delete, func, select, update
 from panel.db import db, execute_write, lock_rows
 from panel.domain.errors import ActionRefused, BadInput, NotFound, StaleForm
 from panel.models import LoginSession, RecoveryCode, User
-from panel.security.encryption import DecryptionFailed, seal, unseal
+from panel.security.encryption import DecryptionFailed, decrypt, encrypt
 from panel.services import audit_log
 from panel.services.accounts import email_confirmation, pending_sessions, sessions, users
 from panel.services.mail import security_alerts
@@ -53,15 +53,15 @@ def provisioning_uri(secret: str, *, email: str, site_name: str) -> str:
     return pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name=site_name.replace(":", " "))
 
 
-def seal_offer(secret: str, *, user_id: int, settings: Settings) -> str:
+def encrypt_offer(secret: str, *, user_id: int, settings: Settings) -> str:
     """Encrypt a new secret for a hidden form field; it is stored only after a code proves it."""
-    return seal(f"totp offer:{user_id}:{secret}", settings=settings)
+    return encrypt(f"totp offer:{user_id}:{secret}", settings=settings)
 
 
-def open_offer(sealed: str, *, user_id: int, settings: Settings) -> str:
+def decrypt_offer(ciphertext: str, *, user_id: int, settings: Settings) -> str:
     """Decrypt the secret offered to this user. Raises StaleForm."""
     try:
-        text = unseal(sealed, settings=settings)
+        text = decrypt(ciphertext, settings=settings)
     except DecryptionFailed:
         text = ""
     begins = f"totp offer:{user_id}:"
@@ -72,7 +72,7 @@ def open_offer(sealed: str, *, user_id: int, settings: Settings) -> str:
 
 def is_enabled(user_id: int) -> bool:
     """Whether two-factor authentication is on for this account."""
-    return bool(db.session.scalar(select(User.sealed_totp).where(User.id == user_id)))
+    return bool(db.session.scalar(select(User.encrypted_totp).where(User.id == user_id)))
 
 
 def enable(user_id: int, *, secret: str, code: str, settings: Settings, now: datetime) -> list[str]:
@@ -82,7 +82,7 @@ def enable(user_id: int, *, secret: str, code: str, settings: Settings, now: dat
     """
     email_confirmation.hold_confirmed(user_id)
     user = _locked(user_id)
-    if user.sealed_totp:
+    if user.encrypted_totp:
         raise StaleForm(
             "Two-factor authentication is already on. You may have sent this form twice. Nothing was changed now. "
             "Recovery codes can't be shown twice. If you didn't save them, get new ones."
@@ -93,7 +93,7 @@ def enable(user_id: int, *, secret: str, code: str, settings: Settings, now: dat
 def replace(user_id: int, *, secret: str, code: str, settings: Settings, now: datetime) -> list[str]:
     """Replace the secret; call `verify_code` with a code of the old one first. Returns and raises like `enable`."""
     user = _locked(user_id)
-    if not user.sealed_totp:
+    if not user.encrypted_totp:
         raise StaleForm("Two-factor authentication is off, so there is nothing to replace.")
     return _keep(user, secret=secret, code=code, settings=settings, what=_Change.REPLACED, now=now)
 
@@ -141,7 +141,7 @@ def remove(user_id: int) -> None:
 def new_recovery_codes(user_id: int, *, now: datetime) -> list[str]:
     """Create ten new recovery codes, shown only once; the old ones stop working."""
     user = _locked(user_id)
-    if not user.sealed_totp:
+    if not user.encrypted_totp:
         raise StaleForm("Two-factor authentication is off, so there are no recovery codes.")
     _tell(_Change.NEW_CODES, user=user, now=now)
     return _fresh_codes(user.id)
@@ -158,7 +158,7 @@ def reset(email: str, *, reason: str, actor: str, now: datetime) -> None:
     user = users.find_by_email(email, is_locked=True)
     if user is None:
         raise NotFound(f"There is no account with the email {email}.")
-    if not user.sealed_totp:
+    if not user.encrypted_totp:
         raise ActionRefused(f"{user.email} doesn't use two-factor authentication.")
     _forget(user)
     sessions.end_others(user.id, keep=0, now=now)
@@ -191,10 +191,10 @@ def _locked(user_id: int) -> User:
 
 
 def _secret(user: User, *, settings: Settings) -> str:
-    if not user.sealed_totp:
+    if not user.encrypted_totp:
         raise StaleForm("This account doesn’t use two-factor authentication, so there is no code to show.")
     try:
-        return unseal(user.sealed_totp, settings=settings)
+        return decrypt(user.encrypted_totp, settings=settings)
     except DecryptionFailed:
         # Restored without the encryption key. Recovery codes are hashes and don't need it.
         raise ActionRefused(
@@ -209,7 +209,7 @@ def _keep(user: User, *, secret: str, code: str, settings: Settings, what: _Chan
     if not typed:
         raise BadInput("The code is missing.", field="code")
     step = _step_of(typed, secret=secret, now=now)
-    user.sealed_totp, user.totp_step = seal(secret, settings=settings), step
+    user.encrypted_totp, user.totp_step = encrypt(secret, settings=settings), step
     pending_sessions.end_all(user.id)
     db.session.flush()
     _tell(what, user=user, now=now)
@@ -235,7 +235,7 @@ def _take_step(user: User, step: int) -> None:
 def _take_recovery_code(user: User, typed: str, *, now: datetime) -> None:
     unused = (RecoveryCode.user_id == user.id, RecoveryCode.used_at.is_(None))
     with_this_hash = RecoveryCode.code_hash == _code_hash(user.id, typed)
-    if not user.sealed_totp or not execute_write(
+    if not user.encrypted_totp or not execute_write(
         update(RecoveryCode).where(*unused, with_this_hash).values(used_at=now)
     ):
         raise _wrong()
@@ -254,7 +254,7 @@ def _code_hash(user_id: int, plain: str) -> str:
 
 
 def _forget(user: User) -> None:
-    user.sealed_totp = ""
+    user.encrypted_totp = ""
     db.session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
     db.session.execute(update(LoginSession).where(LoginSession.user_id == user.id).values(second_factor_at=None))
     pending_sessions.end_all(user.id)

@@ -18,7 +18,7 @@ from panel.models import DeliveryState, Webhook, WebhookDelivery, WebhookEndpoin
 
 DELIVERIES = table_of(WebhookDelivery)
 WEBHOOKS = table_of(Webhook)
-RECEIVERS = table_of(WebhookEndpoint)
+ENDPOINTS = table_of(WebhookEndpoint)
 
 # Response timeout of an endpoint.
 TIMEOUT_SECONDS = 10
@@ -34,11 +34,11 @@ class Parcel:
     """A leased delivery with everything needed to send it."""
 
     delivery_id: int
-    receiver_id: int
+    endpoint_id: int
     public_id: str
     url: str
     body: str
-    sealed_secrets: tuple[str, ...]
+    encrypted_secrets: tuple[str, ...]
     lease_until: datetime
 
 
@@ -72,42 +72,42 @@ def endpoints_with_work(*, now: datetime) -> list[int]:
     """Endpoints with a due delivery."""
     first_due = (
         select(DELIVERIES.c.due_at)
-        .where(DELIVERIES.c.receiver_id == RECEIVERS.c.id, DELIVERIES.c.due_at.is_not(None))
+        .where(DELIVERIES.c.receiver_id == ENDPOINTS.c.id, DELIVERIES.c.due_at.is_not(None))
         .order_by(DELIVERIES.c.webhook_id)
         .limit(1)
         .scalar_subquery()
     )
-    found = select(RECEIVERS.c.id).where(RECEIVERS.c.removed_at.is_(None), first_due <= now).order_by(first_due)
+    found = select(ENDPOINTS.c.id).where(ENDPOINTS.c.removed_at.is_(None), first_due <= now).order_by(first_due)
     return list(db.session.scalars(found))
 
 
-def lease_delivery(receiver_id: int, *, lease_seconds: float, now: datetime) -> Parcel | None:
+def lease_delivery(endpoint_id: int, *, lease_seconds: float, now: datetime) -> Parcel | None:
     """Lease the head of the queue if it is due, so that no other worker sends it; None if it isn't due."""
     first = db.session.scalar(
         lock_rows(
             select(WebhookDelivery)
-            .where(WebhookDelivery.receiver_id == receiver_id, WebhookDelivery.due_at.is_not(None))
+            .where(WebhookDelivery.endpoint_id == endpoint_id, WebhookDelivery.due_at.is_not(None))
             .order_by(WebhookDelivery.webhook_id)
             .limit(1)
         )
     )
     if first is None or first.due_at is None or first.due_at > now:
         return None
-    receiver = db.session.get_one(WebhookEndpoint, receiver_id)
-    if receiver.removed_at is not None:
+    endpoint = db.session.get_one(WebhookEndpoint, endpoint_id)
+    if endpoint.removed_at is not None:
         return None
     webhook = db.session.get_one(Webhook, first.webhook_id)
     first.due_at = now + timedelta(seconds=lease_seconds)
     first.tries += 1
     first.tried_at = now
-    signs_still = receiver.old_secret_until is not None and now < receiver.old_secret_until
+    signs_still = endpoint.old_secret_until is not None and now < endpoint.old_secret_until
     return Parcel(
         delivery_id=first.id,
-        receiver_id=receiver_id,
+        endpoint_id=endpoint_id,
         public_id=webhook.public_id,
-        url=receiver.url,
+        url=endpoint.url,
         body=webhook.body,
-        sealed_secrets=(receiver.sealed_secret, *((receiver.sealed_old_secret,) if signs_still else ())),
+        encrypted_secrets=(endpoint.encrypted_secret, *((endpoint.encrypted_old_secret,) if signs_still else ())),
         lease_until=first.due_at,
     )
 
@@ -126,35 +126,35 @@ def record_outcome(parcel: Parcel, *, status: int | None, answer: str, now: date
     elif delivery.due_at == parcel.lease_until:
         delivery.due_at = now + WAITS[min(delivery.tries, len(WAITS)) - 1]
         db.session.flush()
-        _give_up(parcel.receiver_id, tried=delivery, now=now)
+        _give_up(parcel.endpoint_id, tried=delivery, now=now)
     db.session.flush()
     return is_taken
 
 
-def _give_up(receiver_id: int, *, tried: WebhookDelivery, now: datetime) -> None:
+def _give_up(endpoint_id: int, *, tried: WebhookDelivery, now: datetime) -> None:
     """Give up deliveries that are too old; the next one waits as long as the failed one would have."""
     old = select(WEBHOOKS.c.id).where(WEBHOOKS.c.id == DELIVERIES.c.webhook_id, WEBHOOKS.c.at <= now - KEPT_FOR)
-    waiting = (DELIVERIES.c.receiver_id == receiver_id, DELIVERIES.c.due_at.is_not(None))
+    waiting = (DELIVERIES.c.receiver_id == endpoint_id, DELIVERIES.c.due_at.is_not(None))
     ended = update(DELIVERIES).where(*waiting, old.exists()).values(state=DeliveryState.GIVEN_UP, due_at=None)
     if not execute_write(ended):
         return
     db.session.execute(
         update(DELIVERIES)
-        .where(DELIVERIES.c.receiver_id == receiver_id, DELIVERIES.c.state == DeliveryState.GIVEN_UP)
+        .where(DELIVERIES.c.receiver_id == endpoint_id, DELIVERIES.c.state == DeliveryState.GIVEN_UP)
         .where(DELIVERIES.c.tries == 0, DELIVERIES.c.answer == "")
         .values(answer=NEVER_SENT)
     )
     head = select(func.min(DELIVERIES.c.webhook_id)).where(*waiting).scalar_subquery()
-    following = update(DELIVERIES).where(DELIVERIES.c.receiver_id == receiver_id, DELIVERIES.c.webhook_id == head)
+    following = update(DELIVERIES).where(DELIVERIES.c.receiver_id == endpoint_id, DELIVERIES.c.webhook_id == head)
     db.session.execute(following.values(due_at=tried.due_at))
     db.session.refresh(tried)
 
 
-def send_again(delivery_id: int, *, receiver_id: int, now: datetime) -> None:
+def send_again(delivery_id: int, *, endpoint_id: int, now: datetime) -> None:
     """Requeue a delivery at its original position, and resume the queue now. Raises NotFound."""
     delivery = db.session.scalar(
         lock_rows(
-            select(WebhookDelivery).where(WebhookDelivery.id == delivery_id, WebhookDelivery.receiver_id == receiver_id)
+            select(WebhookDelivery).where(WebhookDelivery.id == delivery_id, WebhookDelivery.endpoint_id == endpoint_id)
         )
     )
     if delivery is None:
@@ -163,16 +163,16 @@ def send_again(delivery_id: int, *, receiver_id: int, now: datetime) -> None:
         delivery.state, delivery.tries, delivery.delivered_at = DeliveryState.WAITING, 0, None
         delivery.due_at = now
         db.session.flush()
-    resume_queue(receiver_id, now=now)
+    resume_queue(endpoint_id, now=now)
 
 
-def resume_queue(receiver_id: int, *, now: datetime) -> None:
+def resume_queue(endpoint_id: int, *, now: datetime) -> None:
     """Make the head of the queue due now."""
-    waiting = (DELIVERIES.c.receiver_id == receiver_id, DELIVERIES.c.due_at > now)
+    waiting = (DELIVERIES.c.receiver_id == endpoint_id, DELIVERIES.c.due_at > now)
     db.session.execute(update(DELIVERIES).where(*waiting).values(due_at=now))
 
 
-def recent_deliveries(receiver_id: int, *, count: int) -> list[DeliveryRow]:
+def recent_deliveries(endpoint_id: int, *, count: int) -> list[DeliveryRow]:
     """Latest deliveries of an endpoint, newest first."""
     rows = db.session.execute(
         select(
@@ -188,21 +188,21 @@ def recent_deliveries(receiver_id: int, *, count: int) -> list[DeliveryRow]:
             DELIVERIES.c.due_at,
         )
         .join(WEBHOOKS, WEBHOOKS.c.id == DELIVERIES.c.webhook_id)
-        .where(DELIVERIES.c.receiver_id == receiver_id)
+        .where(DELIVERIES.c.receiver_id == endpoint_id)
         .order_by(DELIVERIES.c.webhook_id.desc())
         .limit(count)
     )
     return [DeliveryRow(**row) for row in rows.mappings()]
 
 
-def counts(receiver_ids: Sequence[int]) -> dict[int, dict[DeliveryState, int]]:
+def counts(endpoint_ids: Sequence[int]) -> dict[int, dict[DeliveryState, int]]:
     """Number of deliveries by state, for these endpoints."""
-    found: dict[int, dict[DeliveryState, int]] = {each: dict.fromkeys(DeliveryState, 0) for each in receiver_ids}
+    found: dict[int, dict[DeliveryState, int]] = {each: dict.fromkeys(DeliveryState, 0) for each in endpoint_ids}
     rows = db.session.execute(
         select(DELIVERIES.c.receiver_id, DELIVERIES.c.state, func.count())
-        .where(DELIVERIES.c.receiver_id.in_(receiver_ids))
+        .where(DELIVERIES.c.receiver_id.in_(endpoint_ids))
         .group_by(DELIVERIES.c.receiver_id, DELIVERIES.c.state)
     )
-    for receiver_id, state, number in rows:
-        found[receiver_id][DeliveryState(state)] = number
+    for endpoint_id, state, number in rows:
+        found[endpoint_id][DeliveryState(state)] = number
     return found

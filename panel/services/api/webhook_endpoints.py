@@ -27,7 +27,7 @@ REMOVED = "Not sent: the endpoint was removed."
 class EndpointSummary:
     """An endpoint with its delivery counts."""
 
-    receiver: WebhookEndpoint
+    endpoint: WebhookEndpoint
     waiting: int
     delivered: int
     given_up: int
@@ -37,31 +37,31 @@ class EndpointSummary:
 class NewSecret:
     """An endpoint with its new secret, which is never shown again."""
 
-    receiver: WebhookEndpoint
+    endpoint: WebhookEndpoint
     secret: str
 
 
 def listed(user_id: int) -> list[EndpointSummary]:
     """The customer's endpoints, oldest first."""
     found = db.session.scalars(_live(user_id).order_by(WebhookEndpoint.id)).all()
-    counts = webhook_deliveries.counts([receiver.id for receiver in found])
+    counts = webhook_deliveries.counts([endpoint.id for endpoint in found])
     return [
         EndpointSummary(
-            receiver,
-            waiting=counts[receiver.id][DeliveryState.WAITING],
-            delivered=counts[receiver.id][DeliveryState.DELIVERED],
-            given_up=counts[receiver.id][DeliveryState.GIVEN_UP],
+            endpoint,
+            waiting=counts[endpoint.id][DeliveryState.WAITING],
+            delivered=counts[endpoint.id][DeliveryState.DELIVERED],
+            given_up=counts[endpoint.id][DeliveryState.GIVEN_UP],
         )
-        for receiver in found
+        for endpoint in found
     ]
 
 
-def find(receiver_id: int, *, user_id: int) -> WebhookEndpoint:
+def find(endpoint_id: int, *, user_id: int) -> WebhookEndpoint:
     """The customer's endpoint with this id. Raises NotFound."""
-    receiver = db.session.scalar(_live(user_id).where(WebhookEndpoint.id == receiver_id))
-    if receiver is None:
+    endpoint = db.session.scalar(_live(user_id).where(WebhookEndpoint.id == endpoint_id))
+    if endpoint is None:
         raise NotFound("This endpoint doesn't exist.")
-    return receiver
+    return endpoint
 
 
 def add(user_id: int, *, url: str, balance_low_nanos: int | None, settings: Settings, now: datetime) -> NewSecret:
@@ -69,81 +69,81 @@ def add(user_id: int, *, url: str, balance_low_nanos: int | None, settings: Sett
     url = public_ip_rules.check_url(url, test_hosts=public_ip_rules.read_pairs(settings.egress_test_hosts))
     email_confirmation.hold_confirmed(user_id)
     present = db.session.scalars(_live(user_id)).all()
-    if url in {receiver.url for receiver in present}:
+    if url in {endpoint.url for endpoint in present}:
         raise BadInput("This endpoint exists already. Nothing was added.", field="url")
     if len(present) >= MOST:
         raise BadInput(f"An account has at most {MOST} endpoints. Remove one first.", field="url")
     secret = _new_secret()
-    receiver = WebhookEndpoint(
+    endpoint = WebhookEndpoint(
         user_id=user_id,
         url=url,
-        sealed_secret=encryption.seal(secret, settings=settings),
+        encrypted_secret=encryption.encrypt(secret, settings=settings),
         balance_low_nanos=balance_low_nanos,
         made_at=now,
     )
-    db.session.add(receiver)
+    db.session.add(endpoint)
     db.session.flush()
-    return NewSecret(receiver, secret)
+    return NewSecret(endpoint, secret)
 
 
-def mark_of(receiver: WebhookEndpoint) -> str:
+def mark_of(endpoint: WebhookEndpoint) -> str:
     """Form token that identifies the secret to replace without revealing it."""
-    return hashlib.sha256(receiver.sealed_secret.encode()).hexdigest()[:16]
+    return hashlib.sha256(endpoint.encrypted_secret.encode()).hexdigest()[:16]
 
 
-def rotate(receiver_id: int, *, user_id: int, mark: str, settings: Settings, now: datetime) -> NewSecret:
+def rotate(endpoint_id: int, *, user_id: int, mark: str, settings: Settings, now: datetime) -> NewSecret:
     """Rotate the secret; the previous one also signs for another 24 hours.
 
     Raises NotFound, and Refused if the secret was rotated after the form was opened.
     """
     ledger.lock_accounts([user_id])
-    receiver = find(receiver_id, user_id=user_id)
-    if mark != mark_of(receiver):
+    endpoint = find(endpoint_id, user_id=user_id)
+    if mark != mark_of(endpoint):
         raise ActionRefused("The secret was changed since you opened this page. Nothing was changed now.")
     secret = _new_secret()
-    receiver.sealed_old_secret = receiver.sealed_secret
-    receiver.old_secret_until = now + OLD_SIGNS_FOR
-    receiver.sealed_secret = encryption.seal(secret, settings=settings)
+    endpoint.encrypted_old_secret = endpoint.encrypted_secret
+    endpoint.old_secret_until = now + OLD_SIGNS_FOR
+    endpoint.encrypted_secret = encryption.encrypt(secret, settings=settings)
     db.session.flush()
-    return NewSecret(receiver, secret)
+    return NewSecret(endpoint, secret)
 
 
-def set_balance_low(receiver_id: int, *, user_id: int, nanos: int | None) -> None:
+def set_balance_low(endpoint_id: int, *, user_id: int, nanos: int | None) -> None:
     """Set the low balance threshold of the endpoint; None turns it off. Raises NotFound."""
     ledger.lock_accounts([user_id])
-    find(receiver_id, user_id=user_id).balance_low_nanos = nanos
+    find(endpoint_id, user_id=user_id).balance_low_nanos = nanos
     db.session.flush()
 
 
-def remove(receiver_id: int, *, user_id: int, now: datetime) -> None:
+def remove(endpoint_id: int, *, user_id: int, now: datetime) -> None:
     """Remove the endpoint and its pending deliveries. Raises NotFound."""
     ledger.lock_accounts([user_id])
-    find(receiver_id, user_id=user_id).removed_at = now
+    find(endpoint_id, user_id=user_id).removed_at = now
     db.session.flush()
-    waiting = (WebhookDelivery.receiver_id == receiver_id, WebhookDelivery.state == DeliveryState.WAITING)
+    waiting = (WebhookDelivery.endpoint_id == endpoint_id, WebhookDelivery.state == DeliveryState.WAITING)
     ended = {"state": DeliveryState.GIVEN_UP, "due_at": None, "answer": REMOVED}
     db.session.execute(update(WebhookDelivery).where(*waiting).values(**ended))
 
 
 def remove_all(user_id: int, *, now: datetime) -> None:
     """Remove all endpoints of this user."""
-    for receiver_id in db.session.scalars(select(WebhookEndpoint.id).where(*_is_live(user_id))).all():
-        remove(receiver_id, user_id=user_id, now=now)
+    for endpoint_id in db.session.scalars(select(WebhookEndpoint.id).where(*_is_live(user_id))).all():
+        remove(endpoint_id, user_id=user_id, now=now)
 
 
-def send_test(receiver_id: int, *, user_id: int, now: datetime) -> None:
+def send_test(endpoint_id: int, *, user_id: int, now: datetime) -> None:
     """Queue a test event and resume the queue now. Raises NotFound."""
     ledger.lock_accounts([user_id])
-    receiver = find(receiver_id, user_id=user_id)
-    webhooks.queue_test_event(receiver.id, user_id=user_id, now=now)
-    webhook_deliveries.resume_queue(receiver.id, now=now)
+    endpoint = find(endpoint_id, user_id=user_id)
+    webhooks.queue_test_event(endpoint.id, user_id=user_id, now=now)
+    webhook_deliveries.resume_queue(endpoint.id, now=now)
 
 
-def send_again(delivery_id: int, *, receiver_id: int, user_id: int, now: datetime) -> None:
+def send_again(delivery_id: int, *, endpoint_id: int, user_id: int, now: datetime) -> None:
     """Requeue a delivery of one of the customer's endpoints. Raises NotFound."""
     ledger.lock_accounts([user_id])
-    receiver = find(receiver_id, user_id=user_id)
-    webhook_deliveries.send_again(delivery_id, receiver_id=receiver.id, now=now)
+    endpoint = find(endpoint_id, user_id=user_id)
+    webhook_deliveries.send_again(delivery_id, endpoint_id=endpoint.id, now=now)
 
 
 def _live(user_id: int) -> Select[WebhookEndpoint]:

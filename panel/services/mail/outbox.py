@@ -37,7 +37,7 @@ class Letter:
     email: str
     subject: str
     text: str
-    is_sealed: bool
+    is_encrypted: bool
     unsubscribe: str
     queued_at: datetime
     lease_until: datetime
@@ -76,7 +76,7 @@ def queue(
         "user_id": user_id,
         "email": to,
         "subject": plain_text.one_line(subject, most=MAX_SUBJECT_LENGTH),
-        "text": encryption.seal(text, settings=app_context.settings()) if is_secret else text,
+        "text": encryption.encrypt(text, settings=app_context.settings()) if is_secret else text,
         "is_sealed": is_secret,
         "unsubscribe": unsubscribe,
         "queued_at": now,
@@ -113,7 +113,7 @@ def lease_mail(*, lease_seconds: float, now: datetime) -> Letter | None:
         email=mail.email,
         subject=mail.subject,
         text=mail.text,
-        is_sealed=mail.is_sealed,
+        is_encrypted=mail.is_encrypted,
         unsubscribe=mail.unsubscribe,
         queued_at=mail.queued_at,
         lease_until=lease_until,
@@ -148,7 +148,7 @@ def _still_waiting(letter: Letter) -> Mail | None:
 
 
 def _forget_secret(mail: Mail) -> None:
-    if mail.is_sealed:
+    if mail.is_encrypted:
         mail.text = ""
     db.session.flush()
 

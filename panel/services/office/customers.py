@@ -88,7 +88,7 @@ class Whole:
     lines: Sequence[StatementLine]
     deposits: Sequence[DepositRequest]
     keys: Sequence[ApiKey]
-    receivers: Sequence[EndpointSummary]
+    endpoints: Sequence[EndpointSummary]
     tickets: Sequence[Ticket]
     devices: Sequence[LoginSession]
     log: Sequence[AuditLogEntry]
@@ -182,7 +182,7 @@ def whole(user: User, *, now: datetime) -> Whole:
         lines=statements.lines(ledger.last_entries(customer_id, count=SHOWN), customer_id=customer_id),
         deposits=db.session.scalars(requests).all(),
         keys=api_keys.listed(customer_id),
-        receivers=webhook_endpoints.listed(customer_id),
+        endpoints=webhook_endpoints.listed(customer_id),
         tickets=customer_list.page(customer_id).rows[:SHOWN],
         devices=sessions.devices(customer_id, now=now),
         log=lines_about(customer_id),

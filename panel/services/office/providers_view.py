@@ -186,21 +186,21 @@ def set_public_name(provider_id: int, name: str, *, actor: str, now: datetime) -
     _log("public name", provider, name or "by its number", actor=actor, now=now)
 
 
-def replace_key(provider_id: int, *, sealed_key: str, mark: str, actor: str, now: datetime) -> None:
+def replace_key(provider_id: int, *, encrypted_key: str, mark: str, actor: str, now: datetime) -> None:
     """Use another key from now on. Raises NotFound, Refused for a kind without one, StaleForm for an old form."""
     provider = _held(provider_id)
     if provider.kind != ProviderKind.PANEL_API:
         raise ActionRefused(f"A provider of the kind {provider.kind} has no key.")
     if provider_registry.key_mark(provider) != mark:
         raise StaleForm("The key was replaced since you opened this page. Nothing was changed now.")
-    provider.sealed_key, provider.balance_due_at = sealed_key, now
+    provider.encrypted_key, provider.balance_due_at = encrypted_key, now
     db.session.flush()
     _log("replace key", provider, "", actor=actor, now=now)
 
 
-def add(name: str, *, kind: str, url: str, sealed_key: str, actor: str, now: datetime) -> Provider:
+def add(name: str, *, kind: str, url: str, encrypted_key: str, actor: str, now: datetime) -> Provider:
     """Add a provider. Raises BadInput or Refused."""
-    provider = provider_registry.add_provider(name, kind=kind, url=url, sealed_key=sealed_key, now=now)
+    provider = provider_registry.add_provider(name, kind=kind, url=url, encrypted_key=encrypted_key, now=now)
     _log("add", provider, f"kind {kind}", actor=actor, now=now)
     return provider
 

@@ -131,7 +131,7 @@ def _erase_texts(user_id: int, *, now: datetime) -> None:
     )
     mine = select(Ticket.id).where(Ticket.customer_id == user_id)
     db.session.execute(update(TicketEntry).where(TicketEntry.ticket_id.in_(mine)).values(text=ERASED))
-    blank = {"url": "", "sealed_secret": "", "sealed_old_secret": "", "old_secret_until": None}
+    blank = {"url": "", "encrypted_secret": "", "encrypted_old_secret": "", "old_secret_until": None}
     db.session.execute(update(WebhookEndpoint).where(WebhookEndpoint.user_id == user_id).values(**blank))
     db.session.execute(update(Webhook).where(Webhook.user_id == user_id).values(body=""))
     notifications.forget(user_id)
@@ -157,7 +157,7 @@ def _anonymize_user(user_id: int, *, now: datetime) -> None:
     users.set_password(user_id, password_hash="")
     # With random characters, so that nobody can have signed up with this address before.
     user.email = f"closed-{user.id}-{secrets.token_hex(6)}@closed.invalid"
-    user.sealed_totp, user.totp_step, user.notices_off = "", 0, ""
+    user.encrypted_totp, user.totp_step, user.notices_off = "", 0, ""
     user.email_confirmed_at = user.noticed_at = None
     user.closed_at = now
     user.state_version += 1

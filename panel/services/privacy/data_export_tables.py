@@ -46,7 +46,7 @@ def tables(user_id: int) -> list[Table]:
         table("tickets", "Your tickets", _tickets(user_id), key=Ticket.id),
         table("ticket_messages", "What you and we wrote in them", _messages(of_tickets), key=TicketEntry.id),
         table("api_keys", "Your API keys by name; never a key itself", _keys(user_id), key=ApiKey.id),
-        table("webhook_receivers", "Where your webhooks go", _receivers(user_id), key=WebhookEndpoint.id),
+        table("webhook_receivers", "Where your webhooks go", _endpoints(user_id), key=WebhookEndpoint.id),
         table("webhooks", "Webhooks sent to your endpoints", _webhooks(user_id), key=Webhook.id),
         table("webhook_deliveries", "How each of these was delivered", _deliveries(user_id), key=WebhookDelivery.id),
         table("mails", "The mails we sent you in the last 30 days", _mails(user_id), key=Mail.id),
@@ -62,7 +62,7 @@ def _account(user_id: int) -> Select[*tuple[Any, ...]]:
             User.created_at.label("opened_at"),
             User.email_confirmed_at,
             User.notices_off,
-            _yes_or_no(User.sealed_totp != "").label("second_factor"),
+            _yes_or_no(User.encrypted_totp != "").label("second_factor"),
             Account.balance_nanos.label("balance"),
         )
         .join(Account, Account.user_id == User.id)
@@ -207,7 +207,7 @@ def _keys(user_id: int) -> Select[*tuple[Any, ...]]:
     ).where(ApiKey.user_id == user_id)
 
 
-def _receivers(user_id: int) -> Select[*tuple[Any, ...]]:
+def _endpoints(user_id: int) -> Select[*tuple[Any, ...]]:
     return select(
         WebhookEndpoint.id.label("number"),
         WebhookEndpoint.url,
@@ -227,7 +227,7 @@ def _deliveries(user_id: int) -> Select[*tuple[Any, ...]]:
     return (
         select(
             Webhook.public_id.label("webhook"),
-            WebhookDelivery.receiver_id.label("receiver"),
+            WebhookDelivery.endpoint_id.label("receiver"),
             WebhookDelivery.state,
             WebhookDelivery.tries,
             WebhookDelivery.answer,
@@ -241,7 +241,7 @@ def _deliveries(user_id: int) -> Select[*tuple[Any, ...]]:
 
 def _mails(user_id: int) -> Select[*tuple[Any, ...]]:
     """Emails. The text is left out if it contained a secret link that acts for anyone who opens it."""
-    text = case((Mail.is_sealed, ""), else_=Mail.text)
+    text = case((Mail.is_encrypted, ""), else_=Mail.text)
     return select(Mail.kind, Mail.email, Mail.subject, text.label("text"), Mail.queued_at, Mail.sent_at).where(
         Mail.user_id == user_id
     )

@@ -19,7 +19,7 @@ MAX_NAME_LENGTH = 60
 MAX_URL_LENGTH = 500
 
 
-def add_provider(name: str, *, kind: str, url: str = "", sealed_key: str = "", now: datetime) -> Provider:
+def add_provider(name: str, *, kind: str, url: str = "", encrypted_key: str = "", now: datetime) -> Provider:
     """Add a provider. Raises BadInput for an invalid name, kind, URL or key, Refused for a name in use."""
     if not name or len(name) > MAX_NAME_LENGTH or not name.isprintable() or name != name.strip():
         raise BadInput(f"Write a name of 1 to {MAX_NAME_LENGTH} characters on one line.", field="name")
@@ -27,13 +27,13 @@ def add_provider(name: str, *, kind: str, url: str = "", sealed_key: str = "", n
         raise BadInput(f"The kind must be one of {', '.join(ProviderKind)}.", field="kind")
     if kind == ProviderKind.PANEL_API:
         _check_url(url)
-        if not sealed_key:
+        if not encrypted_key:
             raise BadInput("A provider of the kind panel_api needs its key.", field="key")
-    elif url or sealed_key:
+    elif url or encrypted_key:
         raise BadInput(f"A provider of the kind {kind} has no address and no key.", field="url")
     if find(name) is not None:
         raise ActionRefused(f"There is already a provider called {name}.", field="name")
-    provider = Provider(name=name, kind=kind, url=url, sealed_key=sealed_key, created_at=now)
+    provider = Provider(name=name, kind=kind, url=url, encrypted_key=encrypted_key, created_at=now)
     if kind == ProviderKind.PANEL_API:
         provider.balance_due_at = now
     db.session.add(provider)
@@ -59,21 +59,21 @@ def public_name(provider: Provider) -> str:
 
 def key_mark(provider: Provider) -> str:
     """Fingerprint of an encrypted key, to notice changes without revealing the key."""
-    return hashlib.sha256(provider.sealed_key.encode()).hexdigest()[:16]
+    return hashlib.sha256(provider.encrypted_key.encode()).hexdigest()[:16]
 
 
-def seal(key: str, *, settings: Settings) -> str:
+def encrypt(key: str, *, settings: Settings) -> str:
     """Encrypt the key. Raises BadInput for an empty or multi-line key."""
     key = key.strip()
     if not key or not key.isprintable():
         raise BadInput("Write the key as one line of text.", field="key")
-    return encryption.seal(key, settings=settings)
+    return encryption.encrypt(key, settings=settings)
 
 
-def unseal(sealed_key: str, *, settings: Settings) -> str:
+def decrypt(encrypted_key: str, *, settings: Settings) -> str:
     """Decrypt the key. Raises Refused if this installation can't decrypt it."""
     try:
-        return encryption.unseal(sealed_key, settings=settings)
+        return encryption.decrypt(encrypted_key, settings=settings)
     except DecryptionFailed as error:
         raise ActionRefused(
             "A provider's key can't be decrypted: it was encrypted with another key than ours."

@@ -57,14 +57,14 @@ def a_full_customer() -> tuple[User, list[str]]:
         shown = webhook_endpoints.add(
             user.id, url="https://ada.example/hook", balance_low_nanos=None, settings=settings, now=NOON
         )
-        receiver_secret = shown.secret
+        endpoint_secret = shown.secret
         deposits.request_deposit(user.id, amount_nanos=25 * 10**9, now=NOON)
         times = {"waits_since": NOON, "opened_at": NOON, "last_at": NOON}
         ticket = Ticket(
             customer_id=user.id, request_id="form-1", kind="other", subject=HOSTILE, state="closed", version=2, **times
         )
         mail = {"kind": "reset", "user_id": user.id, "email": user.email, "subject": "Reset", "queued_at": NOON}
-        db.session.add_all([ticket, Mail(key="reset:1", text="a link that acts", is_sealed=True, **mail)])
+        db.session.add_all([ticket, Mail(key="reset:1", text="a link that acts", is_encrypted=True, **mail)])
         db.session.flush()
         for number, (kind, text) in enumerate([("message", "Hello"), ("note", "Among operators")], start=1):
             entry = {"author_id": user.id, "is_ours": kind == "note", "text": text, "at": NOON}
@@ -74,7 +74,15 @@ def a_full_customer() -> tuple[User, list[str]]:
         codes = two_factor.new_recovery_codes(user.id, now=utc_now())
     an_order(customer=user, status=Status.PARTIAL, price="0.90", link="https://example.com/page-1")
     user = reload(user)
-    return user, [user.password_hash, user.sealed_totp, secret, *codes, key.text, receiver_secret, "a link that acts"]
+    return user, [
+        user.password_hash,
+        user.encrypted_totp,
+        secret,
+        *codes,
+        key.text,
+        endpoint_secret,
+        "a link that acts",
+    ]
 
 
 def test_archive_holds_everything_of_theirs_and_no_secret(client: FlaskClient) -> None:

@@ -17,9 +17,9 @@ from tests.support.factories import PASSWORD, a_customer, reload, signed_in
 
 def link(app: Flask, kind: str) -> str:
     db.session.rollback()
-    sealed = db.session.scalars(select(Mail.text).where(Mail.kind == kind).order_by(Mail.id.desc())).first()
-    assert sealed is not None
-    found = re.search(r"https?://[^/]+(/\S+-email/\S+)", encryption.unseal(sealed, settings=app.config["PANEL"]))
+    ciphertext = db.session.scalars(select(Mail.text).where(Mail.kind == kind).order_by(Mail.id.desc())).first()
+    assert ciphertext is not None
+    found = re.search(r"https?://[^/]+(/\S+-email/\S+)", encryption.decrypt(ciphertext, settings=app.config["PANEL"]))
     assert found is not None
     return found[1]
 

@@ -179,7 +179,7 @@ def test_secret_that_does_not_open_any_more_is_told_and_a_recovery_code_still_wo
     secret = with_second_factor(user)
     with transaction():
         [recovery, *_] = two_factor.new_recovery_codes(user.id, now=utc_now())
-        db.session.get_one(User, user.id).sealed_totp = "sealed under another key"
+        db.session.get_one(User, user.id).encrypted_totp = "encrypted with another key"
     show_password(client, user)
 
     answer = show_code(client, code(secret))

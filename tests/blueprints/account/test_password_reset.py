@@ -25,12 +25,14 @@ def ask(client: FlaskClient, email: str) -> int:
 
 
 def link(app: Flask) -> str:
-    """The address in the newest mail to set a password, as it lies in its file or sealed in the table."""
+    """The address in the newest mail to set a password, as it is in its file, or encrypted in the table."""
     job.answer_resets()
     db.session.rollback()
-    sealed = db.session.scalars(select(Mail.text).where(Mail.kind == "reset").order_by(Mail.id.desc())).first()
-    assert sealed is not None
-    found = re.search(r"https?://[^/]+(/reset-password/\S+)", encryption.unseal(sealed, settings=app.config["PANEL"]))
+    ciphertext = db.session.scalars(select(Mail.text).where(Mail.kind == "reset").order_by(Mail.id.desc())).first()
+    assert ciphertext is not None
+    found = re.search(
+        r"https?://[^/]+(/reset-password/\S+)", encryption.decrypt(ciphertext, settings=app.config["PANEL"])
+    )
     assert found is not None
     return found[1]
 
@@ -111,7 +113,7 @@ def test_an_address_that_is_none_comes_back_as_it_was_typed(client: FlaskClient)
 def test_a_reset_does_not_pass_over_the_second_factor(app: Flask, client: FlaskClient) -> None:
     user = a_customer()
     with transaction():
-        db.session.get_one(User, user.id).sealed_totp = encryption.seal(
+        db.session.get_one(User, user.id).encrypted_totp = encryption.encrypt(
             "JBSWY3DPEHPK3PXP", settings=app.config["PANEL"]
         )
     ask(client, user.email)

@@ -68,14 +68,14 @@ def test_refused_set_up_changes_nothing_and_keeps_the_key(
 
     assert answer.status_code == 422 and words in answer.text
     assert secret in answer.text.replace(" ", "")
-    assert reload(user).sealed_totp == ""
+    assert reload(user).encrypted_totp == ""
 
 
 def test_damaged_offer_and_a_form_sent_twice_are_409(client: FlaskClient) -> None:
     user = a_customer()
     signed_in(client, user)
     assert set_up(client, offer="made up")[1].status_code == 409
-    assert reload(user).sealed_totp == ""
+    assert reload(user).encrypted_totp == ""
     page = client.get(PAGE).text
     secret = found(r'<code id="key">([A-Z2-7 ]+)</code>', page).replace(" ", "")
     form = {"offer": found(r'name="offer" value="([^"]+)"', page), "current_password": PASSWORD}
@@ -141,12 +141,12 @@ def test_customer_turns_it_off_with_password_and_code_and_an_operator_never(clie
 
     assert client.post(path, data=form | {"code": WRONG}).status_code == 422
     assert client.post(path, data={"code": code(secret)}).status_code == 422
-    assert reload(user).sealed_totp
+    assert reload(user).encrypted_totp
     assert client.post(path, data=form | {"code": code(secret)}).status_code == 303
     assert office.get(path).location == PAGE
     assert office.post(path, data=form | {"code": code(theirs)}).status_code == 409
 
-    assert not reload(user).sealed_totp and reload(operator).sealed_totp
+    assert not reload(user).encrypted_totp and reload(operator).encrypted_totp
     assert show_password(app.test_client(), user).location == "/orders"
 
 

@@ -16,7 +16,7 @@ from tests.blueprints.account.test_email import link, pass_the_time, signed_up
 from tests.blueprints.account.test_password_reset import NEW, ask
 from tests.blueprints.account.test_password_reset import link as reset_link
 from tests.cli.test_commands import flask
-from tests.services.accounts.test_email_confirmation import URL, add_receiver, unconfirmed
+from tests.services.accounts.test_email_confirmation import URL, add_endpoint, unconfirmed
 from tests.support.api_clients import Caller, a_key
 from tests.support.factories import LINK, a_customer, a_tool, an_order, reload, signed_in
 
@@ -63,7 +63,7 @@ def test_second_factor_sent_for_anyway_is_refused(app: Flask, client: FlaskClien
     user = unconfirmed(a_customer())
     signed_in(client, user)
     secret = two_factor.new_secret()
-    offer = two_factor.seal_offer(secret, user_id=user.id, settings=app.config["PANEL"])
+    offer = two_factor.encrypt_offer(secret, user_id=user.id, settings=app.config["PANEL"])
     code = two_factor.code_at(secret, at=utc_now())
 
     form = {"offer": offer, "code": code, "current_password": "seven green lanterns"}
@@ -97,7 +97,7 @@ def test_api_places_no_order_until_the_email_is_confirmed(app: Flask, client: Fl
 def test_reset_names_keys_and_webhooks_and_ends_those_that_are_ticked(app: Flask, client: FlaskClient) -> None:
     user = a_customer()
     key = a_key(user, name="Corner shop")
-    add_receiver(app, user)
+    add_endpoint(app, user)
     ask(client, user.email)
     address = reset_link(app)
 
@@ -117,7 +117,7 @@ def test_reset_names_keys_and_webhooks_and_ends_those_that_are_ticked(app: Flask
 def test_reset_of_an_unconfirmed_account_says_that_all_ends(app: Flask, client: FlaskClient) -> None:
     user = a_customer()
     a_key(user, name="Corner shop")
-    add_receiver(app, user)
+    add_endpoint(app, user)
     unconfirmed(user)
     ask(client, user.email)
     address = reset_link(app)

@@ -1,4 +1,4 @@
-"""The pages of webhook receivers: shown once, one's own alone, and what a form refuses."""
+"""The pages of webhook endpoints: shown once, one's own alone, and what a form refuses."""
 
 import re
 
@@ -31,22 +31,22 @@ def add(client: FlaskClient, *, url: str = URL, balance_low: str = "") -> tuple[
     assert answer.status_code == 201, answer.text
     secret = re.search(r'<code id="secret"[^>]*>(whsec_[\w-]+)</code>', answer.text)
     assert secret
-    return the_receiver().id, secret[1]
+    return the_endpoint().id, secret[1]
 
 
-def the_receiver() -> WebhookEndpoint:
+def the_endpoint() -> WebhookEndpoint:
     db.session.rollback()
     return db.session.scalars(select(WebhookEndpoint).order_by(WebhookEndpoint.id.desc()).limit(1)).one()
 
 
-def test_a_receiver_is_added_and_its_secret_is_shown_once_and_kept_sealed(mine: FlaskClient) -> None:
-    receiver_id, secret = add(mine, balance_low="12.5")
+def test_an_endpoint_is_added_and_its_secret_is_shown_once_and_stored_encrypted(mine: FlaskClient) -> None:
+    endpoint_id, secret = add(mine, balance_low="12.5")
 
-    receiver = the_receiver()
-    assert receiver.balance_low_nanos == 12_500_000_000
-    assert secret not in receiver.sealed_secret
-    assert encryption.unseal(receiver.sealed_secret, settings=mine.application.config["PANEL"]) == secret
-    for page in (PAGE, f"{PAGE}/{receiver_id}"):
+    endpoint = the_endpoint()
+    assert endpoint.balance_low_nanos == 12_500_000_000
+    assert secret not in endpoint.encrypted_secret
+    assert encryption.decrypt(endpoint.encrypted_secret, settings=mine.application.config["PANEL"]) == secret
+    for page in (PAGE, f"{PAGE}/{endpoint_id}"):
         answer = mine.get(page)
         assert answer.status_code == 200 and URL in answer.text and secret not in answer.text
         assert answer.headers["Cache-Control"] == "no-store"
@@ -83,26 +83,26 @@ def test_the_same_address_is_not_added_twice_and_five_are_enough(mine: FlaskClie
 
 
 def test_another_secret_is_given_and_a_page_from_before_cannot_give_a_third(mine: FlaskClient) -> None:
-    receiver_id, first = add(mine)
-    mark = re.search(r'name="mark" value="(\w+)"', mine.get(f"{PAGE}/{receiver_id}").text)
+    endpoint_id, first = add(mine)
+    mark = re.search(r'name="mark" value="(\w+)"', mine.get(f"{PAGE}/{endpoint_id}").text)
     assert mark
 
-    answer = mine.post(f"{PAGE}/{receiver_id}/secret", data={"mark": mark[1]})
-    again = mine.post(f"{PAGE}/{receiver_id}/secret", data={"mark": mark[1]})
+    answer = mine.post(f"{PAGE}/{endpoint_id}/secret", data={"mark": mark[1]})
+    again = mine.post(f"{PAGE}/{endpoint_id}/secret", data={"mark": mark[1]})
 
     assert answer.status_code == 200 and "whsec_" in answer.text and first not in answer.text
     assert again.status_code == 409 and "whsec_" not in again.text
     settings = mine.application.config["PANEL"]
-    assert encryption.unseal(the_receiver().sealed_old_secret, settings=settings) == first
-    assert "also signs until" in mine.get(f"{PAGE}/{receiver_id}").text
+    assert encryption.decrypt(the_endpoint().encrypted_old_secret, settings=settings) == first
+    assert "also signs until" in mine.get(f"{PAGE}/{endpoint_id}").text
 
 
 def test_a_test_stands_in_the_log_and_can_be_sent_again(mine: FlaskClient) -> None:
-    receiver_id, _secret = add(mine)
+    endpoint_id, _secret = add(mine)
 
-    answer = mine.post(f"{PAGE}/{receiver_id}/tests")
+    answer = mine.post(f"{PAGE}/{endpoint_id}/tests")
     delivery = db.session.scalars(select(WebhookDelivery)).one()
-    again = mine.post(f"{PAGE}/{receiver_id}/deliveries/{delivery.id}/again")
+    again = mine.post(f"{PAGE}/{endpoint_id}/deliveries/{delivery.id}/again")
 
     assert (answer.status_code, again.status_code) == (303, 303)
     page = mine.get(answer.location).text
@@ -111,42 +111,42 @@ def test_a_test_stands_in_the_log_and_can_be_sent_again(mine: FlaskClient) -> No
 
 
 def test_the_bound_for_the_balance_is_changed_and_taken_away(mine: FlaskClient) -> None:
-    receiver_id, _secret = add(mine)
+    endpoint_id, _secret = add(mine)
 
-    refused = mine.post(f"{PAGE}/{receiver_id}/balance-low", data={"balance_low": "lots"})
-    mine.post(f"{PAGE}/{receiver_id}/balance-low", data={"balance_low": "3"})
-    kept = the_receiver().balance_low_nanos
-    mine.post(f"{PAGE}/{receiver_id}/balance-low", data={"balance_low": ""})
+    refused = mine.post(f"{PAGE}/{endpoint_id}/balance-low", data={"balance_low": "lots"})
+    mine.post(f"{PAGE}/{endpoint_id}/balance-low", data={"balance_low": "3"})
+    kept = the_endpoint().balance_low_nanos
+    mine.post(f"{PAGE}/{endpoint_id}/balance-low", data={"balance_low": ""})
 
     assert refused.status_code == 422 and 'value="lots"' in refused.text
     assert kept == 3_000_000_000
-    assert the_receiver().balance_low_nanos is None
+    assert the_endpoint().balance_low_nanos is None
 
 
-def test_a_removed_receiver_is_gone_with_what_waited(mine: FlaskClient) -> None:
-    receiver_id, _secret = add(mine)
-    mine.post(f"{PAGE}/{receiver_id}/tests")
+def test_a_removed_endpoint_is_gone_with_what_waited(mine: FlaskClient) -> None:
+    endpoint_id, _secret = add(mine)
+    mine.post(f"{PAGE}/{endpoint_id}/tests")
 
-    answer = mine.post(f"{PAGE}/{receiver_id}/removal")
+    answer = mine.post(f"{PAGE}/{endpoint_id}/removal")
 
     assert answer.status_code == 303
     assert URL not in mine.get(PAGE).text
-    assert mine.get(f"{PAGE}/{receiver_id}").status_code == 404
+    assert mine.get(f"{PAGE}/{endpoint_id}").status_code == 404
     assert db.session.scalars(select(WebhookDelivery.state)).all() == ["given_up"]
 
 
-def test_other_customers_receivers_are_not_found(client: FlaskClient, mine: FlaskClient) -> None:
-    receiver_id, _secret = add(mine)
-    mine.post(f"{PAGE}/{receiver_id}/tests")
+def test_other_customers_endpoints_are_not_found(client: FlaskClient, mine: FlaskClient) -> None:
+    endpoint_id, _secret = add(mine)
+    mine.post(f"{PAGE}/{endpoint_id}/tests")
     delivery_id = db.session.scalars(select(WebhookDelivery.id)).one()
     stranger = signed_in(client.application.test_client(), a_customer())
     own_id, _secret = add(stranger, url=f"{URL}/own")
 
-    assert stranger.get(f"{PAGE}/{receiver_id}").status_code == 404
+    assert stranger.get(f"{PAGE}/{endpoint_id}").status_code == 404
     for act in ("secret", "balance-low", "tests", "removal", f"deliveries/{delivery_id}/again"):
-        assert stranger.post(f"{PAGE}/{receiver_id}/{act}").status_code == 404, act
+        assert stranger.post(f"{PAGE}/{endpoint_id}/{act}").status_code == 404, act
     assert stranger.post(f"{PAGE}/{own_id}/deliveries/{delivery_id}/again").status_code == 404
-    assert mine.get(f"{PAGE}/{receiver_id}").status_code == 200
+    assert mine.get(f"{PAGE}/{endpoint_id}").status_code == 200
 
 
 def test_who_is_not_logged_in_is_asked_to(client: FlaskClient) -> None:
@@ -155,13 +155,13 @@ def test_who_is_not_logged_in_is_asked_to(client: FlaskClient) -> None:
         assert answer.status_code == 303 and "/log-in" in answer.location
 
 
-def test_the_receivers_answer_is_shown_as_text(mine: FlaskClient) -> None:
-    receiver_id, _secret = add(mine)
-    mine.post(f"{PAGE}/{receiver_id}/tests")
+def test_the_endpoints_answer_is_shown_as_text(mine: FlaskClient) -> None:
+    endpoint_id, _secret = add(mine)
+    mine.post(f"{PAGE}/{endpoint_id}/tests")
     with transaction():
         db.session.scalars(select(WebhookDelivery)).one().answer = "500 <script>alert(1)</script>"
 
-    page = mine.get(f"{PAGE}/{receiver_id}").text
+    page = mine.get(f"{PAGE}/{endpoint_id}").text
 
     assert "&lt;script&gt;alert(1)" in page and "<script>alert" not in page
 

@@ -16,8 +16,8 @@ from markupsafe import escape
 from werkzeug.serving import make_server
 
 from panel.blueprints.api import docs as api_docs
-from panel.blueprints.api.actions import ACTIONS, ApiAction, Way
-from panel.blueprints.api.errors import FAULTS
+from panel.blueprints.api.actions import ACTIONS, ApiAction, CallVariant
+from panel.blueprints.api.errors import API_ERRORS
 from panel.clock import utc_now
 from panel.db import db
 from panel.domain.status import Status
@@ -25,7 +25,7 @@ from tests.support import servers
 from tests.support.api_clients import PATH, a_key
 from tests.support.factories import a_customer, a_tool, an_order
 
-WAYS = [(action, way) for action in ACTIONS.values() for way in action.ways]
+VARIANTS = [(action, variant) for action in ACTIONS.values() for variant in action.variants]
 
 
 def name_of(case: object) -> str:
@@ -83,10 +83,12 @@ def schemas_of(client: FlaskClient) -> dict[str, Any]:
     return found
 
 
-def answers_of(address: str, key: str, values: dict[str, str], action: ApiAction, way: Way) -> list[Any]:
+def answers_of(address: str, key: str, values: dict[str, str], action: ApiAction, variant: CallVariant) -> list[Any]:
     """What the curl, the Python and the PHP example get, run as they stand on the page."""
     (example,) = (
-        each for each in api_docs.examples_of(action, address=address, key=key, values=values) if each.way is way
+        each
+        for each in api_docs.examples_of(action, address=address, key=key, values=values)
+        if each.variant is variant
     )
     ran = subprocess.run(["bash", "-c", f"{example.curl} --silent"], capture_output=True, text=True, timeout=30)
     said = io.StringIO()
@@ -107,18 +109,18 @@ def by_php(address: str, key: str, example: str) -> Any:
     return json.loads(ran.stdout)
 
 
-@pytest.mark.parametrize(("action", "way"), WAYS, ids=name_of)
+@pytest.mark.parametrize(("action", "variant"), VARIANTS, ids=name_of)
 def test_each_example_runs_and_its_answer_has_the_shape_shown(
-    client: FlaskClient, address: str, action: ApiAction, way: Way
+    client: FlaskClient, address: str, action: ApiAction, variant: CallVariant
 ) -> None:
     key, values = a_reseller(Status.PENDING if action.name == "cancel" else Status.COMPLETED)
     if action.name == "refill_status":
         client.post(PATH, data={"key": key, "action": "refill", "order": values["order"]})
 
-    first, *others = answers_of(address, key, values, action, way)
+    first, *others = answers_of(address, key, values, action, variant)
 
-    schema, schemas = api_docs.answer_schema(way), schemas_of(client)
-    assert fits(way.answer, schema, schemas)
+    schema, schemas = api_docs.answer_schema(variant), schemas_of(client)
+    assert fits(variant.answer, schema, schemas)
     assert fits(first, schema, schemas), first
     assert action.name in ("refill", "cancel") or others == [first, first]
     db.session.rollback()
@@ -146,12 +148,12 @@ def test_page_shows_every_action_field_example_and_error(client: FlaskClient) ->
         for example in api_docs.examples_of(action, address=address, key=api_docs.KEY):
             for text in (example.curl, example.python, example.php, example.answer):
                 assert str(escape(text)) in page.text
-            for field in example.way.fields:
+            for field in example.variant.fields:
                 assert f"<dt><code>{field.name}</code></dt>" in page.text
                 assert str(escape(field.means)) in page.text
-    for fault in FAULTS:
-        assert str(escape(fault.text.replace("{limit}", "N"))) in page.text
-        assert f"<code>{fault.code}</code>" in page.text
+    for error in API_ERRORS:
+        assert str(escape(error.text.replace("{limit}", "N"))) in page.text
+        assert f"<code>{error.code}</code>" in page.text
 
 
 def test_page_has_contents_one_language_at_a_time_and_copy_buttons(client: FlaskClient) -> None:
@@ -162,7 +164,7 @@ def test_page_has_contents_one_language_at_a_time_and_copy_buttons(client: Flask
     assert all(f'href="#action-{name}"' in contents for name in ACTIONS)
     languages = re.findall(r'<input type="radio" name="language" id="in-(\w+)"( checked)?>', main)
     assert languages == [("curl", " checked"), ("python", ""), ("php", "")]
-    examples = sum(len(action.ways) for action in ACTIONS.values())
+    examples = sum(len(action.variants) for action in ACTIONS.values())
     counts = {name: len(re.findall(rf'<section [^>]*data-language="{name}"', main)) for name, _ in languages}
     assert counts == {"curl": examples, "python": examples + 1, "php": examples + 1}
     assert main.count("data-copied") == main.count("<pre")
@@ -194,12 +196,12 @@ def test_openapi_describes_every_way_to_call(client: FlaskClient) -> None:
     named = [
         each["$ref"].rpartition("/")[2] for each in call["requestBody"]["content"][api_docs.FORM]["schema"]["oneOf"]
     ]
-    assert [schemas[name]["properties"]["action"]["const"] for name in named] == [action.name for action, _ in WAYS]
-    for name, (_action, way) in zip(named, WAYS, strict=True):
-        assert list(schemas[name]["properties"]) == ["key", "action", *(field.name for field in way.fields)]
-        assert fits(way.answer, schemas[f"{name}_answer"], schemas)
+    assert [schemas[name]["properties"]["action"]["const"] for name in named] == [action.name for action, _ in VARIANTS]
+    for name, (_action, variant) in zip(named, VARIANTS, strict=True):
+        assert list(schemas[name]["properties"]) == ["key", "action", *(field.name for field in variant.fields)]
+        assert fits(variant.answer, schemas[f"{name}_answer"], schemas)
     assert set(call["responses"]) == {"200", "429"}
     refs = re.findall(r'"#/components/schemas/([^"]+)"', answer.text)
     assert set(refs) == set(schemas)
     codes = call["responses"]["200"]["headers"]["X-Error-Code"]["schema"]["enum"]
-    assert codes == [fault.code for fault in FAULTS]
+    assert codes == [error.code for error in API_ERRORS]

@@ -67,7 +67,7 @@ def test_name_of_an_unknown_field_cannot_break_the_header(client: FlaskClient) -
 
 
 def test_fields_of_an_order_are_those_that_are_documented() -> None:
-    assert tuple(field.name for field in ACTIONS["add"].ways[0].fields) == ADD_FIELDS
+    assert tuple(field.name for field in ACTIONS["add"].variants[0].fields) == ADD_FIELDS
 
 
 @pytest.mark.parametrize("action", ["status", "refill", "refill_status", "cancel"])

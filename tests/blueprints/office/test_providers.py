@@ -114,10 +114,10 @@ def test_a_key_is_replaced_once_a_form_and_never_shown(app: Flask, office: Flask
     first, second = (office.post(f"{address}/key", data=data) for _ in range(2))
 
     assert [each.status_code for each in (empty, first, second)] == [422, 303, 409]
-    assert provider_registry.unseal(reload(provider).sealed_key, settings=settings) == "the-new-key"
+    assert provider_registry.decrypt(reload(provider).encrypted_key, settings=settings) == "the-new-key"
     shown = office.get(address).text + office.get("/office/providers").text + empty.text + second.text
     shown += " ".join(db.session.scalars(select(AuditLogEntry.detail)))
-    for secret in ("the-new-key", KEY, provider.sealed_key):
+    for secret in ("the-new-key", KEY, provider.encrypted_key):
         assert secret not in shown
 
 

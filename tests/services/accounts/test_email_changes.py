@@ -26,8 +26,8 @@ def a_newcomer(email: str = "new@example.com") -> User:
 def token(app: Flask, kind: str) -> str:
     """The token in the newest mail of this kind."""
     mail = db.session.scalars(select(Mail).where(Mail.kind == kind).order_by(Mail.id.desc())).first()
-    assert mail is not None and mail.is_sealed
-    found = re.search(r"/[a-z-]+/([\w-]{40,})\n", encryption.unseal(mail.text, settings=app.config["PANEL"]))
+    assert mail is not None and mail.is_encrypted
+    found = re.search(r"/[a-z-]+/([\w-]{40,})\n", encryption.decrypt(mail.text, settings=app.config["PANEL"]))
     assert found is not None
     return found[1]
 

@@ -37,7 +37,7 @@ def make_key(user: User) -> str:
         return api_keys.make(user.id, name="Shop", now=NOON).text
 
 
-def add_receiver(app: Flask, user: User) -> None:
+def add_endpoint(app: Flask, user: User) -> None:
     with transaction():
         webhook_endpoints.add(user.id, url=URL, balance_low_nanos=None, settings=app.config["PANEL"], now=NOON)
 
@@ -46,7 +46,7 @@ def with_everything(app: Flask) -> User:
     """An account with all that can be made in it, whose email was never confirmed: as older versions allowed."""
     user = a_customer("10.00")
     make_key(user)
-    add_receiver(app, user)
+    add_endpoint(app, user)
     with_second_factor(user, at=NOON)
     with transaction():
         email_changes.ask_to_change(user.id, "stranger@example.net", now=NOON)
@@ -71,7 +71,7 @@ def test_unconfirmed_account_gets_no_key_no_webhook_and_no_second_factor(app: Fl
 
     for attempt in (
         lambda: make_key(user),
-        lambda: add_receiver(app, user),
+        lambda: add_endpoint(app, user),
         lambda: with_second_factor(user, at=NOON),
     ):
         with pytest.raises(EmailNotConfirmed, match="Confirm your email first"):
@@ -111,7 +111,7 @@ def test_reset_of_a_confirmed_account_ends_what_its_owner_says(
     user, other = a_stranger(is_confirmed=True), a_stranger(is_confirmed=True)
     for each in (user, other):
         make_key(each)
-        add_receiver(app, each)
+        add_endpoint(app, each)
     with_second_factor(user, at=NOON)
     asked_for(user.email)
 
@@ -151,7 +151,7 @@ def test_key_sent_for_while_the_owner_resets_the_password_is_not_made(app: Flask
 
 def test_webhooks_of_an_account_never_confirmed_are_told_nothing(app: Flask) -> None:
     confirmed = a_customer("10.00")
-    add_receiver(app, confirmed)
+    add_endpoint(app, confirmed)
     stranger = with_everything(app)
 
     for user in (confirmed, stranger):

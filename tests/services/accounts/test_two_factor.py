@@ -36,12 +36,12 @@ def recovery_codes(user: User) -> list[str]:
         return two_factor.new_recovery_codes(user.id, now=NOON)
 
 
-def test_secret_is_sealed_and_recovery_codes_are_hashed() -> None:
+def test_secret_is_encrypted_and_recovery_codes_are_hashed() -> None:
     user = a_customer()
     secret = with_second_factor(user, at=NOON)
     codes = recovery_codes(user)
 
-    assert secret not in reload(user).sealed_totp != ""
+    assert secret not in reload(user).encrypted_totp != ""
     kept = " ".join(db.session.scalars(select(RecoveryCode.code_hash)))
     assert len(set(codes)) == two_factor.RECOVERY_CODES == 10
     assert not any(code in kept or code.replace("-", "") in kept for code in codes)
@@ -159,12 +159,12 @@ def test_second_set_up_at_once_changes_nothing() -> None:
 
 def test_offer_opens_for_the_person_it_was_made_for_alone() -> None:
     user, stranger = a_customer(), a_customer()
-    sealed = two_factor.seal_offer("SECRET", user_id=user.id, settings=settings())
+    ciphertext = two_factor.encrypt_offer("SECRET", user_id=user.id, settings=settings())
 
-    assert two_factor.open_offer(sealed, user_id=user.id, settings=settings()) == "SECRET"
-    for wrong, user_id in ((sealed, stranger.id), ("", user.id), (sealed[:-4], user.id), ("é", user.id)):
+    assert two_factor.decrypt_offer(ciphertext, user_id=user.id, settings=settings()) == "SECRET"
+    for wrong, user_id in ((ciphertext, stranger.id), ("", user.id), (ciphertext[:-4], user.id), ("é", user.id)):
         with pytest.raises(StaleForm):
-            two_factor.open_offer(wrong, user_id=user_id, settings=settings())
+            two_factor.decrypt_offer(wrong, user_id=user_id, settings=settings())
 
 
 def test_operators_replace_theirs_and_never_turn_it_off() -> None:
@@ -188,14 +188,14 @@ def test_reset_takes_it_off_logs_out_everywhere_and_leaves_a_line() -> None:
     with_second_factor(operator, at=NOON)
     with transaction():
         device = sessions.log_in(operator, device="Firefox", network="unknown", has_shown_second_factor=True, now=NOON)
-        half = pending_sessions.begin(operator, now=NOON)
+        pending = pending_sessions.begin(operator, now=NOON)
 
     with transaction():
         two_factor.reset(operator.email, reason="Seen in person", actor="root", now=NOON)
 
     assert not two_factor.is_enabled(operator.id)
     assert sessions.find(device.token, now=NOON) is None
-    assert pending_sessions.find(half.token, now=NOON) is None
+    assert pending_sessions.find(pending.token, now=NOON) is None
     line = db.session.query(AuditLogEntry).order_by(AuditLogEntry.id.desc()).first()
     assert line is not None and (line.act, line.actor, line.detail) == ("second factor reset", "root", "Seen in person")
     with pytest.raises(ActionRefused), transaction():
@@ -221,8 +221,8 @@ def test_half_signed_in_ends_after_ten_minutes_once_used_and_with_the_password()
         used, late, changed = (pending_sessions.begin(user, now=NOON) for _ in range(3))
 
     with transaction():
-        assert pending_sessions.finish(used.half_id)
-    assert not pending_sessions.finish(used.half_id)
+        assert pending_sessions.finish(used.pending_id)
+    assert not pending_sessions.finish(used.pending_id)
     assert pending_sessions.find(late.token, now=NOON + timedelta(minutes=10, seconds=-1)) is not None
     assert pending_sessions.find(late.token, now=NOON + timedelta(minutes=10)) is None
     with transaction():

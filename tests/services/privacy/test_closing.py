@@ -74,7 +74,7 @@ def test_closing_leaves_nothing_of_the_person_and_the_books_sound() -> None:
             now=NOON,
         )
         deposits.request_deposit(user.id, amount_nanos=10**9, now=NOON)
-    sealed = reload(user).sealed_totp
+    ciphertext = reload(user).encrypted_totp
 
     close(user)
 
@@ -82,7 +82,7 @@ def test_closing_leaves_nothing_of_the_person_and_the_books_sound() -> None:
     db.session.execute(delete(Mail))
     left = everything_kept()
     assert "ada.lovelace@example.com" in kept  # The last mail, on its way.
-    for trace in ("ada.lovelace", "page-of-ada", "Adas", "203.0.113", "ada.example.com", sealed):
+    for trace in ("ada.lovelace", "page-of-ada", "Adas", "203.0.113", "ada.example.com", ciphertext):
         assert trace not in left, trace
     db.session.rollback()
     assert ledger.balance_nanos(user.id) == 0 and reload(user).closed_at == LATER

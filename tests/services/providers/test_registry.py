@@ -1,4 +1,4 @@
-"""Providers: who may be added, and that their keys are sealed by something outside the database."""
+"""Providers: who may be added, and that their keys are encrypted with a key outside the database."""
 
 import pytest
 from flask import Flask
@@ -15,32 +15,32 @@ def settings_of(app: Flask) -> Settings:
     return settings
 
 
-def test_a_sealed_key_is_opened_again_and_is_not_the_key(app: Flask) -> None:
-    sealed = provider_registry.seal("a-secret-key\n", settings=settings_of(app))
+def test_an_encrypted_key_is_decrypted_and_is_not_the_key(app: Flask) -> None:
+    ciphertext = provider_registry.encrypt("a-secret-key\n", settings=settings_of(app))
 
-    assert "a-secret-key" not in sealed
-    assert provider_registry.unseal(sealed, settings=settings_of(app)) == "a-secret-key"
+    assert "a-secret-key" not in ciphertext
+    assert provider_registry.decrypt(ciphertext, settings=settings_of(app)) == "a-secret-key"
 
 
-def test_a_key_sealed_elsewhere_is_refused(app: Flask) -> None:
-    sealed = provider_registry.seal("a-secret-key", settings=settings_of(app))
+def test_a_key_encrypted_elsewhere_is_refused(app: Flask) -> None:
+    ciphertext = provider_registry.encrypt("a-secret-key", settings=settings_of(app))
     (settings_of(app).instance / "seal_key").unlink()
 
     with pytest.raises(ActionRefused):
-        provider_registry.unseal(sealed, settings=settings_of(app))
+        provider_registry.decrypt(ciphertext, settings=settings_of(app))
 
 
 @pytest.mark.parametrize("key", ["", "  ", "two\nlines"])
 def test_a_key_is_one_line(app: Flask, key: str) -> None:
     with pytest.raises(BadInput):
-        provider_registry.seal(key, settings=settings_of(app))
+        provider_registry.encrypt(key, settings=settings_of(app))
 
 
 @pytest.mark.both_engines
 def test_providers_are_found_by_name() -> None:
     with transaction():
         provider_registry.add_provider(
-            "upstream", kind="panel_api", url="https://p.example/api", sealed_key="x", now=NOON
+            "upstream", kind="panel_api", url="https://p.example/api", encrypted_key="x", now=NOON
         )
         provider_registry.add_provider("by-hand", kind="manual", now=NOON)
 
@@ -59,10 +59,10 @@ def test_providers_are_found_by_name() -> None:
         ("upstream", {"kind": "magic"}, "kind"),
         ("upstream", {"kind": "manual", "url": "https://p.example"}, "url"),
         ("upstream", {"kind": "panel_api", "url": "https://p.example"}, "key"),
-        ("upstream", {"kind": "panel_api", "url": "", "sealed_key": "x"}, "url"),
-        ("upstream", {"kind": "panel_api", "url": "ftp://p.example", "sealed_key": "x"}, "url"),
-        ("upstream", {"kind": "panel_api", "url": "https://a:b@p.example", "sealed_key": "x"}, "url"),
-        ("upstream", {"kind": "panel_api", "url": "https://p.example:x", "sealed_key": "x"}, "url"),
+        ("upstream", {"kind": "panel_api", "url": "", "encrypted_key": "x"}, "url"),
+        ("upstream", {"kind": "panel_api", "url": "ftp://p.example", "encrypted_key": "x"}, "url"),
+        ("upstream", {"kind": "panel_api", "url": "https://a:b@p.example", "encrypted_key": "x"}, "url"),
+        ("upstream", {"kind": "panel_api", "url": "https://p.example:x", "encrypted_key": "x"}, "url"),
     ],
 )
 def test_a_wrong_provider_is_refused_by_field(name: str, given: dict[str, str], field: str) -> None:

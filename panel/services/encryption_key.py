@@ -7,22 +7,22 @@ from sqlalchemy import select
 from panel.db import db
 from panel.domain.errors import ActionRefused
 from panel.models import Provider, User, WebhookEndpoint
-from panel.security.encryption import DecryptionFailed, has_key, unseal
+from panel.security.encryption import DecryptionFailed, decrypt, has_key
 from panel.settings import Settings
 
-SEALED: tuple[Any, ...] = (Provider.sealed_key, WebhookEndpoint.sealed_secret, User.sealed_totp)
+ENCRYPTED: tuple[Any, ...] = (Provider.encrypted_key, WebhookEndpoint.encrypted_secret, User.encrypted_totp)
 WHERE = "PANEL_SEAL_KEY, or the file seal_key in the instance folder"
 
 
 def check(settings: Settings) -> None:
     """Raises Refused if there are encrypted secrets and the newest of a kind can't be decrypted."""
-    for column in SEALED:
+    for column in ENCRYPTED:
         newest = select(column).where(column != "").order_by(column.class_.id.desc()).limit(1)
-        if (sealed := db.session.scalar(newest)) is None:
+        if (ciphertext := db.session.scalar(newest)) is None:
             continue
         if not has_key(settings):
             raise ActionRefused(f"The key that encrypted this panel's secrets is lost: put back {WHERE}.")
         try:
-            unseal(sealed, settings=settings)
+            decrypt(ciphertext, settings=settings)
         except DecryptionFailed as error:
             raise ActionRefused(f"This panel's secrets were encrypted with another key: put back {WHERE}.") from error
