@@ -24,7 +24,7 @@ from panel.models.ledger import (
     UnapprovedTransfer,
 )
 from panel.models.mail import EmailChange, EmailLink, LinkPurpose, Mail, ResetRequest
-from panel.models.order import IS_NOT_COMPLETED, EventKind, Order, OrderCount, OrderEvent
+from panel.models.order import IS_NOT_COMPLETED, EventKind, EventSource, Order, OrderCount, OrderEvent
 from panel.models.platform import AuditRun, ComponentDay, Incident, IncidentPart, IncidentUpdate, Measurement
 from panel.models.provider_work import (
     IS_OPEN_ATTEMPT,
@@ -75,6 +75,7 @@ __all__ = [
     "EmailChange",
     "EmailLink",
     "EventKind",
+    "EventSource",
     "Favorite",
     "Heartbeat",
     "Incident",

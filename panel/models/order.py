@@ -136,6 +136,19 @@ class EventKind(StrEnum):
     NOTED = "noted"
 
 
+class EventSource(StrEnum):
+    """Who caused an order event: the customer, the provider or this panel."""
+
+    YOU = "you"
+    PROVIDER = "provider"
+    US = "us"
+
+    @property
+    def label(self) -> str:
+        """As the order's timeline says it to the customer."""
+        return {EventSource.YOU: "You", EventSource.PROVIDER: "Provider", EventSource.US: "Us"}[self]
+
+
 class OrderEvent(Base):
     """Order event (timeline entry) with the state after it; replaying the events gives the order. Append-only."""
 

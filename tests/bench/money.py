@@ -12,7 +12,7 @@ from sqlalchemy import select
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
-from panel.models import Account, AccountKind, Order
+from panel.models import Account, AccountKind, EventSource, Order
 from panel.services.orders import transitions
 from panel.services.orders.transitions import Move
 from tests.bench import raw
@@ -83,7 +83,7 @@ def _ours(rows: list[Row], *, size: int) -> float:
     for start in range(0, len(rows), size):
         with transaction():
             claimed = transitions.lock_orders([row[0] for row in rows[start : start + size]])
-            moves = [Move(order, Status.PARTIAL, REMAINS, source="provider") for order in claimed.values()]
+            moves = [Move(order, Status.PARTIAL, REMAINS, source=EventSource.PROVIDER) for order in claimed.values()]
             transitions.apply_moves(moves, now=utc_now())
     return time.perf_counter() - began
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from panel.domain import links
 from panel.domain.provider_kind import ProviderKind
 from panel.domain.status import Status
-from panel.models import User
+from panel.models import EventSource, User
 from panel.services.accounts import users
 from panel.services.accounts.users import NOBODYS_HASH
 from panel.services.catalogue.tools import ToolOffer
@@ -109,8 +109,8 @@ def _steps(
     """The order's course: sent, started, counted on its way, and ended."""
     # A manual order takes hours where a provider takes minutes.
     pace = 1.0 if handed_over else 12.0
-    source = "provider" if handed_over else "us"
-    steps = [PastStep(handed_over, None, source="us", text="Sent to the provider.")] if handed_over else []
+    source = EventSource.PROVIDER if handed_over else EventSource.US
+    steps = [PastStep(handed_over, None, source=EventSource.US, text="Sent to the provider.")] if handed_over else []
     at = (handed_over or placed_at) + timedelta(seconds=draw.uniform(15, 150) * pace)
     steps.append(PastStep(at, Status.PROCESSING, quantity, source=source))
     fate = draw.randrange(1_000)
@@ -145,8 +145,15 @@ def _refill(draw: random.Random, completed_at: datetime, *, latest: datetime) ->
 
 def _refill_steps(refill: PastRefill, last: PastStep) -> list[PastStep]:
     return [
-        PastStep(refill.asked_at, Status.REFILL, last.remains, last.start_count, "you", "Refill requested."),
-        PastStep(refill.accepted_at, None, source="us", text="The refill was sent to the provider."),
+        PastStep(refill.asked_at, Status.REFILL, last.remains, last.start_count, EventSource.YOU, "Refill requested."),
+        PastStep(refill.accepted_at, None, source=EventSource.US, text="The refill was sent to the provider."),
         PastStep(refill.running_at, None, text="The refill is running."),
-        PastStep(refill.ended_at, Status.COMPLETED, last.remains, last.start_count, "us", "The refill was completed."),
+        PastStep(
+            refill.ended_at,
+            Status.COMPLETED,
+            last.remains,
+            last.start_count,
+            EventSource.US,
+            "The refill was completed.",
+        ),
     ]

@@ -16,7 +16,7 @@ from panel.domain.component_states import Component, State
 from panel.domain.incidents import Phase
 from panel.domain.status import Status
 from panel.domain.uptime_days import SHOWN_DAYS
-from panel.models import Measurement
+from panel.models import EventSource, Measurement
 from panel.services.money import audit as auditing
 from panel.services.orders import past_orders
 from panel.services.orders.past_orders import PastOrder, PastStep
@@ -142,7 +142,7 @@ def _place_test_orders(*, now: datetime) -> None:
         )
         start = draw.randint(0, 5_000)
         steps = (
-            PastStep(handed, None, source="us", text="Sent to the provider."),
+            PastStep(handed, None, source=EventSource.US, text="Sent to the provider."),
             PastStep(picked, Status.PROCESSING, canary.QUANTITY),
             PastStep(ran, Status.IN_PROGRESS, canary.QUANTITY, start),
             PastStep(ended, Status.PARTIAL, canary.QUANTITY, start),

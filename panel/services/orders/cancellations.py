@@ -10,7 +10,7 @@ from panel.domain.errors import ActionRefused as Unanswerable
 from panel.domain.errors import CancelNotAvailable, NotFound
 from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
-from panel.models import Attempt, AttemptState, Cancellation, CancellationState, Order, Provider, Terms
+from panel.models import Attempt, AttemptState, Cancellation, CancellationState, EventSource, Order, Provider, Terms
 from panel.providers.base import Accepted, Ask, Outcome, Refused, Unclear
 from panel.services import audit_log, reviews
 from panel.services.orders import transitions
@@ -88,13 +88,13 @@ def request_cancellation(order_id: int, *, customer_id: int, now: datetime) -> C
             order,
             Status.CANCELED,
             remains=order.quantity,
-            source="you",
+            source=EventSource.YOU,
             text=BY_CUSTOMER,
             reason=BY_CUSTOMER,
             now=now,
         )
         return cancellation
-    transitions.add_notes([Note(order, "You requested cancellation.", source="you")], now=now)
+    transitions.add_notes([Note(order, "You requested cancellation.", source=EventSource.YOU)], now=now)
     if order.provider_order_id is not None:
         cancellation.due_at = now
     else:

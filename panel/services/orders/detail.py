@@ -15,7 +15,18 @@ from panel.domain.list_filters import MAX_ID
 from panel.domain.next_step import NextStep, NextStepFacts, next_step
 from panel.domain.provider_kind import ProviderKind
 from panel.domain.status import Status
-from panel.models import Cancellation, EventKind, Order, OrderEvent, Provider, Terms, Tool, Transfer, TransferKind
+from panel.models import (
+    Cancellation,
+    EventKind,
+    EventSource,
+    Order,
+    OrderEvent,
+    Provider,
+    Terms,
+    Tool,
+    Transfer,
+    TransferKind,
+)
 from panel.services.money import ledger
 from panel.services.orders import cancellations, dispatch, goodwill, refills
 from panel.services.orders.goodwill import Given
@@ -32,7 +43,6 @@ _NEWEST_STOP = (
     .limit(1)
     .scalar_subquery()
 )
-_SOURCES = {"you": "You", "us": "Us", "provider": "Provider"}
 _SAY_HOW_FAR = (Status.IN_PROGRESS, Status.PARTIAL)
 
 
@@ -225,7 +235,7 @@ def _line(event: OrderEvent, quantity: int) -> TimelineEvent:
     return TimelineEvent(
         id=event.id,
         at=event.at,
-        source=_SOURCES.get(event.source, event.source),
+        source=EventSource(event.source).label,
         moved_to=Status(event.status) if is_move else None,
         sentence=sentence,
         raw=event.raw,

@@ -16,7 +16,17 @@ from panel.db import db
 from panel.domain.errors import IllegalTransition
 from panel.domain.refill import RefillState
 from panel.domain.status import FIRST, Status
-from panel.models import AccountKind, Attempt, AttemptKind, AttemptState, EventKind, Order, Refill, TransferKind
+from panel.models import (
+    AccountKind,
+    Attempt,
+    AttemptKind,
+    AttemptState,
+    EventKind,
+    EventSource,
+    Order,
+    Refill,
+    TransferKind,
+)
 from panel.services import customer_version
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.money import ledger
@@ -36,7 +46,7 @@ class PastStep:
     to: Status | None
     remains: int = 0
     start_count: int | None = None
-    source: str = "provider"
+    source: EventSource = EventSource.PROVIDER
     text: str = ""
 
 
@@ -111,7 +121,9 @@ def _row(order: PastOrder) -> _Row:
     """Replay the steps, each a move, a count or a note."""
     state: dict[str, Any] = dict(zip(_STATE, (FIRST, order.quantity, None, 0, 0, 1), strict=True))
     times: dict[str, datetime | None] = dict.fromkeys(("started_at", "completed_at", "ended_at"))
-    events = [_event(EventKind.PLACED, "you", None, state, text="Order placed and charged.", at=order.placed_at)]
+    events = [
+        _event(EventKind.PLACED, EventSource.YOU, None, state, text="Order placed and charged.", at=order.placed_at)
+    ]
     settled: PastStep | None = None
     for step in order.steps:
         before: Status = state["status"]
@@ -153,7 +165,7 @@ def _settled(order: PastOrder, step: PastStep) -> dict[str, int]:
 
 
 def _event(
-    kind: EventKind, source: str, before: Status | None, state: dict[str, Any], *, text: str, at: datetime
+    kind: EventKind, source: EventSource, before: Status | None, state: dict[str, Any], *, text: str, at: datetime
 ) -> dict[str, Any]:
     return {"kind": kind, "source": source, "old_status": before, **state, "text": text, "raw": "", "at": at}
 

@@ -16,7 +16,7 @@ from panel.domain import links, pricing
 from panel.domain.errors import BadInput, BadLink, BadQuantity, PanelError, RequestIdUsed, TermsChanged, UnknownTool
 from panel.domain.provider_kind import ProviderKind
 from panel.domain.status import FIRST
-from panel.models import AccountKind, EventKind, Order, TransferKind
+from panel.models import AccountKind, EventKind, EventSource, Order, TransferKind
 from panel.services import customer_version
 from panel.services.catalogue import tools
 from panel.services.catalogue.tools import ToolOffer
@@ -169,7 +169,7 @@ def _write(customer_id: int, wanted: Quote, *, request_id: str, now: datetime) -
     placed = {
         "order_id": order_id,
         "kind": EventKind.PLACED,
-        "source": "you",
+        "source": EventSource.YOU,
         "old_status": None,
         "status": FIRST,
         "remains": wanted.quantity,

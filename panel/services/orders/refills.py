@@ -12,7 +12,7 @@ from panel.domain.provider_kind import ProviderKind
 from panel.domain.refill import REPORTED_STATES, RefillState
 from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
-from panel.models import Attempt, AttemptKind, AttemptState, Order, Provider, Refill, Terms
+from panel.models import Attempt, AttemptKind, AttemptState, EventSource, Order, Provider, Refill, Terms
 from panel.providers.base import Accepted, Ask, NotSent, Outcome, Refused, Unclear
 from panel.services import reviews, webhooks
 from panel.services.closed_accounts import check_open
@@ -67,7 +67,9 @@ def request_refill(order_id: int, *, customer_id: int, now: datetime) -> Refill:
     is_manual = provider_kind(order.provider_id) == ProviderKind.MANUAL
     refill = Refill(order_id=order_id, state=RefillState.REQUESTED, asked_at=now, due_at=None if is_manual else now)
     db.session.add(refill)
-    transitions.move_order(order, Status.REFILL, remains=order.remains, source="you", text="Refill requested.", now=now)
+    transitions.move_order(
+        order, Status.REFILL, remains=order.remains, source=EventSource.YOU, text="Refill requested.", now=now
+    )
     notify_webhooks(refill, order, now=now)
     if is_manual:
         text = f"Order {order_id} waits for a refill by hand (refill {refill.id})."
@@ -216,7 +218,7 @@ def apply_provider_state(task: Task, word: object, *, now: datetime) -> None:
     elif state is RefillState.RUNNING and refill.running_at is None:
         refill.running_at = now
         db.session.flush()
-        transitions.add_notes([Note(order, "The refill is running.", source="provider")], now=now)
+        transitions.add_notes([Note(order, "The refill is running.", source=EventSource.PROVIDER)], now=now)
 
 
 def end_refill(refill: Refill, order: OrderRow, state: RefillState, *, reason: str, now: datetime) -> None:

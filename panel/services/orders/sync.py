@@ -10,7 +10,7 @@ from panel.db.compiled_statements import CompiledStatement, in_list
 from panel.domain.provider_report import Report, Verdict, judge
 from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
-from panel.models import Cancellation, CancellationState, Order, Provider, Review
+from panel.models import Cancellation, CancellationState, EventSource, Order, Provider, Review
 from panel.providers.base import Ask
 from panel.services import reviews
 from panel.services.orders import transitions
@@ -93,7 +93,7 @@ def single_out(ask: Ask, why: str, *, now: datetime) -> None:
         transitions.set_schedule(order, sync_at=now + SINGLED_OUT_WAIT)
         if is_new:
             sentence = f"{text} Nothing was changed; an operator will look."
-            transitions.add_notes([Note(order, sentence, source="provider", raw=why[:200])], now=now)
+            transitions.add_notes([Note(order, sentence, source=EventSource.PROVIDER, raw=why[:200])], now=now)
 
 
 def was_singled_out(order_id: int) -> bool:
@@ -111,7 +111,7 @@ def _move(order: OrderRow, report: Report, verdict: Verdict) -> Move:
         verdict.to,
         verdict.remains,
         start_count=verdict.start_count,
-        source="provider",
+        source=EventSource.PROVIDER,
         text=reason or "",
         reason=reason,
     )
@@ -129,4 +129,4 @@ def _doubt(order: OrderRow, report: Report, verdict: Verdict, *, now: datetime) 
     )
     if is_new and verdict.is_bad:
         text = "The provider sent a report that does not fit this order. Nothing was changed; an operator will look."
-        transitions.add_notes([Note(order, text, source="provider", raw=report.raw)], now=now)
+        transitions.add_notes([Note(order, text, source=EventSource.PROVIDER, raw=report.raw)], now=now)

@@ -17,7 +17,7 @@ from panel.db.compiled_statements import CompiledStatement, in_list, pipeline
 from panel.domain.errors import IllegalTransition, NotFound, StaleOrder
 from panel.domain.provider_report import OrderProgress
 from panel.domain.status import Status
-from panel.models import Cancellation, EventKind, Order
+from panel.models import Cancellation, EventKind, EventSource, Order
 from panel.services import customer_version, webhooks
 from panel.services.mail import notifications
 from panel.services.money import ledger
@@ -71,7 +71,7 @@ class Move:
     to: Status
     remains: int
     start_count: int | None = None
-    source: str = "us"
+    source: EventSource = EventSource.US
     text: str = ""
     raw: str = ""
     reason: str | None = None
@@ -115,7 +115,7 @@ def move_order(
     to: Status,
     *,
     remains: int,
-    source: str = "us",
+    source: EventSource = EventSource.US,
     text: str = "",
     reason: str | None = None,
     now: datetime,
@@ -259,7 +259,7 @@ class Note:
 
     order: OrderRow
     text: str
-    source: str = "us"
+    source: EventSource = EventSource.US
     raw: str = ""
 
 

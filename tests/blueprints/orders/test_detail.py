@@ -12,6 +12,7 @@ from sqlalchemy import select
 from panel.clock import utc_now
 from panel.db import Base, db, transaction
 from panel.domain.status import Status
+from panel.models import EventSource
 from panel.services.money import ledger
 from panel.services.orders import dispatch, transitions
 from panel.services.orders.transitions import Move, Note
@@ -59,7 +60,9 @@ def test_timeline_is_the_log_of_events_newest_first_and_escaped(client: FlaskCli
     customer = a_customer("10")
     order = an_order(customer=customer, status=Status.IN_PROGRESS)
     with transaction():
-        note = Note(transitions.lock_order(order.id), "Said something odd.", source="provider", raw="<b>Odd</b>")
+        note = Note(
+            transitions.lock_order(order.id), "Said something odd.", source=EventSource.PROVIDER, raw="<b>Odd</b>"
+        )
         transitions.add_notes([note], now=NOON)
 
     page = signed_in(client, customer).get(f"/orders/{order.id}").text
@@ -77,7 +80,7 @@ def test_timeline_of_very_many_events_comes_in_pages(client: FlaskClient) -> Non
     for remains in range(499, 379, -1):
         with transaction():
             claimed = transitions.lock_order(order.id)
-            transitions.apply_moves([Move(claimed, Status.IN_PROGRESS, remains, source="provider")], now=NOON)
+            transitions.apply_moves([Move(claimed, Status.IN_PROGRESS, remains, source=EventSource.PROVIDER)], now=NOON)
     signed_in(client, customer)
 
     first, second = (client.get(f"/orders/{order.id}?page={page}").text for page in (1, 2))
@@ -240,7 +243,7 @@ def test_runs_of_counts_are_folded_into_one_line(client: FlaskClient) -> None:
     for remains in (800, 700, 600):
         with transaction():
             held = transitions.lock_order(order.id)
-            transitions.apply_moves([Move(held, Status.IN_PROGRESS, remains, source="provider")], now=NOON)
+            transitions.apply_moves([Move(held, Status.IN_PROGRESS, remains, source=EventSource.PROVIDER)], now=NOON)
 
     page = signed_in(client, customer).get(f"/orders/{order.id}").text
 
