@@ -1,4 +1,4 @@
-"""What tests of several pages ask for."""
+"""Fixtures for tests of several pages."""
 
 import pytest
 from flask.testing import FlaskClient
@@ -8,5 +8,5 @@ from tests.support.factories import an_operator, signed_in
 
 @pytest.fixture
 def office(client: FlaskClient) -> FlaskClient:
-    """The client as the browser of an operator."""
+    """The client, logged in as an operator."""
     return signed_in(client, an_operator(email="olga@example.com"))

@@ -1,4 +1,4 @@
-"""A failure is said to each audience in its own form, with nothing of ours in it."""
+"""Error responses: a page, a fragment or JSON, without internal details."""
 
 import pytest
 from flask import Flask, abort
@@ -13,7 +13,7 @@ HTMX = {"HX-Request": "true"}
 
 @pytest.fixture
 def failing(app: Flask) -> FlaskClient:
-    """A client of a site with addresses that fail in every way."""
+    """A client of a site with routes that fail in every way."""
     app.config["PROPAGATE_EXCEPTIONS"] = False
 
     def fail(how: str) -> str:

@@ -1,4 +1,4 @@
-"""A form whose token has expired does nothing, and comes back as it was typed, with the reason and a new token."""
+"""Expired CSRF tokens: nothing is done, and the form comes back as typed, with the reason and a new token."""
 
 import re
 
@@ -18,7 +18,7 @@ FORM = {"tool": "page-visits", "link": LINK, "quantity": "1000", "request_id": "
 TOKENS = [{}, {"csrf_token": ""}, {"csrf_token": "that of another session"}]
 ORDER_PATHS = ["/orders", "/orders/check"]
 DOORS = ["/log-in", "/sign-up"]
-# Address, fields, and what of them must come back.
+# Address, fields, and the values that must come back.
 TYPED_FORMS = [
     ("/account/webhooks", {"url": "https://example.com/hook", "balance_low": "25"}),
     ("/account/keys", {"name": "My reseller panel", "networks": "192.0.2.0/24"}),

@@ -1,4 +1,4 @@
-"""Order numbers as people write them, links with bars, mass orders that expired, CSV for Excel, one-click mails."""
+"""Search by order number, links with bars, expired mass orders, CSV for Excel, and one-click unsubscribe."""
 
 import pytest
 from flask.testing import FlaskClient
@@ -24,7 +24,7 @@ def test_an_order_is_found_however_its_number_is_written(client: FlaskClient, sp
     for who, path in ((customer, "/orders"), (an_operator(), "/office/orders")):
         page = signed_in(client, who).get(path, query_string=asked).text
         assert f'id="order-{found.id}"' in page or f"/office/orders/{found.id}" in page
-        # A bare number may also be a part of a link.
+        # A bare number may also be part of a link.
         assert spelled == "{}" or f'id="order-{other.id}"' not in page
     assert f"/office/tickets/{ticket.id}" in client.get("/office/tickets", query_string=asked).text
 

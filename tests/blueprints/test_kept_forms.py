@@ -1,4 +1,4 @@
-"""A form sent after the session ended survives the log-in: it comes back as typed, for its own account alone."""
+"""Forms sent after the session ended: they come back as typed after the log-in, for the same account only."""
 
 import html
 import json
@@ -50,7 +50,7 @@ MADE = (ApiKey, CannedAnswer, DepositRequest, Incident, Order, Ticket, TicketEnt
 
 @dataclass(frozen=True)
 class KeptFormCase:
-    """A form by the endpoint that it is sent to. `path` is filled in with the ids of `things`."""
+    """A form with its endpoint. The ids of `things` are filled into `path`."""
 
     endpoint: str
     path: str
@@ -90,7 +90,7 @@ OFFICE = [
 
 
 def things_of(customer: User) -> dict[str, object]:
-    """The ids of what the forms are about."""
+    """Ids of the objects that the forms are about."""
     tool = a_tool("page-visits")
     order = an_order(customer=customer, tool=tool, status=Status.COMPLETED)
     ticket = a_ticket(customer=customer)
@@ -118,7 +118,7 @@ def rows() -> list[int]:
 
 
 def ended(client: FlaskClient, user: User) -> FlaskClient:
-    """The browser of somebody whose session has ended: its cookies are still there."""
+    """A browser whose session has ended; it still has its cookies."""
     client.post("/log-in", data={"email": user.email, "password": PASSWORD})
     signed_in(client, user)
     with transaction():

@@ -1,4 +1,4 @@
-"""Addresses that nobody links to: each is answered, on both engines, as one that does not exist."""
+"""Unusual addresses: each is a 404, on both engines."""
 
 import pytest
 from flask.testing import FlaskClient

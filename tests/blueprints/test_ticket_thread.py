@@ -1,4 +1,4 @@
-"""One ticket over HTTP: its forms, and the live region that shows what was written in it."""
+"""Ticket page: its forms, and the live region with the thread."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""A customer's tickets over HTTP: the list, the form, the thread and its live region, and whose they are."""
+"""Ticket pages: the list, the form, the thread with its live region, and access."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""A real server, and a browser whose complaints fail the test: its console, our policy, other hosts."""
+"""Fixtures: a real server, and a browser whose errors fail the test (console, CSP violations, other hosts)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,20 +14,20 @@ from tests.support import databases
 from tests.support.servers import Panel, running_panel
 from tests.support.session_cookies import session_cookie
 
-# What Chromium says of every answer of 400 and above, also of those that a test asks for.
+# Chromium logs this for every response of 400 and above, also for expected ones.
 FAILED_ANSWER = "Failed to load resource"
 
 
 @pytest.fixture(scope="session")
 def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
-    """The site as a process of its own, without a worker: in these tests the test itself moves orders."""
+    """The site as a separate process without a worker: tests move orders themselves."""
     with running_panel(tmp_path_factory.mktemp("panel"), PANEL_WORKER="false") as panel:
         yield panel
 
 
 @pytest.fixture
 def app(panel: Panel) -> Iterator[Flask]:
-    """The same site in this process, on the server's database: what is committed here, the server shows."""
+    """The same site in this process, on the server's database: the server shows what is committed here."""
     app = create_app(databases.settings_for(panel.instance, port=panel.port))
     try:
         with app.app_context():
@@ -38,7 +38,7 @@ def app(panel: Panel) -> Iterator[Flask]:
 
 @dataclass
 class BrowserErrors:
-    """What a browser found wrong. A test that provokes failed answers says so."""
+    """Errors that a browser reported. A test that provokes failed responses allows them."""
 
     own_hosts: frozenset[str]
     found: list[str] = field(default_factory=list)
@@ -57,29 +57,29 @@ class BrowserErrors:
 
 @dataclass
 class Tab:
-    """A page of somebody who is signed in, and what is found wrong with it."""
+    """A page of a logged-in user, with its errors."""
 
     page: Page
     complaints: BrowserErrors
 
     def polls(self) -> list[str]:
-        """The list to which every poll of the live region is added from now on."""
+        """A list that collects every poll of the live region from now on."""
         seen: list[str] = []
         self.page.on("request", lambda request: seen.append(request.url) if "/live" in request.url else None)
         return seen
 
     def has_clock(self) -> None:
-        """Before the page is opened: its clock can be set forward."""
+        """Install a clock that can be set forward. Call this before the page is opened."""
         self.page.clock.install()
 
     def set_forward(self, milliseconds: int) -> None:
-        """Let all that the page would do in this time begin now. Its requests have been seen afterwards."""
+        """Run everything that the page would do in this time now, and wait until its requests were sent."""
         self.page.clock.fast_forward(milliseconds)
         self.page.evaluate("fetch('/healthz').then((answer) => answer.text())")
 
 
 class Tabs:
-    """Opens pages, and afterwards says what was wrong with any of them."""
+    """Opens pages, and asserts at the end that none of them had errors."""
 
     def __init__(self, browser: Browser, panel: Panel, app: Flask) -> None:
         self._browser, self._panel, self._app = browser, panel, app

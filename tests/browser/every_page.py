@@ -1,7 +1,7 @@
-"""Every page of the site, found by the addresses it answers: one that is added is looked at without being named.
+"""Every page of the site, found through its URL rules, so that new pages are tested without being listed.
 
-Each address that answers a GET is asked for as a visitor, then as a customer, then as an operator: whoever is first
-shown a page is who looks at it. An argument in an address takes its value from `fill`.
+Each address that answers a GET is requested as a visitor, then as a customer, then as an operator; the first one who
+gets a page is used. URL arguments get their values from `fill`.
 """
 
 import re
@@ -38,13 +38,13 @@ from tests.support.session_cookies import session_cookie
 
 ROLES = ("visitor", "customer", "operator")
 ARGUMENT = re.compile(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>")
-# Answered for programs, however a browser asks.
+# For programs, whatever a browser sends.
 NOT_FOR_PEOPLE = ("/api/v2", "/healthz", "/readyz", "/metrics", "/.well-known/security.txt")
 
 
 @dataclass(frozen=True)
 class FilledPanel:
-    """A panel with something to show on every page: who its people are, and the values of arguments."""
+    """A panel with content on every page: its users, and the values of URL arguments."""
 
     cookies: dict[str, str]
     values: dict[str, str]
@@ -86,7 +86,7 @@ def fill(app: Flask) -> FilledPanel:
         "provider_id": str(tool.provider_id),
         "review_id": "1",
         "reference": reference,
-        # Of former addresses, which lead to the ones of today.
+        # Former addresses, which redirect.
         "rest": "1",
         "answer_id": str(answer.id),
         "proposal_id": str(proposed.proposal_id),
@@ -109,7 +109,7 @@ def fill(app: Flask) -> FilledPanel:
 
 
 def pages(app: Flask, panel: Panel, filled: FilledPanel) -> dict[str, list[str]]:
-    """The addresses of all pages by who looks at each; under the empty name those that nobody was shown anything at."""
+    """Addresses of all pages by role; under the empty name those where no role got a page."""
     found: dict[str, list[str]] = {role: [] for role in (*ROLES, "")}
     rules = [each.rule for each in app.url_map.iter_rules() if "GET" in (each.methods or ())]
     with httpx.Client(base_url=panel.url, verify=False) as client:
@@ -134,7 +134,7 @@ def _sort(rules: list[str], found: dict[str, list[str]], client: httpx.Client, f
 
 
 def address_of(rule: str, values: dict[str, str]) -> str:
-    """The address with its arguments filled in; empty where one has no value."""
+    """The address with its arguments filled in; empty if one has no value."""
     names = ARGUMENT.findall(rule)
     of_rule = next((value for known, value in values.items() if "<" in known and rule.startswith(known)), "")
     given = {name: values.get(name) or of_rule for name in names}

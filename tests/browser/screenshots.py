@@ -1,4 +1,4 @@
-"""Screenshots from a demo of its own: README's two, or with `--all` key pages at three widths in both schemes.
+"""Screenshots of a demo: README's two, or with `--all` key pages at three widths in both color schemes.
 
 `python -m tests.browser.screenshots` writes `.github/images/`; with `--all` it writes `instance/screenshots/`, which is
 ignored by git.
@@ -46,7 +46,7 @@ def take(panel: Panel, page: Page) -> None:
     partial = page.locator("tr[data-status=partial]").first
     partial.wait_for(timeout=PARTIAL_WITHIN_MILLISECONDS)
     order_id = (partial.get_attribute("id") or "").removeprefix("order-")
-    # Without the marks of what has just changed.
+    # Without the marks of recent changes.
     page.emulate_media(reduced_motion="reduce")
     page.reload()
     save(page.screenshot(), "order-history.png")
@@ -89,7 +89,7 @@ def _log_in(panel: Panel, page: Page, role: str) -> None:
 
 
 def save(png: bytes, name: str) -> None:
-    """Store with a palette of 64 colors: pages have few, and the file is a third of the size."""
+    """Save with a palette of 64 colors, which is enough for these pages and makes the file a third of the size."""
     file = FOLDER / name
     Image.open(io.BytesIO(png)).convert("RGB").quantize(64, dither=Image.Dither.NONE).save(file, optimize=True)
     size = file.stat().st_size

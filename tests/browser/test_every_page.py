@@ -1,6 +1,6 @@
-"""Every page in a real browser: axe finds nothing in either scheme, no page is too wide, and none is too large.
+"""Every page in a real browser: axe finds nothing in either color scheme, and no page is too wide or too large.
 
-So too for what each form answers when it is sent empty, and for the pages on which people check what they do.
+The same for each form's response when it is sent empty, and for check pages.
 """
 
 from collections.abc import Iterator
@@ -16,9 +16,9 @@ from tests.support.factories import LINK, a_customer
 from tests.support.servers import Panel, running_panel
 
 NARROW = {"width": 320, "height": 640}
-# Of a page and all that it loads: for visitors as it is before it is zipped, for others as it is sent.
+# Size of a page with everything that it loads: uncompressed for visitors, as transferred for others.
 MAX_BYTES = {"visitor": ("decodedBodySize", 40_000), "customer": ("encodedBodySize", 80_000)}
-# Bytes and requests of the two pages that need more; DECISIONS says why.
+# Bytes and requests of the pages that need more; DECISIONS says why.
 LARGER = {("visitor", "/"): (44_000, 6), ("visitor", "/api"): (54_000, 5)}
 MAX_BYTES["operator"] = MAX_BYTES["customer"]
 MAX_REQUESTS = {"visitor": 5, "customer": 8, "operator": 8}
@@ -31,11 +31,11 @@ LOADED = """(size) => {
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 ALL_RULES = {"runOnly": WCAG, "rules": {"target-size": {"enabled": True}}, "resultTypes": ["violations"]}
 AXE = Axe().axe_script
-# The fields that a person fills in, of each form that changes something.
+# The visible fields of each POST form.
 FIELDS = "input:not([type=hidden]), select, textarea"
 FORMS = """(fields) => [...document.querySelectorAll("main form[method=post]")]
     .filter((form) => form.querySelector(fields)).map((form) => form.getAttribute("action"))"""
-# As a browser without our scripts sends it, and past the checks of its own.
+# As a browser without scripts sends it, and without its own validation.
 SEND = """([action, fields, values]) => {
     const form = [...document.querySelectorAll("main form[method=post]")]
         .find((each) => each.getAttribute("action") === action);
@@ -54,7 +54,7 @@ _kept: dict[str, tuple[FilledPanel, dict[str, list[str]]]] = {}
 
 @pytest.fixture(scope="module")
 def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
-    """A panel of its own: how large a list is does not depend on the tests before."""
+    """A separate panel, so that the size of its lists doesn't depend on earlier tests."""
     with running_panel(tmp_path_factory.mktemp("every-page"), PANEL_WORKER="false") as panel:
         yield panel
 
@@ -93,9 +93,9 @@ def test_axe_finds_nothing_and_nothing_is_too_wide_or_too_large(
 def test_pages_with_nothing_on_them_yet_are_as_sound(
     tabs: Tabs, panel: Panel, site: tuple[FilledPanel, dict[str, list[str]]]
 ) -> None:
-    """As someone sees them who has just signed up: no order, no money, no key, no ticket."""
+    """Pages of a user who has just signed up: no order, no money, no key, no ticket."""
     filled, found = site
-    # What has a number or a reference in its address belongs to someone else.
+    # Addresses with a number or a reference belong to someone else.
     of_others = [path for path in found["customer"] if any(sign.isdigit() for sign in path)]
     of_others += [path for path in found["customer"] if filled.values["reference"] in path]
     paths = [path for path in found["customer"] if path not in of_others]
@@ -163,7 +163,7 @@ def test_pages_on_which_people_check_what_they_do_are_as_sound(
 
 
 def _tab_of(tabs: Tabs, panel: Panel, filled: FilledPanel, role: str, *, may_be_refused: bool = True) -> Page:
-    """A narrow page of this person."""
+    """A narrow page of this user."""
     tab = tabs.open(viewport=NARROW, color_scheme="light")
     tab.complaints.expects_failed_answers = may_be_refused
     if role in filled.cookies:
@@ -172,14 +172,14 @@ def _tab_of(tabs: Tabs, panel: Panel, filled: FilledPanel, role: str, *, may_be_
 
 
 def _sent(page: Page, action: str, typed: dict[str, str], role: str) -> list[str]:
-    """What is wrong with the answer to this form of the page that is open."""
+    """Problems of the response to this form of the open page."""
     with page.expect_navigation():
         page.evaluate(SEND, [action, FIELDS, typed])
     return _problems(page, f"{action} from {page.url}", role)
 
 
 def _problems(page: Page, path: str, role: str) -> list[str]:
-    """What is wrong with the page that is open."""
+    """Problems of the open page."""
     page.emulate_media(color_scheme="light")
     size, most = MAX_BYTES[role]
     loaded, requests = page.evaluate(LOADED, size)

@@ -1,4 +1,4 @@
-"""Answers of others to the polls of live regions, such as a proxy's log-in page: nothing is swapped, and it is said."""
+"""Foreign responses to polls of live regions, such as a proxy's log-in page: not swapped in, and a notice is shown."""
 
 from collections.abc import Callable
 
@@ -46,12 +46,12 @@ EACH_REGION = (
 
 
 def poll(page: Page) -> None:
-    """Poll now, as the page does when its tab is seen again."""
+    """Poll now, as the page does when its tab becomes visible."""
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
 def is_whole(page: Page) -> bool:
-    """The page is the one that was opened, with its region."""
+    """Whether the page still has its content and its live region."""
     return bool(page.evaluate("window.isSamePage === true")) and page.locator("section#live").count() == 1
 
 
@@ -70,7 +70,7 @@ def test_an_answer_of_somebody_else_is_a_failed_poll(tabs: Tabs, kind: str) -> N
     page.route("**/orders/live", ANSWERS[kind])
     tab.set_forward(POLL_MS)
     expect(page.get_by_text(STOPPED)).to_be_visible(timeout=WITHIN_MS)
-    for _ in range(2):  # The second poll begins when the page has read the answer to the first.
+    for _ in range(2):  # The second poll starts once the page has read the first response.
         with page.expect_request("**/orders/live", timeout=WITHIN_MS):
             tab.set_forward(POLL_MS)
 

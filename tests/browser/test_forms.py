@@ -1,4 +1,4 @@
-"""Forms in a real browser: the small script helps, and nothing waits for it."""
+"""Forms in a real browser: the script helps, but nothing depends on it."""
 
 import re
 
@@ -51,7 +51,7 @@ def test_an_order_pressed_twice_is_marked_busy_and_placed_once(tabs: Tabs, custo
     page.goto(f"/orders/new?tool={tool.slug}&link=https://example.com/page-1&quantity=1000")
     page.get_by_role("button", name="Check your order").click()
     page.wait_for_url("**/orders/check")
-    # The page's own listener must stand before ours, which reads what it did.
+    # The page's own listener must be registered before ours, which checks its effect.
     page.wait_for_selector("html[data-scripts=on]", state="attached")
     page.evaluate(
         """document.addEventListener("submit", (event) => {

@@ -1,4 +1,4 @@
-"""The frame of every page in Chromium: the bar at every width, menus by keyboard, forced colors, paper."""
+"""Page layout in Chromium: navigation bar at every width, menus by keyboard, forced colors, print."""
 
 from itertools import count
 

@@ -1,4 +1,4 @@
-"""What a reader on a small screen sees of the help before scrolling, and the search by keyboard alone."""
+"""Help pages: what a small screen shows before scrolling, and search by keyboard."""
 
 from playwright.sync_api import expect
 

@@ -1,4 +1,4 @@
-"""The journey of a new customer: sign up, add funds, order, watch, get money back; by mouse, by keyboard, and without
+"""A new customer's journey: sign up, add funds, order, watch, get a refund; by mouse, by keyboard, and without
 scripts, with an operator in a second browser."""
 
 import re
@@ -28,7 +28,7 @@ def by_mouse(target: Locator) -> None:
 
 
 def by_keyboard(target: Locator) -> None:
-    """Tab from the top of the page to the target and press Enter, as someone without a mouse does."""
+    """Tab from the top of the page to the target and press Enter."""
     target.wait_for()
     page = target.page
     page.evaluate("document.activeElement.blur()")
@@ -121,7 +121,7 @@ def confirm(office: Page, reference: str) -> None:
 
 
 def place(page: Page, act: Act, *, tool: str) -> None:
-    """From the list of tools, which may be long, to the placed order."""
+    """Go from the list of tools to the placed order."""
     write(page, "Search tools", tool, act)
     act(main(page).get_by_role("button", name="Search", exact=True))
     act(main(page).locator(f'a[href^="/orders/new?tool={tool}"]').first)

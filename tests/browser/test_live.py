@@ -1,4 +1,4 @@
-"""The history in a real browser: rows move in place, nothing the reader does is lost, and doubts are said."""
+"""Order history in a real browser: rows update in place, user input survives, and outages are reported."""
 
 import re
 import time
@@ -31,7 +31,7 @@ def move(order_id: int, to: Status, *, remains: int) -> None:
 
 
 def mark(page: Page) -> None:
-    """A mark that a reload would wipe."""
+    """Set a mark that a reload would remove."""
     page.evaluate("window.isSamePage = true")
 
 
@@ -56,7 +56,7 @@ def test_status_and_count_change_in_place_soon_after_the_commit(tabs: Tabs, cust
     move(order.id, Status.IN_PROGRESS, remains=360)
 
     expect(row).to_have_attribute("data-status", "in_progress", timeout=WITHIN_MS)
-    # The old tag fades out beside it for a moment.
+    # The old tag fades out next to it for a moment.
     expect(row.locator(".status:not([data-leaving])")).to_have_text("In progress")
     expect(row.locator(f"#count-{order.id}")).to_have_text("640 of 1,000")
     expect(tab.page.locator("#orders-in-progress")).to_have_text("1")

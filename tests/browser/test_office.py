@@ -1,4 +1,4 @@
-"""The office in a real browser: a queue is worked by keyboard alone, and a list keeps still while it is in use."""
+"""The office in a real browser: working a queue by keyboard, and lists that don't move while in use."""
 
 from playwright.sync_api import Page, expect
 
@@ -16,7 +16,7 @@ def press(page: Page, *keys: str) -> None:
 
 
 def reach(page: Page, name: str) -> None:
-    """Tab until the field with this id has the focus, as somebody without a mouse does."""
+    """Press Tab until the field with this id has the focus."""
     for _ in range(80):
         if page.evaluate("document.activeElement.id") == name:
             return

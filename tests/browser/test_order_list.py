@@ -1,4 +1,4 @@
-"""The order list in Chromium: cells hold their words at every width, columns keep still, changes are marked."""
+"""Order list in Chromium: text fits its cells at every width, columns don't shift, and changes are marked."""
 
 from email.utils import parsedate_to_datetime
 
@@ -17,7 +17,7 @@ from tests.support.factories import a_customer, a_provider, a_tool, an_order
 WIDTHS = (320, 360, 600, 640, 700, 768, 992, 1280)
 WITHIN_MS = 5_000
 LONG_LINK = "https://example.com/" + "a-very-long-path-without-an-end/" * 6
-# Cells whose content is wider than they are. A tool's name and a link are cut, whole in their titles.
+# Cells with overflowing content. A tool's name and a link are cut off; their titles have the whole text.
 TOO_NARROW = """() => [...document.querySelectorAll('.order-table :is(td, th)')]
   .filter((cell) => cell.offsetParent && !cell.closest('thead') || innerWidth >= 992)
   .filter((cell) => !cell.matches('.order-table__tool, .order-table__link, .order-table__choose'))
@@ -93,7 +93,7 @@ def test_first_row_stands_near_the_top_of_a_phone(tabs: Tabs, customer: User) ->
     page.goto("/orders")
 
     box = page.locator(".order-table tbody tr").first.bounding_box()
-    # An open incident of another test stands above everything while it lasts.
+    # An open incident of another test would be shown above everything.
     banners = page.evaluate("""() => [...document.querySelectorAll(".incident-banner")].reduce((sum, each) => {
         const style = getComputedStyle(each);
         return sum + each.offsetHeight + parseFloat(style.marginTop) + parseFloat(style.marginBottom);

@@ -1,4 +1,4 @@
-"""How people come to the site: by keyboard, without scripts, with colors of their own, and on paper."""
+"""Ways to use the site: by keyboard, without scripts, with forced colors, and in print."""
 
 import contextlib
 import itertools
@@ -12,11 +12,11 @@ from panel.models import User
 from tests.browser.conftest import Tabs
 from tests.support.factories import LINK, a_customer, a_tool, an_order
 
-# What can be reached by Tab, in the order of the page; a line of text that names each.
+# Everything that Tab reaches, in page order, each as a line of text.
 STOPS = """() => [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary")]
     .filter((each) => !each.disabled && each.checkVisibility({visibilityProperty: true}))
     .map((each, place) => (each.dataset.stop = String(place)))"""
-# Where the focus is, and what of it can be seen: its ring, and whether it lies inside the window and on top.
+# The focused element, and whether it is visible: focus ring, inside the window, not covered.
 FOCUS = """() => {
     const here = document.activeElement, style = getComputedStyle(here), box = here.getClientRects()[0];
     const x = Math.max(1, box.left + Math.min(box.width / 2, innerWidth / 2)), y = box.top + box.height / 2;
@@ -52,7 +52,7 @@ def test_tab_goes_through_the_page_in_its_order_and_is_seen_at_each_stop(tabs: T
         reached.append(_next_stop(page))
 
     assert len(stops) > 10
-    # A field for a date has several stops of its own.
+    # A date field has several tab stops.
     assert [stop for stop, _ in itertools.groupby(each["stop"] for each in reached)] == stops
     assert [stop["name"] for stop in reached if not (stop["ring"] and stop["seen"])] == []
 
@@ -92,7 +92,7 @@ def test_colors_are_chosen_and_remembered_without_scripts(tabs: Tabs) -> None:
 
 
 def _background(page: Page) -> str:
-    # Scripts of the page are off; asking the browser itself is not a script of the page.
+    # The page's scripts are off, but Playwright can still evaluate code.
     for _attempt in range(CAPTURES - 1):
         # On a busy machine Chromium sometimes can't capture a page that has just been painted.
         with contextlib.suppress(Error):

@@ -1,4 +1,4 @@
-"""Push in a real browser: pages change within a moment of the commit, and go on by polling when the hub is away."""
+"""Push in a real browser: pages update right after the commit, and fall back to polling when the hub is down."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ from tests.support.servers import Panel, running_panel
 
 IS_PUSHED = "() => isPushed()"
 HIDE = "Object.defineProperty(document, 'hidden', {configurable: true, get: () => window.isHidden === true})"
-# Without push a change shows after three seconds at most, and a page with push asks every thirty.
+# Without push, a change shows within three seconds; a page with push polls every thirty.
 POLLED_MS = 5_000
 PUSHED_MS = 2_000
 
@@ -40,7 +40,7 @@ def move(order: Order, *, remains: int) -> None:
 
 
 def open_list(tabs: Tabs, user: User) -> Tab:
-    """The order list of this user, with an open stream, which collects the ids of its events."""
+    """Open this user's order list with a stream, which collects the ids of its events."""
     tab = tabs.open(user)
     tab.page.goto("/orders")
     tab.page.wait_for_function(IS_PUSHED)

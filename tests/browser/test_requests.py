@@ -1,4 +1,4 @@
-"""What a customer may ask of an order, in a real browser: the button where it is offered, else the reason in words."""
+"""Refill and cancellation in a real browser: a button if it is offered, otherwise the reason."""
 
 from datetime import timedelta
 

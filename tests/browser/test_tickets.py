@@ -1,4 +1,4 @@
-"""A ticket in a real browser: our answer appears by itself, what is half typed stays, and all goes without scripts."""
+"""A ticket in a real browser: our reply appears by itself, a draft stays, and everything works without scripts."""
 
 from playwright.sync_api import expect
 

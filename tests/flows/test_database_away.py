@@ -1,4 +1,4 @@
-"""The database away, full, read-only or held by others: 503 in time, nothing recorded, and who reads goes on."""
+"""Database unavailable, full, read-only or locked: a timely 503, nothing recorded, and reads go on."""
 
 import sqlite3
 import threading
@@ -36,7 +36,7 @@ AWAY = "postgresql+psycopg://panel@127.0.0.1:{}/panel"
 
 @pytest.fixture
 def web(app: Flask, database_url: str, tmp_path: Path) -> Iterator[Flask]:
-    """The site as a web process has it, beside the test's own."""
+    """A second app, as a web process has it."""
     web = create_app(databases.settings_for(tmp_path / "instance", database_url=database_url), is_web=True)
     web.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
     web.test_client_class = Client
@@ -46,7 +46,7 @@ def web(app: Flask, database_url: str, tmp_path: Path) -> Iterator[Flask]:
 
 @contextmanager
 def held(customer: User) -> Iterator[None]:
-    """Another process holds what this customer's changes need: the file, or the account's row."""
+    """Another process holds the lock that this customer's changes need: on the file, or on the account's row."""
     url = db.engine.url.render_as_string(hide_password=False)
     other = create_engine(url, isolation_level="AUTOCOMMIT")
     with other.connect() as connection:
@@ -109,7 +109,7 @@ def test_reads_do_not_wait_for_a_held_lock(web: Flask) -> None:
 
     paths = ("/orders", "/balance", "/tools", "/account")
     for path in paths:
-        browser.get(path)  # Templates are compiled at first use, which takes its time on a busy machine.
+        browser.get(path)  # Templates are compiled at first use, which takes a while on a busy machine.
 
     with held(customer):
         asked = [timed(lambda path=path: browser.get(path)) for path in paths]

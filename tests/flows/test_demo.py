@@ -1,4 +1,4 @@
-"""The demo from its command to its last order, with the clock put forward second by second."""
+"""The demo, from its command to its last order, with the clock moved forward second by second."""
 
 import re
 import time
@@ -37,7 +37,7 @@ def flask(app: Flask, *arguments: str) -> str:
 
 
 def sweep(provider: Simulated, provider_id: int, *, now: datetime) -> None:
-    """What the worker's sweeps do, at a moment of our choosing."""
+    """Run the worker's sweeps at this time."""
     with transaction():
         taken = dispatch.open_attempts(provider_id, most=10, lease_seconds=60, now=now)
     for assignment in taken:
@@ -59,7 +59,7 @@ def sweep(provider: Simulated, provider_id: int, *, now: datetime) -> None:
 
 
 def run_for_a_while() -> None:
-    """Sweep until nothing that the simulator delivers moves any more."""
+    """Sweep until no order of the simulator changes any more."""
     row = db.session.scalars(select(Provider).where(Provider.name == "simulator")).one()
     provider, provider_id, now = Simulated(seed=row.name), row.id, utc_now()
     moving = [status for status in Status if status.is_moving]
@@ -75,7 +75,7 @@ def run_for_a_while() -> None:
 
 
 def ways() -> dict[str, list[tuple[str, datetime]]]:
-    """By tool: each status that its orders had, with the time it came after the order was placed."""
+    """By tool: the statuses of its orders, each with the time since the order was placed."""
     rows = db.session.execute(
         select(Tool.slug, OrderEvent.status, OrderEvent.at)
         .join(Order, Order.tool_id == Tool.id)

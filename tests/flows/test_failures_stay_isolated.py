@@ -1,4 +1,4 @@
-"""What one provider, one bad id or one moment without a database must not do to the other orders."""
+"""Failure isolation: a failing provider, a bad id or a database outage doesn't affect other orders."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -28,7 +28,7 @@ LARGEST = 2**63
 
 
 class StubProvider:
-    """A provider that gives everybody the same answer, and counts."""
+    """A provider that always answers the same and counts its calls."""
 
     def __init__(self, outcome: Outcome) -> None:
         self.outcome, self.calls = outcome, 0

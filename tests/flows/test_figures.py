@@ -1,4 +1,4 @@
-"""Every figure of money that a customer sees, page by page, is what the ledger's transfers come to."""
+"""Amounts on customers' pages equal the sums of the ledger's transfers."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Every figure of money in files, API answers, webhooks and mails is what the ledger's transfers come to."""
+"""Amounts in files, API responses, webhooks and emails equal the sums of the ledger's transfers."""
 
 import csv
 import io
@@ -39,7 +39,7 @@ def rows_of(text: str) -> list[dict[str, str]]:
 
 
 def amount(text: str) -> int:
-    """An amount of a file: an empty cell is none."""
+    """An amount in a file; an empty cell is zero."""
     return nanos_of(text) if text else 0
 
 
@@ -89,7 +89,7 @@ def test_own_data_has_the_same_figures(client: FlaskClient, world: World) -> Non
 @pytest.mark.both_engines
 @pytest.mark.parametrize("query", ["", "?asked=of-flask"])
 def test_api_says_what_each_order_costs_by_now(client: FlaskClient, world: World, query: str) -> None:
-    """With a query the call is answered by Flask, without one before it."""
+    """With a query string Flask answers the call, without one a cache does."""
     caller = a_caller(client, world.customer)
     form = {"key": caller.key, "action": "status"}
 

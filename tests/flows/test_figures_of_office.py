@@ -1,4 +1,4 @@
-"""Every figure of money that operators see, page by page, is what the ledger's transfers come to."""
+"""Amounts on the office's pages equal the sums of the ledger's transfers."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Pages cost the same however many orders have ended: SQLite's steps are counted, not the time."""
+"""Page cost doesn't grow with the number of ended orders, measured in steps of SQLite's virtual machine."""
 
 import re
 from datetime import timedelta
@@ -17,9 +17,9 @@ from tests.support.factories import NOON, a_customer, an_operator, an_order, sig
 from tests.support.session_cookies import session_cookie
 
 FEW, MANY = 1_000, 10_000
-# SQLite calls back every so many steps of its virtual machine.
+# SQLite calls back after this many steps of its virtual machine.
 STEPS = 100
-# Of what a page may need more: a deeper index, and the bounded searches.
+# Pages may need this much more: indexes are deeper, and some searches read up to a limit.
 FACTOR, MARGIN = 1.5, 100
 
 CUSTOMERS = (
@@ -71,7 +71,7 @@ OFFICE = (
 
 @pytest.fixture(autouse=True)
 def _bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Searches without an index end after a number of rows that the small panel has too."""
+    """Limit searches without an index to a number of rows that the small panel has as well."""
     monkeypatch.setattr(ledger_search, "SEARCHED_LINES", FEW)
     monkeypatch.setattr(order_table, "SEARCHED_ORDERS", FEW // 2)
     monkeypatch.setattr(history, "SEARCHED_ORDERS", FEW // 10)
@@ -116,7 +116,7 @@ def test_bounded_searches_say_what_they_searched(client: FlaskClient, monkeypatc
 
 
 def steps_of_pages(instance: Path, template: Path, *, orders: int) -> dict[tuple[str, str], int]:
-    """The steps (in hundreds) of each page, after its first visit has warmed the caches."""
+    """Steps of each page, in hundreds, once its first visit has warmed the caches."""
     databases.copy_sqlite(template, instance)
     app = create_app(databases.settings_for(instance))
     counted, steps = [0], {}

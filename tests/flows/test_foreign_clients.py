@@ -1,4 +1,4 @@
-"""Clients that nobody here wrote, babismm, safesmm and smmpy, make every call they have against a live server."""
+"""Third-party API clients (babismm, safesmm, smmpy) make each of their calls against a live server."""
 
 import json
 import time
@@ -40,7 +40,7 @@ EMAIL = "reseller@example.com"
 
 @pytest.fixture(scope="module")
 def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
-    """A panel with a tool that is delivered by hand, and a reseller with money."""
+    """A panel with a manual tool, and a reseller with a balance."""
     folder = tmp_path_factory.mktemp("foreign")
     catalogue = folder / "tools.yaml"
     catalogue.write_text(TOOLS)
@@ -94,7 +94,7 @@ def _pending(charge: str, remains: str) -> dict[str, str]:
 
 
 def _whole_journey(client: Any, panel: Panel, *, error: type[Exception]) -> None:
-    """babismm and smmpy have the same eleven calls under the same names."""
+    """babismm and smmpy have the same eleven calls with the same names."""
     before = client.get_balance()
     service = _service(client.get_services())
     order, other = (client.add_order(service, LINK, 1_000)["order"] for _ in range(2))

@@ -1,8 +1,8 @@
 """Scripts, template braces and formula prefixes wherever a stranger, a provider or an operator can put text: only text.
 
-Every text column is either filled with harm or named as one that nobody types, so that a new one is looked at. Then
-every address that answers a GET is asked for by everyone, and what comes back is read as a browser, a feed reader and
-a spreadsheet would read it.
+Every text column is either filled with hostile text or listed as one that nobody types, so that new columns are
+reviewed. Then every role requests every address that answers a GET, and each response is parsed as a browser, a feed
+reader and a spreadsheet would do it.
 """
 
 import csv
@@ -60,7 +60,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Columns that hold words of ours, numbers, hashes and encrypted secrets: nobody types them.
+# Columns with our own words, numbers, hashes and encrypted secrets: nobody types them.
 OURS = _words(
     """
     accounts.chain_hash accounts.kind chain_checkpoints.digest chain_checkpoints.kind events.chain_hash
@@ -80,7 +80,7 @@ OURS = _words(
     webhooks.body webhooks.kind webhooks.public_id
     """
 )
-# Typed by somebody, and on none of the pages that are asked for here.
+# Typed by somebody, but on none of the pages that are requested here.
 NOT_ON_PAGES = _words(
     """
     email_changes.new_email email_changes.old_email mails.email mails.error mails.subject mails.text
@@ -92,11 +92,11 @@ NOT_ON_PAGES = _words(
 
 @pytest.fixture
 def filled(app: Flask) -> every_page.FilledPanel:
-    """A panel with something on every page, and harm in every text that somebody can type."""
+    """A panel with content on every page, and hostile text in every column that somebody can type."""
     filled = every_page.fill(app)
     with transaction():
         _add_what_is_rare(filled)
-        # Rows that are only ever added are changed here, so that each of them holds harm.
+        # Append-only rows are changed here, so that each of them has hostile text.
         for trigger in db.session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all():
             db.session.execute(text(f'DROP TRIGGER "{trigger}"'))
         for number, (table, column) in enumerate(typed_columns()):
@@ -120,7 +120,7 @@ def typed_columns() -> list[tuple[Table, Column[Any]]]:
 
 
 def _add_what_is_rare(filled: every_page.FilledPanel) -> None:
-    """What no page of the others has: work of providers that was refused, failed, or waits."""
+    """Add what the other factories don't: provider calls that were refused, failed, or are waiting."""
     order = db.session.get_one(Order, int(filled.values["order_id"]))
     provider = db.session.get_one(Provider, order.provider_id)
     provider.paused_at = provider.failed_at = provider.balance_at = NOON
@@ -252,7 +252,7 @@ def test_whatever_is_typed_into_addresses_and_forms_stays_text(app: Flask, fille
 
 
 def posts(readers: dict[str, InjectionParser]) -> list[tuple[str, dict[str, str]]]:
-    """The forms of these pages that change something, but for those after which one is somebody else."""
+    """The POST forms of these pages, except those that change the session."""
     forms = [
         (action or path, names)
         for path, reader in readers.items()

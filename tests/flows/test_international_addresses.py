@@ -1,4 +1,4 @@
-"""An address with an international host works in either spelling, wherever an address is typed."""
+"""International domain names work in Unicode and in Punycode, in every field for an address."""
 
 import pytest
 from flask import Flask

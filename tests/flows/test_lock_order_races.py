@@ -1,4 +1,4 @@
-"""What two transactions on PostgreSQL may do to one another between two statements, forced to happen each time."""
+"""Lock order on PostgreSQL: another transaction is forced to run between two statements of this one."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -29,7 +29,7 @@ LATER = NOON + timedelta(hours=25)
 
 
 class ConcurrentAction:
-    """Something another process does while this one is between two statements."""
+    """An action that runs in another thread while this one is between two statements."""
 
     def __init__(self, app: Flask, act: Callable[[], object]) -> None:
         self._app, self._act = app, act
@@ -46,7 +46,7 @@ class ConcurrentAction:
 
 
 def _before(monkeypatch: pytest.MonkeyPatch, place: object, name: str, act: Callable[..., None]) -> None:
-    """Have `act` done before each call of the function of this name, with what it is given first."""
+    """Call `act` with the first argument before each call of this function."""
     inner = getattr(place, name)
 
     def both(*given: Any, **named: Any) -> Any:
@@ -191,7 +191,7 @@ def test_deposit_confirmed_twice_in_one_moment_is_refused_with_a_sentence(app: F
 
 
 def test_resuming_a_provider_does_not_block_a_hand_over_for_good(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The order became due between the moment of the operator and that of the worker."""
+    """The order became due between the operator's timestamp and the worker's."""
     order = an_order()
     provider_id = order.provider_id
     with transaction():

@@ -1,4 +1,4 @@
-"""Two operators, many presses and a poll at the same time, through the office's own addresses: money moves once."""
+"""Office races: two operators, repeated clicks and a poll at the same time move money once."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -25,7 +25,7 @@ Act = Callable[[], int]
 
 
 def posts(app: Flask, operator: User, address: str, form: dict[str, object], *, times: int) -> list[Act]:
-    """This form, sent from as many browsers of the operator; each act gives the answer's status."""
+    """Actions that send this form from separate browsers of the operator; each returns the status code."""
 
     def post() -> Act:
         client = signed_in(app.test_client(), operator)
@@ -44,7 +44,7 @@ def report(order_id: int, word: str, remains: int) -> Act:
 
 
 def mixed(*groups: list[Act]) -> list[Act]:
-    """The acts of all groups in turns, so that nobody's come first."""
+    """The actions of all groups, interleaved."""
     longest = max(map(len, groups))
     return [group[turn] for turn in range(longest) for group in groups if turn < len(group)]
 

@@ -1,4 +1,4 @@
-"""Many placements at the same moment, over HTTP: the balance never goes below zero and no form buys twice."""
+"""Placing races over HTTP: the balance never goes below zero, and no form buys twice."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def _form(number: int, *, quantity: int = 1_000) -> Form:
 
 
 def _all_at_once(app: Flask, customer: User, forms: list[Form]) -> list[TestResponse]:
-    """Each form sent by a browser of its own, in a thread of its own, all let go together."""
+    """Send each form from its own browser, in threads that start together."""
     browsers = [signed_in(app.test_client(), customer) for _ in forms]
     gate = Barrier(len(forms))
 

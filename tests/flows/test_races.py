@@ -1,4 +1,4 @@
-"""What happens at the same time, in real threads and real processes: one wins, and the ledger is right."""
+"""Races in real threads and processes: one wins, and the ledger is correct."""
 
 import multiprocessing
 from collections.abc import Callable, Sequence
@@ -46,7 +46,7 @@ def report(order_id: int, word: str, remains: int) -> Callable[[], int]:
 
 
 def hand_over(provider_id: int) -> Callable[[], list[int]]:
-    """Take up what is due and get an answer for it, as the dispatch sweep does; the orders that were called for."""
+    """Dispatch due orders as the sweep does; returns the ids of the orders that were sent."""
 
     def sweep() -> list[int]:
         with transaction():
@@ -216,7 +216,7 @@ def test_two_sweeps_never_take_the_same_order(app: Flask) -> None:
 
 
 def test_workers_of_one_name_beat_together(app: Flask) -> None:
-    """Single runs on one machine share a name, and the first beat of each finds none before it."""
+    """Single runs on one machine share a worker name, and each one's first heartbeat finds no earlier one."""
 
     def beat_as(worker: str) -> Callable[[], None]:
         def beat() -> None:

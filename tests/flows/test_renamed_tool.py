@@ -1,4 +1,4 @@
-"""A tool that gets another name: what was bought keeps the words it was bought under, wherever it is shown."""
+"""Renamed tools: an order keeps the name and description under which it was bought, wherever it is shown."""
 
 import pytest
 from flask.testing import FlaskClient
@@ -20,7 +20,7 @@ OLD, NEW = "Article reads", "Video views"
 
 
 def bought(status: Status = Status.PARTIAL) -> tuple[User, Tool, Order]:
-    """An order of a tool that was called OLD then, and is called NEW now."""
+    """An order of a tool that was named OLD when it was placed and is named NEW now."""
     customer, tool = a_customer("1000"), a_tool("reads")
     with transaction():
         tool.name, tool.unit, tool.category = OLD, "reads", "Articles"

@@ -1,4 +1,4 @@
-"""A refill or a stop asked for by double click, in two tabs and over the API at once: one request, one call."""
+"""Concurrent refill and cancellation requests (double click, two tabs, API): one request, one provider call."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -26,7 +26,7 @@ from tests.support.hostile_provider import HostileProvider, hostile_provider, ht
 pytestmark = pytest.mark.both_engines
 
 UPSTREAM_ID = "1001"
-# What is not about an order: sessions, and when a key was last used.
+# Tables that aren't about orders: sessions, and when a key was last used.
 ASIDE = {LoginSession.__tablename__, ApiKey.__tablename__}
 
 
@@ -39,7 +39,7 @@ def server(app: Flask) -> Iterator[HostileProvider]:
 
 
 def upstream_order(status: Status, *, days_ago: float = 0, **terms: object) -> Order:
-    """An order that the hostile provider has, in this status."""
+    """An order in this status at the hostile provider."""
     provider = db.session.scalars(select(Provider).where(Provider.kind == "panel_api")).one()
     tool = a_tool(provider=provider, provider_service="7", **terms)
     at = utc_now() - timedelta(days=days_ago)
@@ -54,7 +54,7 @@ def upstream_order(status: Status, *, days_ago: float = 0, **terms: object) -> O
 
 
 def ways_to_ask(app: Flask, order: Order, *, form: str, action: str) -> list[Callable[[], str]]:
-    """Twice in each of two tabs, and twice over the API; each says `done` or `refused`."""
+    """Two requests in each of two tabs, and two over the API; each returns `done` or `refused`."""
     person = db.session.get_one(User, order.customer_id)
     key, order_id = a_key(person), order.id
     tabs = [signed_in(app.test_client(), person) for _ in range(2)]
@@ -79,7 +79,7 @@ def ways_to_ask(app: Flask, order: Order, *, form: str, action: str) -> list[Cal
 
 
 def sweep_at_once(app: Flask, sweep: Callable[..., int]) -> None:
-    """The sweep by several workers in the same moment, twice."""
+    """Run the sweep twice, each time in several workers at the same moment."""
     for _ in range(2):
         run_concurrently(app, [lambda: sweep(worker="test", wait=True)] * 3)
 
@@ -213,7 +213,7 @@ def test_a_refill_by_the_simulator_and_one_by_hand_go_through_the_same_steps(app
                 end = RefillState.REFUSED
                 refill_endings.end_by_operator(refill_id, end, reason="The page is gone.", actor="anna", now=utc_now())
         else:
-            # The simulator's id holds the moment: a task given a minute ago has ended by now.
+            # The simulator's id holds its start time: a task from a minute ago has ended by now.
             with transaction():
                 long_ago = (utc_now() - timedelta(minutes=1)).timestamp()
                 ended = {"provider_refill_id": f"refill-{order.id}-{int(long_ago * 1000)}", "due_at": utc_now()}

@@ -1,4 +1,4 @@
-"""Every route and every method, asked for by everyone: visitor, customer, stranger, operator, with and without code."""
+"""Access control: every route and method, requested by every role, with and without a two-factor code."""
 
 import re
 from collections.abc import Iterator
@@ -26,13 +26,13 @@ from tests.support.ticket_factories import a_ticket
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 AFAR = {"REMOTE_ADDR": "203.0.113.77"}
-# What comes after these is another session, or none.
+# After these there is another session, or none.
 ENDS_THE_SESSION = {"POST /log-out", "POST /account/devices/<int:sign_in_id>/sign-out"}
 MADE_UP = {"int": "987654321", "default": "made-up", "path": "made/up"}
 
 
 def belongings(owner: User) -> dict[str, str]:
-    """Something of everything that a customer can have, by the name of the argument that asks for it."""
+    """One of everything that a customer can own, by the name of the URL argument."""
     settings = current_app.config["PANEL"]
     with transaction():
         device = sessions.log_in(owner, device="Test browser", network="127.0.0.1", now=utc_now())
@@ -56,7 +56,7 @@ def belongings(owner: User) -> dict[str, str]:
 
 
 def path_of(route: Route, things: dict[str, str]) -> str:
-    """The route's address with these things in it; with something made up where there is none."""
+    """The route's path with these values; a made-up value for any other argument."""
 
     def value(match: re.Match[str]) -> str:
         converter, choices, name = match[1] or "default", match[2], match[3]
@@ -195,7 +195,7 @@ def _is_shown(answer: TestResponse) -> bool:
 
 
 def _has_failed(route: Route, answer: TestResponse) -> bool:
-    # No worker runs here, and this page says so.
+    # No worker runs here, and this page reports it.
     return answer.status_code >= 500 and route.rule != "/readyz"
 
 
@@ -226,7 +226,7 @@ def test_changes_without_the_token_of_a_form_are_refused(app: Flask, client: Fla
             continue
         answer = ask(office if rule is Access.OFFICE else client, method, path_of(route, things))
         expected = {303} if rule is Access.ENTRY else {400, 403}
-        # Who is signed in has nothing to do at the entry, and is sent on before the form is looked at.
+        # A logged-in user is redirected before the form is read.
         if answer.status_code not in expected | {400, 403}:
             taken.append((name_of(route, method), answer.status))
 
@@ -268,7 +268,7 @@ def test_looking_at_a_page_writes_nothing(app: Flask, client: FlaskClient) -> No
 
 @contextmanager
 def _written() -> Iterator[list[str]]:
-    """The statements that change something while this lasts."""
+    """Collect the writing statements inside this block."""
     written: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:

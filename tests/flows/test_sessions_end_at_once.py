@@ -1,6 +1,6 @@
 """Ended sessions are rejected from the next request on, in every layer: pages, cached pages, 304s and the API.
 
-Only the account's own row is changed here: no device is ended and no key revoked, so that each layer has to ask.
+Only the account's row is changed here: no session is ended and no key revoked, so that each layer has to check it.
 """
 
 import re
@@ -44,5 +44,5 @@ def test_account_that_is_closed_disabled_or_asks_for_a_code_is_out_at_once(clien
     for path in ("/orders", "/account", f"/orders/{order.id}", "/account/data.zip"):
         assert client.get(path).location.startswith("/log-in"), path
     answer = caller.call("status", order=order.id)
-    # A key is a credential of its own, and goes on without a code.
+    # An API key is a separate credential and keeps working without a code.
     assert ("status" in answer) if what == "encrypted_totp" else (answer == {"error": "Invalid API key"})

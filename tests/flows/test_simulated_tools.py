@@ -1,4 +1,4 @@
-"""Simulated tools say so wherever they are offered or ordered; the panel's own test provider can't be sold."""
+"""Simulated tools: labeled wherever they are offered or ordered; the panel's own test provider can't be sold."""
 
 import pytest
 from flask import Flask

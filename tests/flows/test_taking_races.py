@@ -1,4 +1,4 @@
-"""Ending an order by time while it is being taken up: the row lock makes it wait, so that it sees the attempt."""
+"""Timeout against dispatch: the row lock makes the timeout wait, so that it sees the new attempt."""
 
 from datetime import timedelta
 

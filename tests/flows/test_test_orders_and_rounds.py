@@ -1,4 +1,4 @@
-"""Measuring rounds written at the same moment, and test orders left out of office lists."""
+"""Concurrent measurement rounds, and test orders, which office lists leave out."""
 
 from collections.abc import Callable
 from datetime import timedelta

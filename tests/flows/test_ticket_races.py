@@ -1,4 +1,4 @@
-"""Tickets in the same moment: one form is one ticket, and of two operators who answer one is told."""
+"""Ticket races: one form opens one ticket, and of two operators who reply at once, one is refused."""
 
 from collections.abc import Callable
 

@@ -50,7 +50,7 @@ _given = itertools.count(1)
 
 
 class Walk(RuleBasedStateMachine):
-    """Two customers, a provider that says anything, an operator who types anything, and time."""
+    """Two customers, a provider with arbitrary answers, an operator with arbitrary input, and time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class Walk(RuleBasedStateMachine):
         self.hand_over(pick=0, outcomes=["accepted", outcome])
         self.report(pick=0, word=word, remains=0, start_count=None)
 
-    # What customers do.
+    # Customers.
 
     @rule(customer=PICK, tool=PICK, quantity=st.integers(10, 60))
     def place(self, customer: int, tool: int, quantity: int) -> None:
@@ -127,11 +127,11 @@ class Walk(RuleBasedStateMachine):
         with transaction():
             ledger.deposit(who, amount_nanos=amount_nanos, reason=reason, note="Arrived.", now=self.now)
 
-    # What the provider answers.
+    # The provider.
 
     @rule(pick=PICK, outcomes=st.lists(OUTCOMES, max_size=3))
     def hand_over(self, pick: int, outcomes: list[Outcome | str]) -> None:
-        """Intents are written; calls are answered at once, late, more than once, or never."""
+        """Attempts are recorded; calls are answered immediately, late, more than once, or never."""
         with transaction():
             taken = dispatch.open_attempts(self.provider, most=3, lease_seconds=LEASE_SECONDS, now=self.now)
         self.under_way += taken
@@ -197,7 +197,7 @@ class Walk(RuleBasedStateMachine):
                 with transaction():
                     cancellations.record_outcome(request, given, now=self.now)
 
-    # What operators and time do.
+    # Operators and time.
 
     @rule(pick=PICK, to=st.sampled_from(Status), remains=st.one_of(st.none(), st.integers(-1, 61)))
     def set_by_hand(self, pick: int, to: Status, remains: int | None) -> None:
@@ -208,7 +208,7 @@ class Walk(RuleBasedStateMachine):
 
     @rule(seconds=SECONDS)
     def wait(self, seconds: int) -> None:
-        """Time passes, the provider may be called again, and what time has settled is settled."""
+        """Time passes: back-off ends, and timeouts are applied."""
         self.now += timedelta(seconds=seconds)
         with transaction():
             provider = db.session.get_one(Provider, self.provider)
@@ -224,17 +224,17 @@ class Walk(RuleBasedStateMachine):
             timeouts.expire_refills(unconfirmed_hours=72, now=self.now)
 
     def teardown(self) -> None:
-        """Leave nothing open that another walk on this database could come upon."""
+        """End all open work, since the next walk uses the same database."""
         if self.customers:
             self.now += timedelta(days=1_000)
             self.settle_by_time()
             with transaction():
                 db.session.get_one(Provider, self.provider).paused_at = self.now
 
-    # What holds after each of these.
+    # Invariants, checked after each step.
 
     @invariant()
-    def books_are_right(self) -> None:
+    def ledger_is_consistent(self) -> None:
         ledger_oracle.assert_consistent(order_ids=self.orders)
 
     @invariant()
@@ -260,7 +260,7 @@ class Walk(RuleBasedStateMachine):
         )
 
     def one_of(self, statuses: Sequence[Status], pick: int) -> int:
-        """An order that had one of these statuses after the last step; any order where none had."""
+        """An order with one of these statuses after the last step; any order if there is none."""
         those = [order_id for order_id in self.orders if self.statuses.get(order_id) in statuses] or self.orders
         return those[pick % len(those)]
 
@@ -276,7 +276,7 @@ class Walk(RuleBasedStateMachine):
             assert ledger.held_nanos(customer) == held
 
     def written(self) -> tuple[object, ...]:
-        """How much has been written so far, and each order's version."""
+        """Number of rows so far, and each order's version."""
         tables = (OrderEvent, Transfer, Order, Review, Attempt, Refill)
         counts = [db.session.scalar(select(func.count()).select_from(table)) for table in tables]
         versions = db.session.execute(select(Order.id, Order.version, Order.status, Order.remains)).all()
@@ -292,7 +292,7 @@ def statement(customer: int, since: datetime, until: datetime) -> ledger.Stateme
 
 
 @pytest.mark.both_engines
-def test_books_are_right_after_every_step_of_any_walk(engine: str) -> None:
+def test_ledger_is_consistent_after_every_step_of_any_walk(engine: str) -> None:
     walks, steps = (12, 40) if engine == "sqlite" else (4, 30)
     run_state_machine_as_test(
         Walk,

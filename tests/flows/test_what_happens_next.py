@@ -1,4 +1,4 @@
-"""What an order's page and the list say next is the same, and true of a paused provider and an open cancellation."""
+"""“What happens next”: the order's page and the list agree, also for a paused provider and an open cancellation."""
 
 import re
 
@@ -22,7 +22,7 @@ MOVES_ON = "It moves on when it is picked up"
 
 
 def told(client: FlaskClient, order: Order) -> tuple[str, str]:
-    """What the order's page and its row in the list say."""
+    """What the order's page and its row in the list say happens next."""
     row = re.search(rf'id="status-{order.id}">(.*?)</td>', client.get("/orders/live").text, re.S)
     assert row is not None
     return client.get(f"/orders/{order.id}").text, row[1]

@@ -1,4 +1,4 @@
-"""What tests of processes start beside a running panel, and how they wait for what becomes of it."""
+"""Helpers for process tests: extra workers beside a running panel, and waiting for a condition."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ def another_worker(panel: Panel) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def until(holds: Callable[[], bool], *, seconds: float = 30.0) -> bool:
-    """Whether it comes to hold in time."""
+    """Poll until the condition holds; False at the timeout."""
     give_up_at = time.monotonic() + seconds
     while time.monotonic() < give_up_at:
         if holds():

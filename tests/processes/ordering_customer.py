@@ -1,4 +1,4 @@
-"""A customer in a program: signs up over HTTP and places orders, and sends a form again when no answer came."""
+"""Simulated customer over HTTP: signs up, places orders, and sends a form again if there was no response."""
 
 import contextlib
 import re
@@ -18,7 +18,7 @@ TERMS = re.compile(r'name="terms" value="([0-9]+)"')
 
 
 class OrderingCustomer:
-    """Holds which order each of its forms made."""
+    """Remembers which order each form created."""
 
     def __init__(self, panel: Panel, *, email: str) -> None:
         self.panel, self.email = panel, email
@@ -32,7 +32,7 @@ class OrderingCustomer:
         assert self.client.post("/sign-up", data=form).status_code == 303
 
     def place_until(self, enough: threading.Event) -> None:
-        """Place one order after the other; the first unexpected answer ends it and is kept."""
+        """Place orders one after another until the first unexpected response, which is stored."""
         try:
             while not enough.is_set():
                 self._place(request_id=f"killed-{len(self.placed):04d}-{secrets.token_hex(4)}")
@@ -57,7 +57,7 @@ class OrderingCustomer:
         return self._ask("POST", path, data=form)
 
     def _ask(self, method: str, path: str, **more: dict[str, str]) -> httpx.Response:
-        """Ask until there is an answer: a killed server leaves a request without one, whatever came of it."""
+        """Repeat the request until there is a response: a killed server sends none, whether or not it did the work."""
         until = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < until:
             with contextlib.suppress(httpx.TransportError):

@@ -1,4 +1,4 @@
-"""Starts that go wrong: one line that says what it is, on standard error, and an exit code that is not 0."""
+"""Failed starts: one line on standard error that names the cause, and a nonzero exit code."""
 
 import subprocess
 import sys

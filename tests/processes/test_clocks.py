@@ -1,4 +1,4 @@
-"""A worker whose wall clock is set while it runs: its sweeps go on within a minute."""
+"""Clock changes while a worker runs: its sweeps go on within a minute."""
 
 import os
 import sqlite3
@@ -26,7 +26,7 @@ def library() -> str:
 
 @contextmanager
 def worker_with_a_clock(instance: Path, clock: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker that reads in the file `clock` how far its wall clock is off; its monotonic clock is the machine's."""
+    """A worker that reads the offset of its wall clock from the file `clock`; its monotonic clock is the machine's."""
     clock.write_text("+0\n")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PANEL_")} | {
         "PANEL_INSTANCE": str(instance),
@@ -46,7 +46,7 @@ def worker_with_a_clock(instance: Path, clock: Path) -> Iterator[subprocess.Pope
 
 
 def beats(instance: Path) -> list[datetime]:
-    """When workers were last seen, by what the database says."""
+    """Latest heartbeat of each worker in the database."""
     connection = sqlite3.connect(instance / "panel.db")
     try:
         rows = connection.execute("SELECT at FROM heartbeats").fetchall()
@@ -55,8 +55,8 @@ def beats(instance: Path) -> list[datetime]:
     return [datetime.fromisoformat(row[0]).replace(tzinfo=UTC) for row in rows]
 
 
-# Back by two hours; forward by two minutes and back, so that the engine has had a run for each second to come; and
-# forward by 400 days.
+# Back two hours; forward two minutes and back, so that the engine has already run for the coming seconds; and
+# forward 400 days.
 @pytest.mark.parametrize("steps", [(-7_200,), (120, 0), (400 * 86_400,)])
 def test_sweeps_go_on_within_a_minute_of_a_clock_that_was_set(
     tmp_path: Path, sqlite_template: Path, steps: tuple[int, ...]
@@ -73,7 +73,7 @@ def test_sweeps_go_on_within_a_minute_of_a_clock_that_was_set(
 
 
 def beat_twice(instance: Path, *, seconds: int) -> bool:
-    """Whether the worker was seen by a clock that is so many seconds ahead, and is seen again."""
+    """Whether there is a heartbeat with a clock this many seconds ahead, and then another one."""
 
     def is_seen() -> bool:
         now = datetime.now(UTC) + timedelta(seconds=seconds)

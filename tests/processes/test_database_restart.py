@@ -1,4 +1,4 @@
-"""PostgreSQL stopped and started again under a running panel: 503 meanwhile, and all goes on within ten seconds."""
+"""PostgreSQL restart under a running panel: 503 during it, and everything works again within ten seconds."""
 
 import time
 import urllib.error
@@ -36,7 +36,7 @@ def test_panel_outlives_a_restart_of_postgresql(tmp_path: Path) -> None:
         server.stop()
         assert until(lambda: status(panel, "/tools")[0] == 503, seconds=5)
         away = [status(panel, path) for path in ("/readyz", "/healthz")]
-        time.sleep(4)  # Sweeps and beats fail meanwhile, and the engine's own reads too.
+        time.sleep(4)  # Until then sweeps and heartbeats fail, and so do the engine's own reads.
         server.start()
         began = time.monotonic()
         assert until(lambda: status(panel, "/readyz")[0] == 200, seconds=RECOVERS_SECONDS)

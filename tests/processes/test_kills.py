@@ -1,4 +1,4 @@
-"""Processes are killed at random moments while orders are placed and move: all come back, and no cent is lost."""
+"""Random kills while orders are placed and delivered: every process restarts, and no cent is lost."""
 
 import json
 import os
@@ -51,7 +51,7 @@ def test_books_stay_sound_however_often_processes_are_killed(tmp_path: Path) -> 
 
 
 def kill_one(panel: Panel, draw: random.Random) -> None:
-    """A process of the panel's ends without a word: its server, one of the server's processes, or its worker."""
+    """Kill one of the panel's processes: its server, a web process of the server, or its worker."""
     alive = descendants(panel)
     if alive:
         os.kill(draw.choice(alive), signal.SIGKILL)
@@ -64,7 +64,7 @@ def assert_sound(panel: Panel) -> None:
 
 
 def assert_each_was_placed_and_charged_once(panel: Panel, customer: OrderingCustomer) -> None:
-    """Every form that was answered with an order made exactly that one, and one charge; no other order is there."""
+    """Each form created exactly the order in its response, with one charge; there are no other orders."""
     with closing(sqlite3.connect(panel.instance / "panel.db")) as database:
         orders = database.execute(
             "SELECT orders.request_id, orders.id, count(transfers.id) FROM orders"

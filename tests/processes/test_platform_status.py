@@ -1,4 +1,4 @@
-"""Kill the worker: `/readyz` and the status page say so, and the outage stays in the bars when it is back."""
+"""Worker outage: `/readyz` and the status page report it, and it stays in the bars afterwards."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from panel.services.health import BEAT_SECONDS
 from tests.processes.beside import another_worker, until
 from tests.support.servers import Panel, running_panel
 
-# For the beat that was due as the worker died, and for a busy machine.
+# Extra time for the heartbeat that was due when the worker died, and for a busy machine.
 GRACE_SECONDS = 3.0
 
 

@@ -1,4 +1,4 @@
-"""Files of the instance folder are for their owner alone, whichever command or process made them, and whenever."""
+"""Permissions in the instance folder: only the owner can access files, whatever process created them."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ NOT_SECRET = {"output.log"}
 
 
 def open_files(folder: Path) -> list[str]:
-    """What others than the owner may read or change."""
+    """Files that others than the owner can read or change."""
     own = [path for path in folder.rglob("*") if path.name not in NOT_SECRET and not path.name.startswith("htmx")]
     return sorted(str(path.relative_to(folder)) for path in own if path.stat().st_mode & 0o077)
 

@@ -1,4 +1,4 @@
-"""What the web server passes on of odd requests, as raw bytes: one Host or a 400, and no header poisons a page."""
+"""Malformed requests as raw bytes: exactly one Host or a 400, and no header poisons a cached page."""
 
 import contextlib
 import socket
@@ -32,7 +32,7 @@ def site(panel: Panel) -> Iterator[Flask]:
 
 
 def ask(panel: Panel, *lines: str) -> str:
-    """The whole answer to a request with these lines of head."""
+    """The whole response to a request with these header lines."""
     request = "".join(f"{line}\r\n" for line in (*lines, "Connection: close", ""))
     with contextlib.closing(socket.create_connection(("127.0.0.1", panel.port), timeout=10)) as connection:
         connection.sendall(request.encode("latin-1"))

@@ -1,4 +1,4 @@
-"""`python app.py --reload`: edits of the developer show on the next request."""
+"""`python app.py --reload`: edits show on the next request."""
 
 import re
 import shutil
@@ -21,7 +21,7 @@ COPIED = ("panel", "templates", "static", "content")
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
-    """The product from a copy of its source, which these tests edit."""
+    """The product, running from a copy of its source that these tests edit."""
     source = tmp_path_factory.mktemp("source")
     for folder in COPIED:
         shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -110,7 +110,7 @@ def test_edited_python_restarts_the_web_process(site: Panel) -> None:
     edit(site, "panel/blueprints/shared/navigation.py", '"Order statuses"', '"Edited link"')
 
     def is_shown() -> bool:
-        # Nobody answers while the process starts again.
+        # No process answers during the restart.
         with suppress(OSError):
             return "Edited link" in get(site, "/faq")
         return False

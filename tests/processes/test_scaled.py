@@ -1,7 +1,7 @@
-"""Two web processes and two workers on one PostgreSQL and one Redis, each web process in an instance folder of its own.
+"""Two web processes and two workers on one PostgreSQL and one Redis; each web process has its own instance folder.
 
-Their provider is a whole panel too, so that it can be counted there how often each order was handed over. One
-worker is killed while orders move.
+Their provider is a whole panel too, which counts how often each order was sent. One worker is killed while orders
+are delivered.
 """
 
 import itertools
@@ -31,7 +31,7 @@ HANDED_OVER_SECONDS, RUNS_SECONDS, ENDS_SECONDS = 30, 30, 75
 
 @dataclass(frozen=True)
 class Poll:
-    """What a web process said, asked for news just after an order was placed through another one."""
+    """A web process's response to a poll just after another one placed an order."""
 
     number: int
     status: int
@@ -40,7 +40,7 @@ class Poll:
 
 @dataclass(frozen=True)
 class ScaledRun:
-    """What was seen on the way, and what was written down in the end."""
+    """What the run showed: polls, statuses seen on pages, and both panels' final exports."""
 
     polls: list[Poll]
     seen: dict[int, list[str]]
@@ -95,8 +95,8 @@ def _story(folder: Path, *, database_url: str, limits_url: str) -> ScaledRun:
         watch.until(two_panels.have_ended, within_seconds=ENDS_SECONDS)
         Watch(there).until(two_panels.have_ended, within_seconds=HANDED_OVER_SECONDS)
 
-        books, books_there = two_panels.panel_export(first), two_panels.panel_export(provider)
-        return ScaledRun(polls, watch.seen, books, books_there, one.statement())
+        ours, theirs = two_panels.panel_export(first), two_panels.panel_export(provider)
+        return ScaledRun(polls, watch.seen, ours, theirs, one.statement())
 
 
 def _any_runs(orders: dict[int, dict[str, str]]) -> bool:
@@ -104,7 +104,7 @@ def _any_runs(orders: dict[int, dict[str, str]]) -> bool:
 
 
 def _order_at(one: Browser, offer: ResoldTool, *, seen_at: Browser) -> Poll:
-    """Place an order through one web process while the other shows the history; what its next poll answers."""
+    """Place an order through one web process while the other shows the history; returns the other's next poll."""
     before, shown = None, ""
     while before != httpx.codes.NOT_MODIFIED:
         shown = seen_at.open("/orders/live").headers["HX-PTag"]
@@ -118,18 +118,18 @@ def test_each_change_is_in_the_next_poll_of_the_other_web_process(run: ScaledRun
     assert [(poll.status, poll.has_order) for poll in run.polls] == [(200, True)] * ORDERS
 
 
-def test_no_order_was_handed_over_twice(run: ScaledRun) -> None:
+def test_no_order_was_sent_twice(run: ScaledRun) -> None:
     two_panels.assert_each_order_was_handed_over_once(run.ours, run.theirs)
     assert sorted(run.ours.orders) == sorted(poll.number for poll in run.polls)
 
 
-def test_the_worker_that_is_left_finishes_what_both_began(run: ScaledRun) -> None:
+def test_the_remaining_worker_finishes_what_both_began(run: ScaledRun) -> None:
     assert {order["status"] for order in run.ours.orders.values()} >= {"completed", "partial", "canceled"}
     assert run.ours.statuses(run.polls[-1].number)[-1] == "canceled"
     assert any("In progress" in seen for seen in run.seen.values())
 
 
-def test_books_are_right_on_both_sides(run: ScaledRun) -> None:
+def test_ledgers_are_correct_on_both_sides(run: ScaledRun) -> None:
     two_panels.assert_exports_agree(run.ours, run.theirs)
     two_panels.assert_statement_sums(run.statement, book=run.ours)
     two_panels.assert_no_problems(run.ours, run.theirs)

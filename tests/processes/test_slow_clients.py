@@ -1,4 +1,4 @@
-"""Slow clients, as raw sockets: two hundred at once keep nobody else from the site, and are answered 408."""
+"""Slow clients, as raw sockets: two hundred of them don't block anybody else, and each gets a 408."""
 
 import socket
 import time
@@ -20,7 +20,7 @@ SLOW_BODIES = (
     b"Transfer-Encoding: chunked\r\n\r\n",
     b"Content-Length: 9\r\n\r\nemail=",
 )
-# Another address of this machine: what it sends counts as another network's.
+# Another address of this machine, which counts as another network.
 ELSEWHERE = ("127.0.0.2", 0)
 ENDS_SECONDS = connections.REQUEST_SECONDS + 3
 
@@ -42,7 +42,7 @@ def answer_to(request: bytes, panel: Panel, *, source: tuple[str, int] | None = 
 
 
 def is_from_the_site(answer: bytes) -> bool:
-    """Whether a thread was free for the body and the site itself refused the form, which lacks its token."""
+    """Whether a thread was free for the body: the site itself then refuses the form, which has no CSRF token."""
     return answer.split(b" ")[1] in (b"400", b"403") and b"content-security-policy: " in answer.lower()
 
 
@@ -55,7 +55,7 @@ def test_two_hundred_slow_connections_leave_the_site_to_others(panel: Panel) -> 
         times = []
         for _ in range(PROBES):
             for client in slow:
-                with suppress(OSError):  # Those above the cap are ended.
+                with suppress(OSError):  # Connections above the limit are closed.
                     client.sendall(b"1")
             began = time.monotonic()
             with urllib.request.urlopen(f"{panel.url}/healthz", timeout=5) as answer:

@@ -1,4 +1,4 @@
-"""`python app.py` with real processes: what dies comes back, and nothing outlives it."""
+"""`python app.py` with real processes: children that die are restarted, and none outlives the supervisor."""
 
 import os
 import re
@@ -123,14 +123,14 @@ def test_demo_moves_its_orders_and_a_second_start_finds_them(tmp_path: Path) -> 
         assert "There are accounts already: the demo adds nothing." in panel.log
 
 
-# Fewer than these wait once a worker has handed orders over: some of the demo's are for operators.
+# Fewer than these are pending once a worker has sent orders: some of the demo's are for operators.
 FEW_PENDING = 8
 
 
 def all_are_pending(panel: Panel) -> bool:
     with urllib.request.urlopen(f"{panel.url}/metrics") as answer:
         counts = re.findall(r'panel_orders\{status="(\w+)"\} (\d+)', answer.read().decode())
-    # The demo's history has ended before the start, and its new orders are more than these: only a worker moves them.
+    # The demo's past orders have ended, and it has more new orders than this: only a worker completes them.
     return sum(int(count) for status, count in counts if status == "pending") >= FEW_PENDING
 
 
@@ -142,7 +142,7 @@ def run_app(panel: Panel) -> subprocess.CompletedProcess[str]:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether the process runs. One that ended and was not collected yet does not."""
+    """Whether the process runs; a zombie does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:

@@ -1,7 +1,7 @@
-"""The product proved against itself: a panel that resells another one's tools, both as real processes.
+"""End-to-end resale: one panel resells the tools of another, both as real processes.
 
-A customer of the reseller orders through its forms. Each order travels to the provider, through its simulated
-delivery and back; one is refilled on the way, and two are asked to stop.
+A customer of the reseller orders through its forms. The provider delivers each order with its simulator; one order is
+refilled, and two get a cancellation request.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ HANDED_OVER_SECONDS, RUNS_SECONDS, ENDS_SECONDS = 20, 30, 75
 
 @dataclass(frozen=True)
 class ResaleRun:
-    """All that is left of the orders' journey: what was seen on the way, and what was written down."""
+    """What the run showed: statuses seen on pages, and both panels' final exports and statements."""
 
     numbers: dict[str, int]
     seen: dict[int, list[str]]
@@ -79,7 +79,7 @@ def _place_all(here: Browser, offers: dict[str, ResoldTool]) -> dict[str, int]:
 
 
 def _follow(numbers: dict[str, int], watch: Watch, watch_there: Watch) -> None:
-    """Ask for one refill and two stops, each as soon as it can be, and look until everything has ended."""
+    """Request one refill and two cancellations as soon as each is possible, and watch until everything has ended."""
     usual, midway, early = numbers[USUAL], numbers[STOPPED_MIDWAY], numbers[STOPPED_EARLY]
     here = watch.browser
 
@@ -120,7 +120,7 @@ def test_orders_end_as_their_delivery_did_and_run_before_they_end(run: ResaleRun
     assert "in_progress" not in run.statuses(CANCELED)
 
 
-def test_refill_travels_there_and_back(run: ResaleRun) -> None:
+def test_refill_is_sent_to_the_provider_and_completed(run: ResaleRun) -> None:
     for statuses in (run.statuses(USUAL), run.statuses_there(USUAL)):
         assert statuses[-3:] == ["completed", "refill", "completed"]
     assert run.seen[run.numbers[USUAL]][-3:] == ["Completed", "Refill", "Completed"]
@@ -131,14 +131,14 @@ def test_refill_travels_there_and_back(run: ResaleRun) -> None:
     assert run.order(USUAL)["returned_nanos"] == 0
 
 
-def test_stop_before_the_delivery_brings_all_money_back(run: ResaleRun) -> None:
+def test_cancellation_before_delivery_refunds_everything(run: ResaleRun) -> None:
     order = run.order(STOPPED_EARLY)
 
     assert run.statuses(STOPPED_EARLY)[-1] == run.statuses_there(STOPPED_EARLY)[-1] == "canceled"
     assert (order["remains"], order["returned_nanos"]) == (QUANTITY, order["charge_nanos"])
 
 
-def test_stop_midway_brings_the_rest_back(run: ResaleRun) -> None:
+def test_cancellation_during_delivery_refunds_the_rest(run: ResaleRun) -> None:
     order = run.order(STOPPED_MIDWAY)
 
     assert run.statuses(STOPPED_MIDWAY)[-1] == run.statuses_there(STOPPED_MIDWAY)[-1] == "partial"
@@ -153,5 +153,5 @@ def test_both_ledgers_agree(run: ResaleRun) -> None:
     assert run.balance_there == {"balance": run.statement_there[-1]["balance"], "currency": "USD"}
 
 
-def test_nothing_was_amiss_on_either_side(run: ResaleRun) -> None:
+def test_neither_side_has_problems(run: ResaleRun) -> None:
     two_panels.assert_no_problems(run.ours, run.theirs)

@@ -1,4 +1,4 @@
-"""The worker: two at once share one database, and each has a slot of its own."""
+"""Worker: two of them share one database, each with its own slot."""
 
 import contextlib
 import json

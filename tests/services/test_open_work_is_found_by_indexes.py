@@ -1,4 +1,4 @@
-"""What sweeps and the office ask every few seconds never reads all the orders, attempts or refills that ever were."""
+"""Query plans: frequent queries of sweeps and the office never scan all orders, attempts or refills."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -34,7 +34,7 @@ ASKED: dict[str, Callable[[], Any]] = {
 
 
 def plans_of(act: Callable[[], Any]) -> list[str]:
-    """How SQLite reads each table for whatever this asks."""
+    """SQLite's query plan for each statement that this runs."""
     asked: list[tuple[str, Any]] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, given: Any, _context: Any, _many: bool) -> None:

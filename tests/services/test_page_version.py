@@ -1,4 +1,4 @@
-"""The ETag of live regions belongs to one person: two whose versions are alike still never get each other's page."""
+"""ETags of live regions belong to one user: equal versions of two users give different ETags."""
 
 import re
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.both_engines
 
 
 def two_alike(app: Flask) -> list[tuple[FlaskClient, Order]]:
-    """Two customers with one order each, of the same tool, whose pages have the same versions."""
+    """Two customers with one order of the same tool each, and equal page versions."""
     tool = a_tool()
     orders = [an_order(customer=a_customer("100"), tool=tool) for _ in range(2)]
     people = [db.session.get_one(User, order.customer_id) for order in orders]
@@ -28,7 +28,7 @@ def two_alike(app: Flask) -> list[tuple[FlaskClient, Order]]:
 
 
 def _make_alike(customer_ids: list[int]) -> None:
-    """Bump the one that is behind until both have the same version."""
+    """Bump the lower version until both are equal."""
     db.session.rollback()
     versions = {number: _version(number) for number in customer_ids}
     for number, version in versions.items():

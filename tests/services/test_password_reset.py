@@ -1,4 +1,4 @@
-"""Forgotten passwords: the link, what it does once, and that nothing tells whether an address is known."""
+"""Password reset: the link works once, and nothing reveals whether an email has an account."""
 
 import re
 import threading

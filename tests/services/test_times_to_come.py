@@ -1,4 +1,4 @@
-"""What was stored by a clock that was ahead is no data: never fresh, and nothing that is due waits for it."""
+"""Timestamps in the future, stored by a fast clock: never counted as fresh, and no due work waits for them."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What endpoints are told, made in the transaction of the change itself."""
+"""Webhook events: queued in the transaction of the change that they report."""
 
 import json
 import threading
@@ -39,7 +39,7 @@ def move(order: Order, to: Status, *, remains: int, now: datetime = NOON) -> Non
 
 
 def told(**where: object) -> list[dict[str, Any]]:
-    """The bodies made so far, oldest first."""
+    """Bodies of the events so far, oldest first."""
     db.session.rollback()
     rows = db.session.scalars(select(Webhook).filter_by(**where).order_by(Webhook.id)).all()
     return [json.loads(row.body) for row in rows]

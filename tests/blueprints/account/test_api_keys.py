@@ -1,4 +1,4 @@
-"""The keys page: a key is shown once, by the answer that made it, and ends when it is revoked."""
+"""API keys page: a key is shown once, in the response that creates it, and stops working when it is revoked."""
 
 import re
 
@@ -17,7 +17,7 @@ KEY = re.compile(r"smm_[A-Za-z0-9_-]{43}")
 
 
 def form_of(client: FlaskClient, **fields: str) -> dict[str, str]:
-    """The page's form as a browser sends it, with these fields typed."""
+    """The page's form data as a browser sends it, with these fields filled in."""
     found = re.search(r'name="newest" value="(\d+)"', client.get("/account/keys").text)
     assert found is not None
     return {"newest": found[1], "name": "Shop", "networks": ""} | fields

@@ -1,4 +1,4 @@
-"""The balance page: what is available and on hold, and the latest entries."""
+"""Balance page: available, on hold, and the latest entries."""
 
 import re
 

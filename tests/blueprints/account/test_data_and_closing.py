@@ -1,4 +1,4 @@
-"""A customer takes their data along, and closes the account, as a browser sees it."""
+"""Data export and closing an account, as a browser sees them."""
 
 import csv
 import io
@@ -49,7 +49,7 @@ def everything(client: FlaskClient) -> dict[str, list[dict[str, Any]]]:
 
 
 def a_full_customer() -> tuple[User, list[str]]:
-    """A customer with something in every table, and every secret of theirs."""
+    """A customer with a row in every table, and all of their secrets."""
     user = a_customer("100", email="ada@example.com")
     settings = current_app.config["PANEL"]
     with transaction():

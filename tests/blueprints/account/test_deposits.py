@@ -1,4 +1,4 @@
-"""Adding funds: the form, the deposit's live page until it is confirmed or refused, and the way back to an order."""
+"""Adding funds: the form, the deposit's live page until it is confirmed or refused, and the link back to an order."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The email of an account in the browser: confirmed after sign-up, changed with both links."""
+"""Email pages: confirming it after sign-up, changing it with both links."""
 
 import re
 from datetime import timedelta
@@ -80,7 +80,7 @@ def test_an_address_is_asked_to_confirm_a_change_once_an_hour(client: FlaskClien
 
 
 def pass_the_time(span: timedelta) -> None:
-    """As if this much time had passed since all that was counted or mailed."""
+    """Move all throttle counts and mails this far into the past."""
     with transaction():
         for row in (*db.session.scalars(select(EmailLink)), *db.session.scalars(select(ThrottleHit))):
             if isinstance(row, EmailLink):

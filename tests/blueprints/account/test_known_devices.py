@@ -1,4 +1,4 @@
-"""The device cookie: strangers cannot lock out a browser that has logged in before, and it opens nothing by itself."""
+"""Known devices: strangers can't lock out a browser that has logged in before, and the cookie alone gives no access."""
 
 import pytest
 from flask import Flask
@@ -26,7 +26,7 @@ def logged_in_before(client: FlaskClient, user: User) -> FlaskClient:
 
 
 def besieged(app: Flask, user: User) -> None:
-    """Strangers in the owner's own network have used up all that network may try."""
+    """Strangers in the owner's network have used up that network's tries."""
     stranger = app.test_client()
     for _ in range(13):
         last = log_in(stranger, user, "wrong password")

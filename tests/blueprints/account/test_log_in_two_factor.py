@@ -1,4 +1,4 @@
-"""The second step of a log-in as a browser sees it: it can't be passed by, guessed or used twice."""
+"""Two-factor log-in page: a code can't be bypassed, guessed or used twice."""
 
 import pytest
 from flask import Flask

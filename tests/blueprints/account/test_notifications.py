@@ -1,4 +1,4 @@
-"""Which mails an account gets, and the one click that ends them."""
+"""Email notifications: settings, and one-click unsubscribe."""
 
 import pytest
 from flask import Flask

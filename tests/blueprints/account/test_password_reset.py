@@ -1,4 +1,4 @@
-"""Forgotten passwords in the browser: equal answers, one use, no way around the second factor, no key in the log."""
+"""Password reset pages: equal responses, one use, two-factor still required, and no token in the log."""
 
 import re
 import unicodedata
@@ -25,7 +25,7 @@ def ask(client: FlaskClient, email: str) -> int:
 
 
 def link(app: Flask) -> str:
-    """The address in the newest mail to set a password, as it is in its file, or encrypted in the table."""
+    """The reset link in the newest mail, from its file, or decrypted from the table."""
     job.answer_resets()
     db.session.rollback()
     ciphertext = db.session.scalars(select(Mail.text).where(Mail.kind == "reset").order_by(Mail.id.desc())).first()
@@ -63,7 +63,7 @@ def test_a_known_and_an_unknown_address_get_the_same_answer_after_the_same_work(
 
 
 def _answer_and_statements(app: Flask, email: str) -> tuple[int, str, str, list[str]]:
-    """What a visitor can see, and what the database was asked meanwhile."""
+    """The response, and the statements that it ran."""
     asked: list[str] = []
 
     def note(*given: object) -> None:

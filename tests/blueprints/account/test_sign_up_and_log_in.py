@@ -95,7 +95,7 @@ def test_wrong_password_and_unknown_email_get_the_same_answer(client: FlaskClien
     unknown = client.post("/log-in", data={"email": "nobody@example.com", "password": ANOTHER})
 
     assert wrong.status_code == unknown.status_code == 422
-    # The frame around it tells the minute, and a form's token the second.
+    # The layout shows the minute, and a form's token contains the second.
     said, said_to_unknown = (
         re.sub(r'name="csrf_token" value="[^"]+"', "", answer.text.partition("<main")[2]) for answer in (wrong, unknown)
     )

@@ -1,4 +1,4 @@
-"""The statement of any days: on the page and as CSV, the same figures, and they add up."""
+"""Statement for any period: the page and the CSV have the same figures, and they add up."""
 
 import csv
 import io
@@ -30,7 +30,7 @@ def rows_of(answer: TestResponse) -> list[dict[str, str]]:
 
 
 def a_history(customer: User) -> None:
-    """A Partial and a Canceled order, and one that still runs, on different days."""
+    """A Partial, a Canceled and a running order, on different days."""
     tool = a_tool(price="0.90")
     an_order(customer=customer, tool=tool, status=Status.PARTIAL, remains=400, now=NOON)
     an_order(customer=customer, tool=tool, status=Status.CANCELED, now=NOON + timedelta(days=2))

@@ -1,4 +1,4 @@
-"""The second factor on the account's own pages, as a browser sees it: it takes its proofs, and shows its codes once."""
+"""Two-factor settings pages: what they require as proof, and recovery codes shown once."""
 
 import re
 

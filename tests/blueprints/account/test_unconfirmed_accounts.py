@@ -1,4 +1,4 @@
-"""An account before its email is confirmed, in the browser and for programs: refused in clear words, and the way on."""
+"""Unconfirmed accounts on pages and in the API: clear refusals, and a link to confirm the email."""
 
 import re
 from datetime import timedelta

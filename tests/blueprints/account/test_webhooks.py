@@ -1,4 +1,4 @@
-"""The pages of webhook endpoints: shown once, one's own alone, and what a form refuses."""
+"""Webhook endpoint pages: secrets shown once, only own endpoints, and what the forms refuse."""
 
 import re
 
@@ -26,7 +26,7 @@ def mine(client: FlaskClient, customer: User) -> FlaskClient:
 
 
 def add(client: FlaskClient, *, url: str = URL, balance_low: str = "") -> tuple[int, str]:
-    """Add an endpoint through its form; its id and its secret."""
+    """Add an endpoint through the form; returns its id and its secret."""
     answer = client.post(PAGE, data={"url": url, "balance_low": balance_low})
     assert answer.status_code == 201, answer.text
     secret = re.search(r'<code id="secret"[^>]*>(whsec_[\w-]+)</code>', answer.text)

@@ -1,4 +1,4 @@
-"""Welcome page: the three first steps of a new customer, and how far each is."""
+"""Welcome page: the first three steps of a new customer, and which are done."""
 
 import re
 

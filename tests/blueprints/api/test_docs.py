@@ -1,4 +1,4 @@
-"""The API's page and its OpenAPI description say what the table of actions says, and their examples run."""
+"""API docs: the page and the OpenAPI description match the table of actions, and their examples run."""
 
 import contextlib
 import io
@@ -34,7 +34,7 @@ def name_of(case: object) -> str:
 
 @pytest.fixture
 def address(app: Flask) -> Iterator[str]:
-    """The site on a port of its own, in this process."""
+    """The site on its own port, in this process."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -47,7 +47,7 @@ def address(app: Flask) -> Iterator[str]:
 
 
 def a_reseller(status: Status) -> tuple[str, dict[str, str]]:
-    """A key, and values for every field with which each action has something to say."""
+    """An API key, and field values with which every action returns something."""
     customer, tool = a_customer("100"), a_tool()
     order = an_order(customer=customer, tool=tool, status=status, quantity=100, now=utc_now())
     key, number, many = a_key(customer), str(order.id), f"{order.id},999"
@@ -55,7 +55,7 @@ def a_reseller(status: Status) -> tuple[str, dict[str, str]]:
 
 
 def fits(found: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> bool:
-    """Whether the value fits the schema, as far as our schemas go."""
+    """Whether the value matches the schema. Covers what our schemas use."""
     if "$ref" in schema:
         return fits(found, schemas[schema["$ref"].rpartition("/")[2]], schemas)
     if "anyOf" in schema:
@@ -84,7 +84,7 @@ def schemas_of(client: FlaskClient) -> dict[str, Any]:
 
 
 def answers_of(address: str, key: str, values: dict[str, str], action: ApiAction, variant: CallVariant) -> list[Any]:
-    """What the curl, the Python and the PHP example get, run as they stand on the page."""
+    """Responses to the curl, Python and PHP examples, run exactly as the page shows them."""
     (example,) = (
         each
         for each in api_docs.examples_of(action, address=address, key=key, values=values)
@@ -98,7 +98,7 @@ def answers_of(address: str, key: str, values: dict[str, str], action: ApiAction
 
 
 def by_php(address: str, key: str, example: str) -> Any:
-    """What the example gets, printed as JSON where the page has `print_r`, which no program reads."""
+    """Response to the PHP example, with its `print_r` replaced by JSON, which can be parsed."""
     try:
         php = servers.php()
     except servers.NotInstalled as error:

@@ -1,4 +1,4 @@
-"""Every action of the API: shapes and types to the byte, refusals word for word, and others' orders out of reach."""
+"""API actions: exact response bodies and error texts, and no access to other customers' orders."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Fields of API calls: an order takes only what it delivers, and ids are taken however a client lists them."""
+"""API fields: `add` rejects fields that the tool doesn't use, and id lists are read in every common format."""
 
 import pytest
 from flask.testing import FlaskClient
@@ -79,7 +79,7 @@ def test_several_ids_are_taken_however_a_client_lists_them(client: FlaskClient, 
         an_order(customer=customer, tool=tool, quantity=10, status=Status.COMPLETED)
     expected = client.post(PATH, data=fields | {many: "1,2"}).get_json()
     if action == "refill":
-        # The first call asked for them: from then on they are refused alike.
+        # The first call requested them, so that all later calls get the same refusal.
         expected = client.post(PATH, data=fields | {many: "1,2"}).get_json()
 
     answers = {

@@ -1,4 +1,4 @@
-"""Whatever reaches the API's address, the answer is documented JSON; and one caller never slows another."""
+"""API parsing: any request gets a documented JSON response, and callers don't slow each other down."""
 
 import json
 from datetime import timedelta
@@ -235,7 +235,7 @@ names = st.sampled_from(["service", "link", "quantity", "request_id", "order", "
 
 @pytest.fixture
 def spender(app: Flask, client: FlaskClient) -> Caller:
-    """A caller whom nothing stops: money, a tool, orders of every kind, and no limit."""
+    """A caller with money, a tool, orders in every status, and no rate limit."""
     app.config["PANEL"].api_requests_a_minute = 10**9
     customer, tool = a_customer("100000"), a_tool()
     for status in Status:

@@ -1,4 +1,4 @@
-"""People in the office: found, seen from all sides, credited and debited after a look at the effect, kept out."""
+"""Customers in the office: search, detail page, credit and debit with a confirmation, disabling."""
 
 import html
 import re
@@ -25,7 +25,7 @@ HOSTILE = "<img/src=x>{{7*7}}@example.com"
 
 
 def hidden(page: str) -> dict[str, str]:
-    """The hidden fields of the page's own form, the last one with a key."""
+    """Hidden fields of the page's last form with a form key."""
     found = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page)
     return {name: html.unescape(value) for name, value in found if name != "csrf_token"}
 
@@ -77,7 +77,7 @@ def test_one_page_shows_a_customer_from_all_sides(office: FlaskClient) -> None:
 
 
 def test_hostile_names_are_text_everywhere(office: FlaskClient) -> None:
-    """Sign-up takes no such address; one from before that rule may stand in the table."""
+    """Sign-up rejects such an email, but older rows may have one."""
     customer = a_customer()
     with transaction():
         db.session.execute(update(User).where(User.id == customer.id).values(email=HOSTILE))
@@ -282,7 +282,7 @@ def test_pages_and_files_of_the_office_are_kept_by_nobody_and_shown_to_no_custom
 def test_money_forms_need_their_token(office: FlaskClient, csrf: None) -> None:
     customer = a_customer("10")
 
-    # The form about money comes back with what was typed.
+    # The money form keeps what was typed.
     for path, status in (("money", 403), ("disable", 400), ("enable", 400), ("sign-out", 400)):
         assert office.post(f"/office/customers/{customer.id}/{path}").status_code == status
 

@@ -1,4 +1,4 @@
-"""The ledger and the log as operators search them: every figure of a customer leads to the lines that make it."""
+"""Ledger and audit log in the office: search, and links from a customer's figures to the entries behind them."""
 
 import csv
 import html
@@ -22,7 +22,7 @@ from tests.support.factories import NOON, a_customer, a_tool, an_order
 
 
 def found(**given: object) -> tuple[list[int], ledger_search.Sums]:
-    """The lines that these filters find on all pages, and their sums."""
+    """Entries that these filters find, on all pages, and their sums."""
     filters = ledger_filters.parse({name.rstrip("_"): str(value) for name, value in given.items()})
     db.session.rollback()
     return [line.id for line in ledger_search.all_lines(filters)], ledger_search.page(filters).sums

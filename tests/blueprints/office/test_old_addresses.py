@@ -1,4 +1,4 @@
-"""Former addresses of the office lead to the ones of today for operators, and to nothing for everyone else."""
+"""Former office addresses: redirects for operators, 404 for everyone else."""
 
 from flask.testing import FlaskClient
 

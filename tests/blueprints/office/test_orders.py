@@ -1,4 +1,4 @@
-"""The office's pages of orders: who may see them, what they show as text, and that money is shown before it moves."""
+"""Order pages of the office: access, escaped text, and a confirmation before money moves."""
 
 from urllib.parse import quote
 

@@ -1,4 +1,4 @@
-"""Pagination of the office's lists: the pages hold every row exactly once, in one order, also where times are equal."""
+"""Pagination of office lists: every row exactly once, in a stable order, also with equal times."""
 
 import html
 import re
@@ -26,7 +26,7 @@ MAX_PAGES = 20
 
 
 def walk(client: FlaskClient, path: str, row: str) -> list[int]:
-    """The numbers of the rows on all pages, as somebody finds them who goes on to the next one each time."""
+    """Row ids of all pages, found by following the “next” links."""
     found: list[int] = []
     for _ in range(MAX_PAGES):
         page = client.get(path)
@@ -60,7 +60,7 @@ def _deposits() -> None:
 
 
 def _reviews() -> None:
-    """Some with a deadline, some without: the two ranks are mixed, and the numbers run across them."""
+    """Add reviews with and without a timeout, with ids in mixed order."""
     with transaction():
         for number in range(ROWS):
             kind = "unconfirmed" if number % 2 else "provider_silent"
@@ -74,14 +74,14 @@ def _log() -> None:
 
 
 def _tickets() -> None:
-    """Ten of ten customers, all of the same moment."""
+    """Add ten tickets of ten customers, all at the same time."""
     for _ in range(ROWS):
         a_ticket(customer=a_customer("0"), now=NOON)
 
 
 Make = Callable[[], None]
 
-# Each list's address, what its rows are called, what makes rows in it, and the table whose rows it has.
+# Address of each list, the prefix of its row ids, a function that adds rows, and the table.
 LISTS = [
     ("/office/orders", "order", _orders, select(Order.id)),
     ("/office/customers", "customer", _customers, select(User.id)),

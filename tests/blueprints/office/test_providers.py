@@ -1,4 +1,4 @@
-"""Providers in the office: health and pause, a name in public, keys that come in and are never shown, our balance."""
+"""Providers in the office: health, pause, public name, API keys (never shown), and our balance."""
 
 from datetime import timedelta
 

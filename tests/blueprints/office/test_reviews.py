@@ -1,4 +1,4 @@
-"""The office's pages of refills, requests to stop and reviews: each is settled once, as its kind asks."""
+"""Refills, cancellation requests and reviews in the office: each is resolved once, by the rules of its kind."""
 
 from flask.testing import FlaskClient
 from sqlalchemy import select

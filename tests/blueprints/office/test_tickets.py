@@ -1,4 +1,4 @@
-"""Tickets in the office: the queue, one ticket with all acts on it, and canned answers; behind the gate."""
+"""Tickets in the office: the queue, a ticket with all its actions, canned answers, and access."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""The hold on time rules in the office: it is seen, what waits is counted with its money, and it is ended."""
+"""Hold on time rules in the office: the notice, the count and amount of what waits, and ending the hold."""
 
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ PAGE = "/office/time-rules"
 
 
 def held_orders() -> list[int]:
-    """Two orders that are due by time, which is on hold."""
+    """Two orders whose timeout is due while time rules are on hold."""
     orders = [an_order(quantity=1_000, price="1.50", now=utc_now() - timedelta(days=3)).id for _ in range(2)]
     with transaction():
         time_rules.hold_for_clock("The clock was set forward by 2 days while the panel ran.", now=utc_now())

@@ -1,4 +1,4 @@
-"""Tools in the office: old and new are seen before they are saved; a tool that moved meanwhile is not overwritten."""
+"""Tool editor in the office: a comparison before saving, and no overwriting of a concurrent change."""
 
 import html
 import re
@@ -26,7 +26,7 @@ def offer(slug: str = "page-visits") -> ToolOffer:
 
 
 def form(slug: str = "page-visits", **changes: str) -> dict[str, str]:
-    """The form of a tool as it is now, but for the changes."""
+    """Form data of a tool as it is now, with these changes."""
     return tool_editor.typed_of(offer(slug)) | {"version": tool_editor.version_of(offer(slug))} | changes
 
 

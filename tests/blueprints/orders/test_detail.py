@@ -1,4 +1,4 @@
-"""The page of one order: what it shows, that it follows the order, and that it is its customer's alone."""
+"""Order page: content, live updates, and access by its customer only."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""The history's page, its region alone, and its file: allowed, refused, someone else's, plain and polled."""
+"""Order history page, live region and CSV file: access, filters, and polling."""
 
 import csv
 import io

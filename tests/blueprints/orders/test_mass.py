@@ -1,4 +1,4 @@
-"""Many orders from lines: first checked, then placed, each line answered on its own."""
+"""Mass order: lines are checked, then placed, with a result for each line."""
 
 import html
 import re

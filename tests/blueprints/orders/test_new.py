@@ -1,4 +1,4 @@
-"""The order form: what is typed is checked to the letter, and nothing in the form decides what is paid."""
+"""Order form: strict validation, and no field decides the price."""
 
 import re
 

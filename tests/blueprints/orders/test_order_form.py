@@ -1,4 +1,4 @@
-"""The fields of the order form, hidden ones too: each is read to the letter, or refused with nothing charged."""
+"""Fields of the order form, hidden ones included: each is validated strictly, and a refusal charges nothing."""
 
 import pytest
 from flask.testing import FlaskClient

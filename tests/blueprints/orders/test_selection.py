@@ -1,4 +1,4 @@
-"""Selected orders of the list: each action's check page, what it then does, and that it does no more."""
+"""Bulk actions on selected orders: the check page, and exactly the changes that it announced."""
 
 import csv
 import io
@@ -34,7 +34,7 @@ def send(client: FlaskClient, action: str, *orders: Order, step: str = "") -> st
 
 
 def said_of(page: str, order: Order) -> str:
-    """What the check page says will happen to the order."""
+    """What the check page announces for the order."""
     row = page[page.index(f'<tr id="order-{order.id}">') :]
     return re.search(r'data-label="(?:What happens|Reason)">(.*?)</td>', row, re.S)[1].strip()  # type: ignore[index]
 

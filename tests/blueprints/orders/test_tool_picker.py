@@ -1,4 +1,4 @@
-"""The tool picker, quick amounts and warnings of the order form and its check page, with scripts and without."""
+"""Tool picker, quick amounts and warnings of the order form and its check page, with and without scripts."""
 
 import html
 import re
@@ -162,7 +162,7 @@ def test_ended_order_for_the_same_link_is_no_warning(client: FlaskClient) -> Non
 
 
 def _pages(client: FlaskClient) -> dict[str, str]:
-    """Every page that says whether the tool can be delivered now."""
+    """Every page that shows whether the tool can be delivered now."""
     return {
         "list": client.get("/tools").text,
         "tool": client.get("/tools/page-visits").text,

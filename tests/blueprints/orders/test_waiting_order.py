@@ -1,4 +1,4 @@
-"""The way back to an order whose funds did not suffice: its link, the check page it leads to, and placing it."""
+"""Waiting orders (insufficient funds): the link back, the check page, and placing the order."""
 
 import html
 import re
@@ -14,7 +14,7 @@ FORM = {"tool": "page-visits", "link": LINK, "quantity": "1000", "request_id": "
 
 
 def _way_back(client: FlaskClient) -> str:
-    """The address in `next` of the link that adds funds."""
+    """Path in the `next` parameter of the “Add funds” link."""
     page = client.post("/orders/check", data=FORM).text
     found = re.search(r'href="/balance/add\?amount=1\.00&amp;next=([^"]+)">Add \$1\.00 to place this order', page)
     assert found, page

@@ -1,4 +1,4 @@
-"""The landing page: what one can do, and no figure that was not measured."""
+"""Landing page: links, and only measured figures."""
 
 import re
 from datetime import timedelta
@@ -129,6 +129,6 @@ def test_page_with_all_it_loads_stays_near_the_public_budget(app: Flask, client:
     page = client.get("/")
     loaded = set(re.findall(r'<(?:link rel="(?:stylesheet|icon)" href|script src)="([^"]+)"', page.text))
 
-    # One request and some bytes more than other public pages: the script of the live card (see DECISIONS).
+    # One request and a few bytes more than other public pages: the live card's script (see DECISIONS).
     assert len(loaded) + 1 <= 6
     assert len(page.data) + sum(len(client.get(path).data) for path in loaded) <= 44_000

@@ -1,4 +1,4 @@
-"""The status page and what machines read of it: true without measurements, and safe with hostile words."""
+"""Status page, feed and JSON: correct without measurements, and safe with hostile text."""
 
 import json
 from datetime import datetime, timedelta
@@ -140,7 +140,7 @@ def test_provider_goes_by_its_public_name_alone(client: FlaskClient) -> None:
         db.session.execute(update(Provider).values(public_name="North <b>"))
     timed_cache.clear()
 
-    # With a query, a page is not the one kept.
+    # A query string bypasses the page cache.
     named = client.get("/platform-status?again").text
 
     assert f"Provider {key.rpartition('-')[2]}" in unnamed

@@ -1,4 +1,4 @@
-"""Gallery of components at /styles: for developers alone, and with every component."""
+"""Component gallery at /styles: in development only, with every component."""
 
 import re
 from pathlib import Path
@@ -43,14 +43,14 @@ def test_gallery_shows_every_file_of_components(app: Flask) -> None:
 def test_gallery_calls_every_macro(path: Path) -> None:
     text = path.read_text()
     macros = re.findall(r"{% macro ([a-z]\w*)\(", text)
-    # What only its own file uses is part of the macros there.
+    # A macro used only in its own file is part of the other macros there.
     inner = {name for name in macros if len(re.findall(rf"\b{name}\(", text)) > 1}
 
     assert [name for name in macros if name not in inner and f"{name}(" not in GALLERY] == []
 
 
 def _reached(app: Flask, name: str) -> set[str]:
-    """The templates that one extends, includes and imports, and theirs; and those that Python renders for the bar."""
+    """All templates that this one extends, includes or imports, and those that Python renders for the bar."""
     found: set[str] = set()
     waiting = [name, "components/bar_links.html", "components/account_links.html", "components/footer_map.html"]
     while waiting:

@@ -1,4 +1,4 @@
-"""The choice of colors: remembered without a session, on every page, with and without scripts."""
+"""Color scheme setting: remembered without a session, on every page, with and without scripts."""
 
 import re
 

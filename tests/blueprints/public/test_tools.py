@@ -1,4 +1,4 @@
-"""The catalogue's pages: every term is on them, and what is hidden is not."""
+"""Catalogue pages: every term is shown, and hidden tools are not."""
 
 import html
 import json
@@ -33,7 +33,7 @@ FIELDS = (
 
 
 def term(page: str, name: str) -> str:
-    """What the page says of one term, without its markup."""
+    """The page's text for one term, without markup."""
     found = re.search(
         rf'<div id="term-{name}"><dt>(.*?)</dt><dd>(.*?)</dd></div>', page.replace(' class="break"', ""), re.S
     )

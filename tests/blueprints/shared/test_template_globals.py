@@ -1,4 +1,4 @@
-"""Components say what the domain says, in valid and plain HTML."""
+"""Template macros: texts from the domain, in valid HTML."""
 
 import re
 from datetime import UTC, datetime

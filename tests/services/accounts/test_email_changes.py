@@ -1,4 +1,4 @@
-"""Confirming an email, and changing it with a link in each mailbox."""
+"""Email confirmation, and email changes with a link sent to both mailboxes."""
 
 import re
 import threading
@@ -18,7 +18,7 @@ from tests.support.factories import NOON, a_customer, reload
 
 
 def a_newcomer(email: str = "new@example.com") -> User:
-    """Someone who has just signed up."""
+    """A user who has just signed up."""
     with transaction():
         return users.add_user(email, password_hash="hash", is_confirmed=False, now=NOON)
 

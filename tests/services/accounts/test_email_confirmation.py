@@ -1,4 +1,4 @@
-"""Nothing outlives a take-over: what an account may not have before its email is confirmed, and what a reset ends."""
+"""Unconfirmed accounts: what they can't have, and what a password reset ends, so that nothing survives a takeover."""
 
 import secrets
 from datetime import timedelta
@@ -43,7 +43,7 @@ def add_endpoint(app: Flask, user: User) -> None:
 
 
 def with_everything(app: Flask) -> User:
-    """An account with all that can be made in it, whose email was never confirmed: as older versions allowed."""
+    """An unconfirmed account that has one of everything, as older versions allowed."""
     user = a_customer("10.00")
     make_key(user)
     add_endpoint(app, user)
@@ -60,7 +60,7 @@ def is_found(key: str) -> bool:
 
 
 def live(user: User) -> tuple[int, int]:
-    """How many keys and how many webhooks' addresses are live."""
+    """Number of live API keys and of live webhook endpoints."""
     db.session.rollback()
     return len(api_keys.listed(user.id)), len(webhook_endpoints.listed(user.id))
 

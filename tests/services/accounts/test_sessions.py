@@ -1,4 +1,4 @@
-"""Signed-in devices end at once."""
+"""Sessions: logging out a device takes effect immediately."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Throttles count by account and network together, slow strangers down, and lock nobody out."""
+"""Throttles: failed log-ins count by account and network; strangers are slowed down, the owner isn't locked out."""
 
 from collections.abc import Callable
 from datetime import timedelta

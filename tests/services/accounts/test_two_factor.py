@@ -1,4 +1,4 @@
-"""Codes are taken once, whoever shows them and however many at once; recovery codes too."""
+"""Two-factor codes and recovery codes are accepted once, also when they are sent concurrently."""
 
 import threading
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Accounts: what an email and a password must be, and that an account is opened once."""
+"""Accounts: rules for emails and passwords, and one account per email."""
 
 import importlib.resources
 import unicodedata
@@ -111,7 +111,7 @@ def test_refusal_of_an_email_says_which_part_is_wrong() -> None:
 def test_account_is_found_in_either_spelling_and_opened_once(kept: str) -> None:
     user = a_customer(email="ada@example.com")
     with transaction():
-        # As an older version may have kept it.
+        # As an older version may have stored it.
         db.session.execute(update(User).where(User.id == user.id).values(email=kept))
 
     for typed in ("ADA@B\u00dcCHER.example", " ada@xn--bcher-kva.example"):

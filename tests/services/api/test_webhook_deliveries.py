@@ -1,4 +1,4 @@
-"""Each endpoint's queue: in order, one at a time, later and later, given up after 72 hours, sent again when asked."""
+"""Webhook deliveries: in order, one at a time, with backoff, for 72 hours, and sent again on request."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.both_engines
 
 
 def a_queue(app: Flask, *, count: int = 1, now: datetime = NOON) -> int:
-    """An endpoint with this many tests waiting; its id."""
+    """Add an endpoint with this many test events in its queue; returns its id."""
     customer = a_customer()
     endpoint_id = an_endpoint(app, customer).endpoint.id
     for _ in range(count):

@@ -1,4 +1,4 @@
-"""A provider's catalogue as tools: what vanished is hidden, and the operator's hand is respected."""
+"""Provider import: tools that the provider dropped are hidden, and an operator's edits are kept."""
 
 import pytest
 from sqlalchemy import select

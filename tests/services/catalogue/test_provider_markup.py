@@ -1,4 +1,4 @@
-"""Prices of an import: exact, rounded up once, and never many of them down without a yes."""
+"""Import markup: prices are exact, rounded up once, and many price cuts need a confirmation."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Rows of a provider's catalogue: harmless text is taken as text, and a hostile row stops nothing."""
+"""Provider catalogue rows: text stays text, and a hostile row doesn't stop the import."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Reading the catalogue: what customers find, the filters of the list, and the demo catalogue itself."""
+"""Catalogue reads: what customers find, the list's filters, and the demo catalogue."""
 
 import pytest
 from sqlalchemy import select

@@ -1,4 +1,4 @@
-"""The catalogue: a file becomes rows whole or not at all, and terms are only ever added."""
+"""Catalogue files: loaded completely or not at all; terms are append-only."""
 
 import pytest
 import yaml

@@ -1,4 +1,4 @@
-"""Mails about orders that ended: who gets one, what it says, and how few they are."""
+"""Order emails: who gets one, what it says, and that several orders share one."""
 
 import threading
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ LATER = NOON + timedelta(minutes=6)
 
 
 def told(*, now: object = NOON) -> list[Mail]:
-    """What the sweep makes of the orders that ended, as mails."""
+    """Run the sweep over ended orders; returns the mails that it queued."""
     for customer_id in order_notifications.customers_with_news(now=now):  # type: ignore[arg-type]
         with transaction():
             order_notifications.notify_customer(customer_id, now=now)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The audit finds every kind of damage that could be done to the ledger, and names it."""
+"""Ledger audit: every kind of damage is found and named."""
 
 import json
 import re
@@ -23,7 +23,7 @@ NEWEST = "id = (SELECT max(id) FROM events WHERE order_id = 1)"
 COUNTED = "kind = 'counted' AND order_id = 1"
 AMONG = "Event {} of order 1 does not follow from the one before it."
 
-# What is done to order 1 (Partial, with two counts before that) or around it, and what the audit has to say of it.
+# Damage to order 1 (Partial, with two counts before that) or around it, and the problem that the audit reports.
 DAMAGE = {
     "a balance a nano too high": (
         "UPDATE accounts SET balance_nanos = balance_nanos + 1 WHERE user_id = 1",
@@ -124,7 +124,7 @@ DAMAGE = {
 
 
 def some_books() -> None:
-    """Customer 1 with order 1, Partial, and customer 2 with order 2, in Refill; nothing else."""
+    """Ledger with order 1 (Partial) of customer 1 and order 2 (Refill) of customer 2."""
     tool, first, second = a_tool(), a_customer(), a_customer()
     with_counts(an_order(customer=first, tool=tool).id)
     refilled = an_order(customer=second, tool=tool, status=Status.COMPLETED)

@@ -1,4 +1,4 @@
-"""Hash chains in the ledger: what a person with the database could change without the sums noticing is noticed."""
+"""Hash chain verification: finds changes by someone with database access that the sums don't show."""
 
 from datetime import timedelta
 
@@ -30,7 +30,7 @@ COPIED = (
 )
 ALIKE = "from_account_id, to_account_id, amount_nanos, kind, order_id, note, at"
 
-# What is done, and what the audit says of it. No sum notices any of these.
+# Damage, and the problem that the audit reports. The sums show none of these.
 TAMPERING = {
     "a deposit raised together with its balance": (
         f"UPDATE transfers SET amount_nanos = amount_nanos + 1 WHERE kind = 'deposit' AND to_account_id = {FIRST}",
@@ -93,7 +93,7 @@ TAMPERING = {
 
 
 def books() -> None:
-    """Two customers with a deposit, an order and a pair of adjustments each: in the first's chain in the middle."""
+    """Two customers, each with a deposit, an order and two adjustments; the first has the adjustments mid-chain."""
     tool, first, second = a_tool(), a_customer(), a_customer()
     there_and_back(first.id)
     order = an_order(customer=first, tool=tool, status=Status.IN_PROGRESS)
@@ -105,7 +105,7 @@ def books() -> None:
 
 
 def there_and_back(user_id: int, *, unique: str = "") -> None:
-    """A credit and a debit of the same amount: without them all sums are the same."""
+    """A credit and a debit of the same amount, whose removal changes no sum."""
     kind, pot = TransferKind.ADJUSTMENT, AccountKind.ADJUSTMENTS
     with transaction():
         ledger.post([Posting(pot, user_id, 5, kind, f"there:{user_id}{unique}")], now=NOON)
@@ -118,7 +118,7 @@ def a_note(order_id: int, words: str) -> None:
 
 
 def audited(*, from_start: bool = False, noted: tuple[Mark, ...] = ()) -> Audit:
-    """One audit, with its checkpoints written."""
+    """Run an audit and write its checkpoints."""
     found = audit.audit(from_start=from_start, noted=noted, now=LATER)
     with transaction():
         audit.record(found, now=LATER)
@@ -252,7 +252,7 @@ def test_rows_cut_off_together_with_their_head_are_found_by_the_digest() -> None
 
 
 def cut_off() -> None:
-    """The last two transfers of customer 2, with the head as it was before them."""
+    """Cut off the last two transfers of customer 2 and restore the head from before them."""
     before = f"kind = 'charge' AND from_account_id = {SECOND}"
     damage(
         f"DELETE FROM transfers WHERE kind = 'adjustment' AND {SECOND} IN (from_account_id, to_account_id)",

@@ -1,4 +1,4 @@
-"""Deposit requests at the same moment: of one amount, and while the account is closed."""
+"""Concurrent deposit requests: for the same amount, and while the account is being closed."""
 
 from collections.abc import Callable
 

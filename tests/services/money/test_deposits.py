@@ -1,4 +1,4 @@
-"""Requests to add money: one reference each, confirmed once, as one transfer."""
+"""Deposits: one reference each, confirmed once, as one transfer."""
 
 import re
 import threading

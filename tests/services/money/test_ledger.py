@@ -1,4 +1,4 @@
-"""The ledger: money moves between accounts, never out of nothing, never below zero, and never twice for one reason."""
+"""Ledger: money moves between accounts, never from nowhere, never below zero, never twice for one reason."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Access of operators: nobody disables another operator or changes a role alone, also not at the same moment."""
+"""Operator access: disabling an operator or changing a role takes two operators, also in a race."""
 
 from collections.abc import Callable
 from typing import Any
@@ -40,14 +40,14 @@ def approves(proposal_id: int | None, operator_id: int | None) -> Callable[[], A
 
 
 def state_of(user: User) -> tuple[bool, bool]:
-    """Whether it is an operator's account, and whether it is disabled."""
+    """Whether the account is an operator's, and whether it is disabled."""
     db.session.rollback()
     row = reload(user)
     return row.is_operator, row.disabled_at is not None
 
 
 def in_state(kind: ProposalKind) -> User:
-    """An account for which this change makes sense, and which only two operators change."""
+    """An account that this change applies to, and that needs two operators."""
     user = a_customer() if kind is MAKE_OPERATOR else an_operator()
     if kind is ENABLE:
         with transaction():

@@ -1,4 +1,4 @@
-"""Approval limit over 24 hours: splitting an amount does not avoid the second operator, also not at the same moment."""
+"""Approval limit over 24 hours: splitting an amount doesn't avoid the second operator, also in a race."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Every action that the office offers on an order can be done, for orders of every status and provider."""
+"""Offered actions: each one succeeds, for orders of every status and kind of provider."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ PROVIDERS = ("simulated", "manual")
 
 
 class _RollBack(Exception):
-    """Takes back what was tried."""
+    """Raised to roll back an attempted action."""
 
 
 def orders() -> Iterator[Order]:
@@ -43,7 +43,7 @@ def row_of(order: Order) -> OrderRow:
 
 
 def can(order_id: int, deed: Deed, *, version: int) -> bool:
-    """Whether the action succeeds; nothing of it stays."""
+    """Whether the action succeeds. It is rolled back."""
     try:
         with transaction():
             order_actions.do(order_id, deed, version=version, now=NOON)

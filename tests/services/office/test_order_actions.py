@@ -43,7 +43,7 @@ def do(order: Order, wanted: Deed, *, version: int | None = None) -> Order:
 
 
 def refused(act: Callable[[], object], error: type[PanelError]) -> None:
-    """It is refused, and nothing is written."""
+    """Assert that the action is refused and writes nothing."""
     untouched = ledger_oracle.all_rows()
     with pytest.raises(error):
         act()

@@ -1,4 +1,4 @@
-"""Deposits that operators confirm: credited once, two operators above the limit, a reason if nothing arrived."""
+"""Deposits confirmed by operators: credited once, by two operators above the limit; a refusal needs a reason."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Work queues of the office: each queue holds what its rule says, no more and no less."""
+"""Office queues: each has exactly the orders that its rule names."""
 
 from datetime import datetime, timedelta
 
@@ -22,7 +22,7 @@ HOUR = timedelta(hours=1)
 
 
 def waiting(*, now: datetime = NOON) -> dict[str, int]:
-    """How many wait in each queue that is not empty."""
+    """Number of orders in each queue that is not empty."""
     db.session.rollback()
     delivery_times.clear_cache()
     return {queue.name: queue.count for queue in queues.all_queues(LIMITS, now=now) if queue.count}
@@ -112,7 +112,7 @@ def test_every_queue_says_its_rule_and_where_it_is_shown() -> None:
 
 
 def ids_of(**given: str) -> list[int]:
-    """The orders that the table shows for these values of an address."""
+    """Ids of the orders that the table shows for these query parameters."""
     names = tuple(name for name, _label in queues.ORDER_QUEUES)
     wanted = office_order_filters.parse({name.rstrip("_"): value for name, value in given.items()}, queues=names)
     return [line.id for line in order_table.page(wanted, LIMITS, now=NOON).lines]

@@ -1,4 +1,4 @@
-"""The list of reviews: what time settles stands first, then the oldest, and its pages follow without a gap."""
+"""Review list: those with a timeout first, then the oldest; its pages skip nothing."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Credits, debits and deposits by operators: the effect is shown first, and above the limit two of them agree."""
+"""Second approval: the effect of a credit, debit or deposit is shown first; above the limit two operators agree."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Requests to stop an order that operators answer: accepted or refused once, and money moves with the end alone."""
+"""Cancellation requests that operators answer: accepted or refused once; money moves only when the order ends."""
 
 import pytest
 from flask import Flask
@@ -21,7 +21,7 @@ ACCEPTED, REFUSED = CancellationState.ACCEPTED, CancellationState.REFUSED
 
 
 def asked() -> tuple[Order, int]:
-    """An order under way by hand, and its customer's request to stop it."""
+    """A manual order in progress, with a cancellation request."""
     order = an_order(provider="manual", status=Status.IN_PROGRESS, now=utc_now())
     with transaction():
         request = cancellations.request_cancellation(order.id, customer_id=order.customer_id, now=utc_now())

@@ -1,4 +1,4 @@
-"""Cancellation requests of customers: whose order it is, and whether a provider may have it."""
+"""Cancellation requests: only for own orders; the outcome depends on whether a provider may have the order."""
 
 import pytest
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.both_engines
 
 
 def order_with_attempt(state: AttemptState | None) -> Order:
-    """A Pending order, with one attempt in this state where one is given."""
+    """A Pending order, with an attempt in this state if one is given."""
     order = an_order(tool=a_tool(can_cancel=True))
     if state is not None:
         with transaction():

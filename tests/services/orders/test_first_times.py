@@ -1,4 +1,4 @@
-"""Times of an order that never change: its first start, its first completion, and when it is due for dispatch."""
+"""Order timestamps that never change: first start, first completion, due time for dispatch."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Goodwill: what an operator returns later, never above what was kept, and never twice for one decision."""
+"""Goodwill: an operator returns at most what was kept, and once per decision."""
 
 from datetime import timedelta
 
@@ -30,7 +30,7 @@ def give(order: Order, amount_nanos: int, *, number: int = 1, words: str = "It r
 
 
 def refused(order: Order, error: type[PanelError], amount_nanos: int, **changes: object) -> None:
-    """It is refused, and nothing is written."""
+    """Assert that the action is refused and writes nothing."""
     changes.setdefault("operator", an_operator().id)
     untouched = ledger_oracle.all_rows()
     with pytest.raises(error):

@@ -1,4 +1,4 @@
-"""The history as the service reads it: own orders only, every filter exact, pages complete, counts true."""
+"""Order history: only own orders, exact filters, complete pages, correct counts."""
 
 from datetime import date, timedelta
 

@@ -1,4 +1,4 @@
-"""Orders fulfilled by hand: an operator may write what the table of statuses allows, and nothing else."""
+"""Manual orders: an operator may make the transitions that the status table allows, and no others."""
 
 import pytest
 from sqlalchemy import select
@@ -25,7 +25,7 @@ def set_order(order: Order, to: Status, *, remains: int | None = None, start_cou
 
 
 def refused(order: Order, to: Status, error: type[Exception], *, remains: int | None = None) -> None:
-    """It is refused, and nothing is written."""
+    """Assert that the action is refused and writes nothing."""
     untouched = ledger_oracle.all_rows()
     with pytest.raises(error):
         set_order(order, to, remains=remains)

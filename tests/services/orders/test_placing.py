@@ -1,4 +1,4 @@
-"""Placing an order: what is checked, what is charged, and what the same request does again."""
+"""Placing an order: checks, the charge, and what repeating the request does."""
 
 import pytest
 from sqlalchemy import select

@@ -1,4 +1,4 @@
-"""Refills that never end by themselves: an operator is told once, and ends them; what comes later changes nothing."""
+"""Refills that never end: reported to operators once, who end them; later reports change nothing."""
 
 import json
 from datetime import timedelta
@@ -29,7 +29,7 @@ HOURS = 72
 
 
 def asked(*, hours_ago: float = 0, **tool: object) -> Refill:
-    """An order that became Completed and its refill, asked for this long ago."""
+    """A Completed order and its refill, requested this long ago."""
     at = utc_now() - timedelta(hours=hours_ago)
     order = an_order(status=Status.COMPLETED, now=at, **tool)  # type: ignore[arg-type]
     with transaction():
@@ -44,7 +44,7 @@ def taken(refill: Refill) -> Task:
 
 
 def ran_at_provider(refill: Refill, given: str = "31") -> Task:
-    """The provider took it; the task is the next question about it."""
+    """Let the provider accept the refill; returns the task that asks for its status."""
     task = taken(refill)
     with transaction():
         refills.record_outcome(task, Accepted(given), now=utc_now())

@@ -1,4 +1,4 @@
-"""Requests for a refill: only for one's own order, and one at a time."""
+"""Refill requests: only for own orders, and one at a time."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What an ended order keeps and returns, to the nano, as transfers of the ledger: exactly once."""
+"""Refunds: an ended order's charge is split to the nano, in ledger transfers, exactly once."""
 
 import pytest
 from sqlalchemy import select

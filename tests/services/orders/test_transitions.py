@@ -1,4 +1,4 @@
-"""Order transitions: only those the table allows, only from the current state, all or nothing."""
+"""Order transitions: only those in the table, only from the current state, all or nothing."""
 
 from dataclasses import replace
 
@@ -173,7 +173,7 @@ def test_telling_nobody_changes_nothing() -> None:
 
 def test_first_move_of_a_fresh_process_settles_too(app: Flask) -> None:
     order = an_order(quantity=100, price="0.90")
-    # What a process looks up once and keeps, a worker that has just started does not have.
+    # A worker that has just started doesn't have the ids that a process looks up once and caches.
     app.extensions.pop("panel.house_accounts")
 
     with transaction():

@@ -1,4 +1,4 @@
-"""Waiting orders: kept in a signed address for one customer, priced as they would be placed now."""
+"""Waiting orders: stored in a signed URL for one customer, priced as of now."""
 
 from datetime import timedelta
 from urllib.parse import quote

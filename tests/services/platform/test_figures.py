@@ -1,4 +1,4 @@
-"""Figures by the day: of customers' orders alone, on the days in UTC on which things happened."""
+"""Daily reports: customers' orders only, by the UTC day on which each thing happened."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Incidents: said once and never changed, proposed by the probes, and never better than what was measured."""
+"""Incidents: append-only, proposed by the probes, and never better than the measured state."""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Measurements: each second since the first belongs to one state of one day, gaps and midnights included."""
+"""Measurements: every second since the first one has one state on one day, including gaps and midnights."""
 
 from datetime import UTC, date, datetime, timedelta
 

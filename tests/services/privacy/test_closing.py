@@ -1,4 +1,4 @@
-"""Closing an account: money first, then no personal data is left; the ledger stays sound, and races are excluded."""
+"""Closing an account: no money and no personal data is left, the ledger stays correct, and no race breaks it."""
 
 import threading
 from collections.abc import Callable
@@ -44,14 +44,14 @@ def close(user: User, *, given_up_nanos: int = 0) -> None:
 
 
 def spent_out(**order: Any) -> User:
-    """A customer with nothing left, whose one order has ended."""
+    """A customer with an empty balance, whose one order has ended."""
     user = a_customer("0.90")
     an_order(customer=user, **{"status": Status.COMPLETED, "price": "0.90", "quantity": 1_000} | order)
     return user
 
 
 def everything_kept() -> str:
-    """Every text of every table, in one."""
+    """Every text of every table, joined."""
     rows = (row for table in Base.metadata.sorted_tables for row in db.session.execute(select(table)))
     return "\n".join(str(tuple(row)) for row in rows)
 

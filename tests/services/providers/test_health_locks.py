@@ -1,4 +1,4 @@
-"""Row locks of provider health: orders, catalogue, provider, in this order everywhere, so that nothing deadlocks."""
+"""Row locks of provider health: orders, catalogue, provider, always in this order, so that nothing deadlocks."""
 
 import pytest
 from flask import Flask

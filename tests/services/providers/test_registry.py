@@ -1,4 +1,4 @@
-"""Providers: who may be added, and that their keys are encrypted with a key outside the database."""
+"""Provider registry: which providers can be added, and API keys encrypted with a key outside the database."""
 
 import pytest
 from flask import Flask

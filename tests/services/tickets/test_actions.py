@@ -1,4 +1,4 @@
-"""A thread: who must act next, what is added once, and what an operator is told who has not seen the last line."""
+"""Ticket threads: whose turn it is, each reply added once, and a refusal if the operator missed an entry."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Canned answers: filled from the ticket in one pass, offered where they fit, and changed by one operator at a time."""
+"""Canned answers: filled in from the ticket, offered where they fit, and edited by one operator at a time."""
 
 import pytest
 from sqlalchemy import select

@@ -1,4 +1,4 @@
-"""Lists of tickets: a customer's own with their counts, and the operators' queue in its order."""
+"""Ticket lists: a customer's own with counts, and the operators' queue in its order."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Opening a ticket: once for one form, about the customer's own things only, and not too often."""
+"""Opening a ticket: once per form, only about own orders and transfers, and not too often."""
 
 from datetime import timedelta
 
