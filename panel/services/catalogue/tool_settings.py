@@ -23,7 +23,7 @@ def set_field(slug: str, field: str, text: str, *, actor: str, now: datetime) ->
     """Set a field of a tool; a field of its terms creates a new version. Raises NotFound or BadInput."""
     if field not in FIELDS:
         raise BadInput(f"The field must be one of {', '.join(FIELDS)}.", field="field")
-    tool = _held(slug)
+    tool = lock_tool(slug)
     if field in TERMS:
         present = tools.find_any(slug)
         assert present is not None, "a tool has terms"
@@ -39,20 +39,21 @@ def set_field(slug: str, field: str, text: str, *, actor: str, now: datetime) ->
             assert present is not None, "a tool has terms"
             tool.terms_id = tools.next_terms(tool.id, tools.terms_of(present), now=now)
     tool.set_by_hand = " ".join(sorted({*tool.set_by_hand.split(), field}))
-    _done(tool, "tools set", f"{field}={text[:100]}", actor=actor, now=now)
+    record_change(tool, "tools set", f"{field}={text[:100]}", actor=actor, now=now)
 
 
 def leave_to_import(slug: str, field: str, *, actor: str, now: datetime) -> None:
     """Let the next import update this field again. Raises NotFound or BadInput."""
-    tool = _held(slug)
+    tool = lock_tool(slug)
     by_hand = set(tool.set_by_hand.split())
     if field not in by_hand:
         raise BadInput(f"The field {field} of {slug} was not set by hand.", field="field")
     tool.set_by_hand = " ".join(sorted(by_hand - {field}))
-    _done(tool, "tools unset", field, actor=actor, now=now)
+    record_change(tool, "tools unset", field, actor=actor, now=now)
 
 
-def _held(slug: str) -> Tool:
+def lock_tool(slug: str) -> Tool:
+    """The tool, with the catalogue locked until the transaction ends. Raises NotFound."""
     db.session.execute(lock_rows(select(Catalogue.version))).all()
     tool = db.session.scalar(select(Tool).where(Tool.slug == slug))
     if tool is None:
@@ -60,10 +61,12 @@ def _held(slug: str) -> Tool:
     return tool
 
 
-def _done(tool: Tool, act: str, detail: str, *, actor: str, now: datetime) -> None:
+def record_change(tool: Tool, act: str, detail: str, *, actor: str, now: datetime) -> None:
+    """Bump the catalogue's version, which ends cached pages, and write the change to the audit log."""
     tool.changed_at = now
+    db.session.flush()
     db.session.execute(update(Catalogue).values(version=Catalogue.version + 1))
-    audit_log.write(act, actor=actor, subject=f"tool {tool.slug}", detail=detail, now=now)
+    audit_log.write(act, actor=actor, subject=f"tool {tool.slug}", detail=detail[:1_000], now=now)
 
 
 def _changed(terms: TermsWritten, field: str, text: str) -> TermsWritten:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from panel.db import db, lock_rows
 from panel.domain import links, money
-from panel.domain.errors import ActionRefused, BadCatalogue, BadInput, NotFound, StaleForm
+from panel.domain.errors import ActionRefused, BadCatalogue, BadInput, StaleForm
 from panel.models import Catalogue, Provider, Tool
 from panel.services import audit_log, test_orders
 from panel.services.catalogue import file_format, tool_settings, tools
@@ -209,7 +209,7 @@ def version_of(tool: ToolOffer) -> str:
 def save(slug: str, typed: Mapping[str, str], *, version: str, reason: str, actor: str, now: datetime) -> ToolPreview:
     """Save the tool, other terms as its next version. Raises NotFound, BadTool, BadInput, Refused or StaleForm."""
     reason = audit_log.checked_reason(reason)
-    tool = _held(slug)
+    tool = tool_settings.lock_tool(slug)
     present = tools.find_any(slug)
     assert present is not None, "a tool has terms"
     if version_of(present) != version:
@@ -225,7 +225,7 @@ def save(slug: str, typed: Mapping[str, str], *, version: str, reason: str, acto
     by_hand = {_BY_HAND.get(change.field, change.field) for change in did.changes} & _FOLLOWED
     tool.set_by_hand = " ".join(sorted({*tool.set_by_hand.split(), *by_hand}))
     fields = ", ".join(f"{change.field}={change.new[:60]}" for change in did.changes)
-    _done(tool, "tools edit", f"{reason} ({fields})", actor=actor, now=now)
+    tool_settings.record_change(tool, "tools edit", f"{reason} ({fields})", actor=actor, now=now)
     return did
 
 
@@ -241,7 +241,7 @@ def add(slug: str, typed: Mapping[str, str], *, reason: str, actor: str, now: da
     db.session.add(tool)
     db.session.flush()
     tool.terms_id = tools.next_terms(tool.id, draft.terms, now=now)
-    _done(tool, "tools add", reason, actor=actor, now=now)
+    tool_settings.record_change(tool, "tools add", reason, actor=actor, now=now)
     return tool
 
 
@@ -264,29 +264,14 @@ def check_new(slug: str, typed: Mapping[str, str]) -> Draft:
 def show_or_hide(slug: str, *, is_hidden: bool, reason: str, actor: str, now: datetime) -> None:
     """Show the tool to customers or hide it; its orders go on. Raises NotFound, BadInput, or Refused where it is so."""
     reason = audit_log.checked_reason(reason)
-    tool = _held(slug)
+    tool = tool_settings.lock_tool(slug)
     if tool.is_hidden == is_hidden:
         raise ActionRefused(f"The tool {slug} is {'hidden' if is_hidden else 'shown'} already.")
     tool.is_hidden = is_hidden
     tool.set_by_hand = " ".join(sorted({*tool.set_by_hand.split(), "hidden"}))
-    _done(tool, "tools hide" if is_hidden else "tools show", reason, actor=actor, now=now)
+    tool_settings.record_change(tool, "tools hide" if is_hidden else "tools show", reason, actor=actor, now=now)
 
 
 def by_hand(slug: str) -> list[str]:
     """The fields of the tool that an import leaves alone."""
     return (db.session.scalar(select(Tool.set_by_hand).where(Tool.slug == slug)) or "").split()
-
-
-def _held(slug: str) -> Tool:
-    db.session.execute(lock_rows(select(Catalogue.version))).all()
-    tool = db.session.scalar(select(Tool).where(Tool.slug == slug))
-    if tool is None:
-        raise NotFound(f"There is no tool {slug}.")
-    return tool
-
-
-def _done(tool: Tool, act: str, detail: str, *, actor: str, now: datetime) -> None:
-    tool.changed_at = now
-    db.session.flush()
-    db.session.execute(update(Catalogue).values(version=Catalogue.version + 1))
-    audit_log.write(act, actor=actor, subject=f"tool {tool.slug}", detail=detail[:1_000], now=now)
