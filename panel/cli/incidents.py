@@ -9,9 +9,9 @@ from flask.cli import AppGroup
 
 from panel.cli.errors import clean_errors, cli_transaction
 from panel.clock import utc_now
-from panel.domain.component_states import State
 from panel.domain.errors import BadInput
-from panel.domain.incidents import OPEN_PHASES, Phase
+from panel.domain.platform.component_states import State
+from panel.domain.platform.incidents import OPEN_PHASES, Phase
 from panel.services.orders import placing
 from panel.services.platform import incident_reads, incidents
 from panel.services.platform.incident_reads import IncidentWithUpdates

@@ -6,8 +6,8 @@ Templates turn it into SVG. There is no HTML here, and every chart has a table o
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from panel.domain.component_states import State
-from panel.domain.uptime_days import DayTimes
+from panel.domain.platform.component_states import State
+from panel.domain.platform.uptime_days import DayTimes
 
 DAY_WIDTH = 4
 BAR_HEIGHT = 28

@@ -7,8 +7,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.domain.component_states import COMPONENTS, Component, Finding, State
 from panel.domain.errors import PanelError
+from panel.domain.platform.component_states import COMPONENTS, Component, Finding, State
 from panel.jobs import self_check
 from panel.jobs.provider_calls import panel_settings
 from panel.services import health

@@ -6,8 +6,8 @@ from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import APPEND_ONLY, Base
-from panel.domain.component_states import State
-from panel.domain.incidents import Phase
+from panel.domain.platform.component_states import State
+from panel.domain.platform.incidents import Phase
 from panel.models.ledger import kind_label
 
 

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 import aiosmtplib
 
-from panel.domain import email_address
+from panel.domain.accounts import email_address
 from panel.settings import MailServer, Settings
 
 CONNECT_SECONDS = 10.0

@@ -4,8 +4,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from panel.db import transaction
+from panel.domain.lists.order_filters import number_named
 from panel.domain.notification_kinds import Notice
-from panel.domain.order_filters import number_named
 from panel.services import audit_log
 from panel.services.mail import notifications
 from tests.support.factories import NOON, a_customer, a_tool, an_operator, an_order, signed_in

@@ -14,9 +14,9 @@ from flask import Flask
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money
-from panel.domain.component_states import State
-from panel.domain.incidents import Phase
 from panel.domain.notification_kinds import Notice
+from panel.domain.platform.component_states import State
+from panel.domain.platform.incidents import Phase
 from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
 from panel.models import LinkPurpose, ProposalKind

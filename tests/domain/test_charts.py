@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panel.domain import charts
-from panel.domain.component_states import State
-from panel.domain.uptime_days import DayTimes, last_days
+from panel.domain.platform.component_states import State
+from panel.domain.platform.uptime_days import DayTimes, last_days
 
 DAYS = last_days(date(2026, 11, 20))
 

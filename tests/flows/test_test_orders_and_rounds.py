@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from panel.db import db, transaction
-from panel.domain.component_states import Component, Finding, State
+from panel.domain.platform.component_states import Component, Finding, State
 from panel.models import AccountKind, ComponentDay, Measurement
 from panel.services import test_orders
 from panel.services.office import customers, ledger_filters, ledger_search

@@ -7,8 +7,8 @@ from flask.testing import FlaskClient
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.domain.component_states import State
-from panel.domain.incidents import Phase
+from panel.domain.platform.component_states import State
+from panel.domain.platform.incidents import Phase
 from panel.domain.status import Status
 from panel.models import Incident, Order, Provider, Tool, User
 from panel.providers.base import Accepted, Unclear

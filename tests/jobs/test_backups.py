@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.domain.component_states import Component, Finding, State
+from panel.domain.platform.component_states import Component, Finding, State
 from panel.domain.refill import RefillState
 from panel.domain.status import Status
 from panel.jobs import dispatch, refills, sync, timeouts

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from panel.clock import utc_now
 from panel.db import db, table_of, transaction
-from panel.domain.component_states import State
+from panel.domain.platform.component_states import State
 from panel.domain.status import Status
 from panel.jobs import cancellations as stop_sweep
 from panel.jobs import dispatch, provider_balances, provider_lanes, sync

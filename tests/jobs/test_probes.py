@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.domain.component_states import Component, State
+from panel.domain.platform.component_states import Component, State
 from panel.domain.status import Status
 from panel.jobs import dispatch, probes, provider_calls, sync
 from panel.models import AuditRun, Measurement, Order, Provider, Tool, Transfer, TransferKind, User

@@ -77,8 +77,8 @@ MUTANTS = (
         ("if quantity > maximum", "if quantity >= maximum"),
     ),
     *in_file(
-        "panel/domain/date_range.py",
-        "tests/domain/test_date_range.py",
+        "panel/domain/lists/date_range.py",
+        "tests/domain/lists/test_date_range.py",
         ("timedelta(days=1), time.min", "timedelta(days=0), time.min"),
     ),
     *in_file(

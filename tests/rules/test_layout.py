@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 from tests.rules.source import ROOT, ignored_names, name_of, own_files, python_files, tree_of
@@ -11,6 +12,7 @@ TOP_LEVEL = {"app.py", "panel", "templates", "static", "content", "tests", "requ
 MAX_LINES = 300
 MAX_LINES_OF_TESTS = 500
 MAX_LINES_OF_CONFTEST = 150
+MAX_MODULES = 25
 MAX_BYTES = 200_000
 MAX_LINE_OF_SCRIPT_LENGTH = 200
 MARKS_OF_OTHERS = ("sourceMappingURL", "@license", "@preserve", "webpackJsonp", "https://htmx.org")
@@ -28,6 +30,13 @@ def test_modules_are_short_enough_to_read_in_one_go() -> None:
     lengths = {path: len(path.read_text().splitlines()) for path in files}
 
     assert [f"{name_of(path)}: {lines}" for path, lines in lengths.items() if lines > _most_lines(path)] == []
+
+
+def test_no_package_has_more_modules_than_one_can_look_over() -> None:
+    packages = Counter(path.parent for path in python_files("panel") if path.name != "__init__.py")
+    migrations = {path for path in packages if path.name == "versions"}
+
+    assert [name_of(path) for path, count in packages.items() if count > MAX_MODULES and path not in migrations] == []
 
 
 def test_every_module_has_a_docstring() -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 
 from panel.clock import utc_now
 from panel.db import db, timed_cache, transaction
-from panel.domain.component_states import Component, Finding, State
+from panel.domain.platform.component_states import Component, Finding, State
 from panel.domain.status import Status
 from panel.jobs import probes
 from panel.models import AuditRun, Measurement, Order, Provider

@@ -12,8 +12,8 @@ from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import begin_snapshot
 from panel.domain import money
-from panel.domain.date_range import Period, parse_period, this_month
 from panel.domain.errors import PanelError
+from panel.domain.lists.date_range import Period, parse_period, this_month
 from panel.services.money import deposits, ledger, statements
 from panel.services.money.ledger import Entry, Statement
 from panel.services.money.statements import StatementLine

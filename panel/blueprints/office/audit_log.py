@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.shared.csv_files import csv_stream
 from panel.domain.formatting import iso
-from panel.domain.list_filters import BadFilters
+from panel.domain.lists.list_filters import BadFilters
 from panel.services.office import audit_log_search
 from panel.services.office.audit_log_search import AuditLogFilters
 

@@ -8,7 +8,7 @@ from flask import current_app, request
 from panel.blueprints.shared.forms import whole_number
 from panel.blueprints.shared.template_globals import me
 from panel.domain.errors import PanelError
-from panel.domain.list_filters import MAX_ID
+from panel.domain.lists.list_filters import MAX_ID
 from panel.domain.money import NANOS_PER_UNIT
 from panel.services.accounts.sessions import SignedIn
 

@@ -12,9 +12,9 @@ from panel.blueprints.office.layout import actor
 from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
-from panel.domain.component_states import State
 from panel.domain.errors import BadInput, ExpiredForm, PanelError
-from panel.domain.incidents import OPEN_PHASES, Phase
+from panel.domain.platform.component_states import State
+from panel.domain.platform.incidents import OPEN_PHASES, Phase
 from panel.services.orders import placing
 from panel.services.platform import components, incident_reads, incidents
 from panel.services.platform.incident_reads import IncidentWithUpdates

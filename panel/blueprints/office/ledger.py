@@ -8,7 +8,7 @@ from panel.blueprints.shared.csv_files import csv_stream
 from panel.db import begin_snapshot
 from panel.domain import money
 from panel.domain.formatting import iso
-from panel.domain.list_filters import BadFilters
+from panel.domain.lists.list_filters import BadFilters
 from panel.models import AccountKind, TransferKind
 from panel.services.office import customers, ledger_filters, ledger_search
 from panel.services.office.ledger_filters import LedgerFilters

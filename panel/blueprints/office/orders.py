@@ -12,11 +12,11 @@ from panel.blueprints.office.money_forms import shown
 from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
-from panel.domain import office_order_filters
 from panel.domain.errors import BadInput, PanelError
-from panel.domain.list_filters import BadFilters
-from panel.domain.office_order_filters import OfficeOrderFilters
-from panel.domain.order_filters import OrderFilters
+from panel.domain.lists import office_order_filters
+from panel.domain.lists.list_filters import BadFilters
+from panel.domain.lists.office_order_filters import OfficeOrderFilters
+from panel.domain.lists.order_filters import OrderFilters
 from panel.domain.status import Status
 from panel.services import audit_log
 from panel.services.office import bulk_actions, order_actions, order_table, queues

@@ -20,9 +20,10 @@ from panel.blueprints.orders import history_rows
 from panel.blueprints.shared.csv_files import csv_stream
 from panel.blueprints.shared.htmx import is_live, pause_or_resume, region_or_304
 from panel.db import db
-from panel.domain import money, order_filters
-from panel.domain.list_filters import BadFilters
-from panel.domain.order_filters import OrderFilters
+from panel.domain import money
+from panel.domain.lists import order_filters
+from panel.domain.lists.list_filters import BadFilters
+from panel.domain.lists.order_filters import OrderFilters
 from panel.domain.status import Status
 from panel.services.accounts.sessions import PageVersions
 from panel.services.orders import history as order_history

@@ -13,7 +13,7 @@ from panel.blueprints.shared.forms import whole_number
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import PanelError
-from panel.domain.list_filters import MAX_ID
+from panel.domain.lists.list_filters import MAX_ID
 from panel.services.orders import history as order_history
 from panel.services.orders import placing, selection
 from panel.services.orders.selection import BulkAction

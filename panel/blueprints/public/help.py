@@ -10,7 +10,7 @@ from werkzeug.routing import RequestRedirect
 from panel.blueprints.shared import structured_data
 from panel.blueprints.shared.template_globals import me
 from panel.clock import utc_now
-from panel.domain.order_filters import OrderFilters
+from panel.domain.lists.order_filters import OrderFilters
 from panel.domain.status import FIRST, Status, from_slug, possible_sources
 from panel.services import delivery_times
 from panel.services.delivery_times import Measure

@@ -11,7 +11,8 @@ from flask.typing import ResponseReturnValue
 from panel.blueprints.shared import structured_data
 from panel.clock import utc_now
 from panel.domain import charts
-from panel.domain.component_states import (
+from panel.domain.formatting import count, duration
+from panel.domain.platform.component_states import (
     COMPONENTS,
     CORE,
     PROVIDER_DEGRADED_AFTER,
@@ -20,8 +21,7 @@ from panel.domain.component_states import (
     Component,
     State,
 )
-from panel.domain.formatting import count, duration
-from panel.domain.uptime_days import SHOWN_DAYS, late_seconds
+from panel.domain.platform.uptime_days import SHOWN_DAYS, late_seconds
 from panel.services.platform import components, incident_reads, status_page
 from panel.services.platform.incident_reads import IncidentWithUpdates
 from panel.services.platform.status_page import Board, ComponentDays, Typical

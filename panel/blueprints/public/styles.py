@@ -11,9 +11,9 @@ from flask.typing import ResponseReturnValue
 
 from panel.clock import utc_now
 from panel.domain import charts
-from panel.domain.component_states import State
-from panel.domain.incidents import Phase
-from panel.domain.uptime_days import DayTimes
+from panel.domain.platform.component_states import State
+from panel.domain.platform.incidents import Phase
+from panel.domain.platform.uptime_days import DayTimes
 from panel.services.delivery_times import Measure
 
 bp = Blueprint("styles", __name__)

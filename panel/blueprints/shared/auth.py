@@ -15,8 +15,8 @@ from panel.blueprints.shared.forms import by_field
 from panel.blueprints.shared.htmx import logged_out, wants_fragment
 from panel.clock import utc_now
 from panel.db import transaction, write_if_unlocked
+from panel.domain.accounts.user_agent import device_of, network_of
 from panel.domain.errors import BadInput, PanelError
-from panel.domain.user_agent import device_of, network_of
 from panel.models import User
 from panel.security.request_identity import MADE_FOR, VISITOR
 from panel.services.accounts import email_confirmation, hashing_turns, pending_sessions, sessions, throttles, users

@@ -12,10 +12,10 @@ from sqlalchemy import insert
 from panel.cli.errors import cli_transaction
 from panel.clock import utc_now
 from panel.db import db
-from panel.domain.component_states import Component, State
-from panel.domain.incidents import Phase
+from panel.domain.platform.component_states import Component, State
+from panel.domain.platform.incidents import Phase
+from panel.domain.platform.uptime_days import SHOWN_DAYS
 from panel.domain.status import Status
-from panel.domain.uptime_days import SHOWN_DAYS
 from panel.models import EventSource, Measurement
 from panel.services.money import audit as auditing
 from panel.services.orders import past_orders

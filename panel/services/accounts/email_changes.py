@@ -8,7 +8,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from panel.db import db, execute_write, lock_rows
-from panel.domain import email_address
+from panel.domain.accounts import email_address
 from panel.domain.errors import BadInput, LinkIsSpent
 from panel.models import EmailChange, EmailLink, LinkPurpose, User
 from panel.services import customer_version

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select
 
 from panel.db import db
-from panel.domain import email_address, mail_hosts
+from panel.domain.accounts import email_address, mail_hosts
 from panel.domain.errors import TooManyTries
 from panel.models import ThrottleHit
 

@@ -13,7 +13,7 @@ from sqlalchemy import and_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from panel.db import db, lock_rows
-from panel.domain import email_address, weak_passwords
+from panel.domain.accounts import email_address, weak_passwords
 from panel.domain.errors import BadInput, EmailTaken
 from panel.models import User
 from panel.services.accounts import hashing_turns, pending_sessions

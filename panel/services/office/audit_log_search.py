@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, select
 
 from panel.db import db
-from panel.domain.list_filters import BadFilters, DaysAndPage, days_of, is_row_number
+from panel.domain.lists.list_filters import BadFilters, DaysAndPage, days_of, is_row_number
 from panel.models import AuditLogEntry
 
 PAGE_SIZE = 50

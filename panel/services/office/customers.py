@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Select, func, or_, select
 
 from panel.db import db, table_of
-from panel.domain import email_address
+from panel.domain.accounts import email_address
 from panel.domain.errors import BadInput
-from panel.domain.list_filters import MAX_ID
+from panel.domain.lists.list_filters import MAX_ID
 from panel.domain.status import Status
 from panel.models import (
     Account,

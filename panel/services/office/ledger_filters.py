@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from panel.domain import money
 from panel.domain.errors import BadMoney
-from panel.domain.list_filters import BadFilters, DaysAndPage, days_of, is_row_number
+from panel.domain.lists.list_filters import BadFilters, DaysAndPage, days_of, is_row_number
 from panel.models import AccountKind, TransferKind
 from panel.services.accounts import users
 

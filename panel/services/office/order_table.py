@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, select
 
 from panel.db import db, table_of
 from panel.db.id_search import ids_within, newest_id
-from panel.domain import email_address
-from panel.domain.office_order_filters import OfficeOrderFilters
+from panel.domain.accounts import email_address
+from panel.domain.lists.office_order_filters import OfficeOrderFilters
 from panel.domain.status import Status
 from panel.models import IS_NOT_COMPLETED, Order, Provider, Terms, Tool, User
 from panel.services import test_orders

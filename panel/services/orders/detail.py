@@ -11,7 +11,7 @@ from sqlalchemy import func, or_, select, text
 
 from panel.db import db
 from panel.domain import refill as rules
-from panel.domain.list_filters import MAX_ID
+from panel.domain.lists.list_filters import MAX_ID
 from panel.domain.next_step import NextStep, NextStepFacts, next_step
 from panel.domain.provider_kind import ProviderKind
 from panel.domain.status import Status

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, literal, or_, select
 
 from panel.db import db, table_of
-from panel.domain.order_filters import OrderFilters
+from panel.domain.lists.order_filters import OrderFilters
 from panel.domain.status import Status
 from panel.models import Cancellation, Order, OrderCount, Provider, Terms, Tool
 

@@ -5,7 +5,15 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from panel.db import db
-from panel.domain.component_states import COMPONENTS, Component, Finding, State, overall, provider_key, provider_state
+from panel.domain.platform.component_states import (
+    COMPONENTS,
+    Component,
+    Finding,
+    State,
+    overall,
+    provider_key,
+    provider_state,
+)
 from panel.models import Order, Provider
 from panel.services.platform import audit_runs, components
 from panel.services.platform.canary import Canary

@@ -3,7 +3,7 @@
 from sqlalchemy import ColumnElement, select
 
 from panel.db import db
-from panel.domain.component_states import COMPONENTS, CORE, PROVIDER_PREFIX, provider_key
+from panel.domain.platform.component_states import COMPONENTS, CORE, PROVIDER_PREFIX, provider_key
 from panel.domain.provider_kind import ProviderKind
 from panel.models import Provider, Tool
 

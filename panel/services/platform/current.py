@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from panel.db import db, timed_cache
-from panel.domain.component_states import (
+from panel.domain.platform.component_states import (
     PROVIDER_PREFIX,
     Finding,
     State,
@@ -20,7 +20,7 @@ from panel.domain.component_states import (
     sentence,
     worst,
 )
-from panel.domain.uptime_days import late_seconds
+from panel.domain.platform.uptime_days import late_seconds
 from panel.models import Measurement
 from panel.services import health
 from panel.services.platform import components, incident_reads, measurements

@@ -11,8 +11,8 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import ColumnElement, func, select
 
 from panel.db import db, table_of, timed_cache
-from panel.domain.component_states import Component
-from panel.domain.uptime_days import DayTimes, Uptime, last_days, uptime
+from panel.domain.platform.component_states import Component
+from panel.domain.platform.uptime_days import DayTimes, Uptime, last_days, uptime
 from panel.models import Order
 from panel.services import delivery_times, test_orders
 from panel.services.platform import components, status_page

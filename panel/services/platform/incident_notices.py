@@ -7,8 +7,8 @@ cached under that version.
 from dataclasses import dataclass
 from datetime import datetime
 
-from panel.domain.component_states import PROVIDER_PREFIX, Component, provider_key
-from panel.domain.incidents import Phase
+from panel.domain.platform.component_states import PROVIDER_PREFIX, Component, provider_key
+from panel.domain.platform.incidents import Phase
 from panel.services.platform import incident_reads
 
 # An incident of one of these can delay orders of any provider.

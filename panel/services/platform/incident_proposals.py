@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 
 from panel.db import db
-from panel.domain.component_states import Component, Finding, State
+from panel.domain.platform.component_states import Component, Finding, State
 from panel.models import Incident, Measurement
 from panel.services.platform import components, incident_reads, incidents
 from panel.services.platform.measurements import Gap

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, select
 
 from panel.db import db
-from panel.domain.component_states import State, worst
 from panel.domain.errors import NotFound
-from panel.domain.incidents import Phase
+from panel.domain.platform.component_states import State, worst
+from panel.domain.platform.incidents import Phase
 from panel.models import Incident, IncidentPart, IncidentUpdate
 
 MAX_SHOWN = 10

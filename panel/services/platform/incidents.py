@@ -12,9 +12,9 @@ from sqlalchemy import update as update_rows
 from sqlalchemy.exc import IntegrityError
 
 from panel.db import db, lock_rows, timed_cache
-from panel.domain.component_states import State
 from panel.domain.errors import ActionRefused, BadInput, NotFound, StaleForm
-from panel.domain.incidents import Phase, slug_of
+from panel.domain.platform.component_states import State
+from panel.domain.platform.incidents import Phase, slug_of
 from panel.models import Catalogue, Incident, IncidentPart, IncidentUpdate
 from panel.services import audit_log
 from panel.services.platform import components

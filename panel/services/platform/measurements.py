@@ -11,8 +11,8 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import delete, func, insert, select
 
 from panel.db import db, table_of, upsert
-from panel.domain.component_states import Finding, State, needs_worker
-from panel.domain.uptime_days import SHOWN_DAYS, late_seconds, split
+from panel.domain.platform.component_states import Finding, State, needs_worker
+from panel.domain.platform.uptime_days import SHOWN_DAYS, late_seconds, split
 from panel.models import ComponentDay, Measurement
 
 MEASUREMENTS = table_of(Measurement)

@@ -6,8 +6,8 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import select
 
 from panel.db import db, table_of, timed_cache
-from panel.domain.component_states import COMPONENTS, PROVIDER_PREFIX, Component, State, needs_worker
-from panel.domain.uptime_days import DayTimes, Uptime, last_days, split, uptime
+from panel.domain.platform.component_states import COMPONENTS, PROVIDER_PREFIX, Component, State, needs_worker
+from panel.domain.platform.uptime_days import DayTimes, Uptime, last_days, split, uptime
 from panel.models import ComponentDay, Measurement
 from panel.services import delivery_times
 from panel.services.delivery_times import Measure

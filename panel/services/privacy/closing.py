@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, select, update
 
 from panel.db import db, lock_rows
-from panel.domain import email_address
+from panel.domain.accounts import email_address
 from panel.domain.errors import ActionRefused, StaleForm
 from panel.domain.status import Status
 from panel.domain.ticket import TicketState

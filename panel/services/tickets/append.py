@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from panel.db import db, lock_rows
 from panel.domain.errors import NotFound
-from panel.domain.list_filters import MAX_ID
+from panel.domain.lists.list_filters import MAX_ID
 from panel.domain.ticket import EntryKind, TicketState
 from panel.models import Ticket, TicketEntry
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, select
 
 from panel.db import db
-from panel.domain.list_filters import MAX_ID
+from panel.domain.lists.list_filters import MAX_ID
 from panel.domain.ticket import EntryKind, TicketKind, TicketState
 from panel.models import Ticket, TicketEntry, User
 from panel.services.tickets.subjects import Thing, carried_by

@@ -7,8 +7,8 @@ from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from panel.db import db
-from panel.domain import email_address
-from panel.domain.order_filters import number_named
+from panel.domain.accounts import email_address
+from panel.domain.lists.order_filters import number_named
 from panel.domain.ticket import TicketState
 from panel.models import Ticket, User
 from panel.services.tickets import ticket_rows

@@ -7,7 +7,7 @@ from sqlalchemy import or_, select
 
 from panel.db import db
 from panel.domain.errors import NotFound
-from panel.domain.list_filters import MAX_ID
+from panel.domain.lists.list_filters import MAX_ID
 from panel.domain.refill import RefillState
 from panel.domain.status import Status
 from panel.domain.ticket import TicketKind

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.domain.component_states import Component
+from panel.domain.platform.component_states import Component
 from panel.models import AuditLogEntry, Incident
 from panel.services.platform import incident_reads, incidents
 from tests.support.factories import a_customer, an_operator, signed_in

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from panel.db import db, transaction
 from panel.domain import money
-from panel.domain.order_filters import OrderFilters
+from panel.domain.lists.order_filters import OrderFilters
 from panel.domain.status import Status
 from panel.models import AuditLogEntry, User
 from panel.services import audit_log

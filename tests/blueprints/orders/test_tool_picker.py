@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.domain.component_states import State, provider_key
-from panel.domain.incidents import Phase
+from panel.domain.platform.component_states import State, provider_key
+from panel.domain.platform.incidents import Phase
 from panel.domain.status import Status
 from panel.models import Provider
 from panel.services.platform import incidents

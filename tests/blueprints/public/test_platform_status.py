@@ -10,8 +10,8 @@ from sqlalchemy import select, update
 
 from panel.clock import utc_now
 from panel.db import db, timed_cache, transaction
-from panel.domain.component_states import Component, Finding, State, provider_key
-from panel.domain.incidents import Phase
+from panel.domain.platform.component_states import Component, Finding, State, provider_key
+from panel.domain.platform.incidents import Phase
 from panel.domain.status import Status
 from panel.models import ComponentDay, Incident, Provider
 from panel.services import delivery_times, health

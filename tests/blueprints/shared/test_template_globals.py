@@ -10,7 +10,7 @@ from jinja2 import UndefinedError
 
 from panel.blueprints.shared import template_globals
 from panel.domain import status_diagram
-from panel.domain.component_states import State
+from panel.domain.platform.component_states import State
 from panel.domain.status import Status
 from panel.settings import ROOT
 from tests.support.factories import a_customer, a_tool, signed_in

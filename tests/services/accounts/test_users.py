@@ -8,7 +8,7 @@ from argon2 import PasswordHasher
 from sqlalchemy import update
 
 from panel.db import db, transaction
-from panel.domain import email_address, weak_passwords
+from panel.domain.accounts import email_address, weak_passwords
 from panel.domain.errors import BadInput, EmailTaken
 from panel.models import User
 from panel.services.accounts import users

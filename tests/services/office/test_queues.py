@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select, update
 
 from panel.db import db, transaction
-from panel.domain import office_order_filters
+from panel.domain.lists import office_order_filters
 from panel.domain.status import Status
 from panel.models import Order, OrderEvent, Provider
 from panel.providers.base import Unclear

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from panel.db import db
-from panel.domain.order_filters import OrderFilters
+from panel.domain.lists.order_filters import OrderFilters
 from panel.domain.status import Status
 from panel.models import Order
 from panel.services.orders import history as order_history

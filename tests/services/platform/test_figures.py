@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from panel.db import db, timed_cache, transaction
-from panel.domain.component_states import Component, Finding, State
+from panel.domain.platform.component_states import Component, Finding, State
 from panel.domain.status import Status
 from panel.models import Order
 from panel.services import delivery_times

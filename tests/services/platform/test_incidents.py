@@ -8,9 +8,9 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DatabaseError
 
 from panel.db import db, timed_cache, transaction
-from panel.domain.component_states import Component, Finding, State
 from panel.domain.errors import ActionRefused, BadInput, PanelError, StaleForm
-from panel.domain.incidents import Phase
+from panel.domain.platform.component_states import Component, Finding, State
+from panel.domain.platform.incidents import Phase
 from panel.models import AuditLogEntry, Incident
 from panel.services import health
 from panel.services.platform import current as present

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from panel.db import db, transaction
-from panel.domain.component_states import Component, Finding, State
-from panel.domain.uptime_days import DayTimes, last_days, late_seconds, split, uptime
+from panel.domain.platform.component_states import Component, Finding, State
+from panel.domain.platform.uptime_days import DayTimes, last_days, late_seconds, split, uptime
 from panel.models import ComponentDay, Measurement
 from panel.services.platform import measurements
 from tests.support.factories import NOON

@@ -2,7 +2,7 @@
 
 import pytest
 
-from panel.domain.user_agent import device_of, network_of
+from panel.domain.accounts.user_agent import device_of, network_of
 
 CHROME = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/143.0.0.0 Safari/537.36"
 SAFARI = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Mobile Safari/604.1"

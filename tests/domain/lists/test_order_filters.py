@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panel.domain.list_filters import MAX_ID, BadFilters
-from panel.domain.order_filters import OrderFilters, parse
+from panel.domain.lists.list_filters import MAX_ID, BadFilters
+from panel.domain.lists.order_filters import OrderFilters, parse
 from panel.domain.status import Status
 
 days = st.none() | st.dates(date(2000, 1, 1), date(2200, 12, 31))

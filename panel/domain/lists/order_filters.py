@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from panel.domain.list_filters import MAX_ID, BadFilters, DaysAndPage, days_of, is_row_number
+from panel.domain.lists.list_filters import MAX_ID, BadFilters, DaysAndPage, days_of, is_row_number
 from panel.domain.status import Status, from_slug
 
 MAX_SEARCH_LENGTH = 200

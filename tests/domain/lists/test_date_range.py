@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from panel.domain.date_range import Period, parse_period
 from panel.domain.errors import BadInput
+from panel.domain.lists.date_range import Period, parse_period
 
 TODAY = date(2026, 11, 20)
 

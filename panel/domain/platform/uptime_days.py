@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from panel.domain.component_states import State
+from panel.domain.platform.component_states import State
 
 SHOWN_DAYS = 90
 SECOND = timedelta(seconds=1)

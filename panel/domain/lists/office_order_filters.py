@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
-from panel.domain import order_filters
-from panel.domain.list_filters import MAX_ID, BadFilters
-from panel.domain.order_filters import OrderFilters
+from panel.domain.lists import order_filters
+from panel.domain.lists.list_filters import MAX_ID, BadFilters
+from panel.domain.lists.order_filters import OrderFilters
 
 LONGEST = 200
 _NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)

@@ -6,8 +6,8 @@ from datetime import date
 from typing import Self
 from urllib.parse import urlencode
 
-from panel.domain.date_range import Period, parse_day
 from panel.domain.errors import BadInput
+from panel.domain.lists.date_range import Period, parse_day
 
 # The largest possible row id in the database.
 MAX_ID = 2**63 - 1

@@ -1,0 +1,1 @@
+"""Rules of accounts: email addresses, passwords, devices. Imports only `domain`."""

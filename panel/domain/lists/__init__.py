@@ -1,0 +1,1 @@
+"""Filters of lists and ranges of dates, as addresses give them. Imports only `domain`."""
