@@ -1,1 +1,1 @@
-"""Rules of accounts: email addresses, passwords, devices. Imports only `domain`."""
+"""Rules of accounts: email addresses, passwords, devices. May import `domain`."""

@@ -1,1 +1,1 @@
-"""Filters of lists and ranges of dates, as addresses give them. Imports only `domain`."""
+"""Filters of lists and ranges of dates, as addresses give them. May import `domain`."""

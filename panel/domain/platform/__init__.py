@@ -1,1 +1,1 @@
-"""Rules of the platform status: components, incidents, days of uptime. Imports only `domain`."""
+"""Rules of the platform status: components, incidents, days of uptime. May import `domain`."""

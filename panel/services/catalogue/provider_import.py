@@ -212,21 +212,19 @@ def _follow(
 
 def _alert(tool: Any, row: ProviderRow, *, now: datetime) -> None:
     """Open a review if the service may have become another one, or if its rate has changed a lot."""
+    raw = f"service={row.service}"
     if tool.provider_name and tool.provider_name != row.name and tool.provider_category != row.category:
         text = (
             f"Service {row.service}, sold as {tool.slug}, was {tool.provider_name} in {tool.provider_category} "
             f"and is now {row.name} in {row.category}. It may be another service: check it, and hide the tool if it is."
         )
-        raw = f"service={row.service}"
         reviews.open_review(ReviewKind.SERVICE_CHANGED, provider_id=tool.provider_id, text=text, raw=raw, now=now)
     was = tool.provider_rate_micros
     if abs(row.rate_micros - was) * MOVED_PARTS <= was:
         return
     old, new = money.plain_price(was), money.plain_price(row.rate_micros)
     text = f"The provider's rate of {tool.slug} went from {old} to {new} on {now:%Y-%m-%d %H:%M} UTC."
-    reviews.open_review(
-        ReviewKind.PRICE_MOVED, provider_id=tool.provider_id, text=text, raw=f"service={row.service}", now=now
-    )
+    reviews.open_review(ReviewKind.PRICE_MOVED, provider_id=tool.provider_id, text=text, raw=raw, now=now)
 
 
 def _hide(gone: _Known, *, did: Import, changes: list[dict[str, Any]]) -> None:
