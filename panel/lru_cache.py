@@ -1,6 +1,7 @@
 """Thread-safe LRU cache: `cachetools.LRUCache` with a lock around each use."""
 
 from collections.abc import Callable, Hashable, Iterable
+from contextlib import suppress
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -11,10 +12,13 @@ Value = TypeVar("Value")
 
 
 class LRUCache(Generic[Key, Value]):
-    """Values by key, at most `max_entries`: the least recently used one is dropped first."""
+    """Values by key: the least recently used ones are dropped first.
 
-    def __init__(self, max_entries: int) -> None:
-        self._entries: UnsafeLRUCache[Key, Value] = UnsafeLRUCache(max_entries)
+    `max_size` counts entries, or whatever `size_of` says of each value, as bytes.
+    """
+
+    def __init__(self, max_size: int, *, size_of: Callable[[Value], int] = lambda _value: 1) -> None:
+        self._entries: UnsafeLRUCache[Key, Value] = UnsafeLRUCache(max_size, size_of)
         self._lock = Lock()
 
     def __len__(self) -> int:
@@ -28,9 +32,8 @@ class LRUCache(Generic[Key, Value]):
             return None
 
     def set(self, key: Key, value: Value) -> None:
-        with self._lock:
-            if self._entries.maxsize:
-                self._entries[key] = value
+        with self._lock, suppress(ValueError):  # It raises that for a value larger than the whole cache.
+            self._entries[key] = value
 
     def get_or_make(self, key: Key, make: Callable[[], Value]) -> Value:
         """The cached value, or the one made now. `make` runs outside the lock, so two threads may both run it."""

@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 FORM = "application/x-www-form-urlencoded"
 # A hundred ids of any length that orders have, with all commas escaped.
 MAX_BODY_LENGTH = 4096
-# A parsed call of a hundred ids and its answer are about 25 kB.
-MAX_CALLS = 400
+# For 10,000 active customers: a call of one order, and its answer, each weigh some 600 bytes, those of a hundred orders
+# 13 kB each.
+MAX_BYTES = 8_000_000
+CALL_BYTES, ID_BYTES = 500, 130
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,13 +73,15 @@ class _Answer:
         return send("200 OK", [("Content-Type", "application/json"), security.PRIVATE], self.body, start_response)
 
 
-class ApiReadCache(ResponseCache[_ParsedCall, _Versions]):
-    def __init__(self, inner: "WSGIApplication", app: Flask, *, max_calls: int = MAX_CALLS) -> None:
-        super().__init__(inner, max_entries=max_calls)
+class ApiReadCache(ResponseCache[_ParsedCall, _Versions, _Answer]):
+    def __init__(self, inner: "WSGIApplication", app: Flask, *, max_bytes: int = MAX_BYTES) -> None:
+        super().__init__(inner, LRUCache(max_bytes, size_of=lambda entry: CALL_BYTES + len(entry[1].body)))
         self._app = app
         self._settings: Settings = app.config["PANEL"]
         # By the hash of a body: the API key in it is not stored.
-        self._calls: LRUCache[bytes, _ParsedCall] = LRUCache(max_calls)
+        self._calls: LRUCache[bytes, _ParsedCall] = LRUCache(
+            max_bytes, size_of=lambda call: CALL_BYTES + ID_BYTES * len(call.order_ids)
+        )
         # The same for all customers.
         self._services = lru_cache(2)(self._read_services)
         with app.app_context():

@@ -25,6 +25,11 @@ _PLACEHOLDERS = {form: f"{_SECRET}:{form};" for form in STAMPS}
 _PATTERN = re.compile(f"{_SECRET}:({'|'.join(STAMPS)});".encode())
 
 
+def split_at_times(body: bytes) -> tuple[bytes, ...]:
+    """The body in pieces: text, name of a time format, text, and so on."""
+    return tuple(_PATTERN.split(body))
+
+
 def fill_times(pieces: Sequence[bytes]) -> bytes:
     """The body with the current time at each placeholder."""
     now = utc_now()
@@ -33,10 +38,7 @@ def fill_times(pieces: Sequence[bytes]) -> bytes:
 
 
 class CapturedResponse:
-    """The response of an application, collected instead of sent; itself an application that sends it.
-
-    `pieces` is the body: text, name of a time format, text, and so on.
-    """
+    """The response of an application, collected instead of sent; itself an application that sends it."""
 
     def __init__(self, application: "WSGIApplication", environ: "WSGIEnvironment") -> None:
         self.status = ""
@@ -44,7 +46,7 @@ class CapturedResponse:
         environ[STAMP_MARKS] = _PLACEHOLDERS
         chunks = application(environ, self._start)
         try:
-            self.pieces = tuple(_PATTERN.split(b"".join(chunks)))
+            self.body = b"".join(chunks)
         finally:
             if (close := getattr(chunks, "close", None)) is not None:
                 close()
@@ -55,19 +57,19 @@ class CapturedResponse:
         is_lasting = _NOT_CACHED.isdisjoint(name.lower() for name, _value in self.headers)
         return self.status == "200 OK" and self._made_for == token and is_lasting
 
-    def __call__(self, _environ: "WSGIEnvironment", start_response: "StartResponse") -> tuple[bytes]:
+    def __call__(self, _environ: "WSGIEnvironment", start_response: "StartResponse") -> list[bytes]:
         """Send the response, with the current time filled in."""
-        return send(self.status, self.headers, fill_times(self.pieces), start_response)
+        return send(self.status, self.headers, fill_times(split_at_times(self.body)), start_response)
 
     def _start(self, status: str, headers: Headers, _exc_info: Any = None, /) -> Callable[[bytes], object]:
         self.status, self.headers = status, [pair for pair in headers if pair[0].lower() not in _NOT_CAPTURED]
         return _refuse_write
 
 
-def send(status: str, headers: Headers, body: bytes, start_response: "StartResponse") -> tuple[bytes]:
-    """Send this body with its Content-Length."""
+def send(status: str, headers: Headers, body: bytes, start_response: "StartResponse") -> list[bytes]:
+    """Send this body with its Content-Length, as a list: what else is iterable counts as a stream."""
     start_response(status, [*headers, ("Content-Length", str(len(body)))])
-    return (body,)
+    return [body]
 
 
 def _refuse_write(_chunk: bytes) -> None:

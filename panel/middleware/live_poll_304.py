@@ -26,7 +26,7 @@ class LivePoll304:
         tag = environ.get("HTTP_HX_PTAG")
         if tag and self._is_unchanged(tag, environ):
             start_response("304 Not Modified", [("HX-PTag", tag), ("Cache-Control", "no-store"), ("Vary", "Cookie")])
-            return ()
+            return []
         return self._inner(environ, start_response)
 
     def _is_unchanged(self, tag: str, environ: "WSGIEnvironment") -> bool:

@@ -16,7 +16,6 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,8 +30,9 @@ from werkzeug.routing import RequestRedirect
 from panel.clock import utc_now
 from panel.db import commit_count, db
 from panel.db.read_only import read_lock, reader
+from panel.lru_cache import LRUCache
 from panel.middleware.bare_request import bare_environ
-from panel.middleware.captured_response import CapturedResponse, fill_times, send
+from panel.middleware.captured_response import CapturedResponse, fill_times, send, split_at_times
 from panel.middleware.response_cache import ResponseCache
 from panel.middleware.session_lookup import SessionLookup
 from panel.models import Catalogue, Incident, IncidentUpdate, Provider
@@ -107,20 +107,21 @@ class CachedPage:
 
     def __init__(self, response: CapturedResponse) -> None:
         # The time of rendering is not a change, so it is left out of the ETag.
-        digest = hashlib.blake2b(b"".join(response.pieces[::2]), digest_size=16).hexdigest()
+        pieces = split_at_times(response.body)
+        digest = hashlib.blake2b(b"".join(pieces[::2]), digest_size=16).hexdigest()
         own = [pair for pair in response.headers if pair[0].lower() != "vary"]
         self._tag = f'"{digest}"'
         self._headers = [*own, ("ETag", f"W/{self._tag}"), VARY, REVALIDATE]
-        self._bodies = {"": fill_times(response.pieces)}
+        self._bodies = {"": fill_times(pieces)}
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         if self._tag in environ.get("HTTP_IF_NONE_MATCH", ""):
             start_response("304 Not Modified", self._headers[-3:])
-            return ()
+            return []
         encoding = encoding_for(environ.get("HTTP_ACCEPT_ENCODING", ""))
         headers = [*self._headers, ("Content-Encoding", encoding)] if encoding else self._headers
         body = send("200 OK", headers, self._body(encoding), start_response)
-        return body if environ["REQUEST_METHOD"] == "GET" else ()
+        return body if environ["REQUEST_METHOD"] == "GET" else []
 
     def _body(self, encoding: str) -> bytes:
         found = self._bodies.get(encoding)
@@ -129,9 +130,9 @@ class CachedPage:
         return found
 
 
-class PublicPageCache(ResponseCache[_Key, _Versions]):
+class PublicPageCache(ResponseCache[_Key, _Versions, CachedPage]):
     def __init__(self, inner: "WSGIApplication", sessions: SessionLookup, app: Flask) -> None:
-        super().__init__(inner, max_entries=MAX_PAGES)
+        super().__init__(inner, LRUCache(MAX_PAGES))
         self._sessions = sessions
         self._rules = app.url_map.bind("")
         self._is_public = lru_cache(MAX_PAGES)(self._matches_public_page)
@@ -165,10 +166,10 @@ class PublicPageCache(ResponseCache[_Key, _Versions]):
         known = self._versions_read
         if known is None or known.commits != commit_count() or time.monotonic() - known.at >= VERSIONS_MAX_AGE_SECONDS:
             known = self._versions_read = self.read_versions()
-        return None if known is None else (*known.row, int(utc_now().timestamp()) // 60, self._figures_read_at())
-
-    def _figures_read_at(self) -> datetime | None:
-        return delivery_times.read_at(self._database, now=utc_now())
+        if known is None:
+            return None
+        now = utc_now()
+        return (*known.row, int(now.timestamp()) // 60, delivery_times.read_at(self._database, now=now))
 
     def read_versions(self) -> _VersionsRead | None:
         # Counted before the read, so that a commit during the read causes another read.
@@ -186,7 +187,8 @@ class PublicPageCache(ResponseCache[_Key, _Versions]):
             return response
         page = CachedPage(response)
         # Without a reading, the figures were read for this page, if it has any.
-        self.store(key, (*versions[:-1], versions[-1] or self._figures_read_at()), page)
+        figures_at = versions[-1] or delivery_times.read_at(self._database, now=utc_now())
+        self.store(key, (*versions[:-1], figures_at), page)
         return page
 
 

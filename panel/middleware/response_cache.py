@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 
 Key = TypeVar("Key", bound=Hashable)
 Versions = TypeVar("Versions")
+Response = TypeVar("Response", bound="WSGIApplication")
 
 
-class ResponseCache(ABC, Generic[Key, Versions]):
+class ResponseCache(ABC, Generic[Key, Versions, Response]):
     """Responses by key, each with its versions; every other request goes on to `inner`."""
 
-    def __init__(self, inner: "WSGIApplication", *, max_entries: int) -> None:
+    def __init__(self, inner: "WSGIApplication", entries: LRUCache[Key, tuple[Versions, Response]]) -> None:
         self.inner = inner
-        self.entries: LRUCache[Key, tuple[Versions, WSGIApplication]] = LRUCache(max_entries)
+        self.entries = entries
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         key = self.key_of(environ)
@@ -47,5 +48,5 @@ class ResponseCache(ABC, Generic[Key, Versions]):
     def make(self, environ: "WSGIEnvironment", key: Key, versions: Versions) -> "WSGIApplication":
         """A new response, or `inner` to leave it to that. Stores the response if it may be sent again."""
 
-    def store(self, key: Key, versions: Versions, response: "WSGIApplication") -> None:
+    def store(self, key: Key, versions: Versions, response: Response) -> None:
         self.entries.set(key, (versions, response))

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 THEME_COOKIE = "theme"
 THEMES = frozenset({"light", "dark"})
-# Longer headers are not cached, which bounds the memory.
+# For 10,000 active customers, at about 1 kB each. Longer headers are not cached, which bounds the memory.
+MAX_REMEMBERED = 10_000
 MAX_REMEMBERED_LENGTH = 2048
 
 # Key in the WSGI environ where Flask stores whom the response was made for: the session token of a logged-in
@@ -40,4 +41,4 @@ def _parsed(header: str) -> Mapping[str, str]:
     return Request({"HTTP_COOKIE": header}, populate_request=False).cookies
 
 
-_remembered = lru_cache(maxsize=2048)(_parsed)
+_remembered = lru_cache(MAX_REMEMBERED)(_parsed)

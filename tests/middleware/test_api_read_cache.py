@@ -50,8 +50,8 @@ def _marked(app: Flask) -> None:
 
 @pytest.fixture
 def made(app: Flask, monkeypatch: pytest.MonkeyPatch) -> SerializerCounter:
-    """The app with one more quick way around it, fresh for this test, and what it makes counted."""
-    app.wsgi_app = ApiReadCache(app.wsgi_app, app, max_calls=3)  # type: ignore[method-assign]
+    """The app with one more quick way around it, with room for three calls of one order, and what it makes counted."""
+    app.wsgi_app = ApiReadCache(app.wsgi_app, app, max_bytes=1_900)  # type: ignore[method-assign]
     counted = SerializerCounter()
     monkeypatch.setattr(api_orders, "status_texts", counted.status_texts)
     return counted

@@ -54,7 +54,7 @@ MUTANTS = (
         ("if not response.may_be_cached_for(VISITOR):", "if False:"),
         ("known.commits != commit_count() or", ""),
         ("if self._tag in environ", "if self._tag not in environ"),
-        ("int(utc_now().timestamp()) // 60", "0"),
+        ("int(now.timestamp()) // 60", "0"),
     ),
     *in_file(
         "panel/middleware/api_read_cache.py",

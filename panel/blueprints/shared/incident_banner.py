@@ -16,7 +16,7 @@ from panel.services.platform.incident_notices import OpenIncident
 
 EXTENSION = "panel.incident_banner"
 MAX_CATALOGUES = 4
-MAX_CUSTOMERS = 5_000
+MAX_CUSTOMERS = 10_000
 
 
 @dataclass(frozen=True, slots=True)

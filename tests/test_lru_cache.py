@@ -1,0 +1,42 @@
+"""LRU cache: the least recently used values are dropped, by number or by size."""
+
+from panel.lru_cache import LRUCache
+
+
+def test_value_used_least_recently_is_dropped() -> None:
+    cache: LRUCache[str, str] = LRUCache(2)
+    for key in ("a", "b"):
+        cache.set(key, key)
+    cache.get("a")
+
+    cache.set("c", "c")
+
+    assert cache.get_many("abc") == {"a": "a", "c": "c"}
+
+
+def test_cache_bounded_by_size_drops_as_much_as_a_new_value_needs() -> None:
+    cache: LRUCache[str, str] = LRUCache(10, size_of=len)
+    for key in ("a", "b", "c"):
+        cache.set(key, key * 3)
+
+    cache.set("d", "d" * 7)
+
+    assert cache.get_many("abcd") == {"c": "ccc", "d": "d" * 7}
+
+
+def test_value_larger_than_the_cache_is_not_stored() -> None:
+    cache: LRUCache[str, str] = LRUCache(10, size_of=len)
+    cache.set("a", "aaa")
+
+    cache.set("b", "b" * 11)
+
+    assert cache.get_many("ab") == {"a": "aaa"}
+    assert cache.get_or_make("b", lambda: "b" * 11) == "b" * 11
+
+
+def test_cache_without_room_stores_nothing() -> None:
+    cache: LRUCache[str, str] = LRUCache(0)
+
+    cache.set("a", "a")
+
+    assert len(cache) == 0
