@@ -220,11 +220,10 @@ def _alert(tool: Any, row: ProviderRow, *, now: datetime) -> None:
         )
         reviews.open_review(ReviewKind.SERVICE_CHANGED, provider_id=tool.provider_id, text=text, raw=raw, now=now)
     was = tool.provider_rate_micros
-    if abs(row.rate_micros - was) * MOVED_PARTS <= was:
-        return
-    old, new = money.plain_price(was), money.plain_price(row.rate_micros)
-    text = f"The provider's rate of {tool.slug} went from {old} to {new} on {now:%Y-%m-%d %H:%M} UTC."
-    reviews.open_review(ReviewKind.PRICE_MOVED, provider_id=tool.provider_id, text=text, raw=raw, now=now)
+    if abs(row.rate_micros - was) * MOVED_PARTS > was:
+        old, new = money.plain_price(was), money.plain_price(row.rate_micros)
+        text = f"The provider's rate of {tool.slug} went from {old} to {new} on {now:%Y-%m-%d %H:%M} UTC."
+        reviews.open_review(ReviewKind.PRICE_MOVED, provider_id=tool.provider_id, text=text, raw=raw, now=now)
 
 
 def _hide(gone: _Known, *, did: Import, changes: list[dict[str, Any]]) -> None:
