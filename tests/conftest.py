@@ -1,4 +1,4 @@
-"""What every test may ask for: an app on a fresh database, a client, an engine, a browser.
+"""Fixtures for all tests: an app on a fresh database, a client, an engine, a browser.
 
 A test marked `both_engines` runs once on SQLite and once on PostgreSQL; the others run on SQLite. Tests are
 inside the app's context unless their folder is named in WITHOUT_APP.
@@ -53,7 +53,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A throw-away server with a migrated template, or the server that PANEL_TEST_POSTGRES names."""
+    """A temporary server with a migrated template, or the server in PANEL_TEST_POSTGRES."""
     try:
         servers.postgresql()
     except servers.NotInstalled as error:
@@ -98,7 +98,7 @@ def database_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) ->
 
 @pytest.fixture
 def app(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[Flask]:
-    """The site on a fresh database, its context pushed. Threads push a context of their own."""
+    """The site on a fresh database, with its context pushed. Threads push their own context."""
     app = create_app(databases.settings_for(tmp_path / "instance", database_url=database_url))
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
     app.test_client_class = Client
@@ -118,7 +118,7 @@ def _inside_the_app(request: pytest.FixtureRequest, engine: str) -> None:
 
 
 class Client(FlaskClient):
-    """Each request has a context and a session of its own; the test's session forgets what it read."""
+    """Each request has its own context and database session; the test's session is expired afterwards."""
 
     def open(self, *args: Any, **kwargs: Any) -> Any:
         db.session.rollback()
@@ -134,7 +134,7 @@ def client(app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def csrf(app: Flask) -> None:
-    """Changes need their CSRF token in this test, as they do outside the tests."""
+    """Turn CSRF protection on, as in production."""
     app.config["WTF_CSRF_ENABLED"] = True
 
 

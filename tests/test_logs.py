@@ -1,4 +1,4 @@
-"""What the logs say, and what they never say."""
+"""Logs: their content, and what they never contain."""
 
 import json
 import logging

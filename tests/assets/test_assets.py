@@ -1,4 +1,4 @@
-"""Stylesheet and scripts: joined, named by their content, served for ever, and nothing else."""
+"""Stylesheet and scripts: bundled, named by content hash, cached forever."""
 
 import gzip
 

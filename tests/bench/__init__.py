@@ -1,1 +1,1 @@
-"""Measurements that a person runs: each prints ratios taken side by side in one run. Not tests."""
+"""Benchmarks, run by hand: each prints ratios measured side by side in one run. Not tests."""

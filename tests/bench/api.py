@@ -1,6 +1,6 @@
 """The resellers' API under load: `status` with a hundred ids, and other calls, against Flask's hello world.
 
-Every address is asked in turn, in short rounds, so that whatever else the machine does meets them all alike;
+Every address is requested in turn, in short rounds, so that other load on the machine affects all of them alike;
 the ratios are medians over the rounds.
 """
 
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def _key(instance: Path) -> str:
-    """A key of the customer with many orders, in a copy of that panel's database."""
+    """Add an API key for the customer with many orders, in a copy of that panel's database."""
     settings, app, customer = panel_with(ORDERS)
     customer_id = customer.id
     databases.close(app)

@@ -1,4 +1,4 @@
-"""How long revision 0017 takes to give existing rows their hashes, and a full and a later audit of the chains after it.
+"""Duration of revision 0017 (hashes for existing rows), and of a full and an incremental audit of the chains.
 
 A million rows with PANEL_TEST_LONG=1, else 200,000: half of them transfers, half events.
 """

@@ -1,4 +1,4 @@
-"""What the site is measured against: bare Flask + Jinja pages of 25 rows, and Flask's hello world.
+"""Baselines: bare Flask + Jinja pages of 25 rows, and Flask's hello world.
 
 No session, no database, no headers of their own: a list in memory, a template, and padding up to the size of
 the real page. `/page` prints ready-made texts; `/same-rows` renders the site's own row template, with its

@@ -1,6 +1,6 @@
-"""The order history under load: against a bare page of the same size, deep against first, many orders against few.
+"""Order history under load: against a bare page of the same size, deep against first pages, many orders against few.
 
-Every address is asked in turn, in short rounds, so that whatever else the machine does meets them all alike;
+Every address is requested in turn, in short rounds, so that other load on the machine affects all of them alike;
 the ratios are medians over the rounds.
 """
 
@@ -24,7 +24,7 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "9"))
 SECONDS = 1.0
 WARM_SECONDS = 1.0
 
-# What is measured against what, and the goal of the ratio.
+# Each comparison with the goal for its ratio.
 RATIOS = (
     ("history / bare page, ready-made texts", "history", "bare page", "at least 0.8"),
     ("history rendered each time / bare page, ready-made texts", "rendered each time", "bare page", "shown"),
@@ -85,7 +85,7 @@ def _serve_panel(stack: contextlib.ExitStack, orders: int) -> LoadTarget:
 
 @contextlib.contextmanager
 def served(application: str, **environment: str) -> Iterator[int]:
-    """The application on the site's own web server, with one process, as long as the context lasts."""
+    """The application on the site's own web server with one process, until the context ends."""
     port = free_port()
     command = [*web_command(Settings(port=port, web_workers=1))[:-1], application]
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PANEL_")}

@@ -1,4 +1,4 @@
-"""A small load client: a few kept-alive connections in one thread, each asking again as soon as it is answered."""
+"""Load client: a few keep-alive connections in one thread, each sending the next request after a response."""
 
 import itertools
 import selectors
@@ -15,10 +15,9 @@ _numbers = itertools.count()
 
 @dataclass(frozen=True)
 class LoadTarget:
-    """One address with its headers, and the status that every answer must have. With a body it is a POST.
+    """An address with its headers, and the expected status of every response. With a body it is a POST.
 
-    With `is_uncached` each request carries a cookie or a field that none carried before, so that no cached response is
-    found.
+    With `is_uncached` each request has a unique cookie or field, so that no cached response is found.
     """
 
     name: str
@@ -30,7 +29,7 @@ class LoadTarget:
     is_uncached: bool = False
 
     def requests(self) -> Iterator[bytes]:
-        """One request after the other, without end."""
+        """Endless sequence of requests."""
         if not self.is_uncached:
             yield from itertools.repeat(self.request)
         for number in _numbers:
@@ -57,7 +56,7 @@ class _Connection:
         self.wanted = 0
 
     def receive(self, status: bytes) -> bool:
-        """Read what there is; whether an answer is complete. Raises AssertionError for another status."""
+        """Read available data; whether a response is complete. Raises AssertionError for an unexpected status."""
         self.pieces += self.socket.recv(PIECE)
         if not self.wanted:
             end = self.pieces.find(b"\r\n\r\n")
@@ -75,7 +74,7 @@ class _Connection:
 
 
 def requests_per_second(target: LoadTarget, *, seconds: float) -> float:
-    """How many answers a second this address gives for so long, with its server kept busy."""
+    """Responses per second of this address over this many seconds, with its server kept busy."""
     requests, status = target.requests(), f"http/1.1 {target.status}".encode()
     connections = [_Connection(target) for _ in range(CONNECTIONS)]
     with selectors.DefaultSelector() as ready:
@@ -94,12 +93,12 @@ def requests_per_second(target: LoadTarget, *, seconds: float) -> float:
 
 
 def fetch(target: LoadTarget) -> bytes:
-    """The body of one answer."""
+    """The body of one response."""
     return _answer(target)[1]
 
 
 def fetch_headers(target: LoadTarget) -> dict[str, str]:
-    """The headers of one answer, by their names in lower case."""
+    """The headers of one response, by lower-case name."""
     lines = _answer(target)[0].decode().split("\r\n")[1:]
     return {name.lower(): value.strip() for name, _colon, value in (line.partition(":") for line in lines)}
 

@@ -1,4 +1,4 @@
-"""A panel whose one customer has very many orders: made once, kept in the temporary folder, used again."""
+"""A panel with one customer with very many orders: created once, then reused from the temporary folder."""
 
 import sqlite3
 import tempfile
@@ -17,7 +17,7 @@ from tests.support import databases
 from tests.support.factories import a_customer, a_tool
 
 TOOLS = 8
-# Of a hundred orders, from the newest back: these have the status named, all others are Completed.
+# Of a hundred orders, newest first, these have the given status; all others are Completed.
 SHARE = {Status.PENDING: 5, Status.PROCESSING: 5, Status.IN_PROGRESS: 10, Status.PARTIAL: 5, Status.CANCELED: 5}
 
 _FILL = """
@@ -50,7 +50,7 @@ SELECT customer_id, status, count(*) FROM orders GROUP BY customer_id, status
 
 
 def panel_with(orders: int) -> tuple[Settings, Flask, User]:
-    """The settings of a panel with so many orders, its app with the context pushed, and the customer."""
+    """Settings of a panel with this many orders, its app with the context pushed, and the customer."""
     settings = databases.settings_for(_database(orders).parent)
     app = create_app(settings)
     app.app_context().push()

@@ -1,6 +1,6 @@
-"""The full step of an order that ends: status, event, two transfers, balance. Against six bare statements.
+"""Ending an order: status, event, two transfers, balance. Measured against six bare statements.
 
-The same step without hash chains runs beside it: what the chains cost.
+The same step without hash chains runs beside it, to show what the chains cost.
 """
 
 import os
@@ -47,7 +47,7 @@ def _rows() -> list[Row]:
 
 
 def _compare(name: str, rows: list[Row], *, size: int, goal: float) -> None:
-    """By turns, so that whatever else the machine does meets all alike."""
+    """Run them in turns, so that other load on the machine affects all of them alike."""
     share = len(rows) // (3 * TURNS)
     parts = iter([rows[start : start + share] for start in range(0, 3 * TURNS * share, share)])
     ours: list[float] = []
@@ -69,7 +69,7 @@ def _compare(name: str, rows: list[Row], *, size: int, goal: float) -> None:
 
 
 def _more(ours: list[float], without: list[float]) -> float:
-    """The median of neighbors: a turn that waited for the disk or for another program says nothing about hashes."""
+    """Median of neighboring turns: a turn that waited for the disk or another program says nothing about hashes."""
     return statistics.median(one / other for one, other in zip(ours, without, strict=True)) - 1
 
 

@@ -1,4 +1,4 @@
-"""A panel with very many open orders at one upstream provider, on either engine, in a folder of its own."""
+"""A panel with very many open orders at one upstream provider, on either engine, in its own folder."""
 
 import contextlib
 import itertools
@@ -29,7 +29,7 @@ ENGINES = ("sqlite", "postgresql")
 
 @contextlib.contextmanager
 def panel_with_open_orders(engine: str, *, orders: int, url: str, status: Status) -> Iterator[Flask]:
-    """The app with its context pushed. Every order is open and due to be asked about."""
+    """The app with its context pushed. Every order is open and due for a status request."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="panel-bench-")))
         database_url = stack.enter_context(private_servers.postgresql_server()) if engine == "postgresql" else ""
@@ -75,7 +75,7 @@ def _fill(orders: int, *, tool_id: int, terms_id: int | None, status: Status) ->
         "provider_service": "1",
         "sync_at": NOON - timedelta(days=1),
     }
-    # A provider's orders of one moment are of all kinds of customers.
+    # Orders sent to a provider at the same time belong to many customers.
     rows: Iterator[dict[str, Any]] = (
         same
         | {

@@ -1,7 +1,7 @@
-"""Every public page under load, sent and confirmed as unchanged, against Flask's hello world.
+"""Public pages under load, as 200 and as 304, against Flask's hello world.
 
-The pages are those of the sitemap, asked for as browsers do. Each is measured beside hello world, in short rounds, so
-that whatever else the machine does meets them all alike; the ratios are medians over the rounds.
+The pages are those of the sitemap, requested as browsers do. Each is measured beside hello world, in short rounds, so
+that other load on the machine affects all of them alike; the ratios are medians over the rounds.
 """
 
 import contextlib
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def make_panel(instance: Path) -> None:
-    """A panel with the tools of the demo."""
+    """Create a panel with the demo's tools."""
     databases.make_sqlite_template(instance)
     app = create_app(databases.settings_for(instance))
     with app.app_context(), transaction():
@@ -63,7 +63,7 @@ def _asked_again(page: LoadTarget) -> LoadTarget:
 def _round(
     pages: list[LoadTarget], unchanged: list[LoadTarget], hello: LoadTarget
 ) -> dict[str, tuple[float, float, float]]:
-    """Answers a second of each page: sent, confirmed as unchanged, and of hello world beside them."""
+    """Responses per second of each page: as 200, as 304, and of hello world beside them."""
     found = {}
     for page, again in zip(pages, unchanged, strict=True):
         sent, confirmed, beside = (requests_per_second(each, seconds=SECONDS) for each in (page, again, hello))

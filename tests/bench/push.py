@@ -1,4 +1,4 @@
-"""Bench of the push hub: from commit to signal, CPU and memory of idle viewers, and a restart with all of them.
+"""Push hub benchmark: time from commit to event, CPU and memory of idle viewers, and a restart with all of them.
 
 Polling is measured beside it: the CPU time of the same number of unchanged polls every three seconds.
 """
@@ -40,7 +40,7 @@ TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 @dataclass
 class Viewer:
-    """A page with an open stream: when it was sent which versions, and how often it connected."""
+    """A page with an open stream: received versions with their times, and the number of connections."""
 
     user_id: int
     cookie: str
@@ -68,7 +68,7 @@ class Viewer:
 
 
 def _watch_all(viewers: list[Viewer], pipe: Connection) -> None:
-    """The viewers in a process of their own. Answers each message with what they were sent since the last."""
+    """Run the viewers in a separate process. Replies to each message with the events since the last one."""
 
     async def run() -> None:
         tasks = [asyncio.create_task(viewer.watch()) for viewer in viewers]
@@ -104,7 +104,7 @@ def _bench(instance: Path, people: list[tuple[int, str]]) -> None:
         process.start()
         _wait_until_connected(mine, times=1)
         print(f"{VIEWERS:,} viewers: {(_memory(hub) - empty) / VIEWERS:.1f} KiB each (at most 60)", flush=True)
-        # Right after the streams were opened it looks more often.
+        # Right after streams are opened the hub checks more often.
         time.sleep(BUSY_FOR_SECONDS + 1)
         began = _cpu(hub)
         time.sleep(SECONDS)
@@ -139,7 +139,7 @@ def _print_delays(pipe: Connection, user_ids: list[int]) -> None:
     for user_id, times in committed.items():
         told = sorted(at for other, _version, at in rows if other == user_id)
         for began, done in times:
-            # Readers see a commit before it returns; long before, if it runs a checkpoint.
+            # Readers see a commit before it returns; much earlier, if it runs a checkpoint.
             later = [at for at in told if at > began]
             if later:
                 delays.append(max(0.0, later[0] - done))
@@ -170,7 +170,7 @@ def _wait_until_connected(pipe: Connection, *, times: int) -> list[tuple[int, in
 
 
 def _polling(instance: Path, people: list[tuple[int, str]]) -> float:
-    """CPU time a second that polls of 1,000 pages every three seconds take, each answered with 304."""
+    """CPU time per second for 1,000 pages that poll every three seconds, each answered with 304."""
     port = free_port()
     with _served(instance, web_command(Settings(port=port, web_workers=1)), port) as web:
         cookie = people[0][1]
@@ -206,7 +206,7 @@ def _family(process: int) -> list[int]:
 
 
 def _cpu(process: int) -> float:
-    """CPU seconds of a server and its children so far."""
+    """CPU seconds used by a server and its children so far."""
     fields = (Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split() for each in _family(process))
     return sum(int(each[11]) + int(each[12]) for each in fields) / TICKS_A_SECOND
 

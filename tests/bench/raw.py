@@ -1,4 +1,4 @@
-"""The same rows as the panel writes, in bare statements on a bare connection: what the panel is measured against."""
+"""Baseline: the rows that the panel writes, with bare statements on a bare connection."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,7 +6,7 @@ from typing import Any
 
 from panel.db import db
 
-# Values are those of one move: the order's id, version and end, and its customer's account.
+# Values of one transition: the order's id, version and final status, and its customer's account.
 ORDER = (
     "UPDATE orders SET status = ?, remains = ?, start_count = ?, kept_nanos = ?, returned_nanos = ?, reason = ?,"
     " version = version + 1, started_at = ?, completed_at = ?, ended_at = ? WHERE id = ? AND version = ?"
@@ -25,7 +25,7 @@ NEXT = "UPDATE orders SET sync_at = ? WHERE id = ?"
 
 
 class RawConnection:
-    """A connection of the driver's own, outside SQLAlchemy's sessions."""
+    """A driver connection, outside SQLAlchemy's sessions."""
 
     def __init__(self) -> None:
         self.is_sqlite = db.engine.dialect.name == "sqlite"

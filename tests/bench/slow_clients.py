@@ -65,7 +65,7 @@ def _served(instance: Path, target: str, **options: str) -> Iterator[int]:
 
 
 def _probe(port: int) -> list[float]:
-    """How long each answer takes while others send their requests a byte at a time."""
+    """Response times while other clients send their requests a byte at a time."""
     times = []
     with contextlib.ExitStack() as held:
         slow = [held.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(SLOW)]

@@ -1,4 +1,4 @@
-"""An upstream panel that only answers: `python -m tests.bench.status_stub PORT`. Every order is In progress."""
+"""Stub of an upstream panel: `python -m tests.bench.status_stub PORT`. Every order is In progress."""
 
 import json
 import sys

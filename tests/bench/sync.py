@@ -1,4 +1,4 @@
-"""One worker asks about very many open orders: end to end, and the database's part against bare statements."""
+"""Sync of very many open orders by one worker: end to end, and the database's part against bare statements."""
 
 import os
 import subprocess
@@ -45,7 +45,7 @@ def _measure(engine: str) -> None:
     whole = time.perf_counter() - began
     print(f"{engine}: whole sweep of {ORDERS:,} orders {whole:.1f} s, {ORDERS / whole:,.0f} a second (at most 60 s)")
     ours, bare = 0.0, 0.0
-    # By turns, so that whatever else the machine does meets both alike.
+    # In turns, so that other load on the machine affects both alike.
     for turn in range(5):
         _make_due()
         ours += _ours(provider_id, remains=499 - turn, batches=ORDERS // BATCH // 5)
@@ -73,7 +73,7 @@ def _ours(provider_id: int, *, remains: int, batches: int) -> float:
 
 
 def _bare(*, remains: int, batches: int) -> float:
-    """The same rows, two transactions a batch, with everything known beforehand."""
+    """The same rows, two transactions per batch, without reads."""
     db.session.rollback()
     connection = raw.RawConnection()
     at, later = connection.moment(utc_now()), connection.moment(utc_now() + timedelta(hours=1))

@@ -1,6 +1,6 @@
-"""The list of tools and the tool picker with 5,000 tools, against the same pages with 20. Goal: at most twice the time.
+"""Tool list and tool picker with 5,000 tools, against the same pages with 20. Goal: at most twice the time.
 
-`python -m tests.bench.tools`. Both panels answer in turns in this process, so that other work meets them alike.
+`python -m tests.bench.tools`. Both panels respond in turns in this process, so that other load affects them alike.
 """
 
 import statistics
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def _visitor(instance: Path, count: int) -> Callable[[str], float]:
-    """What asks a panel with so many tools for a page, and says how many seconds that took."""
+    """A function that requests a page from a panel with this many tools, and returns the seconds it took."""
     databases.make_sqlite_template(instance)
     app = create_app(databases.settings_for(instance))
     client = app.test_client()

@@ -1,4 +1,4 @@
-"""The panel's writes without hash chains, as they were before revision 0017: what the chains cost is measured by it."""
+"""The panel's writes without hash chains, as before revision 0017, to measure what the chains cost."""
 
 import contextlib
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ ACCOUNTS = ledger.ACCOUNTS
 
 @contextlib.contextmanager
 def unchained() -> Iterator[None]:
-    """Inside, nothing is hashed and no statement writes a hash. The rows' hashes stay empty."""
+    """Turn hashing off inside this block: the rows' hashes stay empty."""
     with contextlib.ExitStack() as stack:
         for module, name, value in _REPLACED:
             stack.enter_context(patch.object(module, name, value))
@@ -30,7 +30,7 @@ def _no_hash(*_given: object, **_more: object) -> str:
 
 
 def _without_hash(statement: CompiledStatement) -> CompiledStatement:
-    """The same UPDATE of orders without this column."""
+    """The same UPDATE without this column."""
     made = statement._make()._clone()
     made._values = immutabledict({key: value for key, value in made._values.items() if _name_of(key) != "chain_hash"})
     return CompiledStatement(lambda: made)

@@ -1,4 +1,4 @@
-"""Commands: machine-readable values alone on standard output, talk on standard error, refusals with exit code 1."""
+"""Commands: machine-readable values on standard output, messages on standard error, refusals with exit code 1."""
 
 import json
 from typing import Any

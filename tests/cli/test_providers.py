@@ -1,4 +1,4 @@
-"""`flask providers` and `flask reviews resolve`: what they print, what they refuse, and the line each act leaves."""
+"""`flask providers` and `flask reviews resolve`: output, refusals, and audit log entries."""
 
 import gzip
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Commands refuse, in one line, a database whose tables are not those of this version."""
+"""Schema check: commands refuse, in one line, a database whose tables are not those of this version."""
 
 import pytest
 from flask import Flask
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.both_engines
 
 
 def refusal(app: Flask, *words: str) -> str:
-    """The one line with which the command refuses."""
+    """Run a command that must be refused; returns its one line."""
     db.session.rollback()
     done = app.test_cli_runner().invoke(args=words)
     assert done.exit_code == 1 and done.stdout == ""

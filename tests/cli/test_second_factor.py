@@ -1,4 +1,4 @@
-"""The commands around the second factor: a reset with its reason, and codes for trying things out."""
+"""Two-factor commands: a reset with a reason, and codes for development."""
 
 import re
 

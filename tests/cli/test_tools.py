@@ -1,4 +1,4 @@
-"""`flask tools` and `flask providers`: what they print, what they refuse, and the exact shape of the JSON."""
+"""`flask tools` and `flask providers`: output, refusals, and the exact JSON."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The help pages, and what a reader sees of them."""
+"""Help pages, and their visible text."""
 
 import re
 from html import unescape
@@ -19,13 +19,13 @@ def page(client: FlaskClient, path: str) -> str:
 
 
 def words(html: str) -> str:
-    """What a reader sees, with single spaces."""
+    """The visible text, with single spaces."""
     seen = re.sub(r"<(script|style|title)\b.*?</\1>", " ", html, flags=re.S)
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", seen)).split())
 
 
 def main_of(html: str) -> str:
-    """What stands between the bar and the footer."""
+    """The part between the navigation bar and the footer."""
     found = re.search(r"<main.*</main>", html, re.S)
     assert found
     return found[0]

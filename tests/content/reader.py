@@ -1,4 +1,4 @@
-"""Somebody who reads a page, follows its links by their words, and fills in its forms by their labels."""
+"""Browser without scripts: follows links by their text, and fills in forms by their fields."""
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -11,7 +11,7 @@ VOID = {"input", "br", "hr", "meta", "link", "img"}
 
 @dataclass
 class PageForm:
-    """A form: where it goes, what it holds, and the words on its buttons."""
+    """A form: action, method, fields, and the text of its buttons."""
 
     action: str
     method: str
@@ -20,7 +20,7 @@ class PageForm:
 
 
 class ParsedPage(HTMLParser):
-    """Links, forms and headings of one page."""
+    """Parser for the links, forms and headings of a page."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -79,13 +79,13 @@ class Visitor:
         self._came_to(self.client.get(path, follow_redirects=True))
 
     def follow(self, words: str, *, step: str = "") -> None:
-        """Follow the link that says this, in the step of a guide where one is named."""
+        """Follow the link with this text, in this step of a guide if one is given."""
         found = [address for section, said, address in self.page.links if said == words and step in ("", section)]
         assert found, f"{self.path} has no link {words!r}"
         self.open(found[0])
 
     def press(self, button: str, **typed: str) -> None:
-        """Fill in the form that has a button beginning so, and press it."""
+        """Fill in the form that has a button whose text starts with this, and press the button."""
         form = next(form for form in self.page.forms if any(said.startswith(button) for said in form.buttons))
         assert set(typed) - {"tool"} <= set(form.fields), form.fields
         sent = form.fields | typed

@@ -1,4 +1,4 @@
-"""Every rule that the help states, with the test that holds the code to it.
+"""Rules stated on help pages, each with the test that checks it in code.
 
 The words are looked for in the texts; a sentence that sounds like a rule and has none of them fails
 `test_rules.py`, and so does a rule whose words or whose test are gone.
@@ -67,7 +67,7 @@ RULES = {
     "an order is charged once": "test_same_request_is_the_same_order",
     "a form places one order": "test_same_request_is_the_same_order",
     "you are logged in at once": "test_sign_up_opens_an_account_and_signs_in",
-    # Handing over.
+    # Sending to providers.
     "is tried again for": "test_a_refused_connection_is_tried_later_and_sent_once",
     "don't send it a second time": "test_an_unclear_answer_is_never_followed_by_a_second_call",
     "do not send the order again": "test_an_unclear_answer_is_never_followed_by_a_second_call",

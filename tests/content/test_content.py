@@ -1,4 +1,4 @@
-"""The texts of `content/` as files: what stops the start, and that they keep the rules of words."""
+"""Files of `content/`: errors that stop the start, and rules for words."""
 
 import re
 import shutil
@@ -25,7 +25,7 @@ def read(folder: Path = FOLDER) -> Content:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy of the texts that a test may spoil."""
+    """A copy of the texts that a test may damage."""
     return Path(shutil.copytree(FOLDER, tmp_path / "content", ignore=shutil.ignore_patterns("tools", "api.md")))
 
 
@@ -36,7 +36,7 @@ def spoil(folder: Path, file: str, old: str, new: str) -> None:
 
 
 def the_line(folder: Path) -> str:
-    """The one line with which the start ends."""
+    """The one line with which the start fails."""
     with pytest.raises(WrongContent) as stopped:
         read(folder)
     line = str(stopped.value.code)

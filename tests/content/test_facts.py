@@ -1,4 +1,4 @@
-"""No page of the help states a figure, a status or a window of its own: all are filled in from the code."""
+"""Facts on help pages: figures, statuses and time windows are filled in from the code, never typed."""
 
 import re
 from pathlib import Path
@@ -26,14 +26,14 @@ COUNTED = re.compile(
     r"|twice a|per cent|percent|minutes?|hours?|seconds|days|weeks?|months?)\b",
     re.IGNORECASE,
 )
-# Words of time that state no length.
+# Words about time that state no duration.
 NO_LENGTH = ("number of days",)
-# In which all prices are stated: `Terms.price_micros_per_thousand`.
+# The unit of all prices: `Terms.price_micros_per_thousand`.
 PRICED_PER = "1,000"
 
 
 def typed(path: Path) -> str:
-    """The text of a file without what is filled in, without addresses, and without the keys that are no prose."""
+    """The typed text of a file, without filled-in facts, addresses, and keys that aren't prose."""
     text = re.sub(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", " ", path.read_text(), flags=re.S)
     text = re.sub(r"^(changed|remains|position|owner|next|  -): .*$|^  - /.*$|^## \d\. ", " ", text, flags=re.M)
     return re.sub(r"\]\([^)]*\)", "]", text)
@@ -66,7 +66,7 @@ def test_no_template_types_a_status_or_a_figure() -> None:
 
 
 def accounted(path: str, settings: Settings) -> set[str]:
-    """Every number that the page may show, each computed from what holds."""
+    """Every number that the page may show, computed from the code."""
     facts = " ".join(facts_for_prose(settings).values())
     numbers = set(NUMBER.findall(facts)) | set(NUMBER.findall(WCAG)) | {PRICED_PER}
     numbers |= {str(delivery_times.WINDOW.days), str(delivery_times.MIN_SAMPLE), f"{delivery_times.NEWEST_ORDERS:,}"}
@@ -81,7 +81,7 @@ def accounted(path: str, settings: Settings) -> set[str]:
 
 
 def shown(html: str) -> list[str]:
-    """Every number that a reader sees between bar and footer, but for dates and the steps' own numbers."""
+    """Every number between the navigation bar and the footer, except dates and step numbers."""
     main = re.sub(r"<time.*?</time>|<svg.*?</svg>", " ", main_of(html), flags=re.S)
     return NUMBER.findall(re.sub(r"(^|\s)\d\. ", " ", words(main)))
 
@@ -102,7 +102,7 @@ def test_the_texts_follow_the_table_and_the_settings() -> None:
     assert facts["canceled_page"] == "[Canceled](/order-statuses/canceled)"
 
 
-# Every table of what is kept of a customer, with the words by which the privacy page names it.
+# Every table with a customer's data, with the privacy page's words for it.
 NAMED_IN_PRIVACY = {
     "account": "Your email address, when you opened the account",
     "log_ins": "For each log-in: a short name of the browser",

@@ -1,4 +1,4 @@
-"""Getting started, walked through exactly as it is written, by its own links and the words of its buttons."""
+"""Getting started guide, followed exactly as written, through its links and button texts."""
 
 import re
 
@@ -42,7 +42,7 @@ def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Vis
     reader.open(GUIDE)
     assert tuple(re.findall(r'<h2 id="([a-z-]+)">\d', reader.client.get(GUIDE).text)) == STEPS
 
-    # 1. Create an account: logged in at once, with nothing on the balance.
+    # 1. Create an account: logged in immediately, with a balance of zero.
     reader.follow("Sign up", step="create-an-account")
     reader.press("Create account", email=EMAIL, password="x" * (users.MIN_PASSWORD_LENGTH - 1))
     assert reader.status == 422 and str(users.MIN_PASSWORD_LENGTH) in reader.words
@@ -50,7 +50,7 @@ def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Vis
     assert reader.status == 200 and "Log out" in reader.words
     assert f"Balance {money.shown(0)}" in reader.words.replace("\xa0", " ")
 
-    # 2. Add funds: a reference, listed while it is not confirmed, then a line of the balance.
+    # 2. Add funds: a reference, listed until it is confirmed, then an entry on the balance page.
     reader.open(GUIDE)
     reader.follow("Add funds", step="add-funds")
     reader.press("Continue to payment", amount="0.99")
@@ -65,7 +65,7 @@ def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Vis
     reader.follow("balance", step="add-funds")
     assert "Added" in reader.words and money.shown(5 * deposits.MIN_NANOS) in reader.words
 
-    # 3. Choose a tool: its page says what is delivered, the price, the limits, refill and cancel.
+    # 3. Choose a tool: its page shows what is delivered, the price, the limits, refill and cancel.
     reader.open(GUIDE)
     reader.follow("tools", step="choose-a-tool")
     reader.follow("Newsletter readers")
@@ -78,7 +78,7 @@ def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Vis
     assert f"Good {tool.link_example}" in reader.words
     assert f"Not accepted {tool.link_counter_example}" in reader.words
 
-    # 5. Fill in the form: a wrong link is explained, too little money is said, and neither charges anything.
+    # 5. Fill in the form: a wrong link and insufficient funds are explained, and neither charges anything.
     reader.open(GUIDE)
     reader.follow("New order", step="fill-in-the-form")
     reader.follow(tool.name)
@@ -91,7 +91,7 @@ def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Vis
     assert "Balance now" in reader.words and "Balance after" in reader.words
     assert ledger.balance_nanos(customer().id) == 5 * deposits.MIN_NANOS
 
-    # 6. Place the order: the button says the sum, and a second press buys nothing.
+    # 6. Place the order: the button has the amount, and a second press buys nothing.
     checked = reader.page
     reader.press(f"Place order for {money.shown(tool.charge_nanos(1000))}")
     first = reader.path
@@ -101,7 +101,7 @@ def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Vis
     reader.press("Place order for")
     assert ledger.balance_nanos(customer().id) == 5 * deposits.MIN_NANOS - tool.charge_nanos(1000)
 
-    # 7. Watch it: it stands in the history, and what could not be delivered is back by itself.
+    # 7. Watch it: it is in the history, and what couldn't be delivered is refunded automatically.
     order = db.session.execute(select(Order)).scalar_one()
     with transaction():
         transitions.move_order(transitions.lock_order(order.id), Status.PARTIAL, remains=400, now=utc_now())

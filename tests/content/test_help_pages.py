@@ -1,4 +1,4 @@
-"""The help section as visitors, search engines and machines meet it."""
+"""Help pages, for visitors and search engines."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Every link of every public page leads somewhere in the running app, down to the place on the page."""
+"""Links of all public pages: each target exists in the running app, anchors included."""
 
 import re
 from functools import cache

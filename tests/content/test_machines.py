@@ -1,4 +1,4 @@
-"""What machines read: the graph of each page, the sitemap, robots, and whom to tell of a weakness."""
+"""Machine-readable data: structured data of each page, sitemap, robots.txt and security.txt."""
 
 import json
 import re
@@ -20,7 +20,7 @@ from tests.content.pages import PAGES, page, words
 from tests.support.factories import a_tool
 
 NAME = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
-# What of a graph is shown to people, and so must be on the page.
+# Properties of structured data that must also be visible on the page.
 SHOWN = {"name", "description", "text", "price", "unitText"}
 
 
@@ -32,7 +32,7 @@ def graph_of(html: str) -> list[dict[str, Any]]:
 
 
 def said(node: object) -> Iterator[str]:
-    """Every text of a graph that people are to read."""
+    """Every text of the structured data that must be visible."""
     if isinstance(node, dict):
         for key, value in node.items():
             if key in SHOWN and isinstance(value, str):

@@ -1,4 +1,4 @@
-"""A sentence of the help that states a rule is bound to the test that holds the code to it."""
+"""Rules on help pages: each sentence that states a rule has a test that checks the code."""
 
 import re
 
@@ -6,7 +6,7 @@ from panel.blueprints.public.help import texts
 from tests.content.rules import RULES
 from tests.rules.source import ROOT
 
-# Guides that tell how orders, money and accounts behave. The others are rules for people, and words about words.
+# Guides about how orders, money and accounts behave. The others are rules for people, and definitions.
 TELLING = (
     "getting-started",
     "how-we-work",
@@ -22,7 +22,7 @@ SOUNDS_LIKE_A_RULE = re.compile(
     r"|not sen[dt]|again by|tried again|still open|cannot be|can be removed|edit|only where|a log-in)\b",
     re.IGNORECASE,
 )
-# Sentences with such a word that state no rule, or one that another sentence beside them states.
+# Sentences with such a word that state no rule, or repeat that of a sentence next to them.
 NO_RULE = (
     "this page explains what we do in between",
     "is never seen",

@@ -1,4 +1,4 @@
-"""The search over help and tools: what is found, in which order, and that nothing typed becomes markup."""
+"""Search of help and tools: results, their order, and escaped input."""
 
 import re
 from html import unescape
@@ -16,7 +16,7 @@ from tests.support.factories import a_customer, a_tool, new_terms, signed_in
 
 
 def found(client: FlaskClient, asked: str) -> list[str]:
-    """The addresses that the page lists, in its order."""
+    """Addresses of the results, in order."""
     answer = client.get("/search", query_string={"q": asked})
     assert answer.status_code == 200
     return [unescape(each) for each in re.findall(r'<h2><a href="([^"]+)"', answer.text)]

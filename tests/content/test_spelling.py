@@ -1,4 +1,4 @@
-"""The texts are spelled as an American English dictionary, or our own list of words, has them."""
+"""Spelling: every word is in an American English dictionary or in our own list."""
 
 import re
 from functools import cache
@@ -18,7 +18,7 @@ BRITISH = re.compile(
     r"|[a-z]{3}(?:is|ys)(?:e|es|ed|ing|ation)\b)\w*",
     re.IGNORECASE,
 )
-# Words that look British and are American too.
+# Words that look British but are American too.
 ALSO_AMERICAN = {"advertising", "otherwise", "promise", "promised", "raised", "surprise"}
 
 
@@ -34,7 +34,7 @@ def own_words() -> list[str]:
 
 
 def written(path: Path) -> str:
-    """What people read of a file: no code, no addresses, no markup, no names of facts and keys."""
+    """The prose of a file, without code, addresses, markup, and names of facts and keys."""
     text = re.sub(r"\{% block (?:robots|picture) %\}.*", " ", path.read_text())
     text = re.sub(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|<[^>]*>|&\w+;", " ", text, flags=re.S)
     text = re.sub(r"```.*?```|`[^`]*`|https?://\S+|\]\([^)]*\)|\S+@\S+", " ", text, flags=re.S)

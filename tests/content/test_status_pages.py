@@ -1,4 +1,4 @@
-"""Status pages answer the query first, and each says enough of its own."""
+"""Status pages: the answer comes first, and each page has enough text of its own."""
 
 import re
 from itertools import combinations
@@ -18,7 +18,7 @@ WORD = re.compile(r"[\w’'-]+")
 
 
 def prose(path: Path) -> str:
-    """What was written for this page alone: without front matter, headings, facts, code and addresses."""
+    """The page's own prose, without front matter, headings, facts, code and addresses."""
     text = path.read_text().split("---", 2)[2]
     return re.sub(r"^## .*$|\{\{.*?\}\}|`[^`]*`|\]\([^)]*\)", " ", text, flags=re.M)
 
@@ -49,7 +49,7 @@ def test_status_page_begins_with_the_answer(client: FlaskClient) -> None:
 
 def test_overview_shows_each_fact_once(client: FlaskClient) -> None:
     html = page(client, "/order-statuses")
-    # The words of the drawing are for assistive technology alone.
+    # The diagram's text is for assistive technology only.
     seen = re.sub(r"<svg.*?</svg>|<script.*?</script>|<head>.*?</head>", " ", html, flags=re.S).replace("&#39;", "'")
 
     for status in Status:

@@ -1,4 +1,4 @@
-"""Terms of service, refund policy and contact: they are public, linked, searchable, and agree with the settings."""
+"""Terms of service, refund policy and contact: public, linked, searchable, and consistent with the settings."""
 
 from flask import Flask
 from flask.testing import FlaskClient

@@ -1,4 +1,4 @@
-"""Hot statements behave as the session's own: same transaction, same types, same errors."""
+"""Compiled statements: same transaction, types and errors as the session's own."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""PANEL_LOG_SQL: statements in the log of a developer, and no values in them."""
+"""PANEL_LOG_SQL: logs statements without their values."""
 
 import logging
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Hash chains: any changed field, order, dropped or added row gives another head."""
+"""Hash chains: a changed field, changed order, or a dropped or added row gives another head."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -44,7 +44,7 @@ events = st.fixed_dictionaries(
 
 
 def head(rows: list[dict[str, Any]]) -> str:
-    """The head of a chain of transfers and events, whichever the rows are."""
+    """Head of a chain of these transfers or events."""
     found = chain.START
     for row in rows:
         is_transfer = "amount_nanos" in row

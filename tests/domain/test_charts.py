@@ -1,4 +1,4 @@
-"""Drawings: every day has its bar, every value its column, and nothing leaves the drawing."""
+"""Charts: a bar per day, a column per value, and nothing outside of the chart."""
 
 import re
 from datetime import date

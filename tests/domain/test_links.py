@@ -1,4 +1,4 @@
-"""A link is looked at before money moves, and the answer says what is wrong and how it should look."""
+"""Link validation: a refusal says what is wrong and what the link should look like."""
 
 import pytest
 from hypothesis import given
@@ -194,7 +194,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("pattern", HOSTILE)
 def test_no_pattern_is_slow_on_any_link(pattern: str) -> None:
-    """With the engine that backtracks the first of these took minutes on 24 letters."""
+    """With a backtracking engine the first of these took minutes for 24 letters."""
     seconds = run_in_subprocess(
         f"""
         from panel.domain import links

@@ -1,4 +1,4 @@
-"""Money is whole nanos: what is parsed is what is printed, and nothing is rounded on the way."""
+"""Money: whole nanos, parsed and printed without rounding."""
 
 import pytest
 from hypothesis import given

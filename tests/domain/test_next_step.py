@@ -1,4 +1,4 @@
-"""What happens next: no sentence contradicts another fact of the same order."""
+"""“What happens next”: no sentence contradicts another fact about the same order."""
 
 from dataclasses import replace
 from itertools import product

@@ -1,4 +1,4 @@
-"""The charge is a product of whole numbers, and a quantity is plain digits inside the tool's limits."""
+"""Pricing: the charge is a product of integers, and a quantity is plain digits within the tool's limits."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The table of reports of the design, row by row: what a provider's word may do to status and money."""
+"""Provider reports, row by row of the design's table: effects on status and money."""
 
 import pytest
 from hypothesis import given
@@ -37,7 +37,7 @@ def an_order(status: Status, *, remains: int = 700, start_count: int | None = 50
 
 
 def assert_is_bad(verdict: Verdict, standing: OrderProgress) -> None:
-    """Neither status nor count moves, and a review opens."""
+    """Assert that neither status nor count changes, and that a review opens."""
     assert (verdict.to, verdict.remains, verdict.start_count) == (
         standing.status,
         standing.remains,

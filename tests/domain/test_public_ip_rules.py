@@ -1,4 +1,4 @@
-"""Which addresses that customers choose may be called: public ones, and none in a disguise."""
+"""Public IP rules: webhooks may call public addresses only, also in unusual notations."""
 
 import pytest
 

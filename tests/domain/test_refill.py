@@ -1,4 +1,4 @@
-"""A refill: only of a Completed order, only where the terms offer it, only inside the window, one at a time."""
+"""Refill rules: only for a Completed order, if the terms offer it, within the window, one at a time."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""However an order ends, what is kept and what goes back together are the charge, to the last digit."""
+"""Settlement: kept and returned always add up to the charge, exactly."""
 
 import pytest
 from hypothesis import given

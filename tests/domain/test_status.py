@@ -1,4 +1,4 @@
-"""The table of statuses, compared with the words of the design, one pair at a time."""
+"""Status table, compared with the design, one transition at a time."""
 
 import itertools
 from itertools import pairwise
@@ -9,7 +9,7 @@ from panel.domain.status import FIRST, USUAL_PATH, ChargeState, Status, from_slu
 
 S = Status
 
-# The design's own sentence, written out: the one copy of the table, and it exists to notice a change of it.
+# The design's transitions: the only copy of the table, so that a change of it is noticed.
 ALLOWED = {
     **{(S.PENDING, to): True for to in (S.PROCESSING, S.IN_PROGRESS, S.COMPLETED, S.PARTIAL, S.CANCELED)},
     **{(S.PROCESSING, to): True for to in (S.IN_PROGRESS, S.COMPLETED, S.PARTIAL, S.CANCELED)},

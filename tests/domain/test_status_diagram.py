@@ -1,4 +1,4 @@
-"""Status diagram: every allowed move is shown or named, and no other."""
+"""Status diagram: every allowed transition is shown or named, and no other."""
 
 import pytest
 

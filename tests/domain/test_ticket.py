@@ -1,4 +1,4 @@
-"""What a ticket may say: plain lines and texts, with a sentence for each that is refused."""
+"""Ticket validation: plain subjects and texts, and a message for each refusal."""
 
 import pytest
 

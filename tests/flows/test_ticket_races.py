@@ -1,4 +1,4 @@
-"""Ticket races: one form opens one ticket, and of two operators who reply at once, one is refused."""
+"""Ticket races: one form opens one ticket, and of two operators who reply concurrently, one is refused."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The push hub: who may listen, what a stream says, and when it ends; on both engines."""
+"""Push hub: access, events of a stream, and its end; on both engines."""
 
 import asyncio
 import contextlib
@@ -22,13 +22,13 @@ from tests.support.session_cookies import session_cookie
 
 SITE = "http://127.0.0.1:8000"
 WITHIN_SECONDS = 5.0
-# Long enough for a wrong event to come: a hundred looks at SQLite's file, and many notifications of PostgreSQL.
+# Long enough for a wrong event to arrive: a hundred checks of SQLite's file, many notifications of PostgreSQL.
 QUIET_SECONDS = 0.3
 
 
 @dataclass
 class Listener:
-    """A browser at the hub: what it was sent so far."""
+    """A browser connected to the hub, with the events so far."""
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
@@ -84,7 +84,7 @@ async def listening(
 
 @contextlib.asynccontextmanager
 async def running(hub: Hub) -> AsyncIterator[None]:
-    """The hub between its start and its stop."""
+    """A running hub, stopped afterwards."""
     stop, started = asyncio.Event(), asyncio.Event()
     messages = iter(({"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}))
 

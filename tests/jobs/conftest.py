@@ -1,4 +1,4 @@
-"""What the jobs' tests ask for: a hostile provider, known to the panel as `upstream`, and another installation."""
+"""Fixtures for job tests: a hostile provider, registered as `upstream`, and another installation."""
 
 from collections.abc import Iterator
 from pathlib import Path

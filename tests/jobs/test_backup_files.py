@@ -1,4 +1,4 @@
-"""The file of a backup: its owner's alone, never written over, and worth nothing when damaged."""
+"""Backup files: readable by the owner only, never overwritten, and refused when damaged."""
 
 import gzip
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A backup made while orders move, restored elsewhere: the ledger is right, and nothing is sent twice."""
+"""Backups made while orders are delivered: after a restore the ledger is correct, and nothing is sent twice."""
 
 import json
 import threading
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.both_engines
 
 
 def adds(server: HostileProvider) -> Counter[str]:
-    """How often each link was sent."""
+    """Number of `add` calls for each link."""
     return Counter(call.fields["link"] for call in server.calls if call.action == "add")
 
 
@@ -170,7 +170,7 @@ def _said(body: object) -> bytes:
 
 
 def test_a_backup_of_either_engine_is_restored_on_sqlite(app: Flask, server: HostileProvider, tmp_path: Path) -> None:
-    """Into a folder that has no database yet: the tables are made as the backup needs them."""
+    """Restored into a folder without a database: the tables are created as the backup needs them."""
     order = an_order(status=Status.PARTIAL, remains=157)
     standing = (order.id, order.kept_nanos, order.returned_nanos, order.placed_at)
     run(app, "backup", tmp_path / "panel.backup")

@@ -1,4 +1,4 @@
-"""One order that makes the provider's answer about a batch fail is singled out: the others get their news."""
+"""Bad batches: an order that makes a batch's status request fail is isolated, and the others are updated."""
 
 import json
 import socket
@@ -29,7 +29,7 @@ def sent_orders(server: HostileProvider, count: int) -> list[Order]:
 
 
 def fails_with(poison: set[str], failure: bytes | Callable[[socket.socket, ProviderCall], None]) -> object:
-    """An upstream whose answer about any batch with one of these ids in it is this failure."""
+    """An upstream that fails in this way for each batch that contains one of these ids."""
 
     def answer(connection: socket.socket, call: ProviderCall) -> None:
         ids = call.fields["orders"].split(",")

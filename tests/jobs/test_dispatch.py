@@ -1,4 +1,4 @@
-"""Handing orders over to a hostile provider: one `add` reaches it, ever, and no customer loses money by it."""
+"""Dispatch to a hostile provider: at most one `add` per order, and no customer loses money."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta

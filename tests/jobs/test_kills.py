@@ -1,4 +1,4 @@
-"""Real workers that are killed or stopped at the worst moments: never two `add` for one order."""
+"""Workers killed or stopped at the worst moments: never two `add` calls for one order."""
 
 import os
 import signal
@@ -44,14 +44,14 @@ worker.run_once(create_app())
 
 
 class Workers:
-    """Worker processes on the test's database: each does one round and ends."""
+    """Worker processes on the test's database; each runs one round and exits."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         self.environment = environment
         self.started: list[subprocess.Popen[bytes]] = []
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
-        # PostgreSQL ends a transaction that is silent for 15 seconds, and a worker may take longer to start.
+        # PostgreSQL ends a transaction that is idle for 15 seconds, and a worker may take longer to start.
         db.session.rollback()
         words = words or ("-m", "flask", "--app", "app", "worker", "--once")
         self.started.append(
@@ -60,7 +60,7 @@ class Workers:
         return self.started[-1]
 
     def run(self) -> None:
-        """A whole round, with our own back-off taken as over."""
+        """Run a whole round, with all back-off waits ended."""
         with transaction():
             db.session.execute(update(Provider).values(call_after=None))
         assert self.start().wait(MAX_SECONDS) == 0
@@ -103,7 +103,7 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 def until_lease_ends(order: Order) -> None:
-    """Until another worker may take the order's newest attempt for lost."""
+    """Wait until the lease of the order's newest attempt has expired."""
     of_order = Attempt.order_id == order.id
     lease_until = db.session.scalars(select(Attempt.lease_until).where(of_order).order_by(Attempt.id.desc())).first()
     db.session.rollback()

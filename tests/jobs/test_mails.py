@@ -1,4 +1,4 @@
-"""The mail sweep against a mail server on this machine, and into files: each mail once, whatever fails between."""
+"""Mail sweep, with an SMTP server and with files: each mail is sent once, whatever fails."""
 
 import stat
 import threading

@@ -1,4 +1,4 @@
-"""One bad thing stops nothing else: unclear hand-overs, one customer's many orders, one provider's many stops."""
+"""Failure isolation in sweeps: unclear dispatches, a customer with many orders, a provider with many cancellations."""
 
 import threading
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def named(name: str) -> Provider:
 
 
 def served_for(provider: Provider, *, rounds: int) -> None:
-    """Rounds of dispatch with a good answer to `status` between them, which ends the provider's back-off."""
+    """Run rounds of dispatch, each followed by a successful `status`, which ends the provider's back-off."""
     for _ in range(rounds):
         dispatch.serve(provider.id)
         with transaction():

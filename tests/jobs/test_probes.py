@@ -1,4 +1,4 @@
-"""The probes: the test order goes the way of all orders and leaves no mark on what customers' figures say."""
+"""Probes: the test order is processed like any order, and doesn't count in reports about customers."""
 
 from datetime import timedelta
 
@@ -164,7 +164,7 @@ def begin_canary() -> None:
 
 
 def passed(*, seconds: int) -> None:
-    """Let the simulator think that so much time has passed since it took the newest test order, and ask it."""
+    """Make the newest test order this old for the simulator, and sync it."""
     newest = canary.newest()
     assert newest is not None
     with transaction():

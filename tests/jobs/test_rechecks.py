@@ -1,4 +1,4 @@
-"""Orders that have ended are asked about again, less and less often: a contradiction opens a review, and no more."""
+"""Rechecks of ended orders, less and less often: a contradiction opens a review and changes nothing."""
 
 from datetime import timedelta
 from itertools import pairwise

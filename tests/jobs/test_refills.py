@@ -1,4 +1,4 @@
-"""Refills and stops at a hostile provider: asked for once, believed only in known words, settled by time."""
+"""Refills and cancellations at a hostile provider: requested once, known answers only, ended by timeouts."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -147,7 +147,7 @@ def taken(refill: Refill, *, lease_seconds: float = 60) -> Task:
 
 
 def test_a_refill_that_was_settled_while_time_looked_stays_settled(server: HostileProvider) -> None:
-    """The caller's answer is written between the sweep's finding of an old lease and its taking it up."""
+    """The caller's answer is recorded after the sweep finds an expired lease and before it locks it."""
     order = sent_order(server)
     refill = asked(order)
     task = taken(refill, lease_seconds=0.001)

@@ -1,4 +1,4 @@
-"""Unconfirmed orders in the hands of an operator: each decision does what it says, once."""
+"""Review resolution of unconfirmed orders: each decision takes effect once."""
 
 from datetime import timedelta
 

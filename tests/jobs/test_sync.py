@@ -1,4 +1,4 @@
-"""Asking a hostile provider about orders: money right to the nano, text shown as text, one bad row stops nothing."""
+"""Sync with a hostile provider: amounts exact to the nano, text escaped, and a bad row doesn't affect others."""
 
 import time
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ def sent_orders(count: int = 1) -> list[Order]:
 
 
 def told(server: HostileProvider, answer: Any) -> None:
-    """One sync of everything, with this answer; lists and objects are sent as JSON."""
+    """Run one sync with this answer; lists and objects are sent as JSON."""
     server.answers["status"] = answer if isinstance(answer, bytes) else http_response(answer)
     with transaction():
         db.session.execute(update(Provider).values(call_after=None))
@@ -151,7 +151,7 @@ def test_a_bad_report_changes_nothing_and_opens_one_review(app: Flask, server: H
 def test_what_contradicts_an_end_changes_nothing_and_opens_one_review(
     server: HostileProvider, first: dict[str, object], second: dict[str, object], stays: str
 ) -> None:
-    """A report may still be under way when another worker's report has ended the order."""
+    """A report may arrive after another worker's report has ended the order."""
     [order] = sent_orders()
     told(server, {order.provider_order_id: first})
     before = standing(order)

@@ -1,4 +1,4 @@
-"""A provider whose bad text is another one on each poll: operators read some of it, and nothing grows without end."""
+"""Report flood: a provider with a new bad text on each poll; a limited number of texts is stored."""
 
 import pytest
 from sqlalchemy import select, update

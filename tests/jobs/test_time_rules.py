@@ -25,7 +25,7 @@ SetClock = Callable[[timedelta], None]
 
 @pytest.fixture
 def ahead(monkeypatch: pytest.MonkeyPatch) -> SetClock:
-    """Sets the clock of the sweep so far ahead of the machine's, as it stays from then on."""
+    """Set the sweep's clock this far ahead of the machine's."""
 
     def set_ahead(by: timedelta) -> None:
         for module in (clocks, timeouts):

@@ -1,4 +1,4 @@
-"""The words of upstream panels: any answer that proves something is believed, under whatever HTTP status it comes."""
+"""Response texts of upstream panels: a clear answer counts, whatever its HTTP status."""
 
 import itertools
 

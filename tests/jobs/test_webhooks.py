@@ -1,4 +1,4 @@
-"""The webhook sweep against endpoints that listen on this machine: signed, in order, at least once, each for itself."""
+"""Webhook sweep against local endpoints: signed, in order, at least once, and isolated from each other."""
 
 import base64
 import hashlib
@@ -46,7 +46,7 @@ def sweep() -> int:
 
 
 def wait_no_longer() -> None:
-    """As if the time to wait before the next try had passed."""
+    """Make the next try due now."""
     with transaction():
         db.session.execute(update(WebhookDelivery).where(WebhookDelivery.due_at.is_not(None)).values(due_at=utc_now()))
 
@@ -61,7 +61,7 @@ def states() -> list[str]:
 
 
 def is_signed(headers: dict[str, str], body: bytes, *, secret: str, place: int = 0) -> bool:
-    """The signature, computed from the words of the guide with other means than the panel's."""
+    """Check the signature as the guide describes it, independently of the panel's code."""
     block = secret.encode().ljust(64, b"\0")
     inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
     inner.update(headers["Webhook-Timestamp"].encode() + b"." + body)

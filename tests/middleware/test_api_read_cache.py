@@ -1,4 +1,4 @@
-"""The quick answers to the API's reads: the same as the whole way's, never older, and the key's holder's alone."""
+"""API read cache: same responses as Flask's, never stale, and only for the key's owner."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -28,7 +28,7 @@ INCORRECT_ORDER = {"error": "Incorrect order ID"}
 
 
 class SerializerCounter:
-    """How many answers were made out of rows."""
+    """Counts how often responses were built from rows."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -40,7 +40,7 @@ class SerializerCounter:
 
 @pytest.fixture(autouse=True)
 def _marked(app: Flask) -> None:
-    """Have Flask mark its own responses, so that cached ones can be told from them."""
+    """Make Flask mark its own responses, to distinguish them from cached ones."""
 
     @app.after_request
     def mark(response: Response) -> Response:
@@ -58,7 +58,7 @@ def made(app: Flask, monkeypatch: pytest.MonkeyPatch) -> SerializerCounter:
 
 
 def a_known_caller(client: FlaskClient, **known: Any) -> Caller:
-    """A caller whose last use was just written down."""
+    """A caller whose last use has just been recorded."""
     caller = a_caller(client, known.get("customer") or a_customer())
     caller.call("balance")
     return caller
@@ -179,7 +179,7 @@ def test_kept_answers_count_as_calls(app: Flask, client: FlaskClient, made: Seri
     caller = a_known_caller(client)
 
     most = app.config["PANEL"].api_requests_a_minute = 4
-    # Twice as many, for the minute may end meanwhile.
+    # Twice as many, because the minute may end in between.
     statuses = [caller.post("status", orders="5").status_code for _ in range(2 * most + 1)]
 
     assert statuses[0] == 200

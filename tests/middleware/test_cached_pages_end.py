@@ -39,7 +39,7 @@ class Site:
 
 @pytest.fixture
 def rendered(app: Flask) -> list[str]:
-    """The paths that Flask rendered."""
+    """Paths that Flask rendered."""
     paths: list[str] = []
 
     @app.before_request
@@ -65,7 +65,7 @@ def log_out_here(site: Site) -> None:
     cookie = site.client.get_cookie("session")
     assert cookie is not None
     site.client.post("/log-out")
-    # As one who still has the cookie.
+    # A browser that still has the cookie.
     site.client.set_cookie("session", cookie.value)
 
 

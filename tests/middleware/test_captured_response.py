@@ -1,4 +1,4 @@
-"""Which captured responses may be cached, and for whom."""
+"""Captured responses: which may be cached, and for whom."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from panel.security.request_identity import MADE_FOR, VISITOR
 
 
 def captured(*, made_for: str | None, status: str = "200 OK", cookie: bool = False) -> CapturedResponse:
-    """What an application answered that marked its response as made for somebody, or left no mark."""
+    """Capture an app's response, with this mark of the user that it was made for, or without one."""
 
     def application(environ, start_response):  # type: ignore[no-untyped-def]
         if made_for is not None:

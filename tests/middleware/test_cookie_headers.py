@@ -1,4 +1,4 @@
-"""Odd Cookie headers and addresses before Flask: nobody's page is kept for others, and all layers see one person."""
+"""Malformed Cookie headers and addresses: no page is cached for another user, and all layers see the same user."""
 
 import pytest
 from flask import Flask
@@ -41,7 +41,7 @@ OWN_SESSION = (
     "a; session ={}",
     'a="b; session ={}',
 )
-# What Flask does not take for that session, but a careless eye may.
+# Not that session for Flask, but a sloppy parser may think so.
 NO_SESSION = (
     "\x0bsession={}",
     "\x0csession ={}",
@@ -71,7 +71,7 @@ def customer() -> User:
 def ask(
     app: Flask, path: str = "/faq", *, cookies: str | None = None, method: str = "GET", **more: str
 ) -> TestResponse:
-    """An answer of the raw WSGI application, with these very headers."""
+    """Call the raw WSGI application with exactly these headers."""
     environ = EnvironBuilder(path=path, method=method).get_environ()
     environ.update(more)
     if cookies is not None:
@@ -82,14 +82,14 @@ def ask(
 
 
 def seen_by_flask(app: Flask, cookies: str) -> str | None:
-    """Whom Flask takes for logged in: the email."""
+    """Email of the user that Flask considers logged in."""
     with app.app_context(), app.test_request_context("/faq", environ_overrides={"HTTP_COOKIE": cookies}):
         person = template_globals.me()
         return None if person is None else person.email
 
 
 def is_visitors_page(answer: TestResponse, customer: User) -> bool:
-    """Nothing of this customer, and the headers of a page that everybody may have."""
+    """Whether the page has nothing of this customer, and a public page's headers."""
     own = (customer.email, "12.50", "csrf_token", "Log out")
     return answer.headers["Cache-Control"] == "no-cache" and not any(text in answer.text for text in own)
 
@@ -207,7 +207,7 @@ def test_a_part_of_a_page_is_never_kept_as_the_page(app: Flask) -> None:
 
 
 def test_an_answer_without_the_mark_of_a_visitor_is_neither_kept_nor_stored(app: Flask) -> None:
-    """As one that an extension gives before the session is looked at, or a route that read somebody's session."""
+    """For example from an extension before the session is read, or from a route that read a session."""
     app.session_interface = SecureCookieSessionInterface()
 
     answers = [ask(app) for _ in range(2)]

@@ -1,4 +1,4 @@
-"""The layer before Flask: nothing stale, nobody who is signed out, and every doubt is left to Flask."""
+"""Live poll 304: never stale, never for ended sessions; in any doubt Flask answers."""
 
 import multiprocessing
 import re
@@ -27,7 +27,7 @@ ASKED = "asked of Flask"
 
 @pytest.fixture
 def layer(app: Flask) -> FlaskClient:
-    """A client of the layer alone, in front of an application that only says that it was asked."""
+    """A client of the middleware in front of an app that only reports that it was called."""
 
     def inner(_environ: object, start_response: object) -> list[bytes]:
         start_response("200 OK", [("Content-Type", "text/plain")])  # type: ignore[operator]

@@ -25,7 +25,7 @@ STAMP = re.compile(r'checked <span data-checked>\s*<time datetime="([^"]+)">([^<
 
 
 class RequestCounter:
-    """The site behind the layer: how often it was asked."""
+    """The app behind the middleware; counts requests."""
 
     def __init__(self, app: Flask) -> None:
         self._inner = partial(Flask.wsgi_app, app)
@@ -38,7 +38,7 @@ class RequestCounter:
 
 @pytest.fixture
 def site(app: Flask) -> RequestCounter:
-    """Flask with this layer alone around it, fresh for this test, and the headers around that; counts what passes."""
+    """Flask behind this middleware only, new for this test, with security headers; counts requests that reach Flask."""
     counted = RequestCounter(app)
     layer = OrderHistoryCache(counted, SessionLookup(app), max_pages=2)  # type: ignore[arg-type]
     app.wsgi_app = security.with_headers(layer, app.config["PANEL"])  # type: ignore[method-assign]
@@ -133,7 +133,7 @@ def test_whoever_is_signed_out_gets_no_kept_page(client: FlaskClient, site: Requ
 def test_another_device_of_the_same_person_gets_a_page_of_its_own(
     app: Flask, client: FlaskClient, site: RequestCounter, customer: User
 ) -> None:
-    """The form in it carries that session's token."""
+    """Its form has that session's CSRF token."""
     page = client.get("/orders").text
     other = signed_in(app.test_client(), customer)
     other.get("/orders")

@@ -1,4 +1,4 @@
-"""The layer that gives public pages again: the same for every visitor, never stale, and nobody's own."""
+"""Public page cache: the same page for every visitor, never stale, never a user's own page."""
 
 import gzip
 import re
@@ -27,7 +27,7 @@ INDEXABLE = '<meta name="robots" content="index, follow">'
 
 @pytest.fixture
 def rendered(app: Flask) -> Iterator[list[str]]:
-    """The paths that Flask was asked to draw."""
+    """Paths that Flask rendered."""
     paths: list[str] = []
 
     @app.before_request
@@ -121,7 +121,7 @@ def test_a_changed_catalogue_shows_at_once(
 def test_what_another_process_changed_shows_a_moment_later(
     client: FlaskClient, rendered: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever writes past `transaction` is to this process as another process is."""
+    """A write outside of `transaction` looks to this process like one of another process."""
     monkeypatch.setattr(public_page_cache, "VERSIONS_MAX_AGE_SECONDS", 3600.0)
     client.get("/tools")
     with db.engine.begin() as connection:

@@ -1,4 +1,4 @@
-"""Every answer has an `X-Request-ID` of its own: from Flask, from a cache, a 304, an asset or an error."""
+"""Request ids: every response has its own `X-Request-ID`, from Flask, a cache, a 304, an asset or an error."""
 
 import pytest
 from flask import Flask

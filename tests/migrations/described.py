@@ -1,4 +1,4 @@
-"""A database's schema in the engine's own words: two databases of one engine are alike when these are equal.
+"""Schema dump in the engine's own words: equal dumps mean equal schemas, on the same engine.
 
 `panel.db.schema_check` compares names and columns; this also compares defaults, the text of every CHECK, the
 conditions of partial indexes and the bodies of triggers.
@@ -20,7 +20,7 @@ ON_SQLITE = "SELECT tbl_name, name, sql FROM sqlite_master WHERE type IN ('index
 
 
 def described(connection: Connection, *, with_triggers: bool = True) -> set[str]:
-    """One line for each column, constraint, index and trigger, wherever it stands in its table."""
+    """One line per column, constraint, index and trigger, independent of their order."""
     lines = {_as_line(*row) for row in _definitions(connection)} | set(_columns(connection))
     if connection.dialect.name == "sqlite":
         lines |= set(_constraints_of_sqlite(connection))

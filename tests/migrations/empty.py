@@ -1,4 +1,4 @@
-"""An installation beside the test's own whose database has no tables yet."""
+"""A second installation whose database has no tables yet."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from tests.support import databases
 
 @contextmanager
 def empty_installation(instance: Path, *, like: str) -> Iterator[Flask]:
-    """On the engine of the database at the address `like`: a file of its own, or a database on the same server."""
+    """On the engine of the database `like`: a separate file, or a database on the same server."""
     url = databases.create_postgresql(server=like) if like else ""
     app = create_app(databases.settings_for(instance, database_url=url))
     try:

@@ -1,8 +1,8 @@
-"""The tables of every version of the migrations that was ever committed, made from recorded SQL.
+"""Historic schemas: the tables of every committed version of the migrations, created from recorded SQL.
 
-Until revision 0010 the files of migrations were edited after they had been committed. `historic/` holds what each
-distinct text of each of them ran, on either engine, named by the commit that brought it; TREES says which of them
-stood together in the repository, by the commit. From 0010 on texts are pinned and nothing is added here.
+Until revision 0010 migrations were edited after they had been committed. `historic/` holds the SQL of each version of
+each of them, on either engine, named by the commit that introduced it; TREES lists which versions were in the
+repository together, by commit. From 0010 on migrations are pinned, and nothing is added here.
 """
 
 from collections.abc import Iterable
@@ -32,7 +32,7 @@ _REST = {
     "901c1c2": ("0d66374", "b53d600", "c7124b4", "901c1c2", "039b2fc", "1e44a68", "ced3a93"),
 }
 TREES = _SPINE | {commit: _SPINE["f84f83b"] + rest for commit, rest in _REST.items()}
-# Made at an early commit and brought up at a late one: each keeps the early text of what it had by then.
+# Created at an early commit and upgraded at a later one: they keep the early version of older migrations.
 UPGRADED = {
     f"{early}+{late}": _SPINE[early] + _REST[late]
     for early in ("ec4a468", "6027b14")
@@ -44,7 +44,7 @@ UPGRADED = {
 
 
 def make(connection: Connection, commits: Iterable[str]) -> None:
-    """Make the tables in an empty database, by one recorded text for each revision."""
+    """Create the tables in an empty database, from one recorded version of each revision."""
     revision = ""
     for number, commit in enumerate(commits, start=1):
         revision = f"{number:04}"

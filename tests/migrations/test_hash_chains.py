@@ -1,4 +1,4 @@
-"""Revision 0017 gives the rows that are there the hashes they would have got when they were written."""
+"""Revision 0017: existing rows get the hashes that they would have had from the start."""
 
 import flask_migrate
 import pytest
@@ -14,7 +14,7 @@ from panel.services.orders import transitions
 from panel.services.orders.transitions import Note
 from tests.support.factories import NOON, a_customer, an_order
 
-# More than the revision takes at once, so that chains go on from one batch to the next.
+# More than one batch of the revision, so that chains continue across batches.
 ROWS = 10_050
 CHAINED: tuple[type[Base], ...] = (Account, Transfer, Order, OrderEvent)
 
@@ -37,7 +37,7 @@ def test_existing_rows_get_the_hashes_that_new_ones_get(app: Flask) -> None:
     assert hashes() == before
     assert all(dict(before["transfers"]).values())
     assert audit.audit().is_sound
-    # A restored backup brings its own: the migration must leave the table empty.
+    # A restored backup has its own rows: the migration must leave the table empty.
     assert db.session.scalars(select(ChainCheckpoint)).all() == []
 
 

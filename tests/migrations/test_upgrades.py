@@ -1,4 +1,4 @@
-"""Upgrades: whatever revision an instance was made at, and with whatever text of it, ends with the newest schema."""
+"""Upgrades: from any revision, in any of its versions, to the newest schema."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,13 +39,13 @@ def test_every_historic_schema_comes_to_the_newest(
             assert described(connection) ^ newest == set()
             assert schema_check.differences(connection) == []
             assert _mails(connection) == ([("", 0), ("/notices/off", 1)] if "mails" in has else [])
-            # Only where nobody had asked yet are operators, who were added by command, taken for confirmed.
+            # Only operators, who were added by a command, count as confirmed if nothing was requested yet.
             asked_before = "email_confirmed_at" in columns
             assert _confirmed(connection) == ([] if asked_before else ["operator@example.com"])
 
 
 def _fill(connection: Connection, *, with_mails: bool) -> None:
-    """Rows where a column is to be added to a table that has some."""
+    """Insert rows into tables to which a later revision adds a column."""
     at = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
     values = {"at": at.replace(tzinfo=None) if connection.dialect.name == "sqlite" else at}
     for email, is_operator in (("customer@example.com", "false"), ("operator@example.com", "true")):

@@ -1,4 +1,4 @@
-"""SQLite connections of the web, the worker, commands and quick reads: durable, or read-only."""
+"""SQLite connections of the web server, the worker, commands and middleware: durable or read-only."""
 
 import sqlite3
 import threading
@@ -21,18 +21,18 @@ from tests.support.factories import a_customer, signed_in
 
 pytestmark = pytest.mark.durable
 
-# What every connection that may write must say of itself. FULL is 2: a commit that was answered outlives the power.
+# Required pragmas of every writing connection. FULL is 2: an acknowledged commit survives a power failure.
 RIGHT = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 
 
 def said() -> dict[str, object]:
-    """What the connection of this session says of itself."""
+    """The pragmas of this session's connection."""
     return {name: db.session.execute(text(f"PRAGMA {name}")).scalar() for name in RIGHT}
 
 
 @contextmanager
 def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, sqlite3.Connection]]]:
-    """Every connection to a file that this process opens meanwhile, with the name it was opened by."""
+    """Collect every connection to a file that this process opens, by the name with which it is opened."""
     found: list[tuple[str, sqlite3.Connection]] = []
     connect = sqlite3.connect
 
@@ -98,7 +98,7 @@ def test_connections_of_commands_are_durable(app: Flask) -> None:
 
 
 def test_connections_of_the_worker_are_durable(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each sweep of a single run, on the threads that its lanes take."""
+    """Covers each sweep of a single run, on its threads."""
     db.session.remove()
     db.engine.dispose()
 

@@ -1,4 +1,4 @@
-"""The last line of defense: what the orders table refuses, whoever writes."""
+"""Constraints of the orders table, for any client."""
 
 import pytest
 from sqlalchemy import text

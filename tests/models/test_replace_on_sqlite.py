@@ -1,4 +1,4 @@
-"""REPLACE deletes what is in its way. Triggers see that only on connections where they are recursive."""
+"""REPLACE on SQLite: it deletes conflicting rows, and triggers notice that only if they are recursive."""
 
 import pytest
 from sqlalchemy import select, text

@@ -16,7 +16,7 @@ SETTLING = (TransferKind.CHARGE, TransferKind.KEEP, TransferKind.RETURN)
 
 
 def one_more(order_id: int, kind: TransferKind, *, reason: str) -> None:
-    """A transfer of this kind for the order, put straight into the table, under a reason of its own."""
+    """Insert a transfer of this kind for the order directly, with a unique reason."""
     holds, sales = (
         db.session.scalars(select(Account.id).where(Account.kind == kind)).one()
         for kind in (AccountKind.HOLDS, AccountKind.SALES)

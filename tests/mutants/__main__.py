@@ -1,4 +1,4 @@
-"""`python -m tests.mutants [PART …]`: try every mutant whose name has one of these parts; exit 1 where one survives."""
+"""`python -m tests.mutants [PART …]`: run every mutant whose name has one of these parts; exit 1 if one survives."""
 
 import sys
 import tempfile

@@ -1,4 +1,4 @@
-"""Mutants of the layers before Flask, of who is let in, and of lists in pages."""
+"""Mutants of the middleware, of access control, and of pagination."""
 
 from tests.mutants.mutant import in_file
 

@@ -1,4 +1,4 @@
-"""Every mutant that is tried, in the order of the product's layers."""
+"""All mutants, in the order of the product's layers."""
 
 from tests.mutants import edge, money, orders, pages
 from tests.mutants.mutant import Mutant

@@ -1,4 +1,4 @@
-"""Mutants of the ledger, of what divides an order's money, and of the database below it."""
+"""Mutants of the ledger, of settlement, and of the database layer."""
 
 from tests.mutants.mutant import in_file
 

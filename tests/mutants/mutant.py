@@ -1,4 +1,4 @@
-"""A mutant as data: which text in which file becomes which other text, and the tests that must notice."""
+"""Mutant as data: a replacement in a file, and the tests that must notice it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One fault. `old` stands exactly once in the file; `tests` are what pytest is given, files or single tests.
+    """One fault. `old` occurs exactly once in the file; `tests` are arguments for pytest, files or single tests.
 
-    Tests of both engines run on `engine` alone: SQLite, but for what only the other one's row locks can show.
+    Tests of both engines run on `engine` only: SQLite, except for faults that need PostgreSQL's row locks.
     """
 
     path: str
@@ -26,7 +26,7 @@ class Mutant:
         return f"{self.path}: {' '.join(self.old.split())} -> {' '.join(self.new.split()) or 'nothing'}"
 
     def applied_to(self, text: str) -> str:
-        """The file with the fault in it. Raises ValueError where `old` is not there exactly once."""
+        """The file with the fault. Raises ValueError unless `old` occurs exactly once."""
         count = text.count(self.old)
         if count != 1:
             raise ValueError(f"{self.path} has {self.old!r} {count} times, not once")
@@ -39,7 +39,7 @@ def in_file(path: str, tests: str, *changes: tuple[str, str], engine: str = SQLI
 
 
 def kinds(mutants: Sequence[Mutant]) -> dict[str, int]:
-    """How many mutants there are in each folder."""
+    """Number of mutants in each folder."""
     counted: dict[str, int] = {}
     for mutant in mutants:
         folder = str(Path(mutant.path).parent)

@@ -1,4 +1,4 @@
-"""Mutants of what orders go through: statuses, placing, hand-over, what providers report, time, refills."""
+"""Mutants of orders: statuses, placing, dispatch, provider reports, timeouts, refills."""
 
 from tests.mutants.mutant import POSTGRESQL, in_file
 

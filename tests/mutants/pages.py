@@ -1,4 +1,4 @@
-"""Mutants of pages, files, mails and answers that show money, and of what they read."""
+"""Mutants of pages, files, emails and API responses that show money, and of the reads behind them."""
 
 from tests.mutants.mutant import in_file
 

@@ -1,7 +1,7 @@
-"""Runs mutants: in a copy of the project, so that nothing happens to the files that somebody works on.
+"""Mutation test runner, in a copy of the project, so that working files stay untouched.
 
-The tests named run once without a mutant as well: one that fails by itself would kill anything. Each run is a forked
-child that has all libraries already and imports only our own code, from the copy: half the time of a fresh process.
+The tests also run once without a mutant, because one that always fails would kill any mutant. Each run is a forked
+child with all libraries loaded that imports only our own code, from the copy, in half the time of a new process.
 """
 
 import multiprocessing
@@ -20,13 +20,13 @@ import panel.application  # noqa: F401
 from tests.mutants.mutant import ROOT, SQLITE, Mutant
 
 TIMEOUT_SECONDS = 600
-# What pytest says with its exit code.
+# pytest's exit codes.
 PASSED, FAILED = 0, 1
-# The copy lies in the system's temporary folder; what is in these folders is not needed there.
+# Folders that the copy in the temporary folder doesn't need.
 LEFT_OUT = (".git", ".venv", "instance", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis")
 
 
-# Plugins that are loaded before pytest starts keep plain asserts.
+# Plugins loaded before pytest starts don't get rewritten asserts.
 NOT_REWRITTEN = "ignore::pytest.PytestAssertRewriteWarning"
 OURS = {"panel", "tests"}
 
@@ -36,22 +36,22 @@ _FORK = multiprocessing.get_context("fork")
 class Outcome(StrEnum):
     KILLED = "killed"
     SURVIVED = "survived"
-    # The tests could not be run at all, so the mutant says nothing about them.
+    # The tests couldn't run at all, so there is no result.
     BROKEN = "broken"
 
 
 class Tree:
-    """A copy of the project in which one mutant at a time lives."""
+    """A copy of the project with one mutant at a time."""
 
     def __init__(self, root: Path, *, postgresql: str = "") -> None:
-        """`postgresql`: the address of a server for the tests that need one."""
+        """`postgresql`: URL of a server for the tests that need one."""
         self._root = root
         self._postgresql = {"PANEL_TEST_POSTGRES": postgresql} if postgresql else {}
         self._writes = 0
         self._passing: dict[tuple[str, tuple[str, ...]], bool] = {}
 
     def run(self, tests: Sequence[str], *, engine: str) -> int:
-        """What pytest says of these tests, on one engine: its exit code. Endless tests have noticed something."""
+        """Run these tests on one engine; returns pytest's exit code. A timeout counts as noticed."""
         which = "not postgresql" if engine == SQLITE else "postgresql"
         arguments = ["-x", "-q", "-p", "no:cacheprovider", "-k", which, "-W", NOT_REWRITTEN, *tests]
         child = _FORK.Process(target=_run_pytest, args=(self._root, self._postgresql, arguments))
@@ -72,7 +72,7 @@ class Tree:
         return {PASSED: Outcome.SURVIVED, FAILED: Outcome.KILLED}.get(code, Outcome.BROKEN)
 
     def _passes_alone(self, mutant: Mutant) -> bool:
-        """Whether these tests pass where nothing was changed."""
+        """Whether these tests pass without a mutant."""
         key = (mutant.engine, mutant.tests)
         if key not in self._passing:
             self._passing[key] = self.run(mutant.tests, engine=mutant.engine) == PASSED
@@ -89,7 +89,7 @@ class Tree:
             self._write(file, text)
 
     def _write(self, file: Path, text: str) -> None:
-        """Python compiles a file again only where its time, in whole seconds, or its size has changed."""
+        """Write the file so that Python recompiles it, which needs another size or another time in whole seconds."""
         self._writes += 1
         before = file.stat().st_mtime
         file.write_text(text)
@@ -97,7 +97,7 @@ class Tree:
 
 
 def _run_pytest(root: Path, environment: dict[str, str], arguments: list[str]) -> None:
-    """In a forked child: forget our own modules, and run these tests with the copy's."""
+    """In a forked child: unload our own modules, and run these tests with the copy's."""
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
@@ -111,7 +111,7 @@ def _run_pytest(root: Path, environment: dict[str, str], arguments: list[str]) -
 
 @contextmanager
 def copied_tree(folder: Path, *, postgresql: str = "") -> Iterator[Tree]:
-    """A copy of the project below this folder, gone afterwards."""
+    """A copy of the project below this folder, removed afterwards."""
     root = folder / "project"
     shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(*LEFT_OUT))
     try:

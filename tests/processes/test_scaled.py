@@ -119,7 +119,7 @@ def test_each_change_is_in_the_next_poll_of_the_other_web_process(run: ScaledRun
 
 
 def test_no_order_was_sent_twice(run: ScaledRun) -> None:
-    two_panels.assert_each_order_was_handed_over_once(run.ours, run.theirs)
+    two_panels.assert_each_order_was_sent_once(run.ours, run.theirs)
     assert sorted(run.ours.orders) == sorted(poll.number for poll in run.polls)
 
 

@@ -106,7 +106,7 @@ def _balance(provider: Panel, *, key: str) -> dict[str, str]:
 
 
 def test_each_order_here_is_one_order_there(run: ResaleRun) -> None:
-    two_panels.assert_each_order_was_handed_over_once(run.ours, run.theirs)
+    two_panels.assert_each_order_was_sent_once(run.ours, run.theirs)
     assert len(run.ours.orders) == len(run.numbers) == 5
 
 

@@ -1,4 +1,4 @@
-"""Calls to addresses that customers choose reach the public internet, or nothing at all."""
+"""Egress (webhook calls): only public internet addresses are reached."""
 
 import gc
 import socket
@@ -70,7 +70,7 @@ def test_the_name_is_looked_up_once_and_the_judged_address_is_called() -> None:
 
 
 def test_a_second_answer_of_the_name_is_never_asked_for() -> None:
-    """The first answer is public, the second would be inner: the call goes to the first, and fails there."""
+    """The first DNS answer is public, the second would be private: the call goes to the first, and fails there."""
     answers = [["192.0.2.77"], ["127.0.0.1"]]
     asked = []
 
@@ -162,10 +162,10 @@ def test_a_slow_look_up_ends_with_the_deadline() -> None:
     assert took < 5
 
 
-# A handshake that is broken off leaves its transport to the collector.
+# An aborted handshake leaves its transport to the garbage collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_every_failure_to_connect_is_told_in_the_same_words(tmp_path: Path) -> None:
-    """Otherwise the log would tell whether a name is known here, and whether somebody listens behind it."""
+    """Otherwise the delivery log would reveal whether an internal name exists, and whether a server listens there."""
     with a_server() as gone:
         pass
     said = set()

@@ -1,4 +1,4 @@
-"""One call to a hostile server: it ends by its deadline, within its memory, and says truly whether it was sent."""
+"""HTTP client against a hostile server: time and memory limits, and a correct `was_sent`."""
 
 import gzip
 import resource

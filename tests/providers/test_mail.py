@@ -1,4 +1,4 @@
-"""How a mail leaves: to whom, over what, and that nothing in it can make it another one."""
+"""Mail transports: recipients, encryption, and no header injection."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The pinned texts of migrations: what was committed is never edited, since instances have run it.
+"""Migration pins: a committed migration is never edited, since instances have run it.
 
 `python -m tests.rules.migration_pins` adds the migrations that are not pinned yet. Do that when you add one, and
 again when you rename it before it lands. To mend what a landed migration did, add another one.
@@ -14,7 +14,7 @@ PINS = Path(__file__).with_name("migration_pins.txt")
 
 
 def hashes() -> dict[str, str]:
-    """The hash of each migration's text, by its file's name."""
+    """Hash of each migration, by file name."""
     files = sorted(VERSIONS.glob("*.py"))
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
@@ -25,7 +25,7 @@ def pinned() -> dict[str, str]:
 
 
 def pin() -> None:
-    """Write the list again: new migrations are added, files that are gone are dropped, others stay as they are."""
+    """Update the list: add new migrations, drop removed files, and leave the others as they are."""
     before, now = pinned(), hashes()
     PINS.write_text("".join(f"{name} {before.get(name, digest)}\n" for name, digest in now.items()))
 

@@ -1,6 +1,6 @@
-"""The settings as README and `.env.example` list them, generated from `panel/settings.py`.
+"""Settings table of README and `.env.example`, generated from `panel/settings.py`.
 
-`python -m tests.rules.settings_table` prints the table of README, with `--env` the file `.env.example`.
+`python -m tests.rules.settings_table` prints README's table, with `--env` the file `.env.example`.
 """
 
 import sys
@@ -17,7 +17,7 @@ _TYPES = {str: "text", int: "whole number", float: "number", bool: "true or fals
 
 @dataclass(frozen=True)
 class SettingLine:
-    """One setting, as a person reads it."""
+    """One setting, as shown to people."""
 
     name: str
     type: str

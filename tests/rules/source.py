@@ -1,4 +1,4 @@
-"""How the rules of the house look at the source: files, their trees, and the calls in them."""
+"""Source code helpers for rule tests: files, syntax trees, and calls."""
 
 import ast
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ def python_files(*folders: str) -> list[Path]:
 
 
 def own_files() -> list[Path]:
-    """Every file of the project that belongs in the repository: what .gitignore names is left out."""
+    """Every file of the project that isn't ignored by .gitignore."""
     left_out = ignored_names()
     files = []
     for path in sorted(ROOT.rglob("*")):
@@ -51,7 +51,7 @@ def calls(path: Path) -> Iterator[tuple[str, int]]:
 
 
 def calling(names: set[str], files: list[Path]) -> list[str]:
-    """Where in these files one of these is called, as `panel/db/__init__.py:112 commit`."""
+    """Calls of these names in these files, as `panel/db/__init__.py:112 commit`."""
     return [f"{name_of(file)}:{line} {name}" for file in files for name, line in calls(file) if name in names]
 
 

@@ -19,7 +19,7 @@ from tests.rules.source import ROOT, name_of, own_files, python_files
 README = ROOT / "README.md"
 ARCHITECTURE = ROOT / "panel" / "ARCHITECTURE.md"
 DOCUMENTS = [path for path in own_files() if path.suffix == ".md" and "content" not in path.relative_to(ROOT).parts]
-# Says what changed, so it may name what is gone.
+# Lists changes, so it may name what was removed.
 HISTORY = ROOT / ".github" / "CHANGELOG.md"
 
 MAX_LINES_OF_README = 200
@@ -30,7 +30,7 @@ PATH = re.compile(r"[\w./-]+/?")
 FOLDERS = ("panel/", "tests/", "templates/", "static/", "content/", ".github/", ".ci/")
 SETTING = re.compile(r"\bPANEL_[A-Z_]+\b")
 TEST_SETTING = "PANEL_TEST_"
-# Words of the dialect that the product once spoke.
+# Words of the product's former dialect.
 DIALECT = re.compile(r"\b(anew|told|drawn|at once|who[ _]asks|enemy|letters? of|kept pages?|handed over|hand-over)\b")
 COMMAND = re.compile(r"^(?:.*[ /`])?flask ([a-z]+)(?: ([a-z-]+))?", re.MULTILINE)
 
@@ -151,7 +151,7 @@ def names_in(layer: str) -> list[str]:
 
 
 def shown(block: str) -> list[str]:
-    """The lines of this block in ARCHITECTURE, without what is explained beside them."""
+    """The lines of this block in ARCHITECTURE, without their explanations."""
     found = re.search(rf"^```{block}\n(.*?)^```", ARCHITECTURE.read_text(), re.MULTILINE | re.DOTALL)
     assert found is not None
     return [re.split(r" {2,}", line)[0] for line in found[1].splitlines()]

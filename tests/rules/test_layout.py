@@ -1,4 +1,4 @@
-"""What lies where: the top level of the design, small modules, and nothing that others wrote."""
+"""Project layout: top-level names, module sizes, and no third-party code."""
 
 import ast
 import subprocess
@@ -25,7 +25,7 @@ def test_top_level_is_exactly_that_of_the_design() -> None:
 
 
 def test_modules_are_short_enough_to_read_in_one_go() -> None:
-    # A migration is written once, by a generator, and is one step as a whole.
+    # A migration is generated once and is one step.
     files = [path for path in python_files("app.py", "panel", "tests") if "versions" not in path.parts]
     lengths = {path: len(path.read_text().splitlines()) for path in files}
 

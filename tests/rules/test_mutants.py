@@ -1,4 +1,4 @@
-"""The list of mutants stays true: each text that one replaces stands in its file, once, and its tests exist."""
+"""Mutant list: each replaced text occurs once in its file, and the tests exist."""
 
 import re
 

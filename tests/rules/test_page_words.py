@@ -34,7 +34,7 @@ WORDS = {
     r"not enough (orders|refills|tickets) yet": "not enough data yet",
 }
 FORBIDDEN = re.compile(rf"\b({'|'.join(WORDS)})\b", re.IGNORECASE)
-# What nobody reads: comments, and addresses and ids inside of tags.
+# Not visible: comments, and addresses and ids in tags.
 UNREAD = re.compile(r"\{#.*?#\}|\b(?:id|href|action|for|name|aria-\w+by)=\"[^\"]*\"|\]\([^)]*\)", re.DOTALL)
 
 

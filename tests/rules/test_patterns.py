@@ -1,4 +1,4 @@
-"""Regular expressions of our own that read what comes from outside: none takes longer on hostile text than on any."""
+"""Regular expressions for untrusted input: none is slow on hostile text."""
 
 import ast
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from panel.settings import ROOT
 from tests.support.time_limit import run_in_subprocess
 
-# What reads texts of customers, programs and providers; the other modules read our own files alone.
+# Modules that read text of customers, programs and providers; the others read our own files only.
 READERS = (
     "panel/domain",
     "panel/providers",
@@ -36,7 +36,7 @@ for text in [start + many + end for many in MANY for start in ("", "a@") for end
 
 
 class SourcePattern:
-    """A pattern that stands as one text in the source, with its flags and the functions it is used with."""
+    """A literal pattern in the source, with its flags and the functions that use it."""
 
     def __init__(self, call: ast.Call, pattern: str, functions: set[str]) -> None:
         self.pattern, self.functions = pattern, sorted(functions)
@@ -49,7 +49,7 @@ class SourcePattern:
 
 
 def _written(file: Path) -> dict[str, SourcePattern]:
-    """Every pattern of a file, by its line."""
+    """Every pattern of a file, by line."""
     tree = ast.parse(file.read_text())
     names = {
         id(node.value): node.targets[0].id
@@ -69,7 +69,7 @@ def _written(file: Path) -> dict[str, SourcePattern]:
 
 
 def _used(tree: ast.AST, name: str) -> set[str]:
-    """With which functions a compiled pattern of this name is used."""
+    """Functions that use a compiled pattern of this name."""
     return {
         node.attr
         for node in ast.walk(tree)

@@ -69,7 +69,7 @@ def names_of(requirements: list[str]) -> set[str]:
 
 
 def distributions_of(*folders: str) -> set[str]:
-    """The names on the package index of what these folders import, without the standard library."""
+    """Distribution names of the packages that these folders import, without the standard library."""
     known = packages_distributions()
     names: set[str] = set()
     for file in python_files(*folders):

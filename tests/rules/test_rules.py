@@ -1,4 +1,4 @@
-"""Rules that reading alone would not keep: one way to commit, one clock, whole numbers, tests that assert."""
+"""Code rules: one way to commit, one clock, integers for money, tests that assert."""
 
 import ast
 from pathlib import Path
@@ -82,7 +82,7 @@ def test_every_file_of_tests_asserts_something() -> None:
 
 
 def test_no_test_is_skipped_or_patched_by_hand() -> None:
-    """What a machine lacks is reported by `servers.missing` alone; time is passed in, not patched."""
+    """Only `servers.skip_or_fail` reports missing programs; time is passed in, not patched."""
     files = _test_files()
 
     assert calling({"skip", "skipif", "xfail", "importorskip"}, files) == []
@@ -99,7 +99,7 @@ def _test_files() -> list[Path]:
 
 
 def _private_patches(path: Path) -> list[str]:
-    """Where monkeypatch sets an attribute that begins with an underscore, or one of an object that does."""
+    """Places where monkeypatch sets a private attribute, or an attribute of a private object."""
     found = []
     for node in ast.walk(tree_of(path)):
         if not (isinstance(node, ast.Call) and ast.unparse(node.func).endswith((".setattr", ".delattr"))):
@@ -132,7 +132,7 @@ def _divisions(path: Path) -> list[str]:
 
 
 def _joins_paths(node: ast.BinOp) -> bool:
-    """Whether the line on the right says that this is a path: a piece of text stands beside the slash."""
+    """Whether this division joins paths: one side of the slash is a string."""
     sides = (node.left, node.right)
     return any(isinstance(side, ast.JoinedStr) or _is_text(side) for side in sides)
 

@@ -1,6 +1,6 @@
-"""Whoever speaks of a status reads it from the one table: here each reader is bound to it.
+"""Readers of the status table: each one matches the table.
 
-The services' and pages' own tests bind the rest: transitions, badges, tabs, pages and diagram.
+The other readers (transitions, badges, tabs, pages, diagram) have their own tests.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Addresses of the push hub: beside the site in one run, at the site itself behind a proxy."""
+"""Push hub addresses: a separate port in a single run, the site's own address behind a proxy."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Request limits counted in a real Redis: together for all processes, and in memory while it is away."""
+"""Rate limits in a real Redis: shared by all processes, and in memory while Redis is down."""
 
 import logging
 from collections.abc import Iterator

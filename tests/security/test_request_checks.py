@@ -1,4 +1,4 @@
-"""The edge: Host, number of fields, text that no database can store; operators' idle sessions; what log-out clears."""
+"""Request checks: Host, number of fields, unstorable text; idle operator sessions; what log-out clears."""
 
 import json
 import re
@@ -76,7 +76,7 @@ def test_text_that_cannot_be_stored_is_refused_in_every_field_of_every_form(
 
 
 def addresses(app: Flask, method: str) -> list[str]:
-    """One address of every route but the API's, which answers in its own way."""
+    """One address per route, except the API's, which has its own errors."""
     rules = [rule for rule in app.url_map.iter_rules() if method in (rule.methods or ())]
     found = {re.sub(r"<any\((\w+).*?>", r"\1", rule.rule) for rule in rules if not rule.endpoint.startswith("api.")}
     return sorted(re.sub(r"<[^>]+>", "1", path) for path in found)

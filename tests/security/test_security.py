@@ -1,4 +1,4 @@
-"""Headers on every answer, cookies, changes asked for by other sites, and limits."""
+"""Security headers, cookies, CSRF protection, and rate limits."""
 
 import threading
 from pathlib import Path

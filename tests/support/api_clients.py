@@ -15,14 +15,14 @@ PATH = "/api/v2"
 
 
 def a_key(customer: User, *, networks: str = "", name: str = "Shop") -> str:
-    """A fresh key of this customer."""
+    """Create an API key for this customer."""
     with transaction():
         return api_keys.make(customer.id, name=name, networks=networks, now=utc_now()).text
 
 
 @dataclass
 class Caller:
-    """Calls actions as plain forms."""
+    """API client that sends form fields."""
 
     client: FlaskClient
     key: str
@@ -34,13 +34,13 @@ class Caller:
         return answer
 
     def call(self, action: str, **fields: object) -> Any:
-        """The answer's JSON, after what holds for every answer was looked at."""
+        """The response's JSON, after the checks that apply to every response."""
         answer = self.post(action, **fields)
         is_answer(answer)
         return answer.get_json()
 
     def text(self, action: str, **fields: object) -> str:
-        """The answer to the byte."""
+        """The exact response body."""
         return self.post(action, **fields).text
 
 
@@ -49,7 +49,7 @@ def a_caller(client: FlaskClient, customer: User) -> Caller:
 
 
 def is_answer(answer: TestResponse) -> None:
-    """Every answer is JSON with status 200 or 429, kept by nobody, without a cookie, without a null."""
+    """Every response is JSON with status 200 or 429, uncacheable, without a cookie and without a null."""
     assert answer.status_code in (200, 429)
     assert answer.mimetype == "application/json"
     assert answer.headers["Cache-Control"] == "no-store"

@@ -1,4 +1,4 @@
-"""What a browser does in many tests, in a line."""
+"""Browser helpers shared by many tests."""
 
 from flask.testing import FlaskClient
 
@@ -8,6 +8,6 @@ def is_signed_in(client: FlaskClient) -> bool:
 
 
 def post(client: FlaskClient, address: str, **form: object) -> tuple[int, str]:
-    """The status of the answer, and its page."""
+    """Send a form; returns the status code and the page."""
     answer = client.post(address, data=form)
     return answer.status_code, answer.text

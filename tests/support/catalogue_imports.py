@@ -1,4 +1,4 @@
-"""Imports of a provider's catalogue: a row as panels write it, and what came of importing some."""
+"""Provider imports for tests: a row as panels write it, and the result of an import."""
 
 from panel.db import db, transaction
 from panel.domain import resale

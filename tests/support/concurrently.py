@@ -19,7 +19,7 @@ from panel.services.orders.placing import Placing
 from tests.support import databases
 from tests.support.factories import LINK, NOON
 
-# SQLite does not say who waits for its lock, so that a thread is given this time to reach it.
+# SQLite doesn't report who waits for its lock, so a thread gets this much time to reach it.
 REACH_LOCK_SECONDS = 0.5
 MAX_SECONDS = 30
 LOOK_AGAIN_SECONDS = 0.01
@@ -29,13 +29,13 @@ WAITING_FOR_LOCKS = text(
 
 
 class _NoFailure(Exception):
-    """Never raised: expecting it is expecting no failure."""
+    """Never raised: the expected exception if none is expected."""
 
 
 def run_concurrently(
     app: Flask, acts: Sequence[Callable[[], Any]], *, expected: type[Exception] = _NoFailure
 ) -> list[Any]:
-    """Do all of these in threads that start together; what each returned, or the expected failure it raised."""
+    """Run all of these in threads that start together; returns each one's result or expected exception."""
     db.session.rollback()
     together = Barrier(len(acts), timeout=30)
 
@@ -54,7 +54,7 @@ def run_concurrently(
 
 
 def start_in_thread(app: Flask, act: Callable[[], Any]) -> Future[Any]:
-    """Begin this in another thread; return when it has ended, or waits for a lock of ours."""
+    """Start this in another thread; returns once it has ended or waits for one of our locks."""
 
     def do() -> Any:
         with app.app_context():
@@ -71,7 +71,7 @@ def start_in_thread(app: Flask, act: Callable[[], Any]) -> Future[Any]:
 
 
 def wait_until_done_or_blocked(begun: Future[Any]) -> None:
-    """Let the other thread come as far as it can."""
+    """Wait until the other thread has ended or is blocked."""
     if db.engine.dialect.name == "sqlite":
         wait([begun], timeout=REACH_LOCK_SECONDS)
         return
@@ -82,7 +82,7 @@ def wait_until_done_or_blocked(begun: Future[Any]) -> None:
 
 
 def placing(customer_id: int, slug: str, number: int) -> Callable[[], int]:
-    """Place one order of ten pieces; its id."""
+    """Place an order with quantity 10; returns its id."""
 
     def place() -> int:
         asked = Placing(slug, LINK, "10", f"at-once-{number:04d}")
@@ -95,7 +95,7 @@ def placing(customer_id: int, slug: str, number: int) -> Callable[[], int]:
 def place_many(
     instance: Path, database_url: str, customer_id: int, slug: str, numbers: Iterable[int], placed: "Queue[int]"
 ) -> None:
-    """In a process of its own: place these orders one after the other, and say how many were paid for."""
+    """In a separate process: place these orders one after another; returns how many were paid for."""
     app = create_app(databases.settings_for(instance, database_url=database_url))
     count = 0
     with app.app_context():

@@ -1,4 +1,4 @@
-"""Damage to rows that are only ever added, as somebody could do who owns the database."""
+"""Damage to append-only rows, as the database's owner could do it."""
 
 from sqlalchemy import text
 
@@ -6,7 +6,7 @@ from panel.db import db, transaction
 
 
 def damage(*statements: str) -> None:
-    """Do what the triggers refuse, as somebody could who owns the database, and put the triggers back."""
+    """Run statements that the triggers refuse: drop the triggers, run, and restore them."""
     triggers = dict(_triggers())
     with transaction():
         for table, names in _NAMES[db.engine.dialect.name].items():  # type: ignore[attr-defined]
@@ -27,7 +27,7 @@ _NAMES = {
 
 
 def _triggers() -> list[tuple[str, str]]:
-    """Name and statement of each of these triggers, as the database keeps them."""
+    """Name and definition of each of these triggers."""
     engine = db.engine.dialect.name
     said = {
         "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'",

@@ -24,12 +24,12 @@ FIRST_WITH_STRATEGIES = 150_000
 
 
 def settings_for(instance: Path, *, database_url: str = "", **given: object) -> Settings:
-    """Settings that no environment and no `.env` file has a part in."""
+    """Settings without the environment and without an `.env` file."""
     return settings_module.load(instance=instance, database_url=database_url, _env_file=None, **given)
 
 
 def close(app: Flask) -> None:
-    """Give back every connection of an app."""
+    """Close every connection of an app."""
     with app.app_context():
         db.session.remove()
         db.engine.dispose()
@@ -54,7 +54,7 @@ def copy_sqlite(template: Path, instance: Path) -> None:
 
 
 def write_without_waiting_for_the_disk(engine: Engine) -> None:
-    """Let SQLite's commits return before they are on the disk: the power stays on in a test."""
+    """Let SQLite's commits return before they are on disk, since tests don't lose power."""
     if engine.dialect.name != "sqlite":
         return
 
@@ -70,14 +70,14 @@ def make_postgresql_template(folder: Path, *, server: str) -> None:
 
 
 def copy_postgresql(*, server: str) -> str:
-    """The address of a fresh copy of the template."""
-    # Since PostgreSQL 15 a copy would go through its log, which costs twice as much here.
+    """Create a copy of the template; returns its URL."""
+    # Since PostgreSQL 15 the default copies through the WAL, which takes twice as long here.
     strategy = "STRATEGY FILE_COPY" if _version(server) >= FIRST_WITH_STRATEGIES else ""
     return create_postgresql(server=server, options=f"TEMPLATE {TEMPLATE} {strategy}")
 
 
 def create_postgresql(*, server: str, options: str = "") -> str:
-    """The address of a new database on the server; an empty one unless `options` says otherwise."""
+    """Create a database on the server; returns its URL. It is empty unless `options` says otherwise."""
     name = f"panel_{secrets.token_hex(6)}"
     _on_server(server, f"CREATE DATABASE {name} {options}")
     return _named(server, name)
@@ -101,7 +101,7 @@ def _on_server(server: str, statement: str) -> None:
 
 
 def leave_server(server: str) -> None:
-    """Close the connections to a server that is about to end."""
+    """Close the connections to a server that is about to stop."""
     _connections(server).dispose()
 
 

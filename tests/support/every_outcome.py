@@ -1,4 +1,4 @@
-"""A customer with one order of every outcome. All amounts differ, so that a mixed-up one is noticed."""
+"""A customer with one order of every outcome. All amounts differ, so that tests notice a mix-up."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from panel.services.orders.goodwill import Gift
 from tests.support.factories import NOON, a_customer, a_tool, an_operator, an_order
 from tests.support.ledger_figures import order_money
 
-# Quantities and rests are odd and all different; the price has six digits that are not zero.
+# Quantities and remains are odd and all different; the price has six nonzero digits.
 PRICE = "0.913007"
 OUTCOMES: dict[str, tuple[Status, int, int | None]] = {
     "pending": (Status.PENDING, 1_009, None),
@@ -41,7 +41,7 @@ GIFTS = {"goodwill": (123_456_789, 70_000_001), "partial with goodwill": (234_56
 
 @dataclass(frozen=True)
 class World:
-    """The customer, and the number of the order of each outcome."""
+    """The customer, and the order id of each outcome."""
 
     customer: User
     orders: dict[str, int]
@@ -52,7 +52,7 @@ class World:
 
 
 def every_outcome(*, now: datetime = NOON) -> World:
-    """The orders above, all with different amounts, beside another customer whose amounts are different again."""
+    """Create the orders above, and another customer whose amounts differ as well."""
     tool = a_tool("odd-visits", price=PRICE, maximum=10_000_000)
     customer = a_customer("987.654321")
     orders = {
@@ -80,7 +80,7 @@ def _another_customer(*, now: datetime) -> None:
 
 
 def _assert_different(order_ids: Iterable[int]) -> None:
-    """Of one order, what is charged, kept, returned and given differ wherever they may, and so do all charges."""
+    """Charged, kept, returned and goodwill amounts of an order all differ where possible, and so do all charges."""
     found = [order_money(number) for number in order_ids]
     assert len({each.charged for each in found}) == len(found)
     for each in found:

@@ -1,6 +1,6 @@
 """Test factories, one plain function each. Arguments name only what matters to the test.
 
-Each function commits what it makes. What it returns belongs to the test's session: other threads get the id.
+Each function commits. It returns objects of the test's session: pass ids to other threads.
 """
 
 import itertools
@@ -41,7 +41,7 @@ def _password_hash() -> str:
 
 
 def a_customer(balance: str = "10.00", *, email: str | None = None) -> User:
-    """A customer with this much on the balance, whose password is PASSWORD."""
+    """A customer with this balance, whose password is PASSWORD."""
     return _a_user(email or f"customer-{next(_numbers)}@example.com", balance=balance)
 
 
@@ -62,9 +62,9 @@ def _a_user(email: str, *, balance: str = "0", is_operator: bool = False) -> Use
 def signed_in(
     client: FlaskClient, user: User, *, at: datetime | None = None, second_factor: bool | None = None
 ) -> FlaskClient:
-    """The client, as the browser of this person: signed in now, on a device of its own.
+    """Log this user in: the client, with a new session.
 
-    An operator's device has shown the second factor, unless `second_factor` says otherwise.
+    An operator's session has passed two-factor authentication, unless `second_factor` says otherwise.
     """
     has_second_factor = user.is_operator if second_factor is None else second_factor
     with transaction():
@@ -81,7 +81,7 @@ def signed_in(
 
 
 def with_second_factor(user: User, *, at: datetime | None = None) -> str:
-    """Turn the second factor of this person on, half a minute before `at` (now); the secret."""
+    """Turn on two-factor authentication for this user, half a minute before `at` (now); returns the secret."""
     secret, settings = two_factor.new_secret(), current_app.config["PANEL"]
     then = (at or utc_now()) - timedelta(seconds=two_factor.STEP_SECONDS)
     with transaction():
@@ -91,7 +91,7 @@ def with_second_factor(user: User, *, at: datetime | None = None) -> str:
 
 
 def a_provider(kind: str = "simulated", *, name: str | None = None, url: str = "", encrypted_key: str = "") -> Provider:
-    """The provider of this name, or else of this kind; made where it is missing."""
+    """Get or create a provider with this name, or of this kind."""
     name = name or kind
     if (known := provider_registry.find(name)) is not None:
         return known
@@ -114,7 +114,7 @@ def a_tool(
     link_pattern: str = LINK_PATTERN,
     is_hidden: bool = False,
 ) -> Tool:
-    """A tool with its first terms. `provider` is one of a_provider, or its kind."""
+    """A tool with its first terms. `provider` is a provider or a kind."""
     provider_id = (a_provider(provider) if isinstance(provider, str) else provider).id
     slug = slug or f"tool-{next(_numbers)}"
     tool = Tool(
@@ -153,7 +153,7 @@ def a_tool(
 
 
 def new_terms(tool: Tool, *, now: datetime = NOON, **changes: object) -> Terms:
-    """The tool's next terms: as the present ones but for the changes named."""
+    """New terms for the tool: the current ones with these changes."""
     with transaction():
         present = db.session.get_one(Terms, tool.terms_id)
         columns = {column.key for column in Terms.__mapper__.column_attrs} - {"id"}
@@ -182,7 +182,7 @@ def an_order(
     now: datetime = NOON,
     **terms: object,
 ) -> Order:
-    """An order in this status, with all events and transfers behind it. Further names go to `a_tool`."""
+    """An order in this status, with its events and transfers. Other keywords go to `a_tool`."""
     customer = customer or a_customer("1000")
     tool = tool or a_tool(**terms)  # type: ignore[arg-type]
     request_id = request_id or f"request-{next(_numbers):06d}"
@@ -197,7 +197,7 @@ def an_order(
 
 
 def _way_to(status: Status) -> tuple[Status, ...]:
-    """The statuses after the first that lead to this one, on the usual way as far as that goes."""
+    """The transitions that lead from the first status to this one."""
     if status in USUAL_PATH:
         return USUAL_PATH[1 : USUAL_PATH.index(status) + 1]
     if status is Status.REFILL:
@@ -212,7 +212,7 @@ def _usual_remains(status: Status, quantity: int) -> int:
 
 
 def reload(row: Row) -> Row:
-    """The same row as the database has it now."""
+    """The row's current state in the database."""
     db.session.rollback()
     db.session.refresh(row)
     return row

@@ -1,6 +1,6 @@
 """Fake provider API on a real socket, for bad responses: it records calls and sends the configured answers.
 
-An answer is bytes to send as they are, or a function of the connection and the call that does what it likes.
+An answer is bytes to send, or a function that gets the connection and the call.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ KEY = "a-key-of-the-provider"
 
 @dataclass(frozen=True)
 class ProviderCall:
-    """One request as it reached the server."""
+    """A request that the server received."""
 
     action: str
     fields: dict[str, str]
@@ -33,7 +33,7 @@ Answer = bytes | Callable[[socket.socket, ProviderCall], None]
 def http_response(
     body: bytes | object, *, status: str = "200 OK", length: int | None = None, headers: str = ""
 ) -> bytes:
-    """A whole HTTP answer; what is not bytes is sent as JSON."""
+    """A complete HTTP response. A body that isn't bytes is sent as JSON."""
     if not isinstance(body, bytes):
         body = json.dumps(body).encode()
     size = len(body) if length is None else length
@@ -43,7 +43,7 @@ def http_response(
 
 @dataclass
 class HostileProvider:
-    """The server: `answers` by action; every call is counted before it is answered."""
+    """The server, with `answers` by action. Each call is recorded before it is answered."""
 
     listener: socket.socket
     answers: dict[str, Answer] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class HostileProvider:
         return sum(call.action == action for call in self.calls)
 
     def takes_orders(self) -> None:
-        """From now on each order is taken, under the next id."""
+        """Accept each order from now on, with the next id."""
         self.answers["add"] = self._take
 
     def _take(self, connection: socket.socket, _call: ProviderCall) -> None:
@@ -112,7 +112,7 @@ def _more(connection: socket.socket) -> bytes:
 
 @contextlib.contextmanager
 def hostile_provider(port: int = 0) -> Iterator[HostileProvider]:
-    """The server, listening; closed afterwards."""
+    """A listening server, closed afterwards."""
     listener = socket.create_server(("127.0.0.1", port))
     server = HostileProvider(listener)
     thread = threading.Thread(target=server.serve, daemon=True)
@@ -128,7 +128,7 @@ def hostile_provider(port: int = 0) -> Iterator[HostileProvider]:
 
 
 def provider_at(url: str, *, settings: object, name: str = "upstream") -> Provider:
-    """A provider of the kind panel_api at this address, with its key encrypted as commands do it."""
+    """A panel_api provider at this address, with an encrypted key."""
     ciphertext = provider_registry.encrypt(KEY, settings=settings)  # type: ignore[arg-type]
     with transaction():
         return provider_registry.add_provider(name, kind="panel_api", url=url, encrypted_key=ciphertext, now=NOON)
@@ -160,7 +160,7 @@ def drip(server: HostileProvider) -> Answer:
 
 
 def flood(connection: socket.socket, _call: ProviderCall) -> None:
-    """Send a body of 1 GiB, as far as anybody reads it."""
+    """Send a body of 1 GiB, for as long as the client reads."""
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n")
     piece = b"[" * 1_048_576
     for _ in range(1024):

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 from werkzeug.test import TestResponse
 
-# What 7191 times 7193 is: on no page unless somebody's braces were run.
+# 7191 times 7193: on a page only if template braces in user input were evaluated.
 PRODUCT = "51724863"
 BRACES = "{{7191*7193}}{% print(7191*7193) %}${7191*7193}#{7191*7193}"
 MARKUP = "\"'><script>alert(1)</script></script><img src=x onerror=alert(1)><zqtag zqattr=1>&lt;zqtag&gt;]]>-->"
@@ -16,7 +16,7 @@ SAFE_ADDRESS = re.compile(r"/(?!/)|#|\?|https?://|mailto:|otpauth://totp/|$")
 
 
 class InjectionParser(HTMLParser):
-    """Reads a page as a browser does, and notes what no template of ours would say."""
+    """Parses a page as a browser does, and records everything that no template of ours contains."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)

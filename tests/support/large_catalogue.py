@@ -1,4 +1,4 @@
-"""Catalogues of thousands of tools, inserted at once."""
+"""Catalogues of thousands of tools, inserted in bulk."""
 
 from sqlalchemy import insert, select, update
 
@@ -8,7 +8,7 @@ from tests.support.factories import LINK, LINK_PATTERN, NOON, a_provider
 
 
 def fill_catalogue(count: int, *, after: int = 0) -> None:
-    """Tools up to this number, of one provider and in ten categories: Tool 00001 and so on, or those after a number."""
+    """Insert tools up to this number (Tool 00001 and so on), of one provider, in ten categories."""
     provider_id = a_provider("simulated").id
     with transaction():
         tools = [_tool(number, provider_id=provider_id) for number in range(after + 1, count + 1)]

@@ -1,6 +1,6 @@
-"""A panel with many orders, written by SQL: customers, orders that ended, their transfers and events.
+"""A panel with many orders, inserted with SQL: customers, ended orders, their transfers and events.
 
-A fifth of the orders are one customer's. The number of open orders is the same whatever the number of all.
+A fifth of the orders belong to one customer. The number of open orders doesn't depend on the total.
 """
 
 import sqlite3
@@ -78,7 +78,7 @@ SELECT id, 'placed', 'you', 'pending', quantity, 0, 0, 1, '', '', placed_at, '' 
 
 @dataclass(frozen=True)
 class LargePanel:
-    """Whom the pages are asked for: a customer with a fifth of all orders, one with few, and an operator."""
+    """Users of the panel: a customer with a fifth of all orders, one with few, and an operator."""
 
     large: User
     small: User

@@ -1,4 +1,4 @@
-"""Ledger oracle for figures: what each page, file and answer must show, summed from the transfers and nothing else."""
+"""Expected amounts on pages, in files and responses, summed from the ledger's transfers only."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from panel.models import Account, Order, Transfer
 
 @dataclass(frozen=True)
 class OrderMoney:
-    """Where an order's charge is, and what was returned since it ended."""
+    """How an order's charge is divided, and what was returned after it ended."""
 
     charged: int
     kept: int
@@ -24,13 +24,13 @@ class OrderMoney:
 
     @property
     def figures(self) -> list[int]:
-        """Every amount of it that is not zero."""
+        """All amounts that aren't zero."""
         return [amount for amount in (self.charged, self.kept, self.returned, self.held, *self.gifts) if amount]
 
 
 @dataclass(frozen=True)
 class LedgerLine:
-    """A transfer as the customer's statement has it."""
+    """A transfer as the customer's statement shows it."""
 
     id: int
     kind: str
@@ -75,12 +75,12 @@ def held(user_id: int) -> int:
 
 
 def line_of(order_id: int, kind: str) -> int | None:
-    """The number of the order's transfer of this kind."""
+    """Id of the order's transfer of this kind."""
     return next((row.id for row in _transfers(Transfer.order_id == order_id) if row.kind == kind), None)
 
 
 def transfers_of(order_id: int) -> dict[int, int]:
-    """The amounts of all transfers of the order, by their numbers."""
+    """Amounts of all transfers of the order, by id."""
     return {row.id: row.amount_nanos for row in _transfers(Transfer.order_id == order_id)}
 
 

@@ -1,6 +1,6 @@
 """Ledger oracle: balances and orders recomputed from transfers and events, to compare with the stored rows.
 
-Nothing here asks the panel's own ledger or audit, so that a mistake there cannot hide itself.
+It doesn't use the panel's own ledger or audit, so that it finds their mistakes too.
 """
 
 from collections import Counter
@@ -17,7 +17,7 @@ from panel.models import Account, Order, OrderCount, OrderEvent, Refill, Transfe
 
 @dataclass
 class ReplayedOrder:
-    """An order as its events tell it."""
+    """An order recomputed from its events."""
 
     status: Status
     remains: int
@@ -40,7 +40,7 @@ TRANSFER = select(*Transfer.__table__.c)
 
 
 def replay(order_id: int) -> ReplayedOrder:
-    """Walk one order's events from the first to the last, refusing every step that the table does not allow."""
+    """Replay an order's events; fails at a transition that the status table doesn't allow."""
     first, *rest = db.session.execute(EVENT.where(OrderEvent.order_id == order_id)).all()
     assert (first.kind, first.old_status, first.status, first.version) == ("placed", None, "pending", 1)
     now = _state(first)
@@ -74,7 +74,7 @@ def _state(event: Row[Any]) -> ReplayedOrder:
 
 
 def assert_consistent(*, order_ids: Sequence[int] | None = None, with_refills: bool = True) -> None:
-    """Balances, counts and orders (all, or those given) are what their transfers and events say."""
+    """Assert that balances, counts and orders (all, or those given) match their transfers and events."""
     db.session.rollback()
     _assert_balances()
     _assert_counts()
@@ -87,7 +87,7 @@ def assert_consistent(*, order_ids: Sequence[int] | None = None, with_refills: b
 
 
 def assert_order(order: Row[Any], moved: Counter[str]) -> None:
-    """One order: charge = kept + returned + held, by its row, its transfers and its events alike."""
+    """Assert for one order: charge = kept + returned + held, in its row, its transfers and its events."""
     status = Status(order.status)
     charge = order.quantity * order.price_micros_per_thousand
     kept, returned = moved["keep"], moved["return"]

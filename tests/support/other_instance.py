@@ -1,4 +1,4 @@
-"""Another installation, for what was backed up in the first, and commands run in either."""
+"""A second installation for restored backups, and commands in either one."""
 
 import shutil
 from pathlib import Path

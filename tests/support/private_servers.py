@@ -1,6 +1,6 @@
 """Private PostgreSQL and Redis servers for tests, which can be stopped and started again.
 
-A server lives as long as the pipe to its keeper: when the tests end, however they end, it is stopped and its folder
+A server lives as long as the pipe to its keeper process: when the tests end in any way, it is stopped and its folder
 removed.
 """
 
@@ -36,7 +36,7 @@ from tests.support.servers import (
 
 @dataclass(frozen=True)
 class PrivateServer:
-    """A private server, and how to take it away for a while."""
+    """A private server that can be stopped and started again."""
 
     url: str
     keeper: subprocess.Popen[str]
@@ -56,7 +56,7 @@ class PrivateServer:
 
 @contextlib.contextmanager
 def private_postgresql() -> Iterator[PrivateServer]:
-    """A private PostgreSQL, gone afterwards. Raises NotInstalled."""
+    """A private PostgreSQL, removed afterwards. Raises NotInstalled."""
     postgresql()
     with _kept("postgresql") as server:
         yield server
@@ -64,7 +64,7 @@ def private_postgresql() -> Iterator[PrivateServer]:
 
 @contextlib.contextmanager
 def private_redis() -> Iterator[PrivateServer]:
-    """A private Redis, gone afterwards; without one the test is skipped."""
+    """A private Redis, removed afterwards. Skips the test if Redis isn't installed."""
     try:
         redis()
     except NotInstalled as error:
@@ -75,7 +75,7 @@ def private_redis() -> Iterator[PrivateServer]:
 
 @contextlib.contextmanager
 def postgresql_server() -> Iterator[str]:
-    """The address of a private PostgreSQL that is there all the time. Raises NotInstalled."""
+    """URL of a private PostgreSQL that runs all the time. Raises NotInstalled."""
     with private_postgresql() as server:
         yield server.url
 
@@ -103,7 +103,7 @@ def _kept(kind: str) -> Iterator[PrivateServer]:
 
 
 def keep_redis() -> None:
-    """Run a Redis until our standard input ends."""
+    """Run Redis until standard input is closed."""
     port = free_port()
     with _folder(f"panel-redis-{port}-") as folder:
         settings = {
@@ -117,7 +117,7 @@ def keep_redis() -> None:
 
 
 def keep_postgresql() -> None:
-    """Run a PostgreSQL until our standard input ends."""
+    """Run PostgreSQL until standard input is closed."""
     programs, port = postgresql(), free_port()
     settings = {
         "listen_addresses": "127.0.0.1",
@@ -158,7 +158,7 @@ def _folder(prefix: str) -> Iterator[Path]:
 
 
 def _wait_until_postgresql_answers(url: str) -> None:
-    """Its port is open a moment before its databases are: until then it says that it is starting up."""
+    """Wait for the databases: PostgreSQL opens its port a moment before and reports that it is starting up."""
     until = time.monotonic() + START_SECONDS
     while True:
         try:
@@ -179,7 +179,7 @@ def _keep(
     user: int | None = None,
     answers: Callable[[], None] = lambda: None,
 ) -> None:
-    """Start, and do what is said on standard input, which ends when whoever started us is gone."""
+    """Run commands from standard input, which is closed when the parent process ends."""
     server: subprocess.Popen[bytes] | None = None
     with (folder / "server.log").open("wb") as log:
         try:
@@ -191,7 +191,7 @@ def _keep(
                     server = subprocess.Popen(command, user=user, stdout=log, stderr=log, cwd=folder)
                     wait_for_port(port, server)
                     answers()
-                # The first answer is the address, later ones repeat what was asked.
+                # The first answer is the URL, later ones repeat the command.
                 print(url or word, flush=True)
                 url = ""
         finally:
@@ -205,7 +205,7 @@ def _end(server: subprocess.Popen[bytes]) -> None:
 
 
 def _ordinary_user(folder: Path) -> int | None:
-    """PostgreSQL refuses to run as root: then another user owns the folder and the server."""
+    """The user that owns the folder and the server, since PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return None
     known = {entry.pw_name: entry.pw_uid for entry in pwd.getpwall()}

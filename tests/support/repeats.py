@@ -6,5 +6,5 @@ IS_LONG = os.environ.get("PANEL_TEST_LONG") == "1"
 
 
 def repetitions(ordinary: int, *, long: int) -> int:
-    """The first number in the ordinary run, the second in the long one."""
+    """Number of repetitions: the first in a normal run, the second in a long one."""
     return long if IS_LONG else ordinary

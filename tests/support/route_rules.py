@@ -1,8 +1,8 @@
-"""Access rule of every route. `tests/flows/test_roles.py` holds each to it, and finds those without.
+"""Access rule of every route. `tests/flows/test_roles.py` tests each one, and finds routes without a rule.
 
-A new route is added to RULES as "METHOD /its/rule", as Flask has it. Those under /office need no line: where they lie
-says their rule. A route of the rule OWN names in its address whose thing it is: what `tests/flows/test_roles.py` makes
-for its owner stands in `belongings` there, by the name of the argument.
+Add a new route to RULES as "METHOD /its/rule", as Flask writes it. Routes under /office need no line. A route with the
+rule OWN has the id of a customer's object in its URL: `belongings` in `tests/flows/test_roles.py` creates these, by the
+name of the argument.
 """
 
 from enum import Enum, auto
@@ -12,26 +12,26 @@ from werkzeug.routing import Rule as Route
 
 
 class Access(Enum):
-    """Who may ask."""
+    """Who may use a route."""
 
     PUBLIC = auto()
-    # For those who are not signed in yet; whoever is goes on.
+    # For visitors; logged-in users are redirected.
     ENTRY = auto()
     PRIVATE = auto()
-    # Signed in, and the thing in the address must be one's own: to others it is not there.
+    # Logged in, and the object in the URL must be their own; others get a 404.
     OWN = auto()
-    # A program with a key in its call, and no cookie.
+    # A program with an API key, without a cookie.
     KEY = auto()
-    # This machine alone, or who has the token.
+    # Only this machine, or with the token.
     HOUSE = auto()
-    # Whoever holds the random token in the address or the form, signed in or not.
+    # Anyone with the random token in the URL or the form, logged in or not.
     TOKEN = auto()
     OFFICE = auto()
 
 
 _API_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-# Changes that need no token of a form: no cookie makes them, so no other site can make a browser do them. Programs
-# call the API with a key; mail programs end mails with one click, by the token in the address.
+# Changes without a CSRF token: they don't use a cookie, so no other site can make a browser do them. Programs
+# call the API with a key; mail programs unsubscribe with one click, by the token in the URL.
 WITHOUT_CSRF = frozenset({"/api/v2", "/api/v2/", "/unsubscribe/<token>"})
 
 
@@ -203,7 +203,7 @@ RULES = {
 
 
 def methods(route: Route) -> set[str]:
-    """The methods that the route itself offers: Flask adds HEAD and OPTIONS."""
+    """The route's own methods, without HEAD and OPTIONS, which Flask adds."""
     return (route.methods or set()) - {"HEAD", "OPTIONS"}
 
 
@@ -212,12 +212,12 @@ def name_of(route: Route, method: str) -> str:
 
 
 def rule_of(route: Route, method: str) -> Access | None:
-    """The rule of a route, or None where nobody has said it."""
+    """The rule of a route; None if it has none."""
     if route.rule == "/office" or route.rule.startswith("/office/"):
         return Access.OFFICE
     return RULES.get(name_of(route, method))
 
 
 def routes(app: Flask) -> list[tuple[Route, str]]:
-    """Every route of the site with every method that it offers."""
+    """Every route of the site with each of its methods."""
     return [(route, method) for route in app.url_map.iter_rules() for method in sorted(methods(route))]

@@ -1,4 +1,4 @@
-"""Real servers for tests: a throw-away PostgreSQL, and the product itself as processes of its own.
+"""Real servers for tests: a temporary PostgreSQL, and the product itself as separate processes.
 
 `python -m tests.support.servers chromium` (`postgresql`, `php`, `redis`, `faketime`) prints the path, or exits with 1.
 """
@@ -33,18 +33,18 @@ LOOK_AGAIN_SECONDS = 0.05
 
 
 class NotInstalled(Exception):
-    """A program that tests need is not on this machine."""
+    """A program that tests need isn't installed."""
 
 
 def skip_or_fail(reason: str) -> NoReturn:
-    """Skip the test for want of something on this machine; where CI runs, it has to be there."""
+    """Skip the test because a program isn't installed; fail in CI."""
     if os.environ.get("CI", "").lower() in ("true", "1"):
         pytest.fail(f"{reason}, and CI must have it")
     pytest.skip(reason)
 
 
 def chromium() -> str:
-    """The browser to test with: the one named, Playwright's own, or the system's. Raises NotInstalled."""
+    """Path of the browser: the configured one, Playwright's own, or the system's. Raises NotInstalled."""
     from playwright.sync_api import sync_playwright
 
     if named := os.environ.get("PANEL_TEST_CHROMIUM"):
@@ -63,7 +63,7 @@ def chromium() -> str:
 
 
 def postgresql() -> Path:
-    """The folder of PostgreSQL's programs. Raises NotInstalled."""
+    """Folder of PostgreSQL's programs. Raises NotInstalled."""
     on_path = shutil.which("initdb")
     folders = [Path(on_path).resolve().parent] if on_path else []
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
@@ -74,7 +74,7 @@ def postgresql() -> Path:
 
 
 def redis() -> str:
-    """The Redis server's program. Raises NotInstalled."""
+    """Path of the Redis server. Raises NotInstalled."""
     path = shutil.which("redis-server")
     if path is None:
         raise NotInstalled("no Redis on this machine")
@@ -82,7 +82,7 @@ def redis() -> str:
 
 
 def faketime() -> Path:
-    """The library that sets the clock of one process. Raises NotInstalled."""
+    """Path of libfaketime, which sets the clock of one process. Raises NotInstalled."""
     folders = ("lib/*/faketime", "lib64/faketime", "local/lib/faketime")
     found = [path for folder in folders for path in sorted(Path("/usr").glob(f"{folder}/libfaketimeMT.so.1"))]
     if not found:
@@ -91,7 +91,7 @@ def faketime() -> Path:
 
 
 def php() -> str:
-    """PHP with what its examples need. Raises NotInstalled."""
+    """Path of PHP with the extensions that the examples need. Raises NotInstalled."""
     path = shutil.which("php")
     if path is None or subprocess.run([path, "-r", "exit(function_exists('curl_init') ? 0 : 1);"]).returncode:
         raise NotInstalled("no PHP with cURL on this machine")
@@ -99,9 +99,9 @@ def php() -> str:
 
 
 def free_port() -> int:
-    """A port that nobody takes until its server is there, and while that server is away.
+    """A port that stays free until its server listens, and while that server is restarting.
 
-    Below the ports that Linux gives to clients (32768 and above), and of those that only this test process uses.
+    It is below the ports that Linux gives to clients (32768 and above), in a range that only this test process uses.
     """
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     first = FIRST_PORT + worker % 8 * PORTS_OF_A_WORKER
@@ -123,7 +123,7 @@ def wait_for_port(port: int, server: subprocess.Popen[bytes]) -> None:
 
 @dataclass
 class Panel:
-    """The product as it runs outside the tests, on its own port and in its own instance folder."""
+    """The product as separate processes, with its own port and instance folder."""
 
     instance: Path
     port: int
@@ -142,11 +142,11 @@ class Panel:
 
     @property
     def log(self) -> str:
-        """What the processes printed since the first start."""
+        """Output of the processes since the first start."""
         return (self.instance / "output.log").read_text(errors="replace")
 
     def start(self) -> None:
-        """Start `python app.py` and wait until it answers."""
+        """Start `python app.py` and wait until it responds."""
         with (self.instance / "output.log").open("a") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "app.py", *self.arguments],
@@ -172,7 +172,7 @@ class Panel:
         raise RuntimeError(f"The panel does not answer. Its output:\n{self.log}")
 
     def stop(self) -> int:
-        """End it as a person would, by SIGTERM; by force when it does not end. The exit code."""
+        """Stop it with SIGTERM, or SIGKILL if that doesn't help; returns the exit code."""
         assert self.process is not None
         self.process.terminate()
         try:
@@ -182,7 +182,7 @@ class Panel:
             return self.process.wait()
 
     def flask(self, *arguments: str, standard_input: str = "") -> subprocess.CompletedProcess[str]:
-        """Run `flask …` on the same data, whether or not the site runs."""
+        """Run `flask …` on the same data, whether or not the site is running."""
         return subprocess.run(
             [sys.executable, "-m", "flask", *arguments],
             cwd=ROOT,
@@ -197,7 +197,7 @@ class Panel:
 
 @functools.cache
 def _scripts() -> Path | None:
-    """htmx as this checkout's own instance folder has it: fetched once, not by every panel that tests start."""
+    """htmx from this checkout's instance folder, so that panels of tests don't download it."""
     settings = settings_module.load(instance=ROOT / "instance", _env_file=None)
     settings.instance.mkdir(exist_ok=True)
     return assets.htmx_path(settings) if assets.fetch_htmx(settings) else None
@@ -215,7 +215,7 @@ def a_panel(instance: Path, *arguments: str, **settings: str) -> Panel:
         "PANEL_INSTANCE": str(instance),
         "PANEL_PORT": str(port),
         "PANEL_WEB_WORKERS": "1",
-        # Only tests of push start the hub.
+        # Only push tests start the hub.
         "PANEL_HUB": "false",
         "PANEL_HUB_PORT": str(free_port()),
     }
@@ -224,7 +224,7 @@ def a_panel(instance: Path, *arguments: str, **settings: str) -> Panel:
 
 @contextlib.contextmanager
 def running_panel(instance: Path, *arguments: str, **settings: str) -> Iterator[Panel]:
-    """The product, started and answering; stopped afterwards."""
+    """The product, running; stopped afterwards."""
     panel = a_panel(instance, *arguments, **settings)
     try:
         panel.start()

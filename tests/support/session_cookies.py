@@ -1,4 +1,4 @@
-"""The cookie of a browser that is signed in, for clients that are not Flask's own."""
+"""Session cookies for HTTP clients other than Flask's."""
 
 import secrets
 from typing import cast
@@ -13,7 +13,7 @@ from panel.services.accounts import sessions
 
 
 def session_cookie(app: Flask, user: User) -> str:
-    """The session cookie of a device that signs in just now, an operator's with its second factor.
+    """Log the user in and return the session cookie; operators pass two-factor authentication.
 
     Needs the app's context.
     """
@@ -27,7 +27,7 @@ def session_cookie(app: Flask, user: User) -> str:
         )
     signer = cast(SecureCookieSessionInterface, app.session_interface).get_signing_serializer(app)
     assert signer is not None
-    # With its CSRF token, as a browser has it after its first page.
+    # With the CSRF token that a browser has after its first page.
     return str(
         signer.dumps({sessions.TOKEN_KEY: device.token, "_permanent": True, "csrf_token": secrets.token_hex(20)})
     )

@@ -1,8 +1,8 @@
-"""Share between the apps of one test process what each would compute again from the same text.
+"""Caches shared by the apps of one test process, for what each would compute again from the same text.
 
-Every test makes an app of its own, and most of a start is spent on URL rules, templates, content and stylesheets.
-Each result is kept by the whole text that it is made from, so a changed text is read again. Nothing that an app or a
-database holds is shared. Real processes (`tests/processes`, `tests/browser`) start without this.
+Every test creates its own app, and most of that time goes to URL rules, templates, content and stylesheets. Each
+result is cached under the whole text that it is made from, so a changed text is read again. State of an app or a
+database is never shared. Real processes (`tests/processes`, `tests/browser`) start without this.
 """
 
 import copy
@@ -30,7 +30,7 @@ class SharedRule(Rule):
     compiled: ClassVar[dict[object, dict[str, Any]]] = {}
 
     def compile(self) -> None:
-        """Copy what the same rule set in itself when it was compiled for the first time."""
+        """Copy the attributes that an equal rule set when it was compiled."""
         key = self._everything_it_depends_on()
         if key not in self.compiled:
             before = {name: copy.copy(value) for name, value in vars(self).items()}
@@ -58,7 +58,7 @@ class SharedRule(Rule):
 
 
 class SharedTemplates(BytecodeCache):
-    """Jinja's compiled templates, by name, source and what the environment adds to the code."""
+    """Jinja's compiled templates, by name, source and the environment's part of the code."""
 
     def __init__(self) -> None:
         self.codes: dict[object, CodeType] = {}
@@ -77,7 +77,7 @@ class SharedTemplates(BytecodeCache):
 
 
 def share() -> None:
-    """From now on, the apps of this process share these results."""
+    """Turn sharing on for the apps of this process."""
     Flask.url_rule_class = SharedRule
     Flask.jinja_options = {"bytecode_cache": SharedTemplates()}
     stylesheets.minify = functools.cache(stylesheets.minify)
@@ -87,10 +87,10 @@ def share() -> None:
 
 
 def freeze() -> None:
-    """Modules and tests stay until the end: the garbage collector need not look at them again."""
+    """Exclude modules and tests from garbage collection, since they stay until the end."""
     gc.collect()
     gc.freeze()
-    # An app is a circle of 30,000 objects: collect several at once.
+    # An app is a reference cycle of 30,000 objects: collect several together.
     gc.set_threshold(700, 10, 40)
 
 

@@ -11,7 +11,7 @@ NANO_DIGITS = 9
 
 @dataclass(frozen=True)
 class Figure:
-    """An amount with the id of its row, and the words beside it: its term, or its column's name."""
+    """An amount with the id of its row and its label: the term, or the column's name."""
 
     row: str
     label: str
@@ -28,12 +28,12 @@ def nanos_of(text: str) -> int:
 
 
 def amounts_in(text: str) -> list[int]:
-    """Every amount that stands in the text with its sign, in the order of reading."""
+    """All amounts in the text with their signs, in reading order."""
     return [nanos_of(found) for found in re.findall(r"\$[0-9,]+\.[0-9]{2,9}", text)]
 
 
 class PageFigures(HTMLParser):
-    """A page taken apart; `figures` are its amounts, each shown to people and to machines alike."""
+    """A parsed page; `figures` are its amounts, whose text and machine-readable value must agree."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -90,20 +90,20 @@ class PageFigures(HTMLParser):
         return ""
 
     def beside(self, words: str) -> list[int]:
-        """The amounts whose term or column begins with these words."""
+        """Amounts whose label starts with these words."""
         return [figure.nanos for figure in self.figures if figure.label.startswith(words)]
 
     def in_row(self, row: str, label: str | None = None) -> list[int]:
-        """The amounts of the row with this id, in the column of this name where one is given."""
+        """Amounts of the row with this id, in this column if one is given."""
         return [each.nanos for each in self.figures if each.row == row and label in (None, each.label)]
 
     @property
     def line(self) -> str:
-        """All text of the page on one line."""
+        """The page's text on one line."""
         return " ".join(self.text.split())
 
 
 def only(amounts: Sequence[int]) -> int:
-    """The one amount there is, however often it is shown."""
+    """The single amount, which may be shown several times."""
     assert len(set(amounts)) == 1, f"not one amount but {amounts}"
     return amounts[0]

@@ -24,7 +24,7 @@ USER, PASSWORD = "panel@example.com", "a pass:word/with @ signs"
 
 @dataclass(frozen=True)
 class ReceivedMail:
-    """A mail as the server took it: the envelope and the message."""
+    """A received mail: the envelope and the message."""
 
     sender: str
     to: list[str]
@@ -32,7 +32,7 @@ class ReceivedMail:
 
 
 class SmtpServer(socketserver.ThreadingTCPServer):
-    """Answers RCPT and DATA as told, and waits before each answer as long as told."""
+    """SMTP server with configurable answers to RCPT and DATA, and a configurable delay."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -135,7 +135,7 @@ def _address(line: str) -> str:
 
 @contextmanager
 def mail_server(**given: ssl.SSLContext) -> Iterator[SmtpServer]:
-    """A server that listens until the block ends."""
+    """A listening server, stopped afterwards."""
     with SmtpServer(**given) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
@@ -147,7 +147,7 @@ def mail_server(**given: ssl.SSLContext) -> Iterator[SmtpServer]:
 
 
 def certificate(folder: Path, *, name: str = "127.0.0.1") -> tuple[ssl.SSLContext, Path]:
-    """A context with a certificate for this name, and the file of the authority that signed it: itself."""
+    """TLS context with a self-signed certificate for this name, and the certificate's file."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)

@@ -1,4 +1,4 @@
-"""Servers that tests start are gone when the tests are, however these end."""
+"""Servers of tests are stopped when the test process ends, in whatever way."""
 
 import socket
 import subprocess

@@ -1,4 +1,4 @@
-"""Tickets for tests: one plain function each. Each commits what it makes."""
+"""Ticket factories, one plain function each. Each commits."""
 
 import itertools
 from datetime import datetime
@@ -32,7 +32,7 @@ def asking(
 
 
 def a_ticket(*, customer: User | None = None, now: datetime = NOON, **asked: object) -> Ticket:
-    """A ticket of this customer, waiting for us. Further names go to `asking`."""
+    """A ticket of this customer, waiting for us. Other keywords go to `asking`."""
     customer = customer or a_customer()
     with transaction():
         ticket = opening.open_ticket(customer.id, asked=asking(**asked), now=now)  # type: ignore[arg-type]
@@ -42,7 +42,7 @@ def a_ticket(*, customer: User | None = None, now: datetime = NOON, **asked: obj
 def answered(
     ticket: Ticket, *, operator: User, text: str = "It starts today.", closes: bool = False, now: datetime = NOON
 ) -> TicketEntry:
-    """An operator's answer to the ticket, who has seen all of it."""
+    """Add a reply of an operator who has seen the whole ticket."""
     seen = reload(ticket).version
     who, number = Operator(operator.id, operator.email), ticket.id
     with transaction():

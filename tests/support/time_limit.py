@@ -15,7 +15,7 @@ print(time.perf_counter() - _began)
 
 
 def run_in_subprocess(code: str, *, most_seconds: float = 10) -> float:
-    """How many seconds the code took, imports included. Fails the test when it is not done in time."""
+    """Seconds that the code took, imports included. Fails the test at the timeout."""
     command = [sys.executable, "-c", _TIMED.replace("{code}", textwrap.dedent(code))]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=most_seconds)

@@ -1,7 +1,7 @@
-"""Two whole panels, one the other's provider, and the browsers of those who buy at either.
+"""Two panels, one of which is the other's provider, and browsers of customers of both.
 
 The provider has the demo catalogue, delivered by the simulator. The reseller sells the provider's tools at 20 %
-more and reaches it over HTTP alone. What both write down can be read as books and held against each other.
+more and reaches it over HTTP only. The exports of both can be compared.
 """
 
 import csv
@@ -35,7 +35,7 @@ Row = dict[str, Any]
 
 
 class Browser:
-    """A person's browser: it keeps cookies and sends the forms that pages hold, hidden fields included."""
+    """A browser without scripts: stores cookies and sends forms with their hidden fields."""
 
     def __init__(self, panel: Panel, *, cookies: CookieJar | None = None) -> None:
         self._client = httpx.Client(base_url=panel.url, cookies=cookies, timeout=30, trust_env=False)
@@ -47,7 +47,7 @@ class Browser:
         self._client.close()
 
     def at(self, panel: Panel) -> "Browser":
-        """The same browser, cookies and all, led to another web process of the same site."""
+        """The same browser with its cookies, at another web process of the same site."""
         return Browser(panel, cookies=self._client.cookies.jar)
 
     def open(self, path: str) -> httpx.Response:
@@ -56,11 +56,11 @@ class Browser:
         return page
 
     def anything_new(self, path: str, *, shown: str) -> httpx.Response:
-        """Ask as an open page does that shows what this hash stands for."""
+        """Poll as an open page with this ETag does."""
         return self._client.get(path, headers={"HX-PTag": shown})
 
     def send(self, page: httpx.Response, *, action: str, **typed: str) -> httpx.Response:
-        """Send the form of this page that goes to `action`; the page that it leads to."""
+        """Send the page's form with this `action`; returns the page that it leads to."""
         fields = _forms_of(page)[action]
         answer = self._client.post(action, data=fields | typed)
         if answer.status_code == 303:
@@ -72,7 +72,7 @@ class Browser:
         self.send(self.open("/sign-up"), action="/sign-up", email=email, password=PASSWORD)
 
     def place_order(self, offer: "ResoldTool", *, quantity: int) -> int:
-        """Through the form and the page that shows everything before money moves. The number of the order."""
+        """Place an order through the form and its check page; returns the order's number."""
         form = self.open(f"/orders/new?tool={offer.slug}")
         check = self.send(form, action="/orders/check", tool=offer.slug, link=offer.link, quantity=str(quantity))
         placed = self.send(check, action="/orders")
@@ -88,7 +88,7 @@ class Browser:
         return "Sent to the provider." in self.open(f"/orders/{order_id}").text
 
     def orders(self) -> dict[int, dict[str, str]]:
-        """This person's orders by number, as the history has them."""
+        """This user's orders by number, as the order history shows them."""
         return {int(row["order"]): row for row in _csv(self.open("/orders.csv"))}
 
     def statement(self) -> list[dict[str, str]]:
@@ -101,7 +101,7 @@ def _csv(page: httpx.Response) -> list[dict[str, str]]:
 
 
 class _Forms(HTMLParser):
-    """The forms of a page: under the action of each, its fields."""
+    """Parser for a page's forms: fields by action."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ def _forms_of(page: httpx.Response) -> dict[str, dict[str, str]]:
 
 @dataclass
 class Watch:
-    """Looks at a person's orders again and again, and remembers each status that was seen."""
+    """Polls a user's orders and records each status."""
 
     browser: Browser
     seen: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -137,7 +137,7 @@ class Watch:
         return now
 
     def until(self, holds: Callable[[dict[int, dict[str, str]]], bool], *, within_seconds: float) -> None:
-        """Look until it holds of the statuses. Raises AssertionError with all that was seen when it never does."""
+        """Poll until the condition holds. Raises AssertionError with all recorded statuses at the timeout."""
         give_up_at = time.monotonic() + within_seconds
         while not holds(self.look()):
             assert time.monotonic() < give_up_at, dict(self.seen)
@@ -145,13 +145,13 @@ class Watch:
 
 
 def have_ended(orders: dict[int, dict[str, str]]) -> bool:
-    """Whether every order is where it stays, unless somebody asks for a refill."""
+    """Whether every order has ended (Completed orders may still get a refill)."""
     return {order["status"] for order in orders.values()} <= {"Completed", "Partial", "Canceled"}
 
 
 @contextmanager
 def running(*panels: Panel) -> Iterator[None]:
-    """All of these panels, started at the same time and answering; stopped afterwards."""
+    """These panels, started in parallel and running; stopped afterwards."""
     try:
         with ThreadPoolExecutor(len(panels)) as threads:
             list(threads.map(Panel.start, panels))
@@ -163,14 +163,14 @@ def running(*panels: Panel) -> Iterator[None]:
 
 
 def command_output(panel: Panel, *arguments: str, standard_input: str = "") -> str:
-    """What a command that must succeed prints on standard output."""
+    """Run a command that must succeed; returns its standard output."""
     ended = panel.flask(*arguments, standard_input=standard_input)
     assert ended.returncode == 0, (arguments, ended.stderr)
     return ended.stdout.strip()
 
 
 def stock(provider: Panel) -> None:
-    """Give the provider its catalogue and those who deliver it."""
+    """Import the provider's catalogue and its simulator."""
     command_output(provider, "providers", "add", "simulator", "--kind", "simulated")
     command_output(provider, "providers", "add", "by-hand", "--kind", "manual")
     command_output(provider, "tools", "import", CATALOGUE)
@@ -181,7 +181,7 @@ def credit(panel: Panel, email: str) -> None:
 
 
 def resell(reseller: Panel, provider: Panel, *, key: str) -> None:
-    """Make the provider's tools those of the reseller, at a margin, as its operator would."""
+    """Import the provider's tools into the reseller at a markup."""
     added = ("providers", "add", "B", "--kind", "panel_api", "--url", f"{provider.url}/api/v2", "--key-stdin")
     command_output(reseller, *added, standard_input=f"{key}\n")
     command_output(reseller, "providers", "import", "B", "--margin", "20%")
@@ -189,14 +189,14 @@ def resell(reseller: Panel, provider: Panel, *, key: str) -> None:
 
 @dataclass(frozen=True)
 class ResoldTool:
-    """A tool as the reseller sells it, and a link that its provider takes."""
+    """A tool of the reseller, and a link that its provider accepts."""
 
     slug: str
     link: str
 
 
 def offers(reseller: Panel) -> dict[str, ResoldTool]:
-    """What the reseller sells, by the provider's slug: an import keeps the names."""
+    """The reseller's tools by the provider's slug; an import keeps the names."""
     slugs = {tool["name"]: tool["slug"] for tool in json.loads(command_output(reseller, "tools", "list", "--json"))}
     tools = yaml.safe_load((ROOT / CATALOGUE).read_text())
     return {tool["slug"]: ResoldTool(slugs[tool["name"]], tool["link"]["example"]) for tool in tools}
@@ -204,7 +204,7 @@ def offers(reseller: Panel) -> dict[str, ResoldTool]:
 
 @dataclass
 class PanelExport:
-    """What a panel says in the end: its export by kind and number, its audit, its reviews, and the errors it logged."""
+    """A panel's final state: export rows by kind and id, audit result, reviews, and logged errors."""
 
     rows: dict[str, dict[int, Row]]
     audit: Row
@@ -219,11 +219,11 @@ class PanelExport:
         return [row for row in self.rows[kind].values() if row["order_id"] == order_id]
 
     def moved(self, order_id: int) -> Counter[str]:
-        """What the transfers of an order moved, by their kind."""
+        """Amounts of an order's transfers, by kind."""
         return Counter({row["transfer_kind"]: row["amount_nanos"] for row in self.of_order("transfer", order_id)})
 
     def statuses(self, order_id: int) -> list[str]:
-        """The statuses that the order went through, as its events tell it."""
+        """The order's statuses, in the order of its events."""
         return [row["status"] for row in self.of_order("event", order_id) if row["event_kind"] in ("placed", "moved")]
 
 
@@ -245,8 +245,8 @@ def pairs(reseller: PanelExport, provider: PanelExport) -> Iterable[tuple[Row, R
         yield order, provider.orders[int(order["provider_order_id"])]
 
 
-def assert_each_order_was_handed_over_once(reseller: PanelExport, provider: PanelExport) -> None:
-    """One order there for each here, made by the one call that was ever made for it."""
+def assert_each_order_was_sent_once(reseller: PanelExport, provider: PanelExport) -> None:
+    """Each order here has exactly one order there, created by a single call."""
     given = [int(order["provider_order_id"]) for order in reseller.orders.values()]
     assert sorted(given) == sorted(provider.orders)
     for order_id in reseller.orders:
@@ -255,11 +255,11 @@ def assert_each_order_was_handed_over_once(reseller: PanelExport, provider: Pane
 
 
 def assert_exports_agree(reseller: PanelExport, provider: PanelExport) -> None:
-    """Of each order both say the same, and each took money for exactly what was delivered, at its own price."""
+    """Both panels agree on every order, and each charged for exactly what was delivered, at its own price."""
     for ours, theirs in pairs(reseller, provider):
         same = ("link", "quantity", "status", "remains")
         assert [ours[name] for name in same] == [theirs[name] for name in same], (ours, theirs)
-        # The API says 0 of a start count that is not known.
+        # The API reports an unknown start count as 0.
         assert (ours["start_count"] or 0) == (theirs["start_count"] or 0)
         delivered = ours["quantity"] - ours["remains"]
         for book, order in ((reseller, ours), (provider, theirs)):
@@ -270,7 +270,7 @@ def assert_exports_agree(reseller: PanelExport, provider: PanelExport) -> None:
 
 
 def assert_no_problems(*panels: PanelExport) -> None:
-    """The audits are sound, no operator was needed, and nothing failed on the way."""
+    """The audits find nothing, no reviews were opened, and no errors were logged."""
     for book in panels:
         assert (book.audit["sound"], book.audit["orders"]) == (True, len(book.orders))
         assert book.reviews == []
@@ -278,7 +278,7 @@ def assert_no_problems(*panels: PanelExport) -> None:
 
 
 def assert_statement_sums(lines: list[dict[str, str]], *, book: PanelExport) -> None:
-    """A statement from nothing to its closing balance: the deposit, less what the orders cost in the end."""
+    """The statement starts at zero and closes with the deposit minus the final cost of the orders."""
     first, *moves, last = lines
     running = money.parse_nanos(first["balance"])
     for line in moves:

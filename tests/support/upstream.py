@@ -1,4 +1,4 @@
-"""Orders at the fake provider, and their results."""
+"""Helpers for orders at the fake provider."""
 
 from sqlalchemy import select, update
 
@@ -9,7 +9,7 @@ from panel.models import Attempt, Order, Provider, Review
 from panel.services.money import audit
 from tests.support.factories import a_customer, a_tool, an_order
 
-# What the customer of a placed order had before it.
+# Balance of an order's customer before it was placed.
 BALANCE_NANOS = 1_000 * 10**9
 
 
@@ -24,7 +24,7 @@ def a_placed_order(**more: object) -> Order:
 
 
 def dispatch_round() -> None:
-    """One round of dispatch, with every wait that our own back-off asks for taken as over."""
+    """Run one round of dispatch, with all back-off waits ended."""
     with transaction():
         db.session.execute(update(Provider).values(call_after=None))
         db.session.execute(update(Order).where(Order.dispatch_at.is_not(None)).values(dispatch_at=utc_now()))

@@ -7,7 +7,7 @@ from panel.providers.base import NotSent, Refused, Unclear
 KNOWN = ("Pending", "Processing", "In progress", "Completed", "Partial", "Canceled")
 WORDS = st.sampled_from([*KNOWN, *KNOWN, "in progress", "CANCELLED", " partial ", "Refill", "Done", "", None, 7, True])
 FIRST_WORDS = st.sampled_from(["Completed", "In progress", "Pending"])
-# A share of the quantity in hundredths, or something that is no count at all.
+# A share of the quantity in percent, or a value that isn't a count.
 REMAINS = st.one_of(
     st.integers(0, 100),
     st.integers(0, 100),

@@ -12,7 +12,7 @@ from flask import Flask
 
 
 class WebhookListener(ThreadingHTTPServer):
-    """A reseller's program: notes each webhook and answers with `status`, after `pause_seconds`."""
+    """Records each webhook and responds with `status` after `pause_seconds`."""
 
     daemon_threads = True
 
@@ -50,7 +50,7 @@ class _WebhookHandler(BaseHTTPRequestHandler):
 
 @contextmanager
 def listening(app: Flask) -> Iterator[WebhookListener]:
-    """A listening endpoint whose address is let through in tests."""
+    """A listening endpoint whose private address is allowed."""
     server = WebhookListener()
     settings = app.config["PANEL"]
     settings.egress_test_hosts = f"{settings.egress_test_hosts} 127.0.0.1:{server.server_port}".strip()

@@ -23,7 +23,7 @@ from panel.providers.http import tls
 
 
 class RecordingServer:
-    """A server on this machine that answers as `answer` says and notes what came."""
+    """Server that records requests and responds with `answer`."""
 
     def __init__(self, answer: bytes, *, pause_seconds: float) -> None:
         self.requests: list[bytes] = []
@@ -62,7 +62,7 @@ class RecordingServer:
 
 
 def _request(connection: socket.socket) -> bytes:
-    """All of one request: the body may come in a packet of its own."""
+    """Read a whole request; its body may be in a separate packet."""
     request = b""
     while piece := connection.recv(65536):
         request += piece
@@ -95,7 +95,7 @@ def answer_of(status: str, body: bytes, *headers: str) -> bytes:
 
 @contextmanager
 def a_tls_server(folder: Path, *, name: str) -> Iterator[int]:
-    """A server whose certificate for this name is signed by an authority that our calls believe; its port."""
+    """HTTPS server with a trusted certificate for this name; yields its port."""
     key, certificate = _certificate(name)
     file = folder / f"{name}.pem"
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -116,7 +116,7 @@ def a_tls_server(folder: Path, *, name: str) -> Iterator[int]:
 
 
 class RecordingHandler(BaseHTTPRequestHandler):
-    """Takes everything, and says by which name it was called."""
+    """Accepts every request and responds with its Host."""
 
     def do_POST(self) -> None:
         self.send_response(200)

@@ -86,7 +86,7 @@ def change_access(change: AccessChange, *, now: datetime) -> Done:
 
 
 def _lock_accounts(user_id: int, *, operator_id: int | None) -> None:
-    """Lock the account and the operator's own, so that no operator acts who loses access in the same moment."""
+    """Lock the account and the operator's own, so that no operator acts who is losing access at the same time."""
     approval_limit.lock(user_id, operator_id=operator_id)
     if operator_id is not None and not account_access.is_active_operator(operator_id):
         raise ActionRefused("Your account is disabled or no longer an operator's. Nothing was changed.")

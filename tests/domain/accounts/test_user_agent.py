@@ -1,4 +1,4 @@
-"""What is kept of a device is short and never a whole address."""
+"""Device descriptions: short, and without a full IP address."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A period is whole days in UTC; what is not a day gets a sentence about its field."""
+"""Date ranges: whole days in UTC; an invalid date is refused with its field."""
 
 from datetime import UTC, date, datetime
 

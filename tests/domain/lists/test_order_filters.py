@@ -1,4 +1,4 @@
-"""What stands in the address of a history is read strictly and written in one way."""
+"""Order filters: query parameters are read strictly and written in one canonical form."""
 
 from datetime import date
 from urllib.parse import parse_qsl

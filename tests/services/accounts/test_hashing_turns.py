@@ -1,4 +1,4 @@
-"""Turns at password hashing: a busy process answers at once, counts nothing, and hashes one password at a time."""
+"""Password hashing turns: one hash at a time; a busy process refuses immediately and counts nothing."""
 
 import threading
 

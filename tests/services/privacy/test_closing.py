@@ -226,7 +226,7 @@ def test_threads_of_tickets_are_erased_and_those_of_others_stay(monkeypatch: pyt
     close(user)
 
     assert "My name is Ada" not in everything_kept()
-    # Subject, message, and the mail that told us of them.
+    # Subject, message, and the mail that notified us of them.
     assert everything_kept().count("My name is Grace") > 2
     closed, still_open = db.session.query(Ticket).order_by(Ticket.id)
     assert (closed.state, still_open.state) == (TicketState.CLOSED, TicketState.WAITING_FOR_US)
