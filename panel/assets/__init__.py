@@ -4,7 +4,6 @@ htmx is fetched once at first start into the instance folder and checked against
 Without it the site runs without scripts. May import `domain`, `clock` and `settings`.
 """
 
-import gzip
 import hashlib
 import mimetypes
 import shutil
@@ -21,6 +20,7 @@ import structlog
 from flask import Flask, current_app
 
 from panel.assets import stylesheets
+from panel.assets.encodings import compress, encoding_for
 from panel.settings import ROOT, Settings
 
 # One request where a page needs both: `menus.js` is also served alone, for visitors' pages of text.
@@ -87,7 +87,8 @@ def serve_assets(inner: WSGIApplication, kept: Assets) -> WSGIApplication:
         found = kept.by_served_name.get(name) if folder == FOLDER else None
         if found is None or environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return inner(environ, start_response)
-        content, headers = _answer(found, takes_gzip="gzip" in environ.get("HTTP_ACCEPT_ENCODING", ""))
+        encoding = encoding_for(environ.get("HTTP_ACCEPT_ENCODING", ""), offered=("gzip",))
+        content, headers = _answer(found, takes_gzip=encoding == "gzip")
         start_response("200 OK", headers)
         return [content] if environ["REQUEST_METHOD"] == "GET" else []
 
@@ -133,7 +134,7 @@ def _made(name: str, content: bytes) -> Asset:
     digest = hashlib.sha256(content).hexdigest()[:HASH_LENGTH]
     mimetype = mimetypes.types_map.get(f".{suffix}", "application/octet-stream")
     is_text = mimetype.startswith("text/") or suffix in ("js", "svg", "webmanifest")
-    zipped = gzip.compress(content, mtime=0) if is_text and len(content) >= MIN_GZIP_BYTES else None
+    zipped = compress(content, "gzip") if is_text and len(content) >= MIN_GZIP_BYTES else None
     full_type = f"{mimetype}; charset=utf-8" if is_text else mimetype
     return Asset(f"{stem}-{digest}.{suffix}", content, zipped, full_type)
 

@@ -50,8 +50,9 @@ class _ParsedCall:
 
 
 class _Versions(NamedTuple):
-    """The API key and its owner, the versions of the orders and of the catalogue, and the balance."""
+    """A row of `FIND_NOTED`: the API key and its owner, the versions of orders and catalogue, and the balance."""
 
+    networks: str
     key_id: int
     user_id: int
     state_version: int
@@ -105,9 +106,9 @@ class ApiReadCache(ResponseCache[_ParsedCall, _Versions, _Answer]):
             rows = self._find({"key_hash": key.key_hash, "since": since})
         if not rows:
             return None
-        networks, *versions = rows[0]
-        is_allowed = api_keys.is_allowed(environ.get("REMOTE_ADDR"), networks=networks)
-        return _Versions(*versions) if is_allowed else None
+        versions = _Versions._make(rows[0])
+        is_allowed = api_keys.is_allowed(environ.get("REMOTE_ADDR"), networks=versions.networks)
+        return versions if is_allowed else None
 
     def make(self, _environ: "WSGIEnvironment", key: _ParsedCall, versions: _Versions) -> "WSGIApplication":
         text = self._text(key, versions)

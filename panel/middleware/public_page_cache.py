@@ -11,22 +11,19 @@ The versions are read again after VERSIONS_MAX_AGE_SECONDS, or as soon as this p
 PAGES are cached, and only responses that Flask marked as made for a visitor: see `panel/middleware/bare_request`.
 """
 
-import gzip
 import hashlib
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-import brotli
 from flask import Flask
 from sqlalchemy import func, select
-from werkzeug.datastructures import Accept
 from werkzeug.exceptions import HTTPException
-from werkzeug.http import parse_accept_header
 from werkzeug.routing import RequestRedirect
 
+from panel.assets.encodings import compress, encoding_for
 from panel.clock import utc_now
 from panel.db import commit_count, db
 from panel.db.read_only import read_lock, reader
@@ -71,9 +68,7 @@ VERSIONS_MAX_AGE_SECONDS = 0.05
 MAX_PATH_LENGTH = 250
 # How our own links are spelled. Other spellings that lead to a page are answered, but get no cache entry.
 _PLAIN_PATH = re.compile(r"/(?:[a-z0-9-]+(?:/[a-z0-9-]+)*)?")
-MAX_ACCEPT_ENCODING_LENGTH = 256
 
-BROTLI_QUALITY = 9
 VARY = ("Vary", "Accept-Encoding, Cookie")
 REVALIDATE = ("Cache-Control", "no-cache")
 
@@ -126,7 +121,7 @@ class CachedPage:
     def _body(self, encoding: str) -> bytes:
         found = self._bodies.get(encoding)
         if found is None:
-            found = self._bodies[encoding] = _COMPRESS[encoding](self._bodies[""])
+            found = self._bodies[encoding] = compress(self._bodies[""], encoding)
         return found
 
 
@@ -190,19 +185,3 @@ class PublicPageCache(ResponseCache[_Key, _Versions, CachedPage]):
         figures_at = versions[-1] or delivery_times.read_at(self._database, now=utc_now())
         self.store(key, (*versions[:-1], figures_at), page)
         return page
-
-
-def encoding_for(accepted: str) -> str:
-    """Content negotiation: the best encoding that an Accept-Encoding header allows, `br`, `gzip` or empty."""
-    return _encoding_for(accepted) if len(accepted) <= MAX_ACCEPT_ENCODING_LENGTH else ""
-
-
-@lru_cache(maxsize=1024)
-def _encoding_for(accepted: str) -> str:
-    return parse_accept_header(accepted, Accept).best_match(tuple(_COMPRESS), "")
-
-
-_COMPRESS: dict[str, Callable[[bytes], bytes]] = {
-    "br": lambda body: brotli.compress(body, mode=brotli.MODE_TEXT, quality=BROTLI_QUALITY),
-    "gzip": lambda body: gzip.compress(body, mtime=0),
-}

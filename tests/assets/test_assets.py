@@ -60,7 +60,9 @@ def test_gzip_is_sent_to_who_takes_it(client: FlaskClient) -> None:
 
     assert answer.headers["Content-Encoding"] == "gzip"
     assert answer.headers["Vary"] == "Accept-Encoding"
-    assert gzip.decompress(answer.data) == client.get(address).data
+    refused = client.get(address, headers={"Accept-Encoding": "gzip;q=0"})
+    assert gzip.decompress(answer.data) == refused.data == client.get(address).data
+    assert "Content-Encoding" not in refused.headers
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,12 @@ from flask import Flask, request, session
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
+from panel.assets.encodings import encoding_for
 from panel.blueprints.public import theme
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.middleware import public_page_cache
-from panel.middleware.public_page_cache import PAGES, encoding_for
+from panel.middleware.public_page_cache import PAGES
 from panel.models import Catalogue
 from panel.security.request_identity import theme_of
 from panel.services import delivery_times
