@@ -17,6 +17,8 @@ from flask.testing import FlaskClient
 for name in [name for name in os.environ if name.startswith("PANEL_") and not name.startswith("PANEL_TEST_")]:
     del os.environ[name]
 os.environ.pop("DATABASE_URL", None)
+# Each of the hundreds of processes that tests start would compile the product again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 from panel.application import create_app
 from panel.db import db
@@ -104,6 +106,7 @@ def app(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> It
     app.test_client_class = Client
     try:
         with app.app_context():
+            shared_start.share_statements(db.engine)
             if request.node.get_closest_marker("durable") is None:
                 databases.write_without_waiting_for_the_disk(db.engine)
             yield app

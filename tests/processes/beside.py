@@ -24,7 +24,7 @@ def another_worker(panel: Panel) -> Iterator[subprocess.Popen[bytes]]:
         worker.wait()
 
 
-def until(holds: Callable[[], bool], *, seconds: float = 30.0) -> bool:
+def until(holds: Callable[[], bool], *, seconds: float = 60.0) -> bool:
     """Poll until the condition holds; False at the timeout."""
     give_up_at = time.monotonic() + seconds
     while time.monotonic() < give_up_at:

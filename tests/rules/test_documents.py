@@ -4,6 +4,7 @@ import ast
 import itertools
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ ARCHITECTURE = ROOT / "panel" / "ARCHITECTURE.md"
 DOCUMENTS = [path for path in own_files() if path.suffix == ".md" and "content" not in path.relative_to(ROOT).parts]
 # Lists changes, so it may name what was removed.
 HISTORY = ROOT / ".github" / "CHANGELOG.md"
+OF_TODAY = [path for path in DOCUMENTS if path != HISTORY]
 
 MAX_LINES_OF_README = 200
 MAX_BYTES_OF_IMAGE = 80_000
@@ -35,43 +37,46 @@ DIALECT = re.compile(r"\b(anew|told|drawn|at once|who[ _]asks|enemy|letters? of|
 COMMAND = re.compile(r"^(?:.*[ /`])?flask ([a-z]+)(?: ([a-z-]+))?", re.MULTILINE)
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
-def test_links_of_documents_lead_to_files(path: Path) -> None:
-    targets = [first or second for first, second in LINK.findall(path.read_text())]
+def test_links_of_documents_lead_to_files() -> None:
+    def dead(path: Path) -> list[str]:
+        targets = [first or second for first, second in LINK.findall(path.read_text())]
+        return [target for target in targets if not (path.parent / target).exists()]
 
-    assert [target for target in targets if not (path.parent / target).exists()] == []
-
-
-@pytest.mark.parametrize("path", [path for path in DOCUMENTS if path != HISTORY], ids=name_of)
-def test_paths_that_documents_name_exist(path: Path) -> None:
-    names = [name for name in CODE.findall(path.read_text()) if PATH.fullmatch(name)]
-    names = [name for name in names if name.startswith(FOLDERS) or name.endswith(".py")]
-
-    assert [name for name in names if not is_in_project(name)] == []
+    assert offenders(DOCUMENTS, dead) == {}
 
 
-@pytest.mark.parametrize("path", [path for path in DOCUMENTS if path != HISTORY], ids=name_of)
-def test_settings_that_documents_name_exist(path: Path) -> None:
-    names = {name for name in SETTING.findall(path.read_text()) if not name.startswith(TEST_SETTING)}
+def test_paths_that_documents_name_exist() -> None:
+    def unknown(path: Path) -> list[str]:
+        names = [name for name in CODE.findall(path.read_text()) if PATH.fullmatch(name)]
+        names = [name for name in names if name.startswith(FOLDERS) or name.endswith(".py")]
+        return [name for name in names if not is_in_project(name)]
+
+    assert offenders(OF_TODAY, unknown) == {}
+
+
+def test_settings_that_documents_name_exist() -> None:
     known = {f"PANEL_{name.upper()}" for name in Settings.model_fields}
 
-    assert names - known == set()
+    def unknown(path: Path) -> list[str]:
+        names = {name for name in SETTING.findall(path.read_text()) if not name.startswith(TEST_SETTING)}
+        return sorted(names - known)
+
+    assert offenders(OF_TODAY, unknown) == {}
 
 
-@pytest.mark.parametrize("path", [path for path in DOCUMENTS if path != HISTORY], ids=name_of)
-def test_commands_that_documents_name_exist(path: Path) -> None:
+def test_commands_that_documents_name_exist() -> None:
     app = Flask("panel")
     cli.init_app(app)
     app.cli.add_command(db)
 
-    unknown = [found for found in COMMAND.findall(path.read_text()) if not is_command(app, *found)]
+    def unknown(path: Path) -> list[str]:
+        return [" ".join(found) for found in COMMAND.findall(path.read_text()) if not is_command(app, *found)]
 
-    assert unknown == []
+    assert offenders(OF_TODAY, unknown) == {}
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
-def test_documents_are_in_plain_english(path: Path) -> None:
-    assert DIALECT.findall(path.read_text()) == []
+def test_documents_are_in_plain_english() -> None:
+    assert offenders(DOCUMENTS, lambda path: DIALECT.findall(path.read_text())) == {}
 
 
 def test_layers_in_architecture_equal_the_import_contract() -> None:
@@ -124,6 +129,12 @@ def test_workflow_runs_the_test_command() -> None:
     workflow = (ROOT / ".github" / "workflows" / "check.yml").read_text()
 
     assert re.findall(r"- run: (.*)", workflow) == ["bash tests/run"]
+
+
+def offenders(documents: list[Path], find: Callable[[Path], list[str]]) -> dict[str, list[str]]:
+    """What is found wrong in each of these documents that has something wrong."""
+    assert documents
+    return {name_of(path): found for path in documents if (found := find(path))}
 
 
 def is_in_project(name: str) -> bool:

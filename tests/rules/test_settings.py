@@ -23,37 +23,36 @@ def test_env_example_uncommented_is_a_set_of_good_settings(tmp_path: Path) -> No
     assert Settings(_env_file=tmp_path / ".env") == Settings(_env_file=None)
 
 
-@pytest.mark.parametrize("line", settings_table.lines(), ids=lambda line: line.name)
-def test_readme_lists_the_setting_with_type_and_default(line: settings_table.SettingLine) -> None:
-    assert line.in_readme in (ROOT / "README.md").read_text()
+def test_readme_lists_each_setting_with_type_and_default() -> None:
+    readme = (ROOT / "README.md").read_text()
+
+    assert settings_table.lines()
+    assert [line.name for line in settings_table.lines() if line.in_readme not in readme] == []
 
 
-@pytest.mark.parametrize(
-    ("name", "default"),
-    [
-        ("PANEL_HOST", "127.0.0.1"),
-        ("PANEL_PORT", "8000"),
-        ("PANEL_INSTANCE", "instance"),
-        ("PANEL_SITE_NAME", "SmmPanelUS"),
-        ("PANEL_CURRENCY", "USD"),
-        ("PANEL_WEB_WORKERS", "2"),
-        ("PANEL_SYNC_SECONDS", "10"),
-        ("PANEL_DISPATCH_SECONDS", "1"),
-        ("PANEL_LEASE_SECONDS", "60"),
-        ("PANEL_UNCONFIRMED_HOURS", "72"),
-        ("PANEL_DISPATCH_HOURS", "24"),
-        ("PANEL_SMTP_URL", ""),
-        ("PANEL_METRICS_TOKEN", ""),
-        ("PANEL_TRUSTED_PROXIES", "0"),
-        ("PANEL_LIMITS_URL", "memory://"),
-        ("PANEL_EGRESS_TEST_HOSTS", ""),
-        ("PANEL_ENV", "development"),
-    ],
-)
-def test_fixed_name_has_its_fixed_default(name: str, default: str) -> None:
+def test_fixed_names_have_their_fixed_defaults() -> None:
+    fixed = {
+        "PANEL_HOST": "127.0.0.1",
+        "PANEL_PORT": "8000",
+        "PANEL_INSTANCE": "instance",
+        "PANEL_SITE_NAME": "SmmPanelUS",
+        "PANEL_CURRENCY": "USD",
+        "PANEL_WEB_WORKERS": "2",
+        "PANEL_SYNC_SECONDS": "10",
+        "PANEL_DISPATCH_SECONDS": "1",
+        "PANEL_LEASE_SECONDS": "60",
+        "PANEL_UNCONFIRMED_HOURS": "72",
+        "PANEL_DISPATCH_HOURS": "24",
+        "PANEL_SMTP_URL": "",
+        "PANEL_METRICS_TOKEN": "",
+        "PANEL_TRUSTED_PROXIES": "0",
+        "PANEL_LIMITS_URL": "memory://",
+        "PANEL_EGRESS_TEST_HOSTS": "",
+        "PANEL_ENV": "development",
+    }
     known = {line.name: line.default for line in settings_table.lines()}
 
-    assert known[name] == default
+    assert {name: known.get(name) for name in fixed} == fixed
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,12 @@ from collections.abc import Mapping
 from types import CodeType
 from typing import Any, ClassVar
 
+import frontmatter
 from flask import Flask
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
+from sqlalchemy import Engine
+from sqlalchemy.engine.interfaces import Compiled
 from werkzeug.routing import Rule
 
 from panel.assets import stylesheets
@@ -76,11 +79,34 @@ class SharedTemplates(BytecodeCache):
         return (bucket.key, bucket.checksum, escapes, environment.finalize, environment.keep_trailing_newline)
 
 
+class SharedStatements(dict[Any, Compiled]):
+    """SQLAlchemy's compiled statements by what they say and the kind of database, whichever engine asked for them."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        return super().get(self._whatever_engine(key), default)
+
+    def __setitem__(self, key: Any, compiled: Compiled) -> None:
+        super().__setitem__(self._whatever_engine(key), compiled)
+
+    def _whatever_engine(self, key: Any) -> Any:
+        dialect, *others = key
+        return (dialect.name, *others)
+
+
+STATEMENTS = SharedStatements()
+
+
+def share_statements(engine: Engine) -> None:
+    """Let this engine take the statements that an earlier one compiled, and add its own."""
+    engine.update_execution_options(compiled_cache=STATEMENTS)
+
+
 def share() -> None:
     """Turn sharing on for the apps of this process."""
     Flask.url_rule_class = SharedRule
     Flask.jinja_options = {"bytecode_cache": SharedTemplates()}
     stylesheets.minify = functools.cache(stylesheets.minify)
+    frontmatter.loads = functools.cache(frontmatter.loads)
     read_prose = _shared_prose(markdown.read_prose)
     for module in (content, tool_texts):
         setattr(module, "read_prose", read_prose)  # noqa: B010
