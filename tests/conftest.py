@@ -6,6 +6,7 @@ inside the app's context unless their folder is named in WITHOUT_APP.
 
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -62,16 +63,10 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         if "PANEL_TEST_POSTGRES" not in os.environ:
             servers.skip_or_fail(str(error))
     given = os.environ.get("PANEL_TEST_POSTGRES")
-    if given is None:
-        with private_servers.postgresql_server() as url:
-            databases.make_postgresql_template(tmp_path_factory.mktemp("template"), server=url)
-            yield url
-            databases.leave_server(url)
-        return
-    databases.make_postgresql_template(tmp_path_factory.mktemp("template"), server=given)
-    yield given
-    databases.drop_postgresql_template(server=given)
-    databases.leave_server(given)
+    with nullcontext(given) if given else private_servers.postgresql_server() as url:
+        databases.make_postgresql_template(tmp_path_factory.mktemp("template"), server=url)
+        yield url
+        databases.drop_postgresql_template(server=url)
 
 
 @pytest.fixture(scope="session")

@@ -88,7 +88,9 @@ def drop_postgresql(url: str, *, server: str) -> None:
 
 
 def drop_postgresql_template(*, server: str) -> None:
+    """The last that is asked of the server: its connections are closed."""
     _on_server(server, f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)")
+    _connections(server).dispose()
 
 
 def _named(server: str, name: str) -> str:
@@ -98,11 +100,6 @@ def _named(server: str, name: str) -> str:
 def _on_server(server: str, statement: str) -> None:
     with _connections(server).connect() as connection:
         connection.execute(text(statement))
-
-
-def leave_server(server: str) -> None:
-    """Close the connections to a server that is about to stop."""
-    _connections(server).dispose()
 
 
 @functools.cache
