@@ -16,6 +16,7 @@ def python_files(*folders: str) -> list[Path]:
     return sorted(found)
 
 
+@cache
 def own_files() -> list[Path]:
     """Every file of the project that isn't ignored by .gitignore."""
     left_out = ignored_names()
