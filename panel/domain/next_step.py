@@ -50,7 +50,7 @@ def next_step(facts: NextStepFacts) -> NextStep:
 def _without_incident(facts: NextStepFacts) -> NextStep:
     if not facts.status.is_open:
         if facts.status is Status.CANCELED and facts.stop == ACCEPTED:
-            return NextStep("Nothing, since you asked for it. Re-order if you like.")
+            return NextStep("You asked for it, so you don't need to do anything. Order again if you like.")
         return NextStep(facts.status.facts.you_do)
     if facts.is_unconfirmed and facts.status is Status.PENDING:
         return _unconfirmed(facts)

@@ -16,6 +16,7 @@ from panel.services.accounts import email_changes, email_links, hashing_turns, s
 from panel.services.accounts.pending_sessions import PendingLogIn
 from panel.services.accounts.sessions import SignedIn
 from panel.services.mail import security_alerts
+from panel.services.money import deposits
 
 bp = Blueprint("accounts", __name__)
 
@@ -75,6 +76,8 @@ def _sign_up_page(error: PanelError | None = None) -> str:
         is_taken=isinstance(error, EmailTaken),
         shortest=users.MIN_PASSWORD_LENGTH,
         longest=users.MAX_PASSWORD_LENGTH,
+        min_deposit_nanos=deposits.MIN_NANOS,
+        payment_methods=deposits.payment_methods(current_app.config["PANEL"].instance),
     )
 
 
