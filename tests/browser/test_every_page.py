@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Page
 
+from tests.browser import looks
 from tests.browser.conftest import Tabs
 from tests.browser.every_page import ROLES, FilledPanel, fill, pages
 from tests.support.factories import LINK, a_customer
@@ -87,6 +88,21 @@ def test_axe_finds_nothing_and_nothing_is_too_wide_or_too_large(
         wrong += _problems(page, path, role)
 
     assert len(found[role]) > 8
+    assert wrong == []
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_page_loses_words_rules_or_marks_at_a_desk_on_paper_or_in_forced_colors(
+    tabs: Tabs, panel: Panel, site: tuple[Filled, dict[str, list[str]]], role: str
+) -> None:
+    filled, found = site
+    page = _tab_of(tabs, panel, filled, role, may_be_refused=role == "visitor")
+    wrong = []
+
+    for path in found[role]:
+        page.goto(path)
+        wrong += looks.faults(page, path)
+
     assert wrong == []
 
 

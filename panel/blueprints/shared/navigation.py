@@ -82,7 +82,7 @@ FOOTER = (
         "Your account",
         (
             Link("/orders", "Your orders", signed_in=True),
-            Link("/balance", "Balance and statement", signed_in=True),
+            Link("/balance", "Balance", signed_in=True),
             Link("/account", "Account", signed_in=True),
             Link("/log-in", "Log in", signed_in=False),
             Link("/sign-up", "Sign up", signed_in=False),

@@ -69,7 +69,7 @@ class ProviderHealth:
     def balance_words(self) -> str:
         """What stands in the place of a balance that is not known."""
         if not self.is_upstream:
-            return "Has none"
+            return "None"
         if self.row.balance_at is not None:
             return "No data"
         return "No answer yet" if self.row.balance_problem else "Not asked yet"

@@ -100,8 +100,8 @@ def test_the_demo_catalogue_offers_and_withholds_refill_and_cancel() -> None:
     }
     assert {tool.provider_kind for tool in tools} == {"simulated", "manual"}
     by_name = {tool.name: tool.provider_service for tool in tools}
-    assert by_name["Always ends Partial (demo)"] == "partial"
-    assert by_name["Always ends Canceled (demo)"] == "canceled"
+    assert by_name["Try a Partial order (demo)"] == "partial"
+    assert by_name["Try a Canceled order (demo)"] == "canceled"
 
 
 def test_every_demo_tool_has_a_text_and_every_text_a_tool() -> None:

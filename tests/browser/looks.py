@@ -1,0 +1,84 @@
+"""What a page looks like, measured: words in one piece, the rules of its classes, what is printed, forced colors."""
+
+import re
+
+from playwright.sync_api import Page
+
+from panel.assets import stylesheets
+from panel.settings import ROOT
+
+DESK = ({"width": 768, "height": 900}, {"width": 1280, "height": 900})
+CLASS = re.compile(r"\.([a-zA-Z][\w-]*)")
+# Links, codes and what people typed may break anywhere; all else stays in one piece, an email too.
+SPLIT_WORDS = r"""() => {
+    const found = [];
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    for (let text; (text = texts.nextNode());) {
+        const parent = text.parentElement;
+        if (!parent.closest("table") || !parent.checkVisibility() || parent.closest(".break, thead, code, pre")) continue;
+        for (const word of text.data.matchAll(/[\p{L}\p{N}.,:@$]{2,}/gu)) {
+            const range = document.createRange();
+            range.setStart(text, word.index);
+            range.setEnd(text, word.index + word[0].length);
+            const tops = [...range.getClientRects()].filter((box) => box.width > 1).map((box) => Math.round(box.top));
+            if (new Set(tops).size > 1) found.push(word[0]);
+        }
+    }
+    return found;
+}"""
+CLASSES = (
+    """() => [...new Set([...document.querySelectorAll("main [class]")].flatMap((each) => [...each.classList]))]"""
+)
+RULES = """() => [...document.styleSheets].flatMap((sheet) => [...sheet.cssRules]).map((rule) => rule.cssText).join("\\n")"""
+# A form, a button, or a heading under which nothing is left.
+ON_PAPER = """() => {
+    const seen = (each) => each.checkVisibility() && each.getBoundingClientRect().height > 1;
+    const parts = [...document.querySelectorAll("main :is(form, button, input, select, textarea, a.button)")];
+    const said = parts.filter(seen).map((each) => each.outerHTML.slice(0, 60));
+    for (const heading of [...document.querySelectorAll("main :is(h2, h3)")].filter(seen)) {
+        const level = heading.tagName;
+        let next = heading.nextElementSibling;
+        while (next && !seen(next)) next = next.nextElementSibling;
+        const ends = !next || (next.matches("h2, h3") && next.tagName <= level);
+        if (ends && heading.nextElementSibling?.matches("form")) said.push(heading.textContent + " above nothing");
+    }
+    return said;
+}"""
+# What only a color told would be lost: where one is, and how far an order is.
+ONLY_COLOR = """() => {
+    const plain = (each) => {
+        const style = getComputedStyle(each);
+        return style.fontWeight < 600 && !style.textDecorationLine.includes("underline")
+            && ["none", "hidden"].includes(style.borderBlockEndStyle);
+    };
+    const here = [...document.querySelectorAll("[aria-current]")].filter((each) => each.checkVisibility() && plain(each));
+    return here.filter((each) => !each.closest(".breadcrumb")).map((each) => each.textContent.trim());
+}"""
+
+_all_classes: set[str] = set()
+
+
+def faults(page: Page, path: str) -> list[str]:
+    """What is wrong with the looks of the page that is open, as a list of sentences; its size and media are put back."""
+    before = page.viewport_size
+    said = [f"{path}: class {name} has no rules here" for name in _without_rules(page)]
+    for size in DESK:
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        said += [f"{path}: {word} is split at {size['width']} px" for word in page.evaluate(SPLIT_WORDS)]
+        width = page.evaluate("document.documentElement.scrollWidth")
+        said += [f"{path}: {width} px wide at {size['width']} px"] if width > size["width"] else []
+    page.emulate_media(forced_colors="active")
+    said += [f"{path}: only a color tells that one is at {words}" for words in page.evaluate(ONLY_COLOR)]
+    page.emulate_media(media="print", forced_colors="none")
+    said += [f"{path}: printed is {part}" for part in page.evaluate(ON_PAPER)]
+    page.emulate_media(media="screen")
+    if before:
+        page.set_viewport_size(before)
+    return said
+
+
+def _without_rules(page: Page) -> set[str]:
+    """Classes of this page whose rules stand in a sheet that it does not load."""
+    if not _all_classes:
+        _all_classes.update(CLASS.findall(b"".join(stylesheets.sheets(ROOT / "static").values()).decode()))
+    return (set(page.evaluate(CLASSES)) & _all_classes) - set(CLASS.findall(page.evaluate(RULES)))
