@@ -11,11 +11,12 @@ DESK = ({"width": 768, "height": 900}, {"width": 1280, "height": 900})
 CLASS = re.compile(r"\.([a-zA-Z][\w-]*)")
 # Links, codes and what people typed may break anywhere; all else stays in one piece, an email too.
 SPLIT_WORDS = r"""() => {
+    const FREE = ".break, .id, code, pre";
     const found = [];
     const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     for (let text; (text = texts.nextNode());) {
         const parent = text.parentElement;
-        if (!parent.closest("table") || !parent.checkVisibility() || parent.closest(".break, thead, code, pre")) continue;
+        if (!parent.closest("tbody, tfoot") || !parent.checkVisibility() || parent.closest(FREE)) continue;
         for (const word of text.data.matchAll(/[\p{L}\p{N}.,:@$]{2,}/gu)) {
             const range = document.createRange();
             range.setStart(text, word.index);
@@ -29,7 +30,8 @@ SPLIT_WORDS = r"""() => {
 CLASSES = (
     """() => [...new Set([...document.querySelectorAll("main [class]")].flatMap((each) => [...each.classList]))]"""
 )
-RULES = """() => [...document.styleSheets].flatMap((sheet) => [...sheet.cssRules]).map((rule) => rule.cssText).join("\\n")"""
+RULES = """() => [...document.styleSheets]
+    .flatMap((sheet) => [...sheet.cssRules]).map((rule) => rule.cssText).join(" ")"""
 # A form, a button, or a heading under which nothing is left.
 ON_PAPER = """() => {
     const seen = (each) => each.checkVisibility() && each.getBoundingClientRect().height > 1;
@@ -51,7 +53,8 @@ ONLY_COLOR = """() => {
         return style.fontWeight < 600 && !style.textDecorationLine.includes("underline")
             && ["none", "hidden"].includes(style.borderBlockEndStyle);
     };
-    const here = [...document.querySelectorAll("[aria-current]")].filter((each) => each.checkVisibility() && plain(each));
+    const seen = [...document.querySelectorAll("[aria-current]")].filter((each) => each.checkVisibility());
+    const here = seen.filter(plain);
     return here.filter((each) => !each.closest(".breadcrumb")).map((each) => each.textContent.trim());
 }"""
 
@@ -59,7 +62,7 @@ _all_classes: set[str] = set()
 
 
 def faults(page: Page, path: str) -> list[str]:
-    """What is wrong with the looks of the page that is open, as a list of sentences; its size and media are put back."""
+    """What is wrong with the looks of the page that is open. Its size and media are put back."""
     before = page.viewport_size
     said = [f"{path}: class {name} has no rules here" for name in _without_rules(page)]
     for size in DESK:
