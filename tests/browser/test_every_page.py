@@ -93,7 +93,7 @@ def test_axe_finds_nothing_and_nothing_is_too_wide_or_too_large(
 
 @pytest.mark.parametrize("role", ROLES)
 def test_no_page_loses_words_rules_or_marks_at_a_desk_on_paper_or_in_forced_colors(
-    tabs: Tabs, panel: Panel, site: tuple[Filled, dict[str, list[str]]], role: str
+    tabs: Tabs, panel: Panel, site: tuple[FilledPanel, dict[str, list[str]]], role: str
 ) -> None:
     filled, found = site
     page = _tab_of(tabs, panel, filled, role, may_be_refused=role == "visitor")
