@@ -46,7 +46,7 @@ ON_PAPER = """() => {
     }
     return said;
 }"""
-# What only a color told would be lost: where one is, and how far an order is.
+# A current link that differs by color alone can't be seen in forced colors.
 ONLY_COLOR = """() => {
     const plain = (each) => {
         const style = getComputedStyle(each);
@@ -71,7 +71,7 @@ def faults(page: Page, path: str) -> list[str]:
         width = page.evaluate("document.documentElement.scrollWidth")
         said += [f"{path}: {width} px wide at {size['width']} px"] if width > size["width"] else []
     page.emulate_media(forced_colors="active")
-    said += [f"{path}: only a color tells that one is at {words}" for words in page.evaluate(ONLY_COLOR)]
+    said += [f"{path}: only color marks the current {words}" for words in page.evaluate(ONLY_COLOR)]
     page.emulate_media(media="print", forced_colors="none")
     said += [f"{path}: printed is {part}" for part in page.evaluate(ON_PAPER)]
     page.emulate_media(media="screen")
