@@ -1,7 +1,6 @@
 """Thread-safe LRU cache: `cachetools.LRUCache` with a lock around each use."""
 
 from collections.abc import Callable, Hashable, Iterable
-from contextlib import suppress
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -18,6 +17,7 @@ class LRUCache(Generic[Key, Value]):
     """
 
     def __init__(self, max_size: int, *, size_of: Callable[[Value], int] = lambda _value: 1) -> None:
+        self._size_of = size_of
         self._entries: UnsafeLRUCache[Key, Value] = UnsafeLRUCache(max_size, size_of)
         self._lock = Lock()
 
@@ -31,9 +31,16 @@ class LRUCache(Generic[Key, Value]):
         except KeyError:
             return None
 
-    def set(self, key: Key, value: Value) -> None:
-        with self._lock, suppress(ValueError):  # It raises that for a value larger than the whole cache.
-            self._entries[key] = value
+    def set(self, key: Key, value: Value) -> list[tuple[Key, Value]]:
+        """Store a value, unless it is larger than the whole cache. Returns what was dropped for it."""
+        size, dropped = self._size_of(value), []
+        with self._lock:
+            self._entries.pop(key, None)
+            if size <= self._entries.maxsize:
+                while self._entries.currsize + size > self._entries.maxsize:
+                    dropped.append(self._entries.popitem())
+                self._entries[key] = value
+        return dropped
 
     def get_or_make(self, key: Key, make: Callable[[], Value]) -> Value:
         """The cached value, or the one made now. `make` runs outside the lock, so two threads may both run it."""

@@ -2,7 +2,8 @@
 
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from panel.clock import utc_now
@@ -33,8 +34,12 @@ def split_at_times(body: bytes) -> tuple[bytes, ...]:
 def fill_times(pieces: Sequence[bytes]) -> bytes:
     """The body with the current time at each placeholder."""
     now = utc_now()
-    times = {form.encode(): text(now).encode() for form, text in STAMPS.items()}
-    return b"".join(times[piece] if place % 2 else piece for place, piece in enumerate(pieces))
+    return _filled(pieces, {form: text(now) for form, text in STAMPS.items()})
+
+
+def _filled(pieces: Sequence[bytes], texts: Mapping[str, str]) -> bytes:
+    filled = {form.encode(): text.encode() for form, text in texts.items()}
+    return b"".join(filled[piece] if place % 2 else piece for place, piece in enumerate(pieces))
 
 
 class CapturedResponse:
@@ -46,7 +51,7 @@ class CapturedResponse:
         environ[STAMP_MARKS] = _PLACEHOLDERS
         chunks = application(environ, self._start)
         try:
-            self.body = b"".join(chunks)
+            self.pieces = split_at_times(b"".join(chunks))
         finally:
             if (close := getattr(chunks, "close", None)) is not None:
                 close()
@@ -57,9 +62,20 @@ class CapturedResponse:
         is_lasting = _NOT_CACHED.isdisjoint(name.lower() for name, _value in self.headers)
         return self.status == "200 OK" and self._made_for == token and is_lasting
 
+    @property
+    def body(self) -> bytes:
+        """The body, with placeholders."""
+        return _filled(self.pieces, _PLACEHOLDERS)
+
+    def with_body(self, body: bytes) -> "CapturedResponse":
+        """The same response with another body."""
+        other = copy(self)
+        other.pieces = split_at_times(body)
+        return other
+
     def __call__(self, _environ: "WSGIEnvironment", start_response: "StartResponse") -> list[bytes]:
         """Send the response, with the current time filled in."""
-        return send(self.status, self.headers, fill_times(split_at_times(self.body)), start_response)
+        return send(self.status, self.headers, fill_times(self.pieces), start_response)
 
     def _start(self, status: str, headers: Headers, _exc_info: Any = None, /) -> Callable[[bytes], object]:
         self.status, self.headers = status, [pair for pair in headers if pair[0].lower() not in _NOT_CAPTURED]

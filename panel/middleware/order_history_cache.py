@@ -7,50 +7,61 @@ cached only if it is marked as made for that very session.
 """
 
 import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from panel.lru_cache import LRUCache
 from panel.middleware.bare_request import bare_environ
-from panel.middleware.captured_response import CapturedResponse, Headers, fill_times, send, split_at_times
+from panel.middleware.captured_response import CapturedResponse
 from panel.middleware.response_cache import ResponseCache
 from panel.middleware.session_lookup import SessionLookup, address_of
 from panel.security.request_identity import THEME_COOKIE, theme_of
 from panel.services.accounts.sessions import SIGNED_IN, SignedIn
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 PATH = "/orders"
-# For 10,000 active customers. A page of 25 orders weighs 7 kB, uncompressed 46 kB: 70 MB and 14 MB.
-MAX_PAGES, MAX_UNCOMPRESSED_PAGES = 10_000, 300
+# For 10,000 active customers. A page of 25 orders weighs 46 kB, compressed 7 kB: 14 MB and 70 MB.
+MAX_PAGES, MAX_COMPRESSED_PAGES = 300, 10_000
 MAX_ADDRESS_LENGTH = 4096
 
 # The session cookie, the theme, and the address.
 _Key = tuple[str, str, str]
+_Entry = tuple[SignedIn, CapturedResponse]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _CompressedPage:
-    """A page to be sent again, with the current time filled in."""
+class _Pages(LRUCache[_Key, _Entry]):
+    """The pages used last as they are, and those dropped from there compressed."""
 
-    headers: Headers
-    body: bytes
+    def __init__(self, max_pages: int, max_compressed: int) -> None:
+        super().__init__(max_pages)
+        self._compressed: LRUCache[_Key, _Entry] = LRUCache(max_compressed)
 
-    def __call__(self, _environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        return send("200 OK", self.headers, fill_times(_uncompressed(self)), start_response)
+    def get(self, key: _Key) -> _Entry | None:
+        found = super().get(key)
+        if found is None and (compressed := self._compressed.get(key)) is not None:
+            person, page = compressed
+            found = person, page.with_body(zlib.decompress(page.body))
+            self.set(key, found)
+        return found
+
+    def set(self, key: _Key, value: _Entry) -> list[tuple[_Key, _Entry]]:
+        dropped = super().set(key, value)
+        for dropped_key, (person, page) in dropped:
+            self._compressed.set(dropped_key, (person, page.with_body(zlib.compress(page.body, 1))))
+        return dropped
 
 
-@lru_cache(MAX_UNCOMPRESSED_PAGES)
-def _uncompressed(page: _CompressedPage) -> tuple[bytes, ...]:
-    return split_at_times(zlib.decompress(page.body))
-
-
-class OrderHistoryCache(ResponseCache[_Key, SignedIn, _CompressedPage]):
-    def __init__(self, inner: "WSGIApplication", sessions: SessionLookup, *, max_pages: int = MAX_PAGES) -> None:
-        super().__init__(inner, LRUCache(max_pages))
+class OrderHistoryCache(ResponseCache[_Key, SignedIn, CapturedResponse]):
+    def __init__(
+        self,
+        inner: "WSGIApplication",
+        sessions: SessionLookup,
+        *,
+        max_pages: int = MAX_PAGES,
+        max_compressed: int = MAX_COMPRESSED_PAGES,
+    ) -> None:
+        super().__init__(inner, _Pages(max_pages, max_compressed))
         self._sessions = sessions
 
     def key_of(self, environ: "WSGIEnvironment") -> _Key | None:
@@ -68,5 +79,5 @@ class OrderHistoryCache(ResponseCache[_Key, SignedIn, _CompressedPage]):
         bare = bare_environ(environ, cookies=cookies, public_url=self._sessions.public_url, **{SIGNED_IN: versions})
         page = CapturedResponse(self.inner, bare)
         if page.may_be_cached_for(versions.token):
-            self.store(key, versions, _CompressedPage(page.headers, zlib.compress(page.body, 1)))
+            self.store(key, versions, page)
         return page

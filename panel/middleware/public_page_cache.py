@@ -29,7 +29,7 @@ from panel.db import commit_count, db
 from panel.db.read_only import read_lock, reader
 from panel.lru_cache import LRUCache
 from panel.middleware.bare_request import bare_environ
-from panel.middleware.captured_response import CapturedResponse, fill_times, send, split_at_times
+from panel.middleware.captured_response import CapturedResponse, fill_times, send
 from panel.middleware.response_cache import ResponseCache
 from panel.middleware.session_lookup import SessionLookup
 from panel.models import Catalogue, Incident, IncidentUpdate, Provider
@@ -102,12 +102,11 @@ class CachedPage:
 
     def __init__(self, response: CapturedResponse) -> None:
         # The time of rendering is not a change, so it is left out of the ETag.
-        pieces = split_at_times(response.body)
-        digest = hashlib.blake2b(b"".join(pieces[::2]), digest_size=16).hexdigest()
+        digest = hashlib.blake2b(b"".join(response.pieces), digest_size=16).hexdigest()
         own = [pair for pair in response.headers if pair[0].lower() != "vary"]
         self._tag = f'"{digest}"'
         self._headers = [*own, ("ETag", f"W/{self._tag}"), VARY, REVALIDATE]
-        self._bodies = {"": fill_times(pieces)}
+        self._bodies = {"": fill_times(response.pieces)}
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         if self._tag in environ.get("HTTP_IF_NONE_MATCH", ""):

@@ -40,7 +40,7 @@ class RequestCounter:
 def site(app: Flask) -> RequestCounter:
     """Flask behind this middleware only, new for this test, with security headers; counts requests that reach Flask."""
     counted = RequestCounter(app)
-    layer = OrderHistoryCache(counted, SessionLookup(app), max_pages=2)  # type: ignore[arg-type]
+    layer = OrderHistoryCache(counted, SessionLookup(app), max_pages=2, max_compressed=1)  # type: ignore[arg-type]
     app.wsgi_app = security.with_headers(layer, app.config["PANEL"])  # type: ignore[method-assign]
     return counted
 
@@ -201,15 +201,41 @@ def test_what_is_refused_is_not_kept(client: FlaskClient, site: RequestCounter, 
     assert STAMP.search(answers[0].text) is None
 
 
-def test_the_page_not_asked_for_longest_is_dropped(client: FlaskClient, site: RequestCounter, customer: User) -> None:
-    for number in (1, 2, 3):
-        client.get(f"/orders?q={number}")
+def test_the_page_not_asked_for_longest_is_compressed_and_then_dropped(
+    client: FlaskClient, site: RequestCounter, customer: User
+) -> None:
+    pages = {number: client.get(f"/orders?q={number}") for number in (1, 2, 3)}
     asked = site.asked
 
-    client.get("/orders?q=3")
-    client.get("/orders?q=1")
+    again = {number: client.get(f"/orders?q={number}") for number in (3, 1)}
 
+    assert site.asked == asked
+    assert {number: without_time(page) for number, page in again.items()} == {
+        number: without_time(pages[number]) for number in (3, 1)
+    }
+    client.get("/orders")
     assert site.asked == asked + 1
+
+
+def test_each_compressed_page_says_its_own_time(client: FlaskClient, site: RequestCounter, customer: User) -> None:
+    for number in ("1", "2"):
+        client.get(f"/orders?q={number}")
+    before = utc_now().replace(microsecond=0)
+
+    found = STAMP.search(client.get("/orders").text)
+
+    assert found is not None
+    assert before.strftime("%Y-%m-%dT%H:%M:%SZ") <= found[1] <= utc_now().strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert found[2] == f"{found[1][11:19]} UTC"
+
+
+def test_compressed_page_ends_with_the_session(client: FlaskClient, site: RequestCounter, customer: User) -> None:
+    for number in ("1", "2"):
+        client.get(f"/orders?q={number}")
+    with transaction():
+        db.session.execute(update(LoginSession).values(ended_at=NOON))
+
+    assert client.get("/orders").status_code == 303
 
 
 def test_each_theme_has_a_page_of_its_own(client: FlaskClient, customer: User) -> None:
