@@ -117,7 +117,7 @@ def _bench(instance: Path, people: list[tuple[int, str]]) -> None:
             customer_version.bump([changed])
         rows = _wait_until_connected(mine, times=2)
         print(f"after a restart all were back within {time.monotonic() - began:.1f} s (at most 10)", flush=True)
-        print(f"the one that changed in between was told: {any(user_id == changed for user_id, *_ in rows)}")
+        print(f"the one that changed in between got an event: {any(user_id == changed for user_id, *_ in rows)}")
     mine.send(None)
     polling = _polling(instance, people)
     print(f"idle CPU per 1,000 viewers: {idle:.4f} of a core, {idle / polling:.3f} of polling's (at most 0.05)")
@@ -137,10 +137,10 @@ def _print_delays(pipe: Connection, user_ids: list[int]) -> None:
     rows, _connected = _ask(pipe)
     delays, missed = [], 0
     for user_id, times in committed.items():
-        told = sorted(at for other, _version, at in rows if other == user_id)
+        received = sorted(at for other, _version, at in rows if other == user_id)
         for began, done in times:
             # Readers see a commit before it returns; much earlier, if it runs a checkpoint.
-            later = [at for at in told if at > began]
+            later = [at for at in received if at > began]
             if later:
                 delays.append(max(0.0, later[0] - done))
             else:

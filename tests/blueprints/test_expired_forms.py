@@ -101,7 +101,7 @@ def test_door_comes_back_with_the_email_and_without_the_password(
 
 
 @pytest.mark.parametrize("path", DOORS)
-def test_who_is_signed_in_meanwhile_is_sent_on(client: FlaskClient, path: str) -> None:
+def test_user_who_logged_in_in_between_is_redirected(client: FlaskClient, path: str) -> None:
     signed_in(client, a_customer())
 
     answer = client.post(path, data={"email": "new@example.com", "password": PASSWORD, "next": "/balance"})

@@ -25,7 +25,7 @@ MAX_BYTES["operator"] = MAX_BYTES["customer"]
 MAX_REQUESTS = {"visitor": 5, "customer": 8, "operator": 8}
 LOADED = """(size) => {
     const all = [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")];
-    // The browser does not always tell of the icon.
+    // The browser doesn't always report the icon.
     const parts = all.filter((part) => !part.name.endsWith(".svg"));
     return [parts.reduce((bytes, part) => bytes + part[size], 0), parts.length + 1];
 }"""

@@ -84,7 +84,7 @@ def test_phone_menu_holds_all_that_the_bar_holds_without_scripts(tabs: Tabs, cus
     expect(page.locator("header").get_by_text("Sign up")).to_have_count(1)
 
 
-def test_current_view_progress_and_theme_can_be_told_in_forced_colors(tabs: Tabs, customer: User) -> None:
+def test_current_view_progress_and_theme_are_visible_in_forced_colors(tabs: Tabs, customer: User) -> None:
     an_order(customer=customer, status=Status.IN_PROGRESS)
     page = tabs.open(customer, forced_colors="active", viewport={"width": 1280, "height": 800}).page
     page.goto("/orders")

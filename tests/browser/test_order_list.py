@@ -175,7 +175,7 @@ def _as_iso(date: str) -> str:
     return f"{parsedate_to_datetime(date):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def test_cancel_asks_in_a_dialog_and_keeps_the_order_when_told_so(tabs: Tabs, customer: User) -> None:
+def test_cancel_asks_in_a_dialog_and_keeps_the_order_if_declined(tabs: Tabs, customer: User) -> None:
     order = an_order(customer=customer)
     page: Page = tabs.open(customer).page
     page.goto(f"/orders/{order.id}")

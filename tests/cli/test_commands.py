@@ -85,7 +85,7 @@ def test_order_of_a_provider_cannot_be_set_by_hand(app: Flask) -> None:
     assert db.session.get_one(Order, order.id).status == Status.PENDING
 
 
-def test_audit_of_sound_books_says_so(app: Flask) -> None:
+def test_audit_of_a_consistent_ledger_says_so(app: Flask) -> None:
     an_order()
 
     done = flask(app, "audit", "--json")

@@ -191,7 +191,7 @@ def test_prices_in_several_currencies_are_refused(app: Flask, server: HostilePro
     assert "prices in several currencies: EUR, USD" in done.stderr
 
 
-def test_a_currency_that_is_not_told_is_not_guessed(app: Flask, server: HostileProvider) -> None:
+def test_an_unknown_currency_is_not_guessed(app: Flask, server: HostileProvider) -> None:
     server.answers["services"] = http_response([ROW])
     server.answers["balance"] = http_response({"error": "Incorrect request"})
 
@@ -239,7 +239,7 @@ def test_a_failed_call_says_its_reason_in_words(app: Flask, server: HostileProvi
     assert "Error: Nothing" in done.stderr and "Error" not in done.stderr.replace("Error: Nothing", "")
 
 
-def test_a_provider_that_is_not_there_is_told_in_words(app: Flask) -> None:
+def test_an_unknown_provider_is_reported_in_words(app: Flask) -> None:
     with hostile_provider() as gone:
         url = gone.url
     ran(app, "providers", "add", "gone", "--kind", "panel_api", "--url", url, "--key-stdin", given=KEY)

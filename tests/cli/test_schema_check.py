@@ -26,7 +26,7 @@ def execute(*statements: str) -> None:
 
 @pytest.mark.parametrize("command", ["init", "worker", "audit", "export"])
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "problem"),
     [
         ("ALTER TABLE orders DROP COLUMN reason", "orders: column reason TEXT not null is missing"),
         ("ALTER TABLE orders ADD COLUMN colour TEXT", "orders: column colour TEXT is not known here"),
@@ -35,10 +35,10 @@ def execute(*statements: str) -> None:
         ("DROP TABLE claims", "claims: column"),
     ],
 )
-def test_command_refuses_tables_that_differ(app: Flask, command: str, change: str, told: str) -> None:
+def test_command_refuses_tables_that_differ(app: Flask, command: str, change: str, problem: str) -> None:
     execute(change)
 
-    assert told in refusal(app, command)
+    assert problem in refusal(app, command)
 
 
 def test_commands_refuse_tables_that_forget_to_forbid_changes(app: Flask, engine: str) -> None:

@@ -75,7 +75,7 @@ def test_the_list_as_json_has_exactly_the_agreed_shape(app: Flask) -> None:
     assert (shown[1]["refill_days"], shown[1]["cancel"]) == (None, False)
 
 
-def test_a_tool_that_nobody_can_order_is_told_apart_from_the_list(app: Flask) -> None:
+def test_a_tool_that_nobody_can_order_is_marked_in_the_list(app: Flask) -> None:
     a_tool("old-pattern", link_pattern=r"https://(?!x).*")
 
     listed = ran(app, "tools", "list", "--json")

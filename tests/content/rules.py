@@ -5,10 +5,12 @@ The words are looked for in the texts; a sentence that sounds like a rule and ha
 """
 
 RULES = {
-    "don't need to do anything for an order to move": "test_demo_goes_through_every_status_and_its_books_are_sound",
-    "nobody has to do anything for it to move": "test_demo_goes_through_every_status_and_its_books_are_sound",
-    "an order moves by itself": "test_demo_goes_through_every_status_and_its_books_are_sound",
-    "every order starts here": "test_order_is_charged_held_counted_and_told",
+    "don't need to do anything for an order to move": (
+        "test_demo_goes_through_every_status_and_its_ledger_is_consistent"
+    ),
+    "nobody has to do anything for it to move": "test_demo_goes_through_every_status_and_its_ledger_is_consistent",
+    "an order moves by itself": "test_demo_goes_through_every_status_and_its_ledger_is_consistent",
+    "every order starts here": "test_order_is_charged_held_counted_and_announced",
     "no order goes back to an earlier stage": "test_each_pair_of_statuses_is_allowed_or_not_as_designed",
     "never becomes": "test_each_pair_of_statuses_is_allowed_or_not_as_designed",
     "the only next status": "test_each_pair_of_statuses_is_allowed_or_not_as_designed",
@@ -62,7 +64,7 @@ RULES = {
     "nothing is charged": "test_order_that_cannot_be_placed_charges_nothing",
     "only the button on": "test_check_page_shows_the_order_and_the_balance_before_and_after",
     "an order keeps the": "test_order_keeps_the_terms_of_the_moment_it_was_placed",
-    "if a tool's terms change": "test_terms_that_changed_meanwhile_are_a_409_with_the_new_sum_to_agree_to",
+    "if a tool's terms change": "test_terms_that_changed_in_between_are_a_409_with_the_new_price_to_confirm",
     "does not buy twice": "test_same_request_is_the_same_order",
     "an order is charged once": "test_same_request_is_the_same_order",
     "a form places one order": "test_same_request_is_the_same_order",

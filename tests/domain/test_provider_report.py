@@ -190,7 +190,7 @@ def test_another_word_after_the_end_changes_nothing(status: Status, word: Status
 
 
 @pytest.mark.parametrize("status", ENDED)
-def test_same_end_told_again_is_no_news(status: Status) -> None:
+def test_same_final_status_reported_again_changes_nothing(status: Status) -> None:
     standing = an_order(status, remains=360)
 
     verdict = judge(Report(status.label, remains="360"), standing)
@@ -200,7 +200,7 @@ def test_same_end_told_again_is_no_news(status: Status) -> None:
 
 
 @pytest.mark.parametrize("remains", [None, ""])
-def test_partial_told_again_without_a_count_is_no_news(remains: object) -> None:
+def test_partial_reported_again_without_a_count_changes_nothing(remains: object) -> None:
     verdict = judge(Report("Partial", remains=remains), an_order(S.PARTIAL, remains=360))
 
     assert verdict.review is None

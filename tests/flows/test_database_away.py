@@ -232,7 +232,7 @@ def test_page_without_a_database_says_so_and_asks_none(
     assert_unavailable(answer)
 
 
-def test_programs_are_told_in_their_own_form_that_the_database_is_away(without_database: Flask) -> None:
+def test_programs_get_a_json_error_while_the_database_is_unavailable(without_database: Flask) -> None:
     client = without_database.test_client()
 
     called = client.post("/api/v2", data={"key": "k" * 40, "action": "balance"})

@@ -120,7 +120,7 @@ def test_demo_says_how_to_pay_and_keeps_an_operators_own_words(app: Flask) -> No
     assert file.read_text(encoding="utf-8") == "Bank 12"
 
 
-def test_demo_goes_through_every_status_and_its_books_are_sound(app: Flask) -> None:
+def test_demo_goes_through_every_status_and_its_ledger_is_consistent(app: Flask) -> None:
     said = flask(app, "demo")
     assert re.search(r"customer +customer@example\.com +\S{12}", said)
 

@@ -79,7 +79,7 @@ def test_provider_that_hangs_is_asked_for_one_refill_and_no_more(monkeypatch: py
     assert db.session.scalars(states).all() == [AttemptState.UNKNOWN]
 
 
-def test_provider_that_hangs_is_asked_to_stop_one_order_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_provider_that_hangs_gets_one_cancellation_call_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     for number, order in enumerate(_three_orders(Status.PENDING)):
         _handed_over(order, f"given-{number}")
         with transaction():
@@ -120,7 +120,7 @@ def _failing_twice(act: Callable[..., None]) -> Callable[..., None]:
 
 
 @pytest.mark.parametrize("given", ["12345", "lost", "simulator-1-x", "-", "١٢-١٢"])
-def test_id_that_the_simulator_never_gave_is_no_news_and_stops_no_other_order(given: str) -> None:
+def test_unknown_simulator_id_changes_nothing_and_affects_no_other_order(given: str) -> None:
     strange, usual, _ = _three_orders(Status.PENDING)
     _handed_over(strange, given)
     _handed_over(usual, f"simulator-1-{int(utc_now().timestamp() * 1000) - 600_000}")

@@ -120,14 +120,14 @@ def test_mail_about_orders_that_ended_has_their_money_and_the_sums(world: World)
 
     mail = db.session.scalars(select(Mail).where(Mail.email == world.customer.email)).one()
     parts = {int(number): text for number, text in re.findall(r"^Order (\d+) is (.*?View the)", mail.text, re.M | re.S)}
-    told = {world.orders[name] for name in ENDED} | {world.orders["in refill"]}
-    assert set(parts) == told
-    for order_id in told:
+    order_ids = {world.orders[name] for name in ENDED} | {world.orders["in refill"]}
+    assert set(parts) == order_ids
+    for order_id in order_ids:
         money = order_money(order_id)
         assert amounts_in(parts[order_id]) == [money.charged, money.returned]
     charged, returned, balance = amounts_in(mail.text[mail.text.index("All of them together") :])
-    assert charged == sum(order_money(number).charged for number in told)
-    assert returned == sum(order_money(number).returned for number in told)
+    assert charged == sum(order_money(number).charged for number in order_ids)
+    assert returned == sum(order_money(number).returned for number in order_ids)
     assert balance == ledger_figures.balance(world.customer_id)
 
 

@@ -209,8 +209,8 @@ def test_review_says_what_goes_back_if_nobody_can_tell(office: FlaskClient, worl
     assert number is not None
     page = page_of(office, f"/office/reviews/{number[1]}")
 
-    told = re.search(r"cancel order and return (\$[0-9.]+)", page.line)
-    assert told is not None and nanos_of(told[1]) == order_money(order_id).held
+    shown_amount = re.search(r"cancel order and return (\$[0-9.]+)", page.line)
+    assert shown_amount is not None and nanos_of(shown_amount[1]) == order_money(order_id).held
 
 
 def test_canceling_many_shows_what_goes_back(office: FlaskClient, world: World) -> None:

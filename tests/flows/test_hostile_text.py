@@ -214,13 +214,13 @@ def test_feed_and_json_of_the_platform_status_carry_the_words_as_they_are(
     client: FlaskClient, filled: every_page.FilledPanel
 ) -> None:
     feed = ET.fromstring(client.get("/platform-status.atom").text)
-    told = client.get("/platform-status.json").get_json()
+    published = client.get("/platform-status.json").get_json()
 
     assert any(harm_of("incidents.title")[1:] in words for words in feed.itertext())
     assert any(harm_of("incident_updates.text")[1:] in words for words in feed.itertext())
     assert "zqtag" not in {element.tag for element in feed.iter()}
-    assert harm_of("incidents.title")[1:] in told["incidents"][0]["title"]
-    assert harm_of("incident_updates.text")[1:] in told["incidents"][0]["updates"][0]["text"]
+    assert harm_of("incidents.title")[1:] in published["incidents"][0]["title"]
+    assert harm_of("incident_updates.text")[1:] in published["incidents"][0]["updates"][0]["text"]
 
 
 def test_whatever_is_typed_into_addresses_and_forms_stays_text(app: Flask, filled: every_page.FilledPanel) -> None:

@@ -75,7 +75,7 @@ def _of_two_customers(**terms: Any) -> tuple[Order, Order]:
     return an_order(customer=last, tool=tool), an_order(customer=first, tool=tool)
 
 
-def test_order_handed_over_while_its_time_ran_out_is_not_canceled(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_order_sent_while_its_timeout_expired_is_not_canceled(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     order = an_order()
     provider_id = order.provider_id
 
@@ -190,7 +190,7 @@ def test_deposit_confirmed_twice_in_one_moment_is_refused_with_a_sentence(app: F
     assert ledger.balance_nanos(customer.id) == 10**10
 
 
-def test_resuming_a_provider_does_not_block_a_hand_over_for_good(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resuming_a_provider_does_not_deadlock_with_dispatch(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     """The order became due between the operator's timestamp and the worker's."""
     order = an_order()
     provider_id = order.provider_id

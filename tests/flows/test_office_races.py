@@ -35,12 +35,12 @@ def posts(app: Flask, operator: User, address: str, form: dict[str, object], *, 
 
 
 def report(order_id: int, word: str, remains: int) -> Act:
-    def tell() -> int:
-        asked, told = [Ask(order_id, "given", "usual", 1_000)], {order_id: Report(word, remains)}
+    def sync_report() -> int:
+        asked, reports = [Ask(order_id, "given", "usual", 1_000)], {order_id: Report(word, remains)}
         with transaction():
-            return sync.apply_reports(asked, told, now=NOON)
+            return sync.apply_reports(asked, reports, now=NOON)
 
-    return tell
+    return sync_report
 
 
 def mixed(*groups: list[Act]) -> list[Act]:

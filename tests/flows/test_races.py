@@ -37,12 +37,12 @@ def transfers_of(order_id: int) -> list[str]:
 
 
 def report(order_id: int, word: str, remains: int) -> Callable[[], int]:
-    def tell() -> int:
-        asked, told = [Ask(order_id, "given", "usual", 1_000)], {order_id: Report(word, remains)}
+    def sync_report() -> int:
+        asked, reports = [Ask(order_id, "given", "usual", 1_000)], {order_id: Report(word, remains)}
         with transaction():
-            return sync.apply_reports(asked, told, now=NOON)
+            return sync.apply_reports(asked, reports, now=NOON)
 
-    return tell
+    return sync_report
 
 
 def hand_over(provider_id: int) -> Callable[[], list[int]]:
@@ -73,15 +73,15 @@ def test_one_of_many_reports_at_once_settles_an_order(app: Flask) -> None:
         order = an_order(status=Status.IN_PROGRESS)
         words = [("Partial", 400), ("Canceled", 1_000), ("Completed", 0), ("Partial", 250)] * 3
 
-        told = run_concurrently(app, [report(order.id, word, remains) for word, remains in words])
+        results = run_concurrently(app, [report(order.id, word, remains) for word, remains in words])
 
-        assert sum(told) == 1
+        assert sum(results) == 1
         settling = [kind for kind in transfers_of(order.id) if kind != "charge"]
         assert sorted(settling) in ([["keep"], ["return"], ["keep", "return"]])
     ledger_oracle.assert_consistent()
 
 
-def test_order_is_canceled_with_all_money_back_or_handed_over_and_never_both(app: Flask) -> None:
+def test_order_is_canceled_with_a_full_refund_or_sent_and_never_both(app: Flask) -> None:
     tool, customer = a_tool(), a_customer("1000")
     for number in range(2 * ROUNDS):
         order_id = an_order(customer=customer, tool=tool).id
@@ -133,17 +133,17 @@ def test_crossing_batches_of_two_customers_queue_up(app: Flask) -> None:
     ids = [an_order(customer=customers[number % 2], tool=tool).id for number in range(10)]
 
     def batch(order_ids: Sequence[int], remains: int) -> Callable[[], int]:
-        def tell() -> int:
+        def sync_report() -> int:
             asked = [Ask(order_id, "given", "usual", 1_000) for order_id in order_ids]
-            told = {order_id: Report("In progress", remains) for order_id in order_ids}
+            reports = {order_id: Report("In progress", remains) for order_id in order_ids}
             with transaction():
-                return sync.apply_reports(asked, told, now=NOON)
+                return sync.apply_reports(asked, reports, now=NOON)
 
-        return tell
+        return sync_report
 
     for turn in range(ROUNDS):
-        told = run_concurrently(app, [batch(ids[:: 1 - 2 * (n % 2)], 900 - 8 * turn - n) for n in range(8)])
-        assert all(moved == len(ids) for moved in told)
+        results = run_concurrently(app, [batch(ids[:: 1 - 2 * (n % 2)], 900 - 8 * turn - n) for n in range(8)])
+        assert all(moved == len(ids) for moved in results)
     ledger_oracle.assert_consistent()
 
 
@@ -232,7 +232,7 @@ def test_workers_of_one_name_beat_together(app: Flask) -> None:
     assert sorted(db.session.scalars(select(Heartbeat.worker))) == ["here-1", "here-2", "here-3"]
 
 
-def test_order_handed_over_while_its_time_ran_out_is_not_canceled(app: Flask) -> None:
+def test_order_sent_while_its_timeout_expired_is_not_canceled(app: Flask) -> None:
     tool = a_tool()
     order_id, later = an_order(tool=tool).id, NOON + timedelta(hours=30)
 

@@ -115,7 +115,7 @@ def test_a_refill_asked_for_on_all_ways_at_once_is_one_task_and_one_call(app: Fl
     ledger_oracle.assert_consistent()
 
 
-def test_a_stop_asked_for_on_all_ways_at_once_is_one_request_one_call_and_money_at_the_end(
+def test_concurrent_cancellations_are_one_request_one_call_and_a_refund_at_the_end(
     app: Flask, server: HostileProvider
 ) -> None:
     server.answers["cancel"] = http_response([{"order": int(UPSTREAM_ID), "cancel": 1}])

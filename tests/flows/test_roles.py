@@ -168,7 +168,7 @@ def test_office_opens_to_operators_who_have_shown_it(app: Flask, client: FlaskCl
 
 
 @pytest.mark.parametrize("is_operator", [False, True])
-def test_whoever_is_signed_in_uses_what_is_public_and_what_is_theirs(
+def test_logged_in_users_can_use_public_routes_and_their_own(
     app: Flask, client: FlaskClient, is_operator: bool
 ) -> None:
     person = an_operator() if is_operator else a_customer("1000")

@@ -16,7 +16,7 @@ from tests.support.factories import NOON, a_tool, an_order
 
 
 @pytest.mark.both_engines
-def test_order_that_is_just_taken_up_is_not_ended_by_time(app: Flask) -> None:
+def test_order_that_is_being_dispatched_is_not_ended_by_a_timeout(app: Flask) -> None:
     tool, later = a_tool(), NOON + timedelta(hours=30)
     order_id = an_order(tool=tool).id
 

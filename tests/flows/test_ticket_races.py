@@ -60,13 +60,13 @@ def test_limit_of_new_tickets_holds_at_once(app: Flask) -> None:
     assert count(Ticket) == limits.MAX_NEW_TICKETS
 
 
-def test_of_operators_who_answer_at_once_one_is_heard_and_the_others_are_told(app: Flask) -> None:
+def test_of_operators_who_reply_concurrently_one_succeeds_and_the_others_are_refused(app: Flask) -> None:
     ticket_id = a_ticket().id
     operators = [Operator(user.id, user.email) for user in (an_operator() for _ in range(6))]
 
-    told = run_concurrently(app, [answers(ticket_id, operator) for operator in operators], expected=StaleForm)
+    results = run_concurrently(app, [answers(ticket_id, operator) for operator in operators], expected=StaleForm)
 
-    assert sum(isinstance(each, int) for each in told) == 1
+    assert sum(isinstance(each, int) for each in results) == 1
     assert count(TicketEntry) == 2
 
 

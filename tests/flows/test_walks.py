@@ -60,7 +60,7 @@ class Walk(RuleBasedStateMachine):
         self.asked: dict[int, tuple[int, Placing]] = {}
         self.by_hand: set[int] = set()
         self.under_way: list[Assignment] = []
-        self.told: list[tuple[Ask, Report]] = []
+        self.sent_reports: list[tuple[Ask, Report]] = []
         self.settled: dict[int, tuple[int, int]] = {}
         self.statuses: dict[int, Status] = {}
         self.refills_due: list[int] = []
@@ -147,17 +147,17 @@ class Walk(RuleBasedStateMachine):
     def report(self, pick: int, word: object, remains: object, start_count: object) -> None:
         order = db.session.get_one(Order, self.delivered[pick % len(self.delivered)])
         said = remains * order.quantity // 100 if type(remains) is int and 0 <= remains <= 100 else remains
-        self.told.append((Ask(order.id, "given", "usual", order.quantity), Report(word, said, start_count)))
-        self.tell(*self.told[-1])
+        self.sent_reports.append((Ask(order.id, "given", "usual", order.quantity), Report(word, said, start_count)))
+        self.apply_report(*self.sent_reports[-1])
 
         before = self.written()
-        assert self.tell(*self.told[-1]) == 0
+        assert self.apply_report(*self.sent_reports[-1]) == 0
         assert self.written() == before, "the same report at once again is no news"
 
     @rule(pick=PICK, all_at_once=st.booleans())
     def report_again(self, pick: int, all_at_once: bool) -> None:
-        newest = {ask.order_id: (ask, report) for ask, report in self.told}
-        chosen = list(newest.values()) if all_at_once else [self.told[pick % len(self.told)]]
+        newest = {ask.order_id: (ask, report) for ask, report in self.sent_reports}
+        chosen = list(newest.values()) if all_at_once else [self.sent_reports[pick % len(self.sent_reports)]]
         with transaction():
             reports = {ask.order_id: report for ask, report in chosen}
             sync.apply_reports([ask for ask, _ in chosen], reports, now=self.now)
@@ -166,7 +166,7 @@ class Walk(RuleBasedStateMachine):
     def delivered(self) -> list[int]:
         return [order_id for order_id in self.orders if order_id not in self.by_hand]
 
-    def tell(self, ask: Ask, report: Report) -> int:
+    def apply_report(self, ask: Ask, report: Report) -> int:
         with transaction():
             return sync.apply_reports([ask], {ask.order_id: report}, now=self.now)
 

@@ -21,7 +21,7 @@ from tests.support.factories import LINK, a_customer, a_tool, an_order, signed_i
 MOVES_ON = "It moves on when it is picked up"
 
 
-def told(client: FlaskClient, order: Order) -> tuple[str, str]:
+def next_steps(client: FlaskClient, order: Order) -> tuple[str, str]:
     """What the order's page and its row in the list say happens next."""
     row = re.search(rf'id="status-{order.id}">(.*?)</td>', client.get("/orders/live").text, re.S)
     assert row is not None
@@ -32,11 +32,11 @@ def test_order_of_a_paused_provider_says_that_it_waits_and_again_when_it_goes_on
     customer = a_customer("1000")
     order = an_order(customer=customer, now=utc_now())
     signed_in(client, customer)
-    before, tag = told(client, order), client.get("/orders/live").headers["HX-PTag"]
+    before, tag = next_steps(client, order), client.get("/orders/live").headers["HX-PTag"]
     with transaction():
         provider_health.pause(order.provider_id, reason="Funds", now=utc_now())
 
-    paused = told(client, order)
+    paused = next_steps(client, order)
     answer = client.get("/orders/live", headers={"HX-PTag": tag})
     with transaction():
         provider_health.resume(order.provider_id, now=utc_now())
@@ -45,7 +45,7 @@ def test_order_of_a_paused_provider_says_that_it_waits_and_again_when_it_goes_on
     assert "takes no new orders at the moment, so this order waits" in paused[0] and MOVES_ON not in paused[0]
     assert "Waiting for provider" in paused[1]
     assert answer.status_code == 200
-    after = told(client, order)
+    after = next_steps(client, order)
     assert MOVES_ON in after[0] and after[1] == before[1]
 
 
@@ -58,13 +58,13 @@ def test_order_of_a_provider_that_gets_one_at_a_time_waits_too(client: FlaskClie
         with transaction():
             provider_health.heard_of_order(order.provider_id, Unclear("502"), now=utc_now())
 
-    page, row = told(client, order)
+    page, row = next_steps(client, order)
 
     assert "this order waits" in page and "Waiting for provider" in row and MOVES_ON not in page
     assert client.get("/orders/live", headers={"HX-PTag": tag}).status_code == 200
     with transaction():
         provider_health.heard_of_order(order.provider_id, Accepted("7"), now=utc_now())
-    assert MOVES_ON in told(client, order)[0]
+    assert MOVES_ON in next_steps(client, order)[0]
 
 
 def asked_to_stop(customer: User, status: Status) -> Order:
@@ -82,7 +82,7 @@ def test_open_cancellation_is_said_on_the_page_and_in_the_list(client: FlaskClie
     client.get("/orders/live")
     order = asked_to_stop(customer, Status.IN_PROGRESS)
 
-    page, row = told(client, order)
+    page, row = next_steps(client, order)
 
     assert "It may still start or go on until the provider answers" in page
     assert "Cancellation requested" in row
@@ -125,10 +125,10 @@ def test_open_incident_is_said_in_the_banner_the_list_and_the_order_until_it_is_
     customer = a_customer("1000")
     order = an_order(customer=customer, now=utc_now())
     signed_in(client, customer)
-    before, tag = told(client, order), client.get("/orders/live").headers["HX-PTag"]
+    before, tag = next_steps(client, order), client.get("/orders/live").headers["HX-PTag"]
     incident = opened("dispatch")
 
-    page, row = told(client, order)
+    page, row = next_steps(client, order)
     pages = [client.get(path).text for path in ("/orders", "/balance", "/tools")]
     answer = client.get("/orders/live", headers={"HX-PTag": tag})
     with transaction():
@@ -138,7 +138,7 @@ def test_open_incident_is_said_in_the_banner_the_list_and_the_order_until_it_is_
     assert "Incident open" in row and "An incident is open that can delay this order." in page
     assert all("Open incident: " in text and link in text for text in [page, *pages])
     assert answer.status_code == 200
-    assert told(client, order)[1] == before[1]
+    assert next_steps(client, order)[1] == before[1]
     assert all("Open incident: " not in text for text in (before[0], client.get("/orders").text))
 
 

@@ -137,7 +137,7 @@ def test_stream_says_that_its_customer_changed_and_nothing_of_others(app: Flask)
     run(test)
 
 
-def test_page_that_knows_the_versions_is_told_nothing_and_one_that_missed_some_at_once(app: Flask) -> None:
+def test_page_with_current_versions_gets_no_event_and_one_that_missed_some_gets_one_immediately(app: Flask) -> None:
     customer = a_customer()
     cookie = session_cookie(app, customer)
     hub = Hub(app)
@@ -189,7 +189,7 @@ def test_session_that_ends_ends_its_stream(app: Flask, how: str) -> None:
 
 
 @pytest.mark.both_engines
-def test_operator_is_told_of_what_any_customer_does(app: Flask) -> None:
+def test_operator_gets_events_about_any_customer(app: Flask) -> None:
     customer, operator = a_customer(), an_operator()
     cookie = session_cookie(app, operator)
     hub = Hub(app)

@@ -62,7 +62,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("how", FAILURES)
-def test_the_others_end_and_an_operator_is_told_of_the_one(server: HostileProvider, how: str) -> None:
+def test_the_others_end_and_an_operator_is_notified_of_the_bad_one(server: HostileProvider, how: str) -> None:
     orders = sent_orders(server, 20)
     poison = orders[13]
     server.answers["status"] = fails_with({poison.provider_order_id or ""}, FAILURES[how])  # type: ignore[assignment]
@@ -106,7 +106,7 @@ def test_a_provider_that_fails_altogether_blames_no_order(server: HostileProvide
     assert (upstream().failures, open_reviews("report")) == (1, [])
 
 
-def test_a_provider_that_refuses_in_words_is_not_backed_off_and_operators_are_told_once(
+def test_a_provider_that_refuses_in_words_is_not_backed_off_and_operators_are_notified_once(
     server: HostileProvider,
 ) -> None:
     sent_orders(server, 20)

@@ -77,7 +77,7 @@ def test_a_mail_reaches_the_server_with_one_message_id_however_often_it_comes(ap
 
 
 @pytest.mark.parametrize(("at", "answer"), [("recipient_answer", "550 nobody here"), ("data_answer", "554 no")])
-def test_what_a_server_refuses_for_good_is_given_up_and_stops_nobody_else(app: Flask, at: str, answer: str) -> None:
+def test_permanently_refused_mail_is_given_up_and_affects_no_other(app: Flask, at: str, answer: str) -> None:
     with mail_server() as server:
         sends_to(app, server)
         a_mail()

@@ -69,7 +69,7 @@ def test_a_provider_without_clear_answers_to_orders_gets_three_and_then_one_at_a
     served_for(upstream(), rounds=8)
     held = upstream().add_after
     sent_while_held = server.count("add")
-    told = open_reviews("provider_unclear")
+    reviews_opened = open_reviews("provider_unclear")
     page = providers_view.find(upstream().id, now=utc_now())
     shown = page and (page.is_well, page.state)
     with transaction():
@@ -84,7 +84,7 @@ def test_a_provider_without_clear_answers_to_orders_gets_three_and_then_one_at_a
     assert held is not None
     assert held > utc_now()
     assert (sent_while_held, sent_by_a_probe) == (1 + 3, 1 + 4)
-    assert [review.provider_id for review in told] == [upstream().id]
+    assert [review.provider_id for review in reviews_opened] == [upstream().id]
     assert shown == (False, "Takes no new orders: 3 in a row got no clear answer")
     assert sum(reload(order).provider_order_id is not None for order in orders) == 6
     assert sum(attempts(order) == ["unknown"] for order in orders) == 4
@@ -155,7 +155,7 @@ def test_customers_take_turns(server: HostileProvider) -> None:
     assert [link for link in links if link.startswith("big")] == [f"big-{number}" for number in range(8)]
 
 
-def test_stops_refills_and_balances_do_not_wait_for_orders(server: HostileProvider) -> None:
+def test_cancellations_refills_and_balances_do_not_wait_for_orders(server: HostileProvider) -> None:
     server.takes_orders()
     tool = a_tool(provider=upstream(), provider_service="7")
     stopping = a_placed_order(tool=tool)
@@ -191,7 +191,7 @@ def sent_to(provider: Provider, count: int) -> list[Order]:
     return [reload(order) for order in orders]
 
 
-def test_many_stops_at_one_provider_keep_none_waiting_at_another(
+def test_many_cancellations_at_one_provider_delay_none_at_another(
     server: HostileProvider, other: HostileProvider
 ) -> None:
     server.takes_orders()
@@ -216,7 +216,7 @@ def test_many_stops_at_one_provider_keep_none_waiting_at_another(
     assert reload(mine).state == "accepted"
 
 
-def test_a_stop_refused_in_unknown_words_is_asked_three_times_and_then_left_to_operators(
+def test_a_cancellation_refused_in_unknown_words_is_sent_three_times_and_then_left_to_operators(
     server: HostileProvider,
 ) -> None:
     server.takes_orders()
@@ -239,7 +239,7 @@ def test_a_stop_refused_in_unknown_words_is_asked_three_times_and_then_left_to_o
 
 
 @pytest.mark.parametrize("words", ["Cancel is not available", "Order can't be cancelled", "Order already completed."])
-def test_known_words_refuse_a_stop(server: HostileProvider, words: str) -> None:
+def test_known_words_refuse_a_cancellation(server: HostileProvider, words: str) -> None:
     server.takes_orders()
     [order] = sent_to(upstream(), 1)
     server.answers["cancel"] = http_response({"error": words}, status="400 Bad Request")

@@ -113,16 +113,16 @@ def test_orders_of_a_provider_that_does_not_answer_are_its_own_trouble() -> None
         provider.failures = 7
 
     assert checks.dispatch(now=utc_now()).state is State.OPERATIONAL
-    [told] = checks.providers(now=utc_now())
-    assert (told.state, told.text) == (State.MAJOR, "7 calls in a row had no usable answer.")
+    [check] = checks.providers(now=utc_now())
+    assert (check.state, check.text) == (State.MAJOR, "7 calls in a row had no usable answer.")
 
 
 def test_provider_that_is_asked_nothing_has_no_data() -> None:
     a_tool()
 
-    [told] = checks.providers(now=utc_now())
+    [check] = checks.providers(now=utc_now())
 
-    assert told.state is State.UNKNOWN
+    assert check.state is State.UNKNOWN
 
 
 def test_late_question_degrades_order_updates() -> None:
@@ -135,7 +135,7 @@ def test_late_question_degrades_order_updates() -> None:
     assert (found.state, found.text) == (State.DEGRADED, "Updates are 3 minutes late.")
 
 
-def test_unsound_books_are_a_major_outage_of_refunds() -> None:
+def test_an_inconsistent_ledger_is_a_major_outage_of_refunds() -> None:
     order = an_order()
     with transaction():
         db.session.get_one(Order, order.id).kept_nanos = 1

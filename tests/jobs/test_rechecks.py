@@ -87,7 +87,7 @@ def test_a_contradiction_during_a_refill_is_noticed(server: HostileProvider) -> 
 
 
 @pytest.mark.parametrize("end", [COMPLETED, PARTIAL, CANCELED])
-def test_the_same_end_told_again_is_no_news(server: HostileProvider, end: tuple[str, str]) -> None:
+def test_the_same_final_status_reported_again_changes_nothing(server: HostileProvider, end: tuple[str, str]) -> None:
     order = an_ended_order(server, end)
     events = select(func.count()).select_from(OrderEvent).where(OrderEvent.order_id == order.id)
     before = db.session.scalar(events)

@@ -259,13 +259,13 @@ def test_money_comes_back_only_with_the_final_report_of_a_stopped_order(
     with transaction():
         cancellation = cancellations.request_cancellation(order.id, customer_id=order.customer_id, now=utc_now())
     swept()
-    told, held = reload(cancellation).state, reload(order).returned_nanos
+    state_after, held = reload(cancellation).state, reload(order).returned_nanos
     server.answers["status"] = http_response({order.provider_order_id: {"status": "Partial", "remains": "400"}})
     with transaction():
         db.session.execute(update(Provider).values(call_after=None))
         db.session.execute(update(Order).values(sync_at=utc_now()))
     sync.sweep(worker="test", wait=True)
 
-    assert (told, held) == (state, 0)
+    assert (state_after, held) == (state, 0)
     assert reload(order).returned_nanos == 400 * order.price_micros_per_thousand
     assert_ledgers_match()

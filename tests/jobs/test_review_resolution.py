@@ -104,7 +104,7 @@ def test_an_operator_may_return_the_money(server: HostileProvider) -> None:
     assert_ledgers_match()
 
 
-def test_a_stop_asked_for_during_the_call_is_passed_on_after_it(server: HostileProvider) -> None:
+def test_a_cancellation_requested_during_the_call_is_sent_after_it(server: HostileProvider) -> None:
     order, review_id = unconfirmed(server)
     with transaction():
         cancellations.request_cancellation(order.id, customer_id=order.customer_id, now=utc_now())
@@ -115,7 +115,7 @@ def test_a_stop_asked_for_during_the_call_is_passed_on_after_it(server: HostileP
     assert open_reviews("cancel_by_hand") == []
 
 
-def test_a_stop_asked_for_before_it_proved_unsent_ends_the_order(server: HostileProvider) -> None:
+def test_a_cancellation_requested_before_the_order_proved_unsent_ends_it(server: HostileProvider) -> None:
     order, review_id = unconfirmed(server)
     with transaction():
         cancellations.request_cancellation(order.id, customer_id=order.customer_id, now=utc_now())

@@ -47,7 +47,7 @@ def sent_orders(count: int = 1) -> list[Order]:
     return [reload(order) for order in orders]
 
 
-def told(server: HostileProvider, answer: Any) -> None:
+def sync_with(server: HostileProvider, answer: Any) -> None:
     """Run one sync with this answer; lists and objects are sent as JSON."""
     server.answers["status"] = answer if isinstance(answer, bytes) else http_response(answer)
     with transaction():
@@ -87,7 +87,7 @@ def test_an_end_settles_money_to_the_nano_once(server: HostileProvider, how: str
     [order] = sent_orders()
 
     for _ in range(5):
-        told(server, {order.provider_order_id: row(*report)})
+        sync_with(server, {order.provider_order_id: row(*report)})
 
     assert standing(order) == expected
     assert ledger.balance_nanos(order.customer_id) == 1_000 * 10**9 - expected[2]
@@ -122,11 +122,11 @@ BAD: dict[str, Any] = {
 @pytest.mark.parametrize("how", BAD)
 def test_a_bad_report_changes_nothing_and_opens_one_review(app: Flask, server: HostileProvider, how: str) -> None:
     [order] = sent_orders()
-    told(server, {order.provider_order_id: row(" In Progress ", "500")})
+    sync_with(server, {order.provider_order_id: row(" In Progress ", "500")})
     given = BAD[how]
 
     for _ in range(3):
-        told(server, given if isinstance(given, bytes) else {order.provider_order_id: given})
+        sync_with(server, given if isinstance(given, bytes) else {order.provider_order_id: given})
 
     assert standing(order) == ("in_progress", 500, 0, 0)
     assert reload(order).sync_at is not None
@@ -153,13 +153,13 @@ def test_what_contradicts_an_end_changes_nothing_and_opens_one_review(
 ) -> None:
     """A report may arrive after another worker's report has ended the order."""
     [order] = sent_orders()
-    told(server, {order.provider_order_id: first})
+    sync_with(server, {order.provider_order_id: first})
     before = standing(order)
     with transaction():
         db.session.execute(update(Order).values(sync_at=utc_now()))
 
     for _ in range(2):
-        told(server, {order.provider_order_id: second})
+        sync_with(server, {order.provider_order_id: second})
 
     assert standing(order) == before
     assert before[0] == stays
@@ -170,7 +170,7 @@ def test_what_contradicts_an_end_changes_nothing_and_opens_one_review(
 def test_a_believed_report_that_needs_a_review_gets_no_line_of_doubt(server: HostileProvider) -> None:
     [order] = sent_orders()
 
-    told(server, {order.provider_order_id: row("Completed", "3")})
+    sync_with(server, {order.provider_order_id: row("Completed", "3")})
 
     assert standing(order)[0] == "completed"
     assert reviews_of(order) == 1
@@ -180,20 +180,22 @@ def test_a_believed_report_that_needs_a_review_gets_no_line_of_doubt(server: Hos
 
 def test_remains_that_rose_are_shown(server: HostileProvider) -> None:
     [order] = sent_orders()
-    told(server, {order.provider_order_id: row(remains="500")})
+    sync_with(server, {order.provider_order_id: row(remains="500")})
 
-    told(server, {order.provider_order_id: row(remains="700")})
+    sync_with(server, {order.provider_order_id: row(remains="700")})
 
     assert standing(order) == ("in_progress", 700, 0, 0)
     assert reload(order).start_count == 3572
 
 
-def test_one_bad_row_and_foreign_ids_stop_nothing(server: HostileProvider) -> None:
+def test_one_bad_row_and_foreign_ids_affect_no_other_order(server: HostileProvider) -> None:
     orders = sent_orders(4)
     stranger = an_order(quantity=QUANTITY)
     ids = [order.provider_order_id for order in orders]
 
-    told(server, {ids[0]: row(), ids[1]: row("?"), ids[3]: row("Completed", "0"), "9": row(), str(stranger.id): row()})
+    sync_with(
+        server, {ids[0]: row(), ids[1]: row("?"), ids[3]: row("Completed", "0"), "9": row(), str(stranger.id): row()}
+    )
 
     assert [standing(order)[0] for order in orders] == ["in_progress", "pending", "pending", "completed"]
     assert standing(stranger)[0] == "pending"
@@ -207,7 +209,7 @@ def test_one_bad_row_and_foreign_ids_stop_nothing(server: HostileProvider) -> No
 def test_an_answer_that_is_no_object_changes_nothing_and_makes_us_wait(server: HostileProvider, answer: Any) -> None:
     [order] = sent_orders()
 
-    told(server, answer)
+    sync_with(server, answer)
     asked = server.count("status")
     with transaction():
         db.session.execute(update(Order).values(sync_at=utc_now()))
@@ -218,13 +220,13 @@ def test_an_answer_that_is_no_object_changes_nothing_and_makes_us_wait(server: H
     assert upstream().failures == 1
 
 
-def test_waits_grow_until_a_good_answer_and_operators_are_told_once(server: HostileProvider) -> None:
+def test_backoff_grows_until_a_success_and_operators_are_notified_once(server: HostileProvider) -> None:
     [order] = sent_orders()
     for _ in range(7):
-        told(server, http_response(b""))
+        sync_with(server, http_response(b""))
     waited = upstream()
     failures, is_waiting = waited.failures, waited.call_after is not None and waited.call_after > utc_now()
-    told(server, {order.provider_order_id: row()})
+    sync_with(server, {order.provider_order_id: row()})
 
     assert (failures, is_waiting) == (7, True)
     assert (upstream().failures, upstream().call_after) == (0, None)
@@ -241,7 +243,7 @@ def test_a_hundred_orders_are_asked_about_at_once(server: HostileProvider) -> No
             copy = present | {"request_id": f"copy-{number:06d}", "provider_order_id": str(5_000 + number)}
             db.session.execute(Order.__table__.insert().values(copy))  # type: ignore[attr-defined]
 
-    told(server, {})
+    sync_with(server, {})
 
     assert [len(call.fields["orders"].split(",")) for call in server.calls if call.action == "status"] == [100, 100, 5]
 
@@ -251,7 +253,7 @@ def test_a_paused_provider_is_still_asked_about_what_it_has(server: HostileProvi
     with transaction():
         db.session.execute(update(Provider).values(paused_at=utc_now()))
 
-    told(server, {order.provider_order_id: row("Completed", "0")})
+    sync_with(server, {order.provider_order_id: row("Completed", "0")})
 
     assert standing(order)[0] == "completed"
 
@@ -293,7 +295,7 @@ def test_a_question_already_taken_is_not_asked_by_another_worker(server: Hostile
 def test_the_raw_text_of_a_report_is_kept_short_for_operators(server: HostileProvider) -> None:
     [order] = sent_orders()
 
-    told(server, {order.provider_order_id: row("x" * 100_000)})
+    sync_with(server, {order.provider_order_id: row("x" * 100_000)})
 
     raw = db.session.scalars(
         select(OrderEvent.raw).where(OrderEvent.order_id == order.id, OrderEvent.source == "provider")

@@ -60,7 +60,7 @@ def test_ever_new_words_open_few_reviews_and_move_nothing(server: HostileProvide
     assert_ledgers_match()
 
 
-def test_a_word_that_came_before_is_not_told_as_the_last(server: HostileProvider) -> None:
+def test_a_text_that_was_reported_before_is_not_announced_as_the_last(server: HostileProvider) -> None:
     server.takes_orders()
     order = a_placed_order()
     dispatch_round()

@@ -239,7 +239,7 @@ STOPS = {
 
 
 @pytest.mark.parametrize("how", STOPS)
-def test_an_answer_to_a_stop_is_read_under_any_status(server: HostileProvider, how: str) -> None:
+def test_an_answer_to_a_cancellation_is_read_with_any_http_status(server: HostileProvider, how: str) -> None:
     body, status, state = STOPS[how]
     server.takes_orders()
     order = sent_order(tool=a_tool(provider=upstream(), provider_service="7", can_cancel=True))

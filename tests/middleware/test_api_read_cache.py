@@ -90,14 +90,14 @@ def test_answer_is_kept_until_something_in_it_has_changed(client: FlaskClient, m
     order = an_order(customer=customer, tool=tool, status=Status.PENDING)
     caller = a_known_caller(client, customer=customer)
     fields = {"orders": f"{order.id},{order.id + 1}"}
-    told: list[bytes] = []
+    bodies: list[bytes] = []
 
     def is_told_once() -> None:
         before = made.count
         answers = [caller.post("status", **fields) for _ in range(3)]
         assert made.count == before + 1
-        told.append(whole_way(caller, **fields).data)
-        assert [answer.data for answer in answers] == [told[-1]] * 3
+        bodies.append(whole_way(caller, **fields).data)
+        assert [answer.data for answer in answers] == [bodies[-1]] * 3
         assert all(map(is_quick, answers))
 
     is_told_once()
@@ -113,7 +113,7 @@ def test_answer_is_kept_until_something_in_it_has_changed(client: FlaskClient, m
         is_told_once()
     assert an_order(customer=customer, tool=tool).id == order.id + 1
     is_told_once()
-    assert len(set(told)) == len(told)
+    assert len(set(bodies)) == len(bodies)
 
 
 @pytest.mark.both_engines

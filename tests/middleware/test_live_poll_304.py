@@ -92,7 +92,7 @@ def test_a_new_catalogue_is_something_new(client: FlaskClient, order_id: int) ->
     assert order_id and poll(client, tag) == 200
 
 
-def test_a_device_that_is_signed_out_is_told_at_once(client: FlaskClient, order_id: int) -> None:
+def test_a_logged_out_device_is_rejected_immediately(client: FlaskClient, order_id: int) -> None:
     tag = tag_for(client)
     before = poll(client, tag)
     with transaction():

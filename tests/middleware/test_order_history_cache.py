@@ -119,7 +119,7 @@ def test_a_move_is_on_the_next_page(client: FlaskClient, site: RequestCounter, c
     assert f'<tr id="order-{order.id}" data-status="processing"' in page
 
 
-def test_whoever_is_signed_out_gets_no_kept_page(client: FlaskClient, site: RequestCounter, customer: User) -> None:
+def test_logged_out_users_get_no_cached_page(client: FlaskClient, site: RequestCounter, customer: User) -> None:
     client.get("/orders")
     with transaction():
         db.session.execute(update(LoginSession).values(ended_at=NOON))

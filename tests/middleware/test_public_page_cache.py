@@ -176,7 +176,7 @@ def test_a_page_lasts_a_minute_and_its_tag_as_long_as_its_words(
     assert later.status_code == 304
 
 
-def test_whoever_has_a_session_is_given_a_page_of_their_own(app: Flask, rendered: list[str]) -> None:
+def test_users_with_a_session_get_their_own_page(app: Flask, rendered: list[str]) -> None:
     visitor, customer = app.test_client(), signed_in(app.test_client(), a_customer("12.50"))
     for_visitors = visitor.get("/tools")
 

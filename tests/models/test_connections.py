@@ -48,11 +48,11 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, sqlite3.
 
 
 def test_connections_of_web_requests_are_durable(app: Flask) -> None:
-    told: list[dict[str, object]] = []
+    pragmas: list[dict[str, object]] = []
 
     @app.get("/said")
     def _said() -> str:
-        told.append(said())
+        pragmas.append(said())
         return ""
 
     db.engine.dispose()
@@ -71,7 +71,7 @@ def test_connections_of_web_requests_are_durable(app: Flask) -> None:
     for thread in threads:
         thread.join()
 
-    assert told == [RIGHT] * 4
+    assert pragmas == [RIGHT] * 4
 
 
 def test_a_connection_is_durable_while_it_writes(app: Flask) -> None:
@@ -82,11 +82,11 @@ def test_a_connection_is_durable_while_it_writes(app: Flask) -> None:
 
 
 def test_connections_of_commands_are_durable(app: Flask) -> None:
-    told: list[dict[str, object]] = []
+    pragmas: list[dict[str, object]] = []
 
     @app.cli.command("said")
     def _said() -> None:
-        told.append(said())
+        pragmas.append(said())
         click.echo("done")
 
     db.session.remove()
@@ -94,7 +94,7 @@ def test_connections_of_commands_are_durable(app: Flask) -> None:
 
     done = app.test_cli_runner().invoke(args=["said"])
 
-    assert (done.exit_code, told) == (0, [RIGHT])
+    assert (done.exit_code, pragmas) == (0, [RIGHT])
 
 
 def test_connections_of_the_worker_are_durable(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,8 +107,8 @@ def test_connections_of_the_worker_are_durable(app: Flask, monkeypatch: pytest.M
         ours = [connection for name, connection in connections if "panel.db" in name and "mode=ro" not in name]
         assert ours
         for connection in ours:
-            told = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in RIGHT}
-            assert told == RIGHT
+            pragmas = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in RIGHT}
+            assert pragmas == RIGHT
     db.engine.dispose()
 
 

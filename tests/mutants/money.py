@@ -129,7 +129,7 @@ MUTANTS = (
     ),
     *in_file(
         "panel/services/money/ledger.py",
-        f"{CHAINS}::test_books_as_they_are_kept_are_whole_chains "
+        f"{CHAINS}::test_undamaged_chains_pass_the_verification "
         f"{CHAINS}::test_what_is_written_twice_under_one_lock_are_two_links",
         ("self.customer_id)", "None)"),
         ("heads[account] = chain.transfer_hash(", "chain.transfer_hash("),

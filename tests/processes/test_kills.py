@@ -20,7 +20,7 @@ FEWEST_ORDERS = 5
 QUICK = {"PANEL_SYNC_SECONDS": "1", "PANEL_LEASE_SECONDS": "5", "PANEL_WEB_WORKERS": "2"}
 
 
-def test_books_stay_sound_however_often_processes_are_killed(tmp_path: Path) -> None:
+def test_ledger_stays_consistent_however_often_processes_are_killed(tmp_path: Path) -> None:
     draw = random.Random(20)
     with running_panel(tmp_path, "--demo", **QUICK) as panel:
         customer = OrderingCustomer(panel, email="buyer@example.com")
@@ -61,8 +61,8 @@ def kill_one(panel: Panel, draw: random.Random) -> None:
 
 def assert_sound(panel: Panel) -> None:
     audit = panel.flask("audit", "--json")
-    told = json.loads(audit.stdout)
-    assert (audit.returncode, told["sound"], told["differences"]) == (0, True, []), audit.stderr
+    result = json.loads(audit.stdout)
+    assert (audit.returncode, result["sound"], result["differences"]) == (0, True, []), audit.stderr
 
 
 def assert_each_was_placed_and_charged_once(panel: Panel, customer: OrderingCustomer) -> None:

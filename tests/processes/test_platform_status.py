@@ -16,7 +16,7 @@ from tests.support.servers import Panel, running_panel
 GRACE_SECONDS = 3.0
 
 
-def test_killed_worker_is_told_of_and_its_outage_is_in_the_bars(tmp_path: Path) -> None:
+def test_killed_worker_is_reported_and_its_outage_is_in_the_bars(tmp_path: Path) -> None:
     settings = {"PANEL_WORKER": "false", "PANEL_PROBE_SECONDS": "2", "PANEL_CANARY_SECONDS": "5"}
     with running_panel(tmp_path, **settings) as panel:
         with another_worker(panel) as worker:
@@ -28,11 +28,11 @@ def test_killed_worker_is_told_of_and_its_outage_is_in_the_bars(tmp_path: Path) 
             assert until(
                 lambda: readiness(panel) == (503, "not ready: worker\n"), seconds=3 * BEAT_SECONDS + GRACE_SECONDS
             )
-        told = status(panel)
-        assert (told["state"], told["sentence"][:21]) == ("major", "No measurement since ")
-        assert component(told, "dispatch")["state"] == "major"
-        assert component(told, "site")["state"] == "unknown"
-        assert component(told, "dispatch")["days"][-1]["seconds"]["major"] >= 10
+        report = status(panel)
+        assert (report["state"], report["sentence"][:21]) == ("major", "No measurement since ")
+        assert component(report, "dispatch")["state"] == "major"
+        assert component(report, "site")["state"] == "unknown"
+        assert component(report, "dispatch")["days"][-1]["seconds"]["major"] >= 10
         with another_worker(panel):
             assert until(lambda: status(panel)["state"] == "operational")
             back = status(panel)
@@ -55,8 +55,8 @@ def status(panel: Panel) -> dict[str, Any]:
     return found
 
 
-def component(told: dict[str, Any], key: str) -> dict[str, Any]:
-    return next(each for each in told["components"] if each["key"] == key)
+def component(report: dict[str, Any], key: str) -> dict[str, Any]:
+    return next(each for each in report["components"] if each["key"] == key)
 
 
 def readiness(panel: Panel) -> tuple[int, str]:

@@ -29,10 +29,10 @@ def test_slots_are_the_lowest_free_numbers(tmp_path: Path) -> None:
 
 
 def test_every_sweep_can_be_said_as_cron(tmp_path: Path) -> None:
-    told = {sweep.name: cron(sweep.seconds) for sweep in sweeps(databases.settings_for(tmp_path))}
+    schedules = {sweep.name: cron(sweep.seconds) for sweep in sweeps(databases.settings_for(tmp_path))}
 
-    assert told["dispatch"] == "*/1 * * * * *"
-    assert told["purge"] == "0 */10 * * * *"
+    assert schedules["dispatch"] == "*/1 * * * * *"
+    assert schedules["purge"] == "0 */10 * * * *"
 
 
 @pytest.mark.both_engines
@@ -69,7 +69,7 @@ def test_worker_beside_one_that_froze_inside_a_write_says_why_or_starts(tmp_path
 
 
 @pytest.mark.both_engines
-def test_worker_that_is_told_to_stop_says_its_own_lines_alone(tmp_path: Path, database_url: str) -> None:
+def test_stopping_worker_logs_only_its_own_lines(tmp_path: Path, database_url: str) -> None:
     panel = a_panel(tmp_path / "instance", DATABASE_URL=database_url, PANEL_DISPATCH_SECONDS="1")
     assert panel.flask("init").returncode == 0
     for wait_seconds in (0.0, 0.7, 1.4):

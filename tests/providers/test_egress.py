@@ -164,14 +164,14 @@ def test_a_slow_look_up_ends_with_the_deadline() -> None:
 
 # An aborted handshake leaves its transport to the garbage collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_every_failure_to_connect_is_told_in_the_same_words(tmp_path: Path) -> None:
+def test_every_failure_to_connect_has_the_same_text(tmp_path: Path) -> None:
     """Otherwise the delivery log would reveal whether an internal name exists, and whether a server listens there."""
     with a_server() as gone:
         pass
     said = set()
     ended = threading.Event()
 
-    def tell(url: str, *found: str, hosts: str = "", resolver: egress.Resolver | None = None) -> None:
+    def record_failure(url: str, *found: str, hosts: str = "", resolver: egress.Resolver | None = None) -> None:
         with pytest.raises(NotReached) as failure:
             resolve = resolver or resolve_to(*found)
             pairs = read_pairs(hosts)
@@ -185,17 +185,17 @@ def test_every_failure_to_connect_is_told_in_the_same_words(tmp_path: Path) -> N
     def unknown(_host: str, _port: int) -> Sequence[str]:
         raise OSError
 
-    tell("https://inner.example.com/", "10.0.0.1")
-    tell("https://nowhere.example.com/", resolver=unknown)
-    tell("https://slow.example.com/", resolver=slow)
-    tell(gone.url, "127.0.0.1", hosts=f"127.0.0.1:{gone.port}")
+    record_failure("https://inner.example.com/", "10.0.0.1")
+    record_failure("https://nowhere.example.com/", resolver=unknown)
+    record_failure("https://slow.example.com/", resolver=slow)
+    record_failure(gone.url, "127.0.0.1", hosts=f"127.0.0.1:{gone.port}")
     with a_server(b"no TLS at all") as server:
-        tell(f"https://plain.example.com:{server.port}/", "127.0.0.1", hosts=f"127.0.0.1:{server.port}")
+        record_failure(f"https://plain.example.com:{server.port}/", "127.0.0.1", hosts=f"127.0.0.1:{server.port}")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        tell(f"https://silent.example.com:{port}/", "127.0.0.1", hosts=f"127.0.0.1:{port}")
+        record_failure(f"https://silent.example.com:{port}/", "127.0.0.1", hosts=f"127.0.0.1:{port}")
     with a_tls_server(tmp_path, name="elsewhere.example.com") as port:
-        tell(f"https://other.example.com:{port}/", "127.0.0.1", hosts=f"127.0.0.1:{port}")
+        record_failure(f"https://other.example.com:{port}/", "127.0.0.1", hosts=f"127.0.0.1:{port}")
 
     ended.set()
     gc.collect()

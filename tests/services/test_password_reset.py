@@ -143,7 +143,7 @@ def test_an_address_nobody_confirmed_gets_one_link_an_hour(app: Flask) -> None:
     assert _kinds_of_mails() == ["reset"]
 
 
-def test_a_log_in_on_another_device_is_told_once_and_the_first_one_ever_is_not() -> None:
+def test_a_log_in_on_another_device_is_reported_once_and_the_very_first_is_not() -> None:
     user = a_customer()
     devices = (("Firefox on Linux", "192.0.2.0/24"), ("Firefox on Linux", "192.0.2.0/24"), ("Safari on iPhone", "n"))
     for number, (device, network) in enumerate(devices):

@@ -81,12 +81,12 @@ def test_answer_of_a_provider_to_come_is_no_answer() -> None:
     with transaction():
         db.session.execute(update(Provider).values(answered_at=utc_now() + HOUR))
 
-    [told] = checks.providers(now=utc_now())
-    assert told.state is State.UNKNOWN
+    [check] = checks.providers(now=utc_now())
+    assert check.state is State.UNKNOWN
     with transaction():
         provider_health.answered(tool.provider_id, now=utc_now())
-    [told] = checks.providers(now=utc_now())
-    assert told.state is State.OPERATIONAL
+    [check] = checks.providers(now=utc_now())
+    assert check.state is State.OPERATIONAL
 
 
 def test_balance_to_come_is_no_data_and_an_answer_is_an_answer(client: FlaskClient) -> None:

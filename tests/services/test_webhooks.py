@@ -38,7 +38,7 @@ def move(order: Order, to: Status, *, remains: int, now: datetime = NOON) -> Non
         transitions.move_order(transitions.lock_order(order.id), to, remains=remains, now=now)
 
 
-def told(**where: object) -> list[dict[str, Any]]:
+def event_bodies(**where: object) -> list[dict[str, Any]]:
     """Bodies of the events so far, oldest first."""
     db.session.rollback()
     rows = db.session.scalars(select(Webhook).filter_by(**where).order_by(Webhook.id)).all()
@@ -55,7 +55,7 @@ def states(endpoint_id: int) -> list[str]:
     return list(db.session.scalars(found))
 
 
-def test_a_move_and_what_came_back_are_told_in_the_words_of_the_api(app: Flask) -> None:
+def test_a_transition_and_its_refund_are_events_in_the_words_of_the_api(app: Flask) -> None:
     customer = a_customer("10")
     placing = Placing(a_tool("visits", price="0.90").slug, LINK, "1000", f"{API_NAMED}mine-1")
     with transaction():
@@ -64,7 +64,7 @@ def test_a_move_and_what_came_back_are_told_in_the_words_of_the_api(app: Flask) 
 
     move(order, Status.PARTIAL, remains=250)
 
-    changed, refunded = told()
+    changed, refunded = event_bodies()
     assert changed == {
         "id": changed["id"],
         "kind": "order.status_changed",
@@ -95,19 +95,19 @@ def test_a_body_is_compact_and_its_keys_are_sorted(app: Flask) -> None:
     assert body == json.dumps(json.loads(body), sort_keys=True, separators=(",", ":"))
 
 
-def test_a_count_alone_is_not_told_and_forms_have_no_request_id(app: Flask) -> None:
+def test_a_new_count_alone_is_no_event_and_forms_have_no_request_id(app: Flask) -> None:
     order = an_order(status=Status.IN_PROGRESS, remains=900)
     an_endpoint(app, db.session.get_one(User, order.customer_id))
 
     move(order, Status.IN_PROGRESS, remains=800)
     move(order, Status.COMPLETED, remains=0)
 
-    (only,) = told()
+    (only,) = event_bodies()
     assert only["order"]["status"] == "Completed"
     assert "request_id" not in only["order"]
 
 
-def test_a_refill_is_told_at_each_state_and_the_api_word_of_the_order_stays(app: Flask) -> None:
+def test_a_refill_is_an_event_at_each_state_and_the_api_word_of_the_order_stays(app: Flask) -> None:
     order = an_order(status=Status.COMPLETED)
     an_endpoint(app, db.session.get_one(User, order.customer_id))
 
@@ -117,14 +117,14 @@ def test_a_refill_is_told_at_each_state_and_the_api_word_of_the_order_stays(app:
         found = db.session.get_one(Refill, refill.id)
         refills.end_refill(found, transitions.lock_order(order.id), RefillState.COMPLETED, reason="", now=NOON)
 
-    assert [(each["kind"], each["number"]) for each in told()] == [
+    assert [(each["kind"], each["number"]) for each in event_bodies()] == [
         ("order.status_changed", 1),
         ("refill.status_changed", 2),
         ("order.status_changed", 3),
         ("refill.status_changed", 4),
     ]
-    assert [each["refill"]["status"] for each in told(kind="refill.status_changed")] == ["Pending", "Completed"]
-    moves = told(kind="order.status_changed")
+    assert [each["refill"]["status"] for each in event_bodies(kind="refill.status_changed")] == ["Pending", "Completed"]
+    moves = event_bodies(kind="order.status_changed")
     assert [each["order"]["status"] for each in moves] == ["Completed", "Completed"]
     assert [each["order"]["panel_status"] for each in moves] == ["Refill", "Completed"]
 
@@ -137,7 +137,7 @@ def test_a_rollback_leaves_no_webhook(app: Flask) -> None:
         transitions.move_order(transitions.lock_order(order.id), Status.CANCELED, remains=1_000, now=NOON)
         raise ZeroDivisionError
 
-    assert told() == []
+    assert event_bodies() == []
 
 
 def test_numbers_have_no_gap_when_moves_come_at_once(app: Flask) -> None:
@@ -163,11 +163,11 @@ def test_numbers_have_no_gap_when_moves_come_at_once(app: Flask) -> None:
         thread.join(60)
 
     for order_id in orders:
-        assert [each["number"] for each in told(order_id=order_id)] == [1, 2, 3, 4]
-    assert len(told(user_id=customer_id)) == 16
+        assert [each["number"] for each in event_bodies(order_id=order_id)] == [1, 2, 3, 4]
+    assert len(event_bodies(user_id=customer_id)) == 16
 
 
-def test_a_low_balance_is_told_once_a_crossing_to_the_endpoints_that_asked(app: Flask) -> None:
+def test_a_low_balance_is_one_event_per_crossing_for_endpoints_with_a_threshold(app: Flask) -> None:
     customer = a_customer("10")
     tool = a_tool(price="1")
     early = an_endpoint(app, customer, url=f"{URL}/a", balance_low_nanos=9_000_000_000).endpoint.id
@@ -177,14 +177,14 @@ def test_a_low_balance_is_told_once_a_crossing_to_the_endpoints_that_asked(app: 
     for _ in range(4):
         an_order(customer=customer, tool=tool, quantity=1_000)
 
-    assert [(each["balance"], each["below"]) for each in told()] == [("8.00", "9.00"), ("7.00", "7.50")]
+    assert [(each["balance"], each["below"]) for each in event_bodies()] == [("8.00", "9.00"), ("7.00", "7.50")]
     assert [len(states(each)) for each in (early, late, never)] == [1, 1, 0]
 
     with transaction():
         ledger.deposit(customer.id, amount_nanos=5_000_000_000, reason="deposit:again", note="", now=NOON)
     an_order(customer=customer, tool=tool, quantity=3_000)
 
-    assert [each["balance"] for each in told()][2:] == ["8.00"]
+    assert [each["balance"] for each in event_bodies()][2:] == ["8.00"]
     assert len(states(early)) == 2
 
 
@@ -202,7 +202,7 @@ def test_moves_of_a_customer_without_endpoints_cost_no_statement_here(app: Flask
     assert not [statement for statement in seen if any(table in statement for table in ours)]
 
 
-def test_only_the_customers_own_live_endpoints_are_told(app: Flask) -> None:
+def test_only_the_customers_own_live_endpoints_get_events(app: Flask) -> None:
     order = an_order()
     owner = db.session.get_one(User, order.customer_id)
     live = an_endpoint(app, owner).endpoint.id

@@ -103,7 +103,7 @@ def assert_order(order: Row[Any], moved: Counter[str]) -> None:
     if status.facts.money is ChargeState.KEPT:
         assert kept == charge
     row = ReplayedOrder(status, order.remains, order.start_count, order.kept_nanos, order.returned_nanos, order.version)
-    assert replay(order.id) == row, f"order {order.id} is not what its events tell"
+    assert replay(order.id) == row, f"order {order.id} does not match its events"
 
 
 def _assert_balances() -> None:

@@ -182,7 +182,7 @@ def test_closing_takes_password_and_code(client: FlaskClient) -> None:
     assert close(client, code=two_factor.code_at(secret, at=utc_now())).status_code == 303
 
 
-def test_each_hindrance_is_told_in_words(client: FlaskClient) -> None:
+def test_each_reason_against_closing_is_explained(client: FlaskClient) -> None:
     user = a_customer("1.00")
     an_order(customer=user, quantity=100, price="1")
     signed_in(client, user)
@@ -207,7 +207,7 @@ def test_rest_of_a_balance_is_given_up_as_it_was_shown(client: FlaskClient) -> N
     assert close(client, balance="30000000", give_up="yes").status_code == 303
 
 
-def test_operator_is_told_that_theirs_is_not_closed_here(client: FlaskClient) -> None:
+def test_operator_learns_that_their_account_is_not_closed_here(client: FlaskClient) -> None:
     signed_in(client, an_operator())
 
     assert "can't be closed here" in client.get("/account/closing").text

@@ -31,7 +31,7 @@ def signed_up(client: FlaskClient, email: str = "new@example.com") -> User:
     return user
 
 
-def test_a_new_account_is_told_on_every_page_until_its_email_is_confirmed(app: Flask, client: FlaskClient) -> None:
+def test_every_page_asks_to_confirm_the_email_until_it_is_confirmed(app: Flask, client: FlaskClient) -> None:
     user = signed_up(client)
     address = link(app, "confirm_email")
 
@@ -111,7 +111,7 @@ def test_an_email_is_changed_with_the_password_and_both_links(app: Flask, client
     assert stranger.post("/log-in", data={"email": "new@example.com", "password": PASSWORD}).status_code == 303
 
 
-def test_an_address_that_was_taken_meanwhile_is_said(app: Flask, client: FlaskClient) -> None:
+def test_an_address_that_was_taken_in_between_is_reported(app: Flask, client: FlaskClient) -> None:
     user = a_customer(email="old@example.com")
     signed_in(client, user).post("/account/email", data={"email": "new@example.com", "current_password": PASSWORD})
     client.post(link(app, "change_email_old"))
@@ -123,7 +123,7 @@ def test_an_address_that_was_taken_meanwhile_is_said(app: Flask, client: FlaskCl
     assert reload(user).email == "old@example.com"
 
 
-def test_whoever_asks_for_an_address_with_an_account_sees_what_others_see(client: FlaskClient) -> None:
+def test_changing_to_an_address_with_an_account_looks_the_same(client: FlaskClient) -> None:
     other = a_customer()
     pages = []
     for email in (other.email, "free@example.com"):

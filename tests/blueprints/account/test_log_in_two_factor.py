@@ -160,7 +160,7 @@ def test_expired_form_of_the_code_changes_nothing(client: FlaskClient, csrf: Non
     assert show_code(client, code(secret), csrf_token=token).status_code == 303
 
 
-def test_disabled_account_is_told_so_before_the_code_and_never_to_who_lacks_the_password(client: FlaskClient) -> None:
+def test_disabled_account_is_reported_before_the_code_and_only_with_the_password(client: FlaskClient) -> None:
     user = a_customer()
     with_second_factor(user)
     with transaction():
@@ -174,7 +174,7 @@ def test_disabled_account_is_told_so_before_the_code_and_never_to_who_lacks_the_
     assert db.session.query(PendingSession).count() == 0
 
 
-def test_secret_that_does_not_open_any_more_is_told_and_a_recovery_code_still_works(client: FlaskClient) -> None:
+def test_secret_that_cannot_be_decrypted_is_reported_and_a_recovery_code_still_works(client: FlaskClient) -> None:
     user = a_customer()
     secret = with_second_factor(user)
     with transaction():

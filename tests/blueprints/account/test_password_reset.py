@@ -37,7 +37,7 @@ def link(app: Flask) -> str:
     return found[1]
 
 
-def test_whoever_forgot_the_password_sets_a_new_one_with_the_mailed_link(app: Flask, client: FlaskClient) -> None:
+def test_forgotten_password_is_replaced_with_the_mailed_link(app: Flask, client: FlaskClient) -> None:
     user = a_customer()
     assert ask(client, user.email) == 303
     address = link(app)
@@ -86,7 +86,9 @@ def test_asking_too_often_is_refused_alike_for_known_and_unknown_addresses(clien
         assert 0 < int(last.headers["Retry-After"]) <= 15 * 60
 
 
-def test_strangers_who_ask_for_links_stop_neither_the_owners_nor_the_owner(app: Flask, client: FlaskClient) -> None:
+def test_strangers_who_request_links_block_neither_the_owners_links_nor_the_owner(
+    app: Flask, client: FlaskClient
+) -> None:
     user = a_customer()
     ask(client, user.email)
     owners = link(app)
@@ -99,7 +101,7 @@ def test_strangers_who_ask_for_links_stop_neither_the_owners_nor_the_owner(app: 
 
     db.session.rollback()
     assert len(db.session.scalars(select(Mail).where(Mail.kind == "reset")).all()) == throttles.MAILS_PER_ADDRESS
-    assert ask(client, user.email) == 303, "the owner is told the same as ever"
+    assert ask(client, user.email) == 303, "the owner gets the same response as ever"
     assert client.post(owners, data={"password": NEW}).status_code == 303
 
 
@@ -141,7 +143,7 @@ def test_a_link_that_never_was_says_that_it_works_no_more(client: FlaskClient, t
     assert client.post(f"/reset-password/{token}", data={"password": NEW}).status_code == 410
 
 
-def test_the_page_of_a_link_is_kept_nowhere_and_its_address_told_nobody(app: Flask, client: FlaskClient) -> None:
+def test_the_page_of_a_link_is_not_cached_and_its_address_not_leaked(app: Flask, client: FlaskClient) -> None:
     ask(client, a_customer().email)
     address = link(app)
 

@@ -52,7 +52,7 @@ def test_sign_up_ignores_what_it_did_not_ask_for(client: FlaskClient) -> None:
         ({}, "The email is missing."),
     ],
 )
-def test_bad_sign_up_is_told_what_is_wrong(client: FlaskClient, form: dict[str, str], words: str) -> None:
+def test_bad_sign_up_says_what_is_wrong(client: FlaskClient, form: dict[str, str], words: str) -> None:
     answer = client.post("/sign-up", data=form)
 
     assert answer.status_code == 422

@@ -105,7 +105,7 @@ def test_the_effect_is_shown_before_money_moves_and_the_form_moves_it_once(offic
     ledger_oracle.assert_consistent()
 
 
-def test_a_balance_that_moved_meanwhile_shows_the_effect_again(office: FlaskClient) -> None:
+def test_a_balance_that_changed_in_between_shows_the_effect_again(office: FlaskClient) -> None:
     customer = a_customer("10")
     form = hidden(checked(office, customer, kind="debit").text)
     an_order(customer=customer, quantity=1_000, price="1.00")

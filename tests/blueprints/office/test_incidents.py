@@ -33,13 +33,13 @@ def test_incident_opened_in_the_office_is_read_by_everyone(office: FlaskClient) 
     answer = office.post("/office/incidents", data=FORM)
     again = office.post("/office/incidents", data=FORM)
 
-    [told] = incident_reads.open_now()
+    [incident] = incident_reads.open_now()
     assert (answer.status_code, answer.location, again.location) == (
         303,
-        f"/office/incidents/{told.id}",
-        f"/office/incidents/{told.id}",
+        f"/office/incidents/{incident.id}",
+        f"/office/incidents/{incident.id}",
     )
-    page = office.get(f"/platform-status/incidents/{told.slug}").text
+    page = office.get(f"/platform-status/incidents/{incident.slug}").text
     assert "Orders &lt;b&gt;wait&lt;/b&gt;" in page and "New orders start late." in page
     assert db.session.scalars(select(AuditLogEntry.actor)).all() == ["operator@example.com"]
 
@@ -59,14 +59,14 @@ def test_wrong_form_comes_back_as_it_was_typed(office: FlaskClient, wrong: dict[
 
 def test_second_of_two_operators_reads_what_the_first_said(office: FlaskClient) -> None:
     office.post("/office/incidents", data=FORM)
-    [told] = incident_reads.open_now()
+    [incident] = incident_reads.open_now()
     say = {"phase": "resolved", "text": "It is over.", "updates": "1"}
 
-    first = office.post(f"/office/incidents/{told.id}/updates", data=say)
-    second = office.post(f"/office/incidents/{told.id}/updates", data=say | {"text": "Mine too."})
+    first = office.post(f"/office/incidents/{incident.id}/updates", data=say)
+    second = office.post(f"/office/incidents/{incident.id}/updates", data=say | {"text": "Mine too."})
 
     assert (first.status_code, second.status_code) == (303, 409)
-    assert [update.text for update in incident_reads.any_of(told.id).updates] == ["It is over.", "We look into it."]
+    assert [update.text for update in incident_reads.any_of(incident.id).updates] == ["It is over.", "We look into it."]
 
 
 def test_planned_work_is_announced_with_its_window(office: FlaskClient) -> None:

@@ -33,7 +33,7 @@ def test_refill_by_hand_is_begun_and_ended_with_a_reason(office: FlaskClient) ->
     assert db.session.scalars(select(Review.resolved_at)).one() is not None
 
 
-def test_request_to_stop_is_answered_once(office: FlaskClient) -> None:
+def test_cancellation_request_is_answered_once(office: FlaskClient) -> None:
     order = by_hand()
     with transaction():
         stop = cancellations.request_cancellation(order.id, customer_id=order.customer_id, now=NOON).id

@@ -107,9 +107,7 @@ def test_answer_reaches_the_customer_and_a_second_press_sends_nothing(client: Fl
     assert "is answered" in client.get(first.location).text
 
 
-def test_second_operator_is_told_what_came_meanwhile_and_keeps_the_typed_text(
-    client: FlaskClient, operator: User
-) -> None:
+def test_second_operator_sees_the_new_entry_and_keeps_the_typed_text(client: FlaskClient, operator: User) -> None:
     ticket = a_ticket()
     answered(ticket, operator=an_operator(), text="Another's answer.")
 

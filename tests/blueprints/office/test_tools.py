@@ -91,7 +91,7 @@ def test_words_alone_make_no_new_terms(office: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("meanwhile", ["terms", "words"])
-def test_a_tool_that_changed_meanwhile_is_a_409_and_stays(office: FlaskClient, meanwhile: str) -> None:
+def test_a_tool_that_changed_in_between_is_a_409_and_stays(office: FlaskClient, meanwhile: str) -> None:
     tool = a_tool("page-visits", price="0.90")
     opened = form(price_per_thousand="1.10")
     if meanwhile == "terms":

@@ -74,7 +74,7 @@ def test_nobody_sees_another_customers_orders(client: FlaskClient, customer: Use
 
 
 @pytest.mark.parametrize(("path", "status"), [("/orders", 303), ("/orders.csv", 303), ("/orders/live", 401)])
-def test_visitors_are_asked_to_log_in_and_fragments_only_told(app: object, path: str, status: int) -> None:
+def test_visitors_are_redirected_to_log_in_and_fragments_get_a_401(app: object, path: str, status: int) -> None:
     answer = app.test_client().get(path)  # type: ignore[attr-defined]
 
     assert answer.status_code == status

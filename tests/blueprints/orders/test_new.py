@@ -183,7 +183,7 @@ def test_same_form_with_other_words_is_a_409_that_shows_the_earlier_order(
     assert (_orders(), ledger.balance_nanos(customer.id)) == (1, 9_100_000_000)
 
 
-def test_terms_that_changed_meanwhile_are_a_409_with_the_new_sum_to_agree_to(client: FlaskClient) -> None:
+def test_terms_that_changed_in_between_are_a_409_with_the_new_price_to_confirm(client: FlaskClient) -> None:
     tool = a_tool("page-visits", price="0.90")
     seen = str(tool.terms_id)
     customer = a_customer("10")

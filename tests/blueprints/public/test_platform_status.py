@@ -99,8 +99,8 @@ def test_hostile_words_of_an_incident_are_text_everywhere(client: FlaskClient) -
         page = client.get(path).text
         assert "<script>alert" not in page
         assert "&lt;script&gt;alert(1)&lt;/script&gt; {{ 7 * 7 }}" in page
-    told = json.loads(client.get("/platform-status.json").data)
-    assert told["incidents"][0]["title"] == HOSTILE
+    report = json.loads(client.get("/platform-status.json").data)
+    assert report["incidents"][0]["title"] == HOSTILE
     feed = ElementTree.fromstring(client.get("/platform-status.atom").data)
     [entry] = feed.findall(f"{ATOM}entry")
     assert entry.findtext(f"{ATOM}title") == f"{HOSTILE}: Investigating"

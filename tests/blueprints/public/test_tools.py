@@ -285,7 +285,7 @@ def test_looking_changes_nothing(client: FlaskClient) -> None:
     assert (tools.version(), tools.listed_all()) == before
 
 
-def test_search_engines_are_told_the_price_that_the_page_shows(client: FlaskClient) -> None:
+def test_search_engines_get_the_price_that_the_page_shows(client: FlaskClient) -> None:
     a_tool(slug="readers", price="0.90")
     page = client.get("/tools/readers").text
 

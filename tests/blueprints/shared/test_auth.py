@@ -183,7 +183,7 @@ def test_endless_address_makes_no_endless_header(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/orders/live", "/orders/1/live", "/tickets/1/live"])
-def test_a_poll_of_whoever_is_logged_out_says_that_the_answer_is_ours(client: FlaskClient, path: str) -> None:
+def test_a_poll_after_log_out_gets_a_response_marked_as_ours(client: FlaskClient, path: str) -> None:
     answer = client.get(path)
 
     assert (answer.status_code, answer.data, answer.headers["HX-PTag"]) == (401, b"", "logged-out")

@@ -116,7 +116,7 @@ def test_password_is_never_written_back(app: Flask) -> None:
     assert "secret words" not in page
 
 
-def test_bar_shows_the_balance_with_its_nanos_to_whoever_is_signed_in(client: FlaskClient) -> None:
+def test_bar_shows_the_balance_with_its_nanos_to_logged_in_users(client: FlaskClient) -> None:
     customer = a_customer(balance="12.3456")
 
     page = signed_in(client, customer).get("/").text

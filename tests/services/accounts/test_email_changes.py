@@ -131,7 +131,7 @@ def test_a_mistyped_email_that_nobody_confirmed_needs_the_new_mailbox_only(app: 
     assert "mistyped@example.com" not in [email for _, email in mailed()]
 
 
-def test_an_address_with_an_account_gets_no_link_and_whoever_asks_sees_no_difference(app: Flask) -> None:
+def test_an_address_with_an_account_gets_no_link_and_the_response_is_the_same(app: Flask) -> None:
     user, other = a_customer(email="old@example.com"), a_customer()
 
     change_asked(user, other.email)
@@ -144,7 +144,7 @@ def test_an_address_with_an_account_gets_no_link_and_whoever_asks_sees_no_differ
 
 
 @pytest.mark.both_engines
-def test_an_address_taken_meanwhile_leaves_everything_as_it_was(app: Flask) -> None:
+def test_an_address_taken_in_between_changes_nothing(app: Flask) -> None:
     user = a_customer(email="old@example.com")
     change_asked(user)
     opened(token(app, "change_email_old"))

@@ -149,7 +149,7 @@ def test_key_sent_for_while_the_owner_resets_the_password_is_not_made(app: Flask
     assert live(user) == (0, 0)
 
 
-def test_webhooks_of_an_account_never_confirmed_are_told_nothing(app: Flask) -> None:
+def test_webhooks_of_unconfirmed_accounts_get_no_events(app: Flask) -> None:
     confirmed = a_customer("10.00")
     add_endpoint(app, confirmed)
     stranger = with_everything(app)

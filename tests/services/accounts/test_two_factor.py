@@ -215,7 +215,7 @@ def test_device_that_has_not_shown_it_is_nobody_whichever_way_it_came() -> None:
         sessions.log_in(reload(user), device="Firefox", network="unknown", now=NOON)
 
 
-def test_half_signed_in_ends_after_ten_minutes_once_used_and_with_the_password() -> None:
+def test_pending_session_ends_after_ten_minutes_once_used_and_with_the_password() -> None:
     user = a_customer()
     with transaction():
         used, late, changed = (pending_sessions.begin(user, now=NOON) for _ in range(3))
@@ -241,7 +241,7 @@ def test_code_for_trying_things_out_is_always_one_that_is_taken() -> None:
         two_factor.next_code(user.email, settings=settings(), now=NOON)
 
 
-def test_owner_is_told_by_mail_of_every_change_and_no_secret_is_in_it() -> None:
+def test_owner_is_notified_by_mail_of_every_change_without_any_secret() -> None:
     user = a_customer()
     secret = with_second_factor(user, at=NOON - STEP)
     [recovery, *_] = recovery_codes(user)

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from panel.db import db, transaction
 from panel.models import DeliveryState, Webhook, WebhookDelivery
 from panel.services.api import webhook_deliveries, webhook_endpoints
-from tests.services.test_webhooks import an_endpoint, states, told
+from tests.services.test_webhooks import an_endpoint, event_bodies, states
 from tests.support.factories import NOON, a_customer
 
 pytestmark = pytest.mark.both_engines
@@ -71,7 +71,7 @@ def test_every_answer_but_2xx_is_tried_again(app: Flask, status: int | None) -> 
 
 def test_a_queue_is_sent_in_the_order_in_which_things_happened(app: Flask) -> None:
     endpoint_id = a_queue(app, count=3)
-    wanted = [each["id"] for each in told()]
+    wanted = [each["id"] for each in event_bodies()]
 
     sent = [attempt(endpoint_id, status=500, now=NOON), attempt(endpoint_id, status=204, now=NOON)]
     later = NOON + timedelta(seconds=10)
@@ -143,7 +143,7 @@ def test_what_was_given_up_can_be_sent_again(app: Flask) -> None:
         webhook_endpoints.send_again(line.id, endpoint_id=endpoint_id, user_id=_owner(endpoint_id), now=late)
     sent = attempt(endpoint_id, status=200, now=late)
 
-    assert sent == told()[0]["id"]
+    assert sent == event_bodies()[0]["id"]
     assert states(endpoint_id) == [DeliveryState.DELIVERED]
 
 

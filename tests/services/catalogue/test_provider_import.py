@@ -98,7 +98,7 @@ def test_a_field_given_back_follows_the_provider_again() -> None:
     assert offered().minimum == 60
 
 
-def test_limits_that_do_not_fit_those_set_by_hand_are_left_and_told() -> None:
+def test_limits_that_conflict_with_manual_ones_are_ignored_and_reported() -> None:
     imported(a_row())
     by_hand("minimum", "5000")
 

@@ -61,7 +61,7 @@ def test_the_price_of_another_currency_is_exchanged_exactly_and_rounded_once(
     assert offered().price_micros_per_thousand == micros
 
 
-def test_old_and_new_prices_are_told() -> None:
+def test_old_and_new_prices_are_listed() -> None:
     imported(a_row(), a_row(2), a_row(3))
     with transaction():
         tool_settings.set_field("page-visits-1", "price_per_thousand", "5", actor="anna", now=NOON)

@@ -87,7 +87,7 @@ HOSTILE: list[Any] = [
 
 
 @pytest.mark.parametrize("row", HOSTILE, ids=range(len(HOSTILE)))
-def test_a_hostile_row_is_skipped_with_a_reason_and_stops_nothing(row: object) -> None:
+def test_a_hostile_row_is_skipped_with_a_reason_and_affects_no_other(row: object) -> None:
     did = imported(a_row(), row, a_row(3))
 
     assert did.added == ["page-visits-1", "page-visits-3"]

@@ -50,13 +50,13 @@ def test_a_tool_whose_stored_pattern_cannot_be_used_is_offered_to_nobody(pattern
     assert ledger.balance_nanos(customer.id) == 10_000_000_000
 
 
-def test_operators_are_told_once_of_each_tool_with_a_pattern_that_cannot_be_used() -> None:
+def test_operators_are_notified_once_of_each_tool_with_an_unusable_pattern() -> None:
     a_tool("old-pattern", link_pattern="(?=x)")
     a_tool("good-pattern")
 
-    told = [link_rules.sweep(worker="test") for _ in range(2)]
+    counts = [link_rules.sweep(worker="test") for _ in range(2)]
 
-    assert told == [1, 0]
+    assert counts == [1, 0]
     (review,) = db.session.scalars(select(Review))
     assert review.kind == "link_pattern"
     assert review.text.startswith("Nobody can order old-pattern: its link pattern can't be used (invalid perl")

@@ -21,7 +21,7 @@ from tests.support.factories import NOON, a_customer, a_tool, an_order, new_term
 LATER = NOON + timedelta(minutes=6)
 
 
-def told(*, now: object = NOON) -> list[Mail]:
+def queued_mails(*, now: object = NOON) -> list[Mail]:
     """Run the sweep over ended orders; returns the mails that it queued."""
     for customer_id in order_notifications.customers_with_news(now=now):  # type: ignore[arg-type]
         with transaction():
@@ -36,12 +36,12 @@ def end(orders: Sequence[Order], to: Status = Status.COMPLETED, *, remains: int 
 
 
 @pytest.mark.both_engines
-def test_customer_is_told_once_how_an_order_ended_with_the_money_in_figures() -> None:
+def test_customer_gets_one_mail_about_how_an_order_ended_with_its_amounts() -> None:
     customer = a_customer("10.00")
     order = an_order(customer=customer, tool=a_tool("visits", price="0.90"), quantity=1_000)
     end([order], Status.PARTIAL, remains=157)
 
-    (mail,) = told()
+    (mail,) = queued_mails()
 
     assert (mail.email, mail.kind, mail.subject) == (customer.email, "orders", f"Order {order.id} is Partial")
     assert "Delivered: 843 of 1,000" in mail.text
@@ -50,7 +50,7 @@ def test_customer_is_told_once_how_an_order_ended_with_the_money_in_figures() ->
     assert "your balance was $9.2413." in mail.text
     assert f"http://127.0.0.1:8000/orders/{order.id}\n" in mail.text
     assert mail.unsubscribe in mail.text
-    assert len(told(now=LATER)) == 1
+    assert len(queued_mails(now=LATER)) == 1
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_each_end_of_an_order_says_what_was_delivered_and_what_came_back(
 ) -> None:
     end([an_order(quantity=1_000, price="0.90")], status)
 
-    (mail,) = told()
+    (mail,) = queued_mails()
 
     assert f"Delivered: {delivered}" in mail.text
     assert f"Returned to your balance: {returned}" in mail.text
@@ -73,10 +73,10 @@ def test_what_ended_together_comes_in_one_mail_and_what_ends_soon_after_in_the_n
     orders = [an_order(customer=customer, tool=tool, quantity=100) for _ in range(5)]
     end(orders[:3])
 
-    (first,) = told()
+    (first,) = queued_mails()
     end(orders[3:])
-    assert told(now=NOON + timedelta(minutes=4)) == [first]
-    _, second = told(now=LATER)
+    assert queued_mails(now=NOON + timedelta(minutes=4)) == [first]
+    _, second = queued_mails(now=LATER)
 
     assert first.subject == "3 of your orders have ended"
     assert "charged $0.15, returned to your balance $0.00" in first.text
@@ -88,7 +88,7 @@ def test_a_mail_lists_fifty_orders_and_counts_the_rest(monkeypatch: pytest.Monke
     customer, tool = a_customer(), a_tool()
     end([an_order(customer=customer, tool=tool, quantity=100) for _ in range(4)])
 
-    (mail,) = told()
+    (mail,) = queued_mails()
 
     assert mail.subject == "4 of your orders have ended"
     assert mail.text.count("Tool: ") == 2
@@ -101,7 +101,7 @@ def test_orders_placed_through_the_api_are_not_mailed() -> None:
 
     end(orders)
 
-    assert told() == []
+    assert queued_mails() == []
     assert _marked() == []
 
 
@@ -112,15 +112,15 @@ def test_no_notice_goes_to_an_address_nobody_confirmed_and_none_that_is_not_want
         notifications.set_preferences(choosy.id, wanted=set(Notice) - {Notice.COMPLETED})
     end([an_order(customer=unconfirmed), an_order(customer=choosy)])
 
-    assert told() == []
+    assert queued_mails() == []
     assert _marked() == []
     end([an_order(customer=choosy)], Status.CANCELED)
-    assert [mail.email for mail in told()] == [choosy.email]
+    assert [mail.email for mail in queued_mails()] == [choosy.email]
 
 
 def test_a_refill_that_ends_has_a_mail_of_its_own_and_no_second_one_about_the_order() -> None:
     order = an_order(status=Status.COMPLETED)
-    assert len(told()) == 1
+    assert len(queued_mails()) == 1
     with transaction():
         refills.request_refill(order.id, customer_id=order.customer_id, now=NOON)
     with transaction():
@@ -130,19 +130,19 @@ def test_a_refill_that_ends_has_a_mail_of_its_own_and_no_second_one_about_the_or
         reason = "It has not dropped."
         refills.end_refill(open_refill, claimed, RefillState.REFUSED, reason=reason, now=NOON)
 
-    mail = told(now=LATER)[-1]
+    mail = queued_mails(now=LATER)[-1]
 
     assert mail.subject == f"The refill of order {order.id} was refused"
     assert "Reason: It has not dropped." in mail.text
-    assert len(told(now=LATER)) == 2
+    assert len(queued_mails(now=LATER)) == 2
 
 
-def test_an_order_in_refill_before_its_mail_was_made_is_still_told_as_completed() -> None:
+def test_an_order_in_refill_before_its_mail_was_queued_is_still_reported_as_completed() -> None:
     order = an_order(status=Status.COMPLETED)
     with transaction():
         refills.request_refill(order.id, customer_id=order.customer_id, now=NOON)
 
-    (mail,) = told()
+    (mail,) = queued_mails()
 
     assert mail.subject == f"Order {order.id} is Completed"
 
@@ -156,7 +156,7 @@ def test_a_hostile_name_or_reason_stays_one_plain_line_of_the_mail() -> None:
         reason = "Private\n-- \nhttps://evil.example"
         transitions.move_order(claimed, Status.CANCELED, remains=order.quantity, reason=reason, now=NOON)
 
-    (mail,) = told()
+    (mail,) = queued_mails()
 
     lines = mail.text.splitlines()
     assert "  Tool: Views Your password expired: https://evil.example {{ 7 * 7 }} <b>" in lines
@@ -177,14 +177,14 @@ def test_two_workers_at_once_make_one_mail_of_what_ended(app: Flask) -> None:
     made: list[bool] = []
     start = threading.Barrier(2)
 
-    def tell() -> None:
+    def notify() -> None:
         with app.app_context():
             start.wait()
             with transaction():
                 made.append(order_notifications.notify_customer(customer_id, now=NOON))
             db.session.remove()
 
-    workers = [threading.Thread(target=tell) for _ in range(2)]
+    workers = [threading.Thread(target=notify) for _ in range(2)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -197,7 +197,7 @@ def test_two_workers_at_once_make_one_mail_of_what_ended(app: Flask) -> None:
 @pytest.mark.both_engines
 def test_end_of_a_refill_marks_the_order_for_no_mail() -> None:
     order = an_order(status=Status.REFILL)
-    told()
+    queued_mails()
 
     end([order], Status.COMPLETED)
 

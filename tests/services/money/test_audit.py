@@ -149,7 +149,7 @@ def runner(app: Flask) -> FlaskCliRunner:
 
 
 @pytest.mark.both_engines
-def test_books_as_they_are_kept_are_sound() -> None:
+def test_an_undamaged_ledger_passes_the_audit() -> None:
     some_books()
 
     found = audit.audit()
@@ -188,8 +188,8 @@ def test_command_says_the_same_as_json(app: Flask) -> None:
 
     ended = runner(app).invoke(args=["audit", "--json"])
 
-    told = json.loads(ended.stdout)
+    result = json.loads(ended.stdout)
     assert ended.exit_code == 1
-    assert list(told) == ["sound", "orders", "transfers", "differences", "chains_from_start", "digests"]
-    assert (told["sound"], told["orders"], told["transfers"]) == (False, 2, 7)
-    assert told["differences"] == list(audit.audit().differences)
+    assert list(result) == ["sound", "orders", "transfers", "differences", "chains_from_start", "digests"]
+    assert (result["sound"], result["orders"], result["transfers"]) == (False, 2, 7)
+    assert result["differences"] == list(audit.audit().differences)

@@ -130,7 +130,7 @@ def checkpoint(kind: CheckpointKind) -> ChainCheckpoint:
     return db.session.get_one(ChainCheckpoint, (kind, 0))
 
 
-def test_books_as_they_are_kept_are_whole_chains() -> None:
+def test_undamaged_chains_pass_the_verification() -> None:
     books()
 
     found = audited()
@@ -148,8 +148,8 @@ def test_tampering_is_found(tampering: tuple[str, ...]) -> None:
 
     damage(*statements)
 
-    told = audit.audit().differences
-    assert any(says in line for line in told), told
+    differences = audit.audit().differences
+    assert any(says in line for line in differences), differences
 
 
 @pytest.mark.parametrize("tampering", TAMPERING.values(), ids=TAMPERING.keys())
@@ -159,10 +159,10 @@ def test_tampering_behind_a_checkpoint_is_found_from_the_start_and_then_each_tim
     audited()
 
     damage(*statements)
-    told = audited(from_start=True).differences
+    differences = audited(from_start=True).differences
 
-    assert any(says in line for line in told), told
-    assert set(told) <= set(audited().differences)
+    assert any(says in line for line in differences), differences
+    assert set(differences) <= set(audited().differences)
 
 
 def test_rows_after_a_checkpoint_are_verified_without_those_before() -> None:
@@ -233,9 +233,9 @@ def test_digests_are_checked_from_the_first_row_on_also_behind_a_checkpoint() ->
     assert audited().chains.marks[CheckpointKind.TRANSFERS].up_to_id == newest_transfer()
 
     assert audited(noted=right).differences == ()
-    told = audited(noted=(Mark(CheckpointKind.TRANSFERS, 2, "x"),)).differences
+    differences = audited(noted=(Mark(CheckpointKind.TRANSFERS, 2, "x"),)).differences
 
-    assert told == ("The transfers up to 2 are not those whose digest was noted before.",)
+    assert differences == ("The transfers up to 2 are not those whose digest was noted before.",)
 
 
 def test_rows_cut_off_together_with_their_head_are_found_by_the_digest() -> None:
@@ -243,10 +243,10 @@ def test_rows_cut_off_together_with_their_head_are_found_by_the_digest() -> None
     noted = tuple(audited().chains.marks.values())
     cut_off()
 
-    told = audited(from_start=True).differences
+    differences = audited(from_start=True).differences
     damage("DELETE FROM chain_checkpoints")
 
-    assert "The transfers up to 10 are not those whose digest was noted before." in told
+    assert "The transfers up to 10 are not those whose digest was noted before." in differences
     assert audit.audit().differences == ()
     assert "The transfers up to 10 are not those whose digest was noted before." in audited(noted=noted).differences
 
@@ -273,9 +273,9 @@ def test_an_overwritten_checkpoint_hides_nothing_from_the_daily_run(statement: s
     audited()
     damage(statement, "UPDATE events SET text = 'x' WHERE id = 1", "UPDATE transfers SET note = 'x' WHERE id = 1")
 
-    told = audited(from_start=True).differences
+    differences = audited(from_start=True).differences
 
-    assert {"Transfer 1", "Event 1"} <= {line.partition(" is not")[0] for line in told}
+    assert {"Transfer 1", "Event 1"} <= {line.partition(" is not")[0] for line in differences}
 
 
 def test_a_checkpoint_beyond_the_newest_row_is_found_at_once() -> None:

@@ -109,7 +109,7 @@ def test_amount_that_is_none_is_refused_by_the_database(amount_nanos: int) -> No
         post(charge(customer.id, amount_nanos))
 
 
-def test_house_accounts_are_found_whoever_asks_first() -> None:
+def test_system_accounts_are_found_in_any_order_of_use() -> None:
     customer = a_customer("1")
 
     post(Posting(AccountKind.HOLDS, AccountKind.SALES, 1, TransferKind.ADJUSTMENT, "house"), charge(customer.id, 1))

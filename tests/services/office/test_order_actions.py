@@ -109,7 +109,7 @@ def test_provider_is_asked_with_the_next_sweep_about_what_it_has() -> None:
         refused(lambda other=other: do(other, deed(Act.ASK)), ActionRefused)
 
 
-def test_order_that_waits_to_be_handed_over_is_due_at_once() -> None:
+def test_order_that_waits_for_dispatch_becomes_due_immediately() -> None:
     order = an_order(now=NOON + timedelta(hours=1))
 
     assert do(order, deed(Act.ASK)).dispatch_at == NOON

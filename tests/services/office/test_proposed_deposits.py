@@ -51,7 +51,7 @@ def test_a_deposit_is_one_transfer_however_many_confirm_it_at_once(app: Flask) -
     ledger_oracle.assert_consistent()
 
 
-def test_a_large_deposit_waits_and_can_be_neither_refused_nor_proposed_again_meanwhile() -> None:
+def test_a_large_deposit_waits_and_can_be_neither_refused_nor_proposed_again() -> None:
     customer, first, second = a_customer("0"), an_operator(), an_operator()
     reference = a_request(customer, "250")
     done = acted(arrived(reference, first, "250"))

@@ -39,16 +39,16 @@ def open_reviews() -> list[Review]:
 
 
 @pytest.mark.parametrize(("state", "sentence"), [(ACCEPTED, "is being canceled"), (REFUSED, "It is nearly done.")])
-def test_an_operators_answer_is_told_and_moves_no_money(state: CancellationState, sentence: str) -> None:
+def test_an_operators_answer_is_announced_and_moves_no_money(state: CancellationState, sentence: str) -> None:
     order, cancellation_id = asked()
     waiting = [each.id for each in cancellations.open_cancellations()]
-    told = len(open_reviews())
+    open_count = len(open_reviews())
 
     answered(cancellation_id, state)
 
     own = order_detail.find(order.id, customer_id=order.customer_id)
     assert own is not None
-    assert (waiting, told, open_reviews()) == ([cancellation_id], 1, [])
+    assert (waiting, open_count, open_reviews()) == ([cancellation_id], 1, [])
     assert cancellations.open_cancellations() == []
     assert sentence in order_detail.timeline(own, page=1).lines[0].sentence
     assert (reload(order).status, order.returned_nanos) == (Status.IN_PROGRESS, 0)

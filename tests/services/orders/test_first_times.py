@@ -21,7 +21,7 @@ def test_refill_that_ends_leaves_the_first_completion_as_it_was() -> None:
     assert reload(order).completed_at == NOON
 
 
-def test_order_fulfilled_by_hand_is_never_due_for_hand_over() -> None:
+def test_manual_order_is_never_due_for_dispatch() -> None:
     assert an_order(provider="manual").dispatch_at is None
     assert an_order().dispatch_at == NOON
 

@@ -70,7 +70,7 @@ def test_goodwill_reads_the_money_of_the_order_once() -> None:
     assert sum("orders.kept_nanos" in statement for statement in statements) == 1, statements
 
 
-def test_goodwill_is_told_to_its_customer_and_to_the_log() -> None:
+def test_goodwill_is_in_the_timeline_and_in_the_audit_log() -> None:
     order = an_order(status=Status.COMPLETED)
     seen = db.session.scalars(select(User.state_version).where(User.id == order.customer_id)).one()
 

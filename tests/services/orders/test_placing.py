@@ -35,7 +35,7 @@ def _place(customer: User, asked: Placing) -> Order:
         return placing.place_order(customer.id, asked=asked, now=NOON)
 
 
-def test_order_is_charged_held_counted_and_told() -> None:
+def test_order_is_charged_held_counted_and_announced() -> None:
     customer, tool = a_customer("10"), a_tool(price="0.90")
     version = reload(customer).state_version
 

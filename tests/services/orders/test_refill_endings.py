@@ -97,7 +97,7 @@ def test_a_refill_open_for_too_long_opens_one_review(provider: str) -> None:
     assert reload(refill).state == "requested"
 
 
-def test_a_running_refill_is_told_of_too_and_its_end_closes_the_review() -> None:
+def test_a_running_refill_is_reported_too_and_its_end_closes_the_review() -> None:
     refill = asked(hours_ago=HOURS + 1)
     task = ran_at_provider(refill)
     first, second = slow_reviews(), slow_reviews()
@@ -119,9 +119,9 @@ def test_each_refill_of_an_order_has_a_review_of_its_own() -> None:
         refills.request_refill(refill.order_id, customer_id=customer_id, now=at)
 
     with transaction():
-        told = timeouts.review_slow_refills(unconfirmed_hours=HOURS, now=at + timedelta(hours=HOURS + 1))
+        opened = timeouts.review_slow_refills(unconfirmed_hours=HOURS, now=at + timedelta(hours=HOURS + 1))
 
-    assert told == 1
+    assert opened == 1
     assert len(reviews(ReviewKind.REFILL_SLOW, only_open=False)) == 2
     assert len(reviews(ReviewKind.REFILL_SLOW)) == 1
 
@@ -254,7 +254,7 @@ def test_the_command_lists_open_refills_and_ends_one(app: Flask) -> None:
     assert said[-1] == "The refill was refused. It never came."
 
 
-def test_a_task_taken_up_in_the_same_moment_is_settled_with_the_refill(app: Flask) -> None:
+def test_a_task_leased_at_the_same_time_is_ended_with_the_refill(app: Flask) -> None:
     refill = asked()
     refill_id = refill.id
     with transaction():
@@ -269,7 +269,7 @@ def test_a_task_taken_up_in_the_same_moment_is_settled_with_the_refill(app: Flas
     assert everything_of(refill)[-1] == ("settled",)
 
 
-def test_a_refill_that_is_being_ended_is_not_taken_up(app: Flask) -> None:
+def test_a_refill_that_is_being_ended_is_not_leased(app: Flask) -> None:
     refill = asked()
     refill_id = refill.id
 

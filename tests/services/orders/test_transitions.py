@@ -123,7 +123,7 @@ def test_batch_settles_every_order_of_every_customer() -> None:
     ledger_oracle.assert_consistent()
 
 
-def test_customer_of_a_moved_order_is_told_and_no_other() -> None:
+def test_only_the_moved_orders_customer_gets_a_new_version() -> None:
     order, other = an_order(), a_customer()
     customer = db.session.get_one(User, order.customer_id)
     before, others_before = version_of(customer), version_of(other)

@@ -29,15 +29,20 @@ MINUTE = timedelta(minutes=1)
 BEGINNING = UpdateText(Phase.INVESTIGATING, "We look into it.", {"dispatch": State.PARTIAL}, impact="Orders wait.")
 
 
-def test_incident_is_told_of_until_it_is_resolved() -> None:
+def test_incident_is_announced_until_it_is_resolved() -> None:
     incident_id = opened()
     said(incident_id, UpdateText(Phase.IDENTIFIED, "A full disk.", {"dispatch": State.DEGRADED}), minutes=10)
     said(incident_id, UpdateText(Phase.RESOLVED, "It is over.", {"dispatch": State.MAJOR}, cost="$0"), minutes=20)
 
-    told = incident_reads.any_of(incident_id)
+    incident = incident_reads.any_of(incident_id)
 
-    assert [update.phase for update in told.updates] == [Phase.RESOLVED, Phase.IDENTIFIED, Phase.INVESTIGATING]
-    assert (told.resolved_at, told.impact, told.cost, told.parts) == (NOON + 20 * MINUTE, "Orders wait.", "$0", ())
+    assert [update.phase for update in incident.updates] == [Phase.RESOLVED, Phase.IDENTIFIED, Phase.INVESTIGATING]
+    assert (incident.resolved_at, incident.impact, incident.cost, incident.parts) == (
+        NOON + 20 * MINUTE,
+        "Orders wait.",
+        "$0",
+        (),
+    )
     assert incident_reads.open_now() == []
     assert [each.id for each in incident_reads.past(now=NOON + 30 * MINUTE)] == [incident_id]
     acts = db.session.scalars(select(AuditLogEntry.act).where(AuditLogEntry.subject == f"incident:{incident_id}")).all()
@@ -175,8 +180,8 @@ def test_published_proposal_is_an_incident_in_the_operators_words() -> None:
     with transaction():
         incidents.publish(proposal.id, "Orders wait", BEGINNING, actor="o", now=NOON + 6 * MINUTE)
 
-    told = incident_reads.published(proposal.slug)
-    assert (told.title, told.impact, told.began_at) == ("Orders wait", "Orders wait.", NOON)
+    incident = incident_reads.published(proposal.slug)
+    assert (incident.title, incident.impact, incident.began_at) == ("Orders wait", "Orders wait.", NOON)
     with pytest.raises(ActionRefused), transaction():
         incidents.dismiss(proposal.id, reason="Too late.", actor="o", now=NOON + 7 * MINUTE)
 

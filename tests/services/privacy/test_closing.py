@@ -57,7 +57,7 @@ def everything_kept() -> str:
 
 
 @pytest.mark.both_engines
-def test_closing_leaves_nothing_of_the_person_and_the_books_sound() -> None:
+def test_closing_leaves_no_personal_data_and_a_consistent_ledger() -> None:
     user = a_customer("0.90", email="ada.lovelace@example.com")
     an_order(customer=user, status=Status.COMPLETED, link="https://example.com/page-of-ada", price="0.90")
     with_second_factor(user)

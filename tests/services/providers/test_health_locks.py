@@ -49,7 +49,7 @@ def test_import_and_report_about_a_provider_at_the_same_moment_do_not_deadlock(
 
 
 @pytest.mark.both_engines
-def test_resuming_and_the_result_of_a_hand_over_at_the_same_moment_do_not_deadlock(app: Flask) -> None:
+def test_resuming_and_a_concurrent_dispatch_result_do_not_deadlock(app: Flask) -> None:
     provider = a_provider("panel_api")
     order_id = an_order(tool=a_tool(provider=provider), status=Status.PENDING).id
     provider_id = provider.id

@@ -118,7 +118,7 @@ def test_messages_of_an_hour_are_limited() -> None:
         write(ticket)
 
 
-def test_operator_who_has_not_seen_the_last_line_is_told_and_nothing_is_sent() -> None:
+def test_operator_who_has_not_seen_the_last_entry_is_refused_and_nothing_is_sent() -> None:
     one, two = an_operator(), an_operator()
     ticket = a_ticket()
     seen = ticket.version
@@ -236,9 +236,9 @@ def test_every_act_of_an_operator_is_a_line_of_the_log() -> None:
     lines = db.session.scalars(
         select(AuditLogEntry).where(AuditLogEntry.subject == f"ticket {number}").order_by(AuditLogEntry.id)
     )
-    told = [(line.act, line.actor) for line in lines]
+    entries = [(line.act, line.actor) for line in lines]
     acts = ["note", "answer and close", "reopen", "assign", "close"]
-    assert told == [(f"tickets {act}", operator.email) for act in acts]
+    assert entries == [(f"tickets {act}", operator.email) for act in acts]
 
 
 def test_customer_with_a_confirmed_address_is_mailed_once_of_an_answer_and_never_of_a_note(app: Flask) -> None:

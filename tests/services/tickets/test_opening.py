@@ -145,7 +145,7 @@ def test_same_form_again_is_no_new_ticket_for_the_limit() -> None:
     assert open_now(customer, asked) == first
 
 
-def test_operators_are_told_only_where_an_address_is_set() -> None:
+def test_operators_are_notified_only_if_an_address_is_set() -> None:
     a_ticket(request_id=a_request_id())
 
     assert db.session.scalar(select(func.count()).select_from(Mail)) == 0
