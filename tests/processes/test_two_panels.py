@@ -17,7 +17,7 @@ from tests.support.two_panels import CUSTOMER, RESELLER, Browser, PanelExport, R
 USUAL, PARTIAL, CANCELED = "newsletter-readers", "always-ends-partial-demo", "always-ends-canceled-demo"
 STOPPED_MIDWAY, STOPPED_EARLY = "podcast-plays", "map-listing-views"
 QUANTITY = 200
-HANDED_OVER_SECONDS, RUNS_SECONDS, ENDS_SECONDS = 20, 30, 75
+HANDED_OVER_SECONDS, RUNS_SECONDS, ENDS_SECONDS = 90, 90, 240
 
 
 @dataclass(frozen=True)
