@@ -30,7 +30,7 @@ providers_group = AppGroup("providers", help="Who delivers.")
 
 @providers_group.command("add")
 @click.argument("name")
-@click.option("--kind", type=click.Choice(list(ProviderKind)), required=True)
+@click.option("--kind", type=click.Choice([kind.value for kind in ProviderKind]), required=True)
 @click.option("--url", default="", help="Address of its API, for the kind panel_api.")
 @click.option("--key-stdin", is_flag=True, help="Read its key from standard input, for the kind panel_api.")
 def add_provider(name: str, kind: str, url: str, key_stdin: bool) -> None:
