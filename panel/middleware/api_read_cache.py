@@ -24,6 +24,7 @@ from panel.db.read_only import read_lock, reader
 from panel.lru_cache import LRUCache
 from panel.middleware.captured_response import send
 from panel.middleware.response_cache import ResponseCache
+from panel.security.rate_limits import RateLimitUse
 from panel.services.api import keys as api_keys
 from panel.services.api import orders as api_orders
 from panel.settings import Settings
@@ -38,6 +39,7 @@ MAX_BODY_LENGTH = 4096
 # 13 kB each.
 MAX_BYTES = 8_000_000
 CALL_BYTES, ID_BYTES = 500, 130
+TIMES_GOOD_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +52,10 @@ class _ParsedCall:
 
 
 class _Versions(NamedTuple):
-    """A row of `FIND_NOTED`: the API key and its owner, the versions of orders and catalogue, and the balance."""
+    """A row of `FIND_NOTED`: the API key and its owner, the versions of orders and catalogue, and the balance.
+
+    `period`, for `services`: the ten minutes for which its measured times are good.
+    """
 
     networks: str
     key_id: int
@@ -58,6 +63,7 @@ class _Versions(NamedTuple):
     state_version: int
     catalogue_version: int
     balance_nanos: int
+    period: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +75,11 @@ class _Answer:
     body: bytes
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        if self.cache.is_over_limit(self.key_id):
+        use = self.cache.count_call(self.key_id)
+        if use.is_over:
             return self.cache.inner(environ, start_response)
-        return send("200 OK", [("Content-Type", "application/json"), security.PRIVATE], self.body, start_response)
+        headers = [("Content-Type", "application/json"), security.PRIVATE, *use.headers.items()]
+        return send("200 OK", headers, self.body, start_response)
 
 
 class ApiReadCache(ResponseCache[_ParsedCall, _Versions, _Answer]):
@@ -101,12 +109,14 @@ class ApiReadCache(ResponseCache[_ParsedCall, _Versions, _Answer]):
         return self._calls.get(digest) or _parsed(body, digest)
 
     def versions_of(self, environ: "WSGIEnvironment", key: _ParsedCall) -> _Versions | None:
-        since = utc_now() - api_keys.USE_NOTED_EVERY
+        now = utc_now()
+        since = now - api_keys.USE_NOTED_EVERY
         with self._lock:
             rows = self._find({"key_hash": key.key_hash, "since": since})
         if not rows:
             return None
-        versions = _Versions._make(rows[0])
+        period = int(now.timestamp()) // TIMES_GOOD_SECONDS if key.action == "services" else 0
+        versions = _Versions._make((*rows[0], period))
         is_allowed = api_keys.is_allowed(environ.get("REMOTE_ADDR"), networks=versions.networks)
         return versions if is_allowed else None
 
@@ -124,12 +134,12 @@ class ApiReadCache(ResponseCache[_ParsedCall, _Versions, _Answer]):
         if call.action == "balance":
             return handlers.balance_text(versions.balance_nanos, currency=self._settings.currency)
         if call.action == "services":
-            return self._services(versions.catalogue_version)
+            return self._services(versions.catalogue_version, versions.period)
         return self._read_statuses(call, versions.user_id)
 
-    def _read_services(self, _catalogue_version: int) -> str:
+    def _read_services(self, _catalogue_version: int, _period: int) -> str:
         with self._app.app_context():
-            return handlers.services_text()
+            return handlers.services_text(now=utc_now())
 
     def _read_statuses(self, call: _ParsedCall, user_id: int) -> str | None:
         ids = api_orders.ids_value(call.order_ids.values(), engine=self._engine)
@@ -140,9 +150,9 @@ class ApiReadCache(ResponseCache[_ParsedCall, _Versions, _Answer]):
         found = api_orders.status_texts(rows, currency=self._settings.currency)
         return handlers.by_word(call.order_ids, found) if call.is_many else next(iter(found.values()))
 
-    def is_over_limit(self, key_id: int) -> bool:
+    def count_call(self, key_id: int) -> RateLimitUse:
         most = self._settings.api_requests_a_minute
-        return security.hit_rate_limit(self._app, api_keys.rate_name(key_id), most_a_minute=most) is not None
+        return security.hit_rate_limit(self._app, api_keys.rate_name(key_id), most_a_minute=most)
 
 
 def _parsed(body: bytes, digest: bytes) -> _ParsedCall | None:

@@ -5,8 +5,6 @@ May import `domain`, `clock` and `settings`.
 """
 
 import ipaddress
-import math
-import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from urllib.parse import urlsplit
@@ -21,6 +19,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from panel.logs import REQUEST_ID, new_request_id
 from panel.security import push_address, rate_limits
+from panel.security.rate_limits import RateLimitUse
 from panel.security.request_checks import SAFE_METHODS, check_fields, require_one_host_header
 from panel.security.request_identity import MADE_FOR, VISITOR, cookies_of
 from panel.settings import Settings
@@ -142,13 +141,13 @@ def is_api_call() -> bool:
     return request.path in API_PATHS
 
 
-def hit_rate_limit(app: Flask, who: str, *, most_a_minute: int) -> int | None:
-    """Count one request of `who` in this minute. Returns the seconds to wait if there were too many, else None."""
+def hit_rate_limit(app: Flask, who: str, *, most_a_minute: int) -> RateLimitUse:
+    """Count one request of `who` in this minute, and say how much of the limit is left."""
     rates: RateLimiter = app.extensions[LIMITER].limiter
     limit = RateLimitItemPerMinute(most_a_minute)
-    if rates.hit(limit, who):
-        return None
-    return max(1, math.ceil(rates.get_window_stats(limit, who).reset_time - time.time()))
+    is_over = not rates.hit(limit, who)
+    window = rates.get_window_stats(limit, who)
+    return RateLimitUse(most_a_minute, max(0, window.remaining), window.reset_time, is_over)
 
 
 def is_direct_loopback() -> bool:

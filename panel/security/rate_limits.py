@@ -1,8 +1,10 @@
 """Rate limit storage: in memory, or in Redis for several machines with memory as its fallback."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import structlog
@@ -20,6 +22,29 @@ MEMORY, SHARED = "process-memory", "fallback-"
 Answer = TypeVar("Answer")
 
 log = structlog.get_logger("panel.limits")
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimitUse:
+    """Use of a rate limit: requests a minute, those that are left, and when the minute ends in Unix time."""
+
+    limit: int
+    remaining: int
+    ends_at: float
+    is_over: bool
+
+    @property
+    def seconds_left(self) -> int:
+        return max(1, math.ceil(self.ends_at - time.time()))
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that many APIs use for this, GitHub's among them."""
+        return {
+            "X-RateLimit-Limit": str(self.limit),
+            "X-RateLimit-Remaining": str(self.remaining),
+            "X-RateLimit-Reset": str(math.ceil(self.ends_at)),
+        }
 
 
 def storage_url(limits_url: str) -> str:

@@ -85,6 +85,8 @@ def _service(services: list[dict[str, Any]]) -> int:
         "refill": True,
         "cancel": True,
         "dripfeed": False,
+        "desc": "Visits to a page.",
+        "average_time": "",
     }
     return int(one["service"])
 

@@ -60,7 +60,7 @@ MUTANTS = (
         "panel/middleware/api_read_cache.py",
         QUICK,
         ("if is_allowed else None", ""),
-        ("if self.cache.is_over_limit(self.key_id):", "if False:"),
+        ("if use.is_over:", "if False:"),
     ),
     *in_file(
         "panel/services/api/orders.py",

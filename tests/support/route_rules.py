@@ -51,6 +51,7 @@ RULES = {
         GET /accessibility/
         GET /api
         GET /api/openapi.json
+        GET /api/postman.json
         GET /appearance
         GET /contact
         GET /contact/

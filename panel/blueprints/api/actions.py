@@ -71,6 +71,8 @@ ACTIONS = {
                             "refill": True,
                             "cancel": True,
                             "dripfeed": False,
+                            "desc": "Visits to a public page of a shop.",
+                            "average_time": "5400",
                         }
                     ],
                 ),

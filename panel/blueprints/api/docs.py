@@ -1,21 +1,22 @@
-"""API documentation generated from the table of actions: examples in three languages, and OpenAPI.
+"""API documentation generated from the table of actions, with examples in three languages.
 
-`/api` shows it to people, `/api/openapi.json` to programs.
+`/api` shows it to people, `/api/openapi.json` and `/api/postman.json` to programs.
 """
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, render_template
 from flask.typing import ResponseReturnValue
 
+from panel.blueprints.api import descriptions
 from panel.blueprints.api.actions import ACTIONS, ApiAction, CallVariant
-from panel.blueprints.api.errors import API_ERRORS, TOO_MANY
+from panel.blueprints.api.descriptions import PATH
+from panel.blueprints.api.errors import API_ERRORS
 from panel.blueprints.api.parsing import MAX_IDS
 from panel.blueprints.shared import structured_data
 from panel.domain.status import Status
@@ -29,14 +30,9 @@ from panel.settings import ROOT
 
 bp = Blueprint("api_docs", __name__)
 
-PATH = "/api/v2"
 KEY = "YOUR_KEY"
-OPENAPI = "3.1.0"
 MAX_LINE_LENGTH = 40
-FORM = "application/x-www-form-urlencoded"
 _TEXT = "panel.api_text"
-
-Schema = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +97,17 @@ def show() -> ResponseReturnValue:
 
 @bp.get("/api/openapi.json")
 def show_openapi() -> Response:
-    text = json.dumps(
-        openapi(structured_data.absolute(""), title=f"{current_app.config['PANEL'].site_name} API"), indent=1
-    )
+    return _described(descriptions.openapi)
+
+
+@bp.get("/api/postman.json")
+def show_postman() -> Response:
+    return _described(descriptions.postman)
+
+
+def _described(describe: Callable[..., dict[str, Any]]) -> Response:
+    title = f"{current_app.config['PANEL'].site_name} API"
+    text = json.dumps(describe(structured_data.absolute(""), title=title), indent=1)
     return Response(text, mimetype="application/json")
 
 
@@ -167,110 +171,3 @@ def _listed(words: list[str]) -> str:
 def _php(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
-
-
-@cache
-def openapi(site: str, *, title: str) -> Schema:
-    """The OpenAPI document of the API at this site."""
-    variants = [(action, variant) for action in ACTIONS.values() for variant in action.variants]
-    calls = {f"{action.name}{_number(action, variant)}": call_schema(action, variant) for action, variant in variants}
-    answers = {
-        f"{name}_answer": answer_schema(variant) for name, (_action, variant) in zip(calls, variants, strict=True)
-    }
-    return {
-        "openapi": OPENAPI,
-        "info": {"title": title, "version": "2", "description": "The panel for programs. Every call is a POST."},
-        "servers": [{"url": site}],
-        "paths": {
-            PATH: {
-                "post": {
-                    "operationId": "call",
-                    "summary": "Call one action.",
-                    "requestBody": {
-                        "required": True,
-                        "content": {FORM: {"schema": {"oneOf": [_ref(name) for name in calls]}}},
-                    },
-                    "responses": {
-                        "200": {
-                            "description": "The action's answer, or why the call was refused.",
-                            "headers": {
-                                "X-Error-Code": _header("The code of a refusal.", [error.code for error in API_ERRORS]),
-                                "X-Error-Field": _header("The field that a refusal is about, where it is about one."),
-                                "X-Possible-Duplicate": _header(
-                                    "On add without request_id: the number of an equal order placed shortly before."
-                                ),
-                            },
-                            "content": _json({"anyOf": [_ref(name) for name in [*answers, "error"]]}),
-                        },
-                        "429": {
-                            "description": TOO_MANY.means,
-                            "headers": {"Retry-After": _header("Seconds to wait.")},
-                            "content": _json(_ref("error")),
-                        },
-                    },
-                }
-            }
-        },
-        "components": {"schemas": {**calls, **answers, "error": _ERROR}},
-    }
-
-
-def _number(action: ApiAction, variant: CallVariant) -> str:
-    return "" if variant is action.variants[0] else "_many"
-
-
-def call_schema(action: ApiAction, variant: CallVariant) -> Schema:
-    """JSON schema of a call of this variant."""
-    fields: Schema = {"key": {"type": "string"}, "action": {"const": action.name}}
-    for field in variant.fields:
-        of_type: Schema = {"type": "integer"} if field.is_number else {"type": "string"}
-        fields[field.name] = of_type | {"description": field.means, "examples": [field.example]}
-    required = ["key", "action", *(field.name for field in variant.fields if field.is_required)]
-    return {"type": "object", "description": action.means, "properties": fields, "required": required}
-
-
-def answer_schema(variant: CallVariant) -> Schema:
-    """JSON schema of the response to this variant, derived from its example."""
-    if variant.is_by_id:
-        return {"type": "object", "additionalProperties": {"anyOf": [_shape(each) for each in variant.answer.values()]}}
-    return _shape(variant.answer)
-
-
-_ERROR: Schema = {
-    "type": "object",
-    "properties": {"error": {"type": "string"}},
-    "required": ["error"],
-    "additionalProperties": False,
-}
-_TYPES: dict[type, str] = {str: "string", bool: "boolean", int: "integer"}
-
-
-def _shape(example: Any) -> Schema:
-    if isinstance(example, list):
-        shapes: list[Schema] = []
-        for each in example:
-            if (shape := _shape(each)) not in shapes:
-                shapes.append(shape)
-        return {"type": "array", "items": {"anyOf": shapes}}
-    if isinstance(example, dict):
-        if set(example) == {"error"}:
-            return _ref("error")
-        return {
-            "type": "object",
-            "properties": {name: _shape(value) for name, value in example.items()},
-            "required": list(example),
-            "additionalProperties": False,
-        }
-    return {"type": _TYPES[type(example)]}
-
-
-def _ref(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _json(schema: Schema) -> Schema:
-    return {"application/json": {"schema": schema}}
-
-
-def _header(means: str, words: list[str] | None = None) -> Schema:
-    return {"description": means, "schema": {"type": "string"} | ({"enum": words} if words else {})}

@@ -16,6 +16,7 @@ from panel.clock import utc_now
 from panel.db import transaction, write_if_unlocked
 from panel.domain.errors import PanelError
 from panel.logs import READ
+from panel.security.rate_limits import RateLimitUse
 from panel.services.api import keys as api_keys
 from panel.services.api.keys import Holder
 
@@ -23,14 +24,16 @@ bp = Blueprint("api", __name__)
 
 ANY_METHOD = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 FAILED_KEYS_A_MINUTE = 60
+# Where the call's rate limit is kept until its answer says how much is left.
+USE = "api_rate_limit_use"
 
 
 class TooMany(Exception):
     """Rate limit: too many calls this minute with this key, or with wrong keys from this network."""
 
-    def __init__(self, seconds: int) -> None:
-        super().__init__(seconds)
-        self.seconds = seconds
+    def __init__(self, use: RateLimitUse) -> None:
+        super().__init__(use)
+        self.use = use
 
 
 def init_app(app: Flask) -> None:
@@ -45,7 +48,7 @@ def answer() -> Response:
     except Refusal as refusal:
         return _json({"error": refusal.text}, refusal.headers)
     except TooMany as error:
-        headers = {"X-Error-Code": TOO_MANY.code, "Retry-After": str(error.seconds)}
+        headers = {"X-Error-Code": TOO_MANY.code, "Retry-After": str(error.use.seconds_left)}
         return _json({"error": TOO_MANY.text}, headers, status=429)
     return _json(done.body, done.headers)
 
@@ -87,9 +90,10 @@ def _holder(key: str, *, only_reads: bool) -> Holder:
 
 
 def _count(who: str, *, most_a_minute: int) -> None:
-    seconds = security.hit_rate_limit(current_app, who, most_a_minute=most_a_minute)
-    if seconds is not None:
-        raise TooMany(seconds)
+    use = security.hit_rate_limit(current_app, who, most_a_minute=most_a_minute)
+    setattr(g, USE, use)
+    if use.is_over:
+        raise TooMany(use)
 
 
 def _json(body: object, headers: dict[str, str], *, status: int = 200) -> Response:
@@ -97,4 +101,7 @@ def _json(body: object, headers: dict[str, str], *, status: int = 200) -> Respon
     answer = Response(text, status=status, mimetype="application/json")
     answer.headers.extend(headers)
     answer.headers["Cache-Control"] = "no-store"
+    use: RateLimitUse | None = g.get(USE)
+    if use is not None:
+        answer.headers.extend(use.headers)
     return answer

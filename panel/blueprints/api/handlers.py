@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from flask import current_app
@@ -53,10 +54,10 @@ class ApiAnswer:
 
 
 def services(call: Call) -> ApiAnswer:
-    return ApiAnswer(services_text())
+    return ApiAnswer(services_text(now=call.now))
 
 
-def services_text() -> Rendered:
+def services_text(*, now: datetime) -> Rendered:
     """The tools that can be ordered, as JSON: the same for every caller."""
     return _rendered(
         [
@@ -71,8 +72,10 @@ def services_text() -> Rendered:
                 "refill": each.refill_days is not None,
                 "cancel": each.can_cancel,
                 "dripfeed": False,
+                "desc": each.summary,
+                "average_time": each.average_time,
             }
-            for each in api_orders.services()
+            for each in api_orders.services(now=now)
         ]
     )
 

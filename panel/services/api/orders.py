@@ -19,6 +19,7 @@ from panel.domain.refill import RefillState
 from panel.domain.request_id import API_NAMED, API_UNNAMED
 from panel.domain.status import Status
 from panel.models import Order, Provider, Refill, Terms, Tool
+from panel.services import delivery_times
 from panel.services.catalogue import simulated_tools
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.orders import placing
@@ -46,6 +47,9 @@ class Service(NamedTuple):
     maximum: int
     refill_days: int | None
     can_cancel: bool
+    summary: str
+    # Median seconds from placing to Completed as digits; empty while too few orders were measured.
+    average_time: str = ""
 
     @property
     def rate(self) -> str:
@@ -99,6 +103,7 @@ _SERVICES = (
         Terms.maximum,
         Terms.refill_days,
         Terms.can_cancel,
+        Tool.summary,
         Terms.link_pattern,
         Terms.link_example,
         Provider.kind.label("provider_kind"),
@@ -111,14 +116,19 @@ _SERVICES = (
 )
 
 
-def services() -> list[Service]:
+def services(*, now: datetime) -> list[Service]:
     """The tools that can be ordered, by number."""
     rows: Iterable[Any] = db.session.execute(_SERVICES)
     return [
-        Service(*row[:-4])
+        Service._make((*row[:-4], _average_time(row.id, now=now)))
         for row in rows
         if not links.stored_fault(row.link_pattern, row.link_example) and simulated_tools.is_sold(row)
     ]
+
+
+def _average_time(tool_id: int, *, now: datetime) -> str:
+    measure = delivery_times.time_to_completion(tool_id, now=now)
+    return "" if measure is None else str(measure.median_seconds)
 
 
 def statuses(customer_id: int, *, order_ids: Collection[int], currency: str) -> dict[int, str]:

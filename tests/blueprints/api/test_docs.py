@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from markupsafe import escape
 from werkzeug.serving import make_server
 
+from panel.blueprints.api import descriptions
 from panel.blueprints.api import docs as api_docs
 from panel.blueprints.api.actions import ACTIONS, ApiAction, CallVariant
 from panel.blueprints.api.errors import API_ERRORS
@@ -119,7 +120,7 @@ def test_each_example_runs_and_its_answer_has_the_shape_shown(
 
     first, *others = answers_of(address, key, values, action, variant)
 
-    schema, schemas = api_docs.answer_schema(variant), schemas_of(client)
+    schema, schemas = descriptions.answer_schema(variant), schemas_of(client)
     assert fits(variant.answer, schema, schemas)
     assert fits(first, schema, schemas), first
     assert action.name in ("refill", "cancel") or others == [first, first]
@@ -176,7 +177,7 @@ def test_page_leads_only_to_pages_that_are_there(client: FlaskClient) -> None:
     page = client.get("/api").text
 
     inside = set(re.findall(r'href="(/[^"]*)"', page.partition("<main")[2].partition("</main>")[0]))
-    assert inside >= {"/account/keys", "/api/openapi.json", "/order-statuses"}
+    assert inside >= {"/account/keys", "/api/openapi.json", "/api/postman.json", "/order-statuses"}
     assert all(client.get(path).status_code in (200, 303) for path in inside)
     anchors = set(re.findall(r'href="#([^"]+)"', page.partition("<main")[2]))
     assert anchors >= {f"action-{name}" for name in ACTIONS}
@@ -184,24 +185,44 @@ def test_page_leads_only_to_pages_that_are_there(client: FlaskClient) -> None:
     assert "http://127.0.0.1:8000/api</loc>" in client.get("/sitemap.xml").text
 
 
-def test_openapi_describes_every_way_to_call(client: FlaskClient) -> None:
+def test_openapi_has_an_operation_for_each_action_and_a_schema_for_each_call(client: FlaskClient) -> None:
     answer = client.get("/api/openapi.json")
     found = answer.get_json()
     schemas = found["components"]["schemas"]
 
     assert (answer.mimetype, found["openapi"]) == ("application/json", "3.1.0")
     assert found["servers"] == [{"url": "http://127.0.0.1:8000"}]
-    assert list(found["paths"]) == [PATH]
-    call = found["paths"][PATH]["post"]
-    named = [
-        each["$ref"].rpartition("/")[2] for each in call["requestBody"]["content"][api_docs.FORM]["schema"]["oneOf"]
-    ]
-    assert [schemas[name]["properties"]["action"]["const"] for name in named] == [action.name for action, _ in VARIANTS]
-    for name, (_action, variant) in zip(named, VARIANTS, strict=True):
-        assert list(schemas[name]["properties"]) == ["key", "action", *(field.name for field in variant.fields)]
-        assert fits(variant.answer, schemas[f"{name}_answer"], schemas)
-    assert set(call["responses"]) == {"200", "429"}
-    refs = re.findall(r'"#/components/schemas/([^"]+)"', answer.text)
-    assert set(refs) == set(schemas)
-    codes = call["responses"]["200"]["headers"]["X-Error-Code"]["schema"]["enum"]
-    assert codes == [error.code for error in API_ERRORS]
+    assert list(found["paths"]) == [f"{PATH}#{name}" for name in ACTIONS]
+    for action in ACTIONS.values():
+        call = found["paths"][f"{PATH}#{action.name}"]["post"]
+        schema = call["requestBody"]["content"][descriptions.FORM]["schema"]
+        named = [each["$ref"].rpartition("/")[2] for each in schema.get("oneOf", [schema])]
+        for name, variant in zip(named, action.variants, strict=True):
+            properties = schemas[name]["properties"]
+            assert properties["action"]["const"] == call["operationId"] == action.name
+            assert list(properties) == ["key", "action", *(field.name for field in variant.fields)]
+            assert fits(variant.answer, schemas[f"{name}_answer"], schemas)
+        assert set(call["responses"]) == {"200", "429"}
+        codes = call["responses"]["200"]["headers"]["X-Error-Code"]["schema"]["enum"]
+        assert codes == [error.code for error in API_ERRORS]
+    assert set(re.findall(r'"#/components/schemas/([^"]+)"', answer.text)) == set(schemas)
+
+
+def test_requests_of_the_postman_collection_are_answered(client: FlaskClient) -> None:
+    key, values = a_reseller(Status.COMPLETED)
+    collection = client.get("/api/postman.json").get_json()
+    variables = {each["key"]: each["value"] for each in collection["variable"]}
+
+    assert collection["info"]["schema"].endswith("/v2.1.0/collection.json")
+    assert variables == {"address": f"http://127.0.0.1:8000{PATH}", "key": ""}
+    assert len(collection["item"]) == len(VARIANTS)
+    for item in collection["item"]:
+        request = item["request"]
+        assert (request["method"], request["url"], request["body"]["mode"]) == ("POST", "{{address}}", "urlencoded")
+        form = {each["key"]: each["value"] for each in request["body"]["urlencoded"] if not each.get("disabled")}
+        assert form["key"] == "{{key}}"
+        sent = {name: values.get(name, value) for name, value in form.items()} | {"key": key}
+        answer = client.post(PATH, data=sent)
+        assert answer.status_code == 200
+        assert answer.headers.get("X-Error-Code") in (None, "refill_not_found"), item["name"]
+    db.session.rollback()

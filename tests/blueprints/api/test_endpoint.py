@@ -31,9 +31,9 @@ def test_services_are_the_tools_that_can_be_ordered(client: FlaskClient) -> None
 
     assert answer == (
         f'[{{"service":{tool.id},"name":"Page visits","type":"Default","category":"Pages","rate":"0.90","min":"50",'
-        '"max":"10000","refill":true,"cancel":true,"dripfeed":false},'
+        '"max":"10000","refill":true,"cancel":true,"dripfeed":false,"desc":"Visits to a page.","average_time":""},'
         f'{{"service":{plain.id},"name":"Plain","type":"Default","category":"Pages","rate":"12.3456","min":"10",'
-        '"max":"100000","refill":false,"cancel":false,"dripfeed":false}]'
+        '"max":"100000","refill":false,"cancel":false,"dripfeed":false,"desc":"Visits to a page.","average_time":""}]'
     )
 
 

@@ -207,6 +207,19 @@ def test_too_many_calls_of_one_key_leave_others_alone(app: Flask, client: FlaskC
     assert a_caller(client, customer).post("balance").status_code == 200
 
 
+def test_every_answer_to_a_valid_key_counts_the_calls_down(app: Flask, client: FlaskClient) -> None:
+    app.config["PANEL"].api_requests_a_minute = 4
+    caller = a_caller(client, a_customer())
+    calls = [("balance", {}), ("balance", {}), ("status", {"orders": "1"}), ("add", {}), ("services", {})]
+
+    answers = [caller.post(action, **fields) for action, fields in calls]
+
+    assert [answer.headers["X-RateLimit-Remaining"] for answer in answers] == ["3", "2", "1", "0", "0"]
+    assert {answer.headers["X-RateLimit-Limit"] for answer in answers} == {"4"}
+    ends = {int(answer.headers["X-RateLimit-Reset"]) for answer in answers}
+    assert len(ends) == 1 and 0 <= ends.pop() - utc_now().timestamp() <= 61
+
+
 def test_many_wrong_keys_are_slowed_and_right_ones_from_there_are_not(client: FlaskClient) -> None:
     wrong = [Caller(client, "wrong").post("balance").status_code for _ in range(61)]
 
