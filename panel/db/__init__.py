@@ -61,6 +61,8 @@ WRITE_SLOT_WAIT_SECONDS = 0.25
 APPEND_ONLY = "append_only"
 # Key in a table's `info`: open pages depend on it, so on PostgreSQL a trigger notifies the push hub.
 NOTIFIES_HUB = "notifies_hub"
+# Key in a table's `info`: a trigger adds each new row to the daily sums of `account_days`.
+SUMS_DAYS = "sums_days"
 
 
 class UtcDateTime(TypeDecorator[datetime]):

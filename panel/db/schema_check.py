@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
-from panel.db import APPEND_ONLY, NOTIFIES_HUB, Base, db
+from panel.db import APPEND_ONLY, NOTIFIES_HUB, SUMS_DAYS, Base, db
 from panel.domain.errors import ActionRefused
 
 REVISIONS = "alembic_version"
@@ -126,6 +126,8 @@ def _wanted_triggers(table: Table, dialect: Dialect) -> Iterator[str]:
             yield f"{table.name}: trigger {table.name}_no_{what}"
     if table.info.get(NOTIFIES_HUB) and dialect.name == "postgresql":
         yield f"{table.name}: trigger {table.name}_notify_hub"
+    if table.info.get(SUMS_DAYS):
+        yield f"{table.name}: trigger {table.name}_sum_days"
 
 
 def _present(connection: Connection) -> Iterator[str]:

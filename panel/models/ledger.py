@@ -1,12 +1,12 @@
 """Ledger: accounts, transfers, deposit requests, and changes that wait for approval."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, literal_column, text
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from panel.db import APPEND_ONLY, Base
+from panel.db import APPEND_ONLY, SUMS_DAYS, Base
 
 
 class AccountKind(StrEnum):
@@ -98,7 +98,7 @@ class Transfer(Base):
             sqlite_where=text("kind = 'adjustment'"),
             postgresql_where=text("kind = 'adjustment'"),
         ),
-        {"sqlite_autoincrement": True, "info": {APPEND_ONLY: True}},
+        {"sqlite_autoincrement": True, "info": {APPEND_ONLY: True, SUMS_DAYS: True}},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -112,6 +112,28 @@ class Transfer(Base):
     at: Mapped[datetime]
     # Covers this row and the one before it of the same customer (`domain/chain.py`).
     chain_hash: Mapped[str] = mapped_column(default="", server_default="")
+
+
+class AccountDay(Base):
+    """Sums of a customer's account on one day (UTC). A trigger on `transfers` keeps them, in the same transaction."""
+
+    __tablename__ = "account_days"
+    __table_args__ = (
+        CheckConstraint("entries > 0", name="entries"),
+        # Beyond 64 bits SQLite would go on with inexact numbers.
+        CheckConstraint("in_nanos BETWEEN 0 AND 9000000000000000000", name="in_nanos"),
+        CheckConstraint("out_nanos BETWEEN 0 AND 9000000000000000000", name="out_nanos"),
+        {"sqlite_with_rowid": False},
+    )
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True, autoincrement=False)
+    day: Mapped[date] = mapped_column(Date(), primary_key=True)
+    entries: Mapped[int]
+    in_nanos: Mapped[int]
+    out_nanos: Mapped[int]
+    # The smallest and the largest id of the day's transfers.
+    first_id: Mapped[int]
+    last_id: Mapped[int]
 
 
 class CheckpointKind(StrEnum):

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.models import Ticket, TicketEntry, User
-from panel.services.money import ledger
+from panel.services.money import account_entries
 from panel.services.orders import refills
 from panel.services.tickets import limits
 from tests.support.factories import NOON, a_customer, an_operator, an_order, reload, signed_in
@@ -97,7 +97,7 @@ def test_form_carries_its_thing_as_facts_and_so_does_the_ticket(client: FlaskCli
     order = an_order(customer=customer, status=Status.COMPLETED)
     with transaction():
         refill_id = refills.request_refill(order.id, customer_id=customer.id, now=NOON).id
-    line = ledger.last_entries(customer.id, count=1)[0].id
+    line = account_entries.last_entries(customer.id, count=1)[0].id
     numbers = {"order": order.id, "refill": refill_id, "line": line}
     name = {
         "order": f"order {order.id}",
@@ -135,7 +135,7 @@ def test_thing_of_someone_else_is_not_found(client: FlaskClient, customer: User)
     order = an_order(status=Status.COMPLETED)
     with transaction():
         refill_id = refills.request_refill(order.id, customer_id=order.customer_id, now=NOON).id
-    line = ledger.last_entries(order.customer_id, count=1)[0].id
+    line = account_entries.last_entries(order.customer_id, count=1)[0].id
     signed_in(client, customer)
 
     for what, number in (("order", order.id), ("refill", refill_id), ("line", line)):
@@ -226,7 +226,7 @@ def test_order_its_refill_and_a_line_of_the_statement_lead_to_a_ticket(
     order = an_order(customer=customer, status=Status.COMPLETED)
     with transaction():
         refill_id = refills.request_refill(order.id, customer_id=customer.id, now=NOON).id
-    line = ledger.last_entries(customer.id, count=1)[0].id
+    line = account_entries.last_entries(customer.id, count=1)[0].id
     ticket = a_ticket(customer=customer, order=order.id, subject="Asked before")
     signed_in(client, customer)
 

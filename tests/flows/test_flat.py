@@ -5,10 +5,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
 from panel.application import create_app
+from panel.blueprints.account.balance import ENTRIES_PER_PAGE
 from panel.db import db
 from panel.services.office import ledger_search, order_table
 from panel.services.orders import history
@@ -35,6 +37,9 @@ CUSTOMERS = (
     "/orders?from=2026-09-01&to=2026-09-01&q=none",
     "/orders/new?tool=tool-number-1",
     "/balance",
+    "/balance/statement?from=2026-01-01&to=2026-12-31",
+    "/balance/statement?from=2026-01-01&to=2026-12-31&page=3",
+    "/balance/statement?from=2026-09-01&to=2026-09-01",
     "/account",
     "/tickets",
 )
@@ -83,6 +88,14 @@ def test_every_page_reads_as_much_with_ten_times_the_orders(tmp_path: Path, sqli
     assert {page: (few[page], many[page]) for page in few if many[page] > few[page] * FACTOR + MARGIN} == {}
 
 
+def test_statement_of_a_year_opens_as_quickly_with_200_000_lines(tmp_path: Path, sqlite_template: Path) -> None:
+    few, many = (steps_of_statement(tmp_path / str(lines), sqlite_template, lines=lines) for lines in (200, 200_000))
+
+    # Other pages than the first may also read the lines of one day, of which there are 548.
+    margins = {"first": MARGIN, "middle": MARGIN + 300, "last": MARGIN + 300}
+    assert {page: (few[page], many[page]) for page in few if many[page] > few[page] * FACTOR + margins[page]} == {}
+
+
 def test_bounded_searches_say_what_they_searched(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name in (
         (ledger_search, "SEARCHED_LINES"),
@@ -119,19 +132,14 @@ def steps_of_pages(instance: Path, template: Path, *, orders: int) -> dict[tuple
     """Steps of each page, in hundreds, once its first visit has warmed the caches."""
     databases.copy_sqlite(template, instance)
     app = create_app(databases.settings_for(instance))
-    counted, steps = [0], {}
-
-    def count(connection: object, _record: object) -> None:
-        connection.set_progress_handler(lambda: counted.__setitem__(0, counted[0] + 1), STEPS)  # type: ignore[attr-defined]
-
     with app.app_context():
         panel = large_panel.fill(instance / "panel.db", orders=orders)
         people = {"large": panel.large, "small": panel.small, "office": panel.operator}
         cookies = {name: session_cookie(app, user) for name, user in people.items()}
-        own = {"large": CUSTOMERS, "small": (*CUSTOMERS, f"/orders/{panel.order_id}"), "office": OFFICE}
-        event.listen(db.engine, "connect", count)
-        db.session.remove()
-        db.engine.dispose()
+        orders_pages = (f"/orders/{panel.order_id}", f"/orders/{panel.oldest_id}/receipt")
+        own = {"large": CUSTOMERS, "small": (*CUSTOMERS, *orders_pages), "office": OFFICE}
+    steps = {}
+    counted = counting(app)
     for name, paths in own.items():
         client = app.test_client()
         client.set_cookie("session", cookies[name])
@@ -139,6 +147,42 @@ def steps_of_pages(instance: Path, template: Path, *, orders: int) -> dict[tuple
             assert client.get(path).status_code == 200, path
             before = counted[0]
             client.get(f"{path}{'&' if '?' in path else '?'}fresh=1")
-            steps[name, path.rstrip("0123456789") if path.startswith("/orders/") else path] = counted[0] - before
+            steps[name, re.sub(r"/\d+", "/…", path)] = counted[0] - before
     databases.close(app)
     return steps
+
+
+def steps_of_statement(instance: Path, template: Path, *, lines: int) -> dict[str, int]:
+    """The steps (in hundreds) of the first page, one in the middle, and the last one of a year."""
+    databases.copy_sqlite(template, instance)
+    app = create_app(databases.settings_for(instance))
+    with app.app_context():
+        customer = a_customer("0")
+        cookie = session_cookie(app, customer)
+        large_panel.fill_statement(instance / "panel.db", customer_id=customer.id, lines=lines)
+    counted, client, steps = counting(app), app.test_client(), {}
+    client.set_cookie("session", cookie)
+    pages = lines // ENTRIES_PER_PAGE
+    for name, page in {"first": 1, "middle": pages // 2, "last": pages}.items():
+        path = f"/balance/statement?from=2026-01-01&to=2026-12-31&page={page}"
+        shown = client.get(path).text
+        before = counted[0]
+        assert f"Page {page} of {pages}" in shown and "Sums checked" in shown
+        assert client.get(f"{path}&fresh=1").text.count('id="line-') == ENTRIES_PER_PAGE
+        steps[name] = counted[0] - before
+    databases.close(app)
+    return steps
+
+
+def counting(app: Flask) -> list[int]:
+    """How many hundred steps SQLite has made for this app from now on: one number, which grows."""
+    counted = [0]
+
+    def count(connection: object, _record: object) -> None:
+        connection.set_progress_handler(lambda: counted.__setitem__(0, counted[0] + 1), STEPS)  # type: ignore[attr-defined]
+
+    with app.app_context():
+        event.listen(db.engine, "connect", count)
+        db.session.remove()
+        db.engine.dispose()
+    return counted

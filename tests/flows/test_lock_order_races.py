@@ -158,7 +158,7 @@ def test_statement_adds_up_while_money_arrives(app: Flask) -> None:
     sums = count(1)
 
     def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        # The second sum is the closing balance: the opening one and the lines are read.
+        # The second sum is the closing balance: the opening one is read.
         if "sum(" in statement and next(sums) == 2:
             meanwhile.begin()
 

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -27,11 +27,12 @@ from panel.domain.errors import (
     NotFound,
     RefillNotAvailable,
 )
+from panel.domain.lists.date_range import Period
 from panel.domain.provider_report import Report
 from panel.domain.status import Status
 from panel.models import Attempt, Order, OrderEvent, Provider, Refill, Review, Transfer
 from panel.providers.base import Accepted, Ask, Outcome
-from panel.services.money import audit, ledger
+from panel.services.money import audit, ledger, statements
 from panel.services.orders import cancellations, dispatch, refills, sync, timeouts
 from panel.services.orders import manual as manual_orders
 from panel.services.orders import placing as order_placing
@@ -266,9 +267,10 @@ class Walk(RuleBasedStateMachine):
 
     @invariant()
     def statements_close(self) -> None:
-        middle, end = NOON + (self.now - NOON) / 2, self.now + timedelta(seconds=1)
+        middle, end = (NOON + (self.now - NOON) / 2).date(), self.now.date()
         for customer in self.customers:
-            first, second = statement(customer, NOON, middle), statement(customer, middle, end)
+            first = statement(customer, NOON.date(), middle)
+            second = statement(customer, middle + timedelta(days=1), max(end, middle + timedelta(days=1)))
             assert first.opening_nanos == 0 and first.closing_nanos == second.opening_nanos
             assert second.closing_nanos == ledger.balance_nanos(customer)
             orders = db.session.scalars(select(Order).where(Order.customer_id == customer))
@@ -283,10 +285,11 @@ class Walk(RuleBasedStateMachine):
         return (*counts, tuple(map(tuple, versions)))
 
 
-def statement(customer: int, since: datetime, until: datetime) -> ledger.Statement:
-    found = ledger.statement(customer, since=since, until=until)
-    assert found.is_checked
-    balances = [found.opening_nanos, *(entry.balance_nanos for entry in found.entries)]
+def statement(customer: int, first: date, last: date) -> statements.Statement:
+    found = statements.of_period(customer, Period(first, last))
+    page = statements.page(customer, found, skip=0, most=found.entries)
+    assert found.is_checked and page.is_checked
+    balances = [found.opening_nanos, *(entry.balance_nanos for entry in page.entries)]
     assert balances[-1] == found.closing_nanos and min(balances) >= 0
     return found
 

@@ -6,6 +6,7 @@ LEDGER = "tests/services/money/test_ledger.py"
 STATEMENT = "tests/blueprints/account/test_statement.py"
 FIGURES = "tests/flows/test_figures.py"
 CHAINS = "tests/services/money/test_chain_verification.py"
+STATEMENTS = "tests/services/money/test_statements.py"
 
 MUTANTS = (
     *in_file(
@@ -28,7 +29,6 @@ MUTANTS = (
         ('.balance_nanos + bindparam("delta") >= 0', '.balance_nanos + bindparam("delta") > 0'),
         ("deltas[source] -= posting.amount_nanos", "deltas[source] += posting.amount_nanos"),
         ("+ amount_nanos > MAX_BALANCE_NANOS", "+ amount_nanos >= MAX_BALANCE_NANOS"),
-        ("balance -= row.change", "balance += row.change"),
     ),
     *in_file(
         "panel/services/money/ledger.py",
@@ -36,17 +36,35 @@ MUTANTS = (
         ("if credited := customers & from_outside:", "if credited := customers - customers:"),
     ),
     *in_file(
-        "panel/services/money/ledger.py",
-        f"{STATEMENT} {LEDGER}",
-        ("lines.c.at >= since, lines.c.at < until", "lines.c.at >= since, lines.c.at <= until"),
-        ("lines.c.at >= since,", "lines.c.at > since,"),
-        ("where(lines.c.at < before)", "where(lines.c.at <= before)"),
-        ("return self.opening_nanos + sum(", "return sum("),
+        "panel/services/money/account_entries.py",
+        LEDGER,
+        ("balance -= row.change", "balance += row.change"),
     ),
     *in_file(
-        "panel/services/money/ledger.py",
+        "panel/services/money/account_entries.py",
+        f"{STATEMENTS}::test_any_sequence_of_transfers_is_summed_and_paged",
+        ("DAYS.c.day < day", "DAYS.c.day <= day"),
+        ("DAYS.c.day > day", "DAYS.c.day >= day"),
+        ("day.opening_nanos + skipped", "day.opening_nanos"),
+        ("at < since + timedelta(days=1)", "at <= since + timedelta(days=2)"),
+        ("entry.id + 1, day.last_id", "entry.id, day.last_id"),
+    ),
+    *in_file(
+        "panel/services/money/account_entries.py",
         f"{FIGURES}::test_receipt_shows_what_was_charged_kept_and_returned",
-        (".where(lines.c.id > row.id)", ".where(lines.c.id >= row.id)"),
+        ("day, sums.first_id, row.id)", "day, sums.first_id, row.id - 1)"),
+    ),
+    *in_file(
+        "panel/services/money/statements.py",
+        f"{STATEMENTS} {STATEMENT}",
+        ("return self.opening_nanos + self.in_nanos", "return self.in_nanos"),
+        ("len(some) == wanted and (not is_whole or ", "(True or "),
+    ),
+    *in_file(
+        "panel/migrations/versions/0020_account_days.py",
+        STATEMENTS,
+        ("in_nanos = account_days.in_nanos +", "in_nanos ="),
+        ("THEN excluded.last_id ELSE", "THEN account_days.last_id ELSE"),
     ),
     *in_file(
         "panel/services/orders/refunds.py",
@@ -110,9 +128,15 @@ MUTANTS = (
         ("if proposal.state != ProposalState.OPEN:", "if False:"),
     ),
     *in_file(
+        "panel/services/money/audit_balances.py",
+        "tests/services/money/test_audit.py",
+        ("AccountKind.CUSTOMER and cached != summed", "AccountKind.CUSTOMER and cached < summed"),
+        ("having(func.count() != 2)", "having(func.count() > 2)"),
+        ("* NANOS_PER_UNIT + int(rest or 0)", "* NANOS_PER_UNIT"),
+    ),
+    *in_file(
         "panel/services/money/audit.py",
         "tests/services/money/test_audit.py tests/services/orders/test_goodwill.py",
-        ("AccountKind.CUSTOMER and cached != summed", "AccountKind.CUSTOMER and cached < summed"),
         ("returned != ORDERS.c.returned_nanos,", ""),
     ),
     *in_file(

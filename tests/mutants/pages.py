@@ -91,12 +91,11 @@ MUTANTS = (
         f"{FILES}::test_file_of_the_statement_has_each_line {STATEMENT}",
         ("money.plain(found.closing_nanos)", "money.plain(found.opening_nanos)"),
         ("money.plain(entry.out_nanos)", "money.plain(entry.balance_nanos)"),
-        ("in_nanos=sum(entry.in_nanos", "in_nanos=sum(entry.out_nanos"),
     ),
     *in_file(
         "templates/balance/statement.html",
         STATEMENT,
-        ("amount(in_nanos)", "amount(out_nanos)"),
+        ("amount(statement.in_nanos)", "amount(statement.out_nanos)"),
         ("amount(statement.closing_nanos)", "amount(statement.opening_nanos)"),
     ),
     *in_file(

@@ -74,16 +74,27 @@ INSERT INTO events (
 )
 SELECT id, 'placed', 'you', 'pending', quantity, 0, 0, 1, '', '', placed_at, '' FROM orders
 """
+_DEPOSITS = """
+WITH RECURSIVE numbers (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < :lines)
+INSERT INTO transfers (from_account_id, to_account_id, amount_nanos, kind, reason, note, at, chain_hash)
+SELECT deposits.id, mine.id, 1, 'deposit', 'deposit ' || n, '',
+    strftime('%Y-%m-%d %H:%M:%S.000000', '2026-01-01', (n * 31536000 / :lines) || ' seconds'), ''
+FROM numbers JOIN accounts mine ON mine.user_id = :customer JOIN accounts deposits ON deposits.kind = 'deposits'
+"""
 
 
 @dataclass(frozen=True)
 class LargePanel:
-    """Users of the panel: a customer with a fifth of all orders, one with few, and an operator."""
+    """Users of the panel: a customer with a fifth of all orders, one with few, and an operator.
+
+    `order_id`: the newest completed order of the one with few; `oldest_id`: its first one with a refund.
+    """
 
     large: User
     small: User
     operator: User
     order_id: int
+    oldest_id: int
 
 
 def fill(path: Path, *, orders: int) -> LargePanel:
@@ -106,6 +117,18 @@ def fill(path: Path, *, orders: int) -> LargePanel:
             connection.execute(statement)
         newest = "SELECT max(id) FROM orders WHERE customer_id = ? AND status = 'completed'"
         (order_id,) = connection.execute(newest, (large_id + 1,)).fetchone()
+        oldest = "SELECT min(id) FROM orders WHERE customer_id = ? AND returned_nanos > 0"
+        (oldest_id,) = connection.execute(oldest, (large_id + 1,)).fetchone()
     connection.close()
     large, small, operator = (db.session.get_one(User, number) for number in (large_id, large_id + 1, operator_id))
-    return LargePanel(large, small, operator, order_id)
+    return LargePanel(large, small, operator, order_id, oldest_id)
+
+
+def fill_statement(path: Path, *, customer_id: int, lines: int) -> None:
+    """Give a customer without money a year of this many deposits of one nano, as many on each day."""
+    db.session.remove()
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute(_DEPOSITS, {"lines": lines, "customer": customer_id})
+        connection.execute("UPDATE accounts SET balance_nanos = ? WHERE user_id = ?", (lines, customer_id))
+    connection.close()

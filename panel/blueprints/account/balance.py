@@ -1,29 +1,30 @@
 """Balance and statement pages of a customer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from panel.blueprints.shared.auth import login_required
-from panel.blueprints.shared.csv_files import csv_file
+from panel.blueprints.shared.csv_files import csv_stream
 from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import begin_snapshot
 from panel.domain import money
 from panel.domain.errors import PanelError
 from panel.domain.lists.date_range import Period, parse_period, this_month
-from panel.services.money import deposits, ledger, statements
-from panel.services.money.ledger import Entry, Statement
-from panel.services.money.statements import StatementLine
+from panel.services.money import account_entries, deposits, ledger, statements
+from panel.services.money.account_entries import Entry
+from panel.services.money.statements import Statement, StatementLine
 
 bp = Blueprint("balance", __name__, url_prefix="/balance")
 
 LAST_ENTRIES = 10
 ENTRIES_PER_PAGE = 50
-# `?page=all`: the whole statement, for printing.
+# `?page=all`: the whole statement, for printing, up to this many entries.
 WHOLE = "all"
+PRINTED_ENTRIES = 2_000
 
 
 @bp.get("")
@@ -37,7 +38,7 @@ def show() -> ResponseReturnValue:
         free_nanos=free_nanos,
         held_nanos=held_nanos,
         together_nanos=free_nanos + held_nanos,
-        lines=_lines(ledger.last_entries(current_user.id, count=LAST_ENTRIES)),
+        lines=_lines(account_entries.last_entries(current_user.id, count=LAST_ENTRIES)),
         open_requests=deposits.open_requests(current_user.id),
     )
 
@@ -50,9 +51,12 @@ def show_statement() -> ResponseReturnValue:
     except PanelError as error:
         return _refused_period(error)
     found = _statement(period)
-    is_whole = request.args.get("page") == WHOLE
-    page = min(_page_asked_for(), _pages(found))
-    shown = found.entries if is_whole else found.entries[(page - 1) * ENTRIES_PER_PAGE : page * ENTRIES_PER_PAGE]
+    can_print = found.entries <= PRINTED_ENTRIES
+    is_whole = can_print and request.args.get("page") == WHOLE
+    per_page = PRINTED_ENTRIES if is_whole else ENTRIES_PER_PAGE
+    pages = max(1, -(-found.entries // per_page))
+    page = min(_page_asked_for(), pages)
+    shown = statements.page(current_user.id, found, skip=(page - 1) * per_page, most=per_page)
     months = statements.by_month(found)
     return render_template(
         "balance/statement.html",
@@ -61,13 +65,13 @@ def show_statement() -> ResponseReturnValue:
         last=period.last.isoformat(),
         errors={},
         statement=found,
-        in_nanos=sum(entry.in_nanos for entry in found.entries),
-        out_nanos=sum(entry.out_nanos for entry in found.entries),
-        lines=_lines(shown),
+        is_checked=found.is_checked and shown.is_checked,
+        lines=_lines(shown.entries),
         months=months if len(months) > 1 else [],
         per_page=ENTRIES_PER_PAGE,
+        can_print=can_print,
         page=page,
-        pages=1 if is_whole else _pages(found),
+        pages=pages,
     )
 
 
@@ -79,27 +83,26 @@ def statement_csv() -> ResponseReturnValue:
     except PanelError as error:
         return _refused_period(error)
     found = _statement(period)
-    return csv_file(
+    return csv_stream(
         f"statement-{period.first}-to-{period.last}.csv",
         head=["line", "at", "what", "order", "top_up", "reverses", "note", "out", "in", "balance"],
-        rows=_csv_rows(found, period),
+        rows=_csv_rows(found, period, customer_id=current_user.id),
     )
 
 
 def _statement(period: Period) -> Statement:
     """The statement as of one moment, so that it adds up while money moves."""
     begin_snapshot()
-    return ledger.statement(current_user.id, since=period.since, until=period.until)
+    return statements.of_period(current_user.id, period)
 
 
-def _csv_rows(found: Statement, period: Period) -> list[list[object]]:
+def _csv_rows(found: Statement, period: Period, *, customer_id: int) -> Iterator[list[object]]:
     opening = money.plain(found.opening_nanos)
     closing = money.plain(found.closing_nanos)
-    return [
-        ["", period.first, "Opening balance", "", "", "", "", "", "", opening],
-        *[_csv_row(line) for line in _lines(found.entries)],
-        ["", period.last, "Closing balance", "", "", "", "", "", "", closing],
-    ]
+    yield ["", period.first, "Opening balance", "", "", "", "", "", "", opening]
+    for line in statements.all_lines(customer_id, found):
+        yield _csv_row(line)
+    yield ["", period.last, "Closing balance", "", "", "", "", "", "", closing]
 
 
 def _csv_row(line: StatementLine) -> list[object]:
@@ -118,8 +121,8 @@ def _csv_row(line: StatementLine) -> list[object]:
     ]
 
 
-def _lines(entries: Sequence[Entry]) -> list[StatementLine]:
-    return statements.lines(entries, customer_id=current_user.id)
+def _lines(some: Sequence[Entry]) -> list[StatementLine]:
+    return statements.lines(some, customer_id=current_user.id)
 
 
 def _period() -> Period:
@@ -136,10 +139,6 @@ def _refused_period(error: PanelError) -> ResponseReturnValue:
         statement=None,
     )
     return page, 422
-
-
-def _pages(found: Statement) -> int:
-    return max(1, -(-len(found.entries) // ENTRIES_PER_PAGE))
 
 
 def _page_asked_for() -> int:

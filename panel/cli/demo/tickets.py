@@ -8,7 +8,7 @@ from panel.db import db
 from panel.domain.refill import RefillState
 from panel.domain.ticket import TicketKind
 from panel.models import Order, Refill, Ticket, User
-from panel.services.money import ledger
+from panel.services.money import account_entries
 from panel.services.orders import placing
 from panel.services.tickets import canned_answers, customer_actions, opening, operator_actions
 from panel.services.tickets.opening import Asked
@@ -42,7 +42,7 @@ def fill(customer: User, operator: User, *, now: datetime) -> None:
 
 
 def _closed(customer_id: int, who: Operator, *, now: datetime) -> None:
-    line = ledger.last_entries(customer_id, count=1_000)[-1].id
+    line = account_entries.last_entries(customer_id, count=1_000)[-1].id
     asked = _asked(
         TicketKind.MONEY, "Is this my whole first payment?", "I paid 100 dollars. Is this line all of it?", line=line
     )

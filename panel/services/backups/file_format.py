@@ -21,6 +21,8 @@ from panel.domain.errors import ActionRefused
 FORMAT = 1
 KIND = "panel backup"
 REVISIONS = "alembic_version"
+# Tables that triggers fill while other rows are restored.
+DERIVED = frozenset({"account_days"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,10 @@ class BackupRow:
 
 
 def tables_of(connection: Connection) -> list[Table]:
-    """The database's tables in foreign key order, without the migration table."""
+    """The database's tables in foreign key order, without the migration table and derived ones."""
     metadata = MetaData()
     metadata.reflect(connection)
-    return [table for table in metadata.sorted_tables if table.name != REVISIONS]
+    return [table for table in metadata.sorted_tables if table.name != REVISIONS and table.name not in DERIVED]
 
 
 def revision_of(connection: Connection) -> str | None:

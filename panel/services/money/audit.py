@@ -14,15 +14,14 @@ from sqlalchemy import ColumnElement, Subquery, Table, case, func, or_, select
 from panel.db import begin_snapshot, db, table_of
 from panel.domain.settlement import settle
 from panel.domain.status import Status
-from panel.models import Account, AccountKind, EventKind, Order, OrderCount, OrderEvent, Refill, Transfer, TransferKind
+from panel.models import EventKind, Order, OrderCount, OrderEvent, Refill, Transfer, TransferKind
 from panel.services import test_orders
-from panel.services.money import audit_transfers, chain_verification
+from panel.services.money import audit_balances, audit_transfers, chain_verification
 from panel.services.money.chain_verification import ChainReport, Mark
 
 ORDERS = table_of(Order)
 EVENTS = table_of(OrderEvent)
 TRANSFERS = table_of(Transfer)
-ACCOUNTS = table_of(Account)
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,8 @@ def audit(*, from_start: bool = False, noted: Sequence[Mark] = (), now: datetime
     begin_snapshot()
     chains = chain_verification.verify(from_start=from_start, noted=noted, now=now)
     differences = [
-        *_accounts(),
+        *audit_balances.wrong_balances(),
+        *audit_balances.wrong_days(),
         *audit_transfers.between_wrong_accounts(),
         *_money_of_orders(),
         *_settlements(),
@@ -75,34 +75,6 @@ def record(found: Audit, *, now: datetime) -> None:
 
 def _count(table: Table, *conditions: ColumnElement[bool]) -> int:
     return db.session.scalar(select(func.count()).select_from(table).where(*conditions)) or 0
-
-
-def _accounts() -> Iterator[str]:
-    """Cached balances equal their sums; the orders' holds equal the holds account; nothing is negative."""
-    came = select(TRANSFERS.c.to_account_id.label("account"), func.sum(TRANSFERS.c.amount_nanos).label("nanos"))
-    went = select(TRANSFERS.c.from_account_id.label("account"), func.sum(TRANSFERS.c.amount_nanos).label("nanos"))
-    came_in = came.group_by(TRANSFERS.c.to_account_id).subquery()
-    went_out = went.group_by(TRANSFERS.c.from_account_id).subquery()
-    balance = func.coalesce(came_in.c.nanos, 0) - func.coalesce(went_out.c.nanos, 0)
-    rows = db.session.execute(
-        select(ACCOUNTS.c.id, ACCOUNTS.c.kind, ACCOUNTS.c.balance_nanos, balance)
-        .outerjoin(came_in, came_in.c.account == ACCOUNTS.c.id)
-        .outerjoin(went_out, went_out.c.account == ACCOUNTS.c.id)
-        .order_by(ACCOUNTS.c.id)
-    )
-    total, holds = 0, 0
-    for account_id, kind, cached, summed in rows:
-        total += int(summed)
-        if kind == AccountKind.CUSTOMER and cached != summed:
-            yield f"Account {account_id} shows {cached} nanos, its transfers sum to {summed}."
-        if kind == AccountKind.HOLDS:
-            holds = int(summed)
-    if total:
-        yield f"All accounts together sum to {total} nanos instead of 0."
-    held = func.sum(ORDERS.c.charge_nanos - ORDERS.c.kept_nanos - ORDERS.c.returned_nanos)
-    orders_hold = int(db.session.scalar(select(held)) or 0)
-    if holds != orders_hold:
-        yield f"The account of held money has {holds} nanos, the orders hold {orders_hold}."
 
 
 def _of(kind: TransferKind) -> ColumnElement[int]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Row, bindparam, func, insert, select, union_all, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from panel import app_context
 from panel.db import chain_heads, db, lock_rows, table_of
@@ -17,7 +17,7 @@ from panel.db.compiled_statements import CompiledStatement, in_list
 from panel.domain import chain
 from panel.domain.errors import BadMoney, InsufficientBalance
 from panel.domain.status import Status
-from panel.models import IS_SETTLING, Account, AccountKind, Order, Transfer, TransferKind
+from panel.models import Account, AccountKind, Order, Transfer, TransferKind
 from panel.services import webhooks
 from panel.services.closed_accounts import check_open
 
@@ -49,40 +49,6 @@ class Posting:
     def chained_to(self) -> int | None:
         """The customer whose hash chain includes it: the payer, otherwise the payee, otherwise the order's customer."""
         return next((end for end in (self.source, self.target) if isinstance(end, int)), self.customer_id)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """An entry of a customer's statement, with the balance after it."""
-
-    id: int
-    at: datetime
-    kind: TransferKind
-    order_id: int | None
-    note: str
-    change_nanos: int
-    balance_nanos: int
-
-    @property
-    def in_nanos(self) -> int:
-        return max(self.change_nanos, 0)
-
-    @property
-    def out_nanos(self) -> int:
-        return max(-self.change_nanos, 0)
-
-
-@dataclass(frozen=True)
-class Statement:
-    """A period of a customer's account: opening + entries = closing, verified by `is_checked`."""
-
-    opening_nanos: int
-    entries: tuple[Entry, ...]
-    closing_nanos: int
-
-    @property
-    def is_checked(self) -> bool:
-        return self.opening_nanos + sum(entry.change_nanos for entry in self.entries) == self.closing_nanos
 
 
 def open_account(user_id: int) -> None:
@@ -231,68 +197,3 @@ def held_nanos(user_id: int) -> int:
     return int(
         db.session.scalar(select(held).where(Order.customer_id == user_id, Order.status.in_(open_statuses))) or 0
     )
-
-
-def statement(user_id: int, *, since: datetime, until: datetime) -> Statement:
-    """The customer's account from `since` up to, not including, `until`.
-
-    The closing balance is summed independently, not carried forward, so that the check is meaningful.
-    """
-    opening = _sum(user_id, before=since)
-    entries = _entries(user_id, since=since, until=until, opening_nanos=opening)
-    return Statement(opening_nanos=opening, entries=tuple(entries), closing_nanos=_sum(user_id, before=until))
-
-
-def last_entries(user_id: int, *, count: int) -> list[Entry]:
-    """The latest entries of the customer's account, newest first."""
-    lines = _lines(user_id, newest=count).subquery()
-    balance, entries = balance_nanos(user_id), []
-    for row in db.session.execute(select(lines).order_by(lines.c.id.desc()).limit(count)).all():
-        entries.append(_entry(row, balance=balance))
-        balance -= row.change
-    return entries
-
-
-def entry_of(order_id: int, *, kind: TransferKind, user_id: int) -> Entry | None:
-    """The customer's statement entry for one settling transfer of an order, with the balance after it."""
-    own = _lines(user_id, IS_SETTLING, TRANSFERS.c.order_id == order_id, TRANSFERS.c.kind == kind).subquery()
-    row = db.session.execute(select(own)).first()
-    if row is None:
-        return None
-    lines = _lines(user_id).subquery()
-    # Calculated backwards from the current balance in one query, since most receipts are viewed while they are new.
-    later = select(func.coalesce(func.sum(lines.c.change), 0)).where(lines.c.id > row.id).scalar_subquery()
-    balance = db.session.execute(select(ACCOUNTS.c.balance_nanos - later).where(ACCOUNTS.c.user_id == user_id)).scalar()
-    return _entry(row, balance=int(balance or 0))
-
-
-def _lines(user_id: int, *which: ColumnElement[bool], newest: int | None = None) -> CompoundSelect[Any]:
-    """Transfers of one customer as changes of the balance; `newest`: at most this many in and as many out."""
-    account = select(ACCOUNTS.c.id).where(ACCOUNTS.c.user_id == user_id).scalar_subquery()
-    columns = (TRANSFERS.c.id, TRANSFERS.c.at, TRANSFERS.c.kind, TRANSFERS.c.order_id, TRANSFERS.c.note)
-    amount = TRANSFERS.c.amount_nanos
-    into = select(*columns, amount.label("change")).where(TRANSFERS.c.to_account_id == account, *which)
-    out_of = select(*columns, (-amount).label("change")).where(TRANSFERS.c.from_account_id == account, *which)
-    if newest is None:
-        return union_all(into, out_of)
-    sides = (side.order_by(TRANSFERS.c.id.desc()).limit(newest).subquery() for side in (into, out_of))
-    return union_all(*(select(side) for side in sides))
-
-
-def _sum(user_id: int, *, before: datetime) -> int:
-    lines = _lines(user_id).subquery()
-    return int(db.session.execute(select(func.sum(lines.c.change)).where(lines.c.at < before)).scalar() or 0)
-
-
-def _entries(user_id: int, *, since: datetime, until: datetime, opening_nanos: int) -> list[Entry]:
-    lines = _lines(user_id).subquery()
-    rows = db.session.execute(select(lines).where(lines.c.at >= since, lines.c.at < until).order_by(lines.c.id))
-    balance, entries = opening_nanos, []
-    for row in rows:
-        balance += row.change
-        entries.append(_entry(row, balance=balance))
-    return entries
-
-
-def _entry(row: Row[Any], *, balance: int) -> Entry:
-    return Entry(row.id, row.at, TransferKind(row.kind), row.order_id, row.note, row.change, balance)

@@ -28,7 +28,7 @@ from panel.services.accounts import sessions
 from panel.services.api import keys as api_keys
 from panel.services.api import webhook_endpoints
 from panel.services.api.webhook_endpoints import EndpointSummary
-from panel.services.money import ledger, statements
+from panel.services.money import account_entries, ledger, statements
 from panel.services.money.statements import StatementLine
 from panel.services.orders import history as order_history
 from panel.services.tickets import customer_list
@@ -179,7 +179,7 @@ def whole(user: User, *, now: datetime) -> Whole:
         held_nanos=ledger.held_nanos(customer_id),
         counts={status: number for status, number in counts.items() if number},
         orders=_last_orders(customer_id),
-        lines=statements.lines(ledger.last_entries(customer_id, count=SHOWN), customer_id=customer_id),
+        lines=statements.lines(account_entries.last_entries(customer_id, count=SHOWN), customer_id=customer_id),
         deposits=db.session.scalars(requests).all(),
         keys=api_keys.listed(customer_id),
         endpoints=webhook_endpoints.listed(customer_id),

@@ -27,7 +27,7 @@ from panel.models import (
     Transfer,
     TransferKind,
 )
-from panel.services.money import ledger
+from panel.services.money import account_entries
 from panel.services.orders import cancellations, dispatch, goodwill, refills
 from panel.services.orders.goodwill import Given
 
@@ -285,7 +285,7 @@ def receipt(own: OwnOrder) -> Receipt | None:
         return None
     entry = None
     if order.returned_nanos:
-        entry = ledger.entry_of(own.id, kind=TransferKind.RETURN, user_id=order.customer_id)
+        entry = account_entries.entry_of(own.id, kind=TransferKind.RETURN, user_id=order.customer_id)
     return Receipt(
         number=f"R-{own.id}",
         at=gifts[-1].at if gifts else entry.at if entry else order.ended_at,

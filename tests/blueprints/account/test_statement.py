@@ -17,9 +17,10 @@ from panel.blueprints.shared.csv_files import safe_cell
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money
+from panel.domain.lists.date_range import Period
 from panel.domain.status import Status
 from panel.models import User
-from panel.services.money import deposits, ledger
+from panel.services.money import deposits, ledger, statements
 from tests.support.factories import NOON, a_customer, a_tool, an_order, signed_in
 
 NOVEMBER = "from=2026-11-01&to=2026-11-30"
@@ -66,7 +67,7 @@ def test_statement_adds_up_and_says_so(client: FlaskClient) -> None:
 
 
 def test_statement_that_does_not_add_up_says_so(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "statement", lambda *_given, **_more: ledger.Statement(1, (), 2))
+    monkeypatch.setattr(statements, "of_period", lambda *_given: statements.Statement(1, (), 2))
 
     page = signed_in(client, a_customer()).get("/balance/statement").text
 
@@ -98,10 +99,7 @@ def test_opening_and_entries_are_the_closing_for_any_days(client: FlaskClient, f
         assert money.parse_nanos(entry["balance"]) == running
         assert start <= date.fromisoformat(entry["at"][:10]) <= end
     assert running == money.parse_nanos(closing["balance"])
-    after = ledger.statement(
-        customer, since=NOON - timedelta(days=999), until=NOON + timedelta(days=first + days + 1, hours=-12)
-    )
-    assert after.closing_nanos == running
+    assert statements.of_period(customer, Period(start - timedelta(days=999), end)).closing_nanos == running
 
 
 def _nanos(text: str) -> int:
@@ -195,6 +193,22 @@ def test_long_statement_comes_in_pages_that_hold_each_entry_once(
     assert "Page 2 of 3" in pages[1]
     for number in ("0", "-1", "99999999999999999999", "x", "²", "4"):
         assert client.get(f"/balance/statement?{NOVEMBER}&page={number}").status_code == 200
+
+
+def test_long_statement_is_printed_by_parts(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(balance, "ENTRIES_PER_PAGE", 2)
+    monkeypatch.setattr(balance, "PRINTED_ENTRIES", 4)
+    customer, tool = a_customer("100"), a_tool()
+    for _ in range(3):
+        an_order(customer=customer, tool=tool)
+    signed_in(client, customer)
+    before = client.get(f"/balance/statement?{NOVEMBER}&page=all").text
+    an_order(customer=customer, tool=tool)
+
+    after = client.get(f"/balance/statement?{NOVEMBER}&page=all").text
+
+    assert len(re.findall(r'id="line-', before)) == 4 and "choose fewer days" not in before
+    assert len(re.findall(r'id="line-', after)) == 2 and "To print, choose fewer days" in after
 
 
 def test_lines_of_someone_else_are_in_no_statement(client: FlaskClient) -> None:

@@ -15,7 +15,7 @@ from panel.domain import money
 from panel.domain.status import Status
 from panel.models import User
 from panel.services.accounts import sessions
-from panel.services.money import deposits, ledger
+from panel.services.money import account_entries, deposits, ledger
 from panel.services.office import customers
 from tests.support import ledger_oracle
 from tests.support.api_clients import a_caller
@@ -180,7 +180,7 @@ def test_a_deposit_is_confirmed_with_what_arrived(office: FlaskClient) -> None:
     assert 'value="24.50"' in bad.text
     assert (first.status_code, second.status_code) == (303, 409)
     assert balance(customer) == "24.50"
-    assert ledger.last_entries(customer.id, count=1)[0].note == "Payment SEPA 77"
+    assert account_entries.last_entries(customer.id, count=1)[0].note == "Payment SEPA 77"
     assert "No deposits are waiting." in office.get("/office/deposits").text
     assert office.get("/office/deposits/T-XXXXXX").status_code == 404
 

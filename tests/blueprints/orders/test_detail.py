@@ -13,7 +13,7 @@ from panel.clock import utc_now
 from panel.db import Base, db, transaction
 from panel.domain.status import Status
 from panel.models import EventSource
-from panel.services.money import ledger
+from panel.services.money import account_entries, ledger
 from panel.services.orders import dispatch, transitions
 from panel.services.orders.transitions import Move, Note
 from tests.support.factories import NOON, a_customer, a_tool, an_order, signed_in
@@ -41,7 +41,7 @@ def test_page_says_what_the_status_means_and_where_the_money_is(client: FlaskCli
 def test_money_is_a_sum_with_its_statement_lines(client: FlaskClient) -> None:
     customer = a_customer("10")
     order = an_order(customer=customer, quantity=1_000, price="0.90", status=Status.PARTIAL, remains=360)
-    entries = ledger.last_entries(customer.id, count=2)
+    entries = account_entries.last_entries(customer.id, count=2)
 
     page = signed_in(client, customer).get(f"/orders/{order.id}").text
 
@@ -190,7 +190,7 @@ def test_receipt_shows_the_sum_and_its_statement_line(
 ) -> None:
     customer = a_customer("10")
     order = an_order(customer=customer, price="0.90", quantity=1_000, status=status, remains=remains)
-    entry = ledger.last_entries(customer.id, count=1)[0]
+    entry = account_entries.last_entries(customer.id, count=1)[0]
 
     page = signed_in(client, customer).get(f"/orders/{order.id}/receipt").text
 

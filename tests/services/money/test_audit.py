@@ -9,7 +9,7 @@ from flask.testing import FlaskCliRunner
 
 from panel.db import db, transaction
 from panel.domain.status import Status
-from panel.services.money import audit
+from panel.services.money import audit, ledger
 from panel.services.orders import refills, transitions
 from tests.support.damage import damage
 from tests.support.factories import NOON, a_customer, a_tool, an_order
@@ -33,6 +33,26 @@ DAMAGE = {
     "a returned amount": (
         f"UPDATE transfers SET amount_nanos = 1 WHERE kind = 'return' AND {ORDER_1}",
         "Order 1 says charged, kept, returned",
+    ),
+    "a daily sum": (
+        f"UPDATE account_days SET in_nanos = in_nanos + 1 WHERE account_id = {CUSTOMER}",
+        "Account {} has daily sums on 2026-11-20 that are not those of its transfers",
+    ),
+    "daily sums that are gone": (
+        f"DELETE FROM account_days WHERE account_id = {CUSTOMER}",
+        "Account {} has daily sums on 2026-11-20 that are not those of its transfers",
+    ),
+    "daily sums of a day without transfers": (
+        f"UPDATE account_days SET day = '2026-11-21' WHERE account_id = {CUSTOMER}",
+        "Account {} has daily sums on 2026-11-21 that are not those of its transfers",
+    ),
+    "daily sums of the house": (
+        f"INSERT INTO account_days VALUES ({SALES}, '2026-11-20', 1, 1, 0, 1, 1)",
+        "Account {} has daily sums, but it is not a customer's",
+    ),
+    "a transfer on another day": (
+        "UPDATE transfers SET at = '2026-11-19 12:00:00.000000' WHERE kind = 'deposit'",
+        "Account {} has daily sums on 2026-11-19 that are not those of its transfers",
     ),
     "a deposited amount": (
         "UPDATE transfers SET amount_nanos = amount_nanos + 1 WHERE kind = 'deposit'",
@@ -167,6 +187,30 @@ def test_damage_is_found_and_named(statement: str, says: str) -> None:
     wanted = re.compile(r"\d+".join(map(re.escape, says.split("{}"))))
     assert not found.is_sound
     assert any(wanted.search(line) for line in found.differences), found.differences
+
+
+@pytest.mark.both_engines
+@pytest.mark.parametrize("name", [name for name in DAMAGE if "daily sum" in name])
+def test_damage_of_daily_sums_is_found_on_both_engines(name: str) -> None:
+    some_books()
+    statement, says = DAMAGE[name]
+    damage(statement)
+
+    found = audit.audit()
+
+    assert [re.sub(r"\d+ has", "{} has", line) for line in found.differences].count(f"{says}.")
+
+
+@pytest.mark.both_engines
+def test_sums_of_more_than_64_bits_are_exact() -> None:
+    first, second, third = a_customer("0"), a_customer("0"), a_customer("0")
+    for customer in (first, second, third):
+        with transaction():
+            most = ledger.MAX_BALANCE_NANOS
+            ledger.deposit(customer.id, amount_nanos=most, reason=f"most:{customer.id}", note="", now=NOON)
+
+    assert 3 * ledger.MAX_BALANCE_NANOS > 2**63
+    assert audit.audit().differences == ()
 
 
 @pytest.mark.both_engines

@@ -252,11 +252,15 @@ def test_rows_cut_off_together_with_their_head_are_found_by_the_digest() -> None
 
 
 def cut_off() -> None:
-    """Cut off the last two transfers of customer 2 and restore the head from before them."""
+    """Cut off the last two transfers of customer 2 and restore the head and the daily sums from before them."""
     before = f"kind = 'charge' AND from_account_id = {SECOND}"
     damage(
         f"DELETE FROM transfers WHERE kind = 'adjustment' AND {SECOND} IN (from_account_id, to_account_id)",
         f"UPDATE accounts SET chain_hash = (SELECT chain_hash FROM transfers WHERE {before}) WHERE user_id = 2",
+        "UPDATE account_days SET entries = (SELECT count(*) FROM transfers WHERE account_id IN (from_account_id, "
+        "to_account_id)), in_nanos = (SELECT sum(amount_nanos) FROM transfers WHERE to_account_id = account_id), "
+        "out_nanos = (SELECT sum(amount_nanos) FROM transfers WHERE from_account_id = account_id), last_id = (SELECT "
+        f"max(id) FROM transfers WHERE account_id IN (from_account_id, to_account_id)) WHERE account_id = {SECOND}",
     )
 
 

@@ -1,24 +1,18 @@
 """Ledger: money moves between accounts, never from nowhere, never below zero, never twice for one reason."""
 
-from datetime import timedelta
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
-from panel.db import db, transaction
+from panel.db import transaction
 from panel.domain.errors import BadMoney, InsufficientBalance
 from panel.domain.status import Status
 from panel.models import AccountKind, TransferKind
-from panel.services.money import ledger
+from panel.services.money import account_entries, ledger
 from panel.services.money.ledger import Posting
 from tests.support import ledger_oracle
 from tests.support.factories import NOON, a_customer, a_tool, an_order
 
 pytestmark = pytest.mark.both_engines
-
-DAY = timedelta(days=1)
 
 
 def charge(customer_id: int, amount_nanos: int, *, reason: str = "test:charge") -> Posting:
@@ -120,7 +114,7 @@ def test_system_accounts_are_found_in_any_order_of_use() -> None:
 
 def test_balance_of_somebody_without_account_is_nothing() -> None:
     assert ledger.balance_nanos(12345) == ledger.held_nanos(12345) == 0
-    assert ledger.last_entries(12345, count=5) == []
+    assert account_entries.last_entries(12345, count=5) == []
 
 
 def test_held_is_what_open_orders_were_charged() -> None:
@@ -133,46 +127,12 @@ def test_held_is_what_open_orders_were_charged() -> None:
     assert ledger.held_nanos(customer.id) == open_ones * 900_000_000
 
 
-def test_statement_lists_what_moved_with_the_balance_after_each_line() -> None:
-    customer = a_customer("10")
-    an_order(customer=customer, tool=a_tool(price="0.90"), status=Status.PARTIAL, remains=360, now=NOON + DAY)
-
-    statement = ledger.statement(customer.id, since=NOON + DAY, until=NOON + 2 * DAY)
-
-    assert (statement.opening_nanos, statement.closing_nanos) == (10_000_000_000, 9_424_000_000)
-    lines = [(line.kind, line.out_nanos, line.in_nanos, line.balance_nanos) for line in statement.entries]
-    assert lines == [
-        ("charge", 900_000_000, 0, 9_100_000_000),
-        ("return", 0, 324_000_000, 9_424_000_000),
-    ]
-    assert statement.is_checked
-
-
-def test_moment_between_two_periods_belongs_to_the_later_one() -> None:
-    customer = a_customer("1")
-
-    before = ledger.statement(customer.id, since=NOON - DAY, until=NOON)
-    after = ledger.statement(customer.id, since=NOON, until=NOON + DAY)
-
-    assert (before.closing_nanos, len(before.entries)) == (0, 0)
-    assert (after.opening_nanos, len(after.entries)) == (0, 1)
-
-
-def test_line_of_another_customer_is_in_no_statement() -> None:
-    mine, theirs = a_customer("1"), a_customer("2")
-
-    statement = ledger.statement(mine.id, since=NOON, until=NOON + DAY)
-
-    assert [line.in_nanos for line in statement.entries] == [1_000_000_000]
-    assert ledger.balance_nanos(theirs.id) == 2_000_000_000
-
-
 def test_newest_entries_come_first_and_carry_their_balance() -> None:
     customer = a_customer("10")
     for _ in range(3):
         an_order(customer=customer, tool=a_tool(price="0.90"))
 
-    entries = ledger.last_entries(customer.id, count=2)
+    entries = account_entries.last_entries(customer.id, count=2)
 
     assert [entry.balance_nanos for entry in entries] == [7_300_000_000, 8_200_000_000]
 
@@ -182,31 +142,7 @@ def test_entry_of_a_return_has_the_balance_after_it() -> None:
     order = an_order(customer=customer, tool=a_tool(price="0.90"), status=Status.CANCELED)
     an_order(customer=customer, tool=a_tool(price="0.90"))
 
-    entry = ledger.entry_of(order.id, kind=TransferKind.RETURN, user_id=customer.id)
+    entry = account_entries.entry_of(order.id, kind=TransferKind.RETURN, user_id=customer.id)
 
     assert entry is not None and (entry.in_nanos, entry.balance_nanos) == (900_000_000, 10_000_000_000)
-    assert ledger.entry_of(order.id, kind=TransferKind.RETURN, user_id=a_customer().id) is None
-
-
-@given(changes=st.lists(st.integers(-(10**12), 10**12).filter(bool), max_size=12), cut=st.integers(0, 12))
-def test_any_account_closes_where_it_is_cut(changes: list[int], cut: int) -> None:
-    customer_id, now = a_customer("0").id, NOON
-    for change in changes:
-        now += DAY
-        ends = (AccountKind.DEPOSITS, customer_id) if change > 0 else (customer_id, AccountKind.SALES)
-        db.session.rollback()
-        posting = Posting(*ends, abs(change), TransferKind.ADJUSTMENT, f"{customer_id}:{now}")  # type: ignore[call-arg]
-        could_spend = ledger.balance_nanos(customer_id)
-        try:
-            with transaction():
-                ledger.post([posting], now=now)
-        except InsufficientBalance:
-            assert could_spend < -change
-
-    middle, end = NOON + cut * DAY, now + DAY
-    first = ledger.statement(customer_id, since=NOON, until=middle)
-    second = ledger.statement(customer_id, since=middle, until=max(end, middle))
-
-    assert first.is_checked and second.is_checked
-    assert first.closing_nanos == second.opening_nanos
-    assert second.closing_nanos == ledger.balance_nanos(customer_id) >= 0
+    assert account_entries.entry_of(order.id, kind=TransferKind.RETURN, user_id=a_customer().id) is None

@@ -10,7 +10,7 @@ from panel.domain.errors import BadInput, NotFound, PanelError, RequestIdUsed, T
 from panel.domain.status import Status
 from panel.domain.ticket import TicketKind, TicketState
 from panel.models import Mail, Ticket, TicketEntry, User
-from panel.services.money import ledger
+from panel.services.money import account_entries
 from panel.services.orders import refills
 from panel.services.tickets import limits, opening, subjects
 from panel.services.tickets.opening import Asked
@@ -60,7 +60,7 @@ def test_ticket_carries_an_order_a_refill_or_a_line_of_the_statement() -> None:
     order = an_order(customer=customer, status=Status.COMPLETED)
     with transaction():
         refill_id = refills.request_refill(order.id, customer_id=customer.id, now=NOON).id
-    line = ledger.last_entries(customer.id, count=1)[0]
+    line = account_entries.last_entries(customer.id, count=1)[0]
 
     about_order = a_ticket(customer=customer, order=order.id)
     about_refill = a_ticket(customer=customer, refill=refill_id)
@@ -90,7 +90,7 @@ def test_what_is_anothers_is_not_found() -> None:
     order = an_order(customer=owner, status=Status.COMPLETED)
     with transaction():
         refill_id = refills.request_refill(order.id, customer_id=owner.id, now=NOON).id
-    line = ledger.last_entries(owner.id, count=1)[0]
+    line = account_entries.last_entries(owner.id, count=1)[0]
 
     for asked in (asking(order=order.id), asking(refill=refill_id), asking(line=line.id)):
         with pytest.raises(NotFound):

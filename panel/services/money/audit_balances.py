@@ -1,0 +1,116 @@
+"""Audit checks of balances and daily sums: recomputed from transfers.
+
+Part of `audit.py`. Money is summed in two columns, whole units and the rest: SQLite refuses a sum above 9.2 billion.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import ColumnElement, Date, Select, cast, func, literal_column, select, union_all
+
+from panel.db import db, table_of
+from panel.db.compiled_statements import in_list
+from panel.domain.money import NANOS_PER_UNIT
+from panel.models import Account, AccountDay, AccountKind, Order, Transfer
+
+ORDERS = table_of(Order)
+TRANSFERS = table_of(Transfer)
+ACCOUNTS = table_of(Account)
+DAYS = table_of(AccountDay)
+
+ACCOUNTS_AT_ONCE = 500
+
+
+def wrong_balances() -> Iterator[str]:
+    """Cached balances equal their sums; the orders' holds equal the holds account; nothing is negative."""
+    came, went = _by_account(TRANSFERS.c.to_account_id), _by_account(TRANSFERS.c.from_account_id)
+    total, holds = 0, 0
+    columns = (ACCOUNTS.c.id, ACCOUNTS.c.kind, ACCOUNTS.c.balance_nanos)
+    for account_id, kind, cached in db.session.execute(select(*columns).order_by(ACCOUNTS.c.id)):
+        summed = came.get(account_id, 0) - went.get(account_id, 0)
+        total += summed
+        if kind == AccountKind.CUSTOMER and cached != summed:
+            yield f"Account {account_id} shows {cached} nanos, its transfers sum to {summed}."
+        if kind == AccountKind.HOLDS:
+            holds = summed
+    if total:
+        yield f"All accounts together sum to {total} nanos instead of 0."
+    held = ORDERS.c.charge_nanos - ORDERS.c.kept_nanos - ORDERS.c.returned_nanos
+    orders_hold = _nanos(*db.session.execute(select(*_sums(held))).one())
+    if holds != orders_hold:
+        yield f"The account of held money has {holds} nanos, the orders hold {orders_hold}."
+
+
+def _by_account(account: ColumnElement[int]) -> dict[int, int]:
+    rows = db.session.execute(select(account, *_sums(TRANSFERS.c.amount_nanos)).group_by(account))
+    return {account_id: _nanos(units, rest) for account_id, units, rest in rows}
+
+
+def _sums(nanos: ColumnElement[int]) -> tuple[ColumnElement[int], ColumnElement[int]]:
+    return func.sum(nanos // NANOS_PER_UNIT), func.sum(nanos % NANOS_PER_UNIT)
+
+
+def _nanos(units: Any, rest: Any) -> int:
+    return int(units or 0) * NANOS_PER_UNIT + int(rest or 0)
+
+
+def wrong_days() -> Iterator[str]:
+    """The daily sums of each customer's account equal those of its transfers."""
+    accounts = db.session.scalars(select(ACCOUNTS.c.id).where(ACCOUNTS.c.user_id.is_not(None)).order_by(ACCOUNTS.c.id))
+    customers, differing = list(accounts), _differing_days()
+    for start in range(0, len(customers), ACCOUNTS_AT_ONCE):
+        rows = db.session.execute(differing, {"accounts": customers[start : start + ACCOUNTS_AT_ONCE]})
+        for account_id, day in rows:
+            yield f"Account {account_id} has daily sums on {day} that are not those of its transfers."
+    of_the_house = select(DAYS.c.account_id).join(ACCOUNTS).where(ACCOUNTS.c.user_id.is_(None)).distinct()
+    for account_id in db.session.scalars(of_the_house):
+        yield f"Account {account_id} has daily sums, but it is not a customer's."
+
+
+def _differing_days() -> Select[Any]:
+    """Days whose sums and stored sums are not two equal rows."""
+    sides = union_all(
+        _side(TRANSFERS.c.to_account_id, is_in=True), _side(TRANSFERS.c.from_account_id, is_in=False)
+    ).subquery()
+    came, went = ((column // NANOS_PER_UNIT, column % NANOS_PER_UNIT) for column in (sides.c.came, sides.c.went))
+    summed = select(
+        sides.c.account_id,
+        sides.c.day,
+        func.count().label("entries"),
+        *(func.sum(part).label(f"part_{number}") for number, part in enumerate((*came, *went))),
+        func.min(sides.c.id).label("first_id"),
+        func.max(sides.c.id).label("last_id"),
+    ).group_by(sides.c.account_id, sides.c.day)
+    both = union_all(summed, _stored()).subquery()
+    one_of_two = select(both.c.account_id, both.c.day).group_by(*both.c).having(func.count() != 2)
+    different = one_of_two.subquery()
+    return select(different.c.account_id, different.c.day).distinct().order_by(*different.c)
+
+
+def _side(account: ColumnElement[int], *, is_in: bool) -> Select[Any]:
+    amount: ColumnElement[int] = TRANSFERS.c.amount_nanos
+    nothing: ColumnElement[int] = literal_column("0")
+    return select(
+        TRANSFERS.c.id,
+        account.label("account_id"),
+        _day().label("day"),
+        (amount if is_in else nothing).label("came"),
+        (nothing if is_in else amount).label("went"),
+    ).where(in_list(account, "accounts"))
+
+
+def _stored() -> Select[Any]:
+    parts = [
+        part
+        for nanos in (DAYS.c.in_nanos, DAYS.c.out_nanos)
+        for part in (nanos // NANOS_PER_UNIT, nanos % NANOS_PER_UNIT)
+    ]
+    columns = (DAYS.c.account_id, DAYS.c.day, DAYS.c.entries, *parts, DAYS.c.first_id, DAYS.c.last_id)
+    return select(*columns).where(in_list(DAYS.c.account_id, "accounts"))
+
+
+def _day() -> ColumnElement[Any]:
+    """The day (UTC) of a transfer, as `account_days` has it."""
+    if db.engine.dialect.name == "sqlite":
+        return func.date(TRANSFERS.c.at, type_=Date())
+    return cast(func.timezone("UTC", TRANSFERS.c.at), Date())
