@@ -9,6 +9,7 @@ from flask.cli import with_appcontext
 from sqlalchemy import select
 
 from panel.cli.errors import clean_errors, cli_transaction
+from panel.cli.progress import progress_lines
 from panel.clock import utc_now
 from panel.db import db, schema_check
 from panel.domain.errors import ActionRefused
@@ -29,7 +30,7 @@ def backup(path: Path) -> None:
     """Write a consistent snapshot of every row to a new file, while the panel runs. Secret files are not included."""
     with clean_errors():
         schema_check.check(current_app.config["MIGRATIONS"])
-        count = dump.write(path, now=utc_now())
+        count = dump.write(path, now=utc_now(), progress=progress_lines())
     click.echo(f"{count} rows are in {path}. Keep the instance folder's seal_key and secret_key as well.", err=True)
 
 
@@ -40,10 +41,10 @@ def restore(path: Path) -> None:
     """Put a backup into an empty database; orders that were not sent yet wait in reviews. Exits with 1 if unsound."""
     with clean_errors():
         head = file_format.read_head(path)
-        backup_restore.check(path)
+        rows = backup_restore.check(path)
         _bring_tables_to(head.revision)
     with cli_transaction():
-        count = backup_restore.load(path)
+        count = backup_restore.load(path, progress=progress_lines(), rows=rows)
     flask_migrate.upgrade()
     with cli_transaction():
         orders, refills = backup_restore.hold(now=utc_now())

@@ -1,16 +1,22 @@
 """Backup files: readable by the owner only, never overwritten, and refused when damaged."""
 
+import errno
 import gzip
+import os
+import re
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from panel.cli import progress
 from panel.db import db
+from panel.domain.errors import ActionRefused
 from panel.models import Review, User
+from panel.services.backups import dump
 from panel.services.money import audit
-from tests.support.factories import an_order
+from tests.support.factories import NOON, an_order
 from tests.support.hostile_provider import HostileProvider
 from tests.support.other_instance import run
 
@@ -42,6 +48,68 @@ def test_the_file_is_its_owners_alone(app: Flask, server: HostileProvider, tmp_p
     run(app, "backup", tmp_path / "panel.backup")
 
     assert (tmp_path / "panel.backup").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_backup_has_no_name_until_it_is_complete(app: Flask, server: HostileProvider, tmp_path: Path) -> None:
+    """Whatever ends the process before leaves no file, not even a kill."""
+    folder, seen = tmp_path / "backups", []
+    folder.mkdir()
+    an_order()
+
+    dump.write(folder / "panel.backup", now=NOON, progress=lambda *_rows: seen.extend(folder.iterdir()))
+
+    assert seen == []
+    assert [file.name for file in folder.iterdir()] == ["panel.backup"]
+
+
+@pytest.mark.parametrize("unnamed", [True, False])
+def test_a_backup_that_fails_leaves_no_file(
+    app: Flask, server: HostileProvider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unnamed: bool
+) -> None:
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    an_order()
+    if not unnamed:
+        _refuse_unnamed_files(monkeypatch)
+
+    def fail(*_rows: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        dump.write(folder / "panel.backup", now=NOON, progress=fail)
+
+    assert list(folder.iterdir()) == []
+    dump.write(folder / "panel.backup", now=NOON)
+    assert [file.name for file in folder.iterdir()] == ["panel.backup"]
+    with pytest.raises(ActionRefused, match="is there already"):
+        dump.write(folder / "panel.backup", now=NOON)
+
+
+def _refuse_unnamed_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As filesystems such as NFS do."""
+    open_file = os.open
+
+    def refuse(path: str, flags: int, *mode: int, **more: int) -> int:
+        if flags & os.O_TMPFILE == os.O_TMPFILE:
+            raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+        return open_file(path, flags, *mode, **more)
+
+    monkeypatch.setattr(os, "open", refuse)
+
+
+def test_backup_and_restore_say_how_far_they_are(
+    app: Flask, server: HostileProvider, elsewhere: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "EVERY_SECONDS", 0)
+    an_order()
+
+    written = run(app, "backup", tmp_path / "panel.backup")
+    with elsewhere.app_context():
+        restored = run(elsewhere, "restore", tmp_path / "panel.backup")
+
+    assert "orders: 1 of 1 rows" in written.output
+    assert re.search(r"orders: \d+ of \d+ rows", restored.output)
+    assert restored.exit_code == 0
 
 
 DAMAGE = {

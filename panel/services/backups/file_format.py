@@ -6,7 +6,7 @@ count, which a truncated file lacks.
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -23,6 +23,9 @@ KIND = "panel backup"
 REVISIONS = "alembic_version"
 # Tables that triggers fill while other rows are restored.
 DERIVED = frozenset({"account_days"})
+
+# Called with the table's name, how many rows are done, and how many there are.
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from panel.domain.refill import RefillState
 from panel.domain.status import Status
 from panel.models import Attempt, AttemptKind, AttemptState, Catalogue, Order, Provider, Refill, User
 from panel.services.accounts import email_links, sessions
-from panel.services.backups.file_format import BackupRow, as_value, read_rows, tables_of
+from panel.services.backups.file_format import BackupRow, Progress, as_value, read_rows, tables_of
 from panel.services.orders import dispatch, refills, transitions
 
 ROWS_AT_ONCE = 1000
@@ -36,10 +36,11 @@ def check(path: Path) -> int:
     return sum(1 for _ in read_rows(path))
 
 
-def load(path: Path) -> int:
+def load(path: Path, *, progress: Progress | None = None, rows: int = 0) -> int:
     """Insert all rows into the tables, which must be those of the backup's revision. Raises Refused.
 
-    No order is due for dispatch afterwards: `hold` decides which orders wait, and for what.
+    `rows`: how many the file has, for `progress`. No order is due for dispatch afterwards: `hold` decides which orders
+    wait, and for what.
     """
     connection = db.session.connection()
     tables = {table.name: table for table in tables_of(connection)}
@@ -50,7 +51,10 @@ def load(path: Path) -> int:
     for name, pieces in itertools.groupby(read_rows(path), key=lambda piece: piece.table):
         if name not in tables:
             raise ActionRefused(f"The backup has a table {name} that this revision does not know.")
-        count += _fill(connection, tables[name], pieces)
+        for inserted in _fill(connection, tables[name], pieces):
+            count += inserted
+            if progress is not None:
+                progress(name, count, rows)
     connection.execute(tables["orders"].update().values(dispatch_at=None))
     not_asked_for = tables["refills"].c.provider_refill_id.is_(None)
     connection.execute(tables["refills"].update().where(not_asked_for).values(due_at=None))
@@ -67,14 +71,12 @@ def _refuse_unless_empty(connection: Connection, tables: dict[str, Table]) -> No
             )
 
 
-def _fill(connection: Connection, table: Table, pieces: Iterator[BackupRow]) -> int:
+def _fill(connection: Connection, table: Table, pieces: Iterator[BackupRow]) -> Iterator[int]:
     is_sqlite = connection.dialect.name == "sqlite"
-    count = 0
     while batch := list(itertools.islice(pieces, ROWS_AT_ONCE)):
         kinds = [(name, table.c[name].type) for name in batch[0].columns]
         connection.execute(table.insert(), [_row(piece, kinds, is_sqlite=is_sqlite) for piece in batch])
-        count += len(batch)
-    return count
+        yield len(batch)
 
 
 def _row(piece: BackupRow, kinds: list[tuple[str, Any]], *, is_sqlite: bool) -> dict[str, Any]:
