@@ -41,7 +41,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class DaySums:
     """The sums of one day, with the balance at its start, and its first and last transfer."""
 
     day: date
@@ -72,7 +72,7 @@ def _change(user_id: int, which: ColumnElement[bool]) -> int:
     return int(db.session.scalar(select(change).where(DAYS.c.account_id == _account(user_id), which)) or 0)
 
 
-def days(user_id: int, *, first: date, last: date) -> list[Day]:
+def days(user_id: int, *, first: date, last: date) -> list[DaySums]:
     """The days of the period that have entries, oldest first."""
     columns = (DAYS.c.day, DAYS.c.entries, DAYS.c.in_nanos, DAYS.c.out_nanos, DAYS.c.first_id, DAYS.c.last_id)
     rows = db.session.execute(
@@ -82,12 +82,12 @@ def days(user_id: int, *, first: date, last: date) -> list[Day]:
     )
     balance, found = balance_before(user_id, first), []
     for row in rows:
-        found.append(Day(*row, opening_nanos=balance))
+        found.append(DaySums(*row, opening_nanos=balance))
         balance = found[-1].closing_nanos
     return found
 
 
-def of_day(user_id: int, day: Day, *, skip: int, most: int) -> list[Entry]:
+def of_day(user_id: int, day: DaySums, *, skip: int, most: int) -> list[Entry]:
     """At most this many entries of the day, oldest first, after the first ones that are skipped."""
     lines = _of_day(user_id, day.day, day.first_id, day.last_id)
     skipped = 0
@@ -97,7 +97,7 @@ def of_day(user_id: int, day: Day, *, skip: int, most: int) -> list[Entry]:
     return _with_balances(db.session.execute(lines.offset(skip).limit(most)), day.opening_nanos + skipped)
 
 
-def after(user_id: int, day: Day, entry: Entry | None, *, most: int) -> list[Entry]:
+def after(user_id: int, day: DaySums, entry: Entry | None, *, most: int) -> list[Entry]:
     """The next entries of the day after this one, or its first."""
     if entry is None:
         return of_day(user_id, day, skip=0, most=most)

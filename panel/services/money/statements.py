@@ -15,7 +15,7 @@ from panel.db import db
 from panel.domain.lists.date_range import Period
 from panel.models import IS_SETTLING, Transfer, TransferKind
 from panel.services.money import account_entries, deposits, ledger
-from panel.services.money.account_entries import Day, Entry
+from panel.services.money.account_entries import DaySums, Entry
 
 LINES_AT_ONCE = 1_000
 
@@ -25,7 +25,7 @@ class Statement:
     """A period of a customer's account: opening + days = closing, verified by `is_checked`."""
 
     opening_nanos: int
-    days: tuple[Day, ...]
+    days: tuple[DaySums, ...]
     closing_nanos: int
 
     @property
