@@ -45,6 +45,7 @@ def main() -> None:
             replace(call("the same, uncached", action="status", orders=ids), is_uncached=True),
             call("status, one id", action="status", order="1"),
             call("balance", action="balance"),
+            call("services", action="services"),
             LoadTarget("hello world", stack.enter_context(served("tests.bench.bare:app")), "/hello"),
         ]
         _check(fetch(targets[0]))

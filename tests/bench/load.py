@@ -36,8 +36,7 @@ class LoadTarget:
             if self.body:
                 yield replace(self, body=self.body + b"&n=%d" % number).request
             else:
-                cookie = f"{self.headers['Cookie']}; n={number}"
-                yield replace(self, headers=self.headers | {"Cookie": cookie}).request
+                yield replace(self, path=f"{self.path}?n={number}").request
 
     @property
     def request(self) -> bytes:

@@ -117,12 +117,12 @@ def region(key: Hashable, make: Callable[[], Markup]) -> Markup:
 
 
 def views_list(views: tuple[Hashable, ...]) -> Markup:
-    """Cached filter links with their counts."""
+    """Filter links with their counts."""
     return _fragment("orders/_views.html", views=views)
 
 
 def pages_links(first: str | None, following: str | None) -> Markup:
-    """Cached pagination links."""
+    """Pagination links."""
     return _fragment("orders/_pages.html", first=first, following=following)
 
 
