@@ -14,7 +14,10 @@ ASKED, ACCEPTED = "asked", "accepted"
 
 @dataclass(frozen=True, slots=True)
 class NextStepFacts:
-    """The facts behind the next step. `is_held_back`: not sent yet, and the provider takes no orders right now."""
+    """The facts behind the next step. `is_held_back`: not sent yet, and the provider takes no orders right now.
+
+    `has_refill`: the order's terms offer refill.
+    """
 
     status: Status
     is_unconfirmed: bool = False
@@ -22,6 +25,7 @@ class NextStepFacts:
     is_held_back: bool = False
     can_cancel: bool = False
     has_incident: bool = False
+    has_refill: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ def _without_incident(facts: NextStepFacts) -> NextStep:
     if not facts.status.is_open:
         if facts.status is Status.CANCELED and facts.stop == ACCEPTED:
             return NextStep("You asked for it, so you don't need to do anything. Order again if you like.")
+        if facts.status is Status.COMPLETED and not facts.has_refill:
+            return NextStep("You don't need to do anything.")
         return NextStep(facts.status.facts.you_do)
     if facts.is_unconfirmed and facts.status is Status.PENDING:
         return _unconfirmed(facts)

@@ -45,6 +45,7 @@ def test_only_an_order_without_any_other_fact_moves_on_when_it_is_picked_up() ->
         (NextStepFacts(Status.IN_PROGRESS, stop=ASKED), "until the provider answers", "Cancellation requested"),
         (NextStepFacts(Status.PROCESSING, stop=ACCEPTED), "is stopping this order", "Being canceled"),
         (NextStepFacts(Status.CANCELED, stop=ACCEPTED), "You asked for it", ""),
+        (NextStepFacts(Status.COMPLETED, has_refill=True), "request a refill", ""),
         (replace(PENDING, has_incident=True), "An incident is open", "Incident open"),
         (NextStepFacts(Status.REFILL, has_incident=True), "An incident is open", "Incident open"),
         (replace(PENDING, is_held_back=True, has_incident=True), "An incident is open", "Waiting for provider"),

@@ -69,6 +69,7 @@ class OwnOrder:
                 is_held_back=order.dispatch_at is not None and self.is_provider_paused,
                 can_cancel=self.terms.can_cancel,
                 has_incident=has_incident,
+                has_refill=self.terms.refill_days is not None,
             )
         )
 

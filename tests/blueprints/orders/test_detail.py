@@ -312,3 +312,16 @@ def _everything() -> dict[str, list[tuple[object, ...]]]:
         table.name: sorted(map(tuple, db.session.execute(select(table))), key=repr)
         for table in Base.metadata.sorted_tables
     }
+
+
+def test_completed_order_of_a_tool_without_refill_does_not_speak_of_one(client: FlaskClient) -> None:
+    customer = a_customer("10")
+    with_refill, without = (
+        an_order(customer=customer, tool=a_tool(refill_days=days), status=Status.COMPLETED) for days in (30, None)
+    )
+    signed_in(client, customer)
+
+    pages = [client.get(f"/orders/{order.id}").text for order in (with_refill, without)]
+
+    assert ["request a refill where the tool offers it" in page for page in pages] == [True, False]
+    assert "This tool does not offer refill." in pages[1]
