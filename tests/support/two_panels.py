@@ -165,7 +165,7 @@ def running(*panels: Panel) -> Iterator[None]:
 def command_output(panel: Panel, *arguments: str, standard_input: str = "") -> str:
     """Run a command that must succeed; returns its standard output."""
     ended = panel.flask(*arguments, standard_input=standard_input)
-    assert ended.returncode == 0, (arguments, ended.stderr)
+    assert ended.returncode == 0, (arguments, ended.stdout, ended.stderr)
     return ended.stdout.strip()
 
 

@@ -6,7 +6,7 @@ Part of `audit.py`. Money is summed in two columns, whole units and the rest: SQ
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, Select, cast, func, literal_column, select, union_all
+from sqlalchemy import BigInteger, ColumnElement, Date, Select, cast, func, literal_column, select, union_all
 
 from panel.db import db, table_of
 from panel.db.compiled_statements import in_list
@@ -72,12 +72,11 @@ def _differing_days() -> Select[Any]:
     sides = union_all(
         _side(TRANSFERS.c.to_account_id, is_in=True), _side(TRANSFERS.c.from_account_id, is_in=False)
     ).subquery()
-    came, went = ((column // NANOS_PER_UNIT, column % NANOS_PER_UNIT) for column in (sides.c.came, sides.c.went))
     summed = select(
         sides.c.account_id,
         sides.c.day,
         func.count().label("entries"),
-        *(func.sum(part).label(f"part_{number}") for number, part in enumerate((*came, *went))),
+        *(part.label(f"part_{number}") for number, part in enumerate((*_parts(sides.c.came), *_parts(sides.c.went)))),
         func.min(sides.c.id).label("first_id"),
         func.max(sides.c.id).label("last_id"),
     ).group_by(sides.c.account_id, sides.c.day)
@@ -85,6 +84,12 @@ def _differing_days() -> Select[Any]:
     one_of_two = select(both.c.account_id, both.c.day).group_by(*both.c).having(func.count() != 2)
     different = one_of_two.subquery()
     return select(different.c.account_id, different.c.day).distinct().order_by(*different.c)
+
+
+def _parts(nanos: ColumnElement[int]) -> tuple[ColumnElement[int], ColumnElement[int]]:
+    """The sum in whole units and the rest, which is less than one unit, as in `_stored`."""
+    units, rest = (cast(part, BigInteger()) for part in _sums(nanos))
+    return units + rest // NANOS_PER_UNIT, rest % NANOS_PER_UNIT
 
 
 def _side(account: ColumnElement[int], *, is_in: bool) -> Select[Any]:

@@ -202,6 +202,16 @@ def test_damage_of_daily_sums_is_found_on_both_engines(name: str) -> None:
 
 
 @pytest.mark.both_engines
+def test_cents_that_sum_to_more_than_a_dollar_in_a_day_pass_the_audit() -> None:
+    customer = a_customer("0.60")
+
+    with transaction():
+        ledger.deposit(customer.id, amount_nanos=6 * 10**8, reason="deposit:second", note="Added.", now=NOON)
+
+    assert audit.audit().differences == ()
+
+
+@pytest.mark.both_engines
 def test_sums_of_more_than_64_bits_are_exact() -> None:
     first, second, third = a_customer("0"), a_customer("0"), a_customer("0")
     for customer in (first, second, third):
