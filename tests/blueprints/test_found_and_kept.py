@@ -91,6 +91,9 @@ def test_one_click_unsubscribe_may_come_from_another_site(client: FlaskClient, h
         ("/balance/statement", "/balance/statement.csv"),
         ("/office/ledger", "/office/ledger.csv"),
         ("/office/audit-log", "/office/audit-log.csv"),
+        ("/office/orders", "/office/orders.csv"),
+        ("/office/customers", "/office/customers.csv"),
+        ("/office/deposits", "/office/deposits.csv"),
     ],
 )
 def test_each_csv_is_also_one_for_excel(client: FlaskClient, address: str, path: str) -> None:

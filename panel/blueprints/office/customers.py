@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.office.forms import after, limit_nanos, operator, status_of, typed
 from panel.blueprints.office.money_forms import MoneyForm, account_link, submit
+from panel.blueprints.shared.csv_files import csv_stream
 from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import begin_snapshot, transaction
@@ -14,7 +15,7 @@ from panel.models import ProposalKind, User
 from panel.services import audit_log
 from panel.services.accounts import email_confirmation
 from panel.services.money import deposits
-from panel.services.office import account_access, approval_list, customers, second_approval
+from panel.services.office import account_access, approval_list, customers, exports, second_approval
 from panel.services.office.account_access import AccessChange
 from panel.services.office.balance_changes import BalanceChange
 
@@ -31,6 +32,16 @@ def index() -> ResponseReturnValue:
         return render_template("office/customers/index.html", q="", page=None, errors=by_field(error)), 422
     page = customers.search(search, after=after())
     return render_template("office/customers/index.html", q=search, page=page, errors={})
+
+
+@bp.get("/customers.csv")
+def csv() -> ResponseReturnValue:
+    """The accounts that the search finds, on all pages."""
+    try:
+        search = customers.checked_search(request.args.get("q", ""))
+    except BadInput as error:
+        return render_template("office/customers/index.html", q="", page=None, errors=by_field(error)), 422
+    return csv_stream("customers.csv", head=exports.CUSTOMER_HEAD, rows=exports.people(search))
 
 
 @bp.get("/customers/<int:customer_id>")

@@ -8,6 +8,7 @@ from panel.blueprints.office import layout
 from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.office.forms import after, limit_nanos, operator, status_of, typed
 from panel.blueprints.office.money_forms import MoneyForm, account_link, amount, submit
+from panel.blueprints.shared.csv_files import csv_stream
 from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import db, transaction
@@ -16,7 +17,7 @@ from panel.domain.errors import BadInput, ExpiredForm, NotFound, PanelError
 from panel.models import DepositRequest, ProposalKind, User
 from panel.services import audit_log
 from panel.services.money import deposits
-from panel.services.office import approval_list, customers, second_approval
+from panel.services.office import approval_list, customers, exports, second_approval
 from panel.services.office.balance_changes import BalanceChange
 
 bp: Blueprint = office_blueprint("deposits")
@@ -31,6 +32,12 @@ def index() -> ResponseReturnValue:
     if reference:
         return _go_to(reference)
     return _index()
+
+
+@bp.get("/deposits.csv")
+def csv() -> ResponseReturnValue:
+    """Every deposit, whatever became of it."""
+    return csv_stream("deposits.csv", head=exports.DEPOSIT_HEAD, rows=exports.deposits())
 
 
 def _go_to(reference: str) -> ResponseReturnValue:

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from panel.blueprints.office import confirmation, layout
 from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.office.money_forms import shown
+from panel.blueprints.shared.csv_files import csv_stream
 from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
@@ -19,7 +20,7 @@ from panel.domain.lists.office_order_filters import OfficeOrderFilters
 from panel.domain.lists.order_filters import OrderFilters
 from panel.domain.status import Status
 from panel.services import audit_log
-from panel.services.office import bulk_actions, order_actions, order_table, queues
+from panel.services.office import bulk_actions, exports, order_actions, order_table, queues
 from panel.services.office.bulk_actions import Result
 from panel.services.office.order_actions import Act, Deed
 
@@ -55,6 +56,17 @@ def index() -> ResponseReturnValue:
 def live() -> Response:
     """The live table, or 304 if it hasn't changed."""
     return layout.region_alone(_region(office_order_filters.parse(request.args, queues=QUEUES)))
+
+
+@bp.get("/orders.csv")
+def csv() -> ResponseReturnValue:
+    """The orders that the filters leave, on all pages."""
+    try:
+        wanted = office_order_filters.parse(request.args, queues=QUEUES)
+    except BadFilters as error:
+        return _form(region=None, wanted=None, errors=error.errors), 422
+    rows = exports.orders(wanted, layout.limits(), now=utc_now())
+    return csv_stream("orders.csv", head=exports.ORDER_HEAD, rows=rows)
 
 
 @bp.post("/orders/actions")
@@ -129,6 +141,7 @@ def _form(*, region: Markup | None, wanted: OfficeOrderFilters | None, errors: d
         heading=dict(queues.ORDER_QUEUES).get(wanted.queue if wanted else "", "Orders"),
         actions=BULK_ACTIONS,
         page_url=page_url,
+        csv_url=f"{PAGE}.csv?{wanted.at(None).query()}" if wanted else "",
         kept=[*(wanted.pairs() if wanted else []), *([("after", wanted.after)] if wanted and wanted.after else [])],
         is_live=layout.is_live(),
         is_narrow=bool(wanted and wanted.is_narrow),

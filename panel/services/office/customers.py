@@ -112,7 +112,7 @@ def checked_search(text: str) -> str:
     return text
 
 
-def search(text: str, *, after: int | None) -> CustomerPage:
+def search(text: str, *, after: int | None, size: int = PAGE_SIZE) -> CustomerPage:
     """People whose number this is, or whose email has it as a part; where it is empty, all but the test customer."""
     placed = select(func.sum(OrderCount.orders)).where(OrderCount.customer_id == User.id).scalar_subquery()
     signed_in = select(func.max(LoginSession.seen_at)).where(LoginSession.user_id == User.id).scalar_subquery()
@@ -135,9 +135,9 @@ def search(text: str, *, after: int | None) -> CustomerPage:
         statement = statement.where(User.email != test_orders.CUSTOMER_EMAIL)
     if after is not None:
         statement = statement.where(User.id < after)
-    rows = db.session.execute(statement.order_by(User.id.desc()).limit(PAGE_SIZE + 1)).all()
-    shown = [_row(*row) for row in rows[:PAGE_SIZE]]
-    return CustomerPage(shown, shown[-1].id if len(rows) > PAGE_SIZE else None)
+    rows = db.session.execute(statement.order_by(User.id.desc()).limit(size + 1)).all()
+    shown = [_row(*row) for row in rows[:size]]
+    return CustomerPage(shown, shown[-1].id if len(rows) > size else None)
 
 
 def _row(*columns: Any) -> CustomerRow:

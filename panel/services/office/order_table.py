@@ -90,13 +90,13 @@ _JOINED = (
 )
 
 
-def page(wanted: OfficeOrderFilters, limits: LatenessLimits, *, now: datetime) -> OrderPage:
+def page(wanted: OfficeOrderFilters, limits: LatenessLimits, *, now: datetime, size: int = PAGE_SIZE) -> OrderPage:
     """One page of the orders that the filters leave."""
     search, is_part_searched = _search(wanted)
     found = _JOINED.where(*_conditions(wanted, limits, now=now), *search)
-    rows = db.session.execute(found.order_by(ORDERS.c.id.desc()).limit(PAGE_SIZE + 1)).all()
-    shown = _lines(rows[:PAGE_SIZE], now=now)
-    return OrderPage(shown, shown[-1].id if len(rows) > PAGE_SIZE else None, is_part_searched)
+    rows = db.session.execute(found.order_by(ORDERS.c.id.desc()).limit(size + 1)).all()
+    shown = _lines(rows[:size], now=now)
+    return OrderPage(shown, shown[-1].id if len(rows) > size else None, is_part_searched)
 
 
 def of_ids(order_ids: Sequence[int], *, now: datetime) -> dict[int, OrderTableRow]:
