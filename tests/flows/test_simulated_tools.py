@@ -64,7 +64,7 @@ def test_tool_that_has_the_test_provider_already_can_not_be_ordered(client: Flas
     assert provider is not None
     a_tool("visits", provider=provider)
 
-    assert tools.listed() == [] and api_orders.services() == []
+    assert tools.listed() == [] and api_orders.services(now=NOON) == []
     assert client.get("/tools/visits").status_code == 404
     with pytest.raises(UnknownTool):
         placing.quote("visits", link=LINK, quantity="100")
@@ -96,7 +96,7 @@ def test_production_sells_no_simulated_tool_unless_a_setting_allows_it(app: Flas
     customer = a_customer("1000")
     in_production(app)
 
-    assert tools.listed() == [] and api_orders.services() == []
+    assert tools.listed() == [] and api_orders.services(now=NOON) == []
     with pytest.raises(UnknownTool, match="simulated"), transaction():
         placing.place_order(customer.id, asked=asked, now=utc_now())
 

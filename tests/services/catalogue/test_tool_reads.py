@@ -42,7 +42,7 @@ def test_a_tool_whose_stored_pattern_cannot_be_used_is_offered_to_nobody(pattern
         order_placing.place_order(customer.id, asked=placing, now=NOON)
 
     assert [each.slug for each in catalogue_tools.listed()] == ["good-pattern"]
-    assert [each.name for each in api_orders.services()] == ["Good pattern"]
+    assert [each.name for each in api_orders.services(now=NOON)] == ["Good pattern"]
     assert catalogue_tools.find("old-pattern") is None
     found = catalogue_tools.find_any("old-pattern")
     assert found is not None and found.link_fault and not found.is_hidden
