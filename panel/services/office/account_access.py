@@ -27,7 +27,7 @@ _ACTS = {
 
 @dataclass(frozen=True, slots=True)
 class AccessChange:
-    """What is to be done to an account. `operator_id`: None for the command line."""
+    """A requested change of access or role. `operator_id`: None for the command line."""
 
     kind: ProposalKind
     user_id: int
@@ -37,13 +37,13 @@ class AccessChange:
 
 
 def needs_approval(change: AccessChange) -> bool:
-    """Whether a second operator must approve it. Raises NotFound, BadInput, or Refused where it can't be done."""
+    """Whether a second operator must approve the change. Raises NotFound, BadInput, or Refused if it isn't possible."""
     user = _checked(change)
     return user.is_operator or change.kind in _ROLES
 
 
 def apply(change: AccessChange, *, now: datetime) -> None:
-    """Make the change. Raises as `needs_approval` does."""
+    """Apply the change. Raises the same errors as `needs_approval`."""
     user, reason = _checked(change), audit_log.checked_reason(change.reason)
     match change.kind:
         case ProposalKind.DISABLE:
@@ -58,7 +58,7 @@ def apply(change: AccessChange, *, now: datetime) -> None:
 
 
 def sign_out_everywhere(customer_id: int, *, reason: str, actor: str, now: datetime) -> int:
-    """Log out every device of this person; how many there were. Raises NotFound or BadInput."""
+    """Log out every device of this account; returns how many there were. Raises NotFound or BadInput."""
     reason = audit_log.checked_reason(reason)
     _locked(customer_id)
     count = _end_sessions(customer_id, now=now)
@@ -67,13 +67,13 @@ def sign_out_everywhere(customer_id: int, *, reason: str, actor: str, now: datet
 
 
 def active_operators(*, without: tuple[int, ...] = ()) -> int:
-    """How many operators can work in the office now, besides these."""
+    """Number of active operators, excluding these."""
     active = select(func.count()).select_from(User).where(User.is_operator, User.disabled_at.is_(None))
     return db.session.scalar(active.where(User.id.not_in(without))) or 0
 
 
 def is_active_operator(user_id: int) -> bool:
-    """Whether this person can work in the office now."""
+    """Whether this account is an active operator."""
     active = select(User.id).where(User.id == user_id, User.is_operator, User.disabled_at.is_(None))
     return db.session.scalar(active) is not None
 
@@ -89,7 +89,7 @@ def _checked(change: AccessChange) -> User:
 
 
 def _why_not(user: User, kind: ProposalKind) -> str:
-    """Why the account can't change this way; empty where it can."""
+    """The reason why the change isn't possible; empty if it is."""
     match kind:
         case ProposalKind.DISABLE if user.disabled_at is not None:
             return f"{user.email} is disabled already."

@@ -1,4 +1,4 @@
-"""Approvals: the proposals that wait for a second operator, and the ones that were decided."""
+"""Approvals: proposals waiting for a second operator, and decided ones."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +27,7 @@ _CONSEQUENCES = {
 
 @dataclass(frozen=True, slots=True)
 class ProposalDetail:
-    """A proposal with the people in it."""
+    """A proposal with the names of the people involved."""
 
     row: Proposal
     customer: str
@@ -52,7 +52,7 @@ class ProposalDetail:
 
     @property
     def consequence(self) -> str:
-        """What approval does, in a sentence; empty where money moves, since its sums are shown."""
+        """The effect of approval as a sentence; empty for money, whose amounts are shown instead."""
         return _CONSEQUENCES.get(ProposalKind(self.row.kind), "")
 
     @property
@@ -87,7 +87,7 @@ def _as_shown(row: Row[Proposal, str, str, str, str], *, now: datetime) -> Propo
 
 
 def find(proposal_id: int, *, now: datetime) -> ProposalDetail | None:
-    """The proposal of this number."""
+    """The proposal with this id."""
     row = db.session.execute(_shown().where(Proposal.id == proposal_id)).first()
     return None if row is None else _as_shown(row, now=now)
 
@@ -97,19 +97,19 @@ def _is_waiting(now: datetime) -> tuple[ColumnElement[bool], ...]:
 
 
 def waiting(*, now: datetime) -> list[ProposalDetail]:
-    """What waits for a second operator, the oldest first."""
+    """Proposals waiting for a second operator, oldest first."""
     rows = db.session.execute(_shown().where(*_is_waiting(now)).order_by(Proposal.id))
     return [_as_shown(row, now=now) for row in rows]
 
 
 def decided(*, now: datetime) -> list[ProposalDetail]:
-    """What was decided or ran out, the newest first."""
+    """Decided and expired proposals, newest first."""
     over = _shown().where((Proposal.state != ProposalState.OPEN) | (Proposal.expires_at <= now))
     rows = db.session.execute(over.order_by(Proposal.id.desc()).limit(SHOWN_DECIDED))
     return [_as_shown(row, now=now) for row in rows]
 
 
 def of_customer(customer_id: int, *, now: datetime) -> list[ProposalDetail]:
-    """What waits about one customer."""
+    """Proposals waiting that concern one customer."""
     mine = _shown().where(Proposal.customer_id == customer_id, *_is_waiting(now)).order_by(Proposal.id)
     return [_as_shown(row, now=now) for row in db.session.execute(mine)]

@@ -1,4 +1,4 @@
-"""Who works on an order by hand: one operator at a time, until the order is let go or half an hour has passed."""
+"""Assignments of manual orders: one operator at a time, until it is released or half an hour has passed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ CLAIMS = table_of(OrderAssignment)
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An order that somebody works on now."""
+    """A current assignment of an order."""
 
     order_id: int
     operator_id: int
@@ -29,7 +29,7 @@ class Held:
 
 
 def assignments_of(order_ids: Sequence[int], *, now: datetime) -> dict[int, Held]:
-    """The claims that hold now, by order."""
+    """Current assignments by order id."""
     rows = db.session.execute(
         select(OrderAssignment.order_id, OrderAssignment.operator_id, User.email, OrderAssignment.until)
         .join(User, User.id == OrderAssignment.operator_id)
@@ -43,7 +43,7 @@ def assignment_of(order_id: int, *, now: datetime) -> Held | None:
 
 
 def assign(order_id: int, *, operator_id: int, actor: str, now: datetime) -> None:
-    """Take the order for half an hour, or hold it longer. Raises NotFound or Refused."""
+    """Assign the order to this operator for half an hour, or extend it. Raises NotFound or Refused."""
     order = transitions.lock_order(order_id)
     if not is_by_hand(order.provider_id):
         raise ActionRefused(f"Order {order_id} is delivered by a provider. Only manual orders can be assigned.")
@@ -55,7 +55,7 @@ def assign(order_id: int, *, operator_id: int, actor: str, now: datetime) -> Non
 
 
 def write_assignment(order_id: int, *, operator_id: int, now: datetime) -> None:
-    """Write the claim, in a transaction that holds the order."""
+    """Write the assignment, in a transaction that has locked the order."""
     add = upsert(CLAIMS).values(order_id=order_id, operator_id=operator_id, claimed_at=now, until=now + LASTS)
     db.session.execute(
         add.on_conflict_do_update(
@@ -66,7 +66,7 @@ def write_assignment(order_id: int, *, operator_id: int, now: datetime) -> None:
 
 
 def check_unassigned(order_id: int, *, operator_id: int, now: datetime) -> None:
-    """Raises Refused while another operator holds the order."""
+    """Raise Refused while the order is assigned to another operator."""
     held = assignment_of(order_id, now=now)
     if held is not None and held.operator_id != operator_id:
         raise ActionRefused(
@@ -75,7 +75,7 @@ def check_unassigned(order_id: int, *, operator_id: int, now: datetime) -> None:
 
 
 def release(order_id: int, *, operator_id: int, actor: str, now: datetime) -> None:
-    """Let the order go. Raises NotFound, or Refused where somebody else holds it; letting go twice is no fault."""
+    """Release the order. Raises NotFound, or Refused if it is assigned to another operator; releasing twice is fine."""
     transitions.lock_order(order_id)
     check_unassigned(order_id, operator_id=operator_id, now=now)
     if end(order_id):
@@ -83,10 +83,10 @@ def release(order_id: int, *, operator_id: int, actor: str, now: datetime) -> No
 
 
 def end(order_id: int) -> bool:
-    """Remove the claim; whether there was one."""
+    """Remove the assignment; returns whether there was one."""
     return execute_write(delete(CLAIMS).where(CLAIMS.c.order_id == order_id)) == 1
 
 
 def is_by_hand(provider_id: int) -> bool:
-    """Whether people deliver for this provider."""
+    """Whether this provider delivers by hand."""
     return db.session.scalar(select(Provider.kind).where(Provider.id == provider_id)) == ProviderKind.MANUAL

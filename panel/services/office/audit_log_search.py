@@ -1,4 +1,4 @@
-"""The audit log, searched: who did what, to what, when and why. Lines are only ever read here."""
+"""Search of the audit log: who did what, to what, when and why. Read-only."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ WORDS = ("actor", "act", "subject", "detail")
 
 @dataclass(frozen=True, slots=True)
 class AuditLogFilters(DaysAndPage):
-    """What narrows the log, and `after` which line the page begins. A subject is named in full, the rest in part."""
+    """Filters of the log, and its pagination cursor `after`. A subject must match in full, the rest in part."""
 
     actor: str = ""
     act: str = ""
@@ -30,14 +30,14 @@ class AuditLogFilters(DaysAndPage):
 
 @dataclass(frozen=True, slots=True)
 class AuditLogPage:
-    """Lines, newest first, and the line after which the next page begins."""
+    """Log lines, newest first, and the cursor of the next page."""
 
     lines: Sequence[AuditLogEntry]
     next_after: int | None
 
 
 def parse(given: Mapping[str, str]) -> AuditLogFilters:
-    """The filters of an address; an empty value is none. Raises BadFilters with a message for each bad field."""
+    """Parse the query string; empty values are ignored. Raises BadFilters with a message for each invalid field."""
     errors: dict[str, str] = {}
     words = {name: given.get(name, "").strip() for name in WORDS}
     for name, text in words.items():
@@ -53,14 +53,14 @@ def parse(given: Mapping[str, str]) -> AuditLogFilters:
 
 
 def page(filters: AuditLogFilters) -> AuditLogPage:
-    """One page of what is found, newest first."""
+    """One page of matching lines, newest first."""
     lines = _read(filters, most=PAGE_SIZE + 1)
     has_more = len(lines) > PAGE_SIZE
     return AuditLogPage(lines[:PAGE_SIZE], lines[PAGE_SIZE - 1].id if has_more else None)
 
 
 def all_lines(filters: AuditLogFilters) -> Iterator[AuditLogEntry]:
-    """Everything that is found, for a file: a thousand at a time."""
+    """All matching lines for a file, read in batches."""
     filters = filters.at(None)
     while lines := _read(filters, most=BATCH_SIZE):
         yield from lines

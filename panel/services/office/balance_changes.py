@@ -1,6 +1,6 @@
-"""Money that an operator moves on a customer's account: a credit, a debit, a deposit that arrived.
+"""Balance changes by operators: credits, debits and confirmed deposits.
 
-What would happen is computed before it happens, by the same checks that the move itself makes.
+The effect is computed beforehand by the same checks that the change itself makes.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ TRANSFERS = table_of(Transfer)
 
 @dataclass(frozen=True, slots=True)
 class BalanceChange:
-    """What an operator wants to do with a customer's money. `form_key`: the form that says so, sent once or twice.
+    """A requested balance change. `form_key`: idempotency key of its form, which may be sent twice.
 
     `operator_id`: None for the command line, which only approves.
     """
@@ -48,9 +48,9 @@ class BalanceEffect:
 
 
 def effect(wanted: BalanceChange, *, limit_nanos: int | None, now: datetime) -> BalanceEffect:
-    """What would happen now. Raises NotFound, BadInput, BadMoney or Refused; changes nothing.
+    """The effect if it were made now; changes nothing. Raises NotFound, BadInput, BadMoney or Refused.
 
-    `limit_nanos`: what may be moved without approval in 24 hours, or None where a second operator approves already.
+    `limit_nanos`: amount allowed without approval in 24 hours; None if a second operator is already approving.
     """
     audit_log.checked_reason(wanted.reason)
     if db.session.get(User, wanted.customer_id) is None:
@@ -72,7 +72,7 @@ def effect(wanted: BalanceChange, *, limit_nanos: int | None, now: datetime) -> 
 
 
 def move(wanted: BalanceChange, *, actor: str, now: datetime) -> int:
-    """Move the money, in a transaction that holds the customer's account; the transfer's id."""
+    """Move the money, in a transaction that has locked the customer's account; returns the transfer's id."""
     reason = audit_log.checked_reason(wanted.reason)
     if wanted.kind is ProposalKind.DEPOSIT:
         reference = db.session.scalars(
@@ -98,11 +98,11 @@ def _adjust(wanted: BalanceChange, reason: str, *, now: datetime) -> int:
 
 
 def transfer_reason(form_key: str) -> str:
-    """The unique reason of the transfer that a form makes."""
+    """The unique reason of the form's transfer."""
     return f"adjustment:office:{form_key}"
 
 
 def is_moved(form_key: str) -> bool:
-    """Whether this form has moved its money already."""
+    """Whether this form has already moved its money."""
     found = select(TRANSFERS.c.id).where(TRANSFERS.c.reason == transfer_reason(form_key))
     return db.session.scalar(found) is not None

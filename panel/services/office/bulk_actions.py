@@ -21,7 +21,7 @@ BULK_STATUSES = (Status.PROCESSING, Status.IN_PROGRESS, Status.COMPLETED, Status
 
 @dataclass(frozen=True, slots=True)
 class PreviewedOrder:
-    """One order of the preview: as its row shows it, and what would happen or why nothing would."""
+    """One order of the preview: its row, and the effect or the reason why there is none."""
 
     line: OrderTableRow
     effect: ActionEffect | None
@@ -30,7 +30,7 @@ class PreviewedOrder:
 
 @dataclass(frozen=True, slots=True)
 class BulkPreview:
-    """What the act would do to each order, and how many and how much that is together."""
+    """The effect on each order, with the total number and amount."""
 
     rows: tuple[PreviewedOrder, ...]
     missing: tuple[int, ...]
@@ -49,7 +49,7 @@ class BulkPreview:
 
 
 def check_choice(order_ids: Sequence[int]) -> None:
-    """Raises BadInput for none or too many."""
+    """Raise BadInput for no orders or too many."""
     if not order_ids:
         raise BadInput("Select at least one order with the checkbox in its row.", field="order")
     if len(order_ids) > MOST:

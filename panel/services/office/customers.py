@@ -1,4 +1,4 @@
-"""Everything about one person on one page, and the list of people."""
+"""Customers: the list with its search, and everything about one customer."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ ACCOUNTS = table_of(Account)
 
 @dataclass(frozen=True, slots=True)
 class CustomerRow:
-    """A person as the list shows them."""
+    """A row of the list."""
 
     id: int
     email: str
@@ -56,7 +56,7 @@ class CustomerRow:
 
 @dataclass(frozen=True, slots=True)
 class CustomerPage:
-    """People, the newest account first, and the number after which the next page begins."""
+    """Accounts, newest first, and the cursor of the next page."""
 
     rows: Sequence[CustomerRow]
     next_after: int | None
@@ -64,7 +64,7 @@ class CustomerPage:
 
 @dataclass(frozen=True, slots=True)
 class LastOrder:
-    """One of the newest orders."""
+    """One of a customer's latest orders."""
 
     id: int
     tool: str
@@ -78,7 +78,7 @@ class LastOrder:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """One person, seen from all sides."""
+    """Everything the office shows about one customer."""
 
     user: User
     balance_nanos: int
@@ -99,13 +99,13 @@ class Whole:
 
     @property
     def seen_at(self) -> datetime | None:
-        """When this person last signed in or used a key, as far as it still shows."""
+        """Last log-in or API call, if it is still known."""
         seen = [device.seen_at for device in self.devices] + [key.used_at for key in self.keys if key.used_at]
         return max(seen, default=None)
 
 
 def checked_search(text: str) -> str:
-    """What is searched for: a number, or a part of an email. Raises BadInput."""
+    """Validate a search: an id, or part of an email. Raises BadInput."""
     text = text.strip()
     if len(text) > MAX_SEARCH_LENGTH or not text.isprintable():
         raise BadInput(f"Search for a number or a part of an email, {MAX_SEARCH_LENGTH} characters at most.", field="q")
@@ -113,7 +113,7 @@ def checked_search(text: str) -> str:
 
 
 def search(text: str, *, after: int | None, size: int = PAGE_SIZE) -> CustomerPage:
-    """People whose number this is, or whose email has it as a part; where it is empty, all but the test customer."""
+    """Accounts with this id, or with this text in their email; without a text, all but the test customer."""
     placed = select(func.sum(OrderCount.orders)).where(OrderCount.customer_id == User.id).scalar_subquery()
     signed_in = select(func.max(LoginSession.seen_at)).where(LoginSession.user_id == User.id).scalar_subquery()
     used = select(func.max(ApiKey.used_at)).where(ApiKey.user_id == User.id).scalar_subquery()
@@ -153,18 +153,18 @@ def _number(text: str) -> int | None:
 
 
 def find(customer_id: int) -> User | None:
-    """The person of this number."""
+    """The user with this id."""
     return db.session.get(User, customer_id) if 0 < customer_id <= MAX_ID else None
 
 
 def emails(customer_ids: Collection[int]) -> dict[int, str]:
-    """The emails of these people, by number."""
+    """Emails of these users by id."""
     rows = db.session.execute(select(User.id, User.email).where(User.id.in_(customer_ids)))
     return {row[0]: row[1] for row in rows}
 
 
 def whole(user: User, *, now: datetime) -> Whole:
-    """Everything about this person, as of one moment."""
+    """Everything about this customer, read at one moment."""
     customer_id = user.id
     counts = order_history.counts_by_status(customer_id)
     requests = (
@@ -210,11 +210,11 @@ def _last_orders(customer_id: int) -> list[LastOrder]:
 
 
 def lines_about(customer_id: int) -> Sequence[AuditLogEntry]:
-    """The newest lines of the audit log about this person."""
+    """Latest audit log lines about this customer."""
     about = select(AuditLogEntry).where(AuditLogEntry.subject == subject(customer_id))
     return db.session.scalars(about.order_by(AuditLogEntry.id.desc()).limit(SHOWN)).all()
 
 
 def subject(customer_id: int) -> str:
-    """How the audit log names a person."""
+    """A customer's subject in the audit log."""
     return f"customer {customer_id}"

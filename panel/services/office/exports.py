@@ -50,7 +50,7 @@ Row = tuple[object, ...]
 
 
 def orders(wanted: OfficeOrderFilters, limits: LatenessLimits, *, now: datetime) -> Iterator[Row]:
-    """The orders that the filters leave, newest first."""
+    """Orders that match the filters, newest first."""
     after: int | None = None
     while True:
         page = order_table.page(wanted.at(after), limits, now=now, size=BATCH_SIZE)
@@ -76,7 +76,7 @@ def orders(wanted: OfficeOrderFilters, limits: LatenessLimits, *, now: datetime)
 
 
 def people(search: str) -> Iterator[Row]:
-    """The accounts that the search finds, the newest first."""
+    """Accounts that match the search, newest first."""
     after: int | None = None
     while True:
         page = customers.search(search, after=after, size=BATCH_SIZE)
@@ -95,7 +95,7 @@ def people(search: str) -> Iterator[Row]:
 
 
 def deposits() -> Iterator[Row]:
-    """Every deposit, whatever became of it, newest first."""
+    """All deposits in any state, newest first."""
     before: int | None = None
     joined = (
         select(DepositRequest, User.email, Transfer.at, Transfer.amount_nanos)

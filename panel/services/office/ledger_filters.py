@@ -1,4 +1,4 @@
-"""What narrows the ledger, as it stands in an address: read strictly, and written back in one way."""
+"""Filters of the ledger: parsed strictly from the query string, and written back in one canonical form."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ MAX_WORDS_LENGTH = 200
 
 @dataclass(frozen=True, slots=True)
 class LedgerFilters(DaysAndPage):
-    """What narrows the ledger, and `after` which line the page begins."""
+    """Filters of the ledger, and its pagination cursor `after`."""
 
     line: int | None = None
     order: int | None = None
@@ -37,7 +37,7 @@ class LedgerFilters(DaysAndPage):
 
 
 def parse(given: Mapping[str, str]) -> LedgerFilters:
-    """The filters of an address; an empty value is none. Raises BadFilters with a message for each bad field."""
+    """Parse the query string; empty values are ignored. Raises BadFilters with a message for each invalid field."""
     errors: dict[str, str] = {}
     words = given.get("q", "").strip()
     if len(words) > MAX_WORDS_LENGTH or not words.isprintable():
@@ -71,7 +71,7 @@ def _number(given: Mapping[str, str], name: str, errors: dict[str, str]) -> int 
 
 
 def _customer(text: str, errors: dict[str, str]) -> int | None:
-    """A person by number or by the whole email."""
+    """A user by id or by complete email."""
     if not text or (text.isascii() and text.isdigit()):
         return _number({"customer": text}, "customer", errors)
     found = users.id_by_email(text)

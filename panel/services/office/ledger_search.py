@@ -1,4 +1,4 @@
-"""The ledger, searched: lines with the two accounts that each moved money between, and the sums of what was found.
+"""Search of the ledger: transfers with their two accounts, and the sums of all matches.
 
 With an account named, the sums are that account's: what came in, what went out, and the difference, which for a
 customer's account is the balance and for the account of held money what the customer's orders hold.
@@ -46,7 +46,7 @@ class TransferSide:
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """A transfer as it was written down."""
+    """A transfer as stored."""
 
     id: int
     at: datetime
@@ -61,7 +61,7 @@ class LedgerRow:
 
 @dataclass(frozen=True, slots=True)
 class LedgerPage:
-    """Lines, newest first, and the line after which the next page begins.
+    """Transfers, newest first, and the cursor of the next page.
 
     `is_part_searched`: only the newest lines were searched and summed, and there are older ones.
     """
@@ -74,7 +74,7 @@ class LedgerPage:
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What all lines found come to. In and out are those of the account named, where there is one."""
+    """Sums of all matching transfers. In and out are those of the given account, if there is one."""
 
     lines: int
     amount_nanos: int
@@ -87,7 +87,7 @@ class Sums:
 
 
 def page(filters: LedgerFilters) -> LedgerPage:
-    """One page of what is found, newest first, and what all pages come to."""
+    """One page of matching transfers, newest first, and the sums of all pages."""
     conditions, is_part_searched = _bounded(filters)
     lines = _read(filters, conditions, most=PAGE_SIZE + 1)
     has_more = len(lines) > PAGE_SIZE
@@ -96,7 +96,7 @@ def page(filters: LedgerFilters) -> LedgerPage:
 
 
 def all_lines(filters: LedgerFilters) -> Iterator[LedgerRow]:
-    """Everything that is found, for a file: a thousand at a time."""
+    """All matching transfers for a file, read in batches."""
     filters, conditions = filters.at(None), [*_conditions(filters), *_in_period(filters)]
     while lines := _read(filters, conditions, most=BATCH_SIZE):
         yield from lines
@@ -145,7 +145,7 @@ def _side(kind: str, user_id: int | None, email: str | None) -> TransferSide:
 
 
 def _bounded(filters: LedgerFilters) -> tuple[list[ColumnElement[bool]], bool]:
-    """The conditions, bounded to the newest lines where no index helps, and whether that leaves older ones out."""
+    """The conditions, limited to the newest lines if no index helps, and whether that leaves older ones out."""
     conditions = [*_conditions(filters), *_in_period(filters)]
     if not (filters.line is filters.order is filters.customer is None):
         return conditions, False

@@ -1,4 +1,4 @@
-"""An order that people fulfil, moved by an operator's form: by the same table as everyone, never from a stale form."""
+"""Manual orders: status and counts set by an operator's form, under the usual transitions, never from a stale form."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from panel.services.orders.transitions import OrderRow
 
 @dataclass(frozen=True, slots=True)
 class HandWork:
-    """What an operator says of an order, on a form that showed its `version`. The customer reads the reason."""
+    """An operator's input for an order, on a form that showed its `version`. The customer sees the reason."""
 
     to: Status
     remains: int | None
@@ -27,7 +27,7 @@ class HandWork:
 
 
 def set_order(order_id: int, work: HandWork, *, now: datetime) -> None:
-    """Write status and counts. The operator holds the order from then on; an order that ended is let go.
+    """Set status and counts. The order is assigned to the operator from then on, and released when it has ended.
 
     Raises NotFound, StaleOrder, Refused, BadInput or IllegalTransition.
     """
@@ -48,7 +48,7 @@ def set_order(order_id: int, work: HandWork, *, now: datetime) -> None:
 
 
 def check(order: OrderRow, work: HandWork, *, now: datetime) -> None:
-    """Whether this may be written now. Raises Refused, BadInput or IllegalTransition."""
+    """Check the input without writing it. Raises Refused, BadInput or IllegalTransition."""
     if not assignments.is_by_hand(order.provider_id):
         raise ActionRefused(f"Order {order.id} is delivered by a provider. Only manual orders can be set.")
     assignments.check_unassigned(order.id, operator_id=work.operator_id, now=now)
@@ -57,7 +57,7 @@ def check(order: OrderRow, work: HandWork, *, now: datetime) -> None:
 
 
 def check_version(order: OrderRow, version: int) -> None:
-    """Raises StaleOrder when the order has moved since a page showed it with this version."""
+    """Raise StaleOrder if the order has changed since a page showed it with this version."""
     if order.version != version:
         raise StaleOrder(
             f"Order {order.id} changed since you opened it: it is {order.status.label} now. "
@@ -66,7 +66,7 @@ def check_version(order: OrderRow, version: int) -> None:
 
 
 def effect(order: OrderRow, to: Status, *, remains: int | None) -> Settlement:
-    """What this status would keep and return of what is still held for the order. Raises as the move itself would."""
+    """What this status would keep and return of the held charge. Raises the same errors as the change itself."""
     left = manual_orders.remains_for(order, to, given=remains)
     if not order.status.is_open or to.is_open:
         return Settlement(kept_nanos=0, returned_nanos=0)

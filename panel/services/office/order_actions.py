@@ -1,4 +1,4 @@
-"""Operator actions on one order: cancel it before it was sent, ask its provider now, open a review, set a status.
+"""Operator actions on one order: cancel it before it is sent, poll its provider now, open a review, set a status.
 
 Each action names the version of the order that its page showed, so that an order that has changed since is left alone.
 """
@@ -45,7 +45,7 @@ NO_MONEY = Settlement(kept_nanos=0, returned_nanos=0)
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One act on any order: by whom and why; `to` is the status that `move` gives."""
+    """An action with its operator and reason; `to` is the new status for `move`."""
 
     act: Act
     reason: str
@@ -56,7 +56,7 @@ class Deed:
 
 @dataclass(frozen=True, slots=True)
 class ActionEffect:
-    """What the act would do to one order, in words and money."""
+    """Effect of an action on one order, in words and money."""
 
     words: str
     money: Settlement = NO_MONEY
@@ -71,7 +71,7 @@ class OfferedAction:
 
 
 def offered(order: OrderRow, *, operator_id: int, now: datetime) -> tuple[OfferedAction, ...]:
-    """The actions on this order that would succeed now; none is offered that would be refused."""
+    """Actions on this order that would succeed now."""
     found = []
     for act in (Act.ASK, Act.REVIEW, Act.CANCEL):
         try:
@@ -82,7 +82,7 @@ def offered(order: OrderRow, *, operator_id: int, now: datetime) -> tuple[Offere
 
 
 def offered_statuses(order: OrderRow, *, operator_id: int, now: datetime) -> tuple[Status, ...]:
-    """The statuses that this operator may set by hand now; the present one is for new counts."""
+    """Statuses that this operator may set by hand now, including the current one for new counts."""
     return tuple(to for to in Status if _may_set(order, to, operator_id=operator_id, now=now))
 
 
@@ -97,7 +97,7 @@ def _may_set(order: OrderRow, to: Status, *, operator_id: int, now: datetime) ->
 
 
 def effect(order: OrderRow, deed: Deed, *, now: datetime) -> ActionEffect:
-    """What would happen now. Raises what the act itself would raise; changes nothing."""
+    """The effect if it were done now; changes nothing. Raises the same errors as the action itself."""
     match deed.act:
         case Act.CANCEL:
             _check_unsent(order)
@@ -128,7 +128,7 @@ def _wanted(deed: Deed) -> Status:
 
 
 def do(order_id: int, deed: Deed, *, version: int, now: datetime) -> None:
-    """Do it, and write it into the audit log. Raises NotFound, StaleOrder, BadInput, Refused or IllegalTransition."""
+    """Do the action and log it. Raises NotFound, StaleOrder, BadInput, Refused or IllegalTransition."""
     reason = audit_log.checked_reason(deed.reason)
     order = transitions.lock_order(order_id)
     check_version(order, version)
@@ -165,7 +165,7 @@ def _check_unsent(order: OrderRow) -> None:
 
 
 def _due(order_id: int) -> tuple[str, str]:
-    """Which of the two times of the order is brought forward, and what happens then. Raises Refused."""
+    """Which of the order's two due times is brought forward, and what happens then. Raises Refused."""
     row = db.session.execute(select(Order.dispatch_at, Order.sync_at).where(Order.id == order_id)).one()
     if row.sync_at is not None:
         return "sync_at", "The worker asks its provider about it on its next pass."

@@ -1,4 +1,4 @@
-"""One order as operators see it: the customer's side and the provider's, its money with each transfer, and its log."""
+"""One order as operators see it: customer, provider, every transfer of its money, and its log."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ MAX_LINES = 200
 
 @dataclass(frozen=True, slots=True)
 class OrderTransfer:
-    """One transfer of the order: between which accounts, and why."""
+    """A transfer of the order, with its accounts and reason."""
 
     id: int
     at: datetime
@@ -52,7 +52,7 @@ class OrderTransfer:
 
 @dataclass(frozen=True, slots=True)
 class OrderDetail:
-    """All that is known of one order. `own` is what its customer sees."""
+    """Everything about one order. `own` is what its customer sees."""
 
     own: OwnOrder
     customer: User
@@ -77,7 +77,7 @@ class OrderDetail:
 
     @property
     def may_be_set_to(self) -> tuple[Status, ...]:
-        """The statuses that an operator may give the order by hand: the present one too, to write new counts."""
+        """Statuses that an operator may set by hand, including the current one for new counts."""
         status = self.own.status
         if not self.is_by_hand or not status.is_moving:
             return ()
@@ -86,7 +86,7 @@ class OrderDetail:
 
     @property
     def choices(self) -> list[tuple[str, str]]:
-        """The same as values and labels of a form."""
+        """The same as values and labels for a form."""
         return [(status.value, status.label) for status in self.may_be_set_to]
 
     @property
@@ -96,7 +96,7 @@ class OrderDetail:
 
 
 def find(order_id: int, *, now: datetime) -> OrderDetail | None:
-    """The order with everything around it; None where there is no such order."""
+    """The order with everything about it; None if it does not exist."""
     customer_id = db.session.scalar(select(Order.customer_id).where(Order.id == order_id))
     own = None if customer_id is None else order_detail.find(order_id, customer_id=customer_id)
     if own is None:
@@ -127,7 +127,7 @@ def find(order_id: int, *, now: datetime) -> OrderDetail | None:
 
 
 def _transfers(order_id: int) -> list[OrderTransfer]:
-    """Every transfer of the order, the oldest first, with the accounts in words."""
+    """Every transfer of the order, oldest first, with account labels."""
     source, target = aliased(Account), aliased(Account)
     payer, receiver = aliased(User), aliased(User)
     rows = db.session.execute(
@@ -171,7 +171,7 @@ def _numbers(order_id: int) -> tuple[list[int], list[int]]:
 def _log(
     order_id: int, *, refills: Sequence[Refill], stops: Sequence[Cancellation], reviews: Sequence[Review]
 ) -> Sequence[AuditLogEntry]:
-    """What operators did about the order and about what belongs to it, the newest first."""
+    """Audit log of the order and its refills, cancellations and reviews, newest first."""
     subjects = [
         f"order {order_id}",
         *(f"refill {refill.id}" for refill in refills),

@@ -1,4 +1,4 @@
-"""The office's table of orders: all customers' orders, narrowed and searched, forty a page, newest first."""
+"""The office's table of orders: all customers' orders with filters and search, 40 a page, newest first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ ORDERS, USERS, TERMS, TOOLS, PROVIDERS = (table_of(model) for model in (Order, U
 
 @dataclass(frozen=True, slots=True)
 class OrderTableRow:
-    """An order as its row shows it."""
+    """A row of the table."""
 
     id: int
     version: int
@@ -54,7 +54,7 @@ class OrderTableRow:
 
 @dataclass(frozen=True, slots=True)
 class OrderPage:
-    """Orders, newest first, and the order after which the next page begins.
+    """Orders, newest first, and the cursor of the next page.
 
     `is_part_searched`: a part of a link was searched in the newest orders alone, and there are older ones.
     """
@@ -91,7 +91,7 @@ _JOINED = (
 
 
 def page(wanted: OfficeOrderFilters, limits: LatenessLimits, *, now: datetime, size: int = PAGE_SIZE) -> OrderPage:
-    """One page of the orders that the filters leave."""
+    """One page of matching orders."""
     search, is_part_searched = _search(wanted)
     found = _JOINED.where(*_conditions(wanted, limits, now=now), *search)
     rows = db.session.execute(found.order_by(ORDERS.c.id.desc()).limit(size + 1)).all()
@@ -100,7 +100,7 @@ def page(wanted: OfficeOrderFilters, limits: LatenessLimits, *, now: datetime, s
 
 
 def of_ids(order_ids: Sequence[int], *, now: datetime) -> dict[int, OrderTableRow]:
-    """These orders as their rows show them; unknown ones are left out."""
+    """Rows of these orders by id; unknown ids are left out."""
     rows = db.session.execute(_JOINED.where(ORDERS.c.id.in_(order_ids))).all()
     return {line.id: line for line in _lines(rows, now=now)}
 
@@ -169,7 +169,7 @@ def _search(wanted: OfficeOrderFilters) -> tuple[list[ColumnElement[bool]], bool
 
 
 def _numbered(wanted: OfficeOrderFilters) -> list[int]:
-    """The order of this number, and those that providers know under it."""
+    """The order with this id, and those with this id at their provider."""
     at_provider = select(ORDERS.c.id).where(
         ORDERS.c.provider_id.in_(select(PROVIDERS.c.id)),
         ORDERS.c.provider_order_id.is_not(None),
@@ -182,18 +182,18 @@ def _numbered(wanted: OfficeOrderFilters) -> list[int]:
 
 
 def _people(email: str) -> list[int]:
-    """The customers whose email has this part: the newest of them, if there are very many."""
+    """Customers with this text in their email: only the newest if there are very many."""
     found = select(USERS.c.id).where(USERS.c.email.ilike(like_pattern(email), escape="\\"))
     return list(db.session.scalars(found.order_by(USERS.c.id.desc()).limit(MAX_PEOPLE)))
 
 
 def tools() -> list[tuple[str, str]]:
-    """Slug and name of every tool, by name."""
+    """Slug and name of every tool, sorted by name."""
     rows = db.session.execute(select(TOOLS.c.slug, TOOLS.c.name).order_by(TOOLS.c.name))
     return [(slug, name) for slug, name in rows]
 
 
 def providers() -> list[tuple[str, str]]:
-    """Number and name of every provider, by name."""
+    """Id and name of every provider, sorted by name."""
     rows = db.session.execute(select(PROVIDERS.c.id, PROVIDERS.c.name).order_by(PROVIDERS.c.name))
     return [(str(provider_id), name) for provider_id, name in rows]

@@ -1,4 +1,4 @@
-"""Providers as operators see and set them: health, our balance there, pause, name in public, key."""
+"""Providers in the office: health, our balance there, pause, public name, key."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ LOOKED_AT = 2_000
 
 @dataclass(frozen=True, slots=True)
 class ProviderHealth:
-    """A provider with what is known of its health."""
+    """A provider with its health."""
 
     row: Provider
     tools: int
@@ -45,19 +45,19 @@ class ProviderHealth:
 
     @property
     def waits_until(self) -> datetime | None:
-        """Until when nothing is asked of it, by our own back-off."""
+        """Until when our back-off makes no calls."""
         at = self.row.call_after
         return at if at is not None and at > self.now else None
 
     @property
     def answered_at(self) -> datetime | None:
-        """When it last answered anything; a moment that is still to come, by a clock that was wrong, says nothing."""
+        """When it last responded; a time in the future, from a wrong clock, is ignored."""
         known = (self.row.answered_at, self.row.balance_at)
         return max((at for at in known if at is not None and at <= self.now), default=None)
 
     @property
     def balance(self) -> str:
-        """Our balance there as it last said it; empty where nothing is known."""
+        """Our last known balance there in its own text; empty if unknown."""
         return self.row.balance if self.balance_at is not None else ""
 
     @property
@@ -67,7 +67,7 @@ class ProviderHealth:
 
     @property
     def balance_words(self) -> str:
-        """What stands in the place of a balance that is not known."""
+        """Text shown instead of an unknown balance."""
         if not self.is_upstream:
             return "None"
         if self.row.balance_at is not None:
@@ -76,7 +76,7 @@ class ProviderHealth:
 
     @property
     def takes_no_orders(self) -> bool:
-        """Whether it gets no orders but one at a time, to see whether it answers again."""
+        """Whether it gets only one order at a time, to test whether it responds again."""
         return self.row.unclear_adds >= provider_health.UNCLEAR_AFTER
 
     @property
@@ -108,23 +108,23 @@ class ProviderHealth:
 
     @property
     def margin(self) -> str:
-        """The margin of the last import of its catalogue; empty where it isn't known."""
+        """Margin of the last catalogue import; empty if unknown."""
         return "" if self.row.margin_millionths is None else resale.shown_margin(self.row.margin_millionths)
 
     @property
     def exchange(self) -> str:
-        """What one of its currency was worth in ours at the last import; empty where the two are the same."""
+        """Exchange rate of its currency at the last import; empty if the currencies are the same."""
         nanos = self.row.exchange_nanos
         return "" if nanos in (None, resale.NO_EXCHANGE) else resale.shown_exchange(nanos)
 
     @property
     def key_mark(self) -> str:
-        """Which key a form was opened on, without a word of it."""
+        """A fingerprint of the key that a form was opened on."""
         return provider_registry.key_mark(self.row)
 
 
 def listed(*, now: datetime) -> list[ProviderHealth]:
-    """Every provider, by name."""
+    """Every provider, sorted by name."""
     tools = _counted(select(Tool.provider_id, func.count()).group_by(Tool.provider_id))
     orders = select(Order.provider_id, func.count()).group_by(Order.provider_id)
     asked = _counted(orders.where(Order.sync_at.is_not(None)))
@@ -145,19 +145,19 @@ def _counted(statement: Select[int, int]) -> dict[int, int]:
 
 
 def find(provider_id: int, *, now: datetime) -> ProviderHealth | None:
-    """The provider of this number."""
+    """The provider with this id."""
     return next((each for each in listed(now=now) if each.row.id == provider_id), None)
 
 
 def last_attempts(provider_id: int) -> Sequence[Attempt]:
-    """Its newest calls that must not happen twice, with its raw answers, newest first."""
+    """Its latest attempts with the raw responses, newest first."""
     newest = db.session.scalar(select(func.max(Attempt.id))) or 0
     lately = select(Attempt).where(Attempt.id > newest - LOOKED_AT, Attempt.provider_id == provider_id)
     return db.session.scalars(lately.order_by(Attempt.id.desc()).limit(LAST_ATTEMPTS)).all()
 
 
 def pause(provider_id: int, *, reason: str, actor: str, now: datetime) -> None:
-    """Hand nothing more over to it. Raises NotFound, BadInput or Refused."""
+    """Stop sending orders to the provider. Raises NotFound, BadInput or Refused."""
     reason, provider = audit_log.checked_reason(reason), _known(provider_id)
     if not provider_health.pause(provider_id, reason=reason, now=now):
         raise ActionRefused(f"{provider.name} is paused already.")
@@ -174,7 +174,7 @@ def resume(provider_id: int, *, reason: str, actor: str, now: datetime) -> None:
 
 
 def set_public_name(provider_id: int, name: str, *, actor: str, now: datetime) -> None:
-    """How customers' pages call it; empty: by its number. Raises NotFound, BadInput or Refused."""
+    """Set its name on customers' pages; empty: by its id. Raises NotFound, BadInput or Refused."""
     name, provider = name.strip(), _held(provider_id)
     if len(name) > MAX_PUBLIC_NAME_LENGTH or not name.isprintable():
         raise BadInput(f"Write at most {MAX_PUBLIC_NAME_LENGTH} characters on one line.", field="public_name")
@@ -187,7 +187,7 @@ def set_public_name(provider_id: int, name: str, *, actor: str, now: datetime) -
 
 
 def replace_key(provider_id: int, *, encrypted_key: str, mark: str, actor: str, now: datetime) -> None:
-    """Use another key from now on. Raises NotFound, Refused for a kind without one, StaleForm for an old form."""
+    """Replace the API key. Raises NotFound, Refused for a kind without one, StaleForm for an old form."""
     provider = _held(provider_id)
     if provider.kind != ProviderKind.PANEL_API:
         raise ActionRefused(f"A provider of the kind {provider.kind} has no key.")
@@ -216,13 +216,13 @@ def ask_balance(provider_id: int, *, actor: str, now: datetime) -> None:
 
 
 def balances_due(*, now: datetime) -> list[int]:
-    """The upstream panels whose balance is to be asked for now."""
+    """Upstream panels whose balance check is due."""
     due = select(Provider.id).where(Provider.kind == ProviderKind.PANEL_API, Provider.balance_due_at <= now)
     return list(db.session.scalars(due.order_by(Provider.balance_due_at)))
 
 
 def take_balance(provider_id: int, *, now: datetime) -> bool:
-    """Take the question up; False when another worker has it."""
+    """Claim the balance check; False if another worker has it."""
     provider = _held(provider_id)
     if provider.balance_due_at is None or provider.balance_due_at > now:
         return False
@@ -232,7 +232,7 @@ def take_balance(provider_id: int, *, now: datetime) -> bool:
 
 
 def note_balance(provider_id: int, balance: str, *, now: datetime) -> None:
-    """What the provider said; it is asked again in an hour."""
+    """Record the balance; the next check is in an hour."""
     provider = _held(provider_id)
     provider.balance, provider.balance_at, provider.balance_problem = balance, now, ""
     provider.balance_due_at = now + ASK_AGAIN
@@ -240,7 +240,7 @@ def note_balance(provider_id: int, balance: str, *, now: datetime) -> None:
 
 
 def note_silence(provider_id: int, problem: str) -> None:
-    """It gave no usable answer: the last balance stays, with the reason why it is old."""
+    """Record that there was no usable response: the last balance stays, with the reason why it is old."""
     _held(provider_id).balance_problem = problem[:200]
     db.session.flush()
 

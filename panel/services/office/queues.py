@@ -1,4 +1,4 @@
-"""Work queues of the office, the most urgent first: each with its rule, its count and its oldest item.
+"""Work queues of the office, most urgent first: each with its rule, count and oldest item.
 
 The order of the queues is fixed, so that a row never moves under the pointer. Open orders have an index of their own,
 however many orders have ended.
@@ -48,7 +48,7 @@ ORDERS, EVENTS = table_of(Order), table_of(OrderEvent)
 
 @dataclass(frozen=True, slots=True)
 class LatenessLimits:
-    """The settings that say when something is late."""
+    """Settings that define when something is late."""
 
     dispatch_hours: float
     stuck_hours: float
@@ -57,7 +57,7 @@ class LatenessLimits:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A queue: its name in addresses, its rule in words, how many items wait, and since when the oldest does.
+    """A queue: its name in URLs, its rule in words, its number of items, and since when the oldest waits.
 
     `ends_at`: when the first of them is settled by time, where time does that.
     """
@@ -72,12 +72,12 @@ class Queue:
 
     @property
     def page(self) -> str:
-        """The page that shows it, without what narrows it."""
+        """The path of the queue's page, without filters."""
         return self.url.partition("?")[0].partition("#")[0]
 
 
 def all_queues(limits: LatenessLimits, *, now: datetime) -> list[Queue]:
-    """Every queue, empty ones too."""
+    """All queues, including empty ones."""
     return [make(limits, now) for make in _QUEUES]
 
 
@@ -219,7 +219,7 @@ _QUEUES: tuple[Callable[[LatenessLimits, datetime], Queue], ...] = (
 
 
 def late_orders(limits: LatenessLimits, *, now: datetime) -> Subquery[Any]:
-    """Open orders that have not started and should have: id and placed_at. Unconfirmed ones have their own queue."""
+    """Open orders that should have started by now: id and placed_at. Unconfirmed ones have their own queue."""
     usual = literal(now - timedelta(hours=limits.dispatch_hours), UtcDateTime())
     cutoffs = {
         tool_id: literal(now - max(timedelta(seconds=p90), MIN_LATE), UtcDateTime())
@@ -233,7 +233,7 @@ def late_orders(limits: LatenessLimits, *, now: datetime) -> Subquery[Any]:
 
 
 def _usual_starts(*, now: datetime) -> dict[int, int]:
-    """How long 90 of 100 orders took to start at most, by tool, where enough were measured."""
+    """90th percentile of the time to start by tool, if enough orders were measured."""
     tools = db.session.scalars(select(Tool.id)).all()
     measured = {tool_id: delivery_times.time_to_start(tool_id, now=now) for tool_id in tools}
     return {tool_id: measure.p90_seconds for tool_id, measure in measured.items() if measure is not None}
@@ -264,7 +264,7 @@ def manual_orders() -> Subquery[Any]:
 
 
 def orders_in(name: str, limits: LatenessLimits, *, now: datetime) -> Subquery[Any] | None:
-    """The orders of a queue of orders, each with its id; None where there is no such queue."""
+    """Orders of a queue with their ids; None if there is no such queue."""
     match name:
         case "late":
             return late_orders(limits, now=now)
@@ -279,7 +279,7 @@ ORDER_QUEUES = (("late", "Late to start"), ("stalled", "Stalled"), ("manual", "M
 
 
 def _open(statuses: Sequence[Status]) -> Any:
-    """Orders of these open statuses, by the index of those that are not completed."""
+    """Orders in these open statuses, by the partial index of uncompleted orders."""
     words: list[str] = [status.value for status in statuses]
     return select(ORDERS.c.id, ORDERS.c.placed_at).where(IS_NOT_COMPLETED, ORDERS.c.status.in_(words))
 

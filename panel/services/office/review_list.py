@@ -1,4 +1,4 @@
-"""The reviews as operators go through them: those with a deadline first, then the oldest, forty a page."""
+"""The list of reviews: those with a deadline first, then the oldest, 40 a page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _rank: ColumnElement[int] = case((Review.kind.in_(list(ASKS_ABOUT)), 0), else_=1
 
 @dataclass(frozen=True, slots=True)
 class ReviewRow:
-    """A review as its row shows it; `ends_at`: when time settles it, and `left_seconds` until then."""
+    """A row of the list; `ends_at`: its time limit, and `left_seconds` until then."""
 
     review: Review
     provider: str
@@ -33,7 +33,7 @@ class ReviewRow:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The review after which a page begins: its rank and its number."""
+    """Pagination cursor: rank and id of the review before the page."""
 
     rank: int
     review_id: int
@@ -44,7 +44,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class ReviewPage:
-    """Open reviews in their order, and where the next page begins."""
+    """Open reviews, and the cursor of the next page."""
 
     lines: tuple[ReviewRow, ...]
     next_after: Cursor | None
@@ -73,7 +73,7 @@ def find(review_id: int, *, unconfirmed_hours: float, now: datetime) -> ReviewRo
 
 
 def counts() -> list[tuple[ReviewKind, int]]:
-    """Kinds of the open reviews, in their order, each with its number."""
+    """Number of open reviews by kind, in the order of the kinds."""
     open_ones = select(Review.kind, func.count()).where(Review.resolved_at.is_(None)).group_by(Review.kind)
     found = {row[0]: row[1] for row in db.session.execute(open_ones)}
     return [(kind, found[kind]) for kind in ReviewKind if kind in found]
@@ -91,7 +91,7 @@ def _lines(reviews: Sequence[Review], *, unconfirmed_hours: float, now: datetime
 
 
 def _deadlines(reviews: Sequence[Review], *, unconfirmed_hours: float) -> dict[tuple[int, str], datetime]:
-    """When time settles what these reviews ask, by order and kind of the review."""
+    """Time limits of these reviews, by order and kind."""
     asked = {kind.value: review_kind for review_kind, kind in ASKS_ABOUT.items()}
     ids = [review.order_id for review in reviews if review.kind in ASKS_ABOUT and review.resolved_at is None]
     rows = db.session.execute(
@@ -105,14 +105,14 @@ def _deadlines(reviews: Sequence[Review], *, unconfirmed_hours: float) -> dict[t
 
 @dataclass(frozen=True, slots=True)
 class Stake:
-    """Whose order a review is about, and what it returns to them if it is canceled now."""
+    """The customer of a review's order, and what a cancellation would refund now."""
 
     customer: str
     held_nanos: int
 
 
 def stake(order_id: int) -> Stake:
-    """What hangs on this order."""
+    """The customer and the refund at stake for this order."""
     row = db.session.execute(
         select(User.email, Order.charge_nanos - Order.kept_nanos - Order.returned_nanos)
         .join(User, User.id == Order.customer_id)

@@ -1,4 +1,4 @@
-"""How an operator resolves a review, with a reason that the audit log keeps.
+"""Resolution of a review by an operator, with a reason for the audit log.
 
 Of an order that is unconfirmed the operator says what the provider's own pages show: it is there under an id,
 it is not there, or nobody can tell and the customer gets the money back. A review of a customer's request ends
@@ -37,7 +37,7 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class Resolution:
-    """What an operator decides, why, and who it is. `provider_id`: the id at the provider, for `sent-as`."""
+    """An operator's decision and reason. `provider_id`: the order's id at the provider, for `sent-as`."""
 
     decision: Decision
     reason: str
@@ -47,7 +47,7 @@ class Resolution:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A request of a customer that operators answer: a refill, or a cancellation."""
+    """A customer's request that operators answer: a refill or a cancellation."""
 
     kind: str
     id: int
@@ -63,12 +63,12 @@ class Waiting:
 
     @property
     def place(self) -> str:
-        """The mark on its order's page at which it is answered."""
+        """The anchor on the order's page where it is answered."""
         return f"{self.kind}-{self.id}"
 
 
 def resolve(review_id: int, resolution: Resolution, *, now: datetime) -> None:
-    """Do what the operator decided and close the review. Raises NotFound, BadInput or Refused."""
+    """Apply the decision and close the review. Raises NotFound, BadInput or Refused."""
     reason = audit_log.checked_reason(resolution.reason)
     review = _held_review(review_id)
     if (waiting := open_request(review)) is not None:
@@ -89,7 +89,7 @@ def resolve(review_id: int, resolution: Resolution, *, now: datetime) -> None:
 
 
 def open_request(review: Review) -> Waiting | None:
-    """The customer's request that this review is about, while it has no answer."""
+    """The customer's unanswered request that this review is about."""
     if review.order_id is None or review.resolved_at is not None:
         return None
     if review.kind == ReviewKind.REFILL_BY_HAND:
@@ -105,7 +105,7 @@ def open_request(review: Review) -> Waiting | None:
 
 
 def is_unconfirmed(review: Review) -> bool:
-    """Whether the review still asks for the outcome of an attempt; once that is known it is only marked as resolved."""
+    """Whether the outcome of the review's attempt is still unknown; otherwise it is only marked as done."""
     kind = ASKS_ABOUT.get(ReviewKind(review.kind))
     if kind is None or review.order_id is None:
         return False
@@ -180,7 +180,7 @@ def _settle_refill(attempt: Attempt, order: OrderRow, resolution: Resolution, *,
 
 
 def _checked_id(order: OrderRow, given: str) -> str:
-    """The id as the provider writes it. An upstream panel's ids are whole numbers."""
+    """Validate the provider's id. An upstream panel's ids are whole numbers."""
     given = given.strip()
     if not given or len(given) > 100 or not given.isprintable():
         raise BadInput("Write the id that the provider gave, on one line.", field="sent_as")

@@ -29,19 +29,19 @@ SENT_TWICE = "This form was sent before, and what it asks for was done then. Not
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The outcome of a form: the transfer that moved money, a change that was made, or a proposal that waits."""
+    """Outcome of a form: a transfer, an applied change, or a pending proposal."""
 
     transfer_id: int | None = None
     proposal_id: int | None = None
 
 
 def new_form_key() -> str:
-    """A key for one form: what it asks for is done once."""
+    """An idempotency key for a form."""
     return secrets.token_hex(12)
 
 
 def act(wanted: BalanceChange, *, balance_nanos: int, limit_nanos: int, now: datetime) -> Done:
-    """Move the money, or propose it where it is above the limit. `balance_nanos`: what the operator saw.
+    """Move the money, or propose it above the limit. `balance_nanos`: the balance that the operator saw.
 
     Raises what `balance_changes.effect` raises, and StaleForm when the form was sent before or the balance moved.
     """
@@ -68,7 +68,7 @@ def act(wanted: BalanceChange, *, balance_nanos: int, limit_nanos: int, now: dat
 
 
 def change_access(change: AccessChange, *, now: datetime) -> Done:
-    """Change an account's access or role, or propose it where a second operator must approve.
+    """Change an account's access or role, or propose it if a second operator must approve.
 
     Raises what `account_access.needs_approval` raises, and Refused while the same proposal waits.
     """
@@ -86,7 +86,7 @@ def change_access(change: AccessChange, *, now: datetime) -> Done:
 
 
 def _lock_accounts(user_id: int, *, operator_id: int | None) -> None:
-    """Lock the account and the operator's own, so that no operator acts who is losing access at the same time."""
+    """Lock the account and the operator's own, so that an operator who is losing access can't act concurrently."""
     approval_limit.lock(user_id, operator_id=operator_id)
     if operator_id is not None and not account_access.is_active_operator(operator_id):
         raise ActionRefused("Your account is disabled or no longer an operator's. Nothing was changed.")
@@ -129,7 +129,7 @@ def _propose(wanted: BalanceChange, *, now: datetime) -> int:
 def confirm(
     proposal_id: int, *, operator_id: int | None, actor: str, balance_nanos: int | None, now: datetime
 ) -> int | None:
-    """Do what was proposed, once; the transfer's id where money moved. Raises NotFound, Refused, StaleForm or BadMoney.
+    """Apply the proposal once; returns a transfer's id if money moved. Raises NotFound, Refused, StaleForm, BadMoney.
 
     `operator_id`: None for the command line. `balance_nanos`: what the operator saw, None for whatever it is.
     """
@@ -156,7 +156,7 @@ def confirm(
 
 
 def refuse(proposal_id: int, *, reason: str, operator_id: int | None, actor: str, now: datetime) -> None:
-    """End the proposal without doing anything; its own operator thereby takes it back. Raises NotFound or Refused."""
+    """Refuse the proposal; the operator who made it withdraws it this way. Raises NotFound or Refused."""
     reason = audit_log.checked_reason(reason)
     proposal = _held_open(proposal_id, operator_id=operator_id, now=now)
     is_own = proposal.proposed_by == operator_id
@@ -167,7 +167,7 @@ def refuse(proposal_id: int, *, reason: str, operator_id: int | None, actor: str
 
 
 def refuse_deposit(reference: str, *, reason: str, actor: str, now: datetime) -> None:
-    """End a request to add money without adding anything. Raises NotFound, or Refused while a proposal waits."""
+    """Refuse a deposit request. Raises NotFound, or Refused while a proposal is pending."""
     deposit = deposits.find(reference)
     customer_id = deposit.customer_id
     ledger.lock_accounts([customer_id])
@@ -180,7 +180,7 @@ def refuse_deposit(reference: str, *, reason: str, actor: str, now: datetime) ->
 
 
 def _held_open(proposal_id: int, *, operator_id: int | None, now: datetime) -> Proposal:
-    """The proposal with its customer's account, both held. Raises NotFound, or Refused when it is decided."""
+    """The proposal and its customer's account, both locked. Raises NotFound, or Refused if it is decided."""
     customer_id = db.session.scalar(select(Proposal.customer_id).where(Proposal.id == proposal_id))
     if customer_id is None:
         raise NotFound(f"There is no proposal {proposal_id}.")
@@ -204,7 +204,7 @@ def _decide(proposal: Proposal, state: ProposalState, *, operator_id: int | None
 
 
 def as_wanted(proposal: Proposal, *, operator_id: int | None, actor: str) -> BalanceChange:
-    """What was proposed, as this operator would do it."""
+    """The proposed balance change, on behalf of this operator."""
     return BalanceChange(
         ProposalKind(proposal.kind),
         proposal.customer_id,
@@ -218,12 +218,12 @@ def as_wanted(proposal: Proposal, *, operator_id: int | None, actor: str) -> Bal
 
 
 def as_change(proposal: Proposal, *, operator_id: int | None, actor: str) -> AccessChange:
-    """What was proposed, as this operator would do it; for a change of access or role."""
+    """The proposed change of access or role, on behalf of this operator."""
     return AccessChange(ProposalKind(proposal.kind), proposal.customer_id, proposal.reason, operator_id, actor)
 
 
 def effect_of(proposal: Proposal, *, operator_id: int, actor: str, now: datetime) -> BalanceEffect | None:
-    """What confirming would do to the money now, None where it moves none. Raises as confirming would."""
+    """Effect of confirming on the balance now; None if no money moves. Raises the same errors as confirming."""
     if not ProposalKind(proposal.kind).is_money:
         account_access.needs_approval(as_change(proposal, operator_id=operator_id, actor=actor))
         return None

@@ -28,7 +28,7 @@ class SetupStep:
 
 
 def steps(*, instance: Path, sends_mail: bool) -> list[SetupStep]:
-    """Every step in order; an empty list once all are done."""
+    """All steps in order; an empty list once they are done."""
     found = [
         SetupStep(
             "payment",

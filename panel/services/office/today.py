@@ -17,7 +17,7 @@ ORDERS, TRANSFERS = table_of(Order), table_of(Transfer)
 
 @dataclass(frozen=True, slots=True)
 class TodayFigures:
-    """What happened since midnight UTC. `revenue_nanos`: what was kept of orders that ended today.
+    """Figures since midnight UTC. `revenue_nanos`: what was kept of orders that ended today.
 
     `refunds_nanos`: what went back to balances, whether by an order's end or as goodwill.
     """
@@ -69,6 +69,6 @@ def _sum(condition: ColumnElement[bool]) -> ColumnElement[int]:
 
 
 def _last_before(number: ColumnElement[int], condition: ColumnElement[bool]) -> ColumnElement[int]:
-    """The newest row of an earlier day: read from the newest end, so that only today's rows are looked at."""
+    """Id of the newest row of an earlier day; read backwards, so that only today's rows are read."""
     last = select(number).where(condition).order_by(number.desc()).limit(1)
     return func.coalesce(last.scalar_subquery(), 0)

@@ -50,7 +50,7 @@ _TAKEN_SLUGS = ("new",)
 
 
 class BadTool(BadInput):
-    """What was typed can't be a tool: a message for each field."""
+    """Invalid input for a tool, with a message for each field."""
 
     code = "bad_tool"
 
@@ -61,7 +61,7 @@ class BadTool(BadInput):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A tool as it was typed, read."""
+    """Parsed form input for a tool."""
 
     words: dict[str, str]
     provider_id: int
@@ -70,13 +70,13 @@ class Draft:
 
     @property
     def minimum_charge_nanos(self) -> int:
-        """What the smallest order would cost."""
+        """Charge of the minimum order."""
         return self.terms.minimum * self.terms.price_micros_per_thousand
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One field as it is and as it would be."""
+    """Old and new value of one field."""
 
     field: str
     label: str
@@ -86,7 +86,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ToolPreview:
-    """What saving would change, with the price of the minimum order before and after."""
+    """Changes that saving would make, with the charge of the minimum order before and after."""
 
     changes: tuple[Change, ...]
     has_new_terms: bool
@@ -95,7 +95,7 @@ class ToolPreview:
 
 
 def typed_of(tool: ToolOffer) -> dict[str, str]:
-    """The tool as the form's fields show it."""
+    """The tool as form field values."""
     return {
         **{name: getattr(tool, name) for name in WORDS},
         "provider": tool.provider_name,
@@ -110,12 +110,12 @@ def typed_of(tool: ToolOffer) -> dict[str, str]:
 
 
 def blank() -> dict[str, str]:
-    """The form of a tool that is yet to be made."""
+    """Form field values of a new tool."""
     return dict.fromkeys(LABELS, "") | {"refill_days": "none", "cancel": "false", "hidden": "true"}
 
 
 def read(typed: Mapping[str, str]) -> Draft:
-    """What was typed, checked. Raises BadTool with a message for each field that is wrong."""
+    """Parse and validate the form. Raises BadTool with a message for each invalid field."""
     errors: dict[str, str] = {}
     found: dict[str, Any] = {}
 
@@ -162,7 +162,7 @@ def _provider_id(text: str, field: str) -> int:
 
 
 def _faults_of_rule(found: Mapping[str, Any]) -> dict[str, str]:
-    """What is wrong with the link rule as a whole: its good example must pass, its bad one must not."""
+    """Faults of the link rule as a whole: the example must match, the counterexample must not."""
     try:
         links.check_rule(**{field: found[f"link_{field}"] for field in LINK})
     except BadCatalogue as error:
@@ -172,7 +172,7 @@ def _faults_of_rule(found: Mapping[str, Any]) -> dict[str, str]:
 
 
 def preview(tool: ToolOffer, typed: Mapping[str, str]) -> ToolPreview:
-    """What saving this would change. Raises BadTool."""
+    """Changes that saving would make. Raises BadTool."""
     draft = read(typed)
     old, new = typed_of(tool), _as_typed(draft)
     differing = [field for field in LABELS if old[field] != new[field]]
@@ -182,7 +182,7 @@ def preview(tool: ToolOffer, typed: Mapping[str, str]) -> ToolPreview:
 
 
 def _as_typed(draft: Draft) -> dict[str, str]:
-    """What was read, in the words of `typed_of`: `0.9` and `0.90` are one price."""
+    """Parsed values as form field values: `0.9` and `0.90` are the same price."""
     terms = draft.terms
     return {
         **draft.words,
@@ -202,12 +202,12 @@ def _word(truth: bool) -> str:
 
 
 def version_of(tool: ToolOffer) -> str:
-    """What a form was opened on: another text whenever anything about the tool has changed."""
+    """Version that a form was opened on: changes with any change of the tool."""
     return f"{tool.terms_id}.{tool.changed_at:%Y%m%d%H%M%S%f}"
 
 
 def save(slug: str, typed: Mapping[str, str], *, version: str, reason: str, actor: str, now: datetime) -> ToolPreview:
-    """Save the tool, other terms as its next version. Raises NotFound, BadTool, BadInput, Refused or StaleForm."""
+    """Save the tool and its next terms version. Raises NotFound, BadTool, BadInput, Refused or StaleForm."""
     reason = audit_log.checked_reason(reason)
     tool = tool_settings.lock_tool(slug)
     present = tools.find_any(slug)
@@ -230,7 +230,7 @@ def save(slug: str, typed: Mapping[str, str], *, version: str, reason: str, acto
 
 
 def add(slug: str, typed: Mapping[str, str], *, reason: str, actor: str, now: datetime) -> Tool:
-    """Make a tool. Raises BadTool, BadInput, or Refused for a slug in use."""
+    """Create a tool. Raises BadTool, BadInput, or Refused for a slug in use."""
     reason = audit_log.checked_reason(reason)
     check_new(slug, typed)
     draft = read(typed)
@@ -246,7 +246,7 @@ def add(slug: str, typed: Mapping[str, str], *, reason: str, actor: str, now: da
 
 
 def check_new(slug: str, typed: Mapping[str, str]) -> Draft:
-    """What was typed of a new tool. Raises BadTool, the slug's fault among the others."""
+    """Parse and validate the form of a new tool. Raises BadTool, also for its slug."""
     errors: dict[str, str] = {}
     if not _SLUG.fullmatch(slug) or len(slug) > file_format.LENGTHS["slug"] or slug in _TAKEN_SLUGS:
         errors["slug"] = "Write lower-case letters and digits, with single hyphens between words."
@@ -262,7 +262,7 @@ def check_new(slug: str, typed: Mapping[str, str]) -> Draft:
 
 
 def show_or_hide(slug: str, *, is_hidden: bool, reason: str, actor: str, now: datetime) -> None:
-    """Show the tool to customers or hide it; its orders go on. Raises NotFound, BadInput, or Refused where it is so."""
+    """Show or hide the tool; its orders go on. Raises NotFound, BadInput, or Refused if it is so already."""
     reason = audit_log.checked_reason(reason)
     tool = tool_settings.lock_tool(slug)
     if tool.is_hidden == is_hidden:
@@ -273,5 +273,5 @@ def show_or_hide(slug: str, *, is_hidden: bool, reason: str, actor: str, now: da
 
 
 def by_hand(slug: str) -> list[str]:
-    """The fields of the tool that an import leaves alone."""
+    """Fields of the tool that an import does not change."""
     return (db.session.scalar(select(Tool.set_by_hand).where(Tool.slug == slug)) or "").split()
