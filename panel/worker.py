@@ -42,6 +42,7 @@ from panel.jobs import engine_log as engine_log_module
 from panel.jobs.watchdog import Watchdog
 from panel.models import ThrottleHit
 from panel.services import health
+from panel.services.providers import call_slots
 from panel.settings import Settings
 
 MAX_SLOTS = 256
@@ -104,7 +105,8 @@ def purge(*, worker: str) -> int:
             delete(ThrottleHit).where(ThrottleHit.at < now - KEEP_FAILED_TRIES).returning(ThrottleHit.id)
         ).all()
         workers = health.forget_workers(before=now - timedelta(seconds=health.FORGOTTEN_SECONDS))
-    return len(tries) + workers + mails.purge() + engine.purge_runs(before=now - KEEP_RUNS)
+        calls = call_slots.purge(now=now)
+    return len(tries) + workers + calls + mails.purge() + engine.purge_runs(before=now - KEEP_RUNS)
 
 
 def run_once(app: Flask) -> bool:
@@ -126,6 +128,7 @@ def work(app: Flask) -> None:
         log.warning("worker cannot start yet", why=why, again_in_seconds=START_AGAIN_SECONDS)
         if stopping.is_asked(within_seconds=START_AGAIN_SECONDS):
             return
+    _free_call_slots(app, executor=executor)
     _launch(app, executor=executor)
     log.info("worker started", worker=executor)
     with app.app_context():
@@ -147,6 +150,18 @@ def _why_not_startable(app: Flask) -> str | None:
             raise
         return driver_message(error)
     return engine.why_not_free(app.config["PANEL"])
+
+
+def _free_call_slots(app: Flask, *, executor: str) -> None:
+    """Free the slots of calls that the last worker in our place was making when it died."""
+    with app.app_context():
+        try:
+            with transaction():
+                call_slots.release_all(executor)
+        except SQLAlchemyError as error:
+            if not is_unavailable(error):
+                raise
+            log.warning("database unavailable", why=driver_message(error))
 
 
 def _folder_mark(settings: Settings) -> str:

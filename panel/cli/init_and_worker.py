@@ -11,7 +11,7 @@ from panel import assets
 from panel import settings as settings_module
 from panel import worker as work
 from panel.cli.errors import clean_errors
-from panel.db import schema_check
+from panel.db import db, schema_check
 from panel.processes import supervisor
 from panel.services import encryption_key
 from panel.settings import Settings
@@ -41,6 +41,8 @@ def worker(once: bool) -> None:
     with clean_errors():
         schema_check.check(current_app.config["MIGRATIONS"])
         encryption_key.check(app.config["PANEL"])
+    # PostgreSQL ends transactions that are idle while the sweeps run.
+    db.session.rollback()
     if not once:
         work.work(app)
     elif not work.run_once(app):

@@ -21,6 +21,7 @@ from panel.providers.panel_api import PanelApi
 from panel.services import audit_log
 from panel.services.catalogue import provider_import, provider_markup, provider_rows
 from panel.services.catalogue.provider_markup import Markup, PriceChange, PricesWouldFall
+from panel.services.office import providers_view
 from panel.services.providers import health as provider_health
 from panel.services.providers import registry as provider_registry
 from panel.settings import Settings
@@ -33,15 +34,29 @@ providers_group = AppGroup("providers", help="Who delivers.")
 @click.option("--kind", type=click.Choice([kind.value for kind in ProviderKind]), required=True)
 @click.option("--url", default="", help="Address of its API, for the kind panel_api.")
 @click.option("--key-stdin", is_flag=True, help="Read its key from standard input, for the kind panel_api.")
-def add_provider(name: str, kind: str, url: str, key_stdin: bool) -> None:
+@click.option("--calls-at-once", help="How many orders may be on their way to it at the same time; 8 by default.")
+def add_provider(name: str, kind: str, url: str, key_stdin: bool, calls_at_once: str | None) -> None:
     """Add a provider and print its id."""
     settings: Settings = current_app.config["PANEL"]
     with clean_errors():
         encrypted_key = provider_registry.encrypt(sys.stdin.readline(), settings=settings) if key_stdin else ""
     with cli_transaction():
-        number = provider_registry.add_provider(name, kind=kind, url=url, encrypted_key=encrypted_key, now=utc_now()).id
+        provider = provider_registry.add_provider(name, kind=kind, url=url, encrypted_key=encrypted_key, now=utc_now())
         _note("providers add", name, f"kind {kind}")
+        if calls_at_once is not None:
+            _set_calls_at_once(provider, calls_at_once)
+        number = provider.id
     click.echo(number)
+
+
+@providers_group.command("set")
+@click.argument("name")
+@click.option("--calls-at-once", required=True, help="How many orders, and how many status requests, at a time.")
+def set_provider(name: str, calls_at_once: str) -> None:
+    """Change a setting of the provider."""
+    with cli_transaction():
+        _set_calls_at_once(_found(name), calls_at_once)
+    click.echo(f"{name} gets up to {calls_at_once.strip()} calls at once.", err=True)
 
 
 @providers_group.command("list")
@@ -182,6 +197,10 @@ def resume(name: str, reason: str) -> None:
             raise ActionRefused(f"{name} is not paused.")
         _note("providers resume", name, reason)
     click.echo(f"{name} takes orders again.", err=True)
+
+
+def _set_calls_at_once(provider: Provider, typed: str) -> None:
+    providers_view.set_calls_at_once(provider.id, typed, actor=getpass.getuser(), now=utc_now())
 
 
 def _found(name: str) -> Provider:

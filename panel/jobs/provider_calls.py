@@ -6,11 +6,13 @@ from typing import TypeVar
 
 import structlog
 from flask import current_app
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
 from panel import providers
-from panel.db import db, transaction
+from panel.db import db, table_of, transaction
+from panel.db.compiled_statements import CompiledStatement
 from panel.models import Provider
 from panel.providers.base import Accepted, Outcome, ProviderClient, Refused, Unclear
 from panel.security import encryption
@@ -18,6 +20,13 @@ from panel.settings import Settings
 
 # Retry delays for recording an answer when the database fails.
 WAITS_SECONDS = (0.1, 0.5, 2.0, 5.0)
+
+PROVIDERS = table_of(Provider)
+_ADDRESS = CompiledStatement(
+    lambda: select(PROVIDERS.c.kind, PROVIDERS.c.name, PROVIDERS.c.url, PROVIDERS.c.sealed_key).where(
+        PROVIDERS.c.id == bindparam("provider_id")
+    )
+)
 
 Result = TypeVar("Result")
 log = structlog.get_logger()
@@ -29,12 +38,10 @@ def panel_settings() -> Settings:
 
 def connect_provider(provider_id: int) -> ProviderClient | None:
     """Adapter of the provider; None for manual orders. Ends the read transaction before the call begins."""
-    row = db.session.get_one(Provider, provider_id)
+    [[kind, name, url, encrypted_key]] = _ADDRESS.fetch({"provider_id": provider_id})
     settings = panel_settings()
-    key = encryption.decrypt(row.encrypted_key, settings=settings) if row.encrypted_key else ""
-    provider = providers.connect(
-        row.kind, name=row.name, url=row.url, key=key, timeout_seconds=settings.provider_timeout_seconds
-    )
+    key = encryption.decrypt(encrypted_key, settings=settings) if encrypted_key else ""
+    provider = providers.connect(kind, name=name, url=url, key=key, timeout_seconds=settings.provider_timeout_seconds)
     db.session.rollback()
     return provider
 

@@ -1,11 +1,12 @@
-"""Lanes (one thread per provider or webhook endpoint): a slow one only delays its own work.
+"""Lanes (threads of one provider or webhook endpoint): a slow one only delays its own work.
 
 Each job has its own set of lanes, so webhooks never delay provider calls. A sweep starts each free lane and returns
 without waiting unless `wait` is set; busy lanes are skipped.
 """
 
 import threading
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
@@ -13,33 +14,39 @@ from flask import Flask, current_app
 
 from panel.db import db
 
-MAX_LANES = 32
+# Threads of one job. Each only waits for an answer, most of the time.
+MAX_THREADS = 256
 
 log = structlog.get_logger()
 _pools: dict[str, ThreadPoolExecutor] = {}
-_busy: set[tuple[str, int]] = set()
+# Busy lanes by job and id.
+_busy: Counter[tuple[str, int]] = Counter()
 _guard = threading.Lock()
 
 
-def run(job: str, ids: Iterable[int], work: Callable[[int], int], *, wait: bool) -> int:
-    """Run `work(id)` in each free lane of this job. Returns the sum of the results when `wait` is set, else 0."""
+def run(job: str, lanes: Mapping[int, int] | Iterable[int], work: Callable[[int], int], *, wait: bool) -> int:
+    """Run `work(id)` in each free lane of this job: one for each id, or as many as a mapping says.
+
+    Returns the sum of the results when `wait` is set, else 0.
+    """
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    futures = [_pool(job).submit(_serve, app, lane, work) for lane in _free(job, ids)]
+    wanted = lanes if isinstance(lanes, Mapping) else dict.fromkeys(lanes, 1)
+    futures = [_pool(job).submit(_serve, app, lane, work) for lane in _free(job, wanted)]
     return sum(future.result() for future in futures) if wait else 0
 
 
 def _pool(job: str) -> ThreadPoolExecutor:
     with _guard:
         if job not in _pools:
-            _pools[job] = ThreadPoolExecutor(max_workers=MAX_LANES, thread_name_prefix=f"lane-{job}")
+            _pools[job] = ThreadPoolExecutor(max_workers=MAX_THREADS, thread_name_prefix=f"lane-{job}")
         return _pools[job]
 
 
-def _free(job: str, ids: Iterable[int]) -> list[tuple[str, int]]:
+def _free(job: str, wanted: Mapping[int, int]) -> list[tuple[str, int]]:
     with _guard:
-        lanes = [(job, one) for one in ids if (job, one) not in _busy]
-        _busy.update(lanes)
-    return lanes
+        free = [(job, one) for one, number in wanted.items() for _ in range(number - _busy[job, one])]
+        _busy.update(free)
+    return free
 
 
 def _serve(app: Flask, lane: tuple[str, int], work: Callable[[int], int]) -> int:
@@ -54,4 +61,6 @@ def _serve(app: Flask, lane: tuple[str, int], work: Callable[[int], int]) -> int
         return 0
     finally:
         with _guard:
-            _busy.discard(lane)
+            _busy[lane] -= 1
+            if not _busy[lane]:
+                del _busy[lane]

@@ -3,7 +3,7 @@ the provider's answer is isolated and the others are still updated."""
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from panel.clock import utc_now
@@ -27,12 +27,17 @@ class Answers:
     is_answered: bool = False
 
 
-def ask(provider_id: int, asked: Sequence[Ask]) -> Answers:
-    """Request the status of all these orders in as few calls as possible. Reads the provider's key for each call."""
+def ask(provider_id: int, asked: Sequence[Ask], *, before_more: Callable[[], None] = lambda: None) -> Answers:
+    """Request the status of all these orders in as few calls as possible. Reads the provider's key for each call.
+
+    `before_more` is called before each call but the first.
+    """
     answers = Answers()
     began, calls = time.monotonic(), 0
     pending = deque([asked])
     while pending and calls < MAX_CALLS:
+        if calls:
+            before_more()
         part, provider = pending.popleft(), connect_provider(provider_id)
         if provider is None:
             break

@@ -27,6 +27,13 @@ class AttemptState(StrEnum):
     SETTLED = "settled"
 
 
+class CallKind(StrEnum):
+    """Calls whose number at the same time is limited for each provider."""
+
+    ADD = "add"
+    STATUS = "status"
+
+
 class CancellationState(StrEnum):
     ASKED = "asked"
     ACCEPTED = "accepted"
@@ -60,6 +67,22 @@ class Attempt(Base):
     lease_until: Mapped[datetime]
     answered_at: Mapped[datetime | None]
     answer: Mapped[str] = mapped_column(default="")
+
+
+class CallSlot(Base):
+    """The slot of a running call, deleted when the call ends; free at the end of its lease if its worker died."""
+
+    __tablename__ = "provider_calls"
+    __table_args__ = (
+        CheckConstraint(f"kind IN ({kind_label(CallKind)})", name="kind"),
+        Index("ix_provider_calls_running", "provider_id", "kind"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    provider_id: Mapped[int] = mapped_column(ForeignKey("providers.id"))
+    kind: Mapped[str]
+    worker: Mapped[str]
+    lease_until: Mapped[datetime]
 
 
 class Refill(Base):

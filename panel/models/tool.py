@@ -29,6 +29,8 @@ class Provider(Base):
     # Consecutive unclear `add` calls, and when the next order may be sent after too many.
     unclear_adds: Mapped[int] = mapped_column(default=0, server_default="0")
     add_after: Mapped[datetime | None]
+    # How many orders may be on their way to it at the same time, and how many status requests, over all workers.
+    calls_at_once: Mapped[int] = mapped_column(default=8, server_default="8")
     created_at: Mapped[datetime]
     # Public name on customers' pages; empty: a neutral one.
     public_name: Mapped[str] = mapped_column(default="", server_default="")

@@ -1,5 +1,9 @@
 """HTTP client for upstream panels, whose responses are untrusted.
 
+A call that must happen once has a connection of its own: on a kept one, which the provider may close at that moment, an
+order could be unclear for no other reason, and the rest of an earlier response could pass for the answer. Questions
+whose answers name what they are about may use a kept connection, and are repeated once if it turns out to be closed.
+
 One deadline covers the whole call, including the look-up. The body size is capped, redirects are not followed, TLS is
 verified, nothing is decompressed, and every failure says whether a byte of the request had been sent.
 """
@@ -12,9 +16,9 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,6 +34,9 @@ CONNECT_SECONDS = 5.0
 # Extra wait beyond the deadline, in case the event loop is busy.
 GRACE_SECONDS = 1.0
 MAX_LOOKUPS = 64
+# Kept connections of one provider, and how long an unused one is kept: name servers are asked again after that.
+MAX_KEPT = 32
+KEPT_SECONDS = 15.0
 
 
 class CallFailed(Exception):
@@ -79,10 +86,21 @@ class _Unusable(Exception):
     """A response or address that is rejected, with the reason."""
 
 
-def post(url: str, fields: Mapping[str, str], *, timeout_seconds: float, most_bytes: int = MAX_BYTES) -> Any:
-    """POST a form and return the parsed JSON of any 2xx response. Raises CallFailed otherwise."""
+def post(
+    url: str,
+    fields: Mapping[str, str],
+    *,
+    timeout_seconds: float,
+    most_bytes: int = MAX_BYTES,
+    may_repeat: bool = False,
+) -> Any:
+    """POST a form and return the parsed JSON of any 2xx response. Raises CallFailed otherwise.
+
+    `may_repeat`: a question that may be asked twice; it uses a kept connection.
+    """
     sent = _Sent(before=time.monotonic() + timeout_seconds)
-    calling = asyncio.wait_for(_call(url, dict(fields), sent, timeout_seconds, most_bytes), timeout_seconds)
+    call_once = partial(_call, url, dict(fields), sent, timeout_seconds, most_bytes)
+    calling = asyncio.wait_for(_on_kept_connection(call_once, sent) if may_repeat else call_once(), timeout_seconds)
     call = asyncio.run_coroutine_threadsafe(calling, _loop(os.getpid()))
     try:
         status, body = call.result(timeout_seconds + GRACE_SECONDS)
@@ -116,8 +134,11 @@ class _Sent:
     def __init__(self, *, before: float) -> None:
         self.before = before
         self.began = False
+        self.is_on_new_connection = False
 
     async def trace(self, event: str, _details: Mapping[str, object]) -> None:
+        if event.startswith("connection.connect"):
+            self.is_on_new_connection = True
         if event.endswith("send_request_headers.started"):
             if time.monotonic() > self.before:
                 raise TimeoutError
@@ -151,8 +172,17 @@ _WORDS: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
+async def _on_kept_connection(call_once: Callable[..., Awaitable[tuple[int, bytes]]], sent: _Sent) -> tuple[int, bytes]:
+    try:
+        return await call_once(keeps=True)
+    except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+        if sent.is_on_new_connection:
+            raise
+        return await call_once()
+
+
 async def _call(
-    url: str, fields: dict[str, str], sent: _Sent, timeout_seconds: float, most_bytes: int
+    url: str, fields: dict[str, str], sent: _Sent, timeout_seconds: float, most_bytes: int, *, keeps: bool = False
 ) -> tuple[int, bytes]:
     try:
         url = check_url(url)
@@ -160,11 +190,11 @@ async def _call(
         raise _Unusable(str(error)) from error
     timeout = httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds / 2))
     headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "panel"}
-    client = httpx.AsyncClient(verify=tls(), timeout=timeout, trust_env=False, follow_redirects=False)
-    async with (
-        client,
-        client.stream("POST", url, data=fields, headers=headers, extensions={"trace": sent.trace}) as answer,
-    ):
+    extensions = {"timeout": timeout.as_dict(), "trace": sent.trace}
+    request = httpx.Request("POST", url, data=fields, headers=headers, extensions=extensions)
+    origin = f"{request.url.scheme}://{request.url.netloc.decode()}" if keeps else ""
+    answer = await _transport(os.getpid(), origin).handle_async_request(request)
+    try:
         if answer.headers.get("content-encoding", "identity").strip().lower() != "identity":
             raise _Unusable("the answer is packed although that was not asked for")
         body = bytearray()
@@ -173,6 +203,18 @@ async def _call(
             if len(body) > most_bytes:
                 raise _Unusable(f"the answer is longer than {most_bytes // MEBIBYTE} MiB")
         return answer.status_code, bytes(body)
+    finally:
+        await answer.aclose()
+
+
+@cache
+def _transport(_process: int, origin: str) -> httpx.AsyncHTTPTransport:
+    """Connection pool of one provider; the one of the empty origin keeps no connection. It follows no redirect and
+    stores no cookie."""
+    limits = httpx.Limits(
+        max_connections=None, max_keepalive_connections=MAX_KEPT if origin else 0, keepalive_expiry=KEPT_SECONDS
+    )
+    return httpx.AsyncHTTPTransport(verify=tls(), trust_env=False, limits=limits)
 
 
 @cache

@@ -60,7 +60,7 @@ class PanelApi:
 
     def status(self, asks: Sequence[Ask], *, now: datetime) -> Mapping[int, Report]:
         """Status reports of these orders; reports about other orders are ignored. Raises ProviderSilent."""
-        answer = self._question("status", {"orders": ",".join(ask.provider_order_id for ask in asks)})
+        answer = self._question("status", {"orders": ",".join(ask.provider_order_id for ask in asks)}, may_repeat=True)
         if not isinstance(answer, dict) or error_of(answer) is not None:
             raise silence_of(answer, text=f"the answer to status is not a list of orders: {shorten(answer)}")
         reports = {}

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import delete, update
 
 from panel.db import db, execute_write
-from panel.models import Cancellation, Heartbeat, Mail, Order, Provider, Refill, WebhookDelivery
+from panel.models import CallSlot, Cancellation, Heartbeat, Mail, Order, Provider, Refill, WebhookDelivery
 
 # Due columns of all sweeps. They include leases, so `latest` must not be earlier than a lease can expire.
 COLUMNS = (
@@ -18,7 +18,7 @@ COLUMNS = (
     Mail.due_at,
     Provider.call_after,
     Provider.add_after,
-    Provider.add_after,
+    CallSlot.lease_until,
     Provider.balance_due_at,
 )
 

@@ -2,13 +2,16 @@
 
 import hashlib
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, bindparam, func, select, update
 
-from panel.db import db, execute_write, table_of, upsert
+from panel.db import db, table_of, upsert
+from panel.db.compiled_statements import CompiledStatement
 from panel.domain.review_kind import ReviewKind
 from panel.models import Review
 
+REVIEWS = table_of(Review)
 MAX_REPORTS = 20
 NO_MORE = f"These are {MAX_REPORTS} for this order; further ones are not listed."
 
@@ -68,6 +71,22 @@ def close(
     now: datetime,
 ) -> int:
     """Resolve these reviews, which no longer need an operator; returns how many were open."""
-    about = Review.order_id == order_id if order_id is not None else Review.provider_id == provider_id
-    statement = update(Review).where(Review.kind == kind, Review.resolved_at.is_(None), about)
-    return execute_write(statement.values(resolved_at=now, resolution=resolution))
+    said = {"b_kind": kind, "b_now": now, "b_resolution": resolution}
+    if order_id is not None:
+        return len(_CLOSE_ORDERS.fetch(said | {"b_about": order_id}))
+    if provider_id is not None:
+        return len(_CLOSE_PROVIDERS.fetch(said | {"b_about": provider_id}))
+    return len(_CLOSE_OTHERS.fetch(said))
+
+
+def _close(about: ColumnElement[bool]) -> Any:
+    open_ones = (REVIEWS.c.kind == bindparam("b_kind"), REVIEWS.c.resolved_at.is_(None), about)
+    closed = (
+        update(REVIEWS).where(*open_ones).values(resolved_at=bindparam("b_now"), resolution=bindparam("b_resolution"))
+    )
+    return closed.returning(REVIEWS.c.id)
+
+
+_CLOSE_ORDERS = CompiledStatement(lambda: _close(REVIEWS.c.order_id == bindparam("b_about")))
+_CLOSE_PROVIDERS = CompiledStatement(lambda: _close(REVIEWS.c.provider_id == bindparam("b_about")))
+_CLOSE_OTHERS = CompiledStatement(lambda: _close(REVIEWS.c.provider_id.is_(None)))

@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.bench import api, backfill, history, money, pages, push, slow_clients, sync
+from tests.bench import api, backfill, history, money, pages, providers, push, slow_clients, sync
 
 BENCHES = {
     "api": api.main,
@@ -10,6 +10,7 @@ BENCHES = {
     "history": history.main,
     "money": money.main,
     "pages": pages.main,
+    "providers": providers.main,
     "push": push.main,
     "slow-clients": slow_clients.main,
     "sync": sync.main,

@@ -26,7 +26,7 @@ BATCH = 100
 
 def main() -> None:
     port = free_port()
-    stub = subprocess.Popen([sys.executable, "-m", "tests.bench.status_stub", str(port)], cwd=ROOT)
+    stub = subprocess.Popen([sys.executable, "-m", "tests.support.slow_provider", str(port), "0"], cwd=ROOT)
     try:
         wait_for_port(port, stub)
         for engine in ENGINES:
@@ -41,7 +41,7 @@ def main() -> None:
 def _measure(engine: str) -> None:
     provider_id = open_orders.provider_id()
     began = time.perf_counter()
-    assert sync.serve(provider_id) == ORDERS
+    assert sync.sweep(worker="bench", wait=True) == ORDERS
     whole = time.perf_counter() - began
     print(f"{engine}: whole sweep of {ORDERS:,} orders {whole:.1f} s, {ORDERS / whole:,.0f} a second (at most 60 s)")
     ours, bare = 0.0, 0.0

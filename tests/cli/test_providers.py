@@ -307,3 +307,17 @@ def test_the_key_is_in_no_file_of_the_instance(app: Flask, server: HostileProvid
     instance: Path = app.config["PANEL"].instance
 
     assert [path.name for path in instance.iterdir() if path.is_file() and KEY.encode() in path.read_bytes()] == []
+
+
+def test_calls_at_once_are_given_with_a_new_provider_and_set_later(app: Flask) -> None:
+    url = ("--kind", "panel_api", "--url", "https://panel.example/api/v2", "--key-stdin")
+
+    added = ran(app, "providers", "add", "north", *url, "--calls-at-once", "3", given=KEY)
+    first = db.session.scalars(select(Provider.calls_at_once)).one()
+    changed = ran(app, "providers", "set", "north", "--calls-at-once", "16")
+    refused = ran(app, "providers", "set", "north", "--calls-at-once", "33")
+    none = ran(app, "providers", "add", "south", *url, "--calls-at-once", "0", given=KEY)
+
+    assert [each.exit_code for each in (added, changed, refused, none)] == [0, 0, 1, 1]
+    assert (first, db.session.scalars(select(Provider.calls_at_once)).one()) == (3, 16)
+    assert acts() == ["providers add", "providers calls at once", "providers calls at once"]

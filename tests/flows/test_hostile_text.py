@@ -72,8 +72,8 @@ OURS = _words(
     incident_parts.state incident_updates.phase incidents.phase incidents.proposed_for incidents.request_id
     incidents.slug mailed_links.purpose mailed_links.token_hash mails.key mails.kind mails.unsubscribe
     measurements.component measurements.state order_counts.status orders.request_id orders.status
-    proposals.form_key proposals.kind proposals.state providers.kind providers.sealed_key
-    receivers.sealed_old_secret receivers.sealed_secret recovery_codes.code_hash refills.state
+    proposals.form_key proposals.kind proposals.state provider_calls.kind provider_calls.worker providers.kind
+    providers.sealed_key receivers.sealed_old_secret receivers.sealed_secret recovery_codes.code_hash refills.state
     reviews.fingerprint reviews.kind sign_ins.token_hash terms.link_pattern ticket_entries.kind time_rules.held_why
     ticket_entries.request_id tickets.kind tickets.request_id tickets.state tools.set_by_hand tools.slug
     top_ups.reference transfers.kind transfers.reason users.notices_off users.password_hash users.sealed_totp

@@ -23,6 +23,7 @@ from panel.services.money import audit, ledger
 from panel.settings import ROOT
 from tests.support.factories import a_customer, a_tool, an_order, reload
 from tests.support.hostile_provider import HostileProvider, ProviderCall, hostile_provider, http_response, provider_at
+from tests.support.slow_provider import SlowProvider, slow_provider
 
 pytestmark = pytest.mark.both_engines
 
@@ -85,10 +86,20 @@ def workers(database_url: str, tmp_path: Path) -> Iterator[Workers]:
         worker.wait()
 
 
+@pytest.fixture
+def slow(app: Flask) -> Iterator[SlowProvider]:
+    with slow_provider(0.05) as provider:
+        provider_at(provider.url, settings=app.config["PANEL"])
+        yield provider
+
+
 def placed(count: int = 1) -> list[Order]:
     provider = db.session.scalars(select(Provider).where(Provider.kind == "panel_api")).one()
     tool = a_tool(provider=provider, provider_service="7")
-    return [an_order(customer=a_customer("1000"), tool=tool, now=utc_now()) for _ in range(count)]
+    return [
+        an_order(customer=a_customer("1000"), tool=tool, link=f"https://example.com/{number}", now=utc_now())
+        for number in range(count)
+    ]
 
 
 def attempts(order: Order) -> list[str]:
@@ -208,3 +219,40 @@ def test_two_workers_at_once_hand_each_order_over_once(server: HostileProvider, 
     assert codes == [0, 0]
     assert server.count("add") == 15
     assert [attempts(order) for order in orders] == [["sent"]] * 15
+
+
+def test_killed_in_the_middle_of_eight_calls(slow: SlowProvider, workers: Workers) -> None:
+    orders = placed(12)
+    slow.together["add"] = 9
+    worker = ("-m", "flask", "--app", "app", "worker")
+    killed = workers.start(*worker)
+    until(lambda: slow.running["add"] == 8)
+
+    killed.kill()
+    killed.wait(MAX_SECONDS)
+    slow.together["add"] = 0
+    workers.start(*worker)
+    until(lambda: sorted(states_of(orders)) == ["sent"] * 4 + ["unknown"] * 8)
+
+    assert sorted(slow.links) == sorted(order.link for order in orders)
+    assert audit.audit().differences == ()
+
+
+def states_of(orders: list[Order]) -> list[str]:
+    return [",".join(attempts(order)) for order in orders]
+
+
+def test_two_workers_share_the_limit_of_a_provider(slow: SlowProvider, workers: Workers) -> None:
+    orders = placed(15)
+    slow.together["add"] = 3
+    with transaction():
+        db.session.execute(update(Provider).values(calls_at_once=3))
+
+    both = [workers.start(), workers.start()]
+    codes = [worker.wait(MAX_SECONDS) for worker in both]
+    workers.run()
+
+    assert codes == [0, 0]
+    assert slow.peaks["add"] == 3
+    assert sorted(slow.links) == sorted(order.link for order in orders)
+    assert states_of(orders) == ["sent"] * 15

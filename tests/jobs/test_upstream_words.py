@@ -112,9 +112,10 @@ def test_a_provider_without_funds_is_paused_and_its_orders_wait(
 ) -> None:
     server.answers["add"] = http_response({"error": text}, status=status)
     tool = a_tool(provider=upstream(), provider_service="7")
-    orders = [a_placed_order(tool=tool) for _ in range(2)]
-
+    orders = [a_placed_order(tool=tool)]
     dispatch_round()
+    orders.append(a_placed_order(tool=tool))
+
     dispatch_round()
 
     assert upstream().pause_reason == text

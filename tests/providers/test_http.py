@@ -21,6 +21,7 @@ from tests.support.hostile_provider import (
     hostile_provider,
     http_response,
 )
+from tests.support.slow_provider import slow_provider
 
 SECONDS = 1.0
 SLACK_SECONDS = 1.5
@@ -165,3 +166,37 @@ def test_one_slow_call_does_not_hold_another(server: HostileProvider) -> None:
         assert answer == {"balance": "1"}
         assert not slow.done()
         assert isinstance(slow.exception(), CallFailed)
+
+
+def test_a_question_uses_a_kept_connection_and_an_order_one_of_its_own() -> None:
+    with slow_provider(0) as provider:
+        for _ in range(3):
+            http.post(provider.url, {"action": "balance"}, timeout_seconds=SECONDS, may_repeat=True)
+        kept = provider.connections
+        for _ in range(3):
+            http.post(provider.url, {"action": "add", "link": "a"}, timeout_seconds=SECONDS)
+
+        assert (kept, provider.connections) == (1, 4)
+
+
+@pytest.mark.parametrize("is_repeatable", [True, False])
+def test_a_question_is_repeated_once_if_its_kept_connection_was_closed(is_repeatable: bool) -> None:
+    with slow_provider(0) as provider:
+        http.post(provider.url, {"action": "balance"}, timeout_seconds=SECONDS, may_repeat=is_repeatable)
+        provider.answer_add = lambda _fields: None
+
+        with pytest.raises(CallFailed) as caught:
+            http.post(provider.url, {"action": "add", "link": "a"}, timeout_seconds=SECONDS, may_repeat=is_repeatable)
+
+        assert caught.value.was_sent
+        assert provider.calls["add"] == (2 if is_repeatable else 1)
+
+
+def test_a_question_on_a_new_connection_is_asked_once() -> None:
+    with slow_provider(0) as provider:
+        provider.answer_add = lambda _fields: None
+
+        with pytest.raises(CallFailed):
+            http.post(provider.url, {"action": "add", "link": "a"}, timeout_seconds=SECONDS, may_repeat=True)
+
+        assert provider.calls["add"] == 1

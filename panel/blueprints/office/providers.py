@@ -74,6 +74,17 @@ def set_public_name(provider_id: int) -> ResponseReturnValue:
     return redirect(url_for("office_providers.show", provider_id=provider_id), code=303)
 
 
+@bp.post("/providers/<int:provider_id>/calls-at-once")
+def set_calls_at_once(provider_id: int) -> ResponseReturnValue:
+    try:
+        with transaction():
+            providers_view.set_calls_at_once(provider_id, typed("calls_at_once"), actor=operator().email, now=utc_now())
+    except PanelError as error:
+        return _page(provider_id, error), status_of(error)
+    flash("The number of calls at once is set.")
+    return redirect(url_for("office_providers.show", provider_id=provider_id), code=303)
+
+
 @bp.post("/providers/<int:provider_id>/key")
 def replace_key(provider_id: int) -> ResponseReturnValue:
     try:
@@ -111,6 +122,7 @@ def _page(provider_id: int, error: PanelError | None = None) -> str:
         typed={
             "reason": request.form.get("reason", ""),
             "public_name": request.form.get("public_name", shown.row.public_name),
+            "calls_at_once": request.form.get("calls_at_once", str(shown.row.calls_at_once)),
         },
     )
 

@@ -14,6 +14,7 @@ from panel.domain.status import Status
 from panel.models import Attempt, Order, Provider, Tool
 from panel.services import audit_log
 from panel.services.office import queues
+from panel.services.providers import call_slots
 from panel.services.providers import health as provider_health
 from panel.services.providers import registry as provider_registry
 
@@ -42,6 +43,11 @@ class ProviderHealth:
     @property
     def is_upstream(self) -> bool:
         return self.row.kind == ProviderKind.PANEL_API
+
+    @property
+    def is_called(self) -> bool:
+        """Whether our worker calls it; operators deliver the orders of the others."""
+        return self.row.kind != ProviderKind.MANUAL
 
     @property
     def waits_until(self) -> datetime | None:
@@ -184,6 +190,16 @@ def set_public_name(provider_id: int, name: str, *, actor: str, now: datetime) -
     provider.public_name = name
     db.session.flush()
     _log("public name", provider, name or "by its number", actor=actor, now=now)
+
+
+def set_calls_at_once(provider_id: int, typed: str, *, actor: str, now: datetime) -> None:
+    """How many orders, and how many status requests, may be on their way to it. Raises NotFound, BadInput, Refused."""
+    limit, provider = call_slots.read_limit(typed), _held(provider_id)
+    if provider.kind == ProviderKind.MANUAL:
+        raise ActionRefused(f"A provider of the kind {provider.kind} gets no calls.")
+    provider.calls_at_once = limit
+    db.session.flush()
+    _log("calls at once", provider, str(limit), actor=actor, now=now)
 
 
 def replace_key(provider_id: int, *, encrypted_key: str, mark: str, actor: str, now: datetime) -> None:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, insert, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, insert, literal_column, null, select, update
 
-from panel.db import db, lock_rows
+from panel.db import db, lock_rows, table_of
+from panel.db.compiled_statements import CompiledStatement, in_list
 from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
 from panel.models import (
@@ -28,6 +29,7 @@ from panel.providers.base import Accepted, NewOrder, NotSent, Outcome, Refused, 
 from panel.services import customer_version, reviews
 from panel.services.orders import transitions
 from panel.services.orders.transitions import Note, OrderRow
+from panel.services.providers import call_slots
 from panel.services.providers import health as provider_health
 
 UNCONFIRMED = (
@@ -53,16 +55,28 @@ class Assignment:
 
 
 OPEN = (AttemptState.INTENT, AttemptState.UNKNOWN)
+ORDERS = table_of(Order)
+
+_UNDUE = CompiledStatement(lambda: update(ORDERS).where(in_list(ORDERS.c.id, "ids")).values(dispatch_at=null()))
+_WITH_NUMBER = CompiledStatement(
+    lambda: (
+        select(ORDERS.c.id)
+        .where(ORDERS.c.provider_id == bindparam("provider_id"), ORDERS.c.provider_order_id == bindparam("number"))
+        .limit(literal_column("1"))
+    )
+)
 
 
-def providers_with_work(*, now: datetime) -> list[int]:
-    """Callable providers with orders waiting to be sent."""
-    return list(db.session.scalars(_with_work(now)))
+def lanes_wanted(*, now: datetime) -> dict[int, int]:
+    """Callable providers with orders waiting to be sent, and how many of these may be sent concurrently."""
+    return call_slots.lanes(
+        {provider_id: _waiting(provider_id, now=now) for provider_id in db.session.scalars(_with_work(now))}
+    )
 
 
-def has_work(provider_id: int, *, now: datetime) -> bool:
-    """Whether this provider can be called and has orders waiting; doesn't query the other providers."""
-    return db.session.scalar(_with_work(now).where(Provider.id == provider_id)) is not None
+def _waiting(provider_id: int, *, now: datetime) -> int:
+    some = select(Order.id).where(Order.provider_id == provider_id, Order.dispatch_at <= now).limit(call_slots.MOST)
+    return db.session.scalar(select(func.count()).select_from(some.subquery())) or 0
 
 
 def _with_work(now: datetime) -> Select[int]:
@@ -96,7 +110,7 @@ def open_attempts(
     ]
     returned = db.session.execute(insert(Attempt).returning(Attempt.id, Attempt.order_id), values)
     attempts = {order_id: attempt_id for attempt_id, order_id in returned}
-    db.session.execute(update(Order).where(Order.id.in_(attempts)).values(dispatch_at=None))
+    _UNDUE.execute([{"ids": list(attempts)}])
     return [
         Assignment(
             attempts[row.id],
@@ -146,7 +160,7 @@ def record_outcome(attempt_id: int, outcome: Outcome, *, now: datetime) -> None:
             _wait(order, now=now)
         case Unclear(text=text):
             mark_unconfirmed(attempt, order, text=text, now=now)
-    provider_health.heard_of_order(attempt.provider_id, outcome, now=now)
+    provider_health.heard_of_order(attempt.provider_id, outcome, began=attempt.at, now=now)
 
 
 def release_assignments(assignments: Sequence[Assignment], *, now: datetime) -> None:
@@ -169,14 +183,14 @@ def accept(attempt: Attempt, order: OrderRow, *, given: str, now: datetime) -> N
     record_answer(attempt, AttemptState.SENT, given, now=now)
     transitions.set_schedule(order, provider_order_id=given, sync_at=now, dispatch_at=None, unconfirmed_at=None)
     transitions.add_notes([Note(order, "Sent to the provider.")], now=now)
-    _pass_on_cancellation(order.id, now=now)
+    if order.is_asked_to_stop:
+        _pass_on_cancellation(order.id, now=now)
     resolve_review(order, "The provider confirmed the order.", now=now)
 
 
 def is_provider_id_taken(provider_id: int, given: str) -> bool:
     """Whether another order at this provider already has this provider order id."""
-    taken = select(Order.id).where(Order.provider_id == provider_id, Order.provider_order_id == given)
-    return db.session.scalar(taken) is not None
+    return bool(_WITH_NUMBER.fetch({"provider_id": provider_id, "number": given}))
 
 
 def mark_unconfirmed(attempt: Attempt, order: OrderRow, *, text: str, now: datetime) -> None:

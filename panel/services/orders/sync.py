@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from panel.db import db, lock_rows, table_of
 from panel.db.compiled_statements import CompiledStatement, in_list
@@ -15,6 +15,7 @@ from panel.providers.base import Ask
 from panel.services import reviews
 from panel.services.orders import transitions
 from panel.services.orders.transitions import Move, Note, OrderRow
+from panel.services.providers import call_slots
 from panel.services.providers import health as provider_health
 
 BATCH = 100
@@ -24,10 +25,17 @@ NO_USABLE_ANSWER = "The provider gives no usable answer about this order."
 ORDERS = table_of(Order)
 
 
-def providers_with_work(*, now: datetime) -> list[int]:
-    """Callable providers with open orders due for polling."""
+def lanes_wanted(*, now: datetime) -> dict[int, int]:
+    """Callable providers with open orders due for polling, and how many batches may be requested concurrently."""
     due = select(Order.id).where(Order.provider_id == Provider.id, Order.sync_at <= now).exists()
-    return list(db.session.scalars(select(Provider.id).where(due, *provider_health.callable_now(now))))
+    providers = db.session.scalars(select(Provider.id).where(due, *provider_health.callable_now(now)))
+    return call_slots.lanes({provider_id: _batches_due(provider_id, now=now) for provider_id in providers})
+
+
+def _batches_due(provider_id: int, *, now: datetime) -> int:
+    due = select(Order.id).where(Order.provider_id == provider_id, Order.sync_at <= now)
+    some = due.limit(BATCH * call_slots.MOST).subquery()
+    return -(-(db.session.scalar(select(func.count()).select_from(some)) or 0) // BATCH)
 
 
 _WAITING = (
@@ -48,7 +56,7 @@ _WAITING = (
         ORDERS.c.provider_order_id.is_not(None),
     )
     .order_by(ORDERS.c.sync_at)
-    .limit(BATCH)
+    .limit(bindparam("most"))
 )
 _DUE = CompiledStatement(lambda: lock_rows(_WAITING, of=ORDERS, skip_locked=True))
 _NEXT = CompiledStatement(lambda: update(ORDERS).where(in_list(ORDERS.c.id, "ids")).values(sync_at=bindparam("next")))
@@ -56,7 +64,7 @@ _NEXT = CompiledStatement(lambda: update(ORDERS).where(in_list(ORDERS.c.id, "ids
 
 def take_batch(provider_id: int, *, again_seconds: float, now: datetime) -> list[Ask]:
     """Up to a hundred orders to poll now, with their next poll already scheduled, so that no two workers poll them."""
-    rows = _DUE.fetch({"provider_id": provider_id, "now": now})
+    rows = _DUE.fetch({"provider_id": provider_id, "now": now, "most": BATCH})
     if rows:
         _NEXT.execute([{"ids": [row[0] for row in rows], "next": now + timedelta(seconds=again_seconds)}])
     return [Ask(*row) for row in rows]

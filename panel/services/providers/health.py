@@ -3,14 +3,16 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, null, or_, select, update
+from sqlalchemy import bindparam, case, null, or_, select, update
 
-from panel.db import db, execute_write, lock_rows
+from panel.db import db, execute_write, lock_rows, table_of
+from panel.db.compiled_statements import CompiledStatement
 from panel.domain.review_kind import ReviewKind
 from panel.models import Catalogue, Order, Provider
 from panel.providers.base import Accepted, NotSent, Outcome, ProviderSilent, Refused, Unclear
 from panel.services import reviews
 
+PROVIDERS = table_of(Provider)
 SILENT_AFTER = 5
 WAIT_SECONDS = 2
 MAX_WAIT_SECONDS = 120
@@ -23,30 +25,32 @@ PROBE_AFTER = timedelta(minutes=1)
 MAX_PROBE_WAIT = timedelta(minutes=15)
 
 
-def callable_now(now: datetime) -> tuple[Any, ...]:
-    """Conditions on `Provider` to query its existing orders: the circuit breaker is closed."""
+def callable_now(now: Any) -> tuple[Any, ...]:
+    """Conditions on `Provider` to query its existing orders: the circuit breaker is closed. `now`: a time, or a bound
+    parameter for one."""
     return (or_(Provider.call_after.is_(None), Provider.call_after <= now),)
 
 
-def takes_orders(now: datetime) -> tuple[Any, ...]:
+def takes_orders(now: Any) -> tuple[Any, ...]:
     """Conditions on `Provider` to send it new orders: `callable_now`, and neither paused nor held back."""
     may_add = or_(Provider.add_after.is_(None), Provider.add_after <= now)
     return (Provider.paused_at.is_(None), may_add, *callable_now(now))
 
 
-def heard_of_order(provider_id: int, outcome: Outcome, *, now: datetime) -> None:
+def heard_of_order(provider_id: int, outcome: Outcome, *, began: datetime | None = None, now: datetime) -> None:
     """As `heard`, for a new order. Unclear answers are counted separately from those to other calls.
 
-    After several unclear answers in a row, orders are sent one at a time as probes, until one gets a clear answer.
+    After several unclear answers in a row, orders are sent one at a time as probes, until one gets a clear answer. The
+    calls that were on their way by then don't count.
     """
     mine = Provider.id == provider_id
-    unclear_adds = select(Provider.unclear_adds).where(mine)
     is_unclear = isinstance(outcome, Unclear) and not outcome.is_in_words
-    is_counted = not isinstance(outcome, NotSent) and (is_unclear or bool(db.session.scalar(unclear_adds)))
+    is_counted = not isinstance(outcome, NotSent) and (is_unclear or _unclear_adds(provider_id) > 0)
     if is_counted:
         # Lock order: the catalogue before the provider, as in imports. The other way around deadlocks on PostgreSQL.
         db.session.execute(lock_rows(select(Catalogue.version))).all()
-    heard(provider_id, outcome, now=now)
+    was_on_its_way = is_unclear and _was_on_its_way(provider_id, began)
+    heard(provider_id, outcome, began=began, now=now)
     if not is_counted:
         return
     if not is_unclear:
@@ -57,7 +61,9 @@ def heard_of_order(provider_id: int, outcome: Outcome, *, now: datetime) -> None
         ):
             _invalidate_pages()
         return
-    count = (db.session.scalar(unclear_adds) or 0) + 1
+    count = _unclear_adds(provider_id) + 1
+    if count > UNCLEAR_AFTER and was_on_its_way:
+        return
     db.session.execute(update(Provider).where(mine).values(unclear_adds=count, add_after=_add_after(count, now=now)))
     if count == UNCLEAR_AFTER:
         _invalidate_pages()
@@ -80,14 +86,29 @@ def _add_after(unclear: int, *, now: datetime) -> datetime | None:
 
 def may_probe(provider_id: int, *, until: datetime, now: datetime) -> bool:
     """Whether an order may be sent to this provider now; while it is held back, only one caller gets to probe it."""
-    unclear = db.session.scalar(select(Provider.unclear_adds).where(Provider.id == provider_id)) or 0
-    if unclear < UNCLEAR_AFTER:
+    if _unclear_adds(provider_id) < UNCLEAR_AFTER:
         return True
     free = or_(Provider.add_after.is_(None), Provider.add_after <= now)
     return execute_write(update(Provider).where(Provider.id == provider_id, free).values(add_after=until)) == 1
 
 
-def heard(provider_id: int, outcome: Outcome, *, now: datetime) -> None:
+_UNCLEAR_ADDS = CompiledStatement(
+    lambda: select(PROVIDERS.c.unclear_adds).where(PROVIDERS.c.id == bindparam("provider_id"))
+)
+
+
+def _unclear_adds(provider_id: int) -> int:
+    found = _UNCLEAR_ADDS.fetch({"provider_id": provider_id})
+    return int(found[0][0]) if found else 0
+
+
+def _was_on_its_way(provider_id: int, began: datetime | None) -> bool:
+    """Whether a call that began then was on its way when the provider's last failure was noted."""
+    failed_at = db.session.scalar(select(Provider.failed_at).where(Provider.id == provider_id))
+    return began is not None and failed_at is not None and began < failed_at
+
+
+def heard(provider_id: int, outcome: Outcome, *, began: datetime | None = None, now: datetime) -> None:
     """Update the provider's health from the outcome of a call. A refusal counts as an answer, even if unclear."""
     match outcome:
         case Accepted() | Refused(is_final=True) | Unclear(is_in_words=True):
@@ -95,10 +116,10 @@ def heard(provider_id: int, outcome: Outcome, *, now: datetime) -> None:
         case Refused(text=text):
             refused(provider_id, text=text, stops=outcome.stops_provider, now=now)
         case NotSent(text=text) | Unclear(text=text):
-            failed(provider_id, text=text, now=now)
+            failed(provider_id, text=text, began=began, now=now)
 
 
-def silent(provider_id: int, silence: ProviderSilent, *, now: datetime) -> None:
+def silent(provider_id: int, silence: ProviderSilent, *, began: datetime | None = None, now: datetime) -> None:
     """A query got no usable answer. A refusal in words doesn't count as a failure, but opens a review."""
     text = str(silence)[:200]
     if silence.asks_to_wait:
@@ -108,23 +129,37 @@ def silent(provider_id: int, silence: ProviderSilent, *, now: datetime) -> None:
         about = "The provider refuses to answer questions about its orders."
         reviews.open_review(ReviewKind.PROVIDER_SILENT, provider_id=provider_id, text=about, raw=text, now=now)
     else:
-        failed(provider_id, text=text, now=now)
+        failed(provider_id, text=text, began=began, now=now)
 
 
 def answered(provider_id: int, *, now: datetime) -> None:
     """Record a success and close the circuit breaker. The time is stored at most once a minute."""
+    _ANSWERED.execute([{"b_id": provider_id, "b_now": now, "b_before": now - NOTED_EVERY}])
+
+
+def _answered() -> Any:
     is_news = or_(
-        Provider.failures > 0, Provider.answered_at.is_(None), ~Provider.answered_at.between(now - NOTED_EVERY, now)
+        PROVIDERS.c.failures > 0,
+        PROVIDERS.c.answered_at.is_(None),
+        ~PROVIDERS.c.answered_at.between(bindparam("b_before"), bindparam("b_now")),
     )
     # An answer doesn't end a wait that the provider asked for.
-    call_after = case((Provider.failures > 0, null()), else_=Provider.call_after)
-    statement = update(Provider).where(Provider.id == provider_id, is_news)
-    db.session.execute(statement.values(failures=0, call_after=call_after, answered_at=now))
+    call_after = case((PROVIDERS.c.failures > 0, null()), else_=PROVIDERS.c.call_after)
+    statement = update(PROVIDERS).where(PROVIDERS.c.id == bindparam("b_id"), is_news)
+    return statement.values(failures=0, call_after=call_after, answered_at=bindparam("b_now"))
 
 
-def failed(provider_id: int, *, text: str, now: datetime) -> None:
-    """Record a failure with back-off, and open a review after several in a row."""
+_ANSWERED = CompiledStatement(_answered)
+
+
+def failed(provider_id: int, *, text: str, began: datetime | None = None, now: datetime) -> None:
+    """Record a failure with back-off, and open a review after several in a row.
+
+    Calls that were on their way together and fail together are one failure.
+    """
     failures = (db.session.scalar(select(Provider.failures).where(Provider.id == provider_id)) or 0) + 1
+    if failures > 1 and _was_on_its_way(provider_id, began):
+        return
     seconds = min(WAIT_SECONDS * failures, MAX_WAIT_SECONDS)
     db.session.execute(
         update(Provider)

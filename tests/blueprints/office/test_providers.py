@@ -104,6 +104,24 @@ def test_a_provider_is_paused_and_resumed_with_a_reason(office: FlaskClient) -> 
     assert acts == ["providers pause", "providers resume"]
 
 
+def test_calls_at_once_are_set_within_their_bounds(office: FlaskClient) -> None:
+    provider, by_hand = a_provider("panel_api"), a_provider("manual")
+    address = f"/office/providers/{provider.id}"
+    default = provider.calls_at_once
+
+    typed = ("0", "33", "", "8.5", "\u0663", "999", " 32 ")
+    answers = [office.post(f"{address}/calls-at-once", data={"calls_at_once": each}) for each in typed]
+    refused = office.post(f"/office/providers/{by_hand.id}/calls-at-once", data={"calls_at_once": "3"})
+
+    assert default == 8
+    assert [each.status_code for each in answers] == [*[422] * 6, 303]
+    assert "Write a whole number from 1 to 32." in answers[0].text
+    assert (reload(provider).calls_at_once, refused.status_code) == (32, 409)
+    assert 'value="32"' in office.get(address).text
+    assert "Calls at once" not in office.get(f"/office/providers/{by_hand.id}").text
+    assert db.session.scalars(select(AuditLogEntry.act)).all() == ["providers calls at once"]
+
+
 def test_a_key_is_replaced_once_a_form_and_never_shown(app: Flask, office: FlaskClient) -> None:
     settings = app.config["PANEL"]
     provider = provider_at("https://panel.example/api/v2", settings=settings)

@@ -1,0 +1,88 @@
+"""Providers whose every call takes 300 ms: orders sent a second, status checks, and one order behind 1,000."""
+
+import os
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.domain.status import Status
+from panel.jobs import dispatch, provider_lanes, sync
+from panel.models import Order, Tool, User
+from panel.services.providers import health as provider_health
+from panel.settings import ROOT
+from tests.bench import open_orders
+from tests.bench.open_orders import ENGINES, panel_with_open_orders
+from tests.support.factories import an_order
+from tests.support.servers import free_port, wait_for_port
+
+CALL_SECONDS = 0.3
+OPEN_ORDERS = int(os.environ.get("BENCH_ORDERS", "20000"))
+SENT = 240
+OTHERS = 1_000
+
+
+def main() -> None:
+    port = free_port()
+    words = [sys.executable, "-m", "tests.support.slow_provider", str(port), str(CALL_SECONDS)]
+    stub = subprocess.Popen(words, cwd=ROOT)
+    try:
+        wait_for_port(port, stub)
+        for engine in ENGINES:
+            url = f"http://127.0.0.1:{port}/api/v2"
+            with panel_with_open_orders(engine, orders=OPEN_ORDERS, url=url, status=Status.PENDING):
+                _measure(engine)
+    finally:
+        stub.kill()
+        stub.wait()
+
+
+def _measure(engine: str) -> None:
+    began = time.perf_counter()
+    assert sync.sweep(worker="bench", wait=True) == OPEN_ORDERS
+    took = time.perf_counter() - began
+    print(f"{engine}: status of {OPEN_ORDERS:,} open orders {took:.1f} s (at most 12 s for 20,000)")
+
+    _make_due(SENT)
+    began, cpu = time.perf_counter(), time.process_time()
+    assert dispatch.sweep(worker="bench", wait=True) == SENT
+    took, cpu = time.perf_counter() - began, time.process_time() - cpu
+    print(f"{engine}: {SENT / took:.1f} orders sent a second (at least 22), {cpu / SENT * 1000:.1f} ms of CPU each")
+
+    print(
+        f"{engine}: one order behind {OTHERS:,} of another customer {_one_behind_many():.2f} s (at most 2 s)",
+        flush=True,
+    )
+
+
+def _make_due(count: int, **more: Any) -> None:
+    """Make this many orders new ones that wait for their provider."""
+    some = select(Order.id).order_by(Order.id).limit(count)
+    values = {"provider_order_id": None, "sync_at": None, "dispatch_at": utc_now() - timedelta(seconds=1)} | more
+    with transaction():
+        db.session.execute(update(Order).where(Order.id.in_(some)).values(values))
+
+
+def _one_behind_many() -> float:
+    first, *_, last = db.session.scalars(select(User).order_by(User.id)).all()
+    first_id, last_id = first.id, last.id
+    _make_due(OTHERS, customer_id=first_id)
+    dispatch.sweep(worker="bench")
+    time.sleep(1.0)
+    tool = db.session.scalars(select(Tool)).one()
+    order_id = an_order(customer=db.session.get_one(User, last_id), tool=tool, now=utc_now()).id
+    began = time.perf_counter()
+    while db.session.scalar(select(Order.provider_order_id).where(Order.id == order_id)) is None:
+        db.session.rollback()
+        time.sleep(0.01)
+    took = time.perf_counter() - began
+    with transaction():
+        provider_health.pause(open_orders.provider_id(), reason="Measured.", now=utc_now())
+    while provider_lanes._busy:
+        time.sleep(0.05)
+    return took
