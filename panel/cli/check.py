@@ -21,6 +21,7 @@ STEPS = (
 )
 
 COVERAGE_FILE = ROOT / "instance" / "coverage" / "data"
+LEAST_PERCENT = "95"
 LEFT_OUT = (
     "Left out: panel/migrations (they run before a test process measures), lines for type checkers alone, and what"
     " a process does after it was killed."
@@ -48,7 +49,9 @@ def check(is_long: bool, measures: bool, pytest_arguments: tuple[str, ...]) -> N
             failed[name] = code
     if measures:
         _run("coverage", "combine", "--quiet", is_long=False)
-        if (code := _run("coverage", "report", is_long=False)) != 0:
+        # A part of the tests covers a part of the code.
+        least = () if pytest_arguments else ("--fail-under", LEAST_PERCENT)
+        if (code := _run("coverage", "report", "--precision", "2", *least, is_long=False)) != 0:
             failed["coverage"] = code
         click.echo(LEFT_OUT)
     if failed:
