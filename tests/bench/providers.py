@@ -63,7 +63,8 @@ def _measure(engine: str) -> None:
 def _make_due(count: int, **more: Any) -> None:
     """Make this many orders new ones that wait for their provider."""
     some = select(Order.id).order_by(Order.id).limit(count)
-    values = {"provider_order_id": None, "sync_at": None, "dispatch_at": utc_now() - timedelta(seconds=1)} | more
+    due = {"dispatch_at": utc_now() - timedelta(seconds=1), "sync_at": None}
+    values = {"status": Status.PENDING, "provider_order_id": None} | due | more
     with transaction():
         db.session.execute(update(Order).where(Order.id.in_(some)).values(values))
 
