@@ -112,8 +112,9 @@ def checked_search(text: str) -> str:
     return text
 
 
-def search(text: str, *, after: int | None, size: int = PAGE_SIZE) -> CustomerPage:
+def search(text: str, *, after: int | None, size: int | None = None) -> CustomerPage:
     """Accounts with this id, or with this text in their email; without a text, all but the test customer."""
+    size = size or PAGE_SIZE
     placed = select(func.sum(OrderCount.orders)).where(OrderCount.customer_id == User.id).scalar_subquery()
     signed_in = select(func.max(LoginSession.seen_at)).where(LoginSession.user_id == User.id).scalar_subquery()
     used = select(func.max(ApiKey.used_at)).where(ApiKey.user_id == User.id).scalar_subquery()

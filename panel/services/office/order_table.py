@@ -90,8 +90,9 @@ _JOINED = (
 )
 
 
-def page(wanted: OfficeOrderFilters, limits: LatenessLimits, *, now: datetime, size: int = PAGE_SIZE) -> OrderPage:
-    """One page of matching orders."""
+def page(wanted: OfficeOrderFilters, limits: LatenessLimits, *, now: datetime, size: int | None = None) -> OrderPage:
+    """One page of matching orders, of PAGE_SIZE unless `size` says otherwise."""
+    size = size or PAGE_SIZE
     search, is_part_searched = _search(wanted)
     found = _JOINED.where(*_conditions(wanted, limits, now=now), *search)
     rows = db.session.execute(found.order_by(ORDERS.c.id.desc()).limit(size + 1)).all()
