@@ -12,9 +12,10 @@ from panel.processes.reload import ReloadedApp
 from panel.processes.request_bodies import Slots, with_bulkhead
 from panel.settings import Settings
 
-# Threads that may wait for slow clients: fewer than a process has (`supervisor.py`).
+# Threads that may wait for slow clients: with those that wait for a slot fewer than a process has (`supervisor.py`).
+# One network gets enough for a program with eight concurrent calls.
 WAITING_THREADS = 12
-WAITING_THREADS_A_NETWORK = 3
+WAITING_THREADS_A_NETWORK = 6
 
 _settings: Settings = app.config["PANEL"]
 _has_proxy = _settings.trusted_proxies > 0
