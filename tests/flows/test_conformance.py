@@ -14,28 +14,7 @@ import pytest
 from tests.conformance.__main__ import USAGE
 from tests.conformance.checks import CHECKS
 from tests.rules.source import ROOT
-from tests.support.servers import Panel, running_panel
-
-EMAIL = "reseller@example.com"
-TOOLS = """\
-- slug: page-visits
-  name: Page visits
-  category: Pages
-  summary: Visits to a page.
-  unit: visits
-  price_per_thousand: "0.90"
-  minimum: 10
-  maximum: 10000
-  link:
-    pattern: https?://\\S+
-    example: https://example.com/page
-    counter_example: example.com/page
-    hint: Copy the address of one page.
-  refill: {days: 30}
-  cancel: true
-  provider: by-hand
-  provider_service: visits
-"""
+from tests.support.reseller_panel import new_key, reseller_panel
 
 
 def report_of(*words: str) -> tuple[int, list[str]]:
@@ -46,23 +25,9 @@ def report_of(*words: str) -> tuple[int, list[str]]:
     return ran.returncode, (ran.stdout + ran.stderr).splitlines()
 
 
-def done(panel: Panel, *words: str) -> str:
-    ran = panel.flask(*words)
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
-
-
 def test_our_own_server_passes_whole(tmp_path: Path) -> None:
-    catalogue = tmp_path / "tools.yaml"
-    catalogue.write_text(TOOLS)
-    with running_panel(tmp_path / "instance", PANEL_WORKER="false", PANEL_HUB="false") as panel:
-        done(panel, "providers", "add", "by-hand", "--kind", "manual")
-        done(panel, "tools", "import", str(catalogue))
-        done(panel, "users", "add", EMAIL)
-        done(panel, "balance", "add", EMAIL, "100", "--note", "A first deposit.")
-        key = done(panel, "users", "api-key", EMAIL).strip()
-
-        code, report = report_of(f"{panel.url}/api/v2", key, "1")
+    with reseller_panel(tmp_path) as panel:
+        code, report = report_of(f"{panel.url}/api/v2", new_key(panel), "1")
 
     assert [line for line in report if not line.startswith("pass  ")] == [f"{len(CHECKS)} checks, 0 failed."]
     assert (code, len(report)) == (0, len(CHECKS) + 1)

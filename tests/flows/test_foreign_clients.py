@@ -12,49 +12,23 @@ import smm as babismm
 import smmpy
 from safesmm import SafeSMM, SafeSMMError
 
-from tests.support.servers import Panel, running_panel
+from tests.support.reseller_panel import done, new_key, reseller_panel
+from tests.support.servers import Panel
 
-TOOLS = """
-- slug: page-visits
-  name: Page visits
-  category: Pages
-  summary: Visits to a page.
-  unit: visits
-  price_per_thousand: "0.90"
-  minimum: 10
-  maximum: 10000
-  link:
-    pattern: 'https://example\\.com/[a-z0-9-]+'
-    example: https://example.com/page-1
-    counter_example: https://example.com/
-    hint: Copy the address of one page.
-  refill: {days: 30}
-  cancel: true
-  provider: by-hand
-  provider_service: visits
-"""
 LINK = "https://example.com/page-1"
 UNKNOWN = {"error": "Incorrect order ID"}
-EMAIL = "reseller@example.com"
 
 
 @pytest.fixture(scope="module")
 def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
     """A panel with a manual tool, and a reseller with a balance."""
-    folder = tmp_path_factory.mktemp("foreign")
-    catalogue = folder / "tools.yaml"
-    catalogue.write_text(TOOLS)
-    with running_panel(folder / "instance", PANEL_WORKER="false") as panel:
-        _done(panel, "providers", "add", "by-hand", "--kind", "manual")
-        _done(panel, "tools", "import", str(catalogue))
-        _done(panel, "users", "add", EMAIL)
-        _done(panel, "balance", "add", EMAIL, "100", "--note", "A first deposit.")
+    with reseller_panel(tmp_path_factory.mktemp("foreign")) as panel:
         yield panel
 
 
 @pytest.fixture
 def key(panel: Panel) -> str:
-    return _done(panel, "users", "api-key", EMAIL).strip()
+    return new_key(panel)
 
 
 @pytest.fixture
@@ -62,14 +36,8 @@ def address(panel: Panel) -> str:
     return f"{panel.url}/api/v2"
 
 
-def _done(panel: Panel, *words: str) -> str:
-    ran = panel.flask(*words)
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
-
-
 def _deliver(panel: Panel, order: int) -> None:
-    _done(panel, "orders", "set", str(order), "--status", "completed", "--remains", "0", "--start-count", "3572")
+    done(panel, "orders", "set", str(order), "--status", "completed", "--remains", "0", "--start-count", "3572")
 
 
 def _service(services: list[dict[str, Any]]) -> int:

@@ -14,7 +14,8 @@ MAX_AT_ONCE = 2
 BUSY = "Many people are logging in at this moment, so this was not tried. Try again in a second."
 
 _places = threading.BoundedSemaphore(MAX_AT_ONCE)
-_running = threading.Lock()
+# Held while a password is hashed, so that others wait.
+running = threading.Lock()
 
 
 @contextmanager
@@ -26,10 +27,3 @@ def turn() -> Iterator[None]:
         yield
     finally:
         _places.release()
-
-
-@contextmanager
-def running() -> Iterator[None]:
-    """Wait until no other thread hashes, and hash alone."""
-    with _running:
-        yield

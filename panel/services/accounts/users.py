@@ -75,7 +75,7 @@ def check_new_password(password: str, *, email: str, site_name: str) -> None:
 
 def hash_password(password: str) -> str:
     """Argon2id hash of the password. Slow by design: call it outside transactions."""
-    with hashing_turns.running():
+    with hashing_turns.running:
         return _hasher.hash(weak_passwords.normalize(password))
 
 
@@ -104,7 +104,7 @@ def _forms(password: str) -> list[str]:
 
 def _verifies(password_hash: str, form: str) -> bool:
     try:
-        with hashing_turns.running():
+        with hashing_turns.running:
             return _hasher.verify(password_hash, form)
     except (VerificationError, InvalidHashError):
         return False

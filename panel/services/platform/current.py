@@ -91,7 +91,7 @@ def _read(*, interval_seconds: int, now: datetime) -> PlatformNow:
     seen_seconds = health.heartbeat_age_seconds(now=now)
     is_gone = seen_seconds is None or seen_seconds > health.STALE_SECONDS
     stale = is_gone or is_late(measured_at, interval_seconds=interval_seconds, now=now)
-    found = _last_round(measured_at)
+    found = _newest_findings(measured_at)
     announced = incident_reads.affected_now(now=now)
     standings = tuple(
         _standing(key, label, found.get(key), is_stale=stale, was_ever=measured_at is not None, announced=announced)
@@ -102,7 +102,7 @@ def _read(*, interval_seconds: int, now: datetime) -> PlatformNow:
     return PlatformNow(now, measured_at, stale, overall(core, others), standings, bool(incident_reads.open_now()))
 
 
-def _last_round(at: datetime | None) -> dict[str, Finding]:
+def _newest_findings(at: datetime | None) -> dict[str, Finding]:
     rows = db.session.execute(
         select(Measurement.component, Measurement.state, Measurement.value_ms, Measurement.text).where(
             Measurement.at == at

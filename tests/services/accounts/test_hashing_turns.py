@@ -30,7 +30,7 @@ def test_a_password_waits_until_the_one_before_it_is_hashed() -> None:
         users.hash_password(PASSWORD)
         is_done.set()
 
-    with hashing_turns.running():
+    with hashing_turns.running:
         threading.Thread(target=hash_one, daemon=True).start()
         assert not is_done.wait(0.3)
 
