@@ -20,8 +20,8 @@ from panel.blueprints.api.errors import Refusal
 from panel.blueprints.api.parsing import form_of, plain_numbers, text_of
 from panel.clock import utc_now
 from panel.db import db
+from panel.db.lru_cache import LRUCache
 from panel.db.read_only import read_lock, reader
-from panel.lru_cache import LRUCache
 from panel.middleware.captured_response import send
 from panel.middleware.response_cache import ResponseCache
 from panel.security.rate_limits import RateLimitUse

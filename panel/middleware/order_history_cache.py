@@ -9,7 +9,7 @@ cached only if it is marked as made for that very session.
 import zlib
 from typing import TYPE_CHECKING
 
-from panel.lru_cache import LRUCache
+from panel.db.lru_cache import LRUCache
 from panel.middleware.bare_request import bare_environ
 from panel.middleware.captured_response import CapturedResponse
 from panel.middleware.response_cache import ResponseCache

@@ -26,8 +26,8 @@ from werkzeug.routing import RequestRedirect
 from panel.assets.encodings import compress, encoding_for
 from panel.clock import utc_now
 from panel.db import commit_count, db
+from panel.db.lru_cache import LRUCache
 from panel.db.read_only import read_lock, reader
-from panel.lru_cache import LRUCache
 from panel.middleware.bare_request import bare_environ
 from panel.middleware.captured_response import CapturedResponse, fill_times, send
 from panel.middleware.response_cache import ResponseCache

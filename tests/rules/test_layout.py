@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.rules.source import ROOT, ignored_names, name_of, own_files, python_files, tree_of
 
 TOP_LEVEL = {"app.py", "panel", "templates", "static", "content", "tests", "requirements.txt", "README.md"}
+ROOT_MODULES = {"app_context", "application", "clock", "logs", "settings", "worker"}
 MAX_LINES = 300
 MAX_LINES_OF_TESTS = 500
 MAX_LINES_OF_CONFTEST = 150
@@ -22,6 +23,12 @@ def test_top_level_is_exactly_that_of_the_design() -> None:
     names = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")} - ignored_names()
 
     assert names - {"pyproject.toml"} == TOP_LEVEL
+
+
+def test_root_of_panel_has_these_modules_and_layers_alone() -> None:
+    modules = {path.stem for path in (ROOT / "panel").glob("*.py")}
+
+    assert modules - {"__init__"} == ROOT_MODULES
 
 
 def test_modules_are_short_enough_to_read_in_one_go() -> None:

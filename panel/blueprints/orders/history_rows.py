@@ -19,10 +19,10 @@ from sqlalchemy import Row
 
 from panel.blueprints.shared import incident_banner
 from panel.clock import utc_now
+from panel.db.lru_cache import LRUCache
 from panel.domain import formatting, links
 from panel.domain.next_step import NextStepFacts, next_step
 from panel.domain.status import Status
-from panel.lru_cache import LRUCache
 from panel.services.orders import history as order_history
 from panel.services.orders.history import ToolName
 

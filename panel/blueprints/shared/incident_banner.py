@@ -9,7 +9,7 @@ from flask import current_app
 from flask.sansio.app import App
 
 from panel.blueprints.shared.template_globals import me
-from panel.lru_cache import LRUCache
+from panel.db.lru_cache import LRUCache
 from panel.services.orders import history as order_history
 from panel.services.platform import incident_notices
 from panel.services.platform.incident_notices import OpenIncident

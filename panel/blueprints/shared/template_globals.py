@@ -20,9 +20,9 @@ from werkzeug.local import LocalProxy
 from panel.assets import asset
 from panel.blueprints.shared.navigation import ACCOUNT, BAR, FOOTER, HELP, OFFICE, Link
 from panel.clock import utc_now
+from panel.db.lru_cache import LRUCache
 from panel.domain import formatting, links, money, status_diagram
 from panel.domain.status import Status
-from panel.lru_cache import LRUCache
 from panel.security import push_address
 from panel.services.accounts.sessions import SignedIn
 from panel.services.money import ledger

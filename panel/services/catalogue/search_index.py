@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from panel.db import db
-from panel.lru_cache import LRUCache
+from panel.db.lru_cache import LRUCache
 from panel.models import Terms, Tool
 from panel.services.catalogue import tools
 

@@ -1,6 +1,6 @@
 """LRU cache: the least recently used values are dropped, by number or by size."""
 
-from panel.lru_cache import LRUCache
+from panel.db.lru_cache import LRUCache
 
 
 def test_value_used_least_recently_is_dropped() -> None:
