@@ -16,6 +16,7 @@ import httpx
 from panel.domain import public_ip_rules
 from panel.domain.errors import BadInput
 from panel.domain.public_ip_rules import Pairs
+from panel.providers.call_trace import CallTrace
 from panel.providers.http import CONNECT_SECONDS, tls
 
 MAX_BYTES = 64 * 1024
@@ -69,7 +70,7 @@ def post(
 ) -> HttpAnswer:
     """POST the body; whatever status comes back is an answer. Raises NotReached."""
     ends = time.monotonic() + timeout_seconds
-    sent = _ByteWatch()
+    sent = CallTrace()
     target = find_target(url, timeout_seconds=timeout_seconds, test_hosts=test_hosts, resolver=resolver)
     left = max(ends - time.monotonic(), MIN_SECONDS)
     try:
@@ -116,21 +117,14 @@ def _resolved(host: str, port: int, *, resolver: Resolver, timeout_seconds: floa
     return found[0] if found else ()
 
 
-class _ByteWatch:
-    """Records whether any byte of the request was sent, from the transport's trace events."""
-
-    def __init__(self) -> None:
-        self.began = False
-
-    async def trace(self, event: str, _details: Mapping[str, object]) -> None:
-        self.began = self.began or event.endswith("send_request_headers.started")
-
-
 async def _call(
-    target: Target, body: bytes, headers: dict[str, str], timeout_seconds: float, sent: _ByteWatch
+    target: Target, body: bytes, headers: dict[str, str], timeout_seconds: float, sent: CallTrace
 ) -> HttpAnswer:
     timeout = httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds))
-    async with httpx.AsyncClient(verify=tls(), timeout=timeout, trust_env=False, follow_redirects=False) as client:
+    async with (
+        httpx.AsyncClient(verify=tls(), timeout=timeout, trust_env=False, follow_redirects=False) as client,
+        sent.closing_on_failure(),
+    ):
         *others, last = (_request(client, target.url, address, body, headers) for address in target.addresses)
         for request in (*others, last):
             request.extensions["trace"] = sent.trace

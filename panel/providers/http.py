@@ -24,6 +24,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from panel.providers.call_trace import CallTrace
+
 MEBIBYTE = 1024 * 1024
 MAX_BYTES = MEBIBYTE
 MAX_DIGITS = 40
@@ -98,7 +100,7 @@ def post(
 
     `may_repeat`: a question that may be asked twice; it uses a kept connection.
     """
-    sent = _Sent(before=time.monotonic() + timeout_seconds)
+    sent = CallTrace(before=time.monotonic() + timeout_seconds)
     call_once = partial(_call, url, dict(fields), sent, timeout_seconds, most_bytes)
     calling = asyncio.wait_for(_on_kept_connection(call_once, sent) if may_repeat else call_once(), timeout_seconds)
     call = asyncio.run_coroutine_threadsafe(calling, _loop(os.getpid()))
@@ -123,26 +125,6 @@ def _loop(_process: int) -> asyncio.AbstractEventLoop:
     loop.set_default_executor(ThreadPoolExecutor(MAX_LOOKUPS, thread_name_prefix="look-up"))
     threading.Thread(target=loop.run_forever, name="provider-calls", daemon=True).start()
     return loop
-
-
-class _Sent:
-    """Records whether the request began to be sent, from the transport's trace events.
-
-    A process that was suspended past the deadline sends nothing when it resumes.
-    """
-
-    def __init__(self, *, before: float) -> None:
-        self.before = before
-        self.began = False
-        self.is_on_new_connection = False
-
-    async def trace(self, event: str, _details: Mapping[str, object]) -> None:
-        if event.startswith("connection.connect"):
-            self.is_on_new_connection = True
-        if event.endswith("send_request_headers.started"):
-            if time.monotonic() > self.before:
-                raise TimeoutError
-            self.began = True
 
 
 def _why(error: Exception, *, was_sent: bool) -> str:
@@ -172,7 +154,9 @@ _WORDS: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
-async def _on_kept_connection(call_once: Callable[..., Awaitable[tuple[int, bytes]]], sent: _Sent) -> tuple[int, bytes]:
+async def _on_kept_connection(
+    call_once: Callable[..., Awaitable[tuple[int, bytes]]], sent: CallTrace
+) -> tuple[int, bytes]:
     try:
         return await call_once(keeps=True)
     except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
@@ -182,7 +166,7 @@ async def _on_kept_connection(call_once: Callable[..., Awaitable[tuple[int, byte
 
 
 async def _call(
-    url: str, fields: dict[str, str], sent: _Sent, timeout_seconds: float, most_bytes: int, *, keeps: bool = False
+    url: str, fields: dict[str, str], sent: CallTrace, timeout_seconds: float, most_bytes: int, *, keeps: bool = False
 ) -> tuple[int, bytes]:
     try:
         url = check_url(url)
@@ -193,18 +177,19 @@ async def _call(
     extensions = {"timeout": timeout.as_dict(), "trace": sent.trace}
     request = httpx.Request("POST", url, data=fields, headers=headers, extensions=extensions)
     origin = f"{request.url.scheme}://{request.url.netloc.decode()}" if keeps else ""
-    answer = await _transport(os.getpid(), origin).handle_async_request(request)
-    try:
-        if answer.headers.get("content-encoding", "identity").strip().lower() != "identity":
-            raise _Unusable("the answer is packed although that was not asked for")
-        body = bytearray()
-        async for piece in answer.aiter_raw():
-            body += piece
-            if len(body) > most_bytes:
-                raise _Unusable(f"the answer is longer than {most_bytes // MEBIBYTE} MiB")
-        return answer.status_code, bytes(body)
-    finally:
-        await answer.aclose()
+    async with sent.closing_on_failure():
+        answer = await _transport(os.getpid(), origin).handle_async_request(request)
+        try:
+            if answer.headers.get("content-encoding", "identity").strip().lower() != "identity":
+                raise _Unusable("the answer is packed although that was not asked for")
+            body = bytearray()
+            async for piece in answer.aiter_raw():
+                body += piece
+                if len(body) > most_bytes:
+                    raise _Unusable(f"the answer is longer than {most_bytes // MEBIBYTE} MiB")
+            return answer.status_code, bytes(body)
+        finally:
+            await answer.aclose()
 
 
 @cache

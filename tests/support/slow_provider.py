@@ -110,6 +110,8 @@ def slow_provider(delay_seconds: float) -> Iterator[SlowProvider]:
 
 async def _end(server: asyncio.Server) -> None:
     server.close()
+    # Connections accepted just now get their tasks first: one cancelled before it began would never close its own.
+    await asyncio.sleep(LOOK_AGAIN_SECONDS)
     mine = asyncio.current_task()
     others = [task for task in asyncio.all_tasks() if task is not mine]
     for task in others:
