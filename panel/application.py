@@ -46,12 +46,14 @@ from panel.blueprints.orders import detail as orders_detail
 from panel.blueprints.orders import history as orders_history
 from panel.blueprints.orders import mass as orders_mass
 from panel.blueprints.orders import new as orders_new
+from panel.blueprints.orders import public_link as orders_public_link
 from panel.blueprints.orders import selection as orders_selection
 from panel.blueprints.public import (
     health,
     help,
     home,
     platform_status,
+    public_order,
     robots_and_sitemap,
     search,
     share_images,
@@ -79,12 +81,14 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     orders_mass.bp,
     notifications.bp,
     orders_detail.bp,
+    orders_public_link.bp,
     orders_new.bp,
     orders_history.bp,
     orders_selection.bp,
     data_and_closing.bp,
     password_reset.bp,
     platform_status.bp,
+    public_order.bp,
     share_images.bp,
     webhooks.bp,
     search.bp,

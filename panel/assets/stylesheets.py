@@ -39,6 +39,8 @@ SHEETS = {
         "css/ordering",
         "css/tickets",
     ),
+    # Beside site.css, for visitors of an order's public link.
+    "public_order.css": ("css/facts", "css/timeline", "css/live", "css/order"),
     "platform.css": ("css/platform",),
     # Instead of platform.css for one incident or component, and for figures.
     "platform_details.css": ("css/timeline", "css/facts", "css/charts", "css/platform"),

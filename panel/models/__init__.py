@@ -43,6 +43,7 @@ from panel.models.provider_work import (
     Review,
     TimeRules,
 )
+from panel.models.public_link import PublicLink
 from panel.models.ticket import CannedAnswer, Ticket, TicketEntry
 from panel.models.tool import Catalogue, Provider, Terms, Tool
 from panel.models.user import LoginSession, PendingSession, RecoveryCode, ThrottleHit, User
@@ -100,6 +101,7 @@ __all__ = [
     "ProposalKind",
     "ProposalState",
     "Provider",
+    "PublicLink",
     "RecoveryCode",
     "Refill",
     "ResetRequest",

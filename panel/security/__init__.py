@@ -154,6 +154,12 @@ def hit_rate_limit(app: Flask, who: str, *, most_a_minute: int) -> RateLimitUse:
     )
 
 
+def is_rate_limited(app: Flask, who: str, *, most_a_minute: int) -> bool:
+    """Whether `who` has used up this minute's limit; counts nothing."""
+    rates: RateLimiter = app.extensions[LIMITER].limiter
+    return rates.storage.get(_per_minute(most_a_minute).key_for(who)) >= most_a_minute
+
+
 _per_minute = cache(RateLimitItemPerMinute)
 
 

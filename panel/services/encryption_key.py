@@ -6,11 +6,16 @@ from sqlalchemy import select
 
 from panel.db import db
 from panel.domain.errors import ActionRefused
-from panel.models import Provider, User, WebhookEndpoint
+from panel.models import Provider, PublicLink, User, WebhookEndpoint
 from panel.security.encryption import DecryptionFailed, decrypt, has_key
 from panel.settings import Settings
 
-ENCRYPTED: tuple[Any, ...] = (Provider.encrypted_key, WebhookEndpoint.encrypted_secret, User.encrypted_totp)
+ENCRYPTED: tuple[Any, ...] = (
+    Provider.encrypted_key,
+    PublicLink.encrypted_token,
+    User.encrypted_totp,
+    WebhookEndpoint.encrypted_secret,
+)
 WHERE = "PANEL_SEAL_KEY, or the file seal_key in the instance folder"
 
 

@@ -20,7 +20,7 @@ from panel.domain.platform.incidents import Phase
 from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
 from panel.models import LinkPurpose, ProposalKind
-from panel.services import reviews
+from panel.services import public_links, reviews
 from panel.services.accounts import email_links
 from panel.services.mail import notifications
 from panel.services.money import deposits, ledger
@@ -76,6 +76,12 @@ def fill(app: Flask) -> FilledPanel:
             ProposalKind.CREDIT, customer.id, 10**9, "A present.", "every-page", operator.id, "operator"
         )
         proposed = second_approval.act(credit, balance_nanos=ledger.balance_nanos(customer.id), limit_nanos=0, now=now)
+        settings = app.config["PANEL"]
+        public_links.share(
+            orders[Status.PARTIAL].id, customer_id=customer.id, shows_money=True, settings=settings, now=now
+        )
+        public_link = public_links.own(orders[Status.PARTIAL].id, settings=settings)
+        assert public_link is not None
         reset, confirm = (
             email_links.make(customer.id, purpose, email=customer.email, lasts=timedelta(hours=1), now=now)
             for purpose in LinkPurpose
@@ -93,6 +99,7 @@ def fill(app: Flask) -> FilledPanel:
         "ticket_id": str(ticket.id),
         "key": "ordering",
         "incident_id": str(incident.id),
+        "/public-orders/<token>": public_link.token,
         "/reset-password/<token>": reset,
         "/confirm-email/<token>": confirm,
         "/unsubscribe/<token>": notifications.unsubscribe_path(customer.id, list(Notice)).rpartition("/")[2],

@@ -72,6 +72,7 @@ OURS = _words(
     incident_parts.state incident_updates.phase incidents.phase incidents.proposed_for incidents.request_id
     incidents.slug mailed_links.purpose mailed_links.token_hash mails.key mails.kind mails.unsubscribe
     measurements.component measurements.state order_counts.status orders.request_id orders.status
+    public_links.encrypted_token public_links.token_hash
     proposals.form_key proposals.kind proposals.state provider_calls.kind provider_calls.worker providers.kind
     providers.sealed_key receivers.sealed_old_secret receivers.sealed_secret recovery_codes.code_hash refills.state
     reviews.fingerprint reviews.kind sign_ins.token_hash terms.link_pattern ticket_entries.kind time_rules.held_why

@@ -176,6 +176,8 @@ RULES = {
         GET /orders/<int:order_id>/cancellation
         POST /orders/<int:order_id>/cancellation
         GET /orders/<int:order_id>/live
+        POST /orders/<int:order_id>/public-link
+        POST /orders/<int:order_id>/public-link/revocation
         GET /orders/<int:order_id>/receipt
         POST /orders/<int:order_id>/refills
         GET /tickets/<int:ticket_id>
@@ -192,6 +194,8 @@ RULES = {
         POST /change-email/<token>
         GET /confirm-email/<token>
         POST /confirm-email/<token>
+        GET /public-orders/<token>
+        GET /public-orders/<token>/live
         GET /reset-password/<token>
         POST /reset-password/<token>
         GET /unsubscribe/<token>

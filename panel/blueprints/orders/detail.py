@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from markupsafe import Markup
@@ -14,7 +14,7 @@ from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import CancelNotAvailable, IllegalTransition, PanelError, RefillNotAvailable, StaleOrder
 from panel.domain.status import Status
-from panel.services import delivery_times
+from panel.services import delivery_times, public_links
 from panel.services.accounts.sessions import PageVersions
 from panel.services.delivery_times import Measure
 from panel.services.orders import cancellations, goodwill, refills, request_progress
@@ -22,6 +22,7 @@ from panel.services.orders import detail as order_detail
 from panel.services.orders.detail import Acts, OwnOrder
 from panel.services.page_version import page_etag
 from panel.services.tickets import customer_list
+from panel.settings import Settings
 
 bp = Blueprint("order", __name__, url_prefix="/orders/<int:order_id>")
 
@@ -119,8 +120,12 @@ def _refused(order_id: int, error: PanelError) -> ResponseReturnValue:
 def _page(own: OwnOrder, versions: PageVersions, *, refusal: str = "") -> str:
     now = utc_now()
     acts = order_detail.acts(own, now=now)
+    settings: Settings = current_app.config["PANEL"]
+    public_link = public_links.own(own.id, settings=settings)
     return render_template(
         "orders/show.html",
+        public_link=public_link,
+        public_link_address=f"{settings.public_url}/public-orders/{public_link.token}" if public_link else "",
         own=own,
         acts=acts,
         region=_region(own, acts, versions),

@@ -33,6 +33,7 @@ from panel.models import (
     Webhook,
     WebhookEndpoint,
 )
+from panel.services import public_links
 from panel.services.accounts import users
 from panel.services.api import webhook_endpoints
 from panel.services.closed_accounts import check_open
@@ -109,7 +110,8 @@ def _give_up(user_id: int, amount_nanos: int, *, now: datetime) -> None:
 
 
 def _revoke_access(user_id: int, *, now: datetime) -> None:
-    """Revoke everything that could still act for this user: keys, webhook endpoints, mailed links and requests."""
+    """Revoke everything that could still act for this user: keys, endpoints, links and requests."""
+    public_links.revoke_all(user_id)
     webhook_endpoints.remove_all(user_id, now=now)
     for model in (ApiKey, EmailLink, EmailChange, Favorite):
         db.session.execute(delete(model).where(model.user_id == user_id))

@@ -15,6 +15,7 @@ from panel.models import (
     Mail,
     Order,
     OrderEvent,
+    PublicLink,
     Refill,
     Terms,
     Ticket,
@@ -39,6 +40,7 @@ def tables(user_id: int) -> list[Table]:
         table("log_ins", "The devices and networks that you logged in from", _log_ins(user_id), key=LoginSession.id),
         table("orders", "Your orders, with their links, counts and money", _orders(user_id), key=Order.id),
         table("order_events", "The timeline of each order", _events(of_orders), key=OrderEvent.id),
+        table("public_links", "Which orders you share by a public link", _public_links(user_id), key=PublicLink.id),
         table("refills", "The refills you asked for", _refills(of_orders), key=Refill.id),
         table("cancellations", "The cancellations you asked for", _cancellations(of_orders), key=Cancellation.id),
         table("statement", "Every line of your balance", _statement(mine), key=Transfer.id),
@@ -120,6 +122,19 @@ def _events(of_orders: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
         OrderEvent.remains,
         OrderEvent.text,
     ).where(OrderEvent.order_id.in_(of_orders))
+
+
+def _public_links(user_id: int) -> Select[*tuple[Any, ...]]:
+    """Public links without their addresses, which show the order to anyone."""
+    return (
+        select(
+            PublicLink.order_id.label("order"),
+            _yes_or_no(PublicLink.shows_money).label("shows_money"),
+            PublicLink.made_at,
+        )
+        .join(Order, Order.id == PublicLink.order_id)
+        .where(Order.customer_id == user_id)
+    )
 
 
 def _refills(of_orders: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
