@@ -96,7 +96,9 @@ def database_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) ->
 @pytest.fixture
 def app(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[Flask]:
     """The site on a fresh database, with its context pushed. Threads push their own context."""
-    app = create_app(databases.settings_for(tmp_path / "instance", database_url=database_url))
+    settings = databases.settings_for(tmp_path / "instance", database_url=database_url)
+    databases.write_secret_key(settings)
+    app = create_app(settings)
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False)
     app.test_client_class = Client
     try:

@@ -11,9 +11,11 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Engine, Select, func, select
+from sqlalchemy.dialects.sqlite.pysqlite import dialect as sqlite_dialect
 from sqlalchemy.exc import SQLAlchemyError
 
 BUSY_SECONDS = 1.0
@@ -41,8 +43,15 @@ def reader(engine: Engine, statement: Select[*tuple[Any, ...]], *, has_many_rows
     compete for it, a hundred rows cost several times as much.
     """
     if engine.dialect.name == "sqlite":
-        return _SqliteReader(engine, _as_one_row(statement) if has_many_rows else statement, is_packed=has_many_rows)
+        return _SqliteReader(str(engine.url.database), statement, is_packed=has_many_rows)
     return _pooled_reader(engine, statement)
+
+
+@lru_cache(32)
+def _sqlite_text(statement: Select[*tuple[Any, ...]], *, is_packed: bool) -> tuple[str, list[str]]:
+    """SQL text and the names of its parameters in their order, compiled once for all apps of a process."""
+    compiled = (_as_one_row(statement) if is_packed else statement).compile(dialect=sqlite_dialect())
+    return str(compiled), list(compiled.positiontup or ())
 
 
 def _as_one_row(statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
@@ -57,10 +66,9 @@ class _SqliteReader:
     doesn't allow using, or even closing, the parent's.
     """
 
-    def __init__(self, engine: Engine, statement: Select[*tuple[Any, ...]], *, is_packed: bool) -> None:
-        compiled = statement.compile(dialect=engine.dialect)
-        self._path = str(engine.url.database)
-        self._sql, self._names = str(compiled), list(compiled.positiontup or ())
+    def __init__(self, path: str, statement: Select[*tuple[Any, ...]], *, is_packed: bool) -> None:
+        self._path = path
+        self._sql, self._names = _sqlite_text(statement, is_packed=is_packed)
         self._is_packed = is_packed
         self._local = threading.local()
         self._process = os.getpid()

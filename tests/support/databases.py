@@ -4,6 +4,7 @@ Tables are append-only, so nothing can be emptied between tests; a copy costs a 
 """
 
 import functools
+import os
 import secrets
 import shutil
 import sqlite3
@@ -24,8 +25,24 @@ FIRST_WITH_STRATEGIES = 150_000
 
 
 def settings_for(instance: Path, *, database_url: str = "", **given: object) -> Settings:
-    """Settings without the environment and without an `.env` file."""
-    return settings_module.load(instance=instance, database_url=database_url, _env_file=None, **given)
+    """Settings without an `.env` file. Those of most tests differ in the database alone."""
+    if given or database_url.startswith("sqlite") or not instance.is_absolute():
+        return settings_module.load(instance=instance, database_url=database_url, _env_file=None, **given)
+    environment = tuple(sorted(item for item in os.environ.items() if item[0].startswith(("PANEL_", "DATABASE_"))))
+    return _ordinary_settings(environment).model_copy(update={"instance": instance, "database_url": database_url})
+
+
+@functools.cache
+def _ordinary_settings(_environment: tuple[tuple[str, str], ...]) -> Settings:
+    return settings_module.load(instance=Path(), database_url="", _env_file=None)
+
+
+def write_secret_key(settings: Settings) -> None:
+    """The key that the app would create, without waiting for the disk."""
+    settings.instance.mkdir(parents=True, exist_ok=True)
+    path = settings.instance / "secret_key"
+    path.touch(mode=0o600)
+    path.write_text(secrets.token_urlsafe(48))
 
 
 def close(app: Flask) -> None:

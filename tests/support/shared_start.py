@@ -9,7 +9,8 @@ import copy
 import functools
 import gc
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import CodeType
 from typing import Any, ClassVar
 
@@ -21,14 +22,18 @@ from sqlalchemy import Engine
 from sqlalchemy.engine.interfaces import Compiled
 from werkzeug.routing import Rule
 
+from panel import assets
 from panel.assets import stylesheets
+from panel.assets.encodings import compress
+from panel.blueprints.public import help
 from panel.services.catalogue import tool_texts
 from panel.services.help import content, markdown
+from panel.services.help.content import Content
 from panel.services.help.markdown import Prose
 
 
 class SharedRule(Rule):
-    """A URL rule whose compiled form is copied from an equal rule of an earlier app."""
+    """A URL rule whose compiled form is that of an equal rule of an earlier app. Nothing changes it afterwards."""
 
     compiled: ClassVar[dict[object, dict[str, Any]]] = {}
 
@@ -39,14 +44,14 @@ class SharedRule(Rule):
             before = {name: copy.copy(value) for name, value in vars(self).items()}
             super().compile()
             self.compiled[key] = {
-                name: value for name, value in vars(self).items() if name not in before or value != before[name]
+                name: value.__func__ if inspect.ismethod(value) else value
+                for name, value in vars(self).items()
+                if name != "map" and (name not in before or value != before[name])
             }
             return
+        own = vars(self)
         for name, value in self.compiled[key].items():
-            if inspect.ismethod(value):
-                setattr(self, name, value.__func__.__get__(self, None))
-            else:
-                setattr(self, name, copy.copy(value))
+            own[name] = value.__get__(self, None) if inspect.isfunction(value) else value
 
     def _everything_it_depends_on(self) -> object:
         return (
@@ -106,6 +111,8 @@ def share() -> None:
     Flask.url_rule_class = SharedRule
     Flask.jinja_options = {"bytecode_cache": SharedTemplates()}
     stylesheets.minify = functools.cache(stylesheets.minify)
+    setattr(assets, "compress", functools.cache(compress))  # noqa: B010
+    setattr(help, "load", _shared_content(content.load))  # noqa: B010
     frontmatter.loads = functools.cache(frontmatter.loads)
     read_prose = _shared_prose(markdown.read_prose)
     for module in (content, tool_texts):
@@ -118,6 +125,29 @@ def freeze() -> None:
     gc.freeze()
     # An app is a reference cycle of 30,000 objects: collect several together.
     gc.set_threshold(700, 10, 40)
+
+
+class CheckedContent(Content):
+    """Help texts whose links the first app of this process has checked."""
+
+    def check_links(self, leads_somewhere: Callable[[str], bool]) -> None:
+        """Check the links once: all apps have the same routes."""
+        if not vars(self).get("are_links_checked"):
+            super().check_links(leads_somewhere)
+            vars(self)["are_links_checked"] = True
+
+
+def _shared_content(load: Any) -> Any:
+    @functools.cache
+    def read(folder: Path, facts: tuple[tuple[str, str], ...], _files: tuple[tuple[str, int], ...]) -> Content:
+        loaded = load(folder, facts=dict(facts))
+        return CheckedContent(loaded.statuses, loaded.guides, loaded.questions)
+
+    def shared(folder: Path, *, facts: Mapping[str, str]) -> Content:
+        files = tuple(sorted((str(path), path.stat().st_mtime_ns) for path in folder.glob("*/*")))
+        return read(folder, tuple(sorted(facts.items())), files)
+
+    return shared
 
 
 def _shared_prose(read_prose: Any) -> Any:
