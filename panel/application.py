@@ -16,6 +16,7 @@ from panel.blueprints.account import (
     log_in_two_factor,
     notifications,
     password_reset,
+    pretend_card,
     sign_up_and_log_in,
     two_factor,
     webhooks,
@@ -23,6 +24,7 @@ from panel.blueprints.account import (
 )
 from panel.blueprints.api import docs as api_docs
 from panel.blueprints.api import endpoint as api_endpoint
+from panel.blueprints.api import payment_events
 from panel.blueprints.office import access as office_gate
 from panel.blueprints.office import approvals as office_approvals
 from panel.blueprints.office import audit_log as office_audit_log
@@ -71,6 +73,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     theme.bp,
     balance.bp,
     deposits.bp,
+    pretend_card.bp,
+    payment_events.bp,
     email.bp,
     health.bp,
     help.bp,
@@ -141,6 +145,7 @@ def create_app(settings: Settings | None = None, *, is_web: bool = False) -> Fla
     office_gate.init_app(app)
     security.init_app(app)
     api_endpoint.init_app(app)
+    payment_events.init_app(app)
     api_docs.init_app(app)
     assets.init_app(app)
     auth.init_app(app)

@@ -6,13 +6,14 @@ README and `.env.example` list each with its type and default; `tests/rules/test
 import ipaddress
 import os
 import secrets
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AliasChoices, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from panel.mail_server import MailServer, parse_mail_server
 
 ROOT = Path(__file__).resolve().parent.parent
 MIN_SECRET_LENGTH = 32
@@ -20,28 +21,6 @@ MIN_SECRET_LENGTH = 32
 
 class InvalidSetting(SystemExit):
     """An invalid setting. As a SystemExit it ends the process with one line."""
-
-
-_MAIL_PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
-
-
-@dataclass(frozen=True)
-class MailServer:
-    """SMTP server for outgoing mail."""
-
-    scheme: str
-    host: str
-    port: int
-    user: str
-    password: str = field(repr=False)
-
-    @property
-    def is_tls_from_the_start(self) -> bool:
-        return self.scheme == "smtps"
-
-    @property
-    def is_starttls(self) -> bool:
-        return self.scheme == "smtp+starttls"
 
 
 class Settings(BaseSettings):
@@ -130,6 +109,9 @@ class Settings(BaseSettings):
         le=1_000_000_000,
         description="approval limit: most moved in 24 hours without a second operator, per customer and operator",
     )
+    pretend_card: bool = Field(
+        False, description="whether deposits can be paid with a pretend card, which the demo turns on; moves no money"
+    )
     log_sql: bool = Field(False, description="whether each SQL statement is logged, without its values")
     egress_test_hosts: str = Field("", description="ip:port pairs that address checks allow in tests")
     database_url: str = Field(
@@ -151,6 +133,8 @@ class Settings(BaseSettings):
                 raise ValueError(f"PANEL_SECRET_KEY needs at least {MIN_SECRET_LENGTH} characters in production")
             if self.seal_key and len(self.seal_key) < MIN_SECRET_LENGTH:
                 raise ValueError(f"PANEL_SEAL_KEY needs at least {MIN_SECRET_LENGTH} characters in production")
+            if self.pretend_card:
+                raise ValueError("PANEL_PRETEND_CARD is refused in production: its deposits are not paid")
             if self.egress_test_hosts:
                 raise ValueError("PANEL_EGRESS_TEST_HOSTS is refused in production")
             if not self.base_url.startswith("https://"):
@@ -172,7 +156,7 @@ class Settings(BaseSettings):
     @property
     def mail_server(self) -> MailServer | None:
         """The server of `smtp_url`; None where mails become files. Raises ValueError when it is no such address."""
-        return _mail_server(self.smtp_url) if self.smtp_url else None
+        return parse_mail_server(self.smtp_url) if self.smtp_url else None
 
     @property
     def mail_host(self) -> str:
@@ -187,34 +171,6 @@ class Settings(BaseSettings):
     @property
     def is_https(self) -> bool:
         return self.public_url.startswith("https://")
-
-
-def _mail_server(url: str) -> MailServer:
-    form = "PANEL_SMTP_URL must look like smtp+starttls://USER:PASSWORD@HOST:PORT (or smtps://, smtp://)"
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise ValueError(form) from None
-    is_plain = parts.path in ("", "/") and not parts.query and not parts.fragment and url.isprintable()
-    if (
-        parts.scheme not in _MAIL_PORTS
-        or not parts.hostname
-        or not is_plain
-        or bool(parts.username) != bool(parts.password)
-    ):
-        raise ValueError(form)
-    if parts.scheme == "smtp" and parts.password and not _is_this_machine(parts.hostname):
-        raise ValueError("PANEL_SMTP_URL would send its password unprotected: use smtps:// or smtp+starttls://")
-    user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    return MailServer(parts.scheme, parts.hostname, port or _MAIL_PORTS[parts.scheme], user, password)
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _parts(name: str, url: str) -> SplitResult:

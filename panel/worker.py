@@ -30,6 +30,7 @@ from panel.jobs import (
     engine,
     link_rules,
     mails,
+    payments,
     probes,
     provider_balances,
     rechecks,
@@ -78,6 +79,8 @@ def sweeps(settings: Settings) -> tuple[Sweep, ...]:
         Sweep("cancellations", cancellations.sweep, 2, has_lanes=True),
         Sweep("balances", provider_balances.sweep, 5, has_lanes=True),
         Sweep("webhooks", webhooks.sweep, 1, has_lanes=True),
+        Sweep("payment_events", payments.work_on_events, 1),
+        Sweep("payment_look_ups", payments.look_up, 30),
         Sweep("mails", mails.sweep, 2),
         Sweep("deadlines", timeouts.sweep, 10),
         Sweep("heartbeat", beat, health.BEAT_SECONDS),
@@ -106,7 +109,7 @@ def purge(*, worker: str) -> int:
         ).all()
         workers = health.forget_workers(before=now - timedelta(seconds=health.FORGOTTEN_SECONDS))
         calls = call_slots.purge(now=now)
-    return len(tries) + workers + calls + mails.purge() + engine.purge_runs(before=now - KEEP_RUNS)
+    return len(tries) + workers + calls + mails.purge() + payments.purge() + engine.purge_runs(before=now - KEEP_RUNS)
 
 
 def run_once(app: Flask) -> bool:

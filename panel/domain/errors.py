@@ -58,6 +58,13 @@ class InsufficientBalance(PanelError):
     code = "insufficient_balance"
 
 
+class OrderingHeld(PanelError):
+    """A payment was taken back that the balance didn't cover; an operator decides."""
+
+    code = "ordering_held"
+    http_status = 409
+
+
 class RequestIdUsed(PanelError):
     """The idempotency key was used before with other parameters."""
 

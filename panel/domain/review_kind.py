@@ -21,6 +21,7 @@ class ReviewKind(StrEnum):
     SERVICE_CHANGED = "service_changed"
     PRICE_MOVED = "price_moved"
     LINK_PATTERN = "link_pattern"
+    PAYMENT = "payment"
     BY_OPERATOR = "by_operator"
 
     @property
@@ -44,5 +45,6 @@ _LABELS = {
     ReviewKind.SERVICE_CHANGED: "Service that may be another one",
     ReviewKind.PRICE_MOVED: "Price that moved at a provider",
     ReviewKind.LINK_PATTERN: "Link pattern that can’t be used",
+    ReviewKind.PAYMENT: "Payment that needs a look",
     ReviewKind.BY_OPERATOR: "Opened by an operator",
 }

@@ -16,7 +16,6 @@ from panel.models.ledger import (
     AccountKind,
     ChainCheckpoint,
     CheckpointKind,
-    DepositRequest,
     Proposal,
     ProposalKind,
     ProposalState,
@@ -26,6 +25,7 @@ from panel.models.ledger import (
 )
 from panel.models.mail import EmailChange, EmailLink, LinkPurpose, Mail, ResetRequest
 from panel.models.order import IS_NOT_COMPLETED, EventKind, EventSource, Order, OrderCount, OrderEvent
+from panel.models.payment import DepositRequest, PaymentEvent, PaymentEventState
 from panel.models.platform import AuditRun, ComponentDay, Incident, IncidentPart, IncidentUpdate, Measurement
 from panel.models.provider_work import (
     IS_OPEN_ATTEMPT,
@@ -96,6 +96,8 @@ __all__ = [
     "OrderAssignment",
     "OrderCount",
     "OrderEvent",
+    "PaymentEvent",
+    "PaymentEventState",
     "PendingSession",
     "Proposal",
     "ProposalKind",

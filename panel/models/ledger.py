@@ -1,4 +1,4 @@
-"""Ledger: accounts, transfers, deposit requests, and changes that wait for approval."""
+"""Ledger: accounts, transfers, and changes that wait for approval."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -165,22 +165,6 @@ class ChainCheckpoint(Base):
 # Literals, as in the partial indexes: with bound parameters SQLite would not use these indexes.
 IS_SETTLING = Transfer.kind.in_([literal_column(f"'{kind}'") for kind in ("charge", "keep", "return")])
 IS_ADJUSTMENT = Transfer.kind == literal_column("'adjustment'")
-
-
-class DepositRequest(Base):
-    """A deposit announced by a customer, open until an operator confirms or refuses it."""
-
-    __tablename__ = "top_ups"
-    __table_args__ = (CheckConstraint("amount_nanos > 0", name="amount_positive"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    customer_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
-    reference: Mapped[str] = mapped_column(unique=True)
-    amount_nanos: Mapped[int]
-    requested_at: Mapped[datetime]
-    transfer_id: Mapped[int | None] = mapped_column(ForeignKey("transfers.id"))
-    refused_at: Mapped[datetime | None]
-    refused_reason: Mapped[str] = mapped_column(default="", server_default="")
 
 
 class UnapprovedTransfer(Base):

@@ -66,6 +66,9 @@ def main(arguments: Sequence[str]) -> int:
         # Calls to the simulator are free, and frequent changes make the demo lively.
         os.environ["PANEL_SYNC_SECONDS"] = DEMO_SYNC_SECONDS
 
+    if wants_demo:
+        os.environ["PANEL_PRETEND_CARD"] = "true"
+
     if given.reload:
         os.environ[RELOAD] = "true"
         settings.web_workers = 1

@@ -22,7 +22,8 @@ from urllib.parse import urlsplit
 import aiosmtplib
 
 from panel.domain.accounts import email_address
-from panel.settings import MailServer, Settings
+from panel.mail_server import MailServer
+from panel.settings import Settings
 
 CONNECT_SECONDS = 10.0
 # Deadline of each step (connecting with log-in, then each mail), however slowly the server answers.

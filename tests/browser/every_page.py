@@ -15,6 +15,7 @@ from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money
 from panel.domain.notification_kinds import Notice
+from panel.domain.payment import PaymentMethod
 from panel.domain.platform.component_states import State
 from panel.domain.platform.incidents import Phase
 from panel.domain.review_kind import ReviewKind
@@ -24,6 +25,7 @@ from panel.services import public_links, reviews
 from panel.services.accounts import email_links
 from panel.services.mail import notifications
 from panel.services.money import deposits, ledger
+from panel.services.money.deposits import Via
 from panel.services.office import second_approval
 from panel.services.office.balance_changes import BalanceChange
 from panel.services.orders import placing
@@ -59,6 +61,9 @@ def fill(app: Flask) -> FilledPanel:
         now = utc_now()
         reviews.open_review(ReviewKind.REPORT, order_id=orders[Status.PARTIAL].id, text="Look at this.", now=utc_now())
         reference = deposits.request_deposit(customer.id, amount_nanos=money.parse_nanos("25"), now=now).reference
+        by_card = deposits.request_deposit(
+            customer.id, amount_nanos=money.parse_nanos("30"), via=Via(PaymentMethod.PRETEND_CARD), now=now
+        ).reference
         said = UpdateText(
             Phase.INVESTIGATING, "Orders start late.", {"ordering": State.DEGRADED}, impact="Late starts."
         )
@@ -105,6 +110,7 @@ def fill(app: Flask) -> FilledPanel:
         "/unsubscribe/<token>": notifications.unsubscribe_path(customer.id, list(Notice)).rpartition("/")[2],
         # Only a mail holds this token, so the page for a link that no longer works is checked.
         "/change-email/<token>": "spent",
+        "/balance/deposits/<reference>/pretend-card": by_card,
         "/pictures/<name>.png": f"{Status.PARTIAL.slug}-0",
         "/order-statuses/<slug>": Status.PARTIAL.slug,
         "/tools/<slug>": tool.slug,

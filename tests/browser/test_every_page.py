@@ -56,7 +56,7 @@ _kept: dict[str, tuple[FilledPanel, dict[str, list[str]]]] = {}
 @pytest.fixture(scope="module")
 def panel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Panel]:
     """A separate panel, so that the size of its lists doesn't depend on earlier tests."""
-    with running_panel(tmp_path_factory.mktemp("every-page"), PANEL_WORKER="false") as panel:
+    with running_panel(tmp_path_factory.mktemp("every-page"), PANEL_WORKER="false", PANEL_PRETEND_CARD="true") as panel:
         yield panel
 
 

@@ -72,11 +72,15 @@ OURS = _words(
     incident_parts.state incident_updates.phase incidents.phase incidents.proposed_for incidents.request_id
     incidents.slug mailed_links.purpose mailed_links.token_hash mails.key mails.kind mails.unsubscribe
     measurements.component measurements.state order_counts.status orders.request_id orders.status
+    payment_events.account payment_events.checkout_id payment_events.currency payment_events.event_id
+    payment_events.kind payment_events.method payment_events.outcome payment_events.payment_id
+    payment_events.reference payment_events.state payment_events.type
     public_links.encrypted_token public_links.token_hash
     proposals.form_key proposals.kind proposals.state provider_calls.kind provider_calls.worker providers.kind
     providers.sealed_key receivers.sealed_old_secret receivers.sealed_secret recovery_codes.code_hash refills.state
     reviews.fingerprint reviews.kind sign_ins.token_hash terms.link_pattern ticket_entries.kind time_rules.held_why
     ticket_entries.request_id tickets.kind tickets.request_id tickets.state tools.set_by_hand tools.slug
+    top_ups.account top_ups.checkout_id top_ups.checkout_url top_ups.method top_ups.payment_id
     top_ups.reference transfers.kind transfers.reason users.notices_off users.password_hash users.sealed_totp
     webhooks.body webhooks.kind webhooks.public_id
     """
@@ -86,6 +90,7 @@ NOT_ON_PAGES = _words(
     """
     email_changes.new_email email_changes.old_email mails.email mails.error mails.subject mails.text
     measurements.text providers.balance_problem providers.catalogue_currency reset_requests.email reviews.resolution
+    payment_events.raw
     proposals.decider terms.category tools.provider_category tools.provider_name users.disabled_reason
     """
 )

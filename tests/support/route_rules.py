@@ -32,7 +32,7 @@ class Access(Enum):
 _API_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # Changes without a CSRF token: they don't use a cookie, so no other site can make a browser do them. Programs
 # call the API with a key; mail programs unsubscribe with one click, by the token in the URL.
-WITHOUT_CSRF = frozenset({"/api/v2", "/api/v2/", "/unsubscribe/<token>"})
+WITHOUT_CSRF = frozenset({"/api/v2", "/api/v2/", "/unsubscribe/<token>", "/payments/events/<method>"})
 
 
 def _all(rule: Access, lines: str) -> dict[str, Access]:
@@ -139,6 +139,8 @@ RULES = {
         POST /balance/add
         GET /balance/deposits/<reference>
         GET /balance/deposits/<reference>/live
+        GET /balance/deposits/<reference>/pretend-card
+        POST /balance/deposits/<reference>/pretend-card
         GET /balance/statement
         GET /balance/statement.csv
         POST /log-out
@@ -194,6 +196,7 @@ RULES = {
         POST /change-email/<token>
         GET /confirm-email/<token>
         POST /confirm-email/<token>
+        POST /payments/events/<method>
         GET /public-orders/<token>
         GET /public-orders/<token>/live
         GET /reset-password/<token>

@@ -1,7 +1,11 @@
-"""Add funds: request a deposit, follow it live until it is confirmed, and return to the order that waits for it."""
+"""Add funds: request a deposit, follow it live until it is confirmed, and return to the order that waits for it.
+
+A payment through a gateway is made on the gateway's page. That the browser comes back from there proves nothing.
+"""
 
 from datetime import timedelta
 
+import structlog
 from flask import Blueprint, abort, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
@@ -13,16 +17,22 @@ from panel.blueprints.shared.htmx import is_live, pause_or_resume, region_or_304
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import ExpiredForm, NotFound, PanelError
+from panel.domain.payment import PaymentMethod
+from panel.payments import manual
+from panel.payments.base import GatewayUnavailable, PaymentRequest
 from panel.services.accounts.sessions import PageVersions
 from panel.services.money import deposits
 from panel.services.money.deposits import OwnDeposit
 from panel.services.orders import waiting_order
 from panel.services.orders.waiting_order import WaitingQuote
 from panel.services.page_version import page_etag
+from panel.services.payments import checkouts, gateways
 
 bp = Blueprint("deposit", __name__, url_prefix="/balance")
 
 REFUSALS_SHOWN = timedelta(days=30)
+
+log = structlog.get_logger()
 
 
 @bp.get("/add")
@@ -36,13 +46,33 @@ def show_add() -> ResponseReturnValue:
 def add() -> ResponseReturnValue:
     amount = request.form.get("amount", "")
     try:
+        via = gateways.via(request.form.get("method", ""))
         amount_nanos = deposits.parse_amount(amount)
         with transaction():
-            deposit = deposits.request_deposit(current_user.id, amount_nanos=amount_nanos, now=utc_now())
+            deposit = deposits.request_deposit(current_user.id, amount_nanos=amount_nanos, via=via, now=utc_now())
             reference = deposit.reference
+            needs_page = via.method is not PaymentMethod.MANUAL and deposit.checkout_id is None
+            wanted = checkouts.request_of(deposit, email=current_user.email, return_url=_return_url(reference))
     except PanelError as error:
         return _add_page(amount, error), 422
+    if needs_page:
+        _open_payment_page(via.method, wanted)
     return redirect(url_for("deposit.show", reference=reference, next=_next() or None), code=303)
+
+
+def _open_payment_page(method: PaymentMethod, wanted: PaymentRequest) -> None:
+    """Ask the gateway for a payment page. If it has none for us, the deposit's page offers to try again."""
+    try:
+        checkout = gateways.available()[method].start(wanted)
+    except GatewayUnavailable as error:
+        log.warning("payment_not_started", method=method, deposit=wanted.reference, why=str(error))
+        return
+    with transaction():
+        checkouts.opened(wanted.reference, checkout, now=utc_now())
+
+
+def _return_url(reference: str) -> str:
+    return f"{current_app.config['PANEL'].public_url}{_address(reference)}"
 
 
 @login_required
@@ -75,9 +105,14 @@ def live(reference: str) -> ResponseReturnValue:
 
 def _add_page(amount: str, error: PanelError | None = None) -> str:
     now = utc_now()
+    methods = _methods()
+    asked = request.values.get("method", "")
+    method = next((each for each in methods if each == asked), methods[0])
     return render_template(
         "balance/add.html",
         amount=amount,
+        method=method,
+        methods=methods,
         errors=by_field(error),
         waiting=_waiting_order(),
         next=_next(),
@@ -85,7 +120,7 @@ def _add_page(amount: str, error: PanelError | None = None) -> str:
         refused_deposits=deposits.refused_requests(current_user.id, since=now - REFUSALS_SHOWN),
         instructions=_instructions(),
         quick_amounts=deposits.QUICK_AMOUNTS,
-        confirmed=deposits.time_to_confirmation(now=now),
+        confirmed=deposits.time_to_confirmation(method, now=now),
         days=deposits.MEASURED.days,
         minimum_nanos=deposits.MIN_NANOS,
         maximum_nanos=deposits.MAX_NANOS,
@@ -100,7 +135,8 @@ def _region(deposit: OwnDeposit, versions: PageVersions) -> Markup:
         instructions=_instructions(),
         waiting=_waiting_order(),
         next=_next(),
-        confirmed=deposits.time_to_confirmation(now=utc_now()),
+        confirmed=deposits.time_to_confirmation(deposit.method, now=utc_now()),
+        method=deposit.method,
         days=deposits.MEASURED.days,
         live_url=url_for("deposit.live", reference=deposit.reference, next=_next() or None),
         shown=_shown(deposit.reference, versions) if deposit.is_waiting and is_live() else None,
@@ -116,7 +152,13 @@ def _own_or_404(reference: str) -> OwnDeposit:
 
 
 def _instructions() -> list[list[str]]:
-    return deposits.payment_instructions(current_app.config["PANEL"].instance)
+    return manual.payment_instructions(current_app.config["PANEL"].instance)
+
+
+def _methods() -> list[PaymentMethod]:
+    """The methods to choose from: gateways first. Manual payments need instructions, unless there is nothing else."""
+    found = list(gateways.available())
+    return found if found and not _instructions() else [*found, PaymentMethod.MANUAL]
 
 
 def _next() -> str:

@@ -14,11 +14,13 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain import money
 from panel.domain.errors import BadInput, ExpiredForm, NotFound, PanelError
+from panel.domain.payment import PaymentMethod
 from panel.models import DepositRequest, ProposalKind, User
 from panel.services import audit_log
 from panel.services.money import deposits
 from panel.services.office import approval_list, customers, exports, second_approval
 from panel.services.office.balance_changes import BalanceChange
+from panel.services.payments import events, reversals
 
 bp: Blueprint = office_blueprint("deposits")
 
@@ -109,6 +111,19 @@ def refuse(reference: str) -> ResponseReturnValue:
     return redirect(url_for("office_deposits.index"), code=303)
 
 
+@bp.post("/deposits/<reference>/release")
+def release(reference: str) -> ResponseReturnValue:
+    """Let a customer order again whose payment was taken back."""
+    deposit = _found(reference)
+    try:
+        with transaction():
+            reversals.release(deposit, reason=typed("release"), actor=operator().email, now=utc_now())
+    except PanelError as error:
+        return _page(_found(reference), error, form="release"), status_of(error)
+    flash("The customer can order again.")
+    return redirect(url_for("office_deposits.show", reference=reference), code=303)
+
+
 def form_again(error: ExpiredForm) -> ResponseReturnValue:
     """The deposit with what was typed and the error."""
     return _page(_found((request.view_args or {})["reference"]), error), error.http_status
@@ -144,18 +159,21 @@ def _wanted(deposit: DepositRequest, *, key: str) -> BalanceChange:
 
 def _page(deposit: DepositRequest, error: PanelError | None = None, *, form: str = "amount") -> str:
     errors = by_field(error)
-    if form == "refusal" and "reason" in errors:
-        errors["refusal"] = errors.pop("reason")
+    if form != "amount" and "reason" in errors:
+        errors[form] = errors.pop("reason")
     waiting = approval_list.of_customer(deposit.customer_id, now=utc_now())
     return render_template(
         "office/deposits/show.html",
         deposit=deposit,
+        method=PaymentMethod(deposit.method),
+        events=events.of_deposit(deposit),
         user=customers.find(deposit.customer_id),
         proposal=next((each for each in waiting if each.row.top_up_id == deposit.id), None),
         typed={
             "amount": request.form.get("amount", money.plain(deposit.amount_nanos)),
             "paid_as": request.form.get("paid_as", ""),
             "refusal": request.form.get("refusal", ""),
+            "release": request.form.get("release", ""),
         },
         errors=errors,
         limit_nanos=limit_nanos(),

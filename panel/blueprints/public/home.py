@@ -11,6 +11,7 @@ from panel.blueprints.public.help import texts
 from panel.blueprints.shared import htmx, structured_data
 from panel.clock import utc_now
 from panel.domain.status import Status
+from panel.payments import manual
 from panel.services import delivery_times
 from panel.services.catalogue import tools as catalogue_tools
 from panel.services.catalogue.tools import ToolOffer
@@ -69,7 +70,7 @@ def show() -> ResponseReturnValue:
         platform=platform.summary(interval_seconds=settings.probe_seconds, now=now),
         is_demo=latest_test_order.is_demo(now=now),
         deposit_limits=(deposits.MIN_NANOS, deposits.MAX_NANOS),
-        payment_methods=deposits.payment_methods(settings.instance),
+        payment_methods=manual.method_names(settings.instance),
         questions=[question for question in texts().questions if question.id in TEASERS],
         data=structured_data.site(),
         **_card(_test_order()),

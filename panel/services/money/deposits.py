@@ -1,10 +1,8 @@
 """Deposits: a customer requests one and gets a payment reference; an operator confirms the payment."""
 
-import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from sqlalchemy import func, select
 
@@ -12,6 +10,7 @@ from panel.db import db, lock_rows, timed_cache
 from panel.domain.errors import ActionRefused, BadMoney, NotFound
 from panel.domain.money import NANOS_PER_UNIT, parse_nanos
 from panel.domain.notification_kinds import Notice
+from panel.domain.payment import PaymentMethod
 from panel.models import DepositRequest, Transfer
 from panel.services import customer_version, delivery_times
 from panel.services.closed_accounts import check_open
@@ -27,18 +26,26 @@ QUICK_AMOUNTS = tuple(units * NANOS_PER_UNIT for units in (10, 25, 50, 100))
 # The time to confirmation is measured over these deposits.
 MEASURED = timedelta(days=90)
 NEWEST_DEPOSITS = 1_000
-# What a line of the payment instructions begins with that names a payment method.
-METHOD = "# "
 
 _NANOS_PER_CENT = NANOS_PER_UNIT // 100
 # Without letters and digits that are easily confused when read aloud or copied by hand.
 _REFERENCE_SIGNS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 _REFERENCE_LENGTH = 6
 
+# Gateways confirm the other ones.
+WAITS_FOR_OPERATOR = (
+    DepositRequest.transfer_id.is_(None),
+    DepositRequest.refused_at.is_(None),
+    DepositRequest.method == PaymentMethod.MANUAL,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class OwnDeposit:
-    """A customer's deposit: waiting, confirmed (with the credited amount and its statement line) or refused."""
+    """A customer's deposit: waiting, confirmed (with the credited amount and its statement line) or refused.
+
+    `checkout_url`: the gateway's payment page. `taken_back_nanos`: what the gateway took back afterwards.
+    """
 
     reference: str
     amount_nanos: int
@@ -48,6 +55,13 @@ class OwnDeposit:
     line: int | None
     credited_nanos: int | None
     confirmed_at: datetime | None
+    method: PaymentMethod
+    checkout_url: str
+    taken_back_nanos: int
+
+    @property
+    def is_manual(self) -> bool:
+        return self.method is PaymentMethod.MANUAL
 
     @property
     def is_waiting(self) -> bool:
@@ -64,8 +78,17 @@ def parse_amount(text: str) -> int:
         raise BadMoney(error.message, field="amount") from None
 
 
-def request_deposit(customer_id: int, *, amount_nanos: int, now: datetime) -> DepositRequest:
-    """Create a deposit request; requesting the same amount again returns the open one.
+@dataclass(frozen=True, slots=True)
+class Via:
+    """How a deposit is paid: the method, and the gateway's mode and account."""
+
+    method: PaymentMethod = PaymentMethod.MANUAL
+    is_live: bool = False
+    account: str = ""
+
+
+def request_deposit(customer_id: int, *, amount_nanos: int, via: Via = Via(), now: datetime) -> DepositRequest:
+    """Create a deposit request; requesting the same amount by the same method again returns the open one.
 
     Raises BadMoney for the amount, and Refused beyond MAX_OPEN or for a closed account.
     """
@@ -74,7 +97,7 @@ def request_deposit(customer_id: int, *, amount_nanos: int, now: datetime) -> De
     check_open([customer_id])
     asked = open_requests(customer_id)
     for request in asked:
-        if request.amount_nanos == amount_nanos:
+        if (request.amount_nanos, request.method) == (amount_nanos, via.method):
             return request
     if len(asked) >= MAX_OPEN:
         raise ActionRefused(
@@ -82,7 +105,13 @@ def request_deposit(customer_id: int, *, amount_nanos: int, now: datetime) -> De
             field="amount",
         )
     request = DepositRequest(
-        customer_id=customer_id, reference=_free_reference(), amount_nanos=amount_nanos, requested_at=now
+        customer_id=customer_id,
+        reference=_free_reference(),
+        amount_nanos=amount_nanos,
+        requested_at=now,
+        method=via.method,
+        is_live=via.is_live,
+        account=via.account,
     )
     db.session.add(request)
     db.session.flush()
@@ -113,9 +142,12 @@ def find_own(reference: str, *, customer_id: int) -> OwnDeposit:
             DepositRequest.requested_at,
             DepositRequest.refused_at,
             DepositRequest.refused_reason,
-            DepositRequest.transfer_id,
-            Transfer.amount_nanos,
-            Transfer.at,
+            DepositRequest.transfer_id.label("line"),
+            Transfer.amount_nanos.label("credited_nanos"),
+            Transfer.at.label("confirmed_at"),
+            DepositRequest.method,
+            DepositRequest.checkout_url,
+            (DepositRequest.reversed_nanos + DepositRequest.owed_nanos).label("taken_back_nanos"),
         )
         .outerjoin(Transfer, Transfer.id == DepositRequest.transfer_id)
         .where(DepositRequest.reference == _as_kept(reference), DepositRequest.customer_id == customer_id)
@@ -123,19 +155,20 @@ def find_own(reference: str, *, customer_id: int) -> OwnDeposit:
     row = db.session.execute(statement).one_or_none()
     if row is None:
         raise NotFound(f"There is no deposit with the reference {reference.strip()}.")
-    return OwnDeposit(*row)
+    return OwnDeposit(**{**row._mapping, "method": PaymentMethod(row.method)})
 
 
-def time_to_confirmation(*, now: datetime) -> Measure | None:
-    """How long confirmation took, measured over the deposits of the last 90 days; None where they are few."""
-    return timed_cache.cached("deposit times", lambda: _measure(now=now), max_age=delivery_times.MAX_AGE, now=now)
+def time_to_confirmation(method: PaymentMethod = PaymentMethod.MANUAL, *, now: datetime) -> Measure | None:
+    """How long confirmation took by this method, over the deposits of the last 90 days; None where they are few."""
+    key = f"deposit times {method}"
+    return timed_cache.cached(key, lambda: _measure(method, now=now), max_age=delivery_times.MAX_AGE, now=now)
 
 
-def _measure(*, now: datetime) -> Measure | None:
+def _measure(method: PaymentMethod, *, now: datetime) -> Measure | None:
     statement = (
         select(DepositRequest.requested_at, Transfer.at)
         .join(Transfer, Transfer.id == DepositRequest.transfer_id)
-        .where(DepositRequest.requested_at >= now - MEASURED)
+        .where(DepositRequest.requested_at >= now - MEASURED, DepositRequest.method == method)
         .order_by(DepositRequest.id.desc())
         .limit(NEWEST_DEPOSITS)
     )
@@ -161,15 +194,18 @@ def find(reference: str) -> DepositRequest:
 
 
 def confirm(reference: str, *, amount_nanos: int, note: str, now: datetime) -> int:
-    """Credit the payment to the customer's balance, once; returns the transfer id. Raises NotFound or Refused."""
+    """Credit a manual payment to the customer's balance, once; returns the transfer id. Raises NotFound or Refused."""
     request = _lock_open(reference)
-    transfer_id = ledger.deposit(
-        request.customer_id,
-        amount_nanos=amount_nanos,
-        reason=f"deposit:top-up:{request.id}",
-        note=note,
-        now=now,
-    )
+    if request.method != PaymentMethod.MANUAL:
+        raise ActionRefused(
+            f"The deposit {request.reference} is paid through a gateway, which confirms it. Nothing was added."
+        )
+    return credit(request, amount_nanos=amount_nanos, reason=f"deposit:top-up:{request.id}", note=note, now=now)
+
+
+def credit(request: DepositRequest, *, amount_nanos: int, reason: str, note: str, now: datetime) -> int:
+    """Credit the payment of a request that is locked and open; returns the transfer id. Raises Refused or BadMoney."""
+    transfer_id = ledger.deposit(request.customer_id, amount_nanos=amount_nanos, reason=reason, note=note, now=now)
     request.transfer_id = transfer_id
     db.session.flush()
     customer_version.bump([request.customer_id])
@@ -185,6 +221,13 @@ def refuse(reference: str, *, reason: str, now: datetime) -> DepositRequest:
     customer_version.bump([request.customer_id])
     _notify(request, credited_nanos=0, reason=reason, now=now)
     return request
+
+
+def end_unpaid(request: DepositRequest, *, reason: str, now: datetime) -> None:
+    """End a locked request that its gateway says won't be paid. No mail: the customer was there, or gave up."""
+    request.refused_at, request.refused_reason = now, reason
+    db.session.flush()
+    customer_version.bump([request.customer_id])
 
 
 def _notify(request: DepositRequest, *, credited_nanos: int, reason: str, now: datetime) -> None:
@@ -208,10 +251,8 @@ def refused_requests(customer_id: int, *, since: datetime) -> list[DepositReques
 
 
 def waiting_deposits(*, after: int | None, most: int) -> list[DepositRequest]:
-    """Open requests of all customers, oldest first; `after` is the pagination cursor."""
-    statement = select(DepositRequest).where(
-        DepositRequest.transfer_id.is_(None), DepositRequest.refused_at.is_(None), DepositRequest.id > (after or 0)
-    )
+    """Requests that an operator has to confirm, oldest first; `after` is the pagination cursor."""
+    statement = select(DepositRequest).where(*WAITS_FOR_OPERATOR, DepositRequest.id > (after or 0))
     return list(db.session.scalars(statement.order_by(DepositRequest.id).limit(most)))
 
 
@@ -227,23 +268,6 @@ def _lock_open(reference: str) -> DepositRequest:
     if request.refused_at is not None:
         raise ActionRefused(f"The deposit {request.reference} was refused. Nothing was added.")
     return request
-
-
-def payment_instructions(instance: Path) -> list[list[str]]:
-    """The operator's payment instructions, as paragraphs of lines: `payment.txt` in the instance folder.
-
-    A line that begins with `# ` names a payment method and is a paragraph of its own.
-    """
-    file = instance / "payment.txt"
-    text = file.read_text(encoding="utf-8") if file.is_file() else ""
-    text = re.sub(r"^# .*$", r"\n\g<0>\n", text, flags=re.MULTILINE)
-    return [paragraph.strip().splitlines() for paragraph in re.split(r"\n\s*\n", text) if paragraph.strip()]
-
-
-def payment_methods(instance: Path) -> list[str]:
-    """Names of the payment methods in the operator's instructions, in their order."""
-    first_lines = (paragraph[0] for paragraph in payment_instructions(instance))
-    return [line.removeprefix(METHOD).strip() for line in first_lines if line.startswith(METHOD)]
 
 
 def _check_amount(amount_nanos: int) -> None:

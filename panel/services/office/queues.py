@@ -37,6 +37,7 @@ from panel.models import (
     Tool,
 )
 from panel.services import delivery_times
+from panel.services.money import deposits
 from panel.services.orders import time_rules, timeouts
 from panel.services.providers import health as provider_health
 
@@ -177,11 +178,9 @@ def _providers(limits: LatenessLimits, now: datetime) -> Queue:
     return Queue("providers", "Providers not responding or paused", rule, "/office/providers", count, oldest)
 
 
-_UNPAID = (DepositRequest.transfer_id.is_(None), DepositRequest.refused_at.is_(None))
-
-
 def _deposits(limits: LatenessLimits, now: datetime) -> Queue:
-    count, oldest = _counted(select(func.count(), func.min(DepositRequest.requested_at)).where(*_UNPAID))
+    waiting = select(func.count(), func.min(DepositRequest.requested_at)).where(*deposits.WAITS_FOR_OPERATOR)
+    count, oldest = _counted(waiting)
     rule = "Deposits that customers announced. Confirm each one when its payment arrives."
     return Queue("deposits", "Deposits", rule, "/office/deposits", count, oldest)
 

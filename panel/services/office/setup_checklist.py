@@ -7,9 +7,9 @@ from sqlalchemy import select
 
 from panel.db import db
 from panel.models import Tool
+from panel.payments import manual
 from panel.services import test_orders
 from panel.services.catalogue import tools
-from panel.services.money import deposits
 from panel.services.office import account_access
 from panel.services.providers import registry
 
@@ -35,7 +35,7 @@ def steps(*, instance: Path, sends_mail: bool) -> list[SetupStep]:
             "Tell customers how to pay",
             "Write the payment instructions into payment.txt in the instance folder.",
             "",
-            bool(deposits.payment_instructions(instance)),
+            bool(manual.payment_instructions(instance)),
         ),
         SetupStep(
             "provider",

@@ -23,6 +23,7 @@ from panel.services.catalogue.tools import ToolOffer
 from panel.services.money import ledger
 from panel.services.money.ledger import Posting
 from panel.services.orders import event_chain
+from panel.services.payments import reversals
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,100}", re.ASCII)
 
@@ -107,7 +108,7 @@ def place_order(customer_id: int, *, asked: Placing, of_hidden_tools: bool = Fal
     """Charge the customer and queue the order, or return the existing order with the same request id.
 
     Raises what `quote` raises, BadInput for an invalid request id, RequestIdUsed if the id was used with other
-    parameters, TermsChanged if the terms have changed since, and InsufficientBalance.
+    parameters, OrderingHeld, TermsChanged if the terms have changed since, and InsufficientBalance.
     """
     if not is_request_id(asked.request_id):
         raise BadInput("The request id must have 8 to 100 letters, digits or one of _ . : -", field="request_id")
@@ -115,6 +116,7 @@ def place_order(customer_id: int, *, asked: Placing, of_hidden_tools: bool = Fal
     earlier = find_by_request(customer_id, request_id=asked.request_id)
     if earlier is not None:
         return _same_or_refused(earlier, asked)
+    reversals.check_may_order(customer_id)
     wanted = quote(asked.tool, link=asked.link, quantity=asked.quantity, of_hidden_tools=of_hidden_tools)
     if asked.terms_id is not None and asked.terms_id != wanted.offer.terms_id:
         raise TermsChanged("The terms of this tool have changed since you opened the form. Nothing was charged.")

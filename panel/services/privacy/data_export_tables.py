@@ -179,6 +179,9 @@ def _deposits(user_id: int) -> Select[*tuple[Any, ...]]:
         DepositRequest.transfer_id.label("statement_line"),
         DepositRequest.refused_at,
         DepositRequest.refused_reason,
+        DepositRequest.method,
+        DepositRequest.payment_id,
+        DepositRequest.reversed_nanos.label("taken_back"),
     ).where(DepositRequest.customer_id == user_id)
 
 

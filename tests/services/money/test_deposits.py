@@ -11,6 +11,7 @@ from panel.db import db, transaction
 from panel.domain import money
 from panel.domain.errors import ActionRefused, BadMoney, NotFound
 from panel.models import DepositRequest, Transfer
+from panel.payments import manual
 from panel.services.money import deposits, ledger
 from tests.support.factories import NOON, a_customer
 
@@ -118,11 +119,11 @@ def test_eleventh_open_request_is_refused() -> None:
 
 
 def test_payment_instructions_are_the_operators_own_words(tmp_path: Path) -> None:
-    assert deposits.payment_instructions(tmp_path) == []
+    assert manual.payment_instructions(tmp_path) == []
 
     (tmp_path / "payment.txt").write_text("Pay to\nBank 12\n\n\nName the reference.\n", encoding="utf-8")
 
-    assert deposits.payment_instructions(tmp_path) == [["Pay to", "Bank 12"], ["Name the reference."]]
+    assert manual.payment_instructions(tmp_path) == [["Pay to", "Bank 12"], ["Name the reference."]]
 
 
 @pytest.mark.parametrize("amount", ["1.00", "10000.00"])
@@ -152,5 +153,5 @@ def test_request_that_was_refused_is_decided_for_good() -> None:
 def test_lines_that_name_a_method_are_the_payment_methods(tmp_path: Path) -> None:
     (tmp_path / "payment.txt").write_text("# Bank transfer\nPay to\nBank 12\n\n# PayPal \n\nPay to x@example.com\n")
 
-    assert deposits.payment_methods(tmp_path) == ["Bank transfer", "PayPal"]
-    assert deposits.payment_instructions(tmp_path)[:2] == [["# Bank transfer"], ["Pay to", "Bank 12"]]
+    assert manual.method_names(tmp_path) == ["Bank transfer", "PayPal"]
+    assert manual.payment_instructions(tmp_path)[:2] == [["# Bank transfer"], ["Pay to", "Bank 12"]]

@@ -1,0 +1,111 @@
+"""Payments: the methods, what a payment gateway reports, and whether a report fits what we asked for."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from panel.domain.money import NANOS_PER_UNIT, shown
+
+
+class PaymentMethod(StrEnum):
+    """How a deposit is paid. Manual payments are confirmed by an operator, the others by their gateway."""
+
+    MANUAL = "manual"
+    PRETEND_CARD = "pretend_card"
+    STRIPE = "stripe"
+
+    @property
+    def label(self) -> str:
+        return _LABELS[self]
+
+
+_LABELS = {
+    PaymentMethod.MANUAL: "Manual payment",
+    PaymentMethod.PRETEND_CARD: "Pretend card",
+    PaymentMethod.STRIPE: "Card",
+}
+
+
+class PaymentReportKind(StrEnum):
+    """Outcome of a payment, as its gateway reports it."""
+
+    PAID = "paid"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    REFUNDED = "refunded"
+    DISPUTED = "disputed"
+    DISPUTE_WON = "dispute_won"
+    # Nothing that concerns us, such as a payment page that was opened.
+    OTHER = "other"
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether the gateway took money back from us."""
+        return self in (PaymentReportKind.REFUNDED, PaymentReportKind.DISPUTED)
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentReport:
+    """A gateway's report about a payment. `amount_nanos`: paid, refunded in total so far, or disputed.
+
+    A report may lack ids that its gateway doesn't tell: a dispute names the payment, but not our reference.
+    """
+
+    kind: PaymentReportKind
+    amount_nanos: int
+    currency: str
+    is_live: bool
+    account: str = ""
+    checkout_id: str = ""
+    payment_id: str = ""
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedPayment:
+    """What we asked the gateway to collect."""
+
+    amount_nanos: int
+    currency: str
+    is_live: bool
+    account: str = ""
+
+
+def mismatch(asked: AskedPayment, report: PaymentReport) -> str:
+    """Why the report does not fit what we asked for, as a sentence; empty when it fits."""
+    if report.is_live != asked.is_live:
+        mode, wanted = _mode(report.is_live), _mode(asked.is_live)
+        return f"It is from the gateway’s {mode} mode, and we asked in {wanted} mode."
+    if report.account != asked.account:
+        return "It is from another account at the gateway."
+    if report.currency != asked.currency:
+        return f"Its currency is {report.currency or 'missing'}, and we asked for {asked.currency}."
+    if report.kind is PaymentReportKind.PAID and report.amount_nanos != asked.amount_nanos:
+        paid, wanted = (shown(nanos, currency=asked.currency) for nanos in (report.amount_nanos, asked.amount_nanos))
+        return f"Its amount is {paid}, and we asked for {wanted}."
+    if report.kind.takes_back and not 0 < report.amount_nanos <= asked.amount_nanos:
+        back, paid = (shown(nanos, currency=asked.currency) for nanos in (report.amount_nanos, asked.amount_nanos))
+        return f"It takes back {back} of {paid}."
+    return ""
+
+
+def due_back(credited_nanos: int, *, refunded_nanos: int, disputed_nanos: int) -> int:
+    """How much of a credited deposit is to be taken back in total: never more than what was credited."""
+    return min(credited_nanos, refunded_nanos + disputed_nanos)
+
+
+# Currencies whose smallest unit is not a hundredth, as gateways count them.
+_WHOLE_UNITS = frozenset(
+    {"BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"}
+)
+_THOUSANDTHS = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
+
+
+def nanos_per_minor_unit(currency: str) -> int:
+    """Nanos of the currency's smallest unit, in which gateways count amounts."""
+    if currency in _WHOLE_UNITS:
+        return NANOS_PER_UNIT
+    return NANOS_PER_UNIT // (1000 if currency in _THOUSANDTHS else 100)
+
+
+def _mode(is_live: bool) -> str:
+    return "live" if is_live else "test"
