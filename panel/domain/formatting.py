@@ -3,6 +3,9 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
+# Seconds below which a duration is given to the second.
+EXACT_BELOW = 120
+
 
 def count(number: int) -> str:
     """A number with thousands separators: `1,204`."""
@@ -34,8 +37,11 @@ def iso(at: datetime) -> str:
 
 
 def duration(seconds: int) -> str:
-    """A measured duration in its two largest units: `1 hour 5 minutes`."""
-    span = timedelta(seconds=seconds)
+    """A measured duration in its two largest units: `1 hour 5 minutes`.
+
+    From two minutes on in whole minutes, rounded up: nobody needs the seconds, and no time may look too short.
+    """
+    span = timedelta(seconds=seconds if seconds < EXACT_BELOW else -(-seconds // 60) * 60)
     hours, rest = divmod(span.seconds, 3600)
     minutes, left = divmod(rest, 60)
     parts = [(span.days, "day"), (hours, "hour"), (minutes, "minute"), (left, "second")]

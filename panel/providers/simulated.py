@@ -15,7 +15,8 @@ from panel.domain.provider_report import Report
 from panel.domain.status import Status
 from panel.providers.base import Accepted, Ask, NewOrder, Outcome, Refused
 
-SCENARIOS = ("usual", "slow", "partial", "canceled", "refill", "mixed")
+# "canceled" ends before it starts, "undelivered" after it ran without delivering anything.
+SCENARIOS = ("usual", "slow", "partial", "canceled", "undelivered", "refill", "mixed")
 CANCEL_REASON = "The link could not be reached. It may be private."
 SLOW = 20
 REFILL_RUNS_AFTER_SECONDS = 4
@@ -42,12 +43,13 @@ def plan_of(provider_order_id: str, *, scenario: str, quantity: int) -> Plan:
     ends = running + draw.uniform(12, 30)
     left = draw.randint(1, quantity)
     start_count = draw.randint(0, 5_000)
-    end = {"partial": Status.PARTIAL, "canceled": Status.CANCELED}.get(scenario, Status.COMPLETED)
+    ends_as = {"partial": Status.PARTIAL, "canceled": Status.CANCELED, "undelivered": Status.CANCELED}
+    end = ends_as.get(scenario, Status.COMPLETED)
     if scenario == "mixed":
         end = draw.choices([Status.COMPLETED, Status.PARTIAL, Status.CANCELED], weights=[6, 2, 2])[0]
     if scenario == "slow":
         processing, running, ends = processing * SLOW, running * SLOW, ends * SLOW
-    remains = {Status.COMPLETED: 0, Status.PARTIAL: left, Status.CANCELED: quantity}[end]
+    remains = {Status.COMPLETED: 0, Status.PARTIAL: min(left, max(quantity - 1, 1)), Status.CANCELED: quantity}[end]
     return Plan(processing, running, ends, end, remains, start_count)
 
 
@@ -96,7 +98,7 @@ def _report(ask: Ask, *, now: datetime) -> Report:
         return Report("Pending", ask.quantity)
     if age < plan.running:
         return Report("Processing", ask.quantity)
-    if plan.end is Status.CANCELED:
+    if plan.end is Status.CANCELED and (ask.service != "undelivered" or age >= plan.ends):
         return Report("Canceled", ask.quantity, reason=CANCEL_REASON)
     if age < plan.ends:
         return Report("In progress", _remains(plan, at=age, quantity=ask.quantity), plan.start_count)

@@ -8,6 +8,7 @@ from panel.assets import stylesheets
 from panel.settings import ROOT
 
 DESK = ({"width": 768, "height": 900}, {"width": 1280, "height": 900})
+PHONE = {"width": 360, "height": 780}
 CLASS = re.compile(r"\.([a-zA-Z][\w-]*)")
 # Links, codes and what people typed may break anywhere; all else stays in one piece, an email too.
 SPLIT_WORDS = r"""() => {
@@ -42,9 +43,23 @@ ON_PAPER = """() => {
         let next = heading.nextElementSibling;
         while (next && !seen(next)) next = next.nextElementSibling;
         const ends = !next || (next.matches("h2, h3") && next.tagName <= level);
-        if (ends && heading.nextElementSibling?.matches("form")) said.push(heading.textContent + " above nothing");
+        if (ends && heading.nextElementSibling) said.push(heading.textContent + " above nothing");
     }
     return said;
+}"""
+# In a stacked table a value ends at the right edge, or stands under its label at the left one: never in between.
+RAGGED = r"""() => {
+    const found = [];
+    for (const cell of document.querySelectorAll("main .table[data-stack] [data-label]")) {
+        if (getComputedStyle(cell).display !== "flex" || !cell.checkVisibility()) continue;
+        const range = document.createRange();
+        range.selectNodeContents(cell);
+        const box = cell.getBoundingClientRect();
+        const words = [...range.getClientRects()].filter((each) => each.width > 1);
+        const [left, right] = [Math.min(...words.map((w) => w.left)), Math.max(...words.map((w) => w.right))];
+        if (words.length && left - box.left > 2 && box.right - right > 10) found.push(cell.textContent.trim());
+    }
+    return found;
 }"""
 # A current link that differs by color alone can't be seen in forced colors.
 ONLY_COLOR = """() => {
@@ -65,6 +80,8 @@ def faults(page: Page, path: str) -> list[str]:
     """What is wrong with the looks of the page that is open. Its size and media are put back."""
     before = page.viewport_size
     said = [f"{path}: class {name} has no rules here" for name in _without_rules(page)]
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    said += [f"{path}: {words} stands between the edges at 360 px" for words in page.evaluate(RAGGED)]
     for size in DESK:
         page.set_viewport_size(size)  # type: ignore[arg-type]
         said += [f"{path}: {word} is split at {size['width']} px" for word in page.evaluate(SPLIT_WORDS)]

@@ -26,13 +26,14 @@ def test_test_order_goes_the_whole_way_and_its_money_comes_back() -> None:
     begin_canary()
 
     dispatch.sweep(worker="here", wait=True)
+    passed(seconds=11)
     passed(seconds=60)
 
     newest = canary.newest()
     assert newest is not None and newest.ended_at is not None and newest.handed_over_at is not None
     assert newest.started_at is not None
     assert newest.has_its_money_back
-    assert db.session.get_one(Order, newest.order_id).status == Status.PARTIAL
+    assert db.session.get_one(Order, newest.order_id).status == Status.CANCELED
     assert audit.audit().is_sound
 
 

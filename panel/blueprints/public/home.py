@@ -64,7 +64,6 @@ def show() -> ResponseReturnValue:
         from_micros=min((tool.price_micros_per_thousand for tool in tools), default=None),
         share=delivery_times.share_completed(now=now),
         completion=completion,
-        median_seconds=_in_round_figures(completion.median_seconds) if completion else None,
         window_days=delivery_times.WINDOW.days,
         audit=audit_runs.newest(now=now),
         platform=platform.summary(interval_seconds=settings.probe_seconds, now=now),
@@ -98,11 +97,6 @@ def _card(order: LatestTestOrder | None) -> dict[str, object]:
         "example": worked_sum(Status.PARTIAL, remains=EXAMPLE_REMAINS),
         "example_status": Status.PARTIAL,
     }
-
-
-def _in_round_figures(seconds: int) -> int:
-    """Round up to whole minutes above ten minutes: a headline needs no seconds and must not look better than it is."""
-    return seconds if seconds <= 10 * 60 else -(-seconds // 60) * 60
 
 
 def _categories(tools: Iterable[ToolOffer]) -> list[Category]:

@@ -21,7 +21,7 @@ from panel.domain.platform.component_states import (
     Component,
     State,
 )
-from panel.domain.platform.uptime_days import SHOWN_DAYS, late_seconds
+from panel.domain.platform.uptime_days import SHOWN_DAYS, day_runs, late_seconds
 from panel.services.platform import components, incident_reads, status_page
 from panel.services.platform.incident_reads import IncidentWithUpdates
 from panel.services.platform.status_page import Board, ComponentDays, Typical
@@ -85,11 +85,13 @@ def show() -> ResponseReturnValue:
 
 @bp.get("/platform-status/components/<key>")
 def show_component(key: str) -> ResponseReturnValue:
-    """Page of one component: every day with its states, newest first."""
+    """Page of one component: its days, newest first, each with trouble on a row of its own."""
     row = next((row for row in _board().rows if row.now.key == key), None)
     if row is None:
         abort(404)
-    return render_template("platform_status/component.html", line=_line(row), probe=_probe(key), **_rules())
+    return render_template(
+        "platform_status/component.html", line=_line(row), probe=_probe(key), runs=day_runs(row.days), **_rules()
+    )
 
 
 @bp.get("/platform-status/incidents")
@@ -218,7 +220,7 @@ def _in_words(row: ComponentDays) -> str:
     parts += [f"{days} degraded" for state, days in troubled if days and not state.is_outage]
     unknown = len(row.days) - row.measured_days
     parts += [f"{unknown} without data"] if unknown else []
-    trouble = f" Of them {', '.join(parts)}." if parts else " None of them with trouble."
+    trouble = f" Days with trouble: {', '.join(parts)}." if parts else " No day had trouble."
     return f"{row.now.label}, last {SHOWN_DAYS} days: {row.uptime.percent}% up.{trouble}"
 
 

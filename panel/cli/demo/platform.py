@@ -145,7 +145,7 @@ def _place_test_orders(*, now: datetime) -> None:
             PastStep(handed, None, source=EventSource.US, text="Sent to the provider."),
             PastStep(picked, Status.PROCESSING, canary.QUANTITY),
             PastStep(ran, Status.IN_PROGRESS, canary.QUANTITY, start),
-            PastStep(ended, Status.PARTIAL, canary.QUANTITY, start),
+            PastStep(ended, Status.CANCELED, canary.QUANTITY, start),
         )
         provider_order_id = f"demo-test-{number}-{int(handed.timestamp() * 1_000)}"
         request_id = f"canary:{placed:%Y%m%dT%H%M%S}"

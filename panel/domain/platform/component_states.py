@@ -115,36 +115,36 @@ UPDATE = SpeedLimits(slow_ms=120_000, fails_ms=600_000)
 COMPONENTS = {
     Component.PLATFORM: ComponentFacts("Whole platform", "The worst of the components.", needs_worker=True),
     Component.SITE: ComponentFacts(
-        "Site", "A page is asked for over HTTP, as a browser does.", timed="response time", limits=ANSWER
+        "Site", "We request a page over HTTP, as a browser does.", timed="response time", limits=ANSWER
     ),
     Component.ORDERING: ComponentFacts(
         "Ordering",
-        "A test order is checked and the database asked for the right to write; every few minutes an order is placed.",
+        "We check a test order and whether the database can write; every few minutes we place a test order.",
         timed="check time",
         limits=WRITE,
     ),
     Component.DISPATCH: ComponentFacts(
         "Dispatch",
-        "How long the oldest order has waited for a provider that takes orders; the test order is one of them.",
+        "We measure how long the oldest order has been waiting for a provider that takes orders.",
         timed="longest wait",
         limits=HAND_OVER,
         needs_worker=True,
     ),
     Component.UPDATES: ComponentFacts(
         "Order updates",
-        "How late the latest question to a provider is, and whether the test order moves to its end.",
+        "We measure how late our latest request to a provider is, and whether the test order reaches its end.",
         timed="delay of updates",
         limits=UPDATE,
         needs_worker=True,
     ),
     Component.REFUNDS: ComponentFacts(
         "Refunds",
-        "The test order ends undelivered and its whole charge must come back; the audit of all money must be sound.",
+        "Each test order ends undelivered, so its whole charge must come back; the audit of all money must be sound.",
         needs_worker=True,
     ),
     Component.API: ComponentFacts(
         "API",
-        "The balance of the test account is asked for over HTTP with a key.",
+        "We request the balance of the test account over HTTP with an API key.",
         timed="response time",
         limits=ANSWER,
     ),
@@ -160,8 +160,8 @@ CORE = (
 )
 
 PROVIDER_PROBE = (
-    "The calls that orders need anyway. Unanswered {few} times in a row: degraded. Paused by us, so that new orders "
-    "wait: partial outage. Unanswered {many} times in a row: major outage. Nothing to ask it: no data."
+    "We count the calls that orders need anyway: {few} unanswered in a row are degraded, {many} a major outage. While "
+    "we pause the provider, new orders wait, which is a partial outage. With nothing to ask it, there is no data."
 )
 PROVIDER_DEGRADED_AFTER = 2
 PROVIDER_MAJOR_AFTER = 5

@@ -42,6 +42,16 @@ class DayTimes:
 
 
 @dataclass(frozen=True)
+class DayRun:
+    """Successive days that say the same, or one day with trouble and its times."""
+
+    first: date
+    last: date
+    worst: State
+    trouble: Sequence[tuple[State, int]]
+
+
+@dataclass(frozen=True)
 class Uptime:
     """Measured time, and the part of it without an outage."""
 
@@ -77,6 +87,20 @@ def uptime(days: Sequence[DayTimes]) -> Uptime | None:
     known = sum(day.known_seconds for day in days)
     down = sum(seconds for day in days for state, seconds in day.seconds.items() if state.is_outage)
     return Uptime(known - down, known) if known else None
+
+
+def day_runs(days: Sequence[DayTimes]) -> list[DayRun]:
+    """The days, newest first. Those without any trouble in a row are one run, so that trouble is seen among ninety."""
+    runs: list[DayRun] = []
+    for day in reversed(days):
+        trouble = [(state, seconds) for state, seconds in day.parts if state is not State.OPERATIONAL]
+        trouble = [] if day.worst is State.UNKNOWN else trouble
+        newer = runs[-1] if runs else None
+        if newer and newer.worst is day.worst and not newer.trouble and not trouble:
+            runs[-1] = DayRun(day.day, newer.last, day.worst, ())
+        else:
+            runs.append(DayRun(day.day, day.day, day.worst, trouble))
+    return runs
 
 
 def last_days(today: date, *, count: int = SHOWN_DAYS) -> list[date]:

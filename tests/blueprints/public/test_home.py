@@ -116,7 +116,7 @@ def test_refund_of_a_test_order_is_said_when_it_has_ended(app: Flask, client: Fl
 
     page = words(client.get("/").text)
 
-    assert "Our latest test order Partial" in page
+    assert "Our latest test order Canceled" in page
     assert re.search(r"Refunded in full\d\d:\d\d:\d\d UTC", page)
     assert "ended with nothing delivered, so its whole charge, $0.000000001, came back." in page
     assert "This is a demo: its orders, incidents and customers are made up." in page

@@ -78,7 +78,10 @@ def test_drawing_has_an_arrow_for_each_rendered_move_and_marks_this_status(app: 
         ("duration", 1, "1 second"),
         ("duration", 360, "6 minutes"),
         ("duration", 3900, "1 hour 5 minutes"),
-        ("duration", 3601, "1 hour"),
+        ("duration", 119, "1 minute 59 seconds"),
+        ("duration", 344, "6 minutes"),
+        ("duration", 3585, "1 hour"),
+        ("duration", 3601, "1 hour 1 minute"),
         ("duration", 90_000, "1 day 1 hour"),
     ],
 )
