@@ -55,6 +55,11 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def demo_template(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return databases.make_demo_template(sqlite_template, tmp_path_factory.mktemp("demo"))
+
+
+@pytest.fixture(scope="session")
 def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A temporary server with a migrated template, or the server in PANEL_TEST_POSTGRES."""
     try:
@@ -84,7 +89,9 @@ def engine(request: pytest.FixtureRequest) -> str:
 def database_url(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A fresh, migrated database of the test's engine; empty for the SQLite file in `tmp_path / "instance"`."""
     if engine == "sqlite":
-        databases.copy_sqlite(request.getfixturevalue("sqlite_template"), tmp_path / "instance")
+        is_demo = request.node.get_closest_marker("demo") is not None
+        template = request.getfixturevalue("demo_template" if is_demo else "sqlite_template")
+        databases.copy_sqlite(template, tmp_path / "instance")
         yield ""
         return
     server = request.getfixturevalue("postgresql_server")

@@ -16,7 +16,8 @@ STEPS = (
     ("mypy", ("mypy",)),
     ("import-linter", ("lint-imports", "--no-logo")),
     ("djlint", ("djlint", "--lint", "--quiet", "templates")),
-    ("pytest", ("pytest", "-m", "not alone", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")),
+    # One process more than processors, since some tests wait for what they started.
+    ("pytest", ("pytest", "-m", "not alone", "-n", str(min(4, (os.cpu_count() or 1) + 1)), "--dist", "loadfile")),
     ("pytest, one test at a time", ("pytest", "-m", "alone")),
 )
 

@@ -89,9 +89,8 @@ def ways() -> dict[str, list[tuple[str, datetime]]]:
     return found
 
 
+@pytest.mark.demo
 def test_demo_has_something_in_the_queues_of_the_office(app: Flask) -> None:
-    flask(app, "demo")
-
     limits = LatenessLimits(dispatch_hours=24, stuck_hours=24, unconfirmed_hours=72)
     waiting = {queue.name for queue in queues.all_queues(limits, now=utc_now()) if queue.count}
 
@@ -144,8 +143,8 @@ def test_tools_named_after_their_end_get_there_within_a_minute(app: Flask) -> No
         assert way[-1][1] - way[0][1] < timedelta(minutes=1)
 
 
+@pytest.mark.demo
 def test_second_demo_adds_nothing(app: Flask) -> None:
-    flask(app, "demo")
     untouched = ledger_oracle.all_rows()
 
     said = flask(app, "demo")
@@ -154,9 +153,8 @@ def test_second_demo_adds_nothing(app: Flask) -> None:
     assert ledger_oracle.all_rows() == untouched
 
 
+@pytest.mark.demo
 def test_no_order_is_older_than_its_terms(app: Flask) -> None:
-    flask(app, "demo")
-
     pairs = db.session.execute(select(Order.placed_at, Terms.since).join(Terms, Terms.id == Order.terms_id)).all()
     assert pairs
     assert all(placed_at >= since for placed_at, since in pairs)
@@ -198,9 +196,8 @@ def test_demo_is_exact_to_the_last_nano_and_marked_as_demo(app: Flask) -> None:
     assert notes == {"Demo balance"}
 
 
+@pytest.mark.demo
 def test_demo_orders_run_in_step_with_their_numbers(app: Flask) -> None:
-    flask(app, "demo")
-
     placed = db.session.scalars(select(Order.placed_at).where(~test_orders.is_own_order(Order.id)).order_by(Order.id))
     times = placed.all()
     assert len(times) > 1_000

@@ -65,6 +65,16 @@ def make_sqlite_template(folder: Path) -> Path:
     return folder / "panel.db"
 
 
+def make_demo_template(template: Path, folder: Path) -> Path:
+    """A database file with the demo in it, closed; `template` is the migrated one."""
+    copy_sqlite(template, folder)
+    app = create_app(settings_for(folder))
+    ended = app.test_cli_runner().invoke(args=["demo"])
+    assert ended.exit_code == 0, ended.output
+    close(app)
+    return folder / "panel.db"
+
+
 def copy_sqlite(template: Path, instance: Path) -> None:
     instance.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(template, instance / "panel.db")

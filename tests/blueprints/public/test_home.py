@@ -110,8 +110,8 @@ def test_newest_test_order_is_shown_and_polled_without_a_new_answer_for_nothing_
     assert newer.status_code == 200 and newer.headers["HX-PTag"] != first.headers["HX-PTag"]
 
 
+@pytest.mark.demo
 def test_refund_of_a_test_order_is_said_when_it_has_ended(app: Flask, client: FlaskClient) -> None:
-    assert app.test_cli_runner().invoke(args=["demo"]).exit_code == 0
     timed_cache.clear()
 
     page = words(client.get("/").text)
@@ -122,8 +122,8 @@ def test_refund_of_a_test_order_is_said_when_it_has_ended(app: Flask, client: Fl
     assert "This is a demo: its orders, incidents and customers are made up." in page
 
 
+@pytest.mark.demo
 def test_page_with_all_it_loads_stays_near_the_public_budget(app: Flask, client: FlaskClient) -> None:
-    assert app.test_cli_runner().invoke(args=["demo"]).exit_code == 0
     timed_cache.clear()
 
     page = client.get("/")
