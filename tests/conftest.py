@@ -1,4 +1,4 @@
-"""Fixtures for all tests: an app on a fresh database, a client, an engine, a browser.
+"""Fixtures for all tests: an app on a fresh database, a client, an engine.
 
 A test marked `both_engines` runs once on SQLite and once on PostgreSQL; the others run on SQLite. Tests are
 inside the app's context unless their folder is named in WITHOUT_APP.
@@ -143,14 +143,3 @@ def client(app: Flask) -> FlaskClient:
 def csrf(app: Flask) -> None:
     """Turn CSRF protection on, as in production."""
     app.config["WTF_CSRF_ENABLED"] = True
-
-
-@pytest.fixture(scope="session")
-def browser_type_launch_args() -> dict[str, Any]:
-    quiet = ["--disable-quic", "--disable-background-networking", "--disable-component-update"]
-    try:
-        path = servers.chromium()
-    except servers.NotInstalled as error:
-        servers.skip_or_fail(str(error))
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-    return {"executable_path": path, "args": [*quiet, "--disable-sync", "--no-first-run", *sandbox]}

@@ -1,7 +1,9 @@
 """Fixtures: a real server, and a browser whose errors fail the test (console, CSP violations, other hosts)."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -10,12 +12,23 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 from panel.application import create_app
 from panel.models import User
-from tests.support import databases
+from tests.support import databases, servers
 from tests.support.servers import Panel, running_panel
 from tests.support.session_cookies import session_cookie
 
 # Chromium logs this for every response of 400 and above, also for expected ones.
 FAILED_ANSWER = "Failed to load resource"
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    quiet = ["--disable-quic", "--disable-background-networking", "--disable-component-update"]
+    try:
+        path = servers.chromium()
+    except servers.NotInstalled as error:
+        servers.skip_or_fail(str(error))
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    return {"executable_path": path, "args": [*quiet, "--disable-sync", "--no-first-run", *sandbox]}
 
 
 @pytest.fixture(scope="session")
