@@ -65,6 +65,12 @@ class OrderingHeld(PanelError):
     http_status = 409
 
 
+class SpendCapReached(PanelError):
+    """The order would cost more than the API key may still spend today."""
+
+    code = "daily_spend_cap"
+
+
 class RequestIdUsed(PanelError):
     """The idempotency key was used before with other parameters."""
 

@@ -1,12 +1,13 @@
 """API keys, webhook endpoints and the queue of webhook deliveries."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import Base
+from panel.domain.accounts.key_scope import KeyScope
 from panel.models.ledger import kind_label
 
 
@@ -14,6 +15,11 @@ class ApiKey(Base):
     """An API key. The customer saw it once; only its hash and its first characters are stored."""
 
     __tablename__ = "api_keys"
+    __table_args__ = (
+        CheckConstraint(f"scope IN ({kind_label(KeyScope)})", name="scope"),
+        CheckConstraint("daily_cap_nanos > 0", name="daily_cap"),
+        CheckConstraint("spent_nanos >= 0", name="spent"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
@@ -22,6 +28,11 @@ class ApiKey(Base):
     starts_with: Mapped[str]
     # Allowed networks as entered, separated by spaces; empty: any.
     networks: Mapped[str] = mapped_column(default="")
+    scope: Mapped[str] = mapped_column(default=KeyScope.ORDER, server_default=KeyScope.ORDER.value)
+    # The most that new orders of one UTC day may cost; None: no cap, and then nothing is counted.
+    daily_cap_nanos: Mapped[int | None]
+    spent_on: Mapped[date | None] = mapped_column(Date())
+    spent_nanos: Mapped[int] = mapped_column(default=0, server_default="0")
     made_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]

@@ -18,6 +18,7 @@ from panel.clock import utc_now
 from panel.db import transaction
 from panel.processes.supervisor import WEB_TARGET
 from panel.services.api import keys as api_keys
+from panel.services.api.keys import NewKey
 from tests.bench.history import ROUNDS, SECONDS, WARM_SECONDS, served
 from tests.bench.load import LoadTarget, fetch, requests_per_second
 from tests.bench.many_orders import panel_with
@@ -62,7 +63,7 @@ def _key(instance: Path) -> str:
     shutil.copyfile(settings.instance / "panel.db", instance / "panel.db")
     copy = create_app(databases.settings_for(instance))
     with copy.app_context(), transaction():
-        key = api_keys.make(customer_id, name="Bench", now=utc_now()).text
+        key = api_keys.make(customer_id, asked=NewKey("Bench"), now=utc_now()).text
     databases.close(copy)
     return key
 

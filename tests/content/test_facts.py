@@ -120,6 +120,7 @@ NAMED_IN_PRIVACY = {
     "webhook_deliveries": "what was sent there",
     "mails": "Emails that we sent you",
     "favorites": "Your favorite tools",
+    "public_links": "Public links to your orders",
 }
 
 

@@ -17,11 +17,13 @@ from panel.domain.status import Status
 from panel.jobs import cancellations, dispatch, provider_calls, refills, sync
 from panel.models import Attempt, AttemptKind, AttemptState, Cancellation, Order, User
 from panel.providers.base import Accepted, Ask, NewOrder, Outcome, Unclear
+from panel.services.api import keys as api_keys
 from panel.services.api import orders as api_orders
 from panel.services.catalogue import tools
 from panel.services.orders import cancellations as cancellation_service
 from panel.services.orders import dispatch as order_dispatch
 from panel.services.orders import refills as refill_service
+from tests.support.api_clients import a_key
 from tests.support.factories import a_customer, a_tool, an_order, reload, signed_in
 
 LARGEST = 2**63
@@ -152,12 +154,12 @@ def test_order_that_proved_never_sent_is_no_longer_shown_as_unconfirmed(app: Fla
 
 def test_search_for_an_equal_order_reads_the_last_minute_alone() -> None:
     tool, customer = a_tool(), a_customer("1000")
-    offer = tools.offer(tool.id)
+    offer, holder = tools.offer(tool.id), api_keys.find(a_key(customer), address=None)
     assert offer is not None
+    assert holder is not None
     with transaction():
         placed = api_orders.place(
-            customer.id,
-            key_id=1,
+            holder,
             offer=offer,
             link="https://example.com/page-1",
             quantity="10",
@@ -165,7 +167,7 @@ def test_search_for_an_equal_order_reads_the_last_minute_alone() -> None:
             now=utc_now(),
         )
     order = db.session.get_one(Order, placed.order_id)
-    statement = api_orders.alike(order, key_id=1)
+    statement = api_orders.alike(order, key_id=holder.key_id)
 
     plan = db.session.execute(text("EXPLAIN QUERY PLAN " + _literal(statement))).all()
 

@@ -19,6 +19,7 @@ from panel.models import User, WebhookDelivery
 from panel.services.accounts import sessions
 from panel.services.api import keys as api_keys
 from panel.services.api import webhook_endpoints
+from panel.services.api.keys import NewKey
 from tests.support import route_rules
 from tests.support.factories import a_customer, an_operator, an_order, signed_in
 from tests.support.route_rules import Access, name_of, routes, rule_of
@@ -36,7 +37,7 @@ def belongings(owner: User) -> dict[str, str]:
     settings = current_app.config["PANEL"]
     with transaction():
         device = sessions.log_in(owner, device="Test browser", network="127.0.0.1", now=utc_now())
-        key = api_keys.make(owner.id, name="Test", now=utc_now())
+        key = api_keys.make(owner.id, asked=NewKey("Test"), now=utc_now())
         endpoint = webhook_endpoints.add(
             owner.id, url="https://example.com/hook", balance_low_nanos=None, settings=settings, now=utc_now()
         ).endpoint

@@ -10,14 +10,15 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.models import User
 from panel.services.api import keys as api_keys
+from panel.services.api.keys import NewKey
 
 PATH = "/api/v2"
 
 
-def a_key(customer: User, *, networks: str = "", name: str = "Shop") -> str:
-    """Create an API key for this customer."""
+def a_key(customer: User, *, name: str = "Shop", **options: Any) -> str:
+    """Create an API key for this customer, with these options of `NewKey`."""
     with transaction():
-        return api_keys.make(customer.id, name=name, networks=networks, now=utc_now()).text
+        return api_keys.make(customer.id, asked=NewKey(name, **options), now=utc_now()).text
 
 
 @dataclass

@@ -9,9 +9,12 @@ from panel.blueprints.shared.auth import login_required
 from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
-from panel.domain.errors import ExpiredForm, PanelError
+from panel.domain.accounts.key_scope import KeyScope
+from panel.domain.errors import BadInput, ExpiredForm, PanelError
 from panel.security import PRIVATE
 from panel.services.api import keys as api_keys
+from panel.services.api import spend_caps
+from panel.services.api.keys import NewKey
 
 bp = Blueprint("keys", __name__)
 
@@ -26,22 +29,23 @@ def index() -> ResponseReturnValue:
 @login_required
 def make() -> ResponseReturnValue:
     """Create a key and show it in this response. Only its hash is stored, so it can't be shown again."""
-    name, networks = request.form.get("name", ""), request.form.get("networks", "")
     newest = whole_number(request.form.get("newest", ""))
     try:
+        asked = _asked()
         with transaction():
             auth.lock_own_account()
-            made = api_keys.make(
-                current_user.id,
-                name=name,
-                networks=networks,
-                newest_id=-1 if newest is None else newest,
-                now=utc_now(),
-            )
+            newest_id = -1 if newest is None else newest
+            made = api_keys.make(current_user.id, asked=asked, newest_id=newest_id, now=utc_now())
     except PanelError as error:
-        return _page(error, name=name, networks=networks), error.http_status
+        return _page(error), error.http_status
     starts_with = made.text[: api_keys.SHOWN_SIGNS]
-    page = render_template("api_keys/made.html", key=made.text, name=name.strip(), starts_with=starts_with)
+    page = render_template(
+        "api_keys/made.html",
+        key=made.text,
+        name=asked.name.strip(),
+        scope=asked.scope,
+        starts_with=starts_with,
+    )
     response = make_response(page)
     response.headers.extend([PRIVATE])
     return response
@@ -50,8 +54,7 @@ def make() -> ResponseReturnValue:
 @login_required
 def form_again(error: ExpiredForm) -> ResponseReturnValue:
     """The form with the typed values and the error; logged-out users log in first."""
-    name, networks = request.form.get("name", ""), request.form.get("networks", "")
-    return _page(error, name=name, networks=networks), error.http_status
+    return _page(error), error.http_status
 
 
 @bp.post("/account/keys/<int:key_id>/revocation")
@@ -62,14 +65,29 @@ def revoke(key_id: int) -> ResponseReturnValue:
     return redirect(url_for("keys.index", revoked=""), code=303)
 
 
-def _page(error: PanelError | None = None, *, name: str = "", networks: str = "", is_revoked: bool = False) -> str:
+def _asked() -> NewKey:
+    """The key that the form asks for. Raises BadInput for its cap or scope."""
+    form = request.form
+    cap = spend_caps.parse(form.get(spend_caps.FIELD, ""))
+    try:
+        scope = KeyScope(form.get("scope", KeyScope.ORDER))
+    except ValueError as error:
+        raise BadInput("Choose what the key may do.", field="scope") from error
+    return NewKey(form.get("name", ""), form.get("networks", ""), scope, cap)
+
+
+def _page(error: PanelError | None = None, *, is_revoked: bool = False) -> str:
+    """The list and the form; after an error with what was typed."""
+    now = utc_now()
     return render_template(
         "api_keys/index.html",
-        keys=api_keys.listed(current_user.id),
+        keys=[
+            (key, KeyScope(key.scope), spend_caps.spent_today(key, now=now)) for key in api_keys.listed(current_user.id)
+        ],
         newest=api_keys.newest(current_user.id),
         is_revoked=is_revoked,
-        name=name,
-        networks=networks,
+        typed=request.form if error is not None else {},
+        scopes=[(scope.value, scope.label) for scope in reversed(KeyScope)],
         errors=by_field(error),
         max_name_length=api_keys.MAX_NAME_LENGTH,
         max_keys=api_keys.MAX_KEYS,

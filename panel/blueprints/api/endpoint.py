@@ -9,7 +9,7 @@ from flask import Blueprint, Flask, Response, current_app, g, request
 
 from panel import security
 from panel.blueprints.api.actions import ACTIONS
-from panel.blueprints.api.errors import INCORRECT_REQUEST, INVALID_KEY, TOO_MANY, Refusal, refusal_of
+from panel.blueprints.api.errors import INCORRECT_REQUEST, INVALID_KEY, READ_ONLY_KEY, TOO_MANY, Refusal, refusal_of
 from panel.blueprints.api.handlers import ApiAnswer, Rendered
 from panel.blueprints.api.parsing import Call, fields_of, text_of
 from panel.clock import utc_now
@@ -61,6 +61,8 @@ def _answer() -> ApiAnswer:
     holder = _holder(text_of(fields, "key") or "", only_reads=action is not None and action.only_reads)
     if action is None:
         raise Refusal(INCORRECT_REQUEST, field="action")
+    if not (action.only_reads or holder.can_order):
+        raise Refusal(READ_ONLY_KEY)
     setattr(g, READ, action.only_reads)
     try:
         return action.run(Call(holder, fields, utc_now()))

@@ -14,6 +14,7 @@ from panel.domain.errors import (
     QuantityTooSmall,
     RefillNotAvailable,
     RequestIdUsed,
+    SpendCapReached,
     UnknownTool,
 )
 
@@ -33,6 +34,16 @@ INVALID_KEY = ApiError(
     "invalid_api_key",
     "Invalid API key",
     "The key is missing, wrong or revoked, or it may not be used from your network.",
+)
+READ_ONLY_KEY = ApiError(
+    "read_only_key",
+    "API key is read-only",
+    "The key may read, but not place, refill or cancel orders. Use a key that may order. Nothing was done.",
+)
+SPEND_CAP = ApiError(
+    SpendCapReached.code,
+    "Daily spend cap reached",
+    "The order would cost more than this key may still spend today. The day begins at 00:00 UTC. Nothing was charged.",
 )
 INCORRECT_REQUEST = ApiError(
     "incorrect_request",
@@ -85,12 +96,14 @@ TOO_MANY = ApiError(
 
 API_ERRORS = (
     INVALID_KEY,
+    READ_ONLY_KEY,
     INCORRECT_REQUEST,
     INCORRECT_SERVICE,
     BAD_LINK,
     TOO_SMALL,
     TOO_LARGE,
     NO_FUNDS,
+    SPEND_CAP,
     NOT_CONFIRMED,
     INCORRECT_ORDER,
     NO_REFILL,
@@ -105,6 +118,7 @@ _BY_ERROR: dict[type[PanelError], ApiError] = {
     BadLink: BAD_LINK,
     InsufficientBalance: NO_FUNDS,
     OrderingHeld: NO_FUNDS,
+    SpendCapReached: SPEND_CAP,
     NotFound: INCORRECT_ORDER,
     RefillNotAvailable: REFILL_REFUSED,
     CancelNotAvailable: CANCEL_REFUSED,

@@ -92,8 +92,7 @@ def add(call: Call) -> ApiAnswer:
             raise Refusal(INCORRECT_SERVICE)
         try:
             placed = api_orders.place(
-                call.customer_id,
-                key_id=call.holder.key_id,
+                call.holder,
                 offer=offer,
                 link=link,
                 quantity=_digits(quantity, offer=offer),

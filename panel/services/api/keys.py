@@ -7,12 +7,13 @@ import hashlib
 import ipaddress
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import and_, bindparam, func, literal_column, or_, select, update
 
 from panel.db import db, table_of
+from panel.domain.accounts.key_scope import KeyScope
 from panel.domain.errors import ActionRefused, BadInput, NotFound, StaleForm
 from panel.models import Account, ApiKey, Catalogue, User
 from panel.services.accounts import email_confirmation
@@ -43,7 +44,23 @@ class Holder:
     user_id: int
     networks: str
     used_at: datetime | None
+    scope: str
+    daily_cap_nanos: int | None
     has_confirmed_email: bool
+
+    @property
+    def can_order(self) -> bool:
+        return KeyScope(self.scope).can_order
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key to create. `networks` as typed; without a daily spend cap the balance is the only limit."""
+
+    name: str
+    networks: str = ""
+    scope: KeyScope = KeyScope.ORDER
+    daily_cap_nanos: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +74,15 @@ class Made:
 # Keys of a disabled account are rejected until it is enabled again; a closed account has none.
 _IS_HOLDER_IN = and_(USERS.c.id == KEYS.c.user_id, USERS.c.disabled_at.is_(None), USERS.c.closed_at.is_(None))
 _FIND = (
-    select(KEYS.c.id, KEYS.c.user_id, KEYS.c.networks, KEYS.c.used_at, USERS.c.email_confirmed_at.is_not(None))
+    select(
+        KEYS.c.id,
+        KEYS.c.user_id,
+        KEYS.c.networks,
+        KEYS.c.used_at,
+        KEYS.c.scope,
+        KEYS.c.daily_cap_nanos,
+        USERS.c.email_confirmed_at.is_not(None),
+    )
     .join(USERS, _IS_HOLDER_IN)
     .where(KEYS.c.key_hash == bindparam("key_hash"), KEYS.c.revoked_at.is_(None))
 )
@@ -124,25 +149,28 @@ def note_use(holder: Holder, *, now: datetime) -> None:
     db.session.execute(_NOTE, {"key_id": holder.key_id, "long_ago": now - USE_NOTED_EVERY, "at": now})
 
 
-def make(user_id: int, *, name: str, networks: str = "", newest_id: int | None = None, now: datetime) -> Made:
+def make(user_id: int, *, asked: NewKey, newest_id: int | None = None, now: datetime) -> Made:
     """Create a key. `newest_id`: only if the user's newest key is still this one.
 
     Raises BadInput for the name or a network, EmailNotConfirmed, Refused beyond MAX_KEYS, and StaleForm if another
     key was created in the meantime, so that a form sent twice creates one key.
     """
-    name = _checked_name(name)
-    networks = checked_networks(networks)
+    checked = _checked(asked)
     email_confirmation.hold_confirmed(user_id)
-    return _make(user_id, name=name, networks=networks, newest_id=newest_id, now=now)
+    return _make(user_id, asked=checked, newest_id=newest_id, now=now)
 
 
-def make_for(user_id: int, *, name: str, networks: str = "", now: datetime) -> Made:
+def make_for(user_id: int, *, asked: NewKey, now: datetime) -> Made:
     """Create a key for another user by command, also before the email is confirmed."""
     ledger.lock_accounts([user_id])
-    return _make(user_id, name=_checked_name(name), networks=checked_networks(networks), newest_id=None, now=now)
+    return _make(user_id, asked=_checked(asked), newest_id=None, now=now)
 
 
-def _make(user_id: int, *, name: str, networks: str, newest_id: int | None, now: datetime) -> Made:
+def _checked(asked: NewKey) -> NewKey:
+    return replace(asked, name=_checked_name(asked.name), networks=checked_networks(asked.networks))
+
+
+def _make(user_id: int, *, asked: NewKey, newest_id: int | None, now: datetime) -> Made:
     check_open([user_id])
     if newest_id is not None and newest_id != newest(user_id):
         raise StaleForm(
@@ -153,10 +181,12 @@ def _make(user_id: int, *, name: str, networks: str, newest_id: int | None, now:
     text = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
     key = ApiKey(
         user_id=user_id,
-        name=name,
+        name=asked.name,
         key_hash=key_hash(text),
         starts_with=text[:SHOWN_SIGNS],
-        networks=networks,
+        networks=asked.networks,
+        scope=asked.scope,
+        daily_cap_nanos=asked.daily_cap_nanos,
         made_at=now,
     )
     db.session.add(key)

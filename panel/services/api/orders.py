@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import ARRAY, BigInteger, Select, bindparam, func, literal_column, or_, select
@@ -20,6 +20,8 @@ from panel.domain.request_id import API_NAMED, API_UNNAMED
 from panel.domain.status import Status
 from panel.models import Order, Provider, Refill, Terms, Tool
 from panel.services import delivery_times
+from panel.services.api import spend_caps
+from panel.services.api.keys import Holder
 from panel.services.catalogue import simulated_tools
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.orders import placing
@@ -167,9 +169,8 @@ def ids_value(ids: Collection[int], *, engine: str) -> str | list[int]:
 
 
 def place(
-    customer_id: int,
+    holder: Holder,
     *,
-    key_id: int,
     offer: ToolOffer,
     link: str,
     quantity: str,
@@ -178,17 +179,22 @@ def place(
 ) -> Placed:
     """Place an order, or return the existing one with the same request id.
 
-    Raises what `ordering.place_order` raises, and BadInput for a request id of another form.
+    Raises what `placing.place_order` raises, BadInput for a request id of another form, and SpendCapReached.
     """
     if request_id is None:
-        named = f"{API_UNNAMED}{key_id}:{placing.new_request_id()}"
+        named = f"{API_UNNAMED}{holder.key_id}:{placing.new_request_id()}"
     elif _REQUEST_ID.fullmatch(request_id):
         named = f"{API_NAMED}{request_id}"
     else:
         raise BadInput("The request id is of no form we take.", field="request_id")
     asked = Placing(tool=offer.slug, link=link, quantity=quantity, request_id=named)
-    order = placing.place_order(customer_id, asked=asked, now=now)
-    return Placed(order.id, db.session.scalar(alike(order, key_id=key_id)) if request_id is None else None)
+    count = None if holder.daily_cap_nanos is None else partial(_spend, holder.key_id, now=now)
+    order = placing.place_order(holder.user_id, asked=asked, before_charge=count, now=now)
+    return Placed(order.id, db.session.scalar(alike(order, key_id=holder.key_id)) if request_id is None else None)
+
+
+def _spend(key_id: int, nanos: int, *, now: datetime) -> None:
+    spend_caps.spend(key_id, nanos=nanos, now=now)
 
 
 def alike(order: Order, *, key_id: int) -> Select[int]:

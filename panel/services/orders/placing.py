@@ -6,6 +6,7 @@ The charge is always computed here, from the terms valid at commit; amounts sent
 import re
 import secrets
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -104,9 +105,17 @@ def _checked_link(offer: ToolOffer, link: str) -> str:
     return links.check_link(link, pattern=offer.link_pattern, example=offer.link_example, hint=offer.link_hint)
 
 
-def place_order(customer_id: int, *, asked: Placing, of_hidden_tools: bool = False, now: datetime) -> Order:
+def place_order(
+    customer_id: int,
+    *,
+    asked: Placing,
+    of_hidden_tools: bool = False,
+    before_charge: Callable[[int], None] | None = None,
+    now: datetime,
+) -> Order:
     """Charge the customer and queue the order, or return the existing order with the same request id.
 
+    `before_charge` gets the charge in nanos of a new order and may raise to refuse it.
     Raises what `quote` raises, BadInput for an invalid request id, RequestIdUsed if the id was used with other
     parameters, OrderingHeld, TermsChanged if the terms have changed since, and InsufficientBalance.
     """
@@ -120,6 +129,8 @@ def place_order(customer_id: int, *, asked: Placing, of_hidden_tools: bool = Fal
     wanted = quote(asked.tool, link=asked.link, quantity=asked.quantity, of_hidden_tools=of_hidden_tools)
     if asked.terms_id is not None and asked.terms_id != wanted.offer.terms_id:
         raise TermsChanged("The terms of this tool have changed since you opened the form. Nothing was charged.")
+    if before_charge is not None:
+        before_charge(wanted.charge_nanos)
     order_id = _write(customer_id, wanted, request_id=asked.request_id, now=now)
     return db.session.get_one(Order, order_id)
 

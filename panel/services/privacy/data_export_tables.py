@@ -129,7 +129,7 @@ def _public_links(user_id: int) -> Select[*tuple[Any, ...]]:
     return (
         select(
             PublicLink.order_id.label("order"),
-            _yes_or_no(PublicLink.shows_money).label("shows_money"),
+            _yes_or_no(PublicLink.shows_money.is_(True)).label("shows_money"),
             PublicLink.made_at,
         )
         .join(Order, Order.id == PublicLink.order_id)
@@ -219,6 +219,8 @@ def _keys(user_id: int) -> Select[*tuple[Any, ...]]:
         ApiKey.name,
         ApiKey.starts_with,
         ApiKey.networks,
+        ApiKey.scope,
+        ApiKey.daily_cap_nanos.label("daily_cap"),
         ApiKey.made_at,
         ApiKey.used_at,
         ApiKey.revoked_at,

@@ -154,3 +154,41 @@ def test_two_keys_are_never_alike() -> None:
     assert len(made) == 20
     assert all(KEY.fullmatch(key) for key in made)
     assert keys()[0].made_at > NOON
+
+
+def test_read_only_key_reads_but_places_cancels_and_refills_nothing(client: FlaskClient) -> None:
+    customer = a_customer("10.00")
+    signed_in(client, customer)
+
+    made = client.post("/account/keys", data=form_of(client, scope="read"))
+
+    caller = Caller(client, KEY.findall(made.text)[0])
+    assert caller.call("balance")["balance"] == "10.00"
+    for action, fields in {
+        "add": {"service": 1, "link": "https://example.com/a", "quantity": 100},
+        "cancel": {"orders": "1"},
+        "refill": {"order": "1"},
+    }.items():
+        answer = caller.post(action, **fields)
+        assert answer.get_json() == {"error": "API key is read-only"}
+        assert answer.headers["X-Error-Code"] == "read_only_key"
+    assert "Read only" in client.get("/account/keys").text
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"daily_cap": "0"}, "A cap of 0 would allow no order"),
+        ({"daily_cap": "ten"}, "Write an amount in digits"),
+        ({"daily_cap": "-1"}, "Write an amount in digits"),
+        ({"scope": "everything"}, "Choose what the key may do"),
+    ],
+)
+def test_wrong_cap_or_scope_makes_no_key(client: FlaskClient, fields: dict[str, str], words: str) -> None:
+    signed_in(client, a_customer())
+
+    answer = client.post("/account/keys", data=form_of(client, **fields))
+
+    assert answer.status_code == 422
+    assert words in answer.text
+    assert keys() == []

@@ -19,6 +19,7 @@ from panel.models import Mail, Ticket, TicketEntry, User
 from panel.services.accounts import two_factor
 from panel.services.api import keys as api_keys
 from panel.services.api import webhook_endpoints
+from panel.services.api.keys import NewKey
 from panel.services.money import deposits
 from panel.services.privacy import data_export
 from tests.support.factories import (
@@ -53,7 +54,7 @@ def a_full_customer() -> tuple[User, list[str]]:
     user = a_customer("100", email="ada@example.com")
     settings = current_app.config["PANEL"]
     with transaction():
-        key = api_keys.make(user.id, name=HOSTILE, now=NOON)
+        key = api_keys.make(user.id, asked=NewKey(HOSTILE), now=NOON)
         shown = webhook_endpoints.add(
             user.id, url="https://ada.example/hook", balance_low_nanos=None, settings=settings, now=NOON
         )

@@ -15,6 +15,7 @@ from panel.services import password_reset
 from panel.services.accounts import email_changes, email_confirmation, pending_sessions, sessions, two_factor, users
 from panel.services.api import keys as api_keys
 from panel.services.api import webhook_endpoints
+from panel.services.api.keys import NewKey
 from tests.services.test_password_reset import asked_for, token_mailed
 from tests.support.concurrently import start_in_thread
 from tests.support.factories import NOON, a_customer, an_order, reload, with_second_factor
@@ -34,7 +35,7 @@ def a_stranger(*, is_confirmed: bool = False) -> User:
 
 def make_key(user: User) -> str:
     with transaction():
-        return api_keys.make(user.id, name="Shop", now=NOON).text
+        return api_keys.make(user.id, asked=NewKey("Shop"), now=NOON).text
 
 
 def add_endpoint(app: Flask, user: User) -> None:
@@ -137,7 +138,7 @@ def test_key_sent_for_while_the_owner_resets_the_password_is_not_made(app: Flask
     def make() -> None:
         with transaction():
             email_confirmation.hold_own(device, now=NOON)
-            api_keys.make(user_id, name="Late", now=NOON)
+            api_keys.make(user_id, asked=NewKey("Late"), now=NOON)
 
     with transaction():
         password_reset.set_password(token, password_hash="hash", now=NOON)

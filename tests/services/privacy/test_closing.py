@@ -17,6 +17,7 @@ from panel.models import DepositRequest, Mail, Order, Ticket, User
 from panel.services.accounts import email_changes, sessions, users
 from panel.services.api import keys as api_keys
 from panel.services.api import webhook_endpoints
+from panel.services.api.keys import NewKey
 from panel.services.catalogue import favorites
 from panel.services.money import audit, deposits, ledger
 from panel.services.orders import placing, refills
@@ -65,7 +66,7 @@ def test_closing_leaves_no_personal_data_and_a_consistent_ledger() -> None:
         sessions.log_in(
             users.find(user.id), device="Adas phone", network="203.0.113.0/24", has_shown_second_factor=True, now=NOON
         )
-        api_keys.make(user.id, name="Adas key", networks="203.0.113.7", now=NOON)
+        api_keys.make(user.id, asked=NewKey("Adas key", "203.0.113.7"), now=NOON)
         webhook_endpoints.add(
             user.id,
             url="https://ada.example.com/hook",
@@ -94,7 +95,7 @@ def test_closed_account_is_gone_for_its_owner_and_its_email_is_free() -> None:
     email = user.email
     with transaction():
         device = sessions.log_in(user, device="Firefox", network="unknown", now=NOON)
-        key = api_keys.make(user.id, name="Key", now=NOON)
+        key = api_keys.make(user.id, asked=NewKey("Key"), now=NOON)
 
     close(user)
 
@@ -170,7 +171,7 @@ def test_closed_account_takes_no_money_key_refill_or_ticket() -> None:
     for act in (
         lambda: ledger.deposit(user.id, amount_nanos=1, reason="late", note="", now=LATER),
         lambda: deposits.confirm(reference, amount_nanos=10**9, note="", now=LATER),
-        lambda: api_keys.make(user.id, name="Late", now=LATER),
+        lambda: api_keys.make(user.id, asked=NewKey("Late"), now=LATER),
         lambda: webhook_endpoints.add(user.id, url=url, balance_low_nanos=None, settings=settings, now=LATER),
         lambda: opening.open_ticket(user.id, asked=asking(), now=LATER),
         lambda: refills.request_refill(order_id, customer_id=user.id, now=LATER),
