@@ -44,6 +44,7 @@ from panel.blueprints.office import reviews as office_reviews
 from panel.blueprints.office import tickets as office_tickets
 from panel.blueprints.office import time_rules as office_time_rules
 from panel.blueprints.office import tools as office_tools
+from panel.blueprints.office.operations import maintenance as office_maintenance
 from panel.blueprints.orders import detail as orders_detail
 from panel.blueprints.orders import history as orders_history
 from panel.blueprints.orders import mass as orders_mass
@@ -116,6 +117,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_tools.bp,
     office_deposits.bp,
     office_incidents.bp,
+    office_maintenance.bp,
     office_reports.bp,
     office_old_addresses.bp,
 )

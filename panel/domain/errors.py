@@ -168,6 +168,17 @@ class TooManyTries(PanelError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class OrderingClosed(PanelError):
+    """Operators have closed ordering for a while."""
+
+    code = "ordering_closed"
+    http_status = 409
+
+    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class BadCatalogue(PanelError):
     """A catalogue file that can't be imported; the message names file, line and field."""
 

@@ -24,6 +24,7 @@ from panel.models.ledger import (
     UnapprovedTransfer,
 )
 from panel.models.mail import EmailChange, EmailLink, LinkPurpose, Mail, ResetRequest
+from panel.models.maintenance import Maintenance
 from panel.models.order import IS_NOT_COMPLETED, EventKind, EventSource, Order, OrderCount, OrderEvent
 from panel.models.payment import DepositRequest, PaymentEvent, PaymentEventState
 from panel.models.platform import AuditRun, ComponentDay, Incident, IncidentPart, IncidentUpdate, Measurement
@@ -91,6 +92,7 @@ __all__ = [
     "LinkPurpose",
     "LoginSession",
     "Mail",
+    "Maintenance",
     "Measurement",
     "Order",
     "OrderAssignment",

@@ -43,7 +43,7 @@ FINAL_FOR_CANCEL = (
     r"(the )?order (can ?not|can't) be cancell?ed",
     r"(the )?order ((is|was|has been) )?already (completed|cancell?ed|partial)",
 )
-WAIT = (r"too many requests",)
+WAIT = (r"too many requests", r"ordering is closed")
 STOP = (r"not enough funds( on balance)?", r"invalid api key", r"neworder\.error\.not_enough_funds")
 
 SHOWN_LENGTH = 80

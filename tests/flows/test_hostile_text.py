@@ -13,6 +13,7 @@ import re
 import xml.etree.ElementTree as ET
 import zipfile
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -30,6 +31,7 @@ from panel.models import (
     DepositRequest,
     Favorite,
     Mail,
+    Maintenance,
     Measurement,
     Order,
     Provider,
@@ -146,6 +148,7 @@ def _add_what_is_rare(filled: every_page.FilledPanel) -> None:
             ),
             Measurement(component="ordering", state="degraded", at=utc_now(), text="x"),
             AuditLogEntry(actor="x", act="x", subject="x", at=NOON),
+            Maintenance(id=1, reason="x", began_at=NOON, ends_at=utc_now() + timedelta(days=1)),
             Favorite(user_id=order.customer_id, tool_id=order.tool_id, chosen_at=NOON),
         ]
     )

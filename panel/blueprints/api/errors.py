@@ -8,6 +8,7 @@ from panel.domain.errors import (
     EmailNotConfirmed,
     InsufficientBalance,
     NotFound,
+    OrderingClosed,
     OrderingHeld,
     PanelError,
     QuantityTooLarge,
@@ -88,6 +89,12 @@ ID_USED = ApiError(
     "Request ID already used",
     "You sent this request id before, with another service, link or quantity. Nothing more was charged.",
 )
+CLOSED = ApiError(
+    OrderingClosed.code,
+    "Ordering is closed",
+    "We have closed ordering for a while, so add places no orders; all other actions work. Wait as many seconds as the "
+    "header Retry-After says, then send it again. Nothing was charged.",
+)
 TOO_MANY = ApiError(
     "too_many_requests",
     "Too many requests",
@@ -110,6 +117,7 @@ API_ERRORS = (
     REFILL_REFUSED,
     CANCEL_REFUSED,
     ID_USED,
+    CLOSED,
     TOO_MANY,
 )
 
@@ -123,31 +131,47 @@ _BY_ERROR: dict[type[PanelError], ApiError] = {
     RefillNotAvailable: REFILL_REFUSED,
     CancelNotAvailable: CANCEL_REFUSED,
     RequestIdUsed: ID_USED,
+    OrderingClosed: CLOSED,
 }
 
 
 class Refusal(Exception):
     """A call is refused with this error; `field` names the field of the call that it is about."""
 
-    def __init__(self, api_error: ApiError, *, limit: int | None = None, field: str | None = None) -> None:
+    def __init__(
+        self,
+        api_error: ApiError,
+        *,
+        limit: int | None = None,
+        field: str | None = None,
+        retry_after_seconds: int | None = None,
+    ) -> None:
         super().__init__(api_error.code)
         self.api_error = api_error
         self.text = api_error.text.format(limit=limit)
         self.field = field
+        self.retry_after_seconds = retry_after_seconds
 
     @property
     def headers(self) -> dict[str, str]:
         """Headers with the error code and the field. The caller chose its name, so only plain characters are sent."""
+        headers = {"X-Error-Code": self.api_error.code}
+        if self.retry_after_seconds is not None:
+            headers["Retry-After"] = str(self.retry_after_seconds)
         if self.field is None:
-            return {"X-Error-Code": self.api_error.code}
+            return headers
         plain = "".join(sign if sign.isascii() and sign.isprintable() else "?" for sign in self.field)
-        return {"X-Error-Code": self.api_error.code, "X-Error-Field": plain[:MAX_FIELD_LENGTH]}
+        return headers | {"X-Error-Field": plain[:MAX_FIELD_LENGTH]}
 
 
 def refusal_of(error: PanelError) -> Refusal:
     """Map one of the panel's exceptions to an API error."""
     api_error = _BY_ERROR.get(type(error), INCORRECT_REQUEST)
-    return Refusal(api_error, field=error.field if api_error is INCORRECT_REQUEST else None)
+    return Refusal(
+        api_error,
+        field=error.field if api_error is INCORRECT_REQUEST else None,
+        retry_after_seconds=error.retry_after_seconds if isinstance(error, OrderingClosed) else None,
+    )
 
 
 def error_body(api_error: ApiError) -> dict[str, str]:

@@ -1,17 +1,19 @@
 """What the forms and lists of the office have in common: the operator, pagination, and field errors."""
 
 import re
+from datetime import UTC, datetime
 from typing import cast
 
 from flask import current_app, request
 
 from panel.blueprints.shared.forms import whole_number
 from panel.blueprints.shared.template_globals import me
-from panel.domain.errors import PanelError
+from panel.domain.errors import BadInput, PanelError
 from panel.domain.lists.list_filters import MAX_ID
 from panel.domain.money import NANOS_PER_UNIT
 from panel.services.accounts.sessions import SignedIn
 
+_MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2})(?::\d{2})?", re.ASCII)
 _KEY = re.compile(r"[0-9a-f]{24}", re.ASCII)
 
 
@@ -57,3 +59,14 @@ def limit_nanos() -> int:
 def status_of(error: PanelError) -> int:
     """HTTP status of an error: 422 for bad input, 409 for a state that doesn't allow the action."""
     return error.http_status if error.http_status in (404, 409) else 422
+
+
+def moment(text: str, *, name: str) -> datetime:
+    """Parse a day and a time in UTC. Raises BadInput."""
+    match = _MOMENT.fullmatch(text.strip())
+    try:
+        if match is not None:
+            return datetime.fromisoformat(f"{match[1]}T{match[2]}").replace(tzinfo=UTC)
+    except ValueError:
+        pass
+    raise BadInput("Write day and time in UTC, such as 2026-11-24 14:05.", field=name)

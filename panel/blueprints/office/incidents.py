@@ -1,13 +1,12 @@
 """Incidents in the office: proposals from the probes, the public text, and the forms for updates."""
 
-import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from panel.blueprints.office.access import office_blueprint
+from panel.blueprints.office.forms import moment
 from panel.blueprints.office.layout import actor
 from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
@@ -25,7 +24,6 @@ bp = office_blueprint("incidents")
 AFFECTED = (State.DEGRADED, State.PARTIAL, State.MAJOR)
 CHOICES = [("", "Not affected"), *((state.value, state.label) for state in AFFECTED)]
 STATE_FIELD = "state-"
-_MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2})(?::\d{2})?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def open_incident() -> ResponseReturnValue:
     try:
         if not placing.is_request_id(typed.request_id):
             raise BadInput("This form cannot be told from others. Open it again.")
-        window = Window(_moment(typed.since, name="since"), _moment(typed.until, name="until")) if is_plan else None
+        window = Window(moment(typed.since, name="since"), moment(typed.until, name="until")) if is_plan else None
         with transaction():
             made = incidents.open_incident(
                 typed.title,
@@ -202,13 +200,3 @@ def _words(typed: TypedIncident) -> UpdateText:
         raise BadInput("Choose a state for each component that is affected.", field="components")
     parts = {key: State(value) for key, value in typed.states.items()}
     return UpdateText(phase, typed.text, parts, impact=typed.impact, cost=typed.cost)
-
-
-def _moment(text: str, *, name: str) -> datetime:
-    match = _MOMENT.fullmatch(text.strip())
-    try:
-        if match is not None:
-            return datetime.fromisoformat(f"{match[1]}T{match[2]}").replace(tzinfo=UTC)
-    except ValueError:
-        pass
-    raise BadInput("Write day and time in UTC, such as 2026-11-24 14:05.", field=name)

@@ -11,7 +11,8 @@ from panel.blueprints.shared import tool_state
 from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
-from panel.domain.errors import BadInput, ExpiredForm, PanelError
+from panel.domain.errors import BadInput, ExpiredForm, OrderingClosed, PanelError
+from panel.services import maintenance
 from panel.services.catalogue import favorites, tool_search
 from panel.services.catalogue.tool_search import ToolFilter
 from panel.services.money import ledger
@@ -55,8 +56,9 @@ def answer() -> ResponseReturnValue:
         request_id = _request_id()
         if request.form.get("step", "check") == "place":
             return _place(lines, request_id=request_id, terms=_agreed())
+        maintenance.check_open(now=utc_now())
     except PanelError as error:
-        return _form(text, by_field(error)), 422
+        return _form(text, by_field(error)), error.http_status if isinstance(error, OrderingClosed) else 422
     return _check(lines, text=text, request_id=request_id)
 
 

@@ -17,9 +17,17 @@ from panel.blueprints.shared.htmx import REGION_TAG
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money, pricing
-from panel.domain.errors import ExpiredForm, InsufficientBalance, PanelError, RequestIdUsed, TermsChanged, UnknownTool
+from panel.domain.errors import (
+    ExpiredForm,
+    InsufficientBalance,
+    OrderingClosed,
+    PanelError,
+    RequestIdUsed,
+    TermsChanged,
+    UnknownTool,
+)
 from panel.domain.status import FIRST
-from panel.services import delivery_times
+from panel.services import delivery_times, maintenance
 from panel.services.catalogue import tools as catalogue_tools
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.money import ledger
@@ -165,6 +173,10 @@ def check() -> ResponseReturnValue:
     typed = typed_order.with_faults(typed)
     if typed.errors:
         return _form(typed), 422
+    try:
+        maintenance.check_open(now=utc_now())
+    except OrderingClosed as error:
+        return _form(replace(typed, errors=(("", error.message),))), error.http_status
     return _check_page(typed, typed.quote(), status=200)
 
 
@@ -179,7 +191,7 @@ def place() -> ResponseReturnValue:
         with transaction():
             order = order_placing.place_order(current_user.id, asked=typed.placing(), now=utc_now())
             order_id, charge_nanos, is_waiting = order.id, order.charge_nanos, order.status == FIRST
-    except TermsChanged as error:
+    except (TermsChanged, OrderingClosed) as error:
         return _check_page(typed, typed.quote(), status=409, reason=error.message)
     except InsufficientBalance as error:
         return _check_page(typed, typed.quote(), status=422, reason=error.message)

@@ -22,6 +22,7 @@ from panel.domain.platform.component_states import (
     State,
 )
 from panel.domain.platform.uptime_days import SHOWN_DAYS, day_runs, late_seconds
+from panel.services import maintenance
 from panel.services.platform import components, incident_reads, status_page
 from panel.services.platform.incident_reads import IncidentWithUpdates
 from panel.services.platform.status_page import Board, ComponentDays, Typical
@@ -132,6 +133,7 @@ def as_json() -> ResponseReturnValue:
             "label": found.present.state.label,
             "sentence": found.present.sentence,
             "measured_at": _moment(found.present.measured_at),
+            "ordering": _ordering_as_json(now=now),
             "components": [_component_as_json(row) for row in found.rows],
             "incidents": [_incident_as_json(each, now=now) for each in found.open_incidents],
             "planned_work": [_incident_as_json(each, now=now) for each in found.planned],
@@ -139,6 +141,13 @@ def as_json() -> ResponseReturnValue:
         }
     )
     return _for_machines(answer)
+
+
+def _ordering_as_json(*, now: datetime) -> dict[str, object]:
+    closed = maintenance.current(now=now)
+    if closed is None:
+        return {"is_open": True}
+    return {"is_open": False, "reason": closed.reason, "until": _moment(closed.ends_at)}
 
 
 @bp.get("/platform-status.atom")

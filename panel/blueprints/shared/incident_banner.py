@@ -1,6 +1,6 @@
-"""Open incidents for customers' pages: the banner of signed-in pages, and what orders say of an incident.
+"""Banners of customers' pages: open incidents, also for what orders say of one, and that ordering is closed.
 
-Cached by the catalogue's version, which every change of an incident bumps: a page costs no read for it.
+Cached by the catalogue's version, which every change of either bumps: a page costs no read for it.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,10 @@ from flask import current_app
 from flask.sansio.app import App
 
 from panel.blueprints.shared.template_globals import me
+from panel.clock import utc_now
 from panel.db.lru_cache import LRUCache
+from panel.services import maintenance
+from panel.services.maintenance import ClosedOrdering
 from panel.services.orders import history as order_history
 from panel.services.platform import incident_notices
 from panel.services.platform.incident_notices import OpenIncident
@@ -22,18 +25,31 @@ MAX_CUSTOMERS = 10_000
 @dataclass(frozen=True, slots=True)
 class _BannerCaches:
     incidents: LRUCache[int, tuple[OpenIncident, ...]]
+    closed: LRUCache[int, tuple[ClosedOrdering | None]]
     providers: LRUCache[tuple[int, int, int], frozenset[int]]
 
 
 def init_app(app: App) -> None:
-    app.extensions[EXTENSION] = _BannerCaches(LRUCache(MAX_CATALOGUES), LRUCache(MAX_CUSTOMERS))
-    app.jinja_env.globals.update(my_incidents=my_incidents)
+    app.extensions[EXTENSION] = _BannerCaches(
+        LRUCache(MAX_CATALOGUES), LRUCache(MAX_CATALOGUES), LRUCache(MAX_CUSTOMERS)
+    )
+    app.jinja_env.globals.update(my_incidents=my_incidents, closed_ordering=closed_ordering)
 
 
 def open_incidents(catalogue_version: int) -> tuple[OpenIncident, ...]:
     """The open incidents as of this version of the catalogue."""
     caches: _BannerCaches = current_app.extensions[EXTENSION]
     return caches.incidents.get_or_make(catalogue_version, incident_notices.open_incidents)
+
+
+def closed_ordering() -> ClosedOrdering | None:
+    """Why and until when ordering is closed; None while it is open. Visitors' pages are cached as a whole."""
+    user, now = me(), utc_now()
+    if user is None:
+        return maintenance.current(now=now)
+    caches: _BannerCaches = current_app.extensions[EXTENSION]
+    (closed,) = caches.closed.get_or_make(user.catalogue_version, lambda: (maintenance.current(now=now),))
+    return closed if closed is not None and now < closed.ends_at else None
 
 
 def delaying(provider_id: int, *, catalogue_version: int) -> OpenIncident | None:

@@ -105,6 +105,7 @@ OFFICE = (
     Link("/office/tools", "Tools"),
     Link("/office/providers", "Providers"),
     Link("/office/incidents", "Incidents"),
+    Link("/office/maintenance", "Maintenance"),
     Link("/office/reports", "Reports"),
     Link("/office/audit-log", "Audit log"),
 )

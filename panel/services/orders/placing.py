@@ -18,7 +18,7 @@ from panel.domain.errors import BadInput, BadLink, BadQuantity, PanelError, Requ
 from panel.domain.provider_kind import ProviderKind
 from panel.domain.status import FIRST
 from panel.models import AccountKind, EventKind, EventSource, Order, TransferKind
-from panel.services import customer_version
+from panel.services import customer_version, maintenance
 from panel.services.catalogue import tools
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.money import ledger
@@ -117,7 +117,7 @@ def place_order(
 
     `before_charge` gets the charge in nanos of a new order and may raise to refuse it.
     Raises what `quote` raises, BadInput for an invalid request id, RequestIdUsed if the id was used with other
-    parameters, OrderingHeld, TermsChanged if the terms have changed since, and InsufficientBalance.
+    parameters, OrderingHeld, TermsChanged if the terms have changed since, OrderingClosed, and InsufficientBalance.
     """
     if not is_request_id(asked.request_id):
         raise BadInput("The request id must have 8 to 100 letters, digits or one of _ . : -", field="request_id")
@@ -129,6 +129,9 @@ def place_order(
     wanted = quote(asked.tool, link=asked.link, quantity=asked.quantity, of_hidden_tools=of_hidden_tools)
     if asked.terms_id is not None and asked.terms_id != wanted.offer.terms_id:
         raise TermsChanged("The terms of this tool have changed since you opened the form. Nothing was charged.")
+    # The panel's own test orders show whether it works, also before ordering opens again.
+    if not of_hidden_tools:
+        maintenance.check_open(now=now)
     if before_charge is not None:
         before_charge(wanted.charge_nanos)
     order_id = _write(customer_id, wanted, request_id=asked.request_id, now=now)
