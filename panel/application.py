@@ -44,6 +44,7 @@ from panel.blueprints.office import reviews as office_reviews
 from panel.blueprints.office import tickets as office_tickets
 from panel.blueprints.office import time_rules as office_time_rules
 from panel.blueprints.office import tools as office_tools
+from panel.blueprints.office.operations import announcements as office_announcements
 from panel.blueprints.office.operations import maintenance as office_maintenance
 from panel.blueprints.orders import detail as orders_detail
 from panel.blueprints.orders import history as orders_history
@@ -62,6 +63,7 @@ from panel.blueprints.public import (
     share_images,
     theme,
     tools,
+    updates,
 )
 from panel.blueprints.shared import auth, htmx, incident_banner, template_globals, url_converters
 from panel.security import instance_folder
@@ -101,6 +103,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     welcome.bp,
     tickets.bp,
     tools.bp,
+    updates.bp,
     office_home.bp,
     office_tickets.bp,
     office_canned_answers.bp,
@@ -118,6 +121,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_deposits.bp,
     office_incidents.bp,
     office_maintenance.bp,
+    office_announcements.bp,
     office_reports.bp,
     office_old_addresses.bp,
 )

@@ -25,6 +25,7 @@ from panel.blueprints.office import order as office_order
 from panel.blueprints.office import reviews as office_reviews
 from panel.blueprints.office import tickets as office_tickets
 from panel.blueprints.office import tools as office_tools
+from panel.blueprints.office.operations import announcements as office_announcements
 from panel.blueprints.office.operations import maintenance as office_maintenance
 from panel.blueprints.orders import mass as orders_mass
 from panel.blueprints.orders import new as orders_new
@@ -123,6 +124,8 @@ OFFICE_FORM_RENDERERS: Mapping[str, Callable[[ExpiredForm], ResponseReturnValue]
     "office_incidents.open_incident": office_incidents.form_again,
     "office_incidents.publish": office_incidents.form_again,
     "office_incidents.update": office_incidents.form_again,
+    "office_announcements.draft": office_announcements.form_again,
+    "office_announcements.edit": office_announcements.form_again,
     "office_maintenance.close": office_maintenance.form_again,
     "office_order.act": office_order.form_again,
     "office_order.give": office_order.form_again,

@@ -14,6 +14,7 @@ class Notice(StrEnum):
     REFILL = "refill"
     TICKET = "ticket"
     DEPOSIT = "deposit"
+    ANNOUNCEMENT = "announcement"
 
     @property
     def label(self) -> str:
@@ -26,6 +27,7 @@ LABELS = {
     Notice.REFILL: "A refill has ended",
     Notice.TICKET: "Your ticket is answered",
     Notice.DEPOSIT: "A deposit is confirmed or refused",
+    Notice.ANNOUNCEMENT: "We publish an announcement",
 }
 
 

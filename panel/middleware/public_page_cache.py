@@ -60,6 +60,7 @@ PAGES = frozenset(
         "/terms-of-service",
         "/tools",
         "/tools/<slug>",
+        "/updates",
     }
 )
 MAX_PAGES = 2_000

@@ -4,6 +4,7 @@ May import `db` and below, never services.
 """
 
 from panel.db import NOTIFIES_HUB, table_of
+from panel.models.announcement import Announcement
 from panel.models.api_and_webhooks import ApiKey, DeliveryState, Webhook, WebhookDelivery, WebhookEndpoint
 from panel.models.assignment import OrderAssignment
 from panel.models.favorite import Favorite
@@ -63,6 +64,7 @@ __all__ = [
     "Account",
     "AccountDay",
     "AccountKind",
+    "Announcement",
     "ApiKey",
     "Attempt",
     "AttemptKind",

@@ -21,7 +21,7 @@ from panel.domain.platform.incidents import Phase
 from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
 from panel.models import LinkPurpose, ProposalKind
-from panel.services import public_links, reviews
+from panel.services import announcements, public_links, reviews
 from panel.services.accounts import email_links
 from panel.services.mail import notifications
 from panel.services.money import deposits, ledger
@@ -81,6 +81,12 @@ def fill(app: Flask) -> FilledPanel:
             ProposalKind.CREDIT, customer.id, 10**9, "A present.", "every-page", operator.id, "operator"
         )
         proposed = second_approval.act(credit, balance_nanos=ledger.balance_nanos(customer.id), limit_nanos=0, now=now)
+        draft = announcements.draft(
+            title="We have news", text="Read it.", audience="everyone", actor="operator", now=now
+        )
+        announcement = announcements.publish(
+            draft.id, is_pinned=True, with_mail=False, seen=1, actor="operator", now=now
+        )
         settings = app.config["PANEL"]
         public_links.share(
             orders[Status.PARTIAL].id, customer_id=customer.id, shows_money=True, settings=settings, now=now
@@ -104,6 +110,7 @@ def fill(app: Flask) -> FilledPanel:
         "ticket_id": str(ticket.id),
         "key": "ordering",
         "incident_id": str(incident.id),
+        "announcement_id": str(announcement.id),
         "/public-orders/<token>": public_link.token,
         "/reset-password/<token>": reset,
         "/confirm-email/<token>": confirm,

@@ -67,7 +67,8 @@ OURS = _words(
     """
     accounts.chain_hash accounts.kind chain_checkpoints.digest chain_checkpoints.kind events.chain_hash
     orders.chain_hash transfers.chain_hash
-    api_keys.key_hash api_keys.networks api_keys.scope api_keys.starts_with attempts.kind attempts.state
+    announcements.audience api_keys.key_hash api_keys.networks api_keys.scope api_keys.starts_with attempts.kind
+    attempts.state
     audit_runs.differences cancellations.state component_days.component deliveries.state
     email_changes.new_token_hash email_changes.old_token_hash events.kind events.old_status events.source
     events.status failed_tries.bucket half_sign_ins.token_hash heartbeats.worker incident_parts.component

@@ -52,7 +52,7 @@ def test_no_order_is_placed_until_its_end_and_then_by_itself() -> None:
         with transaction():
             return placing.place_order(customer.id, asked=Placing(tool.slug, LINK, "1000", request_id), now=at)
 
-    with pytest.raises(OrderingClosed, match="until 20 November 2026, 13:00 UTC. We move") as refused:
+    with pytest.raises(OrderingClosed, match=r"until 20 November 2026, 13:00 UTC\. We move") as refused:
         place("before-the-end", NOON + HOUR / 2)
     assert refused.value.retry_after_seconds == 1800
     assert (orders(), ledger.balance_nanos(customer.id)) == (0, 10_000_000_000)

@@ -92,6 +92,8 @@ RULES = {
         GET /terms-of-service/
         GET /test-order/live
         GET /tools
+        GET /updates
+        GET /updates.atom
         GET /tools/<slug>
         """,
     ),

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 
 from flask import Blueprint, Response, abort, current_app, jsonify, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from panel.blueprints.shared import structured_data
+from panel.blueprints.shared.feeds import EMPTY_FEED_UPDATED_AT, for_machines
 from panel.clock import utc_now
 from panel.domain import charts
 from panel.domain.formatting import count, duration
@@ -31,9 +32,6 @@ from panel.settings import Settings
 bp = Blueprint("platform_status", __name__)
 
 MAX_IN_ARCHIVE = 200
-# When a feed without entries was last changed.
-EMPTY_FEED_UPDATED_AT = datetime(2026, 1, 1, tzinfo=UTC)
-KEPT_BY_READERS = "public, max-age=15"
 TITLE = "Platform status"
 HOME = ("Home", "/")
 ALL = (TITLE, "/platform-status")
@@ -140,7 +138,7 @@ def as_json() -> ResponseReturnValue:
             "past_incidents": [_incident_as_json(each, now=now) for each in found.past],
         }
     )
-    return _for_machines(answer)
+    return for_machines(answer, request)
 
 
 def _ordering_as_json(*, now: datetime) -> dict[str, object]:
@@ -165,7 +163,7 @@ def as_atom() -> ResponseReturnValue:
         page=structured_data.absolute(ALL[1]),
         names=components.labels(),
     )
-    return _for_machines(Response(body, mimetype="application/atom+xml"))
+    return for_machines(Response(body, mimetype="application/atom+xml"), request)
 
 
 @bp.get("/platform-status/")
@@ -179,13 +177,6 @@ def _settings() -> Settings:
 
 def _board() -> Board:
     return status_page.read(interval_seconds=_settings().probe_seconds, now=utc_now())
-
-
-def _for_machines(answer: Response) -> ResponseReturnValue:
-    answer.headers["Cache-Control"] = KEPT_BY_READERS
-    answer.headers["Access-Control-Allow-Origin"] = "*"
-    answer.add_etag()
-    return answer.make_conditional(request)
 
 
 def _rules() -> dict[str, object]:

@@ -67,6 +67,7 @@ def _pages() -> list[tuple[str, date | None]]:
         "/faq": content.questions_changed,
         "/api": changed(),
         "/tools": newest_tool,
+        "/updates": newest_tool,
         STATUS: max((each.changed_at.date() for each in incidents), default=None),
     }
     for name, guide in content.guides.items():

@@ -1,6 +1,6 @@
-"""Banners of customers' pages: open incidents, also for what orders say of one, and that ordering is closed.
+"""Banners of customers' pages: open incidents, also for what orders say of one, closed ordering, announcements.
 
-Cached by the catalogue's version, which every change of either bumps: a page costs no read for it.
+Cached by the catalogue's version, which every change of these bumps: a page costs no read for it.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from flask.sansio.app import App
 from panel.blueprints.shared.template_globals import me
 from panel.clock import utc_now
 from panel.db.lru_cache import LRUCache
-from panel.services import maintenance
+from panel.services import announcements, maintenance
 from panel.services.maintenance import ClosedOrdering
 from panel.services.orders import history as order_history
 from panel.services.platform import incident_notices
@@ -23,17 +23,28 @@ MAX_CUSTOMERS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
+class PinnedAnnouncement:
+    """What the banner shows of an announcement."""
+
+    id: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
 class _BannerCaches:
     incidents: LRUCache[int, tuple[OpenIncident, ...]]
+    announcements: LRUCache[int, tuple[PinnedAnnouncement, ...]]
     closed: LRUCache[int, tuple[ClosedOrdering | None]]
     providers: LRUCache[tuple[int, int, int], frozenset[int]]
 
 
 def init_app(app: App) -> None:
     app.extensions[EXTENSION] = _BannerCaches(
-        LRUCache(MAX_CATALOGUES), LRUCache(MAX_CATALOGUES), LRUCache(MAX_CUSTOMERS)
+        LRUCache(MAX_CATALOGUES), LRUCache(MAX_CATALOGUES), LRUCache(MAX_CATALOGUES), LRUCache(MAX_CUSTOMERS)
     )
-    app.jinja_env.globals.update(my_incidents=my_incidents, closed_ordering=closed_ordering)
+    app.jinja_env.globals.update(
+        my_incidents=my_incidents, closed_ordering=closed_ordering, pinned_announcements=pinned_announcements
+    )
 
 
 def open_incidents(catalogue_version: int) -> tuple[OpenIncident, ...]:
@@ -50,6 +61,18 @@ def closed_ordering() -> ClosedOrdering | None:
     caches: _BannerCaches = current_app.extensions[EXTENSION]
     (closed,) = caches.closed.get_or_make(user.catalogue_version, lambda: (maintenance.current(now=now),))
     return closed if closed is not None and now < closed.ends_at else None
+
+
+def pinned_announcements() -> tuple[PinnedAnnouncement, ...]:
+    """The pinned announcements; none for visitors."""
+    user = me()
+    if user is None:
+        return ()
+    caches: _BannerCaches = current_app.extensions[EXTENSION]
+    return caches.announcements.get_or_make(
+        user.catalogue_version,
+        lambda: tuple(PinnedAnnouncement(each.id, each.title) for each in announcements.pinned()),
+    )
 
 
 def delaying(provider_id: int, *, catalogue_version: int) -> OpenIncident | None:

@@ -47,6 +47,7 @@ FOOTER = (
         "Product",
         (
             Link("/tools", "Tools"),
+            Link("/updates", "Updates"),
             Link("/api", "API for resellers"),
             Link("/platform-status", "Platform status"),
             Link("/reliability", "Reliability"),
@@ -105,6 +106,7 @@ OFFICE = (
     Link("/office/tools", "Tools"),
     Link("/office/providers", "Providers"),
     Link("/office/incidents", "Incidents"),
+    Link("/office/announcements", "Announcements"),
     Link("/office/maintenance", "Maintenance"),
     Link("/office/reports", "Reports"),
     Link("/office/audit-log", "Audit log"),

@@ -1,0 +1,20 @@
+"""Announcements: who they are for."""
+
+from enum import StrEnum
+
+
+class Audience(StrEnum):
+    """Who sees an announcement."""
+
+    EVERYONE = "everyone"
+    CUSTOMERS = "customers"
+
+    @property
+    def label(self) -> str:
+        return LABELS[self]
+
+
+LABELS = {
+    Audience.EVERYONE: "Everyone, also visitors",
+    Audience.CUSTOMERS: "Logged-in customers",
+}

@@ -1,0 +1,30 @@
+"""Announcements to customers and visitors."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from panel.db import Base
+from panel.domain.announcements import Audience
+from panel.models.ledger import kind_label
+
+
+class Announcement(Base):
+    """An announcement: a draft until it is published; withdrawn, it is no longer shown."""
+
+    __tablename__ = "announcements"
+    __table_args__ = (CheckConstraint(f"audience IN ({kind_label(Audience)})", name="audience"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    title: Mapped[str]
+    text: Mapped[str]
+    audience: Mapped[str]
+    # Shown as a banner on pages of logged-in customers.
+    is_pinned: Mapped[bool]
+    version: Mapped[int] = mapped_column(default=1)
+    made_at: Mapped[datetime]
+    published_at: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime | None]
+    # While its mails are being queued: the last customer who got one. None: no mails, or all are queued.
+    mailed_up_to: Mapped[int | None]
