@@ -72,6 +72,8 @@ OFFICE = [
     KeptFormCase("office_tickets.answer", "/office/tickets/{ticket}/answers", {"text": TEXT, "seen": "1"}),
     KeptFormCase("office_tickets.note", "/office/tickets/{ticket}/notes", {"note": TEXT}),
     KeptFormCase("office_canned_answers.add", "/office/canned-answers", {"name": "Late", "text": TEXT}),
+    KeptFormCase("office_announcements.draft", "/office/announcements", {"title": "Late", "text": TEXT}),
+    KeptFormCase("office_maintenance.close", "/office/maintenance", {"reason": "Late", "until": "2026-12-24 14:05"}),
     KeptFormCase(
         "office_incidents.open_incident", "/office/incidents", {"title": "Slow", "text": TEXT, "phase": "planned"}
     ),
@@ -178,7 +180,7 @@ def test_operators_form_survives_the_login_with_two_factors(client: FlaskClient,
 
 def test_every_form_that_comes_back_is_tested_here(app: Flask) -> None:
     not_here = {"office_canned_answers.edit", "office_incidents.publish", "office_incidents.update"}
-    not_here |= {"office_order.set_status", "office_reviews.resolve"}
+    not_here |= {"office_announcements.edit", "office_order.set_status", "office_reviews.resolve"}
 
     endpoints = {form.endpoint for form in (*CUSTOMERS, *OFFICE)}
 
