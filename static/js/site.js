@@ -31,7 +31,8 @@ addEventListener("pageshow", () => [...busy.keys()].forEach(letGo));
 function hide(field) {
   field.type = "password";
   field.removeAttribute("data-shown");
-  document.querySelector(`[data-reveals="${field.id}"]`).textContent = "Show password";
+  const control = document.querySelector(`[data-reveals="${field.id}"]`);
+  control.textContent = control.textContent.replace("Hide", "Show");
 }
 
 document.addEventListener("click", (event) => {
@@ -41,7 +42,7 @@ document.addEventListener("click", (event) => {
   if (field.type === "text") return hide(field);
   field.type = "text";
   field.setAttribute("data-shown", "");
-  control.textContent = "Hide password";
+  control.textContent = control.textContent.replace("Show", "Hide");
 });
 
 // Code that is worth copying gets its button here.

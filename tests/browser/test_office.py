@@ -24,6 +24,17 @@ def reach(page: Page, name: str) -> None:
     raise AssertionError(f"{name} cannot be reached by Tab")
 
 
+def test_a_phone_is_told_of_no_keys(tabs: Tabs) -> None:
+    operator = an_operator()
+    desk, phone = tabs.open(operator).page, tabs.open(operator, is_mobile=True, has_touch=True).page
+
+    for page in (desk, phone):
+        page.goto("/office/customers")
+
+    expect(desk.locator(".office-keys")).to_be_visible()
+    expect(phone.locator(".office-keys")).to_be_hidden()
+
+
 def test_operator_works_a_queue_by_keyboard_alone(tabs: Tabs) -> None:
     customer = a_customer("1000")
     first, second = (an_order(customer=customer, provider="manual", status=Status.IN_PROGRESS) for _ in range(2))

@@ -85,7 +85,7 @@ def test_a_provider_without_clear_answers_to_orders_gets_three_and_then_one_at_a
     assert held > utc_now()
     assert (sent_while_held, sent_by_a_probe) == (1 + 3, 1 + 4)
     assert [review.provider_id for review in reviews_opened] == [upstream().id]
-    assert shown == (False, "Takes no new orders: 3 in a row got no clear answer")
+    assert shown == (False, "Takes no new orders: 3 in a row had no clear answer")
     assert sum(reload(order).provider_order_id is not None for order in orders) == 6
     assert sum(attempts(order) == ["unknown"] for order in orders) == 4
     assert open_reviews("provider_unclear") == []

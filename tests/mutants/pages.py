@@ -67,13 +67,13 @@ MUTANTS = (
         f"{CHECK} {FIGURES}::test_check_page_says_how_much_is_missing",
         ("amount(after_nanos)", "amount(balance_nanos)"),
         ("amount(missing_nanos)", "amount(quote.charge_nanos)"),
-        ("− {{ amount(quote.charge_nanos)", "− {{ amount(balance_nanos)"),
+        ("−{{ amount(quote.charge_nanos)", "−{{ amount(balance_nanos)"),
     ),
     *in_file(
         "templates/orders/mass_check.html",
         MASS,
         ("amount(after_nanos)", "amount(balance_nanos)"),
-        ("− {{ amount(total_nanos)", "− {{ amount(after_nanos)"),
+        ("−{{ amount(total_nanos)", "−{{ amount(after_nanos)"),
     ),
     *in_file(
         "templates/balance/show.html",

@@ -104,7 +104,7 @@ ACTIONS = {
         ),
         ApiAction(
             "status",
-            "Says how orders stand. The charge is what you pay by now: what was returned is taken off.",
+            "Returns the status of orders. The charge is what you have paid so far: refunds are already subtracted.",
             api_handlers.status,
             (
                 CallVariant("One order", (_ORDER,), _STATUS),
@@ -113,7 +113,7 @@ ACTIONS = {
         ),
         ApiAction(
             "refill",
-            "Requests a refill of a Completed order, where the tool offers refill. The answer is the refill's number.",
+            "Requests a refill of a Completed order, if the tool offers refill. Returns the refill's number.",
             api_handlers.refill,
             (
                 CallVariant("One order", (_ORDER,), {"refill": "1"}),
@@ -127,7 +127,7 @@ ACTIONS = {
         ),
         ApiAction(
             "refill_status",
-            "Says how refills stand: Pending, In progress, Completed or Rejected.",
+            "Returns the status of refills: Pending, In progress, Completed or Rejected.",
             api_handlers.refill_status,
             (
                 CallVariant(
@@ -144,8 +144,8 @@ ACTIONS = {
         ),
         ApiAction(
             "cancel",
-            "Cancels orders that nobody has started, and asks for the others to be stopped, where the tool offers "
-            "cancel. An order that was asked to stop ends when its provider says how much of it ran.",
+            "Cancels orders that weren't sent yet, and asks the provider to stop the others, if the tool offers it. "
+            "Such an order ends when the provider reports how much was delivered.",
             api_handlers.cancel,
             (
                 CallVariant(
@@ -158,7 +158,7 @@ ACTIONS = {
         ),
         ApiAction(
             "balance",
-            "Says what you can spend now.",
+            "Returns the balance you can spend.",
             api_handlers.balance,
             (CallVariant("Your balance", (), {"balance": "100.84292", "currency": "USD"}),),
         ),

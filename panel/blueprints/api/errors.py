@@ -49,9 +49,9 @@ SPEND_CAP = ApiError(
 INCORRECT_REQUEST = ApiError(
     "incorrect_request",
     "Incorrect request",
-    "The request is no POST, names no action that exists, or lacks a field; a field is of a wrong type, "
-    "a list has more than 100 ids, add got a field that the tool does not take, or the body is larger than 1 MiB. "
-    "Where it is about one field, the header X-Error-Field names it.",
+    "The request isn't a POST, names an unknown action, lacks a field, has one of the wrong type, lists more than 100 "
+    "IDs, sends add a field that the tool doesn't take, or is larger than 1 MiB. If one field is wrong, the header "
+    "X-Error-Field names it.",
 )
 INCORRECT_SERVICE = ApiError(
     "incorrect_service_id", "Incorrect service ID", "There is no such tool, or it is not offered any more."

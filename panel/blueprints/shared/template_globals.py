@@ -200,7 +200,10 @@ _ALL = (*BAR, *HELP, *ACCOUNT, *OFFICE)
 def _mark(path: str, page: str) -> Markup:
     if page == path:
         return Markup(' aria-current="page"')
-    within = [link.path for link in _ALL if f"{page}/".startswith(f"{link.path}/")]
+    if page.startswith("/office/canned-answers"):
+        page = "/office/tickets/canned-answers"
+    # The dashboard is one page, not the whole office.
+    within = [link.path for link in _ALL if f"{page}/".startswith(f"{link.path}/") and link.path != "/office"]
     return Markup(' aria-current="true"') if path in within and len(path) == max(map(len, within)) else Markup("")
 
 

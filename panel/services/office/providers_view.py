@@ -96,15 +96,15 @@ class ProviderHealth:
         if self.row.paused_at is not None:
             return "Paused"
         if self.takes_no_orders:
-            return f"Takes no new orders: {self.row.unclear_adds} in a row got no clear answer"
+            return f"Takes no new orders: {self.row.unclear_adds} in a row had no clear answer"
         if self.row.failures:
             return f"{self.row.failures} {'call' if self.row.failures == 1 else 'calls'} in a row failed"
         if self.waits_until is not None:
-            return "Waits: it asked us to slow down"
+            return "Waiting: it asked us to slow down"
         if self.row.kind == ProviderKind.MANUAL:
-            return "By hand: its orders wait for operators"
+            return "Operators deliver its orders"
         if self.answered_at is not None:
-            return "Answers"
+            return "Responding"
         was_asked = self.row.answered_at or self.row.balance_at or self.row.failed_at or self.row.balance_problem
         return "No answer yet" if was_asked else "Not asked yet"
 

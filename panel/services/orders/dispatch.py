@@ -33,8 +33,8 @@ from panel.services.providers import call_slots
 from panel.services.providers import health as provider_health
 
 UNCONFIRMED = (
-    "The provider has not confirmed that it received this order. It will not be sent again by itself: "
-    "it is confirmed, or canceled and the whole amount returned to your balance."
+    "The provider has not confirmed that it received this order. We don't send it again on our own: "
+    "either it is confirmed, or it is canceled and the whole amount goes back to your balance."
 )
 STOPPED = "Canceled at your request before it was sent to the provider."
 # Reason of an attempt whose call was never started.

@@ -62,6 +62,11 @@ class IncidentWithUpdates:
         return self.updates[0].parts if self.updates else ()
 
     @property
+    def named(self) -> tuple[str, ...]:
+        """Every component that any update named: a resolved incident affects none any more."""
+        return tuple(dict.fromkeys(key for update in reversed(self.updates) for key, _state in update.parts))
+
+    @property
     def changed_at(self) -> datetime:
         """Time of the latest update."""
         return self.updates[0].at if self.updates else self.began_at

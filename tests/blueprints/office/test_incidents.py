@@ -69,6 +69,17 @@ def test_second_of_two_operators_reads_what_the_first_said(office: FlaskClient) 
     assert [update.text for update in incident_reads.any_of(incident.id).updates] == ["It is over.", "We look into it."]
 
 
+def test_a_resolved_incident_still_names_what_it_affected(office: FlaskClient) -> None:
+    office.post("/office/incidents", data=FORM)
+    [incident] = incident_reads.open_now()
+
+    office.post(
+        f"/office/incidents/{incident.id}/updates", data={"phase": "resolved", "text": "It is over.", "updates": "1"}
+    )
+
+    assert 'data-label="Affects">Dispatch</td>' in office.get("/office/incidents").text
+
+
 def test_planned_work_is_announced_with_its_window(office: FlaskClient) -> None:
     typed = FORM | {"phase": "planned", "since": "2036-11-24 14:05", "until": "2036-11-24T16:05"}
 

@@ -35,8 +35,8 @@ def test_health_is_said_in_words(office: FlaskClient) -> None:
 
     assert states == {
         "silent": "2 calls in a row failed",
-        "slow": "Waits: it asked us to slow down",
-        "well": "Answers",
+        "slow": "Waiting: it asked us to slow down",
+        "well": "Responding",
     }
     assert "&lt;script&gt;" in page and "<script>x" not in page
     assert "Next call after" in page

@@ -156,6 +156,14 @@ def test_only_the_page_shown_is_marked_in_the_bar(app: Flask) -> None:
         assert template_globals.current_mark("/order-statuses") == ""
 
 
+def test_a_page_of_the_office_marks_its_own_part_and_the_dashboard_only_itself(app: Flask) -> None:
+    with app.test_request_context("/office/canned-answers/1"):
+        assert template_globals.current_mark("/office/tickets") == ' aria-current="true"'
+        assert template_globals.current_mark("/office") == ""
+    with app.test_request_context("/office"):
+        assert template_globals.current_mark("/office") == ' aria-current="page"'
+
+
 def test_landing_page_states_no_figure_that_was_not_measured(client: FlaskClient) -> None:
     a_tool(slug="readers", price="0.90")
 
