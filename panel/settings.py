@@ -109,6 +109,19 @@ class Settings(BaseSettings):
         le=1_000_000_000,
         description="approval limit: most moved in 24 hours without a second operator, per customer and operator",
     )
+    stripe_secret_key: str = Field(
+        "",
+        repr=False,
+        pattern=r"^((sk|rk)_(live|test)_\S+)?$",
+        description="secret key of your Stripe account; empty: no card payments",
+    )
+    stripe_webhook_secret: str = Field(
+        "",
+        repr=False,
+        pattern=r"^(whsec_\S+)?$",
+        description="signing secret of the Stripe webhook endpoint for /payments/events/stripe",
+    )
+    stripe_url: str = Field("", description="address of Stripe's API in tests; empty: Stripe's own")
     pretend_card: bool = Field(
         False, description="whether deposits can be paid with a pretend card, which the demo turns on; moves no money"
     )
@@ -128,11 +141,15 @@ class Settings(BaseSettings):
         _check_base_url(self.base_url)
         _check_pairs(self.egress_test_hosts)
         _ = self.mail_server
+        if bool(self.stripe_secret_key) != bool(self.stripe_webhook_secret):
+            raise ValueError("PANEL_STRIPE_SECRET_KEY and PANEL_STRIPE_WEBHOOK_SECRET need each other")
         if self.env == "production":
             if len(self.secret_key) < MIN_SECRET_LENGTH:
                 raise ValueError(f"PANEL_SECRET_KEY needs at least {MIN_SECRET_LENGTH} characters in production")
             if self.seal_key and len(self.seal_key) < MIN_SECRET_LENGTH:
                 raise ValueError(f"PANEL_SEAL_KEY needs at least {MIN_SECRET_LENGTH} characters in production")
+            if self.stripe_url or "_test_" in self.stripe_secret_key[:8]:
+                raise ValueError("PANEL_STRIPE_SECRET_KEY must be a live key in production, without PANEL_STRIPE_URL")
             if self.pretend_card:
                 raise ValueError("PANEL_PRETEND_CARD is refused in production: its deposits are not paid")
             if self.egress_test_hosts:

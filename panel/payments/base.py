@@ -38,6 +38,16 @@ class GatewayEvent:
     report: PaymentReport
 
 
+@dataclass(frozen=True, slots=True)
+class ListedPayment:
+    """A payment in the gateway's list: what was paid, what was refunded of it, whether it is disputed, and when."""
+
+    report: PaymentReport
+    refunded_nanos: int
+    is_disputed: bool
+    at: datetime
+
+
 class ForgedEvent(Exception):
     """An event whose signature is missing, wrong or too old, or a body that isn't an event."""
 
@@ -61,5 +71,5 @@ class PaymentGateway(Protocol):
     def look_up(self, checkout_id: str) -> PaymentReport | None:
         """Outcome of a payment page; None while it is open. Raises GatewayUnavailable."""
 
-    def payments(self, since: datetime, until: datetime) -> Iterable[PaymentReport]:
+    def payments(self, since: datetime, until: datetime) -> Iterable[ListedPayment]:
         """The payments made in this time, each with what was taken back since. Raises GatewayUnavailable."""

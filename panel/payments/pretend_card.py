@@ -11,7 +11,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from panel.domain.payment import PaymentReport, PaymentReportKind
-from panel.payments.base import Checkout, ForgedEvent, GatewayEvent, PaymentRequest
+from panel.payments.base import Checkout, ForgedEvent, GatewayEvent, ListedPayment, PaymentRequest
 
 SIGNATURE_HEADER = "Pretend-Signature"
 CHECKOUT = "pretend_"
@@ -62,7 +62,7 @@ class PretendCard:
         """It keeps nothing: whatever it knows has come as an event."""
         return None
 
-    def payments(self, since: datetime, until: datetime) -> Iterable[PaymentReport]:
+    def payments(self, since: datetime, until: datetime) -> Iterable[ListedPayment]:
         return ()
 
     def _sign(self, body: bytes) -> str:

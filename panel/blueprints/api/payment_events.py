@@ -20,6 +20,9 @@ FORGED_A_MINUTE = 60
 
 def init_app(app: Flask) -> None:
     security.csrf.exempt(bp)
+    if app.config["PANEL"].stripe_secret_key:
+        with app.app_context():
+            gateways.available()
 
 
 @bp.post("/payments/events/<method>")
