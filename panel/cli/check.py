@@ -10,12 +10,14 @@ from flask import Flask
 
 from panel.settings import ROOT
 
-STEPS = (
+LINTERS = (
     ("ruff check", ("ruff", "check", "--output-format", "concise", ".")),
     ("ruff format", ("ruff", "format", "--check", "--output-format", "concise", ".")),
     ("mypy", ("mypy",)),
     ("import-linter", ("lint-imports", "--no-logo")),
     ("djlint", ("djlint", "--lint", "--quiet", "templates")),
+)
+TESTS = (
     # One process more than processors, since some tests wait for what they started.
     ("pytest", ("pytest", "-m", "not alone", "-n", str(min(4, (os.cpu_count() or 1) + 1)), "--dist", "loadfile")),
     ("pytest, one test at a time", ("pytest", "-m", "alone")),
@@ -43,7 +45,8 @@ def check(is_long: bool, measures: bool, pytest_arguments: tuple[str, ...]) -> N
         os.environ["COVERAGE_FILE"] = str(COVERAGE_FILE)
         COVERAGE_FILE.parent.mkdir(parents=True, exist_ok=True)
         _run("coverage", "erase", is_long=False)
-    for name, command in _steps(pytest_arguments):
+    failed |= _lint()
+    for name, command in [("pytest", ("pytest", *pytest_arguments))] if pytest_arguments else TESTS:
         click.secho(f"── {name}", bold=True)
         code = _run(*command, is_long=is_long)
         if code != 0:
@@ -61,13 +64,23 @@ def check(is_long: bool, measures: bool, pytest_arguments: tuple[str, ...]) -> N
     click.secho("All checks passed.", fg="green")
 
 
-def _steps(pytest_arguments: tuple[str, ...]) -> list[tuple[str, tuple[str, ...]]]:
-    if not pytest_arguments:
-        return list(STEPS)
-    return [*(step for step in STEPS if step[1][0] != "pytest"), ("pytest", ("pytest", *pytest_arguments))]
+def _lint() -> dict[str, int]:
+    """Run all linters in parallel, and show the output of each in reading order; returns those that failed."""
+    running = [(name, _start(*command, stdout=subprocess.PIPE)) for name, command in LINTERS]
+    failed = {}
+    for name, linter in running:
+        click.secho(f"── {name}", bold=True)
+        click.echo(linter.communicate()[0], nl=False)
+        if linter.returncode != 0:
+            failed[name] = linter.returncode
+    return failed
 
 
 def _run(program: str, *arguments: str, is_long: bool) -> int:
+    return _start(program, *arguments, is_long=is_long).wait()
+
+
+def _start(program: str, *arguments: str, is_long: bool = False, stdout: int | None = None) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("FLASK_")}
     if is_long:
         environment["PANEL_TEST_LONG"] = "1"
@@ -75,7 +88,8 @@ def _run(program: str, *arguments: str, is_long: bool) -> int:
         environment.pop("COVERAGE_PROCESS_START", None)
     sys.stdout.flush()
     path = Path(sys.executable).parent / program
-    return subprocess.run([path, *arguments], cwd=ROOT, env=environment, check=False).returncode
+    stderr = subprocess.STDOUT if stdout is not None else None
+    return subprocess.Popen([path, *arguments], cwd=ROOT, env=environment, stdout=stdout, stderr=stderr, text=True)
 
 
 def init_app(app: Flask) -> None:

@@ -35,6 +35,12 @@ def run(job: str, lanes: Mapping[int, int] | Iterable[int], work: Callable[[int]
     return sum(future.result() for future in futures) if wait else 0
 
 
+def busy() -> frozenset[tuple[str, int]]:
+    """The lanes that work now, by job and id."""
+    with _guard:
+        return frozenset(_busy)
+
+
 def _pool(job: str) -> ThreadPoolExecutor:
     with _guard:
         if job not in _pools:

@@ -84,6 +84,6 @@ def _one_behind_many() -> float:
     took = time.perf_counter() - began
     with transaction():
         provider_health.pause(open_orders.provider_id(), reason="Measured.", now=utc_now())
-    while provider_lanes._busy:
+    while provider_lanes.busy():
         time.sleep(0.05)
     return took

@@ -62,7 +62,7 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 def until_lanes_end() -> None:
-    until(lambda: not provider_lanes._busy)
+    until(lambda: not provider_lanes.busy())
 
 
 def take(provider_id: int, worker: str = "one", *, now: datetime | None = None) -> bool:

@@ -1,6 +1,5 @@
 """Failure isolation in sweeps: unclear dispatches, a customer with many orders, a provider with many cancellations."""
 
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -26,6 +25,7 @@ from panel.services.providers import registry as provider_registry
 from tests.support.factories import a_customer, a_tool, an_order, reload
 from tests.support.hostile_provider import HostileProvider, hang, hostile_provider, http_response, provider_at
 from tests.support.upstream import a_placed_order, assert_ledgers_match, attempts, open_reviews, upstream
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.both_engines
 
@@ -169,18 +169,16 @@ def test_cancellations_refills_and_balances_do_not_wait_for_orders(server: Hosti
     for _ in range(3):
         a_placed_order(tool=tool)
     dispatch.sweep(worker="test")
-    while server.count("add") < 2:
-        threading.Event().wait(0.01)
+    assert until(lambda: server.count("add") >= 2)
 
     for sweep in (stop_sweep.sweep, refill_sweep.sweep, provider_balances.sweep):
         sweep(worker="test", wait=True)
     asked = {call.action for call in server.calls[2:]}
-    is_busy = any(job == "dispatch" for job, _ in provider_lanes._busy)
+    is_busy = any(job == "dispatch" for job, _ in provider_lanes.busy())
 
     assert is_busy
     assert asked >= {"cancel", "refill", "balance"}
-    while provider_lanes._busy:
-        threading.Event().wait(0.01)
+    assert until(lambda: not provider_lanes.busy())
 
 
 def sent_to(provider: Provider, count: int) -> list[Order]:

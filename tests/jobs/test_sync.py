@@ -18,6 +18,7 @@ from panel.services.orders import sync as order_sync
 from tests.support.factories import a_customer, a_tool, an_order, reload, signed_in
 from tests.support.hostile_provider import HostileProvider, hang, hostile_provider, http_response, provider_at
 from tests.support.upstream import assert_ledgers_match
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.both_engines
 
@@ -265,8 +266,7 @@ def test_a_provider_that_hangs_delays_no_other_and_holds_no_lock(app: Flask, ser
         provider_at(slow.url, settings=app.config["PANEL"], name="slow")
         waiting = an_order(tool=a_tool(provider=upstream("slow"), provider_service="1"), now=utc_now())
         dispatch.sweep(worker="test")
-        while slow.count("add") == 0:
-            time.sleep(0.01)
+        assert until(lambda: slow.count("add") == 1)
 
         began = time.monotonic()
         placed = an_order(tool=a_tool(provider=upstream(), provider_service="7"), now=utc_now())
@@ -277,8 +277,7 @@ def test_a_provider_that_hangs_delays_no_other_and_holds_no_lock(app: Flask, ser
         assert reload(placed).provider_order_id is not None
         assert reload(waiting).provider_order_id is None
         assert standing(order)[0] == "pending"
-    while provider_lanes._busy:
-        time.sleep(0.01)
+    assert until(lambda: not provider_lanes.busy())
 
 
 def test_a_question_already_taken_is_not_asked_by_another_worker(server: HostileProvider) -> None:

@@ -1,15 +1,12 @@
-"""Helpers for process tests: extra workers beside a running panel, and waiting for a condition."""
+"""Extra workers beside a running panel."""
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from panel.settings import ROOT
 from tests.support.servers import Panel
-
-LOOK_AGAIN_SECONDS = 0.1
 
 
 @contextmanager
@@ -22,13 +19,3 @@ def another_worker(panel: Panel) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         worker.kill()
         worker.wait()
-
-
-def until(holds: Callable[[], bool], *, seconds: float = 60.0) -> bool:
-    """Poll until the condition holds; False at the timeout."""
-    give_up_at = time.monotonic() + seconds
-    while time.monotonic() < give_up_at:
-        if holds():
-            return True
-        time.sleep(LOOK_AGAIN_SECONDS)
-    return False

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from panel.settings import ROOT
-from tests.processes.beside import until
 from tests.support import databases, servers
+from tests.support.waiting import until
 
 
 def library() -> str:

@@ -5,10 +5,10 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from tests.processes.beside import until
 from tests.processes.test_supervisor import child_of
 from tests.support import private_servers, servers
 from tests.support.servers import Panel, running_panel
+from tests.support.waiting import until
 
 RECOVERS_SECONDS = 10
 # Of sweeps, of the heartbeat, and of the engine's own reads.

@@ -11,9 +11,10 @@ from contextlib import closing
 from pathlib import Path
 
 from tests.processes.ordering_customer import OrderingCustomer
-from tests.processes.test_supervisor import all_are_pending, descendants, find_child, until
+from tests.processes.test_supervisor import all_are_pending, descendants, find_child
 from tests.support.repeats import repetitions
 from tests.support.servers import Panel, running_panel
+from tests.support.waiting import until
 
 KILLS = repetitions(10, long=200)
 FEWEST_ORDERS = 5

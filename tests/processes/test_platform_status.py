@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from panel.services.health import BEAT_SECONDS
-from tests.processes.beside import another_worker, until
+from tests.processes.beside import another_worker
 from tests.support.servers import Panel, running_panel
+from tests.support.waiting import until
 
 # Extra time for the heartbeat that was due when the worker died, and for a busy machine.
 GRACE_SECONDS = 3.0

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from panel.settings import ROOT
-from tests.processes.beside import until
 from tests.support import servers
 from tests.support.servers import Panel
+from tests.support.waiting import until
 
 COPIED = ("panel", "templates", "static", "content")
 

@@ -14,11 +14,11 @@ import httpx
 import pytest
 
 from tests.processes.beside import another_worker
-from tests.processes.test_supervisor import until
 from tests.support import databases, two_panels
 from tests.support.private_servers import PrivateServer
 from tests.support.servers import a_panel
 from tests.support.two_panels import CUSTOMER, RESELLER, Browser, PanelExport, ResoldTool, Watch
+from tests.support.waiting import until
 
 SHARED = {"PANEL_WORKER": "false", "PANEL_SECRET_KEY": "s" * 40, "PANEL_SEAL_KEY": "k" * 40, "PANEL_SYNC_SECONDS": "1"}
 TOOLS = ("newsletter-readers", "always-ends-partial-demo", "always-ends-canceled-demo", "article-reads")

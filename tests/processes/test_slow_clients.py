@@ -9,8 +9,8 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from panel.processes import connections
-from tests.processes.beside import until
 from tests.support.servers import Panel, running_panel
+from tests.support.waiting import until
 
 SLOW = 200
 PROBES = 8

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from panel.settings import ROOT
-from tests.processes.beside import until
 from tests.support.servers import Panel, a_panel, running_panel
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")

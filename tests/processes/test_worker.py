@@ -12,9 +12,10 @@ import pytest
 
 from panel.worker import cron, sweeps, take_slot
 from tests.processes.beside import another_worker
-from tests.processes.test_supervisor import all_are_pending, until
+from tests.processes.test_supervisor import all_are_pending
 from tests.support import databases
 from tests.support.servers import a_panel, running_panel
+from tests.support.waiting import until
 
 
 def test_slots_are_the_lowest_free_numbers(tmp_path: Path) -> None:

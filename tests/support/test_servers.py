@@ -4,12 +4,13 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
 from tests.rules.source import ROOT
+from tests.support import private_servers
+from tests.support.waiting import until
 
 HOLD = (
     "from tests.support.private_servers import postgresql_server as s; "
@@ -30,11 +31,7 @@ def test_throw_away_server_ends_with_tests_that_are_killed(postgresql_server: st
 
         tests.kill()
 
-    until = time.monotonic() + GONE_SECONDS
-    while (_answers(port) or _folders(port)) and time.monotonic() < until:
-        time.sleep(0.1)
-    assert not _answers(port)
-    assert _folders(port) == []
+    assert until(lambda: not _answers(port) and not _folders(port), seconds=GONE_SECONDS)
 
 
 def _answers(port: int) -> bool:
@@ -46,4 +43,5 @@ def _answers(port: int) -> bool:
 
 
 def _folders(port: int) -> list[Path]:
-    return list(Path(tempfile.gettempdir()).glob(f"panel-postgresql-{port}-*"))
+    places = (Path(tempfile.gettempdir()), private_servers.IN_MEMORY)
+    return [folder for place in places for folder in place.glob(f"panel-postgresql-{port}-*")]

@@ -2,16 +2,22 @@
 
 import csv
 import io
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import event
 
-from panel.db import transaction
+from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.services.money import deposits
 from panel.services.office import exports
 from tests.support.factories import NOON, a_customer, a_tool, an_operator, an_order, signed_in
+
+MAX_STATEMENTS = 100
 
 
 @pytest.fixture
@@ -19,8 +25,24 @@ def office(client: FlaskClient) -> FlaskClient:
     return signed_in(client, an_operator())
 
 
+@contextmanager
+def statements(*, at_most: int) -> Iterator[None]:
+    """Raise at one statement more, so that pages without an end fail the test instead of running for ever."""
+    numbers = itertools.count(1)
+
+    def count(*_given: object) -> None:
+        assert next(numbers) <= at_most, f"more than {at_most} statements"
+
+    event.listen(db.engine, "before_cursor_execute", count)
+    try:
+        yield
+    finally:
+        event.remove(db.engine, "before_cursor_execute", count)
+
+
 def table(client: FlaskClient, address: str) -> list[dict[str, str]]:
-    answer = client.get(address)
+    with statements(at_most=MAX_STATEMENTS):
+        answer = client.get(address)
     assert (answer.status_code, answer.mimetype) == (200, "text/csv")
     assert "attachment" in answer.headers["Content-Disposition"]
     return list(csv.DictReader(io.StringIO(answer.text)))
