@@ -44,6 +44,7 @@ from panel.blueprints.office import reviews as office_reviews
 from panel.blueprints.office import tickets as office_tickets
 from panel.blueprints.office import time_rules as office_time_rules
 from panel.blueprints.office import tools as office_tools
+from panel.blueprints.office.operations import alerts as office_alerts
 from panel.blueprints.office.operations import announcements as office_announcements
 from panel.blueprints.office.operations import maintenance as office_maintenance
 from panel.blueprints.orders import detail as orders_detail
@@ -122,6 +123,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_incidents.bp,
     office_maintenance.bp,
     office_announcements.bp,
+    office_alerts.bp,
     office_reports.bp,
     office_old_addresses.bp,
 )

@@ -24,6 +24,7 @@ from panel.clock import utc_now
 from panel.db import db, transaction, write_if_unlocked
 from panel.db.errors import driver_message, is_unavailable
 from panel.jobs import (
+    alerts,
     announcements,
     cancellations,
     clocks,
@@ -84,6 +85,7 @@ def sweeps(settings: Settings) -> tuple[Sweep, ...]:
         Sweep("payment_events", payments.work_on_events, 1),
         Sweep("payment_look_ups", payments.look_up, 30),
         Sweep("mails", mails.sweep, 2),
+        Sweep("alerts", alerts.sweep, 10, is_for_living=True),
         Sweep("announcements", announcements.sweep, 2),
         Sweep("maintenance", maintenance.sweep, 2),
         Sweep("deadlines", timeouts.sweep, 10),

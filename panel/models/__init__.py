@@ -4,6 +4,7 @@ May import `db` and below, never services.
 """
 
 from panel.db import NOTIFIES_HUB, table_of
+from panel.models.alert import Alert
 from panel.models.announcement import Announcement
 from panel.models.api_and_webhooks import ApiKey, DeliveryState, Webhook, WebhookDelivery, WebhookEndpoint
 from panel.models.assignment import OrderAssignment
@@ -64,6 +65,7 @@ __all__ = [
     "Account",
     "AccountDay",
     "AccountKind",
+    "Alert",
     "Announcement",
     "ApiKey",
     "Attempt",

@@ -43,6 +43,8 @@ class Provider(Base):
     balance_at: Mapped[datetime | None]
     balance_problem: Mapped[str] = mapped_column(default="", server_default="")
     balance_due_at: Mapped[datetime | None]
+    # Below this balance, in the provider's own currency, operators are alerted; None: never.
+    balance_low_nanos: Mapped[int | None]
     # How the last import of its catalogue made prices: the currency it named, what one of that is worth in ours, and
     # the margin; None where nothing was imported, or before these were kept.
     catalogue_currency: Mapped[str] = mapped_column(default="", server_default="")

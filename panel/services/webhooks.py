@@ -33,6 +33,7 @@ STATUS_CHANGED = "order.status_changed"
 REFUNDED = "order.refunded"
 REFILL_CHANGED = "refill.status_changed"
 BALANCE_LOW = "balance.low"
+OPERATOR_ALERTS = "operator.alerts"
 TEST = "test"
 
 
@@ -141,6 +142,13 @@ def queue_low_balance_events(spent_nanos: Mapping[int, int], *, now: datetime) -
         for (user_id, bound, balance), endpoint_ids in crossed.items()
     ]
     _make(events, now=now)
+
+
+def queue_alert_event(operator_id: int, alerts: Sequence[Mapping[str, Any]], *, now: datetime) -> None:
+    """Queue an event about alerts for an operator's own endpoints."""
+    to = _watching([operator_id]).get(operator_id)
+    if to:
+        _make([_Event(OPERATOR_ALERTS, operator_id, to, {"alerts": list(alerts)})], now=now)
 
 
 def queue_test_event(endpoint_id: int, *, user_id: int, now: datetime) -> None:

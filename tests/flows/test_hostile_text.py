@@ -67,8 +67,8 @@ OURS = _words(
     """
     accounts.chain_hash accounts.kind chain_checkpoints.digest chain_checkpoints.kind events.chain_hash
     orders.chain_hash transfers.chain_hash
-    announcements.audience api_keys.key_hash api_keys.networks api_keys.scope api_keys.starts_with attempts.kind
-    attempts.state
+    alerts.kind announcements.audience api_keys.key_hash api_keys.networks api_keys.scope api_keys.starts_with
+    attempts.kind attempts.state
     audit_runs.differences cancellations.state component_days.component deliveries.state
     email_changes.new_token_hash email_changes.old_token_hash events.kind events.old_status events.source
     events.status failed_tries.bucket half_sign_ins.token_hash heartbeats.worker incident_parts.component
@@ -84,7 +84,8 @@ OURS = _words(
     reviews.fingerprint reviews.kind sign_ins.token_hash terms.link_pattern ticket_entries.kind time_rules.held_why
     ticket_entries.request_id tickets.kind tickets.request_id tickets.state tools.set_by_hand tools.slug
     top_ups.account top_ups.checkout_id top_ups.checkout_url top_ups.method top_ups.payment_id
-    top_ups.reference transfers.kind transfers.reason users.notices_off users.password_hash users.sealed_totp
+    top_ups.reference transfers.kind transfers.reason users.alerts_off users.notices_off users.password_hash
+    users.sealed_totp
     webhooks.body webhooks.kind webhooks.public_id
     """
 )

@@ -8,8 +8,10 @@ from panel.blueprints.office.forms import operator, status_of, typed
 from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
+from panel.domain import money
 from panel.domain.errors import PanelError
 from panel.domain.provider_kind import ProviderKind
+from panel.services.alerts import provider_bounds
 from panel.services.office import providers_view
 from panel.services.providers import registry as provider_registry
 
@@ -85,6 +87,17 @@ def set_calls_at_once(provider_id: int) -> ResponseReturnValue:
     return redirect(url_for("office_providers.show", provider_id=provider_id), code=303)
 
 
+@bp.post("/providers/<int:provider_id>/balance-low")
+def set_balance_low(provider_id: int) -> ResponseReturnValue:
+    try:
+        with transaction():
+            provider_bounds.set_bound(provider_id, typed("balance_low"), actor=operator().email, now=utc_now())
+    except PanelError as error:
+        return _page(provider_id, error), status_of(error)
+    flash("The low balance is set.")
+    return redirect(url_for("office_providers.show", provider_id=provider_id), code=303)
+
+
 @bp.post("/providers/<int:provider_id>/key")
 def replace_key(provider_id: int) -> ResponseReturnValue:
     try:
@@ -122,9 +135,14 @@ def _page(provider_id: int, error: PanelError | None = None) -> str:
         typed={
             "reason": request.form.get("reason", ""),
             "public_name": request.form.get("public_name", shown.row.public_name),
+            "balance_low": request.form.get("balance_low", _plain(shown.row.balance_low_nanos)),
             "calls_at_once": request.form.get("calls_at_once", str(shown.row.calls_at_once)),
         },
     )
+
+
+def _plain(nanos: int | None) -> str:
+    return "" if nanos is None else money.plain(nanos)
 
 
 def _new_page(error: PanelError | None = None) -> str:

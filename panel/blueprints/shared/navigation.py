@@ -106,6 +106,7 @@ OFFICE = (
     Link("/office/tools", "Tools"),
     Link("/office/providers", "Providers"),
     Link("/office/incidents", "Incidents"),
+    Link("/office/alerts", "Alerts"),
     Link("/office/announcements", "Announcements"),
     Link("/office/maintenance", "Maintenance"),
     Link("/office/reports", "Reports"),

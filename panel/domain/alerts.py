@@ -1,0 +1,116 @@
+"""Alerts of operators: their kinds, and when one is sent, repeated and ended."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+# An alert that is still true is repeated at the earliest after this, and only for something new.
+REPEATED_AFTER = timedelta(hours=1)
+# Without anything new, as a reminder.
+REMINDED_AFTER = timedelta(hours=24)
+# What ends and begins again within this time waits, so that nobody gets mail every minute.
+BEGINS_APART = timedelta(minutes=5)
+
+
+class AlertKind(StrEnum):
+    """What operators are alerted to, most urgent first."""
+
+    AUDIT = "audit"
+    PROVIDER_STOPPED = "provider_stopped"
+    PROVIDER_SILENT = "provider_silent"
+    PROVIDER_BALANCE = "provider_balance"
+    UNCONFIRMED = "unconfirmed"
+    PAYMENT = "payment"
+    REVIEW = "review"
+    DEPOSIT = "deposit"
+    TICKET = "ticket"
+    APPROVAL = "approval"
+    INCIDENT = "incident"
+
+    @property
+    def label(self) -> str:
+        return FACTS[self].label
+
+    @property
+    def path(self) -> str:
+        """The office page to act on it."""
+        return FACTS[self].path
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFacts:
+    """An alert's name in mails and on the page, and where to act on it."""
+
+    label: str
+    path: str
+
+
+FACTS = {
+    AlertKind.AUDIT: AlertFacts("The ledger audit found differences", "/office/ledger"),
+    AlertKind.PROVIDER_STOPPED: AlertFacts("Providers that get no orders", "/office/providers"),
+    AlertKind.PROVIDER_SILENT: AlertFacts("Providers that don't answer", "/office/providers"),
+    AlertKind.PROVIDER_BALANCE: AlertFacts("Providers where our balance is low", "/office/providers"),
+    AlertKind.UNCONFIRMED: AlertFacts("Unconfirmed orders", "/office/reviews?kind=unconfirmed"),
+    AlertKind.PAYMENT: AlertFacts("Payments that need a look", "/office/reviews?kind=payment"),
+    AlertKind.REVIEW: AlertFacts("Reviews", "/office/reviews"),
+    AlertKind.DEPOSIT: AlertFacts("Deposits to confirm", "/office/deposits"),
+    AlertKind.TICKET: AlertFacts("Tickets waiting for a reply", "/office/tickets"),
+    AlertKind.APPROVAL: AlertFacts("Approvals waiting", "/office/approvals"),
+    AlertKind.INCIDENT: AlertFacts("Proposed incidents", "/office/incidents"),
+}
+
+
+def parse_kinds(words: str) -> frozenset[AlertKind]:
+    """Parse space-separated kinds; unknown ones are ignored."""
+    return frozenset(kind for kind in AlertKind if kind in words.split())
+
+
+def serialize_kinds(kinds: frozenset[AlertKind]) -> str:
+    return " ".join(kind for kind in AlertKind if kind in kinds)
+
+
+class AlertStep(StrEnum):
+    """What is said of an alert."""
+
+    BEGAN = "began"
+    CONTINUES = "continues"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFound:
+    """What is true now: how many, since when the newest of them, and which, in words."""
+
+    count: int
+    newest_at: datetime | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertState:
+    """What operators know: since when it is true (None: it isn't), when they were last notified, and of how many."""
+
+    began_at: datetime | None = None
+    notified_at: datetime | None = None
+    notified_count: int = 0
+
+
+def next_step(state: AlertState, found: AlertFound, *, now: datetime) -> tuple[AlertState, AlertStep | None]:
+    """The state after this look, and the step to notify operators of, if any."""
+    if not found.count:
+        ended = None if state.began_at is None else AlertStep.ENDED
+        return replace(state, began_at=None, notified_count=0), ended
+    sent = AlertState(state.began_at or now, now, found.count)
+    if state.began_at is None:
+        waits = not _has_passed(BEGINS_APART, state.notified_at, now=now)
+        return (state, None) if waits else (sent, AlertStep.BEGAN)
+    is_newer = found.newest_at is not None and state.notified_at is not None and found.newest_at > state.notified_at
+    has_news = is_newer or found.count > state.notified_count
+    if _has_passed(REPEATED_AFTER if has_news else REMINDED_AFTER, state.notified_at, now=now):
+        return sent, AlertStep.CONTINUES
+    return replace(state, notified_count=min(state.notified_count, found.count)), None
+
+
+def _has_passed(span: timedelta, since: datetime | None, *, now: datetime) -> bool:
+    # A time still to come is from a clock that was wrong.
+    return since is None or not since <= now < since + span
