@@ -1,6 +1,6 @@
 """Thread-safe LRU cache: `cachetools.LRUCache` with a lock around each use."""
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -49,8 +49,3 @@ class LRUCache(Generic[Key, Value]):
             value = make()
             self.set(key, value)
         return value
-
-    def get_many(self, keys: Iterable[Key]) -> dict[Key, Value]:
-        """The cached ones among these keys."""
-        with self._lock:
-            return {key: self._entries[key] for key in keys if key in self._entries}

@@ -1,57 +1,65 @@
-"""Captured WSGI response: status, headers and body of a page, with placeholders where it shows the current time."""
+"""Captured WSGI response: a page as Flask renders it for one session, or for any visitor, to be sent again.
 
-import re
+Nothing that one client sent is in it. Flask gets a request with the session and the theme as its only cookies; of the
+headers only those stay that request limits and logs read, and host and scheme are the site's own. Where the page shows
+the current time, the captured response has placeholders.
+"""
+
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import urlsplit
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from panel.clock import utc_now
 from panel.domain.formatting import STAMP_MARKS, STAMPS
+from panel.logs import REQUEST_ID
 from panel.security.request_identity import MADE_FOR
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 Headers = list[tuple[str, str]]
 
+# The id of the request; where it came from, and through which proxies.
+PASSED_ON = frozenset({REQUEST_ID, "HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA"})
 # The length changes with the encoding and the time shown; the id belongs to one request.
 _NOT_CAPTURED = frozenset({"content-length", "x-request-id"})
 # Such a response shows something once, as a flash message, or says itself how long it lasts.
 _NOT_CACHED = frozenset({"set-cookie", "cache-control"})
 
-# Placeholders that a cached page has instead of times. They are random, so no text of a user can contain one.
-_SECRET = secrets.token_hex(8)
-_PLACEHOLDERS = {form: f"{_SECRET}:{form};" for form in STAMPS}
-_PATTERN = re.compile(f"{_SECRET}:({'|'.join(STAMPS)});".encode())
+# In a cached page these stand around the name of a time's format. Random, so no text of a user can contain one.
+_MARK = secrets.token_hex(8)
+_PLACEHOLDERS = {form: f"{_MARK}{form}{_MARK}" for form in STAMPS}
 
 
-def split_at_times(body: bytes) -> tuple[bytes, ...]:
-    """The body in pieces: text, name of a time format, text, and so on."""
-    return tuple(_PATTERN.split(body))
+def bare_environ(
+    environ: WSGIEnvironment, *, cookies: Mapping[str, str], public_url: str, **more: object
+) -> WSGIEnvironment:
+    """The environ of a request for the same address with these cookies, where they have a value, and `more`."""
+    public = urlsplit(public_url)
+    bare = {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith(("HTTP_", "CONTENT_", "panel.", "flask.")) or name in PASSED_ON
+    }
+    given = "; ".join(f"{name}={value}" for name, value in cookies.items() if value)
+    return bare | {"HTTP_HOST": public.netloc, "wsgi.url_scheme": public.scheme, "HTTP_COOKIE": given, **more}
 
 
 def fill_times(pieces: Sequence[bytes]) -> bytes:
-    """The body with the current time at each placeholder."""
+    """The body in these pieces (text, name of a time's format, text, and so on), with the current time."""
     now = utc_now()
-    return _filled(pieces, {form: text(now) for form, text in STAMPS.items()})
-
-
-def _filled(pieces: Sequence[bytes], texts: Mapping[str, str]) -> bytes:
-    filled = {form.encode(): text.encode() for form, text in texts.items()}
-    return b"".join(filled[piece] if place % 2 else piece for place, piece in enumerate(pieces))
+    return b"".join(STAMPS[piece.decode()](now).encode() if place % 2 else piece for place, piece in enumerate(pieces))
 
 
 class CapturedResponse:
     """The response of an application, collected instead of sent; itself an application that sends it."""
 
-    def __init__(self, application: "WSGIApplication", environ: "WSGIEnvironment") -> None:
-        self.status = ""
-        self.headers: Headers = []
+    def __init__(self, application: WSGIApplication, environ: WSGIEnvironment) -> None:
+        self.status, self.headers, self.pieces = "", Headers(), list[bytes]()
         environ[STAMP_MARKS] = _PLACEHOLDERS
         chunks = application(environ, self._start)
         try:
-            self.pieces = split_at_times(b"".join(chunks))
+            self.pieces = _split(b"".join([*self.pieces, *chunks]))
         finally:
             if (close := getattr(chunks, "close", None)) is not None:
                 close()
@@ -65,28 +73,29 @@ class CapturedResponse:
     @property
     def body(self) -> bytes:
         """The body, with placeholders."""
-        return _filled(self.pieces, _PLACEHOLDERS)
+        return _MARK.encode().join(self.pieces)
 
     def with_body(self, body: bytes) -> "CapturedResponse":
         """The same response with another body."""
         other = copy(self)
-        other.pieces = split_at_times(body)
+        other.pieces = _split(body)
         return other
 
-    def __call__(self, _environ: "WSGIEnvironment", start_response: "StartResponse") -> list[bytes]:
+    def __call__(self, _environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
         """Send the response, with the current time filled in."""
         return send(self.status, self.headers, fill_times(self.pieces), start_response)
 
     def _start(self, status: str, headers: Headers, _exc_info: Any = None, /) -> Callable[[bytes], object]:
-        self.status, self.headers = status, [pair for pair in headers if pair[0].lower() not in _NOT_CAPTURED]
-        return _refuse_write
+        self.status = status
+        self.headers = [pair for pair in headers if pair[0].lower() not in _NOT_CAPTURED]
+        return self.pieces.append
 
 
-def send(status: str, headers: Headers, body: bytes, start_response: "StartResponse") -> list[bytes]:
+def _split(body: bytes) -> list[bytes]:
+    return body.split(_MARK.encode())
+
+
+def send(status: str, headers: Headers, body: bytes, start_response: StartResponse) -> list[bytes]:
     """Send this body with its Content-Length, as a list: what else is iterable counts as a stream."""
     start_response(status, [*headers, ("Content-Length", str(len(body)))])
     return [body]
-
-
-def _refuse_write(_chunk: bytes) -> None:
-    raise RuntimeError("a response written through start_response's callable can't be captured")

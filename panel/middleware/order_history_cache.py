@@ -7,18 +7,14 @@ cached only if it is marked as made for that very session.
 """
 
 import zlib
-from typing import TYPE_CHECKING
+from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 from panel.db.lru_cache import LRUCache
-from panel.middleware.bare_request import bare_environ
-from panel.middleware.captured_response import CapturedResponse
+from panel.middleware.captured_response import CapturedResponse, bare_environ
 from panel.middleware.response_cache import ResponseCache
 from panel.middleware.session_lookup import SessionLookup, address_of
 from panel.security.request_identity import THEME_COOKIE, theme_of
 from panel.services.accounts.sessions import SIGNED_IN, SignedIn
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 PATH = "/orders"
 # For 10,000 active customers. A page of 25 orders weighs 46 kB, compressed 7 kB: 14 MB and 70 MB.
@@ -55,7 +51,7 @@ class _Pages(LRUCache[_Key, _Entry]):
 class OrderHistoryCache(ResponseCache[_Key, SignedIn, CapturedResponse]):
     def __init__(
         self,
-        inner: "WSGIApplication",
+        inner: WSGIApplication,
         sessions: SessionLookup,
         *,
         max_pages: int = MAX_PAGES,
@@ -64,20 +60,20 @@ class OrderHistoryCache(ResponseCache[_Key, SignedIn, CapturedResponse]):
         super().__init__(inner, _Pages(max_pages, max_compressed))
         self._sessions = sessions
 
-    def key_of(self, environ: "WSGIEnvironment") -> _Key | None:
+    def key_of(self, environ: WSGIEnvironment) -> _Key | None:
         if environ["PATH_INFO"] != PATH or environ["REQUEST_METHOD"] != "GET" or "HTTP_HX_REQUEST" in environ:
             return None
         session, address = self._sessions.cookie_of(environ), address_of(environ)
         return (session, theme_of(environ), address) if session and len(address) <= MAX_ADDRESS_LENGTH else None
 
-    def versions_of(self, environ: "WSGIEnvironment", _key: _Key) -> SignedIn | None:
+    def versions_of(self, environ: WSGIEnvironment, _key: _Key) -> SignedIn | None:
         return self._sessions.signed_in(environ)
 
-    def make(self, environ: "WSGIEnvironment", key: _Key, versions: SignedIn) -> "WSGIApplication":
+    def make(self, environ: WSGIEnvironment, key: _Key, versions: SignedIn) -> WSGIApplication:
         session, theme, _address = key
         cookies = {self._sessions.cookie_name: session, THEME_COOKIE: theme}
         bare = bare_environ(environ, cookies=cookies, public_url=self._sessions.public_url, **{SIGNED_IN: versions})
         page = CapturedResponse(self.inner, bare)
         if page.may_be_cached_for(versions.token):
-            self.store(key, versions, page)
+            self.entries.set(key, (versions, page))
         return page

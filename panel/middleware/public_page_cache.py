@@ -1,101 +1,63 @@
 """Response cache for public pages: one per address and theme for all visitors, with ETag and compressed bodies.
 
-WSGI middleware for GETs without a session and without a query. A cached page is reused only while all that these pages
-show is as it was before the page was rendered:
+WSGI middleware for GETs without a session and without a query. A cached page is reused only while these are as they
+were before the page was rendered:
 
-- the catalogue's version (tools and terms), which providers are paused, and the updates on incidents;
+- the catalogue's version, which tools, paused providers and incidents change;
 - the reading that measured figures come from (`services/delivery_times`, at most a minute old);
 - the minute, for all else that changes with time, such as the platform status.
 
-The versions are read again after VERSIONS_MAX_AGE_SECONDS, or as soon as this process commits something. Only pages of
-PAGES are cached, and only responses that Flask marked as made for a visitor: see `panel/middleware/bare_request`.
+The version is read VERSION_READS_A_SECOND, and as soon as this process commits something. Only pages of PAGES are
+cached, and only responses that Flask marked as made for a visitor.
 """
 
 import hashlib
-import re
 import time
 from collections.abc import Iterable
+from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask
-from sqlalchemy import func, select
-from werkzeug.exceptions import HTTPException
-from werkzeug.routing import RequestRedirect
+from sqlalchemy import select
 
 from panel.assets.encodings import compress, encoding_for
 from panel.clock import utc_now
 from panel.db import commit_count, db
 from panel.db.lru_cache import LRUCache
 from panel.db.read_only import read_lock, reader
-from panel.middleware.bare_request import bare_environ
-from panel.middleware.captured_response import CapturedResponse, fill_times, send
+from panel.middleware.captured_response import CapturedResponse, bare_environ, fill_times, send
 from panel.middleware.response_cache import ResponseCache
 from panel.middleware.session_lookup import SessionLookup
-from panel.models import Catalogue, Incident, IncidentUpdate, Provider
+from panel.models import Catalogue
 from panel.security.request_identity import THEME_COOKIE, VISITOR, theme_of
 from panel.services import delivery_times
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+from panel.services.help.content import GUIDES
 
 # The public pages that are the same for all visitors, by their URL rules.
 PAGES = frozenset(
     {
         "/",
-        "/acceptable-use",
-        "/accessibility",
         "/api",
-        "/contact",
-        "/faq",
-        "/getting-started",
-        "/how-we-work",
-        "/order-statuses",
         "/order-statuses/<slug>",
         "/platform-status",
         "/platform-status/incidents/<slug>",
-        "/privacy",
-        "/refund-policy",
-        "/reliability",
-        "/terms-of-service",
         "/tools",
         "/tools/<slug>",
         "/updates",
+        *(f"/{guide}" for guide in GUIDES),
     }
 )
 MAX_PAGES = 2_000
 # Each read hands the interpreter's lock to another thread: one per request would halve the throughput.
-VERSIONS_MAX_AGE_SECONDS = 0.05
-MAX_PATH_LENGTH = 250
-# How our own links are spelled. Other spellings that lead to a page are answered, but get no cache entry.
-_PLAIN_PATH = re.compile(r"/(?:[a-z0-9-]+(?:/[a-z0-9-]+)*)?")
+VERSION_READS_A_SECOND = 20
 
 VARY = ("Vary", "Accept-Encoding, Cookie")
 REVALIDATE = ("Cache-Control", "no-cache")
 
-_paused = select(Provider.paused_at).where(Provider.paused_at.is_not(None)).subquery()
-# Pausing a provider changes the latest moment, resuming one the count.
-VERSIONS = select(
-    Catalogue.version,
-    select(func.count()).select_from(_paused).scalar_subquery(),
-    select(func.max(_paused.c.paused_at)).scalar_subquery(),
-    # Rows are only ever added. A count, unlike the newest id, also notices a row that is committed out of order.
-    select(func.count()).select_from(IncidentUpdate).scalar_subquery(),
-    select(func.count(Incident.published_at) + func.count(Incident.resolved_at)).scalar_subquery(),
-)
-
-
-class _VersionsRead(NamedTuple):
-    """Versions as last read from the database, with the time of the read and this process's commit count before it."""
-
-    row: tuple[object, ...]
-    at: float
-    commits: int
-
-
-# The path and the theme; and the versions that every page depends on, the reading of measured figures last.
+# The path and the theme; and the catalogue's version, the minute, and when measured figures were read.
 _Key = tuple[str, str]
-_Versions = tuple[object, ...]
+_Versions = tuple[int, int, datetime | None]
 
 
 class CachedPage:
@@ -109,7 +71,7 @@ class CachedPage:
         self._headers = [*own, ("ETag", f"W/{self._tag}"), VARY, REVALIDATE]
         self._bodies = {"": fill_times(response.pieces)}
 
-    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if self._tag in environ.get("HTTP_IF_NONE_MATCH", ""):
             start_response("304 Not Modified", self._headers[-3:])
             return []
@@ -126,18 +88,16 @@ class CachedPage:
 
 
 class PublicPageCache(ResponseCache[_Key, _Versions, CachedPage]):
-    def __init__(self, inner: "WSGIApplication", sessions: SessionLookup, app: Flask) -> None:
+    def __init__(self, inner: WSGIApplication, sessions: SessionLookup, app: Flask) -> None:
         super().__init__(inner, LRUCache(MAX_PAGES))
         self._sessions = sessions
-        self._rules = app.url_map.bind("")
-        self._is_public = lru_cache(MAX_PAGES)(self._matches_public_page)
-        self._versions_read: _VersionsRead | None = None
+        self._catalogue_version = lru_cache(1)(self._read_catalogue_version)
         with app.app_context():
             self._database = str(db.engine.url)
             self._lock = read_lock(db.engine)
-            self._read = reader(db.engine, VERSIONS)
+            self._read = reader(db.engine, select(Catalogue.version))
 
-    def key_of(self, environ: "WSGIEnvironment") -> _Key | None:
+    def key_of(self, environ: WSGIEnvironment) -> _Key | None:
         if (
             environ["REQUEST_METHOD"] not in ("GET", "HEAD")
             or environ.get("QUERY_STRING")
@@ -146,34 +106,23 @@ class PublicPageCache(ResponseCache[_Key, _Versions, CachedPage]):
         ):
             return None
         path = environ["PATH_INFO"]
-        return (path, theme_of(environ)) if len(path) <= MAX_PATH_LENGTH and self._is_public(path) else None
+        is_public = path in PAGES or f"{path.rpartition('/')[0]}/<slug>" in PAGES
+        return (path, theme_of(environ)) if is_public else None
 
-    def _matches_public_page(self, path: str) -> bool:
-        if not _PLAIN_PATH.fullmatch(path):
-            return False
-        try:
-            rule, _values = self._rules.match(path, method="GET", return_rule=True)
-        except (HTTPException, RequestRedirect):
-            return False
-        return rule.rule in PAGES
-
-    def versions_of(self, _environ: "WSGIEnvironment", _key: _Key) -> _Versions | None:
-        known = self._versions_read
-        if known is None or known.commits != commit_count() or time.monotonic() - known.at >= VERSIONS_MAX_AGE_SECONDS:
-            known = self._versions_read = self.read_versions()
-        if known is None:
+    def versions_of(self, _environ: WSGIEnvironment, _key: _Key) -> _Versions | None:
+        # Counted before the read, so that a commit during the read causes another read.
+        version = self._catalogue_version(commit_count(), int(time.monotonic() * VERSION_READS_A_SECOND))
+        if version is None:
             return None
         now = utc_now()
-        return (*known.row, int(now.timestamp()) // 60, delivery_times.read_at(self._database, now=now))
+        return version, int(now.timestamp()) // 60, delivery_times.read_at(self._database, now=now)
 
-    def read_versions(self) -> _VersionsRead | None:
-        # Counted before the read, so that a commit during the read causes another read.
-        at, after = time.monotonic(), commit_count()
+    def _read_catalogue_version(self, _commits: int, _moment: int) -> int | None:
         with self._lock:
             rows = self._read({})
-        return _VersionsRead(rows[0], at, after) if rows else None
+        return rows[0][0] if rows else None
 
-    def make(self, environ: "WSGIEnvironment", key: _Key, versions: _Versions) -> "WSGIApplication":
+    def make(self, environ: WSGIEnvironment, key: _Key, versions: _Versions) -> WSGIApplication:
         if environ["REQUEST_METHOD"] == "HEAD":
             return self.inner
         visitors = bare_environ(environ, cookies={THEME_COOKIE: key[1]}, public_url=self._sessions.public_url)
@@ -181,7 +130,8 @@ class PublicPageCache(ResponseCache[_Key, _Versions, CachedPage]):
         if not response.may_be_cached_for(VISITOR):
             return response
         page = CachedPage(response)
+        catalogue_version, minute, read_at = versions
         # Without a reading, the figures were read for this page, if it has any.
-        figures_at = versions[-1] or delivery_times.read_at(self._database, now=utc_now())
-        self.store(key, (*versions[:-1], figures_at), page)
+        read_at = read_at or delivery_times.read_at(self._database, now=utc_now())
+        self.entries.set(key, ((catalogue_version, minute, read_at), page))
         return page

@@ -7,26 +7,24 @@ than its versions, never older.
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from panel.db.lru_cache import LRUCache
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
 Key = TypeVar("Key", bound=Hashable)
 Versions = TypeVar("Versions")
-Response = TypeVar("Response", bound="WSGIApplication")
+Response = TypeVar("Response", bound=WSGIApplication)
 
 
 class ResponseCache(ABC, Generic[Key, Versions, Response]):
     """Responses by key, each with its versions; every other request goes on to `inner`."""
 
-    def __init__(self, inner: "WSGIApplication", entries: LRUCache[Key, tuple[Versions, Response]]) -> None:
+    def __init__(self, inner: WSGIApplication, entries: LRUCache[Key, tuple[Versions, Response]]) -> None:
         self.inner = inner
         self.entries = entries
 
-    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         key = self.key_of(environ)
         versions = None if key is None else self.versions_of(environ, key)
         if key is None or versions is None:
@@ -37,16 +35,13 @@ class ResponseCache(ABC, Generic[Key, Versions, Response]):
         return self.make(environ, key, versions)(environ, start_response)
 
     @abstractmethod
-    def key_of(self, environ: "WSGIEnvironment") -> Key | None:
+    def key_of(self, environ: WSGIEnvironment) -> Key | None:
         """Which response a request asks for; None for a request that this cache does not handle."""
 
     @abstractmethod
-    def versions_of(self, environ: "WSGIEnvironment", key: Key) -> Versions | None:
+    def versions_of(self, environ: WSGIEnvironment, key: Key) -> Versions | None:
         """What that response depends on, as it is now; None if it can't be read, or must not be answered."""
 
     @abstractmethod
-    def make(self, environ: "WSGIEnvironment", key: Key, versions: Versions) -> "WSGIApplication":
+    def make(self, environ: WSGIEnvironment, key: Key, versions: Versions) -> WSGIApplication:
         """A new response, or `inner` to leave it to that. Stores the response if it may be sent again."""
-
-    def store(self, key: Key, versions: Versions, response: Response) -> None:
-        self.entries.set(key, (versions, response))

@@ -2,7 +2,8 @@
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
+from wsgiref.types import WSGIEnvironment
 
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
@@ -14,9 +15,6 @@ from panel.db.read_only import Reader, read_lock, reader
 from panel.security.request_identity import cookies_of
 from panel.services.accounts.sessions import FIND, TOKEN_KEY, PageVersions, SignedIn, from_row, time_bounds, token_hash
 from panel.services.page_version import PAGE_VERSIONS
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
 
 MAX_COOKIES = 10_000
 MAX_COOKIE_LENGTH = 4096
@@ -40,26 +38,26 @@ class SessionLookup:
             self._read_versions = reader(db.engine, PAGE_VERSIONS)
             self._read_signed_in = reader(db.engine, FIND)
 
-    def cookie_of(self, environ: "WSGIEnvironment") -> str | None:
+    def cookie_of(self, environ: WSGIEnvironment) -> str | None:
         """The session cookie as Flask reads it; None for a visitor."""
         return cookies_of(environ).get(self.cookie_name)
 
-    def token_hash_of(self, environ: "WSGIEnvironment") -> str | None:
+    def token_hash_of(self, environ: WSGIEnvironment) -> str | None:
         """The hash of the session token in the cookie; None without a cookie of ours."""
         found = self._tokens_of(environ)
         return None if found is None else found[1]
 
-    def page_versions(self, environ: "WSGIEnvironment") -> PageVersions | None:
+    def page_versions(self, environ: WSGIEnvironment) -> PageVersions | None:
         """The versions alone."""
         found = self._read(environ, self._read_versions)
         return None if found is None else PageVersions(*found[1])
 
-    def signed_in(self, environ: "WSGIEnvironment") -> SignedIn | None:
+    def signed_in(self, environ: WSGIEnvironment) -> SignedIn | None:
         """The logged-in user's row with everything a page needs, and the versions."""
         found = self._read(environ, self._read_signed_in)
         return None if found is None else from_row(*found)
 
-    def _read(self, environ: "WSGIEnvironment", read: Reader) -> tuple[str, tuple[Any, ...]] | None:
+    def _read(self, environ: WSGIEnvironment, read: Reader) -> tuple[str, tuple[Any, ...]] | None:
         found = self._tokens_of(environ)
         if found is None:
             return None
@@ -68,7 +66,7 @@ class SessionLookup:
             rows = read({"token_hash": hashed, **time_bounds(utc_now())})
         return (token, rows[0]) if rows else None
 
-    def _tokens_of(self, environ: "WSGIEnvironment") -> tuple[str, str] | None:
+    def _tokens_of(self, environ: WSGIEnvironment) -> tuple[str, str] | None:
         cookie = self.cookie_of(environ)
         try:
             return self._verified(cookie) if cookie else None
@@ -86,7 +84,7 @@ class SessionLookup:
         return token, token_hash(token)
 
 
-def address_of(environ: "WSGIEnvironment") -> str:
+def address_of(environ: WSGIEnvironment) -> str:
     """The path and the query that were asked for."""
     path: str = environ["PATH_INFO"]
     query = environ.get("QUERY_STRING", "")

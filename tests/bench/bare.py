@@ -6,11 +6,11 @@ macros and filters, for each row.
 """
 
 import os
+from types import SimpleNamespace
 
 from flask import Flask, get_template_attribute, render_template
 from jinja2 import ChoiceLoader, DictLoader, FileSystemLoader
 
-from panel.blueprints.orders.history_rows import ShownRow
 from panel.domain import formatting, links, money
 from panel.domain.status import Status
 from panel.settings import ROOT
@@ -62,7 +62,7 @@ SAME_ROWS = """<!DOCTYPE html>
   <tbody>
 {% from "orders/_row.html" import order_row %}
 {% for row in rows %}
-{{ order_row(row) }}
+{{ order_row(**row) }}
 {% endfor %}
   </tbody>
 </table>
@@ -81,25 +81,27 @@ app.jinja_env.filters.update(clock=formatting.clock, day=formatting.day, price=m
 app.jinja_env.filters.update(plain_price=money.plain_price)
 
 
-def _shown_rows() -> list[ShownRow]:
+def _shown_rows() -> list[dict[str, object]]:
+    """The arguments of `order_row` for each row."""
     badge = get_template_attribute("components/status.html", "status_badge")(Status.IN_PROGRESS)
     return [
-        ShownRow(
-            id=row["id"],
-            status=Status.IN_PROGRESS,
-            badge=badge,
-            tool_name=row["tool"],
-            link=row["link"],
-            link_start=links.in_two(row["link"])[0],
-            link_end=links.in_two(row["link"])[1],
-            quantity=1_000,
-            delivered=640,
-            charge_nanos=900_000_000,
-            returned_nanos=0,
-            placed_at=NOON,
-            placed=formatting.short(NOON, year=NOON.year),
-            note="",
-        )
+        {
+            "row": SimpleNamespace(
+                id=row["id"],
+                status=Status.IN_PROGRESS,
+                tool_name=row["tool"],
+                link=row["link"],
+                quantity=1_000,
+                charge_nanos=900_000_000,
+                returned_nanos=0,
+                placed_at=NOON,
+            ),
+            "badge": badge,
+            "link": links.in_two(str(row["link"])),
+            "delivered": 640,
+            "placed": formatting.short(NOON, year=NOON.year),
+            "note": "",
+        }
         for row in ROWS
     ]
 

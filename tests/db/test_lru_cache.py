@@ -11,7 +11,7 @@ def test_value_used_least_recently_is_dropped() -> None:
 
     cache.set("c", "c")
 
-    assert cache.get_many("abc") == {"a": "a", "c": "c"}
+    assert [cache.get(key) for key in "abc"] == ["a", None, "c"]
 
 
 def test_cache_bounded_by_size_drops_as_much_as_a_new_value_needs() -> None:
@@ -21,7 +21,7 @@ def test_cache_bounded_by_size_drops_as_much_as_a_new_value_needs() -> None:
 
     cache.set("d", "d" * 7)
 
-    assert cache.get_many("abcd") == {"c": "ccc", "d": "d" * 7}
+    assert [cache.get(key) for key in "abcd"] == [None, None, "ccc", "d" * 7]
 
 
 def test_value_larger_than_the_cache_is_not_stored() -> None:
@@ -30,7 +30,7 @@ def test_value_larger_than_the_cache_is_not_stored() -> None:
 
     cache.set("b", "b" * 11)
 
-    assert cache.get_many("ab") == {"a": "aaa"}
+    assert [cache.get(key) for key in "ab"] == ["aaa", None]
     assert cache.get_or_make("b", lambda: "b" * 11) == "b" * 11
 
 

@@ -26,11 +26,6 @@ MUTANTS = (
         ("returned {{ aligned(row.returned_nanos)", "returned {{ aligned(row.charge_nanos)"),
     ),
     *in_file(
-        "panel/blueprints/orders/history_rows.py",
-        HISTORY,
-        ("charge_nanos=row.charge_nanos,", "charge_nanos=row.charge_nanos - row.returned_nanos,"),
-    ),
-    *in_file(
         "templates/orders/receipt.html",
         RECEIPT,
         ("amount(own.order.kept_nanos)", "amount(receipt.amount_nanos)"),

@@ -4,7 +4,8 @@ The region is rendered in one place. The only session state in it is whether upd
 the hash it carries is the one that `panel/middleware/live_poll_304.py` compares.
 """
 
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +17,7 @@ from flask_login import current_user, login_required
 from markupsafe import Markup
 from sqlalchemy import Row
 
-from panel.blueprints.orders import history_rows
+from panel.blueprints.orders import history_cache, history_rows
 from panel.blueprints.shared.csv_files import csv_stream
 from panel.blueprints.shared.htmx import is_live, pause_or_resume, region_or_304
 from panel.db import db
@@ -30,7 +31,7 @@ from panel.services.orders import history as order_history
 from panel.services.page_version import page_etag
 
 bp = Blueprint("orders", __name__)
-bp.record_once(lambda state: history_rows.init_app(state.app))
+bp.record_once(lambda state: history_cache.init_app(state.app))
 
 PAGE, LIVE, FILE = "/orders", "/orders/live", "/orders.csv"
 
@@ -79,11 +80,11 @@ def index() -> ResponseReturnValue:
         return _refused(error, versions)
     if "live" in request.args:
         return pause_or_resume(_address(PAGE, filters))
-    polls, typed, here = is_live(), _typed(filters), _address(PAGE, filters)
+    polls, typed, here = is_live(), _typed(dict(filters.pairs())), _address(PAGE, filters)
     region = _region(filters, versions, is_live=polls)
     return render_template(
         "orders/index.html",
-        form=history_rows.filter_form(typed, _tool_choices(versions, typed.tool)),
+        form=_cached_filter_form(typed, _tool_choices(versions, typed["tool"])),
         region=region,
         has_rows=_ROW in region,
         has_ended=polls and _POLLS not in region,
@@ -115,7 +116,7 @@ def as_file() -> ResponseReturnValue:
         filters = _filters(versions)
     except BadFilters as error:
         return _refused(error, versions)
-    names = history_rows.tool_names(versions.catalogue_version)
+    names = _tool_names(versions.catalogue_version)
     return csv_stream("orders.csv", head=CSV_HEAD, rows=_csv_pages(current_user.id, filters, names))
 
 
@@ -128,7 +129,7 @@ def _versions() -> PageVersions:
 def _filters(versions: PageVersions) -> OrderFilters:
     """Filters from the query string. Raises BadFilters, also for a tool that doesn't exist."""
     filters = order_filters.parse(request.args)
-    slugs = {tool.slug for tool in history_rows.tool_names(versions.catalogue_version).values()} if filters.tool else ()
+    slugs = {tool.slug for tool in _tool_names(versions.catalogue_version).values()} if filters.tool else ()
     if filters.tool and filters.tool not in slugs:
         raise BadFilters({"tool": "There is no such tool. Choose one from the list."})
     return filters
@@ -137,21 +138,25 @@ def _filters(versions: PageVersions) -> OrderFilters:
 def _region(filters: OrderFilters, versions: PageVersions, *, is_live: bool) -> Markup:
     """Render section#live, the only place that does; cached by the hash of what it shows."""
     shown = page_etag(versions, address=_address(LIVE, filters))
-    return history_rows.region((shown, is_live), lambda: _rendered(filters, versions, is_live=is_live))
+    compressed = history_cache.of_app().regions.get_or_make(
+        (shown, is_live), lambda: zlib.compress(_rendered(filters, versions, is_live=is_live).encode(), 1)
+    )
+    return Markup(zlib.decompress(compressed).decode())  # noqa: S704  (rendered, and escaped, by its template)
 
 
-def _rendered(filters: OrderFilters, versions: PageVersions, *, is_live: bool) -> Markup:
+def _rendered(filters: OrderFilters, versions: PageVersions, *, is_live: bool) -> str:
     counts = order_history.counts_by_status(versions.user_id)
     page = order_history.history_page(versions.user_id, filters=filters)
     polls = is_live and any(row.status in MOVING for row in page.rows)
     live_url = _address(LIVE, filters)
     # Not `url_for`: the region must not depend on the user or on the request's address.
-    html = current_app.jinja_env.get_template("orders/_live.html").render(
+    return current_app.jinja_env.get_template("orders/_live.html").render(
         rows=history_rows.rendered(
             page.rows, customer_id=versions.user_id, catalogue_version=versions.catalogue_version
         ),
-        views=history_rows.views_list(_views(filters, counts)),
-        pages=_pages(filters, page.next_after),
+        views=_views(filters, counts),
+        first=_address(PAGE, filters.at(None)) if filters.after is not None else None,
+        following=_address(PAGE, filters.at(page.next_after)) if page.next_after is not None else None,
         is_beyond=filters.after is not None and not page.rows,
         searched=order_history.SEARCHED_ORDERS if page.is_part_searched else 0,
         filters=_in_words(filters, versions),
@@ -159,7 +164,6 @@ def _rendered(filters: OrderFilters, versions: PageVersions, *, is_live: bool) -
         live_url=live_url,
         shown=page_etag(versions, address=live_url) if polls else None,
     )
-    return Markup(html)  # noqa: S704  (rendered, and escaped, by its template)
 
 
 # A view drops the other filters, as its count does.
@@ -185,20 +189,13 @@ def _views(filters: OrderFilters, counts: dict[Status, int]) -> tuple[HistoryVie
     )
 
 
-def _pages(filters: OrderFilters, next_after: int | None) -> Markup:
-    """Pagination links to the first and the next page, if any."""
-    first = _address(PAGE, filters.at(None)) if filters.after is not None else None
-    following = _address(PAGE, filters.at(next_after)) if next_after is not None else None
-    return history_rows.pages_links(first, following)
-
-
 def _in_words(filters: OrderFilters, versions: PageVersions) -> str:
     """The filters as the end of a sentence; empty when there are none."""
     said = []
     if filters.status:
         said.append(f"status {filters.status.label}")
     if filters.tool:
-        tools = history_rows.tool_names(versions.catalogue_version).values()
+        tools = _tool_names(versions.catalogue_version).values()
         said.append(f"tool {next(tool.name for tool in tools if tool.slug == filters.tool)}")
     if filters.search:
         said.append(f"“{filters.search}”")
@@ -211,21 +208,42 @@ def _in_words(filters: OrderFilters, versions: PageVersions) -> str:
 
 def _tool_choices(versions: PageVersions, chosen: str) -> list[tuple[str, str]]:
     """Tools that this customer has ordered, by name, and the one in the filter."""
-    names = history_rows.tool_names(versions.catalogue_version)
-    used = set(history_rows.tools_used(versions.user_id, state_version=versions.state_version))
+    names = _tool_names(versions.catalogue_version)
+    key = (versions.user_id, versions.state_version)
+    used = history_cache.of_app().tools_used.get_or_make(key, lambda: order_history.tools_used(versions.user_id))
     shown = [tool for tool_id, tool in names.items() if tool_id in used or tool.slug == chosen]
     return [("", "Every tool"), *((tool.slug, tool.name) for tool in sorted(shown, key=lambda tool: tool.name))]
 
 
-def _typed(filters: OrderFilters) -> history_rows.TypedFilters:
-    given = dict(filters.pairs())
-    return history_rows.TypedFilters(*(given.get(name, "") for name in ("q", "status", "tool", "from", "to")))
+def _tool_names(catalogue_version: int) -> dict[int, order_history.ToolName]:
+    """Tool names by id, read once per catalogue version."""
+    return history_cache.of_app().tool_names.get_or_make(catalogue_version, order_history.tool_names)
+
+
+def _cached_filter_form(typed: Mapping[str, str], tools: Sequence[tuple[str, str]]) -> Markup:
+    forms = history_cache.of_app().forms
+    return forms.get_or_make((*typed.items(), *tools), lambda: _filter_form(typed, tools, {}))
+
+
+def _filter_form(typed: Mapping[str, str], tools: Sequence[tuple[str, str]], errors: Mapping[str, str]) -> Markup:
+    statuses = [("", "Every status"), *((status.slug, status.label) for status in Status)]
+    others = sum(1 for name in ("tool", "from", "to") if typed[name])
+    # Beside the search. A status alone is a tab, and its tab is marked.
+    active = others + bool(typed["status"] and (others or typed["q"]))
+    template = current_app.jinja_env.get_template("orders/_filters.html")
+    html = template.render(typed=typed, statuses=statuses, tools=tools, errors=errors, active=active)
+    return Markup(html)  # noqa: S704  (rendered, and escaped, by its template)
+
+
+def _typed(given: Mapping[str, str]) -> dict[str, str]:
+    """Filters as typed in the form, valid or not."""
+    return {name: given.get(name, "") for name in ("q", "status", "tool", "from", "to")}
 
 
 def _refused(error: BadFilters, versions: PageVersions) -> ResponseReturnValue:
     """The filter form with the typed values and the errors, without a list."""
-    typed = history_rows.TypedFilters(*(request.args.get(name, "") for name in ("q", "status", "tool", "from", "to")))
-    form = history_rows.filter_form_with_errors(typed, _tool_choices(versions, typed.tool), error.errors)
+    typed = _typed(request.args)
+    form = _filter_form(typed, _tool_choices(versions, typed["tool"]), error.errors)
     return render_template("orders/index.html", form=form, region="", errors=error.errors), 422
 
 
@@ -244,7 +262,7 @@ def _csv_pages(user_id: int, filters: OrderFilters, names: dict[int, order_histo
 
 def csv_rows(rows: Sequence[Row[*tuple[Any, ...]]]) -> list[list[object]]:
     """CSV rows of these orders."""
-    names = history_rows.tool_names(_versions().catalogue_version)
+    names = _tool_names(_versions().catalogue_version)
     return [_csv_row(row, names) for row in rows]
 
 

@@ -1,0 +1,39 @@
+"""Caches of the order history, for when the page must be rendered again: its rows, live region and filter form.
+
+Every key contains a version: that of the order, of the customer or of the catalogue. So nothing cached is ever out of
+date. What each buys is in `tests/bench/RESULTS.md`.
+"""
+
+from collections.abc import Hashable
+
+from flask import current_app
+from flask.sansio.app import App
+from markupsafe import Markup
+
+from panel.db.lru_cache import LRUCache
+from panel.services.orders.history import ToolName
+
+EXTENSION = "panel.history_cache"
+
+
+class HistoryCaches:
+    """The caches of one app, sized for 10,000 active customers."""
+
+    def __init__(self) -> None:
+        # A row weighs 1.5 kB, together 30 MB. Regions last longer, and rows cost little.
+        self.rows: LRUCache[tuple[Hashable, ...], str] = LRUCache(20_000)
+        # A region of 25 rows is 36 kB, compressed 2.5 kB: the page, its other tabs and the next poll share one.
+        self.regions: LRUCache[Hashable, bytes] = LRUCache(10_000)
+        # A form is about 4 kB, and one for all customers who ordered the same tools.
+        self.forms: LRUCache[Hashable, Markup] = LRUCache(1_000)
+        self.tools_used: LRUCache[tuple[int, int], list[int]] = LRUCache(10_000)
+        self.tool_names: LRUCache[int, dict[int, ToolName]] = LRUCache(4)
+
+
+def init_app(app: App) -> None:
+    app.extensions[EXTENSION] = HistoryCaches()
+
+
+def of_app() -> HistoryCaches:
+    caches: HistoryCaches = current_app.extensions[EXTENSION]
+    return caches
