@@ -8,6 +8,8 @@ the current time, the captured response has placeholders.
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -47,8 +49,14 @@ def bare_environ(
 
 def fill_times(pieces: Sequence[bytes]) -> bytes:
     """The body in these pieces (text, name of a time's format, text, and so on), with the current time."""
-    now = utc_now()
-    return b"".join(STAMPS[piece.decode()](now).encode() if place % 2 else piece for place, piece in enumerate(pieces))
+    times = _times(utc_now().replace(microsecond=0))
+    return b"".join([times[piece] if place % 2 else piece for place, piece in enumerate(pieces)])
+
+
+@lru_cache(1)
+def _times(second: datetime) -> dict[bytes, bytes]:
+    """This second in each format, since many pages are sent in one."""
+    return {form.encode(): text(second).encode() for form, text in STAMPS.items()}
 
 
 class CapturedResponse:
