@@ -11,7 +11,7 @@ from flask.cli import AppGroup
 from panel.cli.errors import clean_errors, cli_transaction
 from panel.clock import utc_now
 from panel.db import db
-from panel.domain import money, resale
+from panel.domain import resale
 from panel.domain.errors import ActionRefused, NotFound
 from panel.domain.provider_kind import ProviderKind
 from panel.jobs.provider_calls import connect_provider
@@ -150,8 +150,7 @@ def _words(markup: Markup, *, ours: str) -> str:
 
 def _tell_prices(changes: Sequence[PriceChange]) -> None:
     for each in changes:
-        old, new = money.plain_price(each.old_micros), money.plain_price(each.new_micros)
-        click.echo(f"{each.slug}: {old} → {new} per 1,000{' (falls)' if each.falls else ''}", err=True)
+        click.echo(f"{each.slug}: {each.words}{' (falls)' if each.falls else ''}", err=True)
 
 
 def _tell(did: provider_import.Import) -> None:

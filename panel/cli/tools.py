@@ -10,7 +10,8 @@ from flask.cli import AppGroup
 from panel.cli.errors import cli_transaction
 from panel.clock import utc_now
 from panel.domain import money
-from panel.services.catalogue import file_format, tool_settings
+from panel.domain.forms import order_types
+from panel.services.catalogue import tool_settings, yaml_fields
 from panel.services.catalogue import tools as catalogue_tools
 from panel.services.catalogue.tools import ToolOffer
 
@@ -22,7 +23,7 @@ tools_group = AppGroup("tools", help="What the panel sells.")
 def import_tools(file: Path) -> None:
     """Make the tools of a YAML file those of the panel, all of them or none."""
     with file.open("rb") as opened:
-        written = opened.read(file_format.MAX_BYTES + 1)
+        written = opened.read(yaml_fields.MAX_BYTES + 1)
     with cli_transaction():
         did = catalogue_tools.import_tools(written, name=str(file), now=utc_now())
     for slug in (*did.added, *did.changed):
@@ -34,21 +35,22 @@ def import_tools(file: Path) -> None:
 @tools_group.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON list, with refill, cancel and provider.")
 def list_tools(as_json: bool) -> None:
-    """Print slug, id, price per 1,000, minimum and maximum order of every tool, including hidden ones."""
+    """Print slug, id, price (per 1,000 or of one package) and limits of every tool, including hidden ones."""
     tools = catalogue_tools.listed_all()
     for tool in tools:
         if tool.link_fault:
             click.echo(f"Nobody can order {tool.slug}: its link pattern {tool.link_fault}.", err=True)
+        if not tool.form.is_ready:
+            click.echo(f"Nobody can order {tool.slug}: its type {tool.order_type} has no order form yet.", err=True)
     if as_json:
         click.echo(json.dumps([_as_json(tool) for tool in tools], indent=2))
         return
     for tool in tools:
-        price = money.plain_price(tool.price_micros_per_thousand)
-        click.echo(f"{tool.slug}\t{tool.tool_id}\t{price}\t{tool.minimum}\t{tool.maximum}")
+        click.echo(f"{tool.slug}\t{tool.tool_id}\t{tool.rate}\t{tool.minimum}\t{tool.maximum}")
 
 
 def _as_json(tool: ToolOffer) -> dict[str, object]:
-    return {
+    shown: dict[str, object] = {
         "id": tool.tool_id,
         "slug": tool.slug,
         "name": tool.name,
@@ -59,6 +61,10 @@ def _as_json(tool: ToolOffer) -> dict[str, object]:
         "cancel": tool.can_cancel,
         "provider": tool.provider_name,
     }
+    if tool.order_type == order_types.DEFAULT:
+        return shown
+    shown |= {"type": tool.order_type}
+    return shown | {"price_per_package": tool.rate} if tool.is_package else shown
 
 
 @tools_group.command("set")

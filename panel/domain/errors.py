@@ -49,6 +49,12 @@ class BadLink(BadInput):
     field = "link"
 
 
+class BadField(BadInput):
+    """A field of a tool's own form is missing, has a wrong value, or isn't taken; `field` is its name in the API."""
+
+    code = "bad_field"
+
+
 class UnknownTool(PanelError):
     code = "unknown_tool"
     field = "tool"

@@ -2,11 +2,15 @@
 
 import re
 
-from panel.domain.errors import BadQuantity, QuantityTooLarge, QuantityTooSmall
+from panel.domain import money
+from panel.domain.errors import BadMoney, BadQuantity, QuantityTooLarge, QuantityTooSmall
 
 # These two limits keep a charge below 10¹⁸ nanos, well within a signed 64-bit integer.
 MAX_QUANTITY = 1_000_000_000
 MAX_PRICE_MICROS_PER_THOUSAND = 1_000_000_000
+# A package is one piece: the same number is its price in nanos, here a million.
+MAX_PACKAGE_PRICE = 1_000_000_000_000_000
+PACKAGES_PER_THOUSAND = 1_000
 
 # Commas and all kinds of spaces, the same one between all groups.
 _GROUPED = re.compile(r"[1-9][0-9]{0,2}([, \u00a0\u202f\u2009\u2007])[0-9]{3}(?:\1[0-9]{3}){0,9}", re.ASCII)
@@ -16,6 +20,34 @@ _DIGITS = re.compile(r"[0-9]{1,31}", re.ASCII)
 def charge_nanos(*, quantity: int, price_micros_per_thousand: int) -> int:
     """The exact charge: micro-dollars per thousand times pieces is nano-dollars."""
     return quantity * price_micros_per_thousand
+
+
+def max_price(*, is_package: bool) -> int:
+    """The highest price per thousand that can be charged."""
+    return MAX_PACKAGE_PRICE if is_package else MAX_PRICE_MICROS_PER_THOUSAND
+
+
+def parse_price(text: str, *, is_package: bool) -> int:
+    """The price per thousand for a rate as people and the API write it: of a thousand, or of one package.
+
+    Raises BadMoney, also for 0 and more than can be charged.
+    """
+    price = money.parse_nanos(text) if is_package else money.parse_price_micros(text)
+    most = max_price(is_package=is_package)
+    if not 0 < price <= most:
+        raise BadMoney(f"The price must be above 0 and at most {plain_rate(most, is_package=is_package)}.")
+    return price
+
+
+def price_of_rate(rate_micros: int, *, is_package: bool) -> int:
+    """The price per thousand for a rate in micros: of a thousand, or of one package."""
+    return rate_micros * PACKAGES_PER_THOUSAND if is_package else rate_micros
+
+
+def plain_rate(price_micros_per_thousand: int, *, is_package: bool) -> str:
+    """The inverse of `parse_price`: the price in digits, of a thousand or of one package."""
+    price = price_micros_per_thousand
+    return money.plain(price) if is_package else money.plain_price(price)
 
 
 def parse_quantity(text: str) -> int:

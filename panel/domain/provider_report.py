@@ -48,6 +48,8 @@ class OrderProgress:
     quantity: int
     remains: int
     start_count: int | None
+    # A package's counts are in the provider's own unit: they change nothing here.
+    is_package: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,9 +105,21 @@ def judge(report: Report, standing: OrderProgress) -> Verdict:
         if word is Status.COMPLETED:
             return _no_news(standing)
         return _bad(standing, f"The provider says {word.label} of an order that was Completed.")
+    if standing.is_package:
+        return _of_package(word, report, standing)
     if word.is_open:
         return _moving(word, report, standing)
     return _ending(word, report, standing)
+
+
+def _of_package(word: Status, report: Report, standing: OrderProgress) -> Verdict:
+    """A package is kept or returned whole; what Partial means for one, an operator decides."""
+    if word is Status.PARTIAL:
+        return _bad(standing, "The provider says Partial of a package, which is delivered whole or not at all.")
+    if word.is_open and word.is_behind(standing.status):
+        return _bad(standing, f"The provider says {word.label}, which is behind {standing.status.label}.")
+    remains = 0 if word is Status.COMPLETED else standing.quantity
+    return Verdict(to=word, remains=remains, start_count=_start(report, standing))
 
 
 def _no_news(standing: OrderProgress) -> Verdict:
@@ -118,7 +132,7 @@ def _bad(standing: OrderProgress, why: str) -> Verdict:
 
 def _after_the_end(word: Status, report: Report, standing: OrderProgress) -> Verdict:
     """A repeated final status is ignored; any other status or count contradicts the settlement and opens a review."""
-    is_same_count = is_missing(report.remains) or read_count(report.remains) == standing.remains
+    is_same_count = standing.is_package or is_missing(report.remains) or read_count(report.remains) == standing.remains
     told_again = word is standing.status and (word is Status.CANCELED or is_same_count)
     if told_again:
         return _no_news(standing)

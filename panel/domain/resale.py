@@ -90,8 +90,8 @@ def price_micros(rate: int, *, exchange_nanos: int, margin_millionths: int) -> i
     return -(-exact // (RATE_UNITS_A_MICRO * NO_EXCHANGE * PARTS_OF_ONE))
 
 
-def is_sellable(micros: int) -> bool:
-    return 0 < micros <= pricing.MAX_PRICE_MICROS_PER_THOUSAND
+def is_sellable(price: int, *, is_package: bool) -> bool:
+    return 0 < price <= pricing.max_price(is_package=is_package)
 
 
 def currency_named(text: object) -> str:

@@ -27,7 +27,7 @@ from panel.models.ledger import (
 )
 from panel.models.mail import EmailChange, EmailLink, LinkPurpose, Mail, ResetRequest
 from panel.models.maintenance import Maintenance
-from panel.models.order import IS_NOT_COMPLETED, EventKind, EventSource, Order, OrderCount, OrderEvent
+from panel.models.order import IS_NOT_COMPLETED, EventKind, EventSource, Order, OrderCount, OrderEvent, OrderField
 from panel.models.payment import DepositRequest, PaymentEvent, PaymentEventState
 from panel.models.platform import AuditRun, ComponentDay, Incident, IncidentPart, IncidentUpdate, Measurement
 from panel.models.provider_work import (
@@ -102,6 +102,7 @@ __all__ = [
     "OrderAssignment",
     "OrderCount",
     "OrderEvent",
+    "OrderField",
     "PaymentEvent",
     "PaymentEventState",
     "PendingSession",

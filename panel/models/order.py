@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, literal_column, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, false, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import APPEND_ONLY, Base
@@ -121,10 +121,24 @@ class Order(Base):
     notice_at: Mapped[datetime | None]
     # The hash of the order's newest event.
     chain_hash: Mapped[str] = mapped_column(default="", server_default="")
+    # Whether it is one package: counts are then the provider's own and move no money.
+    is_package: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 # A literal, as in the partial index: with a bound parameter SQLite would not use it.
 IS_NOT_COMPLETED = Order.status != literal_column("'completed'")
+
+
+class OrderField(Base):
+    """Value of one field of an order's form, such as its comments; blanked when the account is closed."""
+
+    __tablename__ = "order_fields"
+    __table_args__ = (UniqueConstraint("order_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
+    name: Mapped[str]
+    value: Mapped[str]
 
 
 class EventKind(StrEnum):

@@ -6,6 +6,8 @@ from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import APPEND_ONLY, Base
+from panel.domain.forms.order_form import QuantityRule
+from panel.domain.forms.with_form import WithForm
 from panel.domain.provider_kind import ProviderKind
 from panel.models.ledger import kind_label
 
@@ -78,14 +80,15 @@ class Tool(Base):
     changed_at: Mapped[datetime]
 
 
-class Terms(Base):
-    """One version of a tool's terms: name, price, limits, link rule, refill and cancel rules. Append-only."""
+class Terms(WithForm, Base):
+    """One version of a tool's terms: name, price, limits, link rule, order form, refill and cancel. Append-only."""
 
     __tablename__ = "terms"
     __table_args__ = (
         UniqueConstraint("tool_id", "version"),
         CheckConstraint("price_micros_per_thousand > 0", name="price_positive"),
         CheckConstraint("minimum > 0 AND minimum <= maximum", name="limits"),
+        CheckConstraint(f"quantity_rule IN ('', {kind_label(QuantityRule)})", name="quantity_rule"),
         {"info": {APPEND_ONLY: True}},
     )
 
@@ -106,6 +109,10 @@ class Terms(Base):
     name: Mapped[str] = mapped_column(default="", server_default="")
     category: Mapped[str] = mapped_column(default="", server_default="")
     unit: Mapped[str] = mapped_column(default="", server_default="")
+    # The order form: its type in the API, and an own quantity rule and fields where the table of types has none.
+    order_type: Mapped[str] = mapped_column(default="Default", server_default="Default")
+    quantity_rule: Mapped[str] = mapped_column(default="", server_default="")
+    own_fields: Mapped[str] = mapped_column(default="", server_default="")
 
 
 class Catalogue(Base):

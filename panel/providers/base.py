@@ -19,7 +19,10 @@ class NewOrder:
     order_id: int
     service: str
     link: str
-    quantity: int
+    # None where the order's form isn't told a quantity.
+    quantity: int | None
+    # The values of its own fields, by their names in the API.
+    fields: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,9 @@ class PanelApi:
 
     def add(self, order: NewOrder, *, now: datetime) -> Outcome:
         """Place the order, once. Any answer that is no proof is Unclear."""
-        fields = {"service": order.service, "link": order.link, "quantity": str(order.quantity)}
+        fields = {"service": order.service, "link": order.link, **dict(order.fields)}
+        if order.quantity is not None:
+            fields["quantity"] = str(order.quantity)
         return self._once("add", fields, named="order", final=FINAL)
 
     def refill(self, ask: Ask, *, now: datetime) -> Outcome:

@@ -34,6 +34,7 @@ from panel.models import (
     Maintenance,
     Measurement,
     Order,
+    OrderField,
     Provider,
     Refill,
     Review,
@@ -72,16 +73,17 @@ OURS = _words(
     audit_runs.differences cancellations.state component_days.component deliveries.state
     email_changes.new_token_hash email_changes.old_token_hash events.kind events.old_status events.source
     events.status failed_tries.bucket half_sign_ins.token_hash heartbeats.worker incident_parts.component
-    incident_parts.state incident_updates.phase incidents.phase incidents.proposed_for incidents.request_id
-    incidents.slug mailed_links.purpose mailed_links.token_hash mails.key mails.kind mails.unsubscribe
-    measurements.component measurements.state order_counts.status orders.request_id orders.status
+    order_fields.name incident_parts.state incident_updates.phase incidents.phase incidents.proposed_for
+    incidents.request_id incidents.slug mailed_links.purpose mailed_links.token_hash mails.key mails.kind
+    mails.unsubscribe measurements.component measurements.state order_counts.status orders.request_id orders.status
     payment_events.account payment_events.checkout_id payment_events.currency payment_events.event_id
     payment_events.kind payment_events.method payment_events.outcome payment_events.payment_id
     payment_events.reference payment_events.state payment_events.type
     public_links.encrypted_token public_links.token_hash
     proposals.form_key proposals.kind proposals.state provider_calls.kind provider_calls.worker providers.kind
     providers.sealed_key receivers.sealed_old_secret receivers.sealed_secret recovery_codes.code_hash refills.state
-    reviews.fingerprint reviews.kind sign_ins.token_hash terms.link_pattern ticket_entries.kind time_rules.held_why
+    reviews.fingerprint reviews.kind sign_ins.token_hash terms.link_pattern terms.order_type
+    terms.own_fields terms.quantity_rule ticket_entries.kind time_rules.held_why
     ticket_entries.request_id tickets.kind tickets.request_id tickets.state tools.set_by_hand tools.slug
     top_ups.account top_ups.checkout_id top_ups.checkout_url top_ups.method top_ups.payment_id
     top_ups.reference transfers.kind transfers.reason users.alerts_off users.notices_off users.password_hash
@@ -152,6 +154,7 @@ def _add_what_is_rare(filled: every_page.FilledPanel) -> None:
             AuditLogEntry(actor="x", act="x", subject="x", at=NOON),
             Maintenance(id=1, reason="x", began_at=NOON, ends_at=utc_now() + timedelta(days=1)),
             Favorite(user_id=order.customer_id, tool_id=order.tool_id, chosen_at=NOON),
+            OrderField(order_id=order.id, name="comments", value="x"),
         ]
     )
     db.session.flush()

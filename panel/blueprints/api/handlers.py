@@ -25,13 +25,16 @@ from panel.blueprints.api.parsing import Call, number_of, numbers_of
 from panel.db import transaction
 from panel.domain import money
 from panel.domain.errors import PanelError, QuantityTooLarge, QuantityTooSmall
+from panel.domain.forms.order_form import OrderForm
 from panel.services.api import orders as api_orders
 from panel.services.catalogue import tools
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.money import ledger
 from panel.services.orders import cancellations, refills
 
+# Fields of `add` for a tool whose form has none of its own; a form without a quantity takes none.
 ADD_FIELDS = ("service", "link", "quantity", "request_id")
+QUANTITY = "quantity"
 _WHOLE = re.compile(r"-?[0-9]+", re.ASCII)
 # More digits than any limit has; a longer number is too large in any case.
 _MAX_DIGITS = 30
@@ -64,7 +67,7 @@ def services_text(*, now: datetime) -> Rendered:
             {
                 "service": each.tool_id,
                 "name": each.name,
-                "type": "Default",
+                "type": each.order_type,
                 "category": each.category,
                 "rate": each.rate,
                 "min": str(each.minimum),
@@ -81,21 +84,27 @@ def services_text(*, now: datetime) -> Rendered:
 
 
 def add(call: Call) -> ApiAnswer:
-    call.refuse_others(*ADD_FIELDS)
-    service, link = number_of(call.required("service")), call.required("link")
-    quantity, request_id = call.required("quantity"), call.optional("request_id")
-    if not call.holder.has_confirmed_email:
-        raise Refusal(NOT_CONFIRMED)
+    if call.optional("service") is None:
+        call.refuse_others(*ADD_FIELDS)
+    service = number_of(call.required("service"))
     with transaction():
         offer = None if service is None else tools.offer(service)
-        if offer is None:
+        if offer is None or not offer.form.is_ready:
+            call.required("link")
             raise Refusal(INCORRECT_SERVICE)
+        form = offer.form
+        call.refuse_others(*_fields_of(form))
+        link, request_id = call.required("link"), call.optional("request_id")
+        quantity = _digits(call.required(QUANTITY), offer=offer) if form.takes_quantity else ""
+        if not call.holder.has_confirmed_email:
+            raise Refusal(NOT_CONFIRMED)
         try:
             placed = api_orders.place(
                 call.holder,
                 offer=offer,
                 link=link,
-                quantity=_digits(quantity, offer=offer),
+                quantity=quantity,
+                fields={name: call.text(name) for name in form.names},
                 request_id=request_id,
                 now=call.now,
             )
@@ -105,6 +114,12 @@ def add(call: Call) -> ApiAnswer:
             raise Refusal(TOO_LARGE, limit=offer.maximum) from error
     twice = {} if placed.possible_duplicate is None else {"X-Possible-Duplicate": str(placed.possible_duplicate)}
     return ApiAnswer({"order": placed.order_id}, twice)
+
+
+def _fields_of(form: OrderForm) -> tuple[str, ...]:
+    """Every field that `add` takes for a tool with this form."""
+    names = (*ADD_FIELDS, *form.names)
+    return names if form.takes_quantity else tuple(name for name in names if name != QUANTITY)
 
 
 def _digits(text: str, *, offer: ToolOffer) -> str:

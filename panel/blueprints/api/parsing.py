@@ -54,12 +54,22 @@ class Call:
         """The field as text, or None if it is missing or has no value."""
         return text_of(self.fields, name) or None
 
+    def text(self, name: str) -> str:
+        """The field exactly as given, a JSON list as lines; empty if it has no value."""
+        value = self.fields.get(name)
+        if says_nothing(value):
+            return ""
+        lines = value if isinstance(value, list) else [value]
+        if any(isinstance(each, bool) or not isinstance(each, str | int) for each in lines):
+            raise Refusal(INCORRECT_REQUEST, field=name)
+        return "\n".join(str(line) for line in lines)
+
     def ids(self, many: str, one: str) -> list[str] | None:
         """The ids of the field `many`, or of the field `one` where a list stands there, each once, as written.
 
         None where no list is. Refuses the call with more than MAX_IDS, or with a list that has none.
         """
-        if not _says_nothing(self.fields.get(many)):
+        if not says_nothing(self.fields.get(many)):
             return _ids(self.fields[many], name=many)
         given = self.fields.get(one)
         is_list = isinstance(given, list) or (isinstance(given, str) and ("," in given or given.lstrip()[:1] == "["))
@@ -68,11 +78,11 @@ class Call:
     def refuse_others(self, *names: str) -> None:
         """Refuse a call with values in any other field, since they would be ignored."""
         for name, value in self.fields.items():
-            if name not in (*ALWAYS, *names) and not _says_nothing(value):
+            if name not in (*ALWAYS, *names) and not says_nothing(value):
                 raise Refusal(INCORRECT_REQUEST, field=name)
 
 
-def _says_nothing(value: object) -> bool:
+def says_nothing(value: object) -> bool:
     """Whether a field counts as omitted."""
     return value is None or value in ("", [], {}) or (isinstance(value, str) and value.strip() in {"", *_NOTHING})
 

@@ -9,6 +9,8 @@ from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import ExpiredForm, PanelError, StaleForm
+from panel.domain.forms import order_types, own_fields
+from panel.domain.forms.order_form import QuantityRule
 from panel.services.catalogue import terms_history, tool_settings
 from panel.services.catalogue import tools as catalogue_tools
 from panel.services.catalogue.tools import ToolOffer
@@ -172,6 +174,15 @@ def _choices() -> list[tuple[str, str]]:
     ]
 
 
+def _form_table() -> dict[str, object]:
+    """Template data about order forms, for the editor's fields."""
+    return {
+        "order_types": list(order_types.TYPES),
+        "quantity_rules": [(rule.value, f"{rule.label}: {rule.means}") for rule in QuantityRule],
+        "fields_syntax": own_fields.SYNTAX,
+    }
+
+
 def _page(tool: ToolOffer, fields: dict[str, str], errors: dict[str, str] | None = None, *, version: str = "") -> str:
     log = terms_history.terms_log(tool.tool_id)
     return render_template(
@@ -184,6 +195,7 @@ def _page(tool: ToolOffer, fields: dict[str, str], errors: dict[str, str] | None
         log=list(zip(log, [*log[1:], None], strict=True)),
         by_hand=tool_editor.by_hand(tool.slug),
         choices=_choices(),
+        **_form_table(),
     )
 
 
@@ -196,6 +208,7 @@ def _new_page(slug: str, fields: dict[str, str], errors: dict[str, str] | None =
         errors=errors or {},
         choices=_choices(),
         reason=typed("reason"),
+        **_form_table(),
     )
 
 

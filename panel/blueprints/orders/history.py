@@ -4,6 +4,7 @@ The region is rendered in one place. The only session state in it is whether upd
 the hash it carries is the one that `panel/middleware/live_poll_304.py` compares.
 """
 
+import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,12 +23,14 @@ from panel.blueprints.shared.csv_files import csv_stream
 from panel.blueprints.shared.htmx import is_live, pause_or_resume, region_or_304
 from panel.db import db
 from panel.domain import money
+from panel.domain.forms.values import FieldValues
 from panel.domain.lists import order_filters
 from panel.domain.lists.list_filters import BadFilters
 from panel.domain.lists.order_filters import OrderFilters
 from panel.domain.status import Status
 from panel.services.accounts.sessions import PageVersions
 from panel.services.orders import history as order_history
+from panel.services.orders import order_fields
 from panel.services.page_version import page_etag
 
 bp = Blueprint("orders", __name__)
@@ -56,6 +59,7 @@ CSV_HEAD = (
     "returned",
     "started_at",
     "ended_at",
+    "fields",
 )
 
 
@@ -254,19 +258,26 @@ def _address(path: str, filters: OrderFilters) -> str:
 
 def _csv_pages(user_id: int, filters: OrderFilters, names: dict[int, order_history.ToolName]) -> Iterator[list[object]]:
     while batch := order_history.history_batch(user_id, filters=filters):
+        rows = _csv_rows(batch, names)
         # A slow reader must not keep a database transaction open.
         db.session.rollback()
-        yield from (_csv_row(row, names) for row in batch)
+        yield from rows
         filters = filters.at(batch[-1].id)
 
 
 def csv_rows(rows: Sequence[Row[*tuple[Any, ...]]]) -> list[list[object]]:
     """CSV rows of these orders."""
-    names = _tool_names(_versions().catalogue_version)
-    return [_csv_row(row, names) for row in rows]
+    return _csv_rows(rows, _tool_names(_versions().catalogue_version))
 
 
-def _csv_row(row: Row[*tuple[Any, ...]], names: dict[int, order_history.ToolName]) -> list[object]:
+def _csv_rows(rows: Sequence[Row[*tuple[Any, ...]]], names: dict[int, order_history.ToolName]) -> list[list[object]]:
+    fields = order_fields.of_orders([row.id for row in rows])
+    return [_csv_row(row, names, fields.get(row.id)) for row in rows]
+
+
+def _csv_row(
+    row: Row[*tuple[Any, ...]], names: dict[int, order_history.ToolName], fields: FieldValues | None
+) -> list[object]:
     return [
         row.id,
         _moment(row.placed_at),
@@ -283,6 +294,7 @@ def _csv_row(row: Row[*tuple[Any, ...]], names: dict[int, order_history.ToolName
         money.plain(row.returned_nanos),
         _moment(row.started_at),
         _moment(row.ended_at),
+        json.dumps(fields, ensure_ascii=False) if fields else "",
     ]
 
 

@@ -4,6 +4,7 @@ Only the server computes the price, from the fields that `typed_order.py` reads.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 
 from flask import Blueprint, abort, current_app, flash, make_response, redirect, render_template, request, url_for
@@ -26,13 +27,14 @@ from panel.domain.errors import (
     TermsChanged,
     UnknownTool,
 )
+from panel.domain.forms import values as form_values
 from panel.domain.status import FIRST
 from panel.services import delivery_times, maintenance
 from panel.services.catalogue import tools as catalogue_tools
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.money import ledger
 from panel.services.orders import detail as order_detail
-from panel.services.orders import duplicates, waiting_order
+from panel.services.orders import duplicates, order_fields, waiting_order
 from panel.services.orders import placing as order_placing
 from panel.services.orders.placing import Quote
 
@@ -65,7 +67,11 @@ def _again(again: str) -> str:
         own = order_detail.find(int(again), customer_id=current_user.id)
     if own is None:
         abort(404)
-    typed = TypedOrder(link=own.order.link, quantity=str(own.again_quantity))
+    typed = TypedOrder(
+        link=own.order.link,
+        quantity=str(own.again_quantity),
+        fields=tuple((field.name, field.value) for field in own.fields),
+    )
     if catalogue_tools.find(own.tool.slug) is None:
         gone = f"The tool of order {own.id}, {own.terms.name}, is no longer offered. Choose another one."
         return _form(replace(typed, errors=(("tool", gone),)), again=own.id)
@@ -93,13 +99,14 @@ def price() -> ResponseReturnValue:
     return response
 
 
-def _priced(offer: ToolOffer | None, quantity: str) -> dict[str, object]:
+def _priced(offer: ToolOffer | None, quantity: str, fields: Mapping[str, str] | None = None) -> dict[str, object]:
     """Template data of `orders/_price.html`."""
     pieces, charge_nanos, problem = None, None, ""
     balance_nanos = ledger.balance_nanos(current_user.id)
-    if offer is not None and quantity:
+    values = {} if offer is None else form_values.uniform(offer.form, fields or {})
+    if offer is not None and _says_how_many(offer, quantity, values):
         try:
-            pieces = order_placing.checked_quantity(offer, pricing.ungrouped(quantity))
+            pieces = order_placing.checked_quantity(offer, pricing.ungrouped(quantity), fields=values)
             charge_nanos = offer.charge_nanos(pieces)
         except PanelError as error:
             problem = error.message
@@ -114,6 +121,12 @@ def _priced(offer: ToolOffer | None, quantity: str) -> dict[str, object]:
         "missing_nanos": max(0, -after_nanos),
         **({} if offer is None else _facts(offer)),
     }
+
+
+def _says_how_many(offer: ToolOffer, quantity: str, values: Mapping[str, str]) -> bool:
+    """Whether enough was entered for a price."""
+    counted = offer.form.counted
+    return offer.is_package or bool(values.get(counted.name) if counted else quantity)
 
 
 def _facts(offer: ToolOffer) -> dict[str, object]:
@@ -152,7 +165,8 @@ def waiting() -> ResponseReturnValue:
     placed = order_placing.find_by_request(current_user.id, request_id=kept.request_id)
     if placed is not None:
         return redirect(url_for("order.show", order_id=placed.id), code=303)
-    typed = typed_order.with_faults(TypedOrder(kept.tool, kept.link, kept.quantity, kept.request_id))
+    fields = tuple(kept.fields.items())
+    typed = typed_order.with_faults(TypedOrder(kept.tool, kept.link, kept.quantity, kept.request_id, fields=fields))
     if typed.errors:
         return _form(typed), 422
     page, _status = _check_page(typed, typed.quote(), status=200)
@@ -168,6 +182,8 @@ def check() -> ResponseReturnValue:
         return redirect(
             url_for("ordering.new", link=typed.link or None, quantity=typed.quantity or None, _anchor="tool"), code=303
         )
+    if request.form.get("change") == "order":
+        return _form(replace(typed, errors=()))
     if "fill" in request.form:
         return _form(replace(typed, quantity=request.form["fill"], errors=()))
     typed = typed_order.with_faults(typed)
@@ -220,11 +236,11 @@ def _form(typed: TypedOrder, *, again: int | None = None) -> str:
     if whole:
         errors[""] = " ".join(whole)
     offer = _offer(typed.tool)
-    shown = {"typed": typed, "errors": errors, "again": again}
+    shown = {"typed": typed, "errors": errors, "again": again, "values": dict(typed.fields)}
     if offer is None:
         picker = tool_picker.page(link=typed.link, quantity=typed.quantity)
         return render_template("orders/choose_tool.html", **shown, **picker)
-    priced = _priced(offer, typed.quantity)
+    priced = _priced(offer, typed.quantity if offer.form.takes_quantity else "", dict(typed.fields))
     amounts = quick_amounts.of(offer, balance_nanos=ledger.balance_nanos(current_user.id))
     return render_template("orders/new.html", **shown, amounts=amounts, **priced)
 
@@ -239,6 +255,7 @@ def _check_page(typed: TypedOrder, wanted: Quote, *, status: int, reason: str = 
         typed=typed,
         quote=wanted,
         offer=wanted.offer,
+        fields=order_fields.shown(wanted.offer.form, wanted.fields),
         reason=reason,
         balance_nanos=balance_nanos,
         after_nanos=balance_nanos - wanted.charge_nanos,
@@ -253,11 +270,11 @@ def _check_page(typed: TypedOrder, wanted: Quote, *, status: int, reason: str = 
 def _funds_to_add(typed: TypedOrder, *, missing_nanos: int) -> dict[str, object]:
     """Amount to add in nanos if funds are missing, and the Add funds URL for it; its `next` leads back to this page."""
     if not missing_nanos:
-        return {"add_nanos": 0, "add_funds_path": ""}
+        return {"add_nanos": 0, "add_funds_path": "", "is_kept": False}
     add_nanos = waiting_order.amount_to_add(missing_nanos)
     back = typed.kept_path(current_user.id, now=utc_now())
-    add_funds_path = url_for("deposit.show_add", amount=money.plain(add_nanos), next=back)
-    return {"add_nanos": add_nanos, "add_funds_path": add_funds_path}
+    add_funds_path = url_for("deposit.show_add", amount=money.plain(add_nanos), next=back or None)
+    return {"add_nanos": add_nanos, "add_funds_path": add_funds_path, "is_kept": bool(back)}
 
 
 def _used_page(typed: TypedOrder, error: PanelError) -> str:

@@ -17,6 +17,8 @@ class QuickAmount:
 
 def of(tool: ToolOffer, *, balance_nanos: int) -> list[QuickAmount]:
     """Suggested quantities within the tool's limits, without duplicates, smallest first."""
+    if not tool.form.takes_quantity:
+        return []
     affordable = min(tool.maximum, balance_nanos // tool.price_micros_per_thousand)
     amounts = {quantity: QuickAmount(quantity) for quantity in USUAL if tool.minimum <= quantity <= tool.maximum}
     if affordable >= tool.minimum:

@@ -11,6 +11,7 @@ from flask import request
 
 from panel.domain import pricing
 from panel.domain.errors import PanelError, UnknownTool
+from panel.services.catalogue import tools
 from panel.services.orders import placing as order_placing
 from panel.services.orders import waiting_order
 from panel.services.orders.placing import Placing, Quote
@@ -32,6 +33,8 @@ class TypedOrder:
     request_id: str = ""
     terms: str = ""
     errors: tuple[tuple[str, str], ...] = ()
+    # Name and text of each field of the tool's own form.
+    fields: tuple[tuple[str, str], ...] = ()
 
     @property
     def plain_quantity(self) -> str:
@@ -40,27 +43,32 @@ class TypedOrder:
 
     def placing(self) -> Placing:
         terms_id = int(self.terms) if self.terms else None
-        return Placing(self.tool, self.link, self.plain_quantity, request_id=self.request_id, terms_id=terms_id)
+        return Placing(self.tool, self.link, self.plain_quantity, self.request_id, terms_id, dict(self.fields))
 
     def quote(self) -> Quote:
         """Price the order as it would be placed now. Raises what `placing.quote` raises."""
-        return order_placing.quote(self.tool, link=self.link, quantity=self.plain_quantity)
+        return order_placing.quote(self.tool, link=self.link, quantity=self.plain_quantity, fields=dict(self.fields))
 
     def kept_path(self, customer_id: int, *, now: datetime) -> str:
-        """URL of this order's check page, with the order in a signed parameter."""
-        kept = WaitingOrder(self.tool, self.link, self.plain_quantity, self.request_id)
+        """URL of this order's check page, with the order in a signed parameter; empty if it is too long for one."""
+        kept = WaitingOrder(self.tool, self.link, self.plain_quantity, self.request_id, dict(self.fields))
         return waiting_order.path_of(kept, customer_id=customer_id, now=now)
 
 
 def from_form() -> TypedOrder:
     """Read the form's fields, each of which must occur exactly once; other fields are ignored."""
     names = ("tool", "link", "quantity", "request_id", "terms")
-    errors = [(name, CAME_TWICE) for name in names if len(request.form.getlist(name)) > 1]
+    offer = tools.find_any(request.form.get("tool", ""))
+    own = () if offer is None else offer.form.names
+    errors = [(name, CAME_TWICE) for name in (*names, *own) if len(request.form.getlist(name)) > 1]
     terms = request.form.get("terms")
     if terms is not None and not _TERMS_ID.fullmatch(terms):
         errors.append(("terms", NO_TERMS))
     tool, link, quantity, request_id, _terms = (request.form.get(name, "") for name in names)
-    return TypedOrder(tool, link, quantity, request_id, terms=terms or "", errors=tuple(errors))
+    if offer is not None and not offer.form.takes_quantity:
+        quantity = ""
+    fields = tuple((name, request.form.get(name, "")) for name in own)
+    return TypedOrder(tool, link, quantity, request_id, terms=terms or "", errors=tuple(errors), fields=fields)
 
 
 def with_request_id(typed: TypedOrder) -> TypedOrder:
@@ -82,6 +90,8 @@ def with_faults(typed: TypedOrder, raised: PanelError | None = None) -> TypedOrd
     except UnknownTool as error:
         errors.setdefault("tool", error.message if typed.tool else "Choose a tool.")
     else:
-        for fault in order_placing.faults(offer, link=typed.link, quantity=typed.plain_quantity):
+        for fault in order_placing.faults(
+            offer, link=typed.link, quantity=typed.plain_quantity, fields=dict(typed.fields)
+        ):
             errors.setdefault(fault.field or "", fault.message)
     return replace(typed, errors=tuple(errors.items()))

@@ -39,8 +39,8 @@ class Category:
     tools: tuple[ToolOffer, ...]
 
     @property
-    def from_micros(self) -> int:
-        return min(tool.price_micros_per_thousand for tool in self.tools)
+    def from_micros(self) -> int | None:
+        return _lowest_price(self.tools)
 
     @property
     def named(self) -> tuple[ToolOffer, ...]:
@@ -61,7 +61,7 @@ def show() -> ResponseReturnValue:
         "home.html",
         categories=_categories(tools),
         tools_count=len(tools),
-        from_micros=min((tool.price_micros_per_thousand for tool in tools), default=None),
+        from_micros=_lowest_price(tools),
         share=delivery_times.share_completed(now=now),
         completion=completion,
         window_days=delivery_times.WINDOW.days,
@@ -97,6 +97,11 @@ def _card(order: LatestTestOrder | None) -> dict[str, object]:
         "example": worked_sum(Status.PARTIAL, remains=EXAMPLE_REMAINS),
         "example_status": Status.PARTIAL,
     }
+
+
+def _lowest_price(tools: Iterable[ToolOffer]) -> int | None:
+    """The lowest price of a thousand; packages have another price, and come without one."""
+    return min((tool.price_micros_per_thousand for tool in tools if not tool.is_package), default=None)
 
 
 def _categories(tools: Iterable[ToolOffer]) -> list[Category]:

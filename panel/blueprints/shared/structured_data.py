@@ -5,7 +5,6 @@ from typing import Any
 
 from flask import current_app
 
-from panel.domain import money
 from panel.domain.status import Status
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.help.content import Content, ContentPage, PageKeys, StatusKeys
@@ -119,14 +118,15 @@ def tools_page(*, changed: date | None) -> Node:
 
 
 def tool_page(tool: ToolOffer) -> Node:
-    """A tool as a service that is offered at a price for a thousand units."""
+    """A tool as a service that is offered at a price for a thousand units, or for one package."""
     path = f"/tools/{tool.slug}"
     settings = current_app.config["PANEL"]
+    pieces = 1 if tool.is_package else 1_000
     price = {
         "@type": "UnitPriceSpecification",
-        "price": money.plain_price(tool.price_micros_per_thousand),
+        "price": tool.rate,
         "priceCurrency": settings.currency,
-        "referenceQuantity": {"@type": "QuantitativeValue", "value": 1000, "unitText": tool.unit},
+        "referenceQuantity": {"@type": "QuantitativeValue", "value": pieces, "unitText": tool.unit},
     }
     service = {
         "@type": "Service",

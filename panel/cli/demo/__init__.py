@@ -128,5 +128,6 @@ def _begin_refill(customer_id: int, offer: ToolOffer, *, now: datetime) -> None:
 
 def _example(offer: ToolOffer) -> Placing:
     """An order of this tool for its own example link."""
-    quantity = min(offer.minimum * TIMES_MINIMUM, offer.maximum)
-    return Placing(offer.slug, offer.link_example, str(quantity), placing.new_request_id())
+    quantity = str(min(offer.minimum * TIMES_MINIMUM, offer.maximum)) if offer.form.takes_quantity else ""
+    fields = {rule.name: rule.example for rule in offer.form.fields}
+    return Placing(offer.slug, offer.link_example, quantity, placing.new_request_id(), fields=fields)

@@ -54,7 +54,7 @@ def add_people(customer: User, *, now: datetime) -> list[Buyer]:
 def plan(buyers: Sequence[Buyer], offers: Sequence[ToolOffer], *, now: datetime) -> list[PastOrder]:
     """Every order of the history, oldest first. The shop grows: twice as many orders a day in the last month."""
     draw = random.Random("ninety days of orders")  # noqa: S311
-    sold = [offer for offer in offers if not offer.slug.startswith("always-ends-")]
+    sold = [offer for offer in offers if not offer.slug.startswith("always-ends-") and _is_plain(offer)]
     made: list[PastOrder] = []
     for days_ago in range(DAYS - 1, -1, -1):
         count = draw.randint(20, 28) if days_ago < 30 else draw.randint(6, 11)
@@ -89,6 +89,11 @@ def _order(
         steps=tuple(steps),
         refill=refill,
     )
+
+
+def _is_plain(offer: ToolOffer) -> bool:
+    """Whether link and quantity are all that an order of it takes."""
+    return offer.form.takes_quantity and not offer.form.fields
 
 
 def _is_usual(offer: ToolOffer, quantity: int) -> bool:

@@ -4,17 +4,18 @@ The reads are compiled statements that return plain tuples: resellers poll a hun
 """
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, Select, bindparam, func, literal_column, or_, select
 
 from panel.db import db, table_of
 from panel.domain import links, money
 from panel.domain.errors import BadInput
+from panel.domain.forms.with_form import WithForm
 from panel.domain.refill import RefillState
 from panel.domain.request_id import API_NAMED, API_UNNAMED
 from panel.domain.status import Status
@@ -24,7 +25,7 @@ from panel.services.api import spend_caps
 from panel.services.api.keys import Holder
 from panel.services.catalogue import simulated_tools
 from panel.services.catalogue.tools import ToolOffer
-from panel.services.orders import placing
+from panel.services.orders import order_fields, placing
 from panel.services.orders.placing import Placing
 
 ORDERS = table_of(Order)
@@ -32,13 +33,16 @@ REFILLS = table_of(Refill)
 
 # Two identical orders without a request id within this time may be one request sent twice.
 LIKELY_TWICE = timedelta(seconds=60)
+# Orders of that time whose fields are compared.
+MAX_ALIKE = 20
 MAX_REQUEST_ID_LENGTH = 80
 _REQUEST_ID = re.compile(rf"[A-Za-z0-9_.:-]{{1,{MAX_REQUEST_ID_LENGTH}}}", re.ASCII)
 
 _WORDS = {status.value: status.api_word for status in Status}
 
 
-class Service(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Service(WithForm):
     """A tool as the API lists it."""
 
     tool_id: int
@@ -50,12 +54,11 @@ class Service(NamedTuple):
     refill_days: int | None
     can_cancel: bool
     summary: str
+    order_type: str
+    quantity_rule: str
+    own_fields: str
     # Median seconds from placing to Completed as digits; empty while too few orders were measured.
     average_time: str = ""
-
-    @property
-    def rate(self) -> str:
-        return money.plain_price(self.price_micros_per_thousand)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,9 @@ _SERVICES = (
         Terms.refill_days,
         Terms.can_cancel,
         Tool.summary,
+        Terms.order_type,
+        Terms.quantity_rule,
+        Terms.own_fields,
         Terms.link_pattern,
         Terms.link_example,
         Provider.kind.label("provider_kind"),
@@ -121,11 +127,12 @@ _SERVICES = (
 def services(*, now: datetime) -> list[Service]:
     """The tools that can be ordered, by number."""
     rows: Iterable[Any] = db.session.execute(_SERVICES)
-    return [
-        Service._make((*row[:-4], _average_time(row.id, now=now)))
+    listed = [
+        Service(*(*row[:-4], _average_time(row.id, now=now)))
         for row in rows
         if not links.stored_fault(row.link_pattern, row.link_example) and simulated_tools.is_sold(row)
     ]
+    return [service for service in listed if service.form.is_ready]
 
 
 def _average_time(tool_id: int, *, now: datetime) -> str:
@@ -174,6 +181,7 @@ def place(
     offer: ToolOffer,
     link: str,
     quantity: str,
+    fields: Mapping[str, str],
     request_id: str | None,
     now: datetime,
 ) -> Placed:
@@ -187,18 +195,25 @@ def place(
         named = f"{API_NAMED}{request_id}"
     else:
         raise BadInput("The request id is of no form we take.", field="request_id")
-    asked = Placing(tool=offer.slug, link=link, quantity=quantity, request_id=named)
+    asked = Placing(tool=offer.slug, link=link, quantity=quantity, request_id=named, fields=fields)
     count = None if holder.daily_cap_nanos is None else partial(_spend, holder.key_id, now=now)
     order = placing.place_order(holder.user_id, asked=asked, before_charge=count, now=now)
-    return Placed(order.id, db.session.scalar(alike(order, key_id=holder.key_id)) if request_id is None else None)
+    return Placed(order.id, _possible_duplicate(order, key_id=holder.key_id) if request_id is None else None)
 
 
 def _spend(key_id: int, nanos: int, *, now: datetime) -> None:
     spend_caps.spend(key_id, nanos=nanos, now=now)
 
 
+def _possible_duplicate(order: Order, *, key_id: int) -> int | None:
+    """The newest order of the last minute placed with the same key, parameters and fields."""
+    found = list(db.session.scalars(alike(order, key_id=key_id).limit(MAX_ALIKE)))
+    fields = order_fields.of_orders([order.id, *found]) if found else {}
+    return next((order_id for order_id in found if fields.get(order_id) == fields.get(order.id)), None)
+
+
 def alike(order: Order, *, key_id: int) -> Select[int]:
-    """The newest order of the last minute placed with the same key and parameters."""
+    """Orders of the last minute placed with the same key, link and quantity, newest first."""
     by_this_key = or_(
         ORDERS.c.request_id.startswith(f"{API_UNNAMED}{key_id}:", autoescape=True),
         ORDERS.c.request_id.startswith(API_NAMED, autoescape=True),
@@ -212,5 +227,4 @@ def alike(order: Order, *, key_id: int) -> Select[int]:
         .where(ORDERS.c.customer_id == order.customer_id, ORDERS.c.placed_at > since, *same, by_this_key)
         .where(ORDERS.c.id + literal_column("0") < order.id)
         .order_by((ORDERS.c.id + literal_column("0")).desc())
-        .limit(1)
     )

@@ -6,20 +6,22 @@ fetched before the transaction, so that no network call happens inside it.
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import select
 
 from panel.db import db, lock_rows, table_of
-from panel.domain import money, resale
+from panel.domain import money, pricing, resale
 from panel.domain.errors import ActionRefused
+from panel.domain.forms.order_form import OrderForm
+from panel.domain.forms.own_fields import form_of
 from panel.domain.review_kind import ReviewKind
 from panel.models import Catalogue, Provider, Terms, Tool
 from panel.services import reviews
-from panel.services.catalogue import provider_markup, provider_rows
+from panel.services.catalogue import import_writing, provider_markup, provider_rows
 from panel.services.catalogue.file_format import TermsWritten
 from panel.services.catalogue.provider_markup import Markup, PriceChange
 from panel.services.catalogue.provider_rows import ProviderRow
@@ -34,8 +36,6 @@ LINK_HINT = "Copy the whole address of a public page."
 UNIT = "pieces"
 MAX_SLUG_LENGTH = 48
 MOVED_PARTS = 5
-ROWS_AT_ONCE = 500
-FOLLOWED = ("name", "category", "summary", "provider_rate_micros", "provider_name", "provider_category", "is_hidden")
 
 TOOLS = table_of(Tool)
 TERMS = table_of(Terms)
@@ -93,8 +93,9 @@ def import_services(
     changes: list[dict[str, Any]] = []
     for row in rows:
         present = known.pop(row.service, None)
-        price = markup.price_micros(row.rate)
-        if not resale.is_sellable(price):
+        form = _form_of(row, present)
+        price = pricing.price_of_rate(markup.price_micros(row.rate), is_package=form.is_package)
+        if not resale.is_sellable(price, is_package=form.is_package):
             did.skipped.append(f"Service {row.service} was skipped: its price is more than can be charged here.")
         elif present is None:
             slug = _slug(row, taken=slugs)
@@ -111,7 +112,7 @@ def import_services(
     if not may_fall:
         provider_markup.check_falls(did.prices, followed=followed)
     provider_markup.remember(provider, markup)
-    _write(new, terms, changes, on_progress=on_progress, now=now)
+    import_writing.write(new, terms, changes, on_progress=on_progress, now=now)
     return did
 
 
@@ -128,6 +129,13 @@ def _known(provider_id: int) -> dict[str, _Known]:
         row.provider_service: _Known(row, TermsWritten(*row[width + 1 :]), row[width])
         for row in db.session.execute(statement)
     }
+
+
+def _form_of(row: ProviderRow, present: _Known | None) -> OrderForm:
+    """The form that the tool has after this import: the provider's type, or what an operator set."""
+    if present is not None and "form" in present.by_hand:
+        return present.terms.form
+    return form_of(row.order_type, "", "")
 
 
 def _new_tool(row: ProviderRow, slug: str, *, provider_id: int, now: datetime) -> dict[str, Any]:
@@ -161,6 +169,7 @@ def _terms(row: ProviderRow, *, price: int) -> TermsWritten:
         link_hint=LINK_HINT,
         refill_days=REFILL_DAYS if row.has_refill else None,
         can_cancel=row.can_cancel,
+        order_type=row.order_type,
     )
 
 
@@ -170,6 +179,7 @@ _BY_HAND = {
     "maximum": ("maximum",),
     "refill_days": ("refill_days",),
     "cancel": ("can_cancel",),
+    "form": ("order_type", "quantity_rule", "own_fields"),
     "link": ("link_pattern", "link_example", "link_counter_example", "link_hint"),
 }
 
@@ -186,7 +196,7 @@ def _follow(
 ) -> None:
     """Update a known tool to the provider's current values, except for what an operator edited."""
     tool, slug = present.tool, present.tool.slug
-    _alert(tool, row, now=now)
+    _alert(present, row, now=now)
     kept = {column for name in present.by_hand for column in _BY_HAND.get(name, ())}
     kept |= set(_BY_HAND["link"])
     wanted = asdict(_terms(row, price=price)) | {name: getattr(present.terms, name) for name in kept}
@@ -200,19 +210,26 @@ def _follow(
         did.returned.append(slug)
     old_price, new_price = present.terms.price_micros_per_thousand, wanted["price_micros_per_thousand"]
     if old_price != new_price:
-        did.prices.append(PriceChange(slug, old_price, new_price))
+        was_package, is_package = present.terms.is_package, TermsWritten(**wanted).is_package
+        did.prices.append(PriceChange(slug, old_price, new_price, was_package, is_package))
     differs = {name: value for name, value in fields.items() if getattr(tool, name) != value}
     is_new = TermsWritten(**wanted) != present.terms or bool(differs.keys() & TERMS_WORDS)
     if is_new:
         terms.append((slug, present.version + 1, TermsWritten(**wanted)))
     (did.changed if differs or is_new else did.unchanged).append(slug)
     if differs or is_new:
-        changes.append(_as_it_is(tool) | differs)
+        changes.append(import_writing.as_it_is(tool) | differs)
 
 
-def _alert(tool: Any, row: ProviderRow, *, now: datetime) -> None:
+def _alert(present: _Known, row: ProviderRow, *, now: datetime) -> None:
     """Open a review if the service may have become another one, or if its rate has changed a lot."""
-    raw = f"service={row.service}"
+    tool, raw, was_type = present.tool, f"service={row.service}", present.terms.order_type
+    if was_type != row.order_type:
+        text = (
+            f"Service {row.service}, sold as {tool.slug}, was of the type {was_type} and is now {row.order_type}. "
+            "Check what its orders need and what it costs."
+        )
+        reviews.open_review(ReviewKind.SERVICE_CHANGED, provider_id=tool.provider_id, text=text, raw=raw, now=now)
     if tool.provider_name and tool.provider_name != row.name and tool.provider_category != row.category:
         text = (
             f"Service {row.service}, sold as {tool.slug}, was {tool.provider_name} in {tool.provider_category} "
@@ -230,11 +247,7 @@ def _hide(gone: _Known, *, did: Import, changes: list[dict[str, Any]]) -> None:
     is_ours = gone.tool.provider_rate_micros is not None
     if is_ours and not gone.tool.is_hidden and "hidden" not in gone.by_hand:
         did.hidden.append(gone.tool.slug)
-        changes.append(_as_it_is(gone.tool) | {"is_hidden": True})
-
-
-def _as_it_is(tool: Any) -> dict[str, Any]:
-    return {"slug": tool.slug} | {name: getattr(tool, name) for name in FOLLOWED}
+        changes.append(import_writing.as_it_is(gone.tool) | {"is_hidden": True})
 
 
 def _slug(row: ProviderRow, *, taken: set[str]) -> str:
@@ -247,54 +260,3 @@ def _slug(row: ProviderRow, *, taken: set[str]) -> str:
     while (numbered := slug if number == 2 else f"{slug}-{number - 1}") in taken:
         number += 1
     return numbered
-
-
-def _write(
-    new: list[dict[str, Any]],
-    terms: list[tuple[str, int, TermsWritten]],
-    changes: list[dict[str, Any]],
-    *,
-    on_progress: Callable[[int, int], None],
-    now: datetime,
-) -> None:
-    """Write all changes in few statements, and bump the catalogue's version."""
-    if not new and not terms and not changes:
-        return
-    for some in _some(new):
-        db.session.execute(insert(TOOLS), some)
-    called = select(TOOLS.c.slug, TOOLS.c.id.label("tool_id"), *(TOOLS.c[word] for word in sorted(TERMS_WORDS)))
-    tools = {row.slug: dict(row._mapping) for row in db.session.execute(called)}
-    for change in changes:
-        tools[change["slug"]] |= {word: change[word] for word in TERMS_WORDS & change.keys()}
-    done = 0
-    for some_terms in _some(terms):
-        rows = [
-            {**_without_slug(tools[slug]), "version": version, "since": now, **asdict(each)}
-            for slug, version, each in some_terms
-        ]
-        made = db.session.execute(insert(TERMS).returning(TERMS.c.id, TERMS.c.tool_id), rows).all()
-        held = [{"b_tool": row.tool_id, "b_terms": row.id} for row in made]
-        db.session.execute(
-            update(TOOLS).where(TOOLS.c.id == bindparam("b_tool")).values(terms_id=bindparam("b_terms")), held
-        )
-        done += len(rows)
-        on_progress(done, len(terms))
-    follow = update(TOOLS).where(TOOLS.c.slug == bindparam("b_slug"))
-    values: dict[Any, Any] = {TOOLS.c[name]: bindparam(f"b_{name}") for name in FOLLOWED}
-    for some_changes in _some(changes):
-        rows = [{f"b_{name}": value for name, value in change.items()} for change in some_changes]
-        db.session.execute(follow.values({**values, TOOLS.c.changed_at: now}), rows)
-    db.session.execute(update(Catalogue).values(version=Catalogue.version + 1))
-
-
-def _without_slug(tool: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in tool.items() if name != "slug"}
-
-
-def _some(rows: list[Any]) -> Iterable[list[Any]]:
-    return _slices(rows) if rows else ()
-
-
-def _slices(rows: list[Any]) -> Iterator[list[Any]]:
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        yield rows[start : start + ROWS_AT_ONCE]

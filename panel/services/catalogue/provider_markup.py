@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from panel.db import db
-from panel.domain import resale
+from panel.domain import pricing, resale
 from panel.domain.errors import ActionRefused
 from panel.models import Provider, Tool
 from panel.services.catalogue import provider_rows
@@ -38,10 +38,25 @@ class PriceChange:
     slug: str
     old_micros: int
     new_micros: int
+    was_package: bool = False
+    is_package: bool = False
 
     @property
     def falls(self) -> bool:
         return self.new_micros < self.old_micros
+
+    @property
+    def words(self) -> str:
+        """Old and new price, each of a thousand or of one package."""
+        old = pricing.plain_rate(self.old_micros, is_package=self.was_package)
+        new = pricing.plain_rate(self.new_micros, is_package=self.is_package)
+        of = ("per 1,000", "per package")
+        end = of[self.is_package]
+        return (
+            f"{old} → {new} {end}"
+            if self.was_package == self.is_package
+            else f"{old} {of[self.was_package]} → {new} {end}"
+        )
 
 
 class PricesWouldFall(ActionRefused):

@@ -8,6 +8,8 @@ import unicodedata
 from dataclasses import dataclass
 
 from panel.domain import pricing, resale
+from panel.domain.forms import order_types
+from panel.domain.forms.own_fields import form_of
 from panel.domain.provider_report import read_count
 
 MAX_NAME_LENGTH = 200
@@ -34,12 +36,13 @@ class ProviderRow:
     service: str
     name: str
     category: str
-    # In units of 10⁻¹⁸ of the provider's currency.
+    # In units of 10⁻¹⁸ of the provider's currency: of a thousand, or of one package.
     rate: int
     minimum: int
     maximum: int
     has_refill: bool
     can_cancel: bool
+    order_type: str = order_types.DEFAULT
 
     @property
     def rate_micros(self) -> int:
@@ -74,13 +77,12 @@ def _row(given: object) -> ProviderRow:
     missing = [field for field in ("service", "name", "rate", "min", "max") if field not in given]
     if missing:
         raise BadRow(f"it has no {missing[0]}")
-    kind = given.get("type", "Default")
-    if not isinstance(kind, str) or kind.strip().lower() != "default":
-        raise BadRow("its type is not Default, so an order of it needs more than link and quantity")
+    order_type = _order_type(given.get("type", order_types.DEFAULT))
     service = read_count(given["service"])
     if not service:
         raise BadRow("its service id is no whole number above 0")
-    minimum, maximum = _limits(given)
+    is_package = form_of(order_type, "", "").is_package
+    minimum, maximum = (1, 1) if is_package else _limits(given)
     return ProviderRow(
         service=str(service),
         name=_text(given["name"], "name", most=MAX_NAME_LENGTH),
@@ -90,7 +92,19 @@ def _row(given: object) -> ProviderRow:
         maximum=maximum,
         has_refill=_truth(given, "refill"),
         can_cancel=_truth(given, "cancel"),
+        order_type=order_type,
     )
+
+
+def _order_type(value: object) -> str:
+    """The type as our table writes it. One that the table doesn't have is kept: an operator says how it is ordered."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return order_types.DEFAULT
+    name = _text(value, "type", most=order_types.MAX_TYPE_LENGTH)
+    known = order_types.known_name(name) or name
+    if known.lower() == order_types.SUBSCRIPTIONS.lower():
+        raise BadRow("its type is Subscriptions, and an order of it has neither a link nor a quantity")
+    return known
 
 
 def _limits(given: dict[str, object]) -> tuple[int, int]:

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import select, update
 
 from panel.db import db, lock_rows
-from panel.domain import money, pricing
-from panel.domain.errors import BadInput, NotFound
+from panel.domain import pricing
+from panel.domain.errors import BadInput, BadMoney, NotFound
 from panel.models import Catalogue, Tool
 from panel.services import audit_log
 from panel.services.catalogue import file_format, tools
@@ -71,21 +71,25 @@ def record_change(tool: Tool, act: str, detail: str, *, actor: str, now: datetim
 
 def _changed(terms: TermsWritten, field: str, text: str) -> TermsWritten:
     column = {"price_per_thousand": "price_micros_per_thousand", "cancel": "can_cancel"}.get(field, field)
-    readers: Any = {"price_per_thousand": read_price, "refill_days": read_days, "cancel": read_truth}
-    read = readers.get(field, read_pieces)
-    changed = replace(terms, **asdict(terms) | {column: read(text, field)})
+    readers: Any = {"refill_days": read_days, "cancel": read_truth}
+    if field == "price_per_thousand":
+        value: Any = read_price(text, field, is_package=terms.is_package)
+    else:
+        value = readers.get(field, read_pieces)(text, field)
+    changed = replace(terms, **asdict(terms) | {column: value})
+    if changed.is_package and changed.maximum != 1:
+        raise BadInput("A package is ordered one at a time: its minimum and maximum are 1.", field=field)
     if changed.minimum > changed.maximum:
         raise BadInput(f"The minimum {changed.minimum} would be above the maximum {changed.maximum}.", field=field)
     return changed
 
 
-def read_price(text: str, field: str) -> int:
-    """The price in micros. Raises BadInput about the field."""
-    micros = money.parse_price_micros(text)
-    if not 0 < micros <= pricing.MAX_PRICE_MICROS_PER_THOUSAND:
-        most = money.plain_price(pricing.MAX_PRICE_MICROS_PER_THOUSAND)
-        raise BadInput(f"The price must be above 0 and at most {most}.", field=field)
-    return micros
+def read_price(text: str, field: str, *, is_package: bool) -> int:
+    """The price per thousand, given for a thousand or for one package. Raises BadInput about the field."""
+    try:
+        return pricing.parse_price(text, is_package=is_package)
+    except BadMoney as error:
+        raise BadInput(error.message, field=field) from error
 
 
 def read_pieces(text: str, field: str) -> int:

@@ -12,23 +12,24 @@ from sqlalchemy import Select, bindparam, func, select, update
 
 from panel.db import db, lock_rows, table_of
 from panel.domain import links, pricing
+from panel.domain.forms.with_form import WithForm
 from panel.domain.provider_kind import ProviderKind
 from panel.domain.status import FIRST, Status
 from panel.models import Catalogue, Provider, Terms, Tool
 from panel.services import test_orders
-from panel.services.catalogue import file_format, simulated_tools
+from panel.services.catalogue import file_format, simulated_tools, yaml_fields
 from panel.services.catalogue.file_format import TermsWritten, ToolWritten
 from panel.services.providers import registry as provider_registry
 from panel.settings import ROOT
 
-ALL_BY_HAND = "cancel category link maximum minimum name price_per_thousand refill_days summary"
+ALL_BY_HAND = "cancel category form link maximum minimum name price_per_thousand refill_days summary"
 TERMS_WORDS = frozenset({"name", "category", "unit"})  # a new name makes a new version of the terms
 DEMO_FILE = ROOT / "content" / "tools" / "catalogue.yaml"
 DEMO_PROVIDERS = {"simulator": ProviderKind.SIMULATED, "by-hand": ProviderKind.MANUAL}
 
 
 @dataclass(frozen=True, slots=True)
-class ToolOffer:
+class ToolOffer(WithForm):
     """A tool as it can be ordered now, with its current terms and provider."""
 
     tool_id: int
@@ -50,6 +51,9 @@ class ToolOffer:
     link_hint: str
     refill_days: int | None
     can_cancel: bool
+    order_type: str
+    quantity_rule: str
+    own_fields: str
     provider_id: int
     provider_name: str
     provider_kind: str
@@ -69,7 +73,7 @@ class ToolOffer:
     @property
     def is_offered(self) -> bool:
         """Whether customers see it and can order it."""
-        return not self.is_hidden and not self.link_fault and simulated_tools.is_sold(self)
+        return not self.is_hidden and self.form.is_ready and not self.link_fault and simulated_tools.is_sold(self)
 
     @property
     def is_held_back(self) -> bool:
@@ -109,6 +113,9 @@ TERMS_COLUMNS = (
     Terms.link_hint,
     Terms.refill_days,
     Terms.can_cancel,
+    Terms.order_type,
+    Terms.quantity_rule,
+    Terms.own_fields,
 )
 _TOOL = (
     Tool.id,
@@ -227,7 +234,7 @@ def _provider_ids(written: list[ToolWritten], *, name: str) -> dict[str, int]:
     ids = {provider.name: provider.id for provider in provider_registry.listed()}
     for tool in written:
         if tool.provider not in ids:
-            raise file_format.refusal(
+            raise yaml_fields.refusal(
                 name, tool.provider_line, "provider", f"There is no provider called {tool.provider}."
             )
     return ids

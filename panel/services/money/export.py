@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Table, false, func, not_, select
 
 from panel.db import Base, db, table_of
-from panel.models import Account, Attempt, Order, OrderEvent, Refill, Transfer
+from panel.models import Account, Attempt, Order, OrderEvent, OrderField, Refill, Transfer
 from panel.services import test_orders
 
 ROWS_AT_ONCE = 1000
@@ -22,6 +22,7 @@ KINDS: tuple[tuple[str, type[Base]], ...] = (
     ("transfer", Transfer),
     ("event", OrderEvent),
     ("refill", Refill),
+    ("order_field", OrderField),
 )
 
 

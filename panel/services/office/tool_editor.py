@@ -7,18 +7,21 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select
 
 from panel.db import db, lock_rows
-from panel.domain import links, money
+from panel.domain import links
 from panel.domain.errors import ActionRefused, BadCatalogue, BadInput, StaleForm
+from panel.domain.forms import order_types
 from panel.models import Catalogue, Provider, Tool
 from panel.services import audit_log, test_orders
 from panel.services.catalogue import file_format, tool_settings, tools
 from panel.services.catalogue.file_format import TermsWritten
 from panel.services.catalogue.tools import ToolOffer
+from panel.services.office import tool_form
 
 LINK = ("pattern", "example", "counter_example", "hint")
 WORDS = ("name", "category", "summary", "unit", "provider_service")
@@ -30,6 +33,9 @@ LABELS = {
     "unit": "What is delivered",
     "provider": "Provider",
     "provider_service": "Service at the provider",
+    "order_type": "Type",
+    "quantity_rule": "How the quantity comes about",
+    "own_fields": "Own fields",
     "price_per_thousand": "Price per 1,000",
     "minimum": "Minimum order",
     "maximum": "Maximum order",
@@ -42,7 +48,7 @@ LABELS = {
     "hidden": "Hidden",
 }
 # By which word an import knows that a field was set by hand, where that is not the field's own name.
-_BY_HAND = {f"link_{name}": "link" for name in LINK}
+_BY_HAND = {f"link_{name}": "link" for name in LINK} | dict.fromkeys(tool_form.COLUMNS, "form")
 _FOLLOWED = frozenset(tools.ALL_BY_HAND.split()) | {"hidden"}
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
 # Addresses of the office's own.
@@ -99,7 +105,8 @@ def typed_of(tool: ToolOffer) -> dict[str, str]:
     return {
         **{name: getattr(tool, name) for name in WORDS},
         "provider": tool.provider_name,
-        "price_per_thousand": money.plain_price(tool.price_micros_per_thousand),
+        **{name: getattr(tool, name) for name in tool_form.COLUMNS},
+        "price_per_thousand": tool.rate,
         "minimum": str(tool.minimum),
         "maximum": str(tool.maximum),
         "refill_days": "none" if tool.refill_days is None else str(tool.refill_days),
@@ -111,7 +118,12 @@ def typed_of(tool: ToolOffer) -> dict[str, str]:
 
 def blank() -> dict[str, str]:
     """Form field values of a new tool."""
-    return dict.fromkeys(LABELS, "") | {"refill_days": "none", "cancel": "false", "hidden": "true"}
+    return dict.fromkeys(LABELS, "") | {
+        "order_type": order_types.DEFAULT,
+        "refill_days": "none",
+        "cancel": "false",
+        "hidden": "true",
+    }
 
 
 def read(typed: Mapping[str, str]) -> Draft:
@@ -127,7 +139,9 @@ def read(typed: Mapping[str, str]) -> Draft:
 
     for field in WORDS:
         take(field, tool_settings.read_line)
-    take("price_per_thousand", tool_settings.read_price)
+    form = tool_form.read(typed, errors)
+    is_package = form is not None and form.is_package
+    take("price_per_thousand", partial(tool_settings.read_price, is_package=is_package))
     take("minimum", tool_settings.read_pieces)
     take("maximum", tool_settings.read_pieces)
     take("refill_days", tool_settings.read_days)
@@ -138,9 +152,11 @@ def read(typed: Mapping[str, str]) -> Draft:
         take(f"link_{field}", tool_settings.read_line, f"link.{field}")
     if "minimum" in found and "maximum" in found and found["minimum"] > found["maximum"]:
         errors["maximum"] = f"The maximum {found['maximum']} is below the minimum {found['minimum']}."
+    if is_package and {found.get("minimum", 1), found.get("maximum", 1)} != {1}:
+        errors["maximum"] = "A package is ordered one at a time: its minimum and maximum are 1."
     if not any(field.startswith("link_") for field in errors):
         errors |= _faults_of_rule(found)
-    if errors:
+    if errors or form is None:
         raise BadTool({field: errors[field] for field in LABELS if field in errors})
     terms = TermsWritten(
         price_micros_per_thousand=found["price_per_thousand"],
@@ -148,6 +164,7 @@ def read(typed: Mapping[str, str]) -> Draft:
         maximum=found["maximum"],
         refill_days=found["refill_days"],
         can_cancel=found["cancel"],
+        **tool_form.columns(form),
         **{f"link_{field}": found[f"link_{field}"] for field in LINK},
     )
     return Draft({field: found[field] for field in WORDS}, found["provider"], found["hidden"], terms)
@@ -187,7 +204,8 @@ def _as_typed(draft: Draft) -> dict[str, str]:
     return {
         **draft.words,
         "provider": db.session.get_one(Provider, draft.provider_id).name,
-        "price_per_thousand": money.plain_price(terms.price_micros_per_thousand),
+        **{name: getattr(terms, name) for name in tool_form.COLUMNS},
+        "price_per_thousand": terms.rate,
         "minimum": str(terms.minimum),
         "maximum": str(terms.maximum),
         "refill_days": "none" if terms.refill_days is None else str(terms.refill_days),

@@ -28,8 +28,9 @@ from panel.models import (
     TransferKind,
 )
 from panel.services.money import account_entries
-from panel.services.orders import cancellations, dispatch, goodwill, refills
+from panel.services.orders import cancellations, dispatch, goodwill, order_fields, refills
 from panel.services.orders.goodwill import Given
+from panel.services.orders.order_fields import ShownField
 
 EVENTS_PER_PAGE = 100
 
@@ -57,6 +58,7 @@ class OwnOrder:
     is_provider_paused: bool
     stop: str | None
     is_simulated: bool
+    fields: list[ShownField]
 
     def next_step(self, *, has_incident: bool) -> NextStep:
         """What happens next, and what the customer can do."""
@@ -212,7 +214,7 @@ def find(order_id: int, *, customer_id: int) -> OwnOrder | None:
         .join(Provider, Provider.id == Order.provider_id)
         .where(Order.id == order_id, Order.customer_id == customer_id)
     ).first()
-    return None if row is None else OwnOrder(*row)
+    return None if row is None else OwnOrder(*(*row, order_fields.of_order_shown(order_id, row[2].form)))
 
 
 def timeline(own: OwnOrder, *, page: int) -> Timeline:

@@ -5,7 +5,7 @@ open attempt per order. An order is retried only after an answer that proves it 
 unknown, and is resolved by an operator or a timeout, never by a second call.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Row, Select, bindparam, func, insert, lite
 
 from panel.db import db, lock_rows, table_of
 from panel.db.compiled_statements import CompiledStatement, in_list
+from panel.domain.forms.own_fields import form_of
 from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
 from panel.models import (
@@ -24,10 +25,11 @@ from panel.models import (
     CancellationState,
     Order,
     Provider,
+    Terms,
 )
 from panel.providers.base import Accepted, NewOrder, NotSent, Outcome, Refused, Unclear
 from panel.services import customer_version, reviews
-from panel.services.orders import transitions
+from panel.services.orders import order_fields, transitions
 from panel.services.orders.transitions import Note, OrderRow
 from panel.services.providers import call_slots
 from panel.services.providers import health as provider_health
@@ -111,10 +113,11 @@ def open_attempts(
     returned = db.session.execute(insert(Attempt).returning(Attempt.id, Attempt.order_id), values)
     attempts = {order_id: attempt_id for attempt_id, order_id in returned}
     _UNDUE.execute([{"ids": list(attempts)}])
+    fields = order_fields.of_orders([row.id for row in rows])
     return [
         Assignment(
             attempts[row.id],
-            NewOrder(row.id, row.provider_service, row.link, row.quantity),
+            _new_order(row, fields.get(row.id, {})),
             provider_id,
             lease_until,
             row.customer_id,
@@ -123,10 +126,21 @@ def open_attempts(
     ]
 
 
+def _new_order(row: Row[Any], values: Mapping[str, str]) -> NewOrder:
+    """The order as the provider gets it: a quantity only where the form of its terms is told one."""
+    form = form_of(row.order_type, row.quantity_rule, row.own_fields)
+    quantity = row.quantity if form.takes_quantity else None
+    return NewOrder(row.id, row.provider_service, row.link, quantity, tuple(values.items()))
+
+
+_FORM = (Terms.order_type, Terms.quantity_rule, Terms.own_fields)
+
+
 def _due(provider_id: int, whose: ColumnElement[bool], *, most: int, now: datetime) -> Sequence[Row[Any]]:
     """The next due orders, ordered by customer, locked until the transaction ends."""
     due = (
-        select(Order.id, Order.provider_service, Order.link, Order.quantity, Order.customer_id)
+        select(Order.id, Order.provider_service, Order.link, Order.quantity, Order.customer_id, *_FORM)
+        .join(Terms, Terms.id == Order.terms_id)
         .where(Order.provider_id == provider_id, Order.dispatch_at <= now, Order.status == Status.PENDING, whose)
         .order_by(Order.customer_id, Order.dispatch_at, Order.id)
         .limit(most)

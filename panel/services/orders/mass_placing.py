@@ -1,16 +1,22 @@
-"""Mass orders: one `tool | link | quantity` per line; each line becomes an order or gets an error.
+"""Mass orders: one `tool | link | quantity` per line, with `name=value` for a tool's own fields after that.
+
+Each line becomes an order or gets an error.
 
 The idempotency key of a line is the form's key plus the line number, so that sending the form again orders nothing
 twice.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from panel.domain import pricing
 from panel.domain.errors import BadInput, PanelError
-from panel.services.catalogue import tool_search
+from panel.domain.forms import mass_line, order_types
+from panel.domain.forms.order_form import OrderForm
+from panel.services.catalogue import tool_search, tools
+from panel.services.orders import order_fields
 from panel.services.orders import placing as order_placing
+from panel.services.orders.order_fields import ShownField
 from panel.services.orders.placing import Placing, Quote
 
 MAX_LINES = 100
@@ -29,12 +35,13 @@ class MassOrderLine:
     link: str = ""
     quantity: str = ""
     fault: str = ""
+    fields: dict[str, str] = field(default_factory=dict)
 
     def quote(self) -> Quote:
         """Quote the order under the current terms. Raises the line's error."""
         if self.fault:
             raise BadInput(self.fault)
-        return order_placing.quote(self.tool, link=self.link, quantity=self.quantity)
+        return order_placing.quote(self.tool, link=self.link, quantity=self.quantity, fields=self.fields)
 
     def placing(self, *, request_id: str, terms: Mapping[str, int] | None) -> Placing:
         """The line as a request to place an order under the agreed terms. Raises BadInput."""
@@ -46,7 +53,7 @@ class MassOrderLine:
             raise BadInput("This line could not be ordered when you checked it, and can be now. Check it again.")
         terms_id = None if terms is None else terms[self.tool]
         request_id = f"{request_id}:{self.number}"
-        return Placing(self.tool, self.link, self.quantity, request_id=request_id, terms_id=terms_id)
+        return Placing(self.tool, self.link, self.quantity, request_id, terms_id, self.fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,10 @@ class Checked:
     line: MassOrderLine
     quote: Quote | None
     fault: str
+
+    @property
+    def fields(self) -> list[ShownField]:
+        return [] if self.quote is None else order_fields.shown(self.quote.offer.form, self.quote.fields)
 
 
 def read(text: str) -> list[MassOrderLine]:
@@ -68,7 +79,9 @@ def read(text: str) -> list[MassOrderLine]:
         message = f"These are {len(lines):,} lines. Send at most {MAX_LINES} at once."
         raise BadInput(message, field="lines")
     slugs = tool_search.slugs_named({line.tool for line in lines if line.tool})
-    return [_with_tool(line, slugs.get(line.tool, [])) for line in lines]
+    called = {slug for found in slugs.values() for slug in found}
+    forms = {slug: offer.form for slug in called if (offer := tools.find_any(slug)) is not None}
+    return [_with_parts(_with_tool(line, slugs.get(line.tool, [])), forms) for line in lines]
 
 
 def check(lines: list[MassOrderLine]) -> list[Checked]:
@@ -84,12 +97,26 @@ def _check(line: MassOrderLine) -> Checked:
 
 
 def _parsed(number: int, text: str) -> MassOrderLine:
-    """Tool, link and quantity, split at the first and last |, since a link may contain |."""
-    tool, _, rest = text.partition("|")
-    link, bar, quantity = rest.rpartition("|")
+    """The tool, and what follows it as the link."""
+    tool, bar, rest = text.partition("|")
+    return MassOrderLine(number, text, tool.strip(), rest) if bar else MassOrderLine(number, text, fault=PARTS)
+
+
+def _with_parts(line: MassOrderLine, forms: Mapping[str, OrderForm]) -> MassOrderLine:
+    """Link, quantity and fields, split from the end, since a link may contain |."""
+    if line.fault:
+        return line
+    form = forms.get(line.tool, order_types.TYPES[order_types.DEFAULT])
+    rest, fields = mass_line.split(form, line.link)
+    parts = PARTS if form.takes_quantity and not form.fields else f"A line of this tool is {mass_line.pattern(form)}."
+    link, bar, last = rest.rpartition("|")
+    if not form.takes_quantity:
+        if bar and last.strip().isdigit():
+            return replace(line, fault=f"This tool takes no quantity. {parts}")
+        return replace(line, link=rest.strip(), fields=fields)
     if not bar:
-        return MassOrderLine(number, text, fault=PARTS)
-    return MassOrderLine(number, text, tool.strip(), link.strip(), pricing.ungrouped(quantity))
+        return replace(line, fault=parts)
+    return replace(line, link=link.strip(), quantity=pricing.ungrouped(last), fields=fields)
 
 
 def _with_tool(line: MassOrderLine, slugs: list[str]) -> MassOrderLine:

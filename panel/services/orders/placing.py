@@ -6,8 +6,8 @@ The charge is always computed here, from the terms valid at commit; amounts sent
 import re
 import secrets
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import insert, select
@@ -15,15 +15,17 @@ from sqlalchemy import insert, select
 from panel.db import db
 from panel.domain import links, pricing
 from panel.domain.errors import BadInput, BadLink, BadQuantity, PanelError, RequestIdUsed, TermsChanged, UnknownTool
+from panel.domain.forms import values as form_values
+from panel.domain.forms.values import FieldValues
 from panel.domain.provider_kind import ProviderKind
 from panel.domain.status import FIRST
-from panel.models import AccountKind, EventKind, EventSource, Order, TransferKind
+from panel.models import AccountKind, EventKind, EventSource, Order, Terms, TransferKind
 from panel.services import customer_version, maintenance
 from panel.services.catalogue import tools
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.money import ledger
 from panel.services.money.ledger import Posting
-from panel.services.orders import event_chain
+from panel.services.orders import event_chain, order_fields
 from panel.services.payments import reversals
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,100}", re.ASCII)
@@ -36,6 +38,8 @@ class Quote:
     offer: ToolOffer
     link: str
     quantity: int
+    # Values of the tool's own fields.
+    fields: FieldValues = field(default_factory=dict)
 
     @property
     def charge_nanos(self) -> int:
@@ -44,13 +48,17 @@ class Quote:
 
 @dataclass(frozen=True)
 class Placing:
-    """A request to place an order, as received: link and quantity are unparsed text."""
+    """A request to place an order, as received: link, quantity and fields are unparsed text.
+
+    The quantity is empty where the tool's form isn't told one.
+    """
 
     tool: str
     link: str
     quantity: str
     request_id: str
     terms_id: int | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 def new_request_id() -> str:
@@ -74,30 +82,49 @@ def offer_of(slug: str, *, of_hidden_tools: bool = False) -> ToolOffer:
     return offer
 
 
-def quote(slug: str, *, link: str, quantity: str, of_hidden_tools: bool = False) -> Quote:
-    """Validate tool, quantity and link. Raises UnknownTool, BadQuantity or BadLink, each with its field."""
+def quote(
+    slug: str, *, link: str, quantity: str, fields: Mapping[str, str] | None = None, of_hidden_tools: bool = False
+) -> Quote:
+    """Validate tool, link, fields and quantity.
+
+    Raises UnknownTool, BadLink, BadField or BadQuantity, each with its field.
+    """
     offer = offer_of(slug, of_hidden_tools=of_hidden_tools)
-    return Quote(offer=offer, link=_checked_link(offer, link), quantity=checked_quantity(offer, quantity))
+    link = _checked_link(offer, link)
+    values = form_values.read(offer.form, fields or {})
+    return Quote(offer, link, checked_quantity(offer, quantity, fields=values), values)
 
 
-def faults(offer: ToolOffer, *, link: str, quantity: str) -> list[PanelError]:
-    """All errors that `quote` would raise for this link and quantity, so that a form shows them together."""
+def faults(offer: ToolOffer, *, link: str, quantity: str, fields: Mapping[str, str] | None = None) -> list[PanelError]:
+    """All errors that `quote` would raise for these values, so that a form shows them together."""
     found: list[PanelError] = []
     try:
         _checked_link(offer, link)
     except BadLink as error:
         found.append(error)
-    try:
-        checked_quantity(offer, quantity)
-    except BadQuantity as error:
-        found.append(error)
-    return found
+    wrong = form_values.faults(offer.form, fields or {})
+    counted = offer.form.counted
+    if counted is None or counted.name not in {fault.field for fault in wrong}:
+        try:
+            checked_quantity(offer, quantity, fields=form_values.uniform(offer.form, fields or {}))
+        except BadQuantity as error:
+            found.append(error)
+    return [*found, *wrong]
 
 
-def checked_quantity(offer: ToolOffer, quantity: str) -> int:
-    """The parsed quantity. Raises BadQuantity unless it is a whole number within the tool's limits."""
-    pieces = pricing.parse_quantity(quantity)
-    pricing.check_quantity(pieces, minimum=offer.minimum, maximum=offer.maximum)
+def checked_quantity(offer: ToolOffer, quantity: str, *, fields: FieldValues) -> int:
+    """The quantity by the form's rule: as given, 1 for a package, or the number of lines.
+
+    Raises BadQuantity unless it is a whole number within the tool's limits, and where another one was given than the
+    rule says.
+    """
+    if offer.form.takes_quantity:
+        pieces = pricing.parse_quantity(quantity)
+        pricing.check_quantity(pieces, minimum=offer.minimum, maximum=offer.maximum)
+        return pieces
+    pieces = form_values.quantity(offer.form, fields, minimum=offer.minimum, maximum=offer.maximum)
+    if quantity not in ("", str(pieces)):
+        raise BadQuantity("This tool takes no quantity. Leave it out.")
     return pieces
 
 
@@ -126,7 +153,9 @@ def place_order(
     if earlier is not None:
         return _same_or_refused(earlier, asked)
     reversals.check_may_order(customer_id)
-    wanted = quote(asked.tool, link=asked.link, quantity=asked.quantity, of_hidden_tools=of_hidden_tools)
+    wanted = quote(
+        asked.tool, link=asked.link, quantity=asked.quantity, fields=asked.fields, of_hidden_tools=of_hidden_tools
+    )
     if asked.terms_id is not None and asked.terms_id != wanted.offer.terms_id:
         raise TermsChanged("The terms of this tool have changed since you opened the form. Nothing was charged.")
     # The panel's own test orders show whether it works, also before ordering opens again.
@@ -145,11 +174,13 @@ def find_by_request(customer_id: int, *, request_id: str) -> Order | None:
 
 def _same_or_refused(earlier: Order, asked: Placing) -> Order:
     tool = tools.offer(earlier.tool_id)
+    form = db.session.get_one(Terms, earlier.terms_id).form
     is_same = (
         tool is not None
         and asked.tool == tool.slug
         and links.canonical(asked.link) == links.canonical(earlier.link)
-        and asked.quantity.lstrip("0") == str(earlier.quantity)
+        and (asked.quantity.lstrip("0") == str(earlier.quantity) or (not form.takes_quantity and not asked.quantity))
+        and form_values.uniform(form, asked.fields) == order_fields.of_order(earlier.id)
     )
     if not is_same:
         raise RequestIdUsed(f"This form was already used for order {earlier.id}. Nothing more was charged.")
@@ -164,6 +195,7 @@ def _write(customer_id: int, wanted: Quote, *, request_id: str, now: datetime) -
         "terms_id": offer.terms_id,
         "link": wanted.link,
         "quantity": wanted.quantity,
+        "is_package": offer.is_package,
         "price_micros_per_thousand": offer.price_micros_per_thousand,
         "charge_nanos": wanted.charge_nanos,
         "request_id": request_id,
@@ -179,6 +211,7 @@ def _write(customer_id: int, wanted: Quote, *, request_id: str, now: datetime) -
         "dispatch_at": None if offer.provider_kind == ProviderKind.MANUAL else now,
     }
     order_id: int = db.session.execute(insert(Order).returning(Order.id), values).scalar_one()
+    order_fields.keep(order_id, wanted.fields)
     reason = f"{TransferKind.CHARGE}:order:{order_id}"
     charge = Posting(customer_id, AccountKind.HOLDS, wanted.charge_nanos, TransferKind.CHARGE, reason, order_id)
     ledger.post([charge], now=now)

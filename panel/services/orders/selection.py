@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from panel.domain.forms import mass_line
 from panel.domain.status import Status
 from panel.services.catalogue import tools
 from panel.services.orders import cancellations, refills
@@ -37,7 +38,9 @@ class PlannedAction:
     @property
     def line(self) -> str:
         """The order as a line of a mass order."""
-        return f"{self.own.tool.slug} | {self.own.order.link} | {self.own.again_quantity}"
+        quantity = f" | {self.own.again_quantity}" if self.own.terms.form.takes_quantity else ""
+        values = {field.name: field.value for field in self.own.fields}
+        return f"{self.own.tool.slug} | {self.own.order.link}{quantity}{mass_line.written(values)}"
 
 
 def plan(order_ids: Iterable[int], action: BulkAction, *, customer_id: int, now: datetime) -> list[PlannedAction]:

@@ -52,6 +52,7 @@ class OrderRow:
     ended_at: datetime | None
     provider_id: int
     provider_order_id: str | None
+    is_package: bool
     # Whether a cancellation request is open.
     is_asked_to_stop: bool
     # Whether the customer has a webhook endpoint to notify.
@@ -60,7 +61,7 @@ class OrderRow:
 
     @property
     def standing(self) -> OrderProgress:
-        return OrderProgress(self.status, self.quantity, self.remains, self.start_count)
+        return OrderProgress(self.status, self.quantity, self.remains, self.start_count, self.is_package)
 
 
 @dataclass(frozen=True)

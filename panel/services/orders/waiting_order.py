@@ -5,7 +5,7 @@ The check page links to `/balance/add?amount=…&next=<path>`. Pages that add fu
 check page, or None for every `next` that is not a waiting order of this customer.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -20,6 +20,8 @@ from panel.services.orders.placing import Quote
 
 PATH = "/orders/waiting"
 PARAMETER = "order"
+# A longer address is not passed on by every proxy.
+MAX_PATH_LENGTH = 2_000
 # Long enough for a bank transfer over a weekend.
 KEPT_FOR = timedelta(days=7)
 _NANOS_PER_CENT = NANOS_PER_UNIT // 100
@@ -34,6 +36,7 @@ class WaitingOrder:
     link: str
     quantity: str
     request_id: str
+    fields: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,13 @@ class WaitingQuote:
 
 
 def path_of(waiting: WaitingOrder, *, customer_id: int, now: datetime) -> str:
-    """The signed path back to the check page, valid for this customer only."""
+    """The signed path back to the check page, valid for this customer only; empty if it would be too long."""
     until = int((now + KEPT_FOR).timestamp())
-    fields = [customer_id, until, waiting.tool, waiting.link, waiting.quantity, waiting.request_id]
-    return f"{PATH}?{urlencode({PARAMETER: _signer().dumps(fields)})}"
+    fields: list[object] = [customer_id, until, waiting.tool, waiting.link, waiting.quantity, waiting.request_id]
+    if waiting.fields:
+        fields.append(waiting.fields)
+    path = f"{PATH}?{urlencode({PARAMETER: _signer().dumps(fields)})}"
+    return path if len(path) <= MAX_PATH_LENGTH else ""
 
 
 def amount_to_add(missing_nanos: int) -> int:
@@ -71,7 +77,7 @@ def find(path: str, *, customer_id: int, now: datetime) -> WaitingQuote | None:
     if waiting is None or placing.find_by_request(customer_id, request_id=waiting.request_id) is not None:
         return None
     try:
-        quote = placing.quote(waiting.tool, link=waiting.link, quantity=waiting.quantity)
+        quote = placing.quote(waiting.tool, link=waiting.link, quantity=waiting.quantity, fields=waiting.fields)
     except PanelError:
         return None
     missing_nanos = max(0, quote.charge_nanos - ledger.balance_nanos(customer_id))

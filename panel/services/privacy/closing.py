@@ -24,6 +24,7 @@ from panel.models import (
     Favorite,
     LoginSession,
     Order,
+    OrderField,
     RecoveryCode,
     ResetRequest,
     Ticket,
@@ -124,8 +125,10 @@ def _revoke_access(user_id: int, *, now: datetime) -> None:
 
 
 def _erase_texts(user_id: int, *, now: datetime) -> None:
-    """Erase text written by or to this user: links of orders, ticket threads, webhooks, emails."""
+    """Erase text written by or to this user: links and fields of orders, ticket threads, webhooks, emails."""
     db.session.execute(update(Order).where(Order.customer_id == user_id).values(link=""))
+    orders = select(Order.id).where(Order.customer_id == user_id)
+    db.session.execute(update(OrderField).where(OrderField.order_id.in_(orders)).values(value=""))
     db.session.execute(
         update(Ticket)
         .where(Ticket.customer_id == user_id)

@@ -15,6 +15,7 @@ from panel.models import (
     Mail,
     Order,
     OrderEvent,
+    OrderField,
     PublicLink,
     Refill,
     Terms,
@@ -39,6 +40,7 @@ def tables(user_id: int) -> list[Table]:
         table("account", "Your email, when you opened the account, your choices and your balance", _account(user_id)),
         table("log_ins", "The devices and networks that you logged in from", _log_ins(user_id), key=LoginSession.id),
         table("orders", "Your orders, with their links, counts and money", _orders(user_id), key=Order.id),
+        table("order_fields", "What you entered besides, such as comments", _fields(of_orders), key=OrderField.id),
         table("order_events", "The timeline of each order", _events(of_orders), key=OrderEvent.id),
         table("public_links", "Which orders you share by a public link", _public_links(user_id), key=PublicLink.id),
         table("refills", "The refills you asked for", _refills(of_orders), key=Refill.id),
@@ -107,6 +109,12 @@ def _orders(user_id: int) -> Select[*tuple[Any, ...]]:
         .join(Tool, Tool.id == Order.tool_id)
         .join(Terms, Terms.id == Order.terms_id)
         .where(Order.customer_id == user_id)
+    )
+
+
+def _fields(of_orders: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    return select(OrderField.order_id.label("order"), OrderField.name, OrderField.value).where(
+        OrderField.order_id.in_(of_orders)
     )
 
 

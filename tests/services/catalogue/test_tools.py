@@ -9,7 +9,7 @@ from panel.db import db, transaction
 from panel.domain import money
 from panel.domain.errors import BadCatalogue
 from panel.models import Terms, Tool
-from panel.services.catalogue import file_format, terms_history, tools
+from panel.services.catalogue import terms_history, tools, yaml_fields
 from tests.support.factories import NOON, a_provider, a_tool
 
 LATER = NOON.replace(hour=15)
@@ -129,7 +129,7 @@ def test_a_wrong_file_is_refused_with_line_and_field_and_imports_nothing(case: s
     assert (rows_of(Tool), rows_of(Terms), tools.version()) == (0, 0, before)
 
 
-@pytest.mark.parametrize("written", [b"- slug: \xff\xfe", b"x" * (file_format.MAX_BYTES + 1), b"- slug: a\x00b"])
+@pytest.mark.parametrize("written", [b"- slug: \xff\xfe", b"x" * (yaml_fields.MAX_BYTES + 1), b"- slug: a\x00b"])
 def test_a_file_that_is_no_text_or_too_large_is_refused(written: bytes) -> None:
     with pytest.raises(BadCatalogue, match=r"^tools\.yaml, line 1, file: The file"):
         imported(written)
