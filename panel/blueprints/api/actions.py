@@ -8,6 +8,8 @@ from panel.blueprints.api import handlers as api_handlers
 from panel.blueprints.api.errors import INCORRECT_ORDER, NO_REFILL, error_body
 from panel.blueprints.api.handlers import ApiAnswer
 from panel.blueprints.api.parsing import Call
+from panel.domain.forms import order_types
+from panel.domain.forms.order_form import FieldKind, FieldRule, OrderForm
 from panel.services.api import orders as api_orders
 
 
@@ -31,6 +33,10 @@ class CallVariant:
     answer: Any
     # Whether the response is an object whose keys are ids.
     is_by_id: bool = False
+    # Ends the name of its schema, where it is neither the first variant nor the one for many ids.
+    suffix: str = ""
+    # Whether /api shows it in full, with examples; the table of types has the others.
+    is_shown: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,41 @@ class ApiAction:
     only_reads: bool = True
 
 
+_REQUEST_ID = Field(
+    "request_id",
+    f"Your own id of this request: 1 to {api_orders.MAX_REQUEST_ID_LENGTH} letters, digits, "
+    "dots, colons, hyphens or underscores. Send it again and you get the same order.",
+    "my-order-7",
+    is_required=False,
+)
+
+
+def _own_field(rule: FieldRule) -> Field:
+    choices = ", ".join(f"{value} ({label})" for value, label in rule.choices)
+    parts = (f"{rule.label}.", rule.one_line_hint, f"One of {choices}." if choices else "")
+    means = " ".join(part for part in parts if part)
+    return Field(rule.name, means, rule.example, rule.is_required, is_number=rule.kind is FieldKind.NUMBER)
+
+
+def _add(form: OrderForm) -> CallVariant:
+    """How `add` is called for tools of this type; the fields are those of the table of types."""
+    quantity = (Field("quantity", "How many, as a whole number.", "1000", is_number=True),)
+    is_default = form.order_type == order_types.DEFAULT
+    return CallVariant(
+        "One order" if is_default else f"Type {form.order_type}",
+        (
+            Field("service", "The tool's number, as services lists it.", "1", is_number=True),
+            Field("link", "The public link, as the tool's page asks for it.", "https://example.com/page-1"),
+            *map(_own_field, form.fields),
+            *(quantity if form.takes_quantity else ()),
+            _REQUEST_ID,
+        ),
+        {"order": 23501},
+        suffix="" if is_default else form.order_type.lower().replace(" ", "_"),
+        is_shown=is_default or form.order_type == "Custom Comments",
+    )
+
+
 _STATUS = {"charge": "0.27819", "start_count": "3572", "status": "Partial", "remains": "157", "currency": "USD"}
 _ORDER = Field("order", "The order's number.", "1", is_number=True)
 _ORDERS = Field("orders", "Up to 100 orders' numbers, separated by commas, or as a JSON list.", "1,2,3")
@@ -53,7 +94,7 @@ ACTIONS = {
     for action in (
         ApiAction(
             "services",
-            "Lists every tool that you can order, with its price per 1,000 and its limits.",
+            "Lists every tool that you can order, with its type, its rate and its limits.",
             api_handlers.services,
             (
                 CallVariant(
@@ -80,26 +121,9 @@ ACTIONS = {
         ),
         ApiAction(
             "add",
-            "Places an order and charges your balance.",
+            "Places an order and charges your balance. The tool's type in services says which fields it takes.",
             api_handlers.add,
-            (
-                CallVariant(
-                    "One order",
-                    (
-                        Field("service", "The tool's number, as services lists it.", "1", is_number=True),
-                        Field("link", "The public link, as the tool's page asks for it.", "https://example.com/page-1"),
-                        Field("quantity", "How many, as a whole number.", "1000", is_number=True),
-                        Field(
-                            "request_id",
-                            f"Your own id of this request: 1 to {api_orders.MAX_REQUEST_ID_LENGTH} letters, digits, "
-                            "dots, colons, hyphens or underscores. Send it again and you get the same order.",
-                            "my-order-7",
-                            is_required=False,
-                        ),
-                    ),
-                    {"order": 23501},
-                ),
-            ),
+            tuple(map(_add, order_types.TYPES.values())),
             only_reads=False,
         ),
         ApiAction(

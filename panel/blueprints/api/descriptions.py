@@ -108,7 +108,9 @@ def _request(action: ApiAction, variant: CallVariant) -> Schema:
 
 
 def _name(action: ApiAction, variant: CallVariant) -> str:
-    return action.name if variant is action.variants[0] else f"{action.name}_many"
+    if variant is action.variants[0]:
+        return action.name
+    return f"{action.name}_{variant.suffix or 'many'}"
 
 
 def _one_of(calls: list[str]) -> Schema:

@@ -19,6 +19,7 @@ from panel.blueprints.api.descriptions import PATH
 from panel.blueprints.api.errors import API_ERRORS
 from panel.blueprints.api.parsing import MAX_IDS
 from panel.blueprints.shared import structured_data
+from panel.domain.forms import order_types
 from panel.domain.status import Status
 from panel.services.api import keys as api_keys
 from panel.services.api import orders as api_orders
@@ -83,9 +84,11 @@ def show() -> ResponseReturnValue:
         address=address,
         python_start=python_start(address, key=KEY),
         php_start=php_start(address, key=KEY),
-        actions=[(action, examples_of(action, address=address, key=KEY)) for action in ACTIONS.values()],
+        actions=[(action, _shown(examples_of(action, address=address, key=KEY))) for action in ACTIONS.values()],
+        order_types=order_types.TYPES.values(),
         contents=(
             *page.prose.contents,
+            ("types", "Types of tools"),
             ("start", "Before the first call"),
             *((f"action-{name}", name) for name in ACTIONS),
             ("errors", "Errors"),
@@ -93,6 +96,10 @@ def show() -> ResponseReturnValue:
         api_errors=API_ERRORS,
         data=structured_data.guide_page(page, path="/api"),
     )
+
+
+def _shown(examples: list[Example]) -> list[Example]:
+    return [example for example in examples if example.variant.is_shown]
 
 
 @bp.get("/api/openapi.json")

@@ -1,6 +1,6 @@
 """Order forms: a type and own fields in terms, the values of an order's fields, and which orders are packages.
 
-Revision ID: 0022
+Revision ID: 0025
 Revises: 0024
 Create Date: 2026-11-28 02:40:00
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 # revision identifiers, used by Alembic.
-revision = "0022"
+revision = "0025"
 down_revision = "0024"
 branch_labels = None
 depends_on = None
