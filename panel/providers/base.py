@@ -19,7 +19,7 @@ class NewOrder:
     order_id: int
     service: str
     link: str
-    # None where the order's form isn't told a quantity.
+    # None where the customer enters none.
     quantity: int | None
     # The values of its own fields, by their names in the API.
     fields: tuple[tuple[str, str], ...] = ()

@@ -31,7 +31,7 @@ MUTANTS = (
         ("amount(own.order.kept_nanos)", "amount(receipt.amount_nanos)"),
         ("amount(receipt.amount_nanos) }}</dd>", "amount(own.order.kept_nanos) }}</dd>"),
         ("amount(receipt.total_nanos)", "amount(receipt.amount_nanos)"),
-        ("receipt.units | count", "own.delivered | count"),
+        ("product(own.terms, receipt.units)", "product(own.terms, own.delivered)"),
         ("amount(receipt.balance_nanos)", "amount(receipt.amount_nanos)"),
         ("amount(gift.amount_nanos)", "amount(receipt.total_nanos)"),
     ),
@@ -54,7 +54,7 @@ MUTANTS = (
     *in_file(
         "templates/orders/_order.html",
         ORDER,
-        ("÷ 1,000 = {{ amount(own.order.charge_nanos) }}", "÷ 1,000 = {{ amount(own.order.kept_nanos) }}"),
+        ("}} = {{ amount(own.order.charge_nanos) }}", "}} = {{ amount(own.order.kept_nanos) }}"),
         ("{{ amount(gift.amount_nanos) }}, <a", "{{ amount(own.order.kept_nanos) }}, <a"),
     ),
     *in_file(

@@ -33,8 +33,8 @@ class CallVariant:
     answer: Any
     # Whether the response is an object whose keys are ids.
     is_by_id: bool = False
-    # Ends the name of its schema, where it is neither the first variant nor the one for many ids.
-    suffix: str = ""
+    # The type of tools that it is for, where it is `add`.
+    order_type: str = ""
     # Whether /api shows it in full, with examples; the table of types has the others.
     is_shown: bool = True
 
@@ -80,7 +80,7 @@ def _add(form: OrderForm) -> CallVariant:
             _REQUEST_ID,
         ),
         {"order": 23501},
-        suffix="" if is_default else form.order_type.lower().replace(" ", "_"),
+        order_type=form.order_type,
         is_shown=is_default or form.order_type == "Custom Comments",
     )
 

@@ -110,7 +110,7 @@ def _request(action: ApiAction, variant: CallVariant) -> Schema:
 def _name(action: ApiAction, variant: CallVariant) -> str:
     if variant is action.variants[0]:
         return action.name
-    return f"{action.name}_{variant.suffix or 'many'}"
+    return f"{action.name}_{variant.order_type.lower().replace(' ', '_') or 'many'}"
 
 
 def _one_of(calls: list[str]) -> Schema:

@@ -111,7 +111,7 @@ TYPES: dict[str, OrderForm] = {
                     "type_of_traffic",
                     "Type of traffic",
                     FieldKind.CHOICE,
-                    "2",
+                    "3",
                     choices=(("1", "From a Google search"), ("2", "From a page of yours"), ("3", "Without a referrer")),
                 ),
                 FieldRule(

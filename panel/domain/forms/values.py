@@ -45,7 +45,7 @@ def lines_of(value: str) -> list[str]:
 
 
 def quantity(form: OrderForm, values: Mapping[str, str], *, minimum: int, maximum: int) -> int:
-    """The quantity of a form that isn't told one. Raises QuantityTooSmall or QuantityTooLarge about the list."""
+    """The quantity where the customer enters none. Raises QuantityTooSmall or QuantityTooLarge about the list."""
     counted = form.counted
     if counted is None:
         return 1

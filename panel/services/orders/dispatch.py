@@ -127,7 +127,7 @@ def open_attempts(
 
 
 def _new_order(row: Row[Any], values: Mapping[str, str]) -> NewOrder:
-    """The order as the provider gets it: a quantity only where the form of its terms is told one."""
+    """The order as the provider gets it: a quantity only where the customer enters one."""
     form = form_of(row.order_type, row.quantity_rule, row.own_fields)
     quantity = row.quantity if form.takes_quantity else None
     return NewOrder(row.id, row.provider_service, row.link, quantity, tuple(values.items()))

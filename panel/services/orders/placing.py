@@ -50,7 +50,7 @@ class Quote:
 class Placing:
     """A request to place an order, as received: link, quantity and fields are unparsed text.
 
-    The quantity is empty where the tool's form isn't told one.
+    The quantity is empty where the tool's form asks for none.
     """
 
     tool: str

@@ -21,10 +21,12 @@ from panel.blueprints.api.actions import ACTIONS, ApiAction, CallVariant
 from panel.blueprints.api.errors import API_ERRORS
 from panel.clock import utc_now
 from panel.db import db
+from panel.domain.forms.order_types import TYPES
 from panel.domain.status import Status
 from tests.support import servers
 from tests.support.api_clients import PATH, a_key
 from tests.support.factories import a_customer, a_tool, an_order
+from tests.support.form_factories import a_tool_of
 
 VARIANTS = [(action, variant) for action in ACTIONS.values() for variant in action.variants]
 
@@ -53,6 +55,13 @@ def a_reseller(status: Status) -> tuple[str, dict[str, str]]:
     order = an_order(customer=customer, tool=tool, status=status, quantity=100, now=utc_now())
     key, number, many = a_key(customer), str(order.id), f"{order.id},999"
     return key, {"service": str(tool.id), "order": number, "orders": many, "refill": "1", "refills": "1,999"}
+
+
+def values_for(variant: CallVariant, values: dict[str, str]) -> dict[str, str]:
+    """The values for a call of this variant; `add` gets a tool of the type that the variant is for."""
+    if variant.order_type in ("", "Default"):
+        return values
+    return values | {"service": str(a_tool_of(variant.order_type, link_pattern=r"https://\S+").id)}
 
 
 def fits(found: Any, schema: dict[str, Any], schemas: dict[str, Any]) -> bool:
@@ -118,7 +127,7 @@ def test_each_example_runs_and_its_answer_has_the_shape_shown(
     if action.name == "refill_status":
         client.post(PATH, data={"key": key, "action": "refill", "order": values["order"]})
 
-    first, *others = answers_of(address, key, values, action, variant)
+    first, *others = answers_of(address, key, values_for(variant, values), action, variant)
 
     schema, schemas = descriptions.answer_schema(variant), schemas_of(client)
     assert fits(variant.answer, schema, schemas)
@@ -147,11 +156,17 @@ def test_page_shows_every_action_field_example_and_error(client: FlaskClient) ->
         assert f'id="action-{action.name}"' in page.text
         assert str(escape(action.means)) in page.text
         for example in api_docs.examples_of(action, address=address, key=api_docs.KEY):
+            if not example.variant.is_shown:
+                continue
             for text in (example.curl, example.python, example.php, example.answer):
                 assert str(escape(text)) in page.text
             for field in example.variant.fields:
                 assert f"<dt><code>{field.name}</code></dt>" in page.text
                 assert str(escape(field.means)) in page.text
+    for form in TYPES.values():
+        row = page.text.partition(f'<th scope="row">{form.order_type}</th>')[2].partition("</tr>")[0]
+        assert all(f"<code>{name}</code>" in row for name in form.names)
+        assert ("<code>quantity</code>" in row) == form.takes_quantity
     for error in API_ERRORS:
         assert str(escape(error.text.replace("{limit}", "N"))) in page.text
         assert f"<code>{error.code}</code>" in page.text
@@ -165,7 +180,7 @@ def test_page_has_contents_one_language_at_a_time_and_copy_buttons(client: Flask
     assert all(f'href="#action-{name}"' in contents for name in ACTIONS)
     languages = re.findall(r'<input type="radio" name="language" id="in-(\w+)"( checked)?>', main)
     assert languages == [("curl", " checked"), ("python", ""), ("php", "")]
-    examples = sum(len(action.variants) for action in ACTIONS.values())
+    examples = sum(variant.is_shown for _action, variant in VARIANTS)
     counts = {name: len(re.findall(rf'<section [^>]*data-language="{name}"', main)) for name, _ in languages}
     assert counts == {"curl": examples, "python": examples + 1, "php": examples + 1}
     assert main.count("data-copied") == main.count("<pre")
@@ -216,12 +231,13 @@ def test_requests_of_the_postman_collection_are_answered(client: FlaskClient) ->
     assert collection["info"]["schema"].endswith("/v2.1.0/collection.json")
     assert variables == {"address": f"http://127.0.0.1:8000{PATH}", "key": ""}
     assert len(collection["item"]) == len(VARIANTS)
-    for item in collection["item"]:
+    for item, (_action, variant) in zip(collection["item"], VARIANTS, strict=True):
         request = item["request"]
         assert (request["method"], request["url"], request["body"]["mode"]) == ("POST", "{{address}}", "urlencoded")
         form = {each["key"]: each["value"] for each in request["body"]["urlencoded"] if not each.get("disabled")}
         assert form["key"] == "{{key}}"
-        sent = {name: values.get(name, value) for name, value in form.items()} | {"key": key}
+        known = values_for(variant, values)
+        sent = {name: known.get(name, value) for name, value in form.items()} | {"key": key}
         answer = client.post(PATH, data=sent)
         assert answer.status_code == 200
         assert answer.headers.get("X-Error-Code") in (None, "refill_not_found"), item["name"]
