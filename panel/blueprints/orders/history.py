@@ -40,7 +40,7 @@ PAGE, LIVE, FILE = "/orders", "/orders/live", "/orders.csv"
 
 # Markup of a region that lists orders, and of one that polls. No text of a user can contain these.
 _ROW, _POLLS = '<tr id="order-', ' data-hx-get="'
-
+ToolNames = dict[int, order_history.ToolName]
 MOVING = frozenset(status.value for status in Status if status.is_moving)
 
 CSV_HEAD = (
@@ -219,7 +219,7 @@ def _tool_choices(versions: PageVersions, chosen: str) -> list[tuple[str, str]]:
     return [("", "Every tool"), *((tool.slug, tool.name) for tool in sorted(shown, key=lambda tool: tool.name))]
 
 
-def _tool_names(catalogue_version: int) -> dict[int, order_history.ToolName]:
+def _tool_names(catalogue_version: int) -> ToolNames:
     """Tool names by id, read once per catalogue version."""
     return history_cache.of_app().tool_names.get_or_make(catalogue_version, order_history.tool_names)
 
@@ -256,7 +256,7 @@ def _address(path: str, filters: OrderFilters) -> str:
     return f"{path}?{query}" if query else path
 
 
-def _csv_pages(user_id: int, filters: OrderFilters, names: dict[int, order_history.ToolName]) -> Iterator[list[object]]:
+def _csv_pages(user_id: int, filters: OrderFilters, names: ToolNames) -> Iterator[list[object]]:
     while batch := order_history.history_batch(user_id, filters=filters):
         rows = _csv_rows(batch, names)
         # A slow reader must not keep a database transaction open.
@@ -270,14 +270,12 @@ def csv_rows(rows: Sequence[Row[*tuple[Any, ...]]]) -> list[list[object]]:
     return _csv_rows(rows, _tool_names(_versions().catalogue_version))
 
 
-def _csv_rows(rows: Sequence[Row[*tuple[Any, ...]]], names: dict[int, order_history.ToolName]) -> list[list[object]]:
+def _csv_rows(rows: Sequence[Row[*tuple[Any, ...]]], names: ToolNames) -> list[list[object]]:
     fields = order_fields.of_orders([row.id for row in rows])
     return [_csv_row(row, names, fields.get(row.id)) for row in rows]
 
 
-def _csv_row(
-    row: Row[*tuple[Any, ...]], names: dict[int, order_history.ToolName], fields: FieldValues | None
-) -> list[object]:
+def _csv_row(row: Row[*tuple[Any, ...]], names: ToolNames, fields: FieldValues | None) -> list[object]:
     return [
         row.id,
         _moment(row.placed_at),
