@@ -82,16 +82,18 @@ def _files() -> list[Path]:
     return [file for path in paths for file in (sorted(path.rglob("*.py")) if path.is_dir() else [path])]
 
 
-WRITTEN = {place: each for file in _files() for place, each in _written(file).items()}
+def _is_slow(pattern: SourcePattern) -> bool:
+    try:
+        return pattern.seconds() >= 5
+    except pytest.fail.Exception:
+        return True
 
 
-def test_patterns_are_found() -> None:
-    assert len(WRITTEN) > 25
+def test_no_pattern_is_slow_on_hostile_text() -> None:
+    written = {place: each for file in _files() for place, each in _written(file).items()}
 
-
-@pytest.mark.parametrize("place", WRITTEN)
-def test_no_pattern_is_slow_on_hostile_text(place: str) -> None:
-    assert WRITTEN[place].seconds() < 5
+    assert len(written) > 25
+    assert [place for place, each in written.items() if _is_slow(each)] == []
 
 
 def test_a_slow_pattern_is_found_out() -> None:

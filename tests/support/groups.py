@@ -17,12 +17,14 @@ ALONE = (
 WAITING = ("processes", "jobs/test_kills.py")
 # Browser tests run last, since their event loop disturbs other tests of its process once it runs.
 BROWSER = "browser"
+# Few tests, each of which opens every page.
+LONG = ("browser/test_every_page.py", "browser/test_every_form.py", "browser/test_looks.py")
 
 
 def sort_and_mark(items: list[pytest.Item]) -> None:
     """Sort long files first, and files that wait between files that compute, so that no process ends long after all."""
     sizes = Counter(_path(item) for item in items)
-    turns = _turns(sorted(sizes, key=lambda path: (-sizes[path], path)))
+    turns = _turns(sorted(sizes, key=lambda path: (path not in LONG, -sizes[path], path)))
     items.sort(key=lambda item: turns[_path(item)])
     for item in items:
         if _path(item).startswith(ALONE):
