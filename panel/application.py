@@ -19,6 +19,7 @@ from panel.blueprints.account import (
     pretend_card,
     sign_up_and_log_in,
     two_factor,
+    vouchers,
     webhooks,
     welcome,
 )
@@ -44,6 +45,7 @@ from panel.blueprints.office import reviews as office_reviews
 from panel.blueprints.office import tickets as office_tickets
 from panel.blueprints.office import time_rules as office_time_rules
 from panel.blueprints.office import tools as office_tools
+from panel.blueprints.office import vouchers as office_vouchers
 from panel.blueprints.office.operations import alerts as office_alerts
 from panel.blueprints.office.operations import announcements as office_announcements
 from panel.blueprints.office.operations import maintenance as office_maintenance
@@ -78,6 +80,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     balance.bp,
     deposits.bp,
     pretend_card.bp,
+    vouchers.bp,
     payment_events.bp,
     email.bp,
     health.bp,
@@ -119,6 +122,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_reviews.bp,
     office_time_rules.bp,
     office_tools.bp,
+    office_vouchers.bp,
     office_deposits.bp,
     office_incidents.bp,
     office_maintenance.bp,

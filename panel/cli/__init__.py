@@ -22,6 +22,7 @@ from panel.cli import (
     time_rules,
     tools,
     users,
+    vouchers,
 )
 
 
@@ -36,6 +37,7 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(providers.providers_group)
     app.cli.add_command(users.users_group)
     app.cli.add_command(balance.balance_group)
+    app.cli.add_command(vouchers.vouchers_group)
     app.cli.add_command(approvals.approvals_group)
     app.cli.add_command(orders.orders_group)
     app.cli.add_command(refills.refills_group)

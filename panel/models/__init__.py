@@ -50,6 +50,7 @@ from panel.models.public_link import PublicLink
 from panel.models.ticket import CannedAnswer, Ticket, TicketEntry
 from panel.models.tool import Catalogue, Provider, Terms, Tool
 from panel.models.user import LoginSession, PendingSession, RecoveryCode, ThrottleHit, User
+from panel.models.voucher import Voucher
 
 # Customers' pages depend on users, sessions and the catalogue, the office's pages also on what waits in its queues.
 for _model in (User, LoginSession, Catalogue, DepositRequest, Proposal, Provider, Review, Ticket):
@@ -125,6 +126,7 @@ __all__ = [
     "TransferKind",
     "UnapprovedTransfer",
     "User",
+    "Voucher",
     "Webhook",
     "WebhookDelivery",
     "WebhookEndpoint",

@@ -40,6 +40,7 @@ from panel.models import (
     Review,
     Ticket,
     User,
+    Voucher,
 )
 from panel.providers.mail import OutgoingMail, message
 from panel.services.accounts import sessions
@@ -88,6 +89,7 @@ OURS = _words(
     top_ups.account top_ups.checkout_id top_ups.checkout_url top_ups.method top_ups.payment_id
     top_ups.reference transfers.kind transfers.reason users.alerts_off users.notices_off users.password_hash
     users.sealed_totp
+    vouchers.code_hash vouchers.form_key vouchers.starts_with
     webhooks.body webhooks.kind webhooks.public_id
     """
 )
@@ -151,6 +153,7 @@ def _add_what_is_rare(filled: every_page.FilledPanel) -> None:
                 refused_at=utc_now(),
             ),
             Measurement(component="ordering", state="degraded", at=utc_now(), text="x"),
+            Voucher(code_hash="x", starts_with="X", note="x", amount_nanos=10**9, uses=1, made_at=NOON, form_key="x"),
             AuditLogEntry(actor="x", act="x", subject="x", at=NOON),
             Maintenance(id=1, reason="x", began_at=NOON, ends_at=utc_now() + timedelta(days=1)),
             Favorite(user_id=order.customer_id, tool_id=order.tool_id, chosen_at=NOON),

@@ -144,6 +144,8 @@ RULES = {
         GET /balance/deposits/<reference>/pretend-card
         POST /balance/deposits/<reference>/pretend-card
         GET /balance/statement
+        GET /balance/voucher
+        POST /balance/voucher
         GET /balance/statement.csv
         POST /log-out
         GET /orders

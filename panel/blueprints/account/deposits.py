@@ -26,7 +26,7 @@ from panel.services.money.deposits import OwnDeposit
 from panel.services.orders import waiting_order
 from panel.services.orders.waiting_order import WaitingQuote
 from panel.services.page_version import page_etag
-from panel.services.payments import checkouts, gateways
+from panel.services.payments import checkouts, gateways, vouchers
 
 bp = Blueprint("deposit", __name__, url_prefix="/balance")
 
@@ -113,6 +113,7 @@ def _add_page(amount: str, error: PanelError | None = None) -> str:
         amount=amount,
         method=method,
         methods=methods,
+        has_vouchers=vouchers.is_any_open(now=now),
         errors=by_field(error),
         waiting=_waiting_order(),
         next=_next(),

@@ -39,6 +39,8 @@ TRIES_OF_KNOWN_DEVICES = 50
 MAILS_PER_ADDRESS = 3
 MAILS_PER_PERSON = 5
 MAILS_PER_NETWORK = 20
+VOUCHERS_PER_ACCOUNT = 10
+VOUCHERS_PER_NETWORK = 50
 
 TOO_MANY = "There were too many tries. Try again in {wait}."
 
@@ -103,6 +105,15 @@ def count_code(user_id: int, *, network: str, device: str | None, now: datetime)
 def count_own_code(session_id: int, *, now: datetime) -> Tries:
     """Count a code entered by the logged-in user."""
     return _count([Limit(f"code session:{session_id}", CODES_PER_DEVICE)], now=now)
+
+
+def count_voucher(user_id: int, *, network: str, now: datetime) -> Tries:
+    """Count a voucher code before it is looked up. Raises TooManyTries."""
+    limits = [
+        Limit(f"voucher:{user_id}", VOUCHERS_PER_ACCOUNT),
+        Limit(f"voucher network:{network}", VOUCHERS_PER_NETWORK),
+    ]
+    return _count(limits, now=now)
 
 
 def count_reset(email: str, *, network: str, now: datetime) -> bool:

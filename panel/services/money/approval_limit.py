@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, func, insert, select
 
 from panel.db import db, table_of
-from panel.models import UnapprovedTransfer
+from panel.models import UnapprovedTransfer, Voucher
 from panel.services.money import ledger
 
 WINDOW = timedelta(hours=24)
 
 UNAPPROVED = table_of(UnapprovedTransfer)
+VOUCHERS = table_of(Voucher)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +41,22 @@ def lock(customer_id: int, *, operator_id: int | None) -> None:
 
 def sums(customer_id: int, *, operator_id: int | None, now: datetime) -> Unapproved:
     """Both sums. They are stable only while `lock` is held."""
-    by_operator = 0 if operator_id is None else _sum(UNAPPROVED.c.operator_id == operator_id, now=now)
+    by_operator = 0
+    if operator_id is not None:
+        by_operator = _sum(UNAPPROVED.c.operator_id == operator_id, now=now) + _vouchers(operator_id, now=now)
     return Unapproved(_sum(UNAPPROVED.c.customer_id == customer_id, now=now), by_operator)
 
 
 def _sum(whose: ColumnElement[bool], *, now: datetime) -> int:
     lately = select(func.coalesce(func.sum(UNAPPROVED.c.amount_nanos), 0)).where(whose, UNAPPROVED.c.at > now - WINDOW)
     return int(db.session.scalar(lately) or 0)
+
+
+def _vouchers(operator_id: int, *, now: datetime) -> int:
+    """What vouchers that this operator made lately add to balances, if everything is redeemed."""
+    made = (VOUCHERS.c.made_by == operator_id, VOUCHERS.c.made_at > now - WINDOW)
+    worth = func.coalesce(func.sum(VOUCHERS.c.amount_nanos * VOUCHERS.c.uses), 0)
+    return int(db.session.scalar(select(worth).where(*made)) or 0)
 
 
 def record(transfer_id: int, *, customer_id: int, operator_id: int | None, amount_nanos: int, now: datetime) -> None:

@@ -16,7 +16,7 @@ from panel.domain.settlement import settle
 from panel.domain.status import Status
 from panel.models import EventKind, Order, OrderCount, OrderEvent, Refill, Transfer, TransferKind
 from panel.services import test_orders
-from panel.services.money import audit_balances, audit_transfers, chain_verification
+from panel.services.money import audit_balances, audit_payments, audit_transfers, chain_verification
 from panel.services.money.chain_verification import ChainReport, Mark
 
 ORDERS = table_of(Order)
@@ -55,6 +55,8 @@ def audit(*, from_start: bool = False, noted: Sequence[Mark] = (), now: datetime
         *_money_of_orders(),
         *_settlements(),
         *audit_transfers.wrong_adjustments(),
+        *audit_payments.wrong_vouchers(),
+        *audit_payments.wrong_gateway_deposits(),
         *_events(),
         *_counts(),
         *_refills(),

@@ -92,7 +92,7 @@ def request_deposit(customer_id: int, *, amount_nanos: int, via: Via = Via(), no
 
     Raises BadMoney for the amount, and Refused beyond MAX_OPEN or for a closed account.
     """
-    _check_amount(amount_nanos)
+    check_amount(amount_nanos)
     ledger.lock_accounts([customer_id])
     check_open([customer_id])
     asked = open_requests(customer_id)
@@ -270,7 +270,8 @@ def _lock_open(reference: str) -> DepositRequest:
     return request
 
 
-def _check_amount(amount_nanos: int) -> None:
+def check_amount(amount_nanos: int) -> None:
+    """Raises BadMoney unless one deposit can have this amount."""
     if amount_nanos < MIN_NANOS:
         raise BadMoney("The minimum deposit is $1.00.", field="amount")
     if amount_nanos > MAX_NANOS:

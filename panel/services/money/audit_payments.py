@@ -1,0 +1,64 @@
+"""Audit checks of payments: vouchers and deposits through gateways say what their transfers moved.
+
+Part of `audit.py`, which reads everything in one snapshot.
+"""
+
+from collections.abc import Iterator
+
+from sqlalchemy import func, select
+
+from panel.db import db, table_of
+from panel.domain.payment import PaymentMethod
+from panel.models import DepositRequest, Transfer, Voucher
+
+TRANSFERS = table_of(Transfer)
+VOUCHERS = table_of(Voucher)
+DEPOSITS = table_of(DepositRequest)
+
+_VOUCHER, _REVERSAL = "deposit:voucher:", "reversal:"
+
+
+def wrong_vouchers() -> Iterator[str]:
+    """Vouchers whose count or sum differs from their transfers."""
+    found: dict[int, tuple[int, int]] = {}
+    for reason, amount in _with_reason(_VOUCHER):
+        voucher_id = int(reason.removeprefix(_VOUCHER).partition(":")[0])
+        count, total = found.get(voucher_id, (0, 0))
+        found[voucher_id] = (count + 1, total + amount)
+    for voucher_id, used, amount in db.session.execute(select(VOUCHERS.c.id, VOUCHERS.c.used, VOUCHERS.c.amount_nanos)):
+        count, total = found.pop(voucher_id, (0, 0))
+        if (count, total) != (used, used * amount):
+            yield f"Voucher {voucher_id} was used {used} times at {amount} nanos; its {count} transfers moved {total}."
+    for voucher_id in found:
+        yield f"Transfers name the voucher {voucher_id}, which does not exist."
+
+
+def wrong_gateway_deposits() -> Iterator[str]:
+    """Deposits through gateways whose credit or reversals differ from their transfers."""
+    reversed_by: dict[str, int] = {}
+    for reason, amount in _with_reason(_REVERSAL):
+        payment = reason.removeprefix(_REVERSAL).rpartition(":")[0]
+        reversed_by[payment] = reversed_by.get(payment, 0) + amount
+    rows = db.session.execute(
+        select(
+            DEPOSITS.c.reference,
+            DEPOSITS.c.method + ":" + func.coalesce(DEPOSITS.c.payment_id, ""),
+            DEPOSITS.c.reversed_nanos,
+            TRANSFERS.c.reason,
+        )
+        .outerjoin(TRANSFERS, TRANSFERS.c.id == DEPOSITS.c.transfer_id)
+        .where(DEPOSITS.c.method != PaymentMethod.MANUAL)
+    )
+    for reference, payment, taken, reason in rows:
+        if reason is not None and reason != f"deposit:{payment}":
+            yield f"Deposit {reference} of the payment {payment} was credited by a transfer for {reason}."
+        if (moved := reversed_by.pop(payment, 0)) != taken:
+            yield f"Deposit {reference} says that {taken} nanos were taken back, its transfers moved {moved}."
+    for payment in reversed_by:
+        yield f"Transfers take back the payment {payment}, which belongs to no deposit."
+
+
+def _with_reason(prefix: str) -> list[tuple[str, int]]:
+    named = TRANSFERS.c.reason.startswith(prefix, autoescape=True)
+    rows = db.session.execute(select(TRANSFERS.c.reason, TRANSFERS.c.amount_nanos).where(named))
+    return [(row[0], row[1]) for row in rows]
