@@ -15,7 +15,7 @@ from flask import Flask
 
 from panel import security
 from panel.blueprints.api import handlers
-from panel.blueprints.api.plain_calls import PlainCall, digest_of, plain_body, plain_call
+from panel.blueprints.api.parsing import PlainCall, digest_of, plain_body, plain_call
 from panel.clock import utc_now
 from panel.db import db
 from panel.db.lru_cache import LRUCache

@@ -4,24 +4,31 @@ Clients differ in how they encode a call, so all three are accepted; values are 
 anything else is refused.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from io import BytesIO
 from urllib.parse import parse_qsl
+from wsgiref.types import WSGIEnvironment
 
 from flask import Request
 from werkzeug.exceptions import HTTPException
 
 from panel.blueprints.api.errors import INCORRECT_REQUEST, Refusal
 from panel.domain.plain_text import is_storable
-from panel.services.api.keys import Holder
+from panel.services.api.keys import Holder, key_hash
 
 MAX_IDS = 100
 MAX_FIELDS = 200
 # A number with at most this many digits fits into a BIGINT column.
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+FORM = "application/x-www-form-urlencoded"
+# A hundred ids of any length that orders have, with all commas escaped.
+MAX_PLAIN_BODY = 4096
+_PLAIN_LIST = re.compile(rf"[0-9]{{1,18}}(?:,[0-9]{{1,18}}){{0,{MAX_IDS - 1}}}", re.ASCII)
 _IDS = frozenset({"order", "orders", "refill", "refills"})
 # The fields of every call.
 ALWAYS = ("key", "action")
@@ -180,3 +187,52 @@ def _by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, object]:
         else:
             fields[name] = value
     return fields | {name: values if len(values) > 1 else values[0] for name, values in ids.items()}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlainCall:
+    """A call that only asks for statuses, the balance or the tools. Of its body, which has the key, it has a digest."""
+
+    digest: bytes
+    key_hash: str
+    action: str
+    order_ids: dict[str, int]
+    is_many: bool
+
+
+def plain_body(environ: WSGIEnvironment) -> bytes | None:
+    """The body of a short form, put back for the next reader; None for any other request."""
+    length = environ.get("CONTENT_LENGTH") or ""
+    if environ.get("CONTENT_TYPE", "").partition(";")[0].strip() != FORM or environ.get("QUERY_STRING"):
+        return None
+    if not (length.isascii() and length.isdigit() and int(length) <= MAX_PLAIN_BODY):
+        return None
+    body: bytes = environ["wsgi.input"].read(int(length))
+    environ["wsgi.input"] = BytesIO(body)
+    return body
+
+
+def digest_of(body: bytes) -> bytes:
+    return hashlib.blake2b(body, digest_size=16).digest()
+
+
+def plain_call(body: bytes) -> PlainCall | None:
+    """The call in this form, if it is a plain one."""
+    try:
+        fields = form_of(body)
+        action, key = text_of(fields, "action"), key_hash(text_of(fields, "key") or "")
+        many = text_of(fields, "orders")
+        order_ids = _numbers(many or text_of(fields, "order") or "")
+    except (ValueError, Refusal):
+        return None
+    if action in ("balance", "services"):
+        return PlainCall(digest_of(body), key, action, {}, is_many=False)
+    if action == "status" and order_ids and (many or len(order_ids) == 1):
+        return PlainCall(digest_of(body), key, action, order_ids, is_many=bool(many))
+    return None
+
+
+def _numbers(text: str) -> dict[str, int]:
+    """The ids in a plain comma-separated list, by how they are written; empty for any other text."""
+    words = text.split(",") if _PLAIN_LIST.fullmatch(text) else []
+    return dict(zip(words, map(int, words), strict=True))
