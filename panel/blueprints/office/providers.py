@@ -61,7 +61,7 @@ def pause_or_resume(provider_id: int, act: str) -> ResponseReturnValue:
             do(provider_id, reason=typed("reason"), actor=operator().email, now=utc_now())
     except PanelError as error:
         return _page(provider_id, error), status_of(error)
-    flash("The provider gets nothing more to do." if act == "pause" else "The provider gets orders again.")
+    flash("The provider is paused: it gets no new orders." if act == "pause" else "The provider gets orders again.")
     return redirect(url_for("office_providers.show", provider_id=provider_id), code=303)
 
 

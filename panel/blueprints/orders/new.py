@@ -217,7 +217,7 @@ def place() -> ResponseReturnValue:
         return _form(typed_order.with_faults(typed, error)), 422
     if is_waiting:
         charge = money.shown(charge_nanos, currency=current_app.config["PANEL"].currency)
-        flash(f"Order {order_id} is placed, and {charge} is charged. This page updates by itself.")
+        flash(f"Order {order_id} is placed, and {charge} is charged.")
     return redirect(url_for("order.show", order_id=order_id), code=303)
 
 

@@ -35,7 +35,7 @@ from panel.services.providers import call_slots
 from panel.services.providers import health as provider_health
 
 UNCONFIRMED = (
-    "The provider has not confirmed that it received this order. We don't send it again on our own: "
+    "The provider has not confirmed that it received this order. It is not sent again automatically: "
     "either it is confirmed, or it is canceled and the whole amount goes back to your balance."
 )
 STOPPED = "Canceled at your request before it was sent to the provider."

@@ -279,7 +279,7 @@ def mark_unconfirmed(attempt: Attempt, order: OrderRow, *, text: str, now: datet
     _answer(attempt, AttemptState.UNKNOWN, text, now=now)
     if is_known:
         return
-    sentence = "The provider has not confirmed the refill. It will not be asked again by itself."
+    sentence = "The provider has not confirmed the refill. It is not requested again automatically."
     transitions.add_notes([Note(order, sentence)], now=now)
     review = f"It is not known whether the provider took the refill of order {order.id}."
     reviews.open_review(

@@ -314,6 +314,20 @@ def _everything() -> dict[str, list[tuple[object, ...]]]:
     }
 
 
+def test_usual_reason_is_not_guessed_where_the_reason_is_known(client: FlaskClient) -> None:
+    customer = a_customer("1000")
+    by_request, by_provider = (
+        an_order(customer=customer, can_cancel=True),
+        an_order(customer=customer, status=Status.CANCELED),
+    )
+    signed_in(client, customer).post(f"/orders/{by_request.id}/cancellation")
+
+    known, unknown = (client.get(f"/orders/{each.id}").text for each in (by_request, by_provider))
+
+    assert "Canceled at your request" in known and "Usually the link" not in known
+    assert "Usually the link" in unknown
+
+
 def test_completed_order_of_a_tool_without_refill_does_not_speak_of_one(client: FlaskClient) -> None:
     customer = a_customer("10")
     with_refill, without = (
