@@ -298,7 +298,8 @@ def test_operators_choose_on_their_page_and_see_what_is_true(client: FlaskClient
     assert client.post("/office/alerts", data={"ticket": "yes", "audit": "yes"}).status_code == 303
 
     row = page[page.index('id="alert-ticket"') :].partition("</tr>")[0]
-    assert 'data-label="Now">1<' in row
+    assert 'data-label="Count">1<' in row
+    assert 'id="alert-audit"' not in page
     chosen = [kind for kind, is_wanted in recipients.choices(operator.id).items() if is_wanted]
     assert chosen == [AlertKind.AUDIT, AlertKind.TICKET]
 

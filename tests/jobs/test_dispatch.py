@@ -1,5 +1,6 @@
 """Dispatch to a hostile provider: at most one `add` per order, and no customer loses money."""
 
+import html
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -141,7 +142,7 @@ def test_the_order_page_says_that_the_provider_has_not_confirmed(app: Flask, ser
     page = signed_in(app.test_client(), db.session.get_one(User, order.customer_id)).get(f"/orders/{order.id}")
 
     assert page.status_code == 200
-    assert UNCONFIRMED in page.text
+    assert UNCONFIRMED in html.unescape(page.text)
 
 
 def test_a_refused_connection_is_tried_later_and_sent_once(app: Flask) -> None:

@@ -80,9 +80,10 @@ def notify(*, now: datetime) -> int:
 
 
 def present(*, now: datetime) -> list[AlertNow]:
-    """Every kind as it is now, for the office."""
+    """The kinds that are true now, for the office."""
     began = {kind: began_at for kind, began_at, _notified, _count in db.session.execute(_read())}
-    return [AlertNow(kind, each, began.get(kind)) for kind, each in conditions.found_now(now=now).items()]
+    found = conditions.found_now(now=now)
+    return [AlertNow(kind, each, began.get(kind)) for kind, each in found.items() if each.count]
 
 
 def _read() -> Select[str, datetime | None, datetime | None, int]:
