@@ -84,6 +84,7 @@ def sweeps(settings: Settings) -> tuple[Sweep, ...]:
         Sweep("webhooks", webhooks.sweep, 1, has_lanes=True),
         Sweep("payment_events", payments.work_on_events, 1),
         Sweep("payment_look_ups", payments.look_up, 30),
+        Sweep("payment_reconciliation", payments.reconcile, 600, is_for_living=True),
         Sweep("mails", mails.sweep, 2),
         Sweep("alerts", alerts.sweep, 10, is_for_living=True),
         Sweep("announcements", announcements.sweep, 2),

@@ -16,6 +16,7 @@ from panel.cli import (
     incidents,
     init_and_worker,
     orders,
+    payments,
     providers,
     refills,
     reviews,
@@ -38,6 +39,7 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(users.users_group)
     app.cli.add_command(balance.balance_group)
     app.cli.add_command(vouchers.vouchers_group)
+    app.cli.add_command(payments.payments_group)
     app.cli.add_command(approvals.approvals_group)
     app.cli.add_command(orders.orders_group)
     app.cli.add_command(refills.refills_group)

@@ -1,14 +1,21 @@
 """Payment sweeps: works on gateways' events, and asks gateways about payment pages whose events may be lost."""
 
+from datetime import date, timedelta
+
 import structlog
 
 from panel.clock import utc_now
-from panel.db import db, transaction
+from panel.db import begin_snapshot, db, transaction
+from panel.domain.payment import PaymentMethod
 from panel.payments.base import GatewayUnavailable
-from panel.services.payments import checkouts, events, gateways
+from panel.services.payments import checkouts, events, gateways, reconciliation
+from panel.services.payments.reconciliation import Reconciliation
 
 EVENTS_AT_ONCE = 100
 LOOK_UPS_AT_ONCE = 10
+# The hour (UTC) from which the day before is compared, and how many days are made up for after an outage.
+RECONCILES_FROM = 3
+RECONCILED_DAYS = 3
 
 log = structlog.get_logger()
 
@@ -43,6 +50,48 @@ def look_up(*, worker: str) -> int:
             with transaction():
                 checkouts.apply(checkout, report, now=utc_now())
     return len(due)
+
+
+def compare(method: PaymentMethod, day: date) -> Reconciliation | None:
+    """Compare the gateway's list with the ledger for this day; None if it keeps no list. Raises GatewayUnavailable."""
+    listed = gateways.available()[method].payments(*reconciliation.window(day))
+    if listed is None:
+        return None
+    # Read before the database is asked: no transaction is open during the calls.
+    payments = list(listed)
+    begin_snapshot()
+    found = reconciliation.compare(method, day, payments)
+    db.session.rollback()
+    return found
+
+
+def reconcile(*, worker: str) -> int:
+    """Compare the last days that weren't compared yet, once each night. Returns how many were compared."""
+    now = utc_now()
+    if now.hour < RECONCILES_FROM:
+        return 0
+    count = 0
+    for method in gateways.available():
+        for days in range(RECONCILED_DAYS, 0, -1):
+            count += _reconcile(method, now.date() - timedelta(days=days))
+    return count
+
+
+def _reconcile(method: PaymentMethod, day: date) -> bool:
+    is_done = reconciliation.is_done(method, day)
+    db.session.rollback()
+    if is_done:
+        return False
+    try:
+        found = compare(method, day)
+    except GatewayUnavailable as error:
+        log.warning("payments_not_reconciled", method=method, day=str(day), why=str(error))
+        return False
+    if found is None:
+        return False
+    with transaction():
+        reconciliation.record(found, now=utc_now())
+    return True
 
 
 def purge() -> int:

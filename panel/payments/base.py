@@ -71,5 +71,8 @@ class PaymentGateway(Protocol):
     def look_up(self, checkout_id: str) -> PaymentReport | None:
         """Outcome of a payment page; None while it is open. Raises GatewayUnavailable."""
 
-    def payments(self, since: datetime, until: datetime) -> Iterable[ListedPayment]:
-        """The payments made in this time, each with what was taken back since. Raises GatewayUnavailable."""
+    def payments(self, since: datetime, until: datetime) -> Iterable[ListedPayment] | None:
+        """The payments made in this time, each with what was taken back since; None if the gateway keeps no list.
+
+        Raises GatewayUnavailable, also while the list is read.
+        """

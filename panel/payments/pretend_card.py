@@ -62,8 +62,8 @@ class PretendCard:
         """It keeps nothing: whatever it knows has come as an event."""
         return None
 
-    def payments(self, since: datetime, until: datetime) -> Iterable[ListedPayment]:
-        return ()
+    def payments(self, since: datetime, until: datetime) -> Iterable[ListedPayment] | None:
+        return None
 
     def _sign(self, body: bytes) -> str:
         return hmac.new(self._key, body, sha256).hexdigest()
