@@ -45,21 +45,37 @@ class Resolution:
     provider_id: str = ""
 
 
+class RequestKind(StrEnum):
+    """What a customer asked for; the value begins the anchor on the order's page."""
+
+    REFILL = "refill"
+    CANCELLATION = "cancellation"
+
+    @property
+    def label(self) -> str:
+        return "Refill" if self is RequestKind.REFILL else "Cancellation request"
+
+    @property
+    def act(self) -> str:
+        """What an operator does about it."""
+        return "Start or end refill" if self is RequestKind.REFILL else "Answer cancellation request"
+
+
 @dataclass(frozen=True)
 class Waiting:
     """A customer's request that operators answer: a refill or a cancellation."""
 
-    kind: str
+    kind: RequestKind
     id: int
     order_id: int
 
     @property
     def label(self) -> str:
-        return f"{'Refill' if self.kind == 'refill' else 'Cancellation request'} {self.id}"
+        return f"{self.kind.label} {self.id}"
 
     @property
     def act(self) -> str:
-        return f"Start or end refill {self.id}" if self.kind == "refill" else f"Answer cancellation request {self.id}"
+        return f"{self.kind.act} {self.id}"
 
     @property
     def place(self) -> str:
@@ -94,13 +110,13 @@ def open_request(review: Review) -> Waiting | None:
         return None
     if review.kind == ReviewKind.REFILL_BY_HAND:
         refill = refills.open_refill_of(review.order_id)
-        return None if refill is None else Waiting("refill", refill.id, review.order_id)
+        return None if refill is None else Waiting(RequestKind.REFILL, refill.id, review.order_id)
     if review.kind == ReviewKind.CANCEL_BY_HAND:
         asked = select(Cancellation.id).where(
             Cancellation.order_id == review.order_id, Cancellation.state == CancellationState.ASKED
         )
         stop_id = db.session.scalar(asked.order_by(Cancellation.id).limit(1))
-        return None if stop_id is None else Waiting("cancellation", stop_id, review.order_id)
+        return None if stop_id is None else Waiting(RequestKind.CANCELLATION, stop_id, review.order_id)
     return None
 
 
