@@ -244,4 +244,4 @@ def _say(incident: Incident, words: UpdateText, *, actor: str, now: datetime) ->
 
 
 def _log(act: str, incident: Incident, detail: str, *, actor: str, now: datetime) -> None:
-    audit_log.write(act, actor=actor, subject=f"incident:{incident.id}", detail=detail[:200], now=now)
+    audit_log.write(act, actor=actor, subject=f"incident {incident.id}", detail=detail[:200], now=now)
