@@ -4,6 +4,7 @@ A template is filled in one pass, so that inserted text is never read as a place
 """
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -11,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from panel.db import db, lock_rows
 from panel.domain.errors import BadInput, NotFound, StaleForm
+from panel.domain.status import Status
 from panel.domain.ticket import checked_text
 from panel.models import CannedAnswer
 from panel.services import audit_log
@@ -28,6 +30,7 @@ PLACEHOLDERS = {
 }
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _WORD = re.compile(r"[a-z]+")
+_STATUSES = tuple(status.label.lower() for status in Status)
 
 
 def listed() -> list[CannedAnswer]:
@@ -48,15 +51,20 @@ def fitting(own: OwnTicket) -> list[CannedAnswer]:
 def suggested(own: OwnTicket) -> tuple[list[CannedAnswer], list[CannedAnswer]]:
     """The fitting answers in two parts: those whose name tells the order's status or what it is about, and the rest.
 
-    An answer named "Partial: what was delivered" is suggested on a ticket about an order that is Partial.
+    An answer named "Partial: what was delivered" is suggested on a ticket about a Partial order. Where the order
+    has another status it comes last, since the form offers the first one.
     """
     topics = _topics(own)
     first: list[CannedAnswer] = []
     rest: list[CannedAnswer] = []
     for answer in fitting(own):
-        words = set(_WORD.findall(answer.name.lower()))
-        (first if any(set(topic.split()) <= words for topic in topics) else rest).append(answer)
-    return first, rest
+        (first if _names_any(answer, topics) else rest).append(answer)
+    return first, sorted(rest, key=lambda answer: _names_any(answer, _STATUSES))
+
+
+def _names_any(answer: CannedAnswer, topics: Iterable[str]) -> bool:
+    words = set(_WORD.findall(answer.name.lower()))
+    return any(set(topic.split()) <= words for topic in topics)
 
 
 def _topics(own: OwnTicket) -> list[str]:

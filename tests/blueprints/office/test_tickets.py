@@ -235,3 +235,14 @@ def test_canned_answers_named_after_the_orders_status_are_suggested_first(client
     suggested = [page.partition('<optgroup label="Suggested">')[2].partition("</optgroup>")[0] for page in pages]
     assert [("Partial" in shown, "Pending" in shown) for shown in suggested] == [(True, False), (False, True)]
     assert all("Partial: what" in page and "How long Pending" in page for page in pages)
+
+
+def test_canned_answer_of_another_status_is_not_the_one_that_is_offered(client: FlaskClient, operator: User) -> None:
+    customer = a_customer("1000")
+    canceled = a_ticket(customer=customer, order=an_order(customer=customer, status=Status.CANCELED).id)
+    a_canned("How long Pending takes")
+    a_canned("Thank you")
+
+    page = client.get(f"/office/tickets/{canceled.id}").text
+
+    assert page.index(">Thank you</option>") < page.index(">How long Pending takes</option>")
