@@ -38,6 +38,7 @@ from panel.blueprints.office import ledger as office_ledger
 from panel.blueprints.office import old_addresses as office_old_addresses
 from panel.blueprints.office import order as office_order
 from panel.blueprints.office import orders as office_orders
+from panel.blueprints.office import profit as office_profit
 from panel.blueprints.office import providers as office_providers
 from panel.blueprints.office import refills as office_refills
 from panel.blueprints.office import reports as office_reports
@@ -113,6 +114,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_canned_answers.bp,
     office_customers.bp,
     office_ledger.bp,
+    office_profit.bp,
     office_audit_log.bp,
     office_order.bp,
     office_orders.bp,

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, replace
 
 from panel.domain.status import Status
+from panel.domain.upstream_charge import UpstreamCharge
 
 # Status words of the common panel API, in lower case, with both spellings of "canceled".
 WORDS: dict[str, Status] = {
@@ -30,6 +31,7 @@ class Report:
     remains: object = None
     start_count: object = None
     reason: str = ""
+    charge: UpstreamCharge | None = None
     # Whether the provider returned an error for this order.
     is_error: bool = False
 

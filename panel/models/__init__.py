@@ -28,6 +28,7 @@ from panel.models.ledger import (
 from panel.models.mail import EmailChange, EmailLink, LinkPurpose, Mail, ResetRequest
 from panel.models.maintenance import Maintenance
 from panel.models.order import IS_NOT_COMPLETED, EventKind, EventSource, Order, OrderCount, OrderEvent, OrderField
+from panel.models.order_cost import OrderCost
 from panel.models.payment import DepositRequest, PaymentEvent, PaymentEventState
 from panel.models.platform import AuditRun, ComponentDay, Incident, IncidentPart, IncidentUpdate, Measurement
 from panel.models.provider_work import (
@@ -101,6 +102,7 @@ __all__ = [
     "Measurement",
     "Order",
     "OrderAssignment",
+    "OrderCost",
     "OrderCount",
     "OrderEvent",
     "OrderField",

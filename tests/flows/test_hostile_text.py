@@ -76,7 +76,8 @@ OURS = _words(
     events.status failed_tries.bucket half_sign_ins.token_hash heartbeats.worker incident_parts.component
     order_fields.name incident_parts.state incident_updates.phase incidents.phase incidents.proposed_for
     incidents.request_id incidents.slug mailed_links.purpose mailed_links.token_hash mails.key mails.kind
-    mails.unsubscribe measurements.component measurements.state order_counts.status orders.request_id orders.status
+    mails.unsubscribe measurements.component measurements.state order_costs.currency order_counts.status
+    orders.request_id orders.status
     payment_events.account payment_events.checkout_id payment_events.currency payment_events.event_id
     payment_events.kind payment_events.method payment_events.outcome payment_events.payment_id
     payment_events.reference payment_events.state payment_events.type

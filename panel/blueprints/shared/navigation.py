@@ -110,5 +110,6 @@ OFFICE = (
     Link("/office/announcements", "Announcements"),
     Link("/office/maintenance", "Maintenance"),
     Link("/office/reports", "Reports"),
+    Link("/office/profit", "Profit"),
     Link("/office/audit-log", "Audit log"),
 )

@@ -106,6 +106,7 @@ def _write_history(customer: User, offers: list[ToolOffer], *, now: datetime) ->
     past_money.write(orders, since=yesterday, until=recent)
     office.fill_recent(customer, offers, now=now)
     past_money.write(orders, since=now - timedelta(hours=office.STOPPING_HOURS), until=now)
+    past_money.write_costs(now=now)
     platform.fill(now=now)
 
 

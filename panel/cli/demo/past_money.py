@@ -7,14 +7,19 @@ from sqlalchemy import select, update
 
 from panel.db import db
 from panel.domain.money import NANOS_PER_UNIT
+from panel.domain.provider_kind import ProviderKind
 from panel.domain.settlement import settle
-from panel.models import AccountKind, DepositRequest, Transfer, TransferKind
-from panel.services.money import ledger
+from panel.domain.upstream_charge import UpstreamCharge
+from panel.models import AccountKind, DepositRequest, Order, Provider, Transfer, TransferKind
+from panel.services.money import ledger, order_costs
 from panel.services.money.ledger import Posting
 from panel.services.orders import past_orders
 from panel.services.orders.past_orders import PastOrder
 
 NOTE = "Demo balance"
+# Shares of the price that providers charge, by turns of the tools, in percent.
+COST_PERCENTS = (48, 55, 62, 69, 76)
+ORDERS_AT_ONCE = 500
 DEPOSIT_NANOS = 50 * NANOS_PER_UNIT
 # How long before the order the money was confirmed, and how long before that it was asked for.
 CONFIRMED_BEFORE = timedelta(minutes=25)
@@ -74,3 +79,19 @@ def _link_requests(postings: Sequence[Posting]) -> None:
         transfer = select(Transfer.id).where(Transfer.reason == posting.reason).scalar_subquery()
         mine = DepositRequest.id == int(posting.reason.rsplit(":", 1)[1])
         db.session.execute(update(DepositRequest).where(mine).values(transfer_id=transfer))
+
+
+def write_costs(*, now: datetime) -> None:
+    """What the demo's providers charged for the orders that ended: a share of the price of what was delivered."""
+    statement = (
+        select(Order.id, Order.tool_id, Order.price_micros_per_thousand, Order.quantity - Order.remains)
+        .join(Provider, Provider.id == Order.provider_id)
+        .where(Provider.kind == ProviderKind.SIMULATED, Order.ended_at.is_not(None))
+    )
+    orders = list(db.session.execute(statement))
+    for begin in range(0, len(orders), ORDERS_AT_ONCE):
+        charges = {
+            order_id: UpstreamCharge(price * COST_PERCENTS[tool_id % len(COST_PERCENTS)] // 100 * delivered, "")
+            for order_id, tool_id, price, delivered in orders[begin : begin + ORDERS_AT_ONCE]
+        }
+        order_costs.record(charges, now=now)

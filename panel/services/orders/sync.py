@@ -13,6 +13,7 @@ from panel.domain.status import Status
 from panel.models import Cancellation, CancellationState, EventSource, Order, Provider, Review
 from panel.providers.base import Ask
 from panel.services import reviews
+from panel.services.money import order_costs
 from panel.services.orders import transitions
 from panel.services.orders.transitions import Move, Note, OrderRow
 from panel.services.providers import call_slots
@@ -85,6 +86,8 @@ def apply_reports(asked: Sequence[Ask], reports: Mapping[int, Report], *, now: d
         if verdict.review is not None:
             doubts.append((order, report, verdict))
     transitions.apply_moves(moves, now=now)
+    charges = {order_id: report.charge for order_id, report in received.items() if report.charge is not None}
+    order_costs.record(charges, now=now)
     for order, report, verdict in doubts:
         _doubt(order, report, verdict, now=now)
     return len(moves)

@@ -1,0 +1,98 @@
+"""Order costs: what providers charged, from their `status` answers, with reviews of charges that look wrong."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, bindparam, select
+
+from panel import app_context
+from panel.db import db, table_of, upsert
+from panel.domain import money, upstream_charge
+from panel.domain.review_kind import ReviewKind
+from panel.domain.upstream_charge import UpstreamCharge
+from panel.models import Order, OrderCost, Provider, Tool
+from panel.services import reviews
+
+COSTS = table_of(OrderCost)
+
+_KNOWN = (
+    select(
+        Order.id,
+        Order.quantity,
+        Order.charge_nanos.label("price_nanos"),
+        Order.provider_id,
+        Tool.name.label("tool"),
+        Tool.provider_rate_micros.label("rate_micros"),
+        and_(Tool.provider_id == Order.provider_id, Tool.provider_service == Order.provider_service).label("has_rate"),
+        Provider.name.label("provider"),
+        Provider.catalogue_currency,
+        Provider.exchange_nanos,
+        OrderCost.charge_nanos,
+        OrderCost.currency,
+    )
+    .join(Tool, Tool.id == Order.tool_id)
+    .join(Provider, Provider.id == Order.provider_id)
+    .join(OrderCost, OrderCost.order_id == Order.id, isouter=True)
+    .where(Order.id.in_(bindparam("ids", expanding=True)))
+)
+
+
+def record(charges: Mapping[int, UpstreamCharge], *, now: datetime) -> None:
+    """Record these charges by order id; one that is known already writes nothing. The orders must be locked."""
+    if not charges:
+        return
+    rows = []
+    for known in db.session.execute(_KNOWN, {"ids": list(charges)}):
+        charge = charges[known.id]
+        if (known.charge_nanos, known.currency) == (charge.nanos, charge.currency):
+            continue
+        rows.append(_row(known, charge, now=now))
+        _check(known, charge, cost_nanos=rows[-1]["cost_nanos"], now=now)
+    if rows:
+        add = upsert(COSTS)
+        changed = {name: add.excluded[name] for name in rows[0] if name != "order_id"}
+        db.session.execute(add.on_conflict_do_update(index_elements=["order_id"], set_=changed), rows)
+
+
+def _row(known: Any, charge: UpstreamCharge, *, now: datetime) -> dict[str, Any]:
+    exchange_nanos = upstream_charge.exchange(
+        charge.currency,
+        ours=app_context.settings().currency,
+        providers=known.catalogue_currency,
+        providers_exchange_nanos=known.exchange_nanos,
+    )
+    cost = None if exchange_nanos is None else upstream_charge.in_ours(charge.nanos, exchange_nanos=exchange_nanos)
+    return {
+        "order_id": known.id,
+        "charge_nanos": charge.nanos,
+        "currency": charge.currency,
+        "exchange_nanos": exchange_nanos,
+        "cost_nanos": cost,
+        "at": now,
+    }
+
+
+def _check(known: Any, charge: UpstreamCharge, *, cost_nanos: int | None, now: datetime) -> None:
+    """Open a review, one a day for each tool, if the provider charged more than its rate or than the customer paid."""
+    day = f"{now:%B} {now.day}, {now.year}"
+    # A rate is in micros per thousand, so this is in nanos.
+    listed = known.quantity * known.rate_micros if known.has_rate and known.rate_micros is not None else None
+    is_of_catalogue = not charge.currency or charge.currency == (known.catalogue_currency or charge.currency)
+    if listed is not None and is_of_catalogue and charge.nanos > listed:
+        text = (
+            f"On {day}, {known.provider} charged more for “{known.tool}” than its listed rate of "
+            f"{money.plain_price(known.rate_micros)} per 1,000. Import its catalogue again, or ask it why."
+        )
+        reviews.open_review(ReviewKind.UPSTREAM_CHARGE, provider_id=known.provider_id, text=text, now=now)
+    if cost_nanos is not None and known.charge_nanos is None and cost_nanos > known.price_nanos:
+        text = (
+            f"On {day}, an order of “{known.tool}” cost more at {known.provider} than the customer paid. "
+            "Raise the price, or hide the tool."
+        )
+        reviews.open_review(ReviewKind.UPSTREAM_CHARGE, provider_id=known.provider_id, text=text, now=now)
+
+
+def at_rate(quantity: int, *, rate_micros: int, exchange_nanos: int) -> int:
+    """Cost in our currency of this quantity at a provider's rate, in nanos, rounded up."""
+    return upstream_charge.in_ours(quantity * rate_micros, exchange_nanos=exchange_nanos)

@@ -1,0 +1,186 @@
+"""Order costs and the profit report: exact, each order once, on both engines; charges that look wrong open a review."""
+
+import csv
+import io
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from panel.db import db, transaction
+from panel.domain.lists.date_range import Period
+from panel.domain.money import parse_nanos
+from panel.domain.provider_report import Report
+from panel.domain.review_kind import ReviewKind
+from panel.domain.status import Status
+from panel.domain.upstream_charge import UpstreamCharge
+from panel.models import Order, OrderCost, Provider, Review, Tool
+from panel.providers.base import Ask
+from panel.services.money import order_costs, profit
+from panel.services.money.profit import Grouping, ProfitSums
+from panel.services.orders import sync
+from tests.support.factories import NOON, a_customer, a_provider, a_tool, an_operator, an_order, reload, signed_in
+
+TODAY = Period(NOON.date(), NOON.date())
+
+
+def usd(text: str) -> int:
+    return parse_nanos(text)
+
+
+def record(order: Order, charge: str, currency: str = "USD") -> None:
+    with transaction():
+        order_costs.record({order.id: UpstreamCharge(usd(charge), currency)}, now=NOON)
+
+
+def cost_of(order: Order) -> OrderCost:
+    db.session.rollback()
+    return db.session.get_one(OrderCost, order.id)
+
+
+def a_resold_tool(
+    *, rate: str = "0.40", price: str = "0.90", exchange: int | None = 10**9, currency: str = "USD"
+) -> Tool:
+    """A tool of another panel with this rate in its catalogue."""
+    provider = a_provider("panel_api", name="Upstream")
+    tool = a_tool(provider=provider, price=price)
+    with transaction():
+        stored, sold = db.session.get_one(Provider, provider.id), db.session.get_one(Tool, tool.id)
+        stored.catalogue_currency, stored.exchange_nanos = currency, exchange
+        sold.provider_rate_micros = usd(rate) // 1_000
+    return reload(tool)
+
+
+def reviews() -> list[str]:
+    db.session.rollback()
+    return list(db.session.scalars(select(Review.text).where(Review.kind == ReviewKind.UPSTREAM_CHARGE)))
+
+
+@pytest.mark.both_engines
+def test_charge_of_a_status_answer_is_kept_and_follows_the_newest_one(app: Flask) -> None:
+    order = an_order(tool=a_resold_tool(), quantity=1_000, status=Status.IN_PROGRESS)
+    ask = Ask(order.id, "77", order.provider_service, order.quantity)
+
+    for charge, remains in (("0.4", 900), ("0.1", 750)):
+        report = Report(
+            "Partial" if remains == 750 else "In progress", remains, charge=UpstreamCharge(usd(charge), "USD")
+        )
+        with transaction():
+            sync.apply_reports([ask], {order.id: report}, now=NOON)
+
+    assert (cost_of(order).charge_nanos, cost_of(order).cost_nanos) == (usd("0.1"), usd("0.1"))
+    assert reload(order).status == Status.PARTIAL
+
+
+@pytest.mark.both_engines
+def test_charge_in_another_currency_is_worth_the_exchange_rate_of_its_time(app: Flask) -> None:
+    tool = a_resold_tool(currency="INR", exchange=12_000_000, rate="30")
+    first, second, unknown = (an_order(tool=tool) for _ in range(3))
+    record(first, "25.5", "INR")
+    with transaction():
+        db.session.get_one(Provider, tool.provider_id).exchange_nanos = 20_000_000
+
+    record(second, "25.5", "")
+    record(unknown, "25.5", "EUR")
+
+    assert cost_of(first).cost_nanos == usd("0.306")
+    assert cost_of(second).cost_nanos == usd("0.51")
+    assert (cost_of(unknown).charge_nanos, cost_of(unknown).cost_nanos) == (usd("25.5"), None)
+
+
+def test_charge_above_the_listed_rate_and_below_the_price_opens_one_review_a_day(app: Flask) -> None:
+    tool = a_resold_tool(rate="0.40")
+    for _ in range(3):
+        record(an_order(tool=tool, quantity=1_000), "0.400000001")
+
+    assert len(reviews()) == 1
+    assert "charged more for" in reviews()[0]
+    assert "0.40 per 1,000" in reviews()[0]
+
+
+def test_charge_at_the_listed_rate_opens_no_review(app: Flask) -> None:
+    record(an_order(tool=a_resold_tool(rate="0.40"), quantity=1_000), "0.40")
+
+    assert reviews() == []
+
+
+def test_order_that_costs_more_than_the_customer_paid_opens_a_review(app: Flask) -> None:
+    record(an_order(tool=a_resold_tool(rate="5", price="0.90"), quantity=1_000), "0.91")
+
+    assert len(reviews()) == 1
+    assert "cost more at Upstream than the customer paid" in reviews()[0]
+
+
+@pytest.mark.both_engines
+def test_every_grouping_has_the_same_total_and_the_margin_is_exact(app: Flask) -> None:
+    tool, other = a_resold_tool(), a_tool(price="2.00")
+    ada = a_customer("1000")
+    charged = an_order(customer=ada, tool=tool, quantity=1_000, status=Status.COMPLETED)
+    record(charged, "0.333333333")
+    # Without a charge, 600 of 1,000 were delivered at a rate of 0.40 per 1,000.
+    an_order(customer=ada, tool=tool, quantity=1_000, status=Status.PARTIAL, remains=400)
+    # Of this one nothing is known.
+    an_order(tool=other, quantity=500, status=Status.COMPLETED)
+    an_order(tool=tool, now=NOON + timedelta(days=1))
+
+    reports = [profit.report(grouping, period=TODAY) for grouping in Grouping]
+
+    expected = ProfitSums(
+        orders=3,
+        revenue_nanos=usd("0.90") + usd("0.54") + usd("1.00"),
+        returned_nanos=usd("0.36"),
+        cost_nanos=usd("0.333333333") + usd("0.24"),
+        estimated_nanos=usd("0.24"),
+        unknown_orders=1,
+        unknown_revenue_nanos=usd("1.00"),
+    )
+    assert [each.total for each in reports] == [expected] * 4
+    assert expected.margin_nanos == usd("1.44") - usd("0.573333333")
+    assert expected.margin_percent == "60.2%"
+    by_tool = reports[1].lines
+    assert [(line.name, line.sums.orders) for line in by_tool] == [(tool.name, 2), (other.name, 1)]
+
+
+def test_loss_has_a_negative_margin(app: Flask) -> None:
+    record(an_order(tool=a_resold_tool(), quantity=1_000, status=Status.COMPLETED), "1.00")
+
+    total = profit.report(Grouping.DAY, period=TODAY).total
+
+    assert (total.margin_nanos, total.margin_percent) == (-usd("0.10"), "-11.1%")
+
+
+def test_report_page_and_its_csv_show_the_same_figures(client: FlaskClient) -> None:
+    order = an_order(tool=a_resold_tool(), quantity=1_000, status=Status.COMPLETED)
+    record(order, "0.40")
+    signed_in(client, an_operator())
+    day = NOON.date().isoformat()
+
+    page = client.get(f"/office/profit?by=tool&from={day}&to={day}")
+    answer = client.get(f"/office/profit.csv?by=tool&from={day}&to={day}")
+
+    assert page.status_code == 200
+    assert "55.6%" in page.text
+    (row,) = csv.DictReader(io.StringIO(answer.text))
+    assert (row["orders"], row["revenue"], row["cost"], row["margin"]) == ("1", "0.90", "0.40", "0.50")
+    assert row["margin_percent"] == "55.6"
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("from=2026-11-20&to=2026-11-10", "The first day is after the last day"),
+        ("from=2026-01-01&to=2026-11-10", "Choose at most 92 days"),
+        ("from=soon", "This is not a day we know"),
+        ("by=moon", "Choose one from the list"),
+        ("to=2000-01-01&from=", ""),
+    ],
+)
+def test_wrong_query_is_explained(client: FlaskClient, query: str, words: str) -> None:
+    signed_in(client, an_operator())
+
+    answers = [client.get(f"/office/profit{ending}?{query}") for ending in ("", ".csv")]
+
+    assert {answer.status_code for answer in answers} == ({422} if words else {200})
+    assert all(words in answer.text for answer in answers)
