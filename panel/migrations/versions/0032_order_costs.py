@@ -1,7 +1,7 @@
 """Order costs: what the provider charged for each order.
 
-Revision ID: 0031
-Revises: 0030
+Revision ID: 0032
+Revises: 0031
 Create Date: 2026-11-28 03:15:00
 
 """
@@ -12,8 +12,8 @@ from alembic import op
 from panel.db import UtcDateTime
 
 # revision identifiers, used by Alembic.
-revision = "0031"
-down_revision = "0030"
+revision = "0032"
+down_revision = "0031"
 branch_labels = None
 depends_on = None
 
