@@ -7,8 +7,8 @@ event with the raw text and opens a review.
 import re
 from dataclasses import dataclass, replace
 
+from panel.domain.resale import UpstreamCharge
 from panel.domain.status import Status
-from panel.domain.upstream_charge import UpstreamCharge
 
 # Status words of the common panel API, in lower case, with both spellings of "canceled".
 WORDS: dict[str, Status] = {

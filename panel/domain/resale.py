@@ -1,10 +1,11 @@
-"""Resale price: the provider's rate, converted to our currency, plus the margin.
+"""Resale: what a provider lists and charges, its worth in our currency, and our price with the margin.
 
-Exact integers throughout, without float or Decimal. It is rounded once, at the end: up to a whole micro-dollar per
-thousand, so that no price is below its cost.
+Exact integers throughout, without float or Decimal. A price is rounded once, at the end: up to a whole micro-dollar per
+thousand, so that no price is below its cost. A charge is rounded up to a nano.
 """
 
 import re
+from dataclasses import dataclass
 
 from panel.domain import pricing
 from panel.domain.errors import BadInput
@@ -12,6 +13,8 @@ from panel.domain.errors import BadInput
 # Rates are integers of 10⁻¹⁸ per thousand.
 RATE_DIGITS = 18
 RATE_UNITS_A_MICRO = 10**12
+UNITS_A_NANO = 10**9
+MAX_CHARGE_NANOS = 10**18
 EXCHANGE_DIGITS = 9
 NO_EXCHANGE = 1_000_000_000
 MARGIN_DIGITS = 4
@@ -99,3 +102,39 @@ def currency_named(text: object) -> str:
     word = text.strip().upper() if isinstance(text, str) else ""
     word = _NAMES.get(word, word)
     return word if 0 < len(word) <= 10 and word.isascii() and word.isalnum() else ""
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamCharge:
+    """A charge in nanos of the provider's currency; `currency` is empty where it names none."""
+
+    nanos: int
+    currency: str
+
+
+def read_charge(charge: object, currency: object) -> UpstreamCharge | None:
+    """The charge in a provider's `status` answer; None if there is none, or it is no amount."""
+    if isinstance(charge, bool) or not isinstance(charge, int | str):
+        return None
+    try:
+        units = read_rate(str(charge))
+    except ValueError:
+        return None
+    nanos = -(-units // UNITS_A_NANO)
+    return UpstreamCharge(nanos, currency_named(currency)) if nanos <= MAX_CHARGE_NANOS else None
+
+
+def exchange(currency: str, *, ours: str, providers: str, providers_exchange_nanos: int | None) -> int | None:
+    """What one of this currency is worth in ours, in nanos; None if it isn't known.
+
+    A charge without a currency is in the provider's (`providers`), and in ours where that is not known either.
+    """
+    named = currency or providers or ours
+    if named == ours:
+        return NO_EXCHANGE
+    return providers_exchange_nanos if named == providers else None
+
+
+def in_ours(nanos: int, *, exchange_nanos: int) -> int:
+    """Nanos of another currency in nanos of ours, rounded up."""
+    return -(-nanos * exchange_nanos // NO_EXCHANGE)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from panel.domain import upstream_charge
+from panel.domain import resale
 from panel.domain.provider_report import Report, read_count
 from panel.providers import http
 from panel.providers.base import Accepted, Ask, NewOrder, NotSent, Outcome, ProviderSilent, Unclear
@@ -137,7 +137,7 @@ def _report(row: object) -> Report:
         status=_word(row["status"], most=60),
         remains=_count(row.get("remains")),
         start_count=_count(row.get("start_count")),
-        charge=upstream_charge.read(row.get("charge"), row.get("currency")),
+        charge=resale.read_charge(row.get("charge"), row.get("currency")),
     )
 
 

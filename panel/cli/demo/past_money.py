@@ -8,8 +8,8 @@ from sqlalchemy import select, update
 from panel.db import db
 from panel.domain.money import NANOS_PER_UNIT
 from panel.domain.provider_kind import ProviderKind
+from panel.domain.resale import UpstreamCharge
 from panel.domain.settlement import settle
-from panel.domain.upstream_charge import UpstreamCharge
 from panel.models import AccountKind, DepositRequest, Order, Provider, Transfer, TransferKind
 from panel.services.money import ledger, order_costs
 from panel.services.money.ledger import Posting

@@ -8,9 +8,9 @@ from sqlalchemy import and_, bindparam, select
 
 from panel import app_context
 from panel.db import db, table_of, upsert
-from panel.domain import money, upstream_charge
+from panel.domain import money, pricing, resale
+from panel.domain.resale import UpstreamCharge
 from panel.domain.review_kind import ReviewKind
-from panel.domain.upstream_charge import UpstreamCharge
 from panel.models import Order, OrderCost, Provider, Tool
 from panel.services import reviews
 
@@ -20,6 +20,7 @@ _KNOWN = (
     select(
         Order.id,
         Order.quantity,
+        Order.is_package,
         Order.charge_nanos.label("price_nanos"),
         Order.provider_id,
         Tool.name.label("tool"),
@@ -56,13 +57,13 @@ def record(charges: Mapping[int, UpstreamCharge], *, now: datetime) -> None:
 
 
 def _row(known: Any, charge: UpstreamCharge, *, now: datetime) -> dict[str, Any]:
-    exchange_nanos = upstream_charge.exchange(
+    exchange_nanos = resale.exchange(
         charge.currency,
         ours=app_context.settings().currency,
         providers=known.catalogue_currency,
         providers_exchange_nanos=known.exchange_nanos,
     )
-    cost = None if exchange_nanos is None else upstream_charge.in_ours(charge.nanos, exchange_nanos=exchange_nanos)
+    cost = None if exchange_nanos is None else resale.in_ours(charge.nanos, exchange_nanos=exchange_nanos)
     return {
         "order_id": known.id,
         "charge_nanos": charge.nanos,
@@ -76,13 +77,15 @@ def _row(known: Any, charge: UpstreamCharge, *, now: datetime) -> dict[str, Any]
 def _check(known: Any, charge: UpstreamCharge, *, cost_nanos: int | None, now: datetime) -> None:
     """Open a review, one a day for each tool, if the provider charged more than its rate or than the customer paid."""
     day = f"{now:%B} {now.day}, {now.year}"
-    # A rate is in micros per thousand, so this is in nanos.
-    listed = known.quantity * known.rate_micros if known.has_rate and known.rate_micros is not None else None
+    listed = None
+    if known.has_rate and known.rate_micros is not None:
+        listed = known.quantity * pricing.price_of_rate(known.rate_micros, is_package=known.is_package)
     is_of_catalogue = not charge.currency or charge.currency == (known.catalogue_currency or charge.currency)
     if listed is not None and is_of_catalogue and charge.nanos > listed:
+        rate = f"{money.plain_price(known.rate_micros)} {'a package' if known.is_package else 'per 1,000'}"
         text = (
-            f"On {day}, {known.provider} charged more for “{known.tool}” than its listed rate of "
-            f"{money.plain_price(known.rate_micros)} per 1,000. Import its catalogue again, or ask it why."
+            f"On {day}, {known.provider} charged more for “{known.tool}” than its listed rate of {rate}. "
+            "Import its catalogue again, or ask it why."
         )
         reviews.open_review(ReviewKind.UPSTREAM_CHARGE, provider_id=known.provider_id, text=text, now=now)
     if cost_nanos is not None and known.charge_nanos is None and cost_nanos > known.price_nanos:
@@ -93,6 +96,7 @@ def _check(known: Any, charge: UpstreamCharge, *, cost_nanos: int | None, now: d
         reviews.open_review(ReviewKind.UPSTREAM_CHARGE, provider_id=known.provider_id, text=text, now=now)
 
 
-def at_rate(quantity: int, *, rate_micros: int, exchange_nanos: int) -> int:
+def at_rate(quantity: int, *, rate_micros: int, is_package: bool, exchange_nanos: int) -> int:
     """Cost in our currency of this quantity at a provider's rate, in nanos, rounded up."""
-    return upstream_charge.in_ours(quantity * rate_micros, exchange_nanos=exchange_nanos)
+    charge_nanos = quantity * pricing.price_of_rate(rate_micros, is_package=is_package)
+    return resale.in_ours(charge_nanos, exchange_nanos=exchange_nanos)

@@ -119,7 +119,13 @@ def _rows(grouping: Grouping, *, period: Period) -> Iterable[Any]:
     is_unknown = COSTS.c.cost_nanos.is_(None)
     delivered = case((ORDERS.c.status.in_(_DELIVERED), ORDERS.c.quantity - ORDERS.c.remains), else_=ORDERS.c.quantity)
     revenue = ORDERS.c.charge_nanos - ORDERS.c.returned_nanos
-    columns: list[Any] = [key.label("key"), ORDERS.c.tool_id, ORDERS.c.provider_id, ORDERS.c.provider_service]
+    columns: list[Any] = [
+        key.label("key"),
+        ORDERS.c.tool_id,
+        ORDERS.c.provider_id,
+        ORDERS.c.provider_service,
+        ORDERS.c.is_package,
+    ]
     sums = {
         "revenue": revenue,
         "returned": ORDERS.c.returned_nanos,
@@ -135,7 +141,7 @@ def _rows(grouping: Grouping, *, period: Period) -> Iterable[Any]:
         .select_from(ORDERS.outerjoin(COSTS, COSTS.c.order_id == ORDERS.c.id))
         .where(ORDERS.c.placed_at >= period.since, ORDERS.c.placed_at < period.until)
         .where(ORDERS.c.customer_id.is_distinct_from(test_orders.customer_id()))
-        .group_by(literal_column("1"), literal_column("2"), literal_column("3"), literal_column("4"))
+        .group_by(*(literal_column(str(number)) for number in range(1, 6)))
         .order_by(literal_column("1"))
     )
     return db.session.execute(statement)
@@ -180,7 +186,8 @@ def _sums(row: Any, rates: Mapping[tuple[int, int, str], tuple[int, int]]) -> Pr
     if rate is None:
         sums.unknown_orders, sums.unknown_revenue_nanos = row.unknown, _whole(row, "unknown_revenue")
         return sums
-    estimate = order_costs.at_rate(_whole(row, "unknown_quantity"), rate_micros=rate[0], exchange_nanos=rate[1])
+    quantity = _whole(row, "unknown_quantity")
+    estimate = order_costs.at_rate(quantity, rate_micros=rate[0], is_package=row.is_package, exchange_nanos=rate[1])
     sums.cost_nanos, sums.estimated_nanos = sums.cost_nanos + estimate, estimate
     return sums
 

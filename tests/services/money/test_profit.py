@@ -13,9 +13,9 @@ from panel.db import db, transaction
 from panel.domain.lists.date_range import Period
 from panel.domain.money import parse_nanos
 from panel.domain.provider_report import Report
+from panel.domain.resale import UpstreamCharge
 from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
-from panel.domain.upstream_charge import UpstreamCharge
 from panel.models import Order, OrderCost, Provider, Review, Tool
 from panel.providers.base import Ask
 from panel.services.money import order_costs, profit

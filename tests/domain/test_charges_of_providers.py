@@ -2,9 +2,8 @@
 
 import pytest
 
-from panel.domain import upstream_charge
-from panel.domain.resale import NO_EXCHANGE
-from panel.domain.upstream_charge import UpstreamCharge
+from panel.domain import resale
+from panel.domain.resale import NO_EXCHANGE, UpstreamCharge
 
 
 @pytest.mark.parametrize(
@@ -20,12 +19,12 @@ from panel.domain.upstream_charge import UpstreamCharge
     ],
 )
 def test_charge_is_read_exactly_and_finer_parts_are_rounded_up(charge: object, nanos: int) -> None:
-    assert upstream_charge.read(charge, "usd") == UpstreamCharge(nanos, "USD")
+    assert resale.read_charge(charge, "usd") == UpstreamCharge(nanos, "USD")
 
 
 @pytest.mark.parametrize("charge", [None, True, "", "-1", "1,5", "nan", [], {}, "9" * 50, "1e30", "2000000000"])
 def test_what_is_no_amount_is_no_charge(charge: object) -> None:
-    assert upstream_charge.read(charge, "USD") is None
+    assert resale.read_charge(charge, "USD") is None
 
 
 @pytest.mark.parametrize(
@@ -42,11 +41,11 @@ def test_what_is_no_amount_is_no_charge(charge: object) -> None:
 def test_exchange_rate_is_known_for_our_currency_and_the_catalogues(
     currency: str, providers: str, rate: int | None, expected: int | None
 ) -> None:
-    found = upstream_charge.exchange(currency, ours="USD", providers=providers, providers_exchange_nanos=rate)
+    found = resale.exchange(currency, ours="USD", providers=providers, providers_exchange_nanos=rate)
 
     assert found == expected
 
 
 def test_cost_in_ours_is_never_rounded_down() -> None:
-    assert upstream_charge.in_ours(1, exchange_nanos=12_000_000) == 1
-    assert upstream_charge.in_ours(1_000_000_000, exchange_nanos=12_345_678) == 12_345_678
+    assert resale.in_ours(1, exchange_nanos=12_000_000) == 1
+    assert resale.in_ours(1_000_000_000, exchange_nanos=12_345_678) == 12_345_678
