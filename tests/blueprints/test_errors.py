@@ -51,7 +51,7 @@ def test_address_that_does_not_exist_is_a_plain_not_found(client: FlaskClient) -
     assert "<h1>Page not found</h1>" in answer.text
 
 
-def test_fault_of_ours_says_where_the_money_is_and_a_reference(failing: FlaskClient) -> None:
+def test_error_page_says_where_the_money_is_and_has_a_reference(failing: FlaskClient) -> None:
     answer = failing.get("/fails/bug")
 
     assert answer.status_code == 500

@@ -39,7 +39,7 @@ def token_in(page: str) -> str:
 
 @pytest.mark.parametrize("path", ORDER_PATHS)
 @pytest.mark.parametrize("token", TOKENS, ids=range(3))
-def test_order_form_comes_back_filled_and_nothing_is_placed(
+def test_expired_order_form_keeps_its_values_and_places_nothing(
     client: FlaskClient, path: str, token: dict[str, str]
 ) -> None:
     a_tool("page-visits")
@@ -60,7 +60,7 @@ def test_order_form_comes_back_filled_and_nothing_is_placed(
     assert ledger.balance_nanos(customer.id) == 10_000_000_000
 
 
-def test_order_form_that_came_back_can_be_sent(client: FlaskClient) -> None:
+def test_order_form_with_its_new_token_can_be_resubmitted(client: FlaskClient) -> None:
     a_tool("page-visits")
     signed_in(client, a_customer())
     page = client.post("/orders/check", data=FORM).text
@@ -82,7 +82,7 @@ def test_what_is_wrong_or_hostile_in_an_expired_form_stays_text(client: FlaskCli
 
 @pytest.mark.parametrize("path", DOORS)
 @pytest.mark.parametrize("token", TOKENS, ids=range(3))
-def test_door_comes_back_with_the_email_and_without_the_password(
+def test_log_in_with_a_stale_token_keeps_the_email_but_not_the_password(
     client: FlaskClient, path: str, token: dict[str, str]
 ) -> None:
     email = a_customer().email if path == "/log-in" else "new@example.com"
@@ -111,7 +111,7 @@ def test_user_who_logged_in_in_between_is_redirected(client: FlaskClient, path: 
 
 
 @pytest.mark.parametrize("path", [*ORDER_PATHS, *DOORS])
-def test_form_of_another_site_is_no_form_of_ours(client: FlaskClient, path: str) -> None:
+def test_cross_site_form_is_refused_without_showing_it_again(client: FlaskClient, path: str) -> None:
     headers = {"Sec-Fetch-Site": "cross-site"}
 
     answer = signed_in(client, a_customer()).post(path, data=FORM | {"email": "a@example.com"}, headers=headers)

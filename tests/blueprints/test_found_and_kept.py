@@ -56,7 +56,7 @@ def test_a_link_with_bars_can_be_ordered_by_lines(client: FlaskClient) -> None:
 
 @pytest.mark.usefixtures("csrf")
 @pytest.mark.parametrize("step", ["check", "place"])
-def test_expired_mass_order_comes_back_as_it_was_typed(client: FlaskClient, step: str) -> None:
+def test_expired_mass_order_keeps_its_lines(client: FlaskClient, step: str) -> None:
     signed_in(client, a_customer("10"))
     lines = "page-visits | https://example.com/page-1 | 1000\npage-likes | x | <b>"
 

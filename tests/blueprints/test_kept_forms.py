@@ -178,7 +178,7 @@ def test_operators_form_survives_the_login_with_two_factors(client: FlaskClient,
     assert rows() == before
 
 
-def test_every_form_that_comes_back_is_tested_here(app: Flask) -> None:
+def test_every_form_that_is_restored_is_tested_here(app: Flask) -> None:
     not_here = {"office_canned_answers.edit", "office_incidents.publish", "office_incidents.update"}
     not_here |= {"office_announcements.edit", "office_order.set_status", "office_reviews.resolve"}
 
@@ -188,7 +188,7 @@ def test_every_form_that_comes_back_is_tested_here(app: Flask) -> None:
 
 
 @pytest.mark.usefixtures("csrf")
-def test_form_that_came_back_can_be_sent_at_once(client: FlaskClient) -> None:
+def test_form_restored_after_log_in_can_be_submitted(client: FlaskClient) -> None:
     customer = a_customer()
     kept = kept_in(ended(client, customer).post("/tickets", data=CUSTOMERS[0].typed).text)
     token = found(r'name="csrf_token" value="([^"]+)"', client.get("/log-in").text)
@@ -243,7 +243,7 @@ def test_customer_never_gets_a_form_of_the_office(app: Flask, client: FlaskClien
     assert (answer.status_code, answer.location) == (303, "/orders")
 
 
-def test_form_about_something_that_is_gone_is_not_shown(client: FlaskClient) -> None:
+def test_form_about_an_unknown_object_is_not_restored(client: FlaskClient) -> None:
     customer, ticket = a_customer(), a_ticket()
     kept = kept_in(ended(client, customer).post(f"/tickets/{ticket.id}/answers", data={"text": TEXT}).text)
 

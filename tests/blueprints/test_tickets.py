@@ -35,7 +35,7 @@ def customer() -> User:
     return a_customer("10")
 
 
-def test_empty_list_says_what_will_stand_there(client: FlaskClient, customer: User) -> None:
+def test_empty_list_explains_what_will_be_listed(client: FlaskClient, customer: User) -> None:
     page = signed_in(client, customer).get("/tickets").text
 
     assert "You have no tickets yet." in page
@@ -144,7 +144,7 @@ def test_thing_of_someone_else_is_not_found(client: FlaskClient, customer: User)
     assert count(Ticket) == 0
 
 
-def test_form_with_errors_comes_back_as_it_was_typed(client: FlaskClient, customer: User) -> None:
+def test_form_with_errors_keeps_its_values(client: FlaskClient, customer: User) -> None:
     signed_in(client, customer)
 
     answer = client.post("/tickets", data=form(kind="", subject="", text="bad\x01sign"))

@@ -56,7 +56,7 @@ def is_whole(page: Page) -> bool:
 
 
 @pytest.mark.parametrize("kind", ANSWERS)
-def test_an_answer_of_somebody_else_is_a_failed_poll(tabs: Tabs, kind: str) -> None:
+def test_response_of_another_server_counts_as_a_failed_poll(tabs: Tabs, kind: str) -> None:
     customer = a_customer("1000")
     order = an_order(customer=customer)
     tab = tabs.open(customer)
@@ -86,7 +86,7 @@ def test_an_answer_of_somebody_else_is_a_failed_poll(tabs: Tabs, kind: str) -> N
 
 
 @pytest.mark.parametrize("which", ["order", "ticket", "office", "office orders", "office tickets"])
-def test_no_live_region_takes_the_page_of_somebody_else(tabs: Tabs, which: str) -> None:
+def test_live_region_ignores_the_page_of_another_server(tabs: Tabs, which: str) -> None:
     customer, operator = a_customer("1000"), an_operator()
     order = an_order(customer=customer)
     person, address = _page(which, customer, operator, order.id)
@@ -110,7 +110,7 @@ def test_no_live_region_takes_the_page_of_somebody_else(tabs: Tabs, which: str) 
 
 
 @pytest.mark.parametrize("kind", [*EACH_REGION, "a proxy's own 401"])
-def test_the_price_line_takes_no_page_of_somebody_else(tabs: Tabs, kind: str) -> None:
+def test_price_line_ignores_the_response_of_another_server(tabs: Tabs, kind: str) -> None:
     tool = a_tool(price="2.40")
     tab = tabs.open(a_customer("10"))
     tab.complaints.expects_failed_answers = True

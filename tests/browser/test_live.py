@@ -64,7 +64,7 @@ def test_status_and_count_change_in_place_soon_after_the_commit(tabs: Tabs, cust
     assert is_same(tab.page)
 
 
-def test_money_that_comes_back_shows_in_the_bar_at_once(tabs: Tabs, customer: User) -> None:
+def test_refund_shows_in_the_bar_immediately(tabs: Tabs, customer: User) -> None:
     order = an_order(customer=customer)
     page = tabs.open(customer).page
     page.goto("/orders")
@@ -127,7 +127,7 @@ def test_polling_ends_when_all_have_ended(tabs: Tabs, customer: User) -> None:
     assert polls == []
 
 
-def test_a_hidden_tab_does_not_poll_and_goes_on_when_it_is_seen_again(tabs: Tabs, customer: User) -> None:
+def test_hidden_tab_stops_polling_until_it_is_visible_again(tabs: Tabs, customer: User) -> None:
     an_order(customer=customer)
     tab = tabs.open(customer)
     tab.has_clock()
@@ -188,7 +188,7 @@ def test_one_failed_answer_does_not_replace_the_list(tabs: Tabs, customer: User)
     assert still_there and failures and "failed on our side" not in tab.page.content()
 
 
-def test_signed_out_elsewhere_is_said_and_the_list_stays(tabs: Tabs, customer: User) -> None:
+def test_list_stays_with_a_notice_after_log_out_elsewhere(tabs: Tabs, customer: User) -> None:
     order = an_order(customer=customer)
     tab = tabs.open(customer)
     tab.complaints.expects_failed_answers = True
@@ -201,7 +201,7 @@ def test_signed_out_elsewhere_is_said_and_the_list_stays(tabs: Tabs, customer: U
     expect(tab.page.locator(f"#order-{order.id}")).to_be_visible()
 
 
-def test_the_time_of_the_last_check_moves_on_when_nothing_changed(tabs: Tabs, customer: User) -> None:
+def test_time_of_the_last_check_updates_without_changes(tabs: Tabs, customer: User) -> None:
     an_order(customer=customer)
     page = tabs.open(customer).page
     page.goto("/orders")

@@ -24,7 +24,7 @@ def reach(page: Page, name: str) -> None:
     raise AssertionError(f"{name} cannot be reached by Tab")
 
 
-def test_a_phone_is_told_of_no_keys(tabs: Tabs) -> None:
+def test_keyboard_shortcuts_are_hidden_on_a_phone(tabs: Tabs) -> None:
     operator = an_operator()
     desk, phone = tabs.open(operator).page, tabs.open(operator, is_mobile=True, has_touch=True).page
 

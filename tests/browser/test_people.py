@@ -41,7 +41,7 @@ def customer(tabs: Tabs) -> User:
 
 
 @pytest.mark.parametrize("path", ["/", "/log-in", "/orders", "/balance/statement"])
-def test_tab_goes_through_the_page_in_its_order_and_is_seen_at_each_stop(tabs: Tabs, customer: User, path: str) -> None:
+def test_tab_key_follows_page_order_with_visible_focus(tabs: Tabs, customer: User, path: str) -> None:
     an_order(customer=customer)
     page = tabs.open(None if path in ("/", "/log-in") else customer).page
     page.goto(path)

@@ -73,7 +73,7 @@ def test_two_browsers_update_within_a_second_and_a_third_gets_no_event(tabs: Tab
     assert foreign.evaluate("pushed") == []
 
 
-def test_hub_that_ends_costs_delay_alone_and_push_comes_back_by_itself(tabs: Tabs, panel: Panel) -> None:
+def test_hub_outage_falls_back_to_polling_and_push_reconnects(tabs: Tabs, panel: Panel) -> None:
     order = an_order(customer=(customer := a_customer("1000")))
     tab = open_list(tabs, customer)
     tab.complaints.expects_failed_answers = True

@@ -37,7 +37,7 @@ def test_user_is_added_with_the_given_password(app: Flask) -> None:
     assert users.is_password("seven green lanterns", user.password_hash)
 
 
-def test_password_is_made_up_and_said_apart(app: Flask) -> None:
+def test_generated_password_is_printed_to_standard_error(app: Flask) -> None:
     done = flask(app, "users", "add", "new@example.com")
 
     user = db.session.scalars(select(User)).one()

@@ -112,7 +112,7 @@ def test_a_second_import_keeps_the_margin_of_the_first(app: Flask, server: Hosti
     assert "visits-1: 1.08 → 1.20 per 1,000" in done.stderr
 
 
-def test_prices_that_would_fall_are_shown_and_wait_for_a_yes(app: Flask, server: HostileProvider) -> None:
+def test_falling_prices_are_shown_and_need_confirmation(app: Flask, server: HostileProvider) -> None:
     server.answers["services"] = http_response([ROW, ROW | {"service": 2}])
     ran(app, "providers", "import", "upstream", "--margin", "20%")
 

@@ -209,7 +209,7 @@ def test_the_times_of_an_end_and_of_refills_are_measured(client: FlaskClient) ->
     assert "to its end: median 9 minutes" in refill and "20 refills)" in refill
 
 
-def test_reliability_counts_the_money_that_came_back(client: FlaskClient) -> None:
+def test_reliability_counts_refunds(client: FlaskClient) -> None:
     _ended(12, Status.CANCELED, minutes=3)
     _ended(8, Status.PARTIAL, minutes=3)
 

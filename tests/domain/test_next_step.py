@@ -51,7 +51,7 @@ def test_only_an_order_without_any_other_fact_moves_on_when_it_is_picked_up() ->
         (replace(PENDING, is_held_back=True, has_incident=True), "An incident is open", "Waiting for provider"),
     ],
 )
-def test_each_fact_is_said_on_the_page_and_in_the_list(facts: NextStepFacts, you_do: str, note: str) -> None:
+def test_each_fact_is_shown_on_the_page_and_in_the_list(facts: NextStepFacts, you_do: str, note: str) -> None:
     found = next_step(facts)
 
     assert you_do in found.you_do

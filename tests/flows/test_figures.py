@@ -51,7 +51,7 @@ def test_bar_and_live_regions_show_the_balance_everywhere(client: FlaskClient, w
 
 
 @pytest.mark.both_engines
-def test_row_of_the_history_shows_the_charge_and_what_came_back(client: FlaskClient, world: World) -> None:
+def test_row_of_the_history_shows_charge_and_refund(client: FlaskClient, world: World) -> None:
     page = page_of(client, "/orders")
 
     for name, order_id in world.orders.items():

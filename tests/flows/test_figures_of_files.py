@@ -88,7 +88,7 @@ def test_own_data_has_the_same_figures(client: FlaskClient, world: World) -> Non
 
 @pytest.mark.both_engines
 @pytest.mark.parametrize("query", ["", "?asked=of-flask"])
-def test_api_says_what_each_order_costs_by_now(client: FlaskClient, world: World, query: str) -> None:
+def test_api_returns_the_current_charge_of_each_order(client: FlaskClient, world: World, query: str) -> None:
     """With a query string Flask answers the call, without one a cache does."""
     caller = a_caller(client, world.customer)
     form = {"key": caller.key, "action": "status"}
@@ -132,7 +132,7 @@ def test_mail_about_orders_that_ended_has_their_money_and_the_sums(world: World)
 
 
 @pytest.mark.both_engines
-def test_webhooks_say_what_an_order_costs_and_what_came_back(app: Flask) -> None:
+def test_webhooks_carry_charge_and_refund(app: Flask) -> None:
     customer, tool = a_customer("987.654321"), a_tool(price=PRICE)
     with transaction():
         webhook_endpoints.add(

@@ -44,7 +44,7 @@ def page_of(client: FlaskClient, path: str) -> PageFigures:
 
 
 @pytest.mark.both_engines
-def test_row_of_an_order_shows_the_charge_and_what_came_back(office: FlaskClient, world: World) -> None:
+def test_row_of_an_order_shows_charge_and_refund(office: FlaskClient, world: World) -> None:
     page = page_of(office, f"/office/orders?customer={world.customer.email}")
 
     for name, order_id in world.orders.items():

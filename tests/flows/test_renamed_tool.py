@@ -36,7 +36,7 @@ def rename(slug: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/orders", "/orders/{id}", "/orders/{id}/receipt", "/orders.csv"])
-def test_customers_pages_and_file_say_what_was_bought(client: FlaskClient, path: str) -> None:
+def test_customers_pages_and_export_show_the_tool_name_at_purchase(client: FlaskClient, path: str) -> None:
     customer, _tool, order = bought()
     signed_in(client, customer)
 
@@ -65,14 +65,14 @@ def test_order_page_says_what_the_tool_is_called_now(client: FlaskClient) -> Non
     assert f"Now called {NEW}" in client.get(f"/orders/{order.id}").text
 
 
-def test_own_data_names_what_was_bought() -> None:
+def test_data_export_shows_the_tool_name_at_purchase() -> None:
     customer, _tool, _order = bought()
 
     [row] = db.session.execute(data_export_tables._orders(customer.id)).mappings()
     assert (row["tool"], row["tool_name"]) == ("reads", OLD)
 
 
-def test_office_and_tickets_say_what_was_bought(client: FlaskClient) -> None:
+def test_office_and_tickets_show_the_tool_name_at_purchase(client: FlaskClient) -> None:
     customer, _tool, order = bought()
     signed_in(client, an_operator())
 
@@ -83,7 +83,7 @@ def test_office_and_tickets_say_what_was_bought(client: FlaskClient) -> None:
     assert [each.tool_name for each in customer_context._newest_orders(customer.id)] == [OLD]
 
 
-def test_mail_about_an_end_names_what_was_bought() -> None:
+def test_mail_about_a_final_status_shows_the_tool_name_at_purchase() -> None:
     _customer, _tool, order = bought()
     with transaction():
         db.session.execute(update(Order).where(Order.id == order.id).values(notice_at=utc_now()))

@@ -26,7 +26,7 @@ def change_row(user: User, **values: datetime | str) -> None:
 
 
 @pytest.mark.parametrize("what", ["closed_at", "disabled_at", "encrypted_totp"])
-def test_account_that_is_closed_disabled_or_asks_for_a_code_is_out_at_once(client: FlaskClient, what: str) -> None:
+def test_closed_disabled_or_two_factor_account_loses_access_immediately(client: FlaskClient, what: str) -> None:
     user = a_customer("100")
     order = an_order(customer=user, status=Status.PENDING)
     signed_in(client, user)

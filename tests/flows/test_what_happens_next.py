@@ -75,7 +75,7 @@ def asked_to_stop(customer: User, status: Status) -> Order:
     return order
 
 
-def test_open_cancellation_is_said_on_the_page_and_in_the_list(client: FlaskClient) -> None:
+def test_open_cancellation_is_shown_on_the_page_and_in_the_list(client: FlaskClient) -> None:
     customer = a_customer("1000")
     signed_in(client, customer)
     an_order(customer=customer, now=utc_now())
@@ -121,7 +121,7 @@ def opened(*components: str) -> Incident:
         )
 
 
-def test_open_incident_is_said_in_the_banner_the_list_and_the_order_until_it_is_resolved(client: FlaskClient) -> None:
+def test_open_incident_is_shown_in_the_banner_the_list_and_the_order_until_resolved(client: FlaskClient) -> None:
     customer = a_customer("1000")
     order = an_order(customer=customer, now=utc_now())
     signed_in(client, customer)

@@ -76,7 +76,7 @@ def slots() -> int:
     return db.session.scalar(select(func.count()).select_from(CallSlot)) or 0
 
 
-def test_eight_orders_are_on_their_way_at_once_and_each_once(server: SlowProvider) -> None:
+def test_eight_orders_are_sent_concurrently_and_each_once(server: SlowProvider) -> None:
     orders_of_a_customer(20)
     server.together["add"] = 8
 
@@ -189,7 +189,7 @@ def test_statuses_and_refills_do_not_wait_for_orders_on_their_way(app: Flask, se
     assert (asked, server.calls["status"], still) == (1, 1, 8)
 
 
-def test_status_batches_are_on_their_way_at_once(
+def test_status_batches_are_requested_concurrently(
     app: Flask, server: SlowProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     orders_of_a_customer(24)

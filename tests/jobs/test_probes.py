@@ -22,7 +22,7 @@ KEY = "smm_a_key_of_tests"
 
 
 @pytest.mark.both_engines
-def test_test_order_goes_the_whole_way_and_its_money_comes_back() -> None:
+def test_test_order_reaches_its_final_status_and_is_refunded() -> None:
     begin_canary()
 
     dispatch.sweep(worker="here", wait=True)
@@ -99,7 +99,7 @@ def test_round_without_a_site_says_so_and_measures_the_rest() -> None:
     assert canary.has_key(canary.key_of(secret_key(provider_calls.panel_settings())))
 
 
-def test_waiting_order_is_seen_by_its_age() -> None:
+def test_waiting_order_shows_its_age() -> None:
     an_order(now=utc_now() - timedelta(seconds=90))
 
     found = checks.dispatch(now=utc_now())

@@ -95,7 +95,7 @@ def test_operator_lets_them_go_on_and_the_rest_is_canceled(ahead: SetClock) -> N
         resume(" ")
 
 
-def test_cap_comes_back_with_the_next_hour_only_where_nobody_had_to_be_asked(ahead: SetClock) -> None:
+def test_cap_resets_with_the_next_hour_only_if_no_approval_was_needed(ahead: SetClock) -> None:
     waiting_orders(20)
     ahead(2 * DAY)
     assert swept() == 20
@@ -132,7 +132,7 @@ def test_share_of_the_open_orders_counts_where_it_is_more(ahead: SetClock) -> No
 
 
 @pytest.mark.both_engines
-def test_jump_since_a_worker_was_last_seen_stops_them_all(ahead: SetClock) -> None:
+def test_clock_jump_since_the_last_heartbeat_stops_all_timeouts(ahead: SetClock) -> None:
     waiting_orders(30)
     with transaction():
         health.beat("here", now=utc_now())

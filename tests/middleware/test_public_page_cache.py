@@ -104,7 +104,7 @@ def test_only_an_encoding_that_was_asked_for_is_given(accepted: str, given: str)
 
 
 @pytest.mark.both_engines
-def test_a_changed_catalogue_shows_at_once(
+def test_changed_catalogue_shows_immediately(
     client: FlaskClient, rendered: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(public_page_cache, "VERSION_READS_A_SECOND", 0)
@@ -137,7 +137,7 @@ def test_what_another_process_changed_shows_a_moment_later(
 
 
 @pytest.mark.both_engines
-def test_a_paused_provider_and_a_resumed_one_show_at_once(client: FlaskClient) -> None:
+def test_paused_and_resumed_providers_show_immediately(client: FlaskClient) -> None:
     tool = a_tool()
     waits = "takes no new orders right now"
     shown = []
@@ -153,7 +153,7 @@ def test_a_paused_provider_and_a_resumed_one_show_at_once(client: FlaskClient) -
     assert shown == [False, True, False]
 
 
-def test_figures_that_are_read_again_show_at_once(client: FlaskClient, rendered: list[str]) -> None:
+def test_recomputed_figures_show_immediately(client: FlaskClient, rendered: list[str]) -> None:
     a_tool()
     client.get("/tools")
     client.get("/tools")

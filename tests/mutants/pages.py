@@ -7,7 +7,7 @@ FILES = "tests/flows/test_figures_of_files.py"
 OFFICE = "tests/flows/test_figures_of_office.py"
 RECEIPT = f"{FIGURES}::test_receipt_shows_what_was_charged_kept_and_returned"
 ORDER = f"{FIGURES}::test_order_page_divides_the_charge_as_the_ledger_does"
-HISTORY = f"{FIGURES}::test_row_of_the_history_shows_the_charge_and_what_came_back"
+HISTORY = f"{FIGURES}::test_row_of_the_history_shows_charge_and_refund"
 BALANCE = f"{FIGURES}::test_balance_page_shows_what_is_free_held_and_both"
 STATEMENT = f"{FIGURES}::test_statement_page_shows_each_line_and_its_sums"
 CHECK = f"{FIGURES}::test_check_page_shows_the_balance_before_and_after"
@@ -123,12 +123,12 @@ MUTANTS = (
     ),
     *in_file(
         "panel/services/api/orders.py",
-        f"{FILES}::test_api_says_what_each_order_costs_by_now",
+        f"{FILES}::test_api_returns_the_current_charge_of_each_order",
         ("ORDERS.c.charge_nanos - ORDERS.c.returned_nanos", "ORDERS.c.charge_nanos"),
     ),
     *in_file(
         "panel/services/webhooks.py",
-        f"{FILES}::test_webhooks_say_what_an_order_costs_and_what_came_back",
+        f"{FILES}::test_webhooks_carry_charge_and_refund",
         ("money.plain(move.returned_nanos)", 'orders[move.order_id]["charge"]'),
         ("row.charge_nanos - row.returned_nanos", "row.charge_nanos"),
     ),
@@ -146,7 +146,7 @@ MUTANTS = (
     ),
     *in_file(
         "templates/office/_orders.html",
-        f"{OFFICE}::test_row_of_an_order_shows_the_charge_and_what_came_back",
+        f"{OFFICE}::test_row_of_an_order_shows_charge_and_refund",
         ("amount(line.charge_nanos)", "amount(line.charge_nanos - line.returned_nanos)"),
     ),
     *in_file(

@@ -29,7 +29,7 @@ def test_slots_are_the_lowest_free_numbers(tmp_path: Path) -> None:
     assert (first, second, again) == (1, 2, 1)
 
 
-def test_every_sweep_can_be_said_as_cron(tmp_path: Path) -> None:
+def test_every_sweep_has_a_cron_expression(tmp_path: Path) -> None:
     schedules = {sweep.name: cron(sweep.seconds) for sweep in sweeps(databases.settings_for(tmp_path))}
 
     assert schedules["dispatch"] == "*/1 * * * * *"

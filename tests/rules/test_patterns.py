@@ -96,7 +96,7 @@ def test_no_pattern_is_slow_on_hostile_text() -> None:
     assert [place for place, each in written.items() if _is_slow(each)] == []
 
 
-def test_a_slow_pattern_is_found_out() -> None:
+def test_slow_pattern_is_detected() -> None:
     call = ast.parse("re.compile('x')", mode="eval").body
     assert isinstance(call, ast.Call)
 

@@ -44,7 +44,7 @@ def test_machines_count_together(web: list[Flask]) -> None:
     assert codes == [200] * MOST + [429]
 
 
-def test_redis_away_is_said_once_and_each_machine_counts_for_itself(
+def test_redis_outage_is_logged_once_and_each_machine_counts_separately(
     web: list[Flask], redis_server: PrivateServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rate_limits, "AWAY_SECONDS", 0.0)

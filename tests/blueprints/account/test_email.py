@@ -138,7 +138,7 @@ def test_changing_to_an_address_with_an_account_looks_the_same(client: FlaskClie
 
 
 @pytest.mark.parametrize("path", ["/confirm-email/", "/change-email/"])
-def test_links_that_never_were_say_that_they_work_no_more(client: FlaskClient, path: str) -> None:
+def test_unknown_links_say_that_they_no_longer_work(client: FlaskClient, path: str) -> None:
     for answer in (client.get(f"{path}{'x' * 43}"), client.post(f"{path}{'x' * 43}")):
         assert answer.status_code == 410
         assert answer.headers["Cache-Control"] == "no-store"

@@ -105,7 +105,7 @@ def test_strangers_who_request_links_block_neither_the_owners_links_nor_the_owne
     assert client.post(owners, data={"password": NEW}).status_code == 303
 
 
-def test_an_address_that_is_none_comes_back_as_it_was_typed(client: FlaskClient) -> None:
+def test_invalid_address_is_kept_in_the_form_as_typed(client: FlaskClient) -> None:
     answer = client.post("/forgot-password", data={"email": 'no"<address'})
 
     assert answer.status_code == 422
@@ -138,7 +138,7 @@ def test_a_refused_password_leaves_the_link_as_it_was(app: Flask, client: FlaskC
 
 
 @pytest.mark.parametrize("token", ["x" * 43, "x", "%01"])
-def test_a_link_that_never_was_says_that_it_works_no_more(client: FlaskClient, token: str) -> None:
+def test_unknown_link_says_that_it_no_longer_works(client: FlaskClient, token: str) -> None:
     assert client.get(f"/reset-password/{token}").status_code == 410
     assert client.post(f"/reset-password/{token}", data={"password": NEW}).status_code == 410
 

@@ -64,7 +64,9 @@ def test_an_endpoint_is_added_and_its_secret_is_shown_once_and_stored_encrypted(
         ({"url": URL, "balance_low": "-1"}, "Write an amount"),
     ],
 )
-def test_what_cannot_be_used_is_said_with_what_was_typed(mine: FlaskClient, form: dict[str, str], said: str) -> None:
+def test_invalid_endpoint_has_an_error_and_keeps_what_was_typed(
+    mine: FlaskClient, form: dict[str, str], said: str
+) -> None:
     answer = mine.post(PAGE, data=form)
 
     assert answer.status_code == 422
@@ -123,7 +125,7 @@ def test_the_bound_for_the_balance_is_changed_and_taken_away(mine: FlaskClient) 
     assert the_endpoint().balance_low_nanos is None
 
 
-def test_a_removed_endpoint_is_gone_with_what_waited(mine: FlaskClient) -> None:
+def test_removed_endpoint_gives_up_its_queued_deliveries(mine: FlaskClient) -> None:
     endpoint_id, _secret = add(mine)
     mine.post(f"{PAGE}/{endpoint_id}/tests")
 

@@ -150,7 +150,7 @@ def test_status_is_the_word_of_the_standard(client: FlaskClient, status: Status)
 
 
 @pytest.mark.both_engines
-def test_status_says_what_is_paid_by_now_and_all_as_text(client: FlaskClient) -> None:
+def test_status_returns_the_current_charge_and_all_values_as_text(client: FlaskClient) -> None:
     customer = a_customer("10")
     order = an_order(customer=customer, status=Status.PARTIAL, remains=157, price="0.33")
     caller = a_caller(client, customer)

@@ -198,9 +198,7 @@ def test_a_refused_deposit_tells_its_customer_why(app: Flask, office: FlaskClien
     assert "It never came." in page and reference in page
 
 
-def test_a_disabled_customer_is_out_at_once_everywhere_and_comes_back_when_enabled(
-    app: Flask, office: FlaskClient
-) -> None:
+def test_disabled_customer_is_logged_out_everywhere_until_enabled_again(app: Flask, office: FlaskClient) -> None:
     customer = a_customer("10")
     browser = signed_in(app.test_client(), customer)
     order = an_order(customer=customer, now=utc_now())

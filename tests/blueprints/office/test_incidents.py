@@ -48,7 +48,7 @@ def test_incident_opened_in_the_office_is_read_by_everyone(office: FlaskClient) 
     "wrong",
     [{"title": ""}, {"text": "  "}, {"phase": "over"}, {"state-dispatch": "splendid"}, {"state-moon": "major"}],
 )
-def test_wrong_form_comes_back_as_it_was_typed(office: FlaskClient, wrong: dict[str, str]) -> None:
+def test_invalid_form_keeps_its_values(office: FlaskClient, wrong: dict[str, str]) -> None:
     answer = office.post("/office/incidents", data=FORM | wrong)
 
     assert answer.status_code == 422
@@ -57,7 +57,7 @@ def test_wrong_form_comes_back_as_it_was_typed(office: FlaskClient, wrong: dict[
     assert incident_reads.open_now() == []
 
 
-def test_second_of_two_operators_reads_what_the_first_said(office: FlaskClient) -> None:
+def test_second_of_two_operators_sees_the_first_ones_update(office: FlaskClient) -> None:
     office.post("/office/incidents", data=FORM)
     [incident] = incident_reads.open_now()
     say = {"phase": "resolved", "text": "It is over.", "updates": "1"}
@@ -92,7 +92,7 @@ def test_planned_work_is_announced_with_its_window(office: FlaskClient) -> None:
     assert wrong.status_code == 422 and "such as 2026-11-24 14:05" in wrong.text
 
 
-def test_proposal_is_hidden_until_published_and_gone_once_dismissed(office: FlaskClient) -> None:
+def test_proposal_is_hidden_until_published_and_removed_once_dismissed(office: FlaskClient) -> None:
     first, second = proposed(Component.DISPATCH), proposed(Component.SITE)
     slug = incident_reads.any_of(first).slug
     hidden = office.get(f"/platform-status/incidents/{slug}").status_code

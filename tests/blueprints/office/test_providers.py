@@ -21,7 +21,7 @@ from tests.support.hostile_provider import KEY, hostile_provider, http_response,
 HOSTILE = "<script>x</script>{{7*7}}"
 
 
-def test_health_is_said_in_words(office: FlaskClient) -> None:
+def test_health_is_described_in_words(office: FlaskClient) -> None:
     silent, slow, well = (a_provider("panel_api", name=name) for name in ("silent", "slow", "well"))
     now = utc_now()
     with transaction():

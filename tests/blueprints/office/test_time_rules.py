@@ -26,7 +26,7 @@ def held_orders() -> list[int]:
     return orders
 
 
-def test_hold_is_seen_and_ended_by_an_operator(office: FlaskClient) -> None:
+def test_operator_sees_and_ends_a_hold(office: FlaskClient) -> None:
     orders = held_orders()
 
     home, page = office.get("/office").text, office.get(PAGE).text

@@ -90,7 +90,7 @@ def test_timeline_of_very_many_events_comes_in_pages(client: FlaskClient) -> Non
     assert "data-hx-get" not in _region(second)
 
 
-def test_doubt_about_the_provider_is_said_beside_the_tag(client: FlaskClient) -> None:
+def test_unconfirmed_order_is_noted_beside_its_tag(client: FlaskClient) -> None:
     customer = a_customer("10")
     order = an_order(customer=customer)
     with transaction():

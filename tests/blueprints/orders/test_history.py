@@ -91,9 +91,7 @@ def test_visitors_are_redirected_to_log_in_and_fragments_get_a_401(app: object, 
         ("q=%01", "q", "Search for an order number"),
     ],
 )
-def test_a_filter_that_cannot_be_read_is_said_at_its_field(
-    client: FlaskClient, query: str, field: str, message: str
-) -> None:
+def test_invalid_filter_has_an_error_at_its_field(client: FlaskClient, query: str, field: str, message: str) -> None:
     page = client.get(f"/orders?{query}&to=2026-11-20")
 
     assert page.status_code == client.get(f"/orders/live?{query}").status_code == 422
@@ -135,7 +133,7 @@ def test_views_are_all_and_each_status_with_their_counts(client: FlaskClient, cu
     assert [name for name, _url, here, *_rest in shown if here] == ["partial"]
 
 
-def test_an_empty_history_says_what_will_stand_there(client: FlaskClient) -> None:
+def test_empty_history_explains_what_will_be_listed(client: FlaskClient) -> None:
     page = client.get("/orders").text
 
     assert "You have no orders yet" in page and 'href="/tools"' in page

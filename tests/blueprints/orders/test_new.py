@@ -240,7 +240,7 @@ def test_order_again_of_someone_elses_order_is_not_found(client: FlaskClient, ag
 
 
 @pytest.mark.parametrize("path", ["/orders/new", "/orders/mass"])
-def test_signed_out_visitor_is_asked_to_log_in_and_comes_back(client: FlaskClient, path: str) -> None:
+def test_visitor_is_redirected_to_log_in_with_the_way_back(client: FlaskClient, path: str) -> None:
     answer = client.get(f"{path}?tool=page-visits")
 
     assert answer.status_code == 303

@@ -114,7 +114,7 @@ def test_tool_that_nobody_can_order_is_refused(client: FlaskClient, slug: str) -
     assert _orders() == 0
 
 
-def test_all_that_is_wrong_is_said_at_once(client: FlaskClient) -> None:
+def test_all_errors_are_listed_together(client: FlaskClient) -> None:
     a_tool("page-visits")
 
     page = (

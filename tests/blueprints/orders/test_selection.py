@@ -58,7 +58,7 @@ def test_check_page_says_what_happens_to_each_order_and_changes_nothing(client: 
 
 
 @pytest.mark.both_engines
-def test_cancel_is_done_for_each_order_that_can_be_and_reasons_are_said(client: FlaskClient, customer: User) -> None:
+def test_bulk_cancel_names_a_reason_for_each_order_it_cannot_cancel(client: FlaskClient, customer: User) -> None:
     fresh, handed_over = an_order(customer=customer), an_order(customer=customer, status=Status.IN_PROGRESS)
     ended = an_order(customer=customer, status=Status.COMPLETED)
 
@@ -86,7 +86,7 @@ def test_refills_are_requested_once(client: FlaskClient, customer: User) -> None
     assert reload(done).status == Status.REFILL
 
 
-def test_order_again_offers_the_lines_and_names_what_is_gone(client: FlaskClient, customer: User) -> None:
+def test_order_again_fills_in_the_lines_and_names_unavailable_tools(client: FlaskClient, customer: User) -> None:
     tool, gone = a_tool("visits"), a_tool("gone-visits")
     partial = an_order(customer=customer, tool=tool, status=Status.PARTIAL, quantity=1_000, remains=360)
     old = an_order(customer=customer, tool=gone)

@@ -209,7 +209,7 @@ def test_every_page_says_that_an_incident_is_open(client: FlaskClient) -> None:
     assert "Slow visits" in _pages(client)["form"]
 
 
-def test_incident_of_another_provider_is_not_said(client: FlaskClient) -> None:
+def test_incident_of_another_provider_is_not_shown(client: FlaskClient) -> None:
     a_tool("page-visits")
     other = a_tool("other-visits", provider=a_provider("simulated", name="other"))
     signed_in(client, a_customer())

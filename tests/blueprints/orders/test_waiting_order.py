@@ -61,7 +61,7 @@ def test_waiting_order_still_says_what_is_missing(client: FlaskClient) -> None:
     assert "Not enough funds" in page.text
 
 
-def test_waiting_order_of_somebody_else_is_gone(client: FlaskClient) -> None:
+def test_waiting_order_of_another_customer_is_not_shown(client: FlaskClient) -> None:
     a_tool("page-visits", price="0.90")
     signed_in(client, a_customer("0.40"))
     back = _way_back(client)

@@ -29,7 +29,7 @@ def test_not_ready_without_a_worker(client: FlaskClient) -> None:
     assert (answer.status_code, answer.text) == (503, "not ready: worker\n")
 
 
-def test_not_ready_when_the_worker_was_last_seen_long_ago(client: FlaskClient) -> None:
+def test_not_ready_when_the_last_heartbeat_is_old(client: FlaskClient) -> None:
     a_heartbeat(seconds_ago=health.STALE_SECONDS + 1)
 
     assert client.get("/readyz").status_code == 503

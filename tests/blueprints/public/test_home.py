@@ -80,7 +80,7 @@ def test_the_last_audit_stands_there_when_it_found_nothing(client: FlaskClient) 
     assert "1 orders audited, no differences We recomputed the money of every order from the ledger on" in page
 
 
-def test_categories_stand_there_with_their_lowest_price(client: FlaskClient) -> None:
+def test_categories_show_their_lowest_price(client: FlaskClient) -> None:
     for name, price in (("a", "3"), ("b", "0.864"), ("c", "2"), ("d", "2.5")):
         a_tool(f"tool-{name}", price=price)
 
@@ -111,7 +111,7 @@ def test_newest_test_order_is_shown_and_polled_without_a_new_answer_for_nothing_
 
 
 @pytest.mark.demo
-def test_refund_of_a_test_order_is_said_when_it_has_ended(app: Flask, client: FlaskClient) -> None:
+def test_refund_of_an_ended_test_order_is_shown(app: Flask, client: FlaskClient) -> None:
     timed_cache.clear()
 
     page = words(client.get("/").text)

@@ -65,7 +65,7 @@ def test_page_stays_small_with_ninety_bad_days(client: FlaskClient) -> None:
     assert page.text.count('<svg class="bars"') == 6
 
 
-def test_stale_measurement_is_said_with_its_time(client: FlaskClient) -> None:
+def test_stale_measurement_is_shown_with_its_time(client: FlaskClient) -> None:
     at = utc_now() - timedelta(minutes=10)
     measured(State.OPERATIONAL, at=at)
 

@@ -32,7 +32,7 @@ def test_token_finds_its_device_and_is_not_in_the_database() -> None:
 
 
 @pytest.mark.both_engines
-def test_ended_device_is_out_at_once() -> None:
+def test_logged_out_device_is_refused_immediately() -> None:
     device = sign_in(a_customer())
 
     with transaction():

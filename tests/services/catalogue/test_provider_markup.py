@@ -72,7 +72,7 @@ def test_old_and_new_prices_are_listed() -> None:
 
 
 @pytest.mark.parametrize(("falling", "rising"), [(11, 40), (2, 1), (1, 0)])
-def test_many_prices_that_would_fall_change_nothing_until_somebody_agrees(falling: int, rising: int) -> None:
+def test_many_falling_prices_change_nothing_until_confirmed(falling: int, rising: int) -> None:
     numbers = range(1, falling + rising + 1)
     imported(*[a_row(number) for number in numbers], margin="20%")
     after = [a_row(number, rate="0.89" if number <= falling else "0.91") for number in numbers]

@@ -57,9 +57,7 @@ def test_customer_gets_one_mail_about_how_an_order_ended_with_its_amounts() -> N
     ("status", "delivered", "returned"),
     [(Status.COMPLETED, "1,000 of 1,000", "$0.00"), (Status.CANCELED, "0 of 1,000", "$0.90")],
 )
-def test_each_end_of_an_order_says_what_was_delivered_and_what_came_back(
-    status: Status, delivered: str, returned: str
-) -> None:
+def test_each_final_status_shows_delivered_quantity_and_refund(status: Status, delivered: str, returned: str) -> None:
     end([an_order(quantity=1_000, price="0.90")], status)
 
     (mail,) = queued_mails()

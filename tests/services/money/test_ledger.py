@@ -112,7 +112,7 @@ def test_system_accounts_are_found_in_any_order_of_use() -> None:
     ledger_oracle.assert_consistent()
 
 
-def test_balance_of_somebody_without_account_is_nothing() -> None:
+def test_balance_of_an_unknown_user_is_zero() -> None:
     assert ledger.balance_nanos(12345) == ledger.held_nanos(12345) == 0
     assert account_entries.last_entries(12345, count=5) == []
 

@@ -36,7 +36,7 @@ def request(order: Order, *, customer_id: int | None = None) -> None:
         cancellations.request_cancellation(order.id, customer_id=customer_id or order.customer_id, now=NOON)
 
 
-def test_order_of_somebody_else_cannot_be_canceled() -> None:
+def test_order_of_another_customer_cannot_be_canceled() -> None:
     order, stranger = order_with_attempt(None), a_customer()
 
     with pytest.raises(NotFound):

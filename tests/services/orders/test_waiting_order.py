@@ -43,7 +43,7 @@ def test_waiting_order_can_be_placed_once_the_balance_suffices(app: Flask) -> No
     assert (found.missing_nanos, found.can_be_placed) == (0, True)
 
 
-def test_waiting_order_of_somebody_else_is_not_found(app: Flask) -> None:
+def test_waiting_order_of_another_customer_is_not_found(app: Flask) -> None:
     a_tool("page-visits")
     path = waiting_order.path_of(KEPT, customer_id=a_customer().id, now=NOON)
 
@@ -60,7 +60,7 @@ def test_waiting_order_expires(app: Flask) -> None:
     assert waiting_order.find(path, customer_id=customer.id, now=last + timedelta(seconds=1)) is None
 
 
-def test_waiting_order_that_was_placed_waits_no_more(app: Flask) -> None:
+def test_placed_order_is_no_longer_waiting(app: Flask) -> None:
     a_tool("page-visits", price="0.90")
     customer = a_customer()
     path = waiting_order.path_of(KEPT, customer_id=customer.id, now=NOON)

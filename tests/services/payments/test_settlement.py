@@ -241,7 +241,7 @@ def test_a_won_dispute_is_left_to_an_operator() -> None:
     assert ledger.balance_nanos(customer.id) == 0 and "Credit the customer" in reviews()[0]
 
 
-def test_the_customer_is_told_what_was_taken_back() -> None:
+def test_customer_is_mailed_when_a_payment_is_taken_back() -> None:
     customer = a_customer("0")
     reference = a_deposit(customer)
     receive(a_report(reference))

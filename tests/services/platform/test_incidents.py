@@ -101,7 +101,7 @@ def test_resolved_incident_stays_resolved() -> None:
         UpdateText(Phase.PLANNED, "ok"),
     ],
 )
-def test_what_cannot_be_said_is_refused(words: UpdateText) -> None:
+def test_invalid_incident_is_refused(words: UpdateText) -> None:
     with pytest.raises(BadInput), transaction():
         incidents.open_incident("Title", words, request_id="form-0002", actor="o", now=NOON)
 
@@ -109,7 +109,7 @@ def test_what_cannot_be_said_is_refused(words: UpdateText) -> None:
 
 
 @pytest.mark.both_engines
-def test_what_was_said_cannot_be_changed() -> None:
+def test_incident_updates_cannot_be_changed() -> None:
     incident_id = opened()
 
     for table, change in (("incident_updates", "text = ''"), ("incident_parts", "state = 'major'")):
@@ -196,7 +196,7 @@ def test_long_gap_is_proposed_when_the_worker_is_back() -> None:
     assert (title, began_at) == ("Orders were not sent", NOON)
 
 
-def test_nothing_measured_is_said_and_never_operational() -> None:
+def test_component_without_measurements_is_never_operational() -> None:
     first = present.read(interval_seconds=60, now=NOON)
 
     assert first.sentence == "Nothing has been measured yet."

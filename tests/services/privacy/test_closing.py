@@ -90,7 +90,7 @@ def test_closing_leaves_no_personal_data_and_a_consistent_ledger() -> None:
     assert audit.audit().is_sound
 
 
-def test_closed_account_is_gone_for_its_owner_and_its_email_is_free() -> None:
+def test_closed_account_cannot_log_in_and_its_email_is_free() -> None:
     user = spent_out()
     email = user.email
     with transaction():

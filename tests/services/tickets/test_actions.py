@@ -118,7 +118,7 @@ def test_messages_of_an_hour_are_limited() -> None:
         write(ticket)
 
 
-def test_operator_who_has_not_seen_the_last_entry_is_refused_and_nothing_is_sent() -> None:
+def test_reply_of_an_operator_who_missed_the_last_entry_is_refused() -> None:
     one, two = an_operator(), an_operator()
     ticket = a_ticket()
     seen = ticket.version
@@ -163,7 +163,7 @@ def test_second_press_of_an_operator_is_no_conflict_and_no_second_answer() -> No
     assert reload(ticket).state == TicketState.CLOSED
 
 
-def test_note_is_seen_by_operators_alone_and_changes_nothing_for_the_customer() -> None:
+def test_note_is_visible_to_operators_only_and_changes_nothing_for_the_customer() -> None:
     operator, customer = an_operator(), a_customer()
     ticket = a_ticket(customer=customer)
     before, last_at = reload(customer).state_version, reload(ticket).last_at

@@ -67,7 +67,7 @@ def test_answer_that_speaks_of_an_order_fits_no_ticket_without_one() -> None:
         ("WAITING", "Text", "name"),
     ],
 )
-def test_what_cannot_be_kept_is_said_about_its_field(name: str, text: str, field: str) -> None:
+def test_invalid_canned_answer_has_an_error_at_its_field(name: str, text: str, field: str) -> None:
     a_canned("Waiting")
 
     with pytest.raises(BadInput) as refused:

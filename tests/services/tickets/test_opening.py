@@ -109,7 +109,7 @@ def test_what_is_anothers_is_not_found() -> None:
         (Asked("other", "A", "B", "short", subjects.SubjectNumbers()), "request_id"),
     ],
 )
-def test_what_is_wrong_is_said_about_its_field(asked: Asked, field: str) -> None:
+def test_invalid_value_has_an_error_at_its_field(asked: Asked, field: str) -> None:
     with pytest.raises(BadInput) as refused:
         open_now(a_customer(), asked)
 
@@ -117,7 +117,7 @@ def test_what_is_wrong_is_said_about_its_field(asked: Asked, field: str) -> None
     assert tickets() == 0
 
 
-def test_all_faults_of_a_form_are_said_at_once() -> None:
+def test_form_lists_all_its_errors_together() -> None:
     found: list[PanelError] = opening.faults(asking(kind="", subject="", text=""))
 
     assert [fault.field for fault in found] == ["kind", "subject", "text"]
