@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 import structlog
+from sqlalchemy.exc import OperationalError
 
 from panel.clock import utc_now
 from panel.db import begin_snapshot, db, transaction
@@ -21,14 +22,27 @@ log = structlog.get_logger()
 
 
 def work_on_events(*, worker: str) -> int:
-    """Work on due events, each in a transaction of its own. Returns how many were done."""
+    """Work on due events, each in a transaction of its own. Returns how many were done.
+
+    An event that fails is tried again later, and the others don't wait for it.
+    """
     due = events.due(most=EVENTS_AT_ONCE, now=utc_now())
     db.session.rollback()
-    count = 0
-    for event_id in due:
+    return sum(_work_on(event_id) for event_id in due)
+
+
+def _work_on(event_id: int) -> bool:
+    try:
         with transaction():
-            count += events.work_on(event_id, now=utc_now())
-    return count
+            return events.work_on(event_id, now=utc_now())
+    except OperationalError:
+        # The database is away: this concerns every event.
+        raise
+    except Exception:
+        log.exception("payment_event_failed", event_id=event_id)
+        with transaction():
+            events.postpone(event_id, now=utc_now())
+        return False
 
 
 def look_up(*, worker: str) -> int:

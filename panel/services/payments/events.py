@@ -97,6 +97,13 @@ def work_on(event_id: int, *, now: datetime) -> bool:
     return True
 
 
+def postpone(event_id: int, *, now: datetime) -> None:
+    """Work on an event again later that failed for a reason nobody expected."""
+    due = (EVENTS.c.id == event_id, EVENTS.c.due_at.is_not(None))
+    values = {"due_at": now + LOOK_AGAIN, "outcome": "It could not be worked on. It is tried again every minute."}
+    db.session.execute(update(EVENTS).where(*due).values(**values))
+
+
 def _set(event_id: int, state: PaymentEventState, *, due_at: datetime | None, outcome: str) -> None:
     values = {"state": state, "due_at": due_at, "outcome": outcome}
     db.session.execute(update(EVENTS).where(EVENTS.c.id == event_id).values(**values))
