@@ -125,6 +125,12 @@ class Settings(BaseSettings):
     pretend_card: bool = Field(
         False, description="whether deposits can be paid with a pretend card, which the demo turns on; moves no money"
     )
+    telegram_token: str = Field(
+        "",
+        repr=False,
+        pattern=r"^([0-9]+:[A-Za-z0-9_-]{20,})?$",
+        description="token of the Telegram bot that sends operators' alerts; empty: none are sent there",
+    )
     log_sql: bool = Field(False, description="whether each SQL statement is logged, without its values")
     egress_test_hosts: str = Field("", description="ip:port pairs that address checks allow in tests")
     database_url: str = Field(

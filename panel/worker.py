@@ -39,6 +39,7 @@ from panel.jobs import (
     rechecks,
     refills,
     sync,
+    telegram,
     timeouts,
     webhooks,
 )
@@ -87,6 +88,7 @@ def sweeps(settings: Settings) -> tuple[Sweep, ...]:
         Sweep("payment_reconciliation", payments.reconcile, 600, is_for_living=True),
         Sweep("mails", mails.sweep, 2),
         Sweep("alerts", alerts.sweep, 10, is_for_living=True),
+        Sweep("telegram", telegram.sweep, 2),
         Sweep("announcements", announcements.sweep, 2),
         Sweep("maintenance", maintenance.sweep, 2),
         Sweep("deadlines", timeouts.sweep, 10),
@@ -116,7 +118,15 @@ def purge(*, worker: str) -> int:
         ).all()
         workers = health.forget_workers(before=now - timedelta(seconds=health.FORGOTTEN_SECONDS))
         calls = call_slots.purge(now=now)
-    return len(tries) + workers + calls + mails.purge() + payments.purge() + engine.purge_runs(before=now - KEEP_RUNS)
+    return (
+        len(tries)
+        + workers
+        + calls
+        + mails.purge()
+        + telegram.purge()
+        + payments.purge()
+        + engine.purge_runs(before=now - KEEP_RUNS)
+    )
 
 
 def run_once(app: Flask) -> bool:

@@ -48,6 +48,7 @@ from panel.models.provider_work import (
     TimeRules,
 )
 from panel.models.public_link import PublicLink
+from panel.models.telegram import TelegramMessage
 from panel.models.ticket import CannedAnswer, Ticket, TicketEntry
 from panel.models.tool import Catalogue, Provider, Terms, Tool
 from panel.models.user import LoginSession, PendingSession, RecoveryCode, ThrottleHit, User
@@ -118,6 +119,7 @@ __all__ = [
     "Refill",
     "ResetRequest",
     "Review",
+    "TelegramMessage",
     "Terms",
     "ThrottleHit",
     "Ticket",

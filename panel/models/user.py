@@ -21,6 +21,8 @@ class User(Base):
     notices_off: Mapped[str] = mapped_column(default="", server_default="")
     # Kinds of alerts that this operator turned off.
     alerts_off: Mapped[str] = mapped_column(default="", server_default="")
+    # The number of the chat that gets them too.
+    telegram_chat: Mapped[str] = mapped_column(default="", server_default="")
     # When the last mail about orders was queued: orders that end soon after are combined in the next one.
     noticed_at: Mapped[datetime | None]
     password_hash: Mapped[str]

@@ -5,7 +5,17 @@ from datetime import datetime
 from sqlalchemy import delete, update
 
 from panel.db import db, execute_write
-from panel.models import CallSlot, Cancellation, Heartbeat, Mail, Order, Provider, Refill, WebhookDelivery
+from panel.models import (
+    CallSlot,
+    Cancellation,
+    Heartbeat,
+    Mail,
+    Order,
+    Provider,
+    Refill,
+    TelegramMessage,
+    WebhookDelivery,
+)
 
 # Due columns of all sweeps. They include leases, so `latest` must not be earlier than a lease can expire.
 COLUMNS = (
@@ -16,6 +26,7 @@ COLUMNS = (
     Cancellation.due_at,
     WebhookDelivery.due_at,
     Mail.due_at,
+    TelegramMessage.due_at,
     Provider.call_after,
     Provider.add_after,
     CallSlot.lease_until,

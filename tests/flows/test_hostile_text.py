@@ -100,7 +100,9 @@ NOT_ON_PAGES = _words(
     email_changes.new_email email_changes.old_email mails.email mails.error mails.subject mails.text
     measurements.text providers.balance_problem providers.catalogue_currency reset_requests.email reviews.resolution
     payment_events.raw
-    proposals.decider terms.category tools.provider_category tools.provider_name users.disabled_reason
+    proposals.decider terms.category tools.provider_category tools.provider_name telegram_messages.chat
+    telegram_messages.error
+    telegram_messages.text users.telegram_chat users.disabled_reason
     """
 )
 

@@ -14,12 +14,14 @@ from panel.db import db, execute_write, lock_rows, table_of, upsert
 from panel.domain.alerts import AlertFound, AlertKind, AlertState, AlertStep, next_step
 from panel.models import Alert
 from panel.services import webhooks
-from panel.services.alerts import conditions, recipients
+from panel.services.alerts import conditions, recipients, telegram
 from panel.services.alerts.recipients import Recipient
 from panel.services.mail import outbox
 from panel.services.mail import templates as mail_templates
 
 TEMPLATE = "alerts"
+# Begins the foot of a mail.
+FOOT = "\n-- \n"
 _ALERTS = table_of(Alert)
 
 
@@ -103,6 +105,7 @@ def _send(to: Recipient, lines: Sequence[AlertLine], *, now: datetime) -> None:
     outbox.queue(
         to.email, subject=written.subject, text=written.text, kind=TEMPLATE, user_id=to.user_id, key=key, now=now
     )
+    telegram.queue(to.user_id, f"{written.subject}\n\n{written.text.partition(FOOT)[0].strip()}", now=now)
     webhooks.queue_alert_event(
         to.user_id,
         [

@@ -1,26 +1,23 @@
 """Alerts in the office: what is true now, and which alerts the operator wants."""
 
-from flask import flash, redirect, render_template, request
+from flask import current_app, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from panel.blueprints.office import layout
 from panel.blueprints.office.access import office_blueprint
+from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.alerts import AlertKind
-from panel.services.alerts import recipients, rounds
+from panel.domain.errors import PanelError
+from panel.services.alerts import recipients, rounds, telegram
 
 bp = office_blueprint("alerts")
 
 
 @bp.get("/alerts")
 def show() -> ResponseReturnValue:
-    return render_template(
-        "office/operations/alerts.html",
-        alerts=rounds.present(now=utc_now()),
-        choices=recipients.choices(layout.operator_id()),
-        email=layout.actor(),
-    )
+    return _page()
 
 
 @bp.post("/alerts")
@@ -30,3 +27,26 @@ def choose() -> ResponseReturnValue:
         recipients.choose(layout.operator_id(), wanted=wanted)
     flash("Your choice of alerts is saved.")
     return redirect("/office/alerts", code=303)
+
+
+@bp.post("/alerts/telegram")
+def choose_chat() -> ResponseReturnValue:
+    try:
+        with transaction():
+            telegram.choose_chat(layout.operator_id(), request.form.get("telegram_chat", ""))
+    except PanelError as error:
+        return _page(error), error.http_status
+    flash("Your Telegram chat is saved.")
+    return redirect("/office/alerts", code=303)
+
+
+def _page(error: PanelError | None = None) -> str:
+    return render_template(
+        "office/operations/alerts.html",
+        alerts=rounds.present(now=utc_now()),
+        choices=recipients.choices(layout.operator_id()),
+        email=layout.actor(),
+        has_telegram=bool(current_app.config["PANEL"].telegram_token),
+        telegram_chat=request.form.get("telegram_chat", telegram.chat_of(layout.operator_id())),
+        errors=by_field(error),
+    )

@@ -1,0 +1,168 @@
+"""Telegram: alerts go to the operator's chat through the Bot API, are retried, and its refusals are final."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select, update
+
+from panel.clock import utc_now
+from panel.db import db, transaction
+from panel.jobs import telegram as telegram_sweep
+from panel.models import TelegramMessage, User
+from panel.services.alerts import rounds, telegram
+from tests.support.factories import NOON, an_operator, signed_in
+from tests.support.ticket_factories import a_ticket
+
+TOKEN = "123456:A-token-of-a-bot-that-is-none"
+
+
+class BotApi(ThreadingHTTPServer):
+    """Local stand-in of the Bot API: records each call and answers with `status` and `answer`."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _BotApiHandler)
+        self.status = 200
+        self.answer: dict[str, object] = {"ok": True, "result": {"message_id": 1}}
+        self.calls: list[tuple[str, dict[str, object]]] = []
+
+
+class _BotApiHandler(BaseHTTPRequestHandler):
+    server: BotApi
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.calls.append((self.path, body))
+        text = json.dumps(self.server.answer).encode()
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def bot_api(app: Flask) -> Iterator[BotApi]:
+    """A bot with a token, whose calls go to the stand-in."""
+    server, settings = BotApi(), app.config["PANEL"]
+    settings.telegram_token = TOKEN
+    settings.egress_test_hosts = f"127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(telegram_sweep, "BOT_API", f"http://127.0.0.1:{server.server_port}")
+            yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def an_alerted_operator(chat: str = "42") -> User:
+    operator = an_operator()
+    with transaction():
+        telegram.choose_chat(operator.id, chat)
+    a_ticket()
+    with transaction():
+        rounds.notify(now=utc_now())
+    return operator
+
+
+def messages() -> list[TelegramMessage]:
+    db.session.expire_all()
+    return list(db.session.scalars(select(TelegramMessage).order_by(TelegramMessage.id)))
+
+
+def make_due() -> None:
+    with transaction():
+        db.session.execute(update(TelegramMessage).values(due_at=utc_now() - timedelta(seconds=1)))
+
+
+def test_alert_is_sent_to_the_operators_chat_once(app: Flask) -> None:
+    with bot_api(app) as api:
+        an_alerted_operator("-1001234")
+
+        assert [telegram_sweep.sweep(worker="test") for _ in range(2)] == [1, 0]
+
+        ((path, body),) = api.calls
+    assert path == f"/bot{TOKEN}/sendMessage"
+    assert body["chat_id"] == -1001234
+    assert "Tickets waiting for a reply: 1" in str(body["text"]) and "/office/tickets" in str(body["text"])
+    assert [message.sent_at is not None for message in messages()] == [True]
+
+
+def test_message_waits_as_long_as_telegram_asks_and_is_sent_then(app: Flask) -> None:
+    with bot_api(app) as api:
+        an_alerted_operator()
+        api.status, api.answer = 429, {"ok": False, "error_code": 429, "parameters": {"retry_after": 1_000}}
+        began = utc_now()
+
+        assert telegram_sweep.sweep(worker="test") == 1
+
+        (message,) = messages()
+        assert message.due_at is not None
+        assert timedelta(seconds=990) < message.due_at - began < timedelta(seconds=1_060)
+        api.status, api.answer = 200, {"ok": True}
+        make_due()
+        assert telegram_sweep.sweep(worker="test") == 1
+    assert [(each.due_at, each.error) for each in messages()] == [(None, "")]
+
+
+def test_refusals_are_final_and_failures_are_retried_without_naming_the_token(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with bot_api(app) as api:
+        an_alerted_operator()
+        api.status = 500
+        telegram_sweep.sweep(worker="test")
+        assert messages()[0].due_at is not None
+        make_due()
+        api.status = 403
+        telegram_sweep.sweep(worker="test")
+    (message,) = messages()
+    assert (message.due_at, message.sent_at, message.error) == (None, None, "403")
+
+    monkeypatch.setattr(telegram_sweep, "BOT_API", "http://127.0.0.1:9")
+    make_due()
+    telegram_sweep.sweep(worker="test")
+    assert messages()[0].due_at is not None
+    assert TOKEN not in messages()[0].error
+
+
+def test_without_token_or_chat_nothing_is_queued_or_sent(app: Flask) -> None:
+    an_alerted_operator("")
+    assert messages() == []
+
+    with transaction():
+        operator = an_operator_id()
+        telegram.choose_chat(operator, "42")
+        telegram.queue(operator, "A message.", now=NOON)
+    assert telegram_sweep.sweep(worker="test") == 0
+
+
+def an_operator_id() -> int:
+    return db.session.scalars(select(User.id).where(User.is_operator)).one()
+
+
+@pytest.mark.parametrize("chat", ["0", "@name", "12 34", "1" * 21, "--1"])
+def test_wrong_chats_change_nothing(app: Flask, client: FlaskClient, chat: str) -> None:
+    app.config["PANEL"].telegram_token = TOKEN
+    operator = an_operator()
+    signed_in(client, operator)
+    assert client.post("/office/alerts/telegram", data={"telegram_chat": "77"}).status_code == 303
+
+    refused = client.post("/office/alerts/telegram", data={"telegram_chat": chat})
+
+    assert refused.status_code == 422 and f'value="{chat}"' in refused.text
+    assert telegram.chat_of(operator.id) == "77"
