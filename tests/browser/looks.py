@@ -47,7 +47,7 @@ ON_PAPER = """() => {
     }
     return said;
 }"""
-# In a stacked table a value ends at the right edge, or stands under its label at the left one: never in between.
+# In a stacked table a value is one piece that ends at the right edge, or stands under its label: never in between.
 RAGGED = r"""() => {
     const found = [];
     for (const cell of document.querySelectorAll("main .table[data-stack] [data-label]")) {
@@ -57,7 +57,9 @@ RAGGED = r"""() => {
         const box = cell.getBoundingClientRect();
         const words = [...range.getClientRects()].filter((each) => each.width > 1);
         const [left, right] = [Math.min(...words.map((w) => w.left)), Math.max(...words.map((w) => w.right))];
-        if (words.length && left - box.left > 2 && box.right - right > 10) found.push(cell.textContent.trim());
+        const parts = [...cell.childNodes].filter((each) => each.nodeType === 1 || each.data?.trim());
+        if (parts.length > 1 || (words.length && left - box.left > 2 && box.right - right > 10))
+            found.push(cell.textContent.trim());
     }
     return found;
 }"""

@@ -162,7 +162,7 @@ def test_days_stand_in_a_table_of_text(client: FlaskClient) -> None:
 
     page = client.get("/platform-status/components/site").text
 
-    assert page.count('<tr><th scope="row">') == 2
+    assert page.count('<tr><th scope="row"><span>') == 2
     assert "Major outage for 1 minute" in page
     assert page.count("Not measured") == 1
 

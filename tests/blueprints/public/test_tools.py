@@ -215,7 +215,7 @@ def test_a_change_of_terms_is_logged_on_the_page(client: FlaskClient) -> None:
     log = page[page.index('id="changes"') :]
     assert log.index('id="terms-2"') < log.index('id="terms-1"')
     newest = " ".join(re.sub(r"<[^>]+>", "", log[log.index('id="terms-2"') : log.index('id="terms-1"')]).split())
-    assert "$1.00 before: $0.90" in newest and "13:00 UTC" in newest
+    assert "$1.00 per 1,000 before: $0.90 per 1,000" in newest and "13:00 UTC" in newest
     assert newest.count("before:") == 1
 
 
