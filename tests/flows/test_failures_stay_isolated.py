@@ -163,6 +163,7 @@ def test_search_for_an_equal_order_reads_the_last_minute_alone() -> None:
             offer=offer,
             link="https://example.com/page-1",
             quantity="10",
+            fields={},
             request_id=None,
             now=utc_now(),
         )

@@ -145,7 +145,9 @@ def test_only_an_order_with_the_same_fields_may_be_a_duplicate(client: FlaskClie
 
 
 @EVERY_TYPE
-def test_provider_gets_every_field_to_the_byte(client: FlaskClient, order_type: str, monkeypatch: object) -> None:
+def test_provider_gets_every_field_to_the_byte(
+    client: FlaskClient, order_type: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The call to a provider, sent to a panel of this product: that panel keeps what the first one has."""
     form, ours, theirs = TYPES[order_type], a_tool_of(order_type), a_tool_of(order_type)
     customer, reseller = a_customer("100"), a_customer("100")

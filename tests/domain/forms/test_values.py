@@ -4,6 +4,7 @@ import pytest
 
 from panel.domain.errors import BadField, QuantityTooLarge, QuantityTooSmall
 from panel.domain.forms import values
+from panel.domain.forms.order_form import FieldRule, OrderForm
 from panel.domain.forms.order_types import TYPES
 from panel.domain.forms.own_fields import form_of
 from tests.support.form_factories import LINES, given_for
@@ -22,7 +23,7 @@ def test_lines_are_kept_to_the_byte_with_one_kind_of_end(end: str) -> None:
 
 
 @pytest.mark.parametrize("form", TYPES.values(), ids=TYPES)
-def test_every_type_takes_its_fields_and_misses_each_required_one(form: object) -> None:
+def test_every_type_takes_its_fields_and_misses_each_required_one(form: OrderForm) -> None:
     given = given_for(form)
 
     assert values.read(form, given) == given
@@ -31,7 +32,7 @@ def test_every_type_takes_its_fields_and_misses_each_required_one(form: object) 
         assert [fault.field for fault in values.faults(form, rest)] == ([rule.name] if _is_due(rule, given) else [])
 
 
-def _is_due(rule: object, given: dict[str, str]) -> bool:
+def _is_due(rule: FieldRule, given: dict[str, str]) -> bool:
     return rule.is_required or (rule.required_if is not None and given.get(rule.required_if[0]) == rule.required_if[1])
 
 

@@ -33,7 +33,9 @@ def place(key: str, tool_id: int, *, quantity: str = "100", request_id: str | No
     assert holder is not None
     assert offer is not None
     with transaction():
-        placed = api_orders.place(holder, offer=offer, link=LINK, quantity=quantity, request_id=request_id, now=now)
+        placed = api_orders.place(
+            holder, offer=offer, link=LINK, quantity=quantity, fields={}, request_id=request_id, now=now
+        )
     return placed.order_id
 
 
