@@ -107,6 +107,7 @@ NAMED_IN_PRIVACY = {
     "account": "Your email address, when you opened the account",
     "log_ins": "For each log-in: a short name of the browser",
     "orders": "Tool, link, quantity, price, counts and statuses",
+    "order_fields": "what else you entered for the order",
     "order_events": "each report about them",
     "refills": "each refill or cancellation you asked for",
     "cancellations": "each refill or cancellation you asked for",
