@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from panel.domain.forms.order_form import OrderForm
+from panel.domain.forms.order_types import TYPES
 from tests.conformance.server import NotApplicable, NotConforming, Server, decimal_of, expect_error, fields_of, shown
 
 STATUSES = ("Pending", "Processing", "In progress", "Completed", "Partial", "Canceled")
@@ -35,9 +37,44 @@ class Run:
     @property
     def order_fields(self) -> dict[str, str]:
         """A valid call of `add`, without its request id."""
+        fields = {"service": self.service, "link": self.link, **self.own_fields}
+        return fields | {"quantity": self.offer["min"]} if self.form.takes_quantity else fields
+
+    @property
+    def form(self) -> OrderForm:
+        """The form of the service's type. One that the contract doesn't have can't be ordered here."""
         if not self.offer:
             raise NotApplicable("the service was not found")
-        return {"service": self.service, "link": self.link, "quantity": self.offer["min"]}
+        form = TYPES.get(self.offer.get("type", ""))
+        if form is None:
+            raise NotApplicable(f"the contract has no type {self.offer.get('type')}")
+        return form
+
+    @property
+    def own_fields(self) -> dict[str, str]:
+        """Fields of the type, with as many lines as the smallest order has."""
+        lines = {self.form.counted.name: "\n".join(self.lines(int(self.offer["min"])))} if self.form.counted else {}
+        return {rule.name: rule.example for rule in self.form.fields if rule.is_required} | lines
+
+    @staticmethod
+    def lines(number: int) -> list[str]:
+        return [f"line {each}" for each in range(1, number + 1)]
+
+    def with_quantity(self, limit: str, more: int) -> dict[str, str]:
+        """The call for a quantity beyond this limit."""
+        form = self.form
+        quantity = int(self.offer[limit]) + more
+        if form.counted:
+            return self.order_fields | {form.counted.name: "\n".join(self.lines(quantity))}
+        if not form.takes_quantity:
+            raise NotApplicable("a package has no quantity")
+        return self.order_fields | {"quantity": str(quantity)}
+
+    @property
+    def due(self) -> Decimal:
+        """What the smallest order costs."""
+        rate = Decimal(self.offer["rate"])
+        return rate if self.form.is_package else rate * int(self.offer["min"]) / 1000
 
     def placed(self) -> str:
         if not self.order:
@@ -96,21 +133,37 @@ def add_of_unknown_service(run: Run) -> str:
 
 
 def add_below_the_minimum(run: Run) -> str:
-    return run.refuses("add", run.order_fields | {"quantity": str(int(run.offer["min"]) - 1)})
+    return run.refuses("add", run.with_quantity("min", -1))
 
 
 def add_above_the_maximum(run: Run) -> str:
-    return run.refuses("add", run.order_fields | {"quantity": str(int(run.offer["max"]) + 1)})
+    return run.refuses("add", run.with_quantity("max", 1))
 
 
 def add_of_a_fraction(run: Run) -> str:
+    if not run.form.takes_quantity:
+        raise NotApplicable("the type takes no quantity")
     return run.refuses("add", run.order_fields | {"quantity": f"{run.offer['min']}.5"})
 
 
 def add_with_a_field_it_does_not_take(run: Run) -> str:
-    if run.offer.get("type") != "Default":
-        raise NotApplicable("the service may take more fields")
-    return run.refuses("add", run.order_fields | {"comments": "First\nSecond"})
+    name = "hashtag" if "comments" in run.form.names else "comments"
+    return run.refuses("add", run.order_fields | {name: "First"})
+
+
+def add_with_a_quantity_that_the_type_does_not_take(run: Run) -> str:
+    if run.form.takes_quantity:
+        raise NotApplicable("the type takes a quantity")
+    return run.refuses("add", run.order_fields | {"quantity": "7"})
+
+
+def add_without_each_field_of_its_type(run: Run) -> str:
+    fields, names = run.order_fields, list(run.own_fields)
+    if not names:
+        raise NotApplicable("the type has no fields of its own")
+    for name in names:
+        run.refuses("add", {each: value for each, value in fields.items() if each != name})
+    return ", ".join(names)
 
 
 def add(run: Run) -> str:
@@ -118,9 +171,8 @@ def add(run: Run) -> str:
     answer = fields_of(run.server.call("add", run.order_fields), order=int)
     run.order = str(answer["order"])
     paid = before - run.server.balance()
-    due = Decimal(run.offer["rate"]) * int(run.offer["min"]) / 1000
-    if paid != due:
-        raise NotConforming(f"{paid} was charged instead of {due}")
+    if paid != run.due:
+        raise NotConforming(f"{paid} was charged instead of {run.due}")
     return f"order {run.order}, {paid} charged"
 
 
@@ -215,6 +267,8 @@ CHECKS: tuple[Callable[[Run], str], ...] = (
     add_above_the_maximum,
     add_of_a_fraction,
     add_with_a_field_it_does_not_take,
+    add_with_a_quantity_that_the_type_does_not_take,
+    add_without_each_field_of_its_type,
     add,
     status,
     status_of_an_unknown_order,

@@ -263,3 +263,29 @@ def test_raw_text_of_a_report_is_short_and_printable() -> None:
     assert raw.startswith("status='Done")
     assert len(raw) == RAW_LENGTH
     assert raw.isprintable()
+
+
+@pytest.mark.parametrize("remains", [None, "", "0", "1", "750", "-3", "n/a", 10**9])
+@pytest.mark.parametrize(("word", "expected"), [("Completed", 0), ("Canceled", 1), ("In progress", 1)])
+def test_counts_of_a_package_change_nothing(word: str, expected: int, remains: object) -> None:
+    package = OrderProgress(Status.PENDING, quantity=1, remains=1, start_count=None, is_package=True)
+
+    verdict = judge(Report(word, remains), package)
+
+    assert (verdict.to.label, verdict.remains, verdict.review) == (word, expected, None)
+
+
+def test_partial_of_a_package_is_left_to_an_operator() -> None:
+    package = OrderProgress(Status.IN_PROGRESS, quantity=1, remains=1, start_count=None, is_package=True)
+
+    verdict = judge(Report("Partial", "1"), package)
+
+    assert not verdict.changes(package)
+    assert verdict.is_bad and verdict.review
+
+
+def test_a_package_that_has_ended_is_told_again_whatever_its_count() -> None:
+    package = OrderProgress(Status.CANCELED, quantity=1, remains=1, start_count=None, is_package=True)
+
+    assert judge(Report("Canceled", "400"), package).review is None
+    assert judge(Report("Completed", "400"), package).is_bad

@@ -41,7 +41,7 @@ def _deliver(panel: Panel, order: int) -> None:
 
 
 def _service(services: list[dict[str, Any]]) -> int:
-    (one,) = services
+    one = next(each for each in services if each["type"] == "Default")
     assert one | {"service": 0} == {
         "service": 0,
         "name": "Page visits",

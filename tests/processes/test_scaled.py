@@ -109,7 +109,7 @@ def _order_at(one: Browser, offer: ResoldTool, *, seen_at: Browser) -> Poll:
     while before != httpx.codes.NOT_MODIFIED:
         shown = seen_at.open("/orders/live").headers["HX-PTag"]
         before = seen_at.anything_new("/orders/live", shown=shown).status_code
-    number = one.place_order(offer, quantity=QUANTITY)
+    number = one.place_order(offer, quantity=str(QUANTITY))
     after = seen_at.anything_new("/orders/live", shown=shown)
     return Poll(number, after.status_code, f'id="order-{number}"' in after.text)
 

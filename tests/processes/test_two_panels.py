@@ -16,7 +16,11 @@ from tests.support.two_panels import CUSTOMER, RESELLER, Browser, PanelExport, R
 
 USUAL, PARTIAL, CANCELED = "newsletter-readers", "always-ends-partial-demo", "always-ends-canceled-demo"
 STOPPED_MIDWAY, STOPPED_EARLY = "podcast-plays", "map-listing-views"
+COMMENTS, PACKAGE = "episode-comments", "launch-package"
 QUANTITY = 200
+# As a browser sends them, and as they are kept.
+TYPED = "  First “comment” & more \r\n\r\n{{ 7*7 }} <b>|</b>\r\n👩‍🚀 שלום"
+KEPT = "  First “comment” & more \n{{ 7*7 }} <b>|</b>\n👩‍🚀 שלום"
 HANDED_OVER_SECONDS, RUNS_SECONDS, ENDS_SECONDS = 90, 90, 240
 
 
@@ -75,7 +79,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ResaleRun]:
 
 def _place_all(here: Browser, offers: dict[str, ResoldTool]) -> dict[str, int]:
     slugs = (USUAL, PARTIAL, CANCELED, STOPPED_MIDWAY, STOPPED_EARLY)
-    return {slug: here.place_order(offers[slug], quantity=QUANTITY) for slug in slugs}
+    numbers = {slug: here.place_order(offers[slug], quantity=str(QUANTITY)) for slug in slugs}
+    numbers[COMMENTS] = here.place_order(offers[COMMENTS], comments=TYPED)
+    numbers[PACKAGE] = here.place_order(offers[PACKAGE])
+    return numbers
 
 
 def _follow(numbers: dict[str, int], watch: Watch, watch_there: Watch) -> None:
@@ -107,7 +114,7 @@ def _balance(provider: Panel, *, key: str) -> dict[str, str]:
 
 def test_each_order_here_is_one_order_there(run: ResaleRun) -> None:
     two_panels.assert_each_order_was_sent_once(run.ours, run.theirs)
-    assert len(run.ours.orders) == len(run.numbers) == 5
+    assert len(run.ours.orders) == len(run.numbers) == 7
 
 
 def test_orders_end_as_their_delivery_did_and_run_before_they_end(run: ResaleRun) -> None:
@@ -144,6 +151,17 @@ def test_cancellation_during_delivery_refunds_the_rest(run: ResaleRun) -> None:
     assert run.statuses(STOPPED_MIDWAY)[-1] == run.statuses_there(STOPPED_MIDWAY)[-1] == "partial"
     assert 0 < order["remains"] < QUANTITY
     assert order["returned_nanos"] == order["remains"] * order["price_micros_per_thousand"]
+
+
+def test_comments_and_a_package_travel_down_and_back(run: ResaleRun) -> None:
+    there = run.theirs.orders[int(run.order(COMMENTS)["provider_order_id"])]
+
+    assert run.ours.fields(run.numbers[COMMENTS]) == run.theirs.fields(there["id"]) == {"comments": KEPT}
+    assert (run.order(COMMENTS)["quantity"], there["quantity"]) == (3, 3)
+    assert (run.order(PACKAGE)["quantity"], run.order(PACKAGE)["charge_nanos"]) == (1, 5_400_000_000)
+    for tool in (COMMENTS, PACKAGE):
+        assert run.statuses(tool)[-1] == run.statuses_there(tool)[-1] == "completed"
+        assert run.order(tool)["kept_nanos"] == run.order(tool)["charge_nanos"]
 
 
 def test_both_ledgers_agree(run: ResaleRun) -> None:

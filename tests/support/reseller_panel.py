@@ -1,4 +1,4 @@
-"""A running panel with one manual tool and a reseller with a balance, for tests that call the API from outside."""
+"""A running panel with three manual tools and a reseller with a balance, for tests that call the API from outside."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,31 +6,47 @@ from pathlib import Path
 
 from tests.support.servers import Panel, running_panel
 
-TOOLS = """
-- slug: page-visits
-  name: Page visits
+_TOOL = """
+- slug: {slug}
+  name: {name}
   category: Pages
   summary: Visits to a page.
   unit: visits
-  price_per_thousand: "0.90"
-  minimum: 10
-  maximum: 10000
+  {price}
+  minimum: {minimum}
+  maximum: {maximum}
   link:
     pattern: 'https://example\\.com/[a-z0-9-]+'
     example: https://example.com/page-1
     counter_example: https://example.com/
     hint: Copy the address of one page.
-  refill: {days: 30}
+  refill: {{days: 30}}
   cancel: true
   provider: by-hand
   provider_service: visits
 """
+PER_THOUSAND = 'price_per_thousand: "0.90"'
+TOOLS = "".join(
+    (
+        _TOOL.format(slug="page-visits", name="Page visits", price=PER_THOUSAND, minimum=10, maximum=10_000),
+        _TOOL.format(
+            slug="comments",
+            name="Comments",
+            price=f"type: Custom Comments\n  {PER_THOUSAND}",
+            minimum=2,
+            maximum=20,
+        ),
+        _TOOL.format(
+            slug="package", name="Package", price='type: Package\n  price_per_package: "3"', minimum=1, maximum=1
+        ),
+    )
+)
 EMAIL = "reseller@example.com"
 
 
 @contextmanager
 def reseller_panel(folder: Path) -> Iterator[Panel]:
-    """The panel, started in this folder; its only tool has the number 1."""
+    """The panel, started in this folder. Tool 1 is ordered by quantity, tool 2 by its lines, tool 3 as a package."""
     catalogue = folder / "tools.yaml"
     catalogue.write_text(TOOLS)
     with running_panel(folder / "instance", PANEL_WORKER="false") as panel:

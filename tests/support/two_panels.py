@@ -71,10 +71,10 @@ class Browser:
     def sign_up(self, email: str) -> None:
         self.send(self.open("/sign-up"), action="/sign-up", email=email, password=PASSWORD)
 
-    def place_order(self, offer: "ResoldTool", *, quantity: int) -> int:
+    def place_order(self, offer: "ResoldTool", **typed: str) -> int:
         """Place an order through the form and its check page; returns the order's number."""
         form = self.open(f"/orders/new?tool={offer.slug}")
-        check = self.send(form, action="/orders/check", tool=offer.slug, link=offer.link, quantity=str(quantity))
+        check = self.send(form, action="/orders/check", tool=offer.slug, link=offer.link, **typed)
         placed = self.send(check, action="/orders")
         return int(placed.url.path.removeprefix("/orders/"))
 
@@ -218,6 +218,10 @@ class PanelExport:
     def of_order(self, kind: str, order_id: int) -> list[Row]:
         return [row for row in self.rows[kind].values() if row["order_id"] == order_id]
 
+    def fields(self, order_id: int) -> dict[str, str]:
+        """What was entered besides link and quantity."""
+        return {row["name"]: row["value"] for row in self.of_order("order_field", order_id)}
+
     def moved(self, order_id: int) -> Counter[str]:
         """Amounts of an order's transfers, by kind."""
         return Counter({row["transfer_kind"]: row["amount_nanos"] for row in self.of_order("transfer", order_id)})
@@ -259,6 +263,7 @@ def assert_exports_agree(reseller: PanelExport, provider: PanelExport) -> None:
     for ours, theirs in pairs(reseller, provider):
         same = ("link", "quantity", "status", "remains")
         assert [ours[name] for name in same] == [theirs[name] for name in same], (ours, theirs)
+        assert reseller.fields(ours["id"]) == provider.fields(theirs["id"])
         # The API reports an unknown start count as 0.
         assert (ours["start_count"] or 0) == (theirs["start_count"] or 0)
         delivered = ours["quantity"] - ours["remains"]

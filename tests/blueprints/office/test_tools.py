@@ -245,3 +245,51 @@ def test_a_tool_that_is_not_there_is_not_found(office: FlaskClient) -> None:
         assert office.post(f"/office/tools/nothing{path}").status_code == 404
     assert office.get("/office/tools/nothing").status_code == 404
     assert office.get("/office/tools/%00").status_code == 404
+
+
+def test_editor_makes_a_tool_of_another_type_with_fields_of_its_own(office: FlaskClient) -> None:
+    a_tool("page-visits")
+    own = {"order_type": "Live stream", "quantity_rule": "by_quantity", "own_fields": "minutes|Minutes|number|1-60"}
+
+    check = office.post("/office/tools/page-visits/check", data=form(**own)).text
+    saved = save(office, form(**own))
+
+    assert "By quantity" in office.get("/office/tools/page-visits").text
+    assert 'id="change-own_fields"' in check
+    assert saved == 303
+    assert offer().form.names == ("minutes",)
+    assert offer().own_fields == "minutes | Minutes | number | 1-60 | 1"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"order_type": "Live stream"}, "quantity_rule"),
+        ({"order_type": "x" * 61}, "order_type"),
+        ({"own_fields": "a | A | text"}, "own_fields"),
+        ({"quantity_rule": "by_hand"}, "quantity_rule"),
+        ({"quantity_rule": "one_a_line"}, "own_fields"),
+        ({"quantity_rule": "by_quantity", "own_fields": "link | Link"}, "own_fields"),
+        ({"order_type": "Package"}, "maximum"),
+    ],
+)
+def test_editor_says_what_is_wrong_with_the_order_form(
+    office: FlaskClient, changes: dict[str, str], field: str
+) -> None:
+    a_tool("page-visits")
+
+    answer = office.post("/office/tools/page-visits/check", data=form(**changes))
+
+    assert answer.status_code == 422
+    assert f'id="{field}-error"' in answer.text
+    assert versions() == 1
+
+
+def test_price_of_a_package_is_that_of_one(office: FlaskClient) -> None:
+    a_tool("page-visits")
+    package = {"order_type": "Package", "price_per_thousand": "4.50", "minimum": "1", "maximum": "1"}
+
+    saved = save(office, form(**package))
+
+    assert (saved, offer().price_micros_per_thousand, offer().charge_nanos(1)) == (303, 4_500_000_000, 4_500_000_000)
+    assert "per package" in office.get("/office/tools").text
