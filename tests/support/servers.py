@@ -26,7 +26,8 @@ from panel import assets
 from panel import settings as settings_module
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-START_SECONDS = 60
+# On a busy machine a demo takes long to start.
+START_SECONDS = 180
 STOP_SECONDS = 10
 FIRST_PORT, PORTS_OF_A_WORKER = 16_000, 2_000
 LOOK_AGAIN_SECONDS = 0.05
