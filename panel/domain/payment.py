@@ -88,9 +88,64 @@ def mismatch(asked: AskedPayment, report: PaymentReport) -> str:
     return ""
 
 
-def due_back(credited_nanos: int, *, refunded_nanos: int, disputed_nanos: int) -> int:
-    """How much of a credited deposit is to be taken back in total: never more than what was credited."""
-    return min(credited_nanos, refunded_nanos + disputed_nanos)
+def due_back(credited_nanos: int, *, paid_nanos: int, refunded_nanos: int, disputed_nanos: int) -> int:
+    """How much of what was credited is to be taken back in total: the share of the payment that was taken back.
+
+    What was credited may be less than what was paid, by a fee, or more, by a bonus.
+    """
+    returned = min(paid_nanos, refunded_nanos + disputed_nanos)
+    return credited_nanos * returned // paid_nanos
+
+
+@dataclass(frozen=True, slots=True)
+class Via:
+    """How a deposit is paid: the method, the gateway's mode and account, our fee and the bonus."""
+
+    method: PaymentMethod = PaymentMethod.MANUAL
+    is_live: bool = False
+    account: str = ""
+    fee_nanos: int = 0
+    bonus_nanos: int = 0
+
+
+MANUAL = Via()
+BASIS_POINTS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class MethodTerms:
+    """Terms of a payment method: its limits, our fee, and a bonus from an amount on. Basis points are 0.01 %."""
+
+    is_on: bool
+    minimum_nanos: int
+    maximum_nanos: int
+    fee_basis_points: int = 0
+    fee_nanos: int = 0
+    bonus_basis_points: int = 0
+    bonus_from_nanos: int = 0
+
+    @property
+    def has_fee(self) -> bool:
+        return self.fee_basis_points > 0 or self.fee_nanos > 0
+
+    @property
+    def fee_percent(self) -> str:
+        return _percent(self.fee_basis_points)
+
+    @property
+    def bonus_percent(self) -> str:
+        return _percent(self.bonus_basis_points)
+
+    def fee(self, amount_nanos: int, *, unit_nanos: int) -> int:
+        """The fee for this amount, rounded up once to the currency's smallest unit."""
+        share = -(-amount_nanos * self.fee_basis_points // BASIS_POINTS)
+        return -(-share // unit_nanos) * unit_nanos + self.fee_nanos
+
+    def bonus(self, amount_nanos: int, *, unit_nanos: int) -> int:
+        """The bonus for this amount, rounded down once to the currency's smallest unit."""
+        if amount_nanos < self.bonus_from_nanos:
+            return 0
+        return amount_nanos * self.bonus_basis_points // BASIS_POINTS // unit_nanos * unit_nanos
 
 
 # Currencies whose smallest unit is not a hundredth, as gateways count them.
@@ -105,6 +160,11 @@ def nanos_per_minor_unit(currency: str) -> int:
     if currency in _WHOLE_UNITS:
         return NANOS_PER_UNIT
     return NANOS_PER_UNIT // (1000 if currency in _THOUSANDTHS else 100)
+
+
+def _percent(basis_points: int) -> str:
+    whole, part = divmod(basis_points, 100)
+    return f"{whole}.{part:02d}".rstrip("0").rstrip(".")
 
 
 def _mode(is_live: bool) -> str:

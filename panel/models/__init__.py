@@ -29,7 +29,7 @@ from panel.models.mail import EmailChange, EmailLink, LinkPurpose, Mail, ResetRe
 from panel.models.maintenance import Maintenance
 from panel.models.order import IS_NOT_COMPLETED, EventKind, EventSource, Order, OrderCount, OrderEvent, OrderField
 from panel.models.order_cost import OrderCost
-from panel.models.payment import DepositRequest, PaymentEvent, PaymentEventState
+from panel.models.payment import DepositRequest, PaymentEvent, PaymentEventState, PaymentTerms
 from panel.models.platform import AuditRun, ComponentDay, Incident, IncidentPart, IncidentUpdate, Measurement
 from panel.models.provider_work import (
     IS_OPEN_ATTEMPT,
@@ -109,6 +109,7 @@ __all__ = [
     "OrderField",
     "PaymentEvent",
     "PaymentEventState",
+    "PaymentTerms",
     "PendingSession",
     "Proposal",
     "ProposalKind",

@@ -48,6 +48,9 @@ class DepositRequest(Base):
     payment_id: Mapped[str | None]
     is_live: Mapped[bool] = mapped_column(default=False, server_default=false())
     account: Mapped[str] = mapped_column(default="", server_default="")
+    # Our fee, paid on top of the amount, and the bonus added to it, as they were when it was requested.
+    fee_nanos: Mapped[int] = mapped_column(default=0, server_default="0")
+    bonus_nanos: Mapped[int] = mapped_column(default=0, server_default="0")
     # When the gateway is next asked for its outcome.
     look_up_at: Mapped[datetime | None]
     # What the gateway took back, and of that: what was taken from the balance, and what the balance didn't cover.
@@ -57,6 +60,32 @@ class DepositRequest(Base):
     owed_nanos: Mapped[int] = mapped_column(default=0, server_default="0")
     # Whether the customer can't order because of what is owed, until an operator releases it.
     holds_orders: Mapped[bool] = mapped_column(default=False, server_default=false())
+
+    @property
+    def asked_nanos(self) -> int:
+        """What the customer pays: the amount and our fee."""
+        return self.amount_nanos + self.fee_nanos
+
+
+class PaymentTerms(Base):
+    """Terms of a payment method, as operators set them. A method without a row has the usual limits and no fee."""
+
+    __tablename__ = "payment_terms"
+    __table_args__ = (
+        CheckConstraint("minimum_nanos > 0 AND maximum_nanos >= minimum_nanos", name="limits"),
+        CheckConstraint("fee_basis_points BETWEEN 0 AND 10000 AND fee_nanos >= 0", name="fee"),
+        CheckConstraint("bonus_basis_points BETWEEN 0 AND 10000 AND bonus_from_nanos >= 0", name="bonus"),
+    )
+
+    method: Mapped[str] = mapped_column(primary_key=True)
+    is_on: Mapped[bool]
+    minimum_nanos: Mapped[int]
+    maximum_nanos: Mapped[int]
+    fee_basis_points: Mapped[int]
+    fee_nanos: Mapped[int]
+    bonus_basis_points: Mapped[int]
+    bonus_from_nanos: Mapped[int]
+    changed_at: Mapped[datetime]
 
 
 class PaymentEventState(StrEnum):

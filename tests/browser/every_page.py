@@ -118,6 +118,7 @@ def fill(app: Flask) -> FilledPanel:
         # Only a mail holds this token, so the page for a link that no longer works is checked.
         "/change-email/<token>": "spent",
         "/balance/deposits/<reference>/pretend-card": by_card,
+        "/office/payment-methods/<method>": "manual",
         "/pictures/<name>.png": f"{Status.PARTIAL.slug}-0",
         "/order-statuses/<slug>": Status.PARTIAL.slug,
         "/tools/<slug>": tool.slug,

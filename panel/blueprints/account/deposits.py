@@ -26,7 +26,7 @@ from panel.services.money.deposits import OwnDeposit
 from panel.services.orders import waiting_order
 from panel.services.orders.waiting_order import WaitingQuote
 from panel.services.page_version import page_etag
-from panel.services.payments import checkouts, gateways, vouchers
+from panel.services.payments import checkouts, gateways, methods, vouchers
 
 bp = Blueprint("deposit", __name__, url_prefix="/balance")
 
@@ -46,8 +46,8 @@ def show_add() -> ResponseReturnValue:
 def add() -> ResponseReturnValue:
     amount = request.form.get("amount", "")
     try:
-        via = gateways.via(request.form.get("method", ""))
         amount_nanos = deposits.parse_amount(amount)
+        via = methods.via(request.form.get("method", ""), amount_nanos=amount_nanos)
         with transaction():
             deposit = deposits.request_deposit(current_user.id, amount_nanos=amount_nanos, via=via, now=utc_now())
             reference = deposit.reference
@@ -105,14 +105,16 @@ def live(reference: str) -> ResponseReturnValue:
 
 def _add_page(amount: str, error: PanelError | None = None) -> str:
     now = utc_now()
-    methods = _methods()
+    offered = _methods()
     asked = request.values.get("method", "")
-    method = next((each for each in methods if each == asked), methods[0])
+    method = next((each for each in offered if each == asked), offered[0])
+    terms = methods.terms_of(method)
     return render_template(
         "balance/add.html",
         amount=amount,
         method=method,
-        methods=methods,
+        methods=offered,
+        terms=terms,
         has_vouchers=vouchers.is_any_open(now=now),
         errors=by_field(error),
         waiting=_waiting_order(),
@@ -120,11 +122,13 @@ def _add_page(amount: str, error: PanelError | None = None) -> str:
         open_deposits=deposits.open_requests(current_user.id),
         refused_deposits=deposits.refused_requests(current_user.id, since=now - REFUSALS_SHOWN),
         instructions=_instructions(),
-        quick_amounts=deposits.QUICK_AMOUNTS,
+        quick_amounts=[
+            nanos for nanos in deposits.QUICK_AMOUNTS if terms.minimum_nanos <= nanos <= terms.maximum_nanos
+        ],
         confirmed=deposits.time_to_confirmation(method, now=now),
         days=deposits.MEASURED.days,
-        minimum_nanos=deposits.MIN_NANOS,
-        maximum_nanos=deposits.MAX_NANOS,
+        minimum_nanos=terms.minimum_nanos,
+        maximum_nanos=terms.maximum_nanos,
     )
 
 
@@ -138,6 +142,7 @@ def _region(deposit: OwnDeposit, versions: PageVersions) -> Markup:
         next=_next(),
         confirmed=deposits.time_to_confirmation(deposit.method, now=utc_now()),
         method=deposit.method,
+        terms=None,
         days=deposits.MEASURED.days,
         live_url=url_for("deposit.live", reference=deposit.reference, next=_next() or None),
         shown=_shown(deposit.reference, versions) if deposit.is_waiting and is_live() else None,
@@ -158,8 +163,10 @@ def _instructions() -> list[list[str]]:
 
 def _methods() -> list[PaymentMethod]:
     """The methods to choose from: gateways first. Manual payments need instructions, unless there is nothing else."""
-    found = list(gateways.available())
-    return found if found and not _instructions() else [*found, PaymentMethod.MANUAL]
+    found = [method for method in methods.set_up() if methods.terms_of(method).is_on]
+    if len(found) > 1 and PaymentMethod.MANUAL in found and not _instructions():
+        found.remove(PaymentMethod.MANUAL)
+    return found or [PaymentMethod.MANUAL]
 
 
 def _next() -> str:

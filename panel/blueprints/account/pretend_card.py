@@ -33,7 +33,7 @@ def press(reference: str) -> ResponseReturnValue:
     body, signature = gateway.press(
         deposit.reference,
         is_paid=request.form.get("outcome") == "paid",
-        amount_nanos=deposit.amount_nanos,
+        amount_nanos=deposit.asked_nanos,
         currency=current_app.config["PANEL"].currency,
     )
     event = gateway.read_event(body, {SIGNATURE_HEADER: signature})

@@ -15,7 +15,7 @@ TRANSFERS = table_of(Transfer)
 VOUCHERS = table_of(Voucher)
 DEPOSITS = table_of(DepositRequest)
 
-_VOUCHER, _REVERSAL = "deposit:voucher:", "reversal:"
+_VOUCHER, _REVERSAL, _BONUS = "deposit:voucher:", "reversal:", "bonus:deposit:"
 
 
 def wrong_vouchers() -> Iterator[str]:
@@ -34,7 +34,8 @@ def wrong_vouchers() -> Iterator[str]:
 
 
 def wrong_gateway_deposits() -> Iterator[str]:
-    """Deposits through gateways whose credit or reversals differ from their transfers."""
+    """Deposits through gateways whose credit, bonus or reversals differ from their transfers."""
+    bonuses = dict(_with_reason(_BONUS))
     reversed_by: dict[str, int] = {}
     for reason, amount in _with_reason(_REVERSAL):
         payment = reason.removeprefix(_REVERSAL).rpartition(":")[0]
@@ -45,11 +46,15 @@ def wrong_gateway_deposits() -> Iterator[str]:
             DEPOSITS.c.method + ":" + func.coalesce(DEPOSITS.c.payment_id, ""),
             DEPOSITS.c.reversed_nanos,
             TRANSFERS.c.reason,
+            DEPOSITS.c.id,
+            DEPOSITS.c.bonus_nanos,
         )
         .outerjoin(TRANSFERS, TRANSFERS.c.id == DEPOSITS.c.transfer_id)
         .where(DEPOSITS.c.method != PaymentMethod.MANUAL)
     )
-    for reference, payment, taken, reason in rows:
+    for reference, payment, taken, reason, deposit_id, bonus in rows:
+        if (added := bonuses.get(f"{_BONUS}{deposit_id}", 0)) != (bonus if reason is not None else 0):
+            yield f"Deposit {reference} says a bonus of {bonus} nanos, its transfer added {added}."
         if reason is not None and reason != f"deposit:{payment}":
             yield f"Deposit {reference} of the payment {payment} was credited by a transfer for {reason}."
         if (moved := reversed_by.pop(payment, 0)) != taken:

@@ -10,7 +10,7 @@ from panel.db import db, lock_rows, timed_cache
 from panel.domain.errors import ActionRefused, BadMoney, NotFound
 from panel.domain.money import NANOS_PER_UNIT, parse_nanos
 from panel.domain.notification_kinds import Notice
-from panel.domain.payment import PaymentMethod
+from panel.domain.payment import MANUAL, PaymentMethod, Via
 from panel.models import DepositRequest, Transfer
 from panel.services import customer_version, delivery_times
 from panel.services.closed_accounts import check_open
@@ -58,6 +58,13 @@ class OwnDeposit:
     method: PaymentMethod
     checkout_url: str
     taken_back_nanos: int
+    fee_nanos: int
+    bonus_nanos: int
+
+    @property
+    def asked_nanos(self) -> int:
+        """What the customer pays: the amount and our fee."""
+        return self.amount_nanos + self.fee_nanos
 
     @property
     def is_manual(self) -> bool:
@@ -78,16 +85,7 @@ def parse_amount(text: str) -> int:
         raise BadMoney(error.message, field="amount") from None
 
 
-@dataclass(frozen=True, slots=True)
-class Via:
-    """How a deposit is paid: the method, and the gateway's mode and account."""
-
-    method: PaymentMethod = PaymentMethod.MANUAL
-    is_live: bool = False
-    account: str = ""
-
-
-def request_deposit(customer_id: int, *, amount_nanos: int, via: Via = Via(), now: datetime) -> DepositRequest:
+def request_deposit(customer_id: int, *, amount_nanos: int, via: Via = MANUAL, now: datetime) -> DepositRequest:
     """Create a deposit request; requesting the same amount by the same method again returns the open one.
 
     Raises BadMoney for the amount, and Refused beyond MAX_OPEN or for a closed account.
@@ -112,6 +110,8 @@ def request_deposit(customer_id: int, *, amount_nanos: int, via: Via = Via(), no
         method=via.method,
         is_live=via.is_live,
         account=via.account,
+        fee_nanos=via.fee_nanos,
+        bonus_nanos=via.bonus_nanos,
     )
     db.session.add(request)
     db.session.flush()
@@ -147,6 +147,8 @@ def find_own(reference: str, *, customer_id: int) -> OwnDeposit:
             Transfer.at.label("confirmed_at"),
             DepositRequest.method,
             DepositRequest.checkout_url,
+            DepositRequest.fee_nanos,
+            DepositRequest.bonus_nanos,
             (DepositRequest.reversed_nanos + DepositRequest.owed_nanos).label("taken_back_nanos"),
         )
         .outerjoin(Transfer, Transfer.id == DepositRequest.transfer_id)

@@ -37,7 +37,7 @@ def request_of(deposit: DepositRequest, *, email: str, return_url: str) -> Payme
     settings = app_context.settings()
     return PaymentRequest(
         deposit.reference,
-        deposit.amount_nanos,
+        deposit.asked_nanos,
         settings.currency,
         title=f"{settings.site_name}: deposit {deposit.reference}",
         email=email,

@@ -84,14 +84,19 @@ def _wrong_payment(method: PaymentMethod, listed: ListedPayment) -> Iterator[str
         yield f"{about} is at the gateway, and nothing was credited for it."
         return
     deposit, credited = row
-    if deposit.amount_nanos != report.amount_nanos or credited != report.amount_nanos:
+    if deposit.asked_nanos != report.amount_nanos or credited != deposit.amount_nanos:
         yield f"{about} credited {money.plain(credited)} for deposit {deposit.reference}."
     if listed.refunded_nanos != deposit.refunded_nanos:
         here, there = money.plain(deposit.refunded_nanos), money.plain(listed.refunded_nanos)
         yield f"{about} has {there} refunded at the gateway, and {here} here."
     if listed.is_disputed != (deposit.disputed_nanos > 0):
         yield f"{about} is {'' if listed.is_disputed else 'not '}disputed at the gateway, unlike here."
-    due = payment.due_back(credited, refunded_nanos=deposit.refunded_nanos, disputed_nanos=deposit.disputed_nanos)
+    due = payment.due_back(
+        credited + deposit.bonus_nanos,
+        paid_nanos=deposit.asked_nanos,
+        refunded_nanos=deposit.refunded_nanos,
+        disputed_nanos=deposit.disputed_nanos,
+    )
     if deposit.reversed_nanos + deposit.owed_nanos != due:
         yield f"{about} was not taken back as it should be for deposit {deposit.reference}."
 

@@ -27,7 +27,12 @@ HELD = (
 def take_back(deposit: DepositRequest, *, now: datetime) -> None:
     """Take from the balance what the gateway took back of this credited deposit. The account is locked."""
     credited = db.session.scalars(select(Transfer.amount_nanos).where(Transfer.id == deposit.transfer_id)).one()
-    total = payment.due_back(credited, refunded_nanos=deposit.refunded_nanos, disputed_nanos=deposit.disputed_nanos)
+    total = payment.due_back(
+        credited + deposit.bonus_nanos,
+        paid_nanos=deposit.asked_nanos,
+        refunded_nanos=deposit.refunded_nanos,
+        disputed_nanos=deposit.disputed_nanos,
+    )
     due = total - deposit.reversed_nanos - deposit.owed_nanos
     if due <= 0:
         return

@@ -53,7 +53,9 @@ def _rows(statement: Select[*tuple[Any, ...]]) -> list[Any]:
     return found
 
 
-_MONEY = frozenset({"balance", "charge", "kept", "returned", "in", "out", "amount", "balance_low", "taken_back"})
+_MONEY = frozenset(
+    {"balance", "charge", "kept", "returned", "in", "out", "amount", "balance_low", "taken_back", "fee", "bonus"}
+)
 
 
 def _plain(name: str, value: Any) -> object:

@@ -189,6 +189,8 @@ def _deposits(user_id: int) -> Select[*tuple[Any, ...]]:
         DepositRequest.refused_reason,
         DepositRequest.method,
         DepositRequest.payment_id,
+        DepositRequest.fee_nanos.label("fee"),
+        DepositRequest.bonus_nanos.label("bonus"),
         DepositRequest.reversed_nanos.label("taken_back"),
     ).where(DepositRequest.customer_id == user_id)
 
