@@ -15,7 +15,7 @@ from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money
 from panel.domain.notification_kinds import Notice
-from panel.domain.payment import PaymentMethod
+from panel.domain.payment import PaymentMethod, Via
 from panel.domain.platform.component_states import State
 from panel.domain.platform.incidents import Phase
 from panel.domain.review_kind import ReviewKind
@@ -25,7 +25,6 @@ from panel.services import announcements, public_links, reviews
 from panel.services.accounts import email_links
 from panel.services.mail import notifications
 from panel.services.money import deposits, ledger
-from panel.services.money.deposits import Via
 from panel.services.office import second_approval
 from panel.services.office.balance_changes import BalanceChange
 from panel.services.orders import placing

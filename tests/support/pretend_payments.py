@@ -9,12 +9,11 @@ from werkzeug.test import TestResponse
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money
-from panel.domain.payment import PaymentMethod
+from panel.domain.payment import PaymentMethod, Via
 from panel.models import User
 from panel.payments.base import Checkout
 from panel.payments.pretend_card import CHECKOUT, SIGNATURE_HEADER, PretendCard
 from panel.services.money import deposits
-from panel.services.money.deposits import Via
 from panel.services.payments import checkouts, events, gateways
 from tests.support.factories import NOON
 

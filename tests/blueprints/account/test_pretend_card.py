@@ -7,7 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from panel.db import transaction
-from panel.domain.payment import PaymentMethod
+from panel.domain.payment import PaymentMethod, Via
 from panel.jobs import payments
 from panel.services.money import deposits, ledger
 from panel.settings import InvalidSetting
@@ -63,7 +63,7 @@ def test_without_the_setting_there_is_no_pretend_card(client: FlaskClient) -> No
     customer = a_customer("0")
     signed_in(client, customer)
     with transaction():
-        via = deposits.Via(PaymentMethod.PRETEND_CARD)
+        via = Via(PaymentMethod.PRETEND_CARD)
         reference = deposits.request_deposit(
             customer.id, amount_nanos=10**9, via=via, now=pretend_payments.NOON
         ).reference

@@ -12,11 +12,10 @@ from sqlalchemy import select
 from panel.db import db, transaction
 from panel.domain import money
 from panel.domain.errors import ActionRefused, OrderingHeld
-from panel.domain.payment import PaymentMethod, PaymentReport, PaymentReportKind
+from panel.domain.payment import PaymentMethod, PaymentReport, PaymentReportKind, Via
 from panel.models import AuditLogEntry, DepositRequest, Mail, Review, Transfer, User
 from panel.payments.base import Checkout, GatewayEvent
 from panel.services.money import audit, deposits, ledger
-from panel.services.money.deposits import Via
 from panel.services.orders import placing
 from panel.services.orders.placing import Placing
 from panel.services.payments import checkouts, events, reversals
