@@ -45,7 +45,7 @@ def test_incident_is_announced_until_it_is_resolved() -> None:
     )
     assert incident_reads.open_now() == []
     assert [each.id for each in incident_reads.past(now=NOON + 30 * MINUTE)] == [incident_id]
-    acts = db.session.scalars(select(AuditLogEntry.act).where(AuditLogEntry.subject == f"incident:{incident_id}")).all()
+    acts = db.session.scalars(select(AuditLogEntry.act).where(AuditLogEntry.subject == f"incident {incident_id}")).all()
     assert acts == ["incidents open", "incidents update", "incidents update"]
 
 
