@@ -41,7 +41,7 @@ def rendered(rows: Sequence[Row[*tuple[Any, ...]]], *, customer_id: int, catalog
 def _row_renderer(catalogue_version: int, year: int) -> Callable[[Row[*tuple[Any, ...]]], str]:
     """What renders one row after the other: templates, badges and incidents are looked up once."""
     order_row = _macros("orders/_row.html").order_row
-    badge_of = cache(_macros("components/status.html").status_badge)
+    badge_of = cache(_macros("components/status.html").status_badge_again)
     incidents = incident_banner.open_incidents(catalogue_version)
 
     def render(row: Row[*tuple[Any, ...]]) -> str:

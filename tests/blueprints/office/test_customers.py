@@ -182,7 +182,7 @@ def test_a_deposit_is_confirmed_with_what_arrived(office: FlaskClient) -> None:
     assert balance(customer) == "24.50"
     assert account_entries.last_entries(customer.id, count=1)[0].note == "Payment SEPA 77"
     assert "No deposits are waiting." in office.get("/office/deposits").text
-    assert office.get("/office/deposits/T-XXXXXX").status_code == 404
+    assert office.get("/office/deposits/T-AAAAAA").status_code == 404
 
 
 def test_a_refused_deposit_tells_its_customer_why(app: Flask, office: FlaskClient) -> None:
