@@ -122,3 +122,15 @@ class Catalogue(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     version: Mapped[int]
+    # The version whose tools were last announced by webhook; None before the first time.
+    announced_version: Mapped[int | None]
+
+
+class ListedTool(Base):
+    """A tool as the API's `services` listed it when changes were last announced by webhook."""
+
+    __tablename__ = "listed_tools"
+
+    tool_id: Mapped[int] = mapped_column(ForeignKey("tools.id"), primary_key=True, autoincrement=False)
+    # JSON, without the measured time.
+    entry: Mapped[str]

@@ -33,6 +33,8 @@ STATUS_CHANGED = "order.status_changed"
 REFUNDED = "order.refunded"
 REFILL_CHANGED = "refill.status_changed"
 BALANCE_LOW = "balance.low"
+TOOL_CHANGED = "tool.changed"
+PRICE_CHANGED = "tool.price_changed"
 OPERATOR_ALERTS = "operator.alerts"
 TEST = "test"
 
@@ -149,6 +151,16 @@ def queue_alert_event(operator_id: int, alerts: Sequence[Mapping[str, Any]], *, 
     to = _watching([operator_id]).get(operator_id)
     if to:
         _make([_Event(OPERATOR_ALERTS, operator_id, to, {"alerts": list(alerts)})], now=now)
+
+
+def queue_catalogue_event(kind: str, tools: Sequence[Mapping[str, Any]], *, now: datetime) -> None:
+    """Queue an event about these tools for every customer with an endpoint."""
+    endpoints: dict[int, list[int]] = defaultdict(list)
+    notified = select(ENDPOINTS.c.user_id, ENDPOINTS.c.id).where(_IS_NOTIFIED).order_by(ENDPOINTS.c.id)
+    for user_id, endpoint_id in db.session.execute(notified):
+        endpoints[user_id].append(endpoint_id)
+    data = {"currency": app_context.settings().currency, "tools": list(tools)}
+    _make([_Event(kind, user_id, tuple(ids), data) for user_id, ids in endpoints.items()], now=now)
 
 
 def queue_test_event(endpoint_id: int, *, user_id: int, now: datetime) -> None:

@@ -97,7 +97,7 @@ OURS = _words(
 # Typed by somebody, but on none of the pages that are requested here.
 NOT_ON_PAGES = _words(
     """
-    email_changes.new_email email_changes.old_email mails.email mails.error mails.subject mails.text
+    email_changes.new_email email_changes.old_email listed_tools.entry mails.email mails.error mails.subject mails.text
     measurements.text providers.balance_problem providers.catalogue_currency reset_requests.email reviews.resolution
     payment_events.raw
     proposals.decider terms.category tools.provider_category tools.provider_name telegram_messages.chat

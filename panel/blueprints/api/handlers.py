@@ -62,25 +62,7 @@ def services(call: Call) -> ApiAnswer:
 
 def services_text(*, now: datetime) -> Rendered:
     """The tools that can be ordered, as JSON: the same for every caller."""
-    return _rendered(
-        [
-            {
-                "service": each.tool_id,
-                "name": each.name,
-                "type": each.order_type,
-                "category": each.category,
-                "rate": each.rate,
-                "min": str(each.minimum),
-                "max": str(each.maximum),
-                "refill": each.refill_days is not None,
-                "cancel": each.can_cancel,
-                "dripfeed": False,
-                "desc": each.summary,
-                "average_time": each.average_time,
-            }
-            for each in api_orders.services(now=now)
-        ]
-    )
+    return _rendered([{**each.entry(), "average_time": each.average_time} for each in api_orders.services(now=now)])
 
 
 def add(call: Call) -> ApiAnswer:

@@ -5,7 +5,7 @@ The reads are compiled statements that return plain tuples: resellers poll a hun
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
@@ -59,6 +59,22 @@ class Service(WithForm):
     own_fields: str
     # Median seconds from placing to Completed as digits; empty while too few orders were measured.
     average_time: str = ""
+
+    def entry(self) -> dict[str, Any]:
+        """The tool as `services` lists it, without its measured time."""
+        return {
+            "service": self.tool_id,
+            "name": self.name,
+            "type": self.order_type,
+            "category": self.category,
+            "rate": self.rate,
+            "min": str(self.minimum),
+            "max": str(self.maximum),
+            "refill": self.refill_days is not None,
+            "cancel": self.can_cancel,
+            "dripfeed": False,
+            "desc": self.summary,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +141,15 @@ _SERVICES = (
 
 
 def services(*, now: datetime) -> list[Service]:
+    """The tools that can be ordered, by number, with their measured times."""
+    return [replace(each, average_time=_average_time(each.tool_id, now=now)) for each in listed_services()]
+
+
+def listed_services() -> list[Service]:
     """The tools that can be ordered, by number."""
     rows: Iterable[Any] = db.session.execute(_SERVICES)
     listed = [
-        Service(*(*row[:-4], _average_time(row.id, now=now)))
+        Service(*row[:-4])
         for row in rows
         if not links.stored_fault(row.link_pattern, row.link_example) and simulated_tools.is_sold(row)
     ]

@@ -5,7 +5,7 @@ from functools import cache
 
 from panel.domain import formatting
 from panel.domain.status import Status
-from panel.services.api import webhook_deliveries, webhook_endpoints
+from panel.services.api import catalogue_events, webhook_deliveries, webhook_endpoints
 from panel.services.help.markdown import Prose, read_prose
 from panel.settings import ROOT
 
@@ -24,6 +24,7 @@ def guide() -> Prose:
         "refill_page_word": Status.REFILL.label,
         "refill_api_word": Status.REFILL.api_word,
         "timeout_seconds": str(webhook_deliveries.TIMEOUT_SECONDS),
+        "tools_an_event": str(catalogue_events.TOOLS_AN_EVENT),
         "kept_hours": str(webhook_deliveries.KEPT_FOR // _HOUR),
         "old_hours": str(webhook_endpoints.OLD_SIGNS_FOR // _HOUR),
     }
