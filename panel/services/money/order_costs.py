@@ -48,28 +48,36 @@ def record(charges: Mapping[int, UpstreamCharge], *, now: datetime) -> None:
         charge = charges[known.id]
         if (known.charge_nanos, known.currency) == (charge.nanos, charge.currency):
             continue
-        rows.append(_row(known, charge, now=now))
-        _check(known, charge, cost_nanos=rows[-1]["cost_nanos"], now=now)
+        exchange_nanos = _exchange(known, charge)
+        cost = None if exchange_nanos is None else resale.in_ours(charge.nanos, exchange_nanos=exchange_nanos)
+        rows.append(_row(charge, known.id, exchange_nanos=exchange_nanos, cost_nanos=cost, now=now))
+        _check(known, charge, cost_nanos=cost, now=now)
     if rows:
         add = upsert(COSTS)
         changed = {name: add.excluded[name] for name in rows[0] if name != "order_id"}
         db.session.execute(add.on_conflict_do_update(index_elements=["order_id"], set_=changed), rows)
 
 
-def _row(known: Any, charge: UpstreamCharge, *, now: datetime) -> dict[str, Any]:
-    exchange_nanos = resale.exchange(
+def _exchange(known: Any, charge: UpstreamCharge) -> int | None:
+    return resale.exchange(
         charge.currency,
         ours=app_context.settings().currency,
         providers=known.catalogue_currency,
         providers_exchange_nanos=known.exchange_nanos,
     )
-    cost = None if exchange_nanos is None else resale.in_ours(charge.nanos, exchange_nanos=exchange_nanos)
+
+
+def _row(
+    charge: UpstreamCharge, order_id: int, *, exchange_nanos: int | None, cost_nanos: int | None, now: datetime
+) -> dict[str, Any]:
+    # A cost that no charge can have is a mistake of the provider, and might not fit into the column.
+    is_possible = cost_nanos is not None and cost_nanos <= resale.MAX_CHARGE_NANOS
     return {
-        "order_id": known.id,
+        "order_id": order_id,
         "charge_nanos": charge.nanos,
         "currency": charge.currency,
         "exchange_nanos": exchange_nanos,
-        "cost_nanos": cost,
+        "cost_nanos": cost_nanos if is_possible else None,
         "at": now,
     }
 

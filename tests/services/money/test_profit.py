@@ -13,7 +13,7 @@ from panel.db import db, transaction
 from panel.domain.lists.date_range import Period
 from panel.domain.money import parse_nanos
 from panel.domain.provider_report import Report
-from panel.domain.resale import UpstreamCharge
+from panel.domain.resale import MAX_CHARGE_NANOS, UpstreamCharge
 from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
 from panel.models import Order, OrderCost, Provider, Review, Tool
@@ -111,6 +111,23 @@ def test_order_that_costs_more_than_the_customer_paid_opens_a_review(app: Flask)
 
     assert len(reviews()) == 1
     assert "cost more at Upstream than the customer paid" in reviews()[0]
+
+
+@pytest.mark.both_engines
+def test_a_charge_beyond_all_bounds_holds_no_other_report(app: Flask) -> None:
+    tool = a_resold_tool(currency="EUR", exchange=999_999 * 10**9)
+    wild, other = (an_order(tool=tool, quantity=1_000, status=Status.IN_PROGRESS) for _ in range(2))
+    charges = {wild.id: UpstreamCharge(MAX_CHARGE_NANOS, "EUR"), other.id: UpstreamCharge(1, "EUR")}
+    asks = [Ask(order.id, f"7{order.id}", order.provider_service, order.quantity) for order in (wild, other)]
+
+    with transaction():
+        reports = {order_id: Report("Completed", 0, charge=charge) for order_id, charge in charges.items()}
+        sync.apply_reports(asks, reports, now=NOON)
+
+    assert (cost_of(wild).charge_nanos, cost_of(wild).cost_nanos) == (MAX_CHARGE_NANOS, None)
+    assert cost_of(other).cost_nanos == 999_999
+    assert {reload(order).status for order in (wild, other)} == {Status.COMPLETED}
+    assert any("cost more at Upstream than the customer paid" in text for text in reviews())
 
 
 @pytest.mark.both_engines
