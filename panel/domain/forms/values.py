@@ -61,12 +61,17 @@ def quantity(form: OrderForm, values: Mapping[str, str], *, minimum: int, maximu
 def _uniform(rule: FieldRule | None, value: str) -> str:
     text = value.replace("\r\n", "\n").replace("\r", "\n")
     if rule is None or rule.kind is FieldKind.LINES:
-        return "\n".join(line for line in text.split("\n") if line.strip())
-    text = text.strip()
+        return "\n".join(line for line in text.split("\n") if _is_visible(line))
+    text = text.strip() if _is_visible(text) else ""
     if rule.kind is FieldKind.NUMBER:
         digits = pricing.ungrouped(text)
         return str(int(digits)) if _WHOLE.fullmatch(digits) else text
     return text
+
+
+def _is_visible(text: str) -> bool:
+    """Whether it has more than spaces and format characters, such as a zero-width space."""
+    return any(not sign.isspace() and unicodedata.category(sign) != "Cf" for sign in text)
 
 
 def _fault(field: FieldRule, values: Mapping[str, str]) -> BadField | None:

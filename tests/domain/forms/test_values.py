@@ -22,6 +22,14 @@ def test_lines_are_kept_to_the_byte_with_one_kind_of_end(end: str) -> None:
     assert values.read(COMMENTS, kept) == kept
 
 
+@pytest.mark.parametrize("unseen", ["\u200b", " \u2060\u00a0", "\ufeff", "\u200f\u202e", "\u2028"])
+def test_what_nobody_sees_is_neither_a_line_nor_a_value(unseen: str) -> None:
+    kept = values.read(COMMENTS, {"comments": f"{unseen}\nGood {unseen}👩‍🚀\n{unseen}"})
+
+    assert kept == {"comments": f"Good {unseen}👩‍🚀"}
+    assert values.uniform(TYPES["Comment Likes"], {"username": unseen}) == {}
+
+
 @pytest.mark.parametrize("form", TYPES.values(), ids=TYPES)
 def test_every_type_takes_its_fields_and_misses_each_required_one(form: OrderForm) -> None:
     given = given_for(form)
