@@ -23,7 +23,7 @@ from panel.services.orders.placing import Placing
 from panel.services.privacy import closing
 from tests.support import ledger_oracle
 from tests.support.api_clients import PATH, a_caller
-from tests.support.factories import LINK, NOON, a_customer, signed_in
+from tests.support.factories import LINK, NOON, a_customer, new_terms, signed_in
 from tests.support.form_factories import LINES, a_tool_of, given_for, quantity_for
 
 EVERY_TYPE = pytest.mark.parametrize("order_type", TYPES)
@@ -128,6 +128,27 @@ def test_the_same_request_with_other_fields_is_a_conflict(client: FlaskClient) -
     assert first == again
     assert other == {"error": "Request ID already used"}
     assert _orders() == 1
+
+
+@pytest.mark.parametrize("now", ["Default", "Package", "Poll", "Invented"])
+@pytest.mark.parametrize("before", ["Default", "Custom Comments", "Web Traffic", "Package"])
+def test_a_call_sent_again_gets_its_order_though_the_tool_takes_other_fields_now(
+    client: FlaskClient, before: str, now: str
+) -> None:
+    form, tool, customer = TYPES[before], a_tool_of(before), a_customer("100")
+    caller = a_caller(client, customer)
+    call = {"service": str(tool.id), "link": LINK, "request_id": "mine-1"} | given_for(form)
+    if form.takes_quantity:
+        call["quantity"] = "100"
+    first = caller.call("add", **call)
+    new_terms(tool, order_type=now, minimum=1, maximum=1 if now == "Package" else 1_000)
+
+    again = caller.call("add", **call)
+    other = caller.call("add", **call | {"request_id": "mine-2"})
+
+    assert first == again
+    assert "error" in other or form == TYPES.get(now)
+    assert ledger.balance_nanos(customer.id) + sum(db.session.scalars(select(Order.charge_nanos))) == 100 * 10**9
 
 
 def test_only_an_order_with_the_same_fields_may_be_a_duplicate(client: FlaskClient) -> None:

@@ -87,7 +87,7 @@ CANCEL_REFUSED = ApiError(
 ID_USED = ApiError(
     RequestIdUsed.code,
     "Request ID already used",
-    "You sent this request id before, with another service, link or quantity. Nothing more was charged.",
+    "You sent this request id before, with another service, link, quantity or field. Nothing more was charged.",
 )
 CLOSED = ApiError(
     OrderingClosed.code,

@@ -71,10 +71,10 @@ def add(call: Call) -> ApiAnswer:
     service = number_of(call.required("service"))
     with transaction():
         offer = None if service is None else tools.offer(service)
-        if offer is None or not offer.form.is_ready:
+        form = None if offer is None else _form_of(call, offer)
+        if offer is None or form is None or not form.is_ready:
             call.required("link")
             raise Refusal(INCORRECT_SERVICE)
-        form = offer.form
         call.refuse_others(*_fields_of(form))
         link, request_id = call.required("link"), call.optional("request_id")
         quantity = _digits(call.required(QUANTITY), offer=offer) if form.takes_quantity else ""
@@ -96,6 +96,15 @@ def add(call: Call) -> ApiAnswer:
             raise Refusal(TOO_LARGE, limit=offer.maximum) from error
     twice = {} if placed.possible_duplicate is None else {"X-Possible-Duplicate": str(placed.possible_duplicate)}
     return ApiAnswer({"order": placed.order_id}, twice)
+
+
+def _form_of(call: Call, offer: ToolOffer) -> OrderForm:
+    """The tool's form; for a call of before that no longer fits it, the form that its order has."""
+    form, given, request_id = offer.form, call.given, call.optional("request_id")
+    fits = form.is_ready and given.issubset(_fields_of(form)) and form.takes_quantity == (QUANTITY in given)
+    if fits or request_id is None:
+        return form
+    return api_orders.form_of_request(call.customer_id, request_id=request_id) or form
 
 
 def _fields_of(form: OrderForm) -> tuple[str, ...]:

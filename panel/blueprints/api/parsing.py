@@ -82,10 +82,16 @@ class Call:
         is_list = isinstance(given, list) or (isinstance(given, str) and ("," in given or given.lstrip()[:1] == "["))
         return _ids(given, name=one) if is_list else None
 
+    @property
+    def given(self) -> set[str]:
+        """Names of the fields that have a value, without those of every call."""
+        return {name for name, value in self.fields.items() if name not in ALWAYS and not says_nothing(value)}
+
     def refuse_others(self, *names: str) -> None:
         """Refuse a call with values in any other field, since they would be ignored."""
-        for name, value in self.fields.items():
-            if name not in (*ALWAYS, *names) and not says_nothing(value):
+        others = self.given.difference(names)
+        for name in self.fields:
+            if name in others:
                 raise Refusal(INCORRECT_REQUEST, field=name)
 
 

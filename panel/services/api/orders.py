@@ -15,6 +15,7 @@ from sqlalchemy import ARRAY, BigInteger, Select, bindparam, func, literal_colum
 from panel.db import db, table_of
 from panel.domain import links, money
 from panel.domain.errors import BadInput
+from panel.domain.forms.order_form import OrderForm
 from panel.domain.forms.with_form import WithForm
 from panel.domain.refill import RefillState
 from panel.domain.request_id import API_NAMED, API_UNNAMED
@@ -220,6 +221,12 @@ def place(
     count = None if holder.daily_cap_nanos is None else partial(_spend, holder.key_id, now=now)
     order = placing.place_order(holder.user_id, asked=asked, before_charge=count, now=now)
     return Placed(order.id, _possible_duplicate(order, key_id=holder.key_id) if request_id is None else None)
+
+
+def form_of_request(customer_id: int, *, request_id: str) -> OrderForm | None:
+    """The form of the order that was placed with this request id: its tool may have another one since."""
+    order = placing.find_by_request(customer_id, request_id=f"{API_NAMED}{request_id}")
+    return None if order is None else db.session.get_one(Terms, order.terms_id).form
 
 
 def _spend(key_id: int, nanos: int, *, now: datetime) -> None:
