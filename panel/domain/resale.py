@@ -114,7 +114,7 @@ class UpstreamCharge:
 
 def read_charge(charge: object, currency: object) -> UpstreamCharge | None:
     """The charge in a provider's `status` answer; None if there is none, or it is no amount."""
-    if isinstance(charge, bool) or not isinstance(charge, int | str):
+    if not isinstance(charge, int | str):
         return None
     try:
         units = read_rate(str(charge))

@@ -9,9 +9,10 @@ from sqlalchemy import and_, bindparam, select
 from panel import app_context
 from panel.db import db, table_of, upsert
 from panel.domain import money, pricing, resale
+from panel.domain.forms.own_fields import form_of
 from panel.domain.resale import UpstreamCharge
 from panel.domain.review_kind import ReviewKind
-from panel.models import Order, OrderCost, Provider, Tool
+from panel.models import Order, OrderCost, Provider, Terms, Tool
 from panel.services import reviews
 
 COSTS = table_of(OrderCost)
@@ -25,7 +26,12 @@ _KNOWN = (
         Order.provider_id,
         Tool.name.label("tool"),
         Tool.provider_rate_micros.label("rate_micros"),
-        and_(Tool.provider_id == Order.provider_id, Tool.provider_service == Order.provider_service).label("has_rate"),
+        and_(Tool.provider_id == Order.provider_id, Tool.provider_service == Order.provider_service).label(
+            "is_same_service"
+        ),
+        Terms.order_type,
+        Terms.quantity_rule,
+        Terms.own_fields,
         Provider.name.label("provider"),
         Provider.catalogue_currency,
         Provider.exchange_nanos,
@@ -33,6 +39,7 @@ _KNOWN = (
         OrderCost.currency,
     )
     .join(Tool, Tool.id == Order.tool_id)
+    .join(Terms, Terms.id == Tool.terms_id)
     .join(Provider, Provider.id == Order.provider_id)
     .join(OrderCost, OrderCost.order_id == Order.id, isouter=True)
     .where(Order.id.in_(bindparam("ids", expanding=True)))
@@ -86,7 +93,10 @@ def _check(known: Any, charge: UpstreamCharge, *, cost_nanos: int | None, now: d
     """Open a review, one a day for each tool, if the provider charged more than its rate or than the customer paid."""
     day = f"{now:%B} {now.day}, {now.year}"
     listed = None
-    if known.has_rate and known.rate_micros is not None:
+    # The rate is that of the tool as it is now.
+    form = form_of(known.order_type, known.quantity_rule, known.own_fields)
+    has_rate = known.is_same_service and form.is_package == known.is_package
+    if has_rate and known.rate_micros is not None:
         listed = known.quantity * pricing.price_of_rate(known.rate_micros, is_package=known.is_package)
     is_of_catalogue = not charge.currency or charge.currency == (known.catalogue_currency or charge.currency)
     if listed is not None and is_of_catalogue and charge.nanos > listed:

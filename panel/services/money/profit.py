@@ -14,17 +14,23 @@ from typing import Any
 from sqlalchemy import ColumnElement, Date, case, cast, func, literal_column, select
 
 from panel.db import db, table_of
+from panel.domain.forms.own_fields import form_of
 from panel.domain.lists.date_range import Period
 from panel.domain.status import Status
-from panel.models import Order, OrderCost, Provider, Tool, User
+from panel.models import Order, OrderCost, Provider, Terms, Tool, User
 from panel.services import test_orders
 from panel.services.money import order_costs
 
 ORDERS, COSTS = table_of(Order), table_of(OrderCost)
 MAX_DAYS = 92
+FORM = (Terms.order_type, Terms.quantity_rule, Terms.own_fields)
 NANOS_A_UNIT = 1_000_000_000
 # Orders of which the rest is not delivered any more; a running one is charged whole by its provider.
 _DELIVERED = [status.value for status in Status if not status.is_open]
+
+
+# Tool, provider, its service, and whether it is a package.
+_Rated = tuple[int, int, str, bool]
 
 
 class Grouping(StrEnum):
@@ -160,27 +166,35 @@ def _key(grouping: Grouping) -> ColumnElement[Any]:
     return cast(func.timezone("UTC", ORDERS.c.placed_at), Date())
 
 
-def _rates() -> dict[tuple[int, int, str], tuple[int, int]]:
-    """Catalogue rates, and what one of their currency is worth in ours, by tool, provider and its service."""
-    statement = select(
-        Tool.id,
-        Tool.provider_id,
-        Tool.provider_service,
-        Tool.provider_rate_micros,
-        Provider.exchange_nanos,
-    ).join(Provider, Provider.id == Tool.provider_id)
-    found = db.session.execute(statement)
-    return {(row[0], row[1], row[2]): (row[3], row[4]) for row in found if row[3] is not None and row[4] is not None}
+def _rates() -> Mapping[_Rated, tuple[int, int]]:
+    """Catalogue rates, and what one of their currency is worth in ours.
+
+    A rate is that of the tool as it is now, not of orders from before it moved to another provider or service, or
+    became a package.
+    """
+    statement = (
+        select(
+            Tool.id, Tool.provider_id, Tool.provider_service, Tool.provider_rate_micros, Provider.exchange_nanos, *FORM
+        )
+        .join(Terms, Terms.id == Tool.terms_id)
+        .join(Provider, Provider.id == Tool.provider_id)
+        .where(Tool.provider_rate_micros.is_not(None), Provider.exchange_nanos.is_not(None))
+    )
+    rows: Iterable[Any] = db.session.execute(statement)
+    return {
+        (row[0], row[1], row[2], form_of(*row[5:]).is_package): (row.provider_rate_micros, row.exchange_nanos)
+        for row in rows
+    }
 
 
-def _sums(row: Any, rates: Mapping[tuple[int, int, str], tuple[int, int]]) -> ProfitSums:
+def _sums(row: Any, rates: Mapping[_Rated, tuple[int, int]]) -> ProfitSums:
     sums = ProfitSums(
         orders=row.orders,
         revenue_nanos=_whole(row, "revenue"),
         returned_nanos=_whole(row, "returned"),
         cost_nanos=_whole(row, "cost"),
     )
-    rate = rates.get((row.tool_id, row.provider_id, row.provider_service))
+    rate = rates.get((row.tool_id, row.provider_id, row.provider_service, row.is_package))
     if not row.unknown:
         return sums
     if rate is None:

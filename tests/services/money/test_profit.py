@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -16,12 +16,23 @@ from panel.domain.provider_report import Report
 from panel.domain.resale import MAX_CHARGE_NANOS, UpstreamCharge
 from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
-from panel.models import Order, OrderCost, Provider, Review, Tool
+from panel.models import Order, OrderCost, Provider, Review, Tool, User
 from panel.providers.base import Ask
+from panel.services import test_orders
 from panel.services.money import order_costs, profit
 from panel.services.money.profit import Grouping, ProfitSums
 from panel.services.orders import sync
-from tests.support.factories import NOON, a_customer, a_provider, a_tool, an_operator, an_order, reload, signed_in
+from tests.support.factories import (
+    NOON,
+    a_customer,
+    a_provider,
+    a_tool,
+    an_operator,
+    an_order,
+    new_terms,
+    reload,
+    signed_in,
+)
 
 TODAY = Period(NOON.date(), NOON.date())
 
@@ -158,6 +169,82 @@ def test_every_grouping_has_the_same_total_and_the_margin_is_exact(app: Flask) -
     assert expected.margin_percent == "60.2%"
     by_tool = reports[1].lines
     assert [(line.name, line.sums.orders) for line in by_tool] == [(tool.name, 2), (other.name, 1)]
+
+
+@pytest.mark.both_engines
+def test_period_begins_and_ends_at_midnight_utc(app: Flask) -> None:
+    """The last day of a month: not the moment before it, and not the first of the next month."""
+    tool, last = a_resold_tool(), date(2026, 1, 31)
+    midnight = datetime(2026, 1, 31, tzinfo=UTC)
+    moment = timedelta(microseconds=1)
+    for at in (midnight - moment, midnight, midnight + timedelta(days=1) - moment, midnight + timedelta(days=1)):
+        an_order(tool=tool, quantity=100, now=at)
+
+    reports = [profit.report(grouping, period=Period(last, last)) for grouping in Grouping]
+    two_days = profit.report(Grouping.DAY, period=Period(last, last + timedelta(days=1)))
+
+    assert [each.total.orders for each in reports] == [2] * 4
+    assert [(line.name, line.sums.orders) for line in two_days.lines] == [("2026-01-31", 2), ("2026-02-01", 1)]
+
+
+@pytest.mark.parametrize("moved", ["provider", "service", "type"])
+def test_rate_of_now_is_not_that_of_orders_from_before_the_tool_moved(app: Flask, moved: str) -> None:
+    """Nothing is estimated with the other rate, and no charge is compared with it."""
+    tool = a_resold_tool(rate="0.40")
+    order = an_order(tool=tool, quantity=1_000, status=Status.COMPLETED)
+    other = a_provider("panel_api", name="Other")
+    with transaction():
+        sold = db.session.get_one(Tool, tool.id)
+        db.session.get_one(Provider, other.id).exchange_nanos = 10**9
+        sold.provider_rate_micros = 1
+        if moved == "provider":
+            sold.provider_id = other.id
+        elif moved == "service":
+            sold.provider_service = "another"
+    if moved == "type":
+        new_terms(reload(tool), order_type="Package", minimum=1, maximum=1)
+
+    total = profit.report(Grouping.TOOL, period=TODAY).total
+    record(order, "0.40")
+
+    assert (total.unknown_orders, total.estimated_nanos, total.cost_nanos) == (1, 0, 0)
+    assert reviews() == []
+
+
+def test_cost_of_a_package_is_estimated_and_compared_by_the_package(app: Flask) -> None:
+    tool = a_resold_tool(rate="2.50")
+    new_terms(tool, order_type="Package", minimum=1, maximum=1, price_micros_per_thousand=usd("3.00"))
+    order = an_order(tool=tool, quantity=1, status=Status.COMPLETED)
+
+    total = profit.report(Grouping.TOOL, period=TODAY).total
+    record(order, "2.50")
+    at_rate = reviews()
+    record(order, "2.500000001")
+
+    assert (total.revenue_nanos, total.cost_nanos, total.estimated_nanos) == (usd("3"), usd("2.5"), usd("2.5"))
+    assert at_rate == []
+    assert ["2.50 a package" in text for text in reviews()] == [True]
+
+
+def test_charge_in_another_currency_is_not_compared_with_the_listed_rate(app: Flask) -> None:
+    tool = a_resold_tool(rate="0.40", price="900", currency="EUR", exchange=11 * 10**8)
+
+    record(an_order(tool=tool, quantity=1_000), "0.41", "INR")
+    of_another = reviews()
+    record(an_order(tool=tool, quantity=1_000), "0.41", "")
+
+    assert of_another == []
+    assert len(reviews()) == 1
+
+
+def test_own_test_orders_are_left_out(app: Flask) -> None:
+    tool = a_resold_tool()
+    an_order(tool=tool)
+    own = an_order(tool=tool)
+    with transaction():
+        db.session.get_one(User, own.customer_id).email = test_orders.CUSTOMER_EMAIL
+
+    assert profit.report(Grouping.CUSTOMER, period=TODAY).total.orders == 1
 
 
 def test_loss_has_a_negative_margin(app: Flask) -> None:
