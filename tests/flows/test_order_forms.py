@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from panel.clock import utc_now
 from panel.db import db, transaction
+from panel.domain.errors import BadQuantity
 from panel.domain.forms.order_types import TYPES
 from panel.domain.provider_report import Report
 from panel.domain.status import Status
@@ -103,6 +104,17 @@ def test_too_few_and_too_many_lines_are_the_errors_of_a_quantity(client: FlaskCl
 
     assert few == {"error": "Quantity less than minimal 2"}
     assert many == {"error": "Quantity more than maximum 3"}
+
+
+@pytest.mark.parametrize("order_type", [name for name, form in TYPES.items() if not form.takes_quantity])
+def test_another_quantity_than_the_forms_own_is_refused(client: FlaskClient, order_type: str) -> None:
+    form, tool, pieces = TYPES[order_type], a_tool_of(order_type), _expected_quantity(order_type)
+
+    wanted = placing.quote(tool.slug, link=LINK, quantity=str(pieces), fields=given_for(form))
+
+    assert wanted.quantity == pieces
+    with pytest.raises(BadQuantity):
+        placing.quote(tool.slug, link=LINK, quantity="7", fields=given_for(form))
 
 
 def test_a_json_list_is_a_list_of_lines(client: FlaskClient) -> None:
@@ -300,6 +312,30 @@ def test_order_form_says_what_is_missing_under_the_field_and_keeps_the_rest(
         assert (f'id="{rule.name}-error"' in page.text) == bool(is_due)
         assert all(value in html.unescape(page.text) for value in typed.values())
     assert (_orders(), ledger.balance_nanos(customer.id)) == (0, 100 * 10**9)
+
+
+def test_choices_are_shown_by_their_labels(client: FlaskClient) -> None:
+    tool, customer = a_tool_of("Web Traffic"), a_customer("100")
+    order = _placed("Web Traffic", customer, tool)
+    signed_in(client, customer)
+    typed = {"tool": tool.slug, "link": LINK, "quantity": "100"} | given_for(TYPES["Web Traffic"])
+
+    pages = [client.post("/orders/check", data=typed).text, client.get(f"/orders/{order.id}").text]
+
+    for page in pages:
+        assert re.search(r'id="field-device"><bdi>([^<]*)', page)[1] == "Mobile and desktop"  # type: ignore[index]
+
+
+def test_a_field_that_comes_twice_is_refused(client: FlaskClient) -> None:
+    tool, customer = a_tool_of("Custom Comments"), a_customer("100")
+    signed_in(client, customer)
+    typed = {"tool": tool.slug, "link": LINK, "request_id": "request-1", "comments": ["one", "two\nthree"]}
+
+    answer = client.post("/orders", data=typed)
+
+    assert answer.status_code == 422
+    assert "This field came more than once. Send it once." in answer.text
+    assert _orders() == 0
 
 
 def test_order_again_fills_in_the_fields(client: FlaskClient) -> None:

@@ -57,6 +57,21 @@ def test_orders_count_to_the_cap_and_not_beyond(app: Flask) -> None:
     assert balance_of(customer) == parse_nanos("10.00") - 2 * CHARGE
 
 
+def test_caps_of_two_keys_of_one_customer_are_apart(app: Flask) -> None:
+    customer, tool = a_customer("10.00"), a_tool().id
+    first, second = (a_key(customer, name=name, daily_cap_nanos=2 * CHARGE) for name in ("One", "Two"))
+    place(first, tool)
+
+    place(second, tool)
+    place(second, tool)
+
+    db.session.rollback()
+    spent_nanos = [
+        spend_caps.spent_today(key, now=NOON) for key in db.session.scalars(select(ApiKey).order_by(ApiKey.id))
+    ]
+    assert spent_nanos == [CHARGE, 2 * CHARGE]
+
+
 def test_cap_begins_again_with_the_utc_day(app: Flask) -> None:
     tool = a_tool().id
     key = a_key(a_customer("10.00"), daily_cap_nanos=CHARGE)
