@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.bench import api, backfill, history, money, pages, providers, push, slow_clients, sync
+from tests.bench import api, backfill, history, money, pages, providers, push, request_cpu, slow_clients, sync
 
 BENCHES = {
     "api": api.main,
@@ -12,6 +12,7 @@ BENCHES = {
     "pages": pages.main,
     "providers": providers.main,
     "push": push.main,
+    "request-cpu": request_cpu.main,
     "slow-clients": slow_clients.main,
     "sync": sync.main,
 }

@@ -33,7 +33,7 @@ GOAL = 0.25
 def main() -> None:
     with contextlib.ExitStack() as stack:
         instance = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        key = _key(instance)
+        key = new_key(instance)
         environment = {"PANEL_INSTANCE": str(instance), "PANEL_API_REQUESTS_A_MINUTE": NO_LIMIT}
         port = stack.enter_context(served(WEB_TARGET, **environment))
         ids = ",".join(str(number) for number in range(ORDERS // IDS, ORDERS + 1, ORDERS // IDS))
@@ -55,7 +55,7 @@ def main() -> None:
         _report([{each.name: requests_per_second(each, seconds=SECONDS) for each in targets} for _ in range(ROUNDS)])
 
 
-def _key(instance: Path) -> str:
+def new_key(instance: Path) -> str:
     """Add an API key for the customer with many orders, in a copy of that panel's database."""
     settings, app, customer = panel_with(ORDERS)
     customer_id = customer.id
