@@ -55,7 +55,8 @@ def test_page_that_was_rendered_before_says_the_same_after_the_change(client: Fl
 
     rename("reads", NEW)
 
-    assert 'title="Reads"' in before and 'title="Reads"' in client.get("/orders").text
+    row = '<td class="order-table__tool">Reads</td>'
+    assert row in before and row in client.get("/orders").text
 
 
 def test_order_page_says_what_the_tool_is_called_now(client: FlaskClient) -> None:
