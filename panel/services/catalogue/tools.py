@@ -182,12 +182,15 @@ def version() -> int:
 
 
 def statuses_of(tool: ToolOffer) -> tuple[Status, ...]:
-    """The statuses an order of this tool can have: Refill only if the terms include it."""
+    """The statuses an order of this tool can have: Refill only if the terms include it; a package is never Partial."""
+    left_out = {Status.PARTIAL} if tool.is_package else set()
+    if not tool.can_refill:
+        left_out.add(Status.REFILL)
     reached = {FIRST}
     waiting = [FIRST]
     while waiting:
         for status in waiting.pop().facts.next:
-            if status not in reached and (status is not Status.REFILL or tool.can_refill):
+            if status not in reached | left_out:
                 reached.add(status)
                 waiting.append(status)
     return tuple(status for status in Status if status in reached)

@@ -105,8 +105,8 @@ class OwnOrder:
     @property
     def next_statuses(self) -> tuple[Status, ...]:
         """Statuses the order can move to from here, under its terms."""
-        offers_refill = self.terms.refill_days is not None
-        return tuple(status for status in self.status.facts.next if offers_refill or status is not Status.REFILL)
+        can = {Status.REFILL: self.terms.refill_days is not None, Status.PARTIAL: not self.terms.is_package}
+        return tuple(status for status in self.status.facts.next if can.get(status, True))
 
     @property
     def doubt(self) -> str:

@@ -5,8 +5,10 @@ from sqlalchemy import select
 
 from panel.db import db, transaction
 from panel.domain.forms.order_types import TYPES
+from panel.domain.status import Status
 from panel.models import Review, Tool
 from panel.services.catalogue import tool_settings
+from panel.services.catalogue import tools as catalogue_tools
 from panel.services.office import tool_editor
 from tests.support.catalogue_imports import a_row, imported, offered
 from tests.support.factories import NOON
@@ -64,6 +66,12 @@ def test_a_tool_of_an_unknown_type_waits_until_an_operator_writes_its_form() -> 
         tool_settings.leave_to_import("page-visits-1", "form", actor="anna", now=NOON)
     imported(a_row(type="Live Stream", rate="1.00"))
     assert not offered().is_offered
+
+
+def test_package_is_never_partial() -> None:
+    imported(a_row(rate="2.50", type="Package"))
+
+    assert Status.PARTIAL not in catalogue_tools.statuses_of(offered())
 
 
 def test_a_type_that_changes_is_followed_and_opens_a_review() -> None:
