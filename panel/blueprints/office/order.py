@@ -8,7 +8,7 @@ from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.office.confirmation import Confirmation
 from panel.blueprints.office.forms import limit_nanos
 from panel.blueprints.office.money_forms import amount, shown
-from panel.blueprints.shared.forms import whole_number
+from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import BadInput, ExpiredForm, PanelError
@@ -241,13 +241,13 @@ def _address(order_id: int) -> str:
 
 def _refused(order_id: int, error: PanelError, *, reason: str = "reason") -> ResponseReturnValue:
     """The order's current page, with the typed values and the error. `reason`: the typed reason of this form."""
-    field = reason if error.field == "reason" else error.field
-    if isinstance(error, BadInput) and field:
-        return _page(order_id, errors={field: error.message}), error.http_status
-    return _page(order_id, refusal=error.message), error.http_status
+    errors = by_field(error)
+    if "reason" in errors:
+        errors = {reason: errors["reason"]}
+    return _page(order_id, errors), error.http_status
 
 
-def _page(order_id: int, *, refusal: str = "", errors: dict[str, str] | None = None) -> str:
+def _page(order_id: int, errors: dict[str, str] | None = None) -> str:
     story = _story(order_id)
     return render_template(
         "office/order.html",
@@ -257,7 +257,6 @@ def _page(order_id: int, *, refusal: str = "", errors: dict[str, str] | None = N
         actions=_offered(story),
         statuses=_statuses(story),
         timeline=customer_order_detail.timeline(story.own, page=_page_number()),
-        refusal=refusal,
         errors=errors or {},
         typed={name: request.form.get(name, "") for name in TYPED},
         limits=layout.limits(),

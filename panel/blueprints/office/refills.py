@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from panel.blueprints.office import layout
 from panel.blueprints.office.access import office_blueprint
+from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import BadInput, PanelError
@@ -66,15 +67,15 @@ def _do(act: Callable[[], None], words: str) -> ResponseReturnValue:
         with transaction():
             act()
     except PanelError as error:
-        return _page(refusal=error.message), error.http_status
+        return _page(error), error.http_status
     flash(words)
     return redirect(layout.back(PAGE), code=303)
 
 
-def _page(*, refusal: str = "") -> str:
+def _page(error: PanelError | None = None) -> str:
     return render_template(
         "office/refills.html",
         refills=refill_endings.open_refills(),
         stops=cancellations.open_cancellations(),
-        refusal=refusal,
+        errors=by_field(error),
     )

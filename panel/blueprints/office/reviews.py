@@ -7,7 +7,7 @@ from panel.blueprints.office import confirmation, layout
 from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.office.confirmation import Confirmation
 from panel.blueprints.office.money_forms import amount, shown
-from panel.blueprints.shared.forms import whole_number
+from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import BadInput, ExpiredForm, PanelError
@@ -61,16 +61,14 @@ def resolve(review_id: int) -> ResponseReturnValue:
         with transaction():
             review_resolution.resolve(review_id, resolution, now=utc_now())
     except PanelError as error:
-        if isinstance(error, BadInput) and error.field:
-            return _page(review_id, errors={error.field: error.message}), error.http_status
-        return _page(review_id, refusal=error.message), error.http_status
+        return _page(review_id, error), error.http_status
     flash(f"Review {review_id} is resolved.")
     return redirect(layout.back(LIST), code=303)
 
 
 def form_again(error: ExpiredForm) -> ResponseReturnValue:
     """The review with the typed decision and the error."""
-    return _page((request.view_args or {})["review_id"], refusal=error.message), error.http_status
+    return _page((request.view_args or {})["review_id"], error), error.http_status
 
 
 def _kind() -> ReviewKind | None:
@@ -119,7 +117,7 @@ def _line(review_id: int) -> ReviewRow:
     return line
 
 
-def _page(review_id: int, *, refusal: str = "", errors: dict[str, str] | None = None) -> str:
+def _page(review_id: int, error: PanelError | None = None) -> str:
     line = _line(review_id)
     order_id = line.review.order_id
     return render_template(
@@ -130,8 +128,7 @@ def _page(review_id: int, *, refusal: str = "", errors: dict[str, str] | None = 
         waiting=review_resolution.open_request(line.review),
         asks_about_a_call=review_resolution.is_unconfirmed(line.review),
         is_refill=line.review.kind == ReviewKind.UNCONFIRMED_REFILL,
-        refusal=refusal,
-        errors=errors or {},
+        errors=by_field(error),
         typed={name: request.form.get(name, "") for name in ("decision", "sent_as", "reason")},
         away=layout.back(LIST),
     )
