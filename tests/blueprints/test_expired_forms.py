@@ -71,7 +71,7 @@ def test_order_form_with_its_new_token_can_be_resubmitted(client: FlaskClient) -
 
 
 @pytest.mark.parametrize("path", ORDER_PATHS)
-def test_what_is_wrong_or_hostile_in_an_expired_form_stays_text(client: FlaskClient, path: str) -> None:
+def test_hostile_values_of_an_expired_form_stay_text(client: FlaskClient, path: str) -> None:
     script = '"><script>x</script>'
 
     answer = signed_in(client, a_customer()).post(path, data=FORM | {"link": script, "tool": "\x01", "terms": "x"})

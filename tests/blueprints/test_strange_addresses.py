@@ -23,7 +23,7 @@ ENDLESS = "9" * 30
         f"/orders/new?again={ENDLESS}",
     ],
 )
-def test_it_is_not_found(client: FlaskClient, address: str) -> None:
+def test_unknown_address_is_not_found(client: FlaskClient, address: str) -> None:
     a_tool(slug="readers")
     signed_in(client, a_customer())
 

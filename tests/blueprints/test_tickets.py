@@ -93,7 +93,7 @@ def test_form_sent_twice_is_one_ticket_and_other_words_keep_what_was_typed(clien
 
 
 @pytest.mark.parametrize("what", ["order", "refill", "line"])
-def test_form_carries_its_thing_as_facts_and_so_does_the_ticket(client: FlaskClient, customer: User, what: str) -> None:
+def test_form_and_ticket_show_their_subject_as_facts(client: FlaskClient, customer: User, what: str) -> None:
     order = an_order(customer=customer, status=Status.COMPLETED)
     with transaction():
         refill_id = refills.request_refill(order.id, customer_id=customer.id, now=NOON).id
@@ -123,7 +123,7 @@ def test_form_carries_its_thing_as_facts_and_so_does_the_ticket(client: FlaskCli
 @pytest.mark.parametrize(
     "query", ["order=999999", "order=x", "order=-1", f"line={10**17}", "refill=5", "order=1&line=1"]
 )
-def test_thing_that_is_not_there_is_not_found(client: FlaskClient, customer: User, query: str) -> None:
+def test_missing_subject_is_not_found(client: FlaskClient, customer: User, query: str) -> None:
     signed_in(client, customer)
 
     assert client.get(f"/tickets/new?{query}").status_code == 404
@@ -131,7 +131,7 @@ def test_thing_that_is_not_there_is_not_found(client: FlaskClient, customer: Use
     assert count(Ticket) == 0
 
 
-def test_thing_of_someone_else_is_not_found(client: FlaskClient, customer: User) -> None:
+def test_subject_of_another_customer_is_not_found(client: FlaskClient, customer: User) -> None:
     order = an_order(status=Status.COMPLETED)
     with transaction():
         refill_id = refills.request_refill(order.id, customer_id=order.customer_id, now=NOON).id

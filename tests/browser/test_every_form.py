@@ -42,7 +42,7 @@ def site(app: Flask, panel: Panel) -> Site:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_what_each_form_answers_when_it_is_empty_is_as_sound(tabs: Tabs, panel: Panel, site: Site, role: str) -> None:
+def test_answer_to_each_empty_form_passes_the_same_checks(tabs: Tabs, panel: Panel, site: Site, role: str) -> None:
     filled, found = site
     page = tab_of(tabs, panel, filled, role)
     sent, wrong = set(), []

@@ -23,7 +23,7 @@ def site(app: Flask, panel: Panel) -> Site:
     return filled_site(app, panel)
 
 
-def test_every_address_shows_something_to_somebody(site: Site) -> None:
+def test_every_address_answers_some_user_with_a_page(site: Site) -> None:
     _filled, found = site
 
     assert found[""] == [], "say in tests/browser/every_page.py what these addresses are to show"

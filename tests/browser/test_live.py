@@ -188,7 +188,7 @@ def test_one_failed_answer_does_not_replace_the_list(tabs: Tabs, customer: User)
     assert still_there and failures and "failed on our side" not in tab.page.content()
 
 
-def test_list_stays_with_a_notice_after_log_out_elsewhere(tabs: Tabs, customer: User) -> None:
+def test_list_stays_with_a_notice_after_log_out_in_another_tab(tabs: Tabs, customer: User) -> None:
     order = an_order(customer=customer)
     tab = tabs.open(customer)
     tab.complaints.expects_failed_answers = True

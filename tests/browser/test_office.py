@@ -116,7 +116,7 @@ def test_keys_can_be_turned_off_and_stay_off(tabs: Tabs) -> None:
     assert str(page.evaluate("document.activeElement.id")).startswith("open-")
 
 
-def test_u_leads_back_to_the_row_one_came_from_and_home_from_a_list(tabs: Tabs) -> None:
+def test_u_key_returns_to_the_same_row_and_from_a_list_to_the_dashboard(tabs: Tabs) -> None:
     customer = a_customer("1000")
     orders = [an_order(customer=customer, quantity=10) for _ in range(12)]
     page = tabs.open(an_operator()).page

@@ -87,7 +87,7 @@ def test_every_cell_holds_its_words_at_every_width(tabs: Tabs, customer: User) -
     assert set(notes) == {"Not confirmed yet", "Cancellation requested", "Being canceled", "Waiting for provider"}
 
 
-def test_first_row_stands_near_the_top_of_a_phone(tabs: Tabs, customer: User) -> None:
+def test_first_row_is_near_the_top_of_a_phone(tabs: Tabs, customer: User) -> None:
     an_order(customer=customer)
     page = tabs.open(customer, viewport={"width": 360, "height": 780}).page
     page.goto("/orders")

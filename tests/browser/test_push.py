@@ -126,7 +126,7 @@ def test_hidden_tab_and_paused_page_hold_no_stream(tabs: Tabs) -> None:
     assert page.evaluate("stream") is None
 
 
-def test_session_that_ends_elsewhere_ends_the_stream_within_two_seconds(tabs: Tabs) -> None:
+def test_session_ended_by_another_device_ends_the_stream_within_two_seconds(tabs: Tabs) -> None:
     customer = a_customer("1000")
     an_order(customer=customer)
     tab = open_list(tabs, customer)

@@ -14,7 +14,7 @@ RULES = {
     "no order goes back to an earlier stage": "test_each_pair_of_statuses_is_allowed_or_not_as_designed",
     "never becomes": "test_each_pair_of_statuses_is_allowed_or_not_as_designed",
     "the only next status": "test_each_pair_of_statuses_is_allowed_or_not_as_designed",
-    "this order does not move again": "test_what_contradicts_an_end_changes_nothing_and_opens_one_review",
+    "this order does not move again": "test_report_that_contradicts_an_end_changes_nothing_and_opens_one_review",
     "the order's page update while they are open": "test_status_and_count_change_in_place_soon_after_the_commit",
     "change by themselves while the page is open": "test_status_and_count_change_in_place_soon_after_the_commit",
     "can't be delivered, the order ends as partial": "test_partial_with_a_count_is_believed",
@@ -95,7 +95,7 @@ RULES = {
     "one refill of an order runs at a time": "test_second_refill_is_refused_while_one_runs",
     "a refill moves no money": "test_each_status_divides_the_charge_as_the_table_says",
     "no charge": "test_each_status_divides_the_charge_as_the_table_says",
-    "closed as refused after": "test_what_waits_is_settled_by_an_operator_or_by_time",
+    "closed as refused after": "test_unconfirmed_attempt_is_resolved_by_an_operator_or_its_deadline",
     # The account.
     "a log-in also ends by itself": "test_device_is_signed_out_after_thirty_days",
     "a log-in ends after": "test_device_is_signed_out_after_thirty_days",

@@ -114,7 +114,7 @@ def test_the_guide_leads_from_nothing_to_an_order_that_one_can_watch(reader: Vis
     assert reader.status == 200
 
 
-def test_who_has_an_account_already_is_led_to_log_in(reader: Visitor) -> None:
+def test_guide_links_existing_customers_to_log_in(reader: Visitor) -> None:
     reader.open(GUIDE)
     reader.follow("log in", step="create-an-account")
 

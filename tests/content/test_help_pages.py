@@ -39,7 +39,7 @@ def test_a_visitor_can_read_it_and_is_led_on(client: FlaskClient) -> None:
         assert "2026" in html and "Last updated" in html
 
 
-def test_somebody_signed_in_is_not_asked_to_create_an_account(client: FlaskClient) -> None:
+def test_signed_in_user_is_not_asked_to_create_an_account(client: FlaskClient) -> None:
     for path in PAGES:
         html = page(signed_in(client, a_customer()), path)
 
@@ -224,7 +224,7 @@ def test_reliability_counts_refunds(client: FlaskClient) -> None:
     assert "19 of 20 orders (last 30 days)" in words(page(client, "/reliability"))
 
 
-def test_who_reads_is_led_to_a_ticket_that_carries_the_order(client: FlaskClient) -> None:
+def test_help_page_links_to_a_ticket_about_the_order(client: FlaskClient) -> None:
     customer = a_customer("1000")
     mine, _other = an_order(customer=customer, status=Status.PARTIAL), an_order(status=Status.PARTIAL)
 

@@ -54,7 +54,7 @@ def types_of(client: FlaskClient, path: str) -> set[str]:
     return set(re.findall(r'"@type": "(\w+)"', text))
 
 
-def test_what_every_graph_says_stands_on_its_page(client: FlaskClient) -> None:
+def test_link_previews_say_what_their_page_says(client: FlaskClient) -> None:
     with transaction():
         tools.import_demo(now=utc_now())
 
@@ -118,7 +118,7 @@ def test_robots_may_read_all_but_fragments(client: FlaskClient) -> None:
     assert "Disallow: /" not in lines and "Disallow: /orders" not in lines
 
 
-def test_whom_to_tell_of_a_weakness_is_the_operator_or_else_a_ticket(app: Flask, client: FlaskClient) -> None:
+def test_security_txt_names_the_operator_or_else_a_ticket(app: Flask, client: FlaskClient) -> None:
     without = client.get("/.well-known/security.txt")
     assert without.status_code == (200 if has_page("/tickets/new") else 404)
 

@@ -39,7 +39,7 @@ def test_the_name_of_a_status_leads_to_its_page_first(client: FlaskClient, statu
         ("api key", "/api"),
     ],
 )
-def test_what_people_ask_for_is_among_the_first(client: FlaskClient, asked: str, path: str) -> None:
+def test_common_queries_find_their_page_among_the_first(client: FlaskClient, asked: str, path: str) -> None:
     with transaction():
         tools.import_demo(now=utc_now())
 

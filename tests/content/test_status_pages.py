@@ -33,7 +33,7 @@ def test_status_page_has_prose_of_its_own(status: Status) -> None:
     assert len(WORD.findall(prose(FOLDER / f"{status}.md"))) >= MIN_WORDS
 
 
-def test_no_sentence_stands_on_two_status_pages() -> None:
+def test_no_sentence_is_on_two_status_pages() -> None:
     own = {status: sentences(prose(FOLDER / f"{status}.md")) for status in Status}
 
     assert all(len(found) > 5 for found in own.values())

@@ -45,7 +45,7 @@ def test_moments_go_in_and_come_out_in_utc() -> None:
     assert [tuple(row) for row in BEATS_AFTER.fetch({"since": NOON})] == [("b", later)]
 
 
-def test_what_is_run_goes_with_the_transaction() -> None:
+def test_compiled_statement_runs_in_the_transaction() -> None:
     with pytest.raises(StaleOrder), transaction():
         BEAT.execute([{"worker": "a", "at": NOON}])
         raise stale()
@@ -72,7 +72,7 @@ def test_row_that_is_not_there_raises_what_was_asked_for_and_leaves_nothing(is_t
 
 
 @pytest.mark.parametrize("is_together", [False, True])
-def test_what_the_database_refuses_is_sqlalchemys_error(is_together: bool) -> None:
+def test_constraint_violation_raises_sqlalchemys_error(is_together: bool) -> None:
     with pytest.raises(IntegrityError) as caught, transaction():
         if is_together:
             with pipeline():

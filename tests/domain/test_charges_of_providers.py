@@ -23,7 +23,7 @@ def test_charge_is_read_exactly_and_finer_parts_are_rounded_up(charge: object, n
 
 
 @pytest.mark.parametrize("charge", [None, True, "", "-1", "1,5", "nan", [], {}, "9" * 50, "1e30", "2000000000"])
-def test_what_is_no_amount_is_no_charge(charge: object) -> None:
+def test_unreadable_charge_is_no_charge(charge: object) -> None:
     assert resale.read_charge(charge, "USD") is None
 
 

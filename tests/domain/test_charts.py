@@ -21,7 +21,7 @@ def test_ninety_days_without_data_are_one_run_of_stubs() -> None:
     assert [(path.state, path.d) for path in bars.paths] == [(State.UNKNOWN, "M0.5 25h360")]
 
 
-def test_outage_stands_on_the_foot_of_its_day_however_short() -> None:
+def test_outage_is_visible_on_the_bar_of_its_day_however_short() -> None:
     seconds = {State.OPERATIONAL: 86_390, State.MAJOR: 10}
 
     bars = charts.day_bars([DayTimes(DAYS[0], {State.OPERATIONAL: 60}), DayTimes(DAYS[1], seconds)])
@@ -54,7 +54,7 @@ def test_bars_cover_each_day_once_and_stay_inside(seconds: list[dict[State, int]
 
 
 @given(st.lists(st.integers(0, 10**7), min_size=1, max_size=90))
-def test_columns_stand_on_the_line_and_rise_with_their_values(values: list[int]) -> None:
+def test_columns_start_at_the_baseline_and_grow_with_their_values(values: list[int]) -> None:
     chart = charts.columns(values)
 
     assert len(chart.columns) == len(values)

@@ -75,7 +75,7 @@ def test_amounts_are_read_exactly(text: str, nanos: int) -> None:
         *("１０", "١٢", "²", "1 000", "1\n", "\t1", "1\u00a0", "1000000000", "0.0000000001", "1.0000000000"),
     ],
 )
-def test_what_is_no_plain_amount_is_refused(text: str) -> None:
+def test_amount_in_any_other_notation_is_refused(text: str) -> None:
     with pytest.raises(BadMoney):
         money.parse_nanos(text)
 

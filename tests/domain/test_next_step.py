@@ -58,11 +58,11 @@ def test_each_fact_is_shown_on_the_page_and_in_the_list(facts: NextStepFacts, yo
     assert note in found.note and bool(note) == bool(found.note)
 
 
-def test_what_has_ended_has_no_note() -> None:
+def test_ended_orders_have_no_note() -> None:
     assert {next_step(facts).note for facts in ALL if not facts.status.is_moving} == {""}
 
 
-def test_times_are_only_expected_where_nothing_stands_in_the_way() -> None:
+def test_expected_times_are_shown_only_for_tools_that_take_orders() -> None:
     for facts in ALL:
         if facts.status.is_moving:
             assert next_step(facts).is_usual is (next_step(facts).note == "")

@@ -45,7 +45,7 @@ def test_charge_is_price_per_thousand_times_pieces() -> None:
         "9" * 32,
     ],
 )
-def test_what_is_no_whole_number_in_plain_digits_is_refused(text: str) -> None:
+def test_quantity_in_any_other_notation_is_refused(text: str) -> None:
     with pytest.raises(BadQuantity) as refused:
         pricing.parse_quantity(text)
 

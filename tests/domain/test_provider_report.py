@@ -284,7 +284,7 @@ def test_partial_of_a_package_is_left_to_an_operator() -> None:
     assert verdict.is_bad and verdict.review
 
 
-def test_a_package_that_has_ended_is_told_again_whatever_its_count() -> None:
+def test_repeated_report_of_an_ended_package_is_accepted_whatever_its_count() -> None:
     package = OrderProgress(Status.CANCELED, quantity=1, remains=1, start_count=None, is_package=True)
 
     assert judge(Report("Canceled", "400"), package).review is None

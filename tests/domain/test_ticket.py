@@ -13,7 +13,7 @@ from panel.domain.ticket import (
 )
 
 
-def test_lines_end_alike_and_what_stands_around_is_dropped() -> None:
+def test_line_endings_are_unified_and_surrounding_space_is_dropped() -> None:
     assert checked_text("  One.\r\nTwo.\rThree.\n\n") == "One.\nTwo.\nThree."
     assert checked_subject("  A question  ") == "A question"
 

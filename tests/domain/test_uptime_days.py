@@ -8,7 +8,7 @@ GOOD, NOTHING = {State.OPERATIONAL: 86_400}, {}
 BAD = {State.OPERATIONAL: 84_840, State.DEGRADED: 1_560}
 
 
-def test_days_without_trouble_are_one_run_and_each_day_with_trouble_stands_alone() -> None:
+def test_days_without_incident_are_one_range_and_each_other_day_is_listed() -> None:
     days = [NOTHING, NOTHING, GOOD, GOOD, GOOD, BAD, BAD, GOOD]
 
     runs = day_runs([DayTimes(FIRST + timedelta(days=place), seconds) for place, seconds in enumerate(days)])

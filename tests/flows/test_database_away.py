@@ -244,7 +244,7 @@ def test_programs_get_a_json_error_while_the_database_is_unavailable(without_dat
     assert (alive.status_code, alive.text) == (200, "ok\n")
 
 
-def test_what_may_have_been_saved_is_not_called_unsaved(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uncertain_commit_is_not_reported_as_unsaved(web: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     a_tool("page-visits", price="2.40")
     browser = signed_in(web.test_client(), a_customer("10"))
     lost = sqlite3.OperationalError("database is locked")

@@ -201,7 +201,7 @@ def test_form_for_a_key_with_an_endless_number_is_answered(client: FlaskClient) 
     assert answer.status_code == 409
 
 
-def test_failure_of_the_database_does_not_tell_what_was_to_be_written() -> None:
+def test_database_error_does_not_reveal_the_values() -> None:
     customer = a_customer(email="twice@example.com")
     values = {"email": customer.email, "password_hash": "argon-and-salt", "is_operator": False, "state_version": 1}
 

@@ -273,7 +273,7 @@ def test_page_that_closes_an_account_shows_its_balance(client: FlaskClient, worl
     assert f"{words.shown(balance)} is on your balance" in " ".join(PageFigures(text).text.split())
 
 
-def test_reliability_page_shows_what_went_back_in_all(client: FlaskClient) -> None:
+def test_reliability_page_shows_the_total_returned(client: FlaskClient) -> None:
     """Twenty orders and two, by the clock: the page is about the last ninety days."""
     customer, tool, at = a_customer("1000"), a_tool(price=PRICE), utc_now() - timedelta(days=2)
     orders = [

@@ -196,7 +196,7 @@ def test_proposal_shows_its_amount_and_both_balances(client: FlaskClient, world:
 
 
 @pytest.mark.both_engines
-def test_review_says_what_goes_back_if_nobody_can_tell(office: FlaskClient, world: World) -> None:
+def test_review_says_what_is_returned_if_the_outcome_stays_unknown(office: FlaskClient, world: World) -> None:
     order_id = world.orders["in progress"]
     with transaction():
         provider_id = db.session.get_one(Order, order_id).provider_id

@@ -179,7 +179,7 @@ def addresses(app: Flask, filled: every_page.FilledPanel) -> list[str]:
     return [every_page.address_of(rule, filled.values) for rule in rules]
 
 
-def test_every_text_column_is_typed_by_somebody_or_ours(app: Flask) -> None:
+def test_every_text_column_is_listed_as_user_input_or_ours(app: Flask) -> None:
     columns = {
         f"{table.name}.{column.name}"
         for table in db.metadata.sorted_tables
@@ -243,7 +243,7 @@ def test_feed_and_json_of_the_platform_status_carry_the_words_as_they_are(
     assert harm_of("incident_updates.text")[1:] in published["incidents"][0]["updates"][0]["text"]
 
 
-def test_whatever_is_typed_into_addresses_and_forms_stays_text(app: Flask, filled: every_page.FilledPanel) -> None:
+def test_hostile_text_in_addresses_and_forms_stays_text(app: Flask, filled: every_page.FilledPanel) -> None:
     wrong, sent = [], set()
     for role, client in browsers(app, filled):
         pages = [

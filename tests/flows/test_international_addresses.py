@@ -49,7 +49,7 @@ def test_change_to_the_other_spelling_of_ones_own_email_is_none(client: FlaskCli
     assert (answer.status_code, "This is your email already." in answer.text) == (422, True)
 
 
-def test_change_to_an_email_that_somebody_has_in_the_other_spelling_mails_no_link(client: FlaskClient) -> None:
+def test_change_to_a_taken_email_in_another_spelling_mails_no_link(client: FlaskClient) -> None:
     a_customer(email=OWN)
     signed_in(client, a_customer())
 

@@ -135,7 +135,7 @@ def test_office_is_not_there_for_visitors_and_customers_by_any_method(app: Flask
 
 
 @pytest.mark.parametrize("path", ["//office", "///office/orders"])
-def test_more_slashes_tell_visitors_no_more_of_the_office(client: FlaskClient, path: str) -> None:
+def test_extra_slashes_reveal_nothing_of_the_office_to_visitors(client: FlaskClient, path: str) -> None:
     assert client.get("/", environ_overrides={"PATH_INFO": path}).status_code == 404
 
 

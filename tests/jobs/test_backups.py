@@ -86,7 +86,7 @@ def test_under_load_nothing_is_lost_and_nothing_is_sent_twice(
     assert set(sent.values()) == {1}
 
 
-def test_what_waits_is_settled_by_an_operator_or_by_time(
+def test_unconfirmed_attempt_is_resolved_by_an_operator_or_its_deadline(
     app: Flask, server: HostileProvider, elsewhere: Flask, tmp_path: Path
 ) -> None:
     server.takes_orders()

@@ -43,7 +43,7 @@ def test_without_a_server_each_mail_becomes_a_file_that_only_we_read(app: Flask)
 
 
 @pytest.mark.both_engines
-def test_the_same_thing_is_queued_once(app: Flask) -> None:
+def test_same_notification_is_queued_once(app: Flask) -> None:
     assert [a_mail(), a_mail(text="Another text.\n")] == [True, False]
 
     sweep()

@@ -80,7 +80,7 @@ def test_an_operator_may_say_that_it_was_not_sent(server: HostileProvider) -> No
     assert server.count("add") == 2
 
 
-def test_what_was_settled_as_not_sent_can_become_unconfirmed_again(server: HostileProvider) -> None:
+def test_order_resolved_as_not_sent_can_become_unconfirmed_again(server: HostileProvider) -> None:
     order, review_id = unconfirmed(server)
 
     resolved(review_id, Decision.NOT_SENT)

@@ -149,7 +149,7 @@ def test_a_bad_report_changes_nothing_and_opens_one_review(app: Flask, server: H
         (row("Canceled", "1000"), row("In progress", "10"), "canceled"),
     ],
 )
-def test_what_contradicts_an_end_changes_nothing_and_opens_one_review(
+def test_report_that_contradicts_an_end_changes_nothing_and_opens_one_review(
     server: HostileProvider, first: dict[str, object], second: dict[str, object], stays: str
 ) -> None:
     """A report may arrive after another worker's report has ended the order."""

@@ -156,7 +156,7 @@ def test_refusals_in_words_make_nobody_else_wait(server: HostileProvider, words:
         http_response({"error": "Bad link", "id": 23}),
     ],
 )
-def test_what_a_failing_server_says_is_no_answer(server: HostileProvider, answer: bytes) -> None:
+def test_status_words_of_a_server_error_are_ignored(server: HostileProvider, answer: bytes) -> None:
     server.answers["add"] = answer
     order = a_placed_order()
 

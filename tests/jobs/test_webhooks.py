@@ -122,7 +122,7 @@ def test_during_a_rotation_both_secrets_sign(app: Flask) -> None:
     assert len(server.came[1][0]["Webhook-Signature"].split(" ")) == 1
 
 
-def test_what_is_not_taken_comes_again_with_the_same_body(app: Flask) -> None:
+def test_refused_delivery_is_retried_with_the_same_body(app: Flask) -> None:
     with listening(app) as server:
         shown = an_endpoint(app, server)
         a_test_for(shown)

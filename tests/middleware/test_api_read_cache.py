@@ -186,7 +186,7 @@ def test_kept_answers_count_as_calls(app: Flask, client: FlaskClient, made: Seri
     assert 429 in statuses
 
 
-def test_so_many_answers_are_kept_and_none_for_strangers(client: FlaskClient, made: SerializerCounter) -> None:
+def test_cache_is_bounded_and_holds_nothing_for_unknown_keys(client: FlaskClient, made: SerializerCounter) -> None:
     caller = a_known_caller(client)
 
     def ask(*numbers: int) -> int:

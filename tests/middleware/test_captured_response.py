@@ -18,7 +18,7 @@ def captured(*, made_for: str | None, status: str = "200 OK", cookie: bool = Fal
     return CapturedResponse(application, {})
 
 
-def test_marked_response_may_be_cached_for_whom_it_was_made() -> None:
+def test_marked_response_may_be_cached_for_its_user() -> None:
     assert captured(made_for=VISITOR).may_be_cached_for(VISITOR)
     assert captured(made_for="a-token").may_be_cached_for("a-token")
 

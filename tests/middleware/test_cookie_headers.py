@@ -148,7 +148,7 @@ def session_lookup(app: Flask) -> SessionLookup:
 
 
 @given(header=HEADERS)
-def test_the_layers_before_flask_see_whom_flask_sees(
+def test_middleware_and_flask_identify_the_same_user(
     app: Flask, two_sessions: tuple[str, str], session_lookup: SessionLookup, header: str
 ) -> None:
     cookies = header.replace("{first}", two_sessions[0]).replace("{second}", two_sessions[1])

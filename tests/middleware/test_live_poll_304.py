@@ -115,7 +115,7 @@ def test_a_device_is_signed_out_after_thirty_days(client: FlaskClient, order_id:
     assert order_id and (before, poll(client, tag)) == (304, 401)
 
 
-def test_what_one_person_saw_is_never_unchanged_for_another(app: Flask, client: FlaskClient, order_id: int) -> None:
+def test_etag_of_one_customer_never_gives_another_a_304(app: Flask, client: FlaskClient, order_id: int) -> None:
     tag = tag_for(client)
     other = a_customer("100")
     an_order(customer=other)

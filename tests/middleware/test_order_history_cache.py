@@ -85,7 +85,7 @@ def test_each_answer_says_its_own_time(client: FlaskClient, site: RequestCounter
     assert found[2] == f"{found[1][11:19]} UTC"
 
 
-def test_money_that_came_is_on_the_next_page(
+def test_confirmed_deposit_is_on_the_next_page(
     app: Flask, client: FlaskClient, site: RequestCounter, customer: User
 ) -> None:
     before = client.get("/orders").text
@@ -191,7 +191,7 @@ def test_pausing_is_another_page(client: FlaskClient, site: RequestCounter, cust
     assert "Resume updates" in client.get("/orders").text
 
 
-def test_what_is_refused_is_not_kept(client: FlaskClient, site: RequestCounter, customer: User) -> None:
+def test_error_responses_are_not_cached(client: FlaskClient, site: RequestCounter, customer: User) -> None:
     asked = site.asked
 
     answers = [client.get("/orders?from=tomorrow") for _ in range(2)]

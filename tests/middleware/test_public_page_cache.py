@@ -57,7 +57,7 @@ def test_a_page_is_rendered_once_for_all_visitors(app: Flask, rendered: list[str
 
 
 @pytest.mark.both_engines
-def test_what_a_visitor_has_is_not_sent_again(client: FlaskClient, rendered: list[str]) -> None:
+def test_visitors_get_304_for_the_page_they_have(client: FlaskClient, rendered: list[str]) -> None:
     tag = tag_of(client)
 
     answer = client.get("/tools", headers={"If-None-Match": f'"other", {tag}'})
@@ -119,7 +119,7 @@ def test_changed_catalogue_shows_immediately(
 
 
 @pytest.mark.both_engines
-def test_what_another_process_changed_shows_a_moment_later(
+def test_change_by_another_process_is_shown_a_moment_later(
     client: FlaskClient, rendered: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A write outside of `transaction` looks to this process like one of another process."""
@@ -228,7 +228,7 @@ def test_the_choice_is_read_as_flask_reads_it(app: Flask, cookies: str, chosen: 
         assert theme_of({"HTTP_COOKIE": cookies}) == theme.theme() == chosen
 
 
-def test_what_a_visitor_sends_is_on_no_kept_page(app: Flask) -> None:
+def test_visitors_input_is_on_no_cached_page(app: Flask) -> None:
     client, spy = app.test_client(), "visitor-said-this"
     headers = {"Host": spy, "X-Forwarded-Host": spy, "User-Agent": spy, "Referer": f"http://{spy}/", "X-Spy": spy}
     for path in ("/", "/tools", "/faq", "/api", "/order-statuses"):

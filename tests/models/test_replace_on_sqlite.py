@@ -12,7 +12,7 @@ from tests.support.factories import NOON, an_order
 TABLES = [table for table in Base.metadata.sorted_tables if table.info.get(APPEND_ONLY)]
 
 
-def test_what_is_append_only_is_known() -> None:
+def test_append_only_tables_are_listed() -> None:
     assert {"transfers", "events", "terms", "audit_log", "incident_updates"} <= {table.name for table in TABLES}
 
 

@@ -154,14 +154,14 @@ MUTANTS = (
     *in_file(
         "panel/services/money/ledger.py",
         f"{CHAINS}::test_undamaged_chains_pass_the_verification "
-        f"{CHAINS}::test_what_is_written_twice_under_one_lock_are_two_links",
+        f"{CHAINS}::test_two_transfers_under_one_lock_are_two_links",
         ("self.customer_id)", "None)"),
         ("heads[account] = chain.transfer_hash(", "chain.transfer_hash("),
         ("    chain_heads(ACCOUNTS).update(heads)\n", ""),
     ),
     *in_file(
         "panel/services/orders/event_chain.py",
-        f"{CHAINS}::test_what_is_written_twice_under_one_lock_are_two_links tests/services/orders/test_transitions.py",
+        f"{CHAINS}::test_two_transfers_under_one_lock_are_two_links tests/services/orders/test_transitions.py",
         ("    chain_heads(ORDERS).update(heads)\n", ""),
         ("if order_id not in known:", "if False:"),
     ),

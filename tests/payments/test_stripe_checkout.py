@@ -76,7 +76,7 @@ def test_events_are_read_as_reports(gateway: StripeCheckout, server: StripeServe
     assert disputed == PaymentReport(PaymentReportKind.DISPUTED, amount, "USD", False, "", "", payment, "")
 
 
-def test_what_takes_no_money_is_nothing_to_us(gateway: StripeCheckout, server: StripeServer) -> None:
+def test_sessions_without_payment_are_ignored(gateway: StripeCheckout, server: StripeServer) -> None:
     gateway.start(WANTED)
     unpaid = dict(next(iter(server.sessions.values())), status="complete")
     session = server.pay("T-234567")

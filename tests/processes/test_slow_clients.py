@@ -119,7 +119,7 @@ def is_open(client: socket.socket) -> bool:
         return False
 
 
-def test_who_is_slow_holds_a_few_threads_at_most(panel: Panel) -> None:
+def test_slow_clients_hold_a_few_threads_at_most(panel: Panel) -> None:
     with ExitStack() as held:
         for _ in range(20):
             held.enter_context(connect(panel)).sendall(HEAD + SLOW_BODIES[0])

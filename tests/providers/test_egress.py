@@ -141,7 +141,7 @@ def test_a_slow_answer_ends_with_the_deadline(answer: bytes) -> None:
 
 
 @pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab"])
-def test_what_is_no_whole_answer_is_none(answer: bytes) -> None:
+def test_incomplete_dns_answer_is_none(answer: bytes) -> None:
     with a_server(answer) as server, pytest.raises(NotReached):
         send(server)
 

@@ -67,5 +67,5 @@ def test_old_words_are_found(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["{# drawn anew #}", '<a id="top-up-1" href="/account/second-factor">It</a>', "design in"]
 )
-def test_what_nobody_reads_is_not_searched(text: str) -> None:
+def test_hidden_text_is_not_searched(text: str) -> None:
     assert forbidden_words(text) == []

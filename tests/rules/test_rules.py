@@ -65,7 +65,7 @@ def test_models_have_no_hidden_work() -> None:
     assert calling({"listens_for", "listen"}, python_files("panel/models", "panel/services")) == []
 
 
-def test_a_class_name_stands_once() -> None:
+def test_class_names_are_unique() -> None:
     """One name, one meaning: a search for a class finds one class, in the product and in its tests."""
     places: dict[str, list[str]] = {}
     for path in python_files("panel", "tests"):

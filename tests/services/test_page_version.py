@@ -64,7 +64,7 @@ def test_each_of_two_alike_sees_only_their_own_orders(app: Flask, path: str) -> 
     assert tag_of(pages[0]) != tag_of(pages[1])
 
 
-def test_what_one_of_two_alike_saw_is_news_to_the_other(app: Flask) -> None:
+def test_page_version_differs_between_two_customers_with_equal_orders(app: Flask) -> None:
     (first, _mine), (second, theirs) = two_alike(app)
     tag = tag_of(first.get("/orders").text)
 

@@ -81,7 +81,7 @@ def test_token_of_half_a_sign_in_is_no_token_of_a_session(client: FlaskClient) -
 
 
 @pytest.mark.parametrize("wanted", ["//evil.example", "/log-in/second-factor", "/log-out", "https://evil.example/"])
-def test_next_leads_neither_elsewhere_nor_in_circles(client: FlaskClient, wanted: str) -> None:
+def test_next_redirects_neither_to_other_sites_nor_in_a_loop(client: FlaskClient, wanted: str) -> None:
     user = a_customer()
     secret = with_second_factor(user)
 

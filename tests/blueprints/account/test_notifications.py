@@ -54,7 +54,7 @@ def test_a_mail_program_unsubscribes_without_cookie_or_token(client: FlaskClient
     assert not notifications.preferences(user.id)[Notice.TICKET]
 
 
-def test_a_changed_or_foreign_token_ends_nothing_and_tells_nothing(app: Flask, client: FlaskClient) -> None:
+def test_changed_or_foreign_token_changes_nothing_and_reveals_nothing(app: Flask, client: FlaskClient) -> None:
     user = a_customer()
     path = notifications.unsubscribe_path(user.id, [Notice.TICKET])
     start, _, signature = path.rpartition(".")

@@ -135,7 +135,7 @@ def test_log_in_renews_a_hash_of_other_parameters(client: FlaskClient) -> None:
     assert is_signed_in(client)
 
 
-def test_device_logged_out_elsewhere_is_refused_at_its_next_request(client: FlaskClient, app: Flask) -> None:
+def test_device_logged_out_by_another_is_refused_at_its_next_request(client: FlaskClient, app: Flask) -> None:
     user = a_customer()
     other = app.test_client()
     log_in(client, user)

@@ -41,7 +41,7 @@ def test_set_up_takes_code_and_password_and_shows_the_recovery_codes_once(client
     assert show_code(fresh, codes[0]).location == "/orders"
 
 
-def test_picture_of_the_key_stands_in_the_page_itself(client: FlaskClient) -> None:
+def test_qr_code_is_inline_in_the_page(client: FlaskClient) -> None:
     signed_in(client, a_customer(email="ada@example.com"))
 
     page = client.get(PAGE).text

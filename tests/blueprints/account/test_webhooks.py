@@ -99,7 +99,7 @@ def test_another_secret_is_given_and_a_page_from_before_cannot_give_a_third(mine
     assert "also signs until" in mine.get(f"{PAGE}/{endpoint_id}").text
 
 
-def test_a_test_stands_in_the_log_and_can_be_sent_again(mine: FlaskClient) -> None:
+def test_test_delivery_is_logged_and_can_be_sent_again(mine: FlaskClient) -> None:
     endpoint_id, _secret = add(mine)
 
     answer = mine.post(f"{PAGE}/{endpoint_id}/tests")
@@ -151,7 +151,7 @@ def test_other_customers_endpoints_are_not_found(client: FlaskClient, mine: Flas
     assert mine.get(f"{PAGE}/{endpoint_id}").status_code == 200
 
 
-def test_who_is_not_logged_in_is_asked_to(client: FlaskClient) -> None:
+def test_visitors_are_asked_to_log_in(client: FlaskClient) -> None:
     for path in (PAGE, f"{PAGE}/1"):
         answer = client.get(path)
         assert answer.status_code == 303 and "/log-in" in answer.location

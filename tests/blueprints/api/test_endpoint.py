@@ -191,7 +191,7 @@ def test_refill_is_asked_for_once(client: FlaskClient) -> None:
 
 
 @pytest.mark.both_engines
-def test_refills_of_many_stand_each_alone(client: FlaskClient) -> None:
+def test_bulk_refills_are_independent_of_each_other(client: FlaskClient) -> None:
     customer, foreign = a_customer("100"), an_order(status=Status.COMPLETED, now=utc_now())
     good = an_order(customer=customer, status=Status.COMPLETED, now=utc_now())
     late = an_order(customer=customer, status=Status.COMPLETED, now=NOON - timedelta(days=90))

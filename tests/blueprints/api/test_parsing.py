@@ -265,7 +265,7 @@ texts = st.fixed_dictionaries(
 
 @settings(max_examples=repetitions(150, long=3_000))
 @given(fields=st.dictionaries(names, values, max_size=8), action=actions, is_form=st.booleans())
-def test_whatever_is_sent_is_answered(spender: Caller, fields: dict[str, Any], action: str, is_form: bool) -> None:
+def test_any_call_is_answered(spender: Caller, fields: dict[str, Any], action: str, is_form: bool) -> None:
     fields |= {"key": spender.key, "action": action}
     form = {name: str(value) for name, value in fields.items()}
 
@@ -276,7 +276,7 @@ def test_whatever_is_sent_is_answered(spender: Caller, fields: dict[str, Any], a
 
 @settings(max_examples=repetitions(100, long=3_000))
 @given(body=st.binary(max_size=200), kind=kinds)
-def test_whatever_bytes_are_sent_are_answered(spender: Caller, body: bytes, kind: str) -> None:
+def test_any_bytes_are_answered(spender: Caller, body: bytes, kind: str) -> None:
     is_answer(spender.client.post(PATH, data=body, content_type=kind))
 
 

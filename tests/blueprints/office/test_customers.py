@@ -129,7 +129,7 @@ def test_a_balance_that_changed_in_between_shows_the_effect_again(office: FlaskC
         ({"reason": " "}, "Write a reason"),
     ],
 )
-def test_what_cannot_be_is_a_422_with_what_was_typed(
+def test_invalid_input_is_a_422_with_the_typed_values(
     office: FlaskClient, fields: dict[str, str], sentence: str
 ) -> None:
     customer = a_customer("10")
@@ -185,7 +185,7 @@ def test_a_deposit_is_confirmed_with_what_arrived(office: FlaskClient) -> None:
     assert office.get("/office/deposits/T-AAAAAA").status_code == 404
 
 
-def test_a_refused_deposit_tells_its_customer_why(app: Flask, office: FlaskClient) -> None:
+def test_refused_deposit_shows_its_customer_the_reason(app: Flask, office: FlaskClient) -> None:
     customer = a_customer("0")
     with transaction():
         reference = deposits.request_deposit(customer.id, amount_nanos=25_000_000_000, now=NOON).reference

@@ -103,7 +103,7 @@ def test_only_queues_with_something_in_them_need_attention(office: FlaskClient) 
     assert 'id="queue-approvals"' not in page
 
 
-def test_lists_lead_back_to_the_row_one_came_from(office: FlaskClient) -> None:
+def test_back_link_returns_to_the_same_row_of_the_list(office: FlaskClient) -> None:
     order = an_order()
     listed = office.get("/office/orders?status=pending").text
     link = re.search(rf'id="open-{order.id}" href="([^"]+)"', listed)

@@ -39,7 +39,7 @@ def test_pages_answer_without_any_order(office: FlaskClient) -> None:
     assert {(answer.status_code, answer.headers["Cache-Control"]) for answer in answers} == {(200, "no-store")}
 
 
-def test_what_is_not_there_is_not_found(office: FlaskClient) -> None:
+def test_unknown_order_is_not_found(office: FlaskClient) -> None:
     paths = ("/office/orders/9", "/office/reviews/9")
 
     assert {office.get(path).status_code for path in paths} == {404}

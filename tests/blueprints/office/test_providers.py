@@ -184,7 +184,7 @@ def test_the_balance_is_asked_by_the_job_and_never_by_a_page(app: Flask, office:
     assert due is not None and due > utc_now()
 
 
-def test_providers_that_were_there_before_are_asked_only_when_somebody_wants_to_know() -> None:
+def test_existing_providers_are_checked_only_on_request() -> None:
     provider = a_provider("panel_api")
     with transaction():
         db.session.execute(update(Provider).values(balance_due_at=None))

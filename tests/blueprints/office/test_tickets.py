@@ -77,7 +77,7 @@ def test_region_of_the_queue_is_304_until_something_changes(client: FlaskClient,
     assert "Waiting for the customer" in changed.text
 
 
-def test_ticket_shows_thread_notes_thing_and_the_customers_history(client: FlaskClient, operator: User) -> None:
+def test_ticket_shows_thread_notes_subject_and_customer_history(client: FlaskClient, operator: User) -> None:
     customer = a_customer("10")
     order = an_order(customer=customer, tool=a_tool("the-tool"))
     ticket = a_ticket(customer=customer, order=order.id, text=HOSTILE)

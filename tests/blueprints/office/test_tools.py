@@ -152,7 +152,7 @@ def test_of_many_who_save_at_once_one_wins(app: Flask) -> None:
         ({"link_counter_example": "https://example.com/page-1"}, "link_counter_example"),
     ],
 )
-def test_what_cannot_be_a_tool_is_a_422_at_its_field(office: FlaskClient, changes: dict[str, str], field: str) -> None:
+def test_invalid_tool_is_a_422_at_its_field(office: FlaskClient, changes: dict[str, str], field: str) -> None:
     a_tool("page-visits")
     data = form(**{"unit": "typed before"} | changes)
 

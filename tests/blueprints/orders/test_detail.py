@@ -328,7 +328,7 @@ def test_usual_reason_is_not_guessed_where_the_reason_is_known(client: FlaskClie
     assert "Usually the link" in unknown
 
 
-def test_completed_order_of_a_tool_without_refill_does_not_speak_of_one(client: FlaskClient) -> None:
+def test_completed_order_of_a_tool_without_refill_mentions_no_refill(client: FlaskClient) -> None:
     customer = a_customer("10")
     with_refill, without = (
         an_order(customer=customer, tool=a_tool(refill_days=days), status=Status.COMPLETED) for days in (30, None)

@@ -148,7 +148,7 @@ def test_an_empty_result_names_the_filter_and_clears_it(client: FlaskClient, cus
     assert '<a href="/orders">Show all orders</a>' in page
 
 
-def test_what_is_shown_and_unchanged_is_304_until_an_order_moves(client: FlaskClient, customer: User) -> None:
+def test_unchanged_history_is_304_until_an_order_changes(client: FlaskClient, customer: User) -> None:
     order = an_order(customer=customer)
     tag = tag_of(client.get("/orders").text)
 

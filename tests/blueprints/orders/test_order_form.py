@@ -63,7 +63,7 @@ def test_wrong_quantity_is_a_message_at_the_field_and_charges_nothing(
 
 @pytest.mark.parametrize("path", ["/orders", "/orders/check"])
 @pytest.mark.parametrize("name", ["tool", "link", "quantity"])
-def test_field_that_came_twice_is_refused_at_the_field(client: FlaskClient, name: str, path: str) -> None:
+def test_repeated_field_is_refused_at_the_field(client: FlaskClient, name: str, path: str) -> None:
     a_tool("page-visits")
     form = MultiDict([*FORM.items(), (name, FORM[name])])
 

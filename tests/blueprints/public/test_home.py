@@ -70,7 +70,7 @@ def test_the_share_and_the_median_are_shown_once_there_are_enough_orders(client:
     assert "median time to complete" in page
 
 
-def test_the_last_audit_stands_there_when_it_found_nothing(client: FlaskClient) -> None:
+def test_last_audit_is_shown_when_it_found_nothing(client: FlaskClient) -> None:
     an_order()
     with transaction():
         audit_runs.record(audit(), took_ms=5, now=utc_now())

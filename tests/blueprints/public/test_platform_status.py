@@ -153,11 +153,11 @@ def test_provider_goes_by_its_public_name_alone(client: FlaskClient) -> None:
     "path",
     ["/platform-status/incidents/none", "/platform-status/incidents/%00", "/platform-status/components/moon"],
 )
-def test_what_is_not_there_is_404(client: FlaskClient, path: str) -> None:
+def test_unknown_incident_is_404(client: FlaskClient, path: str) -> None:
     assert client.get(path).status_code == 404
 
 
-def test_days_stand_in_a_table_of_text(client: FlaskClient) -> None:
+def test_days_are_in_a_table_of_text(client: FlaskClient) -> None:
     measured(State.MAJOR)
 
     page = client.get("/platform-status/components/site").text
@@ -167,7 +167,7 @@ def test_days_stand_in_a_table_of_text(client: FlaskClient) -> None:
     assert page.count("Not measured") == 1
 
 
-def test_history_stands_by_month_with_how_long_each_incident_lasted(client: FlaskClient) -> None:
+def test_history_is_grouped_by_month_with_the_duration_of_each_incident(client: FlaskClient) -> None:
     now = utc_now()
     empty = client.get("/platform-status").text
     for days_ago in (70, 8, 7, 100):

@@ -170,9 +170,7 @@ def test_an_empty_catalogue_says_so(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("can_cancel", [True, False])
 @pytest.mark.parametrize("refill_days", [30, None])
-def test_every_term_stands_on_the_page_of_its_tool(
-    client: FlaskClient, refill_days: int | None, can_cancel: bool
-) -> None:
+def test_tool_page_shows_every_term(client: FlaskClient, refill_days: int | None, can_cancel: bool) -> None:
     a_tool("page-visits", price="0.864", minimum=50, maximum=10_000, refill_days=refill_days, can_cancel=can_cancel)
 
     page = client.get("/tools/page-visits").text

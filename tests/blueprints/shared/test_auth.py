@@ -30,7 +30,7 @@ def token_of(client: FlaskClient) -> str | None:
         return session.get(sessions.TOKEN_KEY)
 
 
-def test_who_is_signed_in_is_sent_on_from_log_in_and_sign_up(client: FlaskClient) -> None:
+def test_signed_in_users_are_redirected_from_log_in_and_sign_up(client: FlaskClient) -> None:
     signed_in(client, a_customer())
 
     for path in ("/log-in", "/sign-up"):

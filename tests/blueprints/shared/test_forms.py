@@ -21,7 +21,7 @@ def test_whole_number_reads_ascii_digits_alone(text: str, number: int | None) ->
     assert whole_number(text) == number
 
 
-def test_error_stands_under_its_field_or_above_the_form() -> None:
+def test_error_is_shown_under_its_field_or_above_the_form() -> None:
     assert by_field(BadInput("Write a name.", field="name")) == {"name": "Write a name."}
     assert by_field(BadInput("Nothing was changed.")) == {"": "Nothing was changed."}
     assert by_field(None) == {}

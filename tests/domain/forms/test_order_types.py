@@ -58,7 +58,7 @@ def test_a_type_is_known_whatever_its_capitals_and_spaces() -> None:
     assert order_types.known_name("Live Stream") is None
 
 
-def test_a_type_outside_the_table_has_no_form_until_somebody_says_its_rule() -> None:
+def test_unknown_order_type_has_no_form_until_its_quantity_rule_is_set() -> None:
     assert not own_fields.form_of("Live Stream", "", "").is_ready
 
     form = own_fields.form_of("Live Stream", "by_quantity", "minutes | Minutes | number | 1-60")

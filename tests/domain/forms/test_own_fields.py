@@ -27,7 +27,7 @@ def test_fields_are_read_line_by_line() -> None:
     assert (note.kind, note.is_required, note.maximum) == (FieldKind.TEXT, False, 500)
 
 
-def test_what_is_written_is_read_the_same() -> None:
+def test_own_fields_survive_writing_and_parsing() -> None:
     fields = own_fields.read(GOOD)
 
     assert own_fields.read(own_fields.write(fields)) == fields

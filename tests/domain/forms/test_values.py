@@ -23,7 +23,7 @@ def test_lines_are_kept_to_the_byte_with_one_kind_of_end(end: str) -> None:
 
 
 @pytest.mark.parametrize("unseen", ["\u200b", " \u2060\u00a0", "\ufeff", "\u200f\u202e", "\u2028"])
-def test_what_nobody_sees_is_neither_a_line_nor_a_value(unseen: str) -> None:
+def test_invisible_characters_are_neither_a_line_nor_a_value(unseen: str) -> None:
     kept = values.read(COMMENTS, {"comments": f"{unseen}\nGood {unseen}👩‍🚀\n{unseen}"})
 
     assert kept == {"comments": f"Good {unseen}👩‍🚀"}

@@ -36,7 +36,7 @@ def test_both_days_are_included() -> None:
     ],
 )
 @pytest.mark.parametrize("field", ["from", "to"])
-def test_what_is_not_a_day_is_refused_with_its_field(text: str, field: str) -> None:
+def test_invalid_day_is_refused_with_its_field(text: str, field: str) -> None:
     first, last = (text, "") if field == "from" else ("", text)
 
     with pytest.raises(BadInput) as refused:

@@ -51,7 +51,7 @@ def test_empty_and_unknown_fields_are_no_filters() -> None:
         ("to", "9999-01-01"),
     ],
 )
-def test_what_cannot_be_read_is_a_message_at_its_field(name: str, value: str) -> None:
+def test_unreadable_filter_is_a_message_at_its_field(name: str, value: str) -> None:
     with pytest.raises(BadFilters) as refused:
         parse({name: value})
 

@@ -111,7 +111,7 @@ def test_right_password_clears_its_own_count_but_not_the_failures_of_the_network
     assert left == ["everywhere"] * 9 + ["network"] * 9
 
 
-def test_what_was_typed_as_an_email_is_not_kept() -> None:
+def test_typed_emails_are_not_stored() -> None:
     log_in("my secret password")
 
     assert "secret" not in " ".join(row.bucket for row in db.session.query(ThrottleHit))
@@ -143,7 +143,7 @@ def test_sixth_code_from_one_network_or_device_is_refused() -> None:
             show_code(device=device)
 
 
-def test_who_is_logged_in_has_tries_that_nobody_else_can_use_up() -> None:
+def test_login_throttle_of_a_known_device_is_its_own() -> None:
     for _ in range(60):
         passed(log_in)
 

@@ -112,7 +112,7 @@ def test_same_code_shown_by_many_at_once_lets_one_in(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("typed", ["", "   ", "12345", "abcdef", "１２３４５６", "x" * 1000, "\x00", "\ud800"])
-def test_what_is_no_code_is_refused(typed: str) -> None:
+def test_invalid_code_is_refused(typed: str) -> None:
     user = a_customer()
     with_second_factor(user, at=NOON)
 
@@ -204,7 +204,7 @@ def test_reset_takes_it_off_logs_out_everywhere_and_leaves_a_line() -> None:
         two_factor.reset("nobody@example.com", reason="Again", actor="root", now=NOON)
 
 
-def test_device_that_has_not_shown_it_is_nobody_whichever_way_it_came() -> None:
+def test_device_without_the_token_is_anonymous_on_every_address() -> None:
     user = a_customer()
     with transaction():
         before = sessions.log_in(user, device="Firefox", network="unknown", now=NOON)

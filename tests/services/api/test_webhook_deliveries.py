@@ -38,7 +38,7 @@ def attempt(endpoint_id: int, *, status: int | None, now: datetime) -> str | Non
     return parcel.public_id
 
 
-def test_what_is_not_taken_is_sent_again_later_and_later_until_72_hours_have_passed(app: Flask) -> None:
+def test_refused_delivery_is_retried_with_growing_pauses_for_72_hours(app: Flask) -> None:
     endpoint_id = a_queue(app)
     tries: list[timedelta] = []
     now, public_ids = NOON, set()
@@ -94,7 +94,7 @@ def test_one_worker_at_a_time_sends_the_first_of_a_queue(app: Flask) -> None:
     assert (first.public_id, first.body) == (again.public_id, again.body)
 
 
-def test_who_comes_late_does_not_undo_what_another_delivered(app: Flask) -> None:
+def test_late_worker_does_not_undo_a_delivery_of_another(app: Flask) -> None:
     endpoint_id = a_queue(app)
     with transaction():
         slow = webhook_deliveries.lease_delivery(endpoint_id, lease_seconds=30, now=NOON)
@@ -133,7 +133,7 @@ def _owner(endpoint_id: int) -> int:
     )
 
 
-def test_what_was_given_up_can_be_sent_again(app: Flask) -> None:
+def test_abandoned_delivery_can_be_sent_again(app: Flask) -> None:
     endpoint_id = a_queue(app)
     late = NOON + timedelta(hours=73)
     attempt(endpoint_id, status=500, now=late)

@@ -77,7 +77,7 @@ def test_the_same_catalogue_again_changes_nothing() -> None:
         ("hidden", "true", "is_hidden", True),
     ],
 )
-def test_what_was_set_by_hand_is_never_touched(field: str, value: str, column: str, kept: object) -> None:
+def test_import_never_changes_hand_set_values(field: str, value: str, column: str, kept: object) -> None:
     imported(a_row())
     by_hand(field, value)
 

@@ -66,7 +66,7 @@ def test_each_final_status_shows_delivered_quantity_and_refund(status: Status, d
     assert f"Returned to your balance: {returned}" in mail.text
 
 
-def test_what_ended_together_comes_in_one_mail_and_what_ends_soon_after_in_the_next() -> None:
+def test_orders_that_end_together_share_one_mail_and_later_ones_the_next() -> None:
     customer, tool = a_customer(), a_tool(price="0.50")
     orders = [an_order(customer=customer, tool=tool, quantity=100) for _ in range(5)]
     end(orders[:3])

@@ -212,7 +212,7 @@ def test_a_checkpoint_stays_before_the_first_row_of_the_last_hour_whatever_comes
     assert marks[CheckpointKind.EVENTS].up_to_id == newest - 2
 
 
-def test_what_is_written_twice_under_one_lock_are_two_links() -> None:
+def test_two_transfers_under_one_lock_are_two_links() -> None:
     books()
     kind, pot = TransferKind.ADJUSTMENT, AccountKind.ADJUSTMENTS
     with transaction():

@@ -102,7 +102,7 @@ def test_amount_out_of_bounds_is_refused(amount: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "  ", "-5", "+5", "1e3", "5,00", "$5", "１００", "NaN", "9" * 30])
-def test_what_is_no_amount_is_refused_with_its_field(text: str) -> None:
+def test_invalid_amount_is_refused_with_its_field(text: str) -> None:
     with pytest.raises(BadMoney) as refused:
         deposits.parse_amount(text)
 

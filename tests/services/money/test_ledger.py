@@ -83,7 +83,7 @@ def test_postings_together_may_not_spend_more_than_there_is() -> None:
     assert ledger_oracle.all_rows() == untouched
 
 
-def test_what_comes_in_with_the_same_postings_counts() -> None:
+def test_credits_of_the_same_transfer_count_toward_the_balance() -> None:
     customer = a_customer("1")
 
     post(

@@ -199,7 +199,7 @@ def test_file_holds_each_line_once_with_batches_of_any_size(monkeypatch: pytest.
     assert [line.reverses is None for line in lines] == [line.entry.kind != "return" for line in lines]
 
 
-def test_what_comes_after_the_sums_were_read_is_not_in_the_file() -> None:
+def test_lines_written_after_the_sums_were_read_are_not_in_the_file() -> None:
     customer, tool = a_customer("100"), a_tool()
     an_order(customer=customer, tool=tool)
     found = statements.of_period(customer.id, ALL)

@@ -132,7 +132,7 @@ def test_accounts_that_should_not_become_operators_do_not() -> None:
             asked(user, an_operator(), MAKE_OPERATOR)
 
 
-def test_who_lost_access_neither_acts_nor_approves_nor_has_open_proposals_approved() -> None:
+def test_operator_without_access_can_neither_act_nor_approve_nor_be_approved() -> None:
     first, second, third, customer = an_operator(), an_operator(), an_operator(), a_customer("10")
     of_first = acted(wanted(customer, first, "500")).proposal_id
     of_second = acted(wanted(customer, second, "500")).proposal_id

@@ -98,7 +98,7 @@ def test_debits_deposits_and_goodwill_count_like_credits() -> None:
     assert unapproved() == "90.00"
 
 
-def test_what_a_second_operator_approved_and_what_is_24_hours_old_does_not_count() -> None:
+def test_approved_and_day_old_amounts_do_not_count_toward_the_limit() -> None:
     customer, first, second = a_customer("10"), an_operator(), an_operator()
     confirmed(acted(wanted(customer, first, "500")).proposal_id, second.id)
     acts(wanted(customer, first, "100"))()

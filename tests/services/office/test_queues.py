@@ -57,14 +57,14 @@ def test_order_is_late_after_what_ninety_of_a_hundred_of_its_tool_took() -> None
     assert db.session.execute(select(found.c.id)).scalars().all() == [late.id]
 
 
-def test_order_is_stuck_when_status_and_count_stand_still() -> None:
+def test_order_is_stuck_when_status_and_count_do_not_change() -> None:
     an_order(status=Status.IN_PROGRESS, now=NOON - 24 * HOUR)
     an_order(status=Status.IN_PROGRESS, now=NOON - 23 * HOUR)
 
     assert waiting() == {"stalled": 1}
 
 
-def test_word_about_an_order_that_stands_still_is_no_news_of_it() -> None:
+def test_report_without_change_is_not_news_of_the_order() -> None:
     order = an_order(status=Status.IN_PROGRESS, now=NOON - 24 * HOUR)
     with transaction():
         cancellations.request_cancellation(order.id, customer_id=order.customer_id, now=NOON)

@@ -35,7 +35,7 @@ def lose_an_answer() -> None:
         dispatch.record_outcome(taken.attempt_id, Unclear("502"), now=NOON)
 
 
-def test_what_time_settles_comes_first_and_says_how_long_is_left() -> None:
+def test_reviews_with_a_deadline_come_first_and_show_the_time_left() -> None:
     open_many(2)
     lose_an_answer()
 

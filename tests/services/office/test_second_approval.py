@@ -198,7 +198,7 @@ def test_a_proposal_is_refused_by_another_or_taken_back_by_its_own_operator() ->
     assert balance_of(customer) == "10.00"
 
 
-def test_what_waits_for_a_second_operator_is_a_queue_of_the_office() -> None:
+def test_pending_approvals_are_a_queue_of_the_office() -> None:
     customer, operator = a_customer("10"), an_operator()
     acted(wanted(customer, operator, "200"))
     limits = queues.LatenessLimits(dispatch_hours=24, stuck_hours=24, unconfirmed_hours=72)

@@ -58,7 +58,7 @@ def test_an_operators_answer_is_announced_and_moves_no_money(state: Cancellation
     assert (line.actor, line.subject) == ("anna", f"cancellation {cancellation_id}")
 
 
-def test_what_did_not_run_comes_back_with_the_end_of_an_accepted_one() -> None:
+def test_undelivered_part_is_returned_when_an_accepted_cancellation_ends() -> None:
     order, cancellation_id = asked()
     answered(cancellation_id, ACCEPTED)
 

@@ -142,7 +142,7 @@ def test_limit_of_one_order_holds_beyond_the_24_hours_that_are_summed() -> None:
         goodwill.check(order.id, Gift(400_000_001, "It ran late.", 2, OLGA, operator_id, LIMIT), now=a_day_later)
 
 
-def test_receipt_of_an_order_that_ran_in_full_names_what_came_back_later() -> None:
+def test_receipt_of_a_completed_order_names_later_refunds() -> None:
     order = an_order(status=Status.COMPLETED)
     own = order_detail.find(order.id, customer_id=order.customer_id)
     assert own is not None

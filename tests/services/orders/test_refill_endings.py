@@ -195,7 +195,7 @@ def test_an_ended_refill_is_not_asked_for_and_the_next_one_may_be() -> None:
     assert reload(other).state == "requested"
 
 
-def test_what_cannot_be_ended_is_refused() -> None:
+def test_refill_that_cannot_be_ended_is_refused() -> None:
     refill = asked()
     with pytest.raises(NotFound, match="There is no refill 999"), transaction():
         refill_endings.end_by_operator(999, RefillState.REFUSED, reason="x", actor="anna", now=utc_now())

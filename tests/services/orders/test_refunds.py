@@ -43,7 +43,7 @@ def test_every_remains_of_a_small_order_settles_to_the_nano(status: Status, pric
             assert (settled is None) == status.is_open
 
 
-def test_what_is_returned_goes_to_the_customer_and_what_is_kept_to_sales() -> None:
+def test_returned_part_goes_to_the_customer_and_kept_part_to_sales() -> None:
     _, postings = refunds.settlement_of(a_charge(quantity=10, price=5), to=Status.PARTIAL, remains=4)
 
     ways = [(posting.source, posting.target, posting.reason) for posting in postings]

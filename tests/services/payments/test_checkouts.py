@@ -29,7 +29,7 @@ def test_a_page_is_asked_about_by_one_worker_at_a_time_and_less_and_less_often()
     assert now - NOON > checkouts.ASKED_FOR and len(waits) < 30
 
 
-def test_what_the_gateway_answers_is_done_like_an_event() -> None:
+def test_answer_of_the_gateway_is_processed_like_an_event() -> None:
     customer = a_customer("0")
     reference = a_deposit(customer)
     (due,) = checkouts.due(most=10, now=NOON + timedelta(hours=1))

@@ -70,7 +70,7 @@ def test_a_transfer_that_the_gateway_does_not_know_is_a_difference() -> None:
         ({"is_disputed": True}, "is disputed at the gateway, unlike here"),
     ],
 )
-def test_what_was_taken_back_at_the_gateway_alone_is_a_difference(change: dict[str, object], why: str) -> None:
+def test_refund_at_the_gateway_alone_is_a_difference(change: dict[str, object], why: str) -> None:
     _reference, listed = credited()
 
     (difference,) = differences(replace(listed, **change))

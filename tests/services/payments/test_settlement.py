@@ -169,7 +169,7 @@ def test_a_second_payment_for_a_deposit_is_reviewed() -> None:
     assert "paid by another payment already" in reviews()[0]
 
 
-def test_partial_refunds_are_taken_back_by_what_came_new() -> None:
+def test_partial_refunds_at_the_gateway_are_taken_from_the_balance_by_their_difference() -> None:
     customer = a_customer("0")
     reference = a_deposit(customer)
     receive(a_report(reference))
@@ -186,7 +186,7 @@ def test_partial_refunds_are_taken_back_by_what_came_new() -> None:
 
 
 @pytest.mark.both_engines
-def test_what_the_balance_does_not_cover_holds_ordering_until_an_operator_releases_it() -> None:
+def test_uncovered_reversal_holds_ordering_until_an_operator_releases_it() -> None:
     customer, tool = a_customer("0"), a_tool(price="10")
     reference = a_deposit(customer)
     receive(a_report(reference))

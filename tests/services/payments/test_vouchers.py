@@ -125,7 +125,7 @@ def test_an_operator_redeems_nothing() -> None:
         ({"note": "x" * 101}, "note"),
     ],
 )
-def test_what_cannot_be_made_names_its_field(wrong: dict[str, object], field: str) -> None:
+def test_invalid_voucher_names_its_field(wrong: dict[str, object], field: str) -> None:
     with pytest.raises((BadInput, BadMoney)) as refused:
         made(**wrong)
 

@@ -22,7 +22,7 @@ def test_an_encrypted_key_is_decrypted_and_is_not_the_key(app: Flask) -> None:
     assert provider_registry.decrypt(ciphertext, settings=settings_of(app)) == "a-secret-key"
 
 
-def test_a_key_encrypted_elsewhere_is_refused(app: Flask) -> None:
+def test_key_encrypted_under_another_secret_is_refused(app: Flask) -> None:
     ciphertext = provider_registry.encrypt("a-secret-key", settings=settings_of(app))
     (settings_of(app).instance / "seal_key").unlink()
 

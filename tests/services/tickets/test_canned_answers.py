@@ -45,7 +45,7 @@ def test_tools_name_that_looks_like_a_placeholder_stays_as_it_is() -> None:
     assert canned_answers.filled(a_canned(text="{tool}!"), own) == "{ticket}!"
 
 
-def test_answer_that_speaks_of_an_order_fits_no_ticket_without_one() -> None:
+def test_canned_answer_about_an_order_is_not_offered_without_an_order() -> None:
     plain, of_order = a_canned(), a_canned("Order", "Order {order} runs.")
     own = detail.find_any(a_ticket().id)
     assert own is not None

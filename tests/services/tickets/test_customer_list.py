@@ -105,7 +105,7 @@ def test_first_answers_are_measured_from_opening_and_only_once_there_are_enough(
     assert (measured.sample, measured.median_seconds, measured.p90_seconds) == (10, 5 * 60, 9 * 60)
 
 
-def test_beside_a_ticket_stand_the_customers_orders_and_other_tickets() -> None:
+def test_ticket_page_lists_the_customers_orders_and_other_tickets() -> None:
     customer = a_customer("10")
     order = an_order(customer=customer)
     ticket, other = a_ticket(customer=customer), a_ticket(customer=customer)
@@ -119,7 +119,7 @@ def test_beside_a_ticket_stand_the_customers_orders_and_other_tickets() -> None:
     assert found.held_nanos == order.charge_nanos
 
 
-def test_tickets_that_have_waited_equally_long_stand_in_the_order_they_came() -> None:
+def test_tickets_with_equal_waiting_time_are_in_order_of_arrival() -> None:
     operator = an_operator()
     ids = [a_ticket(now=NOON).id for _ in range(3)]
 

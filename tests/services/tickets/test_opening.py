@@ -77,7 +77,7 @@ def test_ticket_carries_an_order_a_refill_or_a_line_of_the_statement() -> None:
 
 @pytest.mark.parametrize("number", [0, -1, 999_999, 2**63, 10**30])
 @pytest.mark.parametrize("what", ["order", "refill", "line"])
-def test_what_there_is_not_is_not_found(what: str, number: int) -> None:
+def test_unknown_subject_is_not_found(what: str, number: int) -> None:
     customer = a_customer()
 
     with pytest.raises(NotFound):
@@ -85,7 +85,7 @@ def test_what_there_is_not_is_not_found(what: str, number: int) -> None:
     assert tickets() == 0
 
 
-def test_what_is_anothers_is_not_found() -> None:
+def test_subject_of_somebody_else_is_not_found() -> None:
     owner, other = a_customer("10"), a_customer("10")
     order = an_order(customer=owner, status=Status.COMPLETED)
     with transaction():
