@@ -2,7 +2,7 @@
 
 import sys
 
-from tests.bench import api, backfill, history, money, pages, providers, push, request_cpu, slow_clients, sync
+from tests.bench import api, backfill, history, money, pages, providers, push, request_cpu, slow_clients, sync, tools
 
 BENCHES = {
     "api": api.main,
@@ -15,6 +15,7 @@ BENCHES = {
     "request-cpu": request_cpu.main,
     "slow-clients": slow_clients.main,
     "sync": sync.main,
+    "tools": tools.main,
 }
 
 if __name__ == "__main__":

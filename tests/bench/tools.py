@@ -1,6 +1,6 @@
 """Tool list and tool picker with 5,000 tools, against the same pages with 20. Goal: at most twice the time.
 
-`python -m tests.bench.tools`. Both panels respond in turns in this process, so that other load affects them alike.
+`python -m tests.bench tools`. Both panels respond in turns in this process, so that other load affects them alike.
 """
 
 import statistics
@@ -45,7 +45,3 @@ def _visitor(instance: Path, count: int) -> Callable[[str], float]:
         return time.perf_counter() - began
 
     return visit
-
-
-if __name__ == "__main__":
-    main()
