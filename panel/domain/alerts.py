@@ -22,6 +22,7 @@ class AlertKind(StrEnum):
     UNCONFIRMED = "unconfirmed"
     PAYMENT = "payment"
     REVIEW = "review"
+    CATALOGUE = "catalogue"
     DEPOSIT = "deposit"
     TICKET = "ticket"
     APPROVAL = "approval"
@@ -53,6 +54,7 @@ FACTS = {
     AlertKind.UNCONFIRMED: AlertFacts("Unconfirmed orders", "/office/reviews?kind=unconfirmed"),
     AlertKind.PAYMENT: AlertFacts("Payments that need a look", "/office/reviews?kind=payment"),
     AlertKind.REVIEW: AlertFacts("Reviews", "/office/reviews"),
+    AlertKind.CATALOGUE: AlertFacts("Tools to look at after a catalogue change", "/office/reviews"),
     AlertKind.DEPOSIT: AlertFacts("Deposits to confirm", "/office/deposits"),
     AlertKind.TICKET: AlertFacts("Tickets waiting for a reply", "/office/tickets"),
     AlertKind.APPROVAL: AlertFacts("Approvals waiting", "/office/approvals"),

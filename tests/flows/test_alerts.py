@@ -23,6 +23,7 @@ from panel.providers.base import Accepted, NotSent, Refused, Unclear
 from panel.services import reviews
 from panel.services.alerts import provider_bounds, recipients, rounds
 from panel.services.api import webhook_endpoints
+from panel.services.catalogue import link_rules
 from panel.services.money import deposits
 from panel.services.office import providers_view, second_approval
 from panel.services.office.balance_changes import BalanceChange
@@ -168,6 +169,14 @@ def _payment() -> tuple[Act, Act]:
     )
 
 
+def _catalogue() -> tuple[Act, Act]:
+    a_tool("old-pattern", link_pattern="(")
+    return (
+        lambda: link_rules.review_unusable(link_rules.unusable(), now=NOON),
+        lambda: reviews.close(ReviewKind.LINK_PATTERN, resolution="Another pattern.", now=NOON),
+    )
+
+
 CAUSES = {
     "payment": (AlertKind.PAYMENT, _payment),
     "deposit": (AlertKind.DEPOSIT, _deposit),
@@ -177,6 +186,7 @@ CAUSES = {
     "balance": (AlertKind.PROVIDER_BALANCE, _provider_balance),
     "unconfirmed": (AlertKind.UNCONFIRMED, _unconfirmed),
     "review": (AlertKind.REVIEW, _review),
+    "catalogue": (AlertKind.CATALOGUE, _catalogue),
     "approval": (AlertKind.APPROVAL, _approval),
     "incident": (AlertKind.INCIDENT, _incident),
 }

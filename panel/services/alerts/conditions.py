@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from panel.db import db
 from panel.domain import money
@@ -30,8 +30,15 @@ from panel.services.platform import audit_runs
 from panel.services.providers import health as provider_health
 
 MAX_NAMED = 5
+_CATALOGUE = (
+    ReviewKind.SERVICE_CHANGED,
+    ReviewKind.PRICE_MOVED,
+    ReviewKind.UPSTREAM_CHARGE,
+    ReviewKind.LINK_PATTERN,
+)
 # These have alerts of their own.
 _NOT_AS_REVIEW = (
+    *_CATALOGUE,
     ReviewKind.UNCONFIRMED,
     ReviewKind.PAYMENT,
     ReviewKind.PROVIDER_SILENT,
@@ -99,7 +106,15 @@ def _payment(_now: datetime) -> AlertFound:
 
 
 def _review(_now: datetime) -> AlertFound:
-    is_open = (Review.resolved_at.is_(None), Review.kind.not_in(_NOT_AS_REVIEW))
+    return _reviews(Review.kind.not_in(_NOT_AS_REVIEW))
+
+
+def _catalogue(_now: datetime) -> AlertFound:
+    return _reviews(Review.kind.in_(_CATALOGUE))
+
+
+def _reviews(is_meant: ColumnElement[bool]) -> AlertFound:
+    is_open = (Review.resolved_at.is_(None), is_meant)
     rows = db.session.execute(
         select(Review.kind, func.count(), func.max(Review.opened_at)).where(*is_open).group_by(Review.kind)
     ).all()
@@ -146,6 +161,7 @@ _LOOKS: Mapping[AlertKind, Callable[[datetime], AlertFound]] = {
     AlertKind.UNCONFIRMED: _unconfirmed,
     AlertKind.PAYMENT: _payment,
     AlertKind.REVIEW: _review,
+    AlertKind.CATALOGUE: _catalogue,
     AlertKind.DEPOSIT: _deposit,
     AlertKind.TICKET: _ticket,
     AlertKind.APPROVAL: _approval,
