@@ -207,3 +207,5 @@ def test_reopening_what_is_open_and_a_reason_of_nothing_are_refused() -> None:
         maintenance.reopen(actor="x", now=NOON)
     with pytest.raises(BadInput), transaction():
         maintenance.close(reason=" ", ends_at=NOON + HOUR, actor="x", now=NOON)
+    with pytest.raises(BadInput), transaction():
+        maintenance.close(reason=REASON, ends_at=NOON, actor="x", now=NOON)

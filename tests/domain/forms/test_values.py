@@ -78,6 +78,18 @@ def test_wrong_values_are_refused_by_their_field(form: object, given: dict[str, 
     assert error.value.field == ("device" if "device" in given else list(given)[-1])
 
 
+@pytest.mark.parametrize(
+    ("form", "given"),
+    [
+        (POLL, {"answer_number": "100"}),
+        (COMMENTS, {"comments": "\n".join(["x"] * 10_000)}),
+        (COMMENTS, {"comments": "x" * 500}),
+    ],
+)
+def test_values_at_their_limit_are_taken(form: OrderForm, given: dict[str, str]) -> None:
+    assert values.read(form, given) == given
+
+
 def test_numbers_are_made_uniform() -> None:
     assert values.read(POLL, {"answer_number": " 007 "}) == {"answer_number": "7"}
 

@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from panel.db import db, transaction
-from panel.domain.errors import InsufficientBalance, SpendCapReached
+from panel.domain.errors import BadInput, InsufficientBalance, SpendCapReached
 from panel.domain.money import parse_nanos
 from panel.models import ApiKey, Order, User
 from panel.services.api import keys as api_keys
@@ -82,6 +82,14 @@ def test_cap_begins_again_with_the_utc_day(app: Flask) -> None:
 
     assert spent(now=midnight) == CHARGE
     assert spent(now=midnight + timedelta(days=1)) == 0
+
+
+def test_cap_of_zero_is_refused_and_no_cap_is_none() -> None:
+    assert (spend_caps.parse(" "), spend_caps.parse("0.000000001")) == (None, 1)
+    for text in ("0", "-1", "one"):
+        with pytest.raises(BadInput) as error:
+            spend_caps.parse(text)
+        assert error.value.field == "daily_cap"
 
 
 def test_repeated_request_counts_once(app: Flask) -> None:

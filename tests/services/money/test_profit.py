@@ -101,6 +101,15 @@ def test_charge_in_another_currency_is_worth_the_exchange_rate_of_its_time(app: 
     assert (cost_of(unknown).charge_nanos, cost_of(unknown).cost_nanos) == (usd("25.5"), None)
 
 
+def test_same_charge_in_another_currency_is_recorded(app: Flask) -> None:
+    order = an_order(tool=a_resold_tool(), quantity=1_000)
+    record(order, "0.4", "USD")
+
+    record(order, "0.4", "EUR")
+
+    assert (cost_of(order).currency, cost_of(order).cost_nanos) == ("EUR", None)
+
+
 def test_charge_above_the_listed_rate_and_below_the_price_opens_one_review_a_day(app: Flask) -> None:
     tool = a_resold_tool(rate="0.40")
     for _ in range(3):

@@ -34,6 +34,7 @@ def test_the_fee_is_rounded_up_and_the_bonus_down_once() -> None:
     assert TERMS.fee(25 * UNIT, unit_nanos=CENT) == 103 * CENT  # 72.5 cents and 30
     assert TERMS.bonus(25 * UNIT + 9 * CENT, unit_nanos=CENT) == 250 * CENT
     assert TERMS.bonus(20 * UNIT - CENT, unit_nanos=CENT) == 0
+    assert TERMS.bonus(20 * UNIT, unit_nanos=CENT) == 200 * CENT
     assert TERMS.fee(1000 * UNIT, unit_nanos=UNIT) == 29 * UNIT + 30 * CENT
     assert (USUAL.fee(UNIT, unit_nanos=CENT), USUAL.bonus(UNIT, unit_nanos=CENT)) == (0, 0)
     assert (TERMS.fee_percent, TERMS.bonus_percent, USUAL.fee_percent) == ("2.9", "10", "0")

@@ -13,7 +13,7 @@ from panel.db import db, transaction
 from panel.domain import money
 from panel.domain.errors import ActionRefused, OrderingHeld
 from panel.domain.payment import PaymentMethod, PaymentReport, PaymentReportKind, Via
-from panel.models import AuditLogEntry, DepositRequest, Mail, Review, Transfer, User
+from panel.models import AuditLogEntry, DepositRequest, Mail, PaymentEvent, Review, Transfer, User
 from panel.payments.base import Checkout, GatewayEvent
 from panel.services.money import audit, deposits, ledger
 from panel.services.orders import placing
@@ -96,6 +96,7 @@ def test_copies_of_a_paid_event_shuffled_with_its_refund_and_dispute(app: Flask,
     ("change", "why"),
     [
         ({"amount_nanos": AMOUNT - 10**7}, "Its amount is $24.99, and we asked for $25.00."),
+        ({"amount_nanos": AMOUNT + 10**7}, "Its amount is $25.01, and we asked for $25.00."),
         ({"currency": "EUR"}, "Its currency is EUR, and we asked for USD."),
         ({"account": "acct_other"}, "another account"),
         ({"account": ""}, "another account"),
@@ -187,7 +188,7 @@ def test_partial_refunds_at_the_gateway_are_taken_from_the_balance_by_their_diff
 
 @pytest.mark.both_engines
 def test_uncovered_reversal_holds_ordering_until_an_operator_releases_it() -> None:
-    customer, tool = a_customer("0"), a_tool(price="10")
+    customer, other, tool = a_customer("0"), a_customer("10"), a_tool(price="10")
     reference = a_deposit(customer)
     receive(a_report(reference))
     work(now=NOON)
@@ -204,6 +205,11 @@ def test_uncovered_reversal_holds_ordering_until_an_operator_releases_it() -> No
     assert len(reviews()) == 1 and "10.00 of it" in reviews()[0]
     with transaction():
         ledger.deposit(customer.id, amount_nanos=AMOUNT, reason="deposit:later", note="", now=NOON)
+    receive(a_report(reference, DISPUTED))
+    work(now=NOON)
+    assert ledger.balance_nanos(customer.id) == AMOUNT and len(reviews()) == 1
+    with transaction():
+        placing.place_order(other.id, asked=replace(asked, request_id=placing.new_request_id()), now=NOON)
     again = replace(asked, request_id=placing.new_request_id())
     with pytest.raises(OrderingHeld), transaction():
         placing.place_order(customer.id, asked=again, now=NOON)
@@ -217,6 +223,31 @@ def test_uncovered_reversal_holds_ordering_until_an_operator_releases_it() -> No
     with pytest.raises(ActionRefused), transaction():
         reversals.release(deposits.find(reference), reason="Again.", actor="operator", now=NOON)
     assert audit.audit().is_sound
+
+
+def test_refund_that_arrives_before_its_payment_is_taken_back_with_the_credit() -> None:
+    customer = a_customer("0")
+    reference = a_deposit(customer)
+    receive(a_report(reference, REFUNDED, amount_nanos=money.parse_nanos("5")))
+    work(now=NOON)
+    assert transfers(customer.id) == []
+
+    receive(a_report(reference))
+    work(now=NOON)
+
+    assert ledger.balance_nanos(customer.id) == money.parse_nanos("20")
+
+
+def test_event_is_worked_on_once() -> None:
+    receive(a_report(a_deposit(a_customer("0"))))
+    [event_id] = events.due(most=10, now=NOON)
+
+    with transaction():
+        assert events.work_on(event_id, now=NOON)
+        assert not events.work_on(event_id, now=NOON)
+
+    assert events.due(most=10, now=NOON + timedelta(days=1)) == []
+    assert db.session.scalars(select(PaymentEvent.outcome)).one() == "25.00 credited."
 
 
 def test_a_dispute_of_an_unknown_payment_waits_an_hour_and_is_reviewed_then() -> None:

@@ -1,0 +1,136 @@
+"""Mutants of payments, vouchers, order forms, costs, spend caps, public links and the maintenance switch."""
+
+from tests.mutants.mutant import in_file
+
+SETTLEMENT = "tests/services/payments/test_settlement.py"
+METHODS = "tests/services/payments/test_methods.py"
+VOUCHERS = "tests/services/payments/test_vouchers.py"
+FORMS = "tests/domain/forms/test_values.py"
+PUBLIC_LINKS = "tests/services/test_public_links.py"
+MAINTENANCE = "tests/flows/test_maintenance.py"
+
+MUTANTS = (
+    *in_file(
+        "panel/domain/payment.py",
+        SETTLEMENT,
+        ("if report.is_live != asked.is_live:", "if report.is_live and not asked.is_live:"),
+        ("if report.account != asked.account:", "if False:"),
+        ("if report.currency != asked.currency:", "if False:"),
+        ("and report.amount_nanos != asked.amount_nanos:", "and report.amount_nanos < asked.amount_nanos:"),
+        ("not 0 < report.amount_nanos <= asked.amount_nanos", "not 0 < report.amount_nanos"),
+        ("min(paid_nanos, refunded_nanos + disputed_nanos)", "min(paid_nanos, refunded_nanos)"),
+    ),
+    *in_file(
+        "panel/domain/payment.py",
+        METHODS,
+        ("return credited_nanos * returned // paid_nanos", "return returned"),
+        ("return -(-share // unit_nanos) * unit_nanos", "return share // unit_nanos * unit_nanos"),
+        ("if amount_nanos < self.bonus_from_nanos:", "if amount_nanos <= self.bonus_from_nanos:"),
+        ("// BASIS_POINTS // unit_nanos * unit_nanos", "// BASIS_POINTS"),
+    ),
+    *in_file(
+        "panel/services/payments/settlement.py",
+        SETTLEMENT,
+        ("    if why := _why_not(deposit, report):", "    if (why := _why_not(deposit, report)) and not why:"),
+        ("if report.payment_id and deposit.payment_id and report.payment_id != deposit.payment_id:", "if False:"),
+        ("if report.checkout_id and deposit.checkout_id and report.checkout_id != deposit.checkout_id:", "if False:"),
+        ("        if deposit.refused_at is not None:\n", "        if False:\n"),
+        ("    if deposit.transfer_id is not None:\n        return Applied", "    if False:\n        return Applied"),
+        (
+            "        _add_bonus(deposit, now=now)\n    reversals.take_back(deposit, now=now)\n",
+            "        _add_bonus(deposit, now=now)\n",
+        ),
+        ("max(deposit.refunded_nanos, report.amount_nanos)", "deposit.refunded_nanos + report.amount_nanos"),
+        ("if deposit.transfer_id is not None or deposit.refused_at is not None:", "if False:"),
+    ),
+    *in_file(
+        "panel/services/payments/settlement.py",
+        METHODS,
+        ("    if deposit.bonus_nanos:\n", "    if False:\n"),
+    ),
+    *in_file(
+        "panel/services/payments/reversals.py",
+        SETTLEMENT,
+        ("total - deposit.reversed_nanos - deposit.owed_nanos", "total - deposit.reversed_nanos"),
+        ("    deposit.reversed_nanos += taken\n", ""),
+        ("    deposit.holds_orders = True\n", ""),
+        ("    deposit.holds_orders = False\n", ""),
+        ("DepositRequest.customer_id == customer_id, DepositRequest.holds_orders)", "DepositRequest.holds_orders)"),
+    ),
+    *in_file(
+        "panel/services/payments/events.py",
+        SETTLEMENT,
+        (
+            'on_conflict_do_nothing(index_elements=["method", "event_id"])',
+            'on_conflict_do_update(index_elements=["method", "event_id"], set_={"due_at": now})',
+        ),
+        ("    if state is None:\n        return False\n", ""),
+        ("if deposit is None and report.kind is not PaymentReportKind.PAID and", "if False and"),
+    ),
+    *in_file(
+        "panel/services/payments/vouchers.py",
+        VOUCHERS,
+        ("            VOUCHERS.c.used < VOUCHERS.c.uses,\n", ""),
+        ("            VOUCHERS.c.revoked_at.is_(None),\n            or_", "            or_"),
+        (
+            "or_(VOUCHERS.c.expires_at.is_(None), VOUCHERS.c.expires_at > now),\n        )",
+            "or_(VOUCHERS.c.expires_at.is_(None), VOUCHERS.c.expires_at >= now),\n        )",
+        ),
+        ("if lately + wanted.worth_nanos > limit_nanos:", "if wanted.worth_nanos > limit_nanos:"),
+        ("return self.amount_nanos * self.uses * self.codes", "return self.amount_nanos * self.codes"),
+        ("if db.session.scalars(select(User.is_operator).where(User.id == customer_id)).one():", "if False:"),
+        ("for sign in code.upper() if sign.isalnum()", "for sign in code if sign.isalnum()"),
+    ),
+    *in_file(
+        "panel/services/api/spend_caps.py",
+        "tests/services/api/test_spend_caps.py",
+        ("KEYS.c.daily_cap_nanos >= _SPENT)", "KEYS.c.daily_cap_nanos > _SPENT)"),
+        ("(KEYS.c.spent_on == _DAY, KEYS.c.spent_nanos)", "(KEYS.c.spent_on != _DAY, KEYS.c.spent_nanos)"),
+        ("    if nanos == 0:\n", "    if nanos < 0:\n"),
+        ("return key.spent_nanos if key.spent_on == now.date() else 0", "return key.spent_nanos"),
+    ),
+    *in_file(
+        "panel/services/money/order_costs.py",
+        "tests/services/money/test_profit.py",
+        (
+            "if (known.charge_nanos, known.currency) == (charge.nanos, charge.currency):",
+            "if known.charge_nanos == charge.nanos:",
+        ),
+        ("and charge.nanos > listed:", "and charge.nanos >= listed:"),
+        ("and cost_nanos > known.price_nanos:", "and cost_nanos > 2 * known.price_nanos:"),
+        ("cost_nanos <= resale.MAX_CHARGE_NANOS", "cost_nanos >= 0"),
+    ),
+    *in_file(
+        "panel/domain/forms/values.py",
+        FORMS,
+        ("for name in values if name not in form.names]", "for name in () if name not in form.names]"),
+        ('and unicodedata.category(sign) != "Cf"', ""),
+        ('replace("\\r\\n", "\\n").replace("\\r", "\\n")', 'replace("\\r\\n", "\\n")'),
+        ("if pieces < minimum:", "if pieces <= minimum:"),
+        ("if pieces > maximum:", "if pieces >= maximum:"),
+        ("if not field.is_required and not is_due:", "if not field.is_required:"),
+        ("field.minimum <= int(value) <= field.maximum", "field.minimum <= int(value) < field.maximum"),
+        ("    if len(lines) > most:\n", "    if len(lines) >= most:\n"),
+        ('in ("Cc", "Cs") and sign != "\\t"', 'in ("Cs",) and sign != "\\t"'),
+    ),
+    *in_file(
+        "panel/services/public_links.py",
+        PUBLIC_LINKS,
+        (", User.disabled_at.is_(None), User.closed_at.is_(None))", ", User.closed_at.is_(None))"),
+        ("order.returned_nanos) if shows_money else None", "order.returned_nanos)"),
+        (
+            "select(Order.id).where(Order.id == order_id, Order.customer_id == customer_id)",
+            "select(Order.id).where(Order.id == order_id)",
+        ),
+        ("TOKEN_BYTES = 16", "TOKEN_BYTES = 15"),
+        ("|{order.version}|", "|"),
+    ),
+    *in_file(
+        "panel/services/maintenance.py",
+        MAINTENANCE,
+        ("found is not None and now < found.ends_at", "found is not None and now <= found.ends_at"),
+        ("if not now < ends_at <= now + MAX_SPAN:", "if not now <= ends_at <= now + MAX_SPAN:"),
+        ("delete(Maintenance).where(Maintenance.ends_at <= now)", "delete(Maintenance)"),
+        ("    db.session.execute(update(Catalogue).values(version=Catalogue.version + 1))\n", ""),
+    ),
+)
