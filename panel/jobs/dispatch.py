@@ -12,16 +12,26 @@ from panel.jobs import provider_lanes
 from panel.jobs.provider_calls import connect_provider, is_answer, panel_settings, record_with_retry
 from panel.models import CallKind
 from panel.providers.base import Outcome, ProviderClient
-from panel.services.orders import dispatch
+from panel.services.orders import dispatch, fail_over
 from panel.services.orders.dispatch import Assignment
 from panel.services.providers import call_slots
 
 
 def sweep(*, worker: str, wait: bool = False) -> int:
     """Send due orders, each provider in lanes of its own. Returns the number of orders when `wait` is set."""
+    _pass_on_waiting()
     wanted = dispatch.lanes_wanted(now=utc_now())
     db.session.rollback()
     return provider_lanes.run("dispatch", wanted, lambda provider_id: serve(provider_id, worker=worker), wait=wait)
+
+
+def _pass_on_waiting() -> None:
+    """Give orders that wait for a paused provider to the next provider of their tool."""
+    found = fail_over.waiting()
+    db.session.rollback()
+    if found:
+        with transaction():
+            fail_over.pass_on_waiting(found, now=utc_now())
 
 
 class _Turns:

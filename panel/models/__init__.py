@@ -50,7 +50,7 @@ from panel.models.provider_work import (
 from panel.models.public_link import PublicLink
 from panel.models.telegram import TelegramMessage
 from panel.models.ticket import CannedAnswer, Ticket, TicketEntry
-from panel.models.tool import Catalogue, ListedTool, Provider, Terms, Tool
+from panel.models.tool import Catalogue, ListedTool, Provider, Terms, Tool, ToolRoute
 from panel.models.user import LoginSession, PendingSession, RecoveryCode, ThrottleHit, User
 from panel.models.voucher import Voucher
 
@@ -128,6 +128,7 @@ __all__ = [
     "TicketEntry",
     "TimeRules",
     "Tool",
+    "ToolRoute",
     "Transfer",
     "TransferKind",
     "UnapprovedTransfer",

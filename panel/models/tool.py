@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import APPEND_ONLY, Base
@@ -77,6 +77,8 @@ class Tool(Base):
     # Its name in that catalogue at the last import, whatever it is called here.
     provider_name: Mapped[str] = mapped_column(default="", server_default="")
     provider_category: Mapped[str] = mapped_column(default="", server_default="")
+    # Whether its orders try its providers by their cost, not in the order of the list.
+    is_cheapest_first: Mapped[bool] = mapped_column(default=False, server_default=false())
     changed_at: Mapped[datetime]
 
 
@@ -113,6 +115,21 @@ class Terms(WithForm, Base):
     order_type: Mapped[str] = mapped_column(default="Default", server_default="Default")
     quantity_rule: Mapped[str] = mapped_column(default="", server_default="")
     own_fields: Mapped[str] = mapped_column(default="", server_default="")
+
+
+class ToolRoute(Base):
+    """A further provider of a tool, which gets the orders that the ones before it proved not to have."""
+
+    __tablename__ = "tool_routes"
+    __table_args__ = (UniqueConstraint("tool_id", "provider_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    tool_id: Mapped[int] = mapped_column(ForeignKey("tools.id"))
+    provider_id: Mapped[int] = mapped_column(ForeignKey("providers.id"))
+    # The service's number there, and its price for a thousand or a package in the provider's currency, where known.
+    service: Mapped[str]
+    rate_micros: Mapped[int | None]
+    position: Mapped[int]
 
 
 class Catalogue(Base):

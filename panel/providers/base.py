@@ -45,11 +45,15 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Refused:
-    """A refusal in known words. Final: it concerns this order. Not final: it concerns the provider."""
+    """A refusal in known words. Final: it concerns this order. Not final: it concerns the provider.
+
+    `has_no_service`: final here, since the provider doesn't offer the service; another provider may.
+    """
 
     text: str
     is_final: bool
     stops_provider: bool = False
+    has_no_service: bool = False
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,9 @@ CODES: Mapping[str, str] = {
     "error.invalid_service": NO_SERVICE,
     "error.invalid_link": LINK,
 }
+INCORRECT_SERVICE = "incorrect service id"
 FINAL = (
-    r"incorrect service id",
+    INCORRECT_SERVICE,
     r"(bad|invalid|incorrect) link",
     r"quantity less than minimal( [0-9]+)?",
     r"quantity more than maximum( [0-9]+)?",
@@ -77,7 +78,8 @@ def read_refusal(answer: object, *, final: Sequence[str], status: int = 200) -> 
         return Unclear(shorten(answer))
     words = text.strip().rstrip(".!").lower()
     if _matches(words, final):
-        return Refused(f"The provider refused it: {_shown(text.strip(), words)}.", is_final=True)
+        shown = f"The provider refused it: {_shown(text.strip(), words)}."
+        return Refused(shown, is_final=True, has_no_service=_has_no_service(words))
     if _matches(words, STOP):
         return Refused(text[:SHOWN_LENGTH], is_final=False, stops_provider=True)
     if _matches(words, WAIT):
@@ -106,6 +108,10 @@ def _shown(text: str, words: str) -> str:
     """Customer-facing text: the provider's sentence, or the meaning of its code."""
     meaning = CODES.get(words)
     return f"{meaning} ({words})" if meaning else text.rstrip(".!")[:SHOWN_LENGTH]
+
+
+def _has_no_service(words: str) -> bool:
+    return words == INCORRECT_SERVICE or CODES.get(words) == NO_SERVICE
 
 
 def _matches(words: str, patterns: Sequence[str]) -> bool:

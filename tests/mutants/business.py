@@ -5,6 +5,7 @@ from tests.mutants.mutant import in_file
 SETTLEMENT = "tests/services/payments/test_settlement.py"
 METHODS = "tests/services/payments/test_methods.py"
 VOUCHERS = "tests/services/payments/test_vouchers.py"
+FAIL_OVER = "tests/jobs/test_fail_over.py"
 FORMS = "tests/domain/forms/test_values.py"
 PUBLIC_LINKS = "tests/services/test_public_links.py"
 MAINTENANCE = "tests/flows/test_maintenance.py"
@@ -47,6 +48,25 @@ MUTANTS = (
         "panel/services/payments/settlement.py",
         METHODS,
         ("    if deposit.bonus_nanos:\n", "    if False:\n"),
+    ),
+    *in_file(
+        "panel/services/orders/fail_over.py",
+        FAIL_OVER,
+        ("still = (ORDERS.c.id.in_(orders), ORDERS.c.dispatch_at.is_not(None), ", "still = (ORDERS.c.id.in_(orders), "),
+        (".where(*still, Provider.paused_at.is_not(None))", ".where(*still)"),
+        ("None if order.is_asked_to_stop else _next(", "_next("),
+        ("    if order.is_asked_to_stop:\n        return False\n", ""),
+        ("{order.provider_id, *db.session.scalars(refused)}", "{order.provider_id}"),
+        ("if not route.is_paused and route", "if route"),
+        ("dispatch_at = None if target.is_manual else now", "dispatch_at = now"),
+        ('"provider_service": target.service, ', ""),
+    ),
+    *in_file(
+        "panel/services/catalogue/routes.py",
+        FAIL_OVER,
+        ("(route.cost_nanos is None, route.cost_nanos or 0) if row[-1]", "(route.cost_nanos is None, 0) if row[-1]"),
+        (".where(ToolRoute.provider_id != Tool.provider_id)", ""),
+        ("ToolRoute.id == route_id, ToolRoute.tool_id == tool.id)", "ToolRoute.id == route_id)"),
     ),
     *in_file(
         "panel/services/payments/reversals.py",

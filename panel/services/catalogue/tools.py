@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, select, update
+from sqlalchemy import Select, bindparam, case, func, null, select, update
 
 from panel.db import db, lock_rows, table_of
 from panel.domain import links, pricing
@@ -19,6 +19,7 @@ from panel.models import Catalogue, Provider, Terms, Tool
 from panel.services import test_orders
 from panel.services.catalogue import file_format, simulated_tools, yaml_fields
 from panel.services.catalogue.file_format import TermsWritten, ToolWritten
+from panel.services.providers import health as provider_health
 from panel.services.providers import registry as provider_registry
 from panel.settings import ROOT
 
@@ -40,6 +41,7 @@ class ToolOffer(WithForm):
     unit: str
     is_hidden: bool
     changed_at: datetime
+    is_cheapest_first: bool
     terms_id: int
     terms_version: int
     price_micros_per_thousand: int
@@ -126,8 +128,11 @@ _TOOL = (
     Tool.unit,
     Tool.is_hidden,
     Tool.changed_at,
+    Tool.is_cheapest_first,
 )
-_PROVIDER = (Provider.id, Provider.name, Provider.kind, Provider.paused_at, Provider.add_after, Tool.provider_service)
+# A tool is not held back while another of its providers takes orders.
+_PAUSED_AT = case((provider_health.has_open_route(Tool.id), null()), else_=Provider.paused_at)
+_PROVIDER = (Provider.id, Provider.name, Provider.kind, _PAUSED_AT, Provider.add_after, Tool.provider_service)
 OFFERS: Select[*tuple[Any, ...]] = (
     select(*_TOOL, Terms.id, Terms.version, *TERMS_COLUMNS, *_PROVIDER)
     .join(Terms, Terms.id == Tool.terms_id)

@@ -17,7 +17,7 @@ from panel.db import db, table_of
 from panel.domain.forms.own_fields import form_of
 from panel.domain.lists.date_range import Period
 from panel.domain.status import Status
-from panel.models import Order, OrderCost, Provider, Terms, Tool, User
+from panel.models import Order, OrderCost, Provider, Terms, Tool, ToolRoute, User
 from panel.services import test_orders
 from panel.services.money import order_costs
 
@@ -172,19 +172,19 @@ def _rates() -> Mapping[_Rated, tuple[int, int]]:
     A rate is that of the tool as it is now, not of orders from before it moved to another provider or service, or
     became a package.
     """
-    statement = (
-        select(
-            Tool.id, Tool.provider_id, Tool.provider_service, Tool.provider_rate_micros, Provider.exchange_nanos, *FORM
+    own = (Tool.id, Tool.provider_id, Tool.provider_service, Tool.provider_rate_micros)
+    others = (Tool.id, ToolRoute.provider_id, ToolRoute.service, ToolRoute.rate_micros)
+    found = {}
+    for source, columns in ((select(*own), own), (select(*others).join(Tool, Tool.id == ToolRoute.tool_id), others)):
+        statement = (
+            source.add_columns(Provider.exchange_nanos, *FORM)
+            .join(Terms, Terms.id == Tool.terms_id)
+            .join(Provider, Provider.id == columns[1])
+            .where(columns[3].is_not(None), Provider.exchange_nanos.is_not(None))
         )
-        .join(Terms, Terms.id == Tool.terms_id)
-        .join(Provider, Provider.id == Tool.provider_id)
-        .where(Tool.provider_rate_micros.is_not(None), Provider.exchange_nanos.is_not(None))
-    )
-    rows: Iterable[Any] = db.session.execute(statement)
-    return {
-        (row[0], row[1], row[2], form_of(*row[5:]).is_package): (row.provider_rate_micros, row.exchange_nanos)
-        for row in rows
-    }
+        for tool_id, provider_id, service, rate_micros, exchange_nanos, *form in db.session.execute(statement):
+            found[tool_id, provider_id, service, form_of(*form).is_package] = (rate_micros, exchange_nanos)
+    return found
 
 
 def _sums(row: Any, rates: Mapping[_Rated, tuple[int, int]]) -> ProfitSums:

@@ -29,7 +29,7 @@ from panel.models import (
 )
 from panel.providers.base import Accepted, NewOrder, NotSent, Outcome, Refused, Unclear
 from panel.services import customer_version, reviews
-from panel.services.orders import order_fields, transitions
+from panel.services.orders import fail_over, order_fields, transitions
 from panel.services.orders.transitions import Note, OrderRow
 from panel.services.providers import call_slots
 from panel.services.providers import health as provider_health
@@ -163,6 +163,10 @@ def record_outcome(attempt_id: int, outcome: Outcome, *, now: datetime) -> None:
     match outcome:
         case Accepted(provider_id=given):
             accept(attempt, order, given=given, now=now)
+        case Refused(has_no_service=True, text=text):
+            record_answer(attempt, AttemptState.REFUSED, f"{fail_over.NO_SERVICE}{text}", now=now)
+            if not fail_over.pass_on_refused(order, now=now):
+                cancel_order(order, reason=text, now=now)
         case Refused(is_final=True, text=text):
             record_answer(attempt, AttemptState.REFUSED, text, now=now)
             cancel_order(order, reason=text, now=now)

@@ -21,7 +21,7 @@ from panel.domain.provider_kind import ProviderKind
 from panel.domain.status import FIRST
 from panel.models import AccountKind, EventKind, EventSource, Order, Terms, TransferKind
 from panel.services import customer_version, maintenance
-from panel.services.catalogue import tools
+from panel.services.catalogue import routes, tools
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.money import ledger
 from panel.services.money.ledger import Posting
@@ -189,6 +189,10 @@ def _same_or_refused(earlier: Order, asked: Placing) -> Order:
 
 def _write(customer_id: int, wanted: Quote, *, request_id: str, now: datetime) -> int:
     offer = wanted.offer
+    provider_id, service, kind = offer.provider_id, offer.provider_service, offer.provider_kind
+    if offer.is_cheapest_first:
+        route = routes.of_tool(offer.tool_id)[0]
+        provider_id, service, kind = route.provider_id, route.service, route.provider_kind
     values = {
         "customer_id": customer_id,
         "tool_id": offer.tool_id,
@@ -206,9 +210,9 @@ def _write(customer_id: int, wanted: Quote, *, request_id: str, now: datetime) -
         "returned_nanos": 0,
         "reason": "",
         "version": 1,
-        "provider_id": offer.provider_id,
-        "provider_service": offer.provider_service,
-        "dispatch_at": None if offer.provider_kind == ProviderKind.MANUAL else now,
+        "provider_id": provider_id,
+        "provider_service": service,
+        "dispatch_at": None if kind == ProviderKind.MANUAL else now,
     }
     order_id: int = db.session.execute(insert(Order).returning(Order.id), values).scalar_one()
     order_fields.keep(order_id, wanted.fields)

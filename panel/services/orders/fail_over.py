@@ -1,0 +1,98 @@
+"""Fail-over: an order that its provider proved not to have goes on to the tool's next provider.
+
+Proved means: a refusal that concerns the provider, or an order that was never sent because its provider is paused. An
+unclear answer, a failed connection and a refusal that concerns the order never pass an order on. Each hop is a note in
+the timeline; the order's row says who has it, and every later call goes there.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import select, update
+
+from panel.db import db, table_of
+from panel.domain.status import Status
+from panel.models import Attempt, AttemptState, Order, Provider, ToolRoute
+from panel.services.catalogue import routes
+from panel.services.catalogue.routes import Route
+from panel.services.orders import transitions
+from panel.services.orders.transitions import Note, OrderRow
+
+ORDERS = table_of(Order)
+# How an attempt's answer begins that a provider refused because it doesn't offer the service.
+NO_SERVICE = "Not offered there: "
+PASSED_ON = "The provider doesn’t offer this tool any more, so the order goes to another one."
+WAITED = "The provider takes no orders right now, so the order goes to another one."
+MOST = 200
+
+
+def waiting() -> list[int]:
+    """Ids of orders that wait for a paused provider while another provider of their tool takes orders."""
+    paused = db.session.scalars(select(Provider.id).where(Provider.paused_at.is_not(None))).all()
+    if not paused:
+        return []
+    tools = db.session.scalars(select(ToolRoute.tool_id).distinct()).all()
+    movable = [
+        tool_id for tool_id, found in routes.of_tools(tools).items() if any(not each.is_paused for each in found)
+    ]
+    if not movable:
+        return []
+    found = select(ORDERS.c.id).where(
+        ORDERS.c.provider_id.in_(paused), ORDERS.c.dispatch_at.is_not(None), ORDERS.c.tool_id.in_(movable)
+    )
+    return list(db.session.scalars(found.order_by(ORDERS.c.id).limit(MOST)))
+
+
+def pass_on_waiting(order_ids: Collection[int], *, now: datetime) -> int:
+    """Pass on those of these orders that still wait for a paused provider; returns how many."""
+    orders = transitions.lock_orders(order_ids)
+    # Only now, with the locks: an order whose intent was written meanwhile is not due any more.
+    still = (ORDERS.c.id.in_(orders), ORDERS.c.dispatch_at.is_not(None), ORDERS.c.status == Status.PENDING)
+    rows = db.session.execute(
+        select(ORDERS.c.id, ORDERS.c.tool_id)
+        .join(Provider, Provider.id == ORDERS.c.provider_id)
+        .where(*still, Provider.paused_at.is_not(None))
+    ).all()
+    by_tool = routes.of_tools({tool_id for _id, tool_id in rows})
+    count = 0
+    for order_id, tool_id in rows:
+        order = orders[order_id]
+        target = None if order.is_asked_to_stop else _next(order, by_tool.get(tool_id, []))
+        if target is not None:
+            _pass_on(order, target, text=WAITED, now=now)
+            count += 1
+    return count
+
+
+def pass_on_refused(order: OrderRow, *, now: datetime) -> bool:
+    """Pass on an order that its provider refused because it doesn't offer the service; False if nobody else is left.
+
+    The order is locked, and the refusal recorded with `NO_SERVICE`.
+    """
+    if order.is_asked_to_stop:
+        return False
+    tool_id = db.session.scalars(select(ORDERS.c.tool_id).where(ORDERS.c.id == order.id)).one()
+    target = _next(order, routes.of_tool(tool_id))
+    if target is None:
+        return False
+    _pass_on(order, target, text=PASSED_ON, now=now)
+    return True
+
+
+def _next(order: OrderRow, found: Sequence[Route]) -> Route | None:
+    """The first other provider that isn't paused, and didn't say that it has no such service."""
+    refused = select(Attempt.provider_id).where(
+        Attempt.order_id == order.id,
+        Attempt.state == AttemptState.REFUSED,
+        Attempt.answer.startswith(NO_SERVICE, autoescape=True),
+    )
+    left_out = {order.provider_id, *db.session.scalars(refused)}
+    return next((route for route in found if not route.is_paused and route.provider_id not in left_out), None)
+
+
+def _pass_on(order: OrderRow, target: Route, *, text: str, now: datetime) -> None:
+    # Orders by hand have no due time: an operator takes them from the queue.
+    dispatch_at = None if target.is_manual else now
+    values = {"provider_id": target.provider_id, "provider_service": target.service, "dispatch_at": dispatch_at}
+    db.session.execute(update(ORDERS).where(ORDERS.c.id == order.id).values(**values))
+    transitions.add_notes([Note(order, text)], now=now)
