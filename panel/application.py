@@ -51,6 +51,7 @@ from panel.blueprints.office.operations import alerts as office_alerts
 from panel.blueprints.office.operations import announcements as office_announcements
 from panel.blueprints.office.operations import maintenance as office_maintenance
 from panel.blueprints.office.operations import payment_methods as office_payment_methods
+from panel.blueprints.office.operations import tool_routes as office_tool_routes
 from panel.blueprints.orders import detail as orders_detail
 from panel.blueprints.orders import history as orders_history
 from panel.blueprints.orders import mass as orders_mass
@@ -125,6 +126,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_reviews.bp,
     office_time_rules.bp,
     office_tools.bp,
+    office_tool_routes.bp,
     office_vouchers.bp,
     office_payment_methods.bp,
     office_deposits.bp,

@@ -122,6 +122,7 @@ def fill(app: Flask) -> FilledPanel:
         "/order-statuses/<slug>": Status.PARTIAL.slug,
         "/tools/<slug>": tool.slug,
         "/office/tools/<slug>": tool.slug,
+        "/office/tools/<slug>/providers": tool.slug,
         "/platform-status/incidents/<slug>": incident.slug,
     }
     cookies = {"customer": session_cookie(app, customer), "operator": session_cookie(app, operator)}

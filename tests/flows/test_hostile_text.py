@@ -39,6 +39,7 @@ from panel.models import (
     Refill,
     Review,
     Ticket,
+    ToolRoute,
     User,
     Voucher,
 )
@@ -140,6 +141,11 @@ def _add_what_is_rare(filled: every_page.FilledPanel) -> None:
     """Add what the other factories don't: provider calls that were refused, failed, or are waiting."""
     order = db.session.get_one(Order, int(filled.values["order_id"]))
     provider = db.session.get_one(Provider, order.provider_id)
+    other = db.session.scalars(select(Provider).where(Provider.id != provider.id)).first() or Provider(
+        name="other", kind="panel_api", created_at=NOON
+    )
+    db.session.add(other)
+    db.session.flush()
     provider.paused_at = provider.failed_at = provider.balance_at = NOON
     made = {"order_id": order.id, "provider_id": provider.id, "at": NOON, "lease_until": NOON, "answered_at": NOON}
     db.session.add_all(
@@ -161,6 +167,7 @@ def _add_what_is_rare(filled: every_page.FilledPanel) -> None:
             Maintenance(id=1, reason="x", began_at=NOON, ends_at=utc_now() + timedelta(days=1)),
             Favorite(user_id=order.customer_id, tool_id=order.tool_id, chosen_at=NOON),
             OrderField(order_id=order.id, name="comments", value="x"),
+            ToolRoute(tool_id=order.tool_id, provider_id=other.id, service="x", position=1),
         ]
     )
     db.session.flush()

@@ -23,6 +23,7 @@ from panel.services.orders.placing import Placing
 from panel.services.platform import canary
 from tests.support.api_clients import a_caller
 from tests.support.factories import LINK, NOON, a_customer, a_tool, an_operator, an_order, signed_in
+from tests.support.page_text import text_of
 
 HOUR = timedelta(hours=1)
 REASON = "We move to a larger server."
@@ -37,10 +38,6 @@ def close(*, until: datetime | None = None, now: datetime | None = None) -> None
 
 def orders() -> int:
     return db.session.scalar(select(func.count()).select_from(Order)) or 0
-
-
-def text_of(page: str) -> str:
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
 
 
 @pytest.mark.both_engines

@@ -13,6 +13,7 @@ from panel.domain.status import Status
 from panel.jobs import dispatch as dispatch_job
 from panel.jobs import sync as sync_job
 from panel.models import Cancellation, Order, OrderEvent, Provider, Tool
+from panel.providers.base import Refused
 from panel.services.catalogue import routes
 from panel.services.catalogue import tools as catalogue_tools
 from panel.services.money import ledger
@@ -229,6 +230,33 @@ def test_order_waits_where_all_are_paused_and_goes_to_the_first_that_is_resumed(
     assert (server.count("add"), second.count("add")) == (2, 1)
 
 
+def test_order_without_a_service_waits_for_a_paused_provider(
+    server: HostileProvider, second: HostileProvider, tool: Tool
+) -> None:
+    server.answers["add"] = NO_SERVICE
+    order = a_placed_order(tool=tool)
+    pause("second")
+    rounds()
+    assert (where(order)[0], reload(order).status, second.count("add")) == ("second", Status.PENDING, 0)
+
+    resume("second")
+    rounds()
+
+    assert (attempts(order), second.count("add"), server.count("add")) == (["refused", "sent"], 1, 1)
+
+
+def test_order_stays_with_a_provider_that_was_resumed_meanwhile(tool: Tool) -> None:
+    pause("upstream")
+    order = a_placed_order(tool=tool)
+    found = fail_over.waiting()
+    resume("upstream")
+
+    with transaction():
+        assert fail_over.pass_on_waiting(found, now=utc_now()) == 0
+
+    assert (found, where(order)[0]) == ([order.id], "upstream")
+
+
 def test_order_never_goes_back_to_a_provider_without_the_service(
     server: HostileProvider, second: HostileProvider, tool: Tool
 ) -> None:
@@ -255,6 +283,21 @@ def test_third_provider_by_hand_gets_the_order_into_its_queue(
     assert (reload(order).dispatch_at, order.status) == (None, Status.PENDING)
 
 
+def test_paused_provider_in_between_is_passed_over(
+    server: HostileProvider, second: HostileProvider, tool: Tool
+) -> None:
+    a_provider("manual", name="by-hand")
+    add_route("routed", "by-hand", service="manual")
+    pause("upstream")
+    pause("second")
+    order = a_placed_order(tool=tool)
+
+    rounds()
+
+    assert where(order) == ("by-hand", "manual")
+    assert (server.count("add"), second.count("add")) == (0, 0)
+
+
 def test_order_that_its_customer_cancels_is_not_passed_on(
     server: HostileProvider, second: HostileProvider, tool: Tool
 ) -> None:
@@ -263,7 +306,7 @@ def test_order_that_its_customer_cancels_is_not_passed_on(
         [sent] = dispatch.open_attempts(tool.provider_id, most=1, lease_seconds=60, now=utc_now())
     with transaction():
         cancellations.request_cancellation(order.id, customer_id=order.customer_id, now=utc_now())
-    refused = dispatch.Refused("Incorrect service ID", is_final=True, has_no_service=True)
+    refused = Refused("Incorrect service ID", is_final=True, has_no_service=True)
 
     with transaction():
         dispatch.record_outcome(sent.attempt_id, refused, now=utc_now())
@@ -354,8 +397,17 @@ def test_routes_are_ordered_and_wrong_ones_are_refused(app: Flask, tool: Tool) -
         assert error.value.field == field
     with pytest.raises(ActionRefused), transaction():
         routes.move_up("routed", third.id or 0, actor="anna", now=NOON)
-    with pytest.raises(NotFound), transaction():
-        routes.remove("routed", 999, actor="anna", now=NOON)
+    a_tool("other-tool", provider=a_provider(name="upstream"))
+    for slug, route_id in (("routed", 999), ("other-tool", third.id or 0)):
+        with pytest.raises(NotFound), transaction():
+            routes.remove(slug, route_id, actor="anna", now=NOON)
+
+
+def test_provider_that_became_the_tools_own_is_no_route_any_more(tool: Tool) -> None:
+    with transaction():
+        db.session.execute(update(Tool).values(provider_id=a_provider(name="second").id))
+
+    assert [route.provider_name for route in routes.of_tool(tool.id)] == ["second"]
 
 
 def test_upstream_is_the_only_provider_of_a_tool_without_routes(server: HostileProvider) -> None:

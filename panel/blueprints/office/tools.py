@@ -11,7 +11,7 @@ from panel.db import transaction
 from panel.domain.errors import ExpiredForm, PanelError, StaleForm
 from panel.domain.forms import order_types, own_fields
 from panel.domain.forms.order_form import QuantityRule
-from panel.services.catalogue import terms_history, tool_settings
+from panel.services.catalogue import routes, terms_history, tool_settings
 from panel.services.catalogue import tools as catalogue_tools
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.office import tool_editor
@@ -195,6 +195,7 @@ def _page(tool: ToolOffer, fields: dict[str, str], errors: dict[str, str] | None
         log=list(zip(log, [*log[1:], None], strict=True)),
         by_hand=tool_editor.by_hand(tool.slug),
         choices=_choices(),
+        providers=[route.provider_name for route in routes.of_tool(tool.tool_id)],
         **_form_table(),
     )
 

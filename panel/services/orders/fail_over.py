@@ -46,7 +46,7 @@ def waiting() -> list[int]:
 def pass_on_waiting(order_ids: Collection[int], *, now: datetime) -> int:
     """Pass on those of these orders that still wait for a paused provider; returns how many."""
     orders = transitions.lock_orders(order_ids)
-    # Only now, with the locks: an order whose intent was written meanwhile is not due any more.
+    # With the locks: an order whose intent another worker has written since then is not due any more.
     still = (ORDERS.c.id.in_(orders), ORDERS.c.dispatch_at.is_not(None), ORDERS.c.status == Status.PENDING)
     rows = db.session.execute(
         select(ORDERS.c.id, ORDERS.c.tool_id)
@@ -57,7 +57,7 @@ def pass_on_waiting(order_ids: Collection[int], *, now: datetime) -> int:
     count = 0
     for order_id, tool_id in rows:
         order = orders[order_id]
-        target = None if order.is_asked_to_stop else _next(order, by_tool.get(tool_id, []))
+        target = next(iter(_left(order, by_tool[tool_id], is_paused=False)), None)
         if target is not None:
             _pass_on(order, target, text=WAITED, now=now)
             count += 1
@@ -72,22 +72,24 @@ def pass_on_refused(order: OrderRow, *, now: datetime) -> bool:
     if order.is_asked_to_stop:
         return False
     tool_id = db.session.scalars(select(ORDERS.c.tool_id).where(ORDERS.c.id == order.id)).one()
-    target = _next(order, routes.of_tool(tool_id))
-    if target is None:
+    found = routes.of_tool(tool_id)
+    # With a paused one it waits, as any order of a paused provider does.
+    left = _left(order, found, is_paused=False) or _left(order, found, is_paused=True)
+    if not left:
         return False
-    _pass_on(order, target, text=PASSED_ON, now=now)
+    _pass_on(order, left[0], text=PASSED_ON, now=now)
     return True
 
 
-def _next(order: OrderRow, found: Sequence[Route]) -> Route | None:
-    """The first other provider that isn't paused, and didn't say that it has no such service."""
+def _left(order: OrderRow, found: Sequence[Route], *, is_paused: bool) -> list[Route]:
+    """The other providers that didn't say that they have no such service, either the paused ones or the others."""
     refused = select(Attempt.provider_id).where(
         Attempt.order_id == order.id,
         Attempt.state == AttemptState.REFUSED,
         Attempt.answer.startswith(NO_SERVICE, autoescape=True),
     )
     left_out = {order.provider_id, *db.session.scalars(refused)}
-    return next((route for route in found if not route.is_paused and route.provider_id not in left_out), None)
+    return [route for route in found if route.is_paused is is_paused and route.provider_id not in left_out]
 
 
 def _pass_on(order: OrderRow, target: Route, *, text: str, now: datetime) -> None:

@@ -1,7 +1,5 @@
 """Updates page and feed: every change of tools and terms, and announcements for those they are meant for."""
 
-import html
-import re
 from datetime import timedelta
 from xml.etree import ElementTree
 
@@ -15,6 +13,7 @@ from panel.services.catalogue import terms_changes, tool_settings
 from panel.services.catalogue.terms_changes import ChangeKind
 from panel.services.office import tool_editor
 from tests.support.factories import NOON, a_customer, a_tool, new_terms, signed_in
+from tests.support.page_text import text_of
 
 DAY = timedelta(days=1)
 
@@ -29,10 +28,6 @@ def publish(title: str, audience: str = "everyone", *, is_pinned: bool = False) 
         made = announcements.draft(title=title, text="Line one.\nLine two.", audience=audience, actor="x", now=NOON)
         announcements.publish(made.id, is_pinned=is_pinned, with_mail=False, seen=1, actor="x", now=utc_now())
         return made.id
-
-
-def text_of(page: str) -> str:
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
 
 
 def test_new_tools_changed_terms_and_retired_tools_are_listed_newest_first() -> None:
