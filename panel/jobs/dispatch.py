@@ -27,7 +27,7 @@ def sweep(*, worker: str, wait: bool = False) -> int:
 
 def _pass_on_waiting() -> None:
     """Give orders that wait for a paused provider to the next provider of their tool."""
-    found = fail_over.waiting()
+    found = fail_over.waiting(now=utc_now())
     db.session.rollback()
     if found:
         with transaction():

@@ -1,6 +1,7 @@
 """Fail-over: the next provider gets an order only after proof that the one before has not, and gets it once."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -12,11 +13,13 @@ from panel.domain.errors import ActionRefused, BadInput, NotFound
 from panel.domain.status import Status
 from panel.jobs import dispatch as dispatch_job
 from panel.jobs import sync as sync_job
-from panel.models import Cancellation, Order, OrderEvent, Provider, Tool
+from panel.models import Attempt, Cancellation, Order, OrderEvent, Provider, Tool
 from panel.providers.base import Refused
 from panel.services.catalogue import routes
 from panel.services.catalogue import tools as catalogue_tools
 from panel.services.money import ledger
+from panel.services.office import review_resolution
+from panel.services.office.review_resolution import Decision, Resolution
 from panel.services.orders import cancellations, dispatch, fail_over
 from panel.services.providers import health
 from tests.jobs.test_dispatch import UNCLEAR
@@ -248,7 +251,7 @@ def test_order_without_a_service_waits_for_a_paused_provider(
 def test_order_stays_with_a_provider_that_was_resumed_meanwhile(tool: Tool) -> None:
     pause("upstream")
     order = a_placed_order(tool=tool)
-    found = fail_over.waiting()
+    found = fail_over.waiting(now=utc_now())
     resume("upstream")
 
     with transaction():
@@ -281,6 +284,40 @@ def test_third_provider_by_hand_gets_the_order_into_its_queue(
 
     assert where(order) == ("by-hand", "manual")
     assert (reload(order).dispatch_at, order.status) == (None, Status.PENDING)
+
+
+def test_order_of_which_an_operator_found_that_it_was_not_sent_stays_where_it_is(
+    server: HostileProvider, second: HostileProvider, tool: Tool
+) -> None:
+    server.answers["add"] = http_response(b"")
+    order = a_placed_order(tool=tool)
+    rounds(1)
+    [review] = open_reviews("unconfirmed")
+    with transaction():
+        review_resolution.resolve(review.id, Resolution(Decision.NOT_SENT, "They say so.", "anna"), now=utc_now())
+
+    pause("upstream")
+    rounds()
+
+    assert (attempts(order), second.count("add"), where(order)[0]) == (["not_sent"], 0, "upstream")
+
+
+def test_order_that_nobody_else_may_get_holds_no_other_one(second: HostileProvider, tool: Tool) -> None:
+    pause("upstream")
+    stays, goes = a_placed_order(tool=tool), a_placed_order(tool=tool)
+    with transaction():
+        lost = {"kind": "add", "at": NOON, "lease_until": NOON, "answered_at": NOON}
+        answer = fail_over.NO_SERVICE + "x"
+        db.session.add(
+            Attempt(order_id=stays.id, provider_id=a_provider(name="second").id, state="refused", answer=answer, **lost)
+        )
+        db.session.execute(update(Order).values(dispatch_at=utc_now()))
+
+    dispatch_job.sweep(worker="test", wait=True)
+
+    assert (where(stays)[0], where(goes)[0]) == ("upstream", "second")
+    assert fail_over.waiting(now=utc_now()) == []
+    assert fail_over.waiting(now=utc_now() + fail_over.LOOK_AGAIN) == [stays.id]
 
 
 def test_paused_provider_in_between_is_passed_over(
@@ -417,4 +454,4 @@ def test_upstream_is_the_only_provider_of_a_tool_without_routes(server: HostileP
     rounds()
 
     assert where(order)[0] == upstream().name
-    assert fail_over.waiting() == []
+    assert fail_over.waiting(now=utc_now() + timedelta(days=1)) == []

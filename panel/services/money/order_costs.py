@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, select
+from sqlalchemy import and_, bindparam, case, select
 
 from panel import app_context
 from panel.db import db, table_of, upsert
@@ -12,10 +12,19 @@ from panel.domain import money, pricing, resale
 from panel.domain.forms.own_fields import form_of
 from panel.domain.resale import UpstreamCharge
 from panel.domain.review_kind import ReviewKind
-from panel.models import Order, OrderCost, Provider, Terms, Tool
+from panel.models import Order, OrderCost, Provider, Terms, Tool, ToolRoute
 from panel.services import reviews
 
 COSTS = table_of(OrderCost)
+
+_IS_OWN = and_(Tool.provider_id == Order.provider_id, Tool.provider_service == Order.provider_service)
+_IS_ROUTE = and_(
+    ToolRoute.tool_id == Order.tool_id,
+    ToolRoute.provider_id == Order.provider_id,
+    ToolRoute.service == Order.provider_service,
+)
+# The rate where the order is, as it is now.
+_RATE = case((_IS_OWN, Tool.provider_rate_micros), else_=ToolRoute.rate_micros)
 
 _KNOWN = (
     select(
@@ -25,10 +34,7 @@ _KNOWN = (
         Order.charge_nanos.label("price_nanos"),
         Order.provider_id,
         Tool.name.label("tool"),
-        Tool.provider_rate_micros.label("rate_micros"),
-        and_(Tool.provider_id == Order.provider_id, Tool.provider_service == Order.provider_service).label(
-            "is_same_service"
-        ),
+        _RATE.label("rate_micros"),
         Terms.order_type,
         Terms.quantity_rule,
         Terms.own_fields,
@@ -42,6 +48,7 @@ _KNOWN = (
     .join(Terms, Terms.id == Tool.terms_id)
     .join(Provider, Provider.id == Order.provider_id)
     .join(OrderCost, OrderCost.order_id == Order.id, isouter=True)
+    .join(ToolRoute, _IS_ROUTE, isouter=True)
     .where(Order.id.in_(bindparam("ids", expanding=True)))
 )
 
@@ -95,8 +102,7 @@ def _check(known: Any, charge: UpstreamCharge, *, cost_nanos: int | None, now: d
     listed = None
     # The rate is that of the tool as it is now.
     form = form_of(known.order_type, known.quantity_rule, known.own_fields)
-    has_rate = known.is_same_service and form.is_package == known.is_package
-    if has_rate and known.rate_micros is not None:
+    if form.is_package == known.is_package and known.rate_micros is not None:
         listed = known.quantity * pricing.price_of_rate(known.rate_micros, is_package=known.is_package)
     is_of_catalogue = not charge.currency or charge.currency == (known.catalogue_currency or charge.currency)
     if listed is not None and is_of_catalogue and charge.nanos > listed:

@@ -58,6 +58,8 @@ class OrderDetail:
     customer: User
     provider: Provider
     attempts: Sequence[Attempt]
+    # By id, of the providers of these attempts: an order can go on to another one.
+    provider_names: dict[int, str]
     refills: Sequence[Refill]
     cancellations: Sequence[Cancellation]
     reviews: Sequence[Review]
@@ -108,13 +110,16 @@ def find(order_id: int, *, now: datetime) -> OrderDetail | None:
     reviews = db.session.scalars(
         select(Review).where(Review.order_id == order_id).order_by(Review.id.desc()).limit(MAX_LINES)
     ).all()
+    attempts = db.session.scalars(
+        select(Attempt).where(Attempt.order_id == order_id).order_by(Attempt.id.desc()).limit(MAX_LINES)
+    ).all()
+    called = select(Provider.id, Provider.name).where(Provider.id.in_({attempt.provider_id for attempt in attempts}))
     return OrderDetail(
         own=own,
         customer=db.session.get_one(User, own.order.customer_id),
         provider=db.session.get_one(Provider, own.order.provider_id),
-        attempts=db.session.scalars(
-            select(Attempt).where(Attempt.order_id == order_id).order_by(Attempt.id.desc()).limit(MAX_LINES)
-        ).all(),
+        attempts=attempts,
+        provider_names={row.id: row.name for row in db.session.execute(called)},
         refills=refills,
         cancellations=stops,
         reviews=reviews,

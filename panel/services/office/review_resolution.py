@@ -18,7 +18,7 @@ from panel.domain.provider_report import read_count
 from panel.domain.review_kind import ReviewKind
 from panel.models import Attempt, AttemptKind, AttemptState, Cancellation, CancellationState, Provider, Review
 from panel.services import audit_log
-from panel.services.orders import dispatch, refills, transitions
+from panel.services.orders import dispatch, fail_over, refills, transitions
 from panel.services.orders.transitions import Note, OrderRow
 
 RETURNED = "An operator returned the amount: the provider did not confirm this order."
@@ -170,7 +170,7 @@ def _settle_order(attempt: Attempt, order: OrderRow, resolution: Resolution, *, 
                 raise ActionRefused(f"Another order has the id {given} at this provider.", field="sent_as")
             dispatch.accept(attempt, order, given=given, now=now)
         case Decision.NOT_SENT:
-            dispatch.record_answer(attempt, AttemptState.NOT_SENT, "An operator found that it was not sent.", now=now)
+            dispatch.record_answer(attempt, AttemptState.NOT_SENT, fail_over.FOUND_NOT_SENT, now=now)
             text = "The provider does not have this order. It will be sent again."
             transitions.add_notes([Note(order, text)], now=now)
             dispatch.queue_again(order, at=now, now=now)

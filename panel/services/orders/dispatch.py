@@ -170,6 +170,10 @@ def record_outcome(attempt_id: int, outcome: Outcome, *, now: datetime) -> None:
         case Refused(is_final=True, text=text):
             record_answer(attempt, AttemptState.REFUSED, text, now=now)
             cancel_order(order, reason=text, now=now)
+        case Refused(stops_provider=True, text=text):
+            record_answer(attempt, AttemptState.REFUSED, text, now=now)
+            # The provider is paused now: the order waits for it, or goes to another one.
+            queue_again(order, at=now, now=now)
         case Refused(text=text):
             record_answer(attempt, AttemptState.REFUSED, text, now=now)
             _wait(order, now=now)

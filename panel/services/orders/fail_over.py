@@ -1,18 +1,19 @@
 """Fail-over: an order that its provider proved not to have goes on to the tool's next provider.
 
 Proved means: a refusal that concerns the provider, or an order that was never sent because its provider is paused. An
-unclear answer, a failed connection and a refusal that concerns the order never pass an order on. Each hop is a note in
-the timeline; the order's row says who has it, and every later call goes there.
+unclear answer, also one of which an operator found that nothing was sent, a failed connection and a refusal that
+concerns the order never pass an order on. Each hop is a note in the timeline; the order's row says who has it, and
+every later call goes there.
 """
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 
 from panel.db import db, table_of
 from panel.domain.status import Status
-from panel.models import Attempt, AttemptState, Order, Provider, ToolRoute
+from panel.models import Attempt, Order, Provider, ToolRoute
 from panel.services.catalogue import routes
 from panel.services.catalogue.routes import Route
 from panel.services.orders import transitions
@@ -21,13 +22,17 @@ from panel.services.orders.transitions import Note, OrderRow
 ORDERS = table_of(Order)
 # How an attempt's answer begins that a provider refused because it doesn't offer the service.
 NO_SERVICE = "Not offered there: "
+# Answer of an attempt that was unclear until an operator looked.
+FOUND_NOT_SENT = "An operator found that it was not sent."
 PASSED_ON = "The provider doesn’t offer this tool any more, so the order goes to another one."
 WAITED = "The provider takes no orders right now, so the order goes to another one."
 MOST = 200
+# An order that nobody else may get doesn't stand in the way of the others.
+LOOK_AGAIN = timedelta(minutes=1)
 
 
-def waiting() -> list[int]:
-    """Ids of orders that wait for a paused provider while another provider of their tool takes orders."""
+def waiting(*, now: datetime) -> list[int]:
+    """Ids of due orders whose provider is paused while another provider of their tool takes orders."""
     paused = db.session.scalars(select(Provider.id).where(Provider.paused_at.is_not(None))).all()
     if not paused:
         return []
@@ -38,9 +43,9 @@ def waiting() -> list[int]:
     if not movable:
         return []
     found = select(ORDERS.c.id).where(
-        ORDERS.c.provider_id.in_(paused), ORDERS.c.dispatch_at.is_not(None), ORDERS.c.tool_id.in_(movable)
+        ORDERS.c.provider_id.in_(paused), ORDERS.c.dispatch_at <= now, ORDERS.c.tool_id.in_(movable)
     )
-    return list(db.session.scalars(found.order_by(ORDERS.c.id).limit(MOST)))
+    return list(db.session.scalars(found.order_by(ORDERS.c.dispatch_at, ORDERS.c.id).limit(MOST)))
 
 
 def pass_on_waiting(order_ids: Collection[int], *, now: datetime) -> int:
@@ -58,9 +63,11 @@ def pass_on_waiting(order_ids: Collection[int], *, now: datetime) -> int:
     for order_id, tool_id in rows:
         order = orders[order_id]
         target = next(iter(_left(order, by_tool[tool_id], is_paused=False)), None)
-        if target is not None:
-            _pass_on(order, target, text=WAITED, now=now)
-            count += 1
+        if target is None:
+            transitions.set_schedule(order, dispatch_at=now + LOOK_AGAIN)
+            continue
+        _pass_on(order, target, text=WAITED, now=now)
+        count += 1
     return count
 
 
@@ -83,12 +90,11 @@ def pass_on_refused(order: OrderRow, *, now: datetime) -> bool:
 
 def _left(order: OrderRow, found: Sequence[Route], *, is_paused: bool) -> list[Route]:
     """The other providers that didn't say that they have no such service, either the paused ones or the others."""
-    refused = select(Attempt.provider_id).where(
-        Attempt.order_id == order.id,
-        Attempt.state == AttemptState.REFUSED,
-        Attempt.answer.startswith(NO_SERVICE, autoescape=True),
-    )
-    left_out = {order.provider_id, *db.session.scalars(refused)}
+    attempts = db.session.scalars(select(Attempt).where(Attempt.order_id == order.id)).all()
+    if any(attempt.answer == FOUND_NOT_SENT for attempt in attempts):
+        return []
+    without = {each.provider_id for each in attempts if each.answer.startswith(NO_SERVICE)}
+    left_out = {order.provider_id, *without}
     return [route for route in found if route.is_paused is is_paused and route.provider_id not in left_out]
 
 
