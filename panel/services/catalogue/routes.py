@@ -19,7 +19,7 @@ from panel.domain.errors import ActionRefused, BadInput, BadMoney, NotFound
 from panel.domain.forms.own_fields import form_of
 from panel.domain.provider_kind import ProviderKind
 from panel.models import Provider, Terms, Tool, ToolRoute
-from panel.services.catalogue import tool_settings
+from panel.services.catalogue import route_fit, tool_settings
 from panel.services.money import order_costs
 
 MAX_ROUTES = 10
@@ -108,11 +108,27 @@ def add(slug: str, *, provider: str, service: str, rate: str, actor: str, now: d
     service = service.strip()
     if not 1 <= len(service) <= MAX_SERVICE_LENGTH or not service.isprintable():
         raise BadInput(f"Write the service’s number there, at most {MAX_SERVICE_LENGTH} characters.", field="service")
+    _check_service(tool, found, service)
     position = max((route.position for route in others), default=0) + 1
     values = {"provider_id": found.id, "service": service, "rate_micros": _read_rate(rate, tool)}
     db.session.add(ToolRoute(tool_id=tool.id, position=position, **values))
     detail = f"{found.name}, service {service}" + (f", {rate.strip()}" if rate.strip() else "")
     tool_settings.record_change(tool, "tools route add", detail, actor=actor, now=now)
+
+
+def _check_service(tool: Tool, provider: Provider, service: str) -> None:
+    """Refuse a service that is known to take another form, and a currency of which nobody has said what it is worth."""
+    terms = db.session.get_one(Terms, tool.terms_id)
+    other = route_fit.other_form(provider.id, service, form=(terms.order_type, terms.quantity_rule, terms.own_fields))
+    if other:
+        raise BadInput(f"That service is of the type {other}, and this tool of {terms.order_type}.", field="service")
+    currency, ours = provider.catalogue_currency, app_context.settings().currency
+    if resale.exchange("", ours=ours, providers=currency, providers_exchange_nanos=provider.exchange_nanos) is None:
+        raise BadInput(
+            f"{provider.name} charges in {currency}, and what that is worth isn’t known. Import its catalogue with a "
+            "rate first.",
+            field="route_provider",
+        )
 
 
 def _check_kinds(tool: Tool, provider: Provider) -> None:

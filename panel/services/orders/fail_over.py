@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from panel.db import db, table_of
 from panel.domain.status import Status
 from panel.models import Attempt, Order, Provider, ToolRoute
-from panel.services.catalogue import routes
+from panel.services.catalogue import route_fit, routes
 from panel.services.catalogue.routes import Route
 from panel.services.orders import transitions
 from panel.services.orders.transitions import Note, OrderRow
@@ -89,13 +89,14 @@ def pass_on_refused(order: OrderRow, *, now: datetime) -> bool:
 
 
 def _left(order: OrderRow, found: Sequence[Route], *, is_paused: bool) -> list[Route]:
-    """The other providers that didn't say that they have no such service, either the paused ones or the others."""
+    """The other providers whose service fits, except those without it: the paused ones or the others."""
     attempts = db.session.scalars(select(Attempt).where(Attempt.order_id == order.id)).all()
     if any(attempt.answer == FOUND_NOT_SENT for attempt in attempts):
         return []
     without = {each.provider_id for each in attempts if each.answer.startswith(NO_SERVICE)}
     left_out = {order.provider_id, *without}
-    return [route for route in found if route.is_paused is is_paused and route.provider_id not in left_out]
+    fitting = route_fit.of_order(order.id, found)
+    return [route for route in fitting if route.is_paused is is_paused and route.provider_id not in left_out]
 
 
 def _pass_on(order: OrderRow, target: Route, *, text: str, now: datetime) -> None:

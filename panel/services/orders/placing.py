@@ -21,7 +21,7 @@ from panel.domain.provider_kind import ProviderKind
 from panel.domain.status import FIRST
 from panel.models import AccountKind, EventKind, EventSource, Order, Terms, TransferKind
 from panel.services import customer_version, maintenance
-from panel.services.catalogue import routes, tools
+from panel.services.catalogue import route_fit, routes, tools
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.money import ledger
 from panel.services.money.ledger import Posting
@@ -191,8 +191,9 @@ def _write(customer_id: int, wanted: Quote, *, request_id: str, now: datetime) -
     offer = wanted.offer
     provider_id, service, kind = offer.provider_id, offer.provider_service, offer.provider_kind
     if offer.is_cheapest_first:
-        route = routes.of_tool(offer.tool_id)[0]
-        provider_id, service, kind = route.provider_id, route.service, route.provider_kind
+        form = (offer.order_type, offer.quantity_rule, offer.own_fields)
+        for route in route_fit.fitting(routes.of_tool(offer.tool_id), form=form, quantity=wanted.quantity)[:1]:
+            provider_id, service, kind = route.provider_id, route.service, route.provider_kind
     values = {
         "customer_id": customer_id,
         "tool_id": offer.tool_id,
