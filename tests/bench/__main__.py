@@ -1,8 +1,26 @@
-"""`python -m tests.bench history` and the like: see the modules of this folder."""
+"""`python -m tests.bench history` and the like: see the modules of this folder. `all` runs each one in short rounds."""
 
+import os
+import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
-from tests.bench import api, backfill, history, money, pages, providers, push, request_cpu, slow_clients, sync, tools
+from panel.settings import ROOT
+from tests.bench import (
+    api,
+    backfill,
+    goals,
+    history,
+    money,
+    pages,
+    providers,
+    push,
+    request_cpu,
+    slow_clients,
+    sync,
+    tools,
+)
 
 BENCHES = {
     "api": api.main,
@@ -17,9 +35,36 @@ BENCHES = {
     "sync": sync.main,
     "tools": tools.main,
 }
+ALL = "all"
+
+
+def run_all() -> int:
+    """Run every bench in a process of its own, then print each figure with its goal. Returns how many failed."""
+    failed = []
+    with tempfile.TemporaryDirectory(prefix="panel-bench-") as folder:
+        files = {name: Path(folder, name) for name in BENCHES}
+        for name, path in files.items():
+            print(f"── {name}", flush=True)
+            environment = os.environ | {"BENCH_SHORT": "1", goals.FILE: str(path)}
+            done = subprocess.run([sys.executable, "-m", "tests.bench", name], cwd=ROOT, env=environment, check=False)
+            if done.returncode:
+                failed.append(name)
+        found = {name: goals.reported(path) for name, path in files.items()}
+    print("\nFigure, goal and verdict, in short rounds:")
+    for name, figures in found.items():
+        for figure in figures:
+            print(f"{name:<13} {figure.line}")
+    missed = sum(figure.verdict == "missed" for figures in found.values() for figure in figures)
+    print(f"\n{missed} goals missed.")
+    if failed:
+        print(f"Failed: {', '.join(failed)}.")
+    return len(failed)
+
 
 if __name__ == "__main__":
     wanted = sys.argv[1] if len(sys.argv) == 2 else ""
+    if wanted == ALL:
+        sys.exit(run_all())
     if wanted not in BENCHES:
-        raise SystemExit(f"Usage: python -m tests.bench {' | '.join(BENCHES)}")
+        raise SystemExit(f"Usage: python -m tests.bench {' | '.join((ALL, *BENCHES))}")
     BENCHES[wanted]()

@@ -20,11 +20,12 @@ from panel.services.money import chain_verification, ledger
 from panel.services.money.ledger import Posting
 from panel.services.orders import transitions
 from panel.services.orders.transitions import Note
+from tests.bench import goals
 from tests.bench.open_orders import ENGINES
 from tests.support import databases, private_servers
 from tests.support.factories import NOON, a_customer, a_tool, an_order
 
-ROWS = 1_000_000 if os.environ.get("PANEL_TEST_LONG") else 200_000
+ROWS = 1_000_000 if os.environ.get("PANEL_TEST_LONG") else goals.short(200_000, 20_000)
 CUSTOMERS = 100
 AT_ONCE = 5_000
 
@@ -48,7 +49,7 @@ def main() -> None:
 def _time(name: str, do: Callable[[], object]) -> None:
     began = time.monotonic()
     do()
-    print(f"{name}: {time.monotonic() - began:.1f} s", flush=True)
+    goals.report(name, time.monotonic() - began, unit=" s")
 
 
 def _fill() -> None:

@@ -15,12 +15,12 @@ from panel.domain.status import Status
 from panel.models import Account, AccountKind, EventSource, Order
 from panel.services.orders import transitions
 from panel.services.orders.transitions import Move
-from tests.bench import raw
+from tests.bench import goals, raw
 from tests.bench.open_orders import ENGINES, PRICE_MICROS, QUANTITY, panel_with_open_orders
 from tests.bench.unchained import unchained
 
-SINGLE = int(os.environ.get("BENCH_SINGLE", "2000"))
-BATCHES = int(os.environ.get("BENCH_BATCHES", "100"))
+SINGLE = int(os.environ.get("BENCH_SINGLE", str(goals.short(2000, 250))))
+BATCHES = int(os.environ.get("BENCH_BATCHES", str(goals.short(100, 25))))
 BATCH = 100
 TURNS = 25
 REMAINS = 157
@@ -63,9 +63,10 @@ def _compare(name: str, rows: list[Row], *, size: int, goal: float) -> None:
         bare.append(_bare(next(parts), size=size))
     done = share * TURNS
     print(f"{name}: ours {done / sum(ours):,.0f} a second, bare {done / sum(bare):,.0f}")
-    print(f"{name}: ours / bare {sum(bare) / sum(ours):.2f} (at least {goal})", flush=True)
+    goals.report(f"{name}: ours / bare", sum(bare) / sum(ours), at_least=goal)
     time_more, cpu_more = _more(ours, without), _more(cpu[id(ours)], cpu[id(without)])
-    print(f"{name}: with hash chains {time_more:+.1%} time, {cpu_more:+.1%} CPU time here (at most +10%)", flush=True)
+    goals.report(f"{name}: more time with hash chains", 100 * time_more, unit=" %")
+    goals.report(f"{name}: more CPU time with hash chains", 100 * cpu_more, at_most=10, unit=" %")
 
 
 def _more(ours: list[float], without: list[float]) -> float:

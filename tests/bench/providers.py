@@ -16,13 +16,13 @@ from panel.jobs import dispatch, provider_lanes, sync
 from panel.models import Order, Tool, User
 from panel.services.providers import health as provider_health
 from panel.settings import ROOT
-from tests.bench import open_orders
+from tests.bench import goals, open_orders
 from tests.bench.open_orders import ENGINES, panel_with_open_orders
 from tests.support.factories import an_order
 from tests.support.servers import free_port, wait_for_port
 
 CALL_SECONDS = 0.3
-OPEN_ORDERS = int(os.environ.get("BENCH_ORDERS", "20000"))
+OPEN_ORDERS = int(os.environ.get("BENCH_ORDERS", str(goals.short(20_000, 4_000))))
 SENT = 240
 OTHERS = 1_000
 
@@ -46,18 +46,21 @@ def _measure(engine: str) -> None:
     began = time.perf_counter()
     assert sync.sweep(worker="bench", wait=True) == OPEN_ORDERS
     took = time.perf_counter() - began
-    print(f"{engine}: status of {OPEN_ORDERS:,} open orders {took:.1f} s (at most 12 s for 20,000)")
+    goals.report(
+        f"{engine}: status of {OPEN_ORDERS:,} open orders, per 20,000",
+        took * 20_000 / OPEN_ORDERS,
+        at_most=12,
+        unit=" s",
+    )
 
     _make_due(SENT)
     began, cpu = time.perf_counter(), time.process_time()
     assert dispatch.sweep(worker="bench", wait=True) == SENT
     took, cpu = time.perf_counter() - began, time.process_time() - cpu
-    print(f"{engine}: {SENT / took:.1f} orders sent a second (at least 22), {cpu / SENT * 1000:.1f} ms of CPU each")
-
-    print(
-        f"{engine}: one order behind {OTHERS:,} of another customer {_one_behind_many():.2f} s (at most 2 s)",
-        flush=True,
-    )
+    goals.report(f"{engine}: orders sent a second", SENT / took, at_least=22)
+    goals.report(f"{engine}: CPU time of sending an order", cpu / SENT * 1000, unit=" ms")
+    behind = f"{engine}: one order behind {OTHERS:,} of another customer"
+    goals.report(behind, _one_behind_many(), at_most=2, unit=" s")
 
 
 def _make_due(count: int, **more: Any) -> None:

@@ -10,24 +10,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 from panel.application import create_app
+from tests.bench import goals
 from tests.support import databases
 from tests.support.factories import a_customer, signed_in
 from tests.support.large_catalogue import fill_catalogue
 
 PATHS = ("/tools", "/tools?q=00019", "/orders/new", "/orders/tools?q=tool", "/orders/mass")
 FEW, MANY = 20, 5_000
-ROUNDS, GOAL = 60, 2.0
+ROUNDS, GOAL = goals.short(60, 20), 2.0
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as few, tempfile.TemporaryDirectory() as many:
         visits = [_visitor(Path(few), FEW), _visitor(Path(many), MANY)]
-        print(f"{'page':<24} {f'{FEW} tools':>12} {f'{MANY:,} tools':>12} {'ratio':>6}   (goal: {GOAL:g})")
         for path in PATHS:
             rounds = [[visit(path) for visit in visits] for _ in range(ROUNDS)]
             medians = [statistics.median(each) for each in zip(*rounds, strict=True)]
-            shown = " ".join(f"{each * 1000:>9.1f} ms" for each in medians)
-            print(f"{path:<24} {shown} {medians[1] / medians[0]:>6.2f}")
+            shown = ", ".join(f"{each * 1000:.1f} ms" for each in medians)
+            goals.report(f"{path}, {MANY:,} tools / {FEW} tools ({shown})", medians[1] / medians[0], at_most=GOAL)
 
 
 def _visitor(instance: Path, count: int) -> Callable[[str], float]:
