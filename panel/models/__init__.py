@@ -27,7 +27,16 @@ from panel.models.ledger import (
 )
 from panel.models.mail import EmailChange, EmailLink, LinkPurpose, Mail, ResetRequest
 from panel.models.maintenance import Maintenance
-from panel.models.order import IS_NOT_COMPLETED, EventKind, EventSource, Order, OrderCount, OrderEvent, OrderField
+from panel.models.order import (
+    IS_NOT_COMPLETED,
+    EventKind,
+    EventSource,
+    Order,
+    OrderCount,
+    OrderEvent,
+    OrderField,
+    OrderRun,
+)
 from panel.models.order_cost import OrderCost
 from panel.models.payment import DepositRequest, PaymentEvent, PaymentEventState, PaymentTerms
 from panel.models.platform import AuditRun, ComponentDay, Incident, IncidentPart, IncidentUpdate, Measurement
@@ -108,6 +117,7 @@ __all__ = [
     "OrderCount",
     "OrderEvent",
     "OrderField",
+    "OrderRun",
     "PaymentEvent",
     "PaymentEventState",
     "PaymentTerms",

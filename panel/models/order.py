@@ -141,6 +141,38 @@ class OrderField(Base):
     value: Mapped[str]
 
 
+class OrderRun(Base):
+    """One run of a drip-feed order: a part of its quantity, sent to the provider at its time as an order of its own.
+
+    Runs that had not been sent when the order ended are Canceled without a time of sending.
+    """
+
+    __tablename__ = "order_runs"
+    __table_args__ = (
+        UniqueConstraint("order_id", "number"),
+        UniqueConstraint("provider_id", "provider_order_id"),
+        CheckConstraint(f"status IN ({kind_label(Status)})", name="status"),
+        CheckConstraint("number > 0 AND quantity > 0 AND remains >= 0 AND remains <= quantity", name="counts"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
+    number: Mapped[int]
+    quantity: Mapped[int]
+    due_at: Mapped[datetime]
+    status: Mapped[str]
+    remains: Mapped[int]
+    start_count: Mapped[int | None]
+    provider_id: Mapped[int] = mapped_column(ForeignKey("providers.id"))
+    provider_order_id: Mapped[str | None]
+    sent_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+    @property
+    def shown_status(self) -> Status:
+        return Status(self.status)
+
+
 class EventKind(StrEnum):
     """Order event's kind: placed, status changed, count changed, or a note that changes neither."""
 

@@ -13,7 +13,7 @@ from panel.db import db, timed_cache
 from panel.domain import settlement
 from panel.domain.refill import RefillState
 from panel.domain.status import Status
-from panel.models import Order, Refill
+from panel.models import Order, OrderRun, Refill
 from panel.services import test_orders
 
 WINDOW = timedelta(days=30)
@@ -203,6 +203,8 @@ def _read(*, now: datetime) -> tuple[_Ended, ...]:
             ORDERS.c.id > newest - NEWEST_ORDERS,
             ORDERS.c.ended_at.between(now - WINDOW, now),
             ORDERS.c.tool_id.is_distinct_from(test_orders.tool_id()),
+            # How long a drip-feed takes is the customer's choice.
+            ~select(OrderRun.id).where(OrderRun.order_id == ORDERS.c.id).exists(),
         )
     )
     return tuple(_Ended(*row) for row in rows)

@@ -13,7 +13,7 @@ from panel.cli.demo import history
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
-from panel.models import Order, OrderEvent, Provider, Refill, Terms, Tool, Transfer, User
+from panel.models import Order, OrderEvent, OrderRun, Provider, Refill, Terms, Tool, Transfer, User
 from panel.providers.simulated import Simulated
 from panel.services import delivery_times, test_orders
 from panel.services.catalogue import tools as catalogue
@@ -63,8 +63,9 @@ def run_for_a_while() -> None:
     row = db.session.scalars(select(Provider).where(Provider.name == "simulator")).one()
     provider, provider_id, now = Simulated(seed=row.name), row.id, utc_now()
     moving = [status for status in Status if status.is_moving]
-    # One has no answer from its provider: it waits for an operator.
-    ours = (Order.provider_id == provider_id, Order.unconfirmed_at.is_(None))
+    # One has no answer from its provider: it waits for an operator. A drip-feed waits for its next run.
+    has_runs = select(OrderRun.id).where(OrderRun.order_id == Order.id).exists()
+    ours = (Order.provider_id == provider_id, Order.unconfirmed_at.is_(None), ~has_runs)
     left = select(Order.id).where(*ours, Order.status.in_(moving)).limit(1)
     for _ in range(A_WHILE_SECONDS // STEP_SECONDS):
         now += timedelta(seconds=STEP_SECONDS)

@@ -78,7 +78,7 @@ OURS = _words(
     order_fields.name incident_parts.state incident_updates.phase incidents.phase incidents.proposed_for
     incidents.request_id incidents.slug mailed_links.purpose mailed_links.token_hash mails.key mails.kind
     mails.unsubscribe measurements.component measurements.state order_costs.currency order_counts.status
-    orders.request_id orders.status
+    order_runs.status orders.request_id orders.status
     payment_events.account payment_events.checkout_id payment_events.currency payment_events.event_id
     payment_events.kind payment_events.method payment_events.outcome payment_events.payment_id
     payment_events.reference payment_events.state payment_events.type payment_terms.method
@@ -100,7 +100,7 @@ NOT_ON_PAGES = _words(
     """
     email_changes.new_email email_changes.old_email listed_tools.entry mails.email mails.error mails.subject mails.text
     measurements.text providers.balance_problem providers.catalogue_currency reset_requests.email reviews.resolution
-    payment_events.raw
+    order_runs.provider_order_id payment_events.raw
     proposals.decider terms.category tools.provider_category tools.provider_name telegram_messages.chat
     telegram_messages.error
     telegram_messages.text users.telegram_chat users.disabled_reason

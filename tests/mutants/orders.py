@@ -61,7 +61,7 @@ MUTANTS = (
     *in_file(
         "panel/services/orders/placing.py",
         ORDERING,
-        ('asked.quantity.lstrip("0") == str(earlier.quantity)', "True"),
+        ('asked.quantity.lstrip("0") == str(_entered(earlier))', "True"),
         ("asked.terms_id != wanted.offer.terms_id", "asked.terms_id > wanted.offer.terms_id"),
         ('"charge_nanos": wanted.charge_nanos,', '"charge_nanos": wanted.charge_nanos - 1,'),
         ("Order.customer_id == customer_id, Order.request_id", "Order.request_id"),
@@ -106,6 +106,18 @@ MUTANTS = (
         ("cancel_order(order, reason=STOPPED, now=now)", "pass"),
     ),
     *in_file(
+        "panel/services/orders/runs.py",
+        "tests/flows/test_drip_feed.py",
+        ("or _is_stopped(order.id)", ""),
+        ("now - following.due_at", "now - now"),
+        ("for each in _WITH_NUMBER)", "for each in _WITH_NUMBER[:1])"),
+    ),
+    *in_file(
+        "panel/services/orders/sync.py",
+        "tests/flows/test_drip_feed.py",
+        ("run.provider_order_id != numbers[order.id]", "False"),
+    ),
+    *in_file(
         "panel/services/orders/timeouts.py",
         "tests/jobs/test_review_resolution.py tests/jobs/test_dispatch.py",
         ("Attempt.at <= now - timedelta(hours=unconfirmed_hours)", "Attempt.at <= now"),
@@ -116,8 +128,8 @@ MUTANTS = (
         "tests/services/orders/test_cancellations.py tests/services/orders/test_cancellation_answers.py "
         "tests/blueprints/orders/test_detail.py tests/jobs/test_dispatch.py",
         ("if order.customer_id != customer_id:", "if False:"),
-        ("(AttemptState.NOT_SENT, AttemptState.REFUSED)", "(AttemptState.NOT_SENT, AttemptState.UNKNOWN)"),
-        ("Status.PENDING and not may_provider_have_order(order_id)", "Status.PENDING"),
+        ("[AttemptState.NOT_SENT, AttemptState.REFUSED]", "[AttemptState.NOT_SENT, AttemptState.UNKNOWN]"),
+        ("can_be_sent(order) and not may_provider_have_order(order_id)", "can_be_sent(order)"),
     ),
     *in_file(
         "panel/services/orders/sync.py",
@@ -130,7 +142,7 @@ MUTANTS = (
         "panel/services/office/review_resolution.py",
         "tests/jobs/test_review_resolution.py tests/services/office/test_review_list.py",
         ("if review.resolved_at is not None:\n        raise", "if False:\n        raise"),
-        ("if dispatch.is_provider_id_taken(order.provider_id, given):", "if False:"),
+        ("if runs.is_provider_id_taken(order.provider_id, given):", "if False:"),
     ),
     *in_file(
         "panel/services/orders/refills.py",

@@ -7,6 +7,7 @@ from tests.support.factories import a_tool, new_terms
 
 # Bytes that must survive: spaces around, quotes, braces, tabs, emoji with a joiner, right-to-left text, a bar.
 LINES = ("  Great “episode” & more  ", "{{ 7*7 }} <b>x</b>", "\tTab | bar = a\\nb", "👩‍🚀 שלום", "+1", "null")
+DRIP_FEED = "runs | Runs | number optional | 2-50 | 5\ninterval | Minutes between runs | number optional | 10-2880 | 60"
 
 
 def a_tool_of(order_type: str, *, own: tuple[str, str] = ("", ""), **terms: object) -> Tool:
@@ -32,3 +33,8 @@ def _value(rule: FieldRule) -> str:
 
 def quantity_for(form: OrderForm, quantity: int = 100) -> str:
     return str(quantity) if form.takes_quantity else ""
+
+
+def a_drip_feed_tool(**terms: object) -> Tool:
+    """A tool that offers drip-feed."""
+    return a_tool_of("Default", own=("by_quantity", DRIP_FEED), **terms)

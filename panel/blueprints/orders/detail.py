@@ -19,7 +19,8 @@ from panel.services.accounts.sessions import PageVersions
 from panel.services.delivery_times import Measure
 from panel.services.orders import cancellations, goodwill, refills, request_progress
 from panel.services.orders import detail as order_detail
-from panel.services.orders.detail import Acts, OwnOrder
+from panel.services.orders.detail import OwnOrder
+from panel.services.orders.request_progress import Acts
 from panel.services.page_version import page_etag
 from panel.services.tickets import customer_list
 from panel.settings import Settings
@@ -46,7 +47,7 @@ def live(order_id: int) -> ResponseReturnValue:
     versions = _versions()
     own = _own_or_404(order_id)
     shown = _shown(order_id, versions)
-    return region_or_304(shown, lambda: _region(own, order_detail.acts(own, now=utc_now()), versions))
+    return region_or_304(shown, lambda: _region(own, request_progress.acts(own, now=utc_now()), versions))
 
 
 @bp.get("/receipt")
@@ -77,7 +78,7 @@ def request_refill(order_id: int) -> ResponseReturnValue:
 def ask_to_cancel(order_id: int) -> ResponseReturnValue:
     """Confirmation page before a cancellation request. If the order can't be canceled, its page with the reason."""
     own = _own_or_404(order_id)
-    reason = order_detail.acts(own, now=utc_now()).why_no_cancellation
+    reason = request_progress.acts(own, now=utc_now()).why_no_cancellation
     if reason is not None:
         return _page(own, _versions(), refusal=reason)
     return render_template("orders/cancel.html", own=own)
@@ -119,7 +120,7 @@ def _refused(order_id: int, error: PanelError) -> ResponseReturnValue:
 
 def _page(own: OwnOrder, versions: PageVersions, *, refusal: str = "") -> str:
     now = utc_now()
-    acts = order_detail.acts(own, now=now)
+    acts = request_progress.acts(own, now=now)
     settings: Settings = current_app.config["PANEL"]
     public_link = public_links.own(own.id, settings=settings)
     return render_template(

@@ -27,6 +27,7 @@ from panel.domain.errors import (
     TermsChanged,
     UnknownTool,
 )
+from panel.domain.forms import drip_feed
 from panel.domain.forms import values as form_values
 from panel.domain.status import FIRST
 from panel.services import delivery_times, maintenance
@@ -34,7 +35,7 @@ from panel.services.catalogue import tools as catalogue_tools
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.money import ledger
 from panel.services.orders import detail as order_detail
-from panel.services.orders import duplicates, order_fields, waiting_order
+from panel.services.orders import history, order_fields, waiting_order
 from panel.services.orders import placing as order_placing
 from panel.services.orders.placing import Quote
 
@@ -94,7 +95,9 @@ def find_tools() -> ResponseReturnValue:
 def price() -> ResponseReturnValue:
     """Fragment with terms and price for what is typed so far."""
     offer = _offer(request.args.get("tool", ""))
-    response = make_response(render_template("orders/_price.html", **_priced(offer, request.args.get("quantity", ""))))
+    fields = {name: request.args.get(name, "") for name in drip_feed.NAMES}
+    priced = _priced(offer, request.args.get("quantity", ""), fields)
+    response = make_response(render_template("orders/_price.html", **priced))
     response.headers[REGION_TAG] = "price"
     return response
 
@@ -106,7 +109,10 @@ def _priced(offer: ToolOffer | None, quantity: str, fields: Mapping[str, str] | 
     values = {} if offer is None else form_values.uniform(offer.form, fields or {})
     if offer is not None and _says_how_many(offer, quantity, values):
         try:
-            pieces = order_placing.checked_quantity(offer, pricing.ungrouped(quantity), fields=values)
+            each = order_placing.checked_quantity(offer, pricing.ungrouped(quantity), fields=values)
+            if offer.form.has_drip_feed:
+                form_values.check(offer.form, values, names=drip_feed.NAMES)
+            pieces = order_placing.total(offer, each, fields=values)
             charge_nanos = offer.charge_nanos(pieces)
         except PanelError as error:
             problem = error.message
@@ -249,13 +255,13 @@ def _check_page(typed: TypedOrder, wanted: Quote, *, status: int, reason: str = 
     """The check page with the current price, and the error if the order wasn't placed."""
     balance_nanos = ledger.balance_nanos(current_user.id)
     missing_nanos = max(0, wanted.charge_nanos - balance_nanos)
-    running = duplicates.running(current_user.id, [wanted])
+    running = history.running_duplicates(current_user.id, [wanted])
     page = render_template(
         "orders/check.html",
         typed=typed,
         quote=wanted,
         offer=wanted.offer,
-        fields=order_fields.shown(wanted.offer.form, wanted.fields),
+        fields=order_fields.without_plan(order_fields.shown(wanted.offer.form, wanted.fields)),
         reason=reason,
         balance_nanos=balance_nanos,
         after_nanos=balance_nanos - wanted.charge_nanos,

@@ -92,8 +92,8 @@ def _order(
 
 
 def _is_plain(offer: ToolOffer) -> bool:
-    """Whether link and quantity are all that an order of it takes."""
-    return offer.form.takes_quantity and not offer.form.fields
+    """Whether link and quantity are all that an order of it needs."""
+    return offer.form.takes_quantity and not any(field.is_required for field in offer.form.fields)
 
 
 def _is_usual(offer: ToolOffer, quantity: int) -> bool:

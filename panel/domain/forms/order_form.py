@@ -13,8 +13,8 @@ MAX_NAME = 40
 
 # Names that a call of the API, the order form or the order itself uses already.
 RESERVED = frozenset(
-    {"action", "again", "change", "csrf_token", "dripfeed", "fill", "id", "interval", "key", "lines", "link", "next"}
-    | {"order", "orders", "quantity", "refill", "refills", "request_id", "runs", "service", "step", "terms", "tool"}
+    {"action", "again", "change", "csrf_token", "dripfeed", "fill", "id", "key", "lines", "link", "next"}
+    | {"order", "orders", "quantity", "refill", "refills", "request_id", "service", "step", "terms", "tool"}
 )
 
 
@@ -118,3 +118,8 @@ class OrderForm:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(field.name for field in self.fields)
+
+    @property
+    def has_drip_feed(self) -> bool:
+        """Whether orders can be delivered in runs (`drip_feed.py`)."""
+        return {"runs", "interval"} <= set(self.names)

@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 
 from panel.domain.errors import BadInput
-from panel.domain.forms import order_types
+from panel.domain.forms import drip_feed, order_types
 from panel.domain.forms.order_form import (
     MAX_LINES,
     MAX_NAME,
@@ -59,7 +59,8 @@ def write(fields: tuple[FieldRule, ...]) -> str:
 
 
 def check(quantity_rule: QuantityRule, fields: tuple[FieldRule, ...]) -> None:
-    """Raises BadInput if the lines are to be counted and there is no required list."""
+    """Raises BadInput if the lines are to be counted and there is no required list, or for half of a drip-feed."""
+    drip_feed.check(quantity_rule, fields)
     if quantity_rule is not QuantityRule.ONE_A_LINE:
         return
     first = next((field for field in fields if field.kind is FieldKind.LINES), None)

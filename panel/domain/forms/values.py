@@ -6,10 +6,11 @@ last line has no end. Fields without a value are not kept.
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from panel.domain import pricing
 from panel.domain.errors import BadField, QuantityTooLarge, QuantityTooSmall
+from panel.domain.forms import drip_feed
 from panel.domain.forms.order_form import MAX_TEXT, FieldKind, FieldRule, OrderForm
 
 FieldValues = dict[str, str]
@@ -28,8 +29,18 @@ def faults(form: OrderForm, given: Mapping[str, str]) -> list[BadField]:
     """An error for each field that is missing, wrong or not taken by this form."""
     values = uniform(form, given)
     found = [fault for field in form.fields if (fault := _fault(field, values)) is not None]
+    half = drip_feed.fault(form.names, values)
+    if half is not None and half.field not in {fault.field for fault in found}:
+        found.append(half)
     others = [name for name in values if name not in form.names]
     return found + [BadField(f"This tool takes no field {name[:40]}.", field=name) for name in others]
+
+
+def check(form: OrderForm, given: Mapping[str, str], *, names: Sequence[str]) -> None:
+    """Raises BadField for the first of these fields that is wrong, whatever the others are."""
+    for fault in faults(form, given):
+        if fault.field in names:
+            raise fault
 
 
 def uniform(form: OrderForm, given: Mapping[str, str]) -> FieldValues:

@@ -73,7 +73,7 @@ class Service(WithForm):
             "max": str(self.maximum),
             "refill": self.refill_days is not None,
             "cancel": self.can_cancel,
-            "dripfeed": False,
+            "dripfeed": self.form.has_drip_feed,
             "desc": self.summary,
         }
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, insert, select, text, update
+from sqlalchemy import Connection, Table, and_, func, insert, or_, select, text, update
 
 from panel.db import db
 from panel.domain.errors import ActionRefused
@@ -21,7 +21,7 @@ from panel.domain.status import Status
 from panel.models import Attempt, AttemptKind, AttemptState, Catalogue, Order, Provider, Refill, User
 from panel.services.accounts import email_links, sessions
 from panel.services.backups.file_format import BackupRow, Progress, as_value, read_rows, tables_of
-from panel.services.orders import dispatch, refills, transitions
+from panel.services.orders import dispatch, refills, runs, transitions
 
 ROWS_AT_ONCE = 1000
 VERSIONS_AHEAD = 1_000_000
@@ -136,7 +136,11 @@ def _not_handed_over() -> Any:
         select(Order.id)
         .join(Provider, Provider.id == Order.provider_id)
         .where(
-            Order.status == Status.PENDING,
+            # Of a drip-feed also the next run, whose status is that of the runs before it.
+            or_(
+                Order.status == Status.PENDING,
+                and_(Order.status.in_([status for status in Status if status.is_open]), runs.HAS_RUNS),
+            ),
             Order.provider_order_id.is_(None),
             Provider.kind != ProviderKind.MANUAL,
             ~has_open.exists(),

@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import or_, select, tuple_
+from sqlalchemy import func, or_, select, tuple_
 
 from panel.db import db
-from panel.models import Order, Terms, Tool
+from panel.models import Order, OrderRun, Terms, Tool
 
 Form = tuple[str, str, str]
 _FORM = (Terms.order_type, Terms.quantity_rule, Terms.own_fields)
@@ -53,9 +53,12 @@ def fitting(found: Sequence[Route], *, form: Form, quantity: int) -> list[Route]
 
 
 def of_order(order_id: int, found: Sequence[Route]) -> list[Route]:
-    """As `fitting`, for an order."""
+    """As `fitting`, for an order; of a drip-feed each run has to fit."""
+    of_run = select(OrderRun.quantity).where(OrderRun.order_id == Order.id).limit(1).scalar_subquery()
     row: Any = db.session.execute(
-        select(Order.quantity, *_FORM).join(Terms, Terms.id == Order.terms_id).where(Order.id == order_id)
+        select(func.coalesce(of_run, Order.quantity), *_FORM)
+        .join(Terms, Terms.id == Order.terms_id)
+        .where(Order.id == order_id)
     ).one()
     return fitting(found, form=(row[1], row[2], row[3]), quantity=row[0])
 

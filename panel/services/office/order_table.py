@@ -12,7 +12,7 @@ from panel.db.id_search import ids_within, newest_id
 from panel.domain.accounts import email_address
 from panel.domain.lists.office_order_filters import OfficeOrderFilters
 from panel.domain.status import Status
-from panel.models import IS_NOT_COMPLETED, Order, Provider, Terms, Tool, User
+from panel.models import IS_NOT_COMPLETED, Order, OrderRun, Provider, Terms, Tool, User
 from panel.services import test_orders
 from panel.services.office import assignments, queues
 from panel.services.office.assignments import Held
@@ -176,7 +176,10 @@ def _numbered(wanted: OfficeOrderFilters) -> list[int]:
         ORDERS.c.provider_order_id.is_not(None),
         ORDERS.c.provider_order_id == wanted.filters.search,
     )
-    found = list(db.session.scalars(at_provider))
+    of_run = select(OrderRun.order_id).where(
+        OrderRun.provider_id.in_(select(PROVIDERS.c.id)), OrderRun.provider_order_id == wanted.filters.search
+    )
+    found = [*db.session.scalars(at_provider), *db.session.scalars(of_run)]
     if wanted.filters.order_id is not None:
         found += db.session.scalars(select(ORDERS.c.id).where(ORDERS.c.id == wanted.filters.order_id))
     return found

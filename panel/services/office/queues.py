@@ -227,7 +227,7 @@ def late_orders(limits: LatenessLimits, *, now: datetime) -> Subquery[Any]:
     cutoff: Any = case(cutoffs, value=ORDERS.c.tool_id, else_=usual) if cutoffs else usual
     waiting = _open((Status.PENDING, Status.PROCESSING))
     not_started = (ORDERS.c.started_at.is_(None), ORDERS.c.unconfirmed_at.is_(None))
-    found: Subquery[Any] = waiting.where(*not_started, ORDERS.c.placed_at <= cutoff).subquery()
+    found: Subquery[Any] = waiting.where(*not_started, ORDERS.c.placed_at <= cutoff, _not_planned(now)).subquery()
     return found
 
 
@@ -250,8 +250,14 @@ def stalled_orders(limits: LatenessLimits, *, now: datetime) -> Subquery[Any]:
     long_ago = literal(now - timedelta(hours=limits.stuck_hours), UtcDateTime())
     # Processing counts as started here: someone has taken the order up.
     found = _open((Status.PROCESSING, Status.IN_PROGRESS)).add_columns(news_at.label("news_at"))
-    waiting: Subquery[Any] = found.where(news_at <= long_ago).subquery()
+    waiting: Subquery[Any] = found.where(news_at <= long_ago, _not_planned(now)).subquery()
     return waiting
+
+
+def _not_planned(now: datetime) -> Any:
+    """No next run of a drip-feed has its time to come; an order that is tried again is due within minutes."""
+    soon = literal(now + timedelta(minutes=10), UtcDateTime())
+    return func.coalesce(ORDERS.c.dispatch_at, soon) <= soon
 
 
 def manual_orders() -> Subquery[Any]:

@@ -18,7 +18,7 @@ from panel.domain.provider_report import read_count
 from panel.domain.review_kind import ReviewKind
 from panel.models import Attempt, AttemptKind, AttemptState, Cancellation, CancellationState, Provider, Review
 from panel.services import audit_log
-from panel.services.orders import dispatch, fail_over, refills, transitions
+from panel.services.orders import dispatch, fail_over, refills, runs, transitions
 from panel.services.orders.transitions import Note, OrderRow
 
 RETURNED = "An operator returned the amount: the provider did not confirm this order."
@@ -166,7 +166,7 @@ def _settle_order(attempt: Attempt, order: OrderRow, resolution: Resolution, *, 
     match resolution.decision:
         case Decision.SENT_AS:
             given = _checked_id(order, resolution.provider_id)
-            if dispatch.is_provider_id_taken(order.provider_id, given):
+            if runs.is_provider_id_taken(order.provider_id, given):
                 raise ActionRefused(f"Another order has the id {given} at this provider.", field="sent_as")
             dispatch.accept(attempt, order, given=given, now=now)
         case Decision.NOT_SENT:

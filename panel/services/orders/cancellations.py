@@ -13,11 +13,12 @@ from panel.domain.status import Status
 from panel.models import Attempt, AttemptState, Cancellation, CancellationState, EventSource, Order, Provider, Terms
 from panel.providers.base import Accepted, Ask, Outcome, Refused, Unclear
 from panel.services import audit_log, reviews
-from panel.services.orders import transitions
+from panel.services.orders import runs, transitions
 from panel.services.orders.transitions import Note, OrderRow
 from panel.services.providers import health as provider_health
 
 BY_CUSTOMER = "Canceled at your request before it was sent to the provider."
+REST_BY_CUSTOMER = "The rest was canceled at your request: runs that had not begun were not sent."
 ACCEPTED_BY_HAND = "The order is being canceled. What isn't delivered is refunded to your balance when it ends."
 NOT_UNDERSTOOD = (
     "The provider was asked several times to stop this order and gave no clear answer. An operator is looking into it. "
@@ -82,17 +83,11 @@ def request_cancellation(order_id: int, *, customer_id: int, now: datetime) -> C
     cancellation = Cancellation(order_id=order_id, state=CancellationState.ASKED, asked_at=now, due_at=None)
     db.session.add(cancellation)
     db.session.flush()
-    if order.status is Status.PENDING and not may_provider_have_order(order_id):
+    if runs.can_be_sent(order) and not may_provider_have_order(order_id):
         cancellation.state, cancellation.answered_at = CancellationState.ACCEPTED, now
-        transitions.move_order(
-            order,
-            Status.CANCELED,
-            remains=order.quantity,
-            source=EventSource.YOU,
-            text=BY_CUSTOMER,
-            reason=BY_CUSTOMER,
-            now=now,
-        )
+        to, remains = runs.end(order, now=now)
+        text = BY_CUSTOMER if to is Status.CANCELED else REST_BY_CUSTOMER
+        transitions.move_order(order, to, remains=remains, source=EventSource.YOU, text=text, reason=text, now=now)
         return cancellation
     transitions.add_notes([Note(order, "You requested cancellation.", source=EventSource.YOU)], now=now)
     if order.provider_order_id is not None:
@@ -105,8 +100,12 @@ def request_cancellation(order_id: int, *, customer_id: int, now: datetime) -> C
 
 
 def may_provider_have_order(order_id: int) -> bool:
-    """Whether an attempt is open or succeeded, so that the provider may have the order."""
-    harmless = (AttemptState.NOT_SENT, AttemptState.REFUSED)
+    """Whether an attempt is open or succeeded, so that the provider may have the order, or its current run."""
+    harmless = [AttemptState.NOT_SENT, AttemptState.REFUSED]
+    run = runs.current(runs.of_order(order_id))
+    if run is not None and run.provider_order_id is None:
+        # What succeeded were earlier runs, which have ended.
+        harmless.append(AttemptState.SENT)
     taken = select(Attempt.id).where(Attempt.order_id == order_id, Attempt.state.not_in(harmless)).limit(1)
     return db.session.scalar(taken) is not None
 
@@ -135,7 +134,9 @@ def lease_request(cancellation_id: int, *, now: datetime) -> Request | None:
         return None
     order = db.session.get_one(Order, cancellation.order_id)
     cancellation.due_at = now + timedelta(seconds=RETRY_SECONDS)
-    ask = Ask(order.id, order.provider_order_id or "", order.provider_service, order.quantity)
+    run = runs.current(runs.of_order(order.id))
+    pieces = order.quantity if run is None else run.quantity
+    ask = Ask(order.id, order.provider_order_id or "", order.provider_service, pieces)
     return Request(cancellation.id, order.provider_id, ask)
 
 

@@ -10,7 +10,6 @@ from itertools import groupby
 from sqlalchemy import func, or_, select, text
 
 from panel.db import db
-from panel.domain import refill as rules
 from panel.domain.lists.list_filters import MAX_ID
 from panel.domain.next_step import NextStep, NextStepFacts, next_step
 from panel.domain.provider_kind import ProviderKind
@@ -21,6 +20,7 @@ from panel.models import (
     EventSource,
     Order,
     OrderEvent,
+    OrderRun,
     Provider,
     Terms,
     Tool,
@@ -28,7 +28,7 @@ from panel.models import (
     TransferKind,
 )
 from panel.services.money import account_entries
-from panel.services.orders import cancellations, dispatch, goodwill, order_fields, refills
+from panel.services.orders import dispatch, goodwill, order_fields, runs
 from panel.services.orders.goodwill import Given
 from panel.services.orders.order_fields import ShownField
 
@@ -59,6 +59,8 @@ class OwnOrder:
     stop: str | None
     is_simulated: bool
     fields: list[ShownField]
+    # The runs of a drip-feed order.
+    runs: list[OrderRun]
 
     def next_step(self, *, has_incident: bool) -> NextStep:
         """What happens next, and what the customer can do."""
@@ -100,6 +102,8 @@ class OwnOrder:
     def again_quantity(self) -> int:
         """Quantity for "Order again": the undelivered rest of a Partial order, otherwise the same quantity."""
         is_rest = self.status is Status.PARTIAL and self.order.remains > 0
+        if self.runs:
+            return self.runs[0].quantity
         return self.order.remains if is_rest else self.order.quantity
 
     @property
@@ -111,7 +115,8 @@ class OwnOrder:
     @property
     def doubt(self) -> str:
         """Note beside the status while it is unconfirmed whether the provider has the order."""
-        return dispatch.UNCONFIRMED if self.order.unconfirmed_at and self.status.is_open else ""
+        text = dispatch.unconfirmed_text(self.order.quantity, self.order.remains)
+        return text if self.order.unconfirmed_at and self.status.is_open else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,25 +173,6 @@ class MoneyLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Acts:
-    """Actions available to the customer now or later, and the reason for each one that isn't available."""
-
-    why_no_refill: str | None
-    why_no_cancellation: str | None
-    refill_until: datetime | None
-    has_refill: bool
-    has_cancellation: bool
-
-    @property
-    def can_refill(self) -> bool:
-        return self.why_no_refill is None
-
-    @property
-    def can_cancel(self) -> bool:
-        return self.why_no_cancellation is None
-
-
-@dataclass(frozen=True, slots=True)
 class Receipt:
     """Receipt of a refund: when the order ended, how the amount was calculated, and later goodwill credits."""
 
@@ -214,7 +200,9 @@ def find(order_id: int, *, customer_id: int) -> OwnOrder | None:
         .join(Provider, Provider.id == Order.provider_id)
         .where(Order.id == order_id, Order.customer_id == customer_id)
     ).first()
-    return None if row is None else OwnOrder(*(*row, order_fields.of_order_shown(order_id, row[2].form)))
+    if row is None:
+        return None
+    return OwnOrder(*(*row, order_fields.of_order_shown(order_id, row[2].form), runs.of_order(order_id)))
 
 
 def timeline(own: OwnOrder, *, page: int) -> Timeline:
@@ -243,7 +231,7 @@ def _line(event: OrderEvent, quantity: int) -> TimelineEvent:
         sentence=sentence,
         raw=event.raw,
         delivered=quantity - event.remains,
-        is_count=event.kind == EventKind.COUNTED and not is_move and not event.raw,
+        is_count=event.kind == EventKind.COUNTED and not (is_move or event.raw or event.text),
     )
 
 
@@ -264,21 +252,6 @@ def settling_transfers(order_id: int) -> dict[TransferKind, tuple[int, datetime]
         select(Transfer.kind, Transfer.id, Transfer.at).where(Transfer.order_id == order_id, _SETTLING)
     )
     return {TransferKind(kind): (transfer_id, at) for kind, transfer_id, at in rows}
-
-
-def acts(own: OwnOrder, *, now: datetime) -> Acts:
-    """Available actions, and the reasons for those that aren't available."""
-    why_no_refill = refills.refusal_reason(own.id, now=now)
-    until = None
-    if why_no_refill is None and own.order.completed_at is not None and own.terms.refill_days is not None:
-        until = rules.window_ends(completed_at=own.order.completed_at, refill_days=own.terms.refill_days)
-    return Acts(
-        why_no_refill=why_no_refill,
-        why_no_cancellation=cancellations.refusal_reason(own.id),
-        refill_until=until,
-        has_refill=own.terms.refill_days is not None and (own.status.is_moving or why_no_refill is None),
-        has_cancellation=own.terms.can_cancel and own.status.is_open,
-    )
 
 
 def receipt(own: OwnOrder) -> Receipt | None:

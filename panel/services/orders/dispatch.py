@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, func, insert, literal_column, null, select, update
+from sqlalchemy import ColumnElement, Row, Select, func, insert, null, or_, select, update
 
 from panel.db import db, lock_rows, table_of
 from panel.db.compiled_statements import CompiledStatement, in_list
+from panel.domain.forms import drip_feed
 from panel.domain.forms.own_fields import form_of
 from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
@@ -29,7 +30,8 @@ from panel.models import (
 )
 from panel.providers.base import Accepted, NewOrder, NotSent, Outcome, Refused, Unclear
 from panel.services import customer_version, reviews
-from panel.services.orders import fail_over, order_fields, transitions
+from panel.services.orders import fail_over, order_fields, runs, transitions
+from panel.services.orders.runs import is_provider_id_taken
 from panel.services.orders.transitions import Note, OrderRow
 from panel.services.providers import call_slots
 from panel.services.providers import health as provider_health
@@ -60,13 +62,6 @@ OPEN = (AttemptState.INTENT, AttemptState.UNKNOWN)
 ORDERS = table_of(Order)
 
 _UNDUE = CompiledStatement(lambda: update(ORDERS).where(in_list(ORDERS.c.id, "ids")).values(dispatch_at=null()))
-_WITH_NUMBER = CompiledStatement(
-    lambda: (
-        select(ORDERS.c.id)
-        .where(ORDERS.c.provider_id == bindparam("provider_id"), ORDERS.c.provider_order_id == bindparam("number"))
-        .limit(literal_column("1"))
-    )
-)
 
 
 def lanes_wanted(*, now: datetime) -> dict[int, int]:
@@ -129,8 +124,10 @@ def open_attempts(
 def _new_order(row: Row[Any], values: Mapping[str, str]) -> NewOrder:
     """The order as the provider gets it: a quantity only where the customer enters one."""
     form = form_of(row.order_type, row.quantity_rule, row.own_fields)
-    quantity = row.quantity if form.takes_quantity else None
-    return NewOrder(row.id, row.provider_service, row.link, quantity, tuple(values.items()))
+    quantity = row.pieces if form.takes_quantity else None
+    # Drip-feed is ours: the provider gets each run as an order of its own.
+    sent = tuple((name, value) for name, value in values.items() if name not in drip_feed.NAMES)
+    return NewOrder(row.id, row.provider_service, row.link, quantity, sent)
 
 
 _FORM = (Terms.order_type, Terms.quantity_rule, Terms.own_fields)
@@ -139,9 +136,10 @@ _FORM = (Terms.order_type, Terms.quantity_rule, Terms.own_fields)
 def _due(provider_id: int, whose: ColumnElement[bool], *, most: int, now: datetime) -> Sequence[Row[Any]]:
     """The next due orders, ordered by customer, locked until the transaction ends."""
     due = (
-        select(Order.id, Order.provider_service, Order.link, Order.quantity, Order.customer_id, *_FORM)
+        select(Order.id, Order.provider_service, Order.link, runs.PIECES.label("pieces"), Order.customer_id, *_FORM)
         .join(Terms, Terms.id == Order.terms_id)
-        .where(Order.provider_id == provider_id, Order.dispatch_at <= now, Order.status == Status.PENDING, whose)
+        .where(Order.provider_id == provider_id, Order.dispatch_at <= now, whose)
+        .where(or_(Order.status == Status.PENDING, runs.HAS_RUNS), Order.provider_order_id.is_(None))
         .order_by(Order.customer_id, Order.dispatch_at, Order.id)
         .limit(most)
     )
@@ -153,7 +151,7 @@ def record_outcome(attempt_id: int, outcome: Outcome, *, now: datetime) -> None:
     order_id = db.session.scalars(select(Attempt.order_id).where(Attempt.id == attempt_id)).one()
     order = transitions.lock_order(order_id)
     attempt = lock_attempt(attempt_id)
-    if attempt.state not in OPEN or order.status is not Status.PENDING:
+    if attempt.state not in OPEN or not runs.can_be_sent(order):
         _too_late(attempt, order, outcome, now=now)
         return
     if isinstance(outcome, Accepted) and (
@@ -191,7 +189,7 @@ def release_assignments(assignments: Sequence[Assignment], *, now: datetime) -> 
     for assignment in assignments:
         order = orders[assignment.order.order_id]
         attempt = lock_attempt(assignment.attempt_id)
-        if attempt.state in OPEN and order.status is Status.PENDING:
+        if attempt.state in OPEN and runs.can_be_sent(order):
             record_answer(attempt, AttemptState.NOT_SENT, NOT_CALLED, now=now)
             queue_again(order, at=now, now=now)
 
@@ -204,15 +202,11 @@ def accept(attempt: Attempt, order: OrderRow, *, given: str, now: datetime) -> N
     """Record that the provider accepted the order under this id, which must be unique."""
     record_answer(attempt, AttemptState.SENT, given, now=now)
     transitions.set_schedule(order, provider_order_id=given, sync_at=now, dispatch_at=None, unconfirmed_at=None)
-    transitions.add_notes([Note(order, "Sent to the provider.")], now=now)
+    sent = runs.mark_sent(order, given=given, now=now) if order.has_runs else "Sent to the provider."
+    transitions.add_notes([Note(order, sent)], now=now)
     if order.is_asked_to_stop:
         _pass_on_cancellation(order.id, now=now)
     resolve_review(order, "The provider confirmed the order.", now=now)
-
-
-def is_provider_id_taken(provider_id: int, given: str) -> bool:
-    """Whether another order at this provider already has this provider order id."""
-    return bool(_WITH_NUMBER.fetch({"provider_id": provider_id, "number": given}))
 
 
 def mark_unconfirmed(attempt: Attempt, order: OrderRow, *, text: str, now: datetime) -> None:
@@ -222,7 +216,7 @@ def mark_unconfirmed(attempt: Attempt, order: OrderRow, *, text: str, now: datet
     if is_known:
         return
     transitions.set_schedule(order, unconfirmed_at=attempt.at, dispatch_at=None)
-    transitions.add_notes([Note(order, UNCONFIRMED)], now=now)
+    transitions.add_notes([Note(order, unconfirmed_text(order.quantity, order.remains))], now=now)
     reviews.open_review(
         ReviewKind.UNCONFIRMED,
         order_id=order.id,
@@ -233,9 +227,15 @@ def mark_unconfirmed(attempt: Attempt, order: OrderRow, *, text: str, now: datet
     )
 
 
+def unconfirmed_text(quantity: int, remains: int) -> str:
+    """What the customer reads: after the first run of a drip-feed, only a part can come back."""
+    return UNCONFIRMED if remains == quantity else runs.UNCONFIRMED_RUN
+
+
 def cancel_order(order: OrderRow, *, reason: str, now: datetime) -> None:
-    """Cancel the order with a full refund."""
-    transitions.move_order(order, Status.CANCELED, remains=order.quantity, reason=reason, text=reason, now=now)
+    """Cancel the order with a full refund; one whose earlier runs delivered something ends as Partial."""
+    to, remains = runs.end(order, now=now)
+    transitions.move_order(order, to, remains=remains, reason=reason, text=reason, now=now)
 
 
 def record_answer(attempt: Attempt, state: AttemptState, text: str, *, now: datetime) -> None:
@@ -246,6 +246,7 @@ def record_answer(attempt: Attempt, state: AttemptState, text: str, *, now: date
 def _wait(order: OrderRow, *, now: datetime) -> None:
     """Requeue the order with back-off."""
     calls = select(Attempt.id).where(Attempt.order_id == order.id, Attempt.answer != NOT_CALLED)
+    calls = calls.where(Attempt.state != AttemptState.SENT)  # earlier runs of a drip-feed are no failed tries
     tries = len(db.session.scalars(calls).all())
     seconds = min(FIRST_WAIT_SECONDS * 2 ** min(tries - 1, 10), MAX_WAIT_SECONDS)
     queue_again(order, at=now + timedelta(seconds=seconds), now=now)

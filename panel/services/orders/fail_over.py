@@ -96,7 +96,9 @@ def _left(order: OrderRow, found: Sequence[Route], *, is_paused: bool) -> list[R
     without = {each.provider_id for each in attempts if each.answer.startswith(NO_SERVICE)}
     left_out = {order.provider_id, *without}
     fitting = route_fit.of_order(order.id, found)
-    return [route for route in fitting if route.is_paused is is_paused and route.provider_id not in left_out]
+    left = [route for route in fitting if route.is_paused is is_paused and route.provider_id not in left_out]
+    # Nobody delivers the runs of a drip-feed by hand.
+    return [route for route in left if not (order.has_runs and route.is_manual)]
 
 
 def _pass_on(order: OrderRow, target: Route, *, text: str, now: datetime) -> None:

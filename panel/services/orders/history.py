@@ -4,7 +4,7 @@ Statements are built once for each combination of filters and return tuples. A p
 come before or after it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -16,6 +16,7 @@ from panel.db import db, table_of
 from panel.domain.lists.order_filters import OrderFilters
 from panel.domain.status import Status
 from panel.models import Cancellation, Order, OrderCount, Provider, Terms, Tool
+from panel.services.orders.placing import Quote
 
 PAGE_SIZE = 25
 BATCH_SIZE = 1_000
@@ -246,3 +247,24 @@ def _placed_within() -> tuple[ColumnElement[bool], ...]:
         ORDERS.c.id > func.coalesce(before.scalar_subquery(), literal(0)),
         ORDERS.c.id < func.coalesce(behind.scalar_subquery(), literal(2**63 - 1)),
     )
+
+
+_MOVING = tuple(status for status in Status if status.is_moving)
+
+
+def running_duplicates(customer_id: int, wanted: Collection[Quote]) -> dict[tuple[int, str], int]:
+    """The newest active order by tool id and link, for these quotes.
+
+    Two active orders for one link count each other's deliveries, so their counts become unreliable.
+    """
+    pairs = {(quote.offer.tool_id, quote.link) for quote in wanted}
+    if not pairs:
+        return {}
+    statement = select(Order.tool_id, Order.link, Order.id).where(
+        Order.customer_id == customer_id,
+        Order.status.in_(_MOVING),
+        Order.tool_id.in_({tool_id for tool_id, _link in pairs}),
+        Order.link.in_({link for _tool_id, link in pairs}),
+    )
+    rows = db.session.execute(statement.order_by(Order.id))
+    return {(tool_id, link): order_id for tool_id, link, order_id in rows if (tool_id, link) in pairs}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import insert, select
 
 from panel.db import db, table_of
+from panel.domain.forms import drip_feed
 from panel.domain.forms.order_form import FieldKind, FieldRule, OrderForm
 from panel.domain.forms.values import FieldValues, lines_of
 from panel.models import OrderField
@@ -54,6 +55,11 @@ def shown(form: OrderForm, values: Mapping[str, str]) -> list[ShownField]:
     """The values with their labels; a field that the form doesn't have goes by its name."""
     rules = {field.name: field for field in form.fields}
     return [_shown(rules.get(name), name, value) for name, value in values.items()]
+
+
+def without_plan(fields: list[ShownField]) -> list[ShownField]:
+    """The fields without those of drip-feed, for pages that show its plan."""
+    return [field for field in fields if field.name not in drip_feed.NAMES]
 
 
 def of_order_shown(order_id: int, form: OrderForm) -> list[ShownField]:

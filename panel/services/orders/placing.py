@@ -14,8 +14,19 @@ from sqlalchemy import insert, select
 
 from panel.db import db
 from panel.domain import links, pricing
-from panel.domain.errors import BadInput, BadLink, BadQuantity, PanelError, RequestIdUsed, TermsChanged, UnknownTool
+from panel.domain.errors import (
+    BadField,
+    BadInput,
+    BadLink,
+    BadQuantity,
+    PanelError,
+    RequestIdUsed,
+    TermsChanged,
+    UnknownTool,
+)
+from panel.domain.forms import drip_feed
 from panel.domain.forms import values as form_values
+from panel.domain.forms.drip_feed import DripFeed
 from panel.domain.forms.values import FieldValues
 from panel.domain.provider_kind import ProviderKind
 from panel.domain.status import FIRST
@@ -25,7 +36,7 @@ from panel.services.catalogue import route_fit, routes, tools
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.money import ledger
 from panel.services.money.ledger import Posting
-from panel.services.orders import event_chain, order_fields
+from panel.services.orders import event_chain, order_fields, runs
 from panel.services.payments import reversals
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{8,100}", re.ASCII)
@@ -37,9 +48,20 @@ class Quote:
 
     offer: ToolOffer
     link: str
+    # Of all runs together, where it is delivered in runs.
     quantity: int
     # Values of the tool's own fields.
     fields: FieldValues = field(default_factory=dict)
+
+    @property
+    def drip(self) -> DripFeed | None:
+        """The plan of a drip-feed order."""
+        return drip_feed.plan_of(self.fields)
+
+    @property
+    def entered(self) -> int:
+        """The quantity as entered: of one run."""
+        return self.quantity if self.drip is None else self.quantity // self.drip.runs
 
     @property
     def charge_nanos(self) -> int:
@@ -92,7 +114,20 @@ def quote(
     offer = offer_of(slug, of_hidden_tools=of_hidden_tools)
     link = _checked_link(offer, link)
     values = form_values.read(offer.form, fields or {})
-    return Quote(offer, link, checked_quantity(offer, quantity, fields=values), values)
+    pieces = checked_quantity(offer, quantity, fields=values)
+    return Quote(offer, link, total(offer, pieces, fields=values), values)
+
+
+def total(offer: ToolOffer, pieces: int, *, fields: FieldValues) -> int:
+    """The quantity of all runs. Raises BadField if there are too many pieces, or no provider that could take runs."""
+    drip = drip_feed.plan_of(fields)
+    if drip is None:
+        return pieces
+    if offer.provider_kind == ProviderKind.MANUAL:
+        raise BadField("This tool is delivered by hand, so it offers no drip-feed. Leave this out.", field="runs")
+    if pieces * drip.runs > pricing.MAX_QUANTITY:
+        raise BadField(f"All runs together can be at most {pricing.MAX_QUANTITY:,}.", field="runs")
+    return pieces * drip.runs
 
 
 def faults(offer: ToolOffer, *, link: str, quantity: str, fields: Mapping[str, str] | None = None) -> list[PanelError]:
@@ -105,9 +140,12 @@ def faults(offer: ToolOffer, *, link: str, quantity: str, fields: Mapping[str, s
     wrong = form_values.faults(offer.form, fields or {})
     counted = offer.form.counted
     if counted is None or counted.name not in {fault.field for fault in wrong}:
+        values = form_values.uniform(offer.form, fields or {})
         try:
-            checked_quantity(offer, quantity, fields=form_values.uniform(offer.form, fields or {}))
-        except BadQuantity as error:
+            pieces = checked_quantity(offer, quantity, fields=values)
+            if not wrong:
+                total(offer, pieces, fields=values)
+        except (BadField, BadQuantity) as error:
             found.append(error)
     return [*found, *wrong]
 
@@ -179,7 +217,7 @@ def _same_or_refused(earlier: Order, asked: Placing) -> Order:
         tool is not None
         and asked.tool == tool.slug
         and links.canonical(asked.link) == links.canonical(earlier.link)
-        and (asked.quantity.lstrip("0") == str(earlier.quantity) or (not form.takes_quantity and not asked.quantity))
+        and (asked.quantity.lstrip("0") == str(_entered(earlier)) or (not form.takes_quantity and not asked.quantity))
         and form_values.uniform(form, asked.fields) == order_fields.of_order(earlier.id)
     )
     if not is_same:
@@ -187,12 +225,19 @@ def _same_or_refused(earlier: Order, asked: Placing) -> Order:
     return earlier
 
 
+def _entered(order: Order) -> int:
+    """The order's quantity as it was entered: of one run."""
+    return order.quantity // max(1, len(runs.of_order(order.id)))
+
+
 def _write(customer_id: int, wanted: Quote, *, request_id: str, now: datetime) -> int:
     offer = wanted.offer
     provider_id, service, kind = offer.provider_id, offer.provider_service, offer.provider_kind
     if offer.is_cheapest_first:
         form = (offer.order_type, offer.quantity_rule, offer.own_fields)
-        for route in route_fit.fitting(routes.of_tool(offer.tool_id), form=form, quantity=wanted.quantity)[:1]:
+        fitting = route_fit.fitting(routes.of_tool(offer.tool_id), form=form, quantity=wanted.entered)
+        # Nobody delivers the runs of a drip-feed by hand.
+        for route in [each for each in fitting if not (wanted.drip and each.is_manual)][:1]:
             provider_id, service, kind = route.provider_id, route.service, route.provider_kind
     values = {
         "customer_id": customer_id,
@@ -217,6 +262,8 @@ def _write(customer_id: int, wanted: Quote, *, request_id: str, now: datetime) -
     }
     order_id: int = db.session.execute(insert(Order).returning(Order.id), values).scalar_one()
     order_fields.keep(order_id, wanted.fields)
+    if wanted.drip is not None:
+        runs.plan(order_id, wanted.drip, quantity=wanted.quantity, provider_id=provider_id, now=now)
     reason = f"{TransferKind.CHARGE}:order:{order_id}"
     charge = Posting(customer_id, AccountKind.HOLDS, wanted.charge_nanos, TransferKind.CHARGE, reason, order_id)
     ledger.post([charge], now=now)

@@ -17,10 +17,11 @@ from panel.providers.base import Accepted, Ask, NotSent, Outcome, Refused, Uncle
 from panel.services import reviews, webhooks
 from panel.services.closed_accounts import check_open
 from panel.services.mail import notifications
-from panel.services.orders import transitions
+from panel.services.orders import runs, transitions
 from panel.services.orders.transitions import Note, OrderRow
 from panel.services.providers import health as provider_health
 
+NOT_OF_RUNS = "Drip-feed orders have no refill: the provider knows each run as an order of its own."
 RETRY_SECONDS = 30
 # Refills of one provider per sweep.
 BATCH = 200
@@ -46,6 +47,8 @@ def refusal_reason(order_id: int, *, now: datetime) -> str | None:
         .join(Terms, Terms.id == Order.terms_id)
         .where(Order.id == order_id)
     ).one()
+    if runs.of_order(order_id):
+        return NOT_OF_RUNS
     return rules.why_not(
         status=Status(row.status),
         refill_days=row.refill_days,

@@ -1,4 +1,4 @@
-"""Progress of each refill and cancellation that a customer requested for an order, step by step."""
+"""Refill and cancellation on the order's page: whether they can be requested, and the progress of each that was."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,8 +6,11 @@ from datetime import datetime
 from sqlalchemy import select
 
 from panel.db import db
+from panel.domain import refill as rules
 from panel.domain.refill import RefillState
 from panel.models import Cancellation, CancellationState, Refill
+from panel.services.orders import cancellations, refills
+from panel.services.orders.detail import OwnOrder
 
 _REFILL_LABELS = {
     RefillState.REQUESTED: "asked for",
@@ -15,6 +18,25 @@ _REFILL_LABELS = {
     RefillState.COMPLETED: "completed",
     RefillState.REFUSED: "refused",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Acts:
+    """Actions available to the customer now or later, and the reason for each one that isn't available."""
+
+    why_no_refill: str | None
+    why_no_cancellation: str | None
+    refill_until: datetime | None
+    has_refill: bool
+    has_cancellation: bool
+
+    @property
+    def can_refill(self) -> bool:
+        return self.why_no_refill is None
+
+    @property
+    def can_cancel(self) -> bool:
+        return self.why_no_cancellation is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +100,18 @@ def _cancellation_story(cancellation: Cancellation) -> RequestProgress:
     }
     steps = (RequestStep("Asked", cancellation.asked_at, "You asked to cancel the order."), answers[state])
     return RequestProgress(cancellation.id, state.value, state is CancellationState.ASKED, steps)
+
+
+def acts(own: OwnOrder, *, now: datetime) -> Acts:
+    """Available actions, and the reasons for those that aren't available."""
+    why_no_refill = refills.refusal_reason(own.id, now=now)
+    until = None
+    if why_no_refill is None and own.order.completed_at is not None and own.terms.refill_days is not None:
+        until = rules.window_ends(completed_at=own.order.completed_at, refill_days=own.terms.refill_days)
+    return Acts(
+        why_no_refill=why_no_refill,
+        why_no_cancellation=cancellations.refusal_reason(own.id),
+        refill_until=until,
+        has_refill=own.terms.refill_days is not None and (own.status.is_moving or why_no_refill is None),
+        has_cancellation=own.terms.can_cancel and own.status.is_open,
+    )

@@ -58,7 +58,8 @@ def _planned(own: OwnOrder, action: BulkAction, *, now: datetime) -> PlannedActi
             return PlannedAction(own, refills.refusal_reason(own.id, now=now) or "")
         case BulkAction.CANCEL:
             refusal = cancellations.refusal_reason(own.id) or ""
-            is_here = own.status is Status.PENDING and not cancellations.may_provider_have_order(own.id)
+            can_wait = own.status is Status.PENDING or (own.status.is_open and bool(own.runs))
+            is_here = can_wait and not cancellations.may_provider_have_order(own.id)
             return PlannedAction(own, refusal, ends_at_once=is_here and not refusal)
 
 

@@ -12,9 +12,9 @@ from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
 from panel.models import Cancellation, CancellationState, EventSource, Order, Provider, Review
 from panel.providers.base import Ask
-from panel.services import reviews
+from panel.services import customer_version, reviews
 from panel.services.money import order_costs
-from panel.services.orders import transitions
+from panel.services.orders import runs, transitions
 from panel.services.orders.transitions import Move, Note, OrderRow
 from panel.services.providers import call_slots
 from panel.services.providers import health as provider_health
@@ -44,7 +44,7 @@ _WAITING = (
         ORDERS.c.id,
         ORDERS.c.provider_order_id,
         ORDERS.c.provider_service,
-        ORDERS.c.quantity,
+        runs.PIECES,
         select(Cancellation.answered_at)
         .where(Cancellation.order_id == ORDERS.c.id, Cancellation.state == CancellationState.ACCEPTED)
         .order_by(Cancellation.id)
@@ -74,9 +74,14 @@ def take_batch(provider_id: int, *, again_seconds: float, now: datetime) -> list
 def apply_reports(asked: Sequence[Ask], reports: Mapping[int, Report], *, now: datetime) -> int:
     """Apply reports as far as the table allows; a missing report changes nothing. Returns how many orders moved."""
     received = {ask.order_id: reports[ask.order_id] for ask in asked if ask.order_id in reports}
-    moves, doubts = [], []
-    for order in transitions.lock_orders(received).values():
+    moves: list[Move] = []
+    doubts: list[tuple[OrderRow, Report, Verdict]] = []
+    orders = transitions.lock_orders(received).values()
+    _apply_to_runs([order for order in orders if order.has_runs], asked, received, moves, doubts, now=now)
+    for order in orders:
         report = received[order.id]
+        if order.has_runs:
+            continue
         if report.is_error and not order.status.is_open:
             # Providers forget old orders.
             continue
@@ -86,11 +91,56 @@ def apply_reports(asked: Sequence[Ask], reports: Mapping[int, Report], *, now: d
         if verdict.review is not None:
             doubts.append((order, report, verdict))
     transitions.apply_moves(moves, now=now)
-    charges = {order_id: report.charge for order_id, report in received.items() if report.charge is not None}
+    # What a run cost isn't what its order cost: for those the catalogue's rate is used.
+    whole = {order.id for order in orders if not order.has_runs}
+    charges = {key: report.charge for key, report in received.items() if report.charge is not None and key in whole}
     order_costs.record(charges, now=now)
     for order, report, verdict in doubts:
         _doubt(order, report, verdict, now=now)
     return len(moves)
+
+
+def _apply_to_runs(
+    orders: Sequence[OrderRow],
+    asked: Sequence[Ask],
+    received: Mapping[int, Report],
+    moves: list[Move],
+    doubts: list[tuple[OrderRow, Report, Verdict]],
+    *,
+    now: datetime,
+) -> None:
+    """Apply reports about the current runs of drip-feed orders: adds the orders' moves and doubts to the lists."""
+    numbers = {ask.order_id: ask.provider_order_id for ask in asked}
+    found = runs.of_orders([order.id for order in orders])
+    for order in orders:
+        run, report = runs.current(found[order.id]), received[order.id]
+        # An answer about an earlier run is no news.
+        if run is None or run.provider_order_id is None or run.provider_order_id != numbers[order.id]:
+            continue
+        verdict = judge(report, runs.progress(run))
+        if verdict.review is not None:
+            doubts.append((order, report, verdict))
+        if verdict.changes(runs.progress(run)):
+            outcome = runs.apply_verdict(order, found[order.id], verdict, now=now)
+            if outcome.is_over:
+                transitions.set_schedule(order, provider_order_id=None, sync_at=None, dispatch_at=outcome.next_at)
+            move = _move_of_run(order, report, verdict, outcome)
+            moves.extend(move)
+            if not move:
+                # The order's page shows its runs.
+                customer_version.bump([order.customer_id])
+
+
+def _move_of_run(order: OrderRow, report: Report, verdict: Verdict, outcome: runs.RunResult) -> list[Move]:
+    start = verdict.start_count if order.start_count is None else order.start_count
+    after = (outcome.to, outcome.remains, start)
+    if not outcome.is_over and after == (order.status, order.remains, order.start_count):
+        return []
+    said = report.reason if verdict.to is Status.CANCELED else ""
+    text = f"{outcome.text} {said}".strip()
+    reason = said or None if outcome.to is Status.CANCELED else None
+    move = Move(order, *after, source=EventSource.PROVIDER, text=text, reason=reason)
+    return [move]
 
 
 def single_out(ask: Ask, why: str, *, now: datetime) -> None:

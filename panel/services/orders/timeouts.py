@@ -8,9 +8,8 @@ from sqlalchemy import ColumnElement, Select, func, select
 
 from panel.db import db, lock_rows
 from panel.domain.review_kind import ReviewKind
-from panel.domain.status import Status
-from panel.models import IS_OPEN_ATTEMPT, Attempt, AttemptKind, AttemptState, Order, Review
-from panel.services.orders import dispatch, refill_endings, refills, transitions
+from panel.models import IS_OPEN_ATTEMPT, Attempt, AttemptKind, AttemptState, Order, OrderRun, Review
+from panel.services.orders import dispatch, refill_endings, refills, runs, transitions
 from panel.services.orders.transitions import OrderRow
 
 # Batch size of one transaction.
@@ -73,8 +72,7 @@ def give_up(*, unconfirmed_hours: float, dispatch_hours: float, most: int = BATC
     ended = _each(unconfirmed, _give_up, now=now)
     for order in (locked[order_id] for order_id in waiting):
         # It may have been sent since.
-        is_ours = order.status is Status.PENDING and order.provider_order_id is None
-        if is_ours and not _has_open_attempt(order.id):
+        if runs.can_be_sent(order) and order.provider_order_id is None and not _has_open_attempt(order.id):
             dispatch.cancel_order(order, reason=NOT_DELIVERED, now=now)
             ended += 1
     return ended
@@ -86,14 +84,21 @@ def _waiting(*, placed_before: datetime) -> Select[int]:
     settled_lately = select(Review.id).where(
         Review.order_id == Order.id, Review.kind == ReviewKind.UNCONFIRMED, Review.resolved_at > placed_before
     )
+    # A run of a drip-feed waits from when it was due.
+    due = select(func.min(OrderRun.due_at)).where(OrderRun.order_id == Order.id, OrderRun.ended_at.is_(None))
+    since = func.coalesce(due.scalar_subquery(), Order.placed_at)
     return select(Order.id).where(
-        Order.dispatch_at.is_not(None), Order.placed_at <= placed_before, ~settled_lately.exists()
+        # The second condition follows from the third.
+        Order.dispatch_at.is_not(None),
+        Order.placed_at <= placed_before,
+        since <= placed_before,
+        ~settled_lately.exists(),
     )
 
 
 def _give_up(attempt: Attempt, order: OrderRow, *, now: datetime) -> None:
     dispatch.record_answer(attempt, AttemptState.SETTLED, attempt.answer, now=now)
-    if order.status is Status.PENDING:
+    if runs.can_be_sent(order):
         dispatch.cancel_order(order, reason=NEVER_CONFIRMED, now=now)
     dispatch.resolve_review(order, "Canceled by time, with all money back.", now=now)
 

@@ -17,7 +17,7 @@ from panel.db.compiled_statements import CompiledStatement, in_list, pipeline
 from panel.domain.errors import IllegalTransition, NotFound, StaleOrder
 from panel.domain.provider_report import OrderProgress
 from panel.domain.status import Status
-from panel.models import Cancellation, EventKind, EventSource, Order
+from panel.models import Cancellation, EventKind, EventSource, Order, OrderRun
 from panel.services import customer_version, webhooks
 from panel.services.mail import notifications
 from panel.services.money import ledger
@@ -53,7 +53,8 @@ class OrderRow:
     provider_id: int
     provider_order_id: str | None
     is_package: bool
-    # Whether a cancellation request is open.
+    # Whether it is a drip-feed, and whether a cancellation request is open.
+    has_runs: bool
     is_asked_to_stop: bool
     # Whether the customer has a webhook endpoint to notify.
     is_watched: bool
@@ -81,8 +82,9 @@ class Move:
 _COLUMNS = [ORDERS.c[name] for name in OrderRow.__slots__ if name in ORDERS.c]
 _ASKED = (CANCELLATIONS.c.order_id == ORDERS.c.id, CANCELLATIONS.c.state == literal_column("'asked'"))
 _IS_ASKED = select(CANCELLATIONS.c.id).where(*_ASKED).exists()
+_HAS_RUNS = select(OrderRun.id).where(OrderRun.order_id == ORDERS.c.id).exists()
 _IS_WATCHED = webhooks.is_watched(ORDERS.c.customer_id)
-_CLAIMED = select(*_COLUMNS, _IS_ASKED, _IS_WATCHED, ORDERS.c.chain_hash).order_by(ORDERS.c.id)
+_CLAIMED = select(*_COLUMNS, _HAS_RUNS, _IS_ASKED, _IS_WATCHED, ORDERS.c.chain_hash).order_by(ORDERS.c.id)
 _ROWS = CompiledStatement(lambda: lock_rows(_CLAIMED.where(in_list(ORDERS.c.id, "ids")), of=ORDERS))
 
 
