@@ -18,8 +18,11 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.jobs import timeouts
-from panel.models import Attempt, Order, Provider
+from panel.models import Attempt, Order, Provider, Tool
+from panel.services.catalogue import routes
 from panel.services.money import audit, ledger
+from panel.services.orders import fail_over
+from panel.services.providers import health as provider_health
 from panel.settings import ROOT
 from tests.support.factories import a_customer, a_tool, an_order, reload
 from tests.support.hostile_provider import HostileProvider, ProviderCall, hostile_provider, http_response, provider_at
@@ -256,3 +259,31 @@ def test_two_workers_share_the_limit_of_a_provider(slow: SlowProvider, workers: 
     assert slow.peaks["add"] == 3
     assert sorted(slow.links) == sorted(order.link for order in orders)
     assert states_of(orders) == ["sent"] * 15
+
+
+def test_killed_on_the_way_to_the_second_provider_it_goes_to_nobody_else(
+    app: Flask, server: HostileProvider, workers: Workers
+) -> None:
+    server.answers["add"] = http_response({"error": "Not enough funds on balance"})
+    [order] = placed()
+    slug, first_id = db.session.scalars(select(Tool.slug)).one(), order.provider_id
+    with hostile_provider() as second:
+        second.takes_orders()
+        second_id = provider_at(second.url, settings=app.config["PANEL"], name="second").id
+        with transaction():
+            routes.add(slug, provider="second", service="70", rate="", actor="anna", now=utc_now())
+        workers.run()
+        with transaction():
+            fail_over.pass_on_waiting([order.id], now=utc_now())
+
+        assert workers.start("-c", ON_ADD.format(sign="SIGKILL")).wait(MAX_SECONDS) == -signal.SIGKILL
+        left = attempts(order)
+        until_lease_ends(order)
+        with transaction():
+            provider_health.resume(first_id, now=utc_now())
+            provider_health.pause(second_id, reason="A look.", now=utc_now())
+        workers.run()
+
+        assert (left, attempts(order)) == (["refused", "intent"], ["refused", "unknown"])
+        assert (server.count("add"), second.count("add")) == (1, 0)
+    assert_ends_canceled_with_all_money_back(order)
