@@ -109,7 +109,7 @@ MUTANTS = (
         "panel/services/orders/runs.py",
         "tests/flows/test_drip_feed.py",
         ("or _is_stopped(order.id)", ""),
-        ("now - following.due_at", "now - now"),
+        ("max(late, timedelta(0))", "timedelta(0)"),
         ("for each in _WITH_NUMBER)", "for each in _WITH_NUMBER[:1])"),
     ),
     *in_file(
