@@ -51,6 +51,7 @@ from panel.blueprints.office.operations import alerts as office_alerts
 from panel.blueprints.office.operations import announcements as office_announcements
 from panel.blueprints.office.operations import maintenance as office_maintenance
 from panel.blueprints.office.operations import payment_methods as office_payment_methods
+from panel.blueprints.office.operations import price_groups as office_price_groups
 from panel.blueprints.office.operations import tool_routes as office_tool_routes
 from panel.blueprints.orders import detail as orders_detail
 from panel.blueprints.orders import history as orders_history
@@ -71,7 +72,7 @@ from panel.blueprints.public import (
     tools,
     updates,
 )
-from panel.blueprints.shared import auth, htmx, incident_banner, template_globals, url_converters
+from panel.blueprints.shared import auth, htmx, incident_banner, own_prices, template_globals, url_converters
 from panel.security import instance_folder
 from panel.settings import ROOT, Settings
 
@@ -127,6 +128,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_time_rules.bp,
     office_tools.bp,
     office_tool_routes.bp,
+    office_price_groups.bp,
     office_vouchers.bp,
     office_payment_methods.bp,
     office_deposits.bp,
@@ -169,6 +171,7 @@ def create_app(settings: Settings | None = None, *, is_web: bool = False) -> Fla
     auth.init_app(app)
     htmx.init_app(app)
     template_globals.init_app(app)
+    own_prices.init_app(app)
     incident_banner.init_app(app)
     url_converters.init_app(app)
     errors.init_app(app)

@@ -11,6 +11,8 @@ MAX_PRICE_MICROS_PER_THOUSAND = 1_000_000_000
 # A package is one piece: the same number is its price in nanos, here a million.
 MAX_PACKAGE_PRICE = 1_000_000_000_000_000
 PACKAGES_PER_THOUSAND = 1_000
+# Hundredths of a percent in the whole.
+BASIS_POINTS = 10_000
 
 # Commas and all kinds of spaces, the same one between all groups.
 _GROUPED = re.compile(r"[1-9][0-9]{0,2}([, \u00a0\u202f\u2009\u2007])[0-9]{3}(?:\1[0-9]{3}){0,9}", re.ASCII)
@@ -42,6 +44,16 @@ def parse_price(text: str, *, is_package: bool) -> int:
 def price_of_rate(rate_micros: int, *, is_package: bool) -> int:
     """The price per thousand for a rate in micros: of a thousand, or of one package."""
     return rate_micros * PACKAGES_PER_THOUSAND if is_package else rate_micros
+
+
+def discounted(price_micros_per_thousand: int, *, basis_points: int, is_package: bool) -> int:
+    """The price with hundredths of a percent taken off, rounded up to a whole micro-dollar of a thousand or a package.
+
+    Never above the price itself, which a package may have in nano-dollars.
+    """
+    unit = PACKAGES_PER_THOUSAND if is_package else 1
+    exact = price_micros_per_thousand * (BASIS_POINTS - basis_points)
+    return min(price_micros_per_thousand, -(-exact // (BASIS_POINTS * unit)) * unit)
 
 
 def plain_rate(price_micros_per_thousand: int, *, is_package: bool) -> str:

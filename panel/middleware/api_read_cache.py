@@ -25,6 +25,7 @@ from panel.middleware.response_cache import ResponseCache
 from panel.security.rate_limits import RateLimitUse
 from panel.services.api import keys as api_keys
 from panel.services.api import orders as api_orders
+from panel.services.catalogue import customer_prices
 from panel.settings import Settings
 
 # For 10,000 active customers: a call of one order, and its answer, each weigh some 600 bytes, those of a hundred orders
@@ -32,10 +33,13 @@ from panel.settings import Settings
 MAX_BYTES = 8_000_000
 CALL_BYTES, ID_BYTES = 500, 130
 TIMES_GOOD_SECONDS = 600
+# Lists of services, one for each price group that is asked for.
+MAX_LISTS = 8
 
 
 class _Versions(NamedTuple):
-    """A row of `FIND_NOTED`: the API key and its owner, the versions of orders and catalogue, and the balance.
+    """A row of `FIND_NOTED`: the API key and its owner, the versions of orders and catalogue, the owner's
+    price group, and the balance.
 
     `period`: the ten minutes for which the measured times of `services` are good.
     """
@@ -45,6 +49,7 @@ class _Versions(NamedTuple):
     user_id: int
     state_version: int
     catalogue_version: int
+    group_id: int | None
     balance_nanos: int
     period: int
 
@@ -74,8 +79,8 @@ class ApiReadCache(ResponseCache[PlainCall, _Versions, _Answer]):
         self._calls: LRUCache[bytes, PlainCall] = LRUCache(
             max_bytes, size_of=lambda call: CALL_BYTES + ID_BYTES * len(call.order_ids)
         )
-        # The same for all customers.
-        self._services = lru_cache(2)(self._read_services)
+        # The same for all customers of a price group.
+        self._services = lru_cache(MAX_LISTS)(self._read_services)
         with app.app_context():
             self._engine = db.engine.dialect.name
             self._lock = read_lock(db.engine)
@@ -112,12 +117,12 @@ class ApiReadCache(ResponseCache[PlainCall, _Versions, _Answer]):
         if call.action == "balance":
             return handlers.balance_text(versions.balance_nanos, currency=self._settings.currency)
         if call.action == "services":
-            return self._services(versions.catalogue_version, versions.period)
+            return self._services(versions.catalogue_version, versions.group_id, versions.period)
         return self._read_statuses(call, versions.user_id)
 
-    def _read_services(self, _catalogue_version: int, _period: int) -> str:
+    def _read_services(self, _catalogue_version: int, group_id: int | None, _period: int) -> str:
         with self._app.app_context():
-            return handlers.services_text(now=utc_now())
+            return handlers.services_text(customer_prices.of_group(group_id), now=utc_now())
 
     def _read_statuses(self, call: PlainCall, user_id: int) -> str | None:
         ids = api_orders.ids_value(call.order_ids.values(), engine=self._engine)

@@ -40,6 +40,7 @@ from panel.models.order import (
 from panel.models.order_cost import OrderCost
 from panel.models.payment import DepositRequest, PaymentEvent, PaymentEventState, PaymentTerms
 from panel.models.platform import AuditRun, ComponentDay, Incident, IncidentPart, IncidentUpdate, Measurement
+from panel.models.price_group import GroupMember, GroupPrice, PriceGroup
 from panel.models.provider_work import (
     IS_OPEN_ATTEMPT,
     IS_OPEN_REFILL,
@@ -101,6 +102,8 @@ __all__ = [
     "EventKind",
     "EventSource",
     "Favorite",
+    "GroupMember",
+    "GroupPrice",
     "Heartbeat",
     "Incident",
     "IncidentPart",
@@ -122,6 +125,7 @@ __all__ = [
     "PaymentEventState",
     "PaymentTerms",
     "PendingSession",
+    "PriceGroup",
     "Proposal",
     "ProposalKind",
     "ProposalState",

@@ -153,14 +153,21 @@ def queue_alert_event(operator_id: int, alerts: Sequence[Mapping[str, Any]], *, 
         _make([_Event(OPERATOR_ALERTS, operator_id, to, {"alerts": list(alerts)})], now=now)
 
 
-def queue_catalogue_event(kind: str, tools: Sequence[Mapping[str, Any]], *, now: datetime) -> None:
-    """Queue an event about these tools for every customer with an endpoint."""
+def endpoints_by_customer() -> dict[int, tuple[int, ...]]:
+    """The endpoints that get events, by customer."""
     endpoints: dict[int, list[int]] = defaultdict(list)
     notified = select(ENDPOINTS.c.user_id, ENDPOINTS.c.id).where(_IS_NOTIFIED).order_by(ENDPOINTS.c.id)
     for user_id, endpoint_id in db.session.execute(notified):
         endpoints[user_id].append(endpoint_id)
+    return {user_id: tuple(ids) for user_id, ids in endpoints.items()}
+
+
+def queue_catalogue_event(
+    kind: str, tools: Sequence[Mapping[str, Any]], *, to: Mapping[int, tuple[int, ...]], now: datetime
+) -> None:
+    """Queue an event about these tools for these endpoints by customer."""
     data = {"currency": app_context.settings().currency, "tools": list(tools)}
-    _make([_Event(kind, user_id, tuple(ids), data) for user_id, ids in endpoints.items()], now=now)
+    _make([_Event(kind, user_id, endpoint_ids, data) for user_id, endpoint_ids in to.items()], now=now)
 
 
 def queue_test_event(endpoint_id: int, *, user_id: int, now: datetime) -> None:

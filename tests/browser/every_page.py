@@ -25,7 +25,7 @@ from panel.services import announcements, public_links, reviews
 from panel.services.accounts import email_links
 from panel.services.mail import notifications
 from panel.services.money import deposits, ledger
-from panel.services.office import second_approval
+from panel.services.office import price_groups, second_approval
 from panel.services.office.balance_changes import BalanceChange
 from panel.services.orders import placing
 from panel.services.platform import incidents
@@ -86,6 +86,8 @@ def fill(app: Flask) -> FilledPanel:
         announcement = announcements.publish(
             draft.id, is_pinned=True, with_mail=False, seen=1, actor="operator", now=now
         )
+        group_id = price_groups.add("Resellers", "10", actor="operator", now=now)
+        price_groups.set_price(group_id, tool.slug, "0.80", actor="operator", now=now)
         settings = app.config["PANEL"]
         public_links.share(
             orders[Status.PARTIAL].id, customer_id=customer.id, shows_money=True, settings=settings, now=now
@@ -123,6 +125,7 @@ def fill(app: Flask) -> FilledPanel:
         "/tools/<slug>": tool.slug,
         "/office/tools/<slug>": tool.slug,
         "/office/tools/<slug>/providers": tool.slug,
+        "group_id": str(group_id),
         "/platform-status/incidents/<slug>": incident.slug,
     }
     cookies = {"customer": session_cookie(app, customer), "operator": session_cookie(app, operator)}

@@ -356,7 +356,7 @@ def test_same_request_gives_the_same_order_and_half_a_plan_is_refused(app: Flask
         ({"runs": "1", "interval": "60"}, "runs"),
     ):
         with pytest.raises(BadField) as error:
-            placing.quote(panel.tool.slug, link=LINK, quantity=str(PIECES), fields=fields)
+            placing.quote(panel.tool.slug, customer_id=None, link=LINK, quantity=str(PIECES), fields=fields)
         assert error.value.field == name
 
 

@@ -110,11 +110,11 @@ def test_too_few_and_too_many_lines_are_the_errors_of_a_quantity(client: FlaskCl
 def test_another_quantity_than_the_forms_own_is_refused(client: FlaskClient, order_type: str) -> None:
     form, tool, pieces = TYPES[order_type], a_tool_of(order_type), _expected_quantity(order_type)
 
-    wanted = placing.quote(tool.slug, link=LINK, quantity=str(pieces), fields=given_for(form))
+    wanted = placing.quote(tool.slug, customer_id=None, link=LINK, quantity=str(pieces), fields=given_for(form))
 
     assert wanted.quantity == pieces
     with pytest.raises(BadQuantity):
-        placing.quote(tool.slug, link=LINK, quantity="7", fields=given_for(form))
+        placing.quote(tool.slug, customer_id=None, link=LINK, quantity="7", fields=given_for(form))
 
 
 def test_a_json_list_is_a_list_of_lines(client: FlaskClient) -> None:

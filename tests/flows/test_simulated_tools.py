@@ -11,6 +11,7 @@ from panel.models import Tool
 from panel.services import test_orders
 from panel.services.api import orders as api_orders
 from panel.services.catalogue import tools
+from panel.services.catalogue.customer_prices import LIST_PRICES
 from panel.services.office import tool_editor
 from panel.services.office.tool_editor import BadTool
 from panel.services.orders import placing
@@ -64,10 +65,10 @@ def test_tool_that_has_the_test_provider_already_can_not_be_ordered(client: Flas
     assert provider is not None
     a_tool("visits", provider=provider)
 
-    assert tools.listed() == [] and api_orders.services(now=NOON) == []
+    assert tools.listed() == [] and api_orders.services(prices=LIST_PRICES, now=NOON) == []
     assert client.get("/tools/visits").status_code == 404
     with pytest.raises(UnknownTool):
-        placing.quote("visits", link=LINK, quantity="100")
+        placing.quote("visits", customer_id=None, link=LINK, quantity="100")
 
 
 def test_simulated_tool_says_so_on_its_page_in_the_form_at_the_check_and_on_the_order(client: FlaskClient) -> None:
@@ -96,7 +97,7 @@ def test_production_sells_no_simulated_tool_unless_a_setting_allows_it(app: Flas
     customer = a_customer("1000")
     in_production(app)
 
-    assert tools.listed() == [] and api_orders.services(now=NOON) == []
+    assert tools.listed() == [] and api_orders.services(prices=LIST_PRICES, now=NOON) == []
     with pytest.raises(UnknownTool, match="simulated"), transaction():
         placing.place_order(customer.id, asked=asked, now=utc_now())
 

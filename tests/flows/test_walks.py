@@ -89,7 +89,7 @@ class Walk(RuleBasedStateMachine):
         who, slug = self.customers[customer % 2], self.slugs[tool % 3]
         placing = Placing(slug, LINK, str(quantity), f"walked-{next(_given):08d}")
         could_spend = ledger.balance_nanos(who)
-        charge = order_placing.quote(slug, link=LINK, quantity=str(quantity)).charge_nanos
+        charge = order_placing.quote(slug, customer_id=None, link=LINK, quantity=str(quantity)).charge_nanos
         try:
             with transaction():
                 order_id = order_placing.place_order(who, asked=placing, now=self.now).id

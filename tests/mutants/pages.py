@@ -31,7 +31,7 @@ MUTANTS = (
         ("amount(own.order.kept_nanos)", "amount(receipt.amount_nanos)"),
         ("amount(receipt.amount_nanos) }}</dd>", "amount(own.order.kept_nanos) }}</dd>"),
         ("amount(receipt.total_nanos)", "amount(receipt.amount_nanos)"),
-        ("product(own.terms, receipt.units)", "product(own.terms, own.delivered)"),
+        ("product(own.order, receipt.units)", "product(own.order, own.delivered)"),
         ("amount(receipt.balance_nanos)", "amount(receipt.amount_nanos)"),
         ("amount(gift.amount_nanos)", "amount(receipt.total_nanos)"),
     ),

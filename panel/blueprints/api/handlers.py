@@ -27,7 +27,8 @@ from panel.domain import money
 from panel.domain.errors import PanelError, QuantityTooLarge, QuantityTooSmall
 from panel.domain.forms.order_form import OrderForm
 from panel.services.api import orders as api_orders
-from panel.services.catalogue import tools
+from panel.services.catalogue import customer_prices, tools
+from panel.services.catalogue.customer_prices import PriceList
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.money import ledger
 from panel.services.orders import cancellations, refills
@@ -57,12 +58,13 @@ class ApiAnswer:
 
 
 def services(call: Call) -> ApiAnswer:
-    return ApiAnswer(services_text(now=call.now))
+    return ApiAnswer(services_text(customer_prices.of_customer(call.holder.user_id), now=call.now))
 
 
-def services_text(*, now: datetime) -> Rendered:
-    """The tools that can be ordered, as JSON: the same for every caller."""
-    return _rendered([{**each.entry(), "average_time": each.average_time} for each in api_orders.services(now=now)])
+def services_text(prices: PriceList, *, now: datetime) -> Rendered:
+    """The tools that can be ordered, as JSON: the same for every caller with this price list."""
+    listed = api_orders.services(prices=prices, now=now)
+    return _rendered([{**each.entry(), "average_time": each.average_time} for each in listed])
 
 
 def add(call: Call) -> ApiAnswer:

@@ -3,11 +3,13 @@
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from panel.blueprints.office import confirmation
 from panel.blueprints.office.access import office_blueprint
+from panel.blueprints.office.confirmation import Confirmation
 from panel.blueprints.office.forms import after, limit_nanos, operator, status_of, typed
 from panel.blueprints.office.money_forms import MoneyForm, account_link, submit
 from panel.blueprints.shared.csv_files import csv_stream
-from panel.blueprints.shared.forms import by_field
+from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import begin_snapshot, transaction
 from panel.domain.errors import BadInput, ExpiredForm, PanelError
@@ -15,7 +17,7 @@ from panel.models import ProposalKind, User
 from panel.services import audit_log
 from panel.services.accounts import email_confirmation
 from panel.services.money import deposits
-from panel.services.office import account_access, approval_list, customers, exports, second_approval
+from panel.services.office import account_access, approval_list, customers, exports, price_groups, second_approval
 from panel.services.office.account_access import AccessChange
 from panel.services.office.balance_changes import BalanceChange
 
@@ -146,6 +148,25 @@ def sign_out(customer_id: int) -> ResponseReturnValue:
     return redirect(url_for("office_customers.show", customer_id=customer_id), code=303)
 
 
+@bp.post("/customers/<int:customer_id>/price-group")
+def give_group(customer_id: int) -> ResponseReturnValue:
+    """Put the customer into a price group, after it was said what that means."""
+    user, address = _found(customer_id), url_for("office_customers.show", customer_id=customer_id)
+    group_id = whole_number(typed("group"), digits=9)
+    try:
+        name = price_groups.find(group_id).name if group_id else "List prices"
+        if not confirmation.is_confirmed():
+            lead = "This applies to the customer’s new orders from now on. Orders keep the price they were placed at."
+            facts = [("Customer", account_link(user)), ("Prices", name)]
+            return confirmation.page(Confirmation("Check the price group", facts, "Save price group", address, lead))
+        with transaction():
+            price_groups.give(customer_id, group_id or None, actor=operator().email, now=utc_now())
+    except PanelError as error:
+        return _page(user, error, form="group"), status_of(error)
+    flash("The price group is saved.")
+    return redirect(address, code=303)
+
+
 def _found(customer_id: int) -> User:
     user = customers.find(customer_id)
     if user is None:
@@ -170,6 +191,8 @@ def _page(user: User, error: PanelError | None = None, *, form: str = "money") -
         errors=errors,
         form=form,
         limit_nanos=limit_nanos(),
+        group=price_groups.of_customer(user.id),
+        groups=[("", "List prices"), *((str(row.id), row.name) for row in price_groups.listed())],
         is_self=user.id == operator().id,
         approvers=account_access.active_operators(without=(user.id, operator().id)),
     )

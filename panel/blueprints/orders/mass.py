@@ -9,6 +9,7 @@ from flask_login import current_user, login_required
 
 from panel.blueprints.shared import tool_state
 from panel.blueprints.shared.forms import by_field
+from panel.blueprints.shared.own_prices import own_prices
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import BadInput, ExpiredForm, OrderingClosed, PanelError
@@ -17,11 +18,11 @@ from panel.services.catalogue import favorites, tool_search
 from panel.services.catalogue.tool_search import ToolFilter
 from panel.services.money import ledger
 from panel.services.orders import history, mass_placing, placing, waiting_order
-from panel.services.orders.mass_placing import Checked, MassOrderLine
+from panel.services.orders.mass_placing import AgreedTerms, Checked, MassOrderLine
 
 bp = Blueprint("mass_orders", __name__, url_prefix="/orders/mass")
 
-_AGREED = re.compile(r"(\S{1,100})=([1-9][0-9]{0,17})", re.ASCII)
+_AGREED = re.compile(r"(\S{1,100})=([1-9][0-9]{0,17})(?::([1-9][0-9]{0,17}))?", re.ASCII)
 MAX_EXAMPLES = 10
 # The idempotency key of a line is this and the line's number.
 _MAX_REQUEST_ID_LENGTH = 90
@@ -71,7 +72,7 @@ def form_again(error: ExpiredForm) -> ResponseReturnValue:
 
 
 def _check(lines: list[MassOrderLine], *, text: str, request_id: str) -> ResponseReturnValue:
-    checked = mass_placing.check(lines)
+    checked = mass_placing.check(lines, customer_id=current_user.id)
     quotes = [each.quote for each in checked if each.quote is not None]
     balance_nanos = ledger.balance_nanos(current_user.id)
     total_nanos = sum(quote.charge_nanos for quote in quotes)
@@ -94,7 +95,7 @@ def _check(lines: list[MassOrderLine], *, text: str, request_id: str) -> Respons
     return page, 200 if quotes and not missing_nanos else 422
 
 
-def _place(lines: list[MassOrderLine], *, request_id: str, terms: dict[str, int] | None) -> ResponseReturnValue:
+def _place(lines: list[MassOrderLine], *, request_id: str, terms: dict[str, AgreedTerms] | None) -> ResponseReturnValue:
     answers = [_place_line(line, request_id=request_id, terms=terms) for line in lines]
     placed = [each for each in answers if each.order_id is not None]
     page = render_template(
@@ -109,9 +110,9 @@ def _place(lines: list[MassOrderLine], *, request_id: str, terms: dict[str, int]
     return page, 200 if placed else 422
 
 
-def _place_line(line: MassOrderLine, *, request_id: str, terms: dict[str, int] | None) -> LineResult:
+def _place_line(line: MassOrderLine, *, request_id: str, terms: dict[str, AgreedTerms] | None) -> LineResult:
     try:
-        asked = line.placing(request_id=request_id, terms=terms)
+        asked = line.placing(customer_id=current_user.id, request_id=request_id, terms=terms)
         with transaction():
             order = placing.place_order(current_user.id, asked=asked, now=utc_now())
             return LineResult(line, order.id, order.charge_nanos, "")
@@ -130,12 +131,14 @@ def _request_id() -> str:
 
 
 def _terms_shown(checked: list[Checked]) -> str:
-    """Terms shown on the check page, as a hidden field: `tool=terms` for each tool."""
-    shown = {each.quote.offer.slug: each.quote.offer.terms_id for each in checked if each.quote is not None}
-    return " ".join(f"{slug}={terms_id}" for slug, terms_id in sorted(shown.items()))
+    """Terms and prices shown on the check page, as a hidden field: `tool=terms:price` for each tool."""
+    shown = {each.quote.offer.slug: each.quote.offer for each in checked if each.quote is not None}
+    return " ".join(
+        f"{slug}={offer.terms_id}:{offer.price_micros_per_thousand}" for slug, offer in sorted(shown.items())
+    )
 
 
-def _agreed() -> dict[str, int] | None:
+def _agreed() -> dict[str, AgreedTerms] | None:
     """Terms the customer saw on the check page, by tool; None if the form has no such field."""
     given = request.form.get("terms")
     if given is None:
@@ -143,14 +146,18 @@ def _agreed() -> dict[str, int] | None:
     matches = [_AGREED.fullmatch(part) for part in given.split()]
     if None in matches or len(matches) > mass_placing.MAX_LINES:
         raise BadInput("The form did not say which terms you saw. Check the lines again.")
-    return {match[1]: int(match[2]) for match in matches if match is not None}
+    return {
+        match[1]: AgreedTerms(int(match[2]), int(match[3]) if match[3] else None)
+        for match in matches
+        if match is not None
+    }
 
 
 def _form(text: str, errors: dict[str, str], *, request_id: str | None = None) -> str:
     chosen = favorites.tool_ids(current_user.id)
-    examples = tool_search.search(ToolFilter(only=chosen), most=MAX_EXAMPLES) if chosen else None
+    examples = tool_search.search(ToolFilter(only=chosen), prices=own_prices(), most=MAX_EXAMPLES) if chosen else None
     if examples is None or not examples.tools:
-        examples = tool_search.search(ToolFilter(), most=MAX_EXAMPLES)
+        examples = tool_search.search(ToolFilter(), prices=own_prices(), most=MAX_EXAMPLES)
     return render_template(
         "orders/mass.html",
         text=text,

@@ -15,6 +15,7 @@ from panel.blueprints.orders import quick_amounts, tool_picker, typed_order
 from panel.blueprints.orders.typed_order import TypedOrder
 from panel.blueprints.shared import tool_state
 from panel.blueprints.shared.htmx import REGION_TAG
+from panel.blueprints.shared.own_prices import own_prices
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money, pricing
@@ -148,7 +149,7 @@ def _facts(offer: ToolOffer) -> dict[str, object]:
 
 def _offer(slug: str) -> ToolOffer | None:
     try:
-        return order_placing.offer_of(slug)
+        return own_prices().of(order_placing.offer_of(slug))
     except UnknownTool:
         return None
 
@@ -175,7 +176,7 @@ def waiting() -> ResponseReturnValue:
     typed = typed_order.with_faults(TypedOrder(kept.tool, kept.link, kept.quantity, kept.request_id, fields=fields))
     if typed.errors:
         return _form(typed), 422
-    page, _status = _check_page(typed, typed.quote(), status=200)
+    page, _status = _check_page(typed, typed.quote(current_user.id), status=200)
     return page
 
 
@@ -199,7 +200,7 @@ def check() -> ResponseReturnValue:
         maintenance.check_open(now=utc_now())
     except OrderingClosed as error:
         return _form(replace(typed, errors=(("", error.message),))), error.http_status
-    return _check_page(typed, typed.quote(), status=200)
+    return _check_page(typed, typed.quote(current_user.id), status=200)
 
 
 @bp.post("")
@@ -214,9 +215,9 @@ def place() -> ResponseReturnValue:
             order = order_placing.place_order(current_user.id, asked=typed.placing(), now=utc_now())
             order_id, charge_nanos, is_waiting = order.id, order.charge_nanos, order.status == FIRST
     except (TermsChanged, OrderingClosed) as error:
-        return _check_page(typed, typed.quote(), status=409, reason=error.message)
+        return _check_page(typed, typed.quote(current_user.id), status=409, reason=error.message)
     except InsufficientBalance as error:
-        return _check_page(typed, typed.quote(), status=422, reason=error.message)
+        return _check_page(typed, typed.quote(current_user.id), status=422, reason=error.message)
     except RequestIdUsed as error:
         return _used_page(typed, error), 409
     except PanelError as error:
@@ -238,7 +239,7 @@ def _form(typed: TypedOrder, *, again: int | None = None) -> str:
     if "request_id" in errors or not typed.request_id:
         typed = replace(typed, request_id=order_placing.new_request_id())
     # The error of a hidden field is shown for the whole form: there is no visible field to show it at.
-    whole = [errors.pop(name) for name in ("", "request_id", "terms") if name in errors]
+    whole = [errors.pop(name) for name in ("", "request_id", "terms", "terms_price") if name in errors]
     if whole:
         errors[""] = " ".join(whole)
     offer = _offer(typed.tool)

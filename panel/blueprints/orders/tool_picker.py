@@ -8,6 +8,7 @@ from flask_login import current_user
 
 from panel.blueprints.shared import tool_state
 from panel.blueprints.shared.forms import whole_number
+from panel.blueprints.shared.own_prices import own_prices
 from panel.blueprints.shared.tool_state import ToolState
 from panel.clock import utc_now
 from panel.services import delivery_times
@@ -43,8 +44,8 @@ def results(*, link: str, quantity: str) -> dict[str, object]:
     chosen = favorites.tool_ids(current_user.id)
     first = ToolPage((), None)
     if chosen and not start:
-        first = tool_search.search(ToolFilter(words, category, only=chosen), most=MAX_FAVORITES)
-    found = tool_search.search(ToolFilter(words, category, without=chosen), start=start)
+        first = tool_search.search(ToolFilter(words, category, only=chosen), prices=own_prices(), most=MAX_FAVORITES)
+    found = tool_search.search(ToolFilter(words, category, without=chosen), prices=own_prices(), start=start)
     kept: dict[str, Any] = {"link": link or None, "quantity": quantity or None}
     more: dict[str, Any] = {"q": words or None, "category": category or None, **kept}
     return {

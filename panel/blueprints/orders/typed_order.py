@@ -17,7 +17,7 @@ from panel.services.orders import waiting_order
 from panel.services.orders.placing import Placing, Quote
 from panel.services.orders.waiting_order import WaitingOrder
 
-_TERMS_ID = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
+_WHOLE = re.compile(r"[1-9][0-9]{0,17}", re.ASCII)
 CAME_TWICE = "This field came more than once. Send it once."
 NO_NUMBER = "The form was incomplete. Check it and send it again."
 NO_TERMS = "The form did not say which terms you saw. Check the order again."
@@ -32,6 +32,8 @@ class TypedOrder:
     quantity: str = ""
     request_id: str = ""
     terms: str = ""
+    # The price shown with the terms, in micro-dollars per thousand.
+    price: str = ""
     errors: tuple[tuple[str, str], ...] = ()
     # Name and text of each field of the tool's own form.
     fields: tuple[tuple[str, str], ...] = ()
@@ -43,11 +45,16 @@ class TypedOrder:
 
     def placing(self) -> Placing:
         terms_id = int(self.terms) if self.terms else None
-        return Placing(self.tool, self.link, self.plain_quantity, self.request_id, terms_id, dict(self.fields))
+        price = int(self.price) if self.price else None
+        fields = dict(self.fields)
+        return Placing(self.tool, self.link, self.plain_quantity, self.request_id, terms_id, fields, shown_price=price)
 
-    def quote(self) -> Quote:
-        """Price the order as it would be placed now. Raises what `placing.quote` raises."""
-        return order_placing.quote(self.tool, link=self.link, quantity=self.plain_quantity, fields=dict(self.fields))
+    def quote(self, customer_id: int) -> Quote:
+        """Price the order as this customer would place it now. Raises what `placing.quote` raises."""
+        fields = dict(self.fields)
+        return order_placing.quote(
+            self.tool, customer_id=customer_id, link=self.link, quantity=self.plain_quantity, fields=fields
+        )
 
     def kept_path(self, customer_id: int, *, now: datetime) -> str:
         """URL of this order's check page, with the order in a signed parameter; empty if it is too long for one."""
@@ -57,18 +64,19 @@ class TypedOrder:
 
 def from_form() -> TypedOrder:
     """Read the form's fields, each of which must occur exactly once; other fields are ignored."""
-    names = ("tool", "link", "quantity", "request_id", "terms")
+    names = ("tool", "link", "quantity", "request_id", "terms", "terms_price")
     offer = tools.find_any(request.form.get("tool", ""))
     own = () if offer is None else offer.form.names
     errors = [(name, CAME_TWICE) for name in (*names, *own) if len(request.form.getlist(name)) > 1]
-    terms = request.form.get("terms")
-    if terms is not None and not _TERMS_ID.fullmatch(terms):
-        errors.append(("terms", NO_TERMS))
-    tool, link, quantity, request_id, _terms = (request.form.get(name, "") for name in names)
+    for name in ("terms", "terms_price"):
+        value = request.form.get(name)
+        if value is not None and not _WHOLE.fullmatch(value):
+            errors.append((name, NO_TERMS))
+    tool, link, quantity, request_id, terms, price = (request.form.get(name, "") for name in names)
     if offer is not None and not offer.form.takes_quantity:
         quantity = ""
     fields = tuple((name, request.form.get(name, "")) for name in own)
-    return TypedOrder(tool, link, quantity, request_id, terms=terms or "", errors=tuple(errors), fields=fields)
+    return TypedOrder(tool, link, quantity, request_id, terms, price, tuple(errors), fields)
 
 
 def with_request_id(typed: TypedOrder) -> TypedOrder:

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from panel.assets.build_id import digest
 from panel.blueprints.public.help import texts
 from panel.blueprints.shared import htmx, structured_data
+from panel.blueprints.shared.own_prices import own_prices
 from panel.clock import utc_now
 from panel.domain.status import Status
 from panel.payments import manual
@@ -54,7 +55,7 @@ class Category:
 @bp.get("/")
 def show() -> ResponseReturnValue:
     now = utc_now()
-    tools = catalogue_tools.listed()
+    tools = own_prices().of_all(catalogue_tools.listed())
     settings: Settings = current_app.config["PANEL"]
     completion = delivery_times.time_to_completion(now=now)
     return render_template(

@@ -11,6 +11,7 @@ from flask_login import current_user
 from panel.blueprints.shared import structured_data, tool_state
 from panel.blueprints.shared.auth import login_required
 from panel.blueprints.shared.forms import whole_number
+from panel.blueprints.shared.own_prices import own_prices
 from panel.blueprints.shared.template_globals import me
 from panel.clock import utc_now
 from panel.db import transaction
@@ -51,7 +52,7 @@ def listed() -> ResponseReturnValue:
     wanted = ToolFilter(
         words, category, REFILL_CHOICES.get(refill), by_price=bool(sort), only=chosen if only_favorites else None
     )
-    index, found = search_index.current(), tool_search.search(wanted, start=start)
+    index, found = search_index.current(), tool_search.search(wanted, prices=own_prices(), start=start)
     filters: dict[str, Any] = {
         "q": words or None,
         "category": category or None,
@@ -89,7 +90,7 @@ def show(slug: str) -> ResponseReturnValue:
     tool = catalogue_tools.find(slug)
     if tool is None:
         abort(404)
-    now = utc_now()
+    now, tool = utc_now(), own_prices().of(tool)
     quantity, log = _example_quantity(tool), terms_history.terms_log(tool.tool_id)
     return render_template(
         "tools/show.html",

@@ -15,6 +15,7 @@ MAX_NAME = 40
 RESERVED = frozenset(
     {"action", "again", "change", "csrf_token", "dripfeed", "fill", "id", "key", "lines", "link", "next"}
     | {"order", "orders", "quantity", "refill", "refills", "request_id", "service", "step", "terms", "tool"}
+    | {"terms_price"}
 )
 
 

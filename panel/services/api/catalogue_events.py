@@ -1,26 +1,33 @@
 """Webhooks about tools: what changed in the API's list of services since the last comparison, by any way.
 
 The list as last announced is stored, so an edit, an import, a file and a hidden tool are noticed alike, and a tool that
-was changed and changed back is not announced.
+was changed and changed back is not announced. Customers of a price group get their own rates.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, select, update
 
 from panel.db import db, lock_rows, table_of, upsert
+from panel.domain import pricing
+from panel.domain.errors import BadMoney
 from panel.models import Catalogue, ListedTool
 from panel.services import webhooks
 from panel.services.api import orders as api_orders
+from panel.services.catalogue import customer_prices, tools
+from panel.services.catalogue.customer_prices import PriceList
 
 LISTED = table_of(ListedTool)
 CATALOGUE = table_of(Catalogue)
 
 TOOLS_AN_EVENT = 100
 ADDED, CHANGED, REMOVED = "added", "changed", "removed"
+_Endpoints = dict[int, tuple[int, ...]]
+_Entries = dict[int, dict[str, Any]]
 RATE = "rate"
 
 
@@ -38,13 +45,57 @@ def announce(*, now: datetime) -> int:
     before = {row.tool_id: json.loads(row.entry) for row in db.session.execute(select(LISTED))}
     after = {service.tool_id: service.entry() for service in api_orders.listed_services()}
     if announced is not None:
-        changes, prices = list(_changes(before, after)), list(_price_changes(before, after))
-        for kind, tools in ((webhooks.TOOL_CHANGED, changes), (webhooks.PRICE_CHANGED, prices)):
-            for start in range(0, len(tools), TOOLS_AN_EVENT):
-                webhooks.queue_catalogue_event(kind, tools[start : start + TOOLS_AN_EVENT], now=now)
+        for group_id, to in _by_group(webhooks.endpoints_by_customer()).items():
+            prices = customer_prices.of_group(group_id)
+            own_before, own_after = _at(prices, before), _at(prices, after)
+            _queue(webhooks.TOOL_CHANGED, _changes(own_before, own_after), to, now=now)
+            _queue(webhooks.PRICE_CHANGED, _price_changes(own_before, own_after), to, now=now)
     differing = _store(before, after)
     db.session.execute(update(CATALOGUE).values(announced_version=version))
     return 0 if announced is None else differing
+
+
+def announce_prices(user_ids: Collection[int], *, before: PriceList, after: PriceList, now: datetime) -> None:
+    """Queue webhooks for these customers, whose price list was another one before."""
+    to = {user_id: ids for user_id, ids in webhooks.endpoints_by_customer().items() if user_id in user_ids}
+    if to:
+        entries = {service.tool_id: service.entry() for service in api_orders.listed_services()}
+        _queue(webhooks.PRICE_CHANGED, _price_changes(_at(before, entries), _at(after, entries)), to, now=now)
+
+
+def _by_group(endpoints: _Endpoints) -> dict[int | None, _Endpoints]:
+    """The endpoints by their owners' price group."""
+    groups = customer_prices.groups_of_customers()
+    found: defaultdict[int | None, _Endpoints] = defaultdict(dict)
+    for user_id, endpoint_ids in endpoints.items():
+        found[groups.get(user_id)][user_id] = endpoint_ids
+    return found
+
+
+def _at(prices: PriceList, entries: _Entries) -> _Entries:
+    """The entries with the rates of this price list."""
+    if prices.group_id is None:
+        return entries
+    kinds = {offer.tool_id: offer.is_package for offer in tools.listed_all()}
+    return {
+        tool_id: {**entry, RATE: _rate(prices, tool_id, entry[RATE], is_package=kinds.get(tool_id, False))}
+        for tool_id, entry in entries.items()
+    }
+
+
+def _rate(prices: PriceList, tool_id: int, listed: str, *, is_package: bool) -> str:
+    try:
+        price = pricing.parse_price(listed, is_package=is_package)
+    except BadMoney:
+        # The rate of a tool that was sold by the package before, finer than a price of a thousand can be.
+        return listed
+    return pricing.plain_rate(prices.price(tool_id, price, is_package=is_package), is_package=is_package)
+
+
+def _queue(kind: str, found: Iterable[dict[str, Any]], to: _Endpoints, *, now: datetime) -> None:
+    listed = list(found)
+    for start in range(0, len(listed), TOOLS_AN_EVENT):
+        webhooks.queue_catalogue_event(kind, listed[start : start + TOOLS_AN_EVENT], to=to, now=now)
 
 
 def _changes(before: Mapping[int, dict[str, Any]], after: Mapping[int, dict[str, Any]]) -> Iterator[dict[str, Any]]:

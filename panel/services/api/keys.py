@@ -15,7 +15,7 @@ from sqlalchemy import and_, bindparam, func, literal_column, or_, select, updat
 from panel.db import db, table_of
 from panel.domain.accounts.key_scope import KeyScope
 from panel.domain.errors import ActionRefused, BadInput, NotFound, StaleForm
-from panel.models import Account, ApiKey, Catalogue, User
+from panel.models import Account, ApiKey, Catalogue, GroupMember, User
 from panel.services.accounts import email_confirmation
 from panel.services.closed_accounts import check_open
 from panel.services.money import ledger
@@ -95,10 +95,12 @@ FIND_NOTED = (
         KEYS.c.user_id,
         USERS.c.state_version,
         Catalogue.version,
+        GroupMember.group_id,
         Account.balance_nanos,
     )
     .join(USERS, _IS_HOLDER_IN)
     .join(Account, Account.user_id == USERS.c.id)
+    .outerjoin(GroupMember, GroupMember.user_id == USERS.c.id)
     .join(Catalogue, Catalogue.id == literal_column("1"))
     .where(
         KEYS.c.key_hash == bindparam("key_hash"),

@@ -25,6 +25,7 @@ from panel.services import delivery_times
 from panel.services.api import spend_caps
 from panel.services.api.keys import Holder
 from panel.services.catalogue import simulated_tools
+from panel.services.catalogue.customer_prices import PriceList
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.orders import order_fields, placing
 from panel.services.orders.placing import Placing
@@ -141,13 +142,22 @@ _SERVICES = (
 )
 
 
-def services(*, now: datetime) -> list[Service]:
-    """The tools that can be ordered, by number, with their measured times."""
-    return [replace(each, average_time=_average_time(each.tool_id, now=now)) for each in listed_services()]
+def services(*, prices: PriceList, now: datetime) -> list[Service]:
+    """The tools that can be ordered, by number, at the prices of this list, with their measured times."""
+    return [
+        replace(
+            each,
+            price_micros_per_thousand=prices.price(
+                each.tool_id, each.price_micros_per_thousand, is_package=each.is_package
+            ),
+            average_time=_average_time(each.tool_id, now=now),
+        )
+        for each in listed_services()
+    ]
 
 
 def listed_services() -> list[Service]:
-    """The tools that can be ordered, by number."""
+    """The tools that can be ordered, by number, at list prices."""
     rows: Iterable[Any] = db.session.execute(_SERVICES)
     listed = [
         Service(*row[:-4])

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from panel.db import db
 from panel.db.lru_cache import LRUCache
+from panel.domain.forms.own_fields import form_of
 from panel.models import Terms, Tool
 from panel.services.catalogue import tools
 
@@ -27,6 +28,7 @@ class IndexEntry:
     category: str
     has_refill: bool
     price_micros_per_thousand: int
+    is_package: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,9 @@ def _read() -> SearchIndex:
             Tool.slug,
             Terms.refill_days,
             Terms.price_micros_per_thousand,
+            Terms.order_type,
+            Terms.quantity_rule,
+            Terms.own_fields,
             Tool.changed_at,
         )
         .join(Terms, Terms.id == Tool.terms_id)
@@ -70,8 +75,9 @@ def _read() -> SearchIndex:
             category,
             refill_days is not None,
             price,
+            form_of(*form).is_package,
         )
-        for tool_id, name, category, summary, slug, refill_days, price, _changed_at in rows
+        for tool_id, name, category, summary, slug, refill_days, price, *form, _changed_at in rows
     )
     categories = tuple(sorted({entry.category for entry in entries}))
     return SearchIndex(entries, categories, max((row.changed_at for row in rows), default=None))

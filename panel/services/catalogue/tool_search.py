@@ -5,12 +5,14 @@ Numbers of tools are found and sorted in `search_index.py`, and only the tools o
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import func, or_, select
 
 from panel.db import db
 from panel.models import Tool
 from panel.services.catalogue import search_index
+from panel.services.catalogue.customer_prices import PriceList
 from panel.services.catalogue.search_index import IndexEntry
 from panel.services.catalogue.tools import OFFERS, ToolOffer, to_offer
 
@@ -42,9 +44,12 @@ class ToolPage:
     next_start: int | None
 
 
-def search(wanted: ToolFilter, *, start: int = 0, most: int = PAGE) -> ToolPage:
-    """The tools that match, from this place on: by name, those that match in their name first; or by price."""
-    matching = _matching(wanted)
+def search(wanted: ToolFilter, *, prices: PriceList, start: int = 0, most: int = PAGE) -> ToolPage:
+    """The tools that match, from this place on: by name, those that match in their name first; or by price.
+
+    The tools come at the prices of this list.
+    """
+    matching = _matching(wanted, prices)
     found: list[ToolOffer] = []
     place = start
     while block := matching[place : place + (max(most + 1, _BLOCK) if found else most + 1)]:
@@ -52,7 +57,7 @@ def search(wanted: ToolFilter, *, start: int = 0, most: int = PAGE) -> ToolPage:
             if offer is not None and offer.is_offered:
                 if len(found) == most:
                     return ToolPage(tuple(found), place)
-                found.append(offer)
+                found.append(prices.of(offer))
             place += 1
     return ToolPage(tuple(found), None)
 
@@ -95,7 +100,11 @@ def _offers(tool_ids: Collection[int]) -> list[ToolOffer | None]:
     return [by_id.get(tool_id) for tool_id in tool_ids]
 
 
-def _matching(wanted: ToolFilter) -> list[int]:
+def _price(prices: PriceList, entry: IndexEntry) -> int:
+    return prices.price(entry.tool_id, entry.price_micros_per_thousand, is_package=entry.is_package)
+
+
+def _matching(wanted: ToolFilter, prices: PriceList) -> list[int]:
     """The numbers of the tools that match, sorted. One pass for each condition that is set: most searches have one."""
     words = wanted.words[:MAX_LENGTH].lower().split()[:MAX_WORDS]
     entries: Sequence[IndexEntry] = search_index.current().entries
@@ -110,7 +119,7 @@ def _matching(wanted: ToolFilter) -> list[int]:
     for word in words:
         entries = [entry for entry in entries if word in entry.text or word == str(entry.tool_id)]
     if wanted.by_price:
-        entries = sorted(entries, key=lambda entry: entry.price_micros_per_thousand)
+        entries = sorted(entries, key=partial(_price, prices))
     elif words:
         # Those whose name has the word come first.
         first = words[0]

@@ -26,6 +26,14 @@ _MAX_NAME_LENGTH = 80
 
 
 @dataclass(frozen=True, slots=True)
+class AgreedTerms:
+    """The terms and the price that the check page showed of a tool, where it did."""
+
+    terms_id: int | None
+    price: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class MassOrderLine:
     """A line with its number in the text, and the parsed order or the reason why it can't be parsed."""
 
@@ -37,23 +45,27 @@ class MassOrderLine:
     fault: str = ""
     fields: dict[str, str] = field(default_factory=dict)
 
-    def quote(self) -> Quote:
-        """Quote the order under the current terms. Raises the line's error."""
+    def quote(self, *, customer_id: int) -> Quote:
+        """Quote the order under the current terms, at this customer's price. Raises the line's error."""
         if self.fault:
             raise BadInput(self.fault)
-        return order_placing.quote(self.tool, link=self.link, quantity=self.quantity, fields=self.fields)
+        return order_placing.quote(
+            self.tool, customer_id=customer_id, link=self.link, quantity=self.quantity, fields=self.fields
+        )
 
-    def placing(self, *, request_id: str, terms: Mapping[str, int] | None) -> Placing:
+    def placing(self, *, customer_id: int, request_id: str, terms: Mapping[str, AgreedTerms] | None) -> Placing:
         """The line as a request to place an order under the agreed terms. Raises BadInput."""
         if self.fault:
             raise BadInput(self.fault)
         if terms is not None and self.tool not in terms:
             # The check failed for this line: show that error first, if it still applies.
-            self.quote()
+            self.quote(customer_id=customer_id)
             raise BadInput("This line could not be ordered when you checked it, and can be now. Check it again.")
-        terms_id = None if terms is None else terms[self.tool]
+        agreed = AgreedTerms(None, None) if terms is None else terms[self.tool]
         request_id = f"{request_id}:{self.number}"
-        return Placing(self.tool, self.link, self.quantity, request_id, terms_id, self.fields)
+        return Placing(
+            self.tool, self.link, self.quantity, request_id, agreed.terms_id, self.fields, shown_price=agreed.price
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +96,14 @@ def read(text: str) -> list[MassOrderLine]:
     return [_with_parts(_with_tool(line, slugs.get(line.tool, [])), forms) for line in lines]
 
 
-def check(lines: list[MassOrderLine]) -> list[Checked]:
+def check(lines: list[MassOrderLine], *, customer_id: int) -> list[Checked]:
     """Each line with its quote or its error; nothing is written."""
-    return [_check(line) for line in lines]
+    return [_check(line, customer_id) for line in lines]
 
 
-def _check(line: MassOrderLine) -> Checked:
+def _check(line: MassOrderLine, customer_id: int) -> Checked:
     try:
-        return Checked(line, line.quote(), "")
+        return Checked(line, line.quote(customer_id=customer_id), "")
     except PanelError as error:
         return Checked(line, None, error.message)
 

@@ -32,7 +32,7 @@ from panel.domain.provider_kind import ProviderKind
 from panel.domain.status import FIRST
 from panel.models import AccountKind, EventKind, EventSource, Order, Terms, TransferKind
 from panel.services import customer_version, maintenance
-from panel.services.catalogue import route_fit, routes, tools
+from panel.services.catalogue import customer_prices, route_fit, routes, tools
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.money import ledger
 from panel.services.money.ledger import Posting
@@ -70,10 +70,7 @@ class Quote:
 
 @dataclass(frozen=True)
 class Placing:
-    """A request to place an order, as received: link, quantity and fields are unparsed text.
-
-    The quantity is empty where the tool's form asks for none.
-    """
+    """A request to place an order: unparsed text, with an empty quantity where the tool's form asks for none."""
 
     tool: str
     link: str
@@ -81,6 +78,8 @@ class Placing:
     request_id: str
     terms_id: int | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
+    # The price that was shown with the terms, in micro-dollars per thousand.
+    shown_price: int | None = None
 
 
 def new_request_id() -> str:
@@ -105,13 +104,19 @@ def offer_of(slug: str, *, of_hidden_tools: bool = False) -> ToolOffer:
 
 
 def quote(
-    slug: str, *, link: str, quantity: str, fields: Mapping[str, str] | None = None, of_hidden_tools: bool = False
+    slug: str,
+    *,
+    customer_id: int | None,
+    link: str,
+    quantity: str,
+    fields: Mapping[str, str] | None = None,
+    of_hidden_tools: bool = False,
 ) -> Quote:
-    """Validate tool, link, fields and quantity.
+    """Validate tool, link, fields and quantity, at this customer's price.
 
     Raises UnknownTool, BadLink, BadField or BadQuantity, each with its field.
     """
-    offer = offer_of(slug, of_hidden_tools=of_hidden_tools)
+    offer = customer_prices.of_customer(customer_id).of(offer_of(slug, of_hidden_tools=of_hidden_tools))
     link = _checked_link(offer, link)
     values = form_values.read(offer.form, fields or {})
     pieces = checked_quantity(offer, quantity, fields=values)
@@ -192,9 +197,15 @@ def place_order(
         return _same_or_refused(earlier, asked)
     reversals.check_may_order(customer_id)
     wanted = quote(
-        asked.tool, link=asked.link, quantity=asked.quantity, fields=asked.fields, of_hidden_tools=of_hidden_tools
+        asked.tool,
+        customer_id=customer_id,
+        link=asked.link,
+        quantity=asked.quantity,
+        fields=asked.fields,
+        of_hidden_tools=of_hidden_tools,
     )
-    if asked.terms_id is not None and asked.terms_id != wanted.offer.terms_id:
+    is_other_price = asked.shown_price not in (None, wanted.offer.price_micros_per_thousand)
+    if is_other_price or asked.terms_id not in (None, wanted.offer.terms_id):
         raise TermsChanged("The terms of this tool have changed since you opened the form. Nothing was charged.")
     # The panel's own test orders show whether it works, also before ordering opens again.
     if not of_hidden_tools:

@@ -77,7 +77,13 @@ def find(path: str, *, customer_id: int, now: datetime) -> WaitingQuote | None:
     if waiting is None or placing.find_by_request(customer_id, request_id=waiting.request_id) is not None:
         return None
     try:
-        quote = placing.quote(waiting.tool, link=waiting.link, quantity=waiting.quantity, fields=waiting.fields)
+        quote = placing.quote(
+            waiting.tool,
+            customer_id=customer_id,
+            link=waiting.link,
+            quantity=waiting.quantity,
+            fields=waiting.fields,
+        )
     except PanelError:
         return None
     missing_nanos = max(0, quote.charge_nanos - ledger.balance_nanos(customer_id))

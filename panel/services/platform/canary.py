@@ -153,7 +153,7 @@ def has_key(key: str) -> bool:
 
 def check() -> None:
     """Quote a test order like any other; nothing is written."""
-    placing.quote(test_orders.TOOL_SLUG, link=LINK, quantity=str(QUANTITY), of_hidden_tools=True)
+    placing.quote(test_orders.TOOL_SLUG, customer_id=None, link=LINK, quantity=str(QUANTITY), of_hidden_tools=True)
 
 
 def place(*, now: datetime) -> Order:

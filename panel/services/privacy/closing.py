@@ -22,6 +22,7 @@ from panel.models import (
     EmailChange,
     EmailLink,
     Favorite,
+    GroupMember,
     LoginSession,
     Order,
     OrderField,
@@ -114,7 +115,7 @@ def _revoke_access(user_id: int, *, now: datetime) -> None:
     """Revoke everything that could still act for this user: keys, endpoints, links and requests."""
     public_links.revoke_all(user_id)
     webhook_endpoints.remove_all(user_id, now=now)
-    for model in (ApiKey, EmailLink, EmailChange, Favorite):
+    for model in (ApiKey, EmailLink, EmailChange, Favorite, GroupMember):
         db.session.execute(delete(model).where(model.user_id == user_id))
     still_open = (
         DepositRequest.customer_id == user_id,

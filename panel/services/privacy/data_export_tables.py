@@ -11,11 +11,13 @@ from panel.models import (
     Cancellation,
     DepositRequest,
     Favorite,
+    GroupMember,
     LoginSession,
     Mail,
     Order,
     OrderEvent,
     OrderField,
+    PriceGroup,
     PublicLink,
     Refill,
     Terms,
@@ -68,8 +70,11 @@ def _account(user_id: int) -> Select[*tuple[Any, ...]]:
             User.notices_off,
             _yes_or_no(User.encrypted_totp != "").label("second_factor"),
             Account.balance_nanos.label("balance"),
+            PriceGroup.name.label("price_group"),
         )
         .join(Account, Account.user_id == User.id)
+        .outerjoin(GroupMember, GroupMember.user_id == User.id)
+        .outerjoin(PriceGroup, PriceGroup.id == GroupMember.group_id)
         .where(User.id == user_id)
     )
 

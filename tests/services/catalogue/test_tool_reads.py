@@ -11,6 +11,7 @@ from panel.models import Review
 from panel.services.api import orders as api_orders
 from panel.services.catalogue import search_index, tool_texts
 from panel.services.catalogue import tools as catalogue_tools
+from panel.services.catalogue.customer_prices import LIST_PRICES
 from panel.services.money import ledger
 from panel.services.orders import placing as order_placing
 from panel.services.orders.placing import Placing
@@ -42,7 +43,7 @@ def test_a_tool_whose_stored_pattern_cannot_be_used_is_offered_to_nobody(pattern
         order_placing.place_order(customer.id, asked=placing, now=NOON)
 
     assert [each.slug for each in catalogue_tools.listed()] == ["good-pattern"]
-    assert [each.name for each in api_orders.services(now=NOON)] == ["Good pattern"]
+    assert [each.name for each in api_orders.services(prices=LIST_PRICES, now=NOON)] == ["Good pattern"]
     assert catalogue_tools.find("old-pattern") is None
     found = catalogue_tools.find_any("old-pattern")
     assert found is not None and found.link_fault and not found.is_hidden

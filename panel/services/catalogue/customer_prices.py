@@ -1,0 +1,71 @@
+"""Customer's price list: the list prices, or those of the customer's price group.
+
+The one place that decides what a customer pays. Pages, the API and placing ask it; `tools` alone knows list prices.
+A change of a group bumps the catalogue's version, and a customer's change of group the customer's.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import select
+
+from panel.db import db, table_of
+from panel.domain import pricing
+from panel.models import GroupMember, GroupPrice, PriceGroup
+from panel.services.catalogue.tools import ToolOffer
+
+_MEMBERS, _GROUPS, _PRICES = table_of(GroupMember), table_of(PriceGroup), table_of(GroupPrice)
+
+
+@dataclass(frozen=True, slots=True)
+class PriceList:
+    """What the customers of a group pay. `fixed`: price and whether it is of a package, by tool.
+
+    `group_id`: None for list prices.
+    """
+
+    group_id: int | None = None
+    basis_points: int = 0
+    fixed: Mapping[int, tuple[int, bool]] = field(default_factory=dict)
+
+    def price(self, tool_id: int, list_price: int, *, is_package: bool) -> int:
+        """The price per thousand of a tool with this list price."""
+        fixed = self.fixed.get(tool_id)
+        if fixed is not None and fixed[1] == is_package:
+            return fixed[0]
+        return pricing.discounted(list_price, basis_points=self.basis_points, is_package=is_package)
+
+    def of(self, offer: ToolOffer) -> ToolOffer:
+        """The offer at the customer's price."""
+        price = self.price(offer.tool_id, offer.price_micros_per_thousand, is_package=offer.is_package)
+        is_same = price == offer.price_micros_per_thousand
+        return offer if is_same else replace(offer, price_micros_per_thousand=price)
+
+    def of_all(self, offers: Iterable[ToolOffer]) -> list[ToolOffer]:
+        return [self.of(offer) for offer in offers]
+
+
+LIST_PRICES = PriceList()
+
+
+def of_customer(customer_id: int | None) -> PriceList:
+    """The price list of this customer; list prices for a visitor."""
+    if customer_id is None:
+        return LIST_PRICES
+    return of_group(db.session.scalar(select(_MEMBERS.c.group_id).where(_MEMBERS.c.user_id == customer_id)))
+
+
+def of_group(group_id: int | None) -> PriceList:
+    """The price list of this group; list prices without one."""
+    if group_id is None:
+        return LIST_PRICES
+    points = db.session.scalar(select(_GROUPS.c.discount_basis_points).where(_GROUPS.c.id == group_id))
+    columns = (_PRICES.c.tool_id, _PRICES.c.price_micros_per_thousand, _PRICES.c.is_package)
+    rows = db.session.execute(select(*columns).where(_PRICES.c.group_id == group_id))
+    return PriceList(group_id, points or 0, {tool_id: (price, is_package) for tool_id, price, is_package in rows})
+
+
+def groups_of_customers() -> dict[int, int]:
+    """The group of each customer who has one."""
+    rows = db.session.execute(select(_MEMBERS.c.user_id, _MEMBERS.c.group_id))
+    return {row[0]: row[1] for row in rows}
