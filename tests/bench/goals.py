@@ -11,7 +11,7 @@ IS_SHORT = os.environ.get("BENCH_SHORT") == "1"
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class BenchFigure:
     """A measured figure and its goal. One without a goal is only shown."""
 
     label: str
@@ -49,13 +49,13 @@ def report(
     label: str, value: float, *, at_least: float | None = None, at_most: float | None = None, unit: str = ""
 ) -> None:
     """Print a figure with its goal, and keep it for `all`."""
-    figure = Figure(label, value, at_least, at_most, unit)
+    figure = BenchFigure(label, value, at_least, at_most, unit)
     print(figure.line, flush=True)
     if path := os.environ.get(FILE):
         with Path(path).open("a") as kept:
             kept.write(json.dumps(asdict(figure)) + "\n")
 
 
-def reported(path: Path) -> list[Figure]:
+def reported(path: Path) -> list[BenchFigure]:
     """The figures that a bench kept there."""
-    return [Figure(**json.loads(line)) for line in path.read_text().splitlines()] if path.exists() else []
+    return [BenchFigure(**json.loads(line)) for line in path.read_text().splitlines()] if path.exists() else []

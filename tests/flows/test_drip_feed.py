@@ -12,16 +12,17 @@ from panel.db import db, transaction
 from panel.domain.errors import BadField, RefillNotAvailable
 from panel.domain.provider_report import Report
 from panel.domain.status import Status
-from panel.models import Attempt, AttemptKind, AttemptState, Order, OrderRun, Review, Tool, User
+from panel.models import Attempt, AttemptKind, AttemptState, Order, OrderRun, Review, Tool, ToolRoute, User
 from panel.providers.base import Accepted, NotSent, Outcome, Refused, Unclear
 from panel.services.money import audit, ledger
 from panel.services.office import queues, review_resolution
 from panel.services.office.review_resolution import Decision, Resolution
-from panel.services.orders import cancellations, dispatch, placing, refills, runs, sync, timeouts
+from panel.services.orders import cancellations, dispatch, fail_over, placing, refills, runs, sync, timeouts
 from panel.services.orders.placing import Placing
+from panel.services.providers import health as provider_health
 from tests.support import ledger_oracle
 from tests.support.concurrently import run_concurrently
-from tests.support.factories import LINK, NOON, a_customer
+from tests.support.factories import LINK, NOON, a_customer, a_provider
 from tests.support.form_factories import a_drip_feed_tool
 
 pytestmark = pytest.mark.both_engines
@@ -399,3 +400,31 @@ def test_money_adds_up_at_every_step_of_any_plan(app: Flask, seed: int) -> None:
     panel.check()
     accepted = select(func.count()).select_from(Attempt).where(Attempt.state == AttemptState.SENT)
     assert (db.session.scalar(accepted) or 0) <= RUNS
+
+
+def test_run_that_is_due_at_a_paused_provider_goes_to_the_next_one(app: Flask) -> None:
+    panel = DripFeedPanel()
+    other = a_provider("panel_api", name="other")
+    a_drip_feed_tool(provider=other, provider_service="70")
+    with transaction():
+        route = ToolRoute(tool_id=panel.tool.id, provider_id=other.id, service="70", position=1)
+        db.session.add(route)
+    assert panel.send()
+    panel.report("Completed", 0)
+    panel.now = NOON + HOUR
+
+    with transaction():
+        provider_health.pause(panel.tool.provider_id, reason="Look.", now=panel.now)
+    assert fail_over.waiting(now=panel.now) == [panel.order_id]
+    with transaction():
+        assert fail_over.pass_on_waiting([panel.order_id], now=panel.now) == 1
+    with transaction():
+        [taken] = dispatch.open_attempts(other.id, most=9, lease_seconds=60, now=panel.now)
+        dispatch.record_outcome(taken.attempt_id, Accepted("7"), now=panel.now)
+
+    assert (taken.order.service, taken.order.quantity) == ("70", PIECES)
+    assert [(run.provider_id, run.provider_order_id) for run in panel.runs[:2]] == [
+        (panel.tool.provider_id, "901"),
+        (other.id, "7"),
+    ]
+    panel.check()

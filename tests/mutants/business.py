@@ -52,7 +52,7 @@ MUTANTS = (
     *in_file(
         "panel/services/orders/fail_over.py",
         FAIL_OVER,
-        ("still = (ORDERS.c.id.in_(orders), ORDERS.c.dispatch_at.is_not(None), ", "still = (ORDERS.c.id.in_(orders), "),
+        ("still = (ORDERS.c.id.in_(orders), ORDERS.c.dispatch_at.is_not(None))", "still = (ORDERS.c.id.in_(orders),)"),
         (".where(*still, Provider.paused_at.is_not(None))", ".where(*still)"),
         ("    if order.is_asked_to_stop:\n        return False\n", ""),
         ("{order.provider_id, *without}", "{order.provider_id}"),

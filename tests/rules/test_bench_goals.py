@@ -6,21 +6,21 @@ import pytest
 
 from tests.bench import __main__ as benches
 from tests.bench import goals
-from tests.bench.goals import Figure
+from tests.bench.goals import BenchFigure
 
 
 @pytest.mark.parametrize(
     ("figure", "verdict"),
     [
-        (Figure("x", 0.8, at_least=0.8), "met"),
-        (Figure("x", 0.79, at_least=0.8), "missed"),
-        (Figure("x", 1.2, at_most=1.2), "met"),
-        (Figure("x", 1.21, at_most=1.2), "missed"),
-        (Figure("x", -1.3, at_most=10), "met"),
-        (Figure("x", 0), ""),
+        (BenchFigure("x", 0.8, at_least=0.8), "met"),
+        (BenchFigure("x", 0.79, at_least=0.8), "missed"),
+        (BenchFigure("x", 1.2, at_most=1.2), "met"),
+        (BenchFigure("x", 1.21, at_most=1.2), "missed"),
+        (BenchFigure("x", -1.3, at_most=10), "met"),
+        (BenchFigure("x", 0), ""),
     ],
 )
-def test_verdict_follows_from_the_goal(figure: Figure, verdict: str) -> None:
+def test_verdict_follows_from_the_goal(figure: BenchFigure, verdict: str) -> None:
     assert figure.verdict == verdict
     assert figure.line.endswith(verdict)
 
@@ -32,8 +32,8 @@ def test_figures_are_kept_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     goals.report("time", 3, unit=" s")
 
     assert goals.reported(tmp_path / "figures") == [
-        Figure("pages / hello world", 0.91, at_least=0.8),
-        Figure("time", 3, unit=" s"),
+        BenchFigure("pages / hello world", 0.91, at_least=0.8),
+        BenchFigure("time", 3, unit=" s"),
     ]
     assert goals.reported(tmp_path / "none") == []
 

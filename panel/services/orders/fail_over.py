@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 
 from panel.db import db, table_of
-from panel.domain.status import Status
 from panel.models import Attempt, Order, Provider, ToolRoute
 from panel.services.catalogue import route_fit, routes
 from panel.services.catalogue.routes import Route
@@ -51,8 +50,9 @@ def waiting(*, now: datetime) -> list[int]:
 def pass_on_waiting(order_ids: Collection[int], *, now: datetime) -> int:
     """Pass on those of these orders that still wait for a paused provider; returns how many."""
     orders = transitions.lock_orders(order_ids)
-    # With the locks: an order whose intent another worker has written since then is not due any more.
-    still = (ORDERS.c.id.in_(orders), ORDERS.c.dispatch_at.is_not(None), ORDERS.c.status == Status.PENDING)
+    # With the locks: an order whose intent another worker has written since then is not due any more. A drip-feed whose
+    # next run is due has a status of its own.
+    still = (ORDERS.c.id.in_(orders), ORDERS.c.dispatch_at.is_not(None))
     rows = db.session.execute(
         select(ORDERS.c.id, ORDERS.c.tool_id)
         .join(Provider, Provider.id == ORDERS.c.provider_id)
