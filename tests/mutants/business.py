@@ -5,8 +5,10 @@ from tests.mutants.mutant import in_file
 SETTLEMENT = "tests/services/payments/test_settlement.py"
 METHODS = "tests/services/payments/test_methods.py"
 VOUCHERS = "tests/services/payments/test_vouchers.py"
+DRIP_FEED = "tests/flows/test_drip_feed.py"
 FAIL_OVER = "tests/jobs/test_fail_over.py"
 FORMS = "tests/domain/forms/test_values.py"
+PRICE_GROUPS = "tests/flows/test_price_groups.py"
 PUBLIC_LINKS = "tests/services/test_public_links.py"
 MAINTENANCE = "tests/flows/test_maintenance.py"
 
@@ -69,6 +71,72 @@ MUTANTS = (
         ("(route.cost_nanos is None, route.cost_nanos or 0) if row[-1]", "(route.cost_nanos is None, 0) if row[-1]"),
         (".where(ToolRoute.provider_id != Tool.provider_id)", ""),
         ("ToolRoute.id == route_id, ToolRoute.tool_id == tool.id)", "ToolRoute.id == route_id)"),
+    ),
+    *in_file(
+        "panel/services/catalogue/route_fit.py",
+        "tests/jobs/test_fail_over_fit.py",
+        (
+            "        if takes is None:\n            return is_steady\n",
+            "        if takes is None:\n            return True\n",
+        ),
+        ("form == of and least <= quantity <= most", "least <= quantity <= most"),
+        ("form == of and least <= quantity <= most", "form == of and quantity <= most"),
+    ),
+    *in_file(
+        "panel/domain/pricing.py",
+        "tests/domain/test_discounts.py",
+        ("-(-exact // (BASIS_POINTS * unit)) * unit)", "exact // (BASIS_POINTS * unit) * unit)"),
+        ("return min(price_micros_per_thousand, -(-exact", "return max(0, -(-exact"),
+    ),
+    *in_file(
+        "panel/services/catalogue/customer_prices.py",
+        PRICE_GROUPS,
+        ("if fixed is not None and fixed[1] == is_package:", "if fixed is not None:"),
+        ("_MEMBERS.c.user_id == customer_id)))", "_MEMBERS.c.user_id >= customer_id)))"),
+        (".where(_PRICES.c.group_id == group_id))", ")"),
+    ),
+    *in_file(
+        "panel/services/orders/placing.py",
+        PRICE_GROUPS,
+        (
+            "if is_other_price or asked.terms_id not in (None, wanted.offer.terms_id):",
+            "if asked.terms_id not in (None, wanted.offer.terms_id):",
+        ),
+        (
+            "customer_prices.of_customer(customer_id).of(offer_of(slug, of_hidden_tools=of_hidden_tools))",
+            "offer_of(slug, of_hidden_tools=of_hidden_tools)",
+        ),
+    ),
+    *in_file(
+        "panel/middleware/api_read_cache.py",
+        PRICE_GROUPS,
+        (
+            "self._services(versions.catalogue_version, versions.group_id, versions.period)",
+            "self._services(versions.catalogue_version, None, versions.period)",
+        ),
+    ),
+    *in_file(
+        "panel/services/orders/runs.py",
+        DRIP_FEED,
+        ("    if following is None or _is_stopped(order.id):", "    if following is None:"),
+    ),
+    *in_file(
+        "panel/domain/forms/drip_feed.py",
+        "tests/domain/forms/test_drip_feed.py tests/flows/test_drip_feed.py",
+        (
+            "kept_whole = {Status.COMPLETED: 0, Status.CANCELED: run.quantity}",
+            "kept_whole = {Status.CANCELED: run.quantity}",
+        ),
+        ("kept_whole = {Status.COMPLETED: 0, Status.CANCELED: run.quantity}", "kept_whole = {Status.COMPLETED: 0}"),
+        ("if remains == quantity else Status.PARTIAL", "if remains > quantity else Status.PARTIAL"),
+    ),
+    *in_file(
+        "panel/services/orders/sync.py",
+        DRIP_FEED,
+        (
+            "run.provider_order_id is None or run.provider_order_id != numbers[order.id]:",
+            "run.provider_order_id is None:",
+        ),
     ),
     *in_file(
         "panel/services/payments/reversals.py",

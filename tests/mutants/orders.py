@@ -63,7 +63,6 @@ MUTANTS = (
         ORDERING,
         ('asked.quantity.lstrip("0") == str(_entered(earlier))', "True"),
         ("asked.terms_id not in (None, wanted.offer.terms_id)", "(asked.terms_id or 0) > wanted.offer.terms_id"),
-        ("asked.shown_price not in (None, wanted.offer.price_micros_per_thousand)", "False"),
         ('"charge_nanos": wanted.charge_nanos,', '"charge_nanos": wanted.charge_nanos - 1,'),
         ("Order.customer_id == customer_id, Order.request_id", "Order.request_id"),
     ),
