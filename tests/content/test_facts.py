@@ -108,6 +108,7 @@ NAMED_IN_PRIVACY = {
     "log_ins": "For each log-in: a short name of the browser",
     "orders": "Tool, link, quantity, price, counts and statuses",
     "order_fields": "what else you entered for the order",
+    "drip_feed_runs": "the runs of a drip-feed",
     "order_events": "each report about them",
     "refills": "each refill or cancellation you asked for",
     "cancellations": "each refill or cancellation you asked for",

@@ -19,6 +19,7 @@ from panel.services.office import queues, review_resolution
 from panel.services.office.review_resolution import Decision, Resolution
 from panel.services.orders import cancellations, dispatch, fail_over, placing, refills, runs, sync, timeouts
 from panel.services.orders.placing import Placing
+from panel.services.privacy import data_export_tables
 from panel.services.providers import health as provider_health
 from tests.support import ledger_oracle
 from tests.support.concurrently import run_concurrently
@@ -428,3 +429,18 @@ def test_run_that_is_due_at_a_paused_provider_goes_to_the_next_one(app: Flask) -
         (other.id, "7"),
     ]
     panel.check()
+
+
+def test_own_data_has_each_run(app: Flask) -> None:
+    panel = DripFeedPanel()
+    another = a_customer()
+    panel.send()
+    panel.report("Completed", 0)
+
+    def rows(user_id: int) -> list[tuple[str, str, str]]:
+        [table] = [table for table in data_export_tables.tables(user_id) if table.name == "drip_feed_runs"]
+        found = [dict(zip(table.head, map(str, row), strict=True)) for row in table.rows()]
+        return [(row["number"], row["status"], row["remains"]) for row in found]
+
+    assert rows(panel.customer.id) == [("1", "Completed", "0"), ("2", "Pending", "100"), ("3", "Pending", "100")]
+    assert rows(another.id) == []

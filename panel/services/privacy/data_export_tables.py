@@ -17,6 +17,7 @@ from panel.models import (
     Order,
     OrderEvent,
     OrderField,
+    OrderRun,
     PriceGroup,
     PublicLink,
     Refill,
@@ -43,6 +44,7 @@ def tables(user_id: int) -> list[Table]:
         table("log_ins", "The devices and networks that you logged in from", _log_ins(user_id), key=LoginSession.id),
         table("orders", "Your orders, with their links, counts and money", _orders(user_id), key=Order.id),
         table("order_fields", "What you entered besides, such as comments", _fields(of_orders), key=OrderField.id),
+        table("drip_feed_runs", "The runs of your drip-feed orders", _runs(of_orders), key=OrderRun.id),
         table("order_events", "The timeline of each order", _events(of_orders), key=OrderEvent.id),
         table("public_links", "Which orders you share by a public link", _public_links(user_id), key=PublicLink.id),
         table("refills", "The refills you asked for", _refills(of_orders), key=Refill.id),
@@ -118,9 +120,14 @@ def _orders(user_id: int) -> Select[*tuple[Any, ...]]:
 
 
 def _fields(of_orders: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    return select(OrderField.order_id.label("order"), OrderField.name, OrderField.value).where(
-        OrderField.order_id.in_(of_orders)
-    )
+    entered = select(OrderField.order_id.label("order"), OrderField.name, OrderField.value)
+    return entered.where(OrderField.order_id.in_(of_orders))
+
+
+def _runs(of_orders: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    planned = select(OrderRun.order_id.label("order"), OrderRun.number, OrderRun.quantity, OrderRun.due_at)
+    ended = planned.add_columns(OrderRun.status, OrderRun.remains, OrderRun.sent_at, OrderRun.ended_at)
+    return ended.where(OrderRun.order_id.in_(of_orders))
 
 
 def _events(of_orders: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
@@ -253,9 +260,8 @@ def _endpoints(user_id: int) -> Select[*tuple[Any, ...]]:
 
 
 def _webhooks(user_id: int) -> Select[*tuple[Any, ...]]:
-    return select(Webhook.public_id, Webhook.kind, Webhook.order_id.label("order"), Webhook.body, Webhook.at).where(
-        Webhook.user_id == user_id
-    )
+    sent = select(Webhook.public_id, Webhook.kind, Webhook.order_id.label("order"), Webhook.body, Webhook.at)
+    return sent.where(Webhook.user_id == user_id)
 
 
 def _deliveries(user_id: int) -> Select[*tuple[Any, ...]]:
