@@ -19,6 +19,11 @@ MIN_RUNS = 2
 MAX_RUNS = 100
 # 30 days.
 MAX_INTERVAL_MINUTES = 43_200
+# The two fields with the widest limits, as `own_fields` reads and writes them.
+FIELDS = (
+    f"runs | Runs | number optional | {MIN_RUNS}-{MAX_RUNS} | 5 | How often the quantity is delivered.\n"
+    f"interval | Minutes between runs | number optional | 1-{MAX_INTERVAL_MINUTES} | 60 | From one run to the next."
+)
 _WRITE = (
     f"For drip-feed, write both fields: runs | Runs | number optional | {MIN_RUNS}-{MAX_RUNS} and "
     f"interval | Minutes between runs | number optional | 1-{MAX_INTERVAL_MINUTES}, within these limits"

@@ -16,7 +16,8 @@ from sqlalchemy import select
 from panel.db import db, lock_rows, table_of
 from panel.domain import money, pricing, resale
 from panel.domain.errors import ActionRefused
-from panel.domain.forms.order_form import OrderForm
+from panel.domain.forms import drip_feed, order_types
+from panel.domain.forms.order_form import OrderForm, QuantityRule
 from panel.domain.forms.own_fields import form_of
 from panel.domain.review_kind import ReviewKind
 from panel.models import Catalogue, Provider, Terms, Tool
@@ -135,7 +136,14 @@ def _form_of(row: ProviderRow, present: _Known | None) -> OrderForm:
     """The form that the tool has after this import: the provider's type, or what an operator set."""
     if present is not None and "form" in present.by_hand:
         return present.terms.form
-    return form_of(row.order_type, "", "")
+    return form_of(row.order_type, *_own_form(row))
+
+
+def _own_form(row: ProviderRow) -> tuple[str, str]:
+    """Quantity rule and own fields: of drip-feed where the provider offers it too, else the order type's own."""
+    if row.has_drip_feed and row.order_type == order_types.DEFAULT:
+        return QuantityRule.BY_QUANTITY, drip_feed.FIELDS
+    return "", ""
 
 
 def _new_tool(row: ProviderRow, slug: str, *, provider_id: int, now: datetime) -> dict[str, Any]:
@@ -159,6 +167,7 @@ def _words(row: ProviderRow) -> dict[str, str]:
 
 
 def _terms(row: ProviderRow, *, price: int) -> TermsWritten:
+    quantity_rule, own_fields = _own_form(row)
     return TermsWritten(
         price_micros_per_thousand=price,
         minimum=row.minimum,
@@ -170,6 +179,8 @@ def _terms(row: ProviderRow, *, price: int) -> TermsWritten:
         refill_days=REFILL_DAYS if row.has_refill else None,
         can_cancel=row.can_cancel,
         order_type=row.order_type,
+        quantity_rule=quantity_rule,
+        own_fields=own_fields,
     )
 
 

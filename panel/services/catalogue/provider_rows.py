@@ -43,6 +43,7 @@ class ProviderRow:
     has_refill: bool
     can_cancel: bool
     order_type: str = order_types.DEFAULT
+    has_drip_feed: bool = False
 
     @property
     def rate_micros(self) -> int:
@@ -93,6 +94,8 @@ def _row(given: object) -> ProviderRow:
         has_refill=_truth(given, "refill"),
         can_cancel=_truth(given, "cancel"),
         order_type=order_type,
+        # Its runs are sent by us, so that an unreadable flag is no reason to skip the row.
+        has_drip_feed=_boolean(given.get("dripfeed")) is True,
     )
 
 
@@ -149,7 +152,14 @@ def _text(value: object, field: str, *, most: int) -> str:
 
 
 def _truth(given: dict[str, object], field: str) -> bool:
-    value = given.get(field)
+    truth = _boolean(given.get(field))
+    if truth is None:
+        raise BadRow(f"its {field} is neither true nor false")
+    return truth
+
+
+def _boolean(value: object) -> bool | None:
+    """True or false in any form that panels write; None for anything else."""
     if isinstance(value, str):
         value = value.strip().lower()
     if isinstance(value, str | int | None):
@@ -157,7 +167,7 @@ def _truth(given: dict[str, object], field: str) -> bool:
             return True
         if value in _FALSE:
             return False
-    raise BadRow(f"its {field} is neither true nor false")
+    return None
 
 
 def _called(given: object) -> str:

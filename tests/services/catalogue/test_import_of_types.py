@@ -4,6 +4,8 @@ import pytest
 from sqlalchemy import select
 
 from panel.db import db, transaction
+from panel.domain.forms import drip_feed, own_fields
+from panel.domain.forms.order_form import QuantityRule
 from panel.domain.forms.order_types import TYPES
 from panel.domain.status import Status
 from panel.models import Review, Tool
@@ -41,6 +43,23 @@ def test_rows_of_every_type_become_tools_of_that_type() -> None:
         assert tool.price_micros_per_thousand == (2_750_000_000 if form.is_package else 2_750_000)
         assert (tool.minimum, tool.maximum) == ((1, 1) if form.is_package else (50, 10_000))
     assert imported(*rows, margin="10%").unchanged == did.added
+
+
+@pytest.mark.parametrize("flag", [True, "1", " TRUE "])
+def test_drip_feed_is_offered_where_the_provider_offers_it(flag: object) -> None:
+    rows = [a_row(dripfeed=flag), a_row(2, dripfeed=flag, type="Poll"), a_row(3, dripfeed="who knows"), a_row(4)]
+
+    did = imported(*rows)
+
+    assert (len(did.added), did.skipped) == (4, [])
+    tools = [offered(slug) for slug in did.added]
+    assert [tool.form.has_drip_feed for tool in tools] == [True, False, False, False]
+    assert (tools[0].form.names, tools[1].form, tools[0].is_offered) == (drip_feed.NAMES, TYPES["Poll"], True)
+    own_fields.check(QuantityRule.BY_QUANTITY, own_fields.read(drip_feed.FIELDS))
+    assert own_fields.write(own_fields.read(drip_feed.FIELDS)) == drip_feed.FIELDS
+    assert imported(*rows).unchanged == did.added
+    assert imported(a_row(), *rows[1:]).changed == [did.added[0]]
+    assert offered(did.added[0]).form == TYPES["Default"]
 
 
 def test_subscriptions_are_skipped_with_the_reason() -> None:
