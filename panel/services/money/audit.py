@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Subquery, Table, case, func, or_, select
 from panel.db import begin_snapshot, db, table_of
 from panel.domain.settlement import settle
 from panel.domain.status import Status
-from panel.models import EventKind, Order, OrderCount, OrderEvent, Refill, Transfer, TransferKind
+from panel.models import EventKind, Order, OrderCount, OrderEvent, OrderRun, Refill, Transfer, TransferKind
 from panel.services import test_orders
 from panel.services.money import audit_balances, audit_payments, audit_transfers, chain_verification
 from panel.services.money.chain_verification import ChainReport, Mark
@@ -60,6 +60,7 @@ def audit(*, from_start: bool = False, noted: Sequence[Mark] = (), now: datetime
         *_events(),
         *_counts(),
         *_refills(),
+        *_runs(),
         *chains.differences,
     ]
     return Audit(
@@ -214,3 +215,23 @@ def _refills() -> Iterator[str]:
     in_refill = ORDERS.c.status == Status.REFILL
     for order_id in db.session.scalars(select(ORDERS.c.id).where(or_(in_refill & ~is_open, ~in_refill & is_open))):
         yield f"Order {order_id} and its refill task disagree."
+
+
+def _runs() -> Iterator[str]:
+    """A drip-feed order has the quantity and the remains of its runs together."""
+    runs = table_of(OrderRun)
+    undelivered = case(
+        (runs.c.status == Status.COMPLETED, 0), (runs.c.status == Status.CANCELED, runs.c.quantity), else_=runs.c.remains
+    )
+    summed = (
+        select(runs.c.order_id, func.sum(runs.c.quantity).label("quantity"), func.sum(undelivered).label("remains"))
+        .group_by(runs.c.order_id)
+        .subquery()
+    )
+    rows = db.session.execute(
+        select(ORDERS.c.id, ORDERS.c.quantity, ORDERS.c.remains, summed.c.quantity, summed.c.remains)
+        .join(summed, summed.c.order_id == ORDERS.c.id)
+        .where(or_(summed.c.quantity != ORDERS.c.quantity, summed.c.remains != ORDERS.c.remains))
+    )
+    for order_id, quantity, remains, of_runs, left in rows:
+        yield f"Order {order_id} has {remains} of {quantity} left, its runs {int(left)} of {int(of_runs)}."

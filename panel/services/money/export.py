@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Table, false, func, not_, select
 
 from panel.db import Base, db, table_of
-from panel.models import Account, Attempt, Order, OrderEvent, OrderField, Refill, Transfer
+from panel.models import Account, Attempt, Order, OrderEvent, OrderField, OrderRun, Refill, Transfer
 from panel.services import test_orders
 
 ROWS_AT_ONCE = 1000
@@ -23,6 +23,7 @@ KINDS: tuple[tuple[str, type[Base]], ...] = (
     ("event", OrderEvent),
     ("refill", Refill),
     ("order_field", OrderField),
+    ("order_run", OrderRun),
 )
 
 

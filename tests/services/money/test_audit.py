@@ -20,6 +20,7 @@ DEPOSITS = "(SELECT id FROM accounts WHERE kind = 'deposits')"
 CUSTOMER = "(SELECT id FROM accounts WHERE user_id = 1)"
 OTHER = "(SELECT id FROM accounts WHERE user_id = 2)"
 NEWEST = "id = (SELECT max(id) FROM events WHERE order_id = 1)"
+RUN = "INSERT INTO order_runs (order_id, number, quantity, due_at, status, remains, provider_id) VALUES"
 COUNTED = "kind = 'counted' AND order_id = 1"
 AMONG = "Event {} of order 1 does not follow from the one before it."
 
@@ -139,6 +140,14 @@ DAMAGE = {
     "a refill of an order that ended": (
         "UPDATE refills SET order_id = 1 WHERE order_id = 2",
         "Order 1 and its refill task disagree",
+    ),
+    "a run that delivered more than its order": (
+        f"{RUN} (1, 1, 1000, '2026-11-20 12:00:00.000000', 'partial', 359, 1)",
+        "Order 1 has 360 of 1000 left, its runs 359 of 1000.",
+    ),
+    "runs of fewer than were ordered": (
+        f"{RUN} (1, 1, 999, '2026-11-20 12:00:00.000000', 'partial', 360, 1)",
+        "Order 1 has 360 of 1000 left, its runs 360 of 999.",
     ),
 }
 
