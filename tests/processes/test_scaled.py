@@ -14,10 +14,10 @@ import httpx
 import pytest
 
 from tests.processes.beside import another_worker
-from tests.support import databases, two_panels
+from tests.support import databases, panel_chain
+from tests.support.panel_chain import CUSTOMER, RESELLER, Browser, PanelExport, ResoldTool, Watch
 from tests.support.private_servers import PrivateServer
 from tests.support.servers import a_panel
-from tests.support.two_panels import CUSTOMER, RESELLER, Browser, PanelExport, ResoldTool, Watch
 from tests.support.waiting import until
 
 SHARED = {"PANEL_WORKER": "false", "PANEL_SECRET_KEY": "s" * 40, "PANEL_SEAL_KEY": "k" * 40, "PANEL_SYNC_SECONDS": "1"}
@@ -66,7 +66,7 @@ def _story(folder: Path, *, database_url: str, limits_url: str) -> ScaledRun:
     shared = {**SHARED, "DATABASE_URL": database_url, "PANEL_LIMITS_URL": limits_url}
     first, second = (a_panel(folder / name, **shared) for name in ("one", "two"))
     with (
-        two_panels.running(provider, first, second),
+        panel_chain.running(provider, first, second),
         another_worker(first) as worker,
         another_worker(first),
         Browser(provider) as there,
@@ -74,15 +74,15 @@ def _story(folder: Path, *, database_url: str, limits_url: str) -> ScaledRun:
         one.at(second) as two,
     ):
         there.sign_up(RESELLER)
-        two_panels.command_output(provider, "users", "confirm", RESELLER)
-        two_panels.credit(provider, RESELLER)
-        two_panels.stock(provider)
-        two_panels.resell(first, provider, key=two_panels.command_output(provider, "users", "api-key", RESELLER))
+        panel_chain.command_output(provider, "users", "confirm", RESELLER)
+        panel_chain.credit(provider, RESELLER)
+        panel_chain.stock(provider)
+        panel_chain.resell(first, provider, key=panel_chain.command_output(provider, "users", "api-key", RESELLER))
         one.sign_up(CUSTOMER)
-        two_panels.credit(first, CUSTOMER)
+        panel_chain.credit(first, CUSTOMER)
         assert until(lambda: first.log.count('"worker started"') == 2)
 
-        offers = two_panels.offers(second)
+        offers = panel_chain.offers(second)
         polls = []
         for tool, (buys, looks) in zip(TOOLS * ROUNDS, itertools.cycle([(one, two), (two, one)]), strict=False):
             polls.append(_order_at(buys, offers[tool], seen_at=looks))
@@ -90,12 +90,12 @@ def _story(folder: Path, *, database_url: str, limits_url: str) -> ScaledRun:
         watch.until(lambda now: all(map(two.is_handed_over, now)), within_seconds=HANDED_OVER_SECONDS)
         watch.until(_any_runs, within_seconds=RUNS_SECONDS)
         worker.kill()
-        assert (worker.wait(), two_panels.have_ended(watch.look())) == (-signal.SIGKILL, False)
+        assert (worker.wait(), panel_chain.have_ended(watch.look())) == (-signal.SIGKILL, False)
         polls.append(_order_at(two, offers[AFTER_THE_KILL], seen_at=one))
-        watch.until(two_panels.have_ended, within_seconds=ENDS_SECONDS)
-        Watch(there).until(two_panels.have_ended, within_seconds=HANDED_OVER_SECONDS)
+        watch.until(panel_chain.have_ended, within_seconds=ENDS_SECONDS)
+        Watch(there).until(panel_chain.have_ended, within_seconds=HANDED_OVER_SECONDS)
 
-        ours, theirs = two_panels.panel_export(first), two_panels.panel_export(provider)
+        ours, theirs = panel_chain.panel_export(first), panel_chain.panel_export(provider)
         return ScaledRun(polls, watch.seen, ours, theirs, one.statement())
 
 
@@ -119,7 +119,7 @@ def test_each_change_is_in_the_next_poll_of_the_other_web_process(run: ScaledRun
 
 
 def test_no_order_was_sent_twice(run: ScaledRun) -> None:
-    two_panels.assert_each_order_was_sent_once(run.ours, run.theirs)
+    panel_chain.assert_each_order_was_sent_once(run.ours, run.theirs)
     assert sorted(run.ours.orders) == sorted(poll.number for poll in run.polls)
 
 
@@ -130,7 +130,7 @@ def test_the_remaining_worker_finishes_what_both_began(run: ScaledRun) -> None:
 
 
 def test_ledgers_are_correct_on_both_sides(run: ScaledRun) -> None:
-    two_panels.assert_exports_agree(run.ours, run.theirs)
-    two_panels.assert_statement_sums(run.statement, book=run.ours)
-    two_panels.assert_no_problems(run.ours, run.theirs)
+    panel_chain.assert_exports_agree(run.ours, run.theirs)
+    panel_chain.assert_statement_sums(run.statement, book=run.ours)
+    panel_chain.assert_no_problems(run.ours, run.theirs)
     assert len(run.ours.orders) == ORDERS

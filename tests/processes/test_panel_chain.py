@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from tests.support import two_panels
+from tests.support import panel_chain
+from tests.support.panel_chain import CUSTOMER, RESELLER, Browser, PanelExport, ResoldTool, Watch
 from tests.support.servers import Panel, a_panel
-from tests.support.two_panels import CUSTOMER, RESELLER, Browser, PanelExport, ResoldTool, Watch
 
 USUAL, PARTIAL, CANCELED = "newsletter-readers", "always-ends-partial-demo", "always-ends-canceled-demo"
 STOPPED_MIDWAY, STOPPED_EARLY = "podcast-plays", "map-listing-views"
@@ -43,7 +43,7 @@ class ResaleRun:
     def statuses_there(self, tool: str) -> list[str]:
         return self.theirs.statuses(int(self.ours.orders[self.numbers[tool]]["provider_order_id"]))
 
-    def order(self, tool: str) -> two_panels.Row:
+    def order(self, tool: str) -> panel_chain.Row:
         return self.ours.orders[self.numbers[tool]]
 
 
@@ -51,26 +51,26 @@ class ResaleRun:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ResaleRun]:
     folder = tmp_path_factory.mktemp("two-panels")
     provider, reseller = (a_panel(folder / name, PANEL_SYNC_SECONDS="1") for name in ("provider", "reseller"))
-    with two_panels.running(provider, reseller), Browser(provider) as there, Browser(reseller) as here:
+    with panel_chain.running(provider, reseller), Browser(provider) as there, Browser(reseller) as here:
         there.sign_up(RESELLER)
-        two_panels.command_output(provider, "users", "confirm", RESELLER)
-        two_panels.credit(provider, RESELLER)
-        two_panels.stock(provider)
-        key = two_panels.command_output(provider, "users", "api-key", RESELLER)
-        two_panels.resell(reseller, provider, key=key)
+        panel_chain.command_output(provider, "users", "confirm", RESELLER)
+        panel_chain.credit(provider, RESELLER)
+        panel_chain.stock(provider)
+        key = panel_chain.command_output(provider, "users", "api-key", RESELLER)
+        panel_chain.resell(reseller, provider, key=key)
         here.sign_up(CUSTOMER)
-        two_panels.credit(reseller, CUSTOMER)
+        panel_chain.credit(reseller, CUSTOMER)
         watch, watch_there = Watch(here), Watch(there)
 
-        numbers = _place_all(here, two_panels.offers(reseller))
+        numbers = _place_all(here, panel_chain.offers(reseller))
         _follow(numbers, watch, watch_there)
 
         yield ResaleRun(
             numbers,
             watch.seen,
             watch_there.seen,
-            two_panels.panel_export(reseller),
-            two_panels.panel_export(provider),
+            panel_chain.panel_export(reseller),
+            panel_chain.panel_export(provider),
             here.statement(),
             there.statement(),
             _balance(provider, key=key),
@@ -98,8 +98,8 @@ def _follow(numbers: dict[str, int], watch: Watch, watch_there: Watch) -> None:
     here.request_refill(usual)
     assert watch.look()[usual]["status"] == "Refill"
     watch_there.until(_any_in_refill, within_seconds=HANDED_OVER_SECONDS)
-    watch.until(two_panels.have_ended, within_seconds=ENDS_SECONDS)
-    watch_there.until(two_panels.have_ended, within_seconds=HANDED_OVER_SECONDS)
+    watch.until(panel_chain.have_ended, within_seconds=ENDS_SECONDS)
+    watch_there.until(panel_chain.have_ended, within_seconds=HANDED_OVER_SECONDS)
 
 
 def _any_in_refill(orders: dict[int, dict[str, str]]) -> bool:
@@ -113,7 +113,7 @@ def _balance(provider: Panel, *, key: str) -> dict[str, str]:
 
 
 def test_each_order_here_is_one_order_there(run: ResaleRun) -> None:
-    two_panels.assert_each_order_was_sent_once(run.ours, run.theirs)
+    panel_chain.assert_each_order_was_sent_once(run.ours, run.theirs)
     assert len(run.ours.orders) == len(run.numbers) == 7
 
 
@@ -165,11 +165,11 @@ def test_comments_and_a_package_travel_down_and_back(run: ResaleRun) -> None:
 
 
 def test_both_ledgers_agree(run: ResaleRun) -> None:
-    two_panels.assert_exports_agree(run.ours, run.theirs)
-    two_panels.assert_statement_sums(run.statement, book=run.ours)
-    two_panels.assert_statement_sums(run.statement_there, book=run.theirs)
+    panel_chain.assert_exports_agree(run.ours, run.theirs)
+    panel_chain.assert_statement_sums(run.statement, book=run.ours)
+    panel_chain.assert_statement_sums(run.statement_there, book=run.theirs)
     assert run.balance_there == {"balance": run.statement_there[-1]["balance"], "currency": "USD"}
 
 
 def test_neither_side_has_problems(run: ResaleRun) -> None:
-    two_panels.assert_no_problems(run.ours, run.theirs)
+    panel_chain.assert_no_problems(run.ours, run.theirs)
