@@ -15,7 +15,7 @@ import pytest
 
 from tests.processes.beside import another_worker
 from tests.support import databases, panel_chain
-from tests.support.panel_chain import CUSTOMER, RESELLER, Browser, PanelExport, ResoldTool, Watch
+from tests.support.panel_chain import CUSTOMER, Browser, PanelExport, ResoldTool, Watch
 from tests.support.private_servers import PrivateServer
 from tests.support.servers import a_panel
 from tests.support.waiting import until
@@ -73,11 +73,8 @@ def _story(folder: Path, *, database_url: str, limits_url: str) -> ScaledRun:
         Browser(first) as one,
         one.at(second) as two,
     ):
-        there.sign_up(RESELLER)
-        panel_chain.command_output(provider, "users", "confirm", RESELLER)
-        panel_chain.credit(provider, RESELLER)
         panel_chain.stock(provider)
-        panel_chain.resell(first, provider, key=panel_chain.command_output(provider, "users", "api-key", RESELLER))
+        panel_chain.resell(first, provider, owner=there)
         one.sign_up(CUSTOMER)
         panel_chain.credit(first, CUSTOMER)
         assert until(lambda: first.log.count('"worker started"') == 2)

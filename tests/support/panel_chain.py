@@ -1,7 +1,7 @@
-"""Two panels, one of which is the other's provider, and browsers of customers of both.
+"""Panels of which each sells what the next one delivers, and browsers of their customers.
 
-The provider has the demo catalogue, delivered by the simulator. The reseller sells the provider's tools at 20 %
-more and reaches it over HTTP only. The exports of both can be compared.
+The last one has the demo catalogue, delivered by the simulator. Every other one sells the tools of its provider at
+20 % more and reaches it over HTTP only. The exports of two neighbors can be compared.
 """
 
 import csv
@@ -9,7 +9,7 @@ import io
 import json
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +22,7 @@ import httpx
 import yaml
 
 from panel.domain import money
+from panel.domain.forms import drip_feed
 from tests.support.servers import ROOT, Panel
 
 PASSWORD = "seven green lanterns"
@@ -180,11 +181,16 @@ def credit(panel: Panel, email: str) -> None:
     command_output(panel, "balance", "add", email, CREDIT, "--note", "A first deposit.")
 
 
-def resell(reseller: Panel, provider: Panel, *, key: str) -> None:
-    """Import the provider's tools into the reseller at a markup."""
+def resell(reseller: Panel, provider: Panel, *, owner: Browser) -> str:
+    """Sell the provider's tools at the reseller at a markup; `owner` has an account there. Returns its API key."""
+    owner.sign_up(RESELLER)
+    command_output(provider, "users", "confirm", RESELLER)
+    credit(provider, RESELLER)
+    key = command_output(provider, "users", "api-key", RESELLER)
     added = ("providers", "add", "B", "--kind", "panel_api", "--url", f"{provider.url}/api/v2", "--key-stdin")
     command_output(reseller, *added, standard_input=f"{key}\n")
     command_output(reseller, "providers", "import", "B", "--margin", "20%")
+    return key
 
 
 @dataclass(frozen=True)
@@ -222,6 +228,14 @@ class PanelExport:
         """What was entered besides link and quantity."""
         return {row["name"]: row["value"] for row in self.of_order("order_field", order_id)}
 
+    def runs(self, order_id: int) -> list[Row]:
+        """The runs of a drip-feed order, by number."""
+        return sorted(self.of_order("order_run", order_id), key=lambda run: int(run["number"]))
+
+    def sent(self, order_id: int) -> list[int]:
+        """The provider's numbers for this order: one, or one of each run."""
+        return [int(each["provider_order_id"]) for each in self.runs(order_id) or [self.orders[order_id]]]
+
     def moved(self, order_id: int) -> Counter[str]:
         """Amounts of an order's transfers, by kind."""
         return Counter({row["transfer_kind"]: row["amount_nanos"] for row in self.of_order("transfer", order_id)})
@@ -243,35 +257,41 @@ def panel_export(panel: Panel) -> PanelExport:
     return PanelExport(rows, json.loads(audit), json.loads(reviews), errors)
 
 
-def pairs(reseller: PanelExport, provider: PanelExport) -> Iterable[tuple[Row, Row]]:
-    """Each order of the reseller with the provider's order that delivers it."""
-    for order in reseller.orders.values():
-        yield order, provider.orders[int(order["provider_order_id"])]
-
-
 def assert_each_order_was_sent_once(reseller: PanelExport, provider: PanelExport) -> None:
-    """Each order here has exactly one order there, created by a single call."""
-    given = [int(order["provider_order_id"]) for order in reseller.orders.values()]
+    """Each order here, or each of its runs, has exactly one order there, created by a single call."""
+    given = [number for order_id in reseller.orders for number in reseller.sent(order_id)]
     assert sorted(given) == sorted(provider.orders)
     for order_id in reseller.orders:
         calls = [call for call in reseller.of_order("attempt", order_id) if call["attempt_kind"] == "add"]
-        assert [call["state"] for call in calls] == ["sent"]
+        assert [call["state"] for call in calls] == ["sent"] * len(reseller.sent(order_id))
 
 
 def assert_exports_agree(reseller: PanelExport, provider: PanelExport) -> None:
     """Both panels agree on every order, and each charged for exactly what was delivered, at its own price."""
-    for ours, theirs in pairs(reseller, provider):
-        same = ("link", "quantity", "status", "remains")
-        assert [ours[name] for name in same] == [theirs[name] for name in same], (ours, theirs)
-        assert reseller.fields(ours["id"]) == provider.fields(theirs["id"])
-        # The API reports an unknown start count as 0.
-        assert (ours["start_count"] or 0) == (theirs["start_count"] or 0)
-        delivered = ours["quantity"] - ours["remains"]
-        for book, order in ((reseller, ours), (provider, theirs)):
-            moved = book.moved(order["id"])
-            assert moved["charge"] == order["quantity"] * order["price_micros_per_thousand"]
-            assert moved["keep"] == moved["charge"] - moved["return"] == delivered * order["price_micros_per_thousand"]
-        assert ours["price_micros_per_thousand"] * 10 == theirs["price_micros_per_thousand"] * 12
+    for book in (reseller, provider):
+        for order in book.orders.values():
+            _assert_charged_for_what_was_delivered(book, order)
+    for ours in reseller.orders.values():
+        runs = reseller.runs(ours["id"])
+        numbers = reseller.sent(ours["id"])
+        entered = reseller.fields(ours["id"])
+        for part, number in zip(runs or [ours], numbers, strict=True):
+            theirs = provider.orders[number]
+            same = ("quantity", "status", "remains")
+            assert [part[name] for name in same] == [theirs[name] for name in same], (part, theirs)
+            # The API reports an unknown start count as 0.
+            assert (part["start_count"] or 0) == (theirs["start_count"] or 0)
+            assert ours["link"] == theirs["link"]
+            assert ours["price_micros_per_thousand"] * 10 == theirs["price_micros_per_thousand"] * 12
+            # Runs are ours alone: the provider gets an order for each.
+            fields = {name: value for name, value in entered.items() if not runs or name not in drip_feed.NAMES}
+            assert fields == provider.fields(number)
+
+
+def _assert_charged_for_what_was_delivered(book: PanelExport, order: Row) -> None:
+    delivered, moved = order["quantity"] - order["remains"], book.moved(order["id"])
+    assert moved["charge"] == order["quantity"] * order["price_micros_per_thousand"]
+    assert moved["keep"] == moved["charge"] - moved["return"] == delivered * order["price_micros_per_thousand"]
 
 
 def assert_no_problems(*panels: PanelExport) -> None:
