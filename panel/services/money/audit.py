@@ -221,13 +221,12 @@ def _runs() -> Iterator[str]:
     """A drip-feed order has the quantity and the remains of its runs together."""
     runs = table_of(OrderRun)
     undelivered = case(
-        (runs.c.status == Status.COMPLETED, 0), (runs.c.status == Status.CANCELED, runs.c.quantity), else_=runs.c.remains
+        (runs.c.status == Status.COMPLETED, 0),
+        (runs.c.status == Status.CANCELED, runs.c.quantity),
+        else_=runs.c.remains,
     )
-    summed = (
-        select(runs.c.order_id, func.sum(runs.c.quantity).label("quantity"), func.sum(undelivered).label("remains"))
-        .group_by(runs.c.order_id)
-        .subquery()
-    )
+    sums = (func.sum(runs.c.quantity).label("quantity"), func.sum(undelivered).label("remains"))
+    summed = select(runs.c.order_id, *sums).group_by(runs.c.order_id).subquery()
     rows = db.session.execute(
         select(ORDERS.c.id, ORDERS.c.quantity, ORDERS.c.remains, summed.c.quantity, summed.c.remains)
         .join(summed, summed.c.order_id == ORDERS.c.id)
