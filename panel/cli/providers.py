@@ -20,6 +20,7 @@ from panel.providers.base import ProviderSilent
 from panel.providers.panel_api import PanelApi
 from panel.services import audit_log
 from panel.services.catalogue import provider_import, provider_markup, provider_rows
+from panel.services.catalogue.imports import price_rules
 from panel.services.catalogue.provider_markup import Markup, PriceChange, PricesWouldFall
 from panel.services.office import providers_view
 from panel.services.providers import health as provider_health
@@ -87,7 +88,7 @@ def test_provider(name: str) -> None:
 def import_provider(name: str, margin: str | None, rate: str | None, yes: bool) -> None:
     """Make the provider's catalogue tools of the panel, all of it or nothing, and print the slugs that changed.
 
-    A price is its rate in our currency with the margin, rounded up to a millionth per thousand, once.
+    A price is its rate in our currency with the provider's price rules (margin, fixed sum, lowest price), rounded up.
     """
     settings: Settings = current_app.config["PANEL"]
     with clean_errors():
@@ -139,13 +140,11 @@ def _catalogue(upstream: PanelApi, *, is_rate_given: bool) -> tuple[list[object]
 
 
 def _words(markup: Markup, *, ours: str) -> str:
-    margin = resale.shown_margin(markup.margin_millionths)
+    margin = price_rules.words(markup).removesuffix(".")
     if markup.exchange_nanos == resale.NO_EXCHANGE:
-        return (
-            f"Margin {margin}; its prices are taken as {ours}{'' if markup.currency else ', as it names no currency'}."
-        )
+        return f"{margin}; its prices are taken as {ours}{'' if markup.currency else ', as it names no currency'}."
     theirs = markup.currency or "of its currency"
-    return f"Margin {margin}; 1 {theirs} is {resale.shown_exchange(markup.exchange_nanos)} {ours}."
+    return f"{margin}; 1 {theirs} is {resale.shown_exchange(markup.exchange_nanos)} {ours}."
 
 
 def _tell_prices(changes: Sequence[PriceChange]) -> None:

@@ -87,10 +87,28 @@ def _digits(units: int, digits: int) -> str:
     return f"{whole}.{tail}" if tail else str(whole)
 
 
-def price_micros(rate: int, *, exchange_nanos: int, margin_millionths: int) -> int:
-    """The price per thousand in micro-dollars, rounded up once."""
-    exact = rate * exchange_nanos * (PARTS_OF_ONE + margin_millionths)
-    return -(-exact // (RATE_UNITS_A_MICRO * NO_EXCHANGE * PARTS_OF_ONE))
+def plain_rate(rate: int) -> str:
+    """Format a rate in units of 10⁻¹⁸ for `read_rate`."""
+    return _digits(rate, RATE_DIGITS)
+
+
+def price_micros(
+    rate: int,
+    *,
+    exchange_nanos: int,
+    margin_millionths: int,
+    fixed_micros: int = 0,
+    step_micros: int = 1,
+    floor_micros: int = 0,
+) -> int:
+    """The price per thousand in micro-dollars: margin, then the fixed sum, rounded up once to a whole step.
+
+    Never below the floor, which is a price itself and isn't rounded.
+    """
+    parts_a_micro = RATE_UNITS_A_MICRO * NO_EXCHANGE * PARTS_OF_ONE
+    exact = rate * exchange_nanos * (PARTS_OF_ONE + margin_millionths) + fixed_micros * parts_a_micro
+    steps = -(-exact // (parts_a_micro * step_micros))
+    return max(steps * step_micros, floor_micros)
 
 
 def is_sellable(price: int, *, is_package: bool) -> bool:

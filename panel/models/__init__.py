@@ -60,7 +60,7 @@ from panel.models.provider_work import (
 from panel.models.public_link import PublicLink
 from panel.models.telegram import TelegramMessage
 from panel.models.ticket import CannedAnswer, Ticket, TicketEntry
-from panel.models.tool import Catalogue, ListedTool, Provider, Terms, Tool, ToolRoute
+from panel.models.tool import Catalogue, CategoryMargin, ListedTool, Provider, Terms, Tool, ToolRoute
 from panel.models.user import LoginSession, PendingSession, RecoveryCode, ThrottleHit, User
 from panel.models.voucher import Voucher
 
@@ -92,6 +92,7 @@ __all__ = [
     "CancellationState",
     "CannedAnswer",
     "Catalogue",
+    "CategoryMargin",
     "ChainCheckpoint",
     "CheckpointKind",
     "ComponentDay",

@@ -52,6 +52,25 @@ class Provider(Base):
     catalogue_currency: Mapped[str] = mapped_column(default="", server_default="")
     exchange_nanos: Mapped[int | None]
     margin_millionths: Mapped[int | None]
+    # Price rules beside the margin, in micros of ours for a thousand or a package: a fixed sum on top, the step that
+    # prices are rounded up to, and the lowest price.
+    fixed_micros: Mapped[int] = mapped_column(default=0, server_default="0")
+    step_micros: Mapped[int] = mapped_column(default=1, server_default="1")
+    floor_micros: Mapped[int] = mapped_column(default=0, server_default="0")
+
+
+class CategoryMargin(Base):
+    """Margin and fixed sum for one category of a provider's catalogue, instead of the provider's own."""
+
+    __tablename__ = "category_margins"
+    __table_args__ = (UniqueConstraint("provider_id", "category"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    provider_id: Mapped[int] = mapped_column(ForeignKey("providers.id"))
+    # The category's name in the provider's catalogue.
+    category: Mapped[str]
+    margin_millionths: Mapped[int]
+    fixed_micros: Mapped[int]
 
 
 class Tool(Base):
@@ -70,9 +89,11 @@ class Tool(Base):
     # No foreign key: terms refer to their tool, and SQLite can't create circular keys in one step.
     terms_id: Mapped[int | None]
     is_hidden: Mapped[bool] = mapped_column(default=False)
-    # Where the tool came from a provider's catalogue: the rate it had there, and the names of the fields
-    # that an operator has set by hand since, separated by spaces; an import leaves those as they are.
+    # Where the tool came from a provider's catalogue: the rate it had there.
     provider_rate_micros: Mapped[int | None]
+    # The same rate in all its digits, such as 0.0000001; empty where it was imported before this was kept.
+    provider_rate: Mapped[str] = mapped_column(default="", server_default="")
+    # Names of the fields that an operator has set by hand since, separated by spaces; imports leave those as they are.
     set_by_hand: Mapped[str] = mapped_column(default="", server_default="")
     # Its name in that catalogue at the last import, whatever it is called here.
     provider_name: Mapped[str] = mapped_column(default="", server_default="")

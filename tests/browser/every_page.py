@@ -12,7 +12,7 @@ import httpx
 from flask import Flask
 
 from panel.clock import utc_now
-from panel.db import transaction
+from panel.db import db, transaction
 from panel.domain import money
 from panel.domain.notification_kinds import Notice
 from panel.domain.payment import PaymentMethod, Via
@@ -20,7 +20,7 @@ from panel.domain.platform.component_states import State
 from panel.domain.platform.incidents import Phase
 from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
-from panel.models import LinkPurpose, ProposalKind
+from panel.models import CategoryMargin, LinkPurpose, ProposalKind, Provider
 from panel.services import announcements, public_links, reviews
 from panel.services.accounts import email_links
 from panel.services.mail import notifications
@@ -88,6 +88,10 @@ def fill(app: Flask) -> FilledPanel:
         )
         group_id = price_groups.add("Resellers", "10", actor="operator", now=now)
         price_groups.set_price(group_id, tool.slug, "0.80", actor="operator", now=now)
+        upstream = Provider(name="upstream", kind="panel_api", url="https://upstream.example/api/v2", created_at=now)
+        db.session.add(upstream)
+        db.session.flush()
+        db.session.add(CategoryMargin(provider_id=upstream.id, category="Videos", margin_millionths=1, fixed_micros=1))
         settings = app.config["PANEL"]
         public_links.share(
             orders[Status.PARTIAL].id, customer_id=customer.id, shows_money=True, settings=settings, now=now
@@ -102,6 +106,7 @@ def fill(app: Flask) -> FilledPanel:
         "order_id": str(orders[Status.PARTIAL].id),
         "customer_id": str(customer.id),
         "provider_id": str(tool.provider_id),
+        "upstream_id": str(upstream.id),
         "review_id": "1",
         "reference": reference,
         # Former addresses, which redirect.

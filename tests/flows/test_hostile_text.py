@@ -87,7 +87,8 @@ OURS = _words(
     providers.sealed_key receivers.sealed_old_secret receivers.sealed_secret recovery_codes.code_hash refills.state
     reviews.fingerprint reviews.kind sign_ins.token_hash terms.link_pattern terms.order_type
     terms.own_fields terms.quantity_rule ticket_entries.kind time_rules.held_why
-    ticket_entries.request_id tickets.kind tickets.request_id tickets.state tools.set_by_hand tools.slug
+    ticket_entries.request_id tickets.kind tickets.request_id tickets.state tools.provider_rate
+    tools.set_by_hand tools.slug
     top_ups.account top_ups.checkout_id top_ups.checkout_url top_ups.method top_ups.payment_id
     top_ups.reference transfers.kind transfers.reason users.alerts_off users.notices_off users.password_hash
     users.sealed_totp

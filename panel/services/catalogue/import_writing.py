@@ -13,7 +13,10 @@ from panel.services.catalogue.file_format import TermsWritten
 from panel.services.catalogue.tools import TERMS_WORDS
 
 ROWS_AT_ONCE = 500
-FOLLOWED = ("name", "category", "summary", "provider_rate_micros", "provider_name", "provider_category", "is_hidden")
+FOLLOWED = (
+    *("name", "category", "summary", "is_hidden"),
+    *("provider_rate_micros", "provider_rate", "provider_name", "provider_category"),
+)
 
 TOOLS = table_of(Tool)
 TERMS = table_of(Terms)

@@ -13,17 +13,19 @@ from typing import Any
 
 from sqlalchemy import select
 
-from panel.db import db, lock_rows, table_of
+from panel.db import db, lock_rows
 from panel.domain import money, pricing, resale
 from panel.domain.errors import ActionRefused
 from panel.domain.forms import drip_feed, order_types
 from panel.domain.forms.order_form import OrderForm, QuantityRule
 from panel.domain.forms.own_fields import form_of
 from panel.domain.review_kind import ReviewKind
-from panel.models import Catalogue, Provider, Terms, Tool
+from panel.models import Catalogue, Provider, Tool
 from panel.services import reviews
 from panel.services.catalogue import import_writing, provider_markup, provider_rows
 from panel.services.catalogue.file_format import TermsWritten
+from panel.services.catalogue.imports import known_tools
+from panel.services.catalogue.imports.known_tools import KnownTool
 from panel.services.catalogue.provider_markup import Markup, PriceChange
 from panel.services.catalogue.provider_rows import ProviderRow
 from panel.services.catalogue.tools import TERMS_WORDS
@@ -38,9 +40,6 @@ UNIT = "pieces"
 MAX_SLUG_LENGTH = 48
 MOVED_PARTS = 5
 
-TOOLS = table_of(Tool)
-TERMS = table_of(Terms)
-
 
 @dataclass
 class Import:
@@ -53,19 +52,6 @@ class Import:
     returned: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     prices: list[PriceChange] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class _Known:
-    """A tool of this provider with its current terms."""
-
-    tool: Any
-    terms: TermsWritten
-    version: int
-
-    @property
-    def by_hand(self) -> set[str]:
-        return set(self.tool.set_by_hand.split())
 
 
 def import_services(
@@ -86,7 +72,7 @@ def import_services(
         raise ActionRefused("The provider's catalogue has no service that can be sold. Nothing was changed.")
     db.session.execute(lock_rows(select(Catalogue.version))).all()
     did = Import(skipped=skipped)
-    known = _known(provider.id)
+    known = known_tools.of_provider(provider.id)
     followed = sum(each.tool.provider_rate_micros is not None for each in known.values())
     slugs = set(db.session.scalars(select(Tool.slug)))
     new: list[dict[str, Any]] = []
@@ -95,7 +81,7 @@ def import_services(
     for row in rows:
         present = known.pop(row.service, None)
         form = _form_of(row, present)
-        price = pricing.price_of_rate(markup.price_micros(row.rate), is_package=form.is_package)
+        price = pricing.price_of_rate(markup.price_micros(row.rate, row.category), is_package=form.is_package)
         if not resale.is_sellable(price, is_package=form.is_package):
             did.skipped.append(f"Service {row.service} was skipped: its price is more than can be charged here.")
         elif present is None:
@@ -117,22 +103,7 @@ def import_services(
     return did
 
 
-def _known(provider_id: int) -> dict[str, _Known]:
-    columns = [TERMS.c[name] for name in TermsWritten.__slots__]
-    statement = (
-        select(TOOLS, TERMS.c.version, *columns)
-        .join(TERMS, TERMS.c.id == TOOLS.c.terms_id)
-        .where(TOOLS.c.provider_id == provider_id)
-        .order_by(TOOLS.c.provider_rate_micros.is_not(None), TOOLS.c.id)
-    )
-    width = len(TOOLS.c)
-    return {
-        row.provider_service: _Known(row, TermsWritten(*row[width + 1 :]), row[width])
-        for row in db.session.execute(statement)
-    }
-
-
-def _form_of(row: ProviderRow, present: _Known | None) -> OrderForm:
+def _form_of(row: ProviderRow, present: KnownTool | None) -> OrderForm:
     """The form that the tool has after this import: the provider's type, or what an operator set."""
     if present is not None and "form" in present.by_hand:
         return present.terms.form
@@ -157,6 +128,7 @@ def _new_tool(row: ProviderRow, slug: str, *, provider_id: int, now: datetime) -
         "provider_service": row.service,
         "is_hidden": False,
         "provider_rate_micros": row.rate_micros,
+        "provider_rate": resale.plain_rate(row.rate),
         "set_by_hand": "",
         "changed_at": now,
     }
@@ -196,7 +168,7 @@ _BY_HAND = {
 
 
 def _follow(
-    present: _Known,
+    present: KnownTool,
     row: ProviderRow,
     *,
     price: int,
@@ -215,7 +187,8 @@ def _follow(
         did.skipped.append(f"Service {row.service} was skipped: its limits do not fit those set by hand for {slug}.")
         return
     fields: dict[str, Any] = {name: value for name, value in _words(row).items() if name not in present.by_hand}
-    fields |= {"provider_rate_micros": row.rate_micros, "provider_name": row.name, "provider_category": row.category}
+    fields |= {"provider_rate_micros": row.rate_micros, "provider_rate": resale.plain_rate(row.rate)}
+    fields |= {"provider_name": row.name, "provider_category": row.category}
     if tool.is_hidden and "hidden" not in present.by_hand:
         fields["is_hidden"] = False
         did.returned.append(slug)
@@ -232,7 +205,7 @@ def _follow(
         changes.append(import_writing.as_it_is(tool) | differs)
 
 
-def _alert(present: _Known, row: ProviderRow, *, now: datetime) -> None:
+def _alert(present: KnownTool, row: ProviderRow, *, now: datetime) -> None:
     """Open a review if the service may have become another one, or if its rate has changed a lot."""
     tool, raw, was_type = present.tool, f"service={row.service}", present.terms.order_type
     if was_type != row.order_type:
@@ -254,7 +227,7 @@ def _alert(present: _Known, row: ProviderRow, *, now: datetime) -> None:
         reviews.open_review(ReviewKind.PRICE_MOVED, provider_id=tool.provider_id, text=text, raw=raw, now=now)
 
 
-def _hide(gone: _Known, *, did: Import, changes: list[dict[str, Any]]) -> None:
+def _hide(gone: KnownTool, *, did: Import, changes: list[dict[str, Any]]) -> None:
     is_ours = gone.tool.provider_rate_micros is not None
     if is_ours and not gone.tool.is_hidden and "hidden" not in gone.by_hand:
         did.hidden.append(gone.tool.slug)

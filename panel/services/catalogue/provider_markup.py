@@ -1,18 +1,18 @@
-"""Margin and exchange rate of a catalogue import, stored with the provider.
+"""Price rules of a catalogue import (margin, fixed sum, rounding, floor, exchange rate), stored with the provider.
 
 A rate in an unknown currency is never used as a price, and prices never fall back to cost because an option was left
 out.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import select
 
 from panel.db import db
 from panel.domain import pricing, resale
 from panel.domain.errors import ActionRefused
-from panel.models import Provider, Tool
+from panel.models import CategoryMargin, Provider, Tool
 from panel.services.catalogue import provider_rows
 
 # More falling prices than this, or than half of the updated tools, need a confirmation.
@@ -20,15 +20,39 @@ MAX_FALLS = 10
 
 
 @dataclass(frozen=True, slots=True)
+class CategoryRule:
+    """Margin and fixed sum for one category."""
+
+    margin_millionths: int
+    fixed_micros: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Markup:
-    """How a rate becomes a price. `currency` is the provider's, empty where it says none."""
+    """How a rate becomes a price. `currency` is the provider's, empty where it says none.
+
+    `categories`: margin and fixed sum for categories of the provider's catalogue, instead of the general ones.
+    """
 
     margin_millionths: int
     exchange_nanos: int = resale.NO_EXCHANGE
     currency: str = ""
+    fixed_micros: int = 0
+    step_micros: int = 1
+    floor_micros: int = 0
+    categories: Mapping[str, CategoryRule] = field(default_factory=dict)
 
-    def price_micros(self, rate: int) -> int:
-        return resale.price_micros(rate, exchange_nanos=self.exchange_nanos, margin_millionths=self.margin_millionths)
+    def price_micros(self, rate: int, category: str = "") -> int:
+        """The price in micros, of a thousand or of a package, rounded up."""
+        rule = self.categories.get(category)
+        return resale.price_micros(
+            rate,
+            exchange_nanos=self.exchange_nanos,
+            margin_millionths=self.margin_millionths if rule is None else rule.margin_millionths,
+            fixed_micros=self.fixed_micros if rule is None else rule.fixed_micros,
+            step_micros=self.step_micros,
+            floor_micros=self.floor_micros,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +113,26 @@ def choose(
     said_currency: str,
     our_currency: str,
 ) -> Markup:
-    """Margin and exchange rate as given, else those of the last import. Raises Refused without either."""
+    """Margin and exchange rate as given, else as stored, with the stored rules. Raises Refused without either."""
     exchange = _exchange(provider, given=exchange_nanos, said=said_currency, ours=our_currency)
-    return Markup(_margin(provider, given=margin_millionths), exchange, said_currency)
+    margin = _margin(provider, given=margin_millionths)
+    return replace(stored(provider), margin_millionths=margin, exchange_nanos=exchange, currency=said_currency)
+
+
+def stored(provider: Provider) -> Markup:
+    """The provider's stored price rules; without a margin where none was ever set."""
+    rows = db.session.scalars(
+        select(CategoryMargin).where(CategoryMargin.provider_id == provider.id).order_by(CategoryMargin.category)
+    )
+    return Markup(
+        provider.margin_millionths or 0,
+        resale.NO_EXCHANGE if provider.exchange_nanos is None else provider.exchange_nanos,
+        provider.catalogue_currency,
+        provider.fixed_micros,
+        provider.step_micros,
+        provider.floor_micros,
+        {row.category: CategoryRule(row.margin_millionths, row.fixed_micros) for row in rows},
+    )
 
 
 def _margin(provider: Provider, *, given: int | None) -> int:
