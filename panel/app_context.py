@@ -4,7 +4,7 @@ Services import this instead of Flask's `current_app`; `create_app` and each com
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from flask import current_app
 from jinja2 import Environment
@@ -13,8 +13,30 @@ from panel.settings import Settings
 
 Value = TypeVar("Value")
 
+LIVE_SETTINGS = "panel.live_settings"
+
+
+class SettingsInForce(Protocol):
+    """What the office has changed of the settings: `services/stored_settings/live.py`."""
+
+    def over(self, start: Settings) -> Settings:
+        """The settings in force."""
+
+    def follow(self, catalogue_version: int) -> None:
+        """Be as new as this version."""
+
 
 def settings() -> Settings:
+    """The settings in force: those of the start, with what operators have changed in the office since."""
+    return live_settings().over(start_settings())
+
+
+def live_settings() -> SettingsInForce:
+    """What the office has changed of the running app's settings."""
+    return cast(SettingsInForce, current_app.extensions[LIVE_SETTINGS])
+
+
+def start_settings() -> Settings:
     """The settings with which the running app was created."""
     found: Settings = current_app.config["PANEL"]
     return found

@@ -53,6 +53,7 @@ from panel.blueprints.office.operations import maintenance as office_maintenance
 from panel.blueprints.office.operations import payment_methods as office_payment_methods
 from panel.blueprints.office.operations import price_groups as office_price_groups
 from panel.blueprints.office.operations import provider_prices as office_provider_prices
+from panel.blueprints.office.operations import settings as office_settings
 from panel.blueprints.office.operations import tool_routes as office_tool_routes
 from panel.blueprints.orders import detail as orders_detail
 from panel.blueprints.orders import history as orders_history
@@ -75,6 +76,7 @@ from panel.blueprints.public import (
 )
 from panel.blueprints.shared import auth, htmx, incident_banner, own_prices, template_globals, url_converters
 from panel.security import instance_folder
+from panel.services.stored_settings import live as live_settings
 from panel.settings import ROOT, Settings
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
@@ -138,6 +140,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_maintenance.bp,
     office_announcements.bp,
     office_alerts.bp,
+    office_settings.bp,
     office_reports.bp,
     office_old_addresses.bp,
 )
@@ -164,6 +167,8 @@ def create_app(settings: Settings | None = None, *, is_web: bool = False) -> Fla
     )
     logs.init_app(app)
     database.init_app(app, url=settings.database, is_web=is_web)
+    with app.app_context():
+        live_settings.start()
     office_gate.init_app(app)
     security.init_app(app)
     api_endpoint.init_app(app)

@@ -3,15 +3,14 @@
 import getpass
 
 import click
-from flask import current_app
 from flask.cli import AppGroup
 
+from panel import app_context
 from panel.cli.errors import cli_transaction
 from panel.clock import utc_now
 from panel.domain import money
 from panel.services.orders import time_rules, timeouts
 from panel.services.orders.timeouts import Due
-from panel.settings import Settings
 
 time_rules_group = AppGroup("time-rules", help="Orders that time cancels, and the hold on that.")
 
@@ -21,7 +20,7 @@ def show() -> None:
     """Show whether the rules are on hold and why, and which orders they would end now."""
     hold, due = time_rules.current(now=utc_now()), _due()
     click.echo(f"On hold since {hold.since.isoformat()}: {hold.why}" if hold is not None else "Not on hold.")
-    returned = money.shown(due.returned_nanos, currency=_settings().currency)
+    returned = money.shown(due.returned_nanos, currency=app_context.settings().currency)
     click.echo(f"Due now: {due.orders} orders, which return {returned}, and {due.refills} refills.")
 
 
@@ -36,11 +35,7 @@ def resume(reason: str) -> None:
 
 
 def _due() -> Due:
-    settings = _settings()
+    settings = app_context.settings()
     return timeouts.due(
         unconfirmed_hours=settings.unconfirmed_hours, dispatch_hours=settings.dispatch_hours, now=utc_now()
     )
-
-
-def _settings() -> Settings:
-    return current_app.config["PANEL"]  # type: ignore[no-any-return]

@@ -8,6 +8,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
+from panel import app_context
 from panel.cli.errors import clean_errors, cli_transaction
 from panel.clock import utc_now
 from panel.domain.accounts.key_scope import KeyScope
@@ -34,7 +35,7 @@ def add_user(email: str, operator: bool, password_stdin: bool) -> None:
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(PASSWORD_BYTES)
     with clean_errors():
         email = users.normalize_email(email)
-        users.check_new_password(password, email=email, site_name=current_app.config["PANEL"].site_name)
+        users.check_new_password(password, email=email, site_name=app_context.settings().site_name)
     password_hash = users.hash_password(password)
     with cli_transaction():
         number = users.add_user(email, password_hash=password_hash, is_operator=operator, now=utc_now()).id

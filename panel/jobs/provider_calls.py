@@ -5,12 +5,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import structlog
-from flask import current_app
 from sqlalchemy import bindparam, select
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
-from panel import providers
+from panel import app_context, providers
 from panel.db import db, table_of, transaction
 from panel.db.compiled_statements import CompiledStatement
 from panel.models import Provider
@@ -33,7 +32,8 @@ log = structlog.get_logger()
 
 
 def panel_settings() -> Settings:
-    return current_app.config["PANEL"]  # type: ignore[no-any-return]
+    """The settings in force, asked for once per sweep or call."""
+    return app_context.settings()
 
 
 def connect_provider(provider_id: int) -> ProviderClient | None:

@@ -33,6 +33,7 @@ from panel.models import Catalogue
 from panel.security.request_identity import THEME_COOKIE, VISITOR, theme_of
 from panel.services import delivery_times
 from panel.services.help.content import GUIDES
+from panel.services.stored_settings import live as live_settings
 
 # The public pages that are the same for all visitors, by their URL rules.
 PAGES = frozenset(
@@ -96,6 +97,7 @@ class PublicPageCache(ResponseCache[_Key, _Versions, CachedPage]):
             self._database = str(db.engine.url)
             self._lock = read_lock(db.engine)
             self._read = reader(db.engine, select(Catalogue.version))
+        self._app = app
 
     def key_of(self, environ: WSGIEnvironment) -> _Key | None:
         if (
@@ -125,6 +127,8 @@ class PublicPageCache(ResponseCache[_Key, _Versions, CachedPage]):
     def make(self, environ: WSGIEnvironment, key: _Key, versions: _Versions) -> WSGIApplication:
         if environ["REQUEST_METHOD"] == "HEAD":
             return self.inner
+        with self._app.app_context():
+            live_settings.follow(versions[0])
         visitors = bare_environ(environ, cookies={THEME_COOKIE: key[1]}, public_url=self._sessions.public_url)
         response = CapturedResponse(self.inner, visitors)
         if not response.may_be_cached_for(VISITOR):

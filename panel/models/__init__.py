@@ -58,6 +58,7 @@ from panel.models.provider_work import (
     TimeRules,
 )
 from panel.models.public_link import PublicLink
+from panel.models.stored_setting import StoredSetting
 from panel.models.telegram import TelegramMessage
 from panel.models.ticket import CannedAnswer, Ticket, TicketEntry
 from panel.models.tool import Catalogue, CategoryMargin, ListedTool, Provider, Terms, Tool, ToolRoute
@@ -136,6 +137,7 @@ __all__ = [
     "Refill",
     "ResetRequest",
     "Review",
+    "StoredSetting",
     "TelegramMessage",
     "Terms",
     "ThrottleHit",

@@ -38,6 +38,7 @@ from panel.models import (
     Provider,
     Refill,
     Review,
+    StoredSetting,
     Ticket,
     ToolRoute,
     User,
@@ -85,7 +86,7 @@ OURS = _words(
     public_links.encrypted_token public_links.token_hash
     proposals.form_key proposals.kind proposals.state provider_calls.kind provider_calls.worker providers.kind
     providers.sealed_key receivers.sealed_old_secret receivers.sealed_secret recovery_codes.code_hash refills.state
-    reviews.fingerprint reviews.kind sign_ins.token_hash terms.link_pattern terms.order_type
+    reviews.fingerprint reviews.kind settings.name sign_ins.token_hash terms.link_pattern terms.order_type
     terms.own_fields terms.quantity_rule ticket_entries.kind time_rules.held_why
     ticket_entries.request_id tickets.kind tickets.request_id tickets.state tools.provider_rate
     tools.set_by_hand tools.slug
@@ -168,6 +169,7 @@ def _add_what_is_rare(filled: every_page.FilledPanel) -> None:
             Maintenance(id=1, reason="x", began_at=NOON, ends_at=utc_now() + timedelta(days=1)),
             Favorite(user_id=order.customer_id, tool_id=order.tool_id, chosen_at=NOON),
             OrderField(order_id=order.id, name="comments", value="x"),
+            StoredSetting(name="company_name", value="x", changed_by="x", changed_at=NOON),
             ToolRoute(tool_id=order.tool_id, provider_id=other.id, service="x", position=1),
         ]
     )

@@ -1,9 +1,10 @@
 """Password reset: request the link, then set a new password with it."""
 
-from flask import Blueprint, Response, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from panel import app_context
 from panel.blueprints.shared import auth, known_devices
 from panel.blueprints.shared.forms import by_field, refused, token_page
 from panel.clock import utc_now
@@ -73,7 +74,7 @@ def _set_password(token: str, password: str, *, ends: dict[str, bool]) -> None:
     link = password_reset.find(token, now=utc_now())
     if link is None:
         raise LinkIsSpent("This link no longer works. Nothing was changed.")
-    users.check_new_password(password, email=link.email, site_name=current_app.config["PANEL"].site_name)
+    users.check_new_password(password, email=link.email, site_name=app_context.settings().site_name)
     password_hash = users.hash_password(password)
     with transaction():
         password_reset.set_password(token, password_hash=password_hash, now=utc_now(), **ends)

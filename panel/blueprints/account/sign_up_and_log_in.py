@@ -4,6 +4,7 @@ from flask import Blueprint, abort, current_app, redirect, render_template, requ
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from panel import app_context
 from panel.blueprints.account import log_in_two_factor, welcome
 from panel.blueprints.shared import auth, kept_forms, known_devices
 from panel.blueprints.shared.auth import login_required
@@ -57,7 +58,7 @@ def sign_up_again(error: ExpiredForm) -> ResponseReturnValue:
 @hashing_turns.turn()
 def _open_account(email: str, password: str) -> SignedIn | PendingLogIn:
     email = users.normalize_email(email)
-    users.check_new_password(password, email=email, site_name=current_app.config["PANEL"].site_name)
+    users.check_new_password(password, email=email, site_name=app_context.settings().site_name)
     with transaction():
         most = current_app.config["PANEL"].sign_ups_an_hour
         throttles.count_sign_up(email, network=auth.network(), most_an_hour=most, now=utc_now())
@@ -168,7 +169,7 @@ def change_password() -> ResponseReturnValue:
 
 def _change_password(current: str, password: str) -> None:
     auth.require_password(current_user, current)
-    users.check_new_password(password, email=current_user.email, site_name=current_app.config["PANEL"].site_name)
+    users.check_new_password(password, email=current_user.email, site_name=app_context.settings().site_name)
     with hashing_turns.turn():
         password_hash = users.hash_password(password)
     with transaction():

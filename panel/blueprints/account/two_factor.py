@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 import segno
-from flask import Blueprint, current_app, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from markupsafe import Markup
 
+from panel import app_context
 from panel.blueprints.shared import auth
 from panel.blueprints.shared.auth import login_required
 from panel.blueprints.shared.forms import by_field
@@ -221,8 +222,7 @@ def _typed(name: str) -> str:
 
 
 def _settings() -> Settings:
-    settings: Settings = current_app.config["PANEL"]
-    return settings
+    return app_context.settings()
 
 
 def _to_page() -> ResponseReturnValue:

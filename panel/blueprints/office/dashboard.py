@@ -1,14 +1,14 @@
 """Office dashboard: what needs attention, the most urgent first; today's figures; the first-run checklist."""
 
-from flask import Response, current_app, render_template, request
+from flask import Response, render_template, request
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
+from panel import app_context
 from panel.blueprints.office import layout
 from panel.blueprints.office.access import office_blueprint
 from panel.clock import utc_now
 from panel.services.office import setup_checklist, today
-from panel.settings import Settings
 
 bp = office_blueprint("home")
 bp.record_once(lambda state: layout.init_app(state.app))
@@ -19,7 +19,7 @@ def index() -> ResponseReturnValue:
     if "live" in request.args:
         return layout.choose_updates("/office")
     region, _shown = _region()
-    settings: Settings = current_app.config["PANEL"]
+    settings = app_context.settings()
     return render_template(
         "office/dashboard.html",
         region=region,

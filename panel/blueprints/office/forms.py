@@ -4,8 +4,9 @@ import re
 from datetime import UTC, datetime
 from typing import cast
 
-from flask import current_app, request
+from flask import request
 
+from panel import app_context
 from panel.blueprints.shared.forms import whole_number
 from panel.blueprints.shared.template_globals import me
 from panel.domain.errors import BadInput, PanelError
@@ -52,8 +53,7 @@ def seen_nanos() -> int:
 
 def limit_nanos() -> int:
     """Amount in nanos above which a second operator must approve."""
-    amount: int = current_app.config["PANEL"].second_operator_amount
-    return amount * NANOS_PER_UNIT
+    return app_context.settings().second_operator_amount * NANOS_PER_UNIT
 
 
 def status_of(error: PanelError) -> int:

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from markupsafe import Markup
 
+from panel import app_context
 from panel.blueprints.shared import htmx
 from panel.blueprints.shared.auth import is_local_page
 from panel.blueprints.shared.htmx import OFFICE_PAUSED, region_or_304
@@ -43,7 +44,7 @@ def waiting_by_page() -> dict[str, int]:
 
 
 def limits() -> LatenessLimits:
-    settings: Settings = current_app.config["PANEL"]
+    settings = app_context.settings()
     return LatenessLimits(settings.dispatch_hours, settings.stuck_hours, settings.unconfirmed_hours)
 
 

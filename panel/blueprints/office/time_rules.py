@@ -1,8 +1,9 @@
 """Time rules in the office: whether they are on hold, the orders they would end now, and resuming them."""
 
-from flask import current_app, flash, redirect, render_template, request
+from flask import flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
+from panel import app_context
 from panel.blueprints.office import layout
 from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.shared.forms import by_field, whole_number
@@ -12,7 +13,6 @@ from panel.domain.errors import PanelError
 from panel.services.orders import time_rules, timeouts
 from panel.services.orders.time_rules import Cap
 from panel.services.orders.timeouts import Due
-from panel.settings import Settings
 
 bp = office_blueprint("time_rules")
 
@@ -39,7 +39,7 @@ def resume() -> ResponseReturnValue:
 
 
 def _page(errors: dict[str, str] | None = None) -> str:
-    settings = _settings()
+    settings = app_context.settings()
     cap = Cap(settings.time_rule_orders_an_hour, settings.time_rule_percent_an_hour)
     return render_template(
         "office/time_rules.html",
@@ -54,11 +54,7 @@ def _page(errors: dict[str, str] | None = None) -> str:
 
 
 def _due() -> Due:
-    settings = _settings()
+    settings = app_context.settings()
     return timeouts.due(
         unconfirmed_hours=settings.unconfirmed_hours, dispatch_hours=settings.dispatch_hours, now=utc_now()
     )
-
-
-def _settings() -> Settings:
-    return current_app.config["PANEL"]  # type: ignore[no-any-return]

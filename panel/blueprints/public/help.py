@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
+from panel import app_context
 from panel.blueprints.shared import structured_data
 from panel.blueprints.shared.template_globals import me
 from panel.clock import utc_now
@@ -20,7 +21,7 @@ from panel.services.help.worked_examples import worked_sum
 from panel.services.orders import history as order_history
 from panel.services.platform import audit_runs, figures
 from panel.services.tickets import response_times as ticket_measures
-from panel.settings import ROOT
+from panel.settings import ROOT, Settings
 
 bp = Blueprint("help", __name__)
 
@@ -45,15 +46,25 @@ _WAITS_FOR_END = (Status.IN_PROGRESS, Status.COMPLETED)
 
 
 def init_app(app: Flask) -> None:
-    """Load the texts once. Called after all routes are registered, so that every link can be checked."""
-    content = load(ROOT / "content", facts=facts_for_prose(app.config["PANEL"]))
+    """Load the texts at the start. Called after all routes are registered, so that every link can be checked."""
+    settings: Settings = app.config["PANEL"]
+    content = _load(settings)
     content.check_links(lambda path: _leads_somewhere(app, path))
-    app.extensions[CONTENT] = content
+    app.extensions[CONTENT] = (settings, content)
+
+
+def _load(settings: Settings) -> Content:
+    return load(ROOT / "content", facts=facts_for_prose(settings))
 
 
 def texts() -> Content:
-    """The texts, as loaded at the start."""
-    return cast(Content, current_app.extensions[CONTENT])
+    """The texts with the settings in force: loaded again, in some 30 ms, after a change of settings."""
+    settings = app_context.settings()
+    filled_with, content = cast(tuple[Settings, Content], current_app.extensions[CONTENT])
+    if filled_with is not settings:
+        content = _load(settings)
+        current_app.extensions[CONTENT] = (settings, content)
+    return content
 
 
 @bp.context_processor

@@ -2,8 +2,9 @@
 
 from datetime import date, timedelta
 
-from flask import Blueprint, Response, abort, current_app, render_template
+from flask import Blueprint, Response, abort, render_template
 
+from panel import app_context
 from panel.blueprints.api.docs import changed
 from panel.blueprints.public.help import texts
 from panel.blueprints.shared.structured_data import absolute
@@ -43,7 +44,7 @@ def robots() -> Response:
 @bp.get("/.well-known/security.txt")
 def security() -> Response:
     """security.txt: the operator's email or a ticket form as contact; 404 when there is neither."""
-    address = current_app.config["PANEL"].support_email
+    address = app_context.settings().support_email
     if not address and not has_page(TICKET):
         abort(404)
     expires = (utc_now() + SECURITY_VALID_FOR).strftime("%Y-%m-%dT00:00:00Z")

@@ -4,6 +4,7 @@ from flask import Blueprint, Response, abort, current_app, redirect
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 
+from panel import app_context
 from panel.assets import IMMUTABLE, share_images
 from panel.assets.share_images import Picture
 from panel.blueprints.public.help import texts
@@ -42,7 +43,7 @@ def picture_url(name: str = DEFAULT) -> str:
 
 
 def _picture(name: str) -> Picture | None:
-    site_name, content = current_app.config["PANEL"].site_name, texts()
+    site_name, content = app_context.settings().site_name, texts()
     if name == DEFAULT:
         guide = content.guides["order-statuses"]
         return Picture(DEFAULT, "Promotion for your page, podcast or newsletter", guide.prose.first_sentence, site_name)

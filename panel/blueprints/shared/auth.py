@@ -22,6 +22,7 @@ from panel.security.request_identity import MADE_FOR, VISITOR
 from panel.services.accounts import email_confirmation, hashing_turns, pending_sessions, sessions, throttles, users
 from panel.services.accounts.pending_sessions import PendingLogIn
 from panel.services.accounts.sessions import SignedIn
+from panel.services.stored_settings import live as live_settings
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -63,7 +64,10 @@ def init_app(app: Flask) -> None:
 
 def _load(token: str) -> SignedIn | None:
     read: SignedIn | None = request.environ.get(sessions.SIGNED_IN)
-    return read if read is not None and read.token == token else sessions.find(token, now=utc_now())
+    person = read if read is not None and read.token == token else sessions.find(token, now=utc_now())
+    if person is not None:
+        live_settings.follow(person.catalogue_version)
+    return person
 
 
 def _end(response: Response) -> Response:

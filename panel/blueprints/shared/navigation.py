@@ -109,6 +109,7 @@ OFFICE = (
     Link("/office/alerts", "Alerts"),
     Link("/office/announcements", "Announcements"),
     Link("/office/maintenance", "Maintenance"),
+    Link("/office/settings", "Settings"),
     Link("/office/reports", "Reports"),
     Link("/office/profit", "Profit"),
     Link("/office/audit-log", "Audit log"),

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import current_app
 
+from panel import app_context
 from panel.domain.status import Status
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.help.content import Content, ContentPage, PageKeys, StatusKeys
@@ -92,7 +93,7 @@ def questions_page(content: Content) -> Node:
 
 def site() -> Node:
     """WebSite and Organization: the site's name, address and search URL."""
-    name, address = current_app.config["PANEL"].site_name, absolute("/")
+    name, address = app_context.settings().site_name, absolute("/")
     search = {
         "@type": "SearchAction",
         "target": {"@type": "EntryPoint", "urlTemplate": f"{absolute('/search')}?q={{search_term_string}}"},
@@ -120,7 +121,7 @@ def tools_page(*, changed: date | None) -> Node:
 def tool_page(tool: ToolOffer) -> Node:
     """A tool as a service that is offered at a price for a thousand units, or for one package."""
     path = f"/tools/{tool.slug}"
-    settings = current_app.config["PANEL"]
+    settings = app_context.settings()
     pieces = 1 if tool.is_package else 1_000
     price = {
         "@type": "UnitPriceSpecification",

@@ -17,6 +17,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 from werkzeug.local import LocalProxy
 
+from panel import app_context
 from panel.assets import asset
 from panel.blueprints.shared.navigation import ACCOUNT, BAR, FOOTER, HELP, OFFICE, Link
 from panel.clock import utc_now
@@ -78,11 +79,11 @@ def init_app(app: Flask) -> None:
     )
     environment.tests["web_link"] = links.is_web_link
     environment.globals.update(
-        site_name=settings.site_name,
+        site_name=LocalProxy(lambda: app_context.settings().site_name),
         currency=settings.currency,
-        company_name=settings.company_name,
-        company_address=settings.company_address,
-        contact_email=settings.contact_email or settings.support_email,
+        company_name=LocalProxy(lambda: app_context.settings().company_name),
+        company_address=LocalProxy(lambda: app_context.settings().company_address),
+        contact_email=LocalProxy(contact_email),
         Status=Status,
         asset=asset,
         push_url=lambda: _push_url(settings),
@@ -100,6 +101,12 @@ def init_app(app: Flask) -> None:
         office_links=office_links,
         has_page=has_page,
     )
+
+
+def contact_email() -> str:
+    """The address that customers write to; empty if there is none."""
+    settings = app_context.settings()
+    return settings.contact_email or settings.support_email
 
 
 def me() -> SignedIn | None:

@@ -12,6 +12,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy import select
 
+from panel import app_context
 from panel.cli.demo import history, office, past_money, platform, tickets
 from panel.cli.errors import cli_transaction
 from panel.clock import utc_now
@@ -65,7 +66,7 @@ def demo() -> None:
     click.echo("The demo is ready. These passwords are shown once and kept nowhere:")
     click.echo(f"  customer  {CUSTOMER}  {passwords[CUSTOMER]}")
     click.echo(f"  operator  {OPERATOR}  {passwords[OPERATOR]}")
-    site_name = current_app.config["PANEL"].site_name
+    site_name = app_context.settings().site_name
     click.echo("The operator is also asked for a code. Put this key into an app, or let a command tell the code:")
     click.echo(f"  {two_factor.provisioning_uri(secret, email=OPERATOR, site_name=site_name)}")
     click.echo(f"  flask users code {OPERATOR}")

@@ -1,0 +1,64 @@
+"""Settings in the office: an overview with where each value comes from, and one form per group."""
+
+from flask import abort, flash, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from panel.blueprints.office import layout
+from panel.blueprints.office.access import office_blueprint
+from panel.blueprints.office.forms import status_of, typed
+from panel.blueprints.shared.forms import by_field
+from panel.clock import utc_now
+from panel.db import transaction
+from panel.domain.errors import ExpiredForm, PanelError
+from panel.services.stored_settings import changes
+from panel.services.stored_settings.registry import SettingGroup
+
+bp = office_blueprint("settings")
+
+
+@bp.get("/settings")
+def index() -> ResponseReturnValue:
+    return render_template(
+        "office/settings/index.html", groups=[(group, changes.rows(group)) for group in SettingGroup]
+    )
+
+
+@bp.get("/settings/<group>")
+def show(group: str) -> ResponseReturnValue:
+    return _page(_known_or_404(group))
+
+
+@bp.post("/settings/<group>")
+def change(group: str) -> ResponseReturnValue:
+    known = _known_or_404(group)
+    try:
+        with transaction():
+            changed = changes.change(known, request.form, seen=typed("seen"), actor=layout.actor(), now=utc_now())
+    except PanelError as error:
+        return _page(known, error), status_of(error)
+    flash(f"Saved: {', '.join(changed)}." if changed else "Nothing was changed.")
+    return redirect("/office/settings", code=303)
+
+
+def form_again(error: ExpiredForm) -> ResponseReturnValue:
+    """The form with what was typed, and the error."""
+    return _page(_known_or_404((request.view_args or {})["group"]), error), error.http_status
+
+
+def _known_or_404(word: str) -> SettingGroup:
+    return SettingGroup(word) if word in list(SettingGroup) else abort(404)
+
+
+def _page(group: SettingGroup, error: PanelError | None = None) -> str:
+    rows = changes.rows(group)
+    values = {row.setting.name: row.text for row in rows}
+    if error is not None:
+        values |= {row.setting.name: request.form.get(row.setting.name, "") for row in rows if not row.is_fixed}
+    return render_template(
+        "office/settings/show.html",
+        group=group,
+        rows=rows,
+        values=values,
+        seen=changes.mark(group),
+        errors=by_field(error),
+    )

@@ -1,0 +1,142 @@
+"""Registry of the settings that can be changed in the office: their labels, hints, and how a typed value is parsed.
+
+Types and limits are those of `panel/settings.py`, so that both places accept the same values.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Annotated, Any
+
+from pydantic import TypeAdapter
+
+from panel.domain import plain_text
+from panel.domain.accounts import email_address
+from panel.domain.errors import BadInput
+from panel.settings import Settings
+
+MAX_LENGTH = 200
+MAX_EMAIL_LENGTH = 254
+
+
+class SettingGroup(StrEnum):
+    """Settings that are changed together, in one form."""
+
+    SITE = "site"
+
+    @property
+    def label(self) -> str:
+        return _GROUP_LABELS[self]
+
+
+_GROUP_LABELS = {
+    SettingGroup.SITE: "Site and contact",
+}
+
+
+class SettingKind(StrEnum):
+    """What is typed: decides the form field, and what is checked beyond the schema."""
+
+    TEXT = "text"
+    EMAIL = "email"
+
+
+@dataclass(frozen=True, slots=True)
+class EditableSetting:
+    """A setting by its name in `Settings`. `right`: what a valid value is, for an error message."""
+
+    name: str
+    group: SettingGroup
+    kind: SettingKind
+    label: str
+    hint: str
+    right: str
+    max_length: int = MAX_LENGTH
+
+    @property
+    def field_type(self) -> str:
+        return "email" if self.kind is SettingKind.EMAIL else "text"
+
+    @property
+    def environment_name(self) -> str:
+        return f"PANEL_{self.name.upper()}"
+
+    @property
+    def default(self) -> Any:
+        return Settings.model_fields[self.name].default
+
+    def parse(self, typed: str) -> Any:
+        """The typed value. Raises BadInput, which says what is right."""
+        try:
+            if len(typed) > self.max_length or plain_text.one_line(typed, most=self.max_length) != typed:
+                raise ValueError("control characters, repeated spaces, or too long")
+            if self.kind is SettingKind.EMAIL and typed:
+                # Emails have it in their headers, where not every mail server takes other letters.
+                typed = email_address.in_ascii(email_address.canonical(typed))
+            return self.read(typed)
+        except ValueError as error:
+            raise BadInput(f"{self.label}: {self.right}", field=self.name) from error
+
+    def read(self, stored: str) -> Any:
+        """The value of a stored text. Raises ValidationError, a ValueError."""
+        return _schema(self.name).validate_python(stored)
+
+
+@lru_cache(64)
+def _schema(name: str) -> TypeAdapter[Any]:
+    field = Settings.model_fields[name]
+    return TypeAdapter(Annotated[field.annotation, field])  # type: ignore[arg-type]
+
+
+SITE_SETTINGS = (
+    EditableSetting(
+        "site_name",
+        SettingGroup.SITE,
+        SettingKind.TEXT,
+        "Site name",
+        "Shown in the header, in page titles and in emails.",
+        "enter 1 to 40 characters on one line.",
+        max_length=40,
+    ),
+    EditableSetting(
+        "company_name",
+        SettingGroup.SITE,
+        SettingKind.TEXT,
+        "Company name",
+        "Shown in the footer and on the Contact page. Leave it empty to show none.",
+        f"enter at most {MAX_LENGTH} characters on one line.",
+    ),
+    EditableSetting(
+        "company_address",
+        SettingGroup.SITE,
+        SettingKind.TEXT,
+        "Company address",
+        "On one line. Shown in the footer and on the Contact page. Leave it empty to show none.",
+        f"enter at most {MAX_LENGTH} characters on one line.",
+    ),
+    EditableSetting(
+        "contact_email",
+        SettingGroup.SITE,
+        SettingKind.EMAIL,
+        "Contact email",
+        "Shown in the footer and on the Contact page. Leave it empty to show the support email, if there is one.",
+        "enter one email address, such as hello@example.com.",
+        max_length=MAX_EMAIL_LENGTH,
+    ),
+    EditableSetting(
+        "support_email",
+        SettingGroup.SITE,
+        SettingKind.EMAIL,
+        "Support email",
+        "Receives a copy of customers’ tickets, and replies to our emails. Leave it empty to use the office alone.",
+        "enter one email address, such as support@example.com.",
+        max_length=MAX_EMAIL_LENGTH,
+    ),
+)
+
+SETTINGS = {setting.name: setting for setting in SITE_SETTINGS}
+
+
+def of_group(group: SettingGroup) -> list[EditableSetting]:
+    """The settings of a group, in the order of its form."""
+    return [setting for setting in SETTINGS.values() if setting.group is group]
