@@ -155,6 +155,8 @@ def _tell_prices(changes: Sequence[PriceChange]) -> None:
 def _tell(did: provider_import.Import) -> None:
     for sentence in did.skipped:
         click.echo(sentence, err=True)
+    for slug in did.replaced:
+        click.echo(f"{slug} is hidden: its service has another name and category. Look at the review.", err=True)
     _tell_prices(did.prices)
     for slug in (*did.added, *did.changed, *did.hidden):
         click.echo(slug)

@@ -145,3 +145,34 @@ def test_service_id_with_another_name_and_category_opens_one_review() -> None:
     assert review.kind == "service_changed"
     assert OLD in review.text and NEW in review.text and "Videos" in review.text
     assert db.session.scalars(select(Tool.name)).one() == "Ours"
+
+
+@pytest.mark.both_engines
+def test_tool_of_a_service_that_may_be_another_is_hidden_until_an_operator_shows_it() -> None:
+    imported(row_of())
+    slug = db.session.scalars(select(Tool.slug)).one()
+
+    imported(row_of(name=NEW, category="Videos"))
+    imported(row_of(name=NEW, category="Videos", rate="1.00"))
+    hidden = db.session.scalars(select(Tool.is_hidden)).one()
+    with transaction():
+        tool_editor.show_or_hide(slug, is_hidden=False, reason="It is the same.", actor="anna", now=NOON)
+    imported(row_of(name=NEW, category="Videos", rate="1.10"))
+
+    db.session.rollback()
+    assert (hidden, db.session.scalars(select(Tool.is_hidden)).one()) == (True, False)
+
+
+def test_tool_is_hidden_too_where_its_new_row_can_not_be_imported() -> None:
+    imported(row_of())
+    with transaction():
+        tool_settings.set_field(db.session.scalars(select(Tool.slug)).one(), "minimum", "50", actor="anna", now=NOON)
+
+    imported(row_of(name=NEW, category="Videos", max=20))
+
+    assert db.session.scalars(select(Tool.is_hidden)).one() is True
+    assert db.session.scalars(select(Review.kind)).all() == ["service_changed"]
+    assert (db.session.scalars(select(Tool.name)).one(), db.session.scalars(select(Tool.provider_name)).one()) == (
+        OLD,
+        NEW,
+    )

@@ -14,7 +14,7 @@ from panel.services.catalogue.tools import TERMS_WORDS
 
 ROWS_AT_ONCE = 500
 FOLLOWED = (
-    *("name", "category", "summary", "is_hidden"),
+    *("name", "category", "summary", "is_hidden", "set_by_hand"),
     *("provider_rate_micros", "provider_rate", "provider_name", "provider_category"),
 )
 
