@@ -36,14 +36,18 @@ def read_lock(engine: Engine) -> AbstractContextManager[object]:
     return _turn if engine.dialect.name == "sqlite" else nullcontext()
 
 
-def reader(engine: Engine, statement: Select[*tuple[Any, ...]], *, has_many_rows: bool = False) -> Reader:
+def reader(
+    engine: Engine, statement: Select[*tuple[Any, ...]], *, has_many_rows: bool = False, is_rare: bool = False
+) -> Reader:
     """A reader of this statement, with named parameters. It can't return datetime columns.
 
     `has_many_rows`: SQLite returns the rows as one JSON text. The driver releases the GIL at each row, and when threads
-    compete for it, a hundred rows cost several times as much.
+    compete for it, a hundred rows cost several times as much. `is_rare`: SQLite's connection is closed after each read.
+    While one is open, also in a command that reads once, closing the others leaves the write-ahead log behind.
     """
     if engine.dialect.name == "sqlite":
-        return _SqliteReader(str(engine.url.database), statement, is_packed=has_many_rows)
+        read = _SqliteReader(str(engine.url.database), statement, is_packed=has_many_rows)
+        return read.once if is_rare else read
     return _pooled_reader(engine, statement)
 
 
@@ -83,6 +87,14 @@ class _SqliteReader:
             self._local.__dict__.pop("connection", None)
             return None
         return [tuple(row) for row in json.loads(rows[0][0])] if self._is_packed else rows
+
+    def once(self, values: Mapping[str, object]) -> Rows | None:
+        """Read, then close the connection."""
+        rows = self(values)
+        kept = self._local.__dict__.pop("connection", None)
+        if kept is not None:
+            kept.close()
+        return rows
 
     def _connection(self) -> sqlite3.Connection:
         if self._process != os.getpid():

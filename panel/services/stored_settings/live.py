@@ -81,7 +81,7 @@ class LiveSettings:
 
 def start() -> None:
     """Let `app_context.settings()` follow the database from now on."""
-    app_context.once_per_app(app_context.LIVE_SETTINGS, lambda: LiveSettings(reader(db.engine, READ)))
+    app_context.once_per_app(app_context.LIVE_SETTINGS, lambda: LiveSettings(reader(db.engine, READ, is_rare=True)))
 
 
 def follow(catalogue_version: int) -> None:

@@ -74,7 +74,7 @@ def test_every_process_has_a_change_with_its_next_page(app: Flask, client: Flask
 def test_page_without_a_cache_follows_within_the_second(app: Flask) -> None:
     now = [1000.0]
     other = create_app(app.config["PANEL"])
-    read = reader(db.engine, live.READ)
+    read = reader(db.engine, live.READ, is_rare=True)
     other.extensions[app_context.LIVE_SETTINGS] = live.LiveSettings(read, clock=lambda: now[0])
     browser = other.test_client()
     browser.get("/forgot-password")
