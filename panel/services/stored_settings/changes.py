@@ -15,7 +15,7 @@ from panel.domain.errors import StaleForm
 from panel.models import Catalogue, StoredSetting
 from panel.services import audit_log
 from panel.services.stored_settings import live, registry
-from panel.services.stored_settings.registry import EditableSetting, SettingGroup
+from panel.services.stored_settings.registry import EditableSetting, SettingGroup, as_text
 
 CHANGED_MEANWHILE = "Somebody changed these settings after you opened this page. Nothing was saved. Check them again."
 
@@ -47,16 +47,16 @@ class SettingRow:
     @property
     def text(self) -> str:
         """The value as its form field shows it."""
-        return _as_text(self.value)
+        return as_text(self.value)
 
     @property
     def shown(self) -> str:
         """The value as a page shows it; empty if there is none."""
-        return self.text
+        return f"{self.text} {self.setting.unit}" if self.setting.unit else self.text
 
     @property
     def hint(self) -> str:
-        default = _as_text(self.setting.default)
+        default = as_text(self.setting.default)
         return f"{self.setting.hint} Leave it empty for the default, {default}." if default else self.setting.hint
 
 
@@ -91,7 +91,7 @@ def change(group: SettingGroup, typed: Mapping[str, str], *, seen: str, actor: s
         after = row.setting.parse(text) if text else row.setting.default
         if after == before:
             continue
-        _store(name, _as_text(after) if after != row.setting.default else None, actor=actor, now=now)
+        _store(name, as_text(after) if after != row.setting.default else None, actor=actor, now=now)
         audit_log.write(
             "settings change",
             actor=actor,
@@ -136,9 +136,5 @@ def _store(name: str, value: str | None, *, actor: str, now: datetime) -> None:
     db.session.expire_all()
 
 
-def _as_text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
 def _quoted(value: Any) -> str:
-    return f"“{_as_text(value)}”" if value != "" else "empty"
+    return f"“{as_text(value)}”" if value != "" else "empty"

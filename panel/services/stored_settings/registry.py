@@ -23,6 +23,7 @@ class SettingGroup(StrEnum):
     """Settings that are changed together, in one form."""
 
     SITE = "site"
+    TIMES = "times"
 
     @property
     def label(self) -> str:
@@ -31,6 +32,7 @@ class SettingGroup(StrEnum):
 
 _GROUP_LABELS = {
     SettingGroup.SITE: "Site and contact",
+    SettingGroup.TIMES: "Times of orders",
 }
 
 
@@ -39,6 +41,8 @@ class SettingKind(StrEnum):
 
     TEXT = "text"
     EMAIL = "email"
+    WHOLE_NUMBER = "whole_number"
+    NUMBER = "number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +56,16 @@ class EditableSetting:
     hint: str
     right: str
     max_length: int = MAX_LENGTH
+    unit: str = ""
 
     @property
     def field_type(self) -> str:
         return "email" if self.kind is SettingKind.EMAIL else "text"
+
+    @property
+    def input_mode(self) -> str:
+        """The keyboard of a phone for a number; empty for text."""
+        return _INPUT_MODES.get(self.kind, "")
 
     @property
     def environment_name(self) -> str:
@@ -80,6 +90,14 @@ class EditableSetting:
     def read(self, stored: str) -> Any:
         """The value of a stored text. Raises ValidationError, a ValueError."""
         return _schema(self.name).validate_python(stored)
+
+
+_INPUT_MODES = {SettingKind.WHOLE_NUMBER: "numeric", SettingKind.NUMBER: "decimal"}
+
+
+def as_text(value: Any) -> str:
+    """A value as its field shows it, and as it is stored: `24` for 24.0."""
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 @lru_cache(64)
@@ -134,7 +152,40 @@ SITE_SETTINGS = (
     ),
 )
 
-SETTINGS = {setting.name: setting for setting in SITE_SETTINGS}
+TIME_SETTINGS = (
+    EditableSetting(
+        "sync_seconds",
+        SettingGroup.TIMES,
+        SettingKind.WHOLE_NUMBER,
+        "Status checks every",
+        "Seconds between two status checks of an open order. Many checks can be too much for a provider.",
+        "enter whole seconds from 1 to 3600.",
+        max_length=4,
+        unit="seconds",
+    ),
+    EditableSetting(
+        "stuck_hours",
+        SettingGroup.TIMES,
+        SettingKind.NUMBER,
+        "Stalled after",
+        "Hours without a new count until an order is listed as stalled, for operators.",
+        "enter hours, more than 0 and at most 8760, such as 24 or 1.5.",
+        max_length=8,
+        unit="hours",
+    ),
+    EditableSetting(
+        "unconfirmed_hours",
+        SettingGroup.TIMES,
+        SettingKind.NUMBER,
+        "Unconfirmed orders are canceled after",
+        "Hours until an order that its provider hasn’t confirmed is canceled and refunded. The help tells customers.",
+        "enter hours, more than 0 and at most 8760, such as 72 or 1.5.",
+        max_length=8,
+        unit="hours",
+    ),
+)
+
+SETTINGS = {setting.name: setting for setting in (*SITE_SETTINGS, *TIME_SETTINGS)}
 
 
 def of_group(group: SettingGroup) -> list[EditableSetting]:

@@ -1,6 +1,7 @@
 """Settings changed in the office: every process follows, the environment wins, and a wrong value changes nothing."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -9,19 +10,22 @@ from sqlalchemy import select
 
 from panel import app_context
 from panel.application import create_app
+from panel.blueprints.office.layout import limits
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.db.read_only import Rows, reader
 from panel.domain.errors import BadInput, StaleForm
-from panel.models import AuditLogEntry, StoredSetting
+from panel.jobs.provider_calls import panel_settings
+from panel.models import Attempt, AttemptState, AuditLogEntry, StoredSetting
 from panel.providers.mail import OutgoingMail, message
 from panel.services.stored_settings import changes, live
 from panel.services.stored_settings.registry import SETTINGS, SettingGroup
 from tests.support import databases
-from tests.support.factories import NOON, a_customer, signed_in
+from tests.support.factories import NOON, a_customer, an_order, signed_in
 from tests.support.page_text import text_of
 
 SITE = "/office/settings/site"
+TIMES = "/office/settings/times"
 
 
 def change(group: SettingGroup = SettingGroup.SITE, **typed: str) -> list[str]:
@@ -152,17 +156,26 @@ def test_form_shows_saves_and_logs_each_change_and_returns_to_defaults(office: F
         ("contact_email", "a@b.example, c@d.example"),
         ("support_email", "Ada <ada@example.com>"),
         ("support_email", "a b@example.com"),
+        ("sync_seconds", "0"),
+        ("sync_seconds", "3601"),
+        ("sync_seconds", "1.5"),
+        ("sync_seconds", "soon"),
+        ("stuck_hours", "0"),
+        ("stuck_hours", "nan"),
+        ("unconfirmed_hours", "-1"),
+        ("unconfirmed_hours", "9999"),
     ],
 )
 def test_wrong_value_changes_nothing_and_says_why(office: FlaskClient, name: str, typed: str) -> None:
-    values = {"company_name": "Reach LLC", "company_address": "1 Main Street", name: typed}
+    values = {"company_name": "Reach LLC", "company_address": "1 Main Street", "sync_seconds": "5", name: typed}
+    form = f"/office/settings/{SETTINGS[name].group}"
 
-    refused = office.post(SITE, data=values | {"seen": field(office.get(SITE).text, "seen")})
+    refused = office.post(form, data=values | {"seen": field(office.get(form).text, "seen")})
 
     assert refused.status_code == 422
     setting = SETTINGS[name]
     assert f"Nothing was changed {setting.label}: {setting.right}" in text_of(refused.text)
-    assert 'value="1 Main Street' in refused.text
+    assert 'value="1 Main Street' in refused.text or field(refused.text, "sync_seconds") == values["sync_seconds"]
     assert (stored(), entries()) == ({}, [])
 
 
@@ -204,6 +217,41 @@ def test_emails_use_the_changed_names(app: Flask) -> None:
     assert made["From"].addresses[0].display_name == "Nörthern “Reach”, Inc."
     assert made["From"].addresses[0].addr_spec == "help@xn--bcher-kva.example"
     assert made["Reply-To"] == "help@xn--bcher-kva.example"
+
+
+def test_times_of_orders_change_in_the_worker_the_help_and_the_office(app: Flask, office: FlaskClient) -> None:
+    form = office.get(TIMES).text
+    given = {"sync_seconds": "7", "stuck_hours": "1.5", "unconfirmed_hours": "90", "seen": field(form, "seen")}
+
+    saved = office.post(TIMES, data=given)
+
+    overview = text_of(office.get(saved.location).text)
+    assert "Status checks every 7 seconds" in overview and "canceled after 90 hours" in overview
+    assert "Status checks every (seconds)" in text_of(form) and field(form, "stuck_hours") == "24"
+    settings = panel_settings()
+    assert (settings.sync_seconds, settings.stuck_hours, settings.unconfirmed_hours) == (7, 1.5, 90)
+    assert (limits().stuck_hours, limits().unconfirmed_hours) == (1.5, 90)
+    assert "every 7 seconds" in text_of(office.get("/how-we-work").text)
+    assert "is still open after 90 hours" in text_of(office.get("/how-we-work").text)
+    assert stored() == {"sync_seconds": "7", "stuck_hours": "1.5", "unconfirmed_hours": "90"}
+
+
+def test_shorter_time_that_cancels_orders_shows_them_first(app: Flask, office: FlaskClient) -> None:
+    order, at = an_order(quantity=1_000, price="1.50", now=utc_now() - timedelta(hours=20)), utc_now()
+    sent = {"order_id": order.id, "provider_id": order.provider_id, "at": at - timedelta(hours=20)}
+    with transaction():
+        db.session.add(Attempt(kind="add", state=AttemptState.UNKNOWN, lease_until=at, answered_at=at, **sent))
+    given = {"sync_seconds": "10", "stuck_hours": "24", "seen": field(office.get(TIMES).text, "seen")}
+
+    harmless = office.post(TIMES, data=given | {"unconfirmed_hours": "21"})
+    given["seen"] = field(office.get(TIMES).text, "seen")
+    asked = office.post(TIMES, data=given | {"unconfirmed_hours": "19"})
+    before = stored()
+    done = office.post(TIMES, data=given | {"unconfirmed_hours": "19", "confirmed": "yes"})
+
+    assert (harmless.status_code, asked.status_code, done.status_code) == (303, 200, 303)
+    assert "Orders canceled 1 Returned to customers $1.50" in text_of(asked.text)
+    assert (before["unconfirmed_hours"], stored()["unconfirmed_hours"]) == ("21", "19")
 
 
 def test_unknown_group_is_404(office: FlaskClient) -> None:

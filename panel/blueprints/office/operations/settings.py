@@ -3,15 +3,19 @@
 from flask import abort, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from panel.blueprints.office import layout
+from panel import app_context
+from panel.blueprints.office import confirmation, layout
 from panel.blueprints.office.access import office_blueprint
+from panel.blueprints.office.confirmation import Confirmation
 from panel.blueprints.office.forms import status_of, typed
 from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
+from panel.domain import money
 from panel.domain.errors import ExpiredForm, PanelError
+from panel.services.orders import timeouts
 from panel.services.stored_settings import changes
-from panel.services.stored_settings.registry import SettingGroup
+from panel.services.stored_settings.registry import SETTINGS, SettingGroup, as_text
 
 bp = office_blueprint("settings")
 
@@ -32,6 +36,8 @@ def show(group: str) -> ResponseReturnValue:
 def change(group: str) -> ResponseReturnValue:
     known = _known_or_404(group)
     try:
+        if (asked := _confirmation(known)) is not None:
+            return asked
         with transaction():
             changed = changes.change(known, request.form, seen=typed("seen"), actor=layout.actor(), now=utc_now())
     except PanelError as error:
@@ -43,6 +49,32 @@ def change(group: str) -> ResponseReturnValue:
 def form_again(error: ExpiredForm) -> ResponseReturnValue:
     """The form with what was typed, and the error."""
     return _page(_known_or_404((request.view_args or {})["group"]), error), error.http_status
+
+
+def _confirmation(group: SettingGroup) -> str | None:
+    """The page that asks first, when a shorter time would cancel orders that wait now."""
+    if group is not SettingGroup.TIMES or "unconfirmed_hours" not in request.form or confirmation.is_confirmed():
+        return None
+    setting, text, settings = SETTINGS["unconfirmed_hours"], typed("unconfirmed_hours"), app_context.settings()
+    hours = setting.parse(text) if text else setting.default
+    due = timeouts.due(unconfirmed_hours=hours, dispatch_hours=settings.dispatch_hours, now=utc_now())
+    if hours >= settings.unconfirmed_hours or not due.count:
+        return None
+    facts = [
+        ("Orders canceled", due.orders),
+        ("Returned to customers", money.shown(due.returned_nanos, currency=settings.currency)),
+        ("Refills ended", due.refills),
+    ]
+    return confirmation.page(
+        Confirmation(
+            "Cancel unconfirmed orders sooner",
+            facts,
+            "Save changes",
+            f"/office/settings/{group.value}",
+            lead=f"Orders that have been unconfirmed for more than {as_text(hours)} hours are canceled and refunded.",
+            is_danger=True,
+        )
+    )
 
 
 def _known_or_404(word: str) -> SettingGroup:
