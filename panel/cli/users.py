@@ -12,7 +12,7 @@ from panel import app_context
 from panel.cli.errors import clean_errors, cli_transaction
 from panel.clock import utc_now
 from panel.domain.accounts.key_scope import KeyScope
-from panel.domain.errors import NotFound
+from panel.domain.errors import BadInput, NotFound
 from panel.models import ProposalKind
 from panel.services.accounts import email_confirmation, two_factor, users
 from panel.services.api import keys as api_keys
@@ -49,14 +49,19 @@ def add_user(email: str, operator: bool, password_stdin: bool) -> None:
 @click.option("--name", default="Command line", show_default=True, help="How the person's list of keys calls it.")
 @click.option("--network", "networks", multiple=True, help="A network the key may be used from; else from anywhere.")
 @click.option("--read-only", is_flag=True, help="The key may not place, cancel or refill orders.")
+@click.option("--test", "is_test", is_flag=True, help="Its orders are test orders: on the simulator, for test money.")
 @click.option("--daily-cap", default="", help="The most that its orders of one day (UTC) may cost, such as 25.00.")
-def make_api_key(email: str, name: str, networks: tuple[str, ...], read_only: bool, daily_cap: str) -> None:
+def make_api_key(
+    email: str, *, name: str, networks: tuple[str, ...], read_only: bool, is_test: bool, daily_cap: str
+) -> None:
     """Create an API key for an account and print it. It is shown only once."""
     with cli_transaction():
         user = users.find_by_email(email)
         if user is None:
             raise NotFound(f"There is no account with the email {email}.")
-        scope = KeyScope.READ if read_only else KeyScope.ORDER
+        if read_only and is_test:
+            raise BadInput("A key is either read-only or a test key: leave one of the two options out.")
+        scope = KeyScope.READ if read_only else KeyScope.TEST if is_test else KeyScope.ORDER
         asked = NewKey(name, " ".join(networks), scope, spend_caps.parse(daily_cap))
         key = api_keys.make_for(user.id, asked=asked, now=utc_now()).text
         is_confirmed = user.email_confirmed_at is not None

@@ -6,7 +6,14 @@ May import `db` and below, never services.
 from panel.db import NOTIFIES_HUB, table_of
 from panel.models.alert import Alert
 from panel.models.announcement import Announcement
-from panel.models.api_and_webhooks import ApiKey, DeliveryState, Webhook, WebhookDelivery, WebhookEndpoint
+from panel.models.api_and_webhooks import (
+    ApiKey,
+    ApiTestCustomer,
+    DeliveryState,
+    Webhook,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from panel.models.assignment import OrderAssignment
 from panel.models.favorite import Favorite
 from panel.models.ledger import (
@@ -82,6 +89,7 @@ __all__ = [
     "Alert",
     "Announcement",
     "ApiKey",
+    "ApiTestCustomer",
     "Attempt",
     "AttemptKind",
     "AttemptState",

@@ -38,6 +38,15 @@ class ApiKey(Base):
     revoked_at: Mapped[datetime | None]
 
 
+class ApiTestCustomer(Base):
+    """The account that an owner's test keys use: its own orders and test money, apart from the owner's."""
+
+    __tablename__ = "api_test_customers"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, autoincrement=False)
+    owner_id: Mapped[int] = mapped_column(ForeignKey("users.id"), unique=True)
+
+
 class WebhookEndpoint(Base):
     """A customer's webhook endpoint, with its encrypted signing secret."""
 

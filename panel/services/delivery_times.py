@@ -202,7 +202,7 @@ def _read(*, now: datetime) -> tuple[_Ended, ...]:
         select(*(ORDERS.c[column.name] for column in fields(_Ended))).where(
             ORDERS.c.id > newest - NEWEST_ORDERS,
             ORDERS.c.ended_at.between(now - WINDOW, now),
-            ORDERS.c.tool_id.is_distinct_from(test_orders.tool_id()),
+            test_orders.is_real(ORDERS.c.customer_id),
             # How long a drip-feed takes is the customer's choice.
             ~select(OrderRun.id).where(OrderRun.order_id == ORDERS.c.id).exists(),
         )

@@ -79,7 +79,7 @@ RULES = {
     "changes neither your status nor your money": "test_a_bad_report_changes_nothing_and_opens_one_review",
     "changes neither the status nor your money": "test_a_bad_report_changes_nothing_and_opens_one_review",
     "accept a provider's report only if": "test_a_bad_report_changes_nothing_and_opens_one_review",
-    "we send your link, the quantity": "test_each_order_here_is_one_order_there",
+    "we send your link, the quantity": "test_each_order_or_run_is_one_order_at_the_next_panel",
     # Canceling and refilling.
     "only where its tool offers cancel": "test_cancellation_that_the_terms_do_not_offer_is_a_409_with_the_reason",
     "only where the tool's page says that it offers cancel": (

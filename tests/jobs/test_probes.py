@@ -100,9 +100,10 @@ def test_round_without_a_site_says_so_and_measures_the_rest() -> None:
 
 
 def test_waiting_order_shows_its_age() -> None:
-    an_order(now=utc_now() - timedelta(seconds=90))
+    now = utc_now()
+    an_order(now=now - timedelta(seconds=90))
 
-    found = checks.dispatch(now=utc_now())
+    found = checks.dispatch(now=now)
 
     assert (found.state, found.text) == (State.DEGRADED, "The oldest order has waited 90 seconds to be sent.")
 

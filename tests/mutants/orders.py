@@ -69,7 +69,7 @@ MUTANTS = (
     *in_file(
         "panel/services/orders/placing.py",
         "tests/services/orders/test_first_times.py",
-        ("None if kind == ProviderKind.MANUAL else now", "now"),
+        ("None if to.provider_kind == ProviderKind.MANUAL else now", "now"),
     ),
     *in_file(
         "panel/services/orders/transitions.py",

@@ -123,6 +123,7 @@ RULES = {
         POST /account/email/confirmation
         GET /account/keys
         POST /account/keys
+        POST /account/keys/test-balance
         GET /account/notices
         POST /account/notices
         POST /account/password

@@ -1,4 +1,4 @@
-"""API keys: list, create (the key is shown once) and revoke."""
+"""API keys: list, create (the key is shown once) and revoke; the orders and the balance of test keys."""
 
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -13,16 +13,18 @@ from panel.domain.accounts.key_scope import KeyScope
 from panel.domain.errors import BadInput, ExpiredForm, PanelError
 from panel.security import PRIVATE
 from panel.services.api import keys as api_keys
-from panel.services.api import spend_caps
+from panel.services.api import spend_caps, test_customers
 from panel.services.api.keys import NewKey
 
 bp = Blueprint("keys", __name__)
+
+SHOWN_TEST_ORDERS = 20
 
 
 @bp.get("/account/keys")
 @login_required
 def index() -> ResponseReturnValue:
-    return _page(is_revoked="revoked" in request.args)
+    return _page(is_revoked="revoked" in request.args, is_reset="reset" in request.args)
 
 
 @bp.post("/account/keys")
@@ -65,6 +67,15 @@ def revoke(key_id: int) -> ResponseReturnValue:
     return redirect(url_for("keys.index", revoked=""), code=303)
 
 
+@bp.post("/account/keys/test-balance")
+@login_required
+def reset_test_balance() -> ResponseReturnValue:
+    with transaction():
+        auth.lock_own_account()
+        test_customers.reset_balance(current_user.id, now=utc_now())
+    return redirect(url_for("keys.index", reset="", _anchor="test-orders"), code=303)
+
+
 def _asked() -> NewKey:
     """The key that the form asks for. Raises BadInput for its cap or scope."""
     form = request.form
@@ -76,7 +87,7 @@ def _asked() -> NewKey:
     return NewKey(form.get("name", ""), form.get("networks", ""), scope, cap)
 
 
-def _page(error: PanelError | None = None, *, is_revoked: bool = False) -> str:
+def _page(error: PanelError | None = None, *, is_revoked: bool = False, is_reset: bool = False) -> str:
     """The list and the form; after an error with what was typed."""
     now = utc_now()
     return render_template(
@@ -86,8 +97,10 @@ def _page(error: PanelError | None = None, *, is_revoked: bool = False) -> str:
         ],
         newest=api_keys.newest(current_user.id),
         is_revoked=is_revoked,
+        is_reset=is_reset,
+        tests=test_customers.shown(current_user.id, most=SHOWN_TEST_ORDERS),
         typed=request.form if error is not None else {},
-        scopes=[(scope.value, scope.label) for scope in reversed(KeyScope)],
+        scopes=[(scope.value, scope.label) for scope in (KeyScope.ORDER, KeyScope.READ, KeyScope.TEST)],
         errors=by_field(error),
         max_name_length=api_keys.MAX_NAME_LENGTH,
         max_keys=api_keys.MAX_KEYS,

@@ -21,6 +21,7 @@ from panel.blueprints.api.parsing import MAX_IDS
 from panel.blueprints.shared import structured_data
 from panel.domain.forms import order_types
 from panel.domain.status import Status
+from panel.providers.simulated import SCENARIOS
 from panel.services.api import keys as api_keys
 from panel.services.api import orders as api_orders
 from panel.services.help import content
@@ -52,6 +53,7 @@ def init_app(app: Flask) -> None:
     facts = {
         "requests_a_minute": f"{app.config['PANEL'].api_requests_a_minute:,}",
         "most_ids": str(MAX_IDS),
+        "scenarios": help_facts.either(f"`{name}`" for name in SCENARIOS),
         "longest_request_id": str(api_orders.MAX_REQUEST_ID_LENGTH),
         "likely_twice": f"{api_orders.LIKELY_TWICE.seconds} seconds",
         "max_keys": str(api_keys.MAX_KEYS),

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -27,6 +27,7 @@ from panel.domain import money
 from panel.domain.errors import PanelError, QuantityTooLarge, QuantityTooSmall
 from panel.domain.forms.order_form import OrderForm
 from panel.services.api import orders as api_orders
+from panel.services.api.test_customers import SCENARIO
 from panel.services.catalogue import customer_prices, tools
 from panel.services.catalogue.customer_prices import PriceList
 from panel.services.catalogue.tools import ToolOffer
@@ -69,7 +70,7 @@ def services_text(prices: PriceList, *, now: datetime) -> Rendered:
 
 def add(call: Call) -> ApiAnswer:
     if call.optional("service") is None:
-        call.refuse_others(*ADD_FIELDS)
+        call.refuse_others(*ADD_FIELDS, *(SCENARIO,) * call.holder.is_test)
     service = number_of(call.required("service"))
     with transaction():
         offer = None if service is None else tools.offer(service)
@@ -77,7 +78,7 @@ def add(call: Call) -> ApiAnswer:
         if offer is None or form is None or not form.is_ready:
             call.required("link")
             raise Refusal(INCORRECT_SERVICE)
-        call.refuse_others(*_fields_of(form))
+        call.refuse_others(*_fields_of(form), *_scenario_of(call, form))
         link, request_id = call.required("link"), call.optional("request_id")
         quantity = _digits(call.required(QUANTITY), offer=offer) if form.takes_quantity else ""
         if not call.holder.has_confirmed_email:
@@ -90,6 +91,7 @@ def add(call: Call) -> ApiAnswer:
                 quantity=quantity,
                 fields={name: call.text(name) for name in form.names},
                 request_id=request_id,
+                scenario=call.optional(SCENARIO) if _scenario_of(call, form) else None,
                 now=call.now,
             )
         except QuantityTooSmall as error:
@@ -97,13 +99,24 @@ def add(call: Call) -> ApiAnswer:
         except QuantityTooLarge as error:
             raise Refusal(TOO_LARGE, limit=offer.maximum) from error
     twice = {} if placed.possible_duplicate is None else {"X-Possible-Duplicate": str(placed.possible_duplicate)}
-    return ApiAnswer({"order": placed.order_id}, twice)
+    return ApiAnswer({"order": placed.order_id} | _mark(call), twice)
+
+
+def _scenario_of(call: Call, form: OrderForm) -> tuple[str, ...]:
+    """The field that chooses how a test order goes, unless the tool has a field of this name."""
+    return (SCENARIO,) if call.holder.is_test and SCENARIO not in form.names else ()
+
+
+def _mark(call: Call) -> dict[str, bool]:
+    """What answers about test orders and test money say besides."""
+    return {"test": True} if call.holder.is_test else {}
 
 
 def _form_of(call: Call, offer: ToolOffer) -> OrderForm:
     """The tool's form; for a call of before that no longer fits it, the form that its order has."""
     form, given, request_id = offer.form, call.given, call.optional("request_id")
-    fits = form.is_ready and given.issubset(_fields_of(form)) and form.takes_quantity == (QUANTITY in given)
+    takes = {*_fields_of(form), *_scenario_of(call, form)}
+    fits = form.is_ready and given.issubset(takes) and form.takes_quantity == (QUANTITY in given)
     if fits or request_id is None:
         return form
     return api_orders.form_of_request(call.customer_id, request_id=request_id) or form
@@ -128,16 +141,21 @@ def _digits(text: str, *, offer: ToolOffer) -> str:
 
 
 def status(call: Call) -> ApiAnswer:
-    currency, words = current_app.config["PANEL"].currency, call.ids("orders", "order")
+    words = call.ids("orders", "order")
     if words is None:
         order_id = _order_id(call.required("order"))
-        text = api_orders.statuses(call.customer_id, order_ids=[order_id], currency=currency).get(order_id)
+        text = _statuses(call, [order_id]).get(order_id)
         if text is None:
             raise Refusal(INCORRECT_ORDER)
         return ApiAnswer(Rendered(text))
     order_ids = numbers_of(words)
-    found = api_orders.statuses(call.customer_id, order_ids=order_ids.values(), currency=currency)
-    return ApiAnswer(by_word(order_ids, found))
+    return ApiAnswer(by_word(order_ids, _statuses(call, order_ids.values())))
+
+
+def _statuses(call: Call, order_ids: Collection[int]) -> dict[int, str]:
+    found = api_orders.statuses(call.customer_id, order_ids=order_ids, currency=current_app.config["PANEL"].currency)
+    marked = {number: f'{text[:-1]},"test":true}}' for number, text in found.items()}
+    return marked if call.holder.is_test else found
 
 
 def by_word(order_ids: dict[str, int], found: dict[int, str]) -> Rendered:
@@ -194,13 +212,17 @@ def _cancel(call: Call, word: str) -> int:
 
 
 def balance(call: Call) -> ApiAnswer:
-    nanos = ledger.balance_nanos(call.customer_id)
-    return ApiAnswer(balance_text(nanos, currency=current_app.config["PANEL"].currency))
+    nanos, currency = ledger.balance_nanos(call.customer_id), current_app.config["PANEL"].currency
+    return ApiAnswer(balance_body(nanos, currency=currency) | _mark(call))
+
+
+def balance_body(nanos: int, *, currency: str) -> dict[str, Any]:
+    return {"balance": money.plain(nanos), "currency": currency}
 
 
 def balance_text(nanos: int, *, currency: str) -> Rendered:
     """A balance as JSON."""
-    return _rendered({"balance": money.plain(nanos), "currency": currency})
+    return _rendered(balance_body(nanos, currency=currency))
 
 
 def _order_id(word: str) -> int:

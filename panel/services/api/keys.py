@@ -15,8 +15,9 @@ from sqlalchemy import and_, bindparam, func, literal_column, or_, select, updat
 from panel.db import db, table_of
 from panel.domain.accounts.key_scope import KeyScope
 from panel.domain.errors import ActionRefused, BadInput, NotFound, StaleForm
-from panel.models import Account, ApiKey, Catalogue, GroupMember, User
+from panel.models import Account, ApiKey, ApiTestCustomer, Catalogue, GroupMember, User
 from panel.services.accounts import email_confirmation
+from panel.services.api import test_customers
 from panel.services.closed_accounts import check_open
 from panel.services.money import ledger
 
@@ -31,6 +32,7 @@ USE_NOTED_EVERY = timedelta(minutes=1)
 
 KEYS = table_of(ApiKey)
 USERS = table_of(User)
+_TEST_CUSTOMERS = table_of(ApiTestCustomer)
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -38,7 +40,10 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The authenticated caller: the key and its owner."""
+    """The authenticated caller: the key, and the customer whose orders and balance it is for.
+
+    That is the key's owner, or the owner's test customer.
+    """
 
     key_id: int
     user_id: int
@@ -51,6 +56,10 @@ class Holder:
     @property
     def can_order(self) -> bool:
         return KeyScope(self.scope).can_order
+
+    @property
+    def is_test(self) -> bool:
+        return KeyScope(self.scope).is_test
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +82,11 @@ class Made:
 
 # Keys of a disabled account are rejected until it is enabled again; a closed account has none.
 _IS_HOLDER_IN = and_(USERS.c.id == KEYS.c.user_id, USERS.c.disabled_at.is_(None), USERS.c.closed_at.is_(None))
+_IS_TEST = KEYS.c.scope == literal_column(f"'{KeyScope.TEST}'")
 _FIND = (
     select(
         KEYS.c.id,
-        KEYS.c.user_id,
+        func.coalesce(_TEST_CUSTOMERS.c.user_id, KEYS.c.user_id),
         KEYS.c.networks,
         KEYS.c.used_at,
         KEYS.c.scope,
@@ -84,10 +94,11 @@ _FIND = (
         USERS.c.email_confirmed_at.is_not(None),
     )
     .join(USERS, _IS_HOLDER_IN)
+    .outerjoin(_TEST_CUSTOMERS, and_(_TEST_CUSTOMERS.c.owner_id == KEYS.c.user_id, _IS_TEST))
     .where(KEYS.c.key_hash == bindparam("key_hash"), KEYS.c.revoked_at.is_(None))
 )
 # The same read for those who write nothing down, with all that the API's reads depend on: no row while the last use is
-# to be noted.
+# to be noted. Test keys, whose owner is another customer, are none of them.
 FIND_NOTED = (
     select(
         KEYS.c.networks,
@@ -105,6 +116,7 @@ FIND_NOTED = (
     .where(
         KEYS.c.key_hash == bindparam("key_hash"),
         KEYS.c.revoked_at.is_(None),
+        ~_IS_TEST,
         KEYS.c.used_at > bindparam("since", type_=KEYS.c.used_at.type),
     )
 )
@@ -180,6 +192,8 @@ def _make(user_id: int, *, asked: NewKey, newest_id: int | None, now: datetime) 
         )
     if len(listed(user_id)) >= MAX_KEYS:
         raise ActionRefused(f"You have {MAX_KEYS} keys, the most there can be. Revoke one that you no longer use.")
+    if asked.scope.is_test:
+        test_customers.ensure(user_id, now=now)
     text = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
     key = ApiKey(
         user_id=user_id,

@@ -22,7 +22,7 @@ from panel.domain.request_id import API_NAMED, API_UNNAMED
 from panel.domain.status import Status
 from panel.models import Order, Provider, Refill, Terms, Tool
 from panel.services import delivery_times
-from panel.services.api import spend_caps
+from panel.services.api import spend_caps, test_customers
 from panel.services.api.keys import Holder
 from panel.services.catalogue import simulated_tools
 from panel.services.catalogue.customer_prices import PriceList
@@ -215,9 +215,10 @@ def place(
     quantity: str,
     fields: Mapping[str, str],
     request_id: str | None,
+    scenario: str | None = None,
     now: datetime,
 ) -> Placed:
-    """Place an order, or return the existing one with the same request id.
+    """Place an order, or return the existing one with the same request id. `scenario`: how a test order goes.
 
     Raises what `placing.place_order` raises, BadInput for a request id of another form, and SpendCapReached.
     """
@@ -227,7 +228,8 @@ def place(
         named = f"{API_NAMED}{request_id}"
     else:
         raise BadInput("The request id is of no form we take.", field="request_id")
-    asked = Placing(tool=offer.slug, link=link, quantity=quantity, request_id=named, fields=fields)
+    destination = test_customers.destination(scenario, now=now) if holder.is_test else None
+    asked = Placing(offer.slug, link, quantity, named, fields=fields, destination=destination)
     count = None if holder.daily_cap_nanos is None else partial(_spend, holder.key_id, now=now)
     order = placing.place_order(holder.user_id, asked=asked, before_charge=count, now=now)
     return Placed(order.id, _possible_duplicate(order, key_id=holder.key_id) if request_id is None else None)

@@ -7,14 +7,15 @@ A change of a group bumps the catalogue's version, and a customer's change of gr
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from panel.db import db, table_of
 from panel.domain import pricing
-from panel.models import GroupMember, GroupPrice, PriceGroup
+from panel.models import ApiTestCustomer, GroupMember, GroupPrice, PriceGroup
 from panel.services.catalogue.tools import ToolOffer
 
 _MEMBERS, _GROUPS, _PRICES = table_of(GroupMember), table_of(PriceGroup), table_of(GroupPrice)
+_TEST_CUSTOMERS = table_of(ApiTestCustomer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,12 @@ LIST_PRICES = PriceList()
 
 
 def of_customer(customer_id: int | None) -> PriceList:
-    """The price list of this customer; list prices for a visitor."""
+    """The price list of this customer; list prices for a visitor. Test orders have the prices of their owner."""
     if customer_id is None:
         return LIST_PRICES
-    return of_group(db.session.scalar(select(_MEMBERS.c.group_id).where(_MEMBERS.c.user_id == customer_id)))
+    owner = select(_TEST_CUSTOMERS.c.owner_id).where(_TEST_CUSTOMERS.c.user_id == customer_id)
+    is_member = _MEMBERS.c.user_id == func.coalesce(owner.scalar_subquery(), customer_id)
+    return of_group(db.session.scalar(select(_MEMBERS.c.group_id).where(is_member)))
 
 
 def of_group(group_id: int | None) -> PriceList:

@@ -20,6 +20,7 @@ from panel.domain.forms.own_fields import form_of
 from panel.domain.provider_kind import ProviderKind
 from panel.models import Provider, Terms, Tool, ToolRoute
 from panel.services.catalogue import route_fit, tool_settings
+from panel.services.catalogue.tools import ToolOffer
 from panel.services.money import order_costs
 
 MAX_ROUTES = 10
@@ -43,6 +44,15 @@ class Route:
     @property
     def is_manual(self) -> bool:
         return self.provider_kind == ProviderKind.MANUAL
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where an order is sent: the provider and its service."""
+
+    provider_id: int
+    service: str
+    provider_kind: str
 
 
 def of_tool(tool_id: int) -> list[Route]:
@@ -76,6 +86,19 @@ def of_tools(tool_ids: Collection[int]) -> dict[int, list[Route]]:
         tool_id: [route for _key, route in sorted(routes, key=lambda each: each[0])]
         for tool_id, routes in found.items()
     }
+
+
+def first(offer: ToolOffer, *, quantity: int, is_drip_feed: bool) -> Destination:
+    """Where a new order of this quantity goes: to the tool's own provider, or to the cheapest that it fits."""
+    fitting: list[Route] = []
+    if offer.is_cheapest_first:
+        form = (offer.order_type, offer.quantity_rule, offer.own_fields)
+        fitting = route_fit.fitting(of_tool(offer.tool_id), form=form, quantity=quantity)
+    for route in fitting:
+        # Nobody delivers the runs of a drip-feed by hand.
+        if not (is_drip_feed and route.is_manual):
+            return Destination(route.provider_id, route.service, route.provider_kind)
+    return Destination(offer.provider_id, offer.provider_service, offer.provider_kind)
 
 
 def _route(row: Any) -> Route:

@@ -64,8 +64,8 @@ def audit(*, from_start: bool = False, noted: Sequence[Mark] = (), now: datetime
         *chains.differences,
     ]
     return Audit(
-        orders=_count(ORDERS) - _count(ORDERS, ORDERS.c.customer_id == test_orders.customer_id()),
-        transfers=_count(TRANSFERS) - _count(TRANSFERS, test_orders.is_own_transfer(TRANSFERS)),
+        orders=_count(ORDERS, test_orders.is_real(ORDERS.c.customer_id)),
+        transfers=_count(TRANSFERS, ~test_orders.is_transfer(TRANSFERS)),
         differences=tuple(differences),
         chains=chains,
     )

@@ -50,10 +50,10 @@ def _of_kind(connection: Connection, kind: str, model: type[Base]) -> Iterator[d
 
 def _is_own(table: Table) -> ColumnElement[bool]:
     if "user_id" in table.c:
-        return table.c.user_id.is_not_distinct_from(test_orders.customer_id()) & table.c.user_id.is_not(None)
+        return func.coalesce(table.c.user_id.in_(test_orders.customer_ids()), false())
     if "from_account_id" in table.c:
-        return func.coalesce(test_orders.is_own_transfer(table), false())
-    return test_orders.is_own_order(table.c.id if table is table_of(Order) else table.c.order_id)
+        return test_orders.is_transfer(table)
+    return test_orders.is_order(table.c.id if table is table_of(Order) else table.c.order_id)
 
 
 def _plain(value: Any) -> Any:

@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 
 from panel.db import db, table_of
 from panel.models import Attempt, Order, Provider, ToolRoute
+from panel.services import test_orders
 from panel.services.catalogue import route_fit, routes
 from panel.services.catalogue.routes import Route
 from panel.services.orders import transitions
@@ -91,7 +92,7 @@ def pass_on_refused(order: OrderRow, *, now: datetime) -> bool:
 def _left(order: OrderRow, found: Sequence[Route], *, is_paused: bool) -> list[Route]:
     """The other providers whose service fits, except those without it: the paused ones or the others."""
     attempts = db.session.scalars(select(Attempt).where(Attempt.order_id == order.id)).all()
-    if any(attempt.answer == FOUND_NOT_SENT for attempt in attempts):
+    if any(attempt.answer == FOUND_NOT_SENT for attempt in attempts) or _is_test(order):
         return []
     without = {each.provider_id for each in attempts if each.answer.startswith(NO_SERVICE)}
     left_out = {order.provider_id, *without}
@@ -99,6 +100,13 @@ def _left(order: OrderRow, found: Sequence[Route], *, is_paused: bool) -> list[R
     left = [route for route in fitting if route.is_paused is is_paused and route.provider_id not in left_out]
     # Nobody delivers the runs of a drip-feed by hand.
     return [route for route in left if not (order.has_runs and route.is_manual)]
+
+
+def _is_test(order: OrderRow) -> bool:
+    """Whether it is a test order: no provider but the simulator ever gets it."""
+    return db.session.scalar(select(ORDERS.c.id).where(ORDERS.c.id == order.id, test_orders.is_order(ORDERS.c.id))) == (
+        order.id
+    )
 
 
 def _pass_on(order: OrderRow, target: Route, *, text: str, now: datetime) -> None:

@@ -32,7 +32,8 @@ from panel.domain.provider_kind import ProviderKind
 from panel.domain.status import FIRST
 from panel.models import AccountKind, EventKind, EventSource, Order, Terms, TransferKind
 from panel.services import customer_version, maintenance
-from panel.services.catalogue import customer_prices, route_fit, routes, tools
+from panel.services.catalogue import customer_prices, routes, tools
+from panel.services.catalogue.routes import Destination
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.money import ledger
 from panel.services.money.ledger import Posting
@@ -80,6 +81,8 @@ class Placing:
     fields: Mapping[str, str] = field(default_factory=dict)
     # The price that was shown with the terms, in micro-dollars per thousand.
     shown_price: int | None = None
+    # Of a test order: the simulator. None: where the tool's orders go.
+    destination: Destination | None = None
 
 
 def new_request_id() -> str:
@@ -212,7 +215,7 @@ def place_order(
         maintenance.check_open(now=now)
     if before_charge is not None:
         before_charge(wanted.charge_nanos)
-    order_id = _write(customer_id, wanted, request_id=asked.request_id, now=now)
+    order_id = _write(customer_id, wanted, asked, now=now)
     return db.session.get_one(Order, order_id)
 
 
@@ -241,15 +244,9 @@ def _entered(order: Order) -> int:
     return order.quantity // max(1, len(runs.of_order(order.id)))
 
 
-def _write(customer_id: int, wanted: Quote, *, request_id: str, now: datetime) -> int:
+def _write(customer_id: int, wanted: Quote, asked: Placing, *, now: datetime) -> int:
     offer = wanted.offer
-    provider_id, service, kind = offer.provider_id, offer.provider_service, offer.provider_kind
-    if offer.is_cheapest_first:
-        form = (offer.order_type, offer.quantity_rule, offer.own_fields)
-        fitting = route_fit.fitting(routes.of_tool(offer.tool_id), form=form, quantity=wanted.entered)
-        # Nobody delivers the runs of a drip-feed by hand.
-        for route in [each for each in fitting if not (wanted.drip and each.is_manual)][:1]:
-            provider_id, service, kind = route.provider_id, route.service, route.provider_kind
+    to = asked.destination or routes.first(offer, quantity=wanted.entered, is_drip_feed=wanted.drip is not None)
     values = {
         "customer_id": customer_id,
         "tool_id": offer.tool_id,
@@ -259,7 +256,7 @@ def _write(customer_id: int, wanted: Quote, *, request_id: str, now: datetime) -
         "is_package": offer.is_package,
         "price_micros_per_thousand": offer.price_micros_per_thousand,
         "charge_nanos": wanted.charge_nanos,
-        "request_id": request_id,
+        "request_id": asked.request_id,
         "placed_at": now,
         "status": FIRST,
         "remains": wanted.quantity,
@@ -267,14 +264,14 @@ def _write(customer_id: int, wanted: Quote, *, request_id: str, now: datetime) -
         "returned_nanos": 0,
         "reason": "",
         "version": 1,
-        "provider_id": provider_id,
-        "provider_service": service,
-        "dispatch_at": None if kind == ProviderKind.MANUAL else now,
+        "provider_id": to.provider_id,
+        "provider_service": to.service,
+        "dispatch_at": None if to.provider_kind == ProviderKind.MANUAL else now,
     }
     order_id: int = db.session.execute(insert(Order).returning(Order.id), values).scalar_one()
     order_fields.keep(order_id, wanted.fields)
     if wanted.drip is not None:
-        runs.plan(order_id, wanted.drip, quantity=wanted.quantity, provider_id=provider_id, now=now)
+        runs.plan(order_id, wanted.drip, quantity=wanted.quantity, provider_id=to.provider_id, now=now)
     reason = f"{TransferKind.CHARGE}:order:{order_id}"
     charge = Posting(customer_id, AccountKind.HOLDS, wanted.charge_nanos, TransferKind.CHARGE, reason, order_id)
     ledger.post([charge], now=now)

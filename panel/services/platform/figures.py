@@ -127,7 +127,7 @@ def _placed(first: date, *, now: datetime) -> dict[date, int]:
         select(day, func.count())
         .where(
             ORDERS.c.id > _newest_id() - NEWEST_ORDERS,
-            ORDERS.c.customer_id.is_distinct_from(test_orders.customer_id()),
+            test_orders.is_real(ORDERS.c.customer_id),
             ORDERS.c.placed_at.between(now - timedelta(days=SHOWN_DAYS + 1), now),
         )
         .group_by(day)
@@ -142,7 +142,7 @@ def _returned(first: date) -> dict[date, tuple[int, int]]:
         select(day, func.count(), func.sum(ORDERS.c.returned_nanos))
         .where(
             ORDERS.c.id > _newest_id() - NEWEST_ORDERS,
-            ORDERS.c.customer_id.is_distinct_from(test_orders.customer_id()),
+            test_orders.is_real(ORDERS.c.customer_id),
             ORDERS.c.returned_nanos > 0,
             ORDERS.c.ended_at.is_not(None),
         )

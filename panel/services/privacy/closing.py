@@ -37,7 +37,7 @@ from panel.models import (
 )
 from panel.services import public_links
 from panel.services.accounts import users
-from panel.services.api import webhook_endpoints
+from panel.services.api import test_customers, webhook_endpoints
 from panel.services.closed_accounts import check_open
 from panel.services.mail import outbox
 from panel.services.mail import templates as mail_templates
@@ -89,6 +89,8 @@ def close(user_id: int, *, given_up_nanos: int, now: datetime) -> None:
         _give_up(user_id, given_up_nanos, now=now)
     _revoke_access(user_id, now=now)
     _erase_texts(user_id, now=now)
+    if (test_customer_id := test_customers.of_owner(user_id)) is not None:
+        _erase_texts(test_customer_id, now=now)
     _anonymize_user(user_id, now=now)
 
 

@@ -31,18 +31,19 @@ from panel.models import (
     WebhookDelivery,
     WebhookEndpoint,
 )
+from panel.services import test_orders
 from panel.services.privacy.data_export import Table, table
 
 
 def tables(user_id: int) -> list[Table]:
     """All tables of this customer. They are lazy: only reading rows queries the database."""
-    of_orders = select(Order.id).where(Order.customer_id == user_id)
+    of_orders = select(Order.id).where(Order.customer_id.in_(test_orders.with_test_customer(user_id)))
     of_tickets = select(Ticket.id).where(Ticket.customer_id == user_id)
     mine = select(Account.id).where(Account.user_id == user_id).scalar_subquery()
     return [
         table("account", "Your email, when you opened the account, your choices and your balance", _account(user_id)),
         table("log_ins", "The devices and networks that you logged in from", _log_ins(user_id), key=LoginSession.id),
-        table("orders", "Your orders, with their links, counts and money", _orders(user_id), key=Order.id),
+        table("orders", "Your orders and test orders, with links, counts and money", _orders(user_id), key=Order.id),
         table("order_fields", "What you entered besides, such as comments", _fields(of_orders), key=OrderField.id),
         table("drip_feed_runs", "The runs of your drip-feed orders", _runs(of_orders), key=OrderRun.id),
         table("order_events", "The timeline of each order", _events(of_orders), key=OrderEvent.id),
@@ -109,13 +110,12 @@ def _orders(user_id: int) -> Select[*tuple[Any, ...]]:
             Order.returned_nanos.label("returned"),
             Order.reason,
             Order.request_id,
-            Order.placed_at,
-            Order.started_at,
-            Order.ended_at,
+            case((Order.customer_id != user_id, "test order"), else_="order").label("kind"),
+            *(Order.placed_at, Order.started_at, Order.ended_at),
         )
         .join(Tool, Tool.id == Order.tool_id)
         .join(Terms, Terms.id == Order.terms_id)
-        .where(Order.customer_id == user_id)
+        .where(Order.customer_id.in_(test_orders.with_test_customer(user_id)))
     )
 
 
@@ -243,9 +243,7 @@ def _keys(user_id: int) -> Select[*tuple[Any, ...]]:
         ApiKey.networks,
         ApiKey.scope,
         ApiKey.daily_cap_nanos.label("daily_cap"),
-        ApiKey.made_at,
-        ApiKey.used_at,
-        ApiKey.revoked_at,
+        *(ApiKey.made_at, ApiKey.used_at, ApiKey.revoked_at),
     ).where(ApiKey.user_id == user_id)
 
 
