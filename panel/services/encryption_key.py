@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from panel.db import db
 from panel.domain.errors import ActionRefused
-from panel.models import Provider, PublicLink, User, WebhookEndpoint
+from panel.models import Provider, PublicLink, StoredSetting, User, WebhookEndpoint
 from panel.security.encryption import DecryptionFailed, decrypt, has_key
 from panel.settings import Settings
 
@@ -16,13 +16,17 @@ ENCRYPTED: tuple[Any, ...] = (
     User.encrypted_totp,
     WebhookEndpoint.encrypted_secret,
 )
+# The newest of each kind, and the one mail server.
+_NEWEST = (
+    *(select(column).where(column != "").order_by(column.class_.id.desc()).limit(1) for column in ENCRYPTED),
+    select(StoredSetting.value).where(StoredSetting.name == "smtp_url"),
+)
 WHERE = "PANEL_SEAL_KEY, or the file seal_key in the instance folder"
 
 
 def check(settings: Settings) -> None:
     """Raises Refused if there are encrypted secrets and the newest of a kind can't be decrypted."""
-    for column in ENCRYPTED:
-        newest = select(column).where(column != "").order_by(column.class_.id.desc()).limit(1)
+    for newest in _NEWEST:
         if (ciphertext := db.session.scalar(newest)) is None:
             continue
         if not has_key(settings):

@@ -7,7 +7,7 @@ and recording it, always with the same text and Message-ID.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from panel import app_context
 from panel.db import db, execute_write, lock_rows, table_of, upsert
@@ -20,6 +20,8 @@ MAILS = table_of(Mail)
 KEPT_TRYING_FOR = timedelta(hours=72)
 # Back-off after the first failure, the second, and so on; the last value repeats.
 WAITS = tuple(timedelta(seconds=seconds) for seconds in (30, 120, 600, 1_800, 7_200, 21_600))
+# Longer than a lease of a mail.
+SOON = timedelta(minutes=4)
 # Retention of finished mails, to be able to answer what was sent and when.
 KEPT_FOR = timedelta(days=30)
 MAX_ERROR_LENGTH = 200
@@ -140,6 +142,15 @@ def note_failure(letter: Letter, *, error: str, is_final: bool, now: datetime) -
     else:
         mail.due_at = now + WAITS[min(mail.tries, len(WAITS)) - 1]
     db.session.flush()
+
+
+def retry_now(*, now: datetime) -> int:
+    """Make failed mails due again, since another mail server may accept them. Returns their number.
+
+    Not those due within minutes: they may be leased, and are sent soon in any case.
+    """
+    failed = (MAILS.c.due_at > now + SOON, MAILS.c.error != "")
+    return execute_write(update(MAILS).where(*failed).values(due_at=now))
 
 
 def _still_waiting(letter: Letter) -> Mail | None:

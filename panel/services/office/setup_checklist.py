@@ -61,8 +61,8 @@ def steps(*, instance: Path, sends_mail: bool) -> list[SetupStep]:
         SetupStep(
             "mail",
             "Set up email",
-            "Set PANEL_SMTP_URL. Until then, emails are saved as files in the instance folder.",
-            "",
+            "Enter your mail server. Until then, emails are saved as files in the instance folder.",
+            "/office/settings/email",
             sends_mail,
         ),
         SetupStep(

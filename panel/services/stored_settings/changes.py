@@ -13,6 +13,7 @@ from panel import app_context
 from panel.db import db, lock_rows, table_of, upsert
 from panel.domain.errors import StaleForm
 from panel.models import Catalogue, StoredSetting
+from panel.security import encryption
 from panel.services import audit_log
 from panel.services.stored_settings import live, registry
 from panel.services.stored_settings.registry import EditableSetting, SettingGroup, as_text
@@ -46,13 +47,13 @@ class SettingRow:
 
     @property
     def text(self) -> str:
-        """The value as its form field shows it."""
-        return as_text(self.value)
+        """The value as its form field shows it: never a secret."""
+        return "" if self.setting.is_secret else as_text(self.value)
 
     @property
     def shown(self) -> str:
         """The value as a page shows it; empty if there is none."""
-        return f"{self.text} {self.setting.unit}" if self.setting.unit else self.text
+        return self.setting.shown(self.value)
 
     @property
     def hint(self) -> str:
@@ -91,14 +92,9 @@ def change(group: SettingGroup, typed: Mapping[str, str], *, seen: str, actor: s
         after = row.setting.parse(text) if text else row.setting.default
         if after == before:
             continue
-        _store(name, as_text(after) if after != row.setting.default else None, actor=actor, now=now)
-        audit_log.write(
-            "settings change",
-            actor=actor,
-            subject=f"setting {name}",
-            detail=f"From {_quoted(before)} to {_quoted(after)}.",
-            now=now,
-        )
+        _store(row.setting, after, actor=actor, now=now)
+        detail = _change(row.setting.shown(before), row.setting.shown(after))
+        audit_log.write("settings change", actor=actor, subject=f"setting {name}", detail=detail, now=now)
         changed.append(row.setting.label)
     if changed:
         # Pages are cached under this version, and every process reads it with each request.
@@ -126,15 +122,23 @@ def _row(setting: EditableSetting, stored: StoredSetting | None, *, start: Any, 
     )
 
 
-def _store(name: str, value: str | None, *, actor: str, now: datetime) -> None:
-    if value is None:
-        db.session.execute(delete(StoredSetting).where(StoredSetting.name == name))
+def _store(setting: EditableSetting, value: Any, *, actor: str, now: datetime) -> None:
+    if value == setting.default:
+        db.session.execute(delete(StoredSetting).where(StoredSetting.name == setting.name))
         return
-    values = {"value": value, "changed_by": actor, "changed_at": now}
-    statement = upsert(_TABLE).values(name=name, **values)
+    text = as_text(value)
+    if setting.is_secret:
+        text = encryption.encrypt(text, settings=app_context.start_settings())
+    values = {"value": text, "changed_by": actor, "changed_at": now}
+    statement = upsert(_TABLE).values(name=setting.name, **values)
     db.session.execute(statement.on_conflict_do_update(index_elements=[_TABLE.c.name], set_=values))
     db.session.expire_all()
 
 
-def _quoted(value: Any) -> str:
-    return f"“{as_text(value)}”" if value != "" else "empty"
+def _change(before: str, after: str) -> str:
+    """What the audit log says. When both look the same, only the secret has changed."""
+    return "Password changed." if before == after else f"From {_quoted(before)} to {_quoted(after)}."
+
+
+def _quoted(text: str) -> str:
+    return f"“{text}”" if text else "empty"

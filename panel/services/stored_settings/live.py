@@ -16,6 +16,8 @@ from panel import app_context
 from panel.db import db, table_of
 from panel.db.read_only import Reader, reader
 from panel.models import Catalogue, StoredSetting
+from panel.security import encryption
+from panel.security.encryption import DecryptionFailed
 from panel.services.stored_settings.registry import SETTINGS
 from panel.settings import Settings
 
@@ -102,7 +104,8 @@ def merge(start: Settings, stored: Mapping[str, str]) -> Settings:
         if setting is None or is_from_environment(name, start=start):
             continue
         try:
-            values[name] = setting.read(text)
-        except ValueError:
+            plain = encryption.decrypt(text, settings=start) if setting.is_secret else text
+            values[name] = setting.read(plain)
+        except (ValueError, DecryptionFailed):
             log.warning("stored setting unreadable", setting=name)
     return start.model_copy(update=values)

@@ -13,6 +13,8 @@ from pydantic import TypeAdapter
 from panel.domain import plain_text
 from panel.domain.accounts import email_address
 from panel.domain.errors import BadInput
+from panel.mail_server import parse_mail_server
+from panel.services.stored_settings import mail_server_form
 from panel.settings import Settings
 
 MAX_LENGTH = 200
@@ -24,6 +26,7 @@ class SettingGroup(StrEnum):
 
     SITE = "site"
     TIMES = "times"
+    EMAIL = "email"
 
     @property
     def label(self) -> str:
@@ -33,6 +36,7 @@ class SettingGroup(StrEnum):
 _GROUP_LABELS = {
     SettingGroup.SITE: "Site and contact",
     SettingGroup.TIMES: "Times of orders",
+    SettingGroup.EMAIL: "Email",
 }
 
 
@@ -43,6 +47,7 @@ class SettingKind(StrEnum):
     EMAIL = "email"
     WHOLE_NUMBER = "whole_number"
     NUMBER = "number"
+    MAIL_SERVER = "mail_server"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,11 @@ class EditableSetting:
     @property
     def field_type(self) -> str:
         return "email" if self.kind is SettingKind.EMAIL else "text"
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether the value is stored encrypted, and never shown."""
+        return self.kind is SettingKind.MAIL_SERVER
 
     @property
     def input_mode(self) -> str:
@@ -87,8 +97,16 @@ class EditableSetting:
         except ValueError as error:
             raise BadInput(f"{self.label}: {self.right}", field=self.name) from error
 
+    def shown(self, value: Any) -> str:
+        """The value on a page and in the audit log, without its secret; empty if there is none."""
+        if self.kind is SettingKind.MAIL_SERVER:
+            return mail_server_form.described(value)
+        return f"{as_text(value)} {self.unit}" if self.unit else as_text(value)
+
     def read(self, stored: str) -> Any:
-        """The value of a stored text. Raises ValidationError, a ValueError."""
+        """The value of a stored text. Raises ValueError."""
+        if self.kind is SettingKind.MAIL_SERVER and stored:
+            parse_mail_server(stored)
         return _schema(self.name).validate_python(stored)
 
 
@@ -103,7 +121,8 @@ def as_text(value: Any) -> str:
 @lru_cache(64)
 def _schema(name: str) -> TypeAdapter[Any]:
     field = Settings.model_fields[name]
-    return TypeAdapter(Annotated[field.annotation, field])  # type: ignore[arg-type]
+    schema: Any = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+    return TypeAdapter(schema)
 
 
 SITE_SETTINGS = (
@@ -185,7 +204,28 @@ TIME_SETTINGS = (
     ),
 )
 
-SETTINGS = {setting.name: setting for setting in (*SITE_SETTINGS, *TIME_SETTINGS)}
+EMAIL_SETTINGS = (
+    EditableSetting(
+        "smtp_url",
+        SettingGroup.EMAIL,
+        SettingKind.MAIL_SERVER,
+        "Mail server",
+        "Without one, emails are saved as files in the instance folder.",
+        "check host, port, user name and password.",
+        max_length=2_000,
+    ),
+    EditableSetting(
+        "mail_from",
+        SettingGroup.EMAIL,
+        SettingKind.EMAIL,
+        "Sender address",
+        "Your mail server must accept it. Leave it empty to send from the support email.",
+        "enter one email address, such as hello@example.com.",
+        max_length=MAX_EMAIL_LENGTH,
+    ),
+)
+
+SETTINGS = {setting.name: setting for setting in (*SITE_SETTINGS, *TIME_SETTINGS, *EMAIL_SETTINGS)}
 
 
 def of_group(group: SettingGroup) -> list[EditableSetting]:

@@ -7,14 +7,17 @@ from panel import app_context
 from panel.blueprints.office import confirmation, layout
 from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.office.confirmation import Confirmation
-from panel.blueprints.office.forms import status_of, typed
+from panel.blueprints.office.forms import operator, status_of, typed
 from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money
 from panel.domain.errors import ExpiredForm, PanelError
+from panel.mail_server import MailServer, parse_mail_server
+from panel.services.mail import outbox, server_test
 from panel.services.orders import timeouts
-from panel.services.stored_settings import changes
+from panel.services.stored_settings import changes, mail_server_form
+from panel.services.stored_settings.mail_server_form import Encryption, MailServerForm
 from panel.services.stored_settings.registry import SETTINGS, SettingGroup, as_text
 
 bp = office_blueprint("settings")
@@ -36,19 +39,48 @@ def show(group: str) -> ResponseReturnValue:
 def change(group: str) -> ResponseReturnValue:
     known = _known_or_404(group)
     try:
+        given = _given(known)
         if (asked := _confirmation(known)) is not None:
             return asked
         with transaction():
-            changed = changes.change(known, request.form, seen=typed("seen"), actor=layout.actor(), now=utc_now())
+            changed = changes.change(known, given, seen=typed("seen"), actor=layout.actor(), now=utc_now())
+            if changed and known is SettingGroup.EMAIL:
+                outbox.retry_now(now=utc_now())
     except PanelError as error:
         return _page(known, error), status_of(error)
     flash(f"Saved: {', '.join(changed)}." if changed else "Nothing was changed.")
-    return redirect("/office/settings", code=303)
+    return redirect(f"/office/settings/{known}" if known is SettingGroup.EMAIL else "/office/settings", code=303)
+
+
+@bp.post("/settings/email/test")
+def send_test() -> ResponseReturnValue:
+    person = operator()
+    with transaction():
+        server_test.queue(person.id, email=person.email, now=utc_now())
+    return redirect("/office/settings/email#test", code=303)
 
 
 def form_again(error: ExpiredForm) -> ResponseReturnValue:
     """The form with what was typed, and the error."""
     return _page(_known_or_404((request.view_args or {})["group"]), error), error.http_status
+
+
+def _given(group: SettingGroup) -> dict[str, str]:
+    """The typed values by setting. The mail server has several fields. Raises BadInput."""
+    if group is not SettingGroup.EMAIL:
+        return dict(request.form)
+    return dict(request.form) | {"smtp_url": mail_server_form.url(_typed_server(), server=_mail_server())}
+
+
+def _typed_server() -> MailServerForm:
+    password = request.form.get("password", "")
+    return MailServerForm(typed("host"), typed("encryption"), typed("port"), typed("user"), password)
+
+
+def _mail_server() -> MailServer | None:
+    """The present mail server, as the database has it."""
+    row = next(row for row in changes.rows(SettingGroup.EMAIL) if row.setting.name == "smtp_url")
+    return parse_mail_server(row.value) if row.value else None
 
 
 def _confirmation(group: SettingGroup) -> str | None:
@@ -93,4 +125,22 @@ def _page(group: SettingGroup, error: PanelError | None = None) -> str:
         values=values,
         seen=changes.mark(group),
         errors=by_field(error),
+        **_email_context(is_typed=error is not None) if group is SettingGroup.EMAIL else {},
     )
+
+
+def _email_context(*, is_typed: bool) -> dict[str, object]:
+    """The fields of the mail server, and the last test email."""
+    server, test = _mail_server(), server_test.newest(operator().id)
+    changed = [row.changed_at for row in changes.rows(SettingGroup.EMAIL) if row.changed_at is not None]
+    if test is not None and changed and test.asked_at < max(changed):
+        # It says nothing about the present server.
+        test = None
+    return {
+        "server": _typed_server() if is_typed else mail_server_form.present(server),
+        "has_password": bool(server and server.password),
+        "encryptions": [(each.value, each.label) for each in Encryption],
+        "test": test,
+        "test_to": operator().email,
+        "sends_mail": server is not None,
+    }
