@@ -52,6 +52,7 @@ from panel.blueprints.office.operations import announcements as office_announcem
 from panel.blueprints.office.operations import maintenance as office_maintenance
 from panel.blueprints.office.operations import payment_methods as office_payment_methods
 from panel.blueprints.office.operations import price_groups as office_price_groups
+from panel.blueprints.office.operations import provider_import as office_provider_import
 from panel.blueprints.office.operations import provider_prices as office_provider_prices
 from panel.blueprints.office.operations import settings as office_settings
 from panel.blueprints.office.operations import tool_routes as office_tool_routes
@@ -133,6 +134,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_tool_routes.bp,
     office_price_groups.bp,
     office_provider_prices.bp,
+    office_provider_import.bp,
     office_vouchers.bp,
     office_payment_methods.bp,
     office_deposits.bp,

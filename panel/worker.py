@@ -27,7 +27,6 @@ from panel.jobs import (
     alerts,
     announcements,
     cancellations,
-    catalogue_events,
     clocks,
     dispatch,
     engine,
@@ -45,6 +44,7 @@ from panel.jobs import (
     webhooks,
 )
 from panel.jobs import engine_log as engine_log_module
+from panel.jobs.catalogue import events, imports
 from panel.jobs.watchdog import Watchdog
 from panel.models import ThrottleHit
 from panel.services import health
@@ -91,7 +91,8 @@ def sweeps(settings: Settings) -> tuple[Sweep, ...]:
         Sweep("alerts", alerts.sweep, 10, is_for_living=True),
         Sweep("telegram", telegram.sweep, 2),
         Sweep("announcements", announcements.sweep, 2),
-        Sweep("catalogue_events", catalogue_events.sweep, 10),
+        Sweep("catalogue_imports", imports.sweep, 2, has_lanes=True),
+        Sweep("catalogue_events", events.sweep, 10),
         Sweep("maintenance", maintenance.sweep, 2),
         Sweep("deadlines", timeouts.sweep, 10),
         Sweep("heartbeat", beat, health.BEAT_SECONDS),
@@ -133,9 +134,8 @@ def purge(*, worker: str) -> int:
 
 def run_once(app: Flask) -> bool:
     """Run every working sweep once to completion in this process, without the engine. False when one failed."""
-    worker = f"{socket.gethostname()}-once"
     due = [sweep for sweep in sweeps(app.config["PANEL"]) if not sweep.is_for_living]
-    done = [_run(app, sweep, worker=worker, wait=True) for sweep in due]
+    done = [_run(app, sweep, worker=f"{socket.gethostname()}-once", wait=True) for sweep in due]
     return all(done)
 
 

@@ -15,6 +15,7 @@ from panel.models.api_and_webhooks import (
     WebhookEndpoint,
 )
 from panel.models.assignment import OrderAssignment
+from panel.models.catalogue_import import CatalogueImport, ImportedTool, ImportState
 from panel.models.favorite import Favorite
 from panel.models.ledger import (
     IS_ADJUSTMENT,
@@ -101,6 +102,7 @@ __all__ = [
     "CancellationState",
     "CannedAnswer",
     "Catalogue",
+    "CatalogueImport",
     "CategoryMargin",
     "ChainCheckpoint",
     "CheckpointKind",
@@ -115,6 +117,8 @@ __all__ = [
     "GroupMember",
     "GroupPrice",
     "Heartbeat",
+    "ImportState",
+    "ImportedTool",
     "Incident",
     "IncidentPart",
     "IncidentUpdate",

@@ -8,6 +8,7 @@ from panel.db import db, execute_write
 from panel.models import (
     CallSlot,
     Cancellation,
+    CatalogueImport,
     Heartbeat,
     Mail,
     Order,
@@ -31,6 +32,7 @@ COLUMNS = (
     Provider.add_after,
     CallSlot.lease_until,
     Provider.balance_due_at,
+    CatalogueImport.due_at,
 )
 
 

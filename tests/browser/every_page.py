@@ -23,6 +23,7 @@ from panel.domain.status import Status
 from panel.models import CategoryMargin, LinkPurpose, ProposalKind, Provider
 from panel.services import announcements, public_links, reviews
 from panel.services.accounts import email_links
+from panel.services.catalogue.imports import lifecycle as catalogue_imports
 from panel.services.mail import notifications
 from panel.services.money import deposits, ledger
 from panel.services.office import price_groups, second_approval
@@ -90,8 +91,12 @@ def fill(app: Flask) -> FilledPanel:
         group_id = price_groups.add("Resellers", "10", actor="operator", now=now)
         price_groups.set_price(group_id, tool.slug, "0.80", actor="operator", now=now)
         upstream = Provider(name="upstream", kind="panel_api", url="https://upstream.example/api/v2", created_at=now)
+        upstream.margin_millionths = 200_000
         db.session.add(upstream)
         db.session.flush()
+        wanted = catalogue_imports.ask(upstream.id, actor="operator", now=now)
+        row = {"service": 1, "name": "Views", "category": "Videos", "rate": "0.90", "min": 10, "max": 100}
+        catalogue_imports.keep(wanted.id, [row], balance_currency="USD", now=now)
         db.session.add(CategoryMargin(provider_id=upstream.id, category="Videos", margin_millionths=1, fixed_micros=1))
         settings = app.config["PANEL"]
         public_links.share(

@@ -73,7 +73,9 @@ OURS = _words(
     orders.chain_hash transfers.chain_hash
     alerts.kind announcements.audience api_keys.key_hash api_keys.networks api_keys.scope api_keys.starts_with
     attempts.kind attempts.state
-    audit_runs.differences cancellations.state component_days.component deliveries.state
+    audit_runs.differences cancellations.state catalogue_imports.chosen catalogue_imports.currency
+    catalogue_imports.rows catalogue_imports.skipped catalogue_imports.state imported_tools.was
+    component_days.component deliveries.state
     email_changes.new_token_hash email_changes.old_token_hash events.kind events.old_status events.source
     events.status failed_tries.bucket half_sign_ins.token_hash heartbeats.worker incident_parts.component
     order_fields.name incident_parts.state incident_updates.phase incidents.phase incidents.proposed_for
@@ -100,6 +102,7 @@ OURS = _words(
 # Typed by somebody, but on none of the pages that are requested here.
 NOT_ON_PAGES = _words(
     """
+    catalogue_imports.actor catalogue_imports.problem
     email_changes.new_email email_changes.old_email listed_tools.entry mails.email mails.error mails.subject mails.text
     measurements.text providers.balance_problem providers.catalogue_currency reset_requests.email reviews.resolution
     order_runs.provider_order_id payment_events.raw

@@ -41,5 +41,5 @@ def is_confirmed() -> bool:
 
 def page(asked: Confirmation) -> str:
     """The confirmation page; it leads back to the address that the form was sent to."""
-    typed = [(name, value) for name, value in request.form.items() if name not in _OWN_FIELDS]
+    typed = [(name, value) for name, value in request.form.items(multi=True) if name not in _OWN_FIELDS]
     return render_template("office/confirm.html", asked=asked, action=request.path, typed=typed)

@@ -85,7 +85,9 @@ def choose_updates(address: str) -> ResponseReturnValue:
     return htmx.pause_or_resume(address, key=OFFICE_PAUSED)
 
 
-def region(template: str, *, live_url: str, label: str, **context: object) -> tuple[Markup, str]:
+def region(
+    template: str, *, live_url: str, label: str, is_polled: bool = True, **context: object
+) -> tuple[Markup, str]:
     """Render the template as a live region, with its hash; without polling while updates are paused."""
     inner = render_template(template, **context)
     shown = hashlib.blake2b(inner.encode(), digest_size=16).hexdigest()
@@ -94,7 +96,7 @@ def region(template: str, *, live_url: str, label: str, **context: object) -> tu
         inner=Markup(inner),  # noqa: S704  (rendered, and escaped, by its template)
         live_url=live_url,
         label=label,
-        shown=shown if is_live() else None,
+        shown=shown if is_polled and is_live() else None,
     )
     return Markup(html), shown  # noqa: S704
 

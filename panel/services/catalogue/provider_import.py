@@ -16,7 +16,7 @@ from panel.models import Catalogue, Provider, Tool
 from panel.services.catalogue import provider_markup, provider_rows
 from panel.services.catalogue.imports import known_tools, planning
 from panel.services.catalogue.imports.import_row import RowKind
-from panel.services.catalogue.imports.planning import Plan
+from panel.services.catalogue.imports.planning import ImportPlan
 from panel.services.catalogue.provider_markup import Markup, PriceChange
 
 
@@ -64,7 +64,7 @@ def import_services(
     return did
 
 
-def _count(planned: Plan, did: Import) -> None:
+def _count(planned: ImportPlan, did: Import) -> None:
     """Enter the planned rows into the result."""
     into = {RowKind.ADDED: did.added, RowKind.VANISHED: did.hidden}
     for each in planned.rows:

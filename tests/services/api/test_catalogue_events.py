@@ -7,7 +7,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from panel.db import db, transaction
-from panel.jobs import catalogue_events as sweep
+from panel.jobs.catalogue import events as sweep
 from panel.models import Catalogue, Tool, Webhook, WebhookDelivery
 from panel.services.api import catalogue_events
 from panel.services.catalogue import tool_settings

@@ -1,4 +1,4 @@
-"""Imports of providers' catalogues: price rules, known tools, and the plan of what each row changes.
+"""Imports of providers' catalogues: price rules, the plan of what each row changes, and the office's imports.
 
 May import the rest of `catalogue` and what is below it.
 """

@@ -1,9 +1,10 @@
 """Tools that a provider delivers, with their current terms and what an operator set by hand."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from panel.db import db, table_of
 from panel.domain import resale
@@ -38,17 +39,25 @@ class KnownTool:
         return resale.read_rate(exact) if exact else self.tool.provider_rate_micros * resale.RATE_UNITS_A_MICRO
 
 
-def of_provider(provider_id: int) -> dict[str, KnownTool]:
-    """The provider's tools by their service there; of two with one service, the imported one."""
-    columns = [TERMS.c[name] for name in TermsWritten.__slots__]
-    statement = (
-        select(TOOLS, TERMS.c.version, *columns)
-        .join(TERMS, TERMS.c.id == TOOLS.c.terms_id)
-        .where(TOOLS.c.provider_id == provider_id)
-        .order_by(TOOLS.c.provider_rate_micros.is_not(None), TOOLS.c.id)
-    )
+def of_provider(provider_id: int, *, services: Collection[str] | None = None) -> dict[str, KnownTool]:
+    """The provider's tools, or those of these services, by service; of two with one service, the imported one."""
+    statement = _ALL.where(TOOLS.c.provider_id == provider_id)
+    if services is not None:
+        statement = statement.where(TOOLS.c.provider_service.in_(services))
+    statement = statement.order_by(TOOLS.c.provider_rate_micros.is_not(None), TOOLS.c.id)
+    return {row.provider_service: _known(row) for row in db.session.execute(statement)}
+
+
+def by_ids(tool_ids: Collection[int]) -> dict[int, KnownTool]:
+    """These tools by id, of whatever provider."""
+    return {row.id: _known(row) for row in db.session.execute(_ALL.where(TOOLS.c.id.in_(tool_ids)))}
+
+
+_ALL: Select[*tuple[Any, ...]] = select(
+    TOOLS, TERMS.c.version, *(TERMS.c[name] for name in TermsWritten.__slots__)
+).join(TERMS, TERMS.c.id == TOOLS.c.terms_id)
+
+
+def _known(row: Any) -> KnownTool:
     width = len(TOOLS.c)
-    return {
-        row.provider_service: KnownTool(row, TermsWritten(*row[width + 1 :]), row[width])
-        for row in db.session.execute(statement)
-    }
+    return KnownTool(row, TermsWritten(*row[width + 1 :]), row[width])

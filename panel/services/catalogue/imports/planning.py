@@ -45,7 +45,7 @@ class PlannedRow:
 
 
 @dataclass(slots=True)
-class Plan:
+class ImportPlan:
     """The planned rows of a catalogue, those that it no longer has last."""
 
     rows: list[PlannedRow] = field(default_factory=list)
@@ -80,13 +80,13 @@ def plan(
     slugs: set[str],
     keeps_names: bool = False,
     now: datetime,
-) -> Plan:
+) -> ImportPlan:
     """Plan the import of these rows. `known`: the provider's tools by service; those without a row have vanished.
 
     `slugs`: those in use. With `keeps_names`, tools that are imported already change in price, limits and terms
     alone: names stay, nothing is added, and no hidden tool is shown.
     """
-    found, gone = Plan(), dict(known)
+    found, gone = ImportPlan(), dict(known)
     for row in rows:
         present = gone.pop(row.service, None)
         is_package = row_as_tool.form_of_row(row, present).is_package
