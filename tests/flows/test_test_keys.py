@@ -10,6 +10,7 @@ from sqlalchemy import func, select, update
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.accounts.key_scope import KeyScope
+from panel.domain.errors import InsufficientBalance
 from panel.domain.money import NANOS_PER_UNIT
 from panel.domain.status import Status
 from panel.models import ApiKey, ApiTestCustomer, Order, Provider, Tool, User
@@ -21,7 +22,8 @@ from panel.services.catalogue import routes
 from panel.services.money import audit, export, ledger
 from panel.services.office import customers as office_customers
 from panel.services.office import price_groups, today
-from panel.services.orders import dispatch, fail_over, sync
+from panel.services.orders import dispatch, fail_over, placing, sync
+from panel.services.orders.placing import Placing
 from panel.services.privacy import closing, data_export_tables
 from panel.services.providers import health as provider_health
 from tests.support import ledger_oracle
@@ -209,6 +211,7 @@ def test_owner_sees_the_test_orders_beside_the_keys_and_in_the_own_data(
     tester: Caller, owner: User, tool: Tool, client: FlaskClient
 ) -> None:
     order = placed(tester, tool)
+    placed(Caller(client, a_key(a_customer(), scope=KeyScope.TEST)), tool)
     real = an_order(customer=owner, tool=tool)
     signed_in(client, owner)
 
@@ -233,6 +236,10 @@ def test_closing_the_account_ends_its_test_keys_and_erases_their_links(tester: C
 
     assert tester.call("balance") == {"error": "Invalid API key"}
     assert db.session.get_one(Order, order.id, populate_existing=True).link == ""
+    # A call that began before the account was closed places no order after it.
+    with pytest.raises(InsufficientBalance), transaction():
+        asked = Placing(tool.slug, LINK, "100", "request-000001")
+        placing.place_order(order.customer_id, asked=asked, now=utc_now())
 
 
 def test_disabled_owner_ends_the_test_key(tester: Caller, owner: User) -> None:

@@ -71,7 +71,7 @@ def ensure(owner_id: int, *, now: datetime) -> int:
     db.session.flush()
     ledger.open_account(user.id)
     db.session.execute(insert(ApiTestCustomer), [{"user_id": user.id, "owner_id": owner_id}])
-    _post(user.id, BALANCE_NANOS, now=now)
+    set_balance(user.id, BALANCE_NANOS, now=now)
     return user.id
 
 
@@ -81,7 +81,18 @@ def reset_balance(owner_id: int, *, now: datetime) -> None:
     if user_id is None:
         raise NotFound("You have no test key.")
     ledger.lock_accounts([user_id])
-    _post(user_id, BALANCE_NANOS - ledger.balance_nanos(user_id), now=now)
+    set_balance(user_id, BALANCE_NANOS, now=now)
+
+
+def set_balance(user_id: int, nanos: int, *, now: datetime) -> None:
+    """Give the test customer this much test money. The account is locked."""
+    change = nanos - ledger.balance_nanos(user_id)
+    ends: tuple[int | AccountKind, int | AccountKind] = (AccountKind.ADJUSTMENTS, user_id)
+    source, target = ends if change > 0 else ends[::-1]
+    if change:
+        reason = f"{TransferKind.ADJUSTMENT}:test:{secrets.token_hex(8)}"
+        kind = TransferKind.ADJUSTMENT
+        ledger.post([Posting(source, target, abs(change), kind, reason, note=NOTE)], now=now)
 
 
 def destination(scenario: str | None, *, now: datetime) -> Destination:
@@ -105,15 +116,6 @@ def shown(owner_id: int, *, most: int) -> OwnTestOrders | None:
         .limit(most)
     )
     return OwnTestOrders(ledger.balance_nanos(user_id), [ShownTestOrder(*row) for row in db.session.execute(newest)])
-
-
-def _post(user_id: int, nanos: int, *, now: datetime) -> None:
-    ends: tuple[int | AccountKind, int | AccountKind] = (AccountKind.ADJUSTMENTS, user_id)
-    source, target = ends if nanos > 0 else ends[::-1]
-    if nanos:
-        reason = f"{TransferKind.ADJUSTMENT}:test:{secrets.token_hex(8)}"
-        kind = TransferKind.ADJUSTMENT
-        ledger.post([Posting(source, target, abs(nanos), kind, reason, note=NOTE)], now=now)
 
 
 def _simulator(*, now: datetime) -> int:

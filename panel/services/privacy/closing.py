@@ -82,16 +82,21 @@ def close(user_id: int, *, given_up_nanos: int, now: datetime) -> None:
     Raises Refused if orders are active, if money would be left that wasn't given up, or if the account is closed
     already; StaleForm if the balance has changed.
     """
-    ledger.lock_accounts([user_id])
+    test_customer_id = test_customers.of_owner(user_id)
+    everybody = [user_id] if test_customer_id is None else [user_id, test_customer_id]
+    ledger.lock_accounts(everybody)
     check_open([user_id])
     _check(standing(user_id), given_up_nanos=given_up_nanos)
     if given_up_nanos:
         _give_up(user_id, given_up_nanos, now=now)
+    if test_customer_id is not None:
+        # A call of a test key that has begun already can't place an order any more.
+        test_customers.set_balance(test_customer_id, 0, now=now)
     _revoke_access(user_id, now=now)
-    _erase_texts(user_id, now=now)
-    if (test_customer_id := test_customers.of_owner(user_id)) is not None:
-        _erase_texts(test_customer_id, now=now)
-    _anonymize_user(user_id, now=now)
+    for each in everybody:
+        _erase_texts(each, now=now)
+    for each in everybody:
+        _anonymize_user(each, now=now)
 
 
 def _check(found: ClosingCheck, *, given_up_nanos: int) -> None:
