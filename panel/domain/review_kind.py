@@ -20,6 +20,7 @@ class ReviewKind(StrEnum):
     TIME_RULES = "time_rules"
     SERVICE_CHANGED = "service_changed"
     PRICE_MOVED = "price_moved"
+    IMPORT_WAITS = "import_waits"
     UPSTREAM_CHARGE = "upstream_charge"
     LINK_PATTERN = "link_pattern"
     PAYMENT = "payment"
@@ -45,6 +46,7 @@ _LABELS = {
     ReviewKind.TIME_RULES: "Time rules on hold",
     ReviewKind.SERVICE_CHANGED: "Service that may be another one",
     ReviewKind.PRICE_MOVED: "Price that moved at a provider",
+    ReviewKind.IMPORT_WAITS: "Import that waits or failed",
     ReviewKind.UPSTREAM_CHARGE: "Provider’s charge that looks wrong",
     ReviewKind.LINK_PATTERN: "Link pattern that can’t be used",
     ReviewKind.PAYMENT: "Payment that needs a look",

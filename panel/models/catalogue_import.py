@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import Base
@@ -46,6 +46,8 @@ class CatalogueImport(Base):
     provider_id: Mapped[int] = mapped_column(ForeignKey("providers.id"), index=True)
     state: Mapped[str]
     actor: Mapped[str]
+    # Made by the schedule: only prices, limits and vanished tools follow.
+    is_scheduled: Mapped[bool] = mapped_column(default=False, server_default=false())
     asked_at: Mapped[datetime]
     # When the worker goes on with it, or takes it over from a worker that died; None: nothing to do.
     due_at: Mapped[datetime | None]

@@ -57,6 +57,9 @@ class Provider(Base):
     fixed_micros: Mapped[int] = mapped_column(default=0, server_default="0")
     step_micros: Mapped[int] = mapped_column(default=1, server_default="1")
     floor_micros: Mapped[int] = mapped_column(default=0, server_default="0")
+    # Every how many hours its catalogue is imported, and when next; None: only when an operator does it.
+    import_hours: Mapped[int | None]
+    import_due_at: Mapped[datetime | None]
 
 
 class CategoryMargin(Base):

@@ -32,6 +32,7 @@ COLUMNS = (
     Provider.add_after,
     CallSlot.lease_until,
     Provider.balance_due_at,
+    Provider.import_due_at,
     CatalogueImport.due_at,
 )
 

@@ -12,13 +12,17 @@ from panel.models import ImportState
 from panel.providers.base import ProviderSilent
 from panel.providers.panel_api import PanelApi
 from panel.services.catalogue import provider_rows
-from panel.services.catalogue.imports import applying, lifecycle, undoing
+from panel.services.catalogue.imports import applying, lifecycle, schedule, undoing
 
 
 def sweep(*, worker: str, wait: bool = False) -> int:
     """Work on due imports, each provider in its own lane. Returns their number when `wait` is set."""
-    due = lifecycle.due(now=utc_now())
+    scheduled, due = schedule.due(now=utc_now()), lifecycle.due(now=utc_now())
     db.session.rollback()
+    for provider_id in scheduled:
+        with transaction():
+            schedule.start(provider_id, now=utc_now())
+    due += [each for each in scheduled if each not in due]
     return provider_lanes.run("imports", due, _work, wait=wait)
 
 
@@ -37,6 +41,8 @@ def _work(provider_id: int) -> int:
                 pass
     except (PanelError, ProviderSilent) as problem:
         with transaction():
+            if isinstance(problem, PanelError):
+                schedule.fail(import_id, problem, now=utc_now())
             lifecycle.fail(import_id, str(problem), now=utc_now())
     return 1
 
@@ -57,3 +63,5 @@ def _fetch(import_id: int, provider_id: int) -> None:
         currency = upstream.balance()[1]
     with transaction():
         lifecycle.keep(import_id, answer, balance_currency=currency, now=utc_now())
+        # One of an operator waits until rows are chosen.
+        schedule.go_on(import_id, now=utc_now())

@@ -33,6 +33,7 @@ MAX_NAMED = 5
 _CATALOGUE = (
     ReviewKind.SERVICE_CHANGED,
     ReviewKind.PRICE_MOVED,
+    ReviewKind.IMPORT_WAITS,
     ReviewKind.UPSTREAM_CHARGE,
     ReviewKind.LINK_PATTERN,
 )

@@ -17,7 +17,7 @@ from panel.db import transaction
 from panel.domain import formatting
 from panel.domain.errors import ActionRefused, BadInput, NotFound, PanelError
 from panel.models import CatalogueImport, ImportState
-from panel.services.catalogue.imports import lifecycle, price_rules, row_words
+from panel.services.catalogue.imports import lifecycle, price_rules, row_words, schedule
 from panel.services.catalogue.imports.import_row import RowKind
 from panel.services.catalogue.imports.planning import ImportPlan, PlannedRow
 
@@ -139,6 +139,19 @@ def undo(upstream_id: int) -> ResponseReturnValue:
     return _to_page(upstream_id)
 
 
+@bp.post("/providers/<int:upstream_id>/import/schedule")
+def set_schedule(upstream_id: int) -> ResponseReturnValue:
+    try:
+        with transaction():
+            schedule.set_hours(upstream_id, typed("hours"), actor=layout.actor(), now=utc_now())
+    except NotFound:
+        raise
+    except PanelError as error:
+        return _page(upstream_id, error), status_of(error)
+    flash("The schedule is saved." if typed("hours") else "The catalogue is no longer imported on a schedule.")
+    return _to_page(upstream_id)
+
+
 def _ready(upstream_id: int) -> CatalogueImport:
     price_rules.of_provider(upstream_id)
     found = lifecycle.latest(upstream_id)
@@ -205,6 +218,8 @@ def _page(upstream_id: int, error: PanelError | None = None) -> str:
         region=None if is_ready else _region(upstream_id)[0],
         undoable=lifecycle.undoable(upstream_id),
         errors=by_field(error),
+        hours=request.form.get("hours", "" if provider.import_hours is None else str(provider.import_hours)),
+        max_hours=schedule.MAX_HOURS,
         **preview,
     )
 

@@ -32,6 +32,7 @@ def apply_some(import_id: int, *, now: datetime) -> bool:
         provider_id=found.provider_id,
         markup=markup,
         slugs=set(db.session.scalars(select(Tool.slug))),
+        keeps_names=found.is_scheduled,
         now=now,
     )
     planned.write(now=now)

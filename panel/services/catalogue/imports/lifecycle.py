@@ -158,6 +158,7 @@ def preview(found: CatalogueImport, *, now: datetime) -> ImportPlan:
         provider_id=found.provider_id,
         markup=markup_of(found),
         slugs=set(db.session.scalars(select(Tool.slug))),
+        keeps_names=found.is_scheduled,
         now=now,
     )
 

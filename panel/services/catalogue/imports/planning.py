@@ -49,6 +49,8 @@ class ImportPlan:
     """The planned rows of a catalogue, those that it no longer has last."""
 
     rows: list[PlannedRow] = field(default_factory=list)
+    # How many tools came from this catalogue before.
+    imported: int = 0
 
     @property
     def prices(self) -> list[PriceChange]:
@@ -86,7 +88,7 @@ def plan(
     `slugs`: those in use. With `keeps_names`, tools that are imported already change in price, limits and terms
     alone: names stay, nothing is added, and no hidden tool is shown.
     """
-    found, gone = ImportPlan(), dict(known)
+    found, gone = ImportPlan(imported=sum(each.is_imported for each in known.values())), dict(known)
     for row in rows:
         present = gone.pop(row.service, None)
         is_package = row_as_tool.form_of_row(row, present).is_package
