@@ -4,6 +4,7 @@ Services import this instead of Flask's `current_app`; `create_app` and each com
 """
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any, Protocol, TypeVar, cast
 
 from flask import current_app
@@ -21,6 +22,9 @@ class SettingsInForce(Protocol):
 
     def over(self, start: Settings) -> Settings:
         """The settings in force."""
+
+    def text(self, name: str) -> tuple[str, date] | None:
+        """A text from the office and the day of its last change; None where the file holds."""
 
     def follow(self, catalogue_version: int) -> None:
         """Be as new as this version."""

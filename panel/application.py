@@ -54,6 +54,7 @@ from panel.blueprints.office.operations import payment_methods as office_payment
 from panel.blueprints.office.operations import price_groups as office_price_groups
 from panel.blueprints.office.operations import provider_import as office_provider_import
 from panel.blueprints.office.operations import provider_prices as office_provider_prices
+from panel.blueprints.office.operations import setting_texts as office_setting_texts
 from panel.blueprints.office.operations import settings as office_settings
 from panel.blueprints.office.operations import tool_routes as office_tool_routes
 from panel.blueprints.orders import detail as orders_detail
@@ -75,7 +76,15 @@ from panel.blueprints.public import (
     tools,
     updates,
 )
-from panel.blueprints.shared import auth, htmx, incident_banner, own_prices, template_globals, url_converters
+from panel.blueprints.shared import (
+    auth,
+    help_texts,
+    htmx,
+    incident_banner,
+    own_prices,
+    template_globals,
+    url_converters,
+)
 from panel.security import instance_folder
 from panel.services.stored_settings import live as live_settings
 from panel.settings import ROOT, Settings
@@ -143,6 +152,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_announcements.bp,
     office_alerts.bp,
     office_settings.bp,
+    office_setting_texts.bp,
     office_reports.bp,
     office_old_addresses.bp,
 )
@@ -186,7 +196,7 @@ def create_app(settings: Settings | None = None, *, is_web: bool = False) -> Fla
     errors.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    help.init_app(app)
+    help_texts.init_app(app)
     cli.init_app(app)
     middleware.init_app(app)
     security.add_middleware(app)

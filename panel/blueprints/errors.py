@@ -27,6 +27,7 @@ from panel.blueprints.office import tickets as office_tickets
 from panel.blueprints.office import tools as office_tools
 from panel.blueprints.office.operations import announcements as office_announcements
 from panel.blueprints.office.operations import maintenance as office_maintenance
+from panel.blueprints.office.operations import setting_texts as office_setting_texts
 from panel.blueprints.office.operations import settings as office_settings
 from panel.blueprints.orders import mass as orders_mass
 from panel.blueprints.orders import new as orders_new
@@ -133,6 +134,7 @@ OFFICE_FORM_RENDERERS: Mapping[str, Callable[[ExpiredForm], ResponseReturnValue]
     "office_order.set_status": office_order.form_again,
     "office_reviews.resolve": office_reviews.form_again,
     "office_settings.change": office_settings.form_again,
+    "office_setting_texts.save": office_setting_texts.form_again,
     "office_tickets.answer": office_tickets.answer_again,
     "office_tickets.note": office_tickets.answer_again,
     "office_tools.add": office_tools.form_again,

@@ -32,6 +32,7 @@ from panel.services.orders import placing
 from panel.services.platform import incidents
 from panel.services.platform.incidents import UpdateText
 from panel.services.stored_settings.registry import SettingGroup
+from panel.services.stored_settings.texts import EditableText
 from panel.services.tickets import canned_answers, opening, subjects
 from panel.services.tickets.opening import Asked
 from tests.flows.test_roles import belongings
@@ -137,7 +138,8 @@ def fill(app: Flask) -> FilledPanel:
         "/office/tools/<slug>": tool.slug,
         "/office/tools/<slug>/providers": tool.slug,
         "group_id": str(group_id),
-        "/office/settings/<group>": SettingGroup.SITE.value,
+        "/office/settings/<group>": SettingGroup.EMAIL.value,
+        "/office/settings/texts/<name>": EditableText.TERMS_OF_SERVICE.value,
         "/platform-status/incidents/<slug>": incident.slug,
     }
     cookies = {"customer": session_cookie(app, customer), "operator": session_cookie(app, operator)}

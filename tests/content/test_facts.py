@@ -6,7 +6,7 @@ from pathlib import Path
 from flask import Flask
 from flask.testing import FlaskClient
 
-from panel.blueprints.public import help as help_pages
+from panel.blueprints.shared import help_texts as help_pages
 from panel.domain import money
 from panel.domain.status import Status
 from panel.services import delivery_times

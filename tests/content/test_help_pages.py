@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
-from panel.blueprints.public import help as help_pages
+from panel.blueprints.shared import help_texts as help_pages
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain import money

@@ -2,7 +2,7 @@
 
 import re
 
-from panel.blueprints.public.help import texts
+from panel.blueprints.shared.help_texts import texts
 from tests.content.rules import RULES
 from tests.rules.source import ROOT
 

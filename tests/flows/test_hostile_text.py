@@ -113,6 +113,9 @@ NOT_ON_PAGES = _words(
 )
 
 
+STORED = ("company_name", "payment-instructions", "terms-of-service")
+
+
 @pytest.fixture
 def filled(app: Flask) -> every_page.FilledPanel:
     """A panel with content on every page, and hostile text in every column that somebody can type."""
@@ -172,7 +175,7 @@ def _add_what_is_rare(filled: every_page.FilledPanel) -> None:
             Maintenance(id=1, reason="x", began_at=NOON, ends_at=utc_now() + timedelta(days=1)),
             Favorite(user_id=order.customer_id, tool_id=order.tool_id, chosen_at=NOON),
             OrderField(order_id=order.id, name="comments", value="x"),
-            StoredSetting(name="company_name", value="x", changed_by="x", changed_at=NOON),
+            *(StoredSetting(name=name, value="x", changed_by="x", changed_at=NOON) for name in STORED),
             ToolRoute(tool_id=order.tool_id, provider_id=other.id, service="x", position=1),
         ]
     )

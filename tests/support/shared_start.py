@@ -25,7 +25,7 @@ from werkzeug.routing import Rule
 from panel import assets
 from panel.assets import stylesheets
 from panel.assets.encodings import compress
-from panel.blueprints.public import help
+from panel.blueprints.shared import help_texts
 from panel.services.catalogue import tool_texts
 from panel.services.help import content, markdown
 from panel.services.help.content import Content
@@ -112,7 +112,7 @@ def share() -> None:
     Flask.jinja_options = {"bytecode_cache": SharedTemplates()}
     stylesheets.minify = functools.cache(stylesheets.minify)
     setattr(assets, "compress", functools.cache(compress))  # noqa: B010
-    setattr(help, "load", _shared_content(content.load))  # noqa: B010
+    setattr(help_texts, "load", _shared_content(content.load))  # noqa: B010
     frontmatter.loads = functools.cache(frontmatter.loads)
     read_prose = _shared_prose(markdown.read_prose)
     for module in (content, tool_texts):

@@ -18,7 +18,6 @@ from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import ExpiredForm, NotFound, PanelError
 from panel.domain.payment import PaymentMethod
-from panel.payments import manual
 from panel.payments.base import GatewayUnavailable, PaymentRequest
 from panel.services.accounts.sessions import PageVersions
 from panel.services.money import deposits
@@ -26,7 +25,7 @@ from panel.services.money.deposits import OwnDeposit
 from panel.services.orders import waiting_order
 from panel.services.orders.waiting_order import WaitingQuote
 from panel.services.page_version import page_etag
-from panel.services.payments import checkouts, gateways, methods, vouchers
+from panel.services.payments import checkouts, gateways, instructions, methods, vouchers
 
 bp = Blueprint("deposit", __name__, url_prefix="/balance")
 
@@ -158,7 +157,7 @@ def _own_or_404(reference: str) -> OwnDeposit:
 
 
 def _instructions() -> list[list[str]]:
-    return manual.payment_instructions(current_app.config["PANEL"].instance)
+    return instructions.paragraphs()
 
 
 def _methods() -> list[PaymentMethod]:

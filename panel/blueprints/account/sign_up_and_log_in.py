@@ -13,12 +13,12 @@ from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import BadCredentials, BadInput, EmailTaken, ExpiredForm, PanelError, TooManyTries
 from panel.models import LinkPurpose
-from panel.payments import manual
 from panel.services.accounts import email_changes, email_links, hashing_turns, sessions, throttles, two_factor, users
 from panel.services.accounts.pending_sessions import PendingLogIn
 from panel.services.accounts.sessions import SignedIn
 from panel.services.mail import security_alerts
 from panel.services.money import deposits
+from panel.services.payments import instructions
 
 bp = Blueprint("accounts", __name__)
 
@@ -79,7 +79,7 @@ def _sign_up_page(error: PanelError | None = None) -> str:
         shortest=users.MIN_PASSWORD_LENGTH,
         longest=users.MAX_PASSWORD_LENGTH,
         min_deposit_nanos=deposits.MIN_NANOS,
-        payment_methods=manual.method_names(current_app.config["PANEL"].instance),
+        payment_methods=instructions.method_names(),
     )
 
 

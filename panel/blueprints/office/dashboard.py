@@ -25,7 +25,7 @@ def index() -> ResponseReturnValue:
         region=region,
         is_live=layout.is_live(),
         today=today.figures(now=utc_now()),
-        steps=setup_checklist.steps(instance=settings.instance, sends_mail=settings.mail_server is not None),
+        steps=setup_checklist.steps(sends_mail=settings.mail_server is not None),
     )
 
 

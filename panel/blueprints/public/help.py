@@ -1,31 +1,23 @@
 """The help section: order statuses, FAQ, guides, and the legal pages. Texts come from `content/`."""
 
-from typing import cast
-
-from flask import Blueprint, Flask, abort, current_app, redirect, render_template, url_for
+from flask import Blueprint, abort, current_app, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException
-from werkzeug.routing import RequestRedirect
 
-from panel import app_context
 from panel.blueprints.shared import structured_data
+from panel.blueprints.shared.help_texts import texts
 from panel.blueprints.shared.template_globals import me
 from panel.clock import utc_now
 from panel.domain.lists.order_filters import OrderFilters
 from panel.domain.status import FIRST, Status, from_slug, possible_sources
 from panel.services import delivery_times
 from panel.services.delivery_times import Measure
-from panel.services.help.content import GUIDES, PART_IDS, Content, load
-from panel.services.help.facts import facts_for_prose
+from panel.services.help.content import GUIDES, PART_IDS
 from panel.services.help.worked_examples import worked_sum
 from panel.services.orders import history as order_history
 from panel.services.platform import audit_runs, figures
 from panel.services.tickets import response_times as ticket_measures
-from panel.settings import ROOT, Settings
 
 bp = Blueprint("help", __name__)
-
-CONTENT = "panel_content"
 
 # Guides that are plain text, in the order of the footer.
 PLAIN_GUIDES = (
@@ -43,28 +35,6 @@ OWN_ORDERS = 3
 # The measured duration that each status page shows: how long that status or the wait before it lasts.
 _WAITS_FOR_START = (Status.PENDING, Status.PROCESSING)
 _WAITS_FOR_END = (Status.IN_PROGRESS, Status.COMPLETED)
-
-
-def init_app(app: Flask) -> None:
-    """Load the texts at the start. Called after all routes are registered, so that every link can be checked."""
-    settings: Settings = app.config["PANEL"]
-    content = _load(settings)
-    content.check_links(lambda path: _leads_somewhere(app, path))
-    app.extensions[CONTENT] = (settings, content)
-
-
-def _load(settings: Settings) -> Content:
-    return load(ROOT / "content", facts=facts_for_prose(settings))
-
-
-def texts() -> Content:
-    """The texts with the settings in force: loaded again, in some 30 ms, after a change of settings."""
-    settings = app_context.settings()
-    filled_with, content = cast(tuple[Settings, Content], current_app.extensions[CONTENT])
-    if filled_with is not settings:
-        content = _load(settings)
-        current_app.extensions[CONTENT] = (settings, content)
-    return content
 
 
 @bp.context_processor
@@ -213,11 +183,3 @@ def _measured(status: Status) -> dict[str, str | Measure | None]:
 
 def _stretch(words: str, measure: Measure | None, what: str = "orders") -> dict[str, str | Measure | None]:
     return {"stretch": words, "measure": measure, "counted": what}
-
-
-def _leads_somewhere(app: Flask, path: str) -> bool:
-    try:
-        endpoint, values = app.url_map.bind("localhost").match(path, method="GET")
-    except (HTTPException, RequestRedirect):
-        return False
-    return endpoint != "help.show_status" or from_slug(values["slug"]) is not None

@@ -7,17 +7,17 @@ from flask import Blueprint, current_app, render_template
 from flask.typing import ResponseReturnValue
 
 from panel.assets.build_id import digest
-from panel.blueprints.public.help import texts
 from panel.blueprints.shared import htmx, structured_data
+from panel.blueprints.shared.help_texts import texts
 from panel.blueprints.shared.own_prices import own_prices
 from panel.clock import utc_now
 from panel.domain.status import Status
-from panel.payments import manual
 from panel.services import delivery_times
 from panel.services.catalogue import tools as catalogue_tools
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.help.worked_examples import worked_sum
 from panel.services.money import deposits
+from panel.services.payments import instructions
 from panel.services.platform import audit_runs, latest_test_order
 from panel.services.platform import current as platform
 from panel.services.platform.latest_test_order import LatestTestOrder
@@ -70,7 +70,7 @@ def show() -> ResponseReturnValue:
         platform=platform.summary(interval_seconds=settings.probe_seconds, now=now),
         is_demo=latest_test_order.is_demo(now=now),
         deposit_limits=(deposits.MIN_NANOS, deposits.MAX_NANOS),
-        payment_methods=manual.method_names(settings.instance),
+        payment_methods=instructions.method_names(),
         questions=[question for question in texts().questions if question.id in TEASERS],
         data=structured_data.site(),
         **_card(_test_order()),

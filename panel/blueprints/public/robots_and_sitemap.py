@@ -6,7 +6,7 @@ from flask import Blueprint, Response, abort, render_template
 
 from panel import app_context
 from panel.blueprints.api.docs import changed
-from panel.blueprints.public.help import texts
+from panel.blueprints.shared.help_texts import texts
 from panel.blueprints.shared.structured_data import absolute
 from panel.blueprints.shared.template_globals import has_page
 from panel.clock import utc_now

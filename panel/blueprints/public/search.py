@@ -8,7 +8,7 @@ from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 
 from panel.blueprints.api import docs as api_docs
-from panel.blueprints.public import help
+from panel.blueprints.shared.help_texts import texts
 from panel.services.catalogue import tools
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.help.content import Content
@@ -50,7 +50,7 @@ def _index() -> Index:
 
 
 def _documents() -> list[Document]:
-    return [*_help(help.texts()), api_docs.document(), *(_tool(tool) for tool in tools.listed())]
+    return [*_help(texts()), api_docs.document(), *(_tool(tool) for tool in tools.listed())]
 
 
 def _help(content: Content) -> list[Document]:

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from panel import app_context
 from panel.assets import IMMUTABLE, share_images
 from panel.assets.share_images import Picture
-from panel.blueprints.public.help import texts
+from panel.blueprints.shared.help_texts import texts
 from panel.blueprints.shared.structured_data import absolute
 from panel.domain.status import from_slug
 

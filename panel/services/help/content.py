@@ -131,6 +131,11 @@ class Content:
             if not leads_somewhere(path) or (anchor and anchor not in known):
                 raise WrongContent(f"Wrong content {file}: the link {address} leads nowhere.")
 
+    def linked_sections(self, path: str) -> set[str]:
+        """Anchors of the sections on this page that help pages link to."""
+        parts = (address.partition("#") for _file, address in self._links())
+        return {anchor for page, _, anchor in parts if page == path and anchor}
+
     def _links(self) -> list[tuple[str, str]]:
         pages: list[ContentPage[StatusKeys] | ContentPage[GuideKeys]] = [*self.statuses.values(), *self.guides.values()]
         found = [(page.file, address) for page in pages for address in page.prose.links]

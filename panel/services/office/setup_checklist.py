@@ -1,16 +1,15 @@
 """First-run checklist of the office: what a new panel needs before it can sell, each read from its real state."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import select
 
 from panel.db import db
 from panel.models import Tool
-from panel.payments import manual
 from panel.services import test_orders
 from panel.services.catalogue import tools
 from panel.services.office import account_access
+from panel.services.payments import instructions
 from panel.services.providers import registry
 
 NEEDED_OPERATORS = 2
@@ -27,15 +26,15 @@ class SetupStep:
     is_done: bool
 
 
-def steps(*, instance: Path, sends_mail: bool) -> list[SetupStep]:
+def steps(*, sends_mail: bool) -> list[SetupStep]:
     """All steps in order; an empty list once they are done."""
     found = [
         SetupStep(
             "payment",
             "Tell customers how to pay",
-            "Write the payment instructions into payment.txt in the instance folder.",
-            "",
-            bool(manual.payment_instructions(instance)),
+            "Write the payment instructions, such as your bank account.",
+            "/office/settings/texts/payment-instructions",
+            bool(instructions.paragraphs()),
         ),
         SetupStep(
             "provider",

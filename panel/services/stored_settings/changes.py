@@ -79,8 +79,7 @@ def change(group: SettingGroup, typed: Mapping[str, str], *, seen: str, actor: s
 
     What the environment sets is left alone. Raises BadInput for a field, or StaleForm.
     """
-    # Two forms at the same time wait for each other here.
-    db.session.execute(lock_rows(select(Catalogue.version)))
+    lock()
     if mark(group) != seen:
         raise StaleForm(CHANGED_MEANWHILE)
     changed = []
@@ -92,14 +91,29 @@ def change(group: SettingGroup, typed: Mapping[str, str], *, seen: str, actor: s
         after = row.setting.parse(text) if text else row.setting.default
         if after == before:
             continue
-        _store(row.setting, after, actor=actor, now=now)
-        detail = _change(row.setting.shown(before), row.setting.shown(after))
-        audit_log.write("settings change", actor=actor, subject=f"setting {name}", detail=detail, now=now)
+        value = None if after == row.setting.default else _stored_form(row.setting, after)
+        store(name, value, detail=_change(row.setting.shown(before), row.setting.shown(after)), actor=actor, now=now)
         changed.append(row.setting.label)
-    if changed:
-        # Pages are cached under this version, and every process reads it with each request.
-        db.session.execute(update(Catalogue).values(version=Catalogue.version + 1))
     return changed
+
+
+def lock() -> None:
+    """Two forms that are saved at the same time wait for each other here."""
+    db.session.execute(lock_rows(select(Catalogue.version)))
+
+
+def store(name: str, value: str | None, *, detail: str, actor: str, now: datetime) -> None:
+    """Store a checked value, or None for the default, with its line in the audit log."""
+    if value is None:
+        db.session.execute(delete(StoredSetting).where(StoredSetting.name == name))
+    else:
+        values = {"value": value, "changed_by": actor, "changed_at": now}
+        statement = upsert(_TABLE).values(name=name, **values)
+        db.session.execute(statement.on_conflict_do_update(index_elements=[_TABLE.c.name], set_=values))
+    audit_log.write("settings change", actor=actor, subject=f"setting {name}", detail=detail, now=now)
+    # Pages are cached under this version, and every process reads it with each request.
+    db.session.execute(update(Catalogue).values(version=Catalogue.version + 1))
+    db.session.expire_all()
 
 
 def _stored(group: SettingGroup) -> dict[str, StoredSetting]:
@@ -122,17 +136,9 @@ def _row(setting: EditableSetting, stored: StoredSetting | None, *, start: Any, 
     )
 
 
-def _store(setting: EditableSetting, value: Any, *, actor: str, now: datetime) -> None:
-    if value == setting.default:
-        db.session.execute(delete(StoredSetting).where(StoredSetting.name == setting.name))
-        return
+def _stored_form(setting: EditableSetting, value: Any) -> str:
     text = as_text(value)
-    if setting.is_secret:
-        text = encryption.encrypt(text, settings=app_context.start_settings())
-    values = {"value": text, "changed_by": actor, "changed_at": now}
-    statement = upsert(_TABLE).values(name=setting.name, **values)
-    db.session.execute(statement.on_conflict_do_update(index_elements=[_TABLE.c.name], set_=values))
-    db.session.expire_all()
+    return encryption.encrypt(text, settings=app_context.start_settings()) if setting.is_secret else text
 
 
 def _change(before: str, after: str) -> str:

@@ -7,10 +7,11 @@ the catalogue, which each change bumps. So a page that is cached under a version
 import threading
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import literal_column, select, true
+from sqlalchemy import Text, literal_column, select, true, type_coerce
 
 from panel import app_context
 from panel.db import db, table_of
@@ -25,7 +26,13 @@ MAX_AGE_SECONDS = 1.0
 
 _CATALOGUE, _SETTINGS = table_of(Catalogue), table_of(StoredSetting)
 READ = (
-    select(_CATALOGUE.c.version, _SETTINGS.c.name, _SETTINGS.c.value)
+    select(
+        _CATALOGUE.c.version,
+        _SETTINGS.c.name,
+        _SETTINGS.c.value,
+        # As the driver gives it, since readers convert nothing.
+        type_coerce(_SETTINGS.c.changed_at, Text),
+    )
     .select_from(_CATALOGUE.outerjoin(_SETTINGS, true()))
     .where(_CATALOGUE.c.id == literal_column("1"))
 )
@@ -43,15 +50,12 @@ class LiveSettings:
         self._read_at = clock() - MAX_AGE_SECONDS
         self._version = -1
         self._stored: Mapping[str, str] = {}
+        self._days: Mapping[str, date] = {}
         self._merged: tuple[Settings, Mapping[str, str], Settings] | None = None
 
     def over(self, start: Settings) -> Settings:
         """The settings in force, at most a second old."""
-        if self._clock() >= self._read_at + MAX_AGE_SECONDS and self._reading.acquire(blocking=False):
-            try:
-                self._refresh()
-            finally:
-                self._reading.release()
+        self._refresh_when_old()
         stored = self._stored
         if not stored:
             return start
@@ -59,6 +63,20 @@ class LiveSettings:
         if merged is None or merged[0] is not start or merged[1] is not stored:
             merged = self._merged = (start, stored, merge(start, stored))
         return merged[2]
+
+    def text(self, name: str) -> tuple[str, date] | None:
+        """A text from the office and the day of its last change; None where the file holds."""
+        self._refresh_when_old()
+        stored, days = self._stored, self._days
+        return (stored[name], days[name]) if name in stored and name in days else None
+
+    def _refresh_when_old(self) -> None:
+        """One thread reads; the others go on with what there is."""
+        if self._clock() >= self._read_at + MAX_AGE_SECONDS and self._reading.acquire(blocking=False):
+            try:
+                self._refresh()
+            finally:
+                self._reading.release()
 
     def follow(self, catalogue_version: int) -> None:
         """Read again unless the settings were read at this version, which the caller has just read."""
@@ -75,10 +93,16 @@ class LiveSettings:
         self._read_at = self._clock()
         if not rows:
             return
-        stored = {name: value for _version, name, value in rows if name is not None}
+        stored = {name: value for _version, name, value, _at in rows if name is not None}
+        self._days = {name: _day_of(at) for _version, name, _value, at in rows if name is not None}
         if stored != self._stored:
             self._stored = stored
         self._version = rows[0][0]
+
+
+def _day_of(at: object) -> date:
+    """The UTC day of a time as the driver gives it: SQLite's is text."""
+    return at.astimezone(UTC).date() if isinstance(at, datetime) else date.fromisoformat(str(at)[:10])
 
 
 def start() -> None:

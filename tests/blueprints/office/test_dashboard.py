@@ -41,7 +41,7 @@ def summed(kind: TransferKind) -> int:
 def done(app: Flask) -> set[str]:
     db.session.rollback()
     settings = app.config["PANEL"]
-    steps = setup_checklist.steps(instance=settings.instance, sends_mail=settings.mail_server is not None)
+    steps = setup_checklist.steps(sends_mail=settings.mail_server is not None)
     return {step.name for step in steps if step.is_done}
 
 
@@ -89,7 +89,7 @@ def test_steps_are_done_by_what_is_there_and_the_list_goes_when_all_are(app: Fla
     an_operator()
     assert done(app) == set(LABELS) - {"mail"}
     assert "5 of 6 done" in office.get("/office").text
-    assert setup_checklist.steps(instance=app.config["PANEL"].instance, sends_mail=True) == []
+    assert setup_checklist.steps(sends_mail=True) == []
 
 
 def test_only_queues_with_something_in_them_need_attention(office: FlaskClient) -> None:

@@ -94,7 +94,11 @@ def test_page_without_a_cache_follows_within_the_second(app: Flask) -> None:
 
 def test_last_values_hold_while_the_database_cannot_be_read(app: Flask) -> None:
     now = [1000.0]
-    readings: list[Rows | None] = [[(1, "site_name", "Northern Reach")], None, [(2, None, None)]]
+    readings: list[Rows | None] = [
+        [(1, "site_name", "Northern Reach", "2026-11-28 11:00:00")],
+        None,
+        [(2, *[None] * 3)],
+    ]
     found = live.LiveSettings(lambda _values: readings.pop(0), clock=lambda: now[0])
     names = []
 

@@ -119,11 +119,11 @@ def test_eleventh_open_request_is_refused() -> None:
 
 
 def test_payment_instructions_are_the_operators_own_words(tmp_path: Path) -> None:
-    assert manual.payment_instructions(tmp_path) == []
+    assert manual.paragraphs(manual.text_of_file(tmp_path)) == []
 
     (tmp_path / "payment.txt").write_text("Pay to\nBank 12\n\n\nName the reference.\n", encoding="utf-8")
 
-    assert manual.payment_instructions(tmp_path) == [["Pay to", "Bank 12"], ["Name the reference."]]
+    assert manual.paragraphs(manual.text_of_file(tmp_path)) == [["Pay to", "Bank 12"], ["Name the reference."]]
 
 
 @pytest.mark.parametrize("amount", ["1.00", "10000.00"])
@@ -153,5 +153,5 @@ def test_request_that_was_refused_is_decided_for_good() -> None:
 def test_lines_that_name_a_method_are_the_payment_methods(tmp_path: Path) -> None:
     (tmp_path / "payment.txt").write_text("# Bank transfer\nPay to\nBank 12\n\n# PayPal \n\nPay to x@example.com\n")
 
-    assert manual.method_names(tmp_path) == ["Bank transfer", "PayPal"]
-    assert manual.payment_instructions(tmp_path)[:2] == [["# Bank transfer"], ["Pay to", "Bank 12"]]
+    assert manual.method_names(manual.text_of_file(tmp_path)) == ["Bank transfer", "PayPal"]
+    assert manual.paragraphs(manual.text_of_file(tmp_path))[:2] == [["# Bank transfer"], ["Pay to", "Bank 12"]]

@@ -16,18 +16,19 @@ from panel.domain.errors import ExpiredForm, PanelError
 from panel.mail_server import MailServer, parse_mail_server
 from panel.services.mail import outbox, server_test
 from panel.services.orders import timeouts
-from panel.services.stored_settings import changes, mail_server_form
+from panel.services.stored_settings import changes, mail_server_form, texts
 from panel.services.stored_settings.mail_server_form import Encryption, MailServerForm
 from panel.services.stored_settings.registry import SETTINGS, SettingGroup, as_text
+from panel.services.stored_settings.texts import EditableText
 
 bp = office_blueprint("settings")
 
 
 @bp.get("/settings")
 def index() -> ResponseReturnValue:
-    return render_template(
-        "office/settings/index.html", groups=[(group, changes.rows(group)) for group in SettingGroup]
-    )
+    groups = [(group, changes.rows(group)) for group in SettingGroup]
+    own = [(name, texts.find(name)) for name in EditableText]
+    return render_template("office/settings/index.html", groups=groups, texts=own)
 
 
 @bp.get("/settings/<group>")
