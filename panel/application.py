@@ -13,6 +13,7 @@ from panel.blueprints.account import (
     data_and_closing,
     deposits,
     email,
+    invitation,
     log_in_two_factor,
     notifications,
     password_reset,
@@ -56,6 +57,7 @@ from panel.blueprints.office.operations import provider_import as office_provide
 from panel.blueprints.office.operations import provider_prices as office_provider_prices
 from panel.blueprints.office.operations import setting_texts as office_setting_texts
 from panel.blueprints.office.operations import settings as office_settings
+from panel.blueprints.office.operations import staff as office_staff
 from panel.blueprints.office.operations import tool_routes as office_tool_routes
 from panel.blueprints.orders import detail as orders_detail
 from panel.blueprints.orders import history as orders_history
@@ -114,6 +116,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     orders_history.bp,
     orders_selection.bp,
     data_and_closing.bp,
+    invitation.bp,
     password_reset.bp,
     platform_status.bp,
     public_order.bp,
@@ -153,6 +156,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_alerts.bp,
     office_settings.bp,
     office_setting_texts.bp,
+    office_staff.bp,
     office_reports.bp,
     office_old_addresses.bp,
 )

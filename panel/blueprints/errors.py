@@ -35,7 +35,7 @@ from panel.blueprints.shared import kept_forms
 from panel.blueprints.shared.htmx import logged_out, wants_fragment
 from panel.db import may_have_committed
 from panel.db.errors import driver_message, is_unavailable
-from panel.domain.errors import ExpiredForm, PanelError, TooManyTries
+from panel.domain.errors import ExpiredForm, PanelError, RoleNotAllowed, TooManyTries
 from panel.logs import redact_path
 
 API = "/api/"
@@ -76,6 +76,7 @@ ERROR_TEXTS = {
     500: ErrorText("Something failed on our side", "We recorded the error and will fix it."),
     503: ErrorText("Not available right now", "We are working on the site. Try again in a minute."),
 }
+NOT_YOUR_ROLE = "Your role doesn’t allow this"
 TRY_DATABASE_AGAIN_SECONDS = 5
 AWAY_WORDS = "Our database is busy or can't be reached."
 CANNOT_SHOW = ErrorText(
@@ -155,7 +156,8 @@ def init_app(app: Flask) -> None:
 
 def handle_panel_error(error: PanelError) -> Response:
     """Render a PanelError that its route did not handle."""
-    words = ErrorText(_words(error.http_status).title, error.message)
+    title = NOT_YOUR_ROLE if isinstance(error, RoleNotAllowed) else _words(error.http_status).title
+    words = ErrorText(title, error.message)
     response = _answer(error.http_status, words, code=error.code)
     if isinstance(error, TooManyTries):
         response.headers["Retry-After"] = str(error.retry_after_seconds)

@@ -12,6 +12,7 @@ from panel import app_context
 from panel.cli.errors import clean_errors, cli_transaction
 from panel.clock import utc_now
 from panel.domain.accounts.key_scope import KeyScope
+from panel.domain.accounts.roles import STAFF_ROLES, Role
 from panel.domain.errors import BadInput, NotFound
 from panel.models import ProposalKind
 from panel.services.accounts import email_confirmation, two_factor, users
@@ -22,15 +23,17 @@ from panel.services.office import second_approval
 from panel.services.office.account_access import AccessChange
 
 PASSWORD_BYTES = 12
+STAFF = [role.value for role in STAFF_ROLES]
 
 users_group = AppGroup("users", help="People with an account.")
 
 
 @users_group.command("add")
 @click.argument("email")
-@click.option("--operator", is_flag=True, help="May use the office.")
+@click.option("--operator", is_flag=True, help="May use the office: as the owner if it has none yet, else as operator.")
+@click.option("--role", type=click.Choice(STAFF), help="May use the office, with this role.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-def add_user(email: str, operator: bool, password_stdin: bool) -> None:
+def add_user(email: str, operator: bool, role: str | None, password_stdin: bool) -> None:
     """Add an account and print its id. Without a password, one is generated and printed to standard error."""
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else secrets.token_urlsafe(PASSWORD_BYTES)
     with clean_errors():
@@ -38,7 +41,9 @@ def add_user(email: str, operator: bool, password_stdin: bool) -> None:
         users.check_new_password(password, email=email, site_name=app_context.settings().site_name)
     password_hash = users.hash_password(password)
     with cli_transaction():
-        number = users.add_user(email, password_hash=password_hash, is_operator=operator, now=utc_now()).id
+        first = Role.OPERATOR if users.has_owner() else Role.OWNER
+        given = Role(role) if role else first if operator else Role.CUSTOMER
+        number = users.add_user(email, password_hash=password_hash, role=given, now=utc_now()).id
     if not password_stdin:
         click.echo(f"The password of {email} is {password}", err=True)
     click.echo(number)
@@ -104,22 +109,22 @@ def enable(email: str, reason: str) -> None:
 
 @users_group.command("role")
 @click.argument("email")
-@click.argument("role", type=click.Choice(["operator", "customer"]))
+@click.argument("role", type=click.Choice([*STAFF, Role.CUSTOMER.value]))
 @click.option("--reason", required=True, help="Why; the audit log keeps it.")
 def change_role(email: str, role: str, reason: str) -> None:
-    """Make an account an operator's or a customer's. Its devices are logged out."""
-    kind = ProposalKind.MAKE_OPERATOR if role == "operator" else ProposalKind.MAKE_CUSTOMER
-    _change_access(email, kind, reason=reason)
+    """Give an account a role in the office, or make it a customer's. Its devices are logged out."""
+    kind = ProposalKind.GIVE_ROLE if Role(role).is_staff else ProposalKind.MAKE_CUSTOMER
+    _change_access(email, kind, reason=reason, role=Role(role))
     click.echo(f"The role of {email} is {role} now.", err=True)
 
 
-def _change_access(email: str, kind: ProposalKind, *, reason: str) -> None:
+def _change_access(email: str, kind: ProposalKind, *, reason: str, role: Role = Role.CUSTOMER) -> None:
     """The server's command line needs no second operator."""
     with cli_transaction():
         user_id = users.id_by_email(email)
         if user_id is None:
             raise NotFound(f"There is no account with the email {email}.")
-        access = AccessChange(kind, user_id, reason, None, getpass.getuser())
+        access = AccessChange(kind, user_id, reason, None, getpass.getuser(), role)
         second_approval.change_access(access, now=utc_now())
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from panel.domain.accounts.roles import Action
+
 # An alert that is still true is repeated at the earliest after this, and only for something new.
 REPEATED_AFTER = timedelta(hours=1)
 # Without anything new, as a reminder.
@@ -33,6 +35,11 @@ class AlertKind(StrEnum):
         return FACTS[self].label
 
     @property
+    def action(self) -> Action:
+        """What a role must allow for its people to be alerted."""
+        return FACTS[self].action
+
+    @property
     def path(self) -> str:
         """The office page to act on it."""
         return FACTS[self].path
@@ -44,21 +51,28 @@ class AlertFacts:
 
     label: str
     path: str
+    action: Action
 
 
 FACTS = {
-    AlertKind.AUDIT: AlertFacts("The ledger audit found differences", "/office/ledger"),
-    AlertKind.PROVIDER_STOPPED: AlertFacts("Providers that get no orders", "/office/providers"),
-    AlertKind.PROVIDER_SILENT: AlertFacts("Providers that don't answer", "/office/providers"),
-    AlertKind.PROVIDER_BALANCE: AlertFacts("Providers where our balance is low", "/office/providers"),
-    AlertKind.UNCONFIRMED: AlertFacts("Unconfirmed orders", "/office/reviews?kind=unconfirmed"),
-    AlertKind.PAYMENT: AlertFacts("Payments that need a look", "/office/reviews?kind=payment"),
-    AlertKind.REVIEW: AlertFacts("Reviews", "/office/reviews"),
-    AlertKind.CATALOGUE: AlertFacts("Tools to look at after a catalogue change", "/office/reviews"),
-    AlertKind.DEPOSIT: AlertFacts("Deposits to confirm", "/office/deposits"),
-    AlertKind.TICKET: AlertFacts("Tickets waiting for a reply", "/office/tickets"),
-    AlertKind.APPROVAL: AlertFacts("Approvals waiting", "/office/approvals"),
-    AlertKind.INCIDENT: AlertFacts("Proposed incidents", "/office/incidents"),
+    AlertKind.AUDIT: AlertFacts("The ledger audit found differences", "/office/ledger", Action.MOVE_MONEY),
+    AlertKind.PROVIDER_STOPPED: AlertFacts(
+        "Providers that get no orders", "/office/providers", Action.MANAGE_PROVIDERS
+    ),
+    AlertKind.PROVIDER_SILENT: AlertFacts("Providers that don't answer", "/office/providers", Action.MANAGE_PROVIDERS),
+    AlertKind.PROVIDER_BALANCE: AlertFacts(
+        "Providers where our balance is low", "/office/providers", Action.MANAGE_PROVIDERS
+    ),
+    AlertKind.UNCONFIRMED: AlertFacts("Unconfirmed orders", "/office/reviews?kind=unconfirmed", Action.SET_ORDERS),
+    AlertKind.PAYMENT: AlertFacts("Payments that need a look", "/office/reviews?kind=payment", Action.MOVE_MONEY),
+    AlertKind.REVIEW: AlertFacts("Reviews", "/office/reviews", Action.SET_ORDERS),
+    AlertKind.CATALOGUE: AlertFacts(
+        "Tools to look at after a catalogue change", "/office/reviews", Action.MANAGE_CATALOGUE
+    ),
+    AlertKind.DEPOSIT: AlertFacts("Deposits to confirm", "/office/deposits", Action.MOVE_MONEY),
+    AlertKind.TICKET: AlertFacts("Tickets waiting for a reply", "/office/tickets", Action.ANSWER_TICKETS),
+    AlertKind.APPROVAL: AlertFacts("Approvals waiting", "/office/approvals", Action.MOVE_MONEY),
+    AlertKind.INCIDENT: AlertFacts("Proposed incidents", "/office/incidents", Action.RUN_SITE),
 }
 
 

@@ -185,6 +185,13 @@ class OrderingClosed(PanelError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class RoleNotAllowed(PanelError):
+    """The staff member's role doesn't allow the action."""
+
+    code = "role_not_allowed"
+    http_status = 403
+
+
 class BadCatalogue(PanelError):
     """A catalogue file that can't be imported; the message names file, line and field."""
 

@@ -177,7 +177,7 @@ async def _serve_next(stream: Stream, send: Send) -> None:
     if stream.is_due:
         stream.is_due, stream.known = False, stream.versions
         await _write(send, f"event: changed\nid: {stream.known}\ndata: {stream.known}\n\n")
-        if stream.owner.is_operator:
+        if stream.owner.is_staff:
             await asyncio.sleep(OPERATOR_SECONDS)
         return
     stream.wake.clear()

@@ -31,7 +31,7 @@ class Stream:
     def update(self, versions: str) -> None:
         self.versions = versions
         # Office pages show everyone's data, so for an operator every commit may matter.
-        if self.owner.is_operator or versions != self.known:
+        if self.owner.is_staff or versions != self.known:
             self.is_due = True
             self.wake.set()
 

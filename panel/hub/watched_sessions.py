@@ -21,7 +21,7 @@ class Owner:
     """Who a session belongs to."""
 
     user_id: int
-    is_operator: bool
+    is_staff: bool
 
 
 class WatchedSessions:
@@ -50,7 +50,7 @@ class WatchedSessions:
 
 def _owners(engine: Engine) -> Any:
     return (
-        select(LoginSession.token_hash, User.id, User.is_operator)
+        select(LoginSession.token_hash, User.id, User.is_staff)
         .join_from(LoginSession, User, User.id == LoginSession.user_id)
         .where(
             _is_given(engine, LoginSession.token_hash, Text),

@@ -12,7 +12,7 @@ from panel.providers.mail import MailNotSent, OutgoingMail, Transport
 from panel.security import encryption
 from panel.security.encryption import DecryptionFailed
 from panel.services import password_reset
-from panel.services.accounts import email_links
+from panel.services.accounts import email_links, invitations
 from panel.services.mail import order_notifications, outbox
 from panel.services.mail.outbox import Letter
 from panel.settings import Settings
@@ -70,7 +70,7 @@ def purge() -> int:
     """Delete old sent mails together with the links in them."""
     now = utc_now()
     with transaction():
-        return outbox.purge(now=now) + email_links.purge(now=now)
+        return outbox.purge(now=now) + email_links.purge(now=now) + invitations.purge(now=now)
 
 
 def _is_any_due() -> bool:

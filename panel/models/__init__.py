@@ -17,6 +17,7 @@ from panel.models.api_and_webhooks import (
 from panel.models.assignment import OrderAssignment
 from panel.models.catalogue_import import CatalogueImport, ImportedTool, ImportState
 from panel.models.favorite import Favorite
+from panel.models.invitation import Invitation
 from panel.models.ledger import (
     IS_ADJUSTMENT,
     IS_SETTLING,
@@ -122,6 +123,7 @@ __all__ = [
     "Incident",
     "IncidentPart",
     "IncidentUpdate",
+    "Invitation",
     "LinkPurpose",
     "ListedTool",
     "LoginSession",

@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, Date, ForeignKey, Index, literal_column,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import APPEND_ONLY, SUMS_DAYS, Base
+from panel.domain.accounts.roles import Role
 
 
 class AccountKind(StrEnum):
@@ -193,7 +194,8 @@ class ProposalKind(StrEnum):
     DEPOSIT = "top_up"
     DISABLE = "disable"
     ENABLE = "enable"
-    MAKE_OPERATOR = "make_operator"
+    # A role in the office; the stored name is older than the roles.
+    GIVE_ROLE = "make_operator"
     MAKE_CUSTOMER = "make_customer"
 
     @property
@@ -211,7 +213,7 @@ _PROPOSAL_LABELS = {
     ProposalKind.DEPOSIT: "Deposit",
     ProposalKind.DISABLE: "Disable the account",
     ProposalKind.ENABLE: "Enable the account",
-    ProposalKind.MAKE_OPERATOR: "Change the role to operator",
+    ProposalKind.GIVE_ROLE: "Change the role",
     ProposalKind.MAKE_CUSTOMER: "Change the role to customer",
 }
 MONEY_KINDS = (ProposalKind.CREDIT, ProposalKind.DEBIT, ProposalKind.DEPOSIT)
@@ -265,3 +267,11 @@ class Proposal(Base):
     decider: Mapped[str] = mapped_column(default="", server_default="")
     answer: Mapped[str] = mapped_column(default="")
     transfer_id: Mapped[int | None] = mapped_column(ForeignKey("transfers.id"))
+    # The role that GIVE_ROLE gives; empty for all other kinds.
+    role: Mapped[str] = mapped_column(default="", server_default="")
+
+    @property
+    def label(self) -> str:
+        """What is proposed, with the role that it gives."""
+        label = ProposalKind(self.kind).label
+        return f"{label} to {Role(self.role).label.lower()}" if self.role else label

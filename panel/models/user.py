@@ -2,16 +2,20 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import Base
+from panel.domain.accounts.roles import Role
+from panel.models.ledger import kind_label
 
 
 class User(Base):
     """A user account. `state_version` is bumped whenever anything shown on this user's pages changes."""
 
     __tablename__ = "users"
+    __table_args__ = (CheckConstraint(f"role IN ({kind_label(Role)})", name="role"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(unique=True)
@@ -26,7 +30,8 @@ class User(Base):
     # When the last mail about orders was queued: orders that end soon after are combined in the next one.
     noticed_at: Mapped[datetime | None]
     password_hash: Mapped[str]
-    is_operator: Mapped[bool] = mapped_column(default=False)
+    # A `Role`: customer, or the role in the office.
+    role: Mapped[str] = mapped_column(default=Role.CUSTOMER.value, server_default=Role.CUSTOMER.value)
     # Encrypted TOTP secret; empty without two-factor authentication.
     encrypted_totp: Mapped[str] = mapped_column("sealed_totp", default="", server_default="")
     # Time step of the last accepted code: this code and earlier ones are rejected (replay protection).
@@ -38,6 +43,11 @@ class User(Base):
     created_at: Mapped[datetime]
     # When the account was closed: its email and sessions are deleted, its orders and ledger entries stay.
     closed_at: Mapped[datetime | None]
+
+    @hybrid_property
+    def is_staff(self) -> bool:
+        """Whether the account opens the office; also an SQL expression."""
+        return self.role != Role.CUSTOMER
 
 
 class LoginSession(Base):

@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from panel.db import db, lock_rows
 from panel.domain import plain_text
+from panel.domain.accounts.roles import Role
 from panel.domain.announcements import Audience
 from panel.domain.errors import ActionRefused, BadInput, NotFound, StaleForm
 from panel.domain.lists.list_filters import MAX_ID
@@ -115,7 +116,7 @@ def queue_mails(*, now: datetime) -> int:
     found: Announcement | None = db.session.scalar(lock_rows(waiting, skip_locked=True))
     if found is None or found.mailed_up_to is None:
         return 0
-    is_customer = (User.id > found.mailed_up_to, User.is_operator.is_(False), User.closed_at.is_(None))
+    is_customer = (User.id > found.mailed_up_to, User.role == Role.CUSTOMER, User.closed_at.is_(None))
     user_ids = db.session.scalars(select(User.id).where(*is_customer).order_by(User.id).limit(MAILS_AT_ONCE)).all()
     for user_id in user_ids:
         notifications.notify(

@@ -20,9 +20,9 @@ from panel.domain.platform.component_states import State
 from panel.domain.platform.incidents import Phase
 from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
-from panel.models import CategoryMargin, LinkPurpose, ProposalKind, Provider
+from panel.models import CategoryMargin, Invitation, LinkPurpose, ProposalKind, Provider
 from panel.services import announcements, public_links, reviews
-from panel.services.accounts import email_links
+from panel.services.accounts import email_links, sessions
 from panel.services.catalogue.imports import lifecycle as catalogue_imports
 from panel.services.mail import notifications
 from panel.services.money import deposits, ledger
@@ -105,6 +105,17 @@ def fill(app: Flask) -> FilledPanel:
         )
         public_link = public_links.own(orders[Status.PARTIAL].id, settings=settings)
         assert public_link is not None
+        token = email_links.new_token()
+        db.session.add(
+            Invitation(
+                email="invited@example.com",
+                role="support",
+                token_hash=sessions.token_hash(token),
+                made_by=operator.id,
+                made_at=now,
+                expires_at=now + timedelta(days=7),
+            )
+        )
         reset, confirm = (
             email_links.make(customer.id, purpose, email=customer.email, lasts=timedelta(hours=1), now=now)
             for purpose in LinkPurpose
@@ -125,6 +136,7 @@ def fill(app: Flask) -> FilledPanel:
         "incident_id": str(incident.id),
         "announcement_id": str(announcement.id),
         "/public-orders/<token>": public_link.token,
+        "/invitations/<token>": token,
         "/reset-password/<token>": reset,
         "/confirm-email/<token>": confirm,
         "/unsubscribe/<token>": notifications.unsubscribe_path(customer.id, list(Notice)).rpartition("/")[2],

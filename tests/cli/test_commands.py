@@ -33,7 +33,7 @@ def test_user_is_added_with_the_given_password(app: Flask) -> None:
 
     user = db.session.scalars(select(User)).one()
     assert (done.exit_code, done.stdout) == (0, f"{user.id}\n")
-    assert (user.email, user.is_operator) == ("new@example.com", True)
+    assert (user.email, user.is_staff) == ("new@example.com", True)
     assert users.is_password("seven green lanterns", user.password_hash)
 
 

@@ -203,7 +203,7 @@ def test_form_for_a_key_with_an_endless_number_is_answered(client: FlaskClient) 
 
 def test_database_error_does_not_reveal_the_values() -> None:
     customer = a_customer(email="twice@example.com")
-    values = {"email": customer.email, "password_hash": "argon-and-salt", "is_operator": False, "state_version": 1}
+    values = {"email": customer.email, "password_hash": "argon-and-salt", "is_staff": False, "state_version": 1}
 
     with pytest.raises(IntegrityError) as failure, transaction():
         db.session.execute(insert(User).values(**values, created_at=utc_now()))

@@ -79,12 +79,14 @@ OURS = _words(
     email_changes.new_token_hash email_changes.old_token_hash events.kind events.old_status events.source
     events.status failed_tries.bucket half_sign_ins.token_hash heartbeats.worker incident_parts.component
     order_fields.name incident_parts.state incident_updates.phase incidents.phase incidents.proposed_for
+    invitations.role invitations.token_hash
     incidents.request_id incidents.slug mailed_links.purpose mailed_links.token_hash mails.key mails.kind
     mails.unsubscribe measurements.component measurements.state order_costs.currency order_counts.status
     order_runs.status orders.request_id orders.status
     payment_events.account payment_events.checkout_id payment_events.currency payment_events.event_id
     payment_events.kind payment_events.method payment_events.outcome payment_events.payment_id
     payment_events.reference payment_events.state payment_events.type payment_terms.method
+    proposals.role
     public_links.encrypted_token public_links.token_hash
     proposals.form_key proposals.kind proposals.state provider_calls.kind provider_calls.worker providers.kind
     providers.sealed_key receivers.sealed_old_secret receivers.sealed_secret recovery_codes.code_hash refills.state
@@ -94,7 +96,7 @@ OURS = _words(
     tools.set_by_hand tools.slug
     top_ups.account top_ups.checkout_id top_ups.checkout_url top_ups.method top_ups.payment_id
     top_ups.reference transfers.kind transfers.reason users.alerts_off users.notices_off users.password_hash
-    users.sealed_totp
+    users.role users.sealed_totp
     vouchers.code_hash vouchers.form_key vouchers.starts_with
     webhooks.body webhooks.kind webhooks.public_id
     """
@@ -304,7 +306,7 @@ def test_mails_are_plain_text_under_headers_of_one_line(app: Flask, filled: ever
         db.session.execute(delete(Mail))
         db.session.execute(update(User).values(email=literal("user") + cast(User.id, String) + "@example.com"))
     customer = db.session.get_one(User, int(filled.values["customer_id"]))
-    operator = db.session.scalars(select(User).where(User.is_operator)).first()
+    operator = db.session.scalars(select(User).where(User.is_staff)).first()
     ticket = db.session.get_one(Ticket, int(filled.values["ticket_id"]))
     assert operator is not None
 

@@ -152,7 +152,7 @@ def test_without_token_or_chat_nothing_is_queued_or_sent(app: Flask) -> None:
 
 
 def an_operator_id() -> int:
-    return db.session.scalars(select(User.id).where(User.is_operator)).one()
+    return db.session.scalars(select(User.id).where(User.is_staff)).one()
 
 
 @pytest.mark.parametrize("chat", ["0", "@name", "12 34", "1" * 21, "--1"])

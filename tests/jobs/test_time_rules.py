@@ -60,7 +60,7 @@ def resume(reason: str = "Looked at the clock.") -> None:
             dispatch_hours=settings.dispatch_hours,
             now=timeouts.utc_now(),  # type: ignore[attr-defined]
         )
-        time_rules.resume(waiting=due.count, reason=reason, actor="anna@example.com", now=timeouts.utc_now())  # type: ignore[attr-defined]
+        time_rules.resume(waiting=due.count, reason=reason, actor="anna", now=timeouts.utc_now())  # type: ignore[attr-defined]
 
 
 @pytest.mark.both_engines

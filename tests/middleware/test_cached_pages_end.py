@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from panel.clock import utc_now
 from panel.db import db, transaction
+from panel.domain.accounts.roles import Role
 from panel.models import LinkPurpose, Mail, ProposalKind, User
 from panel.security import encryption
 from panel.services import password_reset
@@ -87,10 +88,10 @@ def reset_password(site: Site) -> None:
         password_reset.set_password(link, password_hash=users.hash_password("eight quiet harbors"), now=utc_now())
 
 
-def change_access(kind: ProposalKind) -> Callable[[Site], None]:
+def change_access(kind: ProposalKind, role: Role = Role.CUSTOMER) -> Callable[[Site], None]:
     def change(site: Site) -> None:
         with transaction():
-            account_access.apply(AccessChange(kind, site.customer.id, "A test.", None, "root"), now=utc_now())
+            account_access.apply(AccessChange(kind, site.customer.id, "A test.", None, "root", role), now=utc_now())
 
     return change
 
@@ -107,7 +108,7 @@ ENDS: dict[str, Callable[[Site], None]] = {
     "password reset": reset_password,
     "disabling": change_access(ProposalKind.DISABLE),
     "closing": close,
-    "role change": change_access(ProposalKind.MAKE_OPERATOR),
+    "role change": change_access(ProposalKind.GIVE_ROLE, Role.OPERATOR),
 }
 
 
@@ -151,7 +152,7 @@ def test_a_changed_email_is_on_the_next_page(site: Site, rendered: list[str]) ->
 
 
 def test_a_page_of_before_a_role_change_is_not_shown_after_the_next_log_in(site: Site) -> None:
-    change_access(ProposalKind.MAKE_OPERATOR)(site)
+    change_access(ProposalKind.GIVE_ROLE, Role.OPERATOR)(site)
 
     page = signed_in(site.client, site.customer).get("/orders").text
 

@@ -198,7 +198,7 @@ MUTANTS = (
         ),
         ("if lately + wanted.worth_nanos > limit_nanos:", "if wanted.worth_nanos > limit_nanos:"),
         ("return self.amount_nanos * self.uses * self.codes", "return self.amount_nanos * self.codes"),
-        ("if db.session.scalars(select(User.is_operator).where(User.id == customer_id)).one():", "if False:"),
+        ("if db.session.scalars(select(User.is_staff).where(User.id == customer_id)).one():", "if False:"),
         ("for sign in code.upper() if sign.isalnum()", "for sign in code if sign.isalnum()"),
     ),
     *in_file(

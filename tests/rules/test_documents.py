@@ -15,6 +15,7 @@ from flask_migrate.cli import db
 
 from panel import cli
 from panel.settings import Settings
+from tests.rules import roles_table
 from tests.rules.source import ROOT, name_of, own_files, python_files
 
 README = ROOT / "README.md"
@@ -112,6 +113,10 @@ def test_packages_of_services_name_the_layer_below_them() -> None:
             wrong += [name_of(file) for name in below if f"`{name}`" not in sentence]
 
     assert wrong == []
+
+
+def test_roles_in_architecture_equal_the_table_in_the_code() -> None:
+    assert "\n\n" + "\n".join(roles_table.lines()) + "\n\n" in ARCHITECTURE.read_text()
 
 
 def test_readme_is_short() -> None:

@@ -161,7 +161,7 @@ def test_too_many_fields_are_never_parsed(client: FlaskClient, monkeypatch: pyte
 
 @pytest.mark.both_engines
 @pytest.mark.parametrize(
-    ("is_operator", "idle", "is_in"),
+    ("is_staff", "idle", "is_in"),
     [
         (True, timedelta(hours=11, minutes=59), True),
         (True, timedelta(hours=12), False),
@@ -169,8 +169,8 @@ def test_too_many_fields_are_never_parsed(client: FlaskClient, monkeypatch: pyte
         (False, timedelta(days=29), True),
     ],
 )
-def test_an_operators_session_ends_without_use(app: Flask, is_operator: bool, idle: timedelta, is_in: bool) -> None:
-    user = an_operator() if is_operator else a_customer()
+def test_an_operators_session_ends_without_use(app: Flask, is_staff: bool, idle: timedelta, is_in: bool) -> None:
+    user = an_operator() if is_staff else a_customer()
     cookie = session_cookie(app, user)
     with transaction():
         db.session.execute(update(LoginSession).values(seen_at=utc_now() - idle))

@@ -62,7 +62,7 @@ def every_outcome(*, now: datetime = NOON) -> World:
     operator_id = an_operator().id
     for name, amounts in GIFTS.items():
         for number, amount in enumerate(amounts, start=1):
-            gift = Gift(amount, "It ran late.", number, "olga@example.com", operator_id, 10**12)
+            gift = Gift(amount, "It ran late.", number, "olga", operator_id, 10**12)
             with transaction():
                 goodwill.give(orders[name], gift, now=now)
     with transaction():

@@ -15,6 +15,7 @@ from sqlalchemy import update
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain import money
+from panel.domain.accounts.roles import Role
 from panel.domain.status import USUAL_PATH, Status
 from panel.models import Catalogue, Order, Provider, Terms, Tool, User
 from panel.services.accounts import sessions, two_factor, users
@@ -45,14 +46,15 @@ def a_customer(balance: str = "10.00", *, email: str | None = None) -> User:
     return _a_user(email or f"customer-{next(_numbers)}@example.com", balance=balance)
 
 
-def an_operator(*, email: str | None = None) -> User:
-    return _a_user(email or f"operator-{next(_numbers)}@example.com", is_operator=True)
+def an_operator(*, email: str | None = None, role: Role = Role.OWNER) -> User:
+    """Somebody of the staff; without a role an owner, who may do everything in the office."""
+    return _a_user(email or f"operator-{next(_numbers)}@example.com", role=role)
 
 
-def _a_user(email: str, *, balance: str = "0", is_operator: bool = False) -> User:
+def _a_user(email: str, *, balance: str = "0", role: Role = Role.CUSTOMER) -> User:
     password_hash, amount_nanos = _password_hash(), money.parse_nanos(balance)
     with transaction():
-        user = users.add_user(email, password_hash=password_hash, is_operator=is_operator, now=NOON)
+        user = users.add_user(email, password_hash=password_hash, role=role, now=NOON)
         if amount_nanos:
             reason = f"deposit:test:{user.id}"
             ledger.deposit(user.id, amount_nanos=amount_nanos, reason=reason, note="A first deposit.", now=NOON)
@@ -66,7 +68,7 @@ def signed_in(
 
     An operator's session has passed two-factor authentication, unless `second_factor` says otherwise.
     """
-    has_second_factor = user.is_operator if second_factor is None else second_factor
+    has_second_factor = user.is_staff if second_factor is None else second_factor
     with transaction():
         device = sessions.log_in(
             user,

@@ -85,6 +85,8 @@ RULES = {
         GET /reliability
         GET /reliability/
         GET /reset-password/done
+        GET /invitations/approval
+        GET /invitations/done
         GET /robots.txt
         GET /search
         GET /sitemap.xml
@@ -204,6 +206,8 @@ RULES = {
         POST /payments/events/<method>
         GET /public-orders/<token>
         GET /public-orders/<token>/live
+        GET /invitations/<token>
+        POST /invitations/<token>
         GET /reset-password/<token>
         POST /reset-password/<token>
         GET /unsubscribe/<token>

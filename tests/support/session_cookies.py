@@ -22,7 +22,7 @@ def session_cookie(app: Flask, user: User) -> str:
             user,
             device="Test browser",
             network="127.0.0.1",
-            has_shown_second_factor=user.is_operator,
+            has_shown_second_factor=user.is_staff,
             now=utc_now(),
         )
     signer = cast(SecureCookieSessionInterface, app.session_interface).get_signing_serializer(app)

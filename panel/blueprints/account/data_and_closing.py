@@ -33,7 +33,7 @@ def show() -> ResponseReturnValue:
         "account/data.html",
         tables=tables(current_user.id),
         everything=EVERYTHING,
-        is_operator=current_user.is_operator,
+        is_staff=current_user.is_staff,
     )
 
 

@@ -122,7 +122,7 @@ def make_recovery_codes() -> ResponseReturnValue:
 @bp.get("/account/second-factor/removal")
 @login_required
 def show_removal() -> ResponseReturnValue:
-    if current_user.is_operator or not two_factor.is_enabled(current_user.id):
+    if current_user.is_staff or not two_factor.is_enabled(current_user.id):
         return _to_page()
     return _proof_page("removal")
 
@@ -162,7 +162,7 @@ def _page(error: PanelError | None = None) -> str:
     return render_template(
         "account/two_factor/show.html",
         codes_left=two_factor.recovery_codes_left(current_user.id),
-        is_operator=current_user.is_operator,
+        is_staff=current_user.is_staff,
         errors=by_field(error),
     )
 
@@ -175,7 +175,7 @@ def _offer_page(name: str, error: PanelError | None) -> str:
     return render_template(
         f"account/two_factor/{name}.html",
         email=current_user.email,
-        is_operator=current_user.is_operator,
+        is_staff=current_user.is_staff,
         next=auth.next_path(""),
         offer=_offer(),
         errors=by_field(error),

@@ -1,19 +1,20 @@
 """Approvals: proposals that need a second operator, and the form that decides them."""
 
-from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from flask import abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from panel.blueprints.office.access import office_blueprint
+from panel.blueprints.office.access import may, office_blueprint
 from panel.blueprints.office.forms import limit_nanos, operator, seen_nanos, status_of, typed
 from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
+from panel.domain.accounts.roles import Action
 from panel.domain.errors import PanelError
 from panel.services.office import account_access, approval_list, second_approval
 from panel.services.office.approval_list import ProposalDetail
 from panel.services.office.balance_changes import BalanceEffect
 
-bp: Blueprint = office_blueprint("approvals")
+bp = office_blueprint("approvals", reads=Action.LOOK, changes=Action.MOVE_MONEY)
 
 
 @bp.get("/approvals")
@@ -74,6 +75,7 @@ def _page(proposal_id: int, error: PanelError | None = None) -> str:
         effect=effect,
         why_not=why_not,
         operators=account_access.active_operators(),
+        may_decide=may(Action.MOVE_MONEY),
         is_own=shown.row.proposed_by == operator().id,
         errors=by_field(error),
         reason=typed("reason"),

@@ -1,16 +1,17 @@
 """Audit log page and its CSV export."""
 
-from flask import Blueprint, render_template, request
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.shared.csv_files import csv_stream
+from panel.domain.accounts.roles import Action
 from panel.domain.formatting import iso
 from panel.domain.lists.list_filters import BadFilters
 from panel.services.office import audit_log_search
 from panel.services.office.audit_log_search import AuditLogFilters
 
-bp: Blueprint = office_blueprint("audit_log")
+bp = office_blueprint("audit_log", reads=Action.SEE_FIGURES)
 
 FIELDS = (*audit_log_search.WORDS, "from", "to")
 
@@ -24,7 +25,7 @@ def index() -> ResponseReturnValue:
     return _page(filters, {})
 
 
-@bp.get("/audit-log.csv")
+@bp.get("/audit-log.csv", action=Action.EXPORT)
 def csv() -> ResponseReturnValue:
     try:
         filters = audit_log_search.parse(request.args)

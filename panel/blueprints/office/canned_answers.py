@@ -8,11 +8,12 @@ from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
+from panel.domain.accounts.roles import Action
 from panel.domain.errors import ExpiredForm, NotFound, PanelError
 from panel.domain.ticket import MAX_TEXT_LENGTH
 from panel.services.tickets import canned_answers
 
-bp = office_blueprint("canned_answers")
+bp = office_blueprint("canned_answers", reads=Action.LOOK, changes=Action.ANSWER_TICKETS)
 
 
 @bp.get("/canned-answers")
@@ -32,7 +33,7 @@ def add() -> ResponseReturnValue:
     return redirect(url_for("office_canned_answers.index"), code=303)
 
 
-@bp.get("/canned-answers/<int:answer_id>")
+@bp.get("/canned-answers/<int:answer_id>", action=Action.ANSWER_TICKETS)
 def show(answer_id: int) -> ResponseReturnValue:
     return _answer_page(answer_id)
 

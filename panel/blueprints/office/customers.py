@@ -1,6 +1,6 @@
 """Customers in the office: list, detail page, balance adjustments, and enabling or disabling accounts."""
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from panel.blueprints.office import confirmation
@@ -12,6 +12,7 @@ from panel.blueprints.shared.csv_files import csv_stream
 from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import begin_snapshot, transaction
+from panel.domain.accounts.roles import APPROVERS, Action, Role
 from panel.domain.errors import BadInput, ExpiredForm, PanelError
 from panel.models import ProposalKind, User
 from panel.services import audit_log
@@ -21,7 +22,7 @@ from panel.services.office import account_access, approval_list, customers, expo
 from panel.services.office.account_access import AccessChange
 from panel.services.office.balance_changes import BalanceChange
 
-bp: Blueprint = office_blueprint("customers")
+bp = office_blueprint("customers", reads=Action.LOOK, changes=Action.MANAGE_CUSTOMERS)
 
 KINDS = ((ProposalKind.CREDIT, "Credit: add to the balance"), (ProposalKind.DEBIT, "Debit: take from the balance"))
 
@@ -36,7 +37,7 @@ def index() -> ResponseReturnValue:
     return render_template("office/customers/index.html", q=search, page=page, errors={})
 
 
-@bp.get("/customers.csv")
+@bp.get("/customers.csv", action=Action.EXPORT)
 def csv() -> ResponseReturnValue:
     """The accounts that the search finds, on all pages."""
     try:
@@ -57,7 +58,7 @@ def back(customer_id: int) -> ResponseReturnValue:
     return redirect(url_for("office_customers.show", customer_id=_found(customer_id).id), code=303)
 
 
-@bp.post("/customers/<int:customer_id>/money")
+@bp.post("/customers/<int:customer_id>/money", action=Action.MOVE_MONEY)
 def move_money(customer_id: int) -> ResponseReturnValue:
     """Credit or debit, after its effect was shown."""
     user = _found(customer_id)
@@ -100,16 +101,22 @@ def enable(customer_id: int) -> ResponseReturnValue:
     return _change_access(customer_id, ProposalKind.ENABLE, done, form="access")
 
 
-@bp.post("/customers/<int:customer_id>/role")
+@bp.post("/customers/<int:customer_id>/role", action=Action.MANAGE_STAFF)
 def change_role(customer_id: int) -> ResponseReturnValue:
-    """Propose that this account becomes an operator's or a customer's: no operator changes a role alone."""
-    kind = ProposalKind.MAKE_CUSTOMER if _found(customer_id).is_operator else ProposalKind.MAKE_OPERATOR
-    return _change_access(customer_id, kind, "The role is changed.", form="role")
+    """Give the account another role, or propose it: a role that moves money needs a second operator."""
+    role = next((role for role in Role if role.value == request.form.get("role")), None)
+    if role is None:
+        error = BadInput("Choose a role.", field="role")
+        return _page(_found(customer_id), error, form="role"), status_of(error)
+    kind = ProposalKind.GIVE_ROLE if role.is_staff else ProposalKind.MAKE_CUSTOMER
+    return _change_access(customer_id, kind, "The role is changed.", form="role", role=role)
 
 
-def _change_access(customer_id: int, kind: ProposalKind, done: str, *, form: str) -> ResponseReturnValue:
+def _change_access(
+    customer_id: int, kind: ProposalKind, done: str, *, form: str, role: Role = Role.CUSTOMER
+) -> ResponseReturnValue:
     user, person = _found(customer_id), operator()
-    change = AccessChange(kind, customer_id, typed("reason"), person.id, person.email)
+    change = AccessChange(kind, customer_id, typed("reason"), person.id, person.email, role)
     try:
         with transaction():
             proposal_id = second_approval.change_access(change, now=utc_now()).proposal_id
@@ -187,12 +194,15 @@ def _page(user: User, error: PanelError | None = None, *, form: str = "money") -
         user=user,
         waiting=approval_list.of_customer(user.id, now=now),
         kinds=KINDS,
-        typed={name: request.form.get(name, "") for name in ("kind", "amount", "reason")},
+        typed={name: request.form.get(name, "") for name in ("kind", "amount", "reason", "role")},
         errors=errors,
         form=form,
         limit_nanos=limit_nanos(),
         group=price_groups.of_customer(user.id),
         groups=[("", "List prices"), *((str(row.id), row.name) for row in price_groups.listed())],
+        role=Role(user.role),
+        roles=[(role.value, role.label) for role in Role],
+        needs_approval=user.role in APPROVERS,
         is_self=user.id == operator().id,
         approvers=account_access.active_operators(without=(user.id, operator().id)),
     )

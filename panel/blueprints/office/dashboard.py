@@ -8,9 +8,10 @@ from panel import app_context
 from panel.blueprints.office import layout
 from panel.blueprints.office.access import office_blueprint
 from panel.clock import utc_now
+from panel.domain.accounts.roles import Action
 from panel.services.office import setup_checklist, today
 
-bp = office_blueprint("home")
+bp = office_blueprint("home", reads=Action.LOOK)
 bp.record_once(lambda state: layout.init_app(state.app))
 
 

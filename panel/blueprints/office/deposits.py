@@ -1,6 +1,6 @@
 """Deposits in the office: confirm the ones that arrived, refuse the rest."""
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
@@ -13,6 +13,7 @@ from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain import money
+from panel.domain.accounts.roles import Action
 from panel.domain.errors import BadInput, ExpiredForm, NotFound, PanelError
 from panel.domain.payment import PaymentMethod
 from panel.models import DepositRequest, ProposalKind, User
@@ -22,7 +23,7 @@ from panel.services.office import approval_list, customers, exports, second_appr
 from panel.services.office.balance_changes import BalanceChange
 from panel.services.payments import events, reversals
 
-bp: Blueprint = office_blueprint("deposits")
+bp = office_blueprint("deposits", reads=Action.LOOK, changes=Action.MOVE_MONEY)
 
 PAGE_SIZE = 40
 MAX_REFERENCE_LENGTH = 100
@@ -36,7 +37,7 @@ def index() -> ResponseReturnValue:
     return _index()
 
 
-@bp.get("/deposits.csv")
+@bp.get("/deposits.csv", action=Action.EXPORT)
 def csv() -> ResponseReturnValue:
     """Every deposit, whatever became of it."""
     return csv_stream("deposits.csv", head=exports.DEPOSIT_HEAD, rows=exports.deposits())

@@ -57,8 +57,8 @@ def limit_nanos() -> int:
 
 
 def status_of(error: PanelError) -> int:
-    """HTTP status of an error: 422 for bad input, 409 for a state that doesn't allow the action."""
-    return error.http_status if error.http_status in (404, 409) else 422
+    """HTTP status of an error: 422 for bad input, 409 for a state that doesn't allow the action, 403 for the role."""
+    return error.http_status if error.http_status in (403, 404, 409) else 422
 
 
 def moment(text: str, *, name: str) -> datetime:

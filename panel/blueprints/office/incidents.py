@@ -11,6 +11,7 @@ from panel.blueprints.office.layout import actor
 from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
+from panel.domain.accounts.roles import Action
 from panel.domain.errors import BadInput, ExpiredForm, PanelError
 from panel.domain.platform.component_states import State
 from panel.domain.platform.incidents import OPEN_PHASES, Phase
@@ -19,7 +20,7 @@ from panel.services.platform import components, incident_reads, incidents
 from panel.services.platform.incident_reads import IncidentWithUpdates
 from panel.services.platform.incidents import UpdateText, Window
 
-bp = office_blueprint("incidents")
+bp = office_blueprint("incidents", reads=Action.LOOK, changes=Action.RUN_SITE)
 
 AFFECTED = (State.DEGRADED, State.PARTIAL, State.MAJOR)
 CHOICES = [("", "Not affected"), *((state.value, state.label) for state in AFFECTED)]
@@ -56,12 +57,12 @@ def index() -> ResponseReturnValue:
     )
 
 
-@bp.get("/incidents/new")
+@bp.get("/incidents/new", action=Action.RUN_SITE)
 def new() -> ResponseReturnValue:
     return _new_page(TypedIncident(phase=Phase.INVESTIGATING, request_id=placing.new_request_id()))
 
 
-@bp.get("/incidents/plan")
+@bp.get("/incidents/plan", action=Action.RUN_SITE)
 def plan() -> ResponseReturnValue:
     return _new_page(TypedIncident(phase=Phase.PLANNED, request_id=placing.new_request_id()), is_plan=True)
 

@@ -1,12 +1,13 @@
 """Ledger search in the office: transfers with both accounts, their sums, and a CSV export."""
 
-from flask import Blueprint, render_template, request
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.shared.csv_files import csv_stream
 from panel.db import begin_snapshot
 from panel.domain import money
+from panel.domain.accounts.roles import Action
 from panel.domain.formatting import iso
 from panel.domain.lists.list_filters import BadFilters
 from panel.models import AccountKind, TransferKind
@@ -14,7 +15,7 @@ from panel.services.office import customers, ledger_filters, ledger_search
 from panel.services.office.ledger_filters import LedgerFilters
 from panel.services.office.ledger_search import LedgerRow
 
-bp: Blueprint = office_blueprint("ledger")
+bp = office_blueprint("ledger", reads=Action.LOOK)
 
 FIELDS = ("line", "order", "customer", "kind", "account", "q", "amount", "from", "to")
 KINDS = [("", "Any kind"), *((kind.value, kind.label) for kind in TransferKind)]
@@ -35,7 +36,7 @@ def index() -> ResponseReturnValue:
     return _page(filters, {})
 
 
-@bp.get("/ledger.csv")
+@bp.get("/ledger.csv", action=Action.EXPORT)
 def csv() -> ResponseReturnValue:
     try:
         filters = ledger_filters.parse(request.args)

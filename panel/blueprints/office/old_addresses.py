@@ -4,8 +4,9 @@ from flask import redirect, request
 from flask.typing import ResponseReturnValue
 
 from panel.blueprints.office.access import PREFIX, office_blueprint
+from panel.domain.accounts.roles import Action
 
-bp = office_blueprint("old_addresses")
+bp = office_blueprint("old_addresses", reads=Action.LOOK)
 
 NEW_NAMES = {
     "top-ups": "deposits",

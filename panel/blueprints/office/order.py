@@ -11,6 +11,7 @@ from panel.blueprints.office.money_forms import amount, shown
 from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
+from panel.domain.accounts.roles import Action
 from panel.domain.errors import BadInput, ExpiredForm, PanelError
 from panel.domain.provider_report import read_count
 from panel.domain.settlement import Settlement
@@ -26,7 +27,7 @@ from panel.services.orders import detail as customer_order_detail
 from panel.services.orders import goodwill, transitions
 from panel.services.orders.goodwill import Gift
 
-bp = office_blueprint("order")
+bp = office_blueprint("order", reads=Action.LOOK, changes=Action.SET_ORDERS)
 
 # Upper limit for a typed count, far below what the column holds.
 MAX_COUNT = 10**15
@@ -91,7 +92,7 @@ def set_status(order_id: int) -> ResponseReturnValue:
     return confirmation.page(_status_question(order_id, work, effect))
 
 
-@bp.post("/orders/<int:order_id>/actions")
+@bp.post("/orders/<int:order_id>/actions", action=Action.HANDLE_ORDERS)
 def act(order_id: int) -> ResponseReturnValue:
     """Cancel an order that no provider has yet, ask its provider now, or open a review."""
     try:
@@ -123,7 +124,7 @@ def act(order_id: int) -> ResponseReturnValue:
     )
 
 
-@bp.post("/orders/<int:order_id>/goodwill")
+@bp.post("/orders/<int:order_id>/goodwill", action=Action.MOVE_MONEY)
 def give(order_id: int) -> ResponseReturnValue:
     """Goodwill refund of kept money: a confirmation page first, then once per idempotency key."""
     try:

@@ -7,12 +7,13 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from panel.blueprints.office import confirmation, layout
-from panel.blueprints.office.access import office_blueprint
+from panel.blueprints.office.access import may, office_blueprint
 from panel.blueprints.office.money_forms import shown
 from panel.blueprints.shared.csv_files import csv_stream
 from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
+from panel.domain.accounts.roles import Action
 from panel.domain.errors import BadInput, PanelError
 from panel.domain.lists import office_order_filters
 from panel.domain.lists.list_filters import BadFilters
@@ -24,7 +25,7 @@ from panel.services.office import bulk_actions, exports, order_actions, order_ta
 from panel.services.office.bulk_actions import Result
 from panel.services.office.order_actions import Act, Deed
 
-bp = office_blueprint("orders")
+bp = office_blueprint("orders", reads=Action.LOOK, changes=Action.HANDLE_ORDERS)
 
 PAGE, LIVE = "/office/orders", "/office/orders/live"
 QUEUES = tuple(name for name, _label in queues.ORDER_QUEUES)
@@ -58,7 +59,7 @@ def live() -> Response:
     return layout.region_alone(_region(office_order_filters.parse(request.args, queues=QUEUES)))
 
 
-@bp.get("/orders.csv")
+@bp.get("/orders.csv", action=Action.EXPORT)
 def csv() -> ResponseReturnValue:
     """The orders that the filters leave, on all pages."""
     try:
@@ -76,6 +77,7 @@ def act_on_many() -> ResponseReturnValue:
     try:
         deed = bulk_actions.deed(request.form, actor=layout.actor(), operator_id=layout.operator_id())
         bulk_actions.check_choice(chosen)
+        audit_log.check_role(order_actions.action_of(deed.act), actor=deed.actor)
         if not confirmation.is_confirmed():
             return _preview(chosen, deed, now=now)
         audit_log.checked_reason(deed.reason)
@@ -118,6 +120,13 @@ def _preview(chosen: list[int], deed: Deed, *, now: datetime, errors: dict[str, 
     )
 
 
+def _offered() -> list[tuple[str, str]]:
+    """The bulk actions that this person's role allows."""
+    may_set = may(Action.SET_ORDERS)
+    offered = [each for each in BULK_ACTIONS if may_set or not each[0].startswith(Act.MOVE)]
+    return offered if may(Action.HANDLE_ORDERS) else []
+
+
 def _chosen_again(error: BadInput) -> ResponseReturnValue:
     """The table again, with the error in the selection."""
     wanted = OfficeOrderFilters(OrderFilters())
@@ -139,7 +148,7 @@ def _form(*, region: Markup | None, wanted: OfficeOrderFilters | None, errors: d
         providers=[("", "All providers"), *order_table.providers()],
         queues=[("", "Any queue"), *queues.ORDER_QUEUES],
         heading=dict(queues.ORDER_QUEUES).get(wanted.queue if wanted else "", "Orders"),
-        actions=BULK_ACTIONS,
+        actions=_offered(),
         page_url=page_url,
         csv_url=f"{PAGE}.csv?{wanted.at(None).query()}" if wanted else "",
         kept=[*(wanted.pairs() if wanted else []), *([("after", wanted.after)] if wanted and wanted.after else [])],

@@ -13,12 +13,13 @@ from panel.blueprints.shared.csv_files import csv_file
 from panel.clock import utc_now
 from panel.db import begin_snapshot
 from panel.domain import charts, money
+from panel.domain.accounts.roles import Action
 from panel.domain.lists.date_range import Period
 from panel.domain.lists.list_filters import BadFilters, days_of
 from panel.services.money import profit
 from panel.services.money.profit import Grouping, Profit, ProfitLine, ProfitSums
 
-bp = office_blueprint("profit")
+bp = office_blueprint("profit", reads=Action.SEE_FIGURES)
 
 USUAL_DAYS = 30
 MAX_LINES = 100
@@ -41,7 +42,7 @@ def show() -> ResponseReturnValue:
     return _page(wanted, {})
 
 
-@bp.get("/profit.csv")
+@bp.get("/profit.csv", action=Action.EXPORT)
 def csv() -> ResponseReturnValue:
     begin_snapshot()
     try:

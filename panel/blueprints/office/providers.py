@@ -1,6 +1,6 @@
 """Providers in the office. Keys are encrypted on arrival and never shown; no page calls a provider."""
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask import abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from panel.blueprints.office.access import office_blueprint
@@ -9,13 +9,14 @@ from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money
+from panel.domain.accounts.roles import Action
 from panel.domain.errors import PanelError
 from panel.domain.provider_kind import ProviderKind
 from panel.services.alerts import provider_bounds
 from panel.services.office import providers_view
 from panel.services.providers import registry as provider_registry
 
-bp: Blueprint = office_blueprint("providers")
+bp = office_blueprint("providers", reads=Action.LOOK, changes=Action.MANAGE_PROVIDERS)
 
 
 @bp.get("/providers")
@@ -23,7 +24,7 @@ def index() -> ResponseReturnValue:
     return render_template("office/providers/index.html", rows=providers_view.listed(now=utc_now()))
 
 
-@bp.get("/providers/new")
+@bp.get("/providers/new", action=Action.MANAGE_PROVIDERS)
 def new() -> ResponseReturnValue:
     return _new_page()
 

@@ -10,12 +10,13 @@ from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
+from panel.domain.accounts.roles import Action
 from panel.domain.errors import BadInput, PanelError
 from panel.domain.refill import RefillState
 from panel.models import CancellationState
 from panel.services.orders import cancellations, refill_endings
 
-bp = office_blueprint("refills")
+bp = office_blueprint("refills", reads=Action.LOOK, changes=Action.HANDLE_REFILLS)
 
 PAGE = "/office/refills"
 ENDS = {state.value: state for state in RefillState if not state.is_open}

@@ -6,12 +6,13 @@ from flask.typing import ResponseReturnValue
 from panel.blueprints.office.access import office_blueprint
 from panel.clock import utc_now
 from panel.domain import charts, money
+from panel.domain.accounts.roles import Action
 from panel.domain.formatting import count
 from panel.services import delivery_times
 from panel.services.platform import figures
 from panel.settings import Settings
 
-bp = office_blueprint("reports")
+bp = office_blueprint("reports", reads=Action.SEE_FIGURES)
 
 
 @bp.get("/reports")

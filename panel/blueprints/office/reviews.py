@@ -10,6 +10,7 @@ from panel.blueprints.office.money_forms import amount, shown
 from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
+from panel.domain.accounts.roles import Action
 from panel.domain.errors import BadInput, ExpiredForm, PanelError
 from panel.domain.review_kind import ReviewKind
 from panel.services import audit_log
@@ -17,7 +18,7 @@ from panel.services.office import review_list, review_resolution
 from panel.services.office.review_list import Cursor, ReviewRow, Stake
 from panel.services.office.review_resolution import Decision, Resolution
 
-bp = office_blueprint("reviews")
+bp = office_blueprint("reviews", reads=Action.LOOK, changes=Action.SET_ORDERS)
 
 LIST = "/office/reviews"
 

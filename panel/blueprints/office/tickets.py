@@ -12,6 +12,7 @@ from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
+from panel.domain.accounts.roles import Action
 from panel.domain.errors import ExpiredForm, NotFound, PanelError, StaleForm
 from panel.domain.ticket import MAX_TEXT_LENGTH
 from panel.services.orders import placing
@@ -20,7 +21,7 @@ from panel.services.tickets.detail import OwnTicket
 from panel.services.tickets.operator_actions import Operator
 from panel.services.tickets.queue import QueueFilters, Stage, Whose
 
-bp = office_blueprint("tickets")
+bp = office_blueprint("tickets", reads=Action.LOOK, changes=Action.ANSWER_TICKETS)
 
 LIST, LIVE = "/office/tickets", "/office/tickets/live"
 MAX_SEARCH_LENGTH = 200

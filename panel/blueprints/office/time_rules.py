@@ -9,12 +9,13 @@ from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
+from panel.domain.accounts.roles import Action
 from panel.domain.errors import PanelError
 from panel.services.orders import time_rules, timeouts
 from panel.services.orders.time_rules import Cap
 from panel.services.orders.timeouts import Due
 
-bp = office_blueprint("time_rules")
+bp = office_blueprint("time_rules", reads=Action.LOOK, changes=Action.RUN_SITE)
 
 
 @bp.get("/time-rules")

@@ -1,6 +1,6 @@
 """Tools in the office: list, editor with old and new values side by side, hide and show."""
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from panel.blueprints.office.access import office_blueprint
@@ -8,6 +8,7 @@ from panel.blueprints.office.forms import operator, status_of, typed
 from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
+from panel.domain.accounts.roles import Action
 from panel.domain.errors import ExpiredForm, PanelError, StaleForm
 from panel.domain.forms import order_types, own_fields
 from panel.domain.forms.order_form import QuantityRule
@@ -18,7 +19,7 @@ from panel.services.office import tool_editor
 from panel.services.office.tool_editor import BadTool
 from panel.services.providers import registry as provider_registry
 
-bp: Blueprint = office_blueprint("tools")
+bp = office_blueprint("tools", reads=Action.LOOK, changes=Action.MANAGE_CATALOGUE)
 
 
 @bp.get("/tools")
@@ -33,7 +34,7 @@ def _matches(tool: ToolOffer, search: str) -> bool:
     return search.lower() in words
 
 
-@bp.get("/tools/new")
+@bp.get("/tools/new", action=Action.MANAGE_CATALOGUE)
 def new() -> ResponseReturnValue:
     return _new_page("", tool_editor.blank())
 
@@ -71,8 +72,8 @@ def show(slug: str) -> ResponseReturnValue:
     return _page(tool, tool_editor.typed_of(tool))
 
 
-@bp.get("/tools/<slug>/check")
-@bp.get("/tools/new/check")
+@bp.get("/tools/<slug>/check", action=Action.MANAGE_CATALOGUE)
+@bp.get("/tools/new/check", action=Action.MANAGE_CATALOGUE)
 def back(slug: str = "new") -> ResponseReturnValue:
     """Redirect a reload of a check page's address to the form."""
     return redirect(f"/office/tools/{_found(slug).slug}" if slug != "new" else "/office/tools/new", code=303)

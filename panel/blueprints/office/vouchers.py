@@ -10,13 +10,14 @@ from panel.blueprints.office.forms import after, form_key, limit_nanos, operator
 from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
+from panel.domain.accounts.roles import Action
 from panel.domain.errors import BadInput, ExpiredForm, NotFound, PanelError
 from panel.services.money import deposits
 from panel.services.office import second_approval
 from panel.services.payments import vouchers
 from panel.services.payments.vouchers import NewVouchers
 
-bp = office_blueprint("vouchers")
+bp = office_blueprint("vouchers", reads=Action.SEE_FIGURES, changes=Action.MOVE_MONEY)
 
 PAGE_SIZE = 40
 

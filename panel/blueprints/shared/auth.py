@@ -114,7 +114,7 @@ def redirect_path(whom: SignedIn | PendingLogIn, default: str = AFTER_LOG_IN) ->
     """
     if isinstance(whom, PendingLogIn):
         return url_for("log_in_code.show", next=next_path("") or None)
-    return next_path(OPERATORS_AFTER_LOG_IN if whom.is_operator else default)
+    return next_path(OPERATORS_AFTER_LOG_IN if whom.is_staff else default)
 
 
 def pending_session() -> PendingLogIn | None:

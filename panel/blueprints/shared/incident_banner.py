@@ -84,7 +84,7 @@ def delaying(provider_id: int, *, catalogue_version: int) -> OpenIncident | None
 def my_incidents() -> list[OpenIncident]:
     """The open incidents that concern the tools of this customer; none for visitors and operators."""
     user = me()
-    if user is None or user.is_operator:
+    if user is None or user.is_staff:
         return []
     incidents = open_incidents(user.catalogue_version)
     if not incidents:

@@ -87,7 +87,7 @@ def shown_again(person: SignedIn) -> Response | None:
     form = _read(carried())
     if form is None or form.owner_id not in (None, person.id):
         return None
-    if form.path.startswith(OFFICE) and not (person.is_operator and person.has_second_factor):
+    if form.path.startswith(OFFICE) and not (person.is_staff and person.has_second_factor):
         return None
     try:
         with _as_sent(form):

@@ -110,6 +110,7 @@ OFFICE = (
     Link("/office/announcements", "Announcements"),
     Link("/office/maintenance", "Maintenance"),
     Link("/office/settings", "Settings"),
+    Link("/office/staff", "Staff"),
     Link("/office/reports", "Reports"),
     Link("/office/profit", "Profit"),
     Link("/office/audit-log", "Audit log"),

@@ -98,7 +98,6 @@ def init_app(app: Flask) -> None:
         account_menu_html=account_menu_html,
         footer_html=footer_html,
         current_mark=current_mark,
-        office_links=office_links,
         has_page=has_page,
     )
 
@@ -142,10 +141,6 @@ def page_stamp(form: str) -> str:
 
 def bar_links() -> list[Link]:
     return _links().bar
-
-
-def office_links() -> list[Link]:
-    return [link for link in OFFICE if has_page(link.path)]
 
 
 def footer_links() -> list[tuple[str, list[Link]]]:
@@ -247,7 +242,7 @@ def _audience() -> str:
     person = me()
     if person is None:
         return "visitors"
-    return "operators" if person.is_operator else "customers"
+    return "operators" if person.is_staff else "customers"
 
 
 def _shown(links: tuple[Link, ...], audience: str) -> list[Link]:

@@ -17,6 +17,7 @@ from panel.cli.demo import history, office, past_money, platform, tickets
 from panel.cli.errors import cli_transaction
 from panel.clock import utc_now
 from panel.db import db
+from panel.domain.accounts.roles import Role
 from panel.domain.provider_report import Report
 from panel.domain.status import Status
 from panel.models import User
@@ -86,7 +87,7 @@ def _fill(hashes: dict[str, str], *, secret: str) -> None:
     # Before the first order: an order is never older than the terms it was placed under.
     tools.import_demo(now=began)
     customer = users.add_user(CUSTOMER, password_hash=hashes[CUSTOMER], now=began)
-    operator = users.add_user(OPERATOR, password_hash=hashes[OPERATOR], is_operator=True, now=began)
+    operator = users.add_user(OPERATOR, password_hash=hashes[OPERATOR], role=Role.OWNER, now=began)
     _give_second_factor(operator.id, secret, now=now)
     ledger.deposit(customer.id, amount_nanos=BALANCE_NANOS, reason="deposit:demo", note="Demo balance", now=began)
     offers = tools.listed_all()

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, literal_column, or_, select, update
 
 from panel.db import db, table_of
+from panel.domain.accounts.roles import Role
 from panel.domain.errors import AccountDisabled
 from panel.models import Account, Catalogue, LoginSession, User
 from panel.services.mail import security_alerts
@@ -47,7 +48,7 @@ class SignedIn:
     token: str
     id: int
     email: str
-    is_operator: bool
+    role: Role
     state_version: int
     sign_in_id: int
     catalogue_version: int
@@ -61,6 +62,10 @@ class SignedIn:
     is_active = True
     is_anonymous = False
 
+    @property
+    def is_staff(self) -> bool:
+        return self.role is not Role.CUSTOMER
+
     def get_id(self) -> str:
         return self.token
 
@@ -70,6 +75,7 @@ class SignedIn:
 
 
 USERS, SIGN_INS, ACCOUNTS, CATALOGUE = (table_of(model) for model in (User, LoginSession, Account, Catalogue))
+IS_CUSTOMER = USERS.c.role == literal_column(f"'{Role.CUSTOMER}'")
 _MOMENT = SIGN_INS.c.seen_at.type
 
 
@@ -79,7 +85,7 @@ def is_login_allowed() -> ColumnElement[bool]:
     The account is open and not disabled; with two-factor authentication, this session has passed it; an operator's
     session is not idle. Takes the values of `time_bounds`.
     """
-    in_use = or_(USERS.c.is_operator.is_(False), SIGN_INS.c.seen_at > bindparam("idle_since", type_=_MOMENT))
+    in_use = or_(IS_CUSTOMER, SIGN_INS.c.seen_at > bindparam("idle_since", type_=_MOMENT))
     has_shown = or_(USERS.c.sealed_totp == literal_column("''"), SIGN_INS.c.second_factor_at.is_not(None))
     return and_(USERS.c.closed_at.is_(None), USERS.c.disabled_at.is_(None), has_shown, in_use)
 
@@ -95,14 +101,14 @@ FIND = (
     select(
         USERS.c.id,
         USERS.c.email,
-        USERS.c.is_operator,
+        USERS.c.role,
         USERS.c.state_version,
         SIGN_INS.c.id,
         CATALOGUE.c.version,
         ACCOUNTS.c.balance_nanos,
         SIGN_INS.c.second_factor_at.is_not(None),
         USERS.c.email_confirmed_at.is_not(None),
-        and_(USERS.c.is_operator.is_(True), SIGN_INS.c.seen_at <= bindparam("noted_since", type_=_MOMENT)),
+        and_(~IS_CUSTOMER, SIGN_INS.c.seen_at <= bindparam("noted_since", type_=_MOMENT)),
     )
     .join_from(SIGN_INS, USERS, USERS.c.id == SIGN_INS.c.user_id)
     .join(ACCOUNTS, ACCOUNTS.c.user_id == USERS.c.id)
@@ -124,7 +130,7 @@ def token_hash(token: str) -> str:
 def find(token: str, *, now: datetime) -> SignedIn | None:
     """The user of this token; None if the session has ended or is older than 30 days."""
     row = db.session.execute(FIND, {"token_hash": token_hash(token), **time_bounds(now)}).first()
-    return None if row is None else SignedIn(token, *row)
+    return None if row is None else from_row(token, tuple(row))
 
 
 def owner_id(token: str) -> int | None:
@@ -135,9 +141,9 @@ def owner_id(token: str) -> int | None:
 def from_row(token: str, row: tuple[Any, ...]) -> SignedIn:
     """Build the user from a raw driver row of `FIND`; SQLite returns integers for booleans."""
     *columns, has_second_factor, has_confirmed_email, is_use_due = row
-    user_id, email, is_operator, state, sign_in_id, catalogue, balance_nanos = columns
+    user_id, email, role, state, sign_in_id, catalogue, balance_nanos = columns
     facts = map(bool, (has_second_factor, has_confirmed_email, is_use_due))
-    return SignedIn(token, user_id, email, bool(is_operator), state, sign_in_id, catalogue, balance_nanos, *facts)
+    return SignedIn(token, user_id, email, Role(role), state, sign_in_id, catalogue, balance_nanos, *facts)
 
 
 def check_not_disabled(user: User) -> None:
@@ -186,8 +192,8 @@ def note_second_factor(sign_in_id: int, *, now: datetime) -> None:
 
 def devices(user_id: int, *, now: datetime) -> list[LoginSession]:
     """Active sessions, newest first."""
-    is_operator = select(User.is_operator).where(User.id == user_id).scalar_subquery()
-    in_use = or_(is_operator.is_(False), LoginSession.seen_at > now - OPERATORS_IDLE)
+    role = select(User.role).where(User.id == user_id).scalar_subquery()
+    in_use = or_(role == Role.CUSTOMER, LoginSession.seen_at > now - OPERATORS_IDLE)
     return list(
         db.session.scalars(
             select(LoginSession)

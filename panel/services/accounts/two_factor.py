@@ -125,7 +125,7 @@ def _take(user: User, typed: str, *, settings: Settings, now: datetime) -> int |
 def disable(user_id: int, *, now: datetime) -> None:
     """Turn off two-factor authentication. Raises Refused for operators, who can only replace it."""
     user = _locked(user_id)
-    if user.is_operator:
+    if user.is_staff:
         raise ActionRefused(
             "Operators can’t turn off two-factor authentication. You can replace the authenticator app."
         )
@@ -264,7 +264,7 @@ def _forget(user: User) -> None:
 def _tell(what: _Change, *, user: User, actor: str = "", detail: str = "", now: datetime) -> None:
     """Notify the owner by mail, and write operators' changes to the audit log."""
     security_alerts.second_factor_changed(user.id, what.value, now=now)
-    if actor or user.is_operator:
+    if actor or user.is_staff:
         act, subject = f"second factor {what.name.lower().replace('_', ' ')}", f"customer {user.id}"
         audit_log.write(act, actor=actor or user.email, subject=subject, detail=detail, now=now)
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from panel.db import db, lock_rows
 from panel.domain.accounts import email_address, weak_passwords
+from panel.domain.accounts.roles import Role
 from panel.domain.errors import BadInput, EmailTaken
 from panel.models import User
 from panel.services.accounts import hashing_turns, pending_sessions
@@ -111,7 +112,7 @@ def _verifies(password_hash: str, form: str) -> bool:
 
 
 def add_user(
-    email: str, *, password_hash: str, is_operator: bool = False, is_confirmed: bool = True, now: datetime
+    email: str, *, password_hash: str, role: Role = Role.CUSTOMER, is_confirmed: bool = True, now: datetime
 ) -> User:
     """Create an account with a zero balance. Raises BadInput or EmailTaken.
 
@@ -123,7 +124,7 @@ def add_user(
     user = User(
         email=email,
         password_hash=password_hash,
-        is_operator=is_operator,
+        role=role.value,
         email_confirmed_at=now if is_confirmed else None,
         created_at=now,
     )
@@ -152,10 +153,16 @@ def find_by_email(email: str, *, is_locked: bool = False) -> User | None:
     return db.session.scalar(lock_rows(statement) if is_locked else statement)
 
 
-def has_operator(user_ids: list[int]) -> bool:
-    """Whether one of these accounts is an operator's, and neither closed nor disabled."""
-    is_active = and_(User.is_operator.is_(True), User.closed_at.is_(None), User.disabled_at.is_(None))
+def has_staff(user_ids: list[int]) -> bool:
+    """Whether one of these accounts is of the staff, and neither closed nor disabled."""
+    is_active = and_(User.is_staff, User.closed_at.is_(None), User.disabled_at.is_(None))
     return db.session.scalar(select(User.id).where(User.id.in_(user_ids), is_active).limit(1)) is not None
+
+
+def has_owner() -> bool:
+    """Whether an account that isn't closed has the role owner."""
+    owner = select(User.id).where(User.role == Role.OWNER, User.closed_at.is_(None))
+    return db.session.scalar(owner.limit(1)) is not None
 
 
 def id_by_email(email: str) -> int | None:

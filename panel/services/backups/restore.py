@@ -19,7 +19,7 @@ from panel.domain.provider_kind import ProviderKind
 from panel.domain.refill import RefillState
 from panel.domain.status import Status
 from panel.models import Attempt, AttemptKind, AttemptState, Catalogue, Order, Provider, Refill, User
-from panel.services.accounts import email_links, sessions
+from panel.services.accounts import email_links, invitations, sessions
 from panel.services.backups.file_format import BackupRow, Progress, as_value, read_rows, tables_of
 from panel.services.orders import dispatch, refills, runs, transitions
 
@@ -103,6 +103,7 @@ def hold(*, now: datetime) -> tuple[int, int]:
     Message-ID. Open pages are rendered again.
     """
     email_links.end_everyones(now=now)
+    invitations.end_everyones(now=now)
     sessions.end_everyones(now=now)
     for versioned in (User.state_version, Catalogue.version):
         # Never reuse versions under which pages may have been rendered after the backup.

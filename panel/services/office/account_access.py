@@ -1,45 +1,50 @@
 """Account access: disable, enable, log out everywhere, and change the role of an account.
 
 A disabled account can't be logged in to and its API keys don't work; its orders go on, and their money comes back to
-it. What is done to an operator's account, and every change of a role, needs a second operator's approval: see
-`second_approval`. Logging out everywhere doesn't, since the person can log in again.
+it. Roles and the accounts of the staff are the owners' matter. Where a role that moves money is given, ended or
+disabled, a second person must approve: see `second_approval`. Logging out everywhere needs no approval, since the
+person can log in again. One active owner always remains.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 
 from panel.db import db, lock_rows
+from panel.domain.accounts.roles import APPROVERS, Action, Role
 from panel.domain.errors import ActionRefused, NotFound
 from panel.models import LoginSession, ProposalKind, User
 from panel.services import audit_log, customer_version
 from panel.services.office import customers
 
-_ROLES = (ProposalKind.MAKE_OPERATOR, ProposalKind.MAKE_CUSTOMER)
-_ACTS = {
-    ProposalKind.DISABLE: "disable",
-    ProposalKind.ENABLE: "enable",
-    ProposalKind.MAKE_OPERATOR: "make operator",
-    ProposalKind.MAKE_CUSTOMER: "make customer",
-}
+_ROLES = (ProposalKind.GIVE_ROLE, ProposalKind.MAKE_CUSTOMER)
+_ACTS = {ProposalKind.DISABLE: "disable", ProposalKind.ENABLE: "enable"}
 
 
 @dataclass(frozen=True, slots=True)
 class AccessChange:
-    """A requested change of access or role. `operator_id`: None for the command line."""
+    """A requested change of access or role. `operator_id`: None for the command line.
+
+    `role`: what GIVE_ROLE gives. `is_approved`: an owner proposed it, and the actor approves it.
+    """
 
     kind: ProposalKind
     user_id: int
     reason: str
     operator_id: int | None
     actor: str
+    role: Role = Role.CUSTOMER
+    is_approved: bool = False
 
 
 def needs_approval(change: AccessChange) -> bool:
-    """Whether a second operator must approve the change. Raises NotFound, BadInput, or Refused if it isn't possible."""
+    """Whether a second person must approve the change.
+
+    Raises NotFound, BadInput, RoleNotAllowed, or Refused if it isn't possible.
+    """
     user = _checked(change)
-    return user.is_operator or change.kind in _ROLES
+    return user.role in APPROVERS or change.role in APPROVERS
 
 
 def apply(change: AccessChange, *, now: datetime) -> None:
@@ -51,10 +56,10 @@ def apply(change: AccessChange, *, now: datetime) -> None:
         case ProposalKind.ENABLE:
             user.disabled_at, user.disabled_reason = None, ""
         case _:
-            user.is_operator = change.kind is ProposalKind.MAKE_OPERATOR
+            user.role, reason = change.role.value, f"now {change.role.label}: {reason}"
     if change.kind is not ProposalKind.ENABLE:
         _end_sessions(user.id, now=now)
-    _record(_ACTS[change.kind], user.id, reason, actor=change.actor, now=now)
+    _record(_ACTS.get(change.kind, "role"), user.id, reason, actor=change.actor, now=now)
 
 
 def sign_out_everywhere(customer_id: int, *, reason: str, actor: str, now: datetime) -> int:
@@ -67,49 +72,67 @@ def sign_out_everywhere(customer_id: int, *, reason: str, actor: str, now: datet
 
 
 def active_operators(*, without: tuple[int, ...] = ()) -> int:
-    """Number of active operators, excluding these."""
-    active = select(func.count()).select_from(User).where(User.is_operator, User.disabled_at.is_(None))
+    """Number of active owners and operators, who can approve, excluding these."""
+    active = select(func.count()).select_from(User).where(User.role.in_(APPROVERS), User.disabled_at.is_(None))
     return db.session.scalar(active.where(User.id.not_in(without))) or 0
 
 
 def is_active_operator(user_id: int) -> bool:
-    """Whether this account is an active operator."""
-    active = select(User.id).where(User.id == user_id, User.is_operator, User.disabled_at.is_(None))
+    """Whether this account is an active owner's or operator's."""
+    active = select(User.id).where(User.id == user_id, User.role.in_(APPROVERS), User.disabled_at.is_(None))
+    return db.session.scalar(active) is not None
+
+
+def is_active_owner(user_id: int) -> bool:
+    """Whether this account is an active owner's, who manages the staff."""
+    active = select(User.id).where(User.id == user_id, User.role == Role.OWNER, User.disabled_at.is_(None))
     return db.session.scalar(active) is not None
 
 
 def _checked(change: AccessChange) -> User:
     audit_log.checked_reason(change.reason)
     user = _locked(change.user_id)
+    if not change.is_approved and (user.is_staff or change.kind in _ROLES):
+        audit_log.check_role(Action.MANAGE_STAFF, actor=change.actor)
     if user.id == change.operator_id:
         raise ActionRefused("This is your own account. Another operator must do it.")
-    if why_not := _why_not(user, change.kind):
+    if why_not := _why_not(user, change):
         raise ActionRefused(why_not)
     return user
 
 
-def _why_not(user: User, kind: ProposalKind) -> str:
+def _why_not(user: User, change: AccessChange) -> str:
     """The reason why the change isn't possible; empty if it is."""
-    match kind:
+    takes_rights = change.kind is not ProposalKind.ENABLE and change.role is not Role.OWNER
+    if takes_rights and user.role == Role.OWNER and user.disabled_at is None and _is_only_owner(user):
+        return f"{user.email} is the only owner. Make another account the owner first."
+    match change.kind:
         case ProposalKind.DISABLE if user.disabled_at is not None:
             return f"{user.email} is disabled already."
         case ProposalKind.ENABLE if user.disabled_at is None:
             return f"{user.email} is not disabled."
-        case ProposalKind.MAKE_CUSTOMER if not user.is_operator:
+        case ProposalKind.MAKE_CUSTOMER if not user.is_staff:
             return f"{user.email} is a customer already."
-        case ProposalKind.MAKE_OPERATOR if user.is_operator:
-            return f"{user.email} is an operator already."
-        case ProposalKind.MAKE_OPERATOR if user.closed_at is not None or user.disabled_at is not None:
-            return "A closed or disabled account can't become an operator's."
-        case ProposalKind.MAKE_OPERATOR if user.email_confirmed_at is None:
-            return f"The email {user.email} is not confirmed. Only a confirmed account can become an operator's."
+        case ProposalKind.GIVE_ROLE if user.role == change.role:
+            return f"The role of {user.email} is {change.role.label.lower()} already."
+        case ProposalKind.GIVE_ROLE if user.closed_at is not None or user.disabled_at is not None:
+            return "A closed or disabled account can't get a role in the office."
+        case ProposalKind.GIVE_ROLE if user.email_confirmed_at is None:
+            return f"The email {user.email} is not confirmed. Only a confirmed account can get a role in the office."
     return ""
 
 
+def _is_only_owner(user: User) -> bool:
+    others = select(User.id).where(User.role == Role.OWNER, User.disabled_at.is_(None), User.id != user.id)
+    return db.session.scalar(others.limit(1)) is None
+
+
 def _locked(user_id: int) -> User:
-    # The row may have been read before the lock: what was read then is read again.
-    statement = lock_rows(select(User).where(User.id == user_id))
-    user: User | None = db.session.scalar(statement, execution_options={"populate_existing": True})
+    # All owners are locked with it, in one order: two of them can't end each other's role at the same time. Rows may
+    # have been read before the lock, so they are read again.
+    statement = lock_rows(select(User).where(or_(User.id == user_id, User.role == Role.OWNER)).order_by(User.id))
+    rows = db.session.scalars(statement, execution_options={"populate_existing": True})
+    user: User | None = next((row for row in rows.all() if row.id == user_id), None)
     if user is None:
         raise NotFound(f"There is no customer {user_id}.")
     return user

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Row, Select, func, select
 from sqlalchemy.orm import aliased
 
 from panel.db import db
+from panel.domain.accounts.roles import Role
 from panel.models import DepositRequest, Proposal, ProposalKind, ProposalState, User
 
 SHOWN_DECIDED = 50
@@ -20,7 +21,6 @@ _OUTCOMES = {
 _CONSEQUENCES = {
     ProposalKind.DISABLE: "Every device is logged out, nobody can log in, and the API keys stop working.",
     ProposalKind.ENABLE: "The person can log in again, and the API keys work as before.",
-    ProposalKind.MAKE_OPERATOR: "Every device is logged out. After the next login the account can use the office.",
     ProposalKind.MAKE_CUSTOMER: "Every device is logged out, and the account can no longer use the office.",
 }
 
@@ -43,7 +43,7 @@ class ProposalDetail:
 
     @property
     def label(self) -> str:
-        label = ProposalKind(self.row.kind).label
+        label = self.row.label
         return f"{label} {self.reference}" if self.reference else label
 
     @property
@@ -53,6 +53,9 @@ class ProposalDetail:
     @property
     def consequence(self) -> str:
         """The effect of approval as a sentence; empty for money, whose amounts are shown instead."""
+        if self.row.role:
+            role = Role(self.row.role).label.lower()
+            return f"Every device is logged out. After the next login the account has the role {role}."
         return _CONSEQUENCES.get(ProposalKind(self.row.kind), "")
 
     @property

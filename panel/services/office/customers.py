@@ -9,6 +9,7 @@ from sqlalchemy import Select, func, or_, select
 
 from panel.db import db, table_of
 from panel.domain.accounts import email_address
+from panel.domain.accounts.roles import Role
 from panel.domain.errors import BadInput
 from panel.domain.lists.list_filters import MAX_ID
 from panel.domain.status import Status
@@ -47,7 +48,7 @@ class CustomerRow:
 
     id: int
     email: str
-    is_operator: bool
+    role: Role
     disabled_at: datetime | None
     balance_nanos: int
     orders: int
@@ -121,7 +122,7 @@ def search(text: str, *, after: int | None, size: int | None = None) -> Customer
     statement: Select[*tuple[Any, ...]] = select(
         User.id,
         User.email,
-        User.is_operator,
+        User.role,
         User.disabled_at,
         ACCOUNTS.c.balance_nanos,
         func.coalesce(placed, 0),
@@ -142,9 +143,9 @@ def search(text: str, *, after: int | None, size: int | None = None) -> Customer
 
 
 def _row(*columns: Any) -> CustomerRow:
-    customer_id, email, is_operator, disabled_at, balance_nanos, placed, signed_in, used = columns
+    customer_id, email, role, disabled_at, balance_nanos, placed, signed_in, used = columns
     seen_at = max(filter(None, (signed_in, used)), default=None)
-    return CustomerRow(customer_id, email, is_operator, disabled_at, balance_nanos, int(placed), seen_at)
+    return CustomerRow(customer_id, email, Role(role), disabled_at, balance_nanos, int(placed), seen_at)
 
 
 def _number(text: str) -> int | None:

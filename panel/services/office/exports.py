@@ -33,7 +33,7 @@ ORDER_HEAD = (
     "provider_order",
     "unconfirmed",
 )
-CUSTOMER_HEAD = ("customer", "email", "operator", "disabled_at", "balance", "orders", "last_seen_at")
+CUSTOMER_HEAD = ("customer", "email", "role", "disabled_at", "balance", "orders", "last_seen_at")
 DEPOSIT_HEAD = (
     "reference",
     "customer",
@@ -84,7 +84,7 @@ def people(search: str) -> Iterator[Row]:
             yield (
                 row.id,
                 row.email,
-                _yes_or_no(row.is_operator),
+                row.role,
                 _time(row.disabled_at),
                 money.plain(row.balance_nanos),
                 row.orders,

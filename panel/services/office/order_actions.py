@@ -10,12 +10,14 @@ from enum import StrEnum
 from sqlalchemy import select
 
 from panel.db import db
+from panel.domain.accounts.roles import Action
 from panel.domain.errors import ActionRefused, IllegalTransition
 from panel.domain.review_kind import ReviewKind
 from panel.domain.settlement import Settlement
 from panel.domain.status import Status
 from panel.models import Order
 from panel.services import audit_log, reviews
+from panel.services.money import cancel_limit
 from panel.services.office import assignments, manual_orders
 from panel.services.office.manual_orders import HandWork, check_version
 from panel.services.orders import cancellations, dispatch, transitions
@@ -70,6 +72,11 @@ class OfferedAction:
     effect: ActionEffect
 
 
+def action_of(act: Act) -> Action:
+    """The action that a role must allow."""
+    return Action.SET_ORDERS if act is Act.MOVE else Action.HANDLE_ORDERS
+
+
 def offered(order: OrderRow, *, operator_id: int, now: datetime) -> tuple[OfferedAction, ...]:
     """Actions on this order that would succeed now."""
     found = []
@@ -101,6 +108,7 @@ def effect(order: OrderRow, deed: Deed, *, now: datetime) -> ActionEffect:
     match deed.act:
         case Act.CANCEL:
             _check_unsent(order)
+            cancel_limit.check(order.charge_nanos, operator_id=deed.operator_id, now=now)
             back = Settlement(kept_nanos=0, returned_nanos=order.charge_nanos)
             return ActionEffect("The order becomes Canceled. No provider has it yet, so nothing was delivered.", back)
         case Act.ASK:
@@ -130,6 +138,9 @@ def _wanted(deed: Deed) -> Status:
 def do(order_id: int, deed: Deed, *, version: int, now: datetime) -> None:
     """Do the action and log it. Raises NotFound, StaleOrder, BadInput, Refused or IllegalTransition."""
     reason = audit_log.checked_reason(deed.reason)
+    audit_log.check_role(action_of(deed.act), actor=deed.actor)
+    if deed.act is Act.CANCEL:
+        cancel_limit.lock(order_id, operator_id=deed.operator_id)
     order = transitions.lock_order(order_id)
     check_version(order, version)
     if deed.act is Act.MOVE:
@@ -139,6 +150,7 @@ def do(order_id: int, deed: Deed, *, version: int, now: datetime) -> None:
     match deed.act:
         case Act.CANCEL:
             _check_unsent(order)
+            cancel_limit.check(order.charge_nanos, operator_id=deed.operator_id, now=now)
             dispatch.cancel_order(order, reason=reason, now=now)
             assignments.end(order_id)
             done = "canceled, all money returned"

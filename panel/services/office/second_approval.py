@@ -1,8 +1,8 @@
 """Approval by a second operator: one proposes, another approves or refuses, or the proposal expires.
 
-It is needed for money above the limit (`approval_limit`) and for changes to an operator's access or to anybody's role
-(`account_access`). Nobody approves a proposal of their own. The command line approves too: it is the way for a panel
-with one operator.
+It is needed for money above the limit (`approval_limit`), and for changes to the role or the access of people who move
+money (`account_access`): an owner proposes those, another owner or an operator approves. Nobody approves a proposal of
+their own. The command line approves too: it is the way for a panel with one operator.
 """
 
 import secrets
@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 
 from panel.db import db, lock_rows
 from panel.domain import money
+from panel.domain.accounts.roles import Role
 from panel.domain.errors import ActionRefused, NotFound, StaleForm
 from panel.models import Proposal, ProposalKind, ProposalState
 from panel.services import audit_log
@@ -82,14 +83,14 @@ def change_access(change: AccessChange, *, now: datetime) -> Done:
         raise ActionRefused("The same proposal is waiting for a second operator already.")
     key = new_form_key()
     wanted = BalanceChange(change.kind, change.user_id, 0, change.reason, key, change.operator_id, change.actor)
-    return Done(proposal_id=_propose(wanted, now=now))
+    return Done(proposal_id=_propose(wanted, role=change.role, now=now))
 
 
 def _lock_accounts(user_id: int, *, operator_id: int | None) -> None:
     """Lock the account and the operator's own, so that an operator who is losing access can't act concurrently."""
     approval_limit.lock(user_id, operator_id=operator_id)
     if operator_id is not None and not account_access.is_active_operator(operator_id):
-        raise ActionRefused("Your account is disabled or no longer an operator's. Nothing was changed.")
+        raise ActionRefused("Your account is disabled or no longer has the role for this. Nothing was changed.")
 
 
 def _is_proposed(form_key: str) -> bool:
@@ -106,7 +107,7 @@ def _expire(customer_id: int, *, now: datetime) -> None:
     db.session.execute(update(Proposal).where(*mine, Proposal.expires_at <= now).values(state=ProposalState.EXPIRED))
 
 
-def _propose(wanted: BalanceChange, *, now: datetime) -> int:
+def _propose(wanted: BalanceChange, *, role: Role | None = None, now: datetime) -> int:
     proposal = Proposal(
         kind=wanted.kind,
         state=ProposalState.OPEN,
@@ -119,6 +120,7 @@ def _propose(wanted: BalanceChange, *, now: datetime) -> int:
         proposed_at=now,
         expires_at=now + LASTS,
         answer="",
+        role=role.value if role and wanted.kind is ProposalKind.GIVE_ROLE else "",
     )
     db.session.add(proposal)
     db.session.flush()
@@ -136,11 +138,10 @@ def confirm(
     proposal = _held_open(proposal_id, operator_id=operator_id, now=now)
     if proposal.proposed_by == operator_id:
         raise ActionRefused("You proposed it. Another operator must approve it.")
-    if not account_access.is_active_operator(proposal.proposed_by):
-        raise ActionRefused(
-            "Whoever proposed it is no longer an operator. Refuse it; propose it yourself if it is right."
-        )
-    if ProposalKind(proposal.kind).is_money:
+    may_propose = account_access.is_active_operator if is_money(proposal) else account_access.is_active_owner
+    if not may_propose(proposal.proposed_by):
+        raise ActionRefused("Whoever proposed it no longer has the role for it. Refuse it.")
+    if is_money(proposal):
         wanted = as_wanted(proposal, operator_id=operator_id, actor=actor)
         found = balance_changes.effect(wanted, limit_nanos=None, now=now)
         if balance_nanos is not None and found.before_nanos != balance_nanos:
@@ -203,6 +204,10 @@ def _decide(proposal: Proposal, state: ProposalState, *, operator_id: int | None
     proposal.decided_by, proposal.decider = operator_id, actor
 
 
+def is_money(proposal: Proposal) -> bool:
+    return ProposalKind(proposal.kind).is_money
+
+
 def as_wanted(proposal: Proposal, *, operator_id: int | None, actor: str) -> BalanceChange:
     """The proposed balance change, on behalf of this operator."""
     return BalanceChange(
@@ -219,12 +224,14 @@ def as_wanted(proposal: Proposal, *, operator_id: int | None, actor: str) -> Bal
 
 def as_change(proposal: Proposal, *, operator_id: int | None, actor: str) -> AccessChange:
     """The proposed change of access or role, on behalf of this operator."""
-    return AccessChange(ProposalKind(proposal.kind), proposal.customer_id, proposal.reason, operator_id, actor)
+    role = Role(proposal.role or Role.CUSTOMER)
+    kind = ProposalKind(proposal.kind)
+    return AccessChange(kind, proposal.customer_id, proposal.reason, operator_id, actor, role, is_approved=True)
 
 
 def effect_of(proposal: Proposal, *, operator_id: int, actor: str, now: datetime) -> BalanceEffect | None:
     """Effect of confirming on the balance now; None if no money moves. Raises the same errors as confirming."""
-    if not ProposalKind(proposal.kind).is_money:
+    if not is_money(proposal):
         account_access.needs_approval(as_change(proposal, operator_id=operator_id, actor=actor))
         return None
     wanted = as_wanted(proposal, operator_id=operator_id, actor=actor)
@@ -233,6 +240,6 @@ def effect_of(proposal: Proposal, *, operator_id: int, actor: str, now: datetime
 
 def _log(act_: str, proposal: Proposal, *, actor: str, detail: str, now: datetime) -> None:
     amount = f" of {money.plain(proposal.amount_nanos)}" if proposal.amount_nanos else ""
-    what = f"proposal {proposal.id}, {ProposalKind(proposal.kind).label}{amount}: {detail}"
+    what = f"proposal {proposal.id}, {proposal.label}{amount}: {detail}"
     subject = f"customer {proposal.customer_id}"
     audit_log.write(f"approvals {act_}", actor=actor, subject=subject, detail=what, now=now)

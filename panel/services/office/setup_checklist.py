@@ -68,7 +68,7 @@ def steps(*, sends_mail: bool) -> list[SetupStep]:
             "operators",
             "Add a second operator",
             "Large amounts and changes to operators need a second operator’s approval.",
-            "/office/customers",
+            "/office/staff",
             account_access.active_operators() >= NEEDED_OPERATORS,
         ),
     ]

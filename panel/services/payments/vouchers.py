@@ -114,7 +114,7 @@ def redeem(code: str, *, customer_id: int, now: datetime) -> int:
     voucher = db.session.scalar(select(Voucher).where(Voucher.code_hash == _hash(_as_kept(code))))
     if voucher is None:
         raise BadInput("This code isn’t valid. Check each letter and digit.", field="code")
-    if db.session.scalars(select(User.is_operator).where(User.id == customer_id)).one():
+    if db.session.scalars(select(User.is_staff).where(User.id == customer_id)).one():
         raise ActionRefused("Operators can’t redeem vouchers. Nothing was added.", field="code")
     reason = _reason(voucher.id, customer_id)
     if db.session.scalar(select(TRANSFERS.c.id).where(TRANSFERS.c.reason == reason)) is not None:

@@ -53,7 +53,7 @@ DEPOSIT_ENDED = "The account was closed."
 class ClosingCheck:
     """What prevents closing an account."""
 
-    is_operator: bool
+    is_staff: bool
     moving_orders: int
     balance_nanos: int
     deposits: tuple[str, ...]
@@ -61,7 +61,7 @@ class ClosingCheck:
     @property
     def is_hindered(self) -> bool:
         """Whether something must end first. A balance can be given up; the rest can only be waited for."""
-        return self.is_operator or self.moving_orders > 0
+        return self.is_staff or self.moving_orders > 0
 
 
 def standing(user_id: int) -> ClosingCheck:
@@ -69,7 +69,7 @@ def standing(user_id: int) -> ClosingCheck:
     moving = [status for status in Status if status.is_moving]
     counted = select(func.count()).where(Order.customer_id == user_id, Order.status.in_(moving))
     return ClosingCheck(
-        is_operator=users.find(user_id).is_operator,
+        is_staff=users.find(user_id).is_staff,
         moving_orders=db.session.scalar(counted) or 0,
         balance_nanos=ledger.balance_nanos(user_id),
         deposits=tuple(request.reference for request in deposits.open_requests(user_id)),
@@ -100,7 +100,7 @@ def close(user_id: int, *, given_up_nanos: int, now: datetime) -> None:
 
 
 def _check(found: ClosingCheck, *, given_up_nanos: int) -> None:
-    if found.is_operator:
+    if found.is_staff:
         raise ActionRefused("An operator's account can't be closed here. Nothing was changed.")
     if found.moving_orders:
         raise ActionRefused(

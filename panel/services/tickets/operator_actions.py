@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from panel.db import db
+from panel.domain.accounts.roles import ALLOWED, Action
 from panel.domain.errors import NotFound, StaleForm
 from panel.domain.ticket import EntryKind, TicketState, checked_text
 from panel.models import Ticket, TicketEntry, User
@@ -17,6 +18,8 @@ from panel.services import audit_log, customer_version
 from panel.services.closed_accounts import check_open
 from panel.services.tickets import append, notifications
 from panel.services.tickets.customer_actions import sent_before
+
+_ANSWERS = User.role.in_(ALLOWED[Action.ANSWER_TICKETS])
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ def reopen(ticket_id: int, *, operator: Operator, now: datetime) -> bool:
 
 def operators() -> list[tuple[int, str]]:
     """Everyone a ticket can be assigned to: id and email, sorted by email."""
-    rows = db.session.execute(select(User.id, User.email).where(User.is_operator).order_by(User.email))
+    rows = db.session.execute(select(User.id, User.email).where(_ANSWERS).order_by(User.email))
     return [(number, email) for number, email in rows]
 
 
@@ -139,7 +142,7 @@ def _check_seen(ticket: Ticket, seen: int) -> None:
 
 
 def _operator_email(user_id: int) -> str:
-    email = db.session.scalar(select(User.email).where(User.id == user_id, User.is_operator))
+    email = db.session.scalar(select(User.email).where(User.id == user_id, _ANSWERS))
     if email is None:
         raise NotFound("There is no such operator.")
     return email

@@ -14,9 +14,9 @@ from tests.support.factories import a_customer, an_operator, with_second_factor
 from tests.support.login_codes import WRONG, code, found, show_code, show_password
 
 
-@pytest.mark.parametrize("is_operator", [False, True])
-def test_right_password_alone_makes_no_session(client: FlaskClient, is_operator: bool) -> None:
-    user = an_operator() if is_operator else a_customer()
+@pytest.mark.parametrize("is_staff", [False, True])
+def test_right_password_alone_makes_no_session(client: FlaskClient, is_staff: bool) -> None:
+    user = an_operator() if is_staff else a_customer()
     with_second_factor(user)
 
     answer = show_password(client, user, next="/balance")

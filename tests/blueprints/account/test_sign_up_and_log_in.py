@@ -29,16 +29,16 @@ def test_sign_up_opens_an_account_and_signs_in(client: FlaskClient) -> None:
 
     assert (answer.status_code, answer.location) == (303, "/welcome")
     user = users.find_by_email("ada@example.com")
-    assert user is not None and not user.is_operator
+    assert user is not None and not user.is_staff
     assert ledger.balance_nanos(user.id) == 0
     assert "ada@example.com" in client.get("/account").text
 
 
 def test_sign_up_ignores_what_it_did_not_ask_for(client: FlaskClient) -> None:
-    client.post("/sign-up", data=NEW | {"is_operator": "1", "id": "77", "state_version": "9"})
+    client.post("/sign-up", data=NEW | {"is_staff": "1", "id": "77", "state_version": "9"})
 
     user = users.find_by_email("ada@example.com")
-    assert user is not None and (user.is_operator, user.state_version) == (False, 1) and user.id != 77
+    assert user is not None and (user.is_staff, user.state_version) == (False, 1) and user.id != 77
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def test_new_account_has_a_normal_email_and_an_empty_balance() -> None:
         user = users.add_user("  Ada@Example.COM ", password_hash="kept", now=NOON)
 
     assert user.email == "ada@example.com"
-    assert not user.is_operator
+    assert not user.is_staff
     assert ledger.balance_nanos(user.id) == 0
 
 

@@ -9,7 +9,8 @@ from sqlalchemy import select, update
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.domain.errors import ActionRefused, BadInput, NotFound, PanelError
+from panel.domain.accounts.roles import Role
+from panel.domain.errors import ActionRefused, BadInput, NotFound, PanelError, RoleNotAllowed
 from panel.models import AuditLogEntry, Proposal, ProposalKind, User
 from panel.services.accounts import sessions
 from panel.services.money import ledger
@@ -21,19 +22,23 @@ from tests.support.concurrently import run_concurrently
 from tests.support.factories import NOON, a_customer, an_operator, reload
 
 DISABLE, ENABLE = ProposalKind.DISABLE, ProposalKind.ENABLE
-MAKE_OPERATOR, MAKE_CUSTOMER = ProposalKind.MAKE_OPERATOR, ProposalKind.MAKE_CUSTOMER
+GIVE_ROLE, MAKE_CUSTOMER = ProposalKind.GIVE_ROLE, ProposalKind.MAKE_CUSTOMER
 
 
-def asked(user: User, operator: User, kind: ProposalKind, *, reason: str = "Left the company.") -> Done:
+def asked(
+    user: User, operator: User, kind: ProposalKind, *, reason: str = "Left the company.", role: Role | None = None
+) -> Done:
+    given = role or (Role.OPERATOR if kind is GIVE_ROLE else Role.CUSTOMER)
+    change = AccessChange(kind, user.id, reason, operator.id, operator.email, given)
     with transaction():
-        return second_approval.change_access(AccessChange(kind, user.id, reason, operator.id, operator.email), now=NOON)
+        return second_approval.change_access(change, now=NOON)
 
 
 def approves(proposal_id: int | None, operator_id: int | None) -> Callable[[], Any]:
     def approve() -> Any:
         with transaction():
             return second_approval.confirm(
-                proposal_id or 0, operator_id=operator_id, actor="second@example.com", balance_nanos=None, now=NOON
+                proposal_id or 0, operator_id=operator_id, actor="second", balance_nanos=None, now=NOON
             )
 
     return approve
@@ -43,12 +48,12 @@ def state_of(user: User) -> tuple[bool, bool]:
     """Whether the account is an operator's, and whether it is disabled."""
     db.session.rollback()
     row = reload(user)
-    return row.is_operator, row.disabled_at is not None
+    return row.is_staff, row.disabled_at is not None
 
 
 def in_state(kind: ProposalKind) -> User:
     """An account that this change applies to, and that needs two operators."""
-    user = a_customer() if kind is MAKE_OPERATOR else an_operator()
+    user = a_customer() if kind is GIVE_ROLE else an_operator()
     if kind is ENABLE:
         with transaction():
             account_access.apply(AccessChange(DISABLE, user.id, "A slip.", None, "root"), now=NOON)
@@ -61,7 +66,7 @@ def in_state(kind: ProposalKind) -> User:
     [
         (DISABLE, (True, False), (True, True)),
         (ENABLE, (True, True), (True, False)),
-        (MAKE_OPERATOR, (False, False), (True, False)),
+        (GIVE_ROLE, (False, False), (True, False)),
         (MAKE_CUSTOMER, (True, False), (False, False)),
     ],
 )
@@ -121,15 +126,16 @@ def test_one_proposal_of_a_kind_waits_and_it_is_asked_for_with_a_reason() -> Non
 
 
 def test_accounts_that_should_not_become_operators_do_not() -> None:
-    operator, unconfirmed, disabled, closed = an_operator(), a_customer(), a_customer(), a_customer()
-    asked(disabled, operator, DISABLE)
+    operator = an_operator(role=Role.OPERATOR)
+    unconfirmed, disabled, closed = a_customer(), a_customer(), a_customer()
+    asked(disabled, an_operator(), DISABLE)
     with transaction():
         db.session.execute(update(User).where(User.id == unconfirmed.id).values(email_confirmed_at=None))
         db.session.execute(update(User).where(User.id == closed.id).values(closed_at=NOON))
 
     for user in (unconfirmed, disabled, closed, operator):
         with pytest.raises(ActionRefused):
-            asked(user, an_operator(), MAKE_OPERATOR)
+            asked(user, an_operator(), GIVE_ROLE)
 
 
 def test_operator_without_access_can_neither_act_nor_approve_nor_be_approved() -> None:
@@ -138,7 +144,7 @@ def test_operator_without_access_can_neither_act_nor_approve_nor_be_approved() -
     of_second = acted(wanted(customer, second, "500")).proposal_id
     approves(asked(first, second, DISABLE).proposal_id, third.id)()
 
-    with pytest.raises(ActionRefused, match="no longer an operator"):
+    with pytest.raises(ActionRefused, match="no longer has the role"):
         approves(of_first, third.id)()
     with pytest.raises(ActionRefused, match="disabled or no longer"):
         approves(of_second, first.id)()
@@ -147,7 +153,7 @@ def test_operator_without_access_can_neither_act_nor_approve_nor_be_approved() -
 
 
 def test_a_disabled_operator_is_none_who_could_approve_and_enabling_forgets_the_reason() -> None:
-    user = an_operator()
+    user, _other_owner = an_operator(), an_operator()
     others = account_access.active_operators(without=(user.id,))
     with transaction():
         account_access.apply(AccessChange(DISABLE, user.id, "A slip.", None, "root"), now=NOON)
@@ -219,16 +225,14 @@ def test_one_proposal_is_made_and_one_change_however_many_do_it_at_the_same_mome
 
 @pytest.mark.parametrize(
     ("words", "after"),
-    [(("disable",), (True, True)), (("role", "customer"), (False, False)), (("role", "operator"), None)],
+    [(("disable",), (True, True)), (("role", "customer"), (False, False)), (("role", "owner"), None)],
 )
 def test_the_command_line_changes_access_alone(
     app: Flask, words: tuple[str, ...], after: tuple[bool, bool] | None
 ) -> None:
-    operator = an_operator()
+    operator, _other_owner = an_operator(), an_operator()
 
-    done = app.test_cli_runner().invoke(
-        args=["users", words[0], operator.email, *words[1:], "--reason", "The only operator."]
-    )
+    done = app.test_cli_runner().invoke(args=["users", words[0], operator.email, *words[1:], "--reason", "Left."])
 
     assert done.exit_code == (1 if after is None else 0), done.output
     assert state_of(operator) == (after or (True, False))
@@ -259,3 +263,71 @@ def test_the_command_line_approves_and_refuses_for_a_panel_with_one_operator(app
     assert all("(command line)" in decider for _, decider in states)
     acts = db.session.scalars(select(AuditLogEntry.act).where(AuditLogEntry.act.startswith("approvals "))).all()
     assert {"approvals confirm", "approvals refuse"} <= set(acts)
+
+
+def test_the_only_owner_keeps_the_role_and_the_access() -> None:
+    owner, operator = an_operator(), an_operator(role=Role.OPERATOR)
+    changes = [(DISABLE, Role.CUSTOMER), (MAKE_CUSTOMER, Role.CUSTOMER), (GIVE_ROLE, Role.OPERATOR)]
+
+    for kind, role in changes:
+        with pytest.raises(ActionRefused, match="only owner"), transaction():
+            account_access.apply(AccessChange(kind, owner.id, "A slip.", None, "root", role), now=NOON)
+    with transaction():
+        change = AccessChange(GIVE_ROLE, operator.id, "A partner.", None, "root", Role.OWNER)
+        account_access.apply(change, now=NOON)
+        account_access.apply(AccessChange(MAKE_CUSTOMER, owner.id, "Left.", None, "root"), now=NOON)
+
+    assert (reload(owner).role, reload(operator).role) == (Role.CUSTOMER, Role.OWNER)
+
+
+@pytest.mark.both_engines
+def test_of_two_owners_who_end_each_other_at_the_same_moment_one_remains(app: Flask) -> None:
+    first, second = an_operator(), an_operator()
+    helpers = [an_operator(role=Role.OPERATOR) for _ in range(2)]
+    ends = [asked(first, second, MAKE_CUSTOMER).proposal_id, asked(second, first, DISABLE).proposal_id]
+
+    answers = run_concurrently(
+        app,
+        [approves(proposal_id, helper.id) for proposal_id, helper in zip(ends, helpers, strict=True)],
+        expected=PanelError,
+    )
+
+    assert [answer is None for answer in answers].count(True) == 1
+    assert [account_access.is_active_owner(user.id) for user in (first, second)].count(True) == 1
+
+
+@pytest.mark.parametrize("role", [Role.SUPPORT, Role.READ_ONLY])
+def test_an_owner_alone_gives_and_ends_roles_that_move_no_money(role: Role) -> None:
+    owner, user = an_operator(), a_customer()
+
+    given = asked(user, owner, GIVE_ROLE, role=role)
+    between = reload(user).role
+    ended = asked(user, owner, MAKE_CUSTOMER)
+
+    assert (given, between, ended, reload(user).role) == (Done(), role, Done(), Role.CUSTOMER)
+
+
+def test_an_operator_approves_what_an_owner_proposed_and_proposes_no_role() -> None:
+    owner, operator, user = an_operator(), an_operator(role=Role.OPERATOR), a_customer()
+
+    with pytest.raises(RoleNotAllowed, match="role owner"):
+        asked(user, operator, GIVE_ROLE)
+    proposal_id = asked(user, owner, GIVE_ROLE).proposal_id
+    approves(proposal_id, operator.id)()
+
+    assert reload(user).role == Role.OPERATOR
+    shown = approval_list.find(proposal_id or 0, now=NOON)
+    assert shown is not None and shown.label == "Change the role to operator"
+
+
+def test_a_role_proposed_by_somebody_who_is_no_longer_an_owner_is_not_given() -> None:
+    owner, second, user = an_operator(), an_operator(), a_customer()
+    proposal_id = asked(user, owner, GIVE_ROLE).proposal_id
+    with transaction():
+        change = AccessChange(GIVE_ROLE, owner.id, "Less work.", None, "root", Role.OPERATOR)
+        account_access.apply(change, now=NOON)
+
+    with pytest.raises(ActionRefused, match="no longer has the role"):
+        approves(proposal_id, second.id)()
+
+    assert reload(user).role == Role.CUSTOMER

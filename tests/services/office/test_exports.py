@@ -80,7 +80,7 @@ def test_customers_are_exported_as_searched(office: FlaskClient, monkeypatch: py
 
     rows = table(office, "/office/customers.csv?q=example.com")
 
-    found = [row for row in rows if row["operator"] == "no"]
+    found = [row for row in rows if row["role"] == "customer"]
     assert [row["email"] for row in found] == [person.email for person in reversed(people)]
     assert {(row["balance"], row["orders"], row["last_seen_at"]) for row in found} == {("1.50", "0", "")}
     assert "'=cmd@example.org" in {row["email"] for row in table(office, "/office/customers.csv")}

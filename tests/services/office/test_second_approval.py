@@ -43,7 +43,7 @@ def confirmed(proposal_id: int | None, operator_id: int, *, now: object = NOON) 
         return second_approval.confirm(  # type: ignore[return-value]
             proposal_id,
             operator_id=operator_id,
-            actor="second@example.com",
+            actor="second",
             balance_nanos=balance,
             now=now,
         )

@@ -19,7 +19,7 @@ from tests.support import ledger_oracle
 from tests.support.factories import NOON, an_operator, an_order, reload
 
 KEPT = 900_000_000
-OLGA, LIMIT = "olga@example.com", 10**9
+OLGA, LIMIT = "olga", 10**9
 
 
 def give(order: Order, amount_nanos: int, *, number: int = 1, words: str = "It ran late.", operator: int = 0) -> int:

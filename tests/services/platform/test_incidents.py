@@ -224,14 +224,12 @@ def test_when_no_worker_measures_the_page_says_since_when_and_counts_the_time() 
 
 def opened(at: datetime = NOON) -> int:
     with transaction():
-        return incidents.open_incident(
-            "Orders wait", BEGINNING, request_id="form-0001", actor="operator@example.com", now=at
-        ).id
+        return incidents.open_incident("Orders wait", BEGINNING, request_id="form-0001", actor="operator", now=at).id
 
 
 def said(incident_id: int, words: UpdateText, *, minutes: int) -> None:
     with transaction():
-        incidents.update(incident_id, words, actor="operator@example.com", now=NOON + minutes * MINUTE)
+        incidents.update(incident_id, words, actor="operator", now=NOON + minutes * MINUTE)
 
 
 def measured(state: State, *, at: datetime) -> None:

@@ -10,7 +10,7 @@ from panel.services.tickets import canned_answers, detail
 from tests.support.factories import NOON, a_customer, a_tool, an_order
 from tests.support.ticket_factories import a_ticket
 
-ME = "operator@example.com"
+ME = "operator"
 
 
 def a_canned(name: str = "Waiting", text: str = "It moves by itself.") -> CannedAnswer:

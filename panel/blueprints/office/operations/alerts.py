@@ -8,11 +8,12 @@ from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
+from panel.domain.accounts.roles import Action
 from panel.domain.alerts import AlertKind
 from panel.domain.errors import PanelError
 from panel.services.alerts import recipients, rounds, telegram
 
-bp = office_blueprint("alerts")
+bp = office_blueprint("alerts", reads=Action.LOOK, changes=Action.CHOOSE_ALERTS)
 
 
 @bp.get("/alerts")

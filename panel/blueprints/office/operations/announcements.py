@@ -10,11 +10,12 @@ from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.shared.forms import by_field, whole_number
 from panel.clock import utc_now
 from panel.db import transaction
+from panel.domain.accounts.roles import Action
 from panel.domain.announcements import Audience
 from panel.domain.errors import ExpiredForm, NotFound, PanelError
 from panel.services import announcements
 
-bp = office_blueprint("announcements")
+bp = office_blueprint("announcements", reads=Action.LOOK, changes=Action.RUN_SITE)
 
 
 @bp.get("/announcements")
@@ -22,7 +23,7 @@ def index() -> ResponseReturnValue:
     return render_template("office/operations/announcements.html", announcements=announcements.listed())
 
 
-@bp.get("/announcements/new")
+@bp.get("/announcements/new", action=Action.RUN_SITE)
 def new() -> ResponseReturnValue:
     return _page(None)
 
@@ -38,7 +39,7 @@ def draft() -> ResponseReturnValue:
     return redirect(url_for("office_announcements.show", announcement_id=made), code=303)
 
 
-@bp.get("/announcements/<int:announcement_id>")
+@bp.get("/announcements/<int:announcement_id>", action=Action.RUN_SITE)
 def show(announcement_id: int) -> ResponseReturnValue:
     return _page(announcement_id)
 

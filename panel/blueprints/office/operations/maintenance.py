@@ -9,10 +9,11 @@ from panel.blueprints.office.forms import moment
 from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
+from panel.domain.accounts.roles import Action
 from panel.domain.errors import ExpiredForm, PanelError
 from panel.services import audit_log, maintenance
 
-bp = office_blueprint("maintenance")
+bp = office_blueprint("maintenance", reads=Action.LOOK, changes=Action.RUN_SITE)
 
 
 @bp.get("/maintenance")

@@ -10,12 +10,13 @@ from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money
+from panel.domain.accounts.roles import Action
 from panel.domain.errors import BadInput, BadMoney, ExpiredForm, PanelError
 from panel.domain.money import NANOS_PER_UNIT
 from panel.domain.payment import MethodTerms, PaymentMethod
 from panel.services.payments import methods
 
-bp = office_blueprint("payment_methods")
+bp = office_blueprint("payment_methods", reads=Action.LOOK, changes=Action.MANAGE_SETTINGS)
 
 _NANOS_PER_BASIS_POINT = NANOS_PER_UNIT // 100
 _NAMES = ("is_on", "minimum", "maximum", "fee_percent", "fee", "bonus_percent", "bonus_from")
@@ -27,7 +28,7 @@ def index() -> ResponseReturnValue:
     return render_template("office/payment_methods/index.html", rows=rows)
 
 
-@bp.get("/payment-methods/<method>")
+@bp.get("/payment-methods/<method>", action=Action.MANAGE_SETTINGS)
 def show(method: str) -> ResponseReturnValue:
     return _page(_known_or_404(method))
 

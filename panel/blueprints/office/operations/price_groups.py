@@ -13,12 +13,13 @@ from panel.blueprints.office.forms import status_of, typed
 from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
+from panel.domain.accounts.roles import Action
 from panel.domain.errors import NotFound, PanelError
 from panel.services.catalogue import customer_prices
 from panel.services.catalogue.customer_prices import PriceList
 from panel.services.office import price_groups
 
-bp = office_blueprint("price_groups")
+bp = office_blueprint("price_groups", reads=Action.LOOK, changes=Action.MANAGE_CATALOGUE)
 
 INDEX = "/office/price-groups"
 MAX_BELOW_COST = 5

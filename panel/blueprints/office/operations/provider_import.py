@@ -15,13 +15,14 @@ from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import formatting
+from panel.domain.accounts.roles import Action
 from panel.domain.errors import ActionRefused, BadInput, NotFound, PanelError
 from panel.models import CatalogueImport, ImportState
 from panel.services.catalogue.imports import lifecycle, price_rules, row_words, schedule
 from panel.services.catalogue.imports.import_row import RowKind
 from panel.services.catalogue.imports.planning import ImportPlan, PlannedRow
 
-bp = office_blueprint("provider_import")
+bp = office_blueprint("provider_import", reads=Action.MANAGE_PROVIDERS, changes=Action.MANAGE_PROVIDERS)
 
 # On a phone a row is a card, and a page of more of them would be very long.
 ROWS_A_PAGE = 40

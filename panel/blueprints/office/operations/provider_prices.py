@@ -13,13 +13,14 @@ from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money, resale
+from panel.domain.accounts.roles import Action
 from panel.domain.errors import NotFound, PanelError, StaleForm
 from panel.models import Provider
 from panel.services.catalogue.imports import price_rules
 from panel.services.catalogue.imports.price_rules import BadRules
 from panel.services.catalogue.provider_markup import Markup
 
-bp = office_blueprint("provider_prices")
+bp = office_blueprint("provider_prices", reads=Action.MANAGE_PROVIDERS, changes=Action.MANAGE_PROVIDERS)
 
 GENERAL = ("margin", "fixed", "step", "floor", "rate")
 OF_CATEGORY = ("category", "category_margin", "category_fixed")

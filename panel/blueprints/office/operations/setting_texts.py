@@ -11,6 +11,7 @@ from panel.blueprints.shared import help_texts
 from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
+from panel.domain.accounts.roles import Action
 from panel.domain.errors import ExpiredForm, PanelError
 from panel.payments import manual
 from panel.services.help import own_texts
@@ -20,7 +21,7 @@ from panel.services.stored_settings import texts
 from panel.services.stored_settings.texts import EditableText
 from panel.settings import ROOT
 
-bp = office_blueprint("setting_texts")
+bp = office_blueprint("setting_texts", reads=Action.MANAGE_SETTINGS, changes=Action.MANAGE_SETTINGS)
 
 
 @bp.get("/settings/texts/<name>")

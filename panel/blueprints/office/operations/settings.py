@@ -12,6 +12,7 @@ from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain import money
+from panel.domain.accounts.roles import Action
 from panel.domain.errors import ExpiredForm, PanelError
 from panel.mail_server import MailServer, parse_mail_server
 from panel.services.mail import outbox, server_test
@@ -21,7 +22,7 @@ from panel.services.stored_settings.mail_server_form import Encryption, MailServ
 from panel.services.stored_settings.registry import SETTINGS, SettingGroup, as_text
 from panel.services.stored_settings.texts import EditableText
 
-bp = office_blueprint("settings")
+bp = office_blueprint("settings", reads=Action.MANAGE_SETTINGS, changes=Action.MANAGE_SETTINGS)
 
 
 @bp.get("/settings")

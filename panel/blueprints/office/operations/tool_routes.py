@@ -11,6 +11,7 @@ from panel.blueprints.office.forms import status_of, typed
 from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
+from panel.domain.accounts.roles import Action
 from panel.domain.errors import ExpiredForm, NotFound, PanelError
 from panel.domain.provider_kind import ProviderKind
 from panel.services import test_orders
@@ -19,7 +20,7 @@ from panel.services.catalogue import tools as catalogue_tools
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.providers import registry as provider_registry
 
-bp = office_blueprint("tool_routes")
+bp = office_blueprint("tool_routes", reads=Action.LOOK, changes=Action.MANAGE_CATALOGUE)
 
 _FIELDS = ("route_provider", "service", "route_rate")
 

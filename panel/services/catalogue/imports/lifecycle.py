@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, select
 
 from panel import app_context
 from panel.db import db, lock_rows
+from panel.domain.accounts.roles import Action
 from panel.domain.errors import ActionRefused, BadInput
 from panel.models import CatalogueImport, ImportedTool, ImportState, Provider, Tool
 from panel.services import audit_log
@@ -58,7 +59,11 @@ def undoable(provider_id: int) -> CatalogueImport | None:
 
 
 def ask(provider_id: int, *, actor: str, now: datetime) -> CatalogueImport:
-    """Have the worker fetch the catalogue. Raises NotFound, or Refused without a margin or while one runs."""
+    """Have the worker fetch the catalogue.
+
+    Raises RoleNotAllowed, NotFound, or Refused without a margin or while one runs.
+    """
+    audit_log.check_role(Action.MANAGE_PROVIDERS, actor=actor)
     provider = _locked(provider_id)
     if provider.margin_millionths is None:
         raise ActionRefused("Set the margin first, so that nothing is sold at cost.")

@@ -1,0 +1,50 @@
+"""Cancellation limit of support: what orders that one person of support canceled return in 24 hours.
+
+Support moves no money, but a cancellation returns the order's charge. It may return as much as one operator may move
+without approval. Owners and operators have no such limit.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from panel import app_context
+from panel.db import db, table_of
+from panel.domain import money
+from panel.domain.accounts.roles import Role
+from panel.domain.errors import ActionRefused
+from panel.models import AuditLogEntry, Order, User
+from panel.services.money import approval_limit
+
+ORDERS = table_of(Order)
+ACT = "orders cancel"
+
+
+def lock(order_id: int, *, operator_id: int) -> None:
+    """Lock the accounts of the customer and of this operator, whose requests then wait for each other."""
+    owner = db.session.scalar(select(Order.customer_id).where(Order.id == order_id))
+    if owner is not None:
+        approval_limit.lock(owner, operator_id=operator_id)
+
+
+def check(charge_nanos: int, *, operator_id: int, now: datetime) -> None:
+    """Raises Refused if support would return more than the limit by canceling an order with this charge."""
+    role, email = db.session.execute(select(User.role, User.email).where(User.id == operator_id)).one()
+    if role != Role.SUPPORT:
+        return
+    settings = app_context.settings()
+    limit = settings.second_operator_amount * money.NANOS_PER_UNIT
+    returned = _returned(email, now=now)
+    if returned + charge_nanos > limit:
+        raise ActionRefused(
+            f"With your role, canceled orders return at most {money.shown(limit, currency=settings.currency)} in 24 "
+            f"hours. So far it is {money.shown(returned, currency=settings.currency)}. An operator can cancel this one."
+        )
+
+
+def _returned(email: str, *, now: datetime) -> int:
+    mine = (AuditLogEntry.actor == email, AuditLogEntry.act == ACT, AuditLogEntry.at > now - approval_limit.WINDOW)
+    subjects = db.session.scalars(select(AuditLogEntry.subject).where(*mine)).all()
+    order_ids = [int(subject.removeprefix("order ")) for subject in subjects]
+    total = select(func.coalesce(func.sum(ORDERS.c.charge_nanos), 0)).where(ORDERS.c.id.in_(order_ids))
+    return int(db.session.scalar(total) or 0)
