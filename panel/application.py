@@ -50,6 +50,7 @@ from panel.blueprints.office import tools as office_tools
 from panel.blueprints.office import vouchers as office_vouchers
 from panel.blueprints.office.operations import alerts as office_alerts
 from panel.blueprints.office.operations import announcements as office_announcements
+from panel.blueprints.office.operations import appearance as office_appearance
 from panel.blueprints.office.operations import maintenance as office_maintenance
 from panel.blueprints.office.operations import payment_methods as office_payment_methods
 from panel.blueprints.office.operations import price_groups as office_price_groups
@@ -155,6 +156,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_announcements.bp,
     office_alerts.bp,
     office_settings.bp,
+    office_appearance.bp,
     office_setting_texts.bp,
     office_staff.bp,
     office_reports.bp,

@@ -11,7 +11,8 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -19,8 +20,10 @@ import httpx
 import structlog
 from flask import Flask, current_app
 
+from panel import app_context
 from panel.assets import stylesheets
 from panel.assets.encodings import compress, encoding_for
+from panel.assets.stylesheets import ACCENT
 from panel.settings import ROOT, Settings
 
 # One request where a page needs both: `menus.js` is also served alone, for visitors' pages of text.
@@ -42,6 +45,8 @@ HASH_LENGTH = 16
 MIN_GZIP_BYTES = 500
 EXTENSION = "panel.assets"
 FOLDER = "/static"
+# The stylesheet whose accent color operators choose.
+COLORED = "site.css"
 
 _NOT_HAD = (OSError, ValueError, LookupError, subprocess.SubprocessError, tarfile.TarError, httpx.HTTPError)
 
@@ -52,6 +57,7 @@ log = structlog.get_logger("panel.assets")
 class Asset:
     """One file as it is served."""
 
+    name: str
     served_as: str
     content: bytes
     zipped: bytes | None
@@ -76,7 +82,10 @@ def init_app(app: Flask) -> None:
 def asset(name: str) -> str | None:
     """The URL of a static file, or None if it is missing (htmx could not be downloaded)."""
     found = _assets().by_name.get(name)
-    return f"{FOLDER}/{found.served_as}" if found is not None else None
+    if found is None:
+        return None
+    accent = app_context.live_settings().text(ACCENT) if name == COLORED else None
+    return f"{FOLDER}/{found.served_as}{f'?{ACCENT}={accent[0]}' if accent else ''}"
 
 
 def serve_assets(inner: WSGIApplication, kept: Assets) -> WSGIApplication:
@@ -87,12 +96,22 @@ def serve_assets(inner: WSGIApplication, kept: Assets) -> WSGIApplication:
         found = kept.by_served_name.get(name) if folder == FOLDER else None
         if found is None or environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return inner(environ, start_response)
+        accent = environ.get("QUERY_STRING", "").removeprefix(f"{ACCENT}=")
+        if accent and found.name == COLORED:
+            found = _colored(found, accent)
         encoding = encoding_for(environ.get("HTTP_ACCEPT_ENCODING", ""), offered=("gzip",))
         content, headers = _answer(found, takes_gzip=encoding == "gzip")
         start_response("200 OK", headers)
         return [content] if environ["REQUEST_METHOD"] == "GET" else []
 
     return application
+
+
+@lru_cache(16)
+def _colored(plain: Asset, accent: str) -> Asset:
+    """The stylesheet with these accent colors; without them if they are none."""
+    content = stylesheets.with_accent(plain.content, accent)
+    return plain if content is None else replace(plain, content=content, zipped=compress(content, "gzip"))
 
 
 def _answer(found: Asset, *, takes_gzip: bool) -> tuple[bytes, list[tuple[str, str]]]:
@@ -136,7 +155,7 @@ def _made(name: str, content: bytes) -> Asset:
     is_text = mimetype.startswith("text/") or suffix in ("js", "svg", "webmanifest")
     zipped = compress(content, "gzip") if is_text and len(content) >= MIN_GZIP_BYTES else None
     full_type = f"{mimetype}; charset=utf-8" if is_text else mimetype
-    return Asset(f"{stem}-{digest}.{suffix}", content, zipped, full_type)
+    return Asset(name, f"{stem}-{digest}.{suffix}", content, zipped, full_type)
 
 
 def htmx_path(settings: Settings) -> Path:

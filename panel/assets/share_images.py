@@ -7,12 +7,9 @@ so that it may be cached for ever.
 
 import hashlib
 import io
-import math
 import os
-import re
 import secrets
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -23,6 +20,8 @@ import PIL
 import resvg_py
 from PIL import Image, ImageFont
 
+from panel.assets import colors
+from panel.assets.colors import TOKENS, as_hex, tokens
 from panel.domain.status import Status
 from panel.settings import ROOT
 
@@ -31,10 +30,7 @@ MARGIN = 84
 TAG_TOP, TAG_HEIGHT, TAG_ICON, TAG_FONT = 178, 168, 96, 92
 LINE_HEIGHT = 1.25
 PALETTE_COLORS = 128
-TOKENS = ROOT / "static" / "css" / "tokens.css"
 ICONS = ROOT / "templates" / "components" / "icons"
-
-Color = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,36 +89,15 @@ def svg(picture: Picture) -> str:
 
 
 @cache
-def colors() -> Mapping[str, Color]:
-    """The tokens of the light scheme, by name."""
-    found = re.findall(r"--([a-z-]+):\s*light-dark\(oklch\(([\d.]+)% ([\d.]+) ([\d.]+)\)", TOKENS.read_text())
-    return {name: _rgb(float(light) / 100, float(chroma), float(hue)) for name, light, chroma, hue in found}
-
-
-@cache
 def _digest_source() -> bytes:
-    return b"".join(path.read_bytes() for path in (Path(__file__), TOKENS, *sorted(ICONS.glob("*.svg"))))
-
-
-def _rgb(light: float, chroma: float, hue: float) -> Color:
-    """A color of OKLCH as bytes of sRGB, by the definition of CSS Color 4."""
-    a, b = chroma * math.cos(math.radians(hue)), chroma * math.sin(math.radians(hue))
-    long = (light + 0.3963377774 * a + 0.2158037573 * b) ** 3
-    middle = (light - 0.1055613458 * a - 0.0638541728 * b) ** 3
-    short = (light - 0.0894841775 * a - 1.2914855480 * b) ** 3
-    red = _byte(4.0767416621 * long - 3.3077115913 * middle + 0.2309699292 * short)
-    green = _byte(-1.2684380046 * long + 2.6097574011 * middle - 0.3413193965 * short)
-    blue = _byte(-0.0041960863 * long - 0.7034186147 * middle + 1.7076147010 * short)
-    return red, green, blue
-
-
-def _byte(linear: float) -> int:
-    shown = 12.92 * linear if linear <= 0.0031308 else 1.055 * linear ** (1 / 2.4) - 0.055
-    return round(255 * min(1.0, max(0.0, shown)))
+    return b"".join(
+        path.read_bytes() for path in (Path(__file__), Path(colors.__file__), TOKENS, *sorted(ICONS.glob("*.svg")))
+    )
 
 
 def _css(token: str) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*colors()[token])
+    light, _dark = tokens()
+    return as_hex(light[token])
 
 
 def _tag(status: Status) -> str:

@@ -3,9 +3,13 @@
 A page links `site.css`, and beside it only what it needs, so that what a visitor loads stays small.
 """
 
+import re
+from functools import lru_cache
 from pathlib import Path
 
 from lightningcss import process_stylesheet
+
+from panel.assets.colors import as_hex, tokens
 
 # Paths below `static/`, without `.css`.
 SHEETS = {
@@ -81,3 +85,26 @@ def minify(css: str) -> str:
     """The same rules in fewer characters, by a parser that knows nested rules. Raises ValueError for invalid CSS."""
     minified: str = process_stylesheet(css, minify=True)
     return minified
+
+
+# Name of the stored accent colors, and of the query that asks for the stylesheet with them.
+ACCENT = "accent"
+_ACCENT = re.compile(r"([0-9a-f]{6})?-([0-9a-f]{6})?", re.ASCII)
+_ACCENT_TOKENS = ("act", "link")
+
+
+@lru_cache(16)
+def with_accent(content: bytes, accent: str) -> bytes | None:
+    """The stylesheet with other accent colors, such as `0a5c36-7fd1a8` for both schemes; None if they are none.
+
+    Made from the address alone, so that each process has it, and a page in a cache finds the colors it was made with.
+    """
+    found = _ACCENT.fullmatch(accent)
+    if found is None:
+        return None
+    schemes = [
+        {name: f"#{given}" if given else as_hex(own[name]) for name in _ACCENT_TOKENS}
+        for own, given in zip(tokens(), found.groups(), strict=True)
+    ]
+    rules = "".join(f"--{name}:light-dark({schemes[0][name]},{schemes[1][name]});" for name in _ACCENT_TOKENS)
+    return content + b"@layer tokens{:root{" + rules.encode() + b"}}"

@@ -26,6 +26,7 @@ from panel.blueprints.office import reviews as office_reviews
 from panel.blueprints.office import tickets as office_tickets
 from panel.blueprints.office import tools as office_tools
 from panel.blueprints.office.operations import announcements as office_announcements
+from panel.blueprints.office.operations import appearance as office_appearance
 from panel.blueprints.office.operations import maintenance as office_maintenance
 from panel.blueprints.office.operations import setting_texts as office_setting_texts
 from panel.blueprints.office.operations import settings as office_settings
@@ -134,6 +135,7 @@ OFFICE_FORM_RENDERERS: Mapping[str, Callable[[ExpiredForm], ResponseReturnValue]
     "office_order.give": office_order.form_again,
     "office_order.set_status": office_order.form_again,
     "office_reviews.resolve": office_reviews.form_again,
+    "office_appearance.change": office_appearance.form_again,
     "office_settings.change": office_settings.form_again,
     "office_setting_texts.save": office_setting_texts.form_again,
     "office_tickets.answer": office_tickets.answer_again,

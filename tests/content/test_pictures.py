@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
 
-from panel.assets import share_images
+from panel.assets import colors, share_images
 from panel.assets.share_images import Picture
 from panel.domain.status import Status
 
@@ -66,13 +66,13 @@ def test_a_name_changes_with_what_the_picture_shows() -> None:
 def test_a_tag_has_the_colors_of_the_tokens() -> None:
     image = Image.open(io.BytesIO(share_images.draw(PARTIAL))).convert("RGB")
 
-    assert _is_near(image.getpixel((250, 190)), share_images.colors()["partial-bg"])
-    assert _is_near(image.getpixel((600, 20)), share_images.colors()["page"])
+    assert _is_near(image.getpixel((250, 190)), colors.tokens()[0]["partial-bg"])
+    assert _is_near(image.getpixel((600, 20)), colors.tokens()[0]["page"])
 
 
 def test_colors_are_those_that_css_means() -> None:
-    assert share_images.colors()["card"] == (255, 255, 255)
-    assert all(f"{status.facts.tone}-{ground}" in share_images.colors() for status in Status for ground in ("fg", "bg"))
+    assert colors.tokens()[0]["card"] == (255, 255, 255)
+    assert all(f"{status.facts.tone}-{ground}" in colors.tokens()[0] for status in Status for ground in ("fg", "bg"))
 
 
 def _is_near(seen: object, wanted: tuple[int, int, int]) -> bool:
