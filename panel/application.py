@@ -51,6 +51,7 @@ from panel.blueprints.office import vouchers as office_vouchers
 from panel.blueprints.office.operations import alerts as office_alerts
 from panel.blueprints.office.operations import announcements as office_announcements
 from panel.blueprints.office.operations import appearance as office_appearance
+from panel.blueprints.office.operations import customer_view as office_customer_view
 from panel.blueprints.office.operations import maintenance as office_maintenance
 from panel.blueprints.office.operations import payment_methods as office_payment_methods
 from panel.blueprints.office.operations import price_groups as office_price_groups
@@ -159,6 +160,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_appearance.bp,
     office_setting_texts.bp,
     office_staff.bp,
+    office_customer_view.bp,
     office_reports.bp,
     office_old_addresses.bp,
 )

@@ -150,6 +150,8 @@ def fill(app: Flask) -> FilledPanel:
         "/office/tools/<slug>": tool.slug,
         "/office/tools/<slug>/providers": tool.slug,
         "group_id": str(group_id),
+        # Leads back to the customer until the view was begun.
+        "page": "orders",
         "/office/settings/<group>": SettingGroup.EMAIL.value,
         "/office/settings/texts/<name>": EditableText.TERMS_OF_SERVICE.value,
         "/platform-status/incidents/<slug>": incident.slug,

@@ -22,6 +22,7 @@ from panel.services.money import ledger
 from panel.services.office import (
     account_access,
     assignments,
+    customers,
     manual_orders,
     order_actions,
     price_groups,
@@ -41,7 +42,8 @@ from panel.services.orders.goodwill import Gift
 from panel.services.payments import methods, reversals, vouchers
 from panel.services.payments.vouchers import NewVouchers
 from panel.services.platform import incidents
-from panel.services.stored_settings import changes, texts
+from panel.services.stored_settings import accent, changes, texts
+from panel.services.stored_settings.accent import AccentColors
 from panel.services.stored_settings.registry import SettingGroup
 from panel.services.stored_settings.texts import EditableText
 from panel.services.tickets import canned_answers, operator_actions
@@ -193,6 +195,7 @@ ACTS: dict[str, tuple[Action, Call]] = {
         Action.SET_ORDERS,
         lambda w, who: assignments.release(w.by_hand, operator_id=w.owner, **by(who)),
     ),
+    "office.customers.see_as": (Action.SEE_AS_CUSTOMER, lambda w, who: customers.see_as(w.customer, **by(who))),
     "office.manual_orders.set_order": (
         Action.SET_ORDERS,
         lambda w, who: manual_orders.set_order(
@@ -375,6 +378,10 @@ ACTS: dict[str, tuple[Action, Call]] = {
     "platform.incidents.dismiss": (
         Action.RUN_SITE,
         lambda w, who: incidents.dismiss(w.proposed, **WHY, **by(who)),
+    ),
+    "stored_settings.accent.save": (
+        Action.MANAGE_SETTINGS,
+        lambda w, who: accent.save(AccentColors("#00508c", ""), seen=accent.find().stored, **by(who)),
     ),
     "stored_settings.changes.change": (
         Action.MANAGE_SETTINGS,

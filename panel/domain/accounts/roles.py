@@ -56,6 +56,7 @@ class Action(StrEnum):
     MANAGE_CATALOGUE = "manage_catalogue"
     MANAGE_PROVIDERS = "manage_providers"
     RUN_SITE = "run_site"
+    SEE_AS_CUSTOMER = "see_as_customer"
     CHOOSE_ALERTS = "choose_alerts"
     MANAGE_SETTINGS = "manage_settings"
     MANAGE_STAFF = "manage_staff"
@@ -78,6 +79,7 @@ _ACTION_LABELS = {
     Action.MANAGE_CATALOGUE: "Change tools, their providers and price groups",
     Action.MANAGE_PROVIDERS: "Add, pause and change providers",
     Action.RUN_SITE: "Publish incidents and announcements; close ordering; resume time rules",
+    Action.SEE_AS_CUSTOMER: "See the site as a customer, read-only",
     Action.CHOOSE_ALERTS: "Get alerts and choose them",
     Action.MANAGE_SETTINGS: "Change payment methods and settings",
     Action.MANAGE_STAFF: "Invite staff; give and end roles; disable accounts of the staff",
@@ -99,6 +101,7 @@ ALLOWED: Mapping[Action, tuple[Role, ...]] = {
     Action.MANAGE_CATALOGUE: APPROVERS,
     Action.MANAGE_PROVIDERS: APPROVERS,
     Action.RUN_SITE: APPROVERS,
+    Action.SEE_AS_CUSTOMER: _HELPING,
     Action.CHOOSE_ALERTS: _HELPING,
     Action.MANAGE_SETTINGS: (Role.OWNER,),
     Action.MANAGE_STAFF: (Role.OWNER,),
@@ -119,6 +122,7 @@ _ACT_ACTIONS: Mapping[str, Action | None] = {
     "customers enable": Action.MANAGE_CUSTOMERS,
     # Only an owner gives a role: `account_access` checks that. The second person's approval is recorded too.
     "customers role": Action.MOVE_MONEY,
+    "customers see as": Action.SEE_AS_CUSTOMER,
     "customers sign out": Action.MANAGE_CUSTOMERS,
     "deposits": Action.MOVE_MONEY,
     "incidents": Action.RUN_SITE,

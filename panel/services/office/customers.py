@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, or_, select
 from panel.db import db, table_of
 from panel.domain.accounts import email_address
 from panel.domain.accounts.roles import Role
-from panel.domain.errors import BadInput
+from panel.domain.errors import BadInput, NotFound
 from panel.domain.lists.list_filters import MAX_ID
 from panel.domain.status import Status
 from panel.models import (
@@ -24,7 +24,7 @@ from panel.models import (
     Terms,
     User,
 )
-from panel.services import test_orders
+from panel.services import audit_log, test_orders
 from panel.services.accounts import sessions
 from panel.services.api import keys as api_keys
 from panel.services.api import webhook_endpoints
@@ -157,6 +157,14 @@ def _number(text: str) -> int | None:
 def find(customer_id: int) -> User | None:
     """The user with this id."""
     return db.session.get(User, customer_id) if 0 < customer_id <= MAX_ID else None
+
+
+def see_as(customer_id: int, *, actor: str, now: datetime) -> None:
+    """Record that somebody of the staff begins to see the site as this customer. Raises NotFound, or RoleNotAllowed."""
+    user = find(customer_id)
+    if user is None or user.is_staff or user.closed_at is not None:
+        raise NotFound("There is no such customer.")
+    audit_log.write("customers see as", actor=actor, subject=subject(customer_id), detail="read-only", now=now)
 
 
 def emails(customer_ids: Collection[int]) -> dict[int, str]:
