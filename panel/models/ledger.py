@@ -187,7 +187,7 @@ class UnapprovedTransfer(Base):
 
 
 class ProposalKind(StrEnum):
-    """Kind of change that needs a second operator: money above the limit, or access to the office."""
+    """Kind of change that needs a second operator: money above the limit, a higher limit, access to the office."""
 
     CREDIT = "credit"
     DEBIT = "debit"
@@ -197,6 +197,7 @@ class ProposalKind(StrEnum):
     # A role in the office; the stored name is older than the roles.
     GIVE_ROLE = "make_operator"
     MAKE_CUSTOMER = "make_customer"
+    APPROVAL_LIMIT = "approval_limit"
 
     @property
     def label(self) -> str:
@@ -215,6 +216,7 @@ _PROPOSAL_LABELS = {
     ProposalKind.ENABLE: "Enable the account",
     ProposalKind.GIVE_ROLE: "Change the role",
     ProposalKind.MAKE_CUSTOMER: "Change the role to customer",
+    ProposalKind.APPROVAL_LIMIT: "Raise the approval limit",
 }
 MONEY_KINDS = (ProposalKind.CREDIT, ProposalKind.DEBIT, ProposalKind.DEPOSIT)
 
@@ -229,13 +231,16 @@ class ProposalState(StrEnum):
 class Proposal(Base):
     """A proposed change, made only when another operator than its author approves it.
 
-    `customer_id`: whose account it is about, also when that is an operator's. `amount_nanos`: 0 where no money moves.
+    `customer_id`: whose account it is about, also when that is an operator's; of a limit, its author.
+    `amount_nanos`: the money, or the limit; 0 for all others.
     """
 
     __tablename__ = "proposals"
     __table_args__ = (
         CheckConstraint("amount_nanos >= 0", name="amount_not_negative"),
-        CheckConstraint("(kind IN ('credit', 'debit', 'top_up')) = (amount_nanos > 0)", name="amount"),
+        CheckConstraint(
+            "(kind IN ('credit', 'debit', 'top_up', 'approval_limit')) = (amount_nanos > 0)", name="amount"
+        ),
         CheckConstraint(f"kind IN ({kind_label(ProposalKind)})", name="kind"),
         CheckConstraint(f"state IN ({kind_label(ProposalState)})", name="state"),
         CheckConstraint("decided_by IS NULL OR decided_by <> proposed_by", name="two_operators"),

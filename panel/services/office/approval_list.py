@@ -6,7 +6,9 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Row, Select, func, select
 from sqlalchemy.orm import aliased
 
+from panel import app_context
 from panel.db import db
+from panel.domain import money
 from panel.domain.accounts.roles import Role
 from panel.models import DepositRequest, Proposal, ProposalKind, ProposalState, User
 
@@ -56,6 +58,9 @@ class ProposalDetail:
         if self.row.role:
             role = Role(self.row.role).label.lower()
             return f"Every device is logged out. After the next login the account has the role {role}."
+        if self.row.kind == ProposalKind.APPROVAL_LIMIT:
+            limit = money.shown(self.row.amount_nanos, currency=app_context.settings().currency)
+            return f"From then on, one person alone can move up to {limit} in 24 hours for a customer."
         return _CONSEQUENCES.get(ProposalKind(self.row.kind), "")
 
     @property

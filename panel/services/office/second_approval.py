@@ -1,8 +1,9 @@
 """Approval by a second operator: one proposes, another approves or refuses, or the proposal expires.
 
-It is needed for money above the limit (`approval_limit`), and for changes to the role or the access of people who move
-money (`account_access`): an owner proposes those, another owner or an operator approves. Nobody approves a proposal of
-their own. The command line approves too: it is the way for a panel with one operator.
+It is needed for money above the limit (`approval_limit`), for a higher limit (`approval_amount`), and for changes to
+the role or the access of people who move money (`account_access`). Owners propose the last two; another owner or an
+operator approves. Nobody approves a proposal of their own. The command line approves too: it is the way for a panel
+with one operator.
 """
 
 import secrets
@@ -13,7 +14,7 @@ from sqlalchemy import select, update
 
 from panel.db import db, lock_rows
 from panel.domain import money
-from panel.domain.accounts.roles import Role
+from panel.domain.accounts.roles import Action, Role
 from panel.domain.errors import ActionRefused, NotFound, StaleForm
 from panel.models import Proposal, ProposalKind, ProposalState
 from panel.services import audit_log
@@ -21,6 +22,7 @@ from panel.services.money import approval_limit, deposits, ledger
 from panel.services.office import account_access, balance_changes
 from panel.services.office.account_access import AccessChange
 from panel.services.office.balance_changes import BalanceChange, BalanceEffect
+from panel.services.stored_settings import approval_amount, changes
 
 LASTS = timedelta(days=3)
 
@@ -86,6 +88,20 @@ def change_access(change: AccessChange, *, now: datetime) -> Done:
     return Done(proposal_id=_propose(wanted, role=change.role, now=now))
 
 
+def propose_limit(limit_nanos: int, *, reason: str, operator_id: int, actor: str, now: datetime) -> int:
+    """Propose a higher approval limit. Raises BadInput for the reason, or ActionRefused while another one waits."""
+    reason = audit_log.checked_reason(reason)
+    audit_log.check_role(Action.MANAGE_SETTINGS, actor=actor)
+    _lock_accounts(operator_id, operator_id=operator_id)
+    changes.lock()
+    _expire(operator_id, now=now)
+    waiting = (Proposal.kind == ProposalKind.APPROVAL_LIMIT, Proposal.state == ProposalState.OPEN)
+    if db.session.scalar(select(Proposal.id).where(*waiting, Proposal.expires_at > now)) is not None:
+        raise ActionRefused("Another limit is waiting for approval already. Decide that proposal first.")
+    kind, key = ProposalKind.APPROVAL_LIMIT, new_form_key()
+    return _propose(BalanceChange(kind, operator_id, limit_nanos, reason, key, operator_id, actor), now=now)
+
+
 def _lock_accounts(user_id: int, *, operator_id: int | None) -> None:
     """Lock the account and the operator's own, so that an operator who is losing access can't act concurrently."""
     approval_limit.lock(user_id, operator_id=operator_id)
@@ -147,6 +163,8 @@ def confirm(
         if balance_nanos is not None and found.before_nanos != balance_nanos:
             raise StaleForm(MOVED_BALANCE)
         proposal.transfer_id = balance_changes.move(wanted, actor=actor, now=now)
+    elif proposal.kind == ProposalKind.APPROVAL_LIMIT:
+        approval_amount.apply(proposal.amount_nanos, actor=actor, now=now)
     else:
         account_access.apply(as_change(proposal, operator_id=operator_id, actor=actor), now=now)
     _decide(proposal, ProposalState.CONFIRMED, operator_id=operator_id, actor=actor, now=now)
@@ -231,6 +249,8 @@ def as_change(proposal: Proposal, *, operator_id: int | None, actor: str) -> Acc
 
 def effect_of(proposal: Proposal, *, operator_id: int, actor: str, now: datetime) -> BalanceEffect | None:
     """Effect of confirming on the balance now; None if no money moves. Raises the same errors as confirming."""
+    if proposal.kind == ProposalKind.APPROVAL_LIMIT:
+        return None
     if not is_money(proposal):
         account_access.needs_approval(as_change(proposal, operator_id=operator_id, actor=actor))
         return None

@@ -27,6 +27,7 @@ class SettingGroup(StrEnum):
     SITE = "site"
     TIMES = "times"
     EMAIL = "email"
+    APPROVALS = "approvals"
 
     @property
     def label(self) -> str:
@@ -37,6 +38,7 @@ _GROUP_LABELS = {
     SettingGroup.SITE: "Site and contact",
     SettingGroup.TIMES: "Times of orders",
     SettingGroup.EMAIL: "Email",
+    SettingGroup.APPROVALS: "Approval limit",
 }
 
 
@@ -225,7 +227,19 @@ EMAIL_SETTINGS = (
     ),
 )
 
-SETTINGS = {setting.name: setting for setting in (*SITE_SETTINGS, *TIME_SETTINGS, *EMAIL_SETTINGS)}
+APPROVAL_SETTINGS = (
+    EditableSetting(
+        "second_operator_amount",
+        SettingGroup.APPROVALS,
+        SettingKind.WHOLE_NUMBER,
+        "Approval limit",
+        "The most that moves in 24 hours without a second person, for one customer and by one operator.",
+        "enter a whole amount from 0 to 1000000000, without a currency sign.",
+        max_length=10,
+    ),
+)
+
+SETTINGS = {setting.name: setting for setting in (*SITE_SETTINGS, *TIME_SETTINGS, *EMAIL_SETTINGS, *APPROVAL_SETTINGS)}
 
 
 def of_group(group: SettingGroup) -> list[EditableSetting]:

@@ -1,6 +1,6 @@
 """Settings in the office: an overview with where each value comes from, and one form per group."""
 
-from flask import abort, flash, redirect, render_template, request
+from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from panel import app_context
@@ -15,9 +15,11 @@ from panel.domain import money
 from panel.domain.accounts.roles import Action
 from panel.domain.errors import ExpiredForm, PanelError
 from panel.mail_server import MailServer, parse_mail_server
+from panel.services import audit_log
 from panel.services.mail import outbox, server_test
+from panel.services.office import second_approval
 from panel.services.orders import timeouts
-from panel.services.stored_settings import changes, mail_server_form, texts
+from panel.services.stored_settings import approval_amount, changes, mail_server_form, texts
 from panel.services.stored_settings.mail_server_form import Encryption, MailServerForm
 from panel.services.stored_settings.registry import SETTINGS, SettingGroup, as_text
 from panel.services.stored_settings.texts import EditableText
@@ -42,6 +44,8 @@ def change(group: str) -> ResponseReturnValue:
     known = _known_or_404(group)
     try:
         given = _given(known)
+        if known is SettingGroup.APPROVALS and (limit := approval_amount.higher_limit(given)) is not None:
+            return _proposed(limit)
         if (asked := _confirmation(known)) is not None:
             return asked
         with transaction():
@@ -52,6 +56,17 @@ def change(group: str) -> ResponseReturnValue:
         return _page(known, error), status_of(error)
     flash(f"Saved: {', '.join(changed)}." if changed else "Nothing was changed.")
     return redirect(f"/office/settings/{known}" if known is SettingGroup.EMAIL else "/office/settings", code=303)
+
+
+def _proposed(limit_nanos: int) -> ResponseReturnValue:
+    """Propose a higher approval limit. Raises what `propose_limit` raises."""
+    person = operator()
+    with transaction():
+        number = second_approval.propose_limit(
+            limit_nanos, reason=typed("reason"), operator_id=person.id, actor=person.email, now=utc_now()
+        )
+    flash("A second person must approve the higher limit. Until then, the present one holds.")
+    return redirect(url_for("office_approvals.show", proposal_id=number), code=303)
 
 
 @bp.post("/settings/email/test")
@@ -126,6 +141,8 @@ def _page(group: SettingGroup, error: PanelError | None = None) -> str:
         rows=rows,
         values=values,
         seen=changes.mark(group),
+        reason=typed("reason"),
+        max_reason_length=audit_log.MAX_REASON_LENGTH,
         errors=by_field(error),
         **_email_context(is_typed=error is not None) if group is SettingGroup.EMAIL else {},
     )
