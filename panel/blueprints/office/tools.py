@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.office.forms import operator, status_of, typed
+from panel.blueprints.office.operations import tool_bulk
 from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
@@ -24,14 +25,7 @@ bp = office_blueprint("tools", reads=Action.LOOK, changes=Action.MANAGE_CATALOGU
 
 @bp.get("/tools")
 def index() -> ResponseReturnValue:
-    search = request.args.get("q", "").strip()
-    tools = [tool for tool in catalogue_tools.listed_all() if _matches(tool, search)]
-    return render_template("office/tools/index.html", tools=tools, q=search)
-
-
-def _matches(tool: ToolOffer, search: str) -> bool:
-    words = f"{tool.slug} {tool.name} {tool.category} {tool.provider_name}".lower()
-    return search.lower() in words
+    return tool_bulk.list_page()
 
 
 @bp.get("/tools/new", action=Action.MANAGE_CATALOGUE)
