@@ -43,6 +43,7 @@ NO_ACTS = {
     "office.second_approval.as_wanted",
     "office.second_approval.effect_of",
     "orders.goodwill.check",
+    "stored_settings.approval_amount.apply",
     "stored_settings.changes.store",
 }
 # By the command line alone: nobody else may, whatever the role.

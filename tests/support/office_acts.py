@@ -11,11 +11,12 @@ from panel.domain.accounts.roles import Action, Role
 from panel.domain.payment import MethodTerms, PaymentMethod
 from panel.domain.refill import RefillState
 from panel.domain.status import Status
-from panel.models import CancellationState, DepositRequest, Order, ProposalKind, User
+from panel.models import CancellationState, DepositRequest, Order, ProposalKind, Tool, User
 from panel.services import announcements, maintenance
 from panel.services.accounts import email_confirmation
 from panel.services.alerts import provider_bounds
-from panel.services.catalogue import routes, tool_settings
+from panel.services.catalogue import bulk_edit, routes, tool_settings
+from panel.services.catalogue.bulk_edit import BulkToolAction
 from panel.services.catalogue.imports import lifecycle, price_rules, schedule
 from panel.services.catalogue.provider_markup import Markup
 from panel.services.money import ledger
@@ -78,6 +79,12 @@ def restore_default(_world: World, who: User) -> None:
     texts.restore_default(TEXT, actor=who.email, now=utc_now())
 
 
+def hide_in_bulk(world: World, who: User) -> None:
+    ids = [db.session.scalars(select(Tool.id).where(Tool.slug == world.tool)).one()]
+    seal = bulk_edit.preview(ids, BulkToolAction.HIDE, "").seal
+    bulk_edit.apply(ids, BulkToolAction.HIDE, "", seal=seal, reason="A test.", actor=who.email, now=utc_now())
+
+
 def key_mark(world: World) -> str:
     shown = providers_view.find(world.provider, now=utc_now())
     assert shown is not None
@@ -129,6 +136,7 @@ ACTS: dict[str, tuple[Action, Call]] = {
         Action.RUN_SITE,
         lambda w, who: announcements.withdraw(w.published, seen=2, **by(who)),
     ),
+    "catalogue.bulk_edit.apply": (Action.MANAGE_CATALOGUE, hide_in_bulk),
     "catalogue.imports.lifecycle.ask": (
         Action.MANAGE_PROVIDERS,
         lambda w, who: lifecycle.ask(w.priced, **by(who)),
@@ -298,6 +306,10 @@ ACTS: dict[str, tuple[Action, Call]] = {
         lambda w, who: second_approval.change_access(
             access(w, who, ProposalKind.GIVE_ROLE, Role.SUPPORT), now=utc_now()
         ),
+    ),
+    "office.second_approval.propose_limit": (
+        Action.MANAGE_SETTINGS,
+        lambda w, who: second_approval.propose_limit(LIMIT, operator_id=who.id, **WHY, **by(who)),
     ),
     "office.second_approval.confirm": (
         Action.MOVE_MONEY,
