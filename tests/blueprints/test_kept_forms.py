@@ -87,6 +87,9 @@ OFFICE = [
     KeptFormCase("office_tools.save", "/office/tools/page-visits", {"name": "Visits", "summary": TEXT}),
     KeptFormCase("office_tools.check", "/office/tools/page-visits/check", {"name": "Visits", "summary": TEXT}),
     KeptFormCase("office_tools.check_new", "/office/tools/new/check", {"slug": "page-likes", "summary": TEXT}),
+    KeptFormCase("office_settings.change", "/office/settings/site", {"site_name": "Late & Co", "company_name": "Ltd."}),
+    KeptFormCase("office_setting_texts.save", "/office/settings/texts/refund-policy", {"text": TEXT}),
+    KeptFormCase("office_appearance.change", "/office/settings/appearance", {"light": "#123456", "dark": "#abcdef"}),
     KeptFormCase("office_tools.add", "/office/tools/new", {"slug": "page-likes", "summary": TEXT}),
 ]
 

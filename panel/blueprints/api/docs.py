@@ -53,7 +53,7 @@ def init_app(app: Flask) -> None:
     facts = {
         "requests_a_minute": f"{app.config['PANEL'].api_requests_a_minute:,}",
         "most_ids": str(MAX_IDS),
-        "scenarios": help_facts.either(f"`{name}`" for name in SCENARIOS),
+        "scenarios": help_facts.either(SCENARIOS),
         "longest_request_id": str(api_orders.MAX_REQUEST_ID_LENGTH),
         "likely_twice": f"{api_orders.LIKELY_TWICE.seconds} seconds",
         "max_keys": str(api_keys.MAX_KEYS),
