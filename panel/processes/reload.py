@@ -11,7 +11,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 import structlog
 from flask import Flask
 
-from panel.assets import build_id, share_images
+from panel.assets import build_id, colors
 from panel.db import db
 from panel.processes.file_changes import READ_AT_START, snapshot
 from panel.services.api import webhook_guide
@@ -37,7 +37,7 @@ class ReloadedApp:
 
     def _rebuild(self) -> None:
         # These caches are process-wide and outlive the application.
-        for cached in (build_id.digest, share_images.colors, webhook_guide.guide):
+        for cached in (build_id.digest, colors.tokens, webhook_guide.guide):
             cached.cache_clear()
         try:
             fresh = self._build()
