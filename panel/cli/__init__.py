@@ -15,6 +15,7 @@ from panel.cli import (
     errors,
     incidents,
     init_and_worker,
+    migrate_in,
     orders,
     payments,
     providers,
@@ -37,6 +38,7 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(tools.tools_group)
     app.cli.add_command(providers.providers_group)
     app.cli.add_command(users.users_group)
+    app.cli.add_command(migrate_in.migrate_in)
     app.cli.add_command(balance.balance_group)
     app.cli.add_command(vouchers.vouchers_group)
     app.cli.add_command(payments.payments_group)

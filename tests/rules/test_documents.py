@@ -35,7 +35,7 @@ SETTING = re.compile(r"\bPANEL_[A-Z_]+\b")
 TEST_SETTING = "PANEL_TEST_"
 # Words of the product's former dialect.
 DIALECT = re.compile(r"\b(anew|told|drawn|at once|who[ _]asks|enemy|letters? of|kept pages?|handed over|hand-over)\b")
-COMMAND = re.compile(r"^(?:.*[ /`])?flask ([a-z]+)(?: ([a-z-]+))?", re.MULTILINE)
+COMMAND = re.compile(r"^(?:.*[ /`])?flask ([a-z][a-z-]*)(?: ([a-z-]+))?", re.MULTILINE)
 
 
 def test_links_of_documents_lead_to_files() -> None:

@@ -1,4 +1,4 @@
 """Alerts of operators: what is true now, what they were notified of, and which alerts each of them wants.
 
-May import `platform`, `privacy` and what is below them.
+May import `moving_in`, `platform`, `privacy` and what is below them.
 """

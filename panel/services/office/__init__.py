@@ -1,4 +1,4 @@
 """The operators' office: queues, tables, actions on orders, approvals and reviews.
 
-May import `platform`, `privacy` and what is below them.
+May import `moving_in`, `platform`, `privacy` and what is below them.
 """
