@@ -150,6 +150,7 @@ def fill(app: Flask) -> FilledPanel:
         "/office/tools/<slug>": tool.slug,
         "/office/tools/<slug>/providers": tool.slug,
         "group_id": str(group_id),
+        "act": "category",
         # Leads back to the customer until the view was begun.
         "page": "orders",
         "/office/settings/<group>": SettingGroup.EMAIL.value,

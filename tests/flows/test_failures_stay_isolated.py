@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from panel.clock import utc_now
 from panel.db import db, transaction
+from panel.domain.accounts.roles import Role
 from panel.domain.provider_report import Report
 from panel.domain.status import Status
 from panel.jobs import cancellations, dispatch, provider_calls, refills, sync
@@ -203,7 +204,7 @@ def test_form_for_a_key_with_an_endless_number_is_answered(client: FlaskClient) 
 
 def test_database_error_does_not_reveal_the_values() -> None:
     customer = a_customer(email="twice@example.com")
-    values = {"email": customer.email, "password_hash": "argon-and-salt", "is_staff": False, "state_version": 1}
+    values = {"email": customer.email, "password_hash": "argon-and-salt", "role": Role.CUSTOMER, "state_version": 1}
 
     with pytest.raises(IntegrityError) as failure, transaction():
         db.session.execute(insert(User).values(**values, created_at=utc_now()))
