@@ -14,11 +14,13 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Engine, Select, func, select
+from sqlalchemy import Engine, NullPool, Select, create_engine, func, select
 from sqlalchemy.dialects.sqlite.pysqlite import dialect as sqlite_dialect
 from sqlalchemy.exc import SQLAlchemyError
 
 BUSY_SECONDS = 1.0
+# libpq takes no less.
+CONNECT_SECONDS = 2
 
 Rows = list[tuple[Any, ...]]
 Reader = Callable[[Mapping[str, object]], Rows | None]
@@ -42,13 +44,15 @@ def reader(
     """A reader of this statement, with named parameters. It can't return datetime columns.
 
     `has_many_rows`: SQLite returns the rows as one JSON text. The driver releases the GIL at each row, and when threads
-    compete for it, a hundred rows cost several times as much. `is_rare`: SQLite's connection is closed after each read.
-    While one is open, also in a command that reads once, closing the others leaves the write-ahead log behind.
+    compete for it, a hundred rows cost several times as much. `is_rare`: the connection is the reader's own, and closed
+    after each read. On SQLite, closing the others leaves the write-ahead log behind while one is open, also in commands
+    that read once. On PostgreSQL, a thread that reads inside a transaction would wait for the pool, and those that have
+    its connections for the transaction's locks.
     """
     if engine.dialect.name == "sqlite":
         read = _SqliteReader(str(engine.url.database), statement, is_packed=has_many_rows)
         return read.once if is_rare else read
-    return _pooled_reader(engine, statement)
+    return _engine_reader(_without_pool(engine) if is_rare else engine, statement)
 
 
 @lru_cache(32)
@@ -119,8 +123,13 @@ def _plain(value: object) -> object:
     return value
 
 
-def _pooled_reader(engine: Engine, statement: Select[*tuple[Any, ...]]) -> Reader:
-    """Reads through the engine's pool, which replaces lost connections, without opening a transaction."""
+def _without_pool(engine: Engine) -> Engine:
+    connect = {"connect_timeout": CONNECT_SECONDS}
+    return create_engine(engine.url, poolclass=NullPool, hide_parameters=True, connect_args=connect)
+
+
+def _engine_reader(engine: Engine, statement: Select[*tuple[Any, ...]]) -> Reader:
+    """Reads through the engine, whose pool replaces lost connections, without opening a transaction."""
     reading = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def read(values: Mapping[str, object]) -> Rows | None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from panel import app_context
 from panel.application import create_app
@@ -90,6 +90,20 @@ def test_page_without_a_cache_follows_within_the_second(app: Flask) -> None:
 
     assert "Northern Reach" not in before
     assert "Northern Reach" in after
+
+
+@pytest.mark.both_engines
+def test_reading_them_in_a_transaction_takes_no_connection_of_the_pool(app: Flask) -> None:
+    found = live.LiveSettings(reader(db.engine, live.READ, is_rare=True))
+    change(site_name="Northern Reach")
+    taken: list[object] = []
+
+    with transaction():
+        db.session.execute(select(StoredSetting)).all()
+        event.listen(db.engine, "checkout", lambda *given: taken.append(given))
+        name = found.over(app.config["PANEL"]).site_name
+
+    assert (name, taken) == ("Northern Reach", [])
 
 
 def test_last_values_hold_while_the_database_cannot_be_read(app: Flask) -> None:
