@@ -35,7 +35,7 @@ def cancel(order: Order, who: User, *, now: datetime = NOON) -> None:
 @pytest.mark.both_engines
 def test_support_cancels_up_to_the_limit_in_24_hours_and_an_operator_above_it(app: Flask) -> None:
     support, operator = an_operator(role=Role.SUPPORT), an_operator(role=Role.OPERATOR)
-    half, other_half, more = unsent(0.5), unsent(0.5), unsent(0.25)
+    half, other_half, more, most = unsent(0.5), unsent(0.5), unsent(0.25), unsent(1.25)
 
     cancel(half, support)
     cancel(other_half, support)
@@ -43,8 +43,9 @@ def test_support_cancels_up_to_the_limit_in_24_hours_and_an_operator_above_it(ap
         cancel(more, support, now=NOON + timedelta(hours=23))
     before = ledger.balance_nanos(more.customer_id)
     cancel(more, operator)
+    cancel(most, operator)
 
-    assert [reload(order).status for order in (half, other_half, more)] == [Status.CANCELED] * 3
+    assert [reload(order).status for order in (half, other_half, more, most)] == [Status.CANCELED] * 4
     assert ledger.balance_nanos(more.customer_id) == before + more.charge_nanos
 
 
