@@ -155,6 +155,15 @@ WRONG = {
         "line 4: There is no tool likes",
     ),
     "a price with too many digits": (ORDERS.replace("0.85", "0.8500001"), "line 2: "),
+    "nothing ordered": (ORDERS.replace("1000,0.85", "0,0.85"), "line 2: "),
+    "an enormous quantity": (ORDERS.replace("1000,0.85", f"{'9' * 5_000},0.85"), "line 2: quantity is no whole number"),
+    "more than can be ordered": (ORDERS.replace("1000,0.85", "9999999999,0.85"), "line 2: "),
+    "more money than an account holds": (
+        HEAD
+        + "".join(f"carla@example.com,visits,{LINK},{10**9},1000,Pending,{10**9},,{n},2026-11-01\n" for n in range(5)),
+        "more than an account can hold",
+    ),
+    "no price": (ORDERS.replace(",0.85,", ",0,"), "line 2: The price must be above 0"),
     "a time to come": (ORDERS.replace("2026-11-01", "2126-11-01"), "line 2: placed_at is in the future."),
     "no time": (ORDERS.replace("2026-11-01T10:00:00Z", "yesterday"), "line 2: Write placed_at as"),
     "another head": (ORDERS.replace("remains", "left"), "orders.csv: The first line must name these columns"),
@@ -204,6 +213,20 @@ def test_more_tools_than_one_catalogue_file_holds_are_moved_in(app: Flask, tmp_p
 
     assert done.stdout.splitlines()[:2] == ["20 users with balances of 200.00", "201 tools"]
     assert db.session.scalar(select(func.count()).select_from(Tool)) == 201
+
+
+def test_damaged_archive_is_refused(app: Flask, tmp_path: Path, upstream: Provider) -> None:
+    packed = tmp_path / "all.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as into:
+        into.writestr("users.csv", USERS * 50)
+    data = bytearray(packed.read_bytes())
+    for at in range(45, 80):
+        data[at] ^= 0x5A
+    packed.write_bytes(data)
+
+    done = migrate(app, str(packed))
+
+    assert (done.exit_code, "ZIP file that can be read" in done.stderr) == (1, True), (done.output, done.exception)
 
 
 def test_something_else_than_the_files_is_refused(app: Flask, tmp_path: Path) -> None:

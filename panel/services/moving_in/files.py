@@ -3,6 +3,7 @@
 import csv
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -86,7 +87,8 @@ def _of_zip(path: Path) -> dict[str, bytes]:
                     with packed.open(name) as opened:
                         texts[name] = _bounded(opened.read(MAX_BYTES + 1), name)
             return texts
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    # In turn: no ZIP file, damaged data, an unknown compression, an encrypted file.
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise BadInput(f"{path} is neither a folder nor a ZIP file that can be read.") from error
 
 

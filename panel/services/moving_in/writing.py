@@ -80,11 +80,13 @@ def move_in(path: Path, *, actor: str, now: datetime) -> MovedIn:
     _write_tools(found["tools.csv"], faults, now=now)
     balances = _balances(found["users.csv"], faults)
     orders = _orders(found["orders.csv"], faults, emails=balances, now=now)
-    faults.check()
-    ids = {email: _write_user(email, now=now) for email in balances}
     held: Counter[str] = Counter()
     for order in orders:
         held[order.email] += order.charge_nanos
+        if balances[order.email] + held[order.email] > ledger.MAX_BALANCE_NANOS:
+            faults.add(order.line, f"With this order, {order.email} has more than an account can hold.")
+    faults.check()
+    ids = {email: _write_user(email, now=now) for email in balances}
     _write_money_and_orders(ids, balances, orders, held, now=now)
     for email, user_id in ids.items():
         _mail_link(user_id, email, now=now)
@@ -150,10 +152,7 @@ def _balances(lines: Iterable[Line], faults: Faults) -> dict[str, int]:
                 raise BadInput(f"{email} is in the file twice.")
             if users.find_by_email(email) is not None:
                 raise BadInput(f"There is an account with the email {email} already.")
-            nanos = money.parse_nanos(line["balance"])
-            if nanos < 0:
-                raise BadInput("A balance is 0 or more.")
-            found[email] = nanos
+            found[email] = money.parse_nanos(line["balance"])
     return found
 
 
@@ -189,13 +188,12 @@ def _order(line: Line, offer: ToolOffer, *, emails: Mapping[str, int], now: date
     number = line["provider_order_id"]
     if not 1 <= len(number) <= 100 or not number.isprintable():
         raise BadInput("The provider’s number is missing. An order that the provider may not have can’t be moved in.")
-    quantity = pricing.parse_quantity(line["quantity"])
+    quantity = _count(line, "quantity") or 0
+    pricing.check_quantity(quantity, minimum=1, maximum=pricing.MAX_QUANTITY)
     remains = _count(line, "remains")
     if remains is None or remains > quantity or (status is FIRST and remains != quantity):
         raise BadInput("What remains is a whole number, at most the quantity, and all of it while Pending.")
-    price = money.parse_price_micros(line["price_per_thousand"])
-    if price <= 0:
-        raise BadInput("The price is missing.")
+    price = pricing.parse_price(line["price_per_thousand"], is_package=False)
     if not line["link"] or len(line["link"]) > links.MAX_LENGTH or not line["link"].isprintable():
         raise BadInput("The link is missing, or longer than a link can be.")
     bought = replace(offer, price_micros_per_thousand=price)
