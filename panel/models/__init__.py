@@ -34,7 +34,7 @@ from panel.models.ledger import (
     TransferKind,
     UnapprovedTransfer,
 )
-from panel.models.mail import EmailChange, EmailLink, LinkPurpose, Mail, ResetRequest
+from panel.models.mail import EmailChange, EmailLink, LinkPurpose, Mail, MailKind, ResetRequest
 from panel.models.maintenance import Maintenance
 from panel.models.order import (
     IS_NOT_COMPLETED,
@@ -128,6 +128,7 @@ __all__ = [
     "ListedTool",
     "LoginSession",
     "Mail",
+    "MailKind",
     "Maintenance",
     "Measurement",
     "Order",

@@ -10,6 +10,33 @@ from panel.db import Base
 from panel.models.ledger import kind_label
 
 
+class MailKind(StrEnum):
+    """What a mail is about, and the name of its template in `templates/mails`."""
+
+    ACCOUNT_CLOSED = "account_closed"
+    ALERTS = "alerts"
+    ANNOUNCEMENT = "announcement"
+    CHANGE_EMAIL_NEW = "change_email_new"
+    CHANGE_EMAIL_OLD = "change_email_old"
+    CHANGE_EMAIL_TAKEN = "change_email_taken"
+    CONFIRM_EMAIL = "confirm_email"
+    DEPOSIT = "deposit"
+    DEPOSIT_TAKEN_BACK = "deposit_taken_back"
+    EMAIL_CHANGED_NEW = "email_changed_new"
+    EMAIL_CHANGED_OLD = "email_changed_old"
+    INVITATION = "invitation"
+    MOVED_IN = "moved_in"
+    NEW_DEVICE = "new_device"
+    ORDERS = "orders"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105
+    REFILL = "refill"
+    RESET = "reset"
+    SECOND_FACTOR = "second_factor"
+    SERVER_TEST = "server_test"
+    TICKET = "ticket"
+    TICKET_FOR_US = "ticket_for_us"
+
+
 class Mail(Base):
     """Mail in the outbox: queued in the transaction of its cause, retried until accepted or for 72 hours.
 

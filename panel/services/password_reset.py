@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 
 from panel.db import db, execute_write, lock_rows
-from panel.models import EmailLink, LinkPurpose, ResetRequest, User
+from panel.models import EmailLink, LinkPurpose, MailKind, ResetRequest, User
 from panel.services import customer_version
 from panel.services.accounts import email_links, sessions, throttles, two_factor, users
 from panel.services.accounts.sessions import token_hash
@@ -62,12 +62,10 @@ def _may_mail(user: User, *, now: datetime) -> bool:
 
 def _mail_link(user: User, *, asked_at: datetime, now: datetime) -> None:
     token = email_links.make(user.id, LinkPurpose.RESET, email=user.email, lasts=LASTS, now=now)
-    written = mail_templates.write("reset", path=f"/reset-password/{token}", until=now + LASTS, at=asked_at)
+    written = mail_templates.write(MailKind.RESET, path=f"/reset-password/{token}", until=now + LASTS, at=asked_at)
     outbox.queue(
         user.email,
-        subject=written.subject,
-        text=written.text,
-        kind="reset",
+        written,
         user_id=user.id,
         key=f"reset:{token_hash(token)}",
         is_secret=True,

@@ -1,20 +1,29 @@
 """Mail helpers: queue a mail, run the sweep, read the result."""
 
+from typing import Any
+
 from flask import Flask
 from sqlalchemy import select, update
 
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.jobs import mails as job
-from panel.models import Mail
+from panel.models import Mail, MailKind
 from panel.services.mail import outbox
+from panel.services.mail.templates import MailText
 from tests.support.smtp_server import SmtpServer
 
 
-def a_mail(key: str = "order:1:completed", *, to: str = "customer@example.com", **given: object) -> bool:
-    said: dict[str, object] = {"subject": "Order 1 is Completed", "text": "It ran in full.\n", "kind": "test"}
+def a_mail(
+    key: str = "order:1:completed",
+    *,
+    to: str = "customer@example.com",
+    subject: str = "Order 1 is Completed",
+    text: str = "It ran in full.\n",
+    **given: Any,
+) -> bool:
     with transaction():
-        return outbox.queue(to, **(said | given), key=key, now=utc_now())  # type: ignore[arg-type]
+        return outbox.queue(to, MailText(MailKind.ORDERS, subject, text), key=key, now=utc_now(), **given)
 
 
 def sweep() -> int:

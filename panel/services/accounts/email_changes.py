@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from panel.db import db, execute_write, lock_rows
 from panel.domain.accounts import email_address
 from panel.domain.errors import BadInput, LinkIsSpent
-from panel.models import EmailChange, EmailLink, LinkPurpose, User
+from panel.models import EmailChange, EmailLink, LinkPurpose, MailKind, User
 from panel.services import customer_version
 from panel.services.accounts import email_links, throttles, users
 from panel.services.accounts.sessions import token_hash
@@ -52,7 +52,7 @@ def ask_to_confirm(user_id: int, *, now: datetime) -> bool:
         return False
     token = email_links.make(user_id, LinkPurpose.CONFIRM, email=user.email, lasts=CONFIRM_WITHIN, now=now)
     until = now + CONFIRM_WITHIN
-    _mail_link(user.email, user_id, "confirm_email", page="/confirm-email", token=token, until=until, now=now)
+    _mail_link(user.email, user_id, MailKind.CONFIRM_EMAIL, page="/confirm-email", token=token, until=until, now=now)
     return True
 
 
@@ -137,28 +137,25 @@ def ask_to_change(user_id: int, new_email: str, *, now: datetime) -> EmailChange
 def _mail_both(asked: EmailChange, *, old_token: str | None, new_token: str | None, now: datetime) -> None:
     page, until = "/change-email", asked.expires_at
     if old_token is not None:
-        template, values = "change_email_old", {"new_email": asked.new_email}
-        _mail_link(asked.old_email, asked.user_id, template, page=page, token=old_token, until=until, now=now, **values)
+        kind, values = MailKind.CHANGE_EMAIL_OLD, {"new_email": asked.new_email}
+        _mail_link(asked.old_email, asked.user_id, kind, page=page, token=old_token, until=until, now=now, **values)
     if new_token is not None:
-        template = "change_email_new"
-        _mail_link(asked.new_email, asked.user_id, template, page=page, token=new_token, until=until, now=now)
+        kind = MailKind.CHANGE_EMAIL_NEW
+        _mail_link(asked.new_email, asked.user_id, kind, page=page, token=new_token, until=until, now=now)
     else:
-        template, written = "change_email_taken", mail_templates.write("change_email_taken")
-        subject, text, key = written.subject, written.text, f"{template}:{asked.id}"
-        outbox.queue(asked.new_email, subject=subject, text=text, kind=template, key=key, now=now)
+        kind = MailKind.CHANGE_EMAIL_TAKEN
+        outbox.queue(asked.new_email, mail_templates.write(kind), key=f"{kind}:{asked.id}", now=now)
 
 
 def _mail_link(
-    email: str, user_id: int, template: str, *, page: str, token: str, until: datetime, now: datetime, **facts: str
+    email: str, user_id: int, kind: MailKind, *, page: str, token: str, until: datetime, now: datetime, **facts: str
 ) -> None:
-    written = mail_templates.write(template, path=f"{page}/{token}", until=until, **facts)
+    written = mail_templates.write(kind, path=f"{page}/{token}", until=until, **facts)
     outbox.queue(
         email,
-        subject=written.subject,
-        text=written.text,
-        kind=template,
+        written,
         user_id=user_id,
-        key=f"{template}:{token_hash(token)}",
+        key=f"{kind}:{token_hash(token)}",
         is_secret=True,
         now=now,
     )

@@ -7,7 +7,7 @@ from sqlalchemy import delete, select, update
 from panel.db import db, execute_write
 from panel.domain.accounts.roles import Role
 from panel.domain.errors import LinkIsSpent
-from panel.models import Invitation
+from panel.models import Invitation, MailKind
 from panel.services.accounts import email_links
 from panel.services.accounts.sessions import token_hash
 from panel.services.mail import outbox
@@ -35,13 +35,11 @@ def make(email: str, role: Role, *, made_by: int, inviter: str, now: datetime) -
     db.session.add(found)
     db.session.flush()
     written = mail_templates.write(
-        "invitation", path=f"/invitations/{token}", inviter=inviter, role=role.label, until=found.expires_at
+        MailKind.INVITATION, path=f"/invitations/{token}", inviter=inviter, role=role.label, until=found.expires_at
     )
     outbox.queue(
         email,
-        subject=written.subject,
-        text=written.text,
-        kind="invitation",
+        written,
         user_id=None,
         key=f"invitation:{found.token_hash}",
         is_secret=True,

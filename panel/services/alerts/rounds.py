@@ -12,14 +12,13 @@ from sqlalchemy import Select, select
 
 from panel.db import db, execute_write, lock_rows, table_of, upsert
 from panel.domain.alerts import AlertFound, AlertKind, AlertState, AlertStep, next_step
-from panel.models import Alert
+from panel.models import Alert, MailKind
 from panel.services import webhooks
 from panel.services.alerts import conditions, recipients, telegram
 from panel.services.alerts.recipients import Recipient
 from panel.services.mail import outbox
 from panel.services.mail import templates as mail_templates
 
-TEMPLATE = "alerts"
 # Begins the foot of a mail.
 FOOT = "\n-- \n"
 _ALERTS = table_of(Alert)
@@ -100,11 +99,9 @@ def _send(to: Recipient, lines: Sequence[AlertLine], *, now: datetime) -> None:
     if not lines:
         return
     by_step = {step.value: [line for line in lines if line.step is step] for step in AlertStep}
-    written = mail_templates.write(TEMPLATE, subject=_subject(lines), **by_step)
+    written = mail_templates.write(MailKind.ALERTS, subject=_subject(lines), **by_step)
     key = f"alerts:{to.user_id}:{now.isoformat()}"
-    outbox.queue(
-        to.email, subject=written.subject, text=written.text, kind=TEMPLATE, user_id=to.user_id, key=key, now=now
-    )
+    outbox.queue(to.email, written, user_id=to.user_id, key=key, now=now)
     telegram.queue(to.user_id, f"{written.subject}\n\n{written.text.partition(FOOT)[0].strip()}", now=now)
     webhooks.queue_alert_event(
         to.user_id,

@@ -14,7 +14,7 @@ from panel.domain import notification_kinds as kinds_of_notices
 from panel.domain.notification_kinds import Notice
 from panel.domain.refill import RefillState
 from panel.domain.request_id import OF_API
-from panel.models import Order, User
+from panel.models import MailKind, Order, User
 from panel.services.mail import outbox
 from panel.services.mail import templates as mail_templates
 
@@ -54,23 +54,14 @@ def notify(user_id: int, kind: Notice, *, key: str, now: datetime, **facts: Any)
     to = find_recipient(user_id)
     if to is None or kind in to.off:
         return False
-    return send(to, [kind], template=kind, key=key, now=now, **facts)
+    return send(to, [kind], mail=MailKind(kind), key=key, now=now, **facts)
 
 
-def send(to: Reader, kinds: Collection[Notice], *, template: str, key: str, now: datetime, **facts: Any) -> bool:
+def send(to: Reader, kinds: Collection[Notice], *, mail: MailKind, key: str, now: datetime, **facts: Any) -> bool:
     """Queue a mail about these kinds, with an unsubscribe link."""
     unsubscribe = unsubscribe_path(to.user_id, kinds)
-    written = mail_templates.write(template, unsubscribe=unsubscribe, **facts)
-    return outbox.queue(
-        to.email,
-        subject=written.subject,
-        text=written.text,
-        kind=template,
-        user_id=to.user_id,
-        key=key,
-        unsubscribe=unsubscribe,
-        now=now,
-    )
+    written = mail_templates.write(mail, unsubscribe=unsubscribe, **facts)
+    return outbox.queue(to.email, written, user_id=to.user_id, key=key, unsubscribe=unsubscribe, now=now)
 
 
 def notify_refill_ended(refill_id: int, state: RefillState, *, order_id: int, reason: str, now: datetime) -> None:

@@ -14,12 +14,11 @@ from sqlalchemy import Row, select, update
 from panel.db import db, execute_write, lock_rows, table_of
 from panel.domain.notification_kinds import Notice
 from panel.domain.status import Status
-from panel.models import Account, Order, Terms, User
+from panel.models import Account, MailKind, Order, Terms, User
 from panel.services.mail import notifications
 
 ORDERS, USERS, TERMS, ACCOUNTS = (table_of(model) for model in (Order, User, Terms, Account))
 
-TEMPLATE = "orders"
 GAP = timedelta(minutes=5)
 CUSTOMERS_A_SWEEP = 100
 MAX_IN_A_MAIL = 1_000
@@ -70,7 +69,7 @@ def notify_customer(customer_id: int, *, now: datetime) -> bool:
     kinds = {Notice(order.status) for order in wanted}
     # Each order is marked once, so this key is unique.
     key = f"orders:{wanted[0].id}"
-    return notifications.send(to, kinds, template=TEMPLATE, key=key, now=now, **_facts(wanted, customer_id, at=now))
+    return notifications.send(to, kinds, mail=MailKind.ORDERS, key=key, now=now, **_facts(wanted, customer_id, at=now))
 
 
 _MARKED = (

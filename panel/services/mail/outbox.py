@@ -14,6 +14,7 @@ from panel.db import db, execute_write, lock_rows, table_of, upsert
 from panel.domain import plain_text
 from panel.models import Mail
 from panel.security import encryption
+from panel.services.mail.templates import MailText
 
 MAILS = table_of(Mail)
 
@@ -56,10 +57,8 @@ class Outbox:
 
 def queue(
     to: str,
+    mail: MailText,
     *,
-    subject: str,
-    text: str,
-    kind: str,
     user_id: int | None = None,
     key: str,
     unsubscribe: str = "",
@@ -71,13 +70,13 @@ def queue(
     `unsubscribe`: path that turns this kind off. `is_secret`: the text has a link with a token, so it is encrypted and
     deleted after sending.
     """
-    text = plain_text.lines(text)
+    text = plain_text.lines(mail.text)
     row = {
         "key": key,
-        "kind": kind,
+        "kind": mail.kind,
         "user_id": user_id,
         "email": to,
-        "subject": plain_text.one_line(subject, most=MAX_SUBJECT_LENGTH),
+        "subject": plain_text.one_line(mail.subject, most=MAX_SUBJECT_LENGTH),
         "text": encryption.encrypt(text, settings=app_context.settings()) if is_secret else text,
         "is_sealed": is_secret,
         "unsubscribe": unsubscribe,

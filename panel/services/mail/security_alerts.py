@@ -9,14 +9,14 @@ from typing import Any
 from sqlalchemy import func, select
 
 from panel.db import db
-from panel.models import LoginSession, User
+from panel.models import LoginSession, MailKind, User
 from panel.services.mail import outbox
 from panel.services.mail import templates as mail_templates
 
 
 def password_changed(user_id: int, *, now: datetime) -> None:
     """The password was changed."""
-    _tell(_person(user_id), "password_changed", key=f"password:{user_id}:{now.isoformat()}", now=now, at=now)
+    _tell(_person(user_id), MailKind.PASSWORD_CHANGED, key=f"password:{user_id}:{now.isoformat()}", now=now, at=now)
 
 
 def new_device(user_id: int, *, sign_in_id: int, device: str, network: str, now: datetime) -> None:
@@ -31,33 +31,33 @@ def new_device(user_id: int, *, sign_in_id: int, device: str, network: str, now:
     ).one()
     if known and not same:
         facts = {"device": device, "network": network, "at": now}
-        _tell(_person(user_id), "new_device", key=f"device:{sign_in_id}", now=now, **facts)
+        _tell(_person(user_id), MailKind.NEW_DEVICE, key=f"device:{sign_in_id}", now=now, **facts)
 
 
 def email_changed(user_id: int, *, change_id: int, old_email: str | None, new_email: str, now: datetime) -> None:
     """The email was changed: sent to both addresses. `old_email` is None if it was never confirmed."""
     facts = {"old_email": old_email or "", "new_email": new_email, "at": now}
-    for side, email in (("old", old_email), ("new", new_email)):
-        if email is not None:
-            key = f"email-change:{change_id}:done:{side}"
-            _queue(email, user_id, f"email_changed_{side}", key=key, now=now, **facts)
+    if old_email is not None:
+        key = f"email-change:{change_id}:done:old"
+        _queue(old_email, user_id, MailKind.EMAIL_CHANGED_OLD, key=key, now=now, **facts)
+    key = f"email-change:{change_id}:done:new"
+    _queue(new_email, user_id, MailKind.EMAIL_CHANGED_NEW, key=key, now=now, **facts)
 
 
 def second_factor_changed(user_id: int, happened: str, *, now: datetime) -> None:
     """Two-factor settings were changed; `happened` describes the change in one clause."""
     key = f"second factor:{user_id}:{now.isoformat()}"
-    _tell(_person(user_id), "second_factor", key=key, now=now, happened=happened, at=now)
+    _tell(_person(user_id), MailKind.SECOND_FACTOR, key=key, now=now, happened=happened, at=now)
 
 
 def _person(user_id: int) -> User:
     return db.session.get_one(User, user_id)
 
 
-def _tell(user: User, template: str, *, key: str, now: datetime, **facts: Any) -> None:
+def _tell(user: User, kind: MailKind, *, key: str, now: datetime, **facts: Any) -> None:
     if user.email_confirmed_at is not None and user.closed_at is None:
-        _queue(user.email, user.id, template, key=key, now=now, **facts)
+        _queue(user.email, user.id, kind, key=key, now=now, **facts)
 
 
-def _queue(email: str, user_id: int, template: str, *, key: str, now: datetime, **facts: Any) -> None:
-    written = mail_templates.write(template, **facts)
-    outbox.queue(email, subject=written.subject, text=written.text, kind=template, user_id=user_id, key=key, now=now)
+def _queue(email: str, user_id: int, kind: MailKind, *, key: str, now: datetime, **facts: Any) -> None:
+    outbox.queue(email, mail_templates.write(kind, **facts), user_id=user_id, key=key, now=now)

@@ -10,6 +10,7 @@ from jinja2 import Environment
 
 from panel import app_context
 from panel.domain import plain_text
+from panel.models import MailKind
 
 EXTENSION = "panel.letters"
 MAX_VALUE_LENGTH = 500
@@ -17,20 +18,21 @@ _SUBJECT = "Subject: "
 
 
 @dataclass(frozen=True)
-class Text:
-    """Subject and text of a mail."""
+class MailText:
+    """Subject and text of a mail of one kind."""
 
+    kind: MailKind
     subject: str
     text: str
 
 
-def write(name: str, **facts: Any) -> Text:
-    """Render the mail template of this name."""
-    rendered = _environment().get_template(f"mails/{name}.txt").render(**facts)
+def write(kind: MailKind, **facts: Any) -> MailText:
+    """Render the mail template of this kind."""
+    rendered = _environment().get_template(f"mails/{kind}.txt").render(**facts)
     first, _, rest = rendered.lstrip().partition("\n")
     if not first.startswith(_SUBJECT):
-        raise ValueError(f"mails/{name}.txt does not begin with its subject")
-    return Text(first.removeprefix(_SUBJECT), f"{rest.strip()}\n")
+        raise ValueError(f"mails/{kind}.txt does not begin with its subject")
+    return MailText(kind, first.removeprefix(_SUBJECT), f"{rest.strip()}\n")
 
 
 def _environment() -> Environment:

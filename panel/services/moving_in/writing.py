@@ -19,7 +19,7 @@ from panel.domain import links, money, plain_text, pricing
 from panel.domain.errors import BadCatalogue, BadInput
 from panel.domain.provider_kind import ProviderKind
 from panel.domain.status import FIRST, Status
-from panel.models import AccountKind, EventSource, LinkPurpose, Order, Tool, TransferKind
+from panel.models import AccountKind, EventSource, LinkPurpose, MailKind, Order, Tool, TransferKind
 from panel.services import audit_log
 from panel.services.accounts import email_links, users
 from panel.services.accounts.sessions import token_hash
@@ -274,13 +274,11 @@ def _past(order: _OpenOrder, customer_id: int, *, now: datetime) -> PastOrder:
 
 def _mail_link(user_id: int, email: str, *, now: datetime) -> None:
     token = email_links.make(user_id, LinkPurpose.RESET, email=email, lasts=LINK_LASTS, now=now)
-    written = mail_templates.write("moved_in", path=f"/reset-password/{token}", until=now + LINK_LASTS)
+    written = mail_templates.write(MailKind.MOVED_IN, path=f"/reset-password/{token}", until=now + LINK_LASTS)
     key = f"moved-in:{token_hash(token)}"
     outbox.queue(
         email,
-        subject=written.subject,
-        text=written.text,
-        kind="moved_in",
+        written,
         user_id=user_id,
         key=key,
         is_secret=True,

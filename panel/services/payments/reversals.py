@@ -12,7 +12,7 @@ from panel.domain import money, payment
 from panel.domain.errors import ActionRefused, OrderingHeld
 from panel.domain.notification_kinds import Notice
 from panel.domain.review_kind import ReviewKind
-from panel.models import AccountKind, DepositRequest, Transfer, TransferKind
+from panel.models import AccountKind, DepositRequest, MailKind, Transfer, TransferKind
 from panel.services import audit_log, customer_version, reviews
 from panel.services.mail import notifications
 from panel.services.money import ledger
@@ -71,7 +71,7 @@ def _notify(deposit: DepositRequest, *, total_nanos: int, taken_nanos: int, miss
         notifications.send(
             to,
             [Notice.DEPOSIT],
-            template="deposit_taken_back",
+            mail=MailKind.DEPOSIT_TAKEN_BACK,
             key=f"deposit:{deposit.id}:taken-back:{total_nanos}",
             now=now,
             reference=deposit.reference,

@@ -24,6 +24,7 @@ from panel.models import (
     Favorite,
     GroupMember,
     LoginSession,
+    MailKind,
     Order,
     OrderField,
     RecoveryCode,
@@ -180,6 +181,6 @@ def _anonymize_user(user_id: int, *, now: datetime) -> None:
 def _send_last_email(user: User, *, now: datetime) -> None:
     """Queue a last email to a confirmed address; it isn't linked to the account any more."""
     if user.email_confirmed_at is not None:
-        written = mail_templates.write("account_closed", at=now)
+        written = mail_templates.write(MailKind.ACCOUNT_CLOSED, at=now)
         key = f"closed:{user.id}"
-        outbox.queue(user.email, subject=written.subject, text=written.text, kind="account_closed", key=key, now=now)
+        outbox.queue(user.email, written, key=key, now=now)

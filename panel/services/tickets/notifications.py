@@ -7,11 +7,9 @@ from sqlalchemy import Text, cast, delete, literal, select
 from panel import app_context
 from panel.db import db
 from panel.domain.notification_kinds import Notice
-from panel.models import Mail, Ticket, TicketEntry
+from panel.models import Mail, MailKind, Ticket, TicketEntry
 from panel.services.mail import notifications, outbox
 from panel.services.mail import templates as mail_templates
-
-FOR_US = "ticket_for_us"
 
 
 def notify_operators(ticket: Ticket, entry: TicketEntry, *, now: datetime) -> None:
@@ -20,13 +18,11 @@ def notify_operators(ticket: Ticket, entry: TicketEntry, *, now: datetime) -> No
     if not settings.support_email:
         return
     written = mail_templates.write(
-        FOR_US, ticket_id=ticket.id, subject=ticket.subject, text=entry.text, is_new=entry.number == 1
+        MailKind.TICKET_FOR_US, ticket_id=ticket.id, subject=ticket.subject, text=entry.text, is_new=entry.number == 1
     )
     outbox.queue(
         settings.support_email,
-        subject=written.subject,
-        text=written.text,
-        kind=FOR_US,
+        written,
         key=f"ticket-entry:{entry.id}:us",
         now=now,
     )
