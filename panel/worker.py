@@ -44,7 +44,7 @@ from panel.jobs import (
     webhooks,
 )
 from panel.jobs import engine_log as engine_log_module
-from panel.jobs.catalogue import events, imports
+from panel.jobs.catalogue import events, imports, terms
 from panel.jobs.watchdog import Watchdog
 from panel.models import ThrottleHit
 from panel.services import health
@@ -91,6 +91,7 @@ def sweeps(settings: Settings) -> tuple[Sweep, ...]:
         Sweep("alerts", alerts.sweep, 10, is_for_living=True),
         Sweep("telegram", telegram.sweep, 2),
         Sweep("announcements", announcements.sweep, 2),
+        Sweep("terms", terms.sweep, 2),
         Sweep("catalogue_imports", imports.sweep, 2, has_lanes=True),
         Sweep("catalogue_events", events.sweep, 10),
         Sweep("maintenance", maintenance.sweep, 2),
@@ -121,15 +122,8 @@ def purge(*, worker: str) -> int:
         ).all()
         workers = health.forget_workers(before=now - timedelta(seconds=health.FORGOTTEN_SECONDS))
         calls = call_slots.purge(now=now)
-    return (
-        len(tries)
-        + workers
-        + calls
-        + mails.purge()
-        + telegram.purge()
-        + payments.purge()
-        + engine.purge_runs(before=now - KEEP_RUNS)
-    )
+    ours = len(tries) + workers + calls
+    return ours + mails.purge() + telegram.purge() + payments.purge() + engine.purge_runs(before=now - KEEP_RUNS)
 
 
 def run_once(app: Flask) -> bool:

@@ -14,6 +14,7 @@ class Notice(StrEnum):
     REFILL = "refill"
     TICKET = "ticket"
     DEPOSIT = "deposit"
+    TERMS = "terms"
     ANNOUNCEMENT = "announcement"
 
     @property
@@ -27,6 +28,7 @@ LABELS = {
     Notice.REFILL: "A refill has ended",
     Notice.TICKET: "Your ticket is answered",
     Notice.DEPOSIT: "A deposit is confirmed or refused",
+    Notice.TERMS: "A tool you use changes its price or terms, or is retired",
     Notice.ANNOUNCEMENT: "We publish an announcement",
 }
 

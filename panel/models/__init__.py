@@ -70,7 +70,17 @@ from panel.models.public_link import PublicLink
 from panel.models.stored_setting import StoredSetting
 from panel.models.telegram import TelegramMessage
 from panel.models.ticket import CannedAnswer, Ticket, TicketEntry
-from panel.models.tool import Catalogue, CategoryMargin, ListedTool, Provider, Terms, Tool, ToolRoute
+from panel.models.tool import (
+    Catalogue,
+    CategoryMargin,
+    ListedTool,
+    MailedTerms,
+    Provider,
+    Terms,
+    TermsRound,
+    Tool,
+    ToolRoute,
+)
 from panel.models.user import LoginSession, PendingSession, RecoveryCode, ThrottleHit, User
 from panel.models.voucher import Voucher
 
@@ -129,6 +139,7 @@ __all__ = [
     "LoginSession",
     "Mail",
     "MailKind",
+    "MailedTerms",
     "Maintenance",
     "Measurement",
     "Order",
@@ -155,6 +166,7 @@ __all__ = [
     "StoredSetting",
     "TelegramMessage",
     "Terms",
+    "TermsRound",
     "ThrottleHit",
     "Ticket",
     "TicketEntry",

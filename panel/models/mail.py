@@ -33,6 +33,7 @@ class MailKind(StrEnum):
     RESET = "reset"
     SECOND_FACTOR = "second_factor"
     SERVER_TEST = "server_test"
+    TERMS = "terms"
     TICKET = "ticket"
     TICKET_FOR_US = "ticket_for_us"
 

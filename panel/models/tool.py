@@ -175,3 +175,32 @@ class ListedTool(Base):
     tool_id: Mapped[int] = mapped_column(ForeignKey("tools.id"), primary_key=True, autoincrement=False)
     # JSON, without the measured time.
     entry: Mapped[str]
+
+
+class MailedTerms(Base):
+    """The terms of a tool that customers who use it know, and those that a running round of mails is about."""
+
+    __tablename__ = "mailed_terms"
+
+    tool_id: Mapped[int] = mapped_column(ForeignKey("tools.id"), primary_key=True, autoincrement=False)
+    terms_id: Mapped[int] = mapped_column(ForeignKey("terms.id"))
+    is_hidden: Mapped[bool]
+    # None while no mails about this tool are being queued.
+    new_terms_id: Mapped[int | None] = mapped_column(ForeignKey("terms.id"))
+    new_is_hidden: Mapped[bool | None]
+
+
+class TermsRound(Base):
+    """A single row: the round of mails about changed terms, of which there is one a day at most."""
+
+    __tablename__ = "terms_rounds"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int]
+    # The catalogue's version that was compared last.
+    seen_version: Mapped[int]
+    # When a change was first noticed that no round is about yet.
+    noticed_at: Mapped[datetime | None]
+    # While mails are being queued: the last customer who was looked at.
+    mailed_up_to: Mapped[int | None]
+    ended_at: Mapped[datetime | None]

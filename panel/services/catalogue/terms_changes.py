@@ -14,9 +14,10 @@ from sqlalchemy.orm import aliased
 
 from panel import app_context
 from panel.db import db
-from panel.domain import formatting, money
+from panel.domain import formatting, money, pricing
 from panel.models import AuditLogEntry, Provider, Terms, Tool
 from panel.services.catalogue import simulated_tools
+from panel.services.catalogue.customer_prices import LIST_PRICES, PriceList
 
 MAX_CHANGES = 200
 # Some versions differ in nothing that customers see, or belong to tools that are not sold here.
@@ -88,7 +89,7 @@ def _versions() -> list[CatalogueChange]:
     found = []
     for row in rows:
         terms, old, slug = row[:3]
-        fields = () if old is None else _differences(old, terms)
+        fields = () if old is None else differences(old, terms)
         if simulated_tools.is_sold(row) and (old is None or fields):
             kind = ChangeKind.NEW if old is None else ChangeKind.TERMS
             found.append(CatalogueChange(kind, terms.since, terms.tool_id, slug, terms.name, terms.version, fields))
@@ -118,19 +119,21 @@ def _retired() -> list[CatalogueChange]:
     ]
 
 
-def _differences(old: Terms, new: Terms) -> tuple[FieldChange, ...]:
-    before, after = _shown(old), _shown(new)
-    return tuple(
-        FieldChange(label, before[label], text) for label, text in after.items() if before[label] not in ("", text)
-    )
+def differences(old: Terms, new: Terms, *, prices: PriceList = LIST_PRICES) -> tuple[FieldChange, ...]:
+    """What customers with these prices read of the change from old to new terms."""
+    before, after = _shown(old, prices), _shown(new, prices)
+    pairs = zip(before.items(), after.items(), strict=True)
+    return tuple(FieldChange(label, was, text) for (_, was), (label, text) in pairs if was not in ("", text))
 
 
-def _shown(terms: Terms) -> dict[str, str]:
+def _shown(terms: Terms, prices: PriceList) -> dict[str, str]:
     currency = app_context.settings().currency
     days = terms.refill_days
+    price = prices.price(terms.tool_id, terms.price_micros_per_thousand, is_package=terms.is_package)
+    price //= pricing.PACKAGES_PER_THOUSAND if terms.is_package else 1
     return {
         "Name": terms.name,
-        "Price per 1,000": money.shown_price(terms.price_micros_per_thousand, currency=currency),
+        "Price per package" if terms.is_package else "Price per 1,000": money.shown_price(price, currency=currency),
         "Minimum order": formatting.count(terms.minimum),
         "Maximum order": formatting.count(terms.maximum),
         "Refill": "not offered" if days is None else f"{formatting.count(days)} {'day' if days == 1 else 'days'}",
