@@ -20,7 +20,7 @@ from panel.providers.base import ProviderSilent
 from panel.providers.panel_api import PanelApi
 from panel.services import audit_log
 from panel.services.catalogue import provider_import, provider_markup, provider_rows
-from panel.services.catalogue.imports import price_rules
+from panel.services.catalogue.imports import lifecycle, price_rules, undoing
 from panel.services.catalogue.provider_markup import Markup, PriceChange, PricesWouldFall
 from panel.services.office import providers_view
 from panel.services.providers import health as provider_health
@@ -82,7 +82,7 @@ def test_provider(name: str) -> None:
 
 @providers_group.command("import")
 @click.argument("name")
-@click.option("--margin", help="What to add to its rates, in percent; by default as at the last import, at first 0%.")
+@click.option("--margin", help="What to add to its rates, in percent; by default as stored with the provider.")
 @click.option("--rate", help="What one of its currency is worth in ours, where they differ; by default as remembered.")
 @click.option("--yes", is_flag=True, help="Go on although many prices fall.")
 def import_provider(name: str, margin: str | None, rate: str | None, yes: bool) -> None:
@@ -111,7 +111,13 @@ def import_provider(name: str, margin: str | None, rate: str | None, yes: bool) 
             words = _words(markup, ours=settings.currency)
             click.echo(words, err=True)
             did = provider_import.import_services(
-                provider, answer, markup=markup, may_fall=yes, on_progress=_progress, now=utc_now()
+                provider,
+                answer,
+                markup=markup,
+                may_fall=yes,
+                on_progress=_progress,
+                actor=getpass.getuser(),
+                now=utc_now(),
             )
             _note("providers import", name, f"{len(did.added)} added, {len(did.changed)} changed. {words}")
     except click.ClickException as refusal:
@@ -119,6 +125,30 @@ def import_provider(name: str, margin: str | None, rate: str | None, yes: bool) 
             _tell_prices(refusal.__cause__.changes)
         raise
     _tell(did)
+
+
+@providers_group.command("undo-import")
+@click.argument("name")
+def undo_import(name: str) -> None:
+    """Undo the provider's last import, whether it was made here or in the office.
+
+    Tools get back what they had before, new ones are hidden, and tools that were changed since stay as they are.
+    """
+    with cli_transaction():
+        found = lifecycle.undoable(_found(name).id)
+        if found is None:
+            raise ActionRefused(f"There is no import of {name} that can be undone.")
+        number = found.id
+        lifecycle.undo(number, actor=getpass.getuser(), now=utc_now())
+        # Leased, so that the worker leaves it to this command, and takes it over if the command dies.
+        lifecycle.take(found.provider_id, now=utc_now())
+    is_going_on = True
+    while is_going_on:
+        with cli_transaction():
+            is_going_on = undoing.undo_some(number, now=utc_now())
+            found = lifecycle.held(number)
+            restored, left_alone = found.done - found.left_alone, found.left_alone
+    click.echo(f"{restored:,} undone, {left_alone:,} left as they are, because they were changed since.", err=True)
 
 
 def _catalogue(upstream: PanelApi, *, is_rate_given: bool) -> tuple[list[object], str]:

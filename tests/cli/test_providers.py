@@ -15,6 +15,8 @@ from panel.domain.status import Status
 from panel.jobs import dispatch
 from panel.models import AuditLogEntry, Provider, Review
 from panel.services.catalogue import tools
+from panel.services.catalogue.imports import lifecycle, price_rules
+from panel.services.catalogue.provider_markup import Markup
 from panel.services.providers import registry as provider_registry
 from tests.support.factories import a_tool, an_order, reload
 from tests.support.hostile_provider import KEY, HostileProvider, hostile_provider, http_response
@@ -83,7 +85,7 @@ def test_an_import_prints_slugs_alone_and_talks_on_standard_error(app: Flask, se
 @pytest.mark.parametrize("answer", [http_response([]), http_response({}), http_response(b"["), http_response([1])])
 def test_an_import_of_nothing_fails_and_changes_nothing(app: Flask, server: HostileProvider, answer: bytes) -> None:
     server.answers["services"] = http_response([ROW])
-    ran(app, "providers", "import", "upstream")
+    ran(app, "providers", "import", "upstream", "--margin", "0")
     server.answers["services"] = answer
 
     done = ran(app, "providers", "import", "upstream")
@@ -137,8 +139,65 @@ def test_an_import_from_before_margins_were_kept_asks_for_one(app: Flask, server
     done = ran(app, "providers", "import", "upstream")
 
     assert done.exit_code == 1
-    assert "The margin of the last import of upstream isn't known. Give it with --margin" in done.stderr
+    assert "upstream has no price rules yet" in done.stderr and "Give its margin with --margin" in done.stderr
     assert price() == 1_080_000
+
+
+def test_a_first_import_without_price_rules_is_refused(app: Flask, server: HostileProvider) -> None:
+    server.answers["services"] = http_response([ROW])
+
+    refused = ran(app, "providers", "import", "upstream")
+    free = ran(app, "providers", "import", "upstream", "--margin", "0")
+
+    assert (refused.exit_code, free.exit_code) == (1, 0)
+    assert "--margin 20%; --margin 0 sells at its rates" in refused.stderr
+    assert price() == 900_000
+
+
+def test_a_first_import_uses_the_price_rules_of_the_office(app: Flask, server: HostileProvider) -> None:
+    server.answers["services"] = http_response([ROW])
+    with transaction():
+        provider = db.session.scalars(select(Provider)).one()
+        rules = Markup(margin_millionths=500_000, step_micros=1_000_000)
+        price_rules.save(provider.id, rules, seal=price_rules.Repricing().seal, actor="maya", now=utc_now())
+
+    done = ran(app, "providers", "import", "upstream")
+
+    assert (done.exit_code, price()) == (0, 2_000_000)
+    assert "Margin 50%, rounded up to 1.00" in done.stderr
+
+
+def test_an_import_is_undone_by_command(app: Flask, server: HostileProvider) -> None:
+    server.answers["services"] = http_response([ROW, ROW | {"service": 3, "name": "Old"}])
+    ran(app, "providers", "import", "upstream", "--margin", "20%")
+    server.answers["services"] = http_response([ROW | {"rate": "9"}, ROW | {"service": 2, "name": "New"}])
+    ran(app, "providers", "import", "upstream")
+    ran(app, "tools", "set", "new-2", "minimum", "20")
+
+    done = ran(app, "providers", "undo-import", "upstream")
+    again = ran(app, "providers", "undo-import", "upstream")
+
+    assert (done.exit_code, done.stderr) == (
+        0,
+        "2 undone, 1 left as they are, because they were changed since.\n",
+    )
+    assert (price(), price("new-2")) == (1_080_000, 1_080_000)
+    assert [tools.find(slug) is None for slug in ("visits-1", "old-3", "new-2")] == [False, False, False]
+    assert (again.exit_code, again.stderr) == (1, "Error: There is no import of upstream that can be undone.\n")
+    assert acts()[-2:] == ["tools set", "providers undo import"]
+
+
+def test_an_import_is_refused_while_one_of_the_office_runs(app: Flask, server: HostileProvider) -> None:
+    server.answers["services"] = http_response([ROW])
+    ran(app, "providers", "import", "upstream", "--margin", "20%")
+    with transaction():
+        lifecycle.ask(db.session.scalars(select(Provider.id)).one(), actor="maya", now=utc_now())
+    server.answers["services"] = http_response([ROW | {"rate": "9"}])
+
+    done = ran(app, "providers", "import", "upstream")
+
+    assert (done.exit_code, price()) == (1, 1_080_000)
+    assert "An import of this provider is running already." in done.stderr
 
 
 @pytest.mark.parametrize("place", ["balance", "rows"])
@@ -164,7 +223,7 @@ def test_a_catalogue_in_another_currency_needs_a_rate_which_is_remembered(
 
 def test_a_remembered_rate_is_not_taken_for_a_third_currency(app: Flask, server: HostileProvider) -> None:
     server.answers["services"] = http_response([ROW | {"currency": "EUR"}])
-    ran(app, "providers", "import", "upstream", "--rate", "1.08")
+    ran(app, "providers", "import", "upstream", "--margin", "0", "--rate", "1.08")
     server.answers["services"] = http_response([ROW | {"currency": "INR"}])
 
     done = ran(app, "providers", "import", "upstream")
@@ -176,7 +235,7 @@ def test_a_remembered_rate_is_not_taken_for_a_third_currency(app: Flask, server:
 def test_a_rate_for_our_own_currency_is_refused(app: Flask, server: HostileProvider) -> None:
     server.answers["services"] = http_response([ROW])
 
-    done = ran(app, "providers", "import", "upstream", "--rate", "1.08")
+    done = ran(app, "providers", "import", "upstream", "--margin", "0", "--rate", "1.08")
 
     assert (done.exit_code, tools.find_any("visits-1")) == (1, None)
     assert "upstream sells in USD, as this panel does. Leave out --rate." in done.stderr
@@ -185,7 +244,7 @@ def test_a_rate_for_our_own_currency_is_refused(app: Flask, server: HostileProvi
 def test_prices_in_several_currencies_are_refused(app: Flask, server: HostileProvider) -> None:
     server.answers["services"] = http_response([ROW | {"currency": "EUR"}, ROW | {"service": 2, "currency": "USD"}])
 
-    done = ran(app, "providers", "import", "upstream", "--rate", "1.08")
+    done = ran(app, "providers", "import", "upstream", "--margin", "0", "--rate", "1.08")
 
     assert done.exit_code == 1
     assert "prices in several currencies: EUR, USD" in done.stderr
@@ -195,8 +254,8 @@ def test_an_unknown_currency_is_not_guessed(app: Flask, server: HostileProvider)
     server.answers["services"] = http_response([ROW])
     server.answers["balance"] = http_response({"error": "Incorrect request"})
 
-    refused = ran(app, "providers", "import", "upstream")
-    done = ran(app, "providers", "import", "upstream", "--rate", "1")
+    refused = ran(app, "providers", "import", "upstream", "--margin", "0")
+    done = ran(app, "providers", "import", "upstream", "--margin", "0", "--rate", "1")
 
     assert (refused.exit_code, done.exit_code) == (1, 0)
     assert "the currency of these prices isn't known" in refused.stderr
@@ -207,7 +266,7 @@ def test_a_catalogue_of_several_mebibytes_is_imported(app: Flask, server: Hostil
     rows = [ROW | {"service": number, "description": "x" * 100_000} for number in range(1, 51)]
     server.answers["services"] = http_response(rows)
 
-    done = ran(app, "providers", "import", "upstream")
+    done = ran(app, "providers", "import", "upstream", "--margin", "0")
 
     assert (done.exit_code, len(done.stdout.split())) == (0, 50)
 
@@ -232,7 +291,7 @@ FAILURES = {
 def test_a_failed_call_says_its_reason_in_words(app: Flask, server: HostileProvider, words: str) -> None:
     server.answers["services"] = FAILURES[words]()
 
-    done = ran(app, "providers", "import", "upstream")
+    done = ran(app, "providers", "import", "upstream", "--margin", "0")
 
     assert done.exit_code == 1
     assert f"Nothing was changed: {words}." in done.stderr
@@ -271,7 +330,7 @@ def test_pause_and_resume_leave_lines_in_the_audit_log(app: Flask, server: Hosti
 
 def test_a_field_is_set_by_hand_and_given_back(app: Flask, server: HostileProvider) -> None:
     server.answers["services"] = http_response([ROW])
-    ran(app, "providers", "import", "upstream")
+    ran(app, "providers", "import", "upstream", "--margin", "0")
 
     done = ran(app, "tools", "set", "visits-1", "minimum", "20")
     wrong = ran(app, "tools", "set", "visits-1", "minimum", "501")

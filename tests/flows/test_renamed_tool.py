@@ -118,7 +118,7 @@ def row_of(**more: object) -> dict[str, object]:
 def imported(*rows: dict[str, object]) -> None:
     provider = a_provider("panel_api")
     with transaction():
-        provider_import.import_services(provider, list(rows), markup=Markup(0), now=NOON)
+        provider_import.import_services(provider, list(rows), markup=Markup(0), actor="test", now=NOON)
 
 
 @pytest.mark.both_engines

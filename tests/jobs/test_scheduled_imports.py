@@ -32,7 +32,7 @@ def server(app: Flask) -> Iterator[HostileProvider]:
             provider = provider_registry.add_provider(
                 "upstream", kind="panel_api", url=server.url, encrypted_key=key, now=utc_now()
             )
-            provider_import.import_services(provider, list(TEN), markup=Markup(0), now=utc_now())
+            provider_import.import_services(provider, list(TEN), markup=Markup(0), actor="test", now=utc_now())
             schedule.set_hours(provider.id, "6", actor="anna", now=utc_now())
         server.answers["balance"] = http_response({"balance": "100.84292", "currency": "USD"})
         yield server

@@ -28,7 +28,9 @@ def imported(*rows: object, margin: str = "0%", exchange: str = "1", may_fall: b
     provider = a_provider("panel_api")
     markup = Markup(resale.read_margin(margin), resale.read_exchange(exchange))
     with transaction():
-        return provider_import.import_services(provider, list(rows), markup=markup, may_fall=may_fall, now=NOON)
+        return provider_import.import_services(
+            provider, list(rows), markup=markup, may_fall=may_fall, actor="test", now=NOON
+        )
 
 
 def offered(slug: str = "page-visits-1") -> ToolOffer:

@@ -14,7 +14,7 @@ from panel.db import db, lock_rows
 from panel.domain.errors import ActionRefused
 from panel.models import Catalogue, Provider, Tool
 from panel.services.catalogue import provider_markup, provider_rows
-from panel.services.catalogue.imports import known_tools, planning
+from panel.services.catalogue.imports import journal, known_tools, planning
 from panel.services.catalogue.imports.import_row import RowKind
 from panel.services.catalogue.imports.planning import ImportPlan
 from panel.services.catalogue.provider_markup import Markup, PriceChange
@@ -41,9 +41,10 @@ def import_services(
     markup: Markup,
     may_fall: bool = False,
     on_progress: Callable[[int, int], None] = lambda done, of: None,
+    actor: str,
     now: datetime,
 ) -> Import:
-    """Import the provider's services. Raises Refused if no row is usable.
+    """Import the provider's services. Raises Refused if no row is usable, or while another import of it runs.
 
     Raises PricesWouldFall if many prices would fall, unless that is allowed (`may_fall`).
     """
@@ -61,6 +62,7 @@ def import_services(
         provider_markup.check_falls(did.prices, followed=followed)
     provider_markup.remember(provider, markup)
     planned.write(on_progress=on_progress, now=now)
+    journal.record(provider.id, planned, currency=markup.currency, actor=actor, now=now)
     return did
 
 

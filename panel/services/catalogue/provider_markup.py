@@ -12,7 +12,7 @@ from sqlalchemy import select
 from panel.db import db
 from panel.domain import pricing, resale
 from panel.domain.errors import ActionRefused
-from panel.models import CategoryMargin, Provider, Tool
+from panel.models import CategoryMargin, Provider
 from panel.services.catalogue import provider_rows
 
 # More falling prices than this, or than half of the updated tools, need a confirmation.
@@ -140,13 +140,10 @@ def _margin(provider: Provider, *, given: int | None) -> int:
         return given
     if provider.margin_millionths is not None:
         return provider.margin_millionths
-    followed = select(Tool.id).where(Tool.provider_id == provider.id, Tool.provider_rate_micros.is_not(None)).limit(1)
-    if db.session.scalar(followed) is not None:
-        raise ActionRefused(
-            f"The margin of the last import of {provider.name} isn't known. Give it with --margin, such as "
-            "--margin 20%."
-        )
-    return 0
+    raise ActionRefused(
+        f"{provider.name} has no price rules yet, and nothing is sold at cost unless you say so. Give its margin with "
+        "--margin, such as --margin 20%; --margin 0 sells at its rates."
+    )
 
 
 def _exchange(provider: Provider, *, given: int | None, said: str, ours: str) -> int:

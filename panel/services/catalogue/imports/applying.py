@@ -1,20 +1,15 @@
 """Apply a chosen import in steps, each a transaction that plans its rows again: what was set by hand since stays."""
 
-import json
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
-from panel.db import db, lock_rows, table_of
-from panel.models import Catalogue, CatalogueImport, ImportedTool, ImportState, Provider, Tool
-from panel.services.catalogue import import_writing, provider_markup
-from panel.services.catalogue.imports import known_tools, lifecycle, planning
-from panel.services.catalogue.imports.import_row import RowKind
-from panel.services.catalogue.imports.planning import ImportPlan, PlannedRow
+from panel.db import db, lock_rows
+from panel.models import Catalogue, ImportState, Provider, Tool
+from panel.services.catalogue import provider_markup
+from panel.services.catalogue.imports import journal, known_tools, lifecycle, planning
 
 ROWS_A_STEP = 500
-TOOLS = table_of(Tool)
 
 
 def apply_some(import_id: int, *, now: datetime) -> bool:
@@ -36,8 +31,7 @@ def apply_some(import_id: int, *, now: datetime) -> bool:
         now=now,
     )
     planned.write(now=now)
-    _remember(found.id, planned, now=now)
-    _count(found, planned)
+    journal.write(found, planned, now=now)
     found.done += len(services)
     found.due_at = now + lifecycle.LEASE
     if found.done < found.total:
@@ -46,29 +40,3 @@ def apply_some(import_id: int, *, now: datetime) -> bool:
     provider_markup.remember(db.session.get_one(Provider, found.provider_id), markup)
     lifecycle.finish(found, ImportState.APPLIED, now=now)
     return False
-
-
-def _remember(import_id: int, planned: ImportPlan, *, now: datetime) -> None:
-    """Keep what the tools were, for undoing the import."""
-    written = [each for each in planned.rows if each.new is not None or each.change is not None]
-    if not written:
-        return
-    slugs = [each.slug for each in written]
-    ids = {
-        row.slug: row.id for row in db.session.execute(select(TOOLS.c.slug, TOOLS.c.id).where(TOOLS.c.slug.in_(slugs)))
-    }
-    rows = [{"import_id": import_id, "tool_id": ids[each.slug], "at": now, **_was(each)} for each in written]
-    db.session.execute(insert(table_of(ImportedTool)), rows)
-
-
-def _was(each: PlannedRow) -> dict[str, Any]:
-    if each.present is None:
-        return {"was": "", "terms_id": None}
-    columns = import_writing.as_it_is(each.present.tool)
-    return {"was": json.dumps(columns, ensure_ascii=False), "terms_id": each.present.tool.terms_id}
-
-
-def _count(found: CatalogueImport, planned: ImportPlan) -> None:
-    found.added += len(planned.of(RowKind.ADDED))
-    found.changed += len(planned.of(RowKind.CHANGED, RowKind.RENAMED, RowKind.RETURNED))
-    found.hidden += len(planned.of(RowKind.VANISHED, RowKind.REPLACED))

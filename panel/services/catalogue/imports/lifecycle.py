@@ -67,18 +67,23 @@ def ask(provider_id: int, *, actor: str, now: datetime) -> CatalogueImport:
     provider = _locked(provider_id)
     if provider.margin_millionths is None:
         raise ActionRefused("Set the margin first, so that nothing is sold at cost.")
-    before = latest(provider_id)
-    if before is not None and ImportState(before.state).is_worked_on:
-        raise ActionRefused("An import of this provider is running already.")
-    if before is not None and before.state == ImportState.READY:
-        _end(before, ImportState.DROPPED, now=now)
-    _forget_old(provider_id)
+    make_way(provider_id, now=now)
     asked = CatalogueImport(
         provider_id=provider_id, state=ImportState.ASKED, actor=actor, asked_at=now, due_at=now, done=0, total=0
     )
     db.session.add(asked)
     db.session.flush()
     return asked
+
+
+def make_way(provider_id: int, *, now: datetime) -> None:
+    """Drop the provider's open preview for a newer import, and delete old ones. Raises Refused while one runs."""
+    before = latest(provider_id)
+    if before is not None and ImportState(before.state).is_worked_on:
+        raise ActionRefused("An import of this provider is running already.")
+    if before is not None and before.state == ImportState.READY:
+        _end(before, ImportState.DROPPED, now=now)
+    _forget_old(provider_id)
 
 
 def _forget_old(provider_id: int) -> None:
@@ -184,14 +189,14 @@ def apply(import_id: int, services: Collection[str], *, actor: str, now: datetim
     ]
     if not wanted:
         raise BadInput("Choose at least one row that changes something.", field="service")
-    _forget_tools(found.provider_id)
+    forget_tools(found.provider_id)
     found.chosen, found.actor = json.dumps(wanted), actor
     found.state, found.done, found.total, found.due_at = ImportState.APPLYING, 0, len(wanted), now
     _log("providers import", found, f"{len(wanted)} rows chosen", actor=actor, now=now)
     return found
 
 
-def _forget_tools(provider_id: int) -> None:
+def forget_tools(provider_id: int) -> None:
     """Only the last import can be undone."""
     imports = select(CatalogueImport.id).where(CatalogueImport.provider_id == provider_id)
     db.session.execute(delete(ImportedTool).where(ImportedTool.import_id.in_(imports)))
