@@ -61,6 +61,7 @@ from panel.blueprints.office.operations import setting_texts as office_setting_t
 from panel.blueprints.office.operations import settings as office_settings
 from panel.blueprints.office.operations import staff as office_staff
 from panel.blueprints.office.operations import tool_bulk as office_tool_bulk
+from panel.blueprints.office.operations import tool_categories as office_tool_categories
 from panel.blueprints.office.operations import tool_routes as office_tool_routes
 from panel.blueprints.orders import detail as orders_detail
 from panel.blueprints.orders import history as orders_history
@@ -151,6 +152,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     office_provider_prices.bp,
     office_provider_import.bp,
     office_tool_bulk.bp,
+    office_tool_categories.bp,
     office_vouchers.bp,
     office_payment_methods.bp,
     office_deposits.bp,

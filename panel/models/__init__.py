@@ -73,6 +73,7 @@ from panel.models.ticket import CannedAnswer, Ticket, TicketEntry
 from panel.models.tool import (
     Catalogue,
     CategoryMargin,
+    CategoryPlace,
     ListedTool,
     MailedTerms,
     Provider,
@@ -115,6 +116,7 @@ __all__ = [
     "Catalogue",
     "CatalogueImport",
     "CategoryMargin",
+    "CategoryPlace",
     "ChainCheckpoint",
     "CheckpointKind",
     "ComponentDay",

@@ -76,6 +76,16 @@ class CategoryMargin(Base):
     fixed_micros: Mapped[int]
 
 
+class CategoryPlace(Base):
+    """The place of a category among those that operators have put in order, from 1."""
+
+    __tablename__ = "category_places"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    category: Mapped[str] = mapped_column(unique=True)
+    place: Mapped[int]
+
+
 class Tool(Base):
     """A tool that customers can order; `terms_id` points to its current terms."""
 

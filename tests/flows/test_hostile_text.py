@@ -104,7 +104,7 @@ OURS = _words(
 # Typed by somebody, but on none of the pages that are requested here.
 NOT_ON_PAGES = _words(
     """
-    catalogue_imports.actor catalogue_imports.problem
+    catalogue_imports.actor catalogue_imports.problem category_places.category
     email_changes.new_email email_changes.old_email listed_tools.entry mails.email mails.error mails.subject mails.text
     measurements.text providers.balance_problem providers.catalogue_currency reset_requests.email reviews.resolution
     order_runs.provider_order_id payment_events.raw

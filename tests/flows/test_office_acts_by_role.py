@@ -47,7 +47,12 @@ NO_ACTS = {
     "stored_settings.changes.store",
 }
 # By the command line alone: nobody else may, whatever the role.
-ONLY_ON_THE_SERVER = {"accounts.two_factor.reset", "moving_in.writing.move_in"}
+ONLY_ON_THE_SERVER = {
+    "accounts.two_factor.reset",
+    "catalogue.imports.journal.record",
+    "catalogue.provider_import.import_services",
+    "moving_in.writing.move_in",
+}
 
 
 class Undone(Exception):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from panel.clock import utc_now
 from panel.db import db
@@ -15,8 +15,9 @@ from panel.models import CancellationState, DepositRequest, Order, ProposalKind,
 from panel.services import announcements, maintenance
 from panel.services.accounts import email_confirmation
 from panel.services.alerts import provider_bounds
-from panel.services.catalogue import bulk_edit, routes, tool_settings
+from panel.services.catalogue import bulk_edit, category_order, routes, tool_settings
 from panel.services.catalogue.bulk_edit import BulkToolAction
+from panel.services.catalogue.category_order import CategoryMove
 from panel.services.catalogue.imports import lifecycle, price_rules, schedule
 from panel.services.catalogue.provider_markup import Markup
 from panel.services.money import ledger
@@ -85,6 +86,16 @@ def hide_in_bulk(world: World, who: User) -> None:
     bulk_edit.apply(ids, BulkToolAction.HIDE, "", seal=seal, reason="A test.", actor=who.email, now=utc_now())
 
 
+def move_category(world: World, who: User) -> None:
+    db.session.execute(update(Tool).where(Tool.slug == world.tool).values(category="Videos"))
+    category_order.move("Videos", CategoryMove.UP, actor=who.email, now=utc_now())
+
+
+def sort_by_name(world: World, who: User) -> None:
+    move_category(world, User(email="root"))
+    category_order.sort_by_name(actor=who.email, now=utc_now())
+
+
 def key_mark(world: World) -> str:
     shown = providers_view.find(world.provider, now=utc_now())
     assert shown is not None
@@ -137,6 +148,8 @@ ACTS: dict[str, tuple[Action, Call]] = {
         lambda w, who: announcements.withdraw(w.published, seen=2, **by(who)),
     ),
     "catalogue.bulk_edit.apply": (Action.MANAGE_CATALOGUE, hide_in_bulk),
+    "catalogue.category_order.move": (Action.MANAGE_CATALOGUE, move_category),
+    "catalogue.category_order.sort_by_name": (Action.MANAGE_CATALOGUE, sort_by_name),
     "catalogue.imports.lifecycle.ask": (
         Action.MANAGE_PROVIDERS,
         lambda w, who: lifecycle.ask(w.priced, **by(who)),

@@ -13,6 +13,7 @@ from panel.blueprints.shared.own_prices import own_prices
 from panel.clock import utc_now
 from panel.domain.status import Status
 from panel.services import delivery_times
+from panel.services.catalogue import category_order
 from panel.services.catalogue import tools as catalogue_tools
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.help.worked_examples import worked_sum
@@ -106,9 +107,10 @@ def _lowest_price(tools: Iterable[ToolOffer]) -> int | None:
 
 
 def _categories(tools: Iterable[ToolOffer]) -> list[Category]:
-    """Categories by name; the tools in each by price, lowest first."""
+    """Categories in their order; the tools in each by price, lowest first."""
     found: dict[str, list[ToolOffer]] = {}
     for tool in tools:
         found.setdefault(tool.category, []).append(tool)
     by_price = {name: sorted(each, key=lambda tool: tool.price_micros_per_thousand) for name, each in found.items()}
-    return [Category(name, tuple(by_price[name])) for name in sorted(by_price)]
+    order = category_order.in_order(by_price, category_order.places())
+    return [Category(name, tuple(by_price[name])) for name in order]

@@ -65,6 +65,7 @@ def listed() -> ResponseReturnValue:
         "tools/list.html",
         tools=tools,
         categories=[("", "All categories"), *((each, each) for each in index.categories)],
+        has_places=index.has_places,
         search=words,
         category=category,
         refill=refill,

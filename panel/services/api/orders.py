@@ -24,7 +24,7 @@ from panel.models import Order, Provider, Refill, Terms, Tool
 from panel.services import delivery_times
 from panel.services.api import spend_caps, test_customers
 from panel.services.api.keys import Holder
-from panel.services.catalogue import simulated_tools
+from panel.services.catalogue import category_order, simulated_tools
 from panel.services.catalogue.customer_prices import PriceList
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.orders import order_fields, placing
@@ -143,7 +143,12 @@ _SERVICES = (
 
 
 def services(*, prices: PriceList, now: datetime) -> list[Service]:
-    """The tools that can be ordered, by number, at the prices of this list, with their measured times."""
+    """The tools that can be ordered, by category and number, at the prices of this list, with their measured times.
+
+    Only categories that operators gave a place come first; the others are mixed.
+    """
+    places = category_order.places()
+    listed = sorted(listed_services(), key=lambda each: category_order.rank(each.category, places))
     return [
         replace(
             each,
@@ -152,7 +157,7 @@ def services(*, prices: PriceList, now: datetime) -> list[Service]:
             ),
             average_time=_average_time(each.tool_id, now=now),
         )
-        for each in listed_services()
+        for each in listed
     ]
 
 

@@ -12,7 +12,7 @@ from panel.db import db
 from panel.db.lru_cache import LRUCache
 from panel.domain.forms.own_fields import form_of
 from panel.models import Terms, Tool
-from panel.services.catalogue import tools
+from panel.services.catalogue import category_order, tools
 
 # One for each database, and the one before.
 MAX_INDEXES = 4
@@ -33,10 +33,14 @@ class IndexEntry:
 
 @dataclass(frozen=True, slots=True)
 class SearchIndex:
-    """The visible tools by name, their categories by name, and when one of them last changed."""
+    """The visible tools and their categories, and when one of them last changed.
+
+    Both are in the order of the categories that operators set; tools of one category, and all without a place, by name.
+    """
 
     entries: tuple[IndexEntry, ...]
     categories: tuple[str, ...]
+    has_places: bool
     changed_at: datetime | None
 
 
@@ -67,7 +71,8 @@ def _read() -> SearchIndex:
         .where(Tool.is_hidden.is_(False))
         .order_by(Tool.name, Tool.id)
     ).all()
-    entries = tuple(
+    places = category_order.places()
+    entries = (
         IndexEntry(
             tool_id,
             name.lower(),
@@ -79,5 +84,7 @@ def _read() -> SearchIndex:
         )
         for tool_id, name, category, summary, slug, refill_days, price, *form, _changed_at in rows
     )
-    categories = tuple(sorted({entry.category for entry in entries}))
-    return SearchIndex(entries, categories, max((row.changed_at for row in rows), default=None))
+    sorted_entries = tuple(sorted(entries, key=lambda entry: category_order.rank(entry.category, places)))
+    categories = tuple(category_order.in_order({entry.category for entry in sorted_entries}, places))
+    changed_at = max((row.changed_at for row in rows), default=None)
+    return SearchIndex(sorted_entries, categories, not places.keys().isdisjoint(categories), changed_at)

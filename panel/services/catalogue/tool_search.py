@@ -45,7 +45,8 @@ class ToolPage:
 
 
 def search(wanted: ToolFilter, *, prices: PriceList, start: int = 0, most: int = PAGE) -> ToolPage:
-    """The tools that match, from this place on: by name, those that match in their name first; or by price.
+    """The tools that match, from this place on: by category and name, those that match in their name first; or by
+    price.
 
     The tools come at the prices of this list.
     """
