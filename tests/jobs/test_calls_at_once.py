@@ -1,7 +1,6 @@
 """Concurrent calls: several orders are on their way to a provider at the same time, and each is sent once at most."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -20,6 +19,7 @@ from tests.support.factories import a_customer, a_tool, an_order, reload
 from tests.support.hostile_provider import provider_at
 from tests.support.slow_provider import SlowProvider, slow_provider
 from tests.support.upstream import assert_ledgers_match, open_reviews, upstream
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.both_engines
 
@@ -54,15 +54,8 @@ def states() -> dict[str, int]:
     return {row[0]: row[1] for row in counted}
 
 
-def until(holds: Callable[[], bool]) -> None:
-    ends = time.monotonic() + MAX_SECONDS
-    while not holds():
-        assert time.monotonic() < ends
-        time.sleep(0.005)
-
-
 def until_lanes_end() -> None:
-    until(lambda: not provider_lanes.busy())
+    assert until(lambda: not provider_lanes.busy(), seconds=MAX_SECONDS)
 
 
 def take(provider_id: int, worker: str = "one", *, now: datetime | None = None) -> bool:
@@ -178,7 +171,7 @@ def test_statuses_and_refills_do_not_wait_for_orders_on_their_way(app: Flask, se
     server.delay_seconds = 5.0
     orders_of_a_customer(9)
     dispatch.sweep(worker="one")
-    until(lambda: server.running["add"] == 8)
+    assert until(lambda: server.running["add"] == 8, seconds=MAX_SECONDS)
     server.delay_seconds = 0.0
 
     asked = sync.sweep(worker="one", wait=True)

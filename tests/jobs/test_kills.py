@@ -5,8 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from panel.settings import ROOT
 from tests.support.factories import a_customer, a_tool, an_order, reload
 from tests.support.hostile_provider import HostileProvider, ProviderCall, hostile_provider, http_response, provider_at
 from tests.support.slow_provider import SlowProvider, slow_provider
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.both_engines
 
@@ -110,20 +110,13 @@ def attempts(order: Order) -> list[str]:
     return list(db.session.scalars(select(Attempt.state).where(Attempt.order_id == order.id).order_by(Attempt.id)))
 
 
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + MAX_SECONDS
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def until_lease_ends(order: Order) -> None:
     """Wait until the lease of the order's newest attempt has expired."""
     of_order = Attempt.order_id == order.id
     lease_until = db.session.scalars(select(Attempt.lease_until).where(of_order).order_by(Attempt.id.desc())).first()
     db.session.rollback()
     assert lease_until is not None
-    until(lambda: utc_now() > lease_until)
+    assert until(lambda: utc_now() > lease_until, seconds=MAX_SECONDS)
 
 
 def assert_ends_canceled_with_all_money_back(order: Order) -> None:
@@ -174,7 +167,7 @@ def test_stopped_past_its_lease_before_the_call(server: HostileProvider, workers
     server.takes_orders()
     [order] = placed()
     stopped = workers.start("-c", ON_ADD.format(sign="SIGSTOP"))
-    until(lambda: attempts(order) == ["intent"])
+    assert until(lambda: attempts(order) == ["intent"], seconds=MAX_SECONDS)
     until_lease_ends(order)
 
     workers.run()
@@ -198,7 +191,7 @@ def test_stopped_past_its_lease_during_the_call(server: HostileProvider, workers
 
     server.answers["add"] = answer_late
     stopped = workers.start()
-    until(lambda: server.count("add") == 1)
+    assert until(lambda: server.count("add") == 1, seconds=MAX_SECONDS)
     until_lease_ends(order)
 
     workers.run()
@@ -229,13 +222,13 @@ def test_killed_in_the_middle_of_eight_calls(slow: SlowProvider, workers: Worker
     slow.together["add"] = 9
     worker = ("-m", "flask", "--app", "app", "worker")
     killed = workers.start(*worker)
-    until(lambda: slow.running["add"] == 8)
+    assert until(lambda: slow.running["add"] == 8, seconds=MAX_SECONDS)
 
     killed.kill()
     killed.wait(MAX_SECONDS)
     slow.together["add"] = 0
     workers.start(*worker)
-    until(lambda: sorted(states_of(orders)) == ["sent"] * 4 + ["unknown"] * 8)
+    assert until(lambda: sorted(states_of(orders)) == ["sent"] * 4 + ["unknown"] * 8, seconds=MAX_SECONDS)
 
     assert sorted(slow.links) == sorted(order.link for order in orders)
     assert audit.audit().differences == ()

@@ -23,6 +23,7 @@ from panel.services.api import webhook_deliveries, webhook_endpoints, webhook_gu
 from panel.services.api.webhook_endpoints import NewSecret
 from panel.services.orders import transitions
 from tests.support.factories import a_customer, an_order
+from tests.support.waiting import until
 from tests.support.webhook_listener import WebhookListener, listening
 
 pytestmark = pytest.mark.both_engines
@@ -174,12 +175,10 @@ def test_a_hanging_endpoint_delays_nobody_else(app: Flask, monkeypatch: pytest.M
         began = time.monotonic()
 
         webhooks.sweep(worker="test")
-        while len(quick.came) < 3 and time.monotonic() - began < 10:
-            time.sleep(0.02)
+        assert until(lambda: len(quick.came) == 3, seconds=10)
         taken_seconds = time.monotonic() - began
         sweep()
-        while hanging.came and _tries(stuck) == ["", "", ""] and time.monotonic() - began < 20:
-            time.sleep(0.1)
+        assert until(lambda: _tries(stuck) != ["", "", ""], seconds=20)
 
     assert taken_seconds < 3
     assert len(hanging.came) == 1
