@@ -99,10 +99,13 @@ def _passes(link: str, *, pattern: str, hint: str) -> bool:
     return True
 
 
-_SHOWN_END = 12
+_SHOWN_LENGTH = 24
+_SHOWN_END = 10
 
 
-def in_two(link: str) -> tuple[str, str]:
-    """A link split for tables, without its scheme: a start that may be truncated, and an end that stays visible."""
+def shorten(link: str) -> str:
+    """A link for tables: without its scheme, and cut in its middle, since hosts and endings tell links apart."""
     shown = link.removeprefix("https://").removeprefix("http://")
-    return (shown[:-_SHOWN_END], shown[-_SHOWN_END:]) if len(shown) > 2 * _SHOWN_END else (shown, "")
+    if len(shown) <= _SHOWN_LENGTH:
+        return shown
+    return f"{shown[: _SHOWN_LENGTH - _SHOWN_END - 1]}…{shown[-_SHOWN_END:]}"

@@ -97,7 +97,7 @@ def _shown_rows() -> list[dict[str, object]]:
                 placed_at=NOON,
             ),
             "badge": badge,
-            "link": links.in_two(str(row["link"])),
+            "link": links.shorten(str(row["link"])),
             "delivered": 640,
             "placed": formatting.short(NOON, year=NOON.year),
             "note": "",

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from panel.domain.errors import BadCatalogue, BadLink
-from panel.domain.links import MAX_LENGTH, canonical, check_link, check_rule, is_web_link
+from panel.domain.links import MAX_LENGTH, canonical, check_link, check_rule, is_web_link, shorten
 from tests.support.time_limit import run_in_subprocess
 
 PATTERN = r"https://example\.com/[a-z0-9-]+"
@@ -229,3 +229,16 @@ def test_unusable_stored_pattern_refuses_every_link_and_says_that_it_is_not_the_
 )
 def test_only_web_links_may_be_followed(link: str, is_web: bool) -> None:
     assert is_web_link(link) is is_web
+
+
+@pytest.mark.parametrize(
+    ("link", "shown"),
+    [
+        ("https://example.com/a", "example.com/a"),
+        ("http://shop.example.com/12345678", "shop.example.…m/12345678"),
+        ("https://shop.example.com/1234567", "shop.example.com/1234567"),
+        ("https://podcast.example.com/episodes/41-harbors", "podcast.examp…41-harbors"),
+    ],
+)
+def test_link_in_a_table_is_cut_in_its_middle(link: str, shown: str) -> None:
+    assert shorten(link) == shown

@@ -51,7 +51,7 @@ def _row_renderer(catalogue_version: int, year: int) -> Callable[[Row[*tuple[Any
         shown = order_row(
             row,
             badge=badge_of(status),
-            link=links.in_two(row.link),
+            link=links.shorten(row.link),
             delivered=row.quantity - row.remains,
             placed=formatting.short(row.placed_at, year=year),
             note=next_step(facts).note,
