@@ -89,6 +89,7 @@ from panel.blueprints.shared import (
     incident_banner,
     own_prices,
     template_globals,
+    tool_state,
     url_converters,
 )
 from panel.security import instance_folder
@@ -204,6 +205,7 @@ def create_app(settings: Settings | None = None, *, is_web: bool = False) -> Fla
     template_globals.init_app(app)
     own_prices.init_app(app)
     incident_banner.init_app(app)
+    tool_state.init_app(app)
     url_converters.init_app(app)
     errors.init_app(app)
     for blueprint in BLUEPRINTS:

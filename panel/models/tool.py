@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint, false
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import APPEND_ONLY, Base
@@ -214,3 +214,35 @@ class TermsRound(Base):
     # While mails are being queued: the last customer who was looked at.
     mailed_up_to: Mapped[int | None]
     ended_at: Mapped[datetime | None]
+
+
+class ScheduledTerms(Base):
+    """A change of a tool's terms that takes effect later: pending until it is applied, canceled or impossible."""
+
+    __tablename__ = "scheduled_terms"
+    __table_args__ = (
+        Index(
+            "uq_scheduled_terms_pending",
+            "tool_id",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    tool_id: Mapped[int] = mapped_column(ForeignKey("tools.id"), index=True)
+    # JSON: the changed fields and their values, as an operator writes them.
+    changes: Mapped[str]
+    effective_at: Mapped[datetime]
+    reason: Mapped[str]
+    actor: Mapped[str]
+    made_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    # The terms it became; None where it was canceled or impossible.
+    terms_id: Mapped[int | None] = mapped_column(ForeignKey("terms.id"))
+    # Why it could not be applied; empty otherwise.
+    problem: Mapped[str] = mapped_column(default="", server_default="")
+    # The rounds of mails that said it, and that said it won't happen.
+    announced_round: Mapped[int | None]
+    withdrawn_round: Mapped[int | None]

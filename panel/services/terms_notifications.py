@@ -1,4 +1,4 @@
-"""Mails about changed terms, prices and retired tools, to customers who used the tool in the last 90 days.
+"""Mails about changed, announced and retired terms of tools, to customers who used the tool in the last 90 days.
 
 The stored terms that customers know are compared with the current ones, so an edit, an import and a bulk edit are
 noticed alike, and a change that was taken back is not mailed. All changes go into one mail a customer, in rounds a day
@@ -8,6 +8,7 @@ apart.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import aliased
@@ -15,8 +16,8 @@ from sqlalchemy.orm import aliased
 from panel.db import db, execute_write, lock_rows, table_of, upsert
 from panel.domain.accounts.roles import Role
 from panel.domain.notification_kinds import Notice
-from panel.models import Catalogue, MailedTerms, Order, Provider, Terms, TermsRound, Tool, User
-from panel.services.catalogue import customer_prices, simulated_tools, terms_changes
+from panel.models import Catalogue, MailedTerms, Order, Provider, ScheduledTerms, Terms, TermsRound, Tool, User
+from panel.services.catalogue import customer_prices, scheduled_terms, simulated_tools, terms_changes
 from panel.services.catalogue.customer_prices import PriceList
 from panel.services.catalogue.terms_changes import FieldChange
 from panel.services.mail import notifications
@@ -29,35 +30,50 @@ USED_WITHIN = timedelta(days=90)
 CUSTOMERS_A_STEP = 50
 MAX_LISTED = 50
 
-MAILED, TOOLS, TERMS, ORDERS = (table_of(model) for model in (MailedTerms, Tool, Terms, Order))
+MAILED, TOOLS, ORDERS = table_of(MailedTerms), table_of(Tool), table_of(Order)
+SCHEDULED = table_of(ScheduledTerms)
 _NEW = aliased(Terms)
 
 
-@dataclass(frozen=True, slots=True)
-class ToolChange:
-    """What a mail says of one tool. Retired if it has no address any more."""
+class NewsKind(StrEnum):
+    """What a mail says of a tool, in the order of its sections."""
 
+    SCHEDULED = "scheduled"
+    CHANGED = "changed"
+    RETIRED = "retired"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolNews:
+    """What a mail says of one tool. `at`: when a scheduled change takes effect, or would have."""
+
+    kind: NewsKind
+    tool_id: int
     name: str
     path: str
-    fields: tuple[FieldChange, ...]
+    fields: tuple[FieldChange, ...] = ()
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Changed:
+class _Subject:
     """A tool of this round with its terms before and after."""
 
+    kind: NewsKind
     tool_id: int
     slug: str
-    is_retired: bool
     before: Terms
     after: Terms
+    at: datetime | None = None
 
-    def at(self, prices: PriceList) -> ToolChange | None:
-        """The change as a customer with these prices reads it; None where nothing differs for them."""
-        if self.is_retired:
-            return ToolChange(self.before.name, "", ())
+    def news(self, prices: PriceList) -> ToolNews | None:
+        """What customers with these prices read of it; None where nothing differs for them."""
+        if self.kind is NewsKind.RETIRED:
+            return ToolNews(self.kind, self.tool_id, self.before.name, "")
         fields = terms_changes.differences(self.before, self.after, prices=prices)
-        return ToolChange(self.after.name, f"/tools/{self.slug}", fields) if fields else None
+        name, path = self.after.name, f"/tools/{self.slug}"
+        return ToolNews(self.kind, self.tool_id, name, path, fields, self.at) if fields else None
 
 
 def is_due(*, now: datetime) -> bool:
@@ -98,19 +114,34 @@ def _compare(found: TermsRound, *, version: int, now: datetime) -> None:
     # Nobody could order a hidden tool, so its terms while hidden are no change.
     current = {"terms_id": TOOLS.c.terms_id, "is_hidden": TOOLS.c.is_hidden}
     execute_write(update(MAILED).where(MAILED.c.tool_id == TOOLS.c.id, MAILED.c.is_hidden, _DIFFERS).values(current))
-    if db.session.execute(select(MAILED.c.tool_id).join(TOOLS, TOOLS.c.id == MAILED.c.tool_id).where(_DIFFERS)).first():
+    if _is_any_news():
         found.noticed_at = found.noticed_at or now
         if not _may_begin(found, now=now):
             return
         current = {"new_terms_id": TOOLS.c.terms_id, "new_is_hidden": TOOLS.c.is_hidden}
         execute_write(update(MAILED).where(MAILED.c.tool_id == TOOLS.c.id, _DIFFERS).values(current))
         found.number, found.mailed_up_to = found.number + 1, 0
+        execute_write(update(SCHEDULED).where(*_TO_ANNOUNCE).values(announced_round=found.number))
+        execute_write(update(SCHEDULED).where(*_TO_WITHDRAW).values(withdrawn_round=found.number))
     found.seen_version, found.noticed_at = version, None
 
 
 _DIFFERS = and_(
     TOOLS.c.terms_id.is_not(None), or_(MAILED.c.terms_id != TOOLS.c.terms_id, MAILED.c.is_hidden != TOOLS.c.is_hidden)
 )
+
+
+_TO_ANNOUNCE = (SCHEDULED.c.ended_at.is_(None), SCHEDULED.c.announced_round.is_(None))
+_TO_WITHDRAW = (
+    *(SCHEDULED.c.ended_at.is_not(None), SCHEDULED.c.terms_id.is_(None)),
+    *(SCHEDULED.c.announced_round.is_not(None), SCHEDULED.c.withdrawn_round.is_(None)),
+)
+
+
+def _is_any_news() -> bool:
+    differing = select(MAILED.c.tool_id).join(TOOLS, TOOLS.c.id == MAILED.c.tool_id).where(_DIFFERS)
+    announced = select(SCHEDULED.c.tool_id).where(or_(and_(*_TO_ANNOUNCE), and_(*_TO_WITHDRAW)))
+    return any(db.session.execute(each.limit(1)).first() is not None for each in (differing, announced))
 
 
 def _know_new_tools() -> None:
@@ -125,12 +156,12 @@ def _know_new_tools() -> None:
 def _queue_mails(found: TermsRound, *, now: datetime) -> int:
     is_customer = (User.id > found.mailed_up_to, User.role == Role.CUSTOMER, User.closed_at.is_(None))
     user_ids = db.session.scalars(select(User.id).where(*is_customer).order_by(User.id).limit(CUSTOMERS_A_STEP)).all()
-    used = {user_id: _used(user_id, since=now - USED_WITHIN) for user_id in user_ids}
-    changed = _changed(set().union(*used.values()))
+    used = {user_id: _used(user_id, found.number, since=now - USED_WITHIN) for user_id in user_ids}
+    subjects = _subjects(set().union(*used.values()), found.number)
     groups = customer_prices.groups_of_customers()
     prices = {group_id: customer_prices.of_group(group_id) for group_id in {groups.get(each) for each in user_ids}}
     for user_id in user_ids:
-        mine = [changed[tool_id].at(prices[groups.get(user_id)]) for tool_id in used[user_id] if tool_id in changed]
+        mine = [each.news(prices[groups.get(user_id)]) for each in subjects if each.tool_id in used[user_id]]
         _notify(user_id, [each for each in mine if each is not None], round_number=found.number, now=now)
     if len(user_ids) == CUSTOMERS_A_STEP:
         found.mailed_up_to = user_ids[-1]
@@ -147,29 +178,29 @@ def _end(found: TermsRound, *, now: datetime) -> None:
     execute_write(mailed.values({**told, "new_terms_id": None, "new_is_hidden": None}))
 
 
-def _used(user_id: int, *, since: datetime) -> set[int]:
-    """The changed tools that this customer's newest order of each shows as used since then."""
+def _used(user_id: int, number: int, *, since: datetime) -> set[int]:
+    """The tools of this round that this customer used since then: the newest order of each tells."""
+    ever = history.tools_used(user_id)
     newest = (
         select(ORDERS.c.placed_at)
-        .where(ORDERS.c.customer_id == user_id, ORDERS.c.tool_id == MAILED.c.tool_id)
+        .where(ORDERS.c.customer_id == user_id, ORDERS.c.tool_id == TOOLS.c.id)
         .order_by(ORDERS.c.id.desc())
         .limit(1)
-        .correlate(MAILED)
+        .correlate(TOOLS)
         .scalar_subquery()
     )
-    ever = history.tools_used(user_id)
-    is_it = (MAILED.c.new_terms_id.is_not(None), MAILED.c.tool_id.in_(ever), newest >= since)
-    return set(db.session.scalars(select(MAILED.c.tool_id).where(*is_it))) if ever else set()
+    changed = select(MAILED.c.tool_id).where(MAILED.c.new_terms_id.is_not(None))
+    is_scheduled = or_(SCHEDULED.c.announced_round == number, SCHEDULED.c.withdrawn_round == number)
+    is_subject = or_(TOOLS.c.id.in_(changed), TOOLS.c.id.in_(select(SCHEDULED.c.tool_id).where(is_scheduled)))
+    found = select(TOOLS.c.id).where(TOOLS.c.id.in_(ever), is_subject, newest >= since)
+    return set(db.session.scalars(found)) if ever else set()
 
 
-def _changed(tool_ids: Collection[int]) -> dict[int, _Changed]:
+def _subjects(tool_ids: Collection[int], number: int) -> list[_Subject]:
     rows = db.session.execute(
         select(
             MailedTerms.new_is_hidden,
-            Tool.id,
-            Tool.slug,
-            Terms,
-            _NEW,
+            *(Tool.id, Tool.slug, Terms, _NEW),
             Provider.kind.label("provider_kind"),
             Provider.name.label("provider_name"),
         )
@@ -179,27 +210,31 @@ def _changed(tool_ids: Collection[int]) -> dict[int, _Changed]:
         .join(_NEW, _NEW.id == MailedTerms.new_terms_id)
         .where(MailedTerms.tool_id.in_(tool_ids))
     )
-    return {
-        row[1]: _Changed(row[1], row[2], bool(row[0]), row[3], row[4]) for row in rows if simulated_tools.is_sold(row)
-    }
+    sold = [row for row in rows if simulated_tools.is_sold(row)]
+    changed = [_Subject(NewsKind.RETIRED if row[0] else NewsKind.CHANGED, *row[1:5]) for row in sold]
+    return [*changed, *_scheduled(NewsKind.SCHEDULED, number), *_scheduled(NewsKind.WITHDRAWN, number)]
 
 
-def _notify(user_id: int, changes: Sequence[ToolChange], *, round_number: int, now: datetime) -> None:
-    if not changes:
+def _scheduled(kind: NewsKind, number: int) -> list[_Subject]:
+    """Changes that this round announces, as far as they are still pending, or that it says won't happen."""
+    is_ended = kind is NewsKind.WITHDRAWN
+    column = SCHEDULED.c.withdrawn_round if is_ended else SCHEDULED.c.announced_round
+    ids = db.session.scalars(select(SCHEDULED.c.id).where(column == number)).all()
+    found = scheduled_terms.pending(of=ids, also_ended=is_ended) if ids else []
+    return [_Subject(kind, each.tool_id, each.slug, each.before, each.after, each.effective_at) for each in found]
+
+
+def _notify(user_id: int, news: Sequence[ToolNews], *, round_number: int, now: datetime) -> None:
+    if not news:
         return
-    by_name = sorted(changes, key=lambda change: (change.name, change.path))
+    by_name = sorted(news, key=lambda each: (each.name, each.tool_id))
+    by_kind = {kind: [each for each in by_name if each.kind is kind] for kind in NewsKind}
     notifications.notify(
         user_id,
         Notice.TERMS,
         key=f"terms:{round_number}:{user_id}",
         now=now,
-        count=len(changes),
-        changed=[change for change in by_name if change.path][:MAX_LISTED],
-        retired=[change for change in by_name if not change.path][:MAX_LISTED],
-        unlisted=_unlisted(changes),
+        count=len({each.tool_id for each in news}),
+        **{kind.value: found[:MAX_LISTED] for kind, found in by_kind.items()},
+        unlisted=sum(max(0, len(found) - MAX_LISTED) for found in by_kind.values()),
     )
-
-
-def _unlisted(changes: Sequence[ToolChange]) -> int:
-    retired = sum(not change.path for change in changes)
-    return max(0, retired - MAX_LISTED) + max(0, len(changes) - retired - MAX_LISTED)

@@ -23,6 +23,7 @@ from panel.domain.status import Status
 from panel.models import CategoryMargin, Invitation, LinkPurpose, ProposalKind, Provider
 from panel.services import announcements, public_links, reviews
 from panel.services.accounts import email_links, sessions
+from panel.services.catalogue import scheduled_terms, tool_settings
 from panel.services.catalogue.imports import lifecycle as catalogue_imports
 from panel.services.mail import notifications
 from panel.services.money import deposits, ledger
@@ -91,6 +92,9 @@ def fill(app: Flask) -> FilledPanel:
         )
         group_id = price_groups.add("Resellers", "10", actor="operator", now=now)
         price_groups.set_price(group_id, tool.slug, "0.80", actor="operator", now=now)
+        then = now + timedelta(days=7)
+        locked, said_by = tool_settings.lock_tool(tool.slug), {"reason": "Costs rose.", "actor": "operator"}
+        scheduled_terms.schedule(locked, {"minimum": "20"}, effective_at=then, **said_by, now=now)
         upstream = Provider(name="upstream", kind="panel_api", url="https://upstream.example/api/v2", created_at=now)
         upstream.margin_millionths = 200_000
         db.session.add(upstream)

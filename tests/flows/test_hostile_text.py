@@ -90,7 +90,8 @@ OURS = _words(
     public_links.encrypted_token public_links.token_hash
     proposals.form_key proposals.kind proposals.state provider_calls.kind provider_calls.worker providers.kind
     providers.sealed_key receivers.sealed_old_secret receivers.sealed_secret recovery_codes.code_hash refills.state
-    reviews.fingerprint reviews.kind settings.name sign_ins.token_hash terms.link_pattern terms.order_type
+    reviews.fingerprint reviews.kind scheduled_terms.changes settings.name sign_ins.token_hash
+    terms.link_pattern terms.order_type
     terms.own_fields terms.quantity_rule ticket_entries.kind time_rules.held_why
     ticket_entries.request_id tickets.kind tickets.request_id tickets.state tools.provider_rate
     tools.set_by_hand tools.slug
@@ -108,7 +109,8 @@ NOT_ON_PAGES = _words(
     email_changes.new_email email_changes.old_email listed_tools.entry mails.email mails.error mails.subject mails.text
     measurements.text providers.balance_problem providers.catalogue_currency reset_requests.email reviews.resolution
     order_runs.provider_order_id payment_events.raw
-    proposals.decider terms.category tools.provider_category tools.provider_name telegram_messages.chat
+    proposals.decider scheduled_terms.problem terms.category tools.provider_category tools.provider_name
+    telegram_messages.chat
     telegram_messages.error
     telegram_messages.text users.telegram_chat users.disabled_reason
     """

@@ -71,8 +71,8 @@ def test_changes_of_an_hour_come_in_one_mail_to_those_who_used_the_tools() -> No
     assert steps(now=NOON + HOUR) == 1
 
     (mail,) = mails()
-    assert (mail.user_id, mail.subject) == (customer.id, "3 tools you use have changed")
-    assert "Plays\n  Price per 1,000: $1.20 (before: $0.90)\n" in mail.text and "/tools/plays\n" in mail.text
+    assert (mail.user_id, mail.subject) == (customer.id, "Changes to 3 tools you use")
+    assert "Plays, changed\n  Price per 1,000: $1.20 (before: $0.90)\n" in mail.text and "/tools/plays\n" in mail.text
     assert "  Minimum order: 1,500 (before: 10)\n  Refill: not offered (before: 30 days)\n" in mail.text
     assert "No longer offered:\n- Saves\n" in mail.text
     assert mail.unsubscribe and "Other" not in mail.text

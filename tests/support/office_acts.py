@@ -15,7 +15,7 @@ from panel.models import CancellationState, DepositRequest, Order, ProposalKind,
 from panel.services import announcements, maintenance
 from panel.services.accounts import email_confirmation
 from panel.services.alerts import provider_bounds
-from panel.services.catalogue import bulk_edit, category_order, routes, tool_settings
+from panel.services.catalogue import bulk_edit, category_order, routes, scheduled_terms, tool_settings
 from panel.services.catalogue.bulk_edit import BulkToolAction
 from panel.services.catalogue.category_order import CategoryMove
 from panel.services.catalogue.imports import lifecycle, price_rules, schedule
@@ -39,6 +39,7 @@ from panel.services.office.balance_changes import BalanceChange
 from panel.services.office.manual_orders import HandWork
 from panel.services.office.order_actions import Act, Deed
 from panel.services.office.review_resolution import Decision, Resolution
+from panel.services.office.tool_editing import tool_schedule
 from panel.services.orders import cancellations, goodwill, refill_endings, time_rules
 from panel.services.orders.goodwill import Gift
 from panel.services.payments import methods, reversals, vouchers
@@ -68,6 +69,14 @@ def access(world: World, who: User, kind: ProposalKind, role: Role = Role.CUSTOM
 def resume(world: World, who: User) -> None:
     providers_view.pause(world.provider, reason="A test.", actor="root", now=utc_now())
     providers_view.resume(world.provider, reason="A test.", actor=who.email, now=utc_now())
+
+
+def cancel_scheduled(world: World, who: User) -> None:
+    tool, now = tool_settings.lock_tool(world.tool), utc_now()
+    made = scheduled_terms.schedule(
+        tool, {"maximum": "77777"}, effective_at=NEXT_WEEK, reason="A test.", actor="root", now=now
+    )
+    scheduled_terms.cancel(world.tool, made.id, reason="A test.", actor=who.email, now=now)
 
 
 def leave_to_import(world: World, who: User) -> None:
@@ -111,6 +120,7 @@ def operator(who: User) -> dict[str, object]:
 
 
 WHY = {"reason": "A test."}
+NEXT_WEEK = utc_now() + timedelta(days=7)
 TEXT = next(iter(EditableText))
 Call = Callable[[World, User], object]
 # The name of each act, or several for one function; the action that its role needs; and the call.
@@ -340,6 +350,19 @@ ACTS: dict[str, tuple[Action, Call]] = {
         Action.MANAGE_CATALOGUE,
         lambda w, who: tool_editor.save(w.tool, w.typed | {"maximum": "77777"}, version=w.terms, **WHY, **by(who)),
     ),
+    "office.tool_editing.tool_schedule.save": (
+        Action.MANAGE_CATALOGUE,
+        lambda w, who: tool_schedule.save(
+            w.tool, w.typed | {"maximum": "77777"}, effective_at=NEXT_WEEK, version=w.terms, **WHY, **by(who)
+        ),
+    ),
+    "catalogue.scheduled_terms.schedule": (
+        Action.MANAGE_CATALOGUE,
+        lambda w, who: scheduled_terms.schedule(
+            tool_settings.lock_tool(w.tool), {"maximum": "77777"}, effective_at=NEXT_WEEK, **WHY, **by(who)
+        ),
+    ),
+    "catalogue.scheduled_terms.cancel": (Action.MANAGE_CATALOGUE, cancel_scheduled),
     "office.tool_editor.add": (
         Action.MANAGE_CATALOGUE,
         lambda w, who: tool_editor.add("another-tool", w.typed, **WHY, **by(who)),

@@ -1,22 +1,26 @@
 """Tools in the office: list, editor with old and new values side by side, hide and show."""
 
+from datetime import datetime
+
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from panel.blueprints.office.access import office_blueprint
-from panel.blueprints.office.forms import operator, status_of, typed
+from panel.blueprints.office.forms import moment, operator, status_of, typed
 from panel.blueprints.office.operations import tool_bulk
 from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.accounts.roles import Action
-from panel.domain.errors import ExpiredForm, PanelError, StaleForm
+from panel.domain.errors import BadInput, ExpiredForm, PanelError, StaleForm
 from panel.domain.forms import order_types, own_fields
 from panel.domain.forms.order_form import QuantityRule
-from panel.services.catalogue import routes, terms_history, tool_settings
+from panel.models import ScheduledTerms
+from panel.services.catalogue import routes, scheduled_terms, terms_history, tool_settings
 from panel.services.catalogue import tools as catalogue_tools
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.office import tool_editor
+from panel.services.office.tool_editing import tool_schedule
 from panel.services.office.tool_editor import BadTool
 from panel.services.providers import registry as provider_registry
 
@@ -76,7 +80,7 @@ def back(slug: str = "new") -> ResponseReturnValue:
 @bp.post("/tools/<slug>/check")
 def check(slug: str) -> ResponseReturnValue:
     """Check page with the old and new value of each changed field, before anything is saved."""
-    tool, fields = _found(slug), _fields()
+    tool, fields = _found(slug), _dated_fields()
     try:
         return _check_page(tool, fields, version=typed("version"), reason="")
     except BadTool as error:
@@ -87,17 +91,15 @@ def check(slug: str) -> ResponseReturnValue:
 
 @bp.post("/tools/<slug>")
 def save(slug: str) -> ResponseReturnValue:
-    tool, fields = _found(slug), _fields()
+    tool, fields = _found(slug), _dated_fields()
     try:
+        effective_at = _effective_at()
+        said = {"version": typed("version"), "reason": typed("reason"), "actor": operator().email}
         with transaction():
-            tool_editor.save(
-                slug,
-                fields,
-                version=typed("version"),
-                reason=typed("reason"),
-                actor=operator().email,
-                now=utc_now(),
-            )
+            if effective_at is None:
+                tool_editor.save(slug, fields, **said, now=utc_now())
+            else:
+                tool_schedule.save(slug, fields, effective_at=effective_at, **said, now=utc_now())
     except BadTool as error:
         return _page(tool, fields, error.errors, version=typed("version")), 422
     except StaleForm as error:
@@ -106,7 +108,24 @@ def save(slug: str) -> ResponseReturnValue:
         if error.field == "reason":
             return _check_page(tool, fields, version=typed("version"), reason=error.message), 422
         return _refused(slug, error)
-    flash(f"The tool {slug} is saved.")
+    is_now = effective_at is None
+    flash(f"The tool {slug} is saved." if is_now else "The change is scheduled. Customers can read it now.")
+    return redirect(url_for("office_tools.show", slug=slug), code=303)
+
+
+@bp.post("/tools/<slug>/scheduled/<int:scheduled_id>/cancel")
+def cancel_scheduled(slug: str, scheduled_id: int) -> ResponseReturnValue:
+    tool = _found(slug)
+    try:
+        with transaction():
+            scheduled_terms.cancel(
+                slug, scheduled_id, reason=typed("cancel_reason"), actor=operator().email, now=utc_now()
+            )
+    except BadInput as error:
+        return _page(tool, tool_editor.typed_of(tool), {"cancel_reason": error.message}), 422
+    except PanelError as error:
+        return _refused(slug, error)
+    flash("The scheduled change is canceled. The terms stay as they are.")
     return redirect(url_for("office_tools.show", slug=slug), code=303)
 
 
@@ -142,11 +161,24 @@ def form_again(error: ExpiredForm) -> ResponseReturnValue:
     slug: str = (request.view_args or {}).get("slug", "")
     if not slug:
         return _new_page(typed("slug"), _fields(), by_field(error)), error.http_status
-    return _page(_found(slug), _fields(), by_field(error), version=typed("version")), error.http_status
+    return _page(_found(slug), _dated_fields(), by_field(error), version=typed("version")), error.http_status
 
 
 def _fields() -> dict[str, str]:
     return {name: typed(name) for name in tool_editor.LABELS}
+
+
+def _dated_fields() -> dict[str, str]:
+    return _fields() | {scheduled_terms.DATE_FIELD: typed(scheduled_terms.DATE_FIELD)}
+
+
+def _effective_at() -> datetime | None:
+    """The time from which the changed terms hold; None: from now on. Raises BadTool."""
+    text = typed(scheduled_terms.DATE_FIELD)
+    try:
+        return moment(text, name=scheduled_terms.DATE_FIELD) if text else None
+    except BadInput as error:
+        raise BadTool({scheduled_terms.DATE_FIELD: error.message}) from error
 
 
 def _found(slug: str) -> ToolOffer:
@@ -188,11 +220,16 @@ def _page(tool: ToolOffer, fields: dict[str, str], errors: dict[str, str] | None
         errors=errors or {},
         version=version or tool_editor.version_of(tool),
         log=list(zip(log, [*log[1:], None], strict=True)),
+        scheduled=[(each, _labeled(each)) for each in scheduled_terms.of_tool(tool.tool_id)],
         by_hand=tool_editor.by_hand(tool.slug),
         choices=_choices(),
         providers=[route.provider_name for route in routes.of_tool(tool.tool_id)],
         **_form_table(),
     )
+
+
+def _labeled(scheduled: ScheduledTerms) -> list[tuple[str, str]]:
+    return [(tool_editor.LABELS[field], text) for field, text in scheduled_terms.changes_of(scheduled).items()]
 
 
 def _new_page(slug: str, fields: dict[str, str], errors: dict[str, str] | None = None) -> str:
@@ -211,11 +248,17 @@ def _new_page(slug: str, fields: dict[str, str], errors: dict[str, str] | None =
 def _check_page(tool: ToolOffer, fields: dict[str, str], *, version: str, reason: str) -> str:
     if version != tool_editor.version_of(tool):
         raise StaleForm("The tool was changed since you opened it. Nothing was saved. This is what it is now.")
+    effective_at = _effective_at()
+    if effective_at is None:
+        preview = tool_editor.preview(tool, fields)
+    else:
+        preview = tool_schedule.preview(tool, fields, effective_at=effective_at, now=utc_now())
     return render_template(
         "office/tools/check.html",
         tool=tool,
         fields=fields,
-        preview=tool_editor.preview(tool, fields),
+        effective_at=effective_at,
+        preview=preview,
         version=version,
         errors={"reason": reason} if reason else {},
         reason=typed("reason"),

@@ -44,6 +44,12 @@ class FieldChange:
     before: str
     after: str
 
+    @property
+    def words(self) -> str:
+        """The new value as part of a sentence: `$1.20 per 1,000`, or `minimum order 100`."""
+        what, _, unit = self.label.partition(" per ")
+        return f"{self.after} per {unit}" if unit else f"{what[0].lower()}{what[1:]} {self.after}"
+
 
 @dataclass(frozen=True, slots=True)
 class CatalogueChange:

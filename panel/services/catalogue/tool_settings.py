@@ -1,6 +1,7 @@
 """Manual settings of a tool, which imports leave unchanged from then on."""
 
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +28,7 @@ def set_field(slug: str, field: str, text: str, *, actor: str, now: datetime) ->
     if field in TERMS:
         present = tools.find_any(slug)
         assert present is not None, "a tool has terms"
-        written = _changed(tools.terms_of(present), field, text)
+        written = changed_terms(tools.terms_of(present), {field: text})
         if written != tools.terms_of(present):
             tool.terms_id = tools.next_terms(tool.id, written, now=now)
     elif field == "hidden":
@@ -69,18 +70,21 @@ def record_change(tool: Tool, act: str, detail: str, *, actor: str, now: datetim
     audit_log.write(act, actor=actor, subject=f"tool {tool.slug}", detail=detail[:1_000], now=now)
 
 
-def _changed(terms: TermsWritten, field: str, text: str) -> TermsWritten:
-    column = {"price_per_thousand": "price_micros_per_thousand", "cancel": "can_cancel"}.get(field, field)
+def changed_terms(terms: TermsWritten, texts: Mapping[str, str]) -> TermsWritten:
+    """The terms with these fields of TERMS set, as an operator writes them. Raises BadInput about a field."""
     readers: Any = {"refill_days": read_days, "cancel": read_truth}
-    if field == "price_per_thousand":
-        value: Any = read_price(text, field, is_package=terms.is_package)
-    else:
-        value = readers.get(field, read_pieces)(text, field)
-    changed = replace(terms, **asdict(terms) | {column: value})
+    columns: dict[str, Any] = {}
+    for field, text in texts.items():
+        if field == "price_per_thousand":
+            columns["price_micros_per_thousand"] = read_price(text, field, is_package=terms.is_package)
+        else:
+            column = {"cancel": "can_cancel"}.get(field, field)
+            columns[column] = readers.get(field, read_pieces)(text, field)
+    changed, last = replace(terms, **columns), next(reversed([*texts]))
     if changed.is_package and changed.maximum != 1:
-        raise BadInput("A package is ordered one at a time: its minimum and maximum are 1.", field=field)
+        raise BadInput("A package is ordered one at a time: its minimum and maximum are 1.", field=last)
     if changed.minimum > changed.maximum:
-        raise BadInput(f"The minimum {changed.minimum} would be above the maximum {changed.maximum}.", field=field)
+        raise BadInput(f"The minimum {changed.minimum} would be above the maximum {changed.maximum}.", field=last)
     return changed
 
 

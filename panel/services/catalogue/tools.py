@@ -288,7 +288,7 @@ def next_terms(tool_id: int, written: TermsWritten, *, now: datetime) -> int:
     return terms.id
 
 
-def terms_of(tool: ToolOffer) -> TermsWritten:
+def terms_of(tool: ToolOffer | Terms) -> TermsWritten:
     return TermsWritten(**{field.name: getattr(tool, field.name) for field in fields(TermsWritten)})
 
 

@@ -21,7 +21,7 @@ from panel.services import audit_log, test_orders
 from panel.services.catalogue import file_format, tool_settings, tools
 from panel.services.catalogue.file_format import TermsWritten
 from panel.services.catalogue.tools import ToolOffer
-from panel.services.office import tool_form
+from panel.services.office.tool_editing import tool_form
 
 LINK = ("pattern", "example", "counter_example", "hint")
 WORDS = ("name", "category", "summary", "unit", "provider_service")
