@@ -46,7 +46,7 @@ from panel.models.order import (
     OrderField,
     OrderRun,
 )
-from panel.models.order_cost import OrderCost
+from panel.models.order_cost import OrderCost, RunCost
 from panel.models.payment import DepositRequest, PaymentEvent, PaymentEventState, PaymentTerms
 from panel.models.platform import AuditRun, ComponentDay, Incident, IncidentPart, IncidentUpdate, Measurement
 from panel.models.price_group import GroupMember, GroupPrice, PriceGroup
@@ -166,6 +166,7 @@ __all__ = [
     "Refill",
     "ResetRequest",
     "Review",
+    "RunCost",
     "ScheduledTerms",
     "StoredSetting",
     "TelegramMessage",

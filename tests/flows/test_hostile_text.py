@@ -82,6 +82,7 @@ OURS = _words(
     invitations.role invitations.token_hash
     incidents.request_id incidents.slug mailed_links.purpose mailed_links.token_hash mails.key mails.kind
     mails.unsubscribe measurements.component measurements.state order_costs.currency order_counts.status
+    run_costs.currency
     order_runs.status orders.request_id orders.status
     payment_events.account payment_events.checkout_id payment_events.currency payment_events.event_id
     payment_events.kind payment_events.method payment_events.outcome payment_events.payment_id

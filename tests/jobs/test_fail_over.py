@@ -13,7 +13,7 @@ from panel.domain.errors import ActionRefused, BadInput, NotFound
 from panel.domain.status import Status
 from panel.jobs import dispatch as dispatch_job
 from panel.jobs import sync as sync_job
-from panel.models import Attempt, Cancellation, Order, OrderEvent, Provider, Tool
+from panel.models import Attempt, Cancellation, Order, OrderCost, OrderEvent, Provider, Tool
 from panel.providers.base import Refused
 from panel.services.catalogue import routes
 from panel.services.catalogue import tools as catalogue_tools
@@ -118,6 +118,9 @@ def test_later_calls_go_to_the_provider_that_has_the_order(
 ) -> None:
     server.answers["add"] = NO_FUNDS
     second.answers["status"] = http_response({"5001": {"status": "In progress", "remains": "400", "charge": "0.1"}})
+    with transaction():
+        provider = db.session.get_one(Provider, a_provider(name="second").id)
+        provider.catalogue_currency, provider.exchange_nanos = "INR", 12_000_000
     order = a_placed_order(tool=tool)
     rounds()
 
@@ -125,6 +128,8 @@ def test_later_calls_go_to_the_provider_that_has_the_order(
 
     assert (server.count("status"), second.count("status")) == (0, 1)
     assert reload(order).status == Status.IN_PROGRESS
+    cost = db.session.get_one(OrderCost, order.id)
+    assert (cost.charge_nanos, cost.exchange_nanos, cost.cost_nanos) == (100_000_000, 12_000_000, 1_200_000)
 
 
 def test_service_that_the_first_does_not_offer_goes_to_the_second_once(

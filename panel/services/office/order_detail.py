@@ -26,6 +26,8 @@ from panel.models import (
     TransferKind,
     User,
 )
+from panel.services.money import order_costs
+from panel.services.money.order_costs import CostOfOrder
 from panel.services.office import assignments
 from panel.services.office.assignments import Held
 from panel.services.office.ledger_search import HOUSE
@@ -68,6 +70,7 @@ class OrderDetail:
     log: Sequence[AuditLogEntry]
     held: Held | None
     room: Room
+    cost: CostOfOrder
 
     @property
     def is_by_hand(self) -> bool:
@@ -128,6 +131,7 @@ def find(order_id: int, *, now: datetime) -> OrderDetail | None:
         log=_log(order_id, refills=refills, stops=stops, reviews=reviews),
         held=assignments.assignment_of(order_id, now=now),
         room=goodwill.room(order_id),
+        cost=order_costs.of_order(own.order),
     )
 
 

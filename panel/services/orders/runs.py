@@ -19,6 +19,7 @@ from panel.domain.forms.drip_feed import DripFeed
 from panel.domain.provider_report import OrderProgress, Verdict
 from panel.domain.status import FIRST, Status
 from panel.models import Cancellation, Order, OrderRun
+from panel.services.money import run_costs
 from panel.services.orders.transitions import OrderRow
 
 UNCONFIRMED_RUN = (
@@ -165,6 +166,7 @@ def end(order: OrderRow, *, now: datetime) -> tuple[Status, int]:
         if run.ended_at is None:
             run.status, run.remains, run.ended_at = Status.CANCELED, run.quantity, now
     db.session.flush()
+    run_costs.sum_up([order.id], now=now)
     remains = _remains(runs)
     return drip_feed.end_of(quantity=order.quantity, remains=remains), remains
 

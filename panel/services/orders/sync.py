@@ -8,12 +8,13 @@ from sqlalchemy import bindparam, func, select, update
 from panel.db import db, lock_rows, table_of
 from panel.db.compiled_statements import CompiledStatement, in_list
 from panel.domain.provider_report import Report, Verdict, judge
+from panel.domain.resale import UpstreamCharge
 from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
-from panel.models import Cancellation, CancellationState, EventSource, Order, Provider, Review
+from panel.models import Cancellation, CancellationState, EventSource, Order, OrderRun, Provider, Review
 from panel.providers.base import Ask
 from panel.services import customer_version, reviews
-from panel.services.money import order_costs
+from panel.services.money import order_costs, run_costs
 from panel.services.orders import runs, transitions
 from panel.services.orders.transitions import Move, Note, OrderRow
 from panel.services.providers import call_slots
@@ -77,7 +78,7 @@ def apply_reports(asked: Sequence[Ask], reports: Mapping[int, Report], *, now: d
     moves: list[Move] = []
     doubts: list[tuple[OrderRow, Report, Verdict]] = []
     orders = transitions.lock_orders(received).values()
-    _apply_to_runs([order for order in orders if order.has_runs], asked, received, moves, doubts, now=now)
+    of_runs = _apply_to_runs([order for order in orders if order.has_runs], asked, received, moves, doubts, now=now)
     for order in orders:
         report = received[order.id]
         if order.has_runs:
@@ -91,10 +92,11 @@ def apply_reports(asked: Sequence[Ask], reports: Mapping[int, Report], *, now: d
         if verdict.review is not None:
             doubts.append((order, report, verdict))
     transitions.apply_moves(moves, now=now)
-    # What a run cost isn't what its order cost: for those the catalogue's rate is used.
     whole = {order.id for order in orders if not order.has_runs}
     charges = {key: report.charge for key, report in received.items() if report.charge is not None and key in whole}
     order_costs.record(charges, now=now)
+    order_costs.record_runs({run.id: charge for run, charge in of_runs}, now=now)
+    run_costs.sum_up([run.order_id for run, _charge in of_runs], now=now)
     for order, report, verdict in doubts:
         _doubt(order, report, verdict, now=now)
     return len(moves)
@@ -108,8 +110,12 @@ def _apply_to_runs(
     doubts: list[tuple[OrderRow, Report, Verdict]],
     *,
     now: datetime,
-) -> None:
-    """Apply reports about the current runs of drip-feed orders: adds the orders' moves and doubts to the lists."""
+) -> list[tuple[OrderRun, UpstreamCharge]]:
+    """Apply reports about the current runs of drip-feed orders: adds the orders' moves and doubts to the lists.
+
+    Returns what the provider charged for runs.
+    """
+    charges: list[tuple[OrderRun, UpstreamCharge]] = []
     numbers = {ask.order_id: ask.provider_order_id for ask in asked}
     found = runs.of_orders([order.id for order in orders])
     for order in orders:
@@ -117,6 +123,8 @@ def _apply_to_runs(
         # An answer about an earlier run is no news.
         if run is None or run.provider_order_id is None or run.provider_order_id != numbers[order.id]:
             continue
+        if report.charge is not None:
+            charges.append((run, report.charge))
         verdict = judge(report, runs.progress(run))
         if verdict.review is not None:
             doubts.append((order, report, verdict))
@@ -129,6 +137,7 @@ def _apply_to_runs(
             if not move:
                 # The order's page shows its runs.
                 customer_version.bump([order.customer_id])
+    return charges
 
 
 def _move_of_run(order: OrderRow, report: Report, verdict: Verdict, outcome: runs.RunResult) -> list[Move]:

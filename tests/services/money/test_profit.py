@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from panel.db import db, transaction
+from panel.domain.accounts.roles import Role
 from panel.domain.lists.date_range import Period
 from panel.domain.money import parse_nanos
 from panel.domain.provider_report import Report
@@ -33,6 +34,7 @@ from tests.support.factories import (
     reload,
     signed_in,
 )
+from tests.support.page_text import text_of
 
 TODAY = Period(NOON.date(), NOON.date())
 
@@ -262,6 +264,32 @@ def test_loss_has_a_negative_margin(app: Flask) -> None:
     total = profit.report(Grouping.DAY, period=TODAY).total
 
     assert (total.margin_nanos, total.margin_percent) == (-usd("0.10"), "-11.1%")
+
+
+@pytest.mark.parametrize(
+    ("charged", "words"),
+    [
+        (("0.4", "USD"), "Provider’s charge 0.40 USD Cost $0.40"),
+        (("25.5", "EUR"), "Provider’s charge 25.50 EUR Cost $0.24 (estimated by the provider’s listed rate)"),
+        (None, "Provider’s charge Not named Cost $0.24 (estimated by the provider’s listed rate)"),
+    ],
+)
+def test_office_says_what_an_order_costs_and_whether_that_is_an_estimate(
+    client: FlaskClient, charged: tuple[str, str] | None, words: str
+) -> None:
+    order = an_order(tool=a_resold_tool(), quantity=1_000, status=Status.PARTIAL, remains=400)
+    if charged is not None:
+        record(order, *charged)
+    signed_in(client, an_operator())
+
+    assert words in text_of(client.get(f"/office/orders/{order.id}").text)
+
+
+def test_support_does_not_see_what_an_order_costs(client: FlaskClient) -> None:
+    order = an_order(tool=a_resold_tool(), status=Status.COMPLETED)
+    signed_in(client, an_operator(role=Role.SUPPORT))
+
+    assert "Provider’s charge" not in text_of(client.get(f"/office/orders/{order.id}").text)
 
 
 def test_report_page_and_its_csv_show_the_same_figures(client: FlaskClient) -> None:
