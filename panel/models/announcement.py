@@ -20,7 +20,7 @@ class Announcement(Base):
     title: Mapped[str]
     text: Mapped[str]
     audience: Mapped[str]
-    # Shown as a banner on pages of logged-in customers.
+    # Shown as a banner on pages of its audience.
     is_pinned: Mapped[bool]
     version: Mapped[int] = mapped_column(default=1)
     made_at: Mapped[datetime]

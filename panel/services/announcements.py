@@ -22,6 +22,8 @@ from panel.services.mail import notifications
 MAX_TITLE_LENGTH = 120
 MAX_TEXT_LENGTH = 4_000
 MAX_SHOWN = 50
+# More banners would push the page away.
+MAX_PINNED = 3
 MAILS_AT_ONCE = 100
 
 _IS_PUBLIC = (Announcement.published_at.is_not(None), Announcement.withdrawn_at.is_(None))
@@ -35,10 +37,13 @@ def published(*, is_customer: bool) -> Sequence[Announcement]:
     return db.session.scalars(found.limit(MAX_SHOWN)).all()
 
 
-def pinned() -> Sequence[Announcement]:
-    """The pinned announcements, newest first."""
+def pinned(*, is_customer: bool) -> Sequence[Announcement]:
+    """The newest pinned announcements, newest first: for everyone, or also those for customers."""
     found = select(Announcement).where(*_IS_PUBLIC, Announcement.is_pinned)
-    return db.session.scalars(found.order_by(Announcement.published_at.desc())).all()
+    if not is_customer:
+        found = found.where(Announcement.audience == Audience.EVERYONE)
+    newest = found.order_by(Announcement.published_at.desc(), Announcement.id.desc())
+    return db.session.scalars(newest.limit(MAX_PINNED)).all()
 
 
 def listed() -> Sequence[Announcement]:

@@ -1,4 +1,4 @@
-"""Banners of customers' pages: open incidents, also for what orders say of one, closed ordering, announcements.
+"""Banners: announcements for all, and on customers' pages open incidents, also for what orders say of one.
 
 Cached by the catalogue's version, which every change of these bumps: a page costs no read for it.
 """
@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from flask import current_app
 from flask.sansio.app import App
+from sqlalchemy.exc import SQLAlchemyError
 
 from panel.blueprints.shared.template_globals import me
 from panel.clock import utc_now
+from panel.db import db
 from panel.db.lru_cache import LRUCache
 from panel.services import announcements, maintenance
+from panel.services.catalogue import tools as catalogue_tools
 from panel.services.maintenance import ClosedOrdering
 from panel.services.orders import history as order_history
 from panel.services.platform import incident_notices
@@ -33,7 +36,7 @@ class PinnedAnnouncement:
 @dataclass(frozen=True, slots=True)
 class _BannerCaches:
     incidents: LRUCache[int, tuple[OpenIncident, ...]]
-    announcements: LRUCache[int, tuple[PinnedAnnouncement, ...]]
+    announcements: LRUCache[tuple[int, bool], tuple[PinnedAnnouncement, ...]]
     closed: LRUCache[int, tuple[ClosedOrdering | None]]
     providers: LRUCache[tuple[int, int, int], frozenset[int]]
 
@@ -64,14 +67,25 @@ def closed_ordering() -> ClosedOrdering | None:
 
 
 def pinned_announcements() -> tuple[PinnedAnnouncement, ...]:
-    """The pinned announcements; none for visitors."""
+    """The pinned announcements for this person: visitors see what is for everyone."""
     user = me()
-    if user is None:
+    if user is not None:
+        return _pinned(user.catalogue_version, is_customer=True)
+    try:
+        return _pinned(catalogue_tools.version(), is_customer=False)
+    except SQLAlchemyError:
+        # Most of what visitors read needs no database, so it is also there while there is none.
+        db.session.rollback()
         return ()
+
+
+def _pinned(catalogue_version: int, *, is_customer: bool) -> tuple[PinnedAnnouncement, ...]:
     caches: _BannerCaches = current_app.extensions[EXTENSION]
     return caches.announcements.get_or_make(
-        user.catalogue_version,
-        lambda: tuple(PinnedAnnouncement(each.id, each.title) for each in announcements.pinned()),
+        (catalogue_version, is_customer),
+        lambda: tuple(
+            PinnedAnnouncement(each.id, each.title) for each in announcements.pinned(is_customer=is_customer)
+        ),
     )
 
 

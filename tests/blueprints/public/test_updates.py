@@ -95,3 +95,32 @@ def test_banner_and_announcement_end_with_their_withdrawal(client: FlaskClient) 
     with transaction():
         announcements.withdraw(number, seen=3, actor="x", now=NOON)
     assert client.get("/updates").text.count("News for all") == 0
+
+
+def test_visitors_pages_have_the_banner_from_publishing_until_it_is_unpinned(client: FlaskClient) -> None:
+    a_tool("podcast-plays")
+    paths = ("/", "/faq", "/tools", "/tools/podcast-plays", "/log-in")
+    for _ in range(2):
+        assert not [path for path in paths if "News for all" in client.get(path).text]
+    publish("News for customers", "customers", is_pinned=True)
+    number = publish("News for all", is_pinned=True)
+
+    shown = [[path for path in paths if "News for all" in client.get(path).text] for _ in range(2)]
+    page = client.get("/faq").text
+    customers = [path for path in paths if "News for customers" in client.get(path).text]
+    with transaction():
+        announcements.pin(number, is_pinned=False, seen=2, actor="x", now=NOON)
+
+    assert shown == [list(paths)] * 2 and customers == []
+    assert f'href="/updates#announcement-{number}"' in page
+    assert not [path for path in paths if "News for all" in client.get(path).text]
+    assert "News for all" not in client.get("/no-such-page").text
+
+
+def test_the_newest_three_banners_are_shown(client: FlaskClient) -> None:
+    for number in range(5):
+        publish(f"News {number}", is_pinned=True)
+
+    page = client.get("/faq").text
+
+    assert [number for number in range(5) if f">News {number}<" in page] == [2, 3, 4]
