@@ -14,7 +14,7 @@ ALONE = (
     "processes/test_slow_clients.py",
 )
 # These wait more than they compute, so that each comes while another process has something to compute.
-WAITING = ("processes", "jobs/test_kills.py")
+WAITING = ("processes", "jobs/test_kills.py", "jobs/test_kills_of_runs.py")
 # Browser tests run last, since their event loop disturbs other tests of its process once it runs.
 BROWSER = "browser"
 # Few tests, each of which opens every page.
