@@ -6,6 +6,7 @@ Without it the site runs without scripts. May import `domain`, `clock` and `sett
 
 import hashlib
 import mimetypes
+import re
 import shutil
 import subprocess
 import tarfile
@@ -27,7 +28,12 @@ from panel.assets.stylesheets import ACCENT
 from panel.settings import ROOT, Settings
 
 # One request where a page needs both: `menus.js` is also served alone, for visitors' pages of text.
-JOINED_SCRIPTS = {"live.js": ("live.js", "push.js"), "site.js": ("menus.js", "site.js")}
+JOINED_SCRIPTS = {
+    "live.js": ("live.js", "live_push.js", "push.js"),
+    "poll.js": ("push.js", "poll.js"),
+    "visitor_poll.js": ("menus.js", "push.js", "poll.js"),
+    "site.js": ("menus.js", "site.js"),
+}
 
 HTMX = "htmx.org@4.0.1"
 # The parts of our script in order, each with its pinned SHA-256.
@@ -47,6 +53,9 @@ EXTENSION = "panel.assets"
 FOLDER = "/static"
 # The stylesheet whose accent color operators choose.
 COLORED = "site.css"
+
+# Of our own scripts: lines of comments, empty lines, and what lines begin with.
+_LEFT_OUT = re.compile(rb"^[ \t]*(?://.*)?\n?", re.MULTILINE)
 
 _NOT_HAD = (OSError, ValueError, LookupError, subprocess.SubprocessError, tarfile.TarError, httpx.HTTPError)
 
@@ -138,8 +147,10 @@ def collect_assets(settings: Settings) -> Assets:
     """Read every stylesheet and every file of `static/`, and htmx where it was fetched."""
     static = ROOT / "static"
     contents = stylesheets.sheets(static)
-    for path in sorted([*static.glob("js/*.js"), *static.glob("*.svg"), *static.glob("img/*.*")]):
+    for path in sorted([*static.glob("*.svg"), *static.glob("img/*.*")]):
         contents[path.name] = path.read_bytes()
+    for path in sorted(static.glob("js/*.js")):
+        contents[path.name] = _LEFT_OUT.sub(b"", path.read_bytes())
     contents |= {name: b"\n".join(contents[part] for part in parts) for name, parts in JOINED_SCRIPTS.items()}
     htmx = read_htmx(settings)
     if htmx is not None:

@@ -56,10 +56,14 @@ def reader(
 
 
 @lru_cache(32)
-def _sqlite_text(statement: Select[*tuple[Any, ...]], *, is_packed: bool) -> tuple[str, list[str]]:
-    """SQL text and the names of its parameters in their order, compiled once for all apps of a process."""
+def _sqlite_text(statement: Select[*tuple[Any, ...]], *, is_packed: bool) -> tuple[str, list[str], dict[str, Any]]:
+    """SQL text, the names of its parameters in their order, and the values that the statement has for some.
+
+    Compiled once for all apps of a process.
+    """
     compiled = (_as_one_row(statement) if is_packed else statement).compile(dialect=sqlite_dialect())
-    return str(compiled), list(compiled.positiontup or ())
+    own = {name: value for name, value in compiled.params.items() if value is not None}
+    return str(compiled), list(compiled.positiontup or ()), own
 
 
 def _as_one_row(statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
@@ -76,14 +80,15 @@ class _SqliteReader:
 
     def __init__(self, path: str, statement: Select[*tuple[Any, ...]], *, is_packed: bool) -> None:
         self._path = path
-        self._sql, self._names = _sqlite_text(statement, is_packed=is_packed)
+        self._sql, self._names, self._own = _sqlite_text(statement, is_packed=is_packed)
         self._is_packed = is_packed
         self._local = threading.local()
         self._process = os.getpid()
         self._left_to_parent: list[object] = []
 
     def __call__(self, values: Mapping[str, object]) -> Rows | None:
-        given = [_plain(values[name]) for name in self._names]
+        known = {**self._own, **values} if self._own else values
+        given = [_plain(known[name]) for name in self._names]
         try:
             rows = self._connection().execute(self._sql, given).fetchall()
         except sqlite3.Error:

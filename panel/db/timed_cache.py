@@ -21,6 +21,7 @@ class _Entry(NamedTuple):
     value: Any
     at: datetime
     max_age: timedelta
+    version: str
 
     def is_fresh(self, *, now: datetime) -> bool:
         return self.at <= now < self.at + self.max_age
@@ -31,13 +32,15 @@ _entries: dict[tuple[str, str], _Entry] = {}
 _locks: defaultdict[str, RLock] = defaultdict(RLock)
 
 
-def cached(name: str, read: Callable[[], Value], *, max_age: timedelta = MAX_AGE, now: datetime) -> Value:
-    """The cached result of `read`, or a new one if it is older than `max_age`."""
+def cached(
+    name: str, read: Callable[[], Value], *, max_age: timedelta = MAX_AGE, version: str = "", now: datetime
+) -> Value:
+    """The cached result of `read`, or a new one if it is older than `max_age` or of another version."""
     key = (str(db.engine.url), name)
     with _locks[name]:
         entry = _entries.get(key)
-        if entry is None or not entry.is_fresh(now=now):
-            entry = _entries[key] = _Entry(read(), now, max_age)
+        if entry is None or entry.version != version or not entry.is_fresh(now=now):
+            entry = _entries[key] = _Entry(read(), now, max_age, version)
     value: Value = entry.value
     return value
 

@@ -1,14 +1,15 @@
 """ASGI application of the hub: `GET /push` is a stream of server-sent events for the session that asks.
 
 An event says that the pages of this session have changed, and has the versions as its id; a browser repeats the last id
-when it connects again, so nothing is missed. Protocol: https://html.spec.whatwg.org/multipage/server-sent-events.html
+when it connects again, so nothing is missed. With `topic` it is a stream of that public topic, for anyone.
+Protocol: https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
 
 import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -20,8 +21,9 @@ from panel.db import db
 from panel.hub.commits import Commits, commits_of
 from panel.hub.streams import Stream, Streams, TooManyStreams
 from panel.hub.watched_sessions import WatchedSessions
+from panel.hub.watched_topics import WatchedTopics
 from panel.middleware.session_lookup import SessionLookup
-from panel.security import push_address
+from panel.security import network_of, push_address, push_topics
 from panel.settings import Settings
 
 log = structlog.get_logger()
@@ -37,8 +39,6 @@ PROOF_SECONDS = 30.0
 HEARTBEAT_SECONDS = (40.0, 55.0)
 # How long browsers wait before they connect again, spread for the same reason.
 RETRY_MILLISECONDS = (500, 5_000)
-# An operator’s page hears of a busy panel at most once in this time.
-OPERATOR_SECONDS = 1.0
 # After a read the next one waits for this multiple of the time it took: reads take at most a quarter of a core.
 REST = 3
 
@@ -50,9 +50,11 @@ class Hub:
         settings: Settings = app.config["PANEL"]
         self._lookup = SessionLookup(app)
         self._origin = settings.public_url
+        self._key = str(app.secret_key)
+        self._trusted_proxies = settings.trusted_proxies
         with app.app_context():
             self._commits: Commits = commits_of(db.engine)
-        self.streams = Streams(WatchedSessions(app))
+        self.streams = Streams(WatchedSessions(app), WatchedTopics(app))
         self._has_committed = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,11 +106,8 @@ class Hub:
         is_foreign = origin not in (None, self._origin) or headers.get("sec-fetch-site") == "cross-site"
         if is_foreign and urlsplit(origin or "").netloc != headers.get("host"):
             return await _answer(send, HTTPStatus.FORBIDDEN)
-        token_hash = self._lookup.token_hash_of({"HTTP_COOKIE": headers.get("cookie", "")})
         try:
-            seen = parse_qs(scope["query_string"].decode("latin-1")).get(push_address.SEEN, [""])[0]
-            known = headers.get("last-event-id", seen)
-            stream = None if token_hash is None else self.streams.open(token_hash, known=known)
+            stream = self._open(scope, headers)
         except TooManyStreams:
             # The answer after which browsers don't connect again by themselves: the page polls.
             return await _answer(send, HTTPStatus.NO_CONTENT, *self._allowed(origin))
@@ -119,6 +118,25 @@ class Hub:
             await _serve(stream, receive, send)
         finally:
             self.streams.close(stream)
+
+    def _open(self, scope: Scope, headers: Mapping[str, str]) -> Stream | None:
+        """The stream that is asked for; None if it isn't this browser's to have. Raises TooManyStreams."""
+        query = parse_qs(scope["query_string"].decode("latin-1"))
+        known = headers.get("last-event-id", query.get(push_address.SEEN, [""])[0])
+        if push_address.TOPIC in query:
+            topic = push_topics.verified(query[push_address.TOPIC][0], key=self._key)
+            network = self._network(scope, headers)
+            return None if topic is None else self.streams.open_topic(topic, network=network, known=known)
+        token_hash = self._lookup.token_hash_of({"HTTP_COOKIE": headers.get("cookie", "")})
+        return None if token_hash is None else self.streams.open(token_hash, known=known)
+
+    def _network(self, scope: Scope, headers: Mapping[str, str]) -> str:
+        """The network that asks, as the trusted proxies say it."""
+        address, _port = scope.get("client") or ("", 0)
+        passed_on = [each.strip() for each in headers.get("x-forwarded-for", "").split(",")]
+        if self._trusted_proxies and len(passed_on) >= self._trusted_proxies:
+            address = passed_on[-self._trusted_proxies]
+        return network_of(address)
 
     def _allowed(self, origin: str | None) -> tuple[tuple[str, str], ...]:
         """The headers that let the site's pages read answers of this port (CORS)."""
@@ -177,8 +195,7 @@ async def _serve_next(stream: Stream, send: Send) -> None:
     if stream.is_due:
         stream.is_due, stream.known = False, stream.versions
         await _write(send, f"event: changed\nid: {stream.known}\ndata: {stream.known}\n\n")
-        if stream.owner.is_staff:
-            await asyncio.sleep(OPERATOR_SECONDS)
+        await asyncio.sleep(stream.rest_seconds)
         return
     stream.wake.clear()
     with contextlib.suppress(TimeoutError):

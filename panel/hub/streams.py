@@ -1,4 +1,8 @@
-"""Streams: the open connections of the hub, each with the session it belongs to and what its page knows."""
+"""Streams: the open connections of the hub, each with what it listens to and what its page knows.
+
+A logged-in page listens with its session. A visitor's page listens to a public topic; those streams have limits of
+their own, so that visitors can take neither the whole hub nor, from one network, all that visitors may have.
+"""
 
 import asyncio
 from collections import Counter
@@ -6,64 +10,106 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from panel.hub.watched_sessions import Owner, WatchedSessions
+from panel.hub.watched_topics import WatchedTopics
 
 MAX_STREAMS = 20_000
 # One fewer than a browser's connections to one host (HTTP/1.1), so that pages still load.
 MAX_STREAMS_A_SESSION = 5
+MAX_TOPIC_STREAMS = 5_000
+# Several people may share an address, and hidden tabs have no stream.
+MAX_TOPIC_STREAMS_A_NETWORK = 20
+# Pages that everyone may open, and the office's, hear of changes at most once in this time.
+REST_SECONDS = 1.0
 
 
 class TooManyStreams(Exception):
-    """The session, or the whole hub, has as many streams as it may."""
+    """The session, the network, or the whole hub, has as many streams as it may."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, kw_only=True)
 class Stream:
     """An open stream. `known` are the versions that its page was sent last; `wake` is set when there is work."""
 
-    token_hash: str
-    owner: Owner
     known: str
     versions: str = ""
     has_ended: bool = False
     is_due: bool = False
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @property
+    def rest_seconds(self) -> float:
+        """How long to wait after an event before the next one."""
+        return REST_SECONDS
+
     def update(self, versions: str) -> None:
         self.versions = versions
-        # Office pages show everyone's data, so for an operator every commit may matter.
-        if self.owner.is_staff or versions != self.known:
-            self.is_due = True
-            self.wake.set()
+        if versions != self.known:
+            self._announce()
+
+    def _announce(self) -> None:
+        self.is_due = True
+        self.wake.set()
 
     def end(self) -> None:
         self.has_ended = True
         self.wake.set()
 
 
+@dataclass(slots=True, eq=False, kw_only=True)
+class SessionStream(Stream):
+    """A stream of a session."""
+
+    token_hash: str
+    owner: Owner
+
+    @property
+    def rest_seconds(self) -> float:
+        return REST_SECONDS if self.owner.is_staff else 0.0
+
+    def update(self, versions: str) -> None:
+        self.versions = versions
+        # Office pages show everyone's data, so for an operator every commit may matter.
+        if self.owner.is_staff or versions != self.known:
+            self._announce()
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class TopicStream(Stream):
+    """A stream of a public topic, opened from this network."""
+
+    topic: str
+    network: str
+
+
 class Streams:
     """All open streams, and the reads that bring them up to date."""
 
-    def __init__(self, sessions: WatchedSessions) -> None:
-        self._sessions = sessions
-        self._open: set[Stream] = set()
+    def __init__(self, sessions: WatchedSessions, topics: WatchedTopics) -> None:
+        self._sessions, self._topics = sessions, topics
+        self._of_sessions: set[SessionStream] = set()
+        self._of_topics: set[TopicStream] = set()
         self._by_session: Counter[str] = Counter()
+        self._by_network: Counter[str] = Counter()
+        self._by_topic: Counter[str] = Counter()
+        # As of the last update, for topics that have streams.
+        self._topic_versions: dict[str, str] = {}
         self._has_some = asyncio.Event()
 
     def __len__(self) -> int:
-        return len(self._open)
+        return len(self._of_sessions) + len(self._of_topics)
 
     def __iter__(self) -> Iterator[Stream]:
-        return iter(tuple(self._open))
+        return iter((*self._of_sessions, *self._of_topics))
 
-    def open(self, token_hash: str, *, known: str) -> Stream | None:
+    def open(self, token_hash: str, *, known: str) -> SessionStream | None:
         """A new stream of this session; None if the session has ended. Raises TooManyStreams."""
-        if len(self._open) >= MAX_STREAMS or self._by_session[token_hash] >= MAX_STREAMS_A_SESSION:
+        if len(self) >= MAX_STREAMS or self._by_session[token_hash] >= MAX_STREAMS_A_SESSION:
             raise TooManyStreams
         owners = self._sessions.owners([token_hash])
         if not owners:
             return None
-        stream = Stream(token_hash, owners[token_hash], known)
-        self._open.add(stream)
+        stream = SessionStream(token_hash=token_hash, owner=owners[token_hash], known=known)
+        self._of_sessions.add(stream)
         self._by_session[token_hash] += 1
         self._has_some.set()
         for versions in (self._sessions.versions([stream.owner.user_id]) or {}).values():
@@ -72,12 +118,36 @@ class Streams:
                 stream.update(versions)
         return stream
 
+    def open_topic(self, topic: str, *, network: str, known: str) -> TopicStream | None:
+        """A new stream of this topic; None if there is nothing to listen to. Raises TooManyStreams.
+
+        Reads the database for the first stream of a topic alone, so opening and closing many costs little.
+        """
+        is_full = len(self) >= MAX_STREAMS or len(self._of_topics) >= MAX_TOPIC_STREAMS
+        if is_full or self._by_network[network] >= MAX_TOPIC_STREAMS_A_NETWORK:
+            raise TooManyStreams
+        if topic not in self._topic_versions:
+            self._topic_versions |= self._topics.versions([topic]) or {}
+        if topic not in self._topic_versions:
+            return None
+        stream = TopicStream(topic=topic, network=network, known=known)
+        self._of_topics.add(stream)
+        self._by_network[network] += 1
+        self._by_topic[topic] += 1
+        self._has_some.set()
+        stream.update(self._topic_versions[topic])
+        return stream
+
     def close(self, stream: Stream) -> None:
-        self._open.discard(stream)
-        self._by_session[stream.token_hash] -= 1
-        if not self._by_session[stream.token_hash]:
-            del self._by_session[stream.token_hash]
-        if not self._open:
+        if isinstance(stream, SessionStream):
+            self._of_sessions.discard(stream)
+            _subtract(self._by_session, stream.token_hash)
+        elif isinstance(stream, TopicStream):
+            self._of_topics.discard(stream)
+            _subtract(self._by_network, stream.network)
+            if _subtract(self._by_topic, stream.topic) == 0:
+                self._topic_versions.pop(stream.topic, None)
+        if not len(self):
             self._has_some.clear()
 
     async def wait_for_some(self) -> None:
@@ -85,16 +155,42 @@ class Streams:
         await self._has_some.wait()
 
     def update(self) -> None:
-        """Wake the streams whose pages have changed."""
-        versions = self._sessions.versions({stream.owner.user_id for stream in self._open})
+        """Wake the streams whose pages have changed, and end those whose topic is gone."""
+        if self._of_sessions:
+            self._update_sessions()
+        if self._of_topics:
+            self._update_topics()
+
+    def _update_sessions(self) -> None:
+        versions = self._sessions.versions({stream.owner.user_id for stream in self._of_sessions})
         if versions is not None:
-            for stream in self._open:
+            for stream in self._of_sessions:
                 stream.update(versions[stream.owner.user_id])
+
+    def _update_topics(self) -> None:
+        versions = self._topics.versions(self._by_topic)
+        if versions is None:
+            return
+        self._topic_versions = versions
+        for stream in self._of_topics:
+            if stream.topic in versions:
+                stream.update(versions[stream.topic])
+            else:
+                stream.end()
 
     def end_logged_out(self) -> None:
         """End the streams whose sessions are no longer logged in."""
-        owners = self._sessions.owners(self._by_session)
+        owners = self._sessions.owners(self._by_session) if self._of_sessions else {}
         if owners is not None:
-            for stream in self._open:
+            for stream in self._of_sessions:
                 if owners.get(stream.token_hash) != stream.owner:
                     stream.end()
+
+
+def _subtract(counts: Counter[str], key: str) -> int:
+    """Count one less, and keep no zeros: there is no end of possible keys."""
+    counts[key] -= 1
+    left = counts[key]
+    if not left:
+        del counts[key]
+    return left

@@ -1,17 +1,16 @@
 """Session reads of the hub: the versions that pages depend on, and which sessions are still logged in."""
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, Engine, Text, any_, bindparam, func, literal_column, select
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import BigInteger, Engine, Text, bindparam, literal_column, select
 
 from panel.clock import utc_now
 from panel.db import db
 from panel.db.read_only import reader
+from panel.hub.given_list import as_given, is_given
 from panel.models import Catalogue, LoginSession, User
 from panel.services.accounts.sessions import PageVersions, is_login_allowed, time_bounds
 
@@ -29,23 +28,19 @@ class WatchedSessions:
 
     def __init__(self, app: Flask) -> None:
         with app.app_context():
-            engine = db.engine
-            self._is_sqlite = engine.dialect.name == "sqlite"
+            self._engine = engine = db.engine
             self._read_owners = reader(engine, _owners(engine), has_many_rows=True)
             self._read_versions = reader(engine, _versions(engine), has_many_rows=True)
 
     def owners(self, token_hashes: Collection[str]) -> dict[str, Owner] | None:
         """The sessions among these that are logged in now, each with its owner."""
-        rows = self._read_owners({"given": self._list(token_hashes), **time_bounds(utc_now())})
+        rows = self._read_owners({"given": as_given(self._engine, token_hashes), **time_bounds(utc_now())})
         return None if rows is None else {row[0]: Owner(row[1], bool(row[2])) for row in rows}
 
     def versions(self, user_ids: Collection[int]) -> dict[int, str] | None:
         """The versions that the pages of these users depend on, as one text each."""
-        rows = self._read_versions({"given": self._list(user_ids)})
+        rows = self._read_versions({"given": as_given(self._engine, user_ids)})
         return None if rows is None else {row[0]: PageVersions(*row).as_text for row in rows}
-
-    def _list(self, values: Collection[Any]) -> Any:
-        return json.dumps(list(values)) if self._is_sqlite else list(values)
 
 
 def _owners(engine: Engine) -> Any:
@@ -53,7 +48,7 @@ def _owners(engine: Engine) -> Any:
         select(LoginSession.token_hash, User.id, User.is_staff)
         .join_from(LoginSession, User, User.id == LoginSession.user_id)
         .where(
-            _is_given(engine, LoginSession.token_hash, Text),
+            is_given(engine, LoginSession.token_hash, Text),
             LoginSession.ended_at.is_(None),
             LoginSession.signed_in_at > bindparam("since", type_=LoginSession.signed_in_at.type),
             is_login_allowed(),
@@ -63,12 +58,4 @@ def _owners(engine: Engine) -> Any:
 
 def _versions(engine: Engine) -> Any:
     catalogue = select(Catalogue.version).where(Catalogue.id == literal_column("1")).scalar_subquery()
-    return select(User.id, User.state_version, catalogue).where(_is_given(engine, User.id, BigInteger))
-
-
-def _is_given(engine: Engine, column: InstrumentedAttribute[Any], kind: type[Any]) -> ColumnElement[bool]:
-    """The column is in a list of any length: JSON on SQLite, which has no arrays."""
-    if engine.dialect.name == "sqlite":
-        values = func.json_each(bindparam("given", type_=Text())).table_valued("value")
-        return column.in_(select(values.c.value))
-    return column == any_(bindparam("given", type_=ARRAY(kind)))
+    return select(User.id, User.state_version, catalogue).where(is_given(engine, User.id, BigInteger))

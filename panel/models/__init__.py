@@ -86,8 +86,10 @@ from panel.models.tool import (
 from panel.models.user import LoginSession, PendingSession, RecoveryCode, ThrottleHit, User
 from panel.models.voucher import Voucher
 
-# Customers' pages depend on users, sessions and the catalogue, the office's pages also on what waits in its queues.
-for _model in (User, LoginSession, Catalogue, DepositRequest, Proposal, Provider, Review, Ticket):
+# Customers' pages depend on users, sessions and the catalogue, the office's pages also on what waits in its queues, and
+# visitors' pages on measurements and public links.
+_HEARD = (User, LoginSession, Catalogue, DepositRequest, Proposal, Provider, Review, Ticket, Measurement, PublicLink)
+for _model in _HEARD:
     table_of(_model).info[NOTIFIES_HUB] = True
 
 __all__ = [

@@ -6,6 +6,8 @@ PATH = "/push"
 LAST_PORT = 65_535
 # Parameter with the versions that a page shows. A browser that connects again sends a newer id of its own.
 SEEN = "seen"
+# Parameter with a public topic (`push_topics`), for pages that listen without a session.
+TOPIC = "topic"
 
 
 def port(settings: Settings) -> int:
@@ -19,6 +21,7 @@ def origin(settings: Settings) -> str:
     return "" if settings.base_url or settings.trusted_proxies else f"http://{settings.host}:{port(settings)}"
 
 
-def url(settings: Settings, *, seen: str) -> str:
+def url(settings: Settings, *, seen: str, topic: str = "") -> str:
     """The address that a page with these versions listens to; empty without a push hub."""
-    return f"{origin(settings)}{PATH}?{SEEN}={seen}" if settings.hub else ""
+    query = f"{TOPIC}={topic}&{SEEN}={seen}" if topic else f"{SEEN}={seen}"
+    return f"{origin(settings)}{PATH}?{query}" if settings.hub else ""

@@ -23,6 +23,14 @@ from panel.settings import Settings
 
 TOKEN_BYTES = 16
 MAX_STATUS_CHANGES = 50
+# A link shows nothing while its customer's account is disabled or closed.
+_IS_OPEN = (User.disabled_at.is_(None), User.closed_at.is_(None))
+VERSIONS = (
+    select(PublicLink.token_hash, Order.version, PublicLink.shows_money)
+    .join_from(PublicLink, Order, Order.id == PublicLink.order_id)
+    .join(User, User.id == Order.customer_id)
+    .where(*_IS_OPEN)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,7 @@ class PublicOrder:
     money: "PublicOrderMoney | None"
     # The ETag of what is shown.
     shown: str
+    token_hash: str
 
     @property
     def delivered(self) -> int:
@@ -146,13 +155,12 @@ def find(token: str) -> PublicOrder | None:
         .join_from(PublicLink, Order, Order.id == PublicLink.order_id)
         .join(Terms, Terms.id == Order.terms_id)
         .join(User, User.id == Order.customer_id)
-        .where(PublicLink.token_hash == token_hash(token), User.disabled_at.is_(None), User.closed_at.is_(None))
+        .where(PublicLink.token_hash == token_hash(token), *_IS_OPEN)
     ).first()
     if row is None:
         return None
     order, tool_name, unit, shows_money, hashed = row
     money = PublicOrderMoney(order.charge_nanos, order.kept_nanos, order.returned_nanos) if shows_money else None
-    shown = hashlib.blake2b(f"{digest()}|{hashed}|{order.version}|{shows_money}".encode(), digest_size=16).hexdigest()
     return PublicOrder(
         id=order.id,
         tool_name=tool_name,
@@ -165,8 +173,15 @@ def find(token: str) -> PublicOrder | None:
         started_at=order.started_at,
         ended_at=order.ended_at,
         money=money,
-        shown=shown,
+        shown=version_of(hashed, order.version, shows_money),
+        token_hash=hashed,
     )
+
+
+def version_of(hashed: str, order_version: int, shows_money: bool) -> str:
+    """The version of what a link shows, which open pages listen for; from a row of VERSIONS."""
+    shown = f"{digest()}|{hashed}|{order_version}|{bool(shows_money)}"
+    return hashlib.blake2b(shown.encode(), digest_size=16).hexdigest()
 
 
 def token_hash(token: str) -> str:

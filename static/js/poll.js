@@ -1,9 +1,11 @@
-// Polls for one card of a visitor's page (data-polls) and replaces it, without htmx. An answer without our hash (HX-PTag),
-// such as a proxy's error page, changes nothing; hidden tabs don't poll; visitors can pause. A card without an address to
-// poll is the last one: the order has ended, or the link to it was revoked.
+// Keeps one part of a visitor's page (data-polls) current, without htmx: asked for when the push hub says that it has
+// changed, every thirty seconds with a stream, and more often without one. An answer without our hash (HX-PTag), such as a
+// proxy's error page, changes nothing; hidden tabs don't ask; visitors can pause. A part without an address to ask is the
+// last one: the order has ended, or the link to it was revoked.
 const OURS = "HX-PTag";
 const RUNNING_MS = 2000;
 const ENDED_MS = 15000;
+const REST_MS = 30000;
 
 const foot = document.querySelector("[data-live-foot]");
 const button = foot?.querySelector("[data-pause]");
@@ -11,20 +13,27 @@ const id = document.querySelector("[data-polls]")?.id;
 let shown = "";
 let timer = 0;
 let isPaused = false;
+let isAsking = false;
+let unseen = 0;
+let askedAt = 0;
 
 const card = () => document.getElementById(id);
+const pushAddress = () => foot?.dataset.push;
+const wantsStream = () => Boolean(foot && card()?.dataset.polls) && !isPaused;
+const mayRest = () => isPushed() && !unseen && Date.now() - askedAt < REST_MS;
 
 function stamp() {
-  const time = document.createElement("time");
   const now = new Date().toISOString();
+  const time = foot.querySelector("[data-checked] time");
   time.dateTime = `${now.slice(0, 19)}Z`;
   time.textContent = `${now.slice(11, 19)} UTC`;
-  foot.querySelector("[data-checked]").replaceChildren(time);
 }
 
 function replace(region) {
   const line = document.querySelector("[data-said]");
   const has = card().dataset.status;
+  const folds = [...card().querySelectorAll("details")];
+  region.querySelectorAll("details").forEach((fold, place) => (fold.open = Boolean(folds[place]?.open)));
   card().replaceWith(region);
   if (line && region.dataset.status !== has) line.textContent = region.querySelector(".status, h1").textContent.trim();
 }
@@ -32,7 +41,8 @@ function replace(region) {
 async function ask() {
   const answer = await fetch(card().dataset.polls, { headers: shown ? { [OURS]: shown } : {}, cache: "no-store" });
   const hash = answer.headers.get(OURS);
-  if (!hash) return;
+  if (!hash) throw new Error("not our answer");
+  askedAt = Date.now();
   if (answer.status !== 304 && !isPaused) {
     const region = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(id);
     if (region && !(region.dataset.polls && card().contains(document.activeElement))) {
@@ -43,23 +53,48 @@ async function ask() {
   stamp();
 }
 
+// A change that is pushed while a request is on its way may not be in its answer.
+async function askUntilSeen() {
+  let heard = -1;
+  isAsking = true;
+  try {
+    while (heard !== unseen) {
+      heard = unseen;
+      await ask();
+    }
+    unseen = 0;
+  } catch {
+    // Asked again when the timer is due.
+  }
+  isAsking = false;
+}
+
 async function poll() {
-  if (!document.hidden) await ask().catch(() => {});
+  if (!document.hidden && !isPaused && !isAsking && !mayRest()) await askUntilSeen();
   schedule();
 }
 
 function schedule() {
   clearTimeout(timer);
-  if (!card().dataset.polls) foot.hidden = true;
-  else if (!isPaused) timer = setTimeout(poll, card().dataset.open === "yes" ? RUNNING_MS : ENDED_MS);
+  foot.hidden = !card().dataset.polls;
+  followPage();
+  if (wantsStream()) timer = setTimeout(poll, card().dataset.open === "yes" ? RUNNING_MS : ENDED_MS);
+}
+
+function changed() {
+  unseen += 1;
+  poll();
+}
+
+function lost() {
+  askedAt = 0;
 }
 
 if (foot && id) {
   button.addEventListener("click", () => {
     isPaused = !isPaused;
     button.textContent = isPaused ? "Resume updates" : "Pause updates";
-    if (isPaused) clearTimeout(timer);
-    else poll();
+    poll();
   });
-  poll();
+  schedule();
 }

@@ -236,14 +236,14 @@ MUTANTS = (
     *in_file(
         "panel/services/public_links.py",
         PUBLIC_LINKS,
-        (", User.disabled_at.is_(None), User.closed_at.is_(None))", ", User.closed_at.is_(None))"),
+        ("_IS_OPEN = (User.disabled_at.is_(None), User", "_IS_OPEN = (User"),
         ("order.returned_nanos) if shows_money else None", "order.returned_nanos)"),
         (
             "select(Order.id).where(Order.id == order_id, Order.customer_id == customer_id)",
             "select(Order.id).where(Order.id == order_id)",
         ),
         ("TOKEN_BYTES = 16", "TOKEN_BYTES = 15"),
-        ("|{order.version}|", "|"),
+        ("|{order_version}|", "|"),
     ),
     *in_file(
         "panel/services/maintenance.py",

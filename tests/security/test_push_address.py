@@ -25,6 +25,12 @@ def test_pages_listen_beside_the_site_or_behind_its_proxy(
     assert (push_address.port(settings), push_address.url(settings, seen="1.2")) == (port, url)
 
 
+def test_topic_stands_before_what_the_page_has_seen(tmp_path_factory: pytest.TempPathFactory) -> None:
+    settings = settings_for(tmp_path_factory.mktemp("instance"), trusted_proxies=1)
+
+    assert push_address.url(settings, seen="1f", topic="test-order") == "/push?topic=test-order&seen=1f"
+
+
 def test_policy_names_the_hub_alone_beside_the_site(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("instance")
     beside, behind, without = (

@@ -76,6 +76,7 @@ RULES = {
         GET /platform-status/
         GET /platform-status/components/<key>
         GET /platform-status/incidents
+        GET /platform-status/live
         GET /platform-status/incidents/<slug>
         GET /privacy
         GET /privacy/

@@ -12,6 +12,7 @@ from panel.blueprints.shared.help_texts import texts
 from panel.blueprints.shared.own_prices import own_prices
 from panel.clock import utc_now
 from panel.domain.status import Status
+from panel.security.push_topics import Topic
 from panel.services import delivery_times
 from panel.services.catalogue import category_order
 from panel.services.catalogue import tools as catalogue_tools
@@ -82,19 +83,20 @@ def show() -> ResponseReturnValue:
 def show_test_order() -> ResponseReturnValue:
     """Fragment with the newest test order, polled by the home page: 304 if it hasn't changed."""
     order = _test_order()
-    shown = f"{order.id}.{order.version}.{order.reached}.{digest()}" if order else f"none.{digest()}"
+    shown = order.shown if order else f"none.{digest()}"
     return htmx.region_or_304(shown, lambda: render_template("home/_test_order.html", **_card(order)))
 
 
 def _test_order() -> LatestTestOrder | None:
     settings: Settings = current_app.config["PANEL"]
-    return latest_test_order.read(now=utc_now()) if settings.canary_seconds else None
+    return latest_test_order.read() if settings.canary_seconds else None
 
 
 def _card(order: LatestTestOrder | None) -> dict[str, object]:
     settings: Settings = current_app.config["PANEL"]
     return {
         "test_order": order,
+        "topic": Topic.TEST_ORDER,
         "every_seconds": settings.canary_seconds,
         "example": worked_sum(Status.PARTIAL, remains=EXAMPLE_REMAINS),
         "example_status": Status.PARTIAL,

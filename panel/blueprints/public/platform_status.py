@@ -1,21 +1,19 @@
-"""Platform status page: current state, last 90 days and incidents, also as JSON and Atom."""
+"""Platform status page: current state, last 90 days and incidents."""
 
-from collections.abc import Mapping
+import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import groupby
 
-from flask import Blueprint, Response, abort, current_app, jsonify, redirect, render_template, request
+from flask import Blueprint, abort, current_app, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from panel.blueprints.shared import structured_data
-from panel.blueprints.shared.feeds import EMPTY_FEED_UPDATED_AT, for_machines
+from panel.blueprints.shared import htmx, structured_data
 from panel.clock import utc_now
+from panel.db import timed_cache
 from panel.domain import charts
 from panel.domain.formatting import count, duration
 from panel.domain.platform.component_states import (
-    COMPONENTS,
-    CORE,
     PROVIDER_DEGRADED_AFTER,
     PROVIDER_MAJOR_AFTER,
     PROVIDER_PROBE,
@@ -23,10 +21,10 @@ from panel.domain.platform.component_states import (
     State,
 )
 from panel.domain.platform.uptime_days import SHOWN_DAYS, day_runs, late_seconds
-from panel.services import maintenance
+from panel.security.push_topics import Topic
 from panel.services.platform import components, incident_reads, status_page
 from panel.services.platform.incident_reads import IncidentWithUpdates
-from panel.services.platform.status_page import Board, ComponentDays, Typical
+from panel.services.platform.status_page import Board, ComponentDays
 from panel.settings import Settings
 
 bp = Blueprint("platform_status", __name__)
@@ -64,14 +62,14 @@ def component_names() -> dict[str, str]:
 
 @bp.get("/platform-status")
 def show() -> ResponseReturnValue:
-    found = _board()
+    found = board_now()
     answer = current_app.make_response(
         render_template(
             "platform_status/show.html",
             board=found,
             lines=[_line(row) for row in found.rows],
             months=_months(found),
-            core=[COMPONENTS[key] for key in CORE],
+            topic=Topic.PLATFORM_STATUS,
             data=structured_data.graph(
                 structured_data.web_page(ALL[1], name=TITLE, changed=None), structured_data.breadcrumbs(HOME, ALL)
             ),
@@ -82,10 +80,27 @@ def show() -> ResponseReturnValue:
     return answer.make_conditional(request)
 
 
+@bp.get("/platform-status/live")
+def show_now() -> ResponseReturnValue:
+    """Fragment with the present state, asked for by open pages: 304 if it hasn't changed."""
+    board = board_now()
+    # Rendered once for all who hear of the same change.
+    region = timed_cache.cached(
+        "platform status region", lambda: _region(board), version=board.present.version, now=utc_now()
+    )
+    return htmx.region_or_304(hashlib.blake2b(region.encode(), digest_size=16).hexdigest(), lambda: region)
+
+
+def _region(board: Board) -> str:
+    return render_template(
+        "platform_status/_now.html", board=board, lines=[_line(row) for row in board.rows], days=SHOWN_DAYS
+    )
+
+
 @bp.get("/platform-status/components/<key>")
 def show_component(key: str) -> ResponseReturnValue:
     """Page of one component: its days, newest first, each with trouble on a row of its own."""
-    row = next((row for row in _board().rows if row.now.key == key), None)
+    row = next((row for row in board_now().rows if row.now.key == key), None)
     if row is None:
         abort(404)
     return render_template(
@@ -121,51 +136,6 @@ def show_incident(slug: str) -> ResponseReturnValue:
     )
 
 
-@bp.get("/platform-status.json")
-def as_json() -> ResponseReturnValue:
-    found, now = _board(), utc_now()
-    answer = jsonify(
-        {
-            "page": structured_data.absolute(ALL[1]),
-            "state": found.present.state,
-            "label": found.present.state.label,
-            "sentence": found.present.sentence,
-            "measured_at": _moment(found.present.measured_at),
-            "ordering": _ordering_as_json(now=now),
-            "components": [_component_as_json(row) for row in found.rows],
-            "incidents": [_incident_as_json(each, now=now) for each in found.open_incidents],
-            "planned_work": [_incident_as_json(each, now=now) for each in found.planned],
-            "past_incidents": [_incident_as_json(each, now=now) for each in found.past],
-        }
-    )
-    return for_machines(answer, request)
-
-
-def _ordering_as_json(*, now: datetime) -> dict[str, object]:
-    closed = maintenance.current(now=now)
-    if closed is None:
-        return {"is_open": True}
-    return {"is_open": False, "reason": closed.reason, "until": _moment(closed.ends_at)}
-
-
-@bp.get("/platform-status.atom")
-def as_atom() -> ResponseReturnValue:
-    incidents = incident_reads.newest_published()
-    entries = sorted(
-        ((incident, update) for incident in incidents for update in incident.updates),
-        key=lambda entry: entry[1].id,
-        reverse=True,
-    )[: incident_reads.MAX_IN_FEED]
-    body = render_template(
-        "platform_status/feed.xml",
-        entries=entries,
-        updated=entries[0][1].at if entries else EMPTY_FEED_UPDATED_AT,
-        page=structured_data.absolute(ALL[1]),
-        names=components.labels(),
-    )
-    return for_machines(Response(body, mimetype="application/atom+xml"), request)
-
-
 @bp.get("/platform-status/")
 def without_final_slash() -> ResponseReturnValue:
     return redirect(ALL[1], code=301)
@@ -175,7 +145,8 @@ def _settings() -> Settings:
     return current_app.config["PANEL"]  # type: ignore[no-any-return]
 
 
-def _board() -> Board:
+def board_now() -> Board:
+    """The data of the page."""
     return status_page.read(interval_seconds=_settings().probe_seconds, now=utc_now())
 
 
@@ -188,12 +159,18 @@ def _rules() -> dict[str, object]:
         "canary_seconds": _settings().canary_seconds,
         "days": SHOWN_DAYS,
         "states": list(State),
-        "provider_probe": PROVIDER_PROBE.format(few=PROVIDER_DEGRADED_AFTER, many=PROVIDER_MAJOR_AFTER),
     }
 
 
 def _probe(key: str) -> str:
-    return Component(key).facts.probe if key in set(Component) else str(_rules()["provider_probe"])
+    """How a component is measured, and from which time on it counts as slow or failed."""
+    if key not in set(Component):
+        return PROVIDER_PROBE.format(few=PROVIDER_DEGRADED_AFTER, many=PROVIDER_MAJOR_AFTER)
+    facts = Component(key).facts
+    if facts.limits is None:
+        return facts.probe
+    slow, fails = _length(facts.limits.slow_ms), _length(facts.limits.fails_ms)
+    return f"{facts.probe} Over {slow}: degraded. Over {fails}: major outage."
 
 
 def _months(board: Board) -> list[IncidentMonth]:
@@ -236,51 +213,3 @@ def _time_in_words(row: ComponentDays) -> str:
 def _length(milliseconds: int) -> str:
     """Format a duration in whole seconds."""
     return duration(milliseconds // 1_000)
-
-
-def _component_as_json(row: ComponentDays) -> Mapping[str, object]:
-    known = row.uptime
-    return {
-        "key": row.now.key,
-        "name": row.now.label,
-        "state": row.now.state,
-        "label": row.now.state.label,
-        "text": row.now.text,
-        "uptime_percent": known.percent if known else None,
-        "measured_seconds": known.known_seconds if known else 0,
-        "timed": _typical_as_json(row.timed, row.typical),
-        "days": [
-            {"day": day.day.isoformat(), "state": day.worst, "seconds": dict(day.parts)}
-            for day in row.days
-            if day.parts
-        ],
-    }
-
-
-def _typical_as_json(timed: str, typical: Typical | None) -> Mapping[str, object] | None:
-    if typical is None or not timed:
-        return None
-    return {"what": timed, "median_ms": typical.median_ms, "p90_ms": typical.p90_ms, "count": typical.count}
-
-
-def _incident_as_json(incident: IncidentWithUpdates, *, now: datetime) -> Mapping[str, object]:
-    return {
-        "title": incident.title,
-        "page": structured_data.absolute(f"/platform-status/incidents/{incident.slug}"),
-        "phase": incident.phase,
-        "label": incident.said(now),
-        "began_at": _moment(incident.began_at),
-        "resolved_at": _moment(incident.resolved_at),
-        "planned_from": _moment(incident.planned_from),
-        "planned_until": _moment(incident.planned_until),
-        "impact": incident.impact,
-        "cost": incident.cost,
-        "components": dict(incident.parts),
-        "updates": [
-            {"at": _moment(update.at), "phase": update.phase, "text": update.text} for update in incident.updates
-        ],
-    }
-
-
-def _moment(at: datetime | None) -> str | None:
-    return None if at is None else f"{at:%Y-%m-%dT%H:%M:%SZ}"

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from panel import security
 from panel.blueprints.shared import htmx
 from panel.blueprints.shared.forms import token_page
+from panel.security import push_topics
 from panel.services import public_links
 from panel.services.public_links import PublicOrder
 
@@ -24,7 +25,9 @@ bp = Blueprint("public_order", __name__, url_prefix="/public-orders/<token>")
 @bp.get("")
 def show(token: str) -> ResponseReturnValue:
     order = _find(token)
-    page = token_page("orders/public.html", order=order, live_address=_live_address(token))
+    key = str(current_app.secret_key)
+    topic = push_topics.of_public_order(order.token_hash, key=key) if order else ""
+    page = token_page("orders/public.html", order=order, live_address=_live_address(token), topic=topic)
     # Beside the page's own `noindex`: what reads only headers must not list the address either.
     page.headers["X-Robots-Tag"] = "noindex"
     return page if order else (page, 404)

@@ -87,6 +87,7 @@ def init_app(app: Flask) -> None:
         Status=Status,
         asset=asset,
         push_url=lambda: _push_url(settings),
+        topic_url=lambda topic, *, seen: push_address.url(settings, seen=seen, topic=topic),
         lifecycle_drawing=status_diagram.drawing,
         signed_in=LocalProxy(lambda: me() is not None),
         me=LocalProxy(me),

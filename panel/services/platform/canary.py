@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, Select, literal_column, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from panel.db import db
@@ -201,6 +201,11 @@ def newest() -> Canary | None:
 
 def newest_order(*columns: ColumnElement[Any] | InstrumentedAttribute[Any]) -> tuple[Any, ...] | None:
     """These columns of the latest test order's row; None before the first."""
-    newest_first = select(*columns).where(Order.customer_id == test_orders.customer_id()).order_by(Order.id.desc())
-    row = db.session.execute(newest_first.limit(1)).first()
+    row = db.session.execute(newest_orders(*columns)).first()
     return None if row is None else tuple(row)
+
+
+def newest_orders(*columns: ColumnElement[Any] | InstrumentedAttribute[Any]) -> Select[*tuple[Any, ...]]:
+    """Statement for these columns of the latest test order."""
+    newest_first = select(*columns).where(Order.customer_id == test_orders.customer_id()).order_by(Order.id.desc())
+    return newest_first.limit(literal_column("1"))

@@ -4,13 +4,15 @@ A round is stale if it is too old or its worker has disappeared. Then components
 down, and the rest is unknown; "operational" always has a current measurement behind it.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Text, cast, func, literal_column, select
 
-from panel.db import db, timed_cache
+from panel.assets.build_id import digest
+from panel.db import db, table_of, timed_cache
 from panel.domain.platform.component_states import (
     PROVIDER_PREFIX,
     Finding,
@@ -21,12 +23,17 @@ from panel.domain.platform.component_states import (
     worst,
 )
 from panel.domain.platform.uptime_days import late_seconds
-from panel.models import Measurement
+from panel.models import Catalogue, Measurement
 from panel.services import health
 from panel.services.platform import components, incident_reads, measurements
 
 NOT_RUNNING = "Our worker isn't running. Orders wait; none is lost."
 NOT_MEASURED = "Nothing was measured."
+CATALOGUE = table_of(Catalogue)
+# Changes with each round of probes, and with each incident, tool and paused provider. A reader can't return datetimes.
+VERSION = select(CATALOGUE.c.version, select(cast(func.max(table_of(Measurement).c.at), Text)).scalar_subquery()).where(
+    CATALOGUE.c.id == literal_column("1")
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,7 @@ class PlatformNow:
     """Current state of the platform. `measured_at`: the last round of probes; None before the first."""
 
     at: datetime
+    version: str
     measured_at: datetime | None
     is_stale: bool
     state: State
@@ -77,8 +85,16 @@ def summary(*, interval_seconds: int = 60, now: datetime) -> PlatformSummary:
 
 
 def read(*, interval_seconds: int, now: datetime) -> PlatformNow:
-    """Current state of all components."""
-    return timed_cache.cached("now", lambda: _read(interval_seconds=interval_seconds, now=now), now=now)
+    """Current state of all components, cached for ten seconds and while its version is the same."""
+    known = version_of(*db.session.execute(VERSION).one())
+    return timed_cache.cached(
+        "now", lambda: _read(known, interval_seconds=interval_seconds, now=now), version=known, now=now
+    )
+
+
+def version_of(catalogue_version: int, measured_at: str | None) -> str:
+    """The version of what is known of the platform, which open pages listen for; from a row of VERSION."""
+    return hashlib.blake2b(f"{digest()}|{catalogue_version}|{measured_at}".encode(), digest_size=16).hexdigest()
 
 
 def is_late(measured_at: datetime | None, *, interval_seconds: int, now: datetime) -> bool:
@@ -86,7 +102,7 @@ def is_late(measured_at: datetime | None, *, interval_seconds: int, now: datetim
     return measured_at is None or now - measured_at > timedelta(seconds=late_seconds(interval_seconds))
 
 
-def _read(*, interval_seconds: int, now: datetime) -> PlatformNow:
+def _read(version: str, *, interval_seconds: int, now: datetime) -> PlatformNow:
     measured_at = measurements.newest_at(now=now)
     seen_seconds = health.heartbeat_age_seconds(now=now)
     is_gone = seen_seconds is None or seen_seconds > health.STALE_SECONDS
@@ -99,7 +115,8 @@ def _read(*, interval_seconds: int, now: datetime) -> PlatformNow:
     )
     core = [each.state for each in standings if not each.key.startswith(PROVIDER_PREFIX)]
     others = [each.state for each in standings if each.key.startswith(PROVIDER_PREFIX)]
-    return PlatformNow(now, measured_at, stale, overall(core, others), standings, bool(incident_reads.open_now()))
+    state, has_open_incident = overall(core, others), bool(incident_reads.open_now())
+    return PlatformNow(now, version, measured_at, stale, state, standings, has_open_incident)
 
 
 def _newest_findings(at: datetime | None) -> dict[str, Finding]:

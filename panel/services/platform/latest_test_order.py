@@ -1,20 +1,28 @@
 """The panel's latest test order for visitors: its status, and when each step was reached.
 
-Read at most once a second for all visitors together.
+Pages that show it listen to the push hub, so it is read each time: what the hub announced must be in the answer.
 """
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
+from panel.assets.build_id import digest
 from panel.db import db, timed_cache
 from panel.domain.status import Status
 from panel.models import Order, Transfer
 from panel.services.platform import canary
 
-MAX_AGE = timedelta(seconds=1)
-CACHED_AS = "latest test order"
+# What the version is made of, without datetimes, which a reader can't return.
+VERSION = canary.newest_orders(
+    Order.id,
+    Order.version,
+    canary.HANDED_OVER_AT.is_not(None),
+    Order.started_at.is_not(None),
+    Order.ended_at.is_not(None),
+)
 # Reason of the demo's first deposit: its presence means that the orders are made up.
 DEMO_DEPOSIT = "deposit:demo"
 
@@ -29,7 +37,7 @@ class TestOrderStep:
 
 @dataclass(frozen=True)
 class LatestTestOrder:
-    """The latest test order. `version` and `reached` together change whenever the card does."""
+    """The latest test order."""
 
     id: int
     version: int
@@ -53,7 +61,12 @@ class LatestTestOrder:
     @property
     def reached(self) -> int:
         """Number of steps reached; skipped earlier steps count as reached."""
-        return max(number for number, step in enumerate(self.steps, start=1) if step.at is not None)
+        return _reached(*(step.at is not None for step in self.steps[1:]))
+
+    @property
+    def shown(self) -> str:
+        """The version of what the card shows."""
+        return version_of(self.id, self.version, *(step.at is not None for step in self.steps[1:]))
 
     @property
     def is_refunded(self) -> bool:
@@ -65,12 +78,18 @@ class LatestTestOrder:
         return None if self.ended_at is None else (self.ended_at - self.placed_at) // timedelta(seconds=1)
 
 
-def read(*, now: datetime) -> LatestTestOrder | None:
+def version_of(order_id: int, version: int, is_sent: bool, has_started: bool, has_ended: bool) -> str:
+    """The version of what is shown, which open pages listen for; from a row of VERSION."""
+    shown = f"{digest()}|{order_id}|{version}|{_reached(is_sent, has_started, has_ended)}"
+    return hashlib.blake2b(shown.encode(), digest_size=16).hexdigest()
+
+
+def _reached(*later_steps: bool) -> int:
+    return max(number for number, is_reached in enumerate((True, *later_steps), start=1) if is_reached)
+
+
+def read() -> LatestTestOrder | None:
     """The latest test order; None before the first."""
-    return timed_cache.cached(CACHED_AS, _read, max_age=MAX_AGE, now=now)
-
-
-def _read() -> LatestTestOrder | None:
     row = canary.newest_order(
         Order.id,
         Order.version,

@@ -60,8 +60,11 @@ class Board:
 
 
 def read(*, interval_seconds: int, now: datetime) -> Board:
-    """The page's data, cached for ten seconds."""
-    return timed_cache.cached("board", lambda: _read(interval_seconds=interval_seconds, now=now), now=now)
+    """The page's data, cached for ten seconds and while the platform's version is the same."""
+    standing = present.read(interval_seconds=interval_seconds, now=now)
+    return timed_cache.cached(
+        "board", lambda: _read(standing, interval_seconds=interval_seconds, now=now), version=standing.version, now=now
+    )
 
 
 def days_of(key: str, *, interval_seconds: int, now: datetime) -> tuple[DayTimes, ...]:
@@ -69,8 +72,7 @@ def days_of(key: str, *, interval_seconds: int, now: datetime) -> tuple[DayTimes
     return _days({key}, interval_seconds=interval_seconds, now=now)[key]
 
 
-def _read(*, interval_seconds: int, now: datetime) -> Board:
-    standing = present.read(interval_seconds=interval_seconds, now=now)
+def _read(standing: PlatformNow, *, interval_seconds: int, now: datetime) -> Board:
     keys = {each.key for each in standing.components}
     days = _days(keys, interval_seconds=interval_seconds, now=now)
     times = timed_cache.cached("times", lambda: _times(now=now), max_age=TIMES_MAX_AGE, now=now)

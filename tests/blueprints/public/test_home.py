@@ -123,12 +123,12 @@ def test_refund_of_an_ended_test_order_is_shown(app: Flask, client: FlaskClient)
 
 
 @pytest.mark.demo
-def test_page_with_all_it_loads_stays_near_the_public_budget(app: Flask, client: FlaskClient) -> None:
+def test_page_with_all_it_loads_stays_in_the_public_budget(app: Flask, client: FlaskClient) -> None:
     timed_cache.clear()
 
     page = client.get("/")
     loaded = set(re.findall(r'<(?:link rel="(?:stylesheet|icon)" href|script src)="([^"]+)"', page.text))
 
-    # One request and a few bytes more than other public pages: the live card's script (see DECISIONS).
-    assert len(loaded) + 1 <= 6
-    assert len(page.data) + sum(len(client.get(path).data) for path in loaded) <= 44_000
+    # The browser also opens a stream, which transfers nothing until something changes.
+    assert len(loaded) + 1 <= 5
+    assert len(page.data) + sum(len(client.get(path).data) for path in loaded) <= 40_000

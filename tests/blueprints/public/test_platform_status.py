@@ -231,3 +231,22 @@ def test_tool_page_draws_how_long_its_orders_took(client: FlaskClient) -> None:
     assert 'id="times"' in page
     assert '<th scope="row">up to 1 minute</th><td class="num">20</td>' in page
     assert 'd="M0 1h120v10h-120z"' in page
+
+
+def test_open_page_asks_for_its_first_part_alone_and_gets_what_was_just_measured(client: FlaskClient) -> None:
+    measured(State.OPERATIONAL, at=utc_now() - timedelta(minutes=1))
+    with transaction():
+        health.beat("here", now=utc_now())
+
+    page, first = client.get("/platform-status?live").text, client.get("/platform-status/live")
+    tag = {"HX-PTag": first.headers["HX-PTag"]}
+    same = client.get("/platform-status/live", headers=tag)
+    # No cache is cleared: a page that heard of the change must see it.
+    with transaction():
+        found = [Finding(Component.SITE, State.MAJOR, 1, "It did not answer.")]
+        measurements.record(found, interval_seconds=60, now=utc_now())
+    changed = client.get("/platform-status/live", headers=tag)
+
+    assert first.text.strip() in page and 'data-polls="/platform-status/live"' in page
+    assert (same.status_code, changed.status_code) == (304, 200)
+    assert 'data-status="operational"' in first.text and 'data-status="major"' in changed.text
