@@ -17,7 +17,8 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 from markupsafe import Markup
 
-from panel.blueprints.shared.forms import by_field, whole_number
+from panel.blueprints.shared import ticket_images
+from panel.blueprints.shared.forms import whole_number
 from panel.blueprints.shared.htmx import is_live, pause_or_resume, region_or_304
 from panel.clock import utc_now
 from panel.db import transaction
@@ -26,7 +27,7 @@ from panel.domain.ticket import MAX_SUBJECT_LENGTH, MAX_TEXT_LENGTH, TicketKind,
 from panel.services.accounts.sessions import PageVersions
 from panel.services.orders import placing
 from panel.services.page_version import page_etag
-from panel.services.tickets import customer_actions, customer_list, detail, opening, subjects
+from panel.services.tickets import customer_actions, customer_list, detail, images, opening, subjects
 from panel.services.tickets.detail import OwnTicket
 from panel.services.tickets.opening import Asked
 from panel.services.tickets.subjects import SubjectNumbers, Thing
@@ -72,8 +73,9 @@ def open_ticket() -> ResponseReturnValue:
     """Open the ticket once, however often the form is sent."""
     asked = _asked()
     try:
+        attachments = ticket_images.received(current_user.id)
         with transaction():
-            ticket_id = opening.open_ticket(current_user.id, asked=asked, now=utc_now()).id
+            ticket_id = opening.open_ticket(current_user.id, asked=asked, attachments=attachments, now=utc_now()).id
     except NotFound:
         raise
     except PanelError as error:
@@ -113,16 +115,28 @@ def live(ticket_id: int) -> ResponseReturnValue:
 def answer(ticket_id: int) -> ResponseReturnValue:
     """Send the answer once, however often the form is sent."""
     _own_or_404(ticket_id)
-    text, request_id = request.form.get("text", ""), request.form.get("request_id", "")
     try:
+        attachments = ticket_images.received(current_user.id)
         with transaction():
             entry_id = customer_actions.answer(
-                ticket_id, customer_id=current_user.id, text=text, request_id=request_id, now=utc_now()
+                ticket_id,
+                customer_id=current_user.id,
+                text=request.form.get("text", ""),
+                request_id=request.form.get("request_id", ""),
+                attachments=attachments,
+                now=utc_now(),
             ).id
     except PanelError as error:
         return _answer_again(ticket_id, error)
     flash(_said("Your reply is sent.", ticket_id))
     return redirect(url_for("tickets.show", ticket_id=ticket_id, _anchor=f"message-{entry_id}"), code=303)
+
+
+@bp.get("/<int:ticket_id>/images/<int:image_id>")
+@login_required
+def image(ticket_id: int, image_id: int) -> ResponseReturnValue:
+    small = ticket_images.is_thumbnail()
+    return ticket_images.response(images.find(image_id, ticket_id=ticket_id, customer_id=current_user.id, small=small))
 
 
 @login_required
@@ -192,6 +206,7 @@ def _form(asked: Asked, thing: Thing, errors: dict[str, str] | None = None) -> s
         thing=thing,
         kinds=KINDS,
         errors=errors or {},
+        image_hint=ticket_images.HINT,
         max_subject_length=MAX_SUBJECT_LENGTH,
         max_text_length=MAX_TEXT_LENGTH,
     )
@@ -200,15 +215,13 @@ def _form(asked: Asked, thing: Thing, errors: dict[str, str] | None = None) -> s
 def _form_again(asked: Asked, error: PanelError) -> ResponseReturnValue:
     """The form with the typed values and errors, and a new idempotency key if the old one is used."""
     thing = subjects.find(current_user.id, wanted=asked.wanted)
-    errors = {fault.field or "": fault.message for fault in opening.faults(asked)} if _is_about_words(error) else {}
-    errors.setdefault("" if error.field == "request_id" else error.field or "", error.message)
+    faults = opening.faults(asked) if isinstance(error, BadInput) else []
+    errors = ticket_images.errors_of(error) | {fault.field or "": fault.message for fault in faults}
+    if "request_id" in errors:
+        errors[""] = errors.pop("request_id")
     if isinstance(error, RequestIdUsed) or not placing.is_request_id(asked.request_id):
         asked = Asked(asked.kind, asked.subject, asked.text, placing.new_request_id(), asked.wanted)
     return _with_wait(_form(asked, thing, errors), error)
-
-
-def _is_about_words(error: PanelError) -> bool:
-    return isinstance(error, BadInput)
 
 
 def _with_wait(page: str, error: PanelError) -> Response:
@@ -253,7 +266,8 @@ def _page(own: OwnTicket, versions: PageVersions, *, error: PanelError | None = 
         is_live=is_live(),
         text=request.form.get("text", ""),
         request_id=placing.new_request_id(),
-        errors=by_field(error),
+        errors=ticket_images.errors_of(error),
+        image_hint=ticket_images.HINT,
         max_text_length=MAX_TEXT_LENGTH,
     )
 
@@ -282,6 +296,5 @@ def _shown(ticket_id: int, versions: PageVersions) -> str:
 
 
 def _page_number() -> int | None:
-    text = request.args.get("page", "")
-    found = whole_number(text, digits=6)
+    found = whole_number(request.args.get("page", ""), digits=6)
     return None if found is None else max(1, found)

@@ -69,7 +69,7 @@ from panel.models.provider_work import (
 from panel.models.public_link import PublicLink
 from panel.models.stored_setting import StoredSetting
 from panel.models.telegram import TelegramMessage
-from panel.models.ticket import CannedAnswer, Ticket, TicketEntry
+from panel.models.ticket import CannedAnswer, Ticket, TicketEntry, TicketImage
 from panel.models.tool import (
     Catalogue,
     CategoryMargin,
@@ -177,6 +177,7 @@ __all__ = [
     "ThrottleHit",
     "Ticket",
     "TicketEntry",
+    "TicketImage",
     "TimeRules",
     "Tool",
     "ToolRoute",

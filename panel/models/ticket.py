@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import Base
@@ -73,6 +73,35 @@ class TicketEntry(Base):
     # Idempotency key of the form.
     request_id: Mapped[str | None]
     at: Mapped[datetime]
+
+
+class TicketImage(Base):
+    """An image attached to a message, as we encoded it, with a thumbnail."""
+
+    __tablename__ = "ticket_images"
+    __table_args__ = (
+        UniqueConstraint("entry_id", "number"),
+        CheckConstraint("media_type IN ('image/png', 'image/jpeg')", name="media_type"),
+        CheckConstraint("thumbnail_type IN ('image/png', 'image/jpeg')", name="thumbnail_type"),
+        Index("ix_ticket_images_of_ticket", "ticket_id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"))
+    entry_id: Mapped[int] = mapped_column(ForeignKey("ticket_entries.id"))
+    # Its place in the message, from 1.
+    number: Mapped[int]
+    media_type: Mapped[str]
+    width: Mapped[int]
+    height: Mapped[int]
+    # SHA-256 of the content.
+    digest: Mapped[str]
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    thumbnail_type: Mapped[str]
+    thumbnail_width: Mapped[int]
+    thumbnail_height: Mapped[int]
+    thumbnail: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class CannedAnswer(Base):

@@ -22,6 +22,8 @@ from panel.security import network_of
 LOOK_SECONDS = 0.5
 # From a request's first byte to the first byte of its answer.
 REQUEST_SECONDS = 10.0
+# A large body has a second more for each 200 kB that have arrived: 26 MB of images over a slow line get two minutes.
+BYTES_A_SECOND = 200_000
 # Longer than the web server's keep-alive: a connection this old neither sends nor reads.
 IDLE_SECONDS = 45.0
 # Per web process. A browser opens six; many people may share one address.
@@ -49,19 +51,21 @@ class Connection:
     sent: int
     received: int
     moved_at: float
-    # When the first byte of an unanswered request was seen.
+    # When the first byte of an unanswered request was seen, and how many bytes had arrived before it.
     asked_at: float | None
+    received_before: int = 0
 
     def look(self, *, sent: int, received: int, now: float) -> None:
         if sent != self.sent:
             self.asked_at = None
         elif received != self.received and self.asked_at is None:
-            self.asked_at = now
+            self.asked_at, self.received_before = now, self.received
         if (sent, received) != (self.sent, self.received):
             self.sent, self.received, self.moved_at = sent, received, now
 
     def is_late(self, now: float) -> bool:
-        return self.asked_at is not None and now - self.asked_at > REQUEST_SECONDS
+        allowed = REQUEST_SECONDS + (self.received - self.received_before) / BYTES_A_SECOND
+        return self.asked_at is not None and now - self.asked_at > allowed
 
     def is_idle(self, now: float) -> bool:
         return now - self.moved_at > IDLE_SECONDS

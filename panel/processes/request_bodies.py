@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from panel.security import HEADERS, MAX_BODY_BYTES, network_of
+from panel.security import HEADERS, network_of
+from panel.security.body_limits import MAX_BODY_BYTES, max_bytes
 
 BUSY = (
     "503 Service Unavailable",
@@ -67,10 +68,24 @@ class Slots:
             self._waiting -= 1
 
 
-def with_bulkhead(inner: WSGIApplication, slots: Slots) -> WSGIApplication:
-    """Wrap the application: it gets complete bodies, and multi-chunk streams take a slot too."""
+def with_bulkhead(inner: WSGIApplication, slots: Slots, uploads: Slots) -> WSGIApplication:
+    """Wrap the application: it gets complete bodies, and multi-chunk streams take a slot too.
+
+    `uploads`: how many requests with files may be in memory together, until they are answered.
+    """
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        network = network_of(environ.get("REMOTE_ADDR", ""))
+        if not _is_large(environ):
+            return received(environ, start_response)
+        if not uploads.take(network):
+            return _refuse(BUSY, environ, start_response)
+        try:
+            return received(environ, start_response)
+        finally:
+            uploads.give_back(network)
+
+    def received(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         network = network_of(environ.get("REMOTE_ADDR", ""))
         if _has_body(environ):
             if not slots.take(network):
@@ -92,11 +107,24 @@ def _has_body(environ: WSGIEnvironment) -> bool:
     return environ.get("CONTENT_LENGTH", "0") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ
 
 
+def _is_large(environ: WSGIEnvironment) -> bool:
+    length = _announced(environ)
+    return length is not None and MAX_BODY_BYTES < length <= _limit(environ)
+
+
+def _announced(environ: WSGIEnvironment) -> int | None:
+    text = environ.get("CONTENT_LENGTH", "")
+    return int(text) if text.isdecimal() else None
+
+
+def _limit(environ: WSGIEnvironment) -> int:
+    return max_bytes(environ.get("PATH_INFO", ""), environ.get("CONTENT_TYPE", ""))
+
+
 def _receive(environ: WSGIEnvironment) -> bool:
     """Read the whole body, at most one byte beyond the limit. Whether its length matched the header."""
-    announced = environ.get("CONTENT_LENGTH", "")
-    length = int(announced) if announced.isdecimal() else None
-    if length is not None and length > MAX_BODY_BYTES:
+    length = _announced(environ)
+    if length is not None and length > _limit(environ):
         environ["wsgi.input"] = io.BytesIO()  # Rejected later because of its length.
         return True
     try:

@@ -16,6 +16,9 @@ from panel.settings import Settings
 # One network gets enough for a program with eight concurrent calls.
 WAITING_THREADS = 12
 WAITING_THREADS_A_NETWORK = 6
+# Requests with image files, up to 26 MB each, that a process has in memory together.
+UPLOADS = 3
+UPLOADS_A_NETWORK = 2
 
 _settings: Settings = app.config["PANEL"]
 _has_proxy = _settings.trusted_proxies > 0
@@ -30,5 +33,9 @@ def _with_styles(site: Flask) -> Flask:
 _is_development = RELOAD in os.environ
 _site = ReloadedApp(_with_styles(app), lambda: _with_styles(create_app(is_web=True))) if _is_development else app
 # A proxy in front buffers requests, and they all come from its address.
-application = with_bulkhead(_site, Slots(WAITING_THREADS, None if _has_proxy else WAITING_THREADS_A_NETWORK))
+application = with_bulkhead(
+    _site,
+    Slots(WAITING_THREADS, None if _has_proxy else WAITING_THREADS_A_NETWORK),
+    Slots(UPLOADS, None if _has_proxy else UPLOADS_A_NETWORK),
+)
 connections.watch(has_proxy=_has_proxy)

@@ -20,12 +20,12 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from panel.logs import REQUEST_ID, new_request_id
 from panel.security import push_address, rate_limits
+from panel.security.body_limits import MAX_BODY_BYTES, limit_body
 from panel.security.rate_limits import RateLimitUse
 from panel.security.request_checks import SAFE_METHODS, check_fields, require_one_host_header
 from panel.security.request_identity import MADE_FOR, VISITOR, cookies_of
 from panel.settings import Settings
 
-MAX_BODY_BYTES = 1024 * 1024
 MAX_FORM_PARTS = 200
 REQUESTS_A_MINUTE = 1200
 # Called by programs with an API key and no cookie.
@@ -79,6 +79,8 @@ def init_app(app: Flask) -> None:
     )
     # An address with doubled slashes is none. The redirect to the right one would name whatever host the request did.
     app.url_map.merge_slashes = False
+    # Flask calls it before all functions that are registered as before_request, which read forms.
+    app.url_value_preprocessor(limit_body)
     app.before_request(reject_cross_site_requests)
     app.before_request(check_fields)
     csrf.init_app(app)

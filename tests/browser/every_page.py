@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import httpx
 from flask import Flask
+from sqlalchemy import select
 
 from panel.clock import utc_now
 from panel.db import db, transaction
@@ -20,7 +21,7 @@ from panel.domain.platform.component_states import State
 from panel.domain.platform.incidents import Phase
 from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
-from panel.models import CategoryMargin, Invitation, LinkPurpose, ProposalKind, Provider
+from panel.models import CategoryMargin, Invitation, LinkPurpose, ProposalKind, Provider, TicketImage
 from panel.services import announcements, public_links, reviews
 from panel.services.accounts import email_links, sessions
 from panel.services.catalogue import scheduled_terms, tool_settings
@@ -38,6 +39,7 @@ from panel.services.tickets import canned_answers, opening, subjects
 from panel.services.tickets.opening import Asked
 from tests.flows.test_roles import belongings
 from tests.support.factories import a_customer, a_tool, an_operator, an_order
+from tests.support.images import attachments
 from tests.support.servers import Panel
 from tests.support.session_cookies import session_cookie
 
@@ -78,7 +80,8 @@ def fill(app: Flask) -> FilledPanel:
             request_id=placing.new_request_id(),
             wanted=subjects.SubjectNumbers(order_id=orders[Status.PENDING].id),
         )
-        ticket = opening.open_ticket(customer.id, asked=asked, now=now)
+        ticket = opening.open_ticket(customer.id, asked=asked, attachments=attachments(), now=now)
+        image_id = db.session.scalars(select(TicketImage.id).where(TicketImage.ticket_id == ticket.id)).one()
         answer = canned_answers.add(name="Every page", text="We look at it.", actor="operator", now=now)
         credit = BalanceChange(
             ProposalKind.CREDIT, customer.id, 10**9, "A present.", "every-page", operator.id, "operator"
@@ -136,6 +139,7 @@ def fill(app: Flask) -> FilledPanel:
         "answer_id": str(answer.id),
         "proposal_id": str(proposed.proposal_id),
         "ticket_id": str(ticket.id),
+        "image_id": str(image_id),
         "key": "ordering",
         "incident_id": str(incident.id),
         "announcement_id": str(announcement.id),

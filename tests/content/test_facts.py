@@ -116,6 +116,7 @@ NAMED_IN_PRIVACY = {
     "top_up_requests": "your deposits",
     "tickets": "Your tickets",
     "ticket_messages": "what you wrote, and what we answered",
+    "ticket_images": "with the images attached",
     "api_keys": "a hash of each key",
     "webhook_receivers": "the addresses you gave",
     "webhooks": "what was sent there",

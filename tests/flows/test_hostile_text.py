@@ -94,6 +94,7 @@ OURS = _words(
     reviews.fingerprint reviews.kind scheduled_terms.changes settings.name sign_ins.token_hash
     terms.link_pattern terms.order_type
     terms.own_fields terms.quantity_rule ticket_entries.kind time_rules.held_why
+    ticket_images.digest ticket_images.media_type ticket_images.thumbnail_type
     ticket_entries.request_id tickets.kind tickets.request_id tickets.state tools.provider_rate
     tools.set_by_hand tools.slug
     top_ups.account top_ups.checkout_id top_ups.checkout_url top_ups.method top_ups.payment_id

@@ -15,15 +15,17 @@ from werkzeug.test import TestResponse
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
-from panel.models import User, WebhookDelivery
+from panel.models import TicketImage, User, WebhookDelivery
 from panel.services.accounts import sessions
 from panel.services.api import keys as api_keys
 from panel.services.api import webhook_endpoints
 from panel.services.api.keys import NewKey
+from panel.services.tickets import customer_actions
 from tests.support import route_rules
-from tests.support.factories import a_customer, an_operator, an_order, signed_in
+from tests.support.factories import NOON, a_customer, an_operator, an_order, signed_in
+from tests.support.images import attachments
 from tests.support.route_rules import Access, name_of, routes, rule_of
-from tests.support.ticket_factories import a_ticket
+from tests.support.ticket_factories import a_request_id, a_ticket
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 AFAR = {"REMOTE_ADDR": "203.0.113.77"}
@@ -46,13 +48,19 @@ def belongings(owner: User) -> dict[str, str]:
         select(func.max(WebhookDelivery.id)).where(WebhookDelivery.endpoint_id == endpoint.id)
     )
     assert delivery_id is not None
+    ticket = a_ticket(customer=owner)
+    with transaction():
+        customer_actions.answer(
+            ticket.id, customer_id=owner.id, text="See.", request_id=a_request_id(), attachments=attachments(), now=NOON
+        )
     return {
         "order_id": str(order.id),
         "sign_in_id": str(device.sign_in_id),
         "key_id": str(key.key_id),
         "endpoint_id": str(endpoint.id),
         "delivery_id": str(delivery_id),
-        "ticket_id": str(a_ticket(customer=owner).id),
+        "ticket_id": str(ticket.id),
+        "image_id": str(db.session.scalars(select(TicketImage.id)).one()),
     }
 
 

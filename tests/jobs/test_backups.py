@@ -15,16 +15,19 @@ from panel.domain.platform.component_states import Component, Finding, State
 from panel.domain.refill import RefillState
 from panel.domain.status import Status
 from panel.jobs import dispatch, refills, sync, timeouts
-from panel.models import Attempt, ComponentDay, Order, Provider, Refill, User
+from panel.models import Attempt, ComponentDay, Order, Provider, Refill, TicketImage, User
 from panel.services import customer_version
 from panel.services.accounts import sessions
 from panel.services.money import audit, ledger
 from panel.services.orders import refills as refilling
 from panel.services.platform import measurements
+from panel.services.tickets import opening
 from tests.support import databases
 from tests.support.factories import NOON, a_customer, a_tool, an_order
 from tests.support.hostile_provider import HostileProvider
+from tests.support.images import a_picture, attachments
 from tests.support.other_instance import installation, run
+from tests.support.ticket_factories import asking
 from tests.support.upstream import a_placed_order, dispatch_round, open_reviews, upstream
 
 pytestmark = pytest.mark.both_engines
@@ -167,6 +170,23 @@ def test_orders_at_their_provider_go_on(app: Flask, server: HostileProvider, els
 def _said(body: object) -> bytes:
     text = json.dumps(body).encode()
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(text), text)
+
+
+def test_images_come_back_byte_for_byte(app: Flask, server: HostileProvider, elsewhere: Flask, tmp_path: Path) -> None:
+    rows = select(TicketImage.content, TicketImage.thumbnail).order_by(TicketImage.id)
+    customer_id = a_customer().id
+    with transaction():
+        pair = attachments(a_picture("JPEG"), a_picture())
+        opening.open_ticket(customer_id, asked=asking(), attachments=pair, now=NOON)
+    before = db.session.execute(rows).all()
+
+    run(app, "backup", tmp_path / "panel.backup")
+
+    with elsewhere.app_context():
+        restored = run(elsewhere, "restore", tmp_path / "panel.backup")
+        after = db.session.execute(rows).all()
+    assert restored.exit_code == 0, restored.output
+    assert len(after) == 2 and after == before
 
 
 def test_a_backup_of_either_engine_is_restored_on_sqlite(app: Flask, server: HostileProvider, tmp_path: Path) -> None:

@@ -133,3 +133,13 @@ def test_slow_clients_hold_a_few_threads_at_most(panel: Panel) -> None:
         assert until(is_refused, seconds=5)
         assert b"retry-after: " in refused.lower()
         assert b"Nothing was recorded" in refused
+
+
+def test_a_body_that_keeps_arriving_has_a_second_more_for_each_200_kilobytes() -> None:
+    slow, standing = (connections.Connection("192.0.2.1", 0, 500, moved_at=0, asked_at=None) for _ in range(2))
+
+    for connection, received in ((slow, 5_000_500), (standing, 1_500)):
+        connection.look(sent=0, received=1_000, now=0)
+        connection.look(sent=0, received=received, now=9)
+
+    assert (slow.is_late(30), slow.is_late(36), standing.is_late(10.5)) == (False, True, True)

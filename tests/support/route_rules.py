@@ -193,6 +193,7 @@ RULES = {
         GET /tickets/<int:ticket_id>
         POST /tickets/<int:ticket_id>/answers
         POST /tickets/<int:ticket_id>/closing
+        GET /tickets/<int:ticket_id>/images/<int:image_id>
         GET /tickets/<int:ticket_id>/live
         POST /tickets/<int:ticket_id>/reopening
         """,

@@ -20,6 +20,9 @@ from panel.services.accounts import throttles, two_factor
 from panel.services.privacy import closing
 from panel.services.privacy.data_export import Table
 from panel.services.privacy.data_export_tables import tables
+from panel.services.privacy.ticket_tables import IMAGE_FOLDER
+from panel.services.tickets import images
+from panel.services.tickets.images import ImageFile
 
 bp = Blueprint("own_data", __name__)
 
@@ -40,14 +43,14 @@ def show() -> ResponseReturnValue:
 @bp.get("/account/data.zip")
 @login_required
 def download() -> ResponseReturnValue:
-    """Stream a ZIP file: all tables as one JSON file, and each table as CSV."""
-    pieces = _archive(tables(current_user.id))
+    """Stream a ZIP file: all tables as one JSON file, each table as CSV, and the images of tickets."""
+    pieces = _archive(tables(current_user.id), images.files_of(current_user.id))
     answer = Response(stream_with_context(pieces), content_type="application/zip")
     answer.headers.set("Content-Disposition", "attachment", filename=f"account-data-{utc_now():%Y-%m-%d}.zip")
     return answer
 
 
-def _archive(found: list[Table]) -> Iterator[bytes]:
+def _archive(found: list[Table], pictures: Iterator[ImageFile]) -> Iterator[bytes]:
     out = _Outgoing()
     with zipfile.ZipFile(out, "w", compression=zipfile.ZIP_DEFLATED) as archive:
         files = [(EVERYTHING, _json(found))]
@@ -57,6 +60,10 @@ def _archive(found: list[Table]) -> Iterator[bytes]:
                 for piece in pieces:
                     file.write(piece.encode())
                     yield out.taken()
+            yield out.taken()
+        for picture in pictures:
+            # Images are compressed already.
+            archive.writestr(f"{IMAGE_FOLDER}/{picture.name}", picture.content, compress_type=zipfile.ZIP_STORED)
             yield out.taken()
     yield out.taken()
 

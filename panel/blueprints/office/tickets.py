@@ -9,14 +9,23 @@ from markupsafe import Markup
 
 from panel.blueprints.office import layout
 from panel.blueprints.office.access import office_blueprint
-from panel.blueprints.shared.forms import by_field, whole_number
+from panel.blueprints.shared import ticket_images
+from panel.blueprints.shared.forms import whole_number
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.accounts.roles import Action
 from panel.domain.errors import ExpiredForm, NotFound, PanelError, StaleForm
 from panel.domain.ticket import MAX_TEXT_LENGTH
 from panel.services.orders import placing
-from panel.services.tickets import canned_answers, customer_context, detail, operator_actions, queue, response_times
+from panel.services.tickets import (
+    canned_answers,
+    customer_context,
+    detail,
+    images,
+    operator_actions,
+    queue,
+    response_times,
+)
 from panel.services.tickets.detail import OwnTicket
 from panel.services.tickets.operator_actions import Operator
 from panel.services.tickets.queue import QueueFilters, Stage, Whose
@@ -72,6 +81,10 @@ def answer(ticket_id: int) -> ResponseReturnValue:
     """Send the answer, unless the ticket has messages that the operator hasn't seen."""
     own = _ticket_or_404(ticket_id)
     closes = request.form.get("closes") == "yes"
+    try:
+        attachments = ticket_images.received(layout.operator_id())
+    except PanelError as error:
+        return _refused(ticket_id, error)
 
     def act() -> None:
         operator_actions.answer(
@@ -81,11 +94,17 @@ def answer(ticket_id: int) -> ResponseReturnValue:
             request_id=request.form.get("request_id", ""),
             seen=_number(request.form.get("seen", "")),
             closes=closes,
+            attachments=attachments,
             now=utc_now(),
         )
 
     done = f"Ticket {own.id} is answered{' and closed' if closes else ''}."
     return _done(own.id, act, said=done)
+
+
+@bp.get("/tickets/<int:ticket_id>/images/<int:image_id>")
+def image(ticket_id: int, image_id: int) -> ResponseReturnValue:
+    return ticket_images.response(images.find(image_id, ticket_id=ticket_id, small=ticket_images.is_thumbnail()))
 
 
 @bp.post("/tickets/<int:ticket_id>/notes")
@@ -189,7 +208,8 @@ def _page(
         note=note,
         request_id=placing.new_request_id(),
         note_request_id=placing.new_request_id(),
-        errors=by_field(error),
+        errors=ticket_images.errors_of(error),
+        image_hint=ticket_images.HINT,
         meanwhile=meanwhile,
         max_text_length=MAX_TEXT_LENGTH,
         back=layout.back(LIST),

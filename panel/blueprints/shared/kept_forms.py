@@ -136,7 +136,8 @@ def _as_sent(form: KeptForm) -> Iterator[None]:
         method="POST", return_rule=True
     )
     sent.url_rule, sent.view_args = rule, dict(view_args)
-    sent.form = ImmutableMultiDict(form.fields)
+    # Files are never kept.
+    sent.form, sent.files = ImmutableMultiDict(form.fields), ImmutableMultiDict()
     context.request = sent
     try:
         yield

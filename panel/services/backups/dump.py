@@ -12,13 +12,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import Connection, Date, DateTime, Table, Text, func, select, type_coerce
+from sqlalchemy import Connection, Date, DateTime, LargeBinary, Table, Text, func, select, type_coerce
 
 from panel.db import db
 from panel.domain.errors import ActionRefused
-from panel.services.backups.file_format import FORMAT, KIND, Progress, as_text, revision_of, tables_of
+from panel.services.backups.file_format import FORMAT, KIND, Progress, as_text, revision_of, rows_at_once, tables_of
 
-ROWS_AT_ONCE = 1000
 # At the usual level 6 compressing takes three times as long as everything else.
 COMPRESSION = 1
 
@@ -113,19 +112,22 @@ def _pieces(*, now: datetime, progress: Progress | None) -> Iterator[Sequence[di
 def _rows(connection: Connection, table: Table) -> Iterator[list[list[Any]]]:
     is_sqlite = connection.dialect.name == "sqlite"
     times = [place for place, column in enumerate(table.columns) if isinstance(column.type, DateTime)]
+    files = [place for place, column in enumerate(table.columns) if isinstance(column.type, LargeBinary)]
     # SQLite has days and times as text, which needs no parsing to be written as text.
     columns = [
         type_coerce(column, Text()) if is_sqlite and isinstance(column.type, Date | DateTime) else column
         for column in table.columns
     ]
     statement = select(*columns).order_by(*table.primary_key.columns)
-    result = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(statement)
+    result = connection.execution_options(yield_per=rows_at_once(table)).execute(statement)
     for rows in result.partitions():
         lines = [list(row) for row in rows]
         for line in lines:
             if not is_sqlite:
                 line[:] = map(as_text, line)
                 continue
+            for place in files:
+                line[place] = as_text(line[place])
             for place in times:
                 if line[place] is not None:
                     line[place] = f"{line[place][:10]}T{line[place][11:]}+00:00"

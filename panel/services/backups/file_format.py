@@ -4,6 +4,7 @@ A header with the migration revision; then each table's name and columns, follow
 count, which a truncated file lacks.
 """
 
+import base64
 import gzip
 import json
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from zlib import error as BadStream
 
-from sqlalchemy import Connection, Date, DateTime, MetaData, Table, text
+from sqlalchemy import Connection, Date, DateTime, LargeBinary, MetaData, Table, text
 from sqlalchemy.types import TypeEngine
 
 from panel.domain.errors import ActionRefused
@@ -52,6 +53,11 @@ def tables_of(connection: Connection) -> list[Table]:
     return [table for table in metadata.sorted_tables if table.name != REVISIONS and table.name not in DERIVED]
 
 
+def rows_at_once(table: Table) -> int:
+    """How many rows are in memory together: few of those that contain files."""
+    return 10 if any(isinstance(column.type, LargeBinary) for column in table.columns) else 1000
+
+
 def revision_of(connection: Connection) -> str | None:
     """The database's migration revision; None without tables."""
     if not connection.dialect.has_table(connection, REVISIONS):
@@ -61,7 +67,9 @@ def revision_of(connection: Connection) -> str | None:
 
 
 def as_text(value: Any) -> Any:
-    """A value for JSON; datetimes are ISO 8601 in UTC."""
+    """A value for JSON; datetimes are ISO 8601 in UTC, files are base64."""
+    if isinstance(value, bytes | memoryview):
+        return base64.b64encode(value).decode()
     if isinstance(value, datetime):
         return (value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)).isoformat()
     return value.isoformat() if isinstance(value, date) else value
@@ -71,6 +79,8 @@ def as_value(value: Any, kind: TypeEngine[Any], *, is_sqlite: bool) -> Any:
     """The inverse of `as_text`, by column type."""
     if value is not None and isinstance(kind, Date):
         return date.fromisoformat(value)
+    if value is not None and isinstance(kind, LargeBinary):
+        return base64.b64decode(value)
     if value is None or not isinstance(kind, DateTime):
         return value
     at = datetime.fromisoformat(value)

@@ -20,10 +20,9 @@ from panel.domain.refill import RefillState
 from panel.domain.status import Status
 from panel.models import Attempt, AttemptKind, AttemptState, Catalogue, Order, Provider, Refill, User
 from panel.services.accounts import email_links, invitations, sessions
-from panel.services.backups.file_format import BackupRow, Progress, as_value, read_rows, tables_of
+from panel.services.backups.file_format import BackupRow, Progress, as_value, read_rows, rows_at_once, tables_of
 from panel.services.orders import dispatch, refills, runs, transitions
 
-ROWS_AT_ONCE = 1000
 VERSIONS_AHEAD = 1_000_000
 # Rows that migrations insert into new tables; the backup has its own.
 SEEDED = frozenset({"accounts", "catalogue"})
@@ -73,7 +72,7 @@ def _refuse_unless_empty(connection: Connection, tables: dict[str, Table]) -> No
 
 def _fill(connection: Connection, table: Table, pieces: Iterator[BackupRow]) -> Iterator[int]:
     is_sqlite = connection.dialect.name == "sqlite"
-    while batch := list(itertools.islice(pieces, ROWS_AT_ONCE)):
+    while batch := list(itertools.islice(pieces, rows_at_once(table))):
         kinds = [(name, table.c[name].type) for name in batch[0].columns]
         connection.execute(table.insert(), [_row(piece, kinds, is_sqlite=is_sqlite) for piece in batch])
         yield len(batch)

@@ -44,6 +44,7 @@ from panel.services.mail import outbox
 from panel.services.mail import templates as mail_templates
 from panel.services.money import deposits, ledger
 from panel.services.money.ledger import Posting
+from panel.services.tickets import images as ticket_images
 from panel.services.tickets import notifications
 
 ERASED = "Erased when the account was closed."
@@ -145,6 +146,7 @@ def _erase_texts(user_id: int, *, now: datetime) -> None:
     )
     mine = select(Ticket.id).where(Ticket.customer_id == user_id)
     db.session.execute(update(TicketEntry).where(TicketEntry.ticket_id.in_(mine)).values(text=ERASED))
+    ticket_images.delete_all(user_id)
     blank = {"url": "", "encrypted_secret": "", "encrypted_old_secret": "", "old_secret_until": None}
     db.session.execute(update(WebhookEndpoint).where(WebhookEndpoint.user_id == user_id).values(**blank))
     db.session.execute(update(Webhook).where(Webhook.user_id == user_id).values(body=""))

@@ -4,7 +4,6 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, case, or_, select
 
-from panel.domain.ticket import EntryKind
 from panel.models import (
     Account,
     ApiKey,
@@ -24,6 +23,7 @@ from panel.models import (
     Terms,
     Ticket,
     TicketEntry,
+    TicketImage,
     Tool,
     Transfer,
     User,
@@ -32,6 +32,7 @@ from panel.models import (
     WebhookEndpoint,
 )
 from panel.services import test_orders
+from panel.services.privacy import ticket_tables
 from panel.services.privacy.data_export import Table, table
 
 
@@ -52,8 +53,16 @@ def tables(user_id: int) -> list[Table]:
         table("cancellations", "The cancellations you asked for", _cancellations(of_orders), key=Cancellation.id),
         table("statement", "Every line of your balance", _statement(mine), key=Transfer.id),
         table("top_up_requests", "Your requests to add money", _deposits(user_id), key=DepositRequest.id),
-        table("tickets", "Your tickets", _tickets(user_id), key=Ticket.id),
-        table("ticket_messages", "What you and we wrote in them", _messages(of_tickets), key=TicketEntry.id),
+        table("tickets", "Your tickets", ticket_tables.tickets(user_id), key=Ticket.id),
+        table(
+            "ticket_messages", "What you and we wrote in them", ticket_tables.messages(of_tickets), key=TicketEntry.id
+        ),
+        table(
+            "ticket_images",
+            "The images in them, which are in this file too",
+            ticket_tables.images(user_id),
+            key=TicketImage.id,
+        ),
         table("api_keys", "Your API keys by name; never a key itself", _keys(user_id), key=ApiKey.id),
         table("webhook_receivers", "Where your webhooks go", _endpoints(user_id), key=WebhookEndpoint.id),
         table("webhooks", "Webhooks sent to your endpoints", _webhooks(user_id), key=Webhook.id),
@@ -205,34 +214,6 @@ def _deposits(user_id: int) -> Select[*tuple[Any, ...]]:
         DepositRequest.bonus_nanos.label("bonus"),
         DepositRequest.reversed_nanos.label("taken_back"),
     ).where(DepositRequest.customer_id == user_id)
-
-
-def _tickets(user_id: int) -> Select[*tuple[Any, ...]]:
-    return select(
-        Ticket.id.label("number"),
-        Ticket.kind,
-        Ticket.subject,
-        Ticket.state,
-        Ticket.order_id.label("order"),
-        Ticket.refill_id.label("refill"),
-        Ticket.transfer_id.label("statement_line"),
-        Ticket.opened_at,
-        Ticket.first_answer_at,
-        Ticket.last_at,
-    ).where(Ticket.customer_id == user_id)
-
-
-def _messages(of_tickets: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    """Ticket threads as the customer sees them, without operators' internal notes."""
-    who = case((TicketEntry.is_ours, "us"), else_="you")
-    return select(
-        TicketEntry.ticket_id.label("ticket"),
-        TicketEntry.number,
-        TicketEntry.kind,
-        who.label("by"),
-        TicketEntry.text,
-        TicketEntry.at,
-    ).where(TicketEntry.ticket_id.in_(of_tickets), TicketEntry.kind != EntryKind.NOTE)
 
 
 def _keys(user_id: int) -> Select[*tuple[Any, ...]]:

@@ -9,6 +9,8 @@ from panel.db import db
 from panel.domain.lists.list_filters import MAX_ID
 from panel.domain.ticket import EntryKind, TicketKind, TicketState
 from panel.models import Ticket, TicketEntry, User
+from panel.services.tickets import images
+from panel.services.tickets.images import ShownImage
 from panel.services.tickets.subjects import Thing, carried_by
 
 ENTRIES_PER_PAGE = 100
@@ -25,6 +27,7 @@ class ThreadLine:
     text: str
     at: datetime
     author: str
+    images: tuple[ShownImage, ...]
 
     @property
     def is_note(self) -> bool:
@@ -133,8 +136,9 @@ def _lines(ticket_id: int, *which: ColumnElement[bool], offset: int = 0) -> tupl
         .order_by(TicketEntry.number)
         .offset(offset)
         .limit(ENTRIES_PER_PAGE)
-    )
+    ).all()
+    attached = images.by_entry([row[0] for row in rows])
     return tuple(
-        ThreadLine(number, place, EntryKind(kind), is_ours, text, at, author)
+        ThreadLine(number, place, EntryKind(kind), is_ours, text, at, author, attached.get(number, ()))
         for number, place, kind, is_ours, text, at, author in rows
     )

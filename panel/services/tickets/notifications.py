@@ -12,13 +12,18 @@ from panel.services.mail import notifications, outbox
 from panel.services.mail import templates as mail_templates
 
 
-def notify_operators(ticket: Ticket, entry: TicketEntry, *, now: datetime) -> None:
+def notify_operators(ticket: Ticket, entry: TicketEntry, *, images: int = 0, now: datetime) -> None:
     """Email the customer's message to the support address, if one is configured."""
     settings = app_context.settings()
     if not settings.support_email:
         return
     written = mail_templates.write(
-        MailKind.TICKET_FOR_US, ticket_id=ticket.id, subject=ticket.subject, text=entry.text, is_new=entry.number == 1
+        MailKind.TICKET_FOR_US,
+        ticket_id=ticket.id,
+        subject=ticket.subject,
+        text=entry.text,
+        images=images,
+        is_new=entry.number == 1,
     )
     outbox.queue(
         settings.support_email,

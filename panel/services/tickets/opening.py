@@ -1,5 +1,6 @@
 """Opening tickets: validation, rate limit and an idempotency key per form."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +14,8 @@ from panel.services import customer_version
 from panel.services.closed_accounts import check_open
 from panel.services.money import ledger
 from panel.services.orders import placing
-from panel.services.tickets import limits, notifications, subjects
+from panel.services.tickets import images, limits, notifications, subjects
+from panel.services.tickets.images import Attachment
 from panel.services.tickets.subjects import SubjectNumbers
 
 
@@ -39,7 +41,7 @@ def faults(asked: Asked) -> list[PanelError]:
     return found
 
 
-def open_ticket(customer_id: int, *, asked: Asked, now: datetime) -> Ticket:
+def open_ticket(customer_id: int, *, asked: Asked, attachments: Sequence[Attachment] = (), now: datetime) -> Ticket:
     """Open a ticket, or return the existing one with the same request id.
 
     Raises BadInput for invalid input, NotFound for a record that isn't the customer's, RequestIdUsed if the id was
@@ -52,10 +54,11 @@ def open_ticket(customer_id: int, *, asked: Asked, now: datetime) -> Ticket:
     check_open([customer_id])
     earlier = find_by_request(customer_id, request_id=asked.request_id)
     if earlier is not None:
-        return _same_or_refused(earlier, asked, kind=kind, subject=subject, text=text)
+        return _same_or_refused(earlier, asked, _Words(kind, subject, text), attachments)
     thing = subjects.find(customer_id, wanted=asked.wanted)
     limits.check_new_ticket(customer_id, now=now)
     limits.check_message(customer_id, now=now)
+    images.check_limits(customer_id, adding=len(attachments), now=now)
     ticket = Ticket(
         customer_id=customer_id,
         request_id=asked.request_id,
@@ -77,7 +80,8 @@ def open_ticket(customer_id: int, *, asked: Asked, now: datetime) -> Ticket:
     )
     db.session.add(entry)
     db.session.flush()
-    notifications.notify_operators(ticket, entry, now=now)
+    images.add(entry, attachments)
+    notifications.notify_operators(ticket, entry, images=len(attachments), now=now)
     customer_version.bump([customer_id])
     return ticket
 
@@ -87,19 +91,24 @@ def find_by_request(customer_id: int, *, request_id: str) -> Ticket | None:
     return db.session.scalar(select(Ticket).where(Ticket.customer_id == customer_id, Ticket.request_id == request_id))
 
 
-def _same_or_refused(earlier: Ticket, asked: Asked, *, kind: TicketKind, subject: str, text: str) -> Ticket:
+@dataclass(frozen=True)
+class _Words:
+    """What was typed, validated."""
+
+    kind: TicketKind
+    subject: str
+    text: str
+
+
+def _same_or_refused(earlier: Ticket, asked: Asked, words: _Words, attachments: Sequence[Attachment]) -> Ticket:
     first = db.session.scalars(
-        select(TicketEntry.text).where(TicketEntry.ticket_id == earlier.id, TicketEntry.number == 1)
+        select(TicketEntry).where(TicketEntry.ticket_id == earlier.id, TicketEntry.number == 1)
     ).one()
     wanted = asked.wanted
     carried = wanted.transfer_id or wanted.refill_id or wanted.order_id
-    is_same = (earlier.kind, earlier.subject, first, earlier.transfer_id or earlier.refill_id or earlier.order_id) == (
-        kind,
-        subject,
-        text,
-        carried,
-    )
-    if not is_same:
+    about = earlier.transfer_id or earlier.refill_id or earlier.order_id
+    is_same = (_Words(TicketKind(earlier.kind), earlier.subject, first.text), about) == (words, carried)
+    if not (is_same and images.are_those_of(first.id, attachments)):
         raise RequestIdUsed(f"This form has already opened ticket {earlier.id}. Nothing was sent again.")
     return earlier
 

@@ -4,6 +4,7 @@ Optimistic locking: answering, closing and reopening name the last entry the ope
 nothing is done and StaleForm tells the operator.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,8 +17,9 @@ from panel.domain.ticket import EntryKind, TicketState, checked_text
 from panel.models import Ticket, TicketEntry, User
 from panel.services import audit_log, customer_version
 from panel.services.closed_accounts import check_open
-from panel.services.tickets import append, notifications
+from panel.services.tickets import append, images, notifications
 from panel.services.tickets.customer_actions import sent_before
+from panel.services.tickets.images import Attachment
 
 _ANSWERS = User.role.in_(ALLOWED[Action.ANSWER_TICKETS])
 
@@ -38,6 +40,7 @@ def answer(
     request_id: str,
     seen: int,
     closes: bool = False,
+    attachments: Sequence[Attachment] = (),
     now: datetime,
 ) -> TicketEntry:
     """Send an answer, once, and optionally close the ticket; an unassigned ticket is assigned to the operator.
@@ -47,12 +50,14 @@ def answer(
     """
     ticket = _lock(ticket_id)
     text = checked_text(text)
-    if (earlier := sent_before(ticket, text=text, request_id=request_id)) is not None:
+    if (earlier := sent_before(ticket, text=text, request_id=request_id, attachments=attachments)) is not None:
         return earlier
     _check_seen(ticket, seen)
+    images.check_ticket(ticket.id, adding=len(attachments))
     entry = append.add(
         ticket, EntryKind.MESSAGE, author_id=operator.id, is_ours=True, text=text, request_id=request_id, now=now
     )
+    images.add(entry, attachments)
     append.move(ticket, TicketState.WAITING_FOR_YOU, now=now)
     if ticket.first_answer_at is None:
         ticket.first_answer_at = now

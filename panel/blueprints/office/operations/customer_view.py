@@ -44,6 +44,8 @@ SHOWN = frozenset(
         "tickets.show",
     }
 )
+# The customer's images, which the office serves to the staff at the same address of its own.
+IMAGES = frozenset({"tickets.image"})
 # Other pages that need a login, or end it. Public pages stay as they are.
 _PRIVATE = ("/account", "/balance", "/log-", "/office", "/orders", "/sign-up", "/tickets", "/welcome")
 
@@ -104,7 +106,10 @@ def _matched(path: str) -> tuple[str, dict[str, object]]:
 def _address(address: str, *, home: str) -> str | None:
     """Where a link of the customer's page leads in the view; None if it leads nowhere there."""
     path, query = urlsplit(address).path, urlsplit(address).query
-    if _matched(path)[0] in SHOWN and PAUSES not in parse_qs(query):
+    endpoint = _matched(path)[0]
+    if endpoint in IMAGES:
+        return f"/office{address}"
+    if endpoint in SHOWN and PAUSES not in parse_qs(query):
         return f"{home}{address}"
     return None if path.startswith(_PRIVATE) else address
 

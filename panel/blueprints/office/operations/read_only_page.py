@@ -14,6 +14,7 @@ _FORM = re.compile(r"<form\b([^>]*)>(.*?)</form>", re.DOTALL | re.IGNORECASE)
 _TOKEN = re.compile(r'<input type="hidden" name="csrf_token"[^>]*>')
 _LIVE = re.compile(r'\sdata-(?:hx-[a-z-]+|push)="[^"]*"')
 _LINK = re.compile(r'(<a\b[^>]*?)\shref="(/[^"]*)"')
+_IMAGE = re.compile(r'(<img\b[^>]*?)\ssrc="(/tickets/[^"]*)"')
 _ACTION = re.compile(r'\saction="([^"]*)"')
 # A control can belong to a form by its id, and name an address of its own. Without its form it is of no use.
 _OUTSIDE = re.compile(r'\sform(?:action|method)?="[^"]*"')
@@ -40,7 +41,12 @@ def make(html: str, *, address_in_view: Callable[[str], str | None], banner: Mar
             f'{match[1]} role="link" aria-disabled="true"' if wanted is None else f'{match[1]} href="{escape(wanted)}"'
         )
 
+    def image(match: re.Match[str]) -> str:
+        wanted = address_in_view(unescape(match[2]))
+        return match[1] if wanted is None else f'{match[1]} src="{escape(wanted)}"'
+
     page = _FORM.sub(form, _SCRIPT.sub("", html))
+    page = _IMAGE.sub(image, page)
     page = _LINK.sub(link, _OUTSIDE.sub(" disabled", _LIVE.sub("", page)))
     before, bar, after = page.partition(_BAR)
     if not bar:
