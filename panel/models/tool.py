@@ -90,6 +90,7 @@ class Tool(Base):
     """A tool that customers can order; `terms_id` points to its current terms."""
 
     __tablename__ = "tools"
+    __table_args__ = (Index("ix_tools_service", "provider_id", "provider_service"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     slug: Mapped[str] = mapped_column(unique=True)

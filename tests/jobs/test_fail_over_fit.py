@@ -11,6 +11,7 @@ from panel.domain.errors import BadInput
 from panel.domain.status import Status
 from panel.models import Provider, Tool, ToolRoute
 from panel.services.catalogue import routes
+from panel.services.catalogue import tools as catalogue_tools
 from tests.jobs.test_fail_over import NO_SERVICE, add_route, pause, rounds, where
 from tests.support.factories import a_provider, a_tool, new_terms, reload
 from tests.support.hostile_provider import HostileProvider, hostile_provider, provider_at
@@ -129,3 +130,51 @@ def test_service_of_another_form_and_currency_without_a_rate_are_refused(tool: T
 
     assert (form.value.field, currency.value.field) == ("service", "route_provider")
     assert routes.of_tool(tool.id)[-1].cost_nanos == 360_000_000
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_taken"),
+    [
+        ({}, True),
+        ({"order_type": "Custom Comments"}, False),
+        ({"minimum": 100_001, "maximum": 200_000}, False),
+        ({"minimum": 1, "maximum": 9}, False),
+        ({"minimum": 100_000, "maximum": 200_000}, True),
+        ({"minimum": 1, "maximum": 10}, True),
+    ],
+)
+def test_tool_of_a_paused_provider_takes_orders_only_where_another_one_can_deliver_them(
+    tool: Tool, changes: dict[str, object], is_taken: bool
+) -> None:
+    new_terms(a_tool(provider=a_provider(name="second"), provider_service="70"), **changes)
+
+    pause("upstream")
+
+    assert is_held_back(tool) is not is_taken
+
+
+def test_tool_whose_form_changed_takes_no_orders_for_a_service_that_nobody_knows(tool: Tool) -> None:
+    pause("upstream")
+    before = is_held_back(tool)
+
+    new_terms(reload(tool), order_type="Custom Comments")
+
+    assert (before, is_held_back(tool)) == (False, True)
+
+
+def test_tool_of_a_paused_provider_takes_orders_that_people_deliver(tool: Tool) -> None:
+    a_provider("manual", name="by-hand")
+    new_terms(a_tool(provider=a_provider(name="second"), provider_service="70"), order_type="Custom Comments")
+    pause("upstream")
+    before = is_held_back(tool)
+
+    add_route("routed", "by-hand", service="1")
+
+    assert (before, is_held_back(tool)) == (True, False)
+
+
+def is_held_back(tool: Tool) -> bool:
+    db.session.rollback()
+    offer = catalogue_tools.find(tool.slug)
+    assert offer is not None
+    return offer.is_held_back

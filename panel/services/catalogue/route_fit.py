@@ -8,10 +8,12 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import func, or_, select, tuple_
+from sqlalchemy import and_, func, or_, select, tuple_
+from sqlalchemy.orm import aliased
 
 from panel.db import db
-from panel.models import Order, OrderRun, Terms, Tool
+from panel.domain.provider_kind import ProviderKind
+from panel.models import Order, OrderRun, Provider, Terms, Tool, ToolRoute
 
 Form = tuple[str, str, str]
 _FORM = (Terms.order_type, Terms.quantity_rule, Terms.own_fields)
@@ -61,6 +63,36 @@ def of_order(order_id: int, found: Sequence[Route]) -> list[Route]:
         .where(Order.id == order_id)
     ).one()
     return fitting(found, form=(row[1], row[2], row[3]), quantity=row[0])
+
+
+def has_open_route(tool_id: Any) -> Any:
+    """Whether a further provider of this tool takes orders of it, as a condition. `tool_id`: a column.
+
+    Its service must have the tool's form, and take at least some of the quantities that the tool does.
+    """
+    other, mine, own = aliased(Provider), aliased(Tool), aliased(Terms)
+    sold, takes, version = aliased(Tool), aliased(Terms), aliased(Terms)
+    has_form = _same_form(takes, own)
+    known = (
+        select(sold.id)
+        .join(takes, takes.id == sold.terms_id)
+        .where(sold.provider_id == ToolRoute.provider_id, sold.provider_service == ToolRoute.service)
+    )
+    was_other = select(version.id).where(version.tool_id == mine.id, ~_same_form(version, own))
+    fits = known.where(has_form, takes.minimum <= own.maximum, takes.maximum >= own.minimum)
+    return (
+        select(ToolRoute.id)
+        .join(other, other.id == ToolRoute.provider_id)
+        .join(mine, mine.id == ToolRoute.tool_id)
+        .join(own, own.id == mine.terms_id)
+        .where(ToolRoute.tool_id == tool_id, other.paused_at.is_(None), other.add_after.is_(None))
+        .where(or_(other.kind == ProviderKind.MANUAL, fits.exists(), and_(~known.exists(), ~was_other.exists())))
+        .exists()
+    )
+
+
+def _same_form(one: Any, another: Any) -> Any:
+    return and_(*(getattr(one, column.key) == getattr(another, column.key) for column in _FORM))
 
 
 def other_form(provider_id: int, service: str, *, form: Form) -> str:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, case, func, null, select, update
+from sqlalchemy import Select, and_, bindparam, case, func, null, select, update
 
 from panel.db import db, lock_rows, table_of
 from panel.domain import links, pricing
@@ -17,9 +17,8 @@ from panel.domain.provider_kind import ProviderKind
 from panel.domain.status import FIRST, Status
 from panel.models import Catalogue, Provider, Terms, Tool
 from panel.services import test_orders
-from panel.services.catalogue import file_format, simulated_tools, yaml_fields
+from panel.services.catalogue import file_format, route_fit, simulated_tools, yaml_fields
 from panel.services.catalogue.file_format import TermsWritten, ToolWritten
-from panel.services.providers import health as provider_health
 from panel.services.providers import registry as provider_registry
 from panel.settings import ROOT
 
@@ -130,8 +129,10 @@ _TOOL = (
     Tool.changed_at,
     Tool.is_cheapest_first,
 )
-# A tool is not held back while another of its providers takes orders.
-_PAUSED_AT = case((provider_health.has_open_route(Tool.id), null()), else_=Provider.paused_at)
+# A tool is not held back while another of its providers takes orders of it.
+_PAUSED_AT = case(
+    (and_(Provider.paused_at.is_not(None), route_fit.has_open_route(Tool.id)), null()), else_=Provider.paused_at
+)
 _PROVIDER = (Provider.id, Provider.name, Provider.kind, _PAUSED_AT, Provider.add_after, Tool.provider_service)
 OFFERS: Select[*tuple[Any, ...]] = (
     select(*_TOOL, Terms.id, Terms.version, *TERMS_COLUMNS, *_PROVIDER)

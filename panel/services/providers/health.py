@@ -4,12 +4,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, case, null, or_, select, update
-from sqlalchemy.orm import aliased
 
 from panel.db import db, execute_write, lock_rows, table_of
 from panel.db.compiled_statements import CompiledStatement
 from panel.domain.review_kind import ReviewKind
-from panel.models import Catalogue, Order, Provider, ToolRoute
+from panel.models import Catalogue, Order, Provider
 from panel.providers.base import Accepted, NotSent, Outcome, ProviderSilent, Refused, Unclear
 from panel.services import reviews
 
@@ -36,13 +35,6 @@ def takes_orders(now: Any) -> tuple[Any, ...]:
     """Conditions on `Provider` to send it new orders: `callable_now`, and neither paused nor held back."""
     may_add = or_(Provider.add_after.is_(None), Provider.add_after <= now)
     return (Provider.paused_at.is_(None), may_add, *callable_now(now))
-
-
-def has_open_route(tool_id: Any) -> Any:
-    """Whether a further provider of this tool takes orders, as a condition. `tool_id`: a column."""
-    other = aliased(Provider)
-    found = select(ToolRoute.id).join(other, other.id == ToolRoute.provider_id).where(ToolRoute.tool_id == tool_id)
-    return found.where(other.paused_at.is_(None), other.add_after.is_(None)).exists()
 
 
 def heard_of_order(provider_id: int, outcome: Outcome, *, began: datetime | None = None, now: datetime) -> None:
