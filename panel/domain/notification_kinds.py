@@ -15,6 +15,7 @@ class Notice(StrEnum):
     TICKET = "ticket"
     DEPOSIT = "deposit"
     TERMS = "terms"
+    INCIDENT = "incident"
     ANNOUNCEMENT = "announcement"
 
     @property
@@ -29,6 +30,7 @@ LABELS = {
     Notice.TICKET: "Your ticket is answered",
     Notice.DEPOSIT: "A deposit is confirmed or refused",
     Notice.TERMS: "A tool you use changes its price or terms, or is retired",
+    Notice.INCIDENT: "An incident or planned work affects tools you use, and when it is over",
     Notice.ANNOUNCEMENT: "We publish an announcement",
 }
 

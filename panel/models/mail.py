@@ -24,6 +24,7 @@ class MailKind(StrEnum):
     DEPOSIT_TAKEN_BACK = "deposit_taken_back"
     EMAIL_CHANGED_NEW = "email_changed_new"
     EMAIL_CHANGED_OLD = "email_changed_old"
+    INCIDENT = "incident"
     INVITATION = "invitation"
     MOVED_IN = "moved_in"
     NEW_DEVICE = "new_device"

@@ -92,6 +92,8 @@ class Incident(Base):
     resolved_at: Mapped[datetime | None]
     planned_from: Mapped[datetime | None]
     planned_until: Mapped[datetime | None]
+    # The id of the last customer for whom a mail was queued; None while there is none to queue.
+    mailed_up_to: Mapped[int | None]
 
 
 class IncidentUpdate(Base):

@@ -4,12 +4,14 @@ Opening, updating and resolving an incident bumps the catalogue's version (`inci
 cached under that version.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from panel.domain.platform.component_states import PROVIDER_PREFIX, Component, provider_key
 from panel.domain.platform.incidents import Phase
 from panel.services.platform import incident_reads
+from panel.services.platform.incident_reads import IncidentWithUpdates
 
 # An incident of one of these can delay orders of any provider.
 _DELAYS_ALL = frozenset({Component.PLATFORM, Component.DISPATCH, Component.UPDATES})
@@ -39,13 +41,19 @@ class OpenIncident:
 
 def open_incidents() -> tuple[OpenIncident, ...]:
     """Open incidents, newest first, without planned maintenance."""
-    return tuple(
-        OpenIncident(
-            slug=incident.slug,
-            title=incident.title,
-            phase=incident.phase,
-            changed_at=incident.changed_at,
-            components=frozenset(key for key, _state in incident.parts),
-        )
-        for incident in incident_reads.open_now()
+    return tuple(_notice(each, [key for key, _state in each.parts]) for each in incident_reads.open_now())
+
+
+def with_all_parts(incident: IncidentWithUpdates) -> OpenIncident:
+    """Whom an incident concerned at any time of it, also after it was resolved."""
+    return _notice(incident, incident.named)
+
+
+def _notice(incident: IncidentWithUpdates, parts: Iterable[str]) -> OpenIncident:
+    return OpenIncident(
+        slug=incident.slug,
+        title=incident.title,
+        phase=incident.phase,
+        changed_at=incident.changed_at,
+        components=frozenset(parts),
     )

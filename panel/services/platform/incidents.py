@@ -63,6 +63,7 @@ def open_incident(
                 published_at=now,
                 planned_from=window.since if window else None,
                 planned_until=window.until if window else None,
+                mailed_up_to=0,
             )
     except IntegrityError:
         return _made_concurrently(request_id)
@@ -99,7 +100,7 @@ def update(
     _check_step(incident, words)
     words = _checked(words)
     if words.phase is Phase.RESOLVED:
-        incident.resolved_at = now
+        incident.resolved_at, incident.mailed_up_to = now, 0
     incident.phase = words.phase
     _say(incident, words, actor=actor, now=now)
     _log("incidents update", incident, f"{words.phase}: {words.text}", actor=actor, now=now)
@@ -130,7 +131,7 @@ def publish(incident_id: int, title: str, words: UpdateText, *, actor: str, now:
     _check_beginning(words, None, now=now)
     incident.title, incident.phase, incident.published_at = _line(title, field="title"), words.phase, now
     # The probes' own text was written for operators.
-    incident.impact = ""
+    incident.impact, incident.mailed_up_to = "", 0
     _say(incident, words, actor=actor, now=now)
     _log("incidents publish", incident, incident.title, actor=actor, now=now)
     return incident
