@@ -76,13 +76,34 @@ FACTS = {
 }
 
 
-def parse_kinds(words: str) -> frozenset[AlertKind]:
-    """Parse space-separated kinds; unknown ones are ignored."""
-    return frozenset(kind for kind in AlertKind if kind in words.split())
+class AlertChannel(StrEnum):
+    """How operators are alerted."""
+
+    EMAIL = "email"
+    TELEGRAM = "telegram"
+    WEBHOOK = "webhook"
+
+    @property
+    def label(self) -> str:
+        return self.value.capitalize()
 
 
-def serialize_kinds(kinds: frozenset[AlertKind]) -> str:
-    return " ".join(kind for kind in AlertKind if kind in kinds)
+AlertChoice = tuple[AlertKind, AlertChannel]
+ALL_CHOICES = frozenset((kind, channel) for kind in AlertKind for channel in AlertChannel)
+
+
+def parse_off(words: str) -> frozenset[AlertChoice]:
+    """Parse what is turned off: `ticket` for every channel, `email:ticket` for one; unknown words are ignored."""
+    found = frozenset(words.split())
+    return frozenset((kind, channel) for kind, channel in ALL_CHOICES if found & {kind.value, f"{channel}:{kind}"})
+
+
+def serialize_off(off: frozenset[AlertChoice]) -> str:
+    words = []
+    for kind in AlertKind:
+        channels = [channel for channel in AlertChannel if (kind, channel) in off]
+        words += [kind.value] if len(channels) == len(AlertChannel) else [f"{each}:{kind}" for each in channels]
+    return " ".join(words)
 
 
 class AlertStep(StrEnum):

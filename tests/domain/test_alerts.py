@@ -4,7 +4,17 @@ from datetime import timedelta
 
 import pytest
 
-from panel.domain.alerts import AlertFound, AlertKind, AlertState, AlertStep, next_step, parse_kinds, serialize_kinds
+from panel.domain.alerts import (
+    ALL_CHOICES,
+    AlertChannel,
+    AlertFound,
+    AlertKind,
+    AlertState,
+    AlertStep,
+    next_step,
+    parse_off,
+    serialize_off,
+)
 from tests.support.factories import NOON
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -46,7 +56,10 @@ def test_another_one_of_the_same_number_is_something_new() -> None:
     assert sent == [AlertStep.BEGAN, None, AlertStep.CONTINUES, None]
 
 
-def test_kinds_are_kept_as_words() -> None:
-    kinds = frozenset({AlertKind.TICKET, AlertKind.AUDIT})
+def test_choices_are_kept_as_words_and_a_kind_alone_means_every_channel() -> None:
+    everywhere = {(AlertKind.AUDIT, channel) for channel in AlertChannel}
+    off = frozenset({(AlertKind.TICKET, AlertChannel.EMAIL), *everywhere})
 
-    assert parse_kinds(serialize_kinds(kinds) + " unknown") == kinds
+    assert serialize_off(off) == "audit email:ticket"
+    assert parse_off("audit email:ticket unknown email:unknown") == off
+    assert parse_off(serialize_off(ALL_CHOICES)) == ALL_CHOICES and parse_off("") == frozenset()

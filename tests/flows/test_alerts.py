@@ -11,7 +11,7 @@ from sqlalchemy import delete, select, update
 
 from panel.clock import utc_now
 from panel.db import db, transaction
-from panel.domain.alerts import AlertKind
+from panel.domain.alerts import AlertChannel, AlertKind
 from panel.domain.payment import PaymentMethod, PaymentReport, PaymentReportKind
 from panel.domain.platform.component_states import Component
 from panel.domain.review_kind import ReviewKind
@@ -252,7 +252,7 @@ def test_each_operator_gets_one_mail_about_the_kinds_of_their_choice() -> None:
     every, some, none = a_notified_operator(), a_notified_operator(), a_notified_operator()
     customer = a_customer()
     with transaction():
-        recipients.choose(some.id, wanted=[AlertKind.TICKET])
+        recipients.choose(some.id, wanted=[(AlertKind.TICKET, AlertChannel.EMAIL)])
         recipients.choose(none.id, wanted=[])
         deposits.request_deposit(customer.id, amount_nanos=25 * 10**9, now=NOON)
     a_ticket()
@@ -305,13 +305,19 @@ def test_operators_choose_on_their_page_and_see_what_is_true(client: FlaskClient
     a_ticket()
 
     page = client.get("/office/alerts").text
-    assert client.post("/office/alerts", data={"ticket": "yes", "audit": "yes"}).status_code == 303
+    data = {"email_ticket": "yes", "webhook_ticket": "yes", "email_audit": "yes", "telegram_audit": "yes"}
+    assert client.post("/office/alerts", data=data).status_code == 303
 
     row = page[page.index('id="alert-ticket"') :].partition("</tr>")[0]
     assert 'data-label="Count">1<' in row
     assert 'id="alert-audit"' not in page
-    chosen = [kind for kind, is_wanted in recipients.choices(operator.id).items() if is_wanted]
-    assert chosen == [AlertKind.AUDIT, AlertKind.TICKET]
+    chosen = recipients.choices(operator.id)
+    # Without a bot the page has no column for Telegram, and that choice stays.
+    assert "Telegram" not in page and all(chosen[kind][AlertChannel.TELEGRAM] for kind in chosen)
+    assert [kind for kind in chosen if chosen[kind][AlertChannel.EMAIL]] == [AlertKind.AUDIT, AlertKind.TICKET]
+    assert [kind for kind in chosen if chosen[kind][AlertChannel.WEBHOOK]] == [AlertKind.TICKET]
+    row = re.search(r"<tr>\s*<th scope=\"row\">Tickets waiting.*?</tr>", client.get("/office/alerts").text, re.DOTALL)
+    assert row is not None and row[0].count(" checked") == 2 and "Email: Tickets waiting for a reply" in row[0]
 
 
 def test_bound_of_a_provider_is_set_on_its_page_and_wrong_ones_change_nothing(client: FlaskClient) -> None:

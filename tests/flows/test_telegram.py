@@ -14,10 +14,12 @@ from sqlalchemy import select, update
 
 from panel.clock import utc_now
 from panel.db import db, transaction
+from panel.domain.alerts import AlertChannel, AlertKind
 from panel.jobs import telegram as telegram_sweep
-from panel.models import TelegramMessage, User
-from panel.services.alerts import rounds, telegram
-from tests.support.factories import NOON, an_operator, signed_in
+from panel.models import Mail, TelegramMessage, User
+from panel.services.alerts import recipients, rounds, telegram
+from panel.services.money import deposits
+from tests.support.factories import NOON, a_customer, an_operator, signed_in
 from tests.support.ticket_factories import a_ticket
 
 TOKEN = "123456:A-token-of-a-bot-that-is-none"
@@ -100,6 +102,25 @@ def test_alert_is_sent_to_the_operators_chat_once(app: Flask) -> None:
     assert body["chat_id"] == -1001234
     assert "Tickets waiting for a reply: 1" in str(body["text"]) and "/office/tickets" in str(body["text"])
     assert [message.sent_at is not None for message in messages()] == [True]
+
+
+def test_each_channel_gets_the_kinds_that_were_chosen_for_it(app: Flask) -> None:
+    operator, customer = an_operator(), a_customer()
+    with transaction():
+        db.session.get_one(User, operator.id).email_confirmed_at = NOON
+        telegram.choose_chat(operator.id, "42")
+        wanted = [(AlertKind.DEPOSIT, AlertChannel.TELEGRAM), (AlertKind.TICKET, AlertChannel.EMAIL)]
+        recipients.choose(operator.id, wanted=wanted)
+        deposits.request_deposit(customer.id, amount_nanos=25 * 10**9, now=NOON)
+    a_ticket()
+
+    with transaction():
+        rounds.notify(now=utc_now())
+
+    (message,) = messages()
+    mail = db.session.scalars(select(Mail).where(Mail.kind == "alerts")).one()
+    assert "Deposits to confirm" in message.text and "Tickets" not in message.text
+    assert "Tickets waiting" in mail.text and "Deposits" not in mail.text
 
 
 def test_message_waits_as_long_as_telegram_asks_and_is_sent_then(app: Flask) -> None:

@@ -1,4 +1,4 @@
-"""Who is alerted: staff with a confirmed email, each without the kinds that they turned off or have no role for."""
+"""Who is alerted, and how: staff with a confirmed email, each without what they turned off or have no role for."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -9,17 +9,20 @@ from panel.db import db, execute_write
 from panel.domain import alerts
 from panel.domain.accounts import roles
 from panel.domain.accounts.roles import Role
-from panel.domain.alerts import AlertKind
+from panel.domain.alerts import ALL_CHOICES, AlertChannel, AlertChoice, AlertKind
 from panel.models import User
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """An address, and the kinds that don't go there."""
+    """An address, and which kinds don't go to which of the person's channels."""
 
     user_id: int
     email: str
-    off: frozenset[AlertKind]
+    off: frozenset[AlertChoice]
+
+    def wants(self, kind: AlertKind, channel: AlertChannel) -> bool:
+        return (kind, channel) not in self.off
 
 
 def all_operators() -> list[Recipient]:
@@ -33,26 +36,32 @@ def all_operators() -> list[Recipient]:
         )
         .order_by(User.id)
     )
-    return [Recipient(user_id, email, _off(Role(role), off)) for user_id, email, role, off in rows]
+    return [
+        Recipient(user_id, email, alerts.parse_off(off) | _out_of_reach(Role(role)))
+        for user_id, email, role, off in rows
+    ]
 
 
-def choices(user_id: int) -> dict[AlertKind, bool]:
-    """The kinds that this person's role gets, and whether each is wanted."""
+def choices(user_id: int) -> dict[AlertKind, dict[AlertChannel, bool]]:
+    """The kinds that this person's role gets, and by which channels each is wanted."""
     role, off = db.session.execute(select(User.role, User.alerts_off).where(User.id == user_id)).one()
-    turned_off = alerts.parse_kinds(off)
-    return {kind: kind not in turned_off for kind in AlertKind if roles.may(Role(role), kind.action)}
+    turned_off = alerts.parse_off(off)
+    return {
+        kind: {channel: (kind, channel) not in turned_off for channel in AlertChannel}
+        for kind in AlertKind
+        if roles.may(Role(role), kind.action)
+    }
 
 
-def _off(role: Role, turned_off: str) -> frozenset[AlertKind]:
-    """The kinds that this person turned off, or has no role for."""
-    without_role = {kind for kind in AlertKind if not roles.may(role, kind.action)}
-    return alerts.parse_kinds(turned_off) | without_role
-
-
-def choose(user_id: int, *, wanted: Collection[AlertKind]) -> None:
-    """Set the wanted kinds. What this person's role doesn't get stays as it was."""
+def choose(
+    user_id: int, *, wanted: Collection[AlertChoice], channels: Collection[AlertChannel] = tuple(AlertChannel)
+) -> None:
+    """Set what is wanted of these channels. Other channels, and what the role doesn't get, stay as they were."""
     row = db.session.execute(select(User.role, User.alerts_off).where(User.id == user_id)).one()
-    out_of_reach = {kind for kind in AlertKind if not roles.may(Role(row.role), kind.action)}
-    kept = alerts.parse_kinds(row.alerts_off) & out_of_reach
-    off = alerts.serialize_kinds(frozenset(AlertKind) - frozenset(wanted) - out_of_reach | kept)
-    execute_write(update(User).where(User.id == user_id).values(alerts_off=off))
+    left = {choice for choice in ALL_CHOICES if choice[1] not in channels} | _out_of_reach(Role(row.role))
+    off = (ALL_CHOICES - frozenset(wanted) - left) | (alerts.parse_off(row.alerts_off) & left)
+    execute_write(update(User).where(User.id == user_id).values(alerts_off=alerts.serialize_off(off)))
+
+
+def _out_of_reach(role: Role) -> frozenset[AlertChoice]:
+    return frozenset(choice for choice in ALL_CHOICES if not roles.may(role, choice[0].action))

@@ -11,13 +11,14 @@ from datetime import datetime
 from sqlalchemy import Select, select
 
 from panel.db import db, execute_write, lock_rows, table_of, upsert
-from panel.domain.alerts import AlertFound, AlertKind, AlertState, AlertStep, next_step
+from panel.domain.alerts import AlertChannel, AlertFound, AlertKind, AlertState, AlertStep, next_step
 from panel.models import Alert, MailKind
 from panel.services import webhooks
 from panel.services.alerts import conditions, recipients, telegram
 from panel.services.alerts.recipients import Recipient
 from panel.services.mail import outbox
 from panel.services.mail import templates as mail_templates
+from panel.services.mail.templates import MailText
 
 # Begins the foot of a mail.
 FOOT = "\n-- \n"
@@ -38,6 +39,11 @@ class AlertLine:
         if self.step is AlertStep.ENDED:
             return self.kind.label
         return f"{self.kind.label}: {self.count:,}" + (f" ({self.detail})" if self.detail else "")
+
+    @property
+    def as_event(self) -> dict[str, str | int]:
+        """The line in a webhook."""
+        return {"kind": self.kind.value, "state": self.step.value, "count": self.count, "detail": self.detail}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,7 @@ def notify(*, now: datetime) -> int:
     order = list(AlertKind)
     lines.sort(key=lambda line: order.index(line.kind))
     for to in recipients.all_operators() if lines else ():
-        _send(to, [line for line in lines if line.kind not in to.off], now=now)
+        _send(to, lines, now=now)
     return len(lines)
 
 
@@ -96,21 +102,21 @@ def _state(began_at: datetime | None, notified_at: datetime | None, notified_cou
 
 
 def _send(to: Recipient, lines: Sequence[AlertLine], *, now: datetime) -> None:
-    if not lines:
-        return
+    """Queue what this operator wants by each channel."""
+    by_channel = {channel: [line for line in lines if to.wants(line.kind, channel)] for channel in AlertChannel}
+    if mailed := by_channel[AlertChannel.EMAIL]:
+        key = f"alerts:{to.user_id}:{now.isoformat()}"
+        outbox.queue(to.email, _written(mailed), user_id=to.user_id, key=key, now=now)
+    if messaged := by_channel[AlertChannel.TELEGRAM]:
+        written = _written(messaged)
+        telegram.queue(to.user_id, f"{written.subject}\n\n{written.text.partition(FOOT)[0].strip()}", now=now)
+    if called := by_channel[AlertChannel.WEBHOOK]:
+        webhooks.queue_alert_event(to.user_id, [line.as_event for line in called], now=now)
+
+
+def _written(lines: Sequence[AlertLine]) -> MailText:
     by_step = {step.value: [line for line in lines if line.step is step] for step in AlertStep}
-    written = mail_templates.write(MailKind.ALERTS, subject=_subject(lines), **by_step)
-    key = f"alerts:{to.user_id}:{now.isoformat()}"
-    outbox.queue(to.email, written, user_id=to.user_id, key=key, now=now)
-    telegram.queue(to.user_id, f"{written.subject}\n\n{written.text.partition(FOOT)[0].strip()}", now=now)
-    webhooks.queue_alert_event(
-        to.user_id,
-        [
-            {"kind": line.kind.value, "state": line.step.value, "count": line.count, "detail": line.detail}
-            for line in lines
-        ],
-        now=now,
-    )
+    return mail_templates.write(MailKind.ALERTS, subject=_subject(lines), **by_step)
 
 
 def _subject(lines: Sequence[AlertLine]) -> str:

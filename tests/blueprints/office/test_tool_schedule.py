@@ -51,7 +51,7 @@ def test_check_page_names_the_date_and_nothing_changes_before_it(office: FlaskCl
     assert "Schedule the change" in page and SHOWN in page and f'value="{DATE}"' in page
     assert offer().price_micros_per_thousand == 900_000
     assert made.effective_at == datetime.fromisoformat(DATE).replace(tzinfo=UTC)
-    assert f"{SHOWN} : Price per 1,000 1.20. Pending" in text_of(office.get("/office/tools/page-visits").text)
+    assert f"{SHOWN} : Price per 1,000: 1.20. Pending" in text_of(office.get("/office/tools/page-visits").text)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.accounts.roles import Action
-from panel.domain.alerts import AlertKind
+from panel.domain.alerts import AlertChannel, AlertKind
 from panel.domain.errors import PanelError
 from panel.services.alerts import recipients, rounds, telegram
 
@@ -23,9 +23,10 @@ def show() -> ResponseReturnValue:
 
 @bp.post("/alerts")
 def choose() -> ResponseReturnValue:
-    wanted = [kind for kind in AlertKind if kind in request.form]
+    channels = _channels()
+    wanted = [(kind, each) for kind in AlertKind for each in channels if f"{each}_{kind}" in request.form]
     with transaction():
-        recipients.choose(layout.operator_id(), wanted=wanted)
+        recipients.choose(layout.operator_id(), wanted=wanted, channels=channels)
     flash("Your choice of alerts is saved.")
     return redirect("/office/alerts", code=303)
 
@@ -41,13 +42,23 @@ def choose_chat() -> ResponseReturnValue:
     return redirect("/office/alerts", code=303)
 
 
+def _channels() -> list[AlertChannel]:
+    """The channels that this site has: Telegram needs a bot."""
+    has_bot = bool(current_app.config["PANEL"].telegram_token)
+    return [channel for channel in AlertChannel if has_bot or channel is not AlertChannel.TELEGRAM]
+
+
 def _page(error: PanelError | None = None) -> str:
     return render_template(
         "office/operations/alerts.html",
         alerts=rounds.present(now=utc_now()),
-        choices=recipients.choices(layout.operator_id()),
+        channels=[(channel.value, channel.label) for channel in _channels()],
+        rows=[
+            (kind.value, kind.label, {channel.value: is_wanted for channel, is_wanted in chosen.items()})
+            for kind, chosen in recipients.choices(layout.operator_id()).items()
+        ],
         email=layout.actor(),
-        has_telegram=bool(current_app.config["PANEL"].telegram_token),
+        has_telegram=AlertChannel.TELEGRAM in _channels(),
         telegram_chat=request.form.get("telegram_chat", telegram.chat_of(layout.operator_id())),
         errors=by_field(error),
     )
