@@ -9,18 +9,19 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from panel.cli.demo import history
+from panel.cli.demo import history, reselling
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
 from panel.models import Order, OrderEvent, OrderRun, Provider, Refill, Terms, Tool, Transfer, User
 from panel.providers.simulated import Simulated
 from panel.services import delivery_times, test_orders
+from panel.services.catalogue import customer_prices, routes
 from panel.services.catalogue import tools as catalogue
 from panel.services.money import audit
 from panel.services.office import queues
 from panel.services.office.queues import LatenessLimits
-from panel.services.orders import dispatch, refills, sync
+from panel.services.orders import dispatch, fail_over, refills, sync
 from panel.services.platform import figures, status_page
 from tests.support import ledger_oracle
 from tests.support.factories import NOON
@@ -219,3 +220,18 @@ def test_demo_plans_the_same_orders_in_each_run(app: Flask) -> None:
         )
 
     assert shapes[0] == shapes[1]
+
+
+@pytest.mark.demo
+def test_demo_has_price_groups_and_an_order_that_went_on_to_a_second_provider(app: Flask) -> None:
+    [offer] = [each for each in catalogue.listed() if each.slug == reselling.WITH_TWO_PROVIDERS]
+    reseller = db.session.scalars(select(User.id).where(User.email == reselling.RESELLER)).one()
+
+    price = customer_prices.of_customer(reseller).of(offer).rate
+    [order_id] = db.session.scalars(select(OrderEvent.order_id).where(OrderEvent.text == fail_over.WAITED))
+
+    assert (offer.rate, price) == ("0.45", reselling.FIXED)
+    assert [each.provider_name for each in routes.of_tool(offer.tool_id)] == ["simulator", reselling.SECOND]
+    where = select(Provider.name).join(Order, Order.provider_id == Provider.id).where(Order.id == order_id)
+    assert db.session.scalar(where) == reselling.SECOND
+    assert db.session.scalars(select(Provider).where(Provider.paused_at.is_not(None))).all() == []

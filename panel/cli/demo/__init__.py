@@ -13,7 +13,7 @@ from flask.cli import with_appcontext
 from sqlalchemy import select
 
 from panel import app_context
-from panel.cli.demo import history, office, past_money, platform, tickets
+from panel.cli.demo import history, office, past_money, platform, reselling, tickets
 from panel.cli.errors import cli_transaction
 from panel.clock import utc_now
 from panel.db import db
@@ -93,8 +93,11 @@ def _fill(hashes: dict[str, str], *, secret: str) -> None:
     offers = tools.listed_all()
     _write_history(customer, offers, now=now)
     _begin_refill(customer.id, next(offer for offer in offers if offer.provider_service == "refill"), now=now)
+    twice = reselling.add_second_provider(now=now)
+    reselling.pass_on(customer.id, asked=_example(twice), offer=twice, now=now)
     for offer in offers:
         placing.place_order(customer.id, asked=_example(offer), now=now)
+    reselling.add_groups(now=now)
     tickets.fill(customer, operator, now=now)
 
 
