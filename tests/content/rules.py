@@ -25,6 +25,7 @@ RULES = {
         "test_clock_far_ahead_cancels_no_more_than_the_cap_and_then_asks"
     ),
     # Money.
+    "every page shows your group's prices": "test_each_page_names_the_readers_own_price_however_often_and_in_turns",
     "you pay on a page of stripe": "test_a_deposit_is_paid_on_stripes_page_and_credited_by_its_event",
     "is held for this order": "test_money_is_held_while_open_and_settled_at_the_end",
     "is held for it until the order ends": "test_money_is_held_while_open_and_settled_at_the_end",
