@@ -86,10 +86,10 @@ def read(upload: Upload, *, rules: ImageRules, field: str) -> Image.Image:
         _ONE_AT_A_TIME.release()
 
 
-def encode(image: Image.Image, *, max_side: int, max_bytes: int) -> EncodedImage:
+def encode(image: Image.Image, *, max_size: tuple[int, int], max_bytes: int) -> EncodedImage:
     """A new file of these pixels: PNG where that is lossless within the limit, otherwise JPEG on white."""
     image = image.copy()
-    image.thumbnail((max_side, max_side))
+    image.thumbnail(max_size)
     if image.info.get("lossless") and len(content := _saved(image, "PNG", compress_level=6)) <= max_bytes:
         return EncodedImage(content, "image/png", *image.size)
     image = _on_white(image)

@@ -16,7 +16,7 @@ from tests.support.images import PAGE, RED, SVG, a_bomb, a_photo, a_picture, a_w
 
 def made(content: bytes, name: str = "picture.png") -> EncodedImage:
     picture = uploaded_images.read(Upload(name, content), rules=RULES, field="images")
-    return uploaded_images.encode(picture, max_side=RULES.max_side, max_bytes=RULES.max_stored_bytes)
+    return uploaded_images.encode(picture, max_size=(RULES.max_side, RULES.max_side), max_bytes=RULES.max_stored_bytes)
 
 
 def opened(image: EncodedImage) -> Image.Image:
@@ -84,7 +84,7 @@ def test_large_picture_becomes_smaller_within_the_bytes_that_are_stored() -> Non
 def test_transparency_is_kept_and_is_white_where_the_file_must_be_smaller() -> None:
     clear = made(a_picture("WEBP", color=(0, 0, 0, 0), lossless=True))
     picture = uploaded_images.read(Upload("a", a_picture(color=(0, 0, 0, 0))), rules=RULES, field="images")
-    small = uploaded_images.encode(picture, max_side=200, max_bytes=100)
+    small = uploaded_images.encode(picture, max_size=(200, 200), max_bytes=100)
 
     assert (clear.media_type, opened(clear).mode) == ("image/png", "RGBA")
     assert opened(small).convert("RGB").getpixel((1, 1)) == (255, 255, 255) or small.media_type == "image/png"

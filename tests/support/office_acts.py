@@ -45,12 +45,14 @@ from panel.services.orders.goodwill import Gift
 from panel.services.payments import methods, reversals, vouchers
 from panel.services.payments.vouchers import NewVouchers
 from panel.services.platform import incidents
-from panel.services.stored_settings import accent, changes, texts
+from panel.services.stored_settings import accent, changes, logo, texts
 from panel.services.stored_settings.accent import AccentColors
 from panel.services.stored_settings.registry import SettingGroup
 from panel.services.stored_settings.texts import EditableText
 from panel.services.tickets import canned_answers, operator_actions
 from panel.services.tickets.operator_actions import Operator
+from panel.services.uploaded_images import Upload
+from tests.support.images import a_picture
 from tests.support.office_world import LIMIT, WORDS, World
 
 
@@ -87,6 +89,11 @@ def leave_to_import(world: World, who: User) -> None:
 def restore_default(_world: World, who: User) -> None:
     texts.save(TEXT, "# A text", seen=texts.mark(TEXT), actor="root", now=utc_now())
     texts.restore_default(TEXT, actor=who.email, now=utc_now())
+
+
+def remove_logo(_world: World, who: User) -> None:
+    logo.save(logo.prepare(Upload("logo.png", a_picture())), seen="", actor="root", now=utc_now())
+    logo.remove(seen=logo.mark(logo.find()), actor=who.email, now=utc_now())
 
 
 def hide_in_bulk(world: World, who: User) -> None:
@@ -427,6 +434,11 @@ ACTS: dict[str, tuple[Action, Call]] = {
         Action.RUN_SITE,
         lambda w, who: incidents.dismiss(w.proposed, **WHY, **by(who)),
     ),
+    "stored_settings.logo.save": (
+        Action.MANAGE_SETTINGS,
+        lambda w, who: logo.save(logo.prepare(Upload("logo.png", a_picture())), seen="", **by(who)),
+    ),
+    "stored_settings.logo.remove": (Action.MANAGE_SETTINGS, remove_logo),
     "stored_settings.accent.save": (
         Action.MANAGE_SETTINGS,
         lambda w, who: accent.save(AccentColors("#00508c", ""), seen=accent.find().stored, **by(who)),

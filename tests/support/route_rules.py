@@ -69,6 +69,7 @@ RULES = {
         GET /order-statuses/
         GET /order-statuses/<slug>
         GET /order-statuses/<slug>/
+        GET /logo/<name>
         GET /pictures/<name>.png
         GET /platform-status
         GET /platform-status.atom

@@ -27,6 +27,7 @@ from panel.domain.status import Status
 from panel.security import push_address
 from panel.services.accounts.sessions import SignedIn
 from panel.services.money import ledger
+from panel.services.stored_settings import logo
 from panel.settings import Settings
 
 EXTENSION = "panel.rendering"
@@ -84,6 +85,7 @@ def init_app(app: Flask) -> None:
         company_name=LocalProxy(lambda: app_context.settings().company_name),
         company_address=LocalProxy(lambda: app_context.settings().company_address),
         contact_email=LocalProxy(contact_email),
+        site_logo=logo.current,
         Status=Status,
         asset=asset,
         push_url=lambda: _push_url(settings),

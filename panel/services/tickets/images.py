@@ -185,8 +185,8 @@ def delete_all(customer_id: int) -> None:
 def _attachment(upload: Upload) -> Attachment:
     picture = uploaded_images.read(upload, rules=RULES, field=FIELD)
     return Attachment(
-        uploaded_images.encode(picture, max_side=RULES.max_side, max_bytes=RULES.max_stored_bytes),
-        uploaded_images.encode(picture, max_side=THUMBNAIL_SIDE, max_bytes=MAX_THUMBNAIL_BYTES),
+        uploaded_images.encode(picture, max_size=(RULES.max_side, RULES.max_side), max_bytes=RULES.max_stored_bytes),
+        uploaded_images.encode(picture, max_size=(THUMBNAIL_SIDE, THUMBNAIL_SIDE), max_bytes=MAX_THUMBNAIL_BYTES),
     )
 
 
