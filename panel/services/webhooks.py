@@ -1,7 +1,8 @@
 """Webhook events, written to the outbox in the transaction of the change they report.
 
 The body is fixed when the event is created. Events of an order are numbered 1, 2, 3 without a gap, which holds because
-the writer has locked the customer's account. For a customer without endpoints nothing is written.
+the writer has locked the customer's account. For a customer without endpoints nothing is written. Events of test orders
+go to the endpoints of the test key's owner, and say `"test": true`.
 """
 
 import json
@@ -20,7 +21,16 @@ from panel.domain import money
 from panel.domain.refill import RefillState
 from panel.domain.request_id import named_by_reseller
 from panel.domain.status import Status
-from panel.models import Account, DeliveryState, Order, User, Webhook, WebhookDelivery, WebhookEndpoint
+from panel.models import (
+    Account,
+    ApiTestCustomer,
+    DeliveryState,
+    Order,
+    User,
+    Webhook,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 
 ENDPOINTS = table_of(WebhookEndpoint)
 WEBHOOKS = table_of(Webhook)
@@ -28,6 +38,7 @@ DELIVERIES = table_of(WebhookDelivery)
 ORDERS = table_of(Order)
 ACCOUNTS = table_of(Account)
 USERS = table_of(User)
+TEST_CUSTOMERS = table_of(ApiTestCustomer)
 
 STATUS_CHANGED = "order.status_changed"
 REFUNDED = "order.refunded"
@@ -49,6 +60,19 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
+class _Watcher:
+    """Recipient of the events of a customer's orders: the customer, or the owner of the test key."""
+
+    user_id: int
+    endpoint_ids: tuple[int, ...]
+    is_of_tests: bool
+
+    def event(self, kind: str, data: Mapping[str, Any], order_id: int | None = None) -> "_Event":
+        marked = {**data, "test": True} if self.is_of_tests else data
+        return _Event(kind, self.user_id, self.endpoint_ids, marked, order_id)
+
+
+@dataclass(frozen=True, slots=True)
 class _Event:
     """A webhook event to create, and the endpoints to notify."""
 
@@ -64,8 +88,21 @@ _IS_NOTIFIED = and_(
     ENDPOINTS.c.removed_at.is_(None),
     select(USERS.c.id).where(USERS.c.id == ENDPOINTS.c.user_id, USERS.c.email_confirmed_at.is_not(None)).exists(),
 )
-_WATCHING = select(ENDPOINTS.c.user_id, ENDPOINTS.c.id).where(
-    ENDPOINTS.c.user_id.in_(bindparam("user_ids", expanding=True)), _IS_NOTIFIED
+
+
+def _owner(user_id: Any) -> ColumnElement[int]:
+    """The owner of the test key if this is a test customer, else the customer."""
+    owner = select(TEST_CUSTOMERS.c.owner_id).where(TEST_CUSTOMERS.c.user_id == user_id)
+    return func.coalesce(owner.scalar_subquery(), user_id)
+
+
+# Another name, since the condition on endpoints has a subquery on users.
+_WATCHED = USERS.alias("watched")
+_WATCHING = (
+    select(_WATCHED.c.id.label("watched_id"), ENDPOINTS.c.user_id, ENDPOINTS.c.id)
+    .select_from(_WATCHED.join(ENDPOINTS, ENDPOINTS.c.user_id == _owner(_WATCHED.c.id)))
+    .where(_WATCHED.c.id.in_(bindparam("user_ids", expanding=True)), _IS_NOTIFIED)
+    .order_by(ENDPOINTS.c.id)
 )
 _ORDERS = select(
     ORDERS.c.id,
@@ -86,8 +123,9 @@ _QUEUE = insert(DELIVERIES)
 
 
 def is_watched(user_id: ColumnElement[int]) -> ColumnElement[bool]:
-    """Whether this customer has an endpoint, as a column for queries that may lead to events."""
-    return select(ENDPOINTS.c.id).where(ENDPOINTS.c.user_id == user_id, ENDPOINTS.c.removed_at.is_(None)).exists()
+    """Whether anybody has an endpoint for this customer's orders, as a column for queries that may lead to events."""
+    is_theirs = ENDPOINTS.c.user_id == _owner(user_id)
+    return select(ENDPOINTS.c.id).where(is_theirs, ENDPOINTS.c.removed_at.is_(None)).exists()
 
 
 def queue_order_events(moved: Sequence[Moved], *, now: datetime) -> None:
@@ -101,10 +139,10 @@ def queue_order_events(moved: Sequence[Moved], *, now: datetime) -> None:
     for move in moved:
         data: dict[str, Any] = {"order": orders[move.order_id]}
         to = watching[move.customer_id]
-        events.append(_Event(STATUS_CHANGED, move.customer_id, to, data, move.order_id))
+        events.append(to.event(STATUS_CHANGED, data, move.order_id))
         if move.returned_nanos:
             data = {**data, "returned": money.plain(move.returned_nanos)}
-            events.append(_Event(REFUNDED, move.customer_id, to, data, move.order_id))
+            events.append(to.event(REFUNDED, data, move.order_id))
     _make(events, now=now)
 
 
@@ -113,7 +151,7 @@ def queue_refill_event(refill_id: int, state: RefillState, *, order_id: int, cus
     watching = _watching([customer_id])
     if watching:
         data = {"order": _orders([order_id])[order_id], "refill": {"id": refill_id, "status": state.api_word}}
-        _make([_Event(REFILL_CHANGED, customer_id, watching[customer_id], data, order_id)], now=now)
+        _make([watching[customer_id].event(REFILL_CHANGED, data, order_id)], now=now)
 
 
 _FALLEN = (
@@ -150,7 +188,7 @@ def queue_alert_event(operator_id: int, alerts: Sequence[Mapping[str, Any]], *, 
     """Queue an event about alerts for an operator's own endpoints."""
     to = _watching([operator_id]).get(operator_id)
     if to:
-        _make([_Event(OPERATOR_ALERTS, operator_id, to, {"alerts": list(alerts)})], now=now)
+        _make([to.event(OPERATOR_ALERTS, {"alerts": list(alerts)})], now=now)
 
 
 def endpoints_by_customer() -> dict[int, tuple[int, ...]]:
@@ -175,11 +213,12 @@ def queue_test_event(endpoint_id: int, *, user_id: int, now: datetime) -> None:
     _make([_Event(TEST, user_id, (endpoint_id,), {"text": "This is a test. Nothing happened."})], now=now)
 
 
-def _watching(user_ids: Collection[int]) -> dict[int, tuple[int, ...]]:
-    """The endpoints of those customers who have any."""
-    found: dict[int, tuple[int, ...]] = {}
-    for user_id, endpoint_id in db.session.execute(_WATCHING, {"user_ids": list(user_ids)}):
-        found[user_id] = (*found.get(user_id, ()), endpoint_id)
+def _watching(user_ids: Collection[int]) -> dict[int, _Watcher]:
+    """The endpoints for the orders of those customers for whom there are any."""
+    found: dict[int, _Watcher] = {}
+    for watched_id, user_id, endpoint_id in db.session.execute(_WATCHING, {"user_ids": list(user_ids)}):
+        before = found[watched_id].endpoint_ids if watched_id in found else ()
+        found[watched_id] = _Watcher(user_id, (*before, endpoint_id), is_of_tests=user_id != watched_id)
     return found
 
 

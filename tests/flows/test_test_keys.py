@@ -13,7 +13,7 @@ from panel.domain.accounts.key_scope import KeyScope
 from panel.domain.errors import InsufficientBalance
 from panel.domain.money import NANOS_PER_UNIT
 from panel.domain.status import Status
-from panel.models import ApiKey, ApiTestCustomer, Order, Provider, Tool, User
+from panel.models import ApiKey, ApiTestCustomer, Order, Provider, Tool, User, Webhook, WebhookDelivery
 from panel.providers.base import Ask
 from panel.providers.simulated import SCENARIOS, Simulated
 from panel.services import delivery_times, health, test_orders
@@ -26,6 +26,7 @@ from panel.services.orders import dispatch, fail_over, placing, sync
 from panel.services.orders.placing import Placing
 from panel.services.privacy import closing, data_export_tables
 from panel.services.providers import health as provider_health
+from tests.services.test_webhooks import an_endpoint, event_bodies, move
 from tests.support import ledger_oracle
 from tests.support.api_clients import Caller, a_key
 from tests.support.factories import LINK, NOON, a_customer, a_provider, a_tool, an_operator, an_order, signed_in
@@ -259,3 +260,42 @@ def test_command_makes_a_test_key(app: Flask, client: FlaskClient, owner: User) 
     assert Caller(client, made.stdout.strip()).call("balance")["balance"] == TEST_MONEY
     assert (both.exit_code, "leave one of the two options out" in both.stderr) == (1, True)
     assert db.session.scalars(select(ApiKey.scope)).all() == [KeyScope.TEST]
+
+
+def test_webhooks_of_test_orders_are_marked_and_go_to_the_owner(
+    app: Flask, tester: Caller, owner: User, tool: Tool
+) -> None:
+    endpoint = an_endpoint(app, owner, balance_low_nanos=10**15).endpoint
+    an_endpoint(app, a_customer())
+    tested = placed(tester, tool, scenario="partial")
+    play(tested.id)
+    of_tests = event_bodies()
+    real = Caller(tester.client, a_key(owner))
+    own_id = real.call("add", service=tool.id, link=LINK, quantity=1_000)["order"]
+    move(db.session.get_one(Order, own_id), Status.IN_PROGRESS, remains=900, now=utc_now())
+
+    kinds = [(each["kind"], each["number"], each["test"], each["order"]["id"]) for each in of_tests]
+    assert [number for _kind, number, *_ in kinds] == list(range(1, len(kinds) + 1))
+    assert {(is_test, order_id) for *_, is_test, order_id in kinds} == {(True, tested.id)}
+    assert (of_tests[-2]["kind"], of_tests[-1]["kind"]) == ("order.status_changed", "order.refunded")
+    assert of_tests[-1]["order"]["status"] == "Partial"
+    of_orders = [each for each in event_bodies() if "order" in each]
+    assert ["test" in each for each in of_orders] == [True] * len(kinds) + [False]
+    assert {row.user_id for row in db.session.scalars(select(Webhook)).all()} == {owner.id}
+    assert {row.endpoint_id for row in db.session.scalars(select(WebhookDelivery)).all()} == {endpoint.id}
+
+    page = signed_in(app.test_client(), owner).get(f"/account/webhooks/{endpoint.id}").text
+    assert f">Test order {tested.id}</a>" in page and f'href="/orders/{tested.id}"' not in page
+    assert f'href="/orders/{own_id}"' in page
+
+
+def test_refill_of_a_test_order_is_a_marked_webhook(app: Flask, tester: Caller, owner: User, tool: Tool) -> None:
+    tested = placed(tester, tool)
+    play(tested.id)
+    an_endpoint(app, owner)
+
+    tester.call("refill", order=tested.id)
+
+    assert [(each["kind"], each["test"]) for each in event_bodies(kind="refill.status_changed")] == [
+        ("refill.status_changed", True)
+    ]

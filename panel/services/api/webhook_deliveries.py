@@ -14,10 +14,11 @@ from sqlalchemy import func, select, update
 
 from panel.db import db, execute_write, lock_rows, table_of
 from panel.domain.errors import NotFound
-from panel.models import DeliveryState, Webhook, WebhookDelivery, WebhookEndpoint
+from panel.models import DeliveryState, Order, Webhook, WebhookDelivery, WebhookEndpoint
 
 DELIVERIES = table_of(WebhookDelivery)
 WEBHOOKS = table_of(Webhook)
+ORDERS = table_of(Order)
 ENDPOINTS = table_of(WebhookEndpoint)
 
 # Response timeout of an endpoint.
@@ -56,6 +57,7 @@ class DeliveryRow:
     at: datetime
     tried_at: datetime | None
     due_at: datetime | None
+    is_of_test_order: bool
 
     @property
     def state_label(self) -> str:
@@ -186,8 +188,11 @@ def recent_deliveries(endpoint_id: int, *, count: int) -> list[DeliveryRow]:
             WEBHOOKS.c.at,
             DELIVERIES.c.tried_at,
             DELIVERIES.c.due_at,
+            # Orders of a test key are those of another customer, who exists for them alone.
+            (func.coalesce(ORDERS.c.customer_id, WEBHOOKS.c.user_id) != WEBHOOKS.c.user_id).label("is_of_test_order"),
         )
         .join(WEBHOOKS, WEBHOOKS.c.id == DELIVERIES.c.webhook_id)
+        .join(ORDERS, ORDERS.c.id == WEBHOOKS.c.order_id, isouter=True)
         .where(DELIVERIES.c.receiver_id == endpoint_id)
         .order_by(DELIVERIES.c.webhook_id.desc())
         .limit(count)
