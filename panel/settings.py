@@ -34,7 +34,10 @@ class Settings(BaseSettings):
     instance: Path = Field(
         Path("instance"), description="folder for the database, secrets, downloaded scripts and emails"
     )
-    site_name: str = Field("SmmPanelUS", min_length=1, max_length=40, description="site name in titles and emails")
+    # Texts in Markdown have it in them, so it has none of its signs.
+    site_name: str = Field(
+        "SmmPanelUS", max_length=40, pattern=r"^[^\[\]<>{}*`\\]+$", description="site name in titles and emails"
+    )
     currency: str = Field("USD", pattern=r"^[A-Z]{3}$", description="currency of every amount")
     base_url: str = Field("", description="site address for canonical links and emails; empty: http://HOST:PORT")
     support_email: str = Field(

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from panel.db import db, transaction
-from panel.domain.errors import TermsChanged
+from panel.domain.errors import ActionRefused, TermsChanged
 from panel.models import Order, Tool, User, Webhook
 from panel.services.api import catalogue_events
 from panel.services.api import keys as api_keys
@@ -19,7 +19,7 @@ from panel.services.office import price_groups
 from panel.services.orders import placing
 from panel.services.orders.placing import Placing
 from tests.services.test_webhooks import an_endpoint
-from tests.support.factories import NOON, a_customer, a_tool, reload, signed_in
+from tests.support.factories import NOON, a_customer, a_tool, an_operator, reload, signed_in
 from tests.support.page_text import text_of
 
 pytestmark = pytest.mark.both_engines
@@ -214,3 +214,15 @@ def test_placing_compares_the_price_that_was_shown(buyers: list[GroupBuyer]) -> 
 
     with pytest.raises(TermsChanged), transaction():
         placing.place_order(buyers[1].user.id, asked=asked, now=NOON)
+
+
+def test_staff_get_no_price_group() -> None:
+    """Operators define the groups, so that one could set their own prices."""
+    group_id, operator = a_group("Staff", "50"), an_operator()
+
+    with pytest.raises(ActionRefused, match="pay list prices"), transaction():
+        price_groups.give(operator.id, group_id, actor=operator.email, now=NOON)
+    with transaction():
+        price_groups.give(operator.id, None, actor=operator.email, now=NOON)
+
+    assert customer_prices.of_customer(operator.id).group_id is None

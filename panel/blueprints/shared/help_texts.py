@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
+import structlog
 from flask import Flask, current_app
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
@@ -12,13 +13,15 @@ from panel import app_context
 from panel.blueprints.shared.template_globals import me
 from panel.domain.status import from_slug
 from panel.services.help import own_texts
-from panel.services.help.content import Content, load
+from panel.services.help.content import Content, WrongContent, load
 from panel.services.help.facts import facts_for_prose
 from panel.services.help.own_texts import OwnTexts
 from panel.services.stored_settings.texts import GUIDE_TEXTS
 from panel.settings import ROOT, Settings
 
 CONTENT = "panel_content"
+
+log = structlog.get_logger("panel.help")
 
 
 def init_app(app: Flask) -> None:
@@ -45,10 +48,18 @@ def texts() -> Content:
     settings, own = app_context.settings(), own_texts.current()
     known = cast(_Loaded, current_app.extensions[CONTENT])
     if known.settings is not settings or known.own != own:
-        facts = facts_for_prose(settings)
-        content = own_texts.placed_in(load(ROOT / "content", facts=facts), own, facts=facts)
-        known = current_app.extensions[CONTENT] = _Loaded(settings, own, content)
+        known = current_app.extensions[CONTENT] = _Loaded(settings, own, _made(settings, own) or known.content)
     return known.content
+
+
+def _made(settings: Settings, own: OwnTexts) -> Content | None:
+    """The texts with these settings; None, and a line in the log, where they would be wrong."""
+    facts = facts_for_prose(settings)
+    try:
+        return own_texts.placed_in(load(ROOT / "content", facts=facts), own, facts=facts)
+    except WrongContent as error:
+        log.error("texts_not_changed", why=str(error))
+        return None
 
 
 def leads_somewhere(app: Flask) -> Callable[[str], bool]:

@@ -6,14 +6,14 @@ without approval. Owners and operators have no such limit.
 
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, union_all
 
 from panel import app_context
 from panel.db import db, table_of
 from panel.domain import money
 from panel.domain.accounts.roles import Role
 from panel.domain.errors import ActionRefused
-from panel.models import AuditLogEntry, Order, User
+from panel.models import AuditLogEntry, EmailChange, Order, User
 from panel.services.money import approval_limit
 
 ORDERS = table_of(Order)
@@ -29,12 +29,12 @@ def lock(order_id: int, *, operator_id: int) -> None:
 
 def check(charge_nanos: int, *, operator_id: int, now: datetime) -> None:
     """Raises Refused if support would return more than the limit by canceling an order with this charge."""
-    role, email = db.session.execute(select(User.role, User.email).where(User.id == operator_id)).one()
+    role = db.session.scalar(select(User.role).where(User.id == operator_id))
     if role != Role.SUPPORT:
         return
     settings = app_context.settings()
     limit = settings.second_operator_amount * money.NANOS_PER_UNIT
-    returned = _returned(email, now=now)
+    returned = _returned(operator_id, now=now)
     if returned + charge_nanos > limit:
         raise ActionRefused(
             f"With your role, canceled orders return at most {money.shown(limit, currency=settings.currency)} in 24 "
@@ -42,8 +42,13 @@ def check(charge_nanos: int, *, operator_id: int, now: datetime) -> None:
         )
 
 
-def _returned(email: str, *, now: datetime) -> int:
-    mine = (AuditLogEntry.actor == email, AuditLogEntry.act == ACT, AuditLogEntry.at > now - approval_limit.WINDOW)
+def _returned(operator_id: int, *, now: datetime) -> int:
+    """What this person's cancellations returned, under the present email and those before it."""
+    emails = union_all(
+        select(User.email).where(User.id == operator_id),
+        select(EmailChange.old_email).where(EmailChange.user_id == operator_id),
+    )
+    mine = (AuditLogEntry.actor.in_(emails), AuditLogEntry.act == ACT, AuditLogEntry.at > now - approval_limit.WINDOW)
     subjects = db.session.scalars(select(AuditLogEntry.subject).where(*mine)).all()
     order_ids = [int(subject.removeprefix("order ")) for subject in subjects]
     total = select(func.coalesce(func.sum(ORDERS.c.charge_nanos), 0)).where(ORDERS.c.id.in_(order_ids))

@@ -63,9 +63,13 @@ def apply(change: AccessChange, *, now: datetime) -> None:
 
 
 def sign_out_everywhere(customer_id: int, *, reason: str, actor: str, now: datetime) -> int:
-    """Log out every device of this account; returns how many there were. Raises NotFound or BadInput."""
+    """Log out every device of this account; returns how many there were.
+
+    Raises NotFound or BadInput, and RoleNotAllowed for an account of the staff unless the actor manages it.
+    """
     reason = audit_log.checked_reason(reason)
-    _locked(customer_id)
+    if _locked(customer_id).is_staff:
+        audit_log.check_role(Action.MANAGE_STAFF, actor=actor)
     count = _end_sessions(customer_id, now=now)
     _record("sign out", customer_id, f"{count} devices: {reason}", actor=actor, now=now)
     return count

@@ -13,8 +13,8 @@ from sqlalchemy import delete, func, select, update
 
 from panel.db import db, execute_write, lock_rows, table_of, upsert
 from panel.domain import money, pricing
-from panel.domain.errors import BadInput, BadMoney, NotFound
-from panel.models import Catalogue, GroupMember, GroupPrice, PriceGroup
+from panel.domain.errors import ActionRefused, BadInput, BadMoney, NotFound
+from panel.models import Catalogue, GroupMember, GroupPrice, PriceGroup, User
 from panel.services import audit_log, customer_version
 from panel.services.api import catalogue_events
 from panel.services.catalogue import customer_prices, routes, tools
@@ -198,9 +198,14 @@ def remove(group_id: int, *, actor: str, now: datetime) -> None:
 
 
 def give(customer_id: int, group_id: int | None, *, actor: str, now: datetime) -> None:
-    """Put a customer into a group, or back to list prices. Raises NotFound, or Refused for a closed account."""
+    """Put a customer into a group, or back to list prices.
+
+    Raises NotFound, or Refused for a closed account and for the staff, who could set their own prices.
+    """
     ledger.lock_accounts([customer_id])
     check_open([customer_id])
+    if group_id is not None and db.session.get_one(User, customer_id).is_staff:
+        raise ActionRefused("This is an account of the staff, who pay list prices.")
     _lock_groups()
     before = customer_prices.of_customer(customer_id)
     if before.group_id == group_id:

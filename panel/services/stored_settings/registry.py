@@ -134,7 +134,7 @@ SITE_SETTINGS = (
         SettingKind.TEXT,
         "Site name",
         "Shown in the header, in page titles and in emails.",
-        "enter 1 to 40 characters on one line.",
+        "enter 1 to 40 characters on one line, without [ ] < > { } * ` and \\.",
         max_length=40,
     ),
     EditableSetting(

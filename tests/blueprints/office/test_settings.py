@@ -167,6 +167,7 @@ def test_form_shows_saves_and_logs_each_change_and_returns_to_defaults(office: F
     [
         ("site_name", "x" * 41),
         ("site_name", "two\nlines"),
+        ("site_name", "![x](/a.png)"),
         ("site_name", "\u202egnp.exe"),
         ("company_name", "x" * 201),
         ("company_address", "1 Main Street\tSpringfield"),
@@ -215,6 +216,18 @@ def test_each_setting_says_what_is_right_and_takes_its_own_default(app: Flask) -
         assert refused.value.field == setting.name
         assert setting.right.endswith(".")
         assert setting.read(str(setting.default)) == setting.default
+
+
+def test_texts_stay_as_they_were_where_a_name_would_break_them(app: Flask, client: FlaskClient) -> None:
+    """The form takes no such name; a database may still have one."""
+    with app.app_context():
+        before = client.get("/faq").text
+        settings = app.config["PANEL"]
+        app.config["PANEL"] = settings.model_copy(update={"site_name": "![x](/a.png)"})
+
+        assert client.get("/faq").status_code == 200
+        assert client.get("/faq?fresh").status_code == 200
+        assert "Where did the money" in before
 
 
 def test_unreadable_stored_value_leaves_the_default(app: Flask) -> None:

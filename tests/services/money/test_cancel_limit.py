@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 import pytest
 from flask import Flask, current_app
 
-from panel.db import transaction
+from panel.db import db, transaction
 from panel.domain.accounts.roles import Role
 from panel.domain.errors import ActionRefused, PanelError
 from panel.domain.status import Status
-from panel.models import Order, User
+from panel.models import EmailChange, Order, User
 from panel.services.money import ledger
 from panel.services.office import order_actions
 from panel.services.office.order_actions import Act, Deed
@@ -47,6 +47,27 @@ def test_support_cancels_up_to_the_limit_in_24_hours_and_an_operator_above_it(ap
 
     assert [reload(order).status for order in (half, other_half, more, most)] == [Status.CANCELED] * 4
     assert ledger.balance_nanos(more.customer_id) == before + more.charge_nanos
+
+
+def test_another_email_gives_no_second_limit(app: Flask) -> None:
+    support, first, second = an_operator(role=Role.SUPPORT), unsent(1), unsent(0.25)
+    cancel(first, support)
+    with transaction():
+        user, old_email = db.session.get_one(User, support.id), support.email
+        user.email = f"another-{old_email}"
+        db.session.add(
+            EmailChange(
+                user_id=user.id,
+                old_email=old_email,
+                new_email=user.email,
+                asked_at=NOON,
+                expires_at=NOON + timedelta(hours=24),
+                ended_at=NOON,
+            )
+        )
+
+    with pytest.raises(ActionRefused, match="An operator can cancel this one"):
+        cancel(second, reload(support))
 
 
 def test_a_day_later_support_cancels_again(app: Flask) -> None:

@@ -176,6 +176,18 @@ def test_logging_out_everywhere_counts_the_devices_that_were_logged_in() -> None
     assert counts == [2, 1, 0]
 
 
+def test_only_who_manages_the_staff_logs_them_out_everywhere() -> None:
+    owner, operator, support = (an_operator(role=role) for role in (Role.OWNER, Role.OPERATOR, Role.SUPPORT))
+    with transaction():
+        sessions.log_in(owner, device="A", network="n", now=NOON)
+
+    for actor in (operator, support):
+        with pytest.raises(RoleNotAllowed), transaction():
+            account_access.sign_out_everywhere(owner.id, reason="Lost.", actor=actor.email, now=NOON)
+    with transaction():
+        assert account_access.sign_out_everywhere(owner.id, reason="Lost.", actor=owner.email, now=NOON) == 1
+
+
 def test_a_change_of_role_and_disabling_log_every_device_out() -> None:
     first, second = an_operator(), an_operator()
     for kind in (DISABLE, MAKE_CUSTOMER):
