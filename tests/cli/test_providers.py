@@ -197,7 +197,7 @@ def test_an_import_is_refused_while_one_of_the_office_runs(app: Flask, server: H
     done = ran(app, "providers", "import", "upstream")
 
     assert (done.exit_code, price()) == (1, 1_080_000)
-    assert "An import of this provider is running already." in done.stderr
+    assert "An import of this provider is running. Wait until it ends." in done.stderr
 
 
 @pytest.mark.parametrize("place", ["balance", "rows"])

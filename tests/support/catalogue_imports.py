@@ -3,6 +3,7 @@
 from panel.db import db, transaction
 from panel.domain import resale
 from panel.services.catalogue import provider_import, tools
+from panel.services.catalogue.imports import lifecycle
 from panel.services.catalogue.provider_import import Import
 from panel.services.catalogue.provider_markup import Markup
 from panel.services.catalogue.tools import ToolOffer
@@ -31,6 +32,14 @@ def imported(*rows: object, margin: str = "0%", exchange: str = "1", may_fall: b
         return provider_import.import_services(
             provider, list(rows), markup=markup, may_fall=may_fall, actor="test", now=NOON
         )
+
+
+def a_preview(*rows: object) -> int:
+    """An open preview of the provider's catalogue, as the office asks for it; returns its id."""
+    with transaction():
+        import_id = lifecycle.ask(a_provider("panel_api").id, actor="anna", now=NOON).id
+        lifecycle.keep(import_id, list(rows), balance_currency="USD", now=NOON)
+    return import_id
 
 
 def offered(slug: str = "page-visits-1") -> ToolOffer:

@@ -192,6 +192,20 @@ def test_only_the_last_import_can_be_undone_and_once(office: FlaskClient, server
     assert again.status_code == 409 and "no import that can be undone" in again.text
 
 
+def test_undo_under_way_is_shown_instead_of_a_newer_preview(office: FlaskClient, server: HostileProvider) -> None:
+    import_all(office, server, a_row())
+    chosen = fetched(office, server, a_row(rate="2"))
+    assert office.post(f"{PAGE}/undo", data=YES).status_code == 303
+
+    shown = office.get(PAGE).text
+    refused = office.post(f"{PAGE}/rows", data=chosen | LIST | YES)
+    work()
+
+    assert "Undoing: 0 of 1" in text_of(shown) and "Import all" not in shown
+    assert refused.status_code == 409 and "Wait until it ends" in refused.text
+    assert offered().is_hidden and "Import all" in office.get(PAGE).text
+
+
 def test_other_currency_without_a_rate_is_refused(office: FlaskClient, server: HostileProvider) -> None:
     server.answers["balance"] = http_response({"balance": "9", "currency": "INR"})
 

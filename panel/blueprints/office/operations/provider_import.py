@@ -191,8 +191,8 @@ def _to_page(upstream_id: int) -> ResponseReturnValue:
 
 
 def _region(upstream_id: int) -> tuple[Markup, str]:
-    """The state of the newest import, which is polled while the worker is at it."""
-    found = lifecycle.latest(upstream_id)
+    """The state of an import, which is polled while the worker is at it."""
+    found = lifecycle.current(upstream_id)
     return layout.region(
         "office/providers/_import_state.html",
         live_url=url_for("office_provider_import.live", upstream_id=upstream_id),
@@ -206,7 +206,7 @@ def _region(upstream_id: int) -> tuple[Markup, str]:
 
 def _page(upstream_id: int, error: PanelError | None = None) -> str:
     provider, present = price_rules.of_provider(upstream_id)
-    found = lifecycle.latest(upstream_id)
+    found = lifecycle.current(upstream_id)
     is_ready = found is not None and found.state == ImportState.READY
     preview = _preview(found) if found is not None and is_ready else {"plan": None}
     if found is not None and is_ready and preview["plan"] is None:

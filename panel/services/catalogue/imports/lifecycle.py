@@ -15,7 +15,7 @@ from panel.domain.errors import ActionRefused, BadInput
 from panel.models import CatalogueImport, ImportedTool, ImportState, Provider, Tool
 from panel.services import audit_log
 from panel.services.catalogue import provider_markup, provider_rows
-from panel.services.catalogue.imports import known_tools, planning, price_rules
+from panel.services.catalogue.imports import known_tools, planning, provider_lock
 from panel.services.catalogue.imports.import_row import RowKind
 from panel.services.catalogue.imports.planning import ImportPlan
 from panel.services.catalogue.provider_markup import Markup
@@ -37,7 +37,15 @@ class Step(Protocol):
 def latest(provider_id: int) -> CatalogueImport | None:
     """The provider's newest import."""
     newest = select(CatalogueImport).where(CatalogueImport.provider_id == provider_id)
-    return db.session.scalar(newest.order_by(CatalogueImport.id.desc()).limit(1))
+    found: CatalogueImport | None = db.session.scalar(
+        newest.order_by(CatalogueImport.id.desc()).limit(1), execution_options={"populate_existing": True}
+    )
+    return found
+
+
+def current(provider_id: int) -> CatalogueImport | None:
+    """The provider's import that the worker is at, else the newest one."""
+    return provider_lock.running(provider_id) or latest(provider_id)
 
 
 def can_undo(found: CatalogueImport) -> bool:
@@ -64,7 +72,7 @@ def ask(provider_id: int, *, actor: str, now: datetime) -> CatalogueImport:
     Raises RoleNotAllowed, NotFound, or Refused without a margin or while one runs.
     """
     audit_log.check_role(Action.MANAGE_PROVIDERS, actor=actor)
-    provider = _locked(provider_id)
+    provider = provider_lock.lock(provider_id)
     if provider.margin_millionths is None:
         raise ActionRefused("Set the margin first, so that nothing is sold at cost.")
     make_way(provider_id, now=now)
@@ -78,9 +86,8 @@ def ask(provider_id: int, *, actor: str, now: datetime) -> CatalogueImport:
 
 def make_way(provider_id: int, *, now: datetime) -> None:
     """Drop the provider's open preview for a newer import, and delete old ones. Raises Refused while one runs."""
+    provider_lock.lock_idle(provider_id)
     before = latest(provider_id)
-    if before is not None and ImportState(before.state).is_worked_on:
-        raise ActionRefused("An import of this provider is running already.")
     if before is not None and before.state == ImportState.READY:
         _end(before, ImportState.DROPPED, now=now)
     _forget_old(provider_id)
@@ -176,9 +183,9 @@ def preview(found: CatalogueImport, *, now: datetime) -> ImportPlan:
 def apply(import_id: int, services: Collection[str], *, actor: str, now: datetime) -> CatalogueImport:
     """Have the worker import these services, and hide each tool whose service may be another one.
 
-    Raises Refused if nothing is chosen, or if the import was applied, dropped or displaced.
+    Raises Refused while an import runs, if nothing is chosen, or if the import was applied, dropped or displaced.
     """
-    found = held(import_id)
+    found = _held_alone(import_id)
     if found.state != ImportState.READY:
         raise ActionRefused("This preview is no longer current. Get the catalogue again.")
     planned = preview(found, now=now).rows
@@ -211,11 +218,8 @@ def drop(import_id: int, *, now: datetime) -> None:
 
 
 def undo(import_id: int, *, actor: str, now: datetime) -> CatalogueImport:
-    """Have the worker undo the import. Raises Refused unless it is the provider's last one and ended."""
-    found = held(import_id)
-    newest = latest(found.provider_id)
-    if newest is not None and ImportState(newest.state).is_worked_on:
-        raise ActionRefused("An import of this provider is running. Wait until it ends.")
+    """Have the worker undo the import. Raises Refused while one runs, or if it can't be undone."""
+    found = _held_alone(import_id)
     if not can_undo(found):
         raise ActionRefused("This import can't be undone: it is undone already, or another one came after it.")
     total = db.session.scalar(select(func.count(ImportedTool.id)).where(ImportedTool.import_id == import_id)) or 0
@@ -245,15 +249,16 @@ def held(import_id: int) -> CatalogueImport:
     return found
 
 
+def _held_alone(import_id: int) -> CatalogueImport:
+    """The import, locked after its provider. Raises Refused while an import of this provider is worked on."""
+    of_import = select(CatalogueImport.provider_id).where(CatalogueImport.id == import_id)
+    provider_lock.lock_idle(db.session.scalars(of_import).one())
+    return held(import_id)
+
+
 def chosen_of(found: CatalogueImport) -> Sequence[str]:
     services: list[str] = json.loads(found.chosen or "[]")
     return services
-
-
-def _locked(provider_id: int) -> Provider:
-    price_rules.of_provider(provider_id)
-    provider: Provider = db.session.scalars(lock_rows(select(Provider).where(Provider.id == provider_id))).one()
-    return provider
 
 
 def _log(act: str, found: CatalogueImport, detail: str, *, actor: str, now: datetime) -> None:

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
-from panel.db import db, lock_rows
+from panel.db import db
 from panel.domain.errors import ActionRefused, BadInput, PanelError
 from panel.domain.review_kind import ReviewKind
 from panel.models import CatalogueImport, ImportState, Provider
 from panel.services import audit_log, reviews
 from panel.services.catalogue import provider_markup
-from panel.services.catalogue.imports import lifecycle, price_rules
+from panel.services.catalogue.imports import lifecycle, provider_lock
 from panel.services.catalogue.imports.import_row import RowKind
 from panel.services.catalogue.provider_markup import PricesWouldFall
 
@@ -28,8 +28,7 @@ MAX_VANISHED = 10
 
 def set_hours(provider_id: int, text: str, *, actor: str, now: datetime) -> None:
     """Set the hours between imports; an empty text ends them. Raises NotFound, BadInput or Refused."""
-    price_rules.of_provider(provider_id)
-    provider: Provider = db.session.scalars(lock_rows(select(Provider).where(Provider.id == provider_id))).one()
+    provider = provider_lock.lock(provider_id)
     hours = _hours(text) if text else None
     if hours is not None and provider.margin_millionths is None:
         raise ActionRefused("Set the margin first, so that nothing is sold at cost.")
@@ -54,7 +53,7 @@ def due(*, now: datetime) -> list[int]:
 
 def start(provider_id: int, *, now: datetime) -> None:
     """Have the worker fetch the catalogue, unless an operator is at an import; the next time is set in any case."""
-    provider: Provider = db.session.scalars(lock_rows(select(Provider).where(Provider.id == provider_id))).one()
+    provider = provider_lock.lock(provider_id)
     if provider.import_hours is None or provider.import_due_at is None or provider.import_due_at > now:
         return
     provider.import_due_at = now + timedelta(hours=provider.import_hours)

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from panel.db import db, lock_rows, table_of
+from panel.domain.errors import ActionRefused
 from panel.models import Catalogue, ImportedTool, ImportState, Terms
 from panel.services.catalogue import import_writing
 from panel.services.catalogue.file_format import TermsWritten
@@ -17,13 +18,18 @@ TERMS = table_of(Terms)
 
 
 def undo_some(import_id: int, *, now: datetime) -> bool:
-    """Restore the next tools; returns whether more are left."""
+    """Restore the next tools; returns whether more are left. Raises Refused where it isn't known what they were."""
     db.session.execute(lock_rows(select(Catalogue.version))).all()
     found = lifecycle.held(import_id)
     if found.state != ImportState.UNDOING:
         return False
     journal = select(ImportedTool).where(ImportedTool.import_id == import_id).order_by(ImportedTool.id)
     some = db.session.scalars(journal.offset(found.done).limit(TOOLS_A_STEP)).all()
+    if not some and found.done < found.total:
+        raise ActionRefused(
+            f"What {found.total - found.done:,} tools were before the import is no longer known. "
+            "They keep the prices and limits that they have now."
+        )
     present = known_tools.by_ids([each.tool_id for each in some])
     before = _terms([each.terms_id for each in some if each.terms_id is not None])
     terms: list[tuple[str, int, TermsWritten]] = []
@@ -43,7 +49,7 @@ def undo_some(import_id: int, *, now: datetime) -> bool:
     import_writing.write([], terms, changes, on_progress=lambda done, of: None, now=now)
     found.done += len(some)
     found.due_at = now + lifecycle.LEASE
-    if some and found.done < found.total:
+    if found.done < found.total:
         db.session.flush()
         return True
     db.session.execute(delete(ImportedTool).where(ImportedTool.import_id == import_id))
