@@ -165,6 +165,10 @@ WRONG = {
     ),
     "no price": (ORDERS.replace(",0.85,", ",0,"), "line 2: The price must be above 0"),
     "a time to come": (ORDERS.replace("2026-11-01", "2126-11-01"), "line 2: placed_at is in the future."),
+    "no time in UTC": (
+        ORDERS.replace("2026-11-01T10:00:00Z", "0001-01-01T00:00:00+14:00"),
+        "line 2: Write placed_at as",
+    ),
     "no time": (ORDERS.replace("2026-11-01T10:00:00Z", "yesterday"), "line 2: Write placed_at as"),
     "another head": (ORDERS.replace("remains", "left"), "orders.csv: The first line must name these columns"),
     "a column too many": (ORDERS.replace("Pending", "Pending,"), "line 3: It has another number of columns"),

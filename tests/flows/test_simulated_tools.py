@@ -10,6 +10,7 @@ from panel.domain.errors import BadCatalogue, UnknownTool
 from panel.models import Tool
 from panel.services import test_orders
 from panel.services.api import orders as api_orders
+from panel.services.api import test_customers
 from panel.services.catalogue import tools
 from panel.services.catalogue.customer_prices import LIST_PRICES
 from panel.services.office import tool_editor
@@ -35,12 +36,15 @@ def in_production(app: Flask, **settings: object) -> None:
 def test_test_provider_is_in_no_list_and_in_no_choice(app: Flask, client: FlaskClient) -> None:
     prepared()
     a_provider("manual", name="by hand")
+    with transaction():
+        test_customers.ensure(a_customer().id, now=NOON)
     signed_in(client, an_operator())
 
     assert [each.name for each in provider_registry.listed()] == ["by hand"]
-    assert test_orders.PROVIDER_NAME not in client.get("/office/providers").text
-    assert test_orders.PROVIDER_NAME not in client.get("/office/tools/new").text
-    assert test_orders.PROVIDER_NAME not in app.test_cli_runner().invoke(args=["providers", "list"]).stdout
+    for name in test_orders.OWN_PROVIDERS:
+        assert name not in client.get("/office/providers").text
+        assert name not in client.get("/office/tools/new").text
+        assert name not in app.test_cli_runner().invoke(args=["providers", "list"]).stdout
 
 
 def test_test_provider_is_refused_as_the_provider_of_a_tool() -> None:

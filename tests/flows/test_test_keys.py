@@ -75,7 +75,7 @@ def play(order_id: int) -> None:
 def test_order_goes_to_the_simulator_and_costs_test_money(tester: Caller, owner: User, tool: Tool) -> None:
     order = placed(tester, tool)
 
-    assert db.session.get_one(Provider, order.provider_id).name == test_orders.PROVIDER_NAME
+    assert db.session.get_one(Provider, order.provider_id).name == test_orders.KEYS_PROVIDER_NAME
     assert (order.provider_service, order.charge_nanos) == (SCENARIOS[0], 900_000_000)
     assert tester.call("balance") == {"balance": "9999.10", "currency": "USD", "test": True}
     assert ledger.balance_nanos(owner.id) == 5 * NANOS_PER_UNIT

@@ -1,7 +1,7 @@
 """Test customers: whose orders the test keys of an owner place, for test money and on the simulator.
 
 One exists for each owner with a test key. It is an ordinary customer who can't log in, and is excluded from all figures
-(`services/test_orders.py`). Its orders go to the panel's own simulated provider, not to the tool's provider.
+(`services/test_orders.py`). Its orders go to a simulated provider for test keys, not to the tool's provider.
 """
 
 import secrets
@@ -119,9 +119,9 @@ def shown(owner_id: int, *, most: int) -> OwnTestOrders | None:
 
 
 def _simulator(*, now: datetime) -> int:
-    """Id of the panel's own simulated provider."""
-    found = provider_registry.find(test_orders.PROVIDER_NAME)
+    """Id of the simulated provider for test keys."""
+    found = provider_registry.find(test_orders.KEYS_PROVIDER_NAME)
     if found is None:
-        found = provider_registry.add_provider(test_orders.PROVIDER_NAME, kind=ProviderKind.SIMULATED, now=now)
+        found = provider_registry.add_provider(test_orders.KEYS_PROVIDER_NAME, kind=ProviderKind.SIMULATED, now=now)
         db.session.flush()
     return found.id

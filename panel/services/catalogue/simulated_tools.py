@@ -18,8 +18,8 @@ class Delivered(Protocol):
 
 
 def is_sold(tool: Delivered) -> bool:
-    """Whether customers may order this tool, given its provider; never one of the panel's own test provider."""
-    if tool.provider_name == test_orders.PROVIDER_NAME:
+    """Whether customers may order this tool, given its provider; never one of a provider for test orders."""
+    if tool.provider_name in test_orders.OWN_PROVIDERS:
         return False
     settings = app_context.settings()
     return tool.provider_kind != ProviderKind.SIMULATED or settings.env != "production" or settings.simulated_orders

@@ -210,9 +210,9 @@ def _count(line: Line, column: str) -> int | None:
 def _time(line: Line, *, now: datetime) -> datetime:
     try:
         at = datetime.fromisoformat(line["placed_at"])
-    except ValueError as error:
+        at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise BadInput("Write placed_at as 2026-11-28T14:05:00Z.") from error
-    at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     if at > now:
         raise BadInput("placed_at is in the future.")
     return at

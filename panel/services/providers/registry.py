@@ -47,8 +47,8 @@ def find(name: str) -> Provider | None:
 
 
 def listed() -> list[Provider]:
-    """All providers, by name, without the one for the panel's own test orders."""
-    others = select(Provider).where(Provider.name != test_orders.PROVIDER_NAME)
+    """All providers, by name, without those for test orders."""
+    others = select(Provider).where(Provider.name.not_in(test_orders.OWN_PROVIDERS))
     return list(db.session.execute(others.order_by(Provider.name)).scalars())
 
 

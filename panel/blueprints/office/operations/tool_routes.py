@@ -94,7 +94,7 @@ def _found(slug: str) -> ToolOffer:
 
 def _page(tool: ToolOffer, error: PanelError | None = None) -> str:
     found = routes.of_tool(tool.tool_id)
-    taken = {route.provider_name for route in found} | {test_orders.PROVIDER_NAME}
+    taken = {route.provider_name for route in found} | test_orders.OWN_PROVIDERS
     choices = [
         (each.name, f"{each.name} ({each.kind})")
         for each in provider_registry.listed()
