@@ -61,9 +61,17 @@ def test_wrong_provider_service_and_price_are_named_and_kept(office: FlaskClient
     assert names() == ["first"]
 
 
-def test_simulated_tool_has_no_further_providers(office: FlaskClient) -> None:
+def test_simulated_tool_has_only_simulated_providers(office: FlaskClient) -> None:
     a_tool("routed")
     a_provider("panel_api", name="second")
+    alone = office.get(PATH).text
+    a_provider("simulated", name="other")
 
-    assert "can’t have further providers" in office.get(PATH).text
+    page = office.get(PATH).text
+
+    assert "only other simulated providers can take its orders" in page
+    assert "You have no other provider" in alone and '<option value="other"' in page
+    assert '<option value="second"' not in page
     assert office.post(PATH, data=SECOND).status_code == 422
+    assert office.post(PATH, data=SECOND | {"route_provider": "other", "service": "usual"}).status_code == 303
+    assert names() == ["simulated", "other"]

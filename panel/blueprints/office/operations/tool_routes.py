@@ -98,7 +98,7 @@ def _page(tool: ToolOffer, error: PanelError | None = None) -> str:
     choices = [
         (each.name, f"{each.name} ({each.kind})")
         for each in provider_registry.listed()
-        if each.name not in taken and each.kind != ProviderKind.SIMULATED
+        if each.name not in taken and (each.kind == ProviderKind.SIMULATED) == tool.is_simulated
     ]
     return render_template(
         "office/tools/providers.html",
