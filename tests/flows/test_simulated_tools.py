@@ -36,8 +36,9 @@ def in_production(app: Flask, **settings: object) -> None:
 def test_test_provider_is_in_no_list_and_in_no_choice(app: Flask, client: FlaskClient) -> None:
     prepared()
     a_provider("manual", name="by hand")
+    customer = a_customer()
     with transaction():
-        test_customers.ensure(a_customer().id, now=NOON)
+        test_customers.ensure(customer.id, now=NOON)
     signed_in(client, an_operator())
 
     assert [each.name for each in provider_registry.listed()] == ["by hand"]
