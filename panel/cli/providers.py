@@ -132,10 +132,12 @@ def import_provider(name: str, margin: str | None, rate: str | None, yes: bool) 
 def undo_import(name: str) -> None:
     """Undo the provider's last import, whether it was made here or in the office.
 
-    Tools get back what they had before, new ones are hidden, and tools that were changed since stay as they are.
+    Tools get back what they had before, new ones are hidden, and tools that were changed since stay as they are. The
+    schedule of imports ends, because the next one would make the same changes again.
     """
     with cli_transaction():
-        found = lifecycle.undoable(_found(name).id)
+        provider = _found(name)
+        was_scheduled, found = provider.import_hours is not None, lifecycle.undoable(provider.id)
         if found is None:
             raise ActionRefused(f"There is no import of {name} that can be undone.")
         number = found.id
@@ -148,6 +150,8 @@ def undo_import(name: str) -> None:
             is_going_on = undoing.undo_some(number, now=utc_now())
             found = lifecycle.held(number)
             restored, left_alone = found.done - found.left_alone, found.left_alone
+    if was_scheduled:
+        click.echo("The schedule is off, so that the next import doesn't make the same changes again.", err=True)
     click.echo(f"{restored:,} undone, {left_alone:,} left as they are, because they were changed since.", err=True)
 
 

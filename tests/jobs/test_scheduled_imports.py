@@ -11,7 +11,7 @@ from sqlalchemy import select
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.jobs.catalogue import imports
-from panel.models import CatalogueImport, Provider, Review, Tool
+from panel.models import AuditLogEntry, CatalogueImport, Provider, Review, Tool
 from panel.services.catalogue import provider_import, tool_settings
 from panel.services.catalogue.imports import lifecycle, schedule
 from panel.services.catalogue.provider_markup import Markup
@@ -19,6 +19,7 @@ from panel.services.providers import registry as provider_registry
 from tests.support.catalogue_imports import a_row, offered
 from tests.support.factories import an_operator, signed_in
 from tests.support.hostile_provider import KEY, HostileProvider, hostile_provider, http_response
+from tests.support.page_text import text_of
 
 TEN = tuple(a_row(number) for number in range(1, 11))
 
@@ -156,4 +157,35 @@ def test_schedule_is_set_and_ended_in_the_office(client: FlaskClient, server: Ho
     db.session.rollback()
     assert refused == [422] * 4
     assert 'value="24"' in shown and "Next import" in shown
+    assert db.session.scalars(select(Provider.import_due_at)).all() == [None]
+
+
+def test_undo_in_the_office_ends_the_schedule(client: FlaskClient, server: HostileProvider) -> None:
+    signed_in(client, an_operator())
+    dear = (a_row(rate="2.00"), *TEN[1:])
+    after_6_hours(server, *dear)
+    page = "/office/providers/1/import"
+
+    asked = text_of(client.post(f"{page}/undo").text)
+    result = client.post(f"{page}/undo", data={"confirmed": "yes"}, follow_redirects=True)
+    imports.sweep(worker="test", wait=True)
+
+    db.session.rollback()
+    assert "Schedule Every 6 hours; it is turned off" in asked and "turns the schedule off" in asked
+    assert "The schedule is off" in result.text
+    assert offered().price_micros_per_thousand == 900_000
+    assert db.session.execute(select(Provider.import_hours, Provider.import_due_at)).all() == [(None, None)]
+    logged = db.session.execute(select(AuditLogEntry.act, AuditLogEntry.detail).order_by(AuditLogEntry.id)).all()
+    assert logged[-1] == ("providers schedule", "no schedule, as an import is undone; it was every 6 hours")
+
+
+def test_undo_by_command_ends_the_schedule(app: Flask, server: HostileProvider) -> None:
+    after_6_hours(server, a_row(rate="2.00"), *TEN[1:])
+
+    done = app.test_cli_runner().invoke(args=["providers", "undo-import", "upstream"])
+    imports.sweep(worker="test", wait=True)
+
+    db.session.rollback()
+    assert done.stderr.startswith("The schedule is off, so that the next import doesn't make the same changes again.")
+    assert offered().price_micros_per_thousand == 900_000
     assert db.session.scalars(select(Provider.import_due_at)).all() == [None]

@@ -117,27 +117,40 @@ def drop(upstream_id: int) -> ResponseReturnValue:
 @bp.post("/providers/<int:upstream_id>/import/undo")
 def undo(upstream_id: int) -> ResponseReturnValue:
     """Undo the last import, after it was said what that means."""
-    price_rules.of_provider(upstream_id)
-    found = lifecycle.undoable(upstream_id)
+    provider, _rules = price_rules.of_provider(upstream_id)
+    hours, found = provider.import_hours, lifecycle.undoable(upstream_id)
     try:
         if found is None:
             raise ActionRefused("There is no import that can be undone.")
         if not confirmation.is_confirmed():
-            facts = [("New tools to hide", formatting.count(found.added)), ("Changed", formatting.count(found.changed))]
-            lead = (
-                "Tools get back the names, prices and limits that they had before. Tools that were changed since the "
-                "import stay as they are. Orders keep the price they were placed at."
-            )
-            away = f"/office/providers/{upstream_id}/import"
-            facts.append(("Hidden", formatting.count(found.hidden)))
-            return confirmation.page(
-                Confirmation("Check the undoing", facts, "Undo the import", away, lead, is_danger=True)
-            )
+            return confirmation.page(_undo_confirmation(found, hours=hours))
         with transaction():
             lifecycle.undo(found.id, actor=layout.actor(), now=utc_now())
     except PanelError as error:
         return _page(upstream_id, error), status_of(error)
+    if hours is not None:
+        flash("The schedule is off, so that the next import doesn’t make the same changes again.")
     return _to_page(upstream_id)
+
+
+def _undo_confirmation(found: CatalogueImport, *, hours: int | None) -> Confirmation:
+    facts = [
+        ("New tools to hide", formatting.count(found.added)),
+        ("Changed", formatting.count(found.changed)),
+        ("Hidden", formatting.count(found.hidden)),
+    ]
+    lead = (
+        "Tools get back the names, prices and limits that they had before. Tools that were changed since the "
+        "import stay as they are. Orders keep the price they were placed at."
+    )
+    if hours is not None:
+        facts.append(("Schedule", f"Every {hours} {'hour' if hours == 1 else 'hours'}; it is turned off"))
+        lead += (
+            " This also turns the schedule off: the next scheduled import would make the same changes again. "
+            "You can turn it on again afterwards."
+        )
+    away = f"/office/providers/{found.provider_id}/import"
+    return Confirmation("Undo the import", facts, "Undo the import", away, lead, is_danger=True)
 
 
 @bp.post("/providers/<int:upstream_id>/import/schedule")

@@ -218,7 +218,10 @@ def drop(import_id: int, *, now: datetime) -> None:
 
 
 def undo(import_id: int, *, actor: str, now: datetime) -> CatalogueImport:
-    """Have the worker undo the import. Raises Refused while one runs, or if it can't be undone."""
+    """Have the worker undo the import, and end the schedule, which would soon make the same changes again.
+
+    Raises Refused while an import runs, or if this one can't be undone.
+    """
     found = _held_alone(import_id)
     if not can_undo(found):
         raise ActionRefused("This import can't be undone: it is undone already, or another one came after it.")
@@ -226,6 +229,11 @@ def undo(import_id: int, *, actor: str, now: datetime) -> CatalogueImport:
     found.state, found.done, found.total, found.due_at = ImportState.UNDOING, 0, total, now
     found.left_alone = 0
     _log("providers undo import", found, f"{total} tools", actor=actor, now=now)
+    provider = db.session.get_one(Provider, found.provider_id)
+    if provider.import_hours is not None:
+        detail = f"no schedule, as an import is undone; it was every {provider.import_hours} hours"
+        provider.import_hours = provider.import_due_at = None
+        _log("providers schedule", found, detail, actor=actor, now=now)
     return found
 
 
