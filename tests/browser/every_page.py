@@ -46,7 +46,7 @@ from tests.support.session_cookies import session_cookie
 ROLES = ("visitor", "customer", "operator")
 ARGUMENT = re.compile(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>")
 # For programs, whatever a browser sends.
-NOT_FOR_PEOPLE = ("/api/v2", "/healthz", "/readyz", "/metrics", "/.well-known/security.txt")
+NOT_FOR_PEOPLE = ("/api/v2", "/logo/<name>", "/healthz", "/readyz", "/metrics", "/.well-known/security.txt")
 
 
 @dataclass(frozen=True)
