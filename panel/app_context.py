@@ -5,11 +5,14 @@ Services import this instead of Flask's `current_app`; `create_app` and each com
 
 from collections.abc import Callable
 from datetime import date
+from functools import cache
 from typing import Any, Protocol, TypeVar, cast
 
 from flask import current_app
 from jinja2 import Environment
 
+from panel.domain import money
+from panel.domain.money import AmountFormat, CurrencyDisplay
 from panel.settings import Settings
 
 Value = TypeVar("Value")
@@ -44,6 +47,26 @@ def start_settings() -> Settings:
     """The settings with which the running app was created."""
     found: Settings = current_app.config["PANEL"]
     return found
+
+
+def amount_format(settings_in_force: Settings) -> AmountFormat:
+    """How these settings write amounts."""
+    return _amount_format(settings_in_force.currency, settings_in_force.currency_display)
+
+
+@cache
+def _amount_format(currency: str, display: str) -> AmountFormat:
+    return AmountFormat(currency, CurrencyDisplay(display))
+
+
+def money_text(nanos: int) -> str:
+    """The amount as the settings in force write it: `$1,204.864`. The only way from an amount to a text for people."""
+    return money.shown(nanos, written=amount_format(settings()))
+
+
+def price_text(micros: int) -> str:
+    """A price per thousand, as `money_text`."""
+    return money.shown_price(micros, written=amount_format(settings()))
 
 
 def secret_key() -> str:

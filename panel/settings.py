@@ -39,6 +39,9 @@ class Settings(BaseSettings):
         "SmmPanelUS", max_length=40, pattern=r"^[^\[\]<>{}*`\\]+$", description="site name in titles and emails"
     )
     currency: str = Field("USD", pattern=r"^[A-Z]{3}$", description="currency of every amount")
+    currency_display: Literal["sign", "country-sign", "code"] = Field(
+        "sign", description="how amounts are written: $12.30, US$12.30 or 12.30 USD"
+    )
     base_url: str = Field("", description="site address for canonical links and emails; empty: http://HOST:PORT")
     support_email: str = Field(
         "", pattern=r"^([^@\s]+@[^@\s]+)?$", description="contact address for customers; empty: none shown"

@@ -8,7 +8,6 @@ from flask.cli import AppGroup
 from panel import app_context
 from panel.cli.errors import cli_transaction
 from panel.clock import utc_now
-from panel.domain import money
 from panel.services.orders import time_rules, timeouts
 from panel.services.orders.timeouts import Due
 
@@ -20,7 +19,7 @@ def show() -> None:
     """Show whether the rules are on hold and why, and which orders they would end now."""
     hold, due = time_rules.current(now=utc_now()), _due()
     click.echo(f"On hold since {hold.since.isoformat()}: {hold.why}" if hold is not None else "Not on hold.")
-    returned = money.shown(due.returned_nanos, currency=app_context.settings().currency)
+    returned = app_context.money_text(due.returned_nanos)
     click.echo(f"Due now: {due.orders} orders, which return {returned}, and {due.refills} refills.")
 
 

@@ -5,6 +5,8 @@ without float or Decimal.
 """
 
 import re
+from dataclasses import dataclass
+from enum import StrEnum
 
 from panel.domain.errors import BadMoney
 
@@ -13,6 +15,43 @@ NANO_DIGITS = 9
 MICRO_DIGITS = 6
 
 SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
+# Between an amount and what follows it: no line breaks there.
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+
+
+class CurrencyDisplay(StrEnum):
+    """How amounts are written on pages, in emails and in feeds; the settings have these values."""
+
+    SIGN = "sign"
+    COUNTRY_SIGN = "country-sign"
+    CODE = "code"
+
+    @property
+    def label(self) -> str:
+        """An example in dollars."""
+        return shown(12_300_000_000, written=AmountFormat("USD", self))
+
+
+@dataclass(frozen=True, slots=True)
+class AmountFormat:
+    """The currency of every amount, and how it is written."""
+
+    currency: str = "USD"
+    display: CurrencyDisplay = CurrencyDisplay.SIGN
+
+    @property
+    def before(self) -> str:
+        """What stands before the digits. A currency without a sign has its code behind them."""
+        sign = "" if self.display is CurrencyDisplay.CODE else SIGNS.get(self.currency, "")
+        has_country = self.display is CurrencyDisplay.COUNTRY_SIGN and self.currency == "USD"
+        return f"US{sign}" if has_country else sign
+
+    @property
+    def after(self) -> str:
+        return "" if self.before else f"{_NO_BREAK}{self.currency}"
+
+
+IN_DOLLARS = AmountFormat()
 
 _AMOUNT = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,9}))?", re.ASCII)
 
@@ -55,17 +94,16 @@ def _plain(units: int, *, digits: int, least_digits: int) -> str:
     return f"{sign}{whole}.{tail}" if tail else f"{sign}{whole}"
 
 
-def shown(nanos: int, *, currency: str = "USD") -> str:
+def shown(nanos: int, *, written: AmountFormat = IN_DOLLARS) -> str:
     """The amount for pages: `$1,204.864`."""
-    return _shown(plain(nanos), currency=currency)
+    return _shown(plain(nanos), written)
 
 
-def shown_price(micros: int, *, currency: str = "USD") -> str:
-    return _shown(plain_price(micros), currency=currency)
+def shown_price(micros: int, *, written: AmountFormat = IN_DOLLARS) -> str:
+    return _shown(plain_price(micros), written)
 
 
-def _shown(digits: str, *, currency: str) -> str:
+def _shown(digits: str, written: AmountFormat) -> str:
     sign = "−" if digits.startswith("-") else ""
     whole, _, part = digits.removeprefix("-").partition(".")
-    amount = f"{int(whole):,}.{part}"
-    return f"{sign}{SIGNS[currency]}{amount}" if currency in SIGNS else f"{sign}{amount} {currency}"
+    return f"{sign}{written.before}{int(whole):,}.{part}{written.after}"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from panel.domain.money import NANOS_PER_UNIT, shown
+from panel.domain.money import NANOS_PER_UNIT, AmountFormat, shown
 
 
 class PaymentMethod(StrEnum):
@@ -79,11 +79,12 @@ def mismatch(asked: AskedPayment, report: PaymentReport) -> str:
         return "It is from another account at the gateway."
     if report.currency != asked.currency:
         return f"Its currency is {report.currency or 'missing'}, and we asked for {asked.currency}."
+    written = AmountFormat(asked.currency)
     if report.kind is PaymentReportKind.PAID and report.amount_nanos != asked.amount_nanos:
-        paid, wanted = (shown(nanos, currency=asked.currency) for nanos in (report.amount_nanos, asked.amount_nanos))
+        paid, wanted = (shown(nanos, written=written) for nanos in (report.amount_nanos, asked.amount_nanos))
         return f"Its amount is {paid}, and we asked for {wanted}."
     if report.kind.takes_back and not 0 < report.amount_nanos <= asked.amount_nanos:
-        back, paid = (shown(nanos, currency=asked.currency) for nanos in (report.amount_nanos, asked.amount_nanos))
+        back, paid = (shown(nanos, written=written) for nanos in (report.amount_nanos, asked.amount_nanos))
         return f"It takes back {back} of {paid}."
     return ""
 

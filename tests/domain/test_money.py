@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from panel.domain import money
 from panel.domain.errors import BadMoney
+from panel.domain.money import AmountFormat, CurrencyDisplay
 
 NANOS = st.integers(min_value=0, max_value=10**18 - 1)
 MICROS = st.integers(min_value=0, max_value=10**15 - 1)
@@ -113,6 +114,23 @@ def test_amounts_are_shown_as_people_write_them(nanos: int, shown: str) -> None:
 
 
 def test_currency_has_its_sign_or_its_letters() -> None:
-    assert money.shown(1_500_000_000, currency="EUR") == "€1.50"
-    assert money.shown(1_500_000_000, currency="CHF") == "1.50 CHF"
+    assert money.shown(1_500_000_000, written=AmountFormat("EUR")) == "€1.50"
+    assert money.shown(1_500_000_000, written=AmountFormat("CHF")) == "1.50\N{NO-BREAK SPACE}CHF"
     assert money.shown_price(900_000) == "$0.90"
+
+
+@pytest.mark.parametrize(
+    ("currency", "display", "shown"),
+    [
+        ("USD", CurrencyDisplay.SIGN, "−$1,204.50"),
+        ("USD", CurrencyDisplay.COUNTRY_SIGN, "−US$1,204.50"),
+        ("USD", CurrencyDisplay.CODE, "−1,204.50\N{NO-BREAK SPACE}USD"),
+        ("EUR", CurrencyDisplay.COUNTRY_SIGN, "−€1,204.50"),
+        ("EUR", CurrencyDisplay.CODE, "−1,204.50\N{NO-BREAK SPACE}EUR"),
+        ("CHF", CurrencyDisplay.COUNTRY_SIGN, "−1,204.50\N{NO-BREAK SPACE}CHF"),
+    ],
+)
+def test_amount_is_written_with_its_sign_its_country_or_its_code(
+    currency: str, display: CurrencyDisplay, shown: str
+) -> None:
+    assert money.shown(-1_204_500_000_000, written=AmountFormat(currency, display)) == shown

@@ -1,14 +1,14 @@
 """Redeem a voucher: the form, and the amount on the balance."""
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from panel import app_context
 from panel.blueprints.shared.auth import login_required
 from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
-from panel.domain import money
 from panel.domain.accounts.user_agent import network_of
 from panel.domain.errors import ExpiredForm, PanelError, TooManyTries
 from panel.services.accounts import throttles
@@ -39,7 +39,7 @@ def redeem() -> ResponseReturnValue:
         return _page(error), 429, {"Retry-After": str(error.retry_after_seconds)}
     except PanelError as error:
         return _page(error), 422
-    amount = money.shown(amount_nanos, currency=current_app.config["PANEL"].currency)
+    amount = app_context.money_text(amount_nanos)
     flash(f"{amount} was added to your balance.")
     target = "voucher.show" if _waiting_order() else "balance.show"
     return redirect(url_for(target, next=_next() or None), code=303)

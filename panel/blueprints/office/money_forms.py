@@ -3,16 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from flask import current_app, flash, get_template_attribute, redirect, url_for
+from flask import flash, get_template_attribute, redirect, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
+from panel import app_context
 from panel.blueprints.office import confirmation
 from panel.blueprints.office.confirmation import Confirmation
 from panel.blueprints.office.forms import form_key, limit_nanos, seen_nanos, status_of
 from panel.clock import utc_now
 from panel.db import transaction
-from panel.domain import money
 from panel.domain.errors import BadInput, PanelError
 from panel.models import ProposalKind, User
 from panel.services.office import balance_changes, second_approval
@@ -94,7 +94,7 @@ def said(done: Done, amount_nanos: int) -> str:
 
 def shown(nanos: int) -> str:
     """An amount in the panel's currency."""
-    return money.shown(nanos, currency=current_app.config["PANEL"].currency)
+    return app_context.money_text(nanos)
 
 
 def amount(nanos: int) -> Markup:

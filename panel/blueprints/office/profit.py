@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlencode
 
-from flask import current_app, render_template, request, url_for
+from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from panel import app_context
 from panel.blueprints.office.access import office_blueprint
 from panel.blueprints.shared.csv_files import csv_file
 from panel.clock import utc_now
@@ -113,7 +114,7 @@ def _page(wanted: _Wanted | None, errors: dict[str, str]) -> str:
 def _chart(found: Profit) -> tuple[charts.Columns, list[str], tuple[str, str]]:
     """Margin per day; a loss counts as 0, and the table has its figure."""
     columns = charts.columns([max(line.sums.margin_nanos, 0) for line in found.lines])
-    marks = [money.shown(tick.value, currency=current_app.config["PANEL"].currency) for tick in columns.ticks]
+    marks = [app_context.money_text(tick.value) for tick in columns.ticks]
     return columns, marks, (found.lines[0].name, found.lines[-1].name)
 
 

@@ -3,9 +3,10 @@
 from flask import current_app, render_template
 from flask.typing import ResponseReturnValue
 
+from panel import app_context
 from panel.blueprints.office.access import office_blueprint
 from panel.clock import utc_now
-from panel.domain import charts, money
+from panel.domain import charts
 from panel.domain.accounts.roles import Action
 from panel.domain.formatting import count
 from panel.services import delivery_times
@@ -32,7 +33,7 @@ def show() -> ResponseReturnValue:
         placed=placed,
         placed_marks=[count(tick.value) for tick in placed.ticks],
         returned=returned,
-        returned_marks=[money.shown(tick.value, currency=settings.currency) for tick in returned.ticks],
+        returned_marks=[app_context.money_text(tick.value) for tick in returned.ticks],
         times=times,
         times_marks=[_short(tick.value) for tick in times.ticks],
         providers=[

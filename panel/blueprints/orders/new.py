@@ -7,10 +7,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from flask import Blueprint, abort, current_app, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
+from panel import app_context
 from panel.blueprints.orders import quick_amounts, tool_picker, typed_order
 from panel.blueprints.orders.typed_order import TypedOrder
 from panel.blueprints.shared import tool_state
@@ -223,7 +224,7 @@ def place() -> ResponseReturnValue:
     except PanelError as error:
         return _form(typed_order.with_faults(typed, error)), 422
     if is_waiting:
-        charge = money.shown(charge_nanos, currency=current_app.config["PANEL"].currency)
+        charge = app_context.money_text(charge_nanos)
         flash(f"Order {order_id} is placed, and {charge} is charged.")
     return redirect(url_for("order.show", order_id=order_id), code=303)
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from flask import Flask, current_app, g, has_request_context, request
 from flask_login import current_user
-from jinja2 import StrictUndefined, Template
+from jinja2 import StrictUndefined, Template, pass_context
 from jinja2.environment import TemplateModule
 from jinja2.ext import Extension
 from jinja2.runtime import Context
@@ -67,8 +67,8 @@ def init_app(app: Flask) -> None:
     environment.add_extension(Flush)
     environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}
     environment.filters.update(
-        money=lambda nanos: money.shown(nanos, currency=settings.currency),
-        price=lambda micros: money.shown_price(micros, currency=settings.currency),
+        money=pass_context(lambda _context, nanos: app_context.money_text(nanos)),
+        price=pass_context(lambda _context, micros: app_context.price_text(micros)),
         count=formatting.count,
         plain_money=money.plain,
         plain_price=money.plain_price,
@@ -86,6 +86,7 @@ def init_app(app: Flask) -> None:
         company_address=LocalProxy(lambda: app_context.settings().company_address),
         contact_email=LocalProxy(contact_email),
         site_logo=logo.current,
+        amounts_have_code=lambda: app_context.amount_format(app_context.settings()).after != "",
         Status=Status,
         asset=asset,
         push_url=lambda: _push_url(settings),

@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 
 from panel import app_context
 from panel.db import db
-from panel.domain import formatting, money, pricing
+from panel.domain import formatting, pricing
 from panel.models import AuditLogEntry, Provider, Terms, Tool
 from panel.services.catalogue import simulated_tools
 from panel.services.catalogue.customer_prices import LIST_PRICES, PriceList
@@ -133,13 +133,12 @@ def differences(old: Terms, new: Terms, *, prices: PriceList = LIST_PRICES) -> t
 
 
 def _shown(terms: Terms, prices: PriceList) -> dict[str, str]:
-    currency = app_context.settings().currency
     days = terms.refill_days
     price = prices.price(terms.tool_id, terms.price_micros_per_thousand, is_package=terms.is_package)
     price //= pricing.PACKAGES_PER_THOUSAND if terms.is_package else 1
     return {
         "Name": terms.name,
-        "Price per package" if terms.is_package else "Price per 1,000": money.shown_price(price, currency=currency),
+        "Price per package" if terms.is_package else "Price per 1,000": app_context.price_text(price),
         "Minimum order": formatting.count(terms.minimum),
         "Maximum order": formatting.count(terms.maximum),
         "Refill": "not offered" if days is None else f"{formatting.count(days)} {'day' if days == 1 else 'days'}",

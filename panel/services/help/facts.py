@@ -7,6 +7,7 @@ can't state an outdated figure.
 from collections.abc import Iterable
 from datetime import timedelta
 
+from panel import app_context
 from panel.domain import money
 from panel.domain.status import FIRST, USUAL_PATH, ChargeState, Status, possible_sources
 from panel.services import delivery_times
@@ -23,6 +24,7 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight"
 
 def facts_for_prose(settings: Settings) -> dict[str, str]:
     """The facts by name."""
+    written = app_context.amount_format(settings)
     return _statuses() | {
         "site_name": settings.site_name,
         "currency": settings.currency,
@@ -30,9 +32,9 @@ def facts_for_prose(settings: Settings) -> dict[str, str]:
         "dispatch_hours": _hours(settings.dispatch_hours),
         "sync_seconds": f"{settings.sync_seconds} seconds",
         "shortest_password": str(users.MIN_PASSWORD_LENGTH),
-        "minimum_deposit": money.shown(deposits.MIN_NANOS, currency=settings.currency),
+        "minimum_deposit": money.shown(deposits.MIN_NANOS, written=written),
         "wcag": WCAG,
-        "nothing": money.shown(0, currency=settings.currency),
+        "nothing": money.shown(0, written=written),
         "window": f"{delivery_times.WINDOW.days} days",
         "min_sample": str(delivery_times.MIN_SAMPLE),
         "newest_orders": f"{delivery_times.NEWEST_ORDERS:,}",

@@ -37,8 +37,8 @@ def check(charge_nanos: int, *, operator_id: int, now: datetime) -> None:
     returned = _returned(operator_id, now=now)
     if returned + charge_nanos > limit:
         raise ActionRefused(
-            f"With your role, canceled orders return at most {money.shown(limit, currency=settings.currency)} in 24 "
-            f"hours. So far it is {money.shown(returned, currency=settings.currency)}. An operator can cancel this one."
+            f"With your role, canceled orders return at most {app_context.money_text(limit)} in 24 "
+            f"hours. So far it is {app_context.money_text(returned)}. An operator can cancel this one."
         )
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
+from panel import app_context
 from panel.db import db, lock_rows, timed_cache
 from panel.domain.errors import ActionRefused, BadMoney, NotFound
 from panel.domain.money import NANOS_PER_UNIT, parse_nanos
@@ -275,9 +276,9 @@ def _lock_open(reference: str) -> DepositRequest:
 def check_amount(amount_nanos: int) -> None:
     """Raises BadMoney unless one deposit can have this amount."""
     if amount_nanos < MIN_NANOS:
-        raise BadMoney("The minimum deposit is $1.00.", field="amount")
+        raise BadMoney(f"The minimum deposit is {app_context.money_text(MIN_NANOS)}.", field="amount")
     if amount_nanos > MAX_NANOS:
-        raise BadMoney("The maximum deposit is $10,000.00.", field="amount")
+        raise BadMoney(f"The maximum deposit is {app_context.money_text(MAX_NANOS)}.", field="amount")
     if amount_nanos % _NANOS_PER_CENT:
         raise BadMoney("Enter an amount with at most two decimals.", field="amount")
 

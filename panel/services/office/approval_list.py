@@ -8,7 +8,6 @@ from sqlalchemy.orm import aliased
 
 from panel import app_context
 from panel.db import db
-from panel.domain import money
 from panel.domain.accounts.roles import Role
 from panel.models import DepositRequest, Proposal, ProposalKind, ProposalState, User
 
@@ -59,7 +58,7 @@ class ProposalDetail:
             role = Role(self.row.role).label.lower()
             return f"Every device is logged out. After the next login the account has the role {role}."
         if self.row.kind == ProposalKind.APPROVAL_LIMIT:
-            limit = money.shown(self.row.amount_nanos, currency=app_context.settings().currency)
+            limit = app_context.money_text(self.row.amount_nanos)
             return f"From then on, one person alone can move up to {limit} in 24 hours for a customer."
         return _CONSEQUENCES.get(ProposalKind(self.row.kind), "")
 

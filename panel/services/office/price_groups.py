@@ -11,8 +11,9 @@ from datetime import datetime
 
 from sqlalchemy import delete, func, select, update
 
+from panel import app_context
 from panel.db import db, execute_write, lock_rows, table_of, upsert
-from panel.domain import money, pricing
+from panel.domain import pricing
 from panel.domain.errors import ActionRefused, BadInput, BadMoney, NotFound
 from panel.models import Catalogue, GroupMember, GroupPrice, PriceGroup, User
 from panel.services import audit_log, customer_version
@@ -246,7 +247,7 @@ def _record(act: str, group_id: int, detail: str, *, actor: str, now: datetime) 
     audit_log.write(act, actor=actor, subject=f"price group {group_id}", detail=detail, now=now)
 
 
-def shown_cost(row: BelowCost, *, currency: str) -> str:
+def shown_cost(row: BelowCost) -> str:
     """A tool below cost in words."""
-    price, cost = (money.shown(nanos, currency=currency) for nanos in (row.price_nanos, row.cost_nanos))
+    price, cost = map(app_context.money_text, (row.price_nanos, row.cost_nanos))
     return f"{row.offer.name}: {price}, costs {cost}"

@@ -121,7 +121,7 @@ def give(order_id: int, gift: Gift, *, now: datetime) -> int:
         note=words,
     )
     ledger.post([posting], held={order.customer_id: order.account_id}, now=now)
-    amount = money.shown(gift.amount_nanos, currency=app_context.settings().currency)
+    amount = app_context.money_text(gift.amount_nanos)
     transitions.add_notes([Note(order, f"We returned {amount} to your balance. {words}")], now=now)
     detail = f"{money.plain(gift.amount_nanos)} returned: {words}"
     audit_log.write("orders goodwill", actor=gift.actor, subject=f"order {order_id}", detail=detail, now=now)

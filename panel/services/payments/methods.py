@@ -4,7 +4,7 @@ from datetime import datetime
 
 from panel import app_context
 from panel.db import db, table_of, upsert
-from panel.domain import money, payment
+from panel.domain import payment
 from panel.domain.errors import BadInput, BadMoney
 from panel.domain.payment import BASIS_POINTS, MANUAL, MethodTerms, PaymentMethod, Via
 from panel.models import PaymentTerms
@@ -44,7 +44,7 @@ def via(word: str, *, amount_nanos: int) -> Via:
         raise BadInput("This payment method isn’t available. Choose another one.", field="method")
     currency = app_context.settings().currency
     if not terms.minimum_nanos <= amount_nanos <= terms.maximum_nanos:
-        least, most = (money.shown(nanos, currency=currency) for nanos in (terms.minimum_nanos, terms.maximum_nanos))
+        least, most = map(app_context.money_text, (terms.minimum_nanos, terms.maximum_nanos))
         raise BadMoney(f"A deposit by this method is from {least} to {most}.", field="amount")
     gateway = gateways.available().get(method)
     if gateway is None:

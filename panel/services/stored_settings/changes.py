@@ -57,7 +57,7 @@ class SettingRow:
 
     @property
     def hint(self) -> str:
-        default = as_text(self.setting.default)
+        default = "" if self.setting.choices else as_text(self.setting.default)
         return f"{self.setting.hint} Leave it empty for the default, {default}." if default else self.setting.hint
 
 

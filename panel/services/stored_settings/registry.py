@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from panel.domain import plain_text
 from panel.domain.accounts import email_address
 from panel.domain.errors import BadInput
+from panel.domain.money import CurrencyDisplay
 from panel.mail_server import parse_mail_server
 from panel.services.stored_settings import mail_server_form
 from panel.settings import Settings
@@ -50,6 +51,7 @@ class SettingKind(StrEnum):
     WHOLE_NUMBER = "whole_number"
     NUMBER = "number"
     MAIL_SERVER = "mail_server"
+    CHOICE = "choice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class EditableSetting:
     right: str
     max_length: int = MAX_LENGTH
     unit: str = ""
+    # Of a choice: each value with its label.
+    choices: tuple[tuple[str, str], ...] = ()
 
     @property
     def field_type(self) -> str:
@@ -103,7 +107,8 @@ class EditableSetting:
         """The value on a page and in the audit log, without its secret; empty if there is none."""
         if self.kind is SettingKind.MAIL_SERVER:
             return mail_server_form.described(value)
-        return f"{as_text(value)} {self.unit}" if self.unit else as_text(value)
+        text = dict(self.choices).get(value, as_text(value))
+        return f"{text} {self.unit}" if self.unit else text
 
     def read(self, stored: str) -> Any:
         """The value of a stored text. Raises ValueError."""
@@ -136,6 +141,15 @@ SITE_SETTINGS = (
         "Shown in the header, in page titles and in emails.",
         "enter 1 to 40 characters on one line, without [ ] < > { } * ` and \\.",
         max_length=40,
+    ),
+    EditableSetting(
+        "currency_display",
+        SettingGroup.SITE,
+        SettingKind.CHOICE,
+        "Amounts are written",
+        "On pages, in emails and in feeds. The API and CSV files have plain numbers. The currency stays the same.",
+        "choose one of the three.",
+        choices=tuple((display.value, display.label) for display in CurrencyDisplay),
     ),
     EditableSetting(
         "company_name",

@@ -86,7 +86,7 @@ def test_drawing_has_an_arrow_for_each_rendered_move_and_marks_this_status(app: 
     ],
 )
 def test_filters_say_figures_as_pages_do(app: Flask, name: str, value: object, said: str) -> None:
-    assert app.jinja_env.filters[name](value) == said
+    assert _rendered(app, f"{{{{ value | {name} }}}}", value=value) == said
 
 
 def test_a_name_that_nobody_gave_is_an_error(app: Flask) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from flask import current_app, flash, redirect, render_template, request
+from flask import flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from panel.blueprints.office import confirmation, layout
@@ -113,12 +113,12 @@ def remove(group_id: int) -> ResponseReturnValue:
 
 
 def _confirmation(group_id: int, title: str, facts: Sequence[tuple[str, object]], prices: PriceList) -> Confirmation:
-    row, currency = price_groups.find(group_id), current_app.config["PANEL"].currency
+    row = price_groups.find(group_id)
     below = price_groups.below_cost(prices)
     shown: list[tuple[str, object]] = [("Customers in the group", row.members)]
     if below:
         shown.append(("Tools below cost", len(below)))
-        shown += [("Below cost", price_groups.shown_cost(each, currency=currency)) for each in below[:MAX_BELOW_COST]]
+        shown += [("Below cost", price_groups.shown_cost(each)) for each in below[:MAX_BELOW_COST]]
     lead = "This price applies to new orders from now on. Orders keep the price they were placed at."
     return Confirmation(title, [*facts, *shown], "Save prices", f"{INDEX}/{group_id}", lead, is_danger=bool(below))
 

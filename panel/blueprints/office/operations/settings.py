@@ -11,7 +11,6 @@ from panel.blueprints.office.forms import operator, status_of, typed
 from panel.blueprints.shared.forms import by_field
 from panel.clock import utc_now
 from panel.db import transaction
-from panel.domain import money
 from panel.domain.accounts.roles import Action
 from panel.domain.errors import ExpiredForm, PanelError
 from panel.mail_server import MailServer, parse_mail_server
@@ -111,7 +110,7 @@ def _confirmation(group: SettingGroup) -> str | None:
         return None
     facts = [
         ("Orders canceled", due.orders),
-        ("Returned to customers", money.shown(due.returned_nanos, currency=settings.currency)),
+        ("Returned to customers", app_context.money_text(due.returned_nanos)),
         ("Refills ended", due.refills),
     ]
     return confirmation.page(
