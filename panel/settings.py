@@ -135,7 +135,7 @@ class Settings(BaseSettings):
         "",
         repr=False,
         pattern=r"^([0-9]+:[A-Za-z0-9_-]{20,})?$",
-        description="token of the Telegram bot that sends operators' alerts; empty: none are sent there",
+        description="token of the Telegram bot for operators' alerts and customers' notifications; empty: no Telegram",
     )
     log_sql: bool = Field(False, description="whether each SQL statement is logged, without its values")
     egress_test_hosts: str = Field("", description="ip:port pairs that address checks allow in tests")

@@ -1,4 +1,4 @@
-"""Notification kinds: the emails that customers can turn off."""
+"""Notification kinds, and the channels by which customers get each of them."""
 
 from enum import StrEnum
 
@@ -21,6 +21,17 @@ class Notice(StrEnum):
     @property
     def label(self) -> str:
         return LABELS[self]
+
+
+class NoticeChannel(StrEnum):
+    """How customers are notified."""
+
+    EMAIL = "email"
+    TELEGRAM = "telegram"
+
+    @property
+    def label(self) -> str:
+        return self.value.capitalize()
 
 
 ABOUT_ORDERS = (Notice.COMPLETED, Notice.PARTIAL, Notice.CANCELED)

@@ -68,7 +68,7 @@ from panel.models.provider_work import (
 )
 from panel.models.public_link import PublicLink
 from panel.models.stored_setting import StoredSetting
-from panel.models.telegram import TelegramMessage
+from panel.models.telegram import TelegramBot, TelegramLink, TelegramMessage
 from panel.models.ticket import CannedAnswer, Ticket, TicketEntry, TicketImage
 from panel.models.tool import (
     Catalogue,
@@ -171,6 +171,8 @@ __all__ = [
     "RunCost",
     "ScheduledTerms",
     "StoredSetting",
+    "TelegramBot",
+    "TelegramLink",
     "TelegramMessage",
     "Terms",
     "TermsRound",

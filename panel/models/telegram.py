@@ -1,4 +1,4 @@
-"""Telegram messages to operators."""
+"""Telegram: messages, codes that link a chat, and the bot."""
 
 from datetime import datetime
 
@@ -23,6 +23,8 @@ class TelegramMessage(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    # Idempotency key: the same event is never queued twice.
+    key: Mapped[str | None] = mapped_column(unique=True)
     chat: Mapped[str]
     text: Mapped[str]
     queued_at: Mapped[datetime]
@@ -31,3 +33,27 @@ class TelegramMessage(Base):
     tries: Mapped[int] = mapped_column(default=0)
     sent_at: Mapped[datetime | None]
     error: Mapped[str] = mapped_column(default="")
+
+
+class TelegramLink(Base):
+    """A one-time code that links the chat which sends it to the bot; one a person."""
+
+    __tablename__ = "telegram_links"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True, autoincrement=False)
+    code_hash: Mapped[str] = mapped_column(unique=True)
+    expires_at: Mapped[datetime]
+
+
+class TelegramBot(Base):
+    """A single row: the bot of the token that is in use, and the number of its first update that was not read."""
+
+    __tablename__ = "telegram_bot"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_hash: Mapped[str]
+    # Empty until Telegram has named it.
+    username: Mapped[str]
+    next_update: Mapped[int]
+    # After a failed call: when the next one may be made.
+    call_after: Mapped[datetime | None]

@@ -25,8 +25,11 @@ class User(Base):
     notices_off: Mapped[str] = mapped_column(default="", server_default="")
     # Kinds of alerts that this operator turned off.
     alerts_off: Mapped[str] = mapped_column(default="", server_default="")
-    # The number of the chat that gets them too.
+    # The number of the person's Telegram chat, and since when it refuses messages of our bot.
     telegram_chat: Mapped[str] = mapped_column(default="", server_default="")
+    telegram_blocked_at: Mapped[datetime | None]
+    # Notification kinds that are not sent there.
+    telegram_off: Mapped[str] = mapped_column(default="", server_default="")
     # When the last mail about orders was queued: orders that end soon after are combined in the next one.
     noticed_at: Mapped[datetime | None]
     password_hash: Mapped[str]

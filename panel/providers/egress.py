@@ -67,14 +67,17 @@ def post(
     timeout_seconds: float,
     test_hosts: Pairs = frozenset(),
     resolver: Resolver = look_up,
+    kept_signs: int = KEPT_SIGNS,
 ) -> HttpAnswer:
-    """POST the body; whatever status comes back is an answer. Raises NotReached."""
+    """POST the body; whatever status comes back is an answer, of which `kept_signs` are read. Raises NotReached."""
     ends = time.monotonic() + timeout_seconds
     sent = CallTrace()
     target = find_target(url, timeout_seconds=timeout_seconds, test_hosts=test_hosts, resolver=resolver)
     left = max(ends - time.monotonic(), MIN_SECONDS)
     try:
-        return asyncio.run(asyncio.wait_for(_call(target, body, dict(headers), left, sent), left))
+        return asyncio.run(
+            asyncio.wait_for(_call(target, body, dict(headers), left, sent, kept_signs=kept_signs), left)
+        )
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError) as error:
         if not sent.began:
             raise NotReached(NO_CONNECTION) from error
@@ -118,7 +121,7 @@ def _resolved(host: str, port: int, *, resolver: Resolver, timeout_seconds: floa
 
 
 async def _call(
-    target: Target, body: bytes, headers: dict[str, str], timeout_seconds: float, sent: CallTrace
+    target: Target, body: bytes, headers: dict[str, str], timeout_seconds: float, sent: CallTrace, *, kept_signs: int
 ) -> HttpAnswer:
     timeout = httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds))
     async with (
@@ -130,10 +133,10 @@ async def _call(
             request.extensions["trace"] = sent.trace
         for request in others:
             try:
-                return await _send(client, request)
+                return await _send(client, request, kept_signs)
             except (httpx.ConnectError, httpx.ConnectTimeout):
                 continue
-        return await _send(client, last)
+        return await _send(client, last, kept_signs)
 
 
 def _request(
@@ -149,19 +152,19 @@ def _request(
     )
 
 
-async def _send(client: httpx.AsyncClient, request: httpx.Request) -> HttpAnswer:
+async def _send(client: httpx.AsyncClient, request: httpx.Request, kept_signs: int) -> HttpAnswer:
     answer = await client.send(request, stream=True)
     try:
         read = bytearray()
         async for piece in answer.aiter_raw():
             read += piece
-            if len(read) > MAX_BYTES:
+            if len(read) > max(MAX_BYTES, 4 * kept_signs):
                 break
     finally:
         await answer.aclose()
-    return HttpAnswer(answer.status_code, _beginning(bytes(read)))
+    return HttpAnswer(answer.status_code, _beginning(bytes(read), kept_signs))
 
 
-def _beginning(body: bytes) -> str:
-    text = " ".join(body[: 4 * KEPT_SIGNS].decode(errors="replace").split())
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)[:KEPT_SIGNS]
+def _beginning(body: bytes, kept_signs: int) -> str:
+    text = " ".join(body[: 4 * kept_signs].decode(errors="replace").split())
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)[:kept_signs]

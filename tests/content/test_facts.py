@@ -122,6 +122,7 @@ NAMED_IN_PRIVACY = {
     "webhooks": "what was sent there",
     "webhook_deliveries": "what was sent there",
     "mails": "Emails that we sent you",
+    "telegram_messages": "which notifications go there, and the messages that we sent",
     "favorites": "Your favorite tools",
     "public_links": "Public links to your orders",
 }

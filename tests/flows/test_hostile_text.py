@@ -99,7 +99,8 @@ OURS = _words(
     tools.set_by_hand tools.slug
     top_ups.account top_ups.checkout_id top_ups.checkout_url top_ups.method top_ups.payment_id
     top_ups.reference transfers.kind transfers.reason users.alerts_off users.notices_off users.password_hash
-    users.role users.sealed_totp
+    telegram_bot.token_hash telegram_links.code_hash telegram_messages.key
+    users.role users.sealed_totp users.telegram_off
     vouchers.code_hash vouchers.form_key vouchers.starts_with
     webhooks.body webhooks.kind webhooks.public_id
     """
@@ -113,7 +114,7 @@ NOT_ON_PAGES = _words(
     order_runs.provider_order_id payment_events.raw
     proposals.decider scheduled_terms.problem terms.category tools.provider_category tools.provider_name
     telegram_messages.chat
-    telegram_messages.error
+    telegram_messages.error telegram_bot.username
     telegram_messages.text users.telegram_chat users.disabled_reason
     """
 )

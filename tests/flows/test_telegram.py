@@ -17,8 +17,9 @@ from panel.db import db, transaction
 from panel.domain.alerts import AlertChannel, AlertKind
 from panel.jobs import telegram as telegram_sweep
 from panel.models import Mail, TelegramMessage, User
-from panel.services.alerts import recipients, rounds, telegram
+from panel.services.alerts import recipients, rounds
 from panel.services.money import deposits
+from panel.services.telegram import links, outbox
 from tests.support.factories import NOON, a_customer, an_operator, signed_in
 from tests.support.ticket_factories import a_ticket
 
@@ -35,6 +36,15 @@ class BotApi(ThreadingHTTPServer):
         self.status = 200
         self.answer: dict[str, object] = {"ok": True, "result": {"message_id": 1}}
         self.calls: list[tuple[str, dict[str, object]]] = []
+        # What was sent to the bot, and which methods besides sendMessage were called.
+        self.updates: list[dict[str, object]] = []
+        self.asked: list[str] = []
+
+    def result_of(self, method: str, body: dict[str, object]) -> object:
+        self.asked.append(method)
+        if method == "getMe":
+            return {"id": 123456, "is_bot": True, "username": "panel_test_bot"}
+        return [each for each in self.updates if int(str(each["update_id"])) >= int(str(body["offset"]))][:5]
 
 
 class _BotApiHandler(BaseHTTPRequestHandler):
@@ -42,9 +52,14 @@ class _BotApiHandler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.calls.append((self.path, body))
-        text = json.dumps(self.server.answer).encode()
-        self.send_response(self.server.status)
+        method = self.path.rpartition("/")[2]
+        if method == "sendMessage":
+            self.server.calls.append((self.path, body))
+            status, answer = self.server.status, self.server.answer
+        else:
+            status, answer = 200, {"ok": True, "result": self.server.result_of(method, body)}
+        text = json.dumps(answer).encode()
+        self.send_response(status)
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)
@@ -74,7 +89,7 @@ def bot_api(app: Flask) -> Iterator[BotApi]:
 def an_alerted_operator(chat: str = "42") -> User:
     operator = an_operator()
     with transaction():
-        telegram.choose_chat(operator.id, chat)
+        links.choose_chat(operator.id, chat)
     a_ticket()
     with transaction():
         rounds.notify(now=utc_now())
@@ -108,7 +123,7 @@ def test_each_channel_gets_the_kinds_that_were_chosen_for_it(app: Flask) -> None
     operator, customer = an_operator(), a_customer()
     with transaction():
         db.session.get_one(User, operator.id).email_confirmed_at = NOON
-        telegram.choose_chat(operator.id, "42")
+        links.choose_chat(operator.id, "42")
         wanted = [(AlertKind.DEPOSIT, AlertChannel.TELEGRAM), (AlertKind.TICKET, AlertChannel.EMAIL)]
         recipients.choose(operator.id, wanted=wanted)
         deposits.request_deposit(customer.id, amount_nanos=25 * 10**9, now=NOON)
@@ -154,6 +169,12 @@ def test_refusals_are_final_and_failures_are_retried_without_naming_the_token(
     (message,) = messages()
     assert (message.due_at, message.sent_at, message.error) == (None, None, "403")
 
+    # The chat is blocked now, until it is entered again.
+    make_due()
+    telegram_sweep.sweep(worker="test")
+    assert (messages()[0].due_at, messages()[0].error) == (None, outbox.NOT_LINKED)
+    with transaction():
+        links.choose_chat(an_operator_id(), "42")
     monkeypatch.setattr(telegram_sweep, "BOT_API", "http://127.0.0.1:9")
     make_due()
     telegram_sweep.sweep(worker="test")
@@ -167,8 +188,8 @@ def test_without_token_or_chat_nothing_is_queued_or_sent(app: Flask) -> None:
 
     with transaction():
         operator = an_operator_id()
-        telegram.choose_chat(operator, "42")
-        telegram.queue(operator, "A message.", now=NOON)
+        links.choose_chat(operator, "42")
+        outbox.queue(operator, "A message.", now=NOON)
     assert telegram_sweep.sweep(worker="test") == 0
 
 
@@ -186,4 +207,4 @@ def test_wrong_chats_change_nothing(app: Flask, client: FlaskClient, chat: str) 
     refused = client.post("/office/alerts/telegram", data={"telegram_chat": chat})
 
     assert refused.status_code == 422 and f'value="{chat}"' in refused.text
-    assert telegram.chat_of(operator.id) == "77"
+    assert links.chat_of(operator.id) == "77"

@@ -130,6 +130,8 @@ RULES = {
         POST /account/keys/test-balance
         GET /account/notices
         POST /account/notices
+        POST /account/notices/telegram
+        POST /account/notices/telegram/end
         POST /account/password
         GET /account/second-factor
         POST /account/second-factor

@@ -14,14 +14,13 @@ from panel.db import db, execute_write, lock_rows, table_of, upsert
 from panel.domain.alerts import AlertChannel, AlertFound, AlertKind, AlertState, AlertStep, next_step
 from panel.models import Alert, MailKind
 from panel.services import webhooks
-from panel.services.alerts import conditions, recipients, telegram
+from panel.services.alerts import conditions, recipients
 from panel.services.alerts.recipients import Recipient
 from panel.services.mail import outbox
 from panel.services.mail import templates as mail_templates
 from panel.services.mail.templates import MailText
+from panel.services.telegram import outbox as telegram_outbox
 
-# Begins the foot of a mail.
-FOOT = "\n-- \n"
 _ALERTS = table_of(Alert)
 
 
@@ -108,8 +107,7 @@ def _send(to: Recipient, lines: Sequence[AlertLine], *, now: datetime) -> None:
         key = f"alerts:{to.user_id}:{now.isoformat()}"
         outbox.queue(to.email, _written(mailed), user_id=to.user_id, key=key, now=now)
     if messaged := by_channel[AlertChannel.TELEGRAM]:
-        written = _written(messaged)
-        telegram.queue(to.user_id, f"{written.subject}\n\n{written.text.partition(FOOT)[0].strip()}", now=now)
+        telegram_outbox.queue(to.user_id, _written(messaged).as_message, now=now)
     if called := by_channel[AlertChannel.WEBHOOK]:
         webhooks.queue_alert_event(to.user_id, [line.as_event for line in called], now=now)
 

@@ -1,4 +1,4 @@
 """Mail: the outbox, templates, and notifications about orders and account security.
 
-May import only the modules at the root of services.
+May import `telegram` and the modules at the root of services.
 """

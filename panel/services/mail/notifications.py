@@ -1,66 +1,89 @@
-"""Email notifications to customers: confirmed addresses only, without the kinds they turned off."""
+"""Notifications to customers, by email to confirmed addresses and to linked Telegram chats, of the chosen kinds."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from itsdangerous import BadSignature, URLSafeSerializer
-from sqlalchemy import ColumnElement, Row, bindparam, case, func, null, select, update
+from sqlalchemy import ColumnElement, bindparam, case, func, null, select, update
 
 from panel import app_context
 from panel.db import db, execute_write, lock_rows, table_of
 from panel.domain import notification_kinds as kinds_of_notices
-from panel.domain.notification_kinds import Notice
+from panel.domain.notification_kinds import Notice, NoticeChannel
 from panel.domain.refill import RefillState
 from panel.domain.request_id import OF_API
 from panel.models import MailKind, Order, User
 from panel.services.mail import outbox
 from panel.services.mail import templates as mail_templates
+from panel.services.telegram import outbox as telegram_outbox
 
 USERS = table_of(User)
 ORDERS = table_of(Order)
+ALL_KINDS = frozenset(Notice)
 _SALT = "unsubscribe"
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Recipient of notifications: the address, and the kinds turned off."""
+    """Recipient of notifications: the address, and the kinds turned off by channel.
+
+    An address that isn't confirmed and a missing chat get no kind at all.
+    """
 
     user_id: int
     email: str
-    off: frozenset[Notice]
+    off: Mapping[NoticeChannel, frozenset[Notice]]
+    has_confirmed_email: bool
+
+    def wants(self, kind: Notice, channel: NoticeChannel) -> bool:
+        return kind not in self.off[channel]
 
 
 def find_recipient(user_id: int) -> Reader | None:
-    """The recipient, if the address is confirmed and the account is neither closed nor disabled."""
+    """The recipient, unless the account is closed or disabled, or has neither a confirmed address nor a chat."""
     row = db.session.execute(
-        select(USERS.c.id, USERS.c.email, USERS.c.notices_off).where(
-            USERS.c.id == user_id,
-            USERS.c.email_confirmed_at.is_not(None),
-            USERS.c.closed_at.is_(None),
-            USERS.c.disabled_at.is_(None),
-        )
+        select(
+            *(USERS.c.id, USERS.c.email, USERS.c.email_confirmed_at, USERS.c.notices_off),
+            *(USERS.c.telegram_chat, USERS.c.telegram_blocked_at, USERS.c.telegram_off),
+        ).where(USERS.c.id == user_id, USERS.c.closed_at.is_(None), USERS.c.disabled_at.is_(None))
     ).first()
-    return None if row is None else _reader(row)
-
-
-def _reader(row: Row[int, str, str]) -> Reader:
-    return Reader(row.id, row.email, kinds_of_notices.parse_kinds(row.notices_off))
+    if row is None:
+        return None
+    has_email, has_chat = row.email_confirmed_at is not None, row.telegram_chat and row.telegram_blocked_at is None
+    off = {
+        NoticeChannel.EMAIL: kinds_of_notices.parse_kinds(row.notices_off) if has_email else ALL_KINDS,
+        NoticeChannel.TELEGRAM: kinds_of_notices.parse_kinds(row.telegram_off) if has_chat else ALL_KINDS,
+    }
+    return Reader(row.id, row.email, off, has_email) if has_email or has_chat else None
 
 
 def notify(user_id: int, kind: Notice, *, key: str, now: datetime, **facts: Any) -> bool:
-    """Queue the mail `templates/mails/<kind>.txt` once per key, unless this kind is turned off."""
+    """Queue `templates/mails/<kind>.txt` once per key, by each channel for which this kind is on."""
     to = find_recipient(user_id)
-    if to is None or kind in to.off:
+    if to is None:
         return False
-    return send(to, [kind], mail=MailKind(kind), key=key, now=now, **facts)
+    channels = [channel for channel in NoticeChannel if to.wants(kind, channel)]
+    queued = [send(to, each, [kind], mail=MailKind(kind), key=key, now=now, **facts) for each in channels]
+    return any(queued)
 
 
-def send(to: Reader, kinds: Collection[Notice], *, mail: MailKind, key: str, now: datetime, **facts: Any) -> bool:
-    """Queue a mail about these kinds, with an unsubscribe link."""
+def send(
+    to: Reader,
+    channel: NoticeChannel,
+    kinds: Collection[Notice],
+    *,
+    mail: MailKind,
+    key: str,
+    now: datetime,
+    **facts: Any,
+) -> bool:
+    """Queue a message about these kinds: an email with an unsubscribe link, or its text to the Telegram chat."""
     unsubscribe = unsubscribe_path(to.user_id, kinds)
     written = mail_templates.write(mail, unsubscribe=unsubscribe, **facts)
+    if channel is NoticeChannel.TELEGRAM:
+        return telegram_outbox.queue(to.user_id, written.as_message, key=key, now=now)
     return outbox.queue(to.email, written, user_id=to.user_id, key=key, unsubscribe=unsubscribe, now=now)
 
 
@@ -87,7 +110,7 @@ def came_through_api() -> ColumnElement[bool]:
 
 
 def preferences(user_id: int) -> dict[Notice, bool]:
-    """The kinds this user wants."""
+    """The kinds this user wants by email."""
     off = kinds_of_notices.parse_kinds(
         db.session.scalars(select(USERS.c.notices_off).where(USERS.c.id == user_id)).one()
     )
@@ -95,13 +118,27 @@ def preferences(user_id: int) -> dict[Notice, bool]:
 
 
 def set_preferences(user_id: int, *, wanted: Collection[Notice]) -> None:
-    """Set the wanted kinds."""
-    off = kinds_of_notices.serialize_kinds(frozenset(Notice) - frozenset(wanted))
+    """Set the kinds wanted by email."""
+    off = kinds_of_notices.serialize_kinds(ALL_KINDS - frozenset(wanted))
     execute_write(update(USERS).where(USERS.c.id == user_id).values(notices_off=off))
 
 
+def telegram_preferences(user_id: int) -> dict[Notice, bool]:
+    """The kinds this user wants by Telegram."""
+    off = kinds_of_notices.parse_kinds(
+        db.session.scalars(select(USERS.c.telegram_off).where(USERS.c.id == user_id)).one()
+    )
+    return {kind: kind not in off for kind in Notice}
+
+
+def set_telegram_preferences(user_id: int, *, wanted: Collection[Notice]) -> None:
+    """Set the kinds wanted by Telegram."""
+    off = kinds_of_notices.serialize_kinds(ALL_KINDS - frozenset(wanted))
+    execute_write(update(USERS).where(USERS.c.id == user_id).values(telegram_off=off))
+
+
 def switch_off(user_id: int, kinds: Collection[Notice]) -> None:
-    """Turn off these kinds."""
+    """Turn off emails of these kinds."""
     kept = db.session.scalar(lock_rows(select(USERS.c.notices_off).where(USERS.c.id == user_id)))
     if kept is not None:
         off = kinds_of_notices.parse_kinds(kept) | frozenset(kinds)

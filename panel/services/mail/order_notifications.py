@@ -12,10 +12,11 @@ from typing import Any
 from sqlalchemy import Row, select, update
 
 from panel.db import db, execute_write, lock_rows, table_of
-from panel.domain.notification_kinds import Notice
+from panel.domain.notification_kinds import Notice, NoticeChannel
 from panel.domain.status import Status
 from panel.models import Account, MailKind, Order, Terms, User
 from panel.services.mail import notifications
+from panel.services.mail.notifications import Reader
 
 ORDERS, USERS, TERMS, ACCOUNTS = (table_of(model) for model in (Order, User, Terms, Account))
 
@@ -62,14 +63,25 @@ def notify_customer(customer_id: int, *, now: datetime) -> bool:
         return False
     execute_write(update(ORDERS).where(ORDERS.c.id.in_([row.id for row in rows])).values(notice_at=None))
     to = notifications.find_recipient(customer_id)
-    wanted = [] if to is None else [order for order in map(_ended, rows) if Notice(order.status) not in to.off]
-    if to is None or not wanted:
+    ended = [_ended(row) for row in rows]
+    if to is None:
         return False
-    execute_write(update(USERS).where(USERS.c.id == customer_id).values(noticed_at=now))
+    queued = [_send(to, channel, ended, now=now) for channel in NoticeChannel]
+    if any(queued):
+        execute_write(update(USERS).where(USERS.c.id == customer_id).values(noticed_at=now))
+    return any(queued)
+
+
+def _send(to: Reader, channel: NoticeChannel, ended: Sequence[Ended], *, now: datetime) -> bool:
+    """Queue one message about the orders whose end this customer wants to know of by this channel."""
+    wanted = [order for order in ended if to.wants(Notice(order.status), channel)]
+    if not wanted:
+        return False
     kinds = {Notice(order.status) for order in wanted}
     # Each order is marked once, so this key is unique.
     key = f"orders:{wanted[0].id}"
-    return notifications.send(to, kinds, mail=MailKind.ORDERS, key=key, now=now, **_facts(wanted, customer_id, at=now))
+    facts = _facts(wanted, to.user_id, at=now)
+    return notifications.send(to, channel, kinds, mail=MailKind.ORDERS, key=key, now=now, **facts)
 
 
 _MARKED = (

@@ -14,6 +14,7 @@ from panel.models import MailKind
 
 EXTENSION = "panel.letters"
 MAX_VALUE_LENGTH = 500
+FOOT = "\n-- \n"
 _SUBJECT = "Subject: "
 
 
@@ -24,6 +25,11 @@ class MailText:
     kind: MailKind
     subject: str
     text: str
+
+    @property
+    def as_message(self) -> str:
+        """The text of a chat message: without the foot, which is about emails."""
+        return f"{self.subject}\n\n{self.text.partition(FOOT)[0].strip()}"
 
 
 def write(kind: MailKind, **facts: Any) -> MailText:

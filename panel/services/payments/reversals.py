@@ -10,7 +10,7 @@ from sqlalchemy import select
 from panel.db import db
 from panel.domain import money, payment
 from panel.domain.errors import ActionRefused, OrderingHeld
-from panel.domain.notification_kinds import Notice
+from panel.domain.notification_kinds import Notice, NoticeChannel
 from panel.domain.review_kind import ReviewKind
 from panel.models import AccountKind, DepositRequest, MailKind, Transfer, TransferKind
 from panel.services import audit_log, customer_version, reviews
@@ -67,9 +67,14 @@ def _hold_orders(deposit: DepositRequest, missing_nanos: int, *, now: datetime) 
 
 def _notify(deposit: DepositRequest, *, total_nanos: int, taken_nanos: int, missing_nanos: int, now: datetime) -> None:
     to = notifications.find_recipient(deposit.customer_id)
-    if to is not None:
+    if to is None:
+        return
+    # Money that is taken back is mailed in any case; a chat gets it as the customer chose.
+    by_email, by_telegram = to.has_confirmed_email, to.wants(Notice.DEPOSIT, NoticeChannel.TELEGRAM)
+    for channel in [NoticeChannel.EMAIL] * by_email + [NoticeChannel.TELEGRAM] * by_telegram:
         notifications.send(
             to,
+            channel,
             [Notice.DEPOSIT],
             mail=MailKind.DEPOSIT_TAKEN_BACK,
             key=f"deposit:{deposit.id}:taken-back:{total_nanos}",

@@ -29,6 +29,7 @@ from panel.models import (
     OrderField,
     RecoveryCode,
     ResetRequest,
+    TelegramLink,
     Ticket,
     TicketEntry,
     TransferKind,
@@ -44,6 +45,7 @@ from panel.services.mail import outbox
 from panel.services.mail import templates as mail_templates
 from panel.services.money import deposits, ledger
 from panel.services.money.ledger import Posting
+from panel.services.telegram import outbox as telegram_outbox
 from panel.services.tickets import images as ticket_images
 from panel.services.tickets import notifications
 
@@ -124,7 +126,7 @@ def _revoke_access(user_id: int, *, now: datetime) -> None:
     """Revoke everything that could still act for this user: keys, endpoints, links and requests."""
     public_links.revoke_all(user_id)
     webhook_endpoints.remove_all(user_id, now=now)
-    for model in (ApiKey, EmailLink, EmailChange, Favorite, GroupMember):
+    for model in (ApiKey, EmailLink, EmailChange, Favorite, GroupMember, TelegramLink):
         db.session.execute(delete(model).where(model.user_id == user_id))
     still_open = (
         DepositRequest.customer_id == user_id,
@@ -152,6 +154,7 @@ def _erase_texts(user_id: int, *, now: datetime) -> None:
     db.session.execute(update(Webhook).where(Webhook.user_id == user_id).values(body=""))
     notifications.forget(user_id)
     outbox.delete_mails_of(user_id)
+    telegram_outbox.delete_messages_of(user_id)
 
 
 def _anonymize_user(user_id: int, *, now: datetime) -> None:
@@ -174,7 +177,8 @@ def _anonymize_user(user_id: int, *, now: datetime) -> None:
     # With random characters, so that nobody can have signed up with this address before.
     user.email = f"closed-{user.id}-{secrets.token_hex(6)}@closed.invalid"
     user.encrypted_totp, user.totp_step, user.notices_off = "", 0, ""
-    user.email_confirmed_at = user.noticed_at = None
+    user.telegram_chat = user.telegram_off = ""
+    user.email_confirmed_at = user.noticed_at = user.telegram_blocked_at = None
     user.closed_at = now
     user.state_version += 1
     db.session.flush()

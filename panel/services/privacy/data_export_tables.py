@@ -20,6 +20,7 @@ from panel.models import (
     PriceGroup,
     PublicLink,
     Refill,
+    TelegramMessage,
     Terms,
     Ticket,
     TicketEntry,
@@ -68,6 +69,9 @@ def tables(user_id: int) -> list[Table]:
         table("webhooks", "Webhooks sent to your endpoints", _webhooks(user_id), key=Webhook.id),
         table("webhook_deliveries", "How each of these was delivered", _deliveries(user_id), key=WebhookDelivery.id),
         table("mails", "The mails we sent you in the last 30 days", _mails(user_id), key=Mail.id),
+        table(
+            "telegram_messages", "The messages we sent to your chat", _messages_to_chat(user_id), key=TelegramMessage.id
+        ),
         table("favorites", "Your favorite tools", _favorites(user_id), key=Tool.id),
     ]
 
@@ -80,6 +84,9 @@ def _account(user_id: int) -> Select[*tuple[Any, ...]]:
             User.created_at.label("opened_at"),
             User.email_confirmed_at,
             User.notices_off,
+            User.telegram_chat,
+            User.telegram_off,
+            User.telegram_blocked_at,
             _yes_or_no(User.encrypted_totp != "").label("second_factor"),
             Account.balance_nanos.label("balance"),
             PriceGroup.name.label("price_group"),
@@ -265,6 +272,11 @@ def _mails(user_id: int) -> Select[*tuple[Any, ...]]:
     return select(Mail.kind, Mail.email, Mail.subject, text.label("text"), Mail.queued_at, Mail.sent_at).where(
         Mail.user_id == user_id
     )
+
+
+def _messages_to_chat(user_id: int) -> Select[*tuple[Any, ...]]:
+    sent = select(TelegramMessage.chat, TelegramMessage.text, TelegramMessage.queued_at, TelegramMessage.sent_at)
+    return sent.where(TelegramMessage.user_id == user_id)
 
 
 def _favorites(user_id: int) -> Select[*tuple[Any, ...]]:

@@ -14,7 +14,7 @@ def test_a_customer_switches_each_kind_of_notice(client: FlaskClient) -> None:
     signed_in(client, user)
     assert client.get("/account/notices").text.count(" checked") == len(Notice)
 
-    kept = client.post("/account/notices", data={"partial": "yes", "canceled": "yes", "evil": "yes"})
+    kept = client.post("/account/notices", data={"email_partial": "yes", "email_canceled": "yes", "evil": "yes"})
 
     assert kept.status_code == 303
     assert {kind for kind, wanted in notifications.preferences(user.id).items() if wanted} == {
@@ -23,7 +23,7 @@ def test_a_customer_switches_each_kind_of_notice(client: FlaskClient) -> None:
     }
     page = client.get("/account/notices").text
     assert page.count(" checked") == 2
-    assert "We don’t send emails about orders placed through the API" in page
+    assert "We don’t send emails or Telegram messages about orders placed through the API" in page
 
 
 def test_one_click_ends_the_kinds_of_a_mail_and_no_others(app: Flask, client: FlaskClient) -> None:

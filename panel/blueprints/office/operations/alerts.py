@@ -11,7 +11,8 @@ from panel.db import transaction
 from panel.domain.accounts.roles import Action
 from panel.domain.alerts import AlertChannel, AlertKind
 from panel.domain.errors import PanelError
-from panel.services.alerts import recipients, rounds, telegram
+from panel.services.alerts import recipients, rounds
+from panel.services.telegram import links
 
 bp = office_blueprint("alerts", reads=Action.LOOK, changes=Action.CHOOSE_ALERTS)
 
@@ -35,7 +36,7 @@ def choose() -> ResponseReturnValue:
 def choose_chat() -> ResponseReturnValue:
     try:
         with transaction():
-            telegram.choose_chat(layout.operator_id(), request.form.get("telegram_chat", ""))
+            links.choose_chat(layout.operator_id(), request.form.get("telegram_chat", ""))
     except PanelError as error:
         return _page(error), error.http_status
     flash("Your Telegram chat is saved.")
@@ -59,6 +60,7 @@ def _page(error: PanelError | None = None) -> str:
         ],
         email=layout.actor(),
         has_telegram=AlertChannel.TELEGRAM in _channels(),
-        telegram_chat=request.form.get("telegram_chat", telegram.chat_of(layout.operator_id())),
+        telegram_chat=request.form.get("telegram_chat", links.chat_of(layout.operator_id())),
+        chat=links.state_of(layout.operator_id()),
         errors=by_field(error),
     )
