@@ -54,6 +54,10 @@ class Markup:
             floor_micros=self.floor_micros,
         )
 
+    def cost_micros(self, rate: int) -> int:
+        """What the rate is in our currency, in micros, rounded up."""
+        return resale.price_micros(rate, exchange_nanos=self.exchange_nanos, margin_millionths=0)
+
 
 @dataclass(frozen=True, slots=True)
 class PriceChange:

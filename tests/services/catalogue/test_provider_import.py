@@ -5,6 +5,7 @@ from sqlalchemy import select
 
 from panel.db import db, transaction
 from panel.domain.errors import ActionRefused
+from panel.domain.review_kind import ReviewKind
 from panel.models import AuditLogEntry, Review, Tool
 from panel.services.catalogue import terms_history, tool_settings, tools
 from tests.support.catalogue_imports import a_row, imported, offered
@@ -147,3 +148,22 @@ def test_names_in_other_scripts_and_taken_slugs_still_give_addresses() -> None:
 
     slugs = sorted(db.session.scalars(select(Tool.slug)))
     assert slugs == ["a" * 46 + "-2", "service-1", "visits-r30-5-days-3"]
+
+
+def losses() -> list[str]:
+    db.session.rollback()
+    return list(db.session.scalars(select(Review.text).where(Review.kind == ReviewKind.UPSTREAM_CHARGE)))
+
+
+@pytest.mark.parametrize(("rate", "is_loss"), [("0.95", False), ("0.950001", True)])
+def test_a_price_set_by_hand_that_falls_below_the_cost_opens_one_review(rate: str, is_loss: bool) -> None:
+    imported(a_row(), margin="20%")
+    by_hand("price_per_thousand", "0.95")
+
+    imported(a_row(rate=rate), margin="20%")
+    found = losses()
+    imported(a_row(rate="0.96"), margin="20%")
+
+    assert len(found) == is_loss
+    assert len(losses()) == 1
+    assert "customers pay 0.95 per 1,000. Raise its price, or hide it." in losses()[0]

@@ -42,6 +42,8 @@ class PlannedRow:
     change: dict[str, Any] | None = None
     present: KnownTool | None = None
     row: ProviderRow | None = None
+    # Cost and price of a tool that is sold below its cost from now on.
+    loss: tuple[str, str] | None = None
 
 
 @dataclass(slots=True)
@@ -64,6 +66,8 @@ class ImportPlan:
         for each in self.rows:
             if each.present is not None and each.row is not None and each.present.is_imported:
                 _open_reviews(each.present, each.row, now=now)
+            if each.loss is not None and each.present is not None:
+                _open_loss_review(each.present, *each.loss, now=now)
         import_writing.write(
             [each.new for each in self.rows if each.new is not None],
             [each.terms for each in self.rows if each.terms is not None],
@@ -112,6 +116,7 @@ def plan(
             planned.why = f"an operator sells it as {present.tool.slug}"
         else:
             _follow(planned, present, row, price=price, keeps_names=keeps_names)
+            planned.loss = _loss(planned, present, row, markup=markup)
     found.rows += [_vanished(each) for each in gone.values() if _vanishes(each)]
     return found
 
@@ -230,3 +235,24 @@ def _open_reviews(present: KnownTool, row: ProviderRow, *, now: datetime) -> Non
         old, new = money.plain_price(was), money.plain_price(row.rate_micros)
         text = f"The provider's rate of {tool.slug} went from {old} to {new} on {now:%Y-%m-%d %H:%M} UTC."
         reviews.open_review(ReviewKind.PRICE_MOVED, provider_id=tool.provider_id, text=text, raw=raw, now=now)
+
+
+def _loss(planned: PlannedRow, present: KnownTool, row: ProviderRow, *, markup: Markup) -> tuple[str, str] | None:
+    """Cost and price in words, where a price set by hand falls below the cost with this import."""
+    terms = present.terms if planned.terms is None else planned.terms[2]
+    cost = pricing.price_of_rate(markup.cost_micros(row.rate), is_package=terms.is_package)
+    before = pricing.price_of_rate(markup.cost_micros(present.rate), is_package=present.terms.is_package)
+    price = terms.price_micros_per_thousand
+    if price >= cost or present.terms.price_micros_per_thousand < before:
+        return None
+    of = "a package" if terms.is_package else "per 1,000"
+    was, now = (pricing.plain_rate(each, is_package=terms.is_package) for each in (cost, price))
+    return f"{was} {of}", f"{now} {of}"
+
+
+def _open_loss_review(present: KnownTool, cost: str, price: str, *, now: datetime) -> None:
+    text = (
+        f"{present.tool.name} ({present.tool.slug}) costs {cost} since the import of {now:%Y-%m-%d %H:%M} UTC, and "
+        f"customers pay {price}. Raise its price, or hide it."
+    )
+    reviews.open_review(ReviewKind.UPSTREAM_CHARGE, provider_id=present.tool.provider_id, text=text, now=now)
