@@ -33,7 +33,7 @@ NO_ACTS = {
     "office.audit_log_search.page",
     "office.balance_changes.effect",
     "office.balance_changes.move",
-    "office.bulk_actions.deed",
+    "office.bulk_actions.requested",
     "office.bulk_actions.named",
     "office.bulk_actions.preview",
     "office.bulk_actions.title",

@@ -37,7 +37,7 @@ from panel.services.office import (
 from panel.services.office.account_access import AccessChange
 from panel.services.office.balance_changes import BalanceChange
 from panel.services.office.manual_orders import HandWork
-from panel.services.office.order_actions import Act, Deed
+from panel.services.office.order_actions import OrderAction, RequestedAction
 from panel.services.office.review_resolution import Decision, Resolution
 from panel.services.office.tool_editing import tool_schedule
 from panel.services.orders import cancellations, goodwill, refill_endings, time_rules
@@ -245,20 +245,26 @@ ACTS: dict[str, tuple[Action, Call]] = {
     "office.order_actions.do": (
         Action.HANDLE_ORDERS,
         lambda w, who: order_actions.do(
-            w.unsent, Deed(Act.CANCEL, "A test.", who.email, who.id), version=version(w.unsent), now=utc_now()
+            w.unsent,
+            RequestedAction(OrderAction.CANCEL, "A test.", who.email, who.id),
+            version=version(w.unsent),
+            now=utc_now(),
         ),
     ),
     "office.order_actions.do, review": (
         Action.HANDLE_ORDERS,
         lambda w, who: order_actions.do(
-            w.ended, Deed(Act.REVIEW, "A test.", who.email, who.id), version=version(w.ended), now=utc_now()
+            w.ended,
+            RequestedAction(OrderAction.REVIEW, "A test.", who.email, who.id),
+            version=version(w.ended),
+            now=utc_now(),
         ),
     ),
     "office.order_actions.do, move": (
         Action.SET_ORDERS,
         lambda w, who: order_actions.do(
             w.by_hand,
-            Deed(Act.MOVE, "A test.", who.email, w.owner, Status.COMPLETED),
+            RequestedAction(OrderAction.MOVE, "A test.", who.email, w.owner, Status.COMPLETED),
             version=version(w.by_hand),
             now=utc_now(),
         ),

@@ -21,7 +21,7 @@ from panel.services.money import ledger
 from panel.services.money.deposits import parse_amount
 from panel.services.office import assignments, manual_orders, order_actions, order_detail
 from panel.services.office.manual_orders import HandWork
-from panel.services.office.order_actions import Act, Deed
+from panel.services.office.order_actions import OrderAction, RequestedAction
 from panel.services.office.order_detail import OrderDetail
 from panel.services.orders import detail as customer_order_detail
 from panel.services.orders import goodwill, transitions
@@ -34,11 +34,11 @@ MAX_COUNT = 10**15
 LIST = "/office/orders"
 # Fields that are shown again as typed after an error.
 TYPED = ("to", "remains", "start_count", "reason", "amount", "words", "act", "why")
-_ACTS = {act.value: act for act in (Act.CANCEL, Act.ASK, Act.REVIEW)}
+_ACTS = {act.value: act for act in (OrderAction.CANCEL, OrderAction.ASK, OrderAction.REVIEW)}
 _DONE = {
-    Act.CANCEL: "The order is canceled.",
-    Act.ASK: "The order is first in line for the worker’s next pass.",
-    Act.REVIEW: "A review is open.",
+    OrderAction.CANCEL: "The order is canceled.",
+    OrderAction.ASK: "The order is first in line for the worker’s next pass.",
+    OrderAction.REVIEW: "A review is open.",
 }
 READ_REASON = "Reason, shown to the customer"
 
@@ -98,25 +98,27 @@ def act(order_id: int) -> ResponseReturnValue:
     try:
         if request.form.get("act") not in _ACTS:
             raise BadInput("Choose what to do with this order.", field="act")
-        deed = Deed(_ACTS[request.form["act"]], request.form.get("why", ""), layout.actor(), layout.operator_id())
-        audit_log.checked_reason(deed.reason)
+        requested = RequestedAction(
+            _ACTS[request.form["act"]], request.form.get("why", ""), layout.actor(), layout.operator_id()
+        )
+        audit_log.checked_reason(requested.reason)
         with transaction():
             order = transitions.lock_order(order_id)
             manual_orders.check_version(order, _version())
-            effect = order_actions.effect(order, deed, now=utc_now())
+            effect = order_actions.effect(order, requested, now=utc_now())
             is_done = not effect.money.returned_nanos or confirmation.is_confirmed()
             if is_done:
-                order_actions.do(order_id, deed, version=_version(), now=utc_now())
+                order_actions.do(order_id, requested, version=_version(), now=utc_now())
     except PanelError as error:
         return _refused(order_id, error, reason="why")
     if is_done:
-        return _done(order_id, _DONE[deed.act])
+        return _done(order_id, _DONE[requested.action])
     returned = effect.money.returned_nanos
     return confirmation.page(
         Confirmation(
             title=f"Cancel order {order_id}",
             lead=effect.words,
-            facts=[*_money_facts(effect.money), (READ_REASON, deed.reason.strip())],
+            facts=[*_money_facts(effect.money), (READ_REASON, requested.reason.strip())],
             button=f"Cancel order and return {shown(returned)}",
             away=_address(order_id),
             is_danger=True,
@@ -274,8 +276,8 @@ def _offered(story: OrderDetail) -> list[tuple[str, str, str, bool]]:
     found = []
     for each in order_actions.offered(row, operator_id=layout.operator_id(), now=utc_now()):
         returned = each.effect.money.returned_nanos
-        button = each.act.label + (f" and return {shown(returned)}" if returned else "")
-        found.append((each.act.value, button, each.effect.words, each.act is Act.CANCEL))
+        button = each.action.label + (f" and return {shown(returned)}" if returned else "")
+        found.append((each.action.value, button, each.effect.words, each.action is OrderAction.CANCEL))
     return found
 
 

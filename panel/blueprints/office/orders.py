@@ -23,7 +23,7 @@ from panel.domain.status import Status
 from panel.services import audit_log
 from panel.services.office import bulk_actions, exports, order_actions, order_table, queues
 from panel.services.office.bulk_actions import Result
-from panel.services.office.order_actions import Act, Deed
+from panel.services.office.order_actions import OrderAction, RequestedAction
 
 bp = office_blueprint("orders", reads=Action.LOOK, changes=Action.HANDLE_ORDERS)
 
@@ -31,12 +31,16 @@ PAGE, LIVE = "/office/orders", "/office/orders/live"
 QUEUES = tuple(name for name, _label in queues.ORDER_QUEUES)
 # Bulk actions with their buttons; each shows a preview first.
 BULK_ACTIONS = (
-    (Act.ASK.value, "Ask the provider"),
-    (Act.REVIEW.value, "Open reviews"),
-    *((f"{Act.MOVE}:{status}", f"Set to {status.label}") for status in bulk_actions.BULK_STATUSES if status.is_open),
-    (f"{Act.MOVE}:{Status.COMPLETED}", "Set to Completed"),
-    (f"{Act.MOVE}:{Status.CANCELED}", "Cancel manual orders"),
-    (Act.CANCEL.value, "Cancel unsent orders"),
+    (OrderAction.ASK.value, "Ask the provider"),
+    (OrderAction.REVIEW.value, "Open reviews"),
+    *(
+        (f"{OrderAction.MOVE}:{status}", f"Set to {status.label}")
+        for status in bulk_actions.BULK_STATUSES
+        if status.is_open
+    ),
+    (f"{OrderAction.MOVE}:{Status.COMPLETED}", "Set to Completed"),
+    (f"{OrderAction.MOVE}:{Status.CANCELED}", "Cancel manual orders"),
+    (OrderAction.CANCEL.value, "Cancel unsent orders"),
 )
 FIELDS = ("q", "status", "tool", "provider", "customer", "queue", "from", "to")
 
@@ -75,46 +79,51 @@ def act_on_many() -> ResponseReturnValue:
     """Bulk action: without `confirmed` a preview for each selected order; with it, the outcome for each."""
     now, chosen = utc_now(), [number for text in request.form.getlist("order") if (number := _number(text))]
     try:
-        deed = bulk_actions.deed(request.form, actor=layout.actor(), operator_id=layout.operator_id())
+        requested = bulk_actions.requested(request.form, actor=layout.actor(), operator_id=layout.operator_id())
         bulk_actions.check_choice(chosen)
-        audit_log.check_role(order_actions.action_of(deed.act), actor=deed.actor)
+        audit_log.check_role(order_actions.action_of(requested.action), actor=requested.actor)
         if not confirmation.is_confirmed():
-            return _preview(chosen, deed, now=now)
-        audit_log.checked_reason(deed.reason)
+            return _preview(chosen, requested, now=now)
+        audit_log.checked_reason(requested.reason)
     except BadInput as error:
         if error.field == "reason":
-            return _preview(chosen, deed, now=now, errors=by_field(error)), 422
+            return _preview(chosen, requested, now=now, errors=by_field(error)), 422
         return _chosen_again(error)
     versions = {order_id: _number(request.form.get(f"version-{order_id}", "")) for order_id in chosen}
-    results = [_do(order_id, deed, version=versions[order_id], now=utc_now()) for order_id in chosen]
+    results = [_do(order_id, requested, version=versions[order_id], now=utc_now()) for order_id in chosen]
     return render_template(
-        "office/bulk_done.html", results=results, title=bulk_actions.title(deed, len(results)), away=layout.back(PAGE)
+        "office/bulk_done.html",
+        results=results,
+        title=bulk_actions.title(requested, len(results)),
+        away=layout.back(PAGE),
     )
 
 
-def _do(order_id: int, deed: Deed, *, version: int, now: datetime) -> Result:
+def _do(order_id: int, requested: RequestedAction, *, version: int, now: datetime) -> Result:
     """Run the action on each order in its own transaction, so that a refused one doesn't block the others."""
     try:
         with transaction():
-            order_actions.do(order_id, deed, version=version, now=now)
+            order_actions.do(order_id, requested, version=version, now=now)
     except PanelError as error:
         return Result(order_id, error.message)
     return Result(order_id, "")
 
 
-def _preview(chosen: list[int], deed: Deed, *, now: datetime, errors: dict[str, str] | None = None) -> str:
+def _preview(
+    chosen: list[int], requested: RequestedAction, *, now: datetime, errors: dict[str, str] | None = None
+) -> str:
     with transaction():
-        preview = bulk_actions.preview(chosen, deed, now=now)
+        preview = bulk_actions.preview(chosen, requested, now=now)
     possible, returned = len(preview.possible), preview.returned_nanos
     return render_template(
         "office/bulk.html",
         preview=preview,
-        title=bulk_actions.title(deed, len(chosen)),
-        action=bulk_actions.named(deed),
-        button=bulk_actions.title(deed, possible) + (f" and return {shown(returned)}" if returned else ""),
-        is_danger=deed.act is Act.CANCEL or deed.to is Status.CANCELED,
-        is_read_by_customers=deed.act in (Act.CANCEL, Act.MOVE),
-        reason=deed.reason,
+        title=bulk_actions.title(requested, len(chosen)),
+        action=bulk_actions.named(requested),
+        button=bulk_actions.title(requested, possible) + (f" and return {shown(returned)}" if returned else ""),
+        is_danger=requested.action is OrderAction.CANCEL or requested.to is Status.CANCELED,
+        is_read_by_customers=requested.action in (OrderAction.CANCEL, OrderAction.MOVE),
+        reason=requested.reason,
         errors=errors or {},
         away=layout.back(PAGE),
     )
@@ -123,7 +132,7 @@ def _preview(chosen: list[int], deed: Deed, *, now: datetime, errors: dict[str, 
 def _offered() -> list[tuple[str, str]]:
     """The bulk actions that this person's role allows."""
     may_set = may(Action.SET_ORDERS)
-    offered = [each for each in BULK_ACTIONS if may_set or not each[0].startswith(Act.MOVE)]
+    offered = [each for each in BULK_ACTIONS if may_set or not each[0].startswith(OrderAction.MOVE)]
     return offered if may(Action.HANDLE_ORDERS) else []
 
 

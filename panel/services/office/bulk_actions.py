@@ -10,7 +10,7 @@ from datetime import datetime
 from panel.domain.errors import BadInput, PanelError
 from panel.domain.status import Status
 from panel.services.office import order_actions, order_table
-from panel.services.office.order_actions import Act, ActionEffect, Deed
+from panel.services.office.order_actions import ActionEffect, OrderAction, RequestedAction
 from panel.services.office.order_table import OrderTableRow
 from panel.services.orders import transitions
 
@@ -56,7 +56,7 @@ def check_choice(order_ids: Sequence[int]) -> None:
         raise BadInput(f"Select at most {MOST} orders at once.", field="order")
 
 
-def preview(order_ids: Sequence[int], deed: Deed, *, now: datetime) -> BulkPreview:
+def preview(order_ids: Sequence[int], requested: RequestedAction, *, now: datetime) -> BulkPreview:
     """Preview of the action for each order. Changes nothing; locks the orders for the caller's transaction."""
     check_choice(order_ids)
     orders = transitions.lock_orders(order_ids)
@@ -64,7 +64,7 @@ def preview(order_ids: Sequence[int], deed: Deed, *, now: datetime) -> BulkPrevi
     rows = []
     for order_id in sorted(orders):
         try:
-            rows.append(PreviewedOrder(lines[order_id], order_actions.effect(orders[order_id], deed, now=now)))
+            rows.append(PreviewedOrder(lines[order_id], order_actions.effect(orders[order_id], requested, now=now)))
         except PanelError as error:
             rows.append(PreviewedOrder(lines[order_id], None, error.message))
     return BulkPreview(tuple(rows), tuple(sorted(set(order_ids) - orders.keys())))
@@ -82,30 +82,30 @@ class Result:
         return not self.refusal
 
 
-def deed(typed: Mapping[str, str], *, actor: str, operator_id: int) -> Deed:
+def requested(typed: Mapping[str, str], *, actor: str, operator_id: int) -> RequestedAction:
     """The action that a form names: `cancel`, or `move:completed` with its status. Raises BadInput for none."""
     name, _colon, status = typed.get("act", "").partition(":")
     try:
-        act = Act(name)
+        act = OrderAction(name)
     except ValueError:
         raise BadInput("Choose what to do with these orders.", field="act") from None
     to = next((each for each in BULK_STATUSES if each.value == status), None)
-    if act is Act.MOVE and to is None:
+    if act is OrderAction.MOVE and to is None:
         raise BadInput("Choose the status to set.", field="act")
-    return Deed(act, typed.get("reason", ""), actor, operator_id, to if act is Act.MOVE else None)
+    return RequestedAction(act, typed.get("reason", ""), actor, operator_id, to if act is OrderAction.MOVE else None)
 
 
-def named(deed: Deed) -> str:
+def named(requested: RequestedAction) -> str:
     """The action as a form names it."""
-    return f"{deed.act}:{deed.to}" if deed.to else deed.act.value
+    return f"{requested.action}:{requested.to}" if requested.to else requested.action.value
 
 
-def title(deed: Deed, count: int) -> str:
+def title(requested: RequestedAction, count: int) -> str:
     """Label of the action on this many orders, as on its button."""
     orders = f"{count} order{'' if count == 1 else 's'}"
     return {
-        Act.CANCEL: f"Cancel {orders}",
-        Act.ASK: f"Ask the provider about {orders}",
-        Act.REVIEW: f"Open a review for {orders}",
-        Act.MOVE: f"Set {orders} to {deed.to.label if deed.to else ''}",
-    }[deed.act]
+        OrderAction.CANCEL: f"Cancel {orders}",
+        OrderAction.ASK: f"Ask the provider about {orders}",
+        OrderAction.REVIEW: f"Open a review for {orders}",
+        OrderAction.MOVE: f"Set {orders} to {requested.to.label if requested.to else ''}",
+    }[requested.action]

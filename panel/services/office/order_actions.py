@@ -24,7 +24,7 @@ from panel.services.orders import cancellations, dispatch, transitions
 from panel.services.orders.transitions import OrderRow
 
 
-class Act(StrEnum):
+class OrderAction(StrEnum):
     CANCEL = "cancel"
     ASK = "ask"
     REVIEW = "review"
@@ -36,20 +36,20 @@ class Act(StrEnum):
 
 
 _LABELS = {
-    Act.CANCEL: "Cancel order",
-    Act.ASK: "Ask the provider now",
-    Act.REVIEW: "Open a review",
-    Act.MOVE: "Set status",
+    OrderAction.CANCEL: "Cancel order",
+    OrderAction.ASK: "Ask the provider now",
+    OrderAction.REVIEW: "Open a review",
+    OrderAction.MOVE: "Set status",
 }
 
 NO_MONEY = Settlement(kept_nanos=0, returned_nanos=0)
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class RequestedAction:
     """An action with its operator and reason; `to` is the new status for `move`."""
 
-    act: Act
+    action: OrderAction
     reason: str
     actor: str
     operator_id: int
@@ -68,21 +68,21 @@ class ActionEffect:
 class OfferedAction:
     """An action that would succeed now, with its effect."""
 
-    act: Act
+    action: OrderAction
     effect: ActionEffect
 
 
-def action_of(act: Act) -> Action:
+def action_of(act: OrderAction) -> Action:
     """The action that a role must allow."""
-    return Action.SET_ORDERS if act is Act.MOVE else Action.HANDLE_ORDERS
+    return Action.SET_ORDERS if act is OrderAction.MOVE else Action.HANDLE_ORDERS
 
 
 def offered(order: OrderRow, *, operator_id: int, now: datetime) -> tuple[OfferedAction, ...]:
     """Actions on this order that would succeed now."""
     found = []
-    for act in (Act.ASK, Act.REVIEW, Act.CANCEL):
+    for act in (OrderAction.ASK, OrderAction.REVIEW, OrderAction.CANCEL):
         try:
-            found.append(OfferedAction(act, effect(order, Deed(act, "", "", operator_id), now=now)))
+            found.append(OfferedAction(act, effect(order, RequestedAction(act, "", "", operator_id), now=now)))
         except ActionRefused:
             continue
     return tuple(found)
@@ -103,68 +103,68 @@ def _may_set(order: OrderRow, to: Status, *, operator_id: int, now: datetime) ->
     return True
 
 
-def effect(order: OrderRow, deed: Deed, *, now: datetime) -> ActionEffect:
+def effect(order: OrderRow, requested: RequestedAction, *, now: datetime) -> ActionEffect:
     """The effect if it were done now; changes nothing. Raises the same errors as the action itself."""
-    match deed.act:
-        case Act.CANCEL:
+    match requested.action:
+        case OrderAction.CANCEL:
             _check_unsent(order)
-            cancel_limit.check(order.charge_nanos, operator_id=deed.operator_id, now=now)
+            cancel_limit.check(order.charge_nanos, operator_id=requested.operator_id, now=now)
             back = Settlement(kept_nanos=0, returned_nanos=order.charge_nanos)
             return ActionEffect("The order becomes Canceled. No provider has it yet, so nothing was delivered.", back)
-        case Act.ASK:
+        case OrderAction.ASK:
             return ActionEffect(_due(order.id)[1])
-        case Act.REVIEW:
+        case OrderAction.REVIEW:
             return ActionEffect("A review with your reason is opened. The order itself does not change.")
-        case Act.MOVE:
-            return _move_effect(order, deed, now=now)
+        case OrderAction.MOVE:
+            return _move_effect(order, requested, now=now)
 
 
-def _move_effect(order: OrderRow, deed: Deed, *, now: datetime) -> ActionEffect:
-    to = _wanted(deed)
+def _move_effect(order: OrderRow, requested: RequestedAction, *, now: datetime) -> ActionEffect:
+    to = _wanted(requested)
     if not assignments.is_by_hand(order.provider_id):
         raise ActionRefused("A provider delivers this order. Only manual orders can be set.")
-    assignments.check_unassigned(order.id, operator_id=deed.operator_id, now=now)
+    assignments.check_unassigned(order.id, operator_id=requested.operator_id, now=now)
     if not order.status.may_become(to) or to is Status.REFILL:
         raise ActionRefused(f"It is {order.status.label} and can’t be set to {to.label}.")
     return ActionEffect(f"The order becomes {to.label}.", manual_orders.effect(order, to, remains=None))
 
 
-def _wanted(deed: Deed) -> Status:
-    if deed.to is None:
+def _wanted(requested: RequestedAction) -> Status:
+    if requested.to is None:
         raise ValueError("a move by hand names its status")
-    return deed.to
+    return requested.to
 
 
-def do(order_id: int, deed: Deed, *, version: int, now: datetime) -> None:
+def do(order_id: int, requested: RequestedAction, *, version: int, now: datetime) -> None:
     """Do the action and log it. Raises NotFound, StaleOrder, BadInput, Refused or IllegalTransition."""
-    reason = audit_log.checked_reason(deed.reason)
-    audit_log.check_role(action_of(deed.act), actor=deed.actor)
-    if deed.act is Act.CANCEL:
-        cancel_limit.lock(order_id, operator_id=deed.operator_id)
+    reason = audit_log.checked_reason(requested.reason)
+    audit_log.check_role(action_of(requested.action), actor=requested.actor)
+    if requested.action is OrderAction.CANCEL:
+        cancel_limit.lock(order_id, operator_id=requested.operator_id)
     order = transitions.lock_order(order_id)
     check_version(order, version)
-    if deed.act is Act.MOVE:
-        work = HandWork(_wanted(deed), None, None, reason, version, deed.operator_id, deed.actor)
+    if requested.action is OrderAction.MOVE:
+        work = HandWork(_wanted(requested), None, None, reason, version, requested.operator_id, requested.actor)
         manual_orders.set_order(order_id, work, now=now)
         return
-    match deed.act:
-        case Act.CANCEL:
+    match requested.action:
+        case OrderAction.CANCEL:
             _check_unsent(order)
-            cancel_limit.check(order.charge_nanos, operator_id=deed.operator_id, now=now)
+            cancel_limit.check(order.charge_nanos, operator_id=requested.operator_id, now=now)
             dispatch.cancel_order(order, reason=reason, now=now)
             assignments.end(order_id)
             done = "canceled, all money returned"
-        case Act.ASK:
+        case OrderAction.ASK:
             column, done = _due(order_id)
             transitions.set_schedule(order, **{column: now})
         case _:
-            text = f"{deed.actor}: {reason}"
+            text = f"{requested.actor}: {reason}"
             reviews.open_review(
                 ReviewKind.BY_OPERATOR, order_id=order_id, text=text, raw=f"order as of version {version}", now=now
             )
             done = "review opened"
-    act = f"orders {deed.act}"
-    audit_log.write(act, actor=deed.actor, subject=f"order {order_id}", detail=f"{done}: {reason}", now=now)
+    act = f"orders {requested.action}"
+    audit_log.write(act, actor=requested.actor, subject=f"order {order_id}", detail=f"{done}: {reason}", now=now)
 
 
 def _check_unsent(order: OrderRow) -> None:

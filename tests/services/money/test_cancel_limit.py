@@ -12,7 +12,7 @@ from panel.domain.status import Status
 from panel.models import EmailChange, Order, User
 from panel.services.money import ledger
 from panel.services.office import order_actions
-from panel.services.office.order_actions import Act, Deed
+from panel.services.office.order_actions import OrderAction, RequestedAction
 from panel.services.orders import transitions
 from tests.support.concurrently import run_concurrently
 from tests.support.factories import NOON, a_customer, an_operator, an_order, reload
@@ -26,10 +26,10 @@ def unsent(share: float, *, customer: User | None = None) -> Order:
 
 
 def cancel(order: Order, who: User, *, now: datetime = NOON) -> None:
-    deed = Deed(Act.CANCEL, "By mistake.", who.email, who.id)
+    requested = RequestedAction(OrderAction.CANCEL, "By mistake.", who.email, who.id)
     version = reload(order).version
     with transaction():
-        order_actions.do(order.id, deed, version=version, now=now)
+        order_actions.do(order.id, requested, version=version, now=now)
 
 
 @pytest.mark.both_engines
@@ -86,19 +86,22 @@ def test_what_would_go_above_the_limit_is_not_offered(app: Flask) -> None:
 
     offered = order_actions.offered(row, operator_id=support.id, now=NOON)
 
-    assert Act.CANCEL not in [each.act for each in offered]
+    assert OrderAction.CANCEL not in [each.action for each in offered]
 
 
 @pytest.mark.both_engines
 def test_cancellations_at_the_same_moment_share_one_limit(app: Flask) -> None:
     support = an_operator(role=Role.SUPPORT)
     orders = [unsent(0.4) for _ in range(4)]
-    deed, versions = Deed(Act.CANCEL, "By mistake.", support.email, support.id), [order.version for order in orders]
+    requested, versions = (
+        RequestedAction(OrderAction.CANCEL, "By mistake.", support.email, support.id),
+        [order.version for order in orders],
+    )
 
     def cancels(order_id: int, version: int) -> object:
         def do() -> None:
             with transaction():
-                order_actions.do(order_id, deed, version=version, now=NOON)
+                order_actions.do(order_id, requested, version=version, now=NOON)
 
         return do
 

@@ -8,13 +8,13 @@ from panel.domain.status import Status
 from panel.models import Order
 from panel.services.office import assignments, manual_orders, order_actions
 from panel.services.office.manual_orders import HandWork
-from panel.services.office.order_actions import Act, Deed
+from panel.services.office.order_actions import OrderAction, RequestedAction
 from panel.services.orders import refills, transitions
 from panel.services.orders.transitions import OrderRow
 from tests.support import ledger_oracle
 from tests.support.factories import NOON, a_customer, an_operator, an_order
 
-ACTIONS = (Act.ASK, Act.REVIEW, Act.CANCEL)
+ACTIONS = (OrderAction.ASK, OrderAction.REVIEW, OrderAction.CANCEL)
 PROVIDERS = ("simulated", "manual")
 
 
@@ -42,11 +42,11 @@ def row_of(order: Order) -> OrderRow:
     return row
 
 
-def can(order_id: int, deed: Deed, *, version: int) -> bool:
+def can(order_id: int, requested: RequestedAction, *, version: int) -> bool:
     """Whether the action succeeds. It is rolled back."""
     try:
         with transaction():
-            order_actions.do(order_id, deed, version=version, now=NOON)
+            order_actions.do(order_id, requested, version=version, now=NOON)
             raise _RollBack
     except PanelError:
         return False
@@ -69,13 +69,13 @@ def test_offered_are_the_actions_that_succeed_and_no_others() -> None:
     operator = an_operator()
     for order in orders():
         row = row_of(order)
-        offered = {each.act for each in order_actions.offered(row, operator_id=operator.id, now=NOON)}
-        deeds = {act: Deed(act, "By the book.", operator.email, operator.id) for act in ACTIONS}
+        offered = {each.action for each in order_actions.offered(row, operator_id=operator.id, now=NOON)}
+        requests = {act: RequestedAction(act, "By the book.", operator.email, operator.id) for act in ACTIONS}
 
-        possible = {act for act, deed in deeds.items() if can(order.id, deed, version=row.version)}
+        possible = {act for act, requested in requests.items() if can(order.id, requested, version=row.version)}
 
         assert offered == possible, (row.status, order.provider_id)
-        assert Act.REVIEW in offered
+        assert OrderAction.REVIEW in offered
 
 
 def test_offered_statuses_are_the_ones_that_can_be_set() -> None:

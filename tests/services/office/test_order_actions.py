@@ -14,7 +14,7 @@ from panel.models import AuditLogEntry, Order, OrderAssignment, Review, User
 from panel.providers.base import Accepted
 from panel.services.office import assignments, bulk_actions, manual_orders, order_actions
 from panel.services.office.manual_orders import HandWork
-from panel.services.office.order_actions import Act, Deed
+from panel.services.office.order_actions import OrderAction, RequestedAction
 from panel.services.orders import dispatch, transitions
 from tests.support import ledger_oracle
 from tests.support.factories import NOON, a_customer, a_tool, an_operator, an_order, reload
@@ -32,11 +32,11 @@ def olga() -> int:
     return db.session.scalars(select(User.id).where(User.email == OLGA)).one()
 
 
-def deed(act: Act, *, to: Status | None = None, reason: str = "By the book.") -> Deed:
-    return Deed(act, reason, OLGA, olga(), to)
+def requested(act: OrderAction, *, to: Status | None = None, reason: str = "By the book.") -> RequestedAction:
+    return RequestedAction(act, reason, OLGA, olga(), to)
 
 
-def do(order: Order, wanted: Deed, *, version: int | None = None) -> Order:
+def do(order: Order, wanted: RequestedAction, *, version: int | None = None) -> Order:
     with transaction():
         order_actions.do(order.id, wanted, version=order.version if version is None else version, now=NOON)
     return reload(order)
@@ -69,7 +69,7 @@ def work(
 
 
 def test_pending_order_that_nobody_has_is_canceled_with_all_money_back() -> None:
-    order = do(an_order(), deed(Act.CANCEL))
+    order = do(an_order(), requested(OrderAction.CANCEL))
 
     assert (order.status, order.returned_nanos, order.reason) == (Status.CANCELED, order.charge_nanos, "By the book.")
     assert log() == [("orders cancel", f"order {order.id}")]
@@ -82,18 +82,18 @@ def test_order_that_a_provider_may_have_is_not_canceled_here() -> None:
     with transaction():
         [taken] = dispatch.open_attempts(tool.provider_id, most=1, lease_seconds=60, now=NOON)
 
-    refused(lambda: do(order, deed(Act.CANCEL)), ActionRefused)
+    refused(lambda: do(order, requested(OrderAction.CANCEL)), ActionRefused)
     with transaction():
         dispatch.record_outcome(taken.attempt_id, Accepted("77"), now=NOON)
-    refused(lambda: do(order, deed(Act.CANCEL)), ActionRefused)
+    refused(lambda: do(order, requested(OrderAction.CANCEL)), ActionRefused)
     runs = an_order(status=Status.IN_PROGRESS)
-    refused(lambda: do(runs, deed(Act.CANCEL)), ActionRefused)
+    refused(lambda: do(runs, requested(OrderAction.CANCEL)), ActionRefused)
 
 
 def test_order_that_moved_since_it_was_shown_is_left_alone() -> None:
     order = an_order(provider="manual")
-    for act in (Act.CANCEL, Act.REVIEW, Act.MOVE):
-        refused(lambda act=act: do(order, deed(act, to=Status.COMPLETED), version=7), StaleOrder)
+    for act in (OrderAction.CANCEL, OrderAction.REVIEW, OrderAction.MOVE):
+        refused(lambda act=act: do(order, requested(act, to=Status.COMPLETED), version=7), StaleOrder)
 
 
 def test_provider_is_asked_with_the_next_sweep_about_what_it_has() -> None:
@@ -104,22 +104,22 @@ def test_provider_is_asked_with_the_next_sweep_about_what_it_has() -> None:
         dispatch.record_outcome(taken.attempt_id, Accepted("77"), now=NOON - timedelta(hours=1))
         transitions.set_schedule(transitions.lock_order(order.id), sync_at=NOON + timedelta(hours=1))
 
-    assert do(reload(order), deed(Act.ASK)).sync_at == NOON
+    assert do(reload(order), requested(OrderAction.ASK)).sync_at == NOON
     for other in (an_order(status=Status.COMPLETED), by_hand()):
-        refused(lambda other=other: do(other, deed(Act.ASK)), ActionRefused)
+        refused(lambda other=other: do(other, requested(OrderAction.ASK)), ActionRefused)
 
 
 def test_order_that_waits_for_dispatch_becomes_due_immediately() -> None:
     order = an_order(now=NOON + timedelta(hours=1))
 
-    assert do(order, deed(Act.ASK)).dispatch_at == NOON
+    assert do(order, requested(OrderAction.ASK)).dispatch_at == NOON
 
 
 def test_review_is_opened_once_for_the_same_words() -> None:
     order = an_order()
 
-    do(order, deed(Act.REVIEW))
-    do(order, deed(Act.REVIEW))
+    do(order, requested(OrderAction.REVIEW))
+    do(order, requested(OrderAction.REVIEW))
 
     review = db.session.scalars(select(Review)).one()
     assert (review.kind, review.order_id, review.text) == ("by_operator", order.id, f"{OLGA}: By the book.")
@@ -128,8 +128,8 @@ def test_review_is_opened_once_for_the_same_words() -> None:
 @pytest.mark.parametrize("reason", ["", " ", "a\nb", "x" * 201])
 def test_every_act_needs_its_reason(reason: str) -> None:
     order = an_order()
-    for act in (Act.CANCEL, Act.ASK, Act.REVIEW):
-        refused(lambda act=act: do(order, deed(act, reason=reason)), BadInput)
+    for act in (OrderAction.CANCEL, OrderAction.ASK, OrderAction.REVIEW):
+        refused(lambda act=act: do(order, requested(act, reason=reason)), BadInput)
 
 
 @pytest.mark.parametrize("before", [status for status in Status if status is not Status.REFILL])
@@ -137,16 +137,16 @@ def test_move_by_hand_obeys_the_table_of_statuses(before: Status) -> None:
     for to in bulk_actions.BULK_STATUSES:
         order = by_hand(before)
         if to in FACTS[before].next:
-            assert do(order, deed(Act.MOVE, to=to)).status == to
+            assert do(order, requested(OrderAction.MOVE, to=to)).status == to
         elif to is not before:
-            refused(lambda order=order, to=to: do(order, deed(Act.MOVE, to=to)), IllegalTransition)
+            refused(lambda order=order, to=to: do(order, requested(OrderAction.MOVE, to=to)), IllegalTransition)
     ledger_oracle.assert_consistent()
 
 
 def test_orders_of_providers_are_not_moved_by_hand() -> None:
     order = an_order()
 
-    refused(lambda: do(order, deed(Act.MOVE, to=Status.COMPLETED)), ActionRefused)
+    refused(lambda: do(order, requested(OrderAction.MOVE, to=Status.COMPLETED)), ActionRefused)
 
 
 def test_preview_shows_words_and_money_and_changes_nothing() -> None:
@@ -156,8 +156,8 @@ def test_preview_shows_words_and_money_and_changes_nothing() -> None:
     untouched = ledger_oracle.all_rows()
 
     with transaction():
-        cancel = bulk_actions.preview([runs.id, waits.id, 999], deed(Act.CANCEL), now=NOON)
-        move = bulk_actions.preview([manual.id, waits.id], deed(Act.MOVE, to=Status.COMPLETED), now=NOON)
+        cancel = bulk_actions.preview([runs.id, waits.id, 999], requested(OrderAction.CANCEL), now=NOON)
+        move = bulk_actions.preview([manual.id, waits.id], requested(OrderAction.MOVE, to=Status.COMPLETED), now=NOON)
 
     assert [(row.line.id, row.effect is not None) for row in cancel.rows] == [(waits.id, True), (runs.id, False)]
     assert (cancel.returned_nanos, cancel.missing) == (900_000_000, (999,))
@@ -168,7 +168,7 @@ def test_preview_shows_words_and_money_and_changes_nothing() -> None:
 def test_preview_and_act_agree_on_what_is_possible_and_on_its_money() -> None:
     for status in (Status.PENDING, Status.IN_PROGRESS, Status.COMPLETED, Status.PARTIAL):
         for to in bulk_actions.BULK_STATUSES:
-            order, wanted = by_hand(status), deed(Act.MOVE, to=to)
+            order, wanted = by_hand(status), requested(OrderAction.MOVE, to=to)
             with transaction():
                 [row] = bulk_actions.preview([order.id], wanted, now=NOON).rows
             if row.effect is None:
