@@ -26,7 +26,7 @@ EVERY = (*FIRST, *SECOND, "0.90")
 Promise = tuple[str, str, int]
 
 
-class Buyer:
+class RacingBuyer:
     """A customer with a browser, who notes each price that a page promised."""
 
     def __init__(self, app: Flask, group_id: int) -> None:
@@ -71,7 +71,7 @@ def prices_in(page: str) -> set[str]:
 def test_an_order_costs_what_its_check_page_said_or_is_refused(app: Flask) -> None:
     a_tool("visits", price="0.90")
     first, second = a_group("First", "", FIRST[0]), a_group("Second", "", SECOND[0])
-    buyers = [Buyer(app, group_id) for group_id in (first, second, first)]
+    buyers = [RacingBuyer(app, group_id) for group_id in (first, second, first)]
     moved = buyers[2]
 
     def move() -> None:
@@ -103,7 +103,7 @@ def test_an_order_costs_what_its_check_page_said_or_is_refused(app: Flask) -> No
 def test_groups_whose_prices_change_never_see_each_others_pages(app: Flask) -> None:
     a_tool("visits", price="0.90")
     first, second = a_group("First", "", FIRST[0]), a_group("Second", "", SECOND[0])
-    of_first, of_second, moved = Buyer(app, first), Buyer(app, second), Buyer(app, first)
+    of_first, of_second, moved = RacingBuyer(app, first), RacingBuyer(app, second), RacingBuyer(app, first)
 
     def move() -> None:
         for _ in range(ROUNDS):
