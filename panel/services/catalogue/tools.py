@@ -257,14 +257,15 @@ def _add(written: ToolWritten, *, provider_id: int, now: datetime) -> None:
 
 
 def _change(tool: Tool, written: ToolWritten, *, provider_id: int, terms: TermsWritten | None, now: datetime) -> bool:
-    """Update the tool from the file; returns whether anything differed."""
+    """Update the tool from the file; returns whether anything differed, also what is set by hand."""
     wanted = {**_plain_fields(written), "provider_id": provider_id}
     differs = {field: value for field, value in wanted.items() if getattr(tool, field) != value}
-    for field, value in differs.items():
-        setattr(tool, field, value)
     if tool.provider_rate_micros is not None:
         # A file counts as an operator's edit: the provider's list no longer changes this tool.
-        tool.set_by_hand = ALL_BY_HAND
+        by_hand = " ".join(sorted({*tool.set_by_hand.split(), *ALL_BY_HAND.split()}))
+        differs |= {"set_by_hand": by_hand} if by_hand != tool.set_by_hand else {}
+    for field, value in differs.items():
+        setattr(tool, field, value)
     if terms != written.terms or differs.keys() & TERMS_WORDS:
         tool.terms_id = next_terms(tool.id, written.terms, now=now)
     elif not differs:
