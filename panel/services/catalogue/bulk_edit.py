@@ -182,11 +182,13 @@ def _price(known: KnownTool, price: int, *, by_hand: bool) -> BulkChange:
     if not resale.is_sellable(price, is_package=terms.is_package):
         raise ActionRefused("The price would be more than can be charged.")
     old_price = terms.price_micros_per_thousand
-    if price == old_price:
+    field_name = "price_per_thousand"
+    if price == old_price and (by_hand or field_name not in known.by_hand):
         raise ActionRefused("The price stays.")
+    if price == old_price:
+        return BulkChange(tool.slug, tool.name, "Set by hand", "Follows the rules", _unset(known, field_name))
     change = PriceChange(tool.slug, old_price, price, terms.is_package, terms.is_package)
     old, _, new = change.words.partition(" → ")
-    field_name = "price_per_thousand"
     written = _set(known, field_name) if by_hand else _unset(known, field_name)
     new_terms = (tool.slug, known.version + 1, replace(terms, price_micros_per_thousand=price))
     return BulkChange(tool.slug, tool.name, old, new, written, new_terms, change.falls)

@@ -92,6 +92,23 @@ def test_price_rules_apply_again(office: FlaskClient) -> None:
     assert offered().price_micros_per_thousand == 1_200_000
 
 
+def test_price_that_equals_the_rules_follows_them_again(office: FlaskClient) -> None:
+    imported(a_row(), margin="20%")
+    with transaction():
+        tool_settings.set_field("page-visits-1", "price_per_thousand", "1.08", actor="anna", now=NOON)
+
+    shown, status = send(office, {"act": "price_rules", **LIST})
+    again = text_of(office.post(PATH, data={"act": "price_rules", **LIST}).text)
+    imported(a_row(rate="1.80"), margin="20%")
+
+    assert "Page visits page-visits-1 Set by hand Follows the rules" in shown and status == 303
+    assert "page-visits-1: The price stays." in again
+    assert offered().price_micros_per_thousand == 2_160_000
+    assert db.session.scalars(select(Terms.version)).all() == [1, 2]
+    details = db.session.scalars(select(AuditLogEntry.detail).where(AuditLogEntry.act == "tools bulk")).all()
+    assert details == ["Spring. (Use the provider’s price rules again: Set by hand → Follows the rules)"]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
