@@ -99,6 +99,7 @@ def import_provider(name: str, margin: str | None, rate: str | None, yes: bool) 
     answer, balance_currency = _catalogue(upstream, is_rate_given=rate is not None)
     try:
         with cli_transaction():
+            provider_import.lock_catalogue()
             provider = _found(name)
             said = provider_markup.said_currency(answer, balance_currency=balance_currency)
             markup = provider_markup.choose(

@@ -34,6 +34,11 @@ class Import:
     prices: list[PriceChange] = field(default_factory=list)
 
 
+def lock_catalogue() -> None:
+    """Lock the catalogue until the transaction ends, so that price rules read from then on stay as they are."""
+    db.session.execute(lock_rows(select(Catalogue.version))).all()
+
+
 def import_services(
     provider: Provider,
     answer: list[object],
@@ -51,7 +56,7 @@ def import_services(
     rows, skipped = provider_rows.read(answer)
     if not rows:
         raise ActionRefused("The provider's catalogue has no service that can be sold. Nothing was changed.")
-    db.session.execute(lock_rows(select(Catalogue.version))).all()
+    lock_catalogue()
     did = Import(skipped=skipped)
     known = known_tools.of_provider(provider.id)
     followed = sum(each.tool.provider_rate_micros is not None for each in known.values())

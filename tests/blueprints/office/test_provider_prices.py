@@ -156,7 +156,7 @@ def test_new_prices_are_new_terms() -> None:
     provider, present = price_rules.of_provider(1)
     rules = price_rules.read(provider, present, RULES)
     with transaction():
-        price_rules.save(1, rules, seal=price_rules.preview(1, rules).seal, actor="anna", now=NOON)
+        price_rules.save(1, lambda *_: rules, seal=price_rules.preview(1, rules).seal, actor="anna", now=NOON)
 
     versions = db.session.execute(select(Terms.version, Terms.price_micros_per_thousand).order_by(Terms.version)).all()
     assert [tuple(row) for row in versions] == [(1, 900_000), (2, 1_080_000)]

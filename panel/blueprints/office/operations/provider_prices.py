@@ -1,6 +1,6 @@
 """Price rules of a provider in the office: a change is confirmed on a page with old and new prices."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from flask import flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -17,7 +17,7 @@ from panel.domain.accounts.roles import Action
 from panel.domain.errors import NotFound, PanelError, StaleForm
 from panel.models import Provider
 from panel.services.catalogue.imports import price_rules
-from panel.services.catalogue.imports.price_rules import BadRules
+from panel.services.catalogue.imports.price_rules import BadRules, RulesChange
 from panel.services.catalogue.provider_markup import Markup
 
 bp = office_blueprint("provider_prices", reads=Action.MANAGE_PROVIDERS, changes=Action.MANAGE_PROVIDERS)
@@ -57,19 +57,17 @@ def _typed(names: tuple[str, ...]) -> dict[str, str]:
     return {name: typed(name) for name in names}
 
 
-def _do(provider_id: int, make: Callable[[Provider, Markup], Markup]) -> ResponseReturnValue:
+def _do(provider_id: int, change: RulesChange) -> ResponseReturnValue:
     """Show old and new prices first; save the rules when that page is confirmed."""
-    provider, present = price_rules.of_provider(provider_id)
     try:
-        markup = make(provider, present)
         if not is_confirmed():
-            return _check_page(provider, markup)
+            return _check_page(provider_id, change)
         with transaction():
-            did = price_rules.save(provider_id, markup, seal=typed("seal"), actor=layout.actor(), now=utc_now())
+            did = price_rules.save(provider_id, change, seal=typed("seal"), actor=layout.actor(), now=utc_now())
     except BadRules as error:
         return _page(provider_id, error.errors), 422
     except StaleForm as error:
-        return _check_page(provider, markup, notice=error.message), 409
+        return _check_page(provider_id, change, notice=error.message), 409
     except NotFound:
         raise
     except PanelError as error:
@@ -79,8 +77,10 @@ def _do(provider_id: int, make: Callable[[Provider, Markup], Markup]) -> Respons
     return redirect(f"/office/providers/{provider_id}/prices", code=303)
 
 
-def _check_page(provider: Provider, markup: Markup, *, notice: str = "") -> str:
-    found = price_rules.preview(provider.id, markup)
+def _check_page(provider_id: int, change: RulesChange, *, notice: str = "") -> str:
+    provider, present = price_rules.of_provider(provider_id)
+    markup = change(provider, present)
+    found = price_rules.preview(provider_id, markup)
     names = ("csrf_token", "confirmed", "seal")
     return render_template(
         "office/providers/prices_check.html",

@@ -4,7 +4,7 @@ Prices that an operator set by hand stay as they are.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -25,6 +25,7 @@ from panel.services.catalogue.provider_markup import CategoryRule, Markup, Price
 # The steps that prices are rounded up to, in micros.
 STEPS = (1, 100, 1_000, 10_000, 50_000, 100_000, 1_000_000)
 MAX_CATEGORIES = 500
+RulesChange = Callable[[Provider, Markup], Markup]
 
 
 class BadRules(BadInput):
@@ -174,10 +175,14 @@ def preview(provider_id: int, markup: Markup) -> Repricing:
     return replace(found, by_hand=by_hand, unchanged=unchanged)
 
 
-def save(provider_id: int, markup: Markup, *, seal: str, actor: str, now: datetime) -> Repricing:
-    """Store the rules and reprice the tools. Raises NotFound, Refused, or StaleForm if other prices were previewed."""
+def save(provider_id: int, change: RulesChange, *, seal: str, actor: str, now: datetime) -> Repricing:
+    """Change the stored rules and reprice the tools. `change` gets the rules as they are once the catalogue is locked.
+
+    Raises NotFound, BadRules, Refused, or StaleForm if other prices were previewed.
+    """
     db.session.execute(lock_rows(select(Catalogue.version))).all()
-    provider, _present = of_provider(provider_id)
+    provider, present = of_provider(provider_id)
+    markup = change(provider, present)
     did = preview(provider_id, markup)
     if did.seal != seal:
         raise StaleForm("Prices changed since this preview was made. Nothing was saved. Check the new preview.")
