@@ -80,7 +80,7 @@ def open_ticket() -> ResponseReturnValue:
         raise
     except PanelError as error:
         return _form_again(asked, error)
-    flash(_said(f"Ticket {ticket_id} is sent.", ticket_id))
+    flash(_done_message(f"Ticket {ticket_id} is sent.", ticket_id))
     return redirect(url_for("tickets.show", ticket_id=ticket_id), code=303)
 
 
@@ -128,7 +128,7 @@ def answer(ticket_id: int) -> ResponseReturnValue:
             ).id
     except PanelError as error:
         return _answer_again(ticket_id, error)
-    flash(_said("Your reply is sent.", ticket_id))
+    flash(_done_message("Your reply is sent.", ticket_id))
     return redirect(url_for("tickets.show", ticket_id=ticket_id, _anchor=f"message-{entry_id}"), code=303)
 
 
@@ -164,11 +164,11 @@ def reopen(ticket_id: int) -> ResponseReturnValue:
             customer_actions.reopen(ticket_id, customer_id=current_user.id, now=utc_now())
     except TooManyTries as error:
         return _answer_again(ticket_id, error)
-    flash(_said(f"Ticket {ticket_id} is open again.", ticket_id))
+    flash(_done_message(f"Ticket {ticket_id} is open again.", ticket_id))
     return redirect(url_for("tickets.show", ticket_id=ticket_id), code=303)
 
 
-def _said(done: str, ticket_id: int) -> str:
+def _done_message(done: str, ticket_id: int) -> str:
     """Flash message by the ticket's current state, which may have changed before the form is sent a second time."""
     state = _own_or_404(ticket_id).state
     return f"{done} {state.who_acts}" if state.is_open else f"{done} The ticket was closed in the meantime."

@@ -42,7 +42,7 @@ def list_incidents(as_json: bool) -> None:
         click.echo(json.dumps([_as_json(each, now=now) for each in found]))
         return
     for each in found:
-        click.echo(f"{each.id}\t{_said(each, now=now)}\t{each.began_at.isoformat()}\t{each.title}")
+        click.echo(f"{each.id}\t{_state(each, now=now)}\t{each.began_at.isoformat()}\t{each.title}")
 
 
 @incidents_group.command("open")
@@ -146,8 +146,8 @@ def _moment(text: str) -> datetime:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
-def _said(incident: IncidentWithUpdates, *, now: datetime) -> str:
-    return "Proposed" if incident.published_at is None else incident.said(now)
+def _state(incident: IncidentWithUpdates, *, now: datetime) -> str:
+    return "Proposed" if incident.published_at is None else incident.phase_label(now)
 
 
 def _as_json(incident: IncidentWithUpdates, *, now: datetime) -> dict[str, object]:
@@ -155,7 +155,7 @@ def _as_json(incident: IncidentWithUpdates, *, now: datetime) -> dict[str, objec
         "id": incident.id,
         "slug": incident.slug,
         "title": incident.title,
-        "state": _said(incident, now=now),
+        "state": _state(incident, now=now),
         "phase": incident.phase.value,
         "began_at": incident.began_at.isoformat(),
         "resolved_at": incident.resolved_at.isoformat() if incident.resolved_at else None,

@@ -40,7 +40,7 @@ def make() -> ResponseReturnValue:
             made = api_keys.make(current_user.id, asked=asked, newest_id=newest_id, now=utc_now())
     except PanelError as error:
         return _page(error), error.http_status
-    starts_with = made.text[: api_keys.SHOWN_SIGNS]
+    starts_with = made.text[: api_keys.SHOWN_CHARACTERS]
     page = render_template(
         "api_keys/made.html",
         key=made.text,

@@ -64,7 +64,7 @@ class Call:
     def text(self, name: str) -> str:
         """The field exactly as given, a JSON list as lines; empty if it has no value."""
         value = self.fields.get(name)
-        if says_nothing(value):
+        if is_empty(value):
             return ""
         lines = value if isinstance(value, list) else [value]
         if any(isinstance(each, bool) or not isinstance(each, str | int) for each in lines):
@@ -76,7 +76,7 @@ class Call:
 
         None where no list is. Refuses the call with more than MAX_IDS, or with a list that has none.
         """
-        if not says_nothing(self.fields.get(many)):
+        if not is_empty(self.fields.get(many)):
             return _ids(self.fields[many], name=many)
         given = self.fields.get(one)
         is_list = isinstance(given, list) or (isinstance(given, str) and ("," in given or given.lstrip()[:1] == "["))
@@ -85,7 +85,7 @@ class Call:
     @property
     def given(self) -> set[str]:
         """Names of the fields that have a value, without those of every call."""
-        return {name for name, value in self.fields.items() if name not in ALWAYS and not says_nothing(value)}
+        return {name for name, value in self.fields.items() if name not in ALWAYS and not is_empty(value)}
 
     def refuse_others(self, *names: str) -> None:
         """Refuse a call with values in any other field, since they would be ignored."""
@@ -95,7 +95,7 @@ class Call:
                 raise Refusal(INCORRECT_REQUEST, field=name)
 
 
-def says_nothing(value: object) -> bool:
+def is_empty(value: object) -> bool:
     """Whether a field counts as omitted."""
     return value is None or value in ("", [], {}) or (isinstance(value, str) and value.strip() in {"", *_NOTHING})
 

@@ -47,7 +47,7 @@ def submit(form: MoneyForm) -> ResponseReturnValue:
         if _has_balance_moved(error):
             return _question(form, wanted, notice=error.message), 409
         return form.refused(error), status_of(error)
-    flash(said(done, wanted.amount_nanos))
+    flash(outcome_message(done, wanted.amount_nanos))
     return redirect(form.done_url, code=303)
 
 
@@ -84,7 +84,7 @@ def _has_balance_moved(error: PanelError) -> bool:
     return error.code == "stale_form" and error.message == second_approval.MOVED_BALANCE
 
 
-def said(done: Done, amount_nanos: int) -> str:
+def outcome_message(done: Done, amount_nanos: int) -> str:
     """Flash message with the outcome."""
     words = shown(amount_nanos)
     if done.proposal_id is not None:

@@ -93,7 +93,7 @@ def _incident_as_json(incident: IncidentWithUpdates, *, now: datetime) -> Mappin
         "title": incident.title,
         "page": structured_data.absolute(f"/platform-status/incidents/{incident.slug}"),
         "phase": incident.phase,
-        "label": incident.said(now),
+        "label": incident.phase_label(now),
         "began_at": _moment(incident.began_at),
         "resolved_at": _moment(incident.resolved_at),
         "planned_from": _moment(incident.planned_from),

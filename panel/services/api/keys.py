@@ -23,7 +23,7 @@ from panel.services.money import ledger
 
 PREFIX = "smm_"
 RANDOM_BYTES = 32
-SHOWN_SIGNS = 10
+SHOWN_CHARACTERS = 10
 MAX_NAME_LENGTH = 60
 MAX_KEYS = 20
 MAX_NETWORKS = 20
@@ -199,7 +199,7 @@ def _make(user_id: int, *, asked: NewKey, newest_id: int | None, now: datetime) 
         user_id=user_id,
         name=asked.name,
         key_hash=key_hash(text),
-        starts_with=text[:SHOWN_SIGNS],
+        starts_with=text[:SHOWN_CHARACTERS],
         networks=asked.networks,
         scope=asked.scope,
         daily_cap_nanos=asked.daily_cap_nanos,

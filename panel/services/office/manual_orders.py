@@ -42,7 +42,7 @@ def set_order(order_id: int, work: HandWork, *, now: datetime) -> None:
         assignments.write_assignment(order_id, operator_id=work.operator_id, now=now)
     else:
         assignments.end(order_id)
-    counts = f"remains {_said(work.remains)}, start count {_said(work.start_count)}"
+    counts = f"remains {_shown_count(work.remains)}, start count {_shown_count(work.start_count)}"
     detail = f"{order.status.value} to {work.to.value}, {counts}{': ' if reason else ''}{reason}"
     audit_log.write("orders set", actor=work.actor, subject=f"order {order_id}", detail=detail, now=now)
 
@@ -74,5 +74,5 @@ def effect(order: OrderRow, to: Status, *, remains: int | None) -> Settlement:
     return settle(to, quantity=order.quantity, remains=left, price_micros_per_thousand=price)
 
 
-def _said(number: int | None) -> str:
+def _shown_count(number: int | None) -> str:
     return "as it was" if number is None else str(number)

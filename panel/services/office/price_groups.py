@@ -150,7 +150,7 @@ def add(name: str, percent: str, *, actor: str, now: datetime) -> int:
     group = PriceGroup(name=name, discount_basis_points=points, created_at=now)
     db.session.add(group)
     db.session.flush()
-    _record("price group add", group.id, f"{name}: {_said(points)}", actor=actor, now=now)
+    _record("price group add", group.id, f"{name}: {_discount(points)}", actor=actor, now=now)
     return group.id
 
 
@@ -158,10 +158,11 @@ def change(group_id: int, name: str, percent: str, *, actor: str, now: datetime)
     """Change a group's name and discount. Raises NotFound or BadInput."""
     with _changing(group_id, now=now):
         group, points = _group(group_id), parse_percent(percent)
-        before = f"{group.name}: {_said(group.discount_basis_points)}"
+        before = f"{group.name}: {_discount(group.discount_basis_points)}"
         group.name, group.discount_basis_points = checked_name(name, group_id=group_id), points
         db.session.flush()
-        _record("price group change", group_id, f"{before}, now {group.name}: {_said(points)}", actor=actor, now=now)
+        after = f"{group.name}: {_discount(points)}"
+        _record("price group change", group_id, f"{before}, now {after}", actor=actor, now=now)
 
 
 def set_price(group_id: int, slug: str, rate: str, *, actor: str, now: datetime) -> None:
@@ -239,7 +240,7 @@ def _lock_groups() -> None:
     db.session.execute(lock_rows(select(Catalogue.version))).all()
 
 
-def _said(basis_points: int) -> str:
+def _discount(basis_points: int) -> str:
     return f"{plain_percent(basis_points)} % off" if basis_points else "list prices"
 
 

@@ -83,7 +83,7 @@ def join(token: str, *, password_hash: str, now: datetime) -> Joined:
     user = users.add_user(found.email, password_hash=password_hash, now=now)
     found.user_id = user.id
     db.session.flush()
-    audit_log.write("staff join", actor=user.email, subject=f"customer {user.id}", detail=_said(found), now=now)
+    audit_log.write("staff join", actor=user.email, subject=f"customer {user.id}", detail=_described(found), now=now)
     reason = f"Invited by {inviter.email}"[: audit_log.MAX_REASON_LENGTH]
     change = AccessChange(ProposalKind.GIVE_ROLE, user.id, reason, inviter.id, inviter.email, Role(found.role))
     try:
@@ -94,8 +94,8 @@ def join(token: str, *, password_hash: str, now: datetime) -> Joined:
 
 
 def _log(act: str, found: Invitation, *, actor: str, now: datetime) -> None:
-    audit_log.write(act, actor=actor, subject=f"invitation {found.id}", detail=_said(found), now=now)
+    audit_log.write(act, actor=actor, subject=f"invitation {found.id}", detail=_described(found), now=now)
 
 
-def _said(found: Invitation) -> str:
+def _described(found: Invitation) -> str:
     return f"{found.email}: {Role(found.role).label}"

@@ -86,7 +86,7 @@ def prepare(*, key: str, now: datetime) -> None:
             user_id=user.id,
             name="Probes",
             key_hash=api_keys.key_hash(key),
-            starts_with=key[: api_keys.SHOWN_SIGNS],
+            starts_with=key[: api_keys.SHOWN_CHARACTERS],
             networks="",
             made_at=now,
         )

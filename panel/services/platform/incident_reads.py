@@ -82,7 +82,7 @@ class IncidentWithUpdates:
             return self.is_open
         return self.is_open and self.planned_from <= now < self.planned_until
 
-    def said(self, now: datetime) -> str:
+    def phase_label(self, now: datetime) -> str:
         """Its phase in one or two words."""
         if self.planned_until is None or not self.is_open:
             return self.phase.label

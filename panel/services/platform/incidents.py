@@ -67,7 +67,7 @@ def open_incident(
             )
     except IntegrityError:
         return _made_concurrently(request_id)
-    _say(incident, words, actor=actor, now=now)
+    _add_update(incident, words, actor=actor, now=now)
     _log("incidents plan" if window else "incidents open", incident, incident.title, actor=actor, now=now)
     return incident
 
@@ -102,7 +102,7 @@ def update(
     if words.phase is Phase.RESOLVED:
         incident.resolved_at, incident.mailed_up_to = now, 0
     incident.phase = words.phase
-    _say(incident, words, actor=actor, now=now)
+    _add_update(incident, words, actor=actor, now=now)
     _log("incidents update", incident, f"{words.phase}: {words.text}", actor=actor, now=now)
     return incident
 
@@ -132,7 +132,7 @@ def publish(incident_id: int, title: str, words: UpdateText, *, actor: str, now:
     incident.title, incident.phase, incident.published_at = _line(title, field="title"), words.phase, now
     # The probes' own text was written for operators.
     incident.impact, incident.mailed_up_to = "", 0
-    _say(incident, words, actor=actor, now=now)
+    _add_update(incident, words, actor=actor, now=now)
     _log("incidents publish", incident, incident.title, actor=actor, now=now)
     return incident
 
@@ -228,7 +228,7 @@ def _new(**values: object) -> Incident:
     return incident
 
 
-def _say(incident: Incident, words: UpdateText, *, actor: str, now: datetime) -> None:
+def _add_update(incident: Incident, words: UpdateText, *, actor: str, now: datetime) -> None:
     said = IncidentUpdate(incident_id=incident.id, phase=words.phase, text=words.text, actor=actor, at=now)
     db.session.add(said)
     db.session.flush()

@@ -142,7 +142,11 @@ def test_planned_work_counts_only_within_its_window() -> None:
 
     assert said_by_minute == [{}, {"site": State.MAJOR}, {"site": State.MAJOR}, {}]
     [work] = incident_reads.planned(now=NOON)
-    assert [work.said(NOON + minute * MINUTE) for minute in (0, 15, 25)] == ["Planned", "Under way", "Window is over"]
+    assert [work.phase_label(NOON + minute * MINUTE) for minute in (0, 15, 25)] == [
+        "Planned",
+        "Under way",
+        "Window is over",
+    ]
 
 
 @pytest.mark.parametrize("window", [(10, 10), (10, 5), (-20, -10), (0, 60 * 24 * 20)])
