@@ -7,6 +7,7 @@ without float or Decimal.
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from panel.domain.errors import BadMoney
 
@@ -32,21 +33,22 @@ class CurrencyDisplay(StrEnum):
         return shown(12_300_000_000, written=AmountFormat("USD", self))
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots, so that both ends are made once: amounts are the most frequent text of a page.
+@dataclass(frozen=True)
 class AmountFormat:
     """The currency of every amount, and how it is written."""
 
     currency: str = "USD"
     display: CurrencyDisplay = CurrencyDisplay.SIGN
 
-    @property
+    @cached_property
     def before(self) -> str:
         """What stands before the digits. A currency without a sign has its code behind them."""
         sign = "" if self.display is CurrencyDisplay.CODE else SIGNS.get(self.currency, "")
         has_country = self.display is CurrencyDisplay.COUNTRY_SIGN and self.currency == "USD"
         return f"US{sign}" if has_country else sign
 
-    @property
+    @cached_property
     def after(self) -> str:
         return "" if self.before else f"{_NO_BREAK}{self.currency}"
 
