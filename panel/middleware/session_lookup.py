@@ -1,6 +1,5 @@
 """Session lookup before Flask: verify the session cookie's signature, then read session and person in one query."""
 
-import re
 from functools import lru_cache
 from typing import Any, cast
 from wsgiref.types import WSGIEnvironment
@@ -12,13 +11,11 @@ from itsdangerous import BadSignature
 from panel.clock import utc_now
 from panel.db import db
 from panel.db.read_only import Reader, read_lock, reader
-from panel.security.request_identity import cookies_of
+from panel.security.request_identity import cookies_of, is_session_cookie
 from panel.services.accounts.sessions import FIND, TOKEN_KEY, PageVersions, SignedIn, from_row, time_bounds, token_hash
 from panel.services.page_version import PAGE_VERSIONS
 
 MAX_COOKIES = 10_000
-MAX_COOKIE_LENGTH = 4096
-_OUR_COOKIE = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 class SessionLookup:
@@ -75,8 +72,7 @@ class SessionLookup:
 
     def _verify(self, cookie: str) -> tuple[str, str]:
         """The session token in this cookie, and its hash. Raises BadSignature."""
-        # A signature is also valid with foreign characters in between, but we never send such a cookie.
-        if len(cookie) > MAX_COOKIE_LENGTH or _OUR_COOKIE.fullmatch(cookie) is None:
+        if not is_session_cookie(cookie):
             raise BadSignature("not a cookie of ours")
         token = self._serializer.loads(cookie).get(TOKEN_KEY)
         if not isinstance(token, str):

@@ -4,6 +4,7 @@ Every middleware uses this module, with Flask's own cookie parser. If two parser
 user's page could be cached for everyone.
 """
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 THEME_COOKIE = "theme"
 THEMES = frozenset({"light", "dark"})
+MAX_SESSION_COOKIE_LENGTH = 4096
+_SESSION_COOKIE = re.compile(r"[A-Za-z0-9_.-]+")
 # For 10,000 active customers, at about 1 kB each. Longer headers are not cached, which bounds the memory.
 MAX_REMEMBERED = 10_000
 MAX_REMEMBERED_LENGTH = 2048
@@ -35,6 +38,11 @@ def theme_of(environ: "WSGIEnvironment") -> str:
     """The color scheme: `light` or `dark`, otherwise empty."""
     chosen = cookies_of(environ).get(THEME_COOKIE, "")
     return chosen if chosen in THEMES else ""
+
+
+def is_session_cookie(value: str) -> bool:
+    """Whether we could have sent this session cookie: a signature is also valid with foreign characters in between."""
+    return len(value) <= MAX_SESSION_COOKIE_LENGTH and _SESSION_COOKIE.fullmatch(value) is not None
 
 
 def _parsed(header: str) -> Mapping[str, str]:

@@ -4,8 +4,20 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, flash, g, make_response, redirect, render_template, request, session, url_for
-from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from flask import (
+    Flask,
+    Request,
+    Response,
+    flash,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager, current_user, login_user, logout_user
 from flask_login import login_required as _login_required
@@ -18,7 +30,7 @@ from panel.db import transaction, write_if_unlocked
 from panel.domain.accounts.user_agent import device_of, network_of
 from panel.domain.errors import BadInput, PanelError
 from panel.models import User
-from panel.security.request_identity import MADE_FOR, VISITOR
+from panel.security.request_identity import MADE_FOR, VISITOR, is_session_cookie
 from panel.services.accounts import email_confirmation, hashing_turns, pending_sessions, sessions, throttles, users
 from panel.services.accounts.pending_sessions import PendingLogIn
 from panel.services.accounts.sessions import SignedIn
@@ -39,7 +51,16 @@ LOGGED_OUT = "has_logged_out"
 
 
 class MarkedSessions(SecureCookieSessionInterface):
-    """Flask's session interface, which also marks each response with the user it was made for, for the caches."""
+    """Flask's session interface, which also marks each response with the user it was made for, for the caches.
+
+    It takes the same cookies as the middleware does.
+    """
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        cookie = request.cookies.get(self.get_cookie_name(app), "")
+        if cookie and not is_session_cookie(cookie):
+            return self.session_class()
+        return super().open_session(app, request)
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         super().save_session(app, session, response)
