@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, UniqueConstraint, literal_column
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, UniqueConstraint, literal_column, text
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -15,7 +15,16 @@ class User(Base):
     """A user account. `state_version` is bumped whenever anything shown on this user's pages changes."""
 
     __tablename__ = "users"
-    __table_args__ = (CheckConstraint(f"role IN ({kind_label(Role)})", name="role"),)
+    __table_args__ = (
+        CheckConstraint(f"role IN ({kind_label(Role)})", name="role"),
+        # The staff is few people among many customers.
+        Index(
+            "ix_users_staff",
+            "role",
+            sqlite_where=text("role <> 'customer'"),
+            postgresql_where=text("role <> 'customer'"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(unique=True)

@@ -71,7 +71,15 @@ OFFICE = (
     "/office/refills",
     "/office/audit-log",
     "/office/deposits",
+    "/office/approvals",
+    "/office/staff",
+    "/office/time-rules",
+    "/office/customers?q=nobody@example.net",
+    "/metrics",
 )
+# A part of an email is looked for in all customers, of whom there are few for the orders: hundreds of steps for each.
+IN_EMAILS = re.compile(r"[?&]q=(none|\w+@)|/office/customers\?q")
+STEPS_A_CUSTOMER = 0.08
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +93,11 @@ def _bounds(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_page_reads_as_much_with_ten_times_the_orders(tmp_path: Path, sqlite_template: Path) -> None:
     few, many = (steps_of_pages(tmp_path / str(orders), sqlite_template, orders=orders) for orders in (FEW, MANY))
 
-    assert {page: (few[page], many[page]) for page in few if many[page] > few[page] * FACTOR + MARGIN} == {}
+    def most(page: tuple[str, str]) -> float:
+        emails = MANY * STEPS_A_CUSTOMER if page[0] == "office" and IN_EMAILS.search(page[1]) else 0
+        return few[page] * FACTOR + MARGIN + emails
+
+    assert {page: (few[page], many[page]) for page in few if many[page] > most(page)} == {}
 
 
 def test_statement_of_a_year_opens_as_quickly_with_200_000_lines(tmp_path: Path, sqlite_template: Path) -> None:
@@ -133,11 +145,12 @@ def steps_of_pages(instance: Path, template: Path, *, orders: int) -> dict[tuple
     databases.copy_sqlite(template, instance)
     app = create_app(databases.settings_for(instance))
     with app.app_context():
-        panel = large_panel.fill(instance / "panel.db", orders=orders)
+        panel = large_panel.fill(instance / "panel.db", orders=orders, customers=orders)
         people = {"large": panel.large, "small": panel.small, "office": panel.operator}
         cookies = {name: session_cookie(app, user) for name, user in people.items()}
+        office = (*OFFICE, f"/office/customers/{panel.small.id}")
         orders_pages = (f"/orders/{panel.order_id}", f"/orders/{panel.oldest_id}/receipt")
-        own = {"large": CUSTOMERS, "small": (*CUSTOMERS, *orders_pages), "office": OFFICE}
+        own = {"large": CUSTOMERS, "small": (*CUSTOMERS, *orders_pages), "office": office}
     steps = {}
     counted = counting(app)
     for name, paths in own.items():

@@ -97,8 +97,8 @@ class LargePanel:
     oldest_id: int
 
 
-def fill(path: Path, *, orders: int) -> LargePanel:
-    """Fill an empty SQLite database (inside its app's context) with this many orders."""
+def fill(path: Path, *, orders: int, customers: int = CUSTOMERS) -> LargePanel:
+    """Fill an empty SQLite database (inside its app's context) with this many orders and customers."""
     for number in (1, 2):
         a_tool(f"tool-number-{number}")
     operator, large = an_operator(), a_customer("1000")
@@ -109,10 +109,10 @@ def fill(path: Path, *, orders: int) -> LargePanel:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(users)")]
         own = {"id": ":like + n", "email": "'customer' || n || '@example.net'"}
         names, values = ", ".join(columns), ", ".join(own.get(name, f"users.{name}") for name in columns)
-        given = {"like": large_id, "customers": CUSTOMERS}
+        given = {"like": large_id, "customers": customers}
         connection.execute(_CUSTOMERS.format(columns=names, values=values), given)
         connection.execute(_ACCOUNTS)
-        connection.execute(_ORDERS, {"orders": orders, "open": OPEN, "large": large_id, "customers": CUSTOMERS})
+        connection.execute(_ORDERS, {"orders": orders, "open": OPEN, "large": large_id, "customers": customers})
         for statement in (_COUNTS, _TRANSFERS, _EVENTS):
             connection.execute(statement)
         newest = "SELECT max(id) FROM orders WHERE customer_id = ? AND status = 'completed'"

@@ -36,7 +36,10 @@ def metrics() -> ResponseReturnValue:
     if not _may_read():
         abort(404)
     now = health.numbers(now=utc_now())
-    lines = ["# HELP panel_orders Orders by status.", "# TYPE panel_orders gauge"]
+    lines = [
+        "# HELP panel_orders Orders by status; completed, partial and canceled ones as of the last ten minutes.",
+        "# TYPE panel_orders gauge",
+    ]
     lines += [f'panel_orders{{status="{status}"}} {count}' for status, count in now.orders_by_status.items()]
     lines += _gauge("panel_open_reviews", "Reviews that wait for an operator.", now.open_reviews)
     lines += _gauge(

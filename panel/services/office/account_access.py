@@ -77,7 +77,8 @@ def sign_out_everywhere(customer_id: int, *, reason: str, actor: str, now: datet
 
 def active_operators(*, without: tuple[int, ...] = ()) -> int:
     """Number of active owners and operators, who can approve, excluding these."""
-    active = select(func.count()).select_from(User).where(User.role.in_(APPROVERS), User.disabled_at.is_(None))
+    # The first condition follows from the second, and lets the index of the staff be used.
+    active = select(func.count()).where(User.is_staff, User.role.in_(APPROVERS), User.disabled_at.is_(None))
     return db.session.scalar(active.where(User.id.not_in(without))) or 0
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from panel.db import db, lock_rows, table_of, upsert
 from panel.domain.review_kind import ReviewKind
 from panel.domain.status import Status
-from panel.models import Heartbeat, OrderCount, OrderEvent, TimeRules, Transfer
+from panel.models import IS_NOT_COMPLETED, Heartbeat, Order, OrderEvent, TimeRules, Transfer
 from panel.services import audit_log, health, reviews
 
 HOUR = timedelta(hours=1)
@@ -45,8 +45,8 @@ class Hold:
 def cap_now(cap: Cap) -> int:
     """The cap as a number of orders, given how many are open."""
     words = [status.value for status in Status if status.is_open]
-    open_orders = db.session.scalar(select(func.sum(OrderCount.orders)).where(OrderCount.status.in_(words)))
-    return max(cap.orders, int(open_orders or 0) * cap.percent // 100)
+    open_orders = db.session.scalar(select(func.count()).where(IS_NOT_COMPLETED, Order.status.in_(words)))
+    return max(cap.orders, (open_orders or 0) * cap.percent // 100)
 
 
 def left(cap: Cap, *, now: datetime) -> int:
