@@ -7,6 +7,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from panel.cli.errors import clean_errors
+from panel.cli.progress import progress_lines
 from panel.clock import utc_now
 from panel.db import schema_check, write_if_unlocked
 from panel.models import CheckpointKind
@@ -32,7 +33,7 @@ def audit(as_json: bool, full: bool, noted: tuple[str, ...]) -> None:
     with clean_errors():
         schema_check.check(current_app.config["MIGRATIONS"])
     now = utc_now()
-    found = auditing.audit(from_start=full, noted=marks, now=now)
+    found = auditing.audit(from_start=full, noted=marks, now=now, progress=progress_lines())
     # If another process is writing at this moment, the next audit verifies these rows again.
     write_if_unlocked(lambda: auditing.record(found, now=now))
     digests = [f"{mark.kind}:{mark.up_to_id}:{mark.digest}" for mark in found.chains.marks.values() if mark.up_to_id]

@@ -52,7 +52,7 @@ def restore(path: Path) -> None:
     click.echo(f"{orders} orders and {refills} refills wait in reviews: flask reviews list", err=True)
     for name in _encrypted_with_another_key():
         click.echo(f"The key of provider {name} cannot be decrypted: set PANEL_SEAL_KEY as it was.", err=True)
-    found = auditing.audit(from_start=True)
+    found = auditing.audit(from_start=True, progress=progress_lines())
     for difference in found.differences:
         click.echo(difference)
     if not found.is_sound:

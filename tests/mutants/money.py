@@ -135,7 +135,7 @@ MUTANTS = (
         ("* NANOS_PER_UNIT + int(rest or 0)", "* NANOS_PER_UNIT"),
     ),
     *in_file(
-        "panel/services/money/audit.py",
+        "panel/services/money/audit_orders.py",
         "tests/services/money/test_audit.py tests/services/orders/test_goodwill.py",
         ("returned != ORDERS.c.returned_nanos,", ""),
     ),

@@ -54,14 +54,21 @@ def _nanos(units: Any, rest: Any) -> int:
     return int(units or 0) * NANOS_PER_UNIT + int(rest or 0)
 
 
-def wrong_days() -> Iterator[str]:
-    """The daily sums of each customer's account equal those of its transfers."""
+def batches_of_customers() -> list[list[int]]:
+    """The accounts of all customers, in batches for `wrong_days`."""
     accounts = db.session.scalars(select(ACCOUNTS.c.id).where(ACCOUNTS.c.user_id.is_not(None)).order_by(ACCOUNTS.c.id))
-    customers, differing = list(accounts), _differing_days()
-    for start in range(0, len(customers), ACCOUNTS_AT_ONCE):
-        rows = db.session.execute(differing, {"accounts": customers[start : start + ACCOUNTS_AT_ONCE]})
-        for account_id, day in rows:
-            yield f"Account {account_id} has daily sums on {day} that are not those of its transfers."
+    customers = list(accounts)
+    return [customers[start : start + ACCOUNTS_AT_ONCE] for start in range(0, len(customers), ACCOUNTS_AT_ONCE)]
+
+
+def wrong_days(customers: list[int]) -> Iterator[str]:
+    """The daily sums of each of these customers' accounts equal those of its transfers."""
+    for account_id, day in db.session.execute(_differing_days(), {"accounts": customers}):
+        yield f"Account {account_id} has daily sums on {day} that are not those of its transfers."
+
+
+def days_of_the_house() -> Iterator[str]:
+    """House accounts have no daily sums."""
     of_the_house = select(DAYS.c.account_id).join(ACCOUNTS).where(ACCOUNTS.c.user_id.is_(None)).distinct()
     for account_id in db.session.scalars(of_the_house):
         yield f"Account {account_id} has daily sums, but it is not a customer's."

@@ -1,6 +1,6 @@
 """Audit checks of payments: vouchers and deposits through gateways say what their transfers moved.
 
-Part of `audit.py`, which reads everything in one snapshot.
+Part of `audit.py`, which reads each part in a snapshot of its own.
 """
 
 from collections.abc import Iterator

@@ -1,11 +1,11 @@
 """Verification of the hash chains of transfers and events, from the last checkpoint or from the first row.
 
-It reads in the caller's snapshot and changes nothing; `record` saves the checkpoints later, in a transaction. A
+It changes nothing; `record` saves the checkpoints later, in a transaction. Rows older than an hour are read in several
+snapshots, since no row can still appear among them; the newest ones and the heads of all accounts in the last one. A
 checkpoint proves nothing by itself, since an attacker who can change rows can change it too. So it is trusted for a
 day; then all rows are verified again and must lead to the same digest.
 """
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,10 +13,11 @@ from typing import Any
 
 from sqlalchemy import Select, bindparam, func, select, update
 
-from panel.db import db, lock_rows, table_of, upsert
+from panel.db import begin_snapshot, db, lock_rows, table_of, upsert
 from panel.db.compiled_statements import in_list
 from panel.domain import chain
 from panel.models import Account, ChainCheckpoint, CheckpointKind, Order, OrderEvent, Transfer
+from panel.services.money.audit_parts import Progress
 
 TRANSFERS = table_of(Transfer)
 EVENTS = table_of(OrderEvent)
@@ -25,6 +26,8 @@ ORDERS = table_of(Order)
 CHECKPOINTS = table_of(ChainCheckpoint)
 
 ROWS_AT_ONCE = 5_000
+# Pages of older rows that one snapshot reads.
+PAGES_A_SNAPSHOT = 20
 # On PostgreSQL a row may become visible after one with a higher id. No transaction stays open this long, so no row can
 # appear before a checkpoint later.
 SETTLED_AFTER = timedelta(hours=1)
@@ -60,7 +63,7 @@ def is_from_start_due(*, now: datetime) -> bool:
     return last is None or not now - FROM_START_EVERY < last <= now
 
 
-def verify(*, from_start: bool, noted: Sequence[Mark] = (), now: datetime | None) -> ChainReport:
+def verify(*, from_start: bool, noted: Sequence[Mark] = (), now: datetime | None, progress: Progress) -> ChainReport:
     """Verify the rows after the checkpoints, or all rows. `noted`: earlier digests that must match.
 
     Starts at the first row in any case with digests, without a checkpoint, or after a run that found a difference.
@@ -76,7 +79,7 @@ def verify(*, from_start: bool, noted: Sequence[Mark] = (), now: datetime | None
     expected = [mark for mark in (*report.began.values(), *noted) if mark.up_to_id]
     for kind, follow in ((CheckpointKind.TRANSFERS, _transfers), (CheckpointKind.EVENTS, _events)):
         after = Mark(kind, 0, chain.START) if report.is_from_start else report.began[kind]
-        walk = _Walk(report, after, [mark for mark in expected if mark.kind is kind], until)
+        walk = _Walk(report, after, [mark for mark in expected if mark.kind is kind], until, progress)
         if (began := report.began[kind]).up_to_id and not _is_there(began):
             walk.differ(f"{_WORDS[kind]} {began.up_to_id} is gone: the last run verified up to it.")
         follow(walk)
@@ -92,8 +95,11 @@ def _is_there(mark: Mark) -> bool:
 class _Walk:
     """One pass over a table by id: the running digest, and the newest row a checkpoint may include."""
 
-    def __init__(self, report: ChainReport, after: Mark, expected: list[Mark], until: datetime | None) -> None:
+    def __init__(
+        self, report: ChainReport, after: Mark, expected: list[Mark], until: datetime | None, progress: Progress
+    ) -> None:
         self.report, self.kind, self.after = report, after.kind, after.up_to_id
+        self._settled_before, self._progress = until, progress
         self.mark, self._digest, self._until = after, after.digest, until
         self._expected = sorted(expected, key=lambda mark: mark.up_to_id, reverse=True)
 
@@ -110,6 +116,16 @@ class _Walk:
         else:
             self.mark = Mark(self.kind, row["id"], self._digest)
         return is_settled
+
+    def pages(self, statement: Select[Any]) -> Iterator[list[dict[str, Any]]]:
+        """The rows after the walk's first one, in batches, and a new snapshot now and then while they are settled."""
+        newest = db.session.scalar(select(func.max(statement.selected_columns["id"].table.c.id))) or 0
+        for number, page in enumerate(_pages(statement, after=self.after), start=1):
+            yield page
+            if number % PAGES_A_SNAPSHOT == 0:
+                self._progress(f"Hash chain of {self.kind}", page[-1]["id"], newest)
+                if self._settled_before is not None and page[-1]["at"] < self._settled_before:
+                    begin_snapshot()
 
     def end(self) -> None:
         while self._expected:
@@ -135,22 +151,31 @@ def _stored() -> Any:
 def _transfers(walk: _Walk) -> None:
     """Each customer's transfers form an unbroken chain that ends at the account's head."""
     before = _known_accounts()
-    columns = (ACCOUNTS.c.id, ACCOUNTS.c.user_id, ACCOUNTS.c.chain_hash)
-    accounts = {row.id: row for row in db.session.execute(select(*columns))}
+    accounts = _accounts()
     heads = {} if walk.report.is_from_start else dict(before)
     settled = dict(heads)
-    for row in itertools.chain.from_iterable(_pages(_CHAINED_TRANSFERS, after=walk.after)):
-        account_id = _account_of(row, accounts)
-        right = chain.START
-        if account_id is not None:
-            right = chain.transfer_hash(heads.get(account_id, chain.START), row, account_id=account_id)
-            heads[account_id] = row["chain_hash"]
-        if walk.step(row, right=right) and account_id is not None:
-            settled[account_id] = row["chain_hash"]
-    for account in accounts.values():
+    for page in walk.pages(_CHAINED_TRANSFERS):
+        if not accounts.keys() >= {row[end] for row in page for end in ("from_account_id", "to_account_id")}:
+            # Made since the first snapshot.
+            accounts = _accounts()
+        for row in page:
+            account_id = _account_of(row, accounts)
+            right = chain.START
+            if account_id is not None:
+                right = chain.transfer_hash(heads.get(account_id, chain.START), row, account_id=account_id)
+                heads[account_id] = row["chain_hash"]
+            if walk.step(row, right=right) and account_id is not None:
+                settled[account_id] = row["chain_hash"]
+    # Read again: the heads must be those of the snapshot that had the newest rows.
+    for account in _accounts().values():
         if account.chain_hash != heads.get(account.id, chain.START):
             walk.differ(f"Account {account.id} has another newest transfer than the last one of its chain.")
     walk.report.accounts = {account: head for account, head in settled.items() if before.get(account) != head}
+
+
+def _accounts() -> dict[int, Any]:
+    columns = (ACCOUNTS.c.id, ACCOUNTS.c.user_id, ACCOUNTS.c.chain_hash)
+    return {row.id: row for row in db.session.execute(select(*columns))}
 
 
 def _known_accounts() -> dict[int, str]:
@@ -179,7 +204,7 @@ def _account_of(row: Mapping[str, Any], accounts: Mapping[int, Any]) -> int | No
 def _events(walk: _Walk) -> None:
     """Each order's events form an unbroken chain. The audit compares the latest one with the order."""
     after = walk.after
-    for page in _pages(select(EVENTS), after=after):
+    for page in walk.pages(select(EVENTS)):
         heads = _events_before(page, after=after)
         for row in page:
             right = chain.event_hash(heads.get(row["order_id"], chain.START), row)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -9,7 +10,7 @@ from flask.testing import FlaskCliRunner
 
 from panel.db import db, transaction
 from panel.domain.status import Status
-from panel.services.money import audit, ledger
+from panel.services.money import audit, audit_balances, audit_parts, chain_verification, ledger
 from panel.services.orders import refills, transitions
 from tests.support.damage import damage
 from tests.support.factories import NOON, a_customer, a_tool, an_order
@@ -175,6 +176,42 @@ def with_counts(order_id: int) -> None:
 def runner(app: Flask) -> FlaskCliRunner:
     db.session.rollback()
     return app.test_cli_runner()
+
+
+@pytest.fixture(autouse=True)
+def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every row is a part, and every page of the hash chains has a snapshot of its own."""
+    monkeypatch.setattr(audit_parts, "IDS_AT_ONCE", 1)
+    monkeypatch.setattr(audit_balances, "ACCOUNTS_AT_ONCE", 1)
+    monkeypatch.setattr(chain_verification, "ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(chain_verification, "PAGES_A_SNAPSHOT", 1)
+
+
+@pytest.mark.both_engines
+def test_orders_that_are_placed_and_end_while_the_audit_runs_are_no_differences() -> None:
+    customer, tool = a_customer("100"), a_tool()
+    an_order(customer=customer, tool=tool, status=Status.COMPLETED)
+    done: list[str] = []
+
+    late: list[str] = []
+
+    def meanwhile(what: str, read: int, total: int) -> None:
+        db.session.rollback()
+        if what not in done:
+            an_order(customer=customer, tool=tool, status=Status.PARTIAL, remains=1)
+            an_order(customer=a_customer("10", email=f"c{len(done)}@example.com"), tool=tool)
+        # Once more when those have been read: of a known customer, whose newest rows are others now.
+        if read > total + 4 and what not in late:
+            an_order(customer=customer, tool=tool, status=Status.PARTIAL, remains=1)
+            late.append(what)
+        done.append(what)
+
+    found = audit.audit(from_start=True, now=NOON + timedelta(hours=2), progress=meanwhile)
+
+    assert found.differences == ()
+    parts = {"Daily sums of customers", "Transfers", "Orders", "Hash chain of transfers", "Hash chain of events"}
+    assert set(done) == parts and len(late) == 2
+    assert audit.audit(from_start=True, now=NOON + timedelta(hours=2)).is_sound
 
 
 @pytest.mark.both_engines

@@ -1,0 +1,35 @@
+"""Parts of an audit: ranges of ids, each read in a snapshot of its own, so that none lasts for minutes."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Table, and_, func, select
+
+from panel.db import db
+
+IDS_AT_ONCE = 100_000
+
+# Told what is being read, how much of it is done, and how much there is.
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class IdRange:
+    """Ids above `after`, up to `up_to`; the last range has no end, so that new rows are in it."""
+
+    after: int
+    up_to: int | None
+
+    def has(self, column: ColumnElement[Any]) -> ColumnElement[bool]:
+        """Whether the id is in the range."""
+        return column > self.after if self.up_to is None else and_(column > self.after, column <= self.up_to)
+
+
+def ranges_of(table: Table, *, what: str, progress: Progress) -> Iterator[IdRange]:
+    """Ranges that have every row of the table, also those that are added meanwhile."""
+    newest: int = db.session.scalar(select(func.max(table.c.id))) or 0
+    starts = range(0, max(newest, 1), IDS_AT_ONCE)
+    for after in starts:
+        progress(what, after, newest)
+        yield IdRange(after, after + IDS_AT_ONCE if after != starts[-1] else None)
