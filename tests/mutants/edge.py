@@ -158,8 +158,8 @@ MUTANTS = (
         ("if change.kind is not ProposalKind.ENABLE:", "if change.kind is ProposalKind.DISABLE:"),
         ("if user.id == change.operator_id:", "if False:"),
         (
-            "select_from(User).where(User.role.in_(APPROVERS), User.disabled_at.is_(None))",
-            "select_from(User).where(User.role.in_(APPROVERS))",
+            "where(User.is_staff, User.role.in_(APPROVERS), User.disabled_at.is_(None))",
+            "where(User.is_staff, User.role.in_(APPROVERS))",
         ),
         (
             "User.id == user_id, User.role.in_(APPROVERS), User.disabled_at.is_(None)",

@@ -121,7 +121,7 @@ MUTANTS = (
         "panel/services/orders/timeouts.py",
         "tests/jobs/test_review_resolution.py tests/jobs/test_dispatch.py",
         ("Attempt.at <= now - timedelta(hours=unconfirmed_hours)", "Attempt.at <= now"),
-        ("Order.placed_at <= placed_before", "Order.placed_at <= now"),
+        ("since <= placed_before", "since <= now"),
     ),
     *in_file(
         "panel/services/orders/cancellations.py",

@@ -67,7 +67,7 @@ def audit(
 
 
 def _parts(progress: Progress) -> Iterator[Callable[[], Iterable[str]]]:
-    """The checks, each to be run in its own snapshot. What is placed meanwhile is in the last part of its table."""
+    """The checks, each to be run in its own snapshot. New rows are in the last part of their table."""
     yield audit_balances.wrong_balances
     batches = audit_balances.batches_of_customers()
     for place, batch in enumerate(batches):

@@ -12,7 +12,7 @@ from panel.db import db, table_of
 from panel.domain.settlement import settle
 from panel.domain.status import Status
 from panel.models import IS_SETTLING, EventKind, Order, OrderEvent, OrderRun, Refill, Transfer, TransferKind
-from panel.services.money.audit_parts import IdRange
+from panel.services.money.audit_parts import AuditPart
 
 ORDERS = table_of(Order)
 EVENTS = table_of(OrderEvent)
@@ -23,7 +23,7 @@ def _of(kind: TransferKind) -> ColumnElement[int]:
     return func.sum(case((TRANSFERS.c.kind == kind, TRANSFERS.c.amount_nanos), else_=0))
 
 
-def _moved(part: IdRange) -> Subquery:
+def _moved(part: AuditPart) -> Subquery:
     return (
         select(
             TRANSFERS.c.order_id,
@@ -37,7 +37,7 @@ def _moved(part: IdRange) -> Subquery:
     )
 
 
-def money_of_orders(part: IdRange) -> Iterator[str]:
+def money_of_orders(part: AuditPart) -> Iterator[str]:
     """Charged, kept and returned of each order equal its transfers."""
     moved = _moved(part)
     charged, kept, returned = (func.coalesce(moved.c[name], 0) for name in ("charged", "kept", "returned"))
@@ -66,7 +66,7 @@ def money_of_orders(part: IdRange) -> Iterator[str]:
         yield f"Order {order_id} says charged, kept, returned {says}, its transfers moved {did}."
 
 
-def settlements(part: IdRange) -> Iterator[str]:
+def settlements(part: AuditPart) -> Iterator[str]:
     """Money is where the status says: recomputed from status, remains and price."""
     rows = db.session.execute(
         select(
@@ -87,7 +87,7 @@ def settlements(part: IdRange) -> Iterator[str]:
             yield f"Order {order_id} is {status} with {kept} kept and {returned} returned; {due} was due."
 
 
-def events(part: IdRange) -> Iterator[str]:
+def events(part: AuditPart) -> Iterator[str]:
     """The latest event of an order matches the order, and events have no gaps."""
     last = EVENTS.alias()
     newest = select(func.max(last.c.id)).where(last.c.order_id == ORDERS.c.id).correlate(ORDERS).scalar_subquery()
@@ -133,7 +133,7 @@ def _differs(line: Subquery, name: str) -> ColumnElement[bool]:
     return line.c[name].is_distinct_from(line.c[f"{name}_before"])
 
 
-def refills(part: IdRange) -> Iterator[str]:
+def refills(part: AuditPart) -> Iterator[str]:
     """An order is in Refill exactly while it has an open refill."""
     is_open = (
         select(Refill.id).where(Refill.order_id == ORDERS.c.id, Refill.state.in_(["requested", "running"])).exists()
@@ -144,7 +144,7 @@ def refills(part: IdRange) -> Iterator[str]:
         yield f"Order {order_id} and its refill task disagree."
 
 
-def runs(part: IdRange) -> Iterator[str]:
+def runs(part: AuditPart) -> Iterator[str]:
     """A drip-feed order has the quantity and the remains of its runs together."""
     runs = table_of(OrderRun)
     undelivered = case(

@@ -10,12 +10,12 @@ from panel.db import db
 
 IDS_AT_ONCE = 100_000
 
-# Told what is being read, how much of it is done, and how much there is.
+# Called with what is being read, how much of it is done, and how much there is.
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class IdRange:
+class AuditPart:
     """Ids above `after`, up to `up_to`; the last range has no end, so that new rows are in it."""
 
     after: int
@@ -26,10 +26,10 @@ class IdRange:
         return column > self.after if self.up_to is None else and_(column > self.after, column <= self.up_to)
 
 
-def ranges_of(table: Table, *, what: str, progress: Progress) -> Iterator[IdRange]:
-    """Ranges that have every row of the table, also those that are added meanwhile."""
+def ranges_of(table: Table, *, what: str, progress: Progress) -> Iterator[AuditPart]:
+    """Ranges that have every row of the table, also those that are added while it is read."""
     newest: int = db.session.scalar(select(func.max(table.c.id))) or 0
     starts = range(0, max(newest, 1), IDS_AT_ONCE)
     for after in starts:
         progress(what, after, newest)
-        yield IdRange(after, after + IDS_AT_ONCE if after != starts[-1] else None)
+        yield AuditPart(after, after + IDS_AT_ONCE if after != starts[-1] else None)

@@ -10,14 +10,14 @@ from sqlalchemy import ColumnElement, and_, case, func, not_, or_, select
 
 from panel.db import db, table_of
 from panel.models import IS_ADJUSTMENT, Account, AccountKind, Order, Transfer, TransferKind
-from panel.services.money.audit_parts import IdRange
+from panel.services.money.audit_parts import AuditPart
 
 ORDERS = table_of(Order)
 TRANSFERS = table_of(Transfer)
 ACCOUNTS = table_of(Account)
 
 
-def between_wrong_accounts(part: IdRange) -> Iterator[str]:
+def between_wrong_accounts(part: AuditPart) -> Iterator[str]:
     """Transfers between wrong accounts: an order's use its customer, holds and sales; all others involve a customer."""
     account_of = _house_accounts()
     own = select(ACCOUNTS.c.id).where(ACCOUNTS.c.user_id == ORDERS.c.customer_id).scalar_subquery()

@@ -187,7 +187,7 @@ def _accounts(filters: LedgerFilters) -> Select[int]:
     if filters.customer is not None and filters.account in (None, AccountKind.CUSTOMER):
         return accounts.where(Account.user_id == filters.customer)
     if filters.account not in (None, AccountKind.CUSTOMER):
-        # It follows from the kind, and lets the index of the house's accounts be used.
+        # It follows from the kind, and lets the index of accounts without a user be used.
         return accounts.where(Account.user_id.is_(None))
     return accounts
 
