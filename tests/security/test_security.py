@@ -9,7 +9,8 @@ from flask.testing import FlaskClient
 
 from panel.application import create_app
 from panel.assets import asset
-from panel.security import HEADERS, MAX_BODY_BYTES, REQUESTS_A_MINUTE, rate_limits
+from panel.security import HEADERS, REQUESTS_A_MINUTE, rate_limits
+from panel.security.body_limits import MAX_BODY_BYTES
 from panel.security.rate_limits import ProcessMemoryStorage
 from tests.support import databases
 

@@ -15,7 +15,7 @@ from panel.db import begin_snapshot, db, table_of
 from panel.models import Order, OrderCount, Transfer
 from panel.services import test_orders
 from panel.services.money import audit_balances, audit_orders, audit_payments, audit_transfers, chain_verification
-from panel.services.money.audit_parts import Progress, ranges_of
+from panel.services.money.audit_parts import Progress, quietly, ranges_of
 from panel.services.money.chain_verification import ChainReport, Mark
 
 ORDERS = table_of(Order)
@@ -44,18 +44,18 @@ def audit(
     from_start: bool = False,
     noted: Sequence[Mark] = (),
     now: datetime | None = None,
-    progress: Progress | None = None,
+    progress: Progress = quietly,
 ) -> Audit:
     """Compare balances, orders, events and counters with their transfers and events.
 
     Hash chains are verified from the last checkpoint or from the first row, and compared with earlier digests.
     """
     differences: list[str] = []
-    for part in _parts(progress or _quietly):
+    for part in _parts(progress):
         begin_snapshot()
         differences += part()
     begin_snapshot()
-    chains = chain_verification.verify(from_start=from_start, noted=noted, now=now, progress=progress or _quietly)
+    chains = chain_verification.verify(from_start=from_start, noted=noted, now=now, progress=progress)
     # Several parts may find the same.
     differences = list(dict.fromkeys([*differences, *chains.differences]))
     return Audit(
@@ -83,10 +83,6 @@ def _parts(progress: Progress) -> Iterator[Callable[[], Iterable[str]]]:
         for check in audit_orders.CHECKS:
             yield partial(check, part)
     yield _counts
-
-
-def _quietly(_what: str, _done: int, _total: int) -> None:
-    """Progress that nobody looks at."""
 
 
 def record(found: Audit, *, now: datetime) -> None:

@@ -14,6 +14,10 @@ IDS_AT_ONCE = 100_000
 Progress = Callable[[str, int, int], None]
 
 
+def quietly(_what: str, _done: int, _total: int) -> None:
+    """Progress that nobody looks at."""
+
+
 @dataclass(frozen=True, slots=True)
 class AuditPart:
     """Ids above `after`, up to `up_to`; the last range has no end, so that new rows are in it."""
