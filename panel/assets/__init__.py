@@ -6,7 +6,6 @@ Without it the site runs without scripts. May import `domain`, `clock` and `sett
 
 import hashlib
 import mimetypes
-import re
 import shutil
 import subprocess
 import tarfile
@@ -18,6 +17,7 @@ from pathlib import Path
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import httpx
+import rjsmin
 import structlog
 from flask import Flask, current_app
 
@@ -53,9 +53,6 @@ EXTENSION = "panel.assets"
 FOLDER = "/static"
 # The stylesheet whose accent color operators choose.
 COLORED = "site.css"
-
-# Of our own scripts: lines of comments, empty lines, and what lines begin with.
-_LEFT_OUT = re.compile(rb"^[ \t]*(?://.*)?\n?", re.MULTILINE)
 
 _NOT_HAD = (OSError, ValueError, LookupError, subprocess.SubprocessError, tarfile.TarError, httpx.HTTPError)
 
@@ -150,7 +147,7 @@ def collect_assets(settings: Settings) -> Assets:
     for path in sorted([*static.glob("*.svg"), *static.glob("img/*.*")]):
         contents[path.name] = path.read_bytes()
     for path in sorted(static.glob("js/*.js")):
-        contents[path.name] = _LEFT_OUT.sub(b"", path.read_bytes())
+        contents[path.name] = rjsmin.jsmin(path.read_bytes())
     contents |= {name: b"\n".join(contents[part] for part in parts) for name, parts in JOINED_SCRIPTS.items()}
     htmx = read_htmx(settings)
     if htmx is not None:
