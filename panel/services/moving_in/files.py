@@ -114,7 +114,7 @@ def _lines(name: str, data: bytes) -> list[Line]:
     except UnicodeDecodeError as error:
         raise BadInput(f"{name} is not UTF-8 text.") from error
     except csv.Error as error:
-        raise BadInput(f"{name} is no CSV file that can be read: {error}.") from error
+        raise BadInput(f"{name} can’t be read as CSV: {error}.") from error
     return lines
 
 

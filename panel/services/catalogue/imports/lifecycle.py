@@ -132,8 +132,8 @@ def keep(import_id: int, answer: list[object], *, balance_currency: str, now: da
         raise ActionRefused("The provider's catalogue has no service that can be sold.")
     found.rows = json.dumps([asdict(row) for row in rows], ensure_ascii=False, separators=(",", ":"))
     more = len(skipped) - MAX_SKIPPED_SENTENCES
-    told = skipped[:MAX_SKIPPED_SENTENCES] + ([f"And {more:,} more rows."] if more > 0 else [])
-    found.skipped = json.dumps(told, ensure_ascii=False)
+    listed = skipped[:MAX_SKIPPED_SENTENCES] + ([f"And {more:,} more rows."] if more > 0 else [])
+    found.skipped = json.dumps(listed, ensure_ascii=False)
     found.state, found.fetched_at, found.due_at = ImportState.READY, now, None
     db.session.flush()
 
