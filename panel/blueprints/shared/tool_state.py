@@ -12,6 +12,7 @@ from flask.sansio.app import App
 
 from panel.blueprints.shared import incident_banner
 from panel.blueprints.shared.own_prices import own_prices
+from panel.blueprints.shared.template_globals import me
 from panel.db.lru_cache import LRUCache
 from panel.services.catalogue import scheduled_terms
 from panel.services.catalogue import tools as catalogue_tools
@@ -55,7 +56,8 @@ def of_tool(tool: ToolOffer) -> ToolState:
 
 def of_tools(tools: Iterable[ToolOffer]) -> dict[int, ToolState]:
     """The state of each tool, by its number."""
-    version = catalogue_tools.version()
+    person = me()
+    version = person.catalogue_version if person else catalogue_tools.version()
     return {
         tool.tool_id: ToolState(
             tool.is_held_back,

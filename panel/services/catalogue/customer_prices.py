@@ -7,7 +7,7 @@ A change of a group bumps the catalogue's version, and a customer's change of gr
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from panel.db import db, table_of
 from panel.domain import pricing
@@ -49,13 +49,17 @@ class PriceList:
 LIST_PRICES = PriceList()
 
 
+_OWNER = select(_TEST_CUSTOMERS.c.owner_id).where(_TEST_CUSTOMERS.c.user_id == bindparam("customer_id"))
+_GROUP_OF_CUSTOMER = select(_MEMBERS.c.group_id).where(
+    _MEMBERS.c.user_id == func.coalesce(_OWNER.scalar_subquery(), bindparam("customer_id"))
+)
+
+
 def of_customer(customer_id: int | None) -> PriceList:
     """The price list of this customer; list prices for a visitor. Test orders have the prices of their owner."""
     if customer_id is None:
         return LIST_PRICES
-    owner = select(_TEST_CUSTOMERS.c.owner_id).where(_TEST_CUSTOMERS.c.user_id == customer_id)
-    is_member = _MEMBERS.c.user_id == func.coalesce(owner.scalar_subquery(), customer_id)
-    return of_group(db.session.scalar(select(_MEMBERS.c.group_id).where(is_member)))
+    return of_group(db.session.scalar(_GROUP_OF_CUSTOMER, {"customer_id": customer_id}))
 
 
 def of_group(group_id: int | None) -> PriceList:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from panel.db import db, execute_write, table_of, upsert
 from panel.models import Favorite
@@ -15,9 +15,12 @@ from panel.services.money import ledger
 FAVORITES = table_of(Favorite)
 
 
+_OF_USER = select(FAVORITES.c.tool_id).where(FAVORITES.c.user_id == bindparam("user_id"))
+
+
 def tool_ids(user_id: int) -> frozenset[int]:
     """Ids of this user's favorites, including hidden tools."""
-    return frozenset(db.session.scalars(select(Favorite.tool_id).where(Favorite.user_id == user_id)))
+    return frozenset(db.session.scalars(_OF_USER, {"user_id": user_id}))
 
 
 def choose(user_id: int, tool_id: int, *, now: datetime) -> None:
