@@ -44,13 +44,16 @@ def _add(email: str, *, amount_nanos: int, note: str, reference: str | None) -> 
         raise ActionRefused(f"The request {reference} is another customer's.")
     now = utc_now()
     approval_limit.lock(customer.id, operator_id=None)
+    added_nanos = amount_nanos
     if reference is None:
         reason = f"deposit:hand:{secrets.token_hex(8)}"
         number = ledger.deposit(customer.id, amount_nanos=amount_nanos, reason=reason, note=note, now=now)
         customer_version.bump([customer.id])
     else:
+        paid = deposits.parts_of(deposits.find(reference), amount_nanos)
+        added_nanos = paid.amount_nanos + paid.bonus_nanos
         number = deposits.confirm(reference, amount_nanos=amount_nanos, note=note, now=now)
-    approval_limit.record(number, customer_id=customer.id, operator_id=None, amount_nanos=amount_nanos, now=now)
+    approval_limit.record(number, customer_id=customer.id, operator_id=None, amount_nanos=added_nanos, now=now)
     detail = f"{money.plain(amount_nanos)}, line {number}: {note}"
     audit_log.write("balance add", actor=getpass.getuser(), subject=f"customer {customer.id}", detail=detail, now=now)
     return number

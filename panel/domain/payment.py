@@ -1,5 +1,6 @@
 """Payments: the methods, what a payment gateway reports, and whether a report fits what we asked for."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -98,19 +99,45 @@ def due_back(credited_nanos: int, *, paid_nanos: int, refunded_nanos: int, dispu
     return credited_nanos * returned // paid_nanos
 
 
-@dataclass(frozen=True, slots=True)
-class Via:
-    """How a deposit is paid: the method, the gateway's mode and account, our fee and the bonus."""
-
-    method: PaymentMethod = PaymentMethod.MANUAL
-    is_live: bool = False
-    account: str = ""
-    fee_nanos: int = 0
-    bonus_nanos: int = 0
-
-
-MANUAL = Via()
 BASIS_POINTS = 10_000
+NANOS_PER_CENT = NANOS_PER_UNIT // 100
+MANUAL_KEY = "manual-"
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentOption:
+    """A method that customers choose. `key` names it in addresses, forms, and the table of terms.
+
+    Manual payments have one option for each method that the instructions name; `instructions` are its paragraphs.
+    """
+
+    method: PaymentMethod
+    key: str
+    label: str
+    instructions: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def is_manual(self) -> bool:
+        return self.method is PaymentMethod.MANUAL
+
+    @property
+    def name(self) -> str:
+        """The name from the instructions; empty for all others."""
+        return self.label if self.key.startswith(MANUAL_KEY) else ""
+
+
+def manual_key(name: str) -> str:
+    """The key of a manual method: it stays the same however its name is spaced, capitalized or punctuated."""
+    return MANUAL_KEY + ("-".join(re.findall(r"[^\W_]+", name.casefold())) or name.encode().hex())
+
+
+@dataclass(frozen=True, slots=True)
+class PaidParts:
+    """What a payment is made of: the amount for the balance and our fee; and the bonus on top."""
+
+    amount_nanos: int
+    fee_nanos: int
+    bonus_nanos: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +155,11 @@ class MethodTerms:
     @property
     def has_fee(self) -> bool:
         return self.fee_basis_points > 0 or self.fee_nanos > 0
+
+    @property
+    def has_costs(self) -> bool:
+        """Whether the balance gets another amount than what is paid."""
+        return self.has_fee or self.bonus_basis_points > 0
 
     @property
     def fee_percent(self) -> str:
@@ -148,6 +180,41 @@ class MethodTerms:
             return 0
         return amount_nanos * self.bonus_basis_points // BASIS_POINTS // unit_nanos * unit_nanos
 
+    def of_payment(self, paid_nanos: int, *, unit_nanos: int) -> PaidParts:
+        """What a payment is made of: the largest amount in whole cents that it covers with its fee, and the bonus.
+
+        A payment of exactly what was asked for gives exactly the amount asked for.
+        """
+        if not self.has_fee:
+            return PaidParts(paid_nanos, 0, self.bonus(paid_nanos, unit_nanos=unit_nanos))
+        amount = (paid_nanos - self.fee_nanos) * BASIS_POINTS // (BASIS_POINTS + self.fee_basis_points)
+        amount = amount // NANOS_PER_CENT * NANOS_PER_CENT
+        while amount > 0 and amount + self.fee(amount, unit_nanos=unit_nanos) > paid_nanos:
+            amount -= NANOS_PER_CENT
+        amount = max(0, amount)
+        return PaidParts(amount, paid_nanos - amount, self.bonus(amount, unit_nanos=unit_nanos))
+
+
+NO_TERMS = MethodTerms(is_on=True, minimum_nanos=0, maximum_nanos=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Via:
+    """How a deposit is paid: the method, the gateway's mode and account, our fee and the bonus.
+
+    `name`: of a manual method; `terms`: from which fee and bonus follow when another amount arrives.
+    """
+
+    method: PaymentMethod = PaymentMethod.MANUAL
+    is_live: bool = False
+    account: str = ""
+    fee_nanos: int = 0
+    bonus_nanos: int = 0
+    name: str = ""
+    terms: MethodTerms = NO_TERMS
+
+
+MANUAL = Via()
 
 # Currencies whose smallest unit is not a hundredth, as gateways count them.
 _WHOLE_UNITS = frozenset(

@@ -1,5 +1,6 @@
 """Deposits that customers request, and the events of payment gateways as they came."""
 
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -7,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, fal
 from sqlalchemy.orm import Mapped, mapped_column
 
 from panel.db import Base
-from panel.domain.payment import PaymentMethod, PaymentReportKind
+from panel.domain.payment import NO_TERMS, PaidParts, PaymentMethod, PaymentReportKind
 from panel.models.ledger import kind_label
 
 
@@ -48,9 +49,15 @@ class DepositRequest(Base):
     payment_id: Mapped[str | None]
     is_live: Mapped[bool] = mapped_column(default=False, server_default=false())
     account: Mapped[str] = mapped_column(default="", server_default="")
-    # Our fee, paid on top of the amount, and the bonus added to it, as they were when it was requested.
+    # Our fee, paid on top of the amount, and the bonus added to it: as requested, and once confirmed, as they were.
     fee_nanos: Mapped[int] = mapped_column(default=0, server_default="0")
     bonus_nanos: Mapped[int] = mapped_column(default=0, server_default="0")
+    # The manual method's name, and the terms shown then: another amount may arrive, and fee and bonus follow it.
+    method_name: Mapped[str] = mapped_column(default="", server_default="")
+    terms_fee_basis_points: Mapped[int] = mapped_column(default=0, server_default="0")
+    terms_fee_nanos: Mapped[int] = mapped_column(default=0, server_default="0")
+    terms_bonus_basis_points: Mapped[int] = mapped_column(default=0, server_default="0")
+    terms_bonus_from_nanos: Mapped[int] = mapped_column(default=0, server_default="0")
     # When the gateway is next asked for its outcome.
     look_up_at: Mapped[datetime | None]
     # What the gateway took back, and of that: what was taken from the balance, and what the balance didn't cover.
@@ -65,6 +72,21 @@ class DepositRequest(Base):
     def asked_nanos(self) -> int:
         """What the customer pays: the amount and our fee."""
         return self.amount_nanos + self.fee_nanos
+
+    @property
+    def method_label(self) -> str:
+        return self.method_name or PaymentMethod(self.method).label
+
+    def parts(self, paid_nanos: int, *, unit_nanos: int) -> PaidParts:
+        """What this much for the deposit is made of, under the terms it was requested with."""
+        terms = replace(
+            NO_TERMS,
+            fee_basis_points=self.terms_fee_basis_points,
+            fee_nanos=self.terms_fee_nanos,
+            bonus_basis_points=self.terms_bonus_basis_points,
+            bonus_from_nanos=self.terms_bonus_from_nanos,
+        )
+        return terms.of_payment(paid_nanos, unit_nanos=unit_nanos)
 
 
 class PaymentTerms(Base):

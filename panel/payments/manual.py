@@ -3,6 +3,9 @@
 import re
 from pathlib import Path
 
+from panel.domain import payment
+from panel.domain.payment import PaymentMethod, PaymentOption
+
 # What a line of the payment instructions begins with that names a payment method.
 METHOD = "# "
 
@@ -22,7 +25,19 @@ def paragraphs(text: str) -> list[list[str]]:
     return [paragraph.strip().splitlines() for paragraph in re.split(r"\n\s*\n", text) if paragraph.strip()]
 
 
-def method_names(text: str) -> list[str]:
-    """Names of the payment methods in the instructions, in their order."""
-    first_lines = (paragraph[0] for paragraph in paragraphs(text))
-    return [line.removeprefix(METHOD).strip() for line in first_lines if line.startswith(METHOD)]
+def options(text: str) -> list[PaymentOption]:
+    """The manual methods of the instructions, in their order; one without a name if they name none.
+
+    What stands before the first name holds for each of them. Two names that differ in spelling alone are one method.
+    """
+    common: list[tuple[str, ...]] = []
+    named: dict[str, tuple[str, list[tuple[str, ...]]]] = {}
+    mine = common
+    for lines in paragraphs(text):
+        if lines[0].startswith(METHOD) and (name := lines[0].removeprefix(METHOD).strip()):
+            mine = named.setdefault(payment.manual_key(name), (name, []))[1]
+        else:
+            mine.append(tuple(lines))
+    if not named:
+        return [PaymentOption(PaymentMethod.MANUAL, PaymentMethod.MANUAL, PaymentMethod.MANUAL.label, tuple(common))]
+    return [PaymentOption(PaymentMethod.MANUAL, key, name, (*common, *own)) for key, (name, own) in named.items()]

@@ -4,6 +4,7 @@ from tests.mutants.mutant import in_file
 
 SETTLEMENT = "tests/services/payments/test_settlement.py"
 METHODS = "tests/services/payments/test_methods.py"
+MANUAL_METHODS = "tests/services/payments/test_manual_methods.py"
 VOUCHERS = "tests/services/payments/test_vouchers.py"
 DRIP_FEED = "tests/flows/test_drip_feed.py"
 FAIL_OVER = "tests/jobs/test_fail_over.py"
@@ -41,16 +42,18 @@ MUTANTS = (
         ("        if deposit.refused_at is not None:\n", "        if False:\n"),
         ("    if deposit.transfer_id is not None:\n        return Applied", "    if False:\n        return Applied"),
         (
-            "        _add_bonus(deposit, now=now)\n    reversals.take_back(deposit, now=now)\n",
-            "        _add_bonus(deposit, now=now)\n",
+            "    deposit.payment_id = report.payment_id\n    reversals.take_back(deposit, now=now)\n",
+            "    deposit.payment_id = report.payment_id\n",
         ),
         ("max(deposit.refunded_nanos, report.amount_nanos)", "deposit.refunded_nanos + report.amount_nanos"),
         ("if deposit.transfer_id is not None or deposit.refused_at is not None:", "if False:"),
     ),
     *in_file(
-        "panel/services/payments/settlement.py",
-        METHODS,
-        ("    if deposit.bonus_nanos:\n", "    if False:\n"),
+        "panel/services/money/deposits.py",
+        f"{METHODS} {MANUAL_METHODS}",
+        ("    if request.bonus_nanos:\n", "    if False:\n"),
+        ("request.fee_nanos, request.bonus_nanos = paid.fee_nanos, paid.bonus_nanos", "pass"),
+        ("amount_nanos=paid.amount_nanos, reason", "amount_nanos=amount_nanos, reason"),
     ),
     *in_file(
         "panel/services/orders/fail_over.py",

@@ -17,15 +17,16 @@ from panel.blueprints.shared.htmx import is_live, pause_or_resume, region_or_304
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import ExpiredForm, NotFound, PanelError
-from panel.domain.payment import PaymentMethod
+from panel.domain.payment import MethodTerms, PaymentMethod, manual_key
 from panel.payments.base import GatewayUnavailable, PaymentRequest
 from panel.services.accounts.sessions import PageVersions
-from panel.services.money import deposits
-from panel.services.money.deposits import OwnDeposit
+from panel.services.money import deposits, own_deposits
+from panel.services.money.own_deposits import OwnDeposit
 from panel.services.orders import waiting_order
 from panel.services.orders.waiting_order import WaitingQuote
 from panel.services.page_version import page_etag
 from panel.services.payments import checkouts, gateways, instructions, methods, vouchers
+from panel.services.payments.methods import USUAL
 
 bp = Blueprint("deposit", __name__, url_prefix="/balance")
 
@@ -104,31 +105,43 @@ def live(reference: str) -> ResponseReturnValue:
 
 def _add_page(amount: str, error: PanelError | None = None) -> str:
     now = utc_now()
-    offered = _methods()
+    offered = methods.offered()
     asked = request.values.get("method", "")
-    method = next((each for each in offered if each == asked), offered[0])
-    terms = methods.terms_of(method)
+    option = next((each for each in offered if each.key == asked), offered[0] if offered else None)
+    terms = USUAL if option is None else methods.terms_of(option.key)
     return render_template(
         "balance/add.html",
         amount=amount,
-        method=method,
+        option=option,
         methods=offered,
-        terms=terms,
         has_vouchers=vouchers.is_any_open(now=now),
         errors=by_field(error),
         waiting=_waiting_order(),
         next=_next(),
         open_deposits=deposits.open_requests(current_user.id),
         refused_deposits=deposits.refused_requests(current_user.id, since=now - REFUSALS_SHOWN),
-        instructions=_instructions(),
         quick_amounts=[
             nanos for nanos in deposits.QUICK_AMOUNTS if terms.minimum_nanos <= nanos <= terms.maximum_nanos
         ],
-        confirmed=deposits.time_to_confirmation(method, now=now),
-        days=deposits.MEASURED.days,
         minimum_nanos=terms.minimum_nanos,
         maximum_nanos=terms.maximum_nanos,
+        **(_how_to_pay(option.method, option.name, terms=terms, has_costs=terms.has_costs) if option else {}),
     )
+
+
+def _how_to_pay(method: PaymentMethod, name: str, *, terms: MethodTerms | None, has_costs: bool) -> dict[str, object]:
+    """What the card of a payment method shows; without `terms`, those of the deposit."""
+    described = methods.find(manual_key(name) if name else method)
+    return {
+        "method": method,
+        "label": name,
+        # A deposit from before the methods had names shows all of the instructions.
+        "instructions": described.instructions if described else () if name else instructions.paragraphs(),
+        "terms": terms,
+        "has_costs": has_costs,
+        "confirmed": own_deposits.time_to_confirmation(method, name, now=utc_now()),
+        "days": own_deposits.MEASURED.days,
+    }
 
 
 def _region(deposit: OwnDeposit, versions: PageVersions) -> Markup:
@@ -136,36 +149,20 @@ def _region(deposit: OwnDeposit, versions: PageVersions) -> Markup:
     html = render_template(
         "balance/_live_deposit.html",
         deposit=deposit,
-        instructions=_instructions(),
         waiting=_waiting_order(),
         next=_next(),
-        confirmed=deposits.time_to_confirmation(deposit.method, now=utc_now()),
-        method=deposit.method,
-        terms=None,
-        days=deposits.MEASURED.days,
         live_url=url_for("deposit.live", reference=deposit.reference, next=_next() or None),
         shown=_shown(deposit.reference, versions) if deposit.is_waiting and is_live() else None,
+        **_how_to_pay(deposit.method, deposit.method_name, terms=None, has_costs=deposit.has_costs),
     )
     return Markup(html)  # noqa: S704  (rendered, and escaped, by its template)
 
 
 def _own_or_404(reference: str) -> OwnDeposit:
     try:
-        return deposits.find_own(reference, customer_id=current_user.id)
+        return own_deposits.find_own(reference, customer_id=current_user.id)
     except NotFound:
         abort(404)
-
-
-def _instructions() -> list[list[str]]:
-    return instructions.paragraphs()
-
-
-def _methods() -> list[PaymentMethod]:
-    """The methods to choose from: gateways first. Manual payments need instructions, unless there is nothing else."""
-    found = [method for method in methods.set_up() if methods.terms_of(method).is_on]
-    if len(found) > 1 and PaymentMethod.MANUAL in found and not _instructions():
-        found.remove(PaymentMethod.MANUAL)
-    return found or [PaymentMethod.MANUAL]
 
 
 def _next() -> str:

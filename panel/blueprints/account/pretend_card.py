@@ -10,8 +10,8 @@ from panel.db import transaction
 from panel.domain.errors import NotFound
 from panel.domain.payment import PaymentMethod
 from panel.payments.pretend_card import SIGNATURE_HEADER, PretendCard
-from panel.services.money import deposits
-from panel.services.money.deposits import OwnDeposit
+from panel.services.money import own_deposits
+from panel.services.money.own_deposits import OwnDeposit
 from panel.services.payments import events, gateways
 
 bp = Blueprint("pretend_card", __name__, url_prefix="/balance")
@@ -44,7 +44,7 @@ def press(reference: str) -> ResponseReturnValue:
 
 def _open_or_404(reference: str) -> OwnDeposit:
     try:
-        deposit = deposits.find_own(reference, customer_id=current_user.id)
+        deposit = own_deposits.find_own(reference, customer_id=current_user.id)
     except NotFound:
         abort(404)
     if deposit.method not in gateways.available() or deposit.method is not PaymentMethod.PRETEND_CARD:

@@ -18,7 +18,7 @@ from panel.services.accounts.pending_sessions import PendingLogIn
 from panel.services.accounts.sessions import SignedIn
 from panel.services.mail import security_alerts
 from panel.services.money import deposits
-from panel.services.payments import instructions
+from panel.services.payments import methods
 
 bp = Blueprint("accounts", __name__)
 
@@ -79,7 +79,7 @@ def _sign_up_page(error: PanelError | None = None) -> str:
         shortest=users.MIN_PASSWORD_LENGTH,
         longest=users.MAX_PASSWORD_LENGTH,
         min_deposit_nanos=deposits.MIN_NANOS,
-        payment_methods=instructions.method_names(),
+        payment_methods=methods.names(),
     )
 
 

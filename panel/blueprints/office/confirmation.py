@@ -28,7 +28,6 @@ class Confirmation:
     lead: str = ""
     is_danger: bool = False
     effect: BalanceEffect | None = None
-    change_nanos: int = 0
     limit_nanos: int = 0
     form_key: str = ""
     notice: str = ""

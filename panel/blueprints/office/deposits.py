@@ -89,6 +89,7 @@ def confirm(reference: str) -> ResponseReturnValue:
             ("Deposit", Markup('<span class="id">{}</span>').format(deposit.reference)),
             ("Account", account_link(user)),
             ("Amount requested", amount(deposit.amount_nanos)),
+            ("Method", deposit.method_label),
             ("Payment reference", typed("paid_as")),
         ],
         verb="Add",
@@ -171,7 +172,7 @@ def _page(deposit: DepositRequest, error: PanelError | None = None, *, form: str
         user=customers.find(deposit.customer_id),
         proposal=next((each for each in waiting if each.row.top_up_id == deposit.id), None),
         typed={
-            "amount": request.form.get("amount", money.plain(deposit.amount_nanos)),
+            "amount": request.form.get("amount", money.plain(deposit.asked_nanos)),
             "paid_as": request.form.get("paid_as", ""),
             "refusal": request.form.get("refusal", ""),
             "release": request.form.get("release", ""),

@@ -14,7 +14,7 @@ from panel.blueprints.office.forms import form_key, limit_nanos, seen_nanos, sta
 from panel.clock import utc_now
 from panel.db import transaction
 from panel.domain.errors import BadInput, PanelError
-from panel.models import ProposalKind, User
+from panel.models import User
 from panel.services.office import balance_changes, second_approval
 from panel.services.office.balance_changes import BalanceChange
 from panel.services.office.second_approval import Done
@@ -53,7 +53,7 @@ def submit(form: MoneyForm) -> ResponseReturnValue:
 
 def _question(form: MoneyForm, wanted: BalanceChange, *, notice: str = "") -> str:
     effect = balance_changes.effect(wanted, limit_nanos=limit_nanos(), now=utc_now())
-    words = shown(wanted.amount_nanos)
+    words = shown(abs(effect.change_nanos))
     name = form.verb.lower()
     asked = Confirmation(
         title=form.title,
@@ -61,7 +61,6 @@ def _question(form: MoneyForm, wanted: BalanceChange, *, notice: str = "") -> st
         button=f"Propose to {name} {words}" if effect.needs_second else f"{form.verb} {words}",
         away=form.away,
         effect=effect,
-        change_nanos=-wanted.amount_nanos if wanted.kind is ProposalKind.DEBIT else wanted.amount_nanos,
         limit_nanos=limit_nanos(),
         form_key=wanted.form_key,
         notice=notice,
@@ -86,10 +85,10 @@ def _has_balance_moved(error: PanelError) -> bool:
 
 def outcome_message(done: Done, amount_nanos: int) -> str:
     """Flash message with the outcome."""
-    words = shown(amount_nanos)
     if done.proposal_id is not None:
+        words = shown(amount_nanos)
         return f"Proposal {done.proposal_id} for {words} is waiting for a second operator. No money has moved yet."
-    return f"{words} was moved: line {done.transfer_id} of the ledger."
+    return f"{shown(done.moved_nanos)} was moved: line {done.transfer_id} of the ledger."
 
 
 def shown(nanos: int) -> str:

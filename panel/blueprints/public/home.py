@@ -19,7 +19,7 @@ from panel.services.catalogue import tools as catalogue_tools
 from panel.services.catalogue.tools import ToolOffer
 from panel.services.help.worked_examples import worked_sum
 from panel.services.money import deposits
-from panel.services.payments import instructions
+from panel.services.payments import methods
 from panel.services.platform import audit_runs, latest_test_order
 from panel.services.platform import current as platform
 from panel.services.platform.latest_test_order import LatestTestOrder
@@ -72,7 +72,7 @@ def show() -> ResponseReturnValue:
         platform=platform.summary(interval_seconds=settings.probe_seconds, now=now),
         is_demo=latest_test_order.is_demo(now=now),
         deposit_limits=(deposits.MIN_NANOS, deposits.MAX_NANOS),
-        payment_methods=instructions.method_names(),
+        payment_methods=methods.names(),
         questions=[question for question in texts().questions if question.id in TEASERS],
         data=structured_data.site(),
         **_card(_test_order()),

@@ -78,7 +78,7 @@ def _parts(progress: Progress) -> Iterator[Callable[[], Iterable[str]]]:
         yield partial(audit_transfers.between_wrong_accounts, part)
     yield audit_transfers.wrong_adjustments
     yield audit_payments.wrong_vouchers
-    yield audit_payments.wrong_gateway_deposits
+    yield audit_payments.wrong_deposits
     for part in ranges_of(ORDERS, what="Orders", progress=progress):
         for check in audit_orders.CHECKS:
             yield partial(check, part)

@@ -33,8 +33,8 @@ def wrong_vouchers() -> Iterator[str]:
         yield f"Transfers name the voucher {voucher_id}, which does not exist."
 
 
-def wrong_gateway_deposits() -> Iterator[str]:
-    """Deposits through gateways whose credit, bonus or reversals differ from their transfers."""
+def wrong_deposits() -> Iterator[str]:
+    """Deposits whose credit, bonus or reversals differ from their transfers, by any method."""
     bonuses = dict(_with_reason(_BONUS))
     reversed_by: dict[str, int] = {}
     for reason, amount in _with_reason(_REVERSAL):
@@ -48,15 +48,15 @@ def wrong_gateway_deposits() -> Iterator[str]:
             TRANSFERS.c.reason,
             DEPOSITS.c.id,
             DEPOSITS.c.bonus_nanos,
-        )
-        .outerjoin(TRANSFERS, TRANSFERS.c.id == DEPOSITS.c.transfer_id)
-        .where(DEPOSITS.c.method != PaymentMethod.MANUAL)
+            DEPOSITS.c.method,
+        ).outerjoin(TRANSFERS, TRANSFERS.c.id == DEPOSITS.c.transfer_id)
     )
-    for reference, payment, taken, reason, deposit_id, bonus in rows:
+    for reference, payment, taken, reason, deposit_id, bonus, method in rows:
+        paid_as = f"top-up:{deposit_id}" if method == PaymentMethod.MANUAL else payment
         if (added := bonuses.get(f"{_BONUS}{deposit_id}", 0)) != (bonus if reason is not None else 0):
             yield f"Deposit {reference} says a bonus of {bonus} nanos, its transfer added {added}."
-        if reason is not None and reason != f"deposit:{payment}":
-            yield f"Deposit {reference} of the payment {payment} was credited by a transfer for {reason}."
+        if reason is not None and reason != f"deposit:{paid_as}":
+            yield f"Deposit {reference} of the payment {paid_as} was credited by a transfer for {reason}."
         if (moved := reversed_by.pop(payment, 0)) != taken:
             yield f"Deposit {reference} says that {taken} nanos were taken back, its transfers moved {moved}."
     for payment in reversed_by:

@@ -1,34 +1,28 @@
 """Deposits: a customer requests one and gets a payment reference; an operator confirms the payment."""
 
 import secrets
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import func, select
 
 from panel import app_context
-from panel.db import db, lock_rows, timed_cache
+from panel.db import db, lock_rows
 from panel.domain.errors import ActionRefused, BadMoney, NotFound
 from panel.domain.money import NANOS_PER_UNIT, parse_nanos
 from panel.domain.notification_kinds import Notice
-from panel.domain.payment import MANUAL, PaymentMethod, Via
-from panel.models import DepositRequest, Transfer
-from panel.services import customer_version, delivery_times
+from panel.domain.payment import MANUAL, NANOS_PER_CENT, PaidParts, PaymentMethod, Via, nanos_per_minor_unit
+from panel.models import AccountKind, DepositRequest, TransferKind
+from panel.services import customer_version
 from panel.services.closed_accounts import check_open
-from panel.services.delivery_times import Measure
 from panel.services.mail import notifications
 from panel.services.money import ledger
+from panel.services.money.ledger import Posting
 
 MIN_NANOS = 1 * NANOS_PER_UNIT
 MAX_NANOS = 10_000 * NANOS_PER_UNIT
 MAX_OPEN = 10
 # Amounts offered as buttons.
 QUICK_AMOUNTS = tuple(units * NANOS_PER_UNIT for units in (10, 25, 50, 100))
-# The time to confirmation is measured over these deposits.
-MEASURED = timedelta(days=90)
-NEWEST_DEPOSITS = 1_000
-
-_NANOS_PER_CENT = NANOS_PER_UNIT // 100
 # Without letters and digits that are easily confused when read aloud or copied by hand.
 _REFERENCE_SIGNS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 _REFERENCE_LENGTH = 6
@@ -39,41 +33,6 @@ WAITS_FOR_OPERATOR = (
     DepositRequest.refused_at.is_(None),
     DepositRequest.method == PaymentMethod.MANUAL,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class OwnDeposit:
-    """A customer's deposit: waiting, confirmed (with the credited amount and its statement line) or refused.
-
-    `checkout_url`: the gateway's payment page. `taken_back_nanos`: what the gateway took back afterwards.
-    """
-
-    reference: str
-    amount_nanos: int
-    requested_at: datetime
-    refused_at: datetime | None
-    refused_reason: str
-    line: int | None
-    credited_nanos: int | None
-    confirmed_at: datetime | None
-    method: PaymentMethod
-    checkout_url: str
-    taken_back_nanos: int
-    fee_nanos: int
-    bonus_nanos: int
-
-    @property
-    def asked_nanos(self) -> int:
-        """What the customer pays: the amount and our fee."""
-        return self.amount_nanos + self.fee_nanos
-
-    @property
-    def is_manual(self) -> bool:
-        return self.method is PaymentMethod.MANUAL
-
-    @property
-    def is_waiting(self) -> bool:
-        return self.line is None and self.refused_at is None
 
 
 def parse_amount(text: str) -> int:
@@ -87,7 +46,7 @@ def parse_amount(text: str) -> int:
 
 
 def request_deposit(customer_id: int, *, amount_nanos: int, via: Via = MANUAL, now: datetime) -> DepositRequest:
-    """Create a deposit request; requesting the same amount by the same method again returns the open one.
+    """Create a deposit request; requesting the same amount by the same method and terms again returns the open one.
 
     Raises BadMoney for the amount, and Refused beyond MAX_OPEN or for a closed account.
     """
@@ -96,7 +55,8 @@ def request_deposit(customer_id: int, *, amount_nanos: int, via: Via = MANUAL, n
     check_open([customer_id])
     asked = open_requests(customer_id)
     for request in asked:
-        if (request.amount_nanos, request.method) == (amount_nanos, via.method):
+        same = (request.amount_nanos, request.method, request.method_name, request.fee_nanos, request.bonus_nanos)
+        if same == (amount_nanos, via.method, via.name, via.fee_nanos, via.bonus_nanos):
             return request
     if len(asked) >= MAX_OPEN:
         raise ActionRefused(
@@ -113,6 +73,11 @@ def request_deposit(customer_id: int, *, amount_nanos: int, via: Via = MANUAL, n
         account=via.account,
         fee_nanos=via.fee_nanos,
         bonus_nanos=via.bonus_nanos,
+        method_name=via.name,
+        terms_fee_basis_points=via.terms.fee_basis_points,
+        terms_fee_nanos=via.terms.fee_nanos,
+        terms_bonus_basis_points=via.terms.bonus_basis_points,
+        terms_bonus_from_nanos=via.terms.bonus_from_nanos,
     )
     db.session.add(request)
     db.session.flush()
@@ -134,51 +99,6 @@ def open_requests(customer_id: int) -> list[DepositRequest]:
     )
 
 
-def find_own(reference: str, *, customer_id: int) -> OwnDeposit:
-    """This customer's deposit. Raises NotFound, also for another customer's."""
-    statement = (
-        select(
-            DepositRequest.reference,
-            DepositRequest.amount_nanos,
-            DepositRequest.requested_at,
-            DepositRequest.refused_at,
-            DepositRequest.refused_reason,
-            DepositRequest.transfer_id.label("line"),
-            Transfer.amount_nanos.label("credited_nanos"),
-            Transfer.at.label("confirmed_at"),
-            DepositRequest.method,
-            DepositRequest.checkout_url,
-            DepositRequest.fee_nanos,
-            DepositRequest.bonus_nanos,
-            (DepositRequest.reversed_nanos + DepositRequest.owed_nanos).label("taken_back_nanos"),
-        )
-        .outerjoin(Transfer, Transfer.id == DepositRequest.transfer_id)
-        .where(DepositRequest.reference == _as_kept(reference), DepositRequest.customer_id == customer_id)
-    )
-    row = db.session.execute(statement).one_or_none()
-    if row is None:
-        raise NotFound(f"There is no deposit with the reference {reference.strip()}.")
-    return OwnDeposit(**{**row._mapping, "method": PaymentMethod(row.method)})
-
-
-def time_to_confirmation(method: PaymentMethod = PaymentMethod.MANUAL, *, now: datetime) -> Measure | None:
-    """How long confirmation took by this method, over the deposits of the last 90 days; None where they are few."""
-    key = f"deposit times {method}"
-    return timed_cache.cached(key, lambda: _measure(method, now=now), max_age=delivery_times.MAX_AGE, now=now)
-
-
-def _measure(method: PaymentMethod, *, now: datetime) -> Measure | None:
-    statement = (
-        select(DepositRequest.requested_at, Transfer.at)
-        .join(Transfer, Transfer.id == DepositRequest.transfer_id)
-        .where(DepositRequest.requested_at >= now - MEASURED, DepositRequest.method == method)
-        .order_by(DepositRequest.id.desc())
-        .limit(NEWEST_DEPOSITS)
-    )
-    rows = db.session.execute(statement)
-    return delivery_times.measure(int((confirmed - requested).total_seconds()) for requested, confirmed in rows)
-
-
 def references(customer_id: int) -> dict[int, str]:
     """References of this customer's confirmed requests, by the id of the confirming transfer."""
     rows = db.session.execute(
@@ -192,24 +112,48 @@ def references(customer_id: int) -> dict[int, str]:
 def find(reference: str) -> DepositRequest:
     """The request with this reference, in any spelling. Raises NotFound."""
     return _found(
-        db.session.scalar(select(DepositRequest).where(DepositRequest.reference == _as_kept(reference))), reference
+        db.session.scalar(select(DepositRequest).where(DepositRequest.reference == as_kept(reference))), reference
     )
 
 
 def confirm(reference: str, *, amount_nanos: int, note: str, now: datetime) -> int:
-    """Credit a manual payment to the customer's balance, once; returns the transfer id. Raises NotFound or Refused."""
+    """Credit a manual payment of this amount, once: without our fee, and with the bonus as a transfer of its own.
+
+    Returns the transfer's id. Raises NotFound, Refused, or BadMoney if the fee takes it all.
+    """
     request = _lock_open(reference)
     if request.method != PaymentMethod.MANUAL:
         raise ActionRefused(
             f"The deposit {request.reference} is paid through a gateway, which confirms it. Nothing was added."
         )
-    return credit(request, amount_nanos=amount_nanos, reason=f"deposit:top-up:{request.id}", note=note, now=now)
+    paid = parts_of(request, amount_nanos)
+    if paid.fee_nanos:
+        written = app_context.money_text
+        note = f"{note} ({written(amount_nanos)} paid, {written(paid.fee_nanos)} fee)"
+    request.fee_nanos, request.bonus_nanos = paid.fee_nanos, paid.bonus_nanos
+    reason = f"deposit:top-up:{request.id}"
+    return credit(request, amount_nanos=paid.amount_nanos, reason=reason, note=note, now=now)
+
+
+def parts_of(request: DepositRequest, paid_nanos: int) -> PaidParts:
+    """What this payment gives under the terms of its request. Raises BadMoney if nothing is left after the fee."""
+    parts = request.parts(paid_nanos, unit_nanos=nanos_per_minor_unit(app_context.settings().currency))
+    if parts.amount_nanos <= 0:
+        raise BadMoney("Our fee for this method takes all of that. Nothing would be added.", field="amount")
+    return parts
 
 
 def credit(request: DepositRequest, *, amount_nanos: int, reason: str, note: str, now: datetime) -> int:
-    """Credit the payment of a request that is locked and open; returns the transfer id. Raises Refused or BadMoney."""
+    """Credit the payment of a request that is locked and open, and its bonus; returns the transfer id.
+
+    Raises Refused or BadMoney.
+    """
     transfer_id = ledger.deposit(request.customer_id, amount_nanos=amount_nanos, reason=reason, note=note, now=now)
     request.transfer_id = transfer_id
+    if request.bonus_nanos:
+        ends = (AccountKind.ADJUSTMENTS, request.customer_id)
+        unique, why = f"bonus:deposit:{request.id}", f"Bonus for deposit {request.reference}"
+        ledger.post([Posting(*ends, request.bonus_nanos, TransferKind.ADJUSTMENT, unique, note=why)], now=now)
     db.session.flush()
     customer_version.bump([request.customer_id])
     _notify(request, credited_nanos=amount_nanos, reason="", now=now)
@@ -242,6 +186,9 @@ def _notify(request: DepositRequest, *, credited_nanos: int, reason: str, now: d
         reference=request.reference,
         amount_nanos=request.amount_nanos,
         credited_nanos=credited_nanos,
+        fee_nanos=request.fee_nanos,
+        bonus_nanos=request.bonus_nanos,
+        method=request.method_label,
         balance_nanos=ledger.balance_nanos(request.customer_id),
         reason=reason,
     )
@@ -263,7 +210,7 @@ def _lock_open(reference: str) -> DepositRequest:
     """The request, locked until the transaction ends. Raises NotFound, or Refused if it was decided before."""
     # Lock order: the customer's account first, as everywhere that moves the customer's money.
     ledger.lock_accounts([find(reference).customer_id])
-    statement = lock_rows(select(DepositRequest).where(DepositRequest.reference == _as_kept(reference)))
+    statement = lock_rows(select(DepositRequest).where(DepositRequest.reference == as_kept(reference)))
     # Refresh: it may have been read before it was locked.
     request = _found(db.session.scalar(statement, execution_options={"populate_existing": True}), reference)
     if request.transfer_id is not None:
@@ -279,7 +226,7 @@ def check_amount(amount_nanos: int) -> None:
         raise BadMoney(f"The minimum deposit is {app_context.money_text(MIN_NANOS)}.", field="amount")
     if amount_nanos > MAX_NANOS:
         raise BadMoney(f"The maximum deposit is {app_context.money_text(MAX_NANOS)}.", field="amount")
-    if amount_nanos % _NANOS_PER_CENT:
+    if amount_nanos % NANOS_PER_CENT:
         raise BadMoney("Enter an amount with at most two decimals.", field="amount")
 
 
@@ -290,7 +237,8 @@ def _free_reference() -> str:
             return reference
 
 
-def _as_kept(reference: str) -> str:
+def as_kept(reference: str) -> str:
+    """The reference as it is stored, however it was typed."""
     return reference.strip().upper()
 
 

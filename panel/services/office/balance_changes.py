@@ -11,6 +11,7 @@ from sqlalchemy import select
 from panel.db import db, table_of
 from panel.domain import money
 from panel.domain.errors import ActionRefused, BadMoney, NotFound
+from panel.domain.payment import PaidParts
 from panel.models import AccountKind, DepositRequest, ProposalKind, Transfer, TransferKind, User
 from panel.services import audit_log, customer_version
 from panel.services.money import approval_limit, deposits, ledger
@@ -39,12 +40,21 @@ class BalanceChange:
 
 @dataclass(frozen=True, slots=True)
 class BalanceEffect:
-    """The customer's balance before and after, and whether a second operator must approve."""
+    """The customer's balance before and after, and whether a second operator must approve.
+
+    `paid`: what a deposit's payment is made of; None for credits and debits.
+    """
 
     before_nanos: int
     after_nanos: int
     needs_second: bool
     unapproved: Unapproved
+    paid: PaidParts | None = None
+
+    @property
+    def change_nanos(self) -> int:
+        """What is added to the balance; negative for a debit."""
+        return self.after_nanos - self.before_nanos
 
 
 def effect(wanted: BalanceChange, *, limit_nanos: int | None, now: datetime) -> BalanceEffect:
@@ -60,15 +70,23 @@ def effect(wanted: BalanceChange, *, limit_nanos: int | None, now: datetime) -> 
     if wanted.amount_nanos <= 0:
         raise BadMoney("The amount must be more than zero.", field="amount")
     before = ledger.balance_nanos(wanted.customer_id)
-    is_debit = wanted.kind is ProposalKind.DEBIT
-    after = before - wanted.amount_nanos if is_debit else before + wanted.amount_nanos
+    paid = _paid(wanted)
+    change = wanted.amount_nanos if paid is None else paid.amount_nanos + paid.bonus_nanos
+    after = before - change if wanted.kind is ProposalKind.DEBIT else before + change
     if after < 0:
         raise BadMoney(f"The balance is {money.plain(before)}. A debit never takes more than that.", field="amount")
     if after > ledger.MAX_BALANCE_NANOS:
         raise BadMoney("This would bring the balance above what an account can hold.", field="amount")
     unapproved = approval_limit.sums(wanted.customer_id, operator_id=wanted.operator_id, now=now)
-    is_above = limit_nanos is not None and unapproved.needs_approval(wanted.amount_nanos, limit_nanos=limit_nanos)
-    return BalanceEffect(before, after, is_above, unapproved)
+    is_above = limit_nanos is not None and unapproved.needs_approval(change, limit_nanos=limit_nanos)
+    return BalanceEffect(before, after, is_above, unapproved, paid)
+
+
+def _paid(wanted: BalanceChange) -> PaidParts | None:
+    """What the payment of a deposit is made of. Raises BadMoney if the fee takes it all."""
+    if wanted.kind is not ProposalKind.DEPOSIT:
+        return None
+    return deposits.parts_of(db.session.get_one(DepositRequest, wanted.top_up_id), wanted.amount_nanos)
 
 
 def move(wanted: BalanceChange, *, actor: str, now: datetime) -> int:

@@ -44,6 +44,9 @@ DEPOSIT_HEAD = (
     "decided_at",
     "credited",
     "reason",
+    "method",
+    "fee",
+    "bonus",
 )
 
 Row = tuple[object, ...]
@@ -119,6 +122,9 @@ def deposits() -> Iterator[Row]:
                 _time(confirmed_at or deposit.refused_at),
                 "" if credited_nanos is None else money.plain(credited_nanos),
                 deposit.refused_reason,
+                deposit.method_label,
+                money.plain(deposit.fee_nanos),
+                money.plain(deposit.bonus_nanos),
             )
             before = deposit.id
         if len(rows) < BATCH_SIZE:

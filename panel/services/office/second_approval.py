@@ -36,6 +36,8 @@ class Done:
 
     transfer_id: int | None = None
     proposal_id: int | None = None
+    # What the balance changed by; a deposit's payment may be more, by a fee, or less, by a bonus.
+    moved_nanos: int = 0
 
 
 def new_form_key() -> str:
@@ -64,10 +66,10 @@ def act(wanted: BalanceChange, *, balance_nanos: int, limit_nanos: int, now: dat
         number,
         customer_id=wanted.customer_id,
         operator_id=wanted.operator_id,
-        amount_nanos=wanted.amount_nanos,
+        amount_nanos=abs(found.change_nanos),
         now=now,
     )
-    return Done(transfer_id=number)
+    return Done(transfer_id=number, moved_nanos=abs(found.change_nanos))
 
 
 def change_access(change: AccessChange, *, now: datetime) -> Done:

@@ -34,7 +34,7 @@ def steps(*, sends_mail: bool) -> list[SetupStep]:
             "Tell customers how to pay",
             "Write the payment instructions, such as your bank account.",
             "/office/settings/texts/payment-instructions",
-            bool(instructions.paragraphs()),
+            bool(instructions.text().strip()),
         ),
         SetupStep(
             "provider",

@@ -1,6 +1,7 @@
 """Payment instructions in force: the text written in the office, else `payment.txt` in the instance folder."""
 
 from panel import app_context
+from panel.domain.payment import PaymentOption
 from panel.payments import manual
 from panel.services.stored_settings.texts import EditableText
 
@@ -12,10 +13,10 @@ def text() -> str:
 
 
 def paragraphs() -> list[list[str]]:
-    """The instructions as paragraphs of lines."""
+    """All of it as paragraphs of lines."""
     return manual.paragraphs(text())
 
 
-def method_names() -> list[str]:
-    """Names of the payment methods in the instructions, in their order."""
-    return manual.method_names(text())
+def options() -> list[PaymentOption]:
+    """The manual methods with their instructions; one without a name if no method is named."""
+    return manual.options(text())

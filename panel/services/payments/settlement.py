@@ -15,10 +15,9 @@ from panel.domain import money, payment
 from panel.domain.errors import ActionRefused, BadMoney
 from panel.domain.payment import AskedPayment, PaymentMethod, PaymentReport, PaymentReportKind
 from panel.domain.review_kind import ReviewKind
-from panel.models import AccountKind, DepositRequest, PaymentEventState, Transfer, TransferKind
+from panel.models import DepositRequest, PaymentEventState, Transfer
 from panel.services import reviews
 from panel.services.money import deposits, ledger
-from panel.services.money.ledger import Posting
 from panel.services.payments import reversals
 
 NOT_PAID = {
@@ -126,23 +125,9 @@ def _paid(method: PaymentMethod, report: PaymentReport, deposit: DepositRequest,
     except (ActionRefused, BadMoney) as error:
         return _review(method, report, deposit, error.message, now=now)
     deposit.payment_id = report.payment_id
-    if deposit.bonus_nanos:
-        _add_bonus(deposit, now=now)
     reversals.take_back(deposit, now=now)
     db.session.flush()
     return Applied(PaymentEventState.APPLIED, f"{money.plain(deposit.amount_nanos)} credited.")
-
-
-def _add_bonus(deposit: DepositRequest, *, now: datetime) -> None:
-    posting = Posting(
-        AccountKind.ADJUSTMENTS,
-        deposit.customer_id,
-        deposit.bonus_nanos,
-        TransferKind.ADJUSTMENT,
-        f"bonus:deposit:{deposit.id}",
-        note=f"Bonus for deposit {deposit.reference}",
-    )
-    ledger.post([posting], now=now)
 
 
 def _not_paid(report: PaymentReport, deposit: DepositRequest, *, now: datetime) -> Applied:

@@ -216,6 +216,7 @@ def _deposits(user_id: int) -> Select[*tuple[Any, ...]]:
         DepositRequest.refused_at,
         DepositRequest.refused_reason,
         DepositRequest.method,
+        DepositRequest.method_name,
         DepositRequest.payment_id,
         DepositRequest.fee_nanos.label("fee"),
         DepositRequest.bonus_nanos.label("bonus"),

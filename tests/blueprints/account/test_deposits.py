@@ -12,7 +12,7 @@ from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain import money
 from panel.models import Mail, User
-from panel.services.money import deposits, ledger
+from panel.services.money import deposits, ledger, own_deposits
 from panel.services.orders import placing, waiting_order
 from panel.services.orders.waiting_order import WaitingOrder
 from tests.support.factories import LINK, NOON, a_customer, a_tool, signed_in
@@ -154,7 +154,7 @@ def test_a_foreign_way_back_is_not_offered(client: FlaskClient, path: str) -> No
 def test_time_to_confirmation_is_measured_over_real_deposits(client: FlaskClient) -> None:
     customer = a_customer("0")
     now = utc_now()
-    assert deposits.time_to_confirmation(now=now) is None
+    assert own_deposits.time_to_confirmation(now=now) is None
     for number in range(20):
         with transaction():
             deposit = deposits.request_deposit(
@@ -162,7 +162,7 @@ def test_time_to_confirmation_is_measured_over_real_deposits(client: FlaskClient
             )
             deposits.confirm(deposit.reference, amount_nanos=deposits.MIN_NANOS, note="", now=now)
 
-    measured = deposits.time_to_confirmation(now=now + timedelta(minutes=2))
+    measured = own_deposits.time_to_confirmation(now=now + timedelta(minutes=2))
 
     assert measured is not None
     assert (measured.median_seconds, measured.p90_seconds, measured.sample) == (600, 1080, 20)

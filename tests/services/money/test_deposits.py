@@ -153,5 +153,11 @@ def test_request_that_was_refused_is_decided_for_good() -> None:
 def test_lines_that_name_a_method_are_the_payment_methods(tmp_path: Path) -> None:
     (tmp_path / "payment.txt").write_text("# Bank transfer\nPay to\nBank 12\n\n# PayPal \n\nPay to x@example.com\n")
 
-    assert manual.method_names(manual.text_of_file(tmp_path)) == ["Bank transfer", "PayPal"]
+    found = manual.options(manual.text_of_file(tmp_path))
+
+    assert [(option.key, option.label) for option in found] == [
+        ("manual-bank-transfer", "Bank transfer"),
+        ("manual-paypal", "PayPal"),
+    ]
+    assert [option.instructions for option in found] == [(("Pay to", "Bank 12"),), (("Pay to x@example.com",),)]
     assert manual.paragraphs(manual.text_of_file(tmp_path))[:2] == [["# Bank transfer"], ["Pay to", "Bank 12"]]

@@ -13,7 +13,7 @@ from panel.domain import money
 from panel.domain.accounts.roles import Action
 from panel.domain.errors import BadInput, BadMoney, ExpiredForm, PanelError
 from panel.domain.money import NANOS_PER_UNIT
-from panel.domain.payment import MethodTerms, PaymentMethod
+from panel.domain.payment import MethodTerms, PaymentOption
 from panel.services.payments import methods
 
 bp = office_blueprint("payment_methods", reads=Action.LOOK, changes=Action.MANAGE_SETTINGS)
@@ -24,7 +24,7 @@ _NAMES = ("is_on", "minimum", "maximum", "fee_percent", "fee", "bonus_percent", 
 
 @bp.get("/payment-methods")
 def index() -> ResponseReturnValue:
-    rows = [(method, methods.terms_of(method)) for method in methods.set_up()]
+    rows = [(option, methods.terms_of(option.key)) for option in methods.set_up()]
     return render_template("office/payment_methods/index.html", rows=rows)
 
 
@@ -37,9 +37,9 @@ def show(method: str) -> ResponseReturnValue:
 def change(method: str) -> ResponseReturnValue:
     known = _known_or_404(method)
     try:
-        terms = _typed_terms(known)
+        terms = _typed_terms()
         with transaction():
-            methods.change(known, terms, actor=layout.actor(), now=utc_now())
+            methods.change(known.key, terms, actor=layout.actor(), now=utc_now())
     except PanelError as error:
         return _page(known, error), status_of(error)
     flash(f"“{known.label}” is saved. It holds for deposits requested from now on.")
@@ -51,19 +51,15 @@ def form_again(error: ExpiredForm) -> ResponseReturnValue:
     return _page(_known_or_404((request.view_args or {})["method"]), error), error.http_status
 
 
-def _known_or_404(word: str) -> PaymentMethod:
-    return next((method for method in methods.set_up() if method == word), None) or abort(404)
+def _known_or_404(key: str) -> PaymentOption:
+    return methods.find(key) or abort(404)
 
 
-def _typed_terms(method: PaymentMethod) -> MethodTerms:
-    """The typed terms. Manual payments have fields for the limits alone."""
-    limits = MethodTerms(typed("is_on") == "yes", _amount("minimum"), _amount("maximum"))
-    if method is PaymentMethod.MANUAL:
-        return limits
+def _typed_terms() -> MethodTerms:
     return MethodTerms(
-        limits.is_on,
-        limits.minimum_nanos,
-        limits.maximum_nanos,
+        typed("is_on") == "yes",
+        _amount("minimum"),
+        _amount("maximum"),
         fee_basis_points=_basis_points("fee_percent"),
         fee_nanos=_amount("fee"),
         bonus_basis_points=_basis_points("bonus_percent"),
@@ -88,7 +84,7 @@ def _basis_points(name: str) -> int:
     return points
 
 
-def _page(method: PaymentMethod, error: PanelError | None = None) -> str:
+def _page(method: PaymentOption, error: PanelError | None = None) -> str:
     return render_template(
         "office/payment_methods/show.html",
         method=method,
@@ -97,9 +93,9 @@ def _page(method: PaymentMethod, error: PanelError | None = None) -> str:
     )
 
 
-def _present(method: PaymentMethod) -> dict[str, str]:
+def _present(method: PaymentOption) -> dict[str, str]:
     """The present terms as the form shows them."""
-    terms = methods.terms_of(method)
+    terms = methods.terms_of(method.key)
     return {
         "is_on": "yes" if terms.is_on else "",
         "minimum": money.plain(terms.minimum_nanos),
