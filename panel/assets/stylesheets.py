@@ -29,6 +29,7 @@ SHEETS = {
     "guide.css": ("css/sides", "css/contents", "css/facts", "css/guide"),
     # For visitors' pages with a form of more than one field.
     "forms.css": ("css/forms",),
+    "tools.css": ("css/forms", "css/tools"),
     # On every page of a logged-in user.
     "members.css": (
         "css/sides",
@@ -41,6 +42,7 @@ SHEETS = {
         "css/orders",
         "css/order",
         "css/ordering",
+        "css/tools",
         "css/tickets",
     ),
     # Beside site.css, for visitors of an order's public link.

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from panel.cli.demo import history, reselling
+from panel.cli.demo import history, news, reselling
 from panel.clock import utc_now
 from panel.db import db, transaction
 from panel.domain.status import Status
@@ -25,6 +26,7 @@ from panel.services.orders import dispatch, fail_over, refills, sync
 from panel.services.platform import figures, status_page
 from tests.support import ledger_oracle
 from tests.support.factories import NOON
+from tests.support.page_text import text_of
 
 A_WHILE_SECONDS = 15 * 60
 STEP_SECONDS = 3
@@ -220,6 +222,14 @@ def test_demo_plans_the_same_orders_in_each_run(app: Flask) -> None:
         )
 
     assert shapes[0] == shapes[1]
+
+
+@pytest.mark.demo
+def test_demo_has_news_and_an_announced_price(client: FlaskClient) -> None:
+    page = text_of(client.get("/updates").text)
+
+    assert news.TITLE in page
+    assert "Video trailer views : $1.60 per 1,000, now $1.50" in page
 
 
 @pytest.mark.demo

@@ -13,7 +13,7 @@ from flask.cli import with_appcontext
 from sqlalchemy import select
 
 from panel import app_context
-from panel.cli.demo import history, office, past_money, platform, reselling, tickets
+from panel.cli.demo import history, news, office, past_money, platform, reselling, tickets
 from panel.cli.errors import cli_transaction
 from panel.clock import utc_now
 from panel.db import db
@@ -98,6 +98,7 @@ def _fill(hashes: dict[str, str], *, secret: str) -> None:
     for offer in offers:
         placing.place_order(customer.id, asked=_example(offer), now=now)
     reselling.add_groups(now=now)
+    news.fill(now=now)
     tickets.fill(customer, operator, now=now)
 
 

@@ -181,7 +181,7 @@ def test_tool_page_shows_every_term(client: FlaskClient, refill_days: int | None
     assert said["least"] == "50 visits, for $0.0432"
     assert said["most"] == "10,000 visits"
     assert LINK in said["link"]
-    assert said["start"] == said["completion"] == "Measured: not enough data yet"
+    assert said["start"] == said["completion"] == "Not enough data yet"
     assert said["refill"].startswith("Yes, for 30 days" if refill_days else "No.")
     assert said["cancel"].startswith("Yes." if can_cancel else "No.")
     assert said["statuses"].split(", ") == [
